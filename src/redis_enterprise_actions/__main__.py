@@ -1,0 +1,9 @@
+"""`python -m redis_enterprise_actions` is the command `redis-actions`."""
+
+import sys
+
+from ._cli import main
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,214 @@
+"""What an answer means: `Action`, its `Phase`, the vocabulary, and what counts as a change.
+
+Knows the vendor's words. Refuses to know JSON, HTTP and time: everything here is a
+value or a function from values to values.
+
+Vendor pages (redis.io/docs, operate/rs/references/rest-api): objects/action,
+objects/state-machine, requests/actions.
+"""
+
+from __future__ import annotations
+
+import enum
+from datetime import datetime
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_SHOWN_OPS: Final = 3  # pending operations spelled out in one line before "+n more"
+
+
+class Kind(enum.StrEnum):
+    """Which of the cluster's families of actions an action belongs to."""
+
+    TASK = "task"
+    STATE_MACHINE = "state-machine"
+    OTHER = "other"  # import, export, backup: /v2/actions only
+
+
+class Phase(enum.StrEnum):
+    """Where an action stands, whatever word its family has for it."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    CANCELLING = "cancelling"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    ABORTED = "aborted"
+    UNKNOWN = "unknown"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether nothing will happen any more. An unknown word is not terminal."""
+        return self in _TERMINAL
+
+
+_TERMINAL: Final = frozenset({Phase.COMPLETED, Phase.FAILED, Phase.CANCELLED, Phase.ABORTED})
+
+PHASES: Final[Mapping[str, Phase]] = MappingProxyType({
+    # objects/action, "status": tasks, node and cluster actions
+    "queued": Phase.PENDING,
+    "starting": Phase.RUNNING,
+    "running": Phase.RUNNING,
+    "cancelling": Phase.CANCELLING,
+    "completed": Phase.COMPLETED,
+    "failed": Phase.FAILED,
+    "cancelled": Phase.CANCELLED,
+    "aborted": Phase.ABORTED,  # documented on the 8.0+ pages only
+    # objects/state-machine, "status": these two, and completed, failed
+    "pending": Phase.PENDING,
+    "active": Phase.RUNNING,
+})  # fmt: skip
+
+
+def phase_of(status: str) -> Phase:
+    """Return the phase that a status word stands for; a word never seen is `UNKNOWN`."""
+    return PHASES.get(status.strip().casefold(), Phase.UNKNOWN)
+
+
+class Evidence(enum.StrEnum):
+    """What told us how an action stands."""
+
+    ACTION = "action"  # the cluster's own record of the action
+    DATABASE = "database"  # the database it worked on, when the record is gone or known to lie
+
+
+class PendingOp(msgspec.Struct, frozen=True, kw_only=True):
+    """One operation that a state machine still waits for, on one shard.
+
+    `progress` is in percent, 0 to 100; `heartbeat` is when the operation last moved and
+    `last_sample_time` when the cluster last looked. All but the shard may be missing.
+
+    Source: requests/actions, `pending_ops`.
+    """
+
+    shard_uid: str
+    op_name: str | None = None
+    status_code: str | None = None
+    status_description: str | None = None
+    progress: float | None = None
+    heartbeat: datetime | None = None
+    last_sample_time: datetime | None = None
+
+    def __str__(self) -> str:
+        words = [f"shard {self.shard_uid}", self.op_name or self.status_code or "working"]
+        if self.progress is not None:
+            words.append(percent(self.progress))
+        return one_line(" ".join(words))
+
+
+class Action(msgspec.Struct, frozen=True, kw_only=True):
+    """One long-running piece of work on the cluster, as last seen.
+
+    `status` is the cluster's own word and `phase` what it means. `progress` is in percent,
+    0 to 100, and None when the cluster gives none; it counts steps, not time. `state` is the
+    step that a state machine is in. `object_type` and `object_uid` name what is worked on
+    (`"bdb"`, `"1"`). Times are aware datetimes in UTC. `error_code` and `error` are the
+    cluster's words about a failure. `evidence` says what told us: nearly always the action
+    itself.
+
+    Immutable, hashable and picklable; `msgspec.json.encode(action)` makes JSON of it.
+
+    Source: objects/action, objects/state-machine, requests/actions.
+    """
+
+    uid: str
+    name: str
+    kind: Kind
+    status: str
+    phase: Phase
+    progress: float | None = None
+    state: str | None = None
+    object_type: str | None = None
+    object_uid: str | None = None
+    node_uid: str | None = None
+    creation_time: datetime | None = None
+    heartbeat: datetime | None = None
+    pending_ops: tuple[PendingOp, ...] = ()
+    error_code: str | None = None
+    error: str | None = None
+    evidence: Evidence = Evidence.ACTION
+
+    @property
+    def title(self) -> str:
+        """What is done to what, in one line: `SMCreateBDB on bdb:1`."""
+        name = self.name or "action"
+        if self.object_type is not None and self.object_uid is not None:
+            return one_line(f"{name} on {self.object_type}:{self.object_uid}")
+        if self.node_uid is not None:
+            return one_line(f"{name} on node:{self.node_uid}")
+        return one_line(name)
+
+    @property
+    def reason(self) -> str | None:
+        """What the cluster says about a failure, in one line, or None."""
+        return one_line(": ".join(filter(None, (self.error_code, self.error)))) or None
+
+    def __str__(self) -> str:
+        parts = [self.status or "no status"]
+        if self.progress is not None:
+            parts.append(percent(self.progress))
+        if self.state is not None:
+            parts.append(self.state)
+        parts += [str(op) for op in self.pending_ops[:_SHOWN_OPS]]
+        if len(self.pending_ops) > _SHOWN_OPS:
+            parts.append(f"+{len(self.pending_ops) - _SHOWN_OPS} more")
+        if self.reason is not None:
+            parts.append(self.reason)
+        if self.evidence is Evidence.DATABASE:
+            parts.append("as its database shows")
+        return one_line(f"{self.title}: {', '.join(parts)} [{self.uid}]")
+
+
+def completed(action: Action) -> Action:
+    """Return `action` as ended well on the word of its database, not its own."""
+    return msgspec.structs.replace(
+        action,
+        status="completed",
+        phase=Phase.COMPLETED,
+        progress=None,
+        state=None,
+        pending_ops=(),
+        evidence=Evidence.DATABASE,
+    )
+
+
+def is_news(old: Action | None, new: Action) -> bool:
+    """Whether a user who saw `old` would want to see `new`. Time stamps alone are no news."""
+    return old is None or _shown(old) != _shown(new)
+
+
+def has_moved(old: Action | None, new: Action) -> bool:
+    """Whether the work got anywhere between two looks, a heartbeat included."""
+    return old is None or _pulse(old) != _pulse(new)
+
+
+def _shown(action: Action) -> tuple[object, ...]:
+    return (
+        *(action.status, action.phase, action.progress, action.state),
+        *(action.error_code, action.error),
+        *(
+            (op.shard_uid, op.op_name, op.status_code, op.status_description, op.progress)
+            for op in action.pending_ops
+        ),
+    )
+
+
+def _pulse(action: Action) -> tuple[object, ...]:
+    return (*_shown(action), action.heartbeat, *(op.heartbeat for op in action.pending_ops))
+
+
+def percent(progress: float) -> str:
+    """Return a progress as people read it: `14.29 %`, `100 %`."""
+    return f"{round(progress, 2):g} %"
+
+
+def one_line(text: str) -> str:
+    """Return the cluster's text as one printable line: no breaks, no control characters."""
+    return "".join(char if char.isprintable() else " " for char in " ".join(text.split()))

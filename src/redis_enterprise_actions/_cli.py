@@ -1,0 +1,305 @@
+"""What the terminal shows and what the exit code says: the command `redis-actions`.
+
+Progress and results go to standard output, complaints to standard error. A password comes from
+the environment, a file or a prompt, never from an argument, which other users could see.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import getpass
+import os
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from ._action import Action
+from ._client import ActionsClient
+from ._errors import (
+    ActionAborted,
+    ActionCancelled,
+    ActionFailed,
+    ActionNotFound,
+    ActionStalled,
+    ActionVanished,
+    RedisActionsError,
+    RequestError,
+    UsageError,
+    WaitError,
+    WaitTimeout,
+)
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# How a wait can end otherwise than well: the error, the word for it, the exit code.
+_ENDS: Final[tuple[tuple[type[RedisActionsError], str, int], ...]] = (
+    (ActionFailed, "failed", 1),
+    (ActionCancelled, "cancelled", 1),
+    (ActionAborted, "aborted", 1),
+    (WaitTimeout, "timed out", 3),
+    (ActionStalled, "stalled", 3),
+    (ActionNotFound, "not found", 4),
+    (ActionVanished, "vanished", 4),
+    (RequestError, "unreachable", 5),
+    (RedisActionsError, "wrong usage", 2),
+)
+_WORST_FIRST: Final = (1, 4, 3, 5, 0)  # of several waits, the most definite bad news decides
+_INTERRUPTED: Final = 130
+_PIPE_CLOSED: Final = 141
+
+_EPILOG: Final = """\
+environment:
+  REDIS_ENTERPRISE_URL        the cluster's REST API, such as https://cluster.example.com:9443
+  REDIS_ENTERPRISE_USER       the user's name, often an e-mail address
+  REDIS_ENTERPRISE_PASSWORD   the password; it is never an argument
+  REDIS_ENTERPRISE_CA_CERT    a PEM file with the CA that signed the cluster's certificate
+  REDIS_ENTERPRISE_INSECURE   "true" accepts any certificate
+
+exit codes:
+  0  completed                        4  not found, or vanished
+  1  failed, cancelled or aborted     5  the cluster could not be asked
+  2  wrong usage                    130  interrupted
+  3  timed out, or stalled
+  With several actions, the first of 1, 4, 3, 5 that occurred.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    reconfigure = getattr(sys.stdout, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="backslashreplace")  # a strange letter must not end a wait
+    args = _parser().parse_args(argv)
+    try:
+        code: int = asyncio.run(args.run(args))
+    except KeyboardInterrupt:
+        print("interrupted", args.interrupted, sep="", file=sys.stderr)
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has enough; without this, Python complains while it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _PIPE_CLOSED
+    except RedisActionsError as error:
+        print(f"redis-actions: {error}", file=sys.stderr)
+        return _end_of(error)[1]
+    return code
+
+
+def _end_of(result: Action | RedisActionsError) -> tuple[str, int]:
+    """Return the word and the exit code for how a wait ended."""
+    if isinstance(result, Action):
+        return "completed", 0
+    return next((word, code) for kind, word, code in _ENDS if isinstance(result, kind))
+
+
+# --- commands -----------------------------------------------------------------------------------
+
+
+async def _list(args: argparse.Namespace) -> int:
+    async with _client(args) as client:
+        actions = await client.list_actions(bdb_uid=args.bdb)
+    for action in actions:
+        _show(action, as_json=args.json)
+    return 0
+
+
+async def _get(args: argparse.Namespace) -> int:
+    async with _client(args) as client:
+        _show(await client.get_action(args.uid), as_json=args.json)
+    return 0
+
+
+async def _wait(args: argparse.Namespace) -> int:
+    uids = list(dict.fromkeys(args.uid))
+    report = _Report(as_json=args.json)
+    async with _client(args) as client:
+        results = await client.wait_for_actions(
+            uids,
+            settle=True,
+            on_progress=report.changed,
+            timeout=args.timeout,
+            stall_timeout=args.stall_timeout,
+            outage_timeout=args.outage_timeout,
+            not_found_grace=args.not_found_grace,
+        )
+    codes = {report.ended(uid, result) for uid, result in zip(uids, results, strict=True)}
+    return next(code for code in _WORST_FIRST if code in codes)
+
+
+class _Report:
+    """Tells of waits under way, a line for each change and one for each end."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+        self._clock = asyncio.get_running_loop().time
+        self._began = self._clock()
+        self._ended_after: dict[str, float] = {}
+
+    def changed(self, action: Action) -> None:
+        elapsed = self._clock() - self._began
+        if action.phase.terminal:
+            self._ended_after[action.uid] = elapsed
+        if self._as_json:
+            _print_json({"event": "change", "elapsed": round(elapsed, 3), "action": action})
+        else:
+            _print(f"{elapsed:8.1f} s  {action}")
+
+    def ended(self, uid: str, result: Action | WaitError | RequestError) -> int:
+        """Tell how a wait ended; return its exit code."""
+        outcome, code = _end_of(result)
+        if isinstance(result, Action):
+            elapsed = self._ended_after[uid]
+            said = f"{result.title} [{uid}] completed after {elapsed:.1f} s"
+        else:
+            elapsed = result.elapsed or 0.0
+            said = str(result)
+        if self._as_json:
+            _print_json({
+                "event": "end",
+                "uid": uid,
+                "outcome": outcome,
+                "exit_code": code,
+                "elapsed": round(elapsed, 3),
+                "message": said,
+                "action": result if isinstance(result, Action) else result.action,
+            })  # fmt: skip
+        else:
+            _print(said)
+        return code
+
+
+async def _fake_cluster(args: argparse.Namespace) -> int:
+    from ._demo import serve  # noqa: PLC0415 - a web server that the other commands do not need
+
+    await serve(args.port, args.version, _print)
+    return 0
+
+
+async def _demo(_: argparse.Namespace) -> int:
+    from ._demo import demo  # noqa: PLC0415 - ditto
+
+    return await demo(_print)
+
+
+# --- input and output ---------------------------------------------------------------------------
+
+
+def _client(args: argparse.Namespace) -> ActionsClient:
+    username = args.user or os.environ.get("REDIS_ENTERPRISE_USER") or None
+    return ActionsClient.from_env(
+        url=args.url,
+        username=username,
+        password=_password(args.password_file) if username else None,
+        ca_file=args.ca_cert,
+        verify=False if args.insecure else None,
+    )
+
+
+def _password(file: Path | None) -> str:
+    if file is not None:
+        try:
+            return file.read_text("utf-8").rstrip("\r\n")
+        except (OSError, UnicodeError) as error:
+            raise UsageError(f"--password-file cannot be read: {error}") from error
+    password = os.environ.get("REDIS_ENTERPRISE_PASSWORD")
+    if password:
+        return password
+    if not sys.stdin.isatty():
+        raise UsageError("no password: set REDIS_ENTERPRISE_PASSWORD, or give --password-file")
+    return getpass.getpass("Password: ")
+
+
+def _show(action: Action, *, as_json: bool) -> None:
+    if as_json:
+        _print_json(action)
+    else:
+        _print(str(action))
+
+
+def _print_json(value: object) -> None:
+    _print(msgspec.json.encode(value).decode())
+
+
+def _print(line: str) -> None:
+    print(line, flush=True)
+
+
+_UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600}
+
+
+def duration(text: str) -> float:
+    """Read a duration from the command line: `90`, `90s`, `1.5m`, `2h`; in seconds."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text, re.ASCII)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a duration such as 90, 30s, 15m or 2h")
+    return float(match[1]) * _UNITS[match[2]]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="redis-actions",
+        description="See and await long-running actions on a Redis Software cluster.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    connection = _connection_options()
+
+    command = commands.add_parser("list", parents=[connection], help="show what the cluster does")
+    command.add_argument("--bdb", type=int, metavar="UID", help="only what works on this database")
+    command.add_argument("--json", action="store_true", help="one JSON object a line")
+    command.set_defaults(run=_list, interrupted="")
+
+    command = commands.add_parser("get", parents=[connection], help="show one action as it is now")
+    command.add_argument("uid", metavar="UID", help="an action_uid or a task_id")
+    command.add_argument("--json", action="store_true", help="as a JSON object")
+    command.set_defaults(run=_get, interrupted="")
+
+    command = commands.add_parser(
+        "wait",
+        parents=[connection],
+        help="wait until actions have ended",
+        description="Wait until every action given has ended: a line for each change, then a "
+        "line for each action that says how it ended. Durations are seconds, or as in 30s, 15m, "
+        "2h.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("uid", metavar="UID", nargs="+", help="an action_uid or a task_id")
+    command.add_argument("--json", action="store_true", help="one JSON object a line")
+    for name, default, text in (
+        ("--timeout", None, "give up after this long (default: never)"),
+        ("--stall-timeout", None, "give up when nothing has moved for this long (default: never)"),
+        ("--outage-timeout", 300.0, "how long the cluster may not answer (default: 5m)"),
+        ("--not-found-grace", 10.0, "how long it may not know the action yet (default: 10s)"),
+    ):
+        command.add_argument(name, type=duration, default=default, metavar="TIME", help=text)
+    command.set_defaults(run=_wait, interrupted="; what runs on the cluster goes on running")
+
+    command = commands.add_parser(
+        "fake-cluster", help="serve a fake cluster with actions under way"
+    )
+    command.add_argument("--port", type=int, default=0, help="(default: a free one)")
+    command.add_argument("--version", choices=("7.4", "7.8", "7.22", "8.0"), default="8.0")
+    command.set_defaults(run=_fake_cluster, interrupted="")
+
+    command = commands.add_parser("demo", help="wait for several actions on a fake cluster")
+    command.set_defaults(run=_demo, interrupted="")
+    return parser
+
+
+def _connection_options() -> argparse.ArgumentParser:
+    options = argparse.ArgumentParser(add_help=False)
+    group = options.add_argument_group("connection", "each goes before its environment variable")
+    group.add_argument("--url", help="the cluster's REST API")
+    group.add_argument("--user", metavar="NAME", help="the user's name")
+    group.add_argument("--password-file", type=Path, metavar="FILE", help="holds the password")
+    group.add_argument("--ca-cert", metavar="FILE", help="PEM file of the CA to trust")
+    group.add_argument("--insecure", action="store_true", help="accept any certificate")
+    return options

@@ -1,0 +1,134 @@
+"""When to ask again: poll schedules and the policy for repeating a request.
+
+A schedule is a tenacity wait strategy, so any of tenacity's will do for `poll=`. Tenacity's
+own state reads the machine's clock; `PollState` is the same state on the event loop's clock,
+which tests can move by hours in milliseconds.
+
+Knows durations. Refuses to know what is asked and to whom.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from tenacity import (
+    AsyncRetrying,
+    Future,
+    RetryCallState,
+    retry_if_exception,
+    wait_random_exponential,
+)
+from tenacity.wait import wait_base
+
+from ._errors import RequestError, UsageError
+
+
+if TYPE_CHECKING:
+    from tenacity.wait import WaitBaseT
+
+SHORTEST_PAUSE: Final = 0.1  # seconds between two polls, whatever a schedule says
+
+
+class AgedWait(wait_base):
+    """The default schedule: pause for a share of the wait's age, within bounds, in seconds.
+
+    So the end of an action is noticed late by about that share of its duration, never by more
+    than `longest`.
+    """
+
+    def __init__(self, share: float = 0.1, *, shortest: float = 0.25, longest: float = 5) -> None:
+        self._share = share
+        self._shortest = shortest
+        self._longest = longest
+
+    def __call__(self, retry_state: RetryCallState) -> float:
+        age = retry_state.seconds_since_start or 0.0
+        return min(max(self._share * age, self._shortest), self._longest)
+
+
+class RequestBackoff(wait_base):
+    """The pause before a failed request is repeated: exponential with jitter, in seconds.
+
+    Where the cluster said `Retry-After`, that is the pause.
+    """
+
+    _jittered = wait_random_exponential(multiplier=0.5, max=10.0)
+
+    def __call__(self, retry_state: RetryCallState) -> float:
+        error = retry_state.outcome.exception() if retry_state.outcome else None
+        if isinstance(error, RequestError) and error.retry_after is not None:
+            return error.retry_after
+        return self._jittered(retry_state)
+
+
+class PollState(RetryCallState):
+    """What a wait strategy is told, on the event loop's clock.
+
+    `attempt_number` counts the answers so far, `seconds_since_start` is the age of the wait at
+    the last one, `idle_for` the seconds slept, and `outcome.result()` the last `Action`, or
+    None while the cluster does not know it. `outcome.exception()` is set for a request that
+    failed.
+    """
+
+    def __init__(self, now: float) -> None:
+        super().__init__(_STRATEGIES_ONLY, None, (), {})
+        self.start_time = now
+
+    def pause_after(self, schedule: WaitBaseT, came: object, now: float) -> float:
+        """Return the seconds to sleep after `came`: an answer, or the error instead of one."""
+        self.outcome = Future(self.attempt_number)
+        self.outcome_timestamp = now
+        if isinstance(came, BaseException):
+            self.outcome.set_exception(came)
+        else:
+            self.outcome.set_result(came)
+        pause = _checked(schedule(self))
+        self.upcoming_sleep = pause
+        self.idle_for += pause
+        self.attempt_number += 1
+        return pause
+
+
+_STRATEGIES_ONLY: Final = AsyncRetrying()  # tenacity's state wants one; it never runs anything
+
+
+def _checked(pause: object) -> float:
+    if isinstance(pause, (int, float)) and math.isfinite(pause) and pause >= 0:
+        return max(float(pause), SHORTEST_PAUSE)
+    raise UsageError(f"poll= answered {pause!r}, which is not a number of seconds")
+
+
+def retrying(patience: float) -> AsyncRetrying:
+    """Return the policy for one call: transient errors are retried for `patience` seconds."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + patience
+
+    def no_time_left(state: RetryCallState) -> bool:
+        return loop.time() + state.upcoming_sleep > end
+
+    return AsyncRetrying(
+        sleep=asyncio.sleep,
+        stop=no_time_left,
+        wait=RequestBackoff(),
+        retry=retry_if_exception(is_transient),
+        reraise=True,
+    )
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether it may help to ask again."""
+    return isinstance(error, RequestError) and error.transient
+
+
+def seconds(value: float | timedelta | None, name: str) -> float:
+    """Return a duration in seconds; None is endless. `name` is the argument it came in."""
+    if value is None:
+        return math.inf
+    if isinstance(value, timedelta):
+        value = value.total_seconds()
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0:
+        return float(value)
+    raise UsageError(f"{name}={value!r} is not a duration: seconds or a timedelta, 0 or more")

@@ -1,0 +1,150 @@
+"""What the cluster says when it does not answer the question: error bodies and HTTP statuses.
+
+Bytes and a status in, an error of our tree out, with the cluster's own words where it has any.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import re
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from ._action import one_line
+from ._errors import (
+    AuthenticationError,
+    ClusterUnreachable,
+    RequestError,
+    RequestRejected,
+    UnreadableReply,
+)
+from ._lenient import Name, decode, name, struct
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_EXCERPT: Final = 200  # characters of a body that an error may quote
+
+
+class WireError(msgspec.Struct):
+    """An error body: real ones hold the first two.
+
+    `message` is what the documentation calls the text, `detail` and `title` are problem+json's.
+    """
+
+    error_code: Name = None
+    description: str | None = None
+    message: str | None = None
+    detail: str | None = None
+    title: str | None = None
+
+
+def error_code_of(body: bytes) -> str | None:
+    """Return the `error_code` of an error body, or None where it has none."""
+    code, _ = words_of(body)
+    return code
+
+
+def is_error_object(body: bytes) -> bool:
+    """Whether an error body is a JSON object, as the API's own are."""
+    try:
+        decode(body, dict[str, msgspec.Raw])
+    except ValueError:
+        return False
+    return True
+
+
+def unreadable(path: str, problem: object, body: bytes) -> UnreadableReply:
+    """Return the error for an answer that makes no sense, with how it begins."""
+    return UnreadableReply("GET", path, problem=str(problem), excerpt=_excerpt(body))
+
+
+def refusal(
+    method: str,
+    path: str,
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    permission: str,
+) -> RequestError | None:
+    """Return the error that an HTTP status stands for, or None for 2xx and 404.
+
+    404 means something else on every route, so the caller decides. `permission` is the one
+    that the vendor's page asks for, named when the cluster answers 403.
+    """
+    if 200 <= status < 300 or status == 404:
+        return None
+    code, description = words_of(body)
+    if status in {408, 429} or (status >= 500 and status not in {501, 505}):
+        said = ": ".join(filter(None, (f"it answered {status}", code, description)))
+        return ClusterUnreachable(
+            method,
+            path,
+            reason=said,
+            status=status,
+            error_code=code,
+            retry_after=_retry_after(headers),
+        )
+    kind = AuthenticationError if status in {401, 403} else RequestRejected
+    return kind(
+        method,
+        path,
+        status=status,
+        error_code=code,
+        description=description,
+        hint=_hint(status, headers, permission),
+    )
+
+
+def words_of(body: bytes) -> tuple[str | None, str | None]:
+    """Return the code and the text of an error body, be it JSON, HTML, plain text or nothing.
+
+    Real bodies hold `error_code` and `description`; see `WireError` for the others.
+    """
+    try:
+        wire = struct(body, WireError)
+    except ValueError:
+        return None, _excerpt(_TAG.sub(b" ", body)) or None
+    text = wire.description or wire.message or wire.detail or wire.title
+    return name(wire.error_code), text or None
+
+
+_TAG: Final = re.compile(rb"<[^>]*>")
+
+
+def _excerpt(body: bytes) -> str:
+    return one_line(body[: 4 * _EXCERPT].decode("utf-8", "replace")).strip()[:_EXCERPT]
+
+
+def _hint(status: int, headers: Mapping[str, str], permission: str) -> str | None:
+    if status == 401:
+        return "Check the user name and the password"
+    if status == 403:
+        return f"The user's role needs the permission {permission}"
+    if 300 <= status < 400:
+        host = _HOST.match(headers.get("Location", ""))
+        return (
+            f"It redirects to {host[1] if host else 'another place'}, and credentials go to the "
+            "configured URL only: use the URL of the primary node, or turn on the cluster setting "
+            "handle_redirects"
+        )
+    return None
+
+
+_HOST: Final = re.compile(r"https?://(?:[^/?#]*@)?([^/?#@]+)", re.IGNORECASE)
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Read Retry-After: seconds, or a date, which counts from the answer's own Date."""
+    value = headers.get("Retry-After", "").strip()
+    if value.isascii() and value.isdecimal():
+        return float(value[:9])
+    try:
+        until = email.utils.parsedate_to_datetime(value)
+        now = email.utils.parsedate_to_datetime(headers.get("Date", ""))
+        return max(0.0, (until - now).total_seconds())
+    except (TypeError, ValueError):
+        return None

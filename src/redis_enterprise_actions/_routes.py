@@ -1,0 +1,161 @@
+"""Which route to ask: /v1, /v2 or the database itself.
+
+Knows the vendor's paths, their permissions and what a 404 means on each. Use v1 everywhere;
+v2 exists from 7.22 on, and alone shows import, export and backup. Refuses to know about
+waiting.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
+
+from ._action import Action, Kind, completed
+from ._errors import (
+    ActionVanished,
+    ClusterUnreachable,
+    RequestRejected,
+    UsageError,
+)
+from ._refusal import error_code_of, is_error_object, unreadable
+from ._wire import read_action, read_action_v2, read_actions, read_actions_v2, read_database
+
+
+if TYPE_CHECKING:
+    from ._errors import WaitError
+    from ._transport import Transport
+
+_log = logging.getLogger(__name__)
+
+_V1: Final = "/v1/actions"
+_V2: Final = "/v2/actions"
+_SEE_ACTIONS: Final = "view_status_of_cluster_action"  # requests/actions
+_SEE_DATABASE: Final = "view_bdb_info"  # requests/bdbs
+_MISSING: Final = "action_not_found"
+_V2_BUG: Final = "invalid_schema"  # RS200753: /v2/actions could fail so before 8.2.0-46
+_DELETE: Final = "SMDeleteBDB"  # its record goes with the database, never turning completed
+
+
+class Routes:
+    """Asks the cluster about actions, by whichever route knows."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._v2: bool | None = None  # None until the list route has told
+        self._finding_out = asyncio.Lock()
+
+    async def list_actions(self, bdb_uid: int | None, patience: float) -> list[Action]:
+        """Return what v1 lists, and what only v2 knows after it."""
+        path = _V1 if bdb_uid is None else f"{_V1}/bdb/{bdb_uid}"
+        actions = await self._v1_list(path, patience)
+        known = {action.uid for action in actions}
+        for action in await self._v2_list(patience) or ():
+            about = bdb_uid is None or (action.object_type, action.object_uid) == (
+                "bdb",
+                str(bdb_uid),
+            )
+            if about and action.uid not in known:
+                actions.append(action)
+        return actions
+
+    async def find_action(
+        self, uid: str, last: Action | None = None, patience: float = 0.0
+    ) -> Action | None:
+        """Return the action, or None if the cluster says that it knows no such action.
+
+        `last` is the action as last seen, which tells where to look first.
+        """
+        if last is not None and last.kind is Kind.OTHER:
+            return await self._v2_single(uid, patience) or await self._v1_single(uid, patience)
+        return await self._v1_single(uid, patience) or await self._v2_find(uid, patience)
+
+    async def settle(self, doubt: WaitError) -> Action | None:
+        """Return the action as ended if its database shows that it is; None if it does not.
+
+        A delete's record vanishes with its database. And a server bug (RS166122, up to 8.0.2)
+        leaves finished state machines listed as running.
+        """
+        action = doubt.action
+        if action is None or action.kind is not Kind.STATE_MACHINE or action.object_type != "bdb":
+            return None
+        if isinstance(doubt, ActionVanished) and action.name != _DELETE:
+            return None
+        path = f"/v1/bdbs/{quote(action.object_uid or '', safe='')}"
+        try:
+            reply = await self._transport.get(path, permission=_SEE_DATABASE)
+        except RequestRejected as error:
+            _log.warning("%s, so its database cannot tell: %s", doubt, error)
+            return None
+        if reply.status == 404:
+            return completed(action) if action.name == _DELETE else None
+        database = read_database(reply.body, path)
+        idle = database.status == "active" and not database.action_uid
+        return completed(action) if idle and action.name != _DELETE else None
+
+    async def _v1_single(self, uid: str, patience: float) -> Action | None:
+        path = f"{_V1}/{segment(uid)}"
+        reply = await self._transport.get(path, permission=_SEE_ACTIONS, patience=patience)
+        if reply.status != 404:
+            return read_action(reply.body, uid, path)
+        if error_code_of(reply.body) == _MISSING:
+            return None
+        # Not the cluster's own words: a missing route is not a missing action.
+        listed = await self._v1_list(_V1, patience, strict=True)
+        return next((action for action in listed if action.uid == uid), None)
+
+    async def _v1_list(self, path: str, patience: float, *, strict: bool = False) -> list[Action]:
+        reply = await self._transport.get(path, permission=_SEE_ACTIONS, patience=patience)
+        if reply.status != 404:
+            return read_actions(reply.body, path)
+        # Documented for the lists too: nothing runs and nothing is remembered.
+        if error_code_of(reply.body) or (
+            not strict and (not reply.body or is_error_object(reply.body))
+        ):
+            return []
+        problem = "404 without an error code; is the URL that of the REST API (port 9443)?"
+        raise unreadable(path, problem, reply.body)
+
+    async def _v2_find(self, uid: str, patience: float) -> Action | None:
+        if self._v2 is None:
+            listed = await self._v2_list(patience) or ()
+            found = next((action for action in listed if action.uid == uid), None)
+            if found is not None:
+                return found
+        return await self._v2_single(uid, patience) if self._v2 else None
+
+    async def _v2_single(self, uid: str, patience: float) -> Action | None:
+        path = f"{_V2}/{segment(uid)}"
+        reply = await self._transport.get(path, permission=_SEE_ACTIONS, patience=patience)
+        return None if reply.status == 404 else read_action_v2(reply.body, uid, path)
+
+    async def _v2_list(self, patience: float) -> list[Action] | None:
+        """Return v2's list, or None where there is no v2 or its list is broken."""
+        if self._v2 is not None:
+            return await self._v2_ask(patience)
+        async with self._finding_out:
+            return await self._v2_ask(patience)
+
+    async def _v2_ask(self, patience: float) -> list[Action] | None:
+        if self._v2 is False:
+            return None
+        try:
+            reply = await self._transport.get(_V2, permission=_SEE_ACTIONS, patience=patience)
+        except (RequestRejected, ClusterUnreachable) as error:
+            if error.error_code != _V2_BUG:
+                raise
+            _log.warning("%s; going on with /v1 alone", error)
+            return None
+        self._v2 = reply.status != 404
+        return read_actions_v2(reply.body, _V2) if self._v2 else None
+
+
+def segment(uid: str) -> str:
+    """Quote a uid for a path; refuse what would ask for something else."""
+    if not isinstance(uid, str) or uid in {"", ".", ".."}:
+        raise UsageError(f"{uid!r} is not the uid of an action")
+    try:
+        return quote(uid, safe="")
+    except UnicodeEncodeError:
+        raise UsageError(f"{uid!r} is not the uid of an action") from None

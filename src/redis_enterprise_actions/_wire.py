@@ -1,0 +1,259 @@
+"""What the cluster says about its actions: bytes in, `Action`s or an error out.
+
+Knows every documented shape and each known way in which the cluster strays from its pages.
+Refuses to know sockets, time and who is asking. One Struct stands for one documented shape,
+in the vendor's spelling, with the fields that we read. An entry of a list that is no action at
+all is left out of it.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from ._action import Action, Kind, PendingOp, phase_of
+from ._errors import UnreadableReply
+from ._lenient import Name, Number, decode, instant, name, percentage, struct
+from ._refusal import unreadable, words_of
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+_log = logging.getLogger(__name__)
+
+
+class WirePendingOp(msgspec.Struct):
+    """A value of `pending_ops`; its key is the shard (requests/actions)."""
+
+    op_name: str | None = None
+    status_code: Name = None
+    status_description: str | None = None
+    progress: Number = None
+    heartbeat: Number = None
+    last_sample_time: Number = None
+
+
+class WireAction(msgspec.Struct):
+    """An action (task) or state-machine object of /v1 (objects/action, objects/state-machine).
+
+    The single route answers with either, so one shape covers both.
+    """
+
+    status: str
+    action_uid: str | None = None
+    task_id: str | None = None
+    name: str | None = None
+    progress: Number = None
+    node_uid: Name = None
+    creation_time: Number = None
+    object_name: str | None = None
+    state: str | None = None
+    heartbeat: Number = None
+    pending_ops: dict[str, msgspec.Raw] | None = None
+    error_code: Name = None
+    error_message: str | None = None
+    error: msgspec.Raw = msgspec.Raw()
+
+
+class WireActions(msgspec.Struct):
+    """The list of /v1/actions, and the wrapper that /v1/actions/bdb/{uid} may come in."""
+
+    actions: list[msgspec.Raw] | None = None
+    state_machines: list[msgspec.Raw] | None = msgspec.field(default=None, name="state-machines")
+
+
+class WireInfo(msgspec.Struct):
+    """`additional_info` of a /v2 action."""
+
+    description: str | None = None
+    error: msgspec.Raw = msgspec.Raw()
+    object_type: str | None = None
+    object_uid: Name = None
+    pending_ops: dict[str, msgspec.Raw] | None = None
+
+
+class WireActionV2(msgspec.Struct):
+    """An action object of /v2."""
+
+    status: str
+    action_uid: str | None = None
+    action_type: str | None = None
+    name: str | None = None
+    progress: Number = None
+    creation_time: Number = None
+    additional_info: msgspec.Raw = msgspec.Raw()
+
+
+class WireDatabase(msgspec.Struct):
+    """What we read of a database object (objects/bdb). The rest of it holds secrets."""
+
+    status: str
+    action_uid: str | None = None
+
+
+def read_action(body: bytes, uid: str, path: str) -> Action:
+    """Decode the answer of GET /v1/actions/{uid}, a bare object of either family."""
+    try:
+        wire = struct(body, WireAction)
+    except ValueError as error:
+        raise unreadable(path, error, body) from None
+    return _about(uid, (wire.action_uid, wire.task_id), _from_v1(wire, uid), body, path)
+
+
+def read_action_v2(body: bytes, uid: str, path: str) -> Action:
+    """Decode the answer of GET /v2/actions/{uid}."""
+    try:
+        wire = struct(body, WireActionV2)
+    except ValueError as error:
+        raise unreadable(path, error, body) from None
+    return _about(uid, (wire.action_uid,), _from_v2(wire, uid), body, path)
+
+
+def read_actions(body: bytes, path: str) -> list[Action]:
+    """Decode a list of /v1: the object with two arrays, or a bare array of state machines."""
+    try:
+        if body.lstrip()[:1] == b"[":
+            machines = decode(body, list[msgspec.Raw])
+            return list(_entries(machines, Kind.STATE_MACHINE))
+        wire = struct(body, WireActions)
+    except ValueError as error:
+        raise unreadable(path, error, body) from None
+    if wire.actions is None and wire.state_machines is None:
+        raise unreadable(path, 'neither "actions" nor "state-machines" in it', body)
+    return [
+        *_entries(wire.actions or (), Kind.TASK),
+        *_entries(wire.state_machines or (), Kind.STATE_MACHINE),
+    ]
+
+
+def read_actions_v2(body: bytes, path: str) -> list[Action]:
+    """Decode the list of /v2/actions, a bare array."""
+    try:
+        raws = decode(body, list[msgspec.Raw])
+    except ValueError as error:
+        raise unreadable(path, error, body) from None
+    return list(_entries(raws, None))
+
+
+def read_database(body: bytes, path: str) -> WireDatabase:
+    """Decode what we need of GET /v1/bdbs/{uid}. Its body never reaches an error or a log."""
+    try:
+        return struct(body, WireDatabase)
+    except ValueError:
+        raise UnreadableReply("GET", path, problem="not a database object") from None
+
+
+def _from_v1(wire: WireAction, uid: str | None, kind: Kind | None = None) -> Action | None:
+    uid = wire.action_uid or wire.task_id or uid
+    if uid is None:
+        return None
+    # Of the two families only tasks have a task_id.
+    family = kind or (Kind.STATE_MACHINE if wire.task_id is None else Kind.TASK)
+    object_type, _, object_uid = (wire.object_name or "").partition(":")
+    return Action(
+        uid=uid,
+        name=wire.name or "",
+        kind=family,
+        status=wire.status,
+        phase=phase_of(wire.status),
+        progress=percentage(wire.progress),
+        state=wire.state or None,
+        object_type=object_type or None,
+        object_uid=object_uid or None,
+        node_uid=name(wire.node_uid),
+        creation_time=instant(wire.creation_time),
+        heartbeat=instant(wire.heartbeat),
+        pending_ops=_pending_ops(wire.pending_ops),
+        error_code=name(wire.error_code),
+        error=wire.error_message or _error_text(wire.error),
+    )
+
+
+def _from_v2(wire: WireActionV2, uid: str | None) -> Action | None:
+    uid = wire.action_uid or uid
+    if uid is None:
+        return None
+    try:
+        info = struct(wire.additional_info, WireInfo)
+    except ValueError:
+        info = WireInfo()
+    return Action(
+        uid=uid,
+        name=wire.name or "",
+        kind=_KINDS.get(wire.action_type or "", Kind.OTHER),
+        status=wire.status,
+        phase=phase_of(wire.status),
+        progress=percentage(wire.progress),
+        object_type=info.object_type or None,
+        object_uid=name(info.object_uid),
+        creation_time=instant(wire.creation_time),
+        pending_ops=_pending_ops(info.pending_ops),
+        error=_error_text(info.error),
+    )
+
+
+_KINDS: Final = {kind.value: kind for kind in Kind}  # action_type, in the vendor's spelling
+
+
+def _entries(raws: Iterable[msgspec.Raw], kind: Kind | None) -> Iterator[Action]:
+    """Make actions of a list's entries; `kind` None means those of /v2, which tell their own."""
+    for raw in raws:
+        try:
+            if kind is None:
+                action = _from_v2(struct(raw, WireActionV2), None)
+            else:
+                action = _from_v1(struct(raw, WireAction), None, kind)
+        except ValueError:
+            action = None
+        if action is None:
+            _log.debug("left out a list entry that is not an action")
+        else:
+            yield action
+
+
+def _about(
+    uid: str, said: tuple[str | None, ...], action: Action | None, body: bytes, path: str
+) -> Action:
+    """Return `action` unless the answer is about another one than the one asked for."""
+    named = {name.casefold() for name in said if name}
+    if action is None or (named and uid.casefold() not in named):
+        raise unreadable(path, "it is about another action", body)
+    # Whoever asks by task_id must find what they asked for under that name.
+    return action if action.uid == uid else msgspec.structs.replace(action, uid=uid)
+
+
+def _pending_ops(raws: Mapping[str, msgspec.Raw] | None) -> tuple[PendingOp, ...]:
+    ops: list[PendingOp] = []
+    for shard_uid, raw in sorted((raws or {}).items(), key=lambda item: _shard_order(item[0])):
+        try:
+            wire = struct(raw, WirePendingOp)
+        except ValueError:
+            wire = WirePendingOp()
+        ops.append(
+            PendingOp(
+                shard_uid=shard_uid,
+                op_name=wire.op_name,
+                status_code=name(wire.status_code),
+                status_description=wire.status_description,
+                progress=percentage(wire.progress),
+                heartbeat=instant(wire.heartbeat),
+                last_sample_time=instant(wire.last_sample_time),
+            )
+        )
+    return tuple(ops)
+
+
+def _shard_order(shard_uid: str) -> tuple[int, str]:
+    return len(shard_uid), shard_uid  # 2 before 10
+
+
+def _error_text(raw: msgspec.Raw) -> str | None:
+    """Read `error`: a string as documented for state machines, an object as in background_op."""
+    try:
+        return decode(raw, str) or None
+    except ValueError:
+        code, description = words_of(bytes(raw))
+        return ": ".join(filter(None, (code, description))) or None
