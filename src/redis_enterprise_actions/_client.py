@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypedDict, TypeVar, cast, over
 
 from ._errors import ActionNotFound, RequestError, UsageError, WaitError
 from ._hub import watch
-from ._pace import AgedWait, seconds
+from ._pace import AgedWait, patiently, seconds
 from ._routes import Routes, segment
 from ._transport import Credentials, Transport
 from ._wait import Limits, Wait
@@ -143,7 +143,7 @@ class ActionsClient:
         Source: GET /v1/actions, /v1/actions/bdb/{bdb_uid}, /v2/actions. Needs the permission
         `view_status_of_cluster_action`.
         """
-        return await self._routes.list_actions(bdb_uid, _CALL_PATIENCE)
+        return await patiently(_CALL_PATIENCE, self._routes.list_actions, bdb_uid)
 
     async def get_action(self, uid: str) -> Action:
         """Return one action as it is now. `uid` is an `action_uid` or a `task_id`.
@@ -153,7 +153,7 @@ class ActionsClient:
         Source: GET /v1/actions/{uid}, /v2/actions/{uid}.
         """
         began = asyncio.get_running_loop().time()
-        action = await self._routes.find_action(uid, patience=_CALL_PATIENCE)
+        action = await patiently(_CALL_PATIENCE, self._routes.find_action, uid)
         if action is None:
             elapsed = asyncio.get_running_loop().time() - began
             raise ActionNotFound(uid, action=None, elapsed=elapsed, polls=1)

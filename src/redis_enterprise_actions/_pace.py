@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import math
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
 from tenacity import (
     AsyncRetrying,
@@ -23,11 +23,16 @@ from tenacity import (
 )
 from tenacity.wait import wait_base
 
-from ._errors import RequestError, UsageError
+from ._errors import ClusterUnreachable, RequestError, UsageError
 
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from tenacity.wait import WaitBaseT
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 SHORTEST_PAUSE: Final = 0.1  # seconds between two polls, whatever a schedule says
 
@@ -101,21 +106,24 @@ def _checked(pause: object) -> float:
     raise UsageError(f"poll= answered {pause!r}, which is not a number of seconds")
 
 
-def retrying(patience: float) -> AsyncRetrying:
-    """Return the policy for one call: transient errors are retried for `patience` seconds."""
-    loop = asyncio.get_running_loop()
-    end = loop.time() + patience
-
-    def no_time_left(state: RetryCallState) -> bool:
-        return loop.time() + state.upcoming_sleep > end
-
-    return AsyncRetrying(
+async def patiently(
+    patience: float, call: Callable[_P, Awaitable[_T]], *args: _P.args, **kwargs: _P.kwargs
+) -> _T:
+    """Await `call(...)`; repeat it for `patience` seconds where that may help."""
+    clock = asyncio.get_running_loop().time
+    end = clock() + patience
+    policy = AsyncRetrying(
         sleep=asyncio.sleep,
-        stop=no_time_left,
+        stop=lambda state: clock() + state.upcoming_sleep > end,
         wait=RequestBackoff(),
         retry=retry_if_exception(is_transient),
         reraise=True,
     )
+    try:
+        return await policy(call, *args, **kwargs)
+    except ClusterUnreachable as error:
+        error.attempts = policy.statistics["attempt_number"]
+        raise
 
 
 def is_transient(error: BaseException) -> bool:

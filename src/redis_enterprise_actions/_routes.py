@@ -46,30 +46,24 @@ class Routes:
         self._v2: bool | None = None  # None until the list route has told
         self._finding_out = asyncio.Lock()
 
-    async def list_actions(self, bdb_uid: int | None, patience: float) -> list[Action]:
+    async def list_actions(self, bdb_uid: int | None) -> list[Action]:
         """Return what v1 lists, and what only v2 knows after it."""
-        path = _V1 if bdb_uid is None else f"{_V1}/bdb/{bdb_uid}"
-        actions = await self._v1_list(path, patience)
+        path = _V1 if bdb_uid is None else f"{_V1}/bdb/{_number(bdb_uid)}"
+        actions = await self._v1_list(path)
         known = {action.uid for action in actions}
-        for action in await self._v2_list(patience) or ():
-            about = bdb_uid is None or (action.object_type, action.object_uid) == (
-                "bdb",
-                str(bdb_uid),
-            )
-            if about and action.uid not in known:
+        for action in await self._v2_list() or ():
+            if action.uid not in known and (bdb_uid is None or _is_on(action, bdb_uid)):
                 actions.append(action)
         return actions
 
-    async def find_action(
-        self, uid: str, last: Action | None = None, patience: float = 0.0
-    ) -> Action | None:
+    async def find_action(self, uid: str, last: Action | None = None) -> Action | None:
         """Return the action, or None if the cluster says that it knows no such action.
 
         `last` is the action as last seen, which tells where to look first.
         """
         if last is not None and last.kind is Kind.OTHER:
-            return await self._v2_single(uid, patience) or await self._v1_single(uid, patience)
-        return await self._v1_single(uid, patience) or await self._v2_find(uid, patience)
+            return await self._v2_single(uid) or await self._v1_single(uid)
+        return await self._v1_single(uid) or await self._v2_find(uid)
 
     async def settle(self, doubt: WaitError) -> Action | None:
         """Return the action as ended if its database shows that it is; None if it does not.
@@ -78,11 +72,14 @@ class Routes:
         leaves finished state machines listed as running.
         """
         action = doubt.action
-        if action is None or action.kind is not Kind.STATE_MACHINE or action.object_type != "bdb":
+        if action is None or action.kind is not Kind.STATE_MACHINE:
             return None
         if isinstance(doubt, ActionVanished) and action.name != _DELETE:
             return None
-        path = f"/v1/bdbs/{quote(action.object_uid or '', safe='')}"
+        bdb_uid = action.object_uid or ""
+        if action.object_type != "bdb" or not (bdb_uid.isascii() and bdb_uid.isdecimal()):
+            return None
+        path = f"/v1/bdbs/{bdb_uid}"
         try:
             reply = await self._transport.get(path, permission=_SEE_DATABASE)
         except RequestRejected as error:
@@ -94,54 +91,54 @@ class Routes:
         idle = database.status == "active" and not database.action_uid
         return completed(action) if idle and action.name != _DELETE else None
 
-    async def _v1_single(self, uid: str, patience: float) -> Action | None:
+    async def _v1_single(self, uid: str) -> Action | None:
         path = f"{_V1}/{segment(uid)}"
-        reply = await self._transport.get(path, permission=_SEE_ACTIONS, patience=patience)
+        reply = await self._transport.get(path, permission=_SEE_ACTIONS)
         if reply.status != 404:
             return read_action(reply.body, uid, path)
         if error_code_of(reply.body) == _MISSING:
             return None
         # Not the cluster's own words: a missing route is not a missing action.
-        listed = await self._v1_list(_V1, patience, strict=True)
+        listed = await self._v1_list(_V1, strict=True)
         return next((action for action in listed if action.uid == uid), None)
 
-    async def _v1_list(self, path: str, patience: float, *, strict: bool = False) -> list[Action]:
-        reply = await self._transport.get(path, permission=_SEE_ACTIONS, patience=patience)
+    async def _v1_list(self, path: str, *, strict: bool = False) -> list[Action]:
+        reply = await self._transport.get(path, permission=_SEE_ACTIONS)
         if reply.status != 404:
             return read_actions(reply.body, path)
         # Documented for the lists too: nothing runs and nothing is remembered.
-        if error_code_of(reply.body) or (
-            not strict and (not reply.body or is_error_object(reply.body))
-        ):
+        if error_code_of(reply.body):
+            return []
+        if not strict and (not reply.body or is_error_object(reply.body)):
             return []
         problem = "404 without an error code; is the URL that of the REST API (port 9443)?"
         raise unreadable(path, problem, reply.body)
 
-    async def _v2_find(self, uid: str, patience: float) -> Action | None:
+    async def _v2_find(self, uid: str) -> Action | None:
         if self._v2 is None:
-            listed = await self._v2_list(patience) or ()
+            listed = await self._v2_list() or ()
             found = next((action for action in listed if action.uid == uid), None)
             if found is not None:
                 return found
-        return await self._v2_single(uid, patience) if self._v2 else None
+        return await self._v2_single(uid) if self._v2 else None
 
-    async def _v2_single(self, uid: str, patience: float) -> Action | None:
+    async def _v2_single(self, uid: str) -> Action | None:
         path = f"{_V2}/{segment(uid)}"
-        reply = await self._transport.get(path, permission=_SEE_ACTIONS, patience=patience)
+        reply = await self._transport.get(path, permission=_SEE_ACTIONS)
         return None if reply.status == 404 else read_action_v2(reply.body, uid, path)
 
-    async def _v2_list(self, patience: float) -> list[Action] | None:
+    async def _v2_list(self) -> list[Action] | None:
         """Return v2's list, or None where there is no v2 or its list is broken."""
         if self._v2 is not None:
-            return await self._v2_ask(patience)
+            return await self._v2_ask()
         async with self._finding_out:
-            return await self._v2_ask(patience)
+            return await self._v2_ask()
 
-    async def _v2_ask(self, patience: float) -> list[Action] | None:
+    async def _v2_ask(self) -> list[Action] | None:
         if self._v2 is False:
             return None
         try:
-            reply = await self._transport.get(_V2, permission=_SEE_ACTIONS, patience=patience)
+            reply = await self._transport.get(_V2, permission=_SEE_ACTIONS)
         except (RequestRejected, ClusterUnreachable) as error:
             if error.error_code != _V2_BUG:
                 raise
@@ -159,3 +156,13 @@ def segment(uid: str) -> str:
         return quote(uid, safe="")
     except UnicodeEncodeError:
         raise UsageError(f"{uid!r} is not the uid of an action") from None
+
+
+def _number(bdb_uid: int) -> int:
+    if not isinstance(bdb_uid, int) or isinstance(bdb_uid, bool) or bdb_uid < 0:
+        raise UsageError(f"bdb_uid={bdb_uid!r} is not the uid of a database, such as 1")
+    return bdb_uid
+
+
+def _is_on(action: Action, bdb_uid: int) -> bool:
+    return action.object_type == "bdb" and action.object_uid == str(bdb_uid)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import logging
+import math
 import ssl
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -21,7 +22,6 @@ from ._errors import (
     UntrustedCertificate,
     UsageError,
 )
-from ._pace import retrying
 from ._refusal import refusal
 
 
@@ -33,6 +33,7 @@ _log = logging.getLogger(__name__)
 MAX_BODY: Final = 64 * 2**20  # bytes; a cluster with 100,000 remembered actions sends about half
 _CHUNK: Final = 2**16
 _CONNECTIONS: Final = 8  # a cluster manager has about ten API threads
+_HEADERS: Final = {"Accept": "application/json", "User-Agent": "redis-enterprise-actions"}
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -75,20 +76,23 @@ def tls(*, verify: bool, ca_file: str | None) -> ssl.SSLContext:
 
 def base_url(url: str) -> URL:
     """Check a cluster's URL and return it without a trailing slash."""
+    if not isinstance(url, str):
+        raise UsageError("the cluster's URL is not a string")
     try:
         parsed = URL(url)
         port = parsed.port
-    except (TypeError, ValueError):
-        # The text may hold a password, so the message does not show it.
+    except ValueError:
         raise UsageError("the cluster's URL cannot be parsed") from None
     if parsed.user is not None or parsed.password is not None:
         raise UsageError("credentials do not belong in the URL: pass username= and password=")
+    # Whatever holds an @ may hold a password too.
+    shown = "this URL" if "@" in url else repr(url)
     if parsed.scheme not in {"http", "https"} or not parsed.host or port is None:
         raise UsageError(
-            f"{url!r} is not a cluster's URL, such as https://cluster.example.com:9443"
+            f"{shown} is not a cluster's URL, such as https://cluster.example.com:9443"
         )
     if parsed.query_string or parsed.fragment:
-        raise UsageError(f"{url!r}: a cluster's URL has no query and no fragment")
+        raise UsageError(f"{shown}: a cluster's URL has no query and no fragment")
     return parsed.with_path(parsed.path.rstrip("/"))
 
 
@@ -106,11 +110,14 @@ class Transport:
         request_timeout: float,
     ) -> None:
         self.url = base_url(url)
-        self._headers = {"Accept": "application/json", "User-Agent": "redis-enterprise-actions"}
         self._credentials = credentials
         self._tls = tls(verify=verify, ca_file=ca_file)
         self._given = session
         self._made: aiohttp.ClientSession | None = None
+        if not 0 < request_timeout < math.inf:
+            raise UsageError("request_timeout= must be more than 0 and not endless")
+        if session is not None and session.auth is not None and credentials is not None:
+            raise UsageError("session= brings credentials of its own: leave out username=")
         self._timeout = aiohttp.ClientTimeout(total=request_timeout)
         self._closed = False
         if self.url.scheme == "https" and not verify:
@@ -118,47 +125,33 @@ class Transport:
         if self.url.scheme == "http" and credentials and self.url.host not in _LOOPBACK:
             _log.warning("the password goes to %s unencrypted", self.url)
 
-    async def get(self, path: str, *, permission: str, patience: float = 0.0) -> Reply:
-        """GET `path`, which is already quoted; ask again for `patience` seconds.
-
-        Returns an answer of status 2xx or 404. Raises `RequestError`, and `ClientClosed`.
-        """
-        attempts = 0
-        async for attempt in retrying(patience):
-            with attempt:
-                attempts += 1
-                try:
-                    return await self._get_once(path, permission)
-                except ClusterUnreachable as error:
-                    error.attempts = attempts
-                    raise
-        raise AssertionError("tenacity ended without a result")
-
     async def close(self) -> None:
         """Close the session if it is ours."""
         self._closed = True
         if self._made is not None:
             await self._made.close()
 
-    async def _get_once(self, path: str, permission: str) -> Reply:
+    async def get(self, path: str, *, permission: str) -> Reply:
+        """GET `path`, which is already quoted, once; return an answer of status 2xx or 404.
+
+        `permission` is what the vendor's page asks for. Raises `RequestError`, `ClientClosed`.
+        """
         session = self._session()
         try:
             async with session.get(
                 URL(f"{self.url}{path}", encoded=True),
-                headers={
-                    **self._headers,
-                    **(self._credentials.headers() if self._credentials else {}),
-                },
+                headers=_HEADERS | (self._credentials.headers() if self._credentials else {}),
                 ssl=self._tls,
                 timeout=self._timeout,
                 allow_redirects=False,
+                raise_for_status=False,
             ) as response:
                 body = await _body(response, path)
                 headers: Mapping[str, str] = response.headers
                 status = response.status
         except aiohttp.ClientConnectorCertificateError as error:
             raise UntrustedCertificate("GET", path, reason=str(error.certificate_error)) from error
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+        except (aiohttp.ClientError, OSError, ValueError) as error:
             if self._closed or session.closed:
                 raise ClientClosed from error
             raise ClusterUnreachable("GET", path, reason=_reason(error)) from error

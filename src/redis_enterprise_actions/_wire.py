@@ -252,6 +252,8 @@ def _shard_order(shard_uid: str) -> tuple[int, str]:
 
 def _error_text(raw: msgspec.Raw) -> str | None:
     """Read `error`: a string as documented for state machines, an object as in background_op."""
+    if bytes(raw) == b"null":
+        return None
     try:
         return decode(raw, str) or None
     except ValueError:

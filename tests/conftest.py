@@ -1,0 +1,64 @@
+"""What the tests share: a fake cluster on a real socket, and a clock that costs no time."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+import pytest_asyncio
+
+from redis_enterprise_actions import ActionsClient
+from redis_enterprise_actions.testing import FakeCluster
+
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+
+def pytest_configure() -> None:
+    """Keep looptime from making, and leaking, an event loop for tests that have none."""
+    asyncio.set_event_loop(None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let every coroutine test run on virtual time: sockets are real, sleeping is not."""
+    for item in items:
+        if pytest_asyncio.is_async_test(item):
+            item.add_marker(pytest.mark.looptime)
+
+
+@pytest.fixture(autouse=True)
+def no_cluster_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reaches a cluster that happens to be configured on this machine."""
+    for name in ("URL", "USER", "PASSWORD", "CA_CERT", "INSECURE"):
+        monkeypatch.delenv(f"REDIS_ENTERPRISE_{name}", raising=False)
+
+
+@pytest.fixture
+async def cluster() -> AsyncIterator[FakeCluster]:
+    """A fake cluster of the newest version. Nothing may be left running when it ends."""
+    async with FakeCluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+async def client(cluster: FakeCluster) -> AsyncIterator[ActionsClient]:
+    """A client of that cluster, which must leave no task behind."""
+    before = asyncio.all_tasks()
+    async with client_of(cluster) as client:
+        yield client
+    for _ in range(10):
+        await asyncio.sleep(0)
+    own = {task for task in asyncio.all_tasks() - before if "aiohttp" not in repr(task)}
+    assert own - {asyncio.current_task()} == set()
+
+
+def client_of(cluster: FakeCluster, **options: object) -> ActionsClient:
+    """Return a client with the cluster's credentials."""
+    return ActionsClient(
+        cluster.url,
+        username=cluster.username,
+        password=cluster.password,
+        **options,  # type: ignore[arg-type]
+    )

@@ -1,0 +1,234 @@
+"""Facts about `_errors`: each message in full, each attribute, and the way through a pickle."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import pytest
+
+from redis_enterprise_actions import (
+    Action,
+    ActionAborted,
+    ActionCancelled,
+    ActionFailed,
+    ActionNotFound,
+    ActionStalled,
+    ActionVanished,
+    AuthenticationError,
+    ClientClosed,
+    ClusterUnreachable,
+    Kind,
+    Phase,
+    RedisActionsError,
+    RequestError,
+    RequestRejected,
+    UnreadableReply,
+    UntrustedCertificate,
+    UsageError,
+    WaitError,
+    WaitTimeout,
+)
+
+
+RUNNING = Action(
+    uid="a1",
+    name="SMUpdateBDB",
+    kind=Kind.STATE_MACHINE,
+    status="active",
+    phase=Phase.RUNNING,
+    progress=50.0,
+    object_type="bdb",
+    object_uid="1",
+)
+FAILED = Action(
+    uid="a1",
+    name="retry_bdb",
+    kind=Kind.TASK,
+    status="failed",
+    phase=Phase.FAILED,
+    error_code="internal_error",
+    error="disk full",
+)
+SILENT = Action(uid="a1", name="retry_bdb", kind=Kind.TASK, status="failed", phase=Phase.FAILED)
+
+
+def during_a_wait(error: RequestError, action: Action | None = RUNNING) -> RequestError:
+    """Return an error of a request as a wait raises it."""
+    error.uid, error.action, error.elapsed, error.polls = "a1", action, 12.34, 7
+    return error
+
+
+ERRORS: list[tuple[RedisActionsError, str]] = [
+    (
+        ActionFailed("a1", action=FAILED, elapsed=12.34, polls=7),
+        "action a1 (retry_bdb) failed after 12.3 s and 7 polls: internal_error: disk full",
+    ),
+    (
+        ActionFailed("a1", action=SILENT, elapsed=0.0, polls=1),
+        "action a1 (retry_bdb) failed after 0.0 s and 1 poll: the cluster gave no reason",
+    ),
+    (
+        ActionCancelled("a1", action=RUNNING, elapsed=3, polls=2),
+        "action a1 (SMUpdateBDB on bdb:1) was cancelled on the cluster, "
+        "seen after 3.0 s and 2 polls",
+    ),
+    (
+        ActionAborted("a1", action=RUNNING, elapsed=3, polls=2),
+        "action a1 (SMUpdateBDB on bdb:1) was aborted by the cluster, seen after 3.0 s and 2 polls",
+    ),
+    (
+        ActionNotFound("a\n1", action=None, elapsed=10, polls=5),
+        "action a 1 was not found after 10.0 s and 5 polls: it never existed, or it ended so long "
+        "ago that the cluster forgot it",
+    ),
+    (
+        ActionVanished("a1", action=RUNNING, elapsed=10, polls=5),
+        "action a1 (SMUpdateBDB on bdb:1) vanished after 10.0 s and 5 polls; how it ended is "
+        "unknown; last seen: SMUpdateBDB on bdb:1: active, 50 % [a1]",
+    ),
+    (
+        ActionStalled("a1", action=RUNNING, elapsed=70, polls=9, stall_timeout=60),
+        "action a1 (SMUpdateBDB on bdb:1) has not moved for 60 s, seen after 70.0 s and 9 polls; "
+        "last seen: SMUpdateBDB on bdb:1: active, 50 % [a1]",
+    ),
+    (
+        WaitTimeout("a1", action=RUNNING, elapsed=30, polls=9, timeout=30),
+        "action a1 (SMUpdateBDB on bdb:1) had not ended when the timeout of 30 s was over, "
+        "after 30.0 s and 9 polls (it goes on running on the cluster); "
+        "last seen: SMUpdateBDB on bdb:1: active, 50 % [a1]",
+    ),
+    (
+        WaitTimeout("a1", action=None, elapsed=5, polls=3, timeout=5),
+        "action a1 had not ended when the timeout of 5 s was over, after 5.0 s and 3 polls; "
+        "it was never seen",
+    ),
+    (
+        ClusterUnreachable("GET", "/v1/actions/a1", reason="Connect call failed"),
+        "GET /v1/actions/a1: the cluster cannot be reached: Connect call failed (1 attempt)",
+    ),
+    (
+        during_a_wait(
+            ClusterUnreachable(
+                "GET",
+                "/v1/actions/a1",
+                reason="it answered 503: busy",
+                attempts=4,
+                status=503,
+                error_code="busy",
+                retry_after=3.0,
+            )
+        ),
+        "GET /v1/actions/a1: the cluster cannot be reached: it answered 503: busy (4 attempts) "
+        "(while waiting for action a1, after 12.3 s and 7 polls; "
+        "last seen: SMUpdateBDB on bdb:1: active, 50 % [a1])",
+    ),
+    (
+        UntrustedCertificate("GET", "/v1/actions", reason="self-signed certificate"),
+        "GET /v1/actions: the cluster's certificate is not trusted: self-signed certificate. Pass "
+        "the certificate of its CA as ca_file= (REDIS_ENTERPRISE_CA_CERT)",
+    ),
+    (
+        RequestRejected("GET", "/v1/actions", status=406),
+        "GET /v1/actions: the cluster answered 406",
+    ),
+    (
+        during_a_wait(
+            AuthenticationError(
+                "GET",
+                "/v1/actions/a1",
+                status=403,
+                error_code="insufficient_permissions",
+                description="not\nallowed",
+                hint="The user's role needs the permission view_status_of_cluster_action",
+            ),
+            action=None,
+        ),
+        "GET /v1/actions/a1: the cluster answered 403: insufficient_permissions: not allowed. "
+        "The user's role needs the permission view_status_of_cluster_action "
+        "(while waiting for action a1, after 12.3 s and 7 polls; never seen)",
+    ),
+    (
+        UnreadableReply("GET", "/v1/actions", problem="JSON is malformed", excerpt="<html>"),
+        "GET /v1/actions: the answer cannot be read: JSON is malformed; it begins '<html>'",
+    ),
+    (
+        UnreadableReply("GET", "/v1/bdbs/1", problem="not a database object"),
+        "GET /v1/bdbs/1: the answer cannot be read: not a database object",
+    ),
+    (UsageError("no cluster is given"), "no cluster is given"),
+    (ClientClosed(), "the client is closed"),
+]
+
+
+@pytest.mark.parametrize(("error", "message"), ERRORS, ids=[type(e).__name__ for e, _ in ERRORS])
+def test_message(error: RedisActionsError, message: str) -> None:
+    """Each error says what happened in one line."""
+    assert str(error) == message
+    assert repr(error) == f"{type(error).__name__}({message!r})"
+    assert message.isprintable()
+
+
+@pytest.mark.parametrize("error", [e for e, _ in ERRORS], ids=[type(e).__name__ for e, _ in ERRORS])
+def test_pickle(error: RedisActionsError) -> None:
+    """Each error goes through a pickle and a copy with its type, message and attributes."""
+    for twin in (pickle.loads(pickle.dumps(error)), copy.copy(error)):
+        assert type(twin) is type(error)
+        assert str(twin) == str(error)
+        assert vars(twin) == vars(error)
+
+
+def test_every_error_is_in_the_table() -> None:
+    """No error of the tree is without a pinned message."""
+
+    def below(kind: type[RedisActionsError]) -> set[type[RedisActionsError]]:
+        return {kind}.union(*(below(sub) for sub in kind.__subclasses__()))
+
+    bases = {RedisActionsError, RequestError, WaitError}
+    assert {type(error) for error, _ in ERRORS} == below(RedisActionsError) - bases
+
+
+@pytest.mark.parametrize(
+    ("error", "builtin"),
+    [
+        (ClusterUnreachable, ConnectionError),
+        (WaitTimeout, TimeoutError),
+        (UsageError, ValueError),
+        (ClientClosed, RuntimeError),
+    ],
+)
+def test_builtin_relatives(error: type[Exception], builtin: type[Exception]) -> None:
+    """Code that knows only the built-in errors catches ours."""
+    assert issubclass(error, builtin)
+    assert issubclass(error, RedisActionsError)
+
+
+def test_failed_tells_why() -> None:
+    """`ActionFailed` has the cluster's words as data."""
+    error = ActionFailed("a1", action=FAILED, elapsed=1, polls=1)
+
+    assert (error.error_code, error.error) == ("internal_error", "disk full")
+    assert (error.uid, error.action, error.elapsed, error.polls) == ("a1", FAILED, 1, 1)
+
+
+def test_failed_without_action() -> None:
+    """An `ActionFailed` that users make for their own tests needs no action."""
+    error = ActionFailed("a1", action=None, elapsed=1, polls=1)
+
+    assert (error.error_code, error.error) == (None, None)
+    assert "gave no reason" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("error", "transient"),
+    [
+        (ClusterUnreachable, True),
+        (UnreadableReply, True),
+        (UntrustedCertificate, False),
+        (RequestRejected, False),
+        (AuthenticationError, False),
+    ],
+)
+def test_transient(error: type[RequestError], transient: bool) -> None:
+    """Outages are worth another try, refusals are not."""
+    assert error.transient is transient

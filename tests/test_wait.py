@@ -1,0 +1,395 @@
+"""Facts about `_wait`: the rules of one wait, told answers and times, without a clock."""
+
+from __future__ import annotations
+
+import logging
+import math
+
+import msgspec
+import pytest
+from tenacity import wait_fixed
+
+from redis_enterprise_actions import (
+    Action,
+    ActionAborted,
+    ActionCancelled,
+    ActionFailed,
+    ActionNotFound,
+    ActionStalled,
+    ActionVanished,
+    AuthenticationError,
+    ClusterUnreachable,
+    Kind,
+    Phase,
+    UnreadableReply,
+    WaitError,
+    WaitTimeout,
+)
+from redis_enterprise_actions._action import phase_of
+from redis_enterprise_actions._wait import LAST_POLL, Limits, Wait
+
+
+ACTIVE = Action(
+    uid="a1", name="SMUpdateBDB", kind=Kind.STATE_MACHINE, status="active", phase=Phase.RUNNING
+)
+
+
+def at(progress: float | None = None, status: str = "active") -> Action:
+    """Return the action with some progress, or another status."""
+    return msgspec.structs.replace(
+        ACTIVE, progress=progress, status=status, phase=phase_of(status)
+    )
+
+
+def new_wait(poll: float = 5.0, **limits: float) -> Wait:
+    """Return a wait that began at 1000 and polls every `poll` seconds."""
+    return Wait("a1", limits=Limits(**limits), poll=wait_fixed(poll), now=1000.0)
+
+
+def outage(**more: object) -> ClusterUnreachable:
+    """Return the lack of an answer."""
+    return ClusterUnreachable("GET", "/v1/actions/a1", reason="refused", **more)  # type: ignore[arg-type]
+
+
+class TestNews:
+    """What is told to the user."""
+
+    def test_only_changes(self) -> None:
+        """The first answer is news, and then each change."""
+        wait = new_wait()
+        answers = [at(1), at(1), at(2), at(2), at(2, "completed")]
+
+        assert [wait.heard(answer, 1000.0) for answer in answers] == [1, 0, 1, 0, 1]
+
+    @pytest.mark.parametrize("status", ["completed", "failed", "cancelled", "aborted"])
+    def test_over(self, status: str) -> None:
+        """A terminal status ends the wait, and nothing else does."""
+        wait = new_wait()
+        wait.heard(at(1), 1000.0)
+        assert not wait.over
+
+        wait.heard(at(1, status), 1001.0)
+        assert wait.over
+
+    def test_unknown_word(self, caplog: pytest.LogCaptureFixture) -> None:
+        """An unknown word is shown, logged once, and ends nothing."""
+        wait = new_wait()
+
+        assert [wait.heard(at(status="odd"), 1000.0) for _ in range(3)] == [True, False, False]
+        assert not wait.over
+        (record,) = caplog.records
+        assert "unknown status" in record.getMessage()
+        assert "odd" in record.getMessage()
+
+
+class TestResult:
+    """How a wait that is over ends."""
+
+    def test_completed(self) -> None:
+        """A completed action is the result."""
+        wait = new_wait()
+        wait.heard(at(100, "completed"), 1000.0)
+
+        assert wait.result(1001.0) == at(100, "completed")
+
+    @pytest.mark.parametrize(
+        ("status", "error"),
+        [("failed", ActionFailed), ("cancelled", ActionCancelled), ("aborted", ActionAborted)],
+    )
+    def test_otherwise(self, status: str, error: type[WaitError]) -> None:
+        """Each other end has an error of its own, with what the wait knows."""
+        wait = new_wait()
+        wait.asking(1000.0)
+        wait.heard(at(50), 1000.0)
+        wait.asking(1005.0)
+        wait.heard(at(50, status), 1005.0)
+
+        with pytest.raises(error) as caught:
+            wait.result(1006.5)
+
+        assert type(caught.value) is error
+        assert caught.value.action == at(50, status)
+        assert (caught.value.uid, caught.value.elapsed, caught.value.polls) == ("a1", 6.5, 2)
+
+    def test_not_over(self) -> None:
+        """There is no result before the end."""
+        with pytest.raises(AssertionError):
+            new_wait().result(1000.0)
+
+
+class TestDeadline:
+    """`timeout` covers everything."""
+
+    def test_request_is_cut(self) -> None:
+        """A request may take what is left."""
+        assert new_wait(timeout=10).asking(1004.0) == 1010.0
+        assert new_wait().asking(1004.0) == math.inf
+
+    def test_last_sleep_is_clipped(self) -> None:
+        """The last sleep ends at the deadline, where one more poll is made."""
+        wait = new_wait(timeout=7)
+        wait.asking(1000.0)
+        wait.heard(at(1), 1000.0)
+        assert wait.rest(1000.0) == 5.0
+
+        wait.asking(1005.0)
+        wait.heard(at(1), 1005.0)
+        assert wait.rest(1005.0) == 2.0
+
+        assert wait.asking(1007.0) == 1007.0 + LAST_POLL
+        wait.heard(at(2), 1007.1)
+        with pytest.raises(WaitTimeout) as caught:
+            wait.rest(1007.1)
+
+        assert caught.value.timeout == 7
+        assert caught.value.action == at(2)
+        assert caught.value.polls == 3
+        assert caught.value.elapsed == pytest.approx(7.1)
+
+    @pytest.mark.parametrize(("timeout", "pause"), [(5.3, 5.3), (5.6, 5.0)])
+    def test_no_poll_just_before(self, timeout: float, pause: float) -> None:
+        """A poll that would come just before the deadline is made at it instead."""
+        wait = new_wait(timeout=timeout)
+        wait.asking(1000.0)
+        wait.heard(at(1), 1000.0)
+
+        assert wait.rest(1000.0) == pytest.approx(pause)
+
+    def test_zero(self) -> None:
+        """A timeout of nothing asks once and then ends."""
+        wait = new_wait(timeout=0)
+
+        assert wait.asking(1000.0) == 1000.0 + LAST_POLL
+        wait.heard(at(1), 1000.0)
+        with pytest.raises(WaitTimeout):
+            wait.rest(1000.0)
+
+    def test_woken_a_tick_early(self) -> None:
+        """A loop that wakes a moment before the deadline has woken at it."""
+        wait = new_wait(timeout=7)
+
+        assert wait.asking(1006.9999) == 1006.9999 + LAST_POLL
+
+    def test_cut(self) -> None:
+        """A request that was cut at the deadline was the last."""
+        wait = new_wait(timeout=7)
+        wait.asking(1000.0)
+        wait.heard(at(1), 1000.0)
+        wait.asking(1005.0)
+        wait.cut(1007.0)
+
+        with pytest.raises(WaitTimeout) as caught:
+            wait.rest(1007.0)
+        assert caught.value.action == at(1)
+
+    def test_slept_late(self) -> None:
+        """A wait that was kept from its deadline still asks once more before it ends."""
+        wait = new_wait(timeout=7)
+        wait.asking(1000.0)
+        wait.heard(at(1), 1000.0)
+
+        assert wait.rest(1060.0) == 0.0
+
+    def test_during_an_outage(self) -> None:
+        """A deadline within an outage is a timeout that names the outage as its cause."""
+        wait = new_wait(timeout=7)
+        wait.asking(1000.0)
+        error = outage()
+        wait.failed(error, 1000.0)
+        wait.asking(1007.0)
+        wait.failed(error, 1007.0)
+
+        with pytest.raises(WaitTimeout) as caught:
+            wait.rest(1007.0)
+        assert caught.value.__cause__ is error
+        assert caught.value.action is None
+
+
+class TestNotFound:
+    """A uid that the cluster does not know, before and after it was seen."""
+
+    def test_grace(self) -> None:
+        """Never seen is not found once the grace is over, not before."""
+        wait = new_wait(poll=6, not_found_grace=10)
+        for now, pause in ((1000.0, 6.0), (1006.0, 4.0)):
+            wait.asking(now)
+            assert wait.heard(None, now) is False
+            assert wait.rest(now) == pause
+        wait.asking(1010.0)
+        wait.heard(None, 1010.0)
+
+        with pytest.raises(ActionNotFound) as caught:
+            wait.rest(1010.0)
+        assert (caught.value.action, caught.value.polls) == (None, 3)
+
+    def test_no_grace(self) -> None:
+        """Without grace the first "not known" ends it."""
+        wait = new_wait(not_found_grace=0)
+        wait.asking(1000.0)
+        wait.heard(None, 1000.0)
+
+        with pytest.raises(ActionNotFound):
+            wait.rest(1000.0)
+
+    def test_appears(self) -> None:
+        """An action that appears within the grace is waited for like any other."""
+        wait = new_wait(not_found_grace=10)
+        wait.asking(1000.0)
+        wait.heard(None, 1000.0)
+        wait.asking(1005.0)
+
+        assert wait.heard(at(1), 1005.0) is True
+        wait.asking(1050.0)
+        wait.heard(at(1), 1050.0)
+        assert wait.rest(1050.0) == 5.0
+
+    def test_outage_within_the_grace(self) -> None:
+        """While the cluster does not answer, the grace ends nothing."""
+        wait = new_wait(not_found_grace=10)
+        wait.asking(1000.0)
+        wait.heard(None, 1000.0)
+        wait.asking(1005.0)
+        wait.failed(outage(), 1005.0)
+        wait.asking(1050.0)
+        wait.failed(outage(), 1050.0)
+
+        assert wait.rest(1050.0) > 0
+
+    def test_vanished(self) -> None:
+        """Seen, then gone, is another thing than never seen."""
+        wait = new_wait()
+        wait.asking(1000.0)
+        wait.heard(at(40), 1000.0)
+        wait.asking(1005.0)
+
+        with pytest.raises(ActionVanished) as caught:
+            wait.heard(None, 1005.0)
+        assert caught.value.action == at(40)
+
+
+class TestStall:
+    """`stall_timeout`: nothing moved for that long."""
+
+    def test_stalled(self) -> None:
+        """A wait whose action does not move is asked about at the limit, and then ends."""
+        wait = new_wait(stall_timeout=12)
+        for now, pause in ((1000.0, 5.0), (1005.0, 5.0), (1010.0, 2.0)):
+            wait.asking(now)
+            wait.heard(at(10), now)
+            assert wait.rest(now) == pause
+        wait.asking(1012.0)
+
+        with pytest.raises(ActionStalled) as caught:
+            wait.heard(at(10), 1012.0)
+        assert caught.value.stall_timeout == 12
+
+    def test_moving(self) -> None:
+        """What moves is not stalled, however slowly."""
+        wait = new_wait(stall_timeout=12)
+        for n in range(20):
+            now = 1000.0 + 11 * n
+            wait.asking(now)
+            assert wait.heard(at(n), now) is True
+
+    def test_ended(self) -> None:
+        """An end that comes at the limit is an end."""
+        wait = new_wait(stall_timeout=5)
+        wait.asking(1000.0)
+        wait.heard(at(10), 1000.0)
+        wait.asking(1005.0)
+
+        assert wait.heard(at(10, "completed"), 1005.0) is True
+
+    def test_zero(self) -> None:
+        """A limit of nothing lets the first answer through."""
+        wait = new_wait(stall_timeout=0)
+        wait.asking(1000.0)
+        assert wait.heard(at(10), 1000.0) is True
+
+        wait.asking(1001.0)
+        with pytest.raises(ActionStalled):
+            wait.heard(at(10), 1001.0)
+
+
+class TestOutage:
+    """`outage_timeout`: no usable answer for that long."""
+
+    def test_survived(self, caplog: pytest.LogCaptureFixture) -> None:
+        """An outage within the budget costs two log lines and nothing else."""
+        wait = new_wait(outage_timeout=60)
+        wait.asking(1000.0)
+        wait.heard(at(10), 1000.0)
+        for now in (1005.0, 1010.0, 1030.0):
+            wait.asking(now)
+            wait.failed(outage(), now)
+            assert wait.rest(now) > 0
+        wait.asking(1040.0)
+
+        assert wait.heard(at(10), 1040.0) is False
+        assert wait.rest(1040.0) == 5.0
+        began, ended = caplog.records
+        assert (began.levelno, ended.levelno) == (logging.WARNING, logging.WARNING)
+        assert "refused" in began.getMessage()
+        assert "after 35.0 s" in ended.getMessage()
+
+    def test_not_survived(self) -> None:
+        """At the end of the budget the wait ends, with the cause and what was tried."""
+        wait = new_wait(outage_timeout=60)
+        wait.asking(1000.0)
+        wait.heard(at(10), 1000.0)
+        for now in (1005.0, 1030.0):
+            wait.asking(now)
+            wait.failed(outage(retry_after=50.0), now)
+        assert wait.rest(1030.0) == 35.0  # not 50: the last try is at the end of the budget
+        assert wait.asking(1065.0) == 1065.0 + LAST_POLL
+        last = outage(status=503, error_code="busy")
+        wait.failed(last, 1065.0)
+
+        with pytest.raises(ClusterUnreachable) as caught:
+            wait.rest(1065.0)
+        error = caught.value
+        assert error.__cause__ is last
+        assert (error.attempts, error.status, error.error_code) == (3, 503, "busy")
+        assert (error.uid, error.action, error.elapsed, error.polls) == ("a1", at(10), 65.0, 4)
+
+    def test_unreadable(self) -> None:
+        """Answers that make no sense are an outage, too."""
+        wait = new_wait(outage_timeout=0)
+        wait.asking(1000.0)
+        wait.failed(UnreadableReply("GET", "/v1/actions/a1", problem="not JSON"), 1000.0)
+
+        with pytest.raises(ClusterUnreachable, match="cannot be read: not JSON"):
+            wait.rest(1000.0)
+
+    def test_each_outage_has_its_own_budget(self) -> None:
+        """The budget is time since the last good answer, not the sum of all outages."""
+        wait = new_wait(outage_timeout=60)
+        for n in range(10):
+            wait.asking(1000.0 + 100 * n)
+            wait.failed(outage(), 1000.0 + 100 * n)
+            wait.asking(1050.0 + 100 * n)
+            wait.heard(at(10), 1050.0 + 100 * n)
+
+        assert wait.rest(1950.0) == 5.0
+
+    def test_requests_are_cut_at_the_budget(self) -> None:
+        """During an outage a request may take what is left of the budget."""
+        wait = new_wait(outage_timeout=60)
+        assert wait.asking(1000.0) == math.inf
+        wait.failed(outage(), 1030.0)
+
+        assert wait.asking(1031.0) == 1060.0
+        wait.cut(1060.0)
+        with pytest.raises(ClusterUnreachable):
+            wait.rest(1060.0)
+
+    def test_fatal(self) -> None:
+        """A refusal ends the wait at once, and knows about the wait."""
+        wait = new_wait()
+        wait.asking(1000.0)
+        wait.heard(at(10), 1000.0)
+        wait.asking(1005.0)
+
+        with pytest.raises(AuthenticationError) as caught:
+            wait.failed(AuthenticationError("GET", "/v1/actions/a1", status=403), 1005.0)
+        assert (caught.value.action, caught.value.elapsed, caught.value.polls) == (at(10), 5.0, 2)
