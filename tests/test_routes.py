@@ -1,0 +1,367 @@
+"""Facts about `_routes`: which of the API's routes is asked, and what its 404 means."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from redis_enterprise_actions import (
+    Action,
+    ActionStalled,
+    ActionVanished,
+    ClusterUnreachable,
+    Evidence,
+    Kind,
+    Phase,
+    RequestRejected,
+    UnreadableReply,
+    UsageError,
+    WaitError,
+)
+from redis_enterprise_actions._routes import Routes, segment
+from redis_enterprise_actions._transport import Credentials, Transport
+from redis_enterprise_actions.testing import FakeCluster
+
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from redis_enterprise_actions.testing import Version
+
+
+def transport_to(cluster: FakeCluster) -> Transport:
+    """Return a transport to the fake."""
+    return Transport(
+        cluster.url,
+        credentials=Credentials(cluster.username, cluster.password),
+        verify=True,
+        ca_file=None,
+        session=None,
+        request_timeout=30.0,
+    )
+
+
+@pytest.fixture
+async def routes(cluster: FakeCluster) -> AsyncIterator[Routes]:
+    """Return the routes of the fake cluster."""
+    transport = transport_to(cluster)
+    yield Routes(transport)
+    await transport.close()
+
+
+def asked(cluster: FakeCluster) -> list[str]:
+    """Return the paths that the cluster was asked for since last time."""
+    paths = [request.path for request in cluster.requests]
+    cluster.requests.clear()
+    return paths
+
+
+class TestFind:
+    """One action by its uid."""
+
+    @pytest.mark.parametrize("version", ["7.4", "7.8", "7.22", "8.0"])
+    @pytest.mark.parametrize("name", ["retry_bdb", "SMUpdateBDB"])
+    async def test_v1(self, version: Version, name: str) -> None:
+        """What v1 knows costs one request, on every version."""
+        async with FakeCluster(version=version) as cluster:
+            transport = transport_to(cluster)
+            uid = cluster.add_action(name)
+            found = await Routes(transport).find_action(uid)
+            await transport.close()
+
+            assert found is not None
+            assert (found.uid, found.name) == (uid, name)
+            assert asked(cluster) == [f"/v1/actions/{uid}"]
+
+    async def test_v2(self, cluster: FakeCluster, routes: Routes) -> None:
+        """What only v2 knows is found there; whether there is a v2 is found out once."""
+        first, second = cluster.add_action("export"), cluster.add_action("import")
+
+        found = await routes.find_action(first)
+        assert found is not None
+        assert (found.uid, found.kind) == (first, Kind.OTHER)
+        assert asked(cluster) == [f"/v1/actions/{first}", "/v2/actions"]
+
+        assert await routes.find_action(second)
+        assert asked(cluster) == [f"/v1/actions/{second}", f"/v2/actions/{second}"]
+
+        assert await routes.find_action(first, found)
+        assert asked(cluster) == [f"/v2/actions/{first}"]
+
+    async def test_unknown(self, cluster: FakeCluster, routes: Routes) -> None:
+        """What neither knows is not known."""
+        assert await routes.find_action("x") is None
+        assert asked(cluster) == ["/v1/actions/x", "/v2/actions", "/v2/actions/x"]
+
+        assert await routes.find_action("x") is None
+        assert asked(cluster) == ["/v1/actions/x", "/v2/actions/x"]
+
+    async def test_unknown_without_v2(self) -> None:
+        """Where there is no v2, its list says so once, and it is not asked again."""
+        async with FakeCluster(version="7.8") as cluster:
+            transport = transport_to(cluster)
+            routes = Routes(transport)
+            assert [await routes.find_action("x") for _ in range(3)] == [None] * 3
+            await transport.close()
+
+            assert asked(cluster) == ["/v1/actions/x", "/v2/actions", *["/v1/actions/x"] * 2]
+
+    async def test_gone_from_v2(self, cluster: FakeCluster, routes: Routes) -> None:
+        """What v2 no longer knows is looked up in v1 before it is said to be gone."""
+        uid = cluster.add_action("export")
+        found = await routes.find_action(uid)
+        cluster.forget(uid)
+        asked(cluster)
+
+        assert await routes.find_action(uid, found) is None
+        assert asked(cluster) == [f"/v2/actions/{uid}", f"/v1/actions/{uid}"]
+
+    async def test_v2_is_found_out_once(self, cluster: FakeCluster, routes: Routes) -> None:
+        """Many who ask at once find out once."""
+        await asyncio.gather(*(routes.find_action(f"x{n}") for n in range(10)))
+
+        assert asked(cluster).count("/v2/actions") <= 10
+        await asyncio.gather(*(routes.find_action(f"x{n}") for n in range(10)))
+        assert "/v2/actions" not in asked(cluster)
+
+    async def test_finding_out_fails(self, cluster: FakeCluster, routes: Routes) -> None:
+        """An outage while finding out is an outage, and v2 is asked again."""
+        uid = cluster.add_action("export")
+        cluster.inject(path="/v2", status=503)
+
+        with pytest.raises(ClusterUnreachable):
+            await routes.find_action(uid)
+        assert await routes.find_action(uid) is not None
+
+    @pytest.mark.parametrize("status", [400, 500])
+    async def test_broken_v2(self, cluster: FakeCluster, routes: Routes, status: int) -> None:
+        """A v2 that fails with the known bug leaves v1, which is then believed."""
+        cluster.inject(path="/v2", status=status, body='{"error_code": "invalid_schema"}')
+
+        assert await routes.find_action("x") is None
+        assert asked(cluster) == ["/v1/actions/x", "/v2/actions"]
+
+    async def test_refused_v2(self, cluster: FakeCluster, routes: Routes) -> None:
+        """A v2 that is refused for another reason is not passed over."""
+        cluster.inject(path="/v2", status=406)
+
+        with pytest.raises(RequestRejected):
+            await routes.find_action("x")
+
+    @pytest.mark.parametrize("body", [b"", b"404: Not Found", b"<html>no such page</html>"])
+    async def test_missing_route(self, cluster: FakeCluster, routes: Routes, body: bytes) -> None:
+        """A 404 without the API's words is no missing action, if the list is missing, too."""
+        cluster.inject(times=None, status=404, body=body)
+
+        with pytest.raises(UnreadableReply, match="port 9443"):
+            await routes.find_action("x")
+
+    async def test_odd_404(self, cluster: FakeCluster, routes: Routes) -> None:
+        """A 404 without the API's words is looked into with the list."""
+        uid = cluster.add_action()
+        cluster.inject(status=404)
+        found = await routes.find_action(uid)
+        assert found is not None
+        assert found.uid == uid
+        assert asked(cluster) == [f"/v1/actions/{uid}", "/v1/actions"]
+
+        cluster.inject(status=404)
+        assert await routes.find_action("x") is None
+
+    async def test_odd_404_on_an_empty_cluster(
+        self, cluster: FakeCluster, routes: Routes
+    ) -> None:
+        """Where the list answers 404 in the API's words, nothing is there."""
+        cluster.inject(status=404)
+        cluster.inject(status=404, body='{"error_code": "action_not_found"}')
+
+        assert await routes.find_action("x") is None
+
+    @pytest.mark.parametrize(
+        ("uid", "path"),
+        [
+            ("a/../b", "/v1/actions/a%2F..%2Fb"),
+            ("a b?c#d%", "/v1/actions/a%20b%3Fc%23d%25"),
+            ("é", "/v1/actions/%C3%A9"),
+            ("...", "/v1/actions/..."),
+        ],
+    )
+    async def test_quoting(
+        self, cluster: FakeCluster, routes: Routes, uid: str, path: str
+    ) -> None:
+        """A uid that needs quoting is quoted, and cannot ask for anything else."""
+        cluster.add_action(uid=uid)
+        found = await routes.find_action(uid)
+
+        assert found is not None
+        assert found.uid == uid
+        assert asked(cluster) == [path]
+
+    @pytest.mark.parametrize("uid", ["", ".", "..", "\udc80", None, 5])
+    def test_no_uid(self, uid: str) -> None:
+        """What can be no uid is not sent."""
+        with pytest.raises(UsageError, match="not the uid"):
+            segment(uid)
+
+
+class TestList:
+    """All actions, or those on one database."""
+
+    async def test_both_versions(self, cluster: FakeCluster, routes: Routes) -> None:
+        """The list is v1's, and after it what only v2 knows."""
+        machine, task = cluster.add_action("SMUpdateBDB"), cluster.add_action("retry_bdb")
+        other = cluster.add_action("backup")
+
+        assert [action.uid for action in await routes.list_actions(None)] == [task, machine, other]
+        assert asked(cluster) == ["/v1/actions", "/v2/actions"]
+
+    async def test_database(self, cluster: FakeCluster, routes: Routes) -> None:
+        """The list of a database has its state machines, and its imports and exports."""
+        mine, other = cluster.add_action(bdb_uid=2), cluster.add_action("export", bdb_uid=2)
+        cluster.add_action(bdb_uid=3)
+        cluster.add_action("export", bdb_uid=3)
+        cluster.add_action("retry_bdb")
+
+        assert [action.uid for action in await routes.list_actions(2)] == [mine, other]
+        assert asked(cluster) == ["/v1/actions/bdb/2", "/v2/actions"]
+
+    async def test_without_v2(self) -> None:
+        """Where there is no v2, the list is v1's."""
+        async with FakeCluster(version="7.4") as cluster:
+            transport = transport_to(cluster)
+            uid = cluster.add_action()
+            routes = Routes(transport)
+            lists = [await routes.list_actions(None) for _ in range(2)]
+            await transport.close()
+
+            assert [[action.uid for action in actions] for actions in lists] == [[uid], [uid]]
+            assert asked(cluster) == ["/v1/actions", "/v2/actions", "/v1/actions"]
+
+    @pytest.mark.parametrize(
+        "body", [b"", b"{}", b'{"error_code": "action_not_found"}', b'{"message": "none"}']
+    )
+    async def test_empty(self, cluster: FakeCluster, routes: Routes, body: bytes) -> None:
+        """A 404 on a list is an empty list."""
+        cluster.inject(status=404, body=body)
+
+        assert await routes.list_actions(None) == []
+
+    async def test_unknown_database(self, routes: Routes) -> None:
+        """A database that is not there has no actions."""
+        assert await routes.list_actions(99) == []
+
+    async def test_wrong_server(self, cluster: FakeCluster, routes: Routes) -> None:
+        """A web page that says 404 is not an empty list."""
+        cluster.inject(status=404, body=b"<html>no such page</html>")
+
+        with pytest.raises(UnreadableReply, match="port 9443"):
+            await routes.list_actions(None)
+
+    @pytest.mark.parametrize("bdb_uid", [-1, "1", 1.0, True])
+    async def test_no_database(self, routes: Routes, bdb_uid: int) -> None:
+        """A database's uid is a number."""
+        with pytest.raises(UsageError, match="bdb_uid="):
+            await routes.list_actions(bdb_uid)
+
+
+def machine(name: str = "SMUpdateBDB", **more: object) -> Action:
+    """Return a state machine on database 1."""
+    fields: dict[str, object] = {
+        "uid": "a1",
+        "name": name,
+        "kind": Kind.STATE_MACHINE,
+        "status": "active",
+        "phase": Phase.RUNNING,
+        "object_type": "bdb",
+        "object_uid": "1",
+    }
+    return Action(**(fields | more))  # type: ignore[arg-type]
+
+
+def vanished(action: Action | None) -> WaitError:
+    """Return the doubt about an action that is gone."""
+    return ActionVanished("a1", action=action, elapsed=1, polls=1)
+
+
+def stalled(action: Action) -> WaitError:
+    """Return the doubt about an action that does not move."""
+    return ActionStalled("a1", action=action, elapsed=1, polls=1, stall_timeout=1)
+
+
+class TestSettle:
+    """What the database says about an action that vanished or stalled."""
+
+    async def test_deleted(self, routes: Routes) -> None:
+        """A delete whose database is gone has completed."""
+        for doubt in (vanished(machine("SMDeleteBDB")), stalled(machine("SMDeleteBDB"))):
+            ended = await routes.settle(doubt)
+            assert ended is not None
+            assert (ended.phase, ended.evidence) == (Phase.COMPLETED, Evidence.DATABASE)
+
+    async def test_not_deleted(self, cluster: FakeCluster, routes: Routes) -> None:
+        """A delete whose database is there has not."""
+        cluster.add_action(duration=0)
+
+        assert await routes.settle(vanished(machine("SMDeleteBDB"))) is None
+        assert await routes.settle(stalled(machine("SMDeleteBDB"))) is None
+
+    async def test_stuck(self, cluster: FakeCluster, routes: Routes) -> None:
+        """A machine that is listed as running, on a database that is idle, has completed."""
+        cluster.add_action(duration=0, outcome="stuck")
+        ended = await routes.settle(stalled(machine()))
+
+        assert ended is not None
+        assert (ended.phase, ended.evidence) == (Phase.COMPLETED, Evidence.DATABASE)
+
+    async def test_busy(self, cluster: FakeCluster, routes: Routes) -> None:
+        """A database with a running action does not say that it ended."""
+        cluster.add_action(outcome="never")
+
+        assert await routes.settle(stalled(machine())) is None
+
+    async def test_other_database_status(self, cluster: FakeCluster, routes: Routes) -> None:
+        """A database that waits for a failed change does not say that it ended well."""
+        cluster.inject(status=200, body='{"status": "active-change-pending"}')
+
+        assert await routes.settle(stalled(machine())) is None
+
+    @pytest.mark.parametrize(
+        "doubt",
+        [
+            vanished(machine()),
+            vanished(None),
+            stalled(machine(kind=Kind.TASK)),
+            stalled(machine(kind=Kind.OTHER)),
+            stalled(machine(object_type="crdb")),
+            stalled(machine(object_uid=None)),
+            stalled(machine(object_uid="..")),
+        ],
+    )
+    async def test_not_asked(
+        self, cluster: FakeCluster, routes: Routes, doubt: WaitError
+    ) -> None:
+        """Where a database could not tell, it is not asked."""
+        assert await routes.settle(doubt) is None
+        assert asked(cluster) == []
+
+    async def test_database_is_gone(self, routes: Routes) -> None:
+        """That the database is gone says nothing about a change to it."""
+        assert await routes.settle(stalled(machine())) is None
+
+    async def test_may_not_ask(
+        self, cluster: FakeCluster, routes: Routes, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """A user who may not see databases is told why it stays in doubt."""
+        cluster.inject(path="/v1/bdbs", status=403)
+
+        assert await routes.settle(vanished(machine("SMDeleteBDB"))) is None
+        assert "view_bdb_info" in caplog.text
+
+    async def test_outage(self, cluster: FakeCluster, routes: Routes) -> None:
+        """An outage is for the wait to deal with."""
+        cluster.inject(path="/v1/bdbs", status=503)
+
+        with pytest.raises(ClusterUnreachable):
+            await routes.settle(vanished(machine("SMDeleteBDB")))

@@ -1,0 +1,350 @@
+"""Facts about `_transport`: sessions, credentials, TLS, and what goes wrong on the way."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from typing import TYPE_CHECKING
+
+import aiohttp
+import pytest
+import trustme
+from aiohttp import web
+from aioresponses import aioresponses
+
+from redis_enterprise_actions import (
+    AuthenticationError,
+    ClientClosed,
+    ClusterUnreachable,
+    RequestError,
+    RequestRejected,
+    UnreadableReply,
+    UntrustedCertificate,
+    UsageError,
+)
+from redis_enterprise_actions import _transport as transport_module
+from redis_enterprise_actions._transport import Credentials, Reply, Transport, base_url, tls
+
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+    from redis_enterprise_actions.testing import FakeCluster
+
+SECRET = "hunter2-hunter2"
+URL = "http://127.0.0.1:9443"
+
+
+def transport(url: str = URL, **options: object) -> Transport:
+    """Return a transport with credentials, which the caller closes."""
+    given: dict[str, object] = {
+        "credentials": Credentials("ops@example.com", SECRET),
+        "verify": True,
+        "ca_file": None,
+        "session": None,
+        "request_timeout": 30.0,
+    }
+    return Transport(url, **(given | options))  # type: ignore[arg-type]
+
+
+async def ask(transport: Transport, path: str = "/v1/actions") -> Reply:
+    """GET once and close."""
+    try:
+        return await transport.get(path, permission="view_status_of_cluster_action")
+    finally:
+        await transport.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "base"),
+    [
+        ("https://cluster.example.com:9443", "https://cluster.example.com:9443"),
+        ("https://cluster.example.com:9443/", "https://cluster.example.com:9443"),
+        ("https://proxy.example.com/redis/", "https://proxy.example.com/redis"),
+        ("http://[::1]:8080", "http://[::1]:8080"),
+    ],
+)
+def test_url(url: str, base: str) -> None:
+    """A URL may have a path in front, and a slash at its end."""
+    assert str(base_url(url)) == base
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "cluster.example.com:9443",
+        "ftp://cluster.example.com",
+        "https://",
+        "https://host:port",
+        "https://host:9443/?a=b",
+        "https://host:9443/#top",
+        f"https://ops:{SECRET}@host:9443",
+        f"https://{SECRET}@host:9443",
+        f"ops:{SECRET}@host:9443",
+        f"https://ops:{SECRET}@host:port",
+        None,
+        5,
+    ],
+)
+def test_no_url(url: str) -> None:
+    """What is no cluster's URL is said to be none, and a password in it is not repeated."""
+    with pytest.raises(UsageError) as caught:
+        base_url(url)
+
+    assert SECRET not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+async def test_what_is_sent(cluster: FakeCluster) -> None:
+    """A request carries Basic credentials and asks for JSON."""
+    with aioresponses() as mocked:
+        mocked.get(f"{URL}/v1/actions", body=b"{}")
+        assert await ask(transport()) == Reply(200, b"{}")
+
+    ((call,),) = mocked.requests.values()
+    headers = call.kwargs["headers"]
+    assert headers["Authorization"] == "Basic b3BzQGV4YW1wbGUuY29tOmh1bnRlcjItaHVudGVyMg=="
+    assert headers["Accept"] == "application/json"
+    assert call.kwargs["allow_redirects"] is False
+
+
+async def test_no_credentials(cluster: FakeCluster) -> None:
+    """Without credentials none are sent, and the cluster says so."""
+    with pytest.raises(AuthenticationError) as caught:
+        await ask(transport(cluster.url, credentials=None))
+
+    assert caught.value.status == 401
+
+
+def test_secrets_stay_inside() -> None:
+    """No `repr` shows a password."""
+    credentials = Credentials("ops", SECRET)
+
+    assert SECRET not in repr(credentials) + repr(vars(transport(credentials=credentials)))
+
+
+def test_colon_in_name() -> None:
+    """A name with a colon would become part of the password."""
+    with pytest.raises(UsageError, match="colon"):
+        Credentials("a:b", SECRET)
+
+
+@pytest.mark.parametrize("timeout", [0.0, float("inf")])
+def test_request_timeout(timeout: float) -> None:
+    """A request's timeout is a positive, finite number of seconds."""
+    with pytest.raises(UsageError, match="request_timeout"):
+        transport(request_timeout=timeout)
+
+
+@pytest.mark.parametrize("status", [200, 404])
+async def test_replies(status: int) -> None:
+    """Success and 404 are answers."""
+    with aioresponses() as mocked:
+        mocked.get(f"{URL}/v1/actions", status=status, body=b"x")
+
+        assert await ask(transport()) == Reply(status, b"x")
+
+
+async def test_refusal() -> None:
+    """Other statuses are errors with the cluster's words."""
+    with aioresponses() as mocked:
+        mocked.get(f"{URL}/v1/actions", status=406, body=b'{"error_code": "no"}')
+
+        with pytest.raises(RequestRejected, match="answered 406: no"):
+            await ask(transport())
+
+
+async def test_redirect_is_not_followed() -> None:
+    """A redirect is refused, so that credentials go nowhere else."""
+    with aioresponses() as mocked:
+        mocked.get(f"{URL}/v1/actions", status=307, headers={"Location": "http://10.0.0.7/v1"})
+
+        with pytest.raises(RequestRejected, match="redirects to 10.0.0.7"):
+            await ask(transport())
+    assert len(mocked.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (aiohttp.ClientConnectionError("refused"), "refused"),
+        (aiohttp.ServerDisconnectedError(), "Server disconnected"),
+        (aiohttp.ClientPayloadError("cut off"), "cut off"),
+        (aiohttp.ServerTimeoutError("slow"), "no answer in time (slow)"),
+        (TimeoutError(), "no answer in time"),
+        (OSError("no route"), "no route"),
+        (OSError(), "OSError"),
+        (ValueError("odd header"), "odd header"),
+    ],
+    ids=lambda value: repr(value)[:30],
+)
+async def test_unreachable(error: Exception, reason: str) -> None:
+    """Whatever goes wrong on the way is one kind of error, with its cause."""
+    with aioresponses() as mocked:
+        mocked.get(f"{URL}/v1/actions", exception=error)
+
+        with pytest.raises(ClusterUnreachable) as caught:
+            await ask(transport())
+    assert caught.value.reason == reason
+    assert caught.value.__cause__ is error
+
+
+async def test_nobody_there(unused_tcp_port: int) -> None:
+    """A port where nobody listens is an unreachable cluster."""
+    with pytest.raises(ClusterUnreachable, match="Cannot connect"):
+        await ask(transport(f"http://127.0.0.1:{unused_tcp_port}"))
+
+
+async def test_hanging_server(cluster: FakeCluster) -> None:
+    """A server that does not answer is given up after `request_timeout`."""
+    cluster.inject(delay=3600)
+    began = asyncio.get_running_loop().time()
+
+    with pytest.raises(ClusterUnreachable, match="no answer in time"):
+        await ask(transport(cluster.url, request_timeout=4.0))
+    assert asyncio.get_running_loop().time() - began == pytest.approx(4, abs=0.01)
+
+
+@pytest.mark.parametrize("fault", [{"drop": True}, {"truncate": True}])
+async def test_cut_connection(cluster: FakeCluster, fault: dict[str, bool]) -> None:
+    """A connection that is dropped or cut in the middle of a body is an unreachable cluster."""
+    cluster.inject(times=None, **fault)  # type: ignore[arg-type]
+
+    credentials = Credentials(cluster.username, cluster.password)
+    with pytest.raises(ClusterUnreachable):
+        await ask(transport(cluster.url, credentials=credentials))
+
+
+async def test_large_body(cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A body over the limit is not read to its end."""
+    monkeypatch.setattr(transport_module, "MAX_BODY", 10_000)
+    cluster.inject(status=200, body=b"x" * 10_001)
+    cluster.inject(status=200, body=b"x" * 10_000)
+
+    with pytest.raises(UnreadableReply, match="larger than 10000 bytes"):
+        await ask(transport(cluster.url))
+    assert len((await ask(transport(cluster.url))).body) == 10_000
+
+
+class TestSession:
+    """Whoever opened the session closes it."""
+
+    async def test_ours(self, cluster: FakeCluster) -> None:
+        """A session that we made is closed by us, and a closed transport says that it is."""
+        ours = transport(cluster.url)
+        with pytest.raises(AuthenticationError):
+            await ours.get("/v1/actions", permission="p")
+        await ours.close()
+        await ours.close()
+
+        with pytest.raises(ClientClosed):
+            await ours.get("/v1/actions", permission="p")
+
+    async def test_never_used(self) -> None:
+        """A transport that was never used has nothing to close."""
+        await transport().close()
+
+    async def test_theirs(self, cluster: FakeCluster) -> None:
+        """A session that was passed in stays open, and its settings do not get in the way."""
+        async with aiohttp.ClientSession(raise_for_status=True) as session:
+            with pytest.raises(AuthenticationError):
+                await ask(transport(cluster.url, session=session))
+            assert not session.closed
+
+    async def test_theirs_closed(self) -> None:
+        """A session that was closed by its owner is a closed client."""
+        session = aiohttp.ClientSession()
+        await session.close()
+
+        with pytest.raises(ClientClosed):
+            await ask(transport(session=session))
+
+    async def test_closed_under_a_request(self, cluster: FakeCluster) -> None:
+        """A request that is cut off by closing the client says so, and is no outage."""
+        cluster.inject(delay=60)
+        ours = transport(cluster.url)
+        request = asyncio.create_task(ours.get("/v1/actions", permission="p"))
+        await asyncio.sleep(1)
+        await ours.close()
+
+        with pytest.raises(ClientClosed):
+            await request
+
+    @pytest.mark.filterwarnings("ignore:.*'auth' parameter is deprecated:DeprecationWarning")
+    @pytest.mark.filterwarnings("ignore:BasicAuth is deprecated:DeprecationWarning")
+    async def test_two_sets_of_credentials(self) -> None:
+        """A session with credentials of its own and credentials beside it contradict."""
+        async with aiohttp.ClientSession(auth=aiohttp.BasicAuth("a", "b")) as session:
+            with pytest.raises(UsageError, match="credentials of its own"):
+                transport(session=session)
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    """Make a certificate authority that no system trusts."""
+    return trustme.CA()
+
+
+class TestTLS:
+    """Certificates are verified unless the user says otherwise."""
+
+    @pytest.fixture
+    async def url(self, authority: trustme.CA) -> AsyncIterator[str]:
+        """Serve `[]` over TLS, with a certificate of an authority that nobody knows."""
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        authority.issue_cert("127.0.0.1").configure_cert(context)
+
+        async def answer(_: web.BaseRequest) -> web.Response:
+            return web.Response(body=b"[]")
+
+        runner = web.ServerRunner(web.Server(answer), shutdown_timeout=0)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
+        yield f"https://127.0.0.1:{runner.addresses[0][1]}"
+        await runner.cleanup()
+
+    async def test_unknown_certificate(self, url: str) -> None:
+        """A certificate that does not verify is fatal, and says what to do."""
+        with pytest.raises(UntrustedCertificate, match="not trusted: .*certificate.*ca_file="):
+            await ask(transport(url))
+
+    async def test_ca_file(self, url: str, authority: trustme.CA, tmp_path: Path) -> None:
+        """A certificate that the CA file vouches for is accepted."""
+        authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+
+        assert (await ask(transport(url, ca_file=str(tmp_path / "ca.pem")))).body == b"[]"
+
+    async def test_not_verified(self, url: str, caplog: pytest.LogCaptureFixture) -> None:
+        """With `verify=False` any certificate is accepted, and a warning is logged."""
+        assert (await ask(transport(url, verify=False))).body == b"[]"
+        (record,) = caplog.records
+        assert record.levelno == logging.WARNING
+        assert "not verified" in record.getMessage()
+
+    @pytest.mark.parametrize(
+        "make", [lambda path: path.write_text("no certificate"), lambda _: None]
+    )
+    def test_bad_ca_file(self, tmp_path: Path, make: Callable[[Path], object]) -> None:
+        """A CA file that cannot be loaded is the caller's mistake, by name."""
+        make(tmp_path / "ca.pem")
+
+        with pytest.raises(UsageError, match=r"ca\.pem.*cannot be loaded"):
+            tls(verify=True, ca_file=str(tmp_path / "ca.pem"))
+
+    def test_contradiction(self) -> None:
+        """Not verifying against a CA file makes no sense."""
+        with pytest.raises(UsageError, match="contradict"):
+            tls(verify=False, ca_file="ca.pem")
+
+    def test_password_in_the_clear(self, caplog: pytest.LogCaptureFixture) -> None:
+        """Credentials over plain HTTP to another machine are warned about, without showing them."""
+        transport("http://cluster.example.com:8080")
+        transport("http://cluster.example.com:8080", credentials=None)
+        transport("http://127.0.0.1:8080")
+
+        (record,) = caplog.records
+        assert "unencrypted" in record.getMessage()
+        assert SECRET not in record.getMessage()
