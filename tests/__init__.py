@@ -1,0 +1,1 @@
+"""Facts about the package, one file for each room."""

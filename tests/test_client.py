@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import pickle
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -169,7 +170,7 @@ class TestEnds:
         twin = pickle.loads(pickle.dumps(failure))
         assert (type(twin), str(twin), vars(twin)) == (error, str(failure), vars(failure))
 
-    async def test_unknown(self, cluster: FakeCluster, client: ActionsClient) -> None:
+    async def test_unknown(self, client: ActionsClient) -> None:
         """A uid that the cluster never knows is not found when the grace is over."""
         began = now()
         with pytest.raises(ActionNotFound) as caught:
@@ -260,7 +261,7 @@ class TestEnds:
         assert (await client.wait_for_action(uid)).phase is Phase.COMPLETED
 
     async def test_three_hours(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """A wait of three hours ends at its deadline, to the millisecond, with a last poll there."""
+        """A wait of three hours ends at its deadline, to the millisecond, with a poll there."""
         uid = cluster.add_action(duration=4 * 3600)
         began = now()
 
@@ -365,7 +366,7 @@ class TestPoll:
         await client.wait_for_action(uid, poll=wait_exponential(multiplier=1, max=8))
 
         times = [request.time for request in cluster.requests]
-        gaps = [later - sooner for sooner, later in zip(times, times[1:], strict=False)]
+        gaps = [later - sooner for sooner, later in itertools.pairwise(times)]
         assert gaps == pytest.approx([1, 2, 4, 8, 8, 8], abs=0.01)
 
     async def test_what_it_sees(self, cluster: FakeCluster, client: ActionsClient) -> None:
@@ -602,9 +603,7 @@ class TestFromEnv:
 
         return set_variables
 
-    async def test_works(
-        self, cluster: FakeCluster, environment: Callable[..., None]
-    ) -> None:
+    async def test_works(self, cluster: FakeCluster, environment: Callable[..., None]) -> None:
         """URL, user and password are read from the environment."""
         environment(URL=cluster.url, USER=cluster.username, PASSWORD=cluster.password)
 

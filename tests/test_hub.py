@@ -37,9 +37,7 @@ ACTIVE = Action(
 
 def at(progress: float | None = None, status: str = "active") -> Action:
     """Return the action with some progress, or another status."""
-    return msgspec.structs.replace(
-        ACTIVE, progress=progress, status=status, phase=phase_of(status)
-    )
+    return msgspec.structs.replace(ACTIVE, progress=progress, status=status, phase=phase_of(status))
 
 
 class Script:
@@ -196,7 +194,7 @@ async def test_settling_meets_an_outage() -> None:
     """When the database cannot be asked, that is an outage, and asked again."""
     errors: list[RedisActionsError] = [ClusterUnreachable("GET", "/v1/bdbs/1", reason="x")]
 
-    async def settle(doubt: WaitError) -> Action:
+    async def settle(_: WaitError) -> Action:
         if errors:
             raise errors.pop()
         return completed(at(1))

@@ -110,9 +110,7 @@ def test_request_backoff() -> None:
     state = PollState(0.0)
     given = [state.pause_after(RequestBackoff(), error, 0.0) for _ in range(50)]
 
-    assert all(
-        0.1 <= pause <= max(0.1, min(10.0, 0.5 * 2**n)) for n, pause in enumerate(given)
-    )
+    assert all(0.1 <= pause <= max(0.1, min(10.0, 0.5 * 2**n)) for n, pause in enumerate(given))
     assert max(given) > 2
     assert len(set(given)) > 10
 

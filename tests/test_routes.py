@@ -170,9 +170,7 @@ class TestFind:
         cluster.inject(status=404)
         assert await routes.find_action("x") is None
 
-    async def test_odd_404_on_an_empty_cluster(
-        self, cluster: FakeCluster, routes: Routes
-    ) -> None:
+    async def test_odd_404_on_an_empty_cluster(self, cluster: FakeCluster, routes: Routes) -> None:
         """Where the list answers 404 in the API's words, nothing is there."""
         cluster.inject(status=404)
         cluster.inject(status=404, body='{"error_code": "action_not_found"}')
@@ -188,9 +186,7 @@ class TestFind:
             ("...", "/v1/actions/..."),
         ],
     )
-    async def test_quoting(
-        self, cluster: FakeCluster, routes: Routes, uid: str, path: str
-    ) -> None:
+    async def test_quoting(self, cluster: FakeCluster, routes: Routes, uid: str, path: str) -> None:
         """A uid that needs quoting is quoted, and cannot ask for anything else."""
         cluster.add_action(uid=uid)
         found = await routes.find_action(uid)
@@ -339,9 +335,7 @@ class TestSettle:
             stalled(machine(object_uid="..")),
         ],
     )
-    async def test_not_asked(
-        self, cluster: FakeCluster, routes: Routes, doubt: WaitError
-    ) -> None:
+    async def test_not_asked(self, cluster: FakeCluster, routes: Routes, doubt: WaitError) -> None:
         """Where a database could not tell, it is not asked."""
         assert await routes.settle(doubt) is None
         assert asked(cluster) == []

@@ -36,9 +36,7 @@ ACTIVE = Action(
 
 def at(progress: float | None = None, status: str = "active") -> Action:
     """Return the action with some progress, or another status."""
-    return msgspec.structs.replace(
-        ACTIVE, progress=progress, status=status, phase=phase_of(status)
-    )
+    return msgspec.structs.replace(ACTIVE, progress=progress, status=status, phase=phase_of(status))
 
 
 def new_wait(poll: float = 5.0, **limits: float) -> Wait:

@@ -150,7 +150,9 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
         """What the cluster says about a failure, in one line, or None."""
         return one_line(": ".join(filter(None, (self.error_code, self.error)))) or None
 
-    def __str__(self) -> str:
+    @property
+    def brief(self) -> str:
+        """How it stands, in one line: `active, 14.29 %, provision`."""
         parts = [self.status or "no status"]
         if self.progress is not None:
             parts.append(percent(self.progress))
@@ -163,7 +165,10 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
             parts.append(self.reason)
         if self.evidence is Evidence.DATABASE:
             parts.append("as its database shows")
-        return one_line(f"{self.title}: {', '.join(parts)} [{self.uid}]")
+        return one_line(", ".join(parts))
+
+    def __str__(self) -> str:
+        return f"{self.title}: {self.brief} [{one_line(self.uid)}]"
 
 
 def completed(action: Action) -> Action:

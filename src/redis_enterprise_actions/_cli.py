@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import getpass
 import os
 import re
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from ._action import Action
+from ._bars import Bars
 from ._client import ActionsClient
 from ._errors import (
     ActionAborted,
@@ -117,8 +120,10 @@ async def _get(args: argparse.Namespace) -> int:
 
 async def _wait(args: argparse.Namespace) -> int:
     uids = list(dict.fromkeys(args.uid))
-    report = _Report(as_json=args.json)
-    async with _client(args) as client:
+    async with contextlib.AsyncExitStack() as stack:
+        client = await stack.enter_async_context(_client(args))
+        bars = stack.enter_context(Bars()) if args.bars else None
+        report = _Report(as_json=args.json, bars=bars)
         results = await client.wait_for_actions(
             uids,
             settle=True,
@@ -135,8 +140,9 @@ async def _wait(args: argparse.Namespace) -> int:
 class _Report:
     """Tells of waits under way, a line for each change and one for each end."""
 
-    def __init__(self, *, as_json: bool) -> None:
+    def __init__(self, *, as_json: bool, bars: Bars | None) -> None:
         self._as_json = as_json
+        self._bars = bars
         self._clock = asyncio.get_running_loop().time
         self._began = self._clock()
         self._ended_after: dict[str, float] = {}
@@ -145,7 +151,9 @@ class _Report:
         elapsed = self._clock() - self._began
         if action.phase.terminal:
             self._ended_after[action.uid] = elapsed
-        if self._as_json:
+        if self._bars is not None:
+            self._bars.changed(action)
+        elif self._as_json:
             _print_json({"event": "change", "elapsed": round(elapsed, 3), "action": action})
         else:
             _print(f"{elapsed:8.1f} s  {action}")
@@ -247,21 +255,23 @@ def _parser() -> argparse.ArgumentParser:
         description="See and await long-running actions on a Redis Software cluster.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     connection = _connection_options()
 
-    command = commands.add_parser("list", parents=[connection], help="show what the cluster does")
+    add = partial(commands.add_parser, allow_abbrev=False)
+    command = add("list", parents=[connection], help="show what the cluster does")
     command.add_argument("--bdb", type=int, metavar="UID", help="only what works on this database")
     command.add_argument("--json", action="store_true", help="one JSON object a line")
     command.set_defaults(run=_list, interrupted="")
 
-    command = commands.add_parser("get", parents=[connection], help="show one action as it is now")
+    command = add("get", parents=[connection], help="show one action as it is now")
     command.add_argument("uid", metavar="UID", help="an action_uid or a task_id")
     command.add_argument("--json", action="store_true", help="as a JSON object")
     command.set_defaults(run=_get, interrupted="")
 
-    command = commands.add_parser(
+    command = add(
         "wait",
         parents=[connection],
         help="wait until actions have ended",
@@ -272,7 +282,9 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument("uid", metavar="UID", nargs="+", help="an action_uid or a task_id")
-    command.add_argument("--json", action="store_true", help="one JSON object a line")
+    shown = command.add_mutually_exclusive_group()
+    shown.add_argument("--json", action="store_true", help="one JSON object a line")
+    shown.add_argument("--bars", action="store_true", help="live bars instead of lines (rich)")
     for name, default, text in (
         ("--timeout", None, "give up after this long (default: never)"),
         ("--stall-timeout", None, "give up when nothing has moved for this long (default: never)"),
@@ -282,14 +294,12 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(name, type=duration, default=default, metavar="TIME", help=text)
     command.set_defaults(run=_wait, interrupted="; what runs on the cluster goes on running")
 
-    command = commands.add_parser(
-        "fake-cluster", help="serve a fake cluster with actions under way"
-    )
+    command = add("fake-cluster", help="serve a fake cluster with actions under way")
     command.add_argument("--port", type=int, default=0, help="(default: a free one)")
     command.add_argument("--version", choices=("7.4", "7.8", "7.22", "8.0"), default="8.0")
     command.set_defaults(run=_fake_cluster, interrupted="")
 
-    command = commands.add_parser("demo", help="wait for several actions on a fake cluster")
+    command = add("demo", help="wait for several actions on a fake cluster")
     command.set_defaults(run=_demo, interrupted="")
     return parser
 
@@ -300,6 +310,14 @@ def _connection_options() -> argparse.ArgumentParser:
     group.add_argument("--url", help="the cluster's REST API")
     group.add_argument("--user", metavar="NAME", help="the user's name")
     group.add_argument("--password-file", type=Path, metavar="FILE", help="holds the password")
+    group.add_argument("--password", action=_NeverAnArgument, help=argparse.SUPPRESS)
     group.add_argument("--ca-cert", metavar="FILE", help="PEM file of the CA to trust")
     group.add_argument("--insecure", action="store_true", help="accept any certificate")
     return options
+
+
+class _NeverAnArgument(argparse.Action):
+    """Refuses a password on the command line, without repeating it as argparse would."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        parser.error("a password is no argument: set REDIS_ENTERPRISE_PASSWORD or use a file")

@@ -1,0 +1,31 @@
+"""Where the examples run: on your cluster if one is configured, else on a fake one."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from redis_enterprise_actions import ActionsClient
+from redis_enterprise_actions.testing import FakeCluster
+
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+
+@asynccontextmanager
+async def somewhere(*names: str) -> AsyncIterator[tuple[ActionsClient, list[str]]]:
+    """Give a client and the uids to wait for: those on the command line, or some fake ones."""
+    if "REDIS_ENTERPRISE_URL" in os.environ:
+        if not sys.argv[1:]:
+            sys.exit("give the uid of an action on your cluster")
+        async with ActionsClient.from_env() as client:
+            yield client, sys.argv[1:]
+        return
+    async with (
+        FakeCluster() as cluster,
+        ActionsClient(cluster.url, username=cluster.username, password=cluster.password) as client,
+    ):
+        yield client, [cluster.add_action(name, duration=2) for name in names]

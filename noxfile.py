@@ -1,0 +1,71 @@
+"""What CI runs: plain `nox` runs every session on the interpreters that are found."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import nox
+
+
+nox.needs_version = ">=2024.10"
+nox.options.default_venv_backend = "venv"
+nox.options.download_python = "never"
+nox.options.error_on_missing_interpreters = False
+nox.options.sessions = ["lint", "types", "tests", "package"]
+
+PYTHONS = ["3.11", "3.12", "3.13"]
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+
+
+def group(name: str) -> list[str]:
+    """Return the requirements of a dependency group."""
+    return list(nox.project.dependency_groups(PYPROJECT, name))
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and format."""
+    session.install(*group("lint"))
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types with both type checkers, in the package and as its users see them."""
+    session.install("-e", ".[cli]", *group("types"))
+    session.run("mypy")
+    session.run("pyright")
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """Run the tests; every line and branch of the package has to be reached."""
+    session.install("-e", ".[cli]", *group("tests"))
+    data = Path(session.create_tmp()) / "coverage"
+    env = {"COVERAGE_FILE": str(data)}
+    session.run("coverage", "erase", env=env)
+    session.run("coverage", "run", "-m", "pytest", *session.posargs, env=env)
+    session.run("coverage", "combine", "--quiet", env=env)
+    if not session.posargs:
+        session.run("coverage", "report", env=env)
+
+
+@nox.session
+def package(session: nox.Session) -> None:
+    """Build the wheel and run the tests against it, where there is no `src` to fall back on."""
+    session.install("build", *group("tests"))
+    elsewhere = Path(session.create_tmp()).resolve() / "elsewhere"
+    shutil.rmtree(elsewhere, ignore_errors=True)
+    elsewhere.mkdir()
+    session.run("python", "-m", "build", "--outdir", str(elsewhere / "dist"), silent=True)
+    (wheel,) = (elsewhere / "dist").glob("*.whl")
+    session.install(f"{wheel}[cli]")
+    for name in ("tests", "examples"):
+        shutil.copytree(name, elsewhere / name)
+    for name in ("pyproject.toml", "README.md"):
+        shutil.copy(name, elsewhere)
+    shutil.copytree(".ci", elsewhere / ".ci")
+    session.chdir(elsewhere)
+    session.run("pytest", *session.posargs)

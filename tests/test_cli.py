@@ -1,0 +1,477 @@
+"""Facts about the command: what it prints, and what its exit code says."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from redis_enterprise_actions import _cli
+from redis_enterprise_actions._cli import duration, main
+from redis_enterprise_actions.testing import FakeCluster
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+COMMAND = [sys.executable, "-W", "error", "-m", "redis_enterprise_actions"]
+
+
+class Served:
+    """A fake cluster in a thread of its own, so that commands can run in this one."""
+
+    def __init__(self) -> None:
+        self.cluster = FakeCluster()
+        self._up = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
+
+    async def _serve(self) -> None:
+        self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
+        async with self.cluster:
+            self._up.set()
+            await self._end.wait()
+
+    def start(self) -> None:
+        self._thread.start()
+        assert self._up.wait(10)
+
+    def stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._end.set)
+        self._thread.join(10)
+
+    def add(self, *args: object, **options: object) -> str:
+        """Call `add_action` on the cluster's loop."""
+
+        async def add() -> str:
+            return self.cluster.add_action(*args, **options)  # type: ignore[arg-type]
+
+        return asyncio.run_coroutine_threadsafe(add(), self._loop).result(10)
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+    """Serve a fake cluster, and point the environment at it."""
+    served = Served()
+    served.start()
+    monkeypatch.setenv("REDIS_ENTERPRISE_URL", served.cluster.url)
+    monkeypatch.setenv("REDIS_ENTERPRISE_USER", served.cluster.username)
+    monkeypatch.setenv("REDIS_ENTERPRISE_PASSWORD", served.cluster.password)
+    yield served
+    served.stop()
+
+
+@pytest.fixture
+def lines(capsys: pytest.CaptureFixture[str]) -> Callable[[], list[str]]:
+    """Return a function that returns what was printed."""
+    return lambda: capsys.readouterr().out.splitlines()
+
+
+class TestWait:
+    """`redis-actions wait`."""
+
+    def test_completed(self, served: Served, lines: Callable[[], list[str]]) -> None:
+        """A line for each change, a last line that says how it ended, and 0."""
+        uid = served.add("SMCreateBDB", duration=0.5, bdb_uid=4)
+
+        assert main(["wait", uid]) == 0
+        first, *_, change, last = lines()
+        assert first.endswith(f" s  SMCreateBDB on bdb:4: active, 0 %, init [{uid}]")
+        assert change.endswith(f" s  SMCreateBDB on bdb:4: completed [{uid}]")
+        assert last.startswith(f"SMCreateBDB on bdb:4 [{uid}] completed after 0.")
+
+    @pytest.mark.parametrize(
+        ("outcome", "options", "code", "said"),
+        [
+            ("failed", [], 1, "failed after 0."),
+            ("cancelled", [], 1, "was cancelled on the cluster"),
+            ("aborted", [], 1, "was aborted by the cluster"),
+            ("never", ["--timeout", "0.4"], 3, "had not ended when the timeout of 0.4 s was over"),
+            ("never", ["--stall-timeout", "0.5s"], 3, "has not moved for 0.5 s"),
+            ("vanishes", [], 4, "vanished after"),
+        ],
+    )
+    def test_otherwise(
+        self,
+        served: Served,
+        lines: Callable[[], list[str]],
+        outcome: str,
+        options: list[str],
+        code: int,
+        said: str,
+    ) -> None:
+        """Each other end has its last line and its code."""
+        uid = served.add("retry_bdb", duration=0.3, outcome=outcome)
+
+        assert main(["wait", uid, *options]) == code
+        assert said in lines()[-1]
+
+    def test_unknown(self, served: Served, lines: Callable[[], list[str]]) -> None:
+        """An unknown action is 4."""
+        assert main(["wait", "x", "--not-found-grace", "0"]) == 4
+        assert lines() == [
+            "action x was not found after 0.0 s and 1 poll: it never existed, or it ended so long "
+            "ago that the cluster forgot it"
+        ]
+
+    def test_outage(self, served: Served, lines: Callable[[], list[str]]) -> None:
+        """A cluster that cannot be asked is 5."""
+        served.cluster.inject(times=None, status=503)
+
+        assert main(["wait", "x", "--outage-timeout", "0"]) == 5
+        assert "the cluster cannot be reached: it answered 503" in lines()[-1]
+
+    def test_several(self, served: Served, lines: Callable[[], list[str]]) -> None:
+        """Each is followed to its end, and the most definite bad news is the code."""
+        good = served.add(duration=0.5)
+        bad = served.add("retry_bdb", duration=0.2, outcome="failed")
+
+        assert main(["wait", good, "x", bad, good, "--not-found-grace", "0"]) == 1
+        ends = lines()[-3:]
+        assert f"[{good}] completed" in ends[0]
+        assert "action x was not found" in ends[1]
+        assert f"action {bad} (retry_bdb) failed" in ends[2]
+
+    def test_json(self, served: Served, lines: Callable[[], list[str]]) -> None:
+        """With `--json` each line is an object that says the same."""
+        uid = served.add("retry_bdb", duration=0.3, outcome="failed", error="disk full")
+
+        assert main(["wait", uid, "--json"]) == 1
+        *changes, end = [json.loads(line) for line in lines()]
+        assert {change["event"] for change in changes} == {"change"}
+        assert changes[0]["action"]["phase"] == "running"
+        assert end["event"] == "end"
+        assert (end["uid"], end["outcome"], end["exit_code"]) == (uid, "failed", 1)
+        assert end["action"]["error"] == "disk full"
+        assert "disk full" in end["message"]
+
+    def test_json_completed(self, served: Served, lines: Callable[[], list[str]]) -> None:
+        """A completed action ends with itself."""
+        uid = served.add(duration=0)
+
+        assert main(["wait", uid, "--json"]) == 0
+        end = json.loads(lines()[-1])
+        assert (end["outcome"], end["action"]["uid"]) == ("completed", uid)
+
+    def test_bars(self, served: Served, lines: Callable[[], list[str]]) -> None:
+        """With `--bars` rich draws what is under way, and the last lines are the same."""
+        uids = [
+            served.add("SMCreateBDB", duration=0.5),
+            served.add("module_installation", duration=0.5, progress="none"),
+        ]
+
+        assert main(["wait", *uids, "--bars"]) == 0
+        printed = lines()
+        assert any("SMCreateBDB on bdb:1" in line and "completed" in line for line in printed)
+        assert f"[{uids[1]}] completed after" in printed[-1]
+
+    def test_bars_without_rich(
+        self,
+        served: Served,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        """Where rich is missing, it says what to install."""
+        monkeypatch.setitem(sys.modules, "rich.progress", None)
+
+        assert main(["wait", "x", "--bars"]) == 2
+        assert "redis-enterprise-actions[cli]" in capsys.readouterr().err
+
+
+class TestLook:
+    """`redis-actions list` and `get`."""
+
+    def test_list(self, served: Served, lines: Callable[[], list[str]]) -> None:
+        """The list has a line for each action, or those on one database."""
+        task, machine = served.add("retry_bdb"), served.add(bdb_uid=2)
+
+        assert main(["list"]) == 0
+        assert [line[-38:] for line in lines()] == [f"[{task}]", f"[{machine}]"]
+        assert main(["list", "--bdb", "2", "--json"]) == 0
+        (line,) = lines()
+        assert json.loads(line)["uid"] == machine
+
+    def test_get(self, served: Served, lines: Callable[[], list[str]]) -> None:
+        """One action as it is now, whatever it is, and 0."""
+        uid = served.add("retry_bdb", duration=0, outcome="failed")
+
+        assert main(["get", uid]) == 0
+        (line,) = lines()
+        assert line.startswith("retry_bdb: failed")
+        assert main(["get", uid, "--json"]) == 0
+        assert json.loads(lines()[0])["phase"] == "failed"
+
+    def test_get_unknown(self, served: Served, capsys: pytest.CaptureFixture[str]) -> None:
+        """An unknown action is 4, said on standard error."""
+        assert main(["get", "x"]) == 4
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        assert captured.err.startswith("redis-actions: action x was not found")
+
+    def test_wrong_password(
+        self,
+        served: Served,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        """A refusal is 5, with what to check, and without the password."""
+        monkeypatch.setenv("REDIS_ENTERPRISE_PASSWORD", "hunter2-hunter2")
+
+        assert main(["list"]) == 5
+        said = capsys.readouterr().err
+        assert "Check the user name and the password" in said
+        assert "hunter2" not in said
+
+
+class TestConnection:
+    """Where the connection's settings come from."""
+
+    def test_options(
+        self,
+        served: Served,
+        monkeypatch: pytest.MonkeyPatch,
+        tmp_path: Path,
+        lines: Callable[[], list[str]],
+    ) -> None:
+        """Options go before the environment, and a file can hold the password."""
+        for name in ("URL", "USER", "PASSWORD"):
+            monkeypatch.setenv(f"REDIS_ENTERPRISE_{name}", "https://wrong")
+        (tmp_path / "password").write_text(served.cluster.password + "\n")
+        uid = served.add()
+
+        options = [
+            *("--url", served.cluster.url, "--user", served.cluster.username),
+            *("--password-file", str(tmp_path / "password"), "--insecure"),
+        ]
+        assert main(["list", *options]) == 0
+        assert uid in lines()[0]
+
+    def test_prompt(
+        self, served: Served, monkeypatch: pytest.MonkeyPatch, lines: Callable[[], list[str]]
+    ) -> None:
+        """On a terminal a missing password is asked for."""
+        monkeypatch.delenv("REDIS_ENTERPRISE_PASSWORD")
+        monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+        monkeypatch.setattr("getpass.getpass", lambda _: served.cluster.password)
+
+        assert main(["list"]) == 0
+
+    def test_no_prompt(
+        self,
+        served: Served,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        """Off a terminal a missing password is wrong usage, not a hanging prompt."""
+        monkeypatch.delenv("REDIS_ENTERPRISE_PASSWORD")
+        monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
+
+        assert main(["list"]) == 2
+        assert "REDIS_ENTERPRISE_PASSWORD" in capsys.readouterr().err
+
+    @pytest.mark.parametrize("content", [None, b"\xff\xfe\xff"])
+    def test_bad_password_file(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes | None
+    ) -> None:
+        """A password file that cannot be read is wrong usage, by name."""
+        if content is not None:
+            (tmp_path / "password").write_bytes(content)
+
+        options = ["--user", "ops", "--password-file", str(tmp_path / "password")]
+        assert main(["list", *options]) == 2
+        assert "--password-file cannot be read" in capsys.readouterr().err
+
+    def test_no_cluster(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """Without a cluster it says how to give one."""
+        assert main(["list"]) == 2
+        assert "REDIS_ENTERPRISE_URL is not set" in capsys.readouterr().err
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            [],
+            ["dance"],
+            ["wait"],
+            ["wait", "x", "--timeout", "soon"],
+            ["wait", "x", "--timeout", "-5"],
+            ["wait", "x", "--json", "--bars"],
+            ["wait", "x", "--password", "hunter2"],
+            ["wait", "x", "--password=hunter2"],
+            ["wait", "x", "--time", "5"],
+            ["list", "--bdb", "one"],
+        ],
+    )
+    def test_wrong_usage(self, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+        """Wrong usage is 2."""
+        with pytest.raises(SystemExit) as caught:
+            main(arguments)
+        assert caught.value.code == 2
+        said = capsys.readouterr().err
+        assert "usage: redis-actions" in said
+        assert "hunter2" not in said
+
+    def test_help(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """The help tells the exit codes and the variables."""
+        with pytest.raises(SystemExit) as caught:
+            main(["wait", "--help"])
+        assert caught.value.code == 0
+        said = capsys.readouterr().out
+        assert "REDIS_ENTERPRISE_CA_CERT" in said
+        assert "timed out, or stalled" in said
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("90", 90), ("1.5", 1.5), ("30s", 30), ("15m", 900), ("2h", 7200)]
+)
+def test_duration(text: str, expected: float) -> None:
+    """Durations have a unit, or are seconds."""
+    assert duration(text) == expected
+
+
+def test_every_end_has_a_code() -> None:
+    """Every code that a wait can end with has its place in the order of bad news."""
+    assert {code for _, _, code in _cli._ENDS} - {2} | {0} == set(_cli._WORST_FIRST)
+
+
+def test_strange_letters(served: Served, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A terminal that cannot show a letter does not end a wait."""
+    uid = served.add("retry_bdb", duration=0, outcome="failed", error="Knoten wäscht 日本")
+    run = subprocess.run(
+        [*COMMAND, "wait", uid],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        timeout=30,
+        check=False,
+    )
+    assert run.returncode == 1
+    assert b"Knoten w\\xe4scht \\u65e5\\u672c" in run.stdout
+
+
+@pytest.fixture(scope="module")
+def fake() -> Iterator[dict[str, str]]:
+    """Serve a fake cluster by command; return its environment, and uids by what they do."""
+    with subprocess.Popen([*COMMAND, "fake-cluster"], stdout=subprocess.PIPE, text=True) as it:
+        assert it.stdout is not None
+        found: dict[str, str] = {}
+        for line in it.stdout:
+            words = line.split()
+            if line.startswith("export "):
+                name, _, value = words[1].partition("=")
+                found[name] = value
+            if line.startswith("redis-actions wait "):
+                found[words[4]] = words[2]
+            if line.startswith("redis-actions wait ") and "never" in line:
+                break
+        yield found
+        it.send_signal(signal.SIGINT)
+        assert it.wait(10) == 130
+
+
+class TestProcesses:
+    """Two terminals: a fake cluster in one, the command in another."""
+
+    def run(self, fake: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command against that cluster."""
+        return subprocess.run(
+            [*COMMAND, *arguments],
+            env={**os.environ, **fake},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def test_list(self, fake: dict[str, str]) -> None:
+        """What is under way can be listed."""
+        run = self.run(fake, "list")
+
+        assert (run.returncode, run.stderr) == (0, "")
+        assert len(run.stdout.splitlines()) == 5
+
+    def test_too_slow(self, fake: dict[str, str]) -> None:
+        """An action that is too slow is 3."""
+        run = self.run(fake, "wait", fake["never"], "--timeout", "1")
+
+        assert (run.returncode, run.stderr) == (3, "")
+        assert "had not ended when the timeout of 1 s was over" in run.stdout.splitlines()[-1]
+
+    def test_unknown(self, fake: dict[str, str]) -> None:
+        """An unknown action is 4."""
+        assert self.run(fake, "wait", "x", "--not-found-grace", "1").returncode == 4
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
+    def test_interrupted(self, fake: dict[str, str]) -> None:
+        """Ctrl-C ends it at once, with 130, one line and no traceback."""
+        with subprocess.Popen(
+            [*COMMAND, "wait", fake["never"]],
+            env={**os.environ, **fake},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            time.sleep(0.3)
+            process.send_signal(signal.SIGINT)
+            _, said = process.communicate(timeout=10)
+
+        assert process.returncode == 130
+        assert said == "interrupted; what runs on the cluster goes on running\n"
+
+    def test_reader_has_enough(self, fake: dict[str, str]) -> None:
+        """A reader that goes away, as `head` does, ends it without a complaint."""
+        with subprocess.Popen(
+            [*COMMAND, "wait", *(fake[name] for name in ("completes", "fails", "deletes"))],
+            env={**os.environ, **fake},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            process.stdout.readline()
+            process.stdout.close()
+            assert process.wait(30) == 141
+            assert process.stderr.read() == ""
+
+    def test_port_taken(self, fake: dict[str, str]) -> None:
+        """A port that cannot be used is wrong usage."""
+        port = fake["REDIS_ENTERPRISE_URL"].rpartition(":")[2]
+
+        for wrong in (port, "99999"):
+            run = self.run(fake, "fake-cluster", "--port", wrong)
+            assert run.returncode == 2
+            assert f"--port {wrong} cannot be used" in run.stderr
+
+
+def test_fake_cluster_in_process(
+    monkeypatch: pytest.MonkeyPatch, lines: Callable[[], list[str]]
+) -> None:
+    """`fake-cluster` serves until it is interrupted, and prints what to paste elsewhere."""
+
+    async def interrupt(_: asyncio.Event) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(asyncio.Event, "wait", interrupt)
+    with contextlib.suppress(KeyboardInterrupt):
+        assert main(["fake-cluster", "--version", "7.8"]) == 130
+    printed = lines()
+    assert "version 7.8" in printed[0]
+    assert sum(line.startswith("export REDIS_ENTERPRISE_") for line in printed) == 3
+
+
+def test_demo(lines: Callable[[], list[str]]) -> None:
+    """`demo` waits for several actions at once, one of which fails, and ends with 0."""
+    assert main(["demo"]) == 0
+    printed = lines()
+    assert printed[-1].startswith("4 completed, 1 failed (as it was meant to), in ")
+    assert float(printed[-1].split()[10]) < 15
