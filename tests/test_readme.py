@@ -1,0 +1,129 @@
+"""Facts about README.md and `examples/`: what they show runs, and what they list is complete."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import redis_enterprise_actions
+from redis_enterprise_actions import RedisActionsError, RequestError, WaitError
+from redis_enterprise_actions._cli import _ENDS
+
+
+if TYPE_CHECKING:
+    from redis_enterprise_actions.testing import FakeCluster
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text("utf-8")
+BLOCKS = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run Python as a reader would, with warnings as errors."""
+    return subprocess.run(
+        [sys.executable, "-W", "error", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={k: v for k, v in os.environ.items() if not k.startswith("REDIS_ENTERPRISE_")},
+    )
+
+
+def test_first_block() -> None:
+    """The first example runs as it stands."""
+    ran = run("-c", BLOCKS[0])
+
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout.splitlines()[-1] == "SMUpdateBDB on bdb:1 has completed"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "done", "said"),
+    [
+        ("completed", True, ""),
+        ("failed", False, "do not go on: internal_error no room\n"),
+        ("never", False, "still running: retry_bdb: running, 33.33 % [u1]\n"),
+    ],
+)
+async def test_second_block(
+    cluster: FakeCluster,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    outcome: str,
+    done: bool,
+    said: str,
+) -> None:
+    """The function for real clusters does what its lines say."""
+    monkeypatch.setenv("REDIS_ENTERPRISE_URL", cluster.url)
+    monkeypatch.setenv("REDIS_ENTERPRISE_USER", cluster.username)
+    monkeypatch.setenv("REDIS_ENTERPRISE_PASSWORD", cluster.password)
+    cluster.add_action("retry_bdb", uid="u1", outcome=outcome, error="no room")  # type: ignore[arg-type]
+    names: dict[str, object] = {}
+    exec(BLOCKS[1].replace("stall_timeout=600", "stall_timeout=6000"), names)
+
+    assert await names["upgrade_is_done"]("u1") is done  # type: ignore[operator]
+    assert capsys.readouterr().out == said
+
+
+async def test_third_block() -> None:
+    """The test that users are shown is one that runs."""
+    names: dict[str, object] = {}
+    exec(BLOCKS[2], names)
+    await names["test_my_orchestrator"]()  # type: ignore[operator]
+
+
+def test_all_blocks_are_tested() -> None:
+    """No block of Python is without a test above."""
+    assert len(BLOCKS) == 3
+
+
+def test_ci_runs_the_readmes_tests() -> None:
+    """CI calls the command that readers are told to call."""
+    commands = re.findall(r"^python3 -m venv .*$", README, re.MULTILINE)
+
+    assert len(commands) == 2
+    assert commands[1] in (ROOT / ".ci" / "run").read_text("utf-8").splitlines()
+
+
+def test_every_error_is_in_the_table() -> None:
+    """The table of what can happen to a wait lists every error, with the code that it has."""
+    codes = dict(re.findall(r"^\| .* \| `(\w+)`[^|]*\| (\d*) *\|$", README, re.MULTILINE))
+    public = [getattr(redis_enterprise_actions, name) for name in redis_enterprise_actions.__all__]
+    bases = {RedisActionsError, RequestError, WaitError}
+    for error in public:
+        if not (isinstance(error, type) and issubclass(error, RedisActionsError)):
+            continue
+        if error in bases or error.__name__ in {"UnreadableReply", "ClientClosed"}:
+            continue
+        code = next(code for kind, _, code in _ENDS if issubclass(error, kind))
+        assert codes[error.__name__] == str(code)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("await_one", "SMCreateBDB on bdb:1 is done"),
+        ("deploy_step", "deployed"),
+        ("orchestrate", "['completed', 'completed', 'completed']"),
+    ],
+)
+def test_example(name: str, said: str) -> None:
+    """Each example runs on a fake cluster when none is configured."""
+    ran = run(ROOT / "examples" / f"{name}.py")
+
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout.splitlines()[-1] == said
+
+
+def test_all_examples_are_tested() -> None:
+    """No example is without a row above."""
+    scripts = {file.stem for file in (ROOT / "examples").glob("*.py")}
+
+    assert scripts == {"await_one", "deploy_step", "orchestrate", "where"}

@@ -1,0 +1,464 @@
+"""Facts about `FakeCluster`: it answers as clusters do, asked without any of our own code."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import pytest
+
+from redis_enterprise_actions.testing import FakeCluster
+from redis_enterprise_actions.testing._cluster import DATABASE_SECRET
+
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from redis_enterprise_actions.testing import Kind, Outcome, Progress, Version
+
+
+class Asker:
+    """Asks the fake with nothing but aiohttp."""
+
+    def __init__(self, session: aiohttp.ClientSession, cluster: FakeCluster) -> None:
+        self.session = session
+        self.cluster = cluster
+
+    async def __call__(self, path: str) -> tuple[int, Any]:
+        """GET a path; return the status and the decoded body."""
+        async with self.session.get(f"{self.cluster.url}{path}") as response:
+            if response.content_type != "application/json":
+                return response.status, await response.text()
+            return response.status, await response.json()
+
+    async def ok(self, path: str) -> Any:  # noqa: ANN401 - JSON
+        """GET a path that must succeed; return the decoded body."""
+        status, body = await self(path)
+        assert status == 200
+        return body
+
+
+def authorized(cluster: FakeCluster) -> aiohttp.ClientSession:
+    """Return a session with the cluster's credentials."""
+    header = aiohttp.encode_basic_auth(cluster.username, cluster.password)
+    return aiohttp.ClientSession(headers={"Authorization": header})
+
+
+@pytest.fixture
+async def ask(cluster: FakeCluster) -> AsyncIterator[Asker]:
+    """Return what asks the cluster."""
+    async with authorized(cluster) as session:
+        yield Asker(session, cluster)
+
+
+class TestBodies:
+    """What actions look like on the wire."""
+
+    async def test_task(self, cluster: FakeCluster, ask: Asker) -> None:
+        """A task of v1 has strings for numbers and its uid twice."""
+        uid = cluster.add_action("retry_bdb", duration=10, node_uid=2, progress="linear")
+        await asyncio.sleep(5)
+        body = await ask.ok(f"/v1/actions/{uid}")
+
+        assert body.pop("creation_time").isdecimal()
+        assert float(body.pop("progress")) == pytest.approx(50, abs=1)
+        assert body == {
+            "action_uid": uid,
+            "task_id": uid,
+            "name": "retry_bdb",
+            "status": "running",
+            "node_uid": "2",
+        }
+
+    async def test_machine(self, cluster: FakeCluster, ask: Asker) -> None:
+        """A state machine of v1 has numbers for numbers, a step and an object."""
+        uid = cluster.add_action("SMCreateBDB", duration=7, bdb_uid=3)
+        await asyncio.sleep(1.5)
+        body = await ask.ok(f"/v1/actions/{uid}")
+
+        assert isinstance(body.pop("heartbeat"), int)
+        assert body == {
+            "action_uid": uid,
+            "name": "SMCreateBDB",
+            "object_name": "bdb:3",
+            "status": "active",
+            "state": "provision",
+            "progress": 14.29,
+            "pending_ops": {},
+        }
+
+    async def test_completed_machine(self, cluster: FakeCluster, ask: Asker) -> None:
+        """A completed state machine has neither progress nor state."""
+        uid = cluster.add_action("SMCreateBDB", duration=0)
+        body = await ask.ok(f"/v1/actions/{uid}")
+
+        assert body["status"] == "completed"
+        assert not {"progress", "state"} & set(body)
+
+    async def test_completed_task(self, cluster: FakeCluster, ask: Asker) -> None:
+        """A completed task has the progress "100"."""
+        uid = cluster.add_action("retry_bdb", duration=0)
+
+        assert (await ask.ok(f"/v1/actions/{uid}"))["progress"] == "100"
+
+    async def test_v2(self, cluster: FakeCluster, ask: Asker) -> None:
+        """An action of v2 has its object in `additional_info`, if it has one."""
+        export = cluster.add_action("export", duration=10, bdb_uid=3, progress="linear")
+        task = cluster.add_action("retry_bdb", queued=5)
+        await asyncio.sleep(1)
+        body = await ask.ok(f"/v2/actions/{export}")
+
+        assert isinstance(body.pop("creation_time"), int)
+        assert body.pop("progress") == pytest.approx(10, abs=1)
+        assert body == {
+            "action_uid": export,
+            "action_type": "other",
+            "name": "export",
+            "status": "running",
+            "additional_info": {"object_type": "bdb", "object_uid": "3"},
+        }
+        assert "additional_info" not in await ask.ok(f"/v2/actions/{task}")
+
+    @pytest.mark.parametrize(
+        ("name", "queued", "running"),
+        [("retry_bdb", "queued", "running"), ("SMUpdateBDB", "pending", "active")],
+    )
+    async def test_words(
+        self, cluster: FakeCluster, ask: Asker, name: str, queued: str, running: str
+    ) -> None:
+        """Each family of v1 has its own words, and v2 has one set for all."""
+        uid = cluster.add_action(name, queued=5, duration=5)
+        seen = []
+        for _ in range(3):
+            seen.append((await ask.ok(f"/v1/actions/{uid}"))["status"])
+            seen.append((await ask.ok(f"/v2/actions/{uid}"))["status"])
+            await asyncio.sleep(5)
+
+        assert seen == [queued, "queued", running, "running", "completed", "completed"]
+
+    @pytest.mark.parametrize(
+        ("name", "v1", "v2"),
+        [
+            (
+                "retry_bdb",
+                {"error_code": "internal_error", "error_message": "no room"},
+                {"error": "no room"},
+            ),
+            (
+                "SMUpdateBDB",
+                {"error": "no room"},
+                {"error": "no room", "object_type": "bdb", "object_uid": "1"},
+            ),
+        ],
+    )
+    async def test_failed(
+        self,
+        cluster: FakeCluster,
+        ask: Asker,
+        name: str,
+        v1: dict[str, str],
+        v2: dict[str, str],
+    ) -> None:
+        """Where the reason of a failure stands depends on the family."""
+        uid = cluster.add_action(name, duration=0, outcome="failed", error="no room")
+        body = await ask.ok(f"/v1/actions/{uid}")
+
+        assert {key: body[key] for key in body if key.startswith("error")} == v1
+        assert (await ask.ok(f"/v2/actions/{uid}"))["additional_info"] == v2
+
+    async def test_pending_ops(self, cluster: FakeCluster, ask: Asker) -> None:
+        """A running state machine has pending operations on its shards."""
+        uid = cluster.add_action("SMCreateBDB", duration=7, shards=(3, 4))
+        await asyncio.sleep(1.5)
+        ops = (await ask.ok(f"/v1/actions/{uid}"))["pending_ops"]
+
+        assert list(ops) == ["3", "4"]
+        assert ops["3"]["op_name"] == "provision"
+        assert ops["3"]["progress"] == 14.29
+        assert (await ask.ok(f"/v2/actions/{uid}"))["additional_info"]["pending_ops"].keys() == {
+            "3",
+            "4",
+        }
+        await asyncio.sleep(7)
+        assert (await ask.ok(f"/v1/actions/{uid}"))["pending_ops"] == {}
+
+    async def test_lists(self, cluster: FakeCluster, ask: Asker) -> None:
+        """v1 has an object of two arrays, a database an array, v2 an array of everything."""
+        task, machine = cluster.add_action("retry_bdb"), cluster.add_action(bdb_uid=2)
+        export = cluster.add_action("export", bdb_uid=2)
+        v1 = await ask.ok("/v1/actions")
+
+        assert [entry["action_uid"] for entry in v1["actions"]] == [task]
+        assert [entry["action_uid"] for entry in v1["state-machines"]] == [machine]
+        assert [e["action_uid"] for e in await ask.ok("/v1/actions/bdb/2")] == [machine]
+        assert [e["action_uid"] for e in await ask.ok("/v2/actions")] == [task, machine, export]
+
+
+class TestCurves:
+    """How progress goes."""
+
+    @pytest.mark.parametrize(
+        ("progress", "outcome", "expected"),
+        [
+            ("linear", "completed", ["0", "25", "50", "75", "100"]),
+            ("steps", "completed", ["0", "0", "33.33", "66.67", "100"]),
+            ("stalling", "completed", ["0", "25", "50", "60", "60"]),
+            ("none", "completed", [None] * 5),
+            ("linear", "failed", ["0", "25", "50", "50", "50"]),
+            ("linear", "never", ["0", "25", "50", "60", "60"]),
+            ("linear", "stuck", ["0", "25", "50", "75", "100"]),
+        ],
+    )
+    async def test_curve(
+        self,
+        cluster: FakeCluster,
+        ask: Asker,
+        progress: Progress,
+        outcome: Outcome,
+        expected: list[str | None],
+    ) -> None:
+        """Progress rises with steps or time, stalls, or is not given."""
+        uid = cluster.add_action("retry_bdb", duration=8, progress=progress, outcome=outcome)
+        seen: list[str | None] = []
+        for _ in range(5):
+            body = await ask.ok(f"/v1/actions/{uid}")
+            seen.append(body.get("progress") and f"{round(float(body['progress']), 2):g}")
+            await asyncio.sleep(2)
+
+        wanted = [value and pytest.approx(float(value), abs=0.5) for value in expected]
+        assert [value and float(value) for value in seen] == wanted
+
+    async def test_heartbeat(self, cluster: FakeCluster, ask: Asker) -> None:
+        """A heartbeat is when progress last changed."""
+        uid = cluster.add_action("SMUpdateBDB", duration=14, outcome="never")
+        start = (await ask.ok(f"/v1/actions/{uid}"))["heartbeat"]
+        await asyncio.sleep(5.5)
+        assert (await ask.ok(f"/v1/actions/{uid}"))["heartbeat"] - start in {4, 5}
+        await asyncio.sleep(100)
+        assert (await ask.ok(f"/v1/actions/{uid}"))["heartbeat"] - start in {7, 8}
+
+
+class TestEnds:
+    """How actions end."""
+
+    @pytest.mark.parametrize(
+        ("outcome", "status"),
+        [
+            ("completed", "completed"),
+            ("failed", "failed"),
+            ("cancelled", "cancelled"),
+            ("aborted", "aborted"),
+            ("never", "running"),
+            ("stuck", "running"),
+        ],
+    )
+    async def test_outcome(
+        self, cluster: FakeCluster, ask: Asker, outcome: Outcome, status: str
+    ) -> None:
+        """An action ends when its time is over, as it was told to."""
+        uid = cluster.add_action("retry_bdb", duration=8, outcome=outcome)
+        await asyncio.sleep(7.9)
+        assert (await ask.ok(f"/v1/actions/{uid}"))["status"] == "running"
+        await asyncio.sleep(0.2)
+        assert (await ask.ok(f"/v1/actions/{uid}"))["status"] == status
+
+    async def test_truth(self, cluster: FakeCluster) -> None:
+        """The truth is there to compare with."""
+        now = asyncio.get_running_loop().time()
+        uid, never = cluster.add_action(duration=8), cluster.add_action(outcome="never")
+
+        assert cluster.actions[uid].ends_at == pytest.approx(now + 8)
+        assert cluster.actions[never].ends_at == float("inf")
+
+    async def test_delete(self, cluster: FakeCluster, ask: Asker) -> None:
+        """A delete takes its record and the database with it."""
+        uid = cluster.add_action("SMDeleteBDB", duration=5, bdb_uid=2)
+        assert (await ask.ok("/v1/bdbs/2"))["status"] == "delete-pending"
+        await asyncio.sleep(5.1)
+
+        assert await ask(f"/v1/actions/{uid}") == (
+            404,
+            {"description": f"Action {uid} does not exist", "error_code": "action_not_found"},
+        )
+        assert (await ask(f"/v2/actions/{uid}"))[0] == 404
+        assert (await ask("/v1/bdbs/2"))[0] == 404
+        assert (await ask("/v1/actions/bdb/2"))[0] == 404
+
+    async def test_forget(self, cluster: FakeCluster, ask: Asker) -> None:
+        """What is forgotten is not known."""
+        uid = cluster.add_action()
+        cluster.forget(uid)
+
+        assert (await ask(f"/v1/actions/{uid}"))[0] == 404
+
+    async def test_database(self, cluster: FakeCluster, ask: Asker) -> None:
+        """A database names its running action, and none when it is idle; it holds secrets."""
+        uid = cluster.add_action(duration=5)
+        busy = await ask.ok("/v1/bdbs/1")
+        await asyncio.sleep(5.1)
+        idle = await ask.ok("/v1/bdbs/1")
+
+        assert (busy["status"], busy["action_uid"]) == ("active-change-pending", uid)
+        assert busy["background_op"][0]["name"] == "SMUpdateBDB"
+        assert idle["status"] == "active"
+        assert "action_uid" not in idle
+        assert idle["authentication_admin_pass"] == DATABASE_SECRET
+
+
+class TestServer:
+    """Routes, credentials and the log."""
+
+    @pytest.mark.parametrize(
+        ("version", "status"), [("7.4", 404), ("7.8", 404), ("7.22", 200), ("8.0", 200)]
+    )
+    async def test_version(self, version: Version, status: int) -> None:
+        """There is no v2 before 7.22."""
+        async with FakeCluster(version=version) as cluster, authorized(cluster) as session:
+            assert (await Asker(session, cluster)("/v2/actions"))[0] == status
+            assert (await Asker(session, cluster)("/v1/actions"))[0] == 200
+
+    async def test_credentials(self, cluster: FakeCluster) -> None:
+        """Nobody is let in without the right credentials."""
+        async with aiohttp.ClientSession() as session:
+            assert await Asker(session, cluster)("/v1/actions") == (401, "")
+
+    @pytest.mark.parametrize("path", ["/", "/v1/action", "/v1/bdbs/x", "/v1/bdbs/9"])
+    async def test_unknown_path(self, ask: Asker, path: str) -> None:
+        """What is not there is 404."""
+        assert (await ask(path))[0] == 404
+
+    async def test_log(self, cluster: FakeCluster, ask: Asker) -> None:
+        """Requests are logged with time, path and answer, but not with credentials."""
+        cluster.inject(status=503)
+        await ask("/v1/actions?x=1")
+        await asyncio.sleep(3)
+        await ask("/v1/actions/a%2Fb")
+
+        first, second = cluster.requests
+        assert (first.method, first.path, first.status) == ("GET", "/v1/actions?x=1", 503)
+        assert (second.path, second.status) == ("/v1/actions/a%2Fb", 404)
+        assert second.time - first.time == pytest.approx(3, abs=0.01)
+        assert cluster.password not in repr(cluster.requests)
+        assert "Basic" not in repr(cluster.requests)
+
+    async def test_outside(self, unused_tcp_port: int) -> None:
+        """A cluster is there from `async with` to its end, on the port that it was given."""
+        cluster = FakeCluster(port=unused_tcp_port)
+        with pytest.raises(RuntimeError):
+            _ = cluster.url
+        async with cluster:
+            assert cluster.url == f"http://127.0.0.1:{unused_tcp_port}"
+            with pytest.raises(OSError, match="address"):
+                await FakeCluster(port=unused_tcp_port).__aenter__()
+        with pytest.raises(RuntimeError):
+            _ = cluster.url
+        await cluster.__aexit__(None, None, None)
+
+    async def test_end_does_not_wait(self) -> None:
+        """The end of the cluster does not wait for answers under way."""
+        began = time.perf_counter()
+        async with FakeCluster() as cluster, authorized(cluster) as session:
+            cluster.inject(delay=3600)
+            asking = asyncio.create_task(Asker(session, cluster)("/v1/actions"))
+            await asyncio.sleep(1)
+            asking.cancel()
+            await asyncio.wait([asking])
+        assert time.perf_counter() - began < 10
+
+
+class TestFaults:
+    """`inject` and `heal`."""
+
+    async def test_status(self, cluster: FakeCluster, ask: Asker) -> None:
+        """An answer can be replaced, with body and headers, so many times."""
+        cluster.inject(times=2, status=500, body="oh", headers={"X-Why": "test"})
+
+        assert [await ask("/v1/actions") for _ in range(2)] == [(500, "oh")] * 2
+        assert (await ask("/v1/actions"))[0] == 200
+
+    async def test_bytes(self, cluster: FakeCluster, ask: Asker) -> None:
+        """A body can be any bytes."""
+        cluster.inject(status=200, body=b"\xff")
+        async with ask.session.get(f"{cluster.url}/v1/actions") as response:
+            assert await response.read() == b"\xff"
+
+    @pytest.mark.parametrize("value", [7, "Mon, 23 Nov 2026 10:00:30 GMT"])
+    async def test_retry_after(self, cluster: FakeCluster, ask: Asker, value: float | str) -> None:
+        """Retry-After comes with a 503 unless told otherwise."""
+        cluster.inject(retry_after=value)
+        cluster.inject(retry_after=value, status=429)
+        for status in (503, 429):
+            async with ask.session.get(f"{cluster.url}/v1/actions") as response:
+                assert response.status == status
+                assert response.headers["Retry-After"] == str(value)
+
+    async def test_delay(self, cluster: FakeCluster, ask: Asker) -> None:
+        """An answer can come late, and be right."""
+        cluster.inject(delay=30)
+        began = asyncio.get_running_loop().time()
+
+        assert (await ask("/v1/actions"))[0] == 200
+        assert asyncio.get_running_loop().time() - began == pytest.approx(30, abs=0.01)
+
+    async def test_drop(self, cluster: FakeCluster, ask: Asker) -> None:
+        """A connection can be closed without an answer."""
+        cluster.inject(times=2, drop=True)
+
+        with pytest.raises(aiohttp.ServerDisconnectedError):
+            await ask("/v1/actions")
+        assert {request.status for request in cluster.requests} == {None}
+
+    async def test_truncate(self, cluster: FakeCluster, ask: Asker) -> None:
+        """A connection can be cut in the middle of the body."""
+        cluster.inject(truncate=True)
+
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await ask("/v1/actions")
+
+    async def test_path(self, cluster: FakeCluster, ask: Asker) -> None:
+        """Faults can be for some paths only, and take turns otherwise."""
+        cluster.inject(path="/v2", status=500)
+        cluster.inject(path="/v1", status=501)
+        cluster.inject(status=502)
+
+        paths = ["/v1/actions", "/v2/actions", "/v1/actions", "/v1/actions"]
+        assert [(await ask(path))[0] for path in paths] == [501, 500, 502, 200]
+
+    async def test_heal(self, cluster: FakeCluster, ask: Asker) -> None:
+        """A fault without an end lasts until it is taken back."""
+        cluster.inject(times=None, status=503)
+        assert {(await ask("/v1/actions"))[0] for _ in range(20)} == {503}
+        cluster.heal()
+        assert (await ask("/v1/actions"))[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("SMCreateBDB", "state-machine"),
+        ("export", "other"),
+        ("import", "other"),
+        ("backup", "other"),
+        ("maintenance_on", "task"),
+    ],
+)
+async def test_kind(cluster: FakeCluster, name: str, kind: Kind) -> None:
+    """A name tells the kind, unless one is given."""
+    assert cluster.actions[cluster.add_action(name)].kind == kind
+    assert cluster.actions[cluster.add_action(name, kind="task")].kind == "task"
+
+
+@pytest.mark.parametrize(
+    "add",
+    [
+        lambda cluster: cluster.add_action("SMUpdateBDB", outcome="cancelled"),
+        lambda cluster: cluster.add_action("export", outcome="aborted"),
+        lambda cluster: FakeCluster(version="7.8").add_action("export"),
+    ],
+)
+async def test_impossible(cluster: FakeCluster, add: Callable[[FakeCluster], object]) -> None:
+    """What the API has no words for cannot be set up."""
+    with pytest.raises(ValueError, match="no"):
+        add(cluster)
