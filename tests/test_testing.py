@@ -230,6 +230,13 @@ class TestCurves:
         wanted = [value and pytest.approx(float(value), abs=0.5) for value in expected]
         assert [value and float(value) for value in seen] == wanted
 
+    async def test_none(self, cluster: FakeCluster, ask: Asker) -> None:
+        """Without progress there is none, in either version."""
+        uid = cluster.add_action(progress="none")
+
+        assert "progress" not in await ask.ok(f"/v1/actions/{uid}")
+        assert "progress" not in await ask.ok(f"/v2/actions/{uid}")
+
     async def test_heartbeat(self, cluster: FakeCluster, ask: Asker) -> None:
         """A heartbeat is when progress last changed."""
         uid = cluster.add_action("SMUpdateBDB", duration=14, outcome="never")

@@ -186,7 +186,6 @@ async def _fake_cluster(args: argparse.Namespace) -> int:
     from ._demo import serve  # noqa: PLC0415 - a web server that the other commands do not need
 
     await serve(args.port, args.version, _print)
-    return 0
 
 
 async def _demo(_: argparse.Namespace) -> int:

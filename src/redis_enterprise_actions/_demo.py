@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shlex
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from ._action import Action
 from ._client import ActionsClient
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _OUTCOMES_AS_SCRIPTED = 4, 1  # completed, failed
 
 
-async def serve(port: int, version: Version, say: Callable[[str], None]) -> None:
+async def serve(port: int, version: Version, say: Callable[[str], None]) -> NoReturn:
     """Serve a fake cluster with a few actions under way, until cancelled."""
     async with AsyncExitStack() as stack:
         try:
@@ -37,7 +37,8 @@ async def serve(port: int, version: Version, say: Callable[[str], None]) -> None
         say("")
         for uid, note in _start_some(cluster):
             say(f"redis-actions wait {uid}  # {note}")
-        await asyncio.Event().wait()
+        while True:  # noqa: ASYNC110 - nothing will ever happen, and that is the point
+            await asyncio.sleep(3600)
 
 
 def _start_some(cluster: FakeCluster) -> list[tuple[str, str]]:
