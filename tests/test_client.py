@@ -470,10 +470,11 @@ class TestMany:
             with pytest.raises(KeyError):
                 await client.wait_for_actions([uid], settle=settle, on_progress=callback)  # type: ignore[call-overload]
 
-    async def test_one_string(self, client: ActionsClient) -> None:
+    @pytest.mark.parametrize("uids", ["abc", None, 5])
+    async def test_not_several(self, client: ActionsClient, uids: str) -> None:
         """One string is not several uids."""
-        with pytest.raises(UsageError, match="one string"):
-            await client.wait_for_actions("abc")
+        with pytest.raises(UsageError, match="is not several"):
+            await client.wait_for_actions(uids)
 
     async def test_cancelled(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """Cancelling the wait for several cancels each, and leaves nothing."""
@@ -536,7 +537,10 @@ async def test_given_session(cluster: FakeCluster) -> None:
         {"stall_timeout": float("nan")},
         {"outage_timeout": -1},
         {"not_found_grace": timedelta(days=-1)},
+        {"timeout": 10**400},
         {"poll": 5},
+        {"poll": wait_fixed},
+        {"on_progress": "print"},
     ],
     ids=repr,
 )
@@ -570,6 +574,13 @@ async def test_bad_uid(cluster: FakeCluster, client: ActionsClient, uid: str) ->
         {"username": "ops"},
         {"password": "x"},
         {"username": "a:b", "password": "x"},
+        {"username": 1, "password": "x"},
+        {"username": "a", "password": b"x"},
+        {"username": "a", "password": "x\udce9"},
+        {"ca_file": ""},
+        {"ca_file": 5},
+        {"ca_file": "a\0b"},
+        {"request_timeout": 10**400},
         {"verify": False, "ca_file": "ca.pem"},
         {"ca_file": "missing.pem"},
         {"request_timeout": 0},
@@ -581,6 +592,35 @@ def test_bad_settings(options: dict[str, object]) -> None:
     """A setting that cannot work is said to be wrong at once."""
     with pytest.raises(UsageError):
         ActionsClient("https://127.0.0.1:9443", **options)  # type: ignore[arg-type]
+
+
+def test_bad_password_is_not_repeated() -> None:
+    """A password that cannot be sent shows up nowhere in the error that says so."""
+    with pytest.raises(UsageError) as caught:
+        ActionsClient("https://127.0.0.1:9443", username="a", password="hunter2\udce9")
+    assert "hunter2" not in repr([caught.value, caught.value.__context__, caught.value.__cause__])
+
+
+def test_two_loops() -> None:
+    """A client that is taken to another event loop says that it cannot go along."""
+    client = ActionsClient("http://127.0.0.1:1")
+
+    async def ask() -> None:
+        with pytest.raises((ClusterUnreachable, UsageError)) as caught:
+            await client.wait_for_action("x", outage_timeout=0)
+        errors.append(type(caught.value))
+        if len(errors) == 1:
+            return
+        with pytest.raises(UsageError, match="event loop"):
+            await client.list_actions()
+
+    errors: list[type[BaseException]] = []
+    with asyncio.Runner() as first:
+        first.run(ask())
+        with asyncio.Runner() as second:
+            second.run(ask())
+        first.run(client.aclose())
+    assert errors == [ClusterUnreachable, UsageError]
 
 
 def test_repr() -> None:

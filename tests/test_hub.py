@@ -204,6 +204,22 @@ async def test_settling_meets_an_outage() -> None:
     assert seen == [at(1), completed(at(1))]
 
 
+@pytest.mark.parametrize("script", [Script(at(1), None), Script(at(1))], ids=["gone", "still"])
+async def test_settling_fails_for_good(script: Script) -> None:
+    """When the database cannot be asked for as long as the budget, that ends the wait."""
+
+    async def settle(_: WaitError) -> None:
+        raise ClusterUnreachable("GET", "/v1/bdbs/1", reason="x")
+
+    began = asyncio.get_running_loop().time()
+    with pytest.raises(ClusterUnreachable) as caught:
+        async for _ in watching(script, settle=settle, stall_timeout=5, outage_timeout=60):
+            pass
+
+    assert asyncio.get_running_loop().time() - began == pytest.approx(65, abs=1e-3)
+    assert caught.value.attempts < 40
+
+
 async def test_outage_survived() -> None:
     """An outage within the budget is passed over, with more and more time between requests."""
     out = [ClusterUnreachable("GET", "/v1/actions/a1", reason="x") for _ in range(8)]
@@ -279,6 +295,19 @@ class TestCallback:
                 pass
         assert asyncio.get_running_loop().time() - began == pytest.approx(10, abs=1e-3)
         assert caught.value.action == at(1)
+
+    async def test_is_cut_and_then_asked_once_more(self) -> None:
+        """A callback that takes until the deadline does not hide that the action has ended."""
+
+        async def callback(action: Action) -> None:
+            if not action.phase.terminal:
+                await asyncio.sleep(3600)
+
+        script = Script(at(1), at(1, "completed"))
+        seen = [a async for a in watching(script, on_progress=callback, timeout=10)]
+
+        assert seen == [at(1), at(1, "completed")]
+        assert script.asked[1] - script.asked[0] == pytest.approx(10, abs=1e-3)
 
     async def test_is_not_cut_at_the_end(self) -> None:
         """The callback for the end may take its time, even past the deadline."""

@@ -84,6 +84,21 @@ def test_words(body: bytes, code: str | None, text: str | None) -> None:
     assert (error.error_code, error.description) == (code, text)
 
 
+def test_long_words() -> None:
+    """What the cluster says is cut to what one can read, in no time."""
+    body = json.dumps({"error_code": "e" * 9999, "description": "d" * 9999}).encode()
+    code, text = words_of(body)
+    assert (len(code or ""), len(text or "")) == (2000, 2000)
+
+    # Quadratic work on this would never end.
+    assert words_of(b"<" * 20_000_000) == (None, "<" * 200)
+
+
+def test_not_modified() -> None:
+    """A 304 is no redirect."""
+    assert "redirect" not in str(refused(304))
+
+
 def test_busy_cluster_in_words() -> None:
     """An answer that says "not now" says why."""
     error = refused(503, b'{"error_code": "no_quorum", "description": "no quorum"}')
@@ -110,6 +125,7 @@ def test_credentials() -> None:
         ("https://user:secret@10.0.0.7/v1", "redirects to 10.0.0.7, and"),
         ("/elsewhere/secret", "redirects to another place, and"),
         ("", "redirects to another place, and"),
+        ("http://\udcff\x1b[31m/", "redirects to   [31m, and"),
     ],
 )
 def test_redirect(location: str, shown: str) -> None:
@@ -146,6 +162,13 @@ def test_redirect(location: str, shown: str) -> None:
             None,
         ),
         ({"Retry-After": "soon"}, None),
+        (
+            {
+                "Retry-After": "Mon, 01 Jan 2024 00:00:00 +99999999999999999999",
+                "Date": "Mon, 23 Nov 2026 10:00:00 GMT",
+            },
+            None,
+        ),
         ({"Retry-After": "-5"}, None),
         ({"Retry-After": "9" * 400}, 999_999_999.0),
         ({}, None),

@@ -136,12 +136,50 @@ class TestFind:
         assert await routes.find_action(uid) is not None
 
     @pytest.mark.parametrize("status", [400, 500])
-    async def test_broken_v2(self, cluster: FakeCluster, routes: Routes, status: int) -> None:
+    async def test_broken_v2(
+        self,
+        cluster: FakeCluster,
+        routes: Routes,
+        status: int,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
         """A v2 that fails with the known bug leaves v1, which is then believed."""
-        cluster.inject(path="/v2", status=status, body='{"error_code": "invalid_schema"}')
+        cluster.inject(
+            times=None, path="/v2", status=status, body='{"error_code": "invalid_schema"}'
+        )
+        uid = cluster.add_action()
 
         assert await routes.find_action("x") is None
-        assert asked(cluster) == ["/v1/actions/x", "/v2/actions"]
+        assert [action.uid for action in await routes.list_actions(None)] == [uid]
+        (record,) = caplog.records
+        assert "going on with /v1 alone" in record.getMessage()
+
+    async def test_broken_v2_list(self, cluster: FakeCluster, routes: Routes) -> None:
+        """A v2 whose list alone is broken is there all the same."""
+        uid = cluster.add_action("export")
+        cluster.inject(path="/v2/actions", status=400, body='{"error_code": "invalid_schema"}')
+
+        assert await routes.find_action(uid) is not None
+
+    async def test_broken_v2_of_a_known_action(self, cluster: FakeCluster, routes: Routes) -> None:
+        """A v2 that breaks does not make an action that it has shown vanish."""
+        uid = cluster.add_action("export")
+        found = await routes.find_action(uid)
+        cluster.inject(path="/v2", status=500, body='{"error_code": "invalid_schema"}')
+
+        with pytest.raises(ClusterUnreachable):
+            await routes.find_action(uid, found)
+
+    async def test_odd_404_of_v2(self, cluster: FakeCluster, routes: Routes) -> None:
+        """In v2, too, a 404 without the API's words is looked into with the list."""
+        uid = cluster.add_action("export")
+        found = await routes.find_action(uid)
+        cluster.inject(path="/v2", status=404, body="<html>no route</html>")
+        assert await routes.find_action(uid, found) == found
+
+        cluster.inject(times=2, path="/v2", status=404, body="<html>no route</html>")
+        with pytest.raises(UnreadableReply, match="port 9443"):
+            await routes.find_action(uid, found)
 
     async def test_refused_v2(self, cluster: FakeCluster, routes: Routes) -> None:
         """A v2 that is refused for another reason is not passed over."""
@@ -302,6 +340,15 @@ class TestSettle:
 
         assert await routes.settle(vanished(machine("SMDeleteBDB"))) is None
         assert await routes.settle(stalled(machine("SMDeleteBDB"))) is None
+
+    @pytest.mark.parametrize("body", [b"", b"<html>no such page</html>"])
+    async def test_missing_route(self, cluster: FakeCluster, routes: Routes, body: bytes) -> None:
+        """A 404 without the API's words does not say that the database is gone."""
+        cluster.inject(path="/v1/bdbs", status=404, body=body)
+
+        with pytest.raises(UnreadableReply) as caught:
+            await routes.settle(vanished(machine("SMDeleteBDB")))
+        assert caught.value.excerpt == ""
 
     async def test_stuck(self, cluster: FakeCluster, routes: Routes) -> None:
         """A machine that is listed as running, on a database that is idle, has completed."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -365,14 +364,14 @@ class TestServer:
 
     async def test_end_does_not_wait(self) -> None:
         """The end of the cluster does not wait for answers under way."""
-        began = time.perf_counter()
+        began = asyncio.get_running_loop().time()
         async with FakeCluster() as cluster, authorized(cluster) as session:
             cluster.inject(delay=3600)
             asking = asyncio.create_task(Asker(session, cluster)("/v1/actions"))
             await asyncio.sleep(1)
             asking.cancel()
             await asyncio.wait([asking])
-        assert time.perf_counter() - began < 10
+        assert asyncio.get_running_loop().time() - began < 2
 
 
 class TestFaults:

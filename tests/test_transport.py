@@ -78,7 +78,10 @@ def test_url(url: str, base: str) -> None:
         "ftp://cluster.example.com",
         "https://",
         "https://host:port",
-        "https://host:9443/?a=b",
+        f"https://host:9443/?password={SECRET}",
+        "https://ho st:9443",
+        "https://a..b:9443",
+        f"https://{'a' * 70}.com:9443",
         "https://host:9443/#top",
         f"https://ops:{SECRET}@host:9443",
         f"https://{SECRET}@host:9443",
@@ -205,6 +208,43 @@ async def test_hanging_server(cluster: FakeCluster) -> None:
     with pytest.raises(ClusterUnreachable, match="no answer in time"):
         await ask(transport(cluster.url, request_timeout=4.0))
     assert asyncio.get_running_loop().time() - began == pytest.approx(4, abs=0.01)
+
+
+async def raw_server(reply: bytes) -> AsyncIterator[str]:
+    """Serve some bytes to whoever asks."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(reply)
+        writer.close()
+        await writer.wait_closed()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [b"garbage\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n", b"\x00" * 100, b""],
+)
+async def test_no_http(reply: bytes) -> None:
+    """What is no HTTP is an unreachable cluster, and no part of the chain shows a password."""
+    async for url in raw_server(reply):
+        with pytest.raises(ClusterUnreachable) as caught:
+            await ask(transport(url))
+        error: BaseException | None = caught.value
+        while error is not None:
+            assert "b3BzQGV4" not in repr(error) + repr(error.args) + str(error)
+            error = error.__cause__ or error.__context__
+
+
+async def test_echo(cluster: FakeCluster) -> None:
+    """A server that sends our credentials back does not bring them into a message."""
+    header = Credentials("ops@example.com", SECRET).headers()["Authorization"]
+    cluster.inject(status=400, body=f"you sent {header}, why?")
+
+    with pytest.raises(RequestRejected, match=r"you sent Basic \*\*\*, why"):
+        await ask(transport(cluster.url))
 
 
 @pytest.mark.parametrize("fault", [{"drop": True}, {"truncate": True}])

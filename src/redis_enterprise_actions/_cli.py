@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from ._action import Action
+from ._action import Action, one_line
 from ._bars import Bars
 from ._client import ActionsClient
 from ._errors import (
@@ -55,6 +55,7 @@ _ENDS: Final[tuple[tuple[type[RedisActionsError], str, int], ...]] = (
 _WORST_FIRST: Final = (1, 4, 3, 5, 0)  # of several waits, the most definite bad news decides
 _INTERRUPTED: Final = 130
 _PIPE_CLOSED: Final = 141
+_NO_OUTPUT: Final = 74  # EX_IOERR of sysexits.h
 
 _EPILOG: Final = """\
 environment:
@@ -68,7 +69,7 @@ exit codes:
   0  completed                        4  not found, or vanished
   1  failed, cancelled or aborted     5  the cluster could not be asked
   2  wrong usage                    130  interrupted
-  3  timed out, or stalled
+  3  timed out, or stalled           74, 141  the output could not be written
   With several actions, the first of 1, 4, 3, 5 that occurred.
 """
 
@@ -80,18 +81,28 @@ def main(argv: Sequence[str] | None = None) -> int:
         reconfigure(errors="backslashreplace")  # a strange letter must not end a wait
     args = _parser().parse_args(argv)
     try:
-        code: int = asyncio.run(args.run(args))
+        # The password is asked for before the loop runs, where Ctrl-C would not be heard.
+        work = args.run(args, _client(args)) if args.connects else args.run(args)
+        code: int = asyncio.run(work)
     except KeyboardInterrupt:
-        print("interrupted", args.interrupted, sep="", file=sys.stderr)
+        _complain(f"interrupted{args.interrupted}")
         return _INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has enough; without this, Python complains while it exits.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _PIPE_CLOSED
     except RedisActionsError as error:
-        print(f"redis-actions: {error}", file=sys.stderr)
+        _complain(f"redis-actions: {error}")
         return _end_of(error)[1]
+    except OSError as error:
+        # Output goes nowhere any more; without this, Python complains once more as it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            return _PIPE_CLOSED
+        _complain(f"redis-actions: the output cannot be written: {error}")
+        return _NO_OUTPUT
     return code
+
+
+def _complain(line: str) -> None:
+    with contextlib.suppress(OSError):
+        print(line, file=sys.stderr)
 
 
 def _end_of(result: Action | RedisActionsError) -> tuple[str, int]:
@@ -104,36 +115,46 @@ def _end_of(result: Action | RedisActionsError) -> tuple[str, int]:
 # --- commands -----------------------------------------------------------------------------------
 
 
-async def _list(args: argparse.Namespace) -> int:
-    async with _client(args) as client:
+async def _list(args: argparse.Namespace, client: ActionsClient) -> int:
+    async with client:
         actions = await client.list_actions(bdb_uid=args.bdb)
     for action in actions:
         _show(action, as_json=args.json)
     return 0
 
 
-async def _get(args: argparse.Namespace) -> int:
-    async with _client(args) as client:
+async def _get(args: argparse.Namespace, client: ActionsClient) -> int:
+    async with client:
         _show(await client.get_action(args.uid), as_json=args.json)
     return 0
 
 
-async def _wait(args: argparse.Namespace) -> int:
-    uids = list(dict.fromkeys(args.uid))
+async def _wait(args: argparse.Namespace, client: ActionsClient) -> int:
+    async def follow(uid: str) -> int:
+        result: Action | WaitError | RequestError
+        try:
+            result = await client.wait_for_action(
+                uid,
+                on_progress=report.changed,
+                timeout=args.timeout,
+                stall_timeout=args.stall_timeout,
+                outage_timeout=args.outage_timeout,
+                not_found_grace=args.not_found_grace,
+            )
+        except (WaitError, RequestError) as error:
+            result = error
+        return report.ended(uid, result)
+
     async with contextlib.AsyncExitStack() as stack:
-        client = await stack.enter_async_context(_client(args))
+        await stack.enter_async_context(client)
         bars = stack.enter_context(Bars()) if args.bars else None
         report = _Report(as_json=args.json, bars=bars)
-        results = await client.wait_for_actions(
-            uids,
-            settle=True,
-            on_progress=report.changed,
-            timeout=args.timeout,
-            stall_timeout=args.stall_timeout,
-            outage_timeout=args.outage_timeout,
-            not_found_grace=args.not_found_grace,
-        )
-    codes = {report.ended(uid, result) for uid, result in zip(uids, results, strict=True)}
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(follow(uid)) for uid in dict.fromkeys(args.uid)]
+        except ExceptionGroup as several:
+            raise several.exceptions[0] from None
+    codes = {task.result() for task in tasks}
     return next(code for code in _WORST_FIRST if code in codes)
 
 
@@ -145,12 +166,10 @@ class _Report:
         self._bars = bars
         self._clock = asyncio.get_running_loop().time
         self._began = self._clock()
-        self._ended_after: dict[str, float] = {}
 
     def changed(self, action: Action) -> None:
+        """Tell how an action stands."""
         elapsed = self._clock() - self._began
-        if action.phase.terminal:
-            self._ended_after[action.uid] = elapsed
         if self._bars is not None:
             self._bars.changed(action)
         elif self._as_json:
@@ -160,12 +179,11 @@ class _Report:
 
     def ended(self, uid: str, result: Action | WaitError | RequestError) -> int:
         """Tell how a wait ended; return its exit code."""
+        elapsed = self._clock() - self._began
         outcome, code = _end_of(result)
         if isinstance(result, Action):
-            elapsed = self._ended_after[uid]
-            said = f"{result.title} [{uid}] completed after {elapsed:.1f} s"
+            said = f"{result.title} [{one_line(uid)}] completed after {elapsed:.1f} s"
         else:
-            elapsed = result.elapsed or 0.0
             said = str(result)
         if self._as_json:
             _print_json({
@@ -199,10 +217,12 @@ async def _demo(_: argparse.Namespace) -> int:
 
 def _client(args: argparse.Namespace) -> ActionsClient:
     username = args.user or os.environ.get("REDIS_ENTERPRISE_USER") or None
+    if args.password_file is not None and username is None:
+        raise UsageError("--password-file needs --user, or REDIS_ENTERPRISE_USER")
     return ActionsClient.from_env(
         url=args.url,
         username=username,
-        password=_password(args.password_file) if username else None,
+        password=None if username is None else _password(args.password_file),
         ca_file=args.ca_cert,
         verify=False if args.insecure else None,
     )
@@ -210,16 +230,26 @@ def _client(args: argparse.Namespace) -> ActionsClient:
 
 def _password(file: Path | None) -> str:
     if file is not None:
-        try:
-            return file.read_text("utf-8").rstrip("\r\n")
-        except (OSError, UnicodeError) as error:
-            raise UsageError(f"--password-file cannot be read: {error}") from error
+        return _password_in(file)
     password = os.environ.get("REDIS_ENTERPRISE_PASSWORD")
     if password:
         return password
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():
         raise UsageError("no password: set REDIS_ENTERPRISE_PASSWORD, or give --password-file")
-    return getpass.getpass("Password: ")
+    try:
+        return getpass.getpass("Password: ")
+    except EOFError:
+        raise UsageError("no password") from None
+
+
+def _password_in(file: Path) -> str:
+    try:
+        password = file.read_text("utf-8").rstrip("\r\n")
+    except (OSError, UnicodeError) as error:
+        raise UsageError(f"--password-file cannot be read: {error}") from error
+    if not password:
+        raise UsageError("--password-file is empty")
+    return password
 
 
 def _show(action: Action, *, as_json: bool) -> None:
@@ -263,12 +293,12 @@ def _parser() -> argparse.ArgumentParser:
     command = add("list", parents=[connection], help="show what the cluster does")
     command.add_argument("--bdb", type=int, metavar="UID", help="only what works on this database")
     command.add_argument("--json", action="store_true", help="one JSON object a line")
-    command.set_defaults(run=_list, interrupted="")
+    command.set_defaults(run=_list, connects=True, interrupted="")
 
     command = add("get", parents=[connection], help="show one action as it is now")
     command.add_argument("uid", metavar="UID", help="an action_uid or a task_id")
     command.add_argument("--json", action="store_true", help="as a JSON object")
-    command.set_defaults(run=_get, interrupted="")
+    command.set_defaults(run=_get, connects=True, interrupted="")
 
     command = add(
         "wait",
@@ -291,15 +321,17 @@ def _parser() -> argparse.ArgumentParser:
         ("--not-found-grace", 10.0, "how long it may not know the action yet (default: 10s)"),
     ):
         command.add_argument(name, type=duration, default=default, metavar="TIME", help=text)
-    command.set_defaults(run=_wait, interrupted="; what runs on the cluster goes on running")
+    command.set_defaults(
+        run=_wait, connects=True, interrupted="; what runs on the cluster goes on running"
+    )
 
     command = add("fake-cluster", help="serve a fake cluster with actions under way")
     command.add_argument("--port", type=int, default=0, help="(default: a free one)")
     command.add_argument("--version", choices=("7.4", "7.8", "7.22", "8.0"), default="8.0")
-    command.set_defaults(run=_fake_cluster, interrupted="")
+    command.set_defaults(run=_fake_cluster, connects=False, interrupted="")
 
     command = add("demo", help="wait for several actions on a fake cluster")
-    command.set_defaults(run=_demo, interrupted="")
+    command.set_defaults(run=_demo, connects=False, interrupted="")
     return parser
 
 
@@ -309,7 +341,7 @@ def _connection_options() -> argparse.ArgumentParser:
     group.add_argument("--url", help="the cluster's REST API")
     group.add_argument("--user", metavar="NAME", help="the user's name")
     group.add_argument("--password-file", type=Path, metavar="FILE", help="holds the password")
-    group.add_argument("--password", action=_NeverAnArgument, help=argparse.SUPPRESS)
+    group.add_argument("--password", nargs="?", action=_NeverAnArgument, help=argparse.SUPPRESS)
     group.add_argument("--ca-cert", metavar="FILE", help="PEM file of the CA to trust")
     group.add_argument("--insecure", action="store_true", help="accept any certificate")
     return options

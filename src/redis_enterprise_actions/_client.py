@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Final, Literal, TypedDict, TypeVar, cast, overload
 
@@ -16,7 +17,7 @@ from ._wait import Limits, Wait
 
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable
+    from collections.abc import AsyncIterator, Callable
     from datetime import timedelta
     from types import TracebackType
     from typing import Self, Unpack
@@ -77,7 +78,7 @@ class ActionsClient:
             url,
             credentials=_credentials(username, password),
             verify=verify,
-            ca_file=None if ca_file is None else os.fspath(ca_file),
+            ca_file=ca_file,
             session=session,
             request_timeout=seconds(request_timeout, "request_timeout"),
         )
@@ -175,15 +176,16 @@ class ActionsClient:
         Takes the arguments of `wait_for_action` and raises what it raises, except that an
         action which failed, was cancelled or was aborted is yielded like any other.
         """
-        wait = self._new_wait(
+        _, seen = self._watch(
             uid,
             poll,
+            on_progress,
             timeout=timeout,
             stall_timeout=stall_timeout,
             outage_timeout=outage_timeout,
             not_found_grace=not_found_grace,
         )
-        return self._watch(wait, on_progress)
+        return seen
 
     async def wait_for_action(
         self,
@@ -216,15 +218,16 @@ class ActionsClient:
         the cluster cannot be asked; `UsageError` and `ClientClosed`. Cancelling the task that
         awaits this leaves the action on the cluster alone.
         """
-        wait = self._new_wait(
+        wait, seen = self._watch(
             uid,
             poll,
+            on_progress,
             timeout=timeout,
             stall_timeout=stall_timeout,
             outage_timeout=outage_timeout,
             not_found_grace=not_found_grace,
         )
-        async for _ in self._watch(wait, on_progress):
+        async for _ in seen:
             pass
         return wait.result(asyncio.get_running_loop().time())
 
@@ -254,8 +257,8 @@ class ActionsClient:
         Takes the arguments of `wait_for_action`, which hold for each wait, and raises what it
         raises.
         """
-        if isinstance(uids, str):
-            raise UsageError("uids= is one string; for one action there is wait_for_action")
+        if isinstance(uids, str) or not isinstance(uids, Iterable):
+            raise UsageError(f"uids={uids!r} is not several; for one there is wait_for_action")
         wanted = list(uids)
         for uid in wanted:
             segment(uid)
@@ -274,26 +277,23 @@ class ActionsClient:
         except (WaitError, RequestError) as error:
             return error
 
-    def _new_wait(self, uid: str, poll: WaitBaseT | None, **limits: Unpack[_Durations]) -> Wait:
-        segment(uid)
-        if poll is not None and not callable(poll):
-            raise UsageError(f"poll={poll!r} is not a tenacity wait strategy")
-        return Wait(
-            uid,
-            limits=_limits(limits),
-            poll=poll or AgedWait(),
-            now=asyncio.get_running_loop().time(),
-        )
-
     def _watch(
-        self, wait: Wait, on_progress: Callable[[Action], object] | None
-    ) -> AsyncIterator[Action]:
-        return watch(
-            wait,
-            ask=partial(self._routes.find_action, wait.uid),
-            settle=self._routes.settle,
-            on_progress=on_progress,
-        )
+        self,
+        uid: str,
+        poll: WaitBaseT | None,
+        on_progress: Callable[[Action], object] | None,
+        **limits: Unpack[_Durations],
+    ) -> tuple[Wait, AsyncIterator[Action]]:
+        """Check the arguments; return a wait that begins now, and the watch that runs it."""
+        segment(uid)
+        if poll is not None and (not callable(poll) or isinstance(poll, type)):
+            raise UsageError(f"poll={poll!r} is not a tenacity wait strategy")
+        if on_progress is not None and not callable(on_progress):
+            raise UsageError(f"on_progress={on_progress!r} cannot be called")
+        now = asyncio.get_running_loop().time()
+        wait = Wait(uid, limits=_limits(limits), poll=poll or AgedWait(), now=now)
+        ask = partial(self._routes.find_action, uid)
+        return wait, watch(wait, ask=ask, settle=self._routes.settle, on_progress=on_progress)
 
 
 async def _first_failure_or_all(tasks: dict[str, asyncio.Task[_T]], wanted: list[str]) -> list[_T]:
@@ -315,7 +315,7 @@ def _credentials(username: str | None, password: str | None) -> Credentials | No
     if username is None and password is None:
         return None
     if username is None or password is None:
-        raise UsageError("username= and password= go together")
+        raise UsageError("a user name and a password go together")
     return Credentials(username, password)
 
 

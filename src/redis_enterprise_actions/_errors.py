@@ -138,7 +138,8 @@ class UntrustedCertificate(ClusterUnreachable):
     def said(self) -> str:
         return (
             f"the cluster's certificate is not trusted: {one_line(self.reason)}. "
-            "Pass the certificate of its CA as ca_file= (REDIS_ENTERPRISE_CA_CERT)"
+            "Pass the certificate of its CA as ca_file= (REDIS_ENTERPRISE_CA_CERT), "
+            "and use a name that the certificate has"
         )
 
 
@@ -300,10 +301,12 @@ class WaitTimeout(WaitError, TimeoutError):
         self.timeout = timeout
 
     def _message(self) -> str:
-        going_on = "" if self.action is None else " (it goes on running on the cluster)"
+        limit = f"the timeout of {self.timeout:g} s was over, {self._after}"
+        if self.action is None:
+            return f"{self._subject} had not been seen when {limit}"
         return (
-            f"{self._subject} had not ended when the timeout of {self.timeout:g} s was over, "
-            f"{self._after}{going_on}; {self._last_seen}"
+            f"{self._subject} had not ended when {limit}; "
+            f"the action itself goes on; {self._last_seen}"
         )
 
 

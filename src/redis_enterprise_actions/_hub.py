@@ -41,7 +41,7 @@ async def watch(
         news = await _look(wait, ask, settle, clock)
         if news is not None:
             if on_progress is not None:
-                await _tell(on_progress, news, wait, clock)
+                await _tell(on_progress, news, wait)
             yield news
         if wait.over:
             return
@@ -69,9 +69,7 @@ async def _look(wait: Wait, ask: Ask, settle: Settle, clock: Callable[[], float]
     return wait.action if news else None
 
 
-async def _tell(
-    on_progress: OnProgress, action: Action, wait: Wait, clock: Callable[[], float]
-) -> None:
+async def _tell(on_progress: OnProgress, action: Action, wait: Wait) -> None:
     """Call back; awaiting is cut short at the deadline, unless the action has ended."""
     told = on_progress(action)
     if not inspect.isawaitable(told):
@@ -86,8 +84,6 @@ async def _tell(
     except TimeoutError:
         if not limit.expired():
             raise
-        wait.cut(clock())
-        wait.rest(clock())
 
 
 def _finite(when: float) -> float | None:

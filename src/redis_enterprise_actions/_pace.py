@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import asyncio
 import math
+import sys
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Final, ParamSpec, TypeGuard, TypeVar
 
 from tenacity import (
     AsyncRetrying,
@@ -101,9 +102,16 @@ _STRATEGIES_ONLY: Final = AsyncRetrying()  # tenacity's state wants one; it neve
 
 
 def _checked(pause: object) -> float:
-    if isinstance(pause, (int, float)) and math.isfinite(pause) and pause >= 0:
+    if _is_duration(pause) and pause != math.inf:
         return max(float(pause), SHORTEST_PAUSE)
-    raise UsageError(f"poll= answered {pause!r}, which is not a number of seconds")
+    raise UsageError(f"poll= answered {pause!r:.100}, which is not a number of seconds")
+
+
+def _is_duration(value: object) -> TypeGuard[float]:
+    """Whether a value is a number of seconds, 0 or more, that a float can hold."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return False
+    return value == math.inf or 0 <= value <= sys.float_info.max
 
 
 async def patiently(
@@ -135,8 +143,7 @@ def seconds(value: float | timedelta | None, name: str) -> float:
     """Return a duration in seconds; None is endless. `name` is the argument it came in."""
     if value is None:
         return math.inf
-    if isinstance(value, timedelta):
-        value = value.total_seconds()
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0:
-        return float(value)
-    raise UsageError(f"{name}={value!r} is not a duration: seconds or a timedelta, 0 or more")
+    number = value.total_seconds() if isinstance(value, timedelta) else value
+    if _is_duration(number):
+        return float(number)
+    raise UsageError(f"{name}={value!r:.100} is not a duration: seconds or a timedelta, 0 or more")

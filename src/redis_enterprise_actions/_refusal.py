@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _EXCERPT: Final = 200  # characters of a body that an error may quote
+_LONGEST: Final = 2000  # characters of a text meant for people
 
 
 class WireError(msgspec.Struct):
@@ -107,9 +108,14 @@ def words_of(body: bytes) -> tuple[str | None, str | None]:
     try:
         wire = struct(body, WireError)
     except ValueError:
-        return None, _excerpt(_TAG.sub(b" ", body)) or None
+        return None, _excerpt(_TAG.sub(b" ", body[: 4 * _EXCERPT])) or None
     text = wire.description or wire.message or wire.detail or wire.title
-    return name(wire.error_code), text or None
+    return _short(name(wire.error_code)), _short(text)
+
+
+def _short(text: str | None) -> str | None:
+    """Cut what the cluster says to what one can read; nothing said is None."""
+    return text[:_LONGEST] if text else None
 
 
 _TAG: Final = re.compile(rb"<[^>]*>")
@@ -124,10 +130,11 @@ def _hint(status: int, headers: Mapping[str, str], permission: str) -> str | Non
         return "Check the user name and the password"
     if status == 403:
         return f"The user's role needs the permission {permission}"
-    if 300 <= status < 400:
+    if status in {301, 302, 303, 307, 308}:
         host = _HOST.match(headers.get("Location", ""))
+        place = one_line(host[1]) if host else "another place"
         return (
-            f"It redirects to {host[1] if host else 'another place'}, and credentials go to the "
+            f"It redirects to {place}, and credentials go to the "
             "configured URL only: use the URL of the primary node, or turn on the cluster setting "
             "handle_redirects"
         )
@@ -146,5 +153,5 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
         until = email.utils.parsedate_to_datetime(value)
         now = email.utils.parsedate_to_datetime(headers.get("Date", ""))
         return max(0.0, (until - now).total_seconds())
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         return None

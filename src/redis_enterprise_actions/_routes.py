@@ -17,6 +17,7 @@ from ._errors import (
     ActionVanished,
     ClusterUnreachable,
     RequestRejected,
+    UnreadableReply,
     UsageError,
 )
 from ._refusal import error_code_of, is_error_object, unreadable
@@ -24,6 +25,8 @@ from ._wire import read_action, read_action_v2, read_actions, read_actions_v2, r
 
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ._errors import WaitError
     from ._transport import Transport
 
@@ -35,6 +38,7 @@ _SEE_ACTIONS: Final = "view_status_of_cluster_action"  # requests/actions
 _SEE_DATABASE: Final = "view_bdb_info"  # requests/bdbs
 _MISSING: Final = "action_not_found"
 _V2_BUG: Final = "invalid_schema"  # RS200753: /v2/actions could fail so before 8.2.0-46
+_STRANGE_404: Final = "404 in no words of the API's; is the URL that of the REST API (port 9443)?"
 _DELETE: Final = "SMDeleteBDB"  # its record goes with the database, never turning completed
 
 
@@ -45,6 +49,7 @@ class Routes:
         self._transport = transport
         self._v2: bool | None = None  # None until the list route has told
         self._finding_out = asyncio.Lock()
+        self._warned = False
 
     async def list_actions(self, bdb_uid: int | None) -> list[Action]:
         """Return what v1 lists, and what only v2 knows after it."""
@@ -86,6 +91,8 @@ class Routes:
             _log.warning("%s, so its database cannot tell: %s", doubt, error)
             return None
         if reply.status == 404:
+            if not is_error_object(reply.body):
+                raise UnreadableReply("GET", path, problem=_STRANGE_404)
             return completed(action) if action.name == _DELETE else None
         database = read_database(reply.body, path)
         idle = database.status == "active" and not database.action_uid
@@ -100,7 +107,7 @@ class Routes:
             return None
         # Not the cluster's own words: a missing route is not a missing action.
         listed = await self._v1_list(_V1, strict=True)
-        return next((action for action in listed if action.uid == uid), None)
+        return _among(listed, uid)
 
     async def _v1_list(self, path: str, *, strict: bool = False) -> list[Action]:
         reply = await self._transport.get(path, permission=_SEE_ACTIONS)
@@ -111,21 +118,33 @@ class Routes:
             return []
         if not strict and (not reply.body or is_error_object(reply.body)):
             return []
-        problem = "404 without an error code; is the URL that of the REST API (port 9443)?"
-        raise unreadable(path, problem, reply.body)
+        raise unreadable(path, _STRANGE_404, reply.body)
 
     async def _v2_find(self, uid: str) -> Action | None:
+        """Look up what v1 does not know, as far as there is a v2 that works."""
         if self._v2 is None:
-            listed = await self._v2_list() or ()
-            found = next((action for action in listed if action.uid == uid), None)
+            listed = await self._v2_list()
+            found = _among(listed or (), uid)
             if found is not None:
                 return found
-        return await self._v2_single(uid) if self._v2 else None
+        try:
+            return await self._v2_single(uid) if self._v2 else None
+        except (RequestRejected, ClusterUnreachable) as error:
+            self._forgive(error)
+            return None
 
     async def _v2_single(self, uid: str) -> Action | None:
         path = f"{_V2}/{segment(uid)}"
         reply = await self._transport.get(path, permission=_SEE_ACTIONS)
-        return None if reply.status == 404 else read_action_v2(reply.body, uid, path)
+        if reply.status != 404:
+            return read_action_v2(reply.body, uid, path)
+        if error_code_of(reply.body) == _MISSING:
+            return None
+        # As in v1; and here the list cannot be missing, as it was seen before.
+        reply = await self._transport.get(_V2, permission=_SEE_ACTIONS)
+        if reply.status == 404:
+            raise unreadable(_V2, _STRANGE_404, reply.body)
+        return _among(read_actions_v2(reply.body, _V2), uid)
 
     async def _v2_list(self) -> list[Action] | None:
         """Return v2's list, or None where there is no v2 or its list is broken."""
@@ -140,12 +159,23 @@ class Routes:
         try:
             reply = await self._transport.get(_V2, permission=_SEE_ACTIONS)
         except (RequestRejected, ClusterUnreachable) as error:
-            if error.error_code != _V2_BUG:
-                raise
-            _log.warning("%s; going on with /v1 alone", error)
+            self._forgive(error)
+            self._v2 = True  # what is broken is there
             return None
         self._v2 = reply.status != 404
         return read_actions_v2(reply.body, _V2) if self._v2 else None
+
+    def _forgive(self, error: RequestRejected | ClusterUnreachable) -> None:
+        """Raise `error` again, unless it is the known bug of v2; v1 must do then."""
+        if error.error_code != _V2_BUG:
+            raise error
+        if not self._warned:
+            self._warned = True
+            _log.warning("%s; going on with /v1 alone", error)
+
+
+def _among(actions: Iterable[Action], uid: str) -> Action | None:
+    return next((action for action in actions if action.uid == uid), None)
 
 
 def segment(uid: str) -> str:

@@ -90,21 +90,20 @@ class Wait:
         """Take an answer, None for "not known"; return whether it is news for the user.
 
         Raises `ActionVanished` and `ActionStalled`, which are doubts: the database may know
-        better.
+        better. Until it has answered, an outage is not over.
         """
-        self._answers_again(now)
         if found is None:
             self._missed(now)
             return False
         news = is_news(self.action, found)
-        moved = has_moved(self.action, found)
-        self.action = found
-        self._missing_since = None
-        self._wonder_at(found)
-        if moved:
+        if has_moved(self.action, found):
             self._moved_at = self._asked
         elif self._reached(self._moved_at + self._limits.stall_timeout):
             raise ActionStalled(**self._so_far(now), stall_timeout=self._limits.stall_timeout)
+        self.action = found
+        self._missing_since = None
+        self._answers_again(now)
+        self._wonder_at(found)
         return news
 
     def failed(self, error: RequestError, now: float) -> None:
@@ -147,6 +146,7 @@ class Wait:
     def _missed(self, now: float) -> None:
         if self.action is not None:
             raise ActionVanished(**self._so_far(now))
+        self._answers_again(now)
         if self._missing_since is None:
             self._missing_since = self._asked
 

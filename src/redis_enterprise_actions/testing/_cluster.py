@@ -262,8 +262,8 @@ class FakeCluster:
 
     def _may_ask(self, request: web.Request) -> bool:
         pair = f"{self.username}:{self.password}".encode()
-        expected = "Basic " + base64.b64encode(pair).decode()
-        return hmac.compare_digest(request.headers.get("Authorization", ""), expected)
+        given = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
+        return hmac.compare_digest(given, b"Basic " + base64.b64encode(pair))
 
     async def _v1_list(self, _: web.Request) -> web.Response:
         shown = self._shown()
