@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -372,6 +373,18 @@ class TestServer:
             asking.cancel()
             await asyncio.wait([asking])
         assert asyncio.get_running_loop().time() - began < 2
+
+    @pytest.mark.parametrize("turns", range(12))
+    async def test_end_meets_newcomers(self, turns: int) -> None:
+        """A connection that arrives while the cluster ends is not left open."""
+        async with FakeCluster() as cluster, authorized(cluster) as session:
+            asks = [asyncio.create_task(Asker(session, cluster)("/v1/actions")) for _ in range(4)]
+            for _ in range(turns):
+                await asyncio.sleep(0)
+        for asking in asks:
+            asking.cancel()
+        await asyncio.gather(*asks, return_exceptions=True)
+        gc.collect()
 
 
 class TestFaults:

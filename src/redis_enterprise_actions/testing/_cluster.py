@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 Version: TypeAlias = Literal["7.4", "7.8", "7.22", "8.0"]
 
 _HAS_V2: Final = frozenset({"7.22", "8.0"})
+_TURNS: Final = 10
 _REALM: Final = {"WWW-Authenticate": 'Basic realm="redis"'}
 _BUSY: Final = {"SMCreateBDB": "pending", "SMDeleteBDB": "delete-pending"}
 # Database objects hold secrets, and so must the fake's: this one may show up nowhere else.
@@ -102,9 +103,14 @@ class FakeCluster:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
+        if self._runner is None:
+            return
+        # A connection that was just accepted takes a few turns of the loop to be known, and only
+        # a known one is closed.
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
+        await self._runner.cleanup()
+        self._runner = None
 
     @property
     def url(self) -> str:
