@@ -413,6 +413,8 @@ class TestMany:
         results = await client.wait_for_actions([long, short, long])
         assert [action.uid for action in results] == [long, short, long]
         assert results[0] is results[2]
+        first = [request.time for request in cluster.requests if request.path.endswith(long)]
+        assert len(first) == len(set(first))
 
     async def test_none(self, client: ActionsClient) -> None:
         """To wait for nothing takes no time."""

@@ -284,7 +284,6 @@ def _parser() -> argparse.ArgumentParser:
         description="See and await long-running actions on a Redis Software cluster.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     connection = _connection_options()
