@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 import pytest_asyncio
 
-from redis_enterprise_actions import ActionsClient
+from redis_enterprise_actions import Action, ActionsClient, Kind, Phase
+from redis_enterprise_actions._action import phase_of
 from redis_enterprise_actions.testing import FakeCluster
 
 
@@ -52,6 +54,16 @@ async def client(cluster: FakeCluster) -> AsyncIterator[ActionsClient]:
         await asyncio.sleep(0)
     own = {task for task in asyncio.all_tasks() - before if "aiohttp" not in repr(task)}
     assert own - {asyncio.current_task()} == set()
+
+
+ACTIVE = Action(
+    uid="a1", name="SMUpdateBDB", kind=Kind.STATE_MACHINE, status="active", phase=Phase.RUNNING
+)
+
+
+def at(progress: float | None = None, status: str = "active") -> Action:
+    """Return the action with some progress, or another status."""
+    return msgspec.structs.replace(ACTIVE, progress=progress, status=status, phase=phase_of(status))
 
 
 def client_of(cluster: FakeCluster, **options: object) -> ActionsClient:

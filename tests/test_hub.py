@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-import msgspec
 import pytest
 from tenacity import wait_fixed
 
@@ -15,29 +14,19 @@ from redis_enterprise_actions import (
     ActionVanished,
     AuthenticationError,
     ClusterUnreachable,
-    Kind,
-    Phase,
     RedisActionsError,
     WaitTimeout,
 )
-from redis_enterprise_actions._action import completed, phase_of
+from redis_enterprise_actions._action import completed
 from redis_enterprise_actions._hub import watch
 from redis_enterprise_actions._wait import Limits, Wait
+from tests.conftest import at
 
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from redis_enterprise_actions import WaitError
-
-ACTIVE = Action(
-    uid="a1", name="SMUpdateBDB", kind=Kind.STATE_MACHINE, status="active", phase=Phase.RUNNING
-)
-
-
-def at(progress: float | None = None, status: str = "active") -> Action:
-    """Return the action with some progress, or another status."""
-    return msgspec.structs.replace(ACTIVE, progress=progress, status=status, phase=phase_of(status))
 
 
 class Script:

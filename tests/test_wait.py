@@ -5,12 +5,10 @@ from __future__ import annotations
 import logging
 import math
 
-import msgspec
 import pytest
 from tenacity import wait_fixed
 
 from redis_enterprise_actions import (
-    Action,
     ActionAborted,
     ActionCancelled,
     ActionFailed,
@@ -19,24 +17,12 @@ from redis_enterprise_actions import (
     ActionVanished,
     AuthenticationError,
     ClusterUnreachable,
-    Kind,
-    Phase,
     UnreadableReply,
     WaitError,
     WaitTimeout,
 )
-from redis_enterprise_actions._action import phase_of
 from redis_enterprise_actions._wait import LAST_POLL, Limits, Wait
-
-
-ACTIVE = Action(
-    uid="a1", name="SMUpdateBDB", kind=Kind.STATE_MACHINE, status="active", phase=Phase.RUNNING
-)
-
-
-def at(progress: float | None = None, status: str = "active") -> Action:
-    """Return the action with some progress, or another status."""
-    return msgspec.structs.replace(ACTIVE, progress=progress, status=status, phase=phase_of(status))
+from tests.conftest import at
 
 
 def new_wait(poll: float = 5.0, **limits: float) -> Wait:
