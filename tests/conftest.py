@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 import pytest_asyncio
+from hypothesis import settings
 
 from redis_enterprise_actions import Action, ActionsClient, Kind, Phase
 from redis_enterprise_actions._action import phase_of
@@ -16,6 +17,11 @@ from redis_enterprise_actions.testing import FakeCluster
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+
+# The machine may be slow, and that is no fact about the package.
+settings.register_profile("here", deadline=None)
+settings.load_profile("here")
 
 
 def pytest_configure() -> None:
