@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import gc
 from typing import TYPE_CHECKING, Any
 
@@ -42,8 +43,8 @@ class Asker:
 
 def authorized(cluster: FakeCluster) -> aiohttp.ClientSession:
     """Return a session with the cluster's credentials."""
-    header = aiohttp.encode_basic_auth(cluster.username, cluster.password)
-    return aiohttp.ClientSession(headers={"Authorization": header})
+    pair = base64.b64encode(f"{cluster.username}:{cluster.password}".encode()).decode()
+    return aiohttp.ClientSession(headers={"Authorization": f"Basic {pair}"})
 
 
 @pytest.fixture
