@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -128,7 +129,7 @@ class TestWait:
         served.cluster.inject(times=None, status=503)
 
         assert main(["wait", "x", "--outage-timeout", "0"]) == 5
-        assert "the cluster cannot be reached: it answered 503" in lines()[-1]
+        assert "no usable answer from the cluster: it answered 503" in lines()[-1]
 
     def test_several(self, served: Served, lines: Callable[[], list[str]]) -> None:
         """Each is followed to its end, and the most definite bad news is the code."""
@@ -162,8 +163,11 @@ class TestWait:
         end = json.loads(lines()[-1])
         assert (end["outcome"], end["action"]["uid"]) == ("completed", uid)
 
-    def test_bars(self, served: Served, lines: Callable[[], list[str]]) -> None:
-        """With `--bars` rich draws what is under way, and the last lines are the same."""
+    def test_bars(
+        self, served: Served, monkeypatch: pytest.MonkeyPatch, lines: Callable[[], list[str]]
+    ) -> None:
+        """On a terminal `--bars` draws what is under way instead of lines; the ends stay."""
+        monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
         uids = [
             served.add("SMCreateBDB", duration=0.5),
             served.add("module_installation", duration=0.5, progress="none"),
@@ -171,8 +175,15 @@ class TestWait:
 
         assert main(["wait", *uids, "--bars"]) == 0
         printed = lines()
-        assert any("SMCreateBDB on bdb:1" in line and "completed" in line for line in printed)
         assert sum("] completed after" in line for line in printed) == 2
+        assert not any(" s  " in line for line in printed)
+
+    def test_bars_in_a_pipe(self, served: Served, lines: Callable[[], list[str]]) -> None:
+        """Off a terminal `--bars` is lines, as without it."""
+        uid = served.add(duration=0)
+
+        assert main(["wait", uid, "--bars"]) == 0
+        assert len(lines()) == 2
 
     def test_bars_without_rich(
         self,
@@ -182,6 +193,7 @@ class TestWait:
     ) -> None:
         """Where rich is missing, it says what to install."""
         monkeypatch.setitem(sys.modules, "rich.progress", None)
+        monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
 
         assert main(["wait", "x", "--bars"]) == 2
         assert "redis-enterprise-actions[cli]" in capsys.readouterr().err
@@ -189,6 +201,11 @@ class TestWait:
 
 class TestLook:
     """`redis-actions list` and `get`."""
+
+    def test_nothing(self, served: Served, capsys: pytest.CaptureFixture[str]) -> None:
+        """An empty list says so, beside the output."""
+        assert main(["list"]) == 0
+        assert capsys.readouterr() == ("", "no actions\n")
 
     def test_list(self, served: Served, lines: Callable[[], list[str]]) -> None:
         """The list has a line for each action, or those on one database."""
@@ -352,6 +369,13 @@ class TestConnection:
         said = capsys.readouterr().err
         assert "usage: redis-actions" in said
         assert "hunter2" not in said
+
+    def test_version(self, lines: Callable[[], list[str]]) -> None:
+        """`--version` is that of the package."""
+        with pytest.raises(SystemExit) as caught:
+            main(["--version"])
+        assert caught.value.code == 0
+        assert lines() == [version("redis-enterprise-actions")]
 
     def test_help(self, capsys: pytest.CaptureFixture[str]) -> None:
         """The help tells the exit codes and the variables."""

@@ -104,7 +104,7 @@ ERRORS: list[tuple[RedisActionsError, str]] = [
     ),
     (
         ClusterUnreachable("GET", "/v1/actions/a1", reason="Connect call failed"),
-        "GET /v1/actions/a1: the cluster cannot be reached: Connect call failed (1 attempt)",
+        "GET /v1/actions/a1: no usable answer from the cluster: Connect call failed (1 attempt)",
     ),
     (
         during_a_wait(
@@ -118,7 +118,7 @@ ERRORS: list[tuple[RedisActionsError, str]] = [
                 retry_after=3.0,
             )
         ),
-        "GET /v1/actions/a1: the cluster cannot be reached: it answered 503: busy (4 attempts) "
+        "GET /v1/actions/a1: no usable answer from the cluster: it answered 503: busy (4 attempts) "
         "(while waiting for action a1, after 12.3 s and 7 polls; "
         "last seen: SMUpdateBDB on bdb:1: active, 50 % [a1])",
     ),

@@ -476,9 +476,17 @@ async def test_kind(cluster: FakeCluster, name: str, kind: Kind) -> None:
         lambda cluster: cluster.add_action("SMUpdateBDB", outcome="cancelled"),
         lambda cluster: cluster.add_action("export", outcome="aborted"),
         lambda cluster: FakeCluster(version="7.8").add_action("export"),
+        lambda cluster: FakeCluster(version="9"),  # type: ignore[arg-type]
+        lambda cluster: cluster.add_action(outcome="fail"),
+        lambda cluster: cluster.add_action(kind="taks"),
+        lambda cluster: cluster.add_action(progress="stall"),
+        lambda cluster: cluster.add_action(duration=-1),
+        lambda cluster: cluster.add_action(queued=-1),
+        lambda cluster: cluster.inject(times=0, status=500),
+        lambda cluster: cluster.inject(),
     ],
 )
 async def test_impossible(cluster: FakeCluster, add: Callable[[FakeCluster], object]) -> None:
-    """What the API has no words for cannot be set up."""
-    with pytest.raises(ValueError, match="no"):
+    """What cannot be, or is a slip of the pen, is refused where it is written."""
+    with pytest.raises(ValueError, match=r"no|seconds|times"):
         add(cluster)

@@ -14,6 +14,7 @@ import os
 import re
 import sys
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -53,6 +54,7 @@ _ENDS: Final[tuple[tuple[type[RedisActionsError], str, int], ...]] = (
     (RedisActionsError, "wrong usage", 2),
 )
 _WORST_FIRST: Final = (1, 4, 3, 5, 0)  # of several waits, the most definite bad news decides
+_NAME: Final = "redis-enterprise-actions"
 _INTERRUPTED: Final = 130
 _PIPE_CLOSED: Final = 141
 _NO_OUTPUT: Final = 74  # EX_IOERR of sysexits.h
@@ -63,14 +65,15 @@ environment:
   REDIS_ENTERPRISE_USER       the user's name, often an e-mail address
   REDIS_ENTERPRISE_PASSWORD   the password; it is never an argument
   REDIS_ENTERPRISE_CA_CERT    a PEM file with the CA that signed the cluster's certificate
-  REDIS_ENTERPRISE_INSECURE   "true" accepts any certificate
+  REDIS_ENTERPRISE_INSECURE   "true", "1", "yes" or "on" accepts any certificate
 
-exit codes:
+exit codes of wait:
   0  completed                        4  not found, or vanished
   1  failed, cancelled or aborted     5  the cluster could not be asked
   2  wrong usage                    130  interrupted
   3  timed out, or stalled           74, 141  the output could not be written
-  With several actions, the first of 1, 4, 3, 5 that occurred.
+  With several actions, the first of 1, 4, 3, 5 that occurred. The other commands end with 0 when
+  they were answered, whatever the answer is; otherwise with 2, 4 or 5, as above.
 """
 
 
@@ -120,6 +123,8 @@ async def _list(args: argparse.Namespace, client: ActionsClient) -> int:
         actions = await client.list_actions(bdb_uid=args.bdb)
     for action in actions:
         _show(action, as_json=args.json)
+    if not actions:
+        _complain("no actions")
     return 0
 
 
@@ -147,7 +152,8 @@ async def _wait(args: argparse.Namespace, client: ActionsClient) -> int:
 
     async with contextlib.AsyncExitStack() as stack:
         await stack.enter_async_context(client)
-        bars = stack.enter_context(Bars()) if args.bars else None
+        watched = args.bars and sys.stdout.isatty()
+        bars = stack.enter_context(Bars()) if watched else None
         report = _Report(as_json=args.json, bars=bars)
         try:
             async with asyncio.TaskGroup() as group:
@@ -285,6 +291,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action="version", version=version(_NAME))
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     connection = _connection_options()
 
@@ -312,7 +319,11 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("uid", metavar="UID", nargs="+", help="an action_uid or a task_id")
     shown = command.add_mutually_exclusive_group()
     shown.add_argument("--json", action="store_true", help="one JSON object a line")
-    shown.add_argument("--bars", action="store_true", help="live bars instead of lines (rich)")
+    shown.add_argument(
+        "--bars",
+        action="store_true",
+        help="live bars instead of lines, where the output is a terminal; needs rich",
+    )
     for name, default, text in (
         ("--timeout", None, "give up after this long (default: never)"),
         ("--stall-timeout", None, "give up when nothing has moved for this long (default: never)"),
@@ -325,8 +336,10 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     command = add("fake-cluster", help="serve a fake cluster with actions under way")
-    command.add_argument("--port", type=int, default=0, help="(default: a free one)")
-    command.add_argument("--version", choices=("7.4", "7.8", "7.22", "8.0"), default="8.0")
+    command.add_argument("--port", type=int, default=0, help="on 127.0.0.1 (default: a free one)")
+    versions = ("7.4", "7.8", "7.22", "8.0")
+    text = "the version of Redis Software to imitate (default: 8.0)"
+    command.add_argument("--version", choices=versions, default="8.0", help=text)
     command.set_defaults(run=_fake_cluster, connects=False, interrupted="")
 
     command = add("demo", help="wait for several actions on a fake cluster")
@@ -336,13 +349,17 @@ def _parser() -> argparse.ArgumentParser:
 
 def _connection_options() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(add_help=False)
-    group = options.add_argument_group("connection", "each goes before its environment variable")
-    group.add_argument("--url", help="the cluster's REST API")
-    group.add_argument("--user", metavar="NAME", help="the user's name")
-    group.add_argument("--password-file", type=Path, metavar="FILE", help="holds the password")
+    group = options.add_argument_group("connection", "each overrides its environment variable")
+    group.add_argument("--url", help="the cluster's REST API (REDIS_ENTERPRISE_URL)")
+    group.add_argument("--user", metavar="NAME", help="the user's name (REDIS_ENTERPRISE_USER)")
+    text = "holds the password (REDIS_ENTERPRISE_PASSWORD is the password itself)"
+    group.add_argument("--password-file", type=Path, metavar="FILE", help=text)
     group.add_argument("--password", nargs="?", action=_NeverAnArgument, help=argparse.SUPPRESS)
-    group.add_argument("--ca-cert", metavar="FILE", help="PEM file of the CA to trust")
-    group.add_argument("--insecure", action="store_true", help="accept any certificate")
+    group.add_argument(
+        "--ca-cert", metavar="FILE", help="PEM file of the CA to trust (REDIS_ENTERPRISE_CA_CERT)"
+    )
+    text = "accept any certificate (REDIS_ENTERPRISE_INSECURE)"
+    group.add_argument("--insecure", action="store_true", help=text)
     return options
 
 

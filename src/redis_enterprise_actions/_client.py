@@ -97,9 +97,9 @@ class ActionsClient:
         """Make a client from the environment; what is passed in goes before it.
 
         Reads `REDIS_ENTERPRISE_URL`, `REDIS_ENTERPRISE_USER`, `REDIS_ENTERPRISE_PASSWORD`,
-        `REDIS_ENTERPRISE_INSECURE` (`true` switches verification off) and
-        `REDIS_ENTERPRISE_CA_CERT` (the path of a PEM file, for when it is on). Raises
-        `UsageError` where they do not suffice.
+        `REDIS_ENTERPRISE_CA_CERT` (the path of a PEM file) and `REDIS_ENTERPRISE_INSECURE`
+        (`true`, `1`, `yes` or `on` switches verification off, and the PEM file is then not
+        looked at). Raises `UsageError` where they do not suffice.
         """
         url = url or os.environ.get("REDIS_ENTERPRISE_URL")
         if not url:
@@ -255,7 +255,7 @@ class ActionsClient:
         `WaitError` or `RequestError` that ended its wait.
 
         Takes the arguments of `wait_for_action`, which hold for each wait, and raises what it
-        raises.
+        raises. `on_progress` serves all of them; each `Action` carries its `uid`.
         """
         if isinstance(uids, str) or not isinstance(uids, Iterable):
             raise UsageError(f"uids={uids!r} is not several; for one there is wait_for_action")

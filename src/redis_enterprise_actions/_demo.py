@@ -53,7 +53,10 @@ def _start_some(cluster: FakeCluster) -> list[tuple[str, str]]:
             add("module_installation", duration=45, outcome="cancelled", progress="linear"),
             "is cancelled after 45 s",
         ),
-        (add("SMDeleteBDB", duration=90, bdb_uid=2), "deletes a database, so it vanishes"),
+        (
+            add("SMDeleteBDB", duration=90, bdb_uid=2),
+            "deletes a database: completed once that is gone",
+        ),
         (add("maintenance_on", outcome="never", node_uid=2), "never ends: try --timeout 10"),
     ]
 
@@ -84,7 +87,10 @@ async def demo(say: Callable[[str], None]) -> int:
         asked = len(cluster.requests)
     say("")
     for result in results:
-        say(f"completed  {result.title}" if isinstance(result, Action) else f"not so     {result}")
+        if isinstance(result, Action):
+            say(f"completed  {result.title}")
+        else:
+            say(f"failed     {result}")
     completed = sum(isinstance(result, Action) for result in results)
     failed = len(results) - completed
     say(

@@ -126,7 +126,7 @@ class ClusterUnreachable(RequestError, ConnectionError):
     @property
     def said(self) -> str:
         tries = "1 attempt" if self.attempts == 1 else f"{self.attempts} attempts"
-        return f"the cluster cannot be reached: {one_line(self.reason)} ({tries})"
+        return f"no usable answer from the cluster: {one_line(self.reason)} ({tries})"
 
 
 class UntrustedCertificate(ClusterUnreachable):

@@ -205,7 +205,8 @@ class Transport:
 def _unreachable(path: str, error: Exception) -> ClusterUnreachable:
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return UntrustedCertificate("GET", path, reason=str(error.certificate_error))
-    reason = str(error) or type(error).__name__
+    # aiohttp names its TLS setting, whether TLS is spoken or not.
+    reason = str(error).replace(" ssl:default", "") or type(error).__name__
     if isinstance(error, TimeoutError):
         reason = f"no answer in time{f' ({error})' if str(error) else ''}"
     return ClusterUnreachable("GET", path, reason=reason)

@@ -9,13 +9,13 @@ import json
 import time
 import uuid
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
 from aiohttp import web
 
 from . import _bodies as bodies
 from ._faults import Fault, disconnect, next_fault, send_half
-from ._script import TASKS_ONLY, FakeAction, kind_of
+from ._script import TASKS_ONLY, FakeAction, Kind, Outcome, Progress, kind_of
 
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from typing import Self
 
     from aiohttp.typedefs import Handler
-
-    from ._script import Kind, Outcome, Progress
 
 Version: TypeAlias = Literal["7.4", "7.8", "7.22", "8.0"]
 
@@ -54,8 +52,11 @@ class SeenRequest:
 class FakeCluster:
     """A cluster of one node, from `async with` to its end.
 
-    `version` decides which routes there are. `username` and `password` are what its one user
-    has; the cluster answers 401 to everybody else. `port` 0 takes a free one.
+    `version` is "7.4", "7.8", "7.22" or "8.0" and decides which routes there are. `username`
+    and `password` are attributes, too: they are what its one user has, and everybody else is
+    answered 401. `port` 0 takes a free one; `url` tells where it answers, over plain HTTP.
+    `requests` lists what was asked so far, and `actions` holds the truth about each action by
+    its uid. Raises `ValueError` for what no cluster could be told to do.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class FakeCluster:
         password: str = "fake-password",  # noqa: S107 - of a cluster that is not there
         port: int = 0,
     ) -> None:
+        _one_of(Version, "version", version)
         self.version = version
         self.username = username
         self.password = password
@@ -145,15 +147,20 @@ class FakeCluster:
         - `progress`: "steps" rises with the steps of the state machine, "linear" with time;
           "stalling" stops at 60 %; "none" gives none.
         - `outcome`: "completed"; "failed" with `error_code` and `error`; "cancelled" and
-          "aborted", which only tasks can be; "vanishes", as a delete does when it succeeds;
-          "never"; "stuck", which means done but still listed as running, a bug of clusters up
-          to 8.0.2. By default a delete vanishes and all else completes.
-        - `bdb_uid`: the database it works on, 1 for a state machine or an "other"; it exists
-          from now on. `node_uid`: the node that a task runs on.
+          "aborted", which only tasks can be; "vanishes", as a delete does when it succeeds, and
+          nothing else should; "never"; "stuck", which means done but still listed as running, a
+          bug of clusters up to 8.0.2. By default a delete vanishes and all else completes.
+        - `bdb_uid`: the database it works on, by default 1 for a state machine or an "other",
+          none for a task; it exists from now on. `node_uid`: the node that a task runs on.
         - `shards`: those that a running state machine has pending operations on.
         """
         kind = kind or kind_of(name)
+        _one_of(Kind, "kind", kind)
+        _one_of(Progress, "progress", progress)
         outcome = outcome or ("vanishes" if name == "SMDeleteBDB" else "completed")
+        _one_of(Outcome, "outcome", outcome)
+        if duration < 0 or queued < 0:
+            raise ValueError("duration and queued are seconds, 0 or more")
         if outcome in TASKS_ONLY and kind != "task":
             raise ValueError(f"a {kind} cannot be {outcome}: its family has no such status")
         if kind == "other" and self.version not in _HAS_V2:
@@ -211,6 +218,10 @@ class FakeCluster:
           kept-alive connection was dropped once by itself, so it may take two.
         - `truncate` cuts the connection in the middle of the body.
         """
+        if times is not None and times < 1:
+            raise ValueError("times is 1 or more, or None for ever")
+        if not (status or retry_after is not None or delay or drop or truncate):
+            raise ValueError("no fault is given")
         fault = Fault(
             path=path,
             times=float("inf") if times is None else times,
@@ -353,6 +364,11 @@ class FakeCluster:
 
     def _v2(self, action: FakeAction) -> dict[str, object]:
         return bodies.v2(action, self._now(), self._epoch)
+
+
+def _one_of(choice: object, name: str, value: object) -> None:
+    if value not in get_args(choice):
+        raise ValueError(f"{name}={value!r} is none of {', '.join(get_args(choice))}")
 
 
 def _unauthorized() -> web.Response:
