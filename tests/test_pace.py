@@ -115,11 +115,12 @@ def test_request_backoff() -> None:
     assert len(set(given)) > 10
 
 
-def test_request_backoff_obeys() -> None:
-    """Where the cluster said how long to stay away, that is the pause."""
-    error = ClusterUnreachable("GET", "/", reason="x", retry_after=42.0)
+@pytest.mark.parametrize(("said", "pause"), [(42.0, 42.0), (999_999_999.0, 300.0), (0.0, 0.1)])
+def test_request_backoff_obeys(said: float, pause: float) -> None:
+    """Where the cluster said how long to stay away, that is the pause, within reason."""
+    error = ClusterUnreachable("GET", "/", reason="x", retry_after=said)
 
-    assert PollState(0.0).pause_after(RequestBackoff(), error, 0.0) == 42.0
+    assert PollState(0.0).pause_after(RequestBackoff(), error, 0.0) == pause
 
 
 @pytest.mark.parametrize(

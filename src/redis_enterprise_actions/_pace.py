@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
+LONGEST_ABSENCE: Final = 300.0  # seconds; a cluster that asks for more is asked all the same
 SHORTEST_PAUSE: Final = 0.1  # seconds between two polls, whatever a schedule says
 
 
@@ -58,7 +59,7 @@ class AgedWait(wait_base):
 class RequestBackoff(wait_base):
     """The pause before a failed request is repeated: exponential with jitter, in seconds.
 
-    Where the cluster said `Retry-After`, that is the pause.
+    Where the cluster said `Retry-After`, that is the pause, as far as it is sane.
     """
 
     _jittered = wait_random_exponential(multiplier=0.5, max=10.0)
@@ -66,7 +67,7 @@ class RequestBackoff(wait_base):
     def __call__(self, retry_state: RetryCallState) -> float:
         error = retry_state.outcome.exception() if retry_state.outcome else None
         if isinstance(error, RequestError) and error.retry_after is not None:
-            return error.retry_after
+            return min(error.retry_after, LONGEST_ABSENCE)
         return self._jittered(retry_state)
 
 
