@@ -21,6 +21,7 @@ from redis_enterprise_actions import (
     ActionsClient,
     ActionStalled,
     ActionVanished,
+    AimedWait,
     AuthenticationError,
     ClientClosed,
     ClusterUnreachable,
@@ -391,6 +392,14 @@ class TestPoll:
         await client.wait_for_action(uid, poll=wait_random(0, 0))
 
         assert len(cluster.requests) <= 102
+
+    async def test_aimed(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """An aimed schedule finds the end of an action with truthful progress at once, cheaply."""
+        uid = cluster.add_action(duration=300, progress="linear")
+        await client.wait_for_action(uid, poll=AimedWait())
+
+        assert now() - cluster.actions[uid].ends_at <= 0.2
+        assert len(cluster.requests) <= 40
 
     async def test_shared_strategy(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """One strategy serves many waits, as its state is each wait's own."""

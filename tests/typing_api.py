@@ -12,6 +12,7 @@ from redis_enterprise_actions import (
     Action,
     ActionFailed,
     ActionsClient,
+    AimedWait,
     ClusterUnreachable,
     PendingOp,
     Phase,
@@ -56,6 +57,7 @@ async def client_api(client: ActionsClient) -> None:
         assert_type(action, Action)
     several = await client.wait_for_actions(["x"], poll=wait_exponential(), on_progress=show)
     assert_type(several, list[Action])
+    await client.wait_for_action("x", poll=AimedWait(0.5, cap=30))
     settled = await client.wait_for_actions(["x"], settle=True, stall_timeout=5)
     assert_type(settled, list[Action | WaitError | RequestError])
     task = asyncio.create_task(client.wait_for_action("x"))

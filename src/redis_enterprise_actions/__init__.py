@@ -21,6 +21,7 @@ from ._errors import (
     WaitError,
     WaitTimeout,
 )
+from ._pace import AimedWait
 
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "ActionStalled",
     "ActionVanished",
     "ActionsClient",
+    "AimedWait",
     "AuthenticationError",
     "ClientClosed",
     "ClusterUnreachable",

@@ -152,7 +152,7 @@ async def _wait(args: argparse.Namespace, client: ActionsClient) -> int:
 
     async with contextlib.AsyncExitStack() as stack:
         await stack.enter_async_context(client)
-        watched = args.bars and sys.stdout.isatty()
+        watched = args.bars and sys.stdout is not None and sys.stdout.isatty()
         bars = stack.enter_context(Bars()) if watched else None
         report = _Report(as_json=args.json, bars=bars)
         try:

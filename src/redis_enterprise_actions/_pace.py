@@ -14,6 +14,7 @@ import math
 import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, ParamSpec, TypeGuard, TypeVar
+from weakref import WeakKeyDictionary
 
 from tenacity import (
     AsyncRetrying,
@@ -54,6 +55,84 @@ class AgedWait(wait_base):
     def __call__(self, retry_state: RetryCallState) -> float:
         age = retry_state.seconds_since_start or 0.0
         return min(max(self._share * age, self._shortest), self._longest)
+
+
+class AimedWait(wait_base):
+    """A schedule that looks when the end is due: for actions whose progress can be trusted.
+
+    `price` is what one request is worth, in seconds of noticing the end late; `cap` is the
+    longest pause, in seconds. Without progress the k-th poll comes about `price` * k² seconds
+    after the wait began. With progress each pause aims at the end that it predicts, by the
+    quicker of the average and the latest pace: far from it we look again at three quarters of
+    the way, near it just after it.
+
+    Whatever progress says, a wait of T seconds takes at most 2·√(T/price) + T/cap + 6 polls, and
+    its end is noticed at most max(2·price, 5·√(price·T)) seconds late, never more than `cap`.
+
+    One strategy serves many waits, as what it knows of each is kept for each.
+    """
+
+    def __init__(self, price: float = 0.1, *, cap: float = 15.0) -> None:
+        if not (_is_duration(price) and _is_duration(cap) and 0 < 2 * price <= cap < math.inf):
+            raise UsageError(f"price={price!r} and cap={cap!r}: seconds, and 2 * price <= cap")
+        self.price = price
+        self.cap = cap
+        self._courses: WeakKeyDictionary[RetryCallState, _Course] = WeakKeyDictionary()
+
+    def __call__(self, retry_state: RetryCallState) -> float:
+        age = retry_state.seconds_since_start or 0.0
+        course = self._courses.setdefault(retry_state, _Course())
+        # The k-th poll comes at price * k², so pauses grow with the root of the age.
+        pace = math.sqrt(self.price * age)
+        blind = self._within(2 * pace)
+        pause = course.pause(age, _progress_in(retry_state), blind, self)
+        if retry_state.attempt_number > 2 * math.sqrt(age / self.price) + 4:
+            pause = max(pause, blind)  # aiming has cost enough
+        return min(pause, self._within(5 * pace))
+
+    def _within(self, pause: float) -> float:
+        return min(max(pause, 2 * self.price), self.cap)
+
+
+class _Course:
+    """What one wait knows of its action's way: the latest rise, and when the end is due."""
+
+    def __init__(self) -> None:
+        self._age = 0.0
+        self._progress = 0.0
+        self._due: float | None = None
+
+    def pause(self, age: float, progress: float | None, blind: float, wait: AimedWait) -> float:
+        """Return the pause in seconds; `blind` is that of a wait that knows nothing."""
+        if progress is None:
+            self._due = None
+            return blind
+        if progress > self._progress:
+            return self._rose(age, progress, blind, wait.price)
+        if progress < self._progress:
+            self._age, self._progress, self._due = age, progress, None
+        if self._due is None:
+            return blind
+        if self._due > age:
+            return min(self._due - age + wait.price / 2, blind)
+        return min(max(age - self._due, 2 * wait.price), blind)
+
+    def _rose(self, age: float, progress: float, blind: float, price: float) -> float:
+        to_go = 100 - progress
+        on_average = to_go * age / progress
+        lately = to_go * (age - self._age) / (progress - self._progress)
+        left = min(on_average, lately)
+        self._age, self._progress, self._due = age, progress, age + left
+        return left + price / 2 if left <= blind else 0.75 * left
+
+
+def _progress_in(retry_state: RetryCallState) -> float | None:
+    """Return the progress of the last answer; what is not in (0, 100] is none."""
+    outcome = retry_state.outcome
+    if outcome is None or outcome.failed:
+        return None
+    progress = getattr(outcome.result(), "progress", None)
+    return progress if _is_duration(progress) and 0 < progress <= 100 else None
 
 
 class RequestBackoff(wait_base):
