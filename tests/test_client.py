@@ -592,6 +592,7 @@ async def test_bad_uid(cluster: FakeCluster, client: ActionsClient, uid: str) ->
         {"ca_file": 5},
         {"ca_file": "a\0b"},
         {"request_timeout": 10**400},
+        {"session": 5},
         {"verify": False, "ca_file": "ca.pem"},
         {"ca_file": "missing.pem"},
         {"request_timeout": 0},

@@ -294,6 +294,29 @@ class TestEnds:
         assert (await ask("/v1/bdbs/2"))[0] == 404
         assert (await ask("/v1/actions/bdb/2"))[0] == 404
 
+    @pytest.mark.parametrize("outcome", ["failed", "never"])
+    async def test_delete_that_fails(
+        self, cluster: FakeCluster, ask: Asker, outcome: Outcome
+    ) -> None:
+        """A delete that does not succeed leaves the database where it is."""
+        cluster.add_action("SMDeleteBDB", duration=5, bdb_uid=2, outcome=outcome)
+        await asyncio.sleep(10)
+
+        await ask.ok("/v1/bdbs/2")
+
+    async def test_deleted_stays_deleted(self, cluster: FakeCluster, ask: Asker) -> None:
+        """A database is gone even if its delete is forgotten, until one is made anew."""
+        uid = cluster.add_action("SMDeleteBDB", duration=5, bdb_uid=2)
+        cluster.add_action("retry_bdb", duration=1, bdb_uid=2)
+        await asyncio.sleep(5.1)
+        cluster.forget(uid)
+        assert (await ask("/v1/bdbs/2"))[0] == 404
+
+        cluster.add_action("SMCreateBDB", duration=5, bdb_uid=2)
+        assert (await ask.ok("/v1/bdbs/2"))["status"] == "pending"
+        await asyncio.sleep(5.1)
+        assert (await ask.ok("/v1/bdbs/2"))["status"] == "active"
+
     async def test_forget(self, cluster: FakeCluster, ask: Asker) -> None:
         """What is forgotten is not known."""
         uid = cluster.add_action()
@@ -350,6 +373,17 @@ class TestServer:
         assert second.time - first.time == pytest.approx(3, abs=0.01)
         assert cluster.password not in repr(cluster.requests)
         assert "Basic" not in repr(cluster.requests)
+
+    async def test_log_is_the_users(self, cluster: FakeCluster, ask: Asker) -> None:
+        """The log may be cleared at any time, while an answer is under way, too."""
+        cluster.inject(delay=5)
+        late = asyncio.create_task(ask("/v1/actions"))
+        await asyncio.sleep(1)
+        cluster.requests.clear()
+        assert (await ask("/v2/actions"))[0] == 200
+
+        assert (await late)[0] == 200
+        assert [(seen.path, seen.status) for seen in cluster.requests] == [("/v2/actions", 200)]
 
     async def test_outside(self, unused_tcp_port: int) -> None:
         """A cluster is there from `async with` to its end, on the port that it was given."""

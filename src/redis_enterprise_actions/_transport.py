@@ -128,6 +128,8 @@ class Transport:
         self._made: aiohttp.ClientSession | None = None
         if not 0 < request_timeout < math.inf:
             raise UsageError("request_timeout= must be more than 0 and not endless")
+        if session is not None and not isinstance(session, aiohttp.ClientSession):
+            raise UsageError("session= is not an aiohttp.ClientSession")
         if session is not None and session.auth is not None and credentials is not None:
             raise UsageError("session= brings credentials of its own: leave out username=")
         self._timeout = aiohttp.ClientTimeout(total=request_timeout)

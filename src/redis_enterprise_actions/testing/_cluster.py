@@ -8,7 +8,8 @@ import hmac
 import json
 import time
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
 from aiohttp import web
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 Version: TypeAlias = Literal["7.4", "7.8", "7.22", "8.0"]
 
 _HAS_V2: Final = frozenset({"7.22", "8.0"})
+_DONE: Final = frozenset({"completed", "vanishes", "stuck"})  # outcomes of work that was done
 _TURNS: Final = 10
 _REALM: Final = {"WWW-Authenticate": 'Basic realm="redis"'}
 _BUSY: Final = {"SMCreateBDB": "pending", "SMDeleteBDB": "delete-pending"}
@@ -35,18 +37,19 @@ _BUSY: Final = {"SMCreateBDB": "pending", "SMDeleteBDB": "delete-pending"}
 DATABASE_SECRET: Final = "fake-database-secret"  # noqa: S105 - of a database that is not there
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class SeenRequest:
     """A request that the cluster got, and what it answered.
 
     `time` is the loop's, in seconds; `path` is as it was sent, still quoted; `status` is None
-    if the connection was dropped or cut off. Headers are not kept.
+    until it is answered, and for ever if the connection was dropped or cut off. Headers are not
+    kept.
     """
 
     time: float
     method: str
     path: str
-    status: int | None
+    status: int | None = None
 
 
 class FakeCluster:
@@ -76,7 +79,7 @@ class FakeCluster:
         self._port = port
         self._runner: web.AppRunner | None = None
         self._epoch = 0.0
-        self._databases: set[int] = set()
+        self._gone_at: dict[int, float] = {}  # by database; inf while nothing deletes it
         self._faults: list[Fault] = []
 
     async def __aenter__(self) -> Self:
@@ -167,8 +170,6 @@ class FakeCluster:
             raise ValueError(f"version {self.version} shows no {name}: it has no /v2/actions")
         if bdb_uid is None and kind != "task":
             bdb_uid = 1
-        if bdb_uid is not None:
-            self._databases.add(bdb_uid)
         now = self._now()
         action = FakeAction(
             uid=uid or str(uuid.uuid4()),
@@ -178,7 +179,7 @@ class FakeCluster:
             progress=progress,
             began_at=now,
             runs_at=now + queued,
-            ends_at=float("inf") if outcome == "never" else now + queued + duration,
+            ends_at=inf if outcome == "never" else now + queued + duration,
             duration=duration,
             bdb_uid=bdb_uid,
             node_uid=node_uid,
@@ -187,6 +188,11 @@ class FakeCluster:
             error=error,
         )
         self.actions[action.uid] = action
+        if bdb_uid is not None:
+            deletes = name == "SMDeleteBDB" and outcome in _DONE
+            known = self._gone_at.get(bdb_uid, -inf)
+            known = inf if known <= now else known  # what is gone by now is made anew
+            self._gone_at[bdb_uid] = min(known, action.ends_at if deletes else inf)
         return action.uid
 
     def forget(self, uid: str) -> None:
@@ -224,7 +230,7 @@ class FakeCluster:
             raise ValueError("no fault is given")
         fault = Fault(
             path=path,
-            times=float("inf") if times is None else times,
+            times=inf if times is None else times,
             status=503 if status is None and retry_after is not None else status,
             body=body.encode() if isinstance(body, str) else body,
             headers=dict(headers or {}),
@@ -248,15 +254,12 @@ class FakeCluster:
     @web.middleware
     async def _gate(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Let faults happen, ask for credentials, and keep the log."""
-        at = len(self.requests)
-        seen = SeenRequest(
-            time=self._now(), method=request.method, path=request.raw_path, status=None
-        )
+        seen = SeenRequest(time=self._now(), method=request.method, path=request.raw_path)
         self.requests.append(seen)
         response = await self._answer(request, handler)
         if response is None:
             return web.Response()  # to nobody: the connection is gone
-        self.requests[at] = replace(seen, status=response.status)
+        seen.status = response.status
         return response
 
     async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse | None:
@@ -334,13 +337,11 @@ class FakeCluster:
             ]
         return web.json_response(database)
 
-    def _database(self, request: web.Request) -> int | None:
+    def _database(self, request: web.Request) -> int:
         """Return the uid of the database that a path names; answer 404 if there is none."""
         text = request.match_info["bdb_uid"]
         uid = int(text) if text.isdecimal() else None
-        deletes = [a for a in self.actions.values() if a.name == "SMDeleteBDB" and a.bdb_uid == uid]
-        gone = any(self._now() >= action.ends_at for action in deletes)
-        if uid not in self._databases or gone:
+        if uid is None or self._now() >= self._gone_at.get(uid, -inf):
             raise web.HTTPNotFound(
                 text=json.dumps({"error_code": "db_not_exist", "description": "no such database"})
             )
