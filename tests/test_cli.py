@@ -133,7 +133,7 @@ class TestWait:
 
     def test_several(self, served: Served, lines: Callable[[], list[str]]) -> None:
         """Each is followed to its end, and the most definite bad news is the code."""
-        good = served.add(duration=0.5)
+        good = served.add(duration=2)
         bad = served.add("retry_bdb", duration=0.2, outcome="failed")
 
         assert main(["wait", good, "x", bad, good, "--not-found-grace", "0"]) == 1

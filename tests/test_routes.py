@@ -324,6 +324,65 @@ def stalled(action: Action) -> WaitError:
     return ActionStalled("a1", action=action, elapsed=1, polls=1, stall_timeout=1)
 
 
+class TestFindMany:
+    """Looking several actions up."""
+
+    async def test_v1(self, cluster: FakeCluster, routes: Routes) -> None:
+        """Of actions that v1 knows, or that nobody has seen yet, v1's list is asked for."""
+        uids = [cluster.add_action(), cluster.add_action("retry_bdb")]
+        found = await routes.find_actions({uids[0]: None, uids[1]: None, "x": None})
+
+        assert asked(cluster) == ["/v1/actions"]
+        assert set(found.actions) == set(uids)
+        assert (found.requests, found.cost) == (1, 1)
+
+    async def test_v2(self, cluster: FakeCluster, routes: Routes) -> None:
+        """What only v2 has shown is looked for there, and without need v1 is left alone."""
+        export, update = cluster.add_action("export"), cluster.add_action()
+        other = await routes.find_action(export)
+        asked(cluster)
+
+        found = await routes.find_actions({export: other, update: None})
+        assert asked(cluster) == ["/v1/actions", "/v2/actions"]
+        assert set(found.actions) == {export, update}
+        assert (found.requests, found.cost) == (2, 2)
+
+        found = await routes.find_actions({export: other})
+        assert asked(cluster) == ["/v2/actions"]
+        assert set(found.actions) == {export}
+
+    async def test_broken_v2(self, cluster: FakeCluster, routes: Routes) -> None:
+        """Where v2's list is known to be broken, v1's has to do."""
+        export, update = cluster.add_action("export"), cluster.add_action()
+        other = await routes.find_action(export)
+        cluster.inject(path="/v2/actions", status=406, body='{"error_code": "invalid_schema"}')
+
+        found = await routes.find_actions({export: other, update: None})
+        assert set(found.actions) == {update}
+
+    async def test_cost(self, cluster: FakeCluster, routes: Routes) -> None:
+        """A long list costs more than a short one, by its size."""
+        for _ in range(2000):
+            cluster.add_action(duration=0)
+
+        found = await routes.find_actions({"x": None})
+        assert 2000 * 100 / 2**16 < found.cost < 2000 * 600 / 2**16
+
+    async def test_empty(self, cluster: FakeCluster, routes: Routes) -> None:
+        """A 404 of the API's own on the list means that there is nothing."""
+        cluster.inject(status=404, body='{"error_code": "action_not_found"}')
+
+        assert (await routes.find_actions({"x": None})).actions == {}
+
+    @pytest.mark.parametrize("body", ["<html>", "{}", '{"actions": 5}', "["])
+    async def test_no_list(self, cluster: FakeCluster, routes: Routes, body: str) -> None:
+        """What is no list is unreadable."""
+        cluster.inject(status=200, body=body)
+
+        with pytest.raises(UnreadableReply):
+            await routes.find_actions({"x": None})
+
+
 class TestSettle:
     """What the database says about an action that vanished or stalled."""
 

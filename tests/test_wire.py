@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import UTC, datetime
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from redis_enterprise_actions import Action, Kind, PendingOp, Phase, UnreadableReply
 from redis_enterprise_actions._wire import (
+    Reader,
     read_action,
     read_action_v2,
     read_actions,
@@ -461,3 +463,57 @@ def test_any_body(body: bytes) -> None:
             assert action.uid
             assert str(action).isprintable()
             assert action.progress is None or 0 <= action.progress <= 100
+
+
+class TestReader:
+    """What is read of a list for those who want some of its entries."""
+
+    def body(self, *tasks: object, machines: object = ()) -> bytes:
+        """Return a list of /v1."""
+        return json.dumps({"actions": tasks, "state-machines": machines}).encode()
+
+    def test_wanted(self) -> None:
+        """Only what is wanted is made into actions, by whichever name it is wanted."""
+        task = TASK | {"task_id": "T1", "action_uid": "a1"}
+        body = self.body(task, TASK | {"task_id": "T2"}, machines=[MACHINE])
+
+        found = Reader().read(body, {"T1", "a1", MACHINE["action_uid"], "x"}, "/v1/actions")
+        assert {uid: (action.uid, action.kind) for uid, action in found.items()} == {
+            "T1": ("T1", Kind.TASK),
+            "a1": ("a1", Kind.TASK),
+            MACHINE["action_uid"]: (MACHINE["action_uid"], Kind.STATE_MACHINE),
+        }
+
+    def test_unchanged(self) -> None:
+        """An entry that has not changed is the very same action; one that has is another."""
+        reader = Reader()
+        ops = {"1": {"op_name": "wait_for_bgsave", "progress": 5}}
+        busy, idle = MACHINE | {"pending_ops": ops, "error": "x"}, MACHINE | {"action_uid": "b"}
+        wanted = {MACHINE["action_uid"], "b"}
+        first = reader.read(self.body(machines=[busy, idle]), wanted, "/v1/actions")
+        second = reader.read(self.body(machines=[busy, idle]), wanted, "/v1/actions")
+        third = reader.read(self.body(machines=[busy, idle | {"progress": 99}]), wanted, "/v1/x")
+
+        assert [first[uid] is second[uid] for uid in sorted(wanted)] == [True, True]
+        assert first[MACHINE["action_uid"]] is third[MACHINE["action_uid"]]
+        assert third["b"].progress == 99
+
+    def test_memory(self) -> None:
+        """What is no longer wanted is forgotten, and no body is kept for the sake of an entry."""
+        reader = Reader()
+        body = self.body(MACHINE | {"error": "x" * 10, "pending_ops": {"1": {}}}, machines=[])
+        reader.read(body, {MACHINE["action_uid"]}, "/v1/actions")
+        ((wire, _),) = reader._known.values()
+        assert sys.getrefcount(body) == 2
+        assert bytes(wire.error) == b'"xxxxxxxxxx"'
+
+        reader.read(self.body(), {MACHINE["action_uid"]}, "/v1/actions")
+        assert reader._known == {}
+
+    def test_bad_entries(self) -> None:
+        """Bad entries among good ones are left out, and the good ones are found."""
+        body = self.body(TASK | {"status": 5}, 7, TASK | {"progress": {}}, {}, machines=[MACHINE])
+
+        found = Reader().read(body, {TASK["action_uid"], MACHINE["action_uid"]}, "/v1/actions")
+        assert set(found) == {TASK["action_uid"], MACHINE["action_uid"]}
+        assert found[TASK["action_uid"]].progress is None

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterable
-from functools import partial
 from typing import TYPE_CHECKING, Final, Literal, TypedDict, TypeVar, cast, overload
 
 from ._errors import ActionNotFound, RequestError, UsageError, WaitError
-from ._hub import watch
-from ._pace import AgedWait, patiently, seconds
+from ._hub import Asking, Hub, watch
+from ._pace import patiently, seconds
 from ._routes import Routes, segment
 from ._transport import Credentials, Transport
 from ._wait import Limits, Wait
@@ -57,6 +56,8 @@ class ActionsClient:
     or, with `verify=False`, not at all, which is logged as a warning. `request_timeout` is what
     one request may take, in seconds.
 
+    All waits on a client share one poll loop: use one client for each cluster.
+
     A `session` that is passed in stays open; one that the client makes is closed by `aclose`,
     or by leaving `async with`.
 
@@ -83,6 +84,13 @@ class ActionsClient:
             request_timeout=seconds(request_timeout, "request_timeout"),
         )
         self._routes = Routes(self._transport)
+        self._hub = Hub(
+            Asking(
+                one=self._routes.find_action,
+                many=self._routes.find_actions,
+                settle=self._routes.settle,
+            )
+        )
 
     @classmethod
     def from_env(
@@ -131,7 +139,11 @@ class ActionsClient:
         return f"{type(self).__name__}({str(self._transport.url)!r})"
 
     async def aclose(self) -> None:
-        """Close the session that the client made. A closed client raises `ClientClosed`."""
+        """Close the session that the client made. A closed client raises `ClientClosed`.
+
+        So do the waits that are still running.
+        """
+        await self._hub.close()
         await self._transport.close()
 
     async def list_actions(self, *, bdb_uid: int | None = None) -> list[Action]:
@@ -176,7 +188,7 @@ class ActionsClient:
         Takes the arguments of `wait_for_action` and raises what it raises, except that an
         action which failed, was cancelled or was aborted is yielded like any other.
         """
-        _, seen = self._watch(
+        wait = self._wait(
             uid,
             poll,
             on_progress,
@@ -185,7 +197,7 @@ class ActionsClient:
             outage_timeout=outage_timeout,
             not_found_grace=not_found_grace,
         )
-        return seen
+        return watch(self._hub, wait, on_progress=on_progress)
 
     async def wait_for_action(
         self,
@@ -208,8 +220,8 @@ class ActionsClient:
         - `outage_timeout`: how long the cluster may give no usable answer.
         - `not_found_grace`: how long it may not know the action yet, right after it began.
 
-        `poll` is a tenacity wait strategy; by default the pauses grow from a quarter of a second
-        to five seconds with the age of the wait. `on_progress` is called, and awaited if it
+        `poll` is a tenacity wait strategy, by default `AimedWait()`. Several waits on one client
+        share their requests, at most three a second. `on_progress` is called, and awaited if it
         returns an awaitable, with the first answer, each change and the end; what it raises
         ends the wait.
 
@@ -218,7 +230,7 @@ class ActionsClient:
         the cluster cannot be asked; `UsageError` and `ClientClosed`. Cancelling the task that
         awaits this leaves the action on the cluster alone.
         """
-        wait, seen = self._watch(
+        wait = self._wait(
             uid,
             poll,
             on_progress,
@@ -227,7 +239,7 @@ class ActionsClient:
             outage_timeout=outage_timeout,
             not_found_grace=not_found_grace,
         )
-        async for _ in seen:
+        async for _ in watch(self._hub, wait, on_progress=on_progress, every=False):
             pass
         return wait.result(asyncio.get_running_loop().time())
 
@@ -277,23 +289,21 @@ class ActionsClient:
         except (WaitError, RequestError) as error:
             return error
 
-    def _watch(
+    def _wait(
         self,
         uid: str,
         poll: WaitBaseT | None,
         on_progress: Callable[[Action], object] | None,
         **limits: Unpack[_Durations],
-    ) -> tuple[Wait, AsyncIterator[Action]]:
-        """Check the arguments; return a wait that begins now, and the watch that runs it."""
+    ) -> Wait:
+        """Check the arguments; return a wait that begins now."""
         segment(uid)
         if poll is not None and (not callable(poll) or isinstance(poll, type)):
             raise UsageError(f"poll={poll!r} is not a tenacity wait strategy")
         if on_progress is not None and not callable(on_progress):
             raise UsageError(f"on_progress={on_progress!r} cannot be called")
         now = asyncio.get_running_loop().time()
-        wait = Wait(uid, limits=_limits(limits), poll=poll or AgedWait(), now=now)
-        ask = partial(self._routes.find_action, uid)
-        return wait, watch(wait, ask=ask, settle=self._routes.settle, on_progress=on_progress)
+        return Wait(uid, limits=_limits(limits), poll=poll, now=now)
 
 
 async def _first_failure_or_all(tasks: dict[str, asyncio.Task[_T]], wanted: list[str]) -> list[_T]:

@@ -1,75 +1,81 @@
-"""Who is waiting: runs waits, each to its end.
+"""Who is waiting: one poll loop for all waits on a client.
 
-Is given the asking as coroutine functions and never learns what they ask; all decisions are
-`_wait.Wait`'s. A wait runs in the task of whoever awaits it, so nothing is left behind when
-that task is cancelled.
+Is given the asking as coroutine functions and never learns what they ask. When a wait ends is
+`_wait.Wait`'s to say, and when a look at many pays is `_tick`'s. The loop runs in a task of its
+own for as long as somebody awaits news. Whoever is busy with the last news takes no part: nothing
+is asked on behalf of a slow callback, and it delays nobody.
 """
 
 from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 import math
-from typing import TYPE_CHECKING
+from contextvars import Context
+from copy import copy
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
-from ._errors import ActionStalled, ActionVanished, RequestError
+from ._agenda import Agenda, Party, Route
+from ._errors import (
+    ActionStalled,
+    ActionVanished,
+    ClientClosed,
+    RequestError,
+    UsageError,
+    WaitError,
+)
+from ._pace import TICK, is_transient
+from ._tick import Found, Stopwatch
+from ._wait import LAST_POLL
 
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 
     from ._action import Action
-    from ._errors import WaitError
     from ._wait import Wait
 
-    Ask = Callable[[Action | None], Awaitable[Action | None]]
-    Settle = Callable[[WaitError], Awaitable[Action | None]]
     OnProgress = Callable[[Action], object]
+
+_log = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What there is to ask.
+
+    `one` is given a uid and the action as last seen, and returns it as it is now, or None if the
+    cluster does not know it. `many` is given several, and returns what one request finds of
+    them. `settle` is asked about a vanished or stalled action: it returns the action if that is
+    known to have ended nevertheless, or None.
+    """
+
+    one: Callable[[str, Action | None], Awaitable[Action | None]]
+    many: Callable[[Mapping[str, Action | None]], Awaitable[Found]]
+    settle: Callable[[WaitError], Awaitable[Action | None]]
 
 
 async def watch(
-    wait: Wait, *, ask: Ask, settle: Settle, on_progress: OnProgress | None
+    hub: Hub, wait: Wait, *, on_progress: OnProgress | None, every: bool = True
 ) -> AsyncGenerator[Action, None]:
     """Yield the first answer, each change and the terminal one, for as long as `wait` says.
 
-    `ask` is given the action as last seen and returns it as it is now, or None if the cluster
-    does not know it. `settle` is asked about a vanished or stalled action: it returns the
-    action if that is known to have ended nevertheless, or None.
+    Unless `every` one is wanted, only the terminal one is yielded.
     """
-    clock = asyncio.get_running_loop().time
-    while True:
-        news = await _look(wait, ask, settle, clock)
-        if news is not None:
-            if on_progress is not None:
-                await _tell(on_progress, news, wait)
-            yield news
-        if wait.over:
-            return
-        await asyncio.sleep(wait.rest(clock()))
+    party = Party(wait, every=every or on_progress is not None)
+    while not wait.over:
+        action = await hub.news(party)
+        if on_progress is not None:
+            await _call_back(on_progress, action, wait)
+        yield action
 
 
-async def _look(wait: Wait, ask: Ask, settle: Settle, clock: Callable[[], float]) -> Action | None:
-    """Ask once; return the action if it is news."""
-    try:
-        async with asyncio.timeout_at(_finite(wait.asking(clock()))):
-            found = await ask(wait.action)
-            try:
-                news = wait.heard(found, clock())
-            except (ActionVanished, ActionStalled) as doubt:
-                ended = await settle(doubt)
-                if ended is None:
-                    raise
-                news = wait.heard(ended, clock())
-    except TimeoutError:
-        wait.cut(clock())
-        return None
-    except RequestError as error:
-        wait.failed(error, clock())
-        return None
-    return wait.action if news else None
-
-
-async def _tell(on_progress: OnProgress, action: Action, wait: Wait) -> None:
+async def _call_back(on_progress: OnProgress, action: Action, wait: Wait) -> None:
     """Call back; awaiting is cut short at the deadline, unless the action has ended."""
     told = on_progress(action)
     if not inspect.isawaitable(told):
@@ -77,7 +83,7 @@ async def _tell(on_progress: OnProgress, action: Action, wait: Wait) -> None:
     if wait.over:
         await told
         return
-    limit = asyncio.timeout_at(_finite(wait.deadline))
+    limit = asyncio.timeout_at(None if wait.deadline == math.inf else wait.deadline)
     try:
         async with limit:
             await told
@@ -86,5 +92,296 @@ async def _tell(on_progress: OnProgress, action: Action, wait: Wait) -> None:
             raise
 
 
-def _finite(when: float) -> float | None:
-    return None if when == math.inf else when
+class Hub:
+    """The waits of one client, and the loop that asks for them."""
+
+    def __init__(self, asking: Asking) -> None:
+        self._asking = asking
+        self._parties: dict[str, list[Party]] = {}  # by uid, in the order they came
+        self._askers: set[Party] = set()  # those whom the request under way is for
+        self._request: asyncio.Timeout | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closed = False
+        self._sleep: asyncio.Future[None] | None = None
+        self._sleeps_until = -math.inf
+        self._alarm: asyncio.TimerHandle | None = None
+        self._agenda = Agenda()
+
+        self._ask_by = {
+            Route.ONE: self._ask_one,
+            Route.MANY: self._ask_many,
+            Route.DATABASE: self._ask_database,
+        }
+
+    async def news(self, party: Party) -> Action:
+        """Return the next news of an action, or raise what ends the wait."""
+        loop = self._bind()
+        party.wait.check(loop.time())
+        party.news = loop.create_future()
+        self._join(party, loop)
+        try:
+            return await party.news
+        finally:
+            self._leave(party)
+            if not self._parties:
+                await self._wound_up()  # the last one out sees the loop off
+
+    async def close(self) -> None:
+        """End all waits with `ClientClosed`, those to come included."""
+        self._closed = True
+        for party in self._all():
+            self._end(party, ClientClosed())
+        await self._wound_up()
+
+    async def _wound_up(self) -> None:
+        if self._task is not None and not self._task.done():
+            await asyncio.wait([self._task])
+
+    # --- coming and going -----------------------------------------------------------------------
+
+    def _bind(self) -> asyncio.AbstractEventLoop:
+        loop = asyncio.get_running_loop()
+        if self._closed:
+            raise ClientClosed
+        if self._loop not in {None, loop}:
+            raise UsageError("the client belongs to the event loop that it was first used in")
+        self._loop = loop
+        return loop
+
+    def _join(self, party: Party, loop: asyncio.AbstractEventLoop) -> None:
+        self._parties.setdefault(party.wait.uid, []).append(party)
+        party.cut = party.wait.end + LAST_POLL
+        if self._alarm is not None and party.cut < self._alarm.when():
+            self._set_alarm(party.cut)
+        if self._task is None or self._task.done():
+            # It asks for all of them, and so in nobody's context.
+            self._task = loop.create_task(self._run(), name="poll loop", context=Context())
+        elif (
+            max(party.wait.due, self._agenda.courtesy.earliest(pressing=False)) < self._sleeps_until
+        ):
+            self._wake()
+
+    def _leave(self, party: Party) -> None:
+        """Forget who has news, has ended or was cancelled; stop what nobody waits for."""
+        party.doubt = None
+        fellows = self._parties.get(party.wait.uid, [])
+        if party in fellows:
+            fellows.remove(party)
+            if not fellows:
+                del self._parties[party.wait.uid]
+            if not self._parties:
+                self._wake()
+        self._askers.discard(party)
+        if self._request is not None and not self._askers:
+            self._request.reschedule(-math.inf)
+            self._request = None
+
+    def _tell(self, party: Party, action: Action) -> None:
+        if not party.news.done():
+            party.news.set_result(action)
+        self._leave(party)
+
+    def _end(self, party: Party, error: Exception) -> None:
+        if not party.news.done():
+            party.news.set_exception(error)
+        self._leave(party)
+
+    def _all(self) -> list[Party]:
+        return [party for fellows in self._parties.values() for party in fellows]
+
+    # --- the loop -------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        try:
+            await asyncio.sleep(0)  # those who come together are served together
+            while self._parties:
+                look = self._agenda.next(self._all(), self._now())
+                wanted = len(self._parties)
+                if not await self._woken_before(look.when) and len(self._parties) == wanted:
+                    await self._ask_by[look.route](look.party)
+                    self._agenda.asked(look.route)
+        except Exception as error:  # noqa: BLE001 - nobody may wait for a loop that is no more
+            for party in self._all():
+                self._end(party, error)
+        finally:
+            for party in self._all():
+                party.news.cancel()
+                self._leave(party)
+            self._set_alarm(math.inf)
+            self._agenda.outage = None
+
+    # --- asking ---------------------------------------------------------------------------------
+
+    async def _ask_one(self, party: Party) -> None:
+        uid = party.wait.uid
+        fellows = list(self._parties.get(uid, ()))
+        if not fellows:
+            return  # they left while we slept
+        last = next((party.wait.action for party in fellows if party.wait.action), None)
+        self._begin(fellows)
+        await self._ask(self._asking.one(uid, last), self._take_one)
+
+    def _take_one(self, found: Action | None) -> None:
+        for party in tuple(self._askers):
+            party.at_once = False
+            if party.wait.action is None and found is not None:
+                party.apart_until = -math.inf  # now that it is known, the lists may have it
+            self._hear(party, found)
+        if not any(party.doubt for party in self._askers):
+            self._agenda.answered(self._now())
+
+    async def _ask_many(self, _: Party) -> None:
+        everybody = self._all()
+        wanted = {uid: fellows[0].wait.action for uid, fellows in self._parties.items()}
+        now = self._now()
+        self._begin([party for party in everybody if party.apart_until <= now])
+        await self._ask(self._asking.many(wanted), partial(self._take_many, everybody))
+        if self._agenda.outage is not None:
+            self._agenda.list.failed(self._now())
+
+    def _take_many(self, everybody: list[Party], found: Found) -> None:
+        now = self._now()
+        self._agenda.answered(now)
+        self._agenda.list.answered(now, found.cost)
+        for party in everybody:
+            if party.news.done():
+                continue
+            action = found.actions.get(party.wait.uid)
+            if action is not None:
+                party.is_listed()
+                self._hear(party, action, shared=True)
+            elif party in self._askers:  # not believed until it was asked for alone
+                party.is_missing(now)
+
+    async def _ask_database(self, party: Party) -> None:
+        doubt, party.doubt = party.doubt, None
+        if doubt is None:
+            return  # it left while we slept
+        self._askers = {party}
+        await self._ask(self._asking.settle(doubt), partial(self._take_settled, party, doubt))
+
+    def _take_settled(self, party: Party, doubt: WaitError, ended: Action | None) -> None:
+        if ended is None:
+            self._end(party, doubt)
+        else:
+            self._hear(party, ended)
+        self._agenda.answered(self._now())
+
+    def _begin(self, askers: list[Party]) -> None:
+        """Note for whom the next request is."""
+        now = self._now()
+        self._askers = set(askers)
+        for party in askers:
+            party.cut = party.wait.asking(now)
+
+    async def _ask(self, call: Awaitable[_T], take: Callable[[_T], None]) -> None:
+        """Await an answer and take it, or what came instead, for those whom it is for."""
+        began = self._now()
+        self._set_alarm(min(party.cut for party in self._all()))
+        assert self._loop is not None
+        watch = Stopwatch(self._loop)
+        try:
+            answer = await self._answer_to(call)
+        except RequestError as error:
+            self._agenda.courtesy.took(began, began, 1)
+            self._failed(error)
+        except Exception as error:  # noqa: BLE001 - such as `ClientClosed`; all left: TimeoutError
+            for party in tuple(self._askers):
+                self._end(party, copy(error))
+        else:
+            requests = answer.requests if isinstance(answer, Found) else 1
+            self._agenda.courtesy.took(began, began + watch.took(), requests)
+            take(answer)
+        finally:
+            watch.stop()
+            for party in self._askers:
+                party.cut = party.wait.end + LAST_POLL
+            self._askers = set()
+
+    async def _answer_to(self, call: Awaitable[_T]) -> _T:
+        """Await an answer for as long as somebody is there to take it."""
+        try:
+            async with asyncio.timeout(None) as self._request:
+                return await call
+        finally:
+            self._request = None
+
+    def _hear(self, party: Party, found: Action | None, *, shared: bool = False) -> None:
+        now = self._now()
+        wait = party.wait
+        party.doubt = None
+        try:
+            news = wait.heard(found, now, shared=shared)
+            if news and (party.every or wait.over):
+                assert found is not None
+                self._tell(party, found)
+            else:
+                wait.check(now)
+        except (ActionVanished, ActionStalled) as doubt:
+            self._agenda.doubt(party, doubt)
+        except Exception as error:  # noqa: BLE001 - what a strategy raises ends its wait alone
+            self._end(party, error)
+
+    def _failed(self, error: RequestError) -> None:
+        now = self._now()
+        askers = list(self._askers)
+        if is_transient(error):
+            began = min(party.wait.asked for party in askers)
+            if self._agenda.failed(error, began, now):
+                for party in self._all():
+                    if party not in self._askers:
+                        party.wait.asking(now)
+                        askers.append(party)
+        for party in askers:
+            try:
+                party.wait.failed(error, now)
+                party.wait.check(now)
+            except (RequestError, WaitError) as end:
+                self._end(party, end)
+
+    # --- sleeping -------------------------------------------------------------------------------
+
+    def _now(self) -> float:
+        assert self._loop is not None
+        return self._loop.time()
+
+    async def _woken_before(self, when: float) -> bool:
+        """Sleep until `when`; return whether something has changed sooner."""
+        if when <= self._now():
+            return False
+        assert self._loop is not None
+        self._sleep = self._loop.create_future()
+        self._sleeps_until = when
+        timer = self._loop.call_at(when, self._wake)
+        try:
+            await self._sleep
+            return self._now() < when - TICK
+        finally:
+            timer.cancel()
+            self._sleep = None
+            self._sleeps_until = -math.inf
+
+    def _wake(self) -> None:
+        if self._sleep is not None and not self._sleep.done():
+            self._sleep.set_result(None)
+
+    def _set_alarm(self, when: float) -> None:
+        """Be there when a wait ends whose request, or whose turn, has not come."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+        assert self._loop is not None
+        self._alarm = None if when == math.inf else self._loop.call_at(when, self._cut)
+
+    def _cut(self) -> None:
+        now = self._now()
+        for party in self._all():
+            if party.cut > now + TICK:
+                continue
+            party.cut = math.inf
+            party.wait.cut(now)
+            try:
+                party.wait.check(now)
+            except (RequestError, WaitError) as end:
+                self._end(party, end)
+        self._set_alarm(min((party.cut for party in self._all()), default=math.inf))

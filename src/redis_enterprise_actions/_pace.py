@@ -13,14 +13,13 @@ import asyncio
 import math
 import sys
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final, ParamSpec, TypeGuard, TypeVar
+from typing import TYPE_CHECKING, Final, ParamSpec, TypeAlias, TypeGuard, TypeVar
 from weakref import WeakKeyDictionary
 
 from tenacity import (
     AsyncRetrying,
     Future,
     RetryCallState,
-    retry_if_exception,
     wait_random_exponential,
 )
 from tenacity.wait import wait_base
@@ -38,36 +37,30 @@ _T = TypeVar("_T")
 
 LONGEST_ABSENCE: Final = 300.0  # seconds; a cluster that asks for more is asked all the same
 SHORTEST_PAUSE: Final = 0.1  # seconds between two polls, whatever a schedule says
+TICK: Final = 1e-3  # seconds; a loop may wake a clock's tick early
 
 
-class AgedWait(wait_base):
-    """The default schedule: pause for a share of the wait's age, within bounds, in seconds.
-
-    So the end of an action is noticed late by about that share of its duration, never by more
-    than `longest`.
-    """
-
-    def __init__(self, share: float = 0.1, *, shortest: float = 0.25, longest: float = 5) -> None:
-        self._share = share
-        self._shortest = shortest
-        self._longest = longest
-
-    def __call__(self, retry_state: RetryCallState) -> float:
-        age = retry_state.seconds_since_start or 0.0
-        return min(max(self._share * age, self._shortest), self._longest)
+def _is_duration(value: object) -> TypeGuard[float]:
+    """Whether a value is a number of seconds, 0 or more, that a float can hold."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return False
+    return value == math.inf or 0 <= value <= sys.float_info.max
 
 
 class AimedWait(wait_base):
-    """A schedule that looks when the end is due: for actions whose progress can be trusted.
+    """The default schedule: look when the end is due.
 
     `price` is what one request is worth, in seconds of noticing the end late; `cap` is the
-    longest pause, in seconds. Without progress the k-th poll comes about `price` * k² seconds
-    after the wait began. With progress each pause aims at the end that it predicts, by the
+    longest pause, in seconds. Without progress the k-th poll comes about `price` * k * (k + 9)
+    seconds after the wait began. With progress each pause aims at the end that it predicts, by the
     quicker of the average and the latest pace: far from it we look again at three quarters of
     the way, near it just after it.
 
     Whatever progress says, a wait of T seconds takes at most 2·√(T/price) + T/cap + 6 polls, and
     its end is noticed at most max(2·price, 5·√(price·T)) seconds late, never more than `cap`.
+    A client that is waiting for several actions looks at all of them when the lag that is to be
+    expected, summed over them, equals the price. It spares the cluster besides: it asks at most
+    three times a second, and a slow cluster less often.
 
     One strategy serves many waits, as what it knows of each is kept for each.
     """
@@ -77,61 +70,161 @@ class AimedWait(wait_base):
             raise UsageError(f"price={price!r} and cap={cap!r}: seconds, and 2 * price <= cap")
         self.price = price
         self.cap = cap
-        self._courses: WeakKeyDictionary[RetryCallState, _Course] = WeakKeyDictionary()
+        self._courses: WeakKeyDictionary[RetryCallState, Course] = WeakKeyDictionary()
 
     def __call__(self, retry_state: RetryCallState) -> float:
+        course = self._courses.get(retry_state)
+        if course is None:
+            course = self._courses[retry_state] = Course(self, 0.0)
         age = retry_state.seconds_since_start or 0.0
-        course = self._courses.setdefault(retry_state, _Course())
-        # The k-th poll comes at price * k², so pauses grow with the root of the age.
-        pace = math.sqrt(self.price * age)
-        blind = self._within(2 * pace)
-        pause = course.pause(age, _progress_in(retry_state), blind, self)
-        if retry_state.attempt_number > 2 * math.sqrt(age / self.price) + 4:
+        outcome = retry_state.outcome
+        came = None if outcome is None or outcome.failed else outcome.result()
+        course.heard(came, age, age)
+        return course.due - age
+
+
+class Course:
+    """One aimed wait: when its action was last looked at, and when its end is due.
+
+    Times are in seconds on the clock that `began` is from.
+    """
+
+    __slots__ = ("_at", "_polls", "_progress", "_rose_at", "_schedule", "aim", "began")
+
+    def __init__(self, schedule: AimedWait, began: float) -> None:
+        self.began = began
+        self.aim: float | None = None
+        self._schedule = schedule
+        self._at: float | None = None
+        self._polls = 0
+        self._rose_at = began
+        self._progress = 0.0
+
+    def heard(self, came: object, asked: float, now: float, *, shared: bool = False) -> None:
+        """Take an answer that came at `now` to what was asked at `asked`.
+
+        A `shared` one was not asked for this wait alone, and does not count as a poll of its own.
+        """
+        del asked
+        self.tried(now)
+        self._polls += not shared
+        progress = _progress_in(came)
+        if progress is None:
+            self.aim = None
+        elif progress > self._progress:
+            to_go = 100 - progress
+            on_average = to_go * (now - self.began) / progress
+            lately = to_go * (now - self._rose_at) / (progress - self._progress)
+            self._rose_at, self._progress, self.aim = now, progress, now + min(on_average, lately)
+        elif progress < self._progress:
+            self._rose_at, self._progress, self.aim = now, progress, None
+
+    def tried(self, now: float) -> None:
+        """Take it that nothing new, or nothing at all, came at `now`."""
+        self._at = now
+
+    @property
+    def due(self) -> float:
+        """When the wait, were it alone, would look next."""
+        if self._at is None:
+            return self.began
+        age = self._at - self.began
+        # The k-th poll comes at price * k * (k + 9), so pauses grow with the root of the age.
+        blind = self._within(2 * math.sqrt(self.price * (age + self._start)))
+        pause = self._pause(self._at, blind)
+        if self._polls > 2 * math.sqrt(age / self.price) + 4:
             pause = max(pause, blind)  # aiming has cost enough
-        return min(pause, self._within(5 * pace))
+        furthest = self._within(5 * math.sqrt(self.price * age))
+        return self._at + min(pause, max(furthest, blind))
+
+    @property
+    def price(self) -> float:
+        """What a request is worth to the wait, in seconds."""
+        return self._schedule.price
+
+    @property
+    def latest(self) -> float:
+        """When the wait has to look again, however many look with it."""
+        return self.began if self._at is None else self._at + self._schedule.cap
+
+    def pull(self, now: float) -> float:
+        """Return what not looking costs from `now` on: prices of a request, per second squared.
+
+        The end is the likelier per second the younger the action is, and the sooner after its
+        aim; before the aim it is not likely.
+        """
+        if self.aim is not None and self.aim <= now:
+            return 0.5 / max(now - self.aim, self.price) / self.price
+        likely = 0.5 if self.aim is None else 0.25
+        return likely / (now - self.began + self._start) / self.price
+
+    def _pause(self, now: float, blind: float) -> float:
+        if self.aim is None:
+            return blind
+        left = self.aim - now
+        near = left + self.price / 2
+        if self._rose_at == now:
+            return near if left <= blind else 0.75 * left
+        return min(near if left > 0 else max(-left, 2 * self.price), blind)
+
+    @property
+    def _start(self) -> float:
+        """Seconds by which a wait is taken to be older: nothing ends in its first moments."""
+        return 20 * self.price
 
     def _within(self, pause: float) -> float:
-        return min(max(pause, 2 * self.price), self.cap)
+        return min(max(pause, 2 * self.price), self._schedule.cap)
 
 
-class _Course:
-    """What one wait knows of its action's way: the latest rise, and when the end is due."""
+class Rhythm:
+    """One wait on any other strategy, which is asked after each poll that was due."""
 
-    def __init__(self) -> None:
-        self._age = 0.0
-        self._progress = 0.0
-        self._due: float | None = None
+    __slots__ = ("_pause", "_state", "_strategy", "due")
 
-    def pause(self, age: float, progress: float | None, blind: float, wait: AimedWait) -> float:
-        """Return the pause in seconds; `blind` is that of a wait that knows nothing."""
-        if progress is None:
-            self._due = None
-            return blind
-        if progress > self._progress:
-            return self._rose(age, progress, blind, wait.price)
-        if progress < self._progress:
-            self._age, self._progress, self._due = age, progress, None
-        if self._due is None:
-            return blind
-        if self._due > age:
-            return min(self._due - age + wait.price / 2, blind)
-        return min(max(age - self._due, 2 * wait.price), blind)
+    def __init__(self, strategy: WaitBaseT, began: float) -> None:
+        self.due = began
+        self._strategy = strategy
+        self._state = PollState(began)
+        self._pause = SHORTEST_PAUSE
 
-    def _rose(self, age: float, progress: float, blind: float, price: float) -> float:
-        to_go = 100 - progress
-        on_average = to_go * age / progress
-        lately = to_go * (age - self._age) / (progress - self._progress)
-        left = min(on_average, lately)
-        self._age, self._progress, self._due = age, progress, age + left
-        return left + price / 2 if left <= blind else 0.75 * left
+    def heard(self, came: object, asked: float, now: float, *, shared: bool = False) -> None:
+        """Take an answer that came at `now` to what was asked at `asked`."""
+        del shared
+        if asked >= self.due - TICK:
+            self._pause = self._state.pause_after(self._strategy, came, now)
+            self.tried(now)
+
+    def tried(self, now: float) -> None:
+        """Take it that nothing came at `now`."""
+        self.due = now + self._pause
+
+    @property
+    def latest(self) -> float:
+        """When the wait has to look again, however many look with it."""
+        return self.due
+
+    def pull(self, now: float) -> float:
+        """Return what not looking costs one who chose to pause for so long."""
+        del now
+        return 2 / self._pause**2
 
 
-def _progress_in(retry_state: RetryCallState) -> float | None:
-    """Return the progress of the last answer; what is not in (0, 100] is none."""
-    outcome = retry_state.outcome
-    if outcome is None or outcome.failed:
-        return None
-    progress = getattr(outcome.result(), "progress", None)
+Pace: TypeAlias = Course | Rhythm
+
+
+def pace_of(schedule: WaitBaseT | None, began: float) -> Pace:
+    """Return the pace of a wait that begins; None stands for the default schedule."""
+    if schedule is None:
+        schedule = _DEFAULT
+    return Course(schedule, began) if isinstance(schedule, AimedWait) else Rhythm(schedule, began)
+
+
+_DEFAULT: Final = AimedWait()
+
+
+def _progress_in(came: object) -> float | None:
+    """Return the progress of an answer; what is not in (0, 100] is none."""
+    progress = getattr(came, "progress", None)
     return progress if _is_duration(progress) and 0 < progress <= 100 else None
 
 
@@ -187,31 +280,27 @@ def _checked(pause: object) -> float:
     raise UsageError(f"poll= answered {pause!r:.100}, which is not a number of seconds")
 
 
-def _is_duration(value: object) -> TypeGuard[float]:
-    """Whether a value is a number of seconds, 0 or more, that a float can hold."""
-    if not isinstance(value, (int, float)) or isinstance(value, bool):
-        return False
-    return value == math.inf or 0 <= value <= sys.float_info.max
-
-
 async def patiently(
     patience: float, call: Callable[_P, Awaitable[_T]], *args: _P.args, **kwargs: _P.kwargs
 ) -> _T:
     """Await `call(...)`; repeat it for `patience` seconds where that may help."""
     clock = asyncio.get_running_loop().time
-    end = clock() + patience
-    policy = AsyncRetrying(
-        sleep=asyncio.sleep,
-        stop=lambda state: clock() + state.upcoming_sleep > end,
-        wait=RequestBackoff(),
-        retry=retry_if_exception(is_transient),
-        reraise=True,
-    )
-    try:
-        return await policy(call, *args, **kwargs)
-    except ClusterUnreachable as error:
-        error.attempts = policy.statistics["attempt_number"]
-        raise
+    began = clock()
+    state: PollState | None = None
+    while True:
+        try:
+            return await call(*args, **kwargs)
+        except RequestError as error:
+            if not error.transient:
+                raise
+            state = state or PollState(began)
+            attempts = state.attempt_number
+            pause = state.pause_after(RequestBackoff(), error, clock())
+            if clock() + pause > began + patience:
+                if isinstance(error, ClusterUnreachable):
+                    error.attempts = attempts
+                raise
+        await asyncio.sleep(pause)
 
 
 def is_transient(error: BaseException) -> bool:

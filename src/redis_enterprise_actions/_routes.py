@@ -21,11 +21,19 @@ from ._errors import (
     UsageError,
 )
 from ._refusal import error_code_of, is_error_object, unreadable
-from ._wire import read_action, read_action_v2, read_actions, read_actions_v2, read_database
+from ._tick import Found
+from ._wire import (
+    Reader,
+    read_action,
+    read_action_v2,
+    read_actions,
+    read_actions_v2,
+    read_database,
+)
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from ._errors import WaitError
     from ._transport import Transport
@@ -38,6 +46,8 @@ _SEE_ACTIONS: Final = "view_status_of_cluster_action"  # requests/actions
 _SEE_DATABASE: Final = "view_bdb_info"  # requests/bdbs
 _MISSING: Final = "action_not_found"
 _V2_BUG: Final = "invalid_schema"  # RS200753: /v2/actions could fail so before 8.2.0-46
+_NOTHING: Final = b"[]"
+_WORTH_A_REQUEST: Final = 2**16  # bytes of a body that burden a cluster like a request
 _STRANGE_404: Final = "404 in no words of the API's; is the URL that of the REST API (port 9443)?"
 _DELETE: Final = "SMDeleteBDB"  # its record goes with the database, never turning completed
 
@@ -50,6 +60,7 @@ class Routes:
         self._v2: bool | None = None  # None until the list route has told
         self._finding_out = asyncio.Lock()
         self._warned = False
+        self._reader = Reader()
 
     async def list_actions(self, bdb_uid: int | None) -> list[Action]:
         """Return what v1 lists, and what only v2 knows after it."""
@@ -66,9 +77,29 @@ class Routes:
 
         `last` is the action as last seen, which tells where to look first.
         """
-        if last is not None and last.kind is Kind.OTHER:
+        if _is_other(last):
             return await self._v2_single(uid) or await self._v1_single(uid)
         return await self._v1_single(uid) or await self._v2_find(uid)
+
+    async def find_actions(self, wanted: Mapping[str, Action | None]) -> Found:
+        """Return what the lists hold of several actions, each given as last seen.
+
+        One that is missing may be there all the same. v2 is asked if it alone showed one of them.
+        """
+        others = {uid for uid, last in wanted.items() if _is_other(last)}
+        found: dict[str, Action] = {}
+        sizes: list[int] = []
+        if len(others) < len(wanted):
+            body = await self._v1_body(_V1)
+            found = self._reader.read(body, wanted, _V1)
+            sizes.append(len(body))
+        others.difference_update(found)
+        others_body = await self._v2_body() if others else None
+        if others_body is not None:
+            found |= {action.uid: action for action in read_actions_v2(others_body, _V2, others)}
+            sizes.append(len(others_body))
+        cost = max(len(sizes), sum(sizes) / _WORTH_A_REQUEST)
+        return Found(found, requests=len(sizes), cost=cost)
 
     async def settle(self, doubt: WaitError) -> Action | None:
         """Return the action as ended if its database shows that it is; None if it does not.
@@ -110,14 +141,17 @@ class Routes:
         return _among(listed, uid)
 
     async def _v1_list(self, path: str, *, strict: bool = False) -> list[Action]:
+        return read_actions(await self._v1_body(path, strict=strict), path)
+
+    async def _v1_body(self, path: str, *, strict: bool = False) -> bytes:
         reply = await self._transport.get(path, permission=_SEE_ACTIONS)
         if reply.status != 404:
-            return read_actions(reply.body, path)
+            return reply.body
         # Documented for the lists too: nothing runs and nothing is remembered.
         if error_code_of(reply.body):
-            return []
+            return _NOTHING
         if not strict and (not reply.body or is_error_object(reply.body)):
-            return []
+            return _NOTHING
         raise unreadable(path, _STRANGE_404, reply.body)
 
     async def _v2_find(self, uid: str) -> Action | None:
@@ -148,12 +182,16 @@ class Routes:
 
     async def _v2_list(self) -> list[Action] | None:
         """Return v2's list, or None where there is no v2 or its list is broken."""
+        body = await self._v2_body()
+        return None if body is None else read_actions_v2(body, _V2)
+
+    async def _v2_body(self) -> bytes | None:
         if self._v2 is not None:
             return await self._v2_ask()
         async with self._finding_out:
             return await self._v2_ask()
 
-    async def _v2_ask(self) -> list[Action] | None:
+    async def _v2_ask(self) -> bytes | None:
         if self._v2 is False:
             return None
         try:
@@ -163,7 +201,7 @@ class Routes:
             self._v2 = True  # what is broken is there
             return None
         self._v2 = reply.status != 404
-        return read_actions_v2(reply.body, _V2) if self._v2 else None
+        return reply.body if self._v2 else None
 
     def _forgive(self, error: RequestRejected | ClusterUnreachable) -> None:
         """Raise `error` again, unless it is the known bug of v2; v1 must do then."""
@@ -172,6 +210,10 @@ class Routes:
         if not self._warned:
             self._warned = True
             _log.warning("%s; going on with /v1 alone", error)
+
+
+def _is_other(last: Action | None) -> bool:
+    return last is not None and last.kind is Kind.OTHER
 
 
 def _among(actions: Iterable[Action], uid: str) -> Action | None:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import logging
 import math
+from copy import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypedDict
+from typing import TYPE_CHECKING, Final, TypedDict, TypeVar
 
-from ._action import Phase, has_moved, is_news, one_line
+from ._action import Phase, has_moved, is_news
 from ._errors import (
     ActionAborted,
     ActionCancelled,
@@ -24,7 +25,7 @@ from ._errors import (
     RequestError,
     WaitTimeout,
 )
-from ._pace import PollState, RequestBackoff, is_transient
+from ._pace import TICK, is_transient, pace_of
 
 
 if TYPE_CHECKING:
@@ -35,9 +36,10 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_E = TypeVar("_E", bound=RequestError)
+
 LAST_POLL: Final = 2.0  # seconds that a poll made at a limit may take, as nothing is left then
 CLOSE: Final = 0.5  # a poll that would come this close before the deadline is made there instead
-_TICK: Final = 1e-3  # a loop may wake a clock's tick early
 
 _ENDS: Final[dict[Phase, type[WaitError]]] = {
     Phase.FAILED: ActionFailed,
@@ -59,78 +61,106 @@ class Limits:
 class Wait:
     """One wait for one action. Times are the event loop's, in seconds."""
 
-    def __init__(self, uid: str, *, limits: Limits, poll: WaitBaseT, now: float) -> None:
+    __slots__ = (
+        *("_asked", "_began", "_limits", "_missing_since", "_moved_at", "_outage", "_polls"),
+        *("_strange_words", "action", "deadline", "end", "limit", "pace", "uid"),
+    )
+
+    def __init__(
+        self, uid: str, *, limits: Limits, poll: WaitBaseT | None = None, now: float
+    ) -> None:
         self.uid = uid
         self.action: Action | None = None
+        self.pace = pace_of(poll, now)
         self.deadline = now + limits.timeout
         self._limits = limits
-        self._poll = poll
         self._began = now
         self._polls = 0
-        self._pace = PollState(now)
         self._asked = now  # the moment that the last answer, or the lack of one, speaks for
         self._moved_at = now
         self._missing_since: float | None = None
         self._outage: _Outage | None = None
-        self._strange_words: set[str] = set()
+        self._strange_words: frozenset[str] = frozenset()
+        self._look_ahead()
 
     @property
     def over(self) -> bool:
         """Whether the action was seen to have ended."""
         return self.action is not None and self.action.phase.terminal
 
+    @property
+    def fresh(self) -> bool:
+        """Whether the cluster was never asked on behalf of this wait."""
+        return self._polls == 0
+
+    @property
+    def asked(self) -> float:
+        """When the cluster was last asked on behalf of this wait."""
+        return self._asked
+
+    @property
+    def due(self) -> float:
+        """When this wait, were it alone, would ask next."""
+        due = self.pace.due
+        if self.deadline - due < min(due - self._asked, CLOSE):
+            due = self.deadline
+        return min(due, self.limit)
+
     def asking(self, now: float) -> float:
         """Note that a poll goes out; return the time at which it is to be cut short."""
         self._polls += 1
         self._asked = now
-        end = min(self.deadline, self._outage.end if self._outage else math.inf)
-        return end if now < end - _TICK else now + LAST_POLL
+        return self.end if now < self.end - TICK else now + LAST_POLL
 
-    def heard(self, found: Action | None, now: float) -> bool:
+    def heard(self, found: Action | None, now: float, *, shared: bool = False) -> bool:
         """Take an answer, None for "not known"; return whether it is news for the user.
+
+        A `shared` one answers a request that was not made for this wait alone.
 
         Raises `ActionVanished` and `ActionStalled`, which are doubts: the database may know
         better. Until it has answered, an outage is not over.
         """
         if found is None:
-            self._missed(now)
-            return False
-        news = is_news(self.action, found)
-        if has_moved(self.action, found):
-            self._moved_at = self._asked
-        elif self._reached(self._moved_at + self._limits.stall_timeout):
-            raise ActionStalled(**self._so_far(now), stall_timeout=self._limits.stall_timeout)
-        self.action = found
-        self._missing_since = None
-        self._answers_again(now)
-        self._wonder_at(found)
+            if self.action is not None:
+                raise ActionVanished(**self._so_far(now))
+            if self._missing_since is None:
+                self._missing_since = self._asked
+            news = False
+        else:
+            news = self._saw(found, now)
+        self._outage = None
+        self._look_ahead()
+        if not self.over:
+            self.pace.heard(found, self._asked, now, shared=shared)
         return news
 
     def failed(self, error: RequestError, now: float) -> None:
-        """Take the lack of an answer; raise `error` if asking again cannot help."""
+        """Take the lack of an answer; raise what `error` means if asking again cannot help."""
         if not is_transient(error):
-            raise self._told_of(error, now)
+            raise self._told_of(copy(error), now) from error.__cause__
         if self._outage is None:
-            self._outage = _Outage(self._asked, self._limits.outage_timeout)
-            _log.warning("action %s: %s; asking again", one_line(self.uid), error)
+            self._outage = _Outage(self._asked + self._limits.outage_timeout)
         self._outage.took(error)
         self._asked = now
+        self.pace.tried(now)
+        self._look_ahead()
 
     def cut(self, now: float) -> None:
         """Take it that what was under way was cut short at a limit."""
         self._asked = now
 
-    def rest(self, now: float) -> float:
-        """Return the seconds to sleep before the next poll, or raise what ends the wait."""
-        self._check_limits(now)
+    def check(self, now: float) -> None:
+        """Raise at a limit, once the cluster was asked there: sleeping late ends no wait."""
+        if not self._reached(self.limit):
+            return
         if self._outage is not None:
-            pause = self._outage.pace.pause_after(RequestBackoff(), self._outage.error, now)
-        else:
-            pause = self._pace.pause_after(self._poll, self.action, now)
-        wake = now + pause
-        if self.deadline - wake < min(pause, CLOSE):
-            wake = self.deadline
-        return max(0.0, min(wake, *self._limits_ahead()) - now)
+            if self._reached(self._outage.end):
+                raise self._told_of(self._outage.unreachable(), now) from self._outage.error
+        elif self._missing_since is not None and self._reached(self._grace_end):
+            raise ActionNotFound(**self._so_far(now))
+        if self._reached(self.deadline):
+            cause = self._outage.error if self._outage else None
+            raise WaitTimeout(**self._so_far(now), timeout=self._limits.timeout) from cause
 
     def result(self, now: float) -> Action:
         """Return the action if it ended well; raise the `WaitError` that says how it ended."""
@@ -143,30 +173,29 @@ class Wait:
 
     # --- the rules ------------------------------------------------------------------------------
 
-    def _missed(self, now: float) -> None:
-        if self.action is not None:
-            raise ActionVanished(**self._so_far(now))
-        self._answers_again(now)
-        if self._missing_since is None:
-            self._missing_since = self._asked
+    def _saw(self, found: Action, now: float) -> bool:
+        """Take an action that is there; return whether it is news."""
+        moved = found is not self.action and has_moved(self.action, found)
+        if moved:
+            self._moved_at = self._asked
+        elif self._reached(self._moved_at + self._limits.stall_timeout):
+            raise ActionStalled(**self._so_far(now), stall_timeout=self._limits.stall_timeout)
+        news = moved and is_news(self.action, found)
+        self.action = found
+        self._missing_since = None
+        if news:
+            self._wonder_at(found)
+        return news
 
-    def _check_limits(self, now: float) -> None:
-        """Raise at a limit, once the cluster was asked there: sleeping late ends no wait."""
+    def _look_ahead(self) -> None:
+        """Find the next limit: `end` ends the wait in any case, `limit` unless asking helps."""
+        self.end = self.deadline
         if self._outage is not None:
-            if self._reached(self._outage.end):
-                raise self._told_of(self._outage.unreachable(), now) from self._outage.error
-        elif self._missing_since is not None and self._reached(self._grace_end):
-            raise ActionNotFound(**self._so_far(now))
-        if self._reached(self.deadline):
-            cause = self._outage.error if self._outage else None
-            raise WaitTimeout(**self._so_far(now), timeout=self._limits.timeout) from cause
-
-    def _limits_ahead(self) -> tuple[float, float]:
-        if self._outage is not None:
-            return self.deadline, self._outage.end
-        if self.action is None:
-            return self.deadline, self._grace_end
-        return self.deadline, self._moved_at + self._limits.stall_timeout
+            self.end = self.limit = min(self.deadline, self._outage.end)
+        elif self.action is None:
+            self.limit = min(self.deadline, self._grace_end)
+        else:
+            self.limit = min(self.deadline, self._moved_at + self._limits.stall_timeout)
 
     @property
     def _grace_end(self) -> float:
@@ -174,19 +203,11 @@ class Wait:
         return since + self._limits.not_found_grace
 
     def _reached(self, limit: float) -> bool:
-        return self._asked >= limit - _TICK
-
-    def _answers_again(self, now: float) -> None:
-        if self._outage is not None:
-            length = now - self._outage.began
-            _log.warning(
-                "action %s: the cluster answers again after %.1f s", one_line(self.uid), length
-            )
-            self._outage = None
+        return self._asked >= limit - TICK
 
     def _wonder_at(self, action: Action) -> None:
         if action.phase is Phase.UNKNOWN and action.status not in self._strange_words:
-            self._strange_words.add(action.status)
+            self._strange_words |= {action.status}
             _log.warning("unknown status, taken as not yet over: %s", action)
 
     def _so_far(self, now: float) -> _SoFar:
@@ -197,7 +218,7 @@ class Wait:
             "polls": self._polls,
         }
 
-    def _told_of(self, error: RequestError, now: float) -> RequestError:
+    def _told_of(self, error: _E, now: float) -> _E:
         """Add to an error of one request what the wait knows."""
         error.uid = self.uid
         error.action = self.action
@@ -216,10 +237,10 @@ class _SoFar(TypedDict):
 class _Outage:
     """A time without usable answers, from the first request that got none."""
 
-    def __init__(self, began: float, budget: float) -> None:
-        self.began = began
-        self.end = began + budget
-        self.pace = PollState(began)
+    __slots__ = ("_errors", "end", "error")
+
+    def __init__(self, end: float) -> None:
+        self.end = end
         self._errors = 0
 
     def took(self, error: RequestError) -> None:

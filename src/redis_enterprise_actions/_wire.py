@@ -9,7 +9,8 @@ all is left out of it.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Final
+from itertools import chain, repeat
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 
@@ -20,9 +21,11 @@ from ._refusal import unreadable, words_of
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Container, Iterable, Iterator, Mapping
 
 _log = logging.getLogger(__name__)
+
+_S = TypeVar("_S", bound=msgspec.Struct)
 
 
 class WirePendingOp(msgspec.Struct):
@@ -36,7 +39,7 @@ class WirePendingOp(msgspec.Struct):
     last_sample_time: Number = None
 
 
-class WireAction(msgspec.Struct):
+class WireAction(msgspec.Struct, gc=False):
     """An action (task) or state-machine object of /v1 (objects/action, objects/state-machine).
 
     The single route answers with either, so one shape covers both.
@@ -63,6 +66,13 @@ class WireActions(msgspec.Struct):
 
     actions: list[msgspec.Raw] | None = None
     state_machines: list[msgspec.Raw] | None = msgspec.field(default=None, name="state-machines")
+
+
+class WireActionsOnly(msgspec.Struct):
+    """The same list, where every entry is what it ought to be."""
+
+    actions: list[WireAction] | None = None
+    state_machines: list[WireAction] | None = msgspec.field(default=None, name="state-machines")
 
 
 class WireInfo(msgspec.Struct):
@@ -114,28 +124,51 @@ def read_action_v2(body: bytes, uid: str, path: str) -> Action:
 
 def read_actions(body: bytes, path: str) -> list[Action]:
     """Decode a list of /v1: the object with two arrays, or a bare array of state machines."""
-    try:
-        if body.lstrip()[:1] == b"[":
-            machines = decode(body, list[msgspec.Raw])
-            return list(_entries(machines, Kind.STATE_MACHINE))
-        wire = struct(body, WireActions)
-    except ValueError as error:
-        raise unreadable(path, error, body) from None
-    if wire.actions is None and wire.state_machines is None:
-        raise unreadable(path, 'neither "actions" nor "state-machines" in it', body)
-    return [
-        *_entries(wire.actions or (), Kind.TASK),
-        *_entries(wire.state_machines or (), Kind.STATE_MACHINE),
-    ]
+    actions = (_from_v1(wire, None, kind) for kind, wire in _listed(body, path))
+    return [action for action in actions if action is not None]
 
 
-def read_actions_v2(body: bytes, path: str) -> list[Action]:
-    """Decode the list of /v2/actions, a bare array."""
+class Reader:
+    """Reads of a list of /v1 what is wanted, and makes nothing anew that has not changed."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[WireAction, Action]] = {}
+
+    def read(self, body: bytes, wanted: Container[str], path: str) -> dict[str, Action]:
+        """Return the wanted entries by the uid, an `action_uid` or a `task_id`, they go by.
+
+        An entry that is the same as last time is the same `Action`.
+        """
+        known: dict[str, tuple[WireAction, Action]] = {}
+        found: dict[str, Action] = {}
+        for kind, wire in _listed(body, path):
+            for uid in (wire.action_uid, wire.task_id):
+                if uid is None or uid not in wanted:
+                    continue
+                last = self._known.get(uid)
+                if last is None or last[0] != wire:
+                    action = _from_v1(wire, uid, kind)
+                    assert action is not None
+                    last = _detached(wire), action
+                known[uid], found[uid] = last, last[1]
+        self._known = known
+        return found
+
+
+def read_actions_v2(
+    body: bytes, path: str, wanted: Container[str | None] | None = None
+) -> list[Action]:
+    """Decode the list of /v2/actions, a bare array: what is wanted of it, or all."""
     try:
         raws = decode(body, list[msgspec.Raw])
     except ValueError as error:
         raise unreadable(path, error, body) from None
-    return list(_entries(raws, None))
+    actions = (
+        _from_v2(wire)
+        for wire in _readable(raws, WireActionV2)
+        if wanted is None or wire.action_uid in wanted
+    )
+    return [action for action in actions if action is not None]
 
 
 def read_database(body: bytes, path: str) -> WireDatabase:
@@ -146,8 +179,56 @@ def read_database(body: bytes, path: str) -> WireDatabase:
         raise UnreadableReply("GET", path, problem="not a database object") from None
 
 
+def _detached(wire: WireAction) -> WireAction:
+    """Return `wire` without its pieces of the body, which would keep all of it in memory."""
+    ops = wire.pending_ops
+    if ops is not None:
+        ops = {shard: raw.copy() for shard, raw in ops.items()}
+    return msgspec.structs.replace(wire, error=wire.error.copy(), pending_ops=ops)
+
+
+def _listed(body: bytes, path: str) -> Iterator[tuple[Kind, WireAction]]:
+    """Return the entries of a list of /v1, each with the family that it is listed under."""
+    try:
+        tasks, machines = _families(body)
+    except ValueError as error:
+        raise unreadable(path, error, body) from None
+    if tasks is None and machines is None:
+        raise unreadable(path, 'neither "actions" nor "state-machines" in it', body)
+    return chain(
+        zip(repeat(Kind.TASK), tasks or ()), zip(repeat(Kind.STATE_MACHINE), machines or ())
+    )
+
+
+def _families(
+    body: bytes,
+) -> tuple[Iterable[WireAction] | None, Iterable[WireAction] | None]:
+    """Return the tasks and the state machines of a list, None for what it does not have."""
+    if body.lstrip()[:1] == b"[":
+        return None, _readable(decode(body, list[msgspec.Raw]), WireAction)
+    try:
+        good = decode(body, WireActionsOnly)
+    except msgspec.ValidationError:
+        wire = struct(body, WireActions)
+    else:
+        return good.actions, good.state_machines
+    tasks, machines = wire.actions, wire.state_machines
+    return (
+        None if tasks is None else _readable(tasks, WireAction),
+        None if machines is None else _readable(machines, WireAction),
+    )
+
+
+def _readable(raws: Iterable[msgspec.Raw], shape: type[_S]) -> Iterator[_S]:
+    for raw in raws:
+        try:
+            yield struct(raw, shape)
+        except ValueError:
+            _log.debug("left out a list entry that is not an action")
+
+
 def _from_v1(wire: WireAction, uid: str | None, kind: Kind | None = None) -> Action | None:
-    uid = wire.action_uid or wire.task_id or uid
+    uid = uid or wire.action_uid or wire.task_id
     if uid is None:
         return None
     # Of the two families only tasks have a task_id.
@@ -172,8 +253,8 @@ def _from_v1(wire: WireAction, uid: str | None, kind: Kind | None = None) -> Act
     )
 
 
-def _from_v2(wire: WireActionV2, uid: str | None) -> Action | None:
-    uid = wire.action_uid or uid
+def _from_v2(wire: WireActionV2, uid: str | None = None) -> Action | None:
+    uid = uid or wire.action_uid
     if uid is None:
         return None
     try:
@@ -198,22 +279,6 @@ def _from_v2(wire: WireActionV2, uid: str | None) -> Action | None:
 _KINDS: Final = {kind.value: kind for kind in Kind}  # action_type, in the vendor's spelling
 
 
-def _entries(raws: Iterable[msgspec.Raw], kind: Kind | None) -> Iterator[Action]:
-    """Make actions of a list's entries; `kind` None means those of /v2, which tell their own."""
-    for raw in raws:
-        try:
-            if kind is None:
-                action = _from_v2(struct(raw, WireActionV2), None)
-            else:
-                action = _from_v1(struct(raw, WireAction), None, kind)
-        except ValueError:
-            action = None
-        if action is None:
-            _log.debug("left out a list entry that is not an action")
-        else:
-            yield action
-
-
 def _about(
     uid: str, said: tuple[str | None, ...], action: Action | None, body: bytes, path: str
 ) -> Action:
@@ -221,8 +286,7 @@ def _about(
     named = {name.casefold() for name in said if name}
     if action is None or (named and uid.casefold() not in named):
         raise unreadable(path, "it is about another action", body)
-    # Whoever asks by task_id must find what they asked for under that name.
-    return action if action.uid == uid else msgspec.structs.replace(action, uid=uid)
+    return action
 
 
 def _pending_ops(raws: Mapping[str, msgspec.Raw] | None) -> tuple[PendingOp, ...]:
@@ -252,10 +316,11 @@ def _shard_order(shard_uid: str) -> tuple[int, str]:
 
 def _error_text(raw: msgspec.Raw) -> str | None:
     """Read `error`: a string as documented for state machines, an object as in background_op."""
-    if bytes(raw) == b"null":
+    said = bytes(raw)
+    if not said or said == b"null":
         return None
     try:
         return decode(raw, str) or None
     except ValueError:
-        code, description = words_of(bytes(raw))
+        code, description = words_of(said)
         return ": ".join(filter(None, (code, description))) or None

@@ -1,0 +1,213 @@
+"""What to ask next, and when: for whom, by which route, and how patiently.
+
+Knows who waits and what the cluster did last. Reads no clock and asks nothing.
+"""
+
+from __future__ import annotations
+
+import enum
+import logging
+import math
+from collections import deque
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from ._pace import PollState, RequestBackoff
+from ._tick import Courtesy, Crowd
+from ._wait import CLOSE
+
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from ._action import Action
+    from ._errors import RequestError, WaitError
+    from ._wait import Wait
+
+_log = logging.getLogger(__name__)
+
+_APART: Final = 60.0  # seconds for which the list is not tried for one that it did not hold
+_LIST_EXPIRY: Final = 300.0  # seconds for which the cost of a list is remembered
+_LIST_AVOIDED: Final = 60.0  # seconds for which a list is not tried that fails where singles work
+
+
+class Route(enum.Enum):
+    """What there is to ask."""
+
+    ONE = enum.auto()
+    MANY = enum.auto()
+    DATABASE = enum.auto()
+
+
+class Look(NamedTuple):
+    """What to ask next, for whom first of all, and when."""
+
+    when: float
+    route: Route
+    party: Party
+
+
+class Party:
+    """One who waits: what the hub has to know of it."""
+
+    __slots__ = ("apart_until", "at_once", "cut", "doubt", "every", "news", "wait")
+
+    news: asyncio.Future[Action]
+    cut: float  # when its wait ends, answered or not
+
+    def __init__(self, wait: Wait, *, every: bool) -> None:
+        self.wait = wait
+        self.every = every
+        self.apart_until = -math.inf  # the list did not hold its action: it is asked for alone
+        self.at_once = False  # ... whether it is due or not
+        self.doubt: WaitError | None = None  # to be settled by the database
+
+    def is_missing(self, now: float) -> None:
+        """Note that the list does not hold the action, which proves nothing."""
+        self.apart_until, self.at_once = now + _APART, True
+
+    def is_listed(self) -> None:
+        """Note that the list holds it, or may hold it after all."""
+        self.apart_until, self.at_once = -math.inf, False
+
+    def urgency(self, now: float) -> tuple[bool, float]:
+        """Return what sorts before those who may be asked for later."""
+        if self.wait.limit <= now:
+            return False, self.wait.limit
+        return True, -math.inf if self.at_once else self.wait.due
+
+
+class Agenda:
+    """What is to be asked for those who wait."""
+
+    def __init__(self) -> None:
+        self.courtesy = Courtesy()
+        self.list = ListRoute()
+        self.outage: Outage | None = None
+        self._doubts: deque[Party] = deque()
+        self._last: Route | None = None
+
+    @property
+    def earliest(self) -> float:
+        """When the next request may be made that is not pressing."""
+        return self.courtesy.earliest(pressing=False)
+
+    def asked(self, route: Route) -> None:
+        """Note what was asked last."""
+        self._last = route
+
+    def doubt(self, party: Party, doubt: WaitError) -> None:
+        """Note that a database has to be asked before this is believed."""
+        party.doubt = doubt
+        self._doubts.append(party)
+
+    def answered(self, now: float) -> None:
+        """Note that the cluster answers."""
+        if self.outage is not None:
+            _log.warning("the cluster answers again after %.1f s", now - self.outage.began)
+            self.outage = None
+
+    def failed(self, error: RequestError, began: float, now: float) -> bool:
+        """Note that it does not; return whether that is everybody's outage by now."""
+        known = self.outage is not None
+        if self.outage is None:
+            _log.warning("%s; asking again", error)
+            self.outage = Outage(began)
+        self.outage.took(error, now)
+        return known
+
+    def next(self, everybody: list[Party], now: float) -> Look:
+        """Return what to ask next for those who wait, one at least."""
+        while self._doubts and self._doubts[0].doubt is None:
+            self._doubts.popleft()
+        if self._doubts:
+            return Look(self.courtesy.earliest(pressing=True), Route.DATABASE, self._doubts[0])
+        if self.outage is not None:
+            return self._next_try(self.outage, everybody)
+        together = [party for party in everybody if party.apart_until <= now]
+        listed = self._next_list(together, now)
+        if listed is None:
+            return self._next_single(everybody, now)
+        apart = [party for party in everybody if party.apart_until > now]
+        if apart:
+            single = self._next_single(apart, now)
+            # By turns, where there is much to ask; but a limit does not wait.
+            turn = listed <= now and self._last is not Route.MANY
+            if single.when <= listed and not (turn and all(p.wait.limit > now for p in apart)):
+                return single
+        return Look(listed, Route.MANY, together[0])
+
+    def _next_try(self, outage: Outage, parties: list[Party]) -> Look:
+        """In an outage we ask for one, another each time, with growing pauses."""
+        first = min(parties, key=lambda party: party.wait.limit)
+        if first.wait.limit >= outage.retry_at:
+            first = parties[outage.errors % len(parties)]
+        when = min(outage.retry_at, first.wait.limit)
+        return Look(max(when, self.courtesy.earliest(pressing=True)), Route.ONE, first)
+
+    def _next_single(self, parties: list[Party], now: float) -> Look:
+        first = min(parties, key=lambda party: party.urgency(now))
+        wait = first.wait
+        if wait.fresh and all(party.wait.uid == wait.uid for party in parties):
+            return Look(now, Route.ONE, first)
+        when = self._not_before(wait.due, now if first.at_once else wait.limit)
+        return Look(when, Route.ONE, first)
+
+    def _next_list(self, parties: list[Party], now: float) -> float | None:
+        """Return when to ask for the list, or None if asking for each alone is better."""
+        singles = len({party.wait.uid for party in parties})
+        if singles < 2 or now < self.list.avoided_until:
+            return None
+        since = max(party.wait.asked for party in parties)
+        crowd = Crowd((party.wait.pace for party in parties), since)
+        cost = self.list.cost_at(now)
+        if not crowd.shares(cost, singles):
+            return None
+        due = crowd.due(cost)
+        deadline = min(party.wait.deadline for party in parties)
+        if 0 <= deadline - due < min(due - since, CLOSE):
+            due = deadline
+        return self._not_before(due, min(party.wait.limit for party in parties))
+
+    def _not_before(self, due: float, limit: float) -> float:
+        """Return when what is due may be asked; at a limit it is pressing."""
+        courtesy = self.courtesy.earliest
+        return min(max(due, courtesy(pressing=False)), max(limit, courtesy(pressing=True)))
+
+
+class ListRoute:
+    """What is known of the list: what it costs, and whether it can be had."""
+
+    def __init__(self) -> None:
+        self.avoided_until = -math.inf
+        self._cost = 1.0
+        self._expires = -math.inf
+        self._failures = 0
+
+    def cost_at(self, now: float) -> float:
+        return self._cost if now < self._expires else 1.0
+
+    def answered(self, now: float, cost: float) -> None:
+        self._cost = cost
+        self._expires = now + _LIST_EXPIRY
+        self._failures = 0
+
+    def failed(self, now: float) -> None:
+        """Note a failure. Until the second one, something else has been answered."""
+        self._failures += 1
+        if self._failures > 1:
+            _log.warning("the list of all actions fails; each is asked for alone")
+            self.avoided_until = now + _LIST_AVOIDED
+
+
+class Outage:
+    """A time without usable answers, from the first request that got none."""
+
+    def __init__(self, began: float) -> None:
+        self.began = began
+        self.errors = 0
+        self.retry_at = began
+        self._pace = PollState(began)
+
+    def took(self, error: RequestError, now: float) -> None:
+        self.errors += 1
+        self.retry_at = now + self._pace.pause_after(RequestBackoff(), error, now)

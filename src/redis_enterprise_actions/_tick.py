@@ -1,0 +1,143 @@
+"""When to ask for everybody: the shared tick, and what the cluster is spared.
+
+One request that serves many waits comes when it pays: when the lag that is to be expected,
+summed over the waits, has grown to what the request is worth. Knows numbers, and refuses to know
+what is asked.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from ._pace import Rhythm
+
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Iterable, Mapping
+
+    from ._action import Action
+    from ._pace import Pace
+
+# What a shared request may lose, of what one for a lone wait may. At 0.6, a hundred waits that know
+# nothing of their progress lag no more than loops of a second do (benchmarks/simulate.py).
+_SHARED: Final = 0.6
+GAP: Final = 1 / 3  # seconds between two requests
+_BEAT: Final = 0.05  # seconds
+_WINDOW: Final = 1.0  # seconds in which three requests may be made, however pressing
+_PER_WINDOW: Final = 3
+_REST: Final = 9.0  # of the wall time, a tenth is spent in requests
+_LONGEST_REST: Final = 60.0  # seconds
+
+
+class Found(NamedTuple):
+    """What a list held of the actions asked for, in how many requests, at what cost.
+
+    The cost is counted in requests for one action.
+    """
+
+    actions: Mapping[str, Action]
+    requests: int
+    cost: float
+
+
+class Crowd:
+    """Waits that may share their requests: what looking at them all would be worth.
+
+    `since` is when they were last looked at. The cost of a request that serves them all is
+    counted in requests that serve one.
+    """
+
+    def __init__(self, paces: Iterable[Pace], since: float) -> None:
+        self._since = since
+        self._latest = math.inf
+        self._pull = 0.0  # of those that look when the others do
+        self._pull_of_all = 0.0
+        self._ahead: list[tuple[float, float]] = []  # seconds to an aim, 1 / price
+        for pace in paces:
+            self._latest = min(self._latest, pace.latest)
+            pull = pace.pull(since)
+            self._pull_of_all += pull
+            if isinstance(pace, Rhythm):
+                continue  # which looks when it is due, no sooner for being one of many
+            self._pull += pull
+            if pace.aim is not None and pace.aim > since:
+                self._ahead.append((pace.aim - since, 1 / pace.price))
+
+    def due(self, cost: float) -> float:
+        """Return when a look at them all, at that cost, pays."""
+        wait = time_to_lose(cost * _SHARED, self._pull, self._ahead)
+        return min(self._since + wait, self._latest)
+
+    def shares(self, cost: float, singles: int) -> bool:
+        """Return whether one request is cheaper than so many single ones, lag included."""
+        return self._loss(cost, GAP) <= self._loss(singles, singles * GAP)
+
+    def _loss(self, cost: float, shortest: float) -> float:
+        """Return what is lost per second, lag and requests, at the best spacing there is."""
+        spacing = max(math.sqrt(2 * cost / self._pull_of_all), shortest)
+        return cost / spacing + self._pull_of_all * spacing / 2
+
+
+def time_to_lose(cost: float, pull: float, ahead: Iterable[tuple[float, float]]) -> float:
+    """Return the d that solves pull·d²/2 + Σ weight·(d - left)⁺ = cost, over `ahead`."""
+    lost = math.sqrt(2 * cost / pull) if pull else math.inf
+    weight = moment = 0.0
+    for left, each in sorted(pair for pair in ahead if pair[0] < lost):
+        if lost <= left:
+            break
+        weight += each
+        moment += each * left
+        lost = _root(pull / 2, weight, cost + moment)
+    return lost
+
+
+def _root(a: float, b: float, c: float) -> float:
+    """Return the positive x of a·x² + b·x = c, in a form that is exact for small a."""
+    return 2 * c / (b + math.sqrt(b * b + 4 * a * c))
+
+
+class Courtesy:
+    """What a client spares its cluster: many requests, and hurry when it is slow."""
+
+    def __init__(self) -> None:
+        self._began: deque[float] = deque(maxlen=_PER_WINDOW)
+        self._next = -math.inf
+
+    def took(self, began: float, ended: float, requests: int) -> None:
+        """Note requests, one after the other."""
+        self._began.extend([began] * requests)
+        rest = min(_REST * (ended - began), _LONGEST_REST)
+        self._next = max(began + GAP * requests, ended + rest)
+
+    def earliest(self, *, pressing: bool) -> float:
+        """Return when the next request may be made; one at a limit does not wait its turn."""
+        if not pressing:
+            return self._next
+        full = len(self._began) == _PER_WINDOW
+        return self._began[0] + _WINDOW if full else -math.inf
+
+
+class Stopwatch:
+    """How long a request takes, without the time for which our own loop was held up."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._began = loop.time()
+        self._held_up = 0.0
+        self._beat = loop.call_later(_BEAT, self._late)
+
+    def took(self) -> float:
+        """Return the seconds so far."""
+        self._late()
+        return self._loop.time() - self._began - self._held_up
+
+    def stop(self) -> None:
+        self._beat.cancel()
+
+    def _late(self) -> None:
+        self._beat.cancel()
+        self._held_up += max(0.0, self._loop.time() - self._beat.when())
+        self._beat = self._loop.call_later(_BEAT, self._late)

@@ -1,0 +1,142 @@
+"""A cluster without a wire: what a hub may ask, answered from a table, and what it did ask."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from redis_enterprise_actions import Action, ActionVanished, ClusterUnreachable
+from redis_enterprise_actions._action import completed
+from redis_enterprise_actions._hub import Asking, Hub, watch
+from redis_enterprise_actions._tick import Found
+from redis_enterprise_actions._wait import Limits, Wait
+from tests.conftest import at
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tenacity.wait import WaitBaseT
+
+    from redis_enterprise_actions import RedisActionsError, WaitError
+
+
+def now() -> float:
+    """Return the loop's time."""
+    return asyncio.get_running_loop().time()
+
+
+@dataclass
+class Work:
+    """An action of the scripted cluster: it is known from `begins` on and ends at `ends`."""
+
+    ends: float
+    begins: float = 0.0
+    status: str = "completed"
+    listed: bool = True
+    settled: bool = False  # the database shows that it has ended well
+
+    def seen(self, when: float) -> Action | None:
+        """Return what the cluster says of it."""
+        if when < self.begins or (when >= self.ends and self.status == "vanishes"):
+            return None
+        if when >= self.ends:
+            return at(100.0, self.status)
+        return at(round(100 * (when - self.begins) / max(self.ends - self.begins, 1.0)))
+
+
+@dataclass
+class ScriptedCluster:
+    """Answers a hub, `latency` seconds late, and keeps what it was asked."""
+
+    work: dict[str, Work] = field(default_factory=dict)
+    latency: float = 0.0
+    list_cost: float = 1.0
+    error: RedisActionsError | None = None
+    list_error: RedisActionsError | None = None
+    asked: list[tuple[str, float, float]] = field(default_factory=list)
+    under_way: int = 0
+    most_under_way: int = 0
+
+    def __post_init__(self) -> None:
+        """Make the hub that asks this cluster."""
+        self.hub = Hub(Asking(one=self.one, many=self.many, settle=self.settle))
+
+    def add(self, uid: str, ends: float, **more: object) -> str:
+        """Add an action; return its uid."""
+        self.work[uid] = Work(ends, **more)  # type: ignore[arg-type]
+        return uid
+
+    async def wait(
+        self,
+        uid: str,
+        *,
+        poll: WaitBaseT | None = None,
+        on_progress: Callable[[Action], object] | None = None,
+        every: bool = False,
+        **limits: float,
+    ) -> Action:
+        """Wait for an action as a client does."""
+        wait = Wait(uid, limits=Limits(**limits), poll=poll, now=now())
+        async for _ in watch(self.hub, wait, on_progress=on_progress, every=every):
+            pass
+        return wait.result(now())
+
+    @property
+    def lists(self) -> list[float]:
+        """When the list was asked for."""
+        return [began for what, began, _ in self.asked if what == "list"]
+
+    def singles(self, uid: str) -> list[float]:
+        """When an action was asked for alone."""
+        return [began for what, began, _ in self.asked if what == uid]
+
+    # --- what a hub asks ------------------------------------------------------------------------
+
+    async def one(self, uid: str, _: Action | None) -> Action | None:
+        """Answer for one action."""
+        await self._answer(uid, self.error)
+        return self._seen(uid)
+
+    async def many(self, wanted: Mapping[str, Action | None]) -> Found:
+        """Answer with a list."""
+        await self._answer("list", self.error or self.list_error)
+        seen = {uid: self._seen(uid) for uid in wanted if uid in self.work}
+        shown = {uid: action for uid, action in seen.items() if action and self.work[uid].listed}
+        return Found(shown, requests=1, cost=self.list_cost)
+
+    async def settle(self, doubt: WaitError) -> Action | None:
+        """Answer for a database."""
+        await self._answer("database", self.error)
+        assert doubt.action is not None
+        if not self.work[doubt.uid].settled:
+            return None
+        return completed(doubt.action) if isinstance(doubt, ActionVanished) else None
+
+    def _seen(self, uid: str) -> Action | None:
+        work = self.work.get(uid)
+        action = work.seen(now()) if work else None
+        return None if action is None else msgspec.structs.replace(action, uid=uid)
+
+    async def _answer(self, what: str, error: RedisActionsError | None) -> None:
+        self.under_way += 1
+        self.most_under_way = max(self.most_under_way, self.under_way)
+        began = now()
+        entry = len(self.asked)
+        self.asked.append((what, began, math.inf))
+        try:
+            await asyncio.sleep(self.latency)
+        finally:
+            self.under_way -= 1
+            self.asked[entry] = (what, began, now())
+        if error is not None:
+            raise error
+
+
+def unreachable() -> ClusterUnreachable:
+    """Return the lack of an answer."""
+    return ClusterUnreachable("GET", "/v1/actions", reason="refused")
