@@ -64,7 +64,9 @@ class ScriptedCluster:
 
     def __post_init__(self) -> None:
         """Make the hub that asks this cluster."""
-        self.hub = Hub(Asking(one=self.one, many=self.many, settle=self.settle))
+        self.hub = Hub(
+            Asking(one=self.one, many=self.many, settle=self.settle, sent=lambda: len(self.asked))
+        )
 
     def add(self, uid: str, ends: float, **more: object) -> str:
         """Add an action; return its uid."""
@@ -107,7 +109,7 @@ class ScriptedCluster:
         await self._answer("list", self.error or self.list_error)
         seen = {uid: self._seen(uid) for uid in wanted if uid in self.work}
         shown = {uid: action for uid, action in seen.items() if action and self.work[uid].listed}
-        return Found(shown, requests=1, cost=self.list_cost)
+        return Found(shown, cost=self.list_cost)
 
     async def settle(self, doubt: WaitError) -> Action | None:
         """Answer for a database."""

@@ -76,7 +76,7 @@ def watching(
     """Return a watch over a script that begins now."""
     now = asyncio.get_running_loop().time()
     wait = Wait("a1", limits=Limits(**limits), poll=wait_fixed(poll), now=now)
-    hub = Hub(Asking(one=script, many=not_asked, settle=settle))  # type: ignore[arg-type]
+    hub = Hub(Asking(one=script, many=not_asked, settle=settle, sent=lambda: 0))  # type: ignore[arg-type]
     return watch(hub, wait, on_progress=on_progress)
 
 

@@ -153,8 +153,10 @@ class Company(RuleBasedStateMachine):
 
     @invariant()
     def is_courteous(self) -> None:
-        """There is one request at a time, and no more than three in a second, in a row."""
+        """There is one request at a time, and there are no more than three in a second."""
+        began = [when for _, when, _ in self.cluster.asked]
         assert self.cluster.most_under_way <= 1
+        assert all(b - a > 1 for a, b in zip(began, began[3:], strict=False))
 
     def teardown(self) -> None:
         """Let all waits come to their ends, and look at them."""

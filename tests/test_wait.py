@@ -289,6 +289,15 @@ class TestStall:
 
         assert wait.heard(at(10, "completed"), 1005.0) is True
 
+    def test_not_without_asking(self) -> None:
+        """At the limit nothing ends until the cluster has answered there."""
+        wait = new_wait(stall_timeout=5)
+        wait.asking(1000.0)
+        wait.heard(at(10), 1000.0)
+        wait.cut(1005.0)
+
+        assert rest(wait, 1005.0) == 0.0
+
     def test_zero(self) -> None:
         """A limit of nothing lets the first answer through."""
         wait = new_wait(stall_timeout=0)

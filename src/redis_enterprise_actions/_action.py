@@ -186,27 +186,33 @@ def completed(action: Action) -> Action:
 
 def is_news(old: Action | None, new: Action) -> bool:
     """Whether a user who saw `old` would want to see `new`. Time stamps alone are no news."""
-    return old is None or _shown(old) != _shown(new)
+    return (
+        old is None
+        or old.progress != new.progress
+        or old.state != new.state
+        or old.status != new.status
+        or old.phase is not new.phase
+        or old.error_code != new.error_code
+        or old.error != new.error
+        or (old.pending_ops != new.pending_ops and _shown(old) != _shown(new))
+    )
 
 
 def has_moved(old: Action | None, new: Action) -> bool:
     """Whether the work got anywhere between two looks, a heartbeat included."""
-    return old is None or _pulse(old) != _pulse(new)
-
-
-def _shown(action: Action) -> tuple[object, ...]:
     return (
-        *(action.status, action.phase, action.progress, action.state),
-        *(action.error_code, action.error),
-        *(
-            (op.shard_uid, op.op_name, op.status_code, op.status_description, op.progress)
-            for op in action.pending_ops
-        ),
+        old is None
+        or is_news(old, new)
+        or old.heartbeat != new.heartbeat
+        or [op.heartbeat for op in old.pending_ops] != [op.heartbeat for op in new.pending_ops]
     )
 
 
-def _pulse(action: Action) -> tuple[object, ...]:
-    return (*_shown(action), action.heartbeat, *(op.heartbeat for op in action.pending_ops))
+def _shown(action: Action) -> list[tuple[object, ...]]:
+    return [
+        (op.shard_uid, op.op_name, op.status_code, op.status_description, op.progress)
+        for op in action.pending_ops
+    ]
 
 
 def percent(progress: float) -> str:

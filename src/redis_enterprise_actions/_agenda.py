@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_OUTAGE: Final = 2  # failures in a row that are more than a slip
 _APART: Final = 60.0  # seconds for which the list is not tried for one that it did not hold
 _LIST_EXPIRY: Final = 300.0  # seconds for which the cost of a list is remembered
 _LIST_AVOIDED: Final = 60.0  # seconds for which a list is not tried that fails where singles work
@@ -49,7 +50,7 @@ class Look(NamedTuple):
 class Party:
     """One who waits: what the hub has to know of it."""
 
-    __slots__ = ("apart_until", "at_once", "cut", "doubt", "every", "news", "wait")
+    __slots__ = ("apart_until", "at_once", "cut", "doubt", "every", "misses", "news", "wait")
 
     news: asyncio.Future[Action]
     cut: float  # when its wait ends, answered or not
@@ -57,16 +58,24 @@ class Party:
     def __init__(self, wait: Wait, *, every: bool) -> None:
         self.wait = wait
         self.every = every
+        self.misses = 0  # lists in a row that did not hold its action
         self.apart_until = -math.inf  # the list did not hold its action: it is asked for alone
         self.at_once = False  # ... whether it is due or not
         self.doubt: WaitError | None = None  # to be settled by the database
 
     def is_missing(self, now: float) -> None:
         """Note that the list does not hold the action, which proves nothing."""
+        self.misses += 1
         self.apart_until, self.at_once = now + _APART, True
 
+    def is_there(self) -> None:
+        """Note that it was found alone: the list is given another chance, but not many."""
+        if self.misses == 1:
+            self.apart_until = -math.inf
+
     def is_listed(self) -> None:
-        """Note that the list holds it, or may hold it after all."""
+        """Note that the list holds it."""
+        self.misses = 0
         self.apart_until, self.at_once = -math.inf, False
 
     def urgency(self, now: float) -> tuple[bool, float]:
@@ -102,32 +111,47 @@ class Agenda:
 
     def answered(self, now: float) -> None:
         """Note that the cluster answers."""
-        if self.outage is not None:
+        if self.outage is not None and self.outage.errors >= _OUTAGE:
             _log.warning("the cluster answers again after %.1f s", now - self.outage.began)
-            self.outage = None
+        self.outage = None
 
     def failed(self, error: RequestError, began: float, now: float) -> bool:
         """Note that it does not; return whether that is everybody's outage by now."""
-        known = self.outage is not None
         if self.outage is None:
-            _log.warning("%s; asking again", error)
             self.outage = Outage(began)
         self.outage.took(error, now)
-        return known
+        if self.outage.errors == _OUTAGE:
+            _log.warning("%s; asking again", error)
+        return self.outage.errors >= _OUTAGE
 
     def next(self, everybody: list[Party], now: float) -> Look:
         """Return what to ask next for those who wait, one at least."""
         while self._doubts and self._doubts[0].doubt is None:
             self._doubts.popleft()
-        if self._doubts:
-            return Look(self.courtesy.earliest(pressing=True), Route.DATABASE, self._doubts[0])
+        if not self._doubts:
+            return self._next_look(everybody, now)
+        when = self.courtesy.earliest(pressing=True)
+        if self.outage is not None:
+            when = max(when, min(self.outage.retry_at, self._doubts[0].wait.limit))
+        settle = Look(when, Route.DATABASE, self._doubts[0])
+        others = [party for party in everybody if party.doubt is None]
+        if not others:
+            return settle
+        look = self._next_look(others, now)
+        # By turns, where there is much to ask; but a limit does not wait.
+        turn = self._last is Route.DATABASE and look.when <= settle.when
+        return look if turn or any(party.wait.limit <= now for party in others) else settle
+
+    def _next_look(self, everybody: list[Party], now: float) -> Look:
         if self.outage is not None:
             return self._next_try(self.outage, everybody)
         together = [party for party in everybody if party.apart_until <= now]
         listed = self._next_list(together, now)
         if listed is None:
             return self._next_single(everybody, now)
-        apart = [party for party in everybody if party.apart_until > now]
+        apart = []
+        if len(together) < len(everybody):
+            apart = [party for party in everybody if party.apart_until > now]
         if apart:
             single = self._next_single(apart, now)
             # By turns, where there is much to ask; but a limit does not wait.
@@ -140,33 +164,35 @@ class Agenda:
         """In an outage we ask for one, another each time, with growing pauses."""
         first = min(parties, key=lambda party: party.wait.limit)
         if first.wait.limit >= outage.retry_at:
-            first = parties[outage.errors % len(parties)]
+            by_uid = {party.wait.uid: party for party in parties}
+            first = [*by_uid.values()][outage.errors % len(by_uid)]
         when = min(outage.retry_at, first.wait.limit)
         return Look(max(when, self.courtesy.earliest(pressing=True)), Route.ONE, first)
 
     def _next_single(self, parties: list[Party], now: float) -> Look:
         first = min(parties, key=lambda party: party.urgency(now))
         wait = first.wait
-        if wait.fresh and all(party.wait.uid == wait.uid for party in parties):
-            return Look(now, Route.ONE, first)
+        if all(party.wait.fresh and party.wait.uid == wait.uid for party in parties):
+            return Look(max(now, self.courtesy.earliest(pressing=True)), Route.ONE, first)
         when = self._not_before(wait.due, now if first.at_once else wait.limit)
         return Look(when, Route.ONE, first)
 
     def _next_list(self, parties: list[Party], now: float) -> float | None:
         """Return when to ask for the list, or None if asking for each alone is better."""
-        singles = len({party.wait.uid for party in parties})
+        waits = [party.wait for party in parties]
+        singles = len({wait.uid for wait in waits})
         if singles < 2 or now < self.list.avoided_until:
             return None
-        since = max(party.wait.asked for party in parties)
-        crowd = Crowd((party.wait.pace for party in parties), since)
+        since = max([wait.asked for wait in waits])
+        crowd = Crowd([wait.pace for wait in waits], since)
         cost = self.list.cost_at(now)
         if not crowd.shares(cost, singles):
             return None
         due = crowd.due(cost)
-        deadline = min(party.wait.deadline for party in parties)
+        deadline = min([wait.deadline for wait in waits])
         if 0 <= deadline - due < min(due - since, CLOSE):
             due = deadline
-        return self._not_before(due, min(party.wait.limit for party in parties))
+        return self._not_before(due, min([wait.limit for wait in waits]))
 
     def _not_before(self, due: float, limit: float) -> float:
         """Return when what is due may be asked; at a limit it is pressing."""

@@ -89,6 +89,7 @@ class ActionsClient:
                 one=self._routes.find_action,
                 many=self._routes.find_actions,
                 settle=self._routes.settle,
+                sent=lambda: self._transport.sent,
             )
         )
 

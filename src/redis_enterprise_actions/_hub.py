@@ -23,12 +23,13 @@ from ._errors import (
     ActionStalled,
     ActionVanished,
     ClientClosed,
+    RedisActionsError,
     RequestError,
     UsageError,
     WaitError,
 )
 from ._pace import TICK, is_transient
-from ._tick import Found, Stopwatch
+from ._tick import Stopwatch
 from ._wait import LAST_POLL
 
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 
     from ._action import Action
+    from ._tick import Found
     from ._wait import Wait
 
     OnProgress = Callable[[Action], object]
@@ -52,12 +54,14 @@ class Asking:
     `one` is given a uid and the action as last seen, and returns it as it is now, or None if the
     cluster does not know it. `many` is given several, and returns what one request finds of
     them. `settle` is asked about a vanished or stalled action: it returns the action if that is
-    known to have ended nevertheless, or None.
+    known to have ended nevertheless, or None. `sent` tells how many requests all that has
+    taken so far.
     """
 
     one: Callable[[str, Action | None], Awaitable[Action | None]]
     many: Callable[[Mapping[str, Action | None]], Awaitable[Found]]
     settle: Callable[[WaitError], Awaitable[Action | None]]
+    sent: Callable[[], int]
 
 
 async def watch(
@@ -99,6 +103,7 @@ class Hub:
         self._asking = asking
         self._parties: dict[str, list[Party]] = {}  # by uid, in the order they came
         self._askers: set[Party] = set()  # those whom the request under way is for
+        self._leavers: set[asyncio.Future[None]] = set()  # who wait for the loop to end
         self._request: asyncio.Timeout | None = None
         self._task: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -117,15 +122,15 @@ class Hub:
     async def news(self, party: Party) -> Action:
         """Return the next news of an action, or raise what ends the wait."""
         loop = self._bind()
-        party.wait.check(loop.time())
+        if not party.wait.fresh:
+            party.wait.check(loop.time())
         party.news = loop.create_future()
         self._join(party, loop)
         try:
             return await party.news
         finally:
             self._leave(party)
-            if not self._parties:
-                await self._wound_up()  # the last one out sees the loop off
+            await self._wound_up()  # the last one out sees the loop off
 
     async def close(self) -> None:
         """End all waits with `ClientClosed`, those to come included."""
@@ -135,8 +140,22 @@ class Hub:
         await self._wound_up()
 
     async def _wound_up(self) -> None:
-        if self._task is not None and not self._task.done():
-            await asyncio.wait([self._task])
+        """Await the end of the loop that nobody needs, unless somebody comes."""
+        task = self._task
+        if self._parties or task is None or task.done():
+            return
+        leaver: asyncio.Future[None] = task.get_loop().create_future()
+        self._leavers.add(leaver)
+        task.add_done_callback(self._see_off)
+        try:
+            await leaver
+        finally:
+            self._leavers.discard(leaver)
+
+    def _see_off(self, *_: object) -> None:
+        for leaver in self._leavers:
+            if not leaver.done():
+                leaver.set_result(None)
 
     # --- coming and going -----------------------------------------------------------------------
 
@@ -151,15 +170,14 @@ class Hub:
 
     def _join(self, party: Party, loop: asyncio.AbstractEventLoop) -> None:
         self._parties.setdefault(party.wait.uid, []).append(party)
-        party.cut = party.wait.end + LAST_POLL
-        if self._alarm is not None and party.cut < self._alarm.when():
+        self._see_off()
+        party.cut = max(party.wait.end, loop.time()) + LAST_POLL
+        if self._alarm is None or party.cut < self._alarm.when():
             self._set_alarm(party.cut)
         if self._task is None or self._task.done():
             # It asks for all of them, and so in nobody's context.
             self._task = loop.create_task(self._run(), name="poll loop", context=Context())
-        elif (
-            max(party.wait.due, self._agenda.courtesy.earliest(pressing=False)) < self._sleeps_until
-        ):
+        elif min(max(party.wait.due, self._agenda.earliest), party.wait.limit) < self._sleeps_until:
             self._wake()
 
     def _leave(self, party: Party) -> None:
@@ -220,27 +238,26 @@ class Hub:
             return  # they left while we slept
         last = next((party.wait.action for party in fellows if party.wait.action), None)
         self._begin(fellows)
-        await self._ask(self._asking.one(uid, last), self._take_one)
+        await self._ask(self._asking.one(uid, last), partial(self._take_one, party))
 
-    def _take_one(self, found: Action | None) -> None:
+    def _take_one(self, first: Party, found: Action | None) -> None:
         for party in tuple(self._askers):
-            party.at_once = False
-            if party.wait.action is None and found is not None:
-                party.apart_until = -math.inf  # now that it is known, the lists may have it
-            self._hear(party, found)
+            if found is not None:
+                party.is_there()
+            self._hear(party, found, shared=party is not first)
         if not any(party.doubt for party in self._askers):
             self._agenda.answered(self._now())
 
     async def _ask_many(self, _: Party) -> None:
         everybody = self._all()
         wanted = {uid: fellows[0].wait.action for uid, fellows in self._parties.items()}
-        now = self._now()
-        self._begin([party for party in everybody if party.apart_until <= now])
-        await self._ask(self._asking.many(wanted), partial(self._take_many, everybody))
+        began = self._now()
+        self._begin([party for party in everybody if party.apart_until <= began])
+        await self._ask(self._asking.many(wanted), partial(self._take_many, everybody, began))
         if self._agenda.outage is not None:
             self._agenda.list.failed(self._now())
 
-    def _take_many(self, everybody: list[Party], found: Found) -> None:
+    def _take_many(self, everybody: list[Party], began: float, found: Found) -> None:
         now = self._now()
         self._agenda.answered(now)
         self._agenda.list.answered(now, found.cost)
@@ -249,23 +266,33 @@ class Hub:
                 continue
             action = found.actions.get(party.wait.uid)
             if action is not None:
+                if party not in self._askers:
+                    party.wait.asking(began)
                 party.is_listed()
                 self._hear(party, action, shared=True)
             elif party in self._askers:  # not believed until it was asked for alone
                 party.is_missing(now)
 
     async def _ask_database(self, party: Party) -> None:
-        doubt, party.doubt = party.doubt, None
+        doubt = party.doubt
         if doubt is None:
             return  # it left while we slept
-        self._askers = {party}
-        await self._ask(self._asking.settle(doubt), partial(self._take_settled, party, doubt))
+        fellows = self._parties[party.wait.uid]
+        alike: dict[Party, WaitError | None] = {
+            each: each.doubt for each in fellows if type(each.doubt) is type(doubt)
+        }
+        for fellow in alike:
+            fellow.doubt = None
+        self._askers = set(alike)
+        await self._ask(self._asking.settle(doubt), partial(self._take_settled, alike))
 
-    def _take_settled(self, party: Party, doubt: WaitError, ended: Action | None) -> None:
-        if ended is None:
-            self._end(party, doubt)
-        else:
-            self._hear(party, ended)
+    def _take_settled(self, doubts: dict[Party, WaitError | None], ended: Action | None) -> None:
+        for party in tuple(self._askers):
+            doubt = doubts[party]
+            if ended is None and doubt is not None:
+                self._end(party, doubt)
+            else:
+                self._hear(party, ended)
         self._agenda.answered(self._now())
 
     def _begin(self, askers: list[Party]) -> None:
@@ -273,30 +300,33 @@ class Hub:
         now = self._now()
         self._askers = set(askers)
         for party in askers:
+            party.at_once = False
             party.cut = party.wait.asking(now)
 
     async def _ask(self, call: Awaitable[_T], take: Callable[[_T], None]) -> None:
         """Await an answer and take it, or what came instead, for those whom it is for."""
-        began = self._now()
+        began, sent = self._now(), self._asking.sent()
         self._set_alarm(min(party.cut for party in self._all()))
         assert self._loop is not None
         watch = Stopwatch(self._loop)
+        took = 0.0
         try:
             answer = await self._answer_to(call)
         except RequestError as error:
-            self._agenda.courtesy.took(began, began, 1)
             self._failed(error)
         except Exception as error:  # noqa: BLE001 - such as `ClientClosed`; all left: TimeoutError
             for party in tuple(self._askers):
-                self._end(party, copy(error))
+                self._end(party, copy(error) if isinstance(error, RedisActionsError) else error)
         else:
-            requests = answer.requests if isinstance(answer, Found) else 1
-            self._agenda.courtesy.took(began, began + watch.took(), requests)
+            took = watch.took()
             take(answer)
         finally:
             watch.stop()
+            requests = max(1, self._asking.sent() - sent)
+            self._agenda.courtesy.took(began, began + took, requests)
+            now = self._now()
             for party in self._askers:
-                party.cut = party.wait.end + LAST_POLL
+                party.cut = max(party.wait.end, now) + LAST_POLL
             self._askers = set()
 
     async def _answer_to(self, call: Awaitable[_T]) -> _T:
@@ -326,6 +356,8 @@ class Hub:
     def _failed(self, error: RequestError) -> None:
         now = self._now()
         askers = list(self._askers)
+        if not askers:
+            return  # they left in the same moment
         if is_transient(error):
             began = min(party.wait.asked for party in askers)
             if self._agenda.failed(error, began, now):

@@ -206,7 +206,7 @@ class Rhythm:
     def pull(self, now: float) -> float:
         """Return what not looking costs one who chose to pause for so long."""
         del now
-        return 2 / self._pause**2
+        return 2 / self._pause / self._pause
 
 
 Pace: TypeAlias = Course | Rhythm
@@ -216,7 +216,10 @@ def pace_of(schedule: WaitBaseT | None, began: float) -> Pace:
     """Return the pace of a wait that begins; None stands for the default schedule."""
     if schedule is None:
         schedule = _DEFAULT
-    return Course(schedule, began) if isinstance(schedule, AimedWait) else Rhythm(schedule, began)
+    # A class derived from it may do as it likes.
+    if isinstance(schedule, AimedWait) and type(schedule) is AimedWait:
+        return Course(schedule, began)
+    return Rhythm(schedule, began)
 
 
 _DEFAULT: Final = AimedWait()

@@ -16,6 +16,7 @@ from ._action import Action, Kind, completed
 from ._errors import (
     ActionVanished,
     ClusterUnreachable,
+    RequestError,
     RequestRejected,
     UnreadableReply,
     UsageError,
@@ -47,7 +48,7 @@ _SEE_DATABASE: Final = "view_bdb_info"  # requests/bdbs
 _MISSING: Final = "action_not_found"
 _V2_BUG: Final = "invalid_schema"  # RS200753: /v2/actions could fail so before 8.2.0-46
 _NOTHING: Final = b"[]"
-_WORTH_A_REQUEST: Final = 2**16  # bytes of a body that burden a cluster like a request
+_WORTH_A_REQUEST: Final = 2**15  # bytes of a body that burden a cluster like a request
 _STRANGE_404: Final = "404 in no words of the API's; is the URL that of the REST API (port 9443)?"
 _DELETE: Final = "SMDeleteBDB"  # its record goes with the database, never turning completed
 
@@ -94,12 +95,17 @@ class Routes:
             found = self._reader.read(body, wanted, _V1)
             sizes.append(len(body))
         others.difference_update(found)
-        others_body = await self._v2_body() if others else None
-        if others_body is not None:
-            found |= {action.uid: action for action in read_actions_v2(others_body, _V2, others)}
-            sizes.append(len(others_body))
-        cost = max(len(sizes), sum(sizes) / _WORTH_A_REQUEST)
-        return Found(found, requests=len(sizes), cost=cost)
+        try:
+            others_body = await self._v2_body() if others else None
+            if others_body is not None:
+                others_found = read_actions_v2(others_body, _V2, others)
+                found |= {action.uid: action for action in others_found}
+                sizes.append(len(others_body))
+        except RequestError as error:
+            if not sizes:
+                raise
+            _log.debug("%s; what v1 shows goes on without it", error)
+        return Found(found, cost=max(len(sizes), sum(sizes) / _WORTH_A_REQUEST))
 
     async def settle(self, doubt: WaitError) -> Action | None:
         """Return the action as ended if its database shows that it is; None if it does not.

@@ -24,22 +24,22 @@ if TYPE_CHECKING:
 # What a shared request may lose, of what one for a lone wait may. At 0.6, a hundred waits that know
 # nothing of their progress lag no more than loops of a second do (benchmarks/simulate.py).
 _SHARED: Final = 0.6
-GAP: Final = 1 / 3  # seconds between two requests
+GAP: Final = 0.35  # seconds between two requests, as a third of a second may arrive as less
+_NEXT_TO_NOTHING: Final = 1e-18
 _BEAT: Final = 0.05  # seconds
-_WINDOW: Final = 1.0  # seconds in which three requests may be made, however pressing
+_WINDOW: Final = 1.05  # seconds in which three requests may be made, however pressing
 _PER_WINDOW: Final = 3
 _REST: Final = 9.0  # of the wall time, a tenth is spent in requests
 _LONGEST_REST: Final = 60.0  # seconds
 
 
 class Found(NamedTuple):
-    """What a list held of the actions asked for, in how many requests, at what cost.
+    """What a list held of the actions asked for, and what it costs.
 
     The cost is counted in requests for one action.
     """
 
     actions: Mapping[str, Action]
-    requests: int
     cost: float
 
 
@@ -77,8 +77,9 @@ class Crowd:
 
     def _loss(self, cost: float, shortest: float) -> float:
         """Return what is lost per second, lag and requests, at the best spacing there is."""
-        spacing = max(math.sqrt(2 * cost / self._pull_of_all), shortest)
-        return cost / spacing + self._pull_of_all * spacing / 2
+        pull = max(self._pull_of_all, _NEXT_TO_NOTHING)
+        spacing = max(math.sqrt(2 * cost / pull), shortest)
+        return cost / spacing + pull * spacing / 2
 
 
 def time_to_lose(cost: float, pull: float, ahead: Iterable[tuple[float, float]]) -> float:
@@ -110,14 +111,13 @@ class Courtesy:
         """Note requests, one after the other."""
         self._began.extend([began] * requests)
         rest = min(_REST * (ended - began), _LONGEST_REST)
-        self._next = max(began + GAP * requests, ended + rest)
+        self._next = max(self._next, began + GAP * requests, ended + rest)
 
     def earliest(self, *, pressing: bool) -> float:
         """Return when the next request may be made; one at a limit does not wait its turn."""
-        if not pressing:
-            return self._next
         full = len(self._began) == _PER_WINDOW
-        return self._began[0] + _WINDOW if full else -math.inf
+        window = self._began[0] + _WINDOW if full else -math.inf
+        return window if pressing else max(self._next, window)
 
 
 class Stopwatch:

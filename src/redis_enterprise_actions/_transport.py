@@ -122,6 +122,7 @@ class Transport:
         request_timeout: float,
     ) -> None:
         self.url = base_url(url)
+        self.sent = 0  # requests so far
         self._credentials = credentials
         self._tls = tls(verify=verify, ca_file=ca_file)
         self._given = session
@@ -152,6 +153,7 @@ class Transport:
         `permission` is what the vendor's page asks for. Raises `RequestError`, `ClientClosed`.
         """
         session = self._session()
+        self.sent += 1
         headers = _HEADERS | (self._credentials.headers() if self._credentials else {})
         try:
             async with session.get(

@@ -62,8 +62,8 @@ class Wait:
     """One wait for one action. Times are the event loop's, in seconds."""
 
     __slots__ = (
-        *("_asked", "_began", "_limits", "_missing_since", "_moved_at", "_outage", "_polls"),
-        *("_strange_words", "action", "deadline", "end", "limit", "pace", "uid"),
+        *("_began", "_limits", "_missing_since", "_moved_at", "_outage", "_polls"),
+        *("_strange_words", "action", "asked", "deadline", "end", "limit", "pace", "uid"),
     )
 
     def __init__(
@@ -76,7 +76,7 @@ class Wait:
         self._limits = limits
         self._began = now
         self._polls = 0
-        self._asked = now  # the moment that the last answer, or the lack of one, speaks for
+        self.asked = now  # the moment that the last answer, or the lack of one, speaks for
         self._moved_at = now
         self._missing_since: float | None = None
         self._outage: _Outage | None = None
@@ -94,22 +94,17 @@ class Wait:
         return self._polls == 0
 
     @property
-    def asked(self) -> float:
-        """When the cluster was last asked on behalf of this wait."""
-        return self._asked
-
-    @property
     def due(self) -> float:
         """When this wait, were it alone, would ask next."""
         due = self.pace.due
-        if self.deadline - due < min(due - self._asked, CLOSE):
+        if self.deadline - due < min(due - self.asked, CLOSE):
             due = self.deadline
         return min(due, self.limit)
 
     def asking(self, now: float) -> float:
         """Note that a poll goes out; return the time at which it is to be cut short."""
         self._polls += 1
-        self._asked = now
+        self.asked = now
         return self.end if now < self.end - TICK else now + LAST_POLL
 
     def heard(self, found: Action | None, now: float, *, shared: bool = False) -> bool:
@@ -120,18 +115,21 @@ class Wait:
         Raises `ActionVanished` and `ActionStalled`, which are doubts: the database may know
         better. Until it has answered, an outage is not over.
         """
+        if found is self.action and self._undisturbed:
+            self.pace.heard(found, self.asked, now, shared=shared)
+            return False
         if found is None:
             if self.action is not None:
                 raise ActionVanished(**self._so_far(now))
             if self._missing_since is None:
-                self._missing_since = self._asked
+                self._missing_since = self.asked
             news = False
         else:
             news = self._saw(found, now)
         self._outage = None
         self._look_ahead()
         if not self.over:
-            self.pace.heard(found, self._asked, now, shared=shared)
+            self.pace.heard(found, self.asked, now, shared=shared)
         return news
 
     def failed(self, error: RequestError, now: float) -> None:
@@ -139,15 +137,15 @@ class Wait:
         if not is_transient(error):
             raise self._told_of(copy(error), now) from error.__cause__
         if self._outage is None:
-            self._outage = _Outage(self._asked + self._limits.outage_timeout)
+            self._outage = _Outage(self.asked + self._limits.outage_timeout)
         self._outage.took(error)
-        self._asked = now
+        self.asked = now
         self.pace.tried(now)
         self._look_ahead()
 
     def cut(self, now: float) -> None:
         """Take it that what was under way was cut short at a limit."""
-        self._asked = now
+        self.asked = now
 
     def check(self, now: float) -> None:
         """Raise at a limit, once the cluster was asked there: sleeping late ends no wait."""
@@ -173,11 +171,21 @@ class Wait:
 
     # --- the rules ------------------------------------------------------------------------------
 
+    @property
+    def _undisturbed(self) -> bool:
+        """Whether the same answer as last time means nothing."""
+        return (
+            self.action is not None
+            and self._outage is None
+            and self._missing_since is None
+            and not self._reached(self.limit)
+        )
+
     def _saw(self, found: Action, now: float) -> bool:
         """Take an action that is there; return whether it is news."""
         moved = found is not self.action and has_moved(self.action, found)
         if moved:
-            self._moved_at = self._asked
+            self._moved_at = self.asked
         elif self._reached(self._moved_at + self._limits.stall_timeout):
             raise ActionStalled(**self._so_far(now), stall_timeout=self._limits.stall_timeout)
         news = moved and is_news(self.action, found)
@@ -203,7 +211,7 @@ class Wait:
         return since + self._limits.not_found_grace
 
     def _reached(self, limit: float) -> bool:
-        return self._asked >= limit - TICK
+        return self.asked >= limit - TICK
 
     def _wonder_at(self, action: Action) -> None:
         if action.phase is Phase.UNKNOWN and action.status not in self._strange_words:
@@ -244,7 +252,7 @@ class _Outage:
         self._errors = 0
 
     def took(self, error: RequestError) -> None:
-        self.error = error
+        self.error = error.with_traceback(None)  # which would hold the body
         self._errors += 1
 
     def unreachable(self) -> ClusterUnreachable:

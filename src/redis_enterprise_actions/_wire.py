@@ -140,19 +140,19 @@ class Reader:
         An entry that is the same as last time is the same `Action`.
         """
         known: dict[str, tuple[WireAction, Action]] = {}
-        found: dict[str, Action] = {}
         for kind, wire in _listed(body, path):
-            for uid in (wire.action_uid, wire.task_id):
-                if uid is None or uid not in wanted:
+            # A task has its uid under both names.
+            for uid in {wire.action_uid, wire.task_id} if wire.task_id else (wire.action_uid,):
+                if uid is None or uid not in wanted or uid in known:
                     continue
                 last = self._known.get(uid)
                 if last is None or last[0] != wire:
                     action = _from_v1(wire, uid, kind)
                     assert action is not None
                     last = _detached(wire), action
-                known[uid], found[uid] = last, last[1]
+                known[uid] = last
         self._known = known
-        return found
+        return {uid: action for uid, (_, action) in known.items()}
 
 
 def read_actions_v2(
@@ -182,6 +182,8 @@ def read_database(body: bytes, path: str) -> WireDatabase:
 def _detached(wire: WireAction) -> WireAction:
     """Return `wire` without its pieces of the body, which would keep all of it in memory."""
     ops = wire.pending_ops
+    if not ops and not bytes(wire.error):
+        return wire
     if ops is not None:
         ops = {shard: raw.copy() for shard, raw in ops.items()}
     return msgspec.structs.replace(wire, error=wire.error.copy(), pending_ops=ops)
@@ -208,7 +210,7 @@ def _families(
         return None, _readable(decode(body, list[msgspec.Raw]), WireAction)
     try:
         good = decode(body, WireActionsOnly)
-    except msgspec.ValidationError:
+    except ValueError:  # one entry may be to blame, and by a single byte
         wire = struct(body, WireActions)
     else:
         return good.actions, good.state_machines
