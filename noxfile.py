@@ -63,6 +63,17 @@ def lowest(session: nox.Session) -> None:
 
 
 @nox.session
+def bench(session: nox.Session) -> None:
+    """Run a short version of the benchmarks; tables and a plot go to the session's directory."""
+    session.install("-e", ".", *group("bench"))
+    results = Path(session.create_tmp()) / "results"
+    session.run("python", "benchmarks/simulate.py")
+    session.run("python", "benchmarks/run.py", "--quick", "--out", str(results))
+    session.run("python", "benchmarks/micro.py", "--quick", "--out", str(results))
+    session.log(f"the tables and the plot are in {results}")
+
+
+@nox.session
 def package(session: nox.Session) -> None:
     """Build the wheel and run the tests against it, where there is no `src` to fall back on."""
     session.install("build", *group("tests"))
@@ -72,7 +83,7 @@ def package(session: nox.Session) -> None:
     session.run("python", "-m", "build", "--outdir", str(elsewhere / "dist"), silent=True)
     (wheel,) = (elsewhere / "dist").glob("*.whl")
     session.install(f"{wheel}[cli]")
-    for name in ("tests", "examples"):
+    for name in ("tests", "examples", "benchmarks"):
         shutil.copytree(name, elsewhere / name)
     for name in ("pyproject.toml", "README.md"):
         shutil.copy(name, elsewhere)

@@ -11,9 +11,10 @@ import msgspec
 
 from redis_enterprise_actions import Action, ActionVanished, ClusterUnreachable
 from redis_enterprise_actions._action import completed
-from redis_enterprise_actions._hub import Asking, Hub, watch
+from redis_enterprise_actions._hub import Asking, Hub
 from redis_enterprise_actions._tick import Found
 from redis_enterprise_actions._wait import Limits, Wait
+from redis_enterprise_actions._watch import watch
 from tests.conftest import at
 
 

@@ -23,6 +23,7 @@ ROOMS = [
     "_bars",
     "__init__",
     "_client",
+    "_watch",
     "_hub",
     "_agenda",
     "_wait",

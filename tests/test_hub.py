@@ -18,8 +18,9 @@ from redis_enterprise_actions import (
     WaitTimeout,
 )
 from redis_enterprise_actions._action import completed
-from redis_enterprise_actions._hub import Asking, Hub, watch
+from redis_enterprise_actions._hub import Asking, Hub
 from redis_enterprise_actions._wait import Limits, Wait
+from redis_enterprise_actions._watch import watch
 from tests.conftest import at
 
 

@@ -106,8 +106,9 @@ class Agenda:
 
     def doubt(self, party: Party, doubt: WaitError) -> None:
         """Note that a database has to be asked before this is believed."""
+        if party.doubt is None:
+            self._doubts.append(party)
         party.doubt = doubt
-        self._doubts.append(party)
 
     def answered(self, now: float) -> None:
         """Note that the cluster answers."""
@@ -161,7 +162,7 @@ class Agenda:
         return Look(listed, Route.MANY, together[0])
 
     def _next_try(self, outage: Outage, parties: list[Party]) -> Look:
-        """In an outage we ask for one, another each time, with growing pauses."""
+        """In an outage we ask for one uid, another each time, with growing pauses."""
         first = min(parties, key=lambda party: party.wait.limit)
         if first.wait.limit >= outage.retry_at:
             by_uid = {party.wait.uid: party for party in parties}

@@ -8,11 +8,12 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final, Literal, TypedDict, TypeVar, cast, overload
 
 from ._errors import ActionNotFound, RequestError, UsageError, WaitError
-from ._hub import Asking, Hub, watch
+from ._hub import Asking, Hub
 from ._pace import patiently, seconds
 from ._routes import Routes, segment
 from ._transport import Credentials, Transport
 from ._wait import Limits, Wait
+from ._watch import watch
 
 
 if TYPE_CHECKING:

@@ -9,8 +9,6 @@ is asked on behalf of a slow callback, and it delays nobody.
 from __future__ import annotations
 
 import asyncio
-import inspect
-import logging
 import math
 from contextvars import Context
 from copy import copy
@@ -18,7 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from ._agenda import Agenda, Party, Route
+from ._agenda import Agenda, Route
 from ._errors import (
     ActionStalled,
     ActionVanished,
@@ -34,15 +32,11 @@ from ._wait import LAST_POLL
 
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from ._action import Action
+    from ._agenda import Party
     from ._tick import Found
-    from ._wait import Wait
-
-    OnProgress = Callable[[Action], object]
-
-_log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
 
@@ -62,38 +56,6 @@ class Asking:
     many: Callable[[Mapping[str, Action | None]], Awaitable[Found]]
     settle: Callable[[WaitError], Awaitable[Action | None]]
     sent: Callable[[], int]
-
-
-async def watch(
-    hub: Hub, wait: Wait, *, on_progress: OnProgress | None, every: bool = True
-) -> AsyncGenerator[Action, None]:
-    """Yield the first answer, each change and the terminal one, for as long as `wait` says.
-
-    Unless `every` one is wanted, only the terminal one is yielded.
-    """
-    party = Party(wait, every=every or on_progress is not None)
-    while not wait.over:
-        action = await hub.news(party)
-        if on_progress is not None:
-            await _call_back(on_progress, action, wait)
-        yield action
-
-
-async def _call_back(on_progress: OnProgress, action: Action, wait: Wait) -> None:
-    """Call back; awaiting is cut short at the deadline, unless the action has ended."""
-    told = on_progress(action)
-    if not inspect.isawaitable(told):
-        return
-    if wait.over:
-        await told
-        return
-    limit = asyncio.timeout_at(None if wait.deadline == math.inf else wait.deadline)
-    try:
-        async with limit:
-            await told
-    except TimeoutError:
-        if not limit.expired():
-            raise
 
 
 class Hub:
@@ -340,9 +302,9 @@ class Hub:
     def _hear(self, party: Party, found: Action | None, *, shared: bool = False) -> None:
         now = self._now()
         wait = party.wait
-        party.doubt = None
         try:
             news = wait.heard(found, now, shared=shared)
+            party.doubt = None
             if news and (party.every or wait.over):
                 assert found is not None
                 self._tell(party, found)

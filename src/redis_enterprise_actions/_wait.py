@@ -1,8 +1,8 @@
 """When one wait is over, and how: the rules, without the asking.
 
 A `Wait` is told the time and what came back, and says until when a request may take, whether
-there is news, how long to rest, or, by raising, that the wait has ended. It reads no clock and
-awaits nothing, so every rule can be tested with a table of answers.
+there is news, when it would ask next, or, by raising, that the wait has ended. It reads no clock
+and awaits nothing, so every rule can be tested with a table of answers.
 """
 
 from __future__ import annotations

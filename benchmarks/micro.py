@@ -1,0 +1,238 @@
+"""What single steps cost the client: a poll, reading a list, an import.
+
+Usage: python benchmarks/micro.py [--quick] [--out DIR]
+
+What is compared is done in turns, block by block, so that what else the machine does hits all;
+a ratio is the median of the blocks' ratios to the first line of its table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import statistics
+import subprocess
+import sys
+import time
+from contextlib import AsyncExitStack, suppress
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import aiohttp
+import msgspec
+import orjson
+import pydantic
+import tenacity
+import truth
+from report import row
+from shapes import Book, v1
+from stage import server
+
+from redis_enterprise_actions import ActionsClient, WaitTimeout
+from redis_enterprise_actions._wire import WireAction, read_actions
+
+
+try:  # the place of what reads of a list only what is wanted
+    from redis_enterprise_actions._wire import Reader
+except ImportError:
+    Reader = None
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from stage import Server
+
+Rows: TypeAlias = dict[str, list[float]]  # seconds, by the block
+
+_ENDLESS: Final = 10.0**6  # seconds that the actions take which are polled
+_PATH: Final = "/v1/actions"
+_LONE: Final = 20  # waits at a time, each by a client and on a cluster of its own
+_ENTRIES: Final = 100_000  # to read in a block
+_WANTED: Final = 10  # actions of a list that somebody waits for
+_BARE: Final = "bare aiohttp + msgspec"
+_IMPORTS: Final = {
+    "aiohttp, msgspec, tenacity": "import aiohttp, msgspec, tenacity",
+    "redis_enterprise_actions": "import redis_enterprise_actions",
+}
+_TIMED: Final = "import time; t = time.perf_counter(); {}; print(time.perf_counter() - t)"
+
+
+class ListedAction(pydantic.BaseModel):
+    """What we read of a list's entry."""
+
+    status: str
+    action_uid: str | None = None
+    task_id: str | None = None
+    name: str | None = None
+    progress: float | None = None
+    node_uid: str | None = None
+    creation_time: float | None = None
+    object_name: str | None = None
+    state: str | None = None
+    heartbeat: float | None = None
+    pending_ops: dict[str, object] | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    error: str | dict[str, object] | None = None
+
+
+class Listing(pydantic.BaseModel):
+    """A list of /v1."""
+
+    actions: list[ListedAction]
+    machines: list[ListedAction] = pydantic.Field(alias="state-machines")
+
+
+class Lone:
+    """One action on a cluster of its own, and two ways to ask for it."""
+
+    def __init__(self, stage: Server, k: int) -> None:
+        self.client = ActionsClient(stage.url(k), username="u", password="p")
+        self.session = aiohttp.ClientSession()
+        self._uid = truth.uids(1 + k, 1)[0]
+        self._url = f"{stage.url(k)}{_PATH}/{self._uid}"
+        self._read = msgspec.json.Decoder(WireAction).decode
+
+    async def ask_barely(self, times: int, pause: float | None = None) -> None:
+        """Ask with aiohttp and msgspec, pausing after each time if so told."""
+        for _ in range(times):
+            async with self.session.get(self._url) as response:
+                self._read(await response.read())
+            if pause is not None:
+                await asyncio.sleep(pause)
+
+    async def ask(self, times: int) -> None:
+        """Ask with our client, one call after the other."""
+        for _ in range(times):
+            await self.client.get_action(self._uid)
+
+    async def wait(self, seconds: float) -> None:
+        """Wait with our client for so long, with the shortest pauses that it grants."""
+        with suppress(WaitTimeout):
+            await self.client.wait_for_action(
+                self._uid, poll=tenacity.wait_fixed(0), timeout=seconds
+            )
+
+
+async def _polls(stage: Server, blocks: int, polls: int, seconds: float) -> dict[str, Rows]:
+    """Return the client's CPU seconds of a poll: of lone calls, and within waits.
+
+    A block is so many polls, or so many seconds of waiting, what a wait costs beside its polls
+    included. The bare loop pauses as the wait did.
+    """
+    calls: Rows = {_BARE: [], "get_action": []}
+    waits: Rows = {_BARE: [], "wait_for_action": []}
+    async with AsyncExitStack() as stack:
+        all_of_them = [Lone(stage, k) for k in range(_LONE)]
+        for lone in all_of_them:
+            await stack.enter_async_context(lone.session)
+            await stack.enter_async_context(lone.client)
+            await lone.ask_barely(1)
+            await lone.ask(1)
+        first = all_of_them[0]
+        for _ in range(blocks):
+            calls[_BARE].append((await _cost(stage, first.ask_barely(polls)))[0])
+            calls["get_action"].append((await _cost(stage, first.ask(polls)))[0])
+            cpu, asked = await _cost(stage, *(lone.wait(seconds) for lone in all_of_them))
+            waits["wait_for_action"].append(cpu)
+            times = round(asked / _LONE)
+            loops = (lone.ask_barely(times, seconds / times) for lone in all_of_them)
+            waits[_BARE].append((await _cost(stage, *loops))[0])
+    return {"a poll": calls, f"a poll of a wait ({times / seconds:.3g} a second)": waits}
+
+
+async def _cost(stage: Server, *work: Awaitable[None]) -> tuple[float, int]:
+    """Return the CPU seconds of a request, and how many the server saw."""
+    before, cpu = stage.stats()["requests"], time.process_time()
+    await asyncio.gather(*work)
+    cpu = time.process_time() - cpu
+    asked = stage.stats()["requests"] - before
+    return cpu / asked, asked
+
+
+def _lists(size: int, blocks: int) -> Rows:
+    """Return the seconds that it takes to read a list of so many actions once."""
+    actions = truth.script(1, size, 30.0, "mixed")
+    book = Book(actions, (), v1, int(time.time()))
+    tasks, machines = (book.family(20.0, tasks=tasks) for tasks in (True, False))
+    body = b'{"actions":[%b],"state-machines":[%b]}' % (tasks, machines)
+    ways: dict[str, Callable[[], object]] = {
+        "json": partial(json.loads, body),
+        "orjson": partial(orjson.loads, body),
+        "pydantic": partial(pydantic.TypeAdapter(Listing).validate_json, body),
+        "ours, all of it": partial(read_actions, body, _PATH),
+    }
+    if Reader is not None:
+        for wanted in sorted({min(size, _WANTED), size}):
+            uids = {action.uid for action in actions[:wanted]}
+            ways[f"ours, {wanted:,} wanted"] = partial(Reader().read, body, uids, _PATH)
+    rows: Rows = {name: [] for name in ways}
+    for _ in range(blocks):
+        for name, way in ways.items():
+            rows[name].append(_seconds_of(way, max(_ENTRIES // size, 1)))
+    return rows
+
+
+def _seconds_of(way: Callable[[], object], times: int) -> float:
+    began = time.perf_counter()
+    for _ in range(times):
+        way()
+    return (time.perf_counter() - began) / times
+
+
+def _imports(times: int) -> Rows:
+    """Return the seconds of each import, in a fresh process each time."""
+    rows: Rows = {name: [] for name in _IMPORTS}
+    for _ in range(times):
+        for name, line in _IMPORTS.items():
+            command = [sys.executable, "-c", _TIMED.format(line)]
+            done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+            rows[name].append(float(done.stdout))
+    return rows
+
+
+def _page(title: str, rows: Rows) -> str:
+    base = next(iter(rows.values()))
+    lines = [row([title, "median", "ratio"]), row(["---", "--:", "--:"])]
+    for name, blocks in rows.items():
+        by = statistics.median(map(float.__truediv__, blocks, base))
+        lines.append(row([name, f"{statistics.median(blocks) * 1000:.3g} ms", f"{by:.3g}"]))
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Measure, print tables, write the figures."""
+    options = _options()
+    with server() as stage:
+        stage.reset(n=1, clusters=_LONE, median=_ENDLESS, progress="linear")
+        stage.start(time.monotonic())
+        found = asyncio.run(_polls(stage, options.blocks, options.polls, options.seconds))
+    for size in options.sizes:
+        found[f"a list of {size:,}"] = _lists(size, options.blocks)
+    found["an import"] = _imports(options.imports)
+    for title, rows in found.items():
+        print(_page(title, rows))
+    if options.out:
+        options.out.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(found, indent=1) + "\n"
+        (options.out / "micro.json").write_text(text, encoding="utf-8")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("--quick", action="store_true", help="fewer blocks and polls")
+    parser.add_argument("--blocks", type=int, default=15)
+    parser.add_argument("--polls", type=int, default=500, help="in a block")
+    parser.add_argument("--seconds", type=float, default=10.0, help="of waiting in a block")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[10, 1000, 100_000])
+    parser.add_argument("--imports", type=int, default=25)
+    parser.add_argument("--out", type=Path)
+    if parser.parse_known_args()[0].quick:
+        parser.set_defaults(blocks=5, polls=200, seconds=5.0, imports=15)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

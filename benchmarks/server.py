@@ -1,0 +1,234 @@
+"""The scripted server: plays any number of clusters in one process, and counts.
+
+Usage: python benchmarks/server.py [PORT]
+
+Prints `{"port": ...}` and ends when its standard input does. Cluster k is at `/c/k`, with the
+truth of seed + k. What an answer says was true when its request came; it is sent `latency`
+seconds later. `POST /bench/reset?n=..` writes a script, `POST /bench/start?t0=..` sets the
+moment of CLOCK_MONOTONIC at which all actions begin, and `GET /bench/stats` tells the counts.
+
+It is not what is measured, so it is as fast as it can be made: no framework, no headers read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import math
+import sys
+import time
+from collections import deque
+from functools import partial
+from typing import Final
+from urllib.parse import parse_qsl, urlsplit
+
+from shapes import Book, v1, v2
+from truth import script
+
+
+_FIELDS: Final = b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+_OK: Final = b"HTTP/1.1 200 OK\r\n" + _FIELDS
+_MISSING: Final = b"HTTP/1.1 404 Not Found\r\n" + _FIELDS
+_NO_ROUTE: Final = b'{"error_code":"no_route","description":"No such route"}'
+
+
+class Counts:
+    """What came and went: at one cluster, or at all of them."""
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.under_way = 0
+        self.most_under_way = 0
+        self.most_in_a_second = 0
+        self.busy = 0.0  # seconds with at least one request under way
+        self._recent: deque[float] = deque()
+        self._busy_since = 0.0
+
+    def came(self, now: float) -> None:
+        """Count a request that begins."""
+        self.requests += 1
+        if not self.under_way:
+            self._busy_since = now
+        self.under_way += 1
+        self.most_under_way = max(self.most_under_way, self.under_way)
+        self._recent.append(now)
+        while self._recent[0] <= now - 1:
+            self._recent.popleft()
+        self.most_in_a_second = max(self.most_in_a_second, len(self._recent))
+
+    def went(self, now: float) -> None:
+        """Count a request that ends."""
+        self.under_way -= 1
+        if not self.under_way:
+            self.busy += now - self._busy_since
+
+
+class Cluster:
+    """One cluster's script, and what was asked of it."""
+
+    def __init__(self, seed: int, *, n: int, median: float, progress: str, remembered: int) -> None:
+        self.counts = Counts()
+        self._actions = script(seed, n, median, progress)
+        self._past = script(-seed - 1, remembered, median, progress)
+        self._epoch = int(time.time())
+        self._v1 = Book(self._actions, self._past, v1, self._epoch)
+        self._v2: Book | None = None
+
+    def answer(self, path: str, age: float) -> tuple[bytes, bytes]:
+        """Return the head and the body for a path below the cluster's own."""
+        version, _, rest = path.removeprefix("/").partition("/")
+        route, _, uid = rest.partition("/")
+        if route != "actions" or version not in {"v1", "v2"}:
+            return _MISSING, _NO_ROUTE
+        if uid:
+            return _found(self._book(version).one(uid, age), uid)
+        if version == "v2":
+            return _OK, b"[%b]" % self._book("v2").whole(age)
+        tasks, machines = (self._v1.family(age, tasks=tasks) for tasks in (True, False))
+        return _OK, b'{"actions":[%b],"state-machines":[%b]}' % (tasks, machines)
+
+    def _book(self, version: str) -> Book:
+        if version == "v1":
+            return self._v1
+        if self._v2 is None:
+            self._v2 = Book(self._actions, self._past, v2, self._epoch)
+        return self._v2
+
+
+class Stage:
+    """All clusters, the common clock, and the counts over all."""
+
+    def __init__(self) -> None:
+        self.reset({})
+
+    def reset(self, asked: dict[str, str]) -> dict[str, object]:
+        """Write a new script; nothing has begun in it yet."""
+        write = partial(
+            Cluster,
+            n=int(asked.get("n", 0)),
+            median=float(asked.get("median", 30)),
+            progress=asked.get("progress", "mixed"),
+            remembered=int(asked.get("remembered", 0)),
+        )
+        seed = int(asked.get("seed", 1))
+        self.latency = float(asked.get("latency", 0))
+        self.clusters = [write(seed + k) for k in range(int(asked.get("clusters", 1)))]
+        self.counts = Counts()
+        self.bytes = 0
+        self._t0 = math.inf
+        self._cpu = time.process_time()
+        gc.collect()
+        gc.freeze()
+        return {"clusters": len(self.clusters)}
+
+    def start(self, asked: dict[str, str]) -> dict[str, object]:
+        """Let all actions begin at `t0`, and begin to count."""
+        self._t0 = float(asked["t0"])
+        self._cpu = time.process_time()
+        return {"t0": self._t0}
+
+    def stats(self, _asked: dict[str, str]) -> dict[str, object]:
+        """Return the counts since the start; `most_...` are those of the cluster most asked."""
+        each = [cluster.counts for cluster in self.clusters]
+        return {
+            "requests": self.counts.requests,
+            "bytes": self.bytes,
+            "most_under_way": max(counts.most_under_way for counts in each),
+            "most_in_a_second": max(counts.most_in_a_second for counts in each),
+            "busy_s": max(counts.busy for counts in each),
+            "cpu_s": time.process_time() - self._cpu,
+        }
+
+    def cluster(self, path: str) -> tuple[Cluster | None, str]:
+        """Return the cluster that a path belongs to, and the rest of the path."""
+        if not path.startswith("/c/"):
+            return self.clusters[0], path
+        number, _, rest = path.removeprefix("/c/").partition("/")
+        if not number.isdecimal() or int(number) >= len(self.clusters):
+            return None, path
+        return self.clusters[int(number)], f"/{rest}"
+
+    def age(self, now: float) -> float:
+        """Return the age of all actions, in seconds."""
+        return max(now - self._t0, 0.0)
+
+
+class Connection(asyncio.Protocol):
+    """Reads requests without a body, one after the other, and answers each."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._controls = {
+            "/bench/reset": stage.reset,
+            "/bench/start": stage.start,
+            "/bench/stats": stage.stats,
+        }
+        self._unread = b""
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Answer each request that has come whole."""
+        *requests, self._unread = (self._unread + data).split(b"\r\n\r\n")
+        for request in requests:
+            self._take(request[: request.index(b"\r\n")].split(b" ", 2)[1].decode())
+
+    def _take(self, target: str) -> None:
+        if target.startswith("/bench/"):
+            asked = urlsplit(target)
+            told = self._controls[asked.path](dict(parse_qsl(asked.query)))
+            self._send(_OK, json.dumps(told).encode())
+            return
+        stage, now = self._stage, time.monotonic()
+        cluster, path = stage.cluster(target)
+        if cluster is None:
+            self._send(_MISSING, _NO_ROUTE)
+            return
+        counted = (cluster.counts, stage.counts)
+        for counts in counted:
+            counts.came(now)
+        head, body = cluster.answer(path, stage.age(now))
+        if stage.latency:
+            self._loop.call_later(stage.latency, self._answer, counted, head, body)
+        else:  # after what else has come by now, so that this counts as under way
+            self._loop.call_soon(self._answer, counted, head, body)
+
+    def _answer(self, counted: tuple[Counts, ...], head: bytes, body: bytes) -> None:
+        self._stage.bytes += self._send(head, body)
+        now = time.monotonic()
+        for counts in counted:
+            counts.went(now)
+
+    def _send(self, head: bytes, body: bytes) -> int:
+        answer = head % len(body) + body
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(answer)
+        return len(answer)
+
+
+def _found(body: bytes | None, uid: str) -> tuple[bytes, bytes]:
+    if body is not None:
+        return _OK, body
+    missing = {"error_code": "action_not_found", "description": f"Action {uid} does not exist"}
+    return _MISSING, json.dumps(missing).encode()
+
+
+async def serve(port: int) -> None:
+    """Serve until standard input ends."""
+    stage, loop = Stage(), asyncio.get_running_loop()
+    make = partial(Connection, stage)
+    server = await loop.create_server(make, "127.0.0.1", port, backlog=16_384)
+    print(json.dumps({"port": server.sockets[0].getsockname()[1]}), flush=True)
+    reader = asyncio.StreamReader()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    await reader.read()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(int(sys.argv[1]) if len(sys.argv) > 1 else 0))

@@ -1,0 +1,147 @@
+"""How a scripted action looks on the wire, fast: what does not change is encoded once.
+
+Follows the vendor's shapes as the library's fake cluster does, and imports nothing of it.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Final
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from truth import Action
+
+_NUMBER: Final = b',"progress":%.2f'
+_STRING: Final = b',"progress":"%.2f"'  # a task of v1 says its numbers so
+
+
+class Entry:
+    """One action in one shape. `ended` is how it looks from `duration` on, in seconds.
+
+    A running action is `head`, its progress in the format `told`, and, if it `beats`, the epoch
+    seconds of its last move.
+    """
+
+    __slots__ = ("_action", "_beats", "_head", "_still", "_told", "duration", "ended")
+
+    def __init__(
+        self,
+        action: Action,
+        head: dict[str, object],
+        ended: dict[str, object],
+        *,
+        told: bytes = _NUMBER,
+        beats: int | None = None,
+    ) -> None:
+        self._action = action
+        self._head = _encode(head)[:-1]
+        self._told = told
+        self._beats = beats
+        self.duration = action.duration
+        self.ended = _encode(ended)
+        self._still = self._running(0.0) if action.mode == "none" else None
+
+    def at(self, age: float) -> bytes:
+        """Return the entry as it is at this age."""
+        if age >= self.duration:
+            return self.ended
+        return self._still or self._running(age)
+
+    def _running(self, age: float) -> bytes:
+        body = self._head
+        progress = self._action.progress(age)
+        if progress is not None:
+            body += self._told % progress
+        if self._beats is not None:
+            body += b',"heartbeat":%d' % (self._beats + self._action.moved_at(age))
+        return body + b"}"
+
+
+def task(action: Action, epoch: int) -> Entry:
+    """Make the entry of a task of /v1, begun at `epoch`."""
+    head: dict[str, object] = {
+        "action_uid": action.uid,
+        "task_id": action.uid,
+        "name": "retry_bdb",
+        "node_uid": "1",
+        "creation_time": str(epoch),
+    }
+    ended = head | {"status": "completed", "progress": "100"}
+    return Entry(action, head | {"status": "running"}, ended, told=_STRING)
+
+
+def machine(action: Action, epoch: int) -> Entry:
+    """Make the entry of a state machine of /v1: no progress and no state once it is done."""
+    head: dict[str, object] = {
+        "action_uid": action.uid,
+        "name": "SMUpdateBDB",
+        "object_name": f"bdb:{action.number}",
+        "pending_ops": {},
+    }
+    running = head | {"status": "active", "state": "reshard"}
+    ended = head | {"status": "completed", "heartbeat": epoch + int(action.duration)}
+    return Entry(action, running, ended, beats=epoch)
+
+
+def v1(action: Action, epoch: int) -> Entry:
+    """Make the entry of an action of /v1, of either family."""
+    return task(action, epoch) if action.is_task else machine(action, epoch)
+
+
+def v2(action: Action, epoch: int) -> Entry:
+    """Make the entry of an action of /v2."""
+    head: dict[str, object] = {
+        "action_uid": action.uid,
+        "action_type": "task" if action.is_task else "state-machine",
+        "name": "retry_bdb" if action.is_task else "SMUpdateBDB",
+        "creation_time": epoch,
+        "additional_info": {"object_type": "bdb", "object_uid": str(action.number)},
+    }
+    return Entry(action, head | {"status": "running"}, head | {"status": "completed"})
+
+
+class Book:
+    """All actions of one cluster in one shape; `past` are those that ended before the others."""
+
+    def __init__(
+        self,
+        actions: Iterable[Action],
+        past: Iterable[Action],
+        shape: Callable[[Action, int], Entry],
+        epoch: int,
+    ) -> None:
+        self._by_uid: dict[str, Entry] = {}
+        self._live: tuple[list[Entry], list[Entry]] = ([], [])
+        self._done: tuple[list[bytes], list[bytes]] = ([], [])
+        for action in actions:
+            entry = self._by_uid[action.uid] = shape(action, epoch)
+            self._live[action.is_task].append(entry)
+        for action in past:
+            entry = self._by_uid[action.uid] = shape(action, epoch)
+            entry.duration = 0.0
+            self._done[action.is_task].append(entry.ended)
+        self._remembered = tuple(b",".join(ended) for ended in self._done)
+
+    def one(self, uid: str, age: float) -> bytes | None:
+        """Return the body about one action, None if there is no such action."""
+        entry = self._by_uid.get(uid)
+        return None if entry is None else entry.at(age)
+
+    def family(self, age: float, *, tasks: bool) -> bytes:
+        """Return one family's entries, without the brackets."""
+        said = [entry.at(age) for entry in self._live[tasks]]
+        if self._remembered[tasks]:
+            said.append(self._remembered[tasks])
+        return b",".join(said)
+
+    def whole(self, age: float) -> bytes:
+        """Return both families' entries, without the brackets."""
+        families = (self.family(age, tasks=tasks) for tasks in (True, False))
+        return b",".join(filter(None, families))
+
+
+def _encode(wire: dict[str, object]) -> bytes:
+    return json.dumps(wire, separators=(",", ":")).encode()

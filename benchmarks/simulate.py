@@ -1,0 +1,172 @@
+"""The schedules without a cluster: how often one asks, and how late one learns of the end.
+
+Usage: python benchmarks/simulate.py
+
+Arithmetic on the rooms `_pace` and `_tick`: no sockets, no clock, no chance but a seed. An action
+is its duration and what it says of its progress; an answer takes no time.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from dataclasses import dataclass
+from statistics import fmean
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+
+from report import row
+
+from redis_enterprise_actions import AimedWait
+from redis_enterprise_actions._pace import pace_of
+from redis_enterprise_actions._tick import GAP, Courtesy, Crowd
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tenacity.wait import WaitBaseT
+
+    from redis_enterprise_actions._pace import Pace
+
+    Progress: TypeAlias = Callable[[float], float | None]
+
+_ENTRY: Final = 300  # bytes of a list
+_WORTH_A_REQUEST: Final = 2**15  # bytes, as `_routes` has it
+_SPREAD: Final = 0.8  # of the logarithms of durations
+_STEPS: Final = 7
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Job:
+    """An action that takes `length` seconds; `tells` is given its age and returns a percentage."""
+
+    length: float
+    tells: Progress
+
+    def at(self, age: float) -> Seen:
+        """Return what an answer at that age says."""
+        return Seen(self.tells(age))
+
+
+class Seen(NamedTuple):
+    """An answer, as far as schedules look at it."""
+
+    progress: float | None
+
+
+class Outcome(NamedTuple):
+    """What waiting cost: requests, and the mean of the seconds from an end to its notice."""
+
+    requests: float
+    lag: float
+
+
+def lengths(count: int, *, median: float = 30.0, seed: int = 0) -> list[float]:
+    """Return durations in seconds, log-normally distributed."""
+    rng = random.Random(seed)
+    return [median * math.exp(rng.gauss(0, _SPREAD)) for _ in range(count)]
+
+
+def silent(length: float) -> Progress:
+    """Return no progress."""
+    del length
+    return lambda _: None
+
+
+def linear(length: float) -> Progress:
+    """Return progress that goes with time."""
+    return lambda age: round(100 * age / length, 2)
+
+
+def steps(length: float) -> Progress:
+    """Return progress in equal steps."""
+    return lambda age: round(100 * math.floor(age / length * _STEPS) / _STEPS, 2)
+
+
+KINDS: Final = {"none": silent, "linear": linear, "steps": steps}
+
+
+def jobs(kind: str, sizes: Sequence[float]) -> list[Job]:
+    """Return an action of each size; `kind` is one of `KINDS`, or `mixed`."""
+    ways = [*KINDS.values()] if kind == "mixed" else [KINDS[kind]]
+    return [Job(size, ways[n % len(ways)](size)) for n, size in enumerate(sizes)]
+
+
+def alone(job: Job, schedule: WaitBaseT, gap: float = GAP) -> list[float]:
+    """Return when a lone wait asks, in seconds; the last time finds the end."""
+    pace = pace_of(schedule, 0.0)
+    asked = [0.0]
+    while asked[-1] < job.length:
+        pace.heard(job.at(asked[-1]), asked[-1], asked[-1])
+        asked.append(max(pace.due, asked[-1] + gap))
+    return asked
+
+
+def each_alone(work: Sequence[Job], schedule: WaitBaseT, gap: float = GAP) -> Outcome:
+    """Wait for each job alone, as clients of their own do. Requests are those of one wait."""
+    polls = [alone(job, schedule, gap) for job in work]
+    late = fmean(asked[-1] - job.length for asked, job in zip(polls, work, strict=True))
+    return Outcome(fmean(map(len, polls)), late)
+
+
+def fixed(work: Sequence[Job], pause: float) -> Outcome:
+    """Wait for each job in a loop with a fixed pause. Requests are those of one wait."""
+    polls = [math.ceil(job.length / pause) for job in work]
+    late = fmean(count * pause - job.length for count, job in zip(polls, work, strict=True))
+    return Outcome(fmean(polls) + 1, late)
+
+
+def together(work: Sequence[Job], price: float = 0.1) -> Outcome:
+    """Wait for all jobs at once, as on one client. Requests are those of all waits.
+
+    All begin at once, and what has ended stays in the list.
+    """
+    cost = max(1.0, _ENTRY * len(work) / _WORTH_A_REQUEST)
+    left = {job: pace_of(AimedWait(price), 0.0) for job in work}
+    looked, now = [*left], 0.0
+    courtesy, requests, late = Courtesy(), 0, 0.0
+    while left:
+        courtesy.took(now, now, 1)
+        requests += 1
+        for job in looked:
+            if now >= job.length:
+                late += now - job.length
+                del left[job]
+            else:
+                left[job].heard(job.at(now), now, now, shared=len(looked) > 1)
+        if left:
+            due, looked = _next(left, now, cost)
+            now = max(due, courtesy.earliest(pressing=False))
+    return Outcome(requests, late / len(work))
+
+
+def _next(left: dict[Job, Pace], now: float, cost: float) -> tuple[float, list[Job]]:
+    crowd = Crowd(left.values(), now)
+    if len(left) > 1 and crowd.shares(cost, len(left)):
+        return crowd.due(cost), [*left]
+    first = min(left, key=lambda job: left[job].due)
+    return left[first].due, [first]
+
+
+def main() -> None:
+    """Print how waits on one client compare with a loop of one second for each."""
+    heads = ["waits", "progress", "requests", "of the loops'", "mean lag", "of the loops'"]
+    print(row(heads))
+    print(row(["--:", "---", "--:", "--:", "--:", "--:"]))
+    for count in (1, 10, 100, 1000, 10_000):
+        for kind in (*KINDS, "mixed"):
+            runs = max(1, 300 // count)
+            ours, loops = [], []
+            for seed in range(runs):
+                work = jobs(kind, lengths(count, seed=seed))
+                ours.append(together(work))
+                loops.append(fixed(work, 1.0))
+            requests, lag = (fmean(values) for values in zip(*ours, strict=True))
+            usual, usual_lag = (fmean(values) for values in zip(*loops, strict=True))
+            share = f"1/{usual * count / requests:.3g}"
+            cells = [f"{count:,}", kind, f"{requests:.0f}", share, f"{lag:.2f} s"]
+            print(row([*cells, f"{lag / usual_lag:.2f}"]))
+
+
+if __name__ == "__main__":
+    main()

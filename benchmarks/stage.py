@@ -1,0 +1,105 @@
+"""Starts the server and the contenders, each as a process of its own, and tells them what to do."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import resource
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypedDict
+from urllib.parse import urlencode
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_HERE: Final = Path(__file__).parent
+_PATIENCE: Final = 120.0  # seconds
+
+
+class Stats(TypedDict):
+    """What the server has counted since the start."""
+
+    requests: int
+    bytes: int
+    most_under_way: int
+    most_in_a_second: int
+    busy_s: float
+    cpu_s: float
+
+
+class Server:
+    """The server's control routes, which it does not count."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+
+    def url(self, cluster: int = 0) -> str:
+        """Return the URL of a cluster's REST API."""
+        return f"http://127.0.0.1:{self.port}/c/{cluster}"
+
+    def reset(self, **script: float | str) -> None:
+        """Write a new script; see `server.py` for what it takes."""
+        self._call("POST", f"/bench/reset?{urlencode(script)}")
+
+    def start(self, t0: float) -> None:
+        """Let all actions begin at this moment of `time.monotonic()`."""
+        self._call("POST", f"/bench/start?t0={t0!r}")
+
+    def stats(self) -> Stats:
+        """Return the counts since the start."""
+        stats: Stats = json.loads(self._call("GET", "/bench/stats"))
+        return stats
+
+    def _call(self, method: str, path: str) -> bytes:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=600)
+        try:
+            connection.request(method, path)
+            return connection.getresponse().read()
+        finally:
+            connection.close()
+
+
+@contextmanager
+def server() -> Iterator[Server]:
+    """Start a server, and end it afterwards."""
+    many_sockets()
+    with subprocess.Popen(
+        [sys.executable, str(_HERE / "server.py")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        try:
+            yield Server(json.loads(process.stdout.readline())["port"])
+        finally:
+            process.stdin.close()
+
+
+def in_its_own_process(asked: Mapping[str, object], limit: float) -> dict[str, object]:
+    """Run `one.py` as asked; return what it printed, or why it printed nothing.
+
+    `limit` is in seconds; a process that does not end itself is killed some time later.
+    """
+    flags = [f"--{name}={value}" for name, value in asked.items()]
+    command = [sys.executable, str(_HERE / "one.py"), *flags, f"--limit={limit}"]
+    patience = limit + _PATIENCE
+    try:
+        done = subprocess.run(command, stdout=subprocess.PIPE, timeout=patience, check=True)
+    except subprocess.TimeoutExpired:
+        return {**asked, "left_out": f"did not keep up, and was killed after {patience:.0f} s"}
+    except subprocess.CalledProcessError as error:
+        return {**asked, "left_out": f"its process ended with {error.returncode}"}
+    run: dict[str, object] = json.loads(done.stdout)
+    return run
+
+
+def many_sockets() -> None:
+    """Allow this process, and those that it starts, as many sockets as there may be."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

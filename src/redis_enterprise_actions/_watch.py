@@ -1,0 +1,56 @@
+"""What one who waits gets to see: the news of an action, and callbacks about them.
+
+Runs in the task of whoever awaits it, so that a slow or failing callback is that task's own
+trouble. Refuses to know who else waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import math
+from typing import TYPE_CHECKING
+
+from ._agenda import Party
+
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
+
+    from ._action import Action
+    from ._hub import Hub
+    from ._wait import Wait
+
+    OnProgress = Callable[[Action], object]
+
+
+async def watch(
+    hub: Hub, wait: Wait, *, on_progress: OnProgress | None, every: bool = True
+) -> AsyncGenerator[Action, None]:
+    """Yield the first answer, each change and the terminal one, for as long as `wait` says.
+
+    Unless `every` one is wanted, only the terminal one is yielded.
+    """
+    party = Party(wait, every=every or on_progress is not None)
+    while not wait.over:
+        action = await hub.news(party)
+        if on_progress is not None:
+            await _call_back(on_progress, action, wait)
+        yield action
+
+
+async def _call_back(on_progress: OnProgress, action: Action, wait: Wait) -> None:
+    """Call back; awaiting is cut short at the deadline, unless the action has ended."""
+    told = on_progress(action)
+    if not inspect.isawaitable(told):
+        return
+    if wait.over:
+        await told
+        return
+    limit = asyncio.timeout_at(None if wait.deadline == math.inf else wait.deadline)
+    try:
+        async with limit:
+            await told
+    except TimeoutError:
+        if not limit.expired():
+            raise
