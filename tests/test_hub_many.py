@@ -736,7 +736,8 @@ class TestStarving:
             scripted.add(f"s{n}", begins=-1e6, ends=1e6)
         stalled = [scripted.wait(f"s{n}", stall_timeout=8) for n in range(50)]
         doubts = asyncio.gather(*stalled, return_exceptions=True)
-        await asyncio.sleep(7.9)
+        while not scripted.singles("database"):  # noqa: ASYNC110 - on virtual time
+            await asyncio.sleep(0.1)
         before = len(scripted.asked)
         scripted.error = unreachable()
         await asyncio.sleep(30)
@@ -892,6 +893,19 @@ class TestOutage:
         assert isinstance(waits[0].exception(), ClusterUnreachable)
         assert isinstance(waits[1].exception(), ClusterUnreachable)
         assert (await waits[2]).phase.terminal
+
+    async def test_budget_of_many(self, scripted: ScriptedCluster) -> None:
+        """A budget ends in time, also for those whom the requests that failed were not for."""
+        uids = [scripted.add(f"a{n}", ends=1e6) for n in range(300)]
+        waits = [asyncio.create_task(scripted.wait(uid, outage_timeout=30)) for uid in uids]
+        await asyncio.sleep(5)
+        scripted.error = unreachable()
+        before = len(scripted.asked)
+        results = await all_of(*waits)
+
+        assert {type(result) for result in results} == {ClusterUnreachable}
+        assert now() == pytest.approx(36, abs=3)
+        assert len(scripted.asked) - before < 40
 
     async def test_deadline_in_an_outage(self, scripted: ScriptedCluster) -> None:
         """A deadline in an outage is kept, with a last try at it."""
