@@ -791,6 +791,19 @@ class TestStarving:
         assert len(scripted.lists) > 20
         assert len(scripted.singles("bad")) < 40
 
+    async def test_many_apart(self, scripted: ScriptedCluster) -> None:
+        """Many that have to be asked for alone, and often, leave the list its turns."""
+        gaps = [scripted.add(f"gap{n}", ends=60.0, listed=False) for n in range(12)]
+        good = [scripted.add(f"good{n}", ends=50.0) for n in range(5)]
+        poll = wait_fixed(0.2)
+        apart = asyncio.gather(*(scripted.wait(uid, poll=poll) for uid in gaps))
+        results = await all_of(*(scripted.wait(uid) for uid in good))
+
+        assert [type(result) for result in results] == [Action] * 5
+        assert now() < 54
+        assert len([when for when in scripted.lists if 10 < when < 50]) > 10
+        await apart
+
     async def test_fellows_pace(self, scripted: ScriptedCluster) -> None:
         """Polls for a fellow do not spoil the aim of a wait for the same action."""
         scripted.add("a", ends=100.0)

@@ -156,7 +156,7 @@ class Agenda:
         if apart:
             single = self._next_single(apart, now)
             # By turns, where there is much to ask; but a limit does not wait.
-            turn = listed <= now and self._last is not Route.MANY
+            turn = listed <= max(now, single.when) and self._last is not Route.MANY
             if single.when <= listed and not (turn and all(p.wait.limit > now for p in apart)):
                 return single
         return Look(listed, Route.MANY, together[0])
