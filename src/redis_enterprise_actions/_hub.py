@@ -74,7 +74,6 @@ class Hub:
         self._sleeps_until = -math.inf
         self._alarm: asyncio.TimerHandle | None = None
         self._agenda = Agenda()
-
         self._ask_by = {
             Route.ONE: self._ask_one,
             Route.MANY: self._ask_many,
