@@ -488,13 +488,16 @@ class TestReader:
         """An entry that has not changed is the very same action; one that has is another."""
         reader = Reader()
         ops = {"1": {"op_name": "wait_for_bgsave", "progress": 5}}
+        failed = TASK | {"action_uid": "a", "task_id": "a", "status": "failed", "error": "x"}
         busy, idle = MACHINE | {"pending_ops": ops, "error": "x"}, MACHINE | {"action_uid": "b"}
-        wanted = {MACHINE["action_uid"], "b"}
-        first = reader.read(self.body(machines=[busy, idle]), wanted, "/v1/actions")
-        second = reader.read(self.body(machines=[busy, idle]), wanted, "/v1/actions")
-        third = reader.read(self.body(machines=[busy, idle | {"progress": 99}]), wanted, "/v1/x")
+        wanted = {MACHINE["action_uid"], "a", "b"}
+        first = reader.read(self.body(failed, machines=[busy, idle]), wanted, "/v1/actions")
+        second = reader.read(self.body(failed, machines=[busy, idle]), wanted, "/v1/actions")
+        third = reader.read(
+            self.body(failed, machines=[busy, idle | {"progress": 99}]), wanted, "/v1/actions"
+        )
 
-        assert [first[uid] is second[uid] for uid in sorted(wanted)] == [True, True]
+        assert [first[uid] is second[uid] for uid in sorted(wanted)] == [True, True, True]
         assert first[MACHINE["action_uid"]] is third[MACHINE["action_uid"]]
         assert third["b"].progress == 99
 
