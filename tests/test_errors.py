@@ -16,6 +16,7 @@ from redis_enterprise_actions import (
     ActionStalled,
     ActionVanished,
     AuthenticationError,
+    ClientCertificateRefused,
     ClientClosed,
     ClusterUnreachable,
     Kind,
@@ -51,6 +52,13 @@ FAILED = Action(
     error="disk full",
 )
 SILENT = Action(uid="a1", name="retry_bdb", kind=Kind.TASK, status="failed", phase=Phase.FAILED)
+
+
+def pinned() -> UntrustedCertificate:
+    """Return the error about a certificate that is not the pinned one."""
+    error = UntrustedCertificate("GET", "/v1/actions", reason="other", nodes=("https://n1:9443",))
+    error.fingerprint = "AB:CD"
+    return error
 
 
 def during_a_wait(error: RequestError, action: Action | None = RUNNING) -> RequestError:
@@ -124,9 +132,30 @@ ERRORS: list[tuple[RedisActionsError, str]] = [
     ),
     (
         UntrustedCertificate("GET", "/v1/actions", reason="self-signed certificate"),
-        "GET /v1/actions: the cluster's certificate is not trusted: self-signed certificate. Pass "
-        "the certificate of its CA as ca_file= (REDIS_ENTERPRISE_CA_CERT), and use a name that the "
-        "certificate has",
+        "GET /v1/actions: the certificate of the cluster is not trusted: self-signed certificate. "
+        "Pass the certificate of its CA as ca_file= (REDIS_ENTERPRISE_CA_CERT) and use a name that "
+        "the certificate has, or pin it with fingerprint= (REDIS_ENTERPRISE_FINGERPRINT)",
+    ),
+    (
+        pinned(),
+        "GET /v1/actions: the certificate of https://n1:9443 is not the pinned one: its "
+        "fingerprint is AB:CD. If the cluster's certificate was changed, pin the new one with "
+        "fingerprint= (REDIS_ENTERPRISE_FINGERPRINT)",
+    ),
+    (
+        ClientCertificateRefused(
+            "GET", "/v1/actions", reason="CERTIFICATE_REQUIRED", nodes=("https://n1:9443",)
+        ),
+        "GET /v1/actions: the cluster at https://n1:9443 does not accept our client certificate: "
+        "CERTIFICATE_REQUIRED. Pass the one of a cluster user as client_cert= "
+        "(REDIS_ENTERPRISE_CLIENT_CERT)",
+    ),
+    (
+        ClusterUnreachable(
+            "GET", "/v1/x", reason="refused", attempts=7, nodes=("http://n1:8080", "http://n2:8080")
+        ),
+        "GET /v1/x: no usable answer from the cluster: refused "
+        "(7 attempts at http://n1:8080, http://n2:8080)",
     ),
     (
         RequestRejected("GET", "/v1/actions", status=406),
@@ -225,6 +254,7 @@ def test_failed_without_action() -> None:
         (ClusterUnreachable, True),
         (UnreadableReply, True),
         (UntrustedCertificate, False),
+        (ClientCertificateRefused, False),
         (RequestRejected, False),
         (AuthenticationError, False),
     ],

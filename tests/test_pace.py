@@ -280,9 +280,11 @@ class Flaky:
         return "answer"
 
 
-def out() -> ClusterUnreachable:
+def out(*nodes: str, elsewhere: bool = False) -> ClusterUnreachable:
     """Return an outage."""
-    return ClusterUnreachable("GET", "/v1/actions", reason="x")
+    error = ClusterUnreachable("GET", "/v1/actions", reason="x", nodes=nodes)
+    error.elsewhere = elsewhere
+    return error
 
 
 async def test_patiently() -> None:
@@ -303,6 +305,18 @@ async def test_patience_ends() -> None:
 
     assert asyncio.get_running_loop().time() - began <= 10.0
     assert 2 < caught.value.attempts == len(flaky.calls) < 1000
+
+
+async def test_another_node() -> None:
+    """Another node is asked at once, even where patience is over; all that were asked are named."""
+    flaky = Flaky(*(out(f"http://n{number}", elsewhere=number < 3) for number in (1, 2, 3)))
+
+    with pytest.raises(ClusterUnreachable) as caught:
+        await patiently(0.0, flaky)
+
+    assert len(flaky.calls) == caught.value.attempts == 3
+    assert caught.value.nodes == ("http://n1", "http://n2", "http://n3")
+    assert flaky.calls[-1] - flaky.calls[0] < 0.3
 
 
 async def test_no_patience_with_refusals() -> None:

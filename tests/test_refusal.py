@@ -115,7 +115,7 @@ def test_permission() -> None:
 
 def test_credentials() -> None:
     """A 401 says what to check."""
-    assert "Check the user name and the password" in str(refused(401))
+    assert "Check the credentials" in str(refused(401))
 
 
 @pytest.mark.parametrize(

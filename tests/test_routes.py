@@ -21,26 +21,20 @@ from redis_enterprise_actions import (
     WaitError,
 )
 from redis_enterprise_actions._routes import Routes, segment
-from redis_enterprise_actions._transport import Credentials, Transport
 from redis_enterprise_actions.testing import FakeCluster
+from tests.conftest import client_of
 
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from redis_enterprise_actions._transport import Transport
     from redis_enterprise_actions.testing import Version
 
 
 def transport_to(cluster: FakeCluster) -> Transport:
     """Return a transport to the fake."""
-    return Transport(
-        cluster.url,
-        credentials=Credentials(cluster.username, cluster.password),
-        verify=True,
-        ca_file=None,
-        session=None,
-        request_timeout=30.0,
-    )
+    return client_of(cluster)._transport
 
 
 @pytest.fixture

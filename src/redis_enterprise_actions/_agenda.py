@@ -121,7 +121,7 @@ class Agenda:
         if self.outage is None:
             self.outage = Outage(began)
         self.outage.took(error, now)
-        if self.outage.errors == _OUTAGE:
+        if self.outage.errors == _OUTAGE and not error.elsewhere:
             _log.warning("%s; asking again", error)
         return self.outage.errors >= _OUTAGE
 
@@ -236,5 +236,5 @@ class Outage:
         self._pace = PollState(began)
 
     def took(self, error: RequestError, now: float) -> None:
-        self.errors += 1
+        self.errors += not error.elsewhere
         self.retry_at = now + self._pace.pause_after(RequestBackoff(), error, now)

@@ -1,7 +1,8 @@
 """What the terminal shows and what the exit code says: the command `redis-actions`.
 
-Progress and results go to standard output, complaints to standard error. A password comes from
-the environment, a file or a prompt, never from an argument, which other users could see.
+Progress and results go to standard output, complaints to standard error. A password or a token
+comes from the environment, a file or a prompt, never from an argument, which other users could
+see.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from ._access import Secret
 from ._action import Action, one_line
 from ._bars import Bars
 from ._client import ActionsClient
@@ -61,11 +63,18 @@ _NO_OUTPUT: Final = 74  # EX_IOERR of sysexits.h
 
 _EPILOG: Final = """\
 environment:
-  REDIS_ENTERPRISE_URL        the cluster's REST API, such as https://cluster.example.com:9443
-  REDIS_ENTERPRISE_USER       the user's name, often an e-mail address
-  REDIS_ENTERPRISE_PASSWORD   the password; it is never an argument
-  REDIS_ENTERPRISE_CA_CERT    a PEM file with the CA that signed the cluster's certificate
-  REDIS_ENTERPRISE_INSECURE   "true", "1", "yes" or "on" accepts any certificate
+  REDIS_ENTERPRISE_URL            the cluster's REST API, such as https://cluster.example.com:9443,
+                                  or those of its nodes, with spaces between them
+  REDIS_ENTERPRISE_TRUSTED_HOSTS  other hosts that its nodes may redirect to
+  REDIS_ENTERPRISE_USER           the user's name, often an e-mail address
+  REDIS_ENTERPRISE_PASSWORD       the password; it is never an argument
+  REDIS_ENTERPRISE_AUTH           "basic", or "jwt" to send the password for tokens only
+  REDIS_ENTERPRISE_TOKEN          a token to send instead
+  REDIS_ENTERPRISE_CLIENT_CERT    a PEM file with a client certificate
+  REDIS_ENTERPRISE_CLIENT_KEY     a PEM file with its key, if that is not in there
+  REDIS_ENTERPRISE_CA_CERT        a PEM file with the CA that signed the cluster's certificate
+  REDIS_ENTERPRISE_FINGERPRINT    the SHA-256 fingerprint of the one certificate to trust
+  REDIS_ENTERPRISE_INSECURE       "true", "1", "yes" or "on" accepts any certificate
 
 exit codes of wait:
   0  completed                        4  not found, or vanished
@@ -222,40 +231,51 @@ async def _demo(_: argparse.Namespace) -> int:
 
 
 def _client(args: argparse.Namespace) -> ActionsClient:
-    username = args.user or os.environ.get("REDIS_ENTERPRISE_USER") or None
+    token = None if args.token_file is None else _secret_in(args.token_file, "--token-file")
+    by_name = args.user is not None or args.password_file is not None
+    username = args.user or None
+    if token is None and (by_name or not os.environ.get("REDIS_ENTERPRISE_TOKEN")):
+        username = username or os.environ.get("REDIS_ENTERPRISE_USER") or None
     if args.password_file is not None and username is None:
         raise UsageError("--password-file needs --user, or REDIS_ENTERPRISE_USER")
+    password = None if username is None else _password(args.password_file)
     return ActionsClient.from_env(
         url=args.url,
         username=username,
-        password=None if username is None else _password(args.password_file),
+        password=None if password is None else password.reveal(),
+        token=None if token is None else token.reveal(),
+        auth=args.auth,
+        client_cert=args.client_cert,
+        client_key=args.client_key,
         ca_file=args.ca_cert,
+        fingerprint=args.fingerprint,
         verify=False if args.insecure else None,
+        trusted_hosts=args.trusted_host,
     )
 
 
-def _password(file: Path | None) -> str:
+def _password(file: Path | None) -> Secret:
     if file is not None:
-        return _password_in(file)
-    password = os.environ.get("REDIS_ENTERPRISE_PASSWORD")
-    if password:
+        return _secret_in(file, "--password-file")
+    password = Secret(os.environ.get("REDIS_ENTERPRISE_PASSWORD", ""))
+    if password.reveal():
         return password
     if sys.stdin is None or not sys.stdin.isatty():
         raise UsageError("no password: set REDIS_ENTERPRISE_PASSWORD, or give --password-file")
     try:
-        return getpass.getpass("Password: ")
+        return Secret(getpass.getpass("Password: "))
     except EOFError:
         raise UsageError("no password") from None
 
 
-def _password_in(file: Path) -> str:
+def _secret_in(file: Path, option: str) -> Secret:
     try:
-        password = file.read_text("utf-8").rstrip("\r\n")
+        secret = Secret(file.read_text("utf-8").rstrip("\r\n"))
     except (OSError, UnicodeError) as error:
-        raise UsageError(f"--password-file cannot be read: {error}") from error
-    if not password:
-        raise UsageError("--password-file is empty")
-    return password
+        raise UsageError(f"{option} cannot be read: {error}") from error
+    if not secret.reveal():
+        raise UsageError(f"{option} is empty")
+    return secret
 
 
 def _show(action: Action, *, as_json: bool) -> None:
@@ -350,21 +370,36 @@ def _parser() -> argparse.ArgumentParser:
 def _connection_options() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(add_help=False)
     group = options.add_argument_group("connection", "each overrides its environment variable")
-    group.add_argument("--url", help="the cluster's REST API (REDIS_ENTERPRISE_URL)")
+    text = (
+        "the cluster's REST API, or a node's; can be repeated (REDIS_ENTERPRISE_URL)"
+    )
+    group.add_argument("--url", action="append", help=text)
     group.add_argument("--user", metavar="NAME", help="the user's name (REDIS_ENTERPRISE_USER)")
     text = "holds the password (REDIS_ENTERPRISE_PASSWORD is the password itself)"
     group.add_argument("--password-file", type=Path, metavar="FILE", help=text)
-    group.add_argument("--password", nargs="?", action=_NeverAnArgument, help=argparse.SUPPRESS)
-    group.add_argument(
-        "--ca-cert", metavar="FILE", help="PEM file of the CA to trust (REDIS_ENTERPRISE_CA_CERT)"
-    )
+    for name in ("--password", "--token"):
+        group.add_argument(name, nargs="?", action=_NeverAnArgument, help=argparse.SUPPRESS)
+    text = "send the password with each request, or for tokens only (REDIS_ENTERPRISE_AUTH)"
+    group.add_argument("--auth", choices=("basic", "jwt"), help=text)
+    text = "holds a token to send instead (REDIS_ENTERPRISE_TOKEN is the token itself)"
+    group.add_argument("--token-file", type=Path, metavar="FILE", help=text)
+    text = "PEM file of a client certificate (REDIS_ENTERPRISE_CLIENT_CERT)"
+    group.add_argument("--client-cert", metavar="FILE", help=text)
+    text = "PEM file of its key, if that is not in there (REDIS_ENTERPRISE_CLIENT_KEY)"
+    group.add_argument("--client-key", metavar="FILE", help=text)
+    text = "PEM file of the CA to trust (REDIS_ENTERPRISE_CA_CERT)"
+    group.add_argument("--ca-cert", metavar="FILE", help=text)
+    text = "SHA-256 of the one certificate to trust (REDIS_ENTERPRISE_FINGERPRINT)"
+    group.add_argument("--fingerprint", metavar="HEX", help=text)
     text = "accept any certificate (REDIS_ENTERPRISE_INSECURE)"
     group.add_argument("--insecure", action="store_true", help=text)
+    text = "a host to follow redirects to; can be repeated (REDIS_ENTERPRISE_TRUSTED_HOSTS)"
+    group.add_argument("--trusted-host", action="append", metavar="HOST", help=text)
     return options
 
 
 class _NeverAnArgument(argparse.Action):
-    """Refuses a password on the command line, without repeating it as argparse would."""
+    """Refuses a secret on the command line, without repeating it as argparse would."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        parser.error("a password is no argument: set REDIS_ENTERPRISE_PASSWORD or use a file")
+        parser.error("a secret is no argument: use the environment or a file")

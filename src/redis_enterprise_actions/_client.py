@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final, Literal, TypedDict, TypeVar, cast, overload
 
+from ._access import access_of, hidden
+from ._environment import Masked, complete
 from ._errors import ActionNotFound, RequestError, UsageError, WaitError
 from ._hub import Asking, Hub
+from ._nodes import Nodes
 from ._pace import patiently, seconds
 from ._routes import Routes, segment
-from ._transport import Credentials, Transport
+from ._tls import tls
+from ._transport import Transport
 from ._wait import Limits, Wait
 from ._watch import watch
 
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    import os
+    from collections.abc import AsyncIterator, Callable, Sequence
     from datetime import timedelta
     from types import TracebackType
     from typing import Self, Unpack
@@ -25,13 +29,13 @@ if TYPE_CHECKING:
     import aiohttp
     from tenacity.wait import WaitBaseT
 
+    from ._access import TokenSource
     from ._action import Action
+    from ._environment import Arguments, Given
 
 _T = TypeVar("_T")
 
 _CALL_PATIENCE: Final = 10.0  # seconds for which a single call asks again
-_YES: Final = frozenset({"1", "true", "yes", "on"})
-_NO: Final = frozenset({"", "0", "false", "no", "off"})
 
 
 class _Durations(TypedDict, total=False):
@@ -51,38 +55,66 @@ class WaitOptions(_Durations, total=False):
 class ActionsClient:
     """Asks one Redis Software cluster about its actions, and waits for them.
 
-    `url` is the cluster's REST API, such as `https://cluster.example.com:9443`. `username` and
-    `password` are a cluster user's, sent with HTTP Basic authentication to that URL only. The
-    certificate is verified against the system's CAs, against those in the PEM file `ca_file`,
-    or, with `verify=False`, not at all, which is logged as a warning. `request_timeout` is what
-    one request may take, in seconds.
+    `url` is the cluster's REST API, such as `https://cluster.example.com:9443`, or a list of the
+    URLs of its nodes: the client sticks to one that answers, and turns to the next when it does
+    not. A node that redirects to another is followed if that is one of them, or its host (`host` or
+    `host:port`) is one of `trusted_hosts`.
 
-    All waits on a client share one poll loop: use one client for each cluster.
+    One of these proves who we are, and goes to those nodes only:
 
-    A `session` that is passed in stays open; one that the client makes is closed by `aclose`,
-    or by leaving `async with`.
+    - `username` and `password`, a cluster user's, with HTTP Basic authentication, or, with
+      `auth="jwt"`, for tokens that the cluster grants and the client renews in time;
+    - `token`, a token, or a function or coroutine function that returns one. It is called for
+      the first token, when a token that tells its lifetime is nearing its end, and when the
+      cluster refuses one. What it raises reaches whoever asked, but for an `OSError`, which is a
+      request that failed. It is sent as `JWT ...` unless it brings another scheme along;
+    - `client_cert`, a PEM file with a client certificate, whose key is in there or in `client_key`.
+
+    The cluster's certificate is verified against the system's CAs, or those in the PEM file
+    `ca_file`; or it must have the SHA-256 `fingerprint`, in hexadecimal digits, and nothing else
+    of it matters; or, with `verify=False`, it is not verified, which is logged as a warning.
+
+    `request_timeout` is what one request may take, in seconds. All waits on a client share one
+    poll loop: use one client for each cluster. A `session` that is passed in stays open; one that
+    the client makes is closed by `aclose`, or by leaving `async with`.
 
     Raises `UsageError` for settings that cannot work.
+
+    Source: requests/users/authorize, requests/users/refresh_jwt.
     """
 
     def __init__(
         self,
-        url: str,
+        url: str | Sequence[str],
         *,
         username: str | None = None,
         password: str | None = None,
+        token: str | TokenSource | None = None,
+        auth: Literal["basic", "jwt"] = "basic",
+        client_cert: str | os.PathLike[str] | None = None,
+        client_key: str | os.PathLike[str] | None = None,
         ca_file: str | os.PathLike[str] | None = None,
+        fingerprint: str | None = None,
         verify: bool = True,
+        trusted_hosts: Iterable[str] = (),
         session: aiohttp.ClientSession | None = None,
         request_timeout: float | timedelta = 30.0,
     ) -> None:
+        hidden_password, hidden_token = hidden(password), hidden(token)
+        del password, token  # which a traceback that shows variables would show
+        patience = seconds(request_timeout, "request_timeout")
         self._transport = Transport(
-            url,
-            credentials=_credentials(username, password),
-            verify=verify,
-            ca_file=ca_file,
+            Nodes(url, trusted_hosts),
+            access=access_of(username, hidden_password, hidden_token, auth=auth, patience=patience),
+            tls=tls(
+                verify=verify,
+                ca_file=ca_file,
+                fingerprint=fingerprint,
+                client_cert=client_cert,
+                client_key=client_key,
+            ),
             session=session,
-            request_timeout=seconds(request_timeout, "request_timeout"),
+            request_timeout=patience,
         )
         self._routes = Routes(self._transport)
         self._hub = Hub(
@@ -95,36 +127,24 @@ class ActionsClient:
         )
 
     @classmethod
-    def from_env(
-        cls,
-        *,
-        url: str | None = None,
-        username: str | None = None,
-        password: str | None = None,
-        ca_file: str | os.PathLike[str] | None = None,
-        verify: bool | None = None,
-    ) -> Self:
+    def from_env(cls, **given: Unpack[Given]) -> Self:
         """Make a client from the environment; what is passed in goes before it.
 
-        Reads `REDIS_ENTERPRISE_URL`, `REDIS_ENTERPRISE_USER`, `REDIS_ENTERPRISE_PASSWORD`,
-        `REDIS_ENTERPRISE_CA_CERT` (the path of a PEM file) and `REDIS_ENTERPRISE_INSECURE`
-        (`true`, `1`, `yes` or `on` switches verification off, and the PEM file is then not
-        looked at). Raises `UsageError` where they do not suffice.
+        Takes the arguments of `ActionsClient` but for `session` and `request_timeout`. Reads
+        `REDIS_ENTERPRISE_URL` (one or several, with spaces between them),
+        `REDIS_ENTERPRISE_TRUSTED_HOSTS` (likewise), `REDIS_ENTERPRISE_USER`,
+        `REDIS_ENTERPRISE_PASSWORD`, `REDIS_ENTERPRISE_AUTH` (`basic` or `jwt`),
+        `REDIS_ENTERPRISE_TOKEN`, `REDIS_ENTERPRISE_CLIENT_CERT`, `REDIS_ENTERPRISE_CLIENT_KEY`,
+        `REDIS_ENTERPRISE_CA_CERT` (paths of PEM files), `REDIS_ENTERPRISE_FINGERPRINT` and
+        `REDIS_ENTERPRISE_INSECURE` (`true`, `1`, `yes` or `on` switches verification off, and
+        neither the CA's file nor the fingerprint is then looked at). Raises `UsageError` where
+        they do not suffice.
         """
-        url = url or os.environ.get("REDIS_ENTERPRISE_URL")
-        if not url:
-            raise UsageError("no cluster is given: REDIS_ENTERPRISE_URL is not set")
-        if verify is None:
-            verify = ca_file is not None or not _insecure_from_env()
-        if verify and ca_file is None:
-            ca_file = os.environ.get("REDIS_ENTERPRISE_CA_CERT") or None
-        return cls(
-            url,
-            username=username or os.environ.get("REDIS_ENTERPRISE_USER") or None,
-            password=password or os.environ.get("REDIS_ENTERPRISE_PASSWORD") or None,
-            ca_file=ca_file,
-            verify=verify,
-        )
+        settings = Masked(given)
+        # A traceback that shows variables would show them.
+        cast("dict[str, object]", given).clear()
+        complete(settings)
+        return cls(**cast("Arguments", settings))
 
     async def __aenter__(self) -> Self:
         return self
@@ -138,7 +158,8 @@ class ActionsClient:
         await self.aclose()
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({str(self._transport.url)!r})"
+        nodes = ", ".join(repr(str(url)) for url in self._transport.nodes.urls)
+        return f"{type(self).__name__}({nodes})"
 
     async def aclose(self) -> None:
         """Close the session that the client made. A closed client raises `ClientClosed`.
@@ -323,21 +344,6 @@ async def _first_failure_or_all(tasks: dict[str, asyncio.Task[_T]], wanted: list
         await asyncio.gather(*tasks.values(), return_exceptions=True)
 
 
-def _credentials(username: str | None, password: str | None) -> Credentials | None:
-    if username is None and password is None:
-        return None
-    if username is None or password is None:
-        raise UsageError("a user name and a password go together")
-    return Credentials(username, password)
-
-
 def _limits(durations: _Durations) -> Limits:
     given = cast("dict[str, float | timedelta | None]", durations)
     return Limits(**{name: seconds(value, name) for name, value in given.items()})
-
-
-def _insecure_from_env() -> bool:
-    said = os.environ.get("REDIS_ENTERPRISE_INSECURE", "").strip().casefold()
-    if said not in _YES | _NO:
-        raise UsageError(f"REDIS_ENTERPRISE_INSECURE={said!r} is neither true nor false")
-    return said in _YES

@@ -71,6 +71,7 @@ class RequestError(RedisActionsError):
 
     transient: ClassVar[bool] = False
     retry_after: float | None = None
+    elsewhere: bool = False  # whether another node of the cluster is there to be asked at once
 
     def __init__(self, method: str, path: str) -> None:
         super().__init__()
@@ -98,12 +99,14 @@ class RequestError(RedisActionsError):
 class ClusterUnreachable(RequestError, ConnectionError):
     """No answer, or one that says "not now" (429, 5xx), for as long as we were allowed to try.
 
-    `reason` is what happened last, `attempts` how often it was tried in a row, `status` the
-    HTTP status if there was one, `error_code` the cluster's own word for it, and
-    `retry_after` the seconds that the cluster asked us to stay away.
+    `reason` is what happened last, `attempts` how often it was tried in a row and `nodes` the
+    URLs at which it was, `status` the HTTP status if there was one, `error_code` the cluster's own
+    word for it, `retry_after` the seconds that the cluster asked us to stay away, and `sent`
+    whether the last try can have reached the cluster.
     """
 
     transient = True
+    sent = True
 
     def __init__(
         self,
@@ -112,6 +115,7 @@ class ClusterUnreachable(RequestError, ConnectionError):
         *,
         reason: str,
         attempts: int = 1,
+        nodes: tuple[str, ...] = (),
         status: int | None = None,
         error_code: str | None = None,
         retry_after: float | None = None,
@@ -119,27 +123,55 @@ class ClusterUnreachable(RequestError, ConnectionError):
         super().__init__(method, path)
         self.reason = reason
         self.attempts = attempts
+        self.nodes = nodes
         self.status = status
         self.error_code = error_code
         self.retry_after = retry_after
 
     @property
     def said(self) -> str:
-        tries = "1 attempt" if self.attempts == 1 else f"{self.attempts} attempts"
-        return f"no usable answer from the cluster: {one_line(self.reason)} ({tries})"
+        tried = "1 attempt" if self.attempts == 1 else f"{self.attempts} attempts"
+        if self.nodes:
+            tried += f" at {', '.join(self.nodes)}"
+        return f"no usable answer from the cluster: {one_line(self.reason)} ({tried})"
 
 
 class UntrustedCertificate(ClusterUnreachable):
-    """The cluster's TLS certificate does not verify. Trying again will not help."""
+    """The cluster's TLS certificate does not verify. Trying again will not help.
+
+    `fingerprint` is the SHA-256 fingerprint that it has, where one was pinned that it has not.
+    """
+
+    transient = False
+    fingerprint: str | None = None
+
+    @property
+    def said(self) -> str:
+        whose = f"the certificate of {', '.join(self.nodes) or 'the cluster'}"
+        if self.fingerprint is not None:
+            return (
+                f"{whose} is not the pinned one: its fingerprint is "
+                f"{self.fingerprint}. If the cluster's certificate was changed, pin the new one "
+                "with fingerprint= (REDIS_ENTERPRISE_FINGERPRINT)"
+            )
+        return (
+            f"{whose} is not trusted: {one_line(self.reason)}. "
+            "Pass the certificate of its CA as ca_file= (REDIS_ENTERPRISE_CA_CERT) and use a name "
+            "that the certificate has, or pin it with fingerprint= (REDIS_ENTERPRISE_FINGERPRINT)"
+        )
+
+
+class ClientCertificateRefused(ClusterUnreachable):
+    """The cluster wants a client certificate, or not this one. Trying again will not help."""
 
     transient = False
 
     @property
     def said(self) -> str:
+        at = f" at {', '.join(self.nodes)}" if self.nodes else ""
         return (
-            f"the cluster's certificate is not trusted: {one_line(self.reason)}. "
-            "Pass the certificate of its CA as ca_file= (REDIS_ENTERPRISE_CA_CERT), "
-            "and use a name that the certificate has"
+            f"the cluster{at} does not accept our client certificate: {one_line(self.reason)}. "
+            "Pass the one of a cluster user as client_cert= (REDIS_ENTERPRISE_CLIENT_CERT)"
         )
 
 

@@ -329,7 +329,8 @@ class Hub:
         for party in askers:
             try:
                 party.wait.failed(error, now)
-                party.wait.check(now)
+                if not error.elsewhere:
+                    party.wait.check(now)
             except (RequestError, WaitError) as end:
                 self._end(party, end)
 

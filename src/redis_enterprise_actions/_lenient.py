@@ -1,14 +1,15 @@
 """What can still be read: JSON into Structs, and values that come in more than one type.
 
-A field of the wrong type counts as missing, and whatever the bytes are, nothing but ValueError
-is raised. Knows msgspec; refuses to know what the fields mean.
+A field of the wrong type counts as missing, what is nearly JSON is mended, and whatever the bytes
+are, nothing but ValueError is raised. Knows msgspec; refuses to know what the fields mean.
 """
 
 from __future__ import annotations
 
+import json
 import math
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 
@@ -20,16 +21,48 @@ if TYPE_CHECKING:
 Number = float | str | None
 Name = str | int | None
 
+_DIGITS: Final = 18  # of an int that fits everywhere
+
 _S = TypeVar("_S", bound=msgspec.Struct)
 _T = TypeVar("_T")
 
 
 def decode(data: bytes | msgspec.Raw, shape: type[_T]) -> _T:
-    """Decode JSON. Raises ValueError only, whatever the bytes are."""
+    """Decode JSON, or what is nearly JSON. Raises ValueError only, whatever the bytes are."""
     try:
         return msgspec.json.decode(data, type=shape)
+    except msgspec.ValidationError:
+        raise
     except RecursionError as error:
         raise ValueError(str(error)) from None
+    except ValueError:
+        mended = _mended(bytes(data))
+        if mended is None:
+            raise
+    return msgspec.json.decode(mended, type=shape)
+
+
+def _mended(data: bytes) -> bytes | None:
+    """Return JSON for what is nearly JSON, or None if it is not even that.
+
+    Servers have been known to send NaN, and texts that are not UTF-8: one such value must not
+    cost all others. What is no number becomes null.
+    """
+    text = data.decode("utf-8-sig", "replace")
+    try:
+        read = json.loads(text, parse_constant=lambda _: None, parse_float=_finite, parse_int=_sane)
+        return json.dumps(read, ensure_ascii=False).encode("utf-8", "replace")
+    except (ValueError, RecursionError):
+        return None
+
+
+def _finite(text: str) -> float | None:
+    number = float(text)
+    return number if math.isfinite(number) else None
+
+
+def _sane(text: str) -> float | None:
+    return int(text) if len(text) < _DIGITS else _finite(text)
 
 
 def struct(data: bytes | msgspec.Raw, shape: type[_S]) -> _S:

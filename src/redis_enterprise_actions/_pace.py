@@ -234,15 +234,19 @@ def _progress_in(came: object) -> float | None:
 class RequestBackoff(wait_base):
     """The pause before a failed request is repeated: exponential with jitter, in seconds.
 
-    Where the cluster said `Retry-After`, that is the pause, as far as it is sane.
+    Where the cluster said `Retry-After`, that is the pause, as far as it is sane. Where there is
+    another node to ask, there is none.
     """
 
     _jittered = wait_random_exponential(multiplier=0.5, max=10.0)
 
     def __call__(self, retry_state: RetryCallState) -> float:
         error = retry_state.outcome.exception() if retry_state.outcome else None
-        if isinstance(error, RequestError) and error.retry_after is not None:
-            return min(error.retry_after, LONGEST_ABSENCE)
+        if isinstance(error, RequestError):
+            if error.elsewhere:
+                return 0.0
+            if error.retry_after is not None:
+                return min(error.retry_after, LONGEST_ABSENCE)
         return self._jittered(retry_state)
 
 
@@ -290,6 +294,7 @@ async def patiently(
     clock = asyncio.get_running_loop().time
     began = clock()
     state: PollState | None = None
+    nodes: dict[str, None] = {}
     while True:
         try:
             return await call(*args, **kwargs)
@@ -299,9 +304,10 @@ async def patiently(
             state = state or PollState(began)
             attempts = state.attempt_number
             pause = state.pause_after(RequestBackoff(), error, clock())
-            if clock() + pause > began + patience:
-                if isinstance(error, ClusterUnreachable):
-                    error.attempts = attempts
+            if isinstance(error, ClusterUnreachable):
+                nodes |= dict.fromkeys(error.nodes)
+                error.attempts, error.nodes = attempts, tuple(nodes)
+            if clock() + pause > began + patience and not error.elsewhere:
                 raise
         await asyncio.sleep(pause)
 

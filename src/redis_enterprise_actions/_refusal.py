@@ -69,12 +69,14 @@ def refusal(
     headers: Mapping[str, str],
     body: bytes,
     *,
-    permission: str,
+    permission: str | None,
+    check: str = "Check the credentials",
 ) -> RequestError | None:
     """Return the error that an HTTP status stands for, or None for 2xx and 404.
 
     404 means something else on every route, so the caller decides. `permission` is the one
-    that the vendor's page asks for, named when the cluster answers 403.
+    that the vendor's page asks for, if any, named when the cluster answers 403; `check` says what
+    to look at when it answers 401.
     """
     if 200 <= status < 300 or status == 404:
         return None
@@ -96,7 +98,7 @@ def refusal(
         status=status,
         error_code=code,
         description=description,
-        hint=_hint(status, headers, permission),
+        hint=_hint(status, headers, permission, check),
     )
 
 
@@ -125,17 +127,20 @@ def _excerpt(body: bytes) -> str:
     return one_line(body[: 4 * _EXCERPT].decode("utf-8", "replace")).strip()[:_EXCERPT]
 
 
-def _hint(status: int, headers: Mapping[str, str], permission: str) -> str | None:
+def _hint(
+    status: int, headers: Mapping[str, str], permission: str | None, check: str
+) -> str | None:
     if status == 401:
-        return "Check the user name and the password"
-    if status == 403:
+        return check
+    if status == 403 and permission is not None:
         return f"The user's role needs the permission {permission}"
     if status in {301, 302, 303, 307, 308}:
         host = _HOST.match(headers.get("Location", ""))
         place = one_line(host[1]) if host else "another place"
         return (
-            f"It redirects to {place}, and credentials go to the "
-            "configured URL only: use the URL of the primary node, or turn on the cluster setting "
+            f"It redirects to {place}, and credentials go to the configured nodes only: if that "
+            "is one of the cluster's, add its URL (REDIS_ENTERPRISE_URL) or its host to "
+            "trusted_hosts= (REDIS_ENTERPRISE_TRUSTED_HOSTS), or turn on the cluster setting "
             "handle_redirects"
         )
     return None

@@ -8,8 +8,9 @@ waiting.
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, TypeVar
 from urllib.parse import quote
 
 from ._action import Action, Kind, completed
@@ -34,10 +35,13 @@ from ._wire import (
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 
     from ._errors import WaitError
     from ._transport import Transport
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 _log = logging.getLogger(__name__)
 
@@ -53,16 +57,35 @@ _STRANGE_404: Final = "404 in no words of the API's; is the URL that of the REST
 _DELETE: Final = "SMDeleteBDB"  # its record goes with the database, never turning completed
 
 
+def _moving_on(
+    call: Callable[Concatenate[Routes, _P], Awaitable[_T]],
+) -> Callable[Concatenate[Routes, _P], Coroutine[object, object, _T]]:
+    """Turn to another node after an answer that cannot be read, and stay where all can be."""
+
+    @functools.wraps(call)
+    async def asking(self: Routes, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        try:
+            found = await call(self, *args, **kwargs)
+        except UnreadableReply as error:
+            self.transport.move_on(error)
+            raise
+        self.transport.stay()
+        return found
+
+    return asking
+
+
 class Routes:
     """Asks the cluster about actions, by whichever route knows."""
 
     def __init__(self, transport: Transport) -> None:
-        self._transport = transport
+        self.transport = transport
         self._v2: bool | None = None  # None until the list route has told
         self._finding_out = asyncio.Lock()
         self._warned = False
         self._reader = Reader()
 
+    @_moving_on
     async def list_actions(self, bdb_uid: int | None) -> list[Action]:
         """Return what v1 lists, and what only v2 knows after it."""
         path = _V1 if bdb_uid is None else f"{_V1}/bdb/{_number(bdb_uid)}"
@@ -73,6 +96,7 @@ class Routes:
                 actions.append(action)
         return actions
 
+    @_moving_on
     async def find_action(self, uid: str, last: Action | None = None) -> Action | None:
         """Return the action, or None if the cluster says that it knows no such action.
 
@@ -82,6 +106,7 @@ class Routes:
             return await self._v2_single(uid) or await self._v1_single(uid)
         return await self._v1_single(uid) or await self._v2_find(uid)
 
+    @_moving_on
     async def find_actions(self, wanted: Mapping[str, Action | None]) -> Found:
         """Return what the lists hold of several actions, each given as last seen.
 
@@ -107,6 +132,7 @@ class Routes:
             _log.debug("%s; what v1 shows goes on without it", error)
         return Found(found, cost=max(len(sizes), sum(sizes) / _WORTH_A_REQUEST))
 
+    @_moving_on
     async def settle(self, doubt: WaitError) -> Action | None:
         """Return the action as ended if its database shows that it is; None if it does not.
 
@@ -123,7 +149,7 @@ class Routes:
             return None
         path = f"/v1/bdbs/{bdb_uid}"
         try:
-            reply = await self._transport.get(path, permission=_SEE_DATABASE)
+            reply = await self.transport.get(path, permission=_SEE_DATABASE)
         except RequestRejected as error:
             _log.warning("%s, so its database cannot tell: %s", doubt, error)
             return None
@@ -137,7 +163,7 @@ class Routes:
 
     async def _v1_single(self, uid: str) -> Action | None:
         path = f"{_V1}/{segment(uid)}"
-        reply = await self._transport.get(path, permission=_SEE_ACTIONS)
+        reply = await self.transport.get(path, permission=_SEE_ACTIONS)
         if reply.status != 404:
             return read_action(reply.body, uid, path)
         if error_code_of(reply.body) == _MISSING:
@@ -150,7 +176,7 @@ class Routes:
         return read_actions(await self._v1_body(path, strict=strict), path)
 
     async def _v1_body(self, path: str, *, strict: bool = False) -> bytes:
-        reply = await self._transport.get(path, permission=_SEE_ACTIONS)
+        reply = await self.transport.get(path, permission=_SEE_ACTIONS)
         if reply.status != 404:
             return reply.body
         # Documented for the lists too: nothing runs and nothing is remembered.
@@ -175,13 +201,13 @@ class Routes:
 
     async def _v2_single(self, uid: str) -> Action | None:
         path = f"{_V2}/{segment(uid)}"
-        reply = await self._transport.get(path, permission=_SEE_ACTIONS)
+        reply = await self.transport.get(path, permission=_SEE_ACTIONS)
         if reply.status != 404:
             return read_action_v2(reply.body, uid, path)
         if error_code_of(reply.body) == _MISSING:
             return None
         # As in v1; and here the list cannot be missing, as it was seen before.
-        reply = await self._transport.get(_V2, permission=_SEE_ACTIONS)
+        reply = await self.transport.get(_V2, permission=_SEE_ACTIONS)
         if reply.status == 404:
             raise unreadable(_V2, _STRANGE_404, reply.body)
         return _among(read_actions_v2(reply.body, _V2), uid)
@@ -201,7 +227,7 @@ class Routes:
         if self._v2 is False:
             return None
         try:
-            reply = await self._transport.get(_V2, permission=_SEE_ACTIONS)
+            reply = await self.transport.get(_V2, permission=_SEE_ACTIONS)
         except (RequestRejected, ClusterUnreachable) as error:
             self._forgive(error)
             self._v2 = True  # what is broken is there

@@ -1,111 +1,70 @@
-"""How to ask: the session, the credentials, TLS, and one GET with its retries.
+"""How to ask: the session, the nodes, the credentials, and one request with its detours.
 
 Knows HTTP. Refuses to know what an action is: (status, headers, bytes) go out, and what the
-bytes mean is `_wire`'s. Credentials go to the configured URL only; redirects are not followed.
+bytes mean is `_wire`'s. Credentials go to the configured nodes only, and to no other that a
+redirect may name.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
 import logging
 import math
-import os
-import re
 import ssl
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import aiohttp
 from yarl import URL
 
 from ._errors import (
+    ClientCertificateRefused,
     ClientClosed,
     ClusterUnreachable,
+    RedisActionsError,
+    RequestRejected,
     UnreadableReply,
     UntrustedCertificate,
     UsageError,
 )
 from ._refusal import refusal
+from ._tls import refuses_us
 
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Mapping
+
+    from ._access import Access, Secret
+    from ._errors import RequestError
+    from ._nodes import Nodes
+    from ._tls import TLS
 
 _log = logging.getLogger(__name__)
 
 MAX_BODY: Final = 64 * 2**20  # bytes; a cluster with 100,000 remembered actions sends about half
 _CHUNK: Final = 2**16
 _CONNECTIONS: Final = 8  # a cluster manager has about ten API threads
-_SURROGATE: Final = re.compile("[\ud800-\udfff]")  # what cannot be sent as UTF-8
-_SPACE: Final = re.compile(r"\s")
+_CONNECT: Final = 10.0  # seconds after which a node that cannot be connected to counts as gone
+_REDIRECTS: Final = frozenset({307, 308})  # those that keep the method
 _HEADERS: Final = {"Accept": "application/json", "User-Agent": "redis-enterprise-actions"}
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class Reply(NamedTuple):
-    """What came back: status 2xx or 404."""
+    """What came back. No `repr` shows the body, as databases and tokens come in such."""
 
     status: int
     body: bytes
+    headers: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        return f"<answer {self.status} of {len(self.body)} bytes>"
 
 
-class Credentials:
-    """A user's name and password, which no `repr` shows."""
+class _Body(bytearray):
+    """What has come of a body so far, which no `repr` shows either."""
 
-    __slots__ = ("_header",)
-
-    def __init__(self, username: str, password: str) -> None:
-        for text, argument in ((username, "username"), (password, "password")):
-            if not isinstance(text, str) or _SURROGATE.search(text):
-                raise UsageError(f"{argument}= is not a text")
-        if ":" in username:
-            raise UsageError("username= must not contain a colon (RFC 7617)")
-        pair = f"{username}:{password}".encode()
-        self._header = "Basic " + base64.b64encode(pair).decode("ascii")
-
-    def headers(self) -> dict[str, str]:
-        """Return the header that carries them."""
-        return {"Authorization": self._header}
-
-    def redact(self, body: bytes) -> bytes:
-        """Return a body without them, should a server have sent them back."""
-        return body.replace(self._header.encode(), b"Basic ***")
-
-
-def tls(*, verify: bool, ca_file: str | os.PathLike[str] | None) -> ssl.SSLContext | bool:
-    """Return the TLS settings, as aiohttp takes them.
-
-    True verifies against the system's CAs and False does not verify; aiohttp has a context for
-    each, made once. A context verifies against the CAs in `ca_file` alone.
-    """
-    if ca_file is None:
-        return verify
-    if ca_file == "":  # which Python would take for the system's CAs
-        raise UsageError("ca_file= is empty")
-    if not verify:
-        raise UsageError("verify=False and ca_file= contradict each other")
-    try:
-        return ssl.create_default_context(cafile=os.fspath(ca_file))
-    except (OSError, TypeError, ValueError) as error:  # an ssl.SSLError is an OSError
-        raise UsageError(f"ca_file={ca_file!r} cannot be loaded: {error}") from error
-
-
-def base_url(url: str) -> URL:
-    """Check a cluster's URL and return it without a trailing slash."""
-    if not isinstance(url, str):
-        raise UsageError("the cluster's URL is not a string")
-    try:
-        parsed = URL(url)
-        whole = bool(parsed.host and parsed.port and parsed.host.encode("idna"))
-    except ValueError:
-        raise UsageError("the cluster's URL cannot be parsed") from None
-    if parsed.user is not None or parsed.password is not None:
-        raise UsageError("credentials do not belong in the URL: pass username= and password=")
-    if parsed.query_string or parsed.fragment:
-        raise UsageError("the cluster's URL must have no query and no fragment")
-    if not whole or parsed.scheme not in {"http", "https"} or _SPACE.search(url):
-        shown = "this" if "@" in url else repr(url)  # what holds an @ may hold a password
-        raise UsageError(
-            f"{shown} is not a cluster's URL, such as https://cluster.example.com:9443"
-        )
-    return parsed.with_path(parsed.path.rstrip("/"))
+    def __repr__(self) -> str:
+        return f"<{len(self)} bytes>"
 
 
 class Transport:
@@ -113,33 +72,36 @@ class Transport:
 
     def __init__(
         self,
-        url: str,
+        nodes: Nodes,
         *,
-        credentials: Credentials | None,
-        verify: bool,
-        ca_file: str | os.PathLike[str] | None,
+        access: Access,
+        tls: TLS,
         session: aiohttp.ClientSession | None,
         request_timeout: float,
     ) -> None:
-        self.url = base_url(url)
+        self.nodes = nodes
         self.sent = 0  # requests so far
-        self._credentials = credentials
-        self._tls = tls(verify=verify, ca_file=ca_file)
+        self._access = access
+        self._tls = tls
         self._given = session
         self._made: aiohttp.ClientSession | None = None
         if not 0 < request_timeout < math.inf:
             raise UsageError("request_timeout= must be more than 0 and not endless")
         if session is not None and not isinstance(session, aiohttp.ClientSession):
             raise UsageError("session= is not an aiohttp.ClientSession")
-        if session is not None and session.auth is not None and credentials is not None:
+        if session is not None and session.auth is not None and access.secret:
             raise UsageError("session= brings credentials of its own: leave out username=")
-        self._timeout = aiohttp.ClientTimeout(total=request_timeout)
+        both = tls.fingerprint is not None and isinstance(tls.context, ssl.SSLContext)
+        if both and session is not None:
+            raise UsageError("fingerprint= and client_cert= together need no session=")
+        pinned = None if tls.fingerprint is None else aiohttp.Fingerprint(tls.fingerprint)
+        self._ssl = tls.context if pinned is None or both else pinned
+        self._timeout = aiohttp.ClientTimeout(
+            total=request_timeout, sock_connect=min(_CONNECT, request_timeout)
+        )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
-        if self.url.scheme == "https" and not verify:
-            _log.warning("the certificate of %s is not verified", self.url)
-        if self.url.scheme == "http" and credentials and self.url.host not in _LOOPBACK:
-            _log.warning("the password goes to %s unencrypted", self.url)
+        self._warn()
 
     async def close(self) -> None:
         """Close the session if it is ours."""
@@ -150,52 +112,149 @@ class Transport:
     async def get(self, path: str, *, permission: str) -> Reply:
         """GET `path`, which is already quoted, once; return an answer of status 2xx or 404.
 
-        `permission` is what the vendor's page asks for. Raises `RequestError`, `ClientClosed`.
+        `permission` is what the vendor's page asks for. A node that redirects us to another one
+        and a token that is renewed take requests of their own. Raises `RequestError`,
+        `ClientClosed`, and what a `token=` of the user's raises.
         """
+        proof = await self._proof("GET", path, self._access.proof(self._post))
+        reply = await self._reply("GET", path, proof)
+        if reply.status == 401:
+            proof = await self._proof("GET", path, self._access.renewed(proof, self._post))
+            if proof is not None:
+                reply = await self._reply("GET", path, proof)
+        refused = self._refusal("GET", path, reply, permission)
+        if refused is not None:
+            raise refused
+        return reply
+
+    def stay(self) -> None:
+        """Note that the last answers were usable."""
+        self.nodes.worked(asyncio.get_running_loop().time())
+
+    def move_on(self, error: RequestError, *nodes: URL) -> None:
+        """Leave the nodes that gave no usable answer, by default the last one asked, to others."""
+        now = asyncio.get_running_loop().time()
+        rest = self.nodes.failed(nodes or [self.nodes.current], now, rest=error.retry_after)
+        error.elsewhere = rest is None
+        error.retry_after = rest or None
+
+    # --- one answer -----------------------------------------------------------------------------
+
+    async def _post(self, path: str, proof: Secret | None, body: Secret) -> bytes:
+        """POST `body` for a token."""
+        reply = await self._reply("POST", path, proof, body)
+        refused = self._refusal("POST", path, reply)
+        if reply.status == 404:
+            hint = 'This cluster grants no tokens: leave out auth="jwt"'
+            refused = RequestRejected("POST", path, status=404, hint=hint)
+        if refused is not None:
+            raise refused
+        return reply.body
+
+    async def _proof(
+        self, method: str, path: str, proving: Awaitable[Secret | None]
+    ) -> Secret | None:
+        try:
+            return await proving
+        except RedisActionsError:
+            raise
+        except OSError as error:  # of `token=`; a TimeoutError is one
+            reason = f"there is no token: {error or type(error).__name__}"
+            unreachable = ClusterUnreachable(method, path, reason=reason)
+            unreachable.sent = False
+            raise unreachable from error
+
+    def _refusal(
+        self, method: str, path: str, reply: Reply, permission: str | None = None
+    ) -> RequestError | None:
+        status, body, headers = reply
+        check = self._access.hint
+        return refusal(method, path, status, headers, body, permission=permission, check=check)
+
+    async def _reply(
+        self, method: str, path: str, proof: Secret | None, body: Secret | None = None
+    ) -> Reply:
+        """Ask the node whose turn it is, and then the one that it names; return any answer.
+
+        Raises an error, and moves on, where there is none, or one that says "not now".
+        """
+        asked = [self.nodes.current]
+        try:
+            reply = await self._followed(asked, method, path, proof, body)
+        except ClusterUnreachable as error:
+            error.nodes = (str(asked[-1]),)
+            if error.transient:
+                self.move_on(error, *asked)
+            raise
+        self.nodes.current = asked[-1]
+        return reply
+
+    async def _followed(
+        self, asked: list[URL], method: str, path: str, proof: Secret | None, body: Secret | None
+    ) -> Reply:
+        """Ask the last of `asked`, and the one that it names instead, which is added to them."""
+        while len(asked) == len(set(asked)):
+            reply = await self._once(method, asked[-1], path, proof, body)
+            refused = self._refusal(method, path, reply)
+            if isinstance(refused, ClusterUnreachable):
+                raise refused
+            if reply.status not in _REDIRECTS:
+                return reply
+            target = self.nodes.redirected(asked[-1], reply.headers.get("Location", ""))
+            if target is None:
+                return reply
+            asked.append(target)
+        round_trip = " to ".join(map(str, asked))
+        raise ClusterUnreachable(method, path, reason=f"it redirects from {round_trip}")
+
+    async def _once(
+        self, method: str, node: URL, path: str, proof: Secret | None, body: Secret | None
+    ) -> Reply:
         session = self._session()
         self.sent += 1
-        headers = _HEADERS | (self._credentials.headers() if self._credentials else {})
         try:
-            async with session.get(
-                URL(f"{self.url}{path}", encoded=True),
-                headers=headers,
-                ssl=self._tls,
+            async with session.request(
+                method,
+                URL(f"{node}{path}", encoded=True),
+                headers=_headers(proof, body),
+                data=None if body is None else body.reveal(),
+                ssl=self._ssl,
                 timeout=self._timeout,
                 allow_redirects=False,
                 raise_for_status=False,
             ) as response:
-                reply = Reply(response.status, await self._body(response, path))
+                return Reply(
+                    response.status, await self._body(method, path, response), response.headers
+                )
         except (aiohttp.ClientError, OSError, ValueError) as error:
             cause = error
-        else:
-            refused = refusal(
-                "GET", path, reply.status, response.headers, reply.body, permission=permission
-            )
-            if refused is not None:
-                raise refused
-            return reply
         # Outside of `except`, as errors about a reply hold the headers of the request.
         harmless = None if isinstance(cause, aiohttp.ClientResponseError) else cause
         if self._closed or session.closed:
             raise ClientClosed from harmless
-        raise _unreachable(path, cause) from harmless
+        raise _unreachable(method, path, cause) from harmless
 
-    async def _body(self, response: aiohttp.ClientResponse, path: str) -> bytes:
+    async def _body(self, method: str, path: str, response: aiohttp.ClientResponse) -> bytes:
         """Read a body as it comes, and no further than we are willing to hold."""
-        body = bytearray()
-        async for chunk in response.content.iter_chunked(_CHUNK):
-            body += chunk
+        body = _Body()
+        size = -1
+        while len(body) > size:
+            size = len(body)
+            body += await response.content.read(_CHUNK)
             if len(body) > MAX_BODY:
                 response.close()
-                raise UnreadableReply("GET", path, problem=f"it is larger than {MAX_BODY} bytes")
-        return self._credentials.redact(bytes(body)) if self._credentials else bytes(body)
+                raise UnreadableReply(method, path, problem=f"it is larger than {MAX_BODY} bytes")
+        return self._access.redact(bytes(body))
 
     def _session(self) -> aiohttp.ClientSession:
         loop = asyncio.get_running_loop()
         if self._given is None and self._made is None:
             self._loop = loop
+            pinned = self._tls.fingerprint
             self._made = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=_CONNECTIONS),
+                connector=aiohttp.TCPConnector(
+                    limit=_CONNECTIONS, ssl=True if pinned is None else aiohttp.Fingerprint(pinned)
+                ),
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
         if self._made is not None and self._loop is not loop:
@@ -205,12 +264,38 @@ class Transport:
             raise ClientClosed
         return session
 
+    def _warn(self) -> None:
+        """Log what is not as safe as it might be."""
+        for url in self.nodes.urls:
+            if url.scheme == "https" and not self._tls.verified:
+                _log.warning("the certificate of %s is not verified", url)
+            if url.scheme == "http" and self._access.secret and url.host not in _LOOPBACK:
+                _log.warning("the credentials go to %s unencrypted", url)
 
-def _unreachable(path: str, error: Exception) -> ClusterUnreachable:
+
+def _headers(proof: Secret | None, body: Secret | None) -> dict[str, str]:
+    headers = dict(_HEADERS)
+    if proof is not None:
+        headers["Authorization"] = proof.reveal()
+    if body is not None:
+        headers["Content-Type"] = "application/json"
+    return headers
+
+
+def _unreachable(method: str, path: str, error: Exception) -> ClusterUnreachable:
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return UntrustedCertificate("GET", path, reason=str(error.certificate_error))
+        return UntrustedCertificate(method, path, reason=str(error.certificate_error))
+    if isinstance(error, aiohttp.ServerFingerprintMismatch):
+        untrusted = UntrustedCertificate(method, path, reason="it is not the pinned one")
+        untrusted.fingerprint = error.got.hex(":").upper()
+        return untrusted
+    refused = refuses_us(error)
+    if refused is not None:
+        return ClientCertificateRefused(method, path, reason=refused)
     # aiohttp names its TLS setting, whether TLS is spoken or not.
     reason = str(error).replace(" ssl:default", "") or type(error).__name__
     if isinstance(error, TimeoutError):
         reason = f"no answer in time{f' ({error})' if str(error) else ''}"
-    return ClusterUnreachable("GET", path, reason=reason)
+    unreachable = ClusterUnreachable(method, path, reason=reason)
+    unreachable.sent = not isinstance(error, aiohttp.ClientConnectorError)
+    return unreachable

@@ -245,15 +245,18 @@ class _SoFar(TypedDict):
 class _Outage:
     """A time without usable answers, from the first request that got none."""
 
-    __slots__ = ("_errors", "end", "error")
+    __slots__ = ("_errors", "_nodes", "end", "error")
 
     def __init__(self, end: float) -> None:
         self.end = end
         self._errors = 0
+        self._nodes: dict[str, None] = {}
 
     def took(self, error: RequestError) -> None:
         self.error = error.with_traceback(None)  # which would hold the body
         self._errors += 1
+        if isinstance(error, ClusterUnreachable):
+            self._nodes |= dict.fromkeys(error.nodes)
 
     def unreachable(self) -> ClusterUnreachable:
         """Return the error for an outage that outlasted the budget."""
@@ -264,6 +267,7 @@ class _Outage:
             last.path,
             reason=known.reason if known else last.said,
             attempts=self._errors,
+            nodes=tuple(self._nodes),
             status=known.status if known else None,
             error_code=known.error_code if known else None,
             retry_after=last.retry_after,

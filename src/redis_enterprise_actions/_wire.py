@@ -176,7 +176,8 @@ def read_database(body: bytes, path: str) -> WireDatabase:
     try:
         return struct(body, WireDatabase)
     except ValueError:
-        raise UnreadableReply("GET", path, problem="not a database object") from None
+        del body  # which a traceback that shows variables would show
+    raise UnreadableReply("GET", path, problem="not a database object")
 
 
 def _detached(wire: WireAction) -> WireAction:

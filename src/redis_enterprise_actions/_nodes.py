@@ -1,0 +1,124 @@
+"""Which node to ask: a cluster's URLs, which of them answers, and whom a redirect may name.
+
+Knows URLs. Refuses to know what is asked of a node, and how. A node that answers is stuck to; one
+that does not is left for the next, and has its turn again after the others. Credentials go to
+none but these.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, cast
+
+from yarl import URL
+
+from ._errors import UsageError
+from ._pace import LONGEST_ABSENCE
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+_SPACE: Final = re.compile(r"\s")
+
+
+class Nodes:
+    """The nodes of one cluster."""
+
+    def __init__(self, urls: str | Sequence[str], trusted_hosts: Iterable[str] = ()) -> None:
+        several = urls if isinstance(urls, (list, tuple)) else [cast("str", urls)]
+        self.urls: Final = tuple(dict.fromkeys(map(base_url, several)))
+        if not self.urls:
+            raise UsageError("no cluster is given: the list of its URLs is empty")
+        self.current = self.urls[0]  # the one to ask next
+        self._failed: dict[URL, float] = {}  # and when to ask them again, the last to fail last
+        ports = {url.port for url in self.urls}
+        self._trusted = {
+            (url.host, port)
+            for url in map(_trusted, _hosts(trusted_hosts))
+            for port in (ports if url.explicit_port is None else {url.port})
+        }
+
+    def worked(self, now: float) -> None:
+        """Note that the cluster has given a usable answer: what failed may be asked again."""
+        if self._failed:
+            self._failed = {url: until for url, until in self._failed.items() if until > now}
+
+    def failed(self, nodes: Iterable[URL], now: float, *, rest: float | None) -> float | None:
+        """Move on from nodes that do not answer, and want to be left alone for `rest` seconds.
+
+        Return the seconds after which the next one may be asked, or None if there is one that
+        has not failed since the last good answer.
+        """
+        for node in nodes:
+            self._failed.pop(node, None)
+            self._failed[node] = now + min(rest or 0.0, LONGEST_ABSENCE)
+        others = [url for url in self._after(self.current) if url not in self._failed]
+        if others:
+            self.current = others[0]
+            return None
+        self.current = min(
+            (url for url in self._failed if url in self.urls), key=self._failed.__getitem__
+        )
+        return max(0.0, self._failed[self.current] - now)
+
+    def redirected(self, node: URL, location: str) -> URL | None:
+        """Return the node that a redirect from `node` names, or None if it is none that we trust.
+
+        What it names besides is not taken from it: the same path is asked there.
+        """
+        try:
+            origin = node.join(URL(location)).origin()
+        except ValueError:
+            return None
+        for url in self.urls:
+            if url.origin() == origin:
+                return url
+        trusted = origin.scheme == node.scheme and (origin.host, origin.port) in self._trusted
+        return origin if trusted else None
+
+    def _after(self, node: URL) -> tuple[URL, ...]:
+        """Return all nodes, those first that come after `node`."""
+        start = self.urls.index(node) + 1 if node in self.urls else 0
+        return self.urls[start:] + self.urls[:start]
+
+
+def base_url(url: str) -> URL:
+    """Check a cluster's URL and return it without a trailing slash."""
+    if not isinstance(url, str):
+        raise UsageError("the cluster's URL is not a string")
+    try:
+        parsed = URL(url)
+        whole = bool(parsed.host and parsed.port and parsed.host.encode("idna"))
+    except ValueError:
+        raise UsageError("the cluster's URL cannot be parsed") from None
+    if parsed.user is not None or parsed.password is not None:
+        raise UsageError("credentials do not belong in the URL: pass username= and password=")
+    if parsed.query_string or parsed.fragment:
+        raise UsageError("the cluster's URL must have no query and no fragment")
+    if not whole or parsed.scheme not in {"http", "https"} or _SPACE.search(url):
+        shown = "this" if "@" in url else repr(url)  # what holds an @ may hold a password
+        raise UsageError(
+            f"{shown} is not a cluster's URL, such as https://cluster.example.com:9443"
+        )
+    return parsed.with_path(parsed.path.rstrip("/"))
+
+
+def _hosts(trusted_hosts: Iterable[str]) -> list[str]:
+    if isinstance(trusted_hosts, str):
+        raise UsageError("trusted_hosts= is a list of hosts, not one")
+    try:
+        return list(trusted_hosts)
+    except TypeError:
+        raise UsageError("trusted_hosts= is not a list of hosts") from None
+
+
+def _trusted(host: str) -> URL:
+    """Read `host`, `host:port` or either with an IPv6 address in brackets."""
+    try:
+        url = URL(f"https://{host}")
+        if isinstance(host, str) and url.host and url == url.origin() and not _SPACE.search(host):
+            return url
+    except ValueError:
+        pass
+    raise UsageError(f"trusted_hosts= has {host!r:.100}, which is not a host or host:port")
