@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import base64
 import gc
+import socket
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
+from yarl import URL
 
 from redis_enterprise_actions.testing import FakeCluster
 from redis_enterprise_actions.testing._cluster import DATABASE_SECRET
@@ -27,9 +29,10 @@ class Asker:
         self.session = session
         self.cluster = cluster
 
-    async def __call__(self, path: str) -> tuple[int, Any]:
-        """GET a path; return the status and the decoded body."""
-        async with self.session.get(f"{self.cluster.url}{path}") as response:
+    async def __call__(self, path: str, *, node: int = 1) -> tuple[int, Any]:
+        """GET a path of a node; return the status and the decoded body."""
+        url = f"{self.cluster.urls[node - 1]}{path}"
+        async with self.session.get(url, allow_redirects=False) as response:
             if response.content_type != "application/json":
                 return response.status, await response.text()
             return response.status, await response.json()
@@ -52,6 +55,20 @@ async def ask(cluster: FakeCluster) -> AsyncIterator[Asker]:
     """Return what asks the cluster."""
     async with authorized(cluster) as session:
         yield Asker(session, cluster)
+
+
+@pytest.fixture
+async def three() -> AsyncIterator[FakeCluster]:
+    """A cluster of three nodes."""
+    async with FakeCluster(nodes=3) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+async def ask3(three: FakeCluster) -> AsyncIterator[Asker]:
+    """Return what asks the cluster of three."""
+    async with authorized(three) as session:
+        yield Asker(session, three)
 
 
 class TestBodies:
@@ -422,6 +439,249 @@ class TestServer:
         gc.collect()
 
 
+class TestNodes:
+    """Several nodes, of which one is the primary."""
+
+    async def test_urls(self, unused_tcp_port: int) -> None:
+        """Each node has a port of its own; the first one has the one that was given."""
+        async with FakeCluster(nodes=3, port=unused_tcp_port) as cluster:
+            assert len(set(cluster.urls)) == 3
+            assert cluster.urls[0] == cluster.url == f"http://127.0.0.1:{unused_tcp_port}"
+            assert cluster.primary == 1
+
+    async def test_one_state(self, three: FakeCluster, ask3: Asker) -> None:
+        """All nodes know the same, and the log tells which of them was asked."""
+        three.handle_redirects = True
+        uid = three.add_action()
+        for node in (3, 1, 2):
+            assert (await ask3(f"/v1/actions/{uid}", node=node))[0] == 200
+
+        assert [seen.node for seen in three.requests] == [3, 1, 2]
+
+    @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
+    @pytest.mark.parametrize("path", ["/v1/actions?x=1&y=%2F", "/v2/actions/a%2Fb", "/v9"])
+    async def test_redirect(self, three: FakeCluster, method: str, path: str) -> None:
+        """A follower sends everybody to the same path of the primary, and asks nobody's name."""
+        url = f"{three.urls[1]}{path}"
+        async with (
+            aiohttp.ClientSession() as session,
+            session.request(method, URL(url, encoded=True), allow_redirects=False) as response,
+        ):
+            assert response.status == 307
+            assert response.headers["Location"] == f"{three.url}{path}"
+            assert await response.read() == b""
+
+    async def test_redirect_is_followed(self, three: FakeCluster, ask3: Asker) -> None:
+        """Who follows a redirect, and shows the credentials again, is answered."""
+        three.primary = 3
+        async with ask3.session.get(f"{three.url}/v1/actions", allow_redirects=False) as response:
+            there = response.headers["Location"]
+        async with ask3.session.get(there) as response:
+            assert response.status == 200
+
+        assert [(seen.node, seen.status) for seen in three.requests] == [(1, 307), (3, 200)]
+
+    @pytest.mark.parametrize("base", ["https://10.0.0.7:9443", "https://10.0.0.7:9443/"])
+    async def test_redirect_to(self, three: FakeCluster, ask3: Asker, base: str) -> None:
+        """Followers can be told to name another address, as clusters name their inner ones."""
+        three.redirect_to = base
+        url = f"{three.urls[2]}/v1/actions"
+        async with ask3.session.get(url, allow_redirects=False) as response:
+            assert response.headers["Location"] == "https://10.0.0.7:9443/v1/actions"
+
+    async def test_handle_redirects(self) -> None:
+        """A cluster that handles redirects by itself answers everywhere."""
+        async with (
+            FakeCluster(nodes=2, handle_redirects=True) as cluster,
+            authorized(cluster) as session,
+        ):
+            ask = Asker(session, cluster)
+            assert (await ask("/v1/actions", node=2))[0] == 200
+            cluster.handle_redirects = False
+            assert (await ask("/v1/actions", node=2))[0] == 307
+
+    @pytest.mark.parametrize("handle_redirects", [True, False])
+    async def test_no_primary(
+        self, three: FakeCluster, ask3: Asker, *, handle_redirects: bool
+    ) -> None:
+        """Without a primary every node answers 503."""
+        three.handle_redirects = handle_redirects
+        three.primary = None
+        for node in (1, 2, 3):
+            status, body = await ask3("/v1/actions", node=node)
+            assert (status, body["error_code"]) == (503, "no_primary")
+
+    async def test_stop(self, three: FakeCluster, ask3: Asker) -> None:
+        """A stopped node refuses connections at the port that it keeps, and the others go on."""
+        urls = three.urls
+        await three.stop_node(2)
+        with pytest.raises(aiohttp.ClientConnectorError):
+            await ask3("/v1/actions", node=2)
+
+        assert three.urls == urls
+        assert three.primary == 1
+        assert (await ask3("/v1/actions", node=3))[0] == 307
+
+    async def test_stop_cuts(self, three: FakeCluster, ask3: Asker) -> None:
+        """A node that stops cuts the connections that it has, in the middle of an answer, too."""
+        three.inject(delay=60)
+        asking = asyncio.create_task(ask3("/v1/actions"))
+        await asyncio.sleep(1)
+        await three.stop_node(1)
+        with pytest.raises(aiohttp.ClientError):
+            await asking
+
+        assert [(seen.node, seen.status) for seen in three.requests] == [(1, None)]
+
+    async def test_stop_the_primary(self, three: FakeCluster, ask3: Asker) -> None:
+        """If the primary stops, the lowest node that runs is it; if none does, there is none."""
+        primaries = []
+        for node in (1, 3, 2):
+            await three.stop_node(node)
+            primaries.append(three.primary)
+
+        assert primaries == [2, 2, None]
+
+    async def test_start(self, three: FakeCluster, ask3: Asker) -> None:
+        """A node comes back at its port, as a follower."""
+        urls = three.urls
+        assert (await ask3("/v1/actions"))[0] == 200
+        await three.stop_node(1)
+        await three.start_node(1)
+
+        assert three.urls == urls
+        assert three.primary == 2
+        assert (await ask3("/v1/actions"))[0] == 307
+
+    async def test_start_alone(self, three: FakeCluster, ask3: Asker) -> None:
+        """The first node that comes back when none ran is the primary."""
+        for node in (1, 2, 3):
+            await three.stop_node(node)
+        await three.start_node(2)
+        await three.start_node(1)
+
+        assert three.primary == 2
+        assert (await ask3("/v1/actions", node=2))[0] == 200
+
+    async def test_restart(self, three: FakeCluster, ask3: Asker) -> None:
+        """A restart takes as long as it was told to."""
+        began = asyncio.get_running_loop().time()
+        restarting = asyncio.create_task(three.restart_node(1, downtime=20))
+        await asyncio.sleep(19)
+        with pytest.raises(aiohttp.ClientConnectorError):
+            await ask3("/v1/actions")
+        await restarting
+
+        assert asyncio.get_running_loop().time() - began == pytest.approx(20, abs=0.01)
+        assert (await ask3("/v1/actions"))[0] == 307
+
+    async def test_restart_cancelled(self, three: FakeCluster, ask3: Asker) -> None:
+        """A restart that is cancelled leaves the node stopped."""
+        restarting = asyncio.create_task(three.restart_node(2))
+        await asyncio.sleep(1)
+        restarting.cancel()
+        await asyncio.wait([restarting])
+        await asyncio.sleep(60)
+
+        with pytest.raises(aiohttp.ClientConnectorError):
+            await ask3("/v1/actions", node=2)
+
+    async def test_restart_outlives(self) -> None:
+        """A restart cannot start a node of a cluster that has ended."""
+        async with FakeCluster(nodes=2) as cluster:
+            restarting = asyncio.create_task(cluster.restart_node(2))
+            await asyncio.sleep(1)
+        with pytest.raises(RuntimeError, match="inside `async with`"):
+            await restarting
+
+    @pytest.mark.parametrize("turns", range(20))
+    @pytest.mark.parametrize("step", ["stop", "start"])
+    async def test_cancelled(self, turns: int, step: str) -> None:
+        """Stopping and starting can be cancelled at any moment, and leave nothing behind."""
+        async with FakeCluster(nodes=2) as cluster, authorized(cluster) as session:
+            await Asker(session, cluster)("/v1/actions", node=2)
+            if step == "start":
+                await cluster.stop_node(2)
+            work = cluster.start_node(2) if step == "start" else cluster.stop_node(2)
+            working = asyncio.create_task(work)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            working.cancel()
+            await asyncio.wait([working])
+        gc.collect()
+
+    async def test_stop_and_start_at_once(self, three: FakeCluster, ask3: Asker) -> None:
+        """A node that is started while it stops is stopped first."""
+        await asyncio.gather(three.stop_node(2), three.start_node(2))
+
+        assert (await ask3("/v1/actions", node=2))[0] == 307
+
+    @pytest.mark.parametrize("turns", range(12))
+    async def test_stop_meets_newcomers(self, turns: int) -> None:
+        """A connection that arrives while a node stops is cut, and not left open."""
+        async with FakeCluster(nodes=2) as cluster, authorized(cluster) as session:
+            asks = [asyncio.create_task(Asker(session, cluster)("/v1/actions")) for _ in range(4)]
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await cluster.stop_node(1)
+            results = await asyncio.gather(*asks, return_exceptions=True)
+        gc.collect()
+
+        for result in results:
+            assert isinstance(result, (tuple, aiohttp.ClientError))
+
+    async def test_port_taken(self, three: FakeCluster, ask3: Asker) -> None:
+        """If somebody else takes the port of a stopped node, it cannot start, but may later."""
+        await three.stop_node(2)
+        port = URL(three.urls[1]).port
+        with socket.create_server(("127.0.0.1", port)), pytest.raises(OSError, match="address"):
+            await three.start_node(2)
+        await three.start_node(2)
+
+        assert (await ask3("/v1/actions", node=2))[0] == 307
+
+    async def test_again(self) -> None:
+        """A cluster can be entered again, and all its nodes run again."""
+        cluster = FakeCluster(nodes=2)
+        for _ in range(2):
+            async with cluster, authorized(cluster) as session:
+                assert (await Asker(session, cluster)("/v1/actions", node=2))[0] == 307
+                await cluster.stop_node(2)
+
+    @pytest.mark.parametrize("node", [0, 4, -1])
+    async def test_unknown(self, three: FakeCluster, node: int) -> None:
+        """There is nothing to do with a node that is not there."""
+        with pytest.raises(ValueError, match=f"no node {node}: the cluster has 3"):
+            await three.stop_node(node)
+        with pytest.raises(ValueError, match=f"no node {node}: the cluster has 3"):
+            await three.start_node(node)
+        with pytest.raises(ValueError, match=f"no node {node}: the cluster has 3"):
+            three.primary = node
+
+    async def test_twice(self, three: FakeCluster) -> None:
+        """A node is neither stopped nor started twice."""
+        with pytest.raises(ValueError, match="node 2 runs already"):
+            await three.start_node(2)
+        await three.stop_node(2)
+        with pytest.raises(ValueError, match="node 2 is stopped already"):
+            await three.stop_node(2)
+
+    @pytest.mark.parametrize("downtime", [-1, float("nan")])
+    async def test_downtime(self, three: FakeCluster, downtime: float) -> None:
+        """A node is not down for less than nothing, and is not even stopped for that."""
+        with pytest.raises(ValueError, match="downtime"):
+            await three.restart_node(2, downtime=downtime)
+        await three.stop_node(2)
+
+    async def test_outside(self) -> None:
+        """Nodes are stopped and started inside `async with` only."""
+        cluster = FakeCluster(nodes=2)
+        with pytest.raises(RuntimeError, match="inside"):
+            await cluster.stop_node(2)
+        with pytest.raises(RuntimeError, match="inside"):
+            await cluster.start_node(2)
+
+
 class TestFaults:
     """`inject` and `heal`."""
 
@@ -516,11 +776,12 @@ async def test_kind(cluster: FakeCluster, name: str, kind: Kind) -> None:
         lambda cluster: cluster.add_action(progress="stall"),
         lambda cluster: cluster.add_action(duration=-1),
         lambda cluster: cluster.add_action(queued=-1),
+        lambda cluster: FakeCluster(nodes=0),
         lambda cluster: cluster.inject(times=0, status=500),
         lambda cluster: cluster.inject(),
     ],
 )
 async def test_impossible(cluster: FakeCluster, add: Callable[[FakeCluster], object]) -> None:
     """What cannot be, or is a slip of the pen, is refused where it is written."""
-    with pytest.raises(ValueError, match=r"no|seconds|times"):
+    with pytest.raises(ValueError, match=r"no|seconds|times|1 node"):
         add(cluster)

@@ -1,11 +1,10 @@
-"""The fake's server: routes, credentials, faults and the log."""
+"""The fake's front: what can be done to it, whom it lets in, and the log."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
 import hmac
-import json
 import time
 import uuid
 from dataclasses import dataclass
@@ -14,8 +13,9 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
 from aiohttp import web
 
-from . import _bodies as bodies
 from ._faults import Fault, disconnect, next_fault, send_half
+from ._nodes import Nodes
+from ._routes import DATABASE_SECRET, Routes
 from ._script import TASKS_ONLY, FakeAction, Kind, Outcome, Progress, kind_of
 
 
@@ -26,15 +26,14 @@ if TYPE_CHECKING:
 
     from aiohttp.typedefs import Handler
 
+__all__ = ["DATABASE_SECRET", "FakeCluster", "SeenRequest", "Version"]
+
 Version: TypeAlias = Literal["7.4", "7.8", "7.22", "8.0"]
 
 _HAS_V2: Final = frozenset({"7.22", "8.0"})
-_DONE: Final = frozenset({"completed", "vanishes", "stuck"})  # outcomes of work that was done
-_TURNS: Final = 10
+# What a node says in an election is not documented.
+_NO_PRIMARY: Final = {"error_code": "no_primary", "description": "the cluster has no primary node"}
 _REALM: Final = {"WWW-Authenticate": 'Basic realm="redis"'}
-_BUSY: Final = {"SMCreateBDB": "pending", "SMDeleteBDB": "delete-pending"}
-# Database objects hold secrets, and so must the fake's: this one may show up nowhere else.
-DATABASE_SECRET: Final = "fake-database-secret"  # noqa: S105 - of a database that is not there
 
 
 @dataclass(kw_only=True, slots=True)
@@ -42,24 +41,35 @@ class SeenRequest:
     """A request that the cluster got, and what it answered.
 
     `time` is the loop's, in seconds; `path` is as it was sent, still quoted; `status` is None
-    until it is answered, and for ever if the connection was dropped or cut off. Headers are not
-    kept.
+    until it is answered, and for ever if the connection was dropped or cut off; `node` is the one
+    that was asked. Neither headers nor bodies are kept.
     """
 
     time: float
     method: str
     path: str
     status: int | None = None
+    node: int = 1
 
 
 class FakeCluster:
-    """A cluster of one node, from `async with` to its end.
+    """A cluster of one node or more, from `async with` to its end.
 
     `version` is "7.4", "7.8", "7.22" or "8.0" and decides which routes there are. `username`
     and `password` are attributes, too: they are what its one user has, and everybody else is
-    answered 401. `port` 0 takes a free one; `url` tells where it answers, over plain HTTP.
-    `requests` lists what was asked so far, and `actions` holds the truth about each action by
-    its uid. Raises `ValueError` for what no cluster could be told to do.
+    answered 401. `requests` lists what was asked so far, and `actions` holds the truth about each
+    action by its uid. Raises `ValueError` for what no cluster could be told to do.
+
+    - `nodes`: how many there are. They are numbered from 1, listen on ports of their own (`port`
+      is that of the first; 0 takes a free one) and share everything else. `urls` tells where
+      they answer, `url` where the first one does.
+    - `primary` is the node that answers; it may be set, and is 1 at the start. The others
+      redirect there with a 307, before they ask for credentials. While it is None, as in an
+      election, every node answers 503; the body of that is a guess.
+    - `handle_redirects`: every node answers itself, as with that setting of a cluster. It may be
+      set at any time.
+    - `redirect_to`: a base URL, such as "https://10.0.0.7:9443", that the redirects name instead
+      of the primary's.
     """
 
     def __init__(
@@ -69,37 +79,24 @@ class FakeCluster:
         username: str = "admin@example.com",
         password: str = "fake-password",  # noqa: S107 - of a cluster that is not there
         port: int = 0,
+        nodes: int = 1,
+        handle_redirects: bool = False,
     ) -> None:
         _one_of(Version, "version", version)
         self.version = version
         self.username = username
         self.password = password
-        self.actions: dict[str, FakeAction] = {}
+        self.handle_redirects = handle_redirects
+        self.redirect_to: str | None = None
         self.requests: list[SeenRequest] = []
-        self._port = port
-        self._runner: web.AppRunner | None = None
-        self._epoch = 0.0
-        self._gone_at: dict[int, float] = {}  # by database; inf while nothing deletes it
+        self._routes = Routes()
+        self.actions = self._routes.actions
+        self._nodes = Nodes(nodes, port=port, app=self._app, tls=None)
         self._faults: list[Fault] = []
 
     async def __aenter__(self) -> Self:
-        app = web.Application(middlewares=[self._gate])
-        app.router.add_get("/v1/actions", self._v1_list)
-        app.router.add_get("/v1/actions/bdb/{bdb_uid}", self._v1_database)
-        app.router.add_get("/v1/actions/{uid}", self._v1_single)
-        app.router.add_get("/v1/bdbs/{bdb_uid}", self._bdb)
-        if self.version in _HAS_V2:
-            app.router.add_get("/v2/actions", self._v2_list)
-            app.router.add_get("/v2/actions/{uid}", self._v2_single)
-        runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0)
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, "127.0.0.1", self._port).start()
-        except OSError:
-            await runner.cleanup()
-            raise
-        self._runner = runner
-        self._epoch = time.time() - self._now()
+        self._routes.epoch = time.time() - self._now()
+        await self._nodes.open()
         return self
 
     async def __aexit__(
@@ -108,22 +105,54 @@ class FakeCluster:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._runner is None:
-            return
-        # A connection that was just accepted takes a few turns of the loop to be known, and only
-        # a known one is closed.
-        for _ in range(_TURNS):
-            await asyncio.sleep(0)
-        await self._runner.cleanup()
-        self._runner = None
+        await self._nodes.close()
 
     @property
     def url(self) -> str:
-        """Where the cluster answers, such as `http://127.0.0.1:43215`."""
-        if self._runner is None:
-            raise RuntimeError("the cluster runs inside `async with` only")
-        host, port = self._runner.addresses[0][:2]
-        return f"http://{host}:{port}"
+        """Where the first node answers, such as `http://127.0.0.1:43215`."""
+        return self.urls[0]
+
+    @property
+    def urls(self) -> list[str]:
+        """Where each node answers, or did before it was stopped: it keeps its port."""
+        return self._nodes.urls
+
+    @property
+    def primary(self) -> int | None:
+        """The node that answers, or None while there is none. It may be set."""
+        return self._nodes.primary
+
+    @primary.setter
+    def primary(self, node: int | None) -> None:
+        self._nodes.primary = node
+
+    async def stop_node(self, node: int) -> None:
+        """Stop a node: it refuses connections from now on, and open ones are cut.
+
+        If it was the primary, the lowest other node that runs is it at once. Raises `ValueError`
+        if there is no such node, or it is stopped already.
+        """
+        await self._nodes.stop(node)
+
+    async def start_node(self, node: int) -> None:
+        """Let a stopped node run again, at its port, as the primary if there is none.
+
+        Raises `ValueError` if there is no such node, or it runs already, and `OSError` if
+        somebody else has taken the port.
+        """
+        await self._nodes.start(node)
+
+    async def restart_node(self, node: int, *, downtime: float = 30.0) -> None:
+        """Stop a node and start it again `downtime` seconds of the loop's time later.
+
+        Raises what `stop_node` and `start_node` raise. If it is cancelled in between, the node
+        stays stopped.
+        """
+        if not downtime >= 0:
+            raise ValueError("downtime is in seconds, 0 or more")
+        await self.stop_node(node)
+        await asyncio.sleep(downtime)
+        await self.start_node(node)
 
     def add_action(
         self,
@@ -187,12 +216,7 @@ class FakeCluster:
             error_code=error_code,
             error=error,
         )
-        self.actions[action.uid] = action
-        if bdb_uid is not None:
-            deletes = name == "SMDeleteBDB" and outcome in _DONE
-            known = self._gone_at.get(bdb_uid, -inf)
-            known = inf if known <= now else known  # what is gone by now is made anew
-            self._gone_at[bdb_uid] = min(known, action.ends_at if deletes else inf)
+        self._routes.add(action)
         return action.uid
 
     def forget(self, uid: str) -> None:
@@ -251,18 +275,33 @@ class FakeCluster:
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
 
-    @web.middleware
-    async def _gate(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Let faults happen, ask for credentials, and keep the log."""
-        seen = SeenRequest(time=self._now(), method=request.method, path=request.raw_path)
+    def _app(self, node: int) -> web.Application:
+        @web.middleware
+        async def gate(request: web.Request, handler: Handler) -> web.StreamResponse:
+            return await self._log(node, request, handler)
+
+        app = web.Application(middlewares=[gate])
+        self._routes.add_to(app, v2=self.version in _HAS_V2)
+        return app
+
+    async def _log(self, node: int, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if node not in self._nodes.running:  # a connection that was made while it stopped
+            disconnect(request)
+            return web.Response()  # to nobody
+        seen = SeenRequest(
+            time=self._now(), method=request.method, path=request.raw_path, node=node
+        )
         self.requests.append(seen)
-        response = await self._answer(request, handler)
+        response = await self._answer(node, request, handler)
         if response is None:
             return web.Response()  # to nobody: the connection is gone
         seen.status = response.status
         return response
 
-    async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse | None:
+    async def _answer(
+        self, node: int, request: web.Request, handler: Handler
+    ) -> web.StreamResponse | None:
+        """Let faults happen, redirect, ask for credentials, and only then answer."""
         fault = next_fault(self._faults, request.path)
         if fault is not None:
             await asyncio.sleep(fault.delay)
@@ -271,8 +310,9 @@ class FakeCluster:
                 return None
             if fault.status is not None:
                 return web.Response(status=fault.status, body=fault.body, headers=fault.headers)
+        response: web.StreamResponse | None = self._turn_away(node, request)
         try:
-            response = await handler(request) if self._may_ask(request) else _unauthorized()
+            response = response or await handler(request)
         except web.HTTPException as error:
             response = web.Response(status=error.status, text=error.text)
         if fault is not None and fault.truncate:
@@ -280,91 +320,20 @@ class FakeCluster:
             return None
         return response
 
+    def _turn_away(self, node: int, request: web.Request) -> web.Response | None:
+        """Return the answer to who is wrong here, or may not ask; None to who may."""
+        if self.primary is None:
+            return web.json_response(_NO_PRIMARY, status=503)
+        if node != self.primary and not self.handle_redirects:
+            base = self.redirect_to or self.urls[self.primary - 1]
+            location = f"{base.rstrip('/')}{request.raw_path}"
+            return web.Response(status=307, headers={"Location": location})
+        return None if self._may_ask(request) else _unauthorized()
+
     def _may_ask(self, request: web.Request) -> bool:
         pair = f"{self.username}:{self.password}".encode()
         given = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
         return hmac.compare_digest(given, b"Basic " + base64.b64encode(pair))
-
-    async def _v1_list(self, _: web.Request) -> web.Response:
-        shown = self._shown()
-        return web.json_response({
-            "actions": [self._v1(action) for action in shown if action.kind == "task"],
-            "state-machines": [
-                self._v1(action) for action in shown if action.kind == "state-machine"
-            ],
-        })  # fmt: skip
-
-    async def _v1_single(self, request: web.Request) -> web.Response:
-        action = self._shown_one(request)
-        if action is None or action.kind == "other":
-            return _not_known(request)
-        return web.json_response(self._v1(action))
-
-    async def _v1_database(self, request: web.Request) -> web.Response:
-        bdb_uid = self._database(request)
-        return web.json_response([
-            self._v1(action)
-            for action in self._shown()
-            if action.kind == "state-machine" and action.bdb_uid == bdb_uid
-        ])  # fmt: skip
-
-    async def _v2_list(self, _: web.Request) -> web.Response:
-        return web.json_response([self._v2(action) for action in self._shown()])
-
-    async def _v2_single(self, request: web.Request) -> web.Response:
-        action = self._shown_one(request)
-        return _not_known(request) if action is None else web.json_response(self._v2(action))
-
-    async def _bdb(self, request: web.Request) -> web.Response:
-        bdb_uid = self._database(request)
-        database: dict[str, object] = {
-            "uid": bdb_uid,
-            "name": f"db{bdb_uid}",
-            "status": "active",
-            "authentication_admin_pass": DATABASE_SECRET,
-            "background_op": [{"status": "idle"}],
-        }
-        running = [
-            action
-            for action in self._shown()
-            if action.bdb_uid == bdb_uid and self._now() < action.ends_at
-        ]
-        if running:
-            database["status"] = _BUSY.get(running[0].name, "active-change-pending")
-            database["action_uid"] = running[0].uid
-            database["background_op"] = [
-                {"name": running[0].name, "progress": 0, "status": "pending"}
-            ]
-        return web.json_response(database)
-
-    def _database(self, request: web.Request) -> int:
-        """Return the uid of the database that a path names; answer 404 if there is none."""
-        text = request.match_info["bdb_uid"]
-        uid = int(text) if text.isdecimal() else None
-        if uid is None or self._now() >= self._gone_at.get(uid, -inf):
-            raise web.HTTPNotFound(
-                text=json.dumps({"error_code": "db_not_exist", "description": "no such database"})
-            )
-        return uid
-
-    def _shown(self) -> list[FakeAction]:
-        now = self._now()
-        return [
-            action
-            for action in self.actions.values()
-            if action.outcome != "vanishes" or now < action.ends_at
-        ]
-
-    def _shown_one(self, request: web.Request) -> FakeAction | None:
-        uid = request.match_info["uid"]
-        return next((action for action in self._shown() if action.uid == uid), None)
-
-    def _v1(self, action: FakeAction) -> dict[str, object]:
-        shape = bodies.task if action.kind == "task" else bodies.machine
-        return shape(action, self._now(), self._epoch)
-
-    def _v2(self, action: FakeAction) -> dict[str, object]:
-        return bodies.v2(action, self._now(), self._epoch)
 
 
 def _one_of(choice: object, name: str, value: object) -> None:
@@ -374,8 +343,3 @@ def _one_of(choice: object, name: str, value: object) -> None:
 
 def _unauthorized() -> web.Response:
     return web.Response(status=401, headers=_REALM)
-
-
-def _not_known(request: web.Request) -> web.Response:
-    said = f"Action {request.match_info['uid']} does not exist"
-    return web.json_response({"description": said, "error_code": "action_not_found"}, status=404)
