@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import hmac
 import time
 import uuid
 from dataclasses import dataclass
@@ -13,10 +11,12 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
 from aiohttp import web
 
+from ._door import Door
 from ._faults import Fault, disconnect, next_fault, send_half
 from ._nodes import Nodes
 from ._routes import DATABASE_SECRET, Routes
 from ._script import TASKS_ONLY, FakeAction, Kind, Outcome, Progress, kind_of
+from ._tokens import TOKEN_MARK
 
 
 if TYPE_CHECKING:
@@ -26,14 +26,13 @@ if TYPE_CHECKING:
 
     from aiohttp.typedefs import Handler
 
-__all__ = ["DATABASE_SECRET", "FakeCluster", "SeenRequest", "Version"]
+__all__ = ["DATABASE_SECRET", "TOKEN_MARK", "FakeCluster", "SeenRequest", "Version"]
 
 Version: TypeAlias = Literal["7.4", "7.8", "7.22", "8.0"]
 
 _HAS_V2: Final = frozenset({"7.22", "8.0"})
 # What a node says in an election is not documented.
 _NO_PRIMARY: Final = {"error_code": "no_primary", "description": "the cluster has no primary node"}
-_REALM: Final = {"WWW-Authenticate": 'Basic realm="redis"'}
 
 
 @dataclass(kw_only=True, slots=True)
@@ -70,6 +69,11 @@ class FakeCluster:
       set at any time.
     - `redirect_to`: a base URL, such as "https://10.0.0.7:9443", that the redirects name instead
       of the primary's.
+    - `basic`: whether user and password are accepted in a Basic header, as is usual. A cluster
+      on which that is off (control_plane_basic_authentication) still takes them in the body of
+      /v1/users/authorize.
+    - `token_ttl`: how many seconds a token (JWT) is good for that was asked for without a `ttl`.
+      `basic` and `token_ttl` may be set at any time, too.
     """
 
     def __init__(
@@ -81,21 +85,28 @@ class FakeCluster:
         port: int = 0,
         nodes: int = 1,
         handle_redirects: bool = False,
+        basic: bool = True,
+        token_ttl: float = 300.0,
     ) -> None:
         _one_of(Version, "version", version)
+        if not token_ttl > 0:
+            raise ValueError("token_ttl is in seconds, more than 0")
         self.version = version
         self.username = username
         self.password = password
         self.handle_redirects = handle_redirects
+        self.basic = basic
+        self.token_ttl = token_ttl
         self.redirect_to: str | None = None
         self.requests: list[SeenRequest] = []
+        self._door = Door(self)
         self._routes = Routes()
         self.actions = self._routes.actions
         self._nodes = Nodes(nodes, port=port, app=self._app, tls=None)
         self._faults: list[Fault] = []
 
     async def __aenter__(self) -> Self:
-        self._routes.epoch = time.time() - self._now()
+        self._routes.epoch = self._door.epoch = time.time() - self._now()
         await self._nodes.open()
         return self
 
@@ -153,6 +164,13 @@ class FakeCluster:
         await self.stop_node(node)
         await asyncio.sleep(downtime)
         await self.start_node(node)
+
+    def revoke_tokens(self) -> None:
+        """Make every token invalid that was issued so far.
+
+        That is what happens to them when an upgrade across 8.0.22 changes the signing secret.
+        """
+        self._door.tokens.revoke()
 
     def add_action(
         self,
@@ -281,6 +299,7 @@ class FakeCluster:
             return await self._log(node, request, handler)
 
         app = web.Application(middlewares=[gate])
+        self._door.add_to(app)
         self._routes.add_to(app, v2=self.version in _HAS_V2)
         return app
 
@@ -328,18 +347,9 @@ class FakeCluster:
             base = self.redirect_to or self.urls[self.primary - 1]
             location = f"{base.rstrip('/')}{request.raw_path}"
             return web.Response(status=307, headers={"Location": location})
-        return None if self._may_ask(request) else _unauthorized()
-
-    def _may_ask(self, request: web.Request) -> bool:
-        pair = f"{self.username}:{self.password}".encode()
-        given = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
-        return hmac.compare_digest(given, b"Basic " + base64.b64encode(pair))
+        return None if self._door.admits(request) else self._door.refusal()
 
 
 def _one_of(choice: object, name: str, value: object) -> None:
     if value not in get_args(choice):
         raise ValueError(f"{name}={value!r} is none of {', '.join(get_args(choice))}")
-
-
-def _unauthorized() -> web.Response:
-    return web.Response(status=401, headers=_REALM)
