@@ -1,0 +1,438 @@
+"""Facts about waits on bad days: over real sockets, against a cluster that is at its worst."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+from unittest.mock import patch
+
+import aiohttp
+import pytest
+from aiohttp.abc import AbstractResolver
+
+from redis_enterprise_actions import (
+    Action,
+    ActionsClient,
+    AuthenticationError,
+    ClusterUnreachable,
+    RequestRejected,
+)
+from redis_enterprise_actions import _transport as transport_module
+from redis_enterprise_actions.testing import FakeCluster
+from tests.scripted import now
+
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from contextlib import AbstractAsyncContextManager
+
+    Fault = Callable[[FakeCluster, "Names"], AbstractAsyncContextManager[None]]
+
+
+class Names(AbstractResolver):
+    """The name service of the tests: every host is this machine, unless it is out of order."""
+
+    broken = False
+
+    async def resolve(self, host: str, port: int = 0, family: int = 2) -> list[object]:  # type: ignore[override]
+        if self.broken:
+            raise OSError(-3, "Temporary failure in name resolution")
+        address = {"hostname": host, "host": "127.0.0.1", "port": port}
+        return [address | {"family": family, "proto": 0, "flags": 0}]
+
+    async def close(self) -> None:
+        """Have nothing to close."""
+
+
+# --- what can go wrong, for as long as it does --------------------------------------------------
+
+
+def injected(**fault: object) -> Fault:
+    """Return a fault that the fake knows, for all requests about actions."""
+
+    @asynccontextmanager
+    async def wrong(cluster: FakeCluster, _: Names) -> AsyncIterator[None]:
+        cluster.inject(times=None, **fault)  # type: ignore[arg-type]
+        yield
+        cluster.heal()
+
+    return wrong
+
+
+@asynccontextmanager
+async def refused(cluster: FakeCluster, _: Names) -> AsyncIterator[None]:
+    """Nobody listens."""
+    await cluster.stop_node(1)
+    yield
+    await cluster.start_node(1)
+
+
+@asynccontextmanager
+async def cut_short(cluster: FakeCluster, _: Names) -> AsyncIterator[None]:
+    """Somebody takes the connection and hangs up, before TLS or anything else is spoken."""
+    await cluster.stop_node(1)
+    port = int(cluster.url.rpartition(":")[2])
+
+    async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+        await asyncio.sleep(0)
+
+    async with await asyncio.start_server(hang_up, "127.0.0.1", port):
+        yield
+    await cluster.start_node(1)
+
+
+@asynccontextmanager
+async def no_names(_: FakeCluster, names: Names) -> AsyncIterator[None]:
+    """The name service is out of order."""
+    names.broken = True
+    yield
+    names.broken = False
+
+
+@asynccontextmanager
+async def too_large(cluster: FakeCluster, _: Names) -> AsyncIterator[None]:
+    """Answers are larger than what we are willing to hold."""
+    del cluster
+    with patch.object(transport_module, "MAX_BODY", 10):
+        yield
+
+
+OUTAGES: dict[str, Fault] = {
+    "refused": refused,
+    "cut short": cut_short,
+    "no names": no_names,
+    "dropped": injected(drop=True),
+    "hanging": injected(delay=3600),
+    "truncated": injected(truncate=True),
+    "empty": injected(status=200),
+    "html": injected(status=200, body="<html>please wait</html>"),
+    "html 404": injected(status=404, body="<html>no such page</html>"),
+    "other json": injected(status=200, body='{"hello": "world"}'),
+    "half json": injected(status=200, body='{"actions": [], "state-mach'),
+    "deep json": injected(status=200, body="[" * 100_000),
+    "no json": injected(status=200, body=b"\xff\xfe\x00"),
+    "too large": too_large,
+    **{str(status): injected(status=status) for status in (408, 429, 500, 502, 503, 504, 599)},
+    "retry after": injected(retry_after=2),
+}
+PLACES = {"first": 0.0, "middle": 40.0, "last": 95.0}
+ENDS_AT = 100.0
+LASTS = 20.0  # seconds
+
+
+@asynccontextmanager
+async def waiting(
+    cluster: FakeCluster, names: Names, *, waits: int, **options: float
+) -> AsyncIterator[list[asyncio.Task[Action]]]:
+    """Wait for actions that end at `ENDS_AT`; no connection is kept, so that names matter."""
+    connector = aiohttp.TCPConnector(resolver=names, use_dns_cache=False, force_close=True)
+    async with aiohttp.ClientSession(connector=connector) as session:
+        url = cluster.url.replace("127.0.0.1", "cluster.test")
+        async with ActionsClient(
+            url,
+            username=cluster.username,
+            password=cluster.password,
+            session=session,
+            request_timeout=5,
+        ) as client:
+            uids = [cluster.add_action(duration=ENDS_AT) for _ in range(waits)]
+            tasks = [asyncio.create_task(client.wait_for_action(uid, **options)) for uid in uids]
+            yield tasks
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("waits", [1, 3], ids=["alone", "together"])
+@pytest.mark.parametrize("fault", OUTAGES)
+class TestOutages:
+    """Whatever the outage and wherever it hits: it is survived, or it is told for what it is."""
+
+    async def test_survived(
+        self,
+        cluster: FakeCluster,
+        caplog: pytest.LogCaptureFixture,
+        fault: str,
+        waits: int,
+        place: str,
+    ) -> None:
+        """Within the budget the waits end well, soon after their actions or the outage."""
+        names = Names()
+        began = now()
+        async with waiting(cluster, names, waits=waits, outage_timeout=60) as tasks:
+            await asyncio.sleep(PLACES[place])
+            async with OUTAGES[fault](cluster, names):
+                await asyncio.sleep(LASTS)
+            actions = await asyncio.gather(*tasks)
+
+        assert {action.status for action in actions} == {"completed"}
+        healed = PLACES[place] + LASTS
+        assert now() - began <= max(ENDS_AT, healed) + 16
+        told = [record for record in caplog.records if "unencrypted" not in record.getMessage()]
+        assert len(told) == 2  # it begins, it ends
+
+    async def test_not_survived(
+        self, cluster: FakeCluster, fault: str, waits: int, place: str
+    ) -> None:
+        """Without a budget it ends each wait, with what was last seen and why."""
+        names = Names()
+        async with waiting(cluster, names, waits=waits, outage_timeout=0) as tasks:
+            await asyncio.sleep(PLACES[place])
+            async with OUTAGES[fault](cluster, names):
+                results = await asyncio.gather(*tasks, return_exceptions=True)
+
+        for result in results:
+            assert isinstance(result, ClusterUnreachable)
+            assert (result.action is None) is (place == "first")
+            assert result.action is None or result.action.status == "active"
+            assert result.__cause__ is not None
+            assert "no usable answer" in str(result)
+
+
+class TestLongOutage:
+    """Ten minutes of outage in an hour's wait."""
+
+    @asynccontextmanager
+    async def out(self, cluster: FakeCluster) -> AsyncIterator[str]:
+        """Start an hour's action, and let the cluster be out from half an hour on."""
+
+        async def go_out() -> None:
+            await asyncio.sleep(1800)
+            cluster.inject(times=None, status=503)
+            await asyncio.sleep(600)
+            cluster.heal()
+
+        outage = asyncio.create_task(go_out())
+        yield cluster.add_action(duration=3600, shards=[1])
+        outage.cancel()
+
+    async def test_default(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """The default budget of five minutes does not cover it."""
+        began = now()
+        async with self.out(cluster) as uid:
+            with pytest.raises(ClusterUnreachable, match="it answered 503") as caught:
+                await client.wait_for_action(uid)
+
+        assert 1800 + 300 <= now() - began <= 1800 + 300 + 16
+        assert caught.value.action is not None
+        assert caught.value.action.progress is not None
+        assert caught.value.nodes == (cluster.url,)
+        assert caught.value.attempts > 20
+
+    async def test_larger(
+        self,
+        cluster: FakeCluster,
+        client: ActionsClient,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        """A larger budget covers it, at two lines in the log, one with its length."""
+        async with self.out(cluster) as uid:
+            action = await client.wait_for_action(uid, outage_timeout=900)
+
+        assert action.status == "completed"
+        first, last = (record.getMessage() for record in caplog.records)
+        assert first.endswith("asking again")
+        assert "503" in first
+        seconds = float(last.removeprefix("the cluster answers again after ").removesuffix(" s"))
+        assert seconds == pytest.approx(600, abs=30)
+        during = [seen for seen in cluster.requests if seen.status == 503]
+        assert len(during) < 150
+
+    async def test_many(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """However many wait, one request is tried again; each spends its own budget."""
+        uids = [cluster.add_action(duration=3600) for _ in range(200)]
+        budgets = dict(zip(uids, [60, 200, 900, None] * 50, strict=True))
+
+        async with self.out(cluster):
+            waits = (
+                client.wait_for_action(uid, outage_timeout=budget)
+                for uid, budget in budgets.items()
+            )
+            results = await asyncio.gather(*waits, return_exceptions=True)
+        survived = [isinstance(result, Action) for result in results]
+        assert survived == [budget in {900, None} for budget in budgets.values()]
+        during = [seen for seen in cluster.requests if seen.status == 503]
+        assert len(during) < 150
+
+
+class TestFatal:
+    """What no patience can mend is raised within one request, and says what to do."""
+
+    @pytest.mark.parametrize(
+        ("fault", "error", "words"),
+        [
+            ({"status": 401}, AuthenticationError, "Check the user name and the password"),
+            ({"status": 403}, AuthenticationError, "permission view_status_of_cluster_action"),
+            ({"status": 400}, RequestRejected, "answered 400"),
+            (
+                {"status": 307, "headers": {"Location": "https://10.0.0.7:9443/v1/actions"}},
+                RequestRejected,
+                r"redirects to 10\.0\.0\.7:9443.*add its URL.*trusted_hosts=.*handle_redirects",
+            ),
+            (
+                {"status": 302, "headers": {"Location": "/login"}},
+                RequestRejected,
+                "redirects to another place",
+            ),
+        ],
+    )
+    @pytest.mark.parametrize("waits", [1, 3], ids=["alone", "together"])
+    async def test_refused(
+        self,
+        cluster: FakeCluster,
+        client: ActionsClient,
+        fault: dict[str, object],
+        error: type[RequestRejected],
+        words: str,
+        waits: int,
+    ) -> None:
+        """A refusal, or a redirect to who knows where, ends all that it concerns."""
+        uids = [cluster.add_action(duration=60) for _ in range(waits)]
+        tasks = [asyncio.create_task(client.wait_for_action(uid)) for uid in uids]
+        await asyncio.sleep(30)
+        before = len(cluster.requests)
+        cluster.inject(times=None, **fault)  # type: ignore[arg-type]
+
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        for result in results:
+            assert type(result) is error
+            assert result.action is not None
+        assert len(cluster.requests) == before + 1
+        with pytest.raises(error, match=words):
+            raise results[0]  # type: ignore[misc]
+
+
+class TestNodes:
+    """A cluster of several nodes is asked as one."""
+
+    @pytest.fixture
+    async def three(self) -> AsyncIterator[FakeCluster]:
+        """Return a cluster of three nodes, of which the first is the primary."""
+        async with FakeCluster(nodes=3) as cluster:
+            yield cluster
+
+    def of(self, cluster: FakeCluster, **options: object) -> ActionsClient:
+        """Return a client of all its nodes."""
+        given = {"username": cluster.username, "password": cluster.password} | options
+        return ActionsClient(cluster.urls, **given)  # type: ignore[arg-type]
+
+    async def test_redirect(self, three: FakeCluster) -> None:
+        """A follower's redirect to another node is followed once, and then that one is asked."""
+        three.primary = 3
+        uid = three.add_action(duration=60)
+        async with self.of(three) as client:
+            await client.wait_for_action(uid)
+
+        assert [seen.node for seen in three.requests][:2] == [1, 3]
+        assert {seen.node for seen in three.requests[1:]} == {3}
+
+    async def test_trusted_host(self, three: FakeCluster) -> None:
+        """A redirect to a host that is trusted is followed, too; to others it is not."""
+        three.primary = 2
+        uid = three.add_action(duration=1)
+        host = three.urls[1].removeprefix("http://")
+        account = {"username": three.username, "password": three.password}
+        async with ActionsClient(three.url, **account, trusted_hosts=[host]) as client:
+            assert (await client.get_action(uid)).uid == uid
+        three.requests.clear()
+        async with ActionsClient(three.url, **account) as client:
+            with pytest.raises(RequestRejected, match="redirects to"):
+                await client.get_action(uid)
+
+        assert [seen.node for seen in three.requests] == [1]
+
+    async def test_credentials_stay(self, three: FakeCluster) -> None:
+        """A server that a redirect names, and nobody trusts, gets to see nothing."""
+        async with FakeCluster() as stranger:
+            three.primary = 2
+            three.redirect_to = stranger.url
+            async with self.of(three) as client:
+                with pytest.raises(RequestRejected, match="redirects to"):
+                    await client.get_action("x")
+
+            assert stranger.requests == []
+
+    async def test_rolling_restart(
+        self, three: FakeCluster, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """One node after the other is restarted, and the waits do not notice."""
+        uids = [three.add_action(duration=150 + number) for number in range(20)]
+        async with self.of(three) as client:
+            waiting = asyncio.gather(
+                *(client.wait_for_action(uid, outage_timeout=5) for uid in uids)
+            )
+            for node in (1, 2, 3):
+                await asyncio.sleep(10)
+                await three.restart_node(node, downtime=20)
+            actions = await waiting
+
+        assert {action.status for action in actions} == {"completed"}
+        assert {seen.node for seen in three.requests} == {1, 2, 3}
+        assert caplog.records == []
+
+    async def test_all_down(self, three: FakeCluster) -> None:
+        """When no node answers, the error names them all."""
+        for node in (1, 2, 3):
+            await three.stop_node(node)
+        async with self.of(three) as client:
+            with pytest.raises(ClusterUnreachable) as caught:
+                await client.wait_for_action("x", outage_timeout=30)
+
+        assert sorted(caught.value.nodes) == sorted(three.urls)
+
+    async def test_single_calls(self, three: FakeCluster) -> None:
+        """A single call turns to the next node at once, even from one that hangs for long."""
+        three.handle_redirects = True
+        uid = three.add_action(duration=60)
+        three.inject(delay=3600)
+        await three.stop_node(2)
+        began = now()
+        async with self.of(three, request_timeout=30) as client:
+            assert (await client.get_action(uid)).uid == uid
+
+        assert [seen.node for seen in three.requests] == [1, 3]
+        assert now() - began == pytest.approx(30, abs=1)
+
+    async def test_garbage(self, three: FakeCluster) -> None:
+        """A node that answers nonsense is left, too."""
+        three.handle_redirects = True
+        uid = three.add_action(duration=60)
+        three.inject(status=200, body="<html>")
+        async with self.of(three) as client:
+            assert (await client.get_action(uid)).uid == uid
+
+        assert [seen.node for seen in three.requests] == [1, 2]
+
+    async def test_retry_after(self, three: FakeCluster) -> None:
+        """A node that wants to be left alone is, while there are others."""
+        three.handle_redirects = True
+        uid = three.add_action(duration=60)
+        three.inject(retry_after=3600)
+        async with self.of(three) as client:
+            await client.wait_for_action(uid)
+
+        assert [seen.node for seen in three.requests][:2] == [1, 2]
+        assert {seen.node for seen in three.requests[1:]} == {2}
+
+    async def test_round_trip(self, three: FakeCluster) -> None:
+        """Nodes that redirect to each other, as in a failover, are an outage."""
+        three.primary = 2
+        three.redirect_to = three.urls[2]
+        uid = three.add_action(duration=60)
+        account = {"username": three.username, "password": three.password}
+        async with ActionsClient([three.urls[0], three.urls[2]], **account) as client:
+            with pytest.raises(ClusterUnreachable, match=r"it redirects from .* to .* to "):
+                await client.wait_for_action(uid, outage_timeout=0)
+
+    async def test_election(self, three: FakeCluster) -> None:
+        """A cluster without a primary is out, and comes back with another one."""
+        uid = three.add_action(duration=100)
+        async with self.of(three) as client:
+            task = asyncio.create_task(client.wait_for_action(uid))
+            await asyncio.sleep(10)
+            three.primary = None
+            await asyncio.sleep(30)
+            three.primary = 3
+
+            assert (await task).status == "completed"
