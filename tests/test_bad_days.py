@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 from unittest.mock import patch
@@ -10,6 +11,7 @@ from unittest.mock import patch
 import aiohttp
 import pytest
 from aiohttp.abc import AbstractResolver
+from tenacity import wait_fixed
 
 from redis_enterprise_actions import (
     Action,
@@ -19,6 +21,7 @@ from redis_enterprise_actions import (
     RequestRejected,
 )
 from redis_enterprise_actions import _transport as transport_module
+from redis_enterprise_actions._access import Fixed, Secret, basic
 from redis_enterprise_actions.testing import FakeCluster
 from tests.scripted import now
 
@@ -436,3 +439,152 @@ class TestNodes:
             three.primary = 3
 
             assert (await task).status == "completed"
+
+
+class TestTokens:
+    """Tokens come and go; who waits does not notice."""
+
+    def of(self, cluster: FakeCluster, **options: object) -> ActionsClient:
+        """Return a client that lives on tokens which the cluster grants."""
+        given = {"username": cluster.username, "password": cluster.password, "auth": "jwt"}
+        return ActionsClient(cluster.urls, **(given | options))  # type: ignore[arg-type]
+
+    def calls(self, cluster: FakeCluster) -> list[str]:
+        """Return the calls for tokens."""
+        return [seen.path.rpartition("/")[2] for seen in cluster.requests if seen.method == "POST"]
+
+    async def test_hours(self, cluster: FakeCluster) -> None:
+        """Three hours on tokens of five minutes: one call for each, and never a 401."""
+        uid = cluster.add_action(duration=3 * 3600)
+        async with self.of(cluster) as client:
+            await client.wait_for_action(uid)
+
+        assert {seen.status for seen in cluster.requests} == {200}
+        calls = self.calls(cluster)
+        assert calls == ["authorize"] + ["refresh_jwt"] * (len(calls) - 1)
+        assert 3 * 3600 / 300 <= len(calls) <= 3 * 3600 / 180 + 1
+
+    async def test_seldom_asked(self, cluster: FakeCluster) -> None:
+        """Between polls that are further apart than a token lives, there is no 401 either."""
+        uid = cluster.add_action(duration=3600)
+        async with self.of(cluster) as client:
+            await client.wait_for_action(uid, poll=wait_fixed(600))
+
+        assert {seen.status for seen in cluster.requests} == {200}
+        assert self.calls(cluster) == ["authorize"] * 7
+
+    async def test_revoked(self, cluster: FakeCluster, caplog: pytest.LogCaptureFixture) -> None:
+        """A token that is not accepted any more is replaced, once, and the waits go on."""
+        uids = [cluster.add_action(duration=60) for _ in range(5)]
+        async with self.of(cluster) as client:
+            waiting = asyncio.gather(
+                *(client.wait_for_action(uid, outage_timeout=0) for uid in uids)
+            )
+            await asyncio.sleep(30)
+            cluster.revoke_tokens()
+            actions = await waiting
+
+        assert {action.status for action in actions} == {"completed"}
+        assert [seen.status for seen in cluster.requests].count(401) == 1
+        assert self.calls(cluster) == ["authorize", "authorize"]
+        assert [record for record in caplog.records if record.levelno > logging.DEBUG] == []
+
+    async def test_wrong_password(self, cluster: FakeCluster) -> None:
+        """A wrong password is refused before anything else is asked."""
+        async with self.of(cluster, password="wrong-password") as client:
+            with pytest.raises(AuthenticationError, match="Check the user name and the password"):
+                await client.wait_for_action("x")
+
+        assert self.calls(cluster) == ["authorize"] * 2
+        assert len(cluster.requests) == 2
+
+    async def test_basic_switched_off(self) -> None:
+        """On a cluster that takes no Basic authentication, the password goes into the body."""
+        async with FakeCluster(basic=False) as cluster:
+            uid = cluster.add_action(duration=300)
+            async with self.of(cluster) as client:
+                await client.wait_for_action(uid)
+
+            assert [seen.status for seen in cluster.requests][:3] == [401, 200, 200]
+            assert {seen.status for seen in cluster.requests[1:]} == {200}
+
+    async def test_no_tokens(self, cluster: FakeCluster) -> None:
+        """A cluster that does not know tokens says so in words that help."""
+        cluster.inject(path="/v1/users", status=404, times=None)
+        async with self.of(cluster) as client:
+            with pytest.raises(RequestRejected, match="grants no tokens"):
+                await client.wait_for_action("x")
+
+    async def test_outage_of_tokens(self, cluster: FakeCluster) -> None:
+        """Where no token is to be had, that is an outage like any other."""
+        uid = cluster.add_action(duration=400)
+        async with self.of(cluster) as client:
+            task = asyncio.create_task(client.wait_for_action(uid))
+            await asyncio.sleep(100)
+            cluster.inject(path="/v1/users", status=503, times=None)
+            await asyncio.sleep(250)
+            cluster.heal()
+
+            assert (await task).status == "completed"
+        assert 401 not in {seen.status for seen in cluster.requests}
+
+    async def test_failover(self) -> None:
+        """Tokens are asked for at whichever node answers."""
+        async with FakeCluster(nodes=3) as cluster:
+            uid = cluster.add_action(duration=1200)
+            async with self.of(cluster) as client:
+                task = asyncio.create_task(client.wait_for_action(uid, outage_timeout=5))
+                for node in (1, 2, 3, 1):
+                    await asyncio.sleep(200)
+                    await cluster.restart_node(node, downtime=100)
+
+                assert (await task).status == "completed"
+            posted = {seen.node for seen in cluster.requests if seen.method == "POST"}
+        assert len(posted) > 1
+
+    async def test_given(self, cluster: FakeCluster) -> None:
+        """A token that is given is sent, and when it is refused there is no other."""
+        async with aiohttp.ClientSession() as session:
+            auth = Fixed(basic(cluster.username, Secret(cluster.password)), "")
+            header = await auth.proof(None)  # type: ignore[arg-type]
+            assert header is not None
+            url, headers = f"{cluster.url}/v1/users/authorize", {"Authorization": header.reveal()}
+            async with session.post(url, headers=headers, json={}) as response:
+                token = (await response.json())["access_token"]
+        uid = cluster.add_action(duration=1)
+        async with ActionsClient(cluster.url, token=token) as client:
+            await client.wait_for_action(uid)
+            cluster.revoke_tokens()
+            cluster.requests.clear()
+            with pytest.raises(AuthenticationError, match="Check the token"):
+                await client.get_action(uid)
+
+        assert len(cluster.requests) == 1
+
+    @pytest.mark.parametrize("waits", [1, 3])
+    async def test_function(self, cluster: FakeCluster, waits: int) -> None:
+        """A token function's trouble with its network is an outage; its other errors are raised."""
+        trouble: list[Exception] = [ConnectionResetError("vault is away"), TimeoutError()]
+
+        def token() -> str:
+            raise trouble.pop(0) if trouble else ZeroDivisionError
+
+        async with ActionsClient(cluster.url, token=token) as client:
+            tasks = [asyncio.create_task(client.wait_for_action(f"x{n}")) for n in range(waits)]
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+
+        assert {type(result) for result in results} == {ZeroDivisionError}
+        assert trouble == []
+        assert cluster.requests == []
+
+    async def test_function_is_away(self, cluster: FakeCluster) -> None:
+        """If there is no token for as long as the budget, the error says that it is about those."""
+
+        def token() -> str:
+            raise ConnectionResetError("vault is away")
+
+        async with ActionsClient(cluster.url, token=token) as client:
+            with pytest.raises(ClusterUnreachable, match="there is no token: vault is away") as out:
+                await client.wait_for_action("x", outage_timeout=20)
+        assert isinstance(out.value.__cause__, ClusterUnreachable)
+        assert out.value.__cause__.sent is False
