@@ -13,10 +13,11 @@ from hypothesis import settings
 from redis_enterprise_actions import Action, ActionsClient, Kind, Phase
 from redis_enterprise_actions._action import phase_of
 from redis_enterprise_actions.testing import FakeCluster
+from tests import secrecy
 
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
 
 # The machine may be slow, and that is no fact about the package.
@@ -27,6 +28,7 @@ settings.load_profile("here")
 def pytest_configure() -> None:
     """Keep looptime from making, and leaking, an event loop for tests that have none."""
     asyncio.set_event_loop(None)
+    secrecy.start()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -34,6 +36,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if pytest_asyncio.is_async_test(item):
             item.add_marker(pytest.mark.looptime)
+    items.sort(key=lambda item: item.name == "test_the_whole_run")  # which looks at the others
+
+
+@pytest.fixture(autouse=True)
+def searched_for_secrets() -> Iterator[None]:
+    """Search the errors of each test; the last test of all looks at what was found."""
+    yield
+    secrecy.WATCH.search_errors()
 
 
 @pytest.fixture(autouse=True)

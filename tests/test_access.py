@@ -53,13 +53,14 @@ class Grants:
     answers: list[RequestError | bytes] = field(default_factory=list)
     asked: list[tuple[str, Secret | None, Secret]] = field(default_factory=list)
 
-    async def post(self, path: str, proof: Secret | None, body: Secret) -> bytes:
+    async def post(self, path: str, proof: Secret | None, body: Secret) -> Secret:
         """Answer what comes next, or grant a token."""
         self.asked.append((path.rpartition("/")[2], proof, body))
         answer = self.answers.pop(0) if self.answers else None
         if isinstance(answer, Exception):
             raise answer
-        return answer or json.dumps({"access_token": jwt(self.life, len(self.asked))}).encode()
+        granted = json.dumps({"access_token": jwt(self.life, len(self.asked))}).encode()
+        return Secret((answer or granted).decode("utf-8", "replace"))
 
 
 def by_token(call: Callable[[], object]) -> Access:

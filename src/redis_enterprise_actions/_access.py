@@ -71,7 +71,7 @@ def hidden(value: str | _V) -> Secret | _V:
 
 
 # Sends a POST with a proof of who we are and a JSON body, and returns the answer's body.
-Post: TypeAlias = "Callable[[str, Secret | None, Secret], Awaitable[bytes]]"
+Post: TypeAlias = "Callable[[str, Secret | None, Secret], Awaitable[Secret]]"
 TokenSource: TypeAlias = "Callable[[], Awaitable[str] | str]"
 
 
@@ -184,7 +184,7 @@ class Granted:
                 _log.debug("the token is not refreshed but asked for anew: %s", error)
         return _granted(await self._authorize(post), _AUTHORIZE)
 
-    async def _authorize(self, post: Post) -> bytes:
+    async def _authorize(self, post: Post) -> Secret:
         """Send the password in a header or, to clusters that refuse that, in the body."""
         if self._in_body:
             return await post(_AUTHORIZE, None, self._body)
@@ -284,13 +284,12 @@ def access_of(
 _CHECK: Final = "Check the user name and the password"
 
 
-def _granted(body: bytes, path: str) -> tuple[Secret, float]:
+def _granted(body: Secret, path: str) -> tuple[Secret, float]:
     """Read the token that the cluster grants; its answer is never quoted."""
     try:
-        token = Secret(struct(body, WireToken).access_token)
+        token = Secret(struct(body.reveal().encode(), WireToken).access_token)
     except ValueError:
         token = Secret("")
-    del body
     if not _is_token(token):
         raise UnreadableReply("POST", path, problem="there is no access_token in it")
     return _in_header(token), _life_of(token) or _TTL

@@ -370,9 +370,7 @@ def _parser() -> argparse.ArgumentParser:
 def _connection_options() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(add_help=False)
     group = options.add_argument_group("connection", "each overrides its environment variable")
-    text = (
-        "the cluster's REST API, or a node's; can be repeated (REDIS_ENTERPRISE_URL)"
-    )
+    text = "the cluster's REST API, or a node's; can be repeated (REDIS_ENTERPRISE_URL)"
     group.add_argument("--url", action="append", help=text)
     group.add_argument("--user", metavar="NAME", help="the user's name (REDIS_ENTERPRISE_USER)")
     text = "holds the password (REDIS_ENTERPRISE_PASSWORD is the password itself)"

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import aiohttp
 from yarl import URL
 
+from ._access import Secret
 from ._errors import (
     ClientCertificateRefused,
     ClientClosed,
@@ -33,7 +34,7 @@ from ._tls import refuses_us
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
 
-    from ._access import Access, Secret
+    from ._access import Access
     from ._errors import RequestError
     from ._nodes import Nodes
     from ._tls import TLS
@@ -140,7 +141,7 @@ class Transport:
 
     # --- one answer -----------------------------------------------------------------------------
 
-    async def _post(self, path: str, proof: Secret | None, body: Secret) -> bytes:
+    async def _post(self, path: str, proof: Secret | None, body: Secret) -> Secret:
         """POST `body` for a token."""
         reply = await self._reply("POST", path, proof, body)
         refused = self._refusal("POST", path, reply)
@@ -149,7 +150,7 @@ class Transport:
             refused = RequestRejected("POST", path, status=404, hint=hint)
         if refused is not None:
             raise refused
-        return reply.body
+        return Secret(reply.body.decode("utf-8", "replace"))
 
     async def _proof(
         self, method: str, path: str, proving: Awaitable[Secret | None]
@@ -227,12 +228,12 @@ class Transport:
                     response.status, await self._body(method, path, response), response.headers
                 )
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            cause = error
-        # Outside of `except`, as errors about a reply hold the headers of the request.
-        harmless = None if isinstance(cause, aiohttp.ClientResponseError) else cause
+            unreachable = _unreachable(method, path, error)
+            # An error about a reply holds the headers of the request.
+            harmless = None if isinstance(error, aiohttp.ClientResponseError) else error
         if self._closed or session.closed:
             raise ClientClosed from harmless
-        raise _unreachable(method, path, cause) from harmless
+        raise unreachable from harmless
 
     async def _body(self, method: str, path: str, response: aiohttp.ClientResponse) -> bytes:
         """Read a body as it comes, and no further than we are willing to hold."""
