@@ -16,6 +16,7 @@ from ._faults import Fault, disconnect, next_fault, send_half
 from ._nodes import Nodes
 from ._routes import DATABASE_SECRET, Routes
 from ._script import TASKS_ONLY, FakeAction, Kind, Outcome, Progress, kind_of
+from ._tls import Certificates, Tls, make_tls
 from ._tokens import TOKEN_MARK
 
 
@@ -74,6 +75,11 @@ class FakeCluster:
       /v1/users/authorize.
     - `token_ttl`: how many seconds a token (JWT) is good for that was asked for without a `ttl`.
       `basic` and `token_ttl` may be set at any time, too.
+    - `tls`: "self-signed" or "own-ca", a certificate for 127.0.0.1 from a CA that was made for
+      it; either is made anew for each cluster, and wants `redis-enterprise-actions[testing]`.
+      By default there is plain HTTP.
+    - `client_certificate`: only clients with a certificate of the cluster's own CA can connect,
+      and need no other credentials then.
     """
 
     def __init__(
@@ -87,10 +93,18 @@ class FakeCluster:
         handle_redirects: bool = False,
         basic: bool = True,
         token_ttl: float = 300.0,
+        tls: Certificates | None = None,
+        client_certificate: bool = False,
     ) -> None:
         _one_of(Version, "version", version)
         if not token_ttl > 0:
             raise ValueError("token_ttl is in seconds, more than 0")
+        if client_certificate and tls != "own-ca":
+            raise ValueError('client_certificate needs tls="own-ca": its CA issues them')
+        self._tls: Tls | None = None
+        if tls is not None:
+            _one_of(Certificates, "tls", tls)
+            self._tls = make_tls(tls, client_certificate=client_certificate)
         self.version = version
         self.username = username
         self.password = password
@@ -102,7 +116,8 @@ class FakeCluster:
         self._door = Door(self)
         self._routes = Routes()
         self.actions = self._routes.actions
-        self._nodes = Nodes(nodes, port=port, app=self._app, tls=None)
+        context = None if self._tls is None else self._tls.context
+        self._nodes = Nodes(nodes, port=port, app=self._app, tls=context)
         self._faults: list[Fault] = []
 
     async def __aenter__(self) -> Self:
@@ -127,6 +142,26 @@ class FakeCluster:
     def urls(self) -> list[str]:
         """Where each node answers, or did before it was stopped: it keeps its port."""
         return self._nodes.urls
+
+    @property
+    def ca_pem(self) -> str:
+        """The certificate to trust, as PEM: the CA's, or the self-signed one.
+
+        Raises `RuntimeError` if the cluster has none, as do `fingerprint` and `client_pem`.
+        """
+        return self._certificates.ca_pem
+
+    @property
+    def fingerprint(self) -> str:
+        """The SHA-256 of the server's certificate: upper-case hex pairs, joined by colons."""
+        return self._certificates.fingerprint
+
+    @property
+    def client_pem(self) -> str:
+        """A key and its certificate chain, as one PEM, that a client can show."""
+        if self._certificates.client_pem is None:
+            raise RuntimeError("the cluster asks for no certificate: client_certificate is off")
+        return self._certificates.client_pem
 
     @property
     def primary(self) -> int | None:
@@ -292,6 +327,12 @@ class FakeCluster:
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
+
+    @property
+    def _certificates(self) -> Tls:
+        if self._tls is None:
+            raise RuntimeError("the cluster has no certificates: tls was not asked for")
+        return self._tls
 
     def _app(self, node: int) -> web.Application:
         @web.middleware

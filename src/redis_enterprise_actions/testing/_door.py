@@ -50,7 +50,12 @@ class Door:
 
     def admits(self, request: web.Request) -> bool:
         """Whether a request may go on to its route."""
-        return request.path in {_AUTHORIZE, _REFRESH} or self._knows(request)
+        return (
+            request.path in {_AUTHORIZE, _REFRESH}
+            or _has_certificate(request)
+            or self._knows_basic(request)
+            or self._knows_token(request)
+        )
 
     def refusal(self) -> web.Response:
         return web.Response(status=401, headers=_REALM if self._house.basic else None)
@@ -61,7 +66,10 @@ class Door:
             known = self._knows_basic(request)
         else:
             pair = (asked.get("username"), asked.get("password"))
-            known = pair == (self._house.username, self._house.password)
+            known = _has_certificate(request) or pair == (
+                self._house.username,
+                self._house.password,
+            )
         return self._issue(asked) if known else self.refusal()
 
     async def _refresh(self, request: web.Request) -> web.Response:
@@ -76,9 +84,6 @@ class Door:
         token = self.tokens.issue(ttl=ttl, now=_now(), epoch=self.epoch)
         return web.json_response({"access_token": token})
 
-    def _knows(self, request: web.Request) -> bool:
-        return self._knows_basic(request) or self._knows_token(request)
-
     def _knows_token(self, request: web.Request) -> bool:
         return self.tokens.accept(request.headers.get("Authorization", ""), now=_now())
 
@@ -87,6 +92,11 @@ class Door:
         given = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
         right = hmac.compare_digest(given, b"Basic " + base64.b64encode(pair))
         return right and self._house.basic
+
+
+def _has_certificate(request: web.Request) -> bool:
+    """Whether the client has shown a certificate; the handshake fails if it is not of our CA."""
+    return bool(request.get_extra_info("peercert"))
 
 
 async def _body_of(request: web.Request) -> dict[str, object]:
