@@ -62,6 +62,12 @@ def authorized(cluster: FakeCluster) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(headers={"Authorization": f"Basic {pair}"})
 
 
+def statuses(body: Any) -> dict[str, object]:  # noqa: ANN401 - JSON
+    """Return the status of each entry of a list, by uid."""
+    entries = body if isinstance(body, list) else body["actions"] + body["state-machines"]
+    return {entry["action_uid"]: entry["status"] for entry in entries}
+
+
 def with_header(authorization: str | None) -> aiohttp.ClientSession:
     """Return a session with that header."""
     headers = {} if authorization is None else {"Authorization": authorization}
@@ -1222,6 +1228,114 @@ class TestFaults:
         paths = ["/v1/actions", "/v2/actions", "/v1/actions", "/v1/actions"]
         assert [(await ask(path))[0] for path in paths] == [501, 500, 502, 200]
 
+    async def test_empty(self, cluster: FakeCluster, ask: Asker) -> None:
+        """An answer can be a success without a body."""
+        cluster.inject(empty=True)
+
+        assert await ask("/v1/actions") == (200, "")
+        assert (await ask("/v1/actions"))[0] == 200
+
+    @pytest.mark.parametrize(
+        ("path", "expected"),
+        [
+            ("/v1/actions", {"done": "completed", "task": "running", "up": 42, "next": "active"}),
+            ("/v1/actions/bdb/1", {"over": "completed", "up": 42, "next": "active"}),
+            ("/v2/actions", {"done": "completed", "task": 42, "up": "running", "next": "running"}),
+        ],
+    )
+    async def test_bad_entry(
+        self, cluster: FakeCluster, ask: Asker, path: str, expected: dict[str, object]
+    ) -> None:
+        """One entry of a list can be spoiled: the first that has not ended."""
+        cluster.add_action("retry_bdb", uid="done", duration=0)
+        cluster.add_action(uid="over", duration=0)
+        if path != "/v1/actions":
+            cluster.add_action("retry_bdb", uid="task")
+        cluster.add_action(uid="up")
+        cluster.add_action(uid="next")
+        right = statuses(await ask.ok(path))
+        cluster.inject(bad_entry=True)
+        wrong = statuses(await ask.ok(path))
+
+        spoiled = {uid for uid in right if right[uid] != wrong[uid]}
+        assert spoiled == {uid for uid, status in expected.items() if status == 42}
+        assert {wrong[uid] for uid in spoiled} == {42}
+
+    @pytest.mark.parametrize("path", ["/v1/actions", "/v1/actions/bdb/1", "/v2/actions"])
+    async def test_bad_entry_of_ended(self, cluster: FakeCluster, ask: Asker, path: str) -> None:
+        """Where all have ended, the first entry is spoiled; where there is none, none is."""
+        cluster.inject(bad_entry=True, times=2)
+        uids = [cluster.add_action(duration=0) for _ in range(2)]
+        assert statuses(await ask.ok(path)) == {uids[0]: 42, uids[1]: "completed"}
+
+        for uid in uids:
+            cluster.forget(uid)
+        if path != "/v1/actions/bdb/1":
+            assert statuses(await ask.ok(path)) == {}
+
+    @pytest.mark.parametrize("path", ["/v1/actions/u", "/v2/actions/u", "/v1/bdbs/1", "/v3"])
+    async def test_bad_entry_of_no_list(self, cluster: FakeCluster, ask: Asker, path: str) -> None:
+        """An answer that is no list has no entry to spoil."""
+        cluster.add_action(uid="u")
+        right = await ask(path)
+        cluster.inject(bad_entry=True)
+
+        assert await ask(path) == right
+
+    async def test_nan(self, cluster: FakeCluster, ask: Asker) -> None:
+        """Every progress can be NaN, in a way that no JSON is."""
+        cluster.add_action("retry_bdb", uid="task")
+        cluster.add_action(uid="machine", shards=(1,))
+        for path, count in [
+            ("/v1/actions", 3),
+            ("/v2/actions", 3),
+            ("/v1/actions/task", 1),
+            ("/v1/bdbs/1", 1),
+            ("/v1/actions/bdb/1", 2),
+        ]:
+            cluster.inject(nan=True)
+            async with ask.session.get(f"{cluster.url}{path}") as response:
+                text = await response.text()
+            assert text.count('"progress": NaN') == text.count('"progress"') == count
+
+    async def test_nan_without_progress(self, cluster: FakeCluster, ask: Asker) -> None:
+        """Where there is no progress, there is nothing to make NaN."""
+        cluster.inject(nan=True)
+
+        assert await ask("/v1/actions") == (200, {"actions": [], "state-machines": []})
+
+    async def test_several_at_once(self, cluster: FakeCluster, ask: Asker) -> None:
+        """An answer can be late and wrong in more than one way."""
+        cluster.add_action(uid="u")
+        cluster.inject(nan=True, bad_entry=True, delay=5)
+        began = asyncio.get_running_loop().time()
+        (entry,) = await ask.ok("/v2/actions")
+
+        assert entry["status"] == 42
+        assert entry["progress"] != entry["progress"]
+        assert asyncio.get_running_loop().time() - began == pytest.approx(5, abs=0.01)
+
+    async def test_node(self, three: FakeCluster, ask3: Asker) -> None:
+        """A fault can be for one node only."""
+        three.inject(status=500, node=2, times=None)
+
+        assert [(await ask3("/v1/actions", node=node))[0] for node in (1, 2, 3)] == [200, 500, 307]
+
+    async def test_first_of_all(self, three: FakeCluster) -> None:
+        """Faults come before redirects and credentials, and hit POST, too."""
+        three.inject(status=500, times=None)
+        async with aiohttp.ClientSession() as session:
+            assert (await Asker(session, three)("/v1/actions", node=2))[0] == 500
+            assert (await Asker(session, three)("/v1/actions"))[0] == 500
+            assert (await post(session, three, "authorize", b""))[0] == 500
+
+    async def test_truncated_redirect(self, three: FakeCluster, ask3: Asker) -> None:
+        """A redirect can be cut off, too."""
+        three.inject(truncate=True)
+
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await ask3("/v1/actions", node=2)
+
     async def test_heal(self, cluster: FakeCluster, ask: Asker) -> None:
         """A fault without an end lasts until it is taken back."""
         cluster.inject(times=None, status=503)
@@ -1266,6 +1380,11 @@ async def test_kind(cluster: FakeCluster, name: str, kind: Kind) -> None:
         lambda cluster: FakeCluster(token_ttl=float("nan")),
         lambda cluster: cluster.inject(times=0, status=500),
         lambda cluster: cluster.inject(),
+        lambda cluster: cluster.inject(node=1),
+        lambda cluster: cluster.inject(drop=True, node=2),
+        lambda cluster: cluster.inject(empty=True, status=200),
+        lambda cluster: cluster.inject(empty=True, body="oh"),
+        lambda cluster: cluster.inject(empty=True, retry_after=1),
     ],
 )
 async def test_impossible(cluster: FakeCluster, add: Callable[[FakeCluster], object]) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 from aiohttp import web
 
 from ._door import Door
-from ._faults import Fault, disconnect, next_fault, send_half
+from ._faults import Fault, disconnect, next_fault, send_half, spoil
 from ._nodes import Nodes
 from ._routes import DATABASE_SECRET, Routes
 from ._script import TASKS_ONLY, FakeAction, Kind, Outcome, Progress, kind_of
@@ -281,6 +281,7 @@ class FakeCluster:
         *,
         times: int | None = 1,
         path: str = "/",
+        node: int | None = None,
         status: int | None = None,
         body: str | bytes = b"",
         headers: Mapping[str, str] | None = None,
@@ -288,11 +289,15 @@ class FakeCluster:
         delay: float = 0.0,
         drop: bool = False,
         truncate: bool = False,
+        empty: bool = False,
+        bad_entry: bool = False,
+        nan: bool = False,
     ) -> None:
         """Make the next `times` answers go wrong, or all until `heal` if it is None.
 
-        Only requests whose path begins with `path` are hit. Faults wait their turn: a request
-        is hit by the oldest one that fits it.
+        Only requests whose path begins with `path` are hit, and if `node` is given, only those
+        that reach that node. Faults wait their turn: a request is hit by the oldest one that
+        fits it, before it is redirected or asked for credentials.
 
         - `status` answers that instead, with `body` and `headers`; `retry_after` (seconds, or a
           date) adds that header, to a 503 unless told otherwise.
@@ -300,20 +305,34 @@ class FakeCluster:
         - `drop` closes the connection without an answer. aiohttp's client repeats a GET whose
           kept-alive connection was dropped once by itself, so it may take two.
         - `truncate` cuts the connection in the middle of the body.
+        - `empty` answers 200 without a body.
+        - `bad_entry` spoils one entry of a list, whose status becomes the number 42: the first
+          one that has not ended, or else the first. Answers that are no list stay as they are.
+        - `nan` makes every progress the bare word NaN, as servers in Python write it.
         """
         if times is not None and times < 1:
             raise ValueError("times is 1 or more, or None for ever")
-        if not (status or retry_after is not None or delay or drop or truncate):
+        waits = retry_after is not None
+        if not any((status, waits, delay, drop, truncate, empty, bad_entry, nan)):
             raise ValueError("no fault is given")
+        if empty and (status or body or waits):
+            raise ValueError("an empty answer has no body, and no status but 200")
+        if node is not None:
+            self._nodes.check(node)
+        if empty:
+            status = 200
         fault = Fault(
             path=path,
+            node=node,
             times=inf if times is None else times,
-            status=503 if status is None and retry_after is not None else status,
+            status=503 if status is None and waits else status,
             body=body.encode() if isinstance(body, str) else body,
             headers=dict(headers or {}),
             delay=delay,
             drop=drop,
             truncate=truncate,
+            bad_entry=bad_entry,
+            nan=nan,
         )
         if retry_after is not None:
             fault.headers["Retry-After"] = str(retry_after)
@@ -362,7 +381,7 @@ class FakeCluster:
         self, node: int, request: web.Request, handler: Handler
     ) -> web.StreamResponse | None:
         """Let faults happen, redirect, ask for credentials, and only then answer."""
-        fault = next_fault(self._faults, request.path)
+        fault = next_fault(self._faults, request.path, node)
         if fault is not None:
             await asyncio.sleep(fault.delay)
             if fault.drop:
@@ -375,7 +394,11 @@ class FakeCluster:
             response = response or await handler(request)
         except web.HTTPException as error:
             response = web.Response(status=error.status, text=error.text)
-        if fault is not None and fault.truncate:
+        if fault is None:
+            return response
+        if fault.bad_entry or fault.nan:
+            spoil(response, fault)
+        if fault.truncate:
             await send_half(request, response)
             return None
         return response

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import json
+from dataclasses import dataclass, field
+from math import inf, nan
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from aiohttp import web
 
@@ -12,25 +14,36 @@ from aiohttp import web
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+JSON: TypeAlias = "dict[str, JSON] | list[JSON] | str | float | bool | None"
+
+_ENDED: Final = frozenset({"completed", "failed", "cancelled", "aborted"})
+_NO_STATUS: Final = 42  # statuses are words
+
 
 @dataclass(kw_only=True, slots=True)
 class Fault:
-    """One kind of bad answer, for the next `times` requests whose path begins with `path`."""
+    """One kind of bad answer, for the next `times` requests for `path` at `node`.
 
-    path: str
-    times: float
-    status: int | None
-    body: bytes
-    headers: dict[str, str]
-    delay: float
-    drop: bool
-    truncate: bool
+    Those are the requests whose path begins with `path`, at any node if that is None.
+    """
+
+    path: str = "/"
+    node: int | None = None
+    times: float = inf
+    status: int | None = None
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict[str, str])
+    delay: float = 0.0
+    drop: bool = False
+    truncate: bool = False
+    bad_entry: bool = False
+    nan: bool = False
 
 
-def next_fault(faults: Sequence[Fault], path: str) -> Fault | None:
-    """Return what hits a request for `path`, and count it."""
+def next_fault(faults: Sequence[Fault], path: str, node: int) -> Fault | None:
+    """Return what hits a request for `path` at `node`, and count it."""
     for fault in faults:
-        if fault.times > 0 and path.startswith(fault.path):
+        if fault.times > 0 and path.startswith(fault.path) and fault.node in {None, node}:
             fault.times -= 1
             return fault
     return None
@@ -52,3 +65,44 @@ async def send_half(request: web.Request, whole: web.StreamResponse) -> None:
     await part.write(data[: len(data) // 2])
     await asyncio.sleep(0)  # until it is on its way
     disconnect(request)
+
+
+def spoil(response: web.StreamResponse, fault: Fault) -> None:
+    """Make the JSON of an answer wrong, if it has any."""
+    if not isinstance(response, web.Response) or response.content_type != "application/json":
+        return
+    body: JSON = json.loads(response.text or "null")
+    if fault.bad_entry:
+        _spoil_entry(body)
+    if fault.nan:
+        body = _without_progress(body)
+    response.text = json.dumps(body)
+
+
+def _spoil_entry(body: JSON) -> None:
+    """Give one entry of a list a status that is none: the first that runs, or the first."""
+    entries = [entry for entry in _entries(body) if isinstance(entry, dict)]
+    running = [entry for entry in entries if entry.get("status") not in _ENDED]
+    for entry in (running or entries)[:1]:
+        entry["status"] = _NO_STATUS
+
+
+def _entries(body: JSON) -> list[JSON]:
+    """Return the actions in the answer of a list route, in its order; of any other, none."""
+    if isinstance(body, list):
+        return body
+    lists = (
+        [body.get(key) for key in ("actions", "state-machines")] if isinstance(body, dict) else []
+    )
+    return [entry for each in lists if isinstance(each, list) for entry in each]
+
+
+def _without_progress(body: JSON) -> JSON:
+    """Return the same with NaN, as Python's JSON has it, for every progress."""
+    if isinstance(body, list):
+        return [_without_progress(each) for each in body]
+    if not isinstance(body, dict):
+        return body
+    return {
+        key: nan if key == "progress" else _without_progress(value) for key, value in body.items()
+    }
