@@ -91,9 +91,9 @@ def _entries(body: JSON) -> list[JSON]:
     """Return the actions in the answer of a list route, in its order; of any other, none."""
     if isinstance(body, list):
         return body
-    lists = (
-        [body.get(key) for key in ("actions", "state-machines")] if isinstance(body, dict) else []
-    )
+    if not isinstance(body, dict):
+        return []
+    lists = [body.get(key) for key in ("actions", "state-machines")]
     return [entry for each in lists if isinstance(each, list) for entry in each]
 
 
