@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import ssl
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
 import aiohttp
 import pytest
+import trustme
 from aiohttp.abc import AbstractResolver
 from tenacity import wait_fixed
 
@@ -17,8 +20,11 @@ from redis_enterprise_actions import (
     Action,
     ActionsClient,
     AuthenticationError,
+    ClientCertificateRefused,
     ClusterUnreachable,
     RequestRejected,
+    UntrustedCertificate,
+    UsageError,
 )
 from redis_enterprise_actions import _transport as transport_module
 from redis_enterprise_actions._access import Fixed, Secret, basic
@@ -29,6 +35,7 @@ from tests.scripted import now
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from contextlib import AbstractAsyncContextManager
+    from pathlib import Path
 
     Fault = Callable[[FakeCluster, "Names"], AbstractAsyncContextManager[None]]
 
@@ -588,3 +595,158 @@ class TestTokens:
                 await client.wait_for_action("x", outage_timeout=20)
         assert isinstance(out.value.__cause__, ClusterUnreachable)
         assert out.value.__cause__.sent is False
+
+
+class TestCertificates:
+    """Who the cluster is and who we are, shown by certificates."""
+
+    def of(self, cluster: FakeCluster, **options: object) -> ActionsClient:
+        """Return a client with these options."""
+        given = {"username": cluster.username, "password": cluster.password} | options
+        return ActionsClient(cluster.urls, **given)  # type: ignore[arg-type]
+
+    async def test_fingerprint(self) -> None:
+        """A self-signed certificate is accepted if it is the pinned one, on every node."""
+        async with FakeCluster(tls="self-signed", nodes=2) as cluster:
+            uid = cluster.add_action(duration=60)
+            async with self.of(cluster, fingerprint=cluster.fingerprint) as client:
+                task = asyncio.create_task(client.wait_for_action(uid))
+                await asyncio.sleep(20)
+                await cluster.stop_node(1)
+
+                assert (await task).status == "completed"
+            assert {seen.node for seen in cluster.requests} == {1, 2}
+
+    @pytest.mark.parametrize("waits", [1, 3])
+    async def test_another_one(self, waits: int) -> None:
+        """Any other certificate ends the waits before anything is sent, and is told."""
+        async with FakeCluster(tls="own-ca") as cluster:
+            async with self.of(cluster, fingerprint="AB:" * 31 + "CD") as client:
+                tasks = [asyncio.create_task(client.wait_for_action(f"x{n}")) for n in range(waits)]
+                results = await asyncio.gather(*tasks, return_exceptions=True)
+
+            for result in results:
+                assert isinstance(result, UntrustedCertificate)
+                assert result.fingerprint == cluster.fingerprint
+                assert f"its fingerprint is {cluster.fingerprint}" in str(result)
+            assert cluster.requests == []
+
+    async def test_no_trust(self) -> None:
+        """A certificate that nobody vouches for ends a wait at once, with what to do."""
+        async with FakeCluster(tls="self-signed") as cluster:
+            began = now()
+            async with self.of(cluster) as client:
+                with pytest.raises(UntrustedCertificate, match=r"ca_file=.*or pin it with finger"):
+                    await client.wait_for_action("x")
+
+            assert now() - began < 1
+            assert cluster.requests == []
+
+    async def test_ca_file(self, tmp_path: Path) -> None:
+        """A certificate that the CA's file vouches for is accepted, over a restart, too."""
+        async with FakeCluster(tls="own-ca") as cluster:
+            (tmp_path / "ca.pem").write_text(cluster.ca_pem)
+            uid = cluster.add_action(duration=60)
+            async with self.of(cluster, ca_file=tmp_path / "ca.pem") as client:
+                task = asyncio.create_task(client.wait_for_action(uid))
+                await asyncio.sleep(20)
+                await cluster.restart_node(1, downtime=20)
+
+                assert (await task).status == "completed"
+
+    @pytest.mark.parametrize("pinned", [True, False])
+    async def test_client_certificate(self, tmp_path: Path, pinned: bool) -> None:
+        """A client certificate needs no password beside it, and a pinned server none of the CA."""
+        async with FakeCluster(tls="own-ca", client_certificate=True) as cluster:
+            (tmp_path / "ca.pem").write_text(cluster.ca_pem)
+            (tmp_path / "client.pem").write_text(cluster.client_pem)
+            trust = (
+                {"fingerprint": cluster.fingerprint} if pinned else {"ca_file": tmp_path / "ca.pem"}
+            )
+            uid = cluster.add_action(duration=60)
+            async with ActionsClient(
+                cluster.url,
+                client_cert=tmp_path / "client.pem",
+                **trust,  # type: ignore[arg-type]
+            ) as client:
+                assert (await client.wait_for_action(uid)).status == "completed"
+
+    async def test_pinned_and_client_certificate(self, tmp_path: Path) -> None:
+        """With a certificate of our own, a server that is not the pinned one is refused, too."""
+        async with FakeCluster(tls="own-ca", client_certificate=True) as cluster:
+            (tmp_path / "client.pem").write_text(cluster.client_pem)
+            async with ActionsClient(
+                cluster.url, client_cert=tmp_path / "client.pem", fingerprint="AB" * 32
+            ) as client:
+                with pytest.raises(UntrustedCertificate, match="not the pinned one"):
+                    await client.get_action("x")
+
+            assert cluster.requests == []
+
+    async def test_no_client_certificate(self) -> None:
+        """A cluster that says in TLS that it wants a client certificate ends a wait at once."""
+        authority = trustme.CA()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert("127.0.0.1").configure_cert(context)
+        authority.configure_trust(context)
+        context.verify_mode = ssl.CERT_REQUIRED
+
+        async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            # As asyncio's own server hangs up without a word.
+            given, said = ssl.MemoryBIO(), ssl.MemoryBIO()
+            tls = context.wrap_bio(given, said, server_side=True)
+            while data := await reader.read(65536):
+                given.write(data)
+                with contextlib.suppress(ssl.SSLError):
+                    tls.do_handshake()
+                writer.write(said.read())
+            writer.close()
+
+        async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
+            url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            began = now()
+            async with ActionsClient(url, verify=False) as client:
+                with pytest.raises(ClientCertificateRefused, match="client_cert=") as caught:
+                    await client.wait_for_action("x")
+
+        assert "CERTIFICATE_REQUIRED" in caught.value.reason
+        assert caught.value.nodes == (url,)
+        assert now() - began < 1
+
+    async def test_no_word(self, tmp_path: Path) -> None:
+        """One that hangs up without a word is taken for an outage, in legible words."""
+        async with FakeCluster(tls="own-ca", client_certificate=True) as cluster:
+            (tmp_path / "ca.pem").write_text(cluster.ca_pem)
+            async with self.of(cluster, ca_file=tmp_path / "ca.pem") as client:
+                with pytest.raises(ClusterUnreachable) as caught:
+                    await client.wait_for_action("x", outage_timeout=5)
+
+            assert type(caught.value) is ClusterUnreachable
+            assert "object at 0x" not in str(caught.value)
+            assert cluster.requests == []
+
+    async def test_session(self, tmp_path: Path) -> None:
+        """A session of the user's cannot take a pinned certificate and a client's at once."""
+        async with FakeCluster(tls="own-ca", client_certificate=True) as cluster:
+            (tmp_path / "client.pem").write_text(cluster.client_pem)
+            async with aiohttp.ClientSession() as session:
+                with pytest.raises(UsageError, match="need no session="):
+                    ActionsClient(
+                        cluster.url,
+                        client_cert=tmp_path / "client.pem",
+                        fingerprint=cluster.fingerprint,
+                        session=session,
+                    )
+
+    @pytest.mark.parametrize("place", PLACES)
+    async def test_handshake_cut_short(self, place: str) -> None:
+        """A handshake that is cut short is an outage, not a matter of trust."""
+        async with FakeCluster(tls="self-signed") as cluster:
+            uid = cluster.add_action(duration=ENDS_AT)
+            async with self.of(cluster, fingerprint=cluster.fingerprint) as client:
+                task = asyncio.create_task(client.wait_for_action(uid, outage_timeout=60))
+                await asyncio.sleep(PLACES[place])
+                async with cut_short(cluster, Names()):
+                    await asyncio.sleep(LASTS)
+
+                assert (await task).status == "completed"

@@ -68,8 +68,10 @@ def tls(
 def refuses_us(error: BaseException | None) -> str | None:
     """Return what a server says in TLS about our certificate, or None if it says nothing."""
     while error is not None:
-        if isinstance(error, ssl.SSLError) and _REFUSAL.search(error.reason or ""):
-            return error.reason
+        # aiohttp's own are SSLErrors, too, without a reason.
+        reason = getattr(error, "reason", None) if isinstance(error, ssl.SSLError) else None
+        if reason and _REFUSAL.search(reason):
+            return str(reason)
         error = error.__cause__ or error.__context__
     return None
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import re
 import ssl
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -47,6 +48,8 @@ _CONNECTIONS: Final = 8  # a cluster manager has about ten API threads
 _CONNECT: Final = 10.0  # seconds after which a node that cannot be connected to counts as gone
 _REDIRECTS: Final = frozenset({307, 308})  # those that keep the method
 _HEADERS: Final = {"Accept": "application/json", "User-Agent": "redis-enterprise-actions"}
+# aiohttp names its TLS setting in its errors, whether TLS is spoken or not.
+_TLS_SETTING: Final = re.compile(" ssl:(default|True|False|<[^>]*>)")
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -293,8 +296,7 @@ def _unreachable(method: str, path: str, error: Exception) -> ClusterUnreachable
     refused = refuses_us(error)
     if refused is not None:
         return ClientCertificateRefused(method, path, reason=refused)
-    # aiohttp names its TLS setting, whether TLS is spoken or not.
-    reason = str(error).replace(" ssl:default", "") or type(error).__name__
+    reason = _TLS_SETTING.sub("", str(error)) or type(error).__name__
     if isinstance(error, TimeoutError):
         reason = f"no answer in time{f' ({error})' if str(error) else ''}"
     unreachable = ClusterUnreachable(method, path, reason=reason)
