@@ -1,9 +1,11 @@
 """`FakeCluster`: a small Redis Software cluster on 127.0.0.1, to test orchestrators against.
 
-It speaks HTTP over a real socket and has real actions under way, on the event loop's clock, so
-that a test under virtual time (looptime and the like) runs hours in milliseconds. Its answers
-have the quirks of the real thing: numbers as strings where a cluster sends strings, no progress
-on a completed state machine, deletes that vanish instead of completing, no /v2 before 7.22.
+It speaks HTTP, or HTTPS, over real sockets and has real actions under way, on the event loop's
+clock, so that a test under virtual time (looptime and the like) runs hours in milliseconds. Its
+answers have the quirks of the real thing: numbers as strings where a cluster sends strings, no
+progress on a completed state machine, deletes that vanish instead of completing, no /v2 before
+7.22. It can have several nodes, which redirect to their primary, stop and start; tokens that
+expire; certificates; and trouble, one fault at a time or drawn by lot from a seed.
 
     async with FakeCluster() as cluster:
         uid = cluster.add_action("SMUpdateBDB", duration=60, outcome="failed")
@@ -11,14 +13,26 @@ on a completed state machine, deletes that vanish instead of completing, no /v2 
 
 It imports nothing from the rest of the package, so the two cannot share a misreading of the API.
 What a cluster sends where no recording exists (the body of a 401, the progress of a failed
-state machine) is a guess here, and the fake sends the least.
+state machine, what nodes say when there is no primary) is a guess here, and the fake sends the
+least. TLS wants `redis-enterprise-actions[testing]`, which brings trustme.
 
 Vendor pages (redis.io/docs, operate/rs/references/rest-api): requests/actions,
-requests/actions/bdb, objects/action, objects/state-machine.
+requests/actions/bdb, requests/users/authorize, requests/users/refresh_jwt, objects/action,
+objects/state-machine.
 """
 
 from ._cluster import FakeCluster, SeenRequest, Version
 from ._script import FakeAction, Kind, Outcome, Progress
+from ._trouble import Trouble
 
 
-__all__ = ["FakeAction", "FakeCluster", "Kind", "Outcome", "Progress", "SeenRequest", "Version"]
+__all__ = [
+    "FakeAction",
+    "FakeCluster",
+    "Kind",
+    "Outcome",
+    "Progress",
+    "SeenRequest",
+    "Trouble",
+    "Version",
+]

@@ -14,10 +14,12 @@ from aiohttp import web
 from ._door import Door
 from ._faults import Fault, disconnect, next_fault, send_half, spoil
 from ._nodes import Nodes
+from ._player import Player
 from ._routes import DATABASE_SECRET, Routes
 from ._script import TASKS_ONLY, FakeAction, Kind, Outcome, Progress, kind_of
 from ._tls import Certificates, Tls, make_tls
 from ._tokens import TOKEN_MARK
+from ._trouble import Trouble, draw_troubles
 
 
 if TYPE_CHECKING:
@@ -118,6 +120,7 @@ class FakeCluster:
         self.actions = self._routes.actions
         context = None if self._tls is None else self._tls.context
         self._nodes = Nodes(nodes, port=port, app=self._app, tls=context)
+        self._player = Player(self._nodes, self.revoke_tokens)
         self._faults: list[Fault] = []
 
     async def __aenter__(self) -> Self:
@@ -131,7 +134,10 @@ class FakeCluster:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self._nodes.close()
+        try:
+            await self._player.close()
+        finally:
+            await self._nodes.close()
 
     @property
     def url(self) -> str:
@@ -338,9 +344,36 @@ class FakeCluster:
             fault.headers["Retry-After"] = str(retry_after)
         self._faults.append(fault)
 
+    def trouble(
+        self, seed: int, *, horizon: float, episodes: int, longest: float = 60.0
+    ) -> list[Trouble]:
+        """Draw episodes of trouble by lot, let them happen from now on, and return them.
+
+        They depend on nothing but the arguments and the number of nodes, so that a test that
+        fails can be run again. `episodes` of them begin within `horizon` seconds of the loop's
+        time, and none lasts longer than `longest` seconds; they may overlap, and where several
+        spoil an answer, the one that began first does. What was injected goes before. When
+        `horizon` and `longest` are over, all is well: every node runs that a restart has stopped,
+        and there is a primary.
+
+        Raises `ValueError` for times that are not more than 0. If a node cannot be started again,
+        as its port was taken, that `OSError` is raised when the cluster is left.
+        """
+        self._nodes.check_open()
+        troubles = draw_troubles(
+            seed, nodes=len(self._nodes), horizon=horizon, episodes=episodes, longest=longest
+        )
+        self._player.play(troubles)
+        return troubles
+
     def heal(self) -> None:
-        """Take back every fault that is still to come."""
+        """Take back every fault that is still to come, and end all trouble at once.
+
+        If there was an election, the lowest node that runs is the primary. A node that a restart
+        has stopped stays so, until `start_node`.
+        """
         self._faults.clear()
+        self._player.end()
 
     # --- serving --------------------------------------------------------------------------------
 
@@ -381,7 +414,7 @@ class FakeCluster:
         self, node: int, request: web.Request, handler: Handler
     ) -> web.StreamResponse | None:
         """Let faults happen, redirect, ask for credentials, and only then answer."""
-        fault = next_fault(self._faults, request.path, node)
+        fault = next_fault(self._faults, request.path, node) or self._player.fault(node)
         if fault is not None:
             await asyncio.sleep(fault.delay)
             if fault.drop:

@@ -71,7 +71,7 @@ def spoil(response: web.StreamResponse, fault: Fault) -> None:
     """Make the JSON of an answer wrong, if it has any."""
     if not isinstance(response, web.Response) or response.content_type != "application/json":
         return
-    body: JSON = json.loads(response.text or "null")
+    body: JSON = json.loads(response.text or "")
     if fault.bad_entry:
         _spoil_entry(body)
     if fault.nan:
@@ -91,8 +91,7 @@ def _entries(body: JSON) -> list[JSON]:
     """Return the actions in the answer of a list route, in its order; of any other, none."""
     if isinstance(body, list):
         return body
-    if not isinstance(body, dict):
-        return []
+    assert isinstance(body, dict), "no route answers a bare value"
     lists = [body.get(key) for key in ("actions", "state-machines")]
     return [entry for each in lists if isinstance(each, list) for entry in each]
 

@@ -196,8 +196,8 @@ class Nodes:
         if self._primary is None:
             self._primary = next(iter(self.running), None)
 
-    def fail_over(self, to: int) -> None:
-        """Move the primary, if there is one, to that node or, if it cannot be, to another."""
+    def fail_over(self, to: int | None) -> None:
+        """Move the primary, if there is one, to that node or, if it cannot be, to the lowest."""
         others = [number for number in self.running if number != self._primary]
         if self._primary is not None and others:
             self._primary = to if to in others else others[0]
