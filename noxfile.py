@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 from pathlib import Path
 
@@ -60,6 +61,17 @@ def lowest(session: nox.Session) -> None:
     session.install(*(each.replace(">=", "==") for each in wanted), *group("tests"))
     session.install("--no-deps", "-e", ".")
     session.run("pytest", *session.posargs)
+
+
+@nox.session
+def chaos(session: nox.Session) -> None:
+    """Run one long chaos; `-- --waits 10000 --seed 7` says how long, and which."""
+    session.install("-e", ".[cli]", *group("tests"))
+    lots = random.SystemRandom()
+    session.run(
+        *("pytest", "-s", "-p", "no:cacheprovider", "tests/test_chaos.py"),
+        *("--waits", "3000", "--seed", str(lots.randrange(10**6)), *session.posargs),
+    )
 
 
 @nox.session

@@ -25,6 +25,12 @@ settings.register_profile("here", deadline=None)
 settings.load_profile("here")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the chaos be larger, or another one."""
+    parser.addoption("--waits", type=int, default=300, help="how many waits there are in chaos")
+    parser.addoption("--seed", type=int, default=None, help="what the chaos is drawn from")
+
+
 def pytest_configure() -> None:
     """Keep looptime from making, and leaking, an event loop for tests that have none."""
     asyncio.set_event_loop(None)

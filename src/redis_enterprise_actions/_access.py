@@ -143,6 +143,8 @@ class Tokens:
                     if not is_transient(error):
                         raise
                     _log.debug("the token is used a little longer: %s", error)
+                    again = (now + token.usable_until) / 2
+                    self._token = token._replace(fresh_until=again)
             return token.proof
 
     async def renewed(self, refused: Secret | None, post: Post) -> Secret | None:
