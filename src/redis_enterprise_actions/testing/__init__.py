@@ -21,7 +21,8 @@ requests/actions/bdb, requests/users/authorize, requests/users/refresh_jwt, obje
 objects/state-machine.
 """
 
-from ._cluster import FakeCluster, SeenRequest, Version
+from ._cluster import FakeCluster, Version
+from ._gate import SeenRequest
 from ._script import FakeAction, Kind, Outcome, Progress
 from ._trouble import Trouble
 

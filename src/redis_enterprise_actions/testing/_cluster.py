@@ -1,18 +1,18 @@
-"""The fake's front: what can be done to it, whom it lets in, and the log."""
+"""The fake's front: everything that a test can do to a cluster."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 import uuid
-from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
 from aiohttp import web
 
 from ._door import Door
-from ._faults import Fault, disconnect, next_fault, send_half, spoil
+from ._faults import Fault
+from ._gate import Gate, SeenRequest
 from ._nodes import Nodes
 from ._player import Player
 from ._routes import DATABASE_SECRET, Routes
@@ -27,31 +27,11 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from aiohttp.typedefs import Handler
-
-__all__ = ["DATABASE_SECRET", "TOKEN_MARK", "FakeCluster", "SeenRequest", "Version"]
+__all__ = ["DATABASE_SECRET", "TOKEN_MARK", "FakeCluster", "Version"]
 
 Version: TypeAlias = Literal["7.4", "7.8", "7.22", "8.0"]
 
 _HAS_V2: Final = frozenset({"7.22", "8.0"})
-# What a node says in an election is not documented.
-_NO_PRIMARY: Final = {"error_code": "no_primary", "description": "the cluster has no primary node"}
-
-
-@dataclass(kw_only=True, slots=True)
-class SeenRequest:
-    """A request that the cluster got, and what it answered.
-
-    `time` is the loop's, in seconds; `path` is as it was sent, still quoted; `status` is None
-    until it is answered, and for ever if the connection was dropped or cut off; `node` is the one
-    that was asked. Neither headers nor bodies are kept.
-    """
-
-    time: float
-    method: str
-    path: str
-    status: int | None = None
-    node: int = 1
 
 
 class FakeCluster:
@@ -121,7 +101,7 @@ class FakeCluster:
         context = None if self._tls is None else self._tls.context
         self._nodes = Nodes(nodes, port=port, app=self._app, tls=context)
         self._player = Player(self._nodes, self.revoke_tokens)
-        self._faults: list[Fault] = []
+        self._gate = Gate(self, nodes=self._nodes, door=self._door, player=self._player)
 
     async def __aenter__(self) -> Self:
         self._routes.epoch = self._door.epoch = time.time() - self._now()
@@ -342,7 +322,7 @@ class FakeCluster:
         )
         if retry_after is not None:
             fault.headers["Retry-After"] = str(retry_after)
-        self._faults.append(fault)
+        self._gate.faults.append(fault)
 
     def trouble(
         self, seed: int, *, horizon: float, episodes: int, longest: float = 60.0
@@ -372,7 +352,7 @@ class FakeCluster:
         If there was an election, the lowest node that runs is the primary. A node that a restart
         has stopped stays so, until `start_node`.
         """
-        self._faults.clear()
+        self._gate.faults.clear()
         self._player.end()
 
     # --- serving --------------------------------------------------------------------------------
@@ -387,64 +367,10 @@ class FakeCluster:
         return self._tls
 
     def _app(self, node: int) -> web.Application:
-        @web.middleware
-        async def gate(request: web.Request, handler: Handler) -> web.StreamResponse:
-            return await self._log(node, request, handler)
-
-        app = web.Application(middlewares=[gate])
+        app = web.Application(middlewares=[self._gate.at(node)])
         self._door.add_to(app)
         self._routes.add_to(app, v2=self.version in _HAS_V2)
         return app
-
-    async def _log(self, node: int, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if node not in self._nodes.running:  # a connection that was made while it stopped
-            disconnect(request)
-            return web.Response()  # to nobody
-        seen = SeenRequest(
-            time=self._now(), method=request.method, path=request.raw_path, node=node
-        )
-        self.requests.append(seen)
-        response = await self._answer(node, request, handler)
-        if response is None:
-            return web.Response()  # to nobody: the connection is gone
-        seen.status = response.status
-        return response
-
-    async def _answer(
-        self, node: int, request: web.Request, handler: Handler
-    ) -> web.StreamResponse | None:
-        """Let faults happen, redirect, ask for credentials, and only then answer."""
-        fault = next_fault(self._faults, request.path, node) or self._player.fault(node)
-        if fault is not None:
-            await asyncio.sleep(fault.delay)
-            if fault.drop:
-                disconnect(request)
-                return None
-            if fault.status is not None:
-                return web.Response(status=fault.status, body=fault.body, headers=fault.headers)
-        response: web.StreamResponse | None = self._turn_away(node, request)
-        try:
-            response = response or await handler(request)
-        except web.HTTPException as error:
-            response = web.Response(status=error.status, text=error.text)
-        if fault is None:
-            return response
-        if fault.bad_entry or fault.nan:
-            spoil(response, fault)
-        if fault.truncate:
-            await send_half(request, response)
-            return None
-        return response
-
-    def _turn_away(self, node: int, request: web.Request) -> web.Response | None:
-        """Return the answer to who is wrong here, or may not ask; None to who may."""
-        if self.primary is None:
-            return web.json_response(_NO_PRIMARY, status=503)
-        if node != self.primary and not self.handle_redirects:
-            base = self.redirect_to or self.urls[self.primary - 1]
-            location = f"{base.rstrip('/')}{request.raw_path}"
-            return web.Response(status=307, headers={"Location": location})
-        return None if self._door.admits(request) else self._door.refusal()
 
 
 def _one_of(choice: object, name: str, value: object) -> None:

@@ -143,6 +143,9 @@ class Nodes:
         self.check_open()
         return [node.url for node in self._nodes]
 
+    def url_of(self, number: int) -> str:
+        return self._nodes[number - 1].url
+
     @property
     def running(self) -> list[int]:
         return [node.number for node in self._nodes if node.runs]
@@ -166,6 +169,8 @@ class Nodes:
 
     async def close(self) -> None:
         self._open = False
+        for node in self._nodes:
+            node.runs = False  # at once: what is asked of it until it has stopped is cut
         for node in self._nodes:
             await node.stop()
             node.reset()
