@@ -2,7 +2,7 @@
 
 Hundreds of waits with every outcome, on real sockets under virtual time, against a cluster of
 three nodes that restart, redirect, elect, stall, hang up, lie, answer 503 and forget its tokens.
-All of it is drawn from a seed, which is printed: `--seed` runs it again, `--waits` makes more of it.
+All of it is drawn from a seed, which is printed: `--seed` runs it again, `--waits` makes it larger.
 """
 
 from __future__ import annotations
