@@ -57,7 +57,8 @@ def tests(session: nox.Session) -> None:
 def lowest(session: nox.Session) -> None:
     """Run the tests with the oldest versions that pyproject.toml lets in."""
     project = PYPROJECT["project"]
-    wanted = [*project["dependencies"], *project["optional-dependencies"]["cli"]]
+    extras = project["optional-dependencies"]
+    wanted = [*project["dependencies"], *extras["cli"], *extras["testing"]]
     session.install(*(each.replace(">=", "==") for each in wanted), *group("tests"))
     session.install("--no-deps", "-e", ".")
     session.run("pytest", *session.posargs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import subprocess
@@ -12,7 +13,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 import redis_enterprise_actions
-from redis_enterprise_actions import RedisActionsError, RequestError, WaitError
+from redis_enterprise_actions import (
+    ActionsClient,
+    RedisActionsError,
+    RequestError,
+    WaitError,
+    _environment,
+)
 from redis_enterprise_actions._cli import _ENDS
 
 
@@ -72,9 +79,17 @@ async def test_second_block(
     assert capsys.readouterr().out == said
 
 
-def test_third_block(tmp_path: Path) -> None:
+def test_third_block() -> None:
+    """The example of a bad day runs as it stands, and says nothing but how it ended."""
+    ran = run("-c", BLOCKS[2])
+
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout.startswith("SMUpgradeBDB on bdb:1: completed")
+
+
+def test_fourth_block(tmp_path: Path) -> None:
     """The test that users are shown passes as it stands, where nothing is configured."""
-    (tmp_path / "test_theirs.py").write_text(BLOCKS[2], "utf-8")
+    (tmp_path / "test_theirs.py").write_text(BLOCKS[3], "utf-8")
     pytest_itself = ("-W", "default", "-m", "pytest", "-q", "-p", "no:cacheprovider")
     ran = run(*pytest_itself, tmp_path, "--rootdir", tmp_path)
 
@@ -84,7 +99,24 @@ def test_third_block(tmp_path: Path) -> None:
 
 def test_all_blocks_are_tested() -> None:
     """No block of Python is without a test above."""
-    assert len(BLOCKS) == 3
+    assert len(BLOCKS) == 4
+
+
+def test_settings() -> None:
+    """The table of settings lists every argument, variable and option, and no others."""
+    table = README[README.index("| `ActionsClient(url, ...)`") :].split("\n\n", maxsplit=1)[0]
+    columns = [re.findall(r"`([^`]+)`", cell) for cell in re.findall(r"\|([^|]*)", table)]
+    rows = [columns[at : at + 5] for at in range(0, len(columns), 5)][2:]
+    named: list[set[str]] = [
+        {re.sub(r"[= ].*", "", word) for row in rows for word in row[column]} for column in range(3)
+    ]
+    arguments = inspect.signature(ActionsClient).parameters.keys()
+    variables = {*_environment._PLAIN.values(), *_environment._TRUST.values()}
+
+    assert named[0] == arguments - {"session", "request_timeout"}
+    assert named[1] == variables | {*_environment._LISTS.values(), "INSECURE"}
+    options = run("-m", "redis_enterprise_actions", "list", "--help").stdout
+    assert {"--bdb", "--json", "--help"} | named[2] == set(re.findall(r"--[a-z-]+", options))
 
 
 def test_ci_runs_the_readmes_tests() -> None:
