@@ -15,6 +15,7 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -343,6 +344,56 @@ class TestConnection:
         assert main(["list", *options]) == 2
         assert f"--password-file {said}" in capsys.readouterr().err
 
+    def token(self, served: Served) -> str:
+        """Return a token that the cluster grants."""
+        url = f"{served.cluster.url}/v1/users/authorize"
+        account = {"username": served.cluster.username, "password": served.cluster.password}
+        body = json.dumps(account).encode()
+        request = Request(url, data=body, headers={"Content-Type": "application/json"})
+        with urlopen(request) as response:
+            return str(json.load(response)["access_token"])
+
+    @pytest.mark.parametrize("where", ["file", "environment"])
+    def test_token(
+        self,
+        served: Served,
+        monkeypatch: pytest.MonkeyPatch,
+        tmp_path: Path,
+        where: str,
+    ) -> None:
+        """A token comes from a file or the environment, and goes before a user."""
+        token = self.token(served)
+        served.cluster.requests.clear()
+        monkeypatch.delenv("REDIS_ENTERPRISE_PASSWORD")
+        options = []
+        if where == "file":
+            (tmp_path / "token").write_text(token + "\n")
+            options = ["--token-file", str(tmp_path / "token")]
+        else:
+            monkeypatch.delenv("REDIS_ENTERPRISE_USER")
+            monkeypatch.setenv("REDIS_ENTERPRISE_TOKEN", token)
+
+        assert main(["list", *options]) == 0
+        assert {seen.method for seen in served.cluster.requests} == {"GET"}
+
+    def test_user_goes_before_token(self, served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A user that is an option goes before a token in the environment."""
+        monkeypatch.setenv("REDIS_ENTERPRISE_TOKEN", "not-a-good-one")
+
+        assert main(["list", "--user", served.cluster.username]) == 0
+
+    def test_granted(self, served: Served) -> None:
+        """With `--auth jwt` the password is sent for a token only."""
+        assert main(["list", "--auth", "jwt"]) == 0
+        assert served.cluster.requests[0].path == "/v1/users/authorize"
+
+    def test_several_nodes(self, served: Served, unused_tcp_port: int) -> None:
+        """`--url` can be repeated, and the environment can hold several."""
+        down = f"http://127.0.0.1:{unused_tcp_port}"
+
+        assert main(["list", "--url", down, "--url", served.cluster.url]) == 0
+        assert main(["list", "--url", down, "--trusted-host", "10.0.0.7"]) == 5
+
     def test_no_cluster(self, capsys: pytest.CaptureFixture[str]) -> None:
         """Without a cluster it says how to give one."""
         assert main(["list"]) == 2
@@ -360,6 +411,8 @@ class TestConnection:
             ["wait", "x", "--password", "hunter2"],
             ["wait", "x", "--password=hunter2"],
             ["wait", "x", "--password"],
+            ["wait", "x", "--token", "hunter2"],
+            ["wait", "x", "--auth", "digest"],
             ["wait", "x", "--time", "5"],
             ["list", "--bdb", "one"],
         ],

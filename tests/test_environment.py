@@ -40,6 +40,8 @@ def completed(monkeypatch: pytest.MonkeyPatch, given: dict[str, object], **said:
         ({"url": URL, "username": "u"}, {"PASSWORD": "p", "TOKEN": "s"},
          {"url": URL, "username": "u", "password": "p"}),
         ({"url": URL}, {"TOKEN": "s"}, {"url": URL, "token": "s"}),
+        ({"url": URL}, {"USER": "u", "PASSWORD": "p", "AUTH": "jwt", "TOKEN": "s"},
+         {"url": URL, "token": "s"}),
         ({"url": URL}, {"USER": ""}, {"url": URL}),
         ({"url": URL}, {"CLIENT_CERT": "c", "CLIENT_KEY": "k"},
          {"url": URL, "client_cert": "c", "client_key": "k"}),

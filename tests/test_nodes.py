@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from yarl import URL
 
-from redis_enterprise_actions import UsageError
+from redis_enterprise_actions import ActionsClient, UsageError
+from redis_enterprise_actions._access import Secret
 from redis_enterprise_actions._nodes import Nodes, base_url
 
 
@@ -20,7 +21,9 @@ N1, N2, N3 = (URL(f"https://n{number}:9443") for number in (1, 2, 3))
 
 def nodes(count: int = 3, trusted_hosts: Iterable[str] = ()) -> Nodes:
     """Return a cluster of nodes."""
-    return Nodes([f"https://n{number}:9443" for number in range(1, count + 1)], trusted_hosts)
+    return Nodes(
+        [Secret(f"https://n{number}:9443") for number in range(1, count + 1)], trusted_hosts
+    )
 
 
 @pytest.mark.parametrize(
@@ -34,7 +37,7 @@ def nodes(count: int = 3, trusted_hosts: Iterable[str] = ()) -> Nodes:
 )
 def test_url(url: str, base: str) -> None:
     """A URL may have a path in front, and a slash at its end."""
-    assert str(base_url(url)) == base
+    assert str(base_url(Secret(url))) == base
 
 
 @pytest.mark.parametrize(
@@ -61,7 +64,7 @@ def test_url(url: str, base: str) -> None:
 def test_no_url(url: str) -> None:
     """What is no cluster's URL is said to be none, and a password in it is not repeated."""
     with pytest.raises(UsageError) as caught:
-        base_url(url)
+        base_url(Secret(url))
 
     assert SECRET not in str(caught.value)
     assert caught.value.__cause__ is None
@@ -72,14 +75,14 @@ class TestTurns:
 
     def test_first(self) -> None:
         """The first URL is the first to be asked, and one that comes twice is one node."""
-        several = Nodes([*map(str, (N2, N1)), "https://n2:9443/"])
+        several = Nodes(map(Secret, [*map(str, (N2, N1)), "https://n2:9443/"]))
 
         assert several.urls == (N2, N1)
         assert several.current == N2
 
     def test_one(self) -> None:
         """A single URL is a cluster of one node, and a failure leaves it where it is."""
-        one = Nodes("https://n1:9443")
+        one = nodes(1)
 
         assert one.failed([N1], 0.0, rest=None) == 0.0
         assert one.current == N1
@@ -140,7 +143,7 @@ class TestTurns:
     def test_no_list(self, urls: list[str]) -> None:
         """What is no URL and no list of URLs is said to be none."""
         with pytest.raises(UsageError, match="URL"):
-            Nodes(urls)
+            ActionsClient(urls)
 
 
 class TestRedirects:
@@ -181,7 +184,7 @@ class TestRedirects:
 
     def test_path_in_front(self) -> None:
         """A node behind a path keeps it."""
-        proxied = Nodes(["https://n1:9443", "https://proxy/redis"])
+        proxied = Nodes(map(Secret, ["https://n1:9443", "https://proxy/redis"]))
 
         found = proxied.redirected(N1, "https://proxy/v1/actions")
         assert found == URL("https://proxy/redis")

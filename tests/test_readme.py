@@ -111,10 +111,12 @@ def test_settings() -> None:
         {re.sub(r"[= ].*", "", word) for row in rows for word in row[column]} for column in range(3)
     ]
     arguments = inspect.signature(ActionsClient).parameters.keys()
-    variables = {*_environment._PLAIN.values(), *_environment._TRUST.values()}
+    proofs = (_environment._TOKEN, _environment._USER, _environment._CLIENT)
+    tables = (*proofs, _environment._TRUST, _environment._LISTS)
+    variables = {variable for table in tables for variable in table.values()}
 
     assert named[0] == arguments - {"session", "request_timeout"}
-    assert named[1] == variables | {*_environment._LISTS.values(), "INSECURE"}
+    assert named[1] == variables | {"INSECURE"}
     options = run("-m", "redis_enterprise_actions", "list", "--help").stdout
     assert {"--bdb", "--json", "--help"} | named[2] == set(re.findall(r"--[a-z-]+", options))
 

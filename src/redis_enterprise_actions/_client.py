@@ -100,11 +100,13 @@ class ActionsClient:
         session: aiohttp.ClientSession | None = None,
         request_timeout: float | timedelta = 30.0,
     ) -> None:
+        several = isinstance(url, (list, tuple))
+        urls = [hidden(each) for each in cast("list[str]", url if several else [url])]
         hidden_password, hidden_token = hidden(password), hidden(token)
-        del password, token  # which a traceback that shows variables would show
+        del url, password, token  # which a traceback that shows variables would show
         patience = seconds(request_timeout, "request_timeout")
         self._transport = Transport(
-            Nodes(url, trusted_hosts),
+            Nodes(urls, trusted_hosts),
             access=access_of(username, hidden_password, hidden_token, auth=auth, patience=patience),
             tls=tls(
                 verify=verify,

@@ -13,7 +13,7 @@ from ._errors import UsageError
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Required, TypeAlias
 
     from ._access import TokenSource
@@ -21,14 +21,9 @@ if TYPE_CHECKING:
     Path: TypeAlias = "str | os.PathLike[str]"
 
 _PREFIX: Final = "REDIS_ENTERPRISE_"
-_PLAIN: Final = {
-    "username": "USER",
-    "password": "PASSWORD",
-    "token": "TOKEN",
-    "auth": "AUTH",
-    "client_cert": "CLIENT_CERT",
-    "client_key": "CLIENT_KEY",
-}
+_TOKEN: Final = {"token": "TOKEN"}
+_USER: Final = {"username": "USER", "password": "PASSWORD", "auth": "AUTH"}
+_CLIENT: Final = {"client_cert": "CLIENT_CERT", "client_key": "CLIENT_KEY"}
 _TRUST: Final = {"ca_file": "CA_CERT", "fingerprint": "FINGERPRINT"}
 _LISTS: Final = {"url": "URL", "trusted_hosts": "TRUSTED_HOSTS"}
 _YES: Final = frozenset({"1", "true", "yes", "on"})
@@ -77,36 +72,39 @@ class Masked(dict[str, Any]):
 def complete(given: Masked) -> None:
     """Add to what is given what the environment says, and drop what nobody says.
 
-    A variable that is set to nothing says nothing. Where one way to prove who we are, or one
-    to know the cluster, is given, the variables for the others are not looked at.
+    A variable that is set to nothing says nothing. A token goes before a user, unless one is given.
+    Where one way to know the cluster is given, the variables for the others are not looked at.
     """
     for name in [name for name, value in given.items() if value is None]:
         del given[name]
-    proven = given.keys() & {"username", "password", "token"}
-    for name, variable in _PLAIN.items():
-        other_way = bool(proven) and (name == "token") != ("token" in proven)
-        if name not in given and not (other_way and name in {"username", "password", "token"}):
-            _take(given, name, variable)
+    if not given.keys() & {"username", "password"}:
+        _take(given, _TOKEN)
+    if "token" not in given:
+        _take(given, _USER)
+    _take(given, _CLIENT)
     for name, variable in _LISTS.items():
-        several = re.findall(r"[^\s,]+", _said(variable))
-        if name not in given and several:
-            given[name] = several
+        if name not in given and _several(variable):
+            given[name] = _several(variable)
     if not given.get("url"):
         raise UsageError("no cluster is given: REDIS_ENTERPRISE_URL is not set")
     if not given.keys() & {"verify", "ca_file", "fingerprint"} and _insecure():
         given["verify"] = False
     if given.get("verify", True) and not given.keys() & _TRUST.keys():
-        for name, variable in _TRUST.items():
-            _take(given, name, variable)
+        _take(given, _TRUST)
 
 
-def _take(given: Masked, name: str, variable: str) -> None:
-    if _said(variable):
-        given[name] = _said(variable)
+def _take(given: Masked, variables: Mapping[str, str]) -> None:
+    for name, variable in variables.items():
+        if name not in given and _said(variable):
+            given[name] = _said(variable)
 
 
 def _said(variable: str) -> str:
     return os.environ.get(_PREFIX + variable, "")
+
+
+def _several(variable: str) -> list[str]:
+    return re.findall(r"[^\s,]+", _said(variable))
 
 
 def _insecure() -> bool:

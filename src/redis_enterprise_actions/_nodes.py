@@ -8,16 +8,17 @@ none but these.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 from yarl import URL
 
+from ._access import Secret
 from ._errors import UsageError
 from ._pace import LONGEST_ABSENCE
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
 _SPACE: Final = re.compile(r"\s")
 
@@ -25,9 +26,8 @@ _SPACE: Final = re.compile(r"\s")
 class Nodes:
     """The nodes of one cluster."""
 
-    def __init__(self, urls: str | Sequence[str], trusted_hosts: Iterable[str] = ()) -> None:
-        several = urls if isinstance(urls, (list, tuple)) else [cast("str", urls)]
-        self.urls: Final = tuple(dict.fromkeys(map(base_url, several)))
+    def __init__(self, urls: Iterable[Secret], trusted_hosts: Iterable[str] = ()) -> None:
+        self.urls: Final = tuple(dict.fromkeys(map(base_url, urls)))
         if not self.urls:
             raise UsageError("no cluster is given: the list of its URLs is empty")
         self.current = self.urls[0]  # the one to ask next
@@ -83,25 +83,38 @@ class Nodes:
         return self.urls[start:] + self.urls[:start]
 
 
-def base_url(url: str) -> URL:
-    """Check a cluster's URL and return it without a trailing slash."""
+def base_url(url: Secret) -> URL:
+    """Check a cluster's URL and return it without a trailing slash.
+
+    It is no secret, but people put passwords into URLs.
+    """
+    problem = _problem_with(url.reveal()) if isinstance(url, Secret) else _NO_TEXT
+    if problem is not None:
+        raise UsageError(problem)
+    parsed = URL(url.reveal())
+    return parsed.with_path(parsed.path.rstrip("/"))
+
+
+_NO_TEXT: Final = "the cluster's URL is not a string"
+
+
+def _problem_with(url: str) -> str | None:
+    """Return why something is not a cluster's URL. Raises nothing, as it may hold a password."""
     if not isinstance(url, str):
-        raise UsageError("the cluster's URL is not a string")
+        return _NO_TEXT
     try:
         parsed = URL(url)
         whole = bool(parsed.host and parsed.port and parsed.host.encode("idna"))
     except ValueError:
-        raise UsageError("the cluster's URL cannot be parsed") from None
+        return "the cluster's URL cannot be parsed"
     if parsed.user is not None or parsed.password is not None:
-        raise UsageError("credentials do not belong in the URL: pass username= and password=")
+        return "credentials do not belong in the URL: pass username= and password="
     if parsed.query_string or parsed.fragment:
-        raise UsageError("the cluster's URL must have no query and no fragment")
-    if not whole or parsed.scheme not in {"http", "https"} or _SPACE.search(url):
-        shown = "this" if "@" in url else repr(url)  # what holds an @ may hold a password
-        raise UsageError(
-            f"{shown} is not a cluster's URL, such as https://cluster.example.com:9443"
-        )
-    return parsed.with_path(parsed.path.rstrip("/"))
+        return "the cluster's URL must have no query and no fragment"
+    if whole and parsed.scheme in {"http", "https"} and not _SPACE.search(url):
+        return None
+    shown = "this" if "@" in url else repr(url)
+    return f"{shown} is not a cluster's URL, such as https://cluster.example.com:9443"
 
 
 def _hosts(trusted_hosts: Iterable[str]) -> list[str]:

@@ -242,11 +242,10 @@ class RequestBackoff(wait_base):
 
     def __call__(self, retry_state: RetryCallState) -> float:
         error = retry_state.outcome.exception() if retry_state.outcome else None
-        if isinstance(error, RequestError):
-            if error.elsewhere:
-                return 0.0
-            if error.retry_after is not None:
-                return min(error.retry_after, LONGEST_ABSENCE)
+        if isinstance(error, RequestError) and error.elsewhere:
+            return 0.0
+        if isinstance(error, RequestError) and error.retry_after is not None:
+            return min(error.retry_after, LONGEST_ABSENCE)
         return self._jittered(retry_state)
 
 
