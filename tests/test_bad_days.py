@@ -278,7 +278,7 @@ class TestFatal:
             (
                 {"status": 307, "headers": {"Location": "https://10.0.0.7:9443/v1/actions"}},
                 RequestRejected,
-                r"redirects to 10\.0\.0\.7:9443.*add its URL.*trusted_hosts=.*handle_redirects",
+                r"redirects to https://10\.0\.0\.7:9443.*its URL.*trusted_hosts=.*handle_redirects",
             ),
             (
                 {"status": 302, "headers": {"Location": "/login"}},

@@ -245,6 +245,7 @@ async def test_chaos(seed: int, request: pytest.FixtureRequest) -> None:
     print(f"{time.process_time() - cpu:.1f} s of CPU; {len(cluster.requests)} requests")
     print(f"troubles: {Counter(trouble.kind for trouble in troubles)}")
     print(f"ends: {ends}")
+    print(f"wrong: {Counter((why, fate) for why, fate, *_ in wrong)}")
     assert wrong == []
     assert left == set()
     assert {plan.fate for plan in plans} >= {*ENDS, "completed", "deleted", "stuck"}

@@ -121,11 +121,11 @@ def test_credentials() -> None:
 @pytest.mark.parametrize(
     ("location", "shown"),
     [
-        ("https://10.0.0.7:9443/v1/actions?x=secret", "redirects to 10.0.0.7:9443, and"),
-        ("https://user:secret@10.0.0.7/v1", "redirects to 10.0.0.7, and"),
+        ("https://10.0.0.7:9443/v1/actions?x=secret", "redirects to https://10.0.0.7:9443, and"),
+        ("https://user:secret@10.0.0.7/v1", "redirects to https://10.0.0.7, and"),
         ("/elsewhere/secret", "redirects to another place, and"),
         ("", "redirects to another place, and"),
-        ("http://\udcff\x1b[31m/", "redirects to   [31m, and"),
+        ("http://\udcff\x1b[31m/", "redirects to http://  [31m, and"),
     ],
 )
 def test_redirect(location: str, shown: str) -> None:

@@ -111,7 +111,7 @@ async def test_redirect_is_not_followed() -> None:
     with aioresponses() as mocked:
         mocked.get(f"{URL}/v1/actions", status=307, headers={"Location": "http://10.0.0.7/v1"})
 
-        with pytest.raises(RequestRejected, match=r"redirects to 10\.0\.0\.7"):
+        with pytest.raises(RequestRejected, match=r"redirects to http://10\.0\.0\.7, and"):
             await ask(transport())
     assert len(mocked.requests) == 1
 
@@ -121,7 +121,6 @@ async def test_redirect_is_not_followed() -> None:
     [
         (aiohttp.ClientConnectionError("refused"), "refused"),
         (aiohttp.ServerDisconnectedError(), "Server disconnected"),
-        (aiohttp.ClientPayloadError("cut off"), "cut off"),
         (aiohttp.ServerTimeoutError("slow"), "no answer in time (slow)"),
         (TimeoutError(), "no answer in time"),
         (OSError("no route"), "no route"),

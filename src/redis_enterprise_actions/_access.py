@@ -16,13 +16,13 @@ import json
 import logging
 import math
 import re
+from copy import copy
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias, TypeVar, cast
 
 import msgspec
 
-from ._errors import RequestError, RequestRejected, UnreadableReply, UsageError
+from ._errors import RedisActionsError, RequestError, RequestRejected, UnreadableReply, UsageError
 from ._lenient import struct
-from ._pace import is_transient
 
 
 if TYPE_CHECKING:
@@ -130,38 +130,64 @@ class Tokens:
         self._source = source
         self._token: _Token | None = None
         self._renewing = asyncio.Lock()
+        self._failed_at = -math.inf
+        self._failure: Exception | None = None
 
     async def proof(self, post: Post) -> Secret | None:
+        arrived = _now()
         async with self._renewing:
-            token, now = self._token, asyncio.get_running_loop().time()
+            token, now = self._token, _now()
             if token is None or now >= token.usable_until:
-                token = await self._renew(None, post)
+                token = await self._renew(None, post, arrived)
             elif now >= token.fresh_until:
-                try:
-                    token = await self._renew(token.proof, post)
-                except RequestError as error:
-                    if not is_transient(error):
-                        raise
-                    _log.debug("the token is used a little longer: %s", error)
-                    again = (now + token.usable_until) / 2
-                    self._token = token._replace(fresh_until=again)
+                token = await self._refresh(token, post, arrived)
             return token.proof
 
     async def renewed(self, refused: Secret | None, post: Post) -> Secret | None:
+        arrived = _now()
         async with self._renewing:
-            if self._token is None or self._token.proof == refused:
-                await self._renew(None, post)
-            assert self._token is not None
-            return None if self._token.proof == refused else self._token.proof
+            token = self._token
+            if token is None or token.proof == refused:
+                token = await self._renew(None, post, arrived)
+            return None if token.proof == refused else token.proof
 
     def redact(self, body: bytes) -> bytes:
         return body if self._token is None else _without(self._token.proof, body)
 
-    async def _renew(self, last: Secret | None, post: Post) -> _Token:
-        now = asyncio.get_running_loop().time()
-        proof, life = await self._source.fetch(last, post)
-        self._token = _Token(proof, now + _FRESH * life, now + _USABLE * life)
-        return self._token
+    async def _refresh(self, token: _Token, post: Post, arrived: float) -> _Token:
+        """Return a new token or, where there is none to be had, the one that is still good."""
+        try:
+            return await self._renew(token.proof, post, arrived)
+        except (RequestError, OSError) as error:
+            if isinstance(error, RequestError) and not error.transient:
+                raise
+            _log.debug("the token is used a little longer: %s", error)
+            now, rest = _now(), getattr(error, "retry_after", None) or 0.0
+        again = max((now + token.usable_until) / 2, now + rest)
+        self._token = token._replace(fresh_until=again)
+        return token
+
+    async def _renew(self, last: Secret | None, post: Post, arrived: float) -> _Token:
+        """Fetch a token, unless that has failed while we waited for our turn."""
+        if self._failure is not None and self._failed_at > arrived:
+            ours = isinstance(self._failure, RedisActionsError)
+            raise copy(self._failure) if ours else self._failure
+        now = _now()
+        try:
+            proof, life = await self._source.fetch(last, post)
+        except Exception as error:
+            self._failed_at, self._failure = _now(), error.with_traceback(None)
+            raise
+        token = _Token(proof, now + _FRESH * life, now + _USABLE * life)
+        if self._token is not None and proof == self._token.proof:  # it has not grown younger
+            usable_until = self._token.usable_until
+            token = _Token(proof, max(now, (now + usable_until) / 2), usable_until)
+        self._token, self._failure = token, None
+        return token
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 class _Source(Protocol):
@@ -174,37 +200,32 @@ class Granted:
     """Tokens that the cluster grants for a user's name and password."""
 
     def __init__(self, username: str, password: Secret, proof: Secret) -> None:
-        self._basic = proof
-        self._body = Secret(json.dumps({"username": username, "password": password.reveal()}))
-        self._in_body = False  # whether this cluster wants the password there
+        body = Secret(json.dumps({"username": username, "password": password.reveal()}))
+        # What the page of the call and that of its object say; the one that worked goes first.
+        self._styles = [(proof, Secret("{}")), (None, body)]
 
     async def fetch(self, last: Secret | None, post: Post) -> tuple[Secret, float]:
         if last is not None:
             try:
-                return _granted(await post(_REFRESH, last, _EMPTY), _REFRESH)
+                return _granted(await post(_REFRESH, last, Secret("{}")), _REFRESH)
             except RequestRejected as error:
                 _log.debug("the token is not refreshed but asked for anew: %s", error)
         return _granted(await self._authorize(post), _AUTHORIZE)
 
     async def _authorize(self, post: Post) -> Secret:
         """Send the password in a header or, to clusters that refuse that, in the body."""
-        if self._in_body:
-            return await post(_AUTHORIZE, None, self._body)
         try:
-            return await post(_AUTHORIZE, self._basic, _EMPTY)
+            return await post(_AUTHORIZE, *self._styles[0])
         except RequestRejected as error:
             if error.status not in _OTHER_STYLE or error.error_code == "password_expired":
                 raise
             refused = error
         try:
-            body = await post(_AUTHORIZE, None, self._body)
+            granted = await post(_AUTHORIZE, *self._styles[1])
         except RequestRejected as error:
             raise error if error.status == 401 else refused from None
-        self._in_body = True
-        return body
-
-
-_EMPTY: Final = Secret("{}")
+        self._styles.reverse()
+        return granted
 
 
 class WireToken(msgspec.Struct):
@@ -229,8 +250,14 @@ class Called:
 
     async def fetch(self, last: Secret | None, post: Post) -> tuple[Secret, float]:
         del last, post
-        async with asyncio.timeout(self._patience):
-            token = await self._told()
+        limit = asyncio.timeout(self._patience)
+        try:
+            async with limit:
+                token = await self._told()
+        except TimeoutError as error:
+            if limit.expired():
+                raise TimeoutError(f"it took more than {self._patience:g} s") from error
+            raise
         if not _is_token(token):
             raise UsageError("what token= returned is not a token")
         return _in_header(token), _life_of(token) or math.inf
@@ -267,7 +294,7 @@ def access_of(
         if username is not None or password is not None or auth == "jwt":
             raise UsageError("token= goes without username=, password= and auth=")
         if not isinstance(token, Secret):
-            return Tokens(Called(token, patience), "The token that token= returned")
+            return Tokens(Called(token, patience), "What token= returned was not accepted")
         if not _is_token(token):
             raise UsageError("token= is neither a token nor a function that returns one")
         return Fixed(_in_header(token), "Check the token: it may have expired")

@@ -11,7 +11,7 @@ import math
 from collections import deque
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from ._pace import PollState, RequestBackoff
+from ._pace import Round
 from ._tick import Courtesy, Crowd
 from ._wait import CLOSE
 
@@ -233,8 +233,8 @@ class Outage:
         self.began = began
         self.errors = 0
         self.retry_at = began
-        self._pace = PollState(began)
+        self._round = Round(began)
 
     def took(self, error: RequestError, now: float) -> None:
+        self.retry_at = now + self._round.pause_after(error, now)
         self.errors += not error.elsewhere
-        self.retry_at = now + self._pace.pause_after(RequestBackoff(), error, now)

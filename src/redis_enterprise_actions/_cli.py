@@ -232,9 +232,10 @@ async def _demo(_: argparse.Namespace) -> int:
 
 def _client(args: argparse.Namespace) -> ActionsClient:
     token = None if args.token_file is None else _secret_in(args.token_file, "--token-file")
-    by_name = args.user is not None or args.password_file is not None
+    by_name = args.user is not None or args.password_file is not None or args.auth is not None
+    otherwise = args.client_cert or os.environ.get("REDIS_ENTERPRISE_TOKEN")
     username = args.user or None
-    if token is None and (by_name or not os.environ.get("REDIS_ENTERPRISE_TOKEN")):
+    if token is None and (by_name or not otherwise):
         username = username or os.environ.get("REDIS_ENTERPRISE_USER") or None
     if args.password_file is not None and username is None:
         raise UsageError("--password-file needs --user, or REDIS_ENTERPRISE_USER")

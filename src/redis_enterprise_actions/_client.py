@@ -66,8 +66,9 @@ class ActionsClient:
       `auth="jwt"`, for tokens that the cluster grants and the client renews in time;
     - `token`, a token, or a function or coroutine function that returns one. It is called for
       the first token, when a token that tells its lifetime is nearing its end, and when the
-      cluster refuses one. What it raises reaches whoever asked, but for an `OSError`, which is a
-      request that failed. It is sent as `JWT ...` unless it brings another scheme along;
+      cluster refuses one, in no particular context. What it raises reaches whoever asked, but for
+      an `OSError`, which is a request that failed. It is sent as `JWT ...` unless it brings another
+      scheme along;
     - `client_cert`, a PEM file with a client certificate, whose key is in there or in `client_key`.
 
     The cluster's certificate is verified against the system's CAs, or those in the PEM file

@@ -73,17 +73,19 @@ def complete(given: Masked) -> None:
     """Add to what is given what the environment says, and drop what nobody says.
 
     A variable that is set to nothing says nothing. A token goes before a user, unless one is given.
-    Where one way to know the cluster is given, the variables for the others are not looked at.
+    Where one way to prove who we are is given, or one to know the cluster, the variables for the
+    others are not looked at.
     """
     for name in [name for name, value in given.items() if value is None]:
         del given[name]
-    if not given.keys() & {"username", "password"}:
-        _take(given, _TOKEN)
-    if "token" not in given:
-        _take(given, _USER)
-    _take(given, _CLIENT)
+    if "client_cert" not in given:
+        if not given.keys() & _USER.keys():
+            _take(given, _TOKEN)
+        if "token" not in given:
+            _take(given, _USER)
+        _take(given, _CLIENT)
     for name, variable in _LISTS.items():
-        if name not in given and _several(variable):
+        if not given.get(name) and _several(variable):
             given[name] = _several(variable)
     if not given.get("url"):
         raise UsageError("no cluster is given: REDIS_ENTERPRISE_URL is not set")

@@ -13,7 +13,7 @@ from ._action import one_line
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from ._action import Action
 
@@ -71,7 +71,8 @@ class RequestError(RedisActionsError):
 
     transient: ClassVar[bool] = False
     retry_after: float | None = None
-    elsewhere: bool = False  # whether another node of the cluster is there to be asked at once
+    nodes: tuple[str, ...] = ()  # the URLs of those that were asked
+    elsewhere: bool = False  # whether there is another one, to be asked at once
 
     def __init__(self, method: str, path: str) -> None:
         super().__init__()
@@ -115,7 +116,7 @@ class ClusterUnreachable(RequestError, ConnectionError):
         *,
         reason: str,
         attempts: int = 1,
-        nodes: tuple[str, ...] = (),
+        nodes: Iterable[str] = (),
         status: int | None = None,
         error_code: str | None = None,
         retry_after: float | None = None,
@@ -123,7 +124,7 @@ class ClusterUnreachable(RequestError, ConnectionError):
         super().__init__(method, path)
         self.reason = reason
         self.attempts = attempts
-        self.nodes = nodes
+        self.nodes = tuple(nodes)
         self.status = status
         self.error_code = error_code
         self.retry_after = retry_after

@@ -65,6 +65,7 @@ class Hub:
         self._asking = asking
         self._parties: dict[str, list[Party]] = {}  # by uid, in the order they came
         self._askers: set[Party] = set()  # those whom the request under way is for
+        self._alone = True  # whether it is for one action alone
         self._leavers: set[asyncio.Future[None]] = set()  # who wait for the loop to end
         self._request: asyncio.Timeout | None = None
         self._task: asyncio.Task[None] | None = None
@@ -199,6 +200,7 @@ class Hub:
             return  # they left while we slept
         last = next((party.wait.action for party in fellows if party.wait.action), None)
         self._begin(fellows)
+        self._alone = True
         await self._ask(self._asking.one(uid, last), partial(self._take_one, party))
 
     def _take_one(self, first: Party, found: Action | None) -> None:
@@ -207,20 +209,21 @@ class Hub:
                 party.is_there()
             self._hear(party, found, shared=party is not first)
         if not any(party.doubt for party in self._askers):
-            self._agenda.answered(self._now())
+            self._answered(self._now())
 
     async def _ask_many(self, _: Party) -> None:
         everybody = self._all()
         wanted = {uid: fellows[0].wait.action for uid, fellows in self._parties.items()}
         began = self._now()
         self._begin([party for party in everybody if party.apart_until <= began])
+        self._alone = False
         await self._ask(self._asking.many(wanted), partial(self._take_many, everybody, began))
         if self._agenda.outage is not None:
             self._agenda.list.failed(self._now())
 
     def _take_many(self, everybody: list[Party], began: float, found: Found) -> None:
         now = self._now()
-        self._agenda.answered(now)
+        self._answered(now)
         self._agenda.list.answered(now, found.cost)
         for party in everybody:
             if party.news.done():
@@ -245,6 +248,7 @@ class Hub:
         for fellow in alike:
             fellow.doubt = None
         self._askers = set(alike)
+        self._alone = True
         await self._ask(self._asking.settle(doubt), partial(self._take_settled, alike))
 
     def _take_settled(self, doubts: dict[Party, WaitError | None], ended: Action | None) -> None:
@@ -254,7 +258,7 @@ class Hub:
                 self._end(party, doubt)
             else:
                 self._hear(party, ended)
-        self._agenda.answered(self._now())
+        self._answered(self._now())
 
     def _begin(self, askers: list[Party]) -> None:
         """Note for whom the next request is."""
@@ -314,6 +318,13 @@ class Hub:
         except Exception as error:  # noqa: BLE001 - what a strategy raises ends its wait alone
             self._end(party, error)
 
+    def _answered(self, now: float) -> None:
+        """Take it that the cluster answers, whomever it concerns."""
+        if self._agenda.outage is not None:
+            for party in self._all():
+                party.wait.cluster_answers()
+        self._agenda.answered(now)
+
     def _failed(self, error: RequestError) -> None:
         now = self._now()
         askers = list(self._askers)
@@ -328,9 +339,8 @@ class Hub:
                         askers.append(party)
         for party in askers:
             try:
-                party.wait.failed(error, now)
-                if not error.elsewhere:
-                    party.wait.check(now)
+                party.wait.failed(error, now, own=self._alone and party in self._askers)
+                party.wait.check(now)
             except (RequestError, WaitError) as end:
                 self._end(party, end)
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Number = float | str | None
 Name = str | int | None
 
+_MENDABLE: Final = 2**24  # bytes; more would hold up the loop for seconds
 _DIGITS: Final = 18  # of an int that fits everywhere
 
 _S = TypeVar("_S", bound=msgspec.Struct)
@@ -48,6 +49,8 @@ def _mended(data: bytes) -> bytes | None:
     Servers have been known to send NaN, and texts that are not UTF-8: one such value must not
     cost all others. What is no number becomes null.
     """
+    if len(data) > _MENDABLE:
+        return None
     text = data.decode("utf-8-sig", "replace")
     try:
         read = json.loads(text, parse_constant=lambda _: None, parse_float=_finite, parse_int=_sane)

@@ -53,33 +53,44 @@ class Nodes:
         for node in nodes:
             self._failed.pop(node, None)
             self._failed[node] = now + min(rest or 0.0, LONGEST_ABSENCE)
-        others = [url for url in self._after(self.current) if url not in self._failed]
+        others = [url for url in self._from(self.current) if url not in self._failed]
         if others:
             self.current = others[0]
             return None
         self.current = min(
             (url for url in self._failed if url in self.urls), key=self._failed.__getitem__
         )
-        return max(0.0, self._failed[self.current] - now)
+        return self.rests(self.current, now)
+
+    def rests(self, node: URL, now: float) -> float:
+        """Return the seconds for which a node wants to be left alone."""
+        return max(0.0, self._failed.get(node, now) - now)
+
+    def is_new(self, node: URL) -> bool:
+        """Whether a node has not failed since the last good answer."""
+        return node not in self._failed
 
     def redirected(self, node: URL, location: str) -> URL | None:
         """Return the node that a redirect from `node` names, or None if it is none that we trust.
 
         What it names besides is not taken from it: the same path is asked there.
         """
-        try:
-            origin = node.join(URL(location)).origin()
-        except ValueError:
+        named = _parsed(location)
+        if named is None:
             return None
+        named = node.join(named)
+        if not named.absolute:
+            return None
+        origin = named.origin()
         for url in self.urls:
             if url.origin() == origin:
                 return url
         trusted = origin.scheme == node.scheme and (origin.host, origin.port) in self._trusted
         return origin if trusted else None
 
-    def _after(self, node: URL) -> tuple[URL, ...]:
-        """Return all nodes, those first that come after `node`."""
-        start = self.urls.index(node) + 1 if node in self.urls else 0
+    def _from(self, node: URL) -> tuple[URL, ...]:
+        """Return all nodes, beginning with `node`."""
+        start = self.urls.index(node) if node in self.urls else 0
         return self.urls[start:] + self.urls[:start]
 
 
@@ -102,19 +113,27 @@ def _problem_with(url: str) -> str | None:
     """Return why something is not a cluster's URL. Raises nothing, as it may hold a password."""
     if not isinstance(url, str):
         return _NO_TEXT
-    try:
-        parsed = URL(url)
-        whole = bool(parsed.host and parsed.port and parsed.host.encode("idna"))
-    except ValueError:
+    parsed = _parsed(url)
+    if parsed is None:
         return "the cluster's URL cannot be parsed"
     if parsed.user is not None or parsed.password is not None:
         return "credentials do not belong in the URL: pass username= and password="
     if parsed.query_string or parsed.fragment:
         return "the cluster's URL must have no query and no fragment"
-    if whole and parsed.scheme in {"http", "https"} and not _SPACE.search(url):
+    if parsed.host and parsed.scheme in {"http", "https"} and not _SPACE.search(url):
         return None
     shown = "this" if "@" in url else repr(url)
     return f"{shown} is not a cluster's URL, such as https://cluster.example.com:9443"
+
+
+def _parsed(text: str) -> URL | None:
+    """Return a URL, or None for what is none; yarl finds out about some when it is asked."""
+    try:
+        url = URL(text)
+        _ = url.user, url.password, url.port, (url.host or "").encode("idna")
+    except (ValueError, IndexError):
+        return None
+    return url
 
 
 def _hosts(trusted_hosts: Iterable[str]) -> list[str]:
@@ -128,10 +147,7 @@ def _hosts(trusted_hosts: Iterable[str]) -> list[str]:
 
 def _trusted(host: str) -> URL:
     """Read `host`, `host:port` or either with an IPv6 address in brackets."""
-    try:
-        url = URL(f"https://{host}")
-        if isinstance(host, str) and url.host and url == url.origin() and not _SPACE.search(host):
-            return url
-    except ValueError:
-        pass
-    raise UsageError(f"trusted_hosts= has {host!r:.100}, which is not a host or host:port")
+    url = _parsed(f"https://{host}") if isinstance(host, str) else None
+    if url is None or not url.host or url != url.origin() or _SPACE.search(host):
+        raise UsageError(f"trusted_hosts= has {host!r:.100}, which is not a host or host:port")
+    return url

@@ -234,16 +234,13 @@ def _progress_in(came: object) -> float | None:
 class RequestBackoff(wait_base):
     """The pause before a failed request is repeated: exponential with jitter, in seconds.
 
-    Where the cluster said `Retry-After`, that is the pause, as far as it is sane. Where there is
-    another node to ask, there is none.
+    Where the cluster said `Retry-After`, that is the pause, as far as it is sane.
     """
 
     _jittered = wait_random_exponential(multiplier=0.5, max=10.0)
 
     def __call__(self, retry_state: RetryCallState) -> float:
         error = retry_state.outcome.exception() if retry_state.outcome else None
-        if isinstance(error, RequestError) and error.elsewhere:
-            return 0.0
         if isinstance(error, RequestError) and error.retry_after is not None:
             return min(error.retry_after, LONGEST_ABSENCE)
         return self._jittered(retry_state)
@@ -289,26 +286,55 @@ def _checked(pause: object) -> float:
 async def patiently(
     patience: float, call: Callable[_P, Awaitable[_T]], *args: _P.args, **kwargs: _P.kwargs
 ) -> _T:
-    """Await `call(...)`; repeat it for `patience` seconds where that may help."""
+    """Await `call(...)`; repeat it for `patience` seconds, and at other nodes, where that may help.
+
+    Each other node is tried once, even where patience is over.
+    """
     clock = asyncio.get_running_loop().time
     began = clock()
-    state: PollState | None = None
-    nodes: dict[str, None] = {}
+    attempts = 0
+    round_ = Round(began)
     while True:
         try:
             return await call(*args, **kwargs)
         except RequestError as error:
+            attempts += 1
             if not error.transient:
                 raise
-            state = state or PollState(began)
-            attempts = state.attempt_number
-            pause = state.pause_after(RequestBackoff(), error, clock())
+            pause = round_.pause_after(error, clock())
+            error.nodes = round_.nodes
             if isinstance(error, ClusterUnreachable):
-                nodes |= dict.fromkeys(error.nodes)
-                error.attempts, error.nodes = attempts, tuple(nodes)
+                error.attempts = attempts
             if clock() + pause > began + patience and not error.elsewhere:
                 raise
         await asyncio.sleep(pause)
+
+
+class Round:
+    """A time without usable answers: the nodes that gave none, and the pauses between the tries."""
+
+    __slots__ = ("_nodes", "_state")
+
+    def __init__(self, began: float) -> None:
+        self._nodes: dict[str, None] = {}
+        self._state = PollState(began)
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """The nodes that were asked, in the order of their turns."""
+        return tuple(self._nodes)
+
+    def pause_after(self, error: RequestError, now: float) -> float:
+        """Return the seconds to wait; where a node is left that was not asked, next to none.
+
+        Corrects `error`: once all have been asked, there is no other.
+        """
+        news = set(error.nodes) - self._nodes.keys()
+        self._nodes |= dict.fromkeys(error.nodes)
+        error.elsewhere = error.elsewhere and bool(news)
+        if error.elsewhere:
+            return SHORTEST_PAUSE
+        return self._state.pause_after(RequestBackoff(), error, now)
 
 
 def is_transient(error: BaseException) -> bool:

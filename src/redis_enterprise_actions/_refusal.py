@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _EXCERPT: Final = 200  # characters of a body that an error may quote
+_WORDY: Final = 2**16  # bytes of an error body that are looked at
 _LONGEST: Final = 2000  # characters of a text meant for people
 
 
@@ -71,16 +72,19 @@ def refusal(
     *,
     permission: str | None,
     check: str = "Check the credentials",
+    quoted: bool = True,
 ) -> RequestError | None:
     """Return the error that an HTTP status stands for, or None for 2xx and 404.
 
     404 means something else on every route, so the caller decides. `permission` is the one
     that the vendor's page asks for, if any, named when the cluster answers 403; `check` says what
-    to look at when it answers 401.
+    to look at when it answers 401. Unless it may be `quoted`, only the error's code is.
     """
     if 200 <= status < 300 or status == 404:
         return None
     code, description = words_of(body)
+    if not quoted:
+        description = None
     if status in {408, 429} or (status >= 500 and status not in {501, 505}):
         said = ": ".join(filter(None, (f"it answered {status}", code, description)))
         return ClusterUnreachable(
@@ -108,7 +112,7 @@ def words_of(body: bytes) -> tuple[str | None, str | None]:
     Real bodies hold `error_code` and `description`; see `WireError` for the others.
     """
     try:
-        wire = struct(body, WireError)
+        wire = struct(body[:_WORDY], WireError)
     except ValueError:
         return None, _excerpt(_TAG.sub(b" ", body[: 4 * _EXCERPT])) or None
     text = wire.description or wire.message or wire.detail or wire.title
@@ -134,19 +138,20 @@ def _hint(
         return check
     if status == 403 and permission is not None:
         return f"The user's role needs the permission {permission}"
-    if status in {301, 302, 303, 307, 308}:
-        host = _HOST.match(headers.get("Location", ""))
-        place = one_line(host[1]) if host else "another place"
-        return (
-            f"It redirects to {place}, and credentials go to the configured nodes only: if that "
-            "is one of the cluster's, add its URL (REDIS_ENTERPRISE_URL) or its host to "
-            "trusted_hosts= (REDIS_ENTERPRISE_TRUSTED_HOSTS), or turn on the cluster setting "
-            "handle_redirects"
-        )
-    return None
+    if status not in {301, 302, 303, 307, 308}:
+        return None
+    target = _HOST.match(headers.get("Location", ""))
+    place = one_line(f"{target[1]}://{target[2]}") if target else "another place"
+    if status not in {307, 308}:
+        return f"It redirects to {place}: use the URL of the REST API itself (port 9443)"
+    return (
+        f"It redirects to {place}, and credentials go to the configured nodes only: if that is one "
+        "of the cluster's, add its URL (REDIS_ENTERPRISE_URL) or its host to trusted_hosts= "
+        "(REDIS_ENTERPRISE_TRUSTED_HOSTS), or turn on the cluster setting handle_redirects"
+    )
 
 
-_HOST: Final = re.compile(r"https?://(?:[^/?#]*@)?([^/?#@]+)", re.IGNORECASE)
+_HOST: Final = re.compile(r"(https?)://(?:[^/?#]*@)?([^/?#@]+)", re.IGNORECASE)
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

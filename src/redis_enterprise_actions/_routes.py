@@ -60,14 +60,15 @@ _DELETE: Final = "SMDeleteBDB"  # its record goes with the database, never turni
 def _moving_on(
     call: Callable[Concatenate[Routes, _P], Awaitable[_T]],
 ) -> Callable[Concatenate[Routes, _P], Coroutine[object, object, _T]]:
-    """Turn to another node after an answer that cannot be read, and stay where all can be."""
+    """Turn to another node where there is no usable answer, and stay where there is one."""
 
     @functools.wraps(call)
     async def asking(self: Routes, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
         try:
             found = await call(self, *args, **kwargs)
-        except UnreadableReply as error:
-            self.transport.move_on(error)
+        except RequestError as error:
+            if error.transient:
+                self.transport.move_on(error)
             raise
         self.transport.stay()
         return found

@@ -50,6 +50,7 @@ _REDIRECTS: Final = frozenset({307, 308})  # those that keep the method
 _HEADERS: Final = {"Accept": "application/json", "User-Agent": "redis-enterprise-actions"}
 # aiohttp names its TLS setting in its errors, whether TLS is spoken or not.
 _TLS_SETTING: Final = re.compile(" ssl:(default|True|False|<[^>]*>)")
+_TELLTALES: Final = (aiohttp.ClientResponseError, aiohttp.ClientPayloadError)
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -85,6 +86,7 @@ class Transport:
     ) -> None:
         self.nodes = nodes
         self.sent = 0  # requests so far
+        self._asked: list[URL] = []  # the nodes that the last request went to, one after the other
         self._access = access
         self._tls = tls
         self._given = session
@@ -135,10 +137,13 @@ class Transport:
         """Note that the last answers were usable."""
         self.nodes.worked(asyncio.get_running_loop().time())
 
-    def move_on(self, error: RequestError, *nodes: URL) -> None:
-        """Leave the nodes that gave no usable answer, by default the last one asked, to others."""
+    def move_on(self, error: RequestError) -> None:
+        """Leave the nodes that gave no usable answer to the last request, as `error` says."""
+        if not self._asked:
+            return
         now = asyncio.get_running_loop().time()
-        rest = self.nodes.failed(nodes or [self.nodes.current], now, rest=error.retry_after)
+        rest = self.nodes.failed(self._asked, now, rest=error.retry_after)
+        error.nodes = tuple(map(str, self._asked))
         error.elsewhere = rest is None
         error.retry_after = rest or None
 
@@ -163,33 +168,41 @@ class Transport:
         except RedisActionsError:
             raise
         except OSError as error:  # of `token=`; a TimeoutError is one
-            reason = f"there is no token: {error or type(error).__name__}"
+            reason = f"it was not asked, as token= gave none: {str(error) or type(error).__name__}"
             unreachable = ClusterUnreachable(method, path, reason=reason)
             unreachable.sent = False
+            self._asked = []
             raise unreachable from error
 
     def _refusal(
         self, method: str, path: str, reply: Reply, permission: str | None = None
     ) -> RequestError | None:
-        status, body, headers = reply
-        check = self._access.hint
-        return refusal(method, path, status, headers, body, permission=permission, check=check)
+        return refusal(
+            method,
+            path,
+            reply.status,
+            reply.headers,
+            reply.body,
+            permission=permission,
+            check=self._access.hint,
+            quoted=method == "GET",  # what came of a password may hold it
+        )
 
     async def _reply(
         self, method: str, path: str, proof: Secret | None, body: Secret | None = None
     ) -> Reply:
         """Ask the node whose turn it is, and then the one that it names; return any answer.
 
-        Raises an error, and moves on, where there is none, or one that says "not now".
+        Raises an error where there is none, or one that says "not now".
         """
-        asked = [self.nodes.current]
+        self._asked = asked = [self.nodes.current]
         try:
             reply = await self._followed(asked, method, path, proof, body)
         except ClusterUnreachable as error:
-            error.nodes = (str(asked[-1]),)
-            if error.transient:
-                self.move_on(error, *asked)
+            error.nodes = tuple(map(str, asked))
             raise
+        finally:
+            self._asked = asked  # whatever was asked meanwhile
         self.nodes.current = asked[-1]
         return reply
 
@@ -197,6 +210,7 @@ class Transport:
         self, asked: list[URL], method: str, path: str, proof: Secret | None, body: Secret | None
     ) -> Reply:
         """Ask the last of `asked`, and the one that it names instead, which is added to them."""
+        is_new = self.nodes.is_new(asked[0])
         while len(asked) == len(set(asked)):
             reply = await self._once(method, asked[-1], path, proof, body)
             refused = self._refusal(method, path, reply)
@@ -208,6 +222,10 @@ class Transport:
             if target is None:
                 return reply
             asked.append(target)
+            rest = self.nodes.rests(target, asyncio.get_running_loop().time())
+            if is_new and rest:
+                reason = f"it redirects to {target}, which wants to be left alone"
+                raise ClusterUnreachable(method, path, reason=reason, retry_after=rest)
         round_trip = " to ".join(map(str, asked))
         raise ClusterUnreachable(method, path, reason=f"it redirects from {round_trip}")
 
@@ -231,9 +249,11 @@ class Transport:
                     response.status, await self._body(method, path, response), response.headers
                 )
         except (aiohttp.ClientError, OSError, ValueError) as error:
+            if "AUTHORIZATION header" in str(error):
+                raise UsageError("session= brings credentials of its own, as from .netrc") from None
             unreachable = _unreachable(method, path, error)
-            # An error about a reply holds the headers of the request.
-            harmless = None if isinstance(error, aiohttp.ClientResponseError) else error
+            # An error about a reply holds the headers of the request, or bytes of the answer.
+            harmless = None if isinstance(error, _TELLTALES) else error
         if self._closed or session.closed:
             raise ClientClosed from harmless
         raise unreachable from harmless
@@ -277,6 +297,17 @@ class Transport:
                 _log.warning("the credentials go to %s unencrypted", url)
 
 
+def _reason(error: Exception) -> str:
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return f"the answer is cut off, or garbled ({type(error.__cause__ or error).__name__})"
+    if isinstance(error, aiohttp.ClientResponseError):
+        return f"the answer is not HTTP ({type(error).__name__})"
+    if isinstance(error, TimeoutError):
+        return f"no answer in time{f' ({error})' if str(error) else ''}"
+    said = _TLS_SETTING.sub("", str(error)) or type(error).__name__
+    return said.replace("[None]", "[it hung up]")
+
+
 def _headers(proof: Secret | None, body: Secret | None) -> dict[str, str]:
     headers = dict(_HEADERS)
     if proof is not None:
@@ -296,9 +327,6 @@ def _unreachable(method: str, path: str, error: Exception) -> ClusterUnreachable
     refused = refuses_us(error)
     if refused is not None:
         return ClientCertificateRefused(method, path, reason=refused)
-    reason = _TLS_SETTING.sub("", str(error)) or type(error).__name__
-    if isinstance(error, TimeoutError):
-        reason = f"no answer in time{f' ({error})' if str(error) else ''}"
-    unreachable = ClusterUnreachable(method, path, reason=reason)
+    unreachable = ClusterUnreachable(method, path, reason=_reason(error))
     unreachable.sent = not isinstance(error, aiohttp.ClientConnectorError)
     return unreachable

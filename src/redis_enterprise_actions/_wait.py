@@ -132,24 +132,38 @@ class Wait:
             self.pace.heard(found, self.asked, now, shared=shared)
         return news
 
-    def failed(self, error: RequestError, now: float) -> None:
-        """Take the lack of an answer; raise what `error` means if asking again cannot help."""
+    def failed(self, error: RequestError, now: float, *, own: bool = True) -> None:
+        """Take the lack of an answer; raise what `error` means if asking again cannot help.
+
+        It is its `own` where this action alone was asked about.
+        """
         if not is_transient(error):
             raise self._told_of(copy(error), now) from error.__cause__
         if self._outage is None:
             self._outage = _Outage(self.asked + self._limits.outage_timeout)
-        self._outage.took(error)
+        self._outage.took(error, own=own)
         self.asked = now
         self.pace.tried(now)
         self._look_ahead()
 
+    def cluster_answers(self) -> None:
+        """Take it that the cluster answers others: an outage that was everybody's is over."""
+        if self._outage is not None and not self._outage.own:
+            self._outage = None
+            self._look_ahead()
+
     def cut(self, now: float) -> None:
         """Take it that what was under way was cut short at a limit."""
         self.asked = now
+        if self._outage is not None:
+            self._outage.elsewhere = False
 
     def check(self, now: float) -> None:
-        """Raise at a limit, once the cluster was asked there: sleeping late ends no wait."""
-        if not self._reached(self.limit):
+        """Raise at a limit, once the cluster was asked there: sleeping late ends no wait.
+
+        A node that does not answer is not the cluster, as long as there is another one to ask.
+        """
+        if not self._reached(self.limit) or (self._outage and self._outage.elsewhere):
             return
         if self._outage is not None:
             if self._reached(self._outage.end):
@@ -245,18 +259,20 @@ class _SoFar(TypedDict):
 class _Outage:
     """A time without usable answers, from the first request that got none."""
 
-    __slots__ = ("_errors", "_nodes", "end", "error")
+    __slots__ = ("_errors", "_nodes", "elsewhere", "end", "error", "own")
 
     def __init__(self, end: float) -> None:
         self.end = end
         self._errors = 0
         self._nodes: dict[str, None] = {}
 
-    def took(self, error: RequestError) -> None:
+    def took(self, error: RequestError, *, own: bool) -> None:
+        self.own = own
         self.error = error.with_traceback(None)  # which would hold the body
         self._errors += 1
-        if isinstance(error, ClusterUnreachable):
-            self._nodes |= dict.fromkeys(error.nodes)
+        # Each node is tried once before a limit counts.
+        self.elsewhere = error.elsewhere and not self._nodes.keys() >= set(error.nodes)
+        self._nodes |= dict.fromkeys(error.nodes)
 
     def unreachable(self) -> ClusterUnreachable:
         """Return the error for an outage that outlasted the budget."""
@@ -267,7 +283,7 @@ class _Outage:
             last.path,
             reason=known.reason if known else last.said,
             attempts=self._errors,
-            nodes=tuple(self._nodes),
+            nodes=self._nodes,
             status=known.status if known else None,
             error_code=known.error_code if known else None,
             retry_after=last.retry_after,
