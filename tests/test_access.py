@@ -236,6 +236,15 @@ class TestGranted:
         ]
         assert [json.loads(body.reveal()) for _, _, body in grants.asked] == [{}, IN_BODY, IN_BODY]
 
+    async def test_not_in_body_any_more(self) -> None:
+        """A cluster that was upgraded may want it in a header again."""
+        grants, access = Grants(answers=[refusal(400)]), by_jwt()
+        proof = await access.proof(grants.post)
+        grants.answers.append(refusal(401))
+        await access.renewed(proof, grants.post)
+
+        assert [proof for _, proof, _ in grants.asked] == [BASIC, None, None, BASIC]
+
     @pytest.mark.parametrize(
         ("answers", "said"),
         [
@@ -320,6 +329,22 @@ class TestCalled:
 
         assert first == Secret("Bearer " + jwt(100, 1))
         assert await access.proof(Grants().post) == Secret("Bearer " + jwt(100, 2))
+
+    async def test_kept_in_a_cache(self) -> None:
+        """A function that returns the same token again does not make it younger."""
+        calls: list[float] = []
+        old, new = jwt(100, 1), jwt(100, 2)
+
+        def token() -> str:
+            calls.append(now())
+            return old if now() < 95 else new
+
+        access = by_token(token)
+        while now() < 120:
+            proof = await access.proof(Grants().post)
+            assert proof == Secret(f"JWT {old if now() < 95 else new}")
+            await asyncio.sleep(1)
+        assert len(calls) < 25
 
     async def test_the_same_again(self) -> None:
         """If there is no other token than the one refused, there is none."""

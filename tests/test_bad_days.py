@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
+import json
 import logging
 import ssl
 from contextlib import asynccontextmanager
@@ -22,12 +24,14 @@ from redis_enterprise_actions import (
     AuthenticationError,
     ClientCertificateRefused,
     ClusterUnreachable,
+    RequestError,
     RequestRejected,
+    UnreadableReply,
     UntrustedCertificate,
     UsageError,
+    WaitTimeout,
 )
 from redis_enterprise_actions import _transport as transport_module
-from redis_enterprise_actions._access import Fixed, Secret, basic
 from redis_enterprise_actions.testing import FakeCluster
 from tests.scripted import now
 
@@ -435,6 +439,68 @@ class TestNodes:
             with pytest.raises(ClusterUnreachable, match=r"it redirects from .* to .* to "):
                 await client.wait_for_action(uid, outage_timeout=0)
 
+    @pytest.mark.parametrize("primary", [2, 3])
+    async def test_unreadable_primary(self, three: FakeCluster, primary: int) -> None:
+        """A primary that answers nonsense, to all its followers' redirects, is an outage."""
+        three.primary = primary
+        three.inject(times=None, node=primary, status=200, body="<html>please wait</html>")
+        async with self.of(three) as client:
+            for call, most in (
+                (client.get_action("x"), 13),
+                (client.wait_for_action("x", outage_timeout=5), 9),
+                (client.wait_for_action("x", outage_timeout=0), 4),
+                (client.wait_for_action("x", timeout=3), 7),
+            ):
+                began = now()
+                with pytest.raises((UnreadableReply, ClusterUnreachable, WaitTimeout)):
+                    await call
+                assert now() - began < most
+
+    async def test_beside_good_traffic(self, three: FakeCluster) -> None:
+        """What others are answered does not prolong a call or a wait that gets nothing."""
+        three.handle_redirects = True
+        good, bad = three.add_action(duration=1), three.add_action(duration=9000)
+        three.inject(times=None, path=f"/v1/actions/{bad}", status=500)
+        async with self.of(three) as client:
+
+            async def ask_on() -> None:
+                while True:
+                    await client.get_action(good)
+                    await asyncio.sleep(0.05)
+
+            traffic = asyncio.create_task(ask_on())
+            for call, most in (
+                (client.get_action(bad), 11),
+                (client.wait_for_action(bad, outage_timeout=5), 9),
+            ):
+                began = now()
+                with pytest.raises(ClusterUnreachable):
+                    await call
+                assert now() - began < most
+            traffic.cancel()
+
+    async def test_resting_primary(self, three: FakeCluster) -> None:
+        """A primary that wants to be left alone is not asked through its followers, either."""
+        three.primary = 3
+        uid = three.add_action(duration=10)
+        three.inject(node=3, retry_after=30)
+        async with self.of(three) as client:
+            await client.wait_for_action(uid)
+
+        asked = [seen.time for seen in three.requests if seen.node == 3]
+        assert asked[1] - asked[0] >= 30
+        assert len(three.requests) < 10
+
+    async def test_known_bug_of_v2(self, three: FakeCluster) -> None:
+        """A list of /v2 that is known to be broken is no reason to leave a node."""
+        three.handle_redirects = True
+        three.inject(times=None, path="/v2", status=500, body='{"error_code": "invalid_schema"}')
+        async with self.of(three) as client:
+            for _ in range(3):
+                await client.list_actions()
+
+        assert {seen.node for seen in three.requests} == {1}
+
     async def test_election(self, three: FakeCluster) -> None:
         """A cluster without a primary is out, and comes back with another one."""
         uid = three.add_action(duration=100)
@@ -446,6 +512,16 @@ class TestNodes:
             three.primary = 3
 
             assert (await task).status == "completed"
+
+
+async def token_of(cluster: FakeCluster, **options: int) -> str:
+    """Return a token that the cluster grants."""
+    account = {"username": cluster.username, "password": cluster.password}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"{cluster.url}/v1/users/authorize", json=account | options) as response,
+    ):
+        return str((await response.json())["access_token"])
 
 
 class TestTokens:
@@ -551,13 +627,7 @@ class TestTokens:
 
     async def test_given(self, cluster: FakeCluster) -> None:
         """A token that is given is sent, and when it is refused there is no other."""
-        async with aiohttp.ClientSession() as session:
-            auth = Fixed(basic(cluster.username, Secret(cluster.password)), "")
-            header = await auth.proof(None)  # type: ignore[arg-type]
-            assert header is not None
-            url, headers = f"{cluster.url}/v1/users/authorize", {"Authorization": header.reveal()}
-            async with session.post(url, headers=headers, json={}) as response:
-                token = (await response.json())["access_token"]
+        token = await token_of(cluster)
         uid = cluster.add_action(duration=1)
         async with ActionsClient(cluster.url, token=token) as client:
             await client.wait_for_action(uid)
@@ -584,6 +654,45 @@ class TestTokens:
         assert trouble == []
         assert cluster.requests == []
 
+    @pytest.mark.parametrize("status", [400, 401, 403, 503])
+    async def test_echo(self, cluster: FakeCluster, status: int) -> None:
+        """What a cluster says of a password is not repeated, but for its code."""
+        header = base64.b64encode(f"{cluster.username}:{cluster.password}".encode()).decode()
+        body = {"error_code": "refused_it", "description": f"you sent {header}"}
+        cluster.inject(times=None, path="/v1/users", status=status, body=json.dumps(body))
+        async with self.of(cluster) as client:
+            with pytest.raises(RequestError, match="refused_it") as caught:
+                await client.wait_for_action("x", outage_timeout=3)
+
+        assert header not in f"{caught.value} {caught.value.__cause__}"
+
+    async def test_function_fails_late(self, cluster: FakeCluster) -> None:
+        """A token that is still good is used while its function fails."""
+        granted = await token_of(cluster, ttl=100)
+        tokens: list[str | Exception] = [granted, ConnectionRefusedError("vault"), granted]
+
+        def token() -> str:
+            came = tokens.pop(0) if len(tokens) > 1 else granted
+            if isinstance(came, Exception):
+                raise came
+            return came
+
+        uid = cluster.add_action(duration=85)
+        async with ActionsClient(cluster.url, token=token) as client:
+            await client.wait_for_action(uid, outage_timeout=0)
+        assert {seen.status for seen in cluster.requests if seen.method == "GET"} == {200}
+
+    async def test_waiting_in_line(self, cluster: FakeCluster) -> None:
+        """Who waits for a token while that fails does not wait for the same once more."""
+        cluster.inject(times=None, path="/v1/users", delay=3600)
+        async with self.of(cluster, request_timeout=4) as client:
+            began = now()
+            calls = (client.get_action(f"x{number}") for number in range(20))
+            results = await asyncio.gather(*calls, return_exceptions=True)
+
+        assert {type(result) for result in results} == {ClusterUnreachable}
+        assert now() - began < 20
+
     async def test_function_is_away(self, cluster: FakeCluster) -> None:
         """If there is no token for as long as the budget, the error says that it is about those."""
 
@@ -591,7 +700,7 @@ class TestTokens:
             raise ConnectionResetError("vault is away")
 
         async with ActionsClient(cluster.url, token=token) as client:
-            with pytest.raises(ClusterUnreachable, match="there is no token: vault is away") as out:
+            with pytest.raises(ClusterUnreachable, match="token= gave none: vault is away") as out:
                 await client.wait_for_action("x", outage_timeout=20)
         assert isinstance(out.value.__cause__, ClusterUnreachable)
         assert out.value.__cause__.sent is False

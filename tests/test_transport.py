@@ -193,6 +193,47 @@ async def test_echo(cluster: FakeCluster) -> None:
         await ask(transport(cluster.url))
 
 
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"HTTP/1.1 200 OK\r\nX y: %s\r\n\r\n",
+        b"%s\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%s\r\n",
+    ],
+)
+async def test_garbled_echo(reply: bytes) -> None:
+    """Bytes that are not HTTP are not quoted, as they may hold what we sent."""
+    secret = b"b3BzQGV4YW1wbGUuY29tOmh1bnRlcjItaHVudGVyMg=="
+    async for url in raw_server(reply % secret):
+        with pytest.raises(ClusterUnreachable, match=r"not HTTP|garbled") as caught:
+            await ask(transport(url))
+        assert secret.decode() not in f"{caught.value}{caught.value.__cause__}"
+
+
+async def test_netrc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A session that finds credentials of its own is the caller's mistake, and no outage."""
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login ops password pw\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    async with aiohttp.ClientSession(trust_env=True) as session:
+        with pytest.raises(UsageError, match="credentials of its own"):
+            await ask(transport(session=session))
+
+
+async def test_silent_handshake(unused_tcp_port: int) -> None:
+    """A node that takes a connection and says nothing counts as gone after ten seconds."""
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    began = asyncio.get_running_loop().time()
+    async with await asyncio.start_server(say_nothing, "127.0.0.1", unused_tcp_port):
+        with pytest.raises(ClusterUnreachable, match="no answer in time"):
+            await ask(transport(f"https://127.0.0.1:{unused_tcp_port}"))
+        assert asyncio.get_running_loop().time() - began == pytest.approx(10, abs=0.1)
+        await asyncio.sleep(1)
+
+
 @pytest.mark.parametrize("fault", [{"drop": True}, {"truncate": True}])
 async def test_cut_connection(cluster: FakeCluster, fault: dict[str, bool]) -> None:
     """A connection that is dropped or cut in the middle of a body is an unreachable cluster."""

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redis_enterprise_actions import Action, Kind, PendingOp, Phase, UnreadableReply
+from redis_enterprise_actions import Action, Kind, PendingOp, Phase, UnreadableReply, _lenient
 from redis_enterprise_actions._wire import (
     Reader,
     read_action,
@@ -501,6 +501,14 @@ class TestNearlyJson:
 
         found = read_actions(b'{"actions": [' + bad + b", " + good + b"]}", "/v1/actions")
         assert [(action.uid, action.name) for action in found] == [("a", read), ("b", "")]
+
+    def test_too_large(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What would hold up everything for seconds is not mended."""
+        body = b'{"action_uid": "a", "status": "running", "progress": NaN}'
+        monkeypatch.setattr(_lenient, "_MENDABLE", len(body) - 1)
+
+        with pytest.raises(UnreadableReply, match="malformed"):
+            read_action(body, "a", "/v1/actions/a")
 
     def test_duplicates(self) -> None:
         """Of a key that comes twice the last value counts."""

@@ -8,6 +8,7 @@ none but these.
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
 from yarl import URL
@@ -130,7 +131,11 @@ def _parsed(text: str) -> URL | None:
     """Return a URL, or None for what is none; yarl finds out about some when it is asked."""
     try:
         url = URL(text)
-        _ = url.user, url.password, url.port, (url.host or "").encode("idna")
+        _ = url.user, url.password, url.port
+        host = url.host or ""
+        if ":" in host:
+            ip_address(host)
+        host.encode("idna")
     except (ValueError, IndexError):
         return None
     return url
