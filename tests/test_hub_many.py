@@ -920,6 +920,18 @@ class TestOutage:
         assert now() == pytest.approx(36, abs=3)
         assert len(scripted.asked) - before < 40
 
+    async def test_long_queue(self, scripted: ScriptedCluster) -> None:
+        """Those whose turn comes late, as the list does not hold them, are not out meanwhile."""
+        uids = [scripted.add(f"u{n}", ends=400, listed=n < 3) for n in range(150)]
+        waits = [asyncio.create_task(scripted.wait(uid, outage_timeout=30)) for uid in uids]
+        await asyncio.sleep(100)
+        scripted.error = unreachable()
+        await asyncio.sleep(20)
+        scripted.error = None
+
+        actions = await asyncio.gather(*waits)
+        assert {action.status for action in actions} == {"completed"}
+
     async def test_deadline_in_an_outage(self, scripted: ScriptedCluster) -> None:
         """A deadline in an outage is kept, with a last try at it."""
         for uid in ("a", "b"):

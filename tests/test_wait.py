@@ -366,6 +366,51 @@ class TestOutage:
 
         assert rest(wait, 1950.0) == 5.0
 
+    @pytest.mark.parametrize("own", [True, False])
+    def test_when_the_cluster_answers_others(self, own: bool) -> None:
+        """What was everybody's outage is over when anybody is answered; one's own is not."""
+        wait = new_wait(outage_timeout=60)
+        wait.asking(1000.0)
+        wait.failed(outage(), 1000.0, own=own)
+        wait.cluster_answers()
+        wait.asking(1050.0)
+        wait.failed(outage(), 1050.0)
+
+        assert wait.end == (1060.0 if own else 1110.0)
+
+    def test_when_the_cluster_answers_all(self) -> None:
+        """Where there is no outage, none is over."""
+        wait = new_wait()
+        wait.cluster_answers()
+
+        assert rest(wait, 1000.0) == 0
+
+    def test_another_node(self) -> None:
+        """Each node is tried once before a limit counts, and a hanging one is cut short."""
+        wait = new_wait(outage_timeout=0)
+        for node in ("n1", "n2", "n1"):
+            error = outage()
+            error.nodes, error.elsewhere = (node,), True
+            wait.asking(1000.0)
+            wait.failed(error, 1000.0)
+            if node == "n2":
+                wait.check(1000.0)
+
+        with pytest.raises(ClusterUnreachable, match="3 attempts at n1, n2"):
+            wait.check(1000.0)
+
+    def test_cut_at_another_node(self) -> None:
+        """A request to another node that hangs is cut short, and that is the end."""
+        wait = new_wait(outage_timeout=10)
+        error = outage()
+        error.nodes, error.elsewhere = ("n1",), True
+        wait.asking(1000.0)
+        wait.failed(error, 1000.0)
+        wait.cut(1012.0)
+
+        with pytest.raises(ClusterUnreachable):
+            wait.check(1012.0)
+
     def test_requests_are_cut_at_the_budget(self) -> None:
         """During an outage a request may take what is left of the budget."""
         wait = new_wait(outage_timeout=60)
