@@ -204,6 +204,24 @@ class TestOutages:
             assert "no usable answer" in str(result)
 
 
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("waits", [1, 3], ids=["alone", "together"])
+@pytest.mark.parametrize("fault", ["nan", "bad_entry"])
+async def test_spoiled_values(
+    cluster: FakeCluster, caplog: pytest.LogCaptureFixture, fault: str, waits: int, place: str
+) -> None:
+    """A value or an entry that is wrong costs that one, and is no outage."""
+    names = Names()
+    async with waiting(cluster, names, waits=waits, outage_timeout=0) as tasks:
+        await asyncio.sleep(PLACES[place])
+        async with injected(**{fault: True})(cluster, names):
+            await asyncio.sleep(LASTS)
+        actions = await asyncio.gather(*tasks)
+
+    assert {action.status for action in actions} == {"completed"}
+    assert "asking again" not in caplog.text
+
+
 class TestLongOutage:
     """Ten minutes of outage in an hour's wait."""
 
