@@ -170,13 +170,12 @@ class Tokens:
     async def _renew(self, last: Secret | None, post: Post, arrived: float) -> _Token:
         """Fetch a token, unless that has failed while we waited for our turn."""
         if self._failure is not None and self._failed_at > arrived:
-            ours = isinstance(self._failure, RedisActionsError)
-            raise copy(self._failure) if ours else self._failure
+            raise _another(self._failure)
         now = _now()
         try:
             proof, life = await self._source.fetch(last, post)
         except Exception as error:
-            self._failed_at, self._failure = _now(), error.with_traceback(None)
+            self._failed_at, self._failure = _now(), _another(error)
             raise
         token = _Token(proof, now + _FRESH * life, now + _USABLE * life)
         if self._token is not None and proof == self._token.proof:  # it has not grown younger
@@ -184,6 +183,11 @@ class Tokens:
             token = _Token(proof, max(now, (now + usable_until) / 2), usable_until)
         self._token, self._failure = token, None
         return token
+
+
+def _another(error: Exception) -> Exception:
+    """Return an error of ours for somebody else, with a traceback of its own."""
+    return copy(error) if isinstance(error, RedisActionsError) else error
 
 
 def _now() -> float:
@@ -294,7 +298,7 @@ def access_of(
         if username is not None or password is not None or auth == "jwt":
             raise UsageError("token= goes without username=, password= and auth=")
         if not isinstance(token, Secret):
-            return Tokens(Called(token, patience), "What token= returned was not accepted")
+            return Tokens(Called(token, patience), "Check what token= returns")
         if not _is_token(token):
             raise UsageError("token= is neither a token nor a function that returns one")
         return Fixed(_in_header(token), "Check the token: it may have expired")
