@@ -202,6 +202,21 @@ class TestGranted:
         with pytest.raises(ClusterUnreachable):
             await access.proof(grants.post)
 
+    @pytest.mark.parametrize(("retry_after", "most"), [(None, 9), (60.0, 2)])
+    async def test_refresh_fails_on(self, retry_after: float | None, most: int) -> None:
+        """While it fails, it is not tried with each request, nor before the cluster wants it."""
+        grants, access = Grants(), by_jwt()
+        await access.proof(grants.post)
+        await asyncio.sleep(190)
+        while now() < 268:
+            grants.answers = [
+                ClusterUnreachable("POST", "/x", reason="busy", retry_after=retry_after)
+            ]
+            await access.proof(grants.post)
+            await asyncio.sleep(1)
+
+        assert 2 <= len(grants.asked) <= 1 + most
+
     async def test_refresh_is_the_end(self) -> None:
         """A certificate that does not verify is no reason to go on with the old token."""
         grants, access = Grants(), by_jwt()

@@ -758,6 +758,17 @@ class TestCertificates:
                 assert f"its fingerprint is {cluster.fingerprint}" in str(result)
             assert cluster.requests == []
 
+    async def test_session_pins(self) -> None:
+        """In a session of the user's, too, only the pinned certificate will do."""
+        async with FakeCluster(tls="self-signed") as cluster, aiohttp.ClientSession() as session:
+            uid = cluster.add_action(duration=1)
+            for fingerprint, requests in (("AB" * 32, 0), (cluster.fingerprint, 1)):
+                client = self.of(cluster, fingerprint=fingerprint, session=session)
+                with contextlib.suppress(UntrustedCertificate):
+                    await client.get_action(uid)
+                await client.aclose()
+                assert len(cluster.requests) == requests
+
     async def test_no_trust(self) -> None:
         """A certificate that nobody vouches for ends a wait at once, with what to do."""
         async with FakeCluster(tls="self-signed") as cluster:
