@@ -19,6 +19,7 @@ NAME = "redis_enterprise_actions"
 ROOMS = [
     "__main__",
     "_cli",
+    "_login",
     "_demo",
     "_bars",
     "__init__",
