@@ -403,6 +403,20 @@ class TestNodes:
         assert {seen.node for seen in three.requests} == {1, 2, 3}
         assert caplog.records == []
 
+    async def test_back_and_forth(self) -> None:
+        """A node that was left is as good as any, once another one has answered."""
+        async with FakeCluster(nodes=2) as cluster:
+            uid = cluster.add_action(duration=100)
+            async with self.of(cluster) as client:
+                task = asyncio.create_task(client.wait_for_action(uid, outage_timeout=0))
+                for node in (1, 2, 1, 2):
+                    await asyncio.sleep(20)
+                    await cluster.stop_node(node)
+                    await asyncio.sleep(20)
+                    await cluster.start_node(node)
+
+                assert (await task).status == "completed"
+
     async def test_all_down(self, three: FakeCluster) -> None:
         """When no node answers, the error names them all."""
         for node in (1, 2, 3):

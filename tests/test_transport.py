@@ -24,13 +24,14 @@ from redis_enterprise_actions import (
     UsageError,
 )
 from redis_enterprise_actions import _transport as transport_module
+from redis_enterprise_actions._transport import Reply, _Body
 
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from redis_enterprise_actions._transport import Reply, Transport
+    from redis_enterprise_actions._transport import Transport
     from redis_enterprise_actions.testing import FakeCluster
 
 SECRET = "hunter2-hunter2"
@@ -241,6 +242,11 @@ async def test_cut_connection(cluster: FakeCluster, fault: dict[str, bool]) -> N
 
     with pytest.raises(ClusterUnreachable):
         await ask(transport(cluster.url, username=cluster.username, password=cluster.password))
+
+
+def test_bodies_stay_inside() -> None:
+    """No `repr` shows a body, be it whole or half."""
+    assert SECRET not in repr(Reply(200, SECRET.encode(), {})) + repr(_Body(SECRET.encode()))
 
 
 async def test_large_body(cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> None:
