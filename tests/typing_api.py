@@ -25,6 +25,7 @@ from redis_enterprise_actions.testing import FakeCluster, SeenRequest
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
 
 def show(action: Action) -> None:
@@ -38,6 +39,28 @@ async def show_later(action: Action) -> None:
 def own_schedule(state: RetryCallState) -> float:
     """Be a wait strategy."""
     return state.attempt_number / 2
+
+
+async def token() -> str:
+    """Be a token function."""
+    return "token"
+
+
+def clients(file: Path) -> None:
+    """Make clients of all kinds."""
+    assert_type(ActionsClient("https://n1:9443"), ActionsClient)
+    ActionsClient(["https://n1:9443", "https://n2:9443"], token=token, fingerprint="AB" * 32)
+    ActionsClient("https://n1:9443", token=lambda: "token", trusted_hosts=("10.0.0.7",))
+    ActionsClient("https://n1:9443", username="ops", password="p", auth="jwt", ca_file=file)
+    ActionsClient("https://n1:9443", client_cert=file, client_key=str(file), verify=False)
+    assert_type(ActionsClient.from_env(), ActionsClient)
+    ActionsClient.from_env(url=None, token=token, auth=None, trusted_hosts=["10.0.0.7"])
+
+
+def errors(error: ClusterUnreachable) -> None:
+    """Look at what was tried."""
+    assert_type(error.nodes, tuple[str, ...])
+    assert_type(error.sent, bool)
 
 
 async def client_api(client: ActionsClient) -> None:
