@@ -143,8 +143,9 @@ async def test_unreachable(error: Exception, reason: str) -> None:
 
 async def test_nobody_there(unused_tcp_port: int) -> None:
     """A port where nobody listens is an unreachable cluster."""
-    with pytest.raises(ClusterUnreachable, match="Cannot connect"):
+    with pytest.raises(ClusterUnreachable, match="Cannot connect") as caught:
         await ask(transport(f"http://127.0.0.1:{unused_tcp_port}"))
+    assert caught.value.sent is False
 
 
 async def test_hanging_server(cluster: FakeCluster) -> None:
@@ -240,8 +241,9 @@ async def test_cut_connection(cluster: FakeCluster, fault: dict[str, bool]) -> N
     """A connection that is dropped or cut in the middle of a body is an unreachable cluster."""
     cluster.inject(times=None, **fault)  # type: ignore[arg-type]
 
-    with pytest.raises(ClusterUnreachable):
+    with pytest.raises(ClusterUnreachable) as caught:
         await ask(transport(cluster.url, username=cluster.username, password=cluster.password))
+    assert caught.value.sent is True
 
 
 def test_bodies_stay_inside() -> None:

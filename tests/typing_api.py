@@ -57,7 +57,7 @@ def clients(file: Path) -> None:
     ActionsClient.from_env(url=None, token=token, auth=None, trusted_hosts=["10.0.0.7"])
 
 
-def errors(error: ClusterUnreachable) -> None:
+def what_was_tried(error: ClusterUnreachable) -> None:
     """Look at what was tried."""
     assert_type(error.nodes, tuple[str, ...])
     assert_type(error.sent, bool)
