@@ -27,7 +27,7 @@ settings.load_profile("here")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let the chaos be larger, or another one."""
-    parser.addoption("--waits", type=int, default=300, help="how many waits there are in chaos")
+    parser.addoption("--waits", type=int, default=200, help="how many waits there are in chaos")
     parser.addoption("--seed", type=int, default=None, help="what the chaos is drawn from")
 
 

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from redis_enterprise_actions import ActionsClient, UsageError
+from redis_enterprise_actions import ActionsClient, UnreadableReply, UsageError
 from redis_enterprise_actions._action import one_line
+from redis_enterprise_actions._wire import read_database
+from redis_enterprise_actions.testing._cluster import DATABASE_SECRET
 from tests.secrecy import SECRETS, WATCH, Watch, secrets_in
 
 
@@ -73,6 +75,19 @@ def test_bad_settings(make: type[ActionsClient], options: dict[str, str]) -> Non
     options = {"url": "https://n1:9443"} | options
     with pytest.raises(UsageError) as caught:
         make(**options)  # type: ignore[arg-type]
+    watch.heard_of(caught.value)
+    watch.search_errors()
+
+    assert watch.searched["variable"] > 0
+    assert watch.found == []
+
+
+def test_databases() -> None:
+    """A database that cannot be read takes its secrets with it."""
+    watch = Watch()
+    body = f'{{"authentication_admin_pass": "{DATABASE_SECRET}"}}'.encode()
+    with pytest.raises(UnreadableReply) as caught:
+        read_database(body, "/v1/bdbs/1")
     watch.heard_of(caught.value)
     watch.search_errors()
 
