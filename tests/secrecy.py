@@ -7,13 +7,14 @@ at what was found.
 from __future__ import annotations
 
 import base64
+import functools
 import logging
 import pickle
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import redis_enterprise_actions
-from redis_enterprise_actions import RedisActionsError
+from redis_enterprise_actions import RedisActionsError, _errors
 from redis_enterprise_actions.testing._cluster import DATABASE_SECRET
 from redis_enterprise_actions.testing._tokens import TOKEN_MARK
 
@@ -22,7 +23,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
-_HOUSE = str(Path(redis_enterprise_actions.__file__).parent)
+_NOT_OURS = (
+    str(Path(__file__).parent),
+    str(Path(redis_enterprise_actions.__file__).parent / "testing"),
+    *("_pytest", "hypothesis", "looptime", "unittest", "contextlib"),
+)
 
 # The passwords of the tests and of the fake, plain and as they are sent; what its databases hold;
 # and what every token of the fake's ends with.
@@ -70,7 +75,7 @@ class Watch(logging.Handler):
         seen: set[int] = set()
         for error in errors:
             for each in _chain(error, seen):
-                self._search("error", f"{each} {each!r} {vars(each)!r}")
+                self._search("error", f"{each} {each!r} {each.args!r} {vars(each)!r}")
                 if isinstance(each, RedisActionsError):
                     self._search("error", pickle.dumps(each).decode("latin-1"))
                 for frame in _our_frames(each):
@@ -100,14 +105,16 @@ def _chain(error: BaseException | None, seen: set[int]) -> Iterator[BaseExceptio
         yield error
         yield from _chain(error.__cause__, seen)
         yield from _chain(error.__context__, seen)
+        for each in getattr(error, "exceptions", ()):
+            yield from _chain(each, seen)
 
 
 def _our_frames(error: BaseException) -> Iterator[FrameType]:
-    """Return the frames of the package itself that an error went through."""
+    """Return the frames that an error went through, but for those of the tests and the fake."""
     traceback = error.__traceback__
     while traceback is not None:
         file = traceback.tb_frame.f_code.co_filename
-        if file.startswith(_HOUSE) and "/testing/" not in file:
+        if not any(part in file for part in _NOT_OURS):
             yield traceback.tb_frame
         traceback = traceback.tb_next
 
@@ -119,10 +126,17 @@ def start() -> None:
     """Listen to all logs, at every level, and to every error of ours that is made."""
     logging.getLogger().addHandler(WATCH)
     logging.getLogger("redis_enterprise_actions").setLevel(logging.DEBUG)
-    made = RedisActionsError.__init__
+    made, revived = RedisActionsError.__init__, _errors._revive
 
     def making(self: RedisActionsError, *args: object) -> None:
         made(self, *args)
         WATCH.heard_of(self)
 
+    @functools.wraps(revived)
+    def reviving(*args: object) -> RedisActionsError:
+        error = revived(*args)  # type: ignore[arg-type]
+        WATCH.heard_of(error)
+        return error
+
     RedisActionsError.__init__ = making  # type: ignore[method-assign]
+    _errors._revive = reviving

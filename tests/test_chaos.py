@@ -15,6 +15,7 @@ import random
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from redis_enterprise_actions import (
@@ -51,7 +52,7 @@ LONGEST: Final = 120.0  # seconds that an episode lasts at most
 CALM: Final = 60.0  # seconds before the first trouble
 BUDGETS: Final = (45.0, 90.0, 200.0)  # seconds of outage that those who have a budget bear
 # What spoils an answer that the fake logs as a success.
-SPOILS: Final = frozenset({"truncated", "empty", "garbage", "bad_entry", "nan", "slow", "dropped"})
+SPOILS: Final = frozenset({"truncated", "empty", "garbage", "bad_entry", "slow", "dropped"})
 
 
 @dataclass(kw_only=True)
@@ -69,6 +70,7 @@ class Plan:
     uid: str = "never-heard-of"
     seen: list[Action] = field(default_factory=list)
     result: object = None
+    began: float = 0.0
     ended: float = 0.0
 
 
@@ -130,6 +132,7 @@ async def follow(client: ActionsClient, cluster: FakeCluster, plan: Plan, number
             bdb_uid=None if plan.name in {"retry_bdb", "remove_node"} else number + 1,
             progress="steps" if number % 3 else "linear",
         )
+    plan.began = now()
     if plan.forgotten_at is not None:
         asyncio.get_running_loop().call_later(plan.forgotten_at, cluster.forget, plan.uid)
     try:
@@ -151,6 +154,8 @@ def verdict(  # noqa: PLR0911 - one for each way to be wrong
     result = plan.result
     if plan.fate == "given up" and isinstance(result, TimeoutError):
         return None
+    if not in_time(plan, cluster):
+        return "too soon, or too late"
     if isinstance(result, ClusterUnreachable) and plan.options["outage_timeout"] is not None:
         return None if was_out(plan, cluster, spoiled) else "unreachable, while it was answered"
     if plan.fate in {"completed", "given up", "deleted", "stuck"}:
@@ -167,6 +172,38 @@ def verdict(  # noqa: PLR0911 - one for each way to be wrong
     if any(terminal[:-1]) or (isinstance(result, Action) and terminal[-1:] != [True]):
         return "callbacks out of order"
     return None
+
+
+def in_time(plan: Plan, cluster: FakeCluster) -> bool:
+    """Whether a wait ended when it was to end, as far as that is known."""
+    result, elapsed = plan.result, plan.ended - plan.began
+    if isinstance(result, WaitTimeout):
+        limit = plan.options["timeout"]
+        assert limit is not None
+        return limit <= elapsed <= limit + 12  # a last look, at each of three nodes
+    if isinstance(result, ActionStalled):
+        return elapsed >= 400
+    if isinstance(result, ActionVanished):
+        assert plan.forgotten_at is not None
+        return elapsed >= plan.forgotten_at
+    if isinstance(result, ActionNotFound):
+        return elapsed >= 10
+    ends = cluster.actions[plan.uid].ends_at if plan.uid in cluster.actions else 0.0
+    if isinstance(result, (ActionFailed, ActionCancelled, ActionAborted)) and plan.ended < ends:
+        return False
+    budget = plan.options["outage_timeout"]
+    return budget is None or longest_silence(plan, cluster) < budget + 60
+
+
+def longest_silence(plan: Plan, cluster: FakeCluster) -> float:
+    """Return the longest time in a wait without any answer that could have been good."""
+    good = [
+        seen.time
+        for seen in cluster.requests
+        if plan.began <= seen.time <= plan.ended and seen.status in {200, 404}
+    ]
+    times = [plan.began, *good, plan.ended]
+    return max(b - a for a, b in pairwise(times))
 
 
 def was_out(plan: Plan, cluster: FakeCluster, spoiled: list[Trouble]) -> bool:

@@ -18,6 +18,7 @@ from ._wait import CLOSE
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Iterable
 
     from ._action import Action
     from ._errors import RequestError, WaitError
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _OUTAGE: Final = 2  # failures in a row that are more than a slip
+_FAILS: Final = 2  # failures of the list in a row that are not the cluster's
 _APART: Final = 60.0  # seconds for which the list is not tried for one that it did not hold
 _LIST_EXPIRY: Final = 300.0  # seconds for which the cost of a list is remembered
 _LIST_AVOIDED: Final = 60.0  # seconds for which a list is not tried that fails where singles work
@@ -50,7 +52,10 @@ class Look(NamedTuple):
 class Party:
     """One who waits: what the hub has to know of it."""
 
-    __slots__ = ("apart_until", "at_once", "cut", "doubt", "every", "misses", "news", "wait")
+    __slots__ = (
+        *("apart_until", "at_once", "cut", "doubt", "every", "misses", "news", "suspect"),
+        *("troubled", "wait"),
+    )
 
     news: asyncio.Future[Action]
     cut: float  # when its wait ends, answered or not
@@ -58,10 +63,30 @@ class Party:
     def __init__(self, wait: Wait, *, every: bool) -> None:
         self.wait = wait
         self.every = every
+        self.suspect = False  # asking about it has failed, and others were answered since
+        self.troubled = False  # ... and has failed again
         self.misses = 0  # lists in a row that did not hold its action
         self.apart_until = -math.inf  # the list did not hold its action: it is asked for alone
         self.at_once = False  # ... whether it is due or not
         self.doubt: WaitError | None = None  # to be settled by the database
+
+    def is_passed_over(self) -> None:
+        """Note that the cluster answers others."""
+        self.wait.cluster_answers()
+        self.suspect = self.suspect or self.wait.failing
+
+    def is_answered(self) -> None:
+        """Note that the cluster answers about it."""
+        if self.troubled:
+            _log.warning("action %s is answered for again", self.wait.uid)
+        self.suspect = self.troubled = False
+
+    def fails_alone(self, error: RequestError) -> bool:
+        """Return whether a failure to ask about it is no news about the cluster."""
+        if self.suspect and not self.troubled:
+            self.troubled = True
+            _log.warning("%s; asking again, while others are answered for", error)
+        return self.troubled
 
     def is_missing(self, now: float) -> None:
         """Note that the list does not hold the action, which proves nothing."""
@@ -116,14 +141,14 @@ class Agenda:
             _log.warning("the cluster answers again after %.1f s", now - self.outage.began)
         self.outage = None
 
-    def failed(self, error: RequestError, began: float, now: float) -> bool:
-        """Note that it does not; return whether that is everybody's outage by now."""
+    def failed(self, error: RequestError, askers: list[Party], now: float) -> float | None:
+        """Note that it does not; if that is everybody's outage by now, return since when."""
         if self.outage is None:
-            self.outage = Outage(began)
-        self.outage.took(error, now)
+            self.outage = Outage(min(party.wait.asked for party in askers))
+        self.outage.took(error, [party.wait.uid for party in askers], now)
         if self.outage.errors == _OUTAGE and not error.elsewhere:
             _log.warning("%s; asking again", error)
-        return self.outage.errors >= _OUTAGE
+        return self.outage.began if self.outage.errors >= _OUTAGE else None
 
     def next(self, everybody: list[Party], now: float) -> Look:
         """Return what to ask next for those who wait, one at least."""
@@ -165,8 +190,7 @@ class Agenda:
         """In an outage we ask for one uid, another each time, with growing pauses."""
         first = min(parties, key=lambda party: party.wait.limit)
         if first.wait.limit >= outage.retry_at:
-            by_uid = {party.wait.uid: party for party in parties}
-            first = [*by_uid.values()][outage.errors % len(by_uid)]
+            first = min(parties, key=outage.turn_of)
         when = min(outage.retry_at, first.wait.limit)
         return Look(max(when, self.courtesy.earliest(pressing=True)), Route.ONE, first)
 
@@ -216,14 +240,17 @@ class ListRoute:
     def answered(self, now: float, cost: float) -> None:
         self._cost = cost
         self._expires = now + _LIST_EXPIRY
+        if self._failures >= _FAILS:
+            _log.warning("the list of all actions is answered again")
         self._failures = 0
 
     def failed(self, now: float) -> None:
         """Note a failure. Until the second one, something else has been answered."""
         self._failures += 1
-        if self._failures > 1:
-            _log.warning("the list of all actions fails; each is asked for alone")
+        if self._failures >= _FAILS:
             self.avoided_until = now + _LIST_AVOIDED
+        if self._failures == _FAILS:
+            _log.warning("the list of all actions fails; each is asked for alone")
 
 
 class Outage:
@@ -234,7 +261,13 @@ class Outage:
         self.errors = 0
         self.retry_at = began
         self._round = Round(began)
+        self._asked_at: dict[str, float] = {}
 
-    def took(self, error: RequestError, now: float) -> None:
+    def turn_of(self, party: Party) -> tuple[bool, float]:
+        """Return what sorts those first that were not asked for yet, or not for the longest."""
+        return party.troubled, self._asked_at.get(party.wait.uid, -math.inf)
+
+    def took(self, error: RequestError, uids: Iterable[str], now: float) -> None:
         self.retry_at = now + self._round.pause_after(error, now)
         self.errors += not error.elsewhere
+        self._asked_at |= dict.fromkeys(uids, now)

@@ -75,8 +75,9 @@ class ActionsClient:
     `ca_file`; or it must have the SHA-256 `fingerprint`, in hexadecimal digits, and nothing else
     of it matters; or, with `verify=False`, it is not verified, which is logged as a warning.
 
-    `request_timeout` is what one request may take, in seconds. All waits on a client share one
-    poll loop: use one client for each cluster. A `session` that is passed in stays open; one that
+    `request_timeout` is what one request may take, in seconds; of several nodes each is given a
+    share of it, as long as there is another one to ask. All waits on a client share one poll loop:
+    use one client for each cluster. A `session` that is passed in stays open; one that
     the client makes is closed by `aclose`, or by leaving `async with`.
 
     Raises `UsageError` for settings that cannot work.

@@ -308,6 +308,7 @@ class Hub:
         try:
             news = wait.heard(found, now, shared=shared)
             party.doubt = None
+            party.is_answered()
             if news and (party.every or wait.over):
                 assert found is not None
                 self._tell(party, found)
@@ -322,7 +323,8 @@ class Hub:
         """Take it that the cluster answers, whomever it concerns."""
         if self._agenda.outage is not None:
             for party in self._all():
-                party.wait.cluster_answers()
+                party.is_passed_over()
+                party.cut = max(party.wait.end, now) + LAST_POLL
         self._agenda.answered(now)
 
     def _failed(self, error: RequestError) -> None:
@@ -330,19 +332,34 @@ class Hub:
         askers = list(self._askers)
         if not askers:
             return  # they left in the same moment
-        if is_transient(error):
-            began = min(party.wait.asked for party in askers)
-            if self._agenda.failed(error, began, now):
-                for party in self._all():
-                    if party not in self._askers:
-                        party.wait.asking(now)
-                        askers.append(party)
+        since = None
+        if is_transient(error) and not self._is_no_news(error, askers):
+            since = self._agenda.failed(error, askers, now)
         for party in askers:
-            try:
-                party.wait.failed(error, now, own=self._alone and party in self._askers)
+            self._take_failure(party, error, own=self._alone and since is None)
+        if since is not None:
+            for party in self._all():
+                if party not in self._askers:
+                    party.wait.asking(now)
+                    self._take_failure(party, error, since=since)
+
+    def _is_no_news(self, error: RequestError, askers: list[Party]) -> bool:
+        """Whether a failure was to be expected of those whom it concerns, and of nobody else."""
+        return self._alone and sum(party.fails_alone(error) for party in askers) == len(askers)
+
+    def _take_failure(
+        self, party: Party, error: RequestError, *, own: bool = False, since: float = math.inf
+    ) -> None:
+        """Tell one who waits that there was no answer, and end the wait if that is its end."""
+        now = self._now()
+        try:
+            party.wait.failed(error, now, own=own, since=since)
+            # That the list fails says nothing about each: one alone is asked for first.
+            if self._alone:
                 party.wait.check(now)
-            except (RequestError, WaitError) as end:
-                self._end(party, end)
+        except (RequestError, WaitError) as end:
+            self._end(party, end)
+        party.cut = max(party.wait.end, now) + LAST_POLL
 
     # --- sleeping -------------------------------------------------------------------------------
 
@@ -388,4 +405,6 @@ class Hub:
                 party.wait.check(now)
             except (RequestError, WaitError) as end:
                 self._end(party, end)
+            else:  # it was set for a limit that is none any more
+                party.cut = party.wait.end + LAST_POLL if party.wait.end > now else math.inf
         self._set_alarm(min((party.cut for party in self._all()), default=math.inf))

@@ -67,6 +67,10 @@ class Nodes:
         """Return the seconds for which a node wants to be left alone."""
         return max(0.0, self._failed.get(node, now) - now)
 
+    def left_besides(self, node: URL) -> bool:
+        """Whether there is another node that has not failed since the last good answer."""
+        return any(url not in self._failed for url in self.urls if url != node)
+
     def is_new(self, node: URL) -> bool:
         """Whether a node has not failed since the last good answer."""
         return node not in self._failed

@@ -70,6 +70,9 @@ def _moving_on(
             if error.transient:
                 self.transport.move_on(error)
             raise
+        except asyncio.CancelledError:
+            self.transport.give_up()
+            raise
         self.transport.stay()
         return found
 

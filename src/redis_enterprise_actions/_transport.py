@@ -45,6 +45,8 @@ _log = logging.getLogger(__name__)
 MAX_BODY: Final = 64 * 2**20  # bytes; a cluster with 100,000 remembered actions sends about half
 _CHUNK: Final = 2**16
 _CONNECTIONS: Final = 8  # a cluster manager has about ten API threads
+_HANGING: Final = 2.0  # seconds after which a node that is not waited for any more counts as gone
+_LEAST: Final = 5.0  # seconds that a node is given, even if there are many
 _CONNECT: Final = 10.0  # seconds after which a node that cannot be connected to counts as gone
 _REDIRECTS: Final = frozenset({307, 308})  # those that keep the method
 _HEADERS: Final = {"Accept": "application/json", "User-Agent": "redis-enterprise-actions"}
@@ -86,6 +88,7 @@ class Transport:
     ) -> None:
         self.nodes = nodes
         self.sent = 0  # requests so far
+        self._asked_at = -math.inf
         self._asked: list[URL] = []  # the nodes that the last request went to, one after the other
         self._access = access
         self._tls = tls
@@ -102,9 +105,7 @@ class Transport:
             raise UsageError("fingerprint= and client_cert= together need no session=")
         pinned = None if tls.fingerprint is None else aiohttp.Fingerprint(tls.fingerprint)
         self._ssl = tls.context if pinned is None or both else pinned
-        self._timeout = aiohttp.ClientTimeout(
-            total=request_timeout, sock_connect=min(_CONNECT, request_timeout)
-        )
+        self._request_timeout = request_timeout
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
         self._warn()
@@ -136,6 +137,12 @@ class Transport:
     def stay(self) -> None:
         """Note that the last answers were usable."""
         self.nodes.worked(asyncio.get_running_loop().time())
+
+    def give_up(self) -> None:
+        """Leave the node that was being asked, if it has had time enough, to others."""
+        now = asyncio.get_running_loop().time()
+        if self._asked and now - self._asked_at >= _HANGING:
+            self.nodes.failed(self._asked, now, rest=None)
 
     def move_on(self, error: RequestError) -> None:
         """Leave the nodes that gave no usable answer to the last request, as `error` says."""
@@ -196,6 +203,7 @@ class Transport:
         Raises an error where there is none, or one that says "not now".
         """
         self._asked = asked = [self.nodes.current]
+        self._asked_at = asyncio.get_running_loop().time()
         try:
             reply = await self._followed(asked, method, path, proof, body)
         except ClusterUnreachable as error:
@@ -241,7 +249,7 @@ class Transport:
                 headers=_headers(proof, body),
                 data=None if body is None else body.reveal(),
                 ssl=self._ssl,
-                timeout=self._timeout,
+                timeout=self._patience(node),
                 allow_redirects=False,
                 raise_for_status=False,
             ) as response:
@@ -249,14 +257,23 @@ class Transport:
                     response.status, await self._body(method, path, response), response.headers
                 )
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            if "AUTHORIZATION header" in str(error):
-                raise UsageError("session= brings credentials of its own, as from .netrc") from None
+            misused = "AUTHORIZATION header" in str(error)
             unreachable = _unreachable(method, path, error)
             # An error about a reply holds the headers of the request, or bytes of the answer.
             harmless = None if isinstance(error, _TELLTALES) else error
+        _without_frames(harmless)
+        if misused:
+            raise UsageError("session= brings credentials of its own, as from .netrc")
         if self._closed or session.closed:
             raise ClientClosed from harmless
         raise unreachable from harmless
+
+    def _patience(self, node: URL) -> aiohttp.ClientTimeout:
+        """Return how long a node may take: a share, while there is another one to ask."""
+        total = self._request_timeout
+        if self.nodes.left_besides(node):
+            total = min(total, max(_LEAST, total / len(self.nodes.urls)))
+        return aiohttp.ClientTimeout(total=total, sock_connect=min(_CONNECT, total))
 
     async def _body(self, method: str, path: str, response: aiohttp.ClientResponse) -> bytes:
         """Read a body as it comes, and no further than we are willing to hold."""
@@ -295,6 +312,13 @@ class Transport:
                 _log.warning("the certificate of %s is not verified", url)
             if url.scheme == "http" and self._access.secret and url.host not in _LOOPBACK:
                 _log.warning("the credentials go to %s unencrypted", url)
+
+
+def _without_frames(error: BaseException | None) -> None:
+    """Drop the frames that an error went through, as aiohttp's hold the headers of the request."""
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__
 
 
 def _reason(error: Exception) -> str:

@@ -29,6 +29,8 @@ from ._pace import TICK, is_transient, pace_of
 
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tenacity.wait import WaitBaseT
 
     from ._action import Action
@@ -62,8 +64,18 @@ class Wait:
     """One wait for one action. Times are the event loop's, in seconds."""
 
     __slots__ = (
-        *("_began", "_limits", "_missing_since", "_moved_at", "_outage", "_polls"),
-        *("_strange_words", "action", "asked", "deadline", "end", "limit", "pace", "uid"),
+        *("_began", "_limits", "_missing_since", "_moved_at", "_outages", "_polls"),
+        *(
+            "_elsewhere",
+            "_strange_words",
+            "action",
+            "asked",
+            "deadline",
+            "end",
+            "limit",
+            "pace",
+            "uid",
+        ),
     )
 
     def __init__(
@@ -79,7 +91,8 @@ class Wait:
         self.asked = now  # the moment that the last answer, or the lack of one, speaks for
         self._moved_at = now
         self._missing_since: float | None = None
-        self._outage: _Outage | None = None
+        self._outages: dict[bool, _Outage] = {}  # its own, by True, and everybody's
+        self._elsewhere = False  # whether there is another node to ask, limit or no limit
         self._strange_words: frozenset[str] = frozenset()
         self._look_ahead()
 
@@ -126,52 +139,60 @@ class Wait:
             news = False
         else:
             news = self._saw(found, now)
-        self._outage = None
+        self._outages.clear()
+        self._elsewhere = False
         self._look_ahead()
         if not self.over:
             self.pace.heard(found, self.asked, now, shared=shared)
         return news
 
-    def failed(self, error: RequestError, now: float, *, own: bool = True) -> None:
+    def failed(
+        self, error: RequestError, now: float, *, own: bool = True, since: float = math.inf
+    ) -> None:
         """Take the lack of an answer; raise what `error` means if asking again cannot help.
 
-        It is its `own` where this action alone was asked about.
+        It is its `own` where this action alone was asked about; everybody's lasts `since` then,
+        or since it was asked.
         """
         if not is_transient(error):
             raise self._told_of(copy(error), now) from error.__cause__
-        if self._outage is None:
-            self._outage = _Outage(self.asked + self._limits.outage_timeout)
-        self._outage.took(error, own=own)
+        outage = self._outages.get(own)
+        if outage is None:
+            outage = _Outage(min(self.asked, since) + self._limits.outage_timeout)
+            self._outages[own] = outage
+        asked = {node for each in self._outages.values() for node in each.nodes}
+        self._elsewhere = error.elsewhere and not asked.issuperset(error.nodes)
+        outage.took(error)
         self.asked = now
         self.pace.tried(now)
         self._look_ahead()
 
     def cluster_answers(self) -> None:
         """Take it that the cluster answers others: an outage that was everybody's is over."""
-        if self._outage is not None and not self._outage.own:
-            self._outage = None
+        if self._outages.pop(False, None):
             self._look_ahead()
 
     def cut(self, now: float) -> None:
         """Take it that what was under way was cut short at a limit."""
         self.asked = now
-        if self._outage is not None:
-            self._outage.elsewhere = False
+        self._elsewhere = False
 
     def check(self, now: float) -> None:
         """Raise at a limit, once the cluster was asked there: sleeping late ends no wait.
 
         A node that does not answer is not the cluster, as long as there is another one to ask.
         """
-        if not self._reached(self.limit) or (self._outage and self._outage.elsewhere):
+        if not self._reached(self.limit) or self._elsewhere:
             return
-        if self._outage is not None:
-            if self._reached(self._outage.end):
-                raise self._told_of(self._outage.unreachable(), now) from self._outage.error
+        outage = self._outage
+        if outage is not None:
+            if self._reached(outage.end):
+                unreachable = _unreachable(outage.error, tuple(self._outages.values()))
+                raise self._told_of(unreachable, now) from outage.error
         elif self._missing_since is not None and self._reached(self._grace_end):
             raise ActionNotFound(**self._so_far(now))
         if self._reached(self.deadline):
-            cause = self._outage.error if self._outage else None
+            cause = outage.error if outage else None
             raise WaitTimeout(**self._so_far(now), timeout=self._limits.timeout) from cause
 
     def result(self, now: float) -> Action:
@@ -186,11 +207,21 @@ class Wait:
     # --- the rules ------------------------------------------------------------------------------
 
     @property
+    def failing(self) -> bool:
+        """Whether asking about this action alone has failed, and nothing has been heard since."""
+        return True in self._outages
+
+    @property
+    def _outage(self) -> _Outage | None:
+        """The outage that would end the wait first."""
+        return min(self._outages.values(), key=lambda outage: outage.end, default=None)
+
+    @property
     def _undisturbed(self) -> bool:
         """Whether the same answer as last time means nothing."""
         return (
             self.action is not None
-            and self._outage is None
+            and not self._outages
             and self._missing_since is None
             and not self._reached(self.limit)
         )
@@ -212,8 +243,9 @@ class Wait:
     def _look_ahead(self) -> None:
         """Find the next limit: `end` ends the wait in any case, `limit` unless asking helps."""
         self.end = self.deadline
-        if self._outage is not None:
-            self.end = self.limit = min(self.deadline, self._outage.end)
+        outage = self._outage
+        if outage is not None:
+            self.end = self.limit = min(self.deadline, outage.end)
         elif self.action is None:
             self.limit = min(self.deadline, self._grace_end)
         else:
@@ -259,32 +291,29 @@ class _SoFar(TypedDict):
 class _Outage:
     """A time without usable answers, from the first request that got none."""
 
-    __slots__ = ("_errors", "_nodes", "elsewhere", "end", "error", "own")
+    __slots__ = ("end", "error", "errors", "nodes")
 
     def __init__(self, end: float) -> None:
         self.end = end
-        self._errors = 0
-        self._nodes: dict[str, None] = {}
+        self.errors = 0
+        self.nodes: dict[str, None] = {}
 
-    def took(self, error: RequestError, *, own: bool) -> None:
-        self.own = own
+    def took(self, error: RequestError) -> None:
         self.error = error.with_traceback(None)  # which would hold the body
-        self._errors += 1
-        # Each node is tried once before a limit counts.
-        self.elsewhere = error.elsewhere and not self._nodes.keys() >= set(error.nodes)
-        self._nodes |= dict.fromkeys(error.nodes)
+        self.errors += 1
+        self.nodes |= dict.fromkeys(error.nodes)
 
-    def unreachable(self) -> ClusterUnreachable:
-        """Return the error for an outage that outlasted the budget."""
-        last = self.error
-        known = last if isinstance(last, ClusterUnreachable) else None
-        return ClusterUnreachable(
-            last.method,
-            last.path,
-            reason=known.reason if known else last.said,
-            attempts=self._errors,
-            nodes=self._nodes,
-            status=known.status if known else None,
-            error_code=known.error_code if known else None,
-            retry_after=last.retry_after,
-        )
+
+def _unreachable(last: RequestError, outages: Iterable[_Outage]) -> ClusterUnreachable:
+    """Return the error for outages, one after the other, that outlasted the budget."""
+    known = last if isinstance(last, ClusterUnreachable) else None
+    return ClusterUnreachable(
+        last.method,
+        last.path,
+        reason=known.reason if known else last.said,
+        attempts=sum(outage.errors for outage in outages),
+        nodes=dict.fromkeys(node for outage in outages for node in outage.nodes),
+        status=known.status if known else None,
+        error_code=known.error_code if known else None,
+        retry_after=last.retry_after,
+    )
