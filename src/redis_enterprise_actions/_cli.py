@@ -283,7 +283,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, default, text in (
         ("--timeout", None, "give up after this long (default: never)"),
         ("--stall-timeout", None, "give up when nothing has moved for this long (default: never)"),
-        ("--outage-timeout", 300.0, "how long the cluster may not answer (default: 5m)"),
+        ("--outage-timeout", 300.0, "how long it may not answer, as in 5m, the default, or 999h"),
         ("--not-found-grace", 10.0, "how long it may not know the action yet (default: 10s)"),
     ):
         command.add_argument(name, type=duration, default=default, metavar="TIME", help=text)

@@ -244,7 +244,8 @@ class ActionsClient:
 
         - `timeout` covers the whole wait. At the deadline the cluster is asked once more.
         - `stall_timeout`: how long nothing about the action may move.
-        - `outage_timeout`: how long the cluster may give no usable answer.
+        - `outage_timeout`: how long there may be no usable answer, from the first request that
+          got none.
         - `not_found_grace`: how long it may not know the action yet, right after it began.
 
         `poll` is a tenacity wait strategy, by default `AimedWait()`. Several waits on one client
