@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ._pace import Round
 from ._tick import Courtesy, Crowd
-from ._wait import CLOSE
+from ._wait import CLOSE, LAST_POLL
 
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Party:
 
     __slots__ = (
         *("apart_until", "at_once", "cut", "doubt", "every", "misses", "news", "suspect"),
-        *("troubled", "wait"),
+        "wait",
     )
 
     news: asyncio.Future[Action]
@@ -64,29 +64,20 @@ class Party:
         self.wait = wait
         self.every = every
         self.suspect = False  # asking about it has failed, and others were answered since
-        self.troubled = False  # ... and has failed again
         self.misses = 0  # lists in a row that did not hold its action
         self.apart_until = -math.inf  # the list did not hold its action: it is asked for alone
         self.at_once = False  # ... whether it is due or not
         self.doubt: WaitError | None = None  # to be settled by the database
 
+    def limit_to(self, now: float) -> None:
+        """Note when its wait ends, as an outage has begun or is over."""
+        end = self.wait.end
+        self.cut = end + LAST_POLL if end > now else min(self.cut, now + LAST_POLL)
+
     def is_passed_over(self) -> None:
         """Note that the cluster answers others."""
         self.wait.cluster_answers()
         self.suspect = self.suspect or self.wait.failing
-
-    def is_answered(self) -> None:
-        """Note that the cluster answers about it."""
-        if self.troubled:
-            _log.warning("action %s is answered for again", self.wait.uid)
-        self.suspect = self.troubled = False
-
-    def fails_alone(self, error: RequestError) -> bool:
-        """Return whether a failure to ask about it is no news about the cluster."""
-        if self.suspect and not self.troubled:
-            self.troubled = True
-            _log.warning("%s; asking again, while others are answered for", error)
-        return self.troubled
 
     def is_missing(self, now: float) -> None:
         """Note that the list does not hold the action, which proves nothing."""
@@ -118,6 +109,7 @@ class Agenda:
         self.list = ListRoute()
         self.outage: Outage | None = None
         self._doubts: deque[Party] = deque()
+        self._troubled: set[str] = set()  # uids that fail while others are answered for
         self._last: Route | None = None
 
     @property
@@ -140,6 +132,27 @@ class Agenda:
         if self.outage is not None and self.outage.errors >= _OUTAGE:
             _log.warning("the cluster answers again after %.1f s", now - self.outage.began)
         self.outage = None
+
+    def fails_alone(self, error: RequestError, askers: list[Party]) -> bool:
+        """Note that asking about one action failed; return whether that is its own trouble."""
+        if not all(party.suspect for party in askers):
+            return False
+        uid = askers[0].wait.uid
+        if uid not in self._troubled:
+            self._troubled.add(uid)
+            _log.warning("%s; asking again, while others are answered for", error)
+        return True
+
+    def answered_for(self, party: Party) -> None:
+        """Note that the cluster tells of the action of one who waits."""
+        party.suspect = False
+        if party.wait.uid in self._troubled:
+            self._troubled.remove(party.wait.uid)
+            _log.warning("action %s is answered for again", party.wait.uid)
+
+    def left(self, uid: str) -> None:
+        """Note that nobody waits for an action any more."""
+        self._troubled.discard(uid)
 
     def failed(self, error: RequestError, askers: list[Party], now: float) -> float | None:
         """Note that it does not; if that is everybody's outage by now, return since when."""
@@ -265,7 +278,7 @@ class Outage:
 
     def turn_of(self, party: Party) -> tuple[bool, float]:
         """Return what sorts those first that were not asked for yet, or not for the longest."""
-        return party.troubled, self._asked_at.get(party.wait.uid, -math.inf)
+        return party.suspect, self._asked_at.get(party.wait.uid, -math.inf)
 
     def took(self, error: RequestError, uids: Iterable[str], now: float) -> None:
         self.retry_at = now + self._round.pause_after(error, now)

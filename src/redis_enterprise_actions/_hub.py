@@ -150,6 +150,7 @@ class Hub:
             fellows.remove(party)
             if not fellows:
                 del self._parties[party.wait.uid]
+                self._agenda.left(party.wait.uid)
             if not self._parties:
                 self._wake()
         self._askers.discard(party)
@@ -308,7 +309,7 @@ class Hub:
         try:
             news = wait.heard(found, now, shared=shared)
             party.doubt = None
-            party.is_answered()
+            self._agenda.answered_for(party)
             if news and (party.every or wait.over):
                 assert found is not None
                 self._tell(party, found)
@@ -324,7 +325,7 @@ class Hub:
         if self._agenda.outage is not None:
             for party in self._all():
                 party.is_passed_over()
-                party.cut = max(party.wait.end, now) + LAST_POLL
+                party.limit_to(now)
         self._agenda.answered(now)
 
     def _failed(self, error: RequestError) -> None:
@@ -333,7 +334,7 @@ class Hub:
         if not askers:
             return  # they left in the same moment
         since = None
-        if is_transient(error) and not self._is_no_news(error, askers):
+        if is_transient(error) and not (self._alone and self._agenda.fails_alone(error, askers)):
             since = self._agenda.failed(error, askers, now)
         for party in askers:
             self._take_failure(party, error, own=self._alone and since is None)
@@ -342,10 +343,7 @@ class Hub:
                 if party not in self._askers:
                     party.wait.asking(now)
                     self._take_failure(party, error, since=since)
-
-    def _is_no_news(self, error: RequestError, askers: list[Party]) -> bool:
-        """Whether a failure was to be expected of those whom it concerns, and of nobody else."""
-        return self._alone and sum(party.fails_alone(error) for party in askers) == len(askers)
+                    party.limit_to(now)
 
     def _take_failure(
         self, party: Party, error: RequestError, *, own: bool = False, since: float = math.inf
@@ -359,7 +357,6 @@ class Hub:
                 party.wait.check(now)
         except (RequestError, WaitError) as end:
             self._end(party, end)
-        party.cut = max(party.wait.end, now) + LAST_POLL
 
     # --- sleeping -------------------------------------------------------------------------------
 
