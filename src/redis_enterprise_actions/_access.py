@@ -161,7 +161,7 @@ class Tokens:
         except (RequestError, OSError) as error:
             if isinstance(error, RequestError) and not error.transient:
                 raise
-            _log.debug("the token is used a little longer: %s", error)
+            _log.debug("the token is used a little longer: %s", str(error))
             now, rest = _now(), getattr(error, "retry_after", None) or 0.0
         again = max((now + token.usable_until) / 2, now + rest)
         self._token = token._replace(fresh_until=again)
@@ -213,7 +213,7 @@ class Granted:
             try:
                 return _granted(await post(_REFRESH, last, Secret("{}")), _REFRESH)
             except RequestRejected as error:
-                _log.debug("the token is not refreshed but asked for anew: %s", error)
+                _log.debug("the token is not refreshed but asked for anew: %s", str(error))
         return _granted(await self._authorize(post), _AUTHORIZE)
 
     async def _authorize(self, post: Post) -> Secret:

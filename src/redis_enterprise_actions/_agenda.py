@@ -140,7 +140,7 @@ class Agenda:
         uid = askers[0].wait.uid
         if uid not in self._troubled:
             self._troubled.add(uid)
-            _log.warning("%s; asking again, while others are answered for", error)
+            _log.warning("%s; asking again, while others are answered for", str(error))
         return True
 
     def answered_for(self, party: Party) -> None:
@@ -160,7 +160,7 @@ class Agenda:
             self.outage = Outage(min(party.wait.asked for party in askers))
         self.outage.took(error, [party.wait.uid for party in askers], now)
         if self.outage.errors == _OUTAGE and not error.elsewhere:
-            _log.warning("%s; asking again", error)
+            _log.warning("%s; asking again", str(error))
         return self.outage.began if self.outage.errors >= _OUTAGE else None
 
     def next(self, everybody: list[Party], now: float) -> Look:
