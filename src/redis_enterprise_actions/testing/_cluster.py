@@ -14,6 +14,7 @@ from ._door import Door
 from ._faults import Fault
 from ._gate import Gate, SeenRequest
 from ._nodes import Nodes
+from ._plans import Plan
 from ._player import Player
 from ._routes import DATABASE_SECRET, Routes
 from ._script import TASKS_ONLY, FakeAction, Kind, Outcome, Progress, kind_of
@@ -95,6 +96,7 @@ class FakeCluster:
         self.token_ttl = token_ttl
         self.redirect_to: str | None = None
         self.requests: list[SeenRequest] = []
+        self._plans: list[Plan] = []
         self._door = Door(self)
         self._routes = Routes()
         self.actions = self._routes.actions
@@ -258,6 +260,45 @@ class FakeCluster:
         self._routes.add(action)
         return action.uid
 
+    def plan(
+        self,
+        method: str,
+        path: str,
+        *,
+        times: int | None = 1,
+        duration: float = 10.0,
+        queued: float = 0.0,
+        progress: Progress = "steps",
+        outcome: Outcome | None = None,
+        error_code: str = "internal_error",
+        error: str = "the cluster could not finish the job",
+    ) -> None:
+        """Lay down how the work goes that the next `times` calls start, or all if it is None.
+
+        Those are the calls by `method` whose path begins with `path`; plans wait their turn. The
+        rest is as in `add_action`, and what no plan is made for takes 10 s and ends well.
+        """
+        if times is not None and times < 1:
+            raise ValueError("times is 1 or more, or None for ever")
+        _one_of(Progress, "progress", progress)
+        if outcome is not None:
+            _one_of(Outcome, "outcome", outcome)
+        if duration < 0 or queued < 0:
+            raise ValueError("duration and queued are seconds, 0 or more")
+        self._plans.append(
+            Plan(
+                method=method,
+                path=path,
+                times=inf if times is None else times,
+                duration=duration,
+                queued=queued,
+                progress=progress,
+                outcome=outcome,
+                error_code=error_code,
+                error=error,
+            )
+        )
+
     def forget(self, uid: str) -> None:
         """Drop the cluster's memory of an action; asking for it answers 404 from now on."""
         del self.actions[uid]
@@ -267,6 +308,7 @@ class FakeCluster:
         *,
         times: int | None = 1,
         path: str = "/",
+        method: str | None = None,
         node: int | None = None,
         status: int | None = None,
         body: str | bytes = b"",
@@ -274,6 +316,7 @@ class FakeCluster:
         retry_after: float | str | None = None,
         delay: float = 0.0,
         drop: bool = False,
+        lose: bool = False,
         truncate: bool = False,
         empty: bool = False,
         bad_entry: bool = False,
@@ -281,15 +324,17 @@ class FakeCluster:
     ) -> None:
         """Make the next `times` answers go wrong, or all until `heal` if it is None.
 
-        Only requests whose path begins with `path` are hit, and if `node` is given, only those
-        that reach that node. Faults wait their turn: a request is hit by the oldest one that
-        fits it, before it is redirected or asked for credentials.
+        Only requests whose path begins with `path` are hit, if `method` is given, only those
+        with that one ("POST"), and if `node` is, only those that reach that node. Faults wait
+        their turn: a request is hit by the oldest one that fits it, before it is redirected or
+        asked for credentials.
 
         - `status` answers that instead, with `body` and `headers`; `retry_after` (seconds, or a
           date) adds that header, to a 503 unless told otherwise.
         - `delay` answers that many seconds late.
         - `drop` closes the connection without an answer. aiohttp's client repeats a GET whose
           kept-alive connection was dropped once by itself, so it may take two.
+        - `lose` does what is asked, and then closes the connection without an answer.
         - `truncate` cuts the connection in the middle of the body.
         - `empty` answers 200 without a body.
         - `bad_entry` spoils one entry of a list, whose status becomes the number 42: the first
@@ -299,7 +344,7 @@ class FakeCluster:
         if times is not None and times < 1:
             raise ValueError("times is 1 or more, or None for ever")
         waits = retry_after is not None
-        if not any((status, waits, delay, drop, truncate, empty, bad_entry, nan)):
+        if not any((status, waits, delay, drop, lose, truncate, empty, bad_entry, nan)):
             raise ValueError("no fault is given")
         if empty and (status or body or waits):
             raise ValueError("an empty answer has no body, and no status but 200")
@@ -309,6 +354,7 @@ class FakeCluster:
             status = 200
         fault = Fault(
             path=path,
+            method=method,
             node=node,
             times=inf if times is None else times,
             status=503 if status is None and waits else status,
@@ -316,6 +362,7 @@ class FakeCluster:
             headers=dict(headers or {}),
             delay=delay,
             drop=drop,
+            lose=lose,
             truncate=truncate,
             bad_entry=bad_entry,
             nan=nan,

@@ -24,10 +24,12 @@ _NO_STATUS: Final = 42  # statuses are words
 class Fault:
     """One kind of bad answer, for the next `times` requests for `path` at `node`.
 
-    Those are the requests whose path begins with `path`, at any node if that is None.
+    Those are the requests whose path begins with `path`, by any method if that is None, and at
+    any node if that is.
     """
 
     path: str = "/"
+    method: str | None = None
     node: int | None = None
     times: float = inf
     status: int | None = None
@@ -35,15 +37,17 @@ class Fault:
     headers: dict[str, str] = field(default_factory=dict[str, str])
     delay: float = 0.0
     drop: bool = False
+    lose: bool = False
     truncate: bool = False
     bad_entry: bool = False
     nan: bool = False
 
 
-def next_fault(faults: Sequence[Fault], path: str, node: int) -> Fault | None:
+def next_fault(faults: Sequence[Fault], method: str, path: str, node: int) -> Fault | None:
     """Return what hits a request for `path` at `node`, and count it."""
     for fault in faults:
-        if fault.times > 0 and path.startswith(fault.path) and fault.node in {None, node}:
+        hit = path.startswith(fault.path) and fault.method in {None, method}
+        if fault.times > 0 and hit and fault.node in {None, node}:
             fault.times -= 1
             return fault
     return None

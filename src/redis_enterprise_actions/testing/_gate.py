@@ -85,7 +85,9 @@ class Gate:
         self, node: int, request: web.Request, handler: Handler
     ) -> web.StreamResponse | None:
         """Let faults happen before anything else, and to the answer."""
-        fault = next_fault(self.faults, request.path, node) or self._player.fault(node)
+        fault = next_fault(self.faults, request.method, request.path, node) or self._player.fault(
+            node
+        )
         if fault is None:
             return await self._rightly(node, request, handler)
         await asyncio.sleep(fault.delay)
@@ -95,6 +97,9 @@ class Gate:
         if fault.status is not None:
             return web.Response(status=fault.status, body=fault.body, headers=fault.headers)
         response = await self._rightly(node, request, handler)
+        if fault.lose:
+            disconnect(request)
+            return None
         if fault.bad_entry or fault.nan:
             spoil(response, fault)
         if fault.truncate:
