@@ -12,6 +12,7 @@ import msgspec
 from redis_enterprise_actions import Action, ActionVanished, ClusterUnreachable
 from redis_enterprise_actions._action import completed
 from redis_enterprise_actions._hub import Asking, Hub
+from redis_enterprise_actions._reference import Reference, Track
 from redis_enterprise_actions._tick import Found
 from redis_enterprise_actions._wait import Limits, Wait
 from redis_enterprise_actions._watch import watch
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
     from tenacity.wait import WaitBaseT
 
     from redis_enterprise_actions import RedisActionsError, WaitError
+
+
+def ref_of(uid: str) -> Reference:
+    """Return the reference to an action."""
+    return Reference(Track.ACTION, uid)
 
 
 def now() -> float:
@@ -84,7 +90,7 @@ class ScriptedCluster:
         **limits: float,
     ) -> Action:
         """Wait for an action as a client does."""
-        wait = Wait(uid, limits=Limits(**limits), poll=poll, now=now())
+        wait = Wait(ref_of(uid), limits=Limits(**limits), poll=poll, now=now())
         async for _ in watch(self.hub, wait, on_progress=on_progress, every=every):
             pass
         return wait.result(now())
@@ -100,19 +106,21 @@ class ScriptedCluster:
 
     # --- what a hub asks ------------------------------------------------------------------------
 
-    async def one(self, uid: str, _: Action | None) -> Action | None:
+    async def one(self, ref: Reference, _: Action | None) -> Action | None:
         """Answer for one action."""
-        await self._answer(uid, self.error)
-        return self._seen(uid)
+        await self._answer(ref.uid, self.error)
+        return self._seen(ref.uid)
 
-    async def many(self, wanted: Mapping[str, Action | None]) -> Found:
+    async def many(self, wanted: Mapping[Reference, Action | None]) -> Found:
         """Answer with a list."""
         await self._answer("list", self.error or self.list_error)
-        seen = {uid: self._seen(uid) for uid in wanted if uid in self.work}
-        shown = {uid: action for uid, action in seen.items() if action and self.work[uid].listed}
+        seen = {ref: self._seen(ref.uid) for ref in wanted if ref.uid in self.work}
+        shown = {
+            ref: action for ref, action in seen.items() if action and self.work[ref.uid].listed
+        }
         return Found(shown, cost=self.list_cost)
 
-    async def settle(self, doubt: WaitError) -> Action | None:
+    async def settle(self, _: Reference, doubt: WaitError) -> Action | None:
         """Answer for a database."""
         await self._answer("database", self.error)
         assert doubt.action is not None

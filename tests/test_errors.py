@@ -15,7 +15,9 @@ from redis_enterprise_actions import (
     ActionNotFound,
     ActionStalled,
     ActionVanished,
+    AnswerLost,
     AuthenticationError,
+    CancelNotSupported,
     ClientCertificateRefused,
     ClientClosed,
     ClusterUnreachable,
@@ -84,6 +86,20 @@ ERRORS: list[tuple[RedisActionsError, str]] = [
     (
         ActionAborted("a1", action=RUNNING, elapsed=3, polls=2),
         "action a1 (SMUpdateBDB on bdb:1) was aborted by the cluster, seen after 3.0 s and 2 polls",
+    ),
+    (
+        AnswerLost("PUT", "/v1/bdbs/1", reason="it hung up", nodes=("https://a",), ref="bdb:1"),
+        "PUT /v1/bdbs/1: no usable answer from the cluster: it hung up (1 attempt at https://a). "
+        "It was sent, and may have been taken all the same; bdb:1 may tell",
+    ),
+    (
+        AnswerLost("POST", "/v1/bdbs", reason="it hung up"),
+        "POST /v1/bdbs: no usable answer from the cluster: it hung up (1 attempt). "
+        "It was sent, and may have been taken all the same",
+    ),
+    (
+        CancelNotSupported("action:a1"),
+        "action:a1 cannot be cancelled: the API has no such call, and it goes on",
     ),
     (
         ActionNotFound("a\n1", action=None, elapsed=10, polls=5),

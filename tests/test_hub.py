@@ -22,12 +22,14 @@ from redis_enterprise_actions._hub import Asking, Hub
 from redis_enterprise_actions._wait import Limits, Wait
 from redis_enterprise_actions._watch import watch
 from tests.conftest import at
+from tests.scripted import ref_of
 
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
 
     from redis_enterprise_actions import WaitError
+    from redis_enterprise_actions._reference import Reference
     from redis_enterprise_actions._tick import Found
 
 
@@ -62,21 +64,21 @@ async def not_asked(_: Mapping[str, Action | None]) -> Found:
     raise AssertionError
 
 
-async def never_settled(_: WaitError) -> None:
+async def never_settled(_: Reference, __: WaitError) -> None:
     """Say that the database does not know better."""
 
 
 def watching(
     script: Script,
     *,
-    settle: Callable[[WaitError], object] = never_settled,
+    settle: Callable[[Reference, WaitError], object] = never_settled,
     on_progress: Callable[[Action], object] | None = None,
     poll: float = 5.0,
     **limits: float,
 ) -> AsyncIterator[Action]:
     """Return a watch over a script that begins now."""
     now = asyncio.get_running_loop().time()
-    wait = Wait("a1", limits=Limits(**limits), poll=wait_fixed(poll), now=now)
+    wait = Wait(ref_of("a1"), limits=Limits(**limits), poll=wait_fixed(poll), now=now)
     hub = Hub(Asking(one=script, many=not_asked, settle=settle, sent=lambda: 0))  # type: ignore[arg-type]
     return watch(hub, wait, on_progress=on_progress)
 
@@ -153,7 +155,7 @@ async def test_settled_when_vanished() -> None:
     """When the database shows that a vanished action has ended, it has."""
     doubts: list[WaitError] = []
 
-    async def settle(doubt: WaitError) -> Action:
+    async def settle(_: Reference, doubt: WaitError) -> Action:
         doubts.append(doubt)
         return completed(at(1))
 
@@ -166,7 +168,7 @@ async def test_settled_when_vanished() -> None:
 async def test_settled_when_stalled() -> None:
     """When the database shows that a stalled action has ended, it has."""
 
-    async def settle(doubt: WaitError) -> Action:
+    async def settle(_: Reference, doubt: WaitError) -> Action:
         assert isinstance(doubt, ActionStalled)
         return completed(at(1))
 
@@ -191,7 +193,7 @@ async def test_settling_meets_an_outage() -> None:
     """When the database cannot be asked, that is an outage, and asked again."""
     errors: list[RedisActionsError] = [ClusterUnreachable("GET", "/v1/bdbs/1", reason="x")]
 
-    async def settle(_: WaitError) -> Action:
+    async def settle(_: Reference, __: WaitError) -> Action:
         if errors:
             raise errors.pop()
         return completed(at(1))
@@ -205,7 +207,7 @@ async def test_settling_meets_an_outage() -> None:
 async def test_settling_fails_for_good(script: Script) -> None:
     """When the database cannot be asked for as long as the budget, that ends the wait."""
 
-    async def settle(_: WaitError) -> None:
+    async def settle(_: Reference, __: WaitError) -> None:
         raise ClusterUnreachable("GET", "/v1/bdbs/1", reason="x")
 
     began = asyncio.get_running_loop().time()

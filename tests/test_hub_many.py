@@ -26,12 +26,15 @@ from redis_enterprise_actions import (
     UsageError,
     WaitTimeout,
 )
+from redis_enterprise_actions._reference import System
 from redis_enterprise_actions._tick import GAP
 from tests.scripted import ScriptedCluster, Work, now, unreachable
 
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from redis_enterprise_actions._reference import Reference
 
 
 @pytest.fixture
@@ -337,7 +340,7 @@ class TestAsIfAlone:
 
         async def callback(_: Action) -> None:
             await asyncio.sleep(20.5)
-            first = scripted.hub._agenda._doubts[0].wait.uid
+            first = scripted.hub._agenda._doubts[0].wait.ref.uid
             waits["abcde".index(first)].cancel()
 
         come = scripted.wait("f", on_progress=callback, poll=wait_fixed(50), timeout=100)
@@ -350,7 +353,7 @@ class TestAsIfAlone:
         """The same, where the loop sleeps until a single action may be asked for."""
         for uid in "abc":
             scripted.add(uid, ends=30.0)
-        scripted.hub._agenda.list.answered(0.0, cost=1e6)
+        scripted.hub._agenda.list_of(System.ACTIONS).answered(0.0, cost=1e6)
         first = asyncio.create_task(scripted.wait("a"))
         await asyncio.sleep(0.05)
         leaves = asyncio.create_task(scripted.wait("b"))
@@ -489,9 +492,9 @@ class TestComingAndGoing:
         waits = [asyncio.create_task(scripted.wait("a", every=True)) for _ in range(2)]
         ask = scripted.one
 
-        async def one(uid: str, last: Action | None) -> Action | None:
+        async def one(ref: Reference, last: Action | None) -> Action | None:
             try:
-                return await ask(uid, last)
+                return await ask(ref, last)
             finally:
                 waits[0].cancel()
 
@@ -621,12 +624,12 @@ class TestMoments:
         ask = scripted.one
         waits = {uid: asyncio.create_task(scripted.wait(uid)) for uid in ("a", "b")}
 
-        async def one(uid: str, last: Action | None) -> Action | None:
-            if uid == "a" and now() > 5:
+        async def one(ref: Reference, last: Action | None) -> Action | None:
+            if ref.uid == "a" and now() > 5:
                 waits["a"].cancel()
                 await asyncio.sleep(0)
                 raise unreachable()
-            return await ask(uid, last)
+            return await ask(ref, last)
 
         object.__setattr__(scripted.hub._asking, "one", one)
         await asyncio.wait(waits.values())
@@ -775,9 +778,9 @@ class TestStarving:
             scripted.add(uid, ends=100.0, listed=uid != "bad")
         ask = scripted.one
 
-        async def one(uid: str, last: Action | None) -> Action | None:
-            found = await ask(uid, last)
-            if uid == "bad":
+        async def one(ref: Reference, last: Action | None) -> Action | None:
+            found = await ask(ref, last)
+            if ref.uid == "bad":
                 raise UnreadableReply("GET", "/v1/actions/bad", problem="not JSON")
             return found
 
@@ -839,13 +842,13 @@ class TestStarving:
 
         scripted.add("a", ends=20.0)
         scripted.add("b", ends=20.0)
-        scripted.hub._agenda.list.answered(0.0, cost=1e6)
+        scripted.hub._agenda.list_of(System.ACTIONS).answered(0.0, cost=1e6)
         ask = scripted.one
 
-        async def one(uid: str, last: Action | None) -> Action | None:
-            if uid == "a":
+        async def one(ref: Reference, last: Action | None) -> Action | None:
+            if ref.uid == "a":
                 raise OddError(1, 2)
-            return await ask(uid, last)
+            return await ask(ref, last)
 
         object.__setattr__(scripted.hub._asking, "one", one)
         results = await all_of(scripted.wait("a"), scripted.wait("b"))
@@ -973,9 +976,9 @@ class TestOutage:
             scripted.add(uid, ends=100.0)
         ask = scripted.hub._asking.one
 
-        async def one(uid: str, last: Action | None) -> Action | None:
-            found = await ask(uid, last)
-            if uid == "bad" and now() > 1:
+        async def one(ref: Reference, last: Action | None) -> Action | None:
+            found = await ask(ref, last)
+            if ref.uid == "bad" and now() > 1:
                 raise UnreadableReply("GET", "/v1/actions/bad", problem="not JSON")
             return found
 

@@ -23,13 +23,18 @@ from redis_enterprise_actions import (
 from redis_enterprise_actions._routes import Routes, segment
 from redis_enterprise_actions.testing import FakeCluster
 from tests.conftest import client_of
+from tests.scripted import ref_of
 
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from redis_enterprise_actions._tick import Found
     from redis_enterprise_actions._transport import Transport
     from redis_enterprise_actions.testing import Version
+
+
+A1 = ref_of("a1")
 
 
 def transport_to(cluster: FakeCluster) -> Transport:
@@ -290,7 +295,7 @@ class TestList:
     @pytest.mark.parametrize("bdb_uid", [-1, "1", 1.0, True])
     async def test_no_database(self, routes: Routes, bdb_uid: int) -> None:
         """A database's uid is a number."""
-        with pytest.raises(UsageError, match="bdb_uid="):
+        with pytest.raises(UsageError, match="not the uid of a database"):
             await routes.list_actions(bdb_uid)
 
 
@@ -318,16 +323,26 @@ def stalled(action: Action) -> WaitError:
     return ActionStalled("a1", action=action, elapsed=1, polls=1, stall_timeout=1)
 
 
+async def find_many(routes: Routes, wanted: dict[str, Action | None]) -> Found:
+    """Look several actions up."""
+    return await routes.many({ref_of(uid): last for uid, last in wanted.items()})
+
+
+def uids_of(found: Found) -> set[str]:
+    """Return the uids of what was found."""
+    return {ref.uid for ref in found.actions}
+
+
 class TestFindMany:
     """Looking several actions up."""
 
     async def test_v1(self, cluster: FakeCluster, routes: Routes) -> None:
         """Of actions that v1 knows, or that nobody has seen yet, v1's list is asked for."""
         uids = [cluster.add_action(), cluster.add_action("retry_bdb")]
-        found = await routes.find_actions({uids[0]: None, uids[1]: None, "x": None})
+        found = await find_many(routes, {uids[0]: None, uids[1]: None, "x": None})
 
         assert asked(cluster) == ["/v1/actions"]
-        assert set(found.actions) == set(uids)
+        assert uids_of(found) == set(uids)
         assert found.cost == 1
 
     async def test_v2(self, cluster: FakeCluster, routes: Routes) -> None:
@@ -336,14 +351,14 @@ class TestFindMany:
         other = await routes.find_action(export)
         asked(cluster)
 
-        found = await routes.find_actions({export: other, update: None})
+        found = await find_many(routes, {export: other, update: None})
         assert asked(cluster) == ["/v1/actions", "/v2/actions"]
-        assert set(found.actions) == {export, update}
+        assert uids_of(found) == {export, update}
         assert found.cost == 2
 
-        found = await routes.find_actions({export: other})
+        found = await find_many(routes, {export: other})
         assert asked(cluster) == ["/v2/actions"]
-        assert set(found.actions) == {export}
+        assert uids_of(found) == {export}
 
     async def test_broken_v2(self, cluster: FakeCluster, routes: Routes) -> None:
         """Where v2's list is known to be broken, v1's has to do."""
@@ -351,8 +366,8 @@ class TestFindMany:
         other = await routes.find_action(export)
         cluster.inject(path="/v2/actions", status=406, body='{"error_code": "invalid_schema"}')
 
-        found = await routes.find_actions({export: other, update: None})
-        assert set(found.actions) == {update}
+        found = await find_many(routes, {export: other, update: None})
+        assert uids_of(found) == {update}
 
     async def test_refused_v2(self, cluster: FakeCluster, routes: Routes) -> None:
         """What v2 refuses is not v1's trouble; where v2 alone is asked, it is the answer."""
@@ -360,24 +375,24 @@ class TestFindMany:
         other = await routes.find_action(export)
         cluster.inject(path="/v2/actions", times=2, status=406)
 
-        found = await routes.find_actions({export: other, update: None})
-        assert set(found.actions) == {update}
+        found = await find_many(routes, {export: other, update: None})
+        assert uids_of(found) == {update}
         with pytest.raises(RequestRejected):
-            await routes.find_actions({export: other})
+            await find_many(routes, {export: other})
 
     async def test_cost(self, cluster: FakeCluster, routes: Routes) -> None:
         """A long list costs more than a short one, by its size."""
         for _ in range(2000):
             cluster.add_action(duration=0)
 
-        found = await routes.find_actions({"x": None})
+        found = await find_many(routes, {"x": None})
         assert 2000 * 100 / 2**15 < found.cost < 2000 * 600 / 2**15
 
     async def test_empty(self, cluster: FakeCluster, routes: Routes) -> None:
         """A 404 of the API's own on the list means that there is nothing."""
         cluster.inject(status=404, body='{"error_code": "action_not_found"}')
 
-        assert (await routes.find_actions({"x": None})).actions == {}
+        assert (await find_many(routes, {"x": None})).actions == {}
 
     @pytest.mark.parametrize("body", ["<html>", "{}", '{"actions": 5}', "["])
     async def test_no_list(self, cluster: FakeCluster, routes: Routes, body: str) -> None:
@@ -385,7 +400,7 @@ class TestFindMany:
         cluster.inject(status=200, body=body)
 
         with pytest.raises(UnreadableReply):
-            await routes.find_actions({"x": None})
+            await find_many(routes, {"x": None})
 
 
 class TestSettle:
@@ -394,7 +409,7 @@ class TestSettle:
     async def test_deleted(self, routes: Routes) -> None:
         """A delete whose database is gone has completed."""
         for doubt in (vanished(machine("SMDeleteBDB")), stalled(machine("SMDeleteBDB"))):
-            ended = await routes.settle(doubt)
+            ended = await routes.settle(A1, doubt)
             assert ended is not None
             assert (ended.phase, ended.evidence) == (Phase.COMPLETED, Evidence.DATABASE)
 
@@ -402,8 +417,8 @@ class TestSettle:
         """A delete whose database is there has not."""
         cluster.add_action(duration=0)
 
-        assert await routes.settle(vanished(machine("SMDeleteBDB"))) is None
-        assert await routes.settle(stalled(machine("SMDeleteBDB"))) is None
+        assert await routes.settle(A1, vanished(machine("SMDeleteBDB"))) is None
+        assert await routes.settle(A1, stalled(machine("SMDeleteBDB"))) is None
 
     @pytest.mark.parametrize("body", [b"", b"<html>no such page</html>"])
     async def test_missing_route(self, cluster: FakeCluster, routes: Routes, body: bytes) -> None:
@@ -411,13 +426,13 @@ class TestSettle:
         cluster.inject(path="/v1/bdbs", status=404, body=body)
 
         with pytest.raises(UnreadableReply) as caught:
-            await routes.settle(vanished(machine("SMDeleteBDB")))
+            await routes.settle(A1, vanished(machine("SMDeleteBDB")))
         assert caught.value.excerpt == ""
 
     async def test_stuck(self, cluster: FakeCluster, routes: Routes) -> None:
         """A machine that is listed as running, on a database that is idle, has completed."""
         cluster.add_action(duration=0, outcome="stuck")
-        ended = await routes.settle(stalled(machine()))
+        ended = await routes.settle(A1, stalled(machine()))
 
         assert ended is not None
         assert (ended.phase, ended.evidence) == (Phase.COMPLETED, Evidence.DATABASE)
@@ -426,13 +441,13 @@ class TestSettle:
         """A database with a running action does not say that it ended."""
         cluster.add_action(outcome="never")
 
-        assert await routes.settle(stalled(machine())) is None
+        assert await routes.settle(A1, stalled(machine())) is None
 
     async def test_other_database_status(self, cluster: FakeCluster, routes: Routes) -> None:
         """A database that waits for a failed change does not say that it ended well."""
         cluster.inject(status=200, body='{"status": "active-change-pending"}')
 
-        assert await routes.settle(stalled(machine())) is None
+        assert await routes.settle(A1, stalled(machine())) is None
 
     @pytest.mark.parametrize(
         "doubt",
@@ -448,12 +463,12 @@ class TestSettle:
     )
     async def test_not_asked(self, cluster: FakeCluster, routes: Routes, doubt: WaitError) -> None:
         """Where a database could not tell, it is not asked."""
-        assert await routes.settle(doubt) is None
+        assert await routes.settle(A1, doubt) is None
         assert asked(cluster) == []
 
     async def test_database_is_gone(self, routes: Routes) -> None:
         """That the database is gone says nothing about a change to it."""
-        assert await routes.settle(stalled(machine())) is None
+        assert await routes.settle(A1, stalled(machine())) is None
 
     async def test_may_not_ask(
         self, cluster: FakeCluster, routes: Routes, caplog: pytest.LogCaptureFixture
@@ -461,7 +476,7 @@ class TestSettle:
         """A user who may not see databases is told why it stays in doubt."""
         cluster.inject(path="/v1/bdbs", status=403)
 
-        assert await routes.settle(vanished(machine("SMDeleteBDB"))) is None
+        assert await routes.settle(A1, vanished(machine("SMDeleteBDB"))) is None
         assert "view_bdb_info" in caplog.text
 
     async def test_outage(self, cluster: FakeCluster, routes: Routes) -> None:
@@ -469,4 +484,4 @@ class TestSettle:
         cluster.inject(path="/v1/bdbs", status=503)
 
         with pytest.raises(ClusterUnreachable):
-            await routes.settle(vanished(machine("SMDeleteBDB")))
+            await routes.settle(A1, vanished(machine("SMDeleteBDB")))

@@ -22,11 +22,12 @@ from redis_enterprise_actions import (
 )
 from redis_enterprise_actions._wait import LAST_POLL, Limits, Wait
 from tests.conftest import at
+from tests.scripted import ref_of
 
 
 def new_wait(poll: float = 5.0, **limits: float) -> Wait:
     """Return a wait that began at 1000 and polls every `poll` seconds."""
-    return Wait("a1", limits=Limits(**limits), poll=wait_fixed(poll), now=1000.0)
+    return Wait(ref_of("a1"), limits=Limits(**limits), poll=wait_fixed(poll), now=1000.0)
 
 
 def rest(wait: Wait, now: float) -> float:

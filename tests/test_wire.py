@@ -17,8 +17,8 @@ from redis_enterprise_actions._wire import (
     read_action_v2,
     read_actions,
     read_actions_v2,
-    read_database,
 )
+from redis_enterprise_actions._wire_work import read_database
 
 
 TASK = {

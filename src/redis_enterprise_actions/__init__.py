@@ -9,7 +9,9 @@ from ._errors import (
     ActionNotFound,
     ActionStalled,
     ActionVanished,
+    AnswerLost,
     AuthenticationError,
+    CancelNotSupported,
     ClientCertificateRefused,
     ClientClosed,
     ClusterUnreachable,
@@ -22,6 +24,7 @@ from ._errors import (
     WaitError,
     WaitTimeout,
 )
+from ._operation import Operation
 from ._pace import AimedWait
 
 
@@ -35,12 +38,15 @@ __all__ = [
     "ActionVanished",
     "ActionsClient",
     "AimedWait",
+    "AnswerLost",
     "AuthenticationError",
+    "CancelNotSupported",
     "ClientCertificateRefused",
     "ClientClosed",
     "ClusterUnreachable",
     "Evidence",
     "Kind",
+    "Operation",
     "PendingOp",
     "Phase",
     "RedisActionsError",

@@ -24,11 +24,19 @@ _SHOWN_OPS: Final = 3  # pending operations spelled out in one line before "+n m
 
 
 class Kind(enum.StrEnum):
-    """Which of the cluster's families of actions an action belongs to."""
+    """Which of the cluster's families of long-running work it belongs to."""
 
     TASK = "task"
     STATE_MACHINE = "state-machine"
     OTHER = "other"  # import, export, backup: /v2/actions only
+    NODE_ACTION = "node-action"
+    CLUSTER_ACTION = "cluster-action"
+    CRDB_TASK = "crdb-task"
+    EXPORT = "export"  # this and the next two: as the database tells
+    IMPORT = "import"
+    BACKUP = "backup"
+    DATABASE = "database"  # whatever is done to one
+    CALL = "call"  # over with its answer: nothing long-running was started
 
 
 class Phase(enum.StrEnum):
@@ -64,12 +72,31 @@ PHASES: Final[Mapping[str, Phase]] = MappingProxyType({
     # objects/state-machine, "status": these two, and completed, failed
     "pending": Phase.PENDING,
     "active": Phase.RUNNING,
+    # objects/crdb_task, "status": queued, failed, and these
+    "started": Phase.RUNNING,
+    "finished": Phase.COMPLETED,
+    # objects/bdb, "export_status", "import_status", "backup_status": failed, and these
+    "initializing": Phase.PENDING,
+    "exporting": Phase.RUNNING,
+    "importing": Phase.RUNNING,
+    "succeeded": Phase.COMPLETED,
+})  # fmt: skip
+
+# objects/bdb/status. Of a database, "active" means that nothing is being done to it.
+DATABASE_PHASES: Final[Mapping[str, Phase]] = MappingProxyType({
+    "pending": Phase.PENDING,
+    "active-change-pending": Phase.RUNNING,
+    "import-pending": Phase.RUNNING,
+    "delete-pending": Phase.RUNNING,
+    "recovery": Phase.RUNNING,
+    "active": Phase.COMPLETED,
+    "creation-failed": Phase.FAILED,
 })  # fmt: skip
 
 
-def phase_of(status: str) -> Phase:
+def phase_of(status: str, phases: Mapping[str, Phase] = PHASES) -> Phase:
     """Return the phase that a status word stands for; a word never seen is `UNKNOWN`."""
-    return PHASES.get(status.strip().casefold(), Phase.UNKNOWN)
+    return phases.get(status.strip().casefold(), Phase.UNKNOWN)
 
 
 class Evidence(enum.StrEnum):
@@ -77,6 +104,8 @@ class Evidence(enum.StrEnum):
 
     ACTION = "action"  # the cluster's own record of the action
     DATABASE = "database"  # the database it worked on, when the record is gone or known to lie
+    NODE = "node"  # the node that it removed, which is gone
+    CALL = "call"  # the answer to the call that would have started it, or cancelled it
 
 
 class PendingOp(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,13 +138,18 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     `status` is the cluster's own word and `phase` what it means. `progress` is in percent,
     0 to 100, and None when the cluster gives none; it counts steps, not time. `state` is the
     step that a state machine is in. `object_type` and `object_uid` name what is worked on
-    (`"bdb"`, `"1"`). Times are aware datetimes in UTC. `error_code` and `error` are the
+    (`"bdb"`, `"1"`). `task_id` tells one run of a node's or the cluster's action from the next.
+    Times are aware datetimes in UTC. `error_code` and `error` are the
     cluster's words about a failure. `evidence` says what told us: nearly always the action
     itself.
 
     Immutable, hashable and picklable; `msgspec.json.encode(action)` makes JSON of it.
 
-    Source: objects/action, objects/state-machine, requests/actions.
+    Work that is no action in the API's sense has the same shape, and a reference such as
+    `export:3` for a `uid` where it has none of its own.
+
+    Source: objects/action, objects/state-machine, objects/crdb_task, objects/bdb,
+    requests/actions, requests/nodes/actions.
     """
 
     uid: str
@@ -128,6 +162,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     object_type: str | None = None
     object_uid: str | None = None
     node_uid: str | None = None
+    task_id: str | None = None
     creation_time: datetime | None = None
     heartbeat: datetime | None = None
     pending_ops: tuple[PendingOp, ...] = ()
@@ -138,6 +173,8 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def title(self) -> str:
         """What is done to what, in one line: `SMCreateBDB on bdb:1`."""
+        if self.kind is Kind.DATABASE:
+            return one_line(f"database {self.object_uid}")
         name = self.name or "action"
         if self.object_type is not None and self.object_uid is not None:
             return one_line(f"{name} on {self.object_type}:{self.object_uid}")
@@ -165,22 +202,33 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
             parts.append(self.reason)
         if self.evidence is Evidence.DATABASE:
             parts.append("as its database shows")
+        if self.evidence is Evidence.NODE:
+            parts.append("as the node is gone")
         return one_line(", ".join(parts))
 
     def __str__(self) -> str:
         return f"{self.title}: {self.brief} [{one_line(self.uid)}]"
 
 
-def completed(action: Action) -> Action:
+def completed(action: Action, evidence: Evidence = Evidence.DATABASE) -> Action:
     """Return `action` as ended well on the word of its database, not its own."""
+    return _ended(action, Phase.COMPLETED, evidence)
+
+
+def cancelled(action: Action) -> Action:
+    """Return `action` as cancelled on the word of the answer to our cancel."""
+    return _ended(action, Phase.CANCELLED, Evidence.CALL)
+
+
+def _ended(action: Action, phase: Phase, evidence: Evidence) -> Action:
     return msgspec.structs.replace(
         action,
-        status="completed",
-        phase=Phase.COMPLETED,
+        status=phase.value,
+        phase=phase,
         progress=None,
         state=None,
         pending_ops=(),
-        evidence=Evidence.DATABASE,
+        evidence=evidence,
     )
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from ._action import Action
     from ._errors import RequestError, WaitError
+    from ._reference import Reference, System
     from ._wait import Wait
 
 _log = logging.getLogger(__name__)
@@ -54,7 +55,7 @@ class Party:
 
     __slots__ = (
         *("apart_until", "at_once", "cut", "doubt", "every", "misses", "news", "suspect"),
-        "wait",
+        *("system", "wait"),
     )
 
     news: asyncio.Future[Action]
@@ -62,6 +63,7 @@ class Party:
 
     def __init__(self, wait: Wait, *, every: bool) -> None:
         self.wait = wait
+        self.system = wait.ref.system
         self.every = every
         self.suspect = False  # asking about it has failed, and others were answered since
         self.misses = 0  # lists in a row that did not hold its action
@@ -106,20 +108,30 @@ class Agenda:
 
     def __init__(self) -> None:
         self.courtesy = Courtesy()
-        self.list = ListRoute()
         self.outage: Outage | None = None
+        self._lists: dict[System, ListRoute] = {}
         self._doubts: deque[Party] = deque()
-        self._troubled: set[str] = set()  # uids that fail while others are answered for
+        self._troubled: set[Reference] = set()  # that fail while others are answered for
         self._last: Route | None = None
+        self._looks = 0
 
     @property
     def earliest(self) -> float:
         """When the next request may be made that is not pressing."""
         return self.courtesy.earliest(pressing=False)
 
-    def asked(self, route: Route) -> None:
+    def list_of(self, system: System) -> ListRoute:
+        """Return what is known of the list of a system."""
+        if system not in self._lists:
+            self._lists[system] = ListRoute(system)
+        return self._lists[system]
+
+    def asked(self, look: Look) -> None:
         """Note what was asked last."""
-        self._last = route
+        self._last = look.route
+        self._looks += 1
+        if look.route is not Route.DATABASE:
+            self.list_of(look.party.system).looked(self._looks, look.route)
 
     def doubt(self, party: Party, doubt: WaitError) -> None:
         """Note that a database has to be asked before this is believed."""
@@ -137,28 +149,28 @@ class Agenda:
         """Note that asking about one action failed; return whether that is its own trouble."""
         if not all(party.suspect for party in askers):
             return False
-        uid = askers[0].wait.uid
-        if uid not in self._troubled:
-            self._troubled.add(uid)
+        ref = askers[0].wait.ref
+        if ref not in self._troubled:
+            self._troubled.add(ref)
             _log.warning("%s; asking again, while others are answered for", str(error))
         return True
 
     def answered_for(self, party: Party) -> None:
         """Note that the cluster tells of the action of one who waits."""
         party.suspect = False
-        if party.wait.uid in self._troubled:
-            self._troubled.remove(party.wait.uid)
-            _log.warning("action %s is answered for again", party.wait.uid)
+        if party.wait.ref in self._troubled:
+            self._troubled.remove(party.wait.ref)
+            _log.warning("action %s is answered for again", party.wait.ref.name)
 
-    def left(self, uid: str) -> None:
+    def left(self, ref: Reference) -> None:
         """Note that nobody waits for an action any more."""
-        self._troubled.discard(uid)
+        self._troubled.discard(ref)
 
     def failed(self, error: RequestError, askers: list[Party], now: float) -> float | None:
         """Note that it does not; if that is everybody's outage by now, return since when."""
         if self.outage is None:
             self.outage = Outage(min(party.wait.asked for party in askers))
-        self.outage.took(error, [party.wait.uid for party in askers], now)
+        self.outage.took(error, [party.wait.ref for party in askers], now)
         if self.outage.errors == _OUTAGE and not error.elsewhere:
             _log.warning("%s; asking again", str(error))
         return self.outage.began if self.outage.errors >= _OUTAGE else None
@@ -184,6 +196,12 @@ class Agenda:
     def _next_look(self, everybody: list[Party], now: float) -> Look:
         if self.outage is not None:
             return self._next_try(self.outage, everybody)
+        looks = [self._next_of(parties, now) for parties in _by_system(everybody)]
+        # By turns, where there is much to ask.
+        return min(looks, key=lambda look: (look.when, self.list_of(look.party.system).looked_at))
+
+    def _next_of(self, everybody: list[Party], now: float) -> Look:
+        """Return what to ask next of one system."""
         together = [party for party in everybody if party.apart_until <= now]
         listed = self._next_list(together, now)
         if listed is None:
@@ -194,13 +212,14 @@ class Agenda:
         if apart:
             single = self._next_single(apart, now)
             # By turns, where there is much to ask; but a limit does not wait.
-            turn = listed <= max(now, single.when) and self._last is not Route.MANY
+            last = self.list_of(together[0].system).last
+            turn = listed <= max(now, single.when) and last is not Route.MANY
             if single.when <= listed and not (turn and all(p.wait.limit > now for p in apart)):
                 return single
         return Look(listed, Route.MANY, together[0])
 
     def _next_try(self, outage: Outage, parties: list[Party]) -> Look:
-        """In an outage we ask for one uid, another each time, with growing pauses."""
+        """In an outage we ask for one alone, another each time, with growing pauses."""
         first = min(parties, key=lambda party: party.wait.limit)
         if first.wait.limit >= outage.retry_at:
             first = min(parties, key=outage.turn_of)
@@ -210,7 +229,7 @@ class Agenda:
     def _next_single(self, parties: list[Party], now: float) -> Look:
         first = min(parties, key=lambda party: party.urgency(now))
         wait = first.wait
-        if all(party.wait.fresh and party.wait.uid == wait.uid for party in parties):
+        if all(party.wait.fresh and party.wait.ref == wait.ref for party in parties):
             return Look(max(now, self.courtesy.earliest(pressing=True)), Route.ONE, first)
         when = self._not_before(wait.due, now if first.at_once else wait.limit)
         return Look(when, Route.ONE, first)
@@ -218,12 +237,15 @@ class Agenda:
     def _next_list(self, parties: list[Party], now: float) -> float | None:
         """Return when to ask for the list, or None if asking for each alone is better."""
         waits = [party.wait for party in parties]
-        singles = len({wait.uid for wait in waits})
-        if singles < 2 or now < self.list.avoided_until:
+        singles = len({wait.ref for wait in waits})
+        if singles < 2:
+            return None
+        known = self.list_of(parties[0].system)
+        if now < known.avoided_until:
             return None
         since = max([wait.asked for wait in waits])
         crowd = Crowd([wait.pace for wait in waits], since)
-        cost = self.list.cost_at(now)
+        cost = known.cost_at(now)
         if not crowd.shares(cost, singles):
             return None
         due = crowd.due(cost)
@@ -238,14 +260,33 @@ class Agenda:
         return min(max(due, courtesy(pressing=False)), max(limit, courtesy(pressing=True)))
 
 
-class ListRoute:
-    """What is known of the list: what it costs, and whether it can be had."""
+def _by_system(everybody: list[Party]) -> Iterable[list[Party]]:
+    """Return those who wait, those together who may be served by one list."""
+    first = everybody[0].system
+    if all(party.system is first for party in everybody):
+        return [everybody]
+    parties: dict[System, list[Party]] = {}
+    for party in everybody:
+        parties.setdefault(party.system, []).append(party)
+    return parties.values()
 
-    def __init__(self) -> None:
+
+class ListRoute:
+    """What is known of the list of a system: what it costs, and whether it can be had."""
+
+    def __init__(self, system: System) -> None:
         self.avoided_until = -math.inf
+        self.last: Route | None = None
+        self.looked_at = 0  # which of all looks was the last at this system
+        self._system = system
         self._cost = 1.0
         self._expires = -math.inf
         self._failures = 0
+
+    def looked(self, look: int, route: Route) -> None:
+        """Note a look, at the list or at one alone."""
+        self.looked_at = look
+        self.last = route
 
     def cost_at(self, now: float) -> float:
         return self._cost if now < self._expires else 1.0
@@ -254,7 +295,7 @@ class ListRoute:
         self._cost = cost
         self._expires = now + _LIST_EXPIRY
         if self._failures >= _FAILS:
-            _log.warning("the list of all actions is answered again")
+            _log.warning("the list of all %s is answered again", self._system)
         self._failures = 0
 
     def failed(self, now: float) -> None:
@@ -263,7 +304,7 @@ class ListRoute:
         if self._failures >= _FAILS:
             self.avoided_until = now + _LIST_AVOIDED
         if self._failures == _FAILS:
-            _log.warning("the list of all actions fails; each is asked for alone")
+            _log.warning("the list of all %s fails; each is asked for alone", self._system)
 
 
 class Outage:
@@ -274,13 +315,13 @@ class Outage:
         self.errors = 0
         self.retry_at = began
         self._round = Round(began)
-        self._asked_at: dict[str, float] = {}
+        self._asked_at: dict[Reference, float] = {}
 
     def turn_of(self, party: Party) -> tuple[bool, float]:
         """Return what sorts those first that were not asked for yet, or not for the longest."""
-        return party.suspect, self._asked_at.get(party.wait.uid, -math.inf)
+        return party.suspect, self._asked_at.get(party.wait.ref, -math.inf)
 
-    def took(self, error: RequestError, uids: Iterable[str], now: float) -> None:
+    def took(self, error: RequestError, refs: Iterable[Reference], now: float) -> None:
         self.retry_at = now + self._round.pause_after(error, now)
         self.errors += not error.elsewhere
-        self._asked_at |= dict.fromkeys(uids, now)
+        self._asked_at |= dict.fromkeys(refs, now)

@@ -3,56 +3,42 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final, Literal, TypedDict, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Final, Literal, cast
 
 from ._access import access_of, hidden
+from ._calls import Calls
+from ._desk import Desk
 from ._environment import Masked, complete
-from ._errors import ActionNotFound, RequestError, UsageError, WaitError
+from ._errors import ActionNotFound
 from ._hub import Asking, Hub
+from ._lookup import Lookup
 from ._nodes import Nodes
 from ._pace import patiently, seconds
-from ._routes import Routes, segment
+from ._reference import Reference, Track, parse
+from ._routes import number, segment
+from ._submit import Submission
 from ._tls import tls
 from ._transport import Transport
-from ._wait import Limits, Wait
-from ._watch import watch
+from ._waits import Waits
 
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import timedelta
     from types import TracebackType
     from typing import Self, Unpack
 
     import aiohttp
-    from tenacity.wait import WaitBaseT
 
     from ._access import TokenSource
     from ._action import Action
     from ._environment import Arguments, Given
 
-_T = TypeVar("_T")
-
 _CALL_PATIENCE: Final = 10.0  # seconds for which a single call asks again
 
 
-class _Durations(TypedDict, total=False):
-    timeout: float | timedelta | None
-    stall_timeout: float | timedelta | None
-    outage_timeout: float | timedelta | None
-    not_found_grace: float | timedelta
-
-
-class WaitOptions(_Durations, total=False):
-    """What `wait_for_actions` hands to each wait; see `ActionsClient.wait_for_action`."""
-
-    poll: WaitBaseT | None
-    on_progress: Callable[[Action], object] | None
-
-
-class ActionsClient:
+class ActionsClient(Waits, Calls):
     """Asks one Redis Software cluster about its actions, and waits for them.
 
     `url` is the cluster's REST API, such as `https://cluster.example.com:9443`, or a list of the
@@ -120,15 +106,17 @@ class ActionsClient:
             session=session,
             request_timeout=patience,
         )
-        self._routes = Routes(self._transport)
+        self._lookup = Lookup(self._transport)
         self._hub = Hub(
             Asking(
-                one=self._routes.find_action,
-                many=self._routes.find_actions,
-                settle=self._routes.settle,
+                one=self._lookup.one,
+                many=self._lookup.many,
+                settle=self._lookup.settle,
                 sent=lambda: self._transport.sent,
             )
         )
+        self._submission = Submission(self._transport, self._lookup)
+        self._desk = Desk(self._hub, self._submission)
 
     @classmethod
     def from_env(cls, **given: Unpack[Given]) -> Self:
@@ -183,7 +171,7 @@ class ActionsClient:
         Source: GET /v1/actions, /v1/actions/bdb/{bdb_uid}, /v2/actions. Needs the permission
         `view_status_of_cluster_action`.
         """
-        return await patiently(_CALL_PATIENCE, self._routes.list_actions, bdb_uid)
+        return await patiently(_CALL_PATIENCE, self._lookup.actions.list_actions, bdb_uid)
 
     async def get_action(self, uid: str) -> Action:
         """Return one action as it is now. `uid` is an `action_uid` or a `task_id`.
@@ -192,163 +180,68 @@ class ActionsClient:
 
         Source: GET /v1/actions/{uid}, /v2/actions/{uid}.
         """
+        segment(uid)
+        return await self._get(Reference(Track.ACTION, uid))
+
+    async def list_node_actions(self, *, node_uid: int | None = None) -> list[Action]:
+        """Return the actions of all nodes, or of one: those that run, and remembered results.
+
+        Their `uid` is a reference, as they have none of their own. Raises `RequestError`.
+
+        Source: GET /v1/nodes/actions, /v1/nodes/{uid}/actions. Needs the permission
+        `view_status_of_all_node_actions`, or `view_status_of_node_action`.
+        """
+        uid = None if node_uid is None else number(node_uid, "node")
+        return await patiently(_CALL_PATIENCE, self._lookup.hosts.all, Track.NODE, uid)
+
+    async def get_node_action(self, node_uid: int, action: str) -> Action:
+        """Return an action of a node as it is now, or the result of its last run.
+
+        Raises `ActionNotFound` if there is neither, and `RequestError`.
+
+        Source: GET /v1/nodes/{uid}/actions/{action}. Needs the permission
+        `view_status_of_node_action`.
+        """
+        return await self._get(parse(f"node:{number(node_uid, 'node')}/{action}"))
+
+    async def list_cluster_actions(self) -> list[Action]:
+        """Return the actions of the cluster, such as `change_master`; as `list_node_actions`.
+
+        Source: GET /v1/cluster/actions. Needs the permission `view_status_of_cluster_action`.
+        """
+        return await patiently(_CALL_PATIENCE, self._lookup.hosts.all, Track.CLUSTER)
+
+    async def get_cluster_action(self, action: str) -> Action:
+        """Return an action of the cluster as it is now; as `get_node_action`.
+
+        Source: GET /v1/cluster/actions/{action}.
+        """
+        return await self._get(parse(f"cluster:{action}"))
+
+    async def list_crdb_tasks(self) -> list[Action]:
+        """Return the tasks of Active-Active databases: those that run, at least.
+
+        Raises `RequestError`.
+
+        Source: GET /v1/crdb_tasks. Needs the permission `view_crdb_task_list`.
+        """
+        return await patiently(_CALL_PATIENCE, self._lookup.crdb_tasks.all)
+
+    async def get_crdb_task(self, task_id: str) -> Action:
+        """Return one task of an Active-Active database as it is now.
+
+        Raises `ActionNotFound` if the cluster does not know it, or not any more (results are kept
+        for 500 s unless told otherwise), and `RequestError`.
+
+        Source: GET /v1/crdb_tasks/{id}. Needs the permission `view_crdb_task`.
+        """
+        segment(task_id)
+        return await self._get(Reference(Track.CRDB, task_id))
+
+    async def _get(self, ref: Reference) -> Action:
         began = asyncio.get_running_loop().time()
-        action = await patiently(_CALL_PATIENCE, self._routes.find_action, uid)
+        action = await patiently(_CALL_PATIENCE, self._lookup.one, ref)
         if action is None:
             elapsed = asyncio.get_running_loop().time() - began
-            raise ActionNotFound(uid, action=None, elapsed=elapsed, polls=1)
+            raise ActionNotFound(ref.name, action=None, elapsed=elapsed, polls=1)
         return action
-
-    def watch_action(
-        self,
-        uid: str,
-        *,
-        timeout: float | timedelta | None = None,
-        poll: WaitBaseT | None = None,
-        on_progress: Callable[[Action], object] | None = None,
-        stall_timeout: float | timedelta | None = None,
-        outage_timeout: float | timedelta | None = 300.0,
-        not_found_grace: float | timedelta = 10.0,
-    ) -> AsyncIterator[Action]:
-        """Iterate over an action's life: the first answer, each change, the end last.
-
-        Takes the arguments of `wait_for_action` and raises what it raises, except that an
-        action which failed, was cancelled or was aborted is yielded like any other.
-        """
-        wait = self._wait(
-            uid,
-            poll,
-            on_progress,
-            timeout=timeout,
-            stall_timeout=stall_timeout,
-            outage_timeout=outage_timeout,
-            not_found_grace=not_found_grace,
-        )
-        return watch(self._hub, wait, on_progress=on_progress)
-
-    async def wait_for_action(
-        self,
-        uid: str,
-        *,
-        timeout: float | timedelta | None = None,
-        poll: WaitBaseT | None = None,
-        on_progress: Callable[[Action], object] | None = None,
-        stall_timeout: float | timedelta | None = None,
-        outage_timeout: float | timedelta | None = 300.0,
-        not_found_grace: float | timedelta = 10.0,
-    ) -> Action:
-        """Wait until the action has completed, and return it.
-
-        `uid` is an `action_uid` or a `task_id`. Durations are seconds or `timedelta`s, and None
-        is endless:
-
-        - `timeout` covers the whole wait. At the deadline the cluster is asked once more.
-        - `stall_timeout`: how long nothing about the action may move.
-        - `outage_timeout`: how long there may be no usable answer, from the first request that
-          got none.
-        - `not_found_grace`: how long it may not know the action yet, right after it began.
-
-        `poll` is a tenacity wait strategy, by default `AimedWait()`. Several waits on one client
-        share their requests, at most three a second. `on_progress` is called, and awaited if it
-        returns an awaitable, with the first answer, each change and the end; what it raises
-        ends the wait.
-
-        Raises `ActionFailed`, `ActionCancelled`, `ActionAborted`, `ActionNotFound`,
-        `ActionVanished`, `ActionStalled` and `WaitTimeout`, all `WaitError`s; `RequestError` if
-        the cluster cannot be asked; `UsageError` and `ClientClosed`. Cancelling the task that
-        awaits this leaves the action on the cluster alone.
-        """
-        wait = self._wait(
-            uid,
-            poll,
-            on_progress,
-            timeout=timeout,
-            stall_timeout=stall_timeout,
-            outage_timeout=outage_timeout,
-            not_found_grace=not_found_grace,
-        )
-        async for _ in watch(self._hub, wait, on_progress=on_progress, every=False):
-            pass
-        return wait.result(asyncio.get_running_loop().time())
-
-    @overload
-    async def wait_for_actions(
-        self,
-        uids: Iterable[str],
-        *,
-        settle: Literal[False] = False,
-        **options: Unpack[WaitOptions],
-    ) -> list[Action]: ...
-
-    @overload
-    async def wait_for_actions(
-        self, uids: Iterable[str], *, settle: Literal[True], **options: Unpack[WaitOptions]
-    ) -> list[Action | WaitError | RequestError]: ...
-
-    async def wait_for_actions(
-        self, uids: Iterable[str], *, settle: bool = False, **options: Unpack[WaitOptions]
-    ) -> list[Action] | list[Action | WaitError | RequestError]:
-        """Wait for several actions at once; return them in the order given.
-
-        The first failure is raised and ends the other waits, not their work on the cluster. With
-        `settle=True` each is followed to its end, and the list holds the `Action`, or the
-        `WaitError` or `RequestError` that ended its wait.
-
-        Takes the arguments of `wait_for_action`, which hold for each wait, and raises what it
-        raises. `on_progress` serves all of them; each `Action` carries its `uid`.
-        """
-        if isinstance(uids, str) or not isinstance(uids, Iterable):
-            raise UsageError(f"uids={uids!r} is not several; for one there is wait_for_action")
-        wanted = list(uids)
-        for uid in wanted:
-            segment(uid)
-        follow = self._settled if settle else self.wait_for_action
-        tasks = {
-            uid: asyncio.create_task(follow(uid, **options), name=f"wait for {uid}")
-            for uid in dict.fromkeys(wanted)
-        }
-        return await _first_failure_or_all(tasks, wanted)
-
-    async def _settled(
-        self, uid: str, **options: Unpack[WaitOptions]
-    ) -> Action | WaitError | RequestError:
-        try:
-            return await self.wait_for_action(uid, **options)
-        except (WaitError, RequestError) as error:
-            return error
-
-    def _wait(
-        self,
-        uid: str,
-        poll: WaitBaseT | None,
-        on_progress: Callable[[Action], object] | None,
-        **limits: Unpack[_Durations],
-    ) -> Wait:
-        """Check the arguments; return a wait that begins now."""
-        segment(uid)
-        if poll is not None and (not callable(poll) or isinstance(poll, type)):
-            raise UsageError(f"poll={poll!r} is not a tenacity wait strategy")
-        if on_progress is not None and not callable(on_progress):
-            raise UsageError(f"on_progress={on_progress!r} cannot be called")
-        now = asyncio.get_running_loop().time()
-        return Wait(uid, limits=_limits(limits), poll=poll, now=now)
-
-
-async def _first_failure_or_all(tasks: dict[str, asyncio.Task[_T]], wanted: list[str]) -> list[_T]:
-    """Return the results in the order wanted, or raise what failed first; leave no task."""
-    try:
-        if tasks:
-            await asyncio.wait(tasks.values(), return_when=asyncio.FIRST_EXCEPTION)
-        for task in tasks.values():
-            if task.done():
-                task.result()
-        return [tasks[uid].result() for uid in wanted]
-    finally:
-        for task in tasks.values():
-            task.cancel()
-        await asyncio.gather(*tasks.values(), return_exceptions=True)
-
-
-def _limits(durations: _Durations) -> Limits:
-    given = cast("dict[str, float | timedelta | None]", durations)
-    return Limits(**{name: seconds(value, name) for name, value in given.items()})

@@ -61,6 +61,20 @@ class ClientClosed(RedisActionsError, RuntimeError):
         return "the client is closed"
 
 
+class CancelNotSupported(RedisActionsError):
+    """The API documents no way to cancel this. Nothing was sent.
+
+    `ref` is the reference of what goes on.
+    """
+
+    def __init__(self, ref: str) -> None:
+        super().__init__()
+        self.ref = ref
+
+    def _message(self) -> str:
+        return f"{self.ref} cannot be cancelled: the API has no such call, and it goes on"
+
+
 class RequestError(RedisActionsError):
     """We could not get a usable answer.
 
@@ -135,6 +149,46 @@ class ClusterUnreachable(RequestError, ConnectionError):
         if self.nodes:
             tried += f" at {', '.join(self.nodes)}"
         return f"no usable answer from the cluster: {one_line(self.reason)} ({tried})"
+
+
+class AnswerLost(ClusterUnreachable):
+    """A call that starts something was sent, and what came of it is not known.
+
+    It may have been taken. `ref` is a reference to what shows that, as far as anything does:
+    `ActionsClient.operation` follows it. The call is not to be repeated without a look at it.
+    """
+
+    transient = False
+
+    def __init__(
+        self,
+        method: str,
+        path: str,
+        *,
+        reason: str,
+        attempts: int = 1,
+        nodes: Iterable[str] = (),
+        status: int | None = None,
+        error_code: str | None = None,
+        retry_after: float | None = None,
+        ref: str | None = None,
+    ) -> None:
+        super().__init__(
+            method,
+            path,
+            reason=reason,
+            attempts=attempts,
+            nodes=nodes,
+            status=status,
+            error_code=error_code,
+            retry_after=retry_after,
+        )
+        self.ref = ref
+
+    @property
+    def said(self) -> str:
+        where = f"; {self.ref} may tell" if self.ref else ""
+        return f"{super().said}. It was sent, and may have been taken all the same{where}"
 
 
 class UntrustedCertificate(ClusterUnreachable):

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from ._action import Action
-    from ._agenda import Party
+    from ._agenda import ListRoute, Party
+    from ._reference import Reference
     from ._tick import Found
 
 _T = TypeVar("_T")
@@ -45,16 +46,16 @@ _T = TypeVar("_T")
 class Asking:
     """What there is to ask.
 
-    `one` is given a uid and the action as last seen, and returns it as it is now, or None if the
-    cluster does not know it. `many` is given several, and returns what one request finds of
-    them. `settle` is asked about a vanished or stalled action: it returns the action if that is
-    known to have ended nevertheless, or None. `sent` tells how many requests all that has
-    taken so far.
+    `one` is given what is waited for and how it stood when last seen, and returns how it stands
+    now, or None if the cluster does not know it. `many` is given several of one system, and
+    returns what one request finds of them. `settle` is asked about a vanished or stalled action:
+    it returns the action if that is known to have ended nevertheless, or None. `sent` tells how
+    many requests all that has taken so far.
     """
 
-    one: Callable[[str, Action | None], Awaitable[Action | None]]
-    many: Callable[[Mapping[str, Action | None]], Awaitable[Found]]
-    settle: Callable[[WaitError], Awaitable[Action | None]]
+    one: Callable[[Reference, Action | None], Awaitable[Action | None]]
+    many: Callable[[Mapping[Reference, Action | None]], Awaitable[Found]]
+    settle: Callable[[Reference, WaitError], Awaitable[Action | None]]
     sent: Callable[[], int]
 
 
@@ -63,7 +64,7 @@ class Hub:
 
     def __init__(self, asking: Asking) -> None:
         self._asking = asking
-        self._parties: dict[str, list[Party]] = {}  # by uid, in the order they came
+        self._parties: dict[Reference, list[Party]] = {}  # in the order they came
         self._askers: set[Party] = set()  # those whom the request under way is for
         self._alone = True  # whether it is for one action alone
         self._leavers: set[asyncio.Future[None]] = set()  # who wait for the loop to end
@@ -131,7 +132,7 @@ class Hub:
         return loop
 
     def _join(self, party: Party, loop: asyncio.AbstractEventLoop) -> None:
-        self._parties.setdefault(party.wait.uid, []).append(party)
+        self._parties.setdefault(party.wait.ref, []).append(party)
         self._see_off()
         party.cut = max(party.wait.end, loop.time()) + LAST_POLL
         if self._alarm is None or party.cut < self._alarm.when():
@@ -145,12 +146,12 @@ class Hub:
     def _leave(self, party: Party) -> None:
         """Forget who has news, has ended or was cancelled; stop what nobody waits for."""
         party.doubt = None
-        fellows = self._parties.get(party.wait.uid, [])
+        fellows = self._parties.get(party.wait.ref, [])
         if party in fellows:
             fellows.remove(party)
             if not fellows:
-                del self._parties[party.wait.uid]
-                self._agenda.left(party.wait.uid)
+                del self._parties[party.wait.ref]
+                self._agenda.left(party.wait.ref)
             if not self._parties:
                 self._wake()
         self._askers.discard(party)
@@ -181,7 +182,7 @@ class Hub:
                 wanted = len(self._parties)
                 if not await self._woken_before(look.when) and len(self._parties) == wanted:
                     await self._ask_by[look.route](look.party)
-                    self._agenda.asked(look.route)
+                    self._agenda.asked(look)
         except Exception as error:  # noqa: BLE001 - nobody may wait for a loop that is no more
             for party in self._all():
                 self._end(party, error)
@@ -195,14 +196,14 @@ class Hub:
     # --- asking ---------------------------------------------------------------------------------
 
     async def _ask_one(self, party: Party) -> None:
-        uid = party.wait.uid
-        fellows = list(self._parties.get(uid, ()))
+        ref = party.wait.ref
+        fellows = list(self._parties.get(ref, ()))
         if not fellows:
             return  # they left while we slept
         last = next((party.wait.action for party in fellows if party.wait.action), None)
         self._begin(fellows)
         self._alone = True
-        await self._ask(self._asking.one(uid, last), partial(self._take_one, party))
+        await self._ask(self._asking.one(ref, last), partial(self._take_one, party))
 
     def _take_one(self, first: Party, found: Action | None) -> None:
         for party in tuple(self._askers):
@@ -212,24 +213,30 @@ class Hub:
         if not any(party.doubt for party in self._askers):
             self._answered(self._now())
 
-    async def _ask_many(self, _: Party) -> None:
-        everybody = self._all()
-        wanted = {uid: fellows[0].wait.action for uid, fellows in self._parties.items()}
+    async def _ask_many(self, first: Party) -> None:
+        everybody = [party for party in self._all() if party.system is first.system]
+        if not everybody:
+            return  # they left while we slept
+        wanted = {party.wait.ref: party.wait.action for party in reversed(everybody)}
+        known = self._agenda.list_of(first.system)
         began = self._now()
         self._begin([party for party in everybody if party.apart_until <= began])
         self._alone = False
-        await self._ask(self._asking.many(wanted), partial(self._take_many, everybody, began))
+        take = partial(self._take_many, everybody, began, known)
+        await self._ask(self._asking.many(wanted), take)
         if self._agenda.outage is not None:
-            self._agenda.list.failed(self._now())
+            known.failed(self._now())
 
-    def _take_many(self, everybody: list[Party], began: float, found: Found) -> None:
+    def _take_many(
+        self, everybody: list[Party], began: float, known: ListRoute, found: Found
+    ) -> None:
         now = self._now()
         self._answered(now)
-        self._agenda.list.answered(now, found.cost)
+        known.answered(now, found.cost)
         for party in everybody:
             if party.news.done():
                 continue
-            action = found.actions.get(party.wait.uid)
+            action = found.actions.get(party.wait.ref)
             if action is not None:
                 if party not in self._askers:
                     party.wait.asking(began)
@@ -242,7 +249,7 @@ class Hub:
         doubt = party.doubt
         if doubt is None:
             return  # it left while we slept
-        fellows = self._parties[party.wait.uid]
+        fellows = self._parties[party.wait.ref]
         alike: dict[Party, WaitError | None] = {
             each: each.doubt for each in fellows if type(each.doubt) is type(doubt)
         }
@@ -250,7 +257,8 @@ class Hub:
             fellow.doubt = None
         self._askers = set(alike)
         self._alone = True
-        await self._ask(self._asking.settle(doubt), partial(self._take_settled, alike))
+        ref = party.wait.ref
+        await self._ask(self._asking.settle(ref, doubt), partial(self._take_settled, alike))
 
     def _take_settled(self, doubts: dict[Party, WaitError | None], ended: Action | None) -> None:
         for party in tuple(self._askers):

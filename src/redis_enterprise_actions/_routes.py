@@ -8,9 +8,8 @@ waiting.
 from __future__ import annotations
 
 import asyncio
-import functools
 import logging
-from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from ._action import Action, Kind, completed
@@ -22,26 +21,19 @@ from ._errors import (
     UnreadableReply,
     UsageError,
 )
+from ._moving import moving_on
 from ._refusal import error_code_of, is_error_object, unreadable
 from ._tick import Found
-from ._wire import (
-    Reader,
-    read_action,
-    read_action_v2,
-    read_actions,
-    read_actions_v2,
-    read_database,
-)
+from ._wire import Reader, read_action, read_action_v2, read_actions, read_actions_v2
+from ._wire_work import read_database
 
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from ._errors import WaitError
+    from ._reference import Reference
     from ._transport import Transport
-
-_P = ParamSpec("_P")
-_T = TypeVar("_T")
 
 _log = logging.getLogger(__name__)
 
@@ -52,31 +44,9 @@ _SEE_DATABASE: Final = "view_bdb_info"  # requests/bdbs
 _MISSING: Final = "action_not_found"
 _V2_BUG: Final = "invalid_schema"  # RS200753: /v2/actions could fail so before 8.2.0-46
 _NOTHING: Final = b"[]"
-_WORTH_A_REQUEST: Final = 2**15  # bytes of a body that burden a cluster like a request
-_STRANGE_404: Final = "404 in no words of the API's; is the URL that of the REST API (port 9443)?"
+WORTH_A_REQUEST: Final = 2**15  # bytes of a body that burden a cluster like a request
+STRANGE_404: Final = "404 in no words of the API's; is the URL that of the REST API (port 9443)?"
 _DELETE: Final = "SMDeleteBDB"  # its record goes with the database, never turning completed
-
-
-def _moving_on(
-    call: Callable[Concatenate[Routes, _P], Awaitable[_T]],
-) -> Callable[Concatenate[Routes, _P], Coroutine[object, object, _T]]:
-    """Turn to another node where there is no usable answer, and stay where there is one."""
-
-    @functools.wraps(call)
-    async def asking(self: Routes, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        try:
-            found = await call(self, *args, **kwargs)
-        except RequestError as error:
-            if error.transient:
-                self.transport.move_on(error)
-            raise
-        except asyncio.CancelledError:
-            self.transport.give_up()
-            raise
-        self.transport.stay()
-        return found
-
-    return asking
 
 
 class Routes:
@@ -89,10 +59,10 @@ class Routes:
         self._warned = False
         self._reader = Reader()
 
-    @_moving_on
+    @moving_on
     async def list_actions(self, bdb_uid: int | None) -> list[Action]:
         """Return what v1 lists, and what only v2 knows after it."""
-        path = _V1 if bdb_uid is None else f"{_V1}/bdb/{_number(bdb_uid)}"
+        path = _V1 if bdb_uid is None else f"{_V1}/bdb/{number(bdb_uid)}"
         actions = await self._v1_list(path)
         known = {action.uid for action in actions}
         for action in await self._v2_list() or ():
@@ -100,7 +70,7 @@ class Routes:
                 actions.append(action)
         return actions
 
-    @_moving_on
+    @moving_on
     async def find_action(self, uid: str, last: Action | None = None) -> Action | None:
         """Return the action, or None if the cluster says that it knows no such action.
 
@@ -110,18 +80,23 @@ class Routes:
             return await self._v2_single(uid) or await self._v1_single(uid)
         return await self._v1_single(uid) or await self._v2_find(uid)
 
-    @_moving_on
-    async def find_actions(self, wanted: Mapping[str, Action | None]) -> Found:
+    async def one(self, ref: Reference, last: Action | None) -> Action | None:
+        """Return the action, or None; see `find_action`."""
+        return await self.find_action(ref.uid, last)
+
+    @moving_on
+    async def many(self, wanted: Mapping[Reference, Action | None]) -> Found:
         """Return what the lists hold of several actions, each given as last seen.
 
         One that is missing may be there all the same. v2 is asked if it alone showed one of them.
         """
-        others = {uid for uid, last in wanted.items() if _is_other(last)}
+        refs = {ref.uid: ref for ref in wanted}
+        others = {ref.uid for ref, last in wanted.items() if _is_other(last)}
         found: dict[str, Action] = {}
         sizes: list[int] = []
-        if len(others) < len(wanted):
+        if len(others) < len(refs):
             body = await self._v1_body(_V1)
-            found = self._reader.read(body, wanted, _V1)
+            found = self._reader.read(body, refs, _V1)
             sizes.append(len(body))
         others.difference_update(found)
         try:
@@ -133,11 +108,12 @@ class Routes:
         except RequestError as error:
             if not sizes:
                 raise
-            _log.debug("%s; what v1 shows goes on without it", error)
-        return Found(found, cost=max(len(sizes), sum(sizes) / _WORTH_A_REQUEST))
+            _log.debug("%s; what v1 shows goes on without it", str(error))
+        actions = {refs[uid]: action for uid, action in found.items()}
+        return Found(actions, cost=max(len(sizes), sum(sizes) / WORTH_A_REQUEST))
 
-    @_moving_on
-    async def settle(self, doubt: WaitError) -> Action | None:
+    @moving_on
+    async def settle(self, _: Reference, doubt: WaitError) -> Action | None:
         """Return the action as ended if its database shows that it is; None if it does not.
 
         A delete's record vanishes with its database. And a server bug (RS166122, up to 8.0.2)
@@ -159,7 +135,7 @@ class Routes:
             return None
         if reply.status == 404:
             if not is_error_object(reply.body):
-                raise UnreadableReply("GET", path, problem=_STRANGE_404)
+                raise UnreadableReply("GET", path, problem=STRANGE_404)
             return completed(action) if action.name == _DELETE else None
         database = read_database(reply.body, path)
         idle = database.status == "active" and not database.action_uid
@@ -188,7 +164,7 @@ class Routes:
             return _NOTHING
         if not strict and (not reply.body or is_error_object(reply.body)):
             return _NOTHING
-        raise unreadable(path, _STRANGE_404, reply.body)
+        raise unreadable(path, STRANGE_404, reply.body)
 
     async def _v2_find(self, uid: str) -> Action | None:
         """Look up what v1 does not know, as far as there is a v2 that works."""
@@ -213,8 +189,18 @@ class Routes:
         # As in v1; and here the list cannot be missing, as it was seen before.
         reply = await self.transport.get(_V2, permission=_SEE_ACTIONS)
         if reply.status == 404:
-            raise unreadable(_V2, _STRANGE_404, reply.body)
+            raise unreadable(_V2, STRANGE_404, reply.body)
         return _among(read_actions_v2(reply.body, _V2), uid)
+
+    async def newest_other(self, bdb_uid: int, word: str) -> Action | None:
+        """Return the latest export, import or backup of a database that v2 shows, if it does."""
+        others = [
+            action
+            for action in await self._v2_list() or ()
+            if _is_other(action) and _is_on(action, bdb_uid) and word in action.name.casefold()
+            if action.creation_time is not None
+        ]
+        return max(others, key=_age, default=None)
 
     async def _v2_list(self) -> list[Action] | None:
         """Return v2's list, or None where there is no v2 or its list is broken."""
@@ -252,6 +238,10 @@ def _is_other(last: Action | None) -> bool:
     return last is not None and last.kind is Kind.OTHER
 
 
+def _age(action: Action) -> float:
+    return 0.0 if action.creation_time is None else action.creation_time.timestamp()
+
+
 def _among(actions: Iterable[Action], uid: str) -> Action | None:
     return next((action for action in actions if action.uid == uid), None)
 
@@ -266,10 +256,11 @@ def segment(uid: str) -> str:
         raise UsageError(f"{uid!r} is not the uid of an action") from None
 
 
-def _number(bdb_uid: int) -> int:
-    if not isinstance(bdb_uid, int) or isinstance(bdb_uid, bool) or bdb_uid < 0:
-        raise UsageError(f"bdb_uid={bdb_uid!r} is not the uid of a database, such as 1")
-    return bdb_uid
+def number(uid: int, what: str = "database") -> int:
+    """Check the uid of a database or a node."""
+    if not isinstance(uid, int) or isinstance(uid, bool) or uid < 0:
+        raise UsageError(f"{uid!r} is not the uid of a {what}, such as 1")
+    return uid
 
 
 def _is_on(action: Action, bdb_uid: int) -> bool:

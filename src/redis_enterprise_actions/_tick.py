@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from ._action import Action
     from ._pace import Pace
+    from ._reference import Reference
 
 # What a shared request may lose, of what one for a lone wait may. At 0.6, a hundred waits that know
 # nothing of their progress lag no more than loops of a second do (benchmarks/simulate.py).
@@ -39,7 +40,7 @@ class Found(NamedTuple):
     The cost is counted in requests for one action.
     """
 
-    actions: Mapping[str, Action]
+    actions: Mapping[Reference, Action]
     cost: float
 
 

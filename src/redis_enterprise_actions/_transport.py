@@ -12,6 +12,7 @@ import logging
 import math
 import re
 import ssl
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import aiohttp
@@ -74,6 +75,27 @@ class _Body(bytearray):
         return f"<{len(self)} bytes>"
 
 
+class Call(NamedTuple):
+    """One request: `path` and `query` are quoted, and `patience` is in seconds.
+
+    Unless what the cluster says may be `quoted`, errors show nothing but its code.
+    """
+
+    method: str
+    path: str
+    query: str = ""
+    body: Secret | None = None
+    headers: Mapping[str, str] = MappingProxyType({})
+    permission: str | None = None
+    patience: float | None = None
+    quoted: bool = True
+
+    @property
+    def changes(self) -> bool:
+        """Whether it may change something, so that twice is not once."""
+        return self.method != "GET"
+
+
 class Transport:
     """Asks one cluster. Makes its session when first needed and closes what it made."""
 
@@ -116,20 +138,24 @@ class Transport:
         if self._made is not None:
             await self._made.close()
 
-    async def get(self, path: str, *, permission: str) -> Reply:
-        """GET `path`, which is already quoted, once; return an answer of status 2xx or 404.
+    async def get(self, path: str, *, permission: str, query: str = "") -> Reply:
+        """GET `path`; see `send`. `permission` is what the vendor's page asks for."""
+        return await self.send(Call("GET", path, query, permission=permission))
 
-        `permission` is what the vendor's page asks for. A node that redirects us to another one
-        and a token that is renewed take requests of their own. Raises `RequestError`,
-        `ClientClosed`, and what a `token=` of the user's raises.
+    async def send(self, call: Call) -> Reply:
+        """Send a request once; return an answer of status 2xx or 404.
+
+        A node that redirects us to another one and a token that is renewed take requests of their
+        own, as neither has done anything. Raises `RequestError`, `ClientClosed`, and what a
+        `token=` of the user's raises.
         """
-        proof = await self._proof("GET", path, self._access.proof(self._post))
-        reply = await self._reply("GET", path, proof)
+        proof = await self._proof(call, self._access.proof(self._post))
+        reply = await self._reply(call, proof)
         if reply.status == 401:
-            proof = await self._proof("GET", path, self._access.renewed(proof, self._post))
+            proof = await self._proof(call, self._access.renewed(proof, self._post))
             if proof is not None:
-                reply = await self._reply("GET", path, proof)
-        refused = self._refusal("GET", path, reply, permission)
+                reply = await self._reply(call, proof)
+        refused = self._refusal(call, reply)
         if refused is not None:
             raise refused
         return reply
@@ -158,8 +184,9 @@ class Transport:
 
     async def _post(self, path: str, proof: Secret | None, body: Secret) -> Secret:
         """POST `body` for a token."""
-        reply = await self._reply("POST", path, proof, body)
-        refused = self._refusal("POST", path, reply)
+        call = Call("POST", path, body=body, quoted=False)  # what came of a password may hold it
+        reply = await self._reply(call, proof)
+        refused = self._refusal(call, reply)
         if reply.status == 404:
             hint = 'This cluster grants no tokens: leave out auth="jwt"'
             refused = RequestRejected("POST", path, status=404, hint=hint)
@@ -167,37 +194,31 @@ class Transport:
             raise refused
         return Secret(reply.body.decode("utf-8", "replace"))
 
-    async def _proof(
-        self, method: str, path: str, proving: Awaitable[Secret | None]
-    ) -> Secret | None:
+    async def _proof(self, call: Call, proving: Awaitable[Secret | None]) -> Secret | None:
         try:
             return await proving
         except RedisActionsError:
             raise
         except OSError as error:  # of `token=`; a TimeoutError is one
             reason = f"it was not asked, as token= gave none: {str(error) or type(error).__name__}"
-            unreachable = ClusterUnreachable(method, path, reason=reason)
+            unreachable = ClusterUnreachable(call.method, call.path, reason=reason)
             unreachable.sent = False
             self._asked = []
             raise unreachable from error
 
-    def _refusal(
-        self, method: str, path: str, reply: Reply, permission: str | None = None
-    ) -> RequestError | None:
+    def _refusal(self, call: Call, reply: Reply) -> RequestError | None:
         return refusal(
-            method,
-            path,
+            call.method,
+            call.path,
             reply.status,
             reply.headers,
             reply.body,
-            permission=permission,
+            permission=call.permission,
             check=self._access.hint,
-            quoted=method == "GET",  # what came of a password may hold it
+            quoted=call.quoted,
         )
 
-    async def _reply(
-        self, method: str, path: str, proof: Secret | None, body: Secret | None = None
-    ) -> Reply:
+    async def _reply(self, call: Call, proof: Secret | None) -> Reply:
         """Ask the node whose turn it is, and then the one that it names; return any answer.
 
         Raises an error where there is none, or one that says "not now".
@@ -205,7 +226,7 @@ class Transport:
         self._asked = asked = [self.nodes.current]
         self._asked_at = asyncio.get_running_loop().time()
         try:
-            reply = await self._followed(asked, method, path, proof, body)
+            reply = await self._followed(asked, call, proof)
         except ClusterUnreachable as error:
             error.nodes = tuple(map(str, asked))
             raise
@@ -214,14 +235,12 @@ class Transport:
         self.nodes.current = asked[-1]
         return reply
 
-    async def _followed(
-        self, asked: list[URL], method: str, path: str, proof: Secret | None, body: Secret | None
-    ) -> Reply:
+    async def _followed(self, asked: list[URL], call: Call, proof: Secret | None) -> Reply:
         """Ask the last of `asked`, and the one that it names instead, which is added to them."""
         is_new = self.nodes.is_new(asked[0])
         while len(asked) == len(set(asked)):
-            reply = await self._once(method, asked[-1], path, proof, body)
-            refused = self._refusal(method, path, reply)
+            reply = await self._once(asked[-1], call, proof)
+            refused = self._refusal(call, reply)
             if isinstance(refused, ClusterUnreachable):
                 raise refused
             if reply.status not in _REDIRECTS:
@@ -233,32 +252,29 @@ class Transport:
             rest = self.nodes.rests(target, asyncio.get_running_loop().time())
             if is_new and rest:
                 reason = f"it redirects to {target}, which wants to be left alone"
-                raise ClusterUnreachable(method, path, reason=reason, retry_after=rest)
+                raise _not_sent(call, reason, rest)
         round_trip = " to ".join(map(str, asked))
-        raise ClusterUnreachable(method, path, reason=f"it redirects from {round_trip}")
+        raise _not_sent(call, f"it redirects from {round_trip}")
 
-    async def _once(
-        self, method: str, node: URL, path: str, proof: Secret | None, body: Secret | None
-    ) -> Reply:
+    async def _once(self, node: URL, call: Call, proof: Secret | None) -> Reply:
         session = self._session()
         self.sent += 1
         try:
             async with session.request(
-                method,
-                URL(f"{node}{path}", encoded=True),
-                headers=_headers(proof, body),
-                data=None if body is None else body.reveal(),
+                call.method,
+                URL(f"{node}{call.path}{call.query}", encoded=True),
+                headers=_headers(proof, call),
+                data=None if call.body is None else call.body.reveal(),
                 ssl=self._ssl,
-                timeout=self._patience(node),
+                timeout=self._patience(node, call),
                 allow_redirects=False,
                 raise_for_status=False,
+                middlewares=(_once_only,) if call.changes else None,
             ) as response:
-                return Reply(
-                    response.status, await self._body(method, path, response), response.headers
-                )
+                return Reply(response.status, await self._body(call, response), response.headers)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             misused = "AUTHORIZATION header" in str(error)
-            unreachable = _unreachable(method, path, error)
+            unreachable = _unreachable(call.method, call.path, error)
             # An error about a reply holds the headers of the request, or bytes of the answer.
             harmless = None if isinstance(error, _TELLTALES) else error
         _without_frames(harmless)
@@ -268,14 +284,14 @@ class Transport:
             raise ClientClosed from harmless
         raise unreachable from harmless
 
-    def _patience(self, node: URL) -> aiohttp.ClientTimeout:
+    def _patience(self, node: URL, call: Call) -> aiohttp.ClientTimeout:
         """Return how long a node may take: a share, while there is another one to ask."""
-        total = self._request_timeout
-        if self.nodes.left_besides(node):
+        total = call.patience or self._request_timeout
+        if self.nodes.left_besides(node) and not call.changes:
             total = min(total, max(_LEAST, total / len(self.nodes.urls)))
         return aiohttp.ClientTimeout(total=total, sock_connect=min(_CONNECT, total))
 
-    async def _body(self, method: str, path: str, response: aiohttp.ClientResponse) -> bytes:
+    async def _body(self, call: Call, response: aiohttp.ClientResponse) -> bytes:
         """Read a body as it comes, and no further than we are willing to hold."""
         body = _Body()
         size = -1
@@ -284,7 +300,8 @@ class Transport:
             body += await response.content.read(_CHUNK)
             if len(body) > MAX_BODY:
                 response.close()
-                raise UnreadableReply(method, path, problem=f"it is larger than {MAX_BODY} bytes")
+                problem = f"it is larger than {MAX_BODY} bytes"
+                raise UnreadableReply(call.method, call.path, problem=problem)
         return self._access.redact(bytes(body))
 
     def _session(self) -> aiohttp.ClientSession:
@@ -314,6 +331,30 @@ class Transport:
                 _log.warning("the credentials go to %s unencrypted", url)
 
 
+class _Unanswered(aiohttp.ClientError):
+    """The connection was lost after a request had gone out on it."""
+
+
+async def _once_only(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """Keep aiohttp from sending a PUT or DELETE again whose answer was lost."""
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        reason = _reason(error)
+    raise _Unanswered(reason)
+
+
+def _not_sent(call: Call, reason: str, retry_after: float | None = None) -> ClusterUnreachable:
+    """Return the error for a request that no node has taken."""
+    error = ClusterUnreachable(call.method, call.path, reason=reason, retry_after=retry_after)
+    error.sent = False
+    return error
+
+
 def _without_frames(error: BaseException | None) -> None:
     """Drop the frames that an error went through, as aiohttp's hold the headers of the request."""
     while error is not None:
@@ -332,11 +373,11 @@ def _reason(error: Exception) -> str:
     return said.replace("[None]", "[it hung up]")
 
 
-def _headers(proof: Secret | None, body: Secret | None) -> dict[str, str]:
-    headers = dict(_HEADERS)
+def _headers(proof: Secret | None, call: Call) -> dict[str, str]:
+    headers = {**call.headers, **_HEADERS}
     if proof is not None:
         headers["Authorization"] = proof.reveal()
-    if body is not None:
+    if call.body is not None:
         headers["Content-Type"] = "application/json"
     return headers
 

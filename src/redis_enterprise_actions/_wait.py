@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from ._action import Action
     from ._errors import WaitError
+    from ._reference import Reference
 
 _log = logging.getLogger(__name__)
 
@@ -74,14 +75,14 @@ class Wait:
             "end",
             "limit",
             "pace",
-            "uid",
+            "ref",
         ),
     )
 
     def __init__(
-        self, uid: str, *, limits: Limits, poll: WaitBaseT | None = None, now: float
+        self, ref: Reference, *, limits: Limits, poll: WaitBaseT | None = None, now: float
     ) -> None:
-        self.uid = uid
+        self.ref = ref
         self.action: Action | None = None
         self.pace = pace_of(poll, now)
         self.deadline = now + limits.timeout
@@ -266,7 +267,7 @@ class Wait:
 
     def _so_far(self, now: float) -> _SoFar:
         return {
-            "uid": self.uid,
+            "uid": self.ref.name,
             "action": self.action,
             "elapsed": now - self._began,
             "polls": self._polls,
@@ -274,7 +275,7 @@ class Wait:
 
     def _told_of(self, error: _E, now: float) -> _E:
         """Add to an error of one request what the wait knows."""
-        error.uid = self.uid
+        error.uid = self.ref.name
         error.action = self.action
         error.elapsed = now - self._began
         error.polls = self._polls

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import msgspec
 
 from ._action import Action, Kind, PendingOp, phase_of
-from ._errors import UnreadableReply
 from ._lenient import Name, Number, decode, instant, name, percentage, struct
 from ._refusal import unreadable, words_of
 
@@ -97,13 +96,6 @@ class WireActionV2(msgspec.Struct):
     additional_info: msgspec.Raw = msgspec.Raw()
 
 
-class WireDatabase(msgspec.Struct):
-    """What we read of a database object (objects/bdb). The rest of it holds secrets."""
-
-    status: str
-    action_uid: str | None = None
-
-
 def read_action(body: bytes, uid: str, path: str) -> Action:
     """Decode the answer of GET /v1/actions/{uid}, a bare object of either family."""
     try:
@@ -169,15 +161,6 @@ def read_actions_v2(
         if wanted is None or wire.action_uid in wanted
     )
     return [action for action in actions if action is not None]
-
-
-def read_database(body: bytes, path: str) -> WireDatabase:
-    """Decode what we need of GET /v1/bdbs/{uid}. Its body never reaches an error or a log."""
-    try:
-        return struct(body, WireDatabase)
-    except ValueError:
-        del body  # which a traceback that shows variables would show
-    raise UnreadableReply("GET", path, problem="not a database object")
 
 
 def _detached(wire: WireAction) -> WireAction:
@@ -252,7 +235,7 @@ def _from_v1(wire: WireAction, uid: str | None, kind: Kind | None = None) -> Act
         heartbeat=instant(wire.heartbeat),
         pending_ops=_pending_ops(wire.pending_ops),
         error_code=name(wire.error_code),
-        error=wire.error_message or _error_text(wire.error),
+        error=wire.error_message or error_text(wire.error),
     )
 
 
@@ -275,7 +258,7 @@ def _from_v2(wire: WireActionV2, uid: str | None = None) -> Action | None:
         object_uid=name(info.object_uid),
         creation_time=instant(wire.creation_time),
         pending_ops=_pending_ops(info.pending_ops),
-        error=_error_text(info.error),
+        error=error_text(info.error),
     )
 
 
@@ -317,7 +300,7 @@ def _shard_order(shard_uid: str) -> tuple[int, str]:
     return len(shard_uid), shard_uid  # 2 before 10
 
 
-def _error_text(raw: msgspec.Raw) -> str | None:
+def error_text(raw: msgspec.Raw) -> str | None:
     """Read `error`: a string as documented for state machines, an object as in background_op."""
     said = bytes(raw)
     if not said or said == b"null":

@@ -1,0 +1,77 @@
+"""Where one reference is taken: to watch what it names, to wait for it, to cancel it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final, TypedDict
+
+from ._errors import UsageError
+from ._pace import seconds
+from ._reference import TRANSFERS
+from ._wait import Limits, Wait
+from ._watch import watch
+
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
+    from datetime import timedelta
+    from typing import Unpack
+
+    from tenacity.wait import WaitBaseT
+
+    from ._action import Action
+    from ._hub import Hub
+    from ._reference import Reference
+    from ._submit import Submission
+
+_TRANSFER_GRACE: Final = 60.0  # seconds for which an export may be about to begin
+_DURATIONS: Final = ("timeout", "stall_timeout", "outage_timeout", "not_found_grace")
+
+
+class WaitOptions(TypedDict, total=False):
+    """What a wait takes; see `ActionsClient.wait_for_action`."""
+
+    timeout: float | timedelta | None
+    poll: WaitBaseT | None
+    on_progress: Callable[[Action], object] | None
+    stall_timeout: float | timedelta | None
+    outage_timeout: float | timedelta | None
+    not_found_grace: float | timedelta
+
+
+class Desk:
+    """Follows what references name, for one client."""
+
+    def __init__(self, hub: Hub, submission: Submission) -> None:
+        self._hub = hub
+        self._submission = submission
+
+    def watch(self, ref: Reference, **options: Unpack[WaitOptions]) -> AsyncGenerator[Action, None]:
+        """Iterate over its life: the first answer, each change, the end last."""
+        wait = _wait(ref, options)
+        return watch(self._hub, wait, on_progress=options.get("on_progress"))
+
+    async def wait(self, ref: Reference, **options: Unpack[WaitOptions]) -> Action:
+        """Wait until it has completed, and return it as it is then."""
+        wait = _wait(ref, options)
+        async for _ in watch(self._hub, wait, on_progress=options.get("on_progress"), every=False):
+            pass
+        return wait.result(asyncio.get_running_loop().time())
+
+    async def cancel(self, ref: Reference, *, force: bool) -> None:
+        """Ask the cluster to cancel it."""
+        await self._submission.cancel(ref, force=force)
+
+
+def _wait(ref: Reference, options: WaitOptions) -> Wait:
+    """Check the options; return a wait that begins now."""
+    poll, on_progress = options.get("poll"), options.get("on_progress")
+    if poll is not None and (not callable(poll) or isinstance(poll, type)):
+        raise UsageError(f"poll={poll!r} is not a tenacity wait strategy")
+    if on_progress is not None and not callable(on_progress):
+        raise UsageError(f"on_progress={on_progress!r} cannot be called")
+    limits = {name: seconds(options.get(name), name) for name in _DURATIONS if name in options}
+    if ref.track in TRANSFERS:
+        limits.setdefault("not_found_grace", _TRANSFER_GRACE)
+    now = asyncio.get_running_loop().time()
+    return Wait(ref, limits=Limits(**limits), poll=poll, now=now)

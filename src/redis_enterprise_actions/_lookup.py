@@ -1,0 +1,58 @@
+"""Whom to ask about what is waited for: each of the ways in which the API tracks long work."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from ._crdb_tasks import CrdbTasks
+from ._databases import Databases
+from ._host_actions import HostActions
+from ._reference import System
+from ._routes import Routes
+
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Mapping
+
+    from ._action import Action
+    from ._errors import WaitError
+    from ._reference import Reference
+    from ._tick import Found
+    from ._transport import Transport
+
+
+class Tracker(Protocol):
+    """One of the ways. `_hub.Asking` says what its methods are to do."""
+
+    def one(self, ref: Reference, last: Action | None, /) -> Awaitable[Action | None]: ...
+    def many(self, wanted: Mapping[Reference, Action | None], /) -> Awaitable[Found]: ...
+    def settle(self, ref: Reference, doubt: WaitError, /) -> Awaitable[Action | None]: ...
+
+
+class Lookup:
+    """All of them, for one client."""
+
+    def __init__(self, transport: Transport) -> None:
+        self.actions = Routes(transport)
+        self.hosts = HostActions(transport)
+        self.crdb_tasks = CrdbTasks(transport)
+        self.databases = Databases(transport, self.actions)
+        self._trackers: dict[System, Tracker] = {
+            System.ACTIONS: self.actions,
+            System.NODES: self.hosts,
+            System.CLUSTER: self.hosts,
+            System.CRDBS: self.crdb_tasks,
+            System.BDBS: self.databases,
+        }
+
+    async def one(self, ref: Reference, last: Action | None = None) -> Action | None:
+        """Return how it stands, given how it stood; None if the cluster does not know it."""
+        return await self._trackers[ref.system].one(ref, last)
+
+    async def many(self, wanted: Mapping[Reference, Action | None]) -> Found:
+        """Return what one request finds of several, all of one system."""
+        return await self._trackers[next(iter(wanted)).system].many(wanted)
+
+    async def settle(self, ref: Reference, doubt: WaitError) -> Action | None:
+        """Return it as ended if that is known in spite of the doubt, or None."""
+        return await self._trackers[ref.system].settle(ref, doubt)

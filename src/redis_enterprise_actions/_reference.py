@@ -1,0 +1,125 @@
+"""What is waited for: one of the ways in which the API tracks long work, and what it is there.
+
+Knows how such a thing is written down in one line of text, which survives the process.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from ._errors import UsageError
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Track(enum.StrEnum):
+    """What tells how work goes, in the spelling of references."""
+
+    ACTION = "action"
+    NODE = "node"
+    CLUSTER = "cluster"
+    CRDB = "crdb"
+    EXPORT = "export"
+    IMPORT = "import"
+    BACKUP = "backup"
+    BDB = "bdb"
+
+
+class System(enum.StrEnum):
+    """What can be asked about with one list request; the values are for people."""
+
+    ACTIONS = "actions"
+    NODES = "node actions"
+    CLUSTER = "cluster actions"
+    CRDBS = "CRDB tasks"
+    BDBS = "databases"
+
+
+_SYSTEMS: Final[Mapping[Track, System]] = MappingProxyType({
+    Track.ACTION: System.ACTIONS,
+    Track.NODE: System.NODES,
+    Track.CLUSTER: System.CLUSTER,
+    Track.CRDB: System.CRDBS,
+    Track.EXPORT: System.BDBS,
+    Track.IMPORT: System.BDBS,
+    Track.BACKUP: System.BDBS,
+    Track.BDB: System.BDBS,
+})  # fmt: skip
+
+GONE: Final = "gone"  # of a database whose end is awaited
+TRANSFERS: Final = frozenset({Track.EXPORT, Track.IMPORT, Track.BACKUP})
+
+_WHOLE: Final = frozenset({Track.ACTION, Track.CRDB})  # whose uids may hold anything
+_RUN: Final = r"(?:@(?P<run>[^@]+))?"
+_NODE: Final = re.compile(rf"(?P<uid>\d+/[a-z_]+){_RUN}", re.ASCII)
+_CLUSTER: Final = re.compile(rf"(?P<uid>[a-z_]+){_RUN}", re.ASCII)
+_DATABASE: Final = re.compile(rf"(?P<uid>\d+){_RUN}", re.ASCII)
+
+
+class Reference(msgspec.Struct, frozen=True, cache_hash=True):
+    """What is waited for.
+
+    `run` tells it from other runs of the same, where there are such: the `task_id` of a node's
+    action, or how a database stood before its export. Of a database it is empty, or `gone`.
+    """
+
+    track: Track
+    uid: str
+    run: str = ""
+
+    @property
+    def system(self) -> System:
+        """What one has to ask, and who is asked about together."""
+        return _SYSTEMS[self.track]
+
+    @property
+    def name(self) -> str:
+        """What it is called in errors, and the `uid` of its `Action`."""
+        return self.uid if self.track in _WHOLE else f"{self.track}:{self.uid}"
+
+    @property
+    def number(self) -> int:
+        """The uid of the node or database."""
+        return int(self.uid.partition("/")[0])
+
+    @property
+    def action(self) -> str:
+        """The name of the node's or the cluster's action, as it is in paths."""
+        return self.uid.rpartition("/")[2]
+
+    def __str__(self) -> str:
+        return f"{self.track}:{self.uid}" + (f"@{self.run}" if self.run else "")
+
+
+def parse(text: str) -> Reference:
+    """Read a reference: `action:UID` or a bare uid, `node:1/maintenance_on`, `export:3` ..."""
+    if not isinstance(text, str) or not text:
+        raise UsageError(f"{text!r} is not a reference such as action:UID or crdb:ID")
+    word, colon, rest = text.partition(":")
+    if not colon:
+        return Reference(Track.ACTION, text)
+    track = _TRACKS.get(word)
+    if track is not None and track in _WHOLE and rest:
+        return Reference(track, rest)
+    match = None if track is None else _OTHERS.get(track, _DATABASE).fullmatch(rest)
+    if track is None or match is None:
+        raise UsageError(f"{text!r} is not a reference: there are {_SHAPES}")
+    run = match["run"] or ""
+    if track is Track.BDB and run not in {"", GONE}:
+        raise UsageError(f"{text!r} is not a reference: there are {_SHAPES}")
+    return Reference(track, match["uid"], run)
+
+
+_OTHERS: Final = {Track.NODE: _NODE, Track.CLUSTER: _CLUSTER}
+_TRACKS: Final = {track.value: track for track in Track}
+_SHAPES: Final = (
+    "action:UID, node:UID/ACTION, cluster:ACTION, crdb:ID, export:BDB, import:BDB, backup:BDB, "
+    "bdb:UID and bdb:UID@gone"
+)

@@ -1,0 +1,460 @@
+"""How long work is started: the call, and what in its answer, or its path, is to be followed.
+
+A call that changes something is sent again only where it cannot have been taken, or was
+answered "busy". Where its answer is lost, the work is looked for: by the id that we gave to it,
+or by how things stood before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import uuid
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeGuard, cast
+from urllib.parse import urlencode
+
+import msgspec
+
+from ._access import Secret
+from ._errors import AnswerLost, ClusterUnreachable, RequestError, RequestRejected, UsageError
+from ._host_actions import path_of
+from ._lenient import decode
+from ._moving import moving_on
+from ._pace import Round, patiently
+from ._reference import GONE, TRANSFERS, Reference, Track
+from ._refusal import words_of
+from ._routes import segment
+from ._transport import Call
+
+
+if TYPE_CHECKING:
+    from ._lookup import Lookup
+    from ._transport import Reply, Transport
+
+_METHODS: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+_PATH: Final = re.compile(r"/v\d+(?:/(?!\.{1,2}(?:/|$))[\w.~%@:,+-]+)+", re.ASCII)
+_HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~\w-]+", re.ASCII)
+_VALUE: Final = re.compile(r"[\t -~]*")
+_OURS: Final = frozenset({
+    *("authorization", "content-type", "content-length", "host", "cookie", "transfer-encoding"),
+    "connection",
+})  # fmt: skip
+_TELLING: Final = re.compile("pass|secret|token|credential|private|access_key", re.IGNORECASE)
+_SHORTEST: Final = 4  # characters of a secret that can be told from other text
+_TASK_ID: Final = "X-Task-ID"
+_TASK_ID_TAKEN: Final = ("/purge",)  # calls whose page does not have it
+
+_PATIENCE: Final = 10.0  # seconds for which a call that nobody has taken is sent again
+_SEARCH: Final = 30.0  # seconds for which the work is looked for whose answer was lost
+_LOOKS: Final = 5  # how often, once the cluster answers
+_BETWEEN: Final = 1.0  # seconds between two looks
+_NOT_NOW: Final = frozenset({429, 503})  # answers by which a call has ended
+_BUSY: Final = 409
+_NOT_FOUND: Final = 404
+
+_NODE: Final = re.compile(r"/v1/nodes/(\d+)/actions/([a-z_]+)")
+_CLUSTER: Final = re.compile(r"/v1/cluster/actions/([a-z_]+)")
+_TRANSFER: Final = re.compile(r"/v1/bdbs/(\d+)/actions/(export|import)")
+_DATABASE: Final = re.compile(r"/v\d/bdbs/(\d+)(/.*)?")
+_CRDB: Final = re.compile(r"/v1/crdbs(/.*)?")
+
+
+class Order(NamedTuple):
+    """A call that is to start something.
+
+    `ref` is what the path tells of what it starts, and `scene` where to look in any case.
+    `secrets` are those in its body.
+    """
+
+    call: Call
+    ref: Reference | None = None
+    scene: Reference | None = None
+    dry_run: bool = False
+    secrets: tuple[Secret, ...] = ()
+
+
+class Started(NamedTuple):
+    """What a call has started: nothing that lasts, where `ref` is None."""
+
+    ref: Reference | None
+    answer: object
+
+    def __repr__(self) -> str:
+        return f"<started {self.ref}>"  # answers hold secrets
+
+
+def order(
+    method: str,
+    path: str,
+    json: object,
+    params: Mapping[str, object] | None,
+    headers: Mapping[str, str] | None,
+    *,
+    patience: float | None,
+) -> Order:
+    """Check a call, and read off what it is to start. Raises `UsageError`."""
+    if not isinstance(method, str) or method.upper() not in _METHODS:
+        raise UsageError(f"{method!r} starts nothing: there are {', '.join(sorted(_METHODS))}")
+    method = method.upper()
+    if not isinstance(path, str) or not _PATH.fullmatch(path):
+        raise UsageError(
+            f"{path!r} is not a path of the API, such as /v1/bdbs/1: quoted, and without a query"
+        )
+    sent = _headers(headers)
+    ref, scene = _read_off(method, path)
+    if ref is not None and ref.track is Track.CRDB:
+        known = next((value for key, value in sent.items() if key.casefold() == "x-task-id"), "")
+        if not known and not path.endswith(_TASK_ID_TAKEN):
+            known = sent[_TASK_ID] = str(uuid.uuid4())
+        ref = Reference(Track.CRDB, known) if known else None
+    call = Call(
+        method,
+        path,
+        _query(params),
+        body=_body(method, json),
+        headers=sent,
+        patience=patience,
+    )
+    dry_run = _means_it((params or {}).get("dry_run")) or _says(json, "dry_run") is True
+    return Order(call, ref, scene, dry_run, tuple(_secrets(json)))
+
+
+class Submission:
+    """Starts long work on one cluster."""
+
+    def __init__(self, transport: Transport, lookup: Lookup) -> None:
+        self.transport = transport
+        self._lookup = lookup
+
+    async def start(self, order: Order, *, busy_timeout: float) -> Started:
+        """Send a call and find out what it has started.
+
+        Raises `RequestError`: `AnswerLost` where that may have been something.
+        """
+        before = await self._before(order)
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        round_ = Round(began)
+        error: RequestError
+        while True:
+            try:
+                reply = await patiently(_PATIENCE, self._send_or_wonder, order)
+            except _Unsure as unsure:
+                ref = await self._found(order, before, unsure.error)
+                if ref is not None:
+                    return Started(ref, None)
+                error, until = _lost(unsure.error, order, before), began + _PATIENCE
+                if not _was_not_taken(order, unsure.error):
+                    raise error from unsure.error.__cause__
+            except RequestRejected as rejected:
+                if rejected.status != _BUSY:
+                    raise
+                error, until = rejected, began + busy_timeout
+            else:
+                return _started(order, before, reply)
+            left = until - clock()
+            if left <= 0:
+                raise error
+            await asyncio.sleep(min(round_.pause_after(error, clock()), left))
+
+    async def cancel(self, ref: Reference, *, force: bool) -> None:
+        """Cancel what the API can cancel; anything else is the caller's to refuse."""
+        if ref.track is Track.CRDB:
+            path = f"/v1/crdb_tasks/{segment(ref.uid)}/actions/cancel"
+            call = Call("POST", path, "?force=true" if force else "", body=Secret("{}"))
+        else:
+            permission = f"cancel_{ref.track}_action"
+            call = Call("DELETE", path_of(ref), permission=permission)
+        if ref.run and ref.track is not Track.CRDB:
+            found = await patiently(_PATIENCE, self._lookup.one, ref)
+            if found is None:
+                raise _rejected(call, None, "This run has ended, or another one has begun since")
+        cancel = Order(call, None, ref)
+        try:
+            reply = await patiently(_PATIENCE, self._send_or_wonder, cancel)
+        except _Unsure as unsure:
+            raise _lost(unsure.error, cancel, None) from unsure.error.__cause__
+        if reply.status == _NOT_FOUND:
+            raise _rejected(call, reply)
+        if ref.track is not Track.CRDB:
+            self._lookup.hosts.ended.add(ref)
+
+    # --- before ---------------------------------------------------------------------------------
+
+    async def _before(self, order: Order) -> Reference | None:
+        """Return what the call is to start, with how things stand before it does."""
+        ref = order.ref
+        if ref is None or order.dry_run or ref.track is Track.CRDB:
+            return ref
+        try:
+            if ref.track not in TRANSFERS:
+                last = await patiently(_PATIENCE, self._lookup.one, ref)
+                known = "" if last is None else last.task_id or last.status
+                return msgspec.structs.replace(ref, run=known)
+            return await self._reset(await patiently(_PATIENCE, self._lookup.databases.before, ref))
+        except RequestRejected:
+            return ref  # the call itself may be allowed
+
+    async def _reset(self, ref: Reference) -> Reference:
+        """Clear the result of the last run, which might be taken for that of the next."""
+        if not ref.run.startswith(("succeeded", "failed")):
+            return ref
+        path = f"/v1/bdbs/{ref.number}/actions/{ref.track}_reset_status"
+        call = Call("PUT", path, body=Secret("{}"))
+        try:
+            reply = await patiently(_PATIENCE, self._send, Order(call))
+        except RequestRejected:
+            return ref
+        if reply.status == _NOT_FOUND:
+            return ref
+        _, _, rest = ref.run.partition(",")
+        return msgspec.structs.replace(ref, run=f"idle,{rest}")
+
+    # --- the call -------------------------------------------------------------------------------
+
+    async def _send_or_wonder(self, order: Order) -> Reply:
+        """Send it; raise `_Unsure` where it may have been taken, and there is no answer."""
+        try:
+            return await self._send(order)
+        except RequestError as error:
+            if error.transient and getattr(error, "sent", True):
+                raise _Unsure(error) from None
+            raise
+
+    @moving_on
+    async def _send(self, order: Order) -> Reply:
+        try:
+            return await self.transport.send(order.call)
+        except RequestRejected as error:
+            error.description = _scrubbed(error.description, order.secrets)
+            raise
+        except ClusterUnreachable as error:
+            error.reason = _scrubbed(error.reason, order.secrets) or ""
+            raise
+
+    async def _found(
+        self, order: Order, before: Reference | None, error: RequestError
+    ) -> Reference | None:
+        """Look for what was started by a call whose answer we do not have."""
+        if before is None or order.dry_run:
+            return None
+        looks = 1 if _has_answered(error) else _LOOKS
+        plain = Reference(before.track, before.uid)
+        for look in range(looks):
+            if look:
+                await asyncio.sleep(_BETWEEN)
+            try:
+                if before.track in TRANSFERS or before.track is Track.CRDB:
+                    if await patiently(_SEARCH, self._lookup.one, before) is not None:
+                        return before
+                    continue
+                found = await patiently(_SEARCH, self._lookup.one, plain)
+            except RequestError:
+                return None
+            if found is not None and (found.task_id or found.status) != before.run:
+                return msgspec.structs.replace(plain, run=found.task_id or "")
+        return None
+
+
+def _started(order: Order, before: Reference | None, reply: Reply) -> Started:
+    if reply.status == _NOT_FOUND:
+        raise _rejected(order.call, reply)
+    readable, answer = _read(reply.body)
+    ref = _handle(order, before, answer)
+    if ref is not None or readable:
+        return Started(ref, answer)
+    del answer
+    call = order.call
+    said = ClusterUnreachable(call.method, call.path, reason="its answer cannot be read")
+    raise _lost(said, order, before)
+
+
+class _Unsure(Exception):
+    """A call was sent, and whether it was taken is not known."""
+
+    def __init__(self, error: RequestError) -> None:
+        super().__init__()
+        self.error = error
+
+
+def _has_answered(error: RequestError) -> bool:
+    """Whether the cluster has said that it does not do it, and is not still at it."""
+    return isinstance(error, ClusterUnreachable) and error.status in _NOT_NOW
+
+
+def _was_not_taken(order: Order, error: RequestError) -> bool:
+    """Whether a call was answered "not now", and what it starts was looked for in vain."""
+    return order.ref is not None and not order.dry_run and _has_answered(error)
+
+
+def _lost(error: RequestError, order: Order, before: Reference | None) -> AnswerLost:
+    """Return the error for a call that may have been taken, with where to look."""
+    told_apart = before is not None and (before.track in TRANSFERS or before.track is Track.CRDB)
+    ref = before if told_apart else order.scene
+    known = error if isinstance(error, ClusterUnreachable) else None
+    return AnswerLost(
+        error.method,
+        error.path,
+        reason=known.reason if known else error.said,
+        attempts=known.attempts if known else 1,
+        nodes=error.nodes,
+        status=known.status if known else None,
+        error_code=known.error_code if known else None,
+        ref=None if ref is None else str(ref),
+    )
+
+
+def _rejected(call: Call, reply: Reply | None, hint: str | None = None) -> RequestRejected:
+    code, description = words_of(reply.body) if reply else (None, None)
+    return RequestRejected(
+        call.method,
+        call.path,
+        status=_NOT_FOUND,
+        error_code=code,
+        description=description,
+        hint=hint,
+    )
+
+
+# --- reading off --------------------------------------------------------------------------------
+
+
+def _read_off(method: str, path: str) -> tuple[Reference | None, Reference | None]:
+    """Return what a call is to start, as far as its path tells, and what it works on."""
+    if match := _NODE.fullmatch(path):
+        ref = Reference(Track.NODE, f"{match[1]}/{match[2]}")
+        return (ref if method == "POST" else None), ref
+    if match := _CLUSTER.fullmatch(path):
+        ref = Reference(Track.CLUSTER, match[1])
+        return (ref if method == "POST" else None), ref
+    if match := _TRANSFER.fullmatch(path):
+        ref = Reference(Track(match[2]), match[1])
+        return ref, ref
+    if _CRDB.fullmatch(path):
+        ref = Reference(Track.CRDB, "")
+        return ref, None
+    if match := _DATABASE.fullmatch(path):
+        gone = GONE if method == "DELETE" and not match[2] else ""
+        return None, Reference(Track.BDB, match[1], gone)
+    return None, None
+
+
+def _read(body: bytes) -> tuple[bool, object]:
+    """Return whether an answer can be read, and what it says."""
+    if not body.strip():
+        return True, None
+    try:
+        return True, decode(body, object)
+    except ValueError:
+        return False, None
+
+
+def _handle(order: Order, before: Reference | None, answer: object) -> Reference | None:
+    """Return what to follow, or None where the answer names nothing and the path does not."""
+    fields = _fields(answer)
+    uid = _text(fields, "action_uid")
+    if uid is None:
+        inner = [_text(_fields(each), "action_uid") for each in fields.values()]
+        uid = next(filter(None, inner), None)
+    if uid is not None:
+        return Reference(Track.ACTION, uid)
+    if order.dry_run:
+        return None
+    task_id = _text(fields, "task_id")
+    ref = order.ref
+    if ref is not None and ref.track in {Track.NODE, Track.CLUSTER}:
+        return msgspec.structs.replace(ref, run=task_id or "")
+    if ref is not None and ref.track in TRANSFERS:
+        return before
+    if _CRDB.fullmatch(order.call.path):
+        uid = _text(fields, "id")
+        return ref if uid is None else Reference(Track.CRDB, uid)
+    return None if task_id is None else Reference(Track.ACTION, task_id)
+
+
+def _is_object(value: object) -> TypeGuard[dict[str, object]]:
+    return isinstance(value, dict)
+
+
+def _fields(value: object) -> dict[str, object]:
+    return value if _is_object(value) else {}
+
+
+def _text(fields: Mapping[str, object], key: str) -> str | None:
+    value = fields.get(key)
+    return value if isinstance(value, str) and value else None
+
+
+# --- what is sent -------------------------------------------------------------------------------
+
+
+def _body(method: str, json: object) -> Secret | None:
+    """Return the body: an empty object where there is none, as these calls want one."""
+    if json is None:
+        return None if method == "DELETE" else Secret("{}")
+    try:
+        return Secret(msgspec.json.encode(json).decode())
+    except (TypeError, ValueError, RecursionError, OverflowError):
+        pass
+    raise UsageError("json= is nothing that JSON can hold")
+
+
+def _query(params: Mapping[str, object] | None) -> str:
+    if params is None:
+        return ""
+    if not isinstance(params, Mapping):
+        raise UsageError("params= is not a mapping of names to values")
+    said = {
+        str(key): str(value).lower() if isinstance(value, bool) else str(value)
+        for key, value in params.items()
+    }
+    return f"?{urlencode(said)}" if said else ""
+
+
+def _headers(headers: Mapping[str, str] | None) -> dict[str, str]:
+    if headers is None:
+        return {}
+    if not isinstance(headers, Mapping):
+        raise UsageError("headers= is not a mapping of names to values")
+    for key, value in headers.items():
+        if not isinstance(key, str) or not _HEADER.fullmatch(key):
+            raise UsageError(f"{key!r} is not the name of a header")
+        if key.casefold() in _OURS:
+            raise UsageError(f"the header {key} is not for headers= to set")
+        if not isinstance(value, str) or not _VALUE.fullmatch(value):
+            raise UsageError(f"the value of the header {key} cannot be sent")
+    return dict(headers)
+
+
+def _means_it(value: object) -> bool:
+    """Whether a query's value switches something on."""
+    return str(value).casefold() in {"true", "1", "yes"}
+
+
+def _says(json: object, key: str) -> object:
+    return cast("Mapping[object, object]", json).get(key) if isinstance(json, Mapping) else None
+
+
+def _secrets(json: object, *, telling: bool = False) -> list[Secret]:
+    """Return the texts in a body that are not to be shown."""
+    if isinstance(json, str):
+        return [Secret(json)] if telling and len(json) >= _SHORTEST else []
+    if isinstance(json, Mapping):
+        items = cast("Mapping[object, object]", json).items()
+        return [
+            secret
+            for key, value in items
+            for secret in _secrets(value, telling=telling or bool(_TELLING.search(str(key))))
+        ]
+    if isinstance(json, list | tuple):
+        entries = cast("list[object]", json)
+        return [secret for each in entries for secret in _secrets(each, telling=telling)]
+    return []
+
+
+def _scrubbed(text: str | None, secrets: tuple[Secret, ...]) -> str | None:
+    """Return what the cluster says without what we have told it."""
+    for secret in secrets:
+        text = text and text.replace(secret.reveal(), "***")
+    return text

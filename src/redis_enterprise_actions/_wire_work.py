@@ -1,0 +1,361 @@
+"""What the cluster says about long work that is no action: bytes in, `Action`s or an error out.
+
+Nodes' and the cluster's actions, tasks of Active-Active databases, and databases, with the
+status fields that exports, imports and backups have there. As in `_wire`, one Struct stands for
+one documented shape. Of databases no error quotes a word, as they hold secrets.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import msgspec
+
+from ._action import DATABASE_PHASES, Action, Kind, Phase, phase_of
+from ._errors import UnreadableReply
+from ._lenient import Name, Number, decode, instant, name, percentage, struct
+from ._reference import GONE, Reference, Track
+from ._refusal import unreadable
+from ._wire import error_text
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_log = logging.getLogger(__name__)
+
+_S = TypeVar("_S", bound=msgspec.Struct)
+
+# The name that an action is reported by, where it is not the one that paths have.
+_SEGMENTS: Final = {"remove_node": "remove"}
+
+
+class WireHostAction(msgspec.Struct):
+    """An action of a node or the cluster (objects/action).
+
+    Real ones have been seen with a status and a task_id and nothing else.
+    """
+
+    status: str
+    name: str | None = None
+    task_id: str | None = None
+    node_uid: Name = None
+    progress: Number = None
+    creation_time: Number = None
+    error_code: Name = None
+    error_message: str | None = None
+
+
+class WireCrdbError(msgspec.Struct):
+    """One of a task's `errors`."""
+
+    cluster_name: str | None = None
+    description: str | None = None
+    error_code: Name = None
+
+
+class WireCrdbStep(msgspec.Struct):
+    """How far a task is on one of its clusters: the name of a step."""
+
+    name: str | None = None
+    progress: str | None = None
+
+
+class WireCrdbProgress(msgspec.Struct):
+    """A task's `progress`, in names of steps."""
+
+    clusters: list[msgspec.Raw] | None = None
+    worker: str | None = None
+
+
+class WireCrdbTask(msgspec.Struct):
+    """A task of an Active-Active database (objects/crdb_task)."""
+
+    status: str
+    id: str | None = None
+    crdb_guid: str | None = None
+    operation: str | None = None
+    started: str | None = None
+    progress: msgspec.Raw = msgspec.Raw()
+    errors: list[msgspec.Raw] | None = None
+
+
+class WireBackgroundOp(msgspec.Struct):
+    """The first of a database's `background_op` (objects/bdb)."""
+
+    name: str | None = None
+    status: str | None = None
+    progress: Number = None
+    error: msgspec.Raw = msgspec.Raw()
+
+
+class WireDatabase(msgspec.Struct):
+    """What we read of a database object (objects/bdb). The rest of it holds secrets."""
+
+    status: str
+    uid: Name = None
+    name: str | None = None
+    action_uid: str | None = None
+    background_op: list[msgspec.Raw] | None = None
+    export_status: str | None = None
+    export_progress: Number = None
+    export_failure_reason: str | None = None
+    last_export_time: str | None = None
+    import_status: str | None = None
+    import_progress: Number = None
+    import_failure_reason: str | None = None
+    backup_status: str | None = None
+    backup_progress: Number = None
+    backup_failure_reason: str | None = None
+    last_backup_time: str | None = None
+
+
+# What to ask for where only that is sent.
+DATABASE_FIELDS: Final = ",".join(field.name for field in msgspec.structs.fields(WireDatabase))
+
+
+# --- nodes and the cluster ----------------------------------------------------------------------
+
+
+def read_host_action(body: bytes, ref: Reference, path: str) -> Action:
+    """Decode one action of a node or the cluster."""
+    try:
+        wire = struct(body, WireHostAction)
+    except ValueError as error:
+        raise unreadable(path, error, body) from None
+    return _host_action(wire, ref)
+
+
+def read_host_actions(body: bytes, track: Track, path: str) -> list[Action]:
+    """Decode a list of them: an array, or an object with one."""
+    actions: list[Action] = []
+    for wire in _entries(body, ("actions",), WireHostAction, path):
+        node, said = name(wire.node_uid), wire.name or ""
+        segment = _SEGMENTS.get(said, said)
+        if segment and (node is not None or track is Track.CLUSTER):
+            uid = f"{node}/{segment}" if track is Track.NODE else segment
+            actions.append(_host_action(wire, Reference(track, uid)))
+    return actions
+
+
+def _host_action(wire: WireHostAction, ref: Reference) -> Action:
+    of_node = ref.track is Track.NODE
+    return Action(
+        uid=ref.name,
+        name=ref.action,
+        kind=Kind.NODE_ACTION if of_node else Kind.CLUSTER_ACTION,
+        status=wire.status,
+        phase=phase_of(wire.status),
+        progress=percentage(wire.progress),
+        node_uid=str(ref.number) if of_node else None,
+        task_id=wire.task_id or None,
+        creation_time=instant(wire.creation_time),
+        error_code=name(wire.error_code),
+        error=wire.error_message or None,
+    )
+
+
+# --- Active-Active ------------------------------------------------------------------------------
+
+
+def read_crdb_task(body: bytes, uid: str, path: str) -> Action:
+    """Decode one task of an Active-Active database."""
+    try:
+        wire = struct(body, WireCrdbTask)
+    except ValueError as error:
+        raise unreadable(path, error, body) from None
+    if wire.id and wire.id.casefold() != uid.casefold():
+        raise unreadable(path, "it is about another task", body)
+    return _crdb_task(wire, uid)
+
+
+def read_crdb_tasks(body: bytes, path: str) -> list[Action]:
+    """Decode a list of them: an array, or an object with one."""
+    wires = _entries(body, ("crdb_tasks", "tasks"), WireCrdbTask, path)
+    return [_crdb_task(wire, wire.id) for wire in wires if wire.id]
+
+
+def _crdb_task(wire: WireCrdbTask, uid: str) -> Action:
+    errors = [_said(raw, WireCrdbError) for raw in wire.errors or ()]
+    told = [": ".join(filter(None, (each.cluster_name, each.description))) for each in errors]
+    return Action(
+        uid=uid,
+        name=wire.operation or "crdb_task",
+        kind=Kind.CRDB_TASK,
+        status=wire.status,
+        phase=phase_of(wire.status),
+        state=_steps(wire.progress),
+        object_type="crdb" if wire.crdb_guid else None,
+        object_uid=wire.crdb_guid or None,
+        creation_time=_iso(wire.started),
+        error_code=next(filter(None, (name(each.error_code) for each in errors)), None),
+        error="; ".join(filter(None, told)) or None,
+    )
+
+
+def _steps(raw: msgspec.Raw) -> str | None:
+    """Return where a task is, on each cluster that says so, or else at its worker."""
+    progress = _said(raw, WireCrdbProgress)
+    steps = [_said(each, WireCrdbStep) for each in progress.clusters or ()]
+    said = [f"{step.name}: {step.progress}" for step in steps if step.name and step.progress]
+    return ", ".join(said) or progress.worker or None
+
+
+def _iso(text: str | None) -> datetime | None:
+    try:
+        when = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return when.replace(tzinfo=when.tzinfo or UTC).astimezone(UTC)
+
+
+# --- databases ----------------------------------------------------------------------------------
+
+
+def read_database(body: bytes, path: str) -> WireDatabase:
+    """Decode what we need of GET /v1/bdbs/{uid}. Its body never reaches an error or a log."""
+    try:
+        return struct(body, WireDatabase)
+    except ValueError:
+        del body  # which a traceback that shows variables would show
+    raise UnreadableReply("GET", path, problem="not a database object")
+
+
+def read_databases(body: bytes, path: str) -> dict[int, WireDatabase]:
+    """Decode what we need of GET /v1/bdbs, by the databases' uids."""
+    try:
+        raws = decode(body, list[msgspec.Raw])
+    except ValueError:
+        raws = None
+    del body
+    if raws is None:
+        raise UnreadableReply("GET", path, problem="not a list of databases")
+    found: dict[int, WireDatabase] = {}
+    for wire in _readable(raws, WireDatabase):
+        uid = name(wire.uid) or ""
+        if uid.isascii() and uid.isdecimal():
+            found[int(uid)] = wire
+    return found
+
+
+def settling(wire: WireDatabase | None, ref: Reference, last: Action | None) -> Action | None:
+    """Return how a database stands that is to settle: active and idle, or `gone`.
+
+    None stands for one that is not there, and is returned where that is no end.
+    """
+    leaves = ref.run == GONE
+    if wire is None:
+        deleted = last is not None and last.status.casefold() == "delete-pending"
+        if not leaves and not deleted:
+            return None
+        gone = last or _database(ref, "")
+        return msgspec.structs.replace(
+            gone, status="deleted", phase=Phase.COMPLETED, progress=None, state=None
+        )
+    op = _said((wire.background_op or [msgspec.Raw()])[0], WireBackgroundOp)
+    failed = (op.status or "").casefold() == "failed"
+    phase = phase_of(wire.status, DATABASE_PHASES)
+    if failed:
+        phase = Phase.FAILED
+    elif phase is Phase.COMPLETED and (leaves or wire.action_uid):
+        phase = Phase.RUNNING if wire.action_uid else Phase.PENDING
+    return msgspec.structs.replace(
+        _database(ref, wire.status),
+        name=wire.name or "",
+        phase=phase,
+        state=op.name or None,
+        progress=percentage(op.progress) if op.name and phase is not Phase.COMPLETED else None,
+        error=error_text(op.error) if phase is Phase.FAILED else None,
+    )
+
+
+def _database(ref: Reference, status: str) -> Action:
+    return Action(
+        uid=ref.name,
+        name="",
+        kind=Kind.DATABASE,
+        status=status,
+        phase=Phase.UNKNOWN,
+        object_type="bdb",
+        object_uid=ref.uid,
+    )
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """How an export, import or backup stands, or the last one stood, in a database's fields."""
+
+    status: str
+    progress: float | None
+    reason: str | None
+    last_time: str
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is none, nor a result of one."""
+        return self.status.casefold() in {"", "idle"}
+
+    @property
+    def over(self) -> bool:
+        """Whether what it tells is a result."""
+        return phase_of(self.status).terminal
+
+    def action(self, ref: Reference) -> Action:
+        """Return it as an action."""
+        phase = phase_of(self.status)
+        return Action(
+            uid=ref.name,
+            name=ref.track.value,
+            kind=Kind(ref.track.value),
+            status=self.status,
+            phase=phase,
+            progress=None if phase.terminal else self.progress,
+            object_type="bdb",
+            object_uid=ref.uid,
+            error=self.reason if phase is Phase.FAILED else None,
+        )
+
+
+def standing(wire: WireDatabase, track: Track) -> Standing:
+    """Return what a database says of its exports, imports or backups."""
+    last = {Track.EXPORT: wire.last_export_time, Track.BACKUP: wire.last_backup_time}.get(track)
+    return Standing(
+        status=getattr(wire, f"{track}_status") or "",
+        progress=percentage(getattr(wire, f"{track}_progress")),
+        reason=getattr(wire, f"{track}_failure_reason") or None,
+        last_time=last or "",
+    )
+
+
+# --- reading ------------------------------------------------------------------------------------
+
+
+def _entries(body: bytes, keys: Sequence[str], shape: type[_S], path: str) -> Iterator[_S]:
+    """Return the entries of a list, which may come in an object under one of `keys`."""
+    try:
+        if body.lstrip().startswith(b"["):
+            return _readable(decode(body, list[msgspec.Raw]), shape)
+        given = decode(body, dict[str, msgspec.Raw])
+        inner = next((given[key] for key in keys if key in given), None)
+        if inner is not None:
+            return _readable(decode(inner, list[msgspec.Raw]), shape)
+    except ValueError as error:
+        raise unreadable(path, error, body) from None
+    raise unreadable(path, f'no "{keys[0]}" in it', body)
+
+
+def _readable(raws: Sequence[msgspec.Raw], shape: type[_S]) -> Iterator[_S]:
+    for raw in raws:
+        try:
+            yield struct(raw, shape)
+        except ValueError:
+            _log.debug("left out a list entry that is not what it ought to be")
+
+
+def _said(raw: msgspec.Raw, shape: type[_S]) -> _S:
+    """Decode what may be missing, or nonsense, and counts as empty then."""
+    try:
+        return struct(raw, shape)
+    except ValueError:
+        return shape()
