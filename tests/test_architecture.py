@@ -19,6 +19,8 @@ NAME = "redis_enterprise_actions"
 ROOMS = [
     "__main__",
     "_cli",
+    "_arguments",
+    "_report",
     "_login",
     "_demo",
     "_bars",
@@ -62,7 +64,7 @@ LIBRARIES = {
     "yarl": {"_nodes", "_transport"},
     "tenacity": {"_pace"},
     "msgspec": {
-        *("_cli", "_access", "_action", "_lenient", "_reference", "_refusal", "_wire"),
+        *("_report", "_access", "_action", "_lenient", "_reference", "_refusal", "_wire"),
         *("_databases", "_host_actions", "_submit", "_wire_work"),
     },
     "rich": {"_bars"},

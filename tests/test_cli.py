@@ -19,8 +19,9 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from redis_enterprise_actions import _cli
-from redis_enterprise_actions._cli import duration, main
+from redis_enterprise_actions import _cli, _report
+from redis_enterprise_actions._arguments import duration
+from redis_enterprise_actions._cli import main
 from redis_enterprise_actions.testing import FakeCluster
 
 
@@ -453,7 +454,7 @@ def test_duration(text: str, expected: float) -> None:
 
 def test_every_end_has_a_code() -> None:
     """Every code that a wait can end with has its place in the order of bad news."""
-    assert {code for _, _, code in _cli._ENDS} - {2} | {0} == set(_cli._WORST_FIRST)
+    assert {code for _, _, code in _report._ENDS} - {2} | {0} == set(_cli._WORST_FIRST)
 
 
 def test_strange_letters(served: Served, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -181,13 +181,13 @@ class Company(RuleBasedStateMachine):
 
     def missed(self, wait: Waiting) -> bool:
         """Whether the cluster could have forgotten the action before it was ever asked for it."""
-        work = self.cluster.work.get(wait.ref.uid)
+        work = self.cluster.work.get(wait.uid)
         lost = max([wait.joined, *(b for a, b in self.failures if a <= wait.joined + 15)]) + 15
         return work is None or (work.status == "vanishes" and work.ends < lost)
 
     def check(self, wait: Waiting) -> None:
         """A wait ends as its action did, or at its deadline if that was first."""
-        work = self.cluster.work.get(wait.ref.uid)
+        work = self.cluster.work.get(wait.uid)
         error = wait.task.exception()
         if isinstance(error, WaitTimeout):
             assert wait.deadline - 0.01 <= wait.ended <= wait.deadline + 3.5

@@ -20,7 +20,7 @@ from redis_enterprise_actions import (
     WaitError,
     _environment,
 )
-from redis_enterprise_actions._cli import _ENDS
+from redis_enterprise_actions._report import _ENDS
 
 
 if TYPE_CHECKING:

@@ -1,0 +1,198 @@
+"""What the command line takes, and says of itself."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+from ._errors import UsageError
+from ._login import ENVIRONMENT, connection_options
+
+
+_NAME: Final = "redis-enterprise-actions"
+
+_REFERENCES: Final = """Durations are seconds, or as in 30s, 15m, 2h.
+
+A reference (REF) is one of
+  UID, or action:UID         an action, by its action_uid or task_id
+  node:UID/ACTION            an action of a node, such as node:1/maintenance_on
+  cluster:ACTION             an action of the cluster, such as cluster:change_master
+  crdb:ID                    a task of an Active-Active database
+  export:BDB import:BDB backup:BDB   that of a database, by its uid
+  bdb:UID, bdb:UID@gone      a database that is to settle, or to be gone
+or what submit prints, which tells one run from another.
+"""
+
+_EPILOG: Final = f"""\
+{ENVIRONMENT}
+
+exit codes of wait:
+  0  completed                        4  not found, or vanished
+  1  failed, cancelled or aborted     5  the cluster could not be asked
+  2  wrong usage                    130  interrupted
+  3  timed out, or stalled           74, 141  the output could not be written
+  With several actions, the first of 1, 4, 3, 5 that occurred. The other commands end with 0 when
+  they were answered, whatever the answer is; otherwise with 2, 4 or 5, as above.
+"""
+
+_UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600}
+
+
+def duration(text: str) -> float:
+    """Read a duration from the command line: `90`, `90s`, `1.5m`, `2h`; in seconds."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text, re.ASCII)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a duration such as 90, 30s, 15m or 2h")
+    return float(match[1]) * _UNITS[match[2]]
+
+
+def json_of(text: str | None) -> object:
+    """Read what `--data` gives: JSON, or `@` and the file that it is in, `-` for standard input."""
+    if text is None:
+        return None
+    try:
+        read: object = json.loads(_content(text))
+    except (ValueError, RecursionError):
+        del text  # which may hold passwords, as errors about it would
+    else:
+        return read
+    raise UsageError("--data is not JSON")
+
+
+def _content(text: str) -> str:
+    if not text.startswith("@"):
+        return text
+    path = text.removeprefix("@")
+    try:
+        return sys.stdin.read() if path == "-" else Path(path).read_text("utf-8")
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--data {path} cannot be read: {type(error).__name__}") from None
+
+
+def pair(text: str) -> tuple[str, str]:
+    """Read `NAME=VALUE` from the command line."""
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    return name, value
+
+
+def _add_wait_options(command: argparse.ArgumentParser) -> None:
+    shown = command.add_mutually_exclusive_group()
+    shown.add_argument("--json", action="store_true", help="one JSON object a line")
+    shown.add_argument(
+        "--bars",
+        action="store_true",
+        help="live bars instead of lines, where the output is a terminal; needs rich",
+    )
+    grace = "how long it may not be known yet (default: 10s, and 60s for exports and the like)"
+    for name, default, text in (
+        ("--timeout", None, "give up after this long (default: never)"),
+        ("--stall-timeout", None, "give up when nothing has moved for this long (default: never)"),
+        ("--outage-timeout", 300.0, "how long it may not answer, as in 5m, the default, or 999h"),
+        ("--not-found-grace", None, grace),
+    ):
+        command.add_argument(name, type=duration, default=default, metavar="TIME", help=text)
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        prog="redis-actions",
+        description="See and await long-running actions on a Redis Software cluster.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=version(_NAME))
+    commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    connection = connection_options()
+
+    add = partial(commands.add_parser, allow_abbrev=False)
+    command = add("list", parents=[connection], help="show what the cluster does")
+    command.add_argument("--bdb", type=int, metavar="UID", help="only what works on this database")
+    command.add_argument("--json", action="store_true", help="one JSON object a line")
+    command.set_defaults(run="list", connects=True, interrupted="")
+
+    command = add("get", parents=[connection], help="show one action as it is now")
+    command.add_argument("uid", metavar="UID", help="an action_uid or a task_id")
+    command.add_argument("--json", action="store_true", help="as a JSON object")
+    command.set_defaults(run="get", connects=True, interrupted="")
+
+    left_alone = "; what runs on the cluster goes on running"
+    command = add(
+        "wait",
+        parents=[connection],
+        help="wait until actions, or other long-running work, have ended",
+        description=f"Wait until everything given has ended: a line for each change, then a line "
+        f"for each that says how it ended. {_REFERENCES}",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("ref", metavar="REF", nargs="+", help="an action's uid, or a reference")
+    _add_wait_options(command)
+    command.set_defaults(run="wait", connects=True, interrupted=left_alone)
+
+    command = add(
+        "submit",
+        parents=[connection],
+        help="start something long-running, and wait for it if told to",
+        description="Send a call of the API that starts something, and print the reference to "
+        "what it has started, for wait.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("method", metavar="METHOD", help="POST, PUT, PATCH or DELETE")
+    command.add_argument("path", metavar="PATH", help="such as /v1/bdbs/1/upgrade")
+    command.add_argument(
+        "--data",
+        metavar="JSON",
+        help="the body, or @FILE, or @- for standard input, which keep secrets from other users",
+    )
+    command.add_argument(
+        "--param",
+        type=pair,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="for the query",
+    )
+    command.add_argument(
+        "--header", type=pair, action="append", default=[], metavar="NAME=VALUE", help="a header"
+    )
+    command.add_argument(
+        "--busy-timeout",
+        type=duration,
+        default=0.0,
+        metavar="TIME",
+        help="how long to ask again where the answer is 409, busy (default: not at all)",
+    )
+    command.add_argument("--wait", action="store_true", help="wait until it has ended")
+    _add_wait_options(command)
+    command.set_defaults(run="submit", connects=True, interrupted=left_alone)
+
+    command = add(
+        "cancel",
+        parents=[connection],
+        help="cancel what the API can cancel: node:, cluster:, crdb:",
+    )
+    command.add_argument("ref", metavar="REF", help="a reference, as wait takes")
+    command.add_argument(
+        "--force", action="store_true", help="of a CRDB's task that is committing; may do damage"
+    )
+    command.set_defaults(run="cancel", connects=True, interrupted="")
+
+    command = add("fake-cluster", help="serve a fake cluster with actions under way")
+    command.add_argument("--port", type=int, default=0, help="on 127.0.0.1 (default: a free one)")
+    versions = ("7.4", "7.8", "7.22", "8.0")
+    text = "the version of Redis Software to imitate (default: 8.0)"
+    command.add_argument("--version", choices=versions, default="8.0", help=text)
+    command.set_defaults(run="fake-cluster", connects=False, interrupted="")
+
+    command = add("demo", help="wait for several actions on a fake cluster")
+    command.set_defaults(run="demo", connects=False, interrupted="")
+    return top
