@@ -7,7 +7,7 @@ variables would show them.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, TypedDict, cast
 
 from ._errors import UsageError
 from ._operation import Operation
@@ -19,12 +19,36 @@ from ._submit import order
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable, Mapping
     from datetime import timedelta
-    from typing import TypeAlias
+    from typing import TypeAlias, Unpack
 
     from ._desk import Desk
     from ._submit import Order, Submission
 
     Starting: TypeAlias = Coroutine[object, object, Operation]
+
+
+_CRDB_ONLY: Final = frozenset({"task_id", "result_ttl"})
+
+
+class CallOptions(TypedDict, total=False):
+    """What every call takes; see `ActionsClient.submit`."""
+
+    params: Mapping[str, object] | None
+    headers: Mapping[str, str] | None
+    busy_timeout: float | timedelta | None
+    outage_timeout: float | timedelta | None
+    request_timeout: float | timedelta | None
+
+
+class CrdbOptions(CallOptions, total=False):
+    """What calls to Active-Active databases take besides.
+
+    `task_id` is the id that the task is to have (`X-Task-ID`), and `result_ttl` how many seconds
+    its result is kept (`X-Result-TTL`), 500 by default.
+    """
+
+    task_id: str | None
+    result_ttl: int | None
 
 
 class Calls:
@@ -42,6 +66,7 @@ class Calls:
         headers: Mapping[str, str] | None = None,
         *,
         busy_timeout: float | timedelta | None = 0.0,
+        outage_timeout: float | timedelta | None = 10.0,
         request_timeout: float | timedelta | None = None,
     ) -> Starting:
         """Send a call that starts something, and return the `Operation` to follow.
@@ -52,13 +77,15 @@ class Calls:
         What there is to follow is read off the answer: an `action_uid`, by itself or in an object;
         the `task_id` of a node's action; the `id` of a task of an Active-Active database. An
         export or an import has no handle: the result of the last one is reset before the call (or
-        noted, where that is refused) so that the next one is new. With none of these (nothing to
-        do, `dry_run`) the operation is complete.
+        noted, where that is refused) so that the next one is new. Where the answer to a delete
+        names nothing, the database itself is followed. With none of these (nothing to do,
+        `dry_run`) the operation is complete.
 
-        `busy_timeout` is how long a 409, "busy", is asked again, in seconds or as a `timedelta`;
-        `request_timeout` how long the call may take, by default what the client was told.
+        Durations are seconds or `timedelta`s. `busy_timeout` is how long a 409, "busy", is asked
+        again; `outage_timeout` how long it is tried to have the call taken; `request_timeout` how
+        long one request may take, by default what the client was told.
 
-        The call is sent a second time only where none has taken the first. If the answer to one
+        The call is sent a second time only where nobody has taken the first. If the answer to one
         that may have been taken is lost, what it starts is looked for: an Active-Active task by
         its `X-Task-ID`, which is made up unless it is in `headers`; a node's action, an export or
         an import by how things stood before. `AnswerLost` is raised if that does not tell. Raises
@@ -66,66 +93,62 @@ class Calls:
         """
         busy = seconds(busy_timeout, "busy_timeout")
         patience = None if request_timeout is None else seconds(request_timeout, "request_timeout")
+        outage = seconds(outage_timeout, "outage_timeout")
         call = order(method, path, json, params, headers, patience=patience)
-        return self._start(call, busy)
+        return self._start(call, busy, outage)
 
-    async def _start(self, call: Order, busy: float) -> Operation:
-        ref, answer = await self._submission.start(call, busy_timeout=busy)
+    async def _start(self, call: Order, busy: float, outage: float) -> Operation:
+        ref, answer = await self._submission.start(call, busy_timeout=busy, outage_timeout=outage)
         return Operation(
             self._desk, ref, call=f"{call.call.method} {call.call.path}", answer=answer
         )
 
     # --- databases ------------------------------------------------------------------------------
 
-    def create_bdb(
-        self, config: Mapping[str, object], *, busy_timeout: float | timedelta | None = 0.0
-    ) -> Starting:
+    def create_bdb(self, config: Mapping[str, object], **options: Unpack[CallOptions]) -> Starting:
         """Create a database; `config` is its bdb object. The answer holds its `uid`.
 
         Source: POST /v1/bdbs (bdbs). Needs the permission `create_bdb`.
         """
-        return self.submit("POST", "/v1/bdbs", config, busy_timeout=busy_timeout)
+        return self.submit("POST", "/v1/bdbs", config, **options)
 
     def update_bdb(
         self,
         bdb_uid: int,
         changes: Mapping[str, object],
-        *,
-        busy_timeout: float | timedelta | None = 0.0,
+        **options: Unpack[CallOptions],
     ) -> Starting:
         """Change settings of a database. Where nothing is to be done, it is done at once.
 
         Source: PUT /v1/bdbs/{uid} (bdbs). Needs the permission `update_bdb`.
         """
-        return self.submit("PUT", _bdb(bdb_uid), changes, busy_timeout=busy_timeout)
+        return self.submit("PUT", _bdb(bdb_uid), changes, **options)
 
-    def delete_bdb(self, bdb_uid: int, *, busy_timeout: float | timedelta | None = 0.0) -> Starting:
+    def delete_bdb(self, bdb_uid: int, **options: Unpack[CallOptions]) -> Starting:
         """Delete a database. It has completed when the database is gone.
 
         Source: DELETE /v1/bdbs/{uid} (bdbs). Needs the permission `delete_bdb`.
         """
-        return self.submit("DELETE", _bdb(bdb_uid), busy_timeout=busy_timeout)
+        return self.submit("DELETE", _bdb(bdb_uid), **options)
 
     def upgrade_bdb(
         self,
         bdb_uid: int,
-        options: Mapping[str, object] | None = None,
-        *,
-        busy_timeout: float | timedelta | None = 0.0,
+        settings: Mapping[str, object] | None = None,
+        **options: Unpack[CallOptions],
     ) -> Starting:
-        """Upgrade a database, by default to the latest version; `options` as the page has them.
+        """Upgrade a database, by default to the latest version; `settings` as the page has them.
 
         Source: POST /v1/bdbs/{uid}/upgrade (bdbs/upgrade). Needs the permission
         `update_bdb_with_action`.
         """
-        return self.submit("POST", _bdb(bdb_uid, "/upgrade"), options, busy_timeout=busy_timeout)
+        return self.submit("POST", _bdb(bdb_uid, "/upgrade"), settings, **options)
 
     def rebalance_bdb(
         self,
         bdb_uid: int,
-        options: Mapping[str, object] | None = None,
-        *,
-        busy_timeout: float | timedelta | None = 0.0,
+        settings: Mapping[str, object] | None = None,
+        **options: Unpack[CallOptions],
     ) -> Starting:
         """Distribute the shards of a database evenly over the nodes. Since 7.8.2.
 
@@ -133,15 +156,14 @@ class Calls:
         `update_bdb_with_action`.
         """
         path = _bdb(bdb_uid, "/actions/rebalance")
-        return self.submit("PUT", path, options, busy_timeout=busy_timeout)
+        return self.submit("PUT", path, settings, **options)
 
     def export_bdb(
         self,
         bdb_uid: int,
         location: Mapping[str, object],
-        options: Mapping[str, object] | None = None,
-        *,
-        busy_timeout: float | timedelta | None = 0.0,
+        settings: Mapping[str, object] | None = None,
+        **options: Unpack[CallOptions],
     ) -> Starting:
         """Export a database to `location`, an export_location object.
 
@@ -151,17 +173,16 @@ class Calls:
         return self.submit(
             "POST",
             _bdb(bdb_uid, "/actions/export"),
-            {**(options or {}), "export_location": location},
-            busy_timeout=busy_timeout,
+            {**(settings or {}), "export_location": location},
+            **options,
         )
 
     def import_bdb(
         self,
         bdb_uid: int,
         sources: Iterable[Mapping[str, object]],
-        options: Mapping[str, object] | None = None,
-        *,
-        busy_timeout: float | timedelta | None = 0.0,
+        settings: Mapping[str, object] | None = None,
+        **options: Unpack[CallOptions],
     ) -> Starting:
         """Import into a database from `sources`, dataset_import_sources objects.
 
@@ -171,8 +192,8 @@ class Calls:
         return self.submit(
             "POST",
             _bdb(bdb_uid, "/actions/import"),
-            {**(options or {}), "dataset_import_sources": list(sources)},
-            busy_timeout=busy_timeout,
+            {**(settings or {}), "dataset_import_sources": list(sources)},
+            **options,
         )
 
     # --- shards ---------------------------------------------------------------------------------
@@ -181,9 +202,8 @@ class Calls:
         self,
         shard_uids: Iterable[int | str],
         target_node_uid: int,
-        options: Mapping[str, object] | None = None,
-        *,
-        busy_timeout: float | timedelta | None = 0.0,
+        settings: Mapping[str, object] | None = None,
+        **options: Unpack[CallOptions],
     ) -> Starting:
         """Move shards, all of one database, to a node.
 
@@ -191,35 +211,33 @@ class Calls:
         `migrate_shard`.
         """
         body = {
-            **(options or {}),
+            **(settings or {}),
             "shard_uids": _shards(shard_uids),
             "target_node_uid": number(target_node_uid, "node"),
         }
-        return self.submit("POST", "/v1/shards/actions/migrate", body, busy_timeout=busy_timeout)
+        return self.submit("POST", "/v1/shards/actions/migrate", body, **options)
 
     def fail_over_shards(
         self,
         shard_uids: Iterable[int | str],
-        options: Mapping[str, object] | None = None,
-        *,
-        busy_timeout: float | timedelta | None = 0.0,
+        settings: Mapping[str, object] | None = None,
+        **options: Unpack[CallOptions],
     ) -> Starting:
         """Make the replicas of primary shards, all of one database, the primaries. Since 7.8.2.
 
         Source: POST /v1/shards/actions/failover (shards/actions/failover). Needs the permission
         `failover_shard`.
         """
-        body = {**(options or {}), "shard_uids": _shards(shard_uids)}
-        return self.submit("POST", "/v1/shards/actions/failover", body, busy_timeout=busy_timeout)
+        body = {**(settings or {}), "shard_uids": _shards(shard_uids)}
+        return self.submit("POST", "/v1/shards/actions/failover", body, **options)
 
     # --- nodes ----------------------------------------------------------------------------------
 
     def maintenance_on(
         self,
         node_uid: int,
-        options: Mapping[str, object] | None = None,
-        *,
-        busy_timeout: float | timedelta | None = 0.0,
+        settings: Mapping[str, object] | None = None,
+        **options: Unpack[CallOptions],
     ) -> Starting:
         """Put a node into maintenance mode. Once on twice, it has to be switched off twice.
 
@@ -227,14 +245,13 @@ class Calls:
         `start_node_action` and `view_status_of_node_action`.
         """
         path = _node(node_uid, "maintenance_on")
-        return self.submit("POST", path, options, busy_timeout=busy_timeout)
+        return self.submit("POST", path, settings, **options)
 
     def maintenance_off(
         self,
         node_uid: int,
-        options: Mapping[str, object] | None = None,
-        *,
-        busy_timeout: float | timedelta | None = 0.0,
+        settings: Mapping[str, object] | None = None,
+        **options: Unpack[CallOptions],
     ) -> Starting:
         """Take a node out of maintenance mode, once.
 
@@ -242,28 +259,25 @@ class Calls:
         `start_node_action` and `view_status_of_node_action`.
         """
         path = _node(node_uid, "maintenance_off")
-        return self.submit("POST", path, options, busy_timeout=busy_timeout)
+        return self.submit("POST", path, settings, **options)
 
     def remove_node(
         self,
         node_uid: int,
-        options: Mapping[str, object] | None = None,
-        *,
-        busy_timeout: float | timedelta | None = 0.0,
+        settings: Mapping[str, object] | None = None,
+        **options: Unpack[CallOptions],
     ) -> Starting:
         """Move everything off a node and remove it from the cluster.
 
         From now on nothing is placed on it, even if that fails. Unless `wait_for_persistence` is
-        among the `options`, or the cluster's policy, it does not wait for persistence files.
+        among the `settings`, or the cluster's policy, it does not wait for persistence files.
 
         Source: POST /v1/nodes/{uid}/actions/remove (nodes/actions). Needs the permissions
         `start_node_action` and `view_status_of_node_action`.
         """
-        return self.submit("POST", _node(node_uid, "remove"), options, busy_timeout=busy_timeout)
+        return self.submit("POST", _node(node_uid, "remove"), settings, **options)
 
-    def change_primary(
-        self, node_uid: int, *, busy_timeout: float | timedelta | None = 0.0
-    ) -> Starting:
+    def change_primary(self, node_uid: int, **options: Unpack[CallOptions]) -> Starting:
         """Make a node the primary of the cluster.
 
         The wait outlasts the change: the answers in between count as an outage.
@@ -273,43 +287,39 @@ class Calls:
         """
         body = {"node_uid": number(node_uid, "node")}
         path = "/v1/cluster/actions/change_master"
-        return self.submit("POST", path, body, busy_timeout=busy_timeout)
+        return self.submit("POST", path, body, **options)
 
     # --- Active-Active --------------------------------------------------------------------------
 
-    def create_crdb(
-        self, config: Mapping[str, object], *, result_ttl: int | None = None
-    ) -> Starting:
+    def create_crdb(self, config: Mapping[str, object], **options: Unpack[CrdbOptions]) -> Starting:
         """Create an Active-Active database; `config` is its crdb object.
-
-        `result_ttl`, here and below, is how many seconds the result is kept; 500 by default.
 
         Source: POST /v1/crdbs (crdbs). Needs the permission `create_crdb`.
         """
-        return self.submit("POST", "/v1/crdbs", config, headers=_ttl(result_ttl))
+        return self.submit("POST", "/v1/crdbs", config, **_crdb_options(options))
 
     def update_crdb(
-        self, guid: str, changes: Mapping[str, object], *, result_ttl: int | None = None
+        self, guid: str, changes: Mapping[str, object], **options: Unpack[CrdbOptions]
     ) -> Starting:
         """Change the configuration of an Active-Active database.
 
         Source: PATCH /v1/crdbs/{guid} (crdbs). Needs the permission `update_crdb`.
         """
-        return self.submit("PATCH", _crdb(guid), changes, headers=_ttl(result_ttl))
+        return self.submit("PATCH", _crdb(guid), changes, **_crdb_options(options))
 
-    def flush_crdb(self, guid: str, *, result_ttl: int | None = None) -> Starting:
+    def flush_crdb(self, guid: str, **options: Unpack[CrdbOptions]) -> Starting:
         """Delete all data of an Active-Active database, on all of its clusters.
 
         Source: PUT /v1/crdbs/{guid}/flush (crdbs/flush). Needs the permission `flush_crdb`.
         """
-        return self.submit("PUT", _crdb(guid, "/flush"), headers=_ttl(result_ttl))
+        return self.submit("PUT", _crdb(guid, "/flush"), **_crdb_options(options))
 
-    def delete_crdb(self, guid: str, *, result_ttl: int | None = None) -> Starting:
+    def delete_crdb(self, guid: str, **options: Unpack[CrdbOptions]) -> Starting:
         """Delete an Active-Active database, on all of its clusters.
 
         Source: DELETE /v1/crdbs/{guid} (crdbs). Needs the permission `delete_crdb`.
         """
-        return self.submit("DELETE", _crdb(guid), headers=_ttl(result_ttl))
+        return self.submit("DELETE", _crdb(guid), **_crdb_options(options))
 
 
 def _bdb(bdb_uid: int, rest: str = "") -> str:
@@ -331,9 +341,16 @@ def _shards(shard_uids: Iterable[int | str]) -> list[str]:
     return [str(uid) for uid in shard_uids]
 
 
-def _ttl(seconds: int | None) -> dict[str, str] | None:
-    if seconds is None:
-        return None
-    if not isinstance(seconds, int) or isinstance(seconds, bool) or seconds < 1:
-        raise UsageError(f"result_ttl={seconds!r} is not a number of seconds, 1 or more")
-    return {"X-Result-TTL": str(seconds)}
+def _crdb_options(options: CrdbOptions) -> CallOptions:
+    """Return the options of a call, with what Active-Active calls have in headers."""
+    task_id, result_ttl = options.get("task_id"), options.get("result_ttl")
+    headers = dict(options.get("headers") or {})
+    if task_id is not None:
+        segment(task_id)
+        headers["X-Task-ID"] = task_id
+    if result_ttl is not None:
+        if not isinstance(result_ttl, int) or isinstance(result_ttl, bool) or result_ttl < 1:
+            raise UsageError(f"result_ttl={result_ttl!r} is not a number of seconds, 1 or more")
+        headers["X-Result-TTL"] = str(result_ttl)
+    given = {name: value for name, value in options.items() if name not in _CRDB_ONLY}
+    return cast("CallOptions", {**given, "headers": headers})

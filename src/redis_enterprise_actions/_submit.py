@@ -45,7 +45,7 @@ _SHORTEST: Final = 4  # characters of a secret that can be told from other text
 _TASK_ID: Final = "X-Task-ID"
 _TASK_ID_TAKEN: Final = ("/purge",)  # calls whose page does not have it
 
-_PATIENCE: Final = 10.0  # seconds for which a call that nobody has taken is sent again
+_PATIENCE: Final = 10.0  # seconds for which a cancel that nobody has taken is sent again
 _SEARCH: Final = 30.0  # seconds for which the work is looked for whose answer was lost
 _LOOKS: Final = 5  # how often, once the cluster answers
 _BETWEEN: Final = 1.0  # seconds between two looks
@@ -57,6 +57,8 @@ _NODE: Final = re.compile(r"/v1/nodes/(\d+)/actions/([a-z_]+)")
 _CLUSTER: Final = re.compile(r"/v1/cluster/actions/([a-z_]+)")
 _TRANSFER: Final = re.compile(r"/v1/bdbs/(\d+)/actions/(export|import)")
 _DATABASE: Final = re.compile(r"/v\d/bdbs/(\d+)(/.*)?")
+# What is known to start something, and documented to answer nothing that could be followed.
+_SILENT: Final = re.compile(r"DELETE /v\d/bdbs/\d+|POST /v\d/bdbs/\d+/modules/upgrade")
 _CRDB: Final = re.compile(r"/v1/crdbs(/.*)?")
 
 
@@ -127,24 +129,24 @@ class Submission:
         self.transport = transport
         self._lookup = lookup
 
-    async def start(self, order: Order, *, busy_timeout: float) -> Started:
+    async def start(self, order: Order, *, busy_timeout: float, outage_timeout: float) -> Started:
         """Send a call and find out what it has started.
 
         Raises `RequestError`: `AnswerLost` where that may have been something.
         """
-        before = await self._before(order)
+        before = await self._before(order, outage_timeout)
         clock = asyncio.get_running_loop().time
         began = clock()
         round_ = Round(began)
         error: RequestError
         while True:
             try:
-                reply = await patiently(_PATIENCE, self._send_or_wonder, order)
+                reply = await patiently(outage_timeout, self._send_or_wonder, order)
             except _Unsure as unsure:
                 ref = await self._found(order, before, unsure.error)
                 if ref is not None:
                     return Started(ref, None)
-                error, until = _lost(unsure.error, order, before), began + _PATIENCE
+                error, until = _lost(unsure.error, order, before), began + outage_timeout
                 if not _was_not_taken(order, unsure.error):
                     raise error from unsure.error.__cause__
             except RequestRejected as rejected:
@@ -182,28 +184,29 @@ class Submission:
 
     # --- before ---------------------------------------------------------------------------------
 
-    async def _before(self, order: Order) -> Reference | None:
+    async def _before(self, order: Order, patience: float) -> Reference | None:
         """Return what the call is to start, with how things stand before it does."""
         ref = order.ref
         if ref is None or order.dry_run or ref.track is Track.CRDB:
             return ref
         try:
             if ref.track not in TRANSFERS:
-                last = await patiently(_PATIENCE, self._lookup.one, ref)
+                last = await patiently(patience, self._lookup.one, ref)
                 known = "" if last is None else last.task_id or last.status
                 return msgspec.structs.replace(ref, run=known)
-            return await self._reset(await patiently(_PATIENCE, self._lookup.databases.before, ref))
+            ref = await patiently(patience, self._lookup.databases.before, ref)
+            return await self._reset(ref, patience)
         except RequestRejected:
             return ref  # the call itself may be allowed
 
-    async def _reset(self, ref: Reference) -> Reference:
+    async def _reset(self, ref: Reference, patience: float) -> Reference:
         """Clear the result of the last run, which might be taken for that of the next."""
         if not ref.run.startswith(("succeeded", "failed")):
             return ref
         path = f"/v1/bdbs/{ref.number}/actions/{ref.track}_reset_status"
         call = Call("PUT", path, body=Secret("{}"))
         try:
-            reply = await patiently(_PATIENCE, self._send, Order(call))
+            reply = await patiently(patience, self._send, Order(call))
         except RequestRejected:
             return ref
         if reply.status == _NOT_FOUND:
@@ -370,7 +373,9 @@ def _handle(order: Order, before: Reference | None, answer: object) -> Reference
     if _CRDB.fullmatch(order.call.path):
         uid = _text(fields, "id")
         return ref if uid is None else Reference(Track.CRDB, uid)
-    return None if task_id is None else Reference(Track.ACTION, task_id)
+    if task_id is not None:
+        return Reference(Track.ACTION, task_id)
+    return order.scene if _SILENT.fullmatch(f"{order.call.method} {order.call.path}") else None
 
 
 def _is_object(value: object) -> TypeGuard[dict[str, object]]:
