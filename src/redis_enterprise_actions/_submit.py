@@ -356,16 +356,18 @@ def _read(body: bytes) -> tuple[bool, object]:
 def _handle(order: Order, before: Reference | None, answer: object) -> Reference | None:
     """Return what to follow, or None where the answer names nothing and the path does not."""
     fields = _fields(answer)
-    uid = _text(fields, "action_uid")
-    if uid is None:
-        inner = [_text(_fields(each), "action_uid") for each in fields.values()]
-        uid = next(filter(None, inner), None)
-    if uid is not None:
-        return Reference(Track.ACTION, uid)
-    if order.dry_run:
-        return None
-    task_id = _text(fields, "task_id")
-    ref = order.ref
+    inner = [_text(_fields(each), "action_uid") for each in fields.values()]
+    uid = next(filter(None, [_text(fields, "action_uid"), *inner]), None)
+    if uid is None and not order.dry_run:
+        return _without_action(order, before, fields)
+    return None if uid is None else Reference(Track.ACTION, uid)
+
+
+def _without_action(
+    order: Order, before: Reference | None, fields: Mapping[str, object]
+) -> Reference | None:
+    """Return what to follow where no action is named."""
+    ref, task_id = order.ref, _text(fields, "task_id")
     if ref is not None and ref.track in {Track.NODE, Track.CLUSTER}:
         return msgspec.structs.replace(ref, run=task_id or "")
     if ref is not None and ref.track in TRANSFERS:
