@@ -404,12 +404,11 @@ class Hub:
         for party in self._all():
             if party.cut > now + TICK:
                 continue
-            party.cut = math.inf
+            # Another one, if it was set for a limit that is none any more.
+            party.cut = party.wait.end + LAST_POLL if party.wait.end > now else math.inf
             party.wait.cut(now)
             try:
                 party.wait.check(now)
             except (RequestError, WaitError) as end:
                 self._end(party, end)
-            else:  # it was set for a limit that is none any more
-                party.cut = party.wait.end + LAST_POLL if party.wait.end > now else math.inf
         self._set_alarm(min((party.cut for party in self._all()), default=math.inf))
