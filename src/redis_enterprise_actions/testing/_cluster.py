@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
 from aiohttp import web
 
+from ._cluster_nodes import NodesFront
 from ._door import Door
 from ._faults import Fault
 from ._gate import Gate, SeenRequest
+from ._node_actions import NodeActions
+from ._node_routes import NodeRoutes
 from ._nodes import Nodes
 from ._plans import Plan
 from ._player import Player
@@ -35,7 +38,7 @@ Version: TypeAlias = Literal["7.4", "7.8", "7.22", "8.0"]
 _HAS_V2: Final = frozenset({"7.22", "8.0"})
 
 
-class FakeCluster:
+class FakeCluster(NodesFront):
     """A cluster of one node or more, from `async with` to its end.
 
     `version` is "7.4", "7.8", "7.22" or "8.0" and decides which routes there are. `username`
@@ -63,6 +66,10 @@ class FakeCluster:
       By default there is plain HTTP.
     - `client_certificate`: only clients with a certificate of the cluster's own CA can connect,
       and need no other credentials then.
+    - `bare_node_actions`: GET /v1/nodes/actions answers a bare array instead of an object with
+      one, as it is not known which of them it is. It may be set at any time, and is off.
+    - `not_cancellable`: the names of the node actions ("remove") that cannot be cancelled while
+      they run, but answer 409, which is a guess. There is none at the start.
     """
 
     def __init__(
@@ -96,12 +103,18 @@ class FakeCluster:
         self.token_ttl = token_ttl
         self.redirect_to: str | None = None
         self.requests: list[SeenRequest] = []
+        self.bare_node_actions = False
+        self.not_cancellable: set[str] = set()
         self._plans: list[Plan] = []
         self._door = Door(self)
         self._routes = Routes()
         self.actions = self._routes.actions
         context = None if self._tls is None else self._tls.context
         self._nodes = Nodes(nodes, port=port, app=self._app, tls=context)
+        self._node_actions = NodeActions(self._nodes)
+        self._node_routes = NodeRoutes(
+            self, nodes=self._nodes, actions=self._node_actions, plans=self._plans
+        )
         self._player = Player(self._nodes, self.revoke_tokens)
         self._gate = Gate(self, nodes=self._nodes, door=self._door, player=self._player)
 
@@ -117,6 +130,7 @@ class FakeCluster:
         traceback: TracebackType | None,
     ) -> None:
         try:
+            await self._node_actions.close()
             await self._player.close()
         finally:
             await self._nodes.close()
@@ -280,11 +294,6 @@ class FakeCluster:
         """
         if times is not None and times < 1:
             raise ValueError("times is 1 or more, or None for ever")
-        _one_of(Progress, "progress", progress)
-        if outcome is not None:
-            _one_of(Outcome, "outcome", outcome)
-        if duration < 0 or queued < 0:
-            raise ValueError("duration and queued are seconds, 0 or more")
         self._plans.append(
             Plan(
                 method=method,
@@ -417,6 +426,7 @@ class FakeCluster:
         app = web.Application(middlewares=[self._gate.at(node)])
         self._door.add_to(app)
         self._routes.add_to(app, v2=self.version in _HAS_V2)
+        self._node_routes.add_to(app)
         return app
 
 
