@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
 from aiohttp import web
 
+from ._cluster_crdbs import CrdbsFront
 from ._cluster_nodes import NodesFront
+from ._crdb_routes import CrdbRoutes
+from ._crdbs import Crdbs
 from ._door import Door
 from ._faults import Fault
 from ._gate import Gate, SeenRequest
@@ -38,7 +41,7 @@ Version: TypeAlias = Literal["7.4", "7.8", "7.22", "8.0"]
 _HAS_V2: Final = frozenset({"7.22", "8.0"})
 
 
-class FakeCluster(NodesFront):
+class FakeCluster(NodesFront, CrdbsFront):
     """A cluster of one node or more, from `async with` to its end.
 
     `version` is "7.4", "7.8", "7.22" or "8.0" and decides which routes there are. `username`
@@ -68,6 +71,8 @@ class FakeCluster(NodesFront):
       and need no other credentials then.
     - `bare_node_actions`: GET /v1/nodes/actions answers a bare array instead of an object with
       one, as it is not known which of them it is. It may be set at any time, and is off.
+    - `bare_crdb_tasks`: GET /v1/crdb_tasks answers a bare array, as documented, instead of
+      `{"crdb_tasks": []}`, in the manner of /v1/crdbs. It may be set at any time, and is on.
     - `not_cancellable`: the names of the node actions ("remove") that cannot be cancelled while
       they run, but answer 409, which is a guess. There is none at the start.
     """
@@ -104,11 +109,14 @@ class FakeCluster(NodesFront):
         self.redirect_to: str | None = None
         self.requests: list[SeenRequest] = []
         self.bare_node_actions = False
+        self.bare_crdb_tasks = True
         self.not_cancellable: set[str] = set()
         self._plans: list[Plan] = []
         self._door = Door(self)
         self._routes = Routes()
         self.actions = self._routes.actions
+        self._crdbs = Crdbs()
+        self._crdb_routes = CrdbRoutes(self, crdbs=self._crdbs, plans=self._plans)
         context = None if self._tls is None else self._tls.context
         self._nodes = Nodes(nodes, port=port, app=self._app, tls=context)
         self._node_actions = NodeActions(self._nodes)
@@ -119,7 +127,8 @@ class FakeCluster(NodesFront):
         self._gate = Gate(self, nodes=self._nodes, door=self._door, player=self._player)
 
     async def __aenter__(self) -> Self:
-        self._routes.epoch = self._door.epoch = time.time() - self._now()
+        epoch = time.time() - self._now()
+        self._routes.epoch = self._door.epoch = self._crdb_routes.epoch = epoch
         await self._nodes.open()
         return self
 
@@ -427,6 +436,7 @@ class FakeCluster(NodesFront):
         self._door.add_to(app)
         self._routes.add_to(app, v2=self.version in _HAS_V2)
         self._node_routes.add_to(app)
+        self._crdb_routes.add_to(app, upgrade=self.version == "8.0")
         return app
 
 
