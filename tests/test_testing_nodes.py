@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 
-from redis_enterprise_actions.testing import FakeCluster
+from redis_enterprise_actions.testing import FakeCluster, Trouble
 from tests.caller import Caller, calling
 
 
@@ -153,6 +153,20 @@ class TestStart:
         body = await call.ok("GET", MAINTENANCE)
         assert (body["error_code"], body["error_message"]) == ("internal_error", "no room")
 
+    async def test_plans_wait(self, cluster: FakeCluster, call: Caller) -> None:
+        """A plan is for its own calls alone, and for no more of them than it says."""
+        cluster.plan("POST", REMOVE, duration=1, times=None)
+        cluster.plan("PUT", MAINTENANCE, duration=2)
+        cluster.plan("POST", MAINTENANCE, duration=3)
+        seen = []
+        for _ in range(2):
+            await call.ok("POST", MAINTENANCE, json={})
+            await asyncio.sleep(4)
+            seen.append((await call.ok("GET", MAINTENANCE))["status"])
+            cluster.forget_node_action(1, "maintenance_on")
+
+        assert seen == ["completed", "running"]
+
     async def test_lost(self, cluster: FakeCluster, call: Caller) -> None:
         """An action runs even if the answer that said so was lost."""
         cluster.inject(method="POST", path=MAINTENANCE, lose=True)
@@ -255,7 +269,7 @@ class TestCancel:
 
         assert seen == ["cancelling", "cancelling", "cancelled", "cancelled"]
         assert len(await call3.ok("GET", "/v1/nodes")) == 3
-        assert await call3("GET", "/v1/nodes", node=2) != (200, [])
+        assert (await call3("GET", "/v1/nodes", node=2))[0] == 307
 
     async def test_conflict(self, call3: Caller) -> None:
         """While an action is being cancelled, it cannot be started again."""
@@ -359,6 +373,18 @@ class TestEffects:
         await asyncio.sleep(2)
 
         assert len(await call3.ok("GET", "/v1/nodes")) == 2
+        with pytest.raises(ValueError, match="node 2 was removed"):
+            await three.start_node(2)
+
+    async def test_trouble(self, three: FakeCluster) -> None:
+        """A restart that has stopped a node does not start it when it was removed meanwhile."""
+        for node in (2, 3):
+            three.start_node_action(node, "remove", duration=5)
+        restart = Trouble(kind="restart", node=2, begins=1, ends=9)
+        three._player.play([restart])
+        await asyncio.sleep(10)
+
+        assert three._nodes.running == [1]
 
     async def test_left(self) -> None:
         """A cluster that is left lets nothing take effect any more."""
@@ -487,6 +513,11 @@ class TestMisuse:
             cluster.start_cluster_action("change_master", node_uid=1, **options)
         with pytest.raises(ValueError, match=message):
             cluster.plan("POST", "/", **options)
+
+    async def test_no_call(self, cluster: FakeCluster) -> None:
+        """A plan is for one call or more."""
+        with pytest.raises(ValueError, match="times is 1 or more"):
+            cluster.plan("POST", "/", times=0)
 
     async def test_which(self, cluster: FakeCluster) -> None:
         """There has to be such a node, and such an action."""

@@ -194,8 +194,8 @@ class FakeCluster(NodesFront, CrdbsFront):
     async def start_node(self, node: int) -> None:
         """Let a stopped node run again, at its port, as the primary if there is none.
 
-        Raises `ValueError` if there is no such node, or it runs already, and `OSError` if
-        somebody else has taken the port.
+        Raises `ValueError` if there is no such node, it runs already or was removed, and `OSError`
+        if somebody else has taken the port.
         """
         await self._nodes.start(node)
 

@@ -165,6 +165,8 @@ class NodeActions:
         running = self._nodes.running
         if run.promotes in running:
             self._nodes.primary = run.promotes
+        if run.node_uid is not None:
+            self._nodes.gone.add(run.node_uid)
         if run.node_uid in running and len(running) > 1:
             await self._nodes.stop(run.node_uid)
 
