@@ -7,6 +7,9 @@ progress on a completed state machine, deletes that vanish instead of completing
 7.22. It can have several nodes, which redirect to their primary, stop and start; tokens that
 expire; certificates; and trouble, one fault at a time or drawn by lot from a seed.
 
+Besides actions it has nodes and what runs on them, actions of the whole cluster, and
+Active-Active databases (CRDBs) with their tasks, which calls start or the test itself.
+
     async with FakeCluster() as cluster:
         uid = cluster.add_action("SMUpdateBDB", duration=60, outcome="failed")
         client = ActionsClient(cluster.url, username=cluster.username, password=cluster.password)
@@ -18,19 +21,25 @@ least. TLS wants `redis-enterprise-actions[testing]`, which brings trustme.
 
 Vendor pages (redis.io/docs, operate/rs/references/rest-api): requests/actions,
 requests/actions/bdb, requests/users/authorize, requests/users/refresh_jwt, objects/action,
-objects/state-machine.
+objects/state-machine, requests/nodes/actions, requests/cluster/actions, requests/crdbs,
+requests/crdb_tasks, objects/crdb_task.
 """
 
 from ._cluster import FakeCluster, Version
+from ._crdb_tasks import FakeCrdbTask
 from ._gate import SeenRequest
+from ._node_actions import ClusterActionName, NodeActionName
 from ._script import FakeAction, Kind, Outcome, Progress
 from ._trouble import Trouble
 
 
 __all__ = [
+    "ClusterActionName",
     "FakeAction",
     "FakeCluster",
+    "FakeCrdbTask",
     "Kind",
+    "NodeActionName",
     "Outcome",
     "Progress",
     "SeenRequest",

@@ -10,9 +10,15 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
 from aiohttp import web
 
+from ._cluster_crdbs import CrdbsFront
+from ._cluster_nodes import NodesFront
+from ._crdb_routes import CrdbRoutes
+from ._crdbs import Crdbs
 from ._door import Door
 from ._faults import Fault
 from ._gate import Gate, SeenRequest
+from ._node_actions import NodeActions
+from ._node_routes import NodeRoutes
 from ._nodes import Nodes
 from ._plans import Plan
 from ._player import Player
@@ -35,7 +41,7 @@ Version: TypeAlias = Literal["7.4", "7.8", "7.22", "8.0"]
 _HAS_V2: Final = frozenset({"7.22", "8.0"})
 
 
-class FakeCluster:
+class FakeCluster(NodesFront, CrdbsFront):
     """A cluster of one node or more, from `async with` to its end.
 
     `version` is "7.4", "7.8", "7.22" or "8.0" and decides which routes there are. `username`
@@ -63,6 +69,12 @@ class FakeCluster:
       By default there is plain HTTP.
     - `client_certificate`: only clients with a certificate of the cluster's own CA can connect,
       and need no other credentials then.
+    - `bare_node_actions`: GET /v1/nodes/actions answers a bare array instead of an object with
+      one, as it is not known which of them it is. It may be set at any time, and is off.
+    - `bare_crdb_tasks`: GET /v1/crdb_tasks answers a bare array, as documented, instead of
+      `{"crdb_tasks": []}`, in the manner of /v1/crdbs. It may be set at any time, and is on.
+    - `not_cancellable`: the names of the node actions ("remove") that cannot be cancelled while
+      they run, but answer 409, which is a guess. There is none at the start.
     """
 
     def __init__(
@@ -96,17 +108,27 @@ class FakeCluster:
         self.token_ttl = token_ttl
         self.redirect_to: str | None = None
         self.requests: list[SeenRequest] = []
+        self.bare_node_actions = False
+        self.bare_crdb_tasks = True
+        self.not_cancellable: set[str] = set()
         self._plans: list[Plan] = []
         self._door = Door(self)
         self._routes = Routes()
         self.actions = self._routes.actions
+        self._crdbs = Crdbs()
+        self._crdb_routes = CrdbRoutes(self, crdbs=self._crdbs, plans=self._plans)
         context = None if self._tls is None else self._tls.context
         self._nodes = Nodes(nodes, port=port, app=self._app, tls=context)
+        self._node_actions = NodeActions(self._nodes)
+        self._node_routes = NodeRoutes(
+            self, nodes=self._nodes, actions=self._node_actions, plans=self._plans
+        )
         self._player = Player(self._nodes, self.revoke_tokens)
         self._gate = Gate(self, nodes=self._nodes, door=self._door, player=self._player)
 
     async def __aenter__(self) -> Self:
-        self._routes.epoch = self._door.epoch = time.time() - self._now()
+        epoch = time.time() - self._now()
+        self._routes.epoch = self._door.epoch = self._crdb_routes.epoch = epoch
         await self._nodes.open()
         return self
 
@@ -117,6 +139,7 @@ class FakeCluster:
         traceback: TracebackType | None,
     ) -> None:
         try:
+            await self._node_actions.close()
             await self._player.close()
         finally:
             await self._nodes.close()
@@ -171,8 +194,8 @@ class FakeCluster:
     async def start_node(self, node: int) -> None:
         """Let a stopped node run again, at its port, as the primary if there is none.
 
-        Raises `ValueError` if there is no such node, or it runs already, and `OSError` if
-        somebody else has taken the port.
+        Raises `ValueError` if there is no such node, it runs already or was removed, and `OSError`
+        if somebody else has taken the port.
         """
         await self._nodes.start(node)
 
@@ -280,11 +303,6 @@ class FakeCluster:
         """
         if times is not None and times < 1:
             raise ValueError("times is 1 or more, or None for ever")
-        _one_of(Progress, "progress", progress)
-        if outcome is not None:
-            _one_of(Outcome, "outcome", outcome)
-        if duration < 0 or queued < 0:
-            raise ValueError("duration and queued are seconds, 0 or more")
         self._plans.append(
             Plan(
                 method=method,
@@ -417,6 +435,8 @@ class FakeCluster:
         app = web.Application(middlewares=[self._gate.at(node)])
         self._door.add_to(app)
         self._routes.add_to(app, v2=self.version in _HAS_V2)
+        self._node_routes.add_to(app)
+        self._crdb_routes.add_to(app, upgrade=self.version == "8.0")
         return app
 
 

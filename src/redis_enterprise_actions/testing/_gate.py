@@ -123,4 +123,6 @@ class Gate:
         try:
             return await handler(request)
         except web.HTTPException as error:
-            return web.Response(status=error.status, text=error.text)
+            return web.Response(
+                status=error.status, text=error.text, content_type=error.content_type
+            )
