@@ -22,18 +22,22 @@ objects/state-machine.
 """
 
 from ._cluster import FakeCluster, Version
+from ._databases import FakeDatabase
 from ._gate import SeenRequest
 from ._script import FakeAction, Kind, Outcome, Progress
+from ._transfers import Transfer
 from ._trouble import Trouble
 
 
 __all__ = [
     "FakeAction",
     "FakeCluster",
+    "FakeDatabase",
     "Kind",
     "Outcome",
     "Progress",
     "SeenRequest",
+    "Transfer",
     "Trouble",
     "Version",
 ]
