@@ -4,7 +4,8 @@ It speaks HTTP, or HTTPS, over real sockets and has real actions under way, on t
 clock, so that a test under virtual time (looptime and the like) runs hours in milliseconds. Its
 answers have the quirks of the real thing: numbers as strings where a cluster sends strings, no
 progress on a completed state machine, deletes that vanish instead of completing, no /v2 before
-7.22. It can have several nodes, which redirect to their primary, stop and start; tokens that
+7.22. It has databases, and calls that make, change, move, export and import them start actions
+there. It can have several nodes, which redirect to their primary, stop and start; tokens that
 expire; certificates; and trouble, one fault at a time or drawn by lot from a seed.
 
     async with FakeCluster() as cluster:
@@ -13,11 +14,13 @@ expire; certificates; and trouble, one fault at a time or drawn by lot from a se
 
 It imports nothing from the rest of the package, so the two cannot share a misreading of the API.
 What a cluster sends where no recording exists (the body of a 401, the progress of a failed
-state machine, what nodes say when there is no primary) is a guess here, and the fake sends the
-least. TLS wants `redis-enterprise-actions[testing]`, which brings trustme.
+state machine, what nodes say when there is no primary, the codes of most refusals) is a guess
+here, and the fake sends the least. TLS wants `redis-enterprise-actions[testing]`, which brings
+trustme.
 
 Vendor pages (redis.io/docs, operate/rs/references/rest-api): requests/actions,
-requests/actions/bdb, requests/users/authorize, requests/users/refresh_jwt, objects/action,
+requests/actions/bdb, requests/bdbs, requests/bdbs/actions, requests/shards/actions,
+objects/bdb, requests/users/authorize, requests/users/refresh_jwt, objects/action,
 objects/state-machine.
 """
 

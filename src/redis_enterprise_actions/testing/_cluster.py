@@ -350,7 +350,10 @@ class FakeCluster:
         )
 
     def forget(self, uid: str) -> None:
-        """Drop the cluster's memory of an action; asking for it answers 404 from now on."""
+        """Drop the cluster's memory of an action; asking for it answers 404 from now on.
+
+        What it does to its database goes on, and what it did to it stays.
+        """
         del self.actions[uid]
 
     def inject(
