@@ -669,3 +669,13 @@ async def test_lost_answer(cluster: FakeCluster, call: Caller) -> None:
         await call("POST", "/v1/bdbs", {"name": "cache"})
     [action] = cluster.actions.values()
     assert (await call.bdb())["action_uid"] == action.uid
+
+
+async def test_lost_and_repeated(cluster: FakeCluster, call: Caller) -> None:
+    """aiohttp repeats a DELETE whose answer is lost, and that finds the database busy."""
+    cluster.add_bdb()
+    cluster.inject(path="/v1/bdbs/1", method="DELETE", lose=True)
+
+    assert await call.refused("DELETE", "/v1/bdbs/1") == (409, "busy")
+    assert [seen.status for seen in cluster.requests] == [None, 409]
+    assert len(cluster.actions) == 1

@@ -387,7 +387,8 @@ class FakeCluster:
         - `delay` answers that many seconds late.
         - `drop` closes the connection without an answer. aiohttp's client repeats a GET whose
           kept-alive connection was dropped once by itself, so it may take two.
-        - `lose` does what is asked, and then closes the connection without an answer.
+        - `lose` does what is asked, and then closes the connection without an answer. aiohttp's
+          client repeats a PUT or a DELETE, too, which then finds its own work under way.
         - `truncate` cuts the connection in the middle of the body.
         - `empty` answers 200 without a body.
         - `bad_entry` spoils one entry of a list, whose status becomes the number 42: the first
