@@ -672,7 +672,7 @@ async def test_lost_answer(cluster: FakeCluster, call: Caller) -> None:
 
 
 async def test_lost_and_repeated(cluster: FakeCluster, call: Caller) -> None:
-    """aiohttp repeats a DELETE whose answer is lost, and that finds the database busy."""
+    """A DELETE whose answer is lost is repeated by aiohttp, and finds the database busy."""
     cluster.add_bdb()
     cluster.inject(path="/v1/bdbs/1", method="DELETE", lose=True)
 
