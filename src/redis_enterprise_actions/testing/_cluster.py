@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
 from aiohttp import web
 
+from ._bdb_actions import BdbActions
+from ._bdb_calls import BdbCalls
+from ._bodies import DATABASE_SECRET
 from ._cluster_crdbs import CrdbsFront
 from ._cluster_nodes import NodesFront
 from ._crdb_routes import CrdbRoutes
 from ._crdbs import Crdbs
+from ._databases import Databases, FakeDatabase
 from ._door import Door
 from ._faults import Fault
 from ._gate import Gate, SeenRequest
@@ -22,10 +26,12 @@ from ._node_routes import NodeRoutes
 from ._nodes import Nodes
 from ._plans import Plan
 from ._player import Player
-from ._routes import DATABASE_SECRET, Routes
+from ._routes import Routes
 from ._script import TASKS_ONLY, FakeAction, Kind, Outcome, Progress, kind_of
 from ._tls import Certificates, Tls, make_tls
 from ._tokens import TOKEN_MARK
+from ._transfer_calls import TransferCalls
+from ._transfers import Transfer
 from ._trouble import Trouble, draw_troubles
 
 
@@ -113,8 +119,12 @@ class FakeCluster(NodesFront, CrdbsFront):
         self.not_cancellable: set[str] = set()
         self._plans: list[Plan] = []
         self._door = Door(self)
-        self._routes = Routes()
-        self.actions = self._routes.actions
+        self.actions: dict[str, FakeAction] = {}
+        self._databases = Databases(self.actions, shows_transfers=version in _HAS_V2)
+        self._bdb_calls = BdbCalls(self._databases, self._plans, version=version)
+        self._bdb_actions = BdbActions(self._databases, self._plans, version=version)
+        self._transfer_calls = TransferCalls(self._databases, self._plans)
+        self._routes = Routes(self.actions, self._databases)
         self._crdbs = Crdbs()
         self._crdb_routes = CrdbRoutes(self, crdbs=self._crdbs, plans=self._plans)
         context = None if self._tls is None else self._tls.context
@@ -128,7 +138,8 @@ class FakeCluster(NodesFront, CrdbsFront):
 
     async def __aenter__(self) -> Self:
         epoch = time.time() - self._now()
-        self._routes.epoch = self._door.epoch = self._crdb_routes.epoch = epoch
+        self._routes.epoch = self._door.epoch = epoch
+        self._databases.epoch = self._crdb_routes.epoch = epoch
         await self._nodes.open()
         return self
 
@@ -283,6 +294,45 @@ class FakeCluster(NodesFront, CrdbsFront):
         self._routes.add(action)
         return action.uid
 
+    @property
+    def bdbs(self) -> dict[int, FakeDatabase]:
+        """The truth about each database that exists now, by its uid."""
+        return self._databases.present(self._now())
+
+    def add_bdb(self, uid: int | None = None, *, name: str | None = None) -> int:
+        """Make a database that is idle, and return its uid.
+
+        By default that is one that was never used, and the name is "db" and the uid. Raises
+        `ValueError` if there is a database of that uid.
+        """
+        config = {} if name is None else {"name": name}
+        return self._databases.add(uid, self._now(), config).uid
+
+    def start_transfer(
+        self,
+        bdb_uid: int,
+        transfer: Transfer,
+        *,
+        duration: float = 10.0,
+        queued: float = 0.0,
+        outcome: Literal["completed", "failed", "never"] = "completed",
+        error: str = "general-error",
+    ) -> None:
+        """Start an export, an import or a backup of a database, which exists from now on.
+
+        It is as in `add_action`, but that there is one on any version, although only those with
+        a /v2 show it as an action; its progress is linear. `error` is why it failed.
+        """
+        _one_of(Transfer, "transfer", transfer)
+        if outcome not in {"completed", "failed", "never"}:
+            raise ValueError(f"outcome={outcome!r} is none of completed, failed, never")
+        if duration < 0 or queued < 0:
+            raise ValueError("duration and queued are seconds, 0 or more")
+        plan = Plan(
+            duration=duration, queued=queued, progress="linear", outcome=outcome, error=error
+        )
+        self._databases.start(transfer, bdb_uid, plan, self._now())
+
     def plan(
         self,
         method: str,
@@ -318,7 +368,10 @@ class FakeCluster(NodesFront, CrdbsFront):
         )
 
     def forget(self, uid: str) -> None:
-        """Drop the cluster's memory of an action; asking for it answers 404 from now on."""
+        """Drop the cluster's memory of an action; asking for it answers 404 from now on.
+
+        What it does to its database goes on, and what it did to it stays.
+        """
         del self.actions[uid]
 
     def inject(
@@ -352,7 +405,8 @@ class FakeCluster(NodesFront, CrdbsFront):
         - `delay` answers that many seconds late.
         - `drop` closes the connection without an answer. aiohttp's client repeats a GET whose
           kept-alive connection was dropped once by itself, so it may take two.
-        - `lose` does what is asked, and then closes the connection without an answer.
+        - `lose` does what is asked, and then closes the connection without an answer. aiohttp's
+          client repeats a PUT or a DELETE, too, which then finds its own work under way.
         - `truncate` cuts the connection in the middle of the body.
         - `empty` answers 200 without a body.
         - `bad_entry` spoils one entry of a list, whose status becomes the number 42: the first
@@ -435,6 +489,9 @@ class FakeCluster(NodesFront, CrdbsFront):
         app = web.Application(middlewares=[self._gate.at(node)])
         self._door.add_to(app)
         self._routes.add_to(app, v2=self.version in _HAS_V2)
+        self._bdb_calls.add_to(app, v2=self.version in _HAS_V2)
+        self._bdb_actions.add_to(app)
+        self._transfer_calls.add_to(app)
         self._node_routes.add_to(app)
         self._crdb_routes.add_to(app, upgrade=self.version == "8.0")
         return app

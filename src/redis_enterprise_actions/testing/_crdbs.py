@@ -7,8 +7,8 @@ import uuid
 from math import inf
 from typing import TYPE_CHECKING, Final
 
+from ._bodies import DATABASE_SECRET
 from ._crdb_tasks import CLUSTERS, FakeCrdbTask
-from ._routes import DATABASE_SECRET
 
 
 if TYPE_CHECKING:
