@@ -1,4 +1,4 @@
-"""How the fake's actions look on the wire, in each of the API's shapes.
+"""How the fake's actions and databases look on the wire, in each of the API's shapes.
 
 The types are those that were recorded on clusters, where they were: see the tables of
 requests/actions, objects/action and objects/state-machine for the rest.
@@ -8,10 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from ._databases import busy_word
+
 
 if TYPE_CHECKING:
+    from ._databases import FakeDatabase
     from ._script import FakeAction
 
+# Database objects hold secrets, and so must the fake's: this one may show up nowhere else.
+DATABASE_SECRET: Final = "fake-database-secret"  # noqa: S105 - of a database that is not there
 _V2_WORDS: Final = {"pending": "queued", "active": "running"}
 
 
@@ -74,6 +79,38 @@ def v2(action: FakeAction, now: float, epoch: float) -> dict[str, object]:
     if _pending_ops(action, now, epoch):
         info["pending_ops"] = _pending_ops(action, now, epoch)
     return wire | {"additional_info": info} if info else wire
+
+
+def bdb(database: FakeDatabase, now: float, epoch: float) -> dict[str, object]:
+    """Return a database object: of its many fields those that matter here, and a secret.
+
+    How `background_op` looks when a state machine has failed is a guess; only its fields are
+    documented.
+    """
+    running, failed = database.running(now), database.failed(now)
+    wire = database.config(now) | {
+        "uid": database.uid,
+        "status": database.status(now),
+        "authentication_admin_pass": DATABASE_SECRET,
+        "background_op": [{"status": "idle"}],
+    }
+    for transfers in database.transfers.values():
+        wire |= transfers.fields(now, epoch)
+    if running is not None:
+        wire |= under_way(running)
+    elif failed is not None:
+        error = {"error_code": failed.error_code, "description": failed.error}
+        wire["background_op"] = [{"name": failed.name, "status": "failed", "error": error}]
+    return wire
+
+
+def under_way(action: FakeAction) -> dict[str, object]:
+    """Return what a database shows of an action on it, as was recorded after a delete."""
+    return {
+        "status": busy_word(action),
+        "action_uid": action.uid,
+        "background_op": [{"name": action.name, "progress": 0, "status": "pending"}],
+    }
 
 
 def _pending_ops(action: FakeAction, now: float, epoch: float) -> dict[str, object]:

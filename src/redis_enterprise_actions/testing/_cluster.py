@@ -10,16 +10,28 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
 from aiohttp import web
 
+from ._bdb_actions import BdbActions
+from ._bdb_calls import BdbCalls
+from ._bodies import DATABASE_SECRET
+from ._cluster_crdbs import CrdbsFront
+from ._cluster_nodes import NodesFront
+from ._crdb_routes import CrdbRoutes
+from ._crdbs import Crdbs
+from ._databases import Databases, FakeDatabase
 from ._door import Door
 from ._faults import Fault
 from ._gate import Gate, SeenRequest
+from ._node_actions import NodeActions
+from ._node_routes import NodeRoutes
 from ._nodes import Nodes
 from ._plans import Plan
 from ._player import Player
-from ._routes import DATABASE_SECRET, Routes
+from ._routes import Routes
 from ._script import TASKS_ONLY, FakeAction, Kind, Outcome, Progress, kind_of
 from ._tls import Certificates, Tls, make_tls
 from ._tokens import TOKEN_MARK
+from ._transfer_calls import TransferCalls
+from ._transfers import Transfer
 from ._trouble import Trouble, draw_troubles
 
 
@@ -35,7 +47,7 @@ Version: TypeAlias = Literal["7.4", "7.8", "7.22", "8.0"]
 _HAS_V2: Final = frozenset({"7.22", "8.0"})
 
 
-class FakeCluster:
+class FakeCluster(NodesFront, CrdbsFront):
     """A cluster of one node or more, from `async with` to its end.
 
     `version` is "7.4", "7.8", "7.22" or "8.0" and decides which routes there are. `username`
@@ -63,6 +75,12 @@ class FakeCluster:
       By default there is plain HTTP.
     - `client_certificate`: only clients with a certificate of the cluster's own CA can connect,
       and need no other credentials then.
+    - `bare_node_actions`: GET /v1/nodes/actions answers a bare array instead of an object with
+      one, as it is not known which of them it is. It may be set at any time, and is off.
+    - `bare_crdb_tasks`: GET /v1/crdb_tasks answers a bare array, as documented, instead of
+      `{"crdb_tasks": []}`, in the manner of /v1/crdbs. It may be set at any time, and is on.
+    - `not_cancellable`: the names of the node actions ("remove") that cannot be cancelled while
+      they run, but answer 409, which is a guess. There is none at the start.
     """
 
     def __init__(
@@ -96,17 +114,32 @@ class FakeCluster:
         self.token_ttl = token_ttl
         self.redirect_to: str | None = None
         self.requests: list[SeenRequest] = []
+        self.bare_node_actions = False
+        self.bare_crdb_tasks = True
+        self.not_cancellable: set[str] = set()
         self._plans: list[Plan] = []
         self._door = Door(self)
-        self._routes = Routes()
-        self.actions = self._routes.actions
+        self.actions: dict[str, FakeAction] = {}
+        self._databases = Databases(self.actions, shows_transfers=version in _HAS_V2)
+        self._bdb_calls = BdbCalls(self._databases, self._plans, version=version)
+        self._bdb_actions = BdbActions(self._databases, self._plans, version=version)
+        self._transfer_calls = TransferCalls(self._databases, self._plans)
+        self._routes = Routes(self.actions, self._databases)
+        self._crdbs = Crdbs()
+        self._crdb_routes = CrdbRoutes(self, crdbs=self._crdbs, plans=self._plans)
         context = None if self._tls is None else self._tls.context
         self._nodes = Nodes(nodes, port=port, app=self._app, tls=context)
+        self._node_actions = NodeActions(self._nodes)
+        self._node_routes = NodeRoutes(
+            self, nodes=self._nodes, actions=self._node_actions, plans=self._plans
+        )
         self._player = Player(self._nodes, self.revoke_tokens)
         self._gate = Gate(self, nodes=self._nodes, door=self._door, player=self._player)
 
     async def __aenter__(self) -> Self:
-        self._routes.epoch = self._door.epoch = time.time() - self._now()
+        epoch = time.time() - self._now()
+        self._routes.epoch = self._door.epoch = epoch
+        self._databases.epoch = self._crdb_routes.epoch = epoch
         await self._nodes.open()
         return self
 
@@ -117,6 +150,7 @@ class FakeCluster:
         traceback: TracebackType | None,
     ) -> None:
         try:
+            await self._node_actions.close()
             await self._player.close()
         finally:
             await self._nodes.close()
@@ -171,8 +205,8 @@ class FakeCluster:
     async def start_node(self, node: int) -> None:
         """Let a stopped node run again, at its port, as the primary if there is none.
 
-        Raises `ValueError` if there is no such node, or it runs already, and `OSError` if
-        somebody else has taken the port.
+        Raises `ValueError` if there is no such node, it runs already or was removed, and `OSError`
+        if somebody else has taken the port.
         """
         await self._nodes.start(node)
 
@@ -260,6 +294,45 @@ class FakeCluster:
         self._routes.add(action)
         return action.uid
 
+    @property
+    def bdbs(self) -> dict[int, FakeDatabase]:
+        """The truth about each database that exists now, by its uid."""
+        return self._databases.present(self._now())
+
+    def add_bdb(self, uid: int | None = None, *, name: str | None = None) -> int:
+        """Make a database that is idle, and return its uid.
+
+        By default that is one that was never used, and the name is "db" and the uid. Raises
+        `ValueError` if there is a database of that uid.
+        """
+        config = {} if name is None else {"name": name}
+        return self._databases.add(uid, self._now(), config).uid
+
+    def start_transfer(
+        self,
+        bdb_uid: int,
+        transfer: Transfer,
+        *,
+        duration: float = 10.0,
+        queued: float = 0.0,
+        outcome: Literal["completed", "failed", "never"] = "completed",
+        error: str = "general-error",
+    ) -> None:
+        """Start an export, an import or a backup of a database, which exists from now on.
+
+        It is as in `add_action`, but that there is one on any version, although only those with
+        a /v2 show it as an action; its progress is linear. `error` is why it failed.
+        """
+        _one_of(Transfer, "transfer", transfer)
+        if outcome not in {"completed", "failed", "never"}:
+            raise ValueError(f"outcome={outcome!r} is none of completed, failed, never")
+        if duration < 0 or queued < 0:
+            raise ValueError("duration and queued are seconds, 0 or more")
+        plan = Plan(
+            duration=duration, queued=queued, progress="linear", outcome=outcome, error=error
+        )
+        self._databases.start(transfer, bdb_uid, plan, self._now())
+
     def plan(
         self,
         method: str,
@@ -280,11 +353,6 @@ class FakeCluster:
         """
         if times is not None and times < 1:
             raise ValueError("times is 1 or more, or None for ever")
-        _one_of(Progress, "progress", progress)
-        if outcome is not None:
-            _one_of(Outcome, "outcome", outcome)
-        if duration < 0 or queued < 0:
-            raise ValueError("duration and queued are seconds, 0 or more")
         self._plans.append(
             Plan(
                 method=method,
@@ -300,7 +368,10 @@ class FakeCluster:
         )
 
     def forget(self, uid: str) -> None:
-        """Drop the cluster's memory of an action; asking for it answers 404 from now on."""
+        """Drop the cluster's memory of an action; asking for it answers 404 from now on.
+
+        What it does to its database goes on, and what it did to it stays.
+        """
         del self.actions[uid]
 
     def inject(
@@ -334,7 +405,8 @@ class FakeCluster:
         - `delay` answers that many seconds late.
         - `drop` closes the connection without an answer. aiohttp's client repeats a GET whose
           kept-alive connection was dropped once by itself, so it may take two.
-        - `lose` does what is asked, and then closes the connection without an answer.
+        - `lose` does what is asked, and then closes the connection without an answer. aiohttp's
+          client repeats a PUT or a DELETE, too, which then finds its own work under way.
         - `truncate` cuts the connection in the middle of the body.
         - `empty` answers 200 without a body.
         - `bad_entry` spoils one entry of a list, whose status becomes the number 42: the first
@@ -417,6 +489,11 @@ class FakeCluster:
         app = web.Application(middlewares=[self._gate.at(node)])
         self._door.add_to(app)
         self._routes.add_to(app, v2=self.version in _HAS_V2)
+        self._bdb_calls.add_to(app, v2=self.version in _HAS_V2)
+        self._bdb_actions.add_to(app)
+        self._transfer_calls.add_to(app)
+        self._node_routes.add_to(app)
+        self._crdb_routes.add_to(app, upgrade=self.version == "8.0")
         return app
 
 

@@ -96,7 +96,7 @@ def _entries(body: JSON) -> list[JSON]:
     if isinstance(body, list):
         return body
     assert isinstance(body, dict), "no route answers a bare value"
-    lists = [body.get(key) for key in ("actions", "state-machines")]
+    lists = [body.get(key) for key in ("actions", "state-machines", "crdb_tasks")]
     return [entry for each in lists if isinstance(each, list) for entry in each]
 
 

@@ -123,4 +123,5 @@ class Gate:
         try:
             return await handler(request)
         except web.HTTPException as error:
-            return web.Response(status=error.status, text=error.text)
+            kind = error.content_type
+            return web.Response(status=error.status, text=error.text, content_type=kind)

@@ -106,7 +106,10 @@ async def _cut(listener: asyncio.Server | None, runner: web.AppRunner | None) ->
 
 
 class Nodes:
-    """All nodes of a cluster, numbered from 1, and what they have agreed on: the primary."""
+    """All nodes of a cluster, numbered from 1, and what they have agreed on: the primary.
+
+    Those that are `gone` were removed: they cannot start again.
+    """
 
     def __init__(
         self,
@@ -122,6 +125,7 @@ class Nodes:
             Node(number, port=port if number == 1 else 0, app=app, tls=tls)
             for number in range(1, count + 1)
         ]
+        self.gone: set[int] = set()
         self._primary: int | None = 1
         self._open = False
 
@@ -181,6 +185,8 @@ class Nodes:
         self.check(number)
         if number in self.running:
             raise ValueError(f"node {number} runs already")
+        if number in self.gone:
+            raise ValueError(f"node {number} was removed")
         await self._nodes[number - 1].start()
         if self._primary is None:
             self._primary = number

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
+
+from ._script import Outcome, Progress
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from ._script import Outcome, Progress
 
 
 @dataclass(kw_only=True, slots=True)
@@ -30,6 +30,16 @@ class Plan:
     outcome: Outcome | None = None
     error_code: str = "internal_error"
     error: str = "the cluster could not finish the job"
+
+    def __post_init__(self) -> None:
+        if self.progress not in get_args(Progress):
+            raise ValueError(
+                f"progress={self.progress!r} is none of {', '.join(get_args(Progress))}"
+            )
+        if self.outcome is not None and self.outcome not in get_args(Outcome):
+            raise ValueError(f"outcome={self.outcome!r} is none of {', '.join(get_args(Outcome))}")
+        if self.duration < 0 or self.queued < 0:
+            raise ValueError("duration and queued are seconds, 0 or more")
 
 
 def next_plan(plans: Iterable[Plan], method: str, path: str) -> Plan:

@@ -76,8 +76,10 @@ class Player:
             await self._nodes.stop(trouble.node)
 
     async def _start(self, trouble: Trouble, stopped: set[Trouble]) -> None:
-        """Start what the same trouble has stopped, unless somebody else has."""
-        if trouble.node is None or trouble not in stopped or trouble.node in self._nodes.running:
+        """Start what the same trouble has stopped, unless somebody else has, or it was removed."""
+        if trouble.node is None or trouble not in stopped:
+            return
+        if trouble.node in {*self._nodes.running, *self._nodes.gone}:
             return
         await self._nodes.start(trouble.node)
         if self._elections:

@@ -1,0 +1,114 @@
+"""The fake's routes that act on a database or its shards, and answer with an `action_uid`.
+
+Vendor pages: requests/bdbs/actions (rebalance, revamp, recover, stop_traffic, resume_traffic) and
+requests/shards/actions (migrate, failover). Which state machines stop_traffic and resume_traffic
+are is a guess, and so are the blueprint that a dry run answers and what a failover describes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING, Final, cast
+
+from aiohttp import web
+
+from ._asked import at_least, body_of, is_dry, refusal
+from ._plans import next_plan
+
+
+if TYPE_CHECKING:
+    from ._databases import Databases, FakeDatabase
+    from ._plans import Plan
+    from ._script import FakeAction
+
+# By method and action: the state machine, whether it moves shards, and the first version.
+_ON_DATABASES: Final = {
+    ("PUT", "rebalance"): ("SMUpdateBDB", True, "7.8"),
+    ("PUT", "revamp"): ("SMUpdateBDB", True, "7.22"),
+    ("POST", "recover"): ("SMRecoverBDB", False, "7.4"),
+    ("POST", "stop_traffic"): ("SMUpdateBDB", False, "7.8"),
+    ("POST", "resume_traffic"): ("SMUpdateBDB", False, "7.8"),
+}
+# By action: the state machine, the description, and the first version.
+_ON_SHARDS: Final = {
+    "migrate": ("SMStandaloneRedisMigrate", "Migrate was triggered", "7.4"),
+    "failover": ("SMRedisFailover", "Failover was triggered", "7.8"),
+}
+_BLUEPRINT: Final = [
+    {"nodes": [{"node_uid": "1", "role": "master"}], "slot_range": "0-16383"},
+]
+
+
+class BdbActions:
+    """Those routes, the same on every node. `plans` say how the work goes that they start."""
+
+    def __init__(self, databases: Databases, plans: list[Plan], *, version: str) -> None:
+        self._databases = databases
+        self._plans = plans
+        self._version = version
+
+    def add_to(self, app: web.Application) -> None:
+        """Let an application answer those that there are in this version."""
+        for (method, action), (name, moves, since) in _ON_DATABASES.items():
+            if at_least(self._version, since):
+                handler = partial(self._act, name, moves)
+                app.router.add_route(method, f"/v1/bdbs/{{bdb_uid}}/actions/{action}", handler)
+        for action, (name, said, since) in _ON_SHARDS.items():
+            if at_least(self._version, since):
+                one = partial(self._move_one, name, said)
+                app.router.add_post(f"/v1/shards/{{shard_uid}}/actions/{action}", one)
+                app.router.add_post(f"/v1/shards/actions/{action}", partial(self._move, name, said))
+
+    async def _act(self, name: str, moves: bool, request: web.Request) -> web.Response:  # noqa: FBT001 - see `_ON_DATABASES`
+        asked = await body_of(request)
+        database = self._databases.free(request.match_info["bdb_uid"], _now())
+        if is_dry(request, asked):
+            return web.json_response(_BLUEPRINT)
+        action = self._start(request, name, database, database.shards if moves else ())
+        return web.json_response({"action_uid": action.uid})
+
+    async def _move_one(self, name: str, said: str, request: web.Request) -> web.Response:
+        asked = await body_of(request)
+        return self._moved(request, name, said, asked, [request.match_info["shard_uid"]])
+
+    async def _move(self, name: str, said: str, request: web.Request) -> web.Response:
+        """Move the shards of a list, which are all taken to be of the first one's database."""
+        asked = await body_of(request)
+        uids = asked.get("shard_uids")
+        if not (isinstance(uids, list) and uids):
+            raise refusal(404, "shard_not_exist", "shard_uids is required")
+        wanted = [str(uid) for uid in cast("list[object]", uids)]
+        return self._moved(request, name, said, asked, wanted)
+
+    def _moved(
+        self,
+        request: web.Request,
+        name: str,
+        said: str,
+        asked: dict[str, object],
+        uids: list[str],
+    ) -> web.Response:
+        """Start it, or answer nothing more than 200 to a dry run, as the page has it."""
+        if not all(uid.isdecimal() for uid in uids):
+            raise refusal(404, "shard_not_exist", "no such shard")
+        shards = [int(uid) for uid in uids]
+        database = self._databases.free(str((shards[0] - 1) // 2 + 1), _now())
+        if is_dry(request, asked):
+            return web.Response()
+        action = self._start(request, name, database, shards)
+        return web.json_response({"action_uid": action.uid, "description": said})
+
+    def _start(
+        self,
+        request: web.Request,
+        name: str,
+        database: FakeDatabase,
+        shards: list[int] | tuple[int, ...],
+    ) -> FakeAction:
+        plan = next_plan(self._plans, request.method, request.path)
+        return self._databases.start(name, database.uid, plan, _now(), shards=shards)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

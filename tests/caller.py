@@ -1,0 +1,53 @@
+"""Asks the fake anything, with nothing but aiohttp and none of our own code."""
+
+from __future__ import annotations
+
+import base64
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from redis_enterprise_actions.testing import FakeCluster
+
+
+class Caller:
+    """Calls a cluster with its credentials, by default at its first node."""
+
+    def __init__(self, session: aiohttp.ClientSession, cluster: FakeCluster) -> None:
+        self.session = session
+        self.cluster = cluster
+
+    async def __call__(
+        self,
+        method: str,
+        path: str,
+        *,
+        node: int = 1,
+        **options: Any,  # noqa: ANN401 - aiohttp's
+    ) -> tuple[int, Any]:
+        """Return the status and the body, decoded if it is JSON."""
+        url = f"{self.cluster.urls[node - 1]}{path}"
+        async with self.session.request(method, url, allow_redirects=False, **options) as response:
+            is_json = response.content_type.endswith("json")
+            return response.status, await (
+                response.json(content_type=None) if is_json else response.text()
+            )
+
+    async def ok(self, method: str, path: str, **options: Any) -> Any:  # noqa: ANN401 - JSON
+        """Return the body of an answer that must be a 200."""
+        status, body = await self(method, path, **options)
+        assert status == 200, body
+        return body
+
+
+@asynccontextmanager
+async def calling(cluster: FakeCluster) -> AsyncIterator[Caller]:
+    """Give what calls a cluster."""
+    pair = base64.b64encode(f"{cluster.username}:{cluster.password}".encode()).decode()
+    async with aiohttp.ClientSession(headers={"Authorization": f"Basic {pair}"}) as session:
+        yield Caller(session, cluster)

@@ -1,0 +1,541 @@
+"""Facts about the fake's nodes, and about what runs on them and on the cluster."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import pytest
+
+from redis_enterprise_actions.testing import FakeCluster, Trouble
+from tests.caller import Caller, calling
+
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from redis_enterprise_actions.testing import NodeActionName, Outcome
+
+REMOVE = "/v1/nodes/2/actions/remove"
+MAINTENANCE = "/v1/nodes/1/actions/maintenance_on"
+PROMOTE = "/v1/cluster/actions/change_master"
+
+
+@pytest.fixture
+async def call(cluster: FakeCluster) -> AsyncIterator[Caller]:
+    """Return what calls the cluster."""
+    async with calling(cluster) as caller:
+        yield caller
+
+
+@pytest.fixture
+async def three() -> AsyncIterator[FakeCluster]:
+    """A cluster of three nodes."""
+    async with FakeCluster(nodes=3) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+async def call3(three: FakeCluster) -> AsyncIterator[Caller]:
+    """Return what calls the cluster of three."""
+    async with calling(three) as caller:
+        yield caller
+
+
+async def statuses(call: Caller, path: str, *, times: int, every: float = 5.0) -> list[str]:
+    """Return how an action stands, several times."""
+    seen = []
+    for _ in range(times):
+        seen.append((await call.ok("GET", path))["status"])
+        await asyncio.sleep(every)
+    return seen
+
+
+def said(answer: tuple[int, Any]) -> tuple[int, str]:
+    """Return the status and the error code of an answer."""
+    status, body = answer
+    return status, body["error_code"]
+
+
+class TestNodes:
+    """Which nodes there are."""
+
+    async def test_list(self, three: FakeCluster, call3: Caller) -> None:
+        """Nodes have numbers for uids, and a status."""
+        await three.stop_node(3)
+        nodes = await call3.ok("GET", "/v1/nodes")
+
+        assert [(node["uid"], node["status"]) for node in nodes] == [
+            (1, "active"),
+            (2, "active"),
+            (3, "down"),
+        ]
+        assert await call3.ok("GET", "/v1/nodes/2") == nodes[1]
+
+    @pytest.mark.parametrize("uid", ["0", "4", "-1", "one"])
+    async def test_not_there(self, call3: Caller, uid: str) -> None:
+        """A node that is not there is a 404, for everything that could be asked of it."""
+        for method, path in (
+            ("GET", ""),
+            ("GET", "/actions"),
+            ("GET", "/actions/remove"),
+            ("POST", "/actions/remove"),
+            ("DELETE", "/actions/remove"),
+        ):
+            answer = await call3(method, f"/v1/nodes/{uid}{path}", json={})
+            assert said(answer) == (404, "node_not_exist")
+
+
+class TestStart:
+    """Calls that start an action on a node."""
+
+    @pytest.mark.parametrize(
+        "action", ["maintenance_on", "maintenance_off", "remove", "enslave_node"]
+    )
+    async def test_answer(self, call3: Caller, action: str) -> None:
+        """The answer says "queued", and the task_id that the action has from now on."""
+        path = f"/v1/nodes/2/actions/{action}"
+        body = await call3.ok("POST", path, json={})
+        task_id = body.pop("task_id")
+
+        assert body == {"status": "queued"}
+        assert await call3.ok("GET", path) == {"status": "running", "task_id": task_id}
+
+    async def test_one_at_a_time(self, call3: Caller) -> None:
+        """The same action on the same node has to wait; others need not."""
+        await call3.ok("POST", REMOVE, json={})
+
+        assert said(await call3("POST", REMOVE, json={})) == (409, "action_already_running")
+        await call3.ok("POST", REMOVE.replace("2", "3"), json={})
+        await call3.ok("POST", "/v1/nodes/2/actions/maintenance_on", json={})
+
+    async def test_again(self, call: Caller) -> None:
+        """Whoever starts an action erases the result of the run before."""
+        first = await call.ok("POST", MAINTENANCE, json={})
+        await asyncio.sleep(11)
+        second = await call.ok("POST", MAINTENANCE, json={})
+
+        assert first != second
+        assert (await call.ok("GET", MAINTENANCE))["status"] == "running"
+        assert len((await call.ok("GET", "/v1/nodes/1/actions"))["actions"]) == 1
+
+    @pytest.mark.parametrize(
+        ("data", "content_type"),
+        [
+            (b"{}", "text/plain"),
+            (b"", "application/json"),
+            (b"[]", "application/json"),
+            (b"{", "application/json"),
+            (b"\xff", "application/json"),
+        ],
+    )
+    async def test_bad_request(self, call: Caller, data: bytes, content_type: str) -> None:
+        """The body has to be a JSON object, and to be called so."""
+        headers = {"Content-Type": content_type}
+        for path in (MAINTENANCE, PROMOTE):
+            answer = await call("POST", path, data=data, headers=headers)
+            assert said(answer) == (400, "invalid_request")
+
+    async def test_unknown(self, call: Caller) -> None:
+        """An action that does not exist can be neither started nor seen."""
+        for method in ("GET", "POST", "DELETE"):
+            for path in ("/v1/nodes/1/actions/explode", "/v1/cluster/actions/explode"):
+                answer = await call(method, path, json={})
+                assert said(answer) == (404, "action_not_found")
+
+    async def test_planned(self, cluster: FakeCluster, call: Caller) -> None:
+        """What was planned for a call is how the action goes that it starts."""
+        cluster.plan("POST", MAINTENANCE, queued=5, duration=5, outcome="failed", error="no room")
+        await call.ok("POST", MAINTENANCE, json={})
+
+        assert await statuses(call, MAINTENANCE, times=3) == ["queued", "running", "failed"]
+        body = await call.ok("GET", MAINTENANCE)
+        assert (body["error_code"], body["error_message"]) == ("internal_error", "no room")
+
+    async def test_plans_wait(self, cluster: FakeCluster, call: Caller) -> None:
+        """A plan is for its own calls alone, and for no more of them than it says."""
+        cluster.plan("POST", REMOVE, duration=1, times=None)
+        cluster.plan("PUT", MAINTENANCE, duration=2)
+        cluster.plan("POST", MAINTENANCE, duration=3)
+        seen = []
+        for _ in range(2):
+            await call.ok("POST", MAINTENANCE, json={})
+            await asyncio.sleep(4)
+            seen.append((await call.ok("GET", MAINTENANCE))["status"])
+            cluster.forget_node_action(1, "maintenance_on")
+
+        assert seen == ["completed", "running"]
+
+    async def test_lost(self, cluster: FakeCluster, call: Caller) -> None:
+        """An action runs even if the answer that said so was lost."""
+        cluster.inject(method="POST", path=MAINTENANCE, lose=True)
+        with pytest.raises(aiohttp.ClientError):
+            await call("POST", MAINTENANCE, json={})
+
+        assert (await call.ok("GET", MAINTENANCE))["status"] == "running"
+
+
+class TestSeen:
+    """How an action on a node is seen."""
+
+    @pytest.mark.parametrize(
+        ("outcome", "seen"),
+        [
+            ("completed", "completed"),
+            ("failed", "failed"),
+            ("cancelled", "cancelled"),
+            ("aborted", "aborted"),
+            ("never", "running"),
+            ("stuck", "running"),
+        ],
+    )
+    async def test_outcome(
+        self, cluster: FakeCluster, call: Caller, outcome: Outcome, seen: str
+    ) -> None:
+        """An action ends as it was to end."""
+        cluster.start_node_action(1, "maintenance_on", duration=5, outcome=outcome)
+
+        assert await statuses(call, MAINTENANCE, times=2) == ["running", seen]
+
+    async def test_vanishes(self, cluster: FakeCluster, call: Caller) -> None:
+        """An action that vanishes has done its work, and is not remembered."""
+        cluster.start_node_action(1, "maintenance_on", duration=5, outcome="vanishes")
+        await call.ok("GET", MAINTENANCE)
+        await asyncio.sleep(5)
+
+        assert said(await call("GET", MAINTENANCE)) == (404, "action_not_found")
+        assert cluster.maintenance == {1: 1}
+
+    async def test_progress(self, cluster: FakeCluster, call: Caller) -> None:
+        """The action itself has progress only if that was asked for; lists have it anyway."""
+        cluster.start_node_action(1, "maintenance_on", progress="linear")
+        cluster.start_node_action(1, "maintenance_off", progress="steps")
+        cluster.start_node_action(1, "enslave_node", progress="none")
+        await asyncio.sleep(5)
+        listed = (await call.ok("GET", "/v1/nodes/1/actions"))["actions"]
+
+        assert (await call.ok("GET", MAINTENANCE))["progress"] == pytest.approx(50, abs=1)
+        for action in ("maintenance_off", "enslave_node"):
+            assert "progress" not in await call.ok("GET", f"/v1/nodes/1/actions/{action}")
+        assert ["progress" in entry for entry in listed] == [True, True, False]
+
+    async def test_lists(self, three: FakeCluster, call3: Caller) -> None:
+        """Lists tell no task_id, and have names of their own."""
+        three.start_node_action(2, "remove")
+        three.start_node_action(3, "maintenance_on", duration=0)
+        three.start_cluster_action("change_master", node_uid=2)
+        removal = {"name": "remove_node", "node_uid": "2", "status": "running", "progress": 0.0}
+        other = {
+            "name": "maintenance_on",
+            "node_uid": "3",
+            "status": "completed",
+            "progress": 100.0,
+        }
+
+        assert await call3.ok("GET", "/v1/nodes/actions") == {"actions": [removal, other]}
+        assert await call3.ok("GET", "/v1/nodes/2/actions") == {"actions": [removal]}
+        assert await call3.ok("GET", "/v1/nodes/1/actions") == {"actions": []}
+
+        three.bare_node_actions = True
+        assert await call3.ok("GET", "/v1/nodes/actions") == [removal, other]
+
+    async def test_listed_failure(self, cluster: FakeCluster, call: Caller) -> None:
+        """Lists tell why an action has failed."""
+        cluster.start_node_action(1, "remove", duration=0, outcome="failed", error_code="e1")
+        (entry,) = (await call.ok("GET", "/v1/nodes/actions"))["actions"]
+
+        assert (entry["status"], entry["error_code"]) == ("failed", "e1")
+
+    async def test_is_no_action(self, cluster: FakeCluster, call: Caller) -> None:
+        """What runs on a node has a task_id, but no action of that uid is known."""
+        task_id = cluster.start_node_action(1, "remove", task_id="t1")
+
+        assert task_id == (await call.ok("GET", "/v1/nodes/1/actions/remove"))["task_id"] == "t1"
+        assert said(await call("GET", f"/v1/actions/{task_id}")) == (404, "action_not_found")
+
+
+class TestCancel:
+    """Calls that cancel an action on a node, or remove what is remembered of it."""
+
+    async def test_running(self, call3: Caller) -> None:
+        """What runs is cancelling for two seconds, and never does its work."""
+        await call3.ok("POST", REMOVE, json={})
+        await asyncio.sleep(5)
+        assert await call3.ok("DELETE", REMOVE) == ""
+        await call3.ok("DELETE", REMOVE)
+        seen = await statuses(call3, REMOVE, times=4, every=1)
+        await asyncio.sleep(10)
+
+        assert seen == ["cancelling", "cancelling", "cancelled", "cancelled"]
+        assert len(await call3.ok("GET", "/v1/nodes")) == 3
+        assert (await call3("GET", "/v1/nodes", node=2))[0] == 307
+
+    async def test_conflict(self, call3: Caller) -> None:
+        """While an action is being cancelled, it cannot be started again."""
+        await call3.ok("POST", REMOVE, json={})
+        await call3.ok("DELETE", REMOVE)
+
+        assert (await call3("POST", REMOVE, json={}))[0] == 409
+        await asyncio.sleep(2.1)
+        await call3.ok("POST", REMOVE, json={})
+
+    async def test_queued(self, cluster: FakeCluster, call: Caller) -> None:
+        """What waits in the queue is cancelled at once."""
+        cluster.start_node_action(1, "maintenance_on", queued=5)
+        await call.ok("DELETE", MAINTENANCE)
+
+        assert (await call.ok("GET", MAINTENANCE))["status"] == "cancelled"
+
+    async def test_remembered(self, cluster: FakeCluster, call: Caller) -> None:
+        """The result of what has ended is removed, and then there is nothing more."""
+        cluster.start_node_action(1, "maintenance_on", duration=0)
+        await call.ok("DELETE", MAINTENANCE)
+
+        for method in ("GET", "DELETE"):
+            assert said(await call(method, MAINTENANCE)) == (404, "action_not_found")
+        assert cluster.maintenance == {1: 1}
+
+    async def test_not_cancellable(self, cluster: FakeCluster, call: Caller) -> None:
+        """Some actions cannot be cancelled, but their results can be removed."""
+        cluster.not_cancellable.add("maintenance_on")
+        cluster.start_node_action(1, "maintenance_on", duration=5)
+
+        assert said(await call("DELETE", MAINTENANCE)) == (409, "action_not_cancellable")
+        assert (await call.ok("GET", MAINTENANCE))["status"] == "running"
+        await asyncio.sleep(5)
+        await call.ok("DELETE", MAINTENANCE)
+
+    async def test_forget(self, cluster: FakeCluster, call: Caller) -> None:
+        """What a cluster forgets is not known any more."""
+        cluster.start_node_action(1, "maintenance_on")
+        cluster.forget_node_action(1, "maintenance_on")
+
+        assert said(await call("GET", MAINTENANCE)) == (404, "action_not_found")
+
+
+class TestEffects:
+    """What actions do to the cluster."""
+
+    async def test_removed(self, three: FakeCluster, call3: Caller) -> None:
+        """A removed node is gone, and answers no more; the result is still known."""
+        await call3.ok("POST", REMOVE, json={})
+        await asyncio.sleep(9)
+        assert len(await call3.ok("GET", "/v1/nodes")) == 3
+        await asyncio.sleep(2)
+
+        assert [node["uid"] for node in await call3.ok("GET", "/v1/nodes")] == [1, 3]
+        assert said(await call3("GET", "/v1/nodes/2")) == (404, "node_not_exist")
+        assert said(await call3("POST", REMOVE, json={})) == (404, "node_not_exist")
+        assert (await call3.ok("GET", REMOVE))["status"] == "completed"
+        assert len((await call3.ok("GET", "/v1/nodes/2/actions"))["actions"]) == 1
+        with pytest.raises(aiohttp.ClientConnectionError):
+            await call3("GET", "/v1/nodes", node=2)
+
+    async def test_removed_and_forgotten(self, three: FakeCluster, call3: Caller) -> None:
+        """When the result is removed, too, there is no trace of the node."""
+        three.start_node_action(2, "remove", duration=1)
+        await asyncio.sleep(2)
+        await call3.ok("DELETE", REMOVE)
+
+        for path in (REMOVE, "/v1/nodes/2/actions"):
+            assert said(await call3("GET", path)) == (404, "node_not_exist")
+
+    async def test_removed_primary(self, three: FakeCluster, call3: Caller) -> None:
+        """Another node is the primary when the primary is removed."""
+        three.start_node_action(1, "remove", duration=1)
+        await asyncio.sleep(2)
+
+        assert three.primary == 2
+        nodes = await call3.ok("GET", "/v1/nodes", node=2)
+        assert [node["uid"] for node in nodes] == [2, 3]
+
+    @pytest.mark.parametrize("outcome", ["failed", "never"])
+    async def test_not_removed(self, three: FakeCluster, call3: Caller, outcome: Outcome) -> None:
+        """A removal that does not complete changes nothing."""
+        three.start_node_action(2, "remove", duration=1, outcome=outcome)
+        await asyncio.sleep(2)
+
+        assert (await call3("GET", "/v1/nodes", node=2))[0] == 307
+        assert len(await call3.ok("GET", "/v1/nodes")) == 3
+
+    async def test_last(self, cluster: FakeCluster, call: Caller) -> None:
+        """The only node that runs goes on answering."""
+        cluster.start_node_action(1, "remove", duration=1)
+        await asyncio.sleep(2)
+
+        assert await call.ok("GET", "/v1/nodes") == []
+
+    async def test_stopped_before(self, three: FakeCluster, call3: Caller) -> None:
+        """A node that was stopped can be removed."""
+        three.start_node_action(2, "remove", duration=1)
+        await three.stop_node(2)
+        await asyncio.sleep(2)
+
+        assert len(await call3.ok("GET", "/v1/nodes")) == 2
+        with pytest.raises(ValueError, match="node 2 was removed"):
+            await three.start_node(2)
+
+    async def test_trouble(self, three: FakeCluster) -> None:
+        """A restart that has stopped a node does not start it when it was removed meanwhile."""
+        for node in (2, 3):
+            three.start_node_action(node, "remove", duration=5)
+        restart = Trouble(kind="restart", node=2, begins=1, ends=9)
+        three._player.play([restart])
+        await asyncio.sleep(10)
+
+        assert three._nodes.running == [1]
+
+    async def test_left(self) -> None:
+        """A cluster that is left lets nothing take effect any more."""
+        before = asyncio.all_tasks()
+        async with FakeCluster(nodes=2) as cluster:
+            cluster.start_node_action(2, "remove")
+
+        assert asyncio.all_tasks() == before
+
+    async def test_maintenance(self, cluster: FakeCluster) -> None:
+        """Activations stack, each is taken off alone, and they count when they complete."""
+        seen = []
+        actions: tuple[NodeActionName, ...] = (
+            "maintenance_off",
+            "maintenance_on",
+            "maintenance_on",
+            "maintenance_off",
+            "maintenance_off",
+        )
+        for action in actions:
+            cluster.start_node_action(1, action, duration=5)
+            seen.append(cluster.maintenance[1])
+            await asyncio.sleep(6)
+        seen.append(cluster.maintenance[1])
+
+        assert seen == [0, 0, 1, 2, 1, 0]
+
+    async def test_failed_maintenance(self, three: FakeCluster) -> None:
+        """What fails does not count, nor does a node that is gone."""
+        three.start_node_action(1, "maintenance_on", duration=1, outcome="failed")
+        three.start_node_action(2, "maintenance_on", duration=1)
+        three.start_node_action(3, "maintenance_on", duration=1)
+        three.start_node_action(3, "remove", duration=2)
+        await asyncio.sleep(3)
+
+        assert three.maintenance == {1: 0, 2: 1}
+
+
+class TestCluster:
+    """Actions of the whole cluster."""
+
+    @pytest.mark.parametrize("uid", [2, "2"])
+    async def test_change_master(self, three: FakeCluster, call3: Caller, uid: int | str) -> None:
+        """When it completes, the node that was asked for is the primary."""
+        assert await call3.ok("POST", PROMOTE, json={"node_uid": uid}) == {}
+        running = {"name": "change_master", "status": "running", "progress": 0.0}
+        assert await call3.ok("GET", PROMOTE) == running
+        assert await call3.ok("GET", "/v1/cluster/actions") == {"actions": [running]}
+        assert (await call3.ok("GET", "/v1/nodes/actions")) == {"actions": []}
+        await asyncio.sleep(9)
+        assert three.primary == 1
+        await asyncio.sleep(2)
+
+        assert three.primary == 2
+        assert (await call3("GET", PROMOTE))[0] == 307
+        assert (await call3.ok("GET", PROMOTE, node=2))["status"] == "completed"
+
+    @pytest.mark.parametrize("outcome", ["failed", "never"])
+    async def test_not_done(self, three: FakeCluster, outcome: Outcome) -> None:
+        """Nothing changes if it does not complete."""
+        three.start_cluster_action("change_master", node_uid=2, duration=1, outcome=outcome)
+        await asyncio.sleep(2)
+
+        assert three.primary == 1
+
+    async def test_stopped(self, three: FakeCluster) -> None:
+        """A node that was stopped in the meantime is not the primary."""
+        three.start_cluster_action("change_master", node_uid=2, duration=1)
+        await three.stop_node(2)
+        await asyncio.sleep(2)
+
+        assert three.primary == 1
+
+    async def test_refused(self, three: FakeCluster, call3: Caller) -> None:
+        """The node has to be one of the cluster's, and to run; one change runs at a time."""
+        await three.stop_node(3)
+
+        assert said(await call3("POST", PROMOTE, json={})) == (400, "invalid_request")
+        for uid in (3, 9):
+            answer = await call3("POST", PROMOTE, json={"node_uid": uid})
+            assert said(answer) == (406, "invalid_node")
+        await call3.ok("POST", PROMOTE, json={"node_uid": 2})
+        answer = await call3("POST", PROMOTE, json={"node_uid": 2})
+        assert said(answer) == (409, "action_already_running")
+
+    async def test_planned(self, three: FakeCluster, call3: Caller) -> None:
+        """What was planned is how it goes."""
+        three.plan("POST", PROMOTE, duration=1, outcome="failed", progress="none", error="no")
+        await call3.ok("POST", PROMOTE, json={"node_uid": 2})
+        await asyncio.sleep(1)
+
+        assert await call3.ok("GET", PROMOTE) == {
+            "name": "change_master",
+            "status": "failed",
+            "error_code": "internal_error",
+            "error_message": "no",
+        }
+
+    async def test_cancel(self, three: FakeCluster, call3: Caller) -> None:
+        """It cannot be cancelled."""
+        await call3.ok("POST", PROMOTE, json={"node_uid": 2})
+
+        assert said(await call3("DELETE", PROMOTE)) == (404, "action_not_found")
+        assert (await call3.ok("GET", PROMOTE))["status"] == "running"
+
+
+class TestMisuse:
+    """What no cluster could be told to do."""
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({"duration": -1}, "0 or more"),
+            ({"queued": -1}, "0 or more"),
+            ({"outcome": "odd"}, "outcome='odd' is none of completed"),
+            ({"progress": "odd"}, "progress='odd' is none of steps"),
+        ],
+    )
+    async def test_options(
+        self, cluster: FakeCluster, options: dict[str, Any], message: str
+    ) -> None:
+        """Times and words have to make sense, in whatever starts work."""
+        with pytest.raises(ValueError, match=message):
+            cluster.start_node_action(1, "remove", **options)
+        with pytest.raises(ValueError, match=message):
+            cluster.start_cluster_action("change_master", node_uid=1, **options)
+        with pytest.raises(ValueError, match=message):
+            cluster.plan("POST", "/", **options)
+
+    async def test_no_call(self, cluster: FakeCluster) -> None:
+        """A plan is for one call or more."""
+        with pytest.raises(ValueError, match="times is 1 or more"):
+            cluster.plan("POST", "/", times=0)
+
+    async def test_which(self, cluster: FakeCluster) -> None:
+        """There has to be such a node, and such an action."""
+        with pytest.raises(ValueError, match="there is no node 2"):
+            cluster.start_node_action(2, "remove")
+        with pytest.raises(ValueError, match="there is no node 2"):
+            cluster.start_cluster_action("change_master", node_uid=2)
+        with pytest.raises(ValueError, match="'odd' is none of maintenance_on"):
+            cluster.start_node_action(1, "odd")  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match="'odd' is none of change_master"):
+            cluster.start_cluster_action("odd", node_uid=1)  # type: ignore[arg-type]
+
+    async def test_twice(self, cluster: FakeCluster) -> None:
+        """The same action runs once at a time."""
+        cluster.start_node_action(1, "remove")
+        cluster.start_cluster_action("change_master", node_uid=1)
+
+        with pytest.raises(ValueError, match="remove runs on node 1 already"):
+            cluster.start_node_action(1, "remove")
+        with pytest.raises(ValueError, match="change_master is under way already"):
+            cluster.start_cluster_action("change_master", node_uid=1)

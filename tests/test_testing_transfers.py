@@ -1,0 +1,335 @@
+"""Facts about the exports, imports and backups of `FakeCluster`."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+
+import pytest
+
+from redis_enterprise_actions.testing import FakeCluster, Transfer
+from tests.callers import Caller, calling
+
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from redis_enterprise_actions.testing import Outcome, Version
+
+Result: TypeAlias = Literal["completed", "failed"]
+
+TRANSFERS = get_args(Transfer)
+RUNNING = {"export": "exporting", "import": "importing", "backup": "exporting"}
+EXPORT = ("POST", "/v1/bdbs/1/actions/export", {"export_location": {"type": "url"}})
+IMPORT = ("POST", "/v1/bdbs/1/actions/import", {"dataset_import_sources": [{"type": "url"}]})
+
+
+@pytest.fixture
+async def call(cluster: FakeCluster) -> AsyncIterator[Caller]:
+    """Return what calls the cluster, which has a database."""
+    cluster.add_bdb()
+    async with calling(cluster) as caller:
+        yield caller
+
+
+async def fields(call: Caller, kind: Transfer) -> dict[str, Any]:
+    """Return what the database shows of a kind of transfer, without that in the names."""
+    database = await call.bdb()
+    return {
+        name.removeprefix(f"{kind}_"): value for name, value in database.items() if kind in name
+    }
+
+
+class TestFields:
+    """What a database shows of them."""
+
+    @pytest.mark.parametrize("kind", TRANSFERS)
+    async def test_course(self, cluster: FakeCluster, call: Caller, kind: Transfer) -> None:
+        """One that is queued shows as little as it may, then its progress, then its success."""
+        cluster.start_transfer(1, kind, queued=4, duration=8)
+        queued = await fields(call, kind)
+        await asyncio.sleep(6)
+        running = await fields(call, kind)
+        await asyncio.sleep(6)
+        done = await fields(call, kind)
+
+        waits = "initializing" if kind == "import" else ""
+        assert queued == {"status": waits, "failure_reason": ""}
+        assert running.pop("progress") == pytest.approx(25, abs=1)
+        assert running == {"status": RUNNING[kind], "failure_reason": ""}
+        assert done.pop(f"last_{kind}_time", None) is None or kind != "import"
+        assert done == {"status": "succeeded", "failure_reason": ""}
+
+    @pytest.mark.parametrize("kind", ["export", "backup"])
+    async def test_time(self, kind: Transfer) -> None:
+        """When one last succeeded is told in ISO 8601, UTC."""
+        async with FakeCluster() as cluster, calling(cluster) as call:
+            cluster.start_transfer(1, kind, duration=90)
+            began = datetime.now(UTC)
+            await asyncio.sleep(100)
+            said = (await fields(call, kind))[f"last_{kind}_time"]
+
+        assert said.endswith("Z")
+        took = (datetime.fromisoformat(said) - began).total_seconds()
+        assert took == pytest.approx(90, abs=5)
+
+    @pytest.mark.parametrize("kind", TRANSFERS)
+    async def test_failed(self, cluster: FakeCluster, call: Caller, kind: Transfer) -> None:
+        """One that fails has a reason, and no time."""
+        cluster.start_transfer(1, kind, duration=5, outcome="failed")
+        await asyncio.sleep(5)
+
+        assert await fields(call, kind) == {"status": "failed", "failure_reason": "general-error"}
+
+    @pytest.mark.parametrize("kind", TRANSFERS)
+    async def test_never(self, cluster: FakeCluster, call: Caller, kind: Transfer) -> None:
+        """One that never ends goes on running."""
+        cluster.start_transfer(1, kind, outcome="never")
+        await asyncio.sleep(10_000)
+        shown = await fields(call, kind)
+
+        assert (shown["status"], shown["progress"]) == (RUNNING[kind], 60)
+
+    @pytest.mark.parametrize("kind", TRANSFERS)
+    @pytest.mark.parametrize("outcome", ["completed", "failed"])
+    async def test_stale(
+        self, cluster: FakeCluster, call: Caller, kind: Transfer, outcome: Result
+    ) -> None:
+        """One that is queued shows the result of the one before it."""
+        cluster.start_transfer(1, kind, duration=0, outcome=outcome)
+        before = await fields(call, kind)
+        cluster.start_transfer(1, kind, queued=5, duration=5)
+        assert await fields(call, kind) == before
+        await asyncio.sleep(5.5)
+
+        after = await fields(call, kind)
+        assert (after["status"], after["failure_reason"]) == (RUNNING[kind], "")
+
+    async def test_time_stays(self, cluster: FakeCluster, call: Caller) -> None:
+        """The time of the last success stays when another one runs, fails, and is reset."""
+        cluster.start_transfer(1, "backup", duration=0)
+        then = (await fields(call, "backup"))["last_backup_time"]
+        cluster.start_transfer(1, "backup", duration=5, outcome="failed")
+        for _ in range(2):
+            assert (await fields(call, "backup"))["last_backup_time"] == then
+            await asyncio.sleep(5)
+        await call.ok("PUT", "/v1/bdbs/1/actions/backup_reset_status")
+
+        assert await fields(call, "backup") == {
+            "status": "",
+            "failure_reason": "",
+            "last_backup_time": then,
+        }
+
+    async def test_status(self, cluster: FakeCluster, call: Caller) -> None:
+        """An import makes its database pending; an export or a backup leaves it active."""
+        cluster.start_transfer(1, "export")
+        cluster.start_transfer(1, "backup")
+        before = await call.bdb()
+        cluster.start_transfer(1, "import", queued=5, duration=5)
+        during = await call.bdb()
+        cluster.add_action(duration=5)
+        changing = await call.bdb()
+        await asyncio.sleep(10)
+
+        assert (before["status"], "action_uid" in before) == ("active", False)
+        assert (during["status"], "action_uid" in during) == ("import-pending", False)
+        assert during["background_op"] == [{"status": "idle"}]
+        assert changing["status"] == "active-change-pending"
+        assert (await call.bdb())["status"] == "active"
+
+    async def test_database(self, cluster: FakeCluster, call: Caller) -> None:
+        """The database that one is started on exists from now on."""
+        cluster.start_transfer(7, "import")
+
+        assert (await call.bdb(7))["import_status"] == "importing"
+
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {"transfer": "flush"},
+            {"outcome": "cancelled"},
+            {"duration": -1},
+            {"queued": -1},
+        ],
+    )
+    async def test_impossible(self, cluster: FakeCluster, options: dict[str, Any]) -> None:
+        """What no cluster could do cannot be started."""
+        with pytest.raises(ValueError, match=r"is none of|0 or more"):
+            cluster.start_transfer(1, **{"transfer": "export"} | options)
+
+
+class TestActions:
+    """Transfers as actions."""
+
+    @pytest.mark.parametrize("kind", TRANSFERS)
+    @pytest.mark.parametrize("version", ["7.22", "8.0"])
+    async def test_v2(self, version: Version, kind: Transfer) -> None:
+        """Where there is a v2, it shows them, and v1 does not."""
+        async with FakeCluster(version=version) as cluster, calling(cluster) as call:
+            cluster.start_transfer(3, kind, duration=10)
+            [uid] = cluster.actions
+            [listed] = await call.ok("GET", "/v2/actions")
+
+            assert isinstance(listed["creation_time"], int)
+            assert (listed["action_uid"], listed["name"]) == (uid, kind)
+            assert (listed["action_type"], listed["status"]) == ("other", "running")
+            assert listed["additional_info"] == {"object_type": "bdb", "object_uid": "3"}
+            assert await call.refused("GET", f"/v1/actions/{uid}") == (404, "action_not_found")
+
+    @pytest.mark.parametrize("version", ["7.4", "7.8"])
+    async def test_no_v2(self, version: Version) -> None:
+        """Where there is none, they are no actions, but the database shows them."""
+        async with FakeCluster(version=version) as cluster, calling(cluster) as call:
+            cluster.add_bdb()
+            await call.ok(*EXPORT)
+
+            assert cluster.actions == {}
+            assert (await call.bdb())["export_status"] == "exporting"
+
+    @pytest.mark.parametrize(
+        ("outcome", "status"),
+        [("completed", "succeeded"), ("failed", "failed"), ("stuck", "succeeded")],
+    )
+    async def test_added(
+        self, cluster: FakeCluster, call: Caller, outcome: Outcome, status: str
+    ) -> None:
+        """An action of that name is one, and stays one if it is forgotten."""
+        uid = cluster.add_action("export", duration=9, outcome=outcome, error="no way")
+        await asyncio.sleep(3.5)
+        assert (await fields(call, "export"))["progress"] == 33.33
+        cluster.forget(uid)
+        await asyncio.sleep(6)
+
+        shown = await fields(call, "export")
+        assert shown["status"] == status
+        assert shown["failure_reason"] == ("no way" if status == "failed" else "")
+
+    async def test_without_progress(self, cluster: FakeCluster, call: Caller) -> None:
+        """One may have no progress."""
+        cluster.add_action("export", progress="none")
+
+        assert await fields(call, "export") == {"status": "exporting", "failure_reason": ""}
+
+    async def test_of_another_kind(self, cluster: FakeCluster, call: Caller) -> None:
+        """What only has the name of one, or only its kind, is work like other work."""
+        cluster.add_action("export", kind="task", bdb_uid=1)
+        cluster.add_action("reshard", kind="other", bdb_uid=2)
+
+        assert (await fields(call, "export"))["status"] == ""
+        assert (await call.bdb(2))["status"] == "active-change-pending"
+
+
+class TestCalls:
+    """Routes that start and reset them."""
+
+    @pytest.mark.parametrize(
+        ("asked", "kind"), [(EXPORT, "export"), (IMPORT, "import")], ids=["export", "import"]
+    )
+    async def test_start(
+        self,
+        cluster: FakeCluster,
+        call: Caller,
+        asked: tuple[str, str, object],
+        kind: Transfer,
+    ) -> None:
+        """One is started as planned, and the answer is empty."""
+        cluster.plan("POST", asked[1], queued=5, duration=5, outcome="failed", error="no-disk")
+        said = await call(*asked)
+        [action] = cluster.actions.values()
+        await asyncio.sleep(10)
+
+        assert said == (200, "")
+        assert (action.name, action.kind, action.bdb_uid) == (kind, "other", 1)
+        assert await fields(call, kind) == {"status": "failed", "failure_reason": "no-disk"}
+
+    @pytest.mark.parametrize("asked", [EXPORT, IMPORT], ids=["export", "import"])
+    async def test_twice(
+        self, cluster: FakeCluster, call: Caller, asked: tuple[str, str, object]
+    ) -> None:
+        """There are no two of a kind at once, even if the first is queued."""
+        cluster.plan("POST", "/v1/bdbs", queued=5, duration=5)
+        await call.ok(*asked)
+        assert await call.refused(*asked) == (409, "busy")
+        await asyncio.sleep(10)
+
+        await call.ok(*asked)
+
+    async def test_busy(self, cluster: FakeCluster, call: Caller) -> None:
+        """An export leaves room for a backup and a change; an import leaves none."""
+        await call.ok(*EXPORT)
+        cluster.start_transfer(1, "backup")
+        await call.ok("PUT", "/v1/bdbs/1/flush")
+        await asyncio.sleep(10)
+        await call.ok(*IMPORT)
+
+        assert await call.refused(*EXPORT) == (409, "busy")
+        assert await call.refused("PUT", "/v1/bdbs/1/flush") == (409, "busy")
+
+    @pytest.mark.parametrize(
+        ("kind", "code"),
+        [
+            ("export", "missing_export_location"),
+            ("import", "missing_dataset_import_sources"),
+        ],
+    )
+    @pytest.mark.parametrize("body", [None, {}, {"export_location": {}}])
+    async def test_rejected(
+        self, cluster: FakeCluster, call: Caller, kind: str, code: str, body: object
+    ) -> None:
+        """A place is needed."""
+        path = f"/v1/bdbs/1/actions/{kind}"
+
+        assert await call.refused("POST", path, body) == (406, code)
+        assert cluster.actions == {}
+
+    @pytest.mark.parametrize(("method", "path", "body"), [EXPORT, IMPORT], ids=["export", "import"])
+    async def test_dry(
+        self, cluster: FakeCluster, call: Caller, method: str, path: str, body: object
+    ) -> None:
+        """A dry run starts nothing."""
+        assert await call(method, f"{path}?dry_run=true", body) == (200, "")
+        assert cluster.actions == {}
+
+    @pytest.mark.parametrize("kind", TRANSFERS)
+    @pytest.mark.parametrize("outcome", ["completed", "failed"])
+    async def test_reset(
+        self, cluster: FakeCluster, call: Caller, kind: Transfer, outcome: Result
+    ) -> None:
+        """A reset wipes out the result of that kind, and no other."""
+        other: Transfer = "backup" if kind == "export" else "export"
+        cluster.start_transfer(1, kind, duration=0, outcome=outcome)
+        cluster.start_transfer(1, other, duration=0)
+        said = await call("PUT", f"/v1/bdbs/1/actions/{kind}_reset_status")
+        shown = await fields(call, kind)
+        cluster.start_transfer(1, kind, queued=5)
+        waiting = await fields(call, kind)
+
+        assert said == (200, "")
+        assert (shown["status"], shown["failure_reason"]) == ("", "")
+        assert waiting["status"] == ("initializing" if kind == "import" else "")
+        assert (await fields(call, other))["status"] == "succeeded"
+
+    @pytest.mark.parametrize("kind", TRANSFERS)
+    async def test_reset_too_early(
+        self, cluster: FakeCluster, call: Caller, kind: Transfer
+    ) -> None:
+        """While one is queued or runs, nothing is reset."""
+        path = f"/v1/bdbs/1/actions/{kind}_reset_status"
+        cluster.start_transfer(1, kind, queued=5, duration=5)
+        for _ in range(2):
+            assert await call.refused("PUT", path) == (409, "busy")
+            await asyncio.sleep(5)
+
+        assert await call("PUT", path) == (200, "")
+
+    async def test_reset_of_none(self, call: Caller) -> None:
+        """There is nothing to reset where there is no database."""
+        path = "/v1/bdbs/9/actions/export_reset_status"
+
+        assert await call.refused("PUT", path) == (404, "db_not_exist")
+
+    async def test_no_backup(self, call: Caller) -> None:
+        """No route starts a backup."""
+        assert (await call("POST", "/v1/bdbs/1/actions/backup", {}))[0] == 404
