@@ -29,3 +29,21 @@ async def somewhere(*names: str) -> AsyncIterator[tuple[ActionsClient, list[str]
         ActionsClient(cluster.url, username=cluster.username, password=cluster.password) as client,
     ):
         yield client, [cluster.add_action(name, duration=2) for name in names]
+
+
+@asynccontextmanager
+async def a_cluster() -> AsyncIterator[ActionsClient]:
+    """Give a client of your cluster, or of a fake one with three nodes and two databases."""
+    if "REDIS_ENTERPRISE_URL" in os.environ:
+        async with ActionsClient.from_env() as client:
+            yield client
+        return
+    async with (
+        FakeCluster(nodes=3) as cluster,
+        ActionsClient(cluster.urls, username=cluster.username, password=cluster.password) as client,
+    ):
+        for uid in (1, 2):
+            cluster.add_bdb(uid)
+        for method in ("POST", "PUT"):
+            cluster.plan(method, "/v1/", times=None, duration=0.5)
+        yield client

@@ -154,8 +154,10 @@ class ClusterUnreachable(RequestError, ConnectionError):
 class AnswerLost(ClusterUnreachable):
     """A call that starts something was sent, and what came of it is not known.
 
-    It may have been taken. `ref` is a reference to what shows that, as far as anything does:
-    `ActionsClient.operation` follows it. The call is not to be repeated without a look at it.
+    It may have been taken. `ref` refers to what it would have started, if anything shows that, and
+    `ActionsClient.operation` follows it: an export, an Active-Active task, or an action of a node
+    or the cluster that is not found was never begun, and may be called for again. Of other calls
+    to a database it refers to the database.
     """
 
     transient = False

@@ -14,7 +14,7 @@ import msgspec
 from ._action import Evidence, cancelled, completed
 from ._errors import ActionVanished, RequestRejected, UnreadableReply
 from ._moving import moving_on
-from ._reference import Reference, Track
+from ._reference import AFTER, Reference, Track
 from ._refusal import is_error_object
 from ._routes import STRANGE_404, WORTH_A_REQUEST
 from ._tick import Found
@@ -70,10 +70,10 @@ class HostActions:
         found: dict[Reference, Action] = {}
         for ref, last in wanted.items():
             action = by_uid.get(ref.name)
-            known = ref.run or (last and last.task_id)
             if action is None or not _is_same_run(action, ref, last):
                 continue
-            if action.task_id is None and known:
+            known = _known(ref, last)
+            if action.task_id is None and (known or ref.run):
                 if action.phase.terminal:
                     continue  # the result of which run?
                 action = msgspec.structs.replace(action, task_id=known)
@@ -119,7 +119,16 @@ class HostActions:
         return read_host_actions(reply.body, track, path), len(reply.body)
 
 
+def _known(ref: Reference, last: Action | None) -> str | None:
+    """Return the `task_id` of the run that is waited for, as far as it is known."""
+    if last is not None and last.task_id is not None:
+        return last.task_id
+    return None if ref.run.startswith(AFTER) else ref.run or None
+
+
 def _is_same_run(action: Action, ref: Reference, last: Action | None) -> bool:
     """Whether an action can be the run that is waited for, and not an older or a newer one."""
-    known = ref.run or (last and last.task_id)
-    return not known or action.task_id in {None, known}
+    known = _known(ref, last)
+    if known is not None:
+        return action.task_id in {None, known}
+    return not ref.run or (action.task_id or action.status) != ref.run.removeprefix(AFTER)

@@ -54,6 +54,7 @@ _SYSTEMS: Final[Mapping[Track, System]] = MappingProxyType({
 })  # fmt: skip
 
 GONE: Final = "gone"  # of a database whose end is awaited
+AFTER: Final = "after,"  # before the `task_id`, or the status, of the run that was there before
 TRANSFERS: Final = frozenset({Track.EXPORT, Track.IMPORT, Track.BACKUP})
 
 _WHOLE: Final = frozenset({Track.ACTION, Track.CRDB})  # whose uids may hold anything
@@ -67,7 +68,8 @@ class Reference(msgspec.Struct, frozen=True, cache_hash=True):
     """What is waited for.
 
     `run` tells it from other runs of the same, where there are such: the `task_id` of a node's
-    action, or how a database stood before its export. Of a database it is empty, or `gone`.
+    action, or what was there before, or how a database stood before its export. Of a database it
+    is empty, or `gone`.
     """
 
     track: Track

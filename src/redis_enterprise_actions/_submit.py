@@ -22,7 +22,7 @@ from ._host_actions import path_of
 from ._lenient import decode
 from ._moving import moving_on
 from ._pace import Round, patiently
-from ._reference import GONE, TRANSFERS, Reference, Track
+from ._reference import AFTER, GONE, TRANSFERS, Reference, Track
 from ._refusal import words_of
 from ._routes import segment
 from ._transport import Call
@@ -293,8 +293,10 @@ def _was_not_taken(order: Order, error: RequestError) -> bool:
 
 def _lost(error: RequestError, order: Order, before: Reference | None) -> AnswerLost:
     """Return the error for a call that may have been taken, with where to look."""
-    told_apart = before is not None and (before.track in TRANSFERS or before.track is Track.CRDB)
-    ref = before if told_apart else order.scene
+    ref = order.scene
+    if before is not None:
+        after = before.run and before.track in {Track.NODE, Track.CLUSTER}
+        ref = msgspec.structs.replace(before, run=AFTER + before.run) if after else before
     known = error if isinstance(error, ClusterUnreachable) else None
     return AnswerLost(
         error.method,

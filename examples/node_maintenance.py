@@ -1,0 +1,84 @@
+"""Put a node into maintenance, do something to it, and take it out again, whatever happens.
+
+Usage: python examples/node_maintenance.py [NODE_UID]
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final
+
+from where import a_cluster
+
+from redis_enterprise_actions import ActionNotFound, AnswerLost
+
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from typing import Protocol
+
+    from redis_enterprise_actions import ActionsClient, Operation
+
+    class Call(Protocol):
+        """One of the client's calls about a node."""
+
+        async def __call__(
+            self, node_uid: int, /, *, busy_timeout: float, outage_timeout: float
+        ) -> Operation:
+            """Start an action of a node."""
+            ...
+
+
+# Seconds. The cluster may be changing its primary, or have an action of that kind under way.
+BUSY: Final = 600
+OUTAGE: Final = 300
+LONGEST: Final = 3600
+
+
+@asynccontextmanager
+async def maintenance(client: ActionsClient, node_uid: int) -> AsyncIterator[None]:
+    """Keep a node in maintenance mode; take it out again even if it never quite got there.
+
+    Maintenance stacks, so what was not switched on, as the call was refused, is not switched off.
+    """
+    on = await begin(client, client.maintenance_on, node_uid)
+    try:
+        await on.wait(timeout=LONGEST, outage_timeout=OUTAGE)
+        yield
+    finally:
+        await asyncio.shield(switch_off(client, node_uid))
+
+
+async def switch_off(client: ActionsClient, node_uid: int) -> None:
+    """Take a node out of maintenance mode; a cancelled script still does."""
+    off = await begin(client, client.maintenance_off, node_uid)
+    await off.wait(timeout=LONGEST, outage_timeout=OUTAGE)
+
+
+async def begin(client: ActionsClient, call: Call, node_uid: int) -> Operation:
+    """Start an action of a node once: again only if the last call was lost on its way there."""
+    while True:
+        try:
+            return await call(node_uid, busy_timeout=BUSY, outage_timeout=OUTAGE)
+        except AnswerLost as lost:
+            if lost.ref is None:
+                raise
+            begun = client.operation(lost.ref)
+        try:
+            async for _ in begun.watch(not_found_grace=60, outage_timeout=OUTAGE):
+                return begun
+        except ActionNotFound as never:
+            print(f"once more, as {never}")
+
+
+async def main(node_uid: int) -> None:
+    """Do the maintenance."""
+    async with a_cluster() as client, maintenance(client, node_uid):
+        print(f"node {node_uid} is in maintenance: now is the time to patch and restart it")
+    print(f"node {node_uid} is back")
+
+
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1]) if sys.argv[1:] else 2))

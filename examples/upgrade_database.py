@@ -1,0 +1,23 @@
+"""Upgrade a database, and go on when it is done.
+
+Usage: python examples/upgrade_database.py [BDB_UID]
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from where import a_cluster
+
+
+async def main(bdb_uid: int) -> None:
+    """Start the upgrade, show how far it is, and say how it ended."""
+    async with a_cluster() as client:
+        upgrade = await client.upgrade_bdb(bdb_uid, busy_timeout=600)
+        print(f"follow it from anywhere with: redis-actions wait {upgrade.ref}")
+        action = await upgrade.wait(timeout=3600, stall_timeout=900, on_progress=print)
+        print(f"{action.title} is done")
+
+
+asyncio.run(main(int(sys.argv[1]) if sys.argv[1:] else 1))

@@ -1,0 +1,154 @@
+"""Facts about the example that upgrades a cluster: it ends right on a bad day, and undoes."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from redis_enterprise_actions import ActionFailed, ActionsClient
+from redis_enterprise_actions.testing import FakeCluster
+
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+NODES, DATABASES = (1, 2, 3), (1, 2, 3, 4)
+
+
+@pytest.fixture
+def example(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The example, as a script would import it."""
+    monkeypatch.syspath_prepend(Path(__file__).parent.parent / "examples")
+    import rolling_upgrade  # type: ignore[import-not-found]  # noqa: PLC0415
+
+    for name in ("rolling_upgrade", "node_maintenance", "where"):
+        monkeypatch.delitem(sys.modules, name)
+    module: ModuleType = rolling_upgrade
+    return module
+
+
+def client_of(cluster: FakeCluster) -> ActionsClient:
+    """Return a client of all nodes."""
+    return ActionsClient(cluster.urls, username=cluster.username, password=cluster.password)
+
+
+def started(cluster: FakeCluster) -> Counter[int | None]:
+    """Return how many upgrades there were of each database."""
+    upgrades = [each for each in cluster.actions.values() if each.name == "SMUpgradeBDB"]
+    return Counter(each.bdb_uid for each in upgrades)
+
+
+def prepare(cluster: FakeCluster) -> None:
+    """Let there be databases, and work that takes minutes."""
+    for uid in DATABASES:
+        cluster.add_bdb(uid)
+    cluster.plan("POST", "/v1/nodes", times=None, duration=180, queued=5)
+    cluster.plan("POST", "/v1/bdbs", times=None, duration=240)
+
+
+async def spoil(cluster: FakeCluster, seed: int) -> None:
+    """Move the primary, leave the cluster without one, refuse calls and lose answers, by lot."""
+    lots = random.Random(seed)
+    while True:
+        await asyncio.sleep(lots.uniform(5, 60))
+        match lots.choice(["failover", "election", "refused", "lost", "dropped"]):
+            case "failover":
+                others = [node for node in NODES if node != cluster.primary]
+                cluster.primary = lots.choice(others)
+            case "election":
+                primary, cluster.primary = cluster.primary, None
+                await asyncio.sleep(lots.uniform(2, 40))
+                cluster.primary = primary
+            case "refused":
+                cluster.inject(status=503, times=lots.randrange(1, 4))
+            case "lost":
+                cluster.inject(path="/v1/nodes", method="POST", lose=True)
+            case "dropped":
+                cluster.inject(path="/v1/nodes", method="POST", drop=True)
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_bad_day(example: ModuleType, seed: int) -> None:
+    """Failovers and lost answers change nothing: all is upgraded, once, and all is undone."""
+    async with FakeCluster(nodes=len(NODES)) as cluster, client_of(cluster) as client:
+        prepare(cluster)
+
+        async def reinstall(node: int) -> None:
+            assert cluster.maintenance[node] == 1
+            await asyncio.sleep(30)
+
+        trouble = asyncio.create_task(spoil(cluster, seed))
+        try:
+            await example.rolling_upgrade(client, NODES, DATABASES, reinstall)
+        finally:
+            trouble.cancel()
+
+        assert set(cluster.maintenance.values()) == {0}
+        assert started(cluster) == Counter(dict.fromkeys(DATABASES, 1))
+        taken = [seen for seen in cluster.requests if seen.method == "POST" and seen.status == 200]
+        assert len(taken) <= 2 * len(NODES) + len(DATABASES)
+
+
+async def test_restarts(example: ModuleType) -> None:
+    """Each node is restarted while it is in maintenance, the primary included."""
+    async with FakeCluster(nodes=len(NODES)) as cluster, client_of(cluster) as client:
+        prepare(cluster)
+        await example.rolling_upgrade(
+            client, NODES, DATABASES, lambda node: cluster.restart_node(node, downtime=90)
+        )
+
+        assert cluster.maintenance == {1: 0, 2: 0, 3: 0}
+        assert started(cluster) == Counter(dict.fromkeys(DATABASES, 1))
+
+
+async def test_undone_when_the_work_fails(example: ModuleType) -> None:
+    """A node that cannot be upgraded is taken out of maintenance, and the next is left alone."""
+    async with FakeCluster(nodes=len(NODES)) as cluster, client_of(cluster) as client:
+        prepare(cluster)
+
+        async def fail(node: int) -> None:
+            raise OSError(f"node {node} does not boot")
+
+        with pytest.raises(OSError, match="node 1 does not boot"):
+            await example.rolling_upgrade(client, NODES, DATABASES, fail)
+
+        assert set(cluster.maintenance.values()) == {0}
+        calls = [seen.path for seen in cluster.requests if seen.method == "POST"]
+        assert calls == [f"/v1/nodes/1/actions/maintenance_{each}" for each in ("on", "off")]
+
+
+async def test_undone_when_maintenance_fails(example: ModuleType) -> None:
+    """A node that does not get into maintenance mode is taken out of what it got into."""
+    async with FakeCluster(nodes=len(NODES)) as cluster, client_of(cluster) as client:
+        cluster.plan("POST", "/v1/nodes/1/actions/maintenance_on", outcome="failed", error="full")
+
+        with pytest.raises(ActionFailed, match="full"):
+            await example.rolling_upgrade(client, NODES, DATABASES, asyncio.sleep)
+
+        calls = [seen.path for seen in cluster.requests if seen.method == "POST"]
+        assert calls == [f"/v1/nodes/1/actions/maintenance_{each}" for each in ("on", "off")]
+        off = await client.get_node_action(1, "maintenance_off")
+        assert off.status == "completed"
+
+
+async def test_undone_when_cancelled(example: ModuleType) -> None:
+    """A script that is stopped takes the node out of maintenance before it ends."""
+    async with FakeCluster(nodes=len(NODES)) as cluster, client_of(cluster) as client:
+        prepare(cluster)
+
+        async def work(_: int) -> None:
+            await asyncio.sleep(1000)
+
+        script = asyncio.create_task(example.rolling_upgrade(client, NODES, DATABASES, work))
+        await asyncio.sleep(600)
+        script.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await script
+
+        assert set(cluster.maintenance.values()) == {0}
