@@ -10,7 +10,7 @@ import pytest
 
 from redis_enterprise_actions import ActionsClient, UnreadableReply, UsageError
 from redis_enterprise_actions._action import one_line
-from redis_enterprise_actions._wire import read_database
+from redis_enterprise_actions._wire_work import read_database
 from redis_enterprise_actions.testing._cluster import DATABASE_SECRET
 from tests.secrecy import SECRETS, WATCH, Watch, secrets_in
 
