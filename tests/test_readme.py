@@ -80,16 +80,26 @@ async def test_second_block(
 
 
 def test_third_block() -> None:
-    """The example of a bad day runs as it stands, and says nothing but how it ended."""
+    """The example of what is started runs as it stands."""
     ran = run("-c", BLOCKS[2])
+
+    assert (ran.returncode, ran.stderr) == (0, "")
+    first, *_, last = ran.stdout.splitlines()
+    assert first.startswith("SMUpgradeBDB on bdb:1: completed")
+    assert last.startswith("maintenance_on on node:1: completed")
+
+
+def test_fourth_block() -> None:
+    """The example of a bad day runs as it stands, and says nothing but how it ended."""
+    ran = run("-c", BLOCKS[3])
 
     assert (ran.returncode, ran.stderr) == (0, "")
     assert ran.stdout.startswith("SMUpgradeBDB on bdb:1: completed")
 
 
-def test_fourth_block(tmp_path: Path) -> None:
+def test_fifth_block(tmp_path: Path) -> None:
     """The test that users are shown passes as it stands, where nothing is configured."""
-    (tmp_path / "test_theirs.py").write_text(BLOCKS[3], "utf-8")
+    (tmp_path / "test_theirs.py").write_text(BLOCKS[4], "utf-8")
     pytest_itself = ("-W", "default", "-m", "pytest", "-q", "-p", "no:cacheprovider")
     ran = run(*pytest_itself, tmp_path, "--rootdir", tmp_path)
 
@@ -99,7 +109,7 @@ def test_fourth_block(tmp_path: Path) -> None:
 
 def test_all_blocks_are_tested() -> None:
     """No block of Python is without a test above."""
-    assert len(BLOCKS) == 4
+    assert len(BLOCKS) == 5
 
 
 def test_settings() -> None:
