@@ -26,11 +26,14 @@ class Caller:
         self,
         method: str,
         path: str,
+        body: object = None,
         *,
         node: int = 1,
         **options: Any,  # noqa: ANN401 - aiohttp's
     ) -> tuple[int, Any]:
-        """Return the status and the body, decoded if it is JSON."""
+        """Send a body as JSON; return the status and the body, decoded if it is JSON."""
+        if body is not None:
+            options["json"] = body
         url = f"{self.cluster.urls[node - 1]}{path}"
         async with self.session.request(method, url, allow_redirects=False, **options) as response:
             is_json = response.content_type.endswith("json")
@@ -38,11 +41,21 @@ class Caller:
                 response.json(content_type=None) if is_json else response.text()
             )
 
-    async def ok(self, method: str, path: str, **options: Any) -> Any:  # noqa: ANN401 - JSON
+    async def ok(self, *call: Any, **options: Any) -> Any:  # noqa: ANN401 - JSON
         """Return the body of an answer that must be a 200."""
-        status, body = await self(method, path, **options)
+        status, body = await self(*call, **options)
         assert status == 200, body
         return body
+
+    async def bdb(self, uid: int = 1) -> Any:  # noqa: ANN401 - JSON
+        """Return a database, which must be there."""
+        return await self.ok("GET", f"/v1/bdbs/{uid}")
+
+    async def refused(self, *call: Any, **options: Any) -> tuple[int, str]:  # noqa: ANN401 - JSON
+        """Make a call that must fail with an error object; return the status and its code."""
+        status, said = await self(*call, **options)
+        assert said.keys() == {"error_code", "description"}
+        return status, said["error_code"]
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ import pytest
 
 from redis_enterprise_actions.testing import FakeCluster
 from redis_enterprise_actions.testing._cluster import DATABASE_SECRET
-from tests.callers import Caller, calling
+from tests.caller import Caller, calling
 
 
 if TYPE_CHECKING:
@@ -627,7 +627,7 @@ class TestStarting:
         """A body has to say that it is JSON, and has to be an object."""
         cluster.add_bdb()
 
-        assert await call.refused(method, path, raw=raw) == (400, "invalid_request")
+        assert await call.refused(method, path, data=raw) == (400, "invalid_request")
         assert await call.refused(method, path, []) == (400, "invalid_request")
         assert cluster.actions == {}
 

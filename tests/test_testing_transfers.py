@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 import pytest
 
 from redis_enterprise_actions.testing import FakeCluster, Transfer
-from tests.callers import Caller, calling
+from tests.caller import Caller, calling
 
 
 if TYPE_CHECKING:

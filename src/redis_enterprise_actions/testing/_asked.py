@@ -26,39 +26,6 @@ def refusal(status: int, code: str, description: str) -> web.HTTPException:
     return _REFUSALS[status](text=said, content_type="application/json")
 
 
-async def body_of(request: web.Request, *, needed: bool = False) -> dict[str, object]:
-    """Return the JSON object that was sent, or an empty one if nothing was and none is needed.
-
-    Anything else is answered 400, and so is a body that does not say that it is JSON.
-    """
-    data = await request.read()
-    if not data and not needed:
-        return {}
-    if data and request.content_type != "application/json":
-        raise refusal(400, "invalid_request", "the Content-Type is not application/json")
-    try:
-        body: object = json.loads(data)
-    except ValueError:
-        body = None
-    if not isinstance(body, dict):
-        raise refusal(400, "invalid_request", "the body is no JSON object")
-    return cast("dict[str, object]", body)
-
-
-def is_dry(request: web.Request, body: dict[str, object]) -> bool:
-    """Whether nothing is to be started, as the query or the body says, and drop it from the latter.
-
-    In a query the bare word is enough, and that "false" takes it back is a guess.
-    """
-    in_body = body.pop("dry_run", False) is True
-    return in_body or request.query.get("dry_run", "false") not in _OFF
-
-
-def at_least(version: str, since: str) -> bool:
-    """Whether a version has what there is since another one."""
-    return [int(part) for part in version.split(".")] >= [int(part) for part in since.split(".")]
-
-
 async def object_of(request: web.Request) -> dict[str, object] | None:
     """Return the JSON object that was sent as such, or None if there is none.
 
@@ -74,7 +41,28 @@ async def object_of(request: web.Request) -> dict[str, object] | None:
     return cast("dict[str, object]", body) if isinstance(body, dict) else None
 
 
-def refuse(error: type[web.HTTPError], code: str, description: str) -> web.HTTPError:
-    """Return what to raise, with the body that most errors of clusters have."""
-    text = json.dumps({"error_code": code, "description": description})
-    return error(text=text, content_type="application/json")
+async def body_of(request: web.Request, *, needed: bool = False) -> dict[str, object]:
+    """Return the JSON object that was sent, or an empty one if nothing was and none is needed.
+
+    Anything else is answered 400.
+    """
+    if not needed and not await request.read():
+        return {}
+    asked = await object_of(request)
+    if asked is None:
+        raise refusal(400, "invalid_request", "a JSON object is required, and to be called so")
+    return asked
+
+
+def is_dry(request: web.Request, body: dict[str, object]) -> bool:
+    """Whether nothing is to be started, as the query or the body says, and drop it from the latter.
+
+    In a query the bare word is enough, and that "false" takes it back is a guess.
+    """
+    in_body = body.pop("dry_run", False) is True
+    return in_body or request.query.get("dry_run", "false") not in _OFF
+
+
+def at_least(version: str, since: str) -> bool:
+    """Whether a version has what there is since another one."""
+    return [int(part) for part in version.split(".")] >= [int(part) for part in since.split(".")]

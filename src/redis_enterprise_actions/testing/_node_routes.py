@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol, cast, get_args
 
 from aiohttp import web
 
-from ._asked import object_of, refuse
+from ._asked import body_of, refusal
 from ._node_actions import ClusterActionName, NodeActionName, run_of
 from ._plans import next_plan
 
@@ -87,7 +87,7 @@ class NodeRoutes:
         return web.json_response(wire | _error_of(run))
 
     async def _start(self, request: web.Request) -> web.Response:
-        await _body(request)
+        await body_of(request, needed=True)
         uid, action = self._member(request), request.match_info["action"]
         if action not in get_args(NodeActionName):
             raise _no_action(action)
@@ -104,7 +104,7 @@ class NodeRoutes:
             self._actions.forget(run.node_uid, run.action)
         elif run.action in self._house.not_cancellable:
             said = f"Action {run.action} cannot be cancelled"
-            raise refuse(web.HTTPConflict, "action_not_cancellable", said)
+            raise refusal(409, "action_not_cancellable", said)
         else:
             self._actions.cancel(run)
         return web.Response()
@@ -121,15 +121,15 @@ class NodeRoutes:
         return web.json_response(_entry(run))
 
     async def _cluster_start(self, request: web.Request) -> web.Response:
-        asked, action = await _body(request), request.match_info["action"]
+        asked, action = await body_of(request, needed=True), request.match_info["action"]
         if action not in get_args(ClusterActionName):
             raise _no_action(action)
         uid = _uid(str(asked.get("node_uid")))
         if uid is None:
-            raise refuse(web.HTTPBadRequest, "invalid_request", "node_uid is the uid of a node")
+            raise refusal(400, "invalid_request", "node_uid is the uid of a node")
         if uid not in self._actions.members() or uid not in self._nodes.running:
             said = f"node {uid} cannot be the primary"
-            raise refuse(web.HTTPNotAcceptable, "invalid_node", said)
+            raise refusal(406, "invalid_node", said)
         if self._actions.under_way(None, action):
             raise _conflict(action)
         plan = next_plan(self._plans, request.method, request.path)
@@ -152,7 +152,7 @@ class NodeRoutes:
         """Return the uid of the node that a path names; answer 404 if there is none."""
         uid = _uid(request.match_info["node"])
         if uid is None or uid not in self._actions.members():
-            raise refuse(web.HTTPNotFound, "node_not_exist", "no such node")
+            raise refusal(404, "node_not_exist", "no such node")
         return uid
 
     def _known(self, request: web.Request) -> Run:
@@ -182,23 +182,16 @@ def _error_of(run: Run) -> dict[str, object]:
     return {"error_code": run.work.error_code, "error_message": run.work.error}
 
 
-async def _body(request: web.Request) -> dict[str, object]:
-    asked = await object_of(request)
-    if asked is None:
-        raise refuse(web.HTTPBadRequest, "invalid_request", "a JSON object is required, if empty")
-    return asked
-
-
 def _uid(text: str) -> int | None:
     return int(text) if text.isdecimal() else None
 
 
-def _no_action(action: str) -> web.HTTPError:
-    return refuse(web.HTTPNotFound, "action_not_found", f"Action {action} does not exist")
+def _no_action(action: str) -> web.HTTPException:
+    return refusal(404, "action_not_found", f"Action {action} does not exist")
 
 
-def _conflict(action: str) -> web.HTTPError:
-    return refuse(web.HTTPConflict, "action_already_running", f"Action {action} is running already")
+def _conflict(action: str) -> web.HTTPException:
+    return refusal(409, "action_already_running", f"Action {action} is running already")
 
 
 def _now() -> float:
