@@ -33,7 +33,7 @@ from redis_enterprise_actions import (
     WaitTimeout,
 )
 from redis_enterprise_actions._agenda import Party
-from redis_enterprise_actions._pace import Course
+from redis_enterprise_actions._pace import TICK, Course
 from redis_enterprise_actions._wait import Wait
 from redis_enterprise_actions.testing import FakeCluster
 from tests import secrecy
@@ -176,7 +176,7 @@ def verdict(  # noqa: PLR0911 - one for each way to be wrong
 
 def in_time(plan: Plan, cluster: FakeCluster) -> bool:
     """Whether a wait ended when it was to end, as far as that is known."""
-    result, elapsed = plan.result, plan.ended - plan.began
+    result, elapsed = plan.result, plan.ended - plan.began + TICK
     if isinstance(result, WaitTimeout):
         limit = plan.options["timeout"]
         assert limit is not None
