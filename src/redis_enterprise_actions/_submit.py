@@ -253,10 +253,8 @@ class Submission:
             except RequestError:
                 return None
             if found is not None:
-                of_host = before.track in _HOSTS
-                return (
-                    msgspec.structs.replace(before, run=found.task_id or "") if of_host else before
-                )
+                run = (found.task_id or "") if before.track in _HOSTS else before.run
+                return msgspec.structs.replace(before, run=run)
         return None
 
 
