@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_FORBIDDEN: Final = 403
 # Whose list needs a permission of its own.
 _GUARDED: Final = frozenset({System.NODES, System.CRDBS, System.BDBS})
 
@@ -67,7 +66,7 @@ class Lookup:
         try:
             return await self._trackers[system].many(wanted)
         except AuthenticationError as error:
-            if error.status != _FORBIDDEN or system not in _GUARDED:
+            if error.status != 403 or system not in _GUARDED:
                 raise
             _log.debug("%s; each of the %s is asked for alone", str(error), system)
             return NO_LIST
