@@ -153,14 +153,18 @@ def test_every_error_is_in_the_table() -> None:
         assert codes[error.__name__] == str(code)
 
 
-@pytest.mark.parametrize(
-    ("name", "said"),
-    [
-        ("await_one", "SMCreateBDB on bdb:1 is done"),
-        ("deploy_step", "deployed"),
-        ("orchestrate", "['completed', 'completed', 'completed']"),
-    ],
-)
+EXAMPLES = [
+    ("await_one", "SMCreateBDB on bdb:1 is done"),
+    ("deploy_step", "deployed"),
+    ("orchestrate", "['completed', 'completed', 'completed']"),
+    ("upgrade_database", "SMUpgradeBDB on bdb:1 is done"),
+    ("node_maintenance", "node 2 is back"),
+    ("rolling_upgrade", "all is upgraded"),
+    ("move_data", "database 2 holds what database 1 held"),
+]
+
+
+@pytest.mark.parametrize(("name", "said"), EXAMPLES)
 def test_example(name: str, said: str) -> None:
     """Each example runs on a fake cluster when none is configured."""
     ran = run(ROOT / "examples" / f"{name}.py")
@@ -173,4 +177,4 @@ def test_all_examples_are_tested() -> None:
     """No example is without a row above."""
     scripts = {file.stem for file in (ROOT / "examples").glob("*.py")}
 
-    assert scripts == {"await_one", "deploy_step", "orchestrate", "where"}
+    assert scripts == {example for example, _ in EXAMPLES} | {"where"}

@@ -44,7 +44,7 @@ class Found(NamedTuple):
     cost: float
 
 
-NO_LIST: Final = Found({}, cost=math.inf)  # where only single requests are allowed
+NO_LIST: Final = Found({}, cost=math.inf)  # where it may not be seen: it never pays
 
 
 class Crowd:
