@@ -52,6 +52,7 @@ _BETWEEN: Final = 1.0  # seconds between two looks
 _NOT_NOW: Final = frozenset({429, 503})  # answers by which a call has ended
 _BUSY: Final = 409
 _NOT_FOUND: Final = 404
+_HOSTS: Final = frozenset({Track.NODE, Track.CLUSTER})
 
 _NODE: Final = re.compile(r"/v1/nodes/(\d+)/actions/([a-z_]+)")
 _CLUSTER: Final = re.compile(r"/v1/cluster/actions/([a-z_]+)")
@@ -243,20 +244,17 @@ class Submission:
         if before is None or order.dry_run:
             return None
         looks = 1 if _has_answered(error) else _LOOKS
-        plain = Reference(before.track, before.uid)
+        sought = _after(before)
         for look in range(looks):
             if look:
                 await asyncio.sleep(_BETWEEN)
             try:
-                if before.track in TRANSFERS or before.track is Track.CRDB:
-                    if await patiently(_SEARCH, self._lookup.one, before) is not None:
-                        return before
-                    continue
-                found = await patiently(_SEARCH, self._lookup.one, plain)
+                found = await patiently(_SEARCH, self._lookup.one, sought)
             except RequestError:
                 return None
-            if found is not None and (found.task_id or found.status) != before.run:
-                return msgspec.structs.replace(plain, run=found.task_id or "")
+            if found is not None:
+                run = (found.task_id or "") if before.track in _HOSTS else before.run
+                return msgspec.structs.replace(before, run=run)
         return None
 
 
@@ -291,12 +289,15 @@ def _was_not_taken(order: Order, error: RequestError) -> bool:
     return order.ref is not None and not order.dry_run and _has_answered(error)
 
 
+def _after(before: Reference) -> Reference:
+    """Return what refers to what a call was to start, given how things stood before it."""
+    known = before.run and before.track in _HOSTS
+    return msgspec.structs.replace(before, run=AFTER + before.run) if known else before
+
+
 def _lost(error: RequestError, order: Order, before: Reference | None) -> AnswerLost:
     """Return the error for a call that may have been taken, with where to look."""
-    ref = order.scene
-    if before is not None:
-        after = before.run and before.track in {Track.NODE, Track.CLUSTER}
-        ref = msgspec.structs.replace(before, run=AFTER + before.run) if after else before
+    ref = order.scene if before is None else _after(before)
     known = error if isinstance(error, ClusterUnreachable) else None
     return AnswerLost(
         error.method,
@@ -370,7 +371,7 @@ def _without_action(
 ) -> Reference | None:
     """Return what to follow where no action is named."""
     ref, task_id = order.ref, _text(fields, "task_id")
-    if ref is not None and ref.track in {Track.NODE, Track.CLUSTER}:
+    if ref is not None and ref.track in _HOSTS:
         return msgspec.structs.replace(ref, run=task_id or "")
     if ref is not None and ref.track in TRANSFERS:
         return before
