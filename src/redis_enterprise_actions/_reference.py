@@ -58,10 +58,12 @@ AFTER: Final = "after,"  # before the `task_id`, or the status, of the run that 
 TRANSFERS: Final = frozenset({Track.EXPORT, Track.IMPORT, Track.BACKUP})
 
 _WHOLE: Final = frozenset({Track.ACTION, Track.CRDB})  # whose uids may hold anything
-_RUN: Final = r"(?:@(?P<run>[^@]+))?"
-_NODE: Final = re.compile(rf"(?P<uid>\d+/[a-z_]+){_RUN}", re.ASCII)
+_NUMBER: Final = r"\d{1,18}"
+_RUN: Final = r"(?:@(?P<run>(?s:.+)))?"
+_NODE: Final = re.compile(rf"(?P<uid>{_NUMBER}/[a-z_]+){_RUN}", re.ASCII)
 _CLUSTER: Final = re.compile(rf"(?P<uid>[a-z_]+){_RUN}", re.ASCII)
-_DATABASE: Final = re.compile(rf"(?P<uid>\d+){_RUN}", re.ASCII)
+_DATABASE: Final = re.compile(rf"(?P<uid>{_NUMBER}){_RUN}", re.ASCII)
+_NO_UID: Final = re.compile("\\.{0,2}|.*[\ud800-\udfff].*", re.DOTALL)  # what no path can name
 
 
 class Reference(msgspec.Struct, frozen=True, cache_hash=True):
@@ -102,20 +104,26 @@ class Reference(msgspec.Struct, frozen=True, cache_hash=True):
 
 def parse(text: str) -> Reference:
     """Read a reference: `action:UID` or a bare uid, `node:1/maintenance_on`, `export:3` ..."""
-    if not isinstance(text, str) or not text:
+    if not isinstance(text, str):
         raise UsageError(f"{text!r} is not a reference such as action:UID or crdb:ID")
     word, colon, rest = text.partition(":")
-    if not colon:
-        return Reference(Track.ACTION, text)
-    track = _TRACKS.get(word)
-    if track is not None and track in _WHOLE and rest:
-        return Reference(track, rest)
-    match = None if track is None else _OTHERS.get(track, _DATABASE).fullmatch(rest)
-    if track is None or match is None:
+    track = _TRACKS.get(word) if colon else Track.ACTION
+    ref = None if track is None else _read(track, rest if colon else text)
+    if ref is None:
         raise UsageError(f"{text!r} is not a reference: there are {_SHAPES}")
+    return ref
+
+
+def _read(track: Track, rest: str) -> Reference | None:
+    """Return what follows the colon as a reference, or None if it is none."""
+    if track in _WHOLE:
+        return None if _NO_UID.fullmatch(rest) else Reference(track, rest)
+    match = _OTHERS.get(track, _DATABASE).fullmatch(rest)
+    if match is None:
+        return None
     run = match["run"] or ""
     if track is Track.BDB and run not in {"", GONE}:
-        raise UsageError(f"{text!r} is not a reference: there are {_SHAPES}")
+        return None
     return Reference(track, match["uid"], run)
 
 

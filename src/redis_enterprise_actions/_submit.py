@@ -17,6 +17,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from ._access import Secret
+from ._databases import was_under_way
 from ._errors import AnswerLost, ClusterUnreachable, RequestError, RequestRejected, UsageError
 from ._host_actions import path_of
 from ._lenient import decode
@@ -148,18 +149,21 @@ class Submission:
                 if ref is not None:
                     return Started(ref, None)
                 error, until = _lost(unsure.error, order, before), began + outage_timeout
-                if not _was_not_taken(order, unsure.error):
+                if was_under_way(before) or not _was_not_taken(order, unsure.error):
                     raise error from unsure.error.__cause__
             except RequestRejected as rejected:
                 if rejected.status != _BUSY:
                     raise
                 error, until = rejected, began + busy_timeout
             else:
+                if was_under_way(before):
+                    before = await self._after(before, outage_timeout)
                 return _started(order, before, reply)
             left = until - clock()
             if left <= 0:
                 raise error
             await asyncio.sleep(min(round_.pause_after(error, clock()), left))
+            before = await self._before(order, outage_timeout)  # what was busy may have ended
 
     async def cancel(self, ref: Reference, *, force: bool) -> None:
         """Cancel what the API can cancel; anything else is the caller's to refuse."""
@@ -199,6 +203,13 @@ class Submission:
             return await self._reset(ref, patience)
         except RequestRejected:
             return ref  # the call itself may be allowed
+
+    async def _after(self, before: Reference, patience: float) -> Reference:
+        """Return what was begun while an older run ended, with the result of that one."""
+        try:
+            return await patiently(patience, self._lookup.databases.before, before)
+        except RequestError:
+            return before
 
     async def _reset(self, ref: Reference, patience: float) -> Reference:
         """Clear the result of the last run, which might be taken for that of the next."""
@@ -241,7 +252,7 @@ class Submission:
         self, order: Order, before: Reference | None, error: RequestError
     ) -> Reference | None:
         """Look for what was started by a call whose answer we do not have."""
-        if before is None or order.dry_run:
+        if before is None or order.dry_run or was_under_way(before):
             return None
         looks = 1 if _has_answered(error) else _LOOKS
         sought = _after(before)

@@ -29,6 +29,9 @@ _log = logging.getLogger(__name__)
 
 _S = TypeVar("_S", bound=msgspec.Struct)
 
+_UID: Final = re.compile(r"[0-9]{1,18}")  # of a database; longer ones fit nowhere
+
+_DELETE: Final = "SMDeleteBDB"
 # The name that an action is reported by, where it is not the one that paths have.
 _SEGMENTS: Final = {"remove_node": "remove"}
 _NODE_UID: Final = re.compile(r"\d{1,9}", re.ASCII)
@@ -238,7 +241,7 @@ def read_databases(body: bytes, path: str) -> dict[int, WireDatabase]:
     found: dict[int, WireDatabase] = {}
     for wire in _readable(raws, WireDatabase):
         uid = name(wire.uid) or ""
-        if uid.isascii() and uid.isdecimal():
+        if _UID.fullmatch(uid):
             found[int(uid)] = wire
     return found
 
@@ -260,9 +263,10 @@ def settling(wire: WireDatabase | None, ref: Reference, last: Action | None) -> 
     op = _said((wire.background_op or [msgspec.Raw()])[0], WireBackgroundOp)
     failed = (op.status or "").casefold() == "failed"
     phase = phase_of(wire.status, DATABASE_PHASES)
-    if failed:
+    unfinished = leaves or (phase is Phase.COMPLETED and wire.action_uid)
+    if failed and (not leaves or op.name == _DELETE):
         phase = Phase.FAILED
-    elif phase is Phase.COMPLETED and (leaves or wire.action_uid):
+    elif phase.terminal and unfinished:
         phase = Phase.RUNNING if wire.action_uid else Phase.PENDING
     return msgspec.structs.replace(
         _database(ref, wire.status),
