@@ -163,7 +163,8 @@ class Submission:
             if left <= 0:
                 raise error
             await asyncio.sleep(min(round_.pause_after(error, clock()), left))
-            before = await self._before(order, outage_timeout)  # what was busy may have ended
+            if isinstance(error, RequestRejected):  # what was in the way may have ended since
+                before = await self._before(order, outage_timeout)
 
     async def cancel(self, ref: Reference, *, force: bool) -> None:
         """Cancel what the API can cancel; anything else is the caller's to refuse."""
