@@ -7,25 +7,31 @@ variables would show them.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TypedDict, cast
+import functools
+import math
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Final, ParamSpec, TypedDict, TypeVar, cast
 
 from ._errors import UsageError
 from ._operation import Operation
 from ._pace import seconds
 from ._routes import number, segment
-from ._submit import order
+from ._submit import headers_of, order
 
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterable, Mapping
+    from collections.abc import Callable, Coroutine
     from datetime import timedelta
-    from typing import TypeAlias, Unpack
+    from typing import Concatenate, TypeAlias, Unpack
 
     from ._desk import Desk
     from ._submit import Order, Submission
 
     Starting: TypeAlias = Coroutine[object, object, Operation]
 
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 _CRDB_ONLY: Final = frozenset({"task_id", "result_ttl"})
 
@@ -51,12 +57,30 @@ class CrdbOptions(CallOptions, total=False):
     result_ttl: int | None
 
 
+def _forgetful(
+    call: Callable[Concatenate[Calls, _P], Starting],
+) -> Callable[Concatenate[Calls, _P], Starting]:
+    """Let no frame of ours that a mistake goes through have what was to be sent."""
+
+    @functools.wraps(call)
+    def calling(self: Calls, /, *args: _P.args, **kwargs: _P.kwargs) -> Starting:
+        try:
+            return call(self, *args, **kwargs)
+        except UsageError as error:
+            mistake = error.with_traceback(None)
+        del args, kwargs
+        raise mistake
+
+    return calling
+
+
 class Calls:
     """The calls of a client."""
 
     _desk: Desk
     _submission: Submission
 
+    @_forgetful
     def submit(
         self,
         method: str,
@@ -94,6 +118,8 @@ class Calls:
         busy = seconds(busy_timeout, "busy_timeout")
         patience = None if request_timeout is None else seconds(request_timeout, "request_timeout")
         outage = seconds(outage_timeout, "outage_timeout")
+        if patience is not None and not 0 < patience < math.inf:
+            raise UsageError("request_timeout= must be more than 0 and not endless")
         call = order(method, path, json, params, headers, patience=patience)
         return self._start(call, busy, outage)
 
@@ -105,6 +131,7 @@ class Calls:
 
     # --- databases ------------------------------------------------------------------------------
 
+    @_forgetful
     def create_bdb(self, config: Mapping[str, object], **options: Unpack[CallOptions]) -> Starting:
         """Create a database; `config` is its bdb object. The answer holds its `uid`.
 
@@ -112,6 +139,7 @@ class Calls:
         """
         return self.submit("POST", "/v1/bdbs", config, **options)
 
+    @_forgetful
     def update_bdb(
         self,
         bdb_uid: int,
@@ -124,6 +152,7 @@ class Calls:
         """
         return self.submit("PUT", _bdb(bdb_uid), changes, **options)
 
+    @_forgetful
     def delete_bdb(self, bdb_uid: int, **options: Unpack[CallOptions]) -> Starting:
         """Delete a database. It has completed when the database is gone.
 
@@ -131,6 +160,7 @@ class Calls:
         """
         return self.submit("DELETE", _bdb(bdb_uid), **options)
 
+    @_forgetful
     def upgrade_bdb(
         self,
         bdb_uid: int,
@@ -144,6 +174,7 @@ class Calls:
         """
         return self.submit("POST", _bdb(bdb_uid, "/upgrade"), settings, **options)
 
+    @_forgetful
     def rebalance_bdb(
         self,
         bdb_uid: int,
@@ -158,6 +189,7 @@ class Calls:
         path = _bdb(bdb_uid, "/actions/rebalance")
         return self.submit("PUT", path, settings, **options)
 
+    @_forgetful
     def export_bdb(
         self,
         bdb_uid: int,
@@ -173,10 +205,11 @@ class Calls:
         return self.submit(
             "POST",
             _bdb(bdb_uid, "/actions/export"),
-            {**(settings or {}), "export_location": location},
+            _with(settings, export_location=location),
             **options,
         )
 
+    @_forgetful
     def import_bdb(
         self,
         bdb_uid: int,
@@ -192,12 +225,13 @@ class Calls:
         return self.submit(
             "POST",
             _bdb(bdb_uid, "/actions/import"),
-            {**(settings or {}), "dataset_import_sources": list(sources)},
+            _with(settings, dataset_import_sources=_several(sources, "sources")),
             **options,
         )
 
     # --- shards ---------------------------------------------------------------------------------
 
+    @_forgetful
     def migrate_shards(
         self,
         shard_uids: Iterable[int | str],
@@ -210,13 +244,14 @@ class Calls:
         Source: POST /v1/shards/actions/migrate (shards/actions/migrate). Needs the permission
         `migrate_shard`.
         """
-        body = {
-            **(settings or {}),
-            "shard_uids": _shards(shard_uids),
-            "target_node_uid": number(target_node_uid, "node"),
-        }
+        body = _with(
+            settings,
+            shard_uids=_shards(shard_uids),
+            target_node_uid=number(target_node_uid, "node"),
+        )
         return self.submit("POST", "/v1/shards/actions/migrate", body, **options)
 
+    @_forgetful
     def fail_over_shards(
         self,
         shard_uids: Iterable[int | str],
@@ -228,11 +263,12 @@ class Calls:
         Source: POST /v1/shards/actions/failover (shards/actions/failover). Needs the permission
         `failover_shard`.
         """
-        body = {**(settings or {}), "shard_uids": _shards(shard_uids)}
+        body = _with(settings, shard_uids=_shards(shard_uids))
         return self.submit("POST", "/v1/shards/actions/failover", body, **options)
 
     # --- nodes ----------------------------------------------------------------------------------
 
+    @_forgetful
     def maintenance_on(
         self,
         node_uid: int,
@@ -247,6 +283,7 @@ class Calls:
         path = _node(node_uid, "maintenance_on")
         return self.submit("POST", path, settings, **options)
 
+    @_forgetful
     def maintenance_off(
         self,
         node_uid: int,
@@ -261,6 +298,7 @@ class Calls:
         path = _node(node_uid, "maintenance_off")
         return self.submit("POST", path, settings, **options)
 
+    @_forgetful
     def remove_node(
         self,
         node_uid: int,
@@ -277,6 +315,7 @@ class Calls:
         """
         return self.submit("POST", _node(node_uid, "remove"), settings, **options)
 
+    @_forgetful
     def change_primary(self, node_uid: int, **options: Unpack[CallOptions]) -> Starting:
         """Make a node the primary of the cluster.
 
@@ -291,6 +330,7 @@ class Calls:
 
     # --- Active-Active --------------------------------------------------------------------------
 
+    @_forgetful
     def create_crdb(self, config: Mapping[str, object], **options: Unpack[CrdbOptions]) -> Starting:
         """Create an Active-Active database; `config` is its crdb object.
 
@@ -298,6 +338,7 @@ class Calls:
         """
         return self.submit("POST", "/v1/crdbs", config, **_crdb_options(options))
 
+    @_forgetful
     def update_crdb(
         self, guid: str, changes: Mapping[str, object], **options: Unpack[CrdbOptions]
     ) -> Starting:
@@ -307,6 +348,7 @@ class Calls:
         """
         return self.submit("PATCH", _crdb(guid), changes, **_crdb_options(options))
 
+    @_forgetful
     def flush_crdb(self, guid: str, **options: Unpack[CrdbOptions]) -> Starting:
         """Delete all data of an Active-Active database, on all of its clusters.
 
@@ -314,6 +356,7 @@ class Calls:
         """
         return self.submit("PUT", _crdb(guid, "/flush"), **_crdb_options(options))
 
+    @_forgetful
     def delete_crdb(self, guid: str, **options: Unpack[CrdbOptions]) -> Starting:
         """Delete an Active-Active database, on all of its clusters.
 
@@ -336,17 +379,27 @@ def _crdb(guid: str, rest: str = "") -> str:
 
 def _shards(shard_uids: Iterable[int | str]) -> list[str]:
     """Return the uids as the API has them: strings."""
-    if isinstance(shard_uids, str):
-        raise UsageError(f"shard_uids={shard_uids!r} is not several")
-    return [str(uid) for uid in shard_uids]
+    return [str(uid) for uid in _several(shard_uids, "shard_uids")]
+
+
+def _several(values: Iterable[_T], name: str) -> list[_T]:
+    if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
+        raise UsageError(f"{name}= is not several")
+    return list(values)
+
+
+def _with(settings: Mapping[str, object] | None, **own: object) -> dict[str, object]:
+    """Return the settings, and what a call has of its own."""
+    if settings is not None and not isinstance(settings, Mapping):
+        raise UsageError("settings= is not a mapping of names to values")
+    return {**(settings or {}), **own}
 
 
 def _crdb_options(options: CrdbOptions) -> CallOptions:
     """Return the options of a call, with what Active-Active calls have in headers."""
     task_id, result_ttl = options.get("task_id"), options.get("result_ttl")
-    headers = dict(options.get("headers") or {})
+    headers = headers_of(options.get("headers"))
     if task_id is not None:
-        segment(task_id)
         headers["X-Task-ID"] = task_id
     if result_ttl is not None:
         if not isinstance(result_ttl, int) or isinstance(result_ttl, bool) or result_ttl < 1:

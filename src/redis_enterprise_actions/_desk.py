@@ -63,15 +63,23 @@ class Desk:
         await self._submission.cancel(ref, force=force)
 
 
-def _wait(ref: Reference, options: WaitOptions) -> Wait:
-    """Check the options; return a wait that begins now."""
+def checked(options: WaitOptions) -> dict[str, float]:
+    """Check what a wait is given; return its durations, in seconds."""
+    unknown = options.keys() - WaitOptions.__annotations__.keys()
+    if unknown:
+        raise TypeError(f"a wait takes no {min(unknown)}=")
     poll, on_progress = options.get("poll"), options.get("on_progress")
     if poll is not None and (not callable(poll) or isinstance(poll, type)):
         raise UsageError(f"poll={poll!r} is not a tenacity wait strategy")
     if on_progress is not None and not callable(on_progress):
         raise UsageError(f"on_progress={on_progress!r} cannot be called")
-    limits = {name: seconds(options.get(name), name) for name in _DURATIONS if name in options}
+    return {name: seconds(options.get(name), name) for name in _DURATIONS if name in options}
+
+
+def _wait(ref: Reference, options: WaitOptions) -> Wait:
+    """Check the options; return a wait that begins now."""
+    limits = checked(options)
     if ref.track in TRANSFERS:
         limits.setdefault("not_found_grace", _TRANSFER_GRACE)
     now = asyncio.get_running_loop().time()
-    return Wait(ref, limits=Limits(**limits), poll=poll, now=now)
+    return Wait(ref, limits=Limits(**limits), poll=options.get("poll"), now=now)

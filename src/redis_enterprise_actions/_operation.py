@@ -6,6 +6,7 @@ import inspect
 from typing import TYPE_CHECKING, Final
 
 from ._action import Action, Evidence, Kind, Phase
+from ._desk import checked
 from ._errors import CancelNotSupported, UsageError
 from ._reference import Track
 
@@ -76,6 +77,7 @@ class Operation:
         """Iterate over its life: the first answer, each change, the end last, however it ends."""
         if self._ref is not None:
             return self._desk.watch(self._ref, **options)
+        checked(options)
         return self._watch_done(options.get("on_progress"))
 
     async def cancel(self, *, force: bool = False) -> None:

@@ -96,7 +96,7 @@ def refusal(
             retry_after=_retry_after(headers),
         )
     kind = AuthenticationError if status in {401, 403} else RequestRejected
-    return kind(
+    rejected = kind(
         method,
         path,
         status=status,
@@ -104,6 +104,8 @@ def refusal(
         description=description,
         hint=_hint(status, headers, permission, check),
     )
+    rejected.retry_after = _retry_after(headers)
+    return rejected
 
 
 def words_of(body: bytes) -> tuple[str | None, str | None]:

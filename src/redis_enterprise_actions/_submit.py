@@ -41,10 +41,11 @@ _OURS: Final = frozenset({
     *("authorization", "content-type", "content-length", "host", "cookie", "transfer-encoding"),
     "connection",
 })  # fmt: skip
-_TELLING: Final = re.compile("pass|secret|token|credential|private|access_key", re.IGNORECASE)
+_TELLING: Final = re.compile("pass|secret|token|credential|private|key(?:$|_id)", re.IGNORECASE)
+_IN_URL: Final = re.compile(r"://[^/\s:@]*:([^/\s@]+)@")  # such as sftp://user:password@host
 _SHORTEST: Final = 4  # characters of a secret that can be told from other text
 _TASK_ID: Final = "X-Task-ID"
-_TASK_ID_TAKEN: Final = ("/purge",)  # calls whose page does not have it
+_TAKES_NO_ID: Final = "/purge"  # the call whose page does not have it
 
 _PATIENCE: Final = 10.0  # seconds for which a cancel that nobody has taken is sent again
 _SEARCH: Final = 30.0  # seconds for which the work is looked for whose answer was lost
@@ -105,13 +106,10 @@ def order(
         raise UsageError(
             f"{path!r} is not a path of the API, such as /v1/bdbs/1: quoted, and without a query"
         )
-    sent = _headers(headers)
+    sent = headers_of(headers)
     ref, scene = _read_off(method, path)
     if ref is not None and ref.track is Track.CRDB:
-        known = next((value for key, value in sent.items() if key.casefold() == "x-task-id"), "")
-        if not known and not path.endswith(_TASK_ID_TAKEN):
-            known = sent[_TASK_ID] = str(uuid.uuid4())
-        ref = Reference(Track.CRDB, known) if known else None
+        ref = _task_of(path, sent)
     call = Call(
         method,
         path,
@@ -120,8 +118,10 @@ def order(
         headers=sent,
         patience=patience,
     )
-    dry_run = _means_it((params or {}).get("dry_run")) or _says(json, "dry_run") is True
-    return Order(call, ref, scene, dry_run, tuple(_secrets(json)))
+    secrets = tuple(sorted(_secrets(json), key=_length, reverse=True))
+    if _means_it((params or {}).get("dry_run")) or _says(json, "dry_run") is True:
+        return Order(call, dry_run=True, secrets=secrets)
+    return Order(call, ref, scene, secrets=secrets)
 
 
 class Submission:
@@ -141,28 +141,26 @@ class Submission:
         began = clock()
         round_ = Round(began)
         error: RequestError
+        came: RequestError
         while True:
             try:
                 reply = await patiently(outage_timeout, self._send_or_wonder, order)
             except _Unsure as unsure:
-                ref = await self._found(order, before, unsure.error)
+                came, until = unsure.error, began + outage_timeout
+                error = _lost(came, order, before)
+                ref = await self._found_or_lost(order, before, came)
                 if ref is not None:
                     return Started(ref, None)
-                error, until = _lost(unsure.error, order, before), began + outage_timeout
-                if was_under_way(before) or not _was_not_taken(order, unsure.error):
-                    raise error from unsure.error.__cause__
             except RequestRejected as rejected:
                 if rejected.status != _BUSY:
                     raise
-                error, until = rejected, began + busy_timeout
+                error, came, until = rejected, rejected, began + busy_timeout
             else:
-                if was_under_way(before):
-                    before = await self._after(before, outage_timeout)
-                return _started(order, before, reply)
+                return _started(order, await self._begun(before, outage_timeout), reply)
             left = until - clock()
             if left <= 0:
                 raise error
-            await asyncio.sleep(min(round_.pause_after(error, clock()), left))
+            await asyncio.sleep(min(round_.pause_after(came, clock()), left))
             if isinstance(error, RequestRejected):  # what was in the way may have ended since
                 before = await self._before(order, outage_timeout)
 
@@ -174,9 +172,9 @@ class Submission:
         else:
             permission = f"cancel_{ref.track}_action"
             call = Call("DELETE", path_of(ref), permission=permission)
-        if ref.run and ref.track is not Track.CRDB:
+        if ref.track is not Track.CRDB:  # of which the call would remove the result
             found = await patiently(_PATIENCE, self._lookup.one, ref)
-            if found is None:
+            if (found is None and ref.run) or (found is not None and found.phase.terminal):
                 raise _rejected(call, None, "This run has ended, or another one has begun since")
         cancel = Order(call, None, ref)
         try:
@@ -193,7 +191,7 @@ class Submission:
     async def _before(self, order: Order, patience: float) -> Reference | None:
         """Return what the call is to start, with how things stand before it does."""
         ref = order.ref
-        if ref is None or order.dry_run or ref.track is Track.CRDB:
+        if ref is None or ref.track is Track.CRDB:
             return ref
         try:
             if ref.track not in TRANSFERS:
@@ -205,8 +203,10 @@ class Submission:
         except RequestRejected:
             return ref  # the call itself may be allowed
 
-    async def _after(self, before: Reference, patience: float) -> Reference:
-        """Return what was begun while an older run ended, with the result of that one."""
+    async def _begun(self, before: Reference | None, patience: float) -> Reference | None:
+        """Return what was begun; if an older run has ended meanwhile, with the result of that."""
+        if not was_under_way(before):
+            return before
         try:
             return await patiently(patience, self._lookup.databases.before, before)
         except RequestError:
@@ -249,21 +249,36 @@ class Submission:
             error.reason = _scrubbed(error.reason, order.secrets) or ""
             raise
 
-    async def _found(
+    async def _found_or_lost(
         self, order: Order, before: Reference | None, error: RequestError
     ) -> Reference | None:
-        """Look for what was started by a call whose answer we do not have."""
-        if before is None or order.dry_run or was_under_way(before):
+        """Return what was started by a call whose answer we do not have, or None if nothing was.
+
+        Raises `AnswerLost` where that is not known.
+        """
+        lost = _lost(error, order, before)
+        try:
+            ref = await self._found(before, error)
+        except RequestError:  # nobody can tell
+            raise lost from error.__cause__
+        known = order.ref is not None and not was_under_way(before) and _has_answered(error)
+        if ref is None and not known:
+            raise lost from error.__cause__
+        return ref
+
+    async def _found(self, before: Reference | None, error: RequestError) -> Reference | None:
+        """Look for what was started by a call whose answer we do not have.
+
+        Raises `RequestError` where one cannot look.
+        """
+        if before is None or was_under_way(before):
             return None
         looks = 1 if _has_answered(error) else _LOOKS
         sought = _after(before)
         for look in range(looks):
             if look:
                 await asyncio.sleep(_BETWEEN)
-            try:
-                found = await patiently(_SEARCH, self._lookup.one, sought)
-            except RequestError:
-                return None
+            found = await patiently(_SEARCH, self._lookup.one, sought)
             if found is not None:
                 run = (found.task_id or "") if before.track in _HOSTS else before.run
                 return msgspec.structs.replace(before, run=run)
@@ -294,11 +309,6 @@ class _Unsure(Exception):
 def _has_answered(error: RequestError) -> bool:
     """Whether the cluster has said that it does not do it, and is not still at it."""
     return isinstance(error, ClusterUnreachable) and error.status in _NOT_NOW
-
-
-def _was_not_taken(order: Order, error: RequestError) -> bool:
-    """Whether a call was answered "not now", and what it starts was looked for in vain."""
-    return order.ref is not None and not order.dry_run and _has_answered(error)
 
 
 def _after(before: Reference) -> Reference:
@@ -422,6 +432,19 @@ def _body(method: str, json: object) -> Secret | None:
     raise UsageError("json= is nothing that JSON can hold")
 
 
+def _task_of(path: str, headers: dict[str, str]) -> Reference | None:
+    """Return the task that a call starts, by the id that it is to have.
+
+    Adds one to the headers if there is none. None where the cluster makes up its own.
+    """
+    given = next((name for name in headers if name.casefold() == _TASK_ID.casefold()), None)
+    if given is not None:
+        segment(headers[given])
+    if path.endswith(_TAKES_NO_ID):
+        return None
+    return Reference(Track.CRDB, headers.setdefault(given or _TASK_ID, str(uuid.uuid4())))
+
+
 def _query(params: Mapping[str, object] | None) -> str:
     if params is None:
         return ""
@@ -431,10 +454,14 @@ def _query(params: Mapping[str, object] | None) -> str:
         str(key): str(value).lower() if isinstance(value, bool) else str(value)
         for key, value in params.items()
     }
-    return f"?{urlencode(said)}" if said else ""
+    try:
+        return f"?{urlencode(said)}" if said else ""
+    except UnicodeEncodeError:
+        raise UsageError("params= holds what cannot be sent") from None
 
 
-def _headers(headers: Mapping[str, str] | None) -> dict[str, str]:
+def headers_of(headers: Mapping[str, str] | None) -> dict[str, str]:
+    """Check headers; return them."""
     if headers is None:
         return {}
     if not isinstance(headers, Mapping):
@@ -446,12 +473,14 @@ def _headers(headers: Mapping[str, str] | None) -> dict[str, str]:
             raise UsageError(f"the header {key} is not for headers= to set")
         if not isinstance(value, str) or not _VALUE.fullmatch(value):
             raise UsageError(f"the value of the header {key} cannot be sent")
+    if len({key.casefold() for key in headers}) < len(headers):
+        raise UsageError("headers= has a header twice")
     return dict(headers)
 
 
 def _means_it(value: object) -> bool:
-    """Whether a query's value switches something on."""
-    return str(value).casefold() in {"true", "1", "yes"}
+    """Whether a query's value switches something on, as the bare word does."""
+    return str(value).casefold() in {"", "true", "1", "yes"}
 
 
 def _says(json: object, key: str) -> object:
@@ -461,7 +490,8 @@ def _says(json: object, key: str) -> object:
 def _secrets(json: object, *, telling: bool = False) -> list[Secret]:
     """Return the texts in a body that are not to be shown."""
     if isinstance(json, str):
-        return [Secret(json)] if telling and len(json) >= _SHORTEST else []
+        texts = [json] if telling else _IN_URL.findall(json)
+        return [Secret(text) for text in texts if len(text) >= _SHORTEST]
     if isinstance(json, Mapping):
         items = cast("Mapping[object, object]", json).items()
         return [
@@ -473,6 +503,10 @@ def _secrets(json: object, *, telling: bool = False) -> list[Secret]:
         entries = cast("list[object]", json)
         return [secret for each in entries for secret in _secrets(each, telling=telling)]
     return []
+
+
+def _length(secret: Secret) -> int:
+    return len(secret.reveal())
 
 
 def _scrubbed(text: str | None, secrets: tuple[Secret, ...]) -> str | None:

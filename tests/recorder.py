@@ -1,0 +1,81 @@
+"""A server on 127.0.0.1 that keeps what it is asked, whole, and answers what it is told."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from aiohttp import web
+
+from redis_enterprise_actions import ActionsClient
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+    from typing import Self
+
+NOT_FOUND = (404, '{"error_code": "action_not_found", "description": "there is none"}')
+
+
+class Call(NamedTuple):
+    """What came in. `body` is decoded, or None where there was none."""
+
+    method: str
+    path: str
+    body: Any
+    headers: Mapping[str, str]
+
+    @property
+    def line(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+class Recorder:
+    """Answers each method as `answers` says, by default 404 to a GET and an empty 200 to all else.
+
+    An answer is a status and a body; where there are several, the last one stays.
+    """
+
+    def __init__(self, **answers: list[tuple[int, str]]) -> None:
+        self.answers = {"GET": [NOT_FOUND]} | answers
+        self.calls: list[Call] = []
+        self.url = ""
+
+    async def __aenter__(self) -> Self:
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", self._answer)
+        self._runner = web.AppRunner(app, shutdown_timeout=0)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        self.url = site._server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
+        self.url = f"http://127.0.0.1:{self.url}"
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._runner.cleanup()
+        await asyncio.sleep(0)
+
+    def client(self, **options: Any) -> ActionsClient:  # noqa: ANN401 - the client's
+        """Return a client of this server."""
+        return ActionsClient(self.url, username="ops", password="fake-password", **options)
+
+    @property
+    def changes(self) -> list[Call]:
+        """What came in that may have changed something."""
+        return [call for call in self.calls if call.method != "GET"]
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        body = await request.read()
+        came = json.loads(body) if body else None
+        self.calls.append(Call(request.method, request.raw_path, came, request.headers))
+        answers = self.answers.get(request.method, [(200, "")])
+        status, text = answers.pop(0) if len(answers) > 1 else answers[0]
+        return web.Response(status=status, text=text, content_type="application/json")
