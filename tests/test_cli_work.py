@@ -457,6 +457,23 @@ class TestWait:
         assert now() - began == pytest.approx(300, abs=15)
 
     @pytest.mark.parametrize(
+        ("options", "after"),
+        [
+            (["crdb:t1"], 10),
+            (["export:1"], 60),
+            (["crdb:t1", "--not-found-grace", "20"], 20),
+            (["export:1", "--not-found-grace", "2m"], 120),
+        ],
+    )
+    async def test_grace(self, asked: FakeCluster, options: list[str], after: float) -> None:
+        """What is not known may be about to begin, an export for longer; or for as long as told."""
+        asked.add_bdb(1)
+        began = now()
+
+        assert await _cli._work(arguments(["wait", *options])) == 4
+        assert now() - began == pytest.approx(after, abs=0.1)
+
+    @pytest.mark.parametrize(
         "ref",
         [
             *("", "node:1", "node:x/maintenance_on", "node:1/maintenance on", "cluster:", "crdb:"),
