@@ -402,7 +402,7 @@ def _body(method: str, json: object) -> Secret | None:
         return None if method == "DELETE" else Secret("{}")
     try:
         return Secret(msgspec.json.encode(json).decode())
-    except (TypeError, ValueError, RecursionError, OverflowError):
+    except (TypeError, ValueError, RecursionError):
         pass
     raise UsageError("json= is nothing that JSON can hold")
 
