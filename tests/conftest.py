@@ -14,10 +14,11 @@ from redis_enterprise_actions import Action, ActionsClient, Kind, Phase
 from redis_enterprise_actions._action import phase_of
 from redis_enterprise_actions.testing import FakeCluster
 from tests import secrecy
+from tests.served import Served
 
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
 
 # The machine may be slow, and that is no fact about the package.
@@ -76,6 +77,24 @@ async def client(cluster: FakeCluster) -> AsyncIterator[ActionsClient]:
         await asyncio.sleep(0)
     own = {task for task in asyncio.all_tasks() - before if "aiohttp" not in repr(task)}
     assert own - {asyncio.current_task()} == set()
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+    """Serve a fake cluster for commands, and point the environment at it."""
+    served = Served()
+    served.start()
+    monkeypatch.setenv("REDIS_ENTERPRISE_URL", served.cluster.url)
+    monkeypatch.setenv("REDIS_ENTERPRISE_USER", served.cluster.username)
+    monkeypatch.setenv("REDIS_ENTERPRISE_PASSWORD", served.cluster.password)
+    yield served
+    served.stop()
+
+
+@pytest.fixture
+def lines(capsys: pytest.CaptureFixture[str]) -> Callable[[], list[str]]:
+    """Return a function that returns what was printed."""
+    return lambda: capsys.readouterr().out.splitlines()
 
 
 ACTIVE = Action(

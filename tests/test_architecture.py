@@ -64,7 +64,16 @@ LIBRARIES = {
     "yarl": {"_nodes", "_transport"},
     "tenacity": {"_pace"},
     "msgspec": {
-        *("_report", "_access", "_action", "_lenient", "_reference", "_refusal", "_wire"),
+        *(
+            "_arguments",
+            "_report",
+            "_access",
+            "_action",
+            "_lenient",
+            "_reference",
+            "_refusal",
+            "_wire",
+        ),
         *("_databases", "_host_actions", "_submit", "_wire_work"),
     },
     "rich": {"_bars"},

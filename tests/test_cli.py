@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import json
 import os
@@ -10,7 +9,6 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 import time
 from importlib.metadata import version
 from pathlib import Path
@@ -20,64 +18,15 @@ from urllib.request import Request, urlopen
 import pytest
 
 from redis_enterprise_actions import _cli, _report
-from redis_enterprise_actions._arguments import duration
 from redis_enterprise_actions._cli import main
-from redis_enterprise_actions.testing import FakeCluster
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tests.served import Served
+
 COMMAND = [sys.executable, "-W", "error", "-m", "redis_enterprise_actions"]
-
-
-class Served:
-    """A fake cluster in a thread of its own, so that commands can run in this one."""
-
-    def __init__(self) -> None:
-        self.cluster = FakeCluster()
-        self._up = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
-
-    async def _serve(self) -> None:
-        self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
-        async with self.cluster:
-            self._up.set()
-            await self._end.wait()
-
-    def start(self) -> None:
-        self._thread.start()
-        assert self._up.wait(10)
-
-    def stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._end.set)
-        self._thread.join(10)
-
-    def add(self, *args: object, **options: object) -> str:
-        """Call `add_action` on the cluster's loop."""
-
-        async def add() -> str:
-            return self.cluster.add_action(*args, **options)  # type: ignore[arg-type]
-
-        return asyncio.run_coroutine_threadsafe(add(), self._loop).result(10)
-
-
-@pytest.fixture
-def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
-    """Serve a fake cluster, and point the environment at it."""
-    served = Served()
-    served.start()
-    monkeypatch.setenv("REDIS_ENTERPRISE_URL", served.cluster.url)
-    monkeypatch.setenv("REDIS_ENTERPRISE_USER", served.cluster.username)
-    monkeypatch.setenv("REDIS_ENTERPRISE_PASSWORD", served.cluster.password)
-    yield served
-    served.stop()
-
-
-@pytest.fixture
-def lines(capsys: pytest.CaptureFixture[str]) -> Callable[[], list[str]]:
-    """Return a function that returns what was printed."""
-    return lambda: capsys.readouterr().out.splitlines()
 
 
 class TestWait:
@@ -442,14 +391,6 @@ class TestConnection:
         said = capsys.readouterr().out
         assert "REDIS_ENTERPRISE_CA_CERT" in said
         assert "timed out, or stalled" in said
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"), [("90", 90), ("1.5", 1.5), ("30s", 30), ("15m", 900), ("2h", 7200)]
-)
-def test_duration(text: str, expected: float) -> None:
-    """Durations have a unit, or are seconds."""
-    assert duration(text) == expected
 
 
 def test_every_end_has_a_code() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import pytest
@@ -73,6 +74,15 @@ class TestFields:
         assert said.endswith("Z")
         took = (datetime.fromisoformat(said) - began).total_seconds()
         assert took == pytest.approx(90, abs=5)
+
+    async def test_date(self, cluster: FakeCluster, call: Caller) -> None:
+        """The clock of the answers is that of what they say."""
+        await asyncio.sleep(5000)
+        cluster.start_transfer(1, "export", duration=0)
+        async with call.session.get(f"{cluster.url}/v1/bdbs/1") as response:
+            date, said = parsedate_to_datetime(response.headers["Date"]), await response.json()
+
+        assert abs(date - datetime.fromisoformat(said["last_export_time"])).total_seconds() <= 1
 
     @pytest.mark.parametrize("kind", TRANSFERS)
     async def test_failed(self, cluster: FakeCluster, call: Caller, kind: Transfer) -> None:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import sys
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from ._errors import UsageError
 from ._login import ENVIRONMENT, connection_options
 
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _NAME: Final = "redis-enterprise-actions"
 
@@ -41,6 +45,7 @@ exit codes of wait:
   they were answered, whatever the answer is; otherwise with 2, 4 or 5, as above.
 """
 
+_OPTION: Final = re.compile("--[a-z-]+(?==|$)")
 _UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600}
 
 
@@ -53,33 +58,36 @@ def duration(text: str) -> float:
 
 
 def json_of(text: str | None) -> object:
-    """Read what `--data` gives: JSON, or `@` and the file that it is in, `-` for standard input."""
+    """Read what `--data` gives: JSON, or `@` and the file that it is in, `-` for standard input.
+
+    No error shows a word of it, as it may hold passwords.
+    """
     if text is None:
         return None
+    given = _content(text.removeprefix("@")) if text.startswith("@") else text
     try:
-        read: object = json.loads(_content(text))
+        read: object = msgspec.json.decode(given)
     except (ValueError, RecursionError):
-        del text  # which may hold passwords, as errors about it would
+        del text, given  # which a traceback that shows variables would show
     else:
         return read
     raise UsageError("--data is not JSON")
 
 
-def _content(text: str) -> str:
-    if not text.startswith("@"):
-        return text
-    path = text.removeprefix("@")
+def _content(path: str) -> bytes:
+    if path == "-" and sys.stdin is None:
+        raise UsageError("--data @- cannot be read: there is no standard input")
     try:
-        return sys.stdin.read() if path == "-" else Path(path).read_text("utf-8")
+        return sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
     except (OSError, ValueError) as error:
-        raise UsageError(f"--data {path} cannot be read: {type(error).__name__}") from None
+        raise UsageError(f"--data @{path} cannot be read: {error}") from None
 
 
 def pair(text: str) -> tuple[str, str]:
-    """Read `NAME=VALUE` from the command line."""
+    """Read `NAME=VALUE` from the command line. The value may be a secret."""
     name, equals, value = text.partition("=")
     if not name or not equals:
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+        raise argparse.ArgumentTypeError("give it as NAME=VALUE")
     return name, value
 
 
@@ -91,14 +99,29 @@ def _add_wait_options(command: argparse.ArgumentParser) -> None:
         action="store_true",
         help="live bars instead of lines, where the output is a terminal; needs rich",
     )
+    outage = "how long it may not answer (default: 5m, and 10s for a call of submit)"
     grace = "how long it may not be known yet (default: 10s, and 60s for exports and the like)"
-    for name, default, text in (
-        ("--timeout", None, "give up after this long (default: never)"),
-        ("--stall-timeout", None, "give up when nothing has moved for this long (default: never)"),
-        ("--outage-timeout", 300.0, "how long it may not answer, as in 5m, the default, or 999h"),
-        ("--not-found-grace", None, grace),
+    for name, text in (
+        ("--timeout", "give up after this long (default: never)"),
+        ("--stall-timeout", "give up when nothing has moved for this long (default: never)"),
+        ("--outage-timeout", outage),
+        ("--not-found-grace", grace),
     ):
-        command.add_argument(name, type=duration, default=default, metavar="TIME", help=text)
+        command.add_argument(name, type=duration, metavar="TIME", help=text)
+
+
+def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Read the command line; by default, the process's.
+
+    Of what is too much no more than options' names are repeated: a body without its `--data` holds
+    secrets.
+    """
+    top = parser()
+    args, rest = top.parse_known_args(argv)
+    if rest:
+        shown = [_OPTION.match(text) for text in rest]
+        top.error("unrecognized arguments: " + " ".join(it[0] if it else "..." for it in shown))
+    return args
 
 
 def parser() -> argparse.ArgumentParser:

@@ -11,7 +11,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Final
 
-from ._arguments import json_of, parser
+from ._action import one_line
+from ._arguments import arguments, json_of
 from ._bars import Bars
 from ._errors import RedisActionsError, RequestError, WaitError
 from ._login import client_of
@@ -24,9 +25,11 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping, Sequence
 
     from ._action import Action
+    from ._calls import CallOptions
     from ._client import ActionsClient
     from ._desk import WaitOptions
     from ._operation import Operation
+    from ._reference import Reference
 
 _WORST_FIRST: Final = (1, 4, 3, 5, 0)  # of several waits, the most definite bad news decides
 _INTERRUPTED: Final = 130
@@ -39,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     reconfigure = getattr(sys.stdout, "reconfigure", None)
     if reconfigure is not None:
         reconfigure(errors="backslashreplace")  # a strange letter must not end a wait
-    args = parser().parse_args(argv)
+    args = arguments(argv)
     try:
         work = _work(args)
         code = asyncio.run(work)
@@ -62,7 +65,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _work(args: argparse.Namespace) -> Coroutine[object, object, int]:
     """Return what is to be done.
 
-    A password is asked for before the loop runs, where Ctrl-C would not be heard.
+    A password is asked for, and a body is read, before the loop runs, where Ctrl-C would not be
+    heard.
     """
     if args.connects:
         return _CONNECTED[args.run](args, client_of(args))
@@ -97,31 +101,34 @@ async def _wait(args: argparse.Namespace, client: ActionsClient) -> int:
     refs = [parse(text) for text in args.ref]
     async with contextlib.AsyncExitStack() as stack:
         await stack.enter_async_context(client)
-        operations = {ref.name: client.operation(str(ref)) for ref in refs}
-        return await _follow(operations, args, stack)
+        return await _follow({ref: client.operation(str(ref)) for ref in refs}, args, stack)
 
 
-async def _submit(args: argparse.Namespace, client: ActionsClient) -> int:
+def _submit(args: argparse.Namespace, client: ActionsClient) -> Coroutine[object, object, int]:
+    return _submitted(args, client, json_of(args.data))
+
+
+async def _submitted(args: argparse.Namespace, client: ActionsClient, body: object) -> int:
     async with contextlib.AsyncExitStack() as stack:
         await stack.enter_async_context(client)
-        operation = await client.submit(
-            args.method,
-            args.path,
-            json_of(args.data),
-            params=dict(args.param),
-            headers=dict(args.header),
-            busy_timeout=args.busy_timeout,
-        )
+        options: CallOptions = {
+            "params": dict(args.param),
+            "headers": dict(args.header),
+            "busy_timeout": args.busy_timeout,
+        }
+        if args.outage_timeout is not None:
+            options["outage_timeout"] = args.outage_timeout
+        operation = await client.submit(args.method, args.path, body, **options)
         ref = operation.ref
         if ref is None:
             _complain("nothing was started that lasts")
         if args.json:
             print_json({"event": "submitted", "ref": ref})
         elif ref is not None:
-            print_line(ref)
+            print_line(one_line(ref))
         if ref is None or not args.wait:
             return 0
-        return await _follow({parse(ref).name: operation}, args, stack)
+        return await _follow({parse(ref): operation}, args, stack)
 
 
 async def _cancel(args: argparse.Namespace, client: ActionsClient) -> int:
@@ -131,30 +138,31 @@ async def _cancel(args: argparse.Namespace, client: ActionsClient) -> int:
 
 
 async def _follow(
-    operations: Mapping[str, Operation],
+    operations: Mapping[Reference, Operation],
     args: argparse.Namespace,
     stack: contextlib.AsyncExitStack,
 ) -> int:
-    """Follow operations, by their names, to their ends; return the exit code."""
+    """Follow operations to their ends; return the exit code."""
     watched = args.bars and sys.stdout is not None and sys.stdout.isatty()
     bars = stack.enter_context(Bars()) if watched else None
     report = Report(as_json=args.json, bars=bars)
     options: WaitOptions = {
         "timeout": args.timeout,
         "stall_timeout": args.stall_timeout,
-        "outage_timeout": args.outage_timeout,
         "on_progress": report.changed,
     }
+    if args.outage_timeout is not None:
+        options["outage_timeout"] = args.outage_timeout
     if args.not_found_grace is not None:
         options["not_found_grace"] = args.not_found_grace
 
-    async def follow(name: str, operation: Operation) -> int:
+    async def follow(ref: Reference, operation: Operation) -> int:
         result: Action | WaitError | RequestError
         try:
             result = await operation.wait(**options)
         except (WaitError, RequestError) as error:
             result = error
-        return report.ended(name, result)
+        return report.ended(ref.name, result)
 
     try:
         async with asyncio.TaskGroup() as group:

@@ -8,17 +8,19 @@ database stood before. Vendor pages: requests/bdbs, requests/bdbs/actions, objec
 from __future__ import annotations
 
 import email.utils
-from typing import TYPE_CHECKING, Final
+import re
+from typing import TYPE_CHECKING, Final, TypeGuard
 
 import msgspec
 
-from ._action import Kind, completed
+from ._action import Kind, completed, phase_of
 from ._errors import ActionVanished, RequestError, RequestRejected, UnreadableReply
+from ._lenient import instant
 from ._moving import moving_on
-from ._reference import Track
+from ._reference import TRANSFERS, Track
 from ._refusal import is_error_object
-from ._routes import STRANGE_404, WORTH_A_REQUEST
-from ._tick import Found
+from ._routes import STRANGE_404, WORTH_A_REQUEST, age
+from ._tick import NO_LIST, Found
 from ._wire_work import DATABASE_FIELDS, read_database, read_databases, settling, standing
 
 
@@ -33,9 +35,13 @@ if TYPE_CHECKING:
     from ._wire_work import Standing, WireDatabase
 
 _ALL: Final = "/v1/bdbs"
+_SEE_ALL: Final = "view_all_bdbs_info"
 _IDLE: Final = "idle"
 _SKEW: Final = 2.0  # seconds that clocks of nodes may be apart
 _NO_FIELDS: Final = frozenset({400, 406})  # what some versions answer to `fields=`
+_NOT_ALLOWED: Final = 403
+_NOT_PLAIN: Final = re.compile(r"[^\w.:+-]", re.ASCII)  # what a reference is spared
+_LONGEST: Final = 40  # characters of a word or a time
 
 
 class Databases:
@@ -52,13 +58,15 @@ class Databases:
         wire, _ = await self._get(ref.number)
         action = _seen(wire, ref, last)
         if action is None and wire is not None and ref.track is not Track.BDB:
-            return await self._shown_by_v2(ref)
+            return await self._shown_by_v2(ref, last)
         return action
 
     @moving_on
     async def many(self, wanted: Mapping[Reference, Action | None]) -> Found:
         """Return what the list of databases tells of several."""
         reply = await self._get_all()
+        if reply is None:
+            return NO_LIST
         wires = read_databases(reply.body, _ALL)
         seen = {ref: _seen(wires.get(ref.number), ref, last) for ref, last in wanted.items()}
         found = {
@@ -71,12 +79,10 @@ class Databases:
     @moving_on
     async def settle(self, ref: Reference, doubt: WaitError) -> Action | None:
         """Return a transfer as ended well if one has since; its status may have been reset."""
-        if ref.track is Track.BDB or doubt.action is None or not isinstance(doubt, ActionVanished):
+        if not _is_told_apart(ref) or doubt.action is None or not isinstance(doubt, ActionVanished):
             return None
         wire, _ = await self._get(ref.number)
-        if wire is None or not ref.run:
-            return None
-        last_time = standing(wire, ref.track).last_time
+        last_time = "" if wire is None else _mark(standing(wire, ref.track))[1]
         succeeded = last_time and last_time != _parts(ref.run)[1]
         return completed(doubt.action) if succeeded else None
 
@@ -89,18 +95,16 @@ class Databases:
             return ref
         return msgspec.structs.replace(ref, run=_run(standing(wire, ref.track), now))
 
-    async def _shown_by_v2(self, ref: Reference) -> Action | None:
+    async def _shown_by_v2(self, ref: Reference, last: Action | None) -> Action | None:
         """Return the run as v2 shows it, if it began after the database stood as it still does."""
-        _, _, since = _parts(ref.run)
-        if not since.isdecimal():
+        since = instant(_parts(ref.run)[2])
+        if since is None:
             return None
         try:
             other = await self._actions.newest_other(ref.number, ref.track.value)
         except RequestError:
             return None  # of no more than a hint
-        if other is None or other.creation_time is None:
-            return None
-        if other.creation_time.timestamp() < int(since) - _SKEW:
+        if other is None or not _is_new(other, since.timestamp(), last):
             return None
         return msgspec.structs.replace(other, uid=ref.name)
 
@@ -113,15 +117,17 @@ class Databases:
             raise UnreadableReply("GET", path, problem=STRANGE_404)
         return None, reply
 
-    async def _get_all(self) -> Reply:
-        permission = "view_all_bdbs_info"
+    async def _get_all(self) -> Reply | None:
+        """Return the list, or None where we may not see it."""
         try:
-            reply = await self.transport.get(_ALL, permission=permission, query=self._query)
+            reply = await self.transport.get(_ALL, permission=_SEE_ALL, query=self._query)
         except RequestRejected as error:
+            if error.status == _NOT_ALLOWED:
+                return None
             if not self._query or error.status not in _NO_FIELDS:
                 raise
             self._query = ""
-            reply = await self.transport.get(_ALL, permission=permission)
+            return await self._get_all()
         if reply.status == 404:
             raise UnreadableReply("GET", _ALL, problem=STRANGE_404)
         return reply
@@ -141,10 +147,37 @@ def _seen(wire: WireDatabase | None, ref: Reference, last: Action | None) -> Act
 
 def _is_old(now: Standing, ref: Reference) -> bool:
     """Whether a result may be that of an older run, as it was there before or may have been."""
-    if not ref.run:
-        return True
     status, last_time, _ = _parts(ref.run)
-    return (status, last_time) == (now.status.casefold(), now.last_time)
+    return not ref.run or (status, last_time) == _mark(now)
+
+
+def _is_new(other: Action, since: float, last: Action | None) -> bool:
+    """Whether what v2 shows began after `since`, when nothing was under way.
+
+    So whatever is under way is new. A result is new if we have seen it coming, or its run began
+    in a later second: in the same one, an older run may have begun and ended.
+    """
+    began = age(other)
+    if not other.phase.terminal:
+        return began >= since - _SKEW
+    seen_coming = last is not None and last.kind is Kind.OTHER and age(last) == began
+    return seen_coming or began > since
+
+
+# --- what is written down -----------------------------------------------------------------------
+
+
+def was_under_way(before: Reference | None) -> TypeGuard[Reference]:
+    """Whether another run was under way when we looked, before ours was to begin."""
+    if before is None or not _is_told_apart(before):
+        return False
+    status, _, _ = _parts(before.run)
+    return status != _IDLE and not phase_of(status).terminal
+
+
+def _is_told_apart(ref: Reference) -> bool:
+    """Whether it is known how the database stood before."""
+    return ref.track in TRANSFERS and bool(ref.run)
 
 
 def _run(before: Standing, date: str) -> str:
@@ -153,8 +186,17 @@ def _run(before: Standing, date: str) -> str:
         since = f"{email.utils.parsedate_to_datetime(date).timestamp():.0f}"
     except (OverflowError, TypeError, ValueError):
         since = ""
-    status = _IDLE if before.idle else before.status.casefold()
-    return f"{status},{before.last_time},{since}".replace("@", "")
+    return ",".join([*_mark(before), since])
+
+
+def _mark(standing: Standing) -> tuple[str, str]:
+    """Return what tells one result from another: the status, and when one last succeeded."""
+    status = _IDLE if standing.idle else standing.status.strip().casefold()
+    return _plain(status), _plain(standing.last_time)
+
+
+def _plain(text: str) -> str:
+    return _NOT_PLAIN.sub("", text)[:_LONGEST]
 
 
 def _parts(run: str) -> tuple[str, str, str]:

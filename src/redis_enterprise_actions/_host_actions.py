@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from ._action import Evidence, cancelled, completed
+from ._action import Evidence, cancelled, completed, phase_of
 from ._errors import ActionVanished, RequestRejected, UnreadableReply
 from ._moving import moving_on
 from ._reference import AFTER, Reference, Track
 from ._refusal import is_error_object
 from ._routes import STRANGE_404, WORTH_A_REQUEST
 from ._tick import Found
-from ._wire_work import read_host_action, read_host_actions
+from ._wire_work import WireHostAction, host_action, read_host_action, read_host_actions
 
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class HostActions:
         if reply.status == 404:
             if not is_error_object(reply.body):
                 raise UnreadableReply("GET", path, problem=STRANGE_404)
-            return None
+            return await self._removed(ref) if last is None else None
         action = read_host_action(reply.body, ref, path)
         return action if _is_same_run(action, ref, last) else None
 
@@ -88,21 +88,31 @@ class HostActions:
             return None
         if ref in self.ended and isinstance(doubt, ActionVanished):
             return cancelled(action)
-        if ref.track is not Track.NODE or ref.action != _REMOVES:
-            return None
-        path = f"/v1/nodes/{ref.number}"
-        try:
-            reply = await self.transport.get(path, permission="view_node_info")
-        except RequestRejected:
-            return None
-        gone = reply.status == 404 and is_error_object(reply.body)
-        return completed(action, Evidence.NODE) if gone else None
+        return completed(action, Evidence.NODE) if await self._is_gone(ref) else None
 
     @moving_on
     async def all(self, track: Track, node_uid: int | None = None) -> list[Action]:
         """Return all actions of the cluster, or of all nodes, or of one."""
         listed, _ = await self._list(track, node_uid)
         return listed
+
+    async def _removed(self, ref: Reference) -> Action | None:
+        """Return a removal that is known to have begun as ended, if its node is gone."""
+        begun = _known(ref, None)
+        if begun is None or not await self._is_gone(ref):
+            return None
+        return completed(host_action(WireHostAction("", task_id=begun), ref), Evidence.NODE)
+
+    async def _is_gone(self, ref: Reference) -> bool:
+        """Whether it is about the removal of a node, and there is no such node any more."""
+        if ref.track is not Track.NODE or ref.action != _REMOVES:
+            return False
+        path = f"/v1/nodes/{ref.number}"
+        try:
+            reply = await self.transport.get(path, permission="view_node_info")
+        except RequestRejected:
+            return False
+        return reply.status == 404 and is_error_object(reply.body)
 
     async def _list(self, track: Track, node_uid: int | None) -> tuple[list[Action], int]:
         if track is Track.CLUSTER:
@@ -131,4 +141,10 @@ def _is_same_run(action: Action, ref: Reference, last: Action | None) -> bool:
     known = _known(ref, last)
     if known is not None:
         return action.task_id in {None, known}
-    return not ref.run or (action.task_id or action.status) != ref.run.removeprefix(AFTER)
+    if not ref.run:
+        return True
+    old = ref.run.removeprefix(AFTER)
+    if action.task_id is not None:
+        return action.task_id != old
+    # Statuses alone tell runs apart where one had ended, and the other stands otherwise.
+    return last is not None or (phase_of(old).terminal and action.status != old)

@@ -77,8 +77,12 @@ def _password(file: Path | None) -> Secret:
 def _secret_in(file: Path, option: str) -> Secret:
     try:
         secret = Secret(file.read_text("utf-8").rstrip("\r\n"))
-    except (OSError, UnicodeError) as error:
+    except OSError as error:
         raise UsageError(f"{option} cannot be read: {error}") from error
+    except UnicodeError:  # which holds the secret
+        secret = None
+    if secret is None:
+        raise UsageError(f"{option} cannot be read: it is not UTF-8")
     if not secret.reveal():
         raise UsageError(f"{option} is empty")
     return secret

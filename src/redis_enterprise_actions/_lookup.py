@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+import logging
+from typing import TYPE_CHECKING, Final, Protocol
 
 from ._crdb_tasks import CrdbTasks
 from ._databases import Databases
+from ._errors import AuthenticationError
 from ._host_actions import HostActions
 from ._reference import System
 from ._routes import Routes
+from ._tick import NO_LIST
 
 
 if TYPE_CHECKING:
@@ -19,6 +22,11 @@ if TYPE_CHECKING:
     from ._reference import Reference
     from ._tick import Found
     from ._transport import Transport
+
+_log = logging.getLogger(__name__)
+
+# Whose list needs a permission of its own.
+_GUARDED: Final = frozenset({System.NODES, System.CRDBS, System.BDBS})
 
 
 class Tracker(Protocol):
@@ -50,8 +58,18 @@ class Lookup:
         return await self._trackers[ref.system].one(ref, last)
 
     async def many(self, wanted: Mapping[Reference, Action | None]) -> Found:
-        """Return what one request finds of several, all of one system."""
-        return await self._trackers[next(iter(wanted)).system].many(wanted)
+        """Return what one request finds of several, all of one system.
+
+        Who may not see a list may be allowed to see each by itself: that is no refusal.
+        """
+        system = next(iter(wanted)).system
+        try:
+            return await self._trackers[system].many(wanted)
+        except AuthenticationError as error:
+            if error.status != 403 or system not in _GUARDED:
+                raise
+            _log.debug("%s; each of the %s is asked for alone", str(error), system)
+            return NO_LIST
 
     async def settle(self, ref: Reference, doubt: WaitError) -> Action | None:
         """Return it as ended if that is known in spite of the doubt, or None."""

@@ -198,9 +198,8 @@ class Routes:
             action
             for action in await self._v2_list() or ()
             if _is_other(action) and _is_on(action, bdb_uid) and word in action.name.casefold()
-            if action.creation_time is not None
         ]
-        return max(others, key=_age, default=None)
+        return max(others, key=age, default=None)
 
     async def _v2_list(self) -> list[Action] | None:
         """Return v2's list, or None where there is no v2 or its list is broken."""
@@ -238,7 +237,8 @@ def _is_other(last: Action | None) -> bool:
     return last is not None and last.kind is Kind.OTHER
 
 
-def _age(action: Action) -> float:
+def age(action: Action) -> float:
+    """Return when an action began, in Unix time, or 0 where that is not known."""
     return 0.0 if action.creation_time is None else action.creation_time.timestamp()
 
 

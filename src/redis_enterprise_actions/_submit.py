@@ -17,6 +17,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from ._access import Secret
+from ._databases import was_under_way
 from ._errors import AnswerLost, ClusterUnreachable, RequestError, RequestRejected, UsageError
 from ._host_actions import path_of
 from ._lenient import decode
@@ -53,6 +54,7 @@ _BETWEEN: Final = 1.0  # seconds between two looks
 _NOT_NOW: Final = frozenset({429, 503})  # answers by which a call has ended
 _BUSY: Final = 409
 _NOT_FOUND: Final = 404
+_HOSTS: Final = frozenset({Track.NODE, Track.CLUSTER})
 
 _NODE: Final = re.compile(r"/v1/nodes/(\d+)/actions/([a-z_]+)")
 _CLUSTER: Final = re.compile(r"/v1/cluster/actions/([a-z_]+)")
@@ -138,6 +140,7 @@ class Submission:
         clock = asyncio.get_running_loop().time
         began = clock()
         round_ = Round(began)
+        tries = 0
         error: RequestError
         came: RequestError
         while True:
@@ -145,25 +148,25 @@ class Submission:
                 reply = await patiently(outage_timeout, self._send_or_wonder, order)
             except _Unsure as unsure:
                 came, until = unsure.error, began + outage_timeout
-                error = _lost(came, order, before)
-                try:
-                    ref = await self._found(before, came)
-                except RequestError:  # nobody can tell
-                    raise error from came.__cause__
-                if ref is not None:
-                    return Started(ref, None)
-                if order.ref is None or not _has_answered(came):
-                    raise error from came.__cause__
+                tries += 1
+                found = await self._found_or_lost(order, before, came, tries)
+                if isinstance(found, Started):
+                    return found
+                error = found
             except RequestRejected as rejected:
                 if rejected.status != _BUSY:
                     raise
                 error, came, until = rejected, rejected, began + busy_timeout
             else:
+                if was_under_way(before):
+                    before = await self._after(before, outage_timeout)
                 return _started(order, before, reply)
             left = until - clock()
             if left <= 0:
                 raise error
             await asyncio.sleep(min(round_.pause_after(came, clock()), left))
+            if isinstance(error, RequestRejected):  # what was in the way may have ended since
+                before = await self._before(order, outage_timeout)
 
     async def cancel(self, ref: Reference, *, force: bool) -> None:
         """Cancel what the API can cancel; anything else is the caller's to refuse."""
@@ -204,6 +207,13 @@ class Submission:
         except RequestRejected:
             return ref  # the call itself may be allowed
 
+    async def _after(self, before: Reference, patience: float) -> Reference:
+        """Return what was begun while an older run ended, with the result of that one."""
+        try:
+            return await patiently(patience, self._lookup.databases.before, before)
+        except RequestError:
+            return before
+
     async def _reset(self, ref: Reference, patience: float) -> Reference:
         """Clear the result of the last run, which might be taken for that of the next."""
         if not ref.run.startswith(("succeeded", "failed")):
@@ -241,25 +251,40 @@ class Submission:
             error.reason = _scrubbed(error.reason, order.secrets) or ""
             raise
 
+    async def _found_or_lost(
+        self, order: Order, before: Reference | None, came: RequestError, tries: int
+    ) -> Started | AnswerLost:
+        """Return what was started by a call whose answer is lost, or the error if it was not taken.
+
+        Raises that error if it may have been.
+        """
+        lost = _lost(came, order, before, tries)
+        try:
+            ref = await self._found(before, came)
+        except RequestError:  # nobody can tell
+            raise lost from came.__cause__
+        if ref is not None:
+            return Started(ref, None)
+        if was_under_way(before) or order.ref is None or not _has_answered(came):
+            raise lost from came.__cause__
+        return lost
+
     async def _found(self, before: Reference | None, error: RequestError) -> Reference | None:
         """Look for what was started by a call whose answer we do not have.
 
         Raises `RequestError` where one cannot look.
         """
-        if before is None:
+        if before is None or was_under_way(before):
             return None
         looks = 1 if _has_answered(error) else _LOOKS
-        plain = Reference(before.track, before.uid)
+        sought = _after(before)
         for look in range(looks):
             if look:
                 await asyncio.sleep(_BETWEEN)
-            if before.track in TRANSFERS or before.track is Track.CRDB:
-                if await patiently(_SEARCH, self._lookup.one, before) is not None:
-                    return before
-                continue
-            found = await patiently(_SEARCH, self._lookup.one, plain)
-            if found is not None and (found.task_id or found.status) != before.run:
-                return msgspec.structs.replace(plain, run=found.task_id or "")
+            found = await patiently(_SEARCH, self._lookup.one, sought)
+            if found is not None:
+                run = (found.task_id or "") if before.track in _HOSTS else before.run
+                return msgspec.structs.replace(before, run=run)
         return None
 
 
@@ -289,18 +314,23 @@ def _has_answered(error: RequestError) -> bool:
     return isinstance(error, ClusterUnreachable) and error.status in _NOT_NOW
 
 
-def _lost(error: RequestError, order: Order, before: Reference | None) -> AnswerLost:
+def _after(before: Reference) -> Reference:
+    """Return what refers to what a call was to start, given how things stood before it."""
+    known = before.run and before.track in _HOSTS
+    return msgspec.structs.replace(before, run=AFTER + before.run) if known else before
+
+
+def _lost(
+    error: RequestError, order: Order, before: Reference | None, tries: int = 1
+) -> AnswerLost:
     """Return the error for a call that may have been taken, with where to look."""
-    ref = order.scene
-    if before is not None:
-        after = before.run and before.track in {Track.NODE, Track.CLUSTER}
-        ref = msgspec.structs.replace(before, run=AFTER + before.run) if after else before
+    ref = order.scene if before is None else _after(before)
     known = error if isinstance(error, ClusterUnreachable) else None
     return AnswerLost(
         error.method,
         error.path,
         reason=known.reason if known else error.said,
-        attempts=known.attempts if known else 1,
+        attempts=tries,
         nodes=error.nodes,
         status=known.status if known else None,
         error_code=known.error_code if known else None,
@@ -368,7 +398,7 @@ def _without_action(
 ) -> Reference | None:
     """Return what to follow where no action is named."""
     ref, task_id = order.ref, _text(fields, "task_id")
-    if ref is not None and ref.track in {Track.NODE, Track.CLUSTER}:
+    if ref is not None and ref.track in _HOSTS:
         return msgspec.structs.replace(ref, run=task_id or "")
     if ref is not None and ref.track in TRANSFERS:
         return before

@@ -44,6 +44,9 @@ class Found(NamedTuple):
     cost: float
 
 
+NO_LIST: Final = Found({}, cost=math.inf)  # where it may not be seen: it never pays
+
+
 class Crowd:
     """Waits that may share their requests: what looking at them all would be worth.
 

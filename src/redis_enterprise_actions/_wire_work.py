@@ -8,6 +8,7 @@ one documented shape. Of databases no error quotes a word, as they hold secrets.
 from __future__ import annotations
 
 import logging
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -28,8 +29,12 @@ _log = logging.getLogger(__name__)
 
 _S = TypeVar("_S", bound=msgspec.Struct)
 
+_UID: Final = re.compile(r"[0-9]{1,18}")  # of a database; longer ones fit nowhere
+
+_DELETE: Final = "SMDeleteBDB"
 # The name that an action is reported by, where it is not the one that paths have.
 _SEGMENTS: Final = {"remove_node": "remove"}
+_NODE_UID: Final = re.compile(r"\d{1,9}", re.ASCII)
 
 
 class WireHostAction(msgspec.Struct):
@@ -125,22 +130,23 @@ def read_host_action(body: bytes, ref: Reference, path: str) -> Action:
         wire = struct(body, WireHostAction)
     except ValueError as error:
         raise unreadable(path, error, body) from None
-    return _host_action(wire, ref)
+    return host_action(wire, ref)
 
 
 def read_host_actions(body: bytes, track: Track, path: str) -> list[Action]:
     """Decode a list of them: an array, or an object with one."""
     actions: list[Action] = []
     for wire in _entries(body, ("actions",), WireHostAction, path):
-        node, said = name(wire.node_uid), wire.name or ""
+        node, said = name(wire.node_uid) or "", wire.name or ""
         segment = _SEGMENTS.get(said, said)
-        if segment and (node is not None or track is Track.CLUSTER):
+        if segment and (track is Track.CLUSTER or _NODE_UID.fullmatch(node)):
             uid = f"{node}/{segment}" if track is Track.NODE else segment
-            actions.append(_host_action(wire, Reference(track, uid)))
+            actions.append(host_action(wire, Reference(track, uid)))
     return actions
 
 
-def _host_action(wire: WireHostAction, ref: Reference) -> Action:
+def host_action(wire: WireHostAction, ref: Reference) -> Action:
+    """Return what is said of an action of a node or the cluster."""
     of_node = ref.track is Track.NODE
     return Action(
         uid=ref.name,
@@ -206,9 +212,9 @@ def _steps(raw: msgspec.Raw) -> str | None:
 def _iso(text: str | None) -> datetime | None:
     try:
         when = datetime.fromisoformat(text or "")
-    except ValueError:
+        return when.replace(tzinfo=when.tzinfo or UTC).astimezone(UTC)
+    except (OverflowError, ValueError):
         return None
-    return when.replace(tzinfo=when.tzinfo or UTC).astimezone(UTC)
 
 
 # --- databases ----------------------------------------------------------------------------------
@@ -235,7 +241,7 @@ def read_databases(body: bytes, path: str) -> dict[int, WireDatabase]:
     found: dict[int, WireDatabase] = {}
     for wire in _readable(raws, WireDatabase):
         uid = name(wire.uid) or ""
-        if uid.isascii() and uid.isdecimal():
+        if _UID.fullmatch(uid):
             found[int(uid)] = wire
     return found
 
@@ -257,9 +263,10 @@ def settling(wire: WireDatabase | None, ref: Reference, last: Action | None) -> 
     op = _said((wire.background_op or [msgspec.Raw()])[0], WireBackgroundOp)
     failed = (op.status or "").casefold() == "failed"
     phase = phase_of(wire.status, DATABASE_PHASES)
-    if failed:
+    unfinished = leaves or (phase is Phase.COMPLETED and wire.action_uid)
+    if failed and (not leaves or op.name == _DELETE):
         phase = Phase.FAILED
-    elif phase is Phase.COMPLETED and (leaves or wire.action_uid):
+    elif phase.terminal and unfinished:
         phase = Phase.RUNNING if wire.action_uid else Phase.PENDING
     return msgspec.structs.replace(
         _database(ref, wire.status),

@@ -10,6 +10,7 @@ import asyncio
 import base64
 import hmac
 import json
+from email.utils import formatdate
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from aiohttp import web
@@ -56,6 +57,10 @@ class Door:
             or self._knows_basic(request)
             or self._knows_token(request)
         )
+
+    def date(self) -> str:
+        """Return what a header says of the time, which goes with the loop's clock."""
+        return formatdate(self.epoch + _now(), usegmt=True)
 
     def refusal(self) -> web.Response:
         return web.Response(status=401, headers=_REALM if self._house.basic else None)

@@ -79,6 +79,7 @@ class Gate:
         response = await self._answer(node, request, handler)
         if response is not None:
             seen.status = response.status
+            response.headers.setdefault("Date", self._door.date())
         return response
 
     async def _answer(
