@@ -54,6 +54,7 @@ _BETWEEN: Final = 1.0  # seconds between two looks
 _NOT_NOW: Final = frozenset({429, 503})  # answers by which a call has ended
 _BUSY: Final = 409
 _NOT_FOUND: Final = 404
+_NO_UIDS: Final = frozenset({"", ".", ".."})  # what no path can name
 _HOSTS: Final = frozenset({Track.NODE, Track.CLUSTER})
 
 _NODE: Final = re.compile(r"/v1/nodes/(\d+)/actions/([a-z_]+)")
@@ -420,7 +421,7 @@ def _fields(value: object) -> dict[str, object]:
 
 def _text(fields: Mapping[str, object], key: str) -> str | None:
     value = fields.get(key)
-    return value if isinstance(value, str) and value else None
+    return value if isinstance(value, str) and value not in _NO_UIDS else None
 
 
 # --- what is sent -------------------------------------------------------------------------------
