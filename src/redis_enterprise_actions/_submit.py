@@ -149,24 +149,19 @@ class Submission:
                 reply = await patiently(outage_timeout, self._send_or_wonder, order)
             except _Unsure as unsure:
                 came, until = unsure.error, began + outage_timeout
-<<<<<<< HEAD
-                error = _lost(came, order, before)
-                ref = await self._found_or_lost(order, before, came)
-                if ref is not None:
-                    return Started(ref, None)
-=======
                 tries += 1
                 found = await self._found_or_lost(order, before, came, tries)
                 if isinstance(found, Started):
                     return found
                 error = found
->>>>>>> t1
             except RequestRejected as rejected:
                 if rejected.status != _BUSY:
                     raise
                 error, came, until = rejected, rejected, began + busy_timeout
             else:
-                return _started(order, await self._begun(before, outage_timeout), reply)
+                if was_under_way(before):
+                    before = await self._after(before, outage_timeout)
+                return _started(order, before, reply)
             left = until - clock()
             if left <= 0:
                 raise error
@@ -213,10 +208,8 @@ class Submission:
         except RequestRejected:
             return ref  # the call itself may be allowed
 
-    async def _begun(self, before: Reference | None, patience: float) -> Reference | None:
-        """Return what was begun; if an older run has ended meanwhile, with the result of that."""
-        if not was_under_way(before):
-            return before
+    async def _after(self, before: Reference, patience: float) -> Reference:
+        """Return what was begun while an older run ended, with the result of that one."""
         try:
             return await patiently(patience, self._lookup.databases.before, before)
         except RequestError:
@@ -260,23 +253,6 @@ class Submission:
             raise
 
     async def _found_or_lost(
-<<<<<<< HEAD
-        self, order: Order, before: Reference | None, error: RequestError
-    ) -> Reference | None:
-        """Return what was started by a call whose answer we do not have, or None if nothing was.
-
-        Raises `AnswerLost` where that is not known.
-        """
-        lost = _lost(error, order, before)
-        try:
-            ref = await self._found(before, error)
-        except RequestError:  # nobody can tell
-            raise lost from error.__cause__
-        known = order.ref is not None and not was_under_way(before) and _has_answered(error)
-        if ref is None and not known:
-            raise lost from error.__cause__
-        return ref
-=======
         self, order: Order, before: Reference | None, came: RequestError, tries: int
     ) -> Started | AnswerLost:
         """Return what was started by a call whose answer is lost, or the error if it was not taken.
@@ -293,7 +269,6 @@ class Submission:
         if was_under_way(before) or order.ref is None or not _has_answered(came):
             raise lost from came.__cause__
         return lost
->>>>>>> t1
 
     async def _found(self, before: Reference | None, error: RequestError) -> Reference | None:
         """Look for what was started by a call whose answer we do not have.
@@ -346,13 +321,9 @@ def _after(before: Reference) -> Reference:
     return msgspec.structs.replace(before, run=AFTER + before.run) if known else before
 
 
-<<<<<<< HEAD
-def _lost(error: RequestError, order: Order, before: Reference | None) -> AnswerLost:
-=======
 def _lost(
     error: RequestError, order: Order, before: Reference | None, tries: int = 1
 ) -> AnswerLost:
->>>>>>> t1
     """Return the error for a call that may have been taken, with where to look."""
     ref = order.scene if before is None else _after(before)
     known = error if isinstance(error, ClusterUnreachable) else None
