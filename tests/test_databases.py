@@ -477,7 +477,7 @@ class TestSecrets:
         assert DATABASE_SECRET not in f"{operation!r} {seen!r} {caplog.text}"
         assert DATABASE_SECRET in str(operation.answer)
 
-    @pytest.mark.parametrize("status", ["active", DATABASE_SECRET * 100_000])
+    @pytest.mark.parametrize("status", ["active", "x" * 1_000_000])
     async def test_odd_sizes(self, status: str) -> None:
         """A status as long as a book is none that ends a wait, and no error quotes the body."""
         client = ActionsClient("http://127.0.0.1:1", token="t")
