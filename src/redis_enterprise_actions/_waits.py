@@ -186,8 +186,9 @@ class Waits:
         With `task_id`, as the call that started it answered, that run of it and no other is
         meant; without, whatever runs, or the result that the cluster remembers of the last run.
 
-        Takes and raises what `wait_for_action` does; another run that has taken the place of the
-        one waited for counts as vanished. A node that is gone has been removed.
+        Takes and raises what `wait_for_action` does. Another run that has taken the place of the
+        one with that `task_id` counts as vanished; without one, runs cannot always be told apart.
+        A removal has completed when its node is gone.
 
         Source: GET /v1/nodes/{uid}/actions/{action}, /v1/nodes/actions. Needs the permissions
         `view_status_of_node_action` and `view_status_of_all_node_actions`.
