@@ -281,8 +281,12 @@ class TestSession:
             await ours.get("/v1/actions", permission="p")
 
     async def test_never_used(self) -> None:
-        """A transport that was never used has nothing to close."""
-        await transport().close()
+        """A transport that was never used has nothing to close, and opens nothing from then on."""
+        ours = transport()
+        await ours.close()
+
+        with pytest.raises(ClientClosed):
+            await ask(ours)
 
     async def test_theirs(self, cluster: FakeCluster) -> None:
         """A session that was passed in stays open, and its settings do not get in the way."""

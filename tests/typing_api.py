@@ -13,7 +13,12 @@ from redis_enterprise_actions import (
     ActionFailed,
     ActionsClient,
     AimedWait,
+    AnswerLost,
+    CancelNotSupported,
     ClusterUnreachable,
+    Evidence,
+    Kind,
+    Operation,
     PendingOp,
     Phase,
     RequestError,
@@ -24,7 +29,7 @@ from redis_enterprise_actions.testing import FakeCluster, SeenRequest
 
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
     from pathlib import Path
 
 
@@ -87,6 +92,93 @@ async def client_api(client: ActionsClient) -> None:
     assert_type(await task, Action)
 
 
+async def start(client: ActionsClient, config: Mapping[str, object]) -> None:
+    """Start long work of every kind."""
+    assert_type(await client.submit("POST", "/v1/bdbs/1/upgrade"), Operation)
+    coming = client.submit(
+        "PUT",
+        "/v1/bdbs/1",
+        {"memory_size": 1},
+        {"dry_run": True, "n": 1},
+        {"X-Task-ID": "t"},
+        busy_timeout=timedelta(minutes=10),
+        outage_timeout=None,
+        request_timeout=900,
+    )
+    assert_type(await asyncio.create_task(coming), Operation)
+    assert_type(await client.create_bdb(config, busy_timeout=5), Operation)
+    assert_type(await client.update_bdb(1, config, params={"dry_run": True}), Operation)
+    assert_type(await client.delete_bdb(1), Operation)
+    assert_type(await client.upgrade_bdb(1, {"force_restart": True}), Operation)
+    assert_type(await client.rebalance_bdb(1), Operation)
+    assert_type(await client.export_bdb(1, {"type": "ftp", "url": "ftp://x"}), Operation)
+    assert_type(await client.import_bdb(1, [{"type": "ftp"}], {"x": False}), Operation)
+    assert_type(await client.migrate_shards([1, "2"], 3), Operation)
+    assert_type(await client.fail_over_shards(range(1, 3)), Operation)
+    assert_type(await client.maintenance_on(1, outage_timeout=60), Operation)
+    assert_type(await client.maintenance_off(1), Operation)
+    assert_type(await client.remove_node(3, {"wait_for_persistence": True}), Operation)
+    assert_type(await client.change_primary(2), Operation)
+    assert_type(await client.create_crdb(config, task_id="t", result_ttl=900), Operation)
+    assert_type(await client.update_crdb("g", config), Operation)
+    assert_type(await client.flush_crdb("g", task_id=None), Operation)
+    assert_type(await client.delete_crdb("g", headers={"X-Result-TTL": "60"}), Operation)
+
+
+async def follow(client: ActionsClient) -> None:
+    """Follow an operation in every way."""
+    operation = client.operation("node:1/maintenance_on")
+    assert_type(operation, Operation)
+    assert_type(operation.ref, str | None)
+    assert_type(operation.done, bool)
+    assert_type(operation.answer, object)
+    assert_type(await operation, Action)
+    assert_type(await operation.wait(timeout=timedelta(1), on_progress=show_later), Action)
+    async for action in operation:
+        assert_type(action, Action)
+    iterator: AsyncIterator[Action] = operation.watch(poll=own_schedule, not_found_grace=5)
+    assert_type(await anext(iterator), Action)
+    await operation.cancel()
+    await operation.cancel(force=True)
+    mixed = await client.wait_for_operations([operation, "crdb:t"], stall_timeout=60)
+    assert_type(mixed, list[Action])
+    settled = await client.wait_for_operations((operation,), settle=True)
+    assert_type(settled, list[Action | WaitError | RequestError])
+
+
+async def wait_by_name(client: ActionsClient) -> None:
+    """Wait for what somebody else has started."""
+    assert_type(await client.wait_for_node_action(1, "remove", task_id="t", timeout=5), Action)
+    assert_type(await client.wait_for_cluster_action("change_master", task_id=None), Action)
+    assert_type(await client.wait_for_crdb_task("t", on_progress=print), Action)
+    assert_type(await client.wait_for_export(1, not_found_grace=timedelta(minutes=2)), Action)
+    assert_type(await client.wait_for_import(1), Action)
+    assert_type(await client.wait_for_backup(1, poll=AimedWait()), Action)
+    assert_type(await client.wait_for_bdb(1, gone=True, outage_timeout=None), Action)
+
+
+async def look(client: ActionsClient) -> None:
+    """List and get what is no action."""
+    assert_type(await client.list_node_actions(), list[Action])
+    assert_type(await client.list_node_actions(node_uid=1), list[Action])
+    assert_type(await client.get_node_action(1, "remove"), Action)
+    assert_type(await client.list_cluster_actions(), list[Action])
+    assert_type(await client.get_cluster_action("change_master"), Action)
+    assert_type(await client.list_crdb_tasks(), list[Action])
+    assert_type(await client.get_crdb_task("t"), Action)
+
+
+async def mistakes(client: ActionsClient, operation: Operation) -> None:
+    """Make mistakes: mypy would say of each suppression if it were not needed."""
+    await client.submit("POST")  # type: ignore[call-arg]
+    await client.upgrade_bdb("1")  # type: ignore[arg-type]
+    await client.delete_bdb(1, force=True)  # type: ignore[call-arg]
+    await client.upgrade_bdb(1, task_id="t")  # type: ignore[call-arg]
+    await client.wait_for_export(1, settle=True)  # type: ignore[call-arg]
+    await operation.wait(timeout="5")  # type: ignore[arg-type]
+    operation.ref = "crdb:t"  # type: ignore[misc]
+
+
 async def make() -> None:
     """Make clients."""
     async with ActionsClient("https://x", username="a", password="b", ca_file="c") as client:
@@ -102,6 +194,10 @@ def action_api(action: Action) -> None:
     assert_type(action.progress, float | None)
     assert_type(action.heartbeat, datetime | None)
     assert_type(action.pending_ops, tuple[PendingOp, ...])
+    assert_type(action.kind, Kind)
+    assert_type(action.evidence, Evidence)
+    assert_type(action.task_id, str | None)
+    assert_type(action.node_uid, str | None)
 
 
 def errors(error: Exception) -> None:
@@ -114,6 +210,10 @@ def errors(error: Exception) -> None:
     if isinstance(error, ClusterUnreachable):
         assert_type(error.attempts, int)
         assert_type(error.status, int | None)
+    if isinstance(error, AnswerLost):
+        assert_type(error.ref, str | None)
+    if isinstance(error, CancelNotSupported):
+        assert_type(error.ref, str)
 
 
 async def fake_api() -> None:
@@ -123,3 +223,7 @@ async def fake_api() -> None:
         assert_type(cluster.add_action("x", outcome="failed", progress="linear"), str)
         cluster.inject(status=503, retry_after=5)
         assert_type(cluster.requests, list[SeenRequest])
+        assert_type(cluster.add_bdb(1), int)
+        assert_type(cluster.start_node_action(1, "remove", outcome="failed"), str)
+        assert_type(cluster.start_crdb_task(guid="g"), str)
+        cluster.plan("POST", "/v1/bdbs", times=None, duration=60, outcome="never")

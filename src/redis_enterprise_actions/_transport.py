@@ -306,7 +306,7 @@ class Transport:
 
     def _session(self) -> aiohttp.ClientSession:
         loop = asyncio.get_running_loop()
-        if self._given is None and self._made is None:
+        if self._given is None and self._made is None and not self._closed:
             self._loop = loop
             pinned = self._tls.fingerprint
             self._made = aiohttp.ClientSession(

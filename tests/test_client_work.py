@@ -1,0 +1,468 @@
+"""Facts about what the client lists and shows that is no action: of nodes, the cluster, CRDBs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, TypeAlias
+
+import pytest
+
+from redis_enterprise_actions import (
+    Action,
+    ActionNotFound,
+    ActionsClient,
+    AuthenticationError,
+    ClientClosed,
+    ClusterUnreachable,
+    Kind,
+    Phase,
+    UnreadableReply,
+    UsageError,
+)
+from redis_enterprise_actions.testing import FakeCluster
+from tests.conftest import client_of
+
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    Call: TypeAlias = Callable[[ActionsClient], Awaitable[Action | list[Action]]]
+
+# What each call asks for, and what that needs.
+CALLS: dict[str, tuple[Call, str, str]] = {
+    "list-all-nodes": (
+        lambda client: client.list_node_actions(),
+        "/v1/nodes/actions",
+        "view_status_of_all_node_actions",
+    ),
+    "list-node": (
+        lambda client: client.list_node_actions(node_uid=1),
+        "/v1/nodes/1/actions",
+        "view_status_of_node_action",
+    ),
+    "get-node": (
+        lambda client: client.get_node_action(1, "maintenance_on"),
+        "/v1/nodes/1/actions/maintenance_on",
+        "view_status_of_node_action",
+    ),
+    "list-cluster": (
+        lambda client: client.list_cluster_actions(),
+        "/v1/cluster/actions",
+        "view_status_of_cluster_action",
+    ),
+    "get-cluster": (
+        lambda client: client.get_cluster_action("change_master"),
+        "/v1/cluster/actions/change_master",
+        "view_status_of_cluster_action",
+    ),
+    "list-crdb": (
+        lambda client: client.list_crdb_tasks(),
+        "/v1/crdb_tasks",
+        "view_crdb_task_list",
+    ),
+    "get-crdb": (
+        lambda client: client.get_crdb_task("t1"),
+        "/v1/crdb_tasks/t1",
+        "view_crdb_task",
+    ),
+}
+each_call = pytest.mark.parametrize(
+    ("call", "path", "permission"), CALLS.values(), ids=CALLS.keys()
+)
+
+
+def now() -> float:
+    """Return the loop's time."""
+    return asyncio.get_running_loop().time()
+
+
+def start_all(cluster: FakeCluster) -> None:
+    """Start something of each kind."""
+    cluster.start_node_action(1, "maintenance_on", task_id="n1", duration=8)
+    cluster.start_cluster_action("change_master", node_uid=1, duration=8)
+    cluster.start_crdb_task("flush_crdb", id="t1", guid="g1", duration=8)
+
+
+class TestEveryCall:
+    """What holds for each of them."""
+
+    @each_call
+    async def test_asked_once(
+        self,
+        cluster: FakeCluster,
+        client: ActionsClient,
+        call: Call,
+        path: str,
+        permission: str,
+    ) -> None:
+        """It is one request, answered at once, and leaves what runs alone."""
+        start_all(cluster)
+        began = now()
+        seen = await call(client)
+
+        assert seen
+        assert now() - began < 1
+        assert [(each.method, each.path) for each in cluster.requests] == [("GET", path)]
+
+    @each_call
+    async def test_asked_again(
+        self,
+        cluster: FakeCluster,
+        client: ActionsClient,
+        call: Call,
+        path: str,
+        permission: str,
+    ) -> None:
+        """Where there is no usable answer, it is asked again."""
+        start_all(cluster)
+        cluster.inject(status=503)
+        cluster.inject(status=200, body="<html>starting</html>")
+        cluster.inject(truncate=True)
+
+        assert await call(client)
+        assert {each.path for each in cluster.requests} == {path}
+        assert len(cluster.requests) >= 4
+
+    @each_call
+    async def test_given_up(
+        self,
+        cluster: FakeCluster,
+        client: ActionsClient,
+        call: Call,
+        path: str,
+        permission: str,
+    ) -> None:
+        """After ten seconds it is given up, with what the cluster said last."""
+        cluster.inject(status=503, body='{"description": "no quorum"}', times=None)
+        began = now()
+
+        with pytest.raises(ClusterUnreachable, match=f"GET {path}: .*503: no quorum") as caught:
+            await call(client)
+        assert now() - began <= 10
+        assert caught.value.attempts == len(cluster.requests) > 3
+
+    @each_call
+    async def test_unreadable(
+        self,
+        cluster: FakeCluster,
+        client: ActionsClient,
+        call: Call,
+        path: str,
+        permission: str,
+    ) -> None:
+        """So is what never makes sense, an answer in which nothing is listed included."""
+        cluster.inject(status=200, body='"fine, thanks"', times=None)
+
+        with pytest.raises(UnreadableReply, match="fine, thanks") as caught:
+            await call(client)
+        assert caught.value.path == path
+        assert len(cluster.requests) > 3
+
+    @each_call
+    async def test_strange_404(
+        self,
+        cluster: FakeCluster,
+        client: ActionsClient,
+        call: Call,
+        path: str,
+        permission: str,
+    ) -> None:
+        """A 404 that is not the API's own tells nothing about what there is."""
+        cluster.inject(status=404, body="<html>nginx</html>", times=None)
+
+        with pytest.raises(UnreadableReply):
+            await call(client)
+
+    @each_call
+    async def test_forbidden(
+        self,
+        cluster: FakeCluster,
+        client: ActionsClient,
+        call: Call,
+        path: str,
+        permission: str,
+    ) -> None:
+        """A 403 is raised at once, and names the permission that is missing."""
+        cluster.inject(status=403, times=None)
+
+        with pytest.raises(AuthenticationError) as caught:
+            await call(client)
+        assert str(caught.value).endswith(f"The user's role needs the permission {permission}")
+        assert len(cluster.requests) == 1
+
+    @each_call
+    async def test_closed(
+        self, cluster: FakeCluster, call: Call, path: str, permission: str
+    ) -> None:
+        """A client that is closed asks nothing."""
+        client = client_of(cluster)
+        await client.aclose()
+
+        with pytest.raises(ClientClosed):
+            await call(client)
+        assert cluster.requests == []
+
+    @each_call
+    async def test_cancelled(
+        self,
+        cluster: FakeCluster,
+        client: ActionsClient,
+        call: Call,
+        path: str,
+        permission: str,
+    ) -> None:
+        """It ends with its task, and the client goes on."""
+        start_all(cluster)
+        cluster.inject(delay=5)
+        asking = asyncio.ensure_future(call(client))
+        await asyncio.sleep(1)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+
+        assert await call(client)
+
+
+class TestNodes:
+    """Actions of nodes."""
+
+    async def test_get(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """One is shown as it is now: while it runs, and as a result that is remembered."""
+        cluster.start_node_action(1, "maintenance_on", task_id="n1", duration=10, progress="linear")
+        await asyncio.sleep(5)
+        running = await client.get_node_action(1, "maintenance_on")
+        await asyncio.sleep(500)
+        ended = await client.get_node_action(1, "maintenance_on")
+
+        assert (running.phase, running.progress) == (Phase.RUNNING, pytest.approx(50, abs=1))
+        assert (ended.phase, ended.status) == (Phase.COMPLETED, "completed")
+        for action in (running, ended):
+            assert (action.uid, action.task_id) == ("node:1/maintenance_on", "n1")
+            assert (action.kind, action.node_uid) == (Kind.NODE_ACTION, "1")
+            assert action.title == "maintenance_on on node:1"
+
+    async def test_get_failed(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """A failure is shown with the cluster's words, and not raised."""
+        cluster.start_node_action(
+            1, "remove", duration=0, outcome="failed", error_code="e17", error="shards are left"
+        )
+        action = await client.get_node_action(1, "remove")
+
+        assert (action.phase, action.reason) == (Phase.FAILED, "e17: shards are left")
+
+    @pytest.mark.parametrize(("node", "name"), [(1, "maintenance_off"), (7, "maintenance_on")])
+    async def test_get_unknown(
+        self, cluster: FakeCluster, client: ActionsClient, node: int, name: str
+    ) -> None:
+        """One that does not run and never did, or whose node is unknown, is not found, at once."""
+        cluster.start_node_action(1, "maintenance_on")
+        began = now()
+
+        with pytest.raises(ActionNotFound) as caught:
+            await client.get_node_action(node, name)
+        assert (caught.value.uid, caught.value.action) == (f"node:{node}/{name}", None)
+        assert (caught.value.polls, caught.value.elapsed) == (1, pytest.approx(0, abs=0.5))
+        assert now() - began < 1
+        assert len(cluster.requests) == 1
+
+    async def test_elapsed(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """Not found after an outage tells how long that took."""
+        cluster.inject(status=503, retry_after=4)
+        with pytest.raises(ActionNotFound) as caught:
+            await client.get_node_action(1, "maintenance_on")
+
+        assert caught.value.elapsed == pytest.approx(4, abs=0.5)
+
+    @pytest.mark.parametrize("bare", [False, True])
+    async def test_list(self, bare: bool) -> None:
+        """All nodes' are listed, in an object or not: what runs, and what is remembered."""
+        async with FakeCluster(nodes=3) as cluster, client_of(cluster) as client:
+            cluster.bare_node_actions = bare
+            assert await client.list_node_actions() == []
+            cluster.start_node_action(1, "maintenance_on", duration=0)
+            cluster.start_node_action(3, "remove", duration=100)
+            await asyncio.sleep(1)
+            actions = await client.list_node_actions()
+
+            assert {action.uid: action.phase for action in actions} == {
+                "node:1/maintenance_on": Phase.COMPLETED,
+                "node:3/remove": Phase.RUNNING,
+            }
+            assert {action.kind for action in actions} == {Kind.NODE_ACTION}
+
+    async def test_list_is_of_references(self, client: ActionsClient, cluster: FakeCluster) -> None:
+        """The `uid` of each is a reference, which can be followed as it is."""
+        cluster.start_node_action(1, "remove", duration=60)
+        (listed,) = await client.list_node_actions()
+
+        with pytest.raises(TimeoutError) as caught:
+            await client.operation(listed.uid).wait(timeout=1)
+        assert caught.value.action.uid == listed.uid  # type: ignore[attr-defined]
+
+    async def test_list_one(self) -> None:
+        """One node's are listed alone; a node that is not there has none."""
+        async with FakeCluster(nodes=2) as cluster, client_of(cluster) as client:
+            cluster.start_node_action(1, "maintenance_on")
+            cluster.start_node_action(2, "maintenance_off")
+
+            (action,) = await client.list_node_actions(node_uid=2)
+            assert action.uid == "node:2/maintenance_off"
+            assert await client.list_node_actions(node_uid=7) == []
+
+    async def test_bad_entry(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """An entry that makes no sense does not cost the others."""
+        good = {"name": "remove_node", "node_uid": "2", "status": "queued"}
+        body = {"actions": [{"status": 42}, {"name": "x", "status": "queued"}, good]}
+        cluster.inject(status=200, body=json.dumps(body))
+
+        assert [action.uid for action in await client.list_node_actions()] == ["node:2/remove"]
+
+    @pytest.mark.parametrize(
+        "call",
+        [
+            lambda client: client.list_node_actions(node_uid="1"),
+            lambda client: client.list_node_actions(node_uid=-1),
+            lambda client: client.list_node_actions(node_uid=True),
+            lambda client: client.get_node_action("1", "remove"),
+            lambda client: client.get_node_action(None, "remove"),
+            lambda client: client.get_node_action(1, ""),
+            lambda client: client.get_node_action(1, "../../users"),
+            lambda client: client.get_node_action(1, None),
+        ],
+    )
+    async def test_wrong_usage(
+        self, cluster: FakeCluster, client: ActionsClient, call: Call
+    ) -> None:
+        """What names no node, or no action, is refused before anything is sent."""
+        with pytest.raises(UsageError):
+            await call(client)
+
+        assert cluster.requests == []
+
+
+class TestCluster:
+    """Actions of the cluster."""
+
+    async def test_get(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """One is shown as it is now, and its result as long as it is remembered."""
+        cluster.start_cluster_action("change_master", node_uid=1, duration=10)
+        running = await client.get_cluster_action("change_master")
+        await asyncio.sleep(11)
+        ended = await client.get_cluster_action("change_master")
+
+        assert (running.phase, ended.phase) == (Phase.RUNNING, Phase.COMPLETED)
+        assert (ended.uid, ended.kind) == ("cluster:change_master", Kind.CLUSTER_ACTION)
+        assert ended.title == "change_master"
+        assert ended.node_uid is None
+
+    async def test_get_unknown(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """One that does not run and never did is not found."""
+        with pytest.raises(ActionNotFound, match="action cluster:change_master was not found"):
+            await client.get_cluster_action("change_master")
+
+        assert len(cluster.requests) == 1
+
+    async def test_list(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """They are listed without those of nodes."""
+        start_all(cluster)
+
+        assert [each.uid for each in await client.list_cluster_actions()] == [
+            "cluster:change_master"
+        ]
+
+    async def test_list_nothing(self, client: ActionsClient) -> None:
+        """There may be none."""
+        assert await client.list_cluster_actions() == []
+
+    @pytest.mark.parametrize("action", ["", "..", "a/b", "change_master?x", None])
+    async def test_wrong_usage(
+        self, cluster: FakeCluster, client: ActionsClient, action: str
+    ) -> None:
+        """What names no action is refused before anything is sent."""
+        with pytest.raises(UsageError):
+            await client.get_cluster_action(action)
+
+        assert cluster.requests == []
+
+
+class TestCrdbs:
+    """Tasks of Active-Active databases."""
+
+    async def test_get(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """One is shown with the step that each cluster is at, and without a progress."""
+        cluster.start_crdb_task("flush_crdb", id="t1", guid="g1", duration=8, queued=2)
+        queued = await client.get_crdb_task("t1")
+        await asyncio.sleep(5)
+        running = await client.get_crdb_task("t1")
+        await asyncio.sleep(6)
+        ended = await client.get_crdb_task("t1")
+
+        assert (queued.phase, queued.state, queued.object_uid) == (Phase.PENDING, None, None)
+        assert (running.phase, running.progress) == (Phase.RUNNING, None)
+        assert running.state == "cluster1.local: execute, cluster2.local: execute"
+        assert (ended.phase, ended.status) == (Phase.COMPLETED, "finished")
+        assert (ended.uid, ended.title) == ("t1", "flush_crdb on crdb:g1")
+        assert ended.kind is Kind.CRDB_TASK
+
+    async def test_get_failed(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """A failure is shown with what each cluster says, and not raised."""
+        cluster.start_crdb_task(
+            id="t1", duration=0, outcome="failed", error_code="e17", error="split"
+        )
+        action = await client.get_crdb_task("t1")
+
+        assert action.phase is Phase.FAILED
+        assert action.reason == "e17: cluster1.local: split; split"
+
+    async def test_get_forgotten(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """A result is found for 500 seconds, and not found from then on."""
+        cluster.start_crdb_task(id="t1", duration=0)
+        await asyncio.sleep(499)
+        assert (await client.get_crdb_task("t1")).phase is Phase.COMPLETED
+        await asyncio.sleep(2)
+
+        with pytest.raises(ActionNotFound) as caught:
+            await client.get_crdb_task("t1")
+        assert caught.value.uid == "t1"
+
+    @pytest.mark.parametrize("bare", [False, True])
+    async def test_list(self, cluster: FakeCluster, client: ActionsClient, bare: bool) -> None:
+        """Those that run are listed, in an object or not."""
+        cluster.bare_crdb_tasks = bare
+        assert await client.list_crdb_tasks() == []
+        cluster.start_crdb_task(id="t1", duration=1)
+        cluster.start_crdb_task(id="t2", duration=60)
+        await asyncio.sleep(2)
+
+        assert [each.uid for each in await client.list_crdb_tasks()] == ["t2"]
+
+    async def test_quoted(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """An id is quoted, whatever is in it."""
+        with pytest.raises(ActionNotFound):
+            await client.get_crdb_task("a/../b?c")
+
+        assert [each.path for each in cluster.requests] == ["/v1/crdb_tasks/a%2F..%2Fb%3Fc"]
+
+    @pytest.mark.parametrize("task_id", ["", ".", "..", None, 7])
+    async def test_wrong_usage(
+        self, cluster: FakeCluster, client: ActionsClient, task_id: str
+    ) -> None:
+        """What is no id is refused before anything is sent."""
+        with pytest.raises(UsageError):
+            await client.get_crdb_task(task_id)
+
+        assert cluster.requests == []
+
+
+async def test_while_waiting(cluster: FakeCluster, client: ActionsClient) -> None:
+    """What is listed and shown meanwhile does not disturb the waits of all kinds."""
+    start_all(cluster)
+    waiting = asyncio.create_task(
+        client.wait_for_operations(["node:1/maintenance_on", "cluster:change_master", "crdb:t1"])
+    )
+    for call, _, _ in CALLS.values():
+        await asyncio.sleep(0.5)
+        assert await call(client)
+
+    assert [each.phase for each in await waiting] == [Phase.COMPLETED] * 3
