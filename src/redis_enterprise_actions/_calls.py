@@ -219,6 +219,9 @@ class Calls:
     ) -> Starting:
         """Import into a database from `sources`, dataset_import_sources objects.
 
+        Await one before you start the next on the same database: an import leaves no time by which
+        its result could be told from that of another one.
+
         Source: POST /v1/bdbs/{uid}/actions/import (bdbs/actions/import). Needs the permissions
         `start_bdb_import`, `reset_bdb_current_import_status` and `view_bdb_info`.
         """

@@ -159,7 +159,9 @@ class Submission:
                     raise
                 error, came, until = rejected, rejected, began + busy_timeout
             else:
-                return _started(order, await self._begun(before, outage_timeout), reply)
+                if was_under_way(before):
+                    before = await self._after(before, outage_timeout)
+                return _started(order, before, reply)
             left = until - clock()
             if left <= 0:
                 raise error
@@ -206,10 +208,8 @@ class Submission:
         except RequestRejected:
             return ref  # the call itself may be allowed
 
-    async def _begun(self, before: Reference | None, patience: float) -> Reference | None:
-        """Return what was begun; if an older run has ended meanwhile, with the result of that."""
-        if not was_under_way(before):
-            return before
+    async def _after(self, before: Reference, patience: float) -> Reference:
+        """Return what was begun while an older run ended, with the result of that one."""
         try:
             return await patiently(patience, self._lookup.databases.before, before)
         except RequestError:
