@@ -830,6 +830,39 @@ class TestBefore:
 
         assert caught.value.method == "POST"
 
+    @pytest.mark.parametrize("sees", [True, False])
+    @pytest.mark.parametrize("kind", ["export", "import"])
+    async def test_foreign(
+        self, stage: FakeCluster, client: ActionsClient, kind: Transfer, *, sees: bool
+    ) -> None:
+        """What ran before, and ended meanwhile, is looked at again: its result is not ours."""
+        stage.start_transfer(1, kind, duration=5, outcome="failed", error="not ours")
+        stage.plan("POST", SHOWN[kind].path, queued=30, duration=30)
+        stage.inject(method="POST", delay=8)
+        submitting = asyncio.create_task(SHOWN[kind].start(client))
+        await asyncio.sleep(7)
+        if not sees:
+            stage.inject(method="GET", status=403)
+        operation = await submitting
+
+        assert [seen.method for seen in stage.requests] == ["GET", "POST", "GET"]
+        assert operation.ref.startswith(f"{kind}:1@{'failed' if sees else f'{kind}ing'},")
+        if sees:
+            assert (await operation).phase is Phase.COMPLETED
+
+    @pytest.mark.parametrize("kind", ["export", "import"])
+    @pytest.mark.parametrize("fault", ["lose", "drop"])
+    async def test_foreign_and_lost(
+        self, stage: FakeCluster, client: ActionsClient, kind: Transfer, fault: str
+    ) -> None:
+        """If the answer is lost then, whose run there is cannot be told: nothing is claimed."""
+        stage.start_transfer(1, kind, duration=5)
+        stage.inject(method="POST", delay=8, **{fault: True})
+        error = await lost(SHOWN[kind].start(client))
+
+        assert error.ref is not None
+        assert [seen.method for seen in stage.requests] == ["GET", "POST"]
+
 
 class TestAbandoned:
     """Cancelling the task that makes a call leaves nothing behind, and makes no further call."""
