@@ -25,21 +25,26 @@ from redis_enterprise_actions._report import _ENDS
 
 if TYPE_CHECKING:
     from redis_enterprise_actions.testing import FakeCluster
+    from tests.served import Served
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 
 
-def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run Python as a reader would, with warnings as errors."""
+def run(*arguments: str | Path, configured: bool = False) -> subprocess.CompletedProcess[str]:
+    """Run Python as a reader would, with warnings as errors, and no cluster unless configured."""
     return subprocess.run(
         [sys.executable, "-W", "error", *arguments],
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
-        env={k: v for k, v in os.environ.items() if not k.startswith("REDIS_ENTERPRISE_")},
+        env={
+            name: value
+            for name, value in os.environ.items()
+            if configured or not name.startswith("REDIS_ENTERPRISE_")
+        },
     )
 
 
@@ -171,6 +176,54 @@ def test_example(name: str, said: str) -> None:
 
     assert (ran.returncode, ran.stderr) == (0, "")
     assert ran.stdout.splitlines()[-1] == said
+
+
+@pytest.mark.parametrize(
+    ("name", "failing", "calls"),
+    [
+        (
+            "node_maintenance",
+            "nodes/1/actions/maintenance_on",
+            ["nodes/1/actions/maintenance_on", "nodes/1/actions/maintenance_off"],
+        ),
+        ("move_data", "bdbs/1/actions/export", ["bdbs/1/actions/export"]),
+        (
+            "move_data",
+            "bdbs/2/actions/import",
+            ["bdbs/1/actions/export", "bdbs/2/actions/import"],
+        ),
+        ("upgrade_database", "bdbs/1/upgrade", ["bdbs/1/upgrade"]),
+        (
+            "rolling_upgrade",
+            "bdbs/1/upgrade",
+            [
+                "nodes/1/actions/maintenance_on",
+                "nodes/1/actions/maintenance_off",
+                "bdbs/1/upgrade",
+            ],
+        ),
+    ],
+    ids=["maintenance", "export", "import", "upgrade", "rolling"],
+)
+def test_example_that_fails(served: Served, name: str, failing: str, calls: list[str]) -> None:
+    """Where a step fails, the script undoes what is to be undone, and goes no further."""
+    for uid in (1, 2):
+        served.do(lambda cluster, uid=uid: cluster.add_bdb(uid))
+    served.cluster.plan("POST", f"/v1/{failing}", duration=0, outcome="failed", error="disk-full")
+    served.cluster.plan("POST", "/v1/", times=None, duration=0)
+    arguments = {
+        "node_maintenance": ["1"],
+        "move_data": ["1", "2", "ftp://there"],
+        "rolling_upgrade": ["1", "1,2"],
+    }
+    ran = run(ROOT / "examples" / f"{name}.py", *arguments.get(name, []), configured=True)
+
+    assert ran.returncode == 1
+    assert "ActionFailed" in ran.stderr.splitlines()[-1]
+    assert "disk-full" in ran.stderr.splitlines()[-1]
+    assert set(served.do(lambda cluster: cluster.maintenance).values()) == {0}
+    posted = [seen.path for seen in served.cluster.requests if seen.method == "POST"]
+    assert [path.removeprefix("/v1/") for path in posted] == calls
 
 
 def test_all_examples_are_tested() -> None:
