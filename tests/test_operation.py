@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -98,6 +99,12 @@ class TestFollowing:
 
         assert seen[-1] == action
         assert len(seen) > 1
+        polls = [request.time for request in stage.requests if request.method == "GET"]
+        pauses = {round(b - a, 2) for a, b in itertools.pairwise(polls[-5:])}
+        assert pauses == {5}
+
+        again: list[Action] = []
+        assert [each async for each in operation.watch(on_progress=again.append)] == again
 
     @pytest.mark.parametrize("kind", STARTS)
     async def test_watch(self, stage: FakeCluster, client: ActionsClient, kind: str) -> None:
