@@ -361,6 +361,14 @@ class TestFindMany:
         assert asked(cluster) == ["/v2/actions"]
         assert uids_of(found) == {export}
 
+    async def test_v2_for_all(self, cluster: FakeCluster, routes: Routes) -> None:
+        """Where v2 is asked for one, what was never seen is looked for in its answer, too."""
+        export, fresh = cluster.add_action("export"), cluster.add_action("export")
+        other = await routes.find_action(export)
+
+        found = await find_many(routes, {export: other, fresh: None})
+        assert uids_of(found) == {export, fresh}
+
     async def test_broken_v2(self, cluster: FakeCluster, routes: Routes) -> None:
         """Where v2's list is known to be broken, v1's has to do."""
         export, update = cluster.add_action("export"), cluster.add_action()

@@ -95,7 +95,8 @@ class Routes:
     async def many(self, wanted: Mapping[Reference, Action | None]) -> Found:
         """Return what the lists hold of several actions, each given as last seen.
 
-        One that is missing may be there all the same. v2 is asked if it alone showed one of them.
+        One that is missing may be there all the same. v2 is asked if it alone showed one of them,
+        and then for all that v1 does not list.
         """
         refs: dict[str, list[Reference]] = {}
         for ref in wanted:
@@ -108,10 +109,11 @@ class Routes:
             found = self._reader.read(body, refs, _V1)
             sizes.append(len(body))
         others.difference_update(found)
+        unlisted = refs.keys() - found.keys()
         try:
             others_body = await self._v2_body() if others else None
             if others_body is not None:
-                others_found = read_actions_v2(others_body, _V2, others)
+                others_found = read_actions_v2(others_body, _V2, unlisted)
                 found |= {action.uid: action for action in others_found}
                 sizes.append(len(others_body))
         except RequestError as error:
