@@ -261,7 +261,7 @@ class TestStarted:
         operation = await client.delete_bdb(1)
         action = await operation
 
-        assert operation.ref == f"action:{action.uid}"
+        assert operation.ref == f"action:{action.uid}@bdb:1"
         assert 1 not in cluster.bdbs
 
     @pytest.mark.parametrize("body", ["", "{}", '{"uid": 1, "status": "delete-pending"}'])

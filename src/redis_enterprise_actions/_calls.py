@@ -112,7 +112,8 @@ class Calls:
         The call is sent a second time only where nobody has taken the first. If the answer to one
         that may have been taken is lost, what it starts is looked for: an Active-Active task by
         its `X-Task-ID`, which is made up unless it is in `headers`; a node's action, an export or
-        an import by how things stood before. `AnswerLost` is raised if that does not tell. Raises
+        an import by how things stood before, so that the same, started by somebody else in that
+        moment, is taken for it. `AnswerLost` is raised if that does not tell. Raises
         `RequestError` otherwise, and `UsageError`, at once, for what cannot be sent.
         """
         busy = seconds(busy_timeout, "busy_timeout")
