@@ -397,13 +397,13 @@ class TestShared:
 
     async def test_forbidden(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """That the list may not be seen is an answer; that we are not known is none."""
-        databases = client._lookup.databases
+        lookup = client._lookup
         cluster.inject(path="/v1/bdbs", status=403)
-        assert await databases.many({bdb(1): None}) is NO_LIST
+        assert await lookup.many({bdb(1): None}) is NO_LIST
 
         cluster.inject(path="/v1/bdbs", status=401, times=2)
         with pytest.raises(AuthenticationError, match="401"):
-            await databases.many({bdb(1): None})
+            await lookup.many({bdb(1): None})
 
     async def test_forbidden_alone(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """A database that we may not see says which permission it needs."""
