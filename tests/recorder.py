@@ -38,8 +38,8 @@ class Recorder:
     An answer is a status and a body; where there are several, the last one stays.
     """
 
-    def __init__(self, **answers: list[tuple[int, str]]) -> None:
-        self.answers = {"GET": [NOT_FOUND]} | answers
+    def __init__(self, **answers: list[tuple[int, str | bytes]]) -> None:
+        self.answers: dict[str, list[tuple[int, str | bytes]]] = {"GET": [NOT_FOUND]} | answers
         self.calls: list[Call] = []
         self.url = ""
 
@@ -50,8 +50,7 @@ class Recorder:
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
         await site.start()
-        self.url = site._server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
-        self.url = f"http://127.0.0.1:{self.url}"
+        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
         return self
 
     async def __aexit__(
@@ -78,4 +77,5 @@ class Recorder:
         self.calls.append(Call(request.method, request.raw_path, came, request.headers))
         answers = self.answers.get(request.method, [(200, "")])
         status, text = answers.pop(0) if len(answers) > 1 else answers[0]
-        return web.Response(status=status, text=text, content_type="application/json")
+        data = text if isinstance(text, bytes) else text.encode()
+        return web.Response(status=status, body=data, content_type="application/json")

@@ -21,6 +21,7 @@ from tenacity import wait_fixed
 from redis_enterprise_actions import (
     Action,
     ActionsClient,
+    ActionStalled,
     AuthenticationError,
     ClientCertificateRefused,
     ClusterUnreachable,
@@ -286,6 +287,24 @@ class TestLongOutage:
         assert survived == [budget in {900, None} for budget in budgets.values()]
         during = [seen for seen in cluster.requests if seen.status == 503]
         assert len(during) < 150
+
+    @pytest.mark.parametrize("at", [112.0, 112.5, 113.0, 113.5])
+    async def test_old_doubts(self, cluster: FakeCluster, client: ActionsClient, at: float) -> None:
+        """An outage begins with a request without an answer, not with what that was to settle."""
+        stuck = [cluster.add_action(outcome="never", bdb_uid=n) for n in range(1, 61)]
+        uid = cluster.add_action(duration=1000)
+        waits = [asyncio.create_task(client.wait_for_action(uid, outage_timeout=20))]
+        for each in stuck:
+            waiting = client.wait_for_action(each, stall_timeout=100, timeout=200)
+            waits.append(asyncio.create_task(waiting))
+        await asyncio.sleep(at)  # when their databases are asked, one by one
+        cluster.inject(times=None, status=503)
+
+        with pytest.raises(ClusterUnreachable):
+            await waits[0]
+        assert at + 20 <= now() < at + 40
+        ends = await asyncio.gather(*waits[1:], return_exceptions=True)
+        assert {type(end) for end in ends} == {ActionStalled, WaitTimeout}
 
 
 def warnings_in(caplog: pytest.LogCaptureFixture) -> list[str]:

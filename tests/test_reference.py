@@ -73,6 +73,7 @@ def test_any_text(text: str) -> None:
     [
         ("a1", Reference(Track.ACTION, "a1"), "a1", System.ACTIONS),
         ("action:a1", Reference(Track.ACTION, "a1"), "a1", System.ACTIONS),
+        ("action:a1@bdb:7", Reference(Track.ACTION, "a1", "bdb:7"), "a1", System.ACTIONS),
         ("action:a:1@x", Reference(Track.ACTION, "a:1@x"), "a:1@x", System.ACTIONS),
         ("crdb:t1", Reference(Track.CRDB, "t1"), "t1", System.CRDBS),
         (

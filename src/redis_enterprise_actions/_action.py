@@ -207,7 +207,8 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
         return one_line(", ".join(parts))
 
     def __str__(self) -> str:
-        return f"{self.title}: {self.brief} [{one_line(self.uid)}]"
+        uid = f" [{one_line(self.uid)}]" if self.uid else ""
+        return f"{self.title}: {self.brief}{uid}"
 
 
 def completed(action: Action, evidence: Evidence = Evidence.DATABASE) -> Action:

@@ -112,7 +112,8 @@ class Calls:
         The call is sent a second time only where nobody has taken the first. If the answer to one
         that may have been taken is lost, what it starts is looked for: an Active-Active task by
         its `X-Task-ID`, which is made up unless it is in `headers`; a node's action, an export or
-        an import by how things stood before. `AnswerLost` is raised if that does not tell. Raises
+        an import by how things stood before, so that the same, started by somebody else in that
+        moment, is taken for it. `AnswerLost` is raised if that does not tell. Raises
         `RequestError` otherwise, and `UsageError`, at once, for what cannot be sent.
         """
         busy = seconds(busy_timeout, "busy_timeout")
@@ -218,6 +219,9 @@ class Calls:
         **options: Unpack[CallOptions],
     ) -> Starting:
         """Import into a database from `sources`, dataset_import_sources objects.
+
+        Await one before you start the next on the same database: an import leaves no time by which
+        its result could be told from that of another one.
 
         Source: POST /v1/bdbs/{uid}/actions/import (bdbs/actions/import). Needs the permissions
         `start_bdb_import`, `reset_bdb_current_import_status` and `view_bdb_info`.

@@ -20,7 +20,7 @@ from ._moving import moving_on
 from ._reference import TRANSFERS, Track
 from ._refusal import is_error_object
 from ._routes import STRANGE_404, WORTH_A_REQUEST, age
-from ._tick import NO_LIST, Found
+from ._tick import Found
 from ._wire_work import DATABASE_FIELDS, read_database, read_databases, settling, standing
 
 
@@ -39,7 +39,6 @@ _SEE_ALL: Final = "view_all_bdbs_info"
 _IDLE: Final = "idle"
 _SKEW: Final = 2.0  # seconds that clocks of nodes may be apart
 _NO_FIELDS: Final = frozenset({400, 406})  # what some versions answer to `fields=`
-_NOT_ALLOWED: Final = 403
 _NOT_PLAIN: Final = re.compile(r"[^\w.:+-]", re.ASCII)  # what a reference is spared
 _LONGEST: Final = 40  # characters of a word or a time
 
@@ -65,8 +64,6 @@ class Databases:
     async def many(self, wanted: Mapping[Reference, Action | None]) -> Found:
         """Return what the list of databases tells of several."""
         reply = await self._get_all()
-        if reply is None:
-            return NO_LIST
         wires = read_databases(reply.body, _ALL)
         seen = {ref: _seen(wires.get(ref.number), ref, last) for ref, last in wanted.items()}
         found = {
@@ -117,13 +114,10 @@ class Databases:
             raise UnreadableReply("GET", path, problem=STRANGE_404)
         return None, reply
 
-    async def _get_all(self) -> Reply | None:
-        """Return the list, or None where we may not see it."""
+    async def _get_all(self) -> Reply:
         try:
             reply = await self.transport.get(_ALL, permission=_SEE_ALL, query=self._query)
         except RequestRejected as error:
-            if error.status == _NOT_ALLOWED:
-                return None
             if not self._query or error.status not in _NO_FIELDS:
                 raise
             self._query = ""

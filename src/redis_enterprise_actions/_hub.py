@@ -255,7 +255,7 @@ class Hub:
         }
         for fellow in alike:
             fellow.doubt = None
-        self._askers = set(alike)
+        self._begin(list(alike))
         self._alone = True
         ref = party.wait.ref
         await self._ask(self._asking.settle(ref, doubt), partial(self._take_settled, alike))

@@ -54,6 +54,7 @@ _BETWEEN: Final = 1.0  # seconds between two looks
 _NOT_NOW: Final = frozenset({429, 503})  # answers by which a call has ended
 _BUSY: Final = 409
 _NOT_FOUND: Final = 404
+_NO_UIDS: Final = frozenset({"", ".", ".."})  # what no path can name
 _HOSTS: Final = frozenset({Track.NODE, Track.CLUSTER})
 
 _NODE: Final = re.compile(r"/v1/nodes/(\d+)/actions/([a-z_]+)")
@@ -140,6 +141,7 @@ class Submission:
         clock = asyncio.get_running_loop().time
         began = clock()
         round_ = Round(began)
+        tries = 0
         error: RequestError
         came: RequestError
         while True:
@@ -147,16 +149,19 @@ class Submission:
                 reply = await patiently(outage_timeout, self._send_or_wonder, order)
             except _Unsure as unsure:
                 came, until = unsure.error, began + outage_timeout
-                error = _lost(came, order, before)
-                ref = await self._found_or_lost(order, before, came)
-                if ref is not None:
-                    return Started(ref, None)
+                tries += 1
+                found = await self._found_or_lost(order, before, came, tries)
+                if isinstance(found, Started):
+                    return found
+                error = found
             except RequestRejected as rejected:
                 if rejected.status != _BUSY:
                     raise
                 error, came, until = rejected, rejected, began + busy_timeout
             else:
-                return _started(order, await self._begun(before, outage_timeout), reply)
+                if was_under_way(before):
+                    before = await self._after(before, outage_timeout)
+                return _started(order, before, reply)
             left = until - clock()
             if left <= 0:
                 raise error
@@ -203,10 +208,8 @@ class Submission:
         except RequestRejected:
             return ref  # the call itself may be allowed
 
-    async def _begun(self, before: Reference | None, patience: float) -> Reference | None:
-        """Return what was begun; if an older run has ended meanwhile, with the result of that."""
-        if not was_under_way(before):
-            return before
+    async def _after(self, before: Reference, patience: float) -> Reference:
+        """Return what was begun while an older run ended, with the result of that one."""
         try:
             return await patiently(patience, self._lookup.databases.before, before)
         except RequestError:
@@ -250,21 +253,22 @@ class Submission:
             raise
 
     async def _found_or_lost(
-        self, order: Order, before: Reference | None, error: RequestError
-    ) -> Reference | None:
-        """Return what was started by a call whose answer we do not have, or None if nothing was.
+        self, order: Order, before: Reference | None, came: RequestError, tries: int
+    ) -> Started | AnswerLost:
+        """Return what was started by a call whose answer is lost, or the error if it was not taken.
 
-        Raises `AnswerLost` where that is not known.
+        Raises that error if it may have been.
         """
-        lost = _lost(error, order, before)
+        lost = _lost(came, order, before, tries)
         try:
-            ref = await self._found(before, error)
+            ref = await self._found(before, came)
         except RequestError:  # nobody can tell
-            raise lost from error.__cause__
-        known = order.ref is not None and not was_under_way(before) and _has_answered(error)
-        if ref is None and not known:
-            raise lost from error.__cause__
-        return ref
+            raise lost from came.__cause__
+        if ref is not None:
+            return Started(ref, None)
+        if was_under_way(before) or order.ref is None or not _has_answered(came):
+            raise lost from came.__cause__
+        return lost
 
     async def _found(self, before: Reference | None, error: RequestError) -> Reference | None:
         """Look for what was started by a call whose answer we do not have.
@@ -317,7 +321,9 @@ def _after(before: Reference) -> Reference:
     return msgspec.structs.replace(before, run=AFTER + before.run) if known else before
 
 
-def _lost(error: RequestError, order: Order, before: Reference | None) -> AnswerLost:
+def _lost(
+    error: RequestError, order: Order, before: Reference | None, tries: int = 1
+) -> AnswerLost:
     """Return the error for a call that may have been taken, with where to look."""
     ref = order.scene if before is None else _after(before)
     known = error if isinstance(error, ClusterUnreachable) else None
@@ -325,7 +331,7 @@ def _lost(error: RequestError, order: Order, before: Reference | None) -> Answer
         error.method,
         error.path,
         reason=known.reason if known else error.said,
-        attempts=known.attempts if known else 1,
+        attempts=tries,
         nodes=error.nodes,
         status=known.status if known else None,
         error_code=known.error_code if known else None,
@@ -385,7 +391,11 @@ def _handle(order: Order, before: Reference | None, answer: object) -> Reference
     uid = next(filter(None, [_text(fields, "action_uid"), *inner]), None)
     if uid is None and not order.dry_run:
         return _without_action(order, before, fields)
-    return None if uid is None else Reference(Track.ACTION, uid)
+    if uid is None:
+        return None
+    gone = order.scene
+    deletes = "" if gone is None or gone.run != GONE else f"{gone.track}:{gone.uid}"
+    return Reference(Track.ACTION, uid, deletes)
 
 
 def _without_action(
@@ -415,7 +425,7 @@ def _fields(value: object) -> dict[str, object]:
 
 def _text(fields: Mapping[str, object], key: str) -> str | None:
     value = fields.get(key)
-    return value if isinstance(value, str) and value else None
+    return value if isinstance(value, str) and value not in _NO_UIDS else None
 
 
 # --- what is sent -------------------------------------------------------------------------------
@@ -427,7 +437,7 @@ def _body(method: str, json: object) -> Secret | None:
         return None if method == "DELETE" else Secret("{}")
     try:
         return Secret(msgspec.json.encode(json).decode())
-    except (TypeError, ValueError, RecursionError, OverflowError):
+    except (TypeError, ValueError, RecursionError):
         pass
     raise UsageError("json= is nothing that JSON can hold")
 

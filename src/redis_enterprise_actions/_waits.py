@@ -236,8 +236,8 @@ class Waits:
         Takes and raises what `wait_for_action` does, otherwise. `ActionVanished` means that the
         status was reset.
 
-        Source: GET /v1/bdbs/{uid}, `export_status`. Needs the permissions `view_bdb_info` and
-        `view_all_bdbs_info`.
+        Source: GET /v1/bdbs/{uid}, `export_status`. Needs the permission `view_bdb_info`, and
+        `view_all_bdbs_info` to serve several waits by one list.
         """
         return await self._desk.wait(_database(Track.EXPORT, bdb_uid), **options)
 
@@ -266,8 +266,8 @@ class Waits:
         Takes and raises what `wait_for_action` does. `ActionFailed` means that it could not be
         created, or that what was done to it has failed.
 
-        Source: GET /v1/bdbs/{uid}, /v1/bdbs. Needs the permissions `view_bdb_info` and
-        `view_all_bdbs_info`.
+        Source: GET /v1/bdbs/{uid}, /v1/bdbs. Needs the permission `view_bdb_info`, and
+        `view_all_bdbs_info` to serve several waits by one list.
         """
         ref = _database(Track.BDB, bdb_uid, run=GONE if gone else "")
         return await self._desk.wait(ref, **options)

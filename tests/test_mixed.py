@@ -1,0 +1,493 @@
+"""Facts about waits of all kinds side by side: what they share, and what keeps them apart."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+import pytest
+from tenacity import wait_fixed
+
+from redis_enterprise_actions import (
+    Action,
+    ActionCancelled,
+    ActionFailed,
+    ActionNotFound,
+    ActionsClient,
+    ActionVanished,
+    ClientClosed,
+    ClusterUnreachable,
+    Kind,
+    Phase,
+    RequestRejected,
+    UsageError,
+    WaitTimeout,
+)
+from redis_enterprise_actions._pace import TICK
+from redis_enterprise_actions._reference import Reference, System, Track
+from redis_enterprise_actions._tick import NO_LIST, Crowd
+from redis_enterprise_actions._wait import Limits, Wait
+from redis_enterprise_actions._watch import watch
+from redis_enterprise_actions.testing import FakeCluster
+from tests.conftest import client_of
+from tests.scripted import ScriptedCluster, now, ref_of
+
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from redis_enterprise_actions._tick import Found
+
+LISTS: Final = {
+    System.ACTIONS: "/v1/actions",
+    System.NODES: "/v1/nodes/actions",
+    System.CLUSTER: "/v1/cluster/actions",
+    System.CRDBS: "/v1/crdb_tasks",
+    System.BDBS: "/v1/bdbs",
+}
+SHARED: Final = {path for path in LISTS.values() if path != LISTS[System.CLUSTER]}
+GUARDED: Final = ["/v1/nodes/actions", "/v1/crdb_tasks", "/v1/bdbs"]
+ON_NODES: Final = ("maintenance_on", "maintenance_off", "enslave_node")
+
+
+@pytest.fixture
+async def large() -> AsyncIterator[FakeCluster]:
+    """A cluster on whose nodes much can go on at a time."""
+    async with FakeCluster(nodes=6) as cluster:
+        yield cluster
+
+
+def start_all(cluster: FakeCluster, each: int, duration: float) -> dict[System, list[str]]:
+    """Start so much work of each kind; return the references."""
+    actions = [cluster.add_action("retry_bdb", duration=duration) for _ in range(each)]
+    nodes = range(1, len(cluster.urls) + 1)
+    spots = [(node, name) for name in ON_NODES for node in nodes][:each]
+    tasks = [
+        cluster.start_node_action(node, name, duration=duration)  # type: ignore[arg-type]
+        for node, name in spots
+    ]
+    crdbs = [cluster.start_crdb_task(duration=duration) for _ in range(each)]
+    for uid in range(1, each + 1):
+        cluster.start_transfer(uid, "export", duration=duration)
+    cluster.start_cluster_action("change_master", node_uid=1, duration=duration)
+    return {
+        System.ACTIONS: [f"action:{uid}" for uid in actions],
+        System.NODES: [
+            f"node:{node}/{name}@{task_id}"
+            for (node, name), task_id in zip(spots, tasks, strict=True)
+        ],
+        System.CLUSTER: ["cluster:change_master"],
+        System.CRDBS: [f"crdb:{uid}" for uid in crdbs],
+        System.BDBS: [f"export:{uid}" for uid in range(1, each + 1)],
+    }
+
+
+def all_of(started: dict[System, list[str]]) -> list[str]:
+    """Return all references."""
+    return [ref for refs in started.values() for ref in refs]
+
+
+def asked(cluster: FakeCluster, begin: float = 0.0, end: float = math.inf) -> Counter[str]:
+    """Return how often each path was asked for between two moments."""
+    return Counter(
+        each.path.partition("?")[0] for each in cluster.requests if begin <= each.time < end
+    )
+
+
+def warnings_in(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return what was logged for people."""
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+class TestCost:
+    """What waits of all kinds cost the cluster."""
+
+    async def rush(self, each: int) -> Counter[str]:
+        """Wait for so much of each kind; return what was asked in some minutes on the way."""
+        async with FakeCluster(nodes=17) as cluster, client_of(cluster) as client:
+            refs = all_of(start_all(cluster, each, duration=400))
+            waiting = asyncio.gather(
+                *(client.operation(ref).wait(poll=wait_fixed(10)) for ref in refs)
+            )
+            began = now()
+            await asyncio.sleep(400)
+            under_way = asked(cluster, began + 50, began + 350)
+            assert {action.phase for action in await waiting} == {Phase.COMPLETED}
+        return under_way
+
+    async def test_kinds_not_waits(self) -> None:
+        """Requests grow with the number of kinds, not with that of waits."""
+        few, many = await self.rush(5), await self.rush(50)
+
+        # Of the cluster's actions there is one, and so no need for the list.
+        assert few.keys() == many.keys() == {*SHARED, "/v1/cluster/actions/change_master"}
+        for path, count in few.items():
+            assert count == pytest.approx(30, abs=1)
+            assert many[path] == pytest.approx(30, abs=1)
+
+    async def test_the_same_work(self, large: FakeCluster) -> None:
+        """Fifty who wait for the same cost no more than one."""
+        large.start_crdb_task(id="t1", duration=100)
+        async with client_of(large) as client:
+            await asyncio.gather(*(client.wait_for_crdb_task("t1") for _ in range(50)))
+
+            alone = asked(large)
+            large.requests.clear()
+            large.start_crdb_task(id="t1", duration=100)
+            await client.wait_for_crdb_task("t1")
+        assert alone.keys() == {"/v1/crdb_tasks/t1"}
+        assert alone.total() <= asked(large).total() * 2
+
+    async def test_politeness(self, large: FakeCluster) -> None:
+        """However many kinds there are: at most three requests a second."""
+        refs = all_of(start_all(large, 15, duration=120))
+        async with client_of(large) as client:
+            await client.wait_for_operations(refs)
+
+        times = [each.time for each in large.requests]
+        assert all(later - first > 1 for first, later in zip(times, times[3:], strict=False))
+
+    async def test_turns(self, large: FakeCluster) -> None:
+        """Where the cluster is slow, the kinds take turns, and none is left out."""
+        refs = all_of(start_all(large, 5, duration=2000))
+        large.inject(times=None, delay=2.0)
+        async with client_of(large) as client:
+            with pytest.raises(WaitTimeout):
+                await client.wait_for_operations(refs, poll=wait_fixed(1), timeout=1500)
+
+        per_kind = [count for path, count in asked(large, 200).items() if "change" not in path]
+        assert len(per_kind) == 4
+        assert max(per_kind) <= min(per_kind) * 1.5
+        paths = [each.path for each in large.requests if each.time > 200]
+        assert all(one != another for one, another in itertools.pairwise(paths))
+
+
+class TestEnds:
+    """Each wait has an end of its own."""
+
+    async def test_all_kinds(self, large: FakeCluster) -> None:
+        """References and operations of every kind are waited for together, in order."""
+        large.add_bdb(7)
+        large.add_bdb(8)
+        large.plan("DELETE", "/v1/bdbs/8", duration=30)
+        async with client_of(large) as client:
+            operations = [
+                await client.export_bdb(7, {"type": "mount_point", "path": "/a"}),
+                await client.update_bdb(7, {"memory_size": 1}),
+                await client.delete_bdb(8),
+                await client.maintenance_on(2),
+                await client.change_primary(1),
+                await client.create_crdb({"name": "a"}),
+                await client.create_bdb({"name": "a"}, params={"dry_run": True}),
+            ]
+            large.start_transfer(9, "backup", duration=40)
+            large.start_transfer(10, "import", duration=40)
+            v2_only = large.add_action("export", bdb_uid=11, duration=25)
+            refs = ["backup:9", "import:10", "bdb:7", "bdb:8@gone", v2_only]
+
+            actions = await client.wait_for_operations([*operations, *refs])
+
+        assert [action.kind for action in actions] == [
+            Kind.EXPORT,
+            Kind.STATE_MACHINE,
+            Kind.STATE_MACHINE,
+            Kind.NODE_ACTION,
+            Kind.CLUSTER_ACTION,
+            Kind.CRDB_TASK,
+            Kind.CALL,
+            Kind.BACKUP,
+            Kind.IMPORT,
+            Kind.DATABASE,
+            Kind.DATABASE,
+            Kind.OTHER,
+        ]
+        assert {action.phase for action in actions} == {Phase.COMPLETED}
+        assert str(actions[9]) == "database 7: active [bdb:7]"
+        for action in actions:
+            assert action.brief in str(action)
+
+    async def test_settled(self, large: FakeCluster) -> None:
+        """With `settle`, the list holds for each of any kind how it ended."""
+        large.start_crdb_task(id="t1", duration=20, outcome="failed", error="no room")
+        large.start_node_action(1, "remove", duration=30, outcome="vanishes")
+        large.start_node_action(2, "remove", duration=30, outcome="cancelled")
+        large.start_node_action(3, "maintenance_on", duration=30, outcome="vanishes")
+        large.start_transfer(1, "export", duration=50, outcome="failed", error="no-space")
+        large.start_cluster_action("change_master", node_uid=2, outcome="never")
+        refs = [
+            *("crdb:t1", "node:1/remove", "node:2/remove", "node:3/maintenance_on", "export:1"),
+            *("cluster:change_master", "crdb:t2"),
+        ]
+        async with ActionsClient(large.urls, username=large.username, password=large.password) as c:
+            results = await c.wait_for_operations(refs, settle=True, timeout=100)
+
+        assert [type(result) for result in results] == [
+            ActionFailed,
+            Action,
+            ActionCancelled,
+            ActionVanished,
+            ActionFailed,
+            WaitTimeout,
+            ActionNotFound,
+        ]
+        assert [str(result).partition(" ")[0] for result in results[:2]] == ["action", "remove"]
+        assert "no-space" in str(results[4])
+
+    async def test_first_failure(self, large: FakeCluster) -> None:
+        """The first failure is raised and ends the other waits, but not their work."""
+        started = start_all(large, 3, duration=100)
+        large.start_crdb_task(id="bad", duration=20, outcome="failed")
+        async with client_of(large) as client:
+            with pytest.raises(ActionFailed, match="bad"):
+                await client.wait_for_operations([*all_of(started), "crdb:bad"])
+            assert now() < 35
+            count = len(large.requests)
+            await asyncio.sleep(30)
+            assert len(large.requests) == count
+
+            actions = await client.wait_for_operations(all_of(started))
+        assert {action.phase for action in actions} == {Phase.COMPLETED}
+
+    async def test_one_leaves(self, large: FakeCluster) -> None:
+        """Who leaves, times out or is slow to listen disturbs no wait of another kind."""
+        started = start_all(large, 2, duration=60)
+
+        async def dawdle(_: Action) -> None:
+            await asyncio.sleep(500)
+
+        async with client_of(large) as client:
+            slow = asyncio.ensure_future(
+                client.operation(started[System.NODES][0]).wait(on_progress=dawdle)
+            )
+            leaver = asyncio.ensure_future(client.operation(started[System.CRDBS][0]).wait())
+            hasty = asyncio.ensure_future(
+                client.operation(started[System.BDBS][0]).wait(timeout=30)
+            )
+            rest = [refs[-1] for refs in started.values()]
+            waiting = asyncio.ensure_future(client.wait_for_operations(rest))
+            await asyncio.sleep(20)
+            leaver.cancel()
+
+            with pytest.raises(WaitTimeout):
+                await hasty
+            assert now() == pytest.approx(30, abs=0.1)
+            assert {action.phase for action in await waiting} == {Phase.COMPLETED}
+            assert now() == pytest.approx(60, abs=5)
+            slow.cancel()
+            await asyncio.gather(slow, leaver, return_exceptions=True)
+
+    async def test_close(self, large: FakeCluster) -> None:
+        """Closing the client ends waits of all kinds."""
+        client = client_of(large)
+        refs = all_of(start_all(large, 2, duration=60))
+        waiting = asyncio.ensure_future(
+            asyncio.gather(*(client.operation(ref).wait() for ref in refs), return_exceptions=True)
+        )
+        await asyncio.sleep(20)
+        await client.aclose()
+
+        assert {type(result) for result in await waiting} == {ClientClosed}
+
+    async def test_twice(self, large: FakeCluster) -> None:
+        """What is given twice is waited for once, and returned twice."""
+        async with client_of(large) as client:
+            operation = await client.maintenance_on(1)
+            ref = operation.ref or ""
+            actions = await client.wait_for_operations([operation, ref, operation, ref])
+            assert await client.wait_for_operations([]) == []
+
+        assert len({id(action) for action in actions}) <= 2
+        assert [action.uid for action in actions] == ["node:1/maintenance_on"] * 4
+
+    @pytest.mark.parametrize("wrong", ["crdb:t1", 5, None, ["crdb:"], ["node:1"], [None]])
+    async def test_not_several(
+        self, cluster: FakeCluster, client: ActionsClient, wrong: list[str]
+    ) -> None:
+        """What is not several references is not waited for at all."""
+        with pytest.raises(UsageError):
+            await client.wait_for_operations(wrong)
+        assert cluster.requests == []
+
+
+class TestTrouble:
+    """Trouble of one kind is none of the others'."""
+
+    def spoil(self, cluster: FakeCluster, path: str, **fault: object) -> None:
+        """Let a list go wrong, and what stands below it be."""
+        cluster.inject(path=f"{path}/", times=None, delay=0.001)
+        cluster.inject(path=path, times=None, **fault)  # type: ignore[arg-type]
+
+    @pytest.mark.parametrize("path", GUARDED)
+    async def test_forbidden(
+        self, large: FakeCluster, path: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Whose role does not show a list is served one by one, without a word."""
+        started = start_all(large, 4, duration=100)
+        self.spoil(large, path, status=403)
+        async with client_of(large) as client:
+            actions = await client.wait_for_operations(all_of(started))
+
+        assert {action.phase for action in actions} == {Phase.COMPLETED}
+        lists = asked(large)
+        assert lists[path] == 1
+        assert min(lists[each] for each in SHARED if each != path) > 3
+        assert warnings_in(caplog) == []
+
+    async def test_allowed_again(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """A list that may not be seen is asked for every five minutes, and used once it may."""
+        path = LISTS[System.CRDBS]
+        refs = [f"crdb:{cluster.start_crdb_task(duration=1000)}" for _ in range(3)]
+        self.spoil(cluster, path, status=403)
+        waiting = asyncio.ensure_future(client.wait_for_operations(refs, poll=wait_fixed(20)))
+        await asyncio.sleep(700)
+        assert asked(cluster)[path] == 3
+        cluster.heal()
+        await waiting
+
+        assert asked(cluster, 940, 1000).keys() == {path}
+
+    @pytest.mark.parametrize(
+        ("path", "status"),
+        [*((path, 401) for path in GUARDED), ("/v1/crdb_tasks", 400), ("/v1/cluster/actions", 403)],
+    )
+    async def test_refused(self, large: FakeCluster, path: str, status: int) -> None:
+        """Any other refusal of a list ends the waits that it is for, and no others."""
+        started = start_all(large, 3, duration=100)
+        started[System.CLUSTER] = ["cluster:change_master", "cluster:other"]
+        self.spoil(large, path, status=status)
+        async with client_of(large) as client:
+            results = {
+                system: await client.wait_for_operations(refs, settle=True)
+                for system, refs in started.items()
+            }
+
+        for system, ends in results.items():
+            refused = LISTS[system] == path
+            assert [isinstance(end, RequestRejected) for end in ends] == [refused] * len(ends)
+
+    async def test_list_fails(self, large: FakeCluster, caplog: pytest.LogCaptureFixture) -> None:
+        """A list that fails is passed over for a while; the log says which, and when it is back."""
+        started = start_all(large, 4, duration=400)
+        async with client_of(large) as client:
+            waiting = asyncio.ensure_future(client.wait_for_operations(all_of(started)))
+            await asyncio.sleep(20)
+            self.spoil(large, "/v1/crdb_tasks", status=503)
+            await asyncio.sleep(100)
+            large.heal()
+            actions = await waiting
+
+        assert {action.phase for action in actions} == {Phase.COMPLETED}
+        assert now() < 420
+        assert [line for line in warnings_in(caplog) if "list" in line] == [
+            "the list of all CRDB tasks fails; each is asked for alone",
+            "the list of all CRDB tasks is answered again",
+        ]
+
+    async def test_outage(self, large: FakeCluster, caplog: pytest.LogCaptureFixture) -> None:
+        """An outage is one for all kinds: one request tries again, and the log has two lines."""
+        started = start_all(large, 10, duration=400)
+        async with client_of(large) as client:
+            waiting = asyncio.ensure_future(client.wait_for_operations(all_of(started)))
+            await asyncio.sleep(50)
+            large.inject(times=None, status=503)
+            await asyncio.sleep(200)
+            large.heal()
+            actions = await waiting
+
+        assert {action.phase for action in actions} == {Phase.COMPLETED}
+        assert 10 < asked(large, 50, 250).total() < 60
+        first, last = warnings_in(caplog)
+        assert "503" in first
+        assert last.startswith("the cluster answers again after 2")
+
+    async def test_outage_for_ever(self, large: FakeCluster) -> None:
+        """An outage that outlasts the patience of all ends all, of whatever kind."""
+        refs = all_of(start_all(large, 2, duration=400))
+        async with client_of(large) as client:
+            waiting = asyncio.ensure_future(
+                client.wait_for_operations(refs, settle=True, outage_timeout=60)
+            )
+            await asyncio.sleep(50)
+            large.inject(times=None, drop=True)
+
+            for result in await waiting:
+                assert isinstance(result, ClusterUnreachable)
+                assert result.action is not None
+        assert now() == pytest.approx(110, abs=10)
+
+    async def test_bad_entry(self, large: FakeCluster) -> None:
+        """One entry of each list that makes no sense costs no other."""
+        started = start_all(large, 4, duration=100)
+        large.inject(times=None, bad_entry=True)
+        async with client_of(large) as client:
+            actions = await client.wait_for_operations(all_of(started))
+
+        assert {action.phase for action in actions} == {Phase.COMPLETED}
+        assert now() < 110
+
+    async def test_restarts(self, large: FakeCluster) -> None:
+        """A rolling restart of the cluster ends no wait of any kind."""
+        started = start_all(large, 5, duration=300)
+        async with ActionsClient(large.urls, username=large.username, password=large.password) as c:
+            waiting = asyncio.ensure_future(c.wait_for_operations(all_of(started)))
+            for node in (1, 2, 3):
+                await asyncio.sleep(20)
+                await large.restart_node(node, downtime=30)
+            actions = await waiting
+
+        assert {action.phase for action in actions} == {Phase.COMPLETED}
+
+
+def test_no_list_pays() -> None:
+    """A list that cannot be had is never cheaper than any number of single requests."""
+    for count in (2, 10, 1000):
+        crowd = Crowd([Wait(ref_of("x"), limits=Limits(), now=0.0).pace] * count, 0.0)
+        assert not crowd.shares(NO_LIST.cost, count)
+
+
+@dataclass
+class Kinds(ScriptedCluster):
+    """A scripted cluster that keeps, besides, of what kinds it was asked for lists, and when."""
+
+    listed: list[tuple[float, System]] = field(default_factory=list)
+
+    async def many(self, wanted: Mapping[Reference, Action | None]) -> Found:
+        """Answer with a list."""
+        self.listed.append((now(), next(iter(wanted)).system))
+        return await super().many(wanted)
+
+    async def follow(self, ref: Reference) -> Action:
+        """Wait for something of any kind, with a look every ten seconds."""
+        wait = Wait(ref, limits=Limits(), poll=wait_fixed(10), now=now())
+        async for _ in watch(self.hub, wait, on_progress=None, every=False):
+            pass
+        return wait.result(now())
+
+
+async def test_left_at_the_last_moment() -> None:
+    """Where all of a kind leave as others come, what was due for them is not asked any more."""
+    cluster = Kinds()
+    uids = [cluster.add(uid, 100.0) for uid in ("1", "2")]
+    old = [asyncio.create_task(cluster.follow(Reference(Track.CRDB, uid))) for uid in uids]
+    await asyncio.sleep(25)
+    new: list[asyncio.Task[Action]] = []
+
+    def swap() -> None:
+        for task in old:
+            task.cancel()
+        new.extend(asyncio.create_task(cluster.follow(ref_of(uid))) for uid in uids)
+
+    due = cluster.listed[-1][0] + 10 - TICK / 2  # which counts as due
+    asyncio.get_running_loop().call_at(due, swap)
+    await asyncio.wait(old)
+    actions = await asyncio.gather(*new)
+
+    assert all(task.cancelled() for task in old)
+    assert {system for when, system in cluster.listed if when < due} == {System.CRDBS}
+    assert {system for when, system in cluster.listed if when >= due} == {System.ACTIONS}
+    assert [action.status for action in actions] == ["completed"] * 2
