@@ -86,7 +86,7 @@ class TestSubmit:
             (EXPORT, r"export:1@idle,,\d+"),
             (MAINTENANCE, r"node:1/maintenance_on@[0-9a-f-]{36}"),
             (FLUSH, r"crdb:t1"),
-            (DELETE, r"action:[0-9a-f-]{36}"),
+            (DELETE, r"action:[0-9a-f-]{36}@bdb:1"),
             (["submit", "post", "/v1/crdbs"], r"crdb:[0-9a-f-]{36}"),
         ],
         ids=["upgrade", "export", "maintenance", "flush", "delete", "create"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import os
 import re
 import subprocess
@@ -216,6 +217,9 @@ def test_example_that_fails(
         served.do(lambda cluster, uid=uid: cluster.add_bdb(uid))
     served.cluster.plan("POST", f"/v1/{failing}", duration=0, outcome="failed", error="disk-full")
     served.cluster.plan("POST", "/v1/", times=None, duration=0)
+    place = {"type": "url", "url": "ftp://there"}
+    (tmp_path / "location").write_text(json.dumps(place))
+    (tmp_path / "sources").write_text(json.dumps([place]))
     arguments = {
         "node_maintenance": ["1"],
         "move_data": ["1", "2", *places],
