@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from redis_enterprise_actions import UsageError
+from redis_enterprise_actions._access import Secret
 from redis_enterprise_actions._arguments import arguments, duration, json_of, pair
 from tests.secrecy import Watch
 
@@ -23,7 +24,11 @@ if TYPE_CHECKING:
 SECRET = "hunter2-hunter2"
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=5,
 )
@@ -72,19 +77,19 @@ class TestData:
     )
     def test_text(self, text: str | None, expected: object) -> None:
         """It is JSON; without it there is nothing."""
-        assert json_of(text) == expected
+        assert json_of(text if text is None else Secret(text)) == expected
 
     def test_file(self, tmp_path: Path) -> None:
         """Or it names a file, in UTF-8 whatever the machine prefers."""
         (tmp_path / "changes.json").write_text('{"name": "日本"}', "utf-8")
 
-        assert json_of(f"@{tmp_path / 'changes.json'}") == {"name": "日本"}
+        assert json_of(Secret(f"@{tmp_path / 'changes.json'}")) == {"name": "日本"}
 
     def test_stdin(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Or it is standard input."""
         monkeypatch.setattr(sys, "stdin", stdin_of('{"name": "日本"}'.encode()))
 
-        assert json_of("@-") == {"name": "日本"}
+        assert json_of(Secret("@-")) == {"name": "日本"}
 
     def test_no_stdin(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         """A process without standard input is told so, even if there is a file of that name."""
@@ -93,7 +98,7 @@ class TestData:
         monkeypatch.setattr(sys, "stdin", None)
 
         with pytest.raises(UsageError) as caught:
-            json_of("@-")
+            json_of(Secret("@-"))
         assert str(caught.value) == "--data @- cannot be read: there is no standard input"
 
     @pytest.mark.parametrize("path", ["missing.json", ".", "a\0b"])
@@ -102,7 +107,7 @@ class TestData:
         monkeypatch.chdir(tmp_path)
 
         with pytest.raises(UsageError) as caught:
-            json_of(f"@{path}")
+            json_of(Secret(f"@{path}"))
         said, _, why = str(caught.value).partition(": ")
         assert said == f"--data @{path} cannot be read"
         assert why
@@ -126,7 +131,7 @@ class TestData:
         """What is not JSON is wrong usage, and neither the error nor its frames show a word."""
         watch = Watch()
         with pytest.raises(UsageError) as caught:
-            json_of(text)
+            json_of(Secret(text))
         watch.heard_of(caught.value)
         watch.search_errors()
 
@@ -140,7 +145,7 @@ class TestData:
         (tmp_path / "changes.json").write_bytes(content)
         watch = Watch()
         with pytest.raises(UsageError) as caught:
-            json_of(f"@{tmp_path / 'changes.json'}")
+            json_of(Secret(f"@{tmp_path / 'changes.json'}"))
         watch.heard_of(caught.value)
         watch.search_errors()
 
@@ -151,14 +156,14 @@ class TestData:
     @given(JSON)
     def test_any_json(self, value: object) -> None:
         """Every JSON value is read as it is meant."""
-        assert json_of(json.dumps(value)) == value
+        assert json_of(Secret(json.dumps(value))) == value
 
     @settings(max_examples=100)
     @given(st.text().filter(lambda text: not text.startswith("@")))
     def test_any_text(self, text: str) -> None:
         """Any other text is wrong usage, and nothing worse."""
         try:
-            read = json_of(text)
+            read = json_of(Secret(text))
         except UsageError:
             return
         assert json.loads(text) == read
@@ -256,9 +261,10 @@ class TestParser:
             *("--not-found-grace", "2s"),
         ])  # fmt: skip
 
-        assert (args.data, args.busy_timeout) == ("@-", 600)
+        assert (args.data.reveal(), args.busy_timeout) == ("@-", 600)
+        assert "@-" not in repr(args)
         assert args.param == [("dry_run", "true"), ("a", "b")]
-        assert args.header == [("X-Task-ID", "t")]
+        assert args.header == [("X-Task-ID", Secret("t"))]
         assert (args.wait, args.timeout, args.stall_timeout) == (True, 3600, 90)
         assert (args.outage_timeout, args.not_found_grace) == (300, 2)
 

@@ -331,13 +331,18 @@ class TestSubmit:
         call = ["submit", "PUT", "/v1/bdbs/1", "--data", body]
         assert main([*call, "--wait"]) == 0
         assert main([*call, "--json"]) == 0
-        said = f'{{"error_code": "weak", "description": "{SECRET} is weak"}}'
-        served.cluster.inject(path="/v1/bdbs/1", method="PUT", status=406, body=said)
-        assert main(call) == 5
-
         out, err = capsys.readouterr()
-        assert "answered 406: weak: *** is weak" in err
+
         assert secrets_in(out + err) == []
+
+    def test_echoed_secret(self, served: Served, capsys: pytest.CaptureFixture[str]) -> None:
+        """What a refusal repeats of the body's secrets is not printed."""
+        said = '{"error_code": "weak", "description": "open-sesame is weak"}'
+        served.cluster.inject(path="/v1/bdbs/1", method="PUT", status=406, body=said)
+        body = '{"authentication_redis_pass": "open-sesame"}'
+
+        assert main(["submit", "PUT", "/v1/bdbs/1", "--data", body]) == 5
+        assert "answered 406: weak: *** is weak" in capsys.readouterr().err
 
     def test_strange_reference(self, served: Served, lines: Callable[[], list[str]]) -> None:
         """A uid with control characters does not reach the terminal as such."""
@@ -450,6 +455,23 @@ class TestWait:
 
         assert await _cli._work(arguments(["wait", "crdb:t1", "export:1"])) == 5
         assert now() - began == pytest.approx(300, abs=15)
+
+    @pytest.mark.parametrize(
+        ("options", "after"),
+        [
+            (["crdb:t1"], 10),
+            (["export:1"], 60),
+            (["crdb:t1", "--not-found-grace", "20"], 20),
+            (["export:1", "--not-found-grace", "2m"], 120),
+        ],
+    )
+    async def test_grace(self, asked: FakeCluster, options: list[str], after: float) -> None:
+        """What is not known may be about to begin, an export for longer; or for as long as told."""
+        asked.add_bdb(1)
+        began = now()
+
+        assert await _cli._work(arguments(["wait", *options])) == 4
+        assert now() - began == pytest.approx(after, abs=0.1)
 
     @pytest.mark.parametrize(
         "ref",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from ._access import Secret
 from ._errors import UsageError
 from ._login import ENVIRONMENT, connection_options
 
@@ -57,13 +58,14 @@ def duration(text: str) -> float:
     return float(match[1]) * _UNITS[match[2]]
 
 
-def json_of(text: str | None) -> object:
+def json_of(data: Secret | None) -> object:
     """Read what `--data` gives: JSON, or `@` and the file that it is in, `-` for standard input.
 
     No error shows a word of it, as it may hold passwords.
     """
-    if text is None:
+    if data is None:
         return None
+    text = data.reveal()
     given = _content(text.removeprefix("@")) if text.startswith("@") else text
     try:
         read: object = msgspec.json.decode(given)
@@ -84,11 +86,17 @@ def _content(path: str) -> bytes:
 
 
 def pair(text: str) -> tuple[str, str]:
-    """Read `NAME=VALUE` from the command line. The value may be a secret."""
+    """Read `NAME=VALUE` from the command line, and repeat none of it, as it may be a secret."""
     name, equals, value = text.partition("=")
     if not name or not equals:
         raise argparse.ArgumentTypeError("give it as NAME=VALUE")
     return name, value
+
+
+def header(text: str) -> tuple[str, Secret]:
+    """Read a header, whose value may be a secret, likewise."""
+    name, value = pair(text)
+    return name, Secret(value)
 
 
 def _add_wait_options(command: argparse.ArgumentParser) -> None:
@@ -173,6 +181,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("path", metavar="PATH", help="such as /v1/bdbs/1/upgrade")
     command.add_argument(
         "--data",
+        type=Secret,
         metavar="JSON",
         help="the body, or @FILE, or @- for standard input, which keep secrets from other users",
     )
@@ -185,7 +194,7 @@ def parser() -> argparse.ArgumentParser:
         help="for the query",
     )
     command.add_argument(
-        "--header", type=pair, action="append", default=[], metavar="NAME=VALUE", help="a header"
+        "--header", type=header, action="append", default=[], metavar="NAME=VALUE", help="a header"
     )
     command.add_argument(
         "--busy-timeout",

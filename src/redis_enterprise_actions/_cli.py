@@ -25,13 +25,14 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping, Sequence
 
     from ._action import Action
-    from ._calls import CallOptions
+    from ._calls import Starting
     from ._client import ActionsClient
     from ._desk import WaitOptions
     from ._operation import Operation
     from ._reference import Reference
 
 _WORST_FIRST: Final = (1, 4, 3, 5, 0)  # of several waits, the most definite bad news decides
+_CALL_PATIENCE: Final = 10.0  # seconds for which a call is tried
 _INTERRUPTED: Final = 130
 _PIPE_CLOSED: Final = 141
 _NO_OUTPUT: Final = 74  # EX_IOERR of sysexits.h
@@ -43,6 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if reconfigure is not None:
         reconfigure(errors="backslashreplace")  # a strange letter must not end a wait
     args = arguments(argv)
+    del argv  # which may hold the passwords of a body
     try:
         work = _work(args)
         code = asyncio.run(work)
@@ -105,20 +107,24 @@ async def _wait(args: argparse.Namespace, client: ActionsClient) -> int:
 
 
 def _submit(args: argparse.Namespace, client: ActionsClient) -> Coroutine[object, object, int]:
-    return _submitted(args, client, json_of(args.data))
+    patience = args.outage_timeout
+    starting = client.submit(
+        args.method,
+        args.path,
+        # In no variable, which a traceback might show.
+        json_of(args.data),
+        params=dict(args.param),
+        headers={name: value.reveal() for name, value in args.header},
+        busy_timeout=args.busy_timeout,
+        outage_timeout=_CALL_PATIENCE if patience is None else patience,
+    )
+    return _submitted(args, client, starting)
 
 
-async def _submitted(args: argparse.Namespace, client: ActionsClient, body: object) -> int:
+async def _submitted(args: argparse.Namespace, client: ActionsClient, starting: Starting) -> int:
     async with contextlib.AsyncExitStack() as stack:
         await stack.enter_async_context(client)
-        options: CallOptions = {
-            "params": dict(args.param),
-            "headers": dict(args.header),
-            "busy_timeout": args.busy_timeout,
-        }
-        if args.outage_timeout is not None:
-            options["outage_timeout"] = args.outage_timeout
-        operation = await client.submit(args.method, args.path, body, **options)
+        operation = await starting
         ref = operation.ref
         if ref is None:
             _complain("nothing was started that lasts")
