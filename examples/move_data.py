@@ -1,29 +1,40 @@
-"""Export a database, then import what came of it into another one, which may be elsewhere.
+"""Export a database, then import what came of it into another one, whose data that replaces.
 
-Usage: python examples/move_data.py [FROM_BDB_UID TO_BDB_UID FTP_URL]
+Usage: python examples/move_data.py [FROM_BDB_UID TO_BDB_UID LOCATION SOURCES]
+
+LOCATION and SOURCES are files: the JSON of an export_location, and of the dataset_import_sources
+that name what is then there. They may hold secrets, which do not belong on a command line. If
+TARGET_URL is set, the other database is on that cluster, which has a user of the same name.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import sys
+from pathlib import Path
 
 from where import a_cluster
 
 
-async def main(source: int, target: int, url: str) -> None:
+async def main(source: int, target: int, location: object, sources: object) -> None:
     """Await the export, as an import of half of it would succeed, too."""
-    place = {"type": "ftp", "url": url}
-    async with a_cluster() as here, a_cluster() as there:
-        export = await here.export_bdb(source, place)
+    async with a_cluster() as here, a_cluster(os.environ.get("TARGET_URL")) as there:
+        export = await here.export_bdb(source, location)
         print(f"exporting: {export.ref}")
         await export.wait(timeout=7200, on_progress=print)
 
-        load = await there.import_bdb(target, [place], busy_timeout=600)
+        load = await there.import_bdb(target, sources, busy_timeout=600)
         print(f"importing: {load.ref}")
         await load.wait(timeout=7200, on_progress=print)
     print(f"database {target} holds what database {source} held")
 
 
-given = sys.argv[1:] or ["1", "2", "ftp://backup.example.com/moving"]
-asyncio.run(main(int(given[0]), int(given[1]), given[2]))
+if sys.argv[1:]:
+    place, files = (json.loads(Path(name).read_text("utf-8")) for name in sys.argv[3:5])
+    asyncio.run(main(int(sys.argv[1]), int(sys.argv[2]), place, files))
+else:
+    folder = "ftp://backup.example.com/moving/"
+    files = [{"type": "url", "url": f"{folder}database-1.rdb.gz"}]
+    asyncio.run(main(1, 2, {"type": "url", "url": folder}, files))

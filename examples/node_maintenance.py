@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from where import a_cluster
 
-from redis_enterprise_actions import ActionNotFound, AnswerLost
+from redis_enterprise_actions import ActionNotFound, AnswerLost, RequestError, WaitError
 
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable
     from typing import Protocol
 
     from redis_enterprise_actions import ActionsClient, Operation
@@ -41,18 +41,27 @@ LONGEST: Final = 3600
 async def maintenance(client: ActionsClient, node_uid: int) -> AsyncIterator[None]:
     """Keep a node in maintenance mode; take it out again even if it never quite got there.
 
-    Maintenance stacks, so what was not switched on, as the call was refused, is not switched off.
+    A script that is cancelled does so, too, at any moment, which can take a while.
     """
-    on = await begin(client, client.maintenance_on, node_uid)
+    begun = asyncio.create_task(begin(client, client.maintenance_on, node_uid))
     try:
+        on = await asyncio.shield(begun)
         await on.wait(timeout=LONGEST, outage_timeout=OUTAGE)
         yield
     finally:
-        await asyncio.shield(switch_off(client, node_uid))
+        await asyncio.shield(switch_off(client, node_uid, begun))
 
 
-async def switch_off(client: ActionsClient, node_uid: int) -> None:
-    """Take a node out of maintenance mode; a cancelled script still does."""
+async def switch_off(client: ActionsClient, node_uid: int, begun: Awaitable[Operation]) -> None:
+    """Take a node out of maintenance mode, after it got there, or will not any more.
+
+    Maintenance stacks, so what was not switched on, as the call was refused, is not switched off.
+    """
+    on = await begun
+    with suppress(RequestError):  # such as "has ended", which is the usual case
+        await on.cancel()
+    with suppress(WaitError, RequestError):
+        await on.wait(timeout=LONGEST, outage_timeout=OUTAGE)
     off = await begin(client, client.maintenance_off, node_uid)
     await off.wait(timeout=LONGEST, outage_timeout=OUTAGE)
 

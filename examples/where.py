@@ -32,10 +32,10 @@ async def somewhere(*names: str) -> AsyncIterator[tuple[ActionsClient, list[str]
 
 
 @asynccontextmanager
-async def a_cluster() -> AsyncIterator[ActionsClient]:
+async def a_cluster(url: str | None = None) -> AsyncIterator[ActionsClient]:
     """Give a client of your cluster, or of a fake one with three nodes and two databases."""
     if "REDIS_ENTERPRISE_URL" in os.environ:
-        async with ActionsClient.from_env() as client:
+        async with ActionsClient.from_env(url=url) as client:
             yield client
         return
     async with (

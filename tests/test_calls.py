@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from redis_enterprise_actions._calls import Calls
 from redis_enterprise_actions.testing import FakeCluster
 from tests.conftest import client_of
 from tests.recorder import Recorder
+from tests.scripted import now
 from tests.secrecy import Watch
 
 
@@ -350,3 +352,17 @@ async def test_request_timeout() -> None:
 
         assert operation.ref is not None
         assert operation.ref.startswith("action:")
+
+
+async def test_deletes_that_are_over(cluster: FakeCluster, client: ActionsClient) -> None:
+    """Deletes that are over before they are first asked about have completed, each at once."""
+    for uid in range(1, 6):
+        cluster.add_bdb(uid)
+    cluster.plan("DELETE", "/v1/bdbs", times=None, duration=1)
+    operations = [await client.delete_bdb(uid) for uid in range(1, 6)]
+    await asyncio.sleep(5)
+    began = now()
+
+    actions = await client.wait_for_operations([*operations, operations[0].ref])
+    assert {str(action.evidence) for action in actions} == {str(Evidence.DATABASE)}
+    assert now() - began < 10

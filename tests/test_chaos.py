@@ -209,11 +209,12 @@ def longest_silence(plan: Plan, cluster: FakeCluster) -> float:
 
 def was_out(plan: Plan, cluster: FakeCluster, spoiled: list[Trouble]) -> bool:
     """Whether the wait got no good answer for as long as it bears."""
+    listed = "/v2/actions" if plan.name == "export" else "/v1/actions"
 
     def good(seen: object) -> bool:
         return (
             seen.status == 200  # type: ignore[attr-defined]
-            and (plan.uid in seen.path or seen.path in {"/v1/actions", "/v2/actions"})  # type: ignore[attr-defined]
+            and (plan.uid in seen.path or seen.path == listed)  # type: ignore[attr-defined]
             and not any(each.begins <= seen.time < each.ends for each in spoiled)  # type: ignore[attr-defined]
         )
 

@@ -205,15 +205,20 @@ def test_example(name: str, said: str) -> None:
     ],
     ids=["maintenance", "export", "import", "upgrade", "rolling"],
 )
-def test_example_that_fails(served: Served, name: str, failing: str, calls: list[str]) -> None:
+def test_example_that_fails(
+    served: Served, tmp_path: Path, name: str, failing: str, calls: list[str]
+) -> None:
     """Where a step fails, the script undoes what is to be undone, and goes no further."""
+    places = [str(tmp_path / "location"), str(tmp_path / "sources")]
+    for place, said in zip(places, ['{"type": "url"}', '[{"type": "url"}]'], strict=True):
+        Path(place).write_text(said, "utf-8")
     for uid in (1, 2):
         served.do(lambda cluster, uid=uid: cluster.add_bdb(uid))
     served.cluster.plan("POST", f"/v1/{failing}", duration=0, outcome="failed", error="disk-full")
     served.cluster.plan("POST", "/v1/", times=None, duration=0)
     arguments = {
         "node_maintenance": ["1"],
-        "move_data": ["1", "2", "ftp://there"],
+        "move_data": ["1", "2", *places],
         "rolling_upgrade": ["1", "1,2"],
     }
     ran = run(ROOT / "examples" / f"{name}.py", *arguments.get(name, []), configured=True)

@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from redis_enterprise_actions import ActionFailed, ActionsClient
+from redis_enterprise_actions import (
+    ActionFailed,
+    ActionsClient,
+    AuthenticationError,
+    WaitTimeout,
+)
 from redis_enterprise_actions.testing import FakeCluster
 
 
@@ -137,8 +142,9 @@ async def test_undone_when_maintenance_fails(example: ModuleType) -> None:
         assert off.status == "completed"
 
 
-async def test_undone_when_cancelled(example: ModuleType) -> None:
-    """A script that is stopped takes the node out of maintenance before it ends."""
+@pytest.mark.parametrize("after", [0.5, 3, 100, 600])
+async def test_undone_when_cancelled(example: ModuleType, after: float) -> None:
+    """A script that is stopped, at whatever moment, takes the node out of maintenance first."""
     async with FakeCluster(nodes=len(NODES)) as cluster, client_of(cluster) as client:
         prepare(cluster)
 
@@ -146,9 +152,35 @@ async def test_undone_when_cancelled(example: ModuleType) -> None:
             await asyncio.sleep(1000)
 
         script = asyncio.create_task(example.rolling_upgrade(client, NODES, DATABASES, work))
-        await asyncio.sleep(600)
+        await asyncio.sleep(after)
         script.cancel()
         with pytest.raises(asyncio.CancelledError):
             await script
 
-        assert set(cluster.maintenance.values()) == {0}
+        await asyncio.sleep(1000)
+        assert set(cluster.maintenance.values()) <= {0}
+        calls = [(seen.method, seen.path[-3:]) for seen in cluster.requests]
+        assert calls.count(("POST", "_on")) == calls.count(("POST", "off")) == 1
+
+
+async def test_undone_when_late(example: ModuleType) -> None:
+    """Where it takes too long to get into maintenance, that is called off before it is undone."""
+    async with FakeCluster(nodes=len(NODES)) as cluster, client_of(cluster) as client:
+        cluster.plan("POST", "/v1/nodes/1/actions/maintenance_on", duration=10_000)
+
+        with pytest.raises(WaitTimeout):
+            await example.rolling_upgrade(client, NODES, DATABASES, asyncio.sleep)
+
+        await asyncio.sleep(10_000)
+        assert set(cluster.maintenance.values()) <= {0}
+
+
+async def test_refused(example: ModuleType) -> None:
+    """What the cluster refuses to begin is not undone."""
+    async with FakeCluster(nodes=len(NODES)) as cluster, client_of(cluster) as client:
+        cluster.inject(method="POST", status=403)
+
+        with pytest.raises(AuthenticationError):
+            await example.rolling_upgrade(client, NODES, DATABASES, asyncio.sleep)
+
+        assert [seen.path[-3:] for seen in cluster.requests if seen.method == "POST"] == ["_on"]

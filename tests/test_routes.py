@@ -20,6 +20,7 @@ from redis_enterprise_actions import (
     UsageError,
     WaitError,
 )
+from redis_enterprise_actions._reference import Reference, Track
 from redis_enterprise_actions._routes import Routes, segment
 from redis_enterprise_actions.testing import FakeCluster
 from tests.conftest import client_of
@@ -360,6 +361,14 @@ class TestFindMany:
         assert asked(cluster) == ["/v2/actions"]
         assert uids_of(found) == {export}
 
+    async def test_v2_for_all(self, cluster: FakeCluster, routes: Routes) -> None:
+        """Where v2 is asked for one, what was never seen is looked for in its answer, too."""
+        export, fresh = cluster.add_action("export"), cluster.add_action("export")
+        other = await routes.find_action(export)
+
+        found = await find_many(routes, {export: other, fresh: None})
+        assert uids_of(found) == {export, fresh}
+
     async def test_broken_v2(self, cluster: FakeCluster, routes: Routes) -> None:
         """Where v2's list is known to be broken, v1's has to do."""
         export, update = cluster.add_action("export"), cluster.add_action()
@@ -401,6 +410,54 @@ class TestFindMany:
 
         with pytest.raises(UnreadableReply):
             await find_many(routes, {"x": None})
+
+
+class TestDeleted:
+    """A delete whose action was never seen."""
+
+    REF = Reference(Track.ACTION, "a1", "bdb:7")
+
+    async def test_gone(self, routes: Routes) -> None:
+        """It has completed if the database is gone."""
+        action = await routes.one(self.REF, None)
+
+        assert action is not None
+        assert str(action) == "SMDeleteBDB on bdb:7: completed, as its database shows [a1]"
+        assert action.evidence is Evidence.DATABASE
+
+    async def test_there(self, cluster: FakeCluster, routes: Routes) -> None:
+        """As long as the database is there, nothing is known."""
+        cluster.add_bdb(7)
+
+        assert await routes.one(self.REF, None) is None
+
+    async def test_seen(self, cluster: FakeCluster, routes: Routes) -> None:
+        """What is known of it goes first; what was seen and is gone is settled otherwise."""
+        uid = cluster.add_action("SMDeleteBDB", bdb_uid=7)
+        ref = Reference(Track.ACTION, uid, "bdb:7")
+        seen = await routes.one(ref, None)
+        cluster.forget(uid)
+
+        assert seen is not None
+        assert seen.phase is Phase.RUNNING
+        assert await routes.one(ref, seen) is None
+
+    async def test_may_not_ask(
+        self, cluster: FakeCluster, routes: Routes, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Who may not see the database learns nothing of it, but is told so."""
+        cluster.inject(path="/v1/bdbs", status=403)
+
+        assert await routes.one(self.REF, None) is None
+        assert "403" in caplog.text
+
+    async def test_together(self, cluster: FakeCluster, routes: Routes) -> None:
+        """One action may be waited for by two references."""
+        uid = cluster.add_action("SMDeleteBDB", bdb_uid=7)
+        refs = [Reference(Track.ACTION, uid, "bdb:7"), Reference(Track.ACTION, uid)]
+
+        found = await routes.many(dict.fromkeys(refs))
+        assert list(found.actions) == refs
 
 
 class TestSettle:

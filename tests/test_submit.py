@@ -87,7 +87,7 @@ class TestHandles:
             ("PUT", "/v1/bdbs/1", {"uid": 1, "action_uid": 7}, None),
             ("PUT", "/v1/bdbs/1", {"action_uid": {"action_uid": "a1"}}, "action:a1"),
             ("PUT", "/v1/bdbs/1/flush", None, None),
-            ("DELETE", "/v1/bdbs/1", {"action_uid": "a1"}, "action:a1"),
+            ("DELETE", "/v1/bdbs/1", {"action_uid": "a1"}, "action:a1@bdb:1"),
             ("DELETE", "/v1/bdbs/1", None, "bdb:1@gone"),
             ("DELETE", "/v2/bdbs/1", {"uid": 1}, "bdb:1@gone"),
             ("DELETE", "/v1/users/1", None, None),

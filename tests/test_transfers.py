@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -390,8 +391,8 @@ class TestVanished:
         assert len(cluster.requests) == caught.value.polls
 
     async def test_no_database(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """One whose database is deleted under it has vanished."""
-        cluster.add_bdb(1)
+        """One whose database is deleted under it has vanished, as have its times."""
+        cluster.start_transfer(1, "export", duration=0)
         cluster.plan("POST", path_of("export"), duration=100)
         operation = await start(client, "export")
         later(30, lambda: cluster.add_action("SMDeleteBDB", duration=5))
@@ -531,6 +532,70 @@ class TestLostAnswer:
 
         assert posts(cluster) == [503, 200]
         assert (await operation).status == "succeeded"
+
+
+@pytest.mark.parametrize("seed", range(40))
+async def test_any_day(seed: int) -> None:
+    """Whatever others do meanwhile, and whatever is lost, no end is told that is not that of ours.
+
+    Nor is ours begun twice, or told to be over before it is. What others begin while ours is on
+    its way cannot be told from it where it is not answered.
+    """
+    lots = random.Random(seed)
+    kind = lots.choice(STARTED)
+    async with (
+        FakeCluster(version=lots.choice(OLD_AND_NEW)) as cluster,
+        client_of(cluster) as client,
+    ):
+        cluster.add_bdb(1)
+        for _ in range(lots.randrange(3)):
+            result = lots.choice(["completed", "failed"])
+            cluster.start_transfer(1, kind, duration=0, outcome=result, error="theirs")
+        if lots.random() < 0.4:
+            no_resets(cluster)
+        if lots.random() < 0.4:
+            later(lots.uniform(0, 12), begin_another, cluster, kind, lots)
+            await asyncio.sleep(10)
+        fault = lots.choice([{}, {"lose": True}, {"status": 503}])
+        cluster.inject(method="POST", delay=lots.choice([0.001, 5, 10]), **fault)
+        cluster.plan(
+            "POST",
+            path_of(kind),
+            queued=lots.choice([0, 20]),
+            duration=lots.choice([0, 3, 60]),
+            outcome=lots.choice(["completed", "failed"]),
+            error="ours",
+        )
+        told: Action | None
+        called = now()
+        try:
+            told = await last_of(await start(client, kind, busy_timeout=300, outage_timeout=60))
+        except (AnswerLost, ActionNotFound, ActionVanished):
+            told = None
+        runs = cluster.bdbs[1].transfers[kind]._runs
+        ours = [run for run in runs if run.error == "ours"]
+        crossed = any(run.began_at >= called for run in runs if run.error == "theirs")
+
+        assert len(ours) <= 1
+        if told is not None and not (fault and crossed):
+            ends = {"completed": "succeeded", "failed": "failed"}
+            assert [(ends[run.outcome], run.ends_at <= now()) for run in ours] == [
+                (told.status.replace("completed", "succeeded"), True)
+            ]
+
+
+def begin_another(cluster: FakeCluster, kind: Transfer, lots: random.Random) -> None:
+    """Start what somebody else wants, unless something is under way."""
+    if not cluster.bdbs[1].transfers[kind].running(now()):
+        result = lots.choice(["completed", "failed"])
+        seconds = lots.choice([12, 30])  # longer than a call of ours is on its way
+        cluster.start_transfer(1, kind, duration=seconds, outcome=result, error="theirs")
+
+
+async def last_of(operation: Operation) -> Action:
+    """Return how something ended, well or not."""
+    seen = [action async for action in operation]
+    return seen[-1]
 
 
 class TestByName:
@@ -678,7 +743,7 @@ class TestV2:
         cluster.plan("POST", path_of("export"), queued=30, duration=50)
         operation = await start(client, "export")
 
-        assert (await operation).status == "succeeded"
+        assert (await operation.wait(outage_timeout=5)).status == "succeeded"
 
     async def test_none(self) -> None:
         """Where there is no v2, it is asked for once."""

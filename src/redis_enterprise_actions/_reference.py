@@ -59,6 +59,7 @@ TRANSFERS: Final = frozenset({Track.EXPORT, Track.IMPORT, Track.BACKUP})
 
 _WHOLE: Final = frozenset({Track.ACTION, Track.CRDB})  # whose uids may hold anything
 _NUMBER: Final = r"\d{1,18}"
+_DELETE: Final = re.compile(rf"(?P<uid>(?s:.+))@(?P<run>bdb:{_NUMBER})", re.ASCII)
 _RUN: Final = r"(?:@(?P<run>(?s:.+)))?"
 _NODE: Final = re.compile(rf"(?P<uid>{_NUMBER}/[a-z_]+){_RUN}", re.ASCII)
 _CLUSTER: Final = re.compile(rf"(?P<uid>[a-z_]+){_RUN}", re.ASCII)
@@ -71,7 +72,8 @@ class Reference(msgspec.Struct, frozen=True, cache_hash=True):
 
     `run` tells it from other runs of the same, where there are such: the `task_id` of a node's
     action, or what was there before, or how a database stood before its export. Of a database it
-    is empty, or `gone`.
+    is empty, or `gone`. Of an action it is empty, or the database that it deletes: with that, the
+    cluster forgets the action.
     """
 
     track: Track
@@ -117,7 +119,9 @@ def parse(text: str) -> Reference:
 def _read(track: Track, rest: str) -> Reference | None:
     """Return what follows the colon as a reference, or None if it is none."""
     if track in _WHOLE:
-        return None if _NO_UID.fullmatch(rest) else Reference(track, rest)
+        delete = _DELETE.fullmatch(rest) if track is Track.ACTION else None
+        uid, run = (delete["uid"], delete["run"]) if delete else (rest, "")
+        return None if _NO_UID.fullmatch(uid) else Reference(track, uid, run)
     match = _OTHERS.get(track, _DATABASE).fullmatch(rest)
     if match is None:
         return None

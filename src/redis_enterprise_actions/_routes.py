@@ -12,7 +12,7 @@ import logging
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-from ._action import Action, Kind, completed
+from ._action import Action, Kind, Phase, completed
 from ._errors import (
     ActionVanished,
     ClusterUnreachable,
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ._errors import WaitError
     from ._reference import Reference
     from ._transport import Transport
+    from ._wire_work import WireDatabase
 
 _log = logging.getLogger(__name__)
 
@@ -81,16 +82,25 @@ class Routes:
         return await self._v1_single(uid) or await self._v2_find(uid)
 
     async def one(self, ref: Reference, last: Action | None) -> Action | None:
-        """Return the action, or None; see `find_action`."""
-        return await self.find_action(ref.uid, last)
+        """Return the action, or None; see `find_action`.
+
+        A delete that is over before it was ever seen has completed if its database is gone.
+        """
+        found = await self.find_action(ref.uid, last)
+        if found is None and last is None and ref.run:
+            return await self._deleted(ref)
+        return found
 
     @moving_on
     async def many(self, wanted: Mapping[Reference, Action | None]) -> Found:
         """Return what the lists hold of several actions, each given as last seen.
 
-        One that is missing may be there all the same. v2 is asked if it alone showed one of them.
+        One that is missing may be there all the same. v2 is asked if it alone showed one of them,
+        and then for all that v1 does not list.
         """
-        refs = {ref.uid: ref for ref in wanted}
+        refs: dict[str, list[Reference]] = {}
+        for ref in wanted:
+            refs.setdefault(ref.uid, []).append(ref)
         others = {ref.uid for ref, last in wanted.items() if _is_other(last)}
         found: dict[str, Action] = {}
         sizes: list[int] = []
@@ -99,17 +109,18 @@ class Routes:
             found = self._reader.read(body, refs, _V1)
             sizes.append(len(body))
         others.difference_update(found)
+        unlisted = refs.keys() - found.keys()
         try:
             others_body = await self._v2_body() if others else None
             if others_body is not None:
-                others_found = read_actions_v2(others_body, _V2, others)
+                others_found = read_actions_v2(others_body, _V2, unlisted)
                 found |= {action.uid: action for action in others_found}
                 sizes.append(len(others_body))
         except RequestError as error:
             if not sizes:
                 raise
             _log.debug("%s; what v1 shows goes on without it", str(error))
-        actions = {refs[uid]: action for uid, action in found.items()}
+        actions = {ref: action for uid, action in found.items() for ref in refs[uid]}
         return Found(actions, cost=max(len(sizes), sum(sizes) / WORTH_A_REQUEST))
 
     @moving_on
@@ -127,19 +138,46 @@ class Routes:
         bdb_uid = action.object_uid or ""
         if action.object_type != "bdb" or not (bdb_uid.isascii() and bdb_uid.isdecimal()):
             return None
-        path = f"/v1/bdbs/{bdb_uid}"
         try:
-            reply = await self.transport.get(path, permission=_SEE_DATABASE)
+            database = await self._database(bdb_uid)
         except RequestRejected as error:
             _log.warning("%s, so its database cannot tell: %s", doubt, error)
             return None
-        if reply.status == 404:
-            if not is_error_object(reply.body):
-                raise UnreadableReply("GET", path, problem=STRANGE_404)
+        if database is None:
             return completed(action) if action.name == _DELETE else None
-        database = read_database(reply.body, path)
         idle = database.status == "active" and not database.action_uid
         return completed(action) if idle and action.name != _DELETE else None
+
+    @moving_on
+    async def _deleted(self, ref: Reference) -> Action | None:
+        """Return a delete that was never seen as completed if its database is gone."""
+        _, _, bdb_uid = ref.run.partition(":")
+        try:
+            if await self._database(bdb_uid) is not None:
+                return None
+        except RequestRejected as error:
+            _log.warning("%s, so the database cannot tell of its delete", error)
+            return None
+        begun = Action(
+            uid=ref.uid,
+            name=_DELETE,
+            status="",
+            phase=Phase.RUNNING,
+            kind=Kind.STATE_MACHINE,
+            object_type="bdb",
+            object_uid=bdb_uid,
+        )
+        return completed(begun)
+
+    async def _database(self, bdb_uid: str) -> WireDatabase | None:
+        """Return a database, or None if the cluster says that there is none."""
+        path = f"/v1/bdbs/{bdb_uid}"
+        reply = await self.transport.get(path, permission=_SEE_DATABASE)
+        if reply.status != 404:
+            return read_database(reply.body, path)
+        if not is_error_object(reply.body):
+            raise UnreadableReply("GET", path, problem=STRANGE_404)
+        return None
 
     async def _v1_single(self, uid: str) -> Action | None:
         path = f"{_V1}/{segment(uid)}"

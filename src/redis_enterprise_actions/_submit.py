@@ -391,7 +391,11 @@ def _handle(order: Order, before: Reference | None, answer: object) -> Reference
     uid = next(filter(None, [_text(fields, "action_uid"), *inner]), None)
     if uid is None and not order.dry_run:
         return _without_action(order, before, fields)
-    return None if uid is None else Reference(Track.ACTION, uid)
+    if uid is None:
+        return None
+    gone = order.scene
+    deletes = "" if gone is None or gone.run != GONE else f"{gone.track}:{gone.uid}"
+    return Reference(Track.ACTION, uid, deletes)
 
 
 def _without_action(
