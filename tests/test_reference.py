@@ -24,7 +24,8 @@ WHOLE = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(
 )
 
 REFERENCES: st.SearchStrategy[Reference] = st.one_of(
-    st.builds(Reference, st.sampled_from([Track.ACTION, Track.CRDB]), WHOLE),
+    st.builds(Reference, st.just(Track.ACTION), WHOLE, st.sampled_from(["", "bdb:1", "bdb:23"])),
+    st.builds(Reference, st.just(Track.CRDB), WHOLE),
     st.builds(Reference, st.just(Track.NODE), st.builds("{}/{}".format, NUMBERS, NAMES), RUNS),
     st.builds(Reference, st.just(Track.CLUSTER), NAMES, RUNS),
     st.builds(
@@ -75,7 +76,9 @@ def test_any_text(text: str) -> None:
         ("action:a1", Reference(Track.ACTION, "a1"), "a1", System.ACTIONS),
         ("action:a1@bdb:7", Reference(Track.ACTION, "a1", "bdb:7"), "a1", System.ACTIONS),
         ("action:a:1@x", Reference(Track.ACTION, "a:1@x"), "a:1@x", System.ACTIONS),
+        ("action:a1@bdb:3", Reference(Track.ACTION, "a1", "bdb:3"), "a1", System.ACTIONS),
         ("crdb:t1", Reference(Track.CRDB, "t1"), "t1", System.CRDBS),
+        ("crdb:t1@bdb:3", Reference(Track.CRDB, "t1@bdb:3"), "t1@bdb:3", System.CRDBS),
         (
             "node:1/maintenance_on",
             Reference(Track.NODE, "1/maintenance_on"),

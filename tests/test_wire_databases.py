@@ -358,7 +358,7 @@ DATABASES = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(
     DATABASES | ANYTHING | st.lists(DATABASES, max_size=4),
     st.sampled_from([BDB, BDB_GONE, *(Reference(track, "3") for track in TRANSFERS)]),
@@ -388,7 +388,7 @@ def test_any_database(value: object, ref: Reference) -> None:
         assert msgspec.json.decode(msgspec.json.encode(action))["uid"] == ref.name
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(st.binary(max_size=60) | st.text(max_size=60).map(str.encode))
 def test_any_bytes(body: bytes) -> None:
     """Whatever the bytes are, they are read, or raise `UnreadableReply` without a word of them."""

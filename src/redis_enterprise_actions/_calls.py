@@ -109,12 +109,14 @@ class Calls:
         again; `outage_timeout` how long it is tried to have the call taken; `request_timeout` how
         long one request may take, by default what the client was told.
 
-        The call is sent a second time only where nobody has taken the first. If the answer to one
-        that may have been taken is lost, what it starts is looked for: an Active-Active task by
-        its `X-Task-ID`, which is made up unless it is in `headers`; a node's action, an export or
-        an import by how things stood before, so that the same, started by somebody else in that
-        moment, is taken for it. `AnswerLost` is raised if that does not tell. Raises
-        `RequestError` otherwise, and `UsageError`, at once, for what cannot be sent.
+        The call is sent a second time only where nobody has taken the first, where that was
+        refused with 409, or where it was answered 429 or 503 and is seen to have begun nothing;
+        `Retry-After` is heeded. If the answer to one that may have been taken is lost, what it
+        starts is looked for: an Active-Active task by its `X-Task-ID`, which is made up unless it
+        is in `headers`; a node's action, an export or an import by how things stood before, so
+        that the same, started by somebody else in that moment, is taken for it. `AnswerLost` is
+        raised if that does not tell. Raises `RequestError` otherwise, and `UsageError`, at once,
+        for what cannot be sent.
         """
         busy = seconds(busy_timeout, "busy_timeout")
         patience = None if request_timeout is None else seconds(request_timeout, "request_timeout")

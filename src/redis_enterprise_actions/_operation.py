@@ -88,11 +88,12 @@ class Operation:
 
         Raises `CancelNotSupported` for what the API has no cancel for: all but actions of nodes and
         of the cluster, and tasks of Active-Active databases. Raises `RequestRejected` where the
-        cluster refuses: 404, it has ended; 406, it is being committed; 409, it has failed.
+        cluster refuses: 404, it has ended; 406, it is being committed; 409, it has failed. The
+        result of an action that has ended stays, as is looked at first.
 
         Source: DELETE /v1/nodes/{uid}/actions/{action}, DELETE /v1/cluster/actions/{action}, POST
         /v1/crdb_tasks/{id}/actions/cancel. The first two need the permissions
-        `cancel_node_action` and `cancel_cluster_action`.
+        `cancel_node_action` and `cancel_cluster_action`, and those to see what is cancelled.
         """
         if self._ref is None or self._ref.track not in _CANCELLABLE:
             raise CancelNotSupported(self.ref or self._done.title)
