@@ -17,8 +17,11 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from redis_enterprise_actions import _cli, _report
+from redis_enterprise_actions import UsageError, _cli, _report
+from redis_enterprise_actions._arguments import arguments
 from redis_enterprise_actions._cli import main
+from redis_enterprise_actions._login import client_of
+from tests.secrecy import Watch
 
 
 if TYPE_CHECKING:
@@ -293,6 +296,20 @@ class TestConnection:
         options = ["--user", "ops", "--password-file", str(tmp_path / "password")]
         assert main(["list", *options]) == 2
         assert f"--password-file {said}" in capsys.readouterr().err
+
+    def test_secret_of_another_encoding(self, tmp_path: Path) -> None:
+        """A file that is no UTF-8 takes its secret with it, whatever shows the error's causes."""
+        (tmp_path / "token").write_bytes(b"hunter2-hunter2\xff")
+        args = arguments(["list", "--token-file", str(tmp_path / "token")])
+        watch = Watch()
+
+        with pytest.raises(UsageError) as caught:
+            client_of(args)
+        watch.heard_of(caught.value)
+        watch.search_errors()
+        assert str(caught.value) == "--token-file cannot be read: it is not UTF-8"
+        assert watch.searched["variable"] > 0
+        assert watch.found == []
 
     def token(self, served: Served) -> str:
         """Return a token that the cluster grants."""

@@ -103,6 +103,7 @@ class TestPlain:
 
     async def test_changed(self, lines: Callable[[], list[str]]) -> None:
         """A change is a line: how long it took since the report began, and how it stands."""
+        await asyncio.sleep(30)
         report = Report(as_json=False, bars=None)
         report.changed(at(5))
         await asyncio.sleep(75.25)
