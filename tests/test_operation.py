@@ -472,7 +472,8 @@ class TestCancel:
             await client.operation("crdb:t1").cancel()
 
         assert type(caught.value) is ClusterUnreachable
-        assert 2 < now() - began <= 10
+        assert caught.value.attempts > 4
+        assert now() - began <= 10
 
     async def test_again(self, stage: FakeCluster, client: ActionsClient) -> None:
         """One may cancel again what is being cancelled."""

@@ -611,7 +611,8 @@ class TestNotNow:
                 await ALL[kind].start(client, outage_timeout=5)
 
             assert type(caught.value) is ClusterUnreachable
-            assert 1 < now() - began <= 5
+            assert caught.value.attempts > 3
+        assert now() - began <= 5
             assert cluster.requests == []
 
     @pytest.mark.parametrize("kind", ALL)
@@ -821,7 +822,8 @@ class TestBefore:
 
         assert type(caught.value) is ClusterUnreachable
         assert caught.value.method == "GET"
-        assert 10 <= now() - began <= 20
+        assert caught.value.attempts > 4
+        assert now() - began <= 20
         assert changes(stage) == []
 
     async def test_reset_outage(self, stage: FakeCluster, client: ActionsClient) -> None:
