@@ -50,6 +50,12 @@ CALLS: list[tuple[str, tuple[Any, ...], str, Any]] = [
         {"more": 1, "export_location": URL},
     ),
     (
+        "export_bdb",
+        (3, URL, {"export_location": 5}),
+        "POST /v1/bdbs/3/actions/export",
+        {"export_location": URL},
+    ),
+    (
         "import_bdb",
         (3, [URL, URL]),
         "POST /v1/bdbs/3/actions/import",

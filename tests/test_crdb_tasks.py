@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,12 +23,15 @@ from redis_enterprise_actions import (
     UsageError,
     WaitTimeout,
 )
+from redis_enterprise_actions._crdb_tasks import CrdbTasks
+from redis_enterprise_actions._reference import parse
+from redis_enterprise_actions._tick import Found
 from tests.conftest import client_of
 from tests.scripted import now
 
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
     from typing import TypeAlias
 
     from redis_enterprise_actions import ActionsClient, Operation
@@ -43,6 +47,14 @@ TASKS = "/v1/crdb_tasks"
 def crdb(cluster: FakeCluster) -> str:
     """An Active-Active database."""
     return cluster.add_crdb(GUID)
+
+
+@pytest.fixture
+async def tasks(cluster: FakeCluster) -> AsyncIterator[CrdbTasks]:
+    """What asks the cluster for tasks."""
+    transport = client_of(cluster)._transport
+    yield CrdbTasks(transport)
+    await transport.close()
 
 
 def seen(cluster: FakeCluster, method: str | None = None) -> list[str]:
@@ -115,9 +127,10 @@ class TestSuccess:
 
     @pytest.mark.parametrize("task_id", ["", ".", "..", None, 7])
     async def test_no_id(self, cluster: FakeCluster, client: ActionsClient, task_id: str) -> None:
-        """What can be no id is not asked for."""
-        with pytest.raises(UsageError):
-            await client.wait_for_crdb_task(task_id)
+        """What can be no id is not asked for, nor is the list on its behalf."""
+        two = (client.wait_for_crdb_task(each) for each in (task_id, "." if task_id else ".."))
+        for result in await asyncio.gather(*two, return_exceptions=True):
+            assert isinstance(result, UsageError)
         assert cluster.requests == []
 
 
@@ -406,17 +419,21 @@ class TestMany:
             asked = [one.time for one in cluster.requests if one.path == f"{TASKS}/{each}"]
             assert min(asked) >= cluster.crdb_tasks[each].ends_at
 
-    async def test_empty_list(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """A 404 of the API's own on the list means that there is nothing."""
-        cluster.inject(path=TASKS, status=404, body='{"title": "Not Found"}')
-        assert await client.list_crdb_tasks() == []
+    async def test_empty_list(self, cluster: FakeCluster, tasks: CrdbTasks) -> None:
+        """A 404 in the API's words on the list means that there is nothing."""
+        cluster.inject(path=TASKS, times=2, status=404, body='{"title": "Not Found"}')
 
-        ids = [cluster.start_crdb_task(duration=20) for _ in range(3)]
-        waiting = asyncio.gather(*map(client.wait_for_crdb_task, ids))
-        await asyncio.sleep(5)
-        cluster.inject(path=TASKS, status=404, body='{"title": "Not Found"}')
-        actions: list[Action] = await waiting
-        assert [action.status for action in actions] == ["finished"] * 3
+        assert await tasks.all() == []
+        assert await tasks.many({parse("crdb:t1"): None}) == Found({}, cost=1.0)
+
+    async def test_cost(self, cluster: FakeCluster, tasks: CrdbTasks) -> None:
+        """A long list costs more than a short one, by its size."""
+        entries = [{"id": f"t{number}", "status": "queued"} for number in range(3000)]
+        cluster.inject(path=TASKS, status=200, body=json.dumps(entries))
+
+        found = await tasks.many({parse("crdb:t7"): None, parse("crdb:x"): None})
+        assert [action.uid for action in found.actions.values()] == ["t7"]
+        assert found.cost == pytest.approx(len(json.dumps(entries)) / 2**15)
 
     async def test_same_time(self, cluster: FakeCluster) -> None:
         """Each wait has its own end, good or bad."""

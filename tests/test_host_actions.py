@@ -624,6 +624,7 @@ class TestRemove:
 
         with pytest.raises(ActionVanished):
             await waiting
+        assert seen(three).count("/v1/nodes/2") == 1
 
     async def test_stalled(self, three: FakeCluster, client3: ActionsClient) -> None:
         """A removal that is said to run for ever has completed, too, if its node is gone."""

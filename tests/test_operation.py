@@ -428,7 +428,8 @@ class TestCancel:
                 await client.operation("crdb:a/b").cancel()
 
         assert caught.value.status == status
-        assert [call.line for call in server.calls] == ["POST /v1/crdb_tasks/a%2Fb/actions/cancel"]
+        [call] = server.calls
+        assert (call.line, call.body) == ("POST /v1/crdb_tasks/a%2Fb/actions/cancel", {})
 
     async def test_force(self, stage: FakeCluster, client: ActionsClient) -> None:
         """A task that is being committed is cancelled by force only."""

@@ -153,9 +153,9 @@ class TestHandles:
         ("path", "body", "params"),
         [
             ("/v1/bdbs/1", {"memory_size": 5}, {"dry_run": True}),
-            ("/v1/bdbs/1", {"memory_size": 5}, {"dry_run": "1"}),
-            ("/v1/bdbs/1", {"memory_size": 5}, {"dry_run": "YES"}),
-            ("/v1/bdbs/1", {"memory_size": 5}, {"dry_run": ""}),
+            (EXPORT, EXPORTED, {"dry_run": "1"}),
+            (EXPORT, EXPORTED, {"dry_run": "YES"}),
+            (EXPORT, EXPORTED, {"dry_run": ""}),
             ("/v1/bdbs/1", {"memory_size": 5, "dry_run": True}, None),
             ("/v1/bdbs/1/actions/rebalance", {}, {"dry_run": True}),
             (EXPORT, EXPORTED, {"dry_run": True}),
@@ -413,6 +413,13 @@ class TestLostAnswers:
         )
         assert len(server.calls) == 1
 
+    async def test_part_of_database(self) -> None:
+        """Where a part of a database was to be deleted, the database is to settle, not to go."""
+        async with Recorder(DELETE=[(200, "<html>")]) as server, server.client() as client:
+            error = await lost(client.submit("DELETE", "/v1/bdbs/1/part"))
+
+        assert error.ref == "bdb:1"
+
     async def test_unreadable_with_path(self) -> None:
         """Where the path tells what to follow, no answer is needed."""
         async with Recorder(POST=[(200, "<html>")]) as server, server.client() as client:
@@ -546,13 +553,16 @@ class TestNotNow:
         assert error.ref == "node:1/maintenance_on"
         assert len(server.changes) == 1
 
-    async def test_for_how_long(self, stage: FakeCluster, client: ActionsClient) -> None:
+    @pytest.mark.parametrize(("options", "limit"), [({}, 10), ({"outage_timeout": 20}, 20)])
+    async def test_for_how_long(
+        self, stage: FakeCluster, client: ActionsClient, options: dict[str, Any], limit: float
+    ) -> None:
         """It is made again for `outage_timeout`, and the error says how often."""
         stage.inject(path=ON, method="POST", status=503, times=None)
         began = now()
-        error = await lost(client.maintenance_on(1, outage_timeout=20))
+        error = await lost(client.maintenance_on(1, **options))
 
-        assert now() - began == pytest.approx(20, abs=0.1)
+        assert now() - began == pytest.approx(limit, abs=0.1)
         assert error.attempts == len(of_calls(stage, SHOWN["maintenance_on"])) > 3
         with pytest.raises(ActionNotFound):
             await client.operation(error.ref or "")
@@ -684,6 +694,7 @@ class TestBusy:
         statuses = [seen.status for seen in calls if "reset" not in seen.path]
         assert statuses == [409] * (len(statuses) - 1) + [200]
         assert len(statuses) > 5
+        assert kind != "import" or operation.ref.startswith("import:1@idle,")
         assert (await operation).phase is Phase.COMPLETED
         assert now() - began >= 69
 
@@ -851,13 +862,13 @@ class TestBefore:
             assert (await operation).phase is Phase.COMPLETED
 
     @pytest.mark.parametrize("kind", ["export", "import"])
-    @pytest.mark.parametrize("fault", ["lose", "drop"])
+    @pytest.mark.parametrize("fault", [{"lose": True}, {"drop": True}, {"status": 503}], ids=str)
     async def test_foreign_and_lost(
-        self, stage: FakeCluster, client: ActionsClient, kind: Transfer, fault: str
+        self, stage: FakeCluster, client: ActionsClient, kind: Transfer, fault: dict[str, Any]
     ) -> None:
         """If the answer is lost then, whose run there is cannot be told: nothing is claimed."""
         stage.start_transfer(1, kind, duration=5)
-        stage.inject(method="POST", delay=8, **{fault: True})
+        stage.inject(method="POST", delay=8, **fault)
         error = await lost(SHOWN[kind].start(client))
 
         assert error.ref is not None
@@ -923,7 +934,7 @@ SECRET_BODIES: list[tuple[dict[str, Any], str]] = [
     ({"private_key": SECRET}, SECRET),
     ({"export_location": {"url": f"sftp://ops:{SECRET}@host/x"}}, SECRET),
     ({"replica_sources": [{"uri": f"redis://:{SECRET}@host:1"}]}, SECRET),
-    ({"a_password": SECRET[:7], "b_password": SECRET}, SECRET[7:]),
+    ({"a_password": SECRET[:4], "b_password": SECRET}, SECRET[4:8]),
 ]
 
 

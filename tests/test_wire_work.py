@@ -157,6 +157,11 @@ class TestHostActions:
         assert removal == host(REMOVE, progress=10)
         assert on == host(ON, status="queued", task_id="T1")
 
+    @pytest.mark.parametrize("body", [b"[]", b" \n[]", b' {"actions": []}'])
+    def test_empty(self, body: bytes) -> None:
+        """An empty list is one, whatever is around it."""
+        assert read_host_actions(body, Track.NODE, PATH) == []
+
     def test_names(self) -> None:
         """What lists call remove_node is called remove by paths, and by us."""
         (removal,) = hosts([{"name": "remove_node", "node_uid": "2", "status": "running"}])

@@ -221,10 +221,7 @@ class Submission:
             return ref
         path = f"/v1/bdbs/{ref.number}/actions/{ref.track}_reset_status"
         call = Call("PUT", path, body=Secret("{}"))
-        try:
-            reply = await patiently(patience, self._send, Order(call))
-        except RequestRejected:
-            return ref
+        reply = await patiently(patience, self._send, Order(call))
         if reply.status == _NOT_FOUND:
             return ref
         _, _, rest = ref.run.partition(",")
@@ -296,7 +293,6 @@ def _started(order: Order, before: Reference | None, reply: Reply) -> Started:
     ref = _handle(order, before, answer)
     if ref is not None or readable:
         return Started(ref, answer)
-    del answer
     call = order.call
     said = ClusterUnreachable(call.method, call.path, reason="its answer cannot be read")
     raise _lost(said, order, before)
