@@ -702,7 +702,8 @@ class TestV2:
 
     async def test_queued(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """One that is queued, and of which the database shows nothing yet, is shown by v2."""
-        cluster.add_bdb(1)
+        cluster.start_transfer(1, "export", duration=0)
+        await asyncio.sleep(10)
         cluster.plan("POST", path_of("export"), queued=200, duration=50)
         seen = [action async for action in await start(client, "export")]
 
