@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from tenacity import wait_fixed
 
 from redis_enterprise_actions import (
@@ -24,6 +26,7 @@ from redis_enterprise_actions import (
     ClusterUnreachable,
     Kind,
     Phase,
+    RedisActionsError,
     RequestRejected,
     UsageError,
     WaitTimeout,
@@ -36,6 +39,7 @@ from redis_enterprise_actions._watch import watch
 from redis_enterprise_actions.testing import FakeCluster
 from tests.conftest import client_of
 from tests.scripted import ScriptedCluster, now, ref_of
+from tests.test_hostile import FAULTS, run
 
 
 if TYPE_CHECKING:
@@ -451,6 +455,25 @@ class TestTrouble:
             actions = await waiting
 
         assert {action.phase for action in actions} == {Phase.COMPLETED}
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@given(faults=st.lists(FAULTS, max_size=12))
+def test_hostile(faults: list[dict[str, object]]) -> None:
+    """Whatever is answered to waits of all kinds, each returns, or raises an error of our tree."""
+
+    async def main() -> list[object]:
+        async with FakeCluster(nodes=2, handle_redirects=True) as cluster:
+            refs = all_of(start_all(cluster, 2, duration=60))
+            for fault in faults:
+                cluster.inject(**fault)  # type: ignore[arg-type]
+            async with client_of(cluster) as client:
+                return [*await client.wait_for_operations(refs, settle=True)]
+
+    for result in run(main):
+        assert isinstance(result, Action | RedisActionsError)
+        assert not isinstance(result, UsageError)
+        assert str(result).isprintable()
 
 
 def test_no_list_pays() -> None:
