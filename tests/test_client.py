@@ -448,9 +448,8 @@ class TestSharing:
         late = [r for r in cluster.requests if r.time - cluster.requests[0].time > 40]
         assert {request.path for request in late} == {"/v1/actions"}
         singles = [r.path for r in cluster.requests if r.path.split("/")[-1] in exports]
-        assert sorted(path for path in singles if "v1" in path) == sorted(
-            f"/v1/actions/{uid}" for uid in exports
-        )
+        by_v1 = [path for path in singles if "v1" in path]
+        assert 1 <= len(set(by_v1)) == len(by_v1) < len(exports)
         assert len([r for r in cluster.requests if r.path == "/v2/actions"]) > 10
 
     async def test_v2_alone(self, cluster: FakeCluster, client: ActionsClient) -> None:
