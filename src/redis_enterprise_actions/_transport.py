@@ -276,7 +276,7 @@ class Transport:
             misused = "AUTHORIZATION header" in str(error)
             unreachable = _unreachable(call.method, call.path, error)
             # An error about a reply holds the headers of the request, or bytes of the answer.
-            harmless = None if isinstance(error, _TELLTALES) else error
+            harmless = None if isinstance(error, _TELLTALES) or _is_cut(error) else error
         _without_frames(harmless)
         if misused:
             raise UsageError("session= brings credentials of its own, as from .netrc")
@@ -362,7 +362,14 @@ def _without_frames(error: BaseException | None) -> None:
         error = error.__cause__ or error.__context__
 
 
+def _is_cut(error: Exception) -> bool:
+    """Whether the connection was lost within an answer's headers, which the error then holds."""
+    return isinstance(error, aiohttp.ServerDisconnectedError) and not isinstance(error.message, str)
+
+
 def _reason(error: Exception) -> str:
+    if _is_cut(error):
+        return "the answer is cut off within its headers"
     if isinstance(error, aiohttp.ClientPayloadError):
         return f"the answer is cut off, or garbled ({type(error.__cause__ or error).__name__})"
     if isinstance(error, aiohttp.ClientResponseError):
