@@ -96,7 +96,7 @@ DATABASE_PHASES: Final[Mapping[str, Phase]] = MappingProxyType({
 
 def phase_of(status: str, phases: Mapping[str, Phase] = PHASES) -> Phase:
     """Return the phase that a status word stands for; a word never seen is `UNKNOWN`."""
-    return phases.get(status.strip().casefold(), Phase.UNKNOWN)
+    return phases.get(status) or phases.get(status.strip().casefold(), Phase.UNKNOWN)
 
 
 class Evidence(enum.StrEnum):

@@ -293,7 +293,7 @@ async def patiently(
     clock = asyncio.get_running_loop().time
     began = clock()
     attempts = 0
-    round_ = Round(began)
+    round_: Round | None = None
     while True:
         try:
             return await call(*args, **kwargs)
@@ -301,6 +301,7 @@ async def patiently(
             attempts += 1
             if not error.transient:
                 raise
+            round_ = round_ or Round(began)
             pause = round_.pause_after(error, clock())
             error.nodes = round_.nodes
             if isinstance(error, ClusterUnreachable):
