@@ -569,6 +569,27 @@ class TestReader:
         assert first[MACHINE["action_uid"]] is third[MACHINE["action_uid"]]
         assert third["b"].progress == 99
 
+    def test_new_places(self) -> None:
+        """An entry is the same action when others have come before it, or have gone."""
+        reader = Reader()
+        others = [MACHINE | {"action_uid": uid} for uid in "ab"]
+        lists = ([*others, MACHINE], [MACHINE], [others[1], MACHINE])
+        wanted = {MACHINE["action_uid"]}
+        found = [reader.read(self.body(machines=each), wanted, "/v1/actions") for each in lists]
+
+        assert len({id(action) for each in found for action in each.values()}) == 1
+
+    def test_other_place(self) -> None:
+        """Entries that have changed places are told apart."""
+        reader = Reader()
+        entries = [MACHINE, MACHINE | {"action_uid": "b", "progress": 99}]
+        wanted = {MACHINE["action_uid"], "b"}
+        first = reader.read(self.body(machines=entries), wanted, "/v1/actions")
+        second = reader.read(self.body(machines=entries[::-1]), wanted, "/v1/actions")
+
+        assert first == second
+        assert second["b"].progress == 99
+
     def test_wanted_later(self) -> None:
         """An entry that nobody wanted is found when somebody does, by either of its names."""
         reader = Reader()
@@ -616,14 +637,14 @@ class TestReader:
         ]
 
     def test_memory(self) -> None:
-        """What is no longer listed is forgotten, and no body is kept for the sake of an entry."""
+        """What is no longer listed is forgotten, and no body is kept but the last."""
         reader = Reader()
         body = self.body(MACHINE | {"error": "x" * 10, "pending_ops": {"1": {}}}, machines=[])
         reader.read(body, {MACHINE["action_uid"]}, "/v1/actions")
-        assert sys.getrefcount(body) == 2
-
         reader.read(self.body(), {MACHINE["action_uid"]}, "/v1/actions")
-        assert reader._known == {Kind.TASK: {}, Kind.STATE_MACHINE: {}}
+
+        assert sys.getrefcount(body) == 2
+        assert [named for _, named in reader._known.values()] == [[], []]
 
     def test_bad_entries(self) -> None:
         """Bad entries among good ones are left out, and the good ones are found."""

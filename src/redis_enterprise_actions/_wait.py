@@ -183,7 +183,7 @@ class Wait:
 
         A node that does not answer is not the cluster, as long as there is another one to ask.
         """
-        if not self._reached(self.limit) or self._elsewhere:
+        if self.asked < self.limit - TICK or self._elsewhere:
             return
         outage = self._outage
         if outage is not None:
@@ -244,7 +244,7 @@ class Wait:
     def _look_ahead(self) -> None:
         """Find the next limit: `end` ends the wait in any case, `limit` unless asking helps."""
         self.end = self.deadline
-        outage = self._outage
+        outage = self._outage if self._outages else None
         if outage is not None:
             self.end = self.limit = min(self.deadline, outage.end)
         elif self.action is None:

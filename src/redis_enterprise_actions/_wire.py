@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 from functools import lru_cache
 from itertools import chain
+from operator import eq
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 import msgspec
@@ -21,7 +22,7 @@ from ._refusal import unreadable, words_of
 
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator, Mapping
+    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
 _log = logging.getLogger(__name__)
@@ -29,6 +30,7 @@ _log = logging.getLogger(__name__)
 _SHORT: Final = 2**12  # bytes of an answer about one action that is remembered
 _REMEMBERED: Final = 128  # such answers
 _NULL: Final = msgspec.Raw(b"null")
+_LEFT_OUT: Final = "left out a list entry that is not an action"
 
 _S = TypeVar("_S", bound=msgspec.Struct)
 
@@ -141,14 +143,15 @@ class Reader:
     """Reads of a list of /v1 what is wanted, and makes nothing anew that has not changed."""
 
     def __init__(self) -> None:
-        # What the entries of the last list meant; nothing, where nobody wanted to know.
-        self._known: dict[Kind, dict[bytes, _Named]] = {}
+        # The entries of the last list, and what they meant; nothing, where nobody wanted to know.
+        self._known: dict[Kind, tuple[Sequence[msgspec.Raw], Sequence[_Named]]] = {}
         self._wanted: AbstractSet[str] = frozenset()
 
     def read(self, body: bytes, wanted: AbstractSet[str], path: str) -> dict[str, Action]:
         """Return the wanted entries by the uid, an `action_uid` or a `task_id`, they go by.
 
-        An entry that says the same as last time is the same `Action`, and is not decoded again.
+        An entry that says the same as last time is not decoded again, and is the same `Action`;
+        but for one that has changed places, in a list of the same length.
         """
         families = _families(body, path)
         known, self._known = self._known, {}
@@ -156,26 +159,42 @@ class Reader:
         self._wanted = wanted
         found: dict[str, Action] = {}
         for kind, raws in families.items():
-            said = known.get(kind, {})
+            last = _as_before(raws, *known.get(kind, ((), ())))
             if grown:  # what nobody wanted may be wanted now
-                said = {entry: named for entry, named in said.items() if named}
-            self._known[kind] = said = {
-                entry: said[entry] if entry in said else _named(entry, kind, wanted)
-                for entry in map(bytes, raws)
-            }
-            for uid, action in chain.from_iterable(said.values()):
+                last = [named or None for named in last]
+            named = [
+                _named(raw, kind, wanted) if before is None else before
+                for raw, before in zip(raws, last, strict=True)
+            ]
+            self._known[kind] = raws, named
+            for uid, action in chain.from_iterable(named):
                 if uid in wanted:
                     found.setdefault(uid, action)
         return found
 
 
-def _named(entry: bytes, kind: Kind, wanted: AbstractSet[str]) -> _Named:
+def _as_before(
+    raws: Sequence[msgspec.Raw], last: Sequence[msgspec.Raw], named: Sequence[_Named]
+) -> list[_Named | None]:
+    """Return what entries are known to mean from the last list, None for those that are new."""
+    if len(raws) == len(last):  # each has its old place, as a rule
+        pairs = zip(map(eq, raws, last), named, strict=True)
+        return [each if same else None for same, each in pairs]
+    known = dict(zip(map(bytes, last), named, strict=True))
+    return [known.get(raw) for raw in map(bytes, raws)]
+
+
+def _named(raw: msgspec.Raw, kind: Kind, wanted: AbstractSet[str]) -> _Named:
     """Read an entry of a list: what it means by each of its names, if one of them is wanted."""
-    for wire in _readable((entry,), WireAction):
-        names = {wire.action_uid, wire.task_id}  # of a task, they are the same as a rule
-        if not wanted.isdisjoint(names):
-            return tuple((uid, _from_v1(wire, uid, kind)) for uid in names if uid)
-    return ()
+    try:
+        wire = struct(raw, WireAction)
+    except ValueError:
+        _log.debug(_LEFT_OUT)
+        return ()
+    names = {wire.action_uid, wire.task_id}  # of a task, they are the same as a rule
+    if wanted.isdisjoint(names):
+        return ()
+    return tuple([(uid, _from_v1(wire, uid, kind)) for uid in names if uid])
 
 
 def read_actions_v2(
@@ -194,7 +213,7 @@ def read_actions_v2(
     return [action for action in actions if action is not None]
 
 
-def _families(body: bytes, path: str) -> dict[Kind, Iterable[msgspec.Raw]]:
+def _families(body: bytes, path: str) -> dict[Kind, Sequence[msgspec.Raw]]:
     """Return the entries of a list of /v1, by the family that they are listed under."""
     try:
         if body.lstrip()[:1] == b"[":
@@ -207,12 +226,12 @@ def _families(body: bytes, path: str) -> dict[Kind, Iterable[msgspec.Raw]]:
     return {Kind.TASK: wire.actions or (), Kind.STATE_MACHINE: wire.state_machines or ()}
 
 
-def _readable(raws: Iterable[bytes | msgspec.Raw], shape: type[_S]) -> Iterator[_S]:
+def _readable(raws: Iterable[msgspec.Raw], shape: type[_S]) -> Iterator[_S]:
     for raw in raws:
         try:
             yield struct(raw, shape)
         except ValueError:
-            _log.debug("left out a list entry that is not an action")
+            _log.debug(_LEFT_OUT)
 
 
 def _from_v1(wire: WireAction, uid: str, kind: Kind | None = None) -> Action:
