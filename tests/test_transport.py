@@ -268,7 +268,7 @@ async def test_cut_connection(cluster: FakeCluster, fault: dict[str, bool]) -> N
 
 def test_bodies_stay_inside() -> None:
     """No `repr` shows a body, be it whole or half."""
-    assert SECRET not in repr(Reply(200, SECRET.encode(), {})) + repr(_Body(SECRET.encode()))
+    assert SECRET not in repr(Reply(200, SECRET.encode(), {})) + repr(_Body([SECRET.encode()]))
 
 
 async def test_large_body(cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -158,7 +158,7 @@ class Agenda:
     def answered_for(self, party: Party) -> None:
         """Note that the cluster tells of the action of one who waits."""
         party.suspect = False
-        if party.wait.ref in self._troubled:
+        if self._troubled and party.wait.ref in self._troubled:
             self._troubled.remove(party.wait.ref)
             _log.warning("action %s is answered for again", party.wait.ref.name)
 

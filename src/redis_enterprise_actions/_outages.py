@@ -40,7 +40,7 @@ class Outages:
     @property
     def first(self) -> Outage | None:
         """The one that would end the wait first."""
-        return min(self, key=lambda outage: outage.end, default=None)
+        return min(self, key=lambda outage: outage.end) if self else None
 
     def took(self, error: RequestError, *, own: bool, began: float, budget: float) -> bool:
         """Take an error; return whether there is another node to ask."""
