@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -33,8 +34,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """Keep looptime from making, and leaking, an event loop for tests that have none."""
+    """Make each run alike: without an event loop that looptime would leak, and with Ctrl-C."""
     asyncio.set_event_loop(None)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell sets it with `&`
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # commands under test inherit it
     secrecy.start()
 
 

@@ -35,6 +35,7 @@ ROOMS = [
     "_hub",
     "_agenda",
     "_wait",
+    "_outages",
     "_lookup",
     "_databases",
     "_host_actions",
@@ -54,6 +55,7 @@ ROOMS = [
     "_lenient",
     "_reference",
     "_errors",
+    "_record",
     "_action",
     "testing",
 ]
@@ -70,6 +72,7 @@ LIBRARIES = {
             "_access",
             "_action",
             "_lenient",
+            "_record",
             "_reference",
             "_refusal",
             "_wire",

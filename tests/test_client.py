@@ -26,6 +26,7 @@ from redis_enterprise_actions import (
     ClientClosed,
     ClusterUnreachable,
     Evidence,
+    FinishedAction,
     Phase,
     RedisActionsError,
     RequestError,
@@ -35,6 +36,7 @@ from redis_enterprise_actions import (
     WaitError,
     WaitTimeout,
 )
+from redis_enterprise_actions._record import plain
 from redis_enterprise_actions.testing import FakeCluster
 from tests.conftest import client_of
 
@@ -332,7 +334,7 @@ class TestProgress:
         uid = cluster.add_action("retry_bdb", duration=3, outcome="failed")
         told: list[Action] = []
 
-        watched = [a async for a in client.watch_action(uid, on_progress=told.append)]
+        watched = [plain(a) async for a in client.watch_action(uid, on_progress=told.append)]
         assert watched == told
         assert watched[-1].phase is Phase.FAILED
 
@@ -448,9 +450,8 @@ class TestSharing:
         late = [r for r in cluster.requests if r.time - cluster.requests[0].time > 40]
         assert {request.path for request in late} == {"/v1/actions"}
         singles = [r.path for r in cluster.requests if r.path.split("/")[-1] in exports]
-        assert sorted(path for path in singles if "v1" in path) == sorted(
-            f"/v1/actions/{uid}" for uid in exports
-        )
+        by_v1 = [path for path in singles if "v1" in path]
+        assert 1 <= len(set(by_v1)) == len(by_v1) < len(exports)
         assert len([r for r in cluster.requests if r.path == "/v2/actions"]) > 10
 
     async def test_v2_alone(self, cluster: FakeCluster, client: ActionsClient) -> None:
@@ -552,7 +553,9 @@ class TestMany:
             [bad, "x", good], settle=True, timeout=60, not_found_grace=5
         )
 
-        assert [type(result) for result in results] == [ActionFailed, ActionNotFound, Action]
+        assert [type(result) for result in results] == [
+            *(ActionFailed, ActionNotFound, FinishedAction),
+        ]
 
     async def test_settle_keeps_what_is_known(
         self, cluster: FakeCluster, client: ActionsClient

@@ -29,7 +29,7 @@ from ._errors import (
     UntrustedCertificate,
     UsageError,
 )
-from ._refusal import refusal
+from ._refusal import is_not_now, refusal
 from ._tls import refuses_us
 
 
@@ -240,8 +240,8 @@ class Transport:
         is_new = self.nodes.is_new(asked[0])
         while len(asked) == len(set(asked)):
             reply = await self._once(asked[-1], call, proof)
-            refused = self._refusal(call, reply)
-            if isinstance(refused, ClusterUnreachable):
+            refused = self._refusal(call, reply) if is_not_now(reply.status) else None
+            if refused is not None:
                 raise refused
             if reply.status not in _REDIRECTS:
                 return reply
