@@ -584,6 +584,24 @@ class TestMany:
             with pytest.raises(KeyError):
                 await client.wait_for_actions([uid], settle=settle, on_progress=callback)  # type: ignore[call-overload]
 
+    @pytest.mark.parametrize("settle", [False, True])
+    async def test_callback_that_is_cancelled(
+        self, cluster: FakeCluster, client: ActionsClient, settle: bool
+    ) -> None:
+        """A callback that is cancelled ends all waits as one that raises does, and at once."""
+        uid, long = cluster.add_action(duration=9), cluster.add_action(duration=500)
+
+        async def callback(action: Action) -> None:
+            if action.uid == uid:
+                gone = asyncio.create_task(asyncio.sleep(1))
+                gone.cancel()
+                await gone
+
+        began = now()
+        with pytest.raises(asyncio.CancelledError):
+            await client.wait_for_actions([long, uid], settle=settle, on_progress=callback)  # type: ignore[call-overload]
+        assert now() - began < 1
+
     @pytest.mark.parametrize("uids", ["abc", None, 5])
     async def test_not_several(self, client: ActionsClient, uids: str) -> None:
         """One string is not several uids."""

@@ -11,6 +11,7 @@ import math
 from collections import deque
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from ._action import one_line
 from ._pace import Round
 from ._tick import Courtesy, Crowd
 from ._wait import CLOSE, LAST_POLL
@@ -160,7 +161,7 @@ class Agenda:
         party.suspect = False
         if self._troubled and party.wait.ref in self._troubled:
             self._troubled.remove(party.wait.ref)
-            _log.warning("action %s is answered for again", party.wait.ref.name)
+            _log.warning("action %s is answered for again", one_line(party.wait.ref.name))
 
     def left(self, ref: Reference) -> None:
         """Note that nobody waits for an action any more."""
