@@ -56,6 +56,7 @@ thead tr { border: 0; }
 tr.more { border: 0; }
 tr.more td { padding: 0 0 8px; }
 td p { margin: 0; }
+td span { display: inline-block; white-space: nowrap; }
 summary { cursor: pointer; color: var(--dim); }
 ol { margin: 4px 0; padding-left: 24px; }
 li span { color: var(--dim); font-variant-numeric: tabular-nums; }
