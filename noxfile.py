@@ -13,7 +13,7 @@ nox.needs_version = ">=2024.10"
 nox.options.default_venv_backend = "venv"
 nox.options.download_python = "never"
 nox.options.error_on_missing_interpreters = False
-nox.options.sessions = ["lint", "types", "tests", "lowest", "package"]
+nox.options.sessions = ["lint", "types", "tests", "lowest", "package", "engines"]
 
 PYTHONS = ["3.11", "3.12", "3.13"]
 PYPROJECT = nox.project.load_toml("pyproject.toml")
@@ -62,6 +62,13 @@ def lowest(session: nox.Session) -> None:
     session.install(*(each.replace(">=", "==") for each in wanted), *group("tests"))
     session.install("--no-deps", "-e", ".")
     session.run("pytest", *session.posargs)
+
+
+@nox.session
+def engines(session: nox.Session) -> None:
+    """Run the examples for engines that the ordinary tests do without, inside those engines."""
+    session.install("-e", ".", *group("tests"), *group("engines"))
+    session.run("pytest", "-p", "no:cacheprovider", "tests/engines", *session.posargs)
 
 
 @nox.session
