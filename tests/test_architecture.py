@@ -54,6 +54,7 @@ ROOMS = [
     "_lenient",
     "_reference",
     "_errors",
+    "_record",
     "_action",
     "testing",
 ]
@@ -70,6 +71,7 @@ LIBRARIES = {
             "_access",
             "_action",
             "_lenient",
+            "_record",
             "_reference",
             "_refusal",
             "_wire",

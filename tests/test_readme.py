@@ -18,6 +18,7 @@ import pytest
 import redis_enterprise_actions
 from redis_enterprise_actions import (
     ActionsClient,
+    Record,
     RedisActionsError,
     RequestError,
     WaitError,
@@ -105,9 +106,21 @@ def test_fourth_block() -> None:
     assert ran.stdout.startswith("SMUpgradeBDB on bdb:1: completed")
 
 
-def test_fifth_block(tmp_path: Path) -> None:
+def test_fifth_block() -> None:
+    """The example of a record runs as it stands, and its table lists every field."""
+    ran = run("-c", BLOCKS[4])
+    rows = README[README.index("| `Record` |") :].split("\n\n", maxsplit=1)[0].splitlines()[2:]
+    named = [name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1])]
+
+    assert (ran.returncode, ran.stderr) == (0, "")
+    *_, ended, records = ran.stdout.splitlines()
+    assert ended.startswith("completed after 2.")
+    assert set(json.loads(records)[0]) == set(named) == set(Record.__struct_fields__)
+
+
+def test_sixth_block(tmp_path: Path) -> None:
     """The test that users are shown passes as it stands, where nothing is configured."""
-    (tmp_path / "test_theirs.py").write_text(BLOCKS[4], "utf-8")
+    (tmp_path / "test_theirs.py").write_text(BLOCKS[5], "utf-8")
     pytest_itself = ("-W", "default", "-m", "pytest", "-q", "-p", "no:cacheprovider")
     ran = run(*pytest_itself, tmp_path, "--rootdir", tmp_path)
 
@@ -117,7 +130,7 @@ def test_fifth_block(tmp_path: Path) -> None:
 
 def test_all_blocks_are_tested() -> None:
     """No block of Python is without a test above."""
-    assert len(BLOCKS) == 5
+    assert len(BLOCKS) == 6
 
 
 def test_settings() -> None:

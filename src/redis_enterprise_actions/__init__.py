@@ -26,6 +26,7 @@ from ._errors import (
 )
 from ._operation import Operation
 from ._pace import AimedWait
+from ._record import FinishedAction, Outage, Outcome, Record, Recorder, Transition
 
 
 __all__ = [
@@ -45,13 +46,19 @@ __all__ = [
     "ClientClosed",
     "ClusterUnreachable",
     "Evidence",
+    "FinishedAction",
     "Kind",
     "Operation",
+    "Outage",
+    "Outcome",
     "PendingOp",
     "Phase",
+    "Record",
+    "Recorder",
     "RedisActionsError",
     "RequestError",
     "RequestRejected",
+    "Transition",
     "UnreadableReply",
     "UntrustedCertificate",
     "UsageError",

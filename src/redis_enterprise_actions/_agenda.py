@@ -76,9 +76,9 @@ class Party:
         end = self.wait.end
         self.cut = end + LAST_POLL if end > now else min(self.cut, now + LAST_POLL)
 
-    def is_passed_over(self) -> None:
+    def is_passed_over(self, now: float) -> None:
         """Note that the cluster answers others."""
-        self.wait.cluster_answers()
+        self.wait.cluster_answers(now)
         self.suspect = self.suspect or self.wait.failing
 
     def is_missing(self, now: float) -> None:

@@ -26,15 +26,18 @@ from ._errors import (
     WaitTimeout,
 )
 from ._pace import TICK, is_transient, pace_of
+from ._record import Log, Outcome, Trouble, finished
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
 
     from tenacity.wait import WaitBaseT
 
     from ._action import Action
     from ._errors import WaitError
+    from ._record import FinishedAction, Record
     from ._reference import Reference
 
 _log = logging.getLogger(__name__)
@@ -62,12 +65,13 @@ class Limits:
 
 
 class Wait:
-    """One wait for one action. Times are the event loop's, in seconds."""
+    """One wait for one action. Times are the event loop's, in seconds; `wall` is the wall clock."""
 
     __slots__ = (
-        *("_began", "_limits", "_missing_since", "_moved_at", "_outages", "_polls"),
+        *("_began", "_limits", "_log", "_missing_since", "_moved_at", "_outages", "_polls"),
         *(
             "_elsewhere",
+            "_record",
             "_strange_words",
             "action",
             "asked",
@@ -80,7 +84,13 @@ class Wait:
     )
 
     def __init__(
-        self, ref: Reference, *, limits: Limits, poll: WaitBaseT | None = None, now: float
+        self,
+        ref: Reference,
+        *,
+        limits: Limits,
+        poll: WaitBaseT | None = None,
+        now: float,
+        wall: datetime,
     ) -> None:
         self.ref = ref
         self.action: Action | None = None
@@ -95,6 +105,8 @@ class Wait:
         self._outages: dict[bool, _Outage] = {}  # its own, by True, and everybody's
         self._elsewhere = False  # whether there is another node to ask, limit or no limit
         self._strange_words: frozenset[str] = frozenset()
+        self._log = Log(now, wall)
+        self._record: Record | None = None  # once it has ended
         self._look_ahead()
 
     @property
@@ -140,6 +152,8 @@ class Wait:
             news = False
         else:
             news = self._saw(found, now)
+        for outage in self._outages.values():
+            self._log.went_through(outage.trouble(now))
         self._outages.clear()
         self._elsewhere = False
         self._look_ahead()
@@ -159,7 +173,7 @@ class Wait:
             raise self._told_of(copy(error), now) from error.__cause__
         outage = self._outages.get(own)
         if outage is None:
-            outage = _Outage(min(self.asked, since) + self._limits.outage_timeout)
+            outage = _Outage(min(self.asked, since), self._limits.outage_timeout)
             self._outages[own] = outage
         asked = {node for each in self._outages.values() for node in each.nodes}
         self._elsewhere = error.elsewhere and not asked.issuperset(error.nodes)
@@ -168,9 +182,11 @@ class Wait:
         self.pace.tried(now)
         self._look_ahead()
 
-    def cluster_answers(self) -> None:
+    def cluster_answers(self, now: float) -> None:
         """Take it that the cluster answers others: an outage that was everybody's is over."""
-        if self._outages.pop(False, None):
+        outage = self._outages.pop(False, None)
+        if outage is not None:
+            self._log.went_through(outage.trouble(now))
             self._look_ahead()
 
     def cut(self, now: float) -> None:
@@ -196,14 +212,38 @@ class Wait:
             cause = outage.error if outage else None
             raise WaitTimeout(**self._so_far(now), timeout=self._limits.timeout) from cause
 
-    def result(self, now: float) -> Action:
-        """Return the action if it ended well; raise the `WaitError` that says how it ended."""
+    def ended(self, now: float, error: WaitError | RequestError | None = None) -> Record:
+        """Return what it has been through, once and for all, as it ends: by `error`, if given.
+
+        Without one it ends as its action did, or, where that is not over, as whoever waited left.
+        """
+        if self._record is None:
+            if error is None:
+                error = self._failure(now)
+            elsewise = Outcome.COMPLETED if self.over else Outcome.INTERRUPTED
+            self._record = self._recorded(now, error.outcome if error else elsewise, error)
+        if error is not None:
+            error.record = self._record
+        return self._record
+
+    def record(self, now: float) -> Record:
+        """Return what it has been through so far."""
+        return self._record or self._recorded(now, Outcome.UNDER_WAY)
+
+    def finished(self, now: float) -> FinishedAction:
+        """Return the action as it has ended, however that is, with the record."""
         if self.action is None or not self.over:
             raise AssertionError("the wait is not over")
-        end = _ENDS.get(self.action.phase)
-        if end is None:
-            return self.action
-        raise end(**self._so_far(now))
+        return finished(self.action, self.ended(now))
+
+    def result(self, now: float) -> FinishedAction:
+        """Return the action if it ended well; raise the `WaitError` that says how it ended."""
+        action = self.finished(now)
+        failure = self._failure(now)
+        if failure is None:
+            return action
+        failure.record = action.record
+        raise failure
 
     # --- the rules ------------------------------------------------------------------------------
 
@@ -232,6 +272,7 @@ class Wait:
         moved = found is not self.action and has_moved(self.action, found)
         if moved:
             self._moved_at = self.asked
+            self._log.saw(found, now)
         elif self._reached(self._moved_at + self._limits.stall_timeout):
             raise ActionStalled(**self._so_far(now), stall_timeout=self._limits.stall_timeout)
         news = moved and is_news(self.action, found)
@@ -265,6 +306,24 @@ class Wait:
             self._strange_words |= {action.status}
             _log.warning("unknown status, taken as not yet over: %s", action)
 
+    def _failure(self, now: float) -> WaitError | None:
+        """Return the error for how the action has ended, None if it has not, or well."""
+        end = None if self.action is None else _ENDS.get(self.action.phase)
+        return None if end is None else end(**self._so_far(now))
+
+    def _recorded(
+        self, now: float, outcome: Outcome, error: WaitError | RequestError | None = None
+    ) -> Record:
+        return self._log.record(
+            now,
+            ref=str(self.ref),
+            action=self.action,
+            polls=self._polls,
+            outcome=outcome,
+            message=None if error is None else str(error),
+            lasting=[outage.trouble(None) for outage in self._outages.values()],
+        )
+
     def _so_far(self, now: float) -> _SoFar:
         return {
             "uid": self.ref.name,
@@ -292,10 +351,11 @@ class _SoFar(TypedDict):
 class _Outage:
     """A time without usable answers, from the first request that got none."""
 
-    __slots__ = ("end", "error", "errors", "nodes")
+    __slots__ = ("began", "end", "error", "errors", "nodes")
 
-    def __init__(self, end: float) -> None:
-        self.end = end
+    def __init__(self, began: float, budget: float) -> None:
+        self.began = began
+        self.end = began + budget
         self.errors = 0
         self.nodes: dict[str, None] = {}
 
@@ -304,6 +364,13 @@ class _Outage:
         self.errors += 1
         self.nodes |= dict.fromkeys(error.nodes)
 
+    def trouble(self, ended: float | None) -> Trouble:
+        return Trouble(self.began, ended, self.errors, _reason(self.error))
+
+
+def _reason(error: RequestError) -> str:
+    return error.reason if isinstance(error, ClusterUnreachable) else error.said
+
 
 def _unreachable(last: RequestError, outages: Iterable[_Outage]) -> ClusterUnreachable:
     """Return the error for outages, one after the other, that outlasted the budget."""
@@ -311,7 +378,7 @@ def _unreachable(last: RequestError, outages: Iterable[_Outage]) -> ClusterUnrea
     return ClusterUnreachable(
         last.method,
         last.path,
-        reason=known.reason if known else last.said,
+        reason=_reason(last),
         attempts=sum(outage.errors for outage in outages),
         nodes=dict.fromkeys(node for outage in outages for node in outage.nodes),
         status=known.status if known else None,
