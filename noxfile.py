@@ -35,7 +35,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check types with both type checkers, in the package and as its users see them."""
-    session.install("-e", ".[cli]", *group("types"))
+    session.install("-e", ".[cli,otel]", *group("types"))
     session.run("mypy")
     session.run("pyright")
 
@@ -43,7 +43,7 @@ def types(session: nox.Session) -> None:
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
     """Run the tests; every line and branch of the package has to be reached."""
-    session.install("-e", ".[cli]", *group("tests"))
+    session.install("-e", ".[cli,otel]", *group("tests"))
     data = Path(session.create_tmp()) / "coverage"
     env = {"COVERAGE_FILE": str(data)}
     session.run("coverage", "erase", env=env)
@@ -58,7 +58,7 @@ def lowest(session: nox.Session) -> None:
     """Run the tests with the oldest versions that pyproject.toml lets in."""
     project = PYPROJECT["project"]
     extras = project["optional-dependencies"]
-    wanted = [*project["dependencies"], *extras["cli"], *extras["testing"]]
+    wanted = [*project["dependencies"], *extras["cli"], *extras["otel"], *extras["testing"]]
     session.install(*(each.replace(">=", "==") for each in wanted), *group("tests"))
     session.install("--no-deps", "-e", ".")
     session.run("pytest", *session.posargs)
@@ -102,7 +102,7 @@ def package(session: nox.Session) -> None:
     elsewhere.mkdir()
     session.run("python", "-m", "build", "--outdir", str(elsewhere / "dist"), silent=True)
     (wheel,) = (elsewhere / "dist").glob("*.whl")
-    session.install(f"{wheel}[cli]")
+    session.install(f"{wheel}[cli,otel]")
     for name in ("tests", "examples", "benchmarks", "docs"):
         shutil.copytree(name, elsewhere / name)
     for name in ("pyproject.toml", "README.md"):

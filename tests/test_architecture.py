@@ -24,6 +24,7 @@ ROOMS = [
     "_login",
     "_demo",
     "_bars",
+    "otel",
     "__init__",
     "_client",
     "_calls",
@@ -79,6 +80,7 @@ LIBRARIES = {
         *("_databases", "_host_actions", "_submit", "_wire_work"),
     },
     "rich": {"_bars"},
+    "opentelemetry": {"otel"},
 }
 
 

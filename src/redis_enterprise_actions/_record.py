@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import enum
 from array import array
+from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
@@ -18,7 +19,7 @@ from ._action import Action, Evidence, Phase, one_line
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
 _T = TypeVar("_T")
 
@@ -102,6 +103,10 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     progress: tuple[tuple[float, float], ...] = ()
     outages: tuple[Outage, ...] = ()
     omitted: int = 0
+
+
+# Is told of a wait as it begins, and what it returns is told of it as it has ended.
+Observer: TypeAlias = Callable[[Record], Callable[[Record], object]]
 
 
 class FinishedAction(Action, frozen=True, kw_only=True):
