@@ -71,6 +71,8 @@ class TestNews:
         (record,) = caplog.records
         assert "unknown status" in record.getMessage()
         assert "odd" in record.getMessage()
+        fields = (vars(record)[name] for name in ("event", "ref", "status"))
+        assert tuple(fields) == ("unknown status", "action:a1", "odd")
 
 
 class TestResult:

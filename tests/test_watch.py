@@ -89,5 +89,7 @@ async def test_observer_that_fails(
     action = await client.wait_for_action(uid)
 
     assert book.ended == [action.record]
-    assert caplog.messages == [f"an observer of the wait for action:{uid} has failed"]
+    assert caplog.messages == [f"an observer of the wait for action:{uid} failed"]
     assert "no room" in caplog.text
+    (said,) = (vars(record) for record in caplog.records)
+    assert (said["event"], said["ref"]) == ("observer failed", f"action:{uid}")

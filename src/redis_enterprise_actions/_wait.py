@@ -304,7 +304,8 @@ class Wait:
     def _wonder_at(self, action: Action) -> None:
         if action.phase is Phase.UNKNOWN and action.status not in self._strange_words:
             self._strange_words |= {action.status}
-            _log.warning("unknown status, taken as not yet over: %s", action)
+            fields = {"event": "unknown status", "ref": str(self.ref), "status": action.status}
+            _log.warning("unknown status, taken as not yet over: %s", action, extra=fields)
 
     def _failure(self, now: float) -> WaitError | None:
         """Return the error for how the action has ended, None if it has not, or well."""

@@ -66,7 +66,8 @@ def _tell(observers: Iterable[Callable[[Record], _T]], record: Record) -> list[_
         try:
             returned.append(observer(record))
         except Exception:  # noqa: BLE001 - whatever it is, the wait goes on
-            _log.exception("an observer of the wait for %s has failed", record.ref)
+            fields = {"event": "observer failed", "ref": record.ref}
+            _log.exception("an observer of the wait for %s failed", record.ref, extra=fields)
     return returned
 
 
