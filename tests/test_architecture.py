@@ -36,6 +36,7 @@ ROOMS = [
     "_hub",
     "_agenda",
     "_wait",
+    "_outages",
     "_lookup",
     "_databases",
     "_host_actions",
