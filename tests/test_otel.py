@@ -105,6 +105,7 @@ async def test_a_wait_with_an_outage(
         "redis_enterprise.title": "retry_bdb",
         "redis_enterprise.evidence": "action",
         "redis_enterprise.wait.kind": "action",
+        "redis_enterprise.wait.lag_bound": record.lag_bound,
         "redis_enterprise.wait.outcome": "completed",
         "redis_enterprise.wait.polls": record.polls,
     }
@@ -244,13 +245,15 @@ async def test_a_thousand_waits(cluster: FakeCluster, client: ActionsClient, see
 
 
 async def test_metrics(cluster: FakeCluster, client: ActionsClient, seen: Seen) -> None:
-    """There is a histogram of how long waits took, and one of the outages they went through."""
+    """There are histograms of how long waits took, of their outages, and of how late they ended."""
     uid = cluster.add_action("retry_bdb", duration=100)
     cluster.inject(status=503, times=3)
     record = (await client.wait_for_action(uid)).record
     (duration,), (outage,) = seen.points(DURATION), seen.points(OUTAGES)
+    (lag_bound,) = seen.points("redis_enterprise.wait.lag_bound")
 
     assert (duration.count, duration.sum) == (1, record.elapsed)  # type: ignore[union-attr]
+    assert (lag_bound.count, lag_bound.sum) == (1, record.lag_bound)  # type: ignore[union-attr]
     assert duration.explicit_bounds[-1] == 43200  # type: ignore[union-attr]
     assert (outage.count, outage.sum) == (1, record.outages[0].ended)  # type: ignore[union-attr]
     assert duration.attributes == {

@@ -94,6 +94,12 @@ class _Telemetry:
             "How often the cluster was asked on behalf of a wait that has ended.",
             explicit_bucket_boundaries_advisory=_POLLS,
         )
+        self._lag_bound = histogram(
+            "redis_enterprise.wait.lag_bound",
+            "s",
+            "How long before a wait saw it an action can have ended at most.",
+            explicit_bucket_boundaries_advisory=_SECONDS,
+        )
         self._outages = histogram(
             "redis_enterprise.wait.outage.duration",
             "s",
@@ -119,6 +125,8 @@ class _Telemetry:
         about = {**about, **_outcome(record)}
         self._duration.record(record.elapsed, about)
         self._polls.record(record.polls, about)
+        if record.lag_bound is not None:
+            self._lag_bound.record(record.lag_bound, about)
         for outage in record.outages:
             self._outages.record(_lasted(outage, record), about)
         if span.is_recording():
@@ -136,6 +144,7 @@ def _describe(span: Span, record: Record) -> None:
         "redis_enterprise.title": record.title,
         "redis_enterprise.wait.polls": record.polls,
         **_given("redis_enterprise.evidence", record.evidence),
+        **_given("redis_enterprise.wait.lag_bound", record.lag_bound),
         **_given("redis_enterprise.wait.omitted_events", record.omitted or None),
     })  # fmt: skip
     for at, name, attributes in sorted(_events(record), key=lambda event: event[0]):
