@@ -11,7 +11,7 @@ import enum
 from array import array
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
@@ -97,7 +97,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
     ref: str
     title: str
-    began: datetime
+    began: Annotated[datetime, msgspec.Meta(tz=True)]
     elapsed: float
     polls: int
     outcome: Outcome
