@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -21,6 +22,9 @@ from tests.served import Served
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
+
+# Their libraries are large, and only the nox session of that name has them.
+collect_ignore = [] if find_spec("temporalio") and find_spec("prefect") else ["engines"]
 
 # The machine may be slow, and that is no fact about the package.
 settings.register_profile("here", deadline=None)

@@ -843,6 +843,13 @@ class TestFromEnv:
             ActionsClient.from_env(ca_file=tmp_path / "mine.pem")
 
 
+def test_urls() -> None:
+    """The nodes are told, as they were given."""
+    client = ActionsClient(["https://n1:9443", "https://n2"], username="u", password="p")
+
+    assert client.urls == ("https://n1:9443", "https://n2")
+
+
 def test_errors_of_the_tree_only() -> None:
     """Everything that is raised on purpose has one root."""
     assert issubclass(WaitError, RedisActionsError)

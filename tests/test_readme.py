@@ -6,8 +6,10 @@ import inspect
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -197,7 +199,10 @@ EXAMPLES = [
     ("node_maintenance", "node 2 is back"),
     ("rolling_upgrade", "all is upgraded"),
     ("move_data", "database 2 holds what database 1 held"),
+    ("graceful_shutdown", "all is done"),
 ]
+# They need engines that are no part of the ordinary tests: see tests/engines.
+ELSEWHERE = {"temporal_activity", "prefect_task"}
 
 
 @pytest.mark.parametrize(("name", "said"), EXAMPLES)
@@ -265,8 +270,30 @@ def test_example_that_fails(
     assert [path.removeprefix("/v1/") for path in posted] == calls
 
 
+def test_graceful_shutdown(served: Served, tmp_path: Path) -> None:
+    """Stopped by SIGTERM and started again, the orchestrator begins nothing a second time."""
+    served.do(lambda cluster: cluster.add_bdb(1))
+    served.cluster.plan("POST", "/v1/", duration=3)
+    script, file = ROOT / "examples" / "graceful_shutdown.py", tmp_path / "under-way.json"
+    stopped = subprocess.Popen([sys.executable, "-W", "error", script, file, "1"])
+    while not file.exists():
+        assert stopped.poll() is None
+        time.sleep(0.05)
+    stopped.send_signal(signal.SIGTERM)
+
+    assert stopped.wait(10) == 0
+    (ref,) = json.loads(file.read_text())
+    ran = run(script, file, configured=True)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    first, last = ran.stdout.splitlines()
+    assert first == f"going on with {ref}"
+    assert last.startswith("SMUpgradeBDB on bdb:1: completed")
+    assert json.loads(file.read_text()) == []
+    assert [seen.method for seen in served.cluster.requests].count("POST") == 1
+
+
 def test_all_examples_are_tested() -> None:
     """No example is without a row above."""
     scripts = {file.stem for file in (ROOT / "examples").glob("*.py")}
 
-    assert scripts == {example for example, _ in EXAMPLES} | {"where"}
+    assert scripts == {example for example, _ in EXAMPLES} | ELSEWHERE | {"where"}

@@ -380,6 +380,7 @@ class TestTLS:
         (record,) = caplog.records
         assert record.levelno == logging.WARNING
         assert "not verified" in record.getMessage()
+        assert (vars(record)["event"], vars(record)["url"]) == ("certificate not verified", url)
 
     def test_password_in_the_clear(self, caplog: pytest.LogCaptureFixture) -> None:
         """Credentials over plain HTTP to another machine are warned about, without showing them."""
@@ -389,4 +390,6 @@ class TestTLS:
 
         (record,) = caplog.records
         assert "unencrypted" in record.getMessage()
+        assert vars(record)["event"] == "credentials unencrypted"
+        assert vars(record)["url"] == "http://cluster.example.com:8080"
         assert SECRET not in record.getMessage()

@@ -327,9 +327,11 @@ class Transport:
         """Log what is not as safe as it might be."""
         for url in self.nodes.urls:
             if url.scheme == "https" and not self._tls.verified:
-                _log.warning("the certificate of %s is not verified", url)
+                fields = {"event": "certificate not verified", "url": str(url)}
+                _log.warning("the certificate of %s is not verified", url, extra=fields)
             if url.scheme == "http" and self._access.secret and url.host not in _LOOPBACK:
-                _log.warning("the credentials go to %s unencrypted", url)
+                fields = {"event": "credentials unencrypted", "url": str(url)}
+                _log.warning("the credentials go to %s unencrypted", url, extra=fields)
 
 
 class _Unanswered(aiohttp.ClientError):
