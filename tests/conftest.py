@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
 
+# Their libraries are large, and only the nox session of that name has them.
+collect_ignore = [] if find_spec("temporalio") and find_spec("prefect") else ["engines"]
+
 # The machine may be slow, and that is no fact about the package.
 settings.register_profile("here", deadline=None)
 settings.load_profile("here")
@@ -33,8 +38,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """Keep looptime from making, and leaking, an event loop for tests that have none."""
+    """Make each run alike: without an event loop that looptime would leak, and with Ctrl-C."""
     asyncio.set_event_loop(None)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell sets it with `&`
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # commands under test inherit it
     secrecy.start()
 
 

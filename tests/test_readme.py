@@ -6,8 +6,10 @@ import inspect
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,7 @@ import pytest
 import redis_enterprise_actions
 from redis_enterprise_actions import (
     ActionsClient,
+    Record,
     RedisActionsError,
     RequestError,
     WaitError,
@@ -103,9 +106,21 @@ def test_fourth_block() -> None:
     assert ran.stdout.startswith("SMUpgradeBDB on bdb:1: completed")
 
 
-def test_fifth_block(tmp_path: Path) -> None:
+def test_fifth_block() -> None:
+    """The example of a record runs as it stands, and its table lists every field."""
+    ran = run("-c", BLOCKS[4])
+    rows = README[README.index("| `Record` |") :].split("\n\n", maxsplit=1)[0].splitlines()[2:]
+    named = [name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1])]
+
+    assert (ran.returncode, ran.stderr) == (0, "")
+    *_, ended, records = ran.stdout.splitlines()
+    assert ended.startswith("completed after 2.")
+    assert set(json.loads(records)[0]) == set(named) == set(Record.__struct_fields__)
+
+
+def test_sixth_block(tmp_path: Path) -> None:
     """The test that users are shown passes as it stands, where nothing is configured."""
-    (tmp_path / "test_theirs.py").write_text(BLOCKS[4], "utf-8")
+    (tmp_path / "test_theirs.py").write_text(BLOCKS[5], "utf-8")
     pytest_itself = ("-W", "default", "-m", "pytest", "-q", "-p", "no:cacheprovider")
     ran = run(*pytest_itself, tmp_path, "--rootdir", tmp_path)
 
@@ -115,7 +130,7 @@ def test_fifth_block(tmp_path: Path) -> None:
 
 def test_all_blocks_are_tested() -> None:
     """No block of Python is without a test above."""
-    assert len(BLOCKS) == 5
+    assert len(BLOCKS) == 6
 
 
 def test_settings() -> None:
@@ -159,6 +174,23 @@ def test_every_error_is_in_the_table() -> None:
         assert codes[error.__name__] == str(code)
 
 
+def test_example_of_a_report(tmp_path: Path) -> None:
+    """The example of a report is made by the script that the page about it names."""
+    paths = [tmp_path / name for name in ("r.html", "r.svg", "r.md", "r.json")]
+    ran = run(ROOT / "docs" / "example_report.py", *paths)
+    outcomes = [each["outcome"] for each in json.loads(paths[3].read_text("utf-8"))["records"]]
+
+    assert ran.returncode == 0
+    assert outcomes == [
+        *("completed", "completed", "timed out", "failed", "cancelled", "interrupted"),
+    ]
+    for path in paths[:3]:
+        assert "SMUpgradeBDB on bdb:1" in path.read_text("utf-8")
+    assert "python docs/example_report.py" in (ROOT / "docs" / "flight-record.md").read_text(
+        "utf-8"
+    )
+
+
 EXAMPLES = [
     ("await_one", "SMCreateBDB on bdb:1 is done"),
     ("deploy_step", "deployed"),
@@ -167,7 +199,10 @@ EXAMPLES = [
     ("node_maintenance", "node 2 is back"),
     ("rolling_upgrade", "all is upgraded"),
     ("move_data", "database 2 holds what database 1 held"),
+    ("graceful_shutdown", "all is done"),
 ]
+# They need engines that are no part of the ordinary tests: see tests/engines.
+ELSEWHERE = {"temporal_activity", "prefect_task"}
 
 
 @pytest.mark.parametrize(("name", "said"), EXAMPLES)
@@ -235,8 +270,30 @@ def test_example_that_fails(
     assert [path.removeprefix("/v1/") for path in posted] == calls
 
 
+def test_graceful_shutdown(served: Served, tmp_path: Path) -> None:
+    """Stopped by SIGTERM and started again, the orchestrator begins nothing a second time."""
+    served.do(lambda cluster: cluster.add_bdb(1))
+    served.cluster.plan("POST", "/v1/", duration=3)
+    script, file = ROOT / "examples" / "graceful_shutdown.py", tmp_path / "under-way.json"
+    stopped = subprocess.Popen([sys.executable, "-W", "error", script, file, "1"])
+    while not file.exists():
+        assert stopped.poll() is None
+        time.sleep(0.05)
+    stopped.send_signal(signal.SIGTERM)
+
+    assert stopped.wait(10) == 0
+    (ref,) = json.loads(file.read_text())
+    ran = run(script, file, configured=True)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    first, last = ran.stdout.splitlines()
+    assert first == f"going on with {ref}"
+    assert last.startswith("SMUpgradeBDB on bdb:1: completed")
+    assert json.loads(file.read_text()) == []
+    assert [seen.method for seen in served.cluster.requests].count("POST") == 1
+
+
 def test_all_examples_are_tested() -> None:
     """No example is without a row above."""
     scripts = {file.stem for file in (ROOT / "examples").glob("*.py")}
 
-    assert scripts == {example for example, _ in EXAMPLES} | {"where"}
+    assert scripts == {example for example, _ in EXAMPLES} | ELSEWHERE | {"where"}

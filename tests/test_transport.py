@@ -24,7 +24,7 @@ from redis_enterprise_actions import (
     UsageError,
 )
 from redis_enterprise_actions import _transport as transport_module
-from redis_enterprise_actions._transport import Reply, _Body
+from redis_enterprise_actions._transport import Call, Reply, _Body
 
 
 if TYPE_CHECKING:
@@ -212,6 +212,22 @@ async def test_garbled_echo(reply: bytes) -> None:
         assert secret.decode() not in f"{caught.value}{caught.value.__cause__}"
 
 
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+async def test_cut_within_headers(method: str) -> None:
+    """Nor are the headers that came before a connection was cut, as they may hold it, too."""
+    secret = b"b3BzQGV4YW1wbGUuY29tOmh1bnRlcjItaHVudGVyMg=="
+    async for url in raw_server(b"HTTP/1.1 200 OK\r\nX-Echo: " + secret + b"\r\nContent-Ty"):
+        cut = transport(url)
+        with pytest.raises(ClusterUnreachable) as caught:
+            await cut.send(Call(method, "/v1/actions"))
+        await cut.close()
+
+        assert caught.value.reason == "the answer is cut off within its headers"
+        assert caught.value.sent is True
+        chain = [caught.value, caught.value.__cause__, caught.value.__context__]
+        assert secret.decode() not in f"{chain} {[getattr(error, 'args', ()) for error in chain]}"
+
+
 @pytest.mark.skipif(
     not hasattr(aiohttp.ClientSession, "_get_netrc_auth"),
     reason="before 3.13.1, aiohttp replaces our credentials with .netrc's, and does not say so",
@@ -364,6 +380,7 @@ class TestTLS:
         (record,) = caplog.records
         assert record.levelno == logging.WARNING
         assert "not verified" in record.getMessage()
+        assert (vars(record)["event"], vars(record)["url"]) == ("certificate not verified", url)
 
     def test_password_in_the_clear(self, caplog: pytest.LogCaptureFixture) -> None:
         """Credentials over plain HTTP to another machine are warned about, without showing them."""
@@ -373,4 +390,6 @@ class TestTLS:
 
         (record,) = caplog.records
         assert "unencrypted" in record.getMessage()
+        assert vars(record)["event"] == "credentials unencrypted"
+        assert vars(record)["url"] == "http://cluster.example.com:8080"
         assert SECRET not in record.getMessage()

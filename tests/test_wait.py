@@ -20,14 +20,15 @@ from redis_enterprise_actions import (
     WaitError,
     WaitTimeout,
 )
+from redis_enterprise_actions._record import plain
 from redis_enterprise_actions._wait import LAST_POLL, Limits, Wait
 from tests.conftest import at
-from tests.scripted import ref_of
+from tests.scripted import WALL, ref_of
 
 
 def new_wait(poll: float = 5.0, **limits: float) -> Wait:
     """Return a wait that began at 1000 and polls every `poll` seconds."""
-    return Wait(ref_of("a1"), limits=Limits(**limits), poll=wait_fixed(poll), now=1000.0)
+    return Wait(ref_of("a1"), limits=Limits(**limits), poll=wait_fixed(poll), now=1000.0, wall=WALL)
 
 
 def rest(wait: Wait, now: float) -> float:
@@ -70,6 +71,8 @@ class TestNews:
         (record,) = caplog.records
         assert "unknown status" in record.getMessage()
         assert "odd" in record.getMessage()
+        fields = (vars(record)[name] for name in ("event", "ref", "status"))
+        assert tuple(fields) == ("unknown status", "action:a1", "odd")
 
 
 class TestResult:
@@ -80,7 +83,7 @@ class TestResult:
         wait = new_wait()
         wait.heard(at(100, "completed"), 1000.0)
 
-        assert wait.result(1001.0) == at(100, "completed")
+        assert plain(wait.result(1001.0)) == at(100, "completed")
 
     @pytest.mark.parametrize(
         ("status", "error"),
@@ -100,6 +103,15 @@ class TestResult:
         assert type(caught.value) is error
         assert caught.value.action == at(50, status)
         assert (caught.value.uid, caught.value.elapsed, caught.value.polls) == ("a1", 6.5, 2)
+
+    def test_how_late(self) -> None:
+        """The end may be as old as the question to the last answer before it, changed or not."""
+        wait, running = new_wait(), at(50)
+        for asked, found in ((1000.0, running), (1005.0, running), (1010.0, at(100, "completed"))):
+            wait.asking(asked)
+            wait.heard(found, asked + 0.5)
+
+        assert wait.ended(1011.0).lag_bound == 5.5
 
     def test_not_over(self) -> None:
         """There is no result before the end."""
@@ -373,7 +385,7 @@ class TestOutage:
         wait = new_wait(outage_timeout=60)
         wait.asking(1000.0)
         wait.failed(outage(), 1000.0, own=own)
-        wait.cluster_answers()
+        wait.cluster_answers(1006.0)
         wait.asking(1050.0)
         wait.failed(outage(), 1050.0)
 
@@ -382,7 +394,7 @@ class TestOutage:
     def test_when_the_cluster_answers_all(self) -> None:
         """Where there is no outage, none is over."""
         wait = new_wait()
-        wait.cluster_answers()
+        wait.cluster_answers(1006.0)
 
         assert rest(wait, 1000.0) == 0
 

@@ -11,6 +11,7 @@ import math
 from collections import deque
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from ._action import one_line
 from ._pace import Round
 from ._tick import Courtesy, Crowd
 from ._wait import CLOSE, LAST_POLL
@@ -76,9 +77,9 @@ class Party:
         end = self.wait.end
         self.cut = end + LAST_POLL if end > now else min(self.cut, now + LAST_POLL)
 
-    def is_passed_over(self) -> None:
+    def is_passed_over(self, now: float) -> None:
         """Note that the cluster answers others."""
-        self.wait.cluster_answers()
+        self.wait.cluster_answers(now)
         self.suspect = self.suspect or self.wait.failing
 
     def is_missing(self, now: float) -> None:
@@ -160,7 +161,7 @@ class Agenda:
         party.suspect = False
         if self._troubled and party.wait.ref in self._troubled:
             self._troubled.remove(party.wait.ref)
-            _log.warning("action %s is answered for again", party.wait.ref.name)
+            _log.warning("action %s is answered for again", one_line(party.wait.ref.name))
 
     def left(self, ref: Reference) -> None:
         """Note that nobody waits for an action any more."""

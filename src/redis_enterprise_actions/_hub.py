@@ -335,7 +335,7 @@ class Hub:
         """Take it that the cluster answers, whomever it concerns."""
         if self._agenda.outage is not None:
             for party in self._all():
-                party.is_passed_over()
+                party.is_passed_over(now)
                 party.limit_to(now)
         self._agenda.answered(now)
 

@@ -265,7 +265,10 @@ class PollState(RetryCallState):
             self.outcome.set_exception(came)
         else:
             self.outcome.set_result(came)
-        pause = _checked(schedule(self))
+        try:
+            pause = _checked(schedule(self))
+        except StopIteration as error:  # which no future takes, and so would not reach its awaiter
+            raise UsageError("poll= has run out of pauses") from error
         self.upcoming_sleep = pause
         self.idle_for += pause
         self.attempt_number += 1

@@ -20,6 +20,7 @@ from ._errors import (
     WaitError,
     WaitTimeout,
 )
+from ._record import plain
 
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class Report:
                 "exit_code": code,
                 "elapsed": round(elapsed, 3),
                 "message": said,
-                "action": result if isinstance(result, Action) else result.action,
+                "action": plain(result) if isinstance(result, Action) else result.action,
             })  # fmt: skip
         else:
             print_line(said)

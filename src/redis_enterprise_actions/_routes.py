@@ -125,7 +125,7 @@ class Routes:
         return Found(actions, cost=max(len(sizes), sum(sizes) / WORTH_A_REQUEST))
 
     @moving_on
-    async def settle(self, _: Reference, doubt: WaitError) -> Action | None:
+    async def settle(self, ref: Reference, doubt: WaitError) -> Action | None:
         """Return the action as ended if its database shows that it is; None if it does not.
 
         A delete's record vanishes with its database. And a server bug (RS166122, up to 8.0.2)
@@ -142,7 +142,8 @@ class Routes:
         try:
             database = await self._database(bdb_uid)
         except RequestRejected as error:
-            _log.warning("%s, so its database cannot tell: %s", doubt, error)
+            fields = _untold(ref, error)
+            _log.warning("%s, so its database cannot tell: %s", doubt, error, extra=fields)
             return None
         if database is None:
             return completed(action) if action.name == _DELETE else None
@@ -157,7 +158,8 @@ class Routes:
             if await self._database(bdb_uid) is not None:
                 return None
         except RequestRejected as error:
-            _log.warning("%s, so the database cannot tell of its delete", error)
+            fields = _untold(ref, error)
+            _log.warning("%s, so the database cannot tell of its delete", error, extra=fields)
             return None
         begun = Action(
             uid=ref.uid,
@@ -269,7 +271,13 @@ class Routes:
             raise error
         if not self._warned:
             self._warned = True
-            _log.warning("%s; going on with /v1 alone", error)
+            fields = {"event": "no v2", "reason": error.said}
+            _log.warning("%s; going on with /v1 alone", error, extra=fields)
+
+
+def _untold(ref: Reference, error: RequestRejected) -> dict[str, str]:
+    """Return the fields of a log record about a database that may not be asked."""
+    return {"event": "database cannot tell", "ref": str(ref), "reason": error.said}
 
 
 def _is_other(last: Action | None) -> bool:

@@ -30,7 +30,7 @@ from ._errors import (
     UntrustedCertificate,
     UsageError,
 )
-from ._refusal import refusal
+from ._refusal import is_not_now, refusal
 from ._tls import refuses_us
 
 
@@ -240,8 +240,8 @@ class Transport:
         is_new = self.nodes.is_new(asked[0])
         while len(asked) == len(set(asked)):
             reply = await self._once(asked[-1], call, proof)
-            refused = self._refusal(call, reply)
-            if isinstance(refused, ClusterUnreachable):
+            refused = self._refusal(call, reply) if is_not_now(reply.status) else None
+            if refused is not None:
                 raise refused
             if reply.status not in _REDIRECTS:
                 return reply
@@ -276,7 +276,7 @@ class Transport:
             misused = "AUTHORIZATION header" in str(error)
             unreachable = _unreachable(call.method, call.path, error)
             # An error about a reply holds the headers of the request, or bytes of the answer.
-            harmless = None if isinstance(error, _TELLTALES) else error
+            harmless = None if isinstance(error, _TELLTALES) or _is_cut(error) else error
         _without_frames(harmless)
         if misused:
             raise UsageError("session= brings credentials of its own, as from .netrc")
@@ -327,9 +327,11 @@ class Transport:
         """Log what is not as safe as it might be."""
         for url in self.nodes.urls:
             if url.scheme == "https" and not self._tls.verified:
-                _log.warning("the certificate of %s is not verified", url)
+                fields = {"event": "certificate not verified", "url": str(url)}
+                _log.warning("the certificate of %s is not verified", url, extra=fields)
             if url.scheme == "http" and self._access.secret and url.host not in _LOOPBACK:
-                _log.warning("the credentials go to %s unencrypted", url)
+                fields = {"event": "credentials unencrypted", "url": str(url)}
+                _log.warning("the credentials go to %s unencrypted", url, extra=fields)
 
 
 class _Unanswered(aiohttp.ClientError):
@@ -363,12 +365,19 @@ def _without_frames(error: BaseException | None) -> None:
         error = error.__cause__ or error.__context__
 
 
+def _is_cut(error: Exception) -> bool:
+    """Whether the connection was lost within an answer's headers, which the error then holds."""
+    return isinstance(error, aiohttp.ServerDisconnectedError) and not isinstance(error.message, str)
+
+
 @lru_cache
 def _timeout(total: float) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(total=total, sock_connect=min(_CONNECT, total))
 
 
 def _reason(error: Exception) -> str:
+    if _is_cut(error):
+        return "the answer is cut off within its headers"
     if isinstance(error, aiohttp.ClientPayloadError):
         return f"the answer is cut off, or garbled ({type(error.__cause__ or error).__name__})"
     if isinstance(error, aiohttp.ClientResponseError):
