@@ -1,0 +1,117 @@
+"""What surrounds the waits of one command: what is shown of them, and what follows.
+
+Decides in which order things end: the reports, the connection, the display, and last the hook.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from . import _hook
+from ._display import Bare, display_of
+from ._errors import RequestError
+from ._events import Done, End, Submitted
+from ._follow import Until, follow
+from ._json_lines import JsonLines
+from ._reference import parse
+from ._report import complain, end_of, print_line
+from ._teller import Teller
+from ._wait_options import wait_options
+
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Awaitable, Mapping
+
+    from ._client import ActionsClient
+    from ._display import Display
+    from ._operation import Operation
+    from ._overheard import Overheard
+    from ._reference import Reference
+
+
+async def wait(
+    args: argparse.Namespace, client: ActionsClient, refs: list[Reference], overheard: Overheard
+) -> int:
+    """Follow what references name to their ends; return the exit code."""
+    async with (
+        Teller(display_of(args.output, complain), overheard, keep_alive=args.keep_alive) as teller,
+        client,
+    ):
+        operations = {ref: client.operation(str(ref)) for ref in refs}
+        code = await _followed(args, operations, teller, until=args.until)
+    return await _hooked(args, teller, code)
+
+
+async def submit(
+    args: argparse.Namespace,
+    client: ActionsClient,
+    starting: Awaitable[Operation],
+    overheard: Overheard,
+) -> int:
+    """Make a call, say what it has started, follow that if told to; return the exit code."""
+    if not args.wait:
+        display: Display = (
+            JsonLines(print_line) if args.output == "json" else Bare(print_line, complain)
+        )
+        async with Teller(display, overheard, keep_alive=0) as teller, client:
+            await _started(starting, teller)
+        return 0
+    async with (
+        Teller(display_of(args.output, complain), overheard, keep_alive=args.keep_alive) as teller,
+        client,
+    ):
+        code = await _submitted(args, starting, teller)
+    return await _hooked(args, teller, code)
+
+
+async def _started(starting: Awaitable[Operation], teller: Teller) -> Operation:
+    operation = await starting
+    teller.tell(Submitted(**teller.stamp(), ref=operation.ref))
+    return operation
+
+
+async def _submitted(
+    args: argparse.Namespace, starting: Awaitable[Operation], teller: Teller
+) -> int:
+    try:
+        operation = await _started(starting, teller)
+    except RequestError as error:
+        outcome, code = end_of(error)
+        end = End(
+            **teller.stamp(),
+            ref=None,
+            uid=None,
+            outcome=outcome,
+            exit_code=code,
+            message=str(error),
+            action=None,
+        )
+        teller.tell(end)
+        done = Done(**teller.stamp(), exit_code=code, ended={outcome: 1}, left=0, why=None)
+        teller.tell(done)
+        return code
+    operations = {} if operation.ref is None else {parse(operation.ref): operation}
+    return await _followed(args, operations, teller, until=Until.ALL)
+
+
+async def _followed(
+    args: argparse.Namespace,
+    operations: Mapping[Reference, Operation],
+    teller: Teller,
+    *,
+    until: Until,
+) -> int:
+    return await follow(operations, until=until, options=wait_options(args), teller=teller)
+
+
+async def _hooked(args: argparse.Namespace, teller: Teller, code: int) -> int:
+    """Run the hook, if there is one; return the exit code, which it can make worse."""
+    if args.hook is None:
+        return code
+    facts = _hook.told(teller.board, code, elapsed=teller.elapsed, reports=args.report)
+    problem = await _hook.run(args.hook, facts)
+    if problem is None:
+        return code
+    complain(f"redis-actions: {problem}")
+    return code or _hook.FAILED
