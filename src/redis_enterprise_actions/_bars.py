@@ -31,6 +31,7 @@ _STAY: Final = (Submitted, Warned)  # what is written above the bars, and stays
 _UNDER_WAY: Final = frozenset({Phase.RUNNING, Phase.CANCELLING, Phase.UNKNOWN})
 _UNDER: Final = "  "  # where there is no sign
 _FAR_UNDER: Final = "    "
+_SHORT: Final = 8  # cells below which a text says nothing
 _SWEEP: Final = 3  # cells of the block that moves where there is no progress
 _SPEED: Final = 8.0  # cells that it moves in a second
 
@@ -67,7 +68,7 @@ def columns_of(width: int) -> Columns:
         bar = max(4, free * 3 // 10)
         return Columns(free - bar, bar, 0)
     free -= 1
-    title, bar = min(48, free * 4 // 11), min(40, free // 5)
+    title, bar = min(48, free * 2 // 5), min(40, free // 5)
     return Columns(title, bar, free - title - bar)
 
 
@@ -168,17 +169,16 @@ class Picture:
 
     def _block(self, standing: Standing) -> list[Text]:
         """Return what there is to see of a wait: its row, and what stands under it."""
-        row = self._row(standing)
-        action = standing.action
-        if standing.end is not None or action is None:
-            return [row]
-        note = self._note(standing) if self._columns.note == 0 else ""
-        notes = [self._text(note, "dim", _FAR_UNDER)] if note else []
-        ops = action.pending_ops
-        more = (
-            [self._text(f"+ {len(ops) - _OPS} more", "dim", _FAR_UNDER)] if len(ops) > _OPS else []
-        )
-        return [row, *notes, *map(self._operation, ops[:_OPS]), *more]
+        rows = [self._row(standing)]
+        if standing.end is not None:
+            return rows
+        if self._columns.note == 0:
+            rows.append(self._text(self._note(standing), "dim", _FAR_UNDER))
+        ops = () if standing.action is None else standing.action.pending_ops
+        rows += map(self._operation, ops[:_OPS])
+        if len(ops) > _OPS:
+            rows.append(self._text(f"+ {len(ops) - _OPS} more", "dim", _FAR_UNDER))
+        return rows
 
     def _row(self, standing: Standing) -> Text:
         if standing.end is not None:
@@ -197,10 +197,12 @@ class Picture:
 
     def _ended(self, standing: Standing, end: End | Left) -> Text:
         sign, style = _sign(end, self._glyphs)
-        row = self._cell(f"{sign} {standing.title}", self._columns.title + 2, style)
-        rest = self._width - 1 - self._columns.title - 3
+        how, reason = _how(end)
+        title = max(_SHORT, min(self._columns.title, self._width - 4 - len(how)))
+        room = self._width - 4 - title
+        row = self._cell(f"{sign} {standing.title}", title + 2, style)
         row.append(" ")
-        return row.append_text(self._cell(_how(end), rest))
+        return row.append_text(self._cell(how + reason if room > len(how) + _SHORT else how, room))
 
     def _operation(self, op: PendingOp) -> Text:
         """Return the row of what a state machine waits for on one shard."""
@@ -283,11 +285,12 @@ def _sign(end: End | Left, glyphs: Glyphs) -> tuple[str, str]:
     return (glyphs.bad, "red") if end.exit_code else (glyphs.good, "green")
 
 
-def _how(end: End | Left) -> str:
+def _how(end: End | Left) -> tuple[str, str]:
+    """Return in short how a wait ended, and what the cluster gives as the reason."""
     if isinstance(end, Left):
-        return "no longer waited for"
+        return "no longer waited for", ""
     reason = None if end.action is None else end.action.reason
-    return f"{end.outcome} after {clock(end.elapsed)}" + (f": {reason}" if reason else "")
+    return f"{end.outcome} after {clock(end.elapsed)}", f": {reason}" if reason else ""
 
 
 def _is_bad(standing: Standing) -> bool:

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Final
 
 
-_ENOUGH: Final = 2.0  # percent that it has to have risen by before anything is said
 _MINUTE: Final = 60.0
 _HOUR: Final = 3600.0
 
@@ -19,32 +18,29 @@ _HOUR: Final = 3600.0
 class Estimate:
     """Follows the progress of one action. Times are in seconds, on any clock."""
 
-    _first: tuple[float, float] | None = field(default=None)
-    _last: tuple[float, float] | None = field(default=None)
+    _seen: float | None = None  # the progress that was seen last, in percent
+    _rises: list[tuple[float, float]] = field(default_factory=list[tuple[float, float]])
 
     def saw(self, at: float, progress: float | None) -> None:
         """Take the progress of an answer, in percent."""
-        if progress is None or (self._last is not None and progress < self._last[1]):
-            self._first = self._last = None
-        if progress is None:
-            return
-        if self._first is None or self._last is None:
-            self._first = self._last = (at, progress)
-        elif progress > self._last[1]:
-            self._last = (at, progress)
+        if progress is None or self._seen is None or progress < self._seen:
+            self._rises.clear()
+        elif progress > self._seen:
+            self._rises[1:] = [(at, progress)]
+        self._seen = progress
 
     def left(self, now: float) -> float | None:
         """Return about how many seconds are left, or None where that is anybody's guess.
 
-        It is counted from the first progress seen at the pace since then, and said only while the
-        end that it predicts lies ahead.
+        It takes two rises, as nobody knows how old the progress was that was seen first, and is
+        said only while the end that they predict lies ahead.
         """
-        if self._first is None or self._last is None:
+        if len(self._rises) < 2:
             return None
-        (began, from_), (at, progress) = self._first, self._last
-        if progress - from_ < _ENOUGH or at <= began:
+        (began, risen), (at, progress) = self._rises
+        if at <= began:
             return None
-        left = (100.0 - progress) * (at - began) / (progress - from_) - (now - at)
+        left = (100.0 - progress) * (at - began) / (progress - risen) - (now - at)
         return left if left > 0 else None
 
 

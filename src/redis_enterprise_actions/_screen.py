@@ -3,7 +3,8 @@
 Knows the control sequences for that, and what a window does to the lines in it when it is resized.
 Refuses to know what the lines say.
 
-Sequences: ECMA-48, CUU, ED and EL; DEC private mode 25, the cursor.
+Sequences: ECMA-48, CUU, ED and EL; DEC private modes 7, lines that are folded at the margin, and
+25, the cursor.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 _HIDE: Final = "\x1b[?25l"
 _SHOW: Final = "\x1b[?25h"
+_CUT: Final = "\x1b[?7l"
+_FOLD: Final = "\x1b[?7h"
 _TO_END_OF_LINE: Final = "\x1b[K"
 _TO_END_OF_SCREEN: Final = "\x1b[J"
 
@@ -36,15 +39,17 @@ class Screen:
 
     def __init__(self) -> None:
         self._drawn: Sequence[Line] = ()
+        self._width = 0
         self._hidden = False
 
     def draw(self, lines: Sequence[Line], width: int) -> None:
         """Draw lines over those drawn last, in a window of that many columns."""
         hide = "" if self._hidden else _HIDE
-        self._hidden = True
+        # What was folded there would be joined again in a wider window, were it only overwritten.
+        clear = "" if width == self._width else _TO_END_OF_SCREEN
         rows = "".join(f"{line.text}{_TO_END_OF_LINE}\n" for line in lines)
-        _write(f"{hide}{self._back(width)}{rows}{_TO_END_OF_SCREEN}")
-        self._drawn = lines
+        _write(f"{hide}{self._back(width)}{clear}{_CUT}{rows}{_FOLD}{_TO_END_OF_SCREEN}")
+        self._drawn, self._width, self._hidden = lines, width, True
 
     def put(self, text: str, width: int) -> None:
         """Write a line that stays, in place of those drawn last."""

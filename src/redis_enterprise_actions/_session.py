@@ -1,6 +1,6 @@
 """What surrounds the waits of one command: what is shown of them, and what follows.
 
-Decides in which order things end: the reports, the connection, the display, and last the hook.
+Decides in which order things end: the reports, the display, the connection, and last the hook.
 """
 
 from __future__ import annotations
@@ -34,10 +34,8 @@ async def wait(
     args: argparse.Namespace, client: ActionsClient, refs: list[Reference], overheard: Overheard
 ) -> int:
     """Follow what references name to their ends; return the exit code."""
-    async with (
-        Teller(display_of(args.output, complain), overheard, keep_alive=args.keep_alive) as teller,
-        client,
-    ):
+    display = display_of(args.output, complain)
+    async with client, Teller(display, overheard, keep_alive=args.keep_alive) as teller:
         operations = {ref: client.operation(str(ref)) for ref in refs}
         code = await _followed(args, operations, teller, until=args.until)
     return await _hooked(args, teller, code)
@@ -54,13 +52,11 @@ async def submit(
         display: Display = (
             JsonLines(print_line) if args.output == "json" else Bare(print_line, complain)
         )
-        async with Teller(display, overheard, keep_alive=0) as teller, client:
+        async with client, Teller(bare, overheard, keep_alive=0) as teller:
             await _started(starting, teller)
         return 0
-    async with (
-        Teller(display_of(args.output, complain), overheard, keep_alive=args.keep_alive) as teller,
-        client,
-    ):
+    display = display_of(args.output, complain)
+    async with client, Teller(display, overheard, keep_alive=args.keep_alive) as teller:
         code = await _submitted(args, starting, teller)
     return await _hooked(args, teller, code)
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from types import FrameType, TracebackType
 
 _PATIENCE: Final = 0.8  # seconds that ending may take
+_LAST_WORDS: Final = 0.1  # seconds that saying so may take
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -87,5 +88,7 @@ class Signals:
         self._cancel()
 
     def _end(self) -> None:
-        self._give_up()
+        last_words = threading.Thread(target=self._give_up, daemon=True)
+        last_words.start()
+        last_words.join(_LAST_WORDS)
         os._exit(self.code)

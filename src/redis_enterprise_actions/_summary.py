@@ -32,8 +32,8 @@ def markdown(board: Board, done: Done) -> str:
     outages = [
         f"\n- The cluster gave no usable answer for {each.seconds:.1f} s." for each in board.outages
     ]
-    said = _escaped(f"{done.why}: " if done.why else "") + counted(done.ended, done.left)
-    title = f"### redis-actions: {said}\n"
+    why = f"{_escaped(done.why)}: " if done.why else ""
+    title = f"### redis-actions: {why}{counted(done.ended, done.left)}\n"
     return "\n".join([title, *head, *rows, *more, *outages]) + "\n\n"
 
 
@@ -43,6 +43,7 @@ def summary(board: Board, done: Done) -> list[str]:
     outages = [f"  no answer from the cluster for {each.seconds:.1f} s" for each in board.outages]
     lines = [f"  {_outcome(end)} after {clock(end.elapsed)}  {_title(end)}" for end in ends]
     said = counted(done.ended, done.left)
+    said = f"{done.why}: {said}" if done.why else said
     return [f"redis-actions: {said}; exit code {done.exit_code}", *outages, *lines]
 
 
