@@ -31,7 +31,7 @@ ROOMS = [
     "_bars",
     "_screen",
     "_pipelines",
-    "_summary",
+    "_job_summary",
     "_plain",
     "_json_lines",
     "_board",

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ._events import Alive, Change, Done, End, Left, Outage, Warned
+from ._job_summary import markdown, summary
 from ._plain import stamped, words
-from ._summary import markdown, summary
 
 
 if TYPE_CHECKING:

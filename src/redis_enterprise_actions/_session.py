@@ -49,16 +49,18 @@ async def submit(
 ) -> int:
     """Make a call, say what it has started, follow that if told to; return the exit code."""
     if not args.wait:
-        display: Display = (
-            JsonLines(print_line) if args.output == "json" else Bare(print_line, complain)
-        )
-        async with client, Teller(bare, overheard, keep_alive=0) as teller:
+        async with client, Teller(_display_of_call(args), overheard, keep_alive=0) as teller:
             await _started(starting, teller)
         return 0
     display = display_of(args.output, complain)
     async with client, Teller(display, overheard, keep_alive=args.keep_alive) as teller:
         code = await _submitted(args, starting, teller)
     return await _hooked(args, teller, code)
+
+
+def _display_of_call(args: argparse.Namespace) -> Display:
+    """Return the display of a call that is not followed, which a script may read."""
+    return JsonLines(print_line) if args.output == "json" else Bare(print_line, complain)
 
 
 async def _started(starting: Awaitable[Operation], teller: Teller) -> Operation:

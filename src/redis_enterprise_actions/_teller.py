@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Self
 
 from ._board import Board
+from ._pace import TICK
 
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ class Teller:
     def _nothing_new(self) -> None:
         if self._display.refresh is not None:
             self._display.draw(self.elapsed, self.board)
-        elif self._clock() >= self._told_at + self._keep_alive:
+        elif self._clock() >= self._told_at + self._keep_alive - TICK:
             self._show(self.board.alive(self.stamp()))
 
 
