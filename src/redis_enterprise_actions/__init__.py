@@ -27,6 +27,7 @@ from ._errors import (
 from ._operation import Operation
 from ._pace import AimedWait
 from ._record import FinishedAction, Outage, Outcome, Record, Recorder, Transition
+from ._report_file import check_report, write_report
 
 
 __all__ = [
@@ -64,4 +65,6 @@ __all__ = [
     "UsageError",
     "WaitError",
     "WaitTimeout",
+    "check_report",
+    "write_report",
 ]

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from ._board import Board
 
 PATIENCE: Final = 30.0  # seconds that it may take
-FAILED: Final = 6  # the exit code where it failed and all else went well
 
 _OURS: Final = "REDIS_ENTERPRISE_"  # how the names of variables begin that are not passed on
 _STDERR: Final = 2

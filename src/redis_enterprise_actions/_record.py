@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 from array import array
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
@@ -92,7 +92,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
     ref: str
     title: str
-    began: datetime
+    began: Annotated[datetime, msgspec.Meta(tz=True)]
     elapsed: float
     polls: int
     outcome: Outcome

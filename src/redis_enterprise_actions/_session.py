@@ -5,7 +5,7 @@ Decides in which order things end: the reports, the display, the connection, and
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Self
 
 from . import _hook
 from ._display import Bare, display_of
@@ -13,15 +13,18 @@ from ._errors import RequestError
 from ._events import Done, End, Submitted
 from ._follow import Until, follow
 from ._json_lines import JsonLines
+from ._record import Recorder
 from ._reference import parse
 from ._report import complain, end_of, print_line
+from ._report_file import write_report
 from ._teller import Teller
 from ._wait_options import wait_options
 
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Awaitable, Mapping
+    from collections.abc import Awaitable, Mapping, Sequence
+    from types import TracebackType
 
     from ._client import ActionsClient
     from ._display import Display
@@ -30,15 +33,19 @@ if TYPE_CHECKING:
     from ._reference import Reference
 
 
+BESIDES: Final = 6  # the exit code where all went well but for a report, or the hook
+
+
 async def wait(
     args: argparse.Namespace, client: ActionsClient, refs: list[Reference], overheard: Overheard
 ) -> int:
     """Follow what references name to their ends; return the exit code."""
-    display = display_of(args.output, complain)
+    display, reports = display_of(args.output, complain), Reports(args.report)
     async with client, Teller(display, overheard, keep_alive=args.keep_alive) as teller:
         operations = {ref: client.operation(str(ref)) for ref in refs}
-        code = await _followed(args, operations, teller, until=args.until)
-    return await _hooked(args, teller, code)
+        with reports:
+            code = await _followed(args, operations, teller, reports, until=args.until)
+    return await _hooked(args, teller, code or reports.code)
 
 
 async def submit(
@@ -52,10 +59,11 @@ async def submit(
         async with client, Teller(_display_of_call(args), overheard, keep_alive=0) as teller:
             await _started(starting, teller)
         return 0
-    display = display_of(args.output, complain)
+    display, reports = display_of(args.output, complain), Reports(args.report)
     async with client, Teller(display, overheard, keep_alive=args.keep_alive) as teller:
-        code = await _submitted(args, starting, teller)
-    return await _hooked(args, teller, code)
+        with reports:
+            code = await _submitted(args, starting, teller, reports)
+    return await _hooked(args, teller, code or reports.code)
 
 
 def _display_of_call(args: argparse.Namespace) -> Display:
@@ -70,7 +78,7 @@ async def _started(starting: Awaitable[Operation], teller: Teller) -> Operation:
 
 
 async def _submitted(
-    args: argparse.Namespace, starting: Awaitable[Operation], teller: Teller
+    args: argparse.Namespace, starting: Awaitable[Operation], teller: Teller, reports: Reports
 ) -> int:
     try:
         operation = await _started(starting, teller)
@@ -90,17 +98,20 @@ async def _submitted(
         teller.tell(done)
         return code
     operations = {} if operation.ref is None else {parse(operation.ref): operation}
-    return await _followed(args, operations, teller, until=Until.ALL)
+    return await _followed(args, operations, teller, reports, until=Until.ALL)
 
 
 async def _followed(
     args: argparse.Namespace,
     operations: Mapping[Reference, Operation],
     teller: Teller,
+    reports: Reports,
     *,
     until: Until,
 ) -> int:
-    return await follow(operations, until=until, options=wait_options(args), teller=teller)
+    options = wait_options(args)
+    options["recorder"] = reports.recorder
+    return await follow(operations, until=until, options=options, teller=teller)
 
 
 async def _hooked(args: argparse.Namespace, teller: Teller, code: int) -> int:
@@ -112,4 +123,32 @@ async def _hooked(args: argparse.Namespace, teller: Teller, code: int) -> int:
     if problem is None:
         return code
     complain(f"redis-actions: {problem}")
-    return code or _hook.FAILED
+    return code or BESIDES
+
+
+class Reports:
+    """The reports that are written at the end of a `with`, however it comes.
+
+    `code` is 0 until one of them could not be.
+    """
+
+    def __init__(self, files: Sequence[str]) -> None:
+        self.recorder = Recorder()
+        self.code = 0
+        self._files = files
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for file in self._files:
+            try:
+                write_report(file, self.recorder.records())
+            except OSError as error:
+                complain(f"redis-actions: --report {file} cannot be written: {error}")
+                self.code = BESIDES

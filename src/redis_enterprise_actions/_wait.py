@@ -21,16 +21,15 @@ from ._errors import (
     ActionNotFound,
     ActionStalled,
     ActionVanished,
-    ClusterUnreachable,
     RequestError,
     WaitTimeout,
 )
+from ._outages import Outages
 from ._pace import TICK, is_transient, pace_of
-from ._record import Log, Outcome, Trouble, finished
+from ._record import Log, Outcome, finished
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from datetime import datetime
 
     from tenacity.wait import WaitBaseT
@@ -102,7 +101,7 @@ class Wait:
         self.asked = now  # the moment that the last answer, or the lack of one, speaks for
         self._moved_at = now
         self._missing_since: float | None = None
-        self._outages: dict[bool, _Outage] = {}  # its own, by True, and everybody's
+        self._outages = Outages()
         self._elsewhere = False  # whether there is another node to ask, limit or no limit
         self._strange_words: frozenset[str] = frozenset()
         self._log = Log(now, wall)
@@ -152,9 +151,8 @@ class Wait:
             news = False
         else:
             news = self._saw(found, now)
-        for outage in self._outages.values():
-            self._log.went_through(outage.trouble(now))
-        self._outages.clear()
+        for trouble in self._outages.are_over(now):
+            self._log.went_through(trouble)
         self._elsewhere = False
         self._look_ahead()
         if not self.over:
@@ -171,22 +169,17 @@ class Wait:
         """
         if not is_transient(error):
             raise self._told_of(copy(error), now) from error.__cause__
-        outage = self._outages.get(own)
-        if outage is None:
-            outage = _Outage(min(self.asked, since), self._limits.outage_timeout)
-            self._outages[own] = outage
-        asked = {node for each in self._outages.values() for node in each.nodes}
-        self._elsewhere = error.elsewhere and not asked.issuperset(error.nodes)
-        outage.took(error)
+        began, budget = min(self.asked, since), self._limits.outage_timeout
+        self._elsewhere = self._outages.took(error, own=own, began=began, budget=budget)
         self.asked = now
         self.pace.tried(now)
         self._look_ahead()
 
     def cluster_answers(self, now: float) -> None:
         """Take it that the cluster answers others: an outage that was everybody's is over."""
-        outage = self._outages.pop(False, None)
-        if outage is not None:
-            self._log.went_through(outage.trouble(now))
+        trouble = self._outages.everybodys_is_over(now)
+        if trouble is not None:
+            self._log.went_through(trouble)
             self._look_ahead()
 
     def cut(self, now: float) -> None:
@@ -201,10 +194,10 @@ class Wait:
         """
         if not self._reached(self.limit) or self._elsewhere:
             return
-        outage = self._outage
+        outage = self._outages.first
         if outage is not None:
             if self._reached(outage.end):
-                unreachable = _unreachable(outage.error, tuple(self._outages.values()))
+                unreachable = self._outages.unreachable(outage.error)
                 raise self._told_of(unreachable, now) from outage.error
         elif self._missing_since is not None and self._reached(self._grace_end):
             raise ActionNotFound(**self._so_far(now))
@@ -250,12 +243,7 @@ class Wait:
     @property
     def failing(self) -> bool:
         """Whether asking about this action alone has failed, and nothing has been heard since."""
-        return True in self._outages
-
-    @property
-    def _outage(self) -> _Outage | None:
-        """The outage that would end the wait first."""
-        return min(self._outages.values(), key=lambda outage: outage.end, default=None)
+        return self._outages.own
 
     @property
     def _undisturbed(self) -> bool:
@@ -285,7 +273,7 @@ class Wait:
     def _look_ahead(self) -> None:
         """Find the next limit: `end` ends the wait in any case, `limit` unless asking helps."""
         self.end = self.deadline
-        outage = self._outage
+        outage = self._outages.first
         if outage is not None:
             self.end = self.limit = min(self.deadline, outage.end)
         elif self.action is None:
@@ -321,7 +309,7 @@ class Wait:
             polls=self._polls,
             outcome=outcome,
             message=None if error is None else str(error),
-            lasting=[outage.trouble(None) for outage in self._outages.values()],
+            lasting=[outage.trouble() for outage in self._outages],
         )
 
     def _so_far(self, now: float) -> _SoFar:
@@ -346,42 +334,3 @@ class _SoFar(TypedDict):
     action: Action | None
     elapsed: float
     polls: int
-
-
-class _Outage:
-    """A time without usable answers, from the first request that got none."""
-
-    __slots__ = ("began", "end", "error", "errors", "nodes")
-
-    def __init__(self, began: float, budget: float) -> None:
-        self.began = began
-        self.end = began + budget
-        self.errors = 0
-        self.nodes: dict[str, None] = {}
-
-    def took(self, error: RequestError) -> None:
-        self.error = error.with_traceback(None)  # which would hold the body
-        self.errors += 1
-        self.nodes |= dict.fromkeys(error.nodes)
-
-    def trouble(self, ended: float | None) -> Trouble:
-        return Trouble(self.began, ended, self.errors, _reason(self.error))
-
-
-def _reason(error: RequestError) -> str:
-    return error.reason if isinstance(error, ClusterUnreachable) else error.said
-
-
-def _unreachable(last: RequestError, outages: Iterable[_Outage]) -> ClusterUnreachable:
-    """Return the error for outages, one after the other, that outlasted the budget."""
-    known = last if isinstance(last, ClusterUnreachable) else None
-    return ClusterUnreachable(
-        last.method,
-        last.path,
-        reason=_reason(last),
-        attempts=sum(outage.errors for outage in outages),
-        nodes=dict.fromkeys(node for outage in outages for node in outage.nodes),
-        status=known.status if known else None,
-        error_code=known.error_code if known else None,
-        retry_after=last.retry_after,
-    )

@@ -7,8 +7,10 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from ._display import OUTPUTS
+from ._errors import UsageError
 from ._follow import Until
 from ._pace import every
+from ._report_file import check_report
 
 
 if TYPE_CHECKING:
@@ -52,6 +54,15 @@ def interval(text: str) -> float:
     return seconds
 
 
+def report(text: str) -> str:
+    """Read the name of a file that a report can be written to."""
+    try:
+        check_report(text)
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
+
+
 def add_wait_options(command: argparse.ArgumentParser) -> None:
     """Add the options of a wait: how long it may take, what is shown of it, what follows."""
     limits = command.add_argument_group("how long to wait")
@@ -61,8 +72,10 @@ def add_wait_options(command: argparse.ArgumentParser) -> None:
     limits.add_argument("--interval", type=interval, metavar="TIME", help=text)
     _add_shown(command)
     after = command.add_argument_group("what follows")
-    text = "write what happened; can be repeated; .html, .svg, .md or .json"
-    after.add_argument("--report", action="append", default=[], metavar="FILE", help=text)
+    text = "write what happened, as .html, .svg, .md or .json; can be repeated"
+    after.add_argument(
+        "--report", type=report, action="append", default=[], metavar="FILE", help=text
+    )
     text = "run a command in the shell, with REDIS_ACTIONS_OUTCOME and more in its environment"
     after.add_argument("--hook", metavar="CMD", help=text)
 
