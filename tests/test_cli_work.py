@@ -56,15 +56,6 @@ def plan(**options: object) -> Callable[[FakeCluster], None]:
     return planned
 
 
-@pytest.fixture
-def asked(cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> FakeCluster:
-    """The cluster that a command asks which runs on this loop, and its clock."""
-    monkeypatch.setenv("REDIS_ENTERPRISE_URL", cluster.url)
-    monkeypatch.setenv("REDIS_ENTERPRISE_USER", cluster.username)
-    monkeypatch.setenv("REDIS_ENTERPRISE_PASSWORD", cluster.password)
-    return cluster
-
-
 def now() -> float:
     """Return the loop's time."""
     return asyncio.get_running_loop().time()

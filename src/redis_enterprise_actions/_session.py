@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from . import _hook
 from ._display import Bare, display_of
-from ._errors import RequestError
+from ._errors import RequestError, UsageError
 from ._events import Done, End, Submitted
 from ._follow import Until, follow
 from ._json_lines import JsonLines
@@ -149,6 +149,6 @@ class Reports:
         for file in self._files:
             try:
                 write_report(file, self.recorder.records())
-            except OSError as error:
+            except (OSError, UsageError) as error:
                 complain(f"redis-actions: --report {file} cannot be written: {error}")
                 self.code = BESIDES
