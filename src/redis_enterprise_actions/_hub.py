@@ -324,7 +324,7 @@ class Hub:
         try:
             news = wait.heard(found, now, shared=shared)
             party.doubt = None
-            self._agenda.answered_for(party)
+            self._agenda.answered_for(party, now)
             if news and (party.every or wait.over):
                 assert found is not None
                 self._tell(party, found)
@@ -349,7 +349,8 @@ class Hub:
         if not askers:
             return  # they left in the same moment
         since = None
-        if is_transient(error) and not (self._alone and self._agenda.fails_alone(error, askers)):
+        alone = self._alone and self._agenda.fails_alone
+        if is_transient(error) and not (alone and alone(error, askers, now)):
             since = self._agenda.failed(error, askers, now)
         for party in askers:
             self._take_failure(party, error, own=self._alone and since is None)
