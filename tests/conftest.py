@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import keyring
 import msgspec
 import pytest
 import pytest_asyncio
@@ -14,6 +15,7 @@ from redis_enterprise_actions import Action, ActionsClient, Kind, Phase
 from redis_enterprise_actions._action import phase_of
 from redis_enterprise_actions.testing import FakeCluster
 from tests import secrecy
+from tests.kept import InMemory
 from tests.served import Served
 
 
@@ -58,6 +60,24 @@ def no_cluster_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reaches a cluster that happens to be configured on this machine."""
     for name in ("URL", "USER", "PASSWORD", "CA_CERT", "INSECURE"):
         monkeypatch.delenv(f"REDIS_ENTERPRISE_{name}", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def no_profiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does one meet the profiles of who runs it."""
+    for name in ("REDIS_ACTIONS_CONFIG", "REDIS_ACTIONS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("XDG_CONFIG_HOME", "APPDATA"):
+        monkeypatch.setenv(name, "/nowhere")
+
+
+@pytest.fixture
+def kept() -> Iterator[InMemory]:
+    """A keyring in memory instead of this machine's."""
+    before, kept = keyring.get_keyring(), InMemory()
+    keyring.set_keyring(kept)
+    yield kept
+    keyring.set_keyring(before)
 
 
 @pytest.fixture

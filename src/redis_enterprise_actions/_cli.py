@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Final
 from ._action import one_line
 from ._arguments import arguments, json_of
 from ._bars import Bars
+from ._chores import CHORES
 from ._errors import RedisActionsError, RequestError, WaitError
 from ._login import client_of
+from ._looking import look, watch
 from ._reference import parse
 from ._report import Report, end_of, print_json, print_line, show
 
@@ -47,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     del argv  # which may hold the passwords of a body
     try:
         work = _work(args)
-        code = asyncio.run(work)
+        code = work if isinstance(work, int) else asyncio.run(work)
     except KeyboardInterrupt:
         _complain(f"interrupted{args.interrupted}")
         return _INTERRUPTED
@@ -64,12 +66,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-def _work(args: argparse.Namespace) -> Coroutine[object, object, int]:
-    """Return what is to be done.
+def _work(args: argparse.Namespace) -> Coroutine[object, object, int] | int:
+    """Return what is to be done, or the exit code of what is done at once.
 
     A password is asked for, and a body is read, before the loop runs, where Ctrl-C would not be
     heard.
     """
+    if args.run in CHORES:
+        return CHORES[args.run](args)
     if args.connects:
         return _CONNECTED[args.run](args, client_of(args))
     return _ALONE[args.run](args)
@@ -81,16 +85,6 @@ def _complain(line: str) -> None:
 
 
 # --- commands -----------------------------------------------------------------------------------
-
-
-async def _list(args: argparse.Namespace, client: ActionsClient) -> int:
-    async with client:
-        actions = await client.list_actions(bdb_uid=args.bdb)
-    for action in actions:
-        show(action, as_json=args.json)
-    if not actions:
-        _complain("no actions")
-    return 0
 
 
 async def _get(args: argparse.Namespace, client: ActionsClient) -> int:
@@ -192,7 +186,8 @@ async def _demo(_: argparse.Namespace) -> int:
 
 
 _CONNECTED: Final = {
-    "list": _list,
+    "list": look,
+    "watch": watch,
     "get": _get,
     "wait": _wait,
     "submit": _submit,

@@ -150,8 +150,12 @@ class ActionsClient(Waits, Calls):
         await self.aclose()
 
     def __repr__(self) -> str:
-        nodes = ", ".join(repr(str(url)) for url in self._transport.nodes.urls)
-        return f"{type(self).__name__}({nodes})"
+        return f"{type(self).__name__}({', '.join(map(repr, self.urls))})"
+
+    @property
+    def urls(self) -> list[str]:
+        """The URLs that were given, which are those of one cluster's nodes."""
+        return [str(url) for url in self._transport.nodes.urls]
 
     async def aclose(self) -> None:
         """Close the session that the client made. A closed client raises `ClientClosed`.

@@ -1,0 +1,101 @@
+"""What a watcher sees: what the cluster does, how fresh that is, and what is in the way.
+
+Pure: values, and functions from them to lines. What they are drawn on is not known here.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from ._action import Action, is_news, one_line
+from ._select import Selection, by_age, selected
+from ._table import Paper, age, cut, painted, watched
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_ALARM: Final = "31"  # SGR: red
+_QUIET: Final = "2"
+
+
+class Scene(msgspec.Struct, frozen=True, kw_only=True):
+    """All that is known at one time. `lost_at` is when the cluster began not to answer.
+
+    `where` is what is watched, `refused` which lists the cluster refuses, and `problem` why there
+    is no usable answer.
+    """
+
+    where: str
+    selection: Selection
+    interval: float  # seconds between two looks
+    actions: tuple[Action, ...] = ()
+    seen_at: datetime | None = None
+    lost_at: datetime | None = None
+    problem: str = ""
+    refused: tuple[str, ...] = ()
+
+
+def drawn(scene: Scene, paper: Paper, height: int) -> list[str]:
+    """Return the scene as at most `height` lines of at most `paper.width` columns."""
+    notes = [painted(cut(note, paper.width, paper), _ALARM, paper) for note in _notes(scene, paper)]
+    shown = selected(scene.actions, scene.selection)
+    room = max(0, height - len(notes) - 4)  # for the head, two empty lines and the headings
+    fits = len(shown) <= room
+    rows = watched(shown if fits else shown[: max(0, room - 1)], paper) if shown else []
+    if not fits:
+        more = f"and {len(shown) - max(0, room - 1)} more"
+        rows.append(painted(cut(more, paper.width, paper), _QUIET, paper))
+    head = cut(_head(scene, shown, paper), paper.width, paper)
+    return [head, *notes, "", *rows][:height]
+
+
+def _head(scene: Scene, shown: list[Action], paper: Paper) -> str:
+    if scene.seen_at is None:
+        return one_line(f"{scene.where}: looking ...")
+    going = sum(not action.phase.terminal for action in shown)
+    old = age(max(0, int((paper.now - scene.seen_at).total_seconds())))
+    counted = f"{going} of {len(shown)} under way" if shown else "nothing to show"
+    return one_line(f"{counted}, seen {old} ago, every {scene.interval:g}s at {scene.where}")
+
+
+def _notes(scene: Scene, paper: Paper) -> list[str]:
+    notes = [one_line(each) for each in scene.refused]
+    if scene.lost_at is not None:
+        lost = age(max(0, int((paper.now - scene.lost_at).total_seconds())))
+        notes.insert(0, one_line(f"no usable answer for {lost}: {scene.problem}"))
+    return notes
+
+
+def told(before: Scene, after: Scene) -> list[str]:
+    """Return a line for each thing that has changed between two looks."""
+    lines: list[str] = []
+    if after.lost_at is not None and before.lost_at is None:
+        lines.append(f"no usable answer: {after.problem}")
+    if before.lost_at is not None and after.lost_at is None and after.seen_at is not None:
+        lost = int((after.seen_at - before.lost_at).total_seconds())
+        lines.append(f"answers again, after {age(lost)}")
+    lines += after.refused[len(before.refused) :]
+    lines += _news(before.actions, after.actions, after.selection)
+    return [one_line(line) for line in lines]
+
+
+def _news(before: Iterable[Action], after: Iterable[Action], selection: Selection) -> list[str]:
+    """Return a line for each change to what is, or was, selected; the oldest work first."""
+    old = {(action.kind, action.uid): action for action in before}
+    new = {(action.kind, action.uid): action for action in after}
+    changes = [
+        action
+        for key, action in new.items()
+        if is_news(old.get(key), action)
+        and (selection.has(action) or (key in old and selection.has(old[key])))
+    ]
+    gone = [
+        f"{action.title}: not listed any more [{action.uid}]"
+        for key, action in old.items()
+        if key not in new and selection.has(action)
+    ]
+    return gone + [str(action) for action in reversed(by_age(changes))]
