@@ -65,11 +65,23 @@ class Overview:
 
 
 def _once_each(actions: list[Action]) -> list[Action]:
-    """Return each piece of work once: the actions' list may have those of nodes, too."""
-    uids = {action.uid for action in actions if action.kind not in _BY_NAME}
-    return [
-        action for action in actions if action.kind not in _BY_NAME or action.task_id not in uids
+    """Return each piece of work once: the list of actions may have those of nodes, too.
+
+    Its entries are kept, as they say more. A node's need not tell which run it is of.
+    """
+    entries = [action for action in actions if action.kind not in _BY_NAME]
+    uids = {action.uid for action in entries}
+    runs = {_run(action) for action in entries}
+    return entries + [
+        action
+        for action in actions
+        if action.kind in _BY_NAME
+        and not (_run(action) in runs if action.task_id is None else action.task_id in uids)
     ]
+
+
+def _run(action: Action) -> tuple[str, str | None, bool]:
+    return action.name, action.node_uid, action.phase.terminal
 
 
 _BY_NAME: Final = frozenset({Kind.NODE_ACTION, Kind.CLUSTER_ACTION})

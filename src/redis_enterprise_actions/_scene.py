@@ -6,6 +6,7 @@ Pure: values, and functions from them to lines. What they are drawn on is not kn
 from __future__ import annotations
 
 from datetime import datetime
+from textwrap import wrap
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _ALARM: Final = "31"  # SGR: red
 _QUIET: Final = "2"
+_NOTE_LINES: Final = 3
 
 
 class Scene(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,17 +42,18 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def drawn(scene: Scene, paper: Paper, height: int) -> list[str]:
-    """Return the scene as at most `height` lines of at most `paper.width` columns."""
-    notes = [painted(cut(note, paper.width, paper), _ALARM, paper) for note in _notes(scene, paper)]
+    """Return the scene as at most `height` lines, none of them wider than the paper."""
     shown = selected(scene.actions, scene.selection)
-    room = max(0, height - len(notes) - 4)  # for the head, two empty lines and the headings
-    fits = len(shown) <= room
-    rows = watched(shown if fits else shown[: max(0, room - 1)], paper) if shown else []
-    if not fits:
-        more = f"and {len(shown) - max(0, room - 1)} more"
-        rows.append(painted(cut(more, paper.width, paper), _QUIET, paper))
-    head = cut(_head(scene, shown, paper), paper.width, paper)
-    return [head, *notes, "", *rows][:height]
+    top = [cut(_head(scene, shown, paper), paper.width, paper), *_notes(scene, paper), ""]
+    room = max(0, height - len(top) - 1)  # below the headings
+    if not shown:
+        return top[:height]
+    if len(shown) <= room:
+        return top + watched(shown, paper)
+    going_on_first = sorted(shown, key=lambda action: action.phase.terminal)
+    some = by_age(going_on_first[: max(0, room - 1)])
+    more = painted(cut(f"and {len(shown) - len(some)} more", paper.width, paper), _QUIET, paper)
+    return [*top, *watched(some, paper), more][:height]
 
 
 def _head(scene: Scene, shown: list[Action], paper: Paper) -> str:
@@ -63,11 +66,13 @@ def _head(scene: Scene, shown: list[Action], paper: Paper) -> str:
 
 
 def _notes(scene: Scene, paper: Paper) -> list[str]:
-    notes = [one_line(each) for each in scene.refused]
+    """Return what is in the way, in whole words where they fit."""
+    notes = list(scene.refused)
     if scene.lost_at is not None:
         lost = age(max(0, int((paper.now - scene.lost_at).total_seconds())))
-        notes.insert(0, one_line(f"no usable answer for {lost}: {scene.problem}"))
-    return notes
+        notes.insert(0, f"no usable answer for {lost}: {scene.problem}")
+    lines = [line for note in notes for line in wrap(one_line(note), paper.width)[:_NOTE_LINES]]
+    return [painted(cut(line, paper.width, paper), _ALARM, paper) for line in lines]
 
 
 def told(before: Scene, after: Scene) -> list[str]:

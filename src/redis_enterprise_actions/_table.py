@@ -60,10 +60,16 @@ _WATCHED: Final = (
 _RIGHT: Final = frozenset({Column.DONE, Column.AGE})  # numbers, which end where others end
 
 # What gives way where it is narrow, in this order, and down to which width; at 0 it is left out.
-_LISTED_SQUEEZE: Final[_Squeeze] = ((Column.STATE, 8), (Column.STATE, 0), (Column.WHAT, 16))
+_LISTED_SQUEEZE: Final[_Squeeze] = (
+    (Column.STATE, 8),
+    (Column.STATE, 0),
+    (Column.WHAT, 16),
+    (Column.STATUS, 10),
+)
 _WATCHED_SQUEEZE: Final[_Squeeze] = (
     (Column.STATE, 12),
     (Column.UID, 0),
+    (Column.STATUS, 10),
     (Column.BAR, 8),
     (Column.WHAT, 20),
     (Column.STATE, 0),
@@ -132,7 +138,8 @@ def watched(actions: Sequence[Action], paper: Paper) -> list[str]:
     """Return a table of actions with bars, where what is less important gives way."""
     widths = _fitting(_WATCHED, _WATCHED_SQUEEZE, actions, paper)
     if widths is None:
-        widths = {Column.WHAT: paper.width // 2 - 1, Column.STATUS: paper.width // 2 - 1}
+        half = max(1, paper.width // 2 - 1)
+        widths = {Column.WHAT: half, Column.STATUS: half}
     return _drawn(widths, actions, paper)
 
 
@@ -264,7 +271,7 @@ def _natural(column: Column, actions: Sequence[Action], paper: Paper) -> int:
 
 def _drawn(widths: dict[Column, int], actions: Sequence[Action], paper: Paper) -> list[str]:
     headings = _GAP.join(
-        column.value.rjust(width) if column in _RIGHT else column.value.ljust(width)
+        (column.value.rjust(width) if column in _RIGHT else column.value.ljust(width))[:width]
         for column, width in widths.items()
     )
     rows = [
@@ -280,7 +287,8 @@ def _stacked(action: Action, paper: Paper) -> list[str]:
         _text(action, column, paper.now)
         for column in (Column.STATUS, Column.DONE, Column.STATE, Column.AGE)
     )
-    room = paper.width - cells(_GAP.join(filter(None, ("", status, done, old, "")))) - len(_GAP)
+    status = cut(status, paper.width // 2, paper)
+    room = paper.width - cells(_GAP.join(filter(None, (status, done, old)))) - 2 * len(_GAP)
     state = cut(state, room, paper) if room > 3 else ""
     parts = (painted(status, _COLOURS[action.phase], paper), done, state, old)
     return [
