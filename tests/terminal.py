@@ -58,6 +58,10 @@ class Terminal:
         size = struct.pack("HHHH", lines, columns, 0, 0)
         fcntl.ioctl(self._ours, termios.TIOCSWINSZ, size)
 
+    def type(self, text: str) -> None:
+        """Type on the keyboard."""
+        os.write(self._ours, text.encode())
+
     def until(self, text: str, *, seconds: float = 30) -> str:
         """Return all that was written, once `text` is in what was written since the last call."""
         fresh, end = "", time.monotonic() + seconds
