@@ -22,6 +22,7 @@ ROOMS = [
     "_chores",
     "_arguments",
     "_commands",
+    "_help",
     "_completion",
     "_looking",
     "_live",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 if sys.platform != "win32":
-    from tests.terminal import Terminal
+    from tests.on_terminal import OnTerminal
 
 PROGRAM = Path(sys.executable).parent / "redis-actions"
 OFFERED = [
@@ -109,7 +109,7 @@ def test_fish(folder: Path) -> None:
 @needs("zsh")
 def test_zsh(folder: Path) -> None:
     """Zsh does, where somebody presses Tab."""
-    with Terminal(["zsh", "-f", "-i"], columns=100) as terminal:
+    with OnTerminal(["zsh", "-f", "-i"], columns=100) as terminal:
         terminal.type("PS1='% '; autoload -U compinit; compinit -u -D\n")
         terminal.type('eval "$(redis-actions completion zsh)"; echo rea""dy\n')
         terminal.until("ready")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 terminals = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such terminals")
 if sys.platform != "win32":
-    from tests.terminal import Terminal
+    from tests.on_terminal import OnTerminal
 
 COMMAND = [sys.executable, "-W", "error", "-m", "redis_enterprise_actions"]
 FIRST, SECOND = "2d81d873-0b12-4636-90d2-ff4dd1ed3b81", "f5d8981b-7798-453f-852f-6e2513a4ae4a"
@@ -120,7 +120,7 @@ class TestList:
     )
     def test_terminal(self, two: Served, columns: int, expected: str) -> None:
         """On a terminal: a table as wide as that, in colours."""
-        with Terminal([*COMMAND, "list"], columns=columns) as terminal:
+        with OnTerminal([*COMMAND, "list"], columns=columns) as terminal:
             code, written = terminal.to_the_end()
 
         assert (code, plain(written)) == (0, expected)
@@ -131,13 +131,13 @@ class TestList:
     def test_no_colour(self, two: Served, variable: str) -> None:
         """Not in colours where somebody, or the terminal, has none of them."""
         name, _, value = variable.partition("=")
-        with Terminal([*COMMAND, "list"], environment={name: value}) as terminal:
+        with OnTerminal([*COMMAND, "list"], environment={name: value}) as terminal:
             assert terminal.to_the_end() == (0, AT_80)
 
     @terminals
     def test_empty(self, served: Served) -> None:
         """On a terminal, too, nothing has no headings."""
-        with Terminal([*COMMAND, "list"]) as terminal:
+        with OnTerminal([*COMMAND, "list"]) as terminal:
             assert terminal.to_the_end() == (0, "no actions\n")
 
 
@@ -238,7 +238,7 @@ class TestWatchOnATerminal:
 
     def test_live(self, two: Served) -> None:
         """The whole terminal is drawn, in its size, and is as before at the end."""
-        with Terminal([*COMMAND, "watch"], columns=100) as terminal:
+        with OnTerminal([*COMMAND, "watch"], columns=100) as terminal:
             wide = terminal.until("SMDeleteBDB")
             terminal.resize(40, 12)
             narrow = terminal.until("SMDeleteBDB")
@@ -258,7 +258,7 @@ class TestWatchOnATerminal:
 
     def test_terminated(self, two: Served) -> None:
         """SIGTERM leaves the terminal as it was, too."""
-        with Terminal([*COMMAND, "watch"]) as terminal:
+        with OnTerminal([*COMMAND, "watch"]) as terminal:
             terminal.until("SMDeleteBDB")
             terminal.process.terminate()
             code, rest = terminal.to_the_end()
@@ -268,12 +268,12 @@ class TestWatchOnATerminal:
 
     def test_no_colour(self, two: Served) -> None:
         """With NO_COLOR it is drawn without colours."""
-        with Terminal([*COMMAND, "watch"], environment={"NO_COLOR": "1"}) as terminal:
+        with OnTerminal([*COMMAND, "watch"], environment={"NO_COLOR": "1"}) as terminal:
             assert not re.search(r"\x1b\[\d+m", terminal.until("SMDeleteBDB"))
 
     def test_dumb(self, two: Served) -> None:
         """A terminal that can only write lines gets lines."""
-        with Terminal([*COMMAND, "watch"], environment={"TERM": "dumb"}) as terminal:
+        with OnTerminal([*COMMAND, "watch"], environment={"TERM": "dumb"}) as terminal:
             written = terminal.until("SMUpdateBDB on bdb:1: active")
             terminal.process.send_signal(signal.SIGINT)
             code, rest = terminal.to_the_end()
@@ -287,7 +287,7 @@ class TestWatchOnATerminal:
             "import sys; sys.modules['rich'] = sys.modules['rich.console'] = None\n"
             "from redis_enterprise_actions._cli import main; sys.exit(main(['watch']))"
         )
-        with Terminal([sys.executable, "-c", code]) as terminal:
+        with OnTerminal([sys.executable, "-c", code]) as terminal:
             written = terminal.until("SMUpdateBDB on bdb:1: active")
 
         assert written.count("[cli]'; until then there are lines") == 1

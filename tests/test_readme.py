@@ -134,7 +134,8 @@ def test_settings() -> None:
     assert named[0] == arguments - {"session", "request_timeout"}
     assert named[1] == variables | {"INSECURE"}
     options = run("-m", "redis_enterprise_actions", "list", "--help").stdout
-    assert {"--bdb", "--json", "--help"} | named[2] == set(re.findall(r"--[a-z-]+", options))
+    others = {"--bdb", "--node", "--status", "--name", "--json", "--profile", "--help"}
+    assert others | named[2] == set(re.findall(r"--[a-z-]+", options))
 
 
 def test_ci_runs_the_readmes_tests() -> None:

@@ -16,6 +16,7 @@ from ._access import Secret
 from ._commands import add_chores, add_looks
 from ._completion import complete
 from ._errors import UsageError
+from ._help import explain
 from ._login import ENVIRONMENT, connection_options
 
 
@@ -229,4 +230,6 @@ def parser() -> argparse.ArgumentParser:
     command.set_defaults(run="demo", connects=False, interrupted="")
 
     add_chores(add, connection)
+    for name, command in commands.choices.items():
+        explain(name, command)
     return top

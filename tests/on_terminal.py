@@ -1,4 +1,4 @@
-"""A terminal for commands, of any size, which keeps what they write."""
+"""Commands on a real terminal (a pty) of any size, which keeps what they write."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 
-class Terminal:
+class OnTerminal:
     """A process on a terminal of its own, between `with` and its end."""
 
     def __init__(
