@@ -107,6 +107,16 @@ class TestProfile:
             made("--profile", "prod", *options)
         assert sent(made("--profile", "prod", "--url", "https://n2:9443")) == f"ops:{SECRET}"
 
+    async def test_trust_elsewhere(self, folder: Path) -> None:
+        """Nor is a cluster trusted as another one is: of that the profile says the user only."""
+        text = f'default = "p"\n[profiles.p]\nurl = "{URL}"\nuser = "ops"\ninsecure = true\n'
+        (folder / "config.toml").write_text(text)
+        options = ("--password-file", str(folder / "password"), "--url")
+        own, other = made(*options, URL), made(*options, "https://other")
+
+        assert [each._transport._tls.verified for each in (own, other)] == [False, True]
+        assert sent(other) == f"ops:{SECRET}"
+
     async def test_anywhere(self, folder: Path) -> None:
         """That of a profile without a URL is for any that is given."""
         (folder / "config.toml").write_text(PROFILE.replace("url = ", "# "))

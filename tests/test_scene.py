@@ -60,6 +60,11 @@ class TestDrawn:
         assert empty == ""
         assert len(rows) == 3
 
+    def test_late(self) -> None:
+        """An answer that is late is said to be so, before it is known to be an outage."""
+        assert seen(scene(seen_at=ago(8)))[0].endswith("every 5s at https://n1:9443")
+        assert seen(scene(seen_at=ago(9)))[0] == "nothing to show, seen 9s ago, no answer since"
+
     def test_selection(self) -> None:
         """Only what is selected is shown, newest first."""
         chosen = Selection(statuses=frozenset({"running"}))

@@ -66,7 +66,7 @@ A profile may have: url, user, password_file, token_file, keyring, auth,
 ca_cert, fingerprint, insecure, client_cert, client_key, trusted_hosts. Relative
 paths begin where the file is. It holds no password, and the files that do must
 be closed to other users. An option goes before the environment, and that before
-a profile, whose secrets are for its own URLs only.
+a profile, whose secrets, and what it trusts, are for its own URLs only.
 
 What this command prints has tabs between name, URLs, user, and default or -.
 """,

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ._profiles import Profile
 
 _SECRETS: Final = {"PASSWORD": "password_file", "TOKEN": "token_file"}
+_ANYWHERE: Final = frozenset({"USER", "AUTH"})
 
 ENVIRONMENT: Final = """\
 environment:
@@ -102,15 +103,19 @@ def _options(args: argparse.Namespace) -> Masked:
 
 
 def _said(profile: Profile, given: Masked, variable: str) -> str:
-    """Return what a profile says. If it has URLs, its secrets are for no others."""
+    """Return what a profile says.
+
+    If it has URLs, its secrets are for them alone, and so is what it trusts: of another cluster it
+    says no more than who we are.
+    """
+    elsewhere = profile.urls and not set(given.get("url", ())) <= set(profile.urls)
+    if elsewhere and variable not in _ANYWHERE:
+        return ""
     key = _SECRETS.get(variable)
     if key is None:
         return profile.said(variable)
     file = profile.file(key)
-    elsewhere = profile.urls and not set(given.get("url", ())) <= set(profile.urls)
-    if file is None or elsewhere:
-        return ""
-    return secret_in(file, f"{key} of profile {profile.name}").reveal()
+    return "" if file is None else secret_in(file, f"{key} of profile {profile.name}").reveal()
 
 
 def _password(given: Masked, file: Path | None, profile: Profile | None) -> Secret:

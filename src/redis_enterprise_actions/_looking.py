@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol, Self, TypeVar
 
 import msgspec
 
-from ._errors import RequestError, UsageError
+from ._errors import ClusterUnreachable, RequestError, UsageError
 from ._live import Live
 from ._overview import Overview
 from ._report import print_json, print_line
@@ -81,9 +81,9 @@ async def _follow(overview: Overview, scene: Scene, view: _View) -> None:
         except RequestError as error:
             if not error.transient:
                 raise
-            scene = msgspec.structs.replace(
-                scene, problem=error.said, lost_at=scene.lost_at or began
-            )
+            problem = error.reason if isinstance(error, ClusterUnreachable) else error.said
+            lost_at = scene.lost_at or began
+            scene = msgspec.structs.replace(scene, problem=problem, lost_at=lost_at)
         else:
             scene = msgspec.structs.replace(
                 scene,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _ALARM: Final = "31"  # SGR: red
 _QUIET: Final = "2"
 _NOTE_LINES: Final = 3
+_LATE: Final = 3.0  # seconds that a look may take without a word
 
 
 class Scene(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,9 +61,11 @@ def _head(scene: Scene, shown: list[Action], paper: Paper) -> str:
     if scene.seen_at is None:
         return one_line(f"{scene.where}: looking ...")
     going = sum(not action.phase.terminal for action in shown)
-    old = age(max(0, int((paper.now - scene.seen_at).total_seconds())))
     counted = f"{going} of {len(shown)} under way" if shown else "nothing to show"
-    return one_line(f"{counted}, seen {old} ago, every {scene.interval:g}s at {scene.where}")
+    old = int((paper.now - scene.seen_at).total_seconds())
+    late = scene.lost_at is None and old > scene.interval + _LATE
+    then = "no answer since" if late else f"every {scene.interval:g}s at {scene.where}"
+    return one_line(f"{counted}, seen {age(max(0, old))} ago, {then}")
 
 
 def _notes(scene: Scene, paper: Paper) -> list[str]:
