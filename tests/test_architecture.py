@@ -28,6 +28,7 @@ ROOMS = [
     "_live",
     "_scene",
     "_table",
+    "_columns",
     "_overview",
     "_select",
     "_report",

@@ -72,16 +72,16 @@ UID                                   WHAT                      STATUS     DONE 
 2d81d873-0b12-4636-90d2-ff4dd1ed3b83  retry_bdb on node:1       failed      33%  internal_error: node 1 is full   2d"""  # noqa: E501
 
 WATCHED_AT_40 = """\
-WHAT                  STATUS     DONE
-SMUpdateBDB on bdb:1  active      14%
-maintenan… on node:2  completed  100%
-retry_bdb on node:1   failed      33%"""
+WHAT                     STATUS     DONE
+SMUpdateBDB on bdb:1     active      14%
+maintenance_… on node:2  completed  100%
+retry_bdb on node:1      failed      33%"""
 
 WATCHED_AT_80 = """\
-WHAT                      STATUS                         DONE  STATE         AGE
-SMUpdateBDB on bdb:1      active     ━━────────────────   14%  provision     12s
-maintenance_on on node:2  completed                      100%                 2h
-retry_bdb on node:1       failed                          33%  internal_er…   2d"""
+WHAT                      STATUS                 DONE  STATE                 AGE
+SMUpdateBDB on bdb:1      active     ━─────────   14%  provision             12s
+maintenance_on on node:2  completed              100%                         2h
+retry_bdb on node:1       failed                  33%  internal_error: nod…   2d"""
 
 
 def on(width: int, **more: object) -> Paper:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from ._action import Kind, Phase, one_line
+from ._columns import GAP, fitting
 
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
     _Squeeze: TypeAlias = tuple[tuple["Column", int], ...]
 
-_GAP: Final = "  "
 _BAR: Final = 20  # as wide as a bar is where there is room
 
 
@@ -67,10 +67,10 @@ _LISTED_SQUEEZE: Final[_Squeeze] = (
     (Column.STATUS, 10),
 )
 _WATCHED_SQUEEZE: Final[_Squeeze] = (
-    (Column.STATE, 12),
+    (Column.BAR, 10),
     (Column.UID, 0),
+    (Column.STATE, 12),
     (Column.STATUS, 10),
-    (Column.BAR, 8),
     (Column.WHAT, 20),
     (Column.STATE, 0),
     (Column.BAR, 0),
@@ -128,7 +128,7 @@ def fields(actions: Sequence[Action], now: datetime) -> list[str]:
 
 def listed(actions: Sequence[Action], paper: Paper) -> list[str]:
     """Return a table of actions, whose uids are whole: if need be, an action has three lines."""
-    widths = _fitting(_LISTED, _LISTED_SQUEEZE, actions, paper)
+    widths = fitting(_natural(_LISTED, actions, paper), _LISTED_SQUEEZE, paper.width)
     if widths is not None:
         return _drawn(widths, actions, paper)
     return [line for action in actions for line in _stacked(action, paper)]
@@ -136,7 +136,7 @@ def listed(actions: Sequence[Action], paper: Paper) -> list[str]:
 
 def watched(actions: Sequence[Action], paper: Paper) -> list[str]:
     """Return a table of actions with bars, where what is less important gives way."""
-    widths = _fitting(_WATCHED, _WATCHED_SQUEEZE, actions, paper)
+    widths = fitting(_natural(_WATCHED, actions, paper), _WATCHED_SQUEEZE, paper.width)
     if widths is None:
         half = max(1, paper.width // 2 - 1)
         widths = {Column.WHAT: half, Column.STATUS: half}
@@ -244,38 +244,27 @@ def painted(text: str, colour: str, paper: Paper) -> str:
 # --- lines --------------------------------------------------------------------------------------
 
 
-def _fitting(
-    columns: Sequence[Column], squeeze: _Squeeze, actions: Sequence[Action], paper: Paper
-) -> dict[Column, int] | None:
-    """Return how wide each column is, or None where they cannot all be in the width."""
-    widths: dict[Column, int] = {}
-    for column in columns:
-        wanted = _BAR if column is Column.BAR else _natural(column, actions, paper)
-        if wanted:
-            widths[column] = max(wanted, len(column.value))
-    for column, least in squeeze:
-        missing = sum(widths.values()) + len(_GAP) * (len(widths) - 1) - paper.width
-        if missing <= 0:
-            break
-        if least == 0:
-            widths.pop(column, None)
-        elif column in widths:
-            widths[column] = max(widths[column] - missing, min(least, widths[column]))
-    total = sum(widths.values()) + len(_GAP) * (len(widths) - 1)
-    return widths if total <= paper.width else None
+def _natural(
+    columns: Sequence[Column], actions: Sequence[Action], paper: Paper
+) -> dict[Column, int]:
+    """Return how wide each column would be; one in which nothing stands is none."""
+    wanted = {column: _wanted(column, actions, paper) for column in columns}
+    return {column: max(width, len(column.value)) for column, width in wanted.items() if width}
 
 
-def _natural(column: Column, actions: Sequence[Action], paper: Paper) -> int:
+def _wanted(column: Column, actions: Sequence[Action], paper: Paper) -> int:
+    if column is Column.BAR:
+        return _BAR
     return max((cells(_text(action, column, paper.now)) for action in actions), default=0)
 
 
 def _drawn(widths: dict[Column, int], actions: Sequence[Action], paper: Paper) -> list[str]:
-    headings = _GAP.join(
+    headings = GAP.join(
         (column.value.rjust(width) if column in _RIGHT else column.value.ljust(width))[:width]
         for column, width in widths.items()
     )
     rows = [
-        _GAP.join(_cell(action, column, width, paper) for column, width in widths.items())
+        GAP.join(_cell(action, column, width, paper) for column, width in widths.items())
         for action in actions
     ]
     return [painted(headings.rstrip(), _BOLD, paper), *(row.rstrip() for row in rows)]
@@ -288,11 +277,11 @@ def _stacked(action: Action, paper: Paper) -> list[str]:
         for column in (Column.STATUS, Column.DONE, Column.STATE, Column.AGE)
     )
     status = cut(status, paper.width // 2, paper)
-    room = paper.width - cells(_GAP.join(filter(None, (status, done, old)))) - 2 * len(_GAP)
+    room = paper.width - cells(GAP.join(filter(None, (status, done, old)))) - 2 * len(GAP)
     state = cut(state, room, paper) if room > 3 else ""
     parts = (painted(status, _COLOURS[action.phase], paper), done, state, old)
     return [
         one_line(reference(action)),
-        _GAP + _titled(action.title, paper.width - len(_GAP), paper),
-        _GAP + _GAP.join(filter(None, parts)),
+        GAP + _titled(action.title, paper.width - len(GAP), paper),
+        GAP + GAP.join(filter(None, parts)),
     ]
