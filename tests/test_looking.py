@@ -289,6 +289,8 @@ class TestWatchOnATerminal:
         )
         with OnTerminal([sys.executable, "-c", code]) as terminal:
             written = terminal.until("SMUpdateBDB on bdb:1: active")
+            terminal.process.send_signal(signal.SIGINT)
+            assert terminal.to_the_end()[0] == 130
 
         assert written.count("[cli]'; until then there are lines") == 1
         assert "\x1b" not in written

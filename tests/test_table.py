@@ -111,6 +111,11 @@ def test_watched_wide() -> None:
     assert first.endswith(f"{UUID}1")
 
 
+def test_watched_narrow() -> None:
+    """Where there is next to nothing, half of it says what, and the other half how it stands."""
+    assert watched(THREE[:1], on(18)) == ["WHAT      STATUS", "SMUpdat…  active"]
+
+
 LINES = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), max_size=60)
 
 
