@@ -128,6 +128,13 @@ def test_script(shell: str, lines: Callable[[], list[str]]) -> None:
     assert "\n".join(lines()).strip() == script(shell).strip()
 
 
+def test_no_files_by_default() -> None:
+    """Where nothing is offered, bash is not to offer files instead."""
+    (registered,) = re.findall(r"^\s*complete .*", script("bash"), re.MULTILINE)
+
+    assert "-o default" not in registered
+
+
 def test_other_shells(capsys: pytest.CaptureFixture[str]) -> None:
     """Other shells are wrong usage."""
     with pytest.raises(SystemExit):

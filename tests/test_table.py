@@ -232,7 +232,10 @@ def test_cut(text: str, width: int, shown: str, *, letters: bool) -> None:
 
 def test_strange_words() -> None:
     """What the cluster says cannot move the cursor, or colour the terminal."""
-    odd = msgspec.structs.replace(THREE[0], status="\x1b[2J", state="a\nb", error="\x07")
+    odd = msgspec.structs.replace(THREE[0], status="\x1b[2J\t", state="a\nb", error="\x07")
 
     for lines in (listed([odd], on(140)), watched([odd], on(80)), listed([odd], on(40))):
         assert not re.search(r"[\x00-\x1f]", "".join(lines))
+    (line,) = fields([odd], NOW)
+    assert len(line.split("\t")) == 6
+    assert line.replace("\t", "").isprintable()
