@@ -12,9 +12,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from ._arguments import arguments, json_of
+from ._chores import CHORES
 from ._errors import RedisActionsError
 from ._given import references
 from ._login import client_of
+from ._looking import look, watch
 from ._overheard import Overheard
 from ._report import complain, end_of, print_line, show
 from ._session import submit, wait
@@ -43,7 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     signals = Signals(interrupted)
     try:
         with signals, _overhearing(args) as overheard:
-            return signals.run(_work(args, overheard))
+            work = _work(args, overheard)
+            return work if isinstance(work, int) else signals.run(work)
     except KeyboardInterrupt:
         interrupted()
         return signals.code
@@ -71,12 +74,14 @@ def _overhearing(args: argparse.Namespace) -> contextlib.AbstractContextManager[
 
 def _work(
     args: argparse.Namespace, overheard: Overheard | None = None
-) -> Coroutine[object, object, int]:
-    """Return what is to be done.
+) -> Coroutine[object, object, int] | int:
+    """Return what is to be done, or the exit code of what is done at once.
 
     A password is asked for, and standard input is read, before the loop runs, where Ctrl-C would
     not be heard.
     """
+    if args.run in CHORES:
+        return CHORES[args.run](args)
     if args.run in _TOLD:
         return _TOLD[args.run](args, client_of(args), overheard or Overheard())
     if args.connects:
@@ -85,16 +90,6 @@ def _work(
 
 
 # --- commands -----------------------------------------------------------------------------------
-
-
-async def _list(args: argparse.Namespace, client: ActionsClient) -> int:
-    async with client:
-        actions = await client.list_actions(bdb_uid=args.bdb)
-    for action in actions:
-        show(action, as_json=args.json)
-    if not actions:
-        complain("no actions")
-    return 0
 
 
 async def _get(args: argparse.Namespace, client: ActionsClient) -> int:
@@ -145,7 +140,8 @@ async def _demo(_: argparse.Namespace) -> int:
 
 
 _CONNECTED: Final = {
-    "list": _list,
+    "list": look,
+    "watch": watch,
     "get": _get,
     "cancel": _cancel,
 }
