@@ -96,7 +96,7 @@ def package(session: nox.Session) -> None:
     session.run("python", "-m", "build", "--outdir", str(elsewhere / "dist"), silent=True)
     (wheel,) = (elsewhere / "dist").glob("*.whl")
     session.install(f"{wheel}[cli]")
-    for name in ("tests", "examples", "benchmarks"):
+    for name in ("tests", "examples", "benchmarks", "docs", "press"):
         shutil.copytree(name, elsewhere / name)
     for name in ("pyproject.toml", "README.md"):
         shutil.copy(name, elsewhere)
