@@ -13,7 +13,7 @@ nox.needs_version = ">=2024.10"
 nox.options.default_venv_backend = "venv"
 nox.options.download_python = "never"
 nox.options.error_on_missing_interpreters = False
-nox.options.sessions = ["lint", "types", "tests", "lowest", "package"]
+nox.options.sessions = ["lint", "types", "docs", "tests", "lowest", "package"]
 
 PYTHONS = ["3.11", "3.12", "3.13"]
 PYPROJECT = nox.project.load_toml("pyproject.toml")
@@ -84,6 +84,16 @@ def bench(session: nox.Session) -> None:
     session.run("python", "benchmarks/run.py", "--quick", "--out", str(results))
     session.run("python", "benchmarks/micro.py", "--quick", "--out", str(results))
     session.log(f"the tables and the plot are in {results}")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation with both builders, without a warning, and follow its links."""
+    session.install(*group("docs"))
+    site = Path(session.create_tmp()).resolve() / "site"
+    session.run("mkdocs", "build", "--site-dir", str(site), env={"NO_MKDOCS_2_WARNING": "1"})
+    session.run("zensical", "build", "--strict", "--clean")
+    session.run("python", "-m", "press.links", str(site), "site")
 
 
 @nox.session

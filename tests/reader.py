@@ -9,7 +9,8 @@
   what is a command of ours by its parser, and it is not run.
 - `<!-- goes on running -->` before a block: its command runs until the page has been read.
 - A comment that begins with `invisible-code-block: python` is run, too. It is where a page that
-  defines a function has it called: by `play`, on a fake cluster.
+  defines a function has it called: by `play`, on a fake cluster. `serve` lets the page have one at
+  `cluster.example.com:9443`, in real time.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from sybil.parsers.markdown import CodeBlockParser
 from redis_enterprise_actions import ActionsClient
 from redis_enterprise_actions._arguments import arguments
 from redis_enterprise_actions.testing import FakeCluster
+from tests.served import Served
 
 
 if TYPE_CHECKING:
@@ -46,9 +48,10 @@ if TYPE_CHECKING:
     import pytest
     from sybil import Example
 
-_PORT: Final = "19443"  # in pages; in truth a free one, as two readers may read at once
+_CLUSTER: Final = "cluster.example.com:9443"  # what pages call a cluster of the reader's
 _NOT_RUN: Final = re.compile(r"<!-- not run: .+ -->\s*\Z")
 _GOES_ON: Final = re.compile(r"<!-- goes on running -->\s*\Z")
+_NEW_EVENT_LOOP: Final = asyncio.events.new_event_loop
 _LONGEST: Final = 60  # seconds of real time that one command may take
 
 
@@ -62,19 +65,21 @@ class Reader:
         self._code = 0
         self._state = folder / ".environment"
         self._going_on: list[subprocess.Popen[str]] = []
-        self._port = str(_free_port())
+        self._places = {"19443": str(_free_port())}  # as two readers may read at once
+        self._served: Served | None = None
         scripts = str(Path(sys.executable).parent)
         self._environment = {**os.environ, "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"}
 
     def __enter__(self) -> Self:
         self._monkeypatch.chdir(self._folder)
-        self._monkeypatch.setattr(asyncio.events, "new_event_loop", looptime.new_event_loop)
         return self
 
     def __exit__(self, *_: object) -> None:
         for process in self._going_on:
             process.send_signal(signal.SIGINT)
             process.communicate(timeout=_LONGEST)
+        if self._served is not None:
+            self._served.stop()
 
     def read(self, page: Path) -> int:
         """Read the page; return how many blocks there were to run."""
@@ -84,7 +89,11 @@ class Reader:
             + [CodeBlockParser("text", self._text)]
         )
         document = blocks.parse(page)
-        document.namespace |= {"__name__": "page", "play": self._play}
+        document.namespace |= {
+            "__name__": "page",
+            "play": self._play,
+            "serve": self._serve,
+        }
         count = 0
         for example in document.examples():
             example.evaluate()
@@ -94,13 +103,15 @@ class Reader:
     # --- Python ---------------------------------------------------------------------------------
 
     def _python(self, example: Example) -> None:
-        source = "\n" * (example.line + example.parsed.line_offset) + str(example.parsed)
+        source = "\n" * (example.line + example.parsed.line_offset) + self._here(example)
         if _marked(example, _NOT_RUN):
             ast.parse(source)
             return
         code = compile(source, example.path, "exec", dont_inherit=True)
         said = io.StringIO()
-        with contextlib.redirect_stdout(said):
+        with contextlib.redirect_stdout(said), self._monkeypatch.context() as patch:
+            if self._served is None:
+                patch.setattr(asyncio.events, "new_event_loop", looptime.new_event_loop)
             exec(code, example.namespace)
         self._printed = example.end, said.getvalue()
 
@@ -121,19 +132,46 @@ class Reader:
                     verify=cluster.url.startswith("http:"),
                 ) as client,
             ):
-                for name in ("url", "username", "password"):
-                    variable = {"username": "USER"}.get(name, name.upper())
-                    value = getattr(cluster, name)
-                    self._monkeypatch.setenv(f"REDIS_ENTERPRISE_{variable}", value)
+                self._tell_of(cluster)
                 done = deed(client, cluster)
                 return await done if inspect.isawaitable(done) else done
 
         return asyncio.run(main())
 
+    def _serve(self, **options: object) -> Served:
+        """Have a cluster from now on, or another one; its clock is a real one."""
+        if self._served is not None:
+            self._served.stop()
+        self._served = Served(**options)
+        with self._monkeypatch.context() as patch:
+            patch.setattr(asyncio.events, "new_event_loop", _NEW_EVENT_LOOP)
+            self._served.start()
+        cluster = self._served.cluster
+        self._tell_of(cluster)
+        self._places[_CLUSTER] = cluster.url.partition("://")[2]
+        return self._served
+
+    def _tell_of(self, cluster: FakeCluster) -> None:
+        """Put into the environment where a cluster is, and who may ask it."""
+        for name, value in (
+            ("URL", cluster.url),
+            ("USER", cluster.username),
+            ("PASSWORD", cluster.password),
+        ):
+            self._monkeypatch.setenv(f"REDIS_ENTERPRISE_{name}", value)
+            self._environment[f"REDIS_ENTERPRISE_{name}"] = value
+
+    def _here(self, example: Example) -> str:
+        """Return a block with the places it names being here."""
+        text = str(example.parsed)
+        for there, here in self._places.items():
+            text = text.replace(there, here)
+        return text
+
     # --- shell ----------------------------------------------------------------------------------
 
     def _console(self, example: Example) -> None:
-        for command, expected in typed(str(example.parsed).replace(_PORT, self._port)):
+        for command, expected in typed(self._here(example)):
             if _marked(example, _NOT_RUN):
                 self._look_at(command)
             elif _marked(example, _GOES_ON):
@@ -143,7 +181,7 @@ class Reader:
                 assert alike(expected, printed), f"$ {command}\n{printed}"
 
     def _sh(self, example: Example) -> None:
-        commands = str(example.parsed).replace(_PORT, self._port)
+        commands = self._here(example)
         if _marked(example, _NOT_RUN):
             self._look_at(commands)
             return
@@ -157,7 +195,7 @@ class Reader:
             [bash(), "-n", "-c", commands], capture_output=True, text=True, check=False
         )
         assert (ran.returncode, ran.stderr) == (0, "")
-        for line in commands.splitlines():
+        for line in commands.replace("\\\n", "").splitlines():
             if line.startswith("redis-actions "):
                 arguments(shlex.split(line, comments=True)[1:])
 
@@ -165,7 +203,7 @@ class Reader:
         """Run a command where the last one left the shell; return what it printed."""
         leave = f'code=$?; env -0 > "{self._state}"; exit $code'
         ran = subprocess.run(
-            [bash(), "-c", f"trap '{leave}' EXIT\n(exit {self._code})\n{command}"],
+            [bash(), "-c", f"trap '{leave}' EXIT; set -a\n(exit {self._code})\n{command}"],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+import redis_enterprise_actions
+from redis_enterprise_actions import RedisActionsError, _environment
+from redis_enterprise_actions._report import _ENDS
 from tests.reader import Reader, alike, typed
 
 
@@ -70,3 +74,81 @@ def test_typed() -> None:
     block = "$ one \\\n  two\nsaid\n$ three\n"
 
     assert typed(block) == [("one \\\n  two", "said\n"), ("three", "")]
+
+
+def text_of(page: str) -> str:
+    """Return a page."""
+    return (ROOT / "docs" / page).read_text("utf-8")
+
+
+def public_errors() -> list[type[RedisActionsError]]:
+    """Return every error that has a public name."""
+    public = [getattr(redis_enterprise_actions, name) for name in redis_enterprise_actions.__all__]
+    return [it for it in public if isinstance(it, type) and issubclass(it, RedisActionsError)]
+
+
+def test_every_error_has_its_section() -> None:
+    """The page of errors says of each what to do, and with which exit code the command ends."""
+    said = dict(re.findall(r"^### (\w+)\n\n((?:(?!^##).*\n)+)", text_of("errors.md"), re.MULTILINE))
+    bases = {"RedisActionsError", "RequestError", "WaitError"}
+
+    assert said.keys() == {error.__name__ for error in public_errors()} - bases
+    for error in public_errors():
+        if error.__name__ not in said:
+            continue
+        code = next(code for kind, _, code in _ENDS if issubclass(error, kind))
+        assert "**Do:**" in said[error.__name__]
+        if error.__name__ != "ClientClosed":
+            assert said[error.__name__].startswith(f"*Exit code {code}.* ")
+
+
+def test_everything_public_is_in_the_reference() -> None:
+    """The reference shows each public name."""
+    shown = re.findall(r"^::: redis_enterprise_actions\.(\w+)$", text_of("api.md"), re.MULTILINE)
+
+    assert sorted(shown) == redis_enterprise_actions.__all__
+
+
+def test_environment() -> None:
+    """The page of the environment lists every variable, with its argument and its option."""
+    rows = re.findall(
+        r"^\| `([A-Z_]+)` \| `(\w+)[^`]*` \| `(--[a-z-]+)` ",
+        text_of("environment.md"),
+        re.MULTILINE,
+    )
+    proofs = (_environment._TOKEN, _environment._USER, _environment._CLIENT)
+    tables = (*proofs, _environment._TRUST, _environment._LISTS)
+    known = {variable: name for table in tables for name, variable in table.items()}
+
+    assert {variable: name for variable, name, _ in rows} == {**known, "INSECURE": "verify"}
+    options = {option for _, _, option in rows}
+    assert all(f"`{option}" in text_of("command-line.md") for option in options)
+
+
+def test_comparison_is_that_of_the_benchmarks() -> None:
+    """The figures in the comparison are those that the benchmarks have."""
+    row = re.compile(
+        r"^\| [^|]* \| ([\d,.]+) \| ([\d.]+ s) \| ([\d.]+ s) \| (\d+) \|$", re.MULTILINE
+    )
+    measured = text_of("benchmarks.md").split("### 100 waits")[1].split("###")[0]
+    rows = row.findall(text_of("comparison.md"))
+
+    assert len(rows) == 6
+    for requests, cpu, lag, at_once in rows:
+        (line,) = re.findall(rf"^\|[^|]*\| {requests}\b.*$", measured, re.MULTILINE)
+        assert f"| {cpu}" in line
+        assert f"| {lag}" in line
+        assert f"| {at_once} |" in line
+
+
+def test_json_page_has_every_outcome() -> None:
+    """The page of the JSON lists every way in which a wait can end."""
+    assert all(f"`{word}`" in text_of("json.md") for _, word, _ in _ENDS if word != "wrong usage")
+
+
+def test_front_page() -> None:
+    """What people ask first is a click away."""
+    front = text_of("index.md")
+
+    for page in ("tls.md", "errors.md#actionvanished", "ci.md#a-runner", "many-waits.md"):
+        assert f"]({page}" in front
