@@ -22,9 +22,9 @@ def page() -> str:
     shared = _login.connection_options()._actions
     connection = {flag for each in shared for flag in each.option_strings}
     lines = [
-        _MADE,
-        "",
         "# The command line",
+        "",
+        _MADE,
         "",
         f"`redis-actions`: {_lowered(top.description or '')}",
         "`redis-actions COMMAND --help` says the same as this page.",

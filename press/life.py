@@ -110,7 +110,7 @@ def _axes() -> list[str]:
         shapes.append(text(x, _TOLD + 32, f"{seconds} s", "small", "middle"))
     for progress in (0, 50, 100):
         shapes.append(path(f"M{_LEFT} {_y(progress):.1f}H{_RIGHT}", "faint"))
-        shapes.append(text(_LEFT - 6, _y(progress) + 4, f"{progress} %", "small", "end"))
+        shapes.append(text(_LEFT - 9, _y(progress) + 4, f"{progress} %", "small", "end"))
     return shapes
 
 

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 _CELL: Final = 14
 _LABELS: Final = 118
 _PROSE: Final = """\
-<!-- Made by `python -m press` from the package itself: change that, not this. -->
-
 # The rooms
+
+<!-- Made by `python -m press` from the package itself: change that, not this. -->
 
 The package is one flat house. Each module is a room that answers one question, and knows only rooms
 that are listed below it, so that it can be read, and tested, without the rest. A test reads the
@@ -33,7 +33,7 @@ them to whoever waits; `_wait` decides, without a clock or a socket, whether tha
 `_client` is the desk at which you stand. `_hub` and `_transport` never meet: the hub is handed
 functions to ask with, so that it can be tested with a list of answers.
 
-![Which room imports which](rooms.svg)
+[![Which room imports which](rooms.svg)](rooms.svg)
 
 A mark means that the room on its left imports another one: go down from the mark to the diagonal,
 where the lines end, and from there to the left, to that one's name. No mark is on the other side.

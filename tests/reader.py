@@ -197,7 +197,8 @@ class Reader:
         assert (ran.returncode, ran.stderr) == (0, "")
         for line in commands.replace("\\\n", "").splitlines():
             if line.startswith("redis-actions "):
-                arguments(shlex.split(line, comments=True)[1:])
+                ours = re.split(r" (?:&&|[|>]) ", line)[0]
+                arguments(shlex.split(ours, comments=True)[1:])
 
     def _type(self, command: str) -> str:
         """Run a command where the last one left the shell; return what it printed."""

@@ -111,11 +111,8 @@ def test_everything_public_is_in_the_reference() -> None:
 
 def test_environment() -> None:
     """The page of the environment lists every variable, with its argument and its option."""
-    rows = re.findall(
-        r"^\| `([A-Z_]+)` \| `(\w+)[^`]*` \| `(--[a-z-]+)` ",
-        text_of("environment.md"),
-        re.MULTILINE,
-    )
+    row = re.compile(r"^\| `([A-Z_]+)` \| .* \| `(\w+)[^`]*` \| `(--[a-z-]+)` \|$", re.MULTILINE)
+    rows = row.findall(text_of("environment.md"))
     proofs = (_environment._TOKEN, _environment._USER, _environment._CLIENT)
     tables = (*proofs, _environment._TRUST, _environment._LISTS)
     known = {variable: name for table in tables for name, variable in table.items()}
