@@ -13,7 +13,7 @@ nox.needs_version = ">=2024.10"
 nox.options.default_venv_backend = "venv"
 nox.options.download_python = "never"
 nox.options.error_on_missing_interpreters = False
-nox.options.sessions = ["lint", "types", "tests", "lowest", "package", "engines"]
+nox.options.sessions = ["lint", "types", "docs", "tests", "lowest", "package", "engines"]
 
 PYTHONS = ["3.11", "3.12", "3.13"]
 PYPROJECT = nox.project.load_toml("pyproject.toml")
@@ -94,6 +94,16 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation with both builders, without a warning, and follow its links."""
+    session.install(*group("docs"))
+    site = Path(session.create_tmp()).resolve() / "site"
+    session.run("mkdocs", "build", "--site-dir", str(site), env={"NO_MKDOCS_2_WARNING": "1"})
+    session.run("zensical", "build", "--strict", "--clean")
+    session.run("python", "-m", "press.links", str(site), "site")
+
+
+@nox.session
 def package(session: nox.Session) -> None:
     """Build the wheel and run the tests against it, where there is no `src` to fall back on."""
     session.install("build", *group("tests"))
@@ -103,7 +113,7 @@ def package(session: nox.Session) -> None:
     session.run("python", "-m", "build", "--outdir", str(elsewhere / "dist"), silent=True)
     (wheel,) = (elsewhere / "dist").glob("*.whl")
     session.install(f"{wheel}[cli,otel]")
-    for name in ("tests", "examples", "benchmarks", "docs"):
+    for name in ("tests", "examples", "benchmarks", "docs", "press"):
         shutil.copytree(name, elsewhere / name)
     for name in ("pyproject.toml", "README.md"):
         shutil.copy(name, elsewhere)

@@ -1,96 +1,151 @@
-"""Facts about the pages in `docs/`: what they show runs, and what they list is complete."""
+"""Facts about the documentation: what its pages show runs, and what they list is complete."""
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 import redis_enterprise_actions
+from redis_enterprise_actions import RedisActionsError, _environment
+from redis_enterprise_actions._report import _ENDS
+from tests.reader import Reader, alike, typed
 
 
-DOCS = Path(__file__).parent.parent / "docs"
-HOUSE = Path(redis_enterprise_actions.__file__).parent
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted((ROOT / "docs").glob("*.md"))
 
 
-def page(name: str) -> str:
-    """Return the text of a page."""
-    return (DOCS / f"{name}.md").read_text("utf-8")
+@pytest.fixture
+def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reader]:
+    """Somebody who types off what is in a page, in an empty folder."""
+    with Reader(tmp_path, monkeypatch) as reader:
+        yield reader
 
 
-def blocks(name: str, language: str = "python") -> list[str]:
-    """Return the blocks of code on a page."""
-    return re.findall(rf"^```{language}\n(.*?)^```", page(name), re.MULTILINE | re.DOTALL)
+@pytest.mark.skipif(sys.platform == "win32", reason="the pages are written for a POSIX shell")
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "README.md"], ids=lambda page: page.stem)
+def test_blocks(reader: Reader, page: Path) -> None:
+    """Every block of a page runs, from the first to the last, and prints what is below it."""
+    reader.read(page)
 
 
-def run(place: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run Python as a reader would, with warnings as errors and our command at hand."""
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    return subprocess.run(
-        [sys.executable, "-W", "error", *arguments],
-        cwd=place,
-        env={**os.environ, "PATH": path},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
+def test_reader_sees_what_is_wrong(reader: Reader, tmp_path: Path) -> None:
+    """A block that fails, or prints something else, is an error."""
+    pages = {
+        "raises": "```python\n1 / 0\n```\n",
+        "prints": "```python\nprint(1)\n```\n\n```text\n2\n```\n",
+        "says": "```console\n$ echo 1\n2\n```\n",
+        "fails": "```sh\nfalse\ntrue\n```\n",
+        "is no Python": "<!-- not run: no -->\n```python\nfor\n```\n",
+        "is no command of ours": "<!-- not run: no -->\n```sh\nredis-actions sleep\n```\n",
+        "is no shell": "<!-- not run: no -->\n```sh\nfor\n```\n",
+    }
+    for name, text in pages.items():
+        page = tmp_path / f"{name}.md"
+        page.write_text(text, "utf-8")
+        with pytest.raises((AssertionError, ZeroDivisionError, SyntaxError, SystemExit)):
+            reader.read(page)
+
+
+@pytest.mark.parametrize(
+    ("expected", "printed", "same"),
+    [
+        ("a\nb\n", "a\nb\n", True),
+        ("a\n...\nb\n", "a\n1\n2\nb\n", True),
+        ("a ... b", "a b", False),
+        ("...", "", True),
+        ("a", "a\nb", False),
+    ],
+)
+def test_alike(expected: str, printed: str, same: bool) -> None:
+    """Three dots stand for anything, and nothing else does."""
+    assert alike(expected, printed) is same
+
+
+def test_typed() -> None:
+    """A command goes on after a backslash, and what it prints is below it."""
+    block = "$ one \\\n  two\nsaid\n$ three\n"
+
+    assert typed(block) == [("one \\\n  two", "said\n"), ("three", "")]
+
+
+def text_of(page: str) -> str:
+    """Return a page."""
+    return (ROOT / "docs" / page).read_text("utf-8")
+
+
+def public_errors() -> list[type[RedisActionsError]]:
+    """Return every error that has a public name."""
+    public = [getattr(redis_enterprise_actions, name) for name in redis_enterprise_actions.__all__]
+    return [it for it in public if isinstance(it, type) and issubclass(it, RedisActionsError)]
+
+
+def test_every_error_has_its_section() -> None:
+    """The page of errors says of each what to do, and with which exit code the command ends."""
+    said = dict(re.findall(r"^### (\w+)\n\n((?:(?!^##).*\n)+)", text_of("errors.md"), re.MULTILINE))
+    bases = {"RedisActionsError", "RequestError", "WaitError"}
+
+    assert said.keys() == {error.__name__ for error in public_errors()} - bases
+    for error in public_errors():
+        if error.__name__ not in said:
+            continue
+        code = next(code for kind, _, code in _ENDS if issubclass(error, kind))
+        assert "**Do:**" in said[error.__name__]
+        if error.__name__ != "ClientClosed":
+            assert said[error.__name__].startswith(f"*Exit code {code}.* ")
+
+
+def test_everything_public_is_in_the_reference() -> None:
+    """The reference shows each public name."""
+    shown = re.findall(r"^::: redis_enterprise_actions\.(\w+)$", text_of("api.md"), re.MULTILINE)
+
+    assert sorted(shown) == redis_enterprise_actions.__all__
+
+
+def test_environment() -> None:
+    """The page of the environment lists every variable, with its argument and its option."""
+    row = re.compile(r"^\| `([A-Z_]+)` \| .* \| `(\w+)[^`]*` \| `(--[a-z-]+)` \|$", re.MULTILINE)
+    rows = row.findall(text_of("environment.md"))
+    proofs = (_environment._TOKEN, _environment._USER, _environment._CLIENT)
+    tables = (*proofs, _environment._TRUST, _environment._LISTS)
+    known = {variable: name for table in tables for name, variable in table.items()}
+
+    assert {variable: name for variable, name, _ in rows} == {**known, "INSECURE": "verify"}
+    options = {option for _, _, option in rows}
+    assert all(f"`{option}" in text_of("command-line.md") for option in options)
+
+
+def test_comparison_is_that_of_the_benchmarks() -> None:
+    """The figures in the comparison are those that the benchmarks have."""
+    row = re.compile(
+        r"^\| [^|]* \| ([\d,.]+) \| ([\d.]+ s) \| ([\d.]+ s) \| (\d+) \|$", re.MULTILINE
     )
+    measured = text_of("benchmarks.md").split("### 100 waits")[1].split("###")[0]
+    rows = row.findall(text_of("comparison.md"))
+
+    assert len(rows) == 6
+    for requests, cpu, lag, at_once in rows:
+        (line,) = re.findall(rf"^\|[^|]*\| {requests}\b.*$", measured, re.MULTILINE)
+        assert f"| {cpu}" in line
+        assert f"| {lag}" in line
+        assert f"| {at_once} |" in line
 
 
-def headline(block: str) -> str:
-    """Return the name of the first test in a block."""
-    return re.findall(r"def (test_\w+)", block)[0]
+def test_json_page_has_every_outcome() -> None:
+    """The page of the JSON lists every way in which a wait can end."""
+    assert all(f"`{word}`" in text_of("json.md") for _, word, _ in _ENDS if word != "wrong usage")
 
 
-@pytest.mark.parametrize("block", blocks("testing"), ids=headline)
-def test_testing(tmp_path: Path, block: str) -> None:
-    """Each block about tests is a file of tests that pass, under the settings on that page."""
-    (settings,) = blocks("testing", "toml")
-    (tmp_path / "pyproject.toml").write_text(settings, "utf-8")
-    (tmp_path / "test_theirs.py").write_text(block, "utf-8")
-    ran = run(tmp_path, "-m", "pytest", "-q", "-p", "no:cacheprovider")
+def test_front_page() -> None:
+    """What people ask first is a click away."""
+    front = text_of("index.md")
 
-    assert ran.returncode == 0, ran.stdout
-
-
-def test_a_trace(tmp_path: Path) -> None:
-    """The example of a trace prints the span of a wait inside that of the deploy."""
-    first, _ = blocks("telemetry")
-    ran = run(tmp_path, "-c", first)
-
-    assert (ran.returncode, ran.stderr) == (0, "")
-    assert re.findall(r'^    "name": "(.*)"', ran.stdout, re.MULTILINE) == ["wait action", "deploy"]
-
-
-def test_an_observer(tmp_path: Path) -> None:
-    """The example of an observer prints a line as a wait begins, and one as it ends."""
-    _, second = blocks("telemetry")
-    ran = run(tmp_path, "-c", second)
-
-    assert (ran.returncode, ran.stderr) == (0, "")
-    begun, ended = ran.stdout.splitlines()
-    assert re.fullmatch(r"action:\S+ is waited for", begun)
-    assert re.fullmatch(r"retry_bdb: completed after [\d.]+ s and \d+ polls", ended)
-
-
-def test_names_on_spans() -> None:
-    """Every attribute, event and metric that is exported is on the page."""
-    exported = set(re.findall(r'"(redis_enterprise\.[\w.]+)"', (HOUSE / "otel.py").read_text()))
-    brief = {name.removeprefix("redis_enterprise").removeprefix(".outage") for name in exported}
-    told = page("telemetry")
-
-    assert len(exported) > 20
-    assert {name for name in brief if f"{name}`" not in told} == set()
-
-
-def test_loggers() -> None:
-    """Every logger of ours is in the table."""
-    rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \| [a-z]+ \|", page("telemetry"), re.MULTILINE)
-    told = {name.strip("`") for row in rows for name in row.split(", ")}
-    files = {file.stem: file.read_text("utf-8") for file in HOUSE.glob("_*.py")}
-
-    assert {stem for stem, text in files.items() if "getLogger(__name__)" in text} <= told
+    for page in ("tls.md", "errors.md#actionvanished", "ci.md#a-runner", "many-waits.md"):
+        assert f"]({page}" in front
