@@ -65,7 +65,7 @@ class TestProfile:
         """A profile is enough."""
         client = made("--profile", "prod")
 
-        assert client.urls == (URL, "https://n2:9443",)
+        assert client.urls == (URL, "https://n2:9443")
         assert sent(client) == f"ops:{SECRET}"
 
     async def test_order(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
