@@ -454,6 +454,16 @@ class TestSharing:
         assert 1 <= len(set(by_v1)) == len(by_v1) < len(exports)
         assert len([r for r in cluster.requests if r.path == "/v2/actions"]) > 10
 
+    async def test_both_lists_count(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """A look that takes the lists of v1 and v2 is two of the three requests of a second."""
+        uids = [cluster.add_action(name, duration=60) for name in ("export", "SMUpdateBDB")]
+        await client.wait_for_actions(uids, poll=wait_fixed(0.1))
+
+        began = cluster.requests[0].time + 5
+        made = [r.path for r in cluster.requests if began <= r.time < began + 50]
+        assert set(made) == {"/v1/actions", "/v2/actions"}
+        assert 2 * 50 <= len(made) <= 3 * 50
+
     async def test_v2_alone(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """Where only v2 shows what is waited for, v1 is not asked."""
         uids = [cluster.add_action(name, duration=30) for name in ("export", "import", "backup")]
