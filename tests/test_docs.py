@@ -14,6 +14,8 @@ import redis_enterprise_actions
 
 
 DOCS = Path(__file__).parent.parent / "docs"
+# It asks for the loop of tests that have none.
+LOOPTIME = ("-W", "ignore:There is no current event loop")
 HOUSE = Path(redis_enterprise_actions.__file__).parent
 
 
@@ -52,7 +54,7 @@ def test_testing(tmp_path: Path, block: str) -> None:
     (settings,) = blocks("testing", "toml")
     (tmp_path / "pyproject.toml").write_text(settings, "utf-8")
     (tmp_path / "test_theirs.py").write_text(block, "utf-8")
-    ran = run(tmp_path, "-m", "pytest", "-q", "-p", "no:cacheprovider")
+    ran = run(tmp_path, *LOOPTIME, "-m", "pytest", "-q", "-p", "no:cacheprovider")
 
     assert ran.returncode == 0, ran.stdout
 
