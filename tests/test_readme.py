@@ -174,6 +174,23 @@ def test_every_error_is_in_the_table() -> None:
         assert codes[error.__name__] == str(code)
 
 
+def test_example_of_a_report(tmp_path: Path) -> None:
+    """The example of a report is made by the script that the page about it names."""
+    paths = [tmp_path / name for name in ("r.html", "r.svg", "r.md", "r.json")]
+    ran = run(ROOT / "docs" / "example_report.py", *paths)
+    outcomes = [each["outcome"] for each in json.loads(paths[3].read_text("utf-8"))["records"]]
+
+    assert ran.returncode == 0
+    assert outcomes == [
+        *("completed", "completed", "timed out", "failed", "cancelled", "interrupted"),
+    ]
+    for path in paths[:3]:
+        assert "SMUpgradeBDB on bdb:1" in path.read_text("utf-8")
+    assert "python docs/example_report.py" in (ROOT / "docs" / "flight-record.md").read_text(
+        "utf-8"
+    )
+
+
 EXAMPLES = [
     ("await_one", "SMCreateBDB on bdb:1 is done"),
     ("deploy_step", "deployed"),

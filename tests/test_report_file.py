@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from redis_enterprise_actions import UsageError, _report_file, check_report, write_report
+from redis_enterprise_actions import (
+    Evidence,
+    Outcome,
+    Phase,
+    UsageError,
+    _report_file,
+    check_report,
+    write_report,
+)
 from redis_enterprise_actions._report_file import Flights
 from tests.flights import CASES, QUIET, TROUBLED
 
@@ -123,6 +131,14 @@ def test_schema() -> None:
     schema = msgspec.json.encode(msgspec.json.schema(Flights))
 
     assert json.loads(SCHEMA.read_text("utf-8")) == json.loads(schema)
+
+
+@pytest.mark.parametrize("words", [Outcome, Evidence, Phase])
+def test_words_are_documented(words: type[Outcome | Evidence | Phase]) -> None:
+    """The page about reports names every word that a program may meet."""
+    page = (SCHEMA.parent / "flight-record.md").read_text("utf-8")
+
+    assert [word for word in words if f"`{word}`" not in page] == []
 
 
 def test_formats_are_told() -> None:
