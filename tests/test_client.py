@@ -756,6 +756,27 @@ def test_two_loops() -> None:
     assert errors == [ClusterUnreachable, UsageError]
 
 
+def test_closed_in_another_loop() -> None:
+    """Nor is it closed there under waits, which would not hear of it."""
+    client = ActionsClient("http://127.0.0.1:1")
+
+    async def begin() -> asyncio.Task[Action]:
+        waiting = asyncio.create_task(client.wait_for_action("x"))
+        await asyncio.sleep(0.01)
+        return waiting
+
+    async def end(waiting: asyncio.Task[Action]) -> None:
+        await client.aclose()
+        with pytest.raises(ClientClosed):
+            await waiting
+
+    with asyncio.Runner() as first, asyncio.Runner() as second:
+        waiting = first.run(begin())
+        with pytest.raises(UsageError, match="event loop"):
+            second.run(client.aclose())
+        first.run(end(waiting))
+
+
 def test_repr() -> None:
     """A client's `repr` tells where it points and not who it is."""
     client = ActionsClient("https://127.0.0.1:9443", username="ops", password="hunter2-hunter2")

@@ -14,7 +14,7 @@ from contextvars import Context
 from copy import copy
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from ._agenda import Agenda, Route
 from ._errors import (
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from ._tick import Found
 
 _T = TypeVar("_T")
+
+_OTHER_LOOP: Final = "the client belongs to the event loop that it was first used in"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,8 @@ class Hub:
 
     async def close(self) -> None:
         """End all waits with `ClientClosed`, those to come included."""
+        if self._parties and self._loop is not asyncio.get_running_loop():
+            raise UsageError(_OTHER_LOOP)
         self._closed = True
         for party in self._all():
             self._end(party, ClientClosed())
@@ -127,7 +131,7 @@ class Hub:
         if self._closed:
             raise ClientClosed
         if self._loop not in {None, loop}:
-            raise UsageError("the client belongs to the event loop that it was first used in")
+            raise UsageError(_OTHER_LOOP)
         self._loop = loop
         return loop
 
@@ -320,7 +324,7 @@ class Hub:
         try:
             news = wait.heard(found, now, shared=shared)
             party.doubt = None
-            self._agenda.answered_for(party)
+            self._agenda.answered_for(party, now)
             if news and (party.every or wait.over):
                 assert found is not None
                 self._tell(party, found)
@@ -345,7 +349,8 @@ class Hub:
         if not askers:
             return  # they left in the same moment
         since = None
-        if is_transient(error) and not (self._alone and self._agenda.fails_alone(error, askers)):
+        alone = self._alone and self._agenda.fails_alone
+        if is_transient(error) and not (alone and alone(error, askers, now)):
             since = self._agenda.failed(error, askers, now)
         for party in askers:
             self._take_failure(party, error, own=self._alone and since is None)
