@@ -60,6 +60,8 @@ def no_cluster_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reaches a cluster that happens to be configured on this machine."""
     for name in ("URL", "USER", "PASSWORD", "CA_CERT", "INSECURE"):
         monkeypatch.delenv(f"REDIS_ENTERPRISE_{name}", raising=False)
+    for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITLAB_CI", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)  # nor does the output depend on who runs the tests
 
 
 @pytest.fixture(autouse=True)
@@ -109,6 +111,15 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     monkeypatch.setenv("REDIS_ENTERPRISE_PASSWORD", served.cluster.password)
     yield served
     served.stop()
+
+
+@pytest.fixture
+def asked(cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> FakeCluster:
+    """The cluster that a command asks which runs on this loop, and its clock."""
+    monkeypatch.setenv("REDIS_ENTERPRISE_URL", cluster.url)
+    monkeypatch.setenv("REDIS_ENTERPRISE_USER", cluster.username)
+    monkeypatch.setenv("REDIS_ENTERPRISE_PASSWORD", cluster.password)
+    return cluster
 
 
 @pytest.fixture

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from redis_enterprise_actions import Action, ActionVanished, ClusterUnreachable
 from redis_enterprise_actions._action import completed
 from redis_enterprise_actions._hub import Asking, Hub
+from redis_enterprise_actions._record import plain
 from redis_enterprise_actions._reference import Reference, Track
 from redis_enterprise_actions._tick import Found
 from redis_enterprise_actions._wait import Limits, Wait
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from tenacity.wait import WaitBaseT
 
     from redis_enterprise_actions import RedisActionsError, WaitError
+
+WALL: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)  # when waits begin, to the outer world
 
 
 def ref_of(uid: str) -> Reference:
@@ -90,10 +94,10 @@ class ScriptedCluster:
         **limits: float,
     ) -> Action:
         """Wait for an action as a client does."""
-        wait = Wait(ref_of(uid), limits=Limits(**limits), poll=poll, now=now())
+        wait = Wait(ref_of(uid), limits=Limits(**limits), poll=poll, now=now(), wall=WALL)
         async for _ in watch(self.hub, wait, on_progress=on_progress, every=every):
             pass
-        return wait.result(now())
+        return plain(wait.result(now()))
 
     @property
     def lists(self) -> list[float]:

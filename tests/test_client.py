@@ -26,6 +26,7 @@ from redis_enterprise_actions import (
     ClientClosed,
     ClusterUnreachable,
     Evidence,
+    FinishedAction,
     Phase,
     RedisActionsError,
     RequestError,
@@ -35,6 +36,7 @@ from redis_enterprise_actions import (
     WaitError,
     WaitTimeout,
 )
+from redis_enterprise_actions._record import plain
 from redis_enterprise_actions.testing import FakeCluster
 from tests.conftest import client_of
 
@@ -332,7 +334,7 @@ class TestProgress:
         uid = cluster.add_action("retry_bdb", duration=3, outcome="failed")
         told: list[Action] = []
 
-        watched = [a async for a in client.watch_action(uid, on_progress=told.append)]
+        watched = [plain(a) async for a in client.watch_action(uid, on_progress=told.append)]
         assert watched == told
         assert watched[-1].phase is Phase.FAILED
 
@@ -552,7 +554,9 @@ class TestMany:
             [bad, "x", good], settle=True, timeout=60, not_found_grace=5
         )
 
-        assert [type(result) for result in results] == [ActionFailed, ActionNotFound, Action]
+        assert [type(result) for result in results] == [
+            *(ActionFailed, ActionNotFound, FinishedAction),
+        ]
 
     async def test_settle_keeps_what_is_known(
         self, cluster: FakeCluster, client: ActionsClient

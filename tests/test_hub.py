@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,14 +20,15 @@ from redis_enterprise_actions import (
 )
 from redis_enterprise_actions._action import completed
 from redis_enterprise_actions._hub import Asking, Hub
+from redis_enterprise_actions._record import plain
 from redis_enterprise_actions._wait import Limits, Wait
 from redis_enterprise_actions._watch import watch
 from tests.conftest import at
-from tests.scripted import ref_of
+from tests.scripted import WALL, ref_of
 
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncGenerator, Callable, Mapping
 
     from redis_enterprise_actions import WaitError
     from redis_enterprise_actions._reference import Reference
@@ -68,19 +70,21 @@ async def never_settled(_: Reference, __: WaitError) -> None:
     """Say that the database does not know better."""
 
 
-def watching(
+async def watching(
     script: Script,
     *,
     settle: Callable[[Reference, WaitError], object] = never_settled,
     on_progress: Callable[[Action], object] | None = None,
     poll: float = 5.0,
     **limits: float,
-) -> AsyncIterator[Action]:
-    """Return a watch over a script that begins now."""
+) -> AsyncGenerator[Action, None]:
+    """Watch a script that begins now."""
     now = asyncio.get_running_loop().time()
-    wait = Wait(ref_of("a1"), limits=Limits(**limits), poll=wait_fixed(poll), now=now)
+    wait = Wait(ref_of("a1"), limits=Limits(**limits), poll=wait_fixed(poll), now=now, wall=WALL)
     hub = Hub(Asking(one=script, many=not_asked, settle=settle, sent=lambda: 0))  # type: ignore[arg-type]
-    return watch(hub, wait, on_progress=on_progress)
+    async with aclosing(watch(hub, wait, on_progress=on_progress)) as watched:
+        async for action in watched:
+            yield plain(action)
 
 
 async def test_yields_changes() -> None:

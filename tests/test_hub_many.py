@@ -76,7 +76,8 @@ class TestSharing:
         scripted.add("a", ends=20.0)
         results = await all_of(*(scripted.wait("a") for _ in range(10)))
 
-        assert len({id(result) for result in results}) == 1
+        assert results == [results[0]] * 10
+        assert isinstance(results[0], Action)
         alone = ScriptedCluster(work=scripted.work)
         scripted.work["a"].begins, scripted.work["a"].ends = now(), now() + 20.0
         await alone.wait("a")

@@ -24,6 +24,7 @@ from redis_enterprise_actions import (
     ActionVanished,
     ClientClosed,
     ClusterUnreachable,
+    FinishedAction,
     Kind,
     Phase,
     RedisActionsError,
@@ -38,7 +39,7 @@ from redis_enterprise_actions._wait import Limits, Wait
 from redis_enterprise_actions._watch import watch
 from redis_enterprise_actions.testing import FakeCluster
 from tests.conftest import client_of
-from tests.scripted import ScriptedCluster, now, ref_of
+from tests.scripted import WALL, ScriptedCluster, now, ref_of
 from tests.test_hostile import FAULTS, run
 
 
@@ -232,7 +233,7 @@ class TestEnds:
 
         assert [type(result) for result in results] == [
             ActionFailed,
-            Action,
+            FinishedAction,
             ActionCancelled,
             ActionVanished,
             ActionFailed,
@@ -479,7 +480,7 @@ def test_hostile(faults: list[dict[str, object]]) -> None:
 def test_no_list_pays() -> None:
     """A list that cannot be had is never cheaper than any number of single requests."""
     for count in (2, 10, 1000):
-        crowd = Crowd([Wait(ref_of("x"), limits=Limits(), now=0.0).pace] * count, 0.0)
+        crowd = Crowd([Wait(ref_of("x"), limits=Limits(), now=0.0, wall=WALL).pace] * count, 0.0)
         assert not crowd.shares(NO_LIST.cost, count)
 
 
@@ -496,7 +497,7 @@ class Kinds(ScriptedCluster):
 
     async def follow(self, ref: Reference) -> Action:
         """Wait for something of any kind, with a look every ten seconds."""
-        wait = Wait(ref, limits=Limits(), poll=wait_fixed(10), now=now())
+        wait = Wait(ref, limits=Limits(), poll=wait_fixed(10), now=now(), wall=WALL)
         async for _ in watch(self.hub, wait, on_progress=None, every=False):
             pass
         return wait.result(now())

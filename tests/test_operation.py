@@ -24,12 +24,15 @@ from redis_enterprise_actions import (
     Evidence,
     Kind,
     Operation,
+    Outcome,
     Phase,
     RedisActionsError,
     RequestRejected,
     UsageError,
     WaitTimeout,
 )
+from redis_enterprise_actions import Recorder as FlightRecorder
+from redis_enterprise_actions._record import plain
 from tests.conftest import client_of
 from tests.recorder import Recorder
 
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from redis_enterprise_actions.testing import FakeCluster
+
 
 URL = {"type": "url", "url": "ftp://nowhere"}
 ON = "/v1/nodes/1/actions/maintenance_on"
@@ -97,14 +101,15 @@ class TestFollowing:
             timeout=timedelta(minutes=10), poll=wait_fixed(5), on_progress=seen.append
         )
 
-        assert seen[-1] == action
+        assert seen[-1] == plain(action)
         assert len(seen) > 1
         polls = [request.time for request in stage.requests if request.method == "GET"]
         pauses = {round(b - a, 2) for a, b in itertools.pairwise(polls[-5:])}
         assert pauses == {5}
 
         again: list[Action] = []
-        assert [each async for each in operation.watch(on_progress=again.append)] == again
+        watched = [plain(each) async for each in operation.watch(on_progress=again.append)]
+        assert watched == again
 
     @pytest.mark.parametrize("kind", STARTS)
     async def test_watch(self, stage: FakeCluster, client: ActionsClient, kind: str) -> None:
@@ -196,7 +201,7 @@ class TestDone:
         operation = await done(client)
         began, asked = now(), len(stage.requests)
 
-        assert await operation == Action(
+        assert plain(await operation) == Action(
             uid="",
             name="PUT /v1/bdbs/1",
             kind=Kind.CALL,
@@ -220,9 +225,23 @@ class TestDone:
         action = await operation.wait(on_progress=told.append)
         await operation.wait(on_progress=tell)
 
-        assert [each async for each in operation] == [action]
-        assert [each async for each in operation.watch(on_progress=tell)] == [action]
-        assert told == [action, action, action]
+        assert [plain(each) async for each in operation] == [plain(action)]
+        assert [plain(each) async for each in operation.watch(on_progress=tell)] == told[:1]
+        assert told == [plain(action)] * 3
+
+    async def test_record(self, stage: FakeCluster, client: ActionsClient) -> None:
+        """Its record is that of a wait of no length, for which nothing was asked."""
+        recorder = FlightRecorder()
+        operation = await done(client)
+        action = await operation.wait(recorder=recorder)
+        record = action.record
+
+        assert recorder.records() == [record]
+        assert (record.ref, record.title, record.polls, record.elapsed) == (
+            *("", "PUT /v1/bdbs/1"),
+            *(0, 0),
+        )
+        assert (record.outcome, record.evidence) == (Outcome.COMPLETED, Evidence.CALL)
 
     async def test_callback_fails(self, stage: FakeCluster, client: ActionsClient) -> None:
         """What a callback raises reaches who waits."""

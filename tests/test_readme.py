@@ -16,6 +16,7 @@ import pytest
 import redis_enterprise_actions
 from redis_enterprise_actions import (
     ActionsClient,
+    Record,
     RedisActionsError,
     RequestError,
     WaitError,
@@ -104,9 +105,21 @@ def test_fourth_block() -> None:
     assert ran.stdout.startswith("SMUpgradeBDB on bdb:1: completed")
 
 
-def test_fifth_block(tmp_path: Path) -> None:
+def test_fifth_block() -> None:
+    """The example of a record runs as it stands, and its table lists every field."""
+    ran = run("-c", BLOCKS[4])
+    rows = README[README.index("| `Record` |") :].split("\n\n", maxsplit=1)[0].splitlines()[2:]
+    named = [name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1])]
+
+    assert (ran.returncode, ran.stderr) == (0, "")
+    *_, ended, records = ran.stdout.splitlines()
+    assert ended.startswith("completed after 2.")
+    assert set(json.loads(records)[0]) == set(named) == set(Record.__struct_fields__)
+
+
+def test_sixth_block(tmp_path: Path) -> None:
     """The test that users are shown passes as it stands, where nothing is configured."""
-    (tmp_path / "test_theirs.py").write_text(BLOCKS[4], "utf-8")
+    (tmp_path / "test_theirs.py").write_text(BLOCKS[5], "utf-8")
     pytest_itself = ("-W", "default", "-m", "pytest", "-q", "-p", "no:cacheprovider")
     ran = run(*pytest_itself, tmp_path, "--rootdir", tmp_path)
 
@@ -116,7 +129,7 @@ def test_fifth_block(tmp_path: Path) -> None:
 
 def test_all_blocks_are_tested() -> None:
     """No block of Python is without a test above."""
-    assert len(BLOCKS) == 5
+    assert len(BLOCKS) == 6
 
 
 def test_settings() -> None:
@@ -159,6 +172,23 @@ def test_every_error_is_in_the_table() -> None:
             continue
         code = next(code for kind, _, code in _ENDS if issubclass(error, kind))
         assert codes[error.__name__] == str(code)
+
+
+def test_example_of_a_report(tmp_path: Path) -> None:
+    """The example of a report is made by the script that the page about it names."""
+    paths = [tmp_path / name for name in ("r.html", "r.svg", "r.md", "r.json")]
+    ran = run(ROOT / "docs" / "example_report.py", *paths)
+    outcomes = [each["outcome"] for each in json.loads(paths[3].read_text("utf-8"))["records"]]
+
+    assert ran.returncode == 0
+    assert outcomes == [
+        *("completed", "completed", "timed out", "failed", "cancelled", "interrupted"),
+    ]
+    for path in paths[:3]:
+        assert "SMUpgradeBDB on bdb:1" in path.read_text("utf-8")
+    assert "python docs/example_report.py" in (ROOT / "docs" / "flight-record.md").read_text(
+        "utf-8"
+    )
 
 
 EXAMPLES = [

@@ -20,14 +20,15 @@ from redis_enterprise_actions import (
     WaitError,
     WaitTimeout,
 )
+from redis_enterprise_actions._record import plain
 from redis_enterprise_actions._wait import LAST_POLL, Limits, Wait
 from tests.conftest import at
-from tests.scripted import ref_of
+from tests.scripted import WALL, ref_of
 
 
 def new_wait(poll: float = 5.0, **limits: float) -> Wait:
     """Return a wait that began at 1000 and polls every `poll` seconds."""
-    return Wait(ref_of("a1"), limits=Limits(**limits), poll=wait_fixed(poll), now=1000.0)
+    return Wait(ref_of("a1"), limits=Limits(**limits), poll=wait_fixed(poll), now=1000.0, wall=WALL)
 
 
 def rest(wait: Wait, now: float) -> float:
@@ -80,7 +81,7 @@ class TestResult:
         wait = new_wait()
         wait.heard(at(100, "completed"), 1000.0)
 
-        assert wait.result(1001.0) == at(100, "completed")
+        assert plain(wait.result(1001.0)) == at(100, "completed")
 
     @pytest.mark.parametrize(
         ("status", "error"),
@@ -373,7 +374,7 @@ class TestOutage:
         wait = new_wait(outage_timeout=60)
         wait.asking(1000.0)
         wait.failed(outage(), 1000.0, own=own)
-        wait.cluster_answers()
+        wait.cluster_answers(1006.0)
         wait.asking(1050.0)
         wait.failed(outage(), 1050.0)
 
@@ -382,7 +383,7 @@ class TestOutage:
     def test_when_the_cluster_answers_all(self) -> None:
         """Where there is no outage, none is over."""
         wait = new_wait()
-        wait.cluster_answers()
+        wait.cluster_answers(1006.0)
 
         assert rest(wait, 1000.0) == 0
 

@@ -17,11 +17,17 @@ from redis_enterprise_actions import (
     CancelNotSupported,
     ClusterUnreachable,
     Evidence,
+    FinishedAction,
     Kind,
     Operation,
+    Outage,
+    Outcome,
     PendingOp,
     Phase,
+    Record,
+    Recorder,
     RequestError,
+    Transition,
     WaitError,
     WaitTimeout,
 )
@@ -77,19 +83,19 @@ async def client_api(client: ActionsClient) -> None:
         await client.wait_for_action(
             "x", timeout=1.5, poll=wait_fixed(1) + wait_random(0, 1), on_progress=show_later
         ),
-        Action,
+        FinishedAction,
     )
     watch = client.watch_action("x", timeout=timedelta(1), poll=own_schedule, on_progress=print)
     checked: AsyncIterator[Action] = watch
     async for action in checked:
         assert_type(action, Action)
     several = await client.wait_for_actions(["x"], poll=wait_exponential(), on_progress=show)
-    assert_type(several, list[Action])
+    assert_type(several, list[FinishedAction])
     await client.wait_for_action("x", poll=AimedWait(0.5, cap=30))
     settled = await client.wait_for_actions(["x"], settle=True, stall_timeout=5)
-    assert_type(settled, list[Action | WaitError | RequestError])
+    assert_type(settled, list[FinishedAction | WaitError | RequestError])
     task = asyncio.create_task(client.wait_for_action("x"))
-    assert_type(await task, Action)
+    assert_type(await task, FinishedAction)
 
 
 async def start(client: ActionsClient, config: Mapping[str, object]) -> None:
@@ -132,8 +138,8 @@ async def follow(client: ActionsClient) -> None:
     assert_type(operation.ref, str | None)
     assert_type(operation.done, bool)
     assert_type(operation.answer, object)
-    assert_type(await operation, Action)
-    assert_type(await operation.wait(timeout=timedelta(1), on_progress=show_later), Action)
+    assert_type(await operation, FinishedAction)
+    assert_type(await operation.wait(timeout=timedelta(1), on_progress=show_later), FinishedAction)
     async for action in operation:
         assert_type(action, Action)
     iterator: AsyncIterator[Action] = operation.watch(poll=own_schedule, not_found_grace=5)
@@ -141,20 +147,24 @@ async def follow(client: ActionsClient) -> None:
     await operation.cancel()
     await operation.cancel(force=True)
     mixed = await client.wait_for_operations([operation, "crdb:t"], stall_timeout=60)
-    assert_type(mixed, list[Action])
+    assert_type(mixed, list[FinishedAction])
     settled = await client.wait_for_operations((operation,), settle=True)
-    assert_type(settled, list[Action | WaitError | RequestError])
+    assert_type(settled, list[FinishedAction | WaitError | RequestError])
 
 
 async def wait_by_name(client: ActionsClient) -> None:
     """Wait for what somebody else has started."""
-    assert_type(await client.wait_for_node_action(1, "remove", task_id="t", timeout=5), Action)
-    assert_type(await client.wait_for_cluster_action("change_master", task_id=None), Action)
-    assert_type(await client.wait_for_crdb_task("t", on_progress=print), Action)
-    assert_type(await client.wait_for_export(1, not_found_grace=timedelta(minutes=2)), Action)
-    assert_type(await client.wait_for_import(1), Action)
-    assert_type(await client.wait_for_backup(1, poll=AimedWait()), Action)
-    assert_type(await client.wait_for_bdb(1, gone=True, outage_timeout=None), Action)
+    assert_type(
+        await client.wait_for_node_action(1, "remove", task_id="t", timeout=5), FinishedAction
+    )
+    assert_type(await client.wait_for_cluster_action("change_master", task_id=None), FinishedAction)
+    assert_type(await client.wait_for_crdb_task("t", on_progress=print), FinishedAction)
+    assert_type(
+        await client.wait_for_export(1, not_found_grace=timedelta(minutes=2)), FinishedAction
+    )
+    assert_type(await client.wait_for_import(1), FinishedAction)
+    assert_type(await client.wait_for_backup(1, poll=AimedWait()), FinishedAction)
+    assert_type(await client.wait_for_bdb(1, gone=True, outage_timeout=None), FinishedAction)
 
 
 async def look(client: ActionsClient) -> None:
@@ -202,6 +212,9 @@ def action_api(action: Action) -> None:
 
 def errors(error: Exception) -> None:
     """Read errors."""
+    if isinstance(error, (WaitError, RequestError)):
+        assert_type(error.record, Record | None)
+        assert_type(error.outcome, Outcome)
     if isinstance(error, ActionFailed):
         assert_type(error.error_code, str | None)
     if isinstance(error, WaitTimeout):
@@ -214,6 +227,26 @@ def errors(error: Exception) -> None:
         assert_type(error.ref, str | None)
     if isinstance(error, CancelNotSupported):
         assert_type(error.ref, str)
+
+
+async def records(client: ActionsClient, operation: Operation) -> None:
+    """Read records."""
+    recorder = Recorder()
+    action = await client.wait_for_action("x", recorder=recorder)
+    await client.wait_for_actions(["x"], recorder=recorder)
+    await operation.wait(recorder=recorder)
+    client.watch_action("x", recorder=recorder)
+    assert_type(recorder.records(), list[Record])
+    record = action.record
+    assert_type(record, Record)
+    assert_type(record.began, datetime)
+    assert_type(record.evidence, Evidence | None)
+    assert_type(record.outcome, Outcome)
+    assert_type(record.transitions, tuple[Transition, ...])
+    assert_type(record.transitions[0].phase, Phase)
+    assert_type(record.progress, tuple[tuple[float, float], ...])
+    assert_type(record.outages, tuple[Outage, ...])
+    assert_type(record.outages[0].ended, float | None)
 
 
 async def fake_api() -> None:

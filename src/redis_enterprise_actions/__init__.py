@@ -26,6 +26,8 @@ from ._errors import (
 )
 from ._operation import Operation
 from ._pace import AimedWait
+from ._record import FinishedAction, Outage, Outcome, Record, Recorder, Transition
+from ._report_file import check_report, write_report
 
 
 __all__ = [
@@ -45,16 +47,24 @@ __all__ = [
     "ClientClosed",
     "ClusterUnreachable",
     "Evidence",
+    "FinishedAction",
     "Kind",
     "Operation",
+    "Outage",
+    "Outcome",
     "PendingOp",
     "Phase",
+    "Record",
+    "Recorder",
     "RedisActionsError",
     "RequestError",
     "RequestRejected",
+    "Transition",
     "UnreadableReply",
     "UntrustedCertificate",
     "UsageError",
     "WaitError",
     "WaitTimeout",
+    "check_report",
+    "write_report",
 ]

@@ -18,6 +18,7 @@ from ._completion import complete
 from ._errors import UsageError
 from ._help import explain
 from ._login import ENVIRONMENT, connection_options
+from ._wait_options import add_until_options, add_wait_options, duration
 
 
 if TYPE_CHECKING:
@@ -50,15 +51,6 @@ exit codes of wait:
 """
 
 _OPTION: Final = re.compile("--[a-z-]+(?==|$)")
-_UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600}
-
-
-def duration(text: str) -> float:
-    """Read a duration from the command line: `90`, `90s`, `1.5m`, `2h`; in seconds."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text, re.ASCII)
-    if match is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a duration such as 90, 30s, 15m or 2h")
-    return float(match[1]) * _UNITS[match[2]]
 
 
 def json_of(data: Secret | None) -> object:
@@ -102,25 +94,6 @@ def header(text: str) -> tuple[str, Secret]:
     return name, Secret(value)
 
 
-def _add_wait_options(command: argparse.ArgumentParser) -> None:
-    shown = command.add_mutually_exclusive_group()
-    shown.add_argument("--json", action="store_true", help="one JSON object a line")
-    shown.add_argument(
-        "--bars",
-        action="store_true",
-        help="live bars instead of lines, where the output is a terminal; needs rich",
-    )
-    outage = "how long it may not answer (default: 5m, and 10s for a call of submit)"
-    grace = "how long it may not be known yet (default: 10s, and 60s for exports and the like)"
-    for name, text in (
-        ("--timeout", "give up after this long (default: never)"),
-        ("--stall-timeout", "give up when nothing has moved for this long (default: never)"),
-        ("--outage-timeout", outage),
-        ("--not-found-grace", grace),
-    ):
-        command.add_argument(name, type=duration, metavar="TIME", help=text)
-
-
 def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line; by default, the process's.
 
@@ -148,7 +121,7 @@ def parser() -> argparse.ArgumentParser:
     connection = connection_options()
 
     add = partial(commands.add_parser, allow_abbrev=False)
-    add_looks(add, connection, duration)
+    add_looks(add, connection)
 
     command = add("get", parents=[connection], help="show one action as it is now")
     command.add_argument("uid", metavar="UID", help="an action_uid or a task_id")
@@ -166,7 +139,8 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument("ref", metavar="REF", nargs="+", help="an action's uid, or a reference")
-    _add_wait_options(command)
+    add_until_options(command)
+    add_wait_options(command)
     command.set_defaults(run="wait", connects=True, interrupted=left_alone)
 
     command = add(
@@ -205,7 +179,7 @@ def parser() -> argparse.ArgumentParser:
         help="how long to ask again where the answer is 409, busy (default: not at all)",
     )
     command.add_argument("--wait", action="store_true", help="wait until it has ended")
-    _add_wait_options(command)
+    add_wait_options(command)
     command.set_defaults(run="submit", connects=True, interrupted=left_alone)
 
     command = add(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, TypedDict
 
 from ._errors import UsageError
 from ._pace import seconds
+from ._record import Recorder
 from ._reference import TRANSFERS
 from ._wait import Limits, Wait
 from ._watch import watch
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
     from ._action import Action
     from ._hub import Hub
+    from ._record import FinishedAction
     from ._reference import Reference
     from ._submit import Submission
 
@@ -37,6 +40,7 @@ class WaitOptions(TypedDict, total=False):
     stall_timeout: float | timedelta | None
     outage_timeout: float | timedelta | None
     not_found_grace: float | timedelta
+    recorder: Recorder | None
 
 
 class Desk:
@@ -48,13 +52,12 @@ class Desk:
 
     def watch(self, ref: Reference, **options: Unpack[WaitOptions]) -> AsyncGenerator[Action, None]:
         """Iterate over its life: the first answer, each change, the end last."""
-        wait = _wait(ref, options)
-        return watch(self._hub, wait, on_progress=options.get("on_progress"))
+        return _watch(self._hub, _wait(ref, options), options)
 
-    async def wait(self, ref: Reference, **options: Unpack[WaitOptions]) -> Action:
+    async def wait(self, ref: Reference, **options: Unpack[WaitOptions]) -> FinishedAction:
         """Wait until it has completed, and return it as it is then."""
         wait = _wait(ref, options)
-        async for _ in watch(self._hub, wait, on_progress=options.get("on_progress"), every=False):
+        async for _ in _watch(self._hub, wait, options, every=False):
             pass
         return wait.result(asyncio.get_running_loop().time())
 
@@ -68,11 +71,13 @@ def checked(options: WaitOptions) -> dict[str, float]:
     unknown = options.keys() - WaitOptions.__annotations__.keys()
     if unknown:
         raise TypeError(f"a wait takes no {min(unknown)}=")
-    poll, on_progress = options.get("poll"), options.get("on_progress")
+    poll, on_progress, recorder = map(options.get, ("poll", "on_progress", "recorder"))
     if poll is not None and (not callable(poll) or isinstance(poll, type)):
         raise UsageError(f"poll={poll!r} is not a tenacity wait strategy")
     if on_progress is not None and not callable(on_progress):
         raise UsageError(f"on_progress={on_progress!r} cannot be called")
+    if recorder is not None and not isinstance(recorder, Recorder):
+        raise UsageError(f"recorder={recorder!r} is not a Recorder")
     return {name: seconds(options.get(name), name) for name in _DURATIONS if name in options}
 
 
@@ -82,4 +87,22 @@ def _wait(ref: Reference, options: WaitOptions) -> Wait:
     if ref.track in TRANSFERS:
         limits.setdefault("not_found_grace", _TRANSFER_GRACE)
     now = asyncio.get_running_loop().time()
-    return Wait(ref, limits=Limits(**limits), poll=options.get("poll"), now=now)
+    return Wait(
+        ref,
+        limits=Limits(**limits),
+        poll=options.get("poll"),
+        now=now,
+        wall=datetime.now(UTC),
+    )
+
+
+def _watch(
+    hub: Hub, wait: Wait, options: WaitOptions, *, every: bool = True
+) -> AsyncGenerator[Action, None]:
+    return watch(
+        hub,
+        wait,
+        on_progress=options.get("on_progress"),
+        recorder=options.get("recorder"),
+        every=every,
+    )

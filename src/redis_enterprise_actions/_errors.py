@@ -10,12 +10,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from ._action import one_line
+from ._record import Outcome
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from ._action import Action
+    from ._record import Record
 
 
 class RedisActionsError(Exception):
@@ -80,10 +82,13 @@ class RequestError(RedisActionsError):
 
     `method` and `path` say to what. When it ended a wait, `uid` is the action waited for,
     `action` the `Action` last seen (or None), `elapsed` the seconds waited and `polls` how
-    often the cluster was asked; outside a wait these are None.
+    often the cluster was asked, and `record` what the wait has been through; outside a wait these
+    are None. `outcome` is the word for how such a wait has ended.
     """
 
+    outcome: ClassVar[Outcome] = Outcome.UNREACHABLE
     transient: ClassVar[bool] = False
+    record: Record | None = None
     retry_after: float | None = None
     nodes: tuple[str, ...] = ()  # the URLs of those that were asked
     elsewhere: bool = False  # whether there is another one, to be asked at once
@@ -239,6 +244,8 @@ class RequestRejected(RequestError):
     None), and `hint` is what to do about it (or None).
     """
 
+    outcome = Outcome.REJECTED
+
     def __init__(
         self,
         method: str,
@@ -291,8 +298,12 @@ class WaitError(RedisActionsError):
     """We asked, we were answered, and it is not success.
 
     `uid` is the action waited for, `action` the `Action` last seen (None if never), `elapsed`
-    the seconds since the wait began and `polls` how often the cluster was asked.
+    the seconds since the wait began and `polls` how often the cluster was asked. `record` is what
+    the wait has been through, None where there was none, and `outcome` the word for how it ended.
     """
+
+    outcome: ClassVar[Outcome]
+    record: Record | None = None
 
     def __init__(self, uid: str, *, action: Action | None, elapsed: float, polls: int) -> None:
         super().__init__()
@@ -318,6 +329,8 @@ class WaitError(RedisActionsError):
 class ActionFailed(WaitError):
     """The action ended in failure. `error_code` and `error` are the cluster's words, or None."""
 
+    outcome = Outcome.FAILED
+
     @property
     def error_code(self) -> str | None:
         """The cluster's code for the failure, such as `insufficient_resources`."""
@@ -336,6 +349,8 @@ class ActionFailed(WaitError):
 class ActionCancelled(WaitError):
     """Somebody cancelled the action on the cluster."""
 
+    outcome = Outcome.CANCELLED
+
     def _message(self) -> str:
         return f"{self._subject} was cancelled on the cluster, seen {self._after}"
 
@@ -343,12 +358,16 @@ class ActionCancelled(WaitError):
 class ActionAborted(WaitError):
     """The cluster gave the action up before it really ran."""
 
+    outcome = Outcome.ABORTED
+
     def _message(self) -> str:
         return f"{self._subject} was aborted by the cluster, seen {self._after}"
 
 
 class ActionNotFound(WaitError):
     """The cluster does not know the action, and did not at any time during the wait."""
+
+    outcome = Outcome.NOT_FOUND
 
     def _message(self) -> str:
         return (
@@ -360,12 +379,16 @@ class ActionNotFound(WaitError):
 class ActionVanished(WaitError):
     """The action was there and then was not: how it ended is unknown."""
 
+    outcome = Outcome.VANISHED
+
     def _message(self) -> str:
         return f"{self._subject} vanished {self._after}; how it ended is unknown; {self._last_seen}"
 
 
 class ActionStalled(WaitError):
     """Nothing about the action moved for `stall_timeout` seconds; it may be stuck."""
+
+    outcome = Outcome.STALLED
 
     def __init__(
         self, uid: str, *, action: Action | None, elapsed: float, polls: int, stall_timeout: float
@@ -382,6 +405,8 @@ class ActionStalled(WaitError):
 
 class WaitTimeout(WaitError, TimeoutError):
     """`timeout` seconds were over first. The action itself goes on running on the cluster."""
+
+    outcome = Outcome.TIMED_OUT
 
     def __init__(
         self, uid: str, *, action: Action | None, elapsed: float, polls: int, timeout: float

@@ -317,7 +317,7 @@ class Hub:
         try:
             news = wait.heard(found, now, shared=shared)
             party.doubt = None
-            self._agenda.answered_for(party)
+            self._agenda.answered_for(party, now)
             if news and (party.every or wait.over):
                 assert found is not None
                 self._tell(party, found)
@@ -332,7 +332,7 @@ class Hub:
         """Take it that the cluster answers, whomever it concerns."""
         if self._agenda.outage is not None:
             for party in self._all():
-                party.is_passed_over()
+                party.is_passed_over(now)
                 party.limit_to(now)
         self._agenda.answered(now)
 
@@ -342,7 +342,8 @@ class Hub:
         if not askers:
             return  # they left in the same moment
         since = None
-        if is_transient(error) and not (self._alone and self._agenda.fails_alone(error, askers)):
+        alone = self._alone and self._agenda.fails_alone
+        if is_transient(error) and not (alone and alone(error, askers, now)):
             since = self._agenda.failed(error, askers, now)
         for party in askers:
             self._take_failure(party, error, own=self._alone and since is None)

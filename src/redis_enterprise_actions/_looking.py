@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import shutil
-import signal
 import sys
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Final, NoReturn, Protocol, Self, TypeVar
 
 import msgspec
 
 from ._errors import ClusterUnreachable, RequestError, UsageError
 from ._live import Live
 from ._overview import Overview
-from ._report import print_json, print_line
+from ._report import complain, print_json, print_line
 from ._scene import Scene, told
 from ._select import Selection, selected
 from ._table import Paper, fields, listed
@@ -24,7 +22,7 @@ from ._table import Paper, fields, listed
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Coroutine, Generator, Sequence
+    from collections.abc import Coroutine, Sequence
     from types import TracebackType
 
     from ._action import Action
@@ -32,7 +30,6 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-_TERMINATED: Final = 143
 _DUMB: Final = frozenset({"dumb", "unknown"})  # terminals that know neither places nor colours
 
 
@@ -43,7 +40,7 @@ async def look(args: argparse.Namespace, client: ActionsClient) -> int:
     async with client:
         actions = selected(await overview.look(), selection)
     for refused in overview.refused:
-        _note(refused)
+        complain(refused)
     if args.json:
         for action in actions:
             print_json(action)
@@ -51,28 +48,21 @@ async def look(args: argparse.Namespace, client: ActionsClient) -> int:
         for line in _as_text(actions):
             print_line(line)
     if not actions:
-        _note("no actions")
+        complain("no actions")
     return 0
 
 
 async def watch(args: argparse.Namespace, client: ActionsClient) -> int:
-    """Show what is selected, again and again, until told to end."""
+    """Show what is selected, again and again, until cancelled."""
     if args.once:
         return await look(args, client)
     scene = Scene(where=" ".join(client.urls), selection=_selection(args), interval=args.interval)
-    with _terminable() as terminated:
-        try:
-            async with client:
-                with _view(scene) as view:
-                    await _follow(Overview(client, scene.selection), scene, view)
-        except asyncio.CancelledError:
-            if not terminated:
-                raise
-    _note("terminated")
-    return _TERMINATED
+    async with client:
+        with _view(scene) as view:
+            return await _follow(Overview(client, scene.selection), scene, view)
 
 
-async def _follow(overview: Overview, scene: Scene, view: _View) -> None:
+async def _follow(overview: Overview, scene: Scene, view: _View) -> NoReturn:
     """Show look after look. Raises a `RequestError` that another look would not mend."""
     while True:
         began = datetime.now(UTC)
@@ -107,26 +97,6 @@ async def _meanwhile(work: Coroutine[object, object, _T], view: _View) -> _T:
     finally:
         task.cancel()
         await asyncio.wait({task})
-
-
-@contextlib.contextmanager
-def _terminable() -> Generator[list[int], None, None]:
-    """Let SIGTERM cancel this task, as Ctrl-C does; the list then holds the signal."""
-    received: list[int] = []
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    assert task is not None
-
-    def end() -> None:
-        received.append(signal.SIGTERM)
-        task.cancel()
-
-    with contextlib.suppress(NotImplementedError):  # Windows has no such signal
-        loop.add_signal_handler(signal.SIGTERM, end)
-    try:
-        yield received
-    finally:
-        with contextlib.suppress(NotImplementedError):
-            loop.remove_signal_handler(signal.SIGTERM)
 
 
 def _selection(args: argparse.Namespace) -> Selection:
@@ -180,7 +150,7 @@ def _view(scene: Scene) -> Live | Lines:
         try:
             return Live(scene)
         except UsageError as error:
-            _note(f"{error}; until then there are lines")
+            complain(f"{error}; until then there are lines")
     return Lines(scene)
 
 
@@ -201,8 +171,3 @@ def _is_terminal() -> bool:
     """Whether the output is a terminal that can do more than lines."""
     capable = os.environ.get("TERM", "").casefold() not in _DUMB
     return sys.stdout is not None and sys.stdout.isatty() and capable
-
-
-def _note(line: str) -> None:
-    with contextlib.suppress(OSError):
-        print(line, file=sys.stderr)

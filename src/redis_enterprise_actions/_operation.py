@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from ._action import Action, Evidence, Kind, Phase
 from ._desk import checked
 from ._errors import CancelNotSupported, UsageError
+from ._record import at_once, finished
 from ._reference import Track
 
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from ._desk import Desk, WaitOptions
+    from ._record import FinishedAction
     from ._reference import Reference
 
 _CANCELLABLE: Final = frozenset({Track.NODE, Track.CLUSTER, Track.CRDB})
@@ -29,8 +32,9 @@ class Operation:
     lasts, as there was nothing to do: then the operation is complete, and `done` is true.
     `answer` is what the cluster answered to the call, decoded; a database has secrets in it.
 
-    `await operation` waits with the default settings and returns the `Action`; `wait` takes the
-    settings; `async for action in operation` yields each change, and failures like any other end.
+    `await operation` waits with the default settings and returns the `FinishedAction`; `wait` takes
+    the settings; `async for action in operation` yields each change, and failures like any other
+    end.
     """
 
     __slots__ = ("_desk", "_done", "_ref", "answer")
@@ -56,29 +60,30 @@ class Operation:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.ref or self._done}>"
 
-    def __await__(self) -> Generator[object, None, Action]:
+    def __await__(self) -> Generator[object, None, FinishedAction]:
         return self.wait().__await__()
 
     def __aiter__(self) -> AsyncIterator[Action]:
         return self.watch()
 
-    async def wait(self, **options: Unpack[WaitOptions]) -> Action:
+    async def wait(self, **options: Unpack[WaitOptions]) -> FinishedAction:
         """Wait until it has completed, and return it as it is then.
 
         Takes and raises what `ActionsClient.wait_for_action` does.
         """
         if self._ref is not None:
             return await self._desk.wait(self._ref, **options)
-        async for _ in self.watch(**options):
-            pass
-        return self._done
+        checked(options)
+        over = self._finished(options)
+        await _tell(options.get("on_progress"), self._done)
+        return over
 
     def watch(self, **options: Unpack[WaitOptions]) -> AsyncGenerator[Action, None]:
         """Iterate over its life: the first answer, each change, the end last, however it ends."""
         if self._ref is not None:
             return self._desk.watch(self._ref, **options)
         checked(options)
-        return self._watch_done(options.get("on_progress"))
+        return self._watch_done(options)
 
     async def cancel(self, *, force: bool = False) -> None:
         """Ask the cluster to cancel it, and return once that is under way; a wait tells the end.
@@ -101,13 +106,24 @@ class Operation:
             raise UsageError("force= is for tasks of Active-Active databases")
         await self._desk.cancel(self._ref, force=force)
 
-    async def _watch_done(
-        self, on_progress: Callable[[Action], object] | None
-    ) -> AsyncGenerator[Action, None]:
-        told = None if on_progress is None else on_progress(self._done)
-        if inspect.isawaitable(told):
-            await told
-        yield self._done
+    async def _watch_done(self, options: WaitOptions) -> AsyncGenerator[Action, None]:
+        over = self._finished(options)
+        await _tell(options.get("on_progress"), self._done)
+        yield over
+
+    def _finished(self, options: WaitOptions) -> FinishedAction:
+        """Return what stands for a call that started nothing, with a record that says so."""
+        record = at_once(self._done, datetime.now(UTC))
+        recorder = options.get("recorder")
+        if recorder is not None:
+            recorder.follow(lambda: record)
+        return finished(self._done, record)
+
+
+async def _tell(on_progress: Callable[[Action], object] | None, action: Action) -> None:
+    told = None if on_progress is None else on_progress(action)
+    if inspect.isawaitable(told):
+        await told
 
 
 def _over(call: str) -> Action:

@@ -20,6 +20,7 @@ from tenacity import (
     AsyncRetrying,
     Future,
     RetryCallState,
+    wait_fixed,
     wait_random_exponential,
 )
 from tenacity.wait import wait_base
@@ -210,6 +211,11 @@ class Rhythm:
 
 
 Pace: TypeAlias = Course | Rhythm
+
+
+def every(interval: float) -> WaitBaseT:
+    """Return the schedule that asks after so many seconds, whatever happens."""
+    return wait_fixed(interval)
 
 
 def pace_of(schedule: WaitBaseT | None, began: float) -> Pace:

@@ -21,20 +21,22 @@ from ._errors import (
     ActionNotFound,
     ActionStalled,
     ActionVanished,
-    ClusterUnreachable,
     RequestError,
     WaitTimeout,
 )
+from ._outages import Outages
 from ._pace import TICK, is_transient, pace_of
+from ._record import Log, Outcome, finished
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from datetime import datetime
 
     from tenacity.wait import WaitBaseT
 
     from ._action import Action
     from ._errors import WaitError
+    from ._record import FinishedAction, Record
     from ._reference import Reference
 
 _log = logging.getLogger(__name__)
@@ -62,12 +64,13 @@ class Limits:
 
 
 class Wait:
-    """One wait for one action. Times are the event loop's, in seconds."""
+    """One wait for one action. Times are the event loop's, in seconds; `wall` is the wall clock."""
 
     __slots__ = (
-        *("_began", "_limits", "_missing_since", "_moved_at", "_outages", "_polls"),
+        *("_began", "_limits", "_log", "_missing_since", "_moved_at", "_outages", "_polls"),
         *(
             "_elsewhere",
+            "_record",
             "_strange_words",
             "action",
             "asked",
@@ -80,7 +83,13 @@ class Wait:
     )
 
     def __init__(
-        self, ref: Reference, *, limits: Limits, poll: WaitBaseT | None = None, now: float
+        self,
+        ref: Reference,
+        *,
+        limits: Limits,
+        poll: WaitBaseT | None = None,
+        now: float,
+        wall: datetime,
     ) -> None:
         self.ref = ref
         self.action: Action | None = None
@@ -92,9 +101,11 @@ class Wait:
         self.asked = now  # the moment that the last answer, or the lack of one, speaks for
         self._moved_at = now
         self._missing_since: float | None = None
-        self._outages: dict[bool, _Outage] = {}  # its own, by True, and everybody's
+        self._outages = Outages()
         self._elsewhere = False  # whether there is another node to ask, limit or no limit
         self._strange_words: frozenset[str] = frozenset()
+        self._log = Log(now, wall)
+        self._record: Record | None = None  # once it has ended
         self._look_ahead()
 
     @property
@@ -140,7 +151,8 @@ class Wait:
             news = False
         else:
             news = self._saw(found, now)
-        self._outages.clear()
+        for trouble in self._outages.are_over(now):
+            self._log.went_through(trouble)
         self._elsewhere = False
         self._look_ahead()
         if not self.over:
@@ -157,20 +169,17 @@ class Wait:
         """
         if not is_transient(error):
             raise self._told_of(copy(error), now) from error.__cause__
-        outage = self._outages.get(own)
-        if outage is None:
-            outage = _Outage(min(self.asked, since) + self._limits.outage_timeout)
-            self._outages[own] = outage
-        asked = {node for each in self._outages.values() for node in each.nodes}
-        self._elsewhere = error.elsewhere and not asked.issuperset(error.nodes)
-        outage.took(error)
+        began, budget = min(self.asked, since), self._limits.outage_timeout
+        self._elsewhere = self._outages.took(error, own=own, began=began, budget=budget)
         self.asked = now
         self.pace.tried(now)
         self._look_ahead()
 
-    def cluster_answers(self) -> None:
+    def cluster_answers(self, now: float) -> None:
         """Take it that the cluster answers others: an outage that was everybody's is over."""
-        if self._outages.pop(False, None):
+        trouble = self._outages.everybodys_is_over(now)
+        if trouble is not None:
+            self._log.went_through(trouble)
             self._look_ahead()
 
     def cut(self, now: float) -> None:
@@ -185,10 +194,10 @@ class Wait:
         """
         if not self._reached(self.limit) or self._elsewhere:
             return
-        outage = self._outage
+        outage = self._outages.first
         if outage is not None:
             if self._reached(outage.end):
-                unreachable = _unreachable(outage.error, tuple(self._outages.values()))
+                unreachable = self._outages.unreachable(outage.error)
                 raise self._told_of(unreachable, now) from outage.error
         elif self._missing_since is not None and self._reached(self._grace_end):
             raise ActionNotFound(**self._so_far(now))
@@ -196,26 +205,45 @@ class Wait:
             cause = outage.error if outage else None
             raise WaitTimeout(**self._so_far(now), timeout=self._limits.timeout) from cause
 
-    def result(self, now: float) -> Action:
-        """Return the action if it ended well; raise the `WaitError` that says how it ended."""
+    def ended(self, now: float, error: WaitError | RequestError | None = None) -> Record:
+        """Return what it has been through, once and for all, as it ends: by `error`, if given.
+
+        Without one it ends as its action did, or, where that is not over, as whoever waited left.
+        """
+        if self._record is None:
+            if error is None:
+                error = self._failure(now)
+            elsewise = Outcome.COMPLETED if self.over else Outcome.INTERRUPTED
+            self._record = self._recorded(now, error.outcome if error else elsewise, error)
+        if error is not None:
+            error.record = self._record
+        return self._record
+
+    def record(self, now: float) -> Record:
+        """Return what it has been through so far."""
+        return self._record or self._recorded(now, Outcome.UNDER_WAY)
+
+    def finished(self, now: float) -> FinishedAction:
+        """Return the action as it has ended, however that is, with the record."""
         if self.action is None or not self.over:
             raise AssertionError("the wait is not over")
-        end = _ENDS.get(self.action.phase)
-        if end is None:
-            return self.action
-        raise end(**self._so_far(now))
+        return finished(self.action, self.ended(now))
+
+    def result(self, now: float) -> FinishedAction:
+        """Return the action if it ended well; raise the `WaitError` that says how it ended."""
+        action = self.finished(now)
+        failure = self._failure(now)
+        if failure is None:
+            return action
+        failure.record = action.record
+        raise failure
 
     # --- the rules ------------------------------------------------------------------------------
 
     @property
     def failing(self) -> bool:
         """Whether asking about this action alone has failed, and nothing has been heard since."""
-        return True in self._outages
-
-    @property
-    def _outage(self) -> _Outage | None:
-        """The outage that would end the wait first."""
-        return min(self._outages.values(), key=lambda outage: outage.end, default=None)
+        return self._outages.own
 
     @property
     def _undisturbed(self) -> bool:
@@ -232,6 +260,7 @@ class Wait:
         moved = found is not self.action and has_moved(self.action, found)
         if moved:
             self._moved_at = self.asked
+            self._log.saw(found, now)
         elif self._reached(self._moved_at + self._limits.stall_timeout):
             raise ActionStalled(**self._so_far(now), stall_timeout=self._limits.stall_timeout)
         news = moved and is_news(self.action, found)
@@ -244,7 +273,7 @@ class Wait:
     def _look_ahead(self) -> None:
         """Find the next limit: `end` ends the wait in any case, `limit` unless asking helps."""
         self.end = self.deadline
-        outage = self._outage
+        outage = self._outages.first
         if outage is not None:
             self.end = self.limit = min(self.deadline, outage.end)
         elif self.action is None:
@@ -264,6 +293,24 @@ class Wait:
         if action.phase is Phase.UNKNOWN and action.status not in self._strange_words:
             self._strange_words |= {action.status}
             _log.warning("unknown status, taken as not yet over: %s", action)
+
+    def _failure(self, now: float) -> WaitError | None:
+        """Return the error for how the action has ended, None if it has not, or well."""
+        end = None if self.action is None else _ENDS.get(self.action.phase)
+        return None if end is None else end(**self._so_far(now))
+
+    def _recorded(
+        self, now: float, outcome: Outcome, error: WaitError | RequestError | None = None
+    ) -> Record:
+        return self._log.record(
+            now,
+            ref=str(self.ref),
+            action=self.action,
+            polls=self._polls,
+            outcome=outcome,
+            message=None if error is None else str(error),
+            lasting=[outage.trouble() for outage in self._outages],
+        )
 
     def _so_far(self, now: float) -> _SoFar:
         return {
@@ -287,34 +334,3 @@ class _SoFar(TypedDict):
     action: Action | None
     elapsed: float
     polls: int
-
-
-class _Outage:
-    """A time without usable answers, from the first request that got none."""
-
-    __slots__ = ("end", "error", "errors", "nodes")
-
-    def __init__(self, end: float) -> None:
-        self.end = end
-        self.errors = 0
-        self.nodes: dict[str, None] = {}
-
-    def took(self, error: RequestError) -> None:
-        self.error = error.with_traceback(None)  # which would hold the body
-        self.errors += 1
-        self.nodes |= dict.fromkeys(error.nodes)
-
-
-def _unreachable(last: RequestError, outages: Iterable[_Outage]) -> ClusterUnreachable:
-    """Return the error for outages, one after the other, that outlasted the budget."""
-    known = last if isinstance(last, ClusterUnreachable) else None
-    return ClusterUnreachable(
-        last.method,
-        last.path,
-        reason=known.reason if known else last.said,
-        attempts=sum(outage.errors for outage in outages),
-        nodes=dict.fromkeys(node for outage in outages for node in outage.nodes),
-        status=known.status if known else None,
-        error_code=known.error_code if known else None,
-        retry_after=last.retry_after,
-    )

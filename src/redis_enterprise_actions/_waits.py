@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from ._action import Action
     from ._desk import Desk, WaitOptions
+    from ._record import FinishedAction, Recorder
 
 _T = TypeVar("_T")
 
@@ -42,11 +43,13 @@ class Waits:
         stall_timeout: float | timedelta | None = None,
         outage_timeout: float | timedelta | None = 300.0,
         not_found_grace: float | timedelta = 10.0,
+        recorder: Recorder | None = None,
     ) -> AsyncIterator[Action]:
         """Iterate over an action's life: the first answer, each change, the end last.
 
         Takes the arguments of `wait_for_action` and raises what it raises, except that an
-        action which failed, was cancelled or was aborted is yielded like any other.
+        action which failed, was cancelled or was aborted is yielded like any other. The end is a
+        `FinishedAction`.
         """
         return self._desk.watch(
             _action(uid),
@@ -56,6 +59,7 @@ class Waits:
             stall_timeout=stall_timeout,
             outage_timeout=outage_timeout,
             not_found_grace=not_found_grace,
+            recorder=recorder,
         )
 
     async def wait_for_action(
@@ -68,8 +72,9 @@ class Waits:
         stall_timeout: float | timedelta | None = None,
         outage_timeout: float | timedelta | None = 300.0,
         not_found_grace: float | timedelta = 10.0,
-    ) -> Action:
-        """Wait until the action has completed, and return it.
+        recorder: Recorder | None = None,
+    ) -> FinishedAction:
+        """Wait until the action has completed, and return it, with the record of the wait.
 
         `uid` is an `action_uid` or a `task_id`. Durations are seconds or `timedelta`s, and None
         is endless:
@@ -83,7 +88,8 @@ class Waits:
         `poll` is a tenacity wait strategy, by default `AimedWait()`. Several waits on one client
         share their requests, at most three a second. `on_progress` is called, and awaited if it
         returns an awaitable, with the first answer, each change and the end; what it raises
-        ends the wait.
+        ends the wait. `recorder` keeps the record of a wait that neither returns nor raises it,
+        as it is under way or was cancelled.
 
         Raises `ActionFailed`, `ActionCancelled`, `ActionAborted`, `ActionNotFound`,
         `ActionVanished`, `ActionStalled` and `WaitTimeout`, all `WaitError`s; `RequestError` if
@@ -98,6 +104,7 @@ class Waits:
             stall_timeout=stall_timeout,
             outage_timeout=outage_timeout,
             not_found_grace=not_found_grace,
+            recorder=recorder,
         )
 
     @overload
@@ -107,21 +114,21 @@ class Waits:
         *,
         settle: Literal[False] = False,
         **options: Unpack[WaitOptions],
-    ) -> list[Action]: ...
+    ) -> list[FinishedAction]: ...
 
     @overload
     async def wait_for_actions(
         self, uids: Iterable[str], *, settle: Literal[True], **options: Unpack[WaitOptions]
-    ) -> list[Action | WaitError | RequestError]: ...
+    ) -> list[FinishedAction | WaitError | RequestError]: ...
 
     async def wait_for_actions(
         self, uids: Iterable[str], *, settle: bool = False, **options: Unpack[WaitOptions]
-    ) -> list[Action] | list[Action | WaitError | RequestError]:
+    ) -> list[FinishedAction] | list[FinishedAction | WaitError | RequestError]:
         """Wait for several actions at once; return them in the order given.
 
         The first failure is raised and ends the other waits, not their work on the cluster. With
-        `settle=True` each is followed to its end, and the list holds the `Action`, or the
-        `WaitError` or `RequestError` that ended its wait.
+        `settle=True` each is followed to its end, and the list holds the `FinishedAction`, or
+        the `WaitError` or `RequestError` that ended its wait.
 
         Takes the arguments of `wait_for_action`, which hold for each wait, and raises what it
         raises. `on_progress` serves all of them; each `Action` carries its `uid`.
@@ -149,7 +156,7 @@ class Waits:
         *,
         settle: Literal[False] = False,
         **options: Unpack[WaitOptions],
-    ) -> list[Action]: ...
+    ) -> list[FinishedAction]: ...
 
     @overload
     async def wait_for_operations(
@@ -158,7 +165,7 @@ class Waits:
         *,
         settle: Literal[True],
         **options: Unpack[WaitOptions],
-    ) -> list[Action | WaitError | RequestError]: ...
+    ) -> list[FinishedAction | WaitError | RequestError]: ...
 
     async def wait_for_operations(
         self,
@@ -166,7 +173,7 @@ class Waits:
         *,
         settle: bool = False,
         **options: Unpack[WaitOptions],
-    ) -> list[Action] | list[Action | WaitError | RequestError]:
+    ) -> list[FinishedAction] | list[FinishedAction | WaitError | RequestError]:
         """Wait for several operations, or what references name; as `wait_for_actions` does."""
         if isinstance(operations, str) or not isinstance(operations, Iterable):
             raise UsageError(f"operations={operations!r} is not several")
@@ -180,7 +187,7 @@ class Waits:
         *,
         task_id: str | None = None,
         **options: Unpack[WaitOptions],
-    ) -> Action:
+    ) -> FinishedAction:
         """Wait until an action of a node, such as `maintenance_on` or `remove`, has completed.
 
         With `task_id`, as the call that started it answered, that run of it and no other is
@@ -198,7 +205,7 @@ class Waits:
 
     async def wait_for_cluster_action(
         self, action: str, *, task_id: str | None = None, **options: Unpack[WaitOptions]
-    ) -> Action:
+    ) -> FinishedAction:
         """Wait until an action of the cluster, such as `change_master`, has completed.
 
         Takes and raises what `wait_for_action` does; for `task_id` see `wait_for_node_action`.
@@ -209,7 +216,9 @@ class Waits:
         ref = _run(f"cluster:{action}", task_id)
         return await self._desk.wait(ref, **options)
 
-    async def wait_for_crdb_task(self, task_id: str, **options: Unpack[WaitOptions]) -> Action:
+    async def wait_for_crdb_task(
+        self, task_id: str, **options: Unpack[WaitOptions]
+    ) -> FinishedAction:
         """Wait until a task of an Active-Active database has finished.
 
         Its `state` is the step that each cluster is at, and `error` what each says of a failure.
@@ -225,7 +234,7 @@ class Waits:
         segment(task_id)
         return await self._desk.wait(Reference(Track.CRDB, task_id), **options)
 
-    async def wait_for_export(self, bdb_uid: int, **options: Unpack[WaitOptions]) -> Action:
+    async def wait_for_export(self, bdb_uid: int, **options: Unpack[WaitOptions]) -> FinishedAction:
         """Wait until the export of a database that runs, or is about to, has succeeded.
 
         The database remembers the result of the last one, which nothing tells from that of one
@@ -241,14 +250,14 @@ class Waits:
         """
         return await self._desk.wait(_database(Track.EXPORT, bdb_uid), **options)
 
-    async def wait_for_import(self, bdb_uid: int, **options: Unpack[WaitOptions]) -> Action:
+    async def wait_for_import(self, bdb_uid: int, **options: Unpack[WaitOptions]) -> FinishedAction:
         """Wait until the import into a database has succeeded; as `wait_for_export` does.
 
         Source: GET /v1/bdbs/{uid}, `import_status`.
         """
         return await self._desk.wait(_database(Track.IMPORT, bdb_uid), **options)
 
-    async def wait_for_backup(self, bdb_uid: int, **options: Unpack[WaitOptions]) -> Action:
+    async def wait_for_backup(self, bdb_uid: int, **options: Unpack[WaitOptions]) -> FinishedAction:
         """Wait until the scheduled backup of a database has succeeded; as `wait_for_export` does.
 
         Source: GET /v1/bdbs/{uid}, `backup_status`.
@@ -257,7 +266,7 @@ class Waits:
 
     async def wait_for_bdb(
         self, bdb_uid: int, *, gone: bool = False, **options: Unpack[WaitOptions]
-    ) -> Action:
+    ) -> FinishedAction:
         """Wait until nothing is done to a database any more: for those who lost the handle.
 
         It has settled when it is `active` and no action runs on it, or, where it is deleted, when
@@ -280,7 +289,7 @@ class Waits:
         *,
         settle: bool,
         **options: Unpack[WaitOptions],
-    ) -> list[Action] | list[Action | WaitError | RequestError]:
+    ) -> list[FinishedAction] | list[FinishedAction | WaitError | RequestError]:
         follow = self._settled if settle else self._followed
         tasks = {
             each: asyncio.create_task(follow(each, **options), name=f"wait for {each}")
@@ -290,13 +299,13 @@ class Waits:
 
     async def _followed(
         self, wanted: Reference | Operation, **options: Unpack[WaitOptions]
-    ) -> Action:
+    ) -> FinishedAction:
         operation = wanted if isinstance(wanted, Operation) else Operation(self._desk, wanted)
         return await operation.wait(**options)
 
     async def _settled(
         self, wanted: Reference | Operation, **options: Unpack[WaitOptions]
-    ) -> Action | WaitError | RequestError:
+    ) -> FinishedAction | WaitError | RequestError:
         try:
             return await self._followed(wanted, **options)
         except (WaitError, RequestError) as error:

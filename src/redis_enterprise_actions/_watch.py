@@ -12,6 +12,7 @@ import math
 from typing import TYPE_CHECKING
 
 from ._agenda import Party
+from ._errors import RequestError, WaitError
 
 
 if TYPE_CHECKING:
@@ -19,24 +20,45 @@ if TYPE_CHECKING:
 
     from ._action import Action
     from ._hub import Hub
+    from ._record import Recorder
     from ._wait import Wait
 
     OnProgress = Callable[[Action], object]
 
 
 async def watch(
-    hub: Hub, wait: Wait, *, on_progress: OnProgress | None, every: bool = True
+    hub: Hub,
+    wait: Wait,
+    *,
+    on_progress: OnProgress | None,
+    every: bool = True,
+    recorder: Recorder | None = None,
 ) -> AsyncGenerator[Action, None]:
     """Yield the first answer, each change and the terminal one, for as long as `wait` says.
 
     Unless `every` one is wanted, only the terminal one is yielded.
     """
+    clock = asyncio.get_running_loop().time
+    if recorder is not None:
+        recorder.follow(lambda: wait.record(clock()))
     party = Party(wait, every=every or on_progress is not None)
-    while not wait.over:
-        action = await hub.news(party)
-        if on_progress is not None:
-            await _call_back(on_progress, action, wait)
-        yield action
+    try:
+        while not wait.over:
+            action = await _news(hub, party, clock)
+            if on_progress is not None:
+                await _call_back(on_progress, action, wait)
+            yield wait.finished(clock()) if wait.over else action
+    finally:
+        wait.ended(clock())
+
+
+async def _news(hub: Hub, party: Party, clock: Callable[[], float]) -> Action:
+    """Return the next news; what ends the wait instead tells what it has been through."""
+    try:
+        return await hub.news(party)
+    except (WaitError, RequestError) as error:
+        party.wait.ended(clock(), error)
+        raise
 
 
 async def _call_back(on_progress: OnProgress, action: Action, wait: Wait) -> None:
