@@ -65,6 +65,7 @@ def clients(file: Path) -> None:
     ActionsClient("https://n1:9443", username="ops", password="p", auth="jwt", ca_file=file)
     ActionsClient("https://n1:9443", client_cert=file, client_key=str(file), verify=False)
     assert_type(ActionsClient.from_env(), ActionsClient)
+    assert_type(ActionsClient("https://n1:9443").urls, list[str])
     ActionsClient.from_env(url=None, token=token, auth=None, trusted_hosts=["10.0.0.7"])
 
 
