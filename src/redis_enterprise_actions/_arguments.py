@@ -131,7 +131,7 @@ def parser() -> argparse.ArgumentParser:
     connection = connection_options()
 
     add = partial(commands.add_parser, allow_abbrev=False)
-    add_looks(add, connection, duration)
+    add_looks(add, connection)
 
     command = add("get", parents=[connection], help="show one action as it is now")
     command.add_argument("uid", metavar="UID", help="an action_uid or a task_id")
