@@ -45,8 +45,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     signals = Signals(interrupted)
     try:
         with signals, _overhearing(args) as overheard:
-            work = _work(args, overheard)
-            return work if isinstance(work, int) else signals.run(work)
+            if args.run in CHORES:
+                return CHORES[args.run](args)
+            return signals.run(_work(args, overheard))
     except KeyboardInterrupt:
         interrupted()
         return signals.code
@@ -74,14 +75,12 @@ def _overhearing(args: argparse.Namespace) -> contextlib.AbstractContextManager[
 
 def _work(
     args: argparse.Namespace, overheard: Overheard | None = None
-) -> Coroutine[object, object, int] | int:
-    """Return what is to be done, or the exit code of what is done at once.
+) -> Coroutine[object, object, int]:
+    """Return what is to be done.
 
     A password is asked for, and standard input is read, before the loop runs, where Ctrl-C would
     not be heard.
     """
-    if args.run in CHORES:
-        return CHORES[args.run](args)
     if args.run in _TOLD:
         return _TOLD[args.run](args, client_of(args), overheard or Overheard())
     if args.connects:

@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Final
 
 from ._completion import SHELLS
+from ._wait_options import duration
 
 
 if TYPE_CHECKING:
@@ -22,24 +23,17 @@ _TO_SET_UP: Final = {
 def add_looks(
     add: Callable[..., argparse.ArgumentParser],
     connection: argparse.ArgumentParser,
-    duration: Callable[[str], float],
 ) -> None:
-    """Add `list` and `watch`. `duration` reads one."""
+    """Add `list` and `watch`."""
     command = add("list", parents=[connection], help="show what the cluster does")
     _add_filters(command)
     command.add_argument("--json", action="store_true", help="one JSON object a line")
     command.set_defaults(run="list", connects=True, interrupted="")
 
-    def interval(text: str) -> float:
-        seconds = duration(text)
-        if seconds < _LEAST_INTERVAL:
-            raise argparse.ArgumentTypeError(f"look every {_LEAST_INTERVAL:g}s at most")
-        return seconds
-
     command = add("watch", parents=[connection], help="see live what the cluster does")
     _add_filters(command)
     text = "from one look to the next (default: 5s)"
-    command.add_argument("--interval", type=interval, default=5.0, metavar="TIME", help=text)
+    command.add_argument("--interval", type=_interval, default=5.0, metavar="TIME", help=text)
     text = "look once, and print what list prints"
     command.add_argument("--once", action="store_true", help=text)
     command.set_defaults(run="watch", connects=True, interrupted="", json=False)
@@ -67,6 +61,13 @@ def _add_filters(command: argparse.ArgumentParser) -> None:
     )
     text = "a pattern for the action's name, such as 'SM*'"
     filters.add_argument("--name", metavar="PATTERN", help=text)
+
+
+def _interval(text: str) -> float:
+    seconds = duration(text)
+    if seconds < _LEAST_INTERVAL:
+        raise argparse.ArgumentTypeError(f"look every {_LEAST_INTERVAL:g}s at most")
+    return seconds
 
 
 def statuses(text: str) -> frozenset[str]:

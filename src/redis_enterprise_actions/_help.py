@@ -16,7 +16,7 @@ On a terminal it is a table. In a pipe, each line has fields between tabs, and
 - where there is nothing: what wait takes, what is done to what, its status,
 percent done, its state or why it failed, its age in seconds. So this waits for
 all that is running:
-  redis-actions list --status running | cut -f 1 | xargs redis-actions wait
+  redis-actions list --status running | cut -f 1 | redis-actions wait -
 """,
     "watch": """\
   redis-actions watch --status running
@@ -33,7 +33,9 @@ user's role may not see is left out.
 """,
     "wait": """\
   redis-actions wait "$uid" --timeout 30m --stall-timeout 10m
-  redis-actions wait node:1/maintenance_on crdb:"$id" export:3
+  redis-actions wait node:1/maintenance_on crdb:"$id" export:3 --fail-fast
+  redis-actions wait "$one" "$other" --any --report waits.html
+  redis-actions list --status running | cut -f 1 | redis-actions wait -
 """,
     "submit": """\
   redis-actions submit POST /v1/bdbs/1/upgrade --wait --timeout 1h

@@ -53,7 +53,7 @@ async def look(args: argparse.Namespace, client: ActionsClient) -> int:
 
 
 async def watch(args: argparse.Namespace, client: ActionsClient) -> int:
-    """Show what is selected, again and again, until told to end."""
+    """Show what is selected, again and again, until cancelled."""
     if args.once:
         return await look(args, client)
     scene = Scene(where=" ".join(client.urls), selection=_selection(args), interval=args.interval)

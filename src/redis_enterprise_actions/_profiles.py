@@ -187,6 +187,10 @@ def _are_texts(value: object) -> bool:
     return bool(several) and all(map(_is_text, several))
 
 
+def _are_urls(value: object) -> bool:
+    return _are_texts(value) and "@" not in repr(value)
+
+
 def _is_switch(value: object) -> bool:
     return isinstance(value, bool)
 
@@ -205,7 +209,7 @@ _TOP: Final[dict[str, _Shape]] = {
     "profiles": (_are_tables, "a table of tables, such as [profiles.prod]"),
 }
 _PROFILE: Final[dict[str, _Shape]] = {
-    "url": _TEXTS,
+    "url": (_are_urls, "a URL or a list of them, without a user or a password in it"),
     "user": _TEXT,
     "password_file": _TEXT,
     "token_file": _TEXT,
