@@ -52,6 +52,7 @@ _CLUSTER: Final = "cluster.example.com:9443"  # what pages call a cluster of the
 _NOT_RUN: Final = re.compile(r"<!-- not run: .+ -->\s*\Z")
 _GOES_ON: Final = re.compile(r"<!-- goes on running -->\s*\Z")
 _NEW_EVENT_LOOP: Final = asyncio.events.new_event_loop
+_WRITE_DOWN: Final = "import os; print(*map('='.join, os.environ.items()), sep=chr(0), end='')"
 _LONGEST: Final = 60  # seconds of real time that one command may take
 
 
@@ -202,9 +203,15 @@ class Reader:
 
     def _type(self, command: str) -> str:
         """Run a command where the last one left the shell; return what it printed."""
-        leave = f'code=$?; env -0 > "{self._state}"; exit $code'
+        write_down = f'"{sys.executable}" -S -c "{_WRITE_DOWN}" > "{self._state}"'
+        script = f"""\
+leave() {{ code=$?; {write_down}; exit $code; }}
+trap leave EXIT
+set -a
+(exit {self._code})
+{command}"""
         ran = subprocess.run(
-            [bash(), "-c", f"trap '{leave}' EXIT; set -a\n(exit {self._code})\n{command}"],
+            [bash(), "-c", script],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,

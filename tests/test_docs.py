@@ -29,13 +29,17 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reader]:
         yield reader
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="the pages are written for a POSIX shell")
+POSIX = pytest.mark.skipif(sys.platform == "win32", reason="pages are written for a POSIX shell")
+
+
+@POSIX
 @pytest.mark.parametrize("page", [*PAGES, ROOT / "README.md"], ids=lambda page: page.stem)
 def test_blocks(reader: Reader, page: Path) -> None:
     """Every block of a page runs, from the first to the last, and prints what is below it."""
     reader.read(page)
 
 
+@POSIX
 def test_reader_sees_what_is_wrong(reader: Reader, tmp_path: Path) -> None:
     """A block that fails, or prints something else, is an error."""
     pages = {
