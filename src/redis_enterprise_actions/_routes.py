@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
@@ -106,7 +107,7 @@ class Routes:
         sizes: list[int] = []
         if len(others) < len(refs):
             body = await self._v1_body(_V1)
-            found = self._reader.read(body, refs, _V1)
+            found = self._reader.read(body, refs.keys(), _V1)
             sizes.append(len(body))
         others.difference_update(found)
         unlisted = refs.keys() - found.keys()
@@ -297,9 +298,14 @@ def segment(uid: str) -> str:
     if not isinstance(uid, str) or uid in {"", ".", ".."}:
         raise UsageError(f"{uid!r} is not the uid of an action")
     try:
-        return quote(uid, safe="")
+        return _quoted(uid)
     except UnicodeEncodeError:
         raise UsageError(f"{uid!r} is not the uid of an action") from None
+
+
+@lru_cache(1024)  # a wait asks for the same one again and again
+def _quoted(uid: str) -> str:
+    return quote(uid, safe="")
 
 
 def number(uid: int, what: str = "database") -> int:

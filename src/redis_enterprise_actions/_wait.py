@@ -196,7 +196,7 @@ class Wait:
 
         A node that does not answer is not the cluster, as long as there is another one to ask.
         """
-        if not self._reached(self.limit) or self._elsewhere:
+        if self.asked < self.limit - TICK or self._elsewhere:
             return
         outage = self._outages.first
         if outage is not None:
