@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+import keyring
 import msgspec
 import pytest
 import pytest_asyncio
@@ -16,12 +18,16 @@ from redis_enterprise_actions import Action, ActionsClient, Kind, Phase
 from redis_enterprise_actions._action import phase_of
 from redis_enterprise_actions.testing import FakeCluster
 from tests import secrecy
+from tests.kept import InMemory
 from tests.served import Served
 
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
+
+# Their libraries are large, and only the nox session of that name has them.
+collect_ignore = [] if find_spec("temporalio") and find_spec("prefect") else ["engines"]
 
 # The machine may be slow, and that is no fact about the package.
 settings.register_profile("here", deadline=None)
@@ -62,6 +68,26 @@ def no_cluster_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reaches a cluster that happens to be configured on this machine."""
     for name in [name for name in os.environ if name.startswith("REDIS_ENTERPRISE_")]:
         monkeypatch.delenv(name)
+    for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITLAB_CI", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)  # nor does the output depend on who runs the tests
+
+
+@pytest.fixture(autouse=True)
+def no_profiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does one meet the profiles of who runs it."""
+    for name in ("REDIS_ACTIONS_CONFIG", "REDIS_ACTIONS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("XDG_CONFIG_HOME", "APPDATA"):
+        monkeypatch.setenv(name, "/nowhere")
+
+
+@pytest.fixture
+def kept() -> Iterator[InMemory]:
+    """A keyring in memory instead of this machine's."""
+    before, kept = keyring.get_keyring(), InMemory()
+    keyring.set_keyring(kept)
+    yield kept
+    keyring.set_keyring(before)
 
 
 @pytest.fixture
@@ -93,6 +119,15 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     monkeypatch.setenv("REDIS_ENTERPRISE_PASSWORD", served.cluster.password)
     yield served
     served.stop()
+
+
+@pytest.fixture
+def asked(cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> FakeCluster:
+    """The cluster that a command asks which runs on this loop, and its clock."""
+    monkeypatch.setenv("REDIS_ENTERPRISE_URL", cluster.url)
+    monkeypatch.setenv("REDIS_ENTERPRISE_USER", cluster.username)
+    monkeypatch.setenv("REDIS_ENTERPRISE_PASSWORD", cluster.password)
+    return cluster
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from redis_enterprise_actions import UsageError
 from redis_enterprise_actions._access import Secret
-from redis_enterprise_actions._arguments import arguments, duration, json_of, pair
+from redis_enterprise_actions._arguments import arguments, json_of, pair
 from tests.secrecy import Watch
 
 
@@ -37,26 +37,6 @@ JSON = st.recursive(
 def stdin_of(data: bytes) -> io.TextIOWrapper:
     """Return a standard input, in an encoding that JSON is not in."""
     return io.TextIOWrapper(io.BytesIO(data), "ascii")
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [("90", 90), ("0", 0), ("1.5", 1.5), ("30s", 30), ("15m", 900), ("0.5m", 30), ("2h", 7200)],
-)
-def test_duration(text: str, expected: float) -> None:
-    """Durations have a unit, or are seconds."""
-    assert duration(text) == expected
-
-
-@pytest.mark.parametrize(
-    "text", ["", "s", "-5", "+5", "5 s", "5d", "5M", "1e3", "inf", "nan", ".5", "5.", "٣", "5s\n"]
-)
-def test_no_duration(text: str) -> None:
-    """Anything else is refused, with what would do."""
-    with pytest.raises(argparse.ArgumentTypeError) as caught:
-        duration(text)
-
-    assert str(caught.value) == f"{text!r} is not a duration such as 90, 30s, 15m or 2h"
 
 
 class TestData:
@@ -207,7 +187,7 @@ class TestParser:
             ["submit", "POST", "/v1/bdbs", "--param", SECRET],
             ["submit", "POST", "/v1/bdbs", "--header", f"Authorization: {SECRET}"],
             ["submit", "POST", "/v1/bdbs", "--header=" + SECRET],
-            ["submit", "POST", "/v1/bdbs", "--json", "--bars"],
+            ["submit", "POST", "/v1/bdbs", "--json", "--output", "rich"],
             ["submit", "POST", "/v1/bdbs", "--busy", "5"],
             ["cancel"],
             ["cancel", "crdb:1", "crdb:2"],
@@ -250,7 +230,7 @@ class TestParser:
 
         assert (args.method, args.path, args.data) == ("POST", "/v1/bdbs", None)
         assert (args.param, args.header, args.busy_timeout) == ([], [], 0)
-        assert (args.wait, args.json, args.bars) == (False, False, False)
+        assert (args.wait, args.output) == (False, "auto")
 
     def test_submit_with_everything(self) -> None:
         """Parameters and headers may be repeated, and durations have units."""

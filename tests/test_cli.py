@@ -17,7 +17,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from redis_enterprise_actions import UsageError, _cli, _report
+from redis_enterprise_actions import UsageError
 from redis_enterprise_actions._arguments import arguments
 from redis_enterprise_actions._cli import main
 from redis_enterprise_actions._login import client_of
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from tests.served import Served
 
+STAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ \+0:00:\d\d  "
 COMMAND = [sys.executable, "-W", "error", "-m", "redis_enterprise_actions"]
 
 
@@ -44,9 +45,10 @@ class TestWait:
         assert main(["wait", uid]) == 0
         spent = time.monotonic() - began
         first, *_, change, last = lines()
-        assert first.endswith(f" s  SMCreateBDB on bdb:4: active, 0 %, init [{uid}]")
-        assert change.endswith(f" s  SMCreateBDB on bdb:4: completed [{uid}]")
-        end = re.fullmatch(rf"SMCreateBDB on bdb:4 \[{uid}\] completed after (\d+\.\d) s", last)
+        assert re.fullmatch(rf"{STAMP}SMCreateBDB on bdb:4: active, 0 %, init \[{uid}\]", first)
+        assert re.fullmatch(rf"{STAMP}SMCreateBDB on bdb:4: completed \[{uid}\]", change)
+        said = rf"{STAMP}SMCreateBDB on bdb:4 \[{uid}\] completed after (\d+\.\d) s"
+        end = re.fullmatch(said, last)
         assert end is not None
         assert 0.5 <= float(end[1]) <= round(spent, 1)
 
@@ -82,8 +84,9 @@ class TestWait:
         assert main(["wait", "x", "--not-found-grace", "0"]) == 4
         (line,) = lines()
         assert re.fullmatch(
-            r"action x was not found after \d+\.\d s and 1 poll: it never existed, or it ended so "
-            "long ago that the cluster forgot it",
+            STAMP
+            + r"action x was not found after \d+\.\d s and 1 poll: it never existed, or it ended "
+            "so long ago that the cluster forgot it",
             line,
         )
 
@@ -100,10 +103,11 @@ class TestWait:
         bad = served.add("retry_bdb", duration=0.2, outcome="failed")
 
         assert main(["wait", good, "x", bad, good, "--not-found-grace", "0"]) == 1
-        ends = [line for line in lines() if " s  " not in line]
+        ends = [line for line in lines() if re.search(" (after|ended) |exit code", line)]
         assert "action x was not found" in ends[0]
         assert f"action {bad} (retry_bdb) failed" in ends[1]
         assert f"[{good}] completed" in ends[2]
+        assert ends[3].endswith("  1 completed, 1 not found, 1 failed; exit code 1")
 
     def test_json(self, served: Served, lines: Callable[[], list[str]]) -> None:
         """With `--json` each line is an object that says the same."""
@@ -111,7 +115,9 @@ class TestWait:
         uid = served.add("retry_bdb", duration=0.3, outcome="failed", error="disk full")
 
         assert main(["wait", uid, "--json"]) == 1
-        *changes, end = [json.loads(line) for line in lines()]
+        began, *changes, end, done = [json.loads(line) for line in lines()]
+        assert (began["event"], began["refs"]) == ("began", [f"action:{uid}"])
+        assert (done["event"], done["exit_code"]) == ("done", 1)
         assert {change["event"] for change in changes} == {"change"}
         assert changes[0]["action"]["phase"] == "running"
         assert end["event"] == "end"
@@ -124,43 +130,8 @@ class TestWait:
         uid = served.add(duration=0)
 
         assert main(["wait", uid, "--json"]) == 0
-        end = json.loads(lines()[-1])
+        end = json.loads(lines()[-2])
         assert (end["outcome"], end["action"]["uid"]) == ("completed", uid)
-
-    def test_bars(
-        self, served: Served, monkeypatch: pytest.MonkeyPatch, lines: Callable[[], list[str]]
-    ) -> None:
-        """On a terminal `--bars` draws what is under way instead of lines; the ends stay."""
-        monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
-        uids = [
-            served.add("SMCreateBDB", duration=0.5),
-            served.add("module_installation", duration=0.5, progress="none"),
-        ]
-
-        assert main(["wait", *uids, "--bars"]) == 0
-        printed = lines()
-        assert sum("] completed after" in line for line in printed) == 2
-        assert not any(" s  " in line for line in printed)
-
-    def test_bars_in_a_pipe(self, served: Served, lines: Callable[[], list[str]]) -> None:
-        """Off a terminal `--bars` is lines, as without it."""
-        uid = served.add(duration=0)
-
-        assert main(["wait", uid, "--bars"]) == 0
-        assert len(lines()) == 2
-
-    def test_bars_without_rich(
-        self,
-        served: Served,
-        monkeypatch: pytest.MonkeyPatch,
-        capsys: pytest.CaptureFixture[str],
-    ) -> None:
-        """Where rich is missing, it says what to install."""
-        monkeypatch.setitem(sys.modules, "rich.progress", None)
-        monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
-
-        assert main(["wait", "x", "--bars"]) == 2
-        assert "redis-enterprise-actions[cli]" in capsys.readouterr().err
 
 
 class TestLook:
@@ -176,7 +147,7 @@ class TestLook:
         task, machine = served.add("retry_bdb"), served.add(bdb_uid=2)
 
         assert main(["list"]) == 0
-        assert [line[-38:] for line in lines()] == [f"[{task}]", f"[{machine}]"]
+        assert [line.partition("\t")[0] for line in lines()] == [machine, task]
         assert main(["list", "--bdb", "2", "--json"]) == 0
         (line,) = lines()
         assert json.loads(line)["uid"] == machine
@@ -227,6 +198,7 @@ class TestConnection:
         for name in ("URL", "USER", "PASSWORD"):
             monkeypatch.setenv(f"REDIS_ENTERPRISE_{name}", "https://wrong")
         (tmp_path / "password").write_text(served.cluster.password + "\n")
+        (tmp_path / "password").chmod(0o600)
         uid = served.add()
 
         options = [
@@ -299,6 +271,7 @@ class TestConnection:
         """A password file that cannot be read is wrong usage, by name."""
         if content is not None:
             (tmp_path / "password").write_bytes(content)
+            (tmp_path / "password").chmod(0o600)
 
         options = ["--user", "ops", "--password-file", str(tmp_path / "password")]
         assert main(["list", *options]) == 2
@@ -307,6 +280,7 @@ class TestConnection:
     def test_secret_of_another_encoding(self, tmp_path: Path) -> None:
         """A file that is no UTF-8 takes its secret with it, whatever shows the error's causes."""
         (tmp_path / "token").write_bytes(b"hunter2-hunter2\xff")
+        (tmp_path / "token").chmod(0o600)
         args = arguments(["list", "--token-file", str(tmp_path / "token")])
         watch = Watch()
 
@@ -342,6 +316,7 @@ class TestConnection:
         options = []
         if where == "file":
             (tmp_path / "token").write_text(token + "\n")
+            (tmp_path / "token").chmod(0o600)
             options = ["--token-file", str(tmp_path / "token")]
         else:
             monkeypatch.delenv("REDIS_ENTERPRISE_USER")
@@ -381,7 +356,10 @@ class TestConnection:
             ["wait"],
             ["wait", "x", "--timeout", "soon"],
             ["wait", "x", "--timeout", "-5"],
-            ["wait", "x", "--json", "--bars"],
+            ["wait", "x", "--json", "--output", "plain"],
+            ["wait", "x", "--output", "braille"],
+            ["wait", "x", "--any", "--fail-fast"],
+            ["wait", "x", "--interval", "0"],
             ["wait", "x", "--password", "hunter2"],
             ["wait", "x", "--password=hunter2"],
             ["wait", "x", "--password"],
@@ -415,11 +393,6 @@ class TestConnection:
         said = capsys.readouterr().out
         assert "REDIS_ENTERPRISE_CA_CERT" in said
         assert "timed out, or stalled" in said
-
-
-def test_every_end_has_a_code() -> None:
-    """Every code that a wait can end with has its place in the order of bad news."""
-    assert {code for _, _, code in _report._ENDS} - {2} | {0} == set(_cli._WORST_FIRST)
 
 
 def test_strange_letters(served: Served, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

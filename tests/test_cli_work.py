@@ -56,15 +56,6 @@ def plan(**options: object) -> Callable[[FakeCluster], None]:
     return planned
 
 
-@pytest.fixture
-def asked(cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> FakeCluster:
-    """The cluster that a command asks which runs on this loop, and its clock."""
-    monkeypatch.setenv("REDIS_ENTERPRISE_URL", cluster.url)
-    monkeypatch.setenv("REDIS_ENTERPRISE_USER", cluster.username)
-    monkeypatch.setenv("REDIS_ENTERPRISE_PASSWORD", cluster.password)
-    return cluster
-
-
 def now() -> float:
     """Return the loop's time."""
     return asyncio.get_running_loop().time()
@@ -122,7 +113,9 @@ class TestSubmit:
         served.do(plan())
 
         assert main([*FLUSH, "--json"]) == 0
-        assert [json.loads(line) for line in lines()] == [{"event": "submitted", "ref": "crdb:t1"}]
+        (line,) = lines()
+        told = json.loads(line)
+        assert (told["event"], told["schema"], told["ref"]) == ("submitted", 1, "crdb:t1")
 
     def test_wait(self, served: Served, lines: Callable[[], list[str]]) -> None:
         """With `--wait` the reference comes first, then what `wait` prints."""
@@ -131,17 +124,21 @@ class TestSubmit:
 
         assert main([*UPGRADE, "--wait"]) == 0
         ref, first, *_, last = lines()
-        uid = ref.removeprefix("action:")
-        assert first.endswith(f" s  SMUpgradeBDB on bdb:1: active, 0 %, prepare [{uid}]")
-        assert re.fullmatch(rf"SMUpgradeBDB on bdb:1 \[{uid}\] completed after \d+\.\d s", last)
+        uid = ref.rpartition("  started action:")[2]
+        assert first.endswith(f"  SMUpgradeBDB on bdb:1: active, 0 %, prepare [{uid}]")
+        assert re.search(rf"  SMUpgradeBDB on bdb:1 \[{uid}\] completed after \d+\.\d s$", last)
 
     def test_wait_json(self, served: Served, lines: Callable[[], list[str]]) -> None:
         """With `--json` all of it is objects, the end included."""
         served.do(plan(outcome="failed", error_code="e17", error="no room"))
 
         assert main([*MAINTENANCE, "--wait", "--json"]) == 1
-        submitted, *changes, end = [json.loads(line) for line in lines()]
-        assert submitted["event"] == "submitted"
+        submitted, began, *changes, end, done = [json.loads(line) for line in lines()]
+        assert [each["event"] for each in (submitted, began, done)] == [
+            "submitted",
+            "began",
+            "done",
+        ]
         assert {each["event"] for each in changes} == {"change"}
         assert (end["uid"], end["outcome"]) == ("node:1/maintenance_on", "failed")
         assert end["exit_code"] == 1
@@ -182,22 +179,30 @@ class TestSubmit:
         assert main([*call, "--wait", *options]) == code
         assert said in lines()[-1]
 
-    @pytest.mark.parametrize("options", [[], ["--wait"]])
-    def test_dry_run(
-        self, served: Served, capsys: pytest.CaptureFixture[str], options: list[str]
-    ) -> None:
-        """A call that starts nothing says so beside the output, and nothing is waited for."""
+    def test_dry_run(self, served: Served, capsys: pytest.CaptureFixture[str]) -> None:
+        """A call that starts nothing says so beside the output."""
         served.do(plan(outcome="never"))
 
-        assert main([*EXPORT, "--param", "dry_run=true", *options]) == 0
+        assert main([*EXPORT, "--param", "dry_run=true"]) == 0
         assert capsys.readouterr() == ("", "nothing was started that lasts\n")
+
+    def test_dry_run_wait(self, served: Served, lines: Callable[[], list[str]]) -> None:
+        """With `--wait` it says so in the output, and nothing is waited for."""
+        served.do(plan(outcome="never"))
+
+        assert main([*EXPORT, "--param", "dry_run=true", "--wait"]) == 0
+        said, done = lines()
+        assert said.endswith("  nothing was started that lasts")
+        assert done.endswith("  nothing to wait for; exit code 0")
 
     def test_dry_run_json(self, served: Served, lines: Callable[[], list[str]]) -> None:
         """In JSON there is no reference then."""
         served.do(plan(outcome="never"))
 
         assert main([*EXPORT, "--param", "dry_run=true", "--json", "--wait"]) == 0
-        assert [json.loads(line) for line in lines()] == [{"event": "submitted", "ref": None}]
+        events = [json.loads(line) for line in lines()]
+        assert [each["event"] for each in events] == ["submitted", "began", "done"]
+        assert events[0]["ref"] is None
 
     @pytest.mark.parametrize("where", ["argument", "file", "stdin"])
     def test_data(
@@ -289,19 +294,24 @@ class TestSubmit:
 
         assert main([*MAINTENANCE, "--wait"]) == 0
         ref, *_, last = lines()
-        assert ref.startswith("node:1/maintenance_on@")
-        assert last.startswith("maintenance_on on node:1 [node:1/maintenance_on] completed")
+        assert "  started node:1/maintenance_on@" in ref
+        assert "  maintenance_on on node:1 [node:1/maintenance_on] completed" in last
         assert len(calls(served)) == 1
 
-    def test_answer_lost_for_good(self, served: Served, capsys: pytest.CaptureFixture[str]) -> None:
+    @pytest.mark.parametrize("options", [[], ["--wait"]])
+    def test_answer_lost_for_good(
+        self, served: Served, capsys: pytest.CaptureFixture[str], options: list[str]
+    ) -> None:
         """Where nothing tells what came of the call, it is 5, and says where to look."""
         served.do(plan(outcome="never"))
         served.cluster.inject(path="/v1/bdbs", method="POST", lose=True)
 
-        assert main([*UPGRADE, "--wait"]) == 5
-        out, err = capsys.readouterr()
-        assert out == ""
-        assert "It was sent, and may have been taken all the same; bdb:1 may tell" in err
+        assert main([*UPGRADE, *options]) == 5
+        said, other = capsys.readouterr()
+        if not options:
+            said, other = other, said
+        assert other == ""
+        assert "It was sent, and may have been taken all the same; bdb:1 may tell" in said
         assert len(calls(served)) == 1
 
     @pytest.mark.parametrize(
@@ -370,7 +380,7 @@ class TestSubmit:
             process.send_signal(signal.SIGINT)
             _, said = process.communicate(timeout=10)
 
-        assert ref.startswith("node:1/maintenance_on@")
+        assert "  started node:1/maintenance_on@" in ref
         assert "maintenance_on on node:1: " in change
         assert process.returncode == 130
         assert said == "interrupted; what runs on the cluster goes on running\n"
@@ -412,7 +422,7 @@ class TestWait:
         served.do(begin)
 
         assert main(["wait", ref, "--json"]) == 0
-        end = json.loads(lines()[-1])
+        end = json.loads(lines()[-2])
         assert (end["uid"], end["outcome"], end["action"]["uid"]) == (uid, "completed", uid)
         assert end["message"].startswith(f"{title} [{uid}] completed after ")
 

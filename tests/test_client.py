@@ -803,6 +803,7 @@ def test_repr() -> None:
     client = ActionsClient("https://127.0.0.1:9443", username="ops", password="hunter2-hunter2")
 
     assert repr(client) == "ActionsClient('https://127.0.0.1:9443')"
+    assert client.urls == ["https://127.0.0.1:9443"]
 
 
 class TestFromEnv:
@@ -883,6 +884,13 @@ class TestFromEnv:
         environment(INSECURE="true")
         with pytest.raises(UsageError, match=r"mine\.pem"):
             ActionsClient.from_env(ca_file=tmp_path / "mine.pem")
+
+
+def test_urls() -> None:
+    """The nodes are told, as they were given."""
+    client = ActionsClient(["https://n1:9443", "https://n2"], username="u", password="p")
+
+    assert client.urls == ("https://n1:9443", "https://n2")
 
 
 def test_errors_of_the_tree_only() -> None:

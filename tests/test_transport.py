@@ -268,7 +268,7 @@ async def test_cut_connection(cluster: FakeCluster, fault: dict[str, bool]) -> N
 
 def test_bodies_stay_inside() -> None:
     """No `repr` shows a body, be it whole or half."""
-    assert SECRET not in repr(Reply(200, SECRET.encode(), {})) + repr(_Body(SECRET.encode()))
+    assert SECRET not in repr(Reply(200, SECRET.encode(), {})) + repr(_Body([SECRET.encode()]))
 
 
 async def test_large_body(cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -399,6 +399,7 @@ class TestTLS:
         (record,) = caplog.records
         assert record.levelno == logging.WARNING
         assert "not verified" in record.getMessage()
+        assert (vars(record)["event"], vars(record)["url"]) == ("certificate not verified", url)
 
     def test_password_in_the_clear(self, caplog: pytest.LogCaptureFixture) -> None:
         """Credentials over plain HTTP to another machine are warned about, without showing them."""
@@ -408,4 +409,6 @@ class TestTLS:
 
         (record,) = caplog.records
         assert "unencrypted" in record.getMessage()
+        assert vars(record)["event"] == "credentials unencrypted"
+        assert vars(record)["url"] == "http://cluster.example.com:8080"
         assert SECRET not in record.getMessage()

@@ -26,7 +26,8 @@ from ._errors import (
 )
 from ._operation import Operation
 from ._pace import AimedWait
-from ._record import FinishedAction, Outage, Outcome, Record, Recorder, Transition
+from ._record import FinishedAction, Observer, Outage, Outcome, Record, Recorder, Transition
+from ._report_file import check_report, write_report
 
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "Evidence",
     "FinishedAction",
     "Kind",
+    "Observer",
     "Operation",
     "Outage",
     "Outcome",
@@ -64,4 +66,6 @@ __all__ = [
     "UsageError",
     "WaitError",
     "WaitTimeout",
+    "check_report",
+    "write_report",
 ]

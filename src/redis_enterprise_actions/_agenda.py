@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ._wait import Wait
 
 _log = logging.getLogger(__name__)
+_outages = logging.getLogger("redis_enterprise_actions.outages")  # with fields: docs/output.md
 
 _OUTAGE: Final = 2  # failures in a row that are more than a slip
 _FAILS: Final = 2  # failures of the list in a row that are not the cluster's
@@ -112,7 +113,9 @@ class Agenda:
         self.outage: Outage | None = None
         self._lists: dict[System, ListRoute] = {}
         self._doubts: deque[Party] = deque()
-        self._troubled: set[Reference] = set()  # that fail while others are answered for
+        self._troubled: dict[
+            Reference, float
+        ] = {}  # since when: that fail while others are answered for
         self._last: Route | None = None
         self._looks = 0
 
@@ -143,29 +146,35 @@ class Agenda:
     def answered(self, now: float) -> None:
         """Note that the cluster answers."""
         if self.outage is not None and self.outage.errors >= _OUTAGE:
-            _log.warning("the cluster answers again after %.1f s", now - self.outage.began)
+            lasted = now - self.outage.began
+            extra = _fields("outage over", lasted)
+            _outages.warning("the cluster answers again after %.1f s", lasted, extra=extra)
         self.outage = None
 
-    def fails_alone(self, error: RequestError, askers: list[Party]) -> bool:
+    def fails_alone(self, error: RequestError, askers: list[Party], now: float) -> bool:
         """Note that asking about one action failed; return whether that is its own trouble."""
         if not all(party.suspect for party in askers):
             return False
         ref = askers[0].wait.ref
         if ref not in self._troubled:
-            self._troubled.add(ref)
-            _log.warning("%s; asking again, while others are answered for", str(error))
+            self._troubled[ref] = since = min(party.wait.asked for party in askers)
+            extra = _fields("outage", now - since, error, ref)
+            said = "%s; asking again, while others are answered for"
+            _outages.warning(said, str(error), extra=extra)
         return True
 
-    def answered_for(self, party: Party) -> None:
+    def answered_for(self, party: Party, now: float) -> None:
         """Note that the cluster tells of the action of one who waits."""
         party.suspect = False
-        if party.wait.ref in self._troubled:
-            self._troubled.remove(party.wait.ref)
-            _log.warning("action %s is answered for again", one_line(party.wait.ref.name))
+        ref = party.wait.ref
+        if self._troubled and ref in self._troubled:
+            extra = _fields("outage over", now - self._troubled.pop(ref), ref=ref)
+            said = "action %s is answered for again"
+            _outages.warning(said, one_line(ref.name), extra=extra)
 
     def left(self, ref: Reference) -> None:
         """Note that nobody waits for an action any more."""
-        self._troubled.discard(ref)
+        self._troubled.pop(ref, None)
 
     def failed(self, error: RequestError, askers: list[Party], now: float) -> float | None:
         """Note that it does not; if that is everybody's outage by now, return since when."""
@@ -173,7 +182,8 @@ class Agenda:
             self.outage = Outage(min(party.wait.asked for party in askers))
         self.outage.took(error, [party.wait.ref for party in askers], now)
         if self.outage.errors == _OUTAGE and not error.elsewhere:
-            _log.warning("%s; asking again", str(error))
+            extra = _fields("outage", now - self.outage.began, error)
+            _outages.warning("%s; asking again", str(error), extra=extra)
         return self.outage.began if self.outage.errors >= _OUTAGE else None
 
     def next(self, everybody: list[Party], now: float) -> Look:
@@ -197,6 +207,8 @@ class Agenda:
     def _next_look(self, everybody: list[Party], now: float) -> Look:
         if self.outage is not None:
             return self._next_try(self.outage, everybody)
+        if len(everybody) == 1:
+            return self._next_single(everybody, now)
         looks = [self._next_of(parties, now) for parties in _by_system(everybody)]
         # By turns, where there is much to ask.
         return min(looks, key=lambda look: (look.when, self.list_of(look.party.system).looked_at))
@@ -228,7 +240,9 @@ class Agenda:
         return Look(max(when, self.courtesy.earliest(pressing=True)), Route.ONE, first)
 
     def _next_single(self, parties: list[Party], now: float) -> Look:
-        first = min(parties, key=lambda party: party.urgency(now))
+        first = parties[0]
+        if len(parties) > 1:
+            first = min(parties, key=lambda party: party.urgency(now))
         wait = first.wait
         if all(party.wait.fresh and party.wait.ref == wait.ref for party in parties):
             return Look(max(now, self.courtesy.earliest(pressing=True)), Route.ONE, first)
@@ -259,6 +273,18 @@ class Agenda:
         """Return when what is due may be asked; at a limit it is pressing."""
         courtesy = self.courtesy.earliest
         return min(max(due, courtesy(pressing=False)), max(limit, courtesy(pressing=True)))
+
+
+def _fields(
+    event: str, seconds: float, error: RequestError | None = None, ref: Reference | None = None
+) -> dict[str, object]:
+    """Return what a log record says in data of an outage, of all or of one reference."""
+    return {
+        "event": event,
+        "seconds": seconds,
+        "reason": None if error is None else one_line(getattr(error, "reason", error.said)),
+        "ref": None if ref is None else str(ref),
+    }
 
 
 def _by_system(everybody: list[Party]) -> Iterable[list[Party]]:

@@ -5,35 +5,31 @@ Progress and results go to standard output, complaints to standard error.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from ._action import one_line
 from ._arguments import arguments, json_of
-from ._bars import Bars
-from ._errors import RedisActionsError, RequestError, WaitError
+from ._chores import CHORES
+from ._errors import RedisActionsError
+from ._given import references
 from ._login import client_of
-from ._reference import parse
-from ._report import Report, end_of, print_json, print_line, show
+from ._looking import look, watch
+from ._overheard import Overheard
+from ._report import complain, end_of, print_line, show
+from ._session import submit, wait
+from ._signals import Signals
 
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Coroutine, Mapping, Sequence
+    from collections.abc import Coroutine, Sequence
 
-    from ._action import Action
-    from ._calls import Starting
     from ._client import ActionsClient
-    from ._desk import WaitOptions
-    from ._operation import Operation
-    from ._reference import Reference
 
-_WORST_FIRST: Final = (1, 4, 3, 5, 0)  # of several waits, the most definite bad news decides
 _CALL_PATIENCE: Final = 10.0  # seconds for which a call is tried
-_INTERRUPTED: Final = 130
 _PIPE_CLOSED: Final = 141
 _NO_OUTPUT: Final = 74  # EX_IOERR of sysexits.h
 
@@ -45,52 +41,54 @@ def main(argv: Sequence[str] | None = None) -> int:
         reconfigure(errors="backslashreplace")  # a strange letter must not end a wait
     args = arguments(argv)
     del argv  # which may hold the passwords of a body
+    interrupted = partial(complain, f"interrupted{args.interrupted}")
+    signals = Signals(interrupted)
     try:
-        work = _work(args)
-        code = asyncio.run(work)
+        with signals, _overhearing(args) as overheard:
+            if args.run in CHORES:
+                return CHORES[args.run](args)
+            return signals.run(_work(args, overheard))
     except KeyboardInterrupt:
-        _complain(f"interrupted{args.interrupted}")
-        return _INTERRUPTED
+        interrupted()
+        return signals.code
     except RedisActionsError as error:
-        _complain(f"redis-actions: {error}")
+        complain(f"redis-actions: {error}")
         return end_of(error)[1]
     except OSError as error:
-        # Output goes nowhere any more; without this, Python complains once more as it exits.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if isinstance(error, BrokenPipeError):
-            return _PIPE_CLOSED
-        _complain(f"redis-actions: the output cannot be written: {error}")
-        return _NO_OUTPUT
-    return code
+        return _no_output(error)
 
 
-def _work(args: argparse.Namespace) -> Coroutine[object, object, int]:
+def _no_output(error: OSError) -> int:
+    # Output goes nowhere any more; without this, Python complains once more as it exits.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(error, BrokenPipeError):
+        return _PIPE_CLOSED
+    complain(f"redis-actions: the output cannot be written: {error}")
+    return _NO_OUTPUT
+
+
+def _overhearing(args: argparse.Namespace) -> contextlib.AbstractContextManager[Overheard | None]:
+    """Return what keeps our log for the display, where waits are shown."""
+    waits = args.run == "wait" or (args.run == "submit" and args.wait)
+    return Overheard() if waits else contextlib.nullcontext()
+
+
+def _work(
+    args: argparse.Namespace, overheard: Overheard | None = None
+) -> Coroutine[object, object, int]:
     """Return what is to be done.
 
-    A password is asked for, and a body is read, before the loop runs, where Ctrl-C would not be
-    heard.
+    A password is asked for, and standard input is read, before the loop runs, where Ctrl-C would
+    not be heard.
     """
+    if args.run in _TOLD:
+        return _TOLD[args.run](args, client_of(args), overheard or Overheard())
     if args.connects:
         return _CONNECTED[args.run](args, client_of(args))
     return _ALONE[args.run](args)
 
 
-def _complain(line: str) -> None:
-    with contextlib.suppress(OSError):
-        print(line, file=sys.stderr)
-
-
 # --- commands -----------------------------------------------------------------------------------
-
-
-async def _list(args: argparse.Namespace, client: ActionsClient) -> int:
-    async with client:
-        actions = await client.list_actions(bdb_uid=args.bdb)
-    for action in actions:
-        show(action, as_json=args.json)
-    if not actions:
-        _complain("no actions")
-    return 0
 
 
 async def _get(args: argparse.Namespace, client: ActionsClient) -> int:
@@ -99,14 +97,15 @@ async def _get(args: argparse.Namespace, client: ActionsClient) -> int:
     return 0
 
 
-async def _wait(args: argparse.Namespace, client: ActionsClient) -> int:
-    refs = [parse(text) for text in args.ref]
-    async with contextlib.AsyncExitStack() as stack:
-        await stack.enter_async_context(client)
-        return await _follow({ref: client.operation(str(ref)) for ref in refs}, args, stack)
+def _wait(
+    args: argparse.Namespace, client: ActionsClient, overheard: Overheard
+) -> Coroutine[object, object, int]:
+    return wait(args, client, references(args.ref), overheard)
 
 
-def _submit(args: argparse.Namespace, client: ActionsClient) -> Coroutine[object, object, int]:
+def _submit(
+    args: argparse.Namespace, client: ActionsClient, overheard: Overheard
+) -> Coroutine[object, object, int]:
     patience = args.outage_timeout
     starting = client.submit(
         args.method,
@@ -118,65 +117,13 @@ def _submit(args: argparse.Namespace, client: ActionsClient) -> Coroutine[object
         busy_timeout=args.busy_timeout,
         outage_timeout=_CALL_PATIENCE if patience is None else patience,
     )
-    return _submitted(args, client, starting)
-
-
-async def _submitted(args: argparse.Namespace, client: ActionsClient, starting: Starting) -> int:
-    async with contextlib.AsyncExitStack() as stack:
-        await stack.enter_async_context(client)
-        operation = await starting
-        ref = operation.ref
-        if ref is None:
-            _complain("nothing was started that lasts")
-        if args.json:
-            print_json({"event": "submitted", "ref": ref})
-        elif ref is not None:
-            print_line(one_line(ref))
-        if ref is None or not args.wait:
-            return 0
-        return await _follow({parse(ref): operation}, args, stack)
+    return submit(args, client, starting, overheard)
 
 
 async def _cancel(args: argparse.Namespace, client: ActionsClient) -> int:
     async with client:
         await client.operation(args.ref).cancel(force=args.force)
     return 0
-
-
-async def _follow(
-    operations: Mapping[Reference, Operation],
-    args: argparse.Namespace,
-    stack: contextlib.AsyncExitStack,
-) -> int:
-    """Follow operations to their ends; return the exit code."""
-    watched = args.bars and sys.stdout is not None and sys.stdout.isatty()
-    bars = stack.enter_context(Bars()) if watched else None
-    report = Report(as_json=args.json, bars=bars)
-    options: WaitOptions = {
-        "timeout": args.timeout,
-        "stall_timeout": args.stall_timeout,
-        "on_progress": report.changed,
-    }
-    if args.outage_timeout is not None:
-        options["outage_timeout"] = args.outage_timeout
-    if args.not_found_grace is not None:
-        options["not_found_grace"] = args.not_found_grace
-
-    async def follow(ref: Reference, operation: Operation) -> int:
-        result: Action | WaitError | RequestError
-        try:
-            result = await operation.wait(**options)
-        except (WaitError, RequestError) as error:
-            result = error
-        return report.ended(ref.name, result)
-
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(follow(*each)) for each in operations.items()]
-    except ExceptionGroup as several:
-        raise several.exceptions[0] from None
-    codes = {task.result() for task in tasks}
-    return next(code for code in _WORST_FIRST if code in codes)
 
 
 async def _fake_cluster(args: argparse.Namespace) -> int:
@@ -192,10 +139,10 @@ async def _demo(_: argparse.Namespace) -> int:
 
 
 _CONNECTED: Final = {
-    "list": _list,
+    "list": look,
+    "watch": watch,
     "get": _get,
-    "wait": _wait,
-    "submit": _submit,
     "cancel": _cancel,
 }
 _ALONE: Final = {"fake-cluster": _fake_cluster, "demo": _demo}
+_TOLD: Final = {"wait": _wait, "submit": _submit}

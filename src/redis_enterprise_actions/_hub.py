@@ -210,12 +210,13 @@ class Hub:
         await self._ask(self._asking.one(ref, last), partial(self._take_one, party))
 
     def _take_one(self, first: Party, found: Action | None) -> None:
+        now = self._now()
         for party in tuple(self._askers):
             if found is not None:
                 party.is_there()
-            self._hear(party, found, shared=party is not first)
+            self._hear(party, found, now, shared=party is not first)
         if not any(party.doubt for party in self._askers):
-            self._answered(self._now())
+            self._answered(now)
 
     async def _ask_many(self, first: Party) -> None:
         everybody = [party for party in self._all() if party.system is first.system]
@@ -245,7 +246,7 @@ class Hub:
                 if party not in self._askers:
                     party.wait.asking(began)
                 party.is_listed()
-                self._hear(party, action, shared=True)
+                self._hear(party, action, now, shared=True)
             elif party in self._askers:  # not believed until it was asked for alone
                 party.is_missing(now)
 
@@ -265,13 +266,14 @@ class Hub:
         await self._ask(self._asking.settle(ref, doubt), partial(self._take_settled, alike))
 
     def _take_settled(self, doubts: dict[Party, WaitError | None], ended: Action | None) -> None:
+        now = self._now()
         for party in tuple(self._askers):
             doubt = doubts[party]
             if ended is None and doubt is not None:
                 self._end(party, doubt)
             else:
-                self._hear(party, ended)
-        self._answered(self._now())
+                self._hear(party, ended, now)
+        self._answered(now)
 
     def _begin(self, askers: list[Party]) -> None:
         """Note for whom the next request is."""
@@ -284,7 +286,7 @@ class Hub:
     async def _ask(self, call: Awaitable[_T], take: Callable[[_T], None]) -> None:
         """Await an answer and take it, or what came instead, for those whom it is for."""
         began, sent = self._now(), self._asking.sent()
-        self._set_alarm(min(party.cut for party in self._all()))
+        self._set_alarm(min([party.cut for party in self._all()]))
         assert self._loop is not None
         watch = Stopwatch(self._loop)
         took = 0.0
@@ -315,13 +317,14 @@ class Hub:
         finally:
             self._request = None
 
-    def _hear(self, party: Party, found: Action | None, *, shared: bool = False) -> None:
-        now = self._now()
+    def _hear(
+        self, party: Party, found: Action | None, now: float, *, shared: bool = False
+    ) -> None:
         wait = party.wait
         try:
             news = wait.heard(found, now, shared=shared)
             party.doubt = None
-            self._agenda.answered_for(party)
+            self._agenda.answered_for(party, now)
             if news and (party.every or wait.over):
                 assert found is not None
                 self._tell(party, found)
@@ -346,7 +349,8 @@ class Hub:
         if not askers:
             return  # they left in the same moment
         since = None
-        if is_transient(error) and not (self._alone and self._agenda.fails_alone(error, askers)):
+        alone = self._alone and self._agenda.fails_alone
+        if is_transient(error) and not (alone and alone(error, askers, now)):
             since = self._agenda.failed(error, askers, now)
         for party in askers:
             self._take_failure(party, error, own=self._alone and since is None)

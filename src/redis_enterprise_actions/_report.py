@@ -1,13 +1,14 @@
-"""What is said of waits under way and of how they ended, on standard output."""
+"""Which word and which exit code each end of a wait has, and how a line is printed."""
 
 from __future__ import annotations
 
-import asyncio
-from typing import TYPE_CHECKING, Final
+import contextlib
+import sys
+from typing import Final
 
 import msgspec
 
-from ._action import Action, one_line
+from ._action import Action
 from ._errors import (
     ActionAborted,
     ActionCancelled,
@@ -17,14 +18,10 @@ from ._errors import (
     ActionVanished,
     RedisActionsError,
     RequestError,
-    WaitError,
+    RequestRejected,
     WaitTimeout,
 )
-from ._record import plain
 
-
-if TYPE_CHECKING:
-    from ._bars import Bars
 
 # How a wait can end otherwise than well: the error, the word for it, the exit code.
 _ENDS: Final[tuple[tuple[type[RedisActionsError], str, int], ...]] = (
@@ -35,6 +32,7 @@ _ENDS: Final[tuple[tuple[type[RedisActionsError], str, int], ...]] = (
     (ActionStalled, "stalled", 3),
     (ActionNotFound, "not found", 4),
     (ActionVanished, "vanished", 4),
+    (RequestRejected, "rejected", 5),
     (RequestError, "unreachable", 5),
     (RedisActionsError, "wrong usage", 2),
 )
@@ -45,48 +43,6 @@ def end_of(result: Action | RedisActionsError) -> tuple[str, int]:
     if isinstance(result, Action):
         return "completed", 0
     return next((word, code) for kind, word, code in _ENDS if isinstance(result, kind))
-
-
-class Report:
-    """Tells of waits under way, a line for each change and one for each end."""
-
-    def __init__(self, *, as_json: bool, bars: Bars | None) -> None:
-        self._as_json = as_json
-        self._bars = bars
-        self._clock = asyncio.get_running_loop().time
-        self._began = self._clock()
-
-    def changed(self, action: Action) -> None:
-        """Tell how an action stands."""
-        elapsed = self._clock() - self._began
-        if self._bars is not None:
-            self._bars.changed(action)
-        elif self._as_json:
-            print_json({"event": "change", "elapsed": round(elapsed, 3), "action": action})
-        else:
-            print_line(f"{elapsed:8.1f} s  {action}")
-
-    def ended(self, uid: str, result: Action | WaitError | RequestError) -> int:
-        """Tell how a wait ended; return its exit code."""
-        elapsed = self._clock() - self._began
-        outcome, code = end_of(result)
-        if isinstance(result, Action):
-            said = f"{result.title} [{one_line(uid)}] completed after {elapsed:.1f} s"
-        else:
-            said = str(result)
-        if self._as_json:
-            print_json({
-                "event": "end",
-                "uid": uid,
-                "outcome": outcome,
-                "exit_code": code,
-                "elapsed": round(elapsed, 3),
-                "message": said,
-                "action": plain(result) if isinstance(result, Action) else result.action,
-            })  # fmt: skip
-        else:
-            print_line(said)
-        return code
 
 
 def show(action: Action, *, as_json: bool) -> None:
@@ -102,3 +58,9 @@ def print_json(value: object) -> None:
 
 def print_line(line: str) -> None:
     print(line, flush=True)
+
+
+def complain(line: str) -> None:
+    """Say something beside the output."""
+    with contextlib.suppress(OSError):
+        print(line, file=sys.stderr)

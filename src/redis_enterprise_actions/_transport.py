@@ -12,6 +12,7 @@ import logging
 import math
 import re
 import ssl
+from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 MAX_BODY: Final = 64 * 2**20  # bytes; a cluster with 100,000 remembered actions sends about half
-_CHUNK: Final = 2**16
 _CONNECTIONS: Final = 8  # a cluster manager has about ten API threads
 _HANGING: Final = 2.0  # seconds after which a node that is not waited for any more counts as gone
 _LEAST: Final = 5.0  # seconds that a node is given, even if there are many
@@ -68,11 +68,11 @@ class Reply(NamedTuple):
         return f"<answer {self.status} of {len(self.body)} bytes>"
 
 
-class _Body(bytearray):
-    """What has come of a body so far, which no `repr` shows either."""
+class _Body(list[bytes]):
+    """The pieces that have come of a body, which no `repr` shows either."""
 
     def __repr__(self) -> str:
-        return f"<{len(self)} bytes>"
+        return f"<{len(self)} pieces>"
 
 
 class Call(NamedTuple):
@@ -289,20 +289,21 @@ class Transport:
         total = call.patience or self._request_timeout
         if self.nodes.left_besides(node) and not call.changes:
             total = min(total, max(_LEAST, total / len(self.nodes.urls)))
-        return aiohttp.ClientTimeout(total=total, sock_connect=min(_CONNECT, total))
+        return _timeout(total)
 
     async def _body(self, call: Call, response: aiohttp.ClientResponse) -> bytes:
         """Read a body as it comes, and no further than we are willing to hold."""
         body = _Body()
-        size = -1
-        while len(body) > size:
-            size = len(body)
-            body += await response.content.read(_CHUNK)
-            if len(body) > MAX_BODY:
+        size = 0
+        while True:
+            body.append(await response.content.readany())
+            if not body[-1]:
+                return self._access.redact(b"".join(body))
+            size += len(body[-1])
+            if size > MAX_BODY:
                 response.close()
                 problem = f"it is larger than {MAX_BODY} bytes"
                 raise UnreadableReply(call.method, call.path, problem=problem)
-        return self._access.redact(bytes(body))
 
     def _session(self) -> aiohttp.ClientSession:
         loop = asyncio.get_running_loop()
@@ -326,9 +327,11 @@ class Transport:
         """Log what is not as safe as it might be."""
         for url in self.nodes.urls:
             if url.scheme == "https" and not self._tls.verified:
-                _log.warning("the certificate of %s is not verified", url)
+                fields = {"event": "certificate not verified", "url": str(url)}
+                _log.warning("the certificate of %s is not verified", url, extra=fields)
             if url.scheme == "http" and self._access.secret and url.host not in _LOOPBACK:
-                _log.warning("the credentials go to %s unencrypted", url)
+                fields = {"event": "credentials unencrypted", "url": str(url)}
+                _log.warning("the credentials go to %s unencrypted", url, extra=fields)
 
 
 class _Unanswered(aiohttp.ClientError):
@@ -365,6 +368,11 @@ def _without_frames(error: BaseException | None) -> None:
 def _is_cut(error: Exception) -> bool:
     """Whether the connection was lost within an answer's headers, which the error then holds."""
     return isinstance(error, aiohttp.ServerDisconnectedError) and not isinstance(error.message, str)
+
+
+@lru_cache
+def _timeout(total: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=total, sock_connect=min(_CONNECT, total))
 
 
 def _reason(error: Exception) -> str:

@@ -1,0 +1,148 @@
+"""How several waits are followed to their ends, and what exit code they come to.
+
+Knows when enough has ended. Tells what happens, and refuses to know how that is shown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+from typing import TYPE_CHECKING, Final
+
+from ._action import Action, one_line
+from ._errors import RequestError, WaitError
+from ._events import Began, Change, Done, End, Left
+from ._record import plain
+from ._report import end_of
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from ._desk import WaitOptions
+    from ._operation import Operation
+    from ._reference import Reference
+    from ._teller import Teller
+
+WORST_FIRST: Final = (1, 4, 3, 5, 0)  # of several waits, the most definite bad news decides
+_INTERRUPTED: Final = 130  # unless the cancellation says otherwise
+
+
+class Until(enum.StrEnum):
+    """Which ends of waits end the others, in the spelling of the options."""
+
+    ALL = "all"
+    FAIL_FAST = "fail-fast"
+    ANY = "any"
+
+    def reached(self, codes: Iterable[int]) -> str | None:
+        """Return why the rest need not be waited for after these exit codes, or None."""
+        if self is Until.ANY and 0 in codes:
+            return "one has completed, as --any asks for"
+        if self is Until.FAIL_FAST and any(codes):
+            return "one did not complete, and --fail-fast ends the others' waits"
+        return None
+
+    def code(self, codes: Iterable[int]) -> int:
+        """Return the exit code of all; of none it is 0."""
+        if self is Until.ANY and 0 in codes:
+            return 0
+        return next((code for code in WORST_FIRST if code in codes), 0)
+
+
+async def follow(
+    operations: Mapping[Reference, Operation],
+    *,
+    until: Until,
+    options: WaitOptions,
+    teller: Teller,
+) -> int:
+    """Follow operations until enough have ended; return the exit code.
+
+    However it ends, it is told how each wait did. What runs on the cluster goes on. Whoever
+    cancels it can give the exit code as the message.
+    """
+    teller.tell(Began(**teller.stamp(), refs=tuple(map(str, operations))))
+    why: str | None = "interrupted"
+    code = _INTERRUPTED
+    codes: dict[Reference, int] = {}
+
+    async def wait(ref: Reference, operation: Operation) -> None:
+        codes[ref] = await _wait(ref, operation, options, teller)
+
+    tasks = {asyncio.create_task(wait(*each)) for each in operations.items()}
+    try:
+        why = await _enough(tasks, until, codes)
+        code = until.code(set(codes.values()))
+    except asyncio.CancelledError as error:
+        code = next((said for said in error.args if isinstance(said, int)), code)
+        raise
+    finally:
+        await _cancel(tasks)
+        left = [ref for ref in operations if ref not in codes]
+        for ref in left:
+            _tell_left(ref, teller)
+        ended = teller.board.counts
+        teller.tell(Done(**teller.stamp(), exit_code=code, ended=ended, left=len(left), why=why))
+    return code
+
+
+async def _enough(
+    tasks: set[asyncio.Task[None]], until: Until, codes: Mapping[Reference, int]
+) -> str | None:
+    """Wait until enough have ended; return why that is not all of them, or None."""
+    pending = tasks
+    while pending:
+        ended, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+        for task in ended:
+            task.result()
+        why = until.reached(set(codes.values()))
+        if why is not None and pending:
+            return why
+    return None
+
+
+async def _cancel(tasks: set[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _wait(ref: Reference, operation: Operation, options: WaitOptions, teller: Teller) -> int:
+    """Follow one operation to its end, and tell it; return the exit code for it."""
+
+    def changed(action: Action) -> None:
+        teller.tell(Change(**teller.stamp(), ref=str(ref), action=action))
+
+    told: WaitOptions = {**options, "on_progress": changed}
+    result: Action | WaitError | RequestError
+    try:
+        result = await operation.wait(**told)
+    except (WaitError, RequestError) as error:
+        result = error
+    outcome, code = end_of(result)
+    stamp = teller.stamp()
+    if isinstance(result, Action):
+        action: Action | None = plain(result)
+        name = one_line(ref.name)
+        said = f"{result.title} [{name}] completed after {stamp['elapsed']:.1f} s"
+    else:
+        action, said = result.action, str(result)
+    teller.tell(
+        End(
+            **stamp,
+            ref=str(ref),
+            uid=ref.name,
+            outcome=outcome,
+            exit_code=code,
+            message=said,
+            action=action,
+        )
+    )
+    return code
+
+
+def _tell_left(ref: Reference, teller: Teller) -> None:
+    standing = teller.board.standings[str(ref)]
+    said = f"no longer waited for; it goes on: {standing.told}"
+    teller.tell(Left(**teller.stamp(), ref=str(ref), message=said, action=standing.action))

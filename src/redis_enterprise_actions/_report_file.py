@@ -1,0 +1,81 @@
+"""Where a report is written, and in which format: its name tells."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+import msgspec
+
+from ._errors import UsageError
+from ._page import page
+from ._record import Record
+from ._summary import markdown
+from ._svg import svg
+from ._timeline import timeline
+
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Sequence
+
+
+class Flights(msgspec.Struct, frozen=True, kw_only=True):
+    """What a report holds as JSON. `schema` is the version of its shape; fields may be added."""
+
+    schema: Literal[1]
+    records: tuple[Record, ...]
+
+
+def _json(records: Sequence[Record]) -> str:
+    encoded = msgspec.json.encode(Flights(schema=1, records=tuple(records)))
+    return f"{msgspec.json.format(encoded).decode()}\n"
+
+
+_FORMATS: Final[dict[str, Callable[[Sequence[Record]], str]]] = {
+    ".html": page,
+    ".svg": lambda records: svg(timeline(records)),
+    ".md": markdown,
+    ".json": _json,
+}
+
+
+def check_report(path: str | os.PathLike[str]) -> None:
+    """Raise `UsageError` if no report can be written to `path`, before there is anything to tell.
+
+    Its suffix is to be `.html`, `.svg`, `.md` or `.json`, and its directory is to be there.
+    """
+    _format_of(Path(path))
+
+
+def write_report(path: str | os.PathLike[str], records: Sequence[Record]) -> None:
+    """Write what waits have been through as a timeline, in the format that the suffix names.
+
+    `.html` is a page, and `.svg` a drawing, that need nothing from elsewhere, `.md` is Markdown for
+    the summary of a job, and `.json` is `{"schema": 1, "records": [...]}`. What was there is
+    replaced at once, or, where that fails, stays as it was.
+
+    Raises `UsageError` as `check_report` does, and `OSError`.
+    """
+    path = Path(path)
+    written = _format_of(path)(records)
+    path = path.resolve()  # a link stays one
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        draft.write_text(written, "utf-8", newline="\n")
+        draft.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            draft.unlink()
+        raise
+
+
+def _format_of(path: Path) -> Callable[[Sequence[Record]], str]:
+    written = _FORMATS.get(path.suffix.lower())
+    if written is None:
+        raise UsageError(f"a report is one of {', '.join(_FORMATS)}, as its name ends: {path}")
+    if path.is_dir() or not path.parent.is_dir():
+        raise UsageError(f"a report cannot be written there: {path}")
+    return written

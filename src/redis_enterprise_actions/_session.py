@@ -1,0 +1,154 @@
+"""What surrounds the waits of one command: what is shown of them, and what follows.
+
+Decides in which order things end: the reports, the display, the connection, and last the hook.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Self
+
+from . import _hook
+from ._display import Bare, display_of
+from ._errors import RequestError, UsageError
+from ._events import Done, End, Submitted
+from ._follow import Until, follow
+from ._json_lines import JsonLines
+from ._record import Recorder
+from ._reference import parse
+from ._report import complain, end_of, print_line
+from ._report_file import write_report
+from ._teller import Teller
+from ._wait_options import wait_options
+
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Awaitable, Mapping, Sequence
+    from types import TracebackType
+
+    from ._client import ActionsClient
+    from ._display import Display
+    from ._operation import Operation
+    from ._overheard import Overheard
+    from ._reference import Reference
+
+
+BESIDES: Final = 6  # the exit code where all went well but for a report, or the hook
+
+
+async def wait(
+    args: argparse.Namespace, client: ActionsClient, refs: list[Reference], overheard: Overheard
+) -> int:
+    """Follow what references name to their ends; return the exit code."""
+    display, reports = display_of(args.output, complain), Reports(args.report)
+    async with client, Teller(display, overheard, keep_alive=args.keep_alive) as teller:
+        operations = {ref: client.operation(str(ref)) for ref in refs}
+        with reports:
+            code = await _followed(args, operations, teller, reports, until=args.until)
+    return await _hooked(args, teller, code or reports.code)
+
+
+async def submit(
+    args: argparse.Namespace,
+    client: ActionsClient,
+    starting: Awaitable[Operation],
+    overheard: Overheard,
+) -> int:
+    """Make a call, say what it has started, follow that if told to; return the exit code."""
+    if not args.wait:
+        async with client, Teller(_display_of_call(args), overheard, keep_alive=0) as teller:
+            await _started(starting, teller)
+        return 0
+    display, reports = display_of(args.output, complain), Reports(args.report)
+    async with client, Teller(display, overheard, keep_alive=args.keep_alive) as teller:
+        with reports:
+            code = await _submitted(args, starting, teller, reports)
+    return await _hooked(args, teller, code or reports.code)
+
+
+def _display_of_call(args: argparse.Namespace) -> Display:
+    """Return the display of a call that is not followed, which a script may read."""
+    return JsonLines(print_line) if args.output == "json" else Bare(print_line, complain)
+
+
+async def _started(starting: Awaitable[Operation], teller: Teller) -> Operation:
+    operation = await starting
+    teller.tell(Submitted(**teller.stamp(), ref=operation.ref))
+    return operation
+
+
+async def _submitted(
+    args: argparse.Namespace, starting: Awaitable[Operation], teller: Teller, reports: Reports
+) -> int:
+    try:
+        operation = await _started(starting, teller)
+    except RequestError as error:
+        outcome, code = end_of(error)
+        end = End(
+            **teller.stamp(),
+            ref=None,
+            uid=None,
+            outcome=outcome,
+            exit_code=code,
+            message=str(error),
+            action=None,
+        )
+        teller.tell(end)
+        done = Done(**teller.stamp(), exit_code=code, ended={outcome: 1}, left=0, why=None)
+        teller.tell(done)
+        return code
+    operations = {} if operation.ref is None else {parse(operation.ref): operation}
+    return await _followed(args, operations, teller, reports, until=Until.ALL)
+
+
+async def _followed(
+    args: argparse.Namespace,
+    operations: Mapping[Reference, Operation],
+    teller: Teller,
+    reports: Reports,
+    *,
+    until: Until,
+) -> int:
+    options = wait_options(args)
+    options["recorder"] = reports.recorder
+    return await follow(operations, until=until, options=options, teller=teller)
+
+
+async def _hooked(args: argparse.Namespace, teller: Teller, code: int) -> int:
+    """Run the hook, if there is one; return the exit code, which it can make worse."""
+    if args.hook is None:
+        return code
+    facts = _hook.told(teller.board, code, elapsed=teller.elapsed, reports=args.report)
+    problem = await _hook.run(args.hook, facts)
+    if problem is None:
+        return code
+    complain(f"redis-actions: {problem}")
+    return code or BESIDES
+
+
+class Reports:
+    """The reports that are written at the end of a `with`, however it comes.
+
+    `code` is 0 until one of them could not be.
+    """
+
+    def __init__(self, files: Sequence[str]) -> None:
+        self.recorder = Recorder()
+        self.code = 0
+        self._files = files
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for file in self._files:
+            try:
+                write_report(file, self.recorder.records())
+            except (OSError, UsageError) as error:
+                complain(f"redis-actions: --report {file} cannot be written: {error}")
+                self.code = BESIDES

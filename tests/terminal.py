@@ -1,0 +1,121 @@
+"""A terminal to draw on: it does what the command's control sequences ask for, and knows no other.
+
+Narrower windows fold what is in them, as most terminals do, and wider ones unfold it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+
+_SEQUENCE = re.compile(r"\x1b\[(\??)(\d*(?:;\d+)*)([A-Za-z])")
+
+
+@dataclass
+class Row:
+    """A row; `folded` if its text goes on in the next one."""
+
+    cells: list[str] = field(default_factory=list)
+    folded: bool = False
+
+
+@dataclass
+class Terminal:
+    """A window of a terminal; everything that was scrolled out of it is kept."""
+
+    width: int = 80
+    height: int = 24
+    rows: list[Row] = field(default_factory=lambda: [Row()])
+    at: tuple[int, int] = (0, 0)  # row, among all rows, and column of the cursor
+    cursor: bool = True
+    folds: bool = True
+    styles: set[str] = field(default_factory=set)
+
+    @property
+    def screen(self) -> list[str]:
+        """The rows of the window, without what is blank at their ends, or below them."""
+        shown = ["".join(row.cells).rstrip() for row in self.rows[self.top :]]
+        while shown and not shown[-1]:
+            shown.pop()
+        return shown
+
+    @property
+    def everything(self) -> list[str]:
+        """The same with what was scrolled out."""
+        return ["".join(row.cells).rstrip() for row in self.rows[: self.top]] + self.screen
+
+    @property
+    def top(self) -> int:
+        """The first row that is in the window."""
+        return max(0, len(self.rows) - self.height)
+
+    def write(self, text: str) -> None:
+        """Show text, as the kernel hands it on: a line break returns, too."""
+        while text:
+            match = _SEQUENCE.match(text)
+            if match is not None:
+                self._control(*match.groups())
+                text = text[match.end() :]
+                continue
+            self._put(text[0])
+            text = text[1:]
+
+    def resize(self, width: int) -> None:
+        """Make the window wider or narrower."""
+        lines: list[list[str]] = [[]]
+        for row in self.rows:
+            lines[-1] += row.cells
+            if not row.folded:
+                lines.append([])
+        below = self.rows[self.at[0] :]
+        assert not any(row.cells for row in below), "the cursor stands below everything"
+        self.rows = []
+        for line in lines[: len(lines) - 1 - len(below)]:
+            parts = [line[i : i + width] for i in range(0, len(line), width)] or [[]]
+            self.rows += [Row(part, folded=True) for part in parts[:-1]] + [Row(parts[-1])]
+        self.at = (len(self.rows), 0)
+        self.rows.append(Row())
+        self.width = width
+
+    def _put(self, char: str) -> None:
+        row = self.at[0]
+        if char == "\r":
+            self.at = (row, 0)
+        elif char == "\n":
+            self.rows += [Row()] * 0 if row + 1 < len(self.rows) else [Row()]
+            self.at = (row + 1, 0)
+        else:
+            assert char.isprintable(), repr(char)
+            self._print(char)
+
+    def _print(self, char: str) -> None:
+        row, column = self.at
+        if column == self.width:
+            if not self.folds:
+                return
+            self.rows[row].folded = True
+            self._put("\n")
+            row, column = self.at
+        cells = self.rows[row].cells
+        cells += [" "] * (column - len(cells))
+        cells[column : column + 1] = [char]
+        self.at = (row, column + 1)
+
+    def _control(self, private: str, number: str, letter: str) -> None:
+        row, column = self.at
+        if private:
+            mode = {"25": "cursor", "7": "folds"}[number]
+            setattr(self, mode, {"h": True, "l": False}[letter])
+        elif letter == "A":
+            self.at = (max(self.top, row - int(number or 1)), column)
+        elif letter == "K":
+            del self.rows[row].cells[column:]
+        elif letter == "J":
+            del self.rows[row].cells[column:]
+            self.rows[row].folded = False
+            for below in self.rows[row + 1 :]:
+                below.cells, below.folded = [], False
+        else:
+            assert letter == "m", letter
+            self.styles.add(number)

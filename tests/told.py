@@ -1,0 +1,157 @@
+"""A story of three waits, as events: what displays are shown, and what they made of it before."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from redis_enterprise_actions import Action, Kind, PendingOp, Phase
+from redis_enterprise_actions._board import Board
+from redis_enterprise_actions._events import (
+    Alive,
+    Began,
+    Change,
+    Done,
+    End,
+    Left,
+    Outage,
+    Stamp,
+    Submitted,
+    Waiting,
+    Warned,
+)
+
+
+if TYPE_CHECKING:
+    from redis_enterprise_actions._display import Display
+    from redis_enterprise_actions._events import AnyEvent
+
+GOLDEN = Path(__file__).parent / "golden"
+REFS = ("action:a1", "node:1/maintenance_on@t1", "crdb:t2")
+
+UPDATE = Action(
+    uid="a1",
+    name="SMUpdateBDB",
+    kind=Kind.STATE_MACHINE,
+    status="active",
+    phase=Phase.RUNNING,
+    progress=14.29,
+    state="reshard",
+    object_type="bdb",
+    object_uid="1",
+    pending_ops=(PendingOp(shard_uid="3", op_name="wait_for_sync", progress=40.0),),
+)
+MAINTENANCE = Action(
+    uid="node:1/maintenance_on",
+    name="maintenance_on",
+    kind=Kind.NODE_ACTION,
+    status="running",
+    phase=Phase.RUNNING,
+    node_uid="1",
+    task_id="t1",
+)
+
+
+def at(elapsed: float) -> Stamp:
+    """Return the stamp of a moment of the story, which began on a quiet morning."""
+    began = datetime(2026, 3, 1, 4, 59, 58, tzinfo=UTC)
+    return {"time": began + timedelta(seconds=elapsed), "elapsed": elapsed}
+
+
+def progress(percent: float, state: str) -> Action:
+    """Return the update with some progress."""
+    return msgspec.structs.replace(UPDATE, progress=percent, state=state)
+
+
+def ended(action: Action, status: str, **more: object) -> Action:
+    """Return an action that has ended."""
+    phase = Phase(status)
+    bare = {"progress": None, "state": None, "pending_ops": ()}
+    return msgspec.structs.replace(action, **{**bare, "status": status, "phase": phase, **more})
+
+
+def end(elapsed: float, ref: str, action: Action, outcome: str, code: int, said: str) -> End:
+    """Return the end of a wait."""
+    uid = ref.partition("@")[0].removeprefix("action:")
+    return End(
+        **at(elapsed),
+        ref=ref,
+        uid=uid,
+        outcome=outcome,
+        exit_code=code,
+        message=said,
+        action=action,
+    )
+
+
+FAILED = ended(MAINTENANCE, "failed", error_code="e17", error="no room, 100% full")
+COMPLETED = ended(UPDATE, "completed")
+WAITING = Waiting(ref="crdb:t2", title="crdb:t2", status=None, phase=None, progress=None)
+RUNS = Waiting(
+    ref=REFS[0],
+    title="SMUpdateBDB on bdb:1",
+    status="active",
+    phase=Phase.RUNNING,
+    progress=28.57,
+)
+
+STORY: list[AnyEvent] = [
+    Submitted(**at(0), ref="action:a1"),
+    Began(**at(0), refs=REFS),
+    Warned(**at(0.1), message="the certificate of https://n1:9443 is not verified"),
+    Change(**at(0.2), ref=REFS[0], action=UPDATE),
+    Change(**at(0.2), ref=REFS[1], action=MAINTENANCE),
+    Change(**at(30), ref=REFS[0], action=progress(28.57, "reshard")),
+    Outage(**at(42), over=False, seconds=4.0, reason="it answered 503", ref=None),
+    Alive(**at(102), waiting=(RUNS, WAITING), outage=64.0),
+    Outage(**at(130), over=True, seconds=92.0, reason=None, ref=None),
+    Outage(**at(131), over=False, seconds=1.0, reason="it answered 500", ref="crdb:t2"),
+    Change(**at(132), ref=REFS[0], action=progress(57.14, "rebalance")),
+    end(140, REFS[1], FAILED, "failed", 1, "action node:1/maintenance_on failed: e17: 100%\nfull"),
+    Alive(**at(200), waiting=(WAITING,), outage=None),
+    Outage(**at(201), over=True, seconds=71.0, reason=None, ref="crdb:t2"),
+    end(210, REFS[0], COMPLETED, "completed", 0, "SMUpdateBDB on bdb:1 [a1] completed after 210 s"),
+    Left(**at(211), ref="crdb:t2", message="no longer waited for; it goes on", action=None),
+    Done(
+        **at(211),
+        exit_code=1,
+        ended={"completed": 1, "failed": 1},
+        left=1,
+        why="interrupted",
+    ),
+]
+REFUSED: list[AnyEvent] = [  # a call that was not taken
+    Alive(**at(60), waiting=(), outage=None),
+    End(
+        **at(70),
+        ref=None,
+        uid=None,
+        outcome="rejected",
+        exit_code=5,
+        message="POST /v1/bdbs: the cluster answered 406: weak",
+        action=None,
+    ),
+    Done(**at(70), exit_code=5, ended={"rejected": 1}, left=0, why=None),
+]
+
+
+def tell(display: Display, story: list[AnyEvent]) -> Board:
+    """Show a story from beginning to end."""
+    board = Board()
+    for event in story:
+        board.take(event)
+        display.show(event, board)
+    display.close(board)
+    return board
+
+
+def golden(name: str, made: str) -> str:
+    """Return what was made before and is good; if there is nothing, keep this to be looked at."""
+    file = GOLDEN / name
+    if not file.exists():
+        file.write_text(made, "utf-8", newline="")
+        return f"look at {file}"
+    return file.read_bytes().decode()
