@@ -42,12 +42,14 @@ _EPILOG: Final = f"""\
 {ENVIRONMENT}
 
 exit codes of wait:
-  0  completed                        4  not found, or vanished
-  1  failed, cancelled or aborted     5  the cluster could not be asked
-  2  wrong usage                    130  interrupted
-  3  timed out, or stalled           74, 141  the output could not be written
-  With several actions, the first of 1, 4, 3, 5 that occurred. The other commands end with 0 when
-  they were answered, whatever the answer is; otherwise with 2, 4 or 5, as above.
+  0  completed                         4  not found, or vanished
+  1  failed, cancelled or aborted      5  the cluster could not be asked, or refused
+  2  wrong usage                       6  completed, but a report or the hook failed
+  3  timed out, or stalled             130, 143  interrupted: SIGINT, SIGTERM
+                                       74, 141  the output could not be written
+  With several actions, the first of 1, 4, 3, 5 that occurred; with --any, 0 if one has completed.
+  The other commands end with 0 when they were answered, whatever the answer is; otherwise with 2, 4
+  or 5, as above.
 """
 
 _OPTION: Final = re.compile("--[a-z-]+(?==|$)")
@@ -133,12 +135,13 @@ def parser() -> argparse.ArgumentParser:
         "wait",
         parents=[connection],
         help="wait until actions, or other long-running work, have ended",
-        description=f"Wait until everything given has ended: a line for each change, then a line "
-        f"for each that says how it ended. {_REFERENCES}",
+        description=f"Wait until everything given has ended, show how it goes, and say how each "
+        f"ended: with live bars on a terminal, or lines.\n\n{_REFERENCES}",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    command.add_argument("ref", metavar="REF", nargs="+", help="an action's uid, or a reference")
+    text = "an action's uid, or a reference; - for those on standard input, one a line, or JSON"
+    command.add_argument("ref", metavar="REF", nargs="+", help=text)
     add_until_options(command)
     add_wait_options(command)
     command.set_defaults(run="wait", connects=True, interrupted=left_alone)
