@@ -76,7 +76,9 @@ async def test_refused(cluster: FakeCluster, client: ActionsClient, status: int)
     first = await overview.look()
     (said,) = overview.missing
     assert [action.uid for action in first] == ["a"]
-    assert said.startswith(f"no tasks of Active-Active databases: the cluster answered {status}")
+    assert said.startswith(
+        f"tasks of Active-Active databases are not listed: the cluster answered {status}"
+    )
 
     asked(cluster)
     await overview.look()
@@ -100,11 +102,16 @@ async def test_all_refused(cluster: FakeCluster, client: ActionsClient) -> None:
 async def test_broken(
     cluster: FakeCluster, client: ActionsClient, fault: dict[str, object]
 ) -> None:
-    """A kind that alone gets no usable answer is left out of this look, but not of the next."""
+    """Of a kind that alone gets no usable answer the last one holds, until there is another."""
     cluster.add_action(uid="a")
-    cluster.inject(path="/v1/cluster/actions", times=None, **fault)
+    cluster.plan("POST", "/v1/", times=None, duration=1000)
+    await client.maintenance_on(1)
     overview = Overview(client, Selection())
-    assert [action.uid for action in await overview.look()] == ["a"]
+    before = {action.uid for action in await overview.look()}
+    assert before == {"a", "node:1/maintenance_on"}
+
+    cluster.inject(path="/v1/nodes/actions", times=None, **fault)
+    assert {action.uid for action in await overview.look()} == before
     assert len(overview.missing) == 1
 
     cluster.heal()

@@ -38,26 +38,28 @@ class Overview:
             Kind.CRDB_TASK: client.list_crdb_tasks,
         }
         self._lists = {kind: ask for kind, ask in lists.items() if selection.may_have(kind)}
+        self._listed: dict[Kind, list[Action]] = {}  # when it was last answered for
         self._missing: dict[Kind, RequestError] = {}
 
     @property
     def missing(self) -> list[str]:
-        """The kinds that the last look does without, in words, and why."""
-        return [f"no {_KINDS[kind]}: {error.said}" for kind, error in self._missing.items()]
+        """The kinds of which the last look has nothing new, in words, and why."""
+        return [
+            f"{_KINDS[kind]} are not listed: {error.said}" for kind, error in self._missing.items()
+        ]
 
     async def look(self) -> list[Action]:
         """Return all that the lists hold of which something can be selected, each work once.
 
-        A kind that is refused to us (403), or not known there, is left out from then on, and one
-        that alone is answered for with 500 or gibberish is left out of this look; but not all of
-        them. Raises `RequestError`.
+        A kind that is refused to us (403), or not known there, is left out from then on, unless
+        there is no other. Of one that alone is answered for with 500 or gibberish, what was last
+        known is returned. Raises `RequestError`.
         """
-        listed: list[Action] = []
         for kind, ask in self._lists.items():
             if kind in self._missing and not self._missing[kind].transient:
                 continue
             try:
-                listed += await ask()
+                self._listed[kind] = await ask()
             except RequestError as error:
                 others = self._lists.keys() - self._missing.keys() - {kind}
                 if not others or not _dispensable(kind, error):
@@ -65,7 +67,7 @@ class Overview:
                 self._missing[kind] = error
             else:
                 self._missing.pop(kind, None)
-        return _once_each(listed)
+        return _once_each([action for listed in self._listed.values() for action in listed])
 
 
 def _dispensable(kind: Kind, error: RequestError) -> bool:
