@@ -267,6 +267,26 @@ class TestAfterwards:
 
         assert (ran.returncode, ran.stderr) == (code, said)
 
+    @pytest.mark.parametrize(("outcome", "code"), [("completed", 6), ("failed", 1)])
+    def test_report_fails(self, served: Served, tmp_path: Path, outcome: str, code: int) -> None:
+        """A report that cannot be written in the end, as its place is gone, is taken likewise."""
+        uid = served.add("retry_bdb", duration=1, outcome=outcome)
+        place = tmp_path / "place"
+        place.mkdir()
+        with subprocess.Popen(
+            [*COMMAND, "wait", uid, "--report", str(place / "report.json")],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            place.rmdir()
+            _, err = process.communicate(timeout=30)
+
+        assert process.returncode == code
+        assert err.startswith(f"redis-actions: --report {place}/report.json cannot be written: ")
+
     @pytest.mark.parametrize("name", ["report.pdf", "nowhere/report.json"])
     def test_no_report(self, story: list[str], name: str) -> None:
         """A report that never could be is wrong usage, before anything is asked."""

@@ -88,9 +88,6 @@ class Bars:
             force_terminal=True,
             no_color=bool(os.environ.get("NO_COLOR")),
             legacy_windows=False,
-            highlight=False,
-            markup=False,
-            emoji=False,
         )
         self._screen = Screen()
         self._done: Done | None = None
