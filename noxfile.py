@@ -13,7 +13,7 @@ nox.needs_version = ">=2024.10"
 nox.options.default_venv_backend = "venv"
 nox.options.download_python = "never"
 nox.options.error_on_missing_interpreters = False
-nox.options.sessions = ["lint", "types", "tests", "lowest", "package"]
+nox.options.sessions = ["lint", "types", "tests", "lowest", "package", "engines"]
 
 PYTHONS = ["3.11", "3.12", "3.13"]
 PYPROJECT = nox.project.load_toml("pyproject.toml")
@@ -35,7 +35,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check types with both type checkers, in the package and as its users see them."""
-    session.install("-e", ".[cli]", *group("types"))
+    session.install("-e", ".[cli,keyring,otel]", *group("types"))
     session.run("mypy")
     session.run("pyright")
 
@@ -43,7 +43,7 @@ def types(session: nox.Session) -> None:
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
     """Run the tests; every line and branch of the package has to be reached."""
-    session.install("-e", ".[cli]", *group("tests"))
+    session.install("-e", ".[cli,otel]", *group("tests"))
     data = Path(session.create_tmp()) / "coverage"
     env = {"COVERAGE_FILE": str(data)}
     session.run("coverage", "erase", env=env)
@@ -58,10 +58,17 @@ def lowest(session: nox.Session) -> None:
     """Run the tests with the oldest versions that pyproject.toml lets in."""
     project = PYPROJECT["project"]
     extras = project["optional-dependencies"]
-    wanted = [*project["dependencies"], *extras["cli"], *extras["testing"]]
+    wanted = [*project["dependencies"], *(each for name in extras for each in extras[name])]
     session.install(*(each.replace(">=", "==") for each in wanted), *group("tests"))
     session.install("--no-deps", "-e", ".")
     session.run("pytest", *session.posargs)
+
+
+@nox.session
+def engines(session: nox.Session) -> None:
+    """Run the examples for engines that the ordinary tests do without, inside those engines."""
+    session.install("-e", ".", *group("tests"), *group("engines"))
+    session.run("pytest", "-p", "no:cacheprovider", "tests/engines", *session.posargs)
 
 
 @nox.session
@@ -95,8 +102,8 @@ def package(session: nox.Session) -> None:
     elsewhere.mkdir()
     session.run("python", "-m", "build", "--outdir", str(elsewhere / "dist"), silent=True)
     (wheel,) = (elsewhere / "dist").glob("*.whl")
-    session.install(f"{wheel}[cli]")
-    for name in ("tests", "examples", "benchmarks"):
+    session.install(f"{wheel}[cli,otel]")
+    for name in ("tests", "examples", "benchmarks", "docs"):
         shutil.copytree(name, elsewhere / name)
     for name in ("pyproject.toml", "README.md"):
         shutil.copy(name, elsewhere)

@@ -49,7 +49,11 @@ async def maintenance(client: ActionsClient, node_uid: int) -> AsyncIterator[Non
         await on.wait(timeout=LONGEST, outage_timeout=OUTAGE)
         yield
     finally:
-        await asyncio.shield(switch_off(client, node_uid, begun))
+        off = asyncio.create_task(switch_off(client, node_uid, begun))
+        try:
+            await asyncio.shield(off)
+        finally:
+            await off  # a loop that Ctrl-C ends does not wait for what nobody awaits
 
 
 async def switch_off(client: ActionsClient, node_uid: int, begun: Awaitable[Operation]) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+import keyring
 import msgspec
 import pytest
 import pytest_asyncio
@@ -14,12 +17,16 @@ from redis_enterprise_actions import Action, ActionsClient, Kind, Phase
 from redis_enterprise_actions._action import phase_of
 from redis_enterprise_actions.testing import FakeCluster
 from tests import secrecy
+from tests.kept import InMemory
 from tests.served import Served
 
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
+
+# Their libraries are large, and only the nox session of that name has them.
+collect_ignore = [] if find_spec("temporalio") and find_spec("prefect") else ["engines"]
 
 # The machine may be slow, and that is no fact about the package.
 settings.register_profile("here", deadline=None)
@@ -33,8 +40,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """Keep looptime from making, and leaking, an event loop for tests that have none."""
+    """Make each run alike: without an event loop that looptime would leak, and with Ctrl-C."""
     asyncio.set_event_loop(None)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell sets it with `&`
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # commands under test inherit it
     secrecy.start()
 
 
@@ -60,6 +69,24 @@ def no_cluster_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(f"REDIS_ENTERPRISE_{name}", raising=False)
     for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITLAB_CI", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)  # nor does the output depend on who runs the tests
+
+
+@pytest.fixture(autouse=True)
+def no_profiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does one meet the profiles of who runs it."""
+    for name in ("REDIS_ACTIONS_CONFIG", "REDIS_ACTIONS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("XDG_CONFIG_HOME", "APPDATA"):
+        monkeypatch.setenv(name, "/nowhere")
+
+
+@pytest.fixture
+def kept() -> Iterator[InMemory]:
+    """A keyring in memory instead of this machine's."""
+    before, kept = keyring.get_keyring(), InMemory()
+    keyring.set_keyring(kept)
+    yield kept
+    keyring.set_keyring(before)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 from typing import TYPE_CHECKING, TypeVar
 
@@ -22,9 +23,14 @@ class Served:
         self.cluster = FakeCluster(**options)  # type: ignore[arg-type]
         self._up = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
+        self._held_until = 0.0  # so many answers
+        self._held_at = 0.0
+        self._held_for = 0.0
 
     async def _serve(self) -> None:
         self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
+        self._machine = self._loop.time
+        self._loop.time = self._clock  # type: ignore[method-assign]
         async with self.cluster:
             self._up.set()
             await self._end.wait()
@@ -36,6 +42,32 @@ class Served:
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._end.set)
         self._thread.join(10)
+
+    def hold(self, *, answers: float = math.inf) -> None:
+        """Let the cluster's clock stand still until it has given so many more answers.
+
+        However slow this machine is, those answers are about the moment at which it stopped.
+        """
+
+        def on_the_loop(_: FakeCluster) -> None:
+            self._held_at, self._held_until = self._loop.time(), self._answers + answers
+
+        self.do(on_the_loop)
+
+    def go_on(self) -> None:
+        """Let the clock run again."""
+        self.hold(answers=0)
+
+    @property
+    def _answers(self) -> int:
+        return sum(request.status is not None for request in self.cluster.requests)
+
+    def _clock(self) -> float:
+        """Return the time, without that for which the clock was held."""
+        time = self._machine()
+        if self._answers < self._held_until:
+            self._held_for = time - self._held_at
+        return time - self._held_for
 
     def do(self, deed: Callable[[FakeCluster], _T]) -> _T:
         """Do something to the cluster, on its loop."""

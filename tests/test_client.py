@@ -450,10 +450,30 @@ class TestSharing:
         late = [r for r in cluster.requests if r.time - cluster.requests[0].time > 40]
         assert {request.path for request in late} == {"/v1/actions"}
         singles = [r.path for r in cluster.requests if r.path.split("/")[-1] in exports]
-        assert sorted(path for path in singles if "v1" in path) == sorted(
-            f"/v1/actions/{uid}" for uid in exports
-        )
+        by_v1 = [path for path in singles if "v1" in path]
+        assert 1 <= len(set(by_v1)) == len(by_v1) < len(exports)
         assert len([r for r in cluster.requests if r.path == "/v2/actions"]) > 10
+
+    async def test_both_lists_count(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """A look that takes the lists of v1 and v2 is two of the three requests of a second."""
+        uids = [cluster.add_action(name, duration=60) for name in ("export", "SMUpdateBDB")]
+        await client.wait_for_actions(uids, poll=wait_fixed(0.1))
+
+        began = cluster.requests[0].time + 5
+        made = [r for r in cluster.requests if began <= r.time < began + 50]
+        assert {r.path for r in made} == {"/v1/actions", "/v2/actions"}
+        assert all(b.time - a.time > 1 for a, b in zip(made, made[3:], strict=False))
+        assert len(made) > 80
+
+    async def test_both_routes_count(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """Nor is an action that neither knows asked for more often than that."""
+        await client.list_actions()
+        with pytest.raises(ActionNotFound):
+            await client.wait_for_action("x", not_found_grace=60, poll=wait_fixed(0.1))
+
+        times = [r.time for r in cluster.requests[2:]]
+        assert all(b - a > 1 for a, b in zip(times, times[3:-2], strict=False))
+        assert len(times) > 100
 
     async def test_v2_alone(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """Where only v2 shows what is waited for, v1 is not asked."""
@@ -584,6 +604,24 @@ class TestMany:
         for settle in (False, True):
             with pytest.raises(KeyError):
                 await client.wait_for_actions([uid], settle=settle, on_progress=callback)  # type: ignore[call-overload]
+
+    @pytest.mark.parametrize("settle", [False, True])
+    async def test_callback_that_is_cancelled(
+        self, cluster: FakeCluster, client: ActionsClient, settle: bool
+    ) -> None:
+        """A callback that is cancelled ends all waits as one that raises does, and at once."""
+        uid, long = cluster.add_action(duration=9), cluster.add_action(duration=500)
+
+        async def callback(action: Action) -> None:
+            if action.uid == uid:
+                gone = asyncio.create_task(asyncio.sleep(1))
+                gone.cancel()
+                await gone
+
+        began = now()
+        with pytest.raises(asyncio.CancelledError):
+            await client.wait_for_actions([long, uid], settle=settle, on_progress=callback)  # type: ignore[call-overload]
+        assert now() - began < 1
 
     @pytest.mark.parametrize("uids", ["abc", None, 5])
     async def test_not_several(self, client: ActionsClient, uids: str) -> None:
@@ -739,11 +777,33 @@ def test_two_loops() -> None:
     assert errors == [ClusterUnreachable, UsageError]
 
 
+def test_closed_in_another_loop() -> None:
+    """Nor is it closed there under waits, which would not hear of it."""
+    client = ActionsClient("http://127.0.0.1:1")
+
+    async def begin() -> asyncio.Task[Action]:
+        waiting = asyncio.create_task(client.wait_for_action("x"))
+        await asyncio.sleep(0.01)
+        return waiting
+
+    async def end(waiting: asyncio.Task[Action]) -> None:
+        await client.aclose()
+        with pytest.raises(ClientClosed):
+            await waiting
+
+    with asyncio.Runner() as first, asyncio.Runner() as second:
+        waiting = first.run(begin())
+        with pytest.raises(UsageError, match="event loop"):
+            second.run(client.aclose())
+        first.run(end(waiting))
+
+
 def test_repr() -> None:
     """A client's `repr` tells where it points and not who it is."""
     client = ActionsClient("https://127.0.0.1:9443", username="ops", password="hunter2-hunter2")
 
     assert repr(client) == "ActionsClient('https://127.0.0.1:9443')"
+    assert client.urls == ["https://127.0.0.1:9443"]
 
 
 class TestFromEnv:
@@ -824,6 +884,13 @@ class TestFromEnv:
         environment(INSECURE="true")
         with pytest.raises(UsageError, match=r"mine\.pem"):
             ActionsClient.from_env(ca_file=tmp_path / "mine.pem")
+
+
+def test_urls() -> None:
+    """The nodes are told, as they were given."""
+    client = ActionsClient(["https://n1:9443", "https://n2"], username="u", password="p")
+
+    assert client.urls == ("https://n1:9443", "https://n2")
 
 
 def test_errors_of_the_tree_only() -> None:

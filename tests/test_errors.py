@@ -214,6 +214,19 @@ def test_message(error: RedisActionsError, message: str) -> None:
     assert message.isprintable()
 
 
+def test_strange_names() -> None:
+    """Whatever a uid or a reference holds, a message stays one line that moves no cursor."""
+    rejected = RequestRejected("GET", "/v1/actions/x", status=400)
+    rejected.uid, rejected.elapsed = "a\x1b[2J\nb", 1.0
+    errors = [
+        rejected,
+        CancelNotSupported("action:a\x1b[2J\nb"),
+        AnswerLost("POST", "/v1/bdbs", reason="it hung up", ref="crdb:a\x1b[2J\nb"),
+    ]
+
+    assert all(str(error).isprintable() and "a [2J b" in str(error) for error in errors)
+
+
 @pytest.mark.parametrize("error", [e for e, _ in ERRORS], ids=[type(e).__name__ for e, _ in ERRORS])
 def test_pickle(error: RedisActionsError) -> None:
     """Each error goes through a pickle and a copy with its type, message and attributes."""

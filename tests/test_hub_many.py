@@ -400,6 +400,18 @@ class TestAsIfAlone:
         )
         assert [type(result) for result in results] == [KeyError, UsageError, Action]
 
+    async def test_strategy_that_runs_dry(self, scripted: ScriptedCluster) -> None:
+        """Nor do they care for one that takes its pauses from an iterator, and has no more."""
+        pauses = iter([1.0, 2.0])
+        dry = asyncio.create_task(
+            scripted.wait(scripted.add("a1", 60), poll=lambda _: next(pauses))
+        )
+        other = asyncio.create_task(scripted.wait(scripted.add("a2", 20)))
+
+        with pytest.raises(UsageError, match="poll= has run out of pauses"):
+            await dry
+        assert (await other).phase.value == "completed"
+
     async def test_slow_callback(self, scripted: ScriptedCluster) -> None:
         """A callback that takes its time delays nobody, and nothing is asked for it meanwhile."""
         scripted.add("a", ends=20.0)

@@ -67,7 +67,7 @@ def test_needs_nothing(records: list[Record]) -> None:
 def test_light_and_dark() -> None:
     """Page and drawing follow the reader's choice of light or dark."""
     assert page([QUIET]).count("@media (prefers-color-scheme: dark)") == 2
-    assert "color-scheme: light dark" in page([QUIET])
+    assert 'name="color-scheme" content="light dark"' in page([QUIET])
 
 
 def test_table() -> None:

@@ -232,6 +232,7 @@ class TestWaits:
         assert record.transitions[-1].status == "completed"
         assert len(record.progress) > 5
         assert record.outages == ()
+        assert record.lag_bound == pytest.approx(1, abs=0.1)
 
     async def test_failed(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """A wait that failed has its record on the error, which survives a pickle."""
@@ -354,6 +355,23 @@ class TestWaits:
         results = await client.wait_for_actions(uids, settle=True)
 
         assert [each.record.ref for each in results if each.record] == [f"action:{u}" for u in uids]
+
+    async def test_how_late(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """An end lies between the last look that saw the work going on and the one that saw it."""
+        uid, began = cluster.add_action(duration=100, progress="none"), now()
+        record = (await client.wait_for_action(uid)).record
+
+        assert record.lag_bound is not None
+        assert 0 < began + record.elapsed - cluster.actions[uid].ends_at < record.lag_bound
+
+    async def test_how_late_is_not_known(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """Nothing tells it of what was over at the first look, or ended as its database shows."""
+        over = await client.wait_for_action(cluster.add_action(duration=0))
+        stuck = cluster.add_action(duration=30, outcome="stuck")
+        settled = await client.wait_for_action(stuck, stall_timeout=60)
+
+        assert over.record.lag_bound is None
+        assert (settled.record.evidence, settled.record.lag_bound) == ("database", None)
 
 
 class TestRecorder:

@@ -163,6 +163,24 @@ async def test_undone_when_cancelled(example: ModuleType, after: float) -> None:
         assert calls.count(("POST", "_on")) == calls.count(("POST", "off")) == 1
 
 
+@pytest.mark.parametrize("after", [0, 0.2, 60])
+async def test_undone_when_cancelled_while_undoing(example: ModuleType, after: float) -> None:
+    """It stays until that is done, as nothing outlives a script that Ctrl-C ends."""
+    async with FakeCluster(nodes=len(NODES)) as cluster, client_of(cluster) as client:
+        prepare(cluster)
+
+        async def work(_: int) -> None:
+            asyncio.get_running_loop().call_later(after, script.cancel)
+
+        script = asyncio.create_task(example.rolling_upgrade(client, NODES, DATABASES, work))
+        with pytest.raises(asyncio.CancelledError):
+            await script
+
+        assert set(cluster.maintenance.values()) == {0}
+        calls = [(seen.method, seen.path[-3:]) for seen in cluster.requests]
+        assert calls.count(("POST", "_on")) == calls.count(("POST", "off")) == 1
+
+
 async def test_undone_when_late(example: ModuleType) -> None:
     """Where it takes too long to get into maintenance, that is called off before it is undone."""
     async with FakeCluster(nodes=len(NODES)) as cluster, client_of(cluster) as client:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 
 A1 = ref_of("a1")
+DENIED = "the cluster answered 403. The user's role needs the permission view_bdb_info"
 
 
 def transport_to(cluster: FakeCluster) -> Transport:
@@ -56,6 +57,12 @@ def asked(cluster: FakeCluster) -> list[str]:
     paths = [request.path for request in cluster.requests]
     cluster.requests.clear()
     return paths
+
+
+def told(caplog: pytest.LogCaptureFixture) -> tuple[object, ...]:
+    """Return the fields of the one record about a database that could not be asked."""
+    (record,) = caplog.records
+    return tuple(vars(record)[name] for name in ("event", "ref", "reason"))
 
 
 class TestFind:
@@ -153,6 +160,8 @@ class TestFind:
         assert [action.uid for action in await routes.list_actions(None)] == [uid]
         (record,) = caplog.records
         assert "going on with /v1 alone" in record.getMessage()
+        assert vars(record)["event"] == "no v2"
+        assert f"answered {status}: invalid_schema" in vars(record)["reason"]
 
     async def test_broken_v2_list(self, cluster: FakeCluster, routes: Routes) -> None:
         """A v2 whose list alone is broken is there all the same."""
@@ -449,7 +458,7 @@ class TestDeleted:
         cluster.inject(path="/v1/bdbs", status=403)
 
         assert await routes.one(self.REF, None) is None
-        assert "403" in caplog.text
+        assert told(caplog) == ("database cannot tell", str(self.REF), DENIED)
 
     async def test_together(self, cluster: FakeCluster, routes: Routes) -> None:
         """One action may be waited for by two references."""
@@ -500,9 +509,14 @@ class TestSettle:
 
         assert await routes.settle(A1, stalled(machine())) is None
 
-    async def test_other_database_status(self, cluster: FakeCluster, routes: Routes) -> None:
-        """A database that waits for a failed change does not say that it ended well."""
-        cluster.inject(status=200, body='{"status": "active-change-pending"}')
+    @pytest.mark.parametrize(
+        "body", ['{"status": "active-change-pending"}', '{"status": "active", "action_uid": "a2"}']
+    )
+    async def test_other_database_status(
+        self, cluster: FakeCluster, routes: Routes, body: str
+    ) -> None:
+        """A database that waits for a change, or is changed, does not say that it ended well."""
+        cluster.inject(status=200, body=body)
 
         assert await routes.settle(A1, stalled(machine())) is None
 
@@ -534,7 +548,8 @@ class TestSettle:
         cluster.inject(path="/v1/bdbs", status=403)
 
         assert await routes.settle(A1, vanished(machine("SMDeleteBDB"))) is None
-        assert "view_bdb_info" in caplog.text
+        assert told(caplog) == ("database cannot tell", str(A1), DENIED)
+        assert DENIED in caplog.text
 
     async def test_outage(self, cluster: FakeCluster, routes: Routes) -> None:
         """An outage is for the wait to deal with."""

@@ -24,7 +24,7 @@ from redis_enterprise_actions import (
     UsageError,
 )
 from redis_enterprise_actions import _transport as transport_module
-from redis_enterprise_actions._transport import Reply, _Body
+from redis_enterprise_actions._transport import Call, Reply, _Body
 
 
 if TYPE_CHECKING:
@@ -212,6 +212,22 @@ async def test_garbled_echo(reply: bytes) -> None:
         assert secret.decode() not in f"{caught.value}{caught.value.__cause__}"
 
 
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+async def test_cut_within_headers(method: str) -> None:
+    """Nor are the headers that came before a connection was cut, as they may hold it, too."""
+    secret = b"b3BzQGV4YW1wbGUuY29tOmh1bnRlcjItaHVudGVyMg=="
+    async for url in raw_server(b"HTTP/1.1 200 OK\r\nX-Echo: " + secret + b"\r\nContent-Ty"):
+        cut = transport(url)
+        with pytest.raises(ClusterUnreachable) as caught:
+            await cut.send(Call(method, "/v1/actions"))
+        await cut.close()
+
+        assert caught.value.reason == "the answer is cut off within its headers"
+        assert caught.value.sent is True
+        chain = [caught.value, caught.value.__cause__, caught.value.__context__]
+        assert secret.decode() not in f"{chain} {[getattr(error, 'args', ()) for error in chain]}"
+
+
 @pytest.mark.skipif(
     not hasattr(aiohttp.ClientSession, "_get_netrc_auth"),
     reason="before 3.13.1, aiohttp replaces our credentials with .netrc's, and does not say so",
@@ -252,7 +268,7 @@ async def test_cut_connection(cluster: FakeCluster, fault: dict[str, bool]) -> N
 
 def test_bodies_stay_inside() -> None:
     """No `repr` shows a body, be it whole or half."""
-    assert SECRET not in repr(Reply(200, SECRET.encode(), {})) + repr(_Body(SECRET.encode()))
+    assert SECRET not in repr(Reply(200, SECRET.encode(), {})) + repr(_Body([SECRET.encode()]))
 
 
 async def test_large_body(cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -264,6 +280,25 @@ async def test_large_body(cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(UnreadableReply, match="larger than 10000 bytes"):
         await ask(transport(cluster.url))
     assert len((await ask(transport(cluster.url))).body) == 10_000
+
+
+async def test_endless_body(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is given up as soon as it is over the limit, whether it has an end or not."""
+    monkeypatch.setattr(transport_module, "MAX_BODY", 10_000)
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        while not writer.is_closing():
+            writer.write(b"x" * 1_000)
+            await asyncio.sleep(1)
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        with pytest.raises(UnreadableReply, match="larger than 10000 bytes"):
+            await ask(transport(url))
+        assert asyncio.get_running_loop().time() == pytest.approx(10, abs=0.1)
+        await asyncio.sleep(2)
 
 
 class TestSession:
@@ -364,6 +399,7 @@ class TestTLS:
         (record,) = caplog.records
         assert record.levelno == logging.WARNING
         assert "not verified" in record.getMessage()
+        assert (vars(record)["event"], vars(record)["url"]) == ("certificate not verified", url)
 
     def test_password_in_the_clear(self, caplog: pytest.LogCaptureFixture) -> None:
         """Credentials over plain HTTP to another machine are warned about, without showing them."""
@@ -373,4 +409,6 @@ class TestTLS:
 
         (record,) = caplog.records
         assert "unencrypted" in record.getMessage()
+        assert vars(record)["event"] == "credentials unencrypted"
+        assert vars(record)["url"] == "http://cluster.example.com:8080"
         assert SECRET not in record.getMessage()

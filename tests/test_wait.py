@@ -71,6 +71,8 @@ class TestNews:
         (record,) = caplog.records
         assert "unknown status" in record.getMessage()
         assert "odd" in record.getMessage()
+        fields = (vars(record)[name] for name in ("event", "ref", "status"))
+        assert tuple(fields) == ("unknown status", "action:a1", "odd")
 
 
 class TestResult:
@@ -101,6 +103,15 @@ class TestResult:
         assert type(caught.value) is error
         assert caught.value.action == at(50, status)
         assert (caught.value.uid, caught.value.elapsed, caught.value.polls) == ("a1", 6.5, 2)
+
+    def test_how_late(self) -> None:
+        """The end may be as old as the question to the last answer before it, changed or not."""
+        wait, running = new_wait(), at(50)
+        for asked, found in ((1000.0, running), (1005.0, running), (1010.0, at(100, "completed"))):
+            wait.asking(asked)
+            wait.heard(found, asked + 0.5)
+
+        assert wait.ended(1011.0).lag_bound == 5.5
 
     def test_not_over(self) -> None:
         """There is no result before the end."""

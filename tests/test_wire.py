@@ -119,6 +119,16 @@ def test_database_list(body: object) -> None:
     assert (machine.uid, machine.kind) == ("a10586b1", Kind.STATE_MACHINE)
 
 
+@pytest.mark.parametrize(("length", "same"), [(10, True), (5000, False)], ids=["short", "long"])
+def test_same_answer(length: int, *, same: bool) -> None:
+    """The same answer about one action is the same object, and a long one is not remembered."""
+    body = json.dumps(TASK | {"error": "x" * length})
+    first, second = (read_action(body.encode(), TASK["task_id"], "/v1/actions/x") for _ in "12")
+
+    assert first == second
+    assert (first is second) is same
+
+
 def test_v2_list() -> None:
     """The list of /v2 is an array whose entries tell their own kind."""
     kinds = ["task", "state-machine", "other", "brand-new"]
@@ -559,17 +569,82 @@ class TestReader:
         assert first[MACHINE["action_uid"]] is third[MACHINE["action_uid"]]
         assert third["b"].progress == 99
 
+    def test_new_places(self) -> None:
+        """An entry is the same action when others have come before it, or have gone."""
+        reader = Reader()
+        others = [MACHINE | {"action_uid": uid} for uid in "ab"]
+        lists = ([*others, MACHINE], [MACHINE], [others[1], MACHINE])
+        wanted = {MACHINE["action_uid"]}
+        found = [reader.read(self.body(machines=each), wanted, "/v1/actions") for each in lists]
+
+        assert len({id(action) for each in found for action in each.values()}) == 1
+
+    def test_other_place(self) -> None:
+        """Entries that have changed places are told apart."""
+        reader = Reader()
+        entries = [MACHINE, MACHINE | {"action_uid": "b", "progress": 99}]
+        wanted = {MACHINE["action_uid"], "b"}
+        first = reader.read(self.body(machines=entries), wanted, "/v1/actions")
+        second = reader.read(self.body(machines=entries[::-1]), wanted, "/v1/actions")
+
+        assert first == second
+        assert second["b"].progress == 99
+
+    def test_wanted_later(self) -> None:
+        """An entry that nobody wanted is found when somebody does, by either of its names."""
+        reader = Reader()
+        body = self.body(TASK | {"task_id": "T1", "action_uid": "a1"}, machines=[MACHINE])
+        uids = [set(reader.read(body, wanted, "/v1/actions")) for wanted in ({"x"}, {"T1"}, {"a1"})]
+
+        assert uids == [set(), {"T1"}, {"a1"}]
+
+    def test_back_again(self) -> None:
+        """What was not wanted for the time of a list is the same action afterwards."""
+        reader = Reader()
+        body = self.body(machines=[MACHINE, MACHINE | {"action_uid": "b"}])
+        both = {MACHINE["action_uid"], "b"}
+        found = [reader.read(body, wanted, "/v1/actions") for wanted in (both, {"b"}, both)]
+
+        assert set(found[1]) == {"b"}
+        assert found[0][MACHINE["action_uid"]] is found[2][MACHINE["action_uid"]]
+
+    def test_and_back(self) -> None:
+        """An entry that says again what it said before the last list is not taken for that one."""
+        reader = Reader()
+        bodies = [self.body(machines=[MACHINE | {"progress": told}]) for told in (10, 20, 10)]
+        found = [reader.read(body, {MACHINE["action_uid"]}, "/v1/actions") for body in bodies]
+
+        assert [action.progress for each in found for action in each.values()] == [10, 20, 10]
+
+    def test_twice(self) -> None:
+        """Of two entries with one name the first counts, in each list and over both of them."""
+        late = MACHINE | {"progress": 99}
+        uid = MACHINE["action_uid"]
+        bodies = [self.body(machines=[MACHINE, late]), self.body(MACHINE, machines=[MACHINE])]
+        first, second = (Reader().read(body, {uid}, "/v1/actions")[uid] for body in bodies)
+
+        assert (first.progress, second.kind) == (14.29, Kind.TASK)
+
+    def test_other_family(self) -> None:
+        """The same entry in the list of the other family is another action."""
+        reader = Reader()
+        bodies = [self.body(MACHINE), self.body(machines=[MACHINE])]
+        found = [reader.read(body, {MACHINE["action_uid"]}, "/v1/actions") for body in bodies]
+
+        assert [action.kind for each in found for action in each.values()] == [
+            Kind.TASK,
+            Kind.STATE_MACHINE,
+        ]
+
     def test_memory(self) -> None:
-        """What is no longer wanted is forgotten, and no body is kept for the sake of an entry."""
+        """What is no longer listed is forgotten, and no body is kept but the last."""
         reader = Reader()
         body = self.body(MACHINE | {"error": "x" * 10, "pending_ops": {"1": {}}}, machines=[])
         reader.read(body, {MACHINE["action_uid"]}, "/v1/actions")
-        ((wire, _),) = reader._known.values()
-        assert sys.getrefcount(body) == 2
-        assert bytes(wire.error) == b'"xxxxxxxxxx"'
-
         reader.read(self.body(), {MACHINE["action_uid"]}, "/v1/actions")
-        assert reader._known == {}
+
+        assert sys.getrefcount(body) == 2
+        assert [named for _, named in reader._known.values()] == [[], []]
 
     def test_bad_entries(self) -> None:
         """Bad entries among good ones are left out, and the good ones are found."""

@@ -19,6 +19,7 @@ from redis_enterprise_actions import (
     Evidence,
     FinishedAction,
     Kind,
+    Observer,
     Operation,
     Outage,
     Outcome,
@@ -31,12 +32,16 @@ from redis_enterprise_actions import (
     WaitError,
     WaitTimeout,
 )
+from redis_enterprise_actions.otel import instrument
 from redis_enterprise_actions.testing import FakeCluster, SeenRequest
 
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
     from pathlib import Path
+
+    from opentelemetry.metrics import MeterProvider
+    from opentelemetry.trace import TracerProvider
 
 
 def show(action: Action) -> None:
@@ -178,6 +183,25 @@ async def look(client: ActionsClient) -> None:
     assert_type(await client.get_crdb_task("t"), Action)
 
 
+class Own(ActionsClient):
+    """Be somebody's own client."""
+
+
+def begun(record: Record) -> Callable[[Record], None]:
+    """Be told of waits that begin."""
+    return lambda ended: print(record.ref, ended.outcome)
+
+
+def observe(client: ActionsClient, tracers: TracerProvider, meters: MeterProvider) -> None:
+    """Observe waits."""
+    client.observe(begun)
+    observer: Observer = begun
+    client.observe(observer)
+    assert_type(client.urls, tuple[str, ...])
+    assert_type(instrument(client, tracer_provider=tracers, meter_provider=meters), ActionsClient)
+    assert_type(instrument(Own("https://n1")), Own)
+
+
 async def mistakes(client: ActionsClient, operation: Operation) -> None:
     """Make mistakes: mypy would say of each suppression if it were not needed."""
     await client.submit("POST")  # type: ignore[call-arg]
@@ -187,6 +211,7 @@ async def mistakes(client: ActionsClient, operation: Operation) -> None:
     await client.wait_for_export(1, settle=True)  # type: ignore[call-arg]
     await operation.wait(timeout="5")  # type: ignore[arg-type]
     operation.ref = "crdb:t"  # type: ignore[misc]
+    client.observe(print)  # type: ignore[arg-type]
 
 
 async def make() -> None:
@@ -239,6 +264,7 @@ async def records(client: ActionsClient, operation: Operation) -> None:
     assert_type(recorder.records(), list[Record])
     record = action.record
     assert_type(record, Record)
+    assert_type(record.lag_bound, float | None)
     assert_type(record.began, datetime)
     assert_type(record.evidence, Evidence | None)
     assert_type(record.outcome, Outcome)

@@ -26,7 +26,7 @@ from ._errors import (
 )
 from ._operation import Operation
 from ._pace import AimedWait
-from ._record import FinishedAction, Outage, Outcome, Record, Recorder, Transition
+from ._record import FinishedAction, Observer, Outage, Outcome, Record, Recorder, Transition
 from ._report_file import check_report, write_report
 
 
@@ -49,6 +49,7 @@ __all__ = [
     "Evidence",
     "FinishedAction",
     "Kind",
+    "Observer",
     "Operation",
     "Outage",
     "Outcome",

@@ -96,7 +96,7 @@ DATABASE_PHASES: Final[Mapping[str, Phase]] = MappingProxyType({
 
 def phase_of(status: str, phases: Mapping[str, Phase] = PHASES) -> Phase:
     """Return the phase that a status word stands for; a word never seen is `UNKNOWN`."""
-    return phases.get(status.strip().casefold(), Phase.UNKNOWN)
+    return phases.get(status) or phases.get(status.strip().casefold(), Phase.UNKNOWN)
 
 
 class Evidence(enum.StrEnum):
@@ -108,7 +108,7 @@ class Evidence(enum.StrEnum):
     CALL = "call"  # the answer to the call that would have started it, or cancelled it
 
 
-class PendingOp(msgspec.Struct, frozen=True, kw_only=True):
+class PendingOp(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One operation that a state machine still waits for, on one shard.
 
     `progress` is in percent, 0 to 100; `heartbeat` is when the operation last moved and
@@ -132,7 +132,7 @@ class PendingOp(msgspec.Struct, frozen=True, kw_only=True):
         return one_line(" ".join(words))
 
 
-class Action(msgspec.Struct, frozen=True, kw_only=True):
+class Action(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One long-running piece of work on the cluster, as last seen.
 
     `status` is the cluster's own word and `phase` what it means. `progress` is in percent,
@@ -253,7 +253,7 @@ def has_moved(old: Action | None, new: Action) -> bool:
         old is None
         or is_news(old, new)
         or old.heartbeat != new.heartbeat
-        or [op.heartbeat for op in old.pending_ops] != [op.heartbeat for op in new.pending_ops]
+        or (old.pending_ops != new.pending_ops and _beats(old) != _beats(new))
     )
 
 
@@ -262,6 +262,10 @@ def _shown(action: Action) -> list[tuple[object, ...]]:
         (op.shard_uid, op.op_name, op.status_code, op.status_description, op.progress)
         for op in action.pending_ops
     ]
+
+
+def _beats(action: Action) -> list[datetime | None]:
+    return [op.heartbeat for op in action.pending_ops]
 
 
 def percent(progress: float) -> str:

@@ -167,9 +167,10 @@ class Agenda:
         """Note that the cluster tells of the action of one who waits."""
         party.suspect = False
         ref = party.wait.ref
-        if ref in self._troubled:
+        if self._troubled and ref in self._troubled:
             extra = _fields("outage over", now - self._troubled.pop(ref), ref=ref)
-            _outages.warning("action %s is answered for again", ref.name, extra=extra)
+            said = "action %s is answered for again"
+            _outages.warning(said, one_line(ref.name), extra=extra)
 
     def left(self, ref: Reference) -> None:
         """Note that nobody waits for an action any more."""
@@ -206,6 +207,8 @@ class Agenda:
     def _next_look(self, everybody: list[Party], now: float) -> Look:
         if self.outage is not None:
             return self._next_try(self.outage, everybody)
+        if len(everybody) == 1:
+            return self._next_single(everybody, now)
         looks = [self._next_of(parties, now) for parties in _by_system(everybody)]
         # By turns, where there is much to ask.
         return min(looks, key=lambda look: (look.when, self.list_of(look.party.system).looked_at))
@@ -237,7 +240,9 @@ class Agenda:
         return Look(max(when, self.courtesy.earliest(pressing=True)), Route.ONE, first)
 
     def _next_single(self, parties: list[Party], now: float) -> Look:
-        first = min(parties, key=lambda party: party.urgency(now))
+        first = parties[0]
+        if len(parties) > 1:
+            first = min(parties, key=lambda party: party.urgency(now))
         wait = first.wait
         if all(party.wait.fresh and party.wait.ref == wait.ref for party in parties):
             return Look(max(now, self.courtesy.earliest(pressing=True)), Route.ONE, first)

@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from ._access import Secret
+from ._commands import add_chores, add_looks
+from ._completion import complete
 from ._errors import UsageError
+from ._help import explain
 from ._login import ENVIRONMENT, connection_options
 from ._wait_options import add_until_options, add_wait_options, duration
 
@@ -108,6 +111,7 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     secrets.
     """
     top = parser()
+    complete(top)
     args, rest = top.parse_known_args(argv)
     if rest:
         shown = [_OPTION.match(text) for text in rest]
@@ -127,10 +131,7 @@ def parser() -> argparse.ArgumentParser:
     connection = connection_options()
 
     add = partial(commands.add_parser, allow_abbrev=False)
-    command = add("list", parents=[connection], help="show what the cluster does")
-    command.add_argument("--bdb", type=int, metavar="UID", help="only what works on this database")
-    command.add_argument("--json", action="store_true", help="one JSON object a line")
-    command.set_defaults(run="list", connects=True, interrupted="")
+    add_looks(add, connection)
 
     command = add("get", parents=[connection], help="show one action as it is now")
     command.add_argument("uid", metavar="UID", help="an action_uid or a task_id")
@@ -212,4 +213,8 @@ def parser() -> argparse.ArgumentParser:
 
     command = add("demo", help="wait for several actions on a fake cluster")
     command.set_defaults(run="demo", connects=False, interrupted="")
+
+    add_chores(add, connection)
+    for name, command in commands.choices.items():
+        explain(name, command)
     return top

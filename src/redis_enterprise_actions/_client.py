@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ._access import TokenSource
     from ._action import Action
     from ._environment import Arguments, Given
+    from ._record import Observer
 
 _CALL_PATIENCE: Final = 10.0  # seconds for which a single call asks again
 
@@ -150,8 +151,21 @@ class ActionsClient(Waits, Calls):
         await self.aclose()
 
     def __repr__(self) -> str:
-        nodes = ", ".join(repr(str(url)) for url in self._transport.nodes.urls)
-        return f"{type(self).__name__}({nodes})"
+        return f"{type(self).__name__}({', '.join(map(repr, self.urls))})"
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """The URLs of the cluster's nodes, as the client was given them."""
+        return tuple(str(url) for url in self._transport.nodes.urls)
+
+    def observe(self, observer: Observer) -> None:
+        """Tell `observer` of each wait that begins on this client from now on.
+
+        It is called as a wait begins, in the context of whoever waits, with its `Record`, which is
+        still empty, and returns a function, which is called with the `Record` as it ends, however
+        that is. What either raises is logged, and ends no wait.
+        """
+        self._desk.observers.append(observer)
 
     async def aclose(self) -> None:
         """Close the session that the client made. A closed client raises `ClientClosed`.

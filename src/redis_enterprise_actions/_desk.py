@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from ._action import Action
     from ._hub import Hub
-    from ._record import FinishedAction
+    from ._record import FinishedAction, Observer
     from ._reference import Reference
     from ._submit import Submission
 
@@ -49,21 +49,34 @@ class Desk:
     def __init__(self, hub: Hub, submission: Submission) -> None:
         self._hub = hub
         self._submission = submission
+        self.observers: list[Observer] = []
 
     def watch(self, ref: Reference, **options: Unpack[WaitOptions]) -> AsyncGenerator[Action, None]:
         """Iterate over its life: the first answer, each change, the end last."""
-        return _watch(self._hub, _wait(ref, options), options)
+        return self._watch(_wait(ref, options), options)
 
     async def wait(self, ref: Reference, **options: Unpack[WaitOptions]) -> FinishedAction:
         """Wait until it has completed, and return it as it is then."""
         wait = _wait(ref, options)
-        async for _ in _watch(self._hub, wait, options, every=False):
+        async for _ in self._watch(wait, options, every=False):
             pass
         return wait.result(asyncio.get_running_loop().time())
 
     async def cancel(self, ref: Reference, *, force: bool) -> None:
         """Ask the cluster to cancel it."""
         await self._submission.cancel(ref, force=force)
+
+    def _watch(
+        self, wait: Wait, options: WaitOptions, *, every: bool = True
+    ) -> AsyncGenerator[Action, None]:
+        return watch(
+            self._hub,
+            wait,
+            on_progress=options.get("on_progress"),
+            recorder=options.get("recorder"),
+            observers=self.observers,
+            every=every,
+        )
 
 
 def checked(options: WaitOptions) -> dict[str, float]:
@@ -93,16 +106,4 @@ def _wait(ref: Reference, options: WaitOptions) -> Wait:
         poll=options.get("poll"),
         now=now,
         wall=datetime.now(UTC),
-    )
-
-
-def _watch(
-    hub: Hub, wait: Wait, options: WaitOptions, *, every: bool = True
-) -> AsyncGenerator[Action, None]:
-    return watch(
-        hub,
-        wait,
-        on_progress=options.get("on_progress"),
-        recorder=options.get("recorder"),
-        every=every,
     )

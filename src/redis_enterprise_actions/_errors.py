@@ -74,7 +74,8 @@ class CancelNotSupported(RedisActionsError):
         self.ref = ref
 
     def _message(self) -> str:
-        return f"{self.ref} cannot be cancelled: the API has no such call, and it goes on"
+        ref = one_line(self.ref)
+        return f"{ref} cannot be cancelled: the API has no such call, and it goes on"
 
 
 class RequestError(RedisActionsError):
@@ -113,7 +114,8 @@ class RequestError(RedisActionsError):
             return said
         waited = _spent(self.elapsed, self.polls or 0)
         seen = "never seen" if self.action is None else f"last seen: {self.action}"
-        return f"{said} (while waiting for action {self.uid}, after {waited}; {seen})"
+        uid = one_line(self.uid or "")
+        return f"{said} (while waiting for action {uid}, after {waited}; {seen})"
 
 
 class ClusterUnreachable(RequestError, ConnectionError):
@@ -194,7 +196,7 @@ class AnswerLost(ClusterUnreachable):
 
     @property
     def said(self) -> str:
-        where = f"; {self.ref} may tell" if self.ref else ""
+        where = f"; {one_line(self.ref)} may tell" if self.ref else ""
         return f"{super().said}. It was sent, and may have been taken all the same{where}"
 
 

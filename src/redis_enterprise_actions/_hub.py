@@ -14,7 +14,7 @@ from contextvars import Context
 from copy import copy
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from ._agenda import Agenda, Route
 from ._errors import (
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from ._tick import Found
 
 _T = TypeVar("_T")
+
+_OTHER_LOOP: Final = "the client belongs to the event loop that it was first used in"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,8 @@ class Hub:
 
     async def close(self) -> None:
         """End all waits with `ClientClosed`, those to come included."""
+        if self._parties and self._loop is not asyncio.get_running_loop():
+            raise UsageError(_OTHER_LOOP)
         self._closed = True
         for party in self._all():
             self._end(party, ClientClosed())
@@ -127,7 +131,7 @@ class Hub:
         if self._closed:
             raise ClientClosed
         if self._loop not in {None, loop}:
-            raise UsageError("the client belongs to the event loop that it was first used in")
+            raise UsageError(_OTHER_LOOP)
         self._loop = loop
         return loop
 
@@ -206,12 +210,13 @@ class Hub:
         await self._ask(self._asking.one(ref, last), partial(self._take_one, party))
 
     def _take_one(self, first: Party, found: Action | None) -> None:
+        now = self._now()
         for party in tuple(self._askers):
             if found is not None:
                 party.is_there()
-            self._hear(party, found, shared=party is not first)
+            self._hear(party, found, now, shared=party is not first)
         if not any(party.doubt for party in self._askers):
-            self._answered(self._now())
+            self._answered(now)
 
     async def _ask_many(self, first: Party) -> None:
         everybody = [party for party in self._all() if party.system is first.system]
@@ -241,7 +246,7 @@ class Hub:
                 if party not in self._askers:
                     party.wait.asking(began)
                 party.is_listed()
-                self._hear(party, action, shared=True)
+                self._hear(party, action, now, shared=True)
             elif party in self._askers:  # not believed until it was asked for alone
                 party.is_missing(now)
 
@@ -261,13 +266,14 @@ class Hub:
         await self._ask(self._asking.settle(ref, doubt), partial(self._take_settled, alike))
 
     def _take_settled(self, doubts: dict[Party, WaitError | None], ended: Action | None) -> None:
+        now = self._now()
         for party in tuple(self._askers):
             doubt = doubts[party]
             if ended is None and doubt is not None:
                 self._end(party, doubt)
             else:
-                self._hear(party, ended)
-        self._answered(self._now())
+                self._hear(party, ended, now)
+        self._answered(now)
 
     def _begin(self, askers: list[Party]) -> None:
         """Note for whom the next request is."""
@@ -280,7 +286,7 @@ class Hub:
     async def _ask(self, call: Awaitable[_T], take: Callable[[_T], None]) -> None:
         """Await an answer and take it, or what came instead, for those whom it is for."""
         began, sent = self._now(), self._asking.sent()
-        self._set_alarm(min(party.cut for party in self._all()))
+        self._set_alarm(min([party.cut for party in self._all()]))
         assert self._loop is not None
         watch = Stopwatch(self._loop)
         took = 0.0
@@ -311,8 +317,9 @@ class Hub:
         finally:
             self._request = None
 
-    def _hear(self, party: Party, found: Action | None, *, shared: bool = False) -> None:
-        now = self._now()
+    def _hear(
+        self, party: Party, found: Action | None, now: float, *, shared: bool = False
+    ) -> None:
         wait = party.wait
         try:
             news = wait.heard(found, now, shared=shared)

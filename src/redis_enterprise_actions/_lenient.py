@@ -106,8 +106,10 @@ def instant(value: Number) -> datetime | None:
 
 
 def _number(value: Number) -> float | None:
+    if value is None:
+        return None
     try:
-        number = math.nan if value is None else float(value)
+        number = float(value)
     except ValueError:
         return None
     return number if math.isfinite(number) else None

@@ -69,7 +69,8 @@ class Nodes:
 
     def left_besides(self, node: URL) -> bool:
         """Whether there is another node that has not failed since the last good answer."""
-        return any(url not in self._failed for url in self.urls if url != node)
+        others = len(self.urls) > 1
+        return others and any(url not in self._failed for url in self.urls if url != node)
 
     def is_new(self, node: URL) -> bool:
         """Whether a node has not failed since the last good answer."""

@@ -40,7 +40,8 @@ class Outages:
     @property
     def first(self) -> Outage | None:
         """The one that would end the wait first."""
-        return min(self, key=lambda outage: outage.end, default=None)
+        outages = self._by_whether_own.values()
+        return min(outages, key=lambda outage: outage.end) if outages else None
 
     def took(self, error: RequestError, *, own: bool, began: float, budget: float) -> bool:
         """Take an error; return whether there is another node to ask."""
@@ -58,6 +59,8 @@ class Outages:
 
     def are_over(self, now: float) -> list[Trouble]:
         """Return what there is to note of all of them."""
+        if not self._by_whether_own:
+            return []
         over = [outage.trouble(now) for outage in self]
         self._by_whether_own.clear()
         return over

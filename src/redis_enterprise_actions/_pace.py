@@ -90,12 +90,18 @@ class Course:
     Times are in seconds on the clock that `began` is from.
     """
 
-    __slots__ = ("_at", "_polls", "_progress", "_rose_at", "_schedule", "aim", "began")
+    __slots__ = (
+        *("_at", "_cap", "_polls", "_progress", "_rose_at", "_start"),
+        *("aim", "began", "price"),
+    )
 
     def __init__(self, schedule: AimedWait, began: float) -> None:
+        self.price = schedule.price  # what a request is worth to the wait, in seconds
         self.began = began
         self.aim: float | None = None
-        self._schedule = schedule
+        self._cap = schedule.cap
+        # A wait is taken to be older by so many seconds: nothing ends in its first moments.
+        self._start = 20 * schedule.price
         self._at: float | None = None
         self._polls = 0
         self._rose_at = began
@@ -107,7 +113,7 @@ class Course:
         A `shared` one was not asked for this wait alone, and does not count as a poll of its own.
         """
         del asked
-        self.tried(now)
+        self._at = now
         self._polls += not shared
         progress = _progress_in(came)
         if progress is None:
@@ -139,14 +145,9 @@ class Course:
         return self._at + min(pause, max(furthest, blind))
 
     @property
-    def price(self) -> float:
-        """What a request is worth to the wait, in seconds."""
-        return self._schedule.price
-
-    @property
     def latest(self) -> float:
         """When the wait has to look again, however many look with it."""
-        return self.began if self._at is None else self._at + self._schedule.cap
+        return self.began if self._at is None else self._at + self._cap
 
     def pull(self, now: float) -> float:
         """Return what not looking costs from `now` on: prices of a request, per second squared.
@@ -168,13 +169,8 @@ class Course:
             return near if left <= blind else 0.75 * left
         return min(near if left > 0 else max(-left, 2 * self.price), blind)
 
-    @property
-    def _start(self) -> float:
-        """Seconds by which a wait is taken to be older: nothing ends in its first moments."""
-        return 20 * self.price
-
     def _within(self, pause: float) -> float:
-        return min(max(pause, 2 * self.price), self._schedule.cap)
+        return min(max(pause, 2 * self.price), self._cap)
 
 
 class Rhythm:
@@ -234,6 +230,8 @@ _DEFAULT: Final = AimedWait()
 def _progress_in(came: object) -> float | None:
     """Return the progress of an answer; what is not in (0, 100] is none."""
     progress = getattr(came, "progress", None)
+    if progress is None:
+        return None
     return progress if _is_duration(progress) and 0 < progress <= 100 else None
 
 
@@ -273,7 +271,10 @@ class PollState(RetryCallState):
             self.outcome.set_exception(came)
         else:
             self.outcome.set_result(came)
-        pause = _checked(schedule(self))
+        try:
+            pause = _checked(schedule(self))
+        except StopIteration as error:  # which no future takes, and so would not reach its awaiter
+            raise UsageError("poll= has run out of pauses") from error
         self.upcoming_sleep = pause
         self.idle_for += pause
         self.attempt_number += 1
@@ -299,7 +300,7 @@ async def patiently(
     clock = asyncio.get_running_loop().time
     began = clock()
     attempts = 0
-    round_ = Round(began)
+    round_: Round | None = None
     while True:
         try:
             return await call(*args, **kwargs)
@@ -307,6 +308,7 @@ async def patiently(
             attempts += 1
             if not error.transient:
                 raise
+            round_ = round_ or Round(began)
             pause = round_.pause_after(error, clock())
             error.nodes = round_.nodes
             if isinstance(error, ClusterUnreachable):

@@ -33,7 +33,7 @@ _POLICY: Final = (
 )
 
 _STYLE: Final = """
-:root { color-scheme: light dark; --paper: #fff; --ink: #1f2328; --dim: #59636e; --line: #d1d9e0;
+:root { --paper: #fff; --ink: #1f2328; --dim: #59636e; --line: #d1d9e0;
  --good: #1a7f37; --bad: #b3261e; --open: #7d5b00; }
 @media (prefers-color-scheme: dark) { :root { --paper: #0d1117; --ink: #e6edf3; --dim: #9ba6b2;
  --line: #30363d; --good: #4ac26b; --bad: #ff8a80; --open: #e3b341; } }
@@ -79,6 +79,7 @@ def page(records: Sequence[Record]) -> str:
     parts = [
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"/>',
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}"/>',
+        '<meta name="color-scheme" content="light dark"/>',
         '<meta name="viewport" content="width=device-width, initial-scale=1"/>',
         f"<title>{text(heading(line))}</title><style>{_STYLE}</style></head><body>",
         f"<h1>{text(heading(line))}</h1>",

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import enum
 from array import array
+from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
@@ -18,7 +19,7 @@ from ._action import Action, Evidence, Phase, one_line
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
 _T = TypeVar("_T")
 
@@ -87,6 +88,10 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     The record is bounded: where a wait saw more than a hundred transitions, or as many outages,
     those in the middle are left out, and `omitted` says how many.
 
+    The cluster does not tell when an action ended. `lag_bound` is how late that was seen at most:
+    the time since the cluster was asked for the last answer in which the action went on. It is None
+    where there was none, or where something else than the action itself told of its end.
+
     Immutable, hashable and picklable; `msgspec.json.encode(record)` makes JSON of it.
     """
 
@@ -102,6 +107,11 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     progress: tuple[tuple[float, float], ...] = ()
     outages: tuple[Outage, ...] = ()
     omitted: int = 0
+    lag_bound: float | None = None
+
+
+# Is told of a wait as it begins, and what it returns is told of it as it has ended.
+Observer: TypeAlias = Callable[[Record], Callable[[Record], object]]
 
 
 class FinishedAction(Action, frozen=True, kw_only=True):
@@ -193,6 +203,7 @@ class Log:
         outcome: Outcome,
         message: str | None = None,
         lasting: Iterable[Trouble] = (),
+        lag_bound: float | None = None,
     ) -> Record:
         """Return the record as it is now; `lasting` are the outages that are not over."""
         over = action is not None and action.phase.terminal
@@ -209,6 +220,7 @@ class Log:
             progress=tuple((self._since(at), percent) for at, percent in self._curve.points()),
             outages=tuple(map(self._outage, _joining([*self._troubles, *lasting]))),
             omitted=self._omitted,
+            lag_bound=None if lag_bound is None else round(lag_bound, 3),
         )
 
     def _transition(self, seen: tuple[float, str, Phase, str | None, float | None]) -> Transition:

@@ -85,7 +85,7 @@ def refusal(
     code, description = words_of(body)
     if not quoted:
         description = None
-    if status in {408, 429} or (status >= 500 and status not in {501, 505}):
+    if is_not_now(status):
         said = ": ".join(filter(None, (f"it answered {status}", code, description)))
         return ClusterUnreachable(
             method,
@@ -106,6 +106,11 @@ def refusal(
     )
     rejected.retry_after = _retry_after(headers)
     return rejected
+
+
+def is_not_now(status: int) -> bool:
+    """Whether an HTTP status says that it may help to ask again."""
+    return status in {408, 429} or (status >= 500 and status not in {501, 505})
 
 
 def words_of(body: bytes) -> tuple[str | None, str | None]:

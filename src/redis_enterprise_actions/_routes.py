@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
@@ -106,7 +107,7 @@ class Routes:
         sizes: list[int] = []
         if len(others) < len(refs):
             body = await self._v1_body(_V1)
-            found = self._reader.read(body, refs, _V1)
+            found = self._reader.read(body, refs.keys(), _V1)
             sizes.append(len(body))
         others.difference_update(found)
         unlisted = refs.keys() - found.keys()
@@ -124,7 +125,7 @@ class Routes:
         return Found(actions, cost=max(len(sizes), sum(sizes) / WORTH_A_REQUEST))
 
     @moving_on
-    async def settle(self, _: Reference, doubt: WaitError) -> Action | None:
+    async def settle(self, ref: Reference, doubt: WaitError) -> Action | None:
         """Return the action as ended if its database shows that it is; None if it does not.
 
         A delete's record vanishes with its database. And a server bug (RS166122, up to 8.0.2)
@@ -141,7 +142,8 @@ class Routes:
         try:
             database = await self._database(bdb_uid)
         except RequestRejected as error:
-            _log.warning("%s, so its database cannot tell: %s", doubt, error)
+            fields = _untold(ref, error)
+            _log.warning("%s, so its database cannot tell: %s", doubt, error, extra=fields)
             return None
         if database is None:
             return completed(action) if action.name == _DELETE else None
@@ -156,7 +158,8 @@ class Routes:
             if await self._database(bdb_uid) is not None:
                 return None
         except RequestRejected as error:
-            _log.warning("%s, so the database cannot tell of its delete", error)
+            fields = _untold(ref, error)
+            _log.warning("%s, so the database cannot tell of its delete", error, extra=fields)
             return None
         begun = Action(
             uid=ref.uid,
@@ -268,7 +271,13 @@ class Routes:
             raise error
         if not self._warned:
             self._warned = True
-            _log.warning("%s; going on with /v1 alone", error)
+            fields = {"event": "no v2", "reason": error.said}
+            _log.warning("%s; going on with /v1 alone", error, extra=fields)
+
+
+def _untold(ref: Reference, error: RequestRejected) -> dict[str, str]:
+    """Return the fields of a log record about a database that may not be asked."""
+    return {"event": "database cannot tell", "ref": str(ref), "reason": error.said}
 
 
 def _is_other(last: Action | None) -> bool:
@@ -289,9 +298,14 @@ def segment(uid: str) -> str:
     if not isinstance(uid, str) or uid in {"", ".", ".."}:
         raise UsageError(f"{uid!r} is not the uid of an action")
     try:
-        return quote(uid, safe="")
+        return _quoted(uid)
     except UnicodeEncodeError:
         raise UsageError(f"{uid!r} is not the uid of an action") from None
+
+
+@lru_cache(1024)  # a wait asks for the same one again and again
+def _quoted(uid: str) -> str:
+    return quote(uid, safe="")
 
 
 def number(uid: int, what: str = "database") -> int:

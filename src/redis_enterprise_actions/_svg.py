@@ -7,11 +7,12 @@ they are. No colour tells what no word or pattern tells. Needs nothing from else
 from __future__ import annotations
 
 from html import escape
+from textwrap import wrap
 from typing import TYPE_CHECKING, Final
 
 from ._action import Phase, one_line
 from ._record import Outcome
-from ._timeline import ended, heading, moment
+from ._timeline import ended, heading, moment, outcomes, several
 
 
 if TYPE_CHECKING:
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from ._timeline import Row, Span, Timeline
 
 _LEFT, _WIDTH = 1.5, 97.0  # per cent: where time begins, and how much of the drawing it takes
-_HEAD, _AXIS = 46, 26  # pixels
+_TITLE, _AXIS = 18, 26  # pixels
+_LETTERS: Final = 48  # in a line above, so that it has room on a telephone
 _MANY: Final = 8  # rows, from which on there is an axis below them, too
 _ROW: Final = 84
 _BAR_AT, _BAR, _LANE_AT, _LANE = 40, 20, 62, 12  # in a row; progress has a lane below the bar
@@ -34,9 +36,10 @@ _EDGE: Final = 0.05  # within which a tick's label would stand out
 _SEEN_LATE: Final = 0.002  # from which on it shows that an action was not seen at once
 
 _ALONE: Final = (
-    'xmlns="http://www.w3.org/2000/svg" class="flight" width="960" style="max-width: 100%"'
+    'xmlns="http://www.w3.org/2000/svg" class="flight" role="img" width="960" '
+    'style="max-width: 100%"'
 )
-_INSIDE: Final = 'class="flight" width="100%"'
+_INSIDE: Final = 'class="flight" role="img" width="100%"'
 
 GOOD, BAD, OPEN = "good", "bad", "open"
 MARKS: Final = {
@@ -71,7 +74,8 @@ STYLE: Final = """
 .flight .cancelling { fill: url(#cancelling); }
 .flight .unknown { fill: var(--unknown); }
 .flight .outage { fill: url(#outage); stroke: var(--out); }
-.flight .progress { fill: none; stroke: var(--ink); stroke-width: 1.5; }
+.flight .progress { fill: none; stroke: var(--ink); stroke-width: 1.5;
+ vector-effect: non-scaling-stroke; }
 .flight .label { paint-order: stroke; stroke: var(--paper); stroke-width: 3px;
  stroke-opacity: 0.7; pointer-events: none; }
 .flight .lane { fill: var(--lane); }
@@ -94,28 +98,18 @@ _PATTERNS: Final = (
 
 
 def svg(line: Timeline) -> str:
-    """Return the drawing as a file of its own."""
-    return f"{drawing(line, alone=True)}\n"
+    """Return the drawing as a file of its own, which says what it is about."""
+    title = _title(line)
+    height, body = _body(line, _TITLE * len(title) + 12)
+    root = f'<svg {_ALONE} height="{height}"><title>{text(heading(line))}</title>'
+    return "\n".join([root, *_titled(title), *body, "</svg>\n"])
 
 
-def drawing(line: Timeline, *, alone: bool = False) -> str:
-    """Return the drawing; `alone`, it is a file, and says what it is about."""
-    legend = list(_legend(line))
-    rows_at = _AXIS + (_HEAD if alone else 0)
-    rows_end = rows_at + _ROW * len(line.rows)
-    legend_at = rows_end + (_AXIS if len(line.rows) > _MANY else 0) + 6
-    height = legend_at + _LEGEND * -(-len(legend) // _COLUMNS) + 8
-    root = _ALONE if alone else _INSIDE
-    parts = [
-        f'<svg {root} height="{height}" role="img" aria-label="{text(heading(line))}">',
-        f"<style>{STYLE}</style><defs>{_PATTERNS}</defs>",
-        *(_title(line) if alone else ()),
-        *_axis(line, rows_at, rows_end),
-        *(_row(row, rows_at + _ROW * n) for n, row in enumerate(line.rows)),
-        *_legend_below(legend, legend_at),
-        "</svg>",
-    ]
-    return "\n".join(parts)
+def drawing(line: Timeline) -> str:
+    """Return the drawing for a page that says what it is about."""
+    height, body = _body(line, 0)
+    root = f'<svg {_INSIDE} height="{height}" aria-label="{text(heading(line))}">'
+    return "\n".join([root, *body, "</svg>"])
 
 
 def text(words: str) -> str:
@@ -131,11 +125,34 @@ def mark(outcome: Outcome) -> tuple[str, str]:
 # --- parts --------------------------------------------------------------------------------------
 
 
-def _title(line: Timeline) -> Iterator[str]:
+def _body(line: Timeline, top: int) -> tuple[int, list[str]]:
+    """Return what is below `top`, and where that ends."""
+    legend = list(_legend(line))
+    rows_at = top + _AXIS
+    rows_end = rows_at + _ROW * len(line.rows)
+    legend_at = rows_end + (_AXIS if len(line.rows) > _MANY else 0) + 6
+    parts = [
+        f"<style>{STYLE}</style><defs>{_PATTERNS}</defs>",
+        *_axis(line, rows_at, rows_end),
+        *(_row(row, rows_at + _ROW * n) for n, row in enumerate(line.rows)),
+        *_legend_below(legend, legend_at),
+    ]
+    return legend_at + _LEGEND * -(-len(legend) // _COLUMNS) + 8, parts
+
+
+def _title(line: Timeline) -> list[str]:
+    """Return the lines above a drawing that stands alone, none wider than a telephone."""
+    if line.began is None:
+        return [heading(line)]
+    about = f"{several(len(line.rows), 'wait')} since {moment(line.began)}"
+    return [about, *wrap(outcomes(line), _LETTERS)]
+
+
+def _titled(lines: Iterable[str]) -> Iterator[str]:
     yield '<rect class="paper" width="100%" height="100%"/>'
-    yield f'<text class="heading" x="{_LEFT}%" y="22">{text(heading(line))}</text>'
-    if line.began is not None:
-        yield f'<text class="dim" x="{_LEFT}%" y="40">since {moment(line.began)}</text>'
+    for n, words in enumerate(lines):
+        sort = "dim" if n else "heading"
+        yield f'<text class="{sort}" x="{_LEFT}%" y="{22 + _TITLE * n}">{text(words)}</text>'
 
 
 def _axis(line: Timeline, top: int, bottom: int) -> Iterator[str]:
@@ -215,7 +232,7 @@ def _progress(row: Row) -> Iterator[str]:
         f'<svg x="{_LEFT}%" y="{_LANE_AT}" width="{_WIDTH}%" height="{_LANE}" '
         'viewBox="0 0 1000 100" preserveAspectRatio="none" overflow="visible">'
         f'<path class="lane" d="M{begin:.1f} 0H{end:.1f}V100H{begin:.1f}Z"/>'
-        f'<path class="progress" vector-effect="non-scaling-stroke" d="{"".join(points)}"/></svg>'
+        f'<path class="progress" d="{"".join(points)}"/></svg>'
     )
 
 

@@ -11,12 +11,12 @@ import math
 from collections import deque
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from ._pace import Rhythm
+from ._pace import Course
 
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from ._action import Action
     from ._pace import Pace
@@ -54,21 +54,20 @@ class Crowd:
     counted in requests that serve one.
     """
 
-    def __init__(self, paces: Iterable[Pace], since: float) -> None:
+    def __init__(self, paces: Sequence[Pace], since: float) -> None:
         self._since = since
-        self._latest = math.inf
-        self._pull = 0.0  # of those that look when the others do
-        self._pull_of_all = 0.0
-        self._ahead: list[tuple[float, float]] = []  # seconds to an aim, 1 / price
-        for pace in paces:
-            self._latest = min(self._latest, pace.latest)
-            pull = pace.pull(since)
-            self._pull_of_all += pull
-            if isinstance(pace, Rhythm):
-                continue  # which looks when it is due, no sooner for being one of many
-            self._pull += pull
-            if pace.aim is not None and pace.aim > since:
-                self._ahead.append((pace.aim - since, 1 / pace.price))
+        self._latest = min([pace.latest for pace in paces], default=math.inf)
+        self._pull_of_all = sum([pace.pull(since) for pace in paces])
+        # A `Rhythm` looks when it is due, no sooner for being one of many.
+        courses = [pace for pace in paces if isinstance(pace, Course)]
+        self._pull = self._pull_of_all
+        if len(courses) < len(paces):
+            self._pull = sum([course.pull(since) for course in courses])
+        self._ahead = [  # seconds to an aim, 1 / price
+            (course.aim - since, 1 / course.price)
+            for course in courses
+            if course.aim is not None and course.aim > since
+        ]
 
     def due(self, cost: float) -> float:
         """Return when a look at them all, at that cost, pays."""
@@ -115,7 +114,9 @@ class Courtesy:
         """Note requests, one after the other."""
         self._began.extend([began] * requests)
         rest = min(_REST * (ended - began), _LONGEST_REST)
-        self._next = max(self._next, began + GAP * requests, ended + rest)
+        # The next ones may be as many, and two times two are more than a window takes.
+        gap = GAP if requests == 1 else max(GAP * requests, _WINDOW)
+        self._next = max(self._next, began + gap, ended + rest)
 
     def earliest(self, *, pressing: bool) -> float:
         """Return when the next request may be made; one at a limit does not wait its turn."""
@@ -135,13 +136,12 @@ class Stopwatch:
 
     def took(self) -> float:
         """Return the seconds so far."""
-        self._late()
-        return self._loop.time() - self._began - self._held_up
+        now = self._loop.time()
+        return now - self._began - self._held_up - max(0.0, now - self._beat.when())
 
     def stop(self) -> None:
         self._beat.cancel()
 
     def _late(self) -> None:
-        self._beat.cancel()
         self._held_up += max(0.0, self._loop.time() - self._beat.when())
         self._beat = self._loop.call_later(_BEAT, self._late)

@@ -186,9 +186,13 @@ def several(count: int, noun: str) -> str:
 
 def heading(line: Timeline) -> str:
     """Return what it is all about, in one line: `3 waits: 2 completed, 1 failed`."""
-    outcomes = Counter(row.record.outcome for row in line.rows)
-    words = ", ".join(f"{outcomes[each]} {each}" for each in Outcome if each in outcomes)
-    return f"{several(len(line.rows), 'wait')}: {words}" if words else "no waits"
+    return f"{several(len(line.rows), 'wait')}: {outcomes(line)}" if line.rows else "no waits"
+
+
+def outcomes(line: Timeline) -> str:
+    """Return how many waits have ended in which way: `2 completed, 1 failed`."""
+    counts = Counter(row.record.outcome for row in line.rows)
+    return ", ".join(f"{counts[each]} {each}" for each in Outcome if each in counts)
 
 
 def totals(line: Timeline) -> list[tuple[str, str]]:

@@ -12,6 +12,7 @@ import logging
 import math
 import re
 import ssl
+from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -29,7 +30,7 @@ from ._errors import (
     UntrustedCertificate,
     UsageError,
 )
-from ._refusal import refusal
+from ._refusal import is_not_now, refusal
 from ._tls import refuses_us
 
 
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 MAX_BODY: Final = 64 * 2**20  # bytes; a cluster with 100,000 remembered actions sends about half
-_CHUNK: Final = 2**16
 _CONNECTIONS: Final = 8  # a cluster manager has about ten API threads
 _HANGING: Final = 2.0  # seconds after which a node that is not waited for any more counts as gone
 _LEAST: Final = 5.0  # seconds that a node is given, even if there are many
@@ -68,11 +68,11 @@ class Reply(NamedTuple):
         return f"<answer {self.status} of {len(self.body)} bytes>"
 
 
-class _Body(bytearray):
-    """What has come of a body so far, which no `repr` shows either."""
+class _Body(list[bytes]):
+    """The pieces that have come of a body, which no `repr` shows either."""
 
     def __repr__(self) -> str:
-        return f"<{len(self)} bytes>"
+        return f"<{len(self)} pieces>"
 
 
 class Call(NamedTuple):
@@ -240,8 +240,8 @@ class Transport:
         is_new = self.nodes.is_new(asked[0])
         while len(asked) == len(set(asked)):
             reply = await self._once(asked[-1], call, proof)
-            refused = self._refusal(call, reply)
-            if isinstance(refused, ClusterUnreachable):
+            refused = self._refusal(call, reply) if is_not_now(reply.status) else None
+            if refused is not None:
                 raise refused
             if reply.status not in _REDIRECTS:
                 return reply
@@ -276,7 +276,7 @@ class Transport:
             misused = "AUTHORIZATION header" in str(error)
             unreachable = _unreachable(call.method, call.path, error)
             # An error about a reply holds the headers of the request, or bytes of the answer.
-            harmless = None if isinstance(error, _TELLTALES) else error
+            harmless = None if isinstance(error, _TELLTALES) or _is_cut(error) else error
         _without_frames(harmless)
         if misused:
             raise UsageError("session= brings credentials of its own, as from .netrc")
@@ -289,20 +289,21 @@ class Transport:
         total = call.patience or self._request_timeout
         if self.nodes.left_besides(node) and not call.changes:
             total = min(total, max(_LEAST, total / len(self.nodes.urls)))
-        return aiohttp.ClientTimeout(total=total, sock_connect=min(_CONNECT, total))
+        return _timeout(total)
 
     async def _body(self, call: Call, response: aiohttp.ClientResponse) -> bytes:
         """Read a body as it comes, and no further than we are willing to hold."""
         body = _Body()
-        size = -1
-        while len(body) > size:
-            size = len(body)
-            body += await response.content.read(_CHUNK)
-            if len(body) > MAX_BODY:
+        size = 0
+        while True:
+            body.append(await response.content.readany())
+            if not body[-1]:
+                return self._access.redact(b"".join(body))
+            size += len(body[-1])
+            if size > MAX_BODY:
                 response.close()
                 problem = f"it is larger than {MAX_BODY} bytes"
                 raise UnreadableReply(call.method, call.path, problem=problem)
-        return self._access.redact(bytes(body))
 
     def _session(self) -> aiohttp.ClientSession:
         loop = asyncio.get_running_loop()
@@ -326,9 +327,11 @@ class Transport:
         """Log what is not as safe as it might be."""
         for url in self.nodes.urls:
             if url.scheme == "https" and not self._tls.verified:
-                _log.warning("the certificate of %s is not verified", url)
+                fields = {"event": "certificate not verified", "url": str(url)}
+                _log.warning("the certificate of %s is not verified", url, extra=fields)
             if url.scheme == "http" and self._access.secret and url.host not in _LOOPBACK:
-                _log.warning("the credentials go to %s unencrypted", url)
+                fields = {"event": "credentials unencrypted", "url": str(url)}
+                _log.warning("the credentials go to %s unencrypted", url, extra=fields)
 
 
 class _Unanswered(aiohttp.ClientError):
@@ -362,7 +365,19 @@ def _without_frames(error: BaseException | None) -> None:
         error = error.__cause__ or error.__context__
 
 
+def _is_cut(error: Exception) -> bool:
+    """Whether the connection was lost within an answer's headers, which the error then holds."""
+    return isinstance(error, aiohttp.ServerDisconnectedError) and not isinstance(error.message, str)
+
+
+@lru_cache
+def _timeout(total: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=total, sock_connect=min(_CONNECT, total))
+
+
 def _reason(error: Exception) -> str:
+    if _is_cut(error):
+        return "the answer is cut off within its headers"
     if isinstance(error, aiohttp.ClientPayloadError):
         return f"the answer is cut off, or garbled ({type(error.__cause__ or error).__name__})"
     if isinstance(error, aiohttp.ClientResponseError):

@@ -13,7 +13,7 @@ from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypedDict, TypeVar
 
-from ._action import Phase, has_moved, is_news
+from ._action import Evidence, Phase, has_moved, is_news
 from ._errors import (
     ActionAborted,
     ActionCancelled,
@@ -67,7 +67,8 @@ class Wait:
     """One wait for one action. Times are the event loop's, in seconds; `wall` is the wall clock."""
 
     __slots__ = (
-        *("_began", "_limits", "_log", "_missing_since", "_moved_at", "_outages", "_polls"),
+        *("_began", "_lag_bound", "_limits", "_log", "_missing_since", "_moved_at", "_outages"),
+        *("_polls", "_ran_at"),
         *(
             "_elsewhere",
             "_record",
@@ -100,6 +101,8 @@ class Wait:
         self._polls = 0
         self.asked = now  # the moment that the last answer, or the lack of one, speaks for
         self._moved_at = now
+        self._ran_at: float | None = None  # the last moment at which it is known to have gone on
+        self._lag_bound: float | None = None  # how late its end was seen, at most
         self._missing_since: float | None = None
         self._outages = Outages()
         self._elsewhere = False  # whether there is another node to ask, limit or no limit
@@ -141,6 +144,7 @@ class Wait:
         better. Until it has answered, an outage is not over.
         """
         if found is self.action and self._undisturbed:
+            self._ran_at = self.asked
             self.pace.heard(found, self.asked, now, shared=shared)
             return False
         if found is None:
@@ -192,7 +196,7 @@ class Wait:
 
         A node that does not answer is not the cluster, as long as there is another one to ask.
         """
-        if not self._reached(self.limit) or self._elsewhere:
+        if self.asked < self.limit - TICK or self._elsewhere:
             return
         outage = self._outages.first
         if outage is not None:
@@ -257,6 +261,10 @@ class Wait:
 
     def _saw(self, found: Action, now: float) -> bool:
         """Take an action that is there; return whether it is news."""
+        if not found.phase.terminal:
+            self._ran_at = self.asked
+        elif self._ran_at is not None and found.evidence is Evidence.ACTION:
+            self._lag_bound = now - self._ran_at
         moved = found is not self.action and has_moved(self.action, found)
         if moved:
             self._moved_at = self.asked
@@ -292,7 +300,8 @@ class Wait:
     def _wonder_at(self, action: Action) -> None:
         if action.phase is Phase.UNKNOWN and action.status not in self._strange_words:
             self._strange_words |= {action.status}
-            _log.warning("unknown status, taken as not yet over: %s", action)
+            fields = {"event": "unknown status", "ref": str(self.ref), "status": action.status}
+            _log.warning("unknown status, taken as not yet over: %s", action, extra=fields)
 
     def _failure(self, now: float) -> WaitError | None:
         """Return the error for how the action has ended, None if it has not, or well."""
@@ -310,6 +319,7 @@ class Wait:
             outcome=outcome,
             message=None if error is None else str(error),
             lasting=[outage.trouble() for outage in self._outages],
+            lag_bound=self._lag_bound,
         )
 
     def _so_far(self, now: float) -> _SoFar:

@@ -328,7 +328,22 @@ def _database(track: Track, bdb_uid: int, run: str = "") -> Reference:
 async def _first_failure_or_all(
     tasks: dict[Reference | Operation, asyncio.Task[_T]], wanted: list[Reference | Operation]
 ) -> list[_T]:
-    """Return the results in the order wanted, or raise what failed first; leave no task."""
+    """Return the results in the order wanted, or raise what failed first; leave no task.
+
+    A wait that was cancelled by nobody here, but by its own callback, has failed, too.
+    """
+
+    def stop(ended: asyncio.Task[_T]) -> None:
+        if ended.cancelled():
+            cancel_all()
+
+    def cancel_all() -> None:
+        for task in tasks.values():
+            task.remove_done_callback(stop)
+            task.cancel()
+
+    for task in tasks.values():
+        task.add_done_callback(stop)
     try:
         if tasks:
             await asyncio.wait(tasks.values(), return_when=asyncio.FIRST_EXCEPTION)
@@ -337,6 +352,5 @@ async def _first_failure_or_all(
                 task.result()
         return [tasks[each].result() for each in wanted]
     finally:
-        for task in tasks.values():
-            task.cancel()
+        cancel_all()
         await asyncio.gather(*tasks.values(), return_exceptions=True)

@@ -8,22 +8,27 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from ._agenda import Party
 from ._errors import RequestError, WaitError
 
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 
     from ._action import Action
     from ._hub import Hub
-    from ._record import Recorder
+    from ._record import Observer, Record, Recorder
     from ._wait import Wait
 
     OnProgress = Callable[[Action], object]
+
+_T = TypeVar("_T")
+
+_log = logging.getLogger(__name__)
 
 
 async def watch(
@@ -33,6 +38,7 @@ async def watch(
     on_progress: OnProgress | None,
     every: bool = True,
     recorder: Recorder | None = None,
+    observers: Sequence[Observer] = (),
 ) -> AsyncGenerator[Action, None]:
     """Yield the first answer, each change and the terminal one, for as long as `wait` says.
 
@@ -41,6 +47,7 @@ async def watch(
     clock = asyncio.get_running_loop().time
     if recorder is not None:
         recorder.follow(lambda: wait.record(clock()))
+    ends = _tell(observers, wait.record(clock())) if observers else []
     party = Party(wait, every=every or on_progress is not None)
     try:
         while not wait.over:
@@ -49,7 +56,19 @@ async def watch(
                 await _call_back(on_progress, action, wait)
             yield wait.finished(clock()) if wait.over else action
     finally:
-        wait.ended(clock())
+        _tell(ends, wait.ended(clock()))
+
+
+def _tell(observers: Iterable[Callable[[Record], _T]], record: Record) -> list[_T]:
+    """Tell who observes the wait, and return what they return; their errors are nobody's end."""
+    returned: list[_T] = []
+    for observer in observers:
+        try:
+            returned.append(observer(record))
+        except Exception:  # noqa: BLE001 - whatever it is, the wait goes on
+            fields = {"event": "observer failed", "ref": record.ref}
+            _log.exception("an observer of the wait for %s failed", record.ref, extra=fields)
+    return returned
 
 
 async def _news(hub: Hub, party: Party, clock: Callable[[], float]) -> Action:

@@ -9,8 +9,10 @@ all is left out of it.
 from __future__ import annotations
 
 import logging
-from itertools import chain, repeat
-from typing import TYPE_CHECKING, Final, TypeVar
+from functools import lru_cache
+from itertools import chain
+from operator import eq
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 import msgspec
 
@@ -20,9 +22,15 @@ from ._refusal import unreadable, words_of
 
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator, Mapping
+    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
 _log = logging.getLogger(__name__)
+
+_SHORT: Final = 2**12  # bytes of an answer about one action that is remembered
+_REMEMBERED: Final = 128  # such answers
+_NULL: Final = msgspec.Raw(b"null")
+_LEFT_OUT: Final = "left out a list entry that is not an action"
 
 _S = TypeVar("_S", bound=msgspec.Struct)
 
@@ -67,13 +75,6 @@ class WireActions(msgspec.Struct):
     state_machines: list[msgspec.Raw] | None = msgspec.field(default=None, name="state-machines")
 
 
-class WireActionsOnly(msgspec.Struct):
-    """The same list, where every entry is what it ought to be."""
-
-    actions: list[WireAction] | None = None
-    state_machines: list[WireAction] | None = msgspec.field(default=None, name="state-machines")
-
-
 class WireInfo(msgspec.Struct):
     """`additional_info` of a /v2 action."""
 
@@ -97,12 +98,23 @@ class WireActionV2(msgspec.Struct):
 
 
 def read_action(body: bytes, uid: str, path: str) -> Action:
-    """Decode the answer of GET /v1/actions/{uid}, a bare object of either family."""
+    """Decode the answer of GET /v1/actions/{uid}, a bare object of either family.
+
+    The same answer as lately is the same `Action`.
+    """
+    read = _read_again if len(body) <= _SHORT else _read_action
+    return read(body, uid, path)
+
+
+def _read_action(body: bytes, uid: str, path: str) -> Action:
     try:
         wire = struct(body, WireAction)
     except ValueError as error:
         raise unreadable(path, error, body) from None
     return _about(uid, (wire.action_uid, wire.task_id), _from_v1(wire, uid), body, path)
+
+
+_read_again: Final = lru_cache(_REMEMBERED)(_read_action)
 
 
 def read_action_v2(body: bytes, uid: str, path: str) -> Action:
@@ -116,35 +128,73 @@ def read_action_v2(body: bytes, uid: str, path: str) -> Action:
 
 def read_actions(body: bytes, path: str) -> list[Action]:
     """Decode a list of /v1: the object with two arrays, or a bare array of state machines."""
-    actions = (_from_v1(wire, None, kind) for kind, wire in _listed(body, path))
-    return [action for action in actions if action is not None]
+    return [
+        _from_v1(wire, uid, kind)
+        for kind, raws in _families(body, path).items()
+        for wire in _readable(raws, WireAction)
+        if (uid := wire.action_uid or wire.task_id) is not None
+    ]
+
+
+_Named: TypeAlias = "tuple[tuple[str, Action], ...]"  # an entry, by each of its names
 
 
 class Reader:
     """Reads of a list of /v1 what is wanted, and makes nothing anew that has not changed."""
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[WireAction, Action]] = {}
+        # The entries of the last list, and what they meant; nothing, where nobody wanted to know.
+        self._known: dict[Kind, tuple[Sequence[msgspec.Raw], Sequence[_Named]]] = {}
+        self._wanted: AbstractSet[str] = frozenset()
 
-    def read(self, body: bytes, wanted: Container[str], path: str) -> dict[str, Action]:
+    def read(self, body: bytes, wanted: AbstractSet[str], path: str) -> dict[str, Action]:
         """Return the wanted entries by the uid, an `action_uid` or a `task_id`, they go by.
 
-        An entry that is the same as last time is the same `Action`.
+        An entry that says the same as last time is not decoded again, and is the same `Action`;
+        but for one that has changed places, in a list of the same length.
         """
-        known: dict[str, tuple[WireAction, Action]] = {}
-        for kind, wire in _listed(body, path):
-            # A task has its uid under both names.
-            for uid in {wire.action_uid, wire.task_id} if wire.task_id else (wire.action_uid,):
-                if uid is None or uid not in wanted or uid in known:
-                    continue
-                last = self._known.get(uid)
-                if last is None or last[0] != wire:
-                    action = _from_v1(wire, uid, kind)
-                    assert action is not None
-                    last = _detached(wire), action
-                known[uid] = last
-        self._known = known
-        return {uid: action for uid, (_, action) in known.items()}
+        families = _families(body, path)
+        known, self._known = self._known, {}
+        grown = not wanted <= self._wanted
+        self._wanted = wanted
+        found: dict[str, Action] = {}
+        for kind, raws in families.items():
+            last = _as_before(raws, *known.get(kind, ((), ())))
+            if grown:  # what nobody wanted may be wanted now
+                last = [named or None for named in last]
+            named = [
+                _named(raw, kind, wanted) if before is None else before
+                for raw, before in zip(raws, last, strict=True)
+            ]
+            self._known[kind] = raws, named
+            for uid, action in chain.from_iterable(named):
+                if uid in wanted:
+                    found.setdefault(uid, action)
+        return found
+
+
+def _as_before(
+    raws: Sequence[msgspec.Raw], last: Sequence[msgspec.Raw], named: Sequence[_Named]
+) -> list[_Named | None]:
+    """Return what entries are known to mean from the last list, None for those that are new."""
+    if len(raws) == len(last):  # each has its old place, as a rule
+        pairs = zip(map(eq, raws, last), named, strict=True)
+        return [each if same else None for same, each in pairs]
+    known = dict(zip(map(bytes, last), named, strict=True))
+    return [known.get(raw) for raw in map(bytes, raws)]
+
+
+def _named(raw: msgspec.Raw, kind: Kind, wanted: AbstractSet[str]) -> _Named:
+    """Read an entry of a list: what it means by each of its names, if one of them is wanted."""
+    try:
+        wire = struct(raw, WireAction)
+    except ValueError:
+        _log.debug(_LEFT_OUT)
+        return ()
+    names = {wire.action_uid, wire.task_id}  # of a task, they are the same as a rule
+    if wanted.isdisjoint(names):
+        return ()
+    return tuple([(uid, _from_v1(wire, uid, kind)) for uid in names if uid])
 
 
 def read_actions_v2(
@@ -163,46 +213,17 @@ def read_actions_v2(
     return [action for action in actions if action is not None]
 
 
-def _detached(wire: WireAction) -> WireAction:
-    """Return `wire` without its pieces of the body, which would keep all of it in memory."""
-    ops = wire.pending_ops
-    if not ops and not bytes(wire.error):
-        return wire
-    if ops is not None:
-        ops = {shard: raw.copy() for shard, raw in ops.items()}
-    return msgspec.structs.replace(wire, error=wire.error.copy(), pending_ops=ops)
-
-
-def _listed(body: bytes, path: str) -> Iterator[tuple[Kind, WireAction]]:
-    """Return the entries of a list of /v1, each with the family that it is listed under."""
+def _families(body: bytes, path: str) -> dict[Kind, Sequence[msgspec.Raw]]:
+    """Return the entries of a list of /v1, by the family that they are listed under."""
     try:
-        tasks, machines = _families(body)
+        if body.lstrip()[:1] == b"[":
+            return {Kind.STATE_MACHINE: decode(body, list[msgspec.Raw])}
+        wire = struct(body, WireActions)
     except ValueError as error:
         raise unreadable(path, error, body) from None
-    if tasks is None and machines is None:
+    if wire.actions is None and wire.state_machines is None:
         raise unreadable(path, 'neither "actions" nor "state-machines" in it', body)
-    return chain(
-        zip(repeat(Kind.TASK), tasks or ()), zip(repeat(Kind.STATE_MACHINE), machines or ())
-    )
-
-
-def _families(
-    body: bytes,
-) -> tuple[Iterable[WireAction] | None, Iterable[WireAction] | None]:
-    """Return the tasks and the state machines of a list, None for what it does not have."""
-    if body.lstrip()[:1] == b"[":
-        return None, _readable(decode(body, list[msgspec.Raw]), WireAction)
-    try:
-        good = decode(body, WireActionsOnly)
-    except ValueError:  # one entry may be to blame, and by a single byte
-        wire = struct(body, WireActions)
-    else:
-        return good.actions, good.state_machines
-    tasks, machines = wire.actions, wire.state_machines
-    return (
-        None if tasks is None else _readable(tasks, WireAction),
-        None if machines is None else _readable(machines, WireAction),
-    )
+    return {Kind.TASK: wire.actions or (), Kind.STATE_MACHINE: wire.state_machines or ()}
 
 
 def _readable(raws: Iterable[msgspec.Raw], shape: type[_S]) -> Iterator[_S]:
@@ -210,13 +231,10 @@ def _readable(raws: Iterable[msgspec.Raw], shape: type[_S]) -> Iterator[_S]:
         try:
             yield struct(raw, shape)
         except ValueError:
-            _log.debug("left out a list entry that is not an action")
+            _log.debug(_LEFT_OUT)
 
 
-def _from_v1(wire: WireAction, uid: str | None, kind: Kind | None = None) -> Action | None:
-    uid = uid or wire.action_uid or wire.task_id
-    if uid is None:
-        return None
+def _from_v1(wire: WireAction, uid: str, kind: Kind | None = None) -> Action:
     # Of the two families only tasks have a task_id.
     family = kind or (Kind.STATE_MACHINE if wire.task_id is None else Kind.TASK)
     object_type, _, object_uid = (wire.object_name or "").partition(":")
@@ -276,8 +294,10 @@ def _about(
 
 
 def _pending_ops(raws: Mapping[str, msgspec.Raw] | None) -> tuple[PendingOp, ...]:
+    if not raws:
+        return ()
     ops: list[PendingOp] = []
-    for shard_uid, raw in sorted((raws or {}).items(), key=lambda item: _shard_order(item[0])):
+    for shard_uid, raw in sorted(raws.items(), key=lambda item: _shard_order(item[0])):
         try:
             wire = struct(raw, WirePendingOp)
         except ValueError:
@@ -302,11 +322,10 @@ def _shard_order(shard_uid: str) -> tuple[int, str]:
 
 def error_text(raw: msgspec.Raw) -> str | None:
     """Read `error`: a string as documented for state machines, an object as in background_op."""
-    said = bytes(raw)
-    if not said or said == b"null":
+    if not raw or raw == _NULL:
         return None
     try:
         return decode(raw, str) or None
     except ValueError:
-        code, description = words_of(said)
+        code, description = words_of(bytes(raw))
         return ": ".join(filter(None, (code, description))) or None

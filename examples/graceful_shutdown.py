@@ -1,0 +1,111 @@
+"""An orchestrator that may be stopped at any time: SIGTERM ends its waits, not what they wait for.
+
+It upgrades databases and keeps the references of what is under way in a file. Stopped, it leaves
+them there, and started again, it goes on waiting for those before it upgrades others.
+
+Usage: python examples/graceful_shutdown.py FILE [BDB_UID ...]
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from where import a_cluster
+
+from redis_enterprise_actions import WaitError
+
+
+if TYPE_CHECKING:
+    from redis_enterprise_actions import ActionsClient
+
+
+class UnderWay:
+    """The references of what is under way, in a file that is never half written."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self.refs: list[str] = json.loads(file.read_text("utf-8")) if file.exists() else []
+
+    def add(self, ref: str) -> None:
+        """Write down what has just begun."""
+        self._write([*self.refs, ref])
+
+    def remove(self, ref: str) -> None:
+        """Strike out what has ended."""
+        self._write([each for each in self.refs if each != ref])
+
+    def _write(self, refs: list[str]) -> None:
+        self.refs = refs
+        new = self._file.with_suffix(".new")
+        new.write_text(json.dumps(refs), "utf-8")
+        new.replace(self._file)
+
+
+async def start(client: ActionsClient, bdb: int, under_way: UnderWay) -> None:
+    """Begin an upgrade. This is not cut short: a reference that got lost could not be resumed."""
+    operation = await client.upgrade_bdb(bdb)
+    if operation.ref is not None:
+        under_way.add(operation.ref)
+
+
+async def follow(client: ActionsClient, ref: str, under_way: UnderWay) -> None:
+    """Wait for one, and strike it out once its end is known."""
+    try:
+        print(await client.operation(ref))
+    except WaitError as error:
+        print(error)
+    under_way.remove(ref)
+
+
+async def follow_all(client: ActionsClient, under_way: UnderWay) -> None:
+    """Wait for all that is under way."""
+    async with asyncio.TaskGroup() as group:
+        for ref in under_way.refs:
+            group.create_task(follow(client, ref, under_way))
+
+
+async def orchestrate(client: ActionsClient, file: Path, bdbs: list[int]) -> bool:
+    """Upgrade until all is done, or SIGTERM comes; return whether all is done."""
+    under_way, stop = UnderWay(file), asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    for ref in under_way.refs:
+        print(f"going on with {ref}")
+    for bdb in bdbs:
+        if not stop.is_set():
+            await start(client, bdb, under_way)
+    waiting = asyncio.create_task(follow_all(client, under_way))
+    stopping = asyncio.create_task(stop.wait())
+    stopping.add_done_callback(lambda _: waiting.cancel())  # which cancels nothing on the cluster
+    try:
+        await waiting
+    except asyncio.CancelledError:
+        if not stop.is_set():
+            raise
+        print(f"stopped; under way: {len(under_way.refs)}")
+    finally:
+        stopping.cancel()
+    return not stop.is_set()
+
+
+async def main() -> None:
+    """Do as told; on a fake cluster, be stopped once and start again."""
+    async with a_cluster() as client:
+        if sys.argv[1:]:
+            file, *bdbs = sys.argv[1:]
+            await orchestrate(client, Path(file), [int(bdb) for bdb in bdbs])
+            return
+        with tempfile.TemporaryDirectory() as place:
+            asyncio.get_running_loop().call_later(0.2, signal.raise_signal, signal.SIGTERM)
+            file = Path(place) / "under-way.json"
+            if not await orchestrate(client, file, [1, 2]):
+                await orchestrate(client, file, [])
+        print("all is done")
+
+
+asyncio.run(main())

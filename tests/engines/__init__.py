@@ -1,0 +1,1 @@
+"""Facts about the examples for engines, inside those engines."""

@@ -1,0 +1,74 @@
+"""Facts about the Prefect flow among the examples, on a server of Prefect's that lasts a test."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+
+os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] = "false"  # before Prefect reads its settings
+
+from prefect.testing.utilities import prefect_test_harness
+from prefect_task import await_upgrade, upgrade_database
+
+from redis_enterprise_actions import ActionFailed
+from tests.engines.conftest import configured
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.filterwarnings("default")  # Prefect warns of much, none of it ours
+
+
+@pytest.fixture(scope="module", autouse=True)
+def server() -> Iterator[None]:
+    """A server of Prefect's, on this machine, for all tests of this file."""
+    with prefect_test_harness(server_startup_timeout=120):
+        yield
+
+
+def test_it_upgrades() -> None:
+    """The flow starts one upgrade, and says how that ended."""
+
+    async def upgraded() -> tuple[str, int]:
+        async with configured() as cluster:
+            cluster.plan("POST", "/v1/bdbs/1/upgrade", duration=0.5)
+            said = await upgrade_database(1)
+            return said, [seen.method for seen in cluster.requests].count("POST")
+
+    said, calls = asyncio.run(upgraded())
+
+    assert said.startswith("SMUpgradeBDB on bdb:1: completed")
+    assert calls == 1
+
+
+def test_a_failure_is_not_tried_again() -> None:
+    """An upgrade that failed fails the flow, with the cluster's words, at once."""
+
+    async def fails() -> None:
+        async with configured() as cluster:
+            cluster.plan("POST", "/v1/bdbs/1/upgrade", duration=0, outcome="failed", error="full")
+            await upgrade_database(1)
+
+    with pytest.raises(ActionFailed, match="full"):
+        asyncio.run(fails())
+
+
+def test_out_of_reach() -> None:
+    """A wait that could not ask is tried again, by reference; nothing is started anew."""
+
+    async def refused_once() -> tuple[str, int]:
+        async with configured() as cluster:
+            uid = cluster.add_action("SMUpgradeBDB", duration=0.5)
+            cluster.inject(status=403)
+            said = await await_upgrade.with_options(retry_delay_seconds=0)(f"action:{uid}")
+            return said, [seen.method for seen in cluster.requests].count("POST")
+
+    said, calls = asyncio.run(refused_once())
+
+    assert said.startswith("SMUpgradeBDB on bdb:1: completed")
+    assert calls == 0

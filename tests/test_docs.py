@@ -1,0 +1,94 @@
+"""Facts about the pages in `docs/`: what they show runs, and what they list is complete."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import redis_enterprise_actions
+
+
+DOCS = Path(__file__).parent.parent / "docs"
+# It asks for the loop of tests that have none.
+LOOPTIME = ("-W", "ignore:There is no current event loop")
+HOUSE = Path(redis_enterprise_actions.__file__).parent
+
+
+def page(name: str) -> str:
+    """Return the text of a page."""
+    return (DOCS / f"{name}.md").read_text("utf-8")
+
+
+def blocks(name: str, language: str = "python") -> list[str]:
+    """Return the blocks of code on a page."""
+    return re.findall(rf"^```{language}\n(.*?)^```", page(name), re.MULTILINE | re.DOTALL)
+
+
+def run(place: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run Python as a reader would, with warnings as errors and our command at hand."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    return subprocess.run(
+        [sys.executable, "-W", "error", *arguments],
+        cwd=place,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_testing(tmp_path: Path) -> None:
+    """Each block about tests is a file of tests that pass, under the settings on that page."""
+    (settings,) = blocks("testing", "toml")
+    (tmp_path / "pyproject.toml").write_text(settings, "utf-8")
+    shown = blocks("testing")
+    for number, block in enumerate(shown):
+        (tmp_path / f"test_block_{number}.py").write_text(block, "utf-8")
+    ran = run(tmp_path, *LOOPTIME, "-m", "pytest", "-v", "-p", "no:cacheprovider")
+    passed = re.findall(r"^(test_block_\d+).* PASSED", ran.stdout, re.MULTILINE)
+
+    assert ran.returncode == 0, ran.stdout
+    assert len(set(passed)) == len(shown)
+
+
+def test_a_trace(tmp_path: Path) -> None:
+    """The example of a trace prints the span of a wait inside that of the deploy."""
+    first, _ = blocks("telemetry")
+    ran = run(tmp_path, "-c", first)
+
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert re.findall(r'^    "name": "(.*)"', ran.stdout, re.MULTILINE) == ["wait action", "deploy"]
+
+
+def test_an_observer(tmp_path: Path) -> None:
+    """The example of an observer prints a line as a wait begins, and one as it ends."""
+    _, second = blocks("telemetry")
+    ran = run(tmp_path, "-c", second)
+
+    assert (ran.returncode, ran.stderr) == (0, "")
+    begun, ended = ran.stdout.splitlines()
+    assert re.fullmatch(r"action:\S+ is waited for", begun)
+    assert re.fullmatch(r"retry_bdb: completed after [\d.]+ s and \d+ polls", ended)
+
+
+def test_names_on_spans() -> None:
+    """Every attribute, event and metric that is exported is on the page."""
+    exported = set(re.findall(r'"(redis_enterprise\.[\w.]+)"', (HOUSE / "otel.py").read_text()))
+    brief = {name.removeprefix("redis_enterprise").removeprefix(".outage") for name in exported}
+    told = page("telemetry")
+
+    assert len(exported) > 20
+    assert {name for name in brief if f"{name}`" not in told} == set()
+
+
+def test_loggers() -> None:
+    """Every logger of ours is in the table."""
+    rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \| [a-z]+ \|", page("telemetry"), re.MULTILINE)
+    told = {name.strip("`") for row in rows for name in row.split(", ")}
+    files = {file.stem: file.read_text("utf-8") for file in HOUSE.glob("_*.py")}
+
+    assert {stem for stem, text in files.items() if "getLogger(__name__)" in text} <= told

@@ -1,0 +1,213 @@
+"""Facts about the pytest plugin, from runs of pytest on tests like those of its users."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from textwrap import dedent
+from typing import TYPE_CHECKING
+
+import pytest
+import trustme  # noqa: F401 - its C code cannot be loaded by one run after the other
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytest_plugins = ["pytester"]
+
+# pytest-asyncio warns where its setting is left to its default, as users may.
+STRICTLY = ("-W", "error", "-W", "ignore:The configuration option")
+
+HOUR_LONG = """
+    uid = fake_cluster.add_action(duration=3600)
+    action = await actions_client.wait_for_action(uid)
+
+    assert action.status == "completed"
+"""
+
+
+def ran(pytester: pytest.Pytester, source: str, *options: str) -> pytest.RunResult:
+    """Run a file of tests, with warnings as errors and no marker that is not known."""
+    pytester.makepyfile(dedent(source))
+    return pytester.runpytest("--strict-markers", "-p", "no:cacheprovider", *STRICTLY, *options)
+
+
+@pytest.mark.parametrize(
+    ("mark", "options"),
+    [
+        ("@pytest.mark.asyncio\n@pytest.mark.looptime", ()),
+        ("", ("--asyncio-mode=auto", "--looptime")),
+        ("@pytest.mark.asyncio(loop_scope='module')", ("--looptime",)),
+        ("@pytest.mark.asyncio", ("-o", "asyncio_default_test_loop_scope=session", "--looptime")),
+    ],
+    ids=["strict", "auto", "module", "session"],
+)
+def test_under_pytest_asyncio(
+    pytester: pytest.Pytester, mark: str, options: tuple[str, ...]
+) -> None:
+    """A test has a cluster and its client by their names, whatever loop it runs on."""
+    test = f"async def test_it(fake_cluster, actions_client):{HOUR_LONG}"
+    result = ran(pytester, f"import pytest\n\n{mark}\n{test}", *options)
+
+    result.assert_outcomes(passed=1)
+
+
+ON_ANYIO = """
+    import pytest
+
+    @pytest.fixture
+    def anyio_backend():
+        return "{backend}"
+
+    @pytest.mark.anyio
+    async def test_it(fake_cluster, actions_client):
+        uid = fake_cluster.add_action(duration=0)
+
+        assert (await actions_client.wait_for_action(uid)).status == "completed"
+"""
+
+
+@pytest.mark.parametrize(
+    "options", [(), ("-p", "no:asyncio", "-p", "no:looptime_plugin")], ids=["with", "without"]
+)
+def test_under_anyio(pytester: pytest.Pytester, options: tuple[str, ...]) -> None:
+    """So it has under anyio, whether pytest-asyncio is there or not."""
+    result = ran(pytester, ON_ANYIO.format(backend="asyncio"), *options)
+
+    result.assert_outcomes(passed=1)
+
+
+def test_under_trio(pytester: pytest.Pytester) -> None:
+    """A loop that is not asyncio's is told from one that is."""
+    result = ran(pytester, ON_ANYIO.format(backend="trio"))
+
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*fake_cluster needs asyncio*"])
+
+
+def test_without_a_loop(pytester: pytest.Pytester) -> None:
+    """A test that is no coroutine is told so, and does not hang."""
+    result = ran(pytester, "def test_it(fake_cluster): ...")
+
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*fake_cluster is for coroutine tests*"])
+
+
+@pytest.mark.parametrize(
+    ("mark", "fact"),
+    [
+        ("version='7.4'", "fake_cluster.version == '7.4'"),
+        ("nodes=3", "len(fake_cluster.urls) == 3"),
+        ("tls='self-signed'", "fake_cluster.url.startswith('https:')"),
+        ("tls='own-ca', client_certificate=True", "fake_cluster.client_pem"),
+        ("token_ttl=60, basic=False", "fake_cluster.token_ttl == 60"),
+        ("faults=[{'status': 503, 'times': 2}]", "fake_cluster.requests[1].status == 503"),
+        (
+            "trouble={'seed': 1, 'horizon': 60, 'episodes': 50}",
+            "{seen.status for seen in fake_cluster.requests} != {200}",
+        ),
+    ],
+    ids=["version", "nodes", "tls", "certificate", "tokens", "faults", "trouble"],
+)
+def test_marker(pytester: pytest.Pytester, mark: str, fact: str) -> None:
+    """The marker says how the cluster is made and what goes wrong; the client copes with both."""
+    source = f"""
+        import pytest
+
+        @pytest.mark.fake_cluster({mark})
+        async def test_it(fake_cluster, actions_client):
+            uid = fake_cluster.add_action(duration=120)
+
+            assert (await actions_client.wait_for_action(uid)).status == "completed"
+            assert {fact}
+    """
+    result = ran(pytester, source, "--asyncio-mode=auto", "--looptime")
+
+    result.assert_outcomes(passed=1)
+
+
+def test_markers_add_up(pytester: pytest.Pytester) -> None:
+    """What the module says holds for all of its tests, unless one says otherwise."""
+    source = """
+        import pytest
+
+        pytestmark = pytest.mark.fake_cluster(version="7.8", nodes=2)
+
+        @pytest.mark.fake_cluster(nodes=3)
+        async def test_three(fake_cluster):
+            assert (fake_cluster.version, len(fake_cluster.urls)) == ("7.8", 3)
+
+        async def test_two(fake_cluster):
+            assert (fake_cluster.version, len(fake_cluster.urls)) == ("7.8", 2)
+    """
+    result = ran(pytester, source, "--asyncio-mode=auto")
+
+    result.assert_outcomes(passed=2)
+
+
+@pytest.mark.parametrize(
+    ("mark", "said"),
+    [
+        ("'7.8'", "*'7.8' has no name in the marker fake_cluster*"),
+        ("version='6'", "*version='6'*"),
+        ("verison='7.8'", "*unexpected keyword argument 'verison'*"),
+    ],
+    ids=["no name", "no such version", "no such setting"],
+)
+def test_marker_that_cannot_be(pytester: pytest.Pytester, mark: str, said: str) -> None:
+    """A mistake in the marker is the error of its test."""
+    source = f"""
+        import pytest
+
+        @pytest.mark.fake_cluster({mark})
+        async def test_it(fake_cluster): ...
+    """
+    result = ran(pytester, source, "--asyncio-mode=auto")
+
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([said])
+
+
+def test_fixtures_of_the_users(pytester: pytest.Pytester) -> None:
+    """A fixture of theirs can build on ours, and one that has the name of ours takes its place."""
+    pytester.makeconftest(
+        dedent("""
+            import pytest
+
+            @pytest.fixture
+            def actions_client():
+                return "theirs"
+
+            @pytest.fixture
+            async def orchestrator(fake_cluster):
+                fake_cluster.add_bdb(7)
+                yield fake_cluster.url
+        """)
+    )
+    source = """
+        async def test_it(orchestrator, fake_cluster, actions_client):
+            assert orchestrator == fake_cluster.url
+            assert 7 in fake_cluster.bdbs
+            assert actions_client == "theirs"
+    """
+    result = ran(pytester, source, "--asyncio-mode=auto")
+
+    result.assert_outcomes(passed=1)
+
+
+def test_it_costs_nothing(tmp_path: Path) -> None:
+    """A run of pytest that does not use the plugin imports neither the package nor aiohttp."""
+    code = "import sys, pytest; pytest.main(['-q', '--rootdir', '.']); print(*sys.modules)"
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    loaded = set(run.stdout.split())
+
+    assert "_redis_enterprise_actions_pytest" in loaded
+    assert not {"redis_enterprise_actions", "aiohttp", "msgspec"} & loaded
