@@ -35,7 +35,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check types with both type checkers, in the package and as its users see them."""
-    session.install("-e", ".[cli,otel]", *group("types"))
+    session.install("-e", ".[cli,keyring,otel]", *group("types"))
     session.run("mypy")
     session.run("pyright")
 
@@ -58,7 +58,7 @@ def lowest(session: nox.Session) -> None:
     """Run the tests with the oldest versions that pyproject.toml lets in."""
     project = PYPROJECT["project"]
     extras = project["optional-dependencies"]
-    wanted = [*project["dependencies"], *extras["cli"], *extras["otel"], *extras["testing"]]
+    wanted = [*project["dependencies"], *(each for name in extras for each in extras[name])]
     session.install(*(each.replace(">=", "==") for each in wanted), *group("tests"))
     session.install("--no-deps", "-e", ".")
     session.run("pytest", *session.posargs)

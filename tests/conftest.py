@@ -7,6 +7,7 @@ import signal
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+import keyring
 import msgspec
 import pytest
 import pytest_asyncio
@@ -16,6 +17,7 @@ from redis_enterprise_actions import Action, ActionsClient, Kind, Phase
 from redis_enterprise_actions._action import phase_of
 from redis_enterprise_actions.testing import FakeCluster
 from tests import secrecy
+from tests.kept import InMemory
 from tests.served import Served
 
 
@@ -67,6 +69,24 @@ def no_cluster_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(f"REDIS_ENTERPRISE_{name}", raising=False)
     for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITLAB_CI", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)  # nor does the output depend on who runs the tests
+
+
+@pytest.fixture(autouse=True)
+def no_profiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does one meet the profiles of who runs it."""
+    for name in ("REDIS_ACTIONS_CONFIG", "REDIS_ACTIONS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("XDG_CONFIG_HOME", "APPDATA"):
+        monkeypatch.setenv(name, "/nowhere")
+
+
+@pytest.fixture
+def kept() -> Iterator[InMemory]:
+    """A keyring in memory instead of this machine's."""
+    before, kept = keyring.get_keyring(), InMemory()
+    keyring.set_keyring(kept)
+    yield kept
+    keyring.set_keyring(before)
 
 
 @pytest.fixture

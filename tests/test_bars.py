@@ -126,7 +126,7 @@ def test_estimate(window: Callable[..., Terminal]) -> None:
     board.take(Outage(**at(121), over=False, seconds=1, reason="refused", ref=None))
     bars.draw(130, board)
     assert "about" not in "".join(terminal.screen[-3:])
-    assert terminal.screen[-1] == "! no answer for 10 s: refused"
+    assert terminal.screen[-1] == "! no usable answer for 10 s: refused"
 
 
 def test_own_trouble(window: Callable[..., Terminal]) -> None:

@@ -147,7 +147,7 @@ class TestLook:
         task, machine = served.add("retry_bdb"), served.add(bdb_uid=2)
 
         assert main(["list"]) == 0
-        assert [line[-38:] for line in lines()] == [f"[{task}]", f"[{machine}]"]
+        assert [line.partition("\t")[0] for line in lines()] == [machine, task]
         assert main(["list", "--bdb", "2", "--json"]) == 0
         (line,) = lines()
         assert json.loads(line)["uid"] == machine
@@ -198,6 +198,7 @@ class TestConnection:
         for name in ("URL", "USER", "PASSWORD"):
             monkeypatch.setenv(f"REDIS_ENTERPRISE_{name}", "https://wrong")
         (tmp_path / "password").write_text(served.cluster.password + "\n")
+        (tmp_path / "password").chmod(0o600)
         uid = served.add()
 
         options = [
@@ -270,6 +271,7 @@ class TestConnection:
         """A password file that cannot be read is wrong usage, by name."""
         if content is not None:
             (tmp_path / "password").write_bytes(content)
+            (tmp_path / "password").chmod(0o600)
 
         options = ["--user", "ops", "--password-file", str(tmp_path / "password")]
         assert main(["list", *options]) == 2
@@ -278,6 +280,7 @@ class TestConnection:
     def test_secret_of_another_encoding(self, tmp_path: Path) -> None:
         """A file that is no UTF-8 takes its secret with it, whatever shows the error's causes."""
         (tmp_path / "token").write_bytes(b"hunter2-hunter2\xff")
+        (tmp_path / "token").chmod(0o600)
         args = arguments(["list", "--token-file", str(tmp_path / "token")])
         watch = Watch()
 
@@ -313,6 +316,7 @@ class TestConnection:
         options = []
         if where == "file":
             (tmp_path / "token").write_text(token + "\n")
+            (tmp_path / "token").chmod(0o600)
             options = ["--token-file", str(tmp_path / "token")]
         else:
             monkeypatch.delenv("REDIS_ENTERPRISE_USER")

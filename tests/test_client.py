@@ -454,6 +454,27 @@ class TestSharing:
         assert 1 <= len(set(by_v1)) == len(by_v1) < len(exports)
         assert len([r for r in cluster.requests if r.path == "/v2/actions"]) > 10
 
+    async def test_both_lists_count(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """A look that takes the lists of v1 and v2 is two of the three requests of a second."""
+        uids = [cluster.add_action(name, duration=60) for name in ("export", "SMUpdateBDB")]
+        await client.wait_for_actions(uids, poll=wait_fixed(0.1))
+
+        began = cluster.requests[0].time + 5
+        made = [r for r in cluster.requests if began <= r.time < began + 50]
+        assert {r.path for r in made} == {"/v1/actions", "/v2/actions"}
+        assert all(b.time - a.time > 1 for a, b in zip(made, made[3:], strict=False))
+        assert len(made) > 80
+
+    async def test_both_routes_count(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """Nor is an action that neither knows asked for more often than that."""
+        await client.list_actions()
+        with pytest.raises(ActionNotFound):
+            await client.wait_for_action("x", not_found_grace=60, poll=wait_fixed(0.1))
+
+        times = [r.time for r in cluster.requests[2:]]
+        assert all(b - a > 1 for a, b in zip(times, times[3:-2], strict=False))
+        assert len(times) > 100
+
     async def test_v2_alone(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """Where only v2 shows what is waited for, v1 is not asked."""
         uids = [cluster.add_action(name, duration=30) for name in ("export", "import", "backup")]
@@ -782,6 +803,7 @@ def test_repr() -> None:
     client = ActionsClient("https://127.0.0.1:9443", username="ops", password="hunter2-hunter2")
 
     assert repr(client) == "ActionsClient('https://127.0.0.1:9443')"
+    assert client.urls == ["https://127.0.0.1:9443"]
 
 
 class TestFromEnv:

@@ -8,12 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 import redis_enterprise_actions
 
 
 DOCS = Path(__file__).parent.parent / "docs"
+# It asks for the loop of tests that have none.
+LOOPTIME = ("-W", "ignore:There is no current event loop")
 HOUSE = Path(redis_enterprise_actions.__file__).parent
 
 
@@ -41,20 +41,18 @@ def run(place: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def headline(block: str) -> str:
-    """Return the name of the first test in a block."""
-    return re.findall(r"def (test_\w+)", block)[0]
-
-
-@pytest.mark.parametrize("block", blocks("testing"), ids=headline)
-def test_testing(tmp_path: Path, block: str) -> None:
+def test_testing(tmp_path: Path) -> None:
     """Each block about tests is a file of tests that pass, under the settings on that page."""
     (settings,) = blocks("testing", "toml")
     (tmp_path / "pyproject.toml").write_text(settings, "utf-8")
-    (tmp_path / "test_theirs.py").write_text(block, "utf-8")
-    ran = run(tmp_path, "-m", "pytest", "-q", "-p", "no:cacheprovider")
+    shown = blocks("testing")
+    for number, block in enumerate(shown):
+        (tmp_path / f"test_block_{number}.py").write_text(block, "utf-8")
+    ran = run(tmp_path, *LOOPTIME, "-m", "pytest", "-v", "-p", "no:cacheprovider")
+    passed = re.findall(r"^(test_block_\d+).* PASSED", ran.stdout, re.MULTILINE)
 
     assert ran.returncode == 0, ran.stdout
+    assert len(set(passed)) == len(shown)
 
 
 def test_a_trace(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from redis_enterprise_actions import UsageError
-from redis_enterprise_actions._environment import Masked, complete
+from redis_enterprise_actions._environment import Masked, complete, fill
 
 
 URL = "https://n1:9443"
@@ -61,7 +61,11 @@ def completed(monkeypatch: pytest.MonkeyPatch, given: dict[str, object], **said:
         ({"url": URL, "ca_file": "d"}, {"FINGERPRINT": "f", "CA_CERT": "c", "INSECURE": "1"},
          {"url": URL, "ca_file": "d"}),
         ({"url": URL}, {"CA_CERT": "c", "INSECURE": "YES "}, {"url": URL, "verify": False}),
-        ({"url": URL}, {"CA_CERT": "c", "INSECURE": "no"}, {"url": URL, "ca_file": "c"}),
+        ({"url": URL}, {"CA_CERT": "c", "INSECURE": "no"},
+         {"url": URL, "verify": True, "ca_file": "c"}),
+        ({"url": URL, "client_cert": "d", "username": "u"},
+         {"CLIENT_CERT": "c", "CLIENT_KEY": "k", "TOKEN": "t", "PASSWORD": "p"},
+         {"url": URL, "client_cert": "d", "username": "u", "password": "p"}),
         ({"url": URL, "verify": True}, {"CA_CERT": "c", "INSECURE": "yes"},
          {"url": URL, "verify": True, "ca_file": "c"}),
         ({"url": URL, "verify": False}, {"CA_CERT": "c"}, {"url": URL, "verify": False}),
@@ -88,6 +92,31 @@ def test_unclear(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is neither yes nor no is not guessed at."""
     with pytest.raises(UsageError, match="REDIS_ENTERPRISE_INSECURE='maybe'"):
         completed(monkeypatch, {"url": URL}, INSECURE="maybe")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "settings"),
+    [
+        ({"USER": "u"}, {"USER": "v", "PASSWORD": "p"}, {"username": "u", "password": "p"}),
+        ({"USER": "u", "PASSWORD": "p"}, {"TOKEN": "t"}, {"username": "u", "password": "p"}),
+        ({"TOKEN": "t"}, {"USER": "u", "PASSWORD": "p"}, {"token": "t"}),
+        ({"CLIENT_CERT": "c"}, {"USER": "u", "TOKEN": "t", "CLIENT_KEY": "k"},
+         {"client_cert": "c"}),
+        ({"FINGERPRINT": "f"}, {"CA_CERT": "c", "INSECURE": "true"}, {"fingerprint": "f"}),
+        ({"INSECURE": "true"}, {"CA_CERT": "c"}, {"verify": False}),
+        ({"INSECURE": "false"}, {"CA_CERT": "c", "INSECURE": "true"},
+         {"verify": True, "ca_file": "c"}),
+        ({"URL": URL}, {"URL": "https://other", "TRUSTED_HOSTS": "h"},
+         {"url": [URL], "trusted_hosts": ["h"]}),
+    ],
+)  # fmt: skip
+def test_layers(first: dict[str, str], second: dict[str, str], settings: dict[str, object]) -> None:
+    """What is asked first goes before what is asked second, as what is given goes before both."""
+    given = Masked()
+    for said in (first, second):
+        fill(given, lambda variable, said=said: said.get(variable, ""))  # type: ignore[misc]
+
+    assert given == settings
 
 
 def test_masked() -> None:

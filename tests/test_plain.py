@@ -34,7 +34,7 @@ def test_no_reason() -> None:
     """An outage without a reason has words, too."""
     outage = Outage(**at(1), over=False, seconds=1.0, reason=None, ref=None)
 
-    said = "no answer from the cluster for 1.0 s: no usable answer; asking again"
+    said = "no usable answer for 1.0 s: why is not known; asking again"
     assert words(outage, Board()) == said
 
 

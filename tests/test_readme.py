@@ -23,6 +23,7 @@ from redis_enterprise_actions import (
     RequestError,
     WaitError,
     _environment,
+    _profiles,
 )
 from redis_enterprise_actions._report import _ENDS
 
@@ -149,7 +150,8 @@ def test_settings() -> None:
     assert named[0] == arguments - {"session", "request_timeout"}
     assert named[1] == variables | {"INSECURE"}
     options = run("-m", "redis_enterprise_actions", "list", "--help").stdout
-    assert {"--bdb", "--json", "--help"} | named[2] == set(re.findall(r"--[a-z-]+", options))
+    others = {"--bdb", "--node", "--status", "--name", "--json", "--profile", "--help"}
+    assert others | named[2] == set(re.findall(r"--[a-z-]+", options))
 
 
 def test_ci_runs_the_readmes_tests() -> None:
@@ -297,3 +299,16 @@ def test_all_examples_are_tested() -> None:
     scripts = {file.stem for file in (ROOT / "examples").glob("*.py")}
 
     assert scripts == {example for example, _ in EXAMPLES} | ELSEWHERE | {"where"}
+
+
+def test_profiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file of profiles that is shown can be read, and says what profiles may have."""
+    (shown,) = re.findall(r"^```toml\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    (tmp_path / "config.toml").write_text(shown, "utf-8")
+    monkeypatch.setenv("REDIS_ACTIONS_CONFIG", str(tmp_path / "config.toml"))
+    found, default = _profiles.profiles()
+    keys = {key for profile in found for key in profile._table}
+    (others,) = re.findall(r"A profile may also have ([^.]*)\.", README)
+
+    assert ([profile.name for profile in found], default) == (["lab", "prod"], "lab")
+    assert keys | set(re.findall(r"`(\w+)`", others)) == set(_profiles._PROFILE)

@@ -509,9 +509,14 @@ class TestSettle:
 
         assert await routes.settle(A1, stalled(machine())) is None
 
-    async def test_other_database_status(self, cluster: FakeCluster, routes: Routes) -> None:
-        """A database that waits for a failed change does not say that it ended well."""
-        cluster.inject(status=200, body='{"status": "active-change-pending"}')
+    @pytest.mark.parametrize(
+        "body", ['{"status": "active-change-pending"}', '{"status": "active", "action_uid": "a2"}']
+    )
+    async def test_other_database_status(
+        self, cluster: FakeCluster, routes: Routes, body: str
+    ) -> None:
+        """A database that waits for a change, or is changed, does not say that it ended well."""
+        cluster.inject(status=200, body=body)
 
         assert await routes.settle(A1, stalled(machine())) is None
 

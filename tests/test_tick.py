@@ -150,8 +150,15 @@ class TestCourtesy:
 
         courtesy.took(10.0, 10.0, 1)
         assert courtesy.earliest(pressing=False) == pytest.approx(10 + GAP)
+        courtesy.took(11.0, 11.0, 5)
+        assert courtesy.earliest(pressing=False) == pytest.approx(11 + 5 * GAP)
+
+    def test_two_at_once(self) -> None:
+        """After two at once the next two wait for a second, as four in it are too many."""
+        courtesy = Courtesy()
         courtesy.took(11.0, 11.0, 2)
-        assert courtesy.earliest(pressing=False) == pytest.approx(11 + 2 * GAP)
+
+        assert courtesy.earliest(pressing=False) == pytest.approx(11 + 3 * GAP)
 
     @pytest.mark.parametrize(("took", "rest"), [(0.01, GAP), (0.2, 2.0), (1.0, 10.0), (30, 90)])
     def test_tenth(self, took: float, rest: float) -> None:

@@ -282,6 +282,25 @@ async def test_large_body(cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch)
     assert len((await ask(transport(cluster.url))).body) == 10_000
 
 
+async def test_endless_body(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is given up as soon as it is over the limit, whether it has an end or not."""
+    monkeypatch.setattr(transport_module, "MAX_BODY", 10_000)
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        while not writer.is_closing():
+            writer.write(b"x" * 1_000)
+            await asyncio.sleep(1)
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        with pytest.raises(UnreadableReply, match="larger than 10000 bytes"):
+            await ask(transport(url))
+        assert asyncio.get_running_loop().time() == pytest.approx(10, abs=0.1)
+        await asyncio.sleep(2)
+
+
 class TestSession:
     """Whoever opened the session closes it."""
 

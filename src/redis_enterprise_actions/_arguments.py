@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from ._access import Secret
+from ._commands import add_chores, add_looks
+from ._completion import complete
 from ._errors import UsageError
+from ._help import explain
 from ._login import ENVIRONMENT, connection_options
 from ._wait_options import add_until_options, add_wait_options, duration
 
@@ -35,16 +38,26 @@ A reference (REF) is one of
 or what submit prints, which tells one run from another.
 """
 
+_EXAMPLES: Final = """
+examples:
+  redis-actions wait UID --timeout 30m --report deploy.html
+  redis-actions wait UID UID --fail-fast --output plain --keep-alive 30s
+  redis-actions list --json | jq 'select(.object_uid == "3")' | redis-actions wait -
+  redis-actions wait UID --hook 'notify "$REDIS_ACTIONS_TITLE: $REDIS_ACTIONS_OUTCOME"'
+"""
+
 _EPILOG: Final = f"""\
 {ENVIRONMENT}
 
 exit codes of wait:
-  0  completed                        4  not found, or vanished
-  1  failed, cancelled or aborted     5  the cluster could not be asked
-  2  wrong usage                    130  interrupted
-  3  timed out, or stalled           74, 141  the output could not be written
-  With several actions, the first of 1, 4, 3, 5 that occurred. The other commands end with 0 when
-  they were answered, whatever the answer is; otherwise with 2, 4 or 5, as above.
+  0  completed                         4  not found, or vanished
+  1  failed, cancelled or aborted      5  the cluster could not be asked, or refused
+  2  wrong usage                       6  completed, but a report or the hook failed
+  3  timed out, or stalled             130, 143  interrupted: SIGINT, SIGTERM
+                                       74, 141  the output could not be written
+  With several actions, the first of 1, 4, 3, 5 that occurred; with --any, 0 if one has completed.
+  The other commands end with 0 when they were answered, whatever the answer is; otherwise with 2, 4
+  or 5, as above.
 """
 
 _OPTION: Final = re.compile("--[a-z-]+(?==|$)")
@@ -98,6 +111,7 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     secrets.
     """
     top = parser()
+    complete(top)
     args, rest = top.parse_known_args(argv)
     if rest:
         shown = [_OPTION.match(text) for text in rest]
@@ -117,10 +131,7 @@ def parser() -> argparse.ArgumentParser:
     connection = connection_options()
 
     add = partial(commands.add_parser, allow_abbrev=False)
-    command = add("list", parents=[connection], help="show what the cluster does")
-    command.add_argument("--bdb", type=int, metavar="UID", help="only what works on this database")
-    command.add_argument("--json", action="store_true", help="one JSON object a line")
-    command.set_defaults(run="list", connects=True, interrupted="")
+    add_looks(add, connection)
 
     command = add("get", parents=[connection], help="show one action as it is now")
     command.add_argument("uid", metavar="UID", help="an action_uid or a task_id")
@@ -132,12 +143,13 @@ def parser() -> argparse.ArgumentParser:
         "wait",
         parents=[connection],
         help="wait until actions, or other long-running work, have ended",
-        description=f"Wait until everything given has ended: a line for each change, then a line "
-        f"for each that says how it ended. {_REFERENCES}",
+        description=f"Wait until everything given has ended, show how it goes, and say how each "
+        f"ended: with live bars on a terminal, or lines.\n\n{_REFERENCES}{_EXAMPLES}",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    command.add_argument("ref", metavar="REF", nargs="+", help="an action's uid, or a reference")
+    text = "an action's uid, or a reference; - for those on standard input, one a line, or JSON"
+    command.add_argument("ref", metavar="REF", nargs="+", help=text)
     add_until_options(command)
     add_wait_options(command)
     command.set_defaults(run="wait", connects=True, interrupted=left_alone)
@@ -201,4 +213,8 @@ def parser() -> argparse.ArgumentParser:
 
     command = add("demo", help="wait for several actions on a fake cluster")
     command.set_defaults(run="demo", connects=False, interrupted="")
+
+    add_chores(add, connection)
+    for name, command in commands.choices.items():
+        explain(name, command)
     return top

@@ -10,6 +10,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ._action import Phase, one_line
+from ._board import UNKNOWN
 from ._estimate import about, clock
 from ._events import Done, End, Left, Outage, Submitted, Warned
 from ._plain import words
@@ -217,7 +218,7 @@ class Picture:
         """Return what stands beside a bar: what is left, and how it stands."""
         if standing.trouble is not None:
             now = standing.trouble.seconds + self._elapsed - standing.trouble.elapsed
-            return f"no answer for {now:.0f} s: {standing.trouble.reason or ''}"
+            return f"no answer for {now:.0f} s: {standing.trouble.reason or UNKNOWN}"
         if standing.action is None:
             return "not seen yet"
         left = None if self._in_outage else standing.estimate.left(self._elapsed)
@@ -228,7 +229,7 @@ class Picture:
         seconds = board.outage_at(self._elapsed)
         if seconds is None:
             return []
-        said = f"{self._glyphs.trouble} no answer for {seconds:.0f} s: {board.reason}"
+        said = f"{self._glyphs.trouble} no usable answer for {seconds:.0f} s: {board.reason}"
         return [self._text(said, "yellow")]
 
     def _bar(self, progress: float | None, style: str) -> Text:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ._action import one_line
 from ._estimate import Estimate
@@ -17,6 +17,9 @@ from ._events import Alive, Began, Change, End, Left, Outage, Waiting
 if TYPE_CHECKING:
     from ._action import Action
     from ._events import AnyEvent, Stamp
+
+
+UNKNOWN: Final = "why is not known"  # of an outage
 
 
 @dataclass(slots=True)
@@ -107,7 +110,7 @@ class Board:
     @property
     def reason(self) -> str:
         """Why the cluster does not answer."""
-        return (self._outage and self._outage.reason) or "no usable answer"
+        return (self._outage and self._outage.reason) or UNKNOWN
 
     def outage_at(self, elapsed: float) -> float | None:
         """Return for how many seconds the cluster has not answered, or None if it does."""

@@ -12,9 +12,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from ._arguments import arguments, json_of
+from ._chores import CHORES
 from ._errors import RedisActionsError
 from ._given import references
 from ._login import client_of
+from ._looking import look, watch
 from ._overheard import Overheard
 from ._report import complain, end_of, print_line, show
 from ._session import submit, wait
@@ -43,6 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     signals = Signals(interrupted)
     try:
         with signals, _overhearing(args) as overheard:
+            if args.run in CHORES:
+                return CHORES[args.run](args)
             return signals.run(_work(args, overheard))
     except KeyboardInterrupt:
         interrupted()
@@ -85,16 +89,6 @@ def _work(
 
 
 # --- commands -----------------------------------------------------------------------------------
-
-
-async def _list(args: argparse.Namespace, client: ActionsClient) -> int:
-    async with client:
-        actions = await client.list_actions(bdb_uid=args.bdb)
-    for action in actions:
-        show(action, as_json=args.json)
-    if not actions:
-        complain("no actions")
-    return 0
 
 
 async def _get(args: argparse.Namespace, client: ActionsClient) -> int:
@@ -145,7 +139,8 @@ async def _demo(_: argparse.Namespace) -> int:
 
 
 _CONNECTED: Final = {
-    "list": _list,
+    "list": look,
+    "watch": watch,
     "get": _get,
     "cancel": _cancel,
 }

@@ -151,8 +151,7 @@ class ActionsClient(Waits, Calls):
         await self.aclose()
 
     def __repr__(self) -> str:
-        nodes = ", ".join(repr(str(url)) for url in self._transport.nodes.urls)
-        return f"{type(self).__name__}({nodes})"
+        return f"{type(self).__name__}({', '.join(map(repr, self.urls))})"
 
     @property
     def urls(self) -> tuple[str, ...]:

@@ -13,12 +13,13 @@ from ._errors import UsageError
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Required, TypeAlias
 
     from ._access import TokenSource
 
     Path: TypeAlias = "str | os.PathLike[str]"
+    Said: TypeAlias = "Callable[[str], str]"  # of a variable, without its prefix; "" is nothing
 
 _PREFIX: Final = "REDIS_ENTERPRISE_"
 _TOKEN: Final = {"token": "TOKEN"}
@@ -72,45 +73,67 @@ class Masked(dict[str, Any]):
 def complete(given: Masked) -> None:
     """Add to what is given what the environment says, and drop what nobody says.
 
+    Raises `UsageError` where there is no cluster to ask.
+    """
+    fill(given, environment)
+    if not given.get("url"):
+        raise UsageError("no cluster is given: REDIS_ENTERPRISE_URL is not set")
+
+
+def fill(given: Masked, said: Said) -> None:
+    """Add to what is given what `said` says of it, and drop what nobody says.
+
     A variable that is set to nothing says nothing. A token goes before a user, unless one is given.
     Where one way to prove who we are is given, or one to know the cluster, the variables for the
     others are not looked at.
     """
     for name in [name for name, value in given.items() if value is None]:
         del given[name]
-    if "client_cert" not in given:
-        if not given.keys() & _USER.keys():
-            _take(given, _TOKEN)
-        if "token" not in given:
-            _take(given, _USER)
-        _take(given, _CLIENT)
     for name, variable in _LISTS.items():
-        if not given.get(name) and _several(variable):
-            given[name] = _several(variable)
-    if not given.get("url"):
-        raise UsageError("no cluster is given: REDIS_ENTERPRISE_URL is not set")
-    if not given.keys() & {"verify", "ca_file", "fingerprint"} and _insecure():
-        given["verify"] = False
-    if given.get("verify", True) and not given.keys() & _TRUST.keys():
-        _take(given, _TRUST)
+        several = [] if given.get(name) else re.findall(r"[^\s,]+", said(variable))
+        if several:
+            given[name] = several
+    _prove(given, said)
+    _trust(given, said)
 
 
-def _take(given: Masked, variables: Mapping[str, str]) -> None:
-    for name, variable in variables.items():
-        if name not in given and _said(variable):
-            given[name] = _said(variable)
-
-
-def _said(variable: str) -> str:
+def environment(variable: str) -> str:
+    """Return what the environment says of `URL`, which is the variable `REDIS_ENTERPRISE_URL`."""
     return os.environ.get(_PREFIX + variable, "")
 
 
-def _several(variable: str) -> list[str]:
-    return re.findall(r"[^\s,]+", _said(variable))
+def _prove(given: Masked, said: Said) -> None:
+    """Add who we are."""
+    certified = "client_cert" in given
+    by_name = bool(given.keys() & _USER.keys())
+    if not certified and not by_name:
+        _take(given, _TOKEN, said)
+    if "token" not in given and (by_name or not certified):
+        _take(given, _USER, said)
+    if not certified:
+        _take(given, _CLIENT, said)
 
 
-def _insecure() -> bool:
-    said = _said("INSECURE").strip().casefold()
-    if said not in _YES | _NO:
-        raise UsageError(f"REDIS_ENTERPRISE_INSECURE={said!r} is neither true nor false")
-    return said in _YES
+def _trust(given: Masked, said: Said) -> None:
+    """Add what the cluster is known by."""
+    if not given.keys() & {"verify", "ca_file", "fingerprint"}:
+        insecure = _insecure(said("INSECURE"))
+        if insecure is not None:
+            given["verify"] = not insecure
+    if given.get("verify", True) and not given.keys() & _TRUST.keys():
+        _take(given, _TRUST, said)
+
+
+def _take(given: Masked, variables: Mapping[str, str], said: Said) -> None:
+    for name, variable in variables.items():
+        if name not in given:
+            given[name] = said(variable)
+            if not given[name]:
+                del given[name]
+
+
+def _insecure(said: str) -> bool | None:
+    word = said.strip().casefold()
+    if word not in _YES | _NO:
+        raise UsageError(f"REDIS_ENTERPRISE_INSECURE={word!r} is neither true nor false")
+    return word in _YES if word else None

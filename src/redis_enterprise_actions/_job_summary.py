@@ -40,7 +40,7 @@ def markdown(board: Board, done: Done) -> str:
 def summary(board: Board, done: Done) -> list[str]:
     """Return the same as lines of text, bad ends last, where they are seen."""
     ends = sorted(_ends(board), key=lambda end: not isinstance(end, Left) and end.exit_code != 0)
-    outages = [f"  no answer from the cluster for {each.seconds:.1f} s" for each in board.outages]
+    outages = [f"  no usable answer for {each.seconds:.1f} s" for each in board.outages]
     lines = [f"  {_outcome(end)} after {clock(end.elapsed)}  {_title(end)}" for end in ends]
     said = counted(done.ended, done.left)
     said = f"{done.why}: {said}" if done.why else said

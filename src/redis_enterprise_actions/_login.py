@@ -1,22 +1,34 @@
 """How the command learns which cluster to ask, and who we are.
 
-A password or a token comes from the environment, a file or a prompt, never from an argument, which
-other users could see.
+An option goes before the environment, and the environment before a profile. A password or a token
+comes from the environment, a file, the keyring or a prompt, never from an argument, which other
+users could see.
 """
 
 from __future__ import annotations
 
 import argparse
 import getpass
-import os
 import sys
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final, cast
 
 from ._access import Secret
 from ._client import ActionsClient
+from ._environment import Masked, environment, fill
 from ._errors import UsageError
+from ._keyring import recall
+from ._profiles import profile_of
+from ._secret_files import secret_in
 
+
+if TYPE_CHECKING:
+    from ._environment import Arguments
+    from ._profiles import Profile
+
+_SECRETS: Final = {"PASSWORD": "password_file", "TOKEN": "token_file"}
+_ANYWHERE: Final = frozenset({"USER", "AUTH"})
 
 ENVIRONMENT: Final = """\
 environment:
@@ -31,24 +43,54 @@ environment:
   REDIS_ENTERPRISE_CLIENT_KEY     a PEM file with its key, if that is not in there
   REDIS_ENTERPRISE_CA_CERT        a PEM file with the CA that signed the cluster's certificate
   REDIS_ENTERPRISE_FINGERPRINT    the SHA-256 fingerprint of the one certificate to trust
-  REDIS_ENTERPRISE_INSECURE       "true", "1", "yes" or "on" accepts any certificate"""
+  REDIS_ENTERPRISE_INSECURE       "true", "1", "yes" or "on" accepts any certificate
+  REDIS_ACTIONS_PROFILE           the profile to take the rest from
+  REDIS_ACTIONS_CONFIG            the file of profiles, not ~/.config/redis-actions/config.toml"""
 
 
 def client_of(args: argparse.Namespace) -> ActionsClient:
-    """Return the client that the options and the environment ask for."""
-    token = None if args.token_file is None else _secret_in(args.token_file, "--token-file")
-    by_name = args.user is not None or args.password_file is not None or args.auth is not None
-    otherwise = args.client_cert or os.environ.get("REDIS_ENTERPRISE_TOKEN")
-    username = args.user or None
-    if token is None and (by_name or not otherwise):
-        username = username or os.environ.get("REDIS_ENTERPRISE_USER") or None
-    if args.password_file is not None and username is None:
+    """Return the client that the options, the environment and the profile ask for."""
+    given = _options(args)
+    fill(given, environment)
+    profile = profile_of(args.profile)
+    if profile is not None:
+        fill(given, partial(_said, profile, given))
+    if args.password_file is not None and "username" not in given:
         raise UsageError("--password-file needs --user, or REDIS_ENTERPRISE_USER")
-    password = None if username is None else _password(args.password_file)
-    return ActionsClient.from_env(
+    if "username" in given and "token" not in given:
+        given["password"] = _password(given, args.password_file, profile).reveal()
+    if not given.get("url"):
+        raise UsageError("no cluster is given: REDIS_ENTERPRISE_URL is not set, and no profile")
+    return ActionsClient(**cast("Arguments", given))
+
+
+def account_of(args: argparse.Namespace) -> str:
+    """Return whose password the keyring is to keep, as `user@host`, without looking for it."""
+    given = _options(args)
+    profile = profile_of(args.profile)
+    for said in (environment, *([profile.said] if profile else [])):
+        for name, variable in (("url", "URL"), ("username", "USER")):
+            given[name] = given.get(name) or said(variable)
+    if not given["url"] or not given["username"]:
+        raise UsageError("the keyring keeps the password of a user (--user) of a cluster (--url)")
+    url, *_ = given["url"].split() if isinstance(given["url"], str) else given["url"]
+    return _account(given["username"], url)
+
+
+def new_password(args: argparse.Namespace) -> Secret:
+    """Return the password that the keyring is to keep: from a file, or a prompt."""
+    if args.password_file is not None:
+        return secret_in(args.password_file, "--password-file")
+    return _prompt()
+
+
+def _options(args: argparse.Namespace) -> Masked:
+    """Return what the options say. A file stands for the password until it is needed."""
+    token = None if args.token_file is None else secret_in(args.token_file, "--token-file")
+    return Masked(
         url=args.url,
-        username=username,
-        password=None if password is None else password.reveal(),
+        username=args.user or None,
+        password=args.password_file,
         token=None if token is None else token.reveal(),
         auth=args.auth,
         client_cert=args.client_cert,
@@ -60,38 +102,59 @@ def client_of(args: argparse.Namespace) -> ActionsClient:
     )
 
 
-def _password(file: Path | None) -> Secret:
+def _said(profile: Profile, given: Masked, variable: str) -> str:
+    """Return what a profile says.
+
+    If it has URLs, its secrets are for them alone, and so is what it trusts: of another cluster it
+    says no more than who we are.
+    """
+    elsewhere = profile.urls and not set(given.get("url", ())) <= set(profile.urls)
+    if elsewhere and variable not in _ANYWHERE:
+        return ""
+    key = _SECRETS.get(variable)
+    if key is None:
+        return profile.said(variable)
+    file = profile.file(key)
+    return "" if file is None else secret_in(file, f"{key} of profile {profile.name}").reveal()
+
+
+def _password(given: Masked, file: Path | None, profile: Profile | None) -> Secret:
     if file is not None:
-        return _secret_in(file, "--password-file")
-    password = Secret(os.environ.get("REDIS_ENTERPRISE_PASSWORD", ""))
-    if password.reveal():
-        return password
+        return secret_in(file, "--password-file")
+    if given.get("password"):
+        return Secret(given["password"])
+    kept = profile is not None and profile.keyring
+    for url in given.get("url", ()) if kept else ():
+        password = recall(_account(given["username"], url))
+        if password is not None:
+            return password
+    return _prompt()
+
+
+def _account(user: str, url: str) -> str:
+    """Return what the keyring knows a user by. The host is of the URL, without what is secret."""
+    return f"{user}@{url.partition('//')[2].partition('/')[0].rpartition('@')[2].lower()}"
+
+
+def _prompt() -> Secret:
     if sys.stdin is None or not sys.stdin.isatty():
-        raise UsageError("no password: set REDIS_ENTERPRISE_PASSWORD, or give --password-file")
+        raise UsageError(
+            "no password: set REDIS_ENTERPRISE_PASSWORD, give --password-file, or let a profile "
+            "say where it is"
+        )
     try:
         return Secret(getpass.getpass("Password: "))
     except EOFError:
         raise UsageError("no password") from None
 
 
-def _secret_in(file: Path, option: str) -> Secret:
-    try:
-        secret = Secret(file.read_text("utf-8").rstrip("\r\n"))
-    except OSError as error:
-        raise UsageError(f"{option} cannot be read: {error}") from error
-    except UnicodeError:  # which holds the secret
-        secret = None
-    if secret is None:
-        raise UsageError(f"{option} cannot be read: it is not UTF-8")
-    if not secret.reveal():
-        raise UsageError(f"{option} is empty")
-    return secret
-
-
 def connection_options() -> argparse.ArgumentParser:
     """Return the options that every command has which asks a cluster."""
     options = argparse.ArgumentParser(add_help=False)
-    group = options.add_argument_group("connection", "each overrides its environment variable")
+    text = "each overrides its environment variable, which overrides the profile"
+    group = options.add_argument_group("connection", text)
+    text = "what the file of profiles has under this name (REDIS_ACTIONS_PROFILE)"
+    group.add_argument("--profile", metavar="PROFILE", help=text)
     text = "the cluster's REST API, or a node's; can be repeated (REDIS_ENTERPRISE_URL)"
     group.add_argument("--url", action="append", help=text)
     group.add_argument("--user", metavar="NAME", help="the user's name (REDIS_ENTERPRISE_USER)")

@@ -135,7 +135,7 @@ def _annotation(event: AnyEvent) -> tuple[str, str]:
     if isinstance(event, Warned):
         return "warning", "redis-actions"
     if isinstance(event, Outage) and not event.over:
-        return "warning", "no answer from the cluster"
+        return "warning", "no usable answer"
     return "", ""
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ._action import one_line, percent
-from ._board import counted
+from ._board import UNKNOWN, counted
 from ._estimate import clock
 from ._events import Alive, Began, Change, Done, End, Left, Outage, Submitted, Warned
 
@@ -71,12 +71,14 @@ def _change(event: Change) -> str:
 
 
 def _outage(event: Outage) -> str:
-    whom = "the cluster" if event.ref is None else event.ref
+    if event.over and event.ref is None:
+        return f"the cluster answers again after {event.seconds:.1f} s"
     if event.over:
-        return f"{whom} answers again after {event.seconds:.1f} s"
+        return f"{event.ref} is answered for again after {event.seconds:.1f} s"
+    about = "" if event.ref is None else f" about {event.ref}"
     meanwhile = "" if event.ref is None else ", while others are answered for"
-    reason = event.reason or "no usable answer"
-    return f"no answer from {whom} for {event.seconds:.1f} s: {reason}; asking again{meanwhile}"
+    reason = event.reason or UNKNOWN
+    return f"no usable answer{about} for {event.seconds:.1f} s: {reason}; asking again{meanwhile}"
 
 
 def _warned(event: Warned) -> str:
@@ -99,7 +101,7 @@ def _alive(event: Alive, board: Board) -> str:
         still = f"still waiting{many}: {'; '.join(shown)}"
     if event.outage is None:
         return still
-    return f"no answer from the cluster for {event.outage:.1f} s: {board.reason}; {still}"
+    return f"no usable answer for {event.outage:.1f} s: {board.reason}; {still}"
 
 
 def _brief(waiting: Waiting) -> str:

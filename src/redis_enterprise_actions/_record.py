@@ -88,9 +88,9 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     The record is bounded: where a wait saw more than a hundred transitions, or as many outages,
     those in the middle are left out, and `omitted` says how many.
 
-    The cluster does not tell when an action ended: `lag_bound` is how long before it was seen that
-    can have been at most, as the cluster was asked then and it went on. It is None where nobody saw
-    it going on, or something else than the action itself told of the end.
+    The cluster does not tell when an action ended. `lag_bound` is how late that was seen at most:
+    the time since the cluster was asked for the last answer in which the action went on. It is None
+    where there was none, or where something else than the action itself told of its end.
 
     Immutable, hashable and picklable; `msgspec.json.encode(record)` makes JSON of it.
     """

@@ -114,7 +114,9 @@ class Courtesy:
         """Note requests, one after the other."""
         self._began.extend([began] * requests)
         rest = min(_REST * (ended - began), _LONGEST_REST)
-        self._next = max(self._next, began + GAP * requests, ended + rest)
+        # The next ones may be as many, and two times two are more than a window takes.
+        gap = GAP if requests == 1 else max(GAP * requests, _WINDOW)
+        self._next = max(self._next, began + gap, ended + rest)
 
     def earliest(self, *, pressing: bool) -> float:
         """Return when the next request may be made; one at a limit does not wait its turn."""

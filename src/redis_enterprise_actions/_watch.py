@@ -17,7 +17,7 @@ from ._errors import RequestError, WaitError
 
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Iterable
+    from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 
     from ._action import Action
     from ._hub import Hub
@@ -38,7 +38,7 @@ async def watch(
     on_progress: OnProgress | None,
     every: bool = True,
     recorder: Recorder | None = None,
-    observers: Iterable[Observer] = (),
+    observers: Sequence[Observer] = (),
 ) -> AsyncGenerator[Action, None]:
     """Yield the first answer, each change and the terminal one, for as long as `wait` says.
 

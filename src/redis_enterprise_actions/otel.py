@@ -97,7 +97,7 @@ class _Telemetry:
         self._lag_bound = histogram(
             "redis_enterprise.wait.lag_bound",
             "s",
-            "How long before a wait saw it an action can have ended at most.",
+            "How late the ends of actions were seen at most.",
             explicit_bucket_boundaries_advisory=_SECONDS,
         )
         self._outages = histogram(

@@ -1,0 +1,87 @@
+"""What the cluster does, of all kinds: one list for each.
+
+Knows which kinds there are. Refuses to ask for a list again that was refused to us.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ._action import Kind
+from ._errors import AuthenticationError
+
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from ._action import Action
+    from ._client import ActionsClient
+    from ._select import Selection
+
+_KINDS: Final = {
+    Kind.TASK: "actions",
+    Kind.NODE_ACTION: "actions of nodes",
+    Kind.CLUSTER_ACTION: "actions of the cluster",
+    Kind.CRDB_TASK: "tasks of Active-Active databases",
+}
+
+
+class Overview:
+    """Asks for the lists of all kinds of which something can be selected."""
+
+    def __init__(self, client: ActionsClient, selection: Selection) -> None:
+        lists: dict[Kind, Callable[[], Awaitable[list[Action]]]] = {
+            Kind.TASK: lambda: client.list_actions(bdb_uid=selection.bdb),
+            Kind.NODE_ACTION: lambda: client.list_node_actions(node_uid=selection.node),
+            Kind.CLUSTER_ACTION: client.list_cluster_actions,
+            Kind.CRDB_TASK: client.list_crdb_tasks,
+        }
+        self._lists = {kind: ask for kind, ask in lists.items() if selection.may_have(kind)}
+        self._refused: dict[Kind, AuthenticationError] = {}
+
+    @property
+    def refused(self) -> list[str]:
+        """The kinds whose list was refused to us (403), in words, and why."""
+        return [f"no {_KINDS[kind]}: {error.said}" for kind, error in self._refused.items()]
+
+    async def look(self) -> list[Action]:
+        """Return all that the lists hold of which something can be selected, each work once.
+
+        Raises `RequestError`.
+
+        A kind whose list is refused to us is left out from then on, unless there is no other.
+        """
+        listed: list[Action] = []
+        for kind, ask in self._lists.items():
+            if kind in self._refused:
+                continue
+            try:
+                listed += await ask()
+            except AuthenticationError as error:
+                if error.status != 403 or len(self._refused) + 1 == len(self._lists):
+                    raise
+                self._refused[kind] = error
+        return _once_each(listed)
+
+
+def _once_each(actions: list[Action]) -> list[Action]:
+    """Return each piece of work once: the list of actions may have those of nodes, too.
+
+    Its entries are kept, as they say more. A node's need not tell which run it is of.
+    """
+    entries = [action for action in actions if action.kind not in _BY_NAME]
+    uids = {action.uid for action in entries}
+    runs = {_run(action) for action in entries}
+    return entries + [
+        action
+        for action in actions
+        if action.kind in _BY_NAME
+        and not (_run(action) in runs if action.task_id is None else action.task_id in uids)
+    ]
+
+
+def _run(action: Action) -> tuple[str, str | None, bool]:
+    return action.name, action.node_uid, action.phase.terminal
+
+
+_BY_NAME: Final = frozenset({Kind.NODE_ACTION, Kind.CLUSTER_ACTION})

@@ -1,0 +1,87 @@
+"""Commands on a real terminal (a pty) of any size, which keeps what they write."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import struct
+import subprocess
+import termios
+import time
+from typing import TYPE_CHECKING, Self
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from types import TracebackType
+
+
+class OnTerminal:
+    """A process on a terminal of its own, between `with` and its end."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        columns: int = 80,
+        lines: int = 24,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self._ours, theirs = pty.openpty()
+        self.resize(columns, lines)
+        env = {**os.environ, "TERM": "xterm-256color", **(environment or {})}
+        for name in ("COLUMNS", "LINES", *(["NO_COLOR"] if not env.get("NO_COLOR") else [])):
+            env.pop(name, None)
+        self.process = subprocess.Popen(
+            command, stdin=theirs, stdout=theirs, stderr=theirs, env=env, start_new_session=True
+        )
+        os.close(theirs)
+        self.written = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.process.kill()
+        self.process.wait(10)
+        os.close(self._ours)
+
+    def resize(self, columns: int, lines: int) -> None:
+        """Change the size, as one who pulls at the window's corner does."""
+        size = struct.pack("HHHH", lines, columns, 0, 0)
+        fcntl.ioctl(self._ours, termios.TIOCSWINSZ, size)
+
+    def type(self, text: str) -> None:
+        """Type on the keyboard."""
+        os.write(self._ours, text.encode())
+
+    def until(self, text: str, *, seconds: float = 30) -> str:
+        """Return all that was written, once `text` is in what was written since the last call."""
+        fresh, end = "", time.monotonic() + seconds
+        while text not in fresh:
+            more = self._read(end - time.monotonic())
+            if not more:
+                raise AssertionError(f"no {text!r} in {fresh!r}")
+            fresh += more
+        return fresh
+
+    def to_the_end(self, seconds: float = 30) -> tuple[int, str]:
+        """Return the exit code, and all that was written since the last call."""
+        fresh, end = "", time.monotonic() + seconds
+        while more := self._read(end - time.monotonic()):
+            fresh += more
+        return self.process.wait(10), fresh.replace("\r\n", "\n")
+
+    def _read(self, seconds: float) -> str:
+        ready, _, _ = select.select([self._ours], [], [], max(0, seconds))
+        try:
+            return os.read(self._ours, 65536).decode() if ready else ""
+        except OSError:  # what Linux says at the end
+            return ""

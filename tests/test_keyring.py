@@ -1,0 +1,67 @@
+"""Facts about `_keyring`: whose password is found, and what is said where there is no keyring."""
+
+from __future__ import annotations
+
+import sys
+
+import keyring
+import keyring.backend
+import keyring.errors
+import pytest
+
+from redis_enterprise_actions import UsageError
+from redis_enterprise_actions._access import Secret
+from redis_enterprise_actions._keyring import forget, recall, store
+from tests.kept import InMemory
+from tests.secrecy import Watch
+
+
+ACCOUNT = "ops@n1:9443"
+SECRET = "hunter2-hunter2"
+
+
+def test_round_trip(kept: InMemory) -> None:
+    """What is stored is found again, by its account, until it is forgotten."""
+    store(ACCOUNT, Secret(SECRET))
+    assert kept.passwords == {("redis-actions", ACCOUNT): SECRET}
+    assert recall(ACCOUNT) == Secret(SECRET)
+    assert recall("ops@n2:9443") is None
+    assert forget(ACCOUNT)
+
+    assert recall(ACCOUNT) is None
+    assert not forget(ACCOUNT)
+
+
+class Locked(InMemory):
+    """A keyring that cannot be opened."""
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        raise keyring.errors.KeyringLocked(password)
+
+    def get_password(self, service: str, username: str) -> str | None:
+        raise keyring.errors.NoKeyringError
+
+
+def test_no_use(kept: InMemory) -> None:
+    """A keyring that does not work is wrong usage, and takes no password with it."""
+    keyring.set_keyring(Locked())
+    watch = Watch()
+    with pytest.raises(UsageError) as caught:
+        store(ACCOUNT, Secret(SECRET))
+    watch.heard_of(caught.value)
+    watch.search_errors()
+
+    assert str(caught.value) == "the system's keyring cannot be used: KeyringLocked"
+    assert watch.searched["variable"] > 0
+    assert watch.found == []
+    with pytest.raises(UsageError, match="cannot be used: NoKeyringError"):
+        recall(ACCOUNT)
+
+
+def test_no_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the library is missing, it says what to install."""
+    monkeypatch.setitem(sys.modules, "keyring", None)
+
+    with pytest.raises(UsageError) as caught:
+        recall(ACCOUNT)
+    assert "pip install 'redis-enterprise-actions[keyring]'" in str(caught.value)
