@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,7 +21,6 @@ from redis_enterprise_actions._signals import Signals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.served import Served
 
@@ -51,6 +52,17 @@ def started(*line: str, **options: object) -> Iterator[subprocess.Popen[str]]:
             yield process
         finally:
             process.kill()
+
+
+def hears(process: subprocess.Popen[str]) -> None:
+    """Wait until a process hears signals, which the kernel tells of it."""
+    status = Path(f"/proc/{process.pid}/status")
+    while status.exists():
+        caught = re.search(r"^SigCgt:\s*(\w+)$", status.read_text(), re.MULTILINE)
+        if caught is not None and int(caught[1], 16) >> (signal.SIGTERM - 1) & 1:
+            return
+        time.sleep(0.01)
+    time.sleep(2)  # no such kernel
 
 
 def stop(process: subprocess.Popen[str], signum: signal.Signals) -> tuple[float, str, str]:
@@ -102,13 +114,13 @@ def test_in_an_outage(served: Served, signum: signal.Signals, code: int) -> None
 @each_signal
 def test_while_calling(served: Served, tmp_path: Path, signum: signal.Signals, code: int) -> None:
     """While a call is being made, too; there is a report then, of nothing."""
-    served.cluster.inject(times=None, status=503, retry_after=60)
+    served.cluster.inject(times=None, delay=60)
     report = tmp_path / "report.json"
     line = ["submit", "POST", "/v1/bdbs/1/upgrade", "--wait", "--outage-timeout", "60"]
     options = ["--keep-alive", "0.3", "--report", str(report)]
     with started(*COMMAND, *line, *options) as process:
         assert process.stdout is not None
-        process.stdout.readline()  # that it is still asking
+        assert "still asking" in process.stdout.readline()
         took, _, err = stop(process, signum)
 
     assert process.returncode == code
@@ -121,7 +133,7 @@ def test_while_calling(served: Served, tmp_path: Path, signum: signal.Signals, c
 def test_while_reading(served: Served, signum: signal.Signals, code: int) -> None:
     """While it reads what to wait for, and nothing was said yet."""
     with started(*COMMAND, "wait", "-") as process:
-        time.sleep(1)  # until it reads
+        hears(process)
         took, out, err = stop(process, signum)
 
     assert process.returncode == code
