@@ -62,12 +62,14 @@ def begin(cluster: FakeCluster) -> None:
     cluster.start_transfer(4, "export", duration=8)
 
 
-async def tmux(*words: str) -> str:
+async def tmux(server: str, *words: str) -> str:
     """Run a command of a tmux of our own; return what it prints."""
     program = await asyncio.create_subprocess_exec(
-        *("tmux", "-L", "screens", "-f", "/dev/null", *words), stdout=asyncio.subprocess.PIPE
+        *("tmux", "-L", server, "-f", "/dev/null", *words), stdout=asyncio.subprocess.PIPE
     )
     out, _ = await program.communicate()
+    if program.returncode:
+        raise RuntimeError(f"tmux {words[0]} failed")
     return out.decode()
 
 
@@ -82,20 +84,21 @@ async def picture(scene: Scene) -> str:
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "PS1": "$ ",
         }
+        server = f"screen-{scene.name}"
         size = ("-x", str(scene.width), "-y", str(scene.height))
         settings = ["=".join(each) for each in environ.items()]
-        await tmux("new-session", "-d", *size, "env", *settings, "sh")
+        await tmux(server, "new-session", "-d", *size, "env", *settings, "sh")
         line = " ".join([*scene.before, "redis-actions", scene.command])
-        await tmux("send-keys", line, "Enter")
+        await tmux(server, "send-keys", line, "Enter")
         if scene.outage is not None:
             await asyncio.sleep(scene.outage)
             cluster.inject(status=503, times=None)
         await asyncio.sleep(scene.after - (scene.outage or 0))
         if scene.typed:
-            await tmux("send-keys", scene.typed)
+            await tmux(server, "send-keys", scene.typed)
             await asyncio.sleep(1)
-        shown = await tmux("capture-pane", "-p", "-e")
-        await tmux("kill-server")
+        shown = await tmux(server, "capture-pane", "-p", "-e")
+        await tmux(server, "kill-server")
         return shown
 
 

@@ -227,7 +227,7 @@ def test_runner(served: Served, mode: str) -> None:
     gaps = [b - a for a, b in itertools.pairwise(times[1:])]  # not that to the first: it starts
 
     assert len(gaps) >= 8
-    assert max(gaps) < keep_alive + 0.25  # as the machine has other things to do
+    assert max(gaps) < keep_alive + 1  # as the machine has other things to do
     assert ESCAPES.search(text) is None
 
 
