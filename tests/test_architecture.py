@@ -24,6 +24,7 @@ ROOMS = [
     "_login",
     "_demo",
     "_bars",
+    "airflow",
     "__init__",
     "_client",
     "_calls",
@@ -67,6 +68,7 @@ LIBRARIES = {
         *(
             "_arguments",
             "_report",
+            "airflow",
             "_access",
             "_action",
             "_lenient",
@@ -77,6 +79,8 @@ LIBRARIES = {
         *("_databases", "_host_actions", "_submit", "_wire_work"),
     },
     "rich": {"_bars"},
+    "airflow": {"airflow"},
+    "wtforms": {"airflow"},
 }
 
 
@@ -138,6 +142,27 @@ def test_one_library_one_room(library: str) -> None:
     assert rooms == LIBRARIES[library]
 
 
+def test_the_airflow_leaf_knows_the_front_door_only() -> None:
+    """What is built for Airflow could be built by anybody, on what is public."""
+    for file in (HOUSE / "airflow").glob("*.py"):
+        ours = {name for name in imports_of(file, for_types=True) if name.startswith(NAME)}
+        assert all(name == NAME or name.startswith(f"{NAME}.airflow.") for name in ours), file
+
+
+def test_airflow_finds_the_provider_without_loading_airflow() -> None:
+    """What Airflow reads while it is being loaded loads nothing of it, nor needs it."""
+    code = (
+        "import sys, importlib.metadata as metadata\n"
+        "(entry,) = metadata.entry_points(group='apache_airflow_provider', name='provider_info')\n"
+        "print(entry.load()()['connection-types'][0]['connection-type'], 'airflow' in sys.modules)"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+
+    assert run.stdout == "redis_enterprise False\n"
+
+
 def test_every_room_is_in_the_list() -> None:
     """No room is built beside the plan."""
     assert {room_of(file) for file in files()} == set(ROOMS)
@@ -168,6 +193,7 @@ def test_import_is_lean() -> None:
     )
     loaded = set(run.stdout.split())
 
+    ours = {f"{NAME}.{room}" for room in ("airflow", "testing", "_cli")}
+
     assert NAME in loaded
-    for module in ("rich", "aiohttp.web", "argparse", f"{NAME}.testing", f"{NAME}._cli"):
-        assert module not in loaded
+    assert not loaded & {*ours, "airflow", "rich", "aiohttp.web", "argparse"}
