@@ -68,7 +68,8 @@ class RedisEnterpriseHook(BaseHook):
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, object]:
         """Return the form's own fields, for Airflow 3.1, which puts stand-ins for these modules."""
-        from wtforms import BooleanField, StringField  # noqa: PLC0415 - newer ones do without
+        # Newer ones do without.
+        from wtforms import BooleanField, StringField  # type: ignore[import-untyped] # noqa: PLC0415
 
         return {
             name: StringField(field.label, description=field.description)

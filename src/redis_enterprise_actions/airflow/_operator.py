@@ -11,21 +11,14 @@ from airflow.sdk import BaseOperator
 from redis_enterprise_actions import AnswerLost, CancelNotSupported, RedisActionsError
 
 from ._deferral import Wait, deadline_in, defer, seconds
+from ._exceptions import AirflowFailException, TaskDeferralError, TaskDeferralTimeout
 from ._hook import RedisEnterpriseHook
 from ._memory import Memory
-from ._outcome import (
-    COMPLETED,
-    AirflowFailException,
-    TaskDeferralError,
-    TaskDeferralTimeout,
-    failure_of,
-    failure_with,
-    json_of,
-)
+from ._outcome import COMPLETED, failure_of, failure_with, json_of
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     from airflow.sdk import Context
@@ -64,7 +57,7 @@ class RedisEnterpriseOperator(BaseOperator):
     try to the next, there is no other try once the call was made.
     """
 
-    template_fields: Sequence[str] = (
+    template_fields: Collection[str] = (
         *("redis_enterprise_conn_id", "method", "path", "json", "query", "headers"),
     )
     template_ext: Sequence[str] = (".json",)

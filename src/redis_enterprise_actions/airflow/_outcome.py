@@ -7,48 +7,17 @@ it changes nothing where the work has failed or the cluster refuses.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TypedDict, cast
+from typing import TYPE_CHECKING, Final, TypedDict
 
 import msgspec
 
 from redis_enterprise_actions import Action, RequestError, WaitError
 
+from ._exceptions import AirflowException, AirflowFailException, AirflowTaskTimeout
 
-try:
-    from airflow.sdk.exceptions import (
-        AirflowException,
-        AirflowFailException,
-        AirflowSensorTimeout,
-        AirflowTaskTimeout,
-        TaskDeferralError,
-        TaskDeferralTimeout,
-    )
-except ImportError:  # pragma: no cover - Airflow 3.1 has them elsewhere
-    from airflow.exceptions import (
-        AirflowException,
-        AirflowFailException,
-        AirflowSensorTimeout,
-        AirflowTaskTimeout,
-        TaskDeferralError,
-        TaskDeferralTimeout,
-    )
 
 if TYPE_CHECKING:
     from redis_enterprise_actions import RedisActionsError
-
-__all__ = [
-    "COMPLETED",
-    "AirflowException",
-    "AirflowFailException",
-    "AirflowSensorTimeout",
-    "End",
-    "TaskDeferralError",
-    "TaskDeferralTimeout",
-    "end_of",
-    "failure_of",
-    "failure_with",
-    "json_of",
-]
 
 COMPLETED: Final = "completed"
 _TIMED_OUT: Final = "WaitTimeout"
@@ -72,7 +41,7 @@ class End(TypedDict):
 
 def json_of(action: Action) -> dict[str, object]:
     """Return an action as what JSON can hold. Times are text, in ISO 8601."""
-    return cast("dict[str, object]", msgspec.to_builtins(action))
+    return msgspec.json.decode(msgspec.json.encode(action), type=dict[str, object])
 
 
 def end_of(ref: str, came: Action | RedisActionsError) -> End:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, cast
 from airflow.sdk import BaseSensorOperator
 
 from ._deferral import Wait, deadline_in, defer, seconds
+from ._exceptions import AirflowSensorTimeout
 from ._hook import RedisEnterpriseHook
-from ._outcome import COMPLETED, AirflowSensorTimeout, failure_of
+from ._outcome import COMPLETED, failure_of
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection
 
     from airflow.sdk import Context
 
@@ -32,7 +33,7 @@ class RedisEnterpriseActionSensor(BaseSensorOperator):
     Raises what `RedisEnterpriseOperator` does; with `soft_fail`, the task is skipped instead.
     """
 
-    template_fields: Sequence[str] = ("redis_enterprise_conn_id", "ref")
+    template_fields: Collection[str] = ("redis_enterprise_conn_id", "ref")
     ui_color: str = "#ffe2df"
 
     def __init__(

@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, MutableMapping
+    from collections.abc import AsyncGenerator, MutableMapping
 
     from redis_enterprise_actions import ActionsClient
 
@@ -35,7 +35,7 @@ _CLIENTS: Final[MutableMapping[asyncio.AbstractEventLoop, dict[Settings, _Shared
 
 
 @contextlib.asynccontextmanager
-async def shared_client(settings: Settings) -> AsyncIterator[ActionsClient]:
+async def shared_client(settings: Settings) -> AsyncGenerator[ActionsClient]:
     """Give the client that all with these settings share. Raises `UsageError` for bad ones."""
     clients = _CLIENTS.setdefault(asyncio.get_running_loop(), {})
     shared = clients.get(settings)

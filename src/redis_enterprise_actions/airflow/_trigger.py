@@ -51,7 +51,7 @@ class RedisEnterpriseTrigger(BaseTrigger):
         outage_timeout: float | None = 300.0,
         cancel_on_kill: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call] # Airflow's
         self.redis_enterprise_conn_id = redis_enterprise_conn_id
         self.ref = ref
         self.deadline = deadline
@@ -70,7 +70,7 @@ class RedisEnterpriseTrigger(BaseTrigger):
             came: Action | RedisActionsError = await self._wait()
         except RedisActionsError as error:
             came = error
-        yield TriggerEvent(end_of(self.ref, came))
+        yield TriggerEvent(end_of(self.ref, came))  # type: ignore[no-untyped-call] # Airflow's
 
     async def _wait(self) -> Action:
         settings = await self._hook.aget_settings()
