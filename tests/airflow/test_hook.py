@@ -6,7 +6,6 @@ import sys
 import types
 from typing import TYPE_CHECKING
 
-
 from redis_enterprise_actions.airflow import RedisEnterpriseHook
 from redis_enterprise_actions.airflow._provider import FIELDS
 from tests.airflow.conftest import CONN_ID, connection_to
