@@ -85,11 +85,22 @@ def airflow(session: nox.Session) -> None:
         session.run("coverage", "report", "--rcfile", "tests/airflow/coverage.ini", env=env)
 
 
+@nox.session(python="3.12")
+def airflow_crash(session: nox.Session) -> None:
+    """Kill a real triggerer in the middle of a dozen waits, and let another run a thousand."""
+    env = airflow_at_home(session)
+    session.run(
+        "python", "-m", "tests.airflow.crash.kill", f"{env['AIRFLOW_HOME']}-killed", env=env
+    )
+    session.run("airflow", "db", "migrate", env=env, silent=True)
+    session.run("python", "-m", "tests.airflow.crash.thousand", env=env)
+
+
 def airflow_at_home(session: nox.Session) -> dict[str, str]:
     """Install Airflow; return an environment in which it keeps to the session's directory."""
     session.install("-e", ".[airflow]", *group("airflow"))
     home = Path(session.create_tmp()).resolve()
-    shutil.rmtree(home / "airflow", ignore_errors=True)
+    shutil.rmtree(home)
     return {
         "AIRFLOW_HOME": str(home / "airflow"),
         "AIRFLOW__CORE__DAGS_FOLDER": str(Path("examples/airflow").resolve()),
