@@ -101,9 +101,10 @@ def airflow_at_home(session: nox.Session) -> dict[str, str]:
     session.install("-e", ".[airflow]", *group("airflow"))
     home = Path(session.create_tmp()).resolve()
     shutil.rmtree(home)
+    (home / "dags").mkdir(parents=True)
     return {
         "AIRFLOW_HOME": str(home / "airflow"),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(Path("examples/airflow").resolve()),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(home / "dags"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__UNIT_TEST_MODE": "True",
         "COVERAGE_FILE": str(home / "coverage"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,24 +13,30 @@ import pytest
 
 
 if TYPE_CHECKING:
-    from types import ModuleType
-
     from airflow.models.dagrun import DagRun
     from airflow.sdk import DAG
 
     from tests.served import Served
 
-EXAMPLES = Path(__file__).parents[2] / "examples" / "airflow"
+ROOT = Path(__file__).parents[2]
+EXAMPLE = (ROOT / "examples" / "airflow" / "upgrade_databases.py").read_text("utf-8")
+(DOCUMENTED,) = re.findall(
+    r"^```python\n(.*?)^```",
+    (ROOT / "docs" / "airflow.md").read_text("utf-8"),
+    re.MULTILINE | re.DOTALL,
+)
 
 
-def module(file: Path) -> ModuleType:
-    """Load a file that holds a DAG."""
-    spec = importlib.util.spec_from_file_location(file.stem, file)
+def dag_of(source: str, name: str) -> DAG:
+    """Put a file among Airflow's DAGs, and load it."""
+    file = Path(os.environ["AIRFLOW__CORE__DAGS_FOLDER"]) / f"{name}.py"
+    file.write_text(source, "utf-8")
+    spec = importlib.util.spec_from_file_location(name, file)
     assert spec is not None
     assert spec.loader is not None
-    loaded = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(loaded)
-    return loaded
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.dag  # type: ignore[no-any-return]
 
 
 def run(dag: DAG) -> DagRun:
@@ -45,7 +53,7 @@ def states(ran: DagRun) -> dict[str, str]:
 def example(server: Served) -> DAG:
     """The example, with a cluster that has what it needs."""
     server.do(lambda cluster: cluster.add_bdb(2))
-    return module(EXAMPLES / "upgrade_databases.py").dag  # type: ignore[no-any-return]
+    return dag_of(EXAMPLE, "upgrade_databases")
 
 
 def test_example(server: Served, example: DAG, capfd: pytest.CaptureFixture[str]) -> None:
@@ -73,4 +81,14 @@ def test_example_that_fails(server: Served, example: DAG) -> None:
         "idle": "success",
         "upgrade_1": "failed",
         "upgrade_2": "upstream_failed",
+    }
+
+
+def test_documented(server: Served) -> None:
+    """What docs/airflow.md shows runs as it stands."""
+    server.do(lambda cluster: cluster.plan("POST", "/v1/", duration=0.5))
+
+    assert states(run(dag_of(DOCUMENTED, "maintenance"))) == {
+        "idle": "success",
+        "maintenance_on": "success",
     }

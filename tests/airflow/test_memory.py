@@ -11,7 +11,7 @@ from tests.airflow.conftest import Store, context_of
 @pytest.mark.parametrize(
     ("ref", "ended", "on_retry", "when_cleared"),
     [
-        ("action:1", False, Past("action:1"), Past("action:1")),
+        ("action:1", False, Past("action:1"), Past("action:1", cleared=True)),
         ("action:1", True, Past("action:1"), None),
         (None, False, Past(None), None),
         (None, True, Past(None), None),

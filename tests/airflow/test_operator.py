@@ -61,7 +61,7 @@ def test_begun(server: Served) -> None:
     assert trigger["cancel_on_kill"] is True
     assert trigger["deadline"] - datetime.now(UTC) < timedelta(seconds=60)
     assert event.method_name == "execute_complete"
-    assert event.kwargs == {"resumed": False}
+    assert event.kwargs == {"cleared": False}
     assert timedelta(minutes=10) < event.timeout < timedelta(minutes=11)
 
 
@@ -151,7 +151,7 @@ def test_another_try_makes_no_other_call(server: Served) -> None:
     again = deferred(operator(), context_of(store))
 
     assert again.trigger.ref == ref
-    assert again.kwargs == {"resumed": True}
+    assert again.kwargs == {"cleared": False}
     assert posted(server) == [UPGRADE]
 
 
@@ -184,22 +184,23 @@ def test_cleared_while_waiting(server: Served) -> None:
     """A user who clears a task that waits does not start twice what still runs."""
     store = Store()
     ref = deferred(operator(), context_of(store)).trigger.ref
+    again = deferred(operator(), context_of(store, max_tries=1))
 
-    assert deferred(operator(), context_of(store, max_tries=1)).trigger.ref == ref
+    assert again.trigger.ref == ref
+    assert again.kwargs == {"cleared": True}
     assert posted(server) == [UPGRADE]
 
 
-def test_cleared_and_cancelled(server: Served) -> None:
-    """Where clearing a task has cancelled its work, the work is started anew."""
+@pytest.mark.parametrize("cleared", [True, False])
+def test_cleared_and_over(server: Served, cleared: bool) -> None:
+    """Where that turns out to be cancelled, the call is made again; for a retry it is not."""
     server.do(lambda cluster: cluster.plan("POST", "/v1/", times=None, duration=0))
-    store = Store()
-    op = operator(cancel_on_kill=True)
-    ref = deferred(op, context_of(store)).trigger.ref
-    with pytest.raises(TaskDeferred) as caught:
-        op.execute_complete(context_of(store), end("ActionCancelled", ref), resumed=True)  # type: ignore[arg-type]
+    context = context_of(Store())
+    ref = deferred(operator(), context).trigger.ref
+    with pytest.raises(TaskDeferred if cleared else AirflowFailException):
+        operator().execute_complete(context, end("ActionCancelled", ref), cleared=cleared)  # type: ignore[arg-type]
 
-    assert caught.value.trigger.ref != ref
-    assert posted(server) == [UPGRADE] * 2
+    assert posted(server) == [UPGRADE] * (2 if cleared else 1)
 
 
 def test_worker_killed_in_the_call(server: Served) -> None:
@@ -301,7 +302,7 @@ def test_resumed(server: Served) -> None:
     """What resumes after the trigger's event is told of it by name."""
     result = operator().resume_execution(
         "execute_complete",
-        {"event": end(), "resumed": False},
+        {"event": end(), "cleared": False},
         context_of(Store()),  # type: ignore[arg-type]
     )
 

@@ -11,7 +11,7 @@ import pytest
 
 from redis_enterprise_actions.airflow import RedisEnterpriseTrigger, _shared
 from redis_enterprise_actions.airflow._trigger import _CLASS
-from tests.airflow.conftest import CONN_ID, again
+from tests.airflow.conftest import CONN_ID, again, connection_to
 
 
 if TYPE_CHECKING:
@@ -144,6 +144,26 @@ async def test_killed_triggerer(connected: FakeCluster) -> None:
 
     assert (await fire(again(first)))["outcome"] == "completed"
     assert {seen.method for seen in connected.requests} == {"GET"}
+
+
+async def test_password_changed(connected: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A password that is changed, on the cluster and in the connection, costs no wait its end."""
+    uid = connected.add_action(duration=600)
+    task = asyncio.create_task(fire(trigger_for(uid)))
+    await asyncio.sleep(60)
+    connected.password = "hunter2-hunter2"
+    monkeypatch.setenv(f"AIRFLOW_CONN_{CONN_ID.upper()}", connection_to(connected))
+
+    assert (await task)["outcome"] == "completed"
+
+
+async def test_password_refused(connected: FakeCluster) -> None:
+    """A password that is refused, and is still the connection's, ends the wait."""
+    uid = connected.add_action(duration=600)
+    connected.password = "hunter2-hunter2"
+
+    assert (await fire(trigger_for(uid)))["outcome"] == "AuthenticationError"
+    assert len(connected.requests) == 1
 
 
 async def test_many_share(connected: FakeCluster) -> None:

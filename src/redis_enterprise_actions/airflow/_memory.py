@@ -37,9 +37,13 @@ class _Note(TypedDict):
 
 
 class Past(NamedTuple):
-    """What an earlier try has begun. `ref` is None where it ended before it could tell."""
+    """What an earlier try has begun. `ref` is None where it ended before it could tell.
+
+    `cleared` is whether a user has cleared the task since, who wants it done anew.
+    """
 
     ref: str | None
+    cleared: bool = False
 
 
 class Memory:
@@ -63,8 +67,8 @@ class Memory:
     def recall(self) -> Past | None:
         """Return what an earlier try has begun, or None if the call is to be made.
 
-        A user who clears a task wants it done anew, once the old work has ended or they have
-        looked what came of it. What may still run is not begun twice.
+        A user who clears a task gets it done anew if the old work has ended, or nobody knows what
+        came of the call, so that they have looked. What may still run is not begun twice.
         """
         note = None if self._store is None else cast("_Note | None", self._store.get(_KEY))
         if note is None:
@@ -72,7 +76,7 @@ class Memory:
         cleared = note["max_tries"] != self._max_tries
         if cleared and (note["ended"] or note["ref"] is None):
             return None
-        return Past(note["ref"])
+        return Past(note["ref"], cleared)
 
     def begin(self, ref: str | None) -> None:
         """Note that a call is about to be made, or was, with the reference if that is known."""

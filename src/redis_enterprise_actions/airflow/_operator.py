@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json as json_text
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from airflow.sdk import BaseOperator
 
@@ -29,8 +29,10 @@ if TYPE_CHECKING:
     from ._memory import Past
     from ._outcome import End
 
-_TASK_ID = "x-task-id"
-_CANCELLED = "ActionCancelled"
+_TASK_ID: Final = "x-task-id"
+_OVER: Final = frozenset({
+    *("ActionFailed", "ActionCancelled", "ActionAborted", "ActionNotFound", "ActionVanished"),
+})  # fmt: skip
 
 
 class RedisEnterpriseOperator(BaseOperator):
@@ -104,16 +106,18 @@ class RedisEnterpriseOperator(BaseOperator):
             return begun
         self._running = begun
         context["ti"].xcom_push(key="ref", value=begun)
-        return defer(self, self._wait_for(begun, deadline), resumed=past is not None)
+        return defer(
+            self, self._wait_for(begun, deadline), cleared=past is not None and past.cleared
+        )
 
     def execute_complete(
-        self, context: Context, event: End, *, resumed: bool = False
+        self, context: Context, event: End, *, cleared: bool = False
     ) -> dict[str, object]:
         """Return the finished action, or raise what its end means to Airflow."""
         memory = Memory.of(cast("Mapping[str, object]", context))
         outcome, ref = event["outcome"], event["ref"]
-        if resumed and self.cancel_on_kill and outcome == _CANCELLED:
-            self.log.info("%s was cancelled before this try: making the call again", ref)
+        if cleared and outcome in _OVER:
+            self.log.info("%s; making the call again, as this task was cleared", event["message"])
             memory.forget()
             return self.execute(context)
         if outcome == COMPLETED:

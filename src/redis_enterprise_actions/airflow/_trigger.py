@@ -12,7 +12,11 @@ from typing import TYPE_CHECKING, Final
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from redis_enterprise_actions import CancelNotSupported, RedisActionsError
+from redis_enterprise_actions import (
+    AuthenticationError,
+    CancelNotSupported,
+    RedisActionsError,
+)
 
 from ._hook import RedisEnterpriseHook
 from ._outcome import end_of
@@ -23,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from redis_enterprise_actions import Action
+
+    from ._settings import Settings
 
 _CLASS: Final = "redis_enterprise_actions.airflow.RedisEnterpriseTrigger"
 _CANCEL: Final = (
@@ -73,7 +79,19 @@ class RedisEnterpriseTrigger(BaseTrigger):
         yield TriggerEvent(end_of(self.ref, came))  # type: ignore[no-untyped-call] # Airflow's
 
     async def _wait(self) -> Action:
+        """Wait, and go on with what the connection says now if the cluster refuses what it said."""
         settings = await self._hook.aget_settings()
+        while True:
+            try:
+                return await self._wait_as(settings)
+            except AuthenticationError:
+                newer = await self._hook.aget_settings()
+                if newer == settings:
+                    raise
+                settings = newer
+                self.log.warning("the connection has changed: asking the cluster anew")
+
+    async def _wait_as(self, settings: Settings) -> Action:
         async with shared_client(settings) as client:
             return await client.operation(self.ref).wait(
                 timeout=self._left(),

@@ -31,15 +31,15 @@ class Instance:
         self.home = home
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        url = f"http://127.0.0.1:{port}"
+            self._port: int = free.getsockname()[1]
+        url = f"http://127.0.0.1:{self._port}"
         self._env = os.environ | {
             "AIRFLOW_CONN_REDIS_ENTERPRISE_DEFAULT": connection,
             "AIRFLOW_HOME": str(home),
             "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(32),
             "AIRFLOW__API__BASE_URL": url,
             "AIRFLOW__API__HOST": "127.0.0.1",
-            "AIRFLOW__API__PORT": str(port),
+            "AIRFLOW__API__PORT": str(self._port),
             "AIRFLOW__API__WORKERS": "1",
             "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
             "AIRFLOW__CORE__DAGS_FOLDER": str(Path(__file__).parent / "dags"),
@@ -61,11 +61,16 @@ class Instance:
         )
         for component in _COMPONENTS:
             self.start(component)
+            until("the API answers", self._answers, limit=120)  # or tasks are lost, and tried again
         return self
 
     def __exit__(self, *exc: object) -> None:
         for component in _COMPONENTS:
             self.end(component, signal.SIGTERM)
+
+    def _answers(self) -> bool:
+        with socket.socket() as asking:
+            return asking.connect_ex(("127.0.0.1", self._port)) == 0
 
     def start(self, component: str) -> None:
         """Start a component, which writes to a log of its own."""
