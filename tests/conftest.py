@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import signal
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -61,6 +62,12 @@ def searched_for_secrets() -> Iterator[None]:
     """Search the errors of each test; the last test of all looks at what was found."""
     yield
     secrecy.WATCH.search_errors()
+
+
+@pytest.fixture(autouse=True)
+def the_same_lots(request: pytest.FixtureRequest) -> None:
+    """Jitter is drawn alike in each run of a test: what fails once fails again."""
+    random.seed(request.node.nodeid)
 
 
 @pytest.fixture(autouse=True)
