@@ -16,6 +16,7 @@ nox.options.error_on_missing_interpreters = False
 nox.options.sessions = ["lint", "types", "docs", "tests", "lowest", "package", "engines"]
 
 PYTHONS = ["3.11", "3.12", "3.13"]
+AIRFLOW = Path("src/redis_enterprise_actions/airflow")
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 
 
@@ -58,10 +59,62 @@ def lowest(session: nox.Session) -> None:
     """Run the tests with the oldest versions that pyproject.toml lets in."""
     project = PYPROJECT["project"]
     extras = project["optional-dependencies"]
-    wanted = [*project["dependencies"], *(each for name in extras for each in extras[name])]
+    mine = [each for name in extras if name != "airflow" for each in extras[name]]
+    wanted = [*project["dependencies"], *mine]
     session.install(*(each.replace(">=", "==") for each in wanted), *group("tests"))
     session.install("--no-deps", "-e", ".")
     session.run("pytest", *session.posargs)
+
+
+@nox.session(python="3.12")
+def airflow(session: nox.Session) -> None:
+    """Check and test what is built for Airflow, with the real one; lines and branches to 100 %."""
+    env = airflow_at_home(session)
+    session.run("mypy", *(str(file) for file in sorted(AIRFLOW.glob("*.py"))), silent=True)
+    session.run("pyright", "--project", "tests/airflow", "--pythonpath", python_of(session))
+    session.run("airflow", "db", "migrate", env=env, silent=True)
+    session.run(
+        *("coverage", "run", "--rcfile", "tests/airflow/coverage.ini", "-m", "pytest"),
+        *(
+            *("-c", "tests/airflow/pytest.ini", "--rootdir", ".", "--confcutdir", "."),
+            "tests/airflow",
+        ),
+        *session.posargs,
+        env=env,
+    )
+    if not session.posargs:
+        session.run("coverage", "report", "--rcfile", "tests/airflow/coverage.ini", env=env)
+
+
+@nox.session(python="3.12")
+def airflow_crash(session: nox.Session) -> None:
+    """Kill a real triggerer in the middle of a dozen waits, and let another run a thousand."""
+    env = airflow_at_home(session)
+    session.run(
+        "python", "-m", "tests.airflow.crash.kill", f"{env['AIRFLOW_HOME']}-killed", env=env
+    )
+    session.run("airflow", "db", "migrate", env=env, silent=True)
+    session.run("python", "-m", "tests.airflow.crash.thousand", env=env)
+
+
+def airflow_at_home(session: nox.Session) -> dict[str, str]:
+    """Install Airflow; return an environment in which it keeps to the session's directory."""
+    session.install("-e", ".[airflow]", *group("airflow"))
+    home = Path(session.create_tmp()).resolve()
+    shutil.rmtree(home)
+    (home / "dags").mkdir(parents=True)
+    return {
+        "AIRFLOW_HOME": str(home / "airflow"),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(home / "dags"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__UNIT_TEST_MODE": "True",
+        "COVERAGE_FILE": str(home / "coverage"),
+    }
+
+
+def python_of(session: nox.Session) -> str:
+    """Return the session's interpreter."""
+    return str(Path(session.virtualenv.location).resolve() / "bin" / "python")
 
 
 @nox.session

@@ -1,4 +1,4 @@
-"""Draws the pictures of docs/output.md: what `redis-actions wait` shows in a real terminal.
+"""Draws the pictures of docs/output.md and docs/looking.md: what commands show in a real terminal.
 
 `python docs/screens.py` runs the command in tmux, against a fake cluster, and writes what the
 terminal holds at that moment as SVG. It needs tmux, and the extra `cli`.
@@ -36,6 +36,7 @@ class Scene:
     before: tuple[str, ...] = ()  # what stands before the command
     outage: float | None = None  # when the cluster stops to answer, in seconds
     typed: str = ""  # keys, just before the picture
+    command: str = " ".join(["wait", *REFS])
 
 
 SCENES = [
@@ -44,6 +45,9 @@ SCENES = [
     Scene("narrow", "40 columns", 40, 18, 14),
     Scene("ended", "Ctrl-C, and what had ended", 92, 11, 14, typed="C-c"),
     Scene("plain", "without rich, or with TERM=dumb", 110, 16, 14, before=("TERM=dumb",)),
+    Scene("watch", "redis-actions watch", 100, 9, 14, command="watch"),
+    Scene("watch-narrow", "40 columns", 40, 9, 14, command="watch"),
+    Scene("list", "redis-actions list", 100, 9, 2, command="list"),
 ]
 
 
@@ -58,12 +62,14 @@ def begin(cluster: FakeCluster) -> None:
     cluster.start_transfer(4, "export", duration=8)
 
 
-async def tmux(*words: str) -> str:
+async def tmux(server: str, *words: str) -> str:
     """Run a command of a tmux of our own; return what it prints."""
     program = await asyncio.create_subprocess_exec(
-        *("tmux", "-L", "screens", "-f", "/dev/null", *words), stdout=asyncio.subprocess.PIPE
+        *("tmux", "-L", server, "-f", "/dev/null", *words), stdout=asyncio.subprocess.PIPE
     )
     out, _ = await program.communicate()
+    if program.returncode:
+        raise RuntimeError(f"tmux {words[0]} failed")
     return out.decode()
 
 
@@ -78,20 +84,21 @@ async def picture(scene: Scene) -> str:
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "PS1": "$ ",
         }
+        server = f"screen-{scene.name}"
         size = ("-x", str(scene.width), "-y", str(scene.height))
         settings = ["=".join(each) for each in environ.items()]
-        await tmux("new-session", "-d", *size, "env", *settings, "sh")
-        line = " ".join([*scene.before, "redis-actions wait", *REFS])
-        await tmux("send-keys", line, "Enter")
+        await tmux(server, "new-session", "-d", *size, "env", *settings, "sh")
+        line = " ".join([*scene.before, "redis-actions", scene.command])
+        await tmux(server, "send-keys", line, "Enter")
         if scene.outage is not None:
             await asyncio.sleep(scene.outage)
             cluster.inject(status=503, times=None)
         await asyncio.sleep(scene.after - (scene.outage or 0))
         if scene.typed:
-            await tmux("send-keys", scene.typed)
+            await tmux(server, "send-keys", scene.typed)
             await asyncio.sleep(1)
-        shown = await tmux("capture-pane", "-p", "-e")
-        await tmux("kill-server")
+        shown = await tmux(server, "capture-pane", "-p", "-e")
+        await tmux(server, "kill-server")
         return shown
 
 

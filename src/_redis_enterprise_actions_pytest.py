@@ -58,10 +58,17 @@ def actions_client(request: pytest.FixtureRequest) -> ActionsClient:
 def _variant(request: pytest.FixtureRequest, name: str) -> str:
     """Return the fixture that is set up on the loop which runs the test."""
     marker = _test(request).get_closest_marker("asyncio")
+    on_anyio = "anyio_backend" in request.fixturenames
+    if marker is not None and on_anyio:
+        pytest.fail(
+            f"pytest-asyncio would run the test, and anyio {name}: in the mode "
+            '"strict", pytest-asyncio leaves alone what is marked for anyio',
+            pytrace=False,
+        )
     if marker is not None:
         default = request.config.getini("asyncio_default_test_loop_scope")
         return f"_{name}_on_{marker.kwargs.get('loop_scope') or default}_loop"
-    if "anyio_backend" not in request.fixturenames:
+    if not on_anyio:
         pytest.fail(
             f"{name} is for coroutine tests that pytest-asyncio or anyio runs: "
             "@pytest.mark.asyncio or @pytest.mark.anyio is missing",

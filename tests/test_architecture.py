@@ -56,6 +56,7 @@ ROOMS = [
     "_profiles",
     "_demo",
     "otel",
+    "airflow",
     "__init__",
     "_report_file",
     "_page",
@@ -109,6 +110,7 @@ LIBRARIES = {
             "_given",
             "_json_lines",
             "_report",
+            "airflow",
             "_access",
             "_action",
             "_lenient",
@@ -125,6 +127,8 @@ LIBRARIES = {
     "argcomplete": {"_completion"},
     "keyring": {"_keyring"},
     "opentelemetry": {"otel"},
+    "airflow": {"airflow"},
+    "wtforms": {"airflow"},
 }
 
 
@@ -186,6 +190,27 @@ def test_one_library_one_room(library: str) -> None:
     assert rooms == LIBRARIES[library]
 
 
+def test_the_airflow_leaf_knows_the_front_door_only() -> None:
+    """What is built for Airflow could be built by anybody, on what is public."""
+    for file in (HOUSE / "airflow").glob("*.py"):
+        ours = {name for name in imports_of(file, for_types=True) if name.startswith(NAME)}
+        assert all(name == NAME or name.startswith(f"{NAME}.airflow.") for name in ours), file
+
+
+def test_airflow_finds_the_provider_without_loading_airflow() -> None:
+    """What Airflow reads while it is being loaded loads nothing of it, nor needs it."""
+    code = (
+        "import sys, importlib.metadata as metadata\n"
+        "(entry,) = metadata.entry_points(group='apache_airflow_provider', name='provider_info')\n"
+        "print(entry.load()()['connection-types'][0]['connection-type'], 'airflow' in sys.modules)"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+
+    assert run.stdout == "redis_enterprise False\n"
+
+
 def test_every_room_is_in_the_list() -> None:
     """No room is built beside the plan."""
     assert {room_of(file) for file in files()} == set(ROOMS)
@@ -215,8 +240,9 @@ def test_import_is_lean() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
     loaded = set(run.stdout.split())
+    ours = {f"{NAME}.{room}" for room in ("airflow", "testing", "_cli")}
 
     assert NAME in loaded
-    assert not loaded & {"aiohttp.web", "argparse", f"{NAME}.testing", f"{NAME}._cli"}
+    assert not loaded & {*ours, "aiohttp.web", "argparse"}
     assert not loaded & {"airflow", "argcomplete", "keyring", "opentelemetry", "prefect", "pytest"}
     assert not loaded & {"rich", "temporalio", "trustme"}

@@ -175,7 +175,8 @@ def test_more_waits_than_rows(window: Callable[..., Terminal], height: int) -> N
     if height >= 5:
         assert rows[0].startswith("✗ maintenance_on on node:1")
         assert all("SMUpdateBDB" in row for row in rows[1 : min(10, height - 2)])
-        assert rows[-1] == f"  + {60 - (height - 2)} more"
+        assert rows[-1].startswith(f"  + {60 - (height - 2)} more: ")
+        assert rows[-1].endswith(" waiting, 10 completed")
 
 
 def test_half_the_rows(window: Callable[..., Terminal]) -> None:
@@ -188,6 +189,17 @@ def test_half_the_rows(window: Callable[..., Terminal]) -> None:
     drawn(events, 3)
 
     assert [row[:2] for row in terminal.screen[-8:]] == ["✗ "] * 4 + ["  "] * 4
+    assert terminal.screen[-1] == "  + 13 more: 2 waiting, 11 failed"
+
+
+def test_those_that_were_left(window: Callable[..., Terminal]) -> None:
+    """Those no longer waited for are counted among the rest, too."""
+    terminal = window(80, 4)
+    refs = tuple(f"action:a{number}" for number in range(5))
+    left = [Left(**at(1), ref=ref, message="x", action=UPDATE) for ref in refs]
+    drawn([Began(**at(0), refs=refs), *left], 3)
+
+    assert terminal.screen[-1] == "  + 3 more: 3 left"
 
 
 def test_shards_give_way(window: Callable[..., Terminal]) -> None:

@@ -803,7 +803,7 @@ def test_repr() -> None:
     client = ActionsClient("https://127.0.0.1:9443", username="ops", password="hunter2-hunter2")
 
     assert repr(client) == "ActionsClient('https://127.0.0.1:9443')"
-    assert client.urls == ["https://127.0.0.1:9443"]
+    assert client.urls == ("https://127.0.0.1:9443",)
 
 
 class TestFromEnv:

@@ -10,13 +10,13 @@ import pytest
 from tenacity import wait_fixed
 
 from redis_enterprise_actions import (
-    Action,
     ActionFailed,
     ActionNotFound,
     ActionVanished,
     AnswerLost,
     AuthenticationError,
     ClusterUnreachable,
+    FinishedAction,
     Phase,
     RequestRejected,
     UnreadableReply,
@@ -446,7 +446,7 @@ class TestMany:
             )
 
         assert [type(result) for result in results] == [
-            Action,
+            FinishedAction,
             ActionFailed,
             ActionVanished,
             ActionNotFound,

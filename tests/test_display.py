@@ -7,7 +7,7 @@ import pytest
 from redis_enterprise_actions import UsageError
 from redis_enterprise_actions._board import Board
 from redis_enterprise_actions._display import OUTPUTS, Bare, choice, display_of
-from redis_enterprise_actions._events import Submitted, Warned
+from redis_enterprise_actions._events import Began, Submitted, Warned
 from tests.told import at
 
 
@@ -102,6 +102,7 @@ def test_bare() -> None:
     bare, board = Bare(lines.append, said.append), Board()
     bare.show(Submitted(**at(0), ref="crdb:a\nb"), board)
     bare.show(Submitted(**at(0), ref=None), board)
+    bare.show(Began(**at(0), refs=()), board)
     bare.show(Warned(**at(0), message="x"), board)
     bare.draw(1, board)
     bare.close(board)

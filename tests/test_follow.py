@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 from typing import TYPE_CHECKING
 
@@ -147,8 +148,12 @@ class TestSeveral:
         """The rest is left when enough has ended, which is said in words; it goes on there."""
         uids = self.add(asked)
         began = now()
+        forgotten: list[object] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, told: forgotten.append(told))
 
         assert await run("wait", *uids, "--json", *options) == code
+        gc.collect()
+        assert forgotten == []
         assert now() - began == pytest.approx(after, abs=3)
         told = [json.loads(line) for line in lines()]
         kinds = [event["event"] for event in told]

@@ -11,7 +11,7 @@ import pytest
 
 from redis_enterprise_actions import UsageError
 from redis_enterprise_actions._given import read, references
-from tests.told import MAINTENANCE, STORY, UPDATE
+from tests.told import MAINTENANCE, REFS, STORY, UPDATE
 
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def json_of(value: object) -> str:
         (json_of(UPDATE), ["action:a1"]),
         (json_of(MAINTENANCE), ["node:1/maintenance_on@t1"]),
         (json_of(STORY[0]), ["action:a1"]),
+        ("\n".join(map(json_of, STORY[:5])), ["action:a1", "action:a1", REFS[1]]),
         ("null", ["action:null"]),
         ("[null]", []),
     ],
@@ -70,7 +71,7 @@ def test_read(text: str, refs: list[str] | None) -> None:
         ("[" * 100_000, "- holds what is no JSON: '[[[["),
         ("[1]", "- holds what names nothing to wait for: 1"),
         ('{"ref": 1}', '- holds what names nothing to wait for: {"ref": 1}'),
-        ('{"event": "began"}', "- holds what names nothing to wait for: an object without"),
+        ('{"kind": "task"}', "- holds what names nothing to wait for: an object without"),
     ],
 )
 def test_no_reference(text: str, said: str) -> None:

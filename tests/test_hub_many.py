@@ -400,17 +400,23 @@ class TestAsIfAlone:
         )
         assert [type(result) for result in results] == [KeyError, UsageError, Action]
 
-    async def test_strategy_that_runs_dry(self, scripted: ScriptedCluster) -> None:
-        """Nor do they care for one that takes its pauses from an iterator, and has no more."""
-        pauses = iter([1.0, 2.0])
-        dry = asyncio.create_task(
-            scripted.wait(scripted.add("a1", 60), poll=lambda _: next(pauses))
-        )
-        other = asyncio.create_task(scripted.wait(scripted.add("a2", 20)))
+    @pytest.mark.parametrize("error", [StopIteration, asyncio.CancelledError])
+    async def test_strategy_that_runs_dry(
+        self, scripted: ScriptedCluster, error: type[BaseException]
+    ) -> None:
+        """Nor do they care for one that has no more pauses, or asks a task that was cancelled."""
+        scripted.add("a1", ends=60.0)
+        scripted.add("a2", ends=20.0)
 
-        with pytest.raises(UsageError, match="poll= has run out of pauses"):
-            await dry
-        assert (await other).phase.value == "completed"
+        def dry(_: object) -> float:
+            raise error
+
+        waiting = asyncio.create_task(scripted.wait("a1", poll=dry))
+        other = asyncio.create_task(scripted.wait("a2"))
+
+        with pytest.raises(UsageError, match=f"poll= has no pause to answer: {error.__name__}"):
+            await waiting
+        assert (await other).status == "completed"
 
     async def test_slow_callback(self, scripted: ScriptedCluster) -> None:
         """A callback that takes its time delays nobody, and nothing is asked for it meanwhile."""

@@ -31,6 +31,15 @@ def conforms(line: str) -> bool:
     return jsonschema.Draft202012Validator(strict).is_valid(json.loads(line))
 
 
+def meaning(schema: object) -> object:
+    """Return a schema without what depends on versions: descriptions, and the order of lists."""
+    if isinstance(schema, dict):
+        return {key: meaning(value) for key, value in schema.items() if key != "description"}
+    if isinstance(schema, list):
+        return sorted(map(meaning, schema), key=repr)
+    return schema
+
+
 def lines_of(story: Iterable[AnyEvent]) -> list[str]:
     """Return the lines that a story makes."""
     lines: list[str] = []
@@ -48,7 +57,7 @@ def test_golden(name: str, story: list[AnyEvent]) -> None:
 
 def test_schema_is_kept() -> None:
     """The schema in docs/ is that of the events; `python -m tests.test_json_lines` writes it."""
-    assert json.loads(json.dumps(json_schema())) == SCHEMA
+    assert meaning(json.loads(json.dumps(json_schema()))) == meaning(SCHEMA)
 
 
 def test_every_event_conforms() -> None:

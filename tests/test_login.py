@@ -105,7 +105,8 @@ class TestProfile:
 
         with pytest.raises(UsageError, match=r"^no password"):
             made("--profile", "prod", *options)
-        assert sent(made("--profile", "prod", "--url", "https://n2:9443")) == f"ops:{SECRET}"
+        for own in ("https://n2:9443", f"{URL}/"):
+            assert sent(made("--profile", "prod", "--url", own)) == f"ops:{SECRET}"
 
     async def test_trust_elsewhere(self, folder: Path) -> None:
         """Nor is a cluster trusted as another one is: of that the profile says the user only."""

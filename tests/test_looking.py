@@ -112,7 +112,7 @@ class TestList:
         assert main(["list"]) == 0
         out, err = capsys.readouterr()
         assert out.count("\n") == 2
-        assert err.startswith("no actions of nodes: the cluster answered 403")
+        assert err.startswith("actions of nodes are not listed: the cluster answered 403")
 
     @terminals
     @pytest.mark.parametrize(

@@ -402,6 +402,11 @@ class TestTrouble:
             "the list of all CRDB tasks fails; each is asked for alone",
             "the list of all CRDB tasks is answered again",
         ]
+        fields = [vars(record) for record in caplog.records if "list" in vars(record)]
+        assert [(each["event"], each["list"]) for each in fields] == [
+            ("list fails", "CRDB tasks"),
+            ("list answered", "CRDB tasks"),
+        ]
 
     async def test_outage(self, large: FakeCluster, caplog: pytest.LogCaptureFixture) -> None:
         """An outage is one for all kinds: one request tries again, and the log has two lines."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from redis_enterprise_actions import AuthenticationError, ClusterUnreachable, Kind
+from redis_enterprise_actions import AuthenticationError, ClusterUnreachable, Kind, RequestRejected
 from redis_enterprise_actions._overview import Overview, _once_each
 from redis_enterprise_actions._select import Selection
 from tests.conftest import ACTIVE
@@ -67,20 +67,23 @@ async def test_what_is_needed(
     assert set(asked(cluster)) == lists
 
 
-async def test_refused(cluster: FakeCluster, client: ActionsClient) -> None:
+@pytest.mark.parametrize("status", [400, 403, 501])
+async def test_refused(cluster: FakeCluster, client: ActionsClient, status: int) -> None:
     """A kind whose list is refused is left out, is said, and not asked for again."""
     cluster.add_action(uid="a")
-    cluster.inject(path="/v1/crdb_tasks", times=None, status=403)
+    cluster.inject(path="/v1/crdb_tasks", times=None, status=status)
     overview = Overview(client, Selection())
     first = await overview.look()
-    (said,) = overview.refused
+    (said,) = overview.missing
     assert [action.uid for action in first] == ["a"]
-    assert said.startswith("no tasks of Active-Active databases: the cluster answered 403")
+    assert said.startswith(
+        f"tasks of Active-Active databases are not listed: the cluster answered {status}"
+    )
 
     asked(cluster)
     await overview.look()
     assert set(asked(cluster)) == LISTS - {"/v1/crdb_tasks"}
-    assert len(overview.refused) == 1
+    assert len(overview.missing) == 1
 
 
 async def test_all_refused(cluster: FakeCluster, client: ActionsClient) -> None:
@@ -92,13 +95,44 @@ async def test_all_refused(cluster: FakeCluster, client: ActionsClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "error"), [(401, AuthenticationError), (503, ClusterUnreachable)]
+    "fault",
+    [{"status": 500}, {"status": 200, "body": b"{"}, {"status": 404, "body": b"nginx"}],
+    ids=str,
+)
+async def test_broken(
+    cluster: FakeCluster, client: ActionsClient, fault: dict[str, object]
+) -> None:
+    """Of a kind that alone gets no usable answer the last one holds, until there is another."""
+    cluster.add_action(uid="a")
+    cluster.plan("POST", "/v1/", times=None, duration=1000)
+    await client.maintenance_on(1)
+    overview = Overview(client, Selection())
+    before = {action.uid for action in await overview.look()}
+    assert before == {"a", "node:1/maintenance_on"}
+
+    cluster.inject(path="/v1/nodes/actions", times=None, **fault)
+    assert {action.uid for action in await overview.look()} == before
+    assert len(overview.missing) == 1
+
+    cluster.heal()
+    await overview.look()
+    assert overview.missing == []
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "error"),
+    [
+        ("/v1/cluster/actions", 401, AuthenticationError),
+        ("/v1/cluster/actions", 503, ClusterUnreachable),
+        ("/v1/actions", 400, RequestRejected),
+        ("/v1/actions", 500, ClusterUnreachable),
+    ],
 )
 async def test_no_refusal(
-    cluster: FakeCluster, client: ActionsClient, status: int, error: type[Exception]
+    cluster: FakeCluster, client: ActionsClient, path: str, status: int, error: type[Exception]
 ) -> None:
-    """Wrong credentials and outages are about everything, and are raised."""
-    cluster.inject(path="/v1/cluster/actions", times=None, status=status)
+    """Wrong credentials, outages, and what is about the actions themselves, are raised."""
+    cluster.inject(path=path, times=None, status=status)
 
     with pytest.raises(error):
         await Overview(client, Selection()).look()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import subprocess
@@ -83,6 +84,37 @@ def test_names_on_spans() -> None:
 
     assert len(exported) > 20
     assert {name for name in brief if f"{name}`" not in told} == set()
+
+
+def warnings_of(file: Path) -> list[ast.Call]:
+    """Return the calls in a file that log more than what helps to debug."""
+    nodes = ast.walk(ast.parse(file.read_text("utf-8")))
+    calls = [node for node in nodes if isinstance(node, ast.Call)]
+    said = re.compile(r"_\w+\.(warning|error|exception)")
+    return [call for call in calls if said.fullmatch(ast.unparse(call.func))]
+
+
+def test_fields_of_warnings() -> None:
+    """Whatever is logged to be seen has fields."""
+    calls = {file: warnings_of(file) for file in HOUSE.glob("*.py")}
+    bare = {
+        (file.name, ast.unparse(call))
+        for file, found in calls.items()
+        for call in found
+        if not any(keyword.arg == "extra" for keyword in call.keywords)
+    }
+
+    assert sum(map(len, calls.values())) > 10
+    assert bare == set()
+
+
+def test_events_of_warnings() -> None:
+    """Every `event` of them is on the page."""
+    text = "".join(file.read_text("utf-8") for file in HOUSE.glob("*.py") if warnings_of(file))
+    events = set(re.findall(r'\{"event": "([^"]+)"', text))
+
+    assert len(events) > 6
+    assert {event for event in events if f"`{event}`" not in page("telemetry")} == set()
 
 
 def test_loggers() -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
+from redis_enterprise_actions import Evidence
 from redis_enterprise_actions._board import Board
 from redis_enterprise_actions._events import Change, End, Warned
 from redis_enterprise_actions._pipelines import GitHub, GitLab
-from tests.told import REFS, REFUSED, STORY, UPDATE, at, end, golden, tell
+from tests.told import COMPLETED, REFS, REFUSED, STORY, UPDATE, at, end, golden, tell
 
 
 if TYPE_CHECKING:
@@ -135,6 +137,19 @@ class TestGitLab:
 
         assert lines[-1].endswith("  warning:  [2J")
         assert lines[-1].isprintable()
+
+
+@pytest.mark.parametrize("display", [GitHub, GitLab])
+def test_last_change(display: type[GitHub | GitLab]) -> None:
+    """That an action has ended is said by the end of its wait alone, unless that says less."""
+    lines: list[str] = []
+    made = GitHub(lines.append, None) if display is GitHub else GitLab(lines.append)
+    made.show(Change(**at(0), ref=REFS[0], action=COMPLETED), Board())
+    assert lines == []
+
+    shown = msgspec.structs.replace(COMPLETED, evidence=Evidence.DATABASE)
+    made.show(Change(**at(0), ref=REFS[0], action=shown), Board())
+    assert lines[-1].endswith("SMUpdateBDB on bdb:1: completed, as its database shows [a1]")
 
 
 def test_headings() -> None:

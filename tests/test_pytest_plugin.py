@@ -29,6 +29,7 @@ HOUR_LONG = """
 
 def ran(pytester: pytest.Pytester, source: str, *options: str) -> pytest.RunResult:
     """Run a file of tests, with warnings as errors and no marker that is not known."""
+    pytester.makeini("[pytest]")  # or one further up might be found
     pytester.makepyfile(dedent(source))
     return pytester.runpytest("--strict-markers", "-p", "no:cacheprovider", *STRICTLY, *options)
 
@@ -76,6 +77,14 @@ def test_under_anyio(pytester: pytest.Pytester, options: tuple[str, ...]) -> Non
     result = ran(pytester, ON_ANYIO.format(backend="asyncio"), *options)
 
     result.assert_outcomes(passed=1)
+
+
+def test_under_both(pytester: pytest.Pytester) -> None:
+    """Where pytest-asyncio and anyio both lay hands on a test, it is told so, and does not hang."""
+    result = ran(pytester, ON_ANYIO.format(backend="asyncio"), "--asyncio-mode=auto")
+
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*pytest-asyncio would run the test, and anyio fake_cluster*"])
 
 
 def test_under_trio(pytester: pytest.Pytester) -> None:
@@ -198,7 +207,8 @@ def test_fixtures_of_the_users(pytester: pytest.Pytester) -> None:
 
 def test_it_costs_nothing(tmp_path: Path) -> None:
     """A run of pytest that does not use the plugin imports neither the package nor aiohttp."""
-    code = "import sys, pytest; pytest.main(['-q', '--rootdir', '.']); print(*sys.modules)"
+    (tmp_path / "pytest.ini").write_text("[pytest]", "utf-8")
+    code = "import sys, pytest; pytest.main(['-q']); print(*sys.modules)"
     run = subprocess.run(
         [sys.executable, "-c", code],
         cwd=tmp_path,

@@ -81,9 +81,9 @@ class TestDrawn:
         assert lines[1] == "no usable answer for 2m: it answered 503 (3 attempts)"
         assert lines[-1].startswith("SMUpdateBDB")
 
-    def test_refused(self) -> None:
-        """So is what the cluster refuses to list, in whole words and three lines at most."""
-        lines = seen(scene(refused=("no tasks: " + "the cluster answered 403 " * 9,)), width=30)
+    def test_missing(self) -> None:
+        """So is what is missing, in whole words and three lines at most."""
+        lines = seen(scene(missing=("no tasks: " + "the cluster answered 403 " * 9,)), width=30)
 
         assert lines[1:4] == [
             "no tasks: the cluster answered",
@@ -166,12 +166,13 @@ class TestTold:
         assert told(lost, lost) == []
         assert told(lost, well) == ["answers again, after 12s"]
 
-    def test_refused(self) -> None:
-        """What is refused is told once."""
-        refused = scene(refused=("no tasks: 403",))
+    def test_missing(self) -> None:
+        """What is missing is told once."""
+        missing = scene(missing=("no tasks: 403",))
 
-        assert told(scene(), refused) == ["no tasks: 403"]
-        assert told(refused, refused) == []
+        assert told(scene(), missing) == ["no tasks: 403"]
+        assert told(missing, missing) == []
+        assert told(missing, scene()) == []
 
 
 def test_phases() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from redis_enterprise_actions import ActionsClient, UnreadableReply, UsageError
 from redis_enterprise_actions._action import one_line
+from redis_enterprise_actions._cli import main
 from redis_enterprise_actions._wire_work import read_database
 from redis_enterprise_actions.testing._cluster import DATABASE_SECRET
 from tests.secrecy import SECRETS, WATCH, Watch, secrets_in
@@ -17,8 +18,11 @@ from tests.secrecy import SECRETS, WATCH, Watch, secrets_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from redis_enterprise_actions.testing import FakeCluster
+    from tests.kept import InMemory
+    from tests.served import Served
 
 SECRET = "hunter2-hunter2"
 
@@ -93,6 +97,50 @@ def test_databases() -> None:
 
     assert watch.searched["variable"] > 0
     assert watch.found == []
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["list"], ["list", "--json"], ["watch", "--once"], ["profiles"], ["login"], ["logout"],
+        *(["list", "--profile", name] for name in ("wrong", "open", "none")),
+        ["list", "--ca-cert", "nowhere.pem"], ["list", "--url", "https://127.0.0.1:1"],
+        ["completion", "bash"],
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_output(
+    served: Served,
+    kept: InMemory,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: list[str],
+) -> None:
+    """No command prints a secret of a profile, whatever becomes of it."""
+    monkeypatch.setenv("REDIS_ACTIONS_CONFIG", str(tmp_path / "config.toml"))
+    for name in ("URL", "USER", "PASSWORD"):
+        monkeypatch.delenv(f"REDIS_ENTERPRISE_{name}")
+    for name, text in (("right", served.cluster.password), ("wrong", SECRET), ("open", SECRET)):
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o644 if name == "open" else 0o600)
+    (tmp_path / "config.toml").write_text(
+        'default = "right"\n[profiles.none]\npassword = "hunter2-hunter2"\n'
+        + "".join(
+            f'[profiles.{name}]\nurl = "{served.cluster.url}"\n'
+            f'user = "{served.cluster.username}"\npassword_file = "{name}"\n'
+            for name in ("right", "wrong", "open")
+        )
+    )
+    served.add("SMUpdateBDB", duration=100)
+    if command == ["login"]:
+        command = ["login", "--password-file", str(tmp_path / "right")]
+    code = main(command)
+    printed = "".join(capsys.readouterr())
+
+    assert code in {0, 2, 5}
+    assert printed
+    assert secrets_in(printed) == []
 
 
 class Leaky:

@@ -99,6 +99,9 @@ def test_somebody_elses(
             f"--token-file: every user of this machine may read {file}",
         )
     ]
+    (record,) = caplog.records
+    assert vars(record)["event"] == "secret readable by all"
+    assert vars(record)["file"] == str(file)
 
 
 @posix

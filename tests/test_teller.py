@@ -121,7 +121,9 @@ async def test_log() -> None:
             assert shown.kinds == ["Warned", "Warned", "Began", "Warned"]
             OURS.warning("last")
         assert shown.kinds[-2:] == ["Warned", "Warned"]
+        OURS.warning("too late")
 
+    assert len(shown.events) == 5
     assert shown.closed == 1
 
 

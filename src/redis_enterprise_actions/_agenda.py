@@ -322,7 +322,8 @@ class ListRoute:
         self._cost = cost
         self._expires = now + _LIST_EXPIRY
         if self._failures >= _FAILS:
-            _log.warning("the list of all %s is answered again", self._system)
+            fields = {"event": "list answered", "list": str(self._system)}
+            _log.warning("the list of all %s is answered again", self._system, extra=fields)
         self._failures = 0
 
     def failed(self, now: float) -> None:
@@ -331,7 +332,9 @@ class ListRoute:
         if self._failures >= _FAILS:
             self.avoided_until = now + _LIST_AVOIDED
         if self._failures == _FAILS:
-            _log.warning("the list of all %s fails; each is asked for alone", self._system)
+            fields = {"event": "list fails", "list": str(self._system)}
+            said = "the list of all %s fails; each is asked for alone"
+            _log.warning(said, self._system, extra=fields)
 
 
 class Outage:

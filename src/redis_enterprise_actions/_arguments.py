@@ -38,14 +38,6 @@ A reference (REF) is one of
 or what submit prints, which tells one run from another.
 """
 
-_EXAMPLES: Final = """
-examples:
-  redis-actions wait UID --timeout 30m --report deploy.html
-  redis-actions wait UID UID --fail-fast --output plain --keep-alive 30s
-  redis-actions list --json | jq 'select(.object_uid == "3")' | redis-actions wait -
-  redis-actions wait UID --hook 'notify "$REDIS_ACTIONS_TITLE: $REDIS_ACTIONS_OUTCOME"'
-"""
-
 _EPILOG: Final = f"""\
 {ENVIRONMENT}
 
@@ -144,7 +136,7 @@ def parser() -> argparse.ArgumentParser:
         parents=[connection],
         help="wait until actions, or other long-running work, have ended",
         description=f"Wait until everything given has ended, show how it goes, and say how each "
-        f"ended: with live bars on a terminal, or lines.\n\n{_REFERENCES}{_EXAMPLES}",
+        f"ended: with live bars on a terminal, or lines.\n\n{_REFERENCES}",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -6,6 +6,7 @@ Decides what stands in which row and column. Refuses to know how it gets there, 
 from __future__ import annotations
 
 import os
+from collections import Counter
 from itertools import chain
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -88,9 +89,6 @@ class Bars:
             force_terminal=True,
             no_color=bool(os.environ.get("NO_COLOR")),
             legacy_windows=False,
-            highlight=False,
-            markup=False,
-            emoji=False,
         )
         self._screen = Screen()
         self._done: Done | None = None
@@ -164,9 +162,9 @@ class Picture:
         bad = [each for each in standings if _is_bad(each)][: max(1, room // 2)]
         taken = {each.ref for each in bad}
         others = sorted((each for each in standings if each.ref not in taken), key=_urgency)
-        shown = [*bad, *others][: max(0, room - 1)]
-        more = len(standings) - len(shown)
-        return [*map(self._row, shown), self._text(f"+ {more} more", "dim", _UNDER)]
+        ranked = [*bad, *others]
+        shown, more = ranked[: max(0, room - 1)], ranked[max(0, room - 1) :]
+        return [*map(self._row, shown), self._text(_rest(more), "dim", _UNDER)]
 
     def _block(self, standing: Standing) -> list[Text]:
         """Return what there is to see of a wait: its row, and what stands under it."""
@@ -303,6 +301,17 @@ def _urgency(standing: Standing) -> int:
     if standing.end is not None:
         return 2
     return 0 if standing.action is not None and standing.action.phase in _UNDER_WAY else 1
+
+
+def _rest(standings: list[Standing]) -> str:
+    """Return in words how many are not shown, and how they stand."""
+    ends = Counter("waiting" if each.end is None else _outcome(each.end) for each in standings)
+    counts = ", ".join(f"{number} {how}" for how, number in ends.items())
+    return f"+ {len(standings)} more: {counts}"
+
+
+def _outcome(end: End | Left) -> str:
+    return "left" if isinstance(end, Left) else end.outcome
 
 
 def _progress(action: Action | None) -> float | None:

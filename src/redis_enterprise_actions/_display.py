@@ -102,17 +102,11 @@ def _live(wanted: str, *, rich: bool) -> tuple[str, str | None]:
 def display_of(wanted: str, say: Callable[[str], None]) -> Display:
     """Return the display that is wanted, or that suits; `say` is told why it is another one."""
     terminal = sys.stdout is not None and sys.stdout.isatty()
-    name, why = choice(wanted, os.environ, terminal=terminal, rich=_has_rich())
+    rich = find_spec("rich") is not None
+    name, why = choice(wanted, os.environ, terminal=terminal, rich=rich)
     if why is not None:
         say(f"redis-actions: {why}")
     return _DISPLAYS[name]()
-
-
-def _has_rich() -> bool:
-    try:
-        return find_spec("rich") is not None
-    except ValueError:  # as if it had been imported, and is not there
-        return False
 
 
 _DISPLAYS: Final[dict[str, Callable[[], Display]]] = {

@@ -88,14 +88,15 @@ class _Object(msgspec.Struct):
     uid: str | None = None
     kind: str | None = None
     task_id: str | None = None
+    event: str | None = None
 
     def references(self) -> Iterator[Reference]:
-        """Return the reference that is meant; a call that started nothing has none."""
+        """Return the reference that is meant; of a call that started nothing there is none."""
         if isinstance(self.ref, str):
             yield parse(self.ref)
         elif self.ref is msgspec.UNSET and self.uid is not None:
             yield parse(self._of_action(self.uid))
-        elif self.ref is msgspec.UNSET:
+        elif self.ref is msgspec.UNSET and self.event is None:
             raise UsageError(f"{_NOTHING}: an object without ref and uid")
 
     def _of_action(self, uid: str) -> str:

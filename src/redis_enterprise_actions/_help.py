@@ -32,10 +32,11 @@ user's role may not see is left out.
   redis-actions get "$uid" --json | jq .progress
 """,
     "wait": """\
-  redis-actions wait "$uid" --timeout 30m --stall-timeout 10m
+  redis-actions wait "$uid" --timeout 30m --report deploy.html
   redis-actions wait node:1/maintenance_on crdb:"$id" export:3 --fail-fast
-  redis-actions wait "$one" "$other" --any --report waits.html
+  redis-actions wait "$uid" --output plain --keep-alive 30s
   redis-actions list --status running | cut -f 1 | redis-actions wait -
+  redis-actions wait "$uid" --hook 'notify "$REDIS_ACTIONS_OUTCOME"'
 """,
     "submit": """\
   redis-actions submit POST /v1/bdbs/1/upgrade --wait --timeout 1h

@@ -108,8 +108,9 @@ def _said(profile: Profile, given: Masked, variable: str) -> str:
     If it has URLs, its secrets are for them alone, and so is what it trusts: of another cluster it
     says no more than who we are.
     """
-    elsewhere = profile.urls and not set(given.get("url", ())) <= set(profile.urls)
-    if elsewhere and variable not in _ANYWHERE:
+    own = {url.rstrip("/") for url in profile.urls}
+    asked = {url.rstrip("/") for url in given.get("url", ())}
+    if own and not asked <= own and variable not in _ANYWHERE:
         return ""
     key = _SECRETS.get(variable)
     if key is None:

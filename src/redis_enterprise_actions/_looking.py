@@ -39,8 +39,8 @@ async def look(args: argparse.Namespace, client: ActionsClient) -> int:
     overview = Overview(client, selection)
     async with client:
         actions = selected(await overview.look(), selection)
-    for refused in overview.refused:
-        complain(refused)
+    for missing in overview.missing:
+        complain(missing)
     if args.json:
         for action in actions:
             print_json(action)
@@ -80,7 +80,7 @@ async def _follow(overview: Overview, scene: Scene, view: _View) -> NoReturn:
                 actions=tuple(actions),
                 seen_at=datetime.now(UTC),
                 lost_at=None,
-                refused=tuple(overview.refused),
+                missing=tuple(overview.missing),
             )
         view.show(scene)
         await _meanwhile(asyncio.sleep(scene.interval), view)

@@ -1,6 +1,7 @@
 """What the cluster does, of all kinds: one list for each.
 
-Knows which kinds there are. Refuses to ask for a list again that was refused to us.
+Knows which kinds there are, and which of them one can do without. Refuses to ask for a list again
+that was refused to us.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ._action import Kind
-from ._errors import AuthenticationError
+from ._errors import ClusterUnreachable, RequestError, RequestRejected, UnreadableReply
 
 
 if TYPE_CHECKING:
@@ -37,31 +38,44 @@ class Overview:
             Kind.CRDB_TASK: client.list_crdb_tasks,
         }
         self._lists = {kind: ask for kind, ask in lists.items() if selection.may_have(kind)}
-        self._refused: dict[Kind, AuthenticationError] = {}
+        self._listed: dict[Kind, list[Action]] = {}  # when it was last answered for
+        self._missing: dict[Kind, RequestError] = {}
 
     @property
-    def refused(self) -> list[str]:
-        """The kinds whose list was refused to us (403), in words, and why."""
-        return [f"no {_KINDS[kind]}: {error.said}" for kind, error in self._refused.items()]
+    def missing(self) -> list[str]:
+        """The kinds of which the last look has nothing new, in words, and why."""
+        return [
+            f"{_KINDS[kind]} are not listed: {error.said}" for kind, error in self._missing.items()
+        ]
 
     async def look(self) -> list[Action]:
         """Return all that the lists hold of which something can be selected, each work once.
 
-        Raises `RequestError`.
-
-        A kind whose list is refused to us is left out from then on, unless there is no other.
+        A kind that is refused to us (403), or not known there, is left out from then on, unless
+        there is no other. Of one that alone is answered for with 500 or gibberish, what was last
+        known is returned. Raises `RequestError`.
         """
-        listed: list[Action] = []
         for kind, ask in self._lists.items():
-            if kind in self._refused:
+            if kind in self._missing and not self._missing[kind].transient:
                 continue
             try:
-                listed += await ask()
-            except AuthenticationError as error:
-                if error.status != 403 or len(self._refused) + 1 == len(self._lists):
+                self._listed[kind] = await ask()
+            except RequestError as error:
+                others = self._lists.keys() - self._missing.keys() - {kind}
+                if not others or not _dispensable(kind, error):
                     raise
-                self._refused[kind] = error
-        return _once_each(listed)
+                self._missing[kind] = error
+            else:
+                self._missing.pop(kind, None)
+        return _once_each([action for listed in self._listed.values() for action in listed])
+
+
+def _dispensable(kind: Kind, error: RequestError) -> bool:
+    """Whether an error is about one list, and one that can be done without."""
+    if isinstance(error, RequestRejected):
+        return error.status == 403 or (error.status != 401 and kind is not Kind.TASK)
+    broken = isinstance(error, ClusterUnreachable) and error.status == 500
+    return kind is not Kind.TASK and (broken or isinstance(error, UnreadableReply))
 
 
 def _once_each(actions: list[Action]) -> list[Action]:

@@ -273,8 +273,9 @@ class PollState(RetryCallState):
             self.outcome.set_result(came)
         try:
             pause = _checked(schedule(self))
-        except StopIteration as error:  # which no future takes, and so would not reach its awaiter
-            raise UsageError("poll= has run out of pauses") from error
+        except (StopIteration, asyncio.CancelledError) as error:
+            # The first one no future takes, and the other would cancel the loop for everybody.
+            raise UsageError(f"poll= has no pause to answer: {type(error).__name__}") from error
         self.upcoming_sleep = pause
         self.idle_for += pause
         self.attempt_number += 1

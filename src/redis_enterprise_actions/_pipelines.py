@@ -12,6 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from ._action import Evidence
 from ._events import Alive, Change, Done, End, Left, Outage, Warned
 from ._job_summary import markdown, summary
 from ._plain import stamped, words
@@ -42,7 +43,7 @@ class GitHub:
 
     def show(self, event: AnyEvent, board: Board) -> None:
         """Write what was told, in the group or after it."""
-        said = words(event, board)
+        said = None if _is_told_by_its_end(event) else words(event, board)
         if said is not None:
             self._fold(_heading(board) if isinstance(event, _FOLDED) else None)
             self._write(self._line(event, said))
@@ -96,7 +97,9 @@ class GitLab:
         if isinstance(event, Done):
             self._fold(None, event.time)
             self._write("\n".join(summary(board, event)))
-        elif (said := words(event, board)) is not None:
+            return
+        said = None if _is_told_by_its_end(event) else words(event, board)
+        if said is not None:
             self._fold(_heading(board) if isinstance(event, _FOLDED) else None, event.time)
             self._write(stamped(event, said))
 
@@ -116,6 +119,13 @@ class GitLab:
         when = int(time.timestamp())
         mark = f"start:{when}:{name}[collapsed=true]" if self._open else f"end:{when}:{name}"
         self._write(f"\x1b[0Ksection_{mark}\r\x1b[0K{heading or ''}")
+
+
+def _is_told_by_its_end(event: AnyEvent) -> bool:
+    """Whether the end of the wait, which comes next, says the same."""
+    if not isinstance(event, Change):
+        return False
+    return event.action.phase.terminal and event.action.evidence is Evidence.ACTION
 
 
 def _heading(board: Board) -> str:

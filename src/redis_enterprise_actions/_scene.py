@@ -28,8 +28,8 @@ _LATE: Final = 3.0  # seconds that a look may take without a word
 class Scene(msgspec.Struct, frozen=True, kw_only=True):
     """All that is known at one time. `lost_at` is when the cluster began not to answer.
 
-    `where` is what is watched, `refused` which lists the cluster refuses, and `problem` why there
-    is no usable answer.
+    `where` is what is watched, `missing` which lists are missing, and why, and `problem` why
+    there is no usable answer.
     """
 
     where: str
@@ -39,7 +39,7 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     seen_at: datetime | None = None
     lost_at: datetime | None = None
     problem: str = ""
-    refused: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
 
 
 def drawn(scene: Scene, paper: Paper, height: int) -> list[str]:
@@ -70,7 +70,7 @@ def _head(scene: Scene, shown: list[Action], paper: Paper) -> str:
 
 def _notes(scene: Scene, paper: Paper) -> list[str]:
     """Return what is in the way, in whole words where they fit."""
-    notes = list(scene.refused)
+    notes = list(scene.missing)
     if scene.lost_at is not None:
         lost = age(max(0, int((paper.now - scene.lost_at).total_seconds())))
         notes.insert(0, f"no usable answer for {lost}: {scene.problem}")
@@ -86,7 +86,7 @@ def told(before: Scene, after: Scene) -> list[str]:
     if before.lost_at is not None and after.lost_at is None and after.seen_at is not None:
         lost = int((after.seen_at - before.lost_at).total_seconds())
         lines.append(f"answers again, after {age(lost)}")
-    lines += after.refused[len(before.refused) :]
+    lines += [line for line in after.missing if line not in before.missing]
     lines += _news(before.actions, after.actions, after.selection)
     return [one_line(line) for line in lines]
 

@@ -82,4 +82,5 @@ def _check(it: BufferedReader, file: Path, what: str) -> None:
         close = f"chmod 600 {shlex.quote(str(file))}"
         raise UsageError(f"{what}: other users may {may} the file: {close}")
     if judged is Verdict.READ_BY_ALL:
-        _log.warning("%s: every user of this machine may read %s", what, file)
+        fields = {"event": "secret readable by all", "file": str(file)}
+        _log.warning("%s: every user of this machine may read %s", what, file, extra=fields)

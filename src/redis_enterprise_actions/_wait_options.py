@@ -71,7 +71,7 @@ def add_wait_options(command: argparse.ArgumentParser) -> None:
     text = "ask this often (default: when the end is due)"
     limits.add_argument("--interval", type=interval, metavar="TIME", help=text)
     _add_shown(command)
-    after = command.add_argument_group("what follows")
+    after = command.add_argument_group("what follows the wait")
     text = "write what happened, as .html, .svg, .md or .json; can be repeated"
     after.add_argument(
         "--report", type=report, action="append", default=[], metavar="FILE", help=text

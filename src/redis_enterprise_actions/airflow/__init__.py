@@ -1,0 +1,44 @@
+"""In Airflow: a connection, an operator and a sensor that hold no worker while they wait.
+
+Needs the extra `airflow`: Airflow 3.1 or newer. What is here is loaded when it is asked for, as
+Airflow itself looks in here, for `get_provider_info`, while it is still being loaded.
+"""
+
+from __future__ import annotations
+
+import importlib
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ._hook import RedisEnterpriseHook
+    from ._operator import RedisEnterpriseOperator
+    from ._provider import get_provider_info
+    from ._sensor import RedisEnterpriseActionSensor
+    from ._trigger import RedisEnterpriseTrigger
+
+
+__all__ = [
+    "RedisEnterpriseActionSensor",
+    "RedisEnterpriseHook",
+    "RedisEnterpriseOperator",
+    "RedisEnterpriseTrigger",
+    "get_provider_info",
+]
+
+_WHERE: Final[Mapping[str, str]] = MappingProxyType({
+    "RedisEnterpriseActionSensor": "._sensor",
+    "RedisEnterpriseHook": "._hook",
+    "RedisEnterpriseOperator": "._operator",
+    "RedisEnterpriseTrigger": "._trigger",
+    "get_provider_info": "._provider",
+})  # fmt: skip
+
+
+def __getattr__(name: str) -> object:
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_WHERE[name], __name__), name)

@@ -1,0 +1,1 @@
+"""The folder that the instance takes its DAGs from."""

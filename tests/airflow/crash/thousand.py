@@ -1,0 +1,60 @@
+"""A thousand waits in one triggerer: what they cost it, and what they cost the cluster.
+
+The triggers are run by Airflow's own `TriggerRunner`, in a process of its own, as in a triggerer,
+but for its supervisor: a thousand tasks would have to be started to get there by way of it.
+
+Usage: python -m tests.airflow.crash.thousand
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+
+from tests.airflow.conftest import CONN_ID, connection_to
+from tests.served import Served
+
+
+WAITS = 1000
+SHORT, LONG = 20.0, 60.0  # seconds that the first one and the last one take
+
+
+def main() -> None:
+    """Serve a cluster on which a thousand actions run, and let another process wait for them."""
+    served = Served()
+    served.start()
+    try:
+        step = (LONG - SHORT) / WAITS
+        uids = [served.add("retry_bdb", duration=SHORT + step * each) for each in range(WAITS)]
+        began = len(served.cluster.requests)
+        env = os.environ | {f"AIRFLOW_CONN_{CONN_ID.upper()}": connection_to(served.cluster)}
+        ran = subprocess.run(
+            [sys.executable, "-m", "tests.airflow.crash.runner"],
+            input=json.dumps(uids),
+            env=env,
+            text=True,
+            stdout=subprocess.PIPE,
+            check=True,
+        )
+        said = json.loads(ran.stdout.splitlines()[-1])
+        seen = served.cluster.requests[began:]
+    finally:
+        served.stop()
+    assert said["outcomes"] == {"completed": WAITS}, said
+    paths = Counter("lists" if each.path == "/v1/actions" else "others" for each in seen)
+    print(f"waits                         {WAITS}, all completed")
+    print(f"the last one took             {LONG:.0f} s on the cluster")
+    print(
+        f"all over after                {said['seconds']:.0f} s, the loading of Airflow not counted"
+    )
+    print(f"requests                      {len(seen)}: {dict(paths)}")
+    print(f"memory of Airflow itself      {said['before']:.0f} MB")
+    print(f"memory with all of them       {said['after']:.0f} MB")
+    print(f"time of the processor         {said['processor']:.1f} s")
+
+
+if __name__ == "__main__":
+    main()

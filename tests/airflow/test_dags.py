@@ -1,0 +1,94 @@
+"""Facts about whole DAGs, run by the real Airflow: each task defers, and the trigger is run."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+
+if TYPE_CHECKING:
+    from airflow.models.dagrun import DagRun
+    from airflow.sdk import DAG
+
+    from tests.served import Served
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = (ROOT / "examples" / "airflow" / "upgrade_databases.py").read_text("utf-8")
+(DOCUMENTED,) = re.findall(
+    r"^```python\n(.*?)^```",
+    (ROOT / "docs" / "airflow.md").read_text("utf-8"),
+    re.MULTILINE | re.DOTALL,
+)
+
+
+def dag_of(source: str, name: str) -> DAG:
+    """Put a file among Airflow's DAGs, and load it."""
+    file = Path(os.environ["AIRFLOW__CORE__DAGS_FOLDER"]) / f"{name}.py"
+    file.write_text(source, "utf-8")
+    spec = importlib.util.spec_from_file_location(name, file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.dag  # type: ignore[no-any-return]
+
+
+def run(dag: DAG) -> DagRun:
+    """Run a DAG as Airflow's own `dag.test()` does."""
+    return dag.test()
+
+
+def states(ran: DagRun) -> dict[str, str]:
+    """Return how its tasks ended."""
+    return {task.task_id: str(task.state) for task in ran.get_task_instances()}
+
+
+@pytest.fixture
+def example(server: Served) -> DAG:
+    """The example, with a cluster that has what it needs."""
+    server.do(lambda cluster: cluster.add_bdb(2))
+    return dag_of(EXAMPLE, "upgrade_databases")
+
+
+def test_example(server: Served, example: DAG, capfd: pytest.CaptureFixture[str]) -> None:
+    """The example upgrades two databases, one after the other, with one call for each."""
+    server.do(lambda cluster: cluster.plan("POST", "/v1/", times=None, duration=1.5))
+    ran = run(example)
+
+    assert states(ran) == {"idle": "success", "upgrade_1": "success", "upgrade_2": "success"}
+    posted = [seen.path for seen in server.cluster.requests if seen.method == "POST"]
+    assert posted == ["/v1/bdbs/1/upgrade", "/v1/bdbs/2/upgrade"]
+    (task,) = (each for each in ran.get_task_instances() if each.task_id == "upgrade_1")
+    said = task.xcom_pull(task_ids="upgrade_1")
+    assert (said["name"], said["object_uid"]) == ("SMUpgradeBDB", "1")
+    assert task.xcom_pull(task_ids="upgrade_1", key="ref") == f"action:{said['uid']}"
+    json.dumps(said)
+    out = capfd.readouterr()
+    assert server.cluster.password not in out.out + out.err
+
+
+def test_example_that_fails(server: Served, example: DAG) -> None:
+    """Where an upgrade fails, its task fails at once, retries or not, and so does what follows."""
+    server.do(lambda cluster: cluster.plan("POST", "/v1/", duration=0.5, outcome="failed"))
+
+    assert states(run(example)) == {
+        "idle": "success",
+        "upgrade_1": "failed",
+        "upgrade_2": "upstream_failed",
+    }
+
+
+def test_documented(server: Served) -> None:
+    """What docs/airflow.md shows runs as it stands."""
+    server.do(lambda cluster: cluster.plan("POST", "/v1/", duration=0.5))
+
+    assert states(run(dag_of(DOCUMENTED, "maintenance"))) == {
+        "idle": "success",
+        "maintenance_on": "success",
+    }

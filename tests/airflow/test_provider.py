@@ -1,0 +1,50 @@
+"""Facts about what Airflow is told."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from airflow.providers_manager import ProvidersManager
+from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime
+
+import redis_enterprise_actions.airflow
+from redis_enterprise_actions.airflow import get_provider_info
+from redis_enterprise_actions.airflow._provider import FIELDS
+from redis_enterprise_actions.airflow._settings import Settings
+
+
+def test_airflow_knows_the_connection_type() -> None:
+    """Airflow finds the provider by itself, and its hook by the connection's type."""
+    hook = ProvidersManagerTaskRuntime().hooks["redis_enterprise"]
+
+    assert hook is not None
+    assert hook.hook_name == "Redis Enterprise"
+    assert hook.hook_class_name == "redis_enterprise_actions.airflow.RedisEnterpriseHook"
+
+
+def test_airflow_knows_the_form() -> None:
+    """Every extra has a field in the form of the connection."""
+    fields = ProvidersManager().connection_form_widgets
+
+    names = {name.removeprefix("extra__redis_enterprise__") for name in fields}
+    assert set(FIELDS) <= names
+
+
+def test_the_form_asks_for_what_is_read() -> None:
+    """What the form asks for besides host and login is what settings are made of."""
+    settings = {field.name for field in dataclasses.fields(Settings)}
+    trust = {"ca_file", "fingerprint", "client_cert", "client_key"}
+
+    assert set(FIELDS) == settings - {"username", "password", "trust"} | trust
+
+
+def test_public_names() -> None:
+    """What is public is there, loaded when it is asked for; nothing else is."""
+    leaf = redis_enterprise_actions.airflow
+
+    assert leaf.__all__ == sorted(leaf.__all__)
+    assert all(hasattr(leaf, name) for name in leaf.__all__)
+    assert leaf.get_provider_info is get_provider_info
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        leaf.nothing  # noqa: B018
