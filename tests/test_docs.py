@@ -142,9 +142,9 @@ def test_comparison_is_that_of_the_benchmarks() -> None:
         assert f"| {at_once} |" in line
 
 
-def test_json_page_has_every_outcome() -> None:
-    """The page of the JSON lists every way in which a wait can end."""
-    assert all(f"`{word}`" in text_of("json.md") for _, word, _ in _ENDS if word != "wrong usage")
+def test_page_of_output_has_every_outcome() -> None:
+    """The page of the JSON lines lists every way in which a wait can end."""
+    assert all(f"`{word}`" in text_of("output.md") for _, word, _ in _ENDS if word != "wrong usage")
 
 
 def test_front_page() -> None:

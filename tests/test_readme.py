@@ -110,7 +110,8 @@ def test_fourth_block() -> None:
 def test_fifth_block() -> None:
     """The example of a record runs as it stands, and its table lists every field."""
     ran = run("-c", BLOCKS[4])
-    rows = README[README.index("| `Record` |") :].split("\n\n", maxsplit=1)[0].splitlines()[2:]
+    page = (ROOT / "docs" / "flight-record.md").read_text("utf-8")
+    rows = page[page.index("| `Record` |") :].split("\n\n", maxsplit=1)[0].splitlines()[2:]
     named = [name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1])]
 
     assert (ran.returncode, ran.stderr) == (0, "")
@@ -303,12 +304,13 @@ def test_all_examples_are_tested() -> None:
 
 def test_profiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The file of profiles that is shown can be read, and says what profiles may have."""
-    (shown,) = re.findall(r"^```toml\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    page = (ROOT / "docs" / "profiles.md").read_text("utf-8")
+    (shown,) = re.findall(r"^```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     (tmp_path / "config.toml").write_text(shown, "utf-8")
     monkeypatch.setenv("REDIS_ACTIONS_CONFIG", str(tmp_path / "config.toml"))
     found, default = _profiles.profiles()
     keys = {key for profile in found for key in profile._table}
-    (others,) = re.findall(r"A profile may also have ([^.]*)\.", README)
+    (others,) = re.findall(r"A profile may also have ([^.]*)\.", page)
 
     assert ([profile.name for profile in found], default) == (["lab", "prod"], "lab")
     assert keys | set(re.findall(r"`(\w+)`", others)) == set(_profiles._PROFILE)
