@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from ._arguments import arguments, json_of
 from ._chores import CHORES
+from ._doctor import doctor
 from ._errors import RedisActionsError
 from ._given import references
 from ._login import client_of
@@ -145,5 +146,5 @@ _CONNECTED: Final = {
     "get": _get,
     "cancel": _cancel,
 }
-_ALONE: Final = {"fake-cluster": _fake_cluster, "demo": _demo}
+_ALONE: Final = {"doctor": doctor, "fake-cluster": _fake_cluster, "demo": _demo}
 _TOLD: Final = {"wait": _wait, "submit": _submit}
