@@ -42,6 +42,7 @@ def known(who: str) -> Finding:
 def unknown(who: str, error: Exception, *, tokens: bool) -> Finding:
     """Tell that it does not; `tokens` is whether it grants tokens for the same password."""
     said = getattr(error, "said", None) or str(error) or type(error).__name__
+    advice: str | None
     if tokens:
         seen, advice = (
             "Basic authentication is refused, but a token is granted for the same password",
@@ -110,9 +111,9 @@ def denied(check: str, right: Right, error: Exception) -> Finding:
         advice = f"give the user a role with the permission {right.permission}"
         return Finding(level=level, check=check, seen=seen, advice=advice)
     said = getattr(error, "said", None) or "no answer in time"
-    advice = error.hint if isinstance(error, RequestRejected) else None
+    hint = error.hint if isinstance(error, RequestRejected) else None
     seen = f"{right.what}: {said}"
-    return Finding(level=level, check=check, seen=seen, advice=advice)
+    return Finding(level=level, check=check, seen=seen, advice=hint)
 
 
 def _ok(check: str, seen: str) -> Finding:

@@ -16,7 +16,7 @@ from . import _cluster_words as cluster
 from . import _network_words as network
 from ._access import Secret, access_of, hidden
 from ._certificate import certificate_of
-from ._errors import RedisActionsError, RequestError, UsageError
+from ._errors import ClientCertificateRefused, RedisActionsError, RequestError, UsageError
 from ._finding import Finding, Level, done, told, weighed
 from ._login import settings_of
 from ._nodes import Nodes
@@ -202,8 +202,10 @@ class Examination:
         """Ask without saying who we are, as it may be somebody else who answers."""
         try:
             reply = await self._transport.ask(node, _TRIED)
+        except ClientCertificateRefused as error:
+            return network.no_handshake(str(node), OSError(), error.reason)
         except RequestError as error:
-            return network.unanswered(str(node), error.said)
+            return network.unanswered(str(node), getattr(error, "reason", error.said))
         self._skews[node] = network.skew_of(reply.headers, datetime.now(UTC))
         target = self._nodes.redirected(node, reply.headers.get("Location", ""))
         if reply.status in {307, 308}:
@@ -242,8 +244,10 @@ class Examination:
 
     async def _see(self, check: str, right: Right, words: Callable[[Reply], Finding]) -> None:
         reply = await self._ask(right)
-        failed = isinstance(reply, Exception)
-        self._tell(cluster.denied(check, right, reply) if failed else words(reply))
+        if isinstance(reply, Exception):
+            self._tell(cluster.denied(check, right, reply))
+        else:
+            self._tell(words(reply))
 
     async def _ask(self, right: Right) -> Reply | Exception:
         """Ask as the client does; return what it raises, too."""

@@ -136,7 +136,7 @@ def answered(node: str, port: int | None, status: int, headers: Mapping[str, str
 def unanswered(node: str, said: str) -> Finding:
     """Tell that there is no answer."""
     advice = f"{_TO_API}, and look at the node"
-    return _failed("http", node, f"no usable answer: {said}", advice, spared=True)
+    return _failed("http", node, f"no answer that can be used: {said}", advice, spared=True)
 
 
 def skew_of(headers: Mapping[str, str], now: datetime) -> float | None:

@@ -39,7 +39,9 @@ _CLUSTER: Final = "/v1/cluster/actions"
 class House(Protocol):
     """What the routes are told by the cluster, which may be told otherwise at any time."""
 
-    version: str
+    @property
+    def version(self) -> str: ...
+
     bare_node_actions: bool
     not_cancellable: set[str]
 
