@@ -135,7 +135,9 @@ def answered(node: str, port: int | None, status: int, headers: Mapping[str, str
 
 def unanswered(node: str, said: str) -> Finding:
     """Tell that there is no answer."""
-    advice = f"{_TO_API}, and look at the node"
+    # A server that speaks TLS 1.3 and misses a certificate may just hang up.
+    certificate = " and give --client-cert if it wants one" if node.startswith("https:") else ""
+    advice = f"{_TO_API}, look at the node,{certificate or ' and ask again'}"
     return _failed("http", node, f"no answer that can be used: {said}", advice, spared=True)
 
 
