@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import ssl
 from datetime import UTC, datetime, timedelta
@@ -11,8 +12,10 @@ import pytest
 import trustme
 from aiohttp import web
 
+from redis_enterprise_actions import ClientCertificateRefused, _doctor
 from redis_enterprise_actions._arguments import arguments
 from redis_enterprise_actions._doctor import doctor
+from redis_enterprise_actions._transport import Transport
 from redis_enterprise_actions.testing import FakeCluster
 from tests.secrecy import SECRETS
 
@@ -267,6 +270,83 @@ async def test_denied(cluster: FakeCluster, lines: Lines) -> None:
     assert first.startswith("failure")
     assert first.endswith("the permission view_status_of_cluster_action")
     assert last == "ok       permissions  may see databases"
+
+
+async def test_names(monkeypatch: pytest.MonkeyPatch, lines: Lines) -> None:
+    """A name that does not resolve is a failure, and a look-up that hangs is given up."""
+
+    async def look_up(host: str, _: int) -> list[str]:
+        if host == "slow.example.com":
+            await asyncio.sleep(3600)
+        raise OSError("no such name")
+
+    monkeypatch.setattr(_doctor, "addresses_of", look_up)
+    urls = ["https://n1.example.com:9443", "https://slow.example.com:9443"]
+
+    assert await examined(urls=urls) == 5
+    first, second = plain(lines(), "dns")
+    assert "n1.example.com does not resolve: no such name" in first
+    assert "nothing within 10 s" in second
+
+
+async def test_no_tls(cluster: FakeCluster, lines: Lines) -> None:
+    """A server that does not speak TLS is told from one whose certificate is not trusted."""
+    url = cluster.url.replace("http:", "https:")
+
+    assert await examined(urls=[url]) == 5
+    assert "TLS is not spoken" in plain(lines(), "tls")[0]
+
+
+async def test_refused_by_tls(
+    cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch, lines: Lines
+) -> None:
+    """A refusal of our certificate that comes as late as the answer is told as such."""
+
+    async def refuse(*_: object) -> None:
+        raise ClientCertificateRefused("GET", "/v1/nodes", reason="CERTIFICATE_REQUIRED")
+
+    monkeypatch.setattr(Transport, "ask", refuse)
+
+    assert await examined(urls=[cluster.url]) == 5
+    assert any("our client certificate is not accepted" in line for line in lines())
+
+
+async def test_tokens_that_do_not_come(cluster: FakeCluster, lines: Lines) -> None:
+    """Where it cannot be told whether tokens are granted, the refusal is what is said."""
+    cluster.inject(path="/v1/users", times=None, drop=True)
+    cluster.inject(path="/v1/nodes", times=2, status=401)
+
+    assert await examined(urls=[cluster.url]) == 5
+    assert "the cluster refuses admin@example.com" in plain(lines(), "credentials")[0]
+
+
+async def test_forbidden_list_of_nodes(cluster: FakeCluster, lines: Lines) -> None:
+    """Whoever may not see the nodes is known all the same."""
+    cluster.inject(path="/v1/nodes", status=401)
+    cluster.inject(path="/v1/nodes", status=403)
+
+    assert await examined(urls=[cluster.url]) == 0
+    said = plain(lines(), "credentials", "version")
+    assert said[0].startswith("ok")
+    assert said[1].endswith("the permission view_all_nodes_info")
+
+
+async def test_anybody(
+    cluster: FakeCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lines: Lines
+) -> None:
+    """A token is one way to say who we are, and saying nothing is none."""
+    monkeypatch.delenv("REDIS_ENTERPRISE_USER")
+    (tmp_path / "token").write_text("hunter2-hunter2")
+    (tmp_path / "token").chmod(0o600)
+
+    assert await examined("--token-file", str(tmp_path / "token"), urls=[cluster.url]) == 5
+    said = lines()
+    assert "the cluster refuses the token" in plain(said, "credentials")[0]
+    assert not any(secret in line for line in said for secret in SECRETS)
+
+    monkeypatch.delenv("REDIS_ENTERPRISE_PASSWORD")
+    assert await examined(urls=[cluster.url]) == 5
+    assert "one who does not say who he is" in plain(lines(), "credentials")[0]
 
 
 def served(

@@ -10,7 +10,7 @@ import json
 import ssl
 from datetime import UTC, datetime
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from . import _cluster_words as cluster
 from . import _network_words as network
@@ -62,7 +62,11 @@ def _settings(settings: Settings) -> Iterable[Finding]:
     for name, source in settings.sources.items():
         value = settings.given[name]
         shown = "given" if name in _SECRET else value
-        text = " ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(shown)
+        text = (
+            " ".join(map(str, cast("list[object]", value)))
+            if isinstance(value, (list, tuple))
+            else str(shown)
+        )
         yield Finding(level=Level.OK, check="settings", seen=f"{name} is {text}, from {source}")
 
 
