@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from ._arguments import arguments, json_of
 from ._chores import CHORES
+from ._doctor import doctor
 from ._errors import RedisActionsError
 from ._given import references
 from ._login import client_of
@@ -45,9 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     signals = Signals(interrupted)
     try:
         with signals, _overhearing(args) as overheard:
-            if args.run in CHORES:
-                return CHORES[args.run](args)
-            return signals.run(_work(args, overheard))
+            work = _work(args, overheard)
+            return work if isinstance(work, int) else signals.run(work)
     except KeyboardInterrupt:
         interrupted()
         return signals.code
@@ -75,12 +75,14 @@ def _overhearing(args: argparse.Namespace) -> contextlib.AbstractContextManager[
 
 def _work(
     args: argparse.Namespace, overheard: Overheard | None = None
-) -> Coroutine[object, object, int]:
-    """Return what is to be done.
+) -> Coroutine[object, object, int] | int:
+    """Return what is to be done, or the exit code of what is done at once.
 
     A password is asked for, and standard input is read, before the loop runs, where Ctrl-C would
     not be heard.
     """
+    if args.run in CHORES:
+        return CHORES[args.run](args)
     if args.run in _TOLD:
         return _TOLD[args.run](args, client_of(args), overheard or Overheard())
     if args.connects:
@@ -144,5 +146,5 @@ _CONNECTED: Final = {
     "get": _get,
     "cancel": _cancel,
 }
-_ALONE: Final = {"fake-cluster": _fake_cluster, "demo": _demo}
+_ALONE: Final = {"doctor": doctor, "fake-cluster": _fake_cluster, "demo": _demo}
 _TOLD: Final = {"wait": _wait, "submit": _submit}

@@ -30,6 +30,12 @@ def add_looks(
     command.add_argument("--json", action="store_true", help="one JSON object a line")
     command.set_defaults(run="list", connects=True, interrupted="")
 
+    command = add("doctor", parents=[connection], help="find out what keeps you from the cluster")
+    text = "how long each step may take (default: 10s)"
+    command.add_argument("--timeout", type=duration, default=10.0, metavar="TIME", help=text)
+    command.add_argument("--json", action="store_true", help="one JSON object a line")
+    command.set_defaults(run="doctor", connects=False, interrupted="")
+
     command = add("watch", parents=[connection], help="see live what the cluster does")
     _add_filters(command)
     text = "from one look to the next (default: 5s)"

@@ -27,6 +27,17 @@ On a terminal it is a live view, until Ctrl-C. Elsewhere, and without rich
 (which the extra cli brings), it is a line for each change. A list that the
 user's role may not see is left out.
 """,
+    "doctor": """\
+  redis-actions doctor --profile prod
+  redis-actions doctor --timeout 3s
+  redis-actions doctor --json | jq -r 'select(.level == "failure").advice'
+
+Looks at the settings, and at DNS, TCP, TLS and HTTP of each node, then at the
+clock, credentials, versions and permissions. A line for each says ok, warning
+or failure, and what to do. It changes nothing, and sends one request to each
+node and seven more, or a few where tokens are used. 5 means that something
+failed.
+""",
     "get": """\
   redis-actions get 6c93e2a5-3f7e-4f2e-9a5b-0b0f5a0f5a0f
   redis-actions get "$uid" --json | jq .progress

@@ -12,7 +12,7 @@ import getpass
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from ._access import Secret
 from ._client import ActionsClient
@@ -48,20 +48,36 @@ environment:
   REDIS_ACTIONS_CONFIG            the file of profiles, not ~/.config/redis-actions/config.toml"""
 
 
+class Settings(NamedTuple):
+    """What a client is to be made with, and where each of it comes from."""
+
+    given: Masked
+    sources: dict[str, str]
+
+
 def client_of(args: argparse.Namespace) -> ActionsClient:
     """Return the client that the options, the environment and the profile ask for."""
+    return ActionsClient(**cast("Arguments", settings_of(args).given))
+
+
+def settings_of(args: argparse.Namespace) -> Settings:
+    """Return what the options, the environment and the profile say."""
     given = _options(args)
+    sources = {name: "an option" for name, value in given.items() if value is not None}
     fill(given, environment)
+    sources |= dict.fromkeys(given.keys() - sources.keys(), "the environment")
     profile = profile_of(args.profile)
     if profile is not None:
         fill(given, partial(_said, profile, given))
+        sources |= dict.fromkeys(given.keys() - sources.keys(), f"profile {profile.name}")
     if args.password_file is not None and "username" not in given:
         raise UsageError("--password-file needs --user, or REDIS_ENTERPRISE_USER")
     if "username" in given and "token" not in given:
         given["password"] = _password(given, args.password_file, profile).reveal()
     if not given.get("url"):
         raise UsageError("no cluster is given: REDIS_ENTERPRISE_URL is not set, and no profile")
-    return ActionsClient(**cast("Arguments", given))
+    sources |= dict.fromkeys(given.keys() - sources.keys(), "the keyring, or a prompt")
+    return Settings(given, {name: sources[name] for name in given})
 
 
 def account_of(args: argparse.Namespace) -> str:

@@ -65,6 +65,17 @@ def tls(
     )
 
 
+def context_of(context: ssl.SSLContext | bool) -> ssl.SSLContext:  # noqa: FBT001 - see `TLS`
+    """Return the context that a connection of such settings is made with."""
+    if isinstance(context, ssl.SSLContext):
+        return context
+    made = ssl.create_default_context()
+    if not context:
+        made.check_hostname = False
+        made.verify_mode = ssl.CERT_NONE
+    return made
+
+
 def refuses_us(error: BaseException | None) -> str | None:
     """Return what a server says in TLS about our certificate, or None if it says nothing."""
     while error is not None:

@@ -160,6 +160,13 @@ class Transport:
             raise refused
         return reply
 
+    async def ask(self, node: URL, call: Call) -> Reply:
+        """Ask one node, without saying who we are, and return any answer, a redirect included.
+
+        Raises `RequestError` where there is none.
+        """
+        return await self._once(node, call, None)
+
     def stay(self) -> None:
         """Note that the last answers were usable."""
         self.nodes.worked(asyncio.get_running_loop().time())

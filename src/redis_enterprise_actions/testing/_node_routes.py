@@ -25,12 +25,22 @@ if TYPE_CHECKING:
 
 # Progress that somebody asked for. The answers that were recorded have none.
 _TOLD: Final = frozenset({"linear", "stalling"})
+# A build of each version, all of which were seen.
+_BUILDS: Final = {
+    "7.4": "7.4.6-272",
+    "7.8": "7.8.6-286",
+    "7.22": "7.22.2-170",
+    "8.0": "8.0.20-68",
+}
 _NODES: Final = "/v1/nodes"
 _CLUSTER: Final = "/v1/cluster/actions"
 
 
 class House(Protocol):
     """What the routes are told by the cluster, which may be told otherwise at any time."""
+
+    @property
+    def version(self) -> str: ...
 
     bare_node_actions: bool
     not_cancellable: set[str]
@@ -51,6 +61,7 @@ class NodeRoutes:
         """Let an application answer them."""
         app.router.add_get(_NODES, self._list_nodes)
         app.router.add_get(f"{_NODES}/actions", self._list_all)
+        app.router.add_get(f"{_NODES}/status", self._statuses)
         app.router.add_get(f"{_NODES}/{{node}}", self._node)
         app.router.add_get(f"{_NODES}/{{node}}/actions", self._list_one)
         app.router.add_get(f"{_NODES}/{{node}}/actions/{{action}}", self._single)
@@ -63,6 +74,18 @@ class NodeRoutes:
 
     async def _list_nodes(self, _: web.Request) -> web.Response:
         return web.json_response([self._shown(uid) for uid in self._actions.members()])
+
+    async def _statuses(self, _: web.Request) -> web.Response:
+        """Answer as requests/nodes/status documents it; there is no recording."""
+        return web.json_response({
+            str(uid): {
+                "hostname": f"node{uid}",
+                "node_status": "active" if uid in self._nodes.running else "down",
+                "role": "master" if uid == self._nodes.primary else "slave",
+                "software_version": _BUILDS[self._house.version],
+            }
+            for uid in self._actions.members()
+        })  # fmt: skip
 
     async def _node(self, request: web.Request) -> web.Response:
         return web.json_response(self._shown(self._member(request)))
@@ -146,6 +169,7 @@ class NodeRoutes:
             "status": "active" if uid in self._nodes.running else "down",
             "accept_servers": True,
             "rack_id": "",
+            "software_version": _BUILDS[self._house.version],
         }
 
     def _member(self, request: web.Request) -> int:

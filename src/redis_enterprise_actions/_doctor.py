@@ -1,0 +1,308 @@
+"""What `doctor` looks at, and in which order: settings, the way to each node, the cluster.
+
+It changes nothing there, and where TLS or the answer is not the cluster's, no secret is sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+from datetime import UTC, datetime
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Final, cast
+
+from . import _cluster_words as cluster
+from . import _network_words as network
+from ._access import Secret, access_of, hidden
+from ._certificate import certificate_of
+from ._errors import ClientCertificateRefused, RedisActionsError, RequestError, UsageError
+from ._finding import Finding, Level, done, told, weighed
+from ._login import settings_of
+from ._nodes import Nodes
+from ._probe import addresses_of, certificate_at, connect
+from ._report import print_json, print_line
+from ._tls import context_of, refuses_us, tls
+from ._transport import Call, Transport
+
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable
+
+    from yarl import URL
+
+    from ._certificate import Certificate
+    from ._cluster_words import Right
+    from ._login import Settings
+    from ._transport import Reply
+
+_SECRET: Final = frozenset({"password", "token"})
+_TRIED: Final = Call("GET", "/v1/nodes", quoted=False)
+_NO_FIELDS: Final = frozenset({400, 406})  # what some versions answer to `fields=`
+
+
+def doctor(args: argparse.Namespace) -> Coroutine[object, object, int] | int:
+    """Check the settings; return what looks at the rest, or the exit code where they are wrong."""
+    chart = Chart(as_json=args.json)
+    try:
+        settings = settings_of(args)
+        examination = Examination(settings, args.timeout, chart)
+    except UsageError as error:
+        advice = "see redis-actions doctor --help"
+        chart.tell(Finding(level=Level.FAILURE, check="settings", seen=str(error), advice=advice))
+        return chart.close(0, refused=2)
+    for finding in _settings(settings):
+        chart.tell(finding)
+    return examination.run()
+
+
+def _settings(settings: Settings) -> Iterable[Finding]:
+    """Tell what each setting is and where it comes from, but for secrets."""
+    for name, source in settings.sources.items():
+        value = settings.given[name]
+        shown = "given" if name in _SECRET else value
+        text = (
+            " ".join(map(str, cast("list[object]", value)))
+            if isinstance(value, (list, tuple))
+            else str(shown)
+        )
+        yield Finding(level=Level.OK, check="settings", seen=f"{name} is {text}, from {source}")
+
+
+class Chart:
+    """Tells findings, one a line, and keeps them."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+        self._findings: list[Finding] = []
+
+    def tell(self, finding: Finding) -> None:
+        self._findings.append(finding)
+        if self._as_json:
+            print_json(told(finding))
+        else:
+            print_line(str(finding))
+
+    def close(self, requests: int, *, refused: int = 5) -> int:
+        """Tell what all comes to, and return the exit code."""
+        end = done(self._findings, requests, refused=refused)
+        if self._as_json:
+            print_json(end)
+        else:
+            print_line(str(end))
+        return end.exit_code
+
+
+class Examination:
+    """Looks at one cluster. Each step may take `limit` seconds."""
+
+    def __init__(self, settings: Settings, limit: float, chart: Chart) -> None:
+        given = settings.given
+        self._limit = limit
+        self._tell = chart.tell
+        self._close = chart.close
+        self._user: str | None = given.get("username")
+        self._password = hidden(given.get("password"))
+        self._auth: str = given.get("auth", "basic")
+        names = ("verify", "ca_file", "fingerprint", "client_cert", "client_key")
+        trust = {name: given[name] for name in names if name in given}
+        self._trust = tls(**trust)
+        self._by = f"ca_file {given['ca_file']}" if "ca_file" in given else "the system's CAs"
+        anyone = {name: given[name] for name in names[3:] if name in given}
+        self._anyone = context_of(tls(verify=False, **anyone).context)
+        url = given["url"]
+        urls = [hidden(each) for each in ([url] if isinstance(url, str) else url)]
+        self._nodes = Nodes(urls, given.get("trusted_hosts", ()))
+        access = access_of(
+            self._user, self._password, hidden(given.get("token")), auth=self._auth, patience=limit
+        )
+        self._who = _who(self._user, self._auth, token="token" in given)
+        self._transport = Transport(
+            self._nodes, access=access, tls=self._trust, session=None, request_timeout=limit
+        )
+        self._skews: dict[URL, float | None] = {}
+        self._redirects: set[URL] = set()
+
+    async def run(self) -> int:
+        """Go through all steps, as far as they make sense."""
+        try:
+            nodes = list(self._nodes.urls)
+            for check, step in (
+                ("dns", self._look_up),
+                ("tcp", self._knock),
+                ("tls", self._shake),
+                ("http", self._greet),
+            ):
+                nodes = await self._round(check, step, nodes)
+            for node, skew in self._skews.items():
+                self._tell(network.clock(str(node), skew))
+            await self._ask_around(sorted(nodes, key=self._redirects.__contains__))
+            return self._close(self._transport.sent)
+        finally:
+            await self._transport.close()
+
+    async def _round(
+        self, check: str, step: Callable[[URL], Awaitable[Finding | None]], nodes: list[URL]
+    ) -> list[URL]:
+        """Take a step at each node, and return the nodes that are well."""
+        found = await asyncio.gather(*(self._in_time(check, step, node) for node in nodes))
+        for finding in weighed([each for each in found if each is not None]):
+            self._tell(finding)
+        well = (each is None or each.level is not Level.FAILURE for each in found)
+        return [node for node, is_well in zip(nodes, well, strict=True) if is_well]
+
+    async def _in_time(
+        self, check: str, step: Callable[[URL], Awaitable[Finding | None]], node: URL
+    ) -> Finding | None:
+        try:
+            async with asyncio.timeout(self._limit):
+                return await step(node)
+        except TimeoutError:
+            return network.too_slow(check, str(node), self._limit)
+
+    # --- the way to a node ------------------------------------------------------------------------
+
+    async def _look_up(self, node: URL) -> Finding:
+        host, port = _place(node)
+        try:
+            addresses = [host] if _is_address(host) else await addresses_of(host, port)
+        except (OSError, UnicodeError) as error:
+            return network.unresolved(str(node), host, error)
+        return network.resolved(str(node), host, addresses)
+
+    async def _knock(self, node: URL) -> Finding:
+        try:
+            await connect(*_place(node))
+        except OSError as error:
+            return network.unconnected(str(node), error)
+        return network.connected(str(node))
+
+    async def _shake(self, node: URL) -> Finding | None:
+        if node.scheme != "https":
+            return None
+        try:
+            shown = certificate_of(await certificate_at(*_place(node), self._anyone))
+            return await self._judge(node, shown)
+        except OSError as error:
+            return network.no_handshake(str(node), error, refuses_us(error))
+
+    async def _judge(self, node: URL, shown: Certificate) -> Finding:
+        """Say whether a certificate is the cluster's, by the client's own rules."""
+        where, now, pinned = str(node), datetime.now(UTC), self._trust.fingerprint
+        if not self._trust.verified:
+            return network.unverified(where, shown)
+        if pinned is not None:
+            if shown.fingerprint != pinned.hex(":").upper():
+                return network.otherwise_pinned(where, shown)
+            return network.trusted(where, shown, "its fingerprint", now)
+        try:
+            await certificate_at(*_place(node), context_of(self._trust.context))
+        except ssl.SSLCertVerificationError as error:
+            return network.untrusted(where, shown, error)
+        return network.trusted(where, shown, self._by, now)
+
+    async def _greet(self, node: URL) -> Finding:
+        """Ask without saying who we are, as it may be somebody else who answers."""
+        try:
+            reply = await self._transport.ask(node, _TRIED)
+        except ClientCertificateRefused as error:
+            return network.no_handshake(str(node), OSError(), error.reason)
+        except RequestError as error:
+            return network.unanswered(str(node), getattr(error, "reason", error.said))
+        self._skews[node] = network.skew_of(reply.headers, datetime.now(UTC))
+        target = self._nodes.redirected(node, reply.headers.get("Location", ""))
+        if reply.status in {307, 308}:
+            self._redirects.add(node)
+        return network.answered(
+            str(node),
+            node.port,
+            reply.status,
+            reply.headers,
+            reply.body,
+            target=None if target in {None, node} else str(target),
+        )
+
+    # --- the cluster ------------------------------------------------------------------------------
+
+    async def _ask_around(self, nodes: list[URL]) -> None:
+        if not nodes:
+            self._tell(cluster.unasked())
+            return
+        self._nodes.current = nodes[0]
+        reply = await self._ask(cluster.NODES)
+        forbidden = getattr(reply, "status", None) == 403
+        if isinstance(reply, Exception) and not forbidden:
+            tokens = await self._grants_tokens(nodes[0], reply)
+            self._tell(cluster.unknown(self._who, reply, tokens=tokens))
+            return
+        self._tell(cluster.known(self._who))
+        if isinstance(reply, Exception):
+            self._tell(cluster.denied("version", cluster.NODES, reply))
+        else:
+            self._tell(cluster.version(reply.status, reply.body))
+        await self._see("primary", cluster.STATUS, lambda it: cluster.role(it.status, it.body))
+        for right in cluster.RIGHTS:
+            await self._see("permissions", right, lambda it, r=right: cluster.allowed(r, it.status))  # type: ignore[misc]
+        await self._see("v2", cluster.V2, lambda it: cluster.second(it.status))
+
+    async def _see(self, check: str, right: Right, words: Callable[[Reply], Finding]) -> None:
+        reply = await self._ask(right)
+        if isinstance(reply, Exception):
+            self._tell(cluster.denied(check, right, reply))
+        else:
+            self._tell(words(reply))
+
+    async def _ask(self, right: Right) -> Reply | Exception:
+        """Ask as the client does; return what it raises, too."""
+        try:
+            async with asyncio.timeout(self._limit):
+                try:
+                    return await self._get(right, right.query)
+                except RequestError as error:
+                    if not right.query or getattr(error, "status", None) not in _NO_FIELDS:
+                        raise
+                    return await self._get(right, "")
+        except (RedisActionsError, TimeoutError) as error:
+            return error
+
+    async def _get(self, right: Right, query: str) -> Reply:
+        return await self._transport.get(right.path, permission=right.permission, query=query)
+
+    async def _grants_tokens(self, node: URL, error: Exception) -> bool:
+        """Whether a cluster that refuses Basic takes the password for a token.
+
+        It is asked once only, as clusters lock users out after a few refusals.
+        """
+        expired = getattr(error, "error_code", None) == "password_expired"
+        refused = getattr(error, "status", None) == 401 and not expired
+        if not refused or self._auth != "basic" or not isinstance(self._password, Secret):
+            return False
+        said = Secret(json.dumps({"username": self._user, "password": self._password.reveal()}))
+        call = Call("POST", "/v1/users/authorize", body=said, quoted=False)
+        try:
+            async with asyncio.timeout(self._limit):
+                reply = await self._transport.ask(node, call)
+        except (RequestError, TimeoutError):
+            return False
+        return reply.status == 200 and b"access_token" in reply.body
+
+
+def _who(user: str | None, auth: str, *, token: bool) -> str:
+    if token:
+        return "the token"
+    if user is None:
+        return "one who does not say who he is, or shows a client certificate"
+    return f"{user}, by {'a token for the password' if auth == 'jwt' else 'the password'}"
+
+
+def _place(node: URL) -> tuple[str, int]:
+    return node.host or "", node.port or 443
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,181 @@
+"""What was seen on the way to a node, in words: names, connections, certificates, answers.
+
+From values to findings. Refuses to ask anybody.
+"""
+
+from __future__ import annotations
+
+import email.utils
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from ._finding import Finding, Level
+from ._refusal import is_not_now, refusal
+
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Mapping
+
+    from ._certificate import Certificate
+
+_SOON: Final = timedelta(days=30)
+_SKEW: Final = 5.0  # seconds
+_UI_PORT: Final = 8443
+_TO_API: Final = "use the URL of the REST API itself (port 9443)"
+# What OpenSSL calls what is wrong with a certificate (x509_vfy.h).
+_EXPIRED: Final = frozenset({10})
+_NOT_YET: Final = frozenset({9})
+_OTHER_NAME: Final = frozenset({62, 64})
+
+
+def too_slow(check: str, node: str, limit: float) -> Finding:
+    """Tell that a step took longer than it may, in seconds."""
+    seen = f"nothing within {limit:g} s"
+    advice = "look for a firewall or a hanging node, or give it more with --timeout"
+    return _failed(check, node, seen, advice, spared=True)
+
+
+def resolved(node: str, host: str, addresses: list[str]) -> Finding:
+    """Tell which addresses a name stands for."""
+    seen = "an address, no name" if addresses == [host] else f"{host} is {', '.join(addresses)}"
+    return Finding(level=Level.OK, check="dns", node=node, seen=seen)
+
+
+def unresolved(node: str, host: str, error: Exception) -> Finding:
+    """Tell that there is no such name."""
+    advice = "check the name, and this machine's DNS and VPN; an address works, too"
+    return _failed("dns", node, f"{host} does not resolve: {error}", advice, spared=True)
+
+
+def connected(node: str) -> Finding:
+    """Tell that there is somebody."""
+    return Finding(level=Level.OK, check="tcp", node=node, seen="connects")
+
+
+def unconnected(node: str, error: OSError) -> Finding:
+    """Tell that there is nobody."""
+    said = error.strerror or str(error) or type(error).__name__
+    advice = "check that the node runs, its port (9443) and firewalls"
+    return _failed("tcp", node, f"cannot be connected to: {said}", advice, spared=True)
+
+
+def trusted(node: str, shown: Certificate, by: str, now: datetime) -> Finding:
+    """Tell by what a certificate is trusted, and for how long it is good."""
+    left = None if shown.ends is None else shown.ends - now
+    until = "" if shown.ends is None else f", good until {shown.ends:%Y-%m-%d}"
+    seen = f"the certificate is trusted by {by}{until}"
+    if left is None or left > _SOON:
+        return Finding(level=Level.OK, check="tls", node=node, seen=seen)
+    word = "expired" if left < timedelta(0) else f"expires in {left.days} days"
+    advice = "renew the cluster's certificate"
+    return _warned("tls", node, f"{seen}: it {word}", advice)
+
+
+def unverified(node: str, shown: Certificate) -> Finding:
+    """Tell that any certificate is accepted."""
+    return _warned("tls", node, "the certificate is not verified", _pin(shown))
+
+
+def otherwise_pinned(node: str, shown: Certificate) -> Finding:
+    """Tell that a certificate is not the one that is pinned."""
+    return _failed("tls", node, "the certificate is not the pinned one", _pin(shown))
+
+
+def untrusted(node: str, shown: Certificate, error: ssl.SSLCertVerificationError) -> Finding:
+    """Tell why a certificate is not trusted."""
+    names = ", ".join(shown.names) or "no host"
+    code = error.verify_code
+    if code in _OTHER_NAME:
+        seen, advice = "the certificate is for other names", f"use one that it has: {names}"
+    elif code in _EXPIRED:
+        ends = "" if shown.ends is None else f" on {shown.ends:%Y-%m-%d}"
+        seen, advice = f"the certificate has expired{ends}", "renew it"
+    elif code in _NOT_YET:
+        seen, advice = "the certificate is not good yet", "check this machine's clock"
+    else:
+        whose = "self-signed" if shown.self_signed else "from a CA that is not trusted"
+        seen, advice = f"the certificate is {whose}", "pass its CA as --ca-cert"
+    return _failed("tls", node, seen, f"{advice}, or {_pin(shown)}")
+
+
+def no_handshake(node: str, error: OSError, refused: str | None) -> Finding:
+    """Tell that TLS is not spoken, or not with us."""
+    if refused is not None:
+        advice = "pass the certificate of a cluster user as --client-cert"
+        return _failed("tls", node, f"our client certificate is not accepted: {refused}", advice)
+    said = getattr(error, "reason", None) or error.strerror or type(error).__name__
+    advice = "check the port (9443), and whether the URL is to begin with http://"
+    return _failed("tls", node, f"TLS is not spoken: {said}", advice)
+
+
+def answered(node: str, port: int | None, status: int, headers: Mapping[str, str], body: bytes,
+             *, target: str | None) -> Finding:  # fmt: skip
+    """Tell what a node answers to one who does not say who he is."""
+    html = "html" in headers.get("Content-Type", "") or body.lstrip()[:1] == b"<"
+    if status in {307, 308}:
+        if target is not None:
+            seen = f"redirects to {target}, which is the primary then, and is followed"
+            return Finding(level=Level.OK, check="http", node=node, seen=seen)
+        refused = refusal("GET", "/v1/nodes", status, headers, b"", permission=None)
+        hint = getattr(refused, "hint", None)
+        return _failed("http", node, f"redirects elsewhere ({status})", hint)
+    if is_not_now(status):
+        advice = "it may start, or be no member, or the cluster has no quorum: ask again"
+        return _failed("http", node, f"answers {status}", advice, spared=True)
+    if status == 400 and node.startswith("http://"):
+        return _failed("http", node, "answers 400", "begin the URL with https://")
+    if status == 407 or 300 <= status < 400 or (html and status != 401):
+        ui = port == _UI_PORT
+        what = "the Cluster Manager UI" if ui else "a proxy, or another web server"
+        return _failed("http", node, f"answers {status} as {what} does", _TO_API)
+    seen = f"answers {status}, as the REST API may do"
+    return Finding(level=Level.OK, check="http", node=node, seen=seen)
+
+
+def unanswered(node: str, said: str) -> Finding:
+    """Tell that there is no answer."""
+    # A server that speaks TLS 1.3 and misses a certificate may just hang up.
+    certificate = " and give --client-cert if it wants one" if node.startswith("https:") else ""
+    advice = f"{_TO_API}, look at the node,{certificate or ' and ask again'}"
+    return _failed("http", node, f"no answer that can be used: {said}", advice, spared=True)
+
+
+def skew_of(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Return how many seconds a node's clock is ahead of ours, or None if it does not tell."""
+    try:
+        date = email.utils.parsedate_to_datetime(headers.get("Date", ""))
+        return (date.replace(tzinfo=date.tzinfo or UTC) - now).total_seconds()
+    except (OverflowError, TypeError, ValueError):
+        return None
+
+
+def clock(node: str, skew: float | None) -> Finding:
+    """Tell how a node's clock goes."""
+    if skew is None:
+        return _warned("clock", node, "the answer does not tell the time", None)
+    if abs(skew) <= _SKEW:
+        seen = f"within {_SKEW:g} s of ours"
+        return Finding(level=Level.OK, check="clock", node=node, seen=seen)
+    way = "ahead of" if skew > 0 else "behind"
+    advice = "let NTP set both clocks: exports' references and tokens go by them"
+    return _warned("clock", node, f"{abs(skew):.0f} s {way} ours", advice)
+
+
+def _pin(shown: Certificate) -> str:
+    return (
+        "compare this with what the cluster's administrator sees, and pin it: "
+        f"fingerprint={shown.fingerprint}"
+    )
+
+
+def _warned(check: str, node: str, seen: str, advice: str | None) -> Finding:
+    return Finding(level=Level.WARNING, check=check, node=node, seen=seen, advice=advice)
+
+
+def _failed(
+    check: str, node: str, seen: str, advice: str | None, *, spared: bool = False
+) -> Finding:
+    return Finding(
+        level=Level.FAILURE, check=check, node=node, seen=seen, advice=advice, spared=spared
+    )

@@ -1,0 +1,37 @@
+"""Facts about `_cluster_words`: what the cluster answers to one whom it knows, in words."""
+
+from __future__ import annotations
+
+import pytest
+
+from redis_enterprise_actions import ClusterUnreachable, RequestRejected
+from redis_enterprise_actions import _cluster_words as words
+from redis_enterprise_actions._finding import Finding, Level
+
+
+LOST = ClusterUnreachable("GET", "/v1/nodes", reason="it hung up")
+MOVED = RequestRejected("GET", "/v1/nodes", status=307, hint="Go there")
+TWO = b'[{"software_version": "7.4.6-272"}, {"software_version": "8.0.20-68"}, 7]'
+NO_MASTER = b'{"1": {"role": "slave"}, "2": 3}'
+
+
+@pytest.mark.parametrize(
+    ("finding", "level", "said"),
+    [
+        (words.unknown("ops", LOST, tokens=False), Level.FAILURE, "cannot be told whether"),
+        (words.version(200, TWO), Level.WARNING, "nodes run 7.4.6-272, 8.0.20-68. To do: end"),
+        (words.version(404, b""), Level.WARNING, "does not tell it"),
+        (words.role(200, NO_MASTER), Level.WARNING, "does not tell it"),
+        (words.role(200, b'{"2": {"role": "master"}}'), Level.OK, "node 2 is the primary"),
+        (words.allowed(words.V2, 404), Level.WARNING, "/v2/actions is not there (404)"),
+        (words.second(404), Level.OK, "not there, as on versions before 7.22"),
+        (words.denied("x", words.V2, LOST), Level.WARNING, "it hung up"),
+        (words.denied("x", words.RIGHTS[0], MOVED), Level.FAILURE, "To do: Go there"),
+        (words.denied("x", words.V2, TimeoutError()), Level.WARNING, "no answer in time"),
+    ],
+    ids=lambda it: it.check if isinstance(it, Finding) else "",
+)
+def test_words(finding: Finding, level: Level, said: str) -> None:
+    """Each finding says what was seen and what to do, and how bad it is."""
+    assert finding.level is level
+    assert said in str(finding)
