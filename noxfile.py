@@ -13,10 +13,17 @@ nox.needs_version = ">=2024.10"
 nox.options.default_venv_backend = "venv"
 nox.options.download_python = "never"
 nox.options.error_on_missing_interpreters = False
-nox.options.sessions = ["lint", "types", "docs", "tests", "lowest", "package", "engines"]
+nox.options.sessions = [
+    *("lint", "types", "docs", "engines", "airflow"),
+    *("tests", "lowest", "package"),
+]
 
 PYTHONS = ["3.11", "3.12", "3.13"]
 AIRFLOW = Path("src/redis_enterprise_actions/airflow")
+AIRFLOW_TESTS = (
+    *("pytest", "-c", "tests/airflow/pytest.ini", "--rootdir", ".", "--confcutdir", "."),
+    "tests/airflow",
+)
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 
 
@@ -38,7 +45,7 @@ def types(session: nox.Session) -> None:
     """Check types with both type checkers, in the package and as its users see them."""
     session.install("-e", ".[cli,keyring,otel]", *group("types"))
     session.run("mypy")
-    session.run("pyright")
+    session.run("pyright", "--project", "pyproject.toml")  # not one from a folder above
 
 
 @nox.session(python=PYTHONS)
@@ -69,16 +76,12 @@ def lowest(session: nox.Session) -> None:
 @nox.session(python="3.12")
 def airflow(session: nox.Session) -> None:
     """Check and test what is built for Airflow, with the real one; lines and branches to 100 %."""
-    env = airflow_at_home(session)
+    env = airflow_at_home(session, *group("airflow"))
     session.run("mypy", *(str(file) for file in sorted(AIRFLOW.glob("*.py"))), silent=True)
     session.run("pyright", "--project", "tests/airflow", "--pythonpath", python_of(session))
     session.run("airflow", "db", "migrate", env=env, silent=True)
     session.run(
-        *("coverage", "run", "--rcfile", "tests/airflow/coverage.ini", "-m", "pytest"),
-        *(
-            *("-c", "tests/airflow/pytest.ini", "--rootdir", ".", "--confcutdir", "."),
-            "tests/airflow",
-        ),
+        *("coverage", "run", "--rcfile", "tests/airflow/coverage.ini", "-m", *AIRFLOW_TESTS),
         *session.posargs,
         env=env,
     )
@@ -87,9 +90,17 @@ def airflow(session: nox.Session) -> None:
 
 
 @nox.session(python="3.12")
+def airflow_lowest(session: nox.Session) -> None:
+    """Run the same tests with Airflow 3.1, which remembers nothing from one try to the next."""
+    env = airflow_at_home(session, *group("airflow-lowest"))
+    session.run("airflow", "db", "migrate", env=env, silent=True)
+    session.run(*AIRFLOW_TESTS, *session.posargs, env=env)
+
+
+@nox.session(python="3.12")
 def airflow_crash(session: nox.Session) -> None:
     """Kill a real triggerer in the middle of a dozen waits, and let another run a thousand."""
-    env = airflow_at_home(session)
+    env = airflow_at_home(session, *group("airflow"))
     session.run(
         "python", "-m", "tests.airflow.crash.kill", f"{env['AIRFLOW_HOME']}-killed", env=env
     )
@@ -97,9 +108,9 @@ def airflow_crash(session: nox.Session) -> None:
     session.run("python", "-m", "tests.airflow.crash.thousand", env=env)
 
 
-def airflow_at_home(session: nox.Session) -> dict[str, str]:
+def airflow_at_home(session: nox.Session, *wanted: str) -> dict[str, str]:
     """Install Airflow; return an environment in which it keeps to the session's directory."""
-    session.install("-e", ".[airflow]", *group("airflow"))
+    session.install("-e", ".[airflow]", *wanted)
     home = Path(session.create_tmp()).resolve()
     shutil.rmtree(home)
     (home / "dags").mkdir(parents=True)

@@ -7,18 +7,18 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from airflow.sdk.exceptions import (
+
+from redis_enterprise_actions import UsageError
+from redis_enterprise_actions.airflow import RedisEnterpriseOperator
+from redis_enterprise_actions.airflow._outcome import End
+from tests.airflow.conftest import Store, context_of
+from tests.airflow.raised import (
     AirflowException,
     AirflowFailException,
     AirflowTaskTimeout,
     TaskDeferralError,
     TaskDeferred,
 )
-
-from redis_enterprise_actions import UsageError
-from redis_enterprise_actions.airflow import RedisEnterpriseOperator
-from redis_enterprise_actions.airflow._outcome import End
-from tests.airflow.conftest import Store, context_of
 
 
 if TYPE_CHECKING:

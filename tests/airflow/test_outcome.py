@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from redis_enterprise_actions import ClusterUnreachable, RequestRejected, UsageError
 from redis_enterprise_actions.airflow._outcome import end_of, failure_with, json_of
+from tests.airflow.raised import AirflowException, AirflowFailException
 from tests.conftest import ACTIVE
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from airflow.providers_manager import ProvidersManager
-from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime
+from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
 
 import redis_enterprise_actions.airflow
 from redis_enterprise_actions.airflow import get_provider_info
@@ -14,21 +13,20 @@ from redis_enterprise_actions.airflow._provider import FIELDS
 from redis_enterprise_actions.airflow._settings import Settings
 
 
-def test_airflow_knows_the_connection_type() -> None:
-    """Airflow finds the provider by itself, and its hook by the connection's type."""
-    hook = ProvidersManagerTaskRuntime().hooks["redis_enterprise"]
-
-    assert hook is not None
-    assert hook.hook_name == "Redis Enterprise"
-    assert hook.hook_class_name == "redis_enterprise_actions.airflow.RedisEnterpriseHook"
-
-
 def test_airflow_knows_the_form() -> None:
-    """Every extra has a field in the form of the connection."""
-    fields = ProvidersManager().connection_form_widgets
+    """Airflow finds the provider by itself, and makes the form of what it says."""
+    (form,) = (
+        form
+        for form in HookMetaService.hook_meta_data()
+        if form.connection_type == "redis_enterprise"
+    )
 
-    names = {name.removeprefix("extra__redis_enterprise__") for name in fields}
-    assert set(FIELDS) <= names
+    assert form.hook_class_name == "redis_enterprise_actions.airflow.RedisEnterpriseHook"
+    assert form.hook_name == "Redis Enterprise"
+    assert form.standard_fields.url_schema.hidden
+    assert form.standard_fields.login.title == "User"
+    assert form.extra_fields.keys() == FIELDS.keys()
+    assert form.extra_fields["verify"]["value"] is True
 
 
 def test_the_form_asks_for_what_is_read() -> None:

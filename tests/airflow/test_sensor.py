@@ -5,16 +5,16 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from airflow.sdk.exceptions import (
+
+from redis_enterprise_actions.airflow import RedisEnterpriseActionSensor
+from tests.airflow.conftest import context_of
+from tests.airflow.raised import (
     AirflowException,
     AirflowFailException,
     AirflowSensorTimeout,
     AirflowSkipException,
     TaskDeferred,
 )
-
-from redis_enterprise_actions.airflow import RedisEnterpriseActionSensor
-from tests.airflow.conftest import context_of
 from tests.airflow.test_operator import end
 
 
