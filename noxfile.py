@@ -147,6 +147,13 @@ def chaos(session: nox.Session) -> None:
 
 
 @nox.session
+def live(session: nox.Session) -> None:
+    """Ask the cluster that the environment names; nothing is started or changed there."""
+    session.install("-e", ".[cli]", *group("tests"))
+    session.run("pytest", "--live", *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Run a short version of the benchmarks; tables and a plot go to the session's directory."""
     session.install("-e", ".", *group("bench"))

@@ -7,6 +7,7 @@ import os
 import random
 import signal
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import keyring
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
 
+LIVE = Path(__file__).parent / "live"
+
 # Their libraries are large, and only the nox session of that name has them.
 collect_ignore = [] if find_spec("temporalio") and find_spec("prefect") else ["engines"]
 
@@ -36,9 +39,11 @@ settings.load_profile("here")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let the chaos be larger, or another one."""
+    """Let the chaos be larger, or another one, and a real cluster be asked."""
     parser.addoption("--waits", type=int, default=200, help="how many waits there are in chaos")
     parser.addoption("--seed", type=int, default=None, help="what the chaos is drawn from")
+    asks = "ask the cluster of the environment, and run no other tests; nothing is started there"
+    parser.addoption("--live", action="store_true", help=asks)
 
 
 def pytest_configure() -> None:
@@ -49,10 +54,17 @@ def pytest_configure() -> None:
     secrecy.start()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let every coroutine test run on virtual time: sockets are real, sleeping is not."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let every coroutine test run on virtual time: sockets are real, sleeping is not.
+
+    But for those that ask a real cluster, which are run by `--live`, and then alone.
+    """
+    live = config.getoption("--live")
+    others = [item for item in items if item.path.is_relative_to(LIVE) is not live]
+    config.hook.pytest_deselected(items=others)
+    items[:] = [item for item in items if item not in others]
     for item in items:
-        if pytest_asyncio.is_async_test(item):
+        if pytest_asyncio.is_async_test(item) and not live:
             item.add_marker(pytest.mark.looptime)
     items.sort(key=lambda item: item.name == "test_the_whole_run")  # which looks at the others
 

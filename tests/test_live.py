@@ -1,86 +1,74 @@
-"""Facts about `_live`: what is drawn on the terminal, and that it is as it was at the end."""
+"""Facts about `pytest --live`: it asks the cluster of the environment, and starts nothing there."""
 
 from __future__ import annotations
 
-import io
-import re
+import os
+import subprocess
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import msgspec
 import pytest
-from rich.console import Console
-
-from redis_enterprise_actions import UsageError
-from redis_enterprise_actions._live import Live
-from redis_enterprise_actions._scene import Scene
-from redis_enterprise_actions._select import Selection
-from tests.conftest import at
 
 
-SCENE = Scene(where="https://n1:9443", selection=Selection(), interval=5)
+if TYPE_CHECKING:
+    from tests.served import Served
+
+ROOT = Path(__file__).parent.parent
 
 
-def terminal(out: io.TextIOBase, **options: object) -> Console:
-    """Return a terminal of 60 columns."""
-    return Console(file=out, force_terminal=True, width=60, height=9, **options)  # type: ignore[arg-type]
+def live(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the tests that ask a cluster."""
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "--live", "-p", "no:cacheprovider", *arguments],
+        cwd=ROOT,
+        env={**os.environ},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
 
 
-def test_live() -> None:
-    """Each drawing is the whole scene, in colours; the screen is another one, and is given back."""
-    out = io.StringIO()
-    with Live(SCENE, terminal(out, color_system="standard")) as live:
-        live.draw()
-        live.show(msgspec.structs.replace(SCENE, actions=(at(40.0),)))
-        live.draw()
-    drawn = out.getvalue()
+def test_asks(served: Served) -> None:
+    """All of them pass on a cluster, whatever it does, and nothing is changed there."""
+    for outcome in ("completed", "failed"):
+        served.add("SMUpdateBDB", bdb_uid=1, duration=0, outcome=outcome)
+    served.add("retry_bdb", duration=0, node_uid=1)
+    served.add("SMUpdateBDB", bdb_uid=2, outcome="never")
+    served.add("export", bdb_uid=3, duration=0)
+    ran = live("tests/live")
 
-    assert drawn.startswith("\x1b[?1049h")
-    assert "\x1b[?25h" in drawn[-20:]
-    assert drawn.count("SMUpdateBDB") == 2
-    assert "\x1b[36m━━━━" in drawn
-    assert "[n1" not in drawn
+    assert ran.returncode == 0, ran.stdout
+    assert "9 passed" in ran.stdout
+    assert {request.method for request in served.cluster.requests} == {"GET"}
 
 
-def test_it_moves() -> None:
-    """What has no progress moves from drawing to drawing."""
-    out = io.StringIO()
-    with Live(msgspec.structs.replace(SCENE, actions=(at(),)), terminal(out)) as live:
-        live.draw()
-        live.draw()
-    plain = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", out.getvalue())
-    first, second = re.findall(r"[━─]+", plain)
+def test_sees_a_strange_word(served: Served) -> None:
+    """A status that we do not know fails one of them, as that is what they are for."""
+    served.cluster.inject(status=200, body='{"actions": [{"action_uid": "a", "status": "odd"}]}')
+    ran = live("tests/live", "-k", "list_actions")
 
-    assert [first.index("━"), second.index("━")] == [0, 1]
+    assert ran.returncode == 1
+    assert "odd" in ran.stdout
 
 
-def test_plain() -> None:
-    """No colour where there is none, and no letters that the output does not have."""
-    out = io.TextIOWrapper(io.BytesIO(), "ascii")
-    with Live(
-        msgspec.structs.replace(SCENE, actions=(at(40.0),)), terminal(out, no_color=True)
-    ) as live:
-        live.draw()
-    out.flush()
-    drawn = out.buffer.getvalue().decode("ascii")  # type: ignore[attr-defined]
+def test_without_a_cluster() -> None:
+    """Without a cluster in the environment they are skipped, and say why."""
+    ran = live("tests/live")
 
-    assert "####" in drawn
-    assert "\x1b[36m" not in drawn
+    assert ran.returncode == 0, ran.stdout
+    assert "no cluster is given: REDIS_ENTERPRISE_URL is not set" in ran.stdout
+    assert " passed" not in ran.stdout
 
 
-def test_markup() -> None:
-    """What the cluster says is text, and no markup of rich's."""
-    out = io.StringIO()
-    odd = msgspec.structs.replace(at(), name="[bold]x[/bold]", state="[/]")
-    with Live(msgspec.structs.replace(SCENE, actions=(odd,)), terminal(out)) as live:
-        live.draw()
+@pytest.mark.parametrize("switch", [(), ("--live",)], ids=["without", "with"])
+def test_one_or_the_other(switch: tuple[str, ...]) -> None:
+    """The switch runs those tests and no others; without it they are not run."""
+    command = [sys.executable, "-m", "pytest", *switch, "--collect-only", "-q", "tests/live"]
+    ran = subprocess.run(
+        [*command, "tests/test_live.py"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    collected = {line.partition("::")[0] for line in ran.stdout.splitlines() if "::" in line}
 
-    assert "[bold]x[/bold]" in out.getvalue()
-
-
-def test_no_rich(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where rich is missing, it says what to install."""
-    monkeypatch.setitem(sys.modules, "rich.live", None)
-
-    with pytest.raises(UsageError) as caught:
-        Live(SCENE)
-    assert str(caught.value).endswith("pip install 'redis-enterprise-actions[cli]'")
+    assert collected == {"tests/live/test_cluster.py" if switch else "tests/test_live.py"}

@@ -1,0 +1,1 @@
+"""Tests that ask the cluster of the environment; `pytest --live` runs them."""
