@@ -25,7 +25,10 @@ _PROSE: Final = """\
 
 The package is one flat house. Each module is a room that answers one question, and knows only rooms
 that are listed below it, so that it can be read, and tested, without the rest. A test reads the
-imports and fails where one points up.
+imports and fails where one points up. Half of the rooms are the client's; the others, above them,
+are those of the command `redis-actions`, and the leaves for other libraries.
+
+## The client
 
 An answer comes in through `_transport`, which knows HTTP and nothing of actions. `_wire` and
 `_wire_work` make `Action`s of its bytes. `_hub` compares them with what was seen before and hands
@@ -33,14 +36,14 @@ them to whoever waits; `_wait` decides, without a clock or a socket, whether tha
 `_client` is the desk at which you stand. `_hub` and `_transport` never meet: the hub is handed
 functions to ask with, so that it can be tested with a list of answers.
 
-[![Which room imports which](rooms.svg)](rooms.svg)
+[![Which of these rooms imports which](rooms.svg)](rooms.svg)
 
 A mark means that the room on its left imports another one: go down from the mark to the diagonal,
 where the lines end, and from there to the left, to that one's name. No mark is on the other side.
 
-| room | in its own words | imports |
-|---|---|---|
 """
+_HEAD: Final = "| room | in its own words | imports |\n|---|---|---|\n"
+_FRONT: Final = house.ROOMS.index("__init__")  # where the client begins
 
 
 def known() -> dict[str, set[str]]:
@@ -55,9 +58,12 @@ def known() -> dict[str, set[str]]:
 
 
 def draw() -> str:
-    """Return the figure: a row and a column for each room, a mark where the row imports it."""
+    """Return the figure: a row and a column for each room, a mark where the row imports it.
+
+    What stands before the front door is left out, or nobody could read the names.
+    """
     knows = known()
-    rooms = house.ROOMS
+    rooms = house.ROOMS[_FRONT:]
     size = _CELL * len(rooms)
     lines, marks = [], []
     for at, room in enumerate(rooms):
@@ -79,10 +85,11 @@ def page() -> str:
     """Return the page of the rooms."""
     knows = known()
     rows = [
-        f"| `{room}` | {_opening(room)} | {_names(sorted(knows[room], key=house.ROOMS.index))} |"
+        f"| `{room}` | {_opening(room)} | {_names(sorted(knows[room], key=house.ROOMS.index))} |\n"
         for room in house.ROOMS
     ]
-    return f"{_PROSE}{chr(10).join(rows)}\n"
+    client, others = "".join(rows[_FRONT:]), "".join(rows[:_FRONT])
+    return f"{_PROSE}{_HEAD}{client}\n## The command, and the leaves\n\n{_HEAD}{others}"
 
 
 def _opening(room: str) -> str:
