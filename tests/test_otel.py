@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 from opentelemetry import trace
+from opentelemetry.metrics import NoOpMeterProvider
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import (
     HistogramDataPoint,
@@ -16,6 +17,8 @@ from opentelemetry.sdk.metrics.export import (
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
+from opentelemetry.trace import NoOpTracerProvider
 
 from redis_enterprise_actions import (
     ActionFailed,
@@ -282,9 +285,22 @@ def test_server(urls: tuple[str, ...], named: dict[str, object]) -> None:
 
 async def test_without_an_sdk(cluster: FakeCluster, client: ActionsClient) -> None:
     """Where there is no SDK, nothing happens, and the wait goes as ever."""
-    assert instrument(client) is client
+    # Not the global ones: that of the tracers can be set once in a process, and may have been.
+    nothing = {"tracer_provider": NoOpTracerProvider(), "meter_provider": NoOpMeterProvider()}
+    assert instrument(client, **nothing) is client
 
     assert (await client.wait_for_action(cluster.add_action())).status == "completed"
+
+
+async def test_not_sampled(cluster: FakeCluster, client: ActionsClient) -> None:
+    """A span that is not sampled is not described, and ends all the same."""
+    exporter = InMemorySpanExporter()
+    tracers = TracerProvider(ALWAYS_OFF, shutdown_on_exit=False)
+    tracers.add_span_processor(SimpleSpanProcessor(exporter))
+    instrument(client, tracer_provider=tracers)
+
+    assert (await client.wait_for_action(cluster.add_action())).status == "completed"
+    assert not exporter.get_finished_spans()
 
 
 async def test_twice(client: ActionsClient, seen: Seen) -> None:
