@@ -49,7 +49,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def sent(client: ActionsClient) -> str:
     """Return what proves who we are, as it is sent: `ops:password`, or a token."""
-    scheme, _, proof = client._transport._access._proof.reveal().partition(" ")  # type: ignore[attr-defined]
+    scheme, _, proof = client._transport._access.at_hand.reveal().partition(" ")  # type: ignore[attr-defined]
     return base64.b64decode(proof).decode() if scheme == "Basic" else proof
 
 

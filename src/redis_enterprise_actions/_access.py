@@ -80,6 +80,7 @@ class Access(Protocol):
 
     hint: str  # what to check when the cluster does not believe it
     secret: bool  # whether there is anything to keep secret
+    at_hand: Secret | None  # the proof, if it is always the same: nothing need be awaited for it
 
     async def proof(self, post: Post) -> Secret | None:
         """Return the value of the header `Authorization`; None is no header."""
@@ -98,18 +99,18 @@ class Fixed:
     def __init__(self, proof: Secret | None, hint: str) -> None:
         self.hint = hint
         self.secret = proof is not None
-        self._proof = proof
+        self.at_hand = proof
 
     async def proof(self, post: Post) -> Secret | None:
         del post
-        return self._proof
+        return self.at_hand
 
     async def renewed(self, refused: Secret | None, post: Post) -> Secret | None:
         del refused, post
         return None
 
     def redact(self, body: bytes) -> bytes:
-        return body if self._proof is None else _without(self._proof, body)
+        return body if self.at_hand is None else _without(self.at_hand, body)
 
 
 class _Token(NamedTuple):
@@ -127,6 +128,7 @@ class Tokens:
     def __init__(self, source: _Source, hint: str) -> None:
         self.hint = hint
         self.secret = True
+        self.at_hand: Secret | None = None
         self._source = source
         self._token: _Token | None = None
         self._renewing = asyncio.Lock()

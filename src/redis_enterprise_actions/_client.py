@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final, Literal, cast
+from typing import TYPE_CHECKING, Final, Literal, TypeVar, cast
 
 from ._access import access_of, hidden
 from ._calls import Calls
@@ -24,7 +24,7 @@ from ._waits import Waits
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
     from datetime import timedelta
     from types import TracebackType
     from typing import Self, Unpack
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from ._action import Action
     from ._environment import Arguments, Given
     from ._record import Observer
+
+_R = TypeVar("_R")
 
 _CALL_PATIENCE: Final = 10.0  # seconds for which a single call asks again
 
@@ -195,7 +197,7 @@ class ActionsClient(Waits, Calls):
         Source: GET /v1/actions/{uid}, /v2/actions/{uid}.
         """
         segment(uid)
-        return await self._get(Reference(Track.ACTION, uid))
+        return await self._get(uid, self._lookup.actions.find_action, uid)
 
     async def list_node_actions(self, *, node_uid: int | None = None) -> list[Action]:
         """Return the actions of all nodes, or of one: those that run, and remembered results.
@@ -216,7 +218,7 @@ class ActionsClient(Waits, Calls):
         Source: GET /v1/nodes/{uid}/actions/{action}. Needs the permission
         `view_status_of_node_action`.
         """
-        return await self._get(parse(f"node:{number(node_uid, 'node')}/{action}"))
+        return await self._get_by(parse(f"node:{number(node_uid, 'node')}/{action}"))
 
     async def list_cluster_actions(self) -> list[Action]:
         """Return the actions of the cluster, such as `change_master`; as `list_node_actions`.
@@ -230,7 +232,7 @@ class ActionsClient(Waits, Calls):
 
         Source: GET /v1/cluster/actions/{action}.
         """
-        return await self._get(parse(f"cluster:{action}"))
+        return await self._get_by(parse(f"cluster:{action}"))
 
     async def list_crdb_tasks(self) -> list[Action]:
         """Return the tasks of Active-Active databases: those that run, at least.
@@ -250,12 +252,17 @@ class ActionsClient(Waits, Calls):
         Source: GET /v1/crdb_tasks/{id}. Needs the permission `view_crdb_task`.
         """
         segment(task_id)
-        return await self._get(Reference(Track.CRDB, task_id))
+        return await self._get_by(Reference(Track.CRDB, task_id))
 
-    async def _get(self, ref: Reference) -> Action:
+    async def _get_by(self, ref: Reference) -> Action:
+        return await self._get(ref.name, self._lookup.one, ref)
+
+    async def _get(
+        self, name: str, call: Callable[[_R], Awaitable[Action | None]], of: _R
+    ) -> Action:
         began = asyncio.get_running_loop().time()
-        action = await patiently(_CALL_PATIENCE, self._lookup.one, ref)
+        action = await patiently(_CALL_PATIENCE, call, of)
         if action is None:
             elapsed = asyncio.get_running_loop().time() - began
-            raise ActionNotFound(ref.name, action=None, elapsed=elapsed, polls=1)
+            raise ActionNotFound(name, action=None, elapsed=elapsed, polls=1)
         return action

@@ -40,10 +40,14 @@ class Nodes:
             for port in (ports if url.explicit_port is None else {url.port})
         }
 
+    @property
+    def failing(self) -> bool:
+        """Whether one has failed, and the cluster has not given a usable answer since."""
+        return bool(self._failed)
+
     def worked(self, now: float) -> None:
         """Note that the cluster has given a usable answer: what failed may be asked again."""
-        if self._failed:
-            self._failed = {url: until for url, until in self._failed.items() if until > now}
+        self._failed = {url: until for url, until in self._failed.items() if until > now}
 
     def failed(self, nodes: Iterable[URL], now: float, *, rest: float | None) -> float | None:
         """Move on from nodes that do not answer, and want to be left alone for `rest` seconds.
@@ -69,8 +73,7 @@ class Nodes:
 
     def left_besides(self, node: URL) -> bool:
         """Whether there is another node that has not failed since the last good answer."""
-        others = len(self.urls) > 1
-        return others and any(url not in self._failed for url in self.urls if url != node)
+        return any(url not in self._failed for url in self.urls if url != node)
 
     def is_new(self, node: URL) -> bool:
         """Whether a node has not failed since the last good answer."""

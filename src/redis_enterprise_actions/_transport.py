@@ -49,6 +49,7 @@ _CONNECTIONS: Final = 8  # a cluster manager has about ten API threads
 _HANGING: Final = 2.0  # seconds after which a node that is not waited for any more counts as gone
 _LEAST: Final = 5.0  # seconds that a node is given, even if there are many
 _CONNECT: Final = 10.0  # seconds after which a node that cannot be connected to counts as gone
+_NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 _REDIRECTS: Final = frozenset({307, 308})  # those that keep the method
 _HEADERS: Final = {"Accept": "application/json", "User-Agent": "redis-enterprise-actions"}
 # aiohttp names its TLS setting in its errors, whether TLS is spoken or not.
@@ -85,7 +86,7 @@ class Call(NamedTuple):
     path: str
     query: str = ""
     body: Secret | None = None
-    headers: Mapping[str, str] = MappingProxyType({})
+    headers: Mapping[str, str] = _NO_HEADERS
     permission: str | None = None
     patience: float | None = None
     quoted: bool = True
@@ -138,9 +139,9 @@ class Transport:
         if self._made is not None:
             await self._made.close()
 
-    async def get(self, path: str, *, permission: str, query: str = "") -> Reply:
+    def get(self, path: str, *, permission: str, query: str = "") -> Awaitable[Reply]:
         """GET `path`; see `send`. `permission` is what the vendor's page asks for."""
-        return await self.send(Call("GET", path, query, permission=permission))
+        return self.send(Call("GET", path, query, None, _NO_HEADERS, permission))
 
     async def send(self, call: Call) -> Reply:
         """Send a request once; return an answer of status 2xx or 404.
@@ -149,8 +150,10 @@ class Transport:
         own, as neither has done anything. Raises `RequestError`, `ClientClosed`, and what a
         `token=` of the user's raises.
         """
-        proof = await self._proof(call, self._access.proof(self._post))
+        proof = self._access.at_hand or await self._proof(call, self._access.proof(self._post))
         reply = await self._reply(call, proof)
+        if reply.status == 200:
+            return reply
         if reply.status == 401:
             proof = await self._proof(call, self._access.renewed(proof, self._post))
             if proof is not None:
@@ -169,7 +172,8 @@ class Transport:
 
     def stay(self) -> None:
         """Note that the last answers were usable."""
-        self.nodes.worked(asyncio.get_running_loop().time())
+        if self.nodes.failing:
+            self.nodes.worked(asyncio.get_running_loop().time())
 
     def give_up(self) -> None:
         """Leave the node that was being asked, if it has had time enough, to others."""
@@ -233,7 +237,9 @@ class Transport:
         self._asked = asked = [self.nodes.current]
         self._asked_at = asyncio.get_running_loop().time()
         try:
-            reply = await self._followed(asked, call, proof)
+            reply = await self._once(asked[0], call, proof)
+            if reply.status != 200:
+                reply = await self._followed(asked, call, proof, reply)
         except ClusterUnreachable as error:
             error.nodes = tuple(map(str, asked))
             raise
@@ -242,11 +248,12 @@ class Transport:
         self.nodes.current = asked[-1]
         return reply
 
-    async def _followed(self, asked: list[URL], call: Call, proof: Secret | None) -> Reply:
-        """Ask the last of `asked`, and the one that it names instead, which is added to them."""
+    async def _followed(
+        self, asked: list[URL], call: Call, proof: Secret | None, reply: Reply
+    ) -> Reply:
+        """Ask the node that one names instead of answering; it is added to those `asked`."""
         is_new = self.nodes.is_new(asked[0])
-        while len(asked) == len(set(asked)):
-            reply = await self._once(asked[-1], call, proof)
+        while True:
             refused = self._refusal(call, reply) if is_not_now(reply.status) else None
             if refused is not None:
                 raise refused
@@ -260,8 +267,10 @@ class Transport:
             if is_new and rest:
                 reason = f"it redirects to {target}, which wants to be left alone"
                 raise _not_sent(call, reason, rest)
-        round_trip = " to ".join(map(str, asked))
-        raise _not_sent(call, f"it redirects from {round_trip}")
+            if target in asked[:-1]:
+                round_trip = " to ".join(map(str, asked))
+                raise _not_sent(call, f"it redirects from {round_trip}")
+            reply = await self._once(target, call, proof)
 
     async def _once(self, node: URL, call: Call, proof: Secret | None) -> Reply:
         session = self._session()
@@ -269,7 +278,7 @@ class Transport:
         try:
             async with session.request(
                 call.method,
-                URL(f"{node}{call.path}{call.query}", encoded=True),
+                _url(node, call.path, call.query),
                 headers=_headers(proof, call),
                 data=None if call.body is None else call.body.reveal(),
                 ssl=self._ssl,
@@ -294,7 +303,7 @@ class Transport:
     def _patience(self, node: URL, call: Call) -> aiohttp.ClientTimeout:
         """Return how long a node may take: a share, while there is another one to ask."""
         total = call.patience or self._request_timeout
-        if self.nodes.left_besides(node) and not call.changes:
+        if len(self.nodes.urls) > 1 and self.nodes.left_besides(node) and not call.changes:
             total = min(total, max(_LEAST, total / len(self.nodes.urls)))
         return _timeout(total)
 
@@ -302,15 +311,15 @@ class Transport:
         """Read a body as it comes, and no further than we are willing to hold."""
         body = _Body()
         size = 0
-        while True:
-            body.append(await response.content.readany())
-            if not body[-1]:
-                return self._access.redact(b"".join(body))
+        content = response.content
+        while not content.at_eof():
+            body.append(await content.readany())
             size += len(body[-1])
             if size > MAX_BODY:
                 response.close()
                 problem = f"it is larger than {MAX_BODY} bytes"
                 raise UnreadableReply(call.method, call.path, problem=problem)
+        return self._access.redact(b"".join(body))
 
     def _session(self) -> aiohttp.ClientSession:
         loop = asyncio.get_running_loop()
@@ -377,6 +386,11 @@ def _is_cut(error: Exception) -> bool:
     return isinstance(error, aiohttp.ServerDisconnectedError) and not isinstance(error.message, str)
 
 
+@lru_cache(1024)  # a wait asks for the same one again and again
+def _url(node: URL, path: str, query: str) -> URL:
+    return URL(f"{node}{path}{query}", encoded=True)
+
+
 @lru_cache
 def _timeout(total: float) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(total=total, sock_connect=min(_CONNECT, total))
@@ -396,7 +410,7 @@ def _reason(error: Exception) -> str:
 
 
 def _headers(proof: Secret | None, call: Call) -> dict[str, str]:
-    headers = {**call.headers, **_HEADERS}
+    headers = {**call.headers, **_HEADERS} if call.headers else dict(_HEADERS)
     if proof is not None:
         headers["Authorization"] = proof.reveal()
     if call.body is not None:
