@@ -57,7 +57,8 @@ class Phase(enum.StrEnum):
         return self in _TERMINAL
 
 
-_TERMINAL: Final = frozenset({Phase.COMPLETED, Phase.FAILED, Phase.CANCELLED, Phase.ABORTED})
+# A tuple, as the hash of a member of an enum is slow.
+_TERMINAL: Final = (Phase.COMPLETED, Phase.FAILED, Phase.CANCELLED, Phase.ABORTED)
 
 PHASES: Final[Mapping[str, Phase]] = MappingProxyType({
     # objects/action, "status": tasks, node and cluster actions
@@ -247,13 +248,10 @@ def is_news(old: Action | None, new: Action) -> bool:
     )
 
 
-def has_moved(old: Action | None, new: Action) -> bool:
-    """Whether the work got anywhere between two looks, a heartbeat included."""
-    return (
-        old is None
-        or is_news(old, new)
-        or old.heartbeat != new.heartbeat
-        or (old.pending_ops != new.pending_ops and _beats(old) != _beats(new))
+def has_moved(old: Action, new: Action) -> bool:
+    """Whether the work got anywhere between two looks between which there were no news."""
+    return old.heartbeat != new.heartbeat or (
+        old.pending_ops != new.pending_ops and _beats(old) != _beats(new)
     )
 
 

@@ -73,6 +73,11 @@ class Party:
         self.at_once = False  # ... whether it is due or not
         self.doubt: WaitError | None = None  # to be settled by the database
 
+    @property
+    def is_steady(self) -> bool:
+        """Whether it has been found wherever it was looked for, and nothing is to be settled."""
+        return not (self.misses or self.suspect) and self.doubt is None
+
     def limit_to(self, now: float) -> None:
         """Note when its wait ends, as an outage has begun or is over."""
         end = self.wait.end
@@ -118,6 +123,11 @@ class Agenda:
         ] = {}  # since when: that fail while others are answered for
         self._last: Route | None = None
         self._looks = 0
+
+    @property
+    def untroubled(self) -> bool:
+        """Whether asking fails for none while others are answered for."""
+        return not self._troubled
 
     @property
     def earliest(self) -> float:
@@ -290,7 +300,7 @@ def _fields(
 def _by_system(everybody: list[Party]) -> Iterable[list[Party]]:
     """Return those who wait, those together who may be served by one list."""
     first = everybody[0].system
-    if all(party.system is first for party in everybody):
+    if not [party for party in everybody if party.system is not first]:
         return [everybody]
     parties: dict[System, list[Party]] = {}
     for party in everybody:

@@ -67,6 +67,7 @@ class Hub:
     def __init__(self, asking: Asking) -> None:
         self._asking = asking
         self._parties: dict[Reference, list[Party]] = {}  # in the order they came
+        self._everybody: list[Party] | None = None  # all of them, None if that has to be told anew
         self._askers: set[Party] = set()  # those whom the request under way is for
         self._alone = True  # whether it is for one action alone
         self._leavers: set[asyncio.Future[None]] = set()  # who wait for the loop to end
@@ -137,6 +138,7 @@ class Hub:
 
     def _join(self, party: Party, loop: asyncio.AbstractEventLoop) -> None:
         self._parties.setdefault(party.wait.ref, []).append(party)
+        self._everybody = None
         self._see_off()
         party.cut = max(party.wait.end, loop.time()) + LAST_POLL
         if self._alarm is None or party.cut < self._alarm.when():
@@ -153,6 +155,7 @@ class Hub:
         fellows = self._parties.get(party.wait.ref, [])
         if party in fellows:
             fellows.remove(party)
+            self._everybody = None
             if not fellows:
                 del self._parties[party.wait.ref]
                 self._agenda.left(party.wait.ref)
@@ -174,7 +177,9 @@ class Hub:
         self._leave(party)
 
     def _all(self) -> list[Party]:
-        return [party for fellows in self._parties.values() for party in fellows]
+        if self._everybody is None:
+            self._everybody = [party for fellows in self._parties.values() for party in fellows]
+        return self._everybody
 
     # --- the loop -------------------------------------------------------------------------------
 
@@ -222,7 +227,8 @@ class Hub:
         everybody = [party for party in self._all() if party.system is first.system]
         if not everybody:
             return  # they left while we slept
-        wanted = {party.wait.ref: party.wait.action for party in reversed(everybody)}
+        waits = [party.wait for party in reversed(everybody)]
+        wanted = {wait.ref: wait.action for wait in waits}
         known = self._agenda.list_of(first.system)
         began = self._now()
         self._begin([party for party in everybody if party.apart_until <= began])
@@ -238,16 +244,22 @@ class Hub:
         now = self._now()
         self._answered(now)
         known.answered(now, found.cost)
+        actions, askers, quiet = found.actions, self._askers, self._agenda.untroubled
         for party in everybody:
             if party.news.done():
                 continue
-            action = found.actions.get(party.wait.ref)
+            wait = party.wait
+            action, asked = actions.get(wait.ref), party in askers
             if action is not None:
-                if party not in self._askers:
-                    party.wait.asking(began)
+                if not asked:
+                    wait.asking(began)
+                elif (
+                    action is wait.action and quiet and party.is_steady and wait.hears_no_more(now)
+                ):
+                    continue
                 party.is_listed()
                 self._hear(party, action, now, shared=True)
-            elif party in self._askers:  # not believed until it was asked for alone
+            elif asked:  # not believed until it was asked for alone
                 party.is_missing(now)
 
     async def _ask_database(self, party: Party) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
@@ -90,10 +91,13 @@ def _usable(given: Mapping[str, msgspec.Raw], shape: type[_S]) -> Iterator[tuple
 
 
 def percentage(value: Number) -> float | None:
+    if type(value) is float and 0 <= value <= 100:  # as nearly all are
+        return value
     number = _number(value)
     return number if number is not None and 0 <= number <= 100 else None
 
 
+@lru_cache(2**12)  # many heartbeats of a list are the same, and what was created stays so
 def instant(value: Number) -> datetime | None:
     """Read seconds since the epoch; zero and nonsense are no time."""
     number = _number(value)

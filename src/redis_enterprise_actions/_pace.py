@@ -13,7 +13,7 @@ import asyncio
 import math
 import sys
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final, ParamSpec, TypeAlias, TypeGuard, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, ParamSpec, TypeAlias, TypeGuard, TypeVar
 from weakref import WeakKeyDictionary
 
 from tenacity import (
@@ -29,7 +29,7 @@ from ._errors import ClusterUnreachable, RequestError, UsageError
 
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from tenacity.wait import WaitBaseT
 
@@ -91,17 +91,18 @@ class Course:
     """
 
     __slots__ = (
-        *("_at", "_cap", "_polls", "_progress", "_rose_at", "_start"),
-        *("aim", "began", "price"),
+        *("_at", "_cap", "_polls", "_progress", "_rose_at"),
+        *("aim", "began", "born", "latest", "price"),
     )
 
     def __init__(self, schedule: AimedWait, began: float) -> None:
         self.price = schedule.price  # what a request is worth to the wait, in seconds
         self.began = began
         self.aim: float | None = None
+        self.latest = began  # when the wait has to look again, however many look with it
+        # A wait is taken to be older than it is: nothing ends in its first moments.
+        self.born = began - 20 * schedule.price
         self._cap = schedule.cap
-        # A wait is taken to be older by so many seconds: nothing ends in its first moments.
-        self._start = 20 * schedule.price
         self._at: float | None = None
         self._polls = 0
         self._rose_at = began
@@ -113,7 +114,7 @@ class Course:
         A `shared` one was not asked for this wait alone, and does not count as a poll of its own.
         """
         del asked
-        self._at = now
+        self.tried(now)
         self._polls += not shared
         progress = _progress_in(came)
         if progress is None:
@@ -126,9 +127,20 @@ class Course:
         elif progress < self._progress:
             self._rose_at, self._progress, self.aim = now, progress, None
 
-    def tried(self, now: float) -> None:
-        """Take it that nothing new, or nothing at all, came at `now`."""
+    def heard_again(self, asked: float, now: float) -> bool:
+        """Take an answer, to a shared request, that says what the last one said.
+
+        Return whether that is all; False if it has to be `heard`.
+        """
+        del asked
         self._at = now
+        self.latest = now + self._cap
+        return True
+
+    def tried(self, now: float) -> None:
+        """Take it that nothing came at `now`."""
+        self._at = now
+        self.latest = now + self._cap
 
     @property
     def due(self) -> float:
@@ -137,28 +149,12 @@ class Course:
             return self.began
         age = self._at - self.began
         # The k-th poll comes at price * k * (k + 9), so pauses grow with the root of the age.
-        blind = self._within(2 * math.sqrt(self.price * (age + self._start)))
+        blind = self._within(2 * math.sqrt(self.price * (self._at - self.born)))
         pause = self._pause(self._at, blind)
         if self._polls > 2 * math.sqrt(age / self.price) + 4:
             pause = max(pause, blind)  # aiming has cost enough
         furthest = self._within(5 * math.sqrt(self.price * age))
         return self._at + min(pause, max(furthest, blind))
-
-    @property
-    def latest(self) -> float:
-        """When the wait has to look again, however many look with it."""
-        return self.began if self._at is None else self._at + self._cap
-
-    def pull(self, now: float) -> float:
-        """Return what not looking costs from `now` on: prices of a request, per second squared.
-
-        The end is the likelier per second the younger the action is, and the sooner after its
-        aim; before the aim it is not likely.
-        """
-        if self.aim is not None and self.aim <= now:
-            return 0.5 / max(now - self.aim, self.price) / self.price
-        likely = 0.5 if self.aim is None else 0.25
-        return likely / (now - self.began + self._start) / self.price
 
     def _pause(self, now: float, blind: float) -> float:
         if self.aim is None:
@@ -191,22 +187,62 @@ class Rhythm:
             self._pause = self._state.pause_after(self._strategy, came, now)
             self.tried(now)
 
+    def heard_again(self, asked: float, now: float) -> bool:
+        """Return whether an answer that says what the last one said is nothing."""
+        del now
+        return asked < self.due - TICK
+
     def tried(self, now: float) -> None:
         """Take it that nothing came at `now`."""
         self.due = now + self._pause
 
     @property
-    def latest(self) -> float:
-        """When the wait has to look again, however many look with it."""
-        return self.due
-
-    def pull(self, now: float) -> float:
-        """Return what not looking costs one who chose to pause for so long."""
-        del now
+    def pull(self) -> float:
+        """What not looking costs one who chose to pause for so long."""
         return 2 / self._pause / self._pause
 
 
 Pace: TypeAlias = Course | Rhythm
+
+
+class Outlook(NamedTuple):
+    """What is to be expected of several waits, none of which looks meanwhile.
+
+    `pull` and `pull_of_rhythms` are what not looking costs: prices of a request, per second
+    squared. `ahead` has for each end that is foreseen the seconds to it, and 1 / price. By
+    `latest` one of them has to look again, however many look with it.
+    """
+
+    pull: float
+    pull_of_rhythms: float
+    ahead: list[tuple[float, float]]
+    latest: float
+
+
+def outlook(paces: Iterable[Pace], now: float) -> Outlook:
+    """Return what is to be expected from `now` on.
+
+    The end is the likelier per second the younger the action is, and the sooner after its aim;
+    before the aim it is not likely. This is read for each of thousands of waits at each look.
+    """
+    pull = pull_of_rhythms = 0.0
+    ahead: list[tuple[float, float]] = []
+    latest = math.inf
+    for pace in paces:
+        if isinstance(pace, Rhythm):
+            pull_of_rhythms += pace.pull
+            latest = min(latest, pace.due)
+            continue
+        price, aim = pace.price, pace.aim
+        if aim is None:
+            pull += 0.5 / (now - pace.born) / price
+        elif aim > now:
+            pull += 0.25 / (now - pace.born) / price
+            ahead.append((aim - now, 1 / price))
+        else:
+            pull += 0.5 / max(now - aim, price) / price
+        latest = min(latest, pace.latest)
+    return Outlook(pull, pull_of_rhythms, ahead, latest)
 
 
 def every(interval: float) -> WaitBaseT:
@@ -232,6 +268,8 @@ def _progress_in(came: object) -> float | None:
     progress = getattr(came, "progress", None)
     if progress is None:
         return None
+    if type(progress) is float and 0 < progress <= 100:  # as nearly all are
+        return progress
     return progress if _is_duration(progress) and 0 < progress <= 100 else None
 
 

@@ -256,7 +256,8 @@ class _Curve:
             return
         if len(values) >= 4 and at - values[-4] < self._spacing:
             del values[-2:]
-        values.extend((at, percent))
+        values.append(at)
+        values.append(percent)
         if len(values) > 2 * POINTS:
             self._thin()
 

@@ -99,29 +99,28 @@ class Routes:
         One that is missing may be there all the same. v2 is asked if it alone showed one of them,
         and then for all that v1 does not list.
         """
-        refs: dict[str, list[Reference]] = {}
-        for ref in wanted:
-            refs.setdefault(ref.uid, []).append(ref)
-        others = {ref.uid for ref, last in wanted.items() if _is_other(last)}
+        uids = {ref.uid for ref in wanted}
+        others = {
+            ref.uid for ref, last in wanted.items() if last is not None and last.kind is Kind.OTHER
+        }
         found: dict[str, Action] = {}
         sizes: list[int] = []
-        if len(others) < len(refs):
+        if len(others) < len(uids):
             body = await self._v1_body(_V1)
-            found = self._reader.read(body, refs.keys(), _V1)
+            found = self._reader.read(body, uids, _V1)
             sizes.append(len(body))
         others.difference_update(found)
-        unlisted = refs.keys() - found.keys()
         try:
             others_body = await self._v2_body() if others else None
             if others_body is not None:
-                others_found = read_actions_v2(others_body, _V2, unlisted)
+                others_found = read_actions_v2(others_body, _V2, uids - found.keys())
                 found |= {action.uid: action for action in others_found}
                 sizes.append(len(others_body))
         except RequestError as error:
             if not sizes:
                 raise
             _log.debug("%s; what v1 shows goes on without it", str(error))
-        actions = {ref: action for uid, action in found.items() for ref in refs[uid]}
+        actions = {ref: found[ref.uid] for ref in wanted if ref.uid in found}
         return Found(actions, cost=max(len(sizes), sum(sizes) / WORTH_A_REQUEST))
 
     @moving_on

@@ -11,12 +11,12 @@ import math
 from collections import deque
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from ._pace import Course
+from ._pace import outlook
 
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from ._action import Action
     from ._pace import Pace
@@ -54,20 +54,11 @@ class Crowd:
     counted in requests that serve one.
     """
 
-    def __init__(self, paces: Sequence[Pace], since: float) -> None:
+    def __init__(self, paces: Iterable[Pace], since: float) -> None:
         self._since = since
-        self._latest = min([pace.latest for pace in paces], default=math.inf)
-        self._pull_of_all = sum([pace.pull(since) for pace in paces])
+        self._pull, pull_of_rhythms, self._ahead, self._latest = outlook(paces, since)
         # A `Rhythm` looks when it is due, no sooner for being one of many.
-        courses = [pace for pace in paces if isinstance(pace, Course)]
-        self._pull = self._pull_of_all
-        if len(courses) < len(paces):
-            self._pull = sum([course.pull(since) for course in courses])
-        self._ahead = [  # seconds to an aim, 1 / price
-            (course.aim - since, 1 / course.price)
-            for course in courses
-            if course.aim is not None and course.aim > since
-        ]
+        self._pull_of_all = self._pull + pull_of_rhythms
 
     def due(self, cost: float) -> float:
         """Return when a look at them all, at that cost, pays."""

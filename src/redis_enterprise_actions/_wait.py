@@ -143,10 +143,8 @@ class Wait:
         Raises `ActionVanished` and `ActionStalled`, which are doubts: the database may know
         better. Until it has answered, an outage is not over.
         """
-        if found is self.action and self._undisturbed:
-            self._ran_at = self.asked
-            self.pace.heard(found, self.asked, now, shared=shared)
-            return False
+        # Otherwise the limits are where they were.
+        unsettled = self.action is None or self._outages or self._limits.stall_timeout < math.inf
         if found is None:
             if self.action is not None:
                 raise ActionVanished(**self._so_far(now))
@@ -155,13 +153,26 @@ class Wait:
             news = False
         else:
             news = self._saw(found, now)
-        for trouble in self._outages.are_over(now):
-            self._log.went_through(trouble)
         self._elsewhere = False
-        self._look_ahead()
+        if unsettled:
+            for trouble in self._outages.are_over(now):
+                self._log.went_through(trouble)
+            self._look_ahead()
         if not self.over:
             self.pace.heard(found, self.asked, now, shared=shared)
         return news
+
+    def hears_no_more(self, now: float) -> bool:
+        """Take an answer, to a request that is shared, which says what the last one said.
+
+        Return whether that is all: False if it has to be `heard`, as something hangs on it. Of
+        thousands of waits this is what most hear.
+        """
+        asked = self.asked
+        if self._outages or self._reached(self.limit) or not self.pace.heard_again(asked, now):
+            return False
+        self._ran_at = asked
+        return True
 
     def failed(
         self, error: RequestError, now: float, *, own: bool = True, since: float = math.inf
@@ -249,29 +260,19 @@ class Wait:
         """Whether asking about this action alone has failed, and nothing has been heard since."""
         return self._outages.own
 
-    @property
-    def _undisturbed(self) -> bool:
-        """Whether the same answer as last time means nothing."""
-        return (
-            self.action is not None
-            and not self._outages
-            and self._missing_since is None
-            and not self._reached(self.limit)
-        )
-
     def _saw(self, found: Action, now: float) -> bool:
         """Take an action that is there; return whether it is news."""
         if not found.phase.terminal:
             self._ran_at = self.asked
         elif self._ran_at is not None and found.evidence is Evidence.ACTION:
             self._lag_bound = now - self._ran_at
-        moved = found is not self.action and has_moved(self.action, found)
-        if moved:
+        last = self.action
+        news = found is not last and is_news(last, found)
+        if news or (last is not None and has_moved(last, found)):
             self._moved_at = self.asked
             self._log.saw(found, now)
         elif self._reached(self._moved_at + self._limits.stall_timeout):
             raise ActionStalled(**self._so_far(now), stall_timeout=self._limits.stall_timeout)
-        news = moved and is_news(self.action, found)
         self.action = found
         self._missing_since = None
         if news:

@@ -150,14 +150,15 @@ class Reader:
     def read(self, body: bytes, wanted: AbstractSet[str], path: str) -> dict[str, Action]:
         """Return the wanted entries by the uid, an `action_uid` or a `task_id`, they go by.
 
-        An entry that says the same as last time is not decoded again, and is the same `Action`;
-        but for one that has changed places, in a list of the same length.
+        There may be others among them, which were wanted before. An entry that says the same as
+        last time is not decoded again, and is the same `Action`; but for one that has changed
+        places, in a list of the same length.
         """
         families = _families(body, path)
         known, self._known = self._known, {}
         grown = not wanted <= self._wanted
         self._wanted = wanted
-        found: dict[str, Action] = {}
+        read: list[list[_Named]] = []
         for kind, raws in families.items():
             last = _as_before(raws, *known.get(kind, ((), ())))
             if grown:  # what nobody wanted may be wanted now
@@ -167,10 +168,9 @@ class Reader:
                 for raw, before in zip(raws, last, strict=True)
             ]
             self._known[kind] = raws, named
-            for uid, action in chain.from_iterable(named):
-                if uid in wanted:
-                    found.setdefault(uid, action)
-        return found
+            read.append(named)
+        # Of two entries of the same name it is the first.
+        return dict(chain.from_iterable(chain.from_iterable(map(reversed, reversed(read)))))
 
 
 def _as_before(
@@ -184,17 +184,26 @@ def _as_before(
     return [known.get(raw) for raw in map(bytes, raws)]
 
 
+_decode: Final = msgspec.json.Decoder(WireAction).decode
+
+
 def _named(raw: msgspec.Raw, kind: Kind, wanted: AbstractSet[str]) -> _Named:
     """Read an entry of a list: what it means by each of its names, if one of them is wanted."""
     try:
-        wire = struct(raw, WireAction)
-    except ValueError:
-        _log.debug(_LEFT_OUT)
-        return ()
-    names = {wire.action_uid, wire.task_id}  # of a task, they are the same as a rule
+        wire = _decode(raw)
+    except (ValueError, RecursionError):
+        try:
+            wire = struct(raw, WireAction)
+        except ValueError:
+            _log.debug(_LEFT_OUT)
+            return ()
+    uid, task_id = wire.action_uid, wire.task_id
+    if uid is not None and task_id in {uid, None}:  # as a rule
+        return ((uid, _from_v1(wire, uid, kind)),) if uid in wanted else ()
+    names = {uid, task_id}
     if wanted.isdisjoint(names):
         return ()
-    return tuple([(uid, _from_v1(wire, uid, kind)) for uid in names if uid])
+    return tuple([(each, _from_v1(wire, each, kind)) for each in names if each])
 
 
 def read_actions_v2(
@@ -251,9 +260,9 @@ def _from_v1(wire: WireAction, uid: str, kind: Kind | None = None) -> Action:
         node_uid=name(wire.node_uid),
         creation_time=instant(wire.creation_time),
         heartbeat=instant(wire.heartbeat),
-        pending_ops=_pending_ops(wire.pending_ops),
+        pending_ops=_pending_ops(wire.pending_ops) if wire.pending_ops else (),
         error_code=name(wire.error_code),
-        error=wire.error_message or error_text(wire.error),
+        error=wire.error_message or (error_text(wire.error) if wire.error else None),
     )
 
 
@@ -275,7 +284,7 @@ def _from_v2(wire: WireActionV2, uid: str | None = None) -> Action | None:
         object_type=info.object_type or None,
         object_uid=name(info.object_uid),
         creation_time=instant(wire.creation_time),
-        pending_ops=_pending_ops(info.pending_ops),
+        pending_ops=_pending_ops(info.pending_ops or {}),
         error=error_text(info.error),
     )
 
@@ -293,9 +302,7 @@ def _about(
     return action
 
 
-def _pending_ops(raws: Mapping[str, msgspec.Raw] | None) -> tuple[PendingOp, ...]:
-    if not raws:
-        return ()
+def _pending_ops(raws: Mapping[str, msgspec.Raw]) -> tuple[PendingOp, ...]:
     ops: list[PendingOp] = []
     for shard_uid, raw in sorted(raws.items(), key=lambda item: _shard_order(item[0])):
         try:
