@@ -157,6 +157,24 @@ class TestCost:
         times = [each.time for each in large.requests]
         assert all(later - first > 1 for first, later in zip(times, times[3:], strict=False))
 
+    async def test_never_a_fourth(self, large: FakeCluster) -> None:
+        """Nor are there more where looks take several requests, or come at limits."""
+        refs = all_of(start_all(large, 15, duration=60))
+        refs += [large.add_action("export", bdb_uid=1, duration=40 + n) for n in range(15)]
+        refs += [f"unknown-{n}" for n in range(15)]
+        async with client_of(large) as client:
+            await asyncio.gather(
+                *(
+                    client.operation(ref).wait(timeout=10 + 0.7 * n, not_found_grace=5 + n)
+                    for n, ref in enumerate(refs)
+                ),
+                return_exceptions=True,
+            )
+
+        times = [each.time for each in large.requests]
+        assert len(times) > 100
+        assert all(later - first > 1 for first, later in zip(times, times[3:], strict=False))
+
     async def test_turns(self, large: FakeCluster) -> None:
         """Where the cluster is slow, the kinds take turns, and none is left out."""
         refs = all_of(start_all(large, 5, duration=2000))

@@ -178,6 +178,20 @@ class TestCourtesy:
 
         assert courtesy.earliest(pressing=True) == pytest.approx(11.05)
 
+    async def test_turn(self) -> None:
+        """The fourth in a second waits for its turn, and that time is not the cluster's."""
+        courtesy, now = Courtesy(), asyncio.get_running_loop().time
+        began = now()
+        for _ in range(3):
+            await courtesy.turn()
+        assert now() - began < 0.5
+        await courtesy.turn()
+
+        assert 1 < now() - began < 1.5
+        ended = now()
+        courtesy.took(began, ended, 4)
+        assert courtesy.earliest(pressing=False) == pytest.approx(began + 4 * GAP, abs=0.1)
+
 
 def test_stopwatch() -> None:
     """Time in which our own loop was held up is not the cluster's."""

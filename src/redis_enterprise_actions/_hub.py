@@ -27,7 +27,7 @@ from ._errors import (
     WaitError,
 )
 from ._pace import TICK, is_transient
-from ._tick import Stopwatch
+from ._tick import TURN, Stopwatch
 from ._wait import LAST_POLL
 
 
@@ -184,6 +184,7 @@ class Hub:
     # --- the loop -------------------------------------------------------------------------------
 
     async def _run(self) -> None:
+        TURN.set(self._agenda.courtesy.turn)  # in the context of the loop alone
         try:
             await asyncio.sleep(0)  # those who come together are served together
             while self._parties:

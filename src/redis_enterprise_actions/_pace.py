@@ -60,8 +60,8 @@ class AimedWait(wait_base):
     Whatever progress says, a wait of T seconds takes at most 2·√(T/price) + T/cap + 6 polls, and
     its end is noticed at most max(2·price, 5·√(price·T)) seconds late, never more than `cap`.
     A client that is waiting for several actions looks at all of them when the lag that is to be
-    expected, summed over them, equals the price. It spares the cluster besides: it asks about
-    three times a second at most, and a slow cluster less often.
+    expected, summed over them, equals the price. It spares the cluster besides: it asks at most
+    three times a second, and a slow cluster less often.
 
     One strategy serves many waits, as what it knows of each is kept for each.
     """

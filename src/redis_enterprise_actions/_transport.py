@@ -31,6 +31,7 @@ from ._errors import (
     UsageError,
 )
 from ._refusal import is_not_now, refusal
+from ._tick import TURN
 from ._tls import refuses_us
 
 
@@ -273,6 +274,10 @@ class Transport:
             reply = await self._once(target, call, proof)
 
     async def _once(self, node: URL, call: Call, proof: Secret | None) -> Reply:
+        turn = TURN.get()
+        if turn is not None:
+            await turn()
+            self._asked_at = asyncio.get_running_loop().time()
         session = self._session()
         self.sent += 1
         try:

@@ -86,7 +86,7 @@ class Waits:
         - `not_found_grace`: how long it may not know the action yet, right after it began.
 
         `poll` is a tenacity wait strategy, by default `AimedWait()`. Several waits on one client
-        share their requests, about three a second. `on_progress` is called, and awaited if it
+        share their requests, three a second at most. `on_progress` is called, and awaited if it
         returns an awaitable, with the first answer, each change and the end; what it raises
         ends the wait. `recorder` keeps the record of a wait that neither returns nor raises it,
         as it is under way or was cancelled.
