@@ -132,6 +132,22 @@ class TestSharing:
         assert 10 <= min(scripted.singles("gap")) < 13
         assert max(scripted.singles("gap")) < 80
 
+    async def test_gap_now_and_then(self, scripted: ScriptedCluster) -> None:
+        """One that a list does not hold now and then is asked for alone then, and not for long."""
+        scripted.add("there", ends=100.0)
+        scripted.add("gap", ends=100.0)
+        waits = asyncio.gather(scripted.wait("there"), scripted.wait("gap"))
+        for _ in range(3):
+            await asyncio.sleep(10)
+            asked = len(scripted.singles("gap"))
+            scripted.work["gap"].listed = False
+            while len(scripted.singles("gap")) == asked:  # noqa: ASYNC110 - the time is virtual
+                await asyncio.sleep(0.01)
+            scripted.work["gap"].listed = True
+        await waits
+
+        assert 3 <= len(scripted.singles("gap")) <= 6
+
     async def test_costly_list(self, scripted: ScriptedCluster) -> None:
         """Where a list costs more than it saves, each action is asked for alone."""
         scripted.list_cost = 200.0

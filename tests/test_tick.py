@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tenacity import wait_fixed
 
 from redis_enterprise_actions import AimedWait
-from redis_enterprise_actions._pace import Pace, pace_of
+from redis_enterprise_actions._pace import Pace, outlook, pace_of
 from redis_enterprise_actions._tick import GAP, Courtesy, Crowd, Stopwatch, time_to_lose
 
 
@@ -103,6 +103,14 @@ class TestCrowd:
         assert Crowd([fixed], 10.0).due(1.0) == 17.0
         assert Crowd([slow, fixed], 10.0).due(1.0) == 17.0
 
+    def test_nothing_new(self) -> None:
+        """An answer that says nothing new is a look like any other."""
+        pace = aimed(0.0, (10.0, None))
+        assert pace.heard_again(20.0, 20.1)
+
+        assert outlook([pace], 20.1).latest == pytest.approx(35.1)
+        assert pace.due > 20.1
+
     def test_fresh(self) -> None:
         """Who was never looked at is due at once."""
         assert Crowd([aimed(5.0), aimed(0.0, (5.0, None))], 5.0).due(1.0) == 5.0
@@ -191,6 +199,8 @@ class TestCourtesy:
         ended = now()
         courtesy.took(began, ended, 4)
         assert courtesy.earliest(pressing=False) == pytest.approx(began + 4 * GAP, abs=0.1)
+        courtesy.took(ended + 10, ended + 11, 1)
+        assert courtesy.earliest(pressing=False) == pytest.approx(ended + 20)
 
 
 def test_stopwatch() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
+from functools import partial
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -24,6 +25,7 @@ from redis_enterprise_actions import (
     UsageError,
 )
 from redis_enterprise_actions import _transport as transport_module
+from redis_enterprise_actions._tick import TURN
 from redis_enterprise_actions._transport import Call, Reply, _Body
 
 
@@ -156,6 +158,27 @@ async def test_hanging_server(cluster: FakeCluster) -> None:
     with pytest.raises(ClusterUnreachable, match="no answer in time"):
         await ask(transport(cluster.url, request_timeout=4.0))
     assert asyncio.get_running_loop().time() - began == pytest.approx(4, abs=0.01)
+
+
+async def test_turn_is_not_the_nodes(cluster: FakeCluster) -> None:
+    """Of the time for which a node may hang, waiting for the request's turn is no part."""
+    cluster.inject(delay=3600, times=None)
+    spare = cluster.url.replace("127.0.0.1", "localhost")
+    asking = transport([cluster.url, spare])
+
+    async def hang(turn: float, seconds: float) -> str:
+        token = TURN.set(partial(asyncio.sleep, turn))
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(asking.get("/v1/actions", permission=""), seconds)
+        TURN.reset(token)
+        asking.give_up()
+        return str(asking.nodes.current)
+
+    try:
+        assert await hang(1.5, 3.0) == cluster.url
+        assert await hang(1.5, 4.0) == spare
+    finally:
+        await asking.close()
 
 
 async def raw_server(reply: bytes) -> AsyncIterator[str]:

@@ -75,8 +75,8 @@ class Party:
 
     @property
     def is_steady(self) -> bool:
-        """Whether it has been found wherever it was looked for, and nothing is to be settled."""
-        return not (self.misses or self.suspect) and self.doubt is None
+        """Whether the last list held it, and nothing about it is to be settled."""
+        return not self.misses and self.doubt is None
 
     def limit_to(self, now: float) -> None:
         """Note when its wait ends, as an outage has begun or is over."""
@@ -123,11 +123,6 @@ class Agenda:
         ] = {}  # since when: that fail while others are answered for
         self._last: Route | None = None
         self._looks = 0
-
-    @property
-    def untroubled(self) -> bool:
-        """Whether asking fails for none while others are answered for."""
-        return not self._troubled
 
     @property
     def earliest(self) -> float:

@@ -245,7 +245,7 @@ class Hub:
         now = self._now()
         self._answered(now)
         known.answered(now, found.cost)
-        actions, askers, quiet = found.actions, self._askers, self._agenda.untroubled
+        actions, askers = found.actions, self._askers
         for party in everybody:
             if party.news.done():
                 continue
@@ -254,9 +254,7 @@ class Hub:
             if action is not None:
                 if not asked:
                     wait.asking(began)
-                elif (
-                    action is wait.action and quiet and party.is_steady and wait.hears_no_more(now)
-                ):
+                elif action is wait.action and party.is_steady and wait.hears_no_more(now):
                     continue
                 party.is_listed()
                 self._hear(party, action, now, shared=True)
