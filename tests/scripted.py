@@ -70,6 +70,7 @@ class ScriptedCluster:
     error: RedisActionsError | None = None
     list_error: RedisActionsError | None = None
     asked: list[tuple[str, float, float]] = field(default_factory=list)
+    said: dict[Action, Action] = field(default_factory=dict)
     under_way: int = 0
     most_under_way: int = 0
 
@@ -135,7 +136,11 @@ class ScriptedCluster:
     def _seen(self, uid: str) -> Action | None:
         work = self.work.get(uid)
         action = work.seen(now()) if work else None
-        return None if action is None else msgspec.structs.replace(action, uid=uid)
+        if action is None:
+            return None
+        action = msgspec.structs.replace(action, uid=uid)
+        # As from bytes that are what they were, the same action comes of what says the same.
+        return self.said.setdefault(action, action)
 
     async def _answer(self, what: str, error: RedisActionsError | None) -> None:
         self.under_way += 1

@@ -135,8 +135,9 @@ class TestSharing:
     async def test_gap_now_and_then(self, scripted: ScriptedCluster) -> None:
         """One that a list does not hold now and then is asked for alone then, and not for long."""
         scripted.add("there", ends=100.0)
-        scripted.add("gap", ends=100.0)
-        waits = asyncio.gather(scripted.wait("there"), scripted.wait("gap"))
+        scripted.add("gap", ends=1e6)  # of which there is nothing new
+        waits = all_of(scripted.wait("there"), scripted.wait("gap", timeout=100.0))
+        waiting = asyncio.ensure_future(waits)
         for _ in range(3):
             await asyncio.sleep(10)
             asked = len(scripted.singles("gap"))
@@ -144,7 +145,7 @@ class TestSharing:
             while len(scripted.singles("gap")) == asked:  # noqa: ASYNC110 - the time is virtual
                 await asyncio.sleep(0.01)
             scripted.work["gap"].listed = True
-        await waits
+        await waiting
 
         assert 3 <= len(scripted.singles("gap")) <= 6
 
