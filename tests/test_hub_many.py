@@ -93,10 +93,11 @@ class TestSharing:
         assert now() < 32
         assert scripted.singles("seldom") == []
 
-    async def test_own_pace(self, scripted: ScriptedCluster) -> None:
+    @pytest.mark.parametrize("ends", [100.0, 1e6], ids=["with progress", "without"])
+    async def test_own_pace(self, scripted: ScriptedCluster, ends: float) -> None:
         """A strategy is asked once for each poll that was due, whoever else polls."""
         scripted.add("often", ends=100.0)
-        scripted.add("own", ends=100.0)
+        scripted.add("own", ends=ends)
         calls: list[float] = []
 
         def strategy(_: object) -> float:
@@ -104,7 +105,8 @@ class TestSharing:
             return 30.0
 
         await all_of(
-            scripted.wait("own", poll=strategy), scripted.wait("often", poll=wait_fixed(1))
+            scripted.wait("own", poll=strategy, timeout=101.0),
+            scripted.wait("often", poll=wait_fixed(1)),
         )
         assert len(calls) == 4
         assert all(later - sooner >= 30 for sooner, later in pairwise(calls))

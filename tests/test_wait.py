@@ -113,6 +113,19 @@ class TestResult:
 
         assert wait.ended(1011.0).lag_bound == 5.5
 
+    def test_nothing_new(self) -> None:
+        """An answer that says nothing new tells that it still went on."""
+        wait = new_wait()
+        wait.asking(1000.0)
+        wait.heard(at(1), 1000.0)
+        wait.asking(1003.0)
+        assert wait.hears_no_more(1003.0)
+        wait.asking(1005.0)
+        assert not wait.hears_no_more(1005.0)  # as the strategy wants to know
+        wait.heard(at(1, "completed"), 1005.5)
+
+        assert wait.ended(1006.0).lag_bound == 2.5
+
     def test_not_over(self) -> None:
         """There is no result before the end."""
         with pytest.raises(AssertionError):
