@@ -182,18 +182,27 @@ class TestEnds:
         assert failure.action is not None
         assert failure.action.uid == uid
         assert failure.polls == len(cluster.requests) - (2 if outcome == "vanishes" else 0)
+        if outcome == "vanishes":  # after a fifth look, and two requests more, each at its turn
+            times = [request.time - cluster.requests[0].time for request in cluster.requests]
+            assert times == pytest.approx([0, 0.5, 1, 1.5, 2, 2.05, 2.55], abs=0.04)
+            assert failure.elapsed == pytest.approx(times[-1], abs=0.04)
         twin = pickle.loads(pickle.dumps(failure))
         assert (type(twin), str(twin), vars(twin)) == (error, str(failure), vars(failure))
 
-    async def test_unknown(self, client: ActionsClient) -> None:
+    async def test_unknown(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """A uid that the cluster never knows is not found when the grace is over."""
         began = now()
         with pytest.raises(ActionNotFound) as caught:
             await client.wait_for_action("x", not_found_grace=timedelta(seconds=3))
 
-        # The last look takes two requests, which wait for their turns.
-        assert 3 <= now() - began < 4.1
-        assert caught.value.elapsed == pytest.approx(now() - began, abs=1e-3)
+        # The last look is at 3 s. It takes two requests, of which the second awaits its turn.
+        *_, first, _, last, turn = [
+            request.time - cluster.requests[0].time for request in cluster.requests
+        ]
+        assert last == pytest.approx(3, abs=0.04)
+        assert turn == pytest.approx(first + 1.05, abs=0.04)
+        assert now() - began == pytest.approx(turn, abs=0.04)
+        assert caught.value.elapsed == pytest.approx(turn, abs=0.04)
         assert caught.value.polls > 3
 
     async def test_appears_late(self, cluster: FakeCluster, client: ActionsClient) -> None:
