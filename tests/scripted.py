@@ -43,13 +43,17 @@ def now() -> float:
 
 @dataclass
 class Work:
-    """An action of the scripted cluster: it is known from `begins` on and ends at `ends`."""
+    """An action of the scripted cluster: it is known from `begins` on and ends at `ends`.
+
+    From `rests` on nothing is seen to move.
+    """
 
     ends: float
     begins: float = 0.0
     status: str = "completed"
     listed: bool = True
     settled: bool = False  # the database shows that it has ended well
+    rests: float = math.inf
 
     def seen(self, when: float) -> Action | None:
         """Return what the cluster says of it."""
@@ -57,7 +61,8 @@ class Work:
             return None
         if when >= self.ends:
             return at(100.0, self.status)
-        return at(round(100 * (when - self.begins) / max(self.ends - self.begins, 1.0)))
+        moved = min(when, self.rests) - self.begins
+        return at(round(100 * moved / max(self.ends - self.begins, 1.0)))
 
 
 @dataclass
@@ -71,6 +76,8 @@ class ScriptedCluster:
     list_error: RedisActionsError | None = None
     asked: list[tuple[str, float, float]] = field(default_factory=list)
     said: dict[Action, Action] = field(default_factory=dict)
+    shown: dict[Reference, Action] = field(default_factory=dict)
+    tells_changes: bool = True  # whether a list says what has changed since the last one
     under_way: int = 0
     most_under_way: int = 0
 
@@ -123,7 +130,12 @@ class ScriptedCluster:
         shown = {
             ref: action for ref, action in seen.items() if action and self.work[ref.uid].listed
         }
-        return Found(shown, cost=self.list_cost)
+        before, self.shown = self.shown, shown
+        if not self.tells_changes:
+            return Found(shown, cost=self.list_cost)
+        changed = {ref: shown.get(ref) for ref in [*shown, *before]}
+        changed = {ref: it for ref, it in changed.items() if it is not before.get(ref)}
+        return Found(shown, self.list_cost, changed)
 
     async def settle(self, _: Reference, doubt: WaitError) -> Action | None:
         """Answer for a database."""

@@ -79,6 +79,7 @@ ROOMS = [
     "_watch",
     "_hub",
     "_agenda",
+    "_company",
     "_wait",
     "_outages",
     "_lookup",

@@ -32,7 +32,7 @@ from redis_enterprise_actions import (
     Phase,
     WaitTimeout,
 )
-from redis_enterprise_actions._agenda import Party
+from redis_enterprise_actions._company import Party
 from redis_enterprise_actions._pace import TICK, Course
 from redis_enterprise_actions._wait import Wait
 from redis_enterprise_actions.testing import FakeCluster

@@ -540,12 +540,20 @@ class TestReader:
         """Return a list of /v1."""
         return json.dumps({"actions": tasks, "state-machines": machines}).encode()
 
+    def read(
+        self, body: bytes, wanted: set[str], reader: Reader | None = None
+    ) -> dict[str, Action]:
+        """Return what a reader, by default a new one, has read of a list."""
+        reader = reader or Reader()
+        reader.read(body, wanted, "/v1/actions")
+        return dict(reader.actions)
+
     def test_wanted(self) -> None:
         """Only what is wanted is made into actions, by whichever name it is wanted."""
         task = TASK | {"task_id": "T1", "action_uid": "a1"}
         body = self.body(task, TASK | {"task_id": "T2"}, machines=[MACHINE])
 
-        found = Reader().read(body, {"T1", "a1", MACHINE["action_uid"], "x"}, "/v1/actions")
+        found = self.read(body, {"T1", "a1", MACHINE["action_uid"], "x"})
         assert {uid: (action.uid, action.kind) for uid, action in found.items()} == {
             "T1": ("T1", Kind.TASK),
             "a1": ("a1", Kind.TASK),
@@ -559,10 +567,10 @@ class TestReader:
         failed = TASK | {"action_uid": "a", "task_id": "a", "status": "failed", "error": "x"}
         busy, idle = MACHINE | {"pending_ops": ops, "error": "x"}, MACHINE | {"action_uid": "b"}
         wanted = {MACHINE["action_uid"], "a", "b"}
-        first = reader.read(self.body(failed, machines=[busy, idle]), wanted, "/v1/actions")
-        second = reader.read(self.body(failed, machines=[busy, idle]), wanted, "/v1/actions")
-        third = reader.read(
-            self.body(failed, machines=[busy, idle | {"progress": 99}]), wanted, "/v1/actions"
+        first = self.read(self.body(failed, machines=[busy, idle]), wanted, reader)
+        second = self.read(self.body(failed, machines=[busy, idle]), wanted, reader)
+        third = self.read(
+            self.body(failed, machines=[busy, idle | {"progress": 99}]), wanted, reader
         )
 
         assert [first[uid] is second[uid] for uid in sorted(wanted)] == [True, True, True]
@@ -575,7 +583,7 @@ class TestReader:
         others = [MACHINE | {"action_uid": uid} for uid in "ab"]
         lists = ([*others, MACHINE], [MACHINE], [others[1], MACHINE])
         wanted = {MACHINE["action_uid"]}
-        found = [reader.read(self.body(machines=each), wanted, "/v1/actions") for each in lists]
+        found = [self.read(self.body(machines=each), wanted, reader) for each in lists]
 
         assert len({id(action) for each in found for action in each.values()}) == 1
 
@@ -584,8 +592,8 @@ class TestReader:
         reader = Reader()
         entries = [MACHINE, MACHINE | {"action_uid": "b", "progress": 99}]
         wanted = {MACHINE["action_uid"], "b"}
-        first = reader.read(self.body(machines=entries), wanted, "/v1/actions")
-        second = reader.read(self.body(machines=entries[::-1]), wanted, "/v1/actions")
+        first = self.read(self.body(machines=entries), wanted, reader)
+        second = self.read(self.body(machines=entries[::-1]), wanted, reader)
 
         assert first == second
         assert second["b"].progress == 99
@@ -595,7 +603,7 @@ class TestReader:
         reader = Reader()
         body = self.body(TASK | {"task_id": "T1", "action_uid": "a1"}, machines=[MACHINE])
         names = [{"x"}, {"T1"}, {"a1"}]
-        found = [reader.read(body, wanted, "/v1/actions").keys() & wanted for wanted in names]
+        found = [self.read(body, wanted, reader).keys() & wanted for wanted in names]
 
         assert found == [set(), {"T1"}, {"a1"}]
 
@@ -604,7 +612,7 @@ class TestReader:
         reader = Reader()
         body = self.body(machines=[MACHINE, MACHINE | {"action_uid": "b"}])
         both = {MACHINE["action_uid"], "b"}
-        found = [reader.read(body, wanted, "/v1/actions") for wanted in (both, {"b"}, both)]
+        found = [self.read(body, wanted, reader) for wanted in (both, {"b"}, both)]
 
         assert "b" in found[1]
         assert found[0][MACHINE["action_uid"]] is found[2][MACHINE["action_uid"]]
@@ -613,7 +621,7 @@ class TestReader:
         """An entry that says again what it said before the last list is not taken for that one."""
         reader = Reader()
         bodies = [self.body(machines=[MACHINE | {"progress": told}]) for told in (10, 20, 10)]
-        found = [reader.read(body, {MACHINE["action_uid"]}, "/v1/actions") for body in bodies]
+        found = [self.read(body, {MACHINE["action_uid"]}, reader) for body in bodies]
 
         assert [action.progress for each in found for action in each.values()] == [10, 20, 10]
 
@@ -622,7 +630,7 @@ class TestReader:
         late = MACHINE | {"progress": 99}
         uid = MACHINE["action_uid"]
         bodies = [self.body(machines=[MACHINE, late]), self.body(MACHINE, machines=[MACHINE])]
-        first, second = (Reader().read(body, {uid}, "/v1/actions")[uid] for body in bodies)
+        first, second = (self.read(body, {uid})[uid] for body in bodies)
 
         assert (first.progress, second.kind) == (14.29, Kind.TASK)
 
@@ -630,7 +638,7 @@ class TestReader:
         """The same entry in the list of the other family is another action."""
         reader = Reader()
         bodies = [self.body(MACHINE), self.body(machines=[MACHINE])]
-        found = [reader.read(body, {MACHINE["action_uid"]}, "/v1/actions") for body in bodies]
+        found = [self.read(body, {MACHINE["action_uid"]}, reader) for body in bodies]
 
         assert [action.kind for each in found for action in each.values()] == [
             Kind.TASK,
@@ -651,6 +659,6 @@ class TestReader:
         """Bad entries among good ones are left out, and the good ones are found."""
         body = self.body(TASK | {"status": 5}, 7, TASK | {"progress": {}}, {}, machines=[MACHINE])
 
-        found = Reader().read(body, {TASK["action_uid"], MACHINE["action_uid"]}, "/v1/actions")
+        found = self.read(body, {TASK["action_uid"], MACHINE["action_uid"]})
         assert set(found) == {TASK["action_uid"], MACHINE["action_uid"]}
         assert found[TASK["action_uid"]].progress is None

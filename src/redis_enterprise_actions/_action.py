@@ -56,9 +56,15 @@ class Phase(enum.StrEnum):
         """Whether nothing will happen any more. An unknown word is not terminal."""
         return self in _TERMINAL
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether it is known not to be over. Of an unknown word, nothing is known."""
+        return self in _GOING_ON
 
-# A tuple, as the hash of a member of an enum is slow.
+
+# Tuples, as the hash of a member of an enum is slow.
 _TERMINAL: Final = (Phase.COMPLETED, Phase.FAILED, Phase.CANCELLED, Phase.ABORTED)
+_GOING_ON: Final = (Phase.RUNNING, Phase.PENDING, Phase.CANCELLING)
 
 PHASES: Final[Mapping[str, Phase]] = MappingProxyType({
     # objects/action, "status": tasks, node and cluster actions

@@ -9,29 +9,27 @@ import enum
 import logging
 import math
 from collections import deque
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ._action import one_line
 from ._pace import Round
 from ._tick import Courtesy, Crowd
-from ._wait import CLOSE, LAST_POLL
+from ._wait import CLOSE
 
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Iterable
 
-    from ._action import Action
+    from ._company import Company, Party
     from ._errors import RequestError, WaitError
     from ._reference import Reference, System
-    from ._wait import Wait
 
 _log = logging.getLogger(__name__)
 _outages = logging.getLogger("redis_enterprise_actions.outages")  # with fields: docs/output.md
 
 _OUTAGE: Final = 2  # failures in a row that are more than a slip
 _FAILS: Final = 2  # failures of the list in a row that are not the cluster's
-_APART: Final = 60.0  # seconds for which the list is not tried for one that it did not hold
 _LIST_EXPIRY: Final = 300.0  # seconds for which the cost of a list is remembered
 _LIST_AVOIDED: Final = 60.0  # seconds for which a list is not tried that fails where singles work
 
@@ -52,69 +50,12 @@ class Look(NamedTuple):
     party: Party
 
 
-class Party:
-    """One who waits: what the hub has to know of it."""
-
-    __slots__ = (
-        *("apart_until", "at_once", "cut", "doubt", "every", "misses", "news", "suspect"),
-        *("system", "wait"),
-    )
-
-    news: asyncio.Future[Action]
-    cut: float  # when its wait ends, answered or not
-
-    def __init__(self, wait: Wait, *, every: bool) -> None:
-        self.wait = wait
-        self.system = wait.ref.system
-        self.every = every
-        self.suspect = False  # asking about it has failed, and others were answered since
-        self.misses = 0  # lists in a row that did not hold its action
-        self.apart_until = -math.inf  # the list did not hold its action: it is asked for alone
-        self.at_once = False  # ... whether it is due or not
-        self.doubt: WaitError | None = None  # to be settled by the database
-
-    @property
-    def is_steady(self) -> bool:
-        """Whether the last list held it, and nothing about it is to be settled."""
-        return not self.misses and self.doubt is None
-
-    def limit_to(self, now: float) -> None:
-        """Note when its wait ends, as an outage has begun or is over."""
-        end = self.wait.end
-        self.cut = end + LAST_POLL if end > now else min(self.cut, now + LAST_POLL)
-
-    def is_passed_over(self, now: float) -> None:
-        """Note that the cluster answers others."""
-        self.wait.cluster_answers(now)
-        self.suspect = self.suspect or self.wait.failing
-
-    def is_missing(self, now: float) -> None:
-        """Note that the list does not hold the action, which proves nothing."""
-        self.misses += 1
-        self.apart_until, self.at_once = now + _APART, True
-
-    def is_there(self) -> None:
-        """Note that it was found alone: the list is given another chance, but not many."""
-        if self.misses == 1:
-            self.apart_until = -math.inf
-
-    def is_listed(self) -> None:
-        """Note that the list holds it."""
-        self.misses = 0
-        self.apart_until, self.at_once = -math.inf, False
-
-    def urgency(self, now: float) -> tuple[bool, float]:
-        """Return what sorts before those who may be asked for later."""
-        if self.wait.limit <= now:
-            return False, self.wait.limit
-        return True, -math.inf if self.at_once else self.wait.due
-
-
 class Agenda:
     """What is to be asked for those who wait."""
 
-    def __init__(self) -> None:
+    def __init__(self, company: Company) -> None:
         self.courtesy = Courtesy()
+        self._company = company
         self.outage: Outage | None = None
         self._lists: dict[System, ListRoute] = {}
         self._doubts: deque[Party] = deque()
@@ -191,50 +132,59 @@ class Agenda:
             _outages.warning("%s; asking again", str(error), extra=extra)
         return self.outage.began if self.outage.errors >= _OUTAGE else None
 
-    def next(self, everybody: list[Party], now: float) -> Look:
+    def next(self, now: float) -> Look:
         """Return what to ask next for those who wait, one at least."""
         while self._doubts and self._doubts[0].doubt is None:
             self._doubts.popleft()
+        solos = self._company.solos_in_turn()
         if not self._doubts:
-            return self._next_look(everybody, now)
+            return self._next_look(solos, now)
         when = self.courtesy.earliest(pressing=True)
         if self.outage is not None:
             when = max(when, min(self.outage.retry_at, self._doubts[0].wait.limit))
         settle = Look(when, Route.DATABASE, self._doubts[0])
-        others = [party for party in everybody if party.doubt is None]
-        if not others:
+        others = [party for party in solos if party.doubt is None]
+        if not others and not self._company.choruses():
             return settle
         look = self._next_look(others, now)
         # By turns, where there is much to ask; but a limit does not wait.
         turn = self._last is Route.DATABASE and look.when <= settle.when
         return look if turn or any(party.wait.limit <= now for party in others) else settle
 
-    def _next_look(self, everybody: list[Party], now: float) -> Look:
+    def _next_look(self, solos: list[Party], now: float) -> Look:
         if self.outage is not None:
-            return self._next_try(self.outage, everybody)
-        if len(everybody) == 1:
-            return self._next_single(everybody, now)
-        looks = [self._next_of(parties, now) for parties in _by_system(everybody)]
+            return self._next_try(self.outage, solos)
+        choruses = self._company.choruses()
+        if len(solos) == 1 and not choruses:
+            return self._next_single(solos, now)
+        groups = _by_system(solos)
+        looks = [
+            self._next_of(system, groups.get(system, []), now)
+            for system in dict.fromkeys([*groups, *choruses])
+        ]
         # By turns, where there is much to ask.
         return min(looks, key=lambda look: (look.when, self.list_of(look.party.system).looked_at))
 
-    def _next_of(self, everybody: list[Party], now: float) -> Look:
+    def _next_of(self, system: System, solos: list[Party], now: float) -> Look:
         """Return what to ask next of one system."""
-        together = [party for party in everybody if party.apart_until <= now]
-        listed = self._next_list(together, now)
+        together = [party for party in solos if party.apart_until <= now]
+        singers = self._company.chorus_of(system).members
+        listed = self._next_list(system, together, now)
         if listed is None:
-            return self._next_single(everybody, now)
-        apart = []
-        if len(together) < len(everybody):
-            apart = [party for party in everybody if party.apart_until > now]
-        if apart:
+            members = list(singers.values())
+            for member in members:
+                self._company.part(member, now)
+            return self._next_single(sorted(solos + members, key=attrgetter("turn")), now)
+        first = together[0] if together else next(iter(singers.values()))
+        if len(together) < len(solos):
+            apart = [party for party in solos if party.apart_until > now]
             single = self._next_single(apart, now)
             # By turns, where there is much to ask; but a limit does not wait.
-            last = self.list_of(together[0].system).last
+            last = self.list_of(system).last
             turn = listed <= max(now, single.when) and last is not Route.MANY
             if single.when <= listed and not (turn and all(p.wait.limit > now for p in apart)):
                 return single
-        return Look(listed, Route.MANY, together[0])
+        return Look(listed, Route.MANY, first)
 
     def _next_try(self, outage: Outage, parties: list[Party]) -> Look:
         """In an outage we ask for one alone, another each time, with growing pauses."""
@@ -254,25 +204,29 @@ class Agenda:
         when = self._not_before(wait.due, now if first.at_once else wait.limit)
         return Look(when, Route.ONE, first)
 
-    def _next_list(self, parties: list[Party], now: float) -> float | None:
+    def _next_list(self, system: System, solos: list[Party], now: float) -> float | None:
         """Return when to ask for the list, or None if asking for each alone is better."""
-        waits = [party.wait for party in parties]
-        singles = len({wait.ref for wait in waits})
+        waits = [party.wait for party in solos]
+        chorus = self._company.chorus_of(system)
+        singles = len({wait.ref for wait in waits}) + len(chorus.members)
         if singles < 2:
             return None
-        known = self.list_of(parties[0].system)
+        known = self.list_of(system)
         if now < known.avoided_until:
             return None
-        since = max([wait.asked for wait in waits])
-        crowd = Crowd([wait.pace for wait in waits], since)
+        asked = [wait.asked for wait in waits]
+        since = max(asked, default=-math.inf)
+        if chorus.members:
+            since = max(since, chorus.looks.asked)
+        crowd = Crowd([wait.pace for wait in waits], since, chorus.paces.values(), chorus.latest)
         cost = known.cost_at(now)
         if not crowd.shares(cost, singles):
             return None
         due = crowd.due(cost)
-        deadline = min([wait.deadline for wait in waits])
+        deadline = min([wait.deadline for wait in waits], default=math.inf)
         if 0 <= deadline - due < min(due - since, CLOSE):
             due = deadline
-        return self._not_before(due, min([wait.limit for wait in waits]))
+        return self._not_before(due, min([wait.limit for wait in waits], default=math.inf))
 
     def _not_before(self, due: float, limit: float) -> float:
         """Return when what is due may be asked; at a limit it is pressing."""
@@ -292,15 +246,15 @@ def _fields(
     }
 
 
-def _by_system(everybody: list[Party]) -> Iterable[list[Party]]:
-    """Return those who wait, those together who may be served by one list."""
-    first = everybody[0].system
-    if not [party for party in everybody if party.system is not first]:
-        return [everybody]
+def _by_system(solos: list[Party]) -> dict[System, list[Party]]:
+    """Return those who may be served by one list, by the system that it is of."""
+    first = solos[0].system if solos else None
+    if first is not None and not [party for party in solos if party.system is not first]:
+        return {first: solos}
     parties: dict[System, list[Party]] = {}
-    for party in everybody:
+    for party in solos:
         parties.setdefault(party.system, []).append(party)
-    return parties.values()
+    return parties
 
 
 class ListRoute:

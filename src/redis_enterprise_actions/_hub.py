@@ -14,9 +14,11 @@ from contextvars import Context
 from copy import copy
 from dataclasses import dataclass
 from functools import partial
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from ._agenda import Agenda, Route
+from ._company import Company
 from ._errors import (
     ActionStalled,
     ActionVanished,
@@ -27,7 +29,7 @@ from ._errors import (
     WaitError,
 )
 from ._pace import TICK, is_transient
-from ._tick import TURN, Stopwatch
+from ._tick import TURN, Alarm, Nap, Stopwatch
 from ._wait import LAST_POLL
 
 
@@ -35,7 +37,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from ._action import Action
-    from ._agenda import ListRoute, Party
+    from ._agenda import ListRoute
+    from ._company import Chorus, Party
     from ._reference import Reference
     from ._tick import Found
 
@@ -66,19 +69,21 @@ class Hub:
 
     def __init__(self, asking: Asking) -> None:
         self._asking = asking
-        self._parties: dict[Reference, list[Party]] = {}  # in the order they came
-        self._everybody: list[Party] | None = None  # all of them, None if that has to be told anew
-        self._askers: set[Party] = set()  # those whom the request under way is for
+        self._company = Company()
+        self._askers: dict[Party, None] = {}  # those solos whom the request under way is for
+        self._hearers: list[Party] = []  # those solos who hear the answer to a list
+        self._asked_for: Chorus | None = None  # those besides whom the list is for
         self._alone = True  # whether it is for one action alone
         self._leavers: set[asyncio.Future[None]] = set()  # who wait for the loop to end
         self._request: asyncio.Timeout | None = None
         self._task: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
-        self._sleep: asyncio.Future[None] | None = None
-        self._sleeps_until = -math.inf
-        self._alarm: asyncio.TimerHandle | None = None
-        self._agenda = Agenda()
+        self._nap = Nap()
+        self._alarm = Alarm(
+            self._cut
+        )  # when a wait ends whose request, or whose turn, has not come
+        self._agenda = Agenda(self._company)
         self._ask_by = {
             Route.ONE: self._ask_one,
             Route.MANY: self._ask_many,
@@ -100,17 +105,17 @@ class Hub:
 
     async def close(self) -> None:
         """End all waits with `ClientClosed`, those to come included."""
-        if self._parties and self._loop is not asyncio.get_running_loop():
+        if self._company and self._loop is not asyncio.get_running_loop():
             raise UsageError(_OTHER_LOOP)
         self._closed = True
-        for party in self._all():
+        for party in self._company:
             self._end(party, ClientClosed())
         await self._wound_up()
 
     async def _wound_up(self) -> None:
         """Await the end of the loop that nobody needs, unless somebody comes."""
         task = self._task
-        if self._parties or task is None or task.done():
+        if self._company or task is None or task.done():
             return
         leaver: asyncio.Future[None] = task.get_loop().create_future()
         self._leavers.add(leaver)
@@ -137,34 +142,47 @@ class Hub:
         return loop
 
     def _join(self, party: Party, loop: asyncio.AbstractEventLoop) -> None:
-        self._parties.setdefault(party.wait.ref, []).append(party)
-        self._everybody = None
+        for fellow in self._company.fellows(party.wait.ref):
+            self._part(fellow)
+        self._company.came(party)
         self._see_off()
         party.cut = max(party.wait.end, loop.time()) + LAST_POLL
-        if self._alarm is None or party.cut < self._alarm.when():
-            self._set_alarm(party.cut)
+        if party.cut < self._alarm.when:
+            self._alarm.set(party.cut)
         if self._task is None or self._task.done():
             # It asks for all of them, and so in nobody's context.
             self._task = loop.create_task(self._run(), name="poll loop", context=Context())
-        elif min(max(party.wait.due, self._agenda.earliest), party.wait.limit) < self._sleeps_until:
-            self._wake()
+        elif min(max(party.wait.due, self._agenda.earliest), party.wait.limit) < self._nap.until:
+            self._nap.end()
 
     def _leave(self, party: Party) -> None:
         """Forget who has news, has ended or was cancelled; stop what nobody waits for."""
         party.doubt = None
-        fellows = self._parties.get(party.wait.ref, [])
-        if party in fellows:
-            fellows.remove(party)
-            self._everybody = None
-            if not fellows:
-                del self._parties[party.wait.ref]
-                self._agenda.left(party.wait.ref)
-            if not self._parties:
-                self._wake()
-        self._askers.discard(party)
-        if self._request is not None and not self._askers:
+        if self._company.left(party):
+            self._agenda.left(party.wait.ref)
+        if not self._company:
+            self._nap.end()
+        self._askers.pop(party, None)
+        is_for_nobody = not self._askers and not (self._asked_for and self._asked_for.members)
+        if self._request is not None and is_for_nobody:
             self._request.reschedule(-math.inf)
             self._request = None
+
+    def _part(self, party: Party) -> None:
+        """Let one who is in a chorus go on alone, with what it has asked."""
+        chorus = party.chorus
+        if chorus is None:
+            return
+        self._company.part(party, self._now())
+        if chorus is self._asked_for:
+            self._askers[party] = None
+            self._hearers.append(party)
+            party.cut = party.wait.end
+
+    def _part_all(self) -> None:
+        for chorus in self._company.choruses().values():
+            for party in list(chorus.members.values()):
+                self._part(party)
 
     def _tell(self, party: Party, action: Action) -> None:
         if not party.news.done():
@@ -176,38 +194,34 @@ class Hub:
             party.news.set_exception(error)
         self._leave(party)
 
-    def _all(self) -> list[Party]:
-        if self._everybody is None:
-            self._everybody = [party for fellows in self._parties.values() for party in fellows]
-        return self._everybody
-
     # --- the loop -------------------------------------------------------------------------------
 
     async def _run(self) -> None:
         TURN.set(self._agenda.courtesy.turn)  # in the context of the loop alone
         try:
             await asyncio.sleep(0)  # those who come together are served together
-            while self._parties:
-                look = self._agenda.next(self._all(), self._now())
-                wanted = len(self._parties)
-                if not await self._woken_before(look.when) and len(self._parties) == wanted:
+            while self._company:
+                self._review()
+                look = self._agenda.next(self._now())
+                wanted = len(self._company)
+                if not await self._nap.was_ended_before(look.when) and len(self._company) == wanted:
                     await self._ask_by[look.route](look.party)
                     self._agenda.asked(look)
         except Exception as error:  # noqa: BLE001 - nobody may wait for a loop that is no more
-            for party in self._all():
+            for party in self._company:
                 self._end(party, error)
         finally:
-            for party in self._all():
+            for party in self._company:
                 party.news.cancel()
                 self._leave(party)
-            self._set_alarm(math.inf)
+            self._alarm.set(math.inf)
             self._agenda.outage = None
 
     # --- asking ---------------------------------------------------------------------------------
 
     async def _ask_one(self, party: Party) -> None:
         ref = party.wait.ref
-        fellows = list(self._parties.get(ref, ()))
+        fellows = self._company.fellows(ref)
         if not fellows:
             return  # they left while we slept
         last = next((party.wait.action for party in fellows if party.wait.action), None)
@@ -225,28 +239,31 @@ class Hub:
             self._answered(now)
 
     async def _ask_many(self, first: Party) -> None:
-        everybody = [party for party in self._all() if party.system is first.system]
-        if not everybody:
+        system, began = first.system, self._now()
+        chorus = self._company.chorus_of(system)
+        self._hearers = [party for party in self._company.solos if party.system is system]
+        if not self._hearers and not chorus.members:
             return  # they left while we slept
-        waits = [party.wait for party in reversed(everybody)]
-        wanted = {wait.ref: wait.action for wait in waits}
-        known = self._agenda.list_of(first.system)
-        began = self._now()
-        self._begin([party for party in everybody if party.apart_until <= began])
+        known = self._agenda.list_of(system)
+        self._begin([party for party in self._hearers if party.apart_until <= began])
+        self._asked_for = chorus
+        chorus.looks.ask(began)
         self._alone = False
-        take = partial(self._take_many, everybody, began, known)
-        await self._ask(self._asking.many(wanted), take)
+        take = partial(self._take_many, known, began)
+        await self._ask(self._asking.many(dict(self._company.wanted(system))), take)
         if self._agenda.outage is not None:
             known.failed(self._now())
 
-    def _take_many(
-        self, everybody: list[Party], began: float, known: ListRoute, found: Found
-    ) -> None:
+    def _take_many(self, known: ListRoute, began: float, found: Found) -> None:
         now = self._now()
         self._answered(now)
         known.answered(now, found.cost)
+        chorus = self._asked_for
+        assert chorus is not None
+        self._tell_chorus(chorus, found, now)
+        self._asked_for = None
         actions, askers = found.actions, self._askers
-        for party in everybody:
+        for party in self._hearers:
             if party.news.done():
                 continue
             wait = party.wait
@@ -254,18 +271,30 @@ class Hub:
             if action is not None:
                 if not asked:
                     wait.asking(began)
-                elif action is wait.action and party.is_steady and wait.hears_no_more(now):
-                    continue
-                party.is_listed()
-                self._hear(party, action, now, shared=True)
+                same = asked and action is wait.action and party.is_steady
+                if not (same and wait.hears_no_more(now)):
+                    party.is_listed()
+                    self._hear(party, action, now, shared=True)
+                if found.changed is not None and not party.news.done():
+                    self._company.join(party, chorus, now)
             elif asked:  # not believed until it was asked for alone
                 party.is_missing(now)
+
+    def _tell_chorus(self, chorus: Chorus, found: Found, now: float) -> None:
+        """Tell those who sing what has changed; whom it makes act goes on alone."""
+        changed = found.changed
+        acting = list(chorus.members.values()) if changed is None else chorus.tell(changed, now)
+        for party in acting:
+            self._part(party)
+        if acting:  # first come, first told
+            self._hearers.sort(key=attrgetter("turn"))
+        chorus.looks.hear(now)
 
     async def _ask_database(self, party: Party) -> None:
         doubt = party.doubt
         if doubt is None:
             return  # it left while we slept
-        fellows = self._parties[party.wait.ref]
+        fellows = self._company.fellows(party.wait.ref)
         alike: dict[Party, WaitError | None] = {
             each: each.doubt for each in fellows if type(each.doubt) is type(doubt)
         }
@@ -289,7 +318,7 @@ class Hub:
     def _begin(self, askers: list[Party]) -> None:
         """Note for whom the next request is."""
         now = self._now()
-        self._askers = set(askers)
+        self._askers = dict.fromkeys(askers)
         for party in askers:
             party.at_once = False
             party.cut = party.wait.asking(now)
@@ -297,15 +326,17 @@ class Hub:
     async def _ask(self, call: Awaitable[_T], take: Callable[[_T], None]) -> None:
         """Await an answer and take it, or what came instead, for those whom it is for."""
         began, sent = self._now(), self._asking.sent()
-        self._set_alarm(min([party.cut for party in self._all()]))
+        self._alarm.set(self._next_cut())
         assert self._loop is not None
         watch = Stopwatch(self._loop)
         took = 0.0
         try:
             answer = await self._answer_to(call)
         except RequestError as error:
+            self._part_all()
             self._failed(error)
         except Exception as error:  # noqa: BLE001 - such as `ClientClosed`; all left: TimeoutError
+            self._part_all()
             for party in tuple(self._askers):
                 self._end(party, copy(error) if isinstance(error, RedisActionsError) else error)
         else:
@@ -318,7 +349,7 @@ class Hub:
             now = self._now()
             for party in self._askers:
                 party.cut = max(party.wait.end, now) + LAST_POLL
-            self._askers = set()
+            self._askers, self._hearers, self._asked_for = {}, [], None
 
     async def _answer_to(self, call: Awaitable[_T]) -> _T:
         """Await an answer for as long as somebody is there to take it."""
@@ -334,6 +365,8 @@ class Hub:
         wait = party.wait
         try:
             news = wait.heard(found, now, shared=shared)
+            if found is not None:
+                self._company.saw(wait.ref, found)
             party.doubt = None
             self._agenda.answered_for(party, now)
             if news and (party.every or wait.over):
@@ -349,7 +382,7 @@ class Hub:
     def _answered(self, now: float) -> None:
         """Take it that the cluster answers, whomever it concerns."""
         if self._agenda.outage is not None:
-            for party in self._all():
+            for party in self._company:
                 party.is_passed_over(now)
                 party.limit_to(now)
         self._agenda.answered(now)
@@ -366,7 +399,7 @@ class Hub:
         for party in askers:
             self._take_failure(party, error, own=self._alone and since is None)
         if since is not None:
-            for party in self._all():
+            for party in self._company:
                 if party not in self._askers:
                     party.wait.asking(now)
                     self._take_failure(party, error, since=since)
@@ -391,36 +424,10 @@ class Hub:
         assert self._loop is not None
         return self._loop.time()
 
-    async def _woken_before(self, when: float) -> bool:
-        """Sleep until `when`; return whether something has changed sooner."""
-        if when <= self._now():
-            return False
-        assert self._loop is not None
-        self._sleep = self._loop.create_future()
-        self._sleeps_until = when
-        timer = self._loop.call_at(when, self._wake)
-        try:
-            await self._sleep
-            return self._now() < when - TICK
-        finally:
-            timer.cancel()
-            self._sleep = None
-            self._sleeps_until = -math.inf
-
-    def _wake(self) -> None:
-        if self._sleep is not None and not self._sleep.done():
-            self._sleep.set_result(None)
-
-    def _set_alarm(self, when: float) -> None:
-        """Be there when a wait ends whose request, or whose turn, has not come."""
-        if self._alarm is not None:
-            self._alarm.cancel()
-        assert self._loop is not None
-        self._alarm = None if when == math.inf else self._loop.call_at(when, self._cut)
-
     def _cut(self) -> None:
         now = self._now()
-        for party in self._all():
+        self._review()
+        for party in list(self._company.solos):
             if party.cut > now + TICK:
                 continue
             # Another one, if it was set for a limit that is none any more.
@@ -430,4 +437,15 @@ class Hub:
                 party.wait.check(now)
             except (RequestError, WaitError) as end:
                 self._end(party, end)
-        self._set_alarm(min((party.cut for party in self._all()), default=math.inf))
+        self._alarm.set(self._next_cut())
+
+    def _next_cut(self) -> float:
+        cuts = [party.cut for party in self._company.solos]
+        return min([*cuts, self._company.review_at])
+
+    def _review(self) -> None:
+        """Let those go on alone whose limits are near."""
+        now = self._now()
+        for chorus in self._company.choruses().values():
+            for party in chorus.nearing(now):
+                self._part(party)

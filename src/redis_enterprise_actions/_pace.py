@@ -91,8 +91,8 @@ class Course:
     """
 
     __slots__ = (
-        *("_at", "_cap", "_polls", "_progress", "_rose_at"),
-        *("aim", "began", "born", "latest", "price"),
+        *("_at", "_polls", "_progress", "_rose_at"),
+        *("aim", "began", "born", "cap", "latest", "price"),
     )
 
     def __init__(self, schedule: AimedWait, began: float) -> None:
@@ -102,7 +102,7 @@ class Course:
         self.latest = began  # when the wait has to look again, however many look with it
         # A wait is taken to be older than it is: nothing ends in its first moments.
         self.born = began - 20 * schedule.price
-        self._cap = schedule.cap
+        self.cap = schedule.cap
         self._at: float | None = None
         self._polls = 0
         self._rose_at = began
@@ -114,17 +114,20 @@ class Course:
         A `shared` one was not asked for this wait alone, and does not count as a poll of its own.
         """
         del asked
-        self.tried(now)
-        self._polls += not shared
-        progress = _progress_in(came)
+        self._at = now
+        self.latest = now + self.cap
+        if not shared:
+            self._polls += 1
+        progress, last = _progress_in(came), self._progress
         if progress is None:
             self.aim = None
-        elif progress > self._progress:
+        elif progress > last:
             to_go = 100 - progress
             on_average = to_go * (now - self.began) / progress
-            lately = to_go * (now - self._rose_at) / (progress - self._progress)
-            self._rose_at, self._progress, self.aim = now, progress, now + min(on_average, lately)
-        elif progress < self._progress:
+            lately = to_go * (now - self._rose_at) / (progress - last)
+            self.aim = now + min(on_average, lately)
+            self._rose_at, self._progress = now, progress
+        elif progress < last:
             self._rose_at, self._progress, self.aim = now, progress, None
 
     def heard_again(self, asked: float, now: float) -> bool:
@@ -134,13 +137,13 @@ class Course:
         """
         del asked
         self._at = now
-        self.latest = now + self._cap
+        self.latest = now + self.cap
         return True
 
     def tried(self, now: float) -> None:
         """Take it that nothing came at `now`."""
         self._at = now
-        self.latest = now + self._cap
+        self.latest = now + self.cap
 
     @property
     def due(self) -> float:
@@ -166,7 +169,7 @@ class Course:
         return min(near if left > 0 else max(-left, 2 * self.price), blind)
 
     def _within(self, pause: float) -> float:
-        return min(max(pause, 2 * self.price), self._cap)
+        return min(max(pause, 2 * self.price), self.cap)
 
 
 class Rhythm:

@@ -180,11 +180,12 @@ class Log:
 
     def saw(self, action: Action, now: float) -> None:
         """Note how an action stands, if that is new."""
-        stands = (action.status, action.phase, action.state)
-        if not self._transitions or self._transitions[-1][1:4] != stands:
-            self._omitted += _keep(self._transitions, (now, *stands, action.progress))
-        if action.progress is not None:
-            self._curve.add(now, action.progress)
+        status, phase, state, progress = action.status, action.phase, action.state, action.progress
+        last = self._transitions[-1] if self._transitions else None
+        if last is None or last[1] != status or last[2] is not phase or last[3] != state:
+            self._omitted += _keep(self._transitions, (now, status, phase, state, progress))
+        if progress is not None:
+            self._curve.add(now, progress)
 
     def went_through(self, trouble: Trouble) -> None:
         """Note an outage that is over."""
@@ -254,7 +255,7 @@ class _Curve:
         values = self._values
         if values and values[-1] == percent:
             return
-        if len(values) >= 4 and at - values[-4] < self._spacing:
+        if self._spacing and at - values[-4] < self._spacing:
             del values[-2:]
         values.append(at)
         values.append(percent)

@@ -31,10 +31,11 @@ from ._wire_work import read_database
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from collections.abc import Set as AbstractSet
 
     from ._errors import WaitError
     from ._reference import Reference
-    from ._transport import Transport
+    from ._transport import Reply, Transport
     from ._wire_work import WireDatabase
 
 _log = logging.getLogger(__name__)
@@ -59,7 +60,11 @@ class Routes:
         self._v2: bool | None = None  # None until the list route has told
         self._finding_out = asyncio.Lock()
         self._warned = False
-        self._reader = Reader()
+        self._reader = Reader()  # of lists, for those that were wanted last
+        self._refs: AbstractSet[Reference] = frozenset()
+        self._by_uid: dict[str, list[Reference]] = {}
+        self._uids: AbstractSet[str] = frozenset()
+        self._found: dict[Reference, Action] = {}  # what the last list of v1 has shown of them
 
     @moving_on
     async def list_actions(self, bdb_uid: int | None) -> list[Action]:
@@ -78,9 +83,16 @@ class Routes:
 
         `last` is the action as last seen, which tells where to look first.
         """
-        if _is_other(last):
-            return await self._v2_single(uid) or await self._v1_single(uid)
-        return await self._v1_single(uid) or await self._v2_find(uid)
+        is_other = _is_other(last)
+        found = await self._v2_single(uid) if is_other else None
+        if found is not None:
+            return found
+        path = _v1_path(uid)
+        reply = await self.transport.get(path, permission=_SEE_ACTIONS)
+        if reply.status != 404:
+            return read_action(reply.body, uid, path)
+        found = await self._missing_in_v1(uid, reply)
+        return found if found is not None or is_other else await self._v2_find(uid)
 
     async def one(self, ref: Reference, last: Action | None) -> Action | None:
         """Return the action, or None; see `find_action`.
@@ -99,29 +111,61 @@ class Routes:
         One that is missing may be there all the same. v2 is asked if it alone showed one of them,
         and then for all that v1 does not list.
         """
-        uids = {ref.uid for ref in wanted}
+        if not wanted.keys() <= self._refs:
+            self._want(wanted)
         others = {
             ref.uid for ref, last in wanted.items() if last is not None and last.kind is Kind.OTHER
         }
-        found: dict[str, Action] = {}
+        found: Mapping[Reference, Action] = {}
+        changed: Mapping[Reference, Action | None] | None = None
         sizes: list[int] = []
-        if len(others) < len(uids):
+        if not others or len(others) < len({ref.uid for ref in wanted}):
             body = await self._v1_body(_V1)
-            found = self._reader.read(body, uids, _V1)
+            found, changed = self._found, self._listed(body)
             sizes.append(len(body))
-        others.difference_update(found)
+            others = {uid for uid in others if not self._is_listed(uid)}
         try:
             others_body = await self._v2_body() if others else None
             if others_body is not None:
-                others_found = read_actions_v2(others_body, _V2, uids - found.keys())
-                found |= {action.uid: action for action in others_found}
+                found, changed = {**found, **self._listed_by_v2(others_body)}, None
                 sizes.append(len(others_body))
         except RequestError as error:
             if not sizes:
                 raise
             _log.debug("%s; what v1 shows goes on without it", str(error))
-        actions = {ref: found[ref.uid] for ref in wanted if ref.uid in found}
-        return Found(actions, cost=max(len(sizes), sum(sizes) / WORTH_A_REQUEST))
+        cost = max(len(sizes), sum(sizes) / WORTH_A_REQUEST)
+        return Found(found, cost, changed)
+
+    def _want(self, wanted: Iterable[Reference]) -> None:
+        """Look for these in lists from now on; those that are not wanted any more do not matter."""
+        self._refs = dict.fromkeys(wanted).keys()
+        self._by_uid = {}
+        for ref in self._refs:
+            self._by_uid.setdefault(ref.uid, []).append(ref)
+        self._uids = frozenset(self._by_uid)
+        read = self._reader.actions
+        self._found = {ref: read[ref.uid] for ref in self._refs if ref.uid in read}
+
+    def _listed(self, body: bytes) -> dict[Reference, Action | None]:
+        """Read a list of v1 into `_found`; return what has changed of it, come or gone."""
+        uids = self._reader.read(body, self._uids, _V1)
+        read, refs = self._reader.actions, self._by_uid
+        changed = {ref: read.get(uid) for uid in uids for ref in refs.get(uid, ())}
+        for ref, action in changed.items():
+            if action is not None:
+                self._found[ref] = action
+            else:
+                del self._found[ref]
+        return changed
+
+    def _is_listed(self, uid: str) -> bool:
+        return any(ref in self._found for ref in self._by_uid[uid])
+
+    def _listed_by_v2(self, body: bytes) -> dict[Reference, Action]:
+        """Return what a list of v2 shows of what the last list of v1 did not."""
+        missing = {uid for uid in self._uids if not self._is_listed(uid)}
+        actions = read_actions_v2(body, _V2, missing)
+        return {ref: action for action in actions for ref in self._by_uid[action.uid]}
 
     @moving_on
     async def settle(self, ref: Reference, doubt: WaitError) -> Action | None:
@@ -181,11 +225,8 @@ class Routes:
             raise UnreadableReply("GET", path, problem=STRANGE_404)
         return None
 
-    async def _v1_single(self, uid: str) -> Action | None:
-        path = f"{_V1}/{segment(uid)}"
-        reply = await self.transport.get(path, permission=_SEE_ACTIONS)
-        if reply.status != 404:
-            return read_action(reply.body, uid, path)
+    async def _missing_in_v1(self, uid: str, reply: Reply) -> Action | None:
+        """Return an action after a 404: None only if that is the cluster's own word."""
         if error_code_of(reply.body) == _MISSING:
             return None
         # Not the cluster's own words: a missing route is not a missing action.
@@ -297,14 +338,14 @@ def segment(uid: str) -> str:
     if not isinstance(uid, str) or uid in {"", ".", ".."}:
         raise UsageError(f"{uid!r} is not the uid of an action")
     try:
-        return _quoted(uid)
+        return quote(uid, safe="")
     except UnicodeEncodeError:
         raise UsageError(f"{uid!r} is not the uid of an action") from None
 
 
 @lru_cache(1024)  # a wait asks for the same one again and again
-def _quoted(uid: str) -> str:
-    return quote(uid, safe="")
+def _v1_path(uid: str) -> str:
+    return f"{_V1}/{segment(uid)}"
 
 
 def number(uid: int, what: str = "database") -> int:

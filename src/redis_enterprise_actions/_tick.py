@@ -13,7 +13,7 @@ from collections import deque
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from ._pace import outlook
+from ._pace import TICK, outlook
 
 
 if TYPE_CHECKING:
@@ -42,11 +42,13 @@ TURN: Final[ContextVar[Callable[[], Awaitable[None]] | None]] = ContextVar("TURN
 class Found(NamedTuple):
     """What a list held of the actions asked for, and what it costs.
 
-    The cost is counted in requests for one action.
+    The cost is counted in requests for one action. `changed` are those that are not what they were
+    in what was found before, None for one that is gone; it is None where that is not known.
     """
 
     actions: Mapping[Reference, Action]
     cost: float
+    changed: Mapping[Reference, Action | None] | None = None
 
 
 NO_LIST: Final = Found({}, cost=math.inf)  # where it may not be seen: it never pays
@@ -56,12 +58,22 @@ class Crowd:
     """Waits that may share their requests: what looking at them all would be worth.
 
     `since` is when they were last looked at. The cost of a request that serves them all is
-    counted in requests that serve one.
+    counted in requests that serve one. Those `in_common` have to look again by `latest`, all of
+    them.
     """
 
-    def __init__(self, paces: Iterable[Pace], since: float) -> None:
+    def __init__(
+        self,
+        paces: Iterable[Pace],
+        since: float,
+        in_common: Iterable[Pace] = (),
+        latest: float = math.inf,
+    ) -> None:
         self._since = since
-        self._pull, pull_of_rhythms, self._ahead, self._latest = outlook(paces, since)
+        pull, pull_of_rhythms, ahead, self._latest = outlook(paces, since)
+        common = outlook(in_common, since)
+        self._pull, self._ahead = pull + common.pull, ahead + common.ahead
+        self._latest = min(self._latest, latest)
         # A `Rhythm` looks when it is due, no sooner for being one of many.
         self._pull_of_all = self._pull + pull_of_rhythms
 
@@ -154,3 +166,53 @@ class Stopwatch:
     def _late(self) -> None:
         self._held_up += max(0.0, self._loop.time() - self._beat.when())
         self._beat = self._loop.call_later(_BEAT, self._late)
+
+
+class Nap:
+    """A sleep that may be ended sooner. `until` is when it ends at the latest."""
+
+    def __init__(self) -> None:
+        self.until = -math.inf
+        self._sleep: asyncio.Future[None] | None = None
+
+    async def was_ended_before(self, when: float) -> bool:
+        """Sleep until `when`; return whether somebody has ended it sooner."""
+        loop = asyncio.get_running_loop()
+        if when <= loop.time():
+            return False
+        self._sleep = loop.create_future()
+        self.until = when
+        timer = loop.call_at(when, self.end)
+        try:
+            await self._sleep
+            return loop.time() < when - TICK
+        finally:
+            timer.cancel()
+            self._sleep = None
+            self.until = -math.inf
+
+    def end(self) -> None:
+        """End it, if there is one."""
+        if self._sleep is not None and not self._sleep.done():
+            self._sleep.set_result(None)
+
+
+class Alarm:
+    """Calls at a moment, if there is one: `when`."""
+
+    def __init__(self, call: Callable[[], None]) -> None:
+        self._call = call
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def when(self) -> float:
+        """When it calls."""
+        return math.inf if self._timer is None else self._timer.when()
+
+    def set(self, when: float) -> None:
+        """Let it call at another moment; at none, if that is endless."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None
+        if when < math.inf:
+            self._timer = asyncio.get_running_loop().call_at(when, self._call)

@@ -63,6 +63,30 @@ class Limits:
     not_found_grace: float = 10.0
 
 
+class Looks:
+    """Looks that many waits have in common, as long as they hear nothing that they act on.
+
+    They are noted once for all of them, and each wait takes them over when it needs them.
+    """
+
+    __slots__ = ("asked", "count", "heard", "ran_at")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.asked = -math.inf  # the last moment that was asked about
+        self.ran_at = -math.inf  # the last one that an answer speaks for
+        self.heard = -math.inf  # when that came
+
+    def ask(self, now: float) -> None:
+        """Note that a poll goes out."""
+        self.count += 1
+        self.asked = now
+
+    def hear(self, now: float) -> None:
+        """Note that it was answered."""
+        self.ran_at, self.heard = self.asked, now
+
+
 class Wait:
     """One wait for one action. Times are the event loop's, in seconds; `wall` is the wall clock."""
 
@@ -70,7 +94,9 @@ class Wait:
         *("_began", "_lag_bound", "_limits", "_log", "_missing_since", "_moved_at", "_outages"),
         *("_polls", "_ran_at"),
         *(
+            "_counted",
             "_elsewhere",
+            "_looks",
             "_record",
             "_strange_words",
             "action",
@@ -109,6 +135,8 @@ class Wait:
         self._strange_words: frozenset[str] = frozenset()
         self._log = Log(now, wall)
         self._record: Record | None = None  # once it has ended
+        self._looks: Looks | None = None  # those that it has in common with others
+        self._counted = 0  # how many of them it has taken over
         self._look_ahead()
 
     @property
@@ -174,6 +202,36 @@ class Wait:
         self._ran_at = asked
         return True
 
+    @property
+    def is_at_ease(self) -> bool:
+        """Whether it acts on nothing but the end of the action, and its own deadline."""
+        seen = self.action is not None and not self.action.phase.terminal
+        return seen and not self._outages and self._limits.stall_timeout == math.inf
+
+    def join(self, looks: Looks) -> None:
+        """Have its looks in common with others from now on."""
+        self._looks, self._counted = looks, looks.count
+
+    def goes_on(self, found: Action, now: float) -> None:
+        """Take an answer to a common look in which the action has changed, but not ended."""
+        self.action = found
+        self._log.saw(found, now)
+        self.pace.heard(found, self.asked, now, shared=True)
+
+    def catch_up(self) -> None:
+        """Take over the common looks so far."""
+        looks = self._looks
+        if looks is not None:
+            self._polls += looks.count - self._counted
+            self._counted = looks.count
+            self.asked, self._ran_at = looks.asked, looks.ran_at
+            self.pace.heard_again(looks.ran_at, looks.heard)
+
+    def part(self) -> None:
+        """Have its looks alone again."""
+        self.catch_up()
+        self._looks = None
+
     def failed(
         self, error: RequestError, now: float, *, own: bool = True, since: float = math.inf
     ) -> None:
@@ -236,6 +294,7 @@ class Wait:
 
     def record(self, now: float) -> Record:
         """Return what it has been through so far."""
+        self.catch_up()
         return self._record or self._recorded(now, Outcome.UNDER_WAY)
 
     def finished(self, now: float) -> FinishedAction:

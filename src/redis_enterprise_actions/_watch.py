@@ -12,7 +12,7 @@ import logging
 import math
 from typing import TYPE_CHECKING, TypeVar
 
-from ._agenda import Party
+from ._company import Party
 from ._errors import RequestError, WaitError
 
 

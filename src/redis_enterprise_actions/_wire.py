@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import logging
 from functools import lru_cache
-from itertools import chain
-from operator import eq
+from itertools import chain, compress, count
+from operator import eq, ne
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 import msgspec
@@ -140,37 +140,90 @@ _Named: TypeAlias = "tuple[tuple[str, Action], ...]"  # an entry, by each of its
 
 
 class Reader:
-    """Reads of a list of /v1 what is wanted, and makes nothing anew that has not changed."""
+    """Reads of a list of /v1 what is wanted, and makes nothing anew that has not changed.
+
+    `actions` are the wanted entries of the last list by the uid, an `action_uid` or a `task_id`,
+    that they go by. There may be others among them, which were wanted before.
+    """
 
     def __init__(self) -> None:
+        self.actions: dict[str, Action] = {}
         # The entries of the last list, and what they meant; nothing, where nobody wanted to know.
-        self._known: dict[Kind, tuple[Sequence[msgspec.Raw], Sequence[_Named]]] = {}
+        self._known: dict[Kind, tuple[Sequence[msgspec.Raw], list[_Named]]] = {}
         self._wanted: AbstractSet[str] = frozenset()
 
-    def read(self, body: bytes, wanted: AbstractSet[str], path: str) -> dict[str, Action]:
-        """Return the wanted entries by the uid, an `action_uid` or a `task_id`, they go by.
+    def read(self, body: bytes, wanted: AbstractSet[str], path: str) -> list[str]:
+        """Read a list; return the uids of what has changed since the last one, come or gone.
 
-        There may be others among them, which were wanted before. An entry that says the same as
-        last time is not decoded again, and is the same `Action`; but for one that has changed
-        places, in a list of the same length.
+        An entry that says the same as last time is not decoded again, and is the same `Action`;
+        but for one that has changed places, in a list of the same length.
         """
         families = _families(body, path)
-        known, self._known = self._known, {}
-        grown = not wanted <= self._wanted
+        grown = not (wanted is self._wanted or wanted <= self._wanted)
+        moved = grown or families.keys() != self._known.keys()
         self._wanted = wanted
-        read: list[list[_Named]] = []
+        changed: list[str] = []
+        known, self._known = self._known, {}
         for kind, raws in families.items():
-            last = _as_before(raws, *known.get(kind, ((), ())))
-            if grown:  # what nobody wanted may be wanted now
-                last = [named or None for named in last]
-            named = [
-                _named(raw, kind, wanted) if before is None else before
-                for raw, before in zip(raws, last, strict=True)
-            ]
+            last, named = known.get(kind, ((), []))
+            if grown or len(raws) != len(last):
+                named = self._read(raws, kind, _as_before(raws, last, named), again=grown)
+                moved = True
+            elif self._read_in_place(raws, kind, last, named, changed):
+                moved = True
             self._known[kind] = raws, named
-            read.append(named)
-        # Of two entries of the same name it is the first.
+        if moved:
+            before, self.actions = self.actions, self._by_name()
+            changed += _differing(before, self.actions)
+        return changed
+
+    def _read_in_place(
+        self,
+        raws: Sequence[msgspec.Raw],
+        kind: Kind,
+        last: Sequence[msgspec.Raw],
+        named: list[_Named],
+        changed: list[str],
+    ) -> bool:
+        """Read what has changed, each where it was; return whether that is another one's place."""
+        actions, wanted, moved = self.actions, self._wanted, False
+        for place in compress(count(), map(ne, raws, last)):
+            before, now = named[place], _named(raws[place], kind, wanted)
+            named[place] = now
+            moved = moved or len(before) != len(now)
+            for (uid, was), (again, action) in zip(before, now, strict=False):
+                if uid != again:
+                    moved = True
+                elif actions[uid] is was:  # of two entries of the same name, the first
+                    actions[uid] = action
+                    changed.append(uid)
+        return moved
+
+    def _read(
+        self,
+        raws: Sequence[msgspec.Raw],
+        kind: Kind,
+        last: Sequence[_Named | None],
+        *,
+        again: bool,
+    ) -> list[_Named]:
+        if again:  # what nobody wanted may be wanted now
+            last = [named or None for named in last]
+        return [
+            _named(raw, kind, self._wanted) if before is None else before
+            for raw, before in zip(raws, last, strict=True)
+        ]
+
+    def _by_name(self) -> dict[str, Action]:
+        """Return the entries by their names. Of two of the same name it is the first."""
+        read = [named for _, named in self._known.values()]
         return dict(chain.from_iterable(chain.from_iterable(map(reversed, reversed(read)))))
+
+
+def _differing(before: Mapping[str, Action], now: Mapping[str, Action]) -> list[str]:
+    """Return the uids of what has changed, come or gone."""
+    changed = [uid for uid, action in now.items() if before.get(uid) is not action]
+    return [*changed, *(before.keys() - now.keys())]
 
 
 def _as_before(
@@ -198,7 +251,7 @@ def _named(raw: msgspec.Raw, kind: Kind, wanted: AbstractSet[str]) -> _Named:
             _log.debug(_LEFT_OUT)
             return ()
     uid, task_id = wire.action_uid, wire.task_id
-    if uid is not None and task_id in {uid, None}:  # as a rule
+    if uid is not None and (task_id is None or task_id == uid):  # as a rule
         return ((uid, _from_v1(wire, uid, kind)),) if uid in wanted else ()
     names = {uid, task_id}
     if wanted.isdisjoint(names):
@@ -247,6 +300,7 @@ def _from_v1(wire: WireAction, uid: str, kind: Kind | None = None) -> Action:
     # Of the two families only tasks have a task_id.
     family = kind or (Kind.STATE_MACHINE if wire.task_id is None else Kind.TASK)
     object_type, _, object_uid = (wire.object_name or "").partition(":")
+    beat, node_uid, error_code = wire.heartbeat, wire.node_uid, wire.error_code
     return Action(
         uid=uid,
         name=wire.name or "",
@@ -257,11 +311,11 @@ def _from_v1(wire: WireAction, uid: str, kind: Kind | None = None) -> Action:
         state=wire.state or None,
         object_type=object_type or None,
         object_uid=object_uid or None,
-        node_uid=name(wire.node_uid),
-        creation_time=instant(wire.creation_time),
-        heartbeat=instant(wire.heartbeat),
+        node_uid=None if node_uid is None else name(node_uid),
+        creation_time=None if wire.creation_time is None else instant(wire.creation_time),
+        heartbeat=None if beat is None else instant(beat),
         pending_ops=_pending_ops(wire.pending_ops) if wire.pending_ops else (),
-        error_code=name(wire.error_code),
+        error_code=None if error_code is None else name(error_code),
         error=wire.error_message or (error_text(wire.error) if wire.error else None),
     )
 

@@ -1,0 +1,187 @@
+"""Facts about `_company`: who sings in a chorus gets what it would have got alone."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import random
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING
+
+import looptime
+import pytest
+from tenacity import wait_fixed
+
+from redis_enterprise_actions import AimedWait, Recorder
+from redis_enterprise_actions._wait import Limits, Wait
+from redis_enterprise_actions._watch import watch
+from tests.scripted import WALL, ScriptedCluster, now, ref_of, unreachable
+
+
+if TYPE_CHECKING:
+    from tenacity.wait import WaitBaseT
+
+    from redis_enterprise_actions import Action, Record
+
+PACES: list[WaitBaseT | None] = [
+    *(None, AimedWait(0.02), AimedWait(cap=1.0), AimedWait(cap=2.0), wait_fixed(1.3)),
+]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An action, and a wait for it. Times are seconds."""
+
+    ends: float
+    joins: float = 0.0
+    status: str = "completed"
+    listed: bool = True
+    settled: bool = False
+    of_first: bool = False  # whether it waits for the action of the first plan
+    pace: int = 0
+    rests: float = math.inf
+    timeout: float | None = None
+    stall: float | None = None
+    leaves: float | None = None
+    every: bool = False
+
+
+@dataclass(frozen=True)
+class Weather:
+    """What the cluster goes through; a trouble is when, for how long, and whether lists alone."""
+
+    latency: float = 0.0
+    cost: float = 1.0
+    troubles: tuple[tuple[float, float, bool], ...] = ()
+    gap: tuple[int, float, float] | None = None  # whose entry is missing, from when to when
+
+
+def planned(lots: Random) -> tuple[list[Plan], Weather]:
+    """Draw some plans, most of which can be sung, and what the cluster goes through."""
+    plans = [
+        Plan(
+            ends=lots.uniform(0.5, 120),
+            joins=lots.choice([0.0, 0.0, 0.0, 3.0, 20.0]) + lots.random(),  # no two at once
+            status=lots.choice(["completed", "completed", "completed", "failed", "vanishes"]),
+            listed=lots.random() < 0.9,
+            settled=lots.random() < 0.5,
+            of_first=lots.random() < 0.1,
+            rests=lots.choice([math.inf, math.inf, math.inf, 8.0]),
+            pace=lots.choice([0, 0, 0, 0, 0, 1, 2, 3, 4]),
+            timeout=lots.choice([None, None, None, 12.0, 40.0]),
+            stall=lots.choice([None, None, None, None, None, 6.0, 30.0]),
+            leaves=lots.choice([None, None, None, None, lots.uniform(2, 40)]),
+            every=lots.random() < 0.3,
+        )
+        for _ in range(lots.randint(2, 14))
+    ]
+    begins, ends = lots.uniform(0, 40), lots.uniform(40, 100)
+    weather = Weather(
+        latency=lots.choice([0.0, 0.05, 0.6]),
+        cost=lots.choice([0.5, 1.0, 2.0, 8.0]),
+        troubles=tuple(
+            (lots.uniform(0, 60), lots.uniform(0.1, 9), lots.random() < 0.5)
+            for _ in range(lots.choice([0, 0, 1, 2]))
+        ),
+        gap=lots.choice([None, (0, begins, ends)]),
+    )
+    return plans, weather
+
+
+class Run:
+    """A run of several waits over one hub: what was asked, and what each wait has been through."""
+
+    def __init__(self, plans: list[Plan], weather: Weather, *, tells_changes: bool) -> None:
+        self.plans, self.weather = plans, weather
+        self.cluster = ScriptedCluster(
+            latency=weather.latency, list_cost=weather.cost, tells_changes=tells_changes
+        )
+        self._recorders = [Recorder() for _ in plans]
+        self.told: list[list[Action]] = [[] for _ in plans]
+        self.midway: list[list[Record]] = []
+        random.seed(1)  # for the pauses in an outage
+        loop = looptime.patch_event_loop(asyncio.new_event_loop(), start=0)
+        try:
+            loop.run_until_complete(self._play())
+        finally:
+            loop.close()
+
+    @property
+    def records(self) -> list[list[Record]]:
+        """What each wait has been through so far; nothing, where it has not begun."""
+        return [recorder.records() for recorder in self._recorders]
+
+    async def _play(self) -> None:
+        for number, plan in enumerate(self.plans):
+            self.cluster.add(
+                f"a{number}",
+                ends=plan.ends,
+                status=plan.status,
+                listed=plan.listed,
+                settled=plan.settled,
+                rests=plan.rests,
+            )
+        others = [asyncio.ensure_future(it) for it in (self._trouble(), self._gap(), self._read())]
+        waits = [self._wait(number, plan) for number, plan in enumerate(self.plans)]
+        await asyncio.gather(*waits)
+        await asyncio.gather(*others)
+
+    async def _wait(self, number: int, plan: Plan) -> None:
+        await asyncio.sleep(plan.joins)
+        limits = {"timeout": plan.timeout, "stall_timeout": plan.stall}
+        given = {name: limit for name, limit in limits.items() if limit is not None}
+        uid = "a0" if plan.of_first else f"a{number}"
+        wait = Wait(
+            ref_of(uid), limits=Limits(**given), poll=PACES[plan.pace], now=now(), wall=WALL
+        )
+
+        async def follow() -> None:
+            news = watch(
+                self.cluster.hub,
+                wait,
+                on_progress=None,
+                every=plan.every,
+                recorder=self._recorders[number],
+            )
+            async with contextlib.aclosing(news):
+                async for action in news:
+                    self.told[number].append(action)
+
+        with contextlib.suppress(Exception):
+            await asyncio.wait_for(follow(), plan.leaves)
+
+    async def _trouble(self) -> None:
+        for begins, lasts, lists_only in sorted(self.weather.troubles):
+            await asyncio.sleep(max(0.0, begins - now()))
+            self.cluster.list_error = unreachable()
+            self.cluster.error = None if lists_only else unreachable()
+            await asyncio.sleep(lasts)
+            self.cluster.error = self.cluster.list_error = None
+
+    async def _gap(self) -> None:
+        if self.weather.gap is None or self.weather.gap[0] >= len(self.plans):
+            return
+        number, begins, ends = self.weather.gap
+        await asyncio.sleep(begins)
+        self.cluster.work[f"a{number}"].listed = False
+        await asyncio.sleep(ends - begins)
+        self.cluster.work[f"a{number}"].listed = True
+
+    async def _read(self) -> None:
+        for _ in range(4):
+            await asyncio.sleep(4.44)
+            self.midway += self.records
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_same_as_alone(seed: int) -> None:
+    """Waits are asked for, told and recorded alike, whether or not a list says what has changed."""
+    plans, weather = planned(Random(seed))
+    sung, alone = (Run(plans, weather, tells_changes=tells) for tells in (True, False))
+
+    assert sung.cluster.asked == alone.cluster.asked
+    assert sung.told == alone.told
+    assert sung.midway == alone.midway
+    assert sung.records == alone.records
