@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Final, Literal, cast
 
 from ._access import access_of, hidden
 from ._calls import Calls
@@ -24,7 +24,7 @@ from ._waits import Waits
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import timedelta
     from types import TracebackType
     from typing import Self, Unpack
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from ._environment import Arguments, Given
     from ._record import Observer
 
-_R = TypeVar("_R")
 
 _CALL_PATIENCE: Final = 10.0  # seconds for which a single call asks again
 
@@ -197,7 +196,9 @@ class ActionsClient(Waits, Calls):
         Source: GET /v1/actions/{uid}, /v2/actions/{uid}.
         """
         segment(uid)
-        return await self._get(uid, self._lookup.actions.find_action, uid)
+        began = asyncio.get_running_loop().time()
+        found = await patiently(_CALL_PATIENCE, self._lookup.actions.find_action, uid)
+        return _known(found, uid, began)
 
     async def list_node_actions(self, *, node_uid: int | None = None) -> list[Action]:
         """Return the actions of all nodes, or of one: those that run, and remembered results.
@@ -255,14 +256,13 @@ class ActionsClient(Waits, Calls):
         return await self._get_by(Reference(Track.CRDB, task_id))
 
     async def _get_by(self, ref: Reference) -> Action:
-        return await self._get(ref.name, self._lookup.one, ref)
-
-    async def _get(
-        self, name: str, call: Callable[[_R], Awaitable[Action | None]], of: _R
-    ) -> Action:
         began = asyncio.get_running_loop().time()
-        action = await patiently(_CALL_PATIENCE, call, of)
-        if action is None:
-            elapsed = asyncio.get_running_loop().time() - began
-            raise ActionNotFound(name, action=None, elapsed=elapsed, polls=1)
-        return action
+        found = await patiently(_CALL_PATIENCE, self._lookup.one, ref)
+        return _known(found, ref.name, began)
+
+
+def _known(found: Action | None, name: str, began: float) -> Action:
+    if found is None:
+        elapsed = asyncio.get_running_loop().time() - began
+        raise ActionNotFound(name, action=None, elapsed=elapsed, polls=1)
+    return found

@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import aiohttp
+from aiohttp import hdrs
 from yarl import URL
 
 from ._access import Secret
@@ -52,7 +53,10 @@ _LEAST: Final = 5.0  # seconds that a node is given, even if there are many
 _CONNECT: Final = 10.0  # seconds after which a node that cannot be connected to counts as gone
 _NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 _REDIRECTS: Final = frozenset({307, 308})  # those that keep the method
-_HEADERS: Final = {"Accept": "application/json", "User-Agent": "redis-enterprise-actions"}
+_HEADERS: Final[Mapping[str, str]] = {
+    hdrs.ACCEPT: "application/json",
+    hdrs.USER_AGENT: "redis-enterprise-actions",
+}
 # aiohttp names its TLS setting in its errors, whether TLS is spoken or not.
 _TLS_SETTING: Final = re.compile(" ssl:(default|True|False|<[^>]*>)")
 _TELLTALES: Final = (aiohttp.ClientResponseError, aiohttp.ClientPayloadError)
@@ -130,6 +134,8 @@ class Transport:
         pinned = None if tls.fingerprint is None else aiohttp.Fingerprint(tls.fingerprint)
         self._ssl = tls.context if pinned is None or both else pinned
         self._request_timeout = request_timeout
+        self._usual_timeout = _timeout(request_timeout)
+        self._standing_headers = _NO_HEADERS if session is None else _HEADERS  # ours brings them
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
         self._warn()
@@ -142,7 +148,7 @@ class Transport:
 
     def get(self, path: str, *, permission: str, query: str = "") -> Awaitable[Reply]:
         """GET `path`; see `send`. `permission` is what the vendor's page asks for."""
-        return self.send(Call("GET", path, query, None, _NO_HEADERS, permission))
+        return self.send(_get(path, query, permission))
 
     async def send(self, call: Call) -> Reply:
         """Send a request once; return an answer of status 2xx or 404.
@@ -281,18 +287,27 @@ class Transport:
         session = self._session()
         self.sent += 1
         try:
-            async with session.request(
+            response = await session.request(
                 call.method,
                 _url(node, call.path, call.query),
-                headers=_headers(proof, call),
+                headers=self._headers(proof, call),
                 data=None if call.body is None else call.body.reveal(),
                 ssl=self._ssl,
                 timeout=self._patience(node, call),
                 allow_redirects=False,
                 raise_for_status=False,
                 middlewares=(_once_only,) if call.changes else None,
-            ) as response:
+            )
+            try:
+                content = response.content
+                if content.is_eof() and content.total_bytes <= MAX_BODY:  # all of it is there
+                    redacted = self._access.redact(content.read_nowait())
+                    return Reply(response.status, redacted, response.headers)
                 return Reply(response.status, await self._body(call, response), response.headers)
+            finally:
+                response.release()
+                if call.body is not None:
+                    await response.wait_for_close()
         except (aiohttp.ClientError, OSError, ValueError) as error:
             misused = "AUTHORIZATION header" in str(error)
             unreachable = _unreachable(call.method, call.path, error)
@@ -305,10 +320,22 @@ class Transport:
             raise ClientClosed from harmless
         raise unreachable from harmless
 
+    def _headers(self, proof: Secret | None, call: Call) -> dict[str, str]:
+        headers: dict[str, str] = dict(self._standing_headers)
+        if call.headers:
+            headers = {**call.headers, **_HEADERS}
+        if proof is not None:
+            headers[hdrs.AUTHORIZATION] = proof.reveal()
+        if call.body is not None:
+            headers[hdrs.CONTENT_TYPE] = "application/json"
+        return headers
+
     def _patience(self, node: URL, call: Call) -> aiohttp.ClientTimeout:
         """Return how long a node may take: a share, while there is another one to ask."""
+        if call.patience is None and len(self.nodes.urls) == 1:
+            return self._usual_timeout
         total = call.patience or self._request_timeout
-        if len(self.nodes.urls) > 1 and self.nodes.left_besides(node) and not call.changes:
+        if self.nodes.left_besides(node) and not call.changes:
             total = min(total, max(_LEAST, total / len(self.nodes.urls)))
         return _timeout(total)
 
@@ -335,6 +362,7 @@ class Transport:
                 connector=aiohttp.TCPConnector(
                     limit=_CONNECTIONS, ssl=True if pinned is None else aiohttp.Fingerprint(pinned)
                 ),
+                headers=_HEADERS,
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
         if self._made is not None and self._loop is not loop:
@@ -392,6 +420,11 @@ def _is_cut(error: Exception) -> bool:
 
 
 @lru_cache(1024)  # a wait asks for the same one again and again
+def _get(path: str, query: str, permission: str) -> Call:
+    return Call("GET", path, query, permission=permission)
+
+
+@lru_cache(1024)  # likewise
 def _url(node: URL, path: str, query: str) -> URL:
     return URL(f"{node}{path}{query}", encoded=True)
 
@@ -412,15 +445,6 @@ def _reason(error: Exception) -> str:
         return f"no answer in time{f' ({error})' if str(error) else ''}"
     said = _TLS_SETTING.sub("", str(error)) or type(error).__name__
     return said.replace("[None]", "[it hung up]")
-
-
-def _headers(proof: Secret | None, call: Call) -> dict[str, str]:
-    headers = {**call.headers, **_HEADERS} if call.headers else dict(_HEADERS)
-    if proof is not None:
-        headers["Authorization"] = proof.reveal()
-    if call.body is not None:
-        headers["Content-Type"] = "application/json"
-    return headers
 
 
 def _unreachable(method: str, path: str, error: Exception) -> ClusterUnreachable:
