@@ -279,4 +279,7 @@ def percent(progress: float) -> str:
 
 def one_line(text: str) -> str:
     """Return the cluster's text as one printable line: no breaks, no control characters."""
-    return "".join(char if char.isprintable() else " " for char in " ".join(text.split()))
+    line = " ".join(text.split())
+    if line.isprintable():
+        return line
+    return "".join([char if char.isprintable() else " " for char in line])

@@ -223,29 +223,40 @@ class Outlook(NamedTuple):
 
 
 def outlook(paces: Iterable[Pace], now: float) -> Outlook:
-    """Return what is to be expected from `now` on.
-
-    The end is the likelier per second the younger the action is, and the sooner after its aim;
-    before the aim it is not likely. This is read for each of thousands of waits at each look.
-    """
-    pull = pull_of_rhythms = 0.0
-    ahead: list[tuple[float, float]] = []
-    latest = math.inf
+    """Return what is to be expected from `now` on."""
+    courses: list[Course] = []
+    pull_of_rhythms, latest = 0.0, math.inf
     for pace in paces:
         if isinstance(pace, Rhythm):
             pull_of_rhythms += pace.pull
             latest = min(latest, pace.due)
-            continue
-        price, aim = pace.price, pace.aim
-        if aim is None:
-            pull += 0.5 / (now - pace.born) / price
-        elif aim > now:
-            pull += 0.25 / (now - pace.born) / price
-            ahead.append((aim - now, 1 / price))
         else:
-            pull += 0.5 / max(now - aim, price) / price
-        latest = min(latest, pace.latest)
+            courses.append(pace)
+            latest = min(latest, pace.latest)
+    pull, ahead = outlook_of_courses(courses, now)
     return Outlook(pull, pull_of_rhythms, ahead, latest)
+
+
+def outlook_of_courses(
+    courses: Iterable[Course], now: float
+) -> tuple[float, list[tuple[float, float]]]:
+    """Return the pull of aimed waits and the ends that are ahead; see `Outlook`.
+
+    The end is the likelier per second the younger the action is, and the sooner after its aim;
+    before the aim it is not likely. This is read for each of thousands of waits at each look.
+    """
+    pull = 0.0
+    ahead: list[tuple[float, float]] = []
+    for course in courses:
+        aim = course.aim
+        if aim is None:
+            pull += 0.5 / ((now - course.born) * course.price)
+        elif aim > now:
+            pull += 0.25 / ((now - course.born) * course.price)
+            ahead.append((aim - now, 1 / course.price))
+        else:
+            pull += 0.5 / (max(now - aim, course.price) * course.price)
+    return pull, ahead
 
 
 def every(interval: float) -> WaitBaseT:

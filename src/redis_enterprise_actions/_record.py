@@ -218,7 +218,9 @@ class Log:
             evidence=action.evidence if action is not None and over else None,
             message=message,
             transitions=tuple(map(self._transition, self._transitions)),
-            progress=tuple((self._since(at), percent) for at, percent in self._curve.points()),
+            progress=tuple(
+                [(round(at - self._began, 3), percent) for at, percent in self._curve.points()]
+            ),
             outages=tuple(map(self._outage, _joining([*self._troubles, *lasting]))),
             omitted=self._omitted,
             lag_bound=None if lag_bound is None else round(lag_bound, 3),
@@ -310,4 +312,6 @@ def _cut(text: str) -> str:
 
 
 def _fields(action: Action) -> dict[str, Any]:
-    return {name: getattr(action, name) for name in Action.__struct_fields__}
+    fields = msgspec.structs.asdict(action)
+    fields.pop("record", None)
+    return fields

@@ -113,17 +113,15 @@ class Routes:
         """
         if not wanted.keys() <= self._refs:
             self._want(wanted)
-        others = {
-            ref.uid for ref, last in wanted.items() if last is not None and last.kind is Kind.OTHER
-        }
         found: Mapping[Reference, Action] = {}
         changed: Mapping[Reference, Action | None] | None = None
         sizes: list[int] = []
-        if not others or len(others) < len({ref.uid for ref in wanted}):
+        if not all(map(_is_other, wanted.values())):
             body = await self._v1_body(_V1)
             found, changed = self._found, self._listed(body)
             sizes.append(len(body))
-            others = {uid for uid in others if not self._is_listed(uid)}
+        missing = () if wanted.keys() <= found.keys() else wanted.keys() - found.keys()
+        others = [ref for ref in missing if _is_other(wanted[ref])]
         try:
             others_body = await self._v2_body() if others else None
             if others_body is not None:
@@ -150,13 +148,12 @@ class Routes:
         """Read a list of v1 into `_found`; return what has changed of it, come or gone."""
         uids = self._reader.read(body, self._uids, _V1)
         read, refs = self._reader.actions, self._by_uid
-        changed = {ref: read.get(uid) for uid in uids for ref in refs.get(uid, ())}
-        for ref, action in changed.items():
-            if action is not None:
-                self._found[ref] = action
-            else:
-                del self._found[ref]
-        return changed
+        gone = [ref for uid in uids if uid not in read for ref in refs.get(uid, ())]
+        there = {ref: read[uid] for uid in uids if uid in read for ref in refs.get(uid, ())}
+        self._found.update(there)
+        for ref in gone:
+            del self._found[ref]
+        return {**there, **dict.fromkeys(gone)}
 
     def _is_listed(self, uid: str) -> bool:
         return any(ref in self._found for ref in self._by_uid[uid])

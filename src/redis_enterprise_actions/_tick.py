@@ -13,14 +13,14 @@ from collections import deque
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from ._pace import TICK, outlook
+from ._pace import TICK, outlook, outlook_of_courses
 
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from ._action import Action
-    from ._pace import Pace
+    from ._pace import Course, Pace
     from ._reference import Reference
 
 # What a shared request may lose, of what one for a lone wait may. At 0.6, a hundred waits that know
@@ -66,13 +66,13 @@ class Crowd:
         self,
         paces: Iterable[Pace],
         since: float,
-        in_common: Iterable[Pace] = (),
+        in_common: Iterable[Course] = (),
         latest: float = math.inf,
     ) -> None:
         self._since = since
         pull, pull_of_rhythms, ahead, self._latest = outlook(paces, since)
-        common = outlook(in_common, since)
-        self._pull, self._ahead = pull + common.pull, ahead + common.ahead
+        common_pull, common_ahead = outlook_of_courses(in_common, since)
+        self._pull, self._ahead = pull + common_pull, ahead + common_ahead
         self._latest = min(self._latest, latest)
         # A `Rhythm` looks when it is due, no sooner for being one of many.
         self._pull_of_all = self._pull + pull_of_rhythms

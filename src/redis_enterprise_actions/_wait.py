@@ -96,6 +96,7 @@ class Wait:
         *(
             "_counted",
             "_elsewhere",
+            "_finished",
             "_looks",
             "_record",
             "_strange_words",
@@ -135,6 +136,7 @@ class Wait:
         self._strange_words: frozenset[str] = frozenset()
         self._log = Log(now, wall)
         self._record: Record | None = None  # once it has ended
+        self._finished: FinishedAction | None = None  # likewise
         self._looks: Looks | None = None  # those that it has in common with others
         self._counted = 0  # how many of them it has taken over
         self._look_ahead()
@@ -301,7 +303,9 @@ class Wait:
         """Return the action as it has ended, however that is, with the record."""
         if self.action is None or not self.over:
             raise AssertionError("the wait is not over")
-        return finished(self.action, self.ended(now))
+        if self._finished is None:
+            self._finished = finished(self.action, self.ended(now))
+        return self._finished
 
     def result(self, now: float) -> FinishedAction:
         """Return the action if it ended well; raise the `WaitError` that says how it ended."""

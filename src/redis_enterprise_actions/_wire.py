@@ -300,14 +300,19 @@ def _from_v1(wire: WireAction, uid: str, kind: Kind | None = None) -> Action:
     # Of the two families only tasks have a task_id.
     family = kind or (Kind.STATE_MACHINE if wire.task_id is None else Kind.TASK)
     object_type, _, object_uid = (wire.object_name or "").partition(":")
+    # Of thousands of entries these are read each time that they change: what is not there is not
+    # asked about, and a progress is a number as a rule.
     beat, node_uid, error_code = wire.heartbeat, wire.node_uid, wire.error_code
+    progress = wire.progress
+    if progress is not None:
+        progress = percentage(progress)
     return Action(
         uid=uid,
         name=wire.name or "",
         kind=family,
         status=wire.status,
         phase=phase_of(wire.status),
-        progress=percentage(wire.progress),
+        progress=progress,
         state=wire.state or None,
         object_type=object_type or None,
         object_uid=object_uid or None,
