@@ -406,6 +406,32 @@ class TestFindMany:
         found = await find_many(routes, {"x": None})
         assert 2000 * 100 / 2**15 < found.cost < 2000 * 600 / 2**15
 
+    async def test_changed(self, cluster: FakeCluster, routes: Routes) -> None:
+        """It is told what v1 lists otherwise than it did, by every reference to it."""
+        first, second = (cluster.add_action(duration=seconds) for seconds in (5.0, 1e6))
+        wanted = [ref_of(first), ref_of(second)]
+        lists = [await routes.many(dict.fromkeys(wanted)) for _ in range(2)]
+        await asyncio.sleep(6)
+        lists.append(await routes.many(dict.fromkeys(wanted)))
+        wanted.append(Reference(Track.ACTION, first, "bdb:7"))
+        lists.append(await routes.many(dict.fromkeys(wanted)))
+        cluster.forget(first)
+        lists.append(await routes.many(dict.fromkeys(wanted)))
+
+        changed = [set(found.changed or ()) for found in lists]
+        assert changed == [set(wanted[:2]), set(), {wanted[0]}, set(), {wanted[0], wanted[2]}]
+        assert lists[-1].changed == {wanted[0]: None, wanted[2]: None}
+        assert lists[-1].actions.keys() == {wanted[1]}
+
+    async def test_changed_in_v2(self, cluster: FakeCluster, routes: Routes) -> None:
+        """Of what v2 lists it is not told."""
+        export = cluster.add_action("export")
+        other = await routes.find_action(export)
+        found = await find_many(routes, {export: other, cluster.add_action(): None})
+
+        assert len(found.actions) == 2
+        assert found.changed is None
+
     async def test_empty(self, cluster: FakeCluster, routes: Routes) -> None:
         """A 404 of the API's own on the list means that there is nothing."""
         cluster.inject(status=404, body='{"error_code": "action_not_found"}')

@@ -533,6 +533,9 @@ class TestNearlyJson:
         assert read_action(body, "a", "/v1/actions/a").status == "running"
 
 
+NAMES = (TASK["action_uid"], MACHINE["action_uid"])
+
+
 class TestReader:
     """What is read of a list for those who want some of its entries."""
 
@@ -633,6 +636,66 @@ class TestReader:
         first, second = (self.read(body, {uid})[uid] for body in bodies)
 
         assert (first.progress, second.kind) == (14.29, Kind.TASK)
+
+    def test_twice_in_its_place(self) -> None:
+        """The second of two entries with one name changes nothing, wherever it is."""
+        reader = Reader()
+        uid = MACHINE["action_uid"]
+        told = []
+        for progress in (50, 60):
+            late = MACHINE | {"progress": progress}
+            told.append(reader.read(self.body(machines=[MACHINE, late]), {uid}, "/v1/actions"))
+
+        assert told == [[uid], []]
+        assert reader.actions[uid].progress == 14.29
+
+    def test_changed(self) -> None:
+        """A list tells by their uids what has changed since the last one, come or gone."""
+        reader = Reader()
+        a, b, c = (MACHINE | {"action_uid": uid} for uid in "abc")
+        lists: list[list[object]] = [
+            [a, b],
+            [a, b],
+            [a, b | {"progress": 20}],  # one has changed
+            [a, c],  # another one is in its place
+            [c, a],  # they have changed places
+            [a],  # one is gone
+            [a, b, c],  # two have come
+            [a, 5, c],  # one cannot be read
+        ]
+        told = [
+            set(reader.read(self.body(machines=each), set("abc"), "/v1/actions")) for each in lists
+        ]
+
+        changed: list[set[str]] = [{"a", "b"}, set(), {"b"}, {"b", "c"}]
+        assert told[:4] == changed
+        assert told[4] <= {"a", "c"}
+        assert told[5:] == [{"c"}, {"b", "c"}, {"b"}]
+        assert reader.actions.keys() == {"a", "c"}
+
+    def test_changed_name(self) -> None:
+        """An entry that has got another name, or one name more, is found by those it has."""
+        reader = Reader()
+        entries = [
+            TASK | {"action_uid": "a", "task_id": "a"},
+            TASK | {"action_uid": "a", "task_id": "t"},
+            TASK | {"action_uid": "b", "task_id": "t"},
+        ]
+        told = []
+        for entry in entries:
+            changed = reader.read(self.body(entry), {"a", "b", "t"}, "/v1/actions")
+            told.append((set(changed), reader.actions.keys() & {"a", "b", "t"}))
+
+        assert told == [({"a"}, {"a"}), ({"a", "t"}, {"a", "t"}), ({"a", "b", "t"}, {"b", "t"})]
+
+    def test_changed_family(self) -> None:
+        """A list that comes bare, of one family alone, has lost what was in the other."""
+        reader = Reader()
+        reader.read(self.body(TASK, machines=[MACHINE]), {"x", *NAMES}, "/v1/actions")
+        changed = reader.read(json.dumps([MACHINE]).encode(), {"x", *NAMES}, "/v1/actions")
+
+        assert set(changed) == {TASK["action_uid"]}
+        assert reader.actions.keys() == {MACHINE["action_uid"]}
 
     def test_other_family(self) -> None:
         """The same entry in the list of the other family is another action."""

@@ -9,11 +9,11 @@ from ._access import access_of, hidden
 from ._calls import Calls
 from ._desk import Desk
 from ._environment import Masked, complete
-from ._errors import ActionNotFound
+from ._errors import ActionNotFound, RequestError
 from ._hub import Asking, Hub
 from ._lookup import Lookup
 from ._nodes import Nodes
-from ._pace import patiently, seconds
+from ._pace import Patience, patiently, seconds
 from ._reference import Reference, Track, parse
 from ._routes import number, segment
 from ._submit import Submission
@@ -197,8 +197,18 @@ class ActionsClient(Waits, Calls):
         """
         segment(uid)
         began = asyncio.get_running_loop().time()
-        found = await patiently(_CALL_PATIENCE, self._lookup.actions.find_action, uid)
-        return _known(found, uid, began)
+        tries: Patience | None = None
+        while True:  # as `patiently` does, with one step less
+            try:
+                found = await self._lookup.actions.find_action(uid)
+            except RequestError as error:
+                tries = tries or Patience(_CALL_PATIENCE, began)
+                pause = tries.pause_after(error)
+                if pause is None:
+                    raise
+            else:
+                return _known(found, uid, began)
+            await asyncio.sleep(pause)
 
     async def list_node_actions(self, *, node_uid: int | None = None) -> list[Action]:
         """Return the actions of all nodes, or of one: those that run, and remembered results.

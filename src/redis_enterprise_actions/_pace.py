@@ -350,25 +350,41 @@ async def patiently(
 
     Each other node is tried once, even where patience is over.
     """
-    clock = asyncio.get_running_loop().time
-    began = clock()
-    attempts = 0
-    round_: Round | None = None
+    tries = Patience(patience, asyncio.get_running_loop().time())
     while True:
         try:
             return await call(*args, **kwargs)
         except RequestError as error:
-            attempts += 1
-            if not error.transient:
-                raise
-            round_ = round_ or Round(began)
-            pause = round_.pause_after(error, clock())
-            error.nodes = round_.nodes
-            if isinstance(error, ClusterUnreachable):
-                error.attempts = attempts
-            if clock() + pause > began + patience and not error.elsewhere:
+            pause = tries.pause_after(error)
+            if pause is None:
                 raise
         await asyncio.sleep(pause)
+
+
+class Patience:
+    """For how many seconds from when it `began` a call is made again, where that may help."""
+
+    __slots__ = ("_attempts", "_began", "_clock", "_round", "_seconds")
+
+    def __init__(self, seconds: float, began: float) -> None:
+        self._clock = asyncio.get_running_loop().time
+        self._began = began
+        self._seconds = seconds
+        self._attempts = 0
+        self._round: Round | None = None
+
+    def pause_after(self, error: RequestError) -> float | None:
+        """Return the seconds to wait before the next try; None if `error` is the end of it."""
+        self._attempts += 1
+        if not error.transient:
+            return None
+        self._round = self._round or Round(self._began)
+        pause = self._round.pause_after(error, self._clock())
+        error.nodes = self._round.nodes
+        if isinstance(error, ClusterUnreachable):
+            error.attempts = self._attempts
+        over = self._clock() + pause > self._began + self._seconds
+        return None if over and not error.elsewhere else pause
 
 
 class Round:

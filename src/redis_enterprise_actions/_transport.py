@@ -135,7 +135,7 @@ class Transport:
         self._ssl = tls.context if pinned is None or both else pinned
         self._request_timeout = request_timeout
         self._usual_timeout = _timeout(request_timeout)
-        self._standing_headers = _NO_HEADERS if session is None else _HEADERS  # ours brings them
+        self._standing_headers = {} if session is None else dict(_HEADERS)  # ours brings them
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
         self._warn()
@@ -305,7 +305,8 @@ class Transport:
                     return Reply(response.status, redacted, response.headers)
                 return Reply(response.status, await self._body(call, response), response.headers)
             finally:
-                response.release()
+                if response.connection is not None:  # otherwise it was read to its end
+                    response.release()
                 if call.body is not None:
                     await response.wait_for_close()
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -321,9 +322,7 @@ class Transport:
         raise unreachable from harmless
 
     def _headers(self, proof: Secret | None, call: Call) -> dict[str, str]:
-        headers: dict[str, str] = dict(self._standing_headers)
-        if call.headers:
-            headers = {**call.headers, **_HEADERS}
+        headers = {**call.headers, **_HEADERS} if call.headers else self._standing_headers.copy()
         if proof is not None:
             headers[hdrs.AUTHORIZATION] = proof.reveal()
         if call.body is not None:
