@@ -14,16 +14,23 @@ import looptime
 import pytest
 from tenacity import wait_fixed
 
-from redis_enterprise_actions import AimedWait, Recorder
-from redis_enterprise_actions._wait import Limits, Wait
+from redis_enterprise_actions import AimedWait, Recorder, UsageError, WaitTimeout
+from redis_enterprise_actions._company import Chorus, Company, Party
+from redis_enterprise_actions._reference import System
+from redis_enterprise_actions._wait import LAST_POLL, Limits, Wait
 from redis_enterprise_actions._watch import watch
+from tests.conftest import at
 from tests.scripted import WALL, ScriptedCluster, now, ref_of, unreachable
 
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tenacity.wait import WaitBaseT
 
     from redis_enterprise_actions import Action, Record
+    from redis_enterprise_actions._reference import Reference
+    from redis_enterprise_actions._tick import Found
 
 PACES: list[WaitBaseT | None] = [
     *(None, AimedWait(0.02), AimedWait(cap=1.0), AimedWait(cap=2.0), wait_fixed(1.3)),
@@ -101,6 +108,7 @@ class Run:
         self._recorders = [Recorder() for _ in plans]
         self.told: list[list[Action]] = [[] for _ in plans]
         self.midway: list[list[Record]] = []
+        self.sang: list[bool] = []
         random.seed(1)  # for the pauses in an outage
         loop = looptime.patch_event_loop(asyncio.new_event_loop(), start=0)
         try:
@@ -173,6 +181,7 @@ class Run:
         for _ in range(4):
             await asyncio.sleep(4.44)
             self.midway += self.records
+            self.sang.append(bool(self.cluster.hub._company.choruses()))
 
 
 @pytest.mark.parametrize("seed", range(50))
@@ -185,3 +194,99 @@ def test_same_as_alone(seed: int) -> None:
     assert sung.told == alone.told
     assert sung.midway == alone.midway
     assert sung.records == alone.records
+    assert not any(alone.sang)
+
+
+class TestChorus:
+    """What is noted once for all."""
+
+    async def test_is_cut_at_its_deadline(self) -> None:
+        """A wait ends at its deadline, though what it has sung is still under way."""
+        scripted = ScriptedCluster()
+        uids = [scripted.add(f"a{n}", ends=500.0) for n in range(3)]
+        waits = [asyncio.ensure_future(scripted.wait(uid, timeout=40.0)) for uid in uids]
+        await asyncio.sleep(15)
+        scripted.latency = 100.0
+        results = await asyncio.gather(*waits, return_exceptions=True)
+
+        assert now() == pytest.approx(40.0, abs=0.01)
+        assert [type(result) for result in results] == [WaitTimeout] * 3
+
+    async def test_what_is_no_answer(self) -> None:
+        """What is raised in place of an answer, and is no outage, ends the waits of all."""
+        scripted = ScriptedCluster()
+        uids = [scripted.add(f"a{n}", ends=500.0) for n in range(3)]
+        waits = [asyncio.ensure_future(scripted.wait(uid)) for uid in uids]
+        await asyncio.sleep(15)
+        scripted.list_error = UsageError("token= gave none")
+        results = await asyncio.gather(*waits, return_exceptions=True)
+
+        assert [type(result) for result in results] == [UsageError] * 3
+
+    async def test_fellow(self) -> None:
+        """Who waits for the same as the last singer is served with it, by a request for one."""
+        scripted = ScriptedCluster()
+        uids = [scripted.add(f"a{n}", ends=30.0) for n in range(2)]
+        first, second = (asyncio.ensure_future(scripted.wait(uid)) for uid in uids)
+        await asyncio.sleep(10)
+        second.cancel()
+        third = asyncio.ensure_future(scripted.wait(uids[0], poll=AimedWait(0.2)))
+        await asyncio.sleep(0)
+        asked = len(scripted.asked)
+        await asyncio.gather(first, third)
+
+        assert {what for what, _, _ in scripted.asked[asked:]} == {uids[0]}
+
+    async def test_as_last_seen(self) -> None:
+        """The list is asked for each action as it was seen last."""
+        scripted = ScriptedCluster()
+        uids = [scripted.add(f"a{n}", ends=30.0) for n in range(3)]
+        known: list[dict[Reference, Action | None]] = []
+        many = scripted.hub._asking.many
+
+        async def spy(wanted: Mapping[Reference, Action | None]) -> Found:
+            known.append(dict(wanted))
+            found = await many(wanted)
+            shown.append(dict(found.actions))
+            return found
+
+        shown: list[dict[Reference, Action]] = []
+        object.__setattr__(scripted.hub._asking, "many", spy)
+        await asyncio.gather(*map(scripted.wait, uids))
+
+        assert len(known) > 5
+        assert known[1:] == shown[:-1]
+
+
+def party(uid: str, *, action: Action | None = None, **limits: float) -> Party:
+    """Return one who waits, and has seen so much."""
+    wait = Wait(ref_of(uid), limits=Limits(**limits), now=0.0, wall=WALL)
+    if action is not None:
+        wait.asking(0.0)
+        wait.heard(action, 0.0)
+    return Party(wait, every=False)
+
+
+class TestCompany:
+    """Who waits."""
+
+    def test_as_last_seen(self) -> None:
+        """Who comes later and has seen nothing takes nothing away."""
+        company, seen = Company(), at(10.0)
+        company.came(party("a", action=seen))
+        company.came(party("a"))
+
+        assert company.wanted(System.ACTIONS) == {ref_of("a"): seen}
+
+    def test_parting(self) -> None:
+        """Who parts has its turn by its limit, as those have who never joined."""
+        company, chorus = Company(), Chorus({})
+        first, second = party("a", action=at(1.0), timeout=60.0), party("b", timeout=60.0)
+        for each in (first, second):
+            company.came(each)
+            company.join(each, chorus, 1.0)
+        assert (first.chorus, second.chorus) == (chorus, None)
+
+        company.part(first, 50.0)
+        assert first.cut == 60.0 + LAST_POLL
+        assert company.solos_in_turn() == [first, second]

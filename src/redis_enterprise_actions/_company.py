@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ._wait import Wait
 
 _APART: Final = 60.0  # seconds for which the list is not tried for one that it did not hold
-_AHEAD: Final = 5.0  # seconds before it has to know its limit that one leaves a chorus
+_AHEAD: Final = 5.0  # seconds that are left to one who leaves a chorus, besides a whole pause
 
 
 class Party:
@@ -110,7 +110,7 @@ class Chorus:
     def joined(self, party: Party, now: float) -> bool:
         """Take in one that was answered with the last look, if it may be."""
         pace = party.wait.pace
-        if not (isinstance(pace, Course) and party.is_steady and party.wait.is_at_ease):
+        if not (isinstance(pace, Course) and party.wait.is_at_ease):
             return False
         if pace.cap != self._cap:
             if self.members:

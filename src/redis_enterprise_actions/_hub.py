@@ -201,7 +201,6 @@ class Hub:
         try:
             await asyncio.sleep(0)  # those who come together are served together
             while self._company:
-                self._review()
                 look = self._agenda.next(self._now())
                 wanted = len(self._company)
                 if not await self._nap.was_ended_before(look.when) and len(self._company) == wanted:
@@ -261,7 +260,6 @@ class Hub:
         chorus = self._asked_for
         assert chorus is not None
         self._tell_chorus(chorus, found, now)
-        self._asked_for = None
         actions, askers = found.actions, self._askers
         for party in self._hearers:
             if party.news.done():
