@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from redis_enterprise_actions import (
@@ -405,6 +406,18 @@ class TestFindMany:
 
         found = await find_many(routes, {"x": None})
         assert 2000 * 100 / 2**15 < found.cost < 2000 * 600 / 2**15
+
+    async def test_in_both(self, cluster: FakeCluster, routes: Routes) -> None:
+        """What v2 has shown, and v1 lists by now, is not looked for in v2 again."""
+        update = cluster.add_action()
+        seen = await routes.find_action(update)
+        assert seen is not None
+        other = msgspec.structs.replace(seen, kind=Kind.OTHER)
+        asked(cluster)
+
+        found = await find_many(routes, {update: other, cluster.add_action(): None})
+        assert asked(cluster) == ["/v1/actions"]
+        assert len(found.actions) == 2
 
     async def test_changed(self, cluster: FakeCluster, routes: Routes) -> None:
         """It is told what v1 lists otherwise than it did, by every reference to it."""

@@ -70,6 +70,18 @@ async def test_what_is_sent() -> None:
     assert call.kwargs["allow_redirects"] is False
 
 
+async def test_what_is_sent_by_a_session_of_theirs() -> None:
+    """A session that was passed in asks for the same."""
+    with aioresponses() as mocked:
+        mocked.get(f"{URL}/v1/actions", body=b"{}")
+        async with aiohttp.ClientSession(headers={"Accept": "text/html"}) as session:
+            await ask(transport(session=session))
+
+    ((call,),) = mocked.requests.values()
+    assert call.kwargs["headers"]["Accept"] == "application/json"
+    assert call.kwargs["headers"]["User-Agent"] == "redis-enterprise-actions"
+
+
 async def test_no_credentials(cluster: FakeCluster) -> None:
     """Without credentials none are sent, and the cluster says so."""
     with pytest.raises(AuthenticationError) as caught:
@@ -276,6 +288,23 @@ async def test_silent_handshake(unused_tcp_port: int) -> None:
         with pytest.raises(ClusterUnreachable, match="no answer in time"):
             await ask(transport(f"https://127.0.0.1:{unused_tcp_port}"))
         assert asyncio.get_running_loop().time() - began == pytest.approx(10, abs=0.1)
+        await asyncio.sleep(1)
+
+
+async def test_patience_of_a_call(unused_tcp_port: int) -> None:
+    """A call may have a patience of its own."""
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    began = asyncio.get_running_loop().time()
+    async with await asyncio.start_server(say_nothing, "127.0.0.1", unused_tcp_port):
+        asking = transport(f"http://127.0.0.1:{unused_tcp_port}")
+        with pytest.raises(ClusterUnreachable, match="no answer in time"):
+            await asking.send(Call("GET", "/v1/actions", patience=3.0))
+        assert asyncio.get_running_loop().time() - began == pytest.approx(3, abs=0.1)
+        await asking.close()
         await asyncio.sleep(1)
 
 

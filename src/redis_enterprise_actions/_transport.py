@@ -307,8 +307,6 @@ class Transport:
             finally:
                 if response.connection is not None:  # otherwise it was read to its end
                     response.release()
-                if call.body is not None:
-                    await response.wait_for_close()
         except (aiohttp.ClientError, OSError, ValueError) as error:
             misused = "AUTHORIZATION header" in str(error)
             unreachable = _unreachable(call.method, call.path, error)
