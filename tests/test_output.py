@@ -280,6 +280,7 @@ class TestAfterwards:
     def test_report_fails(self, served: Served, tmp_path: Path, outcome: str, code: int) -> None:
         """A report that cannot be written in the end, as its place is gone, is taken likewise."""
         uid = served.add("retry_bdb", duration=1, outcome=outcome)
+        served.hold()
         place = tmp_path / "place"
         place.mkdir()
         with subprocess.Popen(
@@ -291,6 +292,7 @@ class TestAfterwards:
             assert process.stdout is not None
             process.stdout.readline()
             place.rmdir()
+            served.go_on()
             _, err = process.communicate(timeout=30)
 
         assert process.returncode == code
