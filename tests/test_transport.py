@@ -276,13 +276,14 @@ async def test_netrc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             await ask(transport(session=session))
 
 
+async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Take a request, and never answer."""
+    await reader.read()
+    writer.close()
+
+
 async def test_silent_handshake(unused_tcp_port: int) -> None:
     """A node that takes a connection and says nothing counts as gone after ten seconds."""
-
-    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read()
-        writer.close()
-
     began = asyncio.get_running_loop().time()
     async with await asyncio.start_server(say_nothing, "127.0.0.1", unused_tcp_port):
         with pytest.raises(ClusterUnreachable, match="no answer in time"):
@@ -293,11 +294,6 @@ async def test_silent_handshake(unused_tcp_port: int) -> None:
 
 async def test_patience_of_a_call(unused_tcp_port: int) -> None:
     """A call may have a patience of its own."""
-
-    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read()
-        writer.close()
-
     began = asyncio.get_running_loop().time()
     async with await asyncio.start_server(say_nothing, "127.0.0.1", unused_tcp_port):
         asking = transport(f"http://127.0.0.1:{unused_tcp_port}")
