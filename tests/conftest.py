@@ -6,6 +6,7 @@ import asyncio
 import os
 import random
 import signal
+import traceback
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,7 +26,8 @@ from tests.served import Served
 
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+    from types import FrameType
 
 
 LIVE = Path(__file__).parent / "live"
@@ -52,6 +54,22 @@ def pytest_configure() -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell sets it with `&`
         signal.signal(signal.SIGINT, signal.default_int_handler)  # commands under test inherit it
     secrecy.start()
+    shorten_stacks()
+
+
+def shorten_stacks() -> None:
+    """Let debug mode note the last three calls instead of all, which takes a third of the time.
+
+    asyncio and aiohttp keep the stack of each future, handle, request and answer then.
+    """
+    extract = traceback.StackSummary.extract
+
+    def last_of(
+        frames: Iterable[tuple[FrameType, int]], *, limit: int | None = None, **options: bool
+    ) -> traceback.StackSummary:
+        return extract(frames, limit=3 if limit is None else min(limit, 3), **options)
+
+    traceback.StackSummary.extract = last_of  # type: ignore[method-assign, assignment]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
