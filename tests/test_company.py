@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING
 
-import looptime
 import pytest
 from tenacity import wait_fixed
 
@@ -19,7 +18,7 @@ from redis_enterprise_actions._company import Chorus, Company, Party
 from redis_enterprise_actions._reference import System
 from redis_enterprise_actions._wait import LAST_POLL, Limits, Wait
 from redis_enterprise_actions._watch import watch
-from tests.conftest import at
+from tests.conftest import at, virtual_loop
 from tests.scripted import WALL, ScriptedCluster, now, ref_of, unreachable
 
 
@@ -110,7 +109,7 @@ class Run:
         self.midway: list[list[Record]] = []
         self.sang: list[bool] = []
         random.seed(1)  # for the pauses in an outage
-        loop = looptime.patch_event_loop(asyncio.new_event_loop(), start=0)
+        loop = virtual_loop()
         try:
             loop.run_until_complete(self._play())
         finally:

@@ -6,7 +6,6 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, TypeVar
 
-import looptime
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -17,7 +16,7 @@ from redis_enterprise_actions import (
     UsageError,
 )
 from redis_enterprise_actions.testing import FakeCluster
-from tests.conftest import client_of
+from tests.conftest import client_of, virtual_loop
 from tests.scripted import now
 
 
@@ -54,7 +53,7 @@ MANY_DAYS = 30 * 86400.0
 
 def run(main: Callable[[], Awaitable[_T]]) -> _T:
     """Run a coroutine on a loop of its own and virtual time, and see that it leaves no task."""
-    loop = looptime.patch_event_loop(asyncio.new_event_loop(), start=0)
+    loop = virtual_loop()
     asyncio.set_event_loop(loop)
     try:
         return loop.run_until_complete(asyncio.wait_for(main(), MANY_DAYS))

@@ -7,7 +7,6 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import looptime
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -21,6 +20,7 @@ from redis_enterprise_actions import (
     AimedWait,
     WaitTimeout,
 )
+from tests.conftest import virtual_loop
 from tests.scripted import ScriptedCluster, unreachable
 
 
@@ -51,7 +51,7 @@ class Company(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.loop = looptime.patch_event_loop(asyncio.new_event_loop(), start=0)
+        self.loop = virtual_loop()
         self.cluster = ScriptedCluster()
         self.waits: list[Waiting] = []
         self.cancelled: list[Waiting] = []
