@@ -175,7 +175,7 @@ def package(session: nox.Session) -> None:
 
     They run where there is no `src` to fall back on.
     """
-    session.install("build", *group("tests"))
+    session.install("build")
     elsewhere = Path(session.create_tmp()).resolve() / "elsewhere"
     shutil.rmtree(elsewhere, ignore_errors=True)
     elsewhere.mkdir()
@@ -185,7 +185,7 @@ def package(session: nox.Session) -> None:
     extras = project["optional-dependencies"]
     mine = [each for name in extras if name != "airflow" for each in extras[name]]
     oldest = [each.replace(">=", "==") for each in (*project["dependencies"], *mine)]
-    session.install(str(wheel), *oldest)
+    session.install(str(wheel), *oldest, *group("tests"))  # as one, so that they fit each other
     for name in ("tests", "examples", "benchmarks", "docs", "press"):
         shutil.copytree(name, elsewhere / name)
     for name in ("pyproject.toml", "README.md"):
