@@ -15,14 +15,18 @@ nox.options.default_venv_backend = "venv"
 nox.options.download_python = "never"
 nox.options.error_on_missing_interpreters = False
 
+PYTHONS = ["3.11", "3.12", "3.13"]
+
 # `.ci/run` runs both at a time, and `nox` one after the other. They take about as long.
 HALVES = {
-    "1": ("tests-3.11", "package"),
-    "2": ("lint", "types", "docs", "engines", "airflow", "tests-3.12", "tests-3.13"),
+    "1": (f"tests-{PYTHONS[0]}", "package"),
+    "2": (
+        *("lint", "types", "docs", "engines", "airflow"),
+        *(f"tests-{each}" for each in PYTHONS[1:]),
+    ),
 }
 nox.options.sessions = HALVES.get(os.environ.get("HALF", ""), (*HALVES["2"], *HALVES["1"]))
 
-PYTHONS = ["3.11", "3.12", "3.13"]
 AIRFLOW = Path("src/redis_enterprise_actions/airflow")
 AIRFLOW_TESTS = (
     *("pytest", "-c", "tests/airflow/pytest.ini", "--rootdir", ".", "--confcutdir", "."),
