@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import random
 import signal
@@ -39,28 +40,40 @@ LIVE = Path(__file__).parent / "live"
 # and bring it at once: all tests pass with 5. The usual 42 make a run a quarter longer.
 LOOKS = 12
 
+# Fixtures that serve a cluster. A test that opens a socket and has none of them says so with the
+# marker `enable_socket`: pytest-socket fails it otherwise. `nox -s quick` leaves such tests out.
+SERVING = {"cluster", "served", "fake_cluster"}
+
 # Their libraries are large, and only the nox session of that name has them.
 collect_ignore = [] if find_spec("temporalio") and find_spec("prefect") else ["engines"]
 
-# The machine may be slow, and that is no fact about the package.
+# No test depends on the speed of the machine. `--hypothesis-profile nightly` tries many more cases.
 settings.register_profile("here", deadline=None)
+settings.register_profile("nightly", deadline=None, max_examples=1000)
 settings.load_profile("here")
 
 
+def examples(count: int) -> int:
+    """Return the number of examples for a test that tries `count` of them by default."""
+    return count * settings().max_examples // 100
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let the chaos be larger, or another one, and a real cluster be asked."""
+    """Let tests take more cases, and a real cluster be asked."""
     parser.addoption("--waits", type=int, default=200, help="how many waits there are in chaos")
     parser.addoption("--seed", type=int, default=None, help="what the chaos is drawn from")
+    full = "every combination of faults, and not just every pair"
+    parser.addoption("--full", action="store_true", help=full)
     asks = "ask the cluster of the environment, and run no other tests; nothing is started there"
     parser.addoption("--live", action="store_true", help=asks)
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Make each run alike: without an event loop that looptime would leak, and with Ctrl-C."""
     asyncio.set_event_loop(None)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell sets it with `&`
         signal.signal(signal.SIGINT, signal.default_int_handler)  # commands under test inherit it
-    secrecy.start()
+    config.pluginmanager.register(secrecy)
     shorten_stacks()
 
 
@@ -91,14 +104,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if pytest_asyncio.is_async_test(item) and not live:
             item.add_marker(pytest.mark.looptime(noop_cycles=LOOKS))
-    items.sort(key=lambda item: item.name == "test_the_whole_run")  # which looks at the others
+        if live or SERVING.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker("enable_socket")
 
 
-@pytest.fixture(autouse=True)
-def searched_for_secrets() -> Iterator[None]:
-    """Search the errors of each test; the last test of all looks at what was found."""
-    yield
-    secrecy.WATCH.search_errors()
+def pytest_collection_finish() -> None:
+    """Take the thousands of tests out of garbage collection, which some tests run and all pay."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,9 @@
-"""Watches a whole test run for secrets: in logs, in errors, and in what a traceback can show.
+"""Search of all that a test shows for the passwords and tokens that the tests use.
 
-`conftest` starts it, each test adds to it, and the last test of the run, in `test_secrecy`, looks
-at what was found.
+`conftest` registers this module as a pytest plugin. A test fails if a secret is in a log record, in
+an error of ours or in what caused it (message, `repr`, attributes, pickle), or in what the test or
+a program that it runs prints. A test of a command whose purpose is to print a password has the
+marker `prints_password`.
 """
 
 from __future__ import annotations
@@ -10,39 +12,36 @@ import base64
 import functools
 import logging
 import pickle
-from pathlib import Path
-from typing import TYPE_CHECKING
+import subprocess
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
 
-import redis_enterprise_actions
+import pytest
+
 from redis_enterprise_actions import RedisActionsError, _errors
 from redis_enterprise_actions.testing._cluster import DATABASE_SECRET
 from redis_enterprise_actions.testing._tokens import TOKEN_MARK
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from types import FrameType
+    from collections.abc import Generator, Iterator
 
-_NOT_OURS = (
-    str(Path(__file__).parent),
-    str(Path(redis_enterprise_actions.__file__).parent / "testing"),
-    *("_pytest", "hypothesis", "looptime", "unittest", "contextlib"),
-)
-
-# The passwords of the tests and of the fake, plain and as they are sent; what its databases hold;
-# and what every token of the fake's ends with.
-PASSWORDS = ["fake-password", "hunter2-hunter2", "wrong-password"]
-_PAIRS = [
+# The passwords of the tests and of the fake, plain and as HTTP sends them; a password that the
+# fake's databases hold; and the text at the end of each token that the fake grants.
+PASSWORDS: Final = ["fake-password", "hunter2-hunter2", "wrong-password"]
+_PAIRS: Final = [
     f"{name}:{password}"
     for name in ("admin@example.com", "ops@example.com", "ops")
     for password in PASSWORDS
 ]
-SECRETS = [
+SECRETS: Final = [
     *PASSWORDS,
     DATABASE_SECRET,
     TOKEN_MARK,
     *(base64.b64encode(pair.encode()).decode() for pair in _PAIRS),
 ]
+_MARKER: Final = "prints_password"
+_SEARCH: Final = pytest.StashKey["Search"]()
 
 
 def secrets_in(text: str) -> list[str]:
@@ -50,56 +49,62 @@ def secrets_in(text: str) -> list[str]:
     return [secret for secret in SECRETS if secret in text]
 
 
-class Watch(logging.Handler):
-    """Hears every log record and every error of ours, and searches them."""
+def leaks_of(error: BaseException) -> list[str]:
+    """Return the leaks of an error and of the errors that it came from."""
+    search = Search()
+    search.add_error(error)
+    return search.leaks()
 
-    def __init__(self) -> None:
+
+def leaks_so_far(item: pytest.Item) -> list[str]:
+    """Return the leaks of a test that is running, and let go of its errors."""
+    return item.stash[_SEARCH].leaks()
+
+
+class Search(logging.Handler):
+    """Search of the log records, errors and output of one test."""
+
+    def __init__(self, *, output: bool = True) -> None:
         super().__init__(logging.NOTSET)
+        self.sections = 0  # captured sections that have been searched
+        self._output = output
         self.setFormatter(logging.Formatter("%(name)s %(message)s"))
-        self.searched = {"log": 0, "error": 0, "variable": 0}
-        self.found: list[tuple[str, str, str]] = []  # where, which secret, the text around it
-        self._errors: list[Exception] = []
+        self._errors: list[BaseException] = []
+        self._found: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Search a log record, its traceback included."""
-        self._search("log", self.format(record))
-        self._search("log", repr(record.__dict__.get("args")))
+        """Search a log record: its message, its arguments and its traceback."""
+        self._look("log record", f"{self.format(record)} {record.args!r}")
 
-    def heard_of(self, error: Exception) -> None:
-        """Keep an error until the test that made it is over."""
+    def add_error(self, error: BaseException) -> None:
+        """Keep an error until `leaks` is called, when it has its attributes and its causes."""
         self._errors.append(error)
 
-    def search_errors(self) -> None:
-        """Search the errors so far, and what hangs on them, and let them go."""
+    def add_output(self, text: str | bytes | None) -> None:
+        """Search text that was printed."""
+        if text and self._output:
+            self._look("output", text if isinstance(text, str) else text.decode("latin-1"))
+
+    def leaks(self) -> list[str]:
+        """Search the errors kept so far; return a line for each leak found since the last call."""
         errors, self._errors = self._errors, []
         seen: set[int] = set()
         for error in errors:
             for each in _chain(error, seen):
-                self._search("error", f"{each} {each!r} {each.args!r} {vars(each)!r}")
+                self._look("error", f"{each} {each!r} {each.args!r} {vars(each)!r}")
                 if isinstance(each, RedisActionsError):
-                    self._search("error", pickle.dumps(each).decode("latin-1"))
-                for frame in _our_frames(each):
-                    for name, value in frame.f_locals.items():
-                        self._search(
-                            "variable", f"{name} in {frame.f_code.co_name}: {_shown(value)}"
-                        )
+                    self._look("pickle", pickle.dumps(each).decode("latin-1"))
+        found, self._found = self._found, []
+        return found
 
-    def _search(self, what: str, text: str) -> None:
-        self.searched[what] += 1
+    def _look(self, where: str, text: str) -> None:
         for secret in secrets_in(text):
-            self.found.append((what, secret, text[:500]))
-
-
-def _shown(value: object) -> str:
-    """Return what a traceback shows of a value, which may be half made."""
-    try:
-        return repr(value)
-    except AttributeError:
-        return object.__repr__(value)
+            at = text.index(secret)
+            self._found.append(f"{where}: ...{text[max(at - 100, 0) : at + len(secret)]}...")
 
 
 def _chain(error: BaseException | None, seen: set[int]) -> Iterator[BaseException]:
-    """Return an error and all those that it came from, each of them once."""
+    """Yield an error and all errors that it came from, each of them once."""
     if error is not None and id(error) not in seen:
         seen.add(id(error))
         yield error
@@ -109,34 +114,80 @@ def _chain(error: BaseException | None, seen: set[int]) -> Iterator[BaseExceptio
             yield from _chain(each, seen)
 
 
-def _our_frames(error: BaseException) -> Iterator[FrameType]:
-    """Return the frames that an error went through, but for those of the tests and the fake."""
-    traceback = error.__traceback__
-    while traceback is not None:
-        file = traceback.tb_frame.f_code.co_filename
-        if not any(part in file for part in _NOT_OURS):
-            yield traceback.tb_frame
-        traceback = traceback.tb_next
-
-
-WATCH = Watch()
-
-
-def start() -> None:
-    """Listen to all logs, at every level, and to every error of ours that is made."""
-    logging.getLogger().addHandler(WATCH)
-    logging.getLogger("redis_enterprise_actions").setLevel(logging.DEBUG)
-    made, revived = RedisActionsError.__init__, _errors._revive
+@contextmanager
+def _feeding(search: Search) -> Iterator[None]:
+    """Feed a search with each log record, each new error of ours, and what a program printed."""
+    make, revive = RedisActionsError.__init__, _errors._revive
+    read, communicate = pytest.CaptureFixture.readouterr, subprocess.Popen.communicate
 
     def making(self: RedisActionsError, *args: object) -> None:
-        made(self, *args)
-        WATCH.heard_of(self)
+        make(self, *args)
+        search.add_error(self)
 
-    @functools.wraps(revived)
-    def reviving(*args: object) -> RedisActionsError:
-        error = revived(*args)  # type: ignore[arg-type]
-        WATCH.heard_of(error)
+    @functools.wraps(revive)  # whose name stands in the pickles
+    def reviving(cls: type[RedisActionsError], attributes: dict[str, object]) -> RedisActionsError:
+        error = revive(cls, attributes)
+        search.add_error(error)
         return error
 
-    RedisActionsError.__init__ = making  # type: ignore[method-assign]
-    _errors._revive = reviving
+    def reading(self: pytest.CaptureFixture[str]) -> tuple[str, str]:
+        captured = read(self)
+        for text in captured:
+            search.add_output(text)
+        return captured
+
+    def communicating(
+        self: subprocess.Popen[str], *args: object, **options: object
+    ) -> tuple[str, str]:
+        printed = communicate(self, *args, **options)  # type: ignore[arg-type]
+        for text in printed:
+            search.add_output(text)
+        return printed
+
+    root = logging.getLogger()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RedisActionsError, "__init__", making)
+        patch.setattr(_errors, "_revive", reviving)
+        patch.setattr(pytest.CaptureFixture, "readouterr", reading)
+        patch.setattr(subprocess.Popen, "communicate", communicating)
+        root.addHandler(search)
+        try:
+            yield
+        finally:
+            root.removeHandler(search)
+
+
+# --- hooks ----------------------------------------------------------------------------------------
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker, and let the package log all that it can."""
+    config.addinivalue_line(
+        "markers", f"{_MARKER}: the test runs a command whose purpose is to print a password"
+    )
+    logging.getLogger("redis_enterprise_actions").setLevel(logging.DEBUG)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Search while a test is set up, runs and is torn down."""
+    search = Search(output=item.get_closest_marker(_MARKER) is None)
+    item.stash[_SEARCH] = search
+    with _feeding(search):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail the phase of the test in which a secret is shown."""
+    report = yield
+    search = item.stash[_SEARCH]
+    for _, text in report.sections[search.sections :]:  # a report has those of earlier phases, too
+        search.add_output(text)
+    search.sections = len(report.sections)
+    if leaks := search.leaks():
+        said = "\n".join(["A secret is shown.", *dict.fromkeys(leaks), report.longreprtext])
+        report.outcome, report.longrepr = "failed", said
+    return report

@@ -205,6 +205,7 @@ def test_the_airflow_leaf_knows_the_front_door_only() -> None:
         assert all(name == NAME or name.startswith(f"{NAME}.airflow.") for name in ours), file
 
 
+@pytest.mark.enable_socket
 def test_airflow_finds_the_provider_without_loading_airflow() -> None:
     """What Airflow reads while it is being loaded loads nothing of it, nor needs it."""
     code = (
@@ -241,6 +242,7 @@ def test_no_clock_but_the_loops() -> None:
             assert clock not in text, file
 
 
+@pytest.mark.enable_socket
 def test_import_is_lean() -> None:
     """Importing the package imports no extra, no engine, no web server, and not the command."""
     code = f"import sys, {NAME}; print(*sys.modules)"

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from redis_enterprise_actions import UsageError
 from redis_enterprise_actions._access import Secret
 from redis_enterprise_actions._arguments import arguments, json_of, pair
-from tests.secrecy import Watch
+from tests.conftest import examples
+from tests.secrecy import leaks_of
 
 
 if TYPE_CHECKING:
@@ -108,37 +109,30 @@ class TestData:
         ids=["empty", "word", "cut", "quotes", "more", "nan", "infinite", "bytes", "deep"],
     )
     def test_no_json(self, text: str) -> None:
-        """What is not JSON is wrong usage, and neither the error nor its frames show a word."""
-        watch = Watch()
+        """What is not JSON is wrong usage, and the error shows no word of it."""
         with pytest.raises(UsageError) as caught:
             json_of(Secret(text))
-        watch.heard_of(caught.value)
-        watch.search_errors()
 
         assert str(caught.value) == "--data is not JSON"
-        assert watch.searched["error"] > 0
-        assert watch.found == []
+        assert leaks_of(caught.value) == []
 
     @pytest.mark.parametrize("content", [b"\xff" + SECRET.encode(), SECRET.encode()])
     def test_no_json_in_a_file(self, tmp_path: Path, content: bytes) -> None:
         """Nor is a word shown of a file that holds no JSON, or no text at all."""
         (tmp_path / "changes.json").write_bytes(content)
-        watch = Watch()
         with pytest.raises(UsageError) as caught:
             json_of(Secret(f"@{tmp_path / 'changes.json'}"))
-        watch.heard_of(caught.value)
-        watch.search_errors()
 
         assert str(caught.value) == "--data is not JSON"
-        assert watch.found == []
+        assert leaks_of(caught.value) == []
 
-    @settings(max_examples=50)
+    @settings(max_examples=examples(50))
     @given(JSON)
     def test_any_json(self, value: object) -> None:
         """Every JSON value is read as it is meant."""
         assert json_of(Secret(json.dumps(value))) == value
 
-    @settings(max_examples=100)
+    @settings(max_examples=examples(100))
     @given(st.text().filter(lambda text: not text.startswith("@")))
     def test_any_text(self, text: str) -> None:
         """Any other text is wrong usage, and nothing worse."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import itertools
 import json
 import logging
 import ssl
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     Fault = Callable[[FakeCluster, "Names"], AbstractAsyncContextManager[None]]
+
+pytestmark = pytest.mark.enable_socket
 
 
 class Names(AbstractResolver):
@@ -158,9 +161,18 @@ async def waiting(
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
-@pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("waits", [1, 3], ids=["alone", "together"])
-@pytest.mark.parametrize("fault", OUTAGES)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Let each outage hit each place, with one wait or three by turns; with `--full`, with both."""
+    if metafunc.cls is TestOutages:
+        both, full = (1, 3), metafunc.config.getoption("--full")
+        cases = [
+            (fault, place, waits)
+            for number, (fault, place) in enumerate(itertools.product(OUTAGES, PLACES))
+            for waits in (both if full else both[number % 2 : number % 2 + 1])
+        ]
+        metafunc.parametrize(("fault", "place", "waits"), cases)
+
+
 class TestOutages:
     """Whatever the outage and wherever it hits: it is survived, or it is told for what it is."""
 

@@ -47,6 +47,7 @@ def test_no_profiles(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     )
 
 
+@pytest.mark.enable_socket
 def test_login(folder: Path, kept: InMemory, lines: Callable[[], list[str]]) -> None:
     """A password is stored, under user and host, and removed; it is never printed."""
     assert main(["login", "--password-file", str(folder / "password")]) == 0

@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 
     from redis_enterprise_actions.testing import Outcome, Version
 
+pytestmark = pytest.mark.core
+
 
 def now() -> float:
     """Return the loop's time."""
@@ -121,6 +123,7 @@ class TestAsking:
         assert len(cluster.requests) > 3
 
 
+@pytest.mark.enable_socket
 class TestEnds:
     """How a wait can end."""
 
@@ -653,6 +656,7 @@ class TestMany:
             assert ours == set()
 
 
+@pytest.mark.enable_socket
 @pytest.mark.parametrize("moment", [0.001, 0.1, 0.3, 0.9, 1.0, 1.1, 2.0, 4.0])
 async def test_cancelled(moment: float) -> None:
     """Cancelling a wait, at rest or in a request, leaves no task, socket or session behind."""
@@ -765,6 +769,7 @@ def test_bad_password_is_not_repeated() -> None:
     assert "hunter2" not in repr([caught.value, caught.value.__context__, caught.value.__cause__])
 
 
+@pytest.mark.enable_socket
 def test_two_loops() -> None:
     """A client that is taken to another event loop says that it cannot go along."""
     client = ActionsClient("http://127.0.0.1:1")
@@ -787,6 +792,7 @@ def test_two_loops() -> None:
     assert errors == [ClusterUnreachable, UsageError]
 
 
+@pytest.mark.enable_socket
 def test_closed_in_another_loop() -> None:
     """Nor is it closed there under waits, which would not hear of it."""
     client = ActionsClient("http://127.0.0.1:1")

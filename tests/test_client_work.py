@@ -17,6 +17,7 @@ from redis_enterprise_actions import (
     ClusterUnreachable,
     Kind,
     Phase,
+    RequestError,
     UnreadableReply,
     UsageError,
 )
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     Call: TypeAlias = Callable[[ActionsClient], Awaitable[Action | list[Action]]]
+
+pytestmark = pytest.mark.core
 
 # What each call asks for, and what that needs.
 CALLS: dict[str, tuple[Call, str, str]] = {
@@ -67,9 +70,43 @@ CALLS: dict[str, tuple[Call, str, str]] = {
         "view_crdb_task",
     ),
 }
-each_call = pytest.mark.parametrize(
-    ("call", "path", "permission"), CALLS.values(), ids=CALLS.keys()
-)
+# What goes wrong, how a call ends, and how many requests that takes at least. None: it returns.
+NO_QUORUM = {"status": 503, "body": '{"description": "no quorum"}', "times": None}
+FAULTS: dict[str, tuple[list[dict[str, object]], type[RequestError] | None, str, int]] = {
+    "hiccups": (
+        [{"status": 503}, {"status": 200, "body": "<html>starting</html>"}, {"truncate": True}],
+        None,
+        "",
+        4,
+    ),
+    "outage": ([NO_QUORUM], ClusterUnreachable, "503: no quorum", 4),
+    "nonsense": (
+        [{"status": 200, "body": '"fine, thanks"', "times": None}],
+        UnreadableReply,
+        "fine, thanks",
+        4,
+    ),
+    "a proxy's 404": (
+        [{"status": 404, "body": "<html>nginx</html>", "times": None}],
+        UnreadableReply,
+        "404 in no words of the API",
+        4,
+    ),
+    "slow": ([{"delay": 3}], None, "", 1),
+}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Let each call meet two of the faults, and with `--full` all of them."""
+    if metafunc.function is test_fault:
+        full = metafunc.config.getoption("--full")
+        rows = [
+            (name, fault)
+            for at, name in enumerate(CALLS)
+            for number, fault in enumerate(FAULTS)
+            if full or (number - at) % len(FAULTS) < 2
+        ]
+        metafunc.parametrize(("name", "fault"), rows)
 
 
 def now() -> float:
@@ -84,146 +121,99 @@ def start_all(cluster: FakeCluster) -> None:
     cluster.start_crdb_task("flush_crdb", id="t1", guid="g1", duration=8)
 
 
-class TestEveryCall:
-    """What holds for each of them."""
+@pytest.mark.parametrize(("call", "path", "permission"), CALLS.values(), ids=CALLS.keys())
+async def test_call(
+    cluster: FakeCluster, client: ActionsClient, call: Call, path: str, permission: str
+) -> None:
+    """It is one request, answered at once; a 403 is final, and names the missing permission."""
+    start_all(cluster)
+    began = now()
+    seen = await call(client)
 
-    @each_call
-    async def test_asked_once(
-        self,
-        cluster: FakeCluster,
-        client: ActionsClient,
-        call: Call,
-        path: str,
-        permission: str,
-    ) -> None:
-        """It is one request, answered at once, and leaves what runs alone."""
-        start_all(cluster)
-        began = now()
-        seen = await call(client)
+    assert seen
+    assert now() - began < 1
+    assert [(each.method, each.path) for each in cluster.requests] == [("GET", path)]
 
-        assert seen
-        assert now() - began < 1
-        assert [(each.method, each.path) for each in cluster.requests] == [("GET", path)]
+    cluster.inject(status=403, times=None)
+    with pytest.raises(AuthenticationError) as caught:
+        await call(client)
+    assert str(caught.value).endswith(f"The user's role needs the permission {permission}")
+    assert len(cluster.requests) == 2
 
-    @each_call
-    async def test_asked_again(
-        self,
-        cluster: FakeCluster,
-        client: ActionsClient,
-        call: Call,
-        path: str,
-        permission: str,
-    ) -> None:
-        """Where there is no usable answer, it is asked again."""
-        start_all(cluster)
-        cluster.inject(status=503)
-        cluster.inject(status=200, body="<html>starting</html>")
-        cluster.inject(truncate=True)
+    await client.aclose()
+    with pytest.raises(ClientClosed):
+        await call(client)
+    assert len(cluster.requests) == 2
 
+
+async def test_fault(cluster: FakeCluster, client: ActionsClient, name: str, fault: str) -> None:
+    """It is asked again for up to ten seconds, and the error has what the cluster said last."""
+    call, path, _ = CALLS[name]
+    faults, error, said, least = FAULTS[fault]
+    start_all(cluster)
+    for each in faults:
+        cluster.inject(**each)  # type: ignore[arg-type]
+    began = now()
+
+    if error is None:
         assert await call(client)
-        assert {each.path for each in cluster.requests} == {path}
-        assert len(cluster.requests) >= 4
-
-    @each_call
-    async def test_given_up(
-        self,
-        cluster: FakeCluster,
-        client: ActionsClient,
-        call: Call,
-        path: str,
-        permission: str,
-    ) -> None:
-        """After ten seconds it is given up, with what the cluster said last."""
-        cluster.inject(status=503, body='{"description": "no quorum"}', times=None)
-        began = now()
-
-        with pytest.raises(ClusterUnreachable, match=f"GET {path}: .*503: no quorum") as caught:
-            await call(client)
-        assert now() - began <= 10
-        assert caught.value.attempts == len(cluster.requests) > 3
-
-    @each_call
-    async def test_unreadable(
-        self,
-        cluster: FakeCluster,
-        client: ActionsClient,
-        call: Call,
-        path: str,
-        permission: str,
-    ) -> None:
-        """So is what never makes sense, an answer in which nothing is listed included."""
-        cluster.inject(status=200, body='"fine, thanks"', times=None)
-
-        with pytest.raises(UnreadableReply, match="fine, thanks") as caught:
+    else:
+        with pytest.raises(error, match=said) as caught:
             await call(client)
         assert caught.value.path == path
-        assert len(cluster.requests) > 3
+        if isinstance(caught.value, ClusterUnreachable):
+            assert caught.value.attempts == len(cluster.requests)
+    assert now() - began <= 10
+    assert {each.path for each in cluster.requests} == {path}
+    assert len(cluster.requests) >= least
 
-    @each_call
-    async def test_strange_404(
-        self,
-        cluster: FakeCluster,
-        client: ActionsClient,
-        call: Call,
-        path: str,
-        permission: str,
-    ) -> None:
-        """A 404 that is not the API's own tells nothing about what there is."""
-        cluster.inject(status=404, body="<html>nginx</html>", times=None)
 
-        with pytest.raises(UnreadableReply):
+@pytest.mark.parametrize("name", ["list-node", "get-crdb"])
+async def test_cancelled(cluster: FakeCluster, client: ActionsClient, name: str) -> None:
+    """It ends with its task, and the client goes on."""
+    call, *_ = CALLS[name]
+    start_all(cluster)
+    cluster.inject(delay=5)
+    asking = asyncio.ensure_future(call(client))
+    await asyncio.sleep(1)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+
+    assert await call(client)
+
+
+WRONG: dict[str, Call] = {
+    "list: text": lambda client: client.list_node_actions(node_uid="1"),  # type: ignore[arg-type]
+    "list: negative": lambda client: client.list_node_actions(node_uid=-1),
+    "list: bool": lambda client: client.list_node_actions(node_uid=True),
+    "node: text": lambda client: client.get_node_action("1", "remove"),  # type: ignore[arg-type]
+    "node: None": lambda client: client.get_node_action(None, "remove"),  # type: ignore[arg-type]
+    "node action: empty": lambda client: client.get_node_action(1, ""),
+    "node action: path": lambda client: client.get_node_action(1, "../../users"),
+    "node action: None": lambda client: client.get_node_action(1, None),  # type: ignore[arg-type]
+    **{
+        f"cluster action: {action!r}": lambda client, action=action: client.get_cluster_action(
+            action
+        )
+        for action in ("", "..", "a/b", "change_master?x", None)
+    },
+    **{
+        f"task: {task!r}": lambda client, task=task: client.get_crdb_task(task)
+        for task in ("", ".", "..", None, 7)
+    },
+}
+
+
+@pytest.mark.parametrize("call", WRONG.values(), ids=WRONG.keys())
+async def test_wrong_usage(call: Call) -> None:
+    """What names no node, action or task is refused before anything is sent."""
+    async with ActionsClient("https://n1:9443", username="u", password="fake-password") as client:
+        with pytest.raises(UsageError):
             await call(client)
 
-    @each_call
-    async def test_forbidden(
-        self,
-        cluster: FakeCluster,
-        client: ActionsClient,
-        call: Call,
-        path: str,
-        permission: str,
-    ) -> None:
-        """A 403 is raised at once, and names the permission that is missing."""
-        cluster.inject(status=403, times=None)
 
-        with pytest.raises(AuthenticationError) as caught:
-            await call(client)
-        assert str(caught.value).endswith(f"The user's role needs the permission {permission}")
-        assert len(cluster.requests) == 1
-
-    @each_call
-    async def test_closed(
-        self, cluster: FakeCluster, call: Call, path: str, permission: str
-    ) -> None:
-        """A client that is closed asks nothing."""
-        client = client_of(cluster)
-        await client.aclose()
-
-        with pytest.raises(ClientClosed):
-            await call(client)
-        assert cluster.requests == []
-
-    @each_call
-    async def test_cancelled(
-        self,
-        cluster: FakeCluster,
-        client: ActionsClient,
-        call: Call,
-        path: str,
-        permission: str,
-    ) -> None:
-        """It ends with its task, and the client goes on."""
-        start_all(cluster)
-        cluster.inject(delay=5)
-        asking = asyncio.ensure_future(call(client))
-        await asyncio.sleep(1)
-        asking.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await asking
-
-        assert await call(client)
-
-
+@pytest.mark.enable_socket
 class TestNodes:
     """Actions of nodes."""
 
@@ -318,28 +308,6 @@ class TestNodes:
 
         assert [action.uid for action in await client.list_node_actions()] == ["node:2/remove"]
 
-    @pytest.mark.parametrize(
-        "call",
-        [
-            lambda client: client.list_node_actions(node_uid="1"),
-            lambda client: client.list_node_actions(node_uid=-1),
-            lambda client: client.list_node_actions(node_uid=True),
-            lambda client: client.get_node_action("1", "remove"),
-            lambda client: client.get_node_action(None, "remove"),
-            lambda client: client.get_node_action(1, ""),
-            lambda client: client.get_node_action(1, "../../users"),
-            lambda client: client.get_node_action(1, None),
-        ],
-    )
-    async def test_wrong_usage(
-        self, cluster: FakeCluster, client: ActionsClient, call: Call
-    ) -> None:
-        """What names no node, or no action, is refused before anything is sent."""
-        with pytest.raises(UsageError):
-            await call(client)
-
-        assert cluster.requests == []
-
 
 class TestCluster:
     """Actions of the cluster."""
@@ -374,16 +342,6 @@ class TestCluster:
     async def test_list_nothing(self, client: ActionsClient) -> None:
         """There may be none."""
         assert await client.list_cluster_actions() == []
-
-    @pytest.mark.parametrize("action", ["", "..", "a/b", "change_master?x", None])
-    async def test_wrong_usage(
-        self, cluster: FakeCluster, client: ActionsClient, action: str
-    ) -> None:
-        """What names no action is refused before anything is sent."""
-        with pytest.raises(UsageError):
-            await client.get_cluster_action(action)
-
-        assert cluster.requests == []
 
 
 class TestCrdbs:
@@ -443,16 +401,6 @@ class TestCrdbs:
             await client.get_crdb_task("a/../b?c")
 
         assert [each.path for each in cluster.requests] == ["/v1/crdb_tasks/a%2F..%2Fb%3Fc"]
-
-    @pytest.mark.parametrize("task_id", ["", ".", "..", None, 7])
-    async def test_wrong_usage(
-        self, cluster: FakeCluster, client: ActionsClient, task_id: str
-    ) -> None:
-        """What is no id is refused before anything is sent."""
-        with pytest.raises(UsageError):
-            await client.get_crdb_task(task_id)
-
-        assert cluster.requests == []
 
 
 async def test_while_waiting(cluster: FakeCluster, client: ActionsClient) -> None:

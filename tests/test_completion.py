@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -69,10 +70,48 @@ def run(*command: str) -> str:
     return ran.stdout
 
 
+# Answers each line as a shell's Tab would have it answered. argcomplete takes over the files 8 and
+# 9 of its process, so this one is not that of the tests.
+ANSWERING = """
+import contextlib, json, os, sys
+from redis_enterprise_actions._arguments import parser
+from redis_enterprise_actions._completion import complete
+
+os.environ |= {"_ARGCOMPLETE": "1", "_ARGCOMPLETE_SHELL": "bash", "COMP_TYPE": "9"}
+answers = []
+for line in json.load(sys.stdin):
+    os.environ |= {"COMP_LINE": line, "COMP_POINT": str(len(line))}
+    os.environ["_ARGCOMPLETE_STDOUT_FILENAME"] = sys.argv[1]
+    with contextlib.suppress(SystemExit):
+        complete(parser())
+    with open(sys.argv[1]) as answer:
+        answers.append(answer.read().split("\\v"))
+print(json.dumps(answers))
+"""
+
+
+@pytest.mark.enable_socket
+def test_offered(folder: Path) -> None:
+    """Whoever presses Tab at the end of a line is offered what fits there, and nothing else."""
+    ran = subprocess.run(
+        [sys.executable, "-c", ANSWERING, folder / "answer"],
+        input=json.dumps([f"redis-actions {line}" for line, _ in OFFERED]),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    answers = [sorted(word.strip() for word in words) for words in json.loads(ran.stdout)]
+
+    assert answers == [offered or [""] for _, offered in OFFERED]
+
+
+@pytest.mark.enable_socket
 @needs("bash")
 def test_bash(folder: Path) -> None:
     """Bash offers it, by the function that the script has registered with `complete`."""
-    tries = "\n".join(f"try 'redis-actions {line}'" for line, _ in OFFERED)
+    some = [*OFFERED[1:3], *OFFERED[5:7]]
+    tries = "\n".join(f"try 'redis-actions {line}'" for line, _ in some)
     lines = run(
         *("bash", "--norc", "-c"),
         f"""
@@ -88,7 +127,7 @@ def test_bash(folder: Path) -> None:
     ).splitlines()
 
     assert [sorted(re.split(r"[\s\v]+", line.strip())) for line in lines] == [
-        offered or [""] for _, offered in OFFERED
+        offered or [""] for _, offered in some
     ]
 
 

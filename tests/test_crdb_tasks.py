@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
     Start: TypeAlias = Callable[[ActionsClient], Awaitable[Operation]]
 
+pytestmark = pytest.mark.core
+
 GUID = "g1"
 TASKS = "/v1/crdb_tasks"
 

@@ -38,6 +38,8 @@ from tests.conftest import client_of
 if TYPE_CHECKING:
     from redis_enterprise_actions.testing import Version
 
+pytestmark = [pytest.mark.enable_socket, pytest.mark.core]
+
 VERSIONS: list[Version] = ["7.4", "7.8", "7.22", "8.0"]
 NAME = {"name": "shop"}
 

@@ -19,7 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parent.parent
-PAGES = sorted((ROOT / "docs").glob("*.md"))
+# The tutorial starts a fake cluster, which prints its password.
+PAGES = [
+    pytest.param(page, marks=pytest.mark.prints_password if page.stem == "tutorial" else ())
+    for page in [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"]
+]
 
 
 @pytest.fixture
@@ -32,13 +36,15 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reader]:
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="pages are written for a POSIX shell")
 
 
+@pytest.mark.enable_socket
 @POSIX
-@pytest.mark.parametrize("page", [*PAGES, ROOT / "README.md"], ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_blocks(reader: Reader, page: Path) -> None:
     """Every block of a page runs, from the first to the last, and prints what is below it."""
     reader.read(page)
 
 
+@pytest.mark.enable_socket
 @POSIX
 def test_reader_sees_what_is_wrong(reader: Reader, tmp_path: Path) -> None:
     """A block that fails, or prints something else, is an error."""

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     Lines = Callable[[], list[str]]
 
+pytestmark = pytest.mark.enable_socket
+
 USER = ("admin@example.com", "fake-password")
 
 

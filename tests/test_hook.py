@@ -89,6 +89,7 @@ def test_environment() -> None:
     )
 
 
+@pytest.mark.enable_socket
 @posix
 class TestRun:
     """A hook that runs."""

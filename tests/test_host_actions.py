@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 
     Start: TypeAlias = Callable[[ActionsClient], Awaitable[Operation]]
 
+pytestmark = [pytest.mark.enable_socket, pytest.mark.core]
+
 ON = "/v1/nodes/1/actions/maintenance_on"
 PRIMARY = "/v1/cluster/actions/change_master"
 

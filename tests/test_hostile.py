@@ -16,12 +16,14 @@ from redis_enterprise_actions import (
     UsageError,
 )
 from redis_enterprise_actions.testing import FakeCluster
-from tests.conftest import client_of, virtual_loop
+from tests.conftest import client_of, examples, virtual_loop
 from tests.scripted import now
 
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+pytestmark = pytest.mark.enable_socket
 
 _T = TypeVar("_T")
 
@@ -65,7 +67,7 @@ def run(main: Callable[[], Awaitable[_T]]) -> _T:
         assert left & {"poll loop"} == set()
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(40), suppress_health_check=[HealthCheck.too_slow])
 @given(faults=st.lists(FAULTS, max_size=12), nodes=st.integers(1, 3))
 def test_any_interleaving(faults: list[dict[str, object]], nodes: int) -> None:
     """Whatever goes wrong in whatever order: each wait returns, or raises an error of our tree."""
@@ -87,7 +89,7 @@ def test_any_interleaving(faults: list[dict[str, object]], nodes: int) -> None:
     run(main)
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(40), suppress_health_check=[HealthCheck.too_slow])
 @given(faults=st.lists(FAULTS.filter(lambda fault: "delay" not in fault), min_size=1, max_size=12))
 def test_others_are_undisturbed(faults: list[dict[str, object]]) -> None:
     """Whatever an action's own route answers, the waits for the others end well and in time."""

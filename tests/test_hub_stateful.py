@@ -20,7 +20,7 @@ from redis_enterprise_actions import (
     AimedWait,
     WaitTimeout,
 )
-from tests.conftest import virtual_loop
+from tests.conftest import examples, virtual_loop
 from tests.scripted import ScriptedCluster, unreachable
 
 
@@ -215,5 +215,7 @@ class Company(RuleBasedStateMachine):
             assert wait.told[-1] == wait.task.result()
 
 
-Company.TestCase.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
+Company.TestCase.settings = settings(
+    max_examples=examples(100), stateful_step_count=examples(30), deadline=None
+)
 TestCompany = Company.TestCase

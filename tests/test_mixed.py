@@ -38,7 +38,7 @@ from redis_enterprise_actions._tick import NO_LIST, Crowd
 from redis_enterprise_actions._wait import Limits, Wait
 from redis_enterprise_actions._watch import watch
 from redis_enterprise_actions.testing import FakeCluster
-from tests.conftest import client_of
+from tests.conftest import client_of, examples
 from tests.scripted import WALL, ScriptedCluster, now, ref_of
 from tests.test_hostile import FAULTS, run
 
@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
     from redis_enterprise_actions._tick import Found
+
+pytestmark = pytest.mark.enable_socket
 
 LISTS: Final = {
     System.ACTIONS: "/v1/actions",
@@ -481,7 +483,7 @@ class TestTrouble:
         assert {action.phase for action in actions} == {Phase.COMPLETED}
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(25), suppress_health_check=[HealthCheck.too_slow])
 @given(faults=st.lists(FAULTS, max_size=12))
 def test_hostile(faults: list[dict[str, object]]) -> None:
     """Whatever is answered to waits of all kinds, each returns, or raises an error of our tree."""

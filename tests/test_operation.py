@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
     from redis_enterprise_actions.testing import FakeCluster
 
+pytestmark = pytest.mark.core
+
 
 URL = {"type": "url", "url": "ftp://nowhere"}
 ON = "/v1/nodes/1/actions/maintenance_on"
@@ -302,6 +304,7 @@ async def test_bad_options(
     assert len(stage.requests) == asked
 
 
+@pytest.mark.enable_socket
 class TestCancel:
     """Cancelling what runs on the cluster."""
 

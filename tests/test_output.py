@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from tests.served import Served
 
+pytestmark = pytest.mark.enable_socket
+
 COMMAND = [sys.executable, "-W", "error", "-m", "redis_enterprise_actions"]
 CLEAN = {"TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8", "COLUMNS": "", "LINES": ""}
 ESCAPES = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from redis_enterprise_actions import ActionsClient
     from redis_enterprise_actions.testing import FakeCluster
 
+pytestmark = pytest.mark.core
+
 LISTS = {
     "/v1/actions",
     "/v2/actions",
@@ -56,7 +58,7 @@ async def test_all_kinds(cluster: FakeCluster, client: ActionsClient) -> None:
         (Selection(node=1), {"/v1/actions", "/v2/actions", "/v1/nodes/1/actions"}),
         (Selection(name="x"), LISTS),
     ],
-    ids=str,
+    ids=["bdb", "node", "name"],
 )
 async def test_what_is_needed(
     cluster: FakeCluster, client: ActionsClient, selection: Selection, lists: set[str]

@@ -9,7 +9,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import redis_enterprise_actions
+
+
+pytestmark = pytest.mark.enable_socket
 
 
 DOCS = Path(__file__).parent.parent / "docs"

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from redis_enterprise_actions._board import Board
 from redis_enterprise_actions._events import Alive, Began, Done, Outage, Warned
 from redis_enterprise_actions._plain import Plain, words
+from tests.conftest import examples
 from tests.told import REFUSED, RUNS, STORY, WAITING, at, golden, tell
 
 
@@ -57,7 +58,7 @@ def test_nothing_is_drawn() -> None:
     assert lines == []
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(st.text())
 def test_strange_text(text: str) -> None:
     """Whatever the cluster says, it breaks no line and moves no cursor."""

@@ -20,6 +20,7 @@ DOCS = Path(__file__).parent.parent / "docs"
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 
+@pytest.mark.enable_socket
 @pytest.mark.parametrize(("name", "make"), MADE.items(), ids=MADE)
 def test_made(name: str, make: Callable[[], str]) -> None:
     """What is in `docs/` is what `python -m press` would write, to a pixel or two."""
@@ -31,6 +32,7 @@ def test_made(name: str, make: Callable[[], str]) -> None:
         assert abs(float(old) - float(new)) <= 2, hint
 
 
+@pytest.mark.enable_socket
 def test_life() -> None:
     """The life that is drawn has what it is drawn for: an outage survived, and an end soon seen."""
     life = lived()

@@ -14,6 +14,8 @@ import trustme  # noqa: F401 - its C code cannot be loaded by one run after the 
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.enable_socket
+
 pytest_plugins = ["pytester"]
 
 # pytest-asyncio warns where its setting is left to its default, as users may.

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from redis_enterprise_actions.testing import FakeCluster
     from tests.served import Served
 
+pytestmark = pytest.mark.enable_socket
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)

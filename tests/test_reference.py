@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from redis_enterprise_actions import UsageError
 from redis_enterprise_actions._reference import GONE, Reference, System, Track, parse
+from tests.conftest import examples
 
 
 if TYPE_CHECKING:
@@ -35,28 +36,28 @@ REFERENCES: st.SearchStrategy[Reference] = st.one_of(
 )
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(REFERENCES)
 def test_text(ref: Reference) -> None:
     """Whatever is waited for can be written as text, and is the same when it is read again."""
     assert parse(str(ref)) == ref
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(REFERENCES)
 def test_json(ref: Reference) -> None:
     """The same goes for JSON."""
     assert msgspec.json.decode(msgspec.json.encode(ref), type=Reference) == ref
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(REFERENCES, REFERENCES)
 def test_one_text_each(one: Reference, other: Reference) -> None:
     """Two different things are never written alike."""
     assert (str(one) == str(other)) is (one == other)
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(st.text() | st.builds("{}:{}".format, st.sampled_from(list(Track)), st.text()))
 def test_any_text(text: str) -> None:
     """Any text is a reference, which then reads the same again, or a mistake of the caller's."""

@@ -23,6 +23,8 @@ from redis_enterprise_actions.testing import FakeCluster
 if TYPE_CHECKING:
     from types import ModuleType
 
+pytestmark = pytest.mark.enable_socket
+
 NODES, DATABASES = (1, 2, 3), (1, 2, 3, 4)
 
 

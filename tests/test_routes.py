@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from redis_enterprise_actions._transport import Transport
     from redis_enterprise_actions.testing import Version
 
+pytestmark = pytest.mark.core
+
 
 A1 = ref_of("a1")
 DENIED = "the cluster answered 403. The user's role needs the permission view_bdb_info"
@@ -69,6 +71,7 @@ def told(caplog: pytest.LogCaptureFixture) -> tuple[object, ...]:
 class TestFind:
     """One action by its uid."""
 
+    @pytest.mark.enable_socket
     @pytest.mark.parametrize("version", ["7.4", "7.8", "7.22", "8.0"])
     @pytest.mark.parametrize("name", ["retry_bdb", "SMUpdateBDB"])
     async def test_v1(self, version: Version, name: str) -> None:
@@ -106,6 +109,7 @@ class TestFind:
         assert await routes.find_action("x") is None
         assert asked(cluster) == ["/v1/actions/x", "/v2/actions/x"]
 
+    @pytest.mark.enable_socket
     async def test_unknown_without_v2(self) -> None:
         """Where there is no v2, its list says so once, and it is not asked again."""
         async with FakeCluster(version="7.8") as cluster:
@@ -250,6 +254,7 @@ class TestFind:
             segment(uid)
 
 
+@pytest.mark.enable_socket
 class TestList:
     """All actions, or those on one database."""
 

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import gc
-import logging
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from redis_enterprise_actions import ActionsClient, UnreadableReply, UsageError
-from redis_enterprise_actions._action import one_line
 from redis_enterprise_actions._cli import main
 from redis_enterprise_actions._wire_work import read_database
 from redis_enterprise_actions.testing._cluster import DATABASE_SECRET
-from tests.secrecy import SECRETS, WATCH, Watch, secrets_in
+from tests.secrecy import SECRETS, leaks_of, secrets_in
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
     from redis_enterprise_actions.testing import FakeCluster
     from tests.kept import InMemory
     from tests.served import Served
+
+pytest_plugins = ["pytester"]
 
 SECRET = "hunter2-hunter2"
 
@@ -75,28 +74,20 @@ async def test_repr(cluster: FakeCluster, options: dict[str, str]) -> None:
 @pytest.mark.parametrize("make", [ActionsClient, ActionsClient.from_env])
 def test_bad_settings(make: type[ActionsClient], options: dict[str, str]) -> None:
     """A setting that cannot work does not bring a secret before anybody's eyes."""
-    watch = Watch()
     options = {"url": "https://n1:9443"} | options
     with pytest.raises(UsageError) as caught:
         make(**options)  # type: ignore[arg-type]
-    watch.heard_of(caught.value)
-    watch.search_errors()
 
-    assert watch.searched["variable"] > 0
-    assert watch.found == []
+    assert leaks_of(caught.value) == []
 
 
 def test_databases() -> None:
     """A database that cannot be read takes its secrets with it."""
-    watch = Watch()
     body = f'{{"authentication_admin_pass": "{DATABASE_SECRET}"}}'.encode()
     with pytest.raises(UnreadableReply) as caught:
         read_database(body, "/v1/bdbs/1")
-    watch.heard_of(caught.value)
-    watch.search_errors()
 
-    assert watch.searched["variable"] > 0
-    assert watch.found == []
+    assert leaks_of(caught.value) == []
 
 
 @pytest.mark.parametrize(
@@ -143,48 +134,87 @@ def test_output(
     assert secrets_in(printed) == []
 
 
-class Leaky:
-    """Something that shows a secret when it is shown."""
+LEAKS = """
+import logging, pickle, subprocess, sys
+import pytest
+from redis_enterprise_actions import UsageError
 
-    def __repr__(self) -> str:
-        return SECRET
+SECRET = "-".join(["hunter2"] * 2)
+
+def test_log():
+    logging.getLogger("redis_enterprise_actions.x").debug("it is %s", SECRET)
+
+def test_log_traceback():
+    try:
+        int(SECRET)
+    except ValueError:
+        logging.exception("no number")
+
+def test_error():
+    UsageError(SECRET)
+
+def test_cause():
+    UsageError("no number").__cause__ = ValueError(SECRET)
+
+def test_group():
+    UsageError("several").exceptions = [ValueError(SECRET)]
+
+def test_attribute():
+    UsageError("no more").detail = SECRET
+
+def test_revived():
+    harmless = "x" * len(SECRET)
+    pickle.loads(pickle.dumps(UsageError(harmless)).replace(harmless.encode(), SECRET.encode()))
+
+def test_output():
+    print(SECRET)
+
+def test_error_output():
+    print(SECRET, file=sys.stderr)
+
+def test_output_that_is_read(capsys):
+    print(SECRET)
+    capsys.readouterr()
+
+def test_output_that_is_not_read(capsys):
+    print(SECRET)
+
+def test_program():
+    subprocess.run([sys.executable, "-c", f"print('{SECRET}')"], capture_output=True)
+
+@pytest.fixture
+def leaky():
+    yield
+    print(SECRET)
+
+def test_teardown(leaky):
+    pass
+"""
+HARMLESS = """
+@pytest.mark.prints_password
+def test_command():
+    print(SECRET)
+
+def test_nothing():
+    UsageError("no more")
+"""
 
 
-def raised(call: Callable[[], object]) -> Exception:
-    """Return what a call raises."""
-    with pytest.raises((ValueError, AttributeError)) as caught:
-        call()
-    return caught.value
+@pytest.mark.enable_socket
+@pytest.mark.prints_password
+def test_a_leak_fails_its_test(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test that shows a secret fails, wherever it shows it, and no other test does."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent.parent))
+    pytester.makeini("[pytest]")
+    pytester.makepyfile(LEAKS + HARMLESS)
+    result = pytester.runpytest_subprocess("-p", "tests.secrecy", "-p", "no:cacheprovider", "-rfE")
+    failed = re.findall(r"^(?:FAILED|ERROR) \S+::(\w+)", result.stdout.str(), re.MULTILINE)
+
+    assert sorted(failed) == sorted(re.findall(r"^def (test_\w+)", LEAKS, re.MULTILINE))
+    assert result.outlines.count("A secret is shown.") == len(failed)
 
 
-@pytest.mark.parametrize(
-    ("what", "leak"),
-    [
-        ("error", lambda: int(SECRET)),
-        ("variable", lambda: one_line(Leaky())),  # type: ignore[arg-type]
-    ],
-)
-def test_search(what: str, leak: Callable[[], object]) -> None:
-    """The search finds a secret in what an error says, and in the variables that it passed."""
-    watch = Watch()
-    watch.heard_of(raised(leak))
-    watch.search_errors()
-
-    assert {(where, secret) for where, secret, _ in watch.found} == {(what, SECRET)}
-
-
-def test_search_of_logs() -> None:
-    """The search finds a secret in a log record, and every secret is long enough to be found."""
-    watch = Watch()
-    watch.emit(logging.makeLogRecord({"msg": "it is %s", "args": (SECRET,)}))
-
-    assert {secret for _, secret, _ in watch.found} == {SECRET}
-    assert all(len(secret) > 7 for secret in SECRETS)
-
-
-def test_the_whole_run() -> None:
-    """No log record, error or variable in this run of the tests has shown a secret."""
-    WATCH.search_errors()
-
-    assert WATCH.found == []
-    assert min(WATCH.searched.values()) > 0 or not WATCH.searched["error"]
+@pytest.mark.parametrize("secret", SECRETS)
+def test_secrets_are_long(secret: str) -> None:
+    """Each secret is too long to be found by chance."""
+    assert len(secret) > 7

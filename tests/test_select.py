@@ -44,7 +44,6 @@ ALL = [UPDATE, TASK, REMOVAL]
         (Selection(name="retry"), []),
         (Selection(node=1, name="r*", statuses=frozenset({"failed"})), ["t"]),
     ],
-    ids=str,
 )
 def test_has(selection: Selection, uids: list[str]) -> None:
     """What is shown has to match all that is asked for; words match in any case."""
@@ -58,7 +57,7 @@ def test_has(selection: Selection, uids: list[str]) -> None:
         (Selection(bdb=1), {Kind.TASK}),
         (Selection(node=1), {Kind.TASK, Kind.NODE_ACTION}),
     ],
-    ids=str,
+    ids=["all", "bdb", "node"],
 )
 def test_may_have(selection: Selection, kinds: set[Kind]) -> None:
     """What can match nothing of a kind need not ask for it."""

@@ -24,11 +24,17 @@ if TYPE_CHECKING:
 
     from tests.served import Served
 
-pytestmark = pytest.mark.skipif(
-    sys.platform == "win32", reason="Windows has no such signals for one process"
-)
+
+pytestmark = [
+    pytest.mark.enable_socket,
+    pytest.mark.skipif(
+        sys.platform == "win32", reason="Windows has no such signals for one process"
+    ),
+]
 
 COMMAND = [sys.executable, "-W", "error", "-m", "redis_enterprise_actions"]
+# A signal that comes during an import leaves the module's file to the garbage collector.
+EARLY = [COMMAND[0], "-W", "ignore::ResourceWarning", *COMMAND[3:]]
 SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
 each_signal = pytest.mark.parametrize(("signum", "code"), SIGNALS, ids=["int", "term"])
 SOON = 2.5  # seconds: one, and what a busy machine takes
@@ -140,7 +146,7 @@ def test_while_calling(served: Served, tmp_path: Path, signum: signal.Signals, c
 @each_signal
 def test_while_reading(served: Served, signum: signal.Signals, code: int) -> None:
     """While it reads what to wait for, and nothing was said yet."""
-    with started(*COMMAND, "wait", "-") as process:
+    with started(*EARLY, "wait", "-") as process:
         hears(process)
         took, out, err = stop(process, signum)
 

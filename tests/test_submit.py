@@ -25,12 +25,12 @@ from redis_enterprise_actions import (
     RequestRejected,
 )
 from redis_enterprise_actions._reference import Reference, Track
-from redis_enterprise_actions._submit import Started, _scrubbed, order
+from redis_enterprise_actions._submit import Started, _handle, _scrubbed, order
 from redis_enterprise_actions.testing import FakeCluster
 from redis_enterprise_actions.testing._cluster import DATABASE_SECRET
-from tests.conftest import client_of
+from tests.conftest import client_of, examples
 from tests.recorder import NOT_FOUND, Recorder
-from tests.secrecy import Watch, secrets_in
+from tests.secrecy import leaks_of, secrets_in
 
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from redis_enterprise_actions.testing._gate import SeenRequest
 
     Result: TypeAlias = Literal["completed", "failed"]
+
+pytestmark = pytest.mark.core
 
 SECRET = "hunter2-hunter2"
 URL = {"type": "url", "url": "ftp://nowhere"}
@@ -114,8 +116,26 @@ class TestHandles:
         ],
         ids=lambda value: json.dumps(value) if isinstance(value, dict) else str(value),
     )
-    async def test_shapes(self, method: str, path: str, answer: object, ref: str | None) -> None:
+    def test_shapes(self, method: str, path: str, answer: object, ref: str | None) -> None:
         """What is to be followed is in the answer or in the path, or there is nothing."""
+        made = order(method, path, None, None, None, patience=None)
+        handle = _handle(made, made.ref, answer)
+
+        assert (None if handle is None else str(handle)) == ref
+
+    @pytest.mark.enable_socket
+    @pytest.mark.parametrize(
+        ("method", "path", "answer", "ref"),
+        [
+            ("PUT", "/v1/bdbs/1", {"uid": 1, "action_uid": "a1"}, "action:a1"),
+            ("PUT", "/v1/bdbs/1", {"uid": 1, "name": "x"}, None),
+            ("DELETE", "/v1/bdbs/1", None, "bdb:1@gone"),
+            ("POST", ON, {"status": "queued", "task_id": "t1"}, "node:1/maintenance_on@t1"),
+        ],
+        ids=["action", "nothing", "empty", "task"],
+    )
+    async def test_answers(self, method: str, path: str, answer: object, ref: str | None) -> None:
+        """One call is made; the operation has its answer, and what was read off it."""
         said = "" if answer is None else json.dumps(answer)
         async with Recorder(**{method: [(200, said)]}) as server, server.client() as client:
             operation = await client.submit(method, path)
@@ -124,6 +144,7 @@ class TestHandles:
             assert operation.answer == answer
             assert [call.line for call in server.changes] == [f"{method} {path}"]
 
+    @pytest.mark.enable_socket
     async def test_crdb_without_id(self) -> None:
         """A task whose answer names none goes by the id that it was given."""
         async with Recorder() as server, server.client() as client:
@@ -131,6 +152,7 @@ class TestHandles:
 
         assert operation.ref == f"crdb:{server.changes[0].headers['X-Task-ID']}"
 
+    @pytest.mark.enable_socket
     @pytest.mark.parametrize("header", ["X-Task-ID", "x-task-id"])
     async def test_crdb_with_id(self, header: str) -> None:
         """Or by the id that the caller has given it."""
@@ -140,6 +162,7 @@ class TestHandles:
         assert operation.ref == "crdb:mine"
         assert server.changes[0].headers.getall("X-Task-ID") == ["mine"]
 
+    @pytest.mark.enable_socket
     @pytest.mark.parametrize("headers", [{}, {"X-Task-ID": "mine"}])
     async def test_purge(self, headers: dict[str, str]) -> None:
         """A purge takes no id, so none is made up, and one that is given is not relied on."""
@@ -181,6 +204,7 @@ class TestHandles:
         assert len(cluster.requests) == 1
         assert cluster.actions == {}
 
+    @pytest.mark.enable_socket
     @pytest.mark.parametrize("method", ["DELETE", "POST"])
     async def test_dry_run_of_silent_calls(self, method: str) -> None:
         """A dry run whose answer says nothing has started nothing, whatever its path says."""
@@ -191,6 +215,7 @@ class TestHandles:
         assert operation.done
         assert len(server.calls) == 1
 
+    @pytest.mark.enable_socket
     @pytest.mark.parametrize("dry_run", [False, "false", 0, "no", None])
     async def test_no_dry_run(self, dry_run: object) -> None:
         """One that is switched off is none."""
@@ -215,7 +240,8 @@ class TestHandles:
 
         assert changes(cluster) == ["PUT /v1/bdbs/1"]
 
-    @settings(max_examples=80)
+    @pytest.mark.enable_socket
+    @settings(max_examples=examples(80))
     @given(BODIES)
     @example(b"[" * 5000)
     @example(b'{"action_uid": ".."}')
@@ -301,6 +327,7 @@ async def lost(call: Any) -> AnswerLost:  # noqa: ANN401 - what a call returns
     return caught.value
 
 
+@pytest.mark.enable_socket
 class TestLostAnswers:
     """A call whose answer is lost is not made again, and what it began is looked for."""
 
@@ -488,6 +515,7 @@ class TestLostAnswers:
         assert len(stage.requests) == 1
 
 
+@pytest.mark.enable_socket
 class TestNotNow:
     """Calls that are answered "not now", or that nobody takes."""
 
@@ -943,28 +971,38 @@ SECRET_BODIES: list[tuple[dict[str, Any], str]] = [
 class TestSecrets:
     """What a call sends is shown by nothing."""
 
-    @pytest.mark.parametrize("status", [400, 406, 409, 500, 503])
     @pytest.mark.parametrize(
         ("body", "secret"), SECRET_BODIES, ids=[json.dumps(body) for body, _ in SECRET_BODIES]
     )
-    async def test_errors(self, body: dict[str, Any], secret: str, status: int) -> None:
+    def test_scrubbed(self, body: dict[str, Any], secret: str) -> None:
+        """Not where the cluster says it again: stars stand for it, and the other words stay."""
+        made = order("PUT", "/v1/bdbs/1", body, None, None, patience=None)
+        said = _scrubbed(f"not this: {body}, sorry", made.secrets)
+
+        assert said is not None
+        assert secret not in said
+        assert said.startswith("not this: ")
+        assert "***" in said
+        assert said.endswith("sorry")
+
+    @pytest.mark.enable_socket
+    @pytest.mark.parametrize("status", [400, 406, 409, 500, 503])
+    async def test_errors(self, status: int) -> None:
         """Not by an error whose words the cluster has from us, nor by what hangs on it."""
-        watch = Watch()
+        body, secret = SECRET_BODIES[status % len(SECRET_BODIES)]
         said = json.dumps({"error_code": "bad", "description": f"not this: {body}, sorry"})
         async with Recorder(PUT=[(status, said)]) as server, server.client() as client:
             with pytest.raises(RequestError) as caught:
                 await client.update_bdb(1, body)
         error = caught.value
-        watch.heard_of(error)
-        watch.search_errors()
 
         assert secret not in f"{error!s} {error!r} {vars(error)} {pickle.dumps(error)!r}"
         assert "not this: " in str(error)
         assert "***" in str(error)
         assert "sorry" in str(error)
-        assert watch.searched["variable"] > 0
-        assert watch.found == []
+        assert leaks_of(error) == []
 
+    @pytest.mark.enable_socket
     async def test_pages(self) -> None:
         """Nor where the words are a page of a proxy's."""
         page = f"<html><p>no {SECRET} here</p></html>"
@@ -972,6 +1010,7 @@ class TestSecrets:
             with pytest.raises(RequestRejected, match=r"406: no \*\*\* here"):
                 await client.create_bdb({"authentication_redis_pass": SECRET})
 
+    @pytest.mark.enable_socket
     async def test_short(self) -> None:
         """What is too short to be told from other text is left, or nothing could be read."""
         said = json.dumps({"description": "a name is needed"})
@@ -1001,7 +1040,7 @@ class TestSecrets:
 
         assert repr(started) == "<started action:a1>"
 
-    @settings(max_examples=100)
+    @settings(max_examples=examples(100))
     @given(
         st.lists(st.text("abc", min_size=4, max_size=8), max_size=4).flatmap(
             lambda secrets: st.tuples(

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from redis_enterprise_actions.testing import Kind, Outcome, Progress, Version
     from redis_enterprise_actions.testing._tls import Certificates
 
+pytestmark = [pytest.mark.enable_socket, pytest.mark.contract]
+
 
 class Asker:
     """Asks the fake with nothing but aiohttp."""
@@ -61,6 +63,14 @@ def authorized(cluster: FakeCluster) -> aiohttp.ClientSession:
     """Return a session with the cluster's credentials."""
     pair = base64.b64encode(f"{cluster.username}:{cluster.password}".encode()).decode()
     return aiohttp.ClientSession(headers={"Authorization": f"Basic {pair}"})
+
+
+def four_requests(
+    session: aiohttp.ClientSession, cluster: FakeCluster
+) -> list[asyncio.Task[tuple[int, Any]]]:
+    """Begin four requests at once."""
+    ask = Asker(session, cluster)
+    return [asyncio.create_task(ask("/v1/actions")) for _ in range(4)]
 
 
 def statuses(body: Any) -> dict[str, object]:  # noqa: ANN401 - JSON
@@ -528,16 +538,16 @@ class TestServer:
             await asyncio.wait([asking])
         assert asyncio.get_running_loop().time() - began < 2
 
-    @pytest.mark.parametrize("turns", range(12))
-    async def test_end_meets_newcomers(self, turns: int) -> None:
+    async def test_end_meets_newcomers(self) -> None:
         """A connection that arrives while the cluster ends is not left open."""
-        async with FakeCluster() as cluster, authorized(cluster) as session:
-            asks = [asyncio.create_task(Asker(session, cluster)("/v1/actions")) for _ in range(4)]
-            for _ in range(turns):
-                await asyncio.sleep(0)
-        for asking in asks:
-            asking.cancel()
-        await asyncio.gather(*asks, return_exceptions=True)
+        for turns in range(12):
+            async with FakeCluster() as cluster, authorized(cluster) as session:
+                asks = four_requests(session, cluster)
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+            for asking in asks:
+                asking.cancel()
+            await asyncio.gather(*asks, return_exceptions=True)
         gc.collect()
 
 
@@ -696,20 +706,20 @@ class TestNodes:
         with pytest.raises(RuntimeError, match="inside `async with`"):
             await restarting
 
-    @pytest.mark.parametrize("turns", range(20))
     @pytest.mark.parametrize("step", ["stop", "start"])
-    async def test_cancelled(self, turns: int, step: str) -> None:
+    async def test_cancelled(self, step: str) -> None:
         """Stopping and starting can be cancelled at any moment, and leave nothing behind."""
-        async with FakeCluster(nodes=2) as cluster, authorized(cluster) as session:
-            await Asker(session, cluster)("/v1/actions", node=2)
-            if step == "start":
-                await cluster.stop_node(2)
-            work = cluster.start_node(2) if step == "start" else cluster.stop_node(2)
-            working = asyncio.create_task(work)
-            for _ in range(turns):
-                await asyncio.sleep(0)
-            working.cancel()
-            await asyncio.wait([working])
+        for turns in range(20):
+            async with FakeCluster(nodes=2) as cluster, authorized(cluster) as session:
+                await Asker(session, cluster)("/v1/actions", node=2)
+                if step == "start":
+                    await cluster.stop_node(2)
+                work = cluster.start_node(2) if step == "start" else cluster.stop_node(2)
+                working = asyncio.create_task(work)
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                working.cancel()
+                await asyncio.wait([working])
         gc.collect()
 
     async def test_stop_and_start_at_once(self, three: FakeCluster, ask3: Asker) -> None:
@@ -718,19 +728,19 @@ class TestNodes:
 
         assert (await ask3("/v1/actions", node=2))[0] == 307
 
-    @pytest.mark.parametrize("turns", range(12))
-    async def test_stop_meets_newcomers(self, turns: int) -> None:
+    async def test_stop_meets_newcomers(self) -> None:
         """A connection that arrives while a node stops is cut, and not left open."""
-        async with FakeCluster(nodes=2) as cluster, authorized(cluster) as session:
-            asks = [asyncio.create_task(Asker(session, cluster)("/v1/actions")) for _ in range(4)]
-            for _ in range(turns):
-                await asyncio.sleep(0)
-            await cluster.stop_node(1)
-            results = await asyncio.gather(*asks, return_exceptions=True)
-        gc.collect()
+        for turns in range(12):
+            async with FakeCluster(nodes=2) as cluster, authorized(cluster) as session:
+                asks = four_requests(session, cluster)
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                await cluster.stop_node(1)
+                results = await asyncio.gather(*asks, return_exceptions=True)
 
-        for result in results:
-            assert isinstance(result, (tuple, aiohttp.ClientError))
+            for result in results:
+                assert isinstance(result, (tuple, aiohttp.ClientError)), turns
+        gc.collect()
 
     async def test_port_taken(self, three: FakeCluster, ask3: Asker) -> None:
         """If somebody else takes the port of a stopped node, it cannot start, but may later."""
@@ -1054,20 +1064,20 @@ class TestEitherTls:
 
         assert asyncio.get_running_loop().time() - began < 1
 
-    @pytest.mark.parametrize("turns", range(0, 60, 3))
-    async def test_stop_meets_newcomers(self, tls: Certificates, turns: int) -> None:
+    async def test_stop_meets_newcomers(self, tls: Certificates) -> None:
         """A connection whose handshake is under way while a node stops is not left open."""
-        async with FakeCluster(tls=tls) as cluster, authorized(cluster) as session:
-            url, pinned = f"{cluster.url}/v1/actions", fingerprint_of(cluster)
-            asks = [asyncio.create_task(session.get(url, ssl=pinned)) for _ in range(3)]
-            for _ in range(turns):
-                await asyncio.sleep(0)
-            await cluster.stop_node(1)
-            results = await asyncio.gather(*asks, return_exceptions=True)
-            for result in results:
-                assert isinstance(result, (aiohttp.ClientResponse, aiohttp.ClientError))
-                if isinstance(result, aiohttp.ClientResponse):
-                    result.close()
+        for turns in range(0, 60, 3):
+            async with FakeCluster(tls=tls) as cluster, authorized(cluster) as session:
+                url, pinned = f"{cluster.url}/v1/actions", fingerprint_of(cluster)
+                asks = [asyncio.create_task(session.get(url, ssl=pinned)) for _ in range(3)]
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                await cluster.stop_node(1)
+                results = await asyncio.gather(*asks, return_exceptions=True)
+                for result in results:
+                    assert isinstance(result, (aiohttp.ClientResponse, aiohttp.ClientError)), turns
+                    if isinstance(result, aiohttp.ClientResponse):
+                        result.close()
         gc.collect()
 
     async def test_late_handshake(self, tls: Certificates) -> None:
@@ -1665,21 +1675,21 @@ class TestTrouble:
         await asyncio.sleep(10)
         assert three.primary == 1
 
-    @pytest.mark.parametrize("turns", range(0, 30, 2))
     @pytest.mark.parametrize("at", [0, 5, 10])
-    async def test_end(self, at: float, turns: int) -> None:
+    async def test_end(self, at: float) -> None:
         """A cluster may end in the middle of trouble, at any moment, and leaves no task."""
-        before = asyncio.all_tasks()
-        async with FakeCluster(nodes=2) as cluster:
-            cluster._player.play([episode("restart", node=2), episode("unavailable")])
-            await asyncio.sleep(at)
-            for _ in range(turns):
-                await asyncio.sleep(0)
-            if turns % 4:
-                cluster.heal()
-        gc.collect()
+        for turns in range(0, 30, 2):
+            before = asyncio.all_tasks()
+            async with FakeCluster(nodes=2) as cluster:
+                cluster._player.play([episode("restart", node=2), episode("unavailable")])
+                await asyncio.sleep(at)
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                if turns % 4:
+                    cluster.heal()
 
-        assert asyncio.all_tasks() == before
+            assert asyncio.all_tasks() == before, turns
+        gc.collect()
 
     async def test_port_taken(self) -> None:
         """If a node cannot be started again, it is said when the cluster is left."""

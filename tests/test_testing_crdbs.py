@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from redis_enterprise_actions.testing import Outcome
 
+pytestmark = [pytest.mark.enable_socket, pytest.mark.contract]
+
 CRDBS = "/v1/crdbs"
 TASKS = "/v1/crdb_tasks"
 STARTS = [

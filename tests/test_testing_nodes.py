@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from redis_enterprise_actions.testing import NodeActionName, Outcome
 
+pytestmark = [pytest.mark.enable_socket, pytest.mark.contract]
+
 REMOVE = "/v1/nodes/2/actions/remove"
 MAINTENANCE = "/v1/nodes/1/actions/maintenance_on"
 PROMOTE = "/v1/cluster/actions/change_master"

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from redis_enterprise_actions.testing import Outcome, Version
 
+pytestmark = [pytest.mark.enable_socket, pytest.mark.contract]
+
 Result: TypeAlias = Literal["completed", "failed"]
 
 TRANSFERS = get_args(Transfer)

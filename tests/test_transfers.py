@@ -33,12 +33,14 @@ from redis_enterprise_actions._databases import _is_new, _is_old, _run, was_unde
 from redis_enterprise_actions._reference import Reference, Track, parse
 from redis_enterprise_actions._wire_work import Standing
 from redis_enterprise_actions.testing import FakeCluster
-from tests.conftest import client_of
+from tests.conftest import client_of, examples
 
 
 if TYPE_CHECKING:
     from redis_enterprise_actions import Operation
     from redis_enterprise_actions.testing import Transfer, Version
+
+pytestmark = pytest.mark.core
 
 Started: TypeAlias = Literal["export", "import"]
 Result: TypeAlias = Literal["completed", "failed"]
@@ -95,6 +97,7 @@ def no_resets(cluster: FakeCluster) -> None:
 class TestNewRun:
     """The result of an older run is never taken for that of the new one."""
 
+    @pytest.mark.enable_socket
     @pytest.mark.parametrize("version", OLD_AND_NEW)
     @pytest.mark.parametrize("kind", STARTED)
     @pytest.mark.parametrize("before", [None, "completed", "failed"])
@@ -116,6 +119,7 @@ class TestNewRun:
             assert operation.ref is not None
             assert operation.ref.startswith(f"{kind}:1@idle,")
 
+    @pytest.mark.enable_socket
     @pytest.mark.parametrize("version", OLD_AND_NEW)
     @pytest.mark.parametrize("before", ["completed", "failed"])
     @pytest.mark.parametrize("outcome", ["completed", "failed"])
@@ -142,6 +146,7 @@ class TestNewRun:
                 assert (await operation).status == "succeeded"
             assert 80 <= now() <= 95
 
+    @pytest.mark.enable_socket
     @pytest.mark.parametrize("version", OLD_AND_NEW)
     @pytest.mark.parametrize("kind", STARTED)
     @pytest.mark.parametrize("before", [None, "completed", "failed"])
@@ -156,6 +161,7 @@ class TestNewRun:
             assert (await (await start(client, kind))).status == "succeeded"
             assert now() < 1
 
+    @pytest.mark.enable_socket
     @pytest.mark.parametrize("kind", STARTED)
     async def test_unseen_change(self, kind: Started) -> None:
         """Without a reset, a result counts where the status or its time is not what it was."""
@@ -236,6 +242,7 @@ def other(kind: Kind, began: float, status: str = "running") -> Action:
     )
 
 
+@pytest.mark.enable_socket
 class TestEnds:
     """How one can end that we have started."""
 
@@ -402,6 +409,7 @@ class TestVanished:
         assert now() < 60
 
 
+@pytest.mark.enable_socket
 class TestBusy:
     """Other runs, of other people."""
 
@@ -474,6 +482,7 @@ class TestBusy:
         assert now() >= taken + 130
 
 
+@pytest.mark.enable_socket
 class TestLostAnswer:
     """The answer to the call that starts it is lost."""
 
@@ -534,6 +543,7 @@ class TestLostAnswer:
         assert (await operation).status == "succeeded"
 
 
+@pytest.mark.enable_socket
 @pytest.mark.parametrize("seed", range(40))
 async def test_any_day(seed: int) -> None:
     """Whatever others do meanwhile, and whatever is lost, no end is told that is not that of ours.
@@ -598,6 +608,7 @@ async def last_of(operation: Operation) -> Action:
     return seen[-1]
 
 
+@pytest.mark.enable_socket
 class TestByName:
     """Those that somebody else has started."""
 
@@ -697,6 +708,7 @@ class TestByName:
         assert counts[0] == pytest.approx(counts[1], abs=1)
 
 
+@pytest.mark.enable_socket
 class TestV2:
     """What /v2/actions alone shows, where there is one."""
 
@@ -811,7 +823,7 @@ class TestReferences:
 
         assert _run(now, date) == run
 
-    @settings(max_examples=100)
+    @settings(max_examples=examples(100))
     @given(
         st.sampled_from(["succeeded", "failed ", "FAILED", "exporting", ""]) | st.text(max_size=9),
         st.text(max_size=50),

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from redis_enterprise_actions._transport import Transport
     from redis_enterprise_actions.testing import FakeCluster
 
+pytestmark = pytest.mark.core
+
 SECRET = "hunter2-hunter2"
 URL = "http://127.0.0.1:9443"
 
@@ -155,6 +157,7 @@ async def test_unreachable(error: Exception, reason: str) -> None:
     assert caught.value.__cause__ is error
 
 
+@pytest.mark.enable_socket
 async def test_nobody_there(unused_tcp_port: int) -> None:
     """A port where nobody listens is an unreachable cluster."""
     with pytest.raises(ClusterUnreachable, match="Cannot connect") as caught:
@@ -206,6 +209,7 @@ async def raw_server(reply: bytes) -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
+@pytest.mark.enable_socket
 @pytest.mark.parametrize(
     "reply",
     [b"garbage\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n", b"\x00" * 100, b""],
@@ -230,6 +234,7 @@ async def test_echo(cluster: FakeCluster) -> None:
         await ask(transport(cluster.url))
 
 
+@pytest.mark.enable_socket
 @pytest.mark.parametrize(
     "reply",
     [
@@ -247,6 +252,7 @@ async def test_garbled_echo(reply: bytes) -> None:
         assert secret.decode() not in f"{caught.value}{caught.value.__cause__}"
 
 
+@pytest.mark.enable_socket
 @pytest.mark.parametrize("method", ["GET", "PUT"])
 async def test_cut_within_headers(method: str) -> None:
     """Nor are the headers that came before a connection was cut, as they may hold it, too."""
@@ -282,6 +288,7 @@ async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     writer.close()
 
 
+@pytest.mark.enable_socket
 async def test_silent_handshake(unused_tcp_port: int) -> None:
     """A node that takes a connection and says nothing counts as gone after ten seconds."""
     began = asyncio.get_running_loop().time()
@@ -292,6 +299,7 @@ async def test_silent_handshake(unused_tcp_port: int) -> None:
         await asyncio.sleep(1)
 
 
+@pytest.mark.enable_socket
 async def test_patience_of_a_call(unused_tcp_port: int) -> None:
     """A call may have a patience of its own."""
     began = asyncio.get_running_loop().time()
@@ -330,6 +338,7 @@ async def test_large_body(cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch)
     assert len((await ask(transport(cluster.url))).body) == 10_000
 
 
+@pytest.mark.enable_socket
 async def test_endless_body(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is given up as soon as it is over the limit, whether it has an end or not."""
     monkeypatch.setattr(transport_module, "MAX_BODY", 10_000)
@@ -430,17 +439,20 @@ class TestTLS:
         yield f"https://127.0.0.1:{runner.addresses[0][1]}"
         await runner.cleanup()
 
+    @pytest.mark.enable_socket
     async def test_unknown_certificate(self, url: str) -> None:
         """A certificate that does not verify is fatal, and says what to do."""
         with pytest.raises(UntrustedCertificate, match=r"not trusted: .*certificate.*ca_file="):
             await ask(transport(url))
 
+    @pytest.mark.enable_socket
     async def test_ca_file(self, url: str, authority: trustme.CA, tmp_path: Path) -> None:
         """A certificate that the CA file vouches for is accepted."""
         authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
 
         assert (await ask(transport(url, ca_file=str(tmp_path / "ca.pem")))).body == b"[]"
 
+    @pytest.mark.enable_socket
     async def test_not_verified(self, url: str, caplog: pytest.LogCaptureFixture) -> None:
         """With `verify=False` any certificate is accepted, and a warning is logged."""
         assert (await ask(transport(url, verify=False))).body == b"[]"

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from redis_enterprise_actions import ActionsClient, Record
     from redis_enterprise_actions.testing import FakeCluster
 
+pytestmark = pytest.mark.core
+
 WHO: ContextVar[str] = ContextVar("WHO")
 
 

@@ -19,6 +19,7 @@ from redis_enterprise_actions._wire_work import (
     read_host_action,
     read_host_actions,
 )
+from tests.conftest import examples
 
 
 ON = parse("node:1/maintenance_on")
@@ -358,7 +359,7 @@ BODIES = st.binary(max_size=200) | (
 ).map(lambda value: json.dumps(value).encode())
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(body=BODIES)
 def test_hostile(body: bytes) -> None:
     """Whatever the bytes are: actions that can be shown, compared and sent on, or our error."""
