@@ -1,38 +1,40 @@
-"""What CI runs: plain `nox` runs every session on the interpreters that are found."""
+"""Checks of the project, in tiers; CONTRIBUTING.md says which tier shows what.
+
+Plain `nox` runs what a change must pass, `nox -s quick` what is worth a minute between two edits,
+`nox -t ci` all that CI adds, and `nox -t nightly` what takes too long for CI.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
 from pathlib import Path
+from typing import Final
 
 import nox
 
 
-nox.needs_version = ">=2024.10"
-nox.options.default_venv_backend = "venv"
+nox.needs_version = ">=2025.5.1"
+nox.options.default_venv_backend = "uv|venv"
 nox.options.download_python = "never"
-nox.options.error_on_missing_interpreters = False
+nox.options.error_on_missing_interpreters = True
+nox.options.reuse_venv = "yes"  # see `provide`
 
-PYTHONS = ["3.11", "3.12", "3.13"]
+PYPROJECT: Final = nox.project.load_toml("pyproject.toml")
+PROJECT: Final = PYPROJECT["project"]
+EXTRAS: Final[dict[str, list[str]]] = PROJECT["optional-dependencies"]
+OLDEST, *MIDDLE, NEWEST = nox.project.python_versions(PYPROJECT)
+AIRFLOW_PYTHON: Final = "3.12"
 
-# `.ci/run` runs both at a time, and `nox` one after the other. They take about as long.
-HALVES = {
-    "1": (f"tests-{PYTHONS[0]}", "package"),
-    "2": (
-        *("lint", "types", "docs", "engines", "airflow"),
-        *(f"tests-{each}" for each in PYTHONS[1:]),
-    ),
-}
-nox.options.sessions = HALVES.get(os.environ.get("HALF", ""), (*HALVES["2"], *HALVES["1"]))
-
-AIRFLOW = Path("src/redis_enterprise_actions/airflow")
-AIRFLOW_TESTS = (
+# Two workers for each core: half of the tests' time goes to programs that they start and wait for.
+PARALLEL: Final = ("-n", str(2 * (os.cpu_count() or 1)), "--dist", "worksteal")
+AIRFLOW: Final = Path("src/redis_enterprise_actions/airflow")
+AIRFLOW_TESTS: Final = (
     *("pytest", "-c", "tests/airflow/pytest.ini", "--rootdir", ".", "--confcutdir", "."),
     "tests/airflow",
 )
-PYPROJECT = nox.project.load_toml("pyproject.toml")
 
 
 def group(name: str) -> list[str]:
@@ -40,44 +42,130 @@ def group(name: str) -> list[str]:
     return list(nox.project.dependency_groups(PYPROJECT, name))
 
 
+def provide(session: nox.Session, *requirements: str) -> None:
+    """Install requirements, unless the environment was made for the very same ones.
+
+    Where they differ, the environment is made anew. `nox --reuse-venv=never` makes it anew in any
+    case, with the newest versions that there are.
+    """
+    place = Path(session.virtualenv.location)
+    stamp, wanted = place / "requirements.json", json.dumps([requirements, PROJECT])
+    if stamp.exists() and stamp.read_text("utf-8") == wanted:
+        return
+    if stamp.exists() and isinstance(session.virtualenv, nox.virtualenv.VirtualEnv):
+        session.virtualenv.reuse_existing = False
+        session.virtualenv.create()
+    session.install(*requirements)
+    stamp.write_text(wanted, "utf-8")
+
+
+def fresh(session: nox.Session, name: str) -> Path:
+    """Return an empty directory of the session."""
+    place = Path(session.create_tmp()).resolve() / name
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir()
+    return place
+
+
+# --- plain nox ------------------------------------------------------------------------------------
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style and format."""
-    session.install(*group("lint"))
+    """Check style and format, and compare imports with the declared dependencies."""
+    provide(session, *group("lint"))
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
+    session.run("deptry", "src", silent=True)
+
+
+@nox.session(tags=["ci"])
+def mypy(session: nox.Session) -> None:
+    """Check types with mypy, in the package and as its users see them."""
+    provide(session, "-e", ".[cli,keyring,otel]", *group("types"), "mypy")
+    session.run("mypy")
 
 
 @nox.session
-def types(session: nox.Session) -> None:
-    """Check types with both type checkers, in the package and as its users see them."""
-    session.install("-e", ".[cli,keyring,otel]", *group("types"))
-    session.run("mypy")
+def tests(session: nox.Session) -> None:
+    """Run all tests on the interpreter that runs nox; `-- tests/test_wait.py` runs some of them."""
+    provide(session, "-e", ".[cli,otel]", *group("tests"))
+    session.run("pytest", *(session.posargs or PARALLEL))
+
+
+@nox.session(default=False)
+def quick(session: nox.Session) -> None:
+    """Run the tests that open no socket, and the core of those that do."""
+    provide(session, "-e", ".[cli,otel]", *group("tests"))
+    core = ("-n", "auto", "-m", "core or not enable_socket")
+    session.run("pytest", *core, *session.posargs)
+
+
+# --- nox -t ci ------------------------------------------------------------------------------------
+
+
+@nox.session(default=False, tags=["ci"])
+def pyright(session: nox.Session) -> None:
+    """Check types with pyright, in the package and as its users see them."""
+    provide(session, "-e", ".[cli,keyring,otel]", *group("types"), "pyright[nodejs]")
     session.run("pyright", "--project", "pyproject.toml")  # not one from a folder above
 
 
-@nox.session(python=PYTHONS)
-def tests(session: nox.Session) -> None:
-    """Run the tests; every line of the package has to be reached, and on 3.11 every branch."""
-    session.install("-e", ".[cli,otel]", *group("tests"))
-    if session.posargs:
-        session.run("pytest", *session.posargs)
-        return
-    # Before Python 3.14 branches can only be traced, which takes twice the time.
-    how, core = (("--branch",), "ctrace") if session.python == "3.11" else ((), "sysmon")
-    env = {"COVERAGE_FILE": str(Path(session.create_tmp()) / "coverage"), "COVERAGE_CORE": core}
-    session.run("coverage", "erase", env=env)
-    session.run("coverage", "run", *how, "-m", "pytest", env=env)
+@nox.session(python=OLDEST, default=False, tags=["ci"])
+def oldest(session: nox.Session) -> None:
+    """Run the tests on the oldest Python, with the oldest dependencies that are let in."""
+    ours = [each for name in EXTRAS if name != "airflow" for each in EXTRAS[name]]
+    lowest = [each.replace(">=", "==") for each in (*PROJECT["dependencies"], *ours)]
+    provide(session, "-e", ".", *lowest, *group("tests"))  # as one, so that they fit each other
+    session.run("pytest", *PARALLEL, "-m", "not contract", *session.posargs)
+
+
+@nox.session(python=NEWEST, default=False, tags=["ci"])
+def newest(session: nox.Session) -> None:
+    """Run the tests on the newest Python with the newest dependencies; cover lines and branches."""
+    provide(session, "-e", ".[cli,otel]", *group("tests"))
+    env = {"COVERAGE_FILE": str(fresh(session, "coverage") / "data")}
+    session.run("coverage", "run", "-m", "pytest", *PARALLEL, *session.posargs, env=env)
     session.run("coverage", "combine", "--quiet", env=env)
     session.run("coverage", "report", env=env)
 
 
-@nox.session(python="3.12")
+@nox.session(python=NEWEST, default=False, tags=["ci"])
+def wheel(session: nox.Session) -> None:
+    """Install the wheel where there is no `src`, and let it do its main job."""
+    elsewhere = fresh(session, "elsewhere")
+    provide(session, "build")
+    session.run("python", "-m", "build", "--outdir", str(elsewhere), silent=True)
+    (built,) = elsewhere.glob("*.whl")
+    session.run("python", "-m", "venv", str(elsewhere / "venv"))
+    scripts = elsewhere / "venv" / ("Scripts" if os.name == "nt" else "bin")
+    session.chdir(elsewhere)
+    session.run(str(scripts / "python"), "-m", "pip", "install", "-q", str(built), external=True)
+    session.run(str(scripts / "redis-actions"), "--version", external=True)
+    session.run(str(scripts / "redis-actions"), "demo", external=True)
+
+
+@nox.session(default=False, tags=["ci"])
+def docs(session: nox.Session) -> None:
+    """Build the documentation without a warning; the builder follows its links."""
+    provide(session, *group("docs"))
+    session.run("zensical", "build", "--strict", "--clean")
+
+
+@nox.session(default=False, tags=["ci"])
+def engines(session: nox.Session) -> None:
+    """Run the examples for engines that the ordinary tests do without, inside those engines."""
+    provide(session, "-e", ".", *group("tests"), *group("engines"))
+    session.run("pytest", "-p", "no:cacheprovider", "tests/engines", *session.posargs)
+
+
+@nox.session(python=AIRFLOW_PYTHON, default=False, tags=["ci"])
 def airflow(session: nox.Session) -> None:
     """Check and test what is built for Airflow, with the real one; lines and branches to 100 %."""
     env = airflow_at_home(session, *group("airflow"))
+    python = Path(session.virtualenv.bin).resolve() / "python"
     session.run("mypy", *(str(file) for file in sorted(AIRFLOW.glob("*.py"))), silent=True)
-    session.run("pyright", "--project", "tests/airflow", "--pythonpath", python_of(session))
+    session.run("pyright", "--project", "tests/airflow", "--pythonpath", str(python))
     session.run("airflow", "db", "migrate", env=env, silent=True)
     session.run(
         *("coverage", "run", "--rcfile", "tests/airflow/coverage.ini", "-m", *AIRFLOW_TESTS),
@@ -88,7 +176,69 @@ def airflow(session: nox.Session) -> None:
         session.run("coverage", "report", "--rcfile", "tests/airflow/coverage.ini", env=env)
 
 
-@nox.session(python="3.12")
+def airflow_at_home(session: nox.Session, *wanted: str) -> dict[str, str]:
+    """Install Airflow; return an environment in which it keeps to the session's directory."""
+    provide(session, "-e", ".[airflow]", *wanted)
+    home = fresh(session, "airflow")
+    (home / "dags").mkdir()
+    return {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(home / "dags"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__UNIT_TEST_MODE": "True",
+        "COVERAGE_FILE": str(home / "coverage"),
+    }
+
+
+@nox.session(default=False, tags=["ci"])
+def workflow(session: nox.Session) -> None:
+    """Look for what is unsafe in the GitHub workflow."""
+    provide(session, "zizmor")
+    session.run("zizmor", "--offline", ".github/workflows")
+
+
+# --- nox -t nightly -------------------------------------------------------------------------------
+
+
+@nox.session(python=NEWEST, default=False, tags=["nightly"])
+def debug(session: nox.Session) -> None:
+    """Run all tests in the debug mode of Python and asyncio, with all combinations of faults."""
+    provide(session, "-e", ".[cli,otel]", *group("tests"))
+    session.run(
+        *("python", "-X", "dev", "-m", "pytest", *PARALLEL, "-o", "asyncio_debug=true", "--full"),
+        *session.posargs,
+    )
+
+
+@nox.session(python=MIDDLE, default=False, tags=["nightly"])
+def middle(session: nox.Session) -> None:
+    """Run all tests on the interpreters between the oldest and the newest."""
+    provide(session, "-e", ".[cli,otel]", *group("tests"))
+    session.run("pytest", *PARALLEL, *session.posargs)
+
+
+@nox.session(default=False, tags=["nightly"])
+def long(session: nox.Session) -> None:
+    """Try ten times as many examples of each property, and longer runs of the state machines."""
+    provide(session, "-e", ".[cli,otel]", *group("tests"))
+    session.run(
+        *("pytest", *PARALLEL, "--hypothesis-profile", "nightly", "-m", "hypothesis"),
+        *session.posargs,
+    )
+
+
+@nox.session(default=False, tags=["nightly"])
+def chaos(session: nox.Session) -> None:
+    """Run one long chaos; `-- --waits 10000 --seed 7` says how long, and which."""
+    provide(session, "-e", ".[cli,otel]", *group("tests"))
+    seed = str(random.SystemRandom().randrange(10**6))
+    session.run(
+        *("pytest", "-s", "-p", "no:cacheprovider", "tests/test_chaos.py"),
+        *("--waits", "3000", "--seed", seed, *session.posargs),
+    )
+
+
+@nox.session(python=AIRFLOW_PYTHON, default=False, tags=["nightly"])
 def airflow_lowest(session: nox.Session) -> None:
     """Run the same tests with Airflow 3.1, which remembers nothing from one try to the next."""
     env = airflow_at_home(session, *group("airflow-lowest"))
@@ -96,7 +246,7 @@ def airflow_lowest(session: nox.Session) -> None:
     session.run(*AIRFLOW_TESTS, *session.posargs, env=env)
 
 
-@nox.session(python="3.12")
+@nox.session(python=AIRFLOW_PYTHON, default=False, tags=["nightly"])
 def airflow_crash(session: nox.Session) -> None:
     """Kill a real triggerer in the middle of a dozen waits, and let another run a thousand."""
     env = airflow_at_home(session, *group("airflow"))
@@ -107,93 +257,30 @@ def airflow_crash(session: nox.Session) -> None:
     session.run("python", "-m", "tests.airflow.crash.thousand", env=env)
 
 
-def airflow_at_home(session: nox.Session, *wanted: str) -> dict[str, str]:
-    """Install Airflow; return an environment in which it keeps to the session's directory."""
-    session.install("-e", ".[airflow]", *wanted)
-    home = Path(session.create_tmp()).resolve()
-    shutil.rmtree(home)
-    (home / "dags").mkdir(parents=True)
-    return {
-        "AIRFLOW_HOME": str(home / "airflow"),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(home / "dags"),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__CORE__UNIT_TEST_MODE": "True",
-        "COVERAGE_FILE": str(home / "coverage"),
-    }
+@nox.session(default=False, tags=["nightly"])
+def links(session: nox.Session) -> None:
+    """Follow the links of the built documentation, those that lead elsewhere included."""
+    provide(session, *group("docs"), "linkchecker")
+    session.run("zensical", "build", "--strict", "--clean")
+    session.run("linkchecker", "--check-extern", "--no-status", "site/index.html")
 
 
-def python_of(session: nox.Session) -> str:
-    """Return the session's interpreter."""
-    return str(Path(session.virtualenv.location).resolve() / "bin" / "python")
+# --- by hand --------------------------------------------------------------------------------------
 
 
-@nox.session
-def engines(session: nox.Session) -> None:
-    """Run the examples for engines that the ordinary tests do without, inside those engines."""
-    session.install("-e", ".", *group("tests"), *group("engines"))
-    session.run("pytest", "-p", "no:cacheprovider", "tests/engines", *session.posargs)
-
-
-@nox.session
-def chaos(session: nox.Session) -> None:
-    """Run one long chaos; `-- --waits 10000 --seed 7` says how long, and which."""
-    session.install("-e", ".[cli]", *group("tests"))
-    lots = random.SystemRandom()
-    session.run(
-        *("pytest", "-s", "-p", "no:cacheprovider", "tests/test_chaos.py"),
-        *("--waits", "3000", "--seed", str(lots.randrange(10**6)), *session.posargs),
-    )
-
-
-@nox.session
+@nox.session(default=False)
 def live(session: nox.Session) -> None:
     """Ask the cluster that the environment names; nothing is started or changed there."""
-    session.install("-e", ".[cli]", *group("tests"))
+    provide(session, "-e", ".[cli,otel]", *group("tests"))
     session.run("pytest", "--live", *session.posargs)
 
 
-@nox.session
+@nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Run a short version of the benchmarks; tables and a plot go to the session's directory."""
-    session.install("-e", ".", *group("bench"))
-    results = Path(session.create_tmp()) / "results"
+    provide(session, "-e", ".", *group("bench"))
+    results = fresh(session, "results")
     session.run("python", "benchmarks/simulate.py")
     session.run("python", "benchmarks/run.py", "--quick", "--out", str(results))
     session.run("python", "benchmarks/micro.py", "--quick", "--out", str(results))
     session.log(f"the tables and the plot are in {results}")
-
-
-@nox.session
-def docs(session: nox.Session) -> None:
-    """Build the documentation with both builders, without a warning, and follow its links."""
-    session.install(*group("docs"))
-    site = Path(session.create_tmp()).resolve() / "site"
-    session.run("mkdocs", "build", "--site-dir", str(site), env={"NO_MKDOCS_2_WARNING": "1"})
-    session.run("zensical", "build", "--strict", "--clean")
-    session.run("python", "-m", "press.links", str(site), "site")
-
-
-@nox.session
-def package(session: nox.Session) -> None:
-    """Run the tests against the wheel, with the oldest versions that pyproject.toml lets in.
-
-    They run where there is no `src` to fall back on.
-    """
-    session.install("build")
-    elsewhere = Path(session.create_tmp()).resolve() / "elsewhere"
-    shutil.rmtree(elsewhere, ignore_errors=True)
-    elsewhere.mkdir()
-    session.run("python", "-m", "build", "--outdir", str(elsewhere / "dist"), silent=True)
-    (wheel,) = (elsewhere / "dist").glob("*.whl")
-    project = PYPROJECT["project"]
-    extras = project["optional-dependencies"]
-    mine = [each for name in extras if name != "airflow" for each in extras[name]]
-    oldest = [each.replace(">=", "==") for each in (*project["dependencies"], *mine)]
-    session.install(str(wheel), *oldest, *group("tests"))  # as one, so that they fit each other
-    for name in ("tests", "examples", "benchmarks", "docs", "press"):
-        shutil.copytree(name, elsewhere / name)
-    for name in ("pyproject.toml", "README.md"):
-        shutil.copy(name, elsewhere)
-    shutil.copytree(".ci", elsewhere / ".ci")
-    session.chdir(elsewhere)
-    session.run("pytest", *session.posargs)
