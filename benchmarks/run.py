@@ -2,10 +2,10 @@
 
 Usage: python benchmarks/run.py [--quick] [--waits 1 100 ...] [--out DIR] [...]
 
-Writes `results.json` after each contender, and `results.md` and `requests-against-lag.svg` from
-it at the end. Where there is one wait, it is made on several clusters at once, each with a
-client of its own, as one wait alone says little. Contenders with few waits, which leave the
-machine idle nearly all the time, run at the same time, each against a server of its own.
+Writes `results.json` after each contender, and `results.md` from it at the end. Where there is
+one wait, it is made on several clusters at once, each with a client of its own, as one wait alone
+says little. Contenders with few waits, which leave the machine idle nearly all the time, run at
+the same time, each against a server of its own.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from typing import Final
 
 import truth
 from contenders import CONTENDERS
-from plot import plot
 from report import report
 from stage import in_its_own_process
 
@@ -35,11 +34,7 @@ _PACKAGES: Final = (
     "aiohttp",
     "msgspec",
     "tenacity",
-    "httpx",
-    "pydantic",
     "redis-enterprise",
-    "hcloud",
-    "azure-core",
 )
 
 
@@ -56,7 +51,6 @@ def main() -> None:
                 runs.append(run)
                 _write(options.out / "results.json", json.dumps(results, indent=1) + "\n")
     _write(options.out / "results.md", report(results))
-    _write(options.out / "requests-against-lag.svg", plot(runs))
 
 
 def _one(waits: int, options: argparse.Namespace, contender: str) -> dict[str, object]:

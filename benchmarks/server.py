@@ -23,7 +23,7 @@ from functools import partial
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
-from shapes import Book, v1, v2
+from shapes import Book, v1
 from truth import script
 
 
@@ -69,31 +69,19 @@ class Cluster:
 
     def __init__(self, seed: int, *, n: int, median: float, progress: str, remembered: int) -> None:
         self.counts = Counts()
-        self._actions = script(seed, n, median, progress)
-        self._past = script(-seed - 1, remembered, median, progress)
-        self._epoch = int(time.time())
-        self._v1 = Book(self._actions, self._past, v1, self._epoch)
-        self._v2: Book | None = None
+        actions = script(seed, n, median, progress)
+        past = script(-seed - 1, remembered, median, progress)
+        self._book = Book(actions, past, v1, int(time.time()))
 
     def answer(self, path: str, age: float) -> tuple[bytes, bytes]:
         """Return the head and the body for a path below the cluster's own."""
-        version, _, rest = path.removeprefix("/").partition("/")
-        route, _, uid = rest.partition("/")
-        if route != "actions" or version not in {"v1", "v2"}:
+        route, _, uid = path.removeprefix("/v1/").partition("/")
+        if route != "actions":
             return _MISSING, _NO_ROUTE
         if uid:
-            return _found(self._book(version).one(uid, age), uid)
-        if version == "v2":
-            return _OK, b"[%b]" % self._book("v2").whole(age)
-        tasks, machines = (self._v1.family(age, tasks=tasks) for tasks in (True, False))
+            return _found(self._book.one(uid, age), uid)
+        tasks, machines = (self._book.family(age, tasks=tasks) for tasks in (True, False))
         return _OK, b'{"actions":[%b],"state-machines":[%b]}' % (tasks, machines)
-
-    def _book(self, version: str) -> Book:
-        if version == "v1":
-            return self._v1
-        if self._v2 is None:
-            self._v2 = Book(self._actions, self._past, v2, self._epoch)
-        return self._v2
 
 
 class Stage:

@@ -91,18 +91,6 @@ def v1(action: Action, epoch: int) -> Entry:
     return task(action, epoch) if action.is_task else machine(action, epoch)
 
 
-def v2(action: Action, epoch: int) -> Entry:
-    """Make the entry of an action of /v2."""
-    head: dict[str, object] = {
-        "action_uid": action.uid,
-        "action_type": "task" if action.is_task else "state-machine",
-        "name": "retry_bdb" if action.is_task else "SMUpdateBDB",
-        "creation_time": epoch,
-        "additional_info": {"object_type": "bdb", "object_uid": str(action.number)},
-    }
-    return Entry(action, head | {"status": "running"}, head | {"status": "completed"})
-
-
 class Book:
     """All actions of one cluster in one shape; `past` are those that ended before the others."""
 
@@ -136,11 +124,6 @@ class Book:
         if self._remembered[tasks]:
             said.append(self._remembered[tasks])
         return b",".join(said)
-
-    def whole(self, age: float) -> bytes:
-        """Return both families' entries, without the brackets."""
-        families = (self.family(age, tasks=tasks) for tasks in (True, False))
-        return b",".join(filter(None, families))
 
 
 def _encode(wire: dict[str, object]) -> bytes:

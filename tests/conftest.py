@@ -7,6 +7,7 @@ import gc
 import os
 import random
 import signal
+import sys
 import traceback
 from importlib.util import find_spec
 from pathlib import Path
@@ -71,6 +72,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Make each run alike: without an event loop that looptime would leak, and with Ctrl-C."""
     asyncio.set_event_loop(None)
+    if sys.platform == "win32":  # where each event loop opens a pair of sockets
+        config.option.force_enable_socket = True
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell sets it with `&`
         signal.signal(signal.SIGINT, signal.default_int_handler)  # commands under test inherit it
     config.pluginmanager.register(secrecy)

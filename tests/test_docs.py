@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import sys
 from pathlib import Path
@@ -10,13 +11,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 import redis_enterprise_actions
-from redis_enterprise_actions import RedisActionsError, _environment
+from redis_enterprise_actions import Phase, RedisActionsError, _action, _environment
 from redis_enterprise_actions._report import _ENDS
 from tests.reader import Reader, alike, typed
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import ModuleType
 
 ROOT = Path(__file__).parent.parent
 # The tutorial starts a fake cluster, which prints its password.
@@ -159,3 +161,45 @@ def test_front_page() -> None:
 
     for page in ("tls.md", "errors.md#actionvanished", "ci.md#a-runner", "many-waits.md"):
         assert f"]({page}" in front
+
+
+def writer() -> ModuleType:
+    """Load the script that writes the pages about the command line."""
+    spec = importlib.util.spec_from_file_location("_", ROOT / "docs" / "command_line.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("name", ["command-line.md", "action.schema.json"])
+def test_written(name: str) -> None:
+    """What the docs say of the command line is what the parser and the type say now."""
+    hint = f"docs/{name} is out of date: run python docs/command_line.py"
+
+    assert text_of(name) == writer().WRITTEN[name](), hint
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_images(page: Path) -> None:
+    """Each image that a page shows is there; the builder looks at other links only."""
+    images = re.findall(r"!\[[^]]*\]\(([^):]+)\)", page.read_text("utf-8"))
+
+    assert [image for image in images if not (page.parent / image).is_file()] == []
+
+
+def test_picture_of_states() -> None:
+    """The picture of the status words has each word of the tables, below the phase it means."""
+    _, *halves = text_of("states.svg").split("the wait goes on")
+    for table, half in zip([_action.PHASES, _action.DATABASE_PHASES], halves, strict=True):
+        boxes = re.findall(r">Phase\.(\w+)<((?:(?!>Phase\.).)*)", half, re.DOTALL)
+        drawn = {
+            word: Phase[phase]
+            for phase, box in boxes
+            if phase != "UNKNOWN"
+            for line in re.findall(r"<text x=[^>]*>([^<]+)<", box)
+            for word in line.split(", ")
+        }
+
+        assert drawn == table

@@ -321,12 +321,14 @@ class TestAfterwards:
     def test_nobody_reads(self, served: Served, tmp_path: Path) -> None:
         """Where the output is lost the report is written all the same; no hook runs."""
         uid = served.add(duration=1)
+        served.hold()
         report = tmp_path / "report.json"
         line = ["wait", uid, "--report", str(report), "--hook", f"touch {tmp_path}/hooked"]
         with subprocess.Popen([*COMMAND, *line], stdout=subprocess.PIPE) as process:
             assert process.stdout is not None
             process.stdout.readline()
             process.stdout.close()
+            served.go_on()
             assert process.wait(30) == 141
 
         assert uid in report.read_text()

@@ -125,6 +125,7 @@ def test_fifth_block() -> None:
 def test_sixth_block(tmp_path: Path) -> None:
     """The test that users are shown passes as it stands, where nothing is configured."""
     (tmp_path / "test_theirs.py").write_text(BLOCKS[5], "utf-8")
+    (tmp_path / "pytest.ini").write_text("[pytest]\n", "utf-8")  # or one further up is found
     pytest_itself = ("-W", "default", "-m", "pytest", "-q", "-p", "no:cacheprovider")
     ran = run(*pytest_itself, tmp_path, "--rootdir", tmp_path)
 

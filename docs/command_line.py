@@ -1,22 +1,33 @@
-"""Writes the page of the command line, from the parser that reads it.
+"""Reference pages of the command: `command-line.md` and `action.schema.json`.
 
-Not from `--help`, whose layout is another one with each Python.
+`python docs/command_line.py` writes both. The page comes from the command's argument parser, and
+not from `--help`, whose layout differs between versions of Python; the schema comes from the type
+of which `get --json` and `list --json` print values. A test fails while either is out of date.
 """
 
 from __future__ import annotations
 
 import argparse
-from typing import Final
+import inspect
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
-from redis_enterprise_actions import _arguments, _login
+import msgspec
+
+from redis_enterprise_actions import Action, _arguments, _login
 
 
-_MADE: Final = "<!-- Made by `python -m press` from the parser: change that, not this. -->"
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_HERE: Final = Path(__file__).parent
+_MADE: Final = "<!-- Written by `python docs/command_line.py`. -->"
 _HIDDEN: Final = (argparse.SUPPRESS, None)
 
 
 def page() -> str:
-    """Return the page."""
+    """Return `command-line.md`."""
     top = _arguments.parser()
     commands = _commands(top)
     shared = _login.connection_options()._actions
@@ -133,3 +144,23 @@ def _cell(words: str) -> str:
 
 def _lowered(words: str) -> str:
     return words[:1].lower() + words[1:]
+
+
+def schema() -> str:
+    """Return `action.schema.json`: the JSON Schema of an `Action`."""
+    schemas, components = msgspec.json.schema_components([Action], ref_template="#/$defs/{name}")
+    for each in components.values():
+        if "description" in each:  # Python 3.13 strips the indentation of docstrings, 3.11 does not
+            each["description"] = inspect.cleandoc(each["description"])
+    dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    return json.dumps({**dialect, **schemas[0], "$defs": components}, indent=2) + "\n"
+
+
+WRITTEN: Final[dict[str, Callable[[], str]]] = {
+    "command-line.md": page,
+    "action.schema.json": schema,
+}
+
+if __name__ == "__main__":
+    for name, make in WRITTEN.items():
+        (_HERE / name).write_text(make(), "utf-8", newline="\n")
