@@ -2,7 +2,7 @@
 
 Usage: python benchmarks/simulate.py
 
-Arithmetic on the rooms `_pace` and `_tick`: no sockets, no clock, no chance but a seed. An action
+Arithmetic on the modules `_pace` and `_tick`: no sockets, no clock, no chance but a seed. An action
 is its duration and what it says of its progress; an answer takes no time.
 """
 

@@ -1,1 +1,1 @@
-"""Facts about the package, one file for each room."""
+"""Facts about the package, one file for each module."""

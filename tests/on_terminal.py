@@ -12,6 +12,8 @@ import termios
 import time
 from typing import TYPE_CHECKING, Self
 
+from tests.secrecy import search_output
+
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -82,6 +84,6 @@ class OnTerminal:
     def _read(self, seconds: float) -> str:
         ready, _, _ = select.select([self._ours], [], [], max(0, seconds))
         try:
-            return os.read(self._ours, 65536).decode() if ready else ""
+            return search_output(os.read(self._ours, 65536).decode()) if ready else ""
         except OSError:  # what Linux says at the end
             return ""

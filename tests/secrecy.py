@@ -1,8 +1,9 @@
 """Search of all that a test shows for the passwords and tokens that the tests use.
 
-`conftest` registers this module as a pytest plugin. A test fails if a secret is in a log record, in
-an error of ours or in what caused it (message, `repr`, attributes, pickle), or in what the test or
-a program that it runs prints. A test of a command whose purpose is to print a password has the
+`conftest` registers this module as a pytest plugin. A test fails if a secret is in a log record; in
+an error of ours or in what caused it (message, `repr`, attributes, pickle); or in output: what
+pytest captures, what the test takes from `capsys` or `Popen.communicate`, and what it reads from a
+terminal through `search_output`. A test of a command whose purpose is to print a password has the
 marker `prints_password`.
 """
 
@@ -41,6 +42,7 @@ SECRETS: Final = [
     *(base64.b64encode(pair.encode()).decode() for pair in _PAIRS),
 ]
 _MARKER: Final = "prints_password"
+_RUNNING: Final[list[Search]] = []  # that of the test that runs
 _SEARCH: Final = pytest.StashKey["Search"]()
 
 
@@ -54,6 +56,13 @@ def leaks_of(error: BaseException) -> list[str]:
     search = Search()
     search.add_error(error)
     return search.leaks()
+
+
+def search_output(text: str) -> str:
+    """Search text that the running test has read from a terminal; return it."""
+    for search in _RUNNING:
+        search.add_output(text)
+    return text
 
 
 def leaks_so_far(item: pytest.Item) -> list[str]:
@@ -91,9 +100,12 @@ class Search(logging.Handler):
         seen: set[int] = set()
         for error in errors:
             for each in _chain(error, seen):
-                self._look("error", f"{each} {each!r} {each.args!r} {vars(each)!r}")
-                if isinstance(each, RedisActionsError):
-                    self._look("pickle", pickle.dumps(each).decode("latin-1"))
+                try:
+                    self._look("error", f"{each} {each!r} {each.args!r} {vars(each)!r}")
+                    if isinstance(each, RedisActionsError):
+                        self._look("pickle", pickle.dumps(each).decode("latin-1"))
+                except Exception as problem:  # noqa: BLE001 - it must not end the whole run
+                    self._found.append(f"a {type(each).__name__} cannot be shown: {problem!r}")
         found, self._found = self._found, []
         return found
 
@@ -151,9 +163,11 @@ def _feeding(search: Search) -> Iterator[None]:
         patch.setattr(pytest.CaptureFixture, "readouterr", reading)
         patch.setattr(subprocess.Popen, "communicate", communicating)
         root.addHandler(search)
+        _RUNNING.append(search)
         try:
             yield
         finally:
+            _RUNNING.pop()
             root.removeHandler(search)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import math
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from redis_enterprise_actions._submit import Order
+    from redis_enterprise_actions._transport import Call
 
 pytestmark = pytest.mark.core
 
@@ -123,17 +125,27 @@ def test_table() -> None:
     assert {name for name, *_ in CALLS} | {"submit"} == NAMES
 
 
-@pytest.fixture
-def orders(monkeypatch: pytest.MonkeyPatch) -> list[Order]:
-    """The calls that clients would send; nothing is sent."""
-    orders: list[Order] = []
+class Sent(NamedTuple):
+    """A call that a client would have sent, and the limits of sending it."""
 
-    async def start(self: Submission, order: Order, **limits: float) -> Started:
-        orders.append(order)
+    call: Call
+    busy_timeout: float
+    outage_timeout: float
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[Sent]:
+    """The calls that clients would send; nothing is sent."""
+    sent: list[Sent] = []
+
+    async def start(
+        self: Submission, order: Order, *, busy_timeout: float, outage_timeout: float
+    ) -> Started:
+        sent.append(Sent(order.call, busy_timeout, outage_timeout))
         return Started(order.ref, None)
 
     monkeypatch.setattr(Submission, "start", start)
-    return orders
+    return sent
 
 
 def offline() -> ActionsClient:
@@ -143,12 +155,12 @@ def offline() -> ActionsClient:
 
 @pytest.mark.parametrize(("name", "given", "line", "body"), CALLS, ids=ids)
 async def test_sent(
-    orders: list[Order], name: str, given: tuple[Any, ...], line: str, body: object
+    sent: list[Sent], name: str, given: tuple[Any, ...], line: str, body: object
 ) -> None:
     """One call is made, by that method and path, with that body."""
     await getattr(offline(), name)(*given)
 
-    [(call, *_)] = orders
+    [(call, *_)] = sent
     assert f"{call.method} {call.path}{call.query}" == line
     assert (None if call.body is None else json.loads(call.body.reveal())) == body
 
@@ -167,7 +179,7 @@ async def test_on_the_wire(name: str, given: tuple[Any, ...], line: str, body: o
 
 @pytest.mark.parametrize(("name", "given", "line", "body"), CALLS, ids=ids)
 async def test_options(
-    orders: list[Order], name: str, given: tuple[Any, ...], line: str, body: object
+    sent: list[Sent], name: str, given: tuple[Any, ...], line: str, body: object
 ) -> None:
     """Every call takes what `submit` takes, and hands it on."""
     await getattr(offline(), name)(
@@ -179,39 +191,39 @@ async def test_options(
         request_timeout=5.0,
     )
 
-    [(call, *_)] = orders
+    [(call, *limits)] = sent
     assert f"{call.method} {call.path}{call.query}" == f"{line}?dry_run=true&n=5&q=a+b%26c"
     assert call.headers["X-More"] == "yes"
-    assert call.patience == 5
+    assert (call.patience, *limits) == (5, math.inf, 1)
 
 
 @pytest.mark.parametrize(("name", "given", "line", "body"), CRDB_CALLS, ids=ids)
 async def test_crdb_options(
-    orders: list[Order], name: str, given: tuple[Any, ...], line: str, body: object
+    sent: list[Sent], name: str, given: tuple[Any, ...], line: str, body: object
 ) -> None:
     """A task is given the id and the time to live that are asked for, as headers."""
     operation = await getattr(offline(), name)(
         *given, task_id="t-1", result_ttl=3600, headers={"X-More": "yes"}
     )
 
-    [(call, *_)] = orders
+    [(call, *_)] = sent
     assert call.headers == {"X-Task-ID": "t-1", "X-Result-TTL": "3600", "X-More": "yes"}
     assert operation.ref == "crdb:t-1"
 
 
 @pytest.mark.parametrize(("name", "given", "line", "body"), CRDB_CALLS, ids=ids)
 async def test_crdb_id(
-    orders: list[Order], name: str, given: tuple[Any, ...], line: str, body: object
+    sent: list[Sent], name: str, given: tuple[Any, ...], line: str, body: object
 ) -> None:
     """A task that is given no id has a new one each time, and no time to live."""
     first, second = [await getattr(offline(), name)(*given) for _ in range(2)]
 
-    assert [f"crdb:{order.call.headers['X-Task-ID']}" for order in orders] == [
+    assert [f"crdb:{each.call.headers['X-Task-ID']}" for each in sent] == [
         first.ref,
         second.ref,
     ]
     assert first.ref != second.ref
-    assert all("X-Result-TTL" not in order.call.headers for order in orders)
+    assert all("X-Result-TTL" not in each.call.headers for each in sent)
 
 
 async def start(client: ActionsClient, name: str, guid: str) -> Any:  # noqa: ANN401 - see `CALLS`

@@ -239,9 +239,10 @@ def sockets() -> int:
 
 
 def seeds(config: pytest.Config) -> Iterable[int]:
-    """Return the seeds to run: the one that was given, or one that never changes."""
+    """Return the seeds to run: the one that was given, or some that never change."""
     given = config.getoption("--seed")
-    return [1] if given is None else [given]
+    several = [1, 2] if config.getoption("--full") else [1]
+    return several if given is None else [given]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

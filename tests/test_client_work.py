@@ -98,8 +98,10 @@ FAULTS: dict[str, tuple[list[dict[str, object]], type[RequestError] | None, str,
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Let each call meet two of the faults, and with `--full` all of them."""
+    full = metafunc.config.getoption("--full")
+    if metafunc.function is test_cancelled:
+        metafunc.parametrize("name", CALLS if full else ["list-node", "get-crdb"])
     if metafunc.function is test_fault:
-        full = metafunc.config.getoption("--full")
         rows = [
             (name, fault)
             for at, name in enumerate(CALLS)
@@ -161,6 +163,7 @@ async def test_fault(cluster: FakeCluster, client: ActionsClient, name: str, fau
         with pytest.raises(error, match=said) as caught:
             await call(client)
         assert caught.value.path == path
+        assert str(caught.value).startswith(f"GET {path}: ")
         if isinstance(caught.value, ClusterUnreachable):
             assert caught.value.attempts == len(cluster.requests)
     assert now() - began <= 10
@@ -168,7 +171,6 @@ async def test_fault(cluster: FakeCluster, client: ActionsClient, name: str, fau
     assert len(cluster.requests) >= least
 
 
-@pytest.mark.parametrize("name", ["list-node", "get-crdb"])
 async def test_cancelled(cluster: FakeCluster, client: ActionsClient, name: str) -> None:
     """It ends with its task, and the client goes on."""
     call, *_ = CALLS[name]

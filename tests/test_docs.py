@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import redis_enterprise_actions
-from redis_enterprise_actions import Phase, RedisActionsError, _action, _environment
+from redis_enterprise_actions import Phase, RedisActionsError, _action, _environment, _wait
 from redis_enterprise_actions._report import _ENDS
 from tests.reader import Reader, alike, typed
 
@@ -142,7 +142,7 @@ def test_comparison_is_that_of_the_benchmarks() -> None:
     measured = text_of("benchmarks.md").split("### 100 waits")[1].split("###")[0]
     rows = row.findall(text_of("comparison.md"))
 
-    assert len(rows) == 6
+    assert len(rows) == 5
     for requests, cpu, lag, at_once in rows:
         (line,) = re.findall(rf"^\|[^|]*\| {requests}\b.*$", measured, re.MULTILINE)
         assert f"| {cpu}" in line
@@ -190,7 +190,7 @@ def test_images(page: Path) -> None:
 
 
 def test_picture_of_states() -> None:
-    """The picture of the status words has each word of the tables, below the phase it means."""
+    """The picture of the status words has each word, what it means, and how a wait ends with it."""
     _, *halves = text_of("states.svg").split("the wait goes on")
     for table, half in zip([_action.PHASES, _action.DATABASE_PHASES], halves, strict=True):
         boxes = re.findall(r">Phase\.(\w+)<((?:(?!>Phase\.).)*)", half, re.DOTALL)
@@ -203,3 +203,8 @@ def test_picture_of_states() -> None:
         }
 
         assert drawn == table
+        for phase, box in boxes:
+            (end,) = re.findall(r">(returns the Action|raises \w+)<", box) or [None]
+            raised = _wait._ENDS.get(Phase[phase])
+            expected = f"raises {raised.__name__}" if raised else "returns the Action"
+            assert end == (expected if Phase[phase].terminal else None)

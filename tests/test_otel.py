@@ -225,9 +225,11 @@ async def test_iterators_and_operations(
     assert [span.name for span in seen.spans] == ["wait action", "wait node", "wait bdb"]
 
 
-async def test_many_waits(cluster: FakeCluster, client: ActionsClient, seen: Seen) -> None:
+async def test_many_waits(
+    cluster: FakeCluster, client: ActionsClient, seen: Seen, pytestconfig: pytest.Config
+) -> None:
     """Each of many waits makes one span, a child of the span around it, and none for a poll."""
-    count = 200
+    count = 1000 if pytestconfig.getoption("--full") else 200
     uids = [cluster.add_action("retry_bdb", duration=300 + each % 60) for each in range(count)]
     with seen.tracer.start_as_current_span("deploy") as parent:
         waiting = asyncio.create_task(client.wait_for_actions(uids))

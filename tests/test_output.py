@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
+from tests.secrecy import search_output
 from tests.terminal import Terminal
 from tests.told import golden
 
@@ -73,7 +74,7 @@ def pieces_of(terminal: int, other: int) -> Iterator[str]:
     os.close(other)  # as the command has it now
     with contextlib.suppress(OSError):  # it has ended
         while data:
-            yield decoder.decode(data)
+            yield search_output(decoder.decode(data))
             data = os.read(terminal, 65536)
     os.close(terminal)
 

@@ -34,7 +34,7 @@ pytestmark = [
 
 COMMAND = [sys.executable, "-W", "error", "-m", "redis_enterprise_actions"]
 # A signal that comes during an import leaves the module's file to the garbage collector.
-EARLY = [COMMAND[0], "-W", "ignore::ResourceWarning", *COMMAND[3:]]
+EARLY = [*COMMAND[:3], "-W", "ignore::ResourceWarning", *COMMAND[3:]]
 SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
 each_signal = pytest.mark.parametrize(("signum", "code"), SIGNALS, ids=["int", "term"])
 SOON = 2.5  # seconds: one, and what a busy machine takes

@@ -986,10 +986,16 @@ class TestSecrets:
         assert said.endswith("sorry")
 
     @pytest.mark.enable_socket
-    @pytest.mark.parametrize("status", [400, 406, 409, 500, 503])
-    async def test_errors(self, status: int) -> None:
+    @pytest.mark.parametrize(
+        ("status", "body", "secret"),
+        [
+            (status, *SECRET_BODIES[row])
+            for status, row in ((400, 0), (406, 2), (409, 8), (500, 9), (503, 11))
+        ],
+        ids=[400, 406, 409, 500, 503],
+    )
+    async def test_errors(self, status: int, body: dict[str, Any], secret: str) -> None:
         """Not by an error whose words the cluster has from us, nor by what hangs on it."""
-        body, secret = SECRET_BODIES[status % len(SECRET_BODIES)]
         said = json.dumps({"error_code": "bad", "description": f"not this: {body}, sorry"})
         async with Recorder(PUT=[(status, said)]) as server, server.client() as client:
             with pytest.raises(RequestError) as caught:

@@ -21,7 +21,10 @@ from tests.engines.conftest import configured
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.filterwarnings("default")  # Prefect warns of much, none of it ours
+pytestmark = [
+    pytest.mark.enable_socket,
+    pytest.mark.filterwarnings("default"),  # Prefect warns of much, none of it ours
+]
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from redis_enterprise_actions.testing import FakeCluster
 
 
+pytestmark = pytest.mark.enable_socket
+
+
 class Attempt:
     """One attempt at the activity, with the details of the last one's heartbeat."""
 
