@@ -228,7 +228,8 @@ def debug(session: nox.Session) -> None:
     """Run all tests in the debug mode of Python and asyncio, with all combinations of faults."""
     provide(session, "-e", ".[cli,otel]", *group("tests"))
     session.run(
-        *("pytest", *PARALLEL, "-o", "asyncio_debug=true", "--full", *session.posargs),
+        *("pytest", *PARALLEL, "-o", "asyncio_debug=true", "--full", "--timeout", "600"),
+        *session.posargs,
         env={"PYTHONDEVMODE": "1"},  # which the workers of pytest-xdist inherit
     )
 
@@ -246,7 +247,7 @@ def long(session: nox.Session) -> None:
     provide(session, "-e", ".[cli,otel]", *group("tests"))
     session.run(
         *("pytest", *PARALLEL, "--hypothesis-profile", "nightly", "-m", "hypothesis"),
-        *session.posargs,
+        *("--timeout", "3600", *session.posargs),
     )
 
 
@@ -257,7 +258,7 @@ def chaos(session: nox.Session) -> None:
     seed = str(random.SystemRandom().randrange(10**6))
     session.run(
         *("pytest", "-s", "-p", "no:cacheprovider", "tests/test_chaos.py"),
-        *("--waits", "3000", "--seed", seed, *session.posargs),
+        *("--timeout", "3600", "--waits", "3000", "--seed", seed, *session.posargs),
     )
 
 
