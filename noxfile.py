@@ -225,12 +225,11 @@ def actionlint(session: nox.Session) -> None:
 
 @nox.session(python=NEWEST, default=False, tags=["nightly"])
 def debug(session: nox.Session) -> None:
-    """Run all tests in the debug mode of Python and asyncio, with all combinations of faults."""
+    """Run all tests in the debug mode of asyncio, with all combinations of faults."""
     provide(session, "-e", ".[cli,otel]", *group("tests"))
     session.run(
         *("pytest", *PARALLEL, "-o", "asyncio_debug=true", "--full", "--timeout", "600"),
         *session.posargs,
-        env={"PYTHONDEVMODE": "1"},  # which the workers of pytest-xdist inherit
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import gc
+import math
 import os
 import random
 import time
@@ -212,11 +213,14 @@ def longest_silence(plan: Plan, cluster: FakeCluster) -> float:
 def was_out(plan: Plan, cluster: FakeCluster, spoiled: list[Trouble]) -> bool:
     """Whether the wait got no good answer for as long as it bears."""
     listed = "/v2/actions" if plan.name == "export" else "/v1/actions"
+    # A list says nothing of a delete that has ended: only the database tells that it went well.
+    until = cluster.actions[plan.uid].ends_at if plan.fate == "deleted" else math.inf
 
     def good(seen: object) -> bool:
+        in_list = seen.path == listed and seen.time < until  # type: ignore[attr-defined]
         return (
             seen.status == 200  # type: ignore[attr-defined]
-            and (plan.uid in seen.path or seen.path == listed)  # type: ignore[attr-defined]
+            and (plan.uid in seen.path or in_list)  # type: ignore[attr-defined]
             and not any(each.begins <= seen.time < each.ends for each in spoiled)  # type: ignore[attr-defined]
         )
 
