@@ -980,13 +980,13 @@ class TestTokens:
             token = await authorize(session, three, **pair_of(three))
         async with with_header(f"JWT {token}") as session:
             await Asker(session, three).ok("/v1/actions")
-            await authorize(session, three, "refresh_jwt", ttl=77)
+            await authorize(session, three, "refresh_jwt", ttl=77_777)
 
         fields = {field.name for field in dataclasses.fields(three.requests[0])}
         assert fields == {"time", "method", "path", "status", "node"}
         assert [seen.method for seen in three.requests] == ["POST", "GET", "POST"]
         shown = f"{three!r} {three} {three.requests!r} {three.requests[0]}"
-        for secret in (three.password, three.username, token, TOKEN_MARK, "JWT", "77"):
+        for secret in (three.password, three.username, token, TOKEN_MARK, "JWT", "77777"):
             assert secret not in shown
 
 
