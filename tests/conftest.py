@@ -63,7 +63,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Let tests take more cases, and a real cluster be asked."""
     parser.addoption("--waits", type=int, default=200, help="how many waits there are in chaos")
     parser.addoption("--seed", type=int, default=None, help="what the chaos is drawn from")
-    full = "every combination of faults, and not just every pair"
+    full = "every combination of faults, of which the default is a part"
     parser.addoption("--full", action="store_true", help=full)
     asks = "ask the cluster of the environment, and run no other tests; nothing is started there"
     parser.addoption("--live", action="store_true", help=asks)

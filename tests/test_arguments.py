@@ -109,7 +109,7 @@ class TestData:
         ids=["empty", "word", "cut", "quotes", "more", "nan", "infinite", "bytes", "deep"],
     )
     def test_no_json(self, text: str) -> None:
-        """What is not JSON is wrong usage, and the error shows no word of it."""
+        """Text that is not JSON is wrong usage, and the error does not show it."""
         with pytest.raises(UsageError) as caught:
             json_of(Secret(text))
 

@@ -341,7 +341,7 @@ BAD: list[tuple[str, tuple[Any, ...], dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("name", "given", "options", "said"), BAD, ids=short)
 def test_bad(name: str, given: tuple[Any, ...], options: dict[str, Any], said: str) -> None:
-    """What cannot be sent is refused before it is awaited, so that nothing is sent."""
+    """A call that cannot be sent is refused before it is awaited, so that nothing is sent."""
     call: Callable[..., object] = getattr(offline(), name)
     with pytest.raises(UsageError) as caught:
         call(*given, **options)

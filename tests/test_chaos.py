@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import gc
-import math
 import os
 import random
 import time
@@ -46,7 +45,7 @@ from tests.scripted import now
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from redis_enterprise_actions.testing import Trouble
+    from redis_enterprise_actions.testing import SeenRequest, Trouble
 
 pytestmark = pytest.mark.enable_socket
 
@@ -213,16 +212,16 @@ def longest_silence(plan: Plan, cluster: FakeCluster) -> float:
 def was_out(plan: Plan, cluster: FakeCluster, spoiled: list[Trouble]) -> bool:
     """Whether the wait got no good answer for as long as it bears."""
     listed = "/v2/actions" if plan.name == "export" else "/v1/actions"
-    # A list says nothing of a delete that has ended: only the database tells that it went well.
-    until = cluster.actions[plan.uid].ends_at if plan.fate == "deleted" else math.inf
+    # Once a delete has ended only the database tells so: no list does, but each answer about it.
+    deleted = cluster.actions[plan.uid] if plan.fate == "deleted" else None
 
-    def good(seen: object) -> bool:
-        in_list = seen.path == listed and seen.time < until  # type: ignore[attr-defined]
-        return (
-            seen.status == 200  # type: ignore[attr-defined]
-            and (plan.uid in seen.path or in_list)  # type: ignore[attr-defined]
-            and not any(each.begins <= seen.time < each.ends for each in spoiled)  # type: ignore[attr-defined]
-        )
+    def tells(seen: SeenRequest) -> bool:
+        if deleted is None or seen.time < deleted.ends_at:
+            return seen.status == 200 and (plan.uid in seen.path or seen.path == listed)
+        return seen.status in {200, 404} and seen.path == f"/v1/bdbs/{deleted.bdb_uid}"
+
+    def good(seen: SeenRequest) -> bool:
+        return tells(seen) and not any(each.begins <= seen.time < each.ends for each in spoiled)
 
     since = plan.ended - (plan.options["outage_timeout"] or 0) + 1
     return not any(good(seen) for seen in cluster.requests if since < seen.time < plan.ended - 1)

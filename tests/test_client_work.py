@@ -209,7 +209,7 @@ WRONG: dict[str, Call] = {
 
 @pytest.mark.parametrize("call", WRONG.values(), ids=WRONG.keys())
 async def test_wrong_usage(call: Call) -> None:
-    """What names no node, action or task is refused before anything is sent."""
+    """An argument that names no node, action or task is refused before anything is sent."""
     async with ActionsClient("https://n1:9443", username="u", password="fake-password") as client:
         with pytest.raises(UsageError):
             await call(client)

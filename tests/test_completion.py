@@ -92,7 +92,7 @@ print(json.dumps(answers))
 
 @pytest.mark.enable_socket
 def test_offered(folder: Path) -> None:
-    """Whoever presses Tab at the end of a line is offered what fits there, and nothing else."""
+    """Tab at the end of a line offers the words that fit there, and no others."""
     ran = subprocess.run(
         [sys.executable, "-c", ANSWERING, folder / "answer"],
         input=json.dumps([f"redis-actions {line}" for line, _ in OFFERED]),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
+import runpy
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +18,6 @@ from tests.reader import Reader, alike, typed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import ModuleType
 
 ROOT = Path(__file__).parent.parent
 # The tutorial starts a fake cluster, which prints its password.
@@ -163,22 +162,13 @@ def test_front_page() -> None:
         assert f"]({page}" in front
 
 
-def writer() -> ModuleType:
-    """Load the script that writes the pages about the command line."""
-    spec = importlib.util.spec_from_file_location("_", ROOT / "docs" / "command_line.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.mark.parametrize("name", ["command-line.md", "action.schema.json"])
 def test_written(name: str) -> None:
     """What the docs say of the command line is what the parser and the type say now."""
     hint = f"docs/{name} is out of date: run python docs/command_line.py"
+    written = runpy.run_path(str(ROOT / "docs" / "command_line.py"))["WRITTEN"]
 
-    assert text_of(name) == writer().WRITTEN[name](), hint
+    assert text_of(name) == written[name](), hint
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
