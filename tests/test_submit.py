@@ -179,10 +179,9 @@ class TestHandles:
             (EXPORT, EXPORTED, {"dry_run": "1"}),
             (EXPORT, EXPORTED, {"dry_run": "YES"}),
             (EXPORT, EXPORTED, {"dry_run": ""}),
-            ("/v1/bdbs/1", {"memory_size": 5, "dry_run": True}, None),
             ("/v1/bdbs/1/actions/rebalance", {}, {"dry_run": True}),
             (EXPORT, EXPORTED, {"dry_run": True}),
-            (IMPORT, IMPORTED | {"dry_run": True}, {}),
+            (IMPORT, IMPORTED, {"dry_run": True}),
         ],
     )
     async def test_dry_run(

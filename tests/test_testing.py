@@ -1315,6 +1315,21 @@ class TestFaults:
 
         assert await ask("/v1/actions") == (200, {"actions": [], "state-machines": []})
 
+    @pytest.mark.parametrize("headers", [None, {"Server": "kong"}])
+    async def test_no_route(
+        self, cluster: FakeCluster, ask: Asker, headers: dict[str, str] | None
+    ) -> None:
+        """A gateway without a route answers 404, in JSON, and not as the cluster does."""
+        cluster.add_action(uid="u")
+        cluster.inject(path="/v1/actions/u", no_route=True, headers=headers)
+        async with ask.session.get(f"{cluster.url}/v1/actions/u") as response:
+            said = response.status, response.content_type, await response.json()
+            server = response.headers["Server"]
+
+        assert said == (404, "application/json", {"message": "no Route matched with those values"})
+        assert (server == "kong") == bool(headers)
+        assert (await ask("/v1/actions/u"))[0] == 200
+
     async def test_several_at_once(self, cluster: FakeCluster, ask: Asker) -> None:
         """An answer can be late and wrong in more than one way."""
         cluster.add_action(uid="u")
@@ -1769,6 +1784,11 @@ async def test_kind(cluster: FakeCluster, name: str, kind: Kind) -> None:
         lambda cluster: cluster.inject(empty=True, status=200),
         lambda cluster: cluster.inject(empty=True, body="oh"),
         lambda cluster: cluster.inject(empty=True, retry_after=1),
+        lambda cluster: cluster.inject(empty=True, no_route=True),
+        lambda cluster: cluster.inject(no_route=True, status=500),
+        lambda cluster: cluster.inject(no_route=True, body="oh"),
+        lambda cluster: FakeCluster(lateness=-1),
+        lambda cluster: setattr(cluster, "lateness", float("nan")),
     ],
 )
 async def test_impossible(cluster: FakeCluster, add: Callable[[FakeCluster], object]) -> None:

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.enable_socket, pytest.mark.contract]
 
 
+# Ways to ask for a dry run, as the pages have them, and what has no effect in a body.
+DRY = ["?dry_run", "?dry_run=true", "?dry_run=1"]
+BODY: dict[str, object] = {"dry_run": True, "only_failovers": True, "max_operations": 0}
+
+
 def now() -> float:
     """Return the loop's time."""
     return asyncio.get_running_loop().time()
@@ -248,9 +253,16 @@ class TestCreating:
             "uid_exists",
         )
 
-    async def test_dry(self, cluster: FakeCluster, call: Caller) -> None:
+    @pytest.mark.parametrize("query", DRY)
+    @pytest.mark.parametrize(
+        ("path", "asked"),
+        [("/v1/bdbs", {"name": "cache"}), ("/v2/bdbs", {"bdb": {"name": "cache"}})],
+    )
+    async def test_dry(
+        self, cluster: FakeCluster, call: Caller, path: str, asked: object, query: str
+    ) -> None:
         """A dry run makes nothing."""
-        said = await call.ok("POST", "/v1/bdbs?dry_run", {"name": "cache"})
+        said = await call.ok("POST", f"{path}{query}", asked)
 
         assert (said["uid"], said["name"], "action_uid" in said) == (1, "cache", False)
         assert (cluster.bdbs, cluster.actions) == ({}, {})
@@ -345,43 +357,71 @@ class TestChanging:
         assert again["memory_size"] == 7
         assert again["action_uid"] in cluster.actions
 
-    @pytest.mark.parametrize(
-        ("query", "body"),
-        [("?dry_run", {}), ("?dry_run=true", {}), ("", {"dry_run": True})],
-    )
+    @pytest.mark.parametrize("query", DRY)
     @pytest.mark.parametrize(
         ("method", "path"),
         [
             ("PUT", "/v1/bdbs/1"),
             ("PUT", "/v1/bdbs/1/flush"),
+            ("PUT", "/v1/bdbs/1/reset_admin_pass"),
             ("POST", "/v1/bdbs/1/upgrade"),
             ("DELETE", "/v1/bdbs/1"),
         ],
     )
     async def test_dry(
+        self, cluster: FakeCluster, call: Caller, method: str, path: str, query: str
+    ) -> None:
+        """A dry run answers the database, and starts nothing."""
+        cluster.add_bdb()
+
+        said = await call.ok(method, path + query, {"memory_size": 7})
+        assert said == await call.bdb()
+        assert cluster.actions == {}
+
+    @pytest.mark.parametrize("query", ["?dry_run=false", "?dry_run=0"])
+    async def test_not_dry(self, cluster: FakeCluster, call: Caller, query: str) -> None:
+        """That a run is not to be dry can be said, too."""
+        cluster.add_bdb()
+
+        assert "action_uid" in await call.ok("PUT", f"/v1/bdbs/1{query}", {"x": 1})
+
+    @pytest.mark.parametrize(
+        ("method", "path", "asked"),
+        [
+            ("PUT", "/v1/bdbs/1", {"memory_size": 7}),
+            ("PUT", "/v1/bdbs/1/flush", {}),
+            ("PUT", "/v1/bdbs/1/reset_admin_pass", {}),
+            ("POST", "/v1/bdbs/1/upgrade", {}),
+            ("DELETE", "/v1/bdbs/1", {}),
+            ("POST", "/v1/bdbs", {"name": "cache"}),
+            ("POST", "/v2/bdbs", {"bdb": {"name": "cache", "dry_run": True}}),
+        ],
+    )
+    async def test_not_dry_by_its_body(
         self,
         cluster: FakeCluster,
         call: Caller,
         method: str,
         path: str,
-        query: str,
-        body: dict[str, object],
+        asked: dict[str, object],
     ) -> None:
-        """A dry run answers the database, and starts nothing."""
+        """A body cannot make a run dry: the work is done, and no setting comes of it."""
         cluster.add_bdb()
-
-        said = await call.ok(method, path + query, {"memory_size": 7} | body)
-        assert said == await call.bdb()
-        assert cluster.actions == {}
-
-    async def test_not_dry(self, cluster: FakeCluster, call: Caller) -> None:
-        """That a run is not to be dry can be said, too."""
-        cluster.add_bdb()
-        said = await call.ok("PUT", "/v1/bdbs/1?dry_run=false", {"dry_run": False, "x": 1})
-
-        assert "action_uid" in said
+        said = await call.ok(method, path, asked | BODY)
+        started = [action.uid for action in cluster.actions.values()]
         await asyncio.sleep(10)
-        assert "dry_run" not in await call.bdb()
+
+        assert started == [said["action_uid"]]
+        assert not any(
+            BODY.keys() & database.keys() for database in await call.ok("GET", "/v1/bdbs")
+        )
+
+    async def test_nothing_but_what_the_query_has(self, cluster: FakeCluster, call: Caller) -> None:
+        """A body that sets nothing but what is read from the query changes nothing."""
+        cluster.add_bdb()
+
+        assert "action_uid" not in await call.ok("PUT", "/v1/bdbs/1", BODY)
+        assert cluster.actions == {}
 
     async def test_rejected(self, cluster: FakeCluster, call: Caller) -> None:
         """A change to what no database can be is 406."""
@@ -488,7 +528,7 @@ class TestActing:
 
         assert (machine["name"], list(machine["pending_ops"])) == ("SMUpdateBDB", ["1", "2"])
 
-    @pytest.mark.parametrize("query", ["?dry_run=true", ""])
+    @pytest.mark.parametrize("query", DRY)
     @pytest.mark.parametrize(("method", "path"), [each[:2] for each in ON_DATABASES])
     async def test_dry(
         self, cluster: FakeCluster, call: Caller, method: str, path: str, query: str
@@ -496,13 +536,53 @@ class TestActing:
         """A dry run answers a blueprint, starts nothing, and leaves the plans alone."""
         cluster.add_bdb()
         cluster.plan(method, "/", duration=99)
-        body = {} if query else {"dry_run": True}
-        blueprint = await call.ok(method, f"/v1/bdbs/1/actions/{path}{query}", body)
+        blueprint = await call.ok(method, f"/v1/bdbs/1/actions/{path}{query}")
 
         assert blueprint[0].keys() == {"nodes", "slot_range"}
         assert cluster.actions == {}
         await call.ok(method, f"/v1/bdbs/1/actions/{path}")
         assert [action.duration for action in cluster.actions.values()] == [99]
+
+    @pytest.mark.parametrize(("method", "path"), [each[:2] for each in ON_DATABASES])
+    async def test_not_dry_by_its_body(
+        self, cluster: FakeCluster, call: Caller, method: str, path: str
+    ) -> None:
+        """Settings in a body are not read: the action is started, as without them."""
+        cluster.add_bdb(2)
+        said = await call.ok(method, f"/v1/bdbs/2/actions/{path}", BODY)
+
+        [action] = cluster.actions.values()
+        assert said == {"action_uid": action.uid}
+        assert action.shards == next(each[3] for each in ON_DATABASES if each[1] == path)
+
+    @pytest.mark.parametrize(
+        ("query", "shards"),
+        [
+            ("?only_failovers=true", (3,)),
+            ("?only_failovers&max_operations=5", (3,)),
+            ("?only_failovers=1&max_operations=0", ()),
+            ("?only_failovers=false&max_operations=0", (3, 4)),
+            ("?max_operations=1", (3, 4)),
+        ],
+    )
+    async def test_only_failovers(
+        self, cluster: FakeCluster, call: Caller, query: str, shards: tuple[int, ...]
+    ) -> None:
+        """Failovers are of primaries, and only they can be limited in number, in the query."""
+        cluster.add_bdb(2)
+        await call.ok("PUT", f"/v1/bdbs/2/actions/rebalance{query}")
+
+        [action] = cluster.actions.values()
+        assert action.shards == shards
+
+    @pytest.mark.parametrize("number", ["", "x", "-1", "1.5", "²"])
+    async def test_no_number(self, cluster: FakeCluster, call: Caller, number: str) -> None:
+        """What is no number of operations is refused."""
+        cluster.add_bdb()
+        path = f"/v1/bdbs/1/actions/rebalance?max_operations={number}"
+
+        assert await call.refused("PUT", path) == (400, "invalid_request")
+        assert cluster.actions == {}
 
     @pytest.mark.parametrize(("path", "name", "description"), ON_SHARDS)
     async def test_on_shards(
@@ -525,6 +605,23 @@ class TestActing:
 
         assert await call.ok("POST", path, {"shard_uids": [4], "dry_run": True}) == ""
         assert cluster.actions == {}
+
+    @pytest.mark.parametrize(("path", "_name", "_description"), ON_SHARDS)
+    @pytest.mark.parametrize("query", DRY)
+    async def test_not_dry_by_the_query(
+        self,
+        cluster: FakeCluster,
+        call: Caller,
+        path: str,
+        _name: str,
+        _description: str,
+        query: str,
+    ) -> None:
+        """What moves shards reads its body alone."""
+        cluster.add_bdb(2)
+        said = await call.ok("POST", f"{path}{query}", {"shard_uids": [4], "dry_run": False})
+
+        assert list(cluster.actions) == [said["action_uid"]]
 
     @pytest.mark.parametrize(("path", "_name", "_description"), ON_SHARDS)
     async def test_versions(self, path: str, _name: str, _description: str) -> None:
@@ -661,6 +758,142 @@ async def test_impossible_plans(cluster: FakeCluster, options: dict[str, Any]) -
     """What no cluster could do cannot be planned."""
     with pytest.raises(ValueError, match=r"or more"):
         cluster.plan("PUT", "/v1/bdbs", **options)
+
+
+class TestLateness:
+    """How long a database shows how it stood before."""
+
+    @pytest.mark.parametrize(
+        ("method", "path", "body"),
+        [
+            ("PUT", "/v1/bdbs/1", {"memory_size": 7}),
+            ("PUT", "/v1/bdbs/1/actions/rebalance", None),
+            ("POST", "/v1/bdbs/1/upgrade", None),
+            ("DELETE", "/v1/bdbs/1", None),
+        ],
+    )
+    async def test_status(
+        self, cluster: FakeCluster, call: Caller, method: str, path: str, body: object
+    ) -> None:
+        """Its status and its `background_op` are late; calls and actions are not."""
+        cluster.add_bdb()
+        cluster.lateness = 5
+        before = await call.bdb()
+        said = await call.ok(method, path, body)
+        at_once = await call.bdb()
+        busy = await call.refused(method, path, body)
+        machine = await call.ok("GET", f"/v1/actions/{said['action_uid']}")
+        await asyncio.sleep(5)
+        after = await call.bdb()
+
+        assert (before["status"], at_once) == ("active", before)
+        assert busy == (409, "busy")
+        assert machine["status"] == "active"
+        assert after["action_uid"] == said["action_uid"]
+        assert after["background_op"] == op(machine["name"])
+        assert await call.ok("GET", "/v1/bdbs") == [after]
+
+    async def test_over_before_it_shows(self, cluster: FakeCluster, call: Caller) -> None:
+        """What is quick is over, and has changed things, when it is first seen."""
+        cluster.add_bdb()
+        cluster.plan("PUT", "/v1/bdbs/1", duration=1)
+        cluster.lateness = 5
+        await call.ok("PUT", "/v1/bdbs/1", {"memory_size": 7})
+        await asyncio.sleep(4)
+        early = await call.bdb()
+        await asyncio.sleep(1)
+        late = await call.bdb()
+
+        assert (early["status"], early["memory_size"]) == ("active", 1073741824)
+        assert (late["status"], late["memory_size"]) == ("active", 7)
+
+    async def test_made(self, cluster: FakeCluster, call: Caller) -> None:
+        """What is made is not there yet, and what is deleted is there still."""
+        cluster.add_bdb()
+        cluster.plan("DELETE", "/v1/bdbs", duration=1)
+        cluster.lateness = 5
+        await call.ok("POST", "/v1/bdbs", {"name": "cache"})
+        await call.ok("DELETE", "/v1/bdbs/1")
+        await asyncio.sleep(4)
+        early = [each["uid"] for each in await call.ok("GET", "/v1/bdbs")]
+        refused = await call.refused("GET", "/v1/bdbs/2")
+        await asyncio.sleep(1)
+
+        assert (early, refused) == ([1], (404, "db_not_exist"))
+        assert [each["uid"] for each in await call.ok("GET", "/v1/bdbs")] == [2]
+
+    async def test_failed_before(self, cluster: FakeCluster, call: Caller) -> None:
+        """What went wrong before is what shows."""
+        cluster.add_action(duration=0, outcome="failed")
+        cluster.lateness = 5
+        await asyncio.sleep(5)
+        before = await call.bdb()
+        await call.ok("PUT", "/v1/bdbs/1/flush")
+
+        assert await call.bdb() == before
+        assert before["background_op"][0]["status"] == "failed"
+
+    async def test_later(self, cluster: FakeCluster, call: Caller) -> None:
+        """It can be set, and taken back, at any time."""
+        cluster.add_action()
+        assert (await call.bdb())["status"] == "active-change-pending"
+        cluster.lateness = 5
+        assert (await call.bdb())["status"] == "active"
+        cluster.lateness = 0
+        assert (await call.bdb())["status"] == "active-change-pending"
+
+    async def test_of_the_cluster(self) -> None:
+        """A cluster can have it from the beginning."""
+        async with FakeCluster(lateness=5) as cluster, calling(cluster) as call:
+            cluster.add_bdb()
+            await call.ok("DELETE", "/v1/bdbs/1")
+
+            assert cluster.lateness == 5
+            assert (await call.bdb())["status"] == "active"
+
+
+NO_HANDLE: list[tuple[str, str, Any]] = [
+    *STARTING[:-2],
+    ("POST", "/v1/bdbs", {"name": "cache"}),
+    ("POST", "/v1/nodes/1/actions/maintenance_on", {}),
+    ("POST", "/v1/crdbs", {}),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body"), NO_HANDLE)
+async def test_no_handle(
+    cluster: FakeCluster, call: Caller, method: str, path: str, body: object
+) -> None:
+    """A call can do what it is to do, and not say by what it could be followed."""
+    cluster.add_bdb(1)
+    cluster.inject(no_handle=True)
+    seen = await call.ok("GET", "/v1/nodes/1")
+    said = await call.ok(method, path, body)
+    nodes = await call.ok("GET", "/v1/nodes/actions")
+
+    assert seen["uid"] == 1
+    assert not said.keys() & {"action_uid", "task_id", "id"}
+    assert len(cluster.actions) + len(cluster.crdb_tasks) + len(nodes["actions"]) == 1
+
+
+async def test_no_handle_but_the_rest(cluster: FakeCluster, call: Caller) -> None:
+    """The rest of the answer is there, and so is the handle of the next call."""
+    cluster.inject(no_handle=True, method="POST", path="/v1/bdbs")
+    first = await call.ok("POST", "/v1/bdbs", {"name": "one"})
+    second = await call.ok("POST", "/v1/bdbs", {"name": "two"})
+
+    assert (first["uid"], first["status"]) == (1, "pending")
+    assert first["background_op"] == op("SMCreateBDB")
+    assert second["action_uid"] in cluster.actions
+
+
+async def test_no_handle_where_there_is_none(cluster: FakeCluster, call: Caller) -> None:
+    """An answer that names nothing stays as it is."""
+    cluster.add_bdb()
+    cluster.inject(no_handle=True, times=2)
+
+    assert await call("PUT", "/v1/bdbs/1/actions/export_reset_status") == (200, "")
+    assert isinstance(await call.ok("PUT", "/v1/bdbs/1/actions/rebalance?dry_run"), list)
 
 
 async def test_lost_answer(cluster: FakeCluster, call: Caller) -> None:

@@ -204,6 +204,77 @@ class TestStart:
         assert (await call.ok("PUT", path, json={}, headers={"X-Task-ID": "t1"}))["id"] != "t1"
 
 
+DRY = ["?dry_run", "?dry_run=true", "?dry_run=1"]
+
+
+class TestDry:
+    """Dry runs: tasks that end with a verdict and change nothing."""
+
+    @pytest.mark.parametrize("query", DRY)
+    async def test_create(self, cluster: FakeCluster, call: Caller, query: str) -> None:
+        """A dry run makes no database, and its task goes through its life."""
+        cluster.plan("POST", CRDBS, queued=5, duration=5)
+        body = await call.ok("POST", f"{CRDBS}{query}", json={"name": "orders"})
+        seen = []
+        for _ in range(3):
+            seen.append(await task_of(call, body["id"]))
+            await asyncio.sleep(5)
+
+        assert body == {"id": body["id"], "status": "queued"}
+        assert [task["status"] for task in seen] == ["queued", "started", "finished"]
+        assert all("crdb_guid" not in task for task in seen)
+        assert await call.ok("GET", CRDBS) == {"crdbs": []}
+        assert cluster.bdbs == {}
+        assert cluster.crdb_tasks[body["id"]].dry
+
+    async def test_updates(self, cluster: FakeCluster, call: Caller) -> None:
+        """A dry run of updates is a task on the database that it would change."""
+        guid = cluster.add_crdb()
+        before = await call.ok("GET", CRDBS)
+        task_id = (await call.ok("POST", f"{CRDBS}/{guid}/updates?dry_run", json={}))["id"]
+        await asyncio.sleep(10)
+        task = await task_of(call, task_id)
+
+        assert (task["status"], task["crdb_guid"]) == ("finished", guid)
+        assert cluster.crdb_tasks[task_id].dry
+        assert await call.ok("GET", CRDBS) == before
+
+    @pytest.mark.parametrize("path", ["", "/{guid}/updates"])
+    async def test_failed(self, cluster: FakeCluster, call: Caller, path: str) -> None:
+        """A verdict can be that it would fail."""
+        path = CRDBS + path.format(guid=cluster.add_crdb())
+        cluster.plan("POST", path, duration=1, outcome="failed", error="no quorum")
+        task_id = (await call.ok("POST", f"{path}?dry_run", json={}))["id"]
+        await asyncio.sleep(1)
+        task = await task_of(call, task_id)
+
+        assert (task["status"], task["errors"][0]["description"]) == ("failed", "no quorum")
+        assert len((await call.ok("GET", CRDBS))["crdbs"]) == 1
+
+    async def test_unknown(self, call: Caller) -> None:
+        """What is not there cannot be tried either."""
+        answer = await call("POST", f"{CRDBS}/g1/updates?dry_run", json={})
+
+        assert answer == not_found("CRDB g1 does not exist")
+
+    @pytest.mark.parametrize("query", ["", "?dry_run=false", "?dry_run=0"])
+    async def test_not_dry(self, call: Caller, query: str) -> None:
+        """Nothing but the query makes a run dry."""
+        body = {"name": "orders", "dry_run": True, "only_failovers": True}
+        await call.ok("POST", f"{CRDBS}{query}", json=body)
+        await asyncio.sleep(10)
+
+        assert len((await call.ok("GET", CRDBS))["crdbs"]) == 1
+
+    async def test_of_no_other_call(self, cluster: FakeCluster, call: Caller) -> None:
+        """A call whose page has no dry run does its work."""
+        guid = cluster.add_crdb()
+        await call.ok("DELETE", f"{CRDBS}/{guid}?dry_run=true")
+        await asyncio.sleep(10)
+
+        assert await call.ok("GET", CRDBS) == {"crdbs": []}
+
+
 class TestTasks:
     """How tasks are seen."""
 

@@ -54,6 +54,64 @@ async def statuses(call: Caller, path: str, *, times: int, every: float = 5.0) -
     return seen
 
 
+class TestLateness:
+    """How long the actions of nodes and of the cluster show how things stood before."""
+
+    @pytest.mark.parametrize("path", [MAINTENANCE, PROMOTE])
+    async def test_begun(self, cluster: FakeCluster, call: Caller, path: str) -> None:
+        """The result of the run before is shown, by each route, and calls meet the new one."""
+        body = {"node_uid": "1"}
+        cluster.plan("POST", path, duration=0, outcome="failed")
+        await call.ok("POST", path, body)
+        cluster.lateness = 5
+        await asyncio.sleep(5)
+        lists = ["/v1/nodes/actions", "/v1/nodes/1/actions", "/v1/cluster/actions"]
+        before = [await call("GET", each) for each in [path, *lists]]
+        await call.ok("POST", path, body)
+        at_once = [await call("GET", each) for each in [path, *lists]]
+        again = await call.refused("POST", path, body)
+        await asyncio.sleep(5)
+
+        assert at_once == before
+        assert before[0][1]["status"] == "failed"
+        assert again == (409, "action_already_running")
+        assert (await call.ok("GET", path))["status"] == "running"
+
+    async def test_first(self, cluster: FakeCluster, call: Caller) -> None:
+        """Where there was no run before, there is none yet."""
+        cluster.lateness = 5
+        await call.ok("POST", MAINTENANCE, {})
+        early = await call.refused("GET", MAINTENANCE)
+        await asyncio.sleep(5)
+
+        assert early == (404, "action_not_found")
+        assert (await call.ok("GET", MAINTENANCE))["status"] == "running"
+
+    async def test_cancelled(self, cluster: FakeCluster, call: Caller) -> None:
+        """A cancellation shows late, and so does the removal of a result."""
+        cluster.start_node_action(1, "maintenance_on", duration=30)
+        cluster.lateness = 5
+        await asyncio.sleep(6)
+        seen = []
+        for _ in range(2):
+            await call.ok("DELETE", MAINTENANCE)
+            seen += await statuses(call, MAINTENANCE, times=2, every=4)
+        await asyncio.sleep(1)
+
+        assert seen == ["running", "running", "cancelled", "cancelled"]
+        assert await call.refused("GET", MAINTENANCE) == (404, "action_not_found")
+
+    async def test_forgotten(self, cluster: FakeCluster, call: Caller) -> None:
+        """What a test makes the cluster forget is forgotten at once."""
+        cluster.start_node_action(1, "maintenance_on", duration=0)
+        cluster.lateness = 5
+        await asyncio.sleep(6)
+        await call.ok("GET", MAINTENANCE)
+        cluster.forget_node_action(1, "maintenance_on")
+
+        assert await call.refused("GET", MAINTENANCE) == (404, "action_not_found")
+
+
 def said(answer: tuple[int, Any]) -> tuple[int, str]:
     """Return the status and the error code of an answer."""
     status, body = answer

@@ -304,6 +304,14 @@ class TestCalls:
         assert await call(method, f"{path}?dry_run=true", body) == (200, "")
         assert cluster.actions == {}
 
+    @pytest.mark.parametrize(("method", "path", "body"), [EXPORT, IMPORT], ids=["export", "import"])
+    async def test_not_dry_by_its_body(
+        self, cluster: FakeCluster, call: Caller, method: str, path: str, body: dict[str, object]
+    ) -> None:
+        """No body makes a run dry."""
+        assert await call(method, path, body | {"dry_run": True}) == (200, "")
+        assert len(cluster.actions) == 1
+
     @pytest.mark.parametrize("kind", TRANSFERS)
     @pytest.mark.parametrize("outcome", ["completed", "failed"])
     async def test_reset(
@@ -335,6 +343,54 @@ class TestCalls:
             await asyncio.sleep(5)
 
         assert await call("PUT", path) == (200, "")
+
+    @pytest.mark.parametrize(("method", "path", "body"), [EXPORT, IMPORT], ids=["export", "import"])
+    async def test_late(
+        self, cluster: FakeCluster, call: Caller, method: str, path: str, body: object
+    ) -> None:
+        """Resets and beginnings show late, if the cluster is told so; calls are not late."""
+        kind: Transfer = "export" if body is EXPORT[2] else "import"
+        cluster.start_transfer(1, kind, duration=0)
+        cluster.lateness = 5
+        await asyncio.sleep(5)
+        shown = [await fields(call, kind)]
+        await call("PUT", f"{path}_reset_status")
+        shown.append(await fields(call, kind))
+        await asyncio.sleep(3)
+        await call(method, path, body)
+        busy = await call.refused(method, path, body)
+        shown.append(await fields(call, kind))
+        await asyncio.sleep(2)
+        shown.append(await fields(call, kind))
+        await asyncio.sleep(3)
+        shown.append(await fields(call, kind))
+
+        running = RUNNING[kind]
+        assert [each["status"] for each in shown] == ["succeeded"] * 3 + ["", running]
+        assert busy == (409, "busy")
+
+    async def test_late_import(self, cluster: FakeCluster, call: Caller) -> None:
+        """The status of the database is that of before an import, too."""
+        cluster.lateness = 5
+        await call(*IMPORT)
+        early = (await call.bdb())["status"]
+        await asyncio.sleep(5)
+
+        assert (early, (await call.bdb())["status"]) == ("active", "import-pending")
+
+    async def test_last_success(self, cluster: FakeCluster, call: Caller) -> None:
+        """When the last one succeeded is shown after resets, and after a failure, too."""
+        cluster.start_transfer(1, "export", duration=0)
+        last = (await fields(call, "export"))["last_export_time"]
+        seen = []
+        for _ in range(2):
+            await asyncio.sleep(60)
+            await call("PUT", f"{EXPORT[1]}_reset_status")
+            seen.append((await fields(call, "export"))["last_export_time"])
+        cluster.start_transfer(1, "export", duration=0, outcome="failed")
+        seen.append((await fields(call, "export"))["last_export_time"])
+
+        assert seen == [last] * 3
 
     async def test_reset_of_none(self, call: Caller) -> None:
         """There is nothing to reset where there is no database."""

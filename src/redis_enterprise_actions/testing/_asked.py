@@ -1,4 +1,4 @@
-"""What a call asks of the fake: its body, its `dry_run`; and whether it is refused."""
+"""What a call asks of the fake: its body and its query; and whether it is refused."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ _REFUSALS: Final[Mapping[int, type[web.HTTPException]]] = {
     409: web.HTTPConflict,
 }
 _OFF: Final = frozenset({"false", "False", "0"})
+# What the API reads from the query, so that it means nothing in a body.
+_OF_QUERIES: Final = frozenset({"dry_run", "only_failovers", "max_operations"})
 
 
 def refusal(status: int, code: str, description: str) -> web.HTTPException:
@@ -54,13 +56,33 @@ async def body_of(request: web.Request, *, needed: bool = False) -> dict[str, ob
     return asked
 
 
-def is_dry(request: web.Request, body: dict[str, object]) -> bool:
-    """Whether nothing is to be started, as the query or the body says, and drop it from the latter.
+def switch(request: web.Request, name: str) -> bool:
+    """Whether the query switches a parameter on.
 
-    In a query the bare word is enough, and that "false" takes it back is a guess.
+    The bare word is enough, as pages that document a parameter without a type have it, and
+    anything but "false" and "0" is on, which is a guess.
     """
-    in_body = body.pop("dry_run", False) is True
-    return in_body or request.query.get("dry_run", "false") not in _OFF
+    return request.query.get(name, "false") not in _OFF
+
+
+def is_dry(request: web.Request) -> bool:
+    """Whether the query says that nothing is to be started; no body but that of shards can."""
+    return switch(request, "dry_run")
+
+
+def number(request: web.Request, name: str) -> int | None:
+    """Return a number of the query, or None if it has none; answer 400 if that is no number."""
+    given = request.query.get(name)
+    if given is None:
+        return None
+    if not (given.isascii() and given.isdecimal()):
+        raise refusal(400, "invalid_request", f"{name} is an integer, 0 or more")
+    return int(given)
+
+
+def settings_of(body: dict[str, object]) -> dict[str, object]:
+    """Return what a body sets: all but what the API reads from the query only."""
+    return {name: value for name, value in body.items() if name not in _OF_QUERIES}
 
 
 def at_least(version: str, since: str) -> bool:

@@ -1,8 +1,10 @@
 """The fake's routes that act on a database or its shards, and answer with an `action_uid`.
 
 Vendor pages: requests/bdbs/actions (rebalance, revamp, recover, stop_traffic, resume_traffic) and
-requests/shards/actions (migrate, failover). Which state machines stop_traffic and resume_traffic
-are is a guess, and so are the blueprint that a dry run answers and what a failover describes.
+requests/shards/actions (migrate, failover). Those about databases read `dry_run` from the query,
+those about shards from the body. Guesses are which state machines stop_traffic and resume_traffic
+are and that they can be dry runs, the blueprint that those answer, what a failover describes, and
+on which shards a rebalance that only fails over has operations.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from aiohttp import web
 
-from ._asked import at_least, body_of, is_dry, refusal
+from ._asked import at_least, body_of, is_dry, number, refusal, switch
 from ._plans import next_plan
 
 
@@ -61,16 +63,17 @@ class BdbActions:
                 app.router.add_post(f"/v1/shards/actions/{action}", partial(self._move, name, said))
 
     async def _act(self, name: str, moves: bool, request: web.Request) -> web.Response:  # noqa: FBT001 - see `_ON_DATABASES`
-        asked = await body_of(request)
+        await body_of(request)
         database = self._databases.free(request.match_info["bdb_uid"], _now())
-        if is_dry(request, asked):
+        shards = _moved(request, database) if moves else ()
+        if is_dry(request):
             return web.json_response(_BLUEPRINT)
-        action = self._start(request, name, database, database.shards if moves else ())
+        action = self._start(request, name, database, shards)
         return web.json_response({"action_uid": action.uid})
 
     async def _move_one(self, name: str, said: str, request: web.Request) -> web.Response:
         asked = await body_of(request)
-        return self._moved(request, name, said, asked, [request.match_info["shard_uid"]])
+        return self._started(request, name, said, asked, [request.match_info["shard_uid"]])
 
     async def _move(self, name: str, said: str, request: web.Request) -> web.Response:
         """Move the shards of a list, which are all taken to be of the first one's database."""
@@ -79,9 +82,9 @@ class BdbActions:
         if not (isinstance(uids, list) and uids):
             raise refusal(404, "shard_not_exist", "shard_uids is required")
         wanted = [str(uid) for uid in cast("list[object]", uids)]
-        return self._moved(request, name, said, asked, wanted)
+        return self._started(request, name, said, asked, wanted)
 
-    def _moved(
+    def _started(
         self,
         request: web.Request,
         name: str,
@@ -94,7 +97,7 @@ class BdbActions:
             raise refusal(404, "shard_not_exist", "no such shard")
         shards = [int(uid) for uid in uids]
         database = self._databases.free(str((shards[0] - 1) // 2 + 1), _now())
-        if is_dry(request, asked):
+        if asked.get("dry_run") is True:
             return web.Response()
         action = self._start(request, name, database, shards)
         return web.json_response({"action_uid": action.uid, "description": said})
@@ -108,6 +111,12 @@ class BdbActions:
     ) -> FakeAction:
         plan = next_plan(self._plans, request.method, request.path)
         return self._databases.start(name, database.uid, plan, _now(), shards=shards)
+
+
+def _moved(request: web.Request, database: FakeDatabase) -> tuple[int, ...]:
+    """Return the shards that a call moves: the primary of the only pair if it only fails over."""
+    most = number(request, "max_operations")
+    return database.shards[:1][:most] if switch(request, "only_failovers") else database.shards
 
 
 def _now() -> float:

@@ -1,7 +1,8 @@
 """The fake's routes that read, make, change and delete databases.
 
 Vendor pages: requests/bdbs, requests/bdbs/upgrade, objects/bdb. Whatever a change sets is taken,
-remembered, and shown when it is done; only what no cluster could do is refused.
+remembered, and shown when it is done; only what no cluster could do is refused. That a delete and
+an upgrade can be dry runs, too, is a guess.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Final, cast
 from aiohttp import web
 
 from . import _bodies as bodies
-from ._asked import at_least, body_of, is_dry, refusal
+from ._asked import at_least, body_of, is_dry, refusal, settings_of
 from ._databases import FakeDatabase
 from ._plans import next_plan
 
@@ -51,11 +52,12 @@ class BdbCalls:
             app.router.add_post("/v2/bdbs", self._create_v2)
 
     async def _list(self, request: web.Request) -> web.Response:
-        present = self._databases.present(_now()).values()
-        return web.json_response([self._seen(request, database) for database in present])
+        shown = self._databases.shown(_now()).values()
+        return web.json_response([self._seen(request, database) for database in shown])
 
     async def _single(self, request: web.Request) -> web.Response:
-        return web.json_response(self._seen(request, self._named(request)))
+        database = self._databases.seen(request.match_info["bdb_uid"], _now())
+        return web.json_response(self._seen(request, database))
 
     async def _create(self, request: web.Request) -> web.Response:
         return self._created(request, await body_of(request, needed=True))
@@ -68,8 +70,8 @@ class BdbCalls:
 
     async def _update(self, request: web.Request) -> web.Response:
         """Change what differs; where nothing does, start nothing."""
-        asked = await body_of(request, needed=True)
-        database, dry = self._free(request), is_dry(request, asked)
+        asked = settings_of(await body_of(request, needed=True))
+        database, dry = self._free(request), is_dry(request)
         _check(asked)
         shown = self._shown(database)
         changes = {
@@ -83,31 +85,31 @@ class BdbCalls:
 
     async def _change(self, request: web.Request) -> web.Response:
         """Change what differs, and do what the path says, which always is something to do."""
-        asked = await body_of(request)
-        database, dry = self._free(request), is_dry(request, asked)
+        asked = settings_of(await body_of(request))
+        database, dry = self._free(request), is_dry(request)
         _check(asked)
         if dry:
             return web.json_response(self._shown(database))
         return self._changed(request, database, asked)
 
     async def _delete(self, request: web.Request) -> web.Response:
-        asked = await body_of(request)
+        await body_of(request)
         database = self._free(request)
-        if is_dry(request, asked):
+        if is_dry(request):
             return web.json_response(self._shown(database))
         return web.json_response(self._started(request, "SMDeleteBDB", database))
 
     async def _upgrade(self, request: web.Request) -> web.Response:
         """Start an upgrade: as recorded, the database still says that it is active."""
-        asked = await body_of(request)
+        await body_of(request)
         database = self._free(request)
-        if is_dry(request, asked):
+        if is_dry(request):
             return web.json_response(self._shown(database))
         started = self._started(request, "SMUpgradeBDB", database)
         return web.json_response(started | {"status": "active"})
 
     def _created(self, request: web.Request, config: dict[str, object]) -> web.Response:
-        now, dry = _now(), is_dry(request, config)
+        now, dry, config = _now(), is_dry(request), settings_of(config)
         if not (isinstance(config.get("name"), str) and config["name"]):
             raise refusal(406, "missing_db_name", "name is required")
         _check(config)
@@ -144,9 +146,6 @@ class BdbCalls:
     def _free(self, request: web.Request) -> FakeDatabase:
         """Return the database that a path names, if it takes work now; else answer 404 or 409."""
         return self._databases.free(request.match_info["bdb_uid"], _now())
-
-    def _named(self, request: web.Request) -> FakeDatabase:
-        return self._databases.named(request.match_info["bdb_uid"], _now())
 
     def _shown(self, database: FakeDatabase) -> dict[str, object]:
         return bodies.bdb(database, _now(), self._databases.epoch)

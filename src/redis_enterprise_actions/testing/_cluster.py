@@ -19,7 +19,7 @@ from ._crdb_routes import CrdbRoutes
 from ._crdbs import Crdbs
 from ._databases import Databases, FakeDatabase
 from ._door import Door
-from ._faults import Fault
+from ._faults import NO_ROUTE, Fault
 from ._gate import Gate, SeenRequest
 from ._node_actions import NodeActions
 from ._node_routes import NodeRoutes
@@ -79,6 +79,11 @@ class FakeCluster(NodesFront, CrdbsFront):
       one, as it is not known which of them it is. It may be set at any time, and is off.
     - `bare_crdb_tasks`: GET /v1/crdb_tasks answers a bare array, as documented, instead of
       `{"crdb_tasks": []}`, in the manner of /v1/crdbs. It may be set at any time, and is on.
+    - `lateness`: for so many seconds the status of a database (with its `background_op` and how its
+      exports, imports and backups stand), and what is remembered of the actions on a node or the
+      cluster, still show how things stood before something was begun, cancelled or reset there.
+      A database that was just made is not there yet. Calls meet things as they are, and actions
+      and tasks are seen at once under their ids. It may be set at any time, and is 0 at the start.
     - `not_cancellable`: the names of the node actions ("remove") that cannot be cancelled while
       they run, but answer 409, which is a guess. There is none at the start.
     """
@@ -96,6 +101,7 @@ class FakeCluster(NodesFront, CrdbsFront):
         token_ttl: float = 300.0,
         tls: Certificates | None = None,
         client_certificate: bool = False,
+        lateness: float = 0.0,
     ) -> None:
         _one_of(Version, "version", version)
         if not token_ttl > 0:
@@ -121,6 +127,7 @@ class FakeCluster(NodesFront, CrdbsFront):
         self._door = Door(self)
         self.actions: dict[str, FakeAction] = {}
         self._databases = Databases(self.actions, shows_transfers=version in _HAS_V2)
+        self.lateness = lateness
         self._bdb_calls = BdbCalls(self._databases, self._plans, version=version)
         self._bdb_actions = BdbActions(self._databases, self._plans, version=version)
         self._transfer_calls = TransferCalls(self._databases, self._plans)
@@ -193,6 +200,17 @@ class FakeCluster(NodesFront, CrdbsFront):
     @primary.setter
     def primary(self, node: int | None) -> None:
         self._nodes.primary = node
+
+    @property
+    def lateness(self) -> float:
+        """How many seconds it takes until databases and node actions show what has begun."""
+        return self._databases.lateness
+
+    @lateness.setter
+    def lateness(self, seconds: float) -> None:
+        if not seconds >= 0:
+            raise ValueError("lateness is in seconds, 0 or more")
+        self._databases.lateness = seconds
 
     async def stop_node(self, node: int) -> None:
         """Stop a node: it refuses connections from now on, and open ones are cut.
@@ -392,6 +410,8 @@ class FakeCluster(NodesFront, CrdbsFront):
         empty: bool = False,
         bad_entry: bool = False,
         nan: bool = False,
+        no_handle: bool = False,
+        no_route: bool = False,
     ) -> None:
         """Make the next `times` answers go wrong, or all until `heal` if it is None.
 
@@ -412,18 +432,28 @@ class FakeCluster(NodesFront, CrdbsFront):
         - `bad_entry` spoils one entry of a list, whose status becomes the number 42: the first
           one that has not ended, or else the first. Answers that are no list stay as they are.
         - `nan` makes every progress the bare word NaN, as servers in Python write it.
+        - `no_handle` leaves `action_uid`, `task_id` and `id` out of the answer to a call that
+          starts something, which it does. GET is never hit.
+        - `no_route` answers as a gateway in front of the cluster that has no route to it: 404,
+          with {"message": "no Route matched with those values"}.
         """
         if times is not None and times < 1:
             raise ValueError("times is 1 or more, or None for ever")
         waits = retry_after is not None
-        if not any((status, waits, delay, drop, lose, truncate, empty, bad_entry, nan)):
+        spoils = truncate or bad_entry or nan or no_handle
+        if not any((status, waits, delay, drop, lose, empty, no_route, spoils)):
             raise ValueError("no fault is given")
-        if empty and (status or body or waits):
+        if empty and (status or body or waits or no_route):
             raise ValueError("an empty answer has no body, and no status but 200")
+        if no_route and (status or body or waits):
+            raise ValueError("a gateway with no route answers 404, and has a body of its own")
         if node is not None:
             self._nodes.check(node)
         if empty:
             status = 200
+        if no_route:
+            status, body = 404, NO_ROUTE
+            headers = {"Content-Type": "application/json", **(headers or {})}
         fault = Fault(
             path=path,
             method=method,
@@ -438,6 +468,7 @@ class FakeCluster(NodesFront, CrdbsFront):
             truncate=truncate,
             bad_entry=bad_entry,
             nan=nan,
+            no_handle=no_handle,
         )
         if retry_after is not None:
             fault.headers["Retry-After"] = str(retry_after)

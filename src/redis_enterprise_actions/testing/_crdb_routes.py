@@ -3,7 +3,9 @@
 Vendor pages: requests/crdbs, requests/crdbs/updates, requests/crdbs/flush, requests/crdbs/purge,
 requests/crdb_tasks. Guesses are that a call with an id of a task that is known starts nothing and
 answers with that task, that a purge heeds no such id, as its page does not name that header, and
-that a list of tasks shows as much of each as the route of one.
+that a list of tasks shows as much of each as the route of one. POST on CRDBs and on their updates
+can be a dry run, by the query: a task that ends with a verdict, and changes nothing. Guesses are
+that it names the operation it is about, and no CRDB where one was to be made.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from aiohttp import web
 
-from ._asked import object_of
+from ._asked import is_dry, object_of
 from ._crdbs import RESULT_TTL
 from ._plans import next_plan
 
@@ -54,7 +56,7 @@ class CrdbRoutes:
         app.router.add_get(one, self._single)
         app.router.add_patch(one, self._starts("update_crdb"))
         app.router.add_delete(one, self._starts("delete_crdb"))
-        app.router.add_post(f"{one}/updates", self._starts("update_crdb"))
+        app.router.add_post(f"{one}/updates", self._starts("update_crdb", can_be_dry=True))
         app.router.add_put(f"{one}/flush", self._starts("flush_crdb"))
         app.router.add_put(f"{one}/purge", self._starts("purge_crdb"))
         if upgrade:
@@ -74,11 +76,14 @@ class CrdbRoutes:
         asked, ttl = await _body(request), _ttl(request)
         task = self._crdbs.known(request.headers.get("X-Task-ID"))
         if task is None:
-            guid = self._crdbs.add(None, str(asked.get("name", "")))
-            return self._start(request, "create_crdb", guid, ttl)
+            dry = is_dry(request)
+            guid = "" if dry else self._crdbs.add(None, str(asked.get("name", "")))
+            return self._start(request, "create_crdb", guid, ttl, dry=dry)
         return _told(task, task.status(_now()))
 
-    def _starts(self, operation: str) -> Callable[[web.Request], Awaitable[web.Response]]:
+    def _starts(
+        self, operation: str, *, can_be_dry: bool = False
+    ) -> Callable[[web.Request], Awaitable[web.Response]]:
         """Return the route that starts an operation on the CRDB that a path names."""
 
         async def start(request: web.Request) -> web.Response:
@@ -87,15 +92,18 @@ class CrdbRoutes:
             ttl = _ttl(request)
             task = self._crdbs.known(_id(request, operation))
             if task is None:
-                return self._start(request, operation, self._guid(request), ttl)
+                dry = can_be_dry and is_dry(request)
+                return self._start(request, operation, self._guid(request), ttl, dry=dry)
             return _told(task, task.status(_now()))
 
         return start
 
-    def _start(self, request: web.Request, operation: str, guid: str, ttl: float) -> web.Response:
+    def _start(
+        self, request: web.Request, operation: str, guid: str, ttl: float, *, dry: bool
+    ) -> web.Response:
         plan = next_plan(self._plans, request.method, request.path)
         task_id = _id(request, operation)
-        task = self._crdbs.start(operation, guid, plan, task_id=task_id, result_ttl=ttl)
+        task = self._crdbs.start(operation, guid, plan, task_id=task_id, result_ttl=ttl, dry=dry)
         return _told(task, "queued")
 
     async def _list_tasks(self, _: web.Request) -> web.Response:

@@ -27,7 +27,9 @@ class FakeCrdbTask:
     """A task that works on a CRDB: the truth that the cluster's answers are made from.
 
     It runs from `runs_at` on and ends at `ends_at` (`inf` if never), in the loop's time, unless it
-    was told to stop, at `cancelled_at`. What became of it is kept for `result_ttl` seconds.
+    was told to stop, at `cancelled_at`. What became of it is kept for `result_ttl` seconds. One
+    that is `dry` only tells whether it could be done, and changes nothing; `guid` is empty if it
+    is to make a CRDB.
     """
 
     id: str
@@ -41,6 +43,7 @@ class FakeCrdbTask:
     error_code: str
     error: str
     cancelled_at: float = inf
+    dry: bool = False
 
     @property
     def over_at(self) -> float:
@@ -79,8 +82,9 @@ class FakeCrdbTask:
         if self.started(now):
             share = self._share(min(now, self.cancelled_at))
             step = _STEPS[min(int(share * len(_STEPS)), len(_STEPS) - 1)]
+            if self.guid:
+                shown["crdb_guid"] = self.guid
             shown |= {
-                "crdb_guid": self.guid,
                 "started": _stamp(epoch + self.runs_at),
                 "worker_name": "crdb_worker:1:0",
                 "progress": {

@@ -44,8 +44,9 @@ class Crdbs:
         *,
         task_id: str | None = None,
         result_ttl: float = RESULT_TTL,
+        dry: bool = False,
     ) -> FakeCrdbTask:
-        """Start a task on a CRDB, which goes as planned."""
+        """Start a task on a CRDB, which goes as planned; one that is `dry` changes nothing."""
         now = _now()
         runs_at = now + plan.queued
         task = FakeCrdbTask(
@@ -59,6 +60,7 @@ class Crdbs:
             result_ttl=0.0 if plan.outcome == "vanishes" else result_ttl,
             error_code=plan.error_code,
             error=plan.error,
+            dry=dry,
         )
         self._every.append(task)
         self.tasks[task.id] = task
@@ -80,8 +82,9 @@ class Crdbs:
     def guids(self) -> list[str]:
         """Return the guids of the CRDBs that are there: made, and not deleted."""
         now = _now()
-        done = {(task.operation, task.guid) for task in self._every if task.done(now)}
-        to_make = {task.guid for task in self._every if task.operation == "create_crdb"}
+        wet = [task for task in self._every if not task.dry]
+        done = {(task.operation, task.guid) for task in wet if task.done(now)}
+        to_make = {task.guid for task in wet if task.operation == "create_crdb"}
         return [
             guid
             for guid in self._names

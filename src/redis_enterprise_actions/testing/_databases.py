@@ -90,6 +90,18 @@ class FakeDatabase:
                 config |= change
         return config
 
+    def before(self, horizon: float) -> FakeDatabase | None:
+        """Return it as if nothing had begun after `horizon`, or None if it was made after that."""
+        work = [action for action in self.work if action.began_at <= horizon]
+        if any(action.name == "SMCreateBDB" for action in self.work if action not in work):
+            return None
+        transfers = {kind: each.before(horizon) for kind, each in self.transfers.items()}
+        shown = FakeDatabase(uid=self.uid, made_with=self.made_with, transfers=transfers)
+        for action in work:
+            shown.add(action)
+        shown._changes = [change for change in self._changes if change[0] in work]
+        return shown
+
     def add_change(self, action: FakeAction, change: dict[str, object]) -> None:
         """Let its configuration change when an action is done."""
         self._changes.append((action, change))
@@ -110,11 +122,13 @@ class Databases:
     """Every database that there ever was, by uid.
 
     `actions` is the cluster's; `epoch` is when the loop's clock was 0, in Unix time;
-    `shows_transfers` is whether exports, imports and backups are actions, too.
+    `shows_transfers` is whether exports, imports and backups are actions, too. `lateness` is how
+    many seconds it takes until a database shows what has begun on it.
     """
 
     def __init__(self, actions: dict[str, FakeAction], *, shows_transfers: bool) -> None:
         self.epoch = 0.0
+        self.lateness = 0.0
         self._actions = actions
         self._shows_transfers = shows_transfers
         self._all: dict[int, FakeDatabase] = {}
@@ -123,12 +137,20 @@ class Databases:
         """Return those that exist at `now`, by uid."""
         return {uid: self._all[uid] for uid in sorted(self._all) if now < self._all[uid].gone_at}
 
+    def shown(self, now: float) -> dict[int, FakeDatabase]:
+        """Return those that are seen at `now`, as they are seen, by uid."""
+        if not self.lateness:
+            return self.present(now)
+        seen = {uid: self._all[uid].before(now - self.lateness) for uid in sorted(self._all)}
+        return {uid: each for uid, each in seen.items() if each is not None and now < each.gone_at}
+
     def named(self, uid: str, now: float) -> FakeDatabase:
         """Return the one that a path names; answer 404 if there is none."""
-        present = self.present(now)
-        if not uid.isdecimal() or int(uid) not in present:
-            raise refusal(404, "db_not_exist", "no such database")
-        return present[int(uid)]
+        return _named(uid, self.present(now))
+
+    def seen(self, uid: str, now: float) -> FakeDatabase:
+        """Return the one that a path names, as it is seen; answer 404 if none is."""
+        return _named(uid, self.shown(now))
 
     def free(self, uid: str, now: float) -> FakeDatabase:
         """Return the one that a path names, if it takes work now; else answer 404 or 409."""
@@ -198,6 +220,12 @@ class Databases:
         if kind != "other" or self._shows_transfers:
             self._actions[action.uid] = action
         return action
+
+
+def _named(uid: str, databases: Mapping[int, FakeDatabase]) -> FakeDatabase:
+    if not uid.isdecimal() or int(uid) not in databases:
+        raise refusal(404, "db_not_exist", "no such database")
+    return databases[int(uid)]
 
 
 def busy_word(action: FakeAction) -> str:

@@ -18,6 +18,10 @@ JSON: TypeAlias = "dict[str, JSON] | list[JSON] | str | float | bool | None"
 
 _ENDED: Final = frozenset({"completed", "failed", "cancelled", "aborted"})
 _NO_STATUS: Final = 42  # statuses are words
+_HANDLES: Final = ("action_uid", "task_id", "id")  # by which an answer names what it started
+_READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+# What a gateway (Kong) answers that has no route to the cluster at the moment.
+NO_ROUTE: Final = b'{"message": "no Route matched with those values"}'
 
 
 @dataclass(kw_only=True, slots=True)
@@ -25,7 +29,7 @@ class Fault:
     """One kind of bad answer, for the next `times` requests for `path` at `node`.
 
     Those are the requests whose path begins with `path`, by any method if that is None, and at
-    any node if that is.
+    any node if that is. `no_handle` spares requests that only read.
     """
 
     path: str = "/"
@@ -41,12 +45,14 @@ class Fault:
     truncate: bool = False
     bad_entry: bool = False
     nan: bool = False
+    no_handle: bool = False
 
 
 def next_fault(faults: Sequence[Fault], method: str, path: str, node: int) -> Fault | None:
     """Return what hits a request for `path` at `node`, and count it."""
     for fault in faults:
         hit = path.startswith(fault.path) and fault.method in {None, method}
+        hit = hit and not (fault.no_handle and method in _READING)
         if fault.times > 0 and hit and fault.node in {None, node}:
             fault.times -= 1
             return fault
@@ -80,6 +86,8 @@ def spoil(response: web.StreamResponse, fault: Fault) -> None:
         _spoil_entry(body)
     if fault.nan:
         body = _without_progress(body)
+    if fault.no_handle and isinstance(body, dict):
+        body = {key: value for key, value in body.items() if key not in _HANDLES}
     response.text = json.dumps(body)
 
 

@@ -101,7 +101,7 @@ class Gate:
         if fault.lose:
             disconnect(request)
             return None
-        if fault.bad_entry or fault.nan:
+        if fault.bad_entry or fault.nan or fault.no_handle:
             spoil(response, fault)
         if fault.truncate:
             await send_half(request, response)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
@@ -32,13 +32,15 @@ class Run:
     """One run of an action on a node, or on the cluster if `node_uid` is None.
 
     `action` is its name in paths; `promotes` is the node that a change_master is about;
-    `cancelled_at` is when it was told to stop, in the loop's time.
+    `cancelled_at` is when it was told to stop, and `forgotten_at` when its result was removed, or
+    the same was started again, in the loop's time.
     """
 
     action: str
     work: FakeAction
     promotes: int | None = None
     cancelled_at: float = inf
+    forgotten_at: float = inf
 
     @property
     def node_uid(self) -> int | None:
@@ -103,32 +105,41 @@ class NodeActions:
 
     def start(self, run: Run) -> None:
         """Take a run from its beginning, and forget the one before it."""
+        before = self._latest.get((run.node_uid, run.action))
+        if before is not None:
+            before.forgotten_at = run.work.began_at
         self._runs.append(run)
         self._latest[run.node_uid, run.action] = run
         if run.action in {"remove", "change_master"} and run.work.outcome in _DONE:
             self._effects.append(asyncio.create_task(self._take_effect(run)))
 
-    def known(self) -> list[Run]:
-        """Return what runs and what is remembered."""
-        now = _now()
-        return [
-            run
-            for run in self._latest.values()
-            if not (run.work.outcome == "vanishes" and run.done(now))
-        ]
+    def known(self, *, late: float = 0.0) -> list[Run]:
+        """Return what runs and what is remembered, less what was begun, cancelled or removed late.
 
-    def find(self, node_uid: int | None, action: str) -> Run | None:
-        """Return the run of that name if it is under way, or remembered."""
-        asked = (node_uid, action)
-        return next((run for run in self.known() if (run.node_uid, run.action) == asked), None)
+        That is in the last `late` seconds.
+        """
+        now = _now()
+        horizon = now - late
+        seen = [
+            replace(run, cancelled_at=inf) if horizon < run.cancelled_at < inf else run
+            for run in self._runs
+            if run.work.began_at <= horizon < run.forgotten_at
+        ]
+        return [run for run in seen if not (run.work.outcome == "vanishes" and run.done(now))]
+
+    def find(self, node_uid: int | None, action: str, *, late: float = 0.0) -> Run | None:
+        """Return the run of that name if it is under way, or remembered; see `known`."""
+        asked, known = (node_uid, action), self.known(late=late)
+        return next((run for run in known if (run.node_uid, run.action) == asked), None)
 
     def under_way(self, node_uid: int | None, action: str) -> bool:
         """Whether such a run is under way, so that no other can be started."""
         run = self.find(node_uid, action)
         return run is not None and run.under_way(_now())
 
-    def forget(self, node_uid: int | None, action: str) -> None:
-        del self._latest[node_uid, action]
+    def forget(self, node_uid: int | None, action: str, *, at: float = -inf) -> None:
+        """Drop the memory of the latest run of that name, at a time, or as if it had never been."""
+        self._latest.pop((node_uid, action)).forgotten_at = at
 
     def cancel(self, run: Run) -> None:
         """Tell a run to stop; it has been told if it is stopping."""

@@ -42,6 +42,9 @@ class House(Protocol):
     @property
     def version(self) -> str: ...
 
+    @property
+    def lateness(self) -> float: ...
+
     bare_node_actions: bool
     not_cancellable: set[str]
 
@@ -91,18 +94,18 @@ class NodeRoutes:
         return web.json_response(self._shown(self._member(request)))
 
     async def _list_all(self, _: web.Request) -> web.Response:
-        found = [_entry(run) for run in self._actions.known() if run.node_uid is not None]
+        found = [_entry(run) for run in self._seen() if run.node_uid is not None]
         return web.json_response(found if self._house.bare_node_actions else {"actions": found})
 
     async def _list_one(self, request: web.Request) -> web.Response:
         uid = _uid(request.match_info["node"])
-        found = [_entry(run) for run in self._actions.known() if uid and run.node_uid == uid]
+        found = [_entry(run) for run in self._seen() if uid and run.node_uid == uid]
         if not found:
             self._member(request)
         return web.json_response({"actions": found})
 
     async def _single(self, request: web.Request) -> web.Response:
-        run = self._known(request)
+        run = self._known(request, late=self._house.lateness)
         now = _now()
         wire: dict[str, object] = {"status": run.status(now), "task_id": run.work.uid}
         if run.work.progress in _TOLD:
@@ -124,7 +127,7 @@ class NodeRoutes:
     async def _cancel(self, request: web.Request) -> web.Response:
         run = self._known(request)
         if not run.under_way(_now()):
-            self._actions.forget(run.node_uid, run.action)
+            self._actions.forget(run.node_uid, run.action, at=_now())
         elif run.action in self._house.not_cancellable:
             said = f"Action {run.action} cannot be cancelled"
             raise refusal(409, "action_not_cancellable", said)
@@ -133,12 +136,12 @@ class NodeRoutes:
         return web.Response()
 
     async def _cluster_list(self, _: web.Request) -> web.Response:
-        found = [_entry(run) for run in self._actions.known() if run.node_uid is None]
+        found = [_entry(run) for run in self._seen() if run.node_uid is None]
         return web.json_response({"actions": found})
 
     async def _cluster_single(self, request: web.Request) -> web.Response:
         action = request.match_info["action"]
-        run = self._actions.find(None, action)
+        run = self._actions.find(None, action, late=self._house.lateness)
         if run is None:
             raise _no_action(action)
         return web.json_response(_entry(run))
@@ -162,6 +165,10 @@ class NodeRoutes:
     async def _cluster_cancel(self, request: web.Request) -> web.Response:
         raise _no_action(request.match_info["action"])
 
+    def _seen(self) -> list[Run]:
+        """Return what lists show, later than it is if the cluster is told so."""
+        return self._actions.known(late=self._house.lateness)
+
     def _shown(self, uid: int) -> dict[str, object]:
         return {
             "uid": uid,
@@ -179,10 +186,10 @@ class NodeRoutes:
             raise refusal(404, "node_not_exist", "no such node")
         return uid
 
-    def _known(self, request: web.Request) -> Run:
+    def _known(self, request: web.Request, *, late: float = 0.0) -> Run:
         """Return the run that a path names; answer 404 if there is none, or no such node."""
         uid, action = _uid(request.match_info["node"]), request.match_info["action"]
-        run = None if uid is None else self._actions.find(uid, action)
+        run = None if uid is None else self._actions.find(uid, action, late=late)
         if run is None:
             self._member(request)
             raise _no_action(action)

@@ -2,7 +2,7 @@
 
 Vendor pages: requests/bdbs/actions/export, import, and their like that end in _reset_status. A
 200 has no body: the pages say "a status code", and no recording says more. No route starts a
-backup; clusters make them on a schedule.
+backup; clusters make them on a schedule. That the query can ask for a dry run is a guess.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class TransferCalls:
         asked = await body_of(request)
         now = _now()
         database = self._databases.named(request.match_info["bdb_uid"], now)
-        dry = is_dry(request, asked)
+        dry = is_dry(request)
         if not asked.get(needed):
             raise refusal(406, f"missing_{needed}", f"{needed} is required")
         if database.busy(now) or database.transfers[kind].running(now):

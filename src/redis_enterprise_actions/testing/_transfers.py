@@ -31,7 +31,7 @@ class Transfers:
     def __init__(self, kind: Transfer) -> None:
         self._kind: Transfer = kind
         self._runs: list[FakeAction] = []
-        self._done_at: float | None = None
+        self._resets: list[tuple[float, int]] = []  # when, and how many runs there had been
 
     def add(self, run: FakeAction) -> None:
         self._runs.append(run)
@@ -42,8 +42,14 @@ class Transfers:
 
     def reset(self, now: float) -> None:
         """Show none of them any more, but when the last one succeeded."""
-        self._done_at = self._last_success(now)
-        self._runs.clear()
+        self._resets.append((now, len(self._runs)))
+
+    def before(self, horizon: float) -> Transfers:
+        """Return them as if none had begun or been reset after `horizon`."""
+        seen = Transfers(self._kind)
+        seen._runs = [run for run in self._runs if run.began_at <= horizon]
+        seen._resets = [reset for reset in self._resets if reset[0] <= horizon]
+        return seen
 
     def status(self, now: float) -> str:
         """Return the word for how the last one stands; it is empty if there was none.
@@ -52,7 +58,7 @@ class Transfers:
         """
         run = self._shown(now)
         if run is None:
-            return "initializing" if self._kind == "import" and self._runs else ""
+            return "initializing" if self._kind == "import" and self._since_reset() else ""
         if now < run.ends_at:
             return _RUNNING[self._kind]
         return "failed" if run.outcome == "failed" else "succeeded"
@@ -75,11 +81,14 @@ class Transfers:
 
     def _shown(self, now: float) -> FakeAction | None:
         """Return the last one that has left its queue."""
-        return next((run for run in reversed(self._runs) if run.runs_at <= now), None)
+        return next((run for run in reversed(self._since_reset()) if run.runs_at <= now), None)
+
+    def _since_reset(self) -> list[FakeAction]:
+        return self._runs[self._resets[-1][1] :] if self._resets else self._runs
 
     def _last_success(self, now: float) -> float | None:
         ends = [run.ends_at for run in self._runs if run.ends_at <= now and run.outcome != "failed"]
-        return max(ends, default=self._done_at)
+        return max(ends, default=None)
 
 
 def _iso(time: float) -> str:
