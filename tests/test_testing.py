@@ -484,6 +484,12 @@ class TestServer:
         async with aiohttp.ClientSession() as session:
             assert await Asker(session, cluster)("/v1/actions") == (401, "")
 
+    async def test_server(self, cluster: FakeCluster) -> None:
+        """Every answer comes through an Envoy, as on real clusters."""
+        async with aiohttp.ClientSession() as session, session.get(cluster.url) as answer:
+            assert answer.status == 401
+            assert answer.headers["Server"] == "envoy"
+
     @pytest.mark.parametrize("path", ["/", "/v1/action", "/v1/bdbs/x", "/v1/bdbs/9"])
     async def test_unknown_path(self, ask: Asker, path: str) -> None:
         """What is not there is 404."""

@@ -80,6 +80,7 @@ class Gate:
         if response is not None:
             seen.status = response.status
             response.headers.setdefault("Date", self._door.date())
+            response.headers.setdefault("Server", "envoy")  # seen on real clusters
         return response
 
     async def _answer(
