@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from ._errors import AuthenticationError, RequestRejected
+from ._errors import AuthenticationError, RequestRejected, UnreadableReply
 from ._finding import Finding, Level
-from ._wire_nodes import primary, versions
+from ._lenient import decode
+from ._refusal import error_code_of
+from ._wire import read_actions
+from ._wire_nodes import lists_nodes, primary, versions
 
 
 class Right(NamedTuple):
@@ -21,6 +24,8 @@ class Right(NamedTuple):
     needed: bool = False
     query: str = ""
 
+
+_TO_API: Final = "check that the URL is that of the REST API itself (port 9443), without a path"
 
 NODES: Final = Right("/v1/nodes", "the nodes", "view_all_nodes_info")
 STATUS: Final = Right("/v1/nodes/status", "the nodes' roles", "view_node_info")
@@ -34,9 +39,12 @@ RIGHTS: Final = (
 )
 
 
-def known(who: str) -> Finding:
-    """Tell that the cluster believes who we are."""
-    return _ok("credentials", f"the cluster accepts {who}")
+def known(who: str, status: int, body: bytes = b"") -> Finding:
+    """Tell that the cluster believes who we are, if its answer to `NODES` shows that."""
+    if status == 403 or (status < 300 and lists_nodes(body)):
+        return _ok("credentials", f"the cluster accepts {who}")
+    seen = f"it cannot be told whether the cluster knows {who}: {NODES.path} answers {status}"
+    return _warning("credentials", f"{seen}, and no list of nodes")
 
 
 def unknown(who: str, error: Exception, *, tokens: bool) -> Finding:
@@ -59,8 +67,8 @@ def unknown(who: str, error: Exception, *, tokens: bool) -> Finding:
 
 def unasked() -> Finding:
     """Tell that there is no node to be asked."""
-    seen = "not looked at, nor what comes after, as no node can be asked"
-    return Finding(level=Level.WARNING, check="credentials", seen=seen)
+    seen = "not sent, nor is more looked at, as no node can be asked that is sure to be the API"
+    return Finding(level=Level.FAILURE, check="credentials", seen=seen)
 
 
 def version(status: int, body: bytes) -> Finding:
@@ -89,23 +97,38 @@ def role(status: int, body: bytes) -> Finding:
     return _ok("primary", f"node {found.uid}{host} is the primary")
 
 
-def second(status: int) -> Finding:
+def second(status: int, body: bytes) -> Finding:
     """Tell whether there is a /v2."""
     if status == 404:
         return _ok("v2", "not there, as on versions before 7.22: /v1 tells all but transfers")
+    if not _is_list(V2, body):
+        return _warning("v2", f"{V2.path} answers {status} with what is no list")
     return _ok("v2", "there")
 
 
-def allowed(right: Right, status: int) -> Finding:
-    """Tell that something may be seen."""
+def allowed(right: Right, status: int, body: bytes) -> Finding:
+    """Tell that something may be seen, if it is."""
+    level = _level(right)
     if status == 404:
-        return _warning("permissions", f"{right.what}: {right.path} is not there (404)")
-    return _ok("permissions", f"may see {right.what}")
+        seen = f"{right.what}: {right.path} is not there (404)"
+        if error_code_of(body):  # documented for a list with nothing in it
+            level = Level.WARNING
+    elif not _is_list(right, body):
+        seen = f"{right.what}: {right.path} answers {status} with what is no list"
+    else:
+        return _ok("permissions", f"may see {right.what}")
+    return Finding(level=level, check="permissions", seen=seen, advice=_TO_API)
+
+
+def useless() -> Finding:
+    """Tell that nothing that was asked for with credentials can be seen."""
+    seen = "none of this can be seen, so there is nothing that could be waited for"
+    return Finding(level=Level.FAILURE, check="permissions", seen=seen, advice=_TO_API)
 
 
 def denied(check: str, right: Right, error: Exception) -> Finding:
     """Tell that something may not be seen, or why that is not known."""
-    level = Level.FAILURE if right.needed else Level.WARNING
+    level = _level(right)
     if isinstance(error, AuthenticationError) and error.status == 403:
         seen = f"may not see {right.what} ({right.path} answers 403)"
         advice = f"give the user a role with the permission {right.permission}"
@@ -114,6 +137,22 @@ def denied(check: str, right: Right, error: Exception) -> Finding:
     hint = error.hint if isinstance(error, RequestRejected) else None
     seen = f"{right.what}: {said}"
     return Finding(level=level, check=check, seen=seen, advice=hint)
+
+
+def _level(right: Right) -> Level:
+    """Return how bad it is where a route gives no answer that can be used."""
+    return Level.FAILURE if right.needed else Level.WARNING
+
+
+def _is_list(right: Right, body: bytes) -> bool:
+    """Return True if a body can be a list of the API, which are arrays or objects with arrays."""
+    try:
+        if right.needed:
+            read_actions(body, right.path)
+            return True
+        return isinstance(decode(body, object), (dict, list))
+    except (UnreadableReply, ValueError):
+        return False
 
 
 def _ok(check: str, seen: str) -> Finding:

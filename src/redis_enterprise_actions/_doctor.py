@@ -1,6 +1,7 @@
 """What `doctor` looks at, and in which order: settings, the way to each node, the cluster.
 
-It changes nothing there, and where TLS or the answer is not the cluster's, no secret is sent.
+It changes nothing there. Each node is asked without credentials first; only those that answer as
+the REST API does are sent any.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import asyncio
 import json
 import ssl
 from datetime import UTC, datetime
+from functools import partial
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final, cast
 
@@ -24,6 +26,7 @@ from ._probe import addresses_of, certificate_at, connect
 from ._report import print_json, print_line
 from ._tls import context_of, refuses_us, tls
 from ._transport import Call, Transport
+from ._wire_nodes import bootstrap_state
 
 
 if TYPE_CHECKING:
@@ -39,6 +42,8 @@ if TYPE_CHECKING:
 
 _SECRET: Final = frozenset({"password", "token"})
 _TRIED: Final = Call("GET", "/v1/nodes", quoted=False)
+_BOOTSTRAP: Final = Call("GET", "/v1/bootstrap", quoted=False)
+_NOWHERE: Final = Call("GET", "/v1/redis-actions-doctor", quoted=False)  # no version has it
 _NO_FIELDS: Final = frozenset({400, 406})  # what some versions answer to `fields=`
 
 
@@ -122,7 +127,7 @@ class Examination:
             self._nodes, access=access, tls=self._trust, session=None, request_timeout=limit
         )
         self._skews: dict[URL, float | None] = {}
-        self._redirects: set[URL] = set()
+        self._targets: dict[URL, URL] = {}  # the nodes that others redirect to
 
     async def run(self) -> int:
         """Go through all steps, as far as they make sense."""
@@ -132,12 +137,12 @@ class Examination:
                 ("dns", self._look_up),
                 ("tcp", self._knock),
                 ("tls", self._shake),
-                ("http", self._greet),
             ):
                 nodes = await self._round(check, step, nodes)
+            nodes = await self._greet_all(nodes)
             for node, skew in self._skews.items():
                 self._tell(network.clock(str(node), skew))
-            await self._ask_around(sorted(nodes, key=self._redirects.__contains__))
+            await self._ask_around(nodes)
             return self._close(self._transport.sent)
         finally:
             await self._transport.close()
@@ -202,6 +207,21 @@ class Examination:
             return network.untrusted(where, shown, error)
         return network.trusted(where, shown, self._by, now)
 
+    async def _greet_all(self, nodes: list[URL]) -> list[URL]:
+        """Greet nodes, and those that they name; return the ones that may be sent credentials.
+
+        A node that redirects is as good as the one that it names. Those that answer come first.
+        """
+        well: list[URL] = []
+        greeted = set(self._nodes.urls)
+        while nodes:
+            well += await self._round("http", self._greet, nodes)
+            greeted.update(nodes)
+            named = dict.fromkeys(self._targets.values())
+            nodes = [node for node in named if node not in greeted]
+        answering = [node for node in well if node not in self._targets]
+        return answering + [node for node in well if self._targets.get(node) in answering]
+
     async def _greet(self, node: URL) -> Finding:
         """Ask without saying who we are, as it may be somebody else who answers."""
         try:
@@ -210,18 +230,50 @@ class Examination:
             return network.no_handshake(str(node), OSError(), error.reason)
         except RequestError as error:
             return network.unanswered(str(node), getattr(error, "reason", error.said))
-        self._skews[node] = network.skew_of(reply.headers, datetime.now(UTC))
-        target = self._nodes.redirected(node, reply.headers.get("Location", ""))
+        skew = network.skew_of(reply.headers, datetime.now(UTC))
         if reply.status in {307, 308}:
-            self._redirects.add(node)
-        return network.answered(
+            target = self._nodes.redirected(node, reply.headers.get("Location", ""))
+            if target is not None and target != node:
+                self._targets[node] = target
+        known = False
+        if network.leaves_open(reply.status, reply.headers, reply.body):
+            state = await self._bootstrap(node)
+            if state not in {None, "completed"}:
+                return network.unbootstrapped(str(node), str(state))
+            known = state is not None or (reply.status == 401 and await self._misses_a_route(node))
+        named = self._targets.get(node)
+        finding = network.answered(
             str(node),
             node.port,
             reply.status,
             reply.headers,
             reply.body,
-            target=None if target in {None, node} else str(target),
+            target=None if named is None else str(named),
+            known=known,
         )
+        if finding.level is Level.OK:
+            self._skews[node] = skew
+        return finding
+
+    async def _bootstrap(self, node: URL) -> str | None:
+        """Return how far a node's bootstrap is, which it tells anybody until it is completed."""
+        reply = await self._ask_openly(node, _BOOTSTRAP)
+        return bootstrap_state(reply.body) if reply is not None and reply.status == 200 else None
+
+    async def _misses_a_route(self, node: URL) -> bool:
+        """Return True if a node has no route where the API has none.
+
+        A web server that wants a password for everything answers 401 there, too.
+        """
+        reply = await self._ask_openly(node, _NOWHERE)
+        return reply is not None and reply.status == 404
+
+    async def _ask_openly(self, node: URL, call: Call) -> Reply | None:
+        try:
+            async with asyncio.timeout(self._limit):
+                return await self._transport.ask(node, call)
+        except (RequestError, TimeoutError):
+            return None
 
     # --- the cluster ------------------------------------------------------------------------------
 
@@ -229,29 +281,40 @@ class Examination:
         if not nodes:
             self._tell(cluster.unasked())
             return
-        self._nodes.current = nodes[0]
+        # No redirect leads to another node from now on.
+        self._transport.nodes = Nodes([Secret(str(node)) for node in nodes])
         reply = await self._ask(cluster.NODES)
         forbidden = getattr(reply, "status", None) == 403
         if isinstance(reply, Exception) and not forbidden:
-            tokens = await self._grants_tokens(nodes[0], reply)
-            self._tell(cluster.unknown(self._who, reply, tokens=tokens))
+            await self._tell_refusal(nodes[0], reply)
             return
-        self._tell(cluster.known(self._who))
         if isinstance(reply, Exception):
-            self._tell(cluster.denied("version", cluster.NODES, reply))
+            known = cluster.known(self._who, 403)
+            version = cluster.denied("version", cluster.NODES, reply)
         else:
-            self._tell(cluster.version(reply.status, reply.body))
-        await self._see("primary", cluster.STATUS, lambda it: cluster.role(it.status, it.body))
+            known = cluster.known(self._who, reply.status, reply.body)
+            version = cluster.version(reply.status, reply.body)
+        self._tell(known)
+        self._tell(version)
+        found = [] if forbidden else [known]
+        found.append(await self._see("primary", cluster.STATUS, cluster.role))
         for right in cluster.RIGHTS:
-            await self._see("permissions", right, lambda it, r=right: cluster.allowed(r, it.status))  # type: ignore[misc]
-        await self._see("v2", cluster.V2, lambda it: cluster.second(it.status))
+            words = partial(cluster.allowed, right)
+            found.append(await self._see("permissions", right, words))
+        if all(each.level is not Level.OK for each in found):
+            self._tell(cluster.useless())
+        await self._see("v2", cluster.V2, cluster.second)
 
-    async def _see(self, check: str, right: Right, words: Callable[[Reply], Finding]) -> None:
+    async def _see(
+        self, check: str, right: Right, words: Callable[[int, bytes], Finding]
+    ) -> Finding:
         reply = await self._ask(right)
         if isinstance(reply, Exception):
-            self._tell(cluster.denied(check, right, reply))
+            finding = cluster.denied(check, right, reply)
         else:
-            self._tell(words(reply))
+            finding = words(reply.status, reply.body)
+        self._tell(finding)
+        return finding
 
     async def _ask(self, right: Right) -> Reply | Exception:
         """Ask as the client does; return what it raises, too."""
@@ -269,14 +332,23 @@ class Examination:
     async def _get(self, right: Right, query: str) -> Reply:
         return await self._transport.get(right.path, permission=right.permission, query=query)
 
-    async def _grants_tokens(self, node: URL, error: Exception) -> bool:
+    async def _tell_refusal(self, node: URL, error: Exception) -> None:
+        """Tell why the list of nodes is not shown: no cluster yet, or credentials refused."""
+        expired = getattr(error, "error_code", None) == "password_expired"
+        refused = getattr(error, "status", None) == 401 and not expired
+        state = await self._bootstrap(node) if refused else None
+        if state not in {None, "completed"}:
+            self._tell(network.unbootstrapped(str(node), str(state)))
+            return
+        tokens = refused and await self._grants_tokens(node)
+        self._tell(cluster.unknown(self._who, error, tokens=tokens))
+
+    async def _grants_tokens(self, node: URL) -> bool:
         """Whether a cluster that refuses Basic takes the password for a token.
 
         It is asked once only, as clusters lock users out after a few refusals.
         """
-        expired = getattr(error, "error_code", None) == "password_expired"
-        refused = getattr(error, "status", None) == 401 and not expired
-        if not refused or self._auth != "basic" or not isinstance(self._password, Secret):
+        if self._auth != "basic" or not isinstance(self._password, Secret):
             return False
         said = Secret(json.dumps({"username": self._user, "password": self._password.reveal()}))
         call = Call("POST", "/v1/users/authorize", body=said, quoted=False)

@@ -10,7 +10,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from ._finding import Finding, Level
-from ._refusal import is_not_now, refusal
+from ._lenient import struct
+from ._refusal import WireError, is_not_now, refusal, words_of
+from ._wire_nodes import lists_nodes
 
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ _SOON: Final = timedelta(days=30)
 _SKEW: Final = 5.0  # seconds
 _UI_PORT: Final = 8443
 _TO_API: Final = "use the URL of the REST API itself (port 9443)"
+_NOT_SENT: Final = "not that of a proxy or the UI; no credentials have been sent to this one"
+_QUOTED: Final = 100  # characters of what another server says
 # What OpenSSL calls what is wrong with a certificate (x509_vfy.h).
 _EXPIRED: Final = frozenset({10})
 _NOT_YET: Final = frozenset({9})
@@ -109,10 +113,41 @@ def no_handshake(node: str, error: OSError, refused: str | None) -> Finding:
     return _failed("tls", node, f"TLS is not spoken: {said}", advice)
 
 
+def shows_api(status: int, headers: Mapping[str, str], body: bytes) -> bool:
+    """Return True if an answer to GET /v1/nodes without credentials is the REST API's.
+
+    The API has a header `cluster-state-id` of its own, an `error_code` in its errors, and an Envoy
+    before it. As there are other Envoys, that counts for a 401 only, the answer that is due.
+    """
+    if 300 <= status < 400:
+        return False
+    if "cluster-state-id" in headers:
+        return True
+    if status < 300:
+        return lists_nodes(body)
+    if status == 401 and headers.get("Server", "").lower() == "envoy":
+        return True
+    try:
+        code = struct(body, WireError).error_code
+    except ValueError:
+        return False
+    return isinstance(code, str) and code != ""
+
+
+def leaves_open(status: int, headers: Mapping[str, str], body: bytes) -> bool:
+    """Return True if it takes further answers to tell whether an answer is the REST API's.
+
+    Any web server may say 401, and a node that is in no cluster yet may say "not now".
+    """
+    return is_not_now(status) or (status == 401 and not shows_api(status, headers, body))
+
+
 def answered(node: str, port: int | None, status: int, headers: Mapping[str, str], body: bytes,
-             *, target: str | None) -> Finding:  # fmt: skip
-    """Tell what a node answers to one who does not say who he is."""
-    html = "html" in headers.get("Content-Type", "") or body.lstrip()[:1] == b"<"
+             *, target: str | None, known: bool = False) -> Finding:  # fmt: skip
+    """Tell what a node answers to GET /v1/nodes without credentials.
+
+    `known` is whether other answers have shown that it is the REST API.
+    """
     if status in {307, 308}:
         if target is not None:
             seen = f"redirects to {target}, which is the primary then, and is followed"
@@ -123,14 +158,23 @@ def answered(node: str, port: int | None, status: int, headers: Mapping[str, str
     if is_not_now(status):
         advice = "it may start, or be no member, or the cluster has no quorum: ask again"
         return _failed("http", node, f"answers {status}", advice, spared=True)
+    if known or shows_api(status, headers, body):
+        seen = f"answers {status}, as the REST API does"
+        return Finding(level=Level.OK, check="http", node=node, seen=seen)
     if status == 400 and node.startswith("http://"):
         return _failed("http", node, "answers 400", "begin the URL with https://")
-    if status == 407 or 300 <= status < 400 or (html and status != 401):
-        ui = port == _UI_PORT
-        what = "the Cluster Manager UI" if ui else "a proxy, or another web server"
-        return _failed("http", node, f"answers {status} as {what} does", _TO_API)
-    seen = f"answers {status}, as the REST API may do"
-    return Finding(level=Level.OK, check="http", node=node, seen=seen)
+    what = "the Cluster Manager UI" if port == _UI_PORT else "a proxy, or another web server"
+    also = ", also where the REST API has nothing," if status == 401 else ""
+    said = ": ".join(filter(None, words_of(body)))[:_QUOTED]
+    seen = f"answers {status}{also} as {what} does{said and f': {said}'}"
+    return _failed("http", node, seen, f"{_TO_API}, without a path, and {_NOT_SENT}")
+
+
+def unbootstrapped(node: str, state: str) -> Finding:
+    """Tell that a node is in no cluster yet: its bootstrap is not `completed`."""
+    advice = "create a cluster with it, or let it join one, and ask again when that has ended"
+    seen = f"the REST API, but in no cluster yet: its bootstrap is {state!r}"
+    return _failed("http", node, seen, advice, spared=True)
 
 
 def unanswered(node: str, said: str) -> Finding:

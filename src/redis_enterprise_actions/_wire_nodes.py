@@ -1,6 +1,6 @@
-"""What the cluster says about its nodes: which software they run, and which one is the primary.
+"""What the cluster says about its nodes: their software, the primary, and bootstrap.
 
-Vendor pages: requests/nodes, requests/nodes/status.
+Vendor pages: requests/nodes, requests/nodes/status, requests/bootstrap.
 """
 
 from __future__ import annotations
@@ -25,11 +25,41 @@ class WireNode(msgspec.Struct):
     role: str | None = None
 
 
+class WireState(msgspec.Struct):
+    """The status of a node's bootstrap."""
+
+    state: str = "unknown"
+
+
+class WireBootstrap(msgspec.Struct):
+    """The answer of GET /v1/bootstrap."""
+
+    bootstrap_status: WireState | None = None
+
+
 class Primary(NamedTuple):
     """The primary node: its uid, and its host's name, which may be missing."""
 
     uid: str
     hostname: str | None
+
+
+def lists_nodes(body: bytes) -> bool:
+    """Return True if a body is the list of a cluster's nodes, which has one with a uid at least."""
+    try:
+        nodes = [_node(raw) for raw in decode(body, list[msgspec.Raw])]
+    except ValueError:
+        return False
+    return any(node is not None and (name(node.uid) or "").isdecimal() for node in nodes)
+
+
+def bootstrap_state(body: bytes) -> str | None:
+    """Return the state of a node's bootstrap, or None for what is no answer about it."""
+    try:
+        status = struct(body, WireBootstrap).bootstrap_status
+    except ValueError:
+        return None
+    return None if status is None else _short(status.state)
 
 
 def versions(body: bytes) -> list[str]:
