@@ -1321,6 +1321,14 @@ class TestFaults:
 
         assert await ask("/v1/actions") == (200, {"actions": [], "state-machines": []})
 
+    async def test_exact(self, cluster: FakeCluster, ask: Asker) -> None:
+        """A fault may be for one path alone, and not for what begins with it."""
+        cluster.add_action(uid="u")
+        cluster.inject(path="/v1/actions", exact=True, status=503)
+
+        assert (await ask("/v1/actions/u"))[0] == 200
+        assert (await ask("/v1/actions"))[0] == 503
+
     @pytest.mark.parametrize("headers", [None, {"Server": "kong"}])
     async def test_no_route(
         self, cluster: FakeCluster, ask: Asker, headers: dict[str, str] | None

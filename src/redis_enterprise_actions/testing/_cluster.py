@@ -397,6 +397,7 @@ class FakeCluster(NodesFront, CrdbsFront):
         *,
         times: int | None = 1,
         path: str = "/",
+        exact: bool = False,
         method: str | None = None,
         node: int | None = None,
         status: int | None = None,
@@ -415,10 +416,10 @@ class FakeCluster(NodesFront, CrdbsFront):
     ) -> None:
         """Make the next `times` answers go wrong, or all until `heal` if it is None.
 
-        Only requests whose path begins with `path` are hit, if `method` is given, only those
-        with that one ("POST"), and if `node` is, only those that reach that node. Faults wait
-        their turn: a request is hit by the oldest one that fits it, before it is redirected or
-        asked for credentials.
+        Only requests whose path begins with `path`, or is that and no more if `exact`, are hit; if
+        `method` is given, only those with that one ("POST"), and if `node` is, only those that
+        reach that node. Faults wait their turn: a request is hit by the oldest one that fits it,
+        before it is redirected or asked for credentials.
 
         - `status` answers that instead, with `body` and `headers`; `retry_after` (seconds, or a
           date) adds that header, to a 503 unless told otherwise.
@@ -456,6 +457,7 @@ class FakeCluster(NodesFront, CrdbsFront):
             headers = {"Content-Type": "application/json", **(headers or {})}
         fault = Fault(
             path=path,
+            exact=exact,
             method=method,
             node=node,
             times=inf if times is None else times,

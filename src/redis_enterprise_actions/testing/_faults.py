@@ -28,11 +28,12 @@ NO_ROUTE: Final = b'{"message": "no Route matched with those values"}'
 class Fault:
     """One kind of bad answer, for the next `times` requests for `path` at `node`.
 
-    Those are the requests whose path begins with `path`, by any method if that is None, and at
-    any node if that is. `no_handle` spares requests that only read.
+    Those are the requests whose path begins with `path`, or is that if `exact`, by any method if
+    that is None, and at any node if that is. `no_handle` spares requests that only read.
     """
 
     path: str = "/"
+    exact: bool = False
     method: str | None = None
     node: int | None = None
     times: float = inf
@@ -51,7 +52,8 @@ class Fault:
 def next_fault(faults: Sequence[Fault], method: str, path: str, node: int) -> Fault | None:
     """Return what hits a request for `path` at `node`, and count it."""
     for fault in faults:
-        hit = path.startswith(fault.path) and fault.method in {None, method}
+        on_path = path == fault.path if fault.exact else path.startswith(fault.path)
+        hit = on_path and fault.method in {None, method}
         hit = hit and not (fault.no_handle and method in _READING)
         if fault.times > 0 and hit and fault.node in {None, node}:
             fault.times -= 1
