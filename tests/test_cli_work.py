@@ -37,6 +37,8 @@ EXPORT = [
 MAINTENANCE = ["submit", "POST", "/v1/nodes/1/actions/maintenance_on"]
 FLUSH = ["submit", "PUT", "/v1/crdbs/g1/flush", "--header", "X-Task-ID=t1"]
 DELETE = ["submit", "DELETE", "/v1/bdbs/1"]
+CHANGE = ["submit", "PUT", "/v1/bdbs/1"]
+POLICY = ["submit", "PUT", "/v1/cluster/policy"]
 
 
 def prepare(cluster: FakeCluster) -> None:
@@ -183,14 +185,14 @@ class TestSubmit:
         """A call that starts nothing says so beside the output."""
         served.do(plan(outcome="never"))
 
-        assert main([*EXPORT, "--param", "dry_run=true"]) == 0
+        assert main([*CHANGE, "--param", "dry_run=true"]) == 0
         assert capsys.readouterr() == ("", "nothing was started that lasts\n")
 
     def test_dry_run_wait(self, served: Served, lines: Callable[[], list[str]]) -> None:
         """With `--wait` it says so in the output, and nothing is waited for."""
         served.do(plan(outcome="never"))
 
-        assert main([*EXPORT, "--param", "dry_run=true", "--wait"]) == 0
+        assert main([*CHANGE, "--param", "dry_run=true", "--wait"]) == 0
         said, done = lines()
         assert said.endswith("  nothing was started that lasts")
         assert done.endswith("  nothing to wait for; exit code 0")
@@ -199,10 +201,71 @@ class TestSubmit:
         """In JSON there is no reference then."""
         served.do(plan(outcome="never"))
 
-        assert main([*EXPORT, "--param", "dry_run=true", "--json", "--wait"]) == 0
+        assert main([*CHANGE, "--param", "dry_run=true", "--json", "--wait"]) == 0
         events = [json.loads(line) for line in lines()]
         assert [each["event"] for each in events] == ["submitted", "began", "done"]
         assert events[0]["ref"] is None
+
+    @pytest.mark.parametrize("report", [False, True])
+    def test_not_followed(
+        self,
+        served: Served,
+        tmp_path: Path,
+        capsys: pytest.CaptureFixture[str],
+        report: bool,
+    ) -> None:
+        """An answer that names nothing is not followed: exit code 8, in words, and on record."""
+        served.cluster.inject(path=POLICY[2], method="PUT", times=None, status=200, body="{}")
+        file = tmp_path / "report.json"
+
+        assert main([*POLICY, "--wait", *(["--report", str(file)] if report else [])]) == 8
+        out, err = capsys.readouterr()
+        assert "cannot be followed: its answer names nothing to follow" in out
+        assert err == ""
+        if report:
+            (record,) = json.loads(file.read_text("utf-8"))["records"]
+            assert record["outcome"] == "not followed"
+
+        assert main(POLICY) == 0
+        out, err = capsys.readouterr()
+        assert (out, "cannot be followed" in err) == ("", True)
+
+    def test_not_followed_json(self, served: Served, lines: Callable[[], list[str]]) -> None:
+        """In JSON the end has the word and the code, and the call's event says why."""
+        served.cluster.inject(path=POLICY[2], method="PUT", status=200, body="{}")
+
+        assert main([*POLICY, "--wait", "--json"]) == 8
+        submitted, end, done = [json.loads(line) for line in lines()]
+        assert submitted["ref"] is None
+        assert "names nothing" in submitted["problem"]
+        assert (end["outcome"], end["exit_code"]) == ("not followed", 8)
+        assert done["ended"] == {"not followed": 1}
+
+    def test_accept_untracked(self, served: Served, lines: Callable[[], list[str]]) -> None:
+        """Where that was said, the answer is enough."""
+        served.cluster.inject(path=POLICY[2], method="PUT", status=200, body="{}")
+
+        assert main([*POLICY, "--wait", "--accept-untracked"]) == 0
+        assert lines()[0].endswith("  nothing was started that lasts")
+
+    def test_bootstrap(self, served: Served, capsys: pytest.CaptureFixture[str]) -> None:
+        """A bootstrap is not waited for yet: that is said before anything is sent."""
+        call = ["submit", "post", "/v1/bootstrap/create_cluster", "--data", "{}"]
+
+        assert main([*call, "--wait"]) == 2
+        assert "GET /v1/bootstrap" in capsys.readouterr().err
+        assert served.cluster.requests == []
+
+    @pytest.mark.parametrize("name", ["dry_run", "only_failovers", "max_operations"])
+    def test_wrong_place(
+        self, served: Served, capsys: pytest.CaptureFixture[str], name: str
+    ) -> None:
+        """A setting that is not read from the body is refused, with the right spelling."""
+        call = ["submit", "PUT", "/v1/bdbs/1/actions/rebalance", "--data", f'{{"{name}": 1}}']
+
+        assert main(call) == 2
+        assert f"--param {name}=" in capsys.readouterr().err
+        assert served.cluster.requests == []
 
     @pytest.mark.parametrize("where", ["argument", "file", "stdin"])
     def test_data(
@@ -311,7 +374,7 @@ class TestSubmit:
         if not options:
             said, other = other, said
         assert other == ""
-        assert "It was sent, and may have been taken all the same; bdb:1 may tell" in said
+        assert "It was sent, and may have been taken all the same; bdb:1@after may tell" in said
         assert len(calls(served)) == 1
 
     @pytest.mark.parametrize(
@@ -360,7 +423,7 @@ class TestSubmit:
     def test_strange_reference(self, served: Served, lines: Callable[[], list[str]]) -> None:
         """A uid with control characters does not reach the terminal as such."""
         body = json.dumps({"action_uid": "a\x1b[2J\nb"})
-        served.cluster.inject(path="/v1/bdbs", status=200, body=body)
+        served.cluster.inject(path="/v1/bdbs", method="POST", status=200, body=body)
 
         assert main(UPGRADE) == 0
         assert lines() == ["action:a [2J b"]

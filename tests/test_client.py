@@ -221,8 +221,9 @@ class TestEnds:
         uid = cluster.add_action("SMDeleteBDB", duration=20, bdb_uid=7)
         action = await client.wait_for_action(uid)
 
-        assert (action.phase, action.evidence) == (Phase.COMPLETED, Evidence.DATABASE)
-        assert cluster.requests[-1].path == "/v1/bdbs/7"
+        assert (action.phase, action.evidence) == (Phase.COMPLETED, Evidence.LIST)
+        paths = [request.path for request in cluster.requests[-2:]]
+        assert paths == ["/v1/bdbs/7", "/v1/bdbs?fields=uid"]
 
     async def test_delete_forgotten(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """A delete that vanishes while its database lives has not completed."""
@@ -510,7 +511,7 @@ class TestSharing:
         update = cluster.add_action(duration=20)
         results = await client.wait_for_actions([*deletes, update])
 
-        assert [action.evidence for action in results[:3]] == [Evidence.DATABASE] * 3
+        assert [action.evidence for action in results[:3]] == [Evidence.LIST] * 3
         asked = [r.path for r in cluster.requests if r.path.startswith("/v1/bdbs/")]
         assert sorted(asked) == ["/v1/bdbs/5", "/v1/bdbs/6", "/v1/bdbs/7"]
 

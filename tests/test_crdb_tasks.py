@@ -423,7 +423,7 @@ class TestMany:
 
     async def test_empty_list(self, cluster: FakeCluster, tasks: CrdbTasks) -> None:
         """A 404 in the API's words on the list means that there is nothing."""
-        cluster.inject(path=TASKS, times=2, status=404, body='{"title": "Not Found"}')
+        cluster.inject(path=TASKS, times=2, status=404, body='{"title": "x", "status": 404}')
 
         assert await tasks.all() == []
         assert await tasks.many({parse("crdb:t1"): None}) == Found({}, cost=1.0)

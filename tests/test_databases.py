@@ -21,6 +21,7 @@ from redis_enterprise_actions import (
     AuthenticationError,
     CancelNotSupported,
     ClusterUnreachable,
+    Evidence,
     Kind,
     Phase,
     RequestRejected,
@@ -28,6 +29,7 @@ from redis_enterprise_actions import (
     UsageError,
     WaitTimeout,
 )
+from redis_enterprise_actions._action import Uncertain
 from redis_enterprise_actions._reference import GONE, Reference, Track
 from redis_enterprise_actions._tick import NO_LIST
 from redis_enterprise_actions.testing import FakeCluster
@@ -42,6 +44,7 @@ pytestmark = [pytest.mark.enable_socket, pytest.mark.core]
 
 VERSIONS: list[Version] = ["7.4", "7.8", "7.22", "8.0"]
 NAME = {"name": "shop"}
+OP = {"name": "SMUpgradeBDB", "progress": 50}
 
 
 def now() -> float:
@@ -76,13 +79,107 @@ class TestSettles:
             assert (action.status, action.phase) == ("active", Phase.COMPLETED)
             assert 0 <= now() - cluster.actions[uid].ends_at <= 15
 
-    async def test_idle(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """One that nothing is done to has settled at once, with one request."""
+    @pytest.mark.parametrize(("grace", "lasts"), [(None, 10), (3, 3), (0, 0)])
+    async def test_idle(
+        self, cluster: FakeCluster, client: ActionsClient, grace: float | None, lasts: float
+    ) -> None:
+        """One that is never seen busy counts as settled once a change would have begun."""
         cluster.add_bdb(7)
-        action = await client.wait_for_bdb(7)
+        options: dict[str, float] = {} if grace is None else {"not_found_grace": grace}
+        seen: list[tuple[str, Phase]] = []
+        action = await client.wait_for_bdb(
+            7, on_progress=lambda action: seen.append((action.status, action.phase)), **options
+        )
 
-        assert str(action) == "database 7: active [bdb:7]"
-        assert asked(cluster) == ["GET /v1/bdbs/7"]
+        assert str(action) == "database 7: active, as the database was never seen busy [bdb:7]"
+        assert action.evidence is Evidence.QUIET
+        assert seen == [("active", Phase.PENDING)] * (lasts > 0) + [("active", Phase.COMPLETED)]
+        assert now() == pytest.approx(lasts, abs=0.1)
+        assert len(asked(cluster)) <= 8
+
+    @pytest.mark.parametrize("late", [1, 8, 9.5])
+    async def test_marked_late(
+        self, cluster: FakeCluster, client: ActionsClient, late: float
+    ) -> None:
+        """A change that is shown late is waited for all the same, to its end."""
+        cluster.add_bdb(1)
+        asyncio.get_running_loop().call_later(
+            late, lambda: cluster.add_action("SMUpdateBDB", duration=30, bdb_uid=1)
+        )
+        action = await client.wait_for_bdb(1)
+
+        assert (action.status, action.evidence) == ("active", Evidence.ACTION)
+        assert now() >= late + 30
+
+    async def test_not_stalled(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """While a change may be about to begin, nothing stalls; a timeout ends the wait."""
+        cluster.add_bdb(1)
+
+        assert (await client.wait_for_bdb(1, stall_timeout=2)).evidence is Evidence.QUIET
+        with pytest.raises(WaitTimeout, match="last seen: database 1: active"):
+            await client.wait_for_bdb(1, timeout=5)
+
+    @pytest.mark.parametrize(
+        ("ops", "ends"),
+        [
+            ([OP | {"status": "active"}], "timed out"),
+            ([OP | {"status": "pending"}], "timed out"),
+            ([{"status": "idle"}, OP | {"status": "active"}], "timed out"),
+            ([OP | {"status": "resting"}], "timed out"),
+            ([OP | {"status": "failed", "error": "boom"}], "completed"),
+            ([], "completed"),
+            (None, "completed"),
+        ],
+        ids=str,
+    )
+    async def test_background_op(
+        self, cluster: FakeCluster, client: ActionsClient, ops: object, ends: str
+    ) -> None:
+        """What is pending or active keeps it from settling; what failed before does not."""
+        body = json.dumps({"uid": 1, "status": "active", "background_op": ops})
+        cluster.inject(times=None, path="/v1/bdbs", status=200, body=body)
+        (result,) = await client.wait_for_operations(["bdb:1"], settle=True, timeout=60)
+
+        assert result.record is not None
+        assert result.record.outcome.value == ends
+
+    @pytest.mark.parametrize("before", ["none", "another", "the same"])
+    @pytest.mark.parametrize("path", ["/modules/upgrade", "/actions/retry", "/flush"])
+    async def test_failed_since(
+        self, cluster: FakeCluster, client: ActionsClient, before: str, path: str
+    ) -> None:
+        """A failure that was not there before the call is its own; an older one is not."""
+        told = "boom" if before == "the same" else "old"
+        old: list[object] = [] if before == "none" else [OP | {"status": "failed", "error": told}]
+        failed = [OP | {"status": "failed", "error": "boom"}]
+        shown: list[list[object]] = [old, [*failed]]
+        for ops in shown:
+            body = json.dumps({"uid": 1, "status": "active", "background_op": ops})
+            times = 1 if ops is old else None
+            cluster.inject(method="GET", times=times, path="/v1/bdbs/1", status=200, body=body)
+        method = "PUT" if path == "/flush" else "POST"
+        cluster.inject(method=method, status=200)
+        operation = await client.submit(method, f"/v1/bdbs/1{path}")
+
+        if before == "the same":
+            assert (await operation).evidence is Evidence.QUIET
+        else:
+            with pytest.raises(ActionFailed, match="boom"):
+                await operation
+
+    async def test_fails_again(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """What fails once more, after it was seen to go on, has failed, in whatever words."""
+        for ops in ("failed", "active", "failed"):
+            body = json.dumps(
+                {"uid": 1, "status": "active", "background_op": [OP | {"status": ops}]}
+            )
+            times = None if ops == "failed" and asked(cluster) else 2
+            cluster.inject(method="GET", times=times, path="/v1/bdbs/1", status=200, body=body)
+        cluster.inject(method="POST", status=200)
+        operation = await client.submit("POST", "/v1/bdbs/1/actions/retry")
+
+        with pytest.raises(ActionFailed):
+            await operation
 
     async def test_watched(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """What is done to it can be followed."""
@@ -102,7 +199,7 @@ class TestSettles:
         cluster.start_transfer(1, transfer, duration=1000)  # type: ignore[arg-type]
 
         assert (await client.wait_for_bdb(1)).status == "active"
-        assert now() < 1
+        assert now() == pytest.approx(10, abs=0.1)
 
     async def test_import(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """One that is being imported into has not settled."""
@@ -227,8 +324,52 @@ class TestGone:
             assert 0 <= now() - cluster.actions[uid].ends_at <= 15
 
     async def test_never_there(self, client: ActionsClient) -> None:
-        """One that is not there is gone."""
-        assert (await client.wait_for_bdb(9, gone=True)).status == "deleted"
+        """One that is not there is gone, as the list shows."""
+        action = await client.wait_for_bdb(9, gone=True)
+
+        assert (action.status, action.evidence) == ("deleted", Evidence.LIST)
+        assert now() < 1
+
+    @pytest.mark.parametrize("uid", [1, 9], ids=["seen", "never seen"])
+    @pytest.mark.parametrize("fault", [{"status": 403}, {"status": 500}, {"status": 404}], ids=str)
+    async def test_without_a_list(
+        self, cluster: FakeCluster, client: ActionsClient, uid: int, fault: dict[str, int]
+    ) -> None:
+        """Where no list can be had, "not found" has to be said twice, five seconds apart."""
+        cluster.add_action("SMDeleteBDB", duration=20, bdb_uid=1)
+        cluster.inject(path="/v1/bdbs", exact=True, times=None, **fault)  # type: ignore[arg-type]
+        action = await client.wait_for_bdb(uid, gone=True)
+
+        assert (action.status, action.evidence) == ("deleted", Evidence.NOT_FOUND)
+        since = 20 if uid == 1 else 0
+        assert since + 5 <= now() <= since + 20
+        assert action.record.lag_bound is None
+
+    async def test_found_again(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """What is there after all is not gone; and other words are another answer."""
+        cluster.add_bdb(1)
+        cluster.inject(path="/v1/bdbs", exact=True, times=None, status=403)
+        for code in ("db_not_found", "no_such_thing", "db_not_found"):
+            words = json.dumps({"error_code": code})
+            cluster.inject(path="/v1/bdbs/1", times=3, status=404, body=words)
+
+        with pytest.raises(WaitTimeout, match="last seen: database 1: active"):
+            await client.wait_for_bdb(1, gone=True, timeout=60, poll=wait_fixed(1.5))
+
+    @pytest.mark.parametrize(
+        "body", ['{"message": "no Route matched"}', "{}", "[]", "<html>", '{"error_code": 404}']
+    )
+    async def test_gateway(self, cluster: FakeCluster, client: ActionsClient, body: str) -> None:
+        """A 404 of somebody else's is an outage, whatever its JSON says."""
+        cluster.add_action("SMDeleteBDB", duration=40, bdb_uid=1)
+        waiting = asyncio.ensure_future(client.wait_for_bdb(1, gone=True))
+        await asyncio.sleep(5)
+        cluster.inject(times=8, path="/v1/bdbs", status=404, body=body)
+        action = await waiting
+
+        assert action.status == "deleted"
+        assert now() >= 40
+        assert len(action.record.outages) == 1
 
     async def test_idle(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """That it is active is not enough."""
@@ -275,7 +416,7 @@ class TestStarted:
         cluster.inject(method="DELETE", status=200, body=body)
         operation = await client.delete_bdb(1)
 
-        assert operation.ref == "bdb:1@gone"
+        assert operation.ref == "bdb:1@gone,after"
         assert (await operation).status == "deleted"
         assert now() >= 50
 
@@ -286,7 +427,7 @@ class TestStarted:
         with pytest.raises(AnswerLost) as caught:
             await client.delete_bdb(1)
 
-        assert caught.value.ref == "bdb:1@gone"
+        assert caught.value.ref == "bdb:1@gone,after"
         assert (await client.operation(caught.value.ref)).status == "deleted"
         assert [path for path in asked(cluster) if "DELETE" in path] == ["DELETE /v1/bdbs/1"]
 
@@ -298,7 +439,7 @@ class TestStarted:
         with pytest.raises(AnswerLost) as caught:
             await client.update_bdb(1, {"memory_size": 5})
 
-        assert caught.value.ref == "bdb:1"
+        assert caught.value.ref == "bdb:1@after"
         assert (await client.operation(caught.value.ref)).status == "active"
         assert now() >= 40
         assert cluster.bdbs[1].config(now())["memory_size"] == 5
@@ -314,12 +455,38 @@ class TestStarted:
         assert (await operation).phase is Phase.COMPLETED
 
     async def test_nothing_to_do(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """A change to what already is starts nothing, and says so."""
+        """A change to what already is has its database, and a second to begin."""
         cluster.add_bdb(1, name="shop")
         operation = await client.update_bdb(1, NAME)
 
-        assert (operation.done, operation.ref) == (True, None)
-        assert (await operation).phase is Phase.COMPLETED
+        assert (operation.done, operation.ref) == (False, "bdb:1@unchanged")
+        assert (await operation).evidence is Evidence.QUIET
+        assert now() == pytest.approx(1, abs=0.1)
+
+    @pytest.mark.parametrize("shown", [{}, {"status": "active", "uid": 1}], ids=str)
+    async def test_change_without_handle(
+        self, cluster: FakeCluster, client: ActionsClient, shown: dict[str, object]
+    ) -> None:
+        """A change that has lost its handle is waited for, once it shows."""
+        cluster.add_bdb(1)
+        cluster.inject(method="PUT", status=200, body=json.dumps(shown))
+        asyncio.get_running_loop().call_later(
+            0.8, lambda: cluster.add_action("SMUpdateBDB", duration=30, bdb_uid=1)
+        )
+        operation = await client.update_bdb(1, NAME)
+
+        assert operation.ref == ("bdb:1@unchanged" if shown else "bdb:1@after")
+        await operation
+        assert now() >= 30.8
+
+    async def test_may_not_look(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """Where we may not see how the database stood, the call is made all the same."""
+        cluster.add_bdb(1)
+        cluster.inject(method="GET", status=403)
+        cluster.inject(method="POST", status=200)
+        operation = await client.submit("POST", "/v1/bdbs/1/modules/upgrade")
+
+        assert operation.ref == "bdb:1"
 
 
 class TestShared:
@@ -490,4 +657,5 @@ class TestSecrets:
         await client.aclose()
 
         assert found is not None
-        assert found.phase is (Phase.COMPLETED if status == "active" else Phase.UNKNOWN)
+        phase = found.action.phase if isinstance(found, Uncertain) else found.phase
+        assert phase is (Phase.COMPLETED if status == "active" else Phase.UNKNOWN)

@@ -22,6 +22,7 @@ from redis_enterprise_actions import (
     ClientClosed,
     ClusterUnreachable,
     Kind,
+    NothingToFollow,
     Phase,
     RedisActionsError,
     RequestError,
@@ -110,6 +111,10 @@ ERRORS: list[tuple[RedisActionsError, str]] = [
         ActionVanished("a1", action=RUNNING, elapsed=10, polls=5),
         "action a1 (SMUpdateBDB on bdb:1) vanished after 10.0 s and 5 polls; how it ended is "
         "unknown; last seen: SMUpdateBDB on bdb:1: active, 50 % [a1]",
+    ),
+    (
+        NothingToFollow("PUT /v1/x", action=None, elapsed=0, polls=0, reason="nothing is named"),
+        "PUT /v1/x was answered, but cannot be followed: nothing is named",
     ),
     (
         ActionStalled("a1", action=RUNNING, elapsed=70, polls=9, stall_timeout=60),

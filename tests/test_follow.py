@@ -91,7 +91,8 @@ async def test_exit_code(
 
 def test_every_end_is_above() -> None:
     """No way to end is without a row above, nor without its place in the order of bad news."""
-    words = {(word, code) for _, word, code in _ENDS if code != 2}
+    # Wrong usage and calls that cannot be followed are no ends of waits for references.
+    words = {(word, code) for _, word, code in _ENDS if code not in {2, 8}}
 
     assert {(outcome, code) for *_, outcome, code in ENDS} == words | {("completed", 0)}
     assert {code for _, code in words} | {0} == set(WORST_FIRST)

@@ -30,8 +30,8 @@ from redis_enterprise_actions import (
     UsageError,
     WaitTimeout,
 )
-from redis_enterprise_actions._action import phase_of
-from redis_enterprise_actions._host_actions import HostActions, path_of
+from redis_enterprise_actions._action import Doubt, Uncertain, phase_of
+from redis_enterprise_actions._host_actions import HostActions, path_of, run_after, run_of
 from redis_enterprise_actions._reference import Reference, parse
 from redis_enterprise_actions.testing import FakeCluster
 from tests.conftest import client_of
@@ -130,7 +130,7 @@ class TestSuccess:
         on = await client3.maintenance_on(1)
         assert isinstance(on.answer, dict)
         assert on.ref == f"node:1/maintenance_on@{on.answer['task_id']}"
-        assert (await client3.change_primary(2)).ref == "cluster:change_master"
+        assert (await client3.change_primary(2)).ref == "cluster:change_master@after"
 
         action = await client3.operation(on.ref)
         assert (action.uid, action.task_id) == ("node:1/maintenance_on", on.answer["task_id"])
@@ -365,7 +365,7 @@ class TestRuns:
         assert "/v1/nodes/actions" in seen(three)
 
     RUNS = (
-        # what is waited for, as last seen, what is shown, whether that is it
+        # what is waited for, as last seen, what is shown, whether that is it; None: it may be
         ("node:1/remove", None, ("completed", "T1"), True),
         ("node:1/remove", None, ("completed", None), True),
         ("node:1/remove", ("running", "T1"), ("completed", "T1"), True),
@@ -375,17 +375,37 @@ class TestRuns:
         ("node:1/remove@T1", None, ("completed", "T1"), True),
         ("node:1/remove@T1", None, ("completed", "T2"), False),
         ("node:1/remove@T1", None, ("running", None), True),
+        ("node:1/remove@T1", None, ("completed", None), None),
         ("node:1/remove@T1", ("running", None), ("completed", "T2"), False),
-        ("node:1/remove@after,T1", None, ("completed", "T1"), False),
-        ("node:1/remove@after,T1", None, ("completed", "T2"), True),
-        ("node:1/remove@after,T1", None, ("running", None), False),
-        ("node:1/remove@after,T1", ("running", "T2"), ("completed", "T2"), True),
-        ("node:1/remove@after,T1", ("running", "T2"), ("completed", "T3"), False),
-        ("cluster:change_master@after,completed", None, ("completed", None), False),
+        ("node:1/remove@after,completed,T1", None, ("completed", "T1"), False),
+        ("node:1/remove@after,completed,T1", None, ("failed", "T1"), False),
+        ("node:1/remove@after,completed,T1", None, ("completed", "T2"), True),
+        ("node:1/remove@after,completed,T1", None, ("completed", None), None),
+        ("node:1/remove@after,completed,T1", None, ("failed", None), True),
+        ("node:1/remove@after,completed,T1", ("running", "T2"), ("completed", "T2"), True),
+        ("node:1/remove@after,completed,T1", ("running", "T2"), ("completed", "T3"), False),
+        ("node:1/remove@after,failed,,T2", None, ("failed", None), None),
+        ("node:1/remove@after,failed,,T2", None, ("completed", None), True),
+        ("node:1/remove@after,failed,,T2", None, ("completed", "T1"), False),
+        ("node:1/remove@after,failed,,T2", None, ("queued", None), True),
+        ("node:1/remove@after,failed,,a,b", None, ("completed", "a,b"), True),
+        ("node:1/remove@after,a%2Cb,c%2Cd", None, ("completed", "c,d"), False),
+        ("node:1/remove@after,running,T1", None, ("running", None), False),
+        ("cluster:change_master@after", None, ("completed", None), True),
+        ("cluster:change_master@after", None, ("running", "T1"), True),
+        ("cluster:change_master@after,?", None, ("completed", None), None),
+        ("cluster:change_master@after,?", None, ("running", None), True),
+        ("cluster:change_master@after,?", None, ("failed", "T1"), True),
+        ("cluster:change_master@after,completed", None, ("completed", None), None),
+        ("cluster:change_master@after,Completed", None, ("completed", None), None),
         ("cluster:change_master@after,completed", None, ("failed", None), True),
         ("cluster:change_master@after,completed", None, ("running", None), True),
         ("cluster:change_master@after,completed", None, ("completed", "T1"), True),
-        ("cluster:change_master@after,completed", ("running", None), ("completed", None), True),
+        ("cluster:change_master@after,completed", ("running", None), ("completed", None), None),
+        ("cluster:change_master@lost,completed", None, ("completed", None), False),
+        ("cluster:change_master@lost,completed", ("running", None), ("completed", None), None),
+        ("cluster:change_master@lost,completed", None, ("failed", None), True),
+        ("cluster:change_master@lost", None, ("completed", None), True),
         ("cluster:change_master@after,running", None, ("running", None), False),
         ("cluster:change_master@after,running", None, ("completed", None), False),
     )
@@ -398,14 +418,41 @@ class TestRuns:
         ref: str,
         last: tuple[str, str | None] | None,
         shown: tuple[str, str | None],
-        is_it: bool,
+        is_it: bool | None,
     ) -> None:
-        """A task_id tells runs apart, a status only where nothing else can be meant."""
+        """A task_id tells runs apart; a result without one may be that of an older run."""
         body = {"status": shown[0]} | ({} if shown[1] is None else {"task_id": shown[1]})
         cluster.inject(status=200, body=json.dumps(body))
         found = await hosts.one(parse(ref), last and stands(ref, *last))
 
-        assert (found is not None) == is_it
+        if is_it is None:
+            assert isinstance(found, Uncertain)
+            assert found.doubt is Doubt.SAME_RESULT
+        else:
+            assert isinstance(found, Action) == is_it
+
+    @pytest.mark.parametrize(
+        ("before", "new", "run"),
+        [
+            (None, "", "after"),
+            (None, "T2", "T2"),
+            (("completed", None), "", "after,completed"),
+            (("completed", None), "T2", "after,completed,,T2"),
+            (("completed", "T1"), "", "after,completed,T1"),
+            (("completed", "T1"), "T2", "T2"),
+            (("a,b", "c,d"), "", "after,a%2Cb,c%2Cd"),
+            (("", None), "T2", "after,?,,T2"),
+        ],
+        ids=str,
+    )
+    def test_written(self, before: tuple[str, str | None] | None, new: str, run: str) -> None:
+        """A run is written as its task_id where that tells enough, or else with what was before."""
+        known = run_after(before and stands("node:1/remove", *before))._replace(new=new)
+        ref = parse("node:1/remove")
+
+        assert str(known) == run
+        read = run_of(msgspec.structs.replace(ref, run=run))
+        assert read == known or (read.status, read.new) == (None, new)
 
     LISTED = (
         # what is waited for, as last seen, what the list shows, the run it is taken for
@@ -418,9 +465,9 @@ class TestRuns:
         ("node:1/maintenance_on@T1", None, entry(), "T1"),
         ("node:1/maintenance_on@T1", None, entry("failed"), False),
         ("node:1/maintenance_on@T1", None, entry("failed", task_id="T1"), "T1"),
-        ("node:1/maintenance_on@after,T1", None, entry(), False),
-        ("node:1/maintenance_on@after,T1", None, entry("failed", task_id="T2"), "T2"),
-        ("node:1/maintenance_on@after,T1", "T2", entry(), "T2"),
+        ("node:1/maintenance_on@after,running,T1", None, entry(), False),
+        ("node:1/maintenance_on@after,failed,T1", None, entry("failed", task_id="T2"), "T2"),
+        ("node:1/maintenance_on@after,failed,T1", "T2", entry(), "T2"),
         ("node:1/maintenance_on@after,completed", None, entry(), None),
         ("node:1/maintenance_on@after,completed", None, entry("failed"), False),
         ("node:2/maintenance_on", None, entry(), False),
@@ -472,7 +519,7 @@ class TestStart:
 
         with pytest.raises(AnswerLost) as caught:
             await client.maintenance_on(1)
-        assert caught.value.ref == f"node:1/maintenance_on@after,{old}"
+        assert caught.value.ref == f"node:1/maintenance_on@lost,completed,{old}"
         with pytest.raises(ActionNotFound):
             await client.operation(caught.value.ref)
         assert seen(cluster, "POST") == [ON]
@@ -498,14 +545,15 @@ class TestStart:
             three.start_cluster_action("change_master", node_uid=1, duration=0)
         three.inject(method="POST", path=PRIMARY, lose=True)
         operation = await client3.change_primary(2)
-        assert operation.ref == "cluster:change_master"
+        before = ",completed" if again else ""
+        assert operation.ref == f"cluster:change_master@after{before}"
         assert (await operation).phase is Phase.COMPLETED
         assert three.primary == 2
 
         three.inject(method="POST", path=PRIMARY, drop=True)
         with pytest.raises(AnswerLost) as caught:
             await client3.change_primary(3)
-        assert caught.value.ref == "cluster:change_master@after,completed"
+        assert caught.value.ref == "cluster:change_master@lost,completed"
         with pytest.raises(ActionNotFound):
             await client3.operation(caught.value.ref)
         waiting = asyncio.ensure_future(client3.operation(caught.value.ref).wait())
@@ -520,7 +568,7 @@ class TestStart:
 
         with pytest.raises(AnswerLost) as caught:
             await client3.change_primary(2)
-        assert caught.value.ref == "cluster:change_master@after,running"
+        assert caught.value.ref == "cluster:change_master@lost,running"
         with pytest.raises(ActionNotFound):
             await client3.operation(caught.value.ref)
         assert three.primary == 1
@@ -605,8 +653,9 @@ class TestRemove:
         operation = await client3.remove_node(2)
 
         action = await operation
-        assert (action.phase, action.evidence) == (Phase.COMPLETED, Evidence.NODE)
-        assert str(action).startswith("remove on node:2: completed, as the node is gone")
+        assert (action.phase, action.evidence) == (Phase.COMPLETED, Evidence.LIST)
+        said = "remove on node:2: completed, as the list does not hold what it removed"
+        assert str(action).startswith(said)
         assert "/v1/nodes/2" in seen(three)
 
     async def test_together(self, three: FakeCluster, client3: ActionsClient) -> None:
@@ -615,7 +664,7 @@ class TestRemove:
         operations = [await client3.remove_node(node) for node in (2, 3)]
 
         actions = await client3.wait_for_operations(operations)
-        assert {action.evidence for action in actions} == {Evidence.NODE}
+        assert {action.evidence for action in actions} == {Evidence.LIST}
 
     async def test_not_gone(self, three: FakeCluster, client3: ActionsClient) -> None:
         """If its node is there, it has vanished."""
@@ -634,7 +683,7 @@ class TestRemove:
         operation = await client3.remove_node(2)
 
         action = await operation.wait(stall_timeout=60)
-        assert (action.phase, action.evidence) == (Phase.COMPLETED, Evidence.NODE)
+        assert (action.phase, action.evidence) == (Phase.COMPLETED, Evidence.LIST)
 
     async def test_from_a_reference(self, three: FakeCluster, client3: ActionsClient) -> None:
         """A run that is named has begun: if its node is gone, it is complete, if nothing tells."""
@@ -643,32 +692,46 @@ class TestRemove:
         await asyncio.sleep(100)
 
         action = await client3.operation(operation.ref or "")
-        assert (action.phase, action.evidence) == (Phase.COMPLETED, Evidence.NODE)
+        assert (action.phase, action.evidence) == (Phase.COMPLETED, Evidence.LIST)
         assert f"node:2/remove@{action.task_id}" == operation.ref
 
     @pytest.mark.parametrize(
         "ref",
-        ["node:9/remove", "node:9/remove@after,T1", "node:1/remove@T1", "node:9/enslave_node@T1"],
+        ["node:9/remove", "node:9/remove@lost,,T1", "node:1/remove@T1", "node:9/enslave_node@T1"],
     )
     async def test_not_begun(self, cluster: FakeCluster, client: ActionsClient, ref: str) -> None:
         """A removal of which nothing tells that it began is not complete, node or no node."""
         with pytest.raises(ActionNotFound):
             await client.operation(ref)
 
-    @pytest.mark.parametrize(
-        "fault",
-        [{"status": 403}, {"status": 404, "body": "<html>"}],
-        ids=["refused", "missing route"],
-    )
-    async def test_no_telling(
-        self, cluster: FakeCluster, hosts: HostActions, fault: dict[str, object]
-    ) -> None:
-        """Where the node cannot be looked at, its removal stays in doubt."""
-        cluster.inject(path="/v1/nodes/9", **fault)  # type: ignore[arg-type]
-        doubt = ActionVanished("x", action=stands("node:1/remove"), elapsed=1, polls=1)
+    async def test_no_telling(self, cluster: FakeCluster, hosts: HostActions) -> None:
+        """Where the node may not be looked at, its removal stays in doubt."""
+        cluster.inject(path="/v1/nodes/9", status=403)
+        last = stands("node:1/remove")
+        doubt = ActionStalled("x", action=last, elapsed=1, polls=1, stall_timeout=1)
 
         assert await hosts.settle(parse("node:9/remove"), doubt) is None
         assert await hosts.settle(parse("node:9/remove"), doubt) is not None
+
+    @pytest.mark.parametrize("body", ["<html>", "{}", '{"message": "no Route matched"}'])
+    async def test_gateway(self, cluster: FakeCluster, hosts: HostActions, body: str) -> None:
+        """A 404 that is not the API's says nothing of the node."""
+        cluster.inject(path="/v1/nodes/9/", status=404, body='{"error_code": "not_found"}')
+        cluster.inject(path="/v1/nodes/9", status=404, body=body)
+
+        with pytest.raises(UnreadableReply):
+            await hosts.one(parse("node:9/remove"), stands("node:1/remove"))
+
+    @pytest.mark.parametrize("status", [403, 500, 404])
+    async def test_no_list(self, cluster: FakeCluster, hosts: HostActions, status: int) -> None:
+        """Without a list of nodes, one "not found" is not enough."""
+        for path in ("/v1/nodes/9/", "/v1/nodes/9"):
+            cluster.inject(path=path, status=404, body='{"error_code": "not_found"}')
+        cluster.inject(path="/v1/nodes", status=status)
+        found = await hosts.one(parse("node:9/remove"), stands("node:1/remove"))
+
+        assert isinstance(found, Uncertain)
+        assert (found.doubt, found.mark) == (Doubt.GONE, "not_found")
 
     @pytest.mark.parametrize(
         ("ref", "known"),
@@ -740,12 +803,76 @@ class TestCancel:
     async def test_cancelled_and_stalled(self, hosts: HostActions) -> None:
         """A cancel that the cluster does not get done is no end."""
         ref = parse("node:1/maintenance_on@T1")
-        hosts.ended.add(ref)
+        hosts.note_cancelled(ref, "T1")
         known = {"uid": ref.name, "action": stands(str(ref)), "elapsed": 1.0, "polls": 1}
 
         assert await hosts.settle(ref, ActionVanished(**known)) is not None  # type: ignore[arg-type]
         stalled = ActionStalled(**known, stall_timeout=1)  # type: ignore[arg-type]
         assert await hosts.settle(ref, stalled) is None
+
+    @pytest.mark.parametrize("waited", [True, False], ids=["waited", "not waited"])
+    @pytest.mark.parametrize("named", [True, False], ids=["by its run", "by its name"])
+    async def test_later_run(
+        self, cluster: FakeCluster, client: ActionsClient, waited: bool, named: bool
+    ) -> None:
+        """A later run that vanishes has vanished, although an earlier one was cancelled."""
+        cluster.plan("POST", ON, outcome="never", times=None)
+        operation = await client.maintenance_on(1)
+        await operation.cancel()
+        if waited:
+            with pytest.raises(ActionCancelled):
+                await operation
+        cluster.forget_node_action(1, "maintenance_on")
+        later = await client.maintenance_on(1)
+        ref = later.ref or "" if named else "node:1/maintenance_on"
+        waiting = asyncio.ensure_future(client.operation(ref).wait())
+        await asyncio.sleep(5)
+        cluster.forget_node_action(1, "maintenance_on")
+
+        with pytest.raises(ActionVanished):
+            await waiting
+
+    async def test_another_runs_wait(self, hosts: HostActions) -> None:
+        """That a wait for another run is over does not make this one's cancel forgotten."""
+        ref = parse("node:1/maintenance_on@T1")
+        known = {"uid": ref.name, "action": stands(str(ref), task_id="T1"), "elapsed": 1.0}
+        doubt = ActionVanished(**known, polls=1)  # type: ignore[arg-type]
+        hosts.note_cancelled(ref, "T1")
+        hosts.forget_cancelled(parse("node:1/maintenance_on@T2"))
+
+        assert await hosts.settle(ref, doubt) is not None
+        hosts.forget_cancelled(ref)
+        assert await hosts.settle(ref, doubt) is None
+
+    @pytest.mark.parametrize("ref", ["node:1/maintenance_on", "cluster:change_master"])
+    async def test_by_submit(self, cluster: FakeCluster, client: ActionsClient, ref: str) -> None:
+        """A cancel that is submitted is accepted, not done: the action tells how it ends."""
+        cluster.start_node_action(1, "maintenance_on", duration=60, outcome="failed")
+        cluster.start_cluster_action("change_master", node_uid=1, duration=60, outcome="failed")
+        path = ON if ref.startswith("node") else PRIMARY
+        cluster.inject(path=path, method="DELETE", status=200)
+        operation = await client.submit("DELETE", path)
+
+        assert operation.ref is not None
+        assert operation.ref.startswith(ref)
+        with pytest.raises(ActionFailed):
+            await operation
+
+    async def test_submitted_and_forgotten(
+        self, cluster: FakeCluster, client: ActionsClient
+    ) -> None:
+        """... be it that the cluster forgets it at once; what had ended is not found."""
+        cluster.start_node_action(1, "maintenance_on", duration=60)
+        operation = await client.submit("DELETE", ON)
+        waiting = asyncio.ensure_future(operation.wait())
+        await asyncio.sleep(1)
+        cluster.forget_node_action(1, "maintenance_on")
+        with pytest.raises(ActionCancelled):
+            await waiting
+
+        cluster.start_node_action(1, "maintenance_on", duration=0)
+        with pytest.raises(ActionNotFound):
+            await (await client.submit("DELETE", ON))
 
     async def test_result(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """What has ended cannot be cancelled, and its result stays."""

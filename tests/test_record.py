@@ -184,10 +184,11 @@ class TestRecord:
         assert record.began.tzinfo is not None
 
     def test_at_once(self) -> None:
-        """What was over before it began has a record of no length."""
-        record = at_once(at(None, "completed"), WALL)
+        """A call that left nothing to wait for has a record of no length."""
+        record = at_once(at(None, "completed"), WALL, Outcome.NOT_FOLLOWED, "why")
 
-        assert (record.elapsed, record.polls, record.outcome) == (0, 0, "completed")
+        assert (record.elapsed, record.polls, record.outcome) == (0, 0, "not followed")
+        assert record.message == "why"
         assert [transition.status for transition in record.transitions] == ["completed"]
 
     def test_plain(self) -> None:

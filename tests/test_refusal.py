@@ -14,7 +14,7 @@ from redis_enterprise_actions import (
     RequestError,
     RequestRejected,
 )
-from redis_enterprise_actions._refusal import error_code_of, is_error_object, refusal, words_of
+from redis_enterprise_actions._refusal import error_code_of, is_api_error, refusal, words_of
 
 
 def refused(
@@ -188,11 +188,31 @@ def test_error_code_of() -> None:
     assert error_code_of(b"404: Not Found") is None
 
 
-def test_is_error_object() -> None:
-    """The API's error bodies are JSON objects."""
-    assert is_error_object(b'{"message": "x"}')
-    assert not is_error_object(b"404: Not Found")
-    assert not is_error_object(b"[]")
+@pytest.mark.parametrize(
+    ("body", "ours"),
+    [
+        (b'{"error_code": "db_not_found"}', True),
+        (b'{"error_code": "x", "message": 5}', True),
+        (b'{"title": "Not Found", "status": 404}', True),
+        (b'{"title": "Not Found", "status": "404", "type": "about:blank"}', True),
+        (b'{"message": "no Route matched with those values"}', False),
+        (b'{"error": "not found"}', False),
+        (b'{"error_code": 404}', False),
+        (b'{"error_code": null}', False),
+        (b'{"error_code": " "}', False),
+        (b'{"title": "Not Found"}', False),
+        (b'{"title": {}, "status": 404}', False),
+        (b'{"status": 404}', False),
+        (b"{}", False),
+        (b"[]", False),
+        (b'"error_code"', False),
+        (b"404: Not Found", False),
+        (b"", False),
+    ],
+)
+def test_is_api_error(body: bytes, ours: bool) -> None:
+    """The API's error bodies have a textual code, or are problem+json; a gateway's have neither."""
+    assert is_api_error(body) is ours
 
 
 @given(

@@ -22,6 +22,7 @@ from redis_enterprise_actions import (
     ClientCertificateRefused,
     ClientClosed,
     ClusterUnreachable,
+    NothingToFollow,
     Phase,
     RedisActionsError,
     RequestError,
@@ -52,6 +53,7 @@ ENDS: list[tuple[Action | RedisActionsError, str, int]] = [
     (ActionStalled("a1", **SEEN, stall_timeout=5), "stalled", 3),  # type: ignore[arg-type]
     (ActionNotFound("a1", **SEEN), "not found", 4),  # type: ignore[arg-type]
     (ActionVanished("a1", **SEEN), "vanished", 4),  # type: ignore[arg-type]
+    (NothingToFollow("PUT /v1/x", **SEEN, reason="why"), "not followed", 8),  # type: ignore[arg-type]
     (ClusterUnreachable(*DOWN, reason="refused"), "unreachable", 5),
     (AnswerLost(*DOWN, reason="cut", ref="crdb:t1"), "unreachable", 5),
     (UntrustedCertificate(*DOWN, reason="self-signed"), "unreachable", 5),

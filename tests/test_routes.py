@@ -21,6 +21,7 @@ from redis_enterprise_actions import (
     UsageError,
     WaitError,
 )
+from redis_enterprise_actions._action import Doubt, Uncertain
 from redis_enterprise_actions._reference import Reference, Track
 from redis_enterprise_actions._routes import Routes, segment
 from redis_enterprise_actions.testing import FakeCluster
@@ -39,6 +40,7 @@ pytestmark = pytest.mark.core
 
 
 A1 = ref_of("a1")
+NO_DATABASE = '{"error_code": "db_not_found"}'
 DENIED = "the cluster answered 403. The user's role needs the permission view_bdb_info"
 
 
@@ -289,10 +291,10 @@ class TestList:
             assert asked(cluster) == ["/v1/actions", "/v2/actions", "/v1/actions"]
 
     @pytest.mark.parametrize(
-        "body", [b"", b"{}", b'{"error_code": "action_not_found"}', b'{"message": "none"}']
+        "body", [b'{"error_code": "action_not_found"}', b'{"title": "Not Found", "status": 404}']
     )
     async def test_empty(self, cluster: FakeCluster, routes: Routes, body: bytes) -> None:
-        """A 404 on a list is an empty list."""
+        """A 404 of the API's own on a list is an empty list."""
         cluster.inject(status=404, body=body)
 
         assert await routes.list_actions(None) == []
@@ -301,9 +303,12 @@ class TestList:
         """A database that is not there has no actions."""
         assert await routes.list_actions(99) == []
 
-    async def test_wrong_server(self, cluster: FakeCluster, routes: Routes) -> None:
-        """A web page that says 404 is not an empty list."""
-        cluster.inject(status=404, body=b"<html>no such page</html>")
+    @pytest.mark.parametrize(
+        "body", [b"<html>no such page</html>", b"", b"{}", b'{"message": "none"}']
+    )
+    async def test_wrong_server(self, cluster: FakeCluster, routes: Routes, body: bytes) -> None:
+        """A 404 that is not the API's, such as a gateway's, is not an empty list."""
+        cluster.inject(status=404, body=body)
 
         with pytest.raises(UnreadableReply, match="port 9443"):
             await routes.list_actions(None)
@@ -474,9 +479,45 @@ class TestDeleted:
         """It has completed if the database is gone."""
         action = await routes.one(self.REF, None)
 
-        assert action is not None
-        assert str(action) == "SMDeleteBDB on bdb:7: completed, as its database shows [a1]"
-        assert action.evidence is Evidence.DATABASE
+        assert isinstance(action, Action)
+        said = "completed, as the list does not hold what it removed"
+        assert str(action) == f"SMDeleteBDB on bdb:7: {said} [a1]"
+        assert action.evidence is Evidence.LIST
+
+    @pytest.mark.parametrize("status", [403, 500, 503])
+    async def test_no_list(self, cluster: FakeCluster, routes: Routes, status: int) -> None:
+        """Without a list, one "not found" is not enough, and is told with that doubt."""
+        cluster.inject(path="/v1/bdbs/7", status=404, body=NO_DATABASE)
+        cluster.inject(path="/v1/bdbs", status=status)
+        found = await routes.one(self.REF, None)
+
+        assert isinstance(found, Uncertain)
+        assert (found.doubt, found.mark) == (Doubt.GONE, "db_not_found")
+        assert found.action.phase is Phase.COMPLETED
+
+    async def test_still_listed(self, cluster: FakeCluster, routes: Routes) -> None:
+        """A database that the list has is not gone, whatever is said of it alone."""
+        cluster.add_bdb(7)
+        cluster.inject(path="/v1/bdbs/7", status=404, body=NO_DATABASE)
+
+        assert await routes.one(self.REF, None) is None
+
+    @pytest.mark.parametrize("status", [400, 406])
+    async def test_no_fields(self, cluster: FakeCluster, routes: Routes, status: int) -> None:
+        """Versions that do not take `fields=` are asked without."""
+        cluster.inject(path="/v1/bdbs/7", status=404, body=NO_DATABASE)
+        cluster.inject(path="/v1/bdbs", status=status)
+        found = await routes.one(self.REF, None)
+
+        assert isinstance(found, Action)
+        assert asked(cluster)[-2:] == ["/v1/bdbs?fields=uid", "/v1/bdbs"]
+
+    async def test_fields_in_vain(self, cluster: FakeCluster, routes: Routes) -> None:
+        """A list that is refused with and without is none."""
+        cluster.inject(path="/v1/bdbs/7", status=404, body=NO_DATABASE)
+        cluster.inject(path="/v1/bdbs", status=406, times=2)
+
+        assert isinstance(await routes.one(self.REF, None), Uncertain)
 
     async def test_there(self, cluster: FakeCluster, routes: Routes) -> None:
         """As long as the database is there, nothing is known."""
@@ -485,13 +526,13 @@ class TestDeleted:
         assert await routes.one(self.REF, None) is None
 
     async def test_seen(self, cluster: FakeCluster, routes: Routes) -> None:
-        """What is known of it goes first; what was seen and is gone is settled otherwise."""
+        """What is known of it goes first; what was seen, and is not there, has vanished."""
         uid = cluster.add_action("SMDeleteBDB", bdb_uid=7)
         ref = Reference(Track.ACTION, uid, "bdb:7")
         seen = await routes.one(ref, None)
         cluster.forget(uid)
 
-        assert seen is not None
+        assert isinstance(seen, Action)
         assert seen.phase is Phase.RUNNING
         assert await routes.one(ref, seen) is None
 
@@ -517,26 +558,27 @@ class TestSettle:
     """What the database says about an action that vanished or stalled."""
 
     async def test_deleted(self, routes: Routes) -> None:
-        """A delete whose database is gone has completed."""
-        for doubt in (vanished(machine("SMDeleteBDB")), stalled(machine("SMDeleteBDB"))):
-            ended = await routes.settle(A1, doubt)
-            assert ended is not None
-            assert (ended.phase, ended.evidence) == (Phase.COMPLETED, Evidence.DATABASE)
+        """A delete that is listed as running, but whose database is gone, has completed."""
+        ended = await routes.settle(A1, stalled(machine("SMDeleteBDB")))
+
+        assert ended is not None
+        assert (ended.phase, ended.evidence) == (Phase.COMPLETED, Evidence.LIST)
 
     async def test_not_deleted(self, cluster: FakeCluster, routes: Routes) -> None:
         """A delete whose database is there has not."""
         cluster.add_action(duration=0)
 
-        assert await routes.settle(A1, vanished(machine("SMDeleteBDB"))) is None
         assert await routes.settle(A1, stalled(machine("SMDeleteBDB"))) is None
 
-    @pytest.mark.parametrize("body", [b"", b"<html>no such page</html>"])
+    @pytest.mark.parametrize(
+        "body", [b"", b"<html>no such page</html>", b'{"message": "no Route matched"}', b"{}"]
+    )
     async def test_missing_route(self, cluster: FakeCluster, routes: Routes, body: bytes) -> None:
         """A 404 without the API's words does not say that the database is gone."""
         cluster.inject(path="/v1/bdbs", status=404, body=body)
 
         with pytest.raises(UnreadableReply) as caught:
-            await routes.settle(A1, vanished(machine("SMDeleteBDB")))
+            await routes.settle(A1, stalled(machine("SMDeleteBDB")))
         assert caught.value.excerpt == ""
 
     async def test_stuck(self, cluster: FakeCluster, routes: Routes) -> None:
@@ -554,7 +596,23 @@ class TestSettle:
         assert await routes.settle(A1, stalled(machine())) is None
 
     @pytest.mark.parametrize(
-        "body", ['{"status": "active-change-pending"}', '{"status": "active", "action_uid": "a2"}']
+        "phase", [Phase.PENDING, Phase.UNKNOWN, Phase.CANCELLING], ids=lambda phase: phase.value
+    )
+    async def test_never_ran(self, cluster: FakeCluster, routes: Routes, phase: Phase) -> None:
+        """What does not run has not ended, however idle its database is."""
+        cluster.add_action(duration=0, outcome="stuck")
+
+        assert await routes.settle(A1, stalled(machine(phase=phase))) is None
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            '{"status": "active-change-pending"}',
+            '{"status": "active", "action_uid": "a2"}',
+            '{"status": "active", "background_op": [{"name": "SMUpgradeBDB", "status": "active"}]}',
+            '{"status": "active", "background_op": [{"status": "idle"}, {"status": "pending"}]}',
+            '{"status": "active", "background_op": [{"name": "x", "status": "failed"}]}',
+        ],
     )
     async def test_other_database_status(
         self, cluster: FakeCluster, routes: Routes, body: str
@@ -591,7 +649,7 @@ class TestSettle:
         """A user who may not see databases is told why it stays in doubt."""
         cluster.inject(path="/v1/bdbs", status=403)
 
-        assert await routes.settle(A1, vanished(machine("SMDeleteBDB"))) is None
+        assert await routes.settle(A1, stalled(machine())) is None
         assert told(caplog) == ("database cannot tell", str(A1), DENIED)
         assert DENIED in caplog.text
 
@@ -600,4 +658,4 @@ class TestSettle:
         cluster.inject(path="/v1/bdbs", status=503)
 
         with pytest.raises(ClusterUnreachable):
-            await routes.settle(A1, vanished(machine("SMDeleteBDB")))
+            await routes.settle(A1, stalled(machine("SMDeleteBDB")))

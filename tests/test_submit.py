@@ -23,9 +23,10 @@ from redis_enterprise_actions import (
     Phase,
     RequestError,
     RequestRejected,
+    UsageError,
 )
 from redis_enterprise_actions._reference import Reference, Track
-from redis_enterprise_actions._submit import Started, _handle, _scrubbed, order
+from redis_enterprise_actions._submit import Started, _scrubbed, order
 from redis_enterprise_actions.testing import FakeCluster
 from redis_enterprise_actions.testing._cluster import DATABASE_SECRET
 from tests.conftest import client_of, examples
@@ -77,62 +78,17 @@ def changes(cluster: FakeCluster) -> list[str]:
 class TestHandles:
     """What is read off an answer."""
 
-    @pytest.mark.parametrize(
-        ("method", "path", "answer", "ref"),
-        [
-            ("POST", "/v1/bdbs/1/upgrade", {"action_uid": "a1"}, "action:a1"),
-            ("PUT", "/v1/bdbs/1", {"uid": 1, "name": "x", "action_uid": "a1"}, "action:a1"),
-            ("POST", "/v2/bdbs", {"bdb": {"uid": 1, "action_uid": "a1"}}, "action:a1"),
-            ("POST", "/v1/bdbs", {"a": 1, "b": {"action_uid": ""}, "c": []}, None),
-            ("PUT", "/v1/bdbs/1", {"uid": 1, "name": "x"}, None),
-            ("PUT", "/v1/bdbs/1", {"uid": 1, "action_uid": None}, None),
-            ("PUT", "/v1/bdbs/1", {"uid": 1, "action_uid": 7}, None),
-            ("PUT", "/v1/bdbs/1", {"action_uid": {"action_uid": "a1"}}, "action:a1"),
-            ("PUT", "/v1/bdbs/1/flush", None, None),
-            ("DELETE", "/v1/bdbs/1", {"action_uid": "a1"}, "action:a1@bdb:1"),
-            ("DELETE", "/v1/bdbs/1", None, "bdb:1@gone"),
-            ("DELETE", "/v2/bdbs/1", {"uid": 1}, "bdb:1@gone"),
-            ("DELETE", "/v1/users/1", None, None),
-            ("POST", "/v1/bdbs/1/modules/upgrade", {"uid": 1}, "bdb:1"),
-            ("POST", "/v1/bdbs/1/modules/upgrade", {"action_uid": "a1"}, "action:a1"),
-            ("POST", "/v1/bdbs/1/modules/config", None, None),
-            ("POST", "/v2/modules", {"module_name": "m", "action_uid": "a1"}, "action:a1"),
-            ("POST", "/v1/retry", {"task_id": "a1"}, "action:a1"),
-            ("POST", "/v1/shards/actions/migrate", [{"action_uid": "a1"}], None),
-            ("POST", ON, {"status": "queued", "task_id": "t1"}, "node:1/maintenance_on@t1"),
-            ("POST", ON, None, "node:1/maintenance_on"),
-            ("POST", ON, {"action_uid": "a1", "task_id": "t1"}, "action:a1"),
-            ("POST", "/v1/nodes/12/actions/remove", None, "node:12/remove"),
-            ("DELETE", ON, None, None),
-            ("POST", MASTER, {}, "cluster:change_master"),
-            ("POST", MASTER, {"task_id": "t1"}, "cluster:change_master@t1"),
-            ("DELETE", MASTER, None, None),
-            ("POST", "/v1/crdbs", {"id": "c1", "status": "queued"}, "crdb:c1"),
-            ("PATCH", "/v1/crdbs/g", {"id": "c1"}, "crdb:c1"),
-            ("POST", "/v1/crdbs/g/updates", {"id": "c1"}, "crdb:c1"),
-            ("PUT", "/v1/crdbs/g/purge", {"id": "c1"}, "crdb:c1"),
-            ("PUT", "/v1/crdbs/g/purge", None, None),
-            ("PUT", "/v1/crdbs_like", {"id": "c1"}, None),
-        ],
-        ids=lambda value: json.dumps(value) if isinstance(value, dict) else str(value),
-    )
-    def test_shapes(self, method: str, path: str, answer: object, ref: str | None) -> None:
-        """What is to be followed is in the answer or in the path, or there is nothing."""
-        made = order(method, path, None, None, None, patience=None)
-        handle = _handle(made, made.ref, answer)
-
-        assert (None if handle is None else str(handle)) == ref
-
     @pytest.mark.enable_socket
     @pytest.mark.parametrize(
         ("method", "path", "answer", "ref"),
         [
             ("PUT", "/v1/bdbs/1", {"uid": 1, "action_uid": "a1"}, "action:a1"),
-            ("PUT", "/v1/bdbs/1", {"uid": 1, "name": "x"}, None),
-            ("DELETE", "/v1/bdbs/1", None, "bdb:1@gone"),
+            ("PUT", "/v1/bdbs/1", {"uid": 1, "name": "x"}, "bdb:1@after"),
+            ("DELETE", "/v1/bdbs/1", None, "bdb:1@gone,after"),
+            ("DELETE", "/v1/users/1", None, None),
             ("POST", ON, {"status": "queued", "task_id": "t1"}, "node:1/maintenance_on@t1"),
         ],
-        ids=["action", "nothing", "empty", "task"],
+        ids=["action", "database", "empty", "nothing", "task"],
     )
     async def test_answers(self, method: str, path: str, answer: object, ref: str | None) -> None:
         """One call is made; the operation has its answer, and what was read off it."""
@@ -169,32 +125,29 @@ class TestHandles:
         async with Recorder() as server, server.client() as client:
             operation = await client.submit("PUT", "/v1/crdbs/g/purge", headers=headers)
 
-        assert operation.done
+        assert (operation.ref, operation.done) == (None, False)
         assert server.changes[0].headers.get("X-Task-ID") == headers.get("X-Task-ID")
 
     @pytest.mark.parametrize(
-        ("path", "body", "params"),
+        ("method", "path", "params"),
         [
-            ("/v1/bdbs/1", {"memory_size": 5}, {"dry_run": True}),
-            (EXPORT, EXPORTED, {"dry_run": "1"}),
-            (EXPORT, EXPORTED, {"dry_run": "YES"}),
-            (EXPORT, EXPORTED, {"dry_run": ""}),
-            ("/v1/bdbs/1/actions/rebalance", {}, {"dry_run": True}),
-            (EXPORT, EXPORTED, {"dry_run": True}),
-            (IMPORT, IMPORTED, {"dry_run": True}),
+            ("PUT", "/v1/bdbs/1", {"dry_run": True}),
+            ("POST", "/v1/bdbs", {"dry_run": "1"}),
+            ("PUT", "/v1/bdbs/1/actions/rebalance", {"dry_run": "", "max_operations": 3}),
+            ("PUT", "/v1/bdbs/1/actions/revamp", {"dry_run": "YES"}),
         ],
     )
     async def test_dry_run(
         self,
         cluster: FakeCluster,
         client: ActionsClient,
+        method: str,
         path: str,
-        body: object,
-        params: dict[str, object] | None,
+        params: dict[str, object],
     ) -> None:
         """A dry run starts nothing, is over with its answer, and costs no other request."""
         cluster.add_bdb(1)
-        method = "POST" if path in {EXPORT, IMPORT} else "PUT"
+        body = None if "actions" in path else {"name": "x", "memory_size": 5000000}
         operation = await client.submit(method, path, body, params)
         action = await operation
 
@@ -204,31 +157,52 @@ class TestHandles:
         assert cluster.actions == {}
 
     @pytest.mark.enable_socket
-    @pytest.mark.parametrize("method", ["DELETE", "POST"])
-    async def test_dry_run_of_silent_calls(self, method: str) -> None:
-        """A dry run whose answer says nothing has started nothing, whatever its path says."""
-        path = "/v1/bdbs/1" if method == "DELETE" else ON
-        async with Recorder() as server, server.client() as client:
-            operation = await client.submit(method, path, params={"dry_run": True})
-
-        assert operation.done
-        assert len(server.calls) == 1
-
-    @pytest.mark.enable_socket
     @pytest.mark.parametrize("dry_run", [False, "false", 0, "no", None])
     async def test_no_dry_run(self, dry_run: object) -> None:
         """One that is switched off is none."""
         async with Recorder() as server, server.client() as client:
-            operation = await client.submit("DELETE", "/v1/bdbs/1", params={"dry_run": dry_run})
+            operation = await client.submit("PUT", "/v1/bdbs/1", params={"dry_run": dry_run})
 
-        assert operation.ref == "bdb:1@gone"
+        assert operation.ref == "bdb:1@after"
+
+    async def test_dry_run_of_a_crdb(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """A dry run of an Active-Active database is a task with a verdict, and creates nothing."""
+        config = {"name": "x"}
+        operation = await client.submit("POST", "/v1/crdbs", config, {"dry_run": True})
+        assert (await operation).status == "finished"
+        assert cluster._crdbs.guids() == []
+
+        cluster.plan("POST", "/v1/crdbs", outcome="failed")
+        with pytest.raises(ActionFailed):
+            await (await client.submit("POST", "/v1/crdbs", config, {"dry_run": "true"}))
+
+    async def test_wrong_place(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """Settings that would not be read there are refused, and nothing is sent."""
+        cluster.add_bdb(1)
+        rebalance = "/v1/bdbs/1/actions/rebalance"
+        for name in ("dry_run", "only_failovers", "max_operations"):
+            with pytest.raises(UsageError, match=f"--param {name}="):
+                await client.submit("PUT", rebalance, {name: 1})
+        with pytest.raises(UsageError, match="json="):
+            await client.submit("POST", "/v1/shards/actions/migrate", params={"dry_run": True})
+
+        assert cluster.requests == []
+
+    async def test_rebalance(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """What is given to the call by its name goes where the API reads it."""
+        cluster.add_bdb(1)
+
+        assert (await client.rebalance_bdb(1, {"dry_run": True})).done
+        params = {"only_failovers": True}
+        assert (await client.rebalance_bdb(1, {"dry_run": True}, params=params)).done
+        assert cluster.actions == {}
 
     async def test_nothing_to_do(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """A change that changes nothing is complete, and its answer is there."""
+        """A change that changes nothing has its database followed, and its answer is there."""
         cluster.add_bdb(1)
         operation = await client.update_bdb(1, {"name": "db1"})
 
-        assert operation.done
+        assert operation.ref == "bdb:1@unchanged"
         assert isinstance(operation.answer, dict)
         assert operation.answer["uid"] == 1
 
@@ -257,10 +231,12 @@ async def submit_to(body: bytes) -> None:
         try:
             operation = await client.submit("PUT", "/v1/bdbs/1")
         except AnswerLost as error:
-            assert (error.ref, error.reason) == ("bdb:1", "its answer cannot be read")
+            assert (error.ref, error.reason) == ("bdb:1@after", "its answer cannot be read")
+        except RequestRejected as error:
+            assert error.status == 200
         else:
             assert operation.ref is None or client.operation(operation.ref).ref == operation.ref
-        assert len(server.calls) == 1
+        assert len(server.changes) == 1
 
 
 class Scene(NamedTuple):
@@ -286,12 +262,12 @@ SHOWN = {
 HIDDEN = {
     "create_bdb": Scene(lambda c, **o: c.create_bdb({"name": "x"}, **o), "/v1/bdbs", ""),
     "update_bdb": Scene(
-        lambda c, **o: c.update_bdb(1, {"memory_size": 5}, **o), "/v1/bdbs/1", "bdb:1"
+        lambda c, **o: c.update_bdb(1, {"memory_size": 5}, **o), "/v1/bdbs/1", "bdb:1@after"
     ),
-    "delete_bdb": Scene(lambda c, **o: c.delete_bdb(1, **o), "/v1/bdbs/1", "bdb:1@gone"),
-    "upgrade_bdb": Scene(lambda c, **o: c.upgrade_bdb(1, **o), "/v1/bdbs/1/upgrade", "bdb:1"),
+    "delete_bdb": Scene(lambda c, **o: c.delete_bdb(1, **o), "/v1/bdbs/1", "bdb:1@gone,after"),
+    "upgrade_bdb": Scene(lambda c, **o: c.upgrade_bdb(1, **o), "/v1/bdbs/1/upgrade", "bdb:1@after"),
     "rebalance": Scene(
-        lambda c, **o: c.rebalance_bdb(1, **o), "/v1/bdbs/1/actions/rebalance", "bdb:1"
+        lambda c, **o: c.rebalance_bdb(1, **o), "/v1/bdbs/1/actions/rebalance", "bdb:1@after"
     ),
     "migrate": Scene(lambda c, **o: c.migrate_shards([1], 1, **o), "/v1/shards", ""),
     "purge_crdb": Scene(
@@ -308,6 +284,12 @@ async def stage(cluster: FakeCluster) -> FakeCluster:
     cluster.add_bdb(1)
     cluster.add_crdb("g")
     return cluster
+
+
+def spoil(cluster: FakeCluster, scene: Scene, **fault: Any) -> None:  # noqa: ANN401 - a fault's
+    """Make the answer to a call go wrong, and leave what is asked besides alone."""
+    for method in ("POST", "PUT", "DELETE"):
+        cluster.inject(path=scene.path, method=method, **fault)
 
 
 def of_calls(cluster: FakeCluster, scene: Scene) -> list[SeenRequest]:
@@ -408,14 +390,15 @@ class TestLostAnswers:
     ) -> None:
         """Where nothing shows whether it was begun, that is said at once, and where to look."""
         scene = HIDDEN[kind]
+        ref = scene.ref or None
         if kind == "cancel":
-            stage.start_node_action(1, "maintenance_on", duration=600)
-        stage.inject(path=scene.path, **{fault: True})
+            ref += f"@{stage.start_node_action(1, 'maintenance_on', duration=600)}"
+        spoil(stage, scene, **{fault: True})
         began = now()
         error = await lost(scene.start(client))
 
-        assert error.ref == (scene.ref or None)
-        assert len(stage.requests) == 1
+        assert error.ref == ref
+        assert len(of_calls(stage, scene)) == 1
         assert now() - began < 1
 
     async def test_database_tells(self, stage: FakeCluster, client: ActionsClient) -> None:
@@ -435,28 +418,28 @@ class TestLostAnswers:
 
         assert str(error) == (
             "PUT /v1/bdbs/1: no usable answer from the cluster: its answer cannot be read "
-            "(1 attempt). It was sent, and may have been taken all the same; bdb:1 may tell"
+            "(1 attempt). It was sent, and may have been taken all the same; bdb:1@after may tell"
         )
-        assert len(server.calls) == 1
+        assert len(server.changes) == 1
 
     async def test_part_of_database(self) -> None:
         """Where a part of a database was to be deleted, the database is to settle, not to go."""
         async with Recorder(DELETE=[(200, "<html>")]) as server, server.client() as client:
             error = await lost(client.submit("DELETE", "/v1/bdbs/1/part"))
 
-        assert error.ref == "bdb:1"
+        assert error.ref == "bdb:1@after"
 
     async def test_unreadable_with_path(self) -> None:
         """Where the path tells what to follow, no answer is needed."""
         async with Recorder(POST=[(200, "<html>")]) as server, server.client() as client:
             operation = await client.maintenance_on(1)
 
-        assert (operation.ref, operation.answer) == ("node:1/maintenance_on", None)
+        assert (operation.ref, operation.answer) == ("node:1/maintenance_on@after", None)
 
     async def test_dry_run(self, stage: FakeCluster, client: ActionsClient) -> None:
         """A dry run that is lost would have started nothing, so there is nothing to refer to."""
-        stage.inject(method="POST", drop=True)
-        error = await lost(client.export_bdb(1, URL, params={"dry_run": True}))
+        stage.inject(method="PUT", lose=True)
+        error = await lost(client.update_bdb(1, {}, params={"dry_run": True}))
 
         assert error.ref is None
         assert len(stage.requests) == 1
@@ -474,13 +457,13 @@ class TestLostAnswers:
             == (
                 f"POST {ON}: no usable answer from the cluster: it answered 502: bad_gateway "
                 f"(1 attempt at {stage.url}). It was sent, and may have been taken all the same; "
-                "node:1/maintenance_on@after,t0 may tell"
+                "node:1/maintenance_on@lost,completed,t0 may tell"
             )
         )
         assert (error.status, error.error_code, error.ref) == (
             502,
             "bad_gateway",
-            "node:1/maintenance_on@after,t0",
+            "node:1/maintenance_on@lost,completed,t0",
         )
         assert isinstance(error, ClusterUnreachable)
         assert not error.transient
@@ -536,11 +519,14 @@ class TestNotNow:
     async def test_not_again(self, stage: FakeCluster, client: ActionsClient, kind: str) -> None:
         """Where nothing shows that, it is not."""
         scene = HIDDEN[kind]
-        stage.inject(path=scene.path, status=503)
+        spoil(stage, scene, status=503)
         error = await lost(scene.start(client))
 
-        assert (error.status, error.ref) == (503, scene.ref or None)
-        assert len(stage.requests) == 1
+        assert (error.status, (error.ref or "").partition("@")[0]) == (
+            503,
+            scene.ref.partition("@")[0],
+        )
+        assert len(of_calls(stage, scene)) == 1
 
     @pytest.mark.parametrize("status", [408, 500, 502, 504])
     @pytest.mark.parametrize("kind", SHOWN)
@@ -577,7 +563,7 @@ class TestNotNow:
         ):
             error = await lost(client.maintenance_on(1))
 
-        assert error.ref == "node:1/maintenance_on"
+        assert error.ref == "node:1/maintenance_on@lost"
         assert len(server.changes) == 1
 
     @pytest.mark.parametrize(("options", "limit"), [({}, 10), ({"outage_timeout": 20}, 20)])
@@ -789,7 +775,9 @@ class TestBefore:
             ("export", ["GET /v1/bdbs/1", f"POST {EXPORT}"]),
             ("import", ["GET /v1/bdbs/1", f"POST {IMPORT}"]),
             ("create_crdb", ["POST /v1/crdbs"]),
-            ("update_bdb", ["PUT /v1/bdbs/1"]),
+            ("create_bdb", ["POST /v1/bdbs"]),
+            ("update_bdb", ["GET /v1/bdbs/1", "PUT /v1/bdbs/1"]),
+            ("migrate", ["POST /v1/shards/actions/migrate"]),
         ],
     )
     async def test_cost(
@@ -886,7 +874,7 @@ class TestBefore:
         operation = await submitting
 
         assert [seen.method for seen in stage.requests] == ["GET", "POST", "GET"]
-        assert operation.ref.startswith(f"{kind}:1@{'failed' if sees else f'{kind}ing'},")
+        assert operation.ref.startswith(f"{kind}:1@{'failed' if sees else ''},")
         if sees:
             assert (await operation).phase is Phase.COMPLETED
 

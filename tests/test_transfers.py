@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import random
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -29,7 +29,13 @@ from redis_enterprise_actions import (
     UsageError,
     WaitTimeout,
 )
-from redis_enterprise_actions._databases import _is_new, _is_old, _run, was_under_way
+from redis_enterprise_actions._databases import (
+    _is_old,
+    _mark,
+    _run_of,
+    _with_run,
+    was_under_way,
+)
 from redis_enterprise_actions._reference import Reference, Track, parse
 from redis_enterprise_actions._wire_work import Standing
 from redis_enterprise_actions.testing import FakeCluster
@@ -81,6 +87,11 @@ async def wait_for(client: ActionsClient, kind: Transfer, **options: float) -> A
         "backup": client.wait_for_backup,
     }[kind]
     return await call(1, **options)  # type: ignore[arg-type]
+
+
+def before(standing: Standing, track: Track = Track.EXPORT) -> Reference:
+    """Return the reference to one that is called for while the last one stands so."""
+    return _with_run(Reference(track, "1"), *_mark(standing))
 
 
 def posts(cluster: FakeCluster) -> list[int | None]:
@@ -201,31 +212,40 @@ class TestNewRun:
         assert now() - began == pytest.approx(60, abs=1)
 
     @pytest.mark.parametrize(
-        ("status", "began", "last", "new"),
+        ("runs", "last", "ours"),
         [
-            ("running", 1000, None, True),
-            ("running", 998, None, True),
-            ("running", 997, None, False),
-            ("running", 0, None, False),
-            ("queued", 998, None, True),
-            ("pondering", 998, None, True),
-            ("completed", 1001, None, True),
-            ("completed", 1000, None, False),
-            ("failed", 999, None, False),
-            ("completed", 1000, (Kind.OTHER, 1000), True),
-            ("failed", 999, (Kind.OTHER, 999), True),
-            ("completed", 999, (Kind.OTHER, 1000), False),
-            ("completed", 1000, (Kind.EXPORT, 1000), False),
+            ("running 1000", None, "running 1000"),
+            ("running 998", None, "running 998"),
+            ("running 997", None, None),
+            ("running 0", None, None),
+            ("queued 998", None, "queued 998"),
+            ("pondering 998", None, "pondering 998"),
+            ("completed 1001", None, "completed 1001"),
+            ("completed 1060", None, "completed 1060"),
+            ("completed 1061", None, None),
+            ("completed 1000", None, "completed 1000"),
+            ("failed 999", None, None),
+            ("failed 900, completed 1001, running 1030", None, "completed 1001"),
+            ("failed 1000, completed 1001", None, "failed 1000"),
+            ("failed 999, running 1000", None, "running 1000"),
+            ("failed 1000, running 1000", None, None),
+            ("running 998, running 999", None, None),
+            ("completed 1000", 1000, "completed 1000"),
+            ("failed 999, running 1000", 999, "failed 999"),
+            ("completed 999", 1000, None),
+            ("", None, None),
         ],
     )
-    def test_shown_by_v2(
-        self, status: str, began: float, last: tuple[Kind, float] | None, new: bool
-    ) -> None:
-        """What v2 shows is new if it is under way, was seen so, or began in a later second."""
-        shown = other(Kind.OTHER, began, status)
-        seen = None if last is None else other(*last)
+    def test_run_of(self, runs: str, last: float | None, ours: str | None) -> None:
+        """v2 tells a run by when it began: soon after the call, or as it was seen before."""
+        shown = [
+            other(Kind.OTHER, float(began), status)
+            for status, began in map(str.split, filter(None, runs.split(", ")))
+        ]
+        seen = None if last is None else other(Kind.OTHER, last)
+        found = _run_of(shown, 1_000_500, seen)
 
-        assert _is_new(shown, 1000, seen) is new
+        assert found == (None if ours is None else shown[runs.split(", ").index(ours)])
 
 
 def other(kind: Kind, began: float, status: str = "running") -> Action:
@@ -345,7 +365,8 @@ class TestEnds:
         cluster.inject(method="GET", status=403)
         operation = await start(client, kind)
 
-        assert operation.ref == f"{kind}:1"
+        assert operation.ref is not None
+        assert re.fullmatch(rf"{kind}:1@,,\d{{13}}", operation.ref)
         assert (await operation).status == "succeeded"
 
 
@@ -464,7 +485,7 @@ class TestBusy:
         operation = await start(client, "export")
 
         assert operation.ref is not None
-        assert operation.ref.startswith("export:1@exporting,")
+        assert operation.ref.startswith("export:1@,")
 
     @pytest.mark.parametrize("kind", STARTED)
     async def test_begins_before_ours(
@@ -792,7 +813,7 @@ class TestV2:
             await client.operation(f"export:1@idle,,{since}")
         assert {seen.path for seen in cluster.requests} == {"/v1/bdbs/1"}
 
-    @pytest.mark.parametrize("run", ["idle", "idle,", "succeeded", ",,,,", "?"])
+    @pytest.mark.parametrize("run", ["idle", "idle,", "succeeded", ",,,,", ","])
     async def test_short_references(
         self, cluster: FakeCluster, client: ActionsClient, run: str
     ) -> None:
@@ -806,39 +827,38 @@ class TestReferences:
     """What is written down of how a database stood."""
 
     @pytest.mark.parametrize(
-        ("status", "last_time", "date", "run"),
+        ("status", "last_time", "run"),
         [
-            ("", "", "", "idle,,"),
-            ("Idle", "", "nonsense", "idle,,"),
-            ("", "2026-01-01T00:00:00Z", "", "idle,2026-01-01T00:00:00Z,"),
-            ("Succeeded", "T", "Thu, 01 Jan 1970 00:01:40 GMT", "succeeded,T,100"),
-            ("failed", "Mon, 1 Jan @ 10:00\n", "", "failed,Mon1Jan10:00,"),
-            ("a,b@c", "", "", "abc,,"),
-            ("x" * 100, "y" * 100, "", f"{'x' * 40},{'y' * 40},"),
+            ("", "", "idle,,"),
+            ("Idle", "", "idle,,"),
+            ("", "2026-01-01T00:00:00Z", "idle,2026-01-01T00:00:00Z,"),
+            ("Succeeded", "T", "succeeded,T,"),
+            ("failed", "Mon, 1 Jan @ 10:00\n", "failed,Mon1Jan10:00,"),
+            ("a,b@c", "", "abc,,"),
+            ("x" * 100, "y" * 100, f"{'x' * 40},{'y' * 40},"),
         ],
     )
-    def test_run(self, status: str, last_time: str, date: str, run: str) -> None:
-        """The status, when one last succeeded, and the cluster's time, in one short word."""
+    def test_run(self, status: str, last_time: str, run: str) -> None:
+        """The status and when one last succeeded are one short word."""
         now = Standing(status=status, progress=None, reason=None, last_time=last_time)
 
-        assert _run(now, date) == run
+        assert before(now).run == run
 
     @settings(max_examples=examples(100))
     @given(
         st.sampled_from(["succeeded", "failed ", "FAILED", "exporting", ""]) | st.text(max_size=9),
         st.text(max_size=50),
-        st.sampled_from(["Thu, 01 Jan 1970 00:01:40 GMT"]) | st.text(max_size=30),
         st.sampled_from([Track.EXPORT, Track.IMPORT, Track.BACKUP]),
     )
-    def test_any(self, status: str, last_time: str, date: str, track: Track) -> None:
+    def test_any(self, status: str, last_time: str, track: Track) -> None:
         """Whatever a database says, it is a line of text, and knows the same when it sees it."""
-        before = Standing(status=status, progress=None, reason=None, last_time=last_time)
-        ref = Reference(track, "1", _run(before, date))
+        now = Standing(status=status, progress=None, reason=None, last_time=last_time)
+        ref = before(now, track)
 
         assert parse(str(ref)) == ref
         assert str(ref).isprintable()
         assert " " not in str(ref)
-        assert _is_old(before, ref)
+        assert _is_old(now, ref)
 
     @pytest.mark.parametrize(
         ("status", "last_time", "old"),
@@ -851,10 +871,10 @@ class TestReferences:
     )
     def test_known_again(self, status: str, last_time: str, old: bool) -> None:
         """A result is known again by both, in whatever form the cluster writes times."""
-        before = Standing(status="succeeded", progress=None, reason=None, last_time="Mon, 1 Jan")
+        then = Standing(status="succeeded", progress=None, reason=None, last_time="Mon, 1 Jan")
         now = Standing(status=status, progress=None, reason=None, last_time=last_time)
 
-        assert _is_old(now, Reference(Track.EXPORT, "1", _run(before, ""))) is old
+        assert _is_old(now, before(then)) is old
 
     @pytest.mark.parametrize(
         ("ref", "under_way"),
@@ -862,7 +882,7 @@ class TestReferences:
             (None, False),
             ("export:1", False),
             ("export:1@idle,,", False),
-            ("export:1@,,", True),
+            ("export:1@,,", False),
             ("export:1@succeeded,T,1", False),
             ("export:1@failed,,", False),
             ("export:1@exporting,,", True),
@@ -878,23 +898,133 @@ class TestReferences:
 
     @pytest.mark.parametrize("date", ["", "nonsense", "Mon, 99 Jan 2026"])
     async def test_no_date(self, cluster: FakeCluster, client: ActionsClient, date: str) -> None:
-        """A cluster that does not tell the time is believed without."""
-        body = json.dumps({"uid": 1, "status": "active", "export_status": ""})
+        """Where the cluster does not tell the time, ours tells runs apart, and v2 is not asked."""
         headers = {"Date": date, "Content-Type": "application/json"}
         cluster.add_bdb(1)
-        cluster.inject(status=200, body=body, headers=headers)
+        body = '{"uid": 1, "status": "active", "export_status": ""}'
+        cluster.inject(method="GET", status=200, body=body, headers=headers)
+        cluster.inject(method="POST", status=200, headers=headers)
         operation = await start(client, "export")
 
-        assert operation.ref == "export:1@idle,,"
-        assert (await operation).status == "succeeded"
+        assert operation.ref is not None
+        assert re.fullmatch(r"export:1@idle,,~\d{13}", operation.ref)
+        with pytest.raises(ActionNotFound):
+            await operation
+        assert "/v2/actions" not in {seen.path for seen in cluster.requests}
+
+    async def test_stamps(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """Each call has a time of its own, in the second that the cluster tells."""
+        headers = {"Date": "Thu, 01 Jan 2099 00:01:40 GMT", "Content-Type": "application/json"}
+        cluster.add_bdb(1)
+        body = '{"uid": 1, "status": "active"}'
+        cluster.inject(method="GET", times=None, status=200, body=body, headers=headers)
+        cluster.inject(method="POST", times=None, status=200)
+        since = [
+            int((operation.ref or "").rpartition(",")[2])
+            for operation in [await start(client, kind) for kind in (*STARTED, *STARTED)]
+        ]
+
+        second = datetime(2099, 1, 1, 0, 1, 40, tzinfo=UTC).timestamp() * 1000
+        assert since == sorted(set(since))
+        assert second <= since[0] < second + 1000
 
     async def test_from_elsewhere(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """A reference is followed by another client, which knows as much."""
         cluster.start_transfer(1, "export", duration=0, outcome="failed")
+        await asyncio.sleep(5)
         cluster.plan("POST", path_of("export"), queued=20, duration=50)
         operation = await start(client, "export")
         assert operation.ref is not None
 
         async with client_of(cluster) as another:
             assert (await another.operation(operation.ref)).status == "succeeded"
-        assert now() >= 70
+        assert now() >= 75
+
+
+@pytest.mark.enable_socket
+class TestTwoRuns:
+    """Two transfers of one kind, on one database."""
+
+    @pytest.mark.parametrize("version", OLD_AND_NEW)
+    @pytest.mark.parametrize("kind", STARTED)
+    @pytest.mark.parametrize("first", ["completed", "failed"])
+    async def test_later_one(self, version: Version, kind: Started, first: Result) -> None:
+        """Once this client has started the next one, the end of the first is not known any more."""
+        async with FakeCluster(version=version) as cluster, client_of(cluster) as client:
+            cluster.add_bdb(1)
+            cluster.plan("POST", path_of(kind), duration=3, outcome=first)
+            one = await start(client, kind)
+            await asyncio.sleep(5)
+            cluster.plan("POST", path_of(kind), duration=20)
+            two = await start(client, kind)
+            results = await client.wait_for_operations([one, two], settle=True)
+
+            assert one.ref != two.ref
+            assert isinstance(results[0], ActionVanished)
+            assert isinstance(results[1], Action)
+
+    async def test_refused_one(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """A second call that is refused takes nobody's place."""
+        cluster.add_bdb(1)
+        one = await start(client, "export")
+        with pytest.raises(RequestRejected):
+            await start(client, "export")
+
+        assert (await one).status == "succeeded"
+
+    async def test_other_kinds(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """Nor does one of another kind, or on another database."""
+        cluster.add_bdb(1)
+        cluster.add_bdb(2)
+        cluster.plan("POST", path_of("export"), duration=30)
+        one = await start(client, "export")
+        await start(client, "import")
+        await client.export_bdb(2, PLACE)
+
+        assert (await one).status == "succeeded"
+
+    async def test_under_way(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """A wait that is under way ends, too, as its run has, at an unknown time."""
+        cluster.add_bdb(1)
+        cluster.plan("POST", path_of("import"), duration=10)
+        one = await start(client, "import")
+        waiting = asyncio.ensure_future(one.wait(poll=wait_fixed(12)))
+        await asyncio.sleep(11)
+        await start(client, "import")
+
+        with pytest.raises(ActionVanished):
+            await waiting
+
+    @pytest.mark.parametrize(("first", "error"), [("failed", ActionFailed), ("completed", None)])
+    async def test_v2_decides(
+        self, cluster: FakeCluster, first: Result, error: type[ActionFailed] | None
+    ) -> None:
+        """From 7.22 on another process is told the end of the first, by when it began."""
+        async with client_of(cluster) as client, client_of(cluster) as another:
+            cluster.add_bdb(1)
+            cluster.plan("POST", path_of("export"), queued=2, duration=2, outcome=first)
+            one = await start(client, "export")
+            await asyncio.sleep(10)
+            cluster.plan("POST", path_of("export"), duration=2)
+            await (await start(client, "export"))
+            assert one.ref is not None
+            (result,) = await another.wait_for_operations([one.ref], settle=True)
+
+            if error is None:
+                assert isinstance(result, Action)
+                assert result.kind is Kind.OTHER
+            else:
+                assert isinstance(result, error)
+
+    async def test_not_of_ours(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """A run that began long after the call is another's, whoever started it."""
+        cluster.add_bdb(1)
+        cluster.inject(method="POST", drop=True)
+        with pytest.raises(AnswerLost) as caught:
+            await start(client, "export")
+        await asyncio.sleep(100)
+        cluster.start_transfer(1, "export", duration=0)
+
+        async with client_of(cluster) as another:
+            with pytest.raises(ActionVanished):
+                await another.operation(caught.value.ref or "")

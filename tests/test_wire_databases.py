@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -12,11 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from redis_enterprise_actions import Action, Kind, Phase, UnreadableReply
+from redis_enterprise_actions._action import Uncertain
 from redis_enterprise_actions._reference import GONE, Reference, Track
 from redis_enterprise_actions._wire_work import (
     DATABASE_FIELDS,
     Standing,
     WireDatabase,
+    failure_of,
     read_database,
     read_databases,
     settling,
@@ -59,6 +62,22 @@ def op(status: str, name: str | None = "SMUpdateBDB", **more: object) -> list[ob
     return [{"name": name, "status": status} | more]
 
 
+def action_in(found: Action | Uncertain | None) -> Action:
+    """Return the action in an answer, whatever its doubt."""
+    action = found.action if isinstance(found, Uncertain) else found
+    assert action is not None
+    return action
+
+
+def said_of(found: Action | Uncertain | None) -> str:
+    """Return the phase in an answer, after the doubt about it, if there is one."""
+    said = action_in(found).phase.value
+    if not isinstance(found, Uncertain):
+        return said
+    otherwise = "" if found.otherwise is None else f" or {action_in(found.otherwise).phase.value}"
+    return f"{found.doubt.name.lower().replace('_', ' ')}: {said}{otherwise}"
+
+
 class TestSettling:
     """How a database stands that is to settle, or to be no more."""
 
@@ -81,43 +100,75 @@ class TestSettling:
     @pytest.mark.parametrize(
         ("wire", "settles", "goes"),
         [
-            ({}, Phase.COMPLETED, Phase.PENDING),
-            ({"status": "Active "}, Phase.COMPLETED, Phase.PENDING),
-            ({"background_op": None}, Phase.COMPLETED, Phase.PENDING),
-            ({"background_op": []}, Phase.COMPLETED, Phase.PENDING),
-            ({"background_op": ["?"]}, Phase.COMPLETED, Phase.PENDING),
-            ({"action_uid": "a1"}, Phase.RUNNING, Phase.RUNNING),
-            ({"action_uid": ""}, Phase.COMPLETED, Phase.PENDING),
-            ({"status": "pending"}, Phase.PENDING, Phase.PENDING),
-            ({"status": "active-change-pending"}, Phase.RUNNING, Phase.RUNNING),
-            ({"status": "import-pending"}, Phase.RUNNING, Phase.RUNNING),
-            ({"status": "delete-pending"}, Phase.RUNNING, Phase.RUNNING),
-            ({"status": "recovery"}, Phase.RUNNING, Phase.RUNNING),
-            ({"status": "melting"}, Phase.UNKNOWN, Phase.UNKNOWN),
-            ({"status": ""}, Phase.UNKNOWN, Phase.UNKNOWN),
-            ({"status": "creation-failed"}, Phase.FAILED, Phase.PENDING),
-            ({"status": "creation-failed", "action_uid": "a1"}, Phase.FAILED, Phase.RUNNING),
+            ({}, "quiet: completed", "pending"),
+            ({"status": "Active "}, "quiet: completed", "pending"),
+            ({"background_op": None}, "quiet: completed", "pending"),
+            ({"background_op": []}, "quiet: completed", "pending"),
+            ({"background_op": ["?"]}, "quiet: completed", "pending"),
+            ({"background_op": op("completed")}, "quiet: completed", "pending"),
+            ({"background_op": op("pending")}, "running", "running"),
+            ({"background_op": op("Active")}, "running", "running"),
+            ({"background_op": op("melting")}, "running", "running"),
+            ({"background_op": [*op("idle"), *op("active")]}, "running", "running"),
+            ({"action_uid": "a1"}, "running", "running"),
+            ({"action_uid": ""}, "quiet: completed", "pending"),
+            ({"status": "pending"}, "pending", "pending"),
+            ({"status": "active-change-pending"}, "running", "running"),
+            ({"status": "import-pending"}, "running", "running"),
+            ({"status": "delete-pending"}, "running", "running"),
+            ({"status": "recovery"}, "running", "running"),
+            ({"status": "melting"}, "unknown", "unknown"),
+            ({"status": ""}, "unknown", "unknown"),
+            ({"status": "creation-failed"}, "failed", "pending"),
+            ({"status": "creation-failed", "action_uid": "a1"}, "failed", "running"),
             (
                 {"status": "active-change-pending", "background_op": op("failed")},
-                Phase.FAILED,
-                Phase.RUNNING,
+                "known failure: failed or running",
+                "running",
             ),
-            ({"background_op": op("Failed")}, Phase.FAILED, Phase.PENDING),
+            ({"background_op": op("Failed")}, "known failure: failed or completed", "pending"),
+            (
+                {"background_op": [*op("failed"), *op("active")]},
+                "known failure: failed or running",
+                "running",
+            ),
             (
                 {"status": "delete-pending", "background_op": op("failed", "SMDeleteBDB")},
-                Phase.FAILED,
-                Phase.FAILED,
+                "known failure: failed or running",
+                "known failure: failed or running",
             ),
         ],
         ids=str,
     )
-    def test_phases(self, wire: dict[str, object], settles: Phase, goes: Phase) -> None:
+    def test_phases(self, wire: dict[str, object], settles: str, goes: str) -> None:
         """Active and idle is the end, or a failure; of one that is to go only the delete's."""
-        found, leaving = settling(bdb(**wire), BDB, None), settling(bdb(**wire), BDB_GONE, None)
+        assert said_of(settling(bdb(**wire), BDB, None)) == settles
+        assert said_of(settling(bdb(**wire), BDB_GONE, None)) == goes
 
-        assert found is not None
-        assert leaving is not None
-        assert (found.phase, leaving.phase) == (settles, goes)
+    @pytest.mark.parametrize("known", ["", "creation-failed"])
+    def test_creation_failed_before(self, known: str) -> None:
+        """Of a call it is known whether the database was without success before."""
+        ref = Reference(Track.BDB, "3", f"after,{known}".rstrip(","))
+        found = settling(bdb(status="creation-failed"), ref, None)
+
+        assert isinstance(found, Uncertain)
+        assert said_of(found) == "known failure: failed or failed"
+        assert (found.mark, found.known) == ("creation-failed", known)
+
+    def test_marks(self) -> None:
+        """A failure is told from another by its name and its error, in letters and digits."""
+        wires = [
+            bdb(background_op=op("failed", name, error=error))
+            for name in ("SMUpdateBDB", "SM,Up@date", None)
+            for error in (None, "disk full", {"error_code": "x"}, "\ud800")
+        ]
+        marks = [failure_of(wire) for wire in wires]
+
+        assert len(set(marks)) == len(marks)
+        assert all(re.fullmatch(r"[\w.-]{14,60}", mark, re.ASCII) for mark in marks)
+        assert marks == [failure_of(wire) for wire in wires]
+        assert failure_of(bdb()) == ""
+        assert failure_of(bdb(background_op=op("failed")), deletes=True) == ""
 
     @pytest.mark.parametrize(
         ("ref", "last", "ended"),
@@ -133,11 +184,11 @@ class TestSettling:
     )
     def test_not_there(self, ref: Reference, last: dict[str, object] | None, ended: bool) -> None:
         """One that is not there has ended well if that was wanted, or was seen coming."""
-        seen = None if last is None else settling(bdb(**last), ref, None)
+        seen = None if last is None else action_in(settling(bdb(**last), ref, None))
         found = settling(None, ref, seen)
 
-        assert (found is not None) is ended
-        if found is not None:
+        assert isinstance(found, Action) is ended
+        if isinstance(found, Action):
             assert (found.status, found.phase) == ("deleted", Phase.COMPLETED)
             assert (found.progress, found.state, found.title) == (None, None, "database 3")
 
@@ -153,17 +204,16 @@ class TestSettling:
     def test_error(self, error: object, said: str | None) -> None:
         """A failure is told in the cluster's words, be they a text or an object."""
         wire = bdb(status="active-change-pending", background_op=op("failed", error=error))
-        found = settling(wire, BDB, None)
+        found = action_in(settling(wire, BDB, None))
 
-        assert found is not None
         assert said is None or said in (found.error or "")
         assert (found.error is None) is (said is None)
 
     def test_no_error_without_failure(self) -> None:
         """What is said of an error while it goes on is no failure yet."""
-        found = settling(bdb(action_uid="a", background_op=op("pending", error="x")), BDB, None)
+        wire = bdb(action_uid="a", background_op=op("pending", error="x"))
+        found = action_in(settling(wire, BDB, None))
 
-        assert found is not None
         assert (found.phase, found.error) == (Phase.RUNNING, None)
 
     @pytest.mark.parametrize(
@@ -173,14 +223,14 @@ class TestSettling:
             ({"action_uid": "a", "background_op": op("pending", progress=300)}, None),
             ({"action_uid": "a", "background_op": op("idle", None, progress=14)}, None),
             ({"background_op": op("idle", progress=14)}, None),
+            ({"background_op": [*op("idle"), *op("active", progress=14)]}, 14.0),
         ],
         ids=str,
     )
     def test_progress(self, wire: dict[str, object], progress: float | None) -> None:
         """Progress is that of a named operation, as long as there is something to come."""
-        found = settling(bdb(**wire), BDB, None)
+        found = action_in(settling(bdb(**wire), BDB, None))
 
-        assert found is not None
         assert found.progress == progress
 
 
@@ -374,11 +424,10 @@ def test_any_database(value: object, ref: Reference) -> None:
         assert str(error) == "GET /v1/bdbs: the answer cannot be read: not a list of databases"
     for wire in wires:
         action = (
-            settling(wire, ref, None)
+            action_in(settling(wire, ref, None))
             if ref.track is Track.BDB
             else standing(wire, ref.track).action(ref)
         )
-        assert action is not None
         assert (action.uid, action.object_uid) == (ref.name, "3")
         assert str(action).isprintable()
         assert action.progress is None or 0 <= action.progress <= 100

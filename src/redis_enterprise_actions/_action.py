@@ -111,8 +111,22 @@ class Evidence(enum.StrEnum):
 
     ACTION = "action"  # the cluster's own record of the action
     DATABASE = "database"  # the database it worked on, when the record is gone or known to lie
-    NODE = "node"  # the node that it removed, which is gone
+    LIST = "list"  # the list of nodes, or databases, without the one that it removed
+    NOT_FOUND = "not-found"  # two answers "not found", as no list could be had
+    QUIET = "quiet"  # the database, not seen busy in the time that a change has to begin
+    SAME_RESULT = "same-result"  # a result like the one before the call, once that had time to go
     CALL = "call"  # the answer to the call that would have started it, or cancelled it
+
+
+_SAYING: Final[Mapping[Evidence, str]] = MappingProxyType(
+    {
+        Evidence.DATABASE: "as its database shows",
+        Evidence.LIST: "as the list does not hold what it removed",
+        Evidence.NOT_FOUND: "as what it removed was not found twice",
+        Evidence.QUIET: "as the database was never seen busy",
+        Evidence.SAME_RESULT: "as its result, like the one before it, stayed",
+    }
+)
 
 
 class PendingOp(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -207,10 +221,8 @@ class Action(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             parts.append(f"+{len(self.pending_ops) - _SHOWN_OPS} more")
         if self.reason is not None:
             parts.append(self.reason)
-        if self.evidence is Evidence.DATABASE:
-            parts.append("as its database shows")
-        if self.evidence is Evidence.NODE:
-            parts.append("as the node is gone")
+        if self.evidence in _SAYING:
+            parts.append(_SAYING[self.evidence])
         return one_line(", ".join(parts))
 
     def __str__(self) -> str:
@@ -218,8 +230,35 @@ class Action(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return f"{self.title}: {self.brief}{uid}"
 
 
+class Doubt(enum.Enum):
+    """Why an answer does not tell by itself how an action stands."""
+
+    IDLE = enum.auto()  # a status without a word: nothing is under way, and no result is kept
+    OLD_RESULT = enum.auto()  # a result that was there before the call, or may have been
+    SAME_RESULT = enum.auto()  # likewise; but the cluster drops the old one as the new run begins
+    QUIET = enum.auto()  # a database to which nothing is done, or not yet
+    KNOWN_FAILURE = enum.auto()  # a failure of a database's that may have been there before
+    GONE = enum.auto()  # "not found", which no list confirms
+    REPLACED = enum.auto()  # a later run has taken the place of this one
+
+
+class Uncertain(msgspec.Struct, frozen=True):
+    """An answer that means one thing or another, by what a wait has seen before.
+
+    `action` is how it stands if the doubt is dispelled. `mark` tells one failure, or one kind of
+    "not found", from another. `known` is the failure that was there before the call, None if
+    that was not looked at, and `otherwise` how it stands if the failure is that one.
+    """
+
+    doubt: Doubt
+    action: Action
+    mark: str = ""
+    known: str | None = None
+    otherwise: Action | Uncertain | None = None
+
+
 def completed(action: Action, evidence: Evidence = Evidence.DATABASE) -> Action:
-    """Return `action` as ended well on the word of its database, not its own."""
+    """Return `action` as ended well on the word of `evidence`, not its own."""
     return _ended(action, Phase.COMPLETED, evidence)
 
 

@@ -45,7 +45,8 @@ exit codes of wait:
   0  completed                         4  not found, or vanished
   1  failed, cancelled or aborted      5  the cluster could not be asked, or refused
   2  wrong usage                       6  completed, but a report or the hook failed
-  3  timed out, or stalled             130, 143  interrupted: SIGINT, SIGTERM
+  3  timed out, or stalled             8  not followed: the answer to a call names nothing
+                                       130, 143  interrupted: SIGINT, SIGTERM
                                        74, 141  the output could not be written
   With several actions, the first of 1, 4, 3, 5 that occurred; with --any, 0 if one has completed.
   The other commands end with 0 when they were answered, whatever the answer is; otherwise with 2, 4
@@ -182,6 +183,8 @@ def parser() -> argparse.ArgumentParser:
         help="how long to ask again where the answer is 409, busy (default: not at all)",
     )
     command.add_argument("--wait", action="store_true", help="wait until it has ended")
+    text = "with --wait: take the answer for the end where it names nothing to follow"
+    command.add_argument("--accept-untracked", action="store_true", help=text)
     add_wait_options(command)
     command.set_defaults(run="submit", connects=True, interrupted=left_alone)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Final, ParamSpec, TypedDict, TypeVar, cast
+from typing import TYPE_CHECKING, Final, Literal, ParamSpec, TypedDict, TypeVar, cast
 
 from ._errors import UsageError
 from ._operation import Operation
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
+_UNTRACKED: Final = ("refused", "completed")
 _CRDB_ONLY: Final = frozenset({"task_id", "result_ttl"})
 
 
@@ -44,6 +45,7 @@ class CallOptions(TypedDict, total=False):
     busy_timeout: float | timedelta | None
     outage_timeout: float | timedelta | None
     request_timeout: float | timedelta | None
+    untracked: Literal["refused", "completed"]
 
 
 class CrdbOptions(CallOptions, total=False):
@@ -92,6 +94,7 @@ class Calls:
         busy_timeout: float | timedelta | None = 0.0,
         outage_timeout: float | timedelta | None = 10.0,
         request_timeout: float | timedelta | None = None,
+        untracked: Literal["refused", "completed"] = "refused",
     ) -> Starting:
         """Send a call that starts something, and return the `Operation` to follow.
 
@@ -100,10 +103,20 @@ class Calls:
 
         What there is to follow is read off the answer: an `action_uid`, by itself or in an object;
         the `task_id` of a node's action; the `id` of a task of an Active-Active database. An
-        export or an import has no handle: the result of the last one is reset before the call (or
-        noted, where that is refused) so that the next one is new. Where the answer to a delete
-        names nothing, the database itself is followed. With none of these (nothing to do,
-        `dry_run`) the operation is complete.
+        export or an import has no handle: how the database stood before tells it from the last
+        one, whose result is reset. Where the answer to a call that changes a database names
+        nothing, the database is followed until it has settled; how it stood before the call is
+        looked at first. A cancel is followed until the action, or task, has ended.
+
+        Without any of these the operation is complete only where the API says so: for a dry run,
+        for a call that is documented as done with its answer, or to name an action "if it exists".
+        Otherwise nothing can be followed, and waiting raises `NothingToFollow`; with
+        `untracked="completed"` the answer counts as the end.
+        A dry run of an Active-Active database is a task like any other.
+
+        Of settings that the API reads from the query (`dry_run`, `only_failovers`,
+        `max_operations`), or from the body (the `dry_run` of the calls for shards), `UsageError`
+        is raised where they are in the other.
 
         Durations are seconds or `timedelta`s. `busy_timeout` is how long a 409, "busy", is asked
         again; `outage_timeout` how long it is tried to have the call taken; `request_timeout` how
@@ -123,13 +136,19 @@ class Calls:
         outage = seconds(outage_timeout, "outage_timeout")
         if patience is not None and not 0 < patience < math.inf:
             raise UsageError("request_timeout= must be more than 0 and not endless")
+        if untracked not in _UNTRACKED:
+            raise UsageError(f"untracked={untracked!r} is none of {', '.join(_UNTRACKED)}")
         call = order(method, path, json, params, headers, patience=patience)
-        return self._start(call, busy, outage)
+        return self._start(call, busy, outage, accept=untracked == "completed")
 
-    async def _start(self, call: Order, busy: float, outage: float) -> Operation:
-        ref, answer = await self._submission.start(call, busy_timeout=busy, outage_timeout=outage)
+    async def _start(self, call: Order, busy: float, outage: float, *, accept: bool) -> Operation:
+        started = await self._submission.start(call, busy_timeout=busy, outage_timeout=outage)
         return Operation(
-            self._desk, ref, call=f"{call.call.method} {call.call.path}", answer=answer
+            self._desk,
+            started.ref,
+            call=f"{call.call.method} {call.call.path}",
+            answer=started.answer,
+            problem=None if accept else started.problem,
         )
 
     # --- databases ------------------------------------------------------------------------------
@@ -149,7 +168,7 @@ class Calls:
         changes: Mapping[str, object],
         **options: Unpack[CallOptions],
     ) -> Starting:
-        """Change settings of a database. Where nothing is to be done, it is done at once.
+        """Change settings of a database. Where nothing is to be done, it is done a second later.
 
         Source: PUT /v1/bdbs/{uid} (bdbs). Needs the permission `update_bdb`.
         """
@@ -186,11 +205,14 @@ class Calls:
     ) -> Starting:
         """Distribute the shards of a database evenly over the nodes. Since 7.8.2.
 
+        `settings` are query parameters: `dry_run`, `only_failovers`, `max_operations`.
+
         Source: PUT /v1/bdbs/{uid}/actions/rebalance (bdbs/actions/rebalance). Needs the permission
         `update_bdb_with_action`.
         """
         path = _bdb(bdb_uid, "/actions/rebalance")
-        return self.submit("PUT", path, settings, **options)
+        options["params"] = {**(options.get("params") or {}), **_with(settings)}
+        return self.submit("PUT", path, **options)
 
     @_forgetful
     def export_bdb(

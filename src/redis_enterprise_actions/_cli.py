@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Final
 from ._arguments import arguments, json_of
 from ._chores import CHORES
 from ._doctor import doctor
-from ._errors import RedisActionsError
+from ._errors import RedisActionsError, UsageError
 from ._given import references
+from ._handle import problem_with
 from ._login import client_of
 from ._looking import look, watch
 from ._overheard import Overheard
@@ -109,6 +110,9 @@ def _submit(
     args: argparse.Namespace, client: ActionsClient, overheard: Overheard
 ) -> Coroutine[object, object, int]:
     patience = args.outage_timeout
+    problem = problem_with(args.method.upper(), args.path) if args.wait else None
+    if problem is not None:
+        raise UsageError(f"--wait cannot follow this call, which was not made: {problem}")
     starting = client.submit(
         args.method,
         args.path,
@@ -118,6 +122,7 @@ def _submit(
         headers={name: value.reveal() for name, value in args.header},
         busy_timeout=args.busy_timeout,
         outage_timeout=_CALL_PATIENCE if patience is None else patience,
+        untracked="completed" if args.accept_untracked else "refused",
     )
     return submit(args, client, starting, overheard)
 

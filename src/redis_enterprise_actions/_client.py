@@ -267,7 +267,7 @@ class ActionsClient(Waits, Calls):
 
     async def _get_by(self, ref: Reference) -> Action:
         began = asyncio.get_running_loop().time()
-        found = await patiently(_CALL_PATIENCE, self._lookup.one, ref)
+        found = await patiently(_CALL_PATIENCE, self._lookup.certain, ref)
         return _known(found, ref.name, began)
 
 

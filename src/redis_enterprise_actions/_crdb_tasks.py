@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from ._errors import UnreadableReply
 from ._moving import moving_on
-from ._refusal import is_error_object
+from ._refusal import is_api_error
 from ._routes import STRANGE_404, WORTH_A_REQUEST, segment
 from ._tick import Found
 from ._wire_work import read_crdb_task, read_crdb_tasks
@@ -60,6 +60,6 @@ class CrdbTasks:
 
     async def _get(self, path: str, permission: str) -> Reply:
         reply = await self.transport.get(path, permission=permission)
-        if reply.status == 404 and not is_error_object(reply.body):
+        if reply.status == 404 and not is_api_error(reply.body):
             raise UnreadableReply("GET", path, problem=STRANGE_404)
         return reply

@@ -405,6 +405,25 @@ class ActionStalled(WaitError):
         )
 
 
+class NothingToFollow(WaitError):
+    """The answer to a call names nothing to follow, so that its end cannot be known.
+
+    The call was made. `reason` says why nothing tells its end, and `uid` is the call. Pass
+    `untracked="completed"` to `submit` where it is enough that the call was answered.
+    """
+
+    outcome = Outcome.NOT_FOLLOWED
+
+    def __init__(
+        self, uid: str, *, action: Action | None, elapsed: float, polls: int, reason: str
+    ) -> None:
+        super().__init__(uid, action=action, elapsed=elapsed, polls=polls)
+        self.reason = reason
+
+    def _message(self) -> str:
+        return f"{one_line(self.uid)} was answered, but cannot be followed: {self.reason}"
+
+
 class WaitTimeout(WaitError, TimeoutError):
     """`timeout` seconds were over first. The action itself goes on running on the cluster."""
 

@@ -34,9 +34,13 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
 
 
 class Submitted(Event, frozen=True, kw_only=True, tag="submitted"):
-    """A call was taken. `ref` names what it has started; None: nothing that lasts."""
+    """A call was taken. `ref` names what it has started; None: nothing that can be followed.
+
+    `problem` says why nothing tells the end, None where the call was over with its answer.
+    """
 
     ref: str | None
+    problem: str | None = None
 
 
 class Began(Event, frozen=True, kw_only=True, tag="began"):

@@ -36,7 +36,7 @@ from ._wait import LAST_POLL
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from ._action import Action
+    from ._action import Action, Uncertain
     from ._agenda import ListRoute
     from ._company import Chorus, Party
     from ._reference import Reference
@@ -52,13 +52,13 @@ class Asking:
     """What there is to ask.
 
     `one` is given what is waited for and how it stood when last seen, and returns how it stands
-    now, or None if the cluster does not know it. `many` is given several of one system, and
-    returns what one request finds of them. `settle` is asked about a vanished or stalled action:
-    it returns the action if that is known to have ended nevertheless, or None. `sent` tells how
-    many requests all that has taken so far.
+    now, with a doubt where the answer does not tell, or None if the cluster does not know it.
+    `many` is given several of one system, and returns what one request finds of them. `settle` is
+    asked about a vanished or stalled action: it returns the action if that is known to have ended
+    nevertheless, or None. `sent` tells how many requests all that has taken so far.
     """
 
-    one: Callable[[Reference, Action | None], Awaitable[Action | None]]
+    one: Callable[[Reference, Action | None], Awaitable[Action | Uncertain | None]]
     many: Callable[[Mapping[Reference, Action | None]], Awaitable[Found]]
     settle: Callable[[Reference, WaitError], Awaitable[Action | None]]
     sent: Callable[[], int]
@@ -228,7 +228,7 @@ class Hub:
         self._alone = True
         await self._ask(self._asking.one(ref, last), partial(self._take_one, party))
 
-    def _take_one(self, first: Party, found: Action | None) -> None:
+    def _take_one(self, first: Party, found: Action | Uncertain | None) -> None:
         now = self._now()
         for party in tuple(self._askers):
             if found is not None:
@@ -358,18 +358,23 @@ class Hub:
             self._request = None
 
     def _hear(
-        self, party: Party, found: Action | None, now: float, *, shared: bool = False
+        self,
+        party: Party,
+        found: Action | Uncertain | None,
+        now: float,
+        *,
+        shared: bool = False,
     ) -> None:
         wait = party.wait
         try:
             news = wait.heard(found, now, shared=shared)
             if found is not None:
-                self._company.saw(wait.ref, found)
+                self._company.saw(wait.ref, wait.action)
             party.doubt = None
             self._agenda.answered_for(party, now)
             if news and (party.every or wait.over):
-                assert found is not None
-                self._tell(party, found)
+                assert wait.action is not None
+                self._tell(party, wait.action)
             else:
                 wait.check(now)
         except (ActionVanished, ActionStalled) as doubt:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Final, Protocol
 
+from ._action import Action
 from ._crdb_tasks import CrdbTasks
 from ._databases import Databases
 from ._errors import AuthenticationError
@@ -16,12 +17,15 @@ from ._tick import NO_LIST
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
+    from typing import TypeAlias
 
-    from ._action import Action
+    from ._action import Uncertain
     from ._errors import WaitError
     from ._reference import Reference
     from ._tick import Found
     from ._transport import Transport
+
+    Sighting: TypeAlias = Action | Uncertain | None
 
 _log = logging.getLogger(__name__)
 
@@ -32,7 +36,7 @@ _GUARDED: Final = frozenset({System.NODES, System.CRDBS, System.BDBS})
 class Tracker(Protocol):
     """One of the ways. `_hub.Asking` says what its methods are to do."""
 
-    def one(self, ref: Reference, last: Action | None, /) -> Awaitable[Action | None]: ...
+    def one(self, ref: Reference, last: Action | None, /) -> Awaitable[Sighting]: ...
     def many(self, wanted: Mapping[Reference, Action | None], /) -> Awaitable[Found]: ...
     def settle(self, ref: Reference, doubt: WaitError, /) -> Awaitable[Action | None]: ...
 
@@ -53,9 +57,14 @@ class Lookup:
             System.BDBS: self.databases,
         }
 
-    async def one(self, ref: Reference, last: Action | None = None) -> Action | None:
+    async def one(self, ref: Reference, last: Action | None = None) -> Sighting:
         """Return how it stands, given how it stood; None if the cluster does not know it."""
         return await self._trackers[ref.system].one(ref, last)
+
+    async def certain(self, ref: Reference) -> Action | None:
+        """Return how it stands, as far as one answer tells without a doubt."""
+        found = await self.one(ref)
+        return found if isinstance(found, Action) else None
 
     async def many(self, wanted: Mapping[Reference, Action | None]) -> Found:
         """Return what one request finds of several, all of one system.
@@ -74,3 +83,8 @@ class Lookup:
     async def settle(self, ref: Reference, doubt: WaitError) -> Action | None:
         """Return it as ended if that is known in spite of the doubt, or None."""
         return await self._trackers[ref.system].settle(ref, doubt)
+
+    def forget(self, ref: Reference) -> None:
+        """Forget what was kept for a wait that is over."""
+        if ref.system in {System.NODES, System.CLUSTER}:
+            self.hosts.forget_cancelled(ref)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from ._action import Action, Evidence, Kind, Phase
 from ._desk import checked
-from ._errors import CancelNotSupported, UsageError
-from ._record import at_once, finished
+from ._errors import CancelNotSupported, NothingToFollow, UsageError
+from ._record import Outcome, at_once, finished
 from ._reference import Track
 
 
@@ -28,8 +28,9 @@ class Operation:
     """Long-running work on the cluster, as `ActionsClient.submit` or a reference names it.
 
     `ref` names it in one line of text, which `ActionsClient.operation` and the command line take:
-    it may be stored, and outlives the process. It is None where the call started nothing that
-    lasts, as there was nothing to do: then the operation is complete, and `done` is true.
+    it may be stored, and outlives the process. It is None where there is nothing to follow. Then
+    either the operation is complete, as the API documents for its call, and `done` is true; or
+    nothing tells its end, and a wait raises `NothingToFollow`.
     `answer` is what the cluster answered to the call, decoded; a database has secrets in it.
 
     `await operation` waits with the default settings and returns the `FinishedAction`; `wait` takes
@@ -37,14 +38,21 @@ class Operation:
     end.
     """
 
-    __slots__ = ("_desk", "_done", "_ref", "answer")
+    __slots__ = ("_answered", "_desk", "_problem", "_ref", "answer")
 
     def __init__(
-        self, desk: Desk, ref: Reference | None, *, call: str = "", answer: object = None
+        self,
+        desk: Desk,
+        ref: Reference | None,
+        *,
+        call: str = "",
+        answer: object = None,
+        problem: str | None = None,
     ) -> None:
         self._desk = desk
         self._ref = ref
-        self._done = _over(call)
+        self._answered = _answered(call, done=problem is None)
+        self._problem = problem
         self.answer = answer
 
     @property
@@ -54,11 +62,16 @@ class Operation:
 
     @property
     def done(self) -> bool:
-        """Whether it was over with the answer to its call."""
-        return self._ref is None
+        """True if it was over with the answer to its call."""
+        return self._ref is None and self._problem is None
+
+    @property
+    def problem(self) -> str | None:
+        """Why nothing tells its end, so that a wait raises `NothingToFollow`; otherwise None."""
+        return self._problem
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.ref or self._done}>"
+        return f"<{type(self).__name__} {self.ref or self._answered}>"
 
     def __await__(self) -> Generator[object, None, FinishedAction]:
         return self.wait().__await__()
@@ -69,13 +82,13 @@ class Operation:
     async def wait(self, **options: Unpack[WaitOptions]) -> FinishedAction:
         """Wait until it has completed, and return it as it is then.
 
-        Takes and raises what `ActionsClient.wait_for_action` does.
+        Takes and raises what `ActionsClient.wait_for_action` does, and `NothingToFollow`.
         """
         if self._ref is not None:
             return await self._desk.wait(self._ref, **options)
         checked(options)
         over = self._finished(options)
-        await _tell(options.get("on_progress"), self._done)
+        await _tell(options.get("on_progress"), self._answered)
         return over
 
     def watch(self, **options: Unpack[WaitOptions]) -> AsyncGenerator[Action, None]:
@@ -101,23 +114,37 @@ class Operation:
         `cancel_node_action` and `cancel_cluster_action`, and those to see what is cancelled.
         """
         if self._ref is None or self._ref.track not in _CANCELLABLE:
-            raise CancelNotSupported(self.ref or self._done.title)
+            raise CancelNotSupported(self.ref or self._answered.title)
         if force and self._ref.track is not Track.CRDB:
             raise UsageError("force= is for tasks of Active-Active databases")
         await self._desk.cancel(self._ref, force=force)
 
     async def _watch_done(self, options: WaitOptions) -> AsyncGenerator[Action, None]:
         over = self._finished(options)
-        await _tell(options.get("on_progress"), self._done)
+        await _tell(options.get("on_progress"), self._answered)
         yield over
 
     def _finished(self, options: WaitOptions) -> FinishedAction:
-        """Return what stands for a call that started nothing, with a record that says so."""
-        record = at_once(self._done, datetime.now(UTC))
+        """Return what stands for a call that is over, with a record that says so.
+
+        Raises `NothingToFollow` where that is not known.
+        """
+        action, began, error = self._answered, datetime.now(UTC), self._not_followed()
+        outcome = Outcome.COMPLETED if error is None else error.outcome
+        record = at_once(action, began, outcome, None if error is None else str(error))
         recorder = options.get("recorder")
         if recorder is not None:
             recorder.follow(lambda: record)
-        return finished(self._done, record)
+        if error is None:
+            return finished(action, record)
+        error.record = record
+        raise error
+
+    def _not_followed(self) -> NothingToFollow | None:
+        if self._problem is None:
+            return None
+        name = self._answered.name
+        return NothingToFollow(name, action=None, elapsed=0.0, polls=0, reason=self._problem)
 
 
 async def _tell(on_progress: Callable[[Action], object] | None, action: Action) -> None:
@@ -126,13 +153,14 @@ async def _tell(on_progress: Callable[[Action], object] | None, action: Action) 
         await told
 
 
-def _over(call: str) -> Action:
-    """Return what stands for a call that started nothing."""
+def _answered(call: str, *, done: bool) -> Action:
+    """Return what stands for a call that left nothing to follow."""
+    phase = Phase.COMPLETED if done else Phase.UNKNOWN
     return Action(
         uid="",
         name=call,
         kind=Kind.CALL,
-        status="completed",
-        phase=Phase.COMPLETED,
+        status="completed" if done else "answered",
+        phase=phase,
         evidence=Evidence.CALL,
     )

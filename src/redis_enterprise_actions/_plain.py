@@ -59,7 +59,11 @@ class Plain:
 
 
 def _submitted(event: Submitted) -> str:
-    return "nothing was started that lasts" if event.ref is None else f"started {event.ref}"
+    if event.ref is not None:
+        return f"started {event.ref}"
+    if event.problem is None:
+        return "nothing was started that lasts"
+    return f"the call was answered, but cannot be followed: {event.problem}"
 
 
 def _nothing(_: Began) -> None:

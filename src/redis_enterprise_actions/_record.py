@@ -41,6 +41,7 @@ class Outcome(enum.StrEnum):
     VANISHED = "vanished"
     UNREACHABLE = "unreachable"
     REJECTED = "rejected"
+    NOT_FOLLOWED = "not followed"  # the answer to the call named nothing to follow
     INTERRUPTED = (
         "interrupted"  # whoever waited went away: cancelled, closed, or its callback failed
     )
@@ -130,11 +131,13 @@ def plain(action: Action) -> Action:
     return Action(**_fields(action)) if isinstance(action, FinishedAction) else action
 
 
-def at_once(action: Action, began: datetime) -> Record:
-    """Return the record of a wait for what was over before it began."""
+def at_once(
+    action: Action, began: datetime, outcome: Outcome, message: str | None = None
+) -> Record:
+    """Return the record of a wait for a call that left nothing to wait for."""
     log = Log(0.0, began)
     log.saw(action, 0.0)
-    return log.record(0.0, ref="", action=action, polls=0, outcome=Outcome.COMPLETED)
+    return log.record(0.0, ref="", action=action, polls=0, outcome=outcome, message=message)
 
 
 class Recorder:

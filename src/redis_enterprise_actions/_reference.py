@@ -54,7 +54,9 @@ _SYSTEMS: Final[Mapping[Track, System]] = MappingProxyType({
 })  # fmt: skip
 
 GONE: Final = "gone"  # of a database whose end is awaited
-AFTER: Final = "after,"  # before the `task_id`, or the status, of the run that was there before
+AFTER: Final = "after"  # what follows is what was known before the call
+LOST: Final = "lost"  # likewise, of a call whose answer was lost: it may not have been taken
+UNCHANGED: Final = "unchanged"  # likewise, of a call which was answered with the settled database
 TRANSFERS: Final = frozenset({Track.EXPORT, Track.IMPORT, Track.BACKUP})
 
 _WHOLE: Final = frozenset({Track.ACTION, Track.CRDB})  # whose uids may hold anything
@@ -64,6 +66,10 @@ _RUN: Final = r"(?:@(?P<run>(?s:.+)))?"
 _NODE: Final = re.compile(rf"(?P<uid>{_NUMBER}/[a-z_]+){_RUN}", re.ASCII)
 _CLUSTER: Final = re.compile(rf"(?P<uid>[a-z_]+){_RUN}", re.ASCII)
 _DATABASE: Final = re.compile(rf"(?P<uid>{_NUMBER}){_RUN}", re.ASCII)
+_KNOWN: Final = r"(?:,[\w.-]+)?"  # a failure that was there before
+_SETTLING: Final = re.compile(
+    rf"{GONE}(?:,{AFTER}{_KNOWN})?|(?:{AFTER}|{UNCHANGED}){_KNOWN}", re.ASCII
+)
 _NO_UID: Final = re.compile("\\.{0,2}|.*[\ud800-\udfff].*", re.DOTALL)  # what no path can name
 
 
@@ -71,9 +77,11 @@ class Reference(msgspec.Struct, frozen=True, cache_hash=True):
     """What is waited for.
 
     `run` tells it from other runs of the same, where there are such: the `task_id` of a node's
-    action, or what was there before, or how a database stood before its export. Of a database it
-    is empty, or `gone`. Of an action it is empty, or the database that it deletes: with that, the
-    cluster forgets the action.
+    action, and what was there before the call; how a database stood before its export, and when
+    that was called for. Of a database it is empty, or `gone` where it is to be deleted; where it
+    was called for, there is `after` or `unchanged`, and the failure that was there before.
+    Of an action it is empty, or the database that it deletes: with that, the cluster forgets the
+    action.
     """
 
     track: Track
@@ -99,6 +107,23 @@ class Reference(msgspec.Struct, frozen=True, cache_hash=True):
     def action(self) -> str:
         """The name of the node's or the cluster's action, as it is in paths."""
         return self.uid.rpartition("/")[2]
+
+    @property
+    def gone(self) -> bool:
+        """True if it is the deletion of a database that is waited for."""
+        return self.run.partition(",")[0] == GONE
+
+    @property
+    def unchanged(self) -> bool:
+        """True if the database was answered as settled by the call that was to change it."""
+        return self.run.partition(",")[0] == UNCHANGED
+
+    @property
+    def known_failure(self) -> str | None:
+        """The failure that a database had before the call: empty for none, None if not known."""
+        run = self.run.removeprefix(f"{GONE},")
+        call, _, known = run.partition(",")
+        return known if call in {AFTER, UNCHANGED} else None
 
     def __str__(self) -> str:
         return f"{self.track}:{self.uid}" + (f"@{self.run}" if self.run else "")
@@ -126,7 +151,7 @@ def _read(track: Track, rest: str) -> Reference | None:
     if match is None:
         return None
     run = match["run"] or ""
-    if track is Track.BDB and run not in {"", GONE}:
+    if track is Track.BDB and run and not _SETTLING.fullmatch(run):
         return None
     return Reference(track, match["uid"], run)
 

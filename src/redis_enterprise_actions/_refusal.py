@@ -49,13 +49,26 @@ def error_code_of(body: bytes) -> str | None:
     return code
 
 
-def is_error_object(body: bytes) -> bool:
-    """Whether an error body is a JSON object, as the API's own are."""
+class _ApiError(msgspec.Struct):
+    """What tells an error body of the API from anybody else's; see `is_api_error`."""
+
+    error_code: object = None
+    title: object = None
+    status: object = None
+
+
+def is_api_error(body: bytes) -> bool:
+    """Return True if an error body is the API's own, not that of a proxy before it.
+
+    It has a textual `error_code`, or, as problem+json, a `title` and a `status`.
+    """
     try:
-        decode(body, dict[str, msgspec.Raw])
+        wire = decode(body, _ApiError)
     except ValueError:
         return False
-    return True
+    if isinstance(wire.error_code, str) and wire.error_code.strip():
+        return True
+    return isinstance(wire.title, str) and isinstance(wire.status, int | str)
 
 
 def unreadable(path: str, problem: object, body: bytes) -> UnreadableReply:

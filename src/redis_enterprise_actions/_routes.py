@@ -13,9 +13,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-from ._action import Action, Kind, Phase, completed
+from ._action import Action, Doubt, Evidence, Kind, Phase, Uncertain, completed
 from ._errors import (
-    ActionVanished,
+    ActionStalled,
     ClusterUnreachable,
     RequestError,
     RequestRejected,
@@ -23,10 +23,10 @@ from ._errors import (
     UsageError,
 )
 from ._moving import moving_on
-from ._refusal import error_code_of, is_error_object, unreadable
+from ._refusal import error_code_of, is_api_error, unreadable
 from ._tick import Found
 from ._wire import Reader, read_action, read_action_v2, read_actions, read_actions_v2
-from ._wire_work import read_database
+from ._wire_work import failed_op, is_settled, read_database, read_uids
 
 
 if TYPE_CHECKING:
@@ -44,12 +44,15 @@ _V1: Final = "/v1/actions"
 _V2: Final = "/v2/actions"
 _SEE_ACTIONS: Final = "view_status_of_cluster_action"  # requests/actions
 _SEE_DATABASE: Final = "view_bdb_info"  # requests/bdbs
+SEE_DATABASES: Final = "view_all_bdbs_info"
 _MISSING: Final = "action_not_found"
 _V2_BUG: Final = "invalid_schema"  # RS200753: /v2/actions could fail so before 8.2.0-46
 _NOTHING: Final = b"[]"
 WORTH_A_REQUEST: Final = 2**15  # bytes of a body that burden a cluster like a request
 STRANGE_404: Final = "404 in no words of the API's; is the URL that of the REST API (port 9443)?"
 _DELETE: Final = "SMDeleteBDB"  # its record goes with the database, never turning completed
+_DATABASES: Final = "/v1/bdbs"
+NO_FIELDS: Final = frozenset({400, 406})  # what some versions answer to `fields=`
 
 
 class Routes:
@@ -94,15 +97,16 @@ class Routes:
         found = await self._missing_in_v1(uid, reply)
         return found if found is not None or is_other else await self._v2_find(uid)
 
-    async def one(self, ref: Reference, last: Action | None) -> Action | None:
+    async def one(self, ref: Reference, last: Action | None) -> Action | Uncertain | None:
         """Return the action, or None; see `find_action`.
 
-        A delete that is over before it was ever seen has completed if its database is gone.
+        The record of a delete goes with its database, so that the database has to tell its end.
         """
         found = await self.find_action(ref.uid, last)
-        if found is None and last is None and ref.run:
-            return await self._deleted(ref)
-        return found
+        if found is not None:
+            return found
+        begun = _delete_of(ref, last)
+        return None if begun is None else await self._deleted(ref, begun)
 
     @moving_on
     async def many(self, wanted: Mapping[Reference, Action | None]) -> Found:
@@ -164,20 +168,26 @@ class Routes:
         actions = read_actions_v2(body, _V2, missing)
         return {ref: action for action in actions for ref in self._by_uid[action.uid]}
 
-    @moving_on
     async def settle(self, ref: Reference, doubt: WaitError) -> Action | None:
-        """Return the action as ended if its database shows that it is; None if it does not.
-
-        A delete's record vanishes with its database. And a server bug (RS166122, up to 8.0.2)
-        leaves finished state machines listed as running.
-        """
+        """Return a stalled action as ended if its database shows that it is; None otherwise."""
         action = doubt.action
-        if action is None or action.kind is not Kind.STATE_MACHINE:
+        if action is None or not isinstance(doubt, ActionStalled):
             return None
-        if isinstance(doubt, ActionVanished) and action.name != _DELETE:
-            return None
-        bdb_uid = action.object_uid or ""
-        if action.object_type != "bdb" or not (bdb_uid.isascii() and bdb_uid.isdecimal()):
+        begun = _delete_of(ref, action)
+        if begun is None:
+            return await self._finished(ref, action, doubt)
+        found = await self._deleted(ref, begun)
+        return found if isinstance(found, Action) and found.phase.terminal else None
+
+    @moving_on
+    async def _finished(self, ref: Reference, action: Action, doubt: WaitError) -> Action | None:
+        """Return what runs no more, by its database, as completed.
+
+        A server bug (RS166122, up to 8.0.2) leaves finished state machines listed as running. So
+        what was seen to run, on a database to which nothing is done any more, has ended.
+        """
+        bdb_uid = _database_of(action)
+        if bdb_uid is None or action.phase is not Phase.RUNNING:
             return None
         try:
             database = await self._database(bdb_uid)
@@ -185,40 +195,33 @@ class Routes:
             fields = _untold(ref, error)
             _log.warning("%s, so its database cannot tell: %s", doubt, error, extra=fields)
             return None
-        if database is None:
-            return completed(action) if action.name == _DELETE else None
-        idle = database.status == "active" and not database.action_uid
-        return completed(action) if idle and action.name != _DELETE else None
+        if database is None or not is_settled(database) or failed_op(database) is not None:
+            return None
+        return completed(action)
 
     @moving_on
-    async def _deleted(self, ref: Reference) -> Action | None:
-        """Return a delete that was never seen as completed if its database is gone."""
-        _, _, bdb_uid = ref.run.partition(":")
+    async def _deleted(self, ref: Reference, begun: Action) -> Action | Uncertain | None:
+        """Return a delete, of which there is no record any more, as ended if its database is."""
+        bdb_uid = begun.object_uid or ""
+        path = f"{_DATABASES}/{bdb_uid}"
         try:
-            if await self._database(bdb_uid) is not None:
-                return None
+            reply = await self.transport.get(path, permission=_SEE_DATABASE)
         except RequestRejected as error:
             fields = _untold(ref, error)
             _log.warning("%s, so the database cannot tell of its delete", error, extra=fields)
             return None
-        begun = Action(
-            uid=ref.uid,
-            name=_DELETE,
-            status="",
-            phase=Phase.RUNNING,
-            kind=Kind.STATE_MACHINE,
-            object_type="bdb",
-            object_uid=bdb_uid,
-        )
-        return completed(begun)
+        if reply.status != 404:
+            return None
+        gone = completed(begun, Evidence.LIST)
+        return await confirmed(self.transport, reply, path, SEE_DATABASES, gone)
 
     async def _database(self, bdb_uid: str) -> WireDatabase | None:
         """Return a database, or None if the cluster says that there is none."""
-        path = f"/v1/bdbs/{bdb_uid}"
+        path = f"{_DATABASES}/{bdb_uid}"
         reply = await self.transport.get(path, permission=_SEE_DATABASE)
         if reply.status != 404:
             return read_database(reply.body, path)
-        if not is_error_object(reply.body):
+        if not is_api_error(reply.body):
             raise UnreadableReply("GET", path, problem=STRANGE_404)
         return None
 
@@ -227,20 +230,17 @@ class Routes:
         if error_code_of(reply.body) == _MISSING:
             return None
         # Not the cluster's own words: a missing route is not a missing action.
-        listed = await self._v1_list(_V1, strict=True)
-        return _among(listed, uid)
+        return _among(await self._v1_list(_V1), uid)
 
-    async def _v1_list(self, path: str, *, strict: bool = False) -> list[Action]:
-        return read_actions(await self._v1_body(path, strict=strict), path)
+    async def _v1_list(self, path: str) -> list[Action]:
+        return read_actions(await self._v1_body(path), path)
 
-    async def _v1_body(self, path: str, *, strict: bool = False) -> bytes:
+    async def _v1_body(self, path: str) -> bytes:
         reply = await self.transport.get(path, permission=_SEE_ACTIONS)
         if reply.status != 404:
             return reply.body
         # Documented for the lists too: nothing runs and nothing is remembered.
-        if error_code_of(reply.body):
-            return _NOTHING
-        if not strict and (not reply.body or is_error_object(reply.body)):
+        if is_api_error(reply.body):
             return _NOTHING
         raise unreadable(path, STRANGE_404, reply.body)
 
@@ -270,14 +270,13 @@ class Routes:
             raise unreadable(_V2, STRANGE_404, reply.body)
         return _among(read_actions_v2(reply.body, _V2), uid)
 
-    async def newest_other(self, bdb_uid: int, word: str) -> Action | None:
-        """Return the latest export, import or backup of a database that v2 shows, if it does."""
-        others = [
+    async def others(self, bdb_uid: int, word: str) -> list[Action]:
+        """Return the exports, imports or backups of a database that v2 shows, if it does."""
+        return [
             action
             for action in await self._v2_list() or ()
             if _is_other(action) and _is_on(action, bdb_uid) and word in action.name.casefold()
         ]
-        return max(others, key=age, default=None)
 
     async def _v2_list(self) -> list[Action] | None:
         """Return v2's list, or None where there is no v2 or its list is broken."""
@@ -310,6 +309,60 @@ class Routes:
             self._warned = True
             fields = {"event": "no v2", "reason": error.said}
             _log.warning("%s; going on with /v1 alone", error, extra=fields)
+
+
+def _database_of(action: Action) -> str | None:
+    """Return the uid of the database that a state machine works on."""
+    uid = action.object_uid or ""
+    is_database = action.object_type == "bdb" and uid.isascii() and uid.isdecimal()
+    return uid if is_database and action.kind is Kind.STATE_MACHINE else None
+
+
+def _delete_of(ref: Reference, last: Action | None) -> Action | None:
+    """Return the delete of a database that a reference, or what was last seen, is about."""
+    if last is not None:
+        return last if last.name == _DELETE and _database_of(last) is not None else None
+    if not ref.run:
+        return None
+    return Action(
+        uid=ref.uid,
+        name=_DELETE,
+        status="",
+        phase=Phase.RUNNING,
+        kind=Kind.STATE_MACHINE,
+        object_type="bdb",
+        object_uid=ref.run.partition(":")[2],
+    )
+
+
+async def confirmed(
+    transport: Transport, reply: Reply, path: str, permission: str, gone: Action
+) -> Action | Uncertain | None:
+    """Return `gone` if the list has no such object, either; and with a doubt if it cannot tell.
+
+    `reply` is the 404 of the object itself, at `path`, and `permission` what the list needs.
+    Return None where the list has it. Raises `UnreadableReply` for a 404 that is not the API's.
+    """
+    if not is_api_error(reply.body):
+        raise UnreadableReply("GET", path, problem=STRANGE_404)
+    everywhere, _, uid = path.rpartition("/")
+    listed = await _uids_listed(transport, everywhere, permission)
+    if listed is None:
+        return Uncertain(Doubt.GONE, gone, mark=error_code_of(reply.body) or "")
+    return None if uid in listed else gone
+
+
+async def _uids_listed(transport: Transport, path: str, permission: str) -> frozenset[str] | None:
+    """Return the uids of all databases, or nodes; None where the list gives no answer."""
+    for query in ("?fields=uid", ""):
+        try:
+            reply = await transport.get(path, permission=permission, query=query)
+        except RequestError as error:
+            if isinstance(error, RequestRejected) and error.status in NO_FIELDS:
+                continue
+            return None  # the object itself was answered
+        return None if reply.status == 404 else read_uids(reply.body)
+    return None
 
 
 def _untold(ref: Reference, error: RequestRejected) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from . import _hook
 from ._display import Bare, display_of
-from ._errors import RequestError, UsageError
+from ._errors import NothingToFollow, RequestError, UsageError
 from ._events import Done, End, Submitted
 from ._follow import Until, follow
 from ._json_lines import JsonLines
@@ -73,7 +73,8 @@ def _display_of_call(args: argparse.Namespace) -> Display:
 
 async def _started(starting: Awaitable[Operation], teller: Teller) -> Operation:
     operation = await starting
-    teller.tell(Submitted(**teller.stamp(), ref=operation.ref))
+    said = Submitted(**teller.stamp(), ref=operation.ref, problem=operation.problem)
+    teller.tell(said)
     return operation
 
 
@@ -82,7 +83,9 @@ async def _submitted(
 ) -> int:
     try:
         operation = await _started(starting, teller)
-    except RequestError as error:
+        if operation.ref is None:
+            await operation.wait(recorder=reports.recorder)
+    except (RequestError, NothingToFollow) as error:
         outcome, code = end_of(error)
         end = End(
             **teller.stamp(),

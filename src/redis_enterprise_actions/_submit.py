@@ -8,22 +8,24 @@ or by how things stood before.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import uuid
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeGuard, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 from urllib.parse import urlencode
 
 import msgspec
 
 from ._access import Secret
-from ._databases import was_under_way
+from ._databases import unseen, was_under_way
 from ._errors import AnswerLost, ClusterUnreachable, RequestError, RequestRejected, UsageError
-from ._host_actions import path_of
+from ._handle import Follow, Target, error_in, handle_of, is_dry_run, target
+from ._host_actions import UNSEEN, Run, lost, path_of, run_after, run_of
 from ._lenient import decode
 from ._moving import moving_on
 from ._pace import Round, patiently
-from ._reference import AFTER, GONE, TRANSFERS, Reference, Track
+from ._reference import TRANSFERS, Reference, Track
 from ._refusal import words_of
 from ._routes import segment
 from ._transport import Call
@@ -54,37 +56,33 @@ _BETWEEN: Final = 1.0  # seconds between two looks
 _NOT_NOW: Final = frozenset({429, 503})  # answers by which a call has ended
 _BUSY: Final = 409
 _NOT_FOUND: Final = 404
-_NO_UIDS: Final = frozenset({"", ".", ".."})  # what no path can name
+_SOUGHT: Final = frozenset({Follow.HOST, Follow.TRANSFER, Follow.CRDB})
 _HOSTS: Final = frozenset({Track.NODE, Track.CLUSTER})
-
-_NODE: Final = re.compile(r"/v1/nodes/(\d+)/actions/([a-z_]+)")
-_CLUSTER: Final = re.compile(r"/v1/cluster/actions/([a-z_]+)")
-_TRANSFER: Final = re.compile(r"/v1/bdbs/(\d+)/actions/(export|import)")
-_DATABASE: Final = re.compile(r"/v\d/bdbs/(\d+)(/.*)?")
-# What is known to start something, and documented to answer nothing that could be followed.
-_SILENT: Final = re.compile(r"DELETE /v\d/bdbs/\d+|POST /v\d/bdbs/\d+/modules/upgrade")
-_CRDB: Final = re.compile(r"/v1/crdbs(/.*)?")
 
 
 class Order(NamedTuple):
     """A call that is to start something.
 
-    `ref` is what the path tells of what it starts, and `scene` where to look in any case.
-    `secrets` are those in its body.
+    `target` is what it is about, and `ref` what its path tells of what it starts. `secrets` are
+    those in its body.
     """
 
     call: Call
+    target: Target
     ref: Reference | None = None
-    scene: Reference | None = None
     dry_run: bool = False
     secrets: tuple[Secret, ...] = ()
 
 
 class Started(NamedTuple):
-    """What a call has started: nothing that lasts, where `ref` is None."""
+    """What a call has started: `ref`, or, without one, why that cannot be followed.
+
+    Without either, the call was over with its answer.
+    """
 
     ref: Reference | None
     answer: object
+    problem: str | None = None
 
     def __repr__(self) -> str:
         return f"<started {self.ref}>"  # answers hold secrets
@@ -108,21 +106,22 @@ def order(
             f"{path!r} is not a path of the API, such as /v1/bdbs/1: quoted, and without a query"
         )
     sent = headers_of(headers)
-    ref, scene = _read_off(method, path)
-    if ref is not None and ref.track is Track.CRDB:
+    about = target(method, path)
+    query = _query(params)
+    dry_run = is_dry_run(about.call, json, params)
+    ref = about.ref
+    if about.call.follow is Follow.CRDB:
         ref = _task_of(path, sent)
     call = Call(
         method,
         path,
-        _query(params),
+        query,
         body=_body(method, json),
         headers=sent,
         patience=patience,
     )
     secrets = tuple(sorted(_secrets(json), key=_length, reverse=True))
-    if _means_it((params or {}).get("dry_run")) or _says(json, "dry_run") is True:
-        return Order(call, dry_run=True, secrets=secrets)
-    return Order(call, ref, scene, secrets=secrets)
+    return Order(call, about, ref, dry_run, secrets)
 
 
 class Submission:
@@ -130,13 +129,15 @@ class Submission:
 
     def __init__(self, transport: Transport, lookup: Lookup) -> None:
         self.transport = transport
-        self._lookup = lookup
+        self.lookup = lookup
 
     async def start(self, order: Order, *, busy_timeout: float, outage_timeout: float) -> Started:
         """Send a call and find out what it has started.
 
         Raises `RequestError`: `AnswerLost` where that may have been something.
         """
+        if order.target.call.follow is Follow.HOST and order.ref is not None:
+            self.lookup.hosts.forget_cancelled(order.ref)
         before = await self._before(order, outage_timeout)
         clock = asyncio.get_running_loop().time
         began = clock()
@@ -159,9 +160,7 @@ class Submission:
                     raise
                 error, came, until = rejected, rejected, began + busy_timeout
             else:
-                if was_under_way(before):
-                    before = await self._after(before, outage_timeout)
-                return _started(order, before, reply)
+                return await self._started(order, before, reply, outage_timeout)
             left = until - clock()
             if left <= 0:
                 raise error
@@ -171,61 +170,70 @@ class Submission:
 
     async def cancel(self, ref: Reference, *, force: bool) -> None:
         """Cancel what the API can cancel; anything else is the caller's to refuse."""
+        run: str | None = None
         if ref.track is Track.CRDB:
             path = f"/v1/crdb_tasks/{segment(ref.uid)}/actions/cancel"
             call = Call("POST", path, "?force=true" if force else "", body=Secret("{}"))
         else:
             permission = f"cancel_{ref.track}_action"
             call = Call("DELETE", path_of(ref), permission=permission)
-        if ref.track is not Track.CRDB:  # of which the call would remove the result
-            found = await patiently(_PATIENCE, self._lookup.one, ref)
+            # Of one that has ended, the call would remove the result.
+            found = await patiently(_PATIENCE, self.lookup.certain, ref)
             if (found is None and ref.run) or (found is not None and found.phase.terminal):
                 raise _rejected(call, None, "This run has ended, or another one has begun since")
-        cancel = Order(call, None, ref)
+            run = None if found is None else found.task_id
+        cancel = Order(call, target(call.method, call.path), ref)
         try:
             reply = await patiently(_PATIENCE, self._send_or_wonder, cancel)
         except _Unsure as unsure:
-            raise _lost(unsure.error, cancel, None) from unsure.error.__cause__
+            raise _lost(unsure.error, cancel, ref) from unsure.error.__cause__
         if reply.status == _NOT_FOUND:
             raise _rejected(call, reply)
         if ref.track is not Track.CRDB:
-            self._lookup.hosts.ended.add(ref)
+            self.lookup.hosts.note_cancelled(ref, run)
 
     # --- before ---------------------------------------------------------------------------------
 
     async def _before(self, order: Order, patience: float) -> Reference | None:
-        """Return what the call is to start, with how things stand before it does."""
-        ref = order.ref
-        if ref is None or ref.track is Track.CRDB:
-            return ref
-        try:
-            if ref.track not in TRANSFERS:
-                last = await patiently(patience, self._lookup.one, ref)
-                known = "" if last is None else last.task_id or last.status
-                return msgspec.structs.replace(ref, run=known)
-            ref = await patiently(patience, self._lookup.databases.before, ref)
-            return await self._reset(ref, patience)
-        except RequestRejected:
-            return ref  # the call itself may be allowed
+        """Return what the call is to start, with how things stand before it does.
 
-    async def _after(self, before: Reference, patience: float) -> Reference:
-        """Return what was begun while an older run ended, with the result of that one."""
+        Where we may not look, the call itself may be allowed all the same.
+        """
+        ref = order.ref
+        if ref is None or ref.track is Track.CRDB or order.dry_run:
+            return ref
+        if ref.track not in _HOSTS:
+            try:
+                ref = await patiently(patience, self.lookup.databases.before, ref)
+                return await self._reset(ref, patience)
+            except RequestRejected:
+                return ref
         try:
-            return await patiently(patience, self._lookup.databases.before, before)
-        except RequestError:
-            return before
+            found = await patiently(patience, self.lookup.certain, ref)
+        except RequestRejected:
+            return msgspec.structs.replace(ref, run=str(Run(UNSEEN, "", "")))
+        cancels = order.target.call.follow is Follow.CANCELLED
+        if cancels and found is not None and not found.phase.terminal:
+            return msgspec.structs.replace(ref, run=found.task_id or "")
+        return msgspec.structs.replace(ref, run=str(run_after(found)))
 
     async def _reset(self, ref: Reference, patience: float) -> Reference:
-        """Clear the result of the last run, which might be taken for that of the next."""
-        if not ref.run.startswith(("succeeded", "failed")):
+        """Clear the result of the last transfer, which might be taken for that of the next.
+
+        The call is accepted, and takes effect when it does: so we look again, and what is still
+        there then is known for an old result.
+        """
+        if ref.track not in TRANSFERS or not ref.run.startswith(("succeeded", "failed")):
             return ref
         path = f"/v1/bdbs/{ref.number}/actions/{ref.track}_reset_status"
         call = Call("PUT", path, body=Secret("{}"))
-        reply = await patiently(patience, self._send, Order(call))
+        try:
+            reply = await patiently(patience, self._send, Order(call, target("PUT", path)))
+        except RequestRejected:
+            return ref
         if reply.status == _NOT_FOUND:
             return ref
-        _, _, rest = ref.run.partition(",")
-        return msgspec.structs.replace(ref, run=f"idle,{rest}")
+        return await patiently(patience, self.lookup.databases.before, ref)
 
     # --- the call -------------------------------------------------------------------------------
 
@@ -256,46 +264,77 @@ class Submission:
 
         Raises that error if it may have been.
         """
+        if before is not None and before.track in TRANSFERS:
+            self.lookup.databases.started(before)
         lost = _lost(came, order, before, tries)
         try:
-            ref = await self._found(before, came)
+            ref = await self._found(order, before, came)
         except RequestError:  # nobody can tell
             raise lost from came.__cause__
         if ref is not None:
             return Started(ref, None)
-        if was_under_way(before) or order.ref is None or not _has_answered(came):
+        if was_under_way(before) or not _is_sought(order, before) or not _has_answered(came):
             raise lost from came.__cause__
         return lost
 
-    async def _found(self, before: Reference | None, error: RequestError) -> Reference | None:
+    async def _found(
+        self, order: Order, before: Reference | None, error: RequestError
+    ) -> Reference | None:
         """Look for what was started by a call whose answer we do not have.
 
         Raises `RequestError` where one cannot look.
         """
-        if before is None or was_under_way(before):
+        if before is None or not _is_sought(order, before) or was_under_way(before):
             return None
         looks = 1 if _has_answered(error) else _LOOKS
-        sought = _after(before)
         for look in range(looks):
             if look:
                 await asyncio.sleep(_BETWEEN)
-            found = await patiently(_SEARCH, self._lookup.one, sought)
+            found = await patiently(_SEARCH, self.lookup.certain, before)
+            if found is not None and before.track in _HOSTS:
+                run = run_of(before)._replace(new=found.task_id or "")
+                return msgspec.structs.replace(before, run=str(run))
             if found is not None:
-                run = (found.task_id or "") if before.track in _HOSTS else before.run
-                return msgspec.structs.replace(before, run=run)
+                return before
         return None
 
+    async def _started(
+        self, order: Order, before: Reference | None, reply: Reply, patience: float
+    ) -> Started:
+        """Return what a call has started, by its answer."""
+        if reply.status == _NOT_FOUND:
+            raise _rejected(order.call, reply)
+        readable, answer = _read(reply.body)
+        if not readable and not _is_sought(order, before):  # where the path tells enough
+            call = order.call
+            said = ClusterUnreachable(call.method, call.path, reason="its answer cannot be read")
+            raise _lost(said, order, before)
+        error = error_in(answer)
+        if error is not None:
+            code, description = error
+            description = _scrubbed(description, order.secrets)
+            raise _rejected_as(order.call, reply.status, code, description)
+        if before is not None and before.track in TRANSFERS:
+            before = await self._transfer_started(before, reply, patience)
+        if order.target.call.follow is Follow.CANCELLED and before is not None:
+            self.lookup.hosts.note_cancelled(before, run_of(before).new or None)
+        handle = handle_of(order.target, before, reply.status, answer, dry_run=order.dry_run)
+        return Started(handle.ref, answer, handle.problem)
 
-def _started(order: Order, before: Reference | None, reply: Reply) -> Started:
-    if reply.status == _NOT_FOUND:
-        raise _rejected(order.call, reply)
-    readable, answer = _read(reply.body)
-    ref = _handle(order, before, answer)
-    if ref is not None or readable:
-        return Started(ref, answer)
-    call = order.call
-    said = ClusterUnreachable(call.method, call.path, reason="its answer cannot be read")
-    raise _lost(said, order, before)
+    async def _transfer_started(
+        self, before: Reference, reply: Reply, patience: float
+    ) -> Reference:
+        """Return a transfer as it was called for, with the result that an older run left."""
+        databases = self.lookup.databases
+        if was_under_way(before):  # it has ended, as the call was taken
+            with contextlib.suppress(RequestError):
+                before = await patiently(patience, databases.before, before)
+            if was_under_way(before):  # which is ours, unless it ended since
+                before = unseen(before)
+        if not before.run:  # we could not look, so that the answer has to tell the time
+            before = databases.stamped(before, reply)
+        databases.started(before)
+        return before
 
 
 class _Unsure(Exception):
@@ -311,17 +350,20 @@ def _has_answered(error: RequestError) -> bool:
     return isinstance(error, ClusterUnreachable) and error.status in _NOT_NOW
 
 
-def _after(before: Reference) -> Reference:
-    """Return what refers to what a call was to start, given how things stood before it."""
-    known = before.run and before.track in _HOSTS
-    return msgspec.structs.replace(before, run=AFTER + before.run) if known else before
+def _is_sought(order: Order, before: Reference | None) -> bool:
+    """Return True for what can be told to have begun by how it stood before."""
+    return before is not None and order.target.call.follow in _SOUGHT
 
 
 def _lost(
     error: RequestError, order: Order, before: Reference | None, tries: int = 1
 ) -> AnswerLost:
     """Return the error for a call that may have been taken, with where to look."""
-    ref = order.scene if before is None else _after(before)
+    ref = order.ref if before is None else before
+    if order.dry_run:
+        ref = None
+    if ref is not None and order.target.call.follow is Follow.HOST:
+        ref = lost(ref)
     known = error if isinstance(error, ClusterUnreachable) else None
     return AnswerLost(
         error.method,
@@ -337,37 +379,20 @@ def _lost(
 
 def _rejected(call: Call, reply: Reply | None, hint: str | None = None) -> RequestRejected:
     code, description = words_of(reply.body) if reply else (None, None)
+    return _rejected_as(call, _NOT_FOUND, code, description, hint)
+
+
+def _rejected_as(
+    call: Call, status: int, code: str | None, description: str | None, hint: str | None = None
+) -> RequestRejected:
     return RequestRejected(
         call.method,
         call.path,
-        status=_NOT_FOUND,
+        status=status,
         error_code=code,
         description=description,
         hint=hint,
     )
-
-
-# --- reading off --------------------------------------------------------------------------------
-
-
-def _read_off(method: str, path: str) -> tuple[Reference | None, Reference | None]:
-    """Return what a call is to start, as far as its path tells, and what it works on."""
-    if match := _NODE.fullmatch(path):
-        ref = Reference(Track.NODE, f"{match[1]}/{match[2]}")
-        return (ref if method == "POST" else None), ref
-    if match := _CLUSTER.fullmatch(path):
-        ref = Reference(Track.CLUSTER, match[1])
-        return (ref if method == "POST" else None), ref
-    if match := _TRANSFER.fullmatch(path):
-        ref = Reference(Track(match[2]), match[1])
-        return ref, ref
-    if _CRDB.fullmatch(path):
-        ref = Reference(Track.CRDB, "")
-        return ref, None
-    if match := _DATABASE.fullmatch(path):
-        gone = GONE if method == "DELETE" and not match[2] else ""
-        return None, Reference(Track.BDB, match[1], gone)
-    return None, None
 
 
 def _read(body: bytes) -> tuple[bool, object]:
@@ -378,50 +403,6 @@ def _read(body: bytes) -> tuple[bool, object]:
         return True, decode(body, object)
     except ValueError:
         return False, None
-
-
-def _handle(order: Order, before: Reference | None, answer: object) -> Reference | None:
-    """Return what to follow, or None where the answer names nothing and the path does not."""
-    fields = _fields(answer)
-    inner = [_text(_fields(each), "action_uid") for each in fields.values()]
-    uid = next(filter(None, [_text(fields, "action_uid"), *inner]), None)
-    if uid is None and not order.dry_run:
-        return _without_action(order, before, fields)
-    if uid is None:
-        return None
-    gone = order.scene
-    deletes = "" if gone is None or gone.run != GONE else f"{gone.track}:{gone.uid}"
-    return Reference(Track.ACTION, uid, deletes)
-
-
-def _without_action(
-    order: Order, before: Reference | None, fields: Mapping[str, object]
-) -> Reference | None:
-    """Return what to follow where no action is named."""
-    ref, task_id = order.ref, _text(fields, "task_id")
-    if ref is not None and ref.track in _HOSTS:
-        return msgspec.structs.replace(ref, run=task_id or "")
-    if ref is not None and ref.track in TRANSFERS:
-        return before
-    if _CRDB.fullmatch(order.call.path):
-        uid = _text(fields, "id")
-        return ref if uid is None else Reference(Track.CRDB, uid)
-    if task_id is not None:
-        return Reference(Track.ACTION, task_id)
-    return order.scene if _SILENT.fullmatch(f"{order.call.method} {order.call.path}") else None
-
-
-def _is_object(value: object) -> TypeGuard[dict[str, object]]:
-    return isinstance(value, dict)
-
-
-def _fields(value: object) -> dict[str, object]:
-    return value if _is_object(value) else {}
-
-
-def _text(fields: Mapping[str, object], key: str) -> str | None:
-    value = fields.get(key)
-    return value if isinstance(value, str) and value not in _NO_UIDS else None
 
 
 # --- what is sent -------------------------------------------------------------------------------
@@ -482,15 +463,6 @@ def headers_of(headers: Mapping[str, str] | None) -> dict[str, str]:
     if len({key.casefold() for key in headers}) < len(headers):
         raise UsageError("headers= has a header twice")
     return dict(headers)
-
-
-def _means_it(value: object) -> bool:
-    """Whether a query's value switches something on, as the bare word does."""
-    return str(value).casefold() in {"", "true", "1", "yes"}
-
-
-def _says(json: object, key: str) -> object:
-    return cast("Mapping[object, object]", json).get(key) if isinstance(json, Mapping) else None
 
 
 def _secrets(json: object, *, telling: bool = False) -> list[Secret]:

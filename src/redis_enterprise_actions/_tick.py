@@ -19,7 +19,7 @@ from ._pace import TICK, outlook, outlook_of_courses
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
 
-    from ._action import Action
+    from ._action import Action, Uncertain
     from ._pace import Course, Pace
     from ._reference import Reference
 
@@ -46,7 +46,7 @@ class Found(NamedTuple):
     in what was found before, None for one that is gone; it is None where that is not known.
     """
 
-    actions: Mapping[Reference, Action]
+    actions: Mapping[Reference, Action | Uncertain]
     cost: float
     changed: Mapping[Reference, Action | None] | None = None
 

@@ -34,7 +34,10 @@ _UNITS: Final = ((_D, "d"), (_H, "h"), (_MIN, "min"), (_S, "s"))
 EVIDENCE: Final = {
     Evidence.ACTION: "the action itself",
     Evidence.DATABASE: "its database",
-    Evidence.NODE: "its node, which is gone",
+    Evidence.LIST: "the list, without what it removed",
+    Evidence.NOT_FOUND: '"not found", answered twice',
+    Evidence.QUIET: "its database, which was never seen busy",
+    Evidence.SAME_RESULT: "a result like the one before, which stayed",
     Evidence.CALL: "the answer to the call",
     None: "nothing",
 }

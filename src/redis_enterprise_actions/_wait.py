@@ -13,7 +13,9 @@ from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypedDict, TypeVar
 
-from ._action import Evidence, Phase, has_moved, is_news
+from msgspec import structs
+
+from ._action import Doubt, Evidence, Kind, Phase, Uncertain, has_moved, is_news
 from ._errors import (
     ActionAborted,
     ActionCancelled,
@@ -27,6 +29,7 @@ from ._errors import (
 from ._outages import Outages
 from ._pace import TICK, is_transient, pace_of
 from ._record import Log, Outcome, finished
+from ._reference import Track
 
 
 if TYPE_CHECKING:
@@ -46,6 +49,10 @@ _E = TypeVar("_E", bound=RequestError)
 LAST_POLL: Final = 2.0  # seconds that a poll made at a limit may take, as nothing is left then
 CLOSE: Final = 0.5  # a poll that would come this close before the deadline is made there instead
 
+_TWICE: Final = 5.0  # seconds between two answers "not found" that confirm each other
+_UNCHANGED: Final = 1.0  # seconds in which a change begins that was answered with its database
+_MISSING: Final = "not found"  # the status of what is gone, as long as that is not certain
+
 _ENDS: Final[dict[Phase, type[WaitError]]] = {
     Phase.FAILED: ActionFailed,
     Phase.CANCELLED: ActionCancelled,
@@ -61,6 +68,32 @@ class Limits:
     stall_timeout: float = math.inf
     outage_timeout: float = 300.0
     not_found_grace: float = 10.0
+
+
+class Seen:
+    """What a wait remembers, to judge answers that do not tell all by themselves."""
+
+    __slots__ = ("busy", "failure", "gone", "gone_since", "idle", "quiet_since")
+
+    def __init__(self) -> None:
+        self.busy = False  # something was seen to be done
+        self.idle = False  # a status was seen that is no result
+        self.failure: str | None = None  # the one that was there before; empty for none
+        self.quiet_since: float | None = None  # nothing was seen to be done
+        self.gone: str | None = None  # in which words it was said to be gone
+        self.gone_since = math.inf
+
+    @property
+    def in_doubt(self) -> bool:
+        """True while the last answers tell one thing or another."""
+        return self.quiet_since is not None or self.gone is not None
+
+    def certain(self, found: Action | None) -> None:
+        """Note an answer that leaves no doubt."""
+        self.quiet_since = self.gone = None
+        if found is not None:
+            self.failure = ""
+            self.busy = self.busy or found.phase.goes_on
 
 
 class Looks:
@@ -99,6 +132,7 @@ class Wait:
             "_finished",
             "_looks",
             "_record",
+            "_seen",
             "_strange_words",
             "action",
             "asked",
@@ -134,6 +168,7 @@ class Wait:
         self._outages = Outages()
         self._elsewhere = False  # whether there is another node to ask, limit or no limit
         self._strange_words: frozenset[str] = frozenset()
+        self._seen = None if ref.track is Track.ACTION else Seen()
         self._log = Log(now, wall)
         self._record: Record | None = None  # once it has ended
         self._finished: FinishedAction | None = None  # likewise
@@ -165,7 +200,7 @@ class Wait:
         self.asked = now
         return self.end if now < self.end - TICK else now + LAST_POLL
 
-    def heard(self, found: Action | None, now: float, *, shared: bool = False) -> bool:
+    def heard(self, found: Action | Uncertain | None, now: float, *, shared: bool = False) -> bool:
         """Take an answer, None for "not known"; return whether it is news for the user.
 
         A `shared` one answers a request that was not made for this wait alone.
@@ -175,6 +210,9 @@ class Wait:
         """
         # Otherwise the limits are where they were.
         unsettled = self.action is None or self._outages or self._limits.stall_timeout < math.inf
+        if self._seen is not None or isinstance(found, Uncertain):
+            unsettled = True
+            found = self._judged(found, now)
         if found is None:
             if self.action is not None:
                 raise ActionVanished(**self._so_far(now))
@@ -323,6 +361,77 @@ class Wait:
         """Whether asking about this action alone has failed, and nothing has been heard since."""
         return self._outages.own
 
+    def _judged(self, found: Action | Uncertain | None, now: float) -> Action | None:
+        """Return how the action stands, by what this wait has seen before; None for "not known"."""
+        seen = self._seen = self._seen or Seen()
+        if not isinstance(found, Uncertain):
+            seen.certain(found)
+            return found
+        if found.doubt is Doubt.REPLACED:
+            raise ActionVanished(**self._so_far(now))
+        if found.doubt is Doubt.GONE:
+            return self._judged_gone(found.action, found.mark, seen)
+        if found.doubt is Doubt.QUIET:
+            return self._judged_quiet(found.action, seen)
+        if found.doubt is Doubt.KNOWN_FAILURE:
+            return self._judged_failure(found, seen, now)
+        return self._judged_result(found, seen)
+
+    def _judged_result(self, found: Uncertain, seen: Seen) -> Action | None:
+        """Return a result if it is that of the run that is waited for, not of the one before."""
+        action = found.action
+        was_told = self.action is not None and self.action.kind is not Kind.OTHER
+        if found.doubt is Doubt.IDLE:
+            seen.idle = True
+            return None
+        if found.doubt is Doubt.OLD_RESULT:
+            return action if seen.idle or was_told else None
+        since = self.asked if self._missing_since is None else self._missing_since
+        stayed = self._reached(since + self._limits.not_found_grace)
+        if not was_told and stayed:
+            return _told_by(Evidence.SAME_RESULT, action)
+        return action if was_told else None
+
+    def _judged_failure(self, found: Uncertain, seen: Seen, now: float) -> Action | None:
+        """Return a database's failure, unless it was there before the call, or the first look."""
+        if seen.failure is None:
+            seen.failure = found.mark if found.known is None else found.known
+        failure = seen.failure
+        if failure != found.mark:
+            return found.action
+        stands = self._judged(found.otherwise, now)
+        seen.failure = failure
+        return stands
+
+    def _judged_quiet(self, action: Action, seen: Seen) -> Action:
+        """Return a database to which nothing is done, as settled or as about to be changed."""
+        seen.failure, seen.gone = "", None
+        if seen.busy:
+            return action
+        if seen.quiet_since is None:
+            seen.quiet_since = self.asked
+        if self._reached(seen.quiet_since + self._settling_time):
+            return _told_by(Evidence.QUIET, action)
+        return structs.replace(action, phase=Phase.PENDING)
+
+    def _judged_gone(self, action: Action, words: str, seen: Seen) -> Action:
+        """Return what was not found, as gone if that was said twice, in the same words."""
+        if seen.gone != words:
+            seen.gone, seen.gone_since = words, self.asked
+        if self._reached(seen.gone_since + _TWICE):
+            return _told_by(Evidence.NOT_FOUND, action)
+        if self.action is not None:
+            return self.action
+        return structs.replace(
+            action, status=_MISSING, phase=Phase.PENDING, evidence=Evidence.ACTION
+        )
+
+    @property
+    def _settling_time(self) -> float:
+        """Seconds for which a database that is never seen busy may be about to be changed."""
+        grace = self._limits.not_found_grace
+        return min(grace, _UNCHANGED) if self.ref.unchanged else grace
+
     def _saw(self, found: Action, now: float) -> bool:
         """Take an action that is there; return whether it is news."""
         if not found.phase.terminal:
@@ -334,6 +443,8 @@ class Wait:
         if news or (last is not None and has_moved(last, found)):
             self._moved_at = self.asked
             self._log.saw(found, now)
+        elif self._in_doubt:
+            self._moved_at = self.asked
         elif self._reached(self._moved_at + self._limits.stall_timeout):
             raise ActionStalled(**self._so_far(now), stall_timeout=self._limits.stall_timeout)
         self.action = found
@@ -352,6 +463,14 @@ class Wait:
             self.limit = min(self.deadline, self._grace_end)
         else:
             self.limit = min(self.deadline, self._moved_at + self._limits.stall_timeout)
+            if self._seen is not None and self._seen.quiet_since is not None:
+                self.limit = min(self.limit, self._seen.quiet_since + self._settling_time)
+            if self._seen is not None and self._seen.gone is not None:
+                self.limit = min(self.limit, self._seen.gone_since + _TWICE)
+
+    @property
+    def _in_doubt(self) -> bool:
+        return self._seen is not None and self._seen.in_doubt
 
     @property
     def _grace_end(self) -> float:
@@ -401,6 +520,10 @@ class Wait:
         error.elapsed = now - self._began
         error.polls = self._polls
         return error
+
+
+def _told_by(evidence: Evidence, action: Action) -> Action:
+    return structs.replace(action, evidence=evidence)
 
 
 class _SoFar(TypedDict):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ._action import Action
     from ._hub import Hub
     from ._record import Observer, Record, Recorder
+    from ._reference import Reference
     from ._wait import Wait
 
     OnProgress = Callable[[Action], object]
@@ -39,10 +40,12 @@ async def watch(
     every: bool = True,
     recorder: Recorder | None = None,
     observers: Sequence[Observer] = (),
+    forget: Callable[[Reference], None] | None = None,
 ) -> AsyncGenerator[Action, None]:
     """Yield the first answer, each change and the terminal one, for as long as `wait` says.
 
-    Unless `every` one is wanted, only the terminal one is yielded.
+    Unless `every` one is wanted, only the terminal one is yielded. In the end, `forget` is told
+    that the wait is over.
     """
     clock = asyncio.get_running_loop().time
     if recorder is not None:
@@ -56,6 +59,8 @@ async def watch(
                 await _call_back(on_progress, action, wait)
             yield wait.finished(clock()) if wait.over else action
     finally:
+        if forget is not None:
+            forget(wait.ref)
         _tell(ends, wait.ended(clock()))
 
 

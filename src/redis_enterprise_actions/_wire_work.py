@@ -7,6 +7,7 @@ one documented shape. Of databases no error quotes a word, as they hold secrets.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import re
 from datetime import UTC, datetime
@@ -14,10 +15,10 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 
-from ._action import DATABASE_PHASES, Action, Kind, Phase, phase_of
+from ._action import DATABASE_PHASES, Action, Doubt, Kind, Phase, Uncertain, phase_of
 from ._errors import UnreadableReply
 from ._lenient import Name, Number, decode, instant, name, percentage, struct
-from ._reference import GONE, Reference, Track
+from ._reference import Reference, Track
 from ._refusal import unreadable
 from ._wire import error_text
 
@@ -32,6 +33,9 @@ _S = TypeVar("_S", bound=msgspec.Struct)
 _UID: Final = re.compile(r"[0-9]{1,18}")  # of a database; longer ones fit nowhere
 
 _DELETE: Final = "SMDeleteBDB"
+# objects/bdb, "background_op": what is said of one that is over, or of none.
+_RESTING: Final = frozenset({"", "idle", "completed", "failed"})
+_LONGEST_MARK: Final = 40  # characters of a name
 # The name that an action is reported by, where it is not the one that paths have.
 _SEGMENTS: Final = {"remove_node": "remove"}
 _NODE_UID: Final = re.compile(r"\d{1,9}", re.ASCII)
@@ -229,6 +233,14 @@ def read_database(body: bytes, path: str) -> WireDatabase:
     raise UnreadableReply("GET", path, problem="not a database object")
 
 
+def read_answer(body: bytes) -> WireDatabase | None:
+    """Decode the database in the answer to a call, or return None if there is none in it."""
+    try:
+        return struct(body, WireDatabase)
+    except ValueError:
+        return None
+
+
 def read_databases(body: bytes, path: str) -> dict[int, WireDatabase]:
     """Decode what we need of GET /v1/bdbs, by the databases' uids."""
     try:
@@ -246,36 +258,118 @@ def read_databases(body: bytes, path: str) -> dict[int, WireDatabase]:
     return found
 
 
-def settling(wire: WireDatabase | None, ref: Reference, last: Action | None) -> Action | None:
+class _Named(msgspec.Struct):
+    """The uid of an entry of a list, of databases or of nodes."""
+
+    uid: Name = None
+
+
+def read_uids(body: bytes) -> frozenset[str] | None:
+    """Return the uids in a list, or None if any of it cannot be read: it has to be complete."""
+    try:
+        raws = decode(body, list[msgspec.Raw])
+        uids = [name(struct(raw, _Named).uid) for raw in raws]
+    except ValueError:
+        return None
+    return None if None in uids else frozenset(uid for uid in uids if uid)
+
+
+def settling(
+    wire: WireDatabase | None, ref: Reference, last: Action | None
+) -> Action | Uncertain | None:
     """Return how a database stands that is to settle: active and idle, or `gone`.
 
     None stands for one that is not there, and is returned where that is no end.
     """
-    leaves = ref.run == GONE
     if wire is None:
         deleted = last is not None and last.status.casefold() == "delete-pending"
-        if not leaves and not deleted:
-            return None
-        gone = last or _database(ref, "")
-        return msgspec.structs.replace(
-            gone, status="deleted", phase=Phase.COMPLETED, progress=None, state=None
-        )
-    op = _said((wire.background_op or [msgspec.Raw()])[0], WireBackgroundOp)
-    failed = (op.status or "").casefold() == "failed"
+        return _gone(last or _database(ref, "")) if ref.gone or deleted else None
+    ops = background_ops(wire)
+    op = next((each for each in ops if is_busy(each)), ops[0] if ops else WireBackgroundOp())
     phase = phase_of(wire.status, DATABASE_PHASES)
-    unfinished = leaves or (phase is Phase.COMPLETED and wire.action_uid)
-    if failed and (not leaves or op.name == _DELETE):
-        phase = Phase.FAILED
-    elif phase.terminal and unfinished:
-        phase = Phase.RUNNING if wire.action_uid else Phase.PENDING
-    return msgspec.structs.replace(
+    busy = bool(wire.action_uid) or any(map(is_busy, ops))
+    if phase.terminal and ref.gone:
+        phase = Phase.RUNNING if busy else Phase.PENDING
+    elif phase is Phase.COMPLETED and busy:
+        phase = Phase.RUNNING
+    stands = msgspec.structs.replace(
         _database(ref, wire.status),
         name=wire.name or "",
         phase=phase,
         state=op.name or None,
         progress=percentage(op.progress) if op.name and phase is not Phase.COMPLETED else None,
-        error=error_text(op.error) if phase is Phase.FAILED else None,
     )
+    return _unless_failed(wire, ref, stands)
+
+
+def _unless_failed(wire: WireDatabase, ref: Reference, stands: Action) -> Action | Uncertain:
+    """Return how a database stands, with what may have failed, now or before the call."""
+    failed = failed_op(wire, deletes=ref.gone)
+    known = ref.known_failure
+    if failed is not None:
+        action = msgspec.structs.replace(
+            stands, phase=Phase.FAILED, state=failed.name or None, error=error_text(failed.error)
+        )
+    elif stands.phase is Phase.FAILED and known is not None:  # which may be an old story, too
+        action = stands
+    else:
+        return stands if stands.phase is Phase.FAILED else _quiet(stands)
+    mark = failure_of(wire, deletes=ref.gone)
+    return Uncertain(Doubt.KNOWN_FAILURE, action, mark=mark, known=known, otherwise=_quiet(stands))
+
+
+def _quiet(stands: Action) -> Action | Uncertain:
+    """Return it with the doubt whether what was called for has begun, where nothing is done."""
+    return Uncertain(Doubt.QUIET, stands) if stands.phase.terminal else stands
+
+
+def _gone(action: Action) -> Action:
+    return msgspec.structs.replace(
+        action, status="deleted", phase=Phase.COMPLETED, progress=None, state=None
+    )
+
+
+def background_ops(wire: WireDatabase) -> list[WireBackgroundOp]:
+    """Return what is done to a database in the background, as far as it can be read."""
+    return [_said(raw, WireBackgroundOp) for raw in wire.background_op or ()]
+
+
+def is_busy(op: WireBackgroundOp) -> bool:
+    """Return True for what is pending or active; a word never seen is no end, either."""
+    return (op.status or "idle").strip().casefold() not in _RESTING
+
+
+def failed_op(wire: WireDatabase, *, deletes: bool = False) -> WireBackgroundOp | None:
+    """Return what has failed in the background; of a database to be deleted, only its delete."""
+    for op in background_ops(wire):
+        if (op.status or "").strip().casefold() == "failed" and (not deletes or op.name == _DELETE):
+            return op
+    return None
+
+
+def failure_of(wire: WireDatabase, *, deletes: bool = False) -> str:
+    """Return a mark that tells a database's failure from another one; empty where there is none.
+
+    It goes into references, so it holds letters and digits alone.
+    """
+    failed = failed_op(wire, deletes=deletes)
+    if failed is not None:
+        told = f"{failed.name}\n{error_text(failed.error)}".encode("utf-8", "replace")
+        name_ = re.sub(r"[^\w.-]", "", failed.name or "op", flags=re.ASCII)[:_LONGEST_MARK]
+        return f"{name_}.{hashlib.sha256(told).hexdigest()[:12]}"
+    has_failed = phase_of(wire.status, DATABASE_PHASES) is Phase.FAILED
+    return wire.status.strip().casefold() if has_failed else ""
+
+
+def was_known(wire: WireDatabase, ref: Reference) -> bool:
+    """Return True if a database has not failed, or had before the call, as `ref` says."""
+    return failure_of(wire, deletes=ref.gone) in {"", ref.known_failure}
+
+
+def is_settled(wire: WireDatabase) -> bool:
+    """Return True for a database that is active, and to which nothing is done."""
+    active = phase_of(wire.status, DATABASE_PHASES) is Phase.COMPLETED
+    return active and not wire.action_uid and not any(map(is_busy, background_ops(wire)))
 
 
 def _database(ref: Reference, status: str) -> Action:
