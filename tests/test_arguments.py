@@ -183,6 +183,12 @@ class TestParser:
             ["submit", "POST", "/v1/bdbs", "--header=" + SECRET],
             ["submit", "POST", "/v1/bdbs", "--json", "--output", "rich"],
             ["submit", "POST", "/v1/bdbs", "--busy", "5"],
+            ["wait"],
+            ["wait", "--allow-empty"],
+            ["wait", "--status", ""],
+            ["wait", "x", "--status", "running"],
+            ["wait", "-", "--bdb", "1"],
+            ["wait", "--name", "*", "--node", "1", "x"],
             ["cancel"],
             ["cancel", "crdb:1", "crdb:2"],
             ["cancel", "crdb:1", "--json"],
@@ -217,6 +223,40 @@ class TestParser:
         *_, last = capsys.readouterr().err.splitlines()
         assert caught.value.code == 2
         assert last == f"redis-actions: error: unrecognized arguments: {said}"
+
+    @pytest.mark.parametrize(
+        ("line", "said"),
+        [
+            ([], "wait for what? Give REF, or filters such as --status running or --bdb 3"),
+            (["x", "--name", "SM*"], "wait takes REF or filters, not both"),
+        ],
+    )
+    def test_nothing_to_wait_for(
+        self, line: list[str], said: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """A wait is for references, or for what filters match: one of these has to be given."""
+        with pytest.raises(SystemExit) as caught:
+            arguments(["wait", *line])
+
+        assert caught.value.code == 2
+        assert capsys.readouterr().err.endswith(f"redis-actions: error: {said}\n")
+
+    @pytest.mark.parametrize(
+        ("line", "refs"),
+        [
+            (["a", "b", "--any"], ["a", "b"]),
+            (["--timeout", "5", "a"], ["a"]),
+            (["--json", "--interval", "5", "a", "b", "--allow-empty"], ["a", "b"]),
+            (["--bdb", "1", "--timeout", "5"], []),
+        ],
+        ids=" ".join,
+    )
+    def test_wait(self, line: list[str], refs: list[str]) -> None:
+        """References may stand before and after the options."""
+        args = arguments(["wait", *line])
+
+        assert args.ref == refs
+        assert args.allow_empty is ("--allow-empty" in line)
 
     def test_submit(self) -> None:
         """A call is a method and a path, and nothing besides unless it is given."""

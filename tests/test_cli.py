@@ -22,11 +22,13 @@ from redis_enterprise_actions._arguments import arguments
 from redis_enterprise_actions._cli import main
 from redis_enterprise_actions._login import client_of
 from tests.secrecy import leaks_of
+from tests.test_json_lines import conforms
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from redis_enterprise_actions.testing import FakeCluster
     from tests.served import Served
 
 STAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ \+0:00:\d\d  "
@@ -132,6 +134,213 @@ class TestWait:
         assert main(["wait", uid, "--json"]) == 0
         end = json.loads(lines()[-2])
         assert (end["outcome"], end["action"]["uid"]) == ("completed", uid)
+
+
+@pytest.fixture
+def busy(served: Served) -> Served:
+    """A cluster with work of all kinds under way, and two actions that have ended."""
+
+    def deed(cluster: FakeCluster) -> None:
+        cluster.add_bdb(1)
+        cluster.add_bdb(2)
+        cluster.plan("POST", "/v1/nodes/", times=None, duration=0.6)
+
+    served.do(deed)
+    served.add("SMUpdateBDB", uid="u1", bdb_uid=1, duration=0.6)
+    served.add("SMUpdateBDB", uid="u2", bdb_uid=2, duration=0.6)
+    served.add("SMUpdateBDB", uid="done", bdb_uid=1, duration=0)
+    served.add("retry_bdb", uid="bad", duration=0, outcome="failed")
+    served.do(lambda cluster: cluster.start_crdb_task(id="t1", duration=0.6))
+    return served
+
+
+class TestWaitForWhatIsListed:
+    """`redis-actions wait` with filters instead of references."""
+
+    def events(self, capsys: pytest.CaptureFixture[str]) -> tuple[list[str], list[str], str]:
+        """Return which waits began, which ended how, and the complaints."""
+        out, err = capsys.readouterr()
+        assert all(map(conforms, out.splitlines()))
+        began, *told, done = map(json.loads, out.splitlines())
+        assert done["event"] == "done"
+        ends = [f"{each['ref']} {each['outcome']}" for each in told if each["event"] == "end"]
+        return sorted(began["refs"]), sorted(ends), err
+
+    @pytest.mark.parametrize(
+        ("filters", "refs", "ended"),
+        [
+            (["--status", "running"], ["action:u1", "action:u2", "crdb:t1"], 0),
+            (["--status", "active"], ["action:u1", "action:u2"], 0),
+            (["--name", "*"], ["action:u1", "action:u2", "crdb:t1"], 2),
+            (["--name", "sm*"], ["action:u1", "action:u2"], 1),
+            (["--bdb", "1"], ["action:u1"], 1),
+            (["--bdb", "1", "--status", "completed,running"], ["action:done", "action:u1"], 0),
+            (["--status", "running", "--bdb", "2", "--name", "SM*"], ["action:u2"], 0),
+        ],
+        ids=lambda value: " ".join(map(str, value)) if isinstance(value, list) else str(value),
+    )
+    def test_filters(
+        self,
+        busy: Served,
+        capsys: pytest.CaptureFixture[str],
+        filters: list[str],
+        refs: list[str],
+        ended: int,
+    ) -> None:
+        """It waits for what `list` shows, but for what has ended, unless `--status` names it."""
+        busy.hold(answers=5)  # a list of each kind
+
+        assert main(["wait", *filters, "--json"]) == 0
+        began, ends, err = self.events(capsys)
+        assert began == refs
+        assert ends == [f"{ref} completed" for ref in refs]
+        said = {1: "1 entry had already ended and is left out\n", 0: ""}
+        assert err == said.get(ended, f"{ended} entries had already ended and are left out\n")
+
+    def test_failed(self, busy: Served, capsys: pytest.CaptureFixture[str]) -> None:
+        """Ended work that `--status` asks for is reported as it ended."""
+        assert main(["wait", "--status", "failed", "--json"]) == 1
+        assert self.events(capsys) == (["action:bad"], ["action:bad failed"], "")
+
+    @pytest.mark.parametrize("run", ["", "@t9"])
+    def test_run(self, busy: Served, capsys: pytest.CaptureFixture[str], run: str) -> None:
+        """Of a node's action the listed run is waited for, where the list tells the run."""
+        listed = {"name": "maintenance_on", "node_uid": "1", "status": "running", "progress": 5}
+        if run:
+            body = json.dumps({"actions": [{**listed, "task_id": "t9"}]}).encode()
+            busy.cluster.inject(path="/v1/nodes/1/actions", times=1, status=200, body=body)
+        busy.do(
+            lambda cluster: cluster.start_node_action(
+                1, "maintenance_on", task_id="t9", duration=0.6
+            )
+        )
+        busy.hold(answers=4)
+        ref = f"node:1/maintenance_on{run}"
+
+        assert main(["wait", "--node", "1", "--name", "maint*", "--json"]) == 0
+        assert self.events(capsys) == ([ref], [f"{ref} completed"], "")
+
+    def test_refused(self, busy: Served, capsys: pytest.CaptureFixture[str]) -> None:
+        """Kinds whose list is refused are named, as `list` does; the others are waited for."""
+        busy.cluster.inject(path="/v1/crdb_tasks", times=None, status=403)
+        assert main(["list"]) == 0
+        listed = capsys.readouterr().err
+        busy.hold(answers=5)
+
+        assert main(["wait", "--status", "running", "--json"]) == 0
+        began, _, err = self.events(capsys)
+        assert began == ["action:u1", "action:u2"]
+        assert err == listed
+        assert err.startswith("tasks of Active-Active databases are not listed: ")
+
+    def test_unreachable(
+        self, served: Served, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        """A look that is refused ends as a call does: with an event, a report and the hook."""
+        served.cluster.inject(times=None, status=401)
+        report, hooked = tmp_path / "report.json", tmp_path / "hooked"
+        line = ["wait", "--bdb", "1", "--json", "--report", str(report)]
+
+        assert main([*line, "--hook", f"echo $REDIS_ACTIONS_OUTCOME > '{hooked}'"]) == 5
+        out = capsys.readouterr().out
+        assert all(map(conforms, out.splitlines()))
+        end, done = map(json.loads, out.splitlines())
+        assert (end["event"], end["ref"], end["outcome"]) == ("end", None, "rejected")
+        assert (done["exit_code"], done["ended"]) == (5, {"rejected": 1})
+        assert json.loads(report.read_text())["records"] == []
+        assert hooked.read_text() == "rejected\n"
+
+
+NOTHING = [
+    (["--status", "running"], None),
+    (["--bdb", "7"], None),
+    (["-"], b""),
+    (["-"], b" \n\n"),
+    (["-"], b"# crdb:t1\n#\n"),
+    (["-"], b"null\n"),
+    (["-"], b"[]"),
+    (["-"], b'{"actions": [], "state-machines": []}'),
+    (["-", "-"], b'[{"action_uid": "a", "status": "completed"}]'),
+]
+
+
+class TestNothingToWaitFor:
+    """Nothing to wait for is no success, unless it is allowed."""
+
+    @pytest.mark.parametrize(("line", "data"), NOTHING)
+    @pytest.mark.parametrize("output", ["plain", "json", "github", "gitlab"])
+    def test_wrong(
+        self,
+        served: Served,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+        line: list[str],
+        data: bytes | None,
+        output: str,
+    ) -> None:
+        """It is 2, in words, and nothing is shown as if it had been waited for."""
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data or b"")))
+
+        assert main(["wait", *line, "--output", output]) == 2
+        out, err = capsys.readouterr()
+        *before, last = err.splitlines()
+        assert out == ""
+        assert last == (
+            "redis-actions: there is nothing to wait for; with --allow-empty that is a success"
+        )
+        told = ["1 entry had already ended and is left out"]
+        assert before == (told if data and b"completed" in data else [])
+
+    @pytest.mark.parametrize(("line", "data"), NOTHING)
+    @pytest.mark.parametrize("until", ["--all", "--any", "--fail-fast"])
+    def test_allowed(
+        self,
+        served: Served,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+        line: list[str],
+        data: bytes | None,
+        until: str,
+    ) -> None:
+        """With `--allow-empty` it is 0, and the events say so."""
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data or b"")))
+
+        assert main(["wait", *line, "--allow-empty", "--json", until]) == 0
+        out = capsys.readouterr().out
+        assert all(map(conforms, out.splitlines()))
+        began, done = map(json.loads, out.splitlines())
+        assert (began["event"], began["refs"]) == ("began", [])
+        assert (done["event"], done["exit_code"], done["ended"]) == ("done", 0, {})
+        assert (done["left"], done["why"]) == (0, None)
+
+
+SECRETS_IN_STDIN = [
+    {"uid": 1, "authentication_redis_pass": "hunter2-not-real"},
+    [{"uid": 1, "authentication_redis_pass": "hunter2-not-real"}],
+    {"actions": [{"authentication_redis_pass": "hunter2-not-real"}]},
+    ["crdb:t1", {"ref": None, "x": "hunter2-not-real"}, {"ref": 1, "x": "hunter2-not-real"}],
+]
+
+
+@pytest.mark.parametrize("given", SECRETS_IN_STDIN, ids=json.dumps)
+@pytest.mark.parametrize("cut", [0, 1])
+def test_stdin_is_not_printed(
+    served: Served,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    given: object,
+    cut: int,
+) -> None:
+    """Of what `wait -` cannot use it prints nothing, be it JSON or not."""
+    text = json.dumps(given)[cut:]
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+
+    assert main(["wait", "-"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("redis-actions: standard input, line 1")
+    assert "hunter2" not in err
+    assert served.cluster.requests == []
 
 
 class TestLook:

@@ -561,10 +561,16 @@ class TestMany:
         first = [request.time for request in cluster.requests if request.path.endswith(long)]
         assert len(first) == len(set(first))
 
-    async def test_none(self, client: ActionsClient) -> None:
-        """To wait for nothing takes no time."""
-        assert await client.wait_for_actions([]) == []
-        assert await client.wait_for_actions(iter(()), settle=True) == []
+    @pytest.mark.parametrize("settle", [False, True])
+    async def test_none(self, cluster: FakeCluster, client: ActionsClient, settle: bool) -> None:
+        """To wait for nothing is wrong usage, unless that is allowed by name; it takes no time."""
+        for uids in ([], iter(())):
+            with pytest.raises(UsageError, match=r"^uids is empty: pass allow_empty=True"):
+                await client.wait_for_actions(uids, settle=settle)  # type: ignore[call-overload]
+
+        none = client.wait_for_actions(iter(()), settle=settle, allow_empty=True)  # type: ignore[call-overload]
+        assert await none == []
+        assert cluster.requests == []
 
     async def test_first_failure(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """The first failure is raised, and the other waits end; their work does not."""

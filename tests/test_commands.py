@@ -23,11 +23,15 @@ def test_statuses(text: str, words: set[str]) -> None:
 
 
 @pytest.mark.parametrize("command", ["list", "watch"])
-def test_filters(command: str) -> None:
-    """Both commands have the same filters, and without any they show all."""
+def test_no_filters(command: str) -> None:
+    """Without filters these commands show all."""
     args = arguments([command])
     assert (args.bdb, args.node, args.status, args.name) == (None, None, frozenset(), None)
 
+
+@pytest.mark.parametrize("command", ["list", "watch", "wait"])
+def test_filters(command: str) -> None:
+    """These commands have the same filters."""
     args = arguments([command, "--bdb", "1", "--node", "2", "--status", "x", "--name", "SM*"])
     assert (args.bdb, args.node, args.status, args.name) == (1, 2, {"x"}, "SM*")
 

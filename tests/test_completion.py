@@ -38,6 +38,9 @@ OFFERED = [
     ("list --status fa", ["failed"]),
     ("list --status running,fa", ["running,failed"]),
     ("watch --name ", []),
+    ("wait --status running,fa", ["running,failed"]),
+    ("wait --al", ["--all", "--allow-empty"]),
+    ("wait --b", ["--bdb"]),
     ("wait b", []),  # no file, and no request
     ("list --pass", ["--password-file"]),  # --password is there to be refused
 ]

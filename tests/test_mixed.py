@@ -324,8 +324,12 @@ class TestEnds:
             operation = await client.maintenance_on(1)
             ref = operation.ref or ""
             actions = await client.wait_for_operations([operation, ref, operation, ref])
-            assert await client.wait_for_operations([]) == []
+            with pytest.raises(UsageError, match=r"^operations is empty: pass allow_empty=True"):
+                await client.wait_for_operations([])
+            assert await client.wait_for_operations([], allow_empty=True) == []
+            again = await client.wait_for_operations([operation], allow_empty=True)
 
+        assert [action.phase for action in again] == [Phase.COMPLETED]
         assert len({id(action) for action in actions}) <= 2
         assert [action.uid for action in actions] == ["node:1/maintenance_on"] * 4
 

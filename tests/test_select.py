@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from redis_enterprise_actions import Action, Kind, Phase
-from redis_enterprise_actions._select import Selection, by_age, selected
+from redis_enterprise_actions._arguments import arguments
+from redis_enterprise_actions._select import Selection, by_age, selected, selection_of
 from tests.conftest import ACTIVE
 
 
@@ -64,6 +65,23 @@ def test_may_have(selection: Selection, kinds: set[Kind]) -> None:
     asked = (Kind.TASK, Kind.NODE_ACTION, Kind.CLUSTER_ACTION, Kind.CRDB_TASK)
 
     assert {kind for kind in asked if selection.may_have(kind)} == kinds
+
+
+@pytest.mark.parametrize(
+    ("filters", "selection"),
+    [
+        ([], Selection()),
+        (["--status", " ,"], Selection()),
+        (["--bdb", "3", "--name", "SM*"], Selection(bdb=3, name="SM*")),
+        (
+            ["--node", "2", "--status", "Failed,odd"],
+            Selection(node=2, statuses=frozenset({"failed", "odd"})),
+        ),
+    ],
+)
+def test_selection_of(filters: list[str], selection: Selection) -> None:
+    """The filters of a command line make a selection; without any it has everything."""
+    assert selection_of(arguments(["list", *filters])) == selection
 
 
 def test_by_age() -> None:

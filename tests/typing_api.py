@@ -97,7 +97,11 @@ async def client_api(client: ActionsClient) -> None:
     several = await client.wait_for_actions(["x"], poll=wait_exponential(), on_progress=show)
     assert_type(several, list[FinishedAction])
     await client.wait_for_action("x", poll=AimedWait(0.5, cap=30))
+    several = await client.wait_for_actions([], allow_empty=True, timeout=5)
+    assert_type(several, list[FinishedAction])
     settled = await client.wait_for_actions(["x"], settle=True, stall_timeout=5)
+    assert_type(settled, list[FinishedAction | WaitError | RequestError])
+    settled = await client.wait_for_actions((), settle=True, allow_empty=False)
     assert_type(settled, list[FinishedAction | WaitError | RequestError])
     task = asyncio.create_task(client.wait_for_action("x"))
     assert_type(await task, FinishedAction)
@@ -153,7 +157,9 @@ async def follow(client: ActionsClient) -> None:
     await operation.cancel(force=True)
     mixed = await client.wait_for_operations([operation, "crdb:t"], stall_timeout=60)
     assert_type(mixed, list[FinishedAction])
-    settled = await client.wait_for_operations((operation,), settle=True)
+    mixed = await client.wait_for_operations([], allow_empty=True)
+    assert_type(mixed, list[FinishedAction])
+    settled = await client.wait_for_operations((operation,), settle=True, allow_empty=True)
     assert_type(settled, list[FinishedAction | WaitError | RequestError])
 
 

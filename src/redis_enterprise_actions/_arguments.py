@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from ._access import Secret
-from ._commands import add_chores, add_looks
+from ._commands import add_chores, add_filters, add_looks
 from ._completion import complete
 from ._errors import UsageError
 from ._help import explain
 from ._login import ENVIRONMENT, connection_options
+from ._select import Selection, selection_of
 from ._wait_options import add_until_options, add_wait_options, duration
 
 
@@ -25,6 +26,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _NAME: Final = "redis-enterprise-actions"
+
+_SELECTED: Final = """\
+It takes references, or filters. With filters it looks once, as list does, and waits for everything
+that matches all of them and has not ended; with --status, also for ended work of that status.
+--name '*' matches everything. Nothing to wait for is an error, unless --allow-empty is given."""
+_FILTERS: Final = "instead of REF; what matches all that are given is waited for"
 
 _REFERENCES: Final = """Durations are seconds, or as in 30s, 15m, 2h.
 
@@ -44,7 +51,7 @@ _EPILOG: Final = f"""\
 exit codes of wait:
   0  completed                         4  not found, or vanished
   1  failed, cancelled or aborted      5  the cluster could not be asked, or refused
-  2  wrong usage                       6  completed, but a report or the hook failed
+  2  wrong usage, nothing to wait for  6  completed, but a report or the hook failed
   3  timed out, or stalled             8  not followed: the answer to a call names nothing
                                        130, 143  interrupted: SIGINT, SIGTERM
                                        74, 141  the output could not be written
@@ -52,6 +59,9 @@ exit codes of wait:
   The other commands end with 0 when they were answered, whatever the answer is; otherwise with 2, 4
   or 5, as above.
 """
+
+_NEITHER: Final = "wait for what? Give REF, or filters such as --status running or --bdb 3"
+_BOTH: Final = "wait takes REF or filters, not both"
 
 _OPTION: Final = re.compile("--[a-z-]+(?==|$)")
 
@@ -109,6 +119,8 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     if rest:
         shown = [_OPTION.match(text) for text in rest]
         top.error("unrecognized arguments: " + " ".join(it[0] if it else "..." for it in shown))
+    if args.run == "wait" and bool(args.ref) is (selection_of(args) != Selection()):
+        top.error(_BOTH if args.ref else _NEITHER)
     return args
 
 
@@ -137,12 +149,13 @@ def parser() -> argparse.ArgumentParser:
         parents=[connection],
         help="wait until actions, or other long-running work, have ended",
         description=f"Wait until everything given has ended, show how it goes, and say how each "
-        f"ended: with live bars on a terminal, or lines.\n\n{_REFERENCES}",
+        f"ended: with live bars on a terminal, or lines.\n\n{_SELECTED}\n\n{_REFERENCES}",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     text = "an action's uid, or a reference; - for those on standard input, one a line, or JSON"
-    command.add_argument("ref", metavar="REF", nargs="+", help=text)
+    command.add_argument("ref", metavar="REF", nargs="*", help=text)
+    add_filters(command, _FILTERS)
     add_until_options(command)
     add_wait_options(command)
     command.set_defaults(run="wait", connects=True, interrupted=left_alone)

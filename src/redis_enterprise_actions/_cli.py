@@ -103,7 +103,7 @@ async def _get(args: argparse.Namespace, client: ActionsClient) -> int:
 def _wait(
     args: argparse.Namespace, client: ActionsClient, overheard: Overheard
 ) -> Coroutine[object, object, int]:
-    return wait(args, client, references(args.ref), overheard)
+    return wait(args, client, references(args.ref, complain), overheard)
 
 
 def _submit(

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _LEAST_INTERVAL: Final = 1.0  # seconds between two looks, to spare the cluster
+_SHOWN: Final = "what is shown has to match each that is given"
 _TO_SET_UP: Final = {
     "profiles": "show which profiles there are",
     "login": "store a password in the system's keyring, for profiles",
@@ -26,7 +27,7 @@ def add_looks(
 ) -> None:
     """Add `list` and `watch`."""
     command = add("list", parents=[connection], help="show what the cluster does")
-    _add_filters(command)
+    add_filters(command, _SHOWN)
     command.add_argument("--json", action="store_true", help="one JSON object a line")
     command.set_defaults(run="list", connects=True, interrupted="")
 
@@ -37,7 +38,7 @@ def add_looks(
     command.set_defaults(run="doctor", connects=False, interrupted="")
 
     command = add("watch", parents=[connection], help="see live what the cluster does")
-    _add_filters(command)
+    add_filters(command, _SHOWN)
     text = "from one look to the next (default: 5s)"
     command.add_argument("--interval", type=_interval, default=5.0, metavar="TIME", help=text)
     text = "look once, and print what list prints"
@@ -57,8 +58,9 @@ def add_chores(
     command.set_defaults(run="completion", connects=False, interrupted="")
 
 
-def _add_filters(command: argparse.ArgumentParser) -> None:
-    filters = command.add_argument_group("filters", "what is shown has to match each that is given")
+def add_filters(command: argparse.ArgumentParser, said: str) -> None:
+    """Add the filters that `_select.selection_of` reads; `said` tells what they are for."""
+    filters = command.add_argument_group("filters", said)
     filters.add_argument("--bdb", type=int, metavar="UID", help="what works on this database")
     filters.add_argument("--node", type=int, metavar="UID", help="what works on this node")
     text = "such as running,failed: phases, or the cluster's own words"

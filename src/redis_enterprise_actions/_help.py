@@ -14,9 +14,8 @@ _EXAMPLES: Final = {
 
 On a terminal it is a table. In a pipe, each line has fields between tabs, and
 - where there is nothing: what wait takes, what is done to what, its status,
-percent done, its state or why it failed, its age in seconds. So this waits for
-all that is running:
-  redis-actions list --status running | cut -f 1 | redis-actions wait -
+percent done, its state or why it failed, its age in seconds. wait takes the
+same filters.
 """,
     "watch": """\
   redis-actions watch --status running
@@ -46,7 +45,8 @@ failed.
   redis-actions wait "$uid" --timeout 30m --report deploy.html
   redis-actions wait node:1/maintenance_on crdb:"$id" export:3 --fail-fast
   redis-actions wait "$uid" --output plain --keep-alive 30s
-  redis-actions list --status running | cut -f 1 | redis-actions wait -
+  redis-actions wait --status running --bdb 3 --name 'SM*' --allow-empty
+  curl -n -X DELETE "$url/v1/bdbs/3" | redis-actions wait -
   redis-actions wait "$uid" --hook 'notify "$REDIS_ACTIONS_OUTCOME"'
 """,
     "submit": """\

@@ -16,7 +16,7 @@ from ._live import Live
 from ._overview import Overview
 from ._report import complain, print_json, print_line
 from ._scene import Scene, told
-from ._select import Selection, selected
+from ._select import selected, selection_of
 from ._table import Paper, fields, listed
 
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from ._action import Action
     from ._client import ActionsClient
+    from ._select import Selection
 
 _T = TypeVar("_T")
 
@@ -35,12 +36,8 @@ _DUMB: Final = frozenset({"dumb", "unknown"})  # terminals that know neither pla
 
 async def look(args: argparse.Namespace, client: ActionsClient) -> int:
     """Print what is selected as it is now: a table, fields in a pipe, or JSON lines."""
-    selection = _selection(args)
-    overview = Overview(client, selection)
     async with client:
-        actions = selected(await overview.look(), selection)
-    for missing in overview.missing:
-        complain(missing)
+        actions = await seen(client, selection_of(args))
     if args.json:
         for action in actions:
             print_json(action)
@@ -52,11 +49,20 @@ async def look(args: argparse.Namespace, client: ActionsClient) -> int:
     return 0
 
 
+async def seen(client: ActionsClient, selection: Selection) -> list[Action]:
+    """Look once; return the selected actions, newest first. Complain about missing lists."""
+    overview = Overview(client, selection)
+    actions = selected(await overview.look(), selection)
+    for missing in overview.missing:
+        complain(missing)
+    return actions
+
+
 async def watch(args: argparse.Namespace, client: ActionsClient) -> int:
     """Show what is selected, again and again, until cancelled."""
     if args.once:
         return await look(args, client)
-    scene = Scene(where=" ".join(client.urls), selection=_selection(args), interval=args.interval)
+    scene = Scene(where=" ".join(client.urls), selection=selection_of(args), interval=args.interval)
     async with client:
         with _view(scene) as view:
             return await _follow(Overview(client, scene.selection), scene, view)
@@ -97,10 +103,6 @@ async def _meanwhile(work: Coroutine[object, object, _T], view: _View) -> _T:
     finally:
         task.cancel()
         await asyncio.wait({task})
-
-
-def _selection(args: argparse.Namespace) -> Selection:
-    return Selection(bdb=args.bdb, node=args.node, statuses=args.status, name=args.name)
 
 
 # --- what a look is shown on --------------------------------------------------------------------

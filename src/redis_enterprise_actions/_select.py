@@ -15,6 +15,7 @@ from ._action import Kind
 
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Iterable
 
     from ._action import Action
@@ -46,6 +47,11 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
         if self.bdb is not None:
             return kind not in {Kind.NODE_ACTION, Kind.CLUSTER_ACTION, Kind.CRDB_TASK}
         return self.node is None or kind not in {Kind.CLUSTER_ACTION, Kind.CRDB_TASK}
+
+
+def selection_of(args: argparse.Namespace) -> Selection:
+    """Return the selection that the filters of a command line make."""
+    return Selection(bdb=args.bdb, node=args.node, statuses=args.status, name=args.name)
 
 
 def selected(actions: Iterable[Action], selection: Selection) -> list[Action]:

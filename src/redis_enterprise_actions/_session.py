@@ -12,11 +12,14 @@ from ._display import Bare, display_of
 from ._errors import NothingToFollow, RequestError, UsageError
 from ._events import Done, End, Submitted
 from ._follow import Until, follow
+from ._given import reference_of, tell_ended
 from ._json_lines import JsonLines
+from ._looking import seen
 from ._record import Recorder
 from ._reference import parse
 from ._report import complain, end_of, print_line
 from ._report_file import write_report
+from ._select import selection_of
 from ._teller import Teller
 from ._wait_options import wait_options
 
@@ -34,18 +37,46 @@ if TYPE_CHECKING:
 
 
 BESIDES: Final = 6  # the exit code where all went well but for a report, or the hook
+_EMPTY: Final = "there is nothing to wait for; with --allow-empty that is a success"
 
 
 async def wait(
     args: argparse.Namespace, client: ActionsClient, refs: list[Reference], overheard: Overheard
 ) -> int:
-    """Follow what references name to their ends; return the exit code."""
+    """Follow references, or what the filters match, to the end; return the exit code.
+
+    Raises `UsageError` if there is nothing to wait for and no `--allow-empty`.
+    """
     display, reports = display_of(args.output, complain), Reports(args.report)
-    async with client, Teller(display, overheard, keep_alive=args.keep_alive) as teller:
-        operations = {ref: client.operation(str(ref)) for ref in refs}
-        with reports:
-            code = await _followed(args, operations, teller, reports, until=args.until)
+    async with client:
+        found = refs if args.ref else await _selected(args, client)
+        if not found and not args.allow_empty:
+            raise UsageError(_EMPTY)
+        async with Teller(display, overheard, keep_alive=args.keep_alive) as teller:
+            with reports:
+                if isinstance(found, RequestError):
+                    code = _tell_refused(found, teller)
+                else:
+                    operations = {ref: client.operation(str(ref)) for ref in found}
+                    code = await _followed(args, operations, teller, reports, until=args.until)
     return await _hooked(args, teller, code or reports.code)
+
+
+async def _selected(
+    args: argparse.Namespace, client: ActionsClient
+) -> list[Reference] | RequestError:
+    """Return references to what the filters match, or the error of the look.
+
+    Actions that have ended are left out, unless `--status` asks for certain statuses.
+    """
+    selection = selection_of(args)
+    try:
+        actions = await seen(client, selection)
+    except RequestError as error:
+        return error
+    wanted = [each for each in actions if selection.statuses or not each.phase.terminal]
+    tell_ended(len(actions) - len(wanted), complain)
+    return [reference_of(action) for action in wanted]
 
 
 async def submit(
@@ -86,22 +117,27 @@ async def _submitted(
         if operation.ref is None:
             await operation.wait(recorder=reports.recorder)
     except (RequestError, NothingToFollow) as error:
-        outcome, code = end_of(error)
-        end = End(
-            **teller.stamp(),
-            ref=None,
-            uid=None,
-            outcome=outcome,
-            exit_code=code,
-            message=str(error),
-            action=None,
-        )
-        teller.tell(end)
-        done = Done(**teller.stamp(), exit_code=code, ended={outcome: 1}, left=0, why=None)
-        teller.tell(done)
-        return code
+        return _tell_refused(error, teller)
     operations = {} if operation.ref is None else {parse(operation.ref): operation}
     return await _followed(args, operations, teller, reports, until=Until.ALL)
+
+
+def _tell_refused(error: RequestError | NothingToFollow, teller: Teller) -> int:
+    """Tell the display that a request failed before any wait began; return the exit code."""
+    outcome, code = end_of(error)
+    end = End(
+        **teller.stamp(),
+        ref=None,
+        uid=None,
+        outcome=outcome,
+        exit_code=code,
+        message=str(error),
+        action=None,
+    )
+    teller.tell(end)
+    done = Done(**teller.stamp(), exit_code=code, ended={outcome: 1}, left=0, why=None)
+    teller.tell(done)
+    return code
 
 
 async def _followed(

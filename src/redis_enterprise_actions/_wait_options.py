@@ -97,12 +97,15 @@ def _add_shown(command: argparse.ArgumentParser) -> None:
 
 
 def add_until_options(command: argparse.ArgumentParser) -> None:
-    """Add the options of several waits: which of them end the command."""
-    several = command.add_argument_group("of several").add_mutually_exclusive_group()
+    """Add the options of several waits: which of them end the command, and if there is none."""
+    group = command.add_argument_group("of several")
+    several = group.add_mutually_exclusive_group()
     for until, text in _UNTIL:
         several.add_argument(
             f"--{until}", action="store_const", dest="until", const=until, help=text
         )
+    text = "exit with 0, not 2, if there is nothing to wait for"
+    group.add_argument("--allow-empty", action="store_true", help=text)
     command.set_defaults(until=Until.ALL)
 
 

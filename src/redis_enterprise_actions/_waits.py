@@ -13,7 +13,7 @@ from ._routes import number, segment
 
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Sequence
     from datetime import timedelta
     from typing import Unpack
 
@@ -113,29 +113,43 @@ class Waits:
         uids: Iterable[str],
         *,
         settle: Literal[False] = False,
+        allow_empty: bool = False,
         **options: Unpack[WaitOptions],
     ) -> list[FinishedAction]: ...
 
     @overload
     async def wait_for_actions(
-        self, uids: Iterable[str], *, settle: Literal[True], **options: Unpack[WaitOptions]
+        self,
+        uids: Iterable[str],
+        *,
+        settle: Literal[True],
+        allow_empty: bool = False,
+        **options: Unpack[WaitOptions],
     ) -> list[FinishedAction | WaitError | RequestError]: ...
 
     async def wait_for_actions(
-        self, uids: Iterable[str], *, settle: bool = False, **options: Unpack[WaitOptions]
+        self,
+        uids: Iterable[str],
+        *,
+        settle: bool = False,
+        allow_empty: bool = False,
+        **options: Unpack[WaitOptions],
     ) -> list[FinishedAction] | list[FinishedAction | WaitError | RequestError]:
         """Wait for several actions at once; return them in the order given.
 
         The first failure is raised and ends the other waits, not their work on the cluster. With
         `settle=True` each is followed to its end, and the list holds the `FinishedAction`, or
-        the `WaitError` or `RequestError` that ended its wait.
+        the `WaitError` or `RequestError` that ended its wait. No uids at all raise `UsageError`,
+        unless `allow_empty=True`.
 
         Takes the arguments of `wait_for_action`, which hold for each wait, and raises what it
         raises. `on_progress` serves all of them; each `Action` carries its `uid`.
         """
         if isinstance(uids, str) or not isinstance(uids, Iterable):
             raise UsageError(f"uids={uids!r} is not several; for one there is wait_for_action")
-        return await self._wait_for_all([_action(uid) for uid in uids], settle=settle, **options)
+        wanted = [_action(uid) for uid in uids]
+        _check_some(wanted, "uids", allow_empty=allow_empty)
+        return await self._wait_for_all(wanted, settle=settle, **options)
 
     # --- everything else ------------------------------------------------------------------------
 
@@ -155,6 +169,7 @@ class Waits:
         operations: Iterable[Operation | str],
         *,
         settle: Literal[False] = False,
+        allow_empty: bool = False,
         **options: Unpack[WaitOptions],
     ) -> list[FinishedAction]: ...
 
@@ -164,6 +179,7 @@ class Waits:
         operations: Iterable[Operation | str],
         *,
         settle: Literal[True],
+        allow_empty: bool = False,
         **options: Unpack[WaitOptions],
     ) -> list[FinishedAction | WaitError | RequestError]: ...
 
@@ -172,12 +188,14 @@ class Waits:
         operations: Iterable[Operation | str],
         *,
         settle: bool = False,
+        allow_empty: bool = False,
         **options: Unpack[WaitOptions],
     ) -> list[FinishedAction] | list[FinishedAction | WaitError | RequestError]:
         """Wait for several operations, or what references name; as `wait_for_actions` does."""
         if isinstance(operations, str) or not isinstance(operations, Iterable):
             raise UsageError(f"operations={operations!r} is not several")
         wanted = [each if isinstance(each, Operation) else parse(each) for each in operations]
+        _check_some(wanted, "operations", allow_empty=allow_empty)
         return await self._wait_for_all(wanted, settle=settle, **options)
 
     async def wait_for_node_action(
@@ -285,7 +303,7 @@ class Waits:
 
     async def _wait_for_all(
         self,
-        wanted: list[Reference | Operation],
+        wanted: Sequence[Reference | Operation],
         *,
         settle: bool,
         **options: Unpack[WaitOptions],
@@ -317,6 +335,12 @@ def _action(uid: str) -> Reference:
     return Reference(Track.ACTION, uid)
 
 
+def _check_some(wanted: Sequence[object], name: str, *, allow_empty: bool) -> None:
+    """Raise `UsageError` for an empty set, unless it is allowed."""
+    if not wanted and not allow_empty:
+        raise UsageError(f"{name} is empty: pass allow_empty=True if that is no mistake")
+
+
 def _run(ref: str, task_id: str | None) -> Reference:
     return parse(ref if task_id is None else f"{ref}@{task_id}")
 
@@ -326,7 +350,7 @@ def _database(track: Track, bdb_uid: int, run: str = "") -> Reference:
 
 
 async def _first_failure_or_all(
-    tasks: dict[Reference | Operation, asyncio.Task[_T]], wanted: list[Reference | Operation]
+    tasks: dict[Reference | Operation, asyncio.Task[_T]], wanted: Sequence[Reference | Operation]
 ) -> list[_T]:
     """Return the results in the order wanted, or raise what failed first; leave no task.
 
