@@ -193,6 +193,17 @@ class TestSeveral:
         (line,) = lines()
         assert line.endswith("  nothing to wait for; exit code 0")
 
+    async def test_look_fails(self, asked: FakeCluster, lines: Callable[[], list[str]]) -> None:
+        """A look for what filters match is tried again, and that time counts as elapsed."""
+        asked.inject(times=None, status=503)
+        began = now()
+
+        assert await run("wait", "--status", "running", "--json") == 5
+        end, done = map(json.loads, lines())
+        assert (end["ref"], end["outcome"], done["exit_code"]) == (None, "unreachable", 5)
+        assert end["elapsed"] == pytest.approx(now() - began, abs=0.1)
+        assert 1 < end["elapsed"] < 15
+
     @pytest.mark.parametrize(("said", "code"), [((143,), 143), ((), 130), (("x",), 130)])
     async def test_cancelled(
         self,

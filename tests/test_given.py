@@ -229,6 +229,8 @@ def test_ended_alone(entry: dict[str, str]) -> None:
         (f'{{"ref": "a1"}}\n{{"p": "{SECRET}", "ref": {{}}, }}', "line 2: this is no JSON"),
         (f'["{SECRET}", {"1" * 5000}]', "line 1: this is no JSON: a number has too many digits"),
         ("[" * 500, "line 1: this is no JSON"),
+        ("a1\n" + "[" * 500 + "\n\n", "line 2: this is no JSON"),
+        ('a1\n["a2",\n"a3"\n\n', "line 3: this is no JSON"),
         ("[" * 100_000 + f'"{SECRET}"', "line 1: this JSON is nested too deeply"),
         ('{"a":' * 100_000, "line 1: this JSON is nested too deeply"),
         ("[1]", "line 1, entry 1: a number names nothing"),

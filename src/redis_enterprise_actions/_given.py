@@ -128,7 +128,8 @@ def _decoded(text: str, at: int, line: int) -> tuple[object, int]:
     try:
         return json.JSONDecoder().raw_decode(text, at)
     except json.JSONDecodeError as error:
-        line, problem = error.lineno, "this is no JSON"
+        line += text[at : error.pos].rstrip().count("\n")  # not beyond the last one with anything
+        problem = "this is no JSON"
     except ValueError:
         problem = "this is no JSON: a number has too many digits"
     except RecursionError:

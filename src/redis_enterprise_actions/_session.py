@@ -49,10 +49,11 @@ async def wait(
     """
     display, reports = display_of(args.output, complain), Reports(args.report)
     async with client:
+        teller = Teller(display, overheard, keep_alive=args.keep_alive)  # its clock begins here
         found = refs if args.ref else await _selected(args, client)
         if not found and not args.allow_empty:
             raise UsageError(_EMPTY)
-        async with Teller(display, overheard, keep_alive=args.keep_alive) as teller:
+        async with teller:
             with reports:
                 if isinstance(found, RequestError):
                     code = _tell_refused(found, teller)
