@@ -237,13 +237,15 @@ def _named(about: Target, before: Reference | None, answer: object) -> Reference
     uid, follow = _action_uid(answer), about.call.follow
     fields = fields_of(answer)
     task_id = _text(fields, "task_id")
+    if follow in {Follow.CANCELLED, Follow.TASK}:
+        return before  # whatever the cancel itself is called
     if uid is not None:
         deletes = str(about.ref) if follow is Follow.DELETED else ""
         return Reference(Track.ACTION, uid, deletes.partition("@")[0])
     if follow is Follow.HOST and before is not None:
         this_run = run_of(before)._replace(new=task_id or "")
         return msgspec.structs.replace(before, run=str(this_run))
-    if follow in {Follow.CANCELLED, Follow.TASK, Follow.TRANSFER}:
+    if follow is Follow.TRANSFER:
         return before
     if follow is Follow.CRDB:
         task = _text(fields, "id")
