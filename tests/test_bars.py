@@ -16,7 +16,19 @@ from redis_enterprise_actions._bars import Bars, columns_of
 from redis_enterprise_actions._board import Board
 from redis_enterprise_actions._events import Began, Change, Done, Left, Outage, Warned
 from tests.terminal import Terminal
-from tests.told import COMPLETED, FAILED, MAINTENANCE, REFS, STORY, UPDATE, at, end, golden, tell
+from tests.told import (
+    ALREADY,
+    COMPLETED,
+    FAILED,
+    MAINTENANCE,
+    REFS,
+    STORY,
+    UPDATE,
+    at,
+    end,
+    golden,
+    tell,
+)
 
 
 if TYPE_CHECKING:
@@ -127,6 +139,19 @@ def test_estimate(window: Callable[..., Terminal]) -> None:
     bars.draw(130, board)
     assert "about" not in "".join(terminal.screen[-3:])
     assert terminal.screen[-1] == "! no usable answer for 10 s: refused"
+
+
+def test_ended_before(window: Callable[..., Terminal]) -> None:
+    """What had ended when it was first seen is shown without a time."""
+    terminal = window(100)
+    bars, board = drawn(ALREADY, 5)
+    shown = terminal.screen
+
+    assert shown[1:] == [
+        "✓ SMUpdateBDB on bdb:1             had already completed",
+        "✗ maintenance_on on node:1         had already failed: e17: no room, 100% full",
+    ]
+    bars.close(board)
 
 
 def test_own_trouble(window: Callable[..., Terminal]) -> None:

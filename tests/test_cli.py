@@ -49,7 +49,7 @@ class TestWait:
         first, *_, change, last = lines()
         assert re.fullmatch(rf"{STAMP}SMCreateBDB on bdb:4: active, 0 %, init \[{uid}\]", first)
         assert re.fullmatch(rf"{STAMP}SMCreateBDB on bdb:4: completed \[{uid}\]", change)
-        said = rf"{STAMP}SMCreateBDB on bdb:4 \[{uid}\] completed after (\d+\.\d) s"
+        said = rf"{STAMP}SMCreateBDB on bdb:4 \[{uid}\] completed after waiting (\d+\.\d) s"
         end = re.fullmatch(said, last)
         assert end is not None
         assert 0.5 <= float(end[1]) <= round(spent, 1)
@@ -57,12 +57,12 @@ class TestWait:
     @pytest.mark.parametrize(
         ("outcome", "options", "code", "said"),
         [
-            ("failed", [], 1, r"failed after \d+\.\d s and \d+ polls: internal_error: "),
+            ("failed", [], 1, r"failed after waiting \d+\.\d s and \d+ polls: internal_error: "),
             ("cancelled", [], 1, "was cancelled on the cluster"),
             ("aborted", [], 1, "was aborted by the cluster"),
             ("never", ["--timeout", "0.4"], 3, "had not ended when the timeout of 0.4 s was over"),
             ("never", ["--stall-timeout", "0.5s"], 3, "has not moved for 0.5 s"),
-            ("vanishes", [], 4, "vanished after"),
+            ("vanishes", [], 4, "vanished after waiting"),
         ],
     )
     def test_otherwise(
@@ -87,8 +87,8 @@ class TestWait:
         (line,) = lines()
         assert re.fullmatch(
             STAMP
-            + r"action x was not found after \d+\.\d s and 1 poll: it never existed, or it ended "
-            "so long ago that the cluster forgot it",
+            + r"action x was not found after waiting \d+\.\d s and 1 poll: it never existed, or it "
+            "ended so long ago that the cluster forgot it",
             line,
         )
 

@@ -108,7 +108,7 @@ class TestSubmit:
         (ref,) = lines()
 
         assert main(["wait", ref]) == 0
-        assert re.search(r"\] completed after \d+\.\d s$", lines()[-1])
+        assert lines()[-1].endswith("] had already completed")
 
     def test_json(self, served: Served, lines: Callable[[], list[str]]) -> None:
         """With `--json` the reference stands in an object."""
@@ -128,7 +128,9 @@ class TestSubmit:
         ref, first, *_, last = lines()
         uid = ref.rpartition("  started action:")[2]
         assert first.endswith(f"  SMUpgradeBDB on bdb:1: active, 0 %, prepare [{uid}]")
-        assert re.search(rf"  SMUpgradeBDB on bdb:1 \[{uid}\] completed after \d+\.\d s$", last)
+        assert re.search(
+            rf"  SMUpgradeBDB on bdb:1 \[{uid}\] completed after waiting \d+\.\d s$", last
+        )
 
     def test_wait_json(self, served: Served, lines: Callable[[], list[str]]) -> None:
         """With `--json` all of it is objects, the end included."""
@@ -152,13 +154,13 @@ class TestSubmit:
         [
             (UPGRADE, {"outcome": "failed", "error": "no room"}, [], 1, "no room"),
             (EXPORT, {"outcome": "failed", "error": "ftp-error"}, [], 1, "ftp-error"),
-            (MAINTENANCE, {"outcome": "cancelled"}, [], 1, "was cancelled on the cluster"),
-            (MAINTENANCE, {"outcome": "aborted"}, [], 1, "was aborted by the cluster"),
+            (MAINTENANCE, {"outcome": "cancelled"}, [], 1, "had already been cancelled"),
+            (MAINTENANCE, {"outcome": "aborted"}, [], 1, "had already been aborted"),
             (FLUSH, {"outcome": "failed", "error": "split"}, [], 1, "cluster1.local: split; split"),
             (UPGRADE, {"outcome": "never"}, ["--timeout", "0"], 3, "the timeout of 0 s was over"),
             (FLUSH, {"outcome": "never"}, ["--stall-timeout", "0.1"], 3, "not moved for 0.1 s"),
             (FLUSH, {"outcome": "vanishes"}, ["--not-found-grace", "0"], 4, "was not found"),
-            (DELETE, {"duration": 0.3}, [], 0, "] completed after"),
+            (DELETE, {"duration": 0.3}, [], 0, "] completed after waiting"),
         ],
         ids=[
             *("failed", "export-failed", "cancelled", "aborted", "crdb-failed", "timeout"),
@@ -358,7 +360,7 @@ class TestSubmit:
         assert main([*MAINTENANCE, "--wait"]) == 0
         ref, *_, last = lines()
         assert "  started node:1/maintenance_on@" in ref
-        assert "  maintenance_on on node:1 [node:1/maintenance_on] completed" in last
+        assert "  maintenance_on on node:1 [node:1/maintenance_on] had already completed" in last
         assert len(calls(served)) == 1
 
     @pytest.mark.parametrize("options", [[], ["--wait"]])
@@ -487,7 +489,8 @@ class TestWait:
         assert main(["wait", ref, "--json"]) == 0
         end = json.loads(lines()[-2])
         assert (end["uid"], end["outcome"], end["action"]["uid"]) == (uid, "completed", uid)
-        assert end["message"].startswith(f"{title} [{uid}] completed after ")
+        assert end["message"] == f"{title} [{uid}] had already completed"
+        assert end["already_over"]
 
     def test_kinds_together(self, served: Served, lines: Callable[[], list[str]]) -> None:
         """Several kinds are followed at once, and the most definite bad news is the code."""

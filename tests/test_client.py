@@ -151,10 +151,14 @@ class TestEnds:
     @pytest.mark.parametrize(
         ("outcome", "error", "message"),
         [
-            ("failed", ActionFailed, "failed after 2.0 s and 5 polls: internal_error: disk full"),
+            (
+                "failed",
+                ActionFailed,
+                "failed after waiting 2.0 s and 5 polls: internal_error: disk full",
+            ),
             ("cancelled", ActionCancelled, "was cancelled on the cluster"),
             ("aborted", ActionAborted, "was aborted by the cluster"),
-            ("vanishes", ActionVanished, "vanished after 2."),
+            ("vanishes", ActionVanished, "vanished after waiting 2."),
             ("never", ActionStalled, "has not moved for 30 s"),
             ("never", WaitTimeout, "had not ended when the timeout of 20 s was over"),
         ],

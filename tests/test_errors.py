@@ -27,12 +27,14 @@ from redis_enterprise_actions import (
     RedisActionsError,
     RequestError,
     RequestRejected,
+    Transition,
     UnreadableReply,
     UntrustedCertificate,
     UsageError,
     WaitError,
     WaitTimeout,
 )
+from tests.flights import flight
 
 
 RUNNING = Action(
@@ -70,23 +72,56 @@ def during_a_wait(error: RequestError, action: Action | None = RUNNING) -> Reque
     return error
 
 
+def seen_ended(error: WaitError, seen_at: float = 0.02) -> WaitError:
+    """Return the error of a wait for an action that had ended when it was first seen."""
+    phase = Phase(error.outcome.value)
+    error.record = flight(
+        elapsed=seen_at,
+        outcome=error.outcome,
+        transitions=(Transition(at=seen_at, status=phase.value, phase=phase),),
+    )
+    return error
+
+
 ERRORS: list[tuple[RedisActionsError, str]] = [
     (
+        seen_ended(ActionFailed("a1", action=FAILED, elapsed=0.02, polls=1)),
+        "action a1 (retry_bdb) had already failed: internal_error: disk full",
+    ),
+    (
+        seen_ended(ActionFailed("a1", action=SILENT, elapsed=0.02, polls=1)),
+        "action a1 (retry_bdb) had already failed: the cluster gave no reason",
+    ),
+    (
+        seen_ended(ActionFailed("a1", action=FAILED, elapsed=90, polls=5), 90.0),
+        "action a1 (retry_bdb) had already failed when first seen, after waiting 90.0 s: "
+        "internal_error: disk full",
+    ),
+    (
+        seen_ended(ActionCancelled("a1", action=RUNNING, elapsed=0.02, polls=1)),
+        "action a1 (SMUpdateBDB on bdb:1) had already been cancelled",
+    ),
+    (
+        seen_ended(ActionAborted("a1", action=RUNNING, elapsed=0.02, polls=1)),
+        "action a1 (SMUpdateBDB on bdb:1) had already been aborted",
+    ),
+    (
         ActionFailed("a1", action=FAILED, elapsed=12.34, polls=7),
-        "action a1 (retry_bdb) failed after 12.3 s and 7 polls: internal_error: disk full",
+        "action a1 (retry_bdb) failed after waiting 12.3 s and 7 polls: internal_error: disk full",
     ),
     (
         ActionFailed("a1", action=SILENT, elapsed=0.0, polls=1),
-        "action a1 (retry_bdb) failed after 0.0 s and 1 poll: the cluster gave no reason",
+        "action a1 (retry_bdb) failed after waiting 0.0 s and 1 poll: the cluster gave no reason",
     ),
     (
         ActionCancelled("a1", action=RUNNING, elapsed=3, polls=2),
         "action a1 (SMUpdateBDB on bdb:1) was cancelled on the cluster, "
-        "seen after 3.0 s and 2 polls",
+        "seen after waiting 3.0 s and 2 polls",
     ),
     (
         ActionAborted("a1", action=RUNNING, elapsed=3, polls=2),
-        "action a1 (SMUpdateBDB on bdb:1) was aborted by the cluster, seen after 3.0 s and 2 polls",
+        "action a1 (SMUpdateBDB on bdb:1) was aborted by the cluster, "
+        "seen after waiting 3.0 s and 2 polls",
     ),
     (
         AnswerLost("PUT", "/v1/bdbs/1", reason="it hung up", nodes=("https://a",), ref="bdb:1"),
@@ -104,13 +139,13 @@ ERRORS: list[tuple[RedisActionsError, str]] = [
     ),
     (
         ActionNotFound("a\n1", action=None, elapsed=10, polls=5),
-        "action a 1 was not found after 10.0 s and 5 polls: it never existed, or it ended so long "
-        "ago that the cluster forgot it",
+        "action a 1 was not found after waiting 10.0 s and 5 polls: it never existed, or it ended "
+        "so long ago that the cluster forgot it",
     ),
     (
         ActionVanished("a1", action=RUNNING, elapsed=10, polls=5),
-        "action a1 (SMUpdateBDB on bdb:1) vanished after 10.0 s and 5 polls; how it ended is "
-        "unknown; last seen: SMUpdateBDB on bdb:1: active, 50 % [a1]",
+        "action a1 (SMUpdateBDB on bdb:1) vanished after waiting 10.0 s and 5 polls; how it ended "
+        "is unknown; last seen: SMUpdateBDB on bdb:1: active, 50 % [a1]",
     ),
     (
         NothingToFollow("PUT /v1/x", action=None, elapsed=0, polls=0, reason="nothing is named"),
@@ -118,18 +153,19 @@ ERRORS: list[tuple[RedisActionsError, str]] = [
     ),
     (
         ActionStalled("a1", action=RUNNING, elapsed=70, polls=9, stall_timeout=60),
-        "action a1 (SMUpdateBDB on bdb:1) has not moved for 60 s, seen after 70.0 s and 9 polls; "
-        "last seen: SMUpdateBDB on bdb:1: active, 50 % [a1]",
+        "action a1 (SMUpdateBDB on bdb:1) has not moved for 60 s, "
+        "seen after waiting 70.0 s and 9 polls; last seen: SMUpdateBDB on bdb:1: active, 50 % [a1]",
     ),
     (
         WaitTimeout("a1", action=RUNNING, elapsed=30, polls=9, timeout=30),
         "action a1 (SMUpdateBDB on bdb:1) had not ended when the timeout of 30 s was over, "
-        "after 30.0 s and 9 polls; the action itself goes on; "
+        "after waiting 30.0 s and 9 polls; the action itself goes on; "
         "last seen: SMUpdateBDB on bdb:1: active, 50 % [a1]",
     ),
     (
         WaitTimeout("a1", action=None, elapsed=5, polls=3, timeout=5),
-        "action a1 had not been seen when the timeout of 5 s was over, after 5.0 s and 3 polls",
+        "action a1 had not been seen when the timeout of 5 s was over, "
+        "after waiting 5.0 s and 3 polls",
     ),
     (
         ClusterUnreachable("GET", "/v1/actions/a1", reason="Connect call failed"),

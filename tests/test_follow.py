@@ -6,7 +6,9 @@ import asyncio
 import gc
 import io
 import json
+import re
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
-    from redis_enterprise_actions.testing import FakeCluster
+    from redis_enterprise_actions.testing import FakeCluster, Outcome
 
 MODES = ["plain", "json", "github", "gitlab", "rich"]
 
@@ -89,6 +91,93 @@ async def test_exit_code(
         *_, end, done = map(json.loads, printed)
         assert (end["outcome"], end["exit_code"], done["exit_code"]) == (outcome, code, code)
         assert done["ended"] == {outcome: 1}
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    ("outcome", "said", "code"),
+    [
+        ("completed", "had already completed", 0),
+        ("failed", "had already failed: internal_error: no room", 1),
+        ("cancelled", "had already been cancelled", 1),
+        ("aborted", "had already been aborted", 1),
+    ],
+)
+async def test_ended_before(
+    asked: FakeCluster,
+    monkeypatch: pytest.MonkeyPatch,
+    lines: Callable[[], list[str]],
+    mode: str,
+    outcome: Outcome,
+    said: str,
+    code: int,
+) -> None:
+    """What had ended before is told as such, and no time as if it were that of the work."""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    uid = asked.add_action("retry_bdb", duration=5, outcome=outcome, error="no room")
+    await asyncio.sleep(60)
+
+    assert await run("wait", uid, "--output", mode) == code
+    printed = lines()
+    assert any(said in line for line in printed)
+    assert not any(f"{outcome} after" in line or "seen after" in line for line in printed)
+    if mode == "json":
+        assert [json.loads(line).get("already_over") for line in printed][-2:] == [True, None]
+
+
+async def test_seen_late(asked: FakeCluster, lines: Callable[[], list[str]]) -> None:
+    """What had ended when it was seen after an outage is told with the time until then."""
+    uid = asked.add_action("retry_bdb", duration=5)
+    asked.inject(status=503, times=None)
+    waiting = run("wait", uid, "--output", "plain")
+    await asyncio.sleep(100)
+    asked.heal()
+    await waiting
+
+    assert re.search(
+        r"\] had already completed when first seen, after waiting 1\d\d\.\d s$", lines()[-1]
+    )
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_waited(
+    asked: FakeCluster,
+    monkeypatch: pytest.MonkeyPatch,
+    lines: Callable[[], list[str]],
+    mode: str,
+) -> None:
+    """How long was waited is told as that."""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    uid = asked.add_action("retry_bdb", duration=40)
+    await run("wait", uid, "--output", mode)
+    text = " ".join(lines())
+
+    assert re.search(r"completed after waiting 4\d\.\d s", text)
+    assert not re.search(r"completed after \d", text)
+    assert "had already" not in text
+
+
+@pytest.mark.parametrize(
+    ("older", "said"),
+    [
+        (-7200, ""),  # the clocks of the cluster and of the client differ
+        (0, ""),
+        (4, ""),
+        (100, r", about 2 min \d\d s after it was created"),
+        (7200, ", about 2 h after it was created"),
+    ],
+)
+async def test_creation_time(
+    asked: FakeCluster, lines: Callable[[], list[str]], older: float, said: str
+) -> None:
+    """Where the cluster names the time of its creation, how old the action was is told, about."""
+    uid = asked.add_action("retry_bdb", duration=40)
+    asked._routes.epoch = time.time() - now() - older
+    await run("wait", uid, "--output", "plain", "--interval", "1")
+
+    assert re.search(rf"\] completed after waiting 4\d\.\d s{said}$", lines()[-1])
 
 
 def test_every_end_is_above() -> None:

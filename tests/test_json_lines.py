@@ -12,7 +12,7 @@ import pytest
 from redis_enterprise_actions._board import Board
 from redis_enterprise_actions._events import AnyEvent, Warned, json_schema
 from redis_enterprise_actions._json_lines import JsonLines
-from tests.told import REFUSED, STORY, at, golden, tell
+from tests.told import ALREADY, REFUSED, STORY, at, golden, tell
 
 
 if TYPE_CHECKING:
@@ -47,7 +47,9 @@ def lines_of(story: Iterable[AnyEvent]) -> list[str]:
     return lines
 
 
-@pytest.mark.parametrize(("name", "story"), [("story", STORY), ("refused", REFUSED)])
+@pytest.mark.parametrize(
+    ("name", "story"), [("story", STORY), ("refused", REFUSED), ("already", ALREADY)]
+)
 def test_golden(name: str, story: list[AnyEvent]) -> None:
     """A story is told as it ever was."""
     text = "".join(f"{line}\n" for line in lines_of(story))

@@ -212,6 +212,15 @@ async def test_a_wait_that_is_cancelled(
     assert [point.value for point in seen.points(RUNNING)] == [0]  # type: ignore[union-attr]
 
 
+async def test_already_over(cluster: FakeCluster, client: ActionsClient, seen: Seen) -> None:
+    """The span of a wait for what had ended before says so, as its length means nothing."""
+    await client.wait_for_action(cluster.add_action(duration=0))
+    await client.wait_for_action(cluster.add_action(duration=5))
+
+    over = [span.attributes.get("redis_enterprise.wait.already_over") for span in seen.spans]  # type: ignore[union-attr]
+    assert over == [True, None]
+
+
 async def test_iterators_and_operations(
     cluster: FakeCluster, client: ActionsClient, seen: Seen
 ) -> None:

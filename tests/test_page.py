@@ -77,15 +77,15 @@ def test_table() -> None:
     assert head == [*("action", "how it ended", "began", "polls", "without answers", "end told by")]
     assert quiet == [
         "SMUpdateBDB on bdb:1action:a1",
-        "✓ completed after 1 min 40 s",
+        "✓ completed after waiting 1 min 40 s",
         "2026-03-01 12:00:00 UTC",
         "7",
         "none",
         "the action itself",
     ]
-    assert troubled[1] == "✗ unreachable after 1 min 40 sno usable answer from the cluster"
+    assert troubled[1] == "✗ unreachable after waiting 1 min 40 sno usable answer from the cluster"
     assert troubled[4:] == ["2 outages, 50.0 s", "nothing"]
-    assert unseen[1] == "■ interrupted after 0.0 s"
+    assert unseen[1] == "■ interrupted after waiting 0.0 s"
 
 
 def test_story() -> None:
@@ -134,4 +134,5 @@ def test_wider_than_a_telephone() -> None:
 def test_outcomes() -> None:
     """Every outcome is called by its word."""
     for outcome in Outcome:
-        assert f"{outcome} " in "".join(parsed([flight(outcome=outcome)]).itertext())
+        shown = "".join(parsed([flight(outcome=outcome)]).itertext())
+        assert f"{outcome} after waiting 1 min" in shown or f"{outcome}, waited 1 min" in shown

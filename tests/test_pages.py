@@ -78,7 +78,7 @@ def test_an_observer(tmp_path: Path) -> None:
     assert (ran.returncode, ran.stderr) == (0, "")
     begun, ended = ran.stdout.splitlines()
     assert re.fullmatch(r"action:\S+ is waited for", begun)
-    assert re.fullmatch(r"retry_bdb: completed after [\d.]+ s and \d+ polls", ended)
+    assert re.fullmatch(r"retry_bdb: completed, waited [\d.]+ s, \d+ polls", ended)
 
 
 def test_names_on_spans() -> None:

@@ -12,7 +12,7 @@ from redis_enterprise_actions import Evidence
 from redis_enterprise_actions._board import Board
 from redis_enterprise_actions._events import Change, End, Warned
 from redis_enterprise_actions._pipelines import GitHub, GitLab
-from tests.told import COMPLETED, REFS, REFUSED, STORY, UPDATE, at, end, golden, tell
+from tests.told import ALREADY, COMPLETED, REFS, REFUSED, STORY, UPDATE, at, end, golden, tell
 
 
 if TYPE_CHECKING:
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
     from redis_enterprise_actions._events import AnyEvent
 
-each_story = pytest.mark.parametrize(("name", "story"), [("story", STORY), ("refused", REFUSED)])
+each_story = pytest.mark.parametrize(
+    ("name", "story"), [("story", STORY), ("refused", REFUSED), ("already", ALREADY)]
+)
 
 
 class TestGitHub:

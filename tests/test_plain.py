@@ -10,10 +10,12 @@ from redis_enterprise_actions._board import Board
 from redis_enterprise_actions._events import Alive, Began, Done, Outage, Warned
 from redis_enterprise_actions._plain import Plain, words
 from tests.conftest import examples
-from tests.told import REFUSED, RUNS, STORY, WAITING, at, golden, tell
+from tests.told import ALREADY, REFUSED, RUNS, STORY, WAITING, at, golden, tell
 
 
-@pytest.mark.parametrize(("name", "story"), [("story", STORY), ("refused", REFUSED)])
+@pytest.mark.parametrize(
+    ("name", "story"), [("story", STORY), ("refused", REFUSED), ("already", ALREADY)]
+)
 def test_golden(name: str, story: list[object]) -> None:
     """A story is told as it ever was: a line for each event, with its time."""
     lines: list[str] = []

@@ -118,7 +118,7 @@ def test_fifth_block() -> None:
 
     assert (ran.returncode, ran.stderr) == (0, "")
     *_, ended, records = ran.stdout.splitlines()
-    assert ended.startswith("completed after 2.")
+    assert ended.startswith("completed after waiting 2.")
     assert set(json.loads(records)[0]) == set(named) == set(Record.__struct_fields__)
 
 

@@ -34,7 +34,17 @@ from redis_enterprise_actions import (
     WaitError,
     WaitTimeout,
 )
-from redis_enterprise_actions._record import ENTRIES, POINTS, Log, Trouble, at_once, finished, plain
+from redis_enterprise_actions._record import (
+    ENTRIES,
+    POINTS,
+    Log,
+    Trouble,
+    age_at_end,
+    at_once,
+    finished,
+    how_already,
+    plain,
+)
 from tests.conftest import at
 from tests.scripted import WALL, now
 
@@ -191,6 +201,51 @@ class TestRecord:
         assert record.message == "why"
         assert [transition.status for transition in record.transitions] == ["completed"]
 
+    @pytest.mark.parametrize(
+        ("seen", "outcome", "over", "words"),
+        [
+            ([], "interrupted", False, None),
+            ([(0.1, "active"), (60, "completed")], "completed", False, None),
+            ([(0.1, "completed")], "completed", True, "had already completed"),
+            ([(0.1, "failed")], "failed", True, "had already failed"),
+            ([(0.1, "cancelled")], "cancelled", True, "had already been cancelled"),
+            ([(0.1, "aborted")], "aborted", True, "had already been aborted"),
+            (
+                [(70.04, "failed")],
+                "failed",
+                True,
+                "had already failed when first seen, after waiting 70.0 s",
+            ),
+            ([(0.1, "completed")], "interrupted", True, None),  # a callback failed at the end
+        ],
+    )
+    def test_already_over(
+        self, seen: list[tuple[float, str]], outcome: str, over: bool, words: str | None
+    ) -> None:
+        """What had ended when it was first seen is known from the record, and told in words."""
+        log = logged(*((when, at(None, status)) for when, status in seen))
+        record = read(log, outcome=Outcome(outcome))
+
+        assert (record.already_over, how_already(record)) == (over, words)
+
+    @pytest.mark.parametrize(
+        ("created", "lag_bound", "age"),
+        [
+            (-63.0, 2.0, 123.0),  # before the wait, which lasted 60 s
+            (-5.5, 2.0, 65.5),
+            (-5.0, 2.0, None),  # about as old as the wait
+            (3600.0, 2.0, None),  # the clocks differ
+            (-63.0, None, None),  # nobody saw it go on
+            (None, 2.0, None),
+        ],
+    )
+    def test_age(self, created: float | None, lag_bound: float | None, age: float | None) -> None:
+        """How old an action was at its end is told where that is known, and never negative."""
+        when = None if created is None else WALL + timedelta(seconds=created)
+        action = msgspec.structs.replace(at(None, "completed"), creation_time=when)
+
+        assert age_at_end(action, read(logged(), lag_bound=lag_bound)) == age
+
     def test_plain(self) -> None:
         """The action without its record is what it was."""
         action = at(2, "completed")
@@ -248,6 +303,20 @@ class TestWaits:
         assert record.elapsed == pytest.approx(caught.value.elapsed, abs=0.01)
         assert pickle.loads(pickle.dumps(caught.value)).record == record
 
+    @pytest.mark.parametrize("outcome", ["failed", "cancelled", "aborted"])
+    async def test_ended_before(
+        self, cluster: FakeCluster, client: ActionsClient, outcome: Outcome
+    ) -> None:
+        """An error about what had ended before says so, and its record says the same."""
+        uid = cluster.add_action("retry_bdb", duration=0, outcome=outcome)  # type: ignore[arg-type]
+        with pytest.raises(WaitError, match="had already") as caught:
+            await client.wait_for_action(uid)
+        record = caught.value.record
+
+        assert record is not None
+        assert record.already_over
+        assert record.message == str(caught.value) == str(pickle.loads(pickle.dumps(caught.value)))
+
     async def test_watch(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """The last of a watch has the record, those before and a callback's have none."""
         uid = cluster.add_action(duration=5, outcome="failed")
@@ -257,7 +326,7 @@ class TestWaits:
         assert {type(each) for each in (*before, *told)} == {Action}
         assert isinstance(last, FinishedAction)
         assert last.record.outcome is Outcome.FAILED
-        assert "failed after" in (last.record.message or "")
+        assert "failed after waiting" in (last.record.message or "")
 
     async def test_outage(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """An outage is told from the first request without an answer to the next good answer."""

@@ -52,9 +52,9 @@ def test_rows() -> None:
 
     assert {"SMUpdateBDB on bdb:1", "remove on node:1"} <= set(texts(root))
     assert {
-        "✓ completed after 1 min 40 s",
-        "✗ unreachable after 1 min 40 s",
-        "■ interrupted after 0.0 s",
+        "✓ completed after waiting 1 min 40 s",
+        "✗ unreachable after waiting 1 min 40 s",
+        "■ interrupted after waiting 0.0 s",
     } <= set(texts(root))
     fills = [each for each in classes(root, "rect") if each in {*Phase, "other"}]
     assert fills[:5] == ["pending", "running", "other", "cancelling", "unknown"]

@@ -122,11 +122,26 @@ class TestWords:
         assert moment(local) == "2026-03-01 12:00:00 UTC"
 
     def test_ended(self) -> None:
-        """How a wait ended is told with the time that it took, so far or in all."""
+        """How a wait ended is told with the time that it lasted, so far or in all."""
         under_way = flight(outcome=Outcome.UNDER_WAY)
 
-        assert ended(QUIET) == "completed after 1 min 40 s"
-        assert ended(under_way) == "under way for 1 min 40 s"
+        assert ended(QUIET) == "completed after waiting 1 min 40 s"
+        assert ended(under_way) == "under way, waited 1 min 40 s"
+
+    @pytest.mark.parametrize(
+        ("outcome", "words"),
+        [
+            (Outcome.COMPLETED, "had already completed"),
+            (Outcome.FAILED, "had already failed"),
+            (Outcome.CANCELLED, "had already been cancelled"),
+            (Outcome.ABORTED, "had already been aborted"),
+        ],
+    )
+    def test_ended_before(self, outcome: Outcome, words: str) -> None:
+        """What had ended when it was first seen is told without a time."""
+        seen = flight(elapsed=0.1, outcome=outcome, transitions=(step(0.1, Phase(outcome.value)),))
+
+        assert ended(seen) == words
 
     def test_stands(self) -> None:
         """Status, state and progress are told as far as there are any."""
@@ -169,7 +184,7 @@ class TestWords:
         assert totals(timeline([TROUBLED, QUIET])) == [
             ("began", "2026-03-01 12:00:00 UTC"),
             ("ended", "2026-03-01 12:03:20 UTC"),
-            ("took", "3 min 20 s"),
+            ("waited", "3 min 20 s"),
             ("polls", "14 (a shared one counts for each)"),
             ("without answers", "2 outages, 50.0 s"),
         ]

@@ -87,8 +87,15 @@ def end(elapsed: float, ref: str, action: Action, outcome: str, code: int, said:
     )
 
 
+def before(ref: str, action: Action, code: int, said: str) -> End:
+    """Return the end of a wait for what had ended before."""
+    told = end(0.2, ref, action, action.status, code, said)
+    return msgspec.structs.replace(told, already_over=True)
+
+
 FAILED = ended(MAINTENANCE, "failed", error_code="e17", error="no room, 100% full")
 COMPLETED = ended(UPDATE, "completed")
+DONE = "SMUpdateBDB on bdb:1 [a1] completed after waiting 209.8 s"
 WAITING = Waiting(ref="crdb:t2", title="crdb:t2", status=None, phase=None, progress=None)
 RUNS = Waiting(
     ref=REFS[0],
@@ -113,7 +120,7 @@ STORY: list[AnyEvent] = [
     end(140, REFS[1], FAILED, "failed", 1, "action node:1/maintenance_on failed: e17: 100%\nfull"),
     Alive(**at(200), waiting=(WAITING,), outage=None),
     Outage(**at(201), over=True, seconds=71.0, reason=None, ref="crdb:t2"),
-    end(210, REFS[0], COMPLETED, "completed", 0, "SMUpdateBDB on bdb:1 [a1] completed after 210 s"),
+    end(210, REFS[0], COMPLETED, "completed", 0, DONE),
     Left(**at(211), ref="crdb:t2", message="no longer waited for; it goes on", action=None),
     Done(
         **at(211),
@@ -135,6 +142,14 @@ REFUSED: list[AnyEvent] = [  # a call that was not taken
         action=None,
     ),
     Done(**at(70), exit_code=5, ended={"rejected": 1}, left=0, why=None),
+]
+
+
+ALREADY: list[AnyEvent] = [  # waits for what had ended before
+    Began(**at(0), refs=REFS[:2]),
+    before(REFS[0], COMPLETED, 0, "SMUpdateBDB on bdb:1 [a1] had already completed"),
+    before(REFS[1], FAILED, 1, "action node:1/maintenance_on had already failed: e17"),
+    Done(**at(0.2), exit_code=1, ended={"completed": 1, "failed": 1}, left=0, why=None),
 ]
 
 

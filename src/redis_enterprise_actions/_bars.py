@@ -11,7 +11,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ._action import Phase, one_line
-from ._board import UNKNOWN
+from ._board import UNKNOWN, how_long
 from ._estimate import about, clock
 from ._events import Done, End, Left, Outage, Submitted, Warned
 from ._plain import words
@@ -289,7 +289,7 @@ def _how(end: End | Left) -> tuple[str, str]:
     if isinstance(end, Left):
         return "no longer waited for", ""
     reason = None if end.action is None else end.action.reason
-    return f"{end.outcome} after {clock(end.elapsed)}", f": {reason}" if reason else ""
+    return how_long(end), f": {reason}" if reason else ""
 
 
 def _is_bad(standing: Standing) -> bool:

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from ._action import one_line
-from ._estimate import Estimate
+from ._estimate import Estimate, clock
 from ._events import Alive, Began, Change, End, Left, Outage, Waiting
+from ._record import already
 
 
 if TYPE_CHECKING:
@@ -134,6 +135,19 @@ def _waiting(standing: Standing) -> Waiting:
         phase=None if action is None else action.phase,
         progress=None if action is None else action.progress,
     )
+
+
+def how(end: End | Left) -> str:
+    """Return how a wait ended, in a word or a few: `completed`, `had already completed`."""
+    if isinstance(end, Left):
+        return "left"
+    return already(end.outcome) if end.already_over else end.outcome
+
+
+def how_long(end: End | Left) -> str:
+    """Return the same with how long it was waited for: `completed, waited 0:03:30`."""
+    at_once = isinstance(end, End) and end.already_over
+    return how(end) if at_once else f"{how(end)}, waited {clock(end.elapsed)}"
 
 
 def counted(counts: dict[str, int], left: int) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from ._action import one_line
-from ._record import Outcome
+from ._record import Outcome, how_already
 
 
 if TYPE_CHECKING:
@@ -321,7 +321,11 @@ class WaitError(RedisActionsError):
 
     @property
     def _after(self) -> str:
-        return f"after {_spent(self.elapsed, self.polls)}"
+        return f"after waiting {_spent(self.elapsed, self.polls)}"
+
+    @property
+    def _already(self) -> str | None:
+        return None if self.record is None else how_already(self.record)
 
     @property
     def _last_seen(self) -> str:
@@ -345,7 +349,8 @@ class ActionFailed(WaitError):
 
     def _message(self) -> str:
         reason = None if self.action is None else self.action.reason
-        return f"{self._subject} failed {self._after}: {reason or 'the cluster gave no reason'}"
+        how = self._already or f"failed {self._after}"
+        return f"{self._subject} {how}: {reason or 'the cluster gave no reason'}"
 
 
 class ActionCancelled(WaitError):
@@ -354,7 +359,8 @@ class ActionCancelled(WaitError):
     outcome = Outcome.CANCELLED
 
     def _message(self) -> str:
-        return f"{self._subject} was cancelled on the cluster, seen {self._after}"
+        how = self._already or f"was cancelled on the cluster, seen {self._after}"
+        return f"{self._subject} {how}"
 
 
 class ActionAborted(WaitError):
@@ -363,7 +369,8 @@ class ActionAborted(WaitError):
     outcome = Outcome.ABORTED
 
     def _message(self) -> str:
-        return f"{self._subject} was aborted by the cluster, seen {self._after}"
+        how = self._already or f"was aborted by the cluster, seen {self._after}"
+        return f"{self._subject} {how}"
 
 
 class ActionNotFound(WaitError):

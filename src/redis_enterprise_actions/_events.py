@@ -103,7 +103,8 @@ class End(Event, frozen=True, kw_only=True, tag="end"):
     """How a wait ended.
 
     `ref` is None of a call that was not taken. `uid` is the reference without its run. `outcome`
-    and `exit_code` are those of the README's table; `action` is as it was seen last.
+    and `exit_code` are those of the README's table; `action` is as it was seen last. If
+    `already_over`, it had ended when it was first seen.
     """
 
     ref: str | None
@@ -112,6 +113,7 @@ class End(Event, frozen=True, kw_only=True, tag="end"):
     exit_code: int
     message: str
     action: Action | None
+    already_over: bool = False
 
 
 class Left(Event, frozen=True, kw_only=True, tag="left"):

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Final
 from ._action import Action, one_line
 from ._errors import RequestError, WaitError
 from ._events import Began, Change, Done, End, Left
-from ._record import plain
+from ._record import age_at_end, how_already, plain
 from ._report import end_of
+from ._timeline import duration
 
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from ._desk import WaitOptions
     from ._operation import Operation
+    from ._record import FinishedAction
     from ._reference import Reference
     from ._teller import Teller
 
@@ -115,31 +117,38 @@ async def _wait(ref: Reference, operation: Operation, options: WaitOptions, tell
         teller.tell(Change(**teller.stamp(), ref=str(ref), action=action))
 
     told: WaitOptions = {**options, "on_progress": changed}
-    result: Action | WaitError | RequestError
+    result: FinishedAction | WaitError | RequestError
     try:
         result = await operation.wait(**told)
     except (WaitError, RequestError) as error:
         result = error
     outcome, code = end_of(result)
-    stamp = teller.stamp()
     if isinstance(result, Action):
         action: Action | None = plain(result)
-        name = one_line(ref.name)
-        said = f"{result.title} [{name}] completed after {stamp['elapsed']:.1f} s"
+        said = f"{result.title} [{one_line(ref.name)}] {_completed(result)}"
     else:
         action, said = result.action, str(result)
     teller.tell(
         End(
-            **stamp,
+            **teller.stamp(),
             ref=str(ref),
             uid=ref.name,
             outcome=outcome,
             exit_code=code,
             message=said,
             action=action,
+            already_over=result.record is not None and how_already(result.record) is not None,
         )
     )
     return code
+
+
+def _completed(action: FinishedAction) -> str:
+    """Return in words how an action has completed, as far as the wait for it can tell."""
+    record = action.record
+    age = age_at_end(action, record)
+    about = "" if age is None else f", about {duration(age)} after it was created"
+    return how_already(record) or f"completed after waiting {record.elapsed:.1f} s{about}"
 
 
 def _tell_left(ref: Reference, teller: Teller) -> None:

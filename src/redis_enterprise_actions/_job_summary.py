@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from ._action import one_line
-from ._board import counted
+from ._board import counted, how, how_long
 from ._estimate import clock
 from ._events import Left
 
@@ -28,7 +28,7 @@ def markdown(board: Board, done: Done) -> str:
     ends = _ends(board)
     rows = [_row(end) for end in ends[:_ROWS]]
     more = [f"\n+{len(ends) - _ROWS} more"] if len(ends) > _ROWS else []
-    head = ["| what | how it ended | after | in words |", "|---|---|---|---|"] if rows else []
+    head = ["| what | how it ended | waited | in words |", "|---|---|---|---|"] if rows else []
     outages = [
         f"\n- The cluster gave no usable answer for {each.seconds:.1f} s." for each in board.outages
     ]
@@ -41,7 +41,7 @@ def summary(board: Board, done: Done) -> list[str]:
     """Return the same as lines of text, bad ends last, where they are seen."""
     ends = sorted(_ends(board), key=lambda end: not isinstance(end, Left) and end.exit_code != 0)
     outages = [f"  no usable answer for {each.seconds:.1f} s" for each in board.outages]
-    lines = [f"  {_outcome(end)} after {clock(end.elapsed)}  {_title(end)}" for end in ends]
+    lines = [f"  {how_long(end)}  {_title(end)}" for end in ends]
     said = counted(done.ended, done.left)
     said = f"{done.why}: {said}" if done.why else said
     return [f"redis-actions: {said}; exit code {done.exit_code}", *outages, *lines]
@@ -51,18 +51,14 @@ def _ends(board: Board) -> list[End | Left]:
     return [*board.ends, *board.left]
 
 
-def _outcome(end: End | Left) -> str:
-    return "left" if isinstance(end, Left) else end.outcome
-
-
 def _title(end: End | Left) -> str:
     return one_line((end.ref or "the call") if end.action is None else end.action.title)
 
 
 def _row(end: End | Left) -> str:
     bold = "**" if not isinstance(end, Left) and end.exit_code else ""
-    how = f"{bold}{_outcome(end)}{bold}"
-    return f"| {_escaped(_title(end))} | {how} | {clock(end.elapsed)} | {_escaped(end.message)} |"
+    said = f"{bold}{how(end)}{bold}"
+    return f"| {_escaped(_title(end))} | {said} | {clock(end.elapsed)} | {_escaped(end.message)} |"
 
 
 def _escaped(text: str) -> str:

@@ -25,6 +25,8 @@ _T = TypeVar("_T")
 
 ENTRIES: Final = 100  # transitions kept, and as many outages: half the first, half the last
 POINTS: Final = 120  # of the progress: enough to draw a line
+_FIRST_LOOK: Final = 5.0  # seconds within which the first look is usually answered
+_OLDER: Final = 5.0  # seconds of a difference between clocks, and of a creation time's rounding
 _REASON: Final = 200  # characters of what an outage is put down to
 
 
@@ -79,8 +81,9 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """What one wait has been through.
 
     `ref` is the reference waited for (empty where a call had started nothing to wait for), `title`
-    what was done to what. `began` is the wall clock, in UTC; everything else is seconds of the
-    event loop's clock since then. `polls` is how often the cluster was asked on behalf of this
+    what was done to what. `began` is the wall clock as the wait began, in UTC; everything else is
+    seconds of the event loop's clock since then. `elapsed` is how long the wait lasted, which says
+    nothing of how long the work took. `polls` is how often the cluster was asked on behalf of this
     wait, alone or together with others, looks at a database included. `evidence` is what told of
     the action's end, None where that was not seen. `message` is what the error says, None for a
     wait that completed, was interrupted or is under way. `progress` holds pairs of seconds and
@@ -110,6 +113,11 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     omitted: int = 0
     lag_bound: float | None = None
 
+    @property
+    def already_over(self) -> bool:
+        """Whether the action had ended when it was first seen, and so at a time not known."""
+        return bool(self.transitions) and self.transitions[0].phase.terminal
+
 
 # Is told of a wait as it begins, and what it returns is told of it as it has ended.
 Observer: TypeAlias = Callable[[Record], Callable[[Record], object]]
@@ -138,6 +146,40 @@ def at_once(
     log = Log(0.0, began)
     log.saw(action, 0.0)
     return log.record(0.0, ref="", action=action, polls=0, outcome=outcome, message=message)
+
+
+def saying(message: str, record: Record) -> Record:
+    """Return a record with the message of the error that ended its wait."""
+    return msgspec.structs.replace(record, message=message)
+
+
+def already(outcome: str) -> str:
+    """Return in words how an action had ended before it was first seen: `had already failed`."""
+    been = "been " if outcome in {Outcome.CANCELLED, Outcome.ABORTED} else ""
+    return f"had already {been}{outcome}"
+
+
+def how_already(record: Record) -> str | None:
+    """Return the same, and when it was seen if that was late; None if it was seen to end."""
+    if not record.already_over or record.outcome != record.transitions[0].phase.value:
+        return None
+    seen_at = record.transitions[0].at
+    late = seen_at >= _FIRST_LOOK
+    seen = f" when first seen, after waiting {seen_at:.1f} s" if late else ""
+    return f"{already(record.outcome)}{seen}"
+
+
+def age_at_end(action: Action, record: Record) -> float | None:
+    """Return about how many seconds after its creation an action was seen to end.
+
+    None where the cluster names no such time, where nobody saw the action go on, and where that
+    tells no more than `elapsed`: as the clocks of cluster and client differ, and the end is seen
+    late by up to `lag_bound`, it is no exact number.
+    """
+    if action.creation_time is None or record.lag_bound is None:
+        return None
+    age = (record.began - action.creation_time).total_seconds() + record.elapsed
+    return age if age > record.elapsed + _OLDER else None
 
 
 class Recorder:

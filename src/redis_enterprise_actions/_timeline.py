@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ._action import Evidence, Phase, one_line, percent
-from ._record import Outcome
+from ._record import Outcome, how_already
 
 
 if TYPE_CHECKING:
@@ -158,9 +158,9 @@ def moment(when: datetime) -> str:
 
 
 def ended(record: Record) -> str:
-    """Return how a wait has ended: `completed after 1 min 10 s`."""
-    how = "for" if record.outcome is Outcome.UNDER_WAY else "after"
-    return f"{record.outcome} {how} {duration(record.elapsed)}"
+    """Return how a wait has ended: `completed after waiting 1 min 10 s`."""
+    how = ", waited" if record.outcome is Outcome.UNDER_WAY else " after waiting"
+    return how_already(record) or f"{record.outcome}{how} {duration(record.elapsed)}"
 
 
 def stands(transition: Transition) -> str:
@@ -209,7 +209,7 @@ def totals(line: Timeline) -> list[tuple[str, str]]:
     return [
         ("began", moment(line.began)),
         ("ended", moment(line.began + timedelta(seconds=line.seconds))),
-        ("took", duration(line.seconds)),
+        ("waited", duration(line.seconds)),
         ("polls", f"{polls} (a shared one counts for each)" if len(records) > 1 else str(polls)),
         ("without answers", f"{outages}, {duration(lost)}" if lost else outages),
     ]

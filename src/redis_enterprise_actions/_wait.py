@@ -28,7 +28,7 @@ from ._errors import (
 )
 from ._outages import Outages
 from ._pace import TICK, is_transient, pace_of
-from ._record import Log, Outcome, finished
+from ._record import Log, Outcome, finished, saying
 from ._reference import Track
 
 
@@ -494,16 +494,19 @@ class Wait:
     def _recorded(
         self, now: float, outcome: Outcome, error: WaitError | RequestError | None = None
     ) -> Record:
-        return self._log.record(
+        record = self._log.record(
             now,
             ref=str(self.ref),
             action=self.action,
             polls=self._polls,
             outcome=outcome,
-            message=None if error is None else str(error),
             lasting=[outage.trouble() for outage in self._outages],
             lag_bound=self._lag_bound,
         )
+        if error is None:
+            return record
+        error.record = record  # what it says depends on how the action was first seen
+        return saying(str(error), record)
 
     def _so_far(self, now: float) -> _SoFar:
         return {

@@ -85,7 +85,7 @@ class _Telemetry:
         self._duration = histogram(
             "redis_enterprise.wait.duration",
             "s",
-            "How long waits took that have ended.",
+            "How long waits lasted that have ended, which is not how long the work took.",
             explicit_bucket_boundaries_advisory=_SECONDS,
         )
         self._polls = histogram(
@@ -145,6 +145,7 @@ def _describe(span: Span, record: Record) -> None:
         "redis_enterprise.wait.polls": record.polls,
         **_given("redis_enterprise.evidence", record.evidence),
         **_given("redis_enterprise.wait.lag_bound", record.lag_bound),
+        **_given("redis_enterprise.wait.already_over", record.already_over or None),
         **_given("redis_enterprise.wait.omitted_events", record.omitted or None),
     })  # fmt: skip
     for at, name, attributes in sorted(_events(record), key=lambda event: event[0]):
