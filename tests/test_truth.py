@@ -94,7 +94,7 @@ def truths() -> Iterator[dict[int, Truth]]:
 TRUTHS: dict[int, Truth] = {}
 
 
-async def told_of(truth: Truth, wait: bool = True) -> tuple[Action | RedisActionsError, float]:
+async def told_of(truth: Truth) -> tuple[Action | RedisActionsError, float]:
     """Make the call, and follow it; return what was told in the end, and when.
 
     Where the answer is lost, what the error refers to is followed.

@@ -1,7 +1,7 @@
 """A cluster that knows the truth about one call, and is late in showing it.
 
-What it shows at some moment is how things stood `late` seconds before. It has no sockets: it answers
-in the place of the transport's connections.
+What it shows at some moment is how things stood `late` seconds before. It has no sockets: it
+answers in the place of the transport's connections.
 """
 
 from __future__ import annotations
@@ -201,7 +201,9 @@ class Truth:
     def _uid(self) -> int:
         return 5 if self.plot.kind == "create" else 7
 
-    def _read(self, path: str, seen: float) -> tuple[int, object]:
+    def _read(  # noqa: PLR0911 - one for each route
+        self, path: str, seen: float
+    ) -> tuple[int, object]:
         top, _, rest = path.removeprefix("/v1/").partition("/")
         if path.startswith("/v2/actions"):
             return self._others(seen) if self.plot.v2 and path == "/v2/actions" else MISSING
@@ -264,35 +266,37 @@ class Truth:
 
     def _database(self, seen: float, uid: int) -> dict[str, Any] | None:
         plot, step = self.plot, self.step(seen)
-        changes = plot.kind in {"change", "database", "delete"} and uid == 7
+        changes = plot.kind in {"change", "database", "delete"}
         idle: list[dict[str, object]] = [{"status": "idle"}]
-        if plot.old == "failed" and plot.kind in {"change", "database", "delete"}:
+        if plot.old == "failed" and changes:
             idle = [{"name": "SMUpdateBDB", "status": "failed", "error": THEIRS}]
         body: dict[str, Any] = {"uid": uid, "status": "active", "background_op": idle}
-        if plot.kind == "create" and uid == 5:
-            words = {"during": "pending", "done": "active", "failed": "creation-failed"}
-            return None if step == "before" else body | {"status": words[step]}
         if uid == 5:
-            return None
+            if plot.kind != "create" or step == "before":
+                return None
+            words = {"during": "pending", "done": "active", "failed": "creation-failed"}
+            return body | {"status": words[step]}
         if plot.kind == "transfer":
             return body | self._transfer_fields(seen)
-        if not changes or step == "before":
-            return body
-        name = "SMDeleteBDB" if plot.kind == "delete" else "SMUpdateBDB"
-        if step == "during":
-            busy = "delete-pending" if plot.kind == "delete" else "active-change-pending"
-            if plot.shows == "status":
-                return body | {"status": busy, "background_op": [{"status": "idle"}]}
-            if plot.shows == "action_uid":
-                return body | {"action_uid": "new-1", "background_op": [{"status": "idle"}]}
-            return body | {"background_op": [{"name": name, "status": plot.shows}]}
+        return self._changed(body, step) if changes and step != "before" else body
+
+    def _changed(self, body: dict[str, Any], step: str) -> dict[str, Any] | None:
+        """Return a database as the work on it makes it, or None for one that is deleted."""
+        deletes, shows = self.plot.kind == "delete", self.plot.shows
+        name = "SMDeleteBDB" if deletes else "SMUpdateBDB"
+        idle = [{"status": "idle"}]
         if step == "failed":
             failed = {"name": name, "status": "failed", "error": OURS}
-            left = "active" if plot.shows == "pending" else "active-change-pending"
+            left = "active" if shows == "pending" else "active-change-pending"
             return body | {"status": left, "background_op": [failed]}
-        if plot.kind == "delete":
-            return None
-        return body | {"background_op": [{"status": "idle"}]}
+        if step == "done":
+            return None if deletes else body | {"background_op": idle}
+        if shows == "status":
+            busy = "delete-pending" if deletes else "active-change-pending"
+            return body | {"status": busy, "background_op": idle}
+        if shows == "action_uid":
+            return body | {"action_uid": "new-1", "background_op": idle}
+        return body | {"background_op": [{"name": name, "status": shows}]}
 
     def _transfer_fields(self, seen: float) -> dict[str, object]:
         step, kind = self.step(seen), self._transfer
