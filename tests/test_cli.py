@@ -10,14 +10,14 @@ import signal
 import subprocess
 import sys
 import time
-from importlib.metadata import version
+from importlib.metadata import entry_points, version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 from urllib.request import Request, urlopen
 
 import pytest
 
-from redis_enterprise_actions import UsageError
+from redis_enterprise_actions import UsageError, _cli
 from redis_enterprise_actions._arguments import arguments
 from redis_enterprise_actions._cli import main
 from redis_enterprise_actions._login import client_of
@@ -736,6 +736,163 @@ class TestProcesses:
             run = self.run(fake, "fake-cluster", "--port", wrong)
             assert run.returncode == 2
             assert f"--port {wrong} cannot be used" in run.stderr
+
+
+class TestUnforeseen:
+    """Errors that nobody foresaw: 70, and one line, which has no secret in it."""
+
+    SAID = re.compile(
+        r"redis-actions: an error that was not foreseen: (\w+) in redis_enterprise_actions\.(\w+), "
+        r"line \d+; REDIS_ACTIONS_TRACEBACK=1 prints the traceback, which may show secrets\n"
+    )
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            RuntimeError("hunter2-hunter2"),
+            MemoryError(),
+            RecursionError(),
+            ZeroDivisionError(),
+            FileNotFoundError(2, "no such file", "hunter2-hunter2"),
+            BrokenPipeError(),
+            ExceptionGroup("several", [ValueError("hunter2-hunter2")]),
+        ],
+        ids=lambda error: type(error).__name__,
+    )
+    @pytest.mark.parametrize("where", ["arguments", "settings", "command", "loop"])
+    def test_any(
+        self,
+        served: Served,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+        error: Exception,
+        where: str,
+    ) -> None:
+        """Wherever it comes from, and whatever it is: no other end of the command is like it."""
+
+        def fail(*_: object) -> NoReturn:
+            raise error.with_traceback(None)
+
+        async def fail_later(*_: object) -> NoReturn:
+            fail()
+
+        if where in {"arguments", "settings"}:
+            monkeypatch.setattr(_cli, "client_of" if where == "settings" else where, fail)
+        else:
+            monkeypatch.setitem(_cli._CONNECTED, "list", fail if where == "command" else fail_later)
+
+        assert main(["list"]) == 70
+        out, err = capsys.readouterr()
+        said = self.SAID.fullmatch(err)
+        assert said is not None
+        assert said.groups() == (type(error).__name__, "_signals" if where == "loop" else "_cli")
+        assert out == ""
+
+    def test_deep_body(self, served: Served, capsys: pytest.CaptureFixture[str]) -> None:
+        """A body that is as deep as may be is sent."""
+        data = "[" * 50 + '{"a":' * 50 + "1" + "}" * 50 + "]" * 50
+
+        assert main(["submit", "POST", "/v1/x", "--data", data]) == 5
+        assert "answered 404" in capsys.readouterr().err
+
+    def test_traceback(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """Its traceback is printed where that is asked for, and no line of it is a command."""
+
+        def fail(*_: object) -> NoReturn:
+            raise ValueError("a\n::error::b") from KeyError("c")
+
+        monkeypatch.setattr(_cli, "arguments", fail)
+        monkeypatch.setenv("REDIS_ACTIONS_TRACEBACK", "1")
+
+        assert main(["list"]) == 70
+        first, *more, last = capsys.readouterr().err.splitlines()
+        assert first == "KeyError: 'c'"
+        assert "Traceback (most recent call last):" in more
+        assert more[-2:] == ["ValueError: a", r"\::error::b"]
+        assert self.SAID.fullmatch(f"{last}\n")
+
+    def test_interrupted_early(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """Ctrl-C before signals are heard is what it is later."""
+
+        def fail(*_: object) -> NoReturn:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(_cli, "arguments", fail)
+
+        assert main(["list"]) == 130
+        assert capsys.readouterr().err == "interrupted\n"
+
+    @pytest.mark.parametrize("depth", [101, 500, 900, 990, 1500, 5000, 100_000])
+    @pytest.mark.parametrize("closed", [True, False])
+    def test_brackets(
+        self,
+        served: Served,
+        capsys: pytest.CaptureFixture[str],
+        depth: int,
+        closed: bool,
+    ) -> None:
+        """A body of brackets in brackets is wrong usage, however many there are."""
+        data = "[" * depth + "1" + "]" * depth * closed
+
+        assert main(["submit", "POST", "/v1/x", "--data", data]) == 2
+        assert capsys.readouterr().err in {
+            "redis-actions: --data is not JSON\n",
+            "redis-actions: --data has more than 100 lists and objects in each other\n",
+        }
+        assert served.cluster.requests == []
+
+    @pytest.mark.parametrize("program", ["module", "script"])
+    def test_program(self, tmp_path: Path, program: str) -> None:
+        """As a process it ends with that code, however it is started."""
+        start = "from redis_enterprise_actions import _cli\n_cli.arguments = None\n"
+        if program == "module":
+            start += (
+                "import runpy\nrunpy.run_module('redis_enterprise_actions', run_name='__main__')"
+            )
+        else:
+            start += "import sys\nsys.exit(EntryPoint('x', SCRIPT, 'x').load()())"
+            found = entry_points(group="console_scripts", name="redis-actions")
+            script = {entry.value for entry in found}
+            start = f"from importlib.metadata import EntryPoint\nSCRIPT = {script.pop()!r}\n{start}"
+        ran = subprocess.run(
+            [sys.executable, "-c", start], capture_output=True, text=True, timeout=60, check=False
+        )
+
+        assert ran.returncode == 70
+        assert self.SAID.fullmatch(ran.stderr)
+
+
+@pytest.mark.parametrize("make", ["loop", "directory", "nowhere", "long"])
+def test_report_is_checked_first(
+    served: Served, tmp_path: Path, capsys: pytest.CaptureFixture[str], make: str
+) -> None:
+    """A report that can never be written is wrong usage, before a request is sent."""
+    names = {"nowhere": "no/r.json", "long": f"{'r' * 300}.json"}
+    file = tmp_path / names.get(make, "r.json")
+    if make == "loop":
+        file.symlink_to(file)
+    if make == "directory":
+        file.mkdir()
+
+    with pytest.raises(SystemExit) as caught:
+        main(["wait", "x", "--report", str(file)])
+    assert caught.value.code == 2
+    assert "a report cannot be written there" in capsys.readouterr().err
+    assert served.cluster.requests == []
+
+
+def test_usage_is_no_command(capsys: pytest.CaptureFixture[str]) -> None:
+    """What is wrong with an argument is one line, though the argument be several."""
+    with pytest.raises(SystemExit):
+        main(["wait", "x", "--report", "a\n::error::b\x85##[c]"])
+
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("redis-actions wait: error: argument --report: ")
+    assert last.endswith(r"a ::error::b #\#[c]")
 
 
 @pytest.mark.enable_socket

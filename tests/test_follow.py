@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from redis_enterprise_actions import _cli
+from redis_enterprise_actions import _bars, _cli, _plain
 from redis_enterprise_actions._arguments import arguments
+from redis_enterprise_actions._events import Change
 from redis_enterprise_actions._follow import WORST_FIRST, Until
 from redis_enterprise_actions._report import _ENDS
 from tests.test_json_lines import conforms
@@ -23,6 +24,7 @@ from tests.test_json_lines import conforms
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
+    from pathlib import Path
 
     from redis_enterprise_actions.testing import FakeCluster, Outcome
 
@@ -362,3 +364,40 @@ async def test_own_trouble(asked: FakeCluster, lines: Callable[[], list[str]]) -
     assert (began["ref"], over["ref"]) == (f"action:{bad}", f"action:{bad}")
     assert over["over"]
     assert over["seconds"] == pytest.approx(100, abs=30)
+
+
+@pytest.mark.parametrize(("place", "mode"), [("show", "plain"), ("draw", "rich")])
+async def test_unforeseen(
+    asked: FakeCluster,
+    monkeypatch: pytest.MonkeyPatch,
+    lines: Callable[[], list[str]],
+    tmp_path: Path,
+    place: str,
+    mode: str,
+) -> None:
+    """An error of the display ends the waits; how they stood is told, and the report is written."""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    uid = asked.add_action("retry_bdb", duration=50)
+    report = tmp_path / "r.json"
+
+    def fail(event: Change) -> str:
+        if event.action.phase.terminal:
+            raise ZeroDivisionError
+        return "as usual"
+
+    def fail_late(elapsed: float, *_: object) -> float:
+        if elapsed > 20:
+            raise ZeroDivisionError
+        return 10.0
+
+    if place == "show":
+        monkeypatch.setitem(_plain._WORDS, Change, fail)
+    else:
+        monkeypatch.setattr(_bars, "clock", fail_late)
+    with pytest.raises(ZeroDivisionError):
+        await run("wait", uid, "--output", mode, "--report", str(report))
+
+    last = lines()[-1]
+    assert "an error that was not foreseen: 1 no longer waited for; exit code 70" in last
+    assert uid in report.read_text("utf-8")

@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import http.server
 import json
+import os
+import re
+import subprocess
+import sys
+import threading
 from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from redis_enterprise_actions import (
-    Action,
-    RedisActionsError,
-    UsageError,
-)
+from redis_enterprise_actions import Action, RedisActionsError, UsageError, _arguments
+from redis_enterprise_actions._cli import main
 from redis_enterprise_actions.testing import FakeCluster
 from tests.conftest import client_of, examples, virtual_loop
 from tests.scripted import now
+from tests.secrecy import search_output
 
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
+    from pathlib import Path
 
 pytestmark = pytest.mark.enable_socket
 
@@ -137,3 +144,285 @@ async def test_uids(cluster: FakeCluster, uid: str) -> None:
         assert cluster.add_action(uid=uid, duration=5) == uid
         assert (await client.wait_for_action(uid)).uid == uid
     assert {seen.path.count("/") for seen in cluster.requests} == {3}
+
+
+# --- what the command prints in a job of a CI system ----------------------------------------------
+
+COMMAND = [sys.executable, "-W", "error", "-m", "redis_enterprise_actions"]
+EVIL = "::error::evil\n::error::evil ##[error]evil ##vso[task.evil]x\r--- evil"
+STRANGE = "\x9b31m\x85\u202e\u2066\u061c\u2028\u200b\x1b[31m\x1b]0;x\x07\x7f\x00\r\n"
+
+# How lines begin, or what is in them, that CI systems take for commands.
+PREFIXES = [
+    "::error file=app.py,line=1::evil",
+    "::add-mask::evil",
+    "\u200b::set-output name=evil::evil",
+    "\n::error::evil",
+    "\x85\u2028::error::evil again",
+    "##[error]evil",
+    "x ##[add-mask]evil",
+    "###[group]evil",
+    "##vso[task.setvariable variable=evil]evil",
+    "x ##vso[task.complete result=Failed;]evil",
+    "##teamcity[buildStop comment='evil']",
+    "--- evil",
+    "+++ evil",
+    "~~~ evil",
+    "^^^ +++ evil",
+    "\x1b[0Ksection_start:1:evil\r\x1b[0Kevil",
+]
+
+# As the systems find them; and what `--output github` and `gitlab` write themselves.
+BEGINNING = re.compile(r"\s*::|(?:---|\+\+\+|~~~)(?:\s|$)|\^\^\^\s*\+\+\+")
+ANYWHERE = re.compile(r"##\[|##vso\[|##teamcity\[")
+SECTION = re.compile(r"(?:\x1b\[0K)?section_(?:start|end):\d+:([\w.-]+)(?:\[[^]]*\])?\r\x1b\[0K")
+OURS_ON_GITHUB = re.compile(
+    r"::endgroup::$|::group::(?:Waiting for |Calling)|::(?:error|notice|warning) title=[^:,]*::"
+)
+OURS_ON_GITLAB = re.compile(r"redis_actions_\d+")
+
+
+def commands_in(printed: str, *, by: str = "") -> list[str]:
+    """Return the lines that a CI system would take for commands, but for those of `by`, an output.
+
+    Lines end as they do for the systems: GitHub's ends them at a carriage return, too.
+    """
+    found = [each[0] for each in SECTION.finditer(printed)]
+    found = (
+        []
+        if by == "gitlab" and all(map(OURS_ON_GITLAB.fullmatch, SECTION.findall(printed)))
+        else found
+    )
+    for line in re.split(r"[\r\n]+", printed):
+        ours = by == "github" and OURS_ON_GITHUB.match(line)
+        if ANYWHERE.search(line) or (BEGINNING.match(line) and not ours):
+            found.append(line)
+    return found
+
+
+def strange_in(printed: str, *, by: str = "") -> set[str]:
+    """Return the characters that are not printable, but for those of `by`, an output."""
+    printed = SECTION.sub("", printed) if by == "gitlab" else printed
+    return {char for char in printed if not char.isprintable()} - {"\n", "\t"}
+
+
+def hostile_action(prefix: str, status: str) -> dict[str, object]:
+    """Return an action whose every text begins with something, and ends with strange characters."""
+    text = f"{prefix} {STRANGE}"
+    op = {"op_name": text, "status_code": text, "status_description": text}
+    return {
+        "action_uid": uid_of(prefix),
+        "name": text,
+        "status": status or text,
+        "state": text,
+        "error": text,
+        "object_name": f"{text}:1",
+        "pending_ops": {text: op},
+    }
+
+
+def uid_of(prefix: str) -> str:
+    """Return a uid that begins with it, as far as a uid can."""
+    return re.sub(r"[\x00-\x1f\x85\u2028\u200b/?#]", "", prefix)
+
+
+class Hostile(http.server.BaseHTTPRequestHandler):
+    """A cluster that says what CI systems take for commands, in every text."""
+
+    status = ""  # of all actions; "" is a hostile one
+
+    def do_GET(self) -> None:
+        """Answer with actions, and anything else with an error."""
+        actions = {uid_of(prefix): hostile_action(prefix, self.status) for prefix in PREFIXES}
+        path = unquote(self.path.partition("?")[0])
+        uid = path.removeprefix("/v1/actions/")
+        code, body = 409, {"error_code": EVIL, "description": EVIL, "name": EVIL}
+        if path == "/v1/actions":
+            code, body = 200, {"actions": [], "state-machines": list(actions.values())}
+        elif path in {"/v1/nodes/actions", "/v1/cluster/actions"}:
+            code, body = 200, {"actions": []}
+        elif uid in actions:
+            code, body = 200, actions[uid]
+        elif path in {"/v1/nodes", "/v1/cluster"}:
+            code, body = 200, [body]
+        elif path in {"/v2/actions", "/v1/crdb_tasks"}:
+            code, body = 200, []
+        encoded = json.dumps(body).encode()
+        self.send_response(code, "evil")
+        self.send_header("Content-Length", str(len(encoded)))
+        self.end_headers()
+        self.wfile.write(encoded)
+
+    do_POST = do_DELETE = do_GET  # noqa: N815 - what the library calls
+
+    def log_message(self, *_: object) -> None:
+        """Print nothing."""
+
+
+@pytest.fixture
+def hostile(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[type[Hostile]]:
+    """Serve a hostile cluster to commands, and a file of profiles whose names are hostile."""
+    name = json.dumps(f"{EVIL}{STRANGE}").replace("\x7f", "")
+    (tmp_path / "config.toml").write_text(f"[profiles.{name}]\nuser = {name}\n", "utf-8")
+    monkeypatch.setenv("REDIS_ACTIONS_CONFIG", str(tmp_path / "config.toml"))
+    monkeypatch.setattr(Hostile, "status", "")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hostile) as server:
+        monkeypatch.setenv("REDIS_ENTERPRISE_URL", f"http://127.0.0.1:{server.server_port}")
+        threading.Thread(target=server.serve_forever).start()
+        yield Hostile
+        server.shutdown()
+
+
+# Each command: UIDS are those of all actions, and UID is one of them.
+LINES = {
+    "list": ["list"],
+    "list --json": ["list", "--json"],
+    "watch --once": ["watch", "--once"],
+    "get": ["get", "UID"],
+    "get --json": ["get", "UID", "--json"],
+    **{
+        f"wait --output {mode}": ["wait", "UIDS", "--timeout", "0.5", "--output", mode]
+        for mode in ("plain", "json", "github", "gitlab", "auto")
+    },
+    "submit": ["submit", "POST", "/v1/bdbs/1/upgrade"],
+    "submit --json": ["submit", "POST", "/v1/bdbs/1/upgrade", "--json"],
+    "submit --wait": ["submit", "POST", "/v1/bdbs/1/upgrade", "--wait"],
+    "cancel": ["cancel", "crdb:x"],
+    "doctor": ["doctor"],
+    "doctor --json": ["doctor", "--json"],
+    "profiles": ["profiles"],
+    "login": ["login"],
+    "logout": ["logout", "--profile", "UID\n::error::evil"],
+    "completion": ["completion", "bash"],
+    "wrong usage": ["wait", "UID", "--report", "UID\n::error::evil"],
+    "wrong argument": ["list", "--bdb", "UID\n::error::evil\x9b"],
+}
+APART = {"fake-cluster", "demo"}  # which ask a fake cluster only
+OUTPUTS = {"wait --output auto": "github", "submit --wait": "github"}
+OUTPUTS |= {f"wait --output {by}": by for by in ("github", "gitlab")}
+
+
+def line_of(name: str, uid: str) -> list[str]:
+    """Return the command line of that name."""
+    uids = [f"action:{uid_of(prefix)}" for prefix in PREFIXES]
+    parts = [uids if part == "UIDS" else [part.replace("UID", uid)] for part in LINES[name]]
+    return [part for each in parts for part in each]
+
+
+def test_every_command_is_above() -> None:
+    """No command is without a row in the table."""
+    actions = _arguments.parser()._actions
+    (commands,) = (each.choices for each in actions if isinstance(each.choices, dict))
+
+    assert {line[0] for line in LINES.values()} | APART == commands.keys()
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_no_command(hostile: type[Hostile], name: str) -> None:
+    """Whatever the cluster says, no line of any command is one of a CI system's."""
+    ran = subprocess.run(
+        [*COMMAND, *line_of(name, uid_of(PREFIXES[0]))],
+        env={**os.environ, "GITHUB_ACTIONS": "true", "REDIS_ACTIONS_TRACEBACK": "1"},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    out, err = (search_output(text.decode()) for text in (ran.stdout, ran.stderr))
+
+    assert ran.returncode not in {1, 70}
+    assert "evil" in out + err or name in {"login", "completion"}
+    by = OUTPUTS.get(name, "")
+    assert commands_in(out, by=by) == commands_in(err) == []
+    assert strange_in(out, by=by) == strange_in(err) == set()
+    if "json" in name and "submit" not in name:
+        assert all(isinstance(json.loads(each), dict) for each in out.splitlines())
+
+
+@pytest.mark.parametrize("status", ["completed", "failed", "pending"])
+@pytest.mark.parametrize(
+    "name", ["list", "wait --output plain", "wait --output github", "wait --output gitlab"]
+)
+def test_however_it_stands(
+    hostile: type[Hostile], capsys: pytest.CaptureFixture[str], name: str, status: str
+) -> None:
+    """So it is however the actions stand."""
+    hostile.status = status
+    main(line_of(name, ""))
+    out, err = capsys.readouterr()
+
+    by = OUTPUTS.get(name, "")
+    assert out.count("evil") >= len(PREFIXES)
+    assert commands_in(out, by=by) == commands_in(err) == []
+    assert strange_in(out, by=by) == strange_in(err) == set()
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+def test_one_action(
+    hostile: type[Hostile], capsys: pytest.CaptureFixture[str], prefix: str
+) -> None:
+    """One action is a harmless line, or JSON that means what the cluster says."""
+    uid = uid_of(prefix)
+    assert main(["get", uid]) == 0
+    text = capsys.readouterr().out
+    assert main(["get", uid, "--json"]) == 0
+    as_json = capsys.readouterr().out
+
+    assert text.count("\n") == as_json.count("\n") == 1
+    assert commands_in(text) == commands_in(as_json) == []
+    assert strange_in(text) == strange_in(as_json) == set()
+    assert json.loads(as_json)["name"] == f"{prefix} {STRANGE}"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has other terminals")
+@pytest.mark.parametrize("name", ["list", "wait --output rich"])
+@pytest.mark.parametrize("columns", ["40", "120"])
+def test_on_a_terminal(hostile: type[Hostile], name: str, columns: str) -> None:
+    """Nor is there a command where a job has a terminal, as Buildkite's have."""
+    import pty  # noqa: PLC0415 - not on Windows
+
+    ours, theirs = pty.openpty()
+    uids = line_of("wait --output plain", "")[1:-4] if name != "list" else []
+    limits = ["--timeout", "0.5"] if uids else []
+    with subprocess.Popen(
+        [*COMMAND, *name.split(), *uids, *limits],
+        stdout=theirs,
+        stderr=theirs,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": columns, "LINES": "60"},
+    ) as process:
+        os.close(theirs)
+        written = b""
+        with contextlib.suppress(OSError):  # what Linux says at the end
+            while more := os.read(ours, 65536):
+                written += more
+    os.close(ours)
+    shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", search_output(written.decode()))
+
+    assert process.returncode == (3 if uids else 0)
+    assert shown.count("evil") >= len(PREFIXES)
+    assert commands_in(shown) == []
+    assert strange_in(shown) - {"\r"} == set()
+
+
+@pytest.mark.parametrize(
+    ("printed", "by", "count"),
+    [
+        ("::error::evil", "", 1),
+        ("::error::evil", "github", 1),
+        ("x\n  ::error file=a::evil\ny", "github", 1),
+        ("x\r::add-mask::y", "github", 1),
+        ("::error title=a%3A b::x ::error::y", "github", 0),
+        ("::error title=a%3A b::x", "", 1),
+        ("::error title=a::x ##[error]y", "github", 1),
+        ("::group::Waiting for x\n::endgroup::", "github", 0),
+        ("x ##[error]y", "", 1),
+        ("x ##vso[task.x]y", "", 1),
+        ("a ::error::x", "", 0),
+        ("--- x\n+++\n~~~ y\n^^^ +++", "", 4),
+        ("\x1b[0Ksection_start:1:evil\r\x1b[0Kx", "gitlab", 1),
+        ("\x1b[0Ksection_start:1:redis_actions_1[collapsed=true]\r\x1b[0Kx", "gitlab", 0),
+        ("\x1b[0Ksection_start:1:redis_actions_1\r\x1b[0Kx", "", 1),
+    ],
+)
+def test_commands_are_found(printed: str, by: str, count: int) -> None:
+    """What looks for commands finds them."""
+    assert len(commands_in(printed, by=by)) == count

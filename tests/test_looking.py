@@ -140,6 +140,16 @@ class TestList:
         with OnTerminal([*COMMAND, "list"]) as terminal:
             assert terminal.to_the_end() == (0, "no actions\n")
 
+    @terminals
+    @pytest.mark.parametrize("size", ["0", "-1", "wide"])
+    def test_odd_size(self, two: Served, size: str) -> None:
+        """A size that no terminal has is not believed."""
+        sizes = ["env", f"COLUMNS={size}", f"LINES={size}"]
+        with OnTerminal([*sizes, *COMMAND, "list"], columns=80) as terminal:
+            code, written = terminal.to_the_end()
+
+        assert (code, plain(written)) == (0, AT_80)
+
 
 def test_rich_is_not_loaded(two: Served) -> None:
     """What draws nothing loads nothing that draws, nor what completes, nor the keyring."""
@@ -251,6 +261,40 @@ class TestWatchOnATerminal:
         assert "\x1b[?1049l" in rest
         assert "\x1b[?25h" in rest
         assert rest.endswith("interrupted\n")
+
+    @pytest.mark.parametrize("size", ["0", "-1", "wide", "\u00b2"])
+    def test_odd_size(self, two: Served, size: str) -> None:
+        """A size that no terminal has is not believed: it is drawn in the terminal's own."""
+        sizes = ["env", f"COLUMNS={size}", f"LINES={size}"]
+        with OnTerminal([*sizes, *COMMAND, "watch"], columns=100) as terminal:
+            written = terminal.until("SMDeleteBDB")
+            terminal.process.send_signal(signal.SIGINT)
+            code, _ = terminal.to_the_end()
+
+        frame = plain(re.split(r"\x1b\[H", written)[-1])
+        assert max(len(line) for line in re.split(r"[\r\n]+", frame)) > 80
+        assert code == 130
+
+    def test_lost(self, two: Served) -> None:
+        """A terminal that cannot be written to any more has the code of lost output."""
+        code = (
+            "import sys\n"
+            "from redis_enterprise_actions import _cli, _live\n"
+            "before, out = _live.drawn, sys.stdout\n"
+            "def lose():\n"
+            "    del out.flush\n"
+            "    raise OSError(5, 'Input/output error')\n"
+            "def drawn(*scene):\n"
+            "    out.flush = lose\n"
+            "    return before(*scene)\n"
+            "_live.drawn = drawn\n"
+            "sys.exit(_cli.main(['watch']))\n"
+        )
+        with OnTerminal([sys.executable, "-c", code]) as terminal:
+            ended, written = terminal.to_the_end()
+
+        assert ended == 74
+        assert "redis-actions: the output cannot be written: " in written
 
     def test_terminated(self, two: Served) -> None:
         """SIGTERM leaves the terminal as it was, too."""

@@ -43,7 +43,13 @@ class Ran(NamedTuple):
     pictures: list[list[str]]  # of the window, after each piece of output
 
 
-def on_terminal(*line: str, width: int = 80, keys: bytes = b"", **environ: str) -> Ran:
+def on_terminal(
+    *line: str,
+    width: int = 80,
+    keys: bytes = b"",
+    program: list[str] = COMMAND,
+    **environ: str,
+) -> Ran:
     """Run a command on a terminal of its own; press keys once it draws."""
     import termios  # noqa: PLC0415 - not on Windows
 
@@ -51,9 +57,9 @@ def on_terminal(*line: str, width: int = 80, keys: bytes = b"", **environ: str) 
     termios.tcsetwinsize(other, (24, width))
     # Whoever leads a session and opens a terminal is controlled by it, and so hears its Ctrl-C.
     opening = ("sh", "-c", 'exec "$@" <>"$0" >&0 2>&0', os.ttyname(other))
-    window, raw, pictures = Terminal(width=width), "", []
+    window, raw, pictures = Terminal(width=width or 80), "", []
     with subprocess.Popen(
-        [*opening, *COMMAND, *line],
+        [*opening, *program, *line],
         env={**os.environ, **CLEAN, **environ},
         start_new_session=True,
     ) as process:
@@ -146,6 +152,63 @@ def test_live(served: Served) -> None:
     assert any("  SMUpdateBDB on bdb:1 " in row for picture in ran.pictures for row in picture)
     assert any("─" in row for picture in ran.pictures for row in picture)
     assert not any("─" in row for row in ran.terminal.everything)
+
+
+@posix
+@pytest.mark.parametrize("value", ["0", "-1", "wide", "\u00b2", "99999999999"])
+@pytest.mark.parametrize("name", ["COLUMNS", "LINES"])
+def test_odd_size(story: list[str], name: str, value: str) -> None:
+    """A size that no terminal has is not believed: the terminal's own is what counts."""
+    ran = on_terminal(*story, **{name: value})
+    text = normal("\n".join(ran.terminal.everything) + "\n")
+
+    assert ran.code == 1
+    assert text == golden("terminal-wide.txt", text)
+
+
+@posix
+@pytest.mark.parametrize("width", [0, 1, 2, 3, 5, 10])
+def test_tiny_window(served: Served, width: int) -> None:
+    """No window is too small for a wait."""
+    uid = served.add("SMUpdateBDB", outcome="never", bdb_uid=1)
+    ran = on_terminal("wait", uid, "--timeout", "0.5", width=width)
+
+    assert ran.code == 3
+    assert "\x1b[?25h" in ran.raw
+    assert "Traceback" not in ran.raw
+
+
+BROKEN_DRAWING = """
+import sys
+from redis_enterprise_actions import _bars, _cli
+before = _bars.Picture.of
+def of(self, board, height):
+    if self._elapsed > 0.7:
+        raise KeyError("::error::hunter2")
+    return before(self, board, height)
+_bars.Picture.of = of
+sys.exit(_cli.main(sys.argv[1:]))
+"""
+
+
+@posix
+@pytest.mark.parametrize("wanted", ["0", "1"])
+def test_broken_drawing(served: Served, tmp_path: Path, wanted: str) -> None:
+    """An error of the live view leaves the terminal as it was, and a report; it is 70."""
+    uid = served.add("SMUpdateBDB", outcome="never", bdb_uid=1)
+    report = tmp_path / "r.json"
+    line = ["wait", uid, "--report", str(report)]
+    program = [sys.executable, "-W", "error", "-c", BROKEN_DRAWING]
+    ran = on_terminal(*line, width=300, program=program, REDIS_ACTIONS_TRACEBACK=wanted)
+
+    assert ran.code == 70
+    assert ran.terminal.cursor
+    assert ran.terminal.folds
+    assert ran.terminal.everything[-1].startswith(
+        "redis-actions: an error that was not foreseen: KeyError in redis_enterprise_actions._bars,"
+    )
+    assert ("Traceback" in ran.raw) == ("hunter2" in ran.raw) == (wanted == "1")
+    assert uid in report.read_text("utf-8")
 
 
 @posix

@@ -68,9 +68,9 @@ class TestGitHub:
         for _ in range(10):
             display.show(Warned(**at(0), message=bad), board)
 
-        said = "::warning::x##[add-mask]100%25,:"
+        said = r"::warning::x#\#[add-mask]100%25,:"
         assert lines[1] == f"::warning title=redis-actions::warning: {said}"
-        assert lines[3] == f"::error title=SMUpdateBDB on bdb%3A1%3A failed::{said}"
+        assert lines[3] == f"::error title=SMUpdateBDB on bdb%3A1%3A failed::\\{said}"
         plain = lines[-1]
         assert plain.startswith("2026-")
         assert "##[" not in plain

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from redis_enterprise_actions import UsageError
+from redis_enterprise_actions import UsageError, _profiles
+from redis_enterprise_actions._cli import main
 from redis_enterprise_actions._profiles import names, place, profile_of, profiles
 from tests.secrecy import leaks_of
 
@@ -178,6 +180,65 @@ class TestPlace:
         monkeypatch.setenv("REDIS_ACTIONS_CONFIG", str(tmp_path / "none.toml"))
         with pytest.raises(UsageError, match="which REDIS_ACTIONS_CONFIG names"):
             profile_of(None)
+
+
+class TestNoHome:
+    """Where nobody has a home directory, as in a container for a user whom it does not know."""
+
+    @pytest.fixture(autouse=True)
+    def nobody(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """No variable tells where it is, and neither does the system."""
+        for name in ("REDIS_ACTIONS_CONFIG", "XDG_CONFIG_HOME", "APPDATA", "HOME", "USERPROFILE"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setattr(sys, "platform", "linux")
+
+        def unknown(path: str) -> str:
+            return path
+
+        monkeypatch.setattr(os.path, "expanduser", unknown)
+
+    def test_none(self) -> None:
+        """There is no file, and none is needed."""
+        assert place() is None
+        assert profile_of(None) is None
+        assert profiles() == ([], None)
+        assert names() == []
+
+    def test_profile(self) -> None:
+        """A profile that is asked for is not there, and why is said."""
+        with pytest.raises(UsageError) as caught:
+            profile_of("prod")
+        assert str(caught.value) == (
+            "there is no profile 'prod': no home directory is known, and REDIS_ACTIONS_CONFIG is "
+            "not set"
+        )
+
+    def test_command(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """The command that lists them says so, too."""
+        assert main(["profiles"]) == 2
+        assert capsys.readouterr().err == (
+            "redis-actions: there are no profiles in any file: no home directory is known, and "
+            "REDIS_ACTIONS_CONFIG is not set\n"
+        )
+
+
+KEYS_OF_FILES = ["client_cert", "client_key", "ca_cert", "password_file", "token_file"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows makes up homes for any name")
+@pytest.mark.parametrize("key", KEYS_OF_FILES)
+def test_no_such_home(write: Write, key: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A path that begins with `~` and nobody's name is wrong usage, and is not repeated."""
+    write(f'[profiles.p]\nurl = "https://n1"\nuser = "u"\n{key} = "~nosuchuser/{SECRET}"\n')
+    said = f"{key} of profile p begins with ~, and there is no such home directory"
+
+    assert main(["list", "--profile", "p"]) == 2
+    assert capsys.readouterr().err == f"redis-actions: {said}\n"
+
+
+def test_all_files_are_above() -> None:
+    """Each setting that is a path has a row in the table above."""
+    assert set(KEYS_OF_FILES) == _profiles._FILES
 
 
 class TestWrong:

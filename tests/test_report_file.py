@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import stat
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,10 +27,11 @@ from tests.flights import CASES, QUIET, TROUBLED
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from redis_enterprise_actions import Record
 
+HOSTILE = "::error::evil ##[error]x ##vso[task.x] \x9b31m \u202e \x85 \u2066 \x1b[0m \x7f"
 SCHEMA = Path(__file__).parent.parent / "docs" / "flight-record.schema.json"
 
 
@@ -61,12 +64,104 @@ def test_nowhere_to_write(tmp_path: Path, name: str) -> None:
             attempt(tmp_path / name)
 
 
-def test_directory(tmp_path: Path) -> None:
-    """A directory is no file, whatever its name."""
-    (tmp_path / "r.html").mkdir()
+def link_to_itself(place: Path) -> Path:
+    """Make a link to itself; return its path."""
+    (place / "r.md").symlink_to(place / "r.md")
+    return place / "r.md"
 
-    with pytest.raises(UsageError, match="cannot be written there"):
-        check_report(tmp_path / "r.html")
+
+def links_in_a_circle(place: Path) -> Path:
+    """Make one of two links to each other; return its path."""
+    (place / "r.md").symlink_to(place / "s.md")
+    (place / "s.md").symlink_to(place / "r.md")
+    return place / "r.md"
+
+
+def link_to_nowhere(place: Path) -> Path:
+    """Make a link into a directory that is not there; return its path."""
+    (place / "r.md").symlink_to(place / "no" / "r.md")
+    return place / "r.md"
+
+
+def through_a_circle(place: Path) -> Path:
+    """Return the path of a file in a link to itself."""
+    (place / "r").symlink_to(place / "r")
+    return place / "r" / "r.md"
+
+
+def through_a_file(place: Path) -> Path:
+    """Return the path of a file in a file."""
+    (place / "r").touch()
+    return place / "r" / "r.md"
+
+
+def directory(place: Path) -> Path:
+    """Make a directory; return its path."""
+    (place / "r.md").mkdir()
+    return place / "r.md"
+
+
+def link_to_a_directory(place: Path) -> Path:
+    """Make a link to a directory; return its path."""
+    (place / "r.md").symlink_to(place)
+    return place / "r.md"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege on Windows")
+@pytest.mark.parametrize(
+    ("made", "why"),
+    [
+        (link_to_itself, "symbolic links"),
+        (links_in_a_circle, "symbolic links"),
+        (through_a_circle, "symbolic links"),
+        (link_to_nowhere, "there is no such directory"),
+        (lambda place: place / "no" / "r.md", "there is no such directory"),
+        (lambda _: Path("~nosuchuser") / "r.md", "there is no such directory"),
+        (through_a_file, "Not a directory"),
+        (directory, "it is a directory"),
+        (link_to_a_directory, "it is a directory"),
+        (lambda place: place / f"{'r' * 300}.md", "too long"),
+        (lambda place: place / "a\0b.md", "null"),
+        (lambda place: place / "\ud800.md", "surrogates"),
+    ],
+)
+def test_cannot_be_written(tmp_path: Path, made: Callable[[Path], Path], why: str) -> None:
+    """Where no report can ever be written, that is told in words, and nothing is made there."""
+    path = made(tmp_path)
+    before = sorted(tmp_path.iterdir())
+
+    for attempt in (check_report, lambda path: write_report(path, [])):
+        with pytest.raises(UsageError, match=f"cannot be written there: .*{why}"):
+            attempt(path)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_not_writable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A directory in which no file can be made is told of at once."""
+    # As root, who runs tests in containers, may write anywhere.
+    monkeypatch.setattr(os, "access", lambda place, _: place != tmp_path)
+
+    with pytest.raises(UsageError, match="its directory is not writable"):
+        check_report(tmp_path / "r.md")
+
+
+def test_check_changes_nothing(tmp_path: Path) -> None:
+    """A report that is there already stays as it is until there is another."""
+    (tmp_path / "r.md").write_text("before", "utf-8")
+    check_report(tmp_path / "r.md")
+    check_report(tmp_path / "s.md")
+
+    assert [each.name for each in tmp_path.iterdir()] == ["r.md"]
+    assert (tmp_path / "r.md").read_text("utf-8") == "before"
+
+
+def test_longest_name(tmp_path: Path) -> None:
+    """A name may be as long as names can be."""
+    path = tmp_path / f"{'r' * 252}.md"
+    check_report(path)
+    write_report(path, [QUIET])
+
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]
 
 
 def test_replaced_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,3 +250,25 @@ def test_formats_are_told() -> None:
         check_report("r.pdf")
 
     assert all(suffix in str(caught.value) for suffix in _report_file._FORMATS)
+
+
+@pytest.mark.parametrize("suffix", _report_file._FORMATS)
+def test_hostile_text(tmp_path: Path, suffix: str) -> None:
+    """No report has control characters, or marks that change the direction of text."""
+    record = msgspec.structs.replace(QUIET, title=HOSTILE, message=HOSTILE, ref=HOSTILE)
+    write_report(tmp_path / f"r{suffix}", [record])
+    written = (tmp_path / f"r{suffix}").read_text("utf-8")
+
+    strange = {char for char in written if not char.isprintable()}
+    assert strange <= {"\n", "\u00a0"}
+    assert "evil" in written
+
+
+def test_hostile_json(tmp_path: Path) -> None:
+    """As JSON, what was escaped is read as it was, and no line holds a command."""
+    record = msgspec.structs.replace(QUIET, title=HOSTILE)
+    write_report(tmp_path / "r.json", [record])
+    written = (tmp_path / "r.json").read_text("utf-8")
+
+    assert "##" not in written
+    assert json.loads(written)["records"][0]["title"] == HOSTILE

@@ -7,17 +7,13 @@ import os
 import stat
 import sys
 import threading
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from redis_enterprise_actions import UsageError
 from redis_enterprise_actions._access import Secret
 from redis_enterprise_actions._secret_files import Verdict, secret_in, verdict
-
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 SECRET = "hunter2-hunter2"
@@ -121,3 +117,9 @@ def test_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("redis_enterprise_actions._secret_files._HAS_MODES", False)
 
     assert secret_in(file, "it") == Secret(SECRET)
+
+
+def test_no_such_name() -> None:
+    """A name that no file can have is told of as any other that cannot be read."""
+    with pytest.raises(UsageError, match=r"--token-file cannot be read: .*null"):
+        secret_in(Path("a\0b"), "--token-file")

@@ -143,6 +143,36 @@ async def test_output_is_gone(kind: str) -> None:
     assert shown.closed == 1
 
 
+async def test_closed_at_any_rate() -> None:
+    """A display is closed even if the last that it is shown breaks it."""
+    shown = Shown(breaks_at=Warned)
+    with pytest.raises(BrokenPipeError), Overheard() as overheard:
+        async with Teller(shown, overheard, keep_alive=60):
+            await asyncio.sleep(1)
+            OURS.warning("x")
+
+    assert shown.closed == 1
+
+
+async def test_cause() -> None:
+    """What broke a display comes with what that came from."""
+    cause = ValueError("first of all")
+
+    class Broken(Shown):
+        def draw(self, elapsed: float, board: Board) -> None:
+            raise ZeroDivisionError from cause
+
+    with pytest.raises(ZeroDivisionError) as caught:
+        async with Teller(Broken(refresh=1), Overheard(), keep_alive=60) as teller:
+            assert not teller.broken
+            try:
+                await asyncio.sleep(1000)
+            finally:
+                assert teller.broken
+
+    assert caught.value.__cause__ is cause
+
+
 async def test_cancelled() -> None:
     """Whoever is cancelled meanwhile is, and the display is closed."""
     shown = Shown()

@@ -8,22 +8,24 @@ import sys
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn, cast
 
 import msgspec
 
 from ._access import Secret
+from ._action import one_line
 from ._commands import add_chores, add_filters, add_looks
 from ._completion import complete
 from ._errors import UsageError
 from ._help import explain
 from ._login import ENVIRONMENT, connection_options
+from ._report import harmless
 from ._select import Selection, selection_of
 from ._wait_options import add_until_options, add_wait_options, duration
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 _NAME: Final = "redis-enterprise-actions"
 
@@ -53,16 +55,17 @@ exit codes of wait:
   1  failed, cancelled or aborted      5  the cluster could not be asked, or refused
   2  wrong usage, nothing to wait for  6  completed, but a report or the hook failed
   3  timed out, or stalled             8  not followed: the answer to a call names nothing
-                                       130, 143  interrupted: SIGINT, SIGTERM
+  70 an error that was not foreseen    130, 143  interrupted: SIGINT, SIGTERM
                                        74, 141  the output could not be written
   With several actions, the first of 1, 4, 3, 5 that occurred; with --any, 0 if one has completed.
-  The other commands end with 0 when they were answered, whatever the answer is; otherwise with 2, 4
-  or 5, as above.
+  The other commands end with 0 when they were answered, whatever the answer is; otherwise with 2,
+  4, 5 or 70, as above.
 """
 
 _NEITHER: Final = "wait for what? Give REF, or filters such as --status running or --bdb 3"
 _BOTH: Final = "wait takes REF or filters, not both"
 
+_DEEPEST: Final = 100  # the API's own are ten deep at most
 _OPTION: Final = re.compile("--[a-z-]+(?==|$)")
 
 
@@ -75,13 +78,32 @@ def json_of(data: Secret | None) -> object:
         return None
     text = data.reveal()
     given = _content(text.removeprefix("@")) if text.startswith("@") else text
+    problem = "is not JSON"
     try:
         read: object = msgspec.json.decode(given)
     except (ValueError, RecursionError):
         del text, given  # which a traceback that shows variables would show
     else:
-        return read
-    raise UsageError("--data is not JSON")
+        if not _is_deep(read):
+            return read
+        problem = f"has more than {_DEEPEST} lists and objects in each other"
+        del text, given, read  # ditto
+    raise UsageError(f"--data {problem}")
+
+
+def _is_deep(value: object) -> bool:
+    """Return True if a JSON value is too deep for functions that call themselves."""
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [
+            each
+            for outer in level
+            if isinstance(outer, (dict, list))
+            for each in cast(
+                "Iterable[object]", outer.values() if isinstance(outer, dict) else outer
+            )
+        ]
+    return any(isinstance(each, (dict, list)) for each in level)
 
 
 def _content(path: str) -> bytes:
@@ -124,8 +146,15 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     return args
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser, and those of its commands, whose complaints are one printable line each."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(harmless(one_line(message)))
+
+
 def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(
+    top: argparse.ArgumentParser = _Parser(
         prog="redis-actions",
         description="See and await long-running actions on a Redis Software cluster.",
         epilog=_EPILOG,

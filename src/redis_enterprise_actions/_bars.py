@@ -15,7 +15,8 @@ from ._board import UNKNOWN, how_long
 from ._estimate import about, clock
 from ._events import Done, End, Left, Outage, Submitted, Warned
 from ._plain import words
-from ._screen import Line, Screen
+from ._report import harmless
+from ._screen import Line, Screen, sized
 
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ class Bars:
             force_terminal=True,
             no_color=bool(os.environ.get("NO_COLOR")),
             legacy_windows=False,
+            _environ=sized(os.environ),
         )
         self._screen = Screen()
         self._done: Done | None = None
@@ -270,7 +272,8 @@ def _line(text: Text, console: Console) -> Line:
 
 def _shown(said: str, console: Console) -> str:
     """Return a text as one line of what the terminal's encoding has."""
-    return one_line(said).encode(console.encoding, "replace").decode(console.encoding)
+    said = harmless(one_line(said))
+    return said.encode(console.encoding, "replace").decode(console.encoding)
 
 
 def _glyphs(console: Console) -> Glyphs:

@@ -9,8 +9,8 @@ from ._completion import script
 from ._errors import UsageError
 from ._keyring import forget, store
 from ._login import account_of, new_password
-from ._profiles import place, profiles
-from ._report import print_line
+from ._profiles import NO_HOME, place, profiles
+from ._report import print_line, put
 
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def _profiles(_: argparse.Namespace) -> int:
     """Print the names of the profiles, each with its cluster and user, in columns."""
     found, default = profiles()
     if not found:
-        raise UsageError(f"there are no profiles in {place()}")
+        raise UsageError(f"there are no profiles in {place() or f'any file: {NO_HOME}'}")
     for profile in found:
         mark = "default" if profile.name == default else "-"
         columns = profile.name, profile.said("URL") or "-", profile.said("USER") or "-", mark
@@ -33,7 +33,9 @@ def _profiles(_: argparse.Namespace) -> int:
 def _login(args: argparse.Namespace) -> int:
     account = account_of(args)
     store(account, new_password(args))
-    print_line(f"the keyring has the password of {account}, for profiles with keyring = true")
+    print_line(
+        one_line(f"the keyring has the password of {account}, for profiles with keyring = true")
+    )
     return 0
 
 
@@ -41,12 +43,12 @@ def _logout(args: argparse.Namespace) -> int:
     account = account_of(args)
     if not forget(account):
         raise UsageError(f"the keyring has no password of {account}")
-    print_line(f"the keyring has no password of {account} any more")
+    print_line(one_line(f"the keyring has no password of {account} any more"))
     return 0
 
 
 def _completion(args: argparse.Namespace) -> int:
-    print_line(script(args.shell))
+    put(f"{script(args.shell)}\n")
     return 0
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import traceback
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -19,8 +20,16 @@ from ._given import references
 from ._handle import problem_with
 from ._login import client_of
 from ._looking import look, watch
-from ._overheard import Overheard
-from ._report import complain, end_of, print_line, show
+from ._overheard import Overheard, last_resort
+from ._report import (
+    CRASHED,
+    OutputLost,
+    complain,
+    complain_of,
+    end_of,
+    print_line,
+    show,
+)
 from ._session import submit, wait
 from ._signals import Signals
 
@@ -32,17 +41,36 @@ if TYPE_CHECKING:
     from ._client import ActionsClient
 
 _CALL_PATIENCE: Final = 10.0  # seconds for which a call is tried
+_INTERRUPTED: Final = 130
 _PIPE_CLOSED: Final = 141
 _NO_OUTPUT: Final = 74  # EX_IOERR of sysexits.h
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
-    reconfigure = getattr(sys.stdout, "reconfigure", None)
-    if reconfigure is not None:
-        reconfigure(errors="backslashreplace")  # a strange letter must not end a wait
-    args = arguments(argv)
-    del argv  # which may hold the passwords of a body
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")  # a strange letter must not end a wait
+    try:
+        with last_resort():
+            args = arguments(argv)
+            del argv  # which may hold the passwords of a body
+            return _run(args)
+    except RedisActionsError as error:
+        complain(f"redis-actions: {error}")
+        return end_of(error)[1]
+    except OutputLost as lost:
+        return _no_output(lost.error)
+    except KeyboardInterrupt:
+        complain("interrupted")
+        return _INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is not a wait that has failed
+        return _crash(error)
+
+
+def _run(args: argparse.Namespace) -> int:
+    """Do what the command line says; return the exit code."""
     interrupted = partial(complain, f"interrupted{args.interrupted}")
     signals = Signals(interrupted)
     try:
@@ -52,20 +80,32 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         interrupted()
         return signals.code
-    except RedisActionsError as error:
-        complain(f"redis-actions: {error}")
-        return end_of(error)[1]
-    except OSError as error:
-        return _no_output(error)
 
 
 def _no_output(error: OSError) -> int:
+    """Say that the output cannot be written, unless nobody wants it; return the exit code."""
     # Output goes nowhere any more; without this, Python complains once more as it exits.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if isinstance(error, BrokenPipeError):
         return _PIPE_CLOSED
     complain(f"redis-actions: the output cannot be written: {error}")
     return _NO_OUTPUT
+
+
+def _crash(error: Exception) -> int:
+    """Say that an error came that nobody foresaw, and where; return the exit code.
+
+    Its message is left out, as it may hold a secret.
+    """
+    complain_of(error)
+    frames = traceback.walk_tb(error.__traceback__)
+    names = [(str(frame.f_globals.get("__name__")), line) for frame, line in frames]
+    module, line = [at for at in names if at[0].startswith("redis_enterprise_actions")][-1]
+    complain(
+        f"redis-actions: an error that was not foreseen: {type(error).__name__} in {module}, "
+        f"line {line}; REDIS_ACTIONS_TRACEBACK=1 prints the traceback, which may show secrets"
+    )
+    return CRASHED
 
 
 def _overhearing(args: argparse.Namespace) -> contextlib.AbstractContextManager[Overheard | None]:

@@ -14,7 +14,7 @@ from ._events import Submitted
 from ._json_lines import JsonLines
 from ._pipelines import GitHub, GitLab
 from ._plain import Plain, words
-from ._report import print_line
+from ._report import print_line, put
 
 
 if TYPE_CHECKING:
@@ -109,10 +109,15 @@ def display_of(wanted: str, say: Callable[[str], None]) -> Display:
     return _DISPLAYS[name]()
 
 
+def _command(line: str) -> None:
+    """Print a line that may be a command, and holds no other."""
+    put(f"{line}\n")
+
+
 _DISPLAYS: Final[dict[str, Callable[[], Display]]] = {
     "plain": lambda: Plain(print_line),
     "json": lambda: JsonLines(print_line),
-    "github": lambda: GitHub(print_line, os.environ.get("GITHUB_STEP_SUMMARY")),
+    "github": lambda: GitHub(_command, os.environ.get("GITHUB_STEP_SUMMARY")),
     "gitlab": lambda: GitLab(print_line),
     "rich": Bars,
 }

@@ -13,7 +13,7 @@ from ._action import Action, one_line
 from ._errors import RequestError, WaitError
 from ._events import Began, Change, Done, End, Left
 from ._record import age_at_end, how_already, plain
-from ._report import end_of
+from ._report import CRASHED, end_of
 from ._timeline import duration
 
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ._teller import Teller
 
 WORST_FIRST: Final = (1, 4, 3, 5, 0)  # of several waits, the most definite bad news decides
+_CRASH: Final = "an error that was not foreseen"
 _INTERRUPTED: Final = 130  # unless the cancellation says otherwise
 
 
@@ -78,6 +79,11 @@ async def follow(
         code = until.code(set(codes.values()))
     except asyncio.CancelledError as error:
         code = next((said for said in error.args if isinstance(said, int)), code)
+        if teller.broken:
+            why, code = _CRASH, CRASHED
+        raise
+    except Exception:
+        why, code = _CRASH, CRASHED
         raise
     finally:
         await _cancel(tasks)

@@ -108,8 +108,9 @@ cluster. The extra cli brings what this needs.
 _CODES: Final = """\
 exit codes:
   0  it was done              5         the cluster could not be asked
-  2  wrong usage              74, 141   the output could not be written
-  4  it is not known there    130, 143  interrupted, terminated
+  2  wrong usage              70        an error that was not foreseen
+  4  it is not known there    74, 141   the output could not be written
+                              130, 143  interrupted, terminated
 """
 
 

@@ -11,6 +11,7 @@ import signal
 from typing import TYPE_CHECKING, Final
 
 from ._board import counted
+from ._report import harmless
 
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ def told(board: Board, code: int, *, elapsed: float, reports: Sequence[str]) -> 
         "OUTCOME": "completed" if end is None else end.outcome,
         "EXIT_CODE": str(code),
         "REF": (end and end.ref) or "",
-        "TITLE": "" if end is None or end.action is None else end.action.title,
-        "MESSAGE": "" if end is None else end.message,
+        "TITLE": "" if end is None or end.action is None else harmless(end.action.title),
+        "MESSAGE": "" if end is None else harmless(end.message),
         "SUMMARY": counted(board.counts, len(board.left)),
         "ELAPSED": f"{elapsed:.1f}",
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
+from ._report import as_json
 
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class JsonLines:
 
     def show(self, event: AnyEvent, board: Board) -> None:  # noqa: ARG002 - it is all in the event
         """Write an event."""
-        self._write(msgspec.json.encode(event).decode())
+        self._write(as_json(event))
 
     def draw(self, elapsed: float, board: Board) -> None:
         """Nothing: what is written stays."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
 from ._errors import UsageError
+from ._report import writing
 from ._scene import Scene, drawn
+from ._screen import sized
 from ._table import Paper
 
 
@@ -34,11 +37,12 @@ class Live:
             ) from None
         self._scene = scene
         self._turn = 0
-        self._console = console or rich.console.Console()
+        self._console = console or rich.console.Console(_environ=sized(os.environ))
         self._live = rich.live.Live(console=self._console, screen=True, auto_refresh=False)
 
     def __enter__(self) -> Self:
-        self._live.start()
+        with writing():
+            self._live.start()
         return self
 
     def __exit__(
@@ -47,7 +51,8 @@ class Live:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._live.stop()
+        with writing():
+            self._live.stop()
 
     def show(self, scene: Scene) -> None:
         """Draw another scene from now on."""
@@ -68,5 +73,6 @@ class Live:
         )
         lines = [Text.from_ansi(line) for line in drawn(self._scene, paper, height)]
         text = Text("\n", no_wrap=True, overflow="crop").join(lines)
-        self._live.update(text, refresh=True)
+        with writing():
+            self._live.update(text, refresh=True)
         self._turn += 1

@@ -45,7 +45,9 @@ environment:
   REDIS_ENTERPRISE_FINGERPRINT    the SHA-256 fingerprint of the one certificate to trust
   REDIS_ENTERPRISE_INSECURE       "true", "1", "yes" or "on" accepts any certificate
   REDIS_ACTIONS_PROFILE           the profile to take the rest from
-  REDIS_ACTIONS_CONFIG            the file of profiles, not ~/.config/redis-actions/config.toml"""
+  REDIS_ACTIONS_CONFIG            the file of profiles, not ~/.config/redis-actions/config.toml
+  REDIS_ACTIONS_TRACEBACK         "1" prints the traceback of an error that was not foreseen, which
+                                  may show secrets"""
 
 
 class Settings(NamedTuple):

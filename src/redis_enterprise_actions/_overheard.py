@@ -1,20 +1,21 @@
-"""What the package logs while the command waits, as events, so that no line of it breaks a display.
+"""What is logged while the command runs: events of a wait, so that no line of it breaks a display.
 
-Knows the fields that log records have; docs/output.md lists them. Says nothing itself.
+Knows the fields that log records have; docs/output.md lists them.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
-import sys
 from collections import deque
 from typing import TYPE_CHECKING, Final, Self
 
 from ._events import Outage, Warned
+from ._report import complain, complain_of
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import TracebackType
 
     from ._events import Stamp
@@ -45,8 +46,8 @@ class Overheard(logging.Handler):
         traceback: TracebackType | None,
     ) -> None:
         logging.getLogger(_LOGGER).removeHandler(self)
-        while self._records and sys.stderr is not None:
-            sys.stderr.write(f"{self._records.popleft().getMessage()}\n")
+        while self._records:
+            complain(self._records.popleft().getMessage())
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep a record, and wake who shows it."""
@@ -57,6 +58,28 @@ class Overheard(logging.Handler):
         """Return what was said since it was last asked."""
         taken, self._records = self._records, deque()
         return [_event(record, stamp()) for record in taken]
+
+
+class _Aside(logging.Handler):
+    """Prints warnings, and what is worse, on standard error, each as one printable line."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print the first line of a message; asyncio's others show objects, and what is in them."""
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None:
+            complain_of(error)
+        said, _, _ = record.getMessage().partition("\n")
+        complain(said if error is None else f"{said}: {type(error).__name__}")
+
+
+@contextlib.contextmanager
+def last_resort() -> Iterator[None]:
+    """Print what is logged where no handler was set up, which logging would print as it is."""
+    before, logging.lastResort = logging.lastResort, _Aside(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.lastResort = before
 
 
 def _nobody() -> None:

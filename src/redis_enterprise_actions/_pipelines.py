@@ -16,6 +16,7 @@ from ._action import Evidence
 from ._events import Alive, Change, Done, End, Left, Outage, Warned
 from ._job_summary import markdown, summary
 from ._plain import stamped, words
+from ._report import harmless
 
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class GitHub:
         count = self._annotated[level] = self._annotated.get(level, 0) + 1
         if level and count <= _MOST:
             return f"::{level} title={_property(title)}::{_data(said)}"
-        return stamped(event, said.replace("##[", "## ["))  # the older form of a command
+        return harmless(stamped(event, said))
 
     def _summarize(self, done: Done, board: Board) -> None:
         if not self._file:
@@ -150,7 +151,7 @@ def _annotation(event: AnyEvent) -> tuple[str, str]:
 
 
 def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return harmless(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:

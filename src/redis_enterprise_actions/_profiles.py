@@ -44,6 +44,8 @@ _BELONGS: Final = (
 )
 _OTHERS_MAY_WRITE: Final = 0o002
 
+NO_HOME: Final = "no home directory is known, and REDIS_ACTIONS_CONFIG is not set"
+
 
 class Profile:
     """One cluster as the file has it. Its `repr` shows no value."""
@@ -70,7 +72,13 @@ class Profile:
         """Return where a file is; a relative path begins where the file of profiles is."""
         if key not in self._table:
             return None
-        return self._folder / Path(self._table[key]).expanduser()
+        try:
+            return self._folder / Path(self._table[key]).expanduser()
+        except RuntimeError:  # whose value is not repeated
+            problem = (
+                f"{key} of profile {self.name} begins with ~, and there is no such home directory"
+            )
+        raise UsageError(problem)
 
 
 def profile_of(name: str | None) -> Profile | None:
@@ -99,13 +107,16 @@ def names() -> list[str]:
         return []
 
 
-def place() -> Path:
-    """Return where the file of profiles is, or would be."""
+def place() -> Path | None:
+    """Return where the file of profiles is, or would be; None where nobody has a home directory."""
     given = os.environ.get("REDIS_ACTIONS_CONFIG")
     if given:
         return Path(given)
     variable = "APPDATA" if sys.platform == "win32" else "XDG_CONFIG_HOME"
-    folder = os.environ.get(variable) or Path.home() / ".config"
+    try:
+        folder = os.environ.get(variable) or Path.home() / ".config"
+    except RuntimeError:  # HOME is not set, and the system does not know the user
+        return None
     return Path(folder, "redis-actions", "config.toml")
 
 
@@ -116,8 +127,10 @@ def _several(value: str | list[str]) -> list[str]:
 # --- reading, where no error and no frame of one shows a value -----------------------------------
 
 
-def _one(name: str, table: Masked, file: Path) -> Profile:
+def _one(name: str, table: Masked, file: Path | None) -> Profile:
     tables = _tables(table)
+    if file is None:
+        raise UsageError(f"there is no profile {name!r}: {NO_HOME}")
     if name not in tables:
         there_are = f"there are {', '.join(tables)}" if tables else "there are none"
         raise UsageError(f"there is no profile {name!r} in {file}: {there_are}")
@@ -132,9 +145,11 @@ def _tables(table: Masked) -> Masked:
     return Masked(table.get("profiles", {}))
 
 
-def _read(file: Path) -> Masked:
+def _read(file: Path | None) -> Masked:
     """Return what the file holds; nothing if there is none."""
     table = Masked()
+    if file is None:
+        return table
     try:
         table.update(tomllib.loads(_text(file)))
     except (tomllib.TOMLDecodeError, RecursionError) as error:

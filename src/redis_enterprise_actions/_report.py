@@ -1,10 +1,22 @@
-"""Which word and which exit code each end of a wait has, and how a line is printed."""
+"""The word and the exit code of each end of a wait; how the command prints lines, and JSON.
+
+CI systems look for commands in what a job writes to either stream. Nothing that is printed here can
+be one, whatever the cluster says.
+
+Sources: actions/runner, ActionCommand.cs: `::` at the beginning of a line, after blanks, and `##[`
+anywhere; microsoft/azure-pipelines-agent, Command.cs: `##vso[` anywhere; TeamCity's help, "Service
+Messages": `##teamcity[`; buildkite.com/docs, "Managing log output": `---`, `+++`, `~~~` and
+`^^^ +++` at the beginning of a line. What GitLab takes has control characters in it.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import os
+import re
 import sys
-from typing import Final
+import traceback
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -23,6 +35,15 @@ from ._errors import (
     WaitTimeout,
 )
 
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CRASHED: Final = 70  # EX_SOFTWARE of sysexits.h: the exit code after an error nobody foresaw
+
+_BEGINNING: Final = re.compile(r"^[^\S\n]*(?=::|---|\+\+\+|~~~|\^\^\^\s*\+\+\+)", re.MULTILINE)
+_HASH: Final = re.compile("#(?=#)")
+_NOT_IN_JSON: Final = re.compile(r"[^\x00-\x7e]|#(?=#)")
 
 # How a wait can end otherwise than well: the error, the word for it, the exit code.
 _ENDS: Final[tuple[tuple[type[RedisActionsError], str, int], ...]] = (
@@ -55,14 +76,71 @@ def show(action: Action, *, as_json: bool) -> None:
 
 
 def print_json(value: object) -> None:
-    print_line(msgspec.json.encode(value).decode())
+    print_line(as_json(value))
 
 
 def print_line(line: str) -> None:
-    print(line, flush=True)
+    """Print a line, or several, none of which a CI system takes for a command."""
+    put(f"{harmless(line)}\n")
+
+
+def put(text: str) -> None:
+    """Write to standard output as it is, at once. Raises `OutputLost`."""
+    with writing():
+        print(text, end="", flush=True)
 
 
 def complain(line: str) -> None:
-    """Say something beside the output."""
+    """Print a line beside the output, on standard error."""
+    if sys.stderr is None:
+        return
+    shown = "".join([char if char.isprintable() else " " for char in line])
     with contextlib.suppress(OSError):
-        print(line, file=sys.stderr)
+        print(harmless(shown), file=sys.stderr)
+
+
+def complain_of(error: BaseException) -> None:
+    """Print a traceback on standard error, if `REDIS_ACTIONS_TRACEBACK` is set and not 0."""
+    if os.environ.get("REDIS_ACTIONS_TRACEBACK", "0") not in {"", "0"}:
+        for line in "".join(traceback.format_exception(error)).splitlines():
+            complain(line)
+
+
+def harmless(text: str) -> str:
+    """Return a text with a backslash where a CI system would see the beginning of a command."""
+    return _HASH.sub(r"#\\", _BEGINNING.sub(r"\g<0>\\", text))
+
+
+def as_json(value: object) -> str:
+    """Return a value as JSON in which only printable characters stand as they are.
+
+    Controls (C0 and C1), marks that change the direction of text and the like are escaped, and so
+    is the first of two `#`, with which commands of CI systems begin. The values are the same.
+    """
+    text = msgspec.json.encode(value).decode()
+    return _NOT_IN_JSON.sub(_escaped, text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    char = found[0]
+    if char != "#" and char.isprintable():
+        return char
+    units = char.encode("utf-16-be").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
+
+
+class OutputLost(Exception):
+    """Standard output cannot be written; `error` says why."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+@contextlib.contextmanager
+def writing() -> Iterator[None]:
+    """Raise `OutputLost` from an `OSError` of what writes to standard output."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputLost(error) from error

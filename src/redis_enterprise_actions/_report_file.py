@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -12,13 +14,13 @@ import msgspec
 from ._errors import UsageError
 from ._page import page
 from ._record import Record
+from ._report import as_json
 from ._summary import markdown
 from ._svg import svg
 from ._timeline import timeline
 
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Sequence
 
 
@@ -30,8 +32,8 @@ class Flights(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _json(records: Sequence[Record]) -> str:
-    encoded = msgspec.json.encode(Flights(schema=1, records=tuple(records)))
-    return f"{msgspec.json.format(encoded).decode()}\n"
+    encoded = as_json(Flights(schema=1, records=tuple(records)))
+    return f"{msgspec.json.format(encoded)}\n"
 
 
 _FORMATS: Final[dict[str, Callable[[Sequence[Record]], str]]] = {
@@ -45,9 +47,11 @@ _FORMATS: Final[dict[str, Callable[[Sequence[Record]], str]]] = {
 def check_report(path: str | os.PathLike[str]) -> None:
     """Raise `UsageError` if no report can be written to `path`, before there is anything to tell.
 
-    Its suffix is to be `.html`, `.svg`, `.md` or `.json`, and its directory is to be there.
+    Its suffix is to be `.html`, `.svg`, `.md` or `.json`, and its directory is to be there and
+    writable. Nothing is written.
     """
     _format_of(Path(path))
+    _place_of(Path(path))
 
 
 def write_report(path: str | os.PathLike[str], records: Sequence[Record]) -> None:
@@ -59,13 +63,12 @@ def write_report(path: str | os.PathLike[str], records: Sequence[Record]) -> Non
 
     Raises `UsageError` as `check_report` does, and `OSError`.
     """
-    path = Path(path)
-    written = _format_of(path)(records)
-    path = path.resolve()  # a link stays one
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    written = _format_of(Path(path))(records)
+    place = _place_of(Path(path))
+    draft = place.with_name(f".report-{secrets.token_hex(8)}")  # short, as names have a limit
     try:
         draft.write_text(written, "utf-8", newline="\n")
-        draft.replace(path)
+        draft.replace(place)
     except BaseException:
         with contextlib.suppress(OSError):
             draft.unlink()
@@ -76,6 +79,27 @@ def _format_of(path: Path) -> Callable[[Sequence[Record]], str]:
     written = _FORMATS.get(path.suffix.lower())
     if written is None:
         raise UsageError(f"a report is one of {', '.join(_FORMATS)}, as its name ends: {path}")
-    if path.is_dir() or not path.parent.is_dir():
-        raise UsageError(f"a report cannot be written there: {path}")
     return written
+
+
+def _place_of(path: Path) -> Path:
+    """Return the file that is to be written, which is where a link leads to: a link stays one."""
+    try:
+        place = Path(os.path.realpath(path))
+        problem = _problem_of(place)
+    except (OSError, ValueError) as error:
+        problem = getattr(error, "strerror", None) or str(error)
+    else:
+        if problem is None:
+            return place
+    raise UsageError(f"a report cannot be written there: {path}: {problem}")
+
+
+def _problem_of(place: Path) -> str | None:
+    """Return why a file cannot be written, as far as that shows. Raises what `stat` raises."""
+    with contextlib.suppress(FileNotFoundError):
+        if stat.S_ISDIR(place.stat().st_mode):
+            return "it is a directory"
+    if not place.parent.is_dir():
+        return "there is no such directory"
+    return None if os.access(place.parent, os.W_OK | os.X_OK) else "its directory is not writable"

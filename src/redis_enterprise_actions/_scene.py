@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from ._action import Action, is_news, one_line
+from ._report import harmless
 from ._select import Selection, by_age, selected
 from ._table import Paper, age, cut, painted, watched
 
@@ -59,7 +60,7 @@ def drawn(scene: Scene, paper: Paper, height: int) -> list[str]:
 
 def _head(scene: Scene, shown: list[Action], paper: Paper) -> str:
     if scene.seen_at is None:
-        return one_line(f"{scene.where}: looking ...")
+        return harmless(one_line(f"{scene.where}: looking ..."))
     going = sum(not action.phase.terminal for action in shown)
     counted = f"{going} of {len(shown)} under way" if shown else "nothing to show"
     old = int((paper.now - scene.seen_at).total_seconds())
@@ -75,7 +76,7 @@ def _notes(scene: Scene, paper: Paper) -> list[str]:
         lost = age(max(0, int((paper.now - scene.lost_at).total_seconds())))
         notes.insert(0, f"no usable answer for {lost}: {scene.problem}")
     lines = [line for note in notes for line in wrap(one_line(note), paper.width)[:_NOTE_LINES]]
-    return [painted(cut(line, paper.width, paper), _ALARM, paper) for line in lines]
+    return [painted(cut(harmless(line), paper.width, paper), _ALARM, paper) for line in lines]
 
 
 def told(before: Scene, after: Scene) -> list[str]:

@@ -9,12 +9,14 @@ Sequences: ECMA-48, CUU, ED and EL; DEC private modes 7, lines that are folded a
 
 from __future__ import annotations
 
-import sys
+import re
 from typing import TYPE_CHECKING, Final, NamedTuple
+
+from ._report import put
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 _HIDE: Final = "\x1b[?25l"
 _SHOW: Final = "\x1b[?25h"
@@ -22,6 +24,18 @@ _CUT: Final = "\x1b[?7l"
 _FOLD: Final = "\x1b[?7h"
 _TO_END_OF_LINE: Final = "\x1b[K"
 _TO_END_OF_SCREEN: Final = "\x1b[J"
+
+
+_SIZE: Final = re.compile("[1-9][0-9]{0,3}")
+
+
+def sized(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment without a `COLUMNS` and `LINES` that no terminal can have.
+
+    rich believes them before it asks the terminal, whatever they are.
+    """
+    odd = [name for name in ("COLUMNS", "LINES") if not _SIZE.fullmatch(environ.get(name, ""))]
+    return {name: value for name, value in environ.items() if name not in odd}
 
 
 class Line(NamedTuple):
@@ -72,5 +86,4 @@ class Screen:
 
 
 def _write(text: str) -> None:
-    sys.stdout.write(text)
-    sys.stdout.flush()
+    put(text)

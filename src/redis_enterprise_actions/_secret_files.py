@@ -60,10 +60,12 @@ def secret_in(file: Path, what: str) -> Secret:
         with file.open("rb") as it:
             _check(it, file, what)
             secret = Secret(it.read().decode("utf-8").rstrip("\r\n"))
-    except OSError as error:
-        raise UsageError(f"{what} cannot be read: {error}") from error
+    except UsageError:
+        raise
     except UnicodeError:  # which holds the secret
         secret = None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise UsageError(f"{what} cannot be read: {error}") from error
     if secret is None:
         raise UsageError(f"{what} cannot be read: it is not UTF-8")
     if not secret.reveal():

@@ -14,6 +14,7 @@ import msgspec
 
 from ._action import Kind, Phase, one_line
 from ._columns import GAP, fitting
+from ._report import harmless
 
 
 if TYPE_CHECKING:
@@ -192,7 +193,7 @@ def bar(action: Action, width: int, paper: Paper) -> str:
 def _text(action: Action, column: Column, now: datetime) -> str:
     if column is Column.AGE:
         return "" if action.creation_time is None else age(_seconds(action, now))
-    return one_line(_TEXTS[column](action))
+    return harmless(one_line(_TEXTS[column](action)))
 
 
 def _seconds(action: Action, now: datetime) -> int:
@@ -272,16 +273,16 @@ def _drawn(widths: dict[Column, int], actions: Sequence[Action], paper: Paper) -
 
 def _stacked(action: Action, paper: Paper) -> list[str]:
     """Return an action as three lines, for where it is narrow."""
-    status, done, state, old = (
+    uid, title, status, done, state, old = (
         _text(action, column, paper.now)
-        for column in (Column.STATUS, Column.DONE, Column.STATE, Column.AGE)
+        for column in (*_LISTED[:3], Column.DONE, Column.STATE, Column.AGE)
     )
     status = cut(status, paper.width // 2, paper)
     room = paper.width - cells(GAP.join(filter(None, (status, done, old)))) - 2 * len(GAP)
     state = cut(state, room, paper) if room > 3 else ""
     parts = (painted(status, _COLOURS[action.phase], paper), done, state, old)
     return [
-        one_line(reference(action)),
-        GAP + _titled(action.title, paper.width - len(GAP), paper),
+        uid,
+        GAP + _titled(title, paper.width - len(GAP), paper),
         GAP + GAP.join(filter(None, parts)),
     ]

@@ -59,11 +59,19 @@ class Teller:
         try:
             await self._group.__aexit__(exc_type, exc, traceback)
         except ExceptionGroup as several:
-            raise several.exceptions[0] from None
+            first = several.exceptions[0]
+            raise first from first.__cause__
         finally:
             self._overheard.wake = _nobody
-            self._pass_on()
-            self._display.close(self.board)
+            try:
+                self._pass_on()
+            finally:
+                self._display.close(self.board)
+
+    @property
+    def broken(self) -> bool:
+        """Whether the display has failed between two events."""
+        return self._pace is not None and self._pace.done()
 
     @property
     def elapsed(self) -> float:
