@@ -54,6 +54,7 @@ def plots(draw: st.DrawFn, kinds: tuple[str, ...] = tuple(CALLS)) -> Plot:
     latest = LATEST_UNCHANGED if answers_settled else LATEST
     # A call that is refused with 503 is made again where nothing shows that it was taken.
     late = draw(st.floats(0, 0.0 if fate == "503" else latest))
+    shortest = 1.0 if fate == "503" else 0.0
     old = {
         "transfer": ["", "succeeded", "failed"],
         "node": ["", "completed", "failed"],
@@ -62,7 +63,7 @@ def plots(draw: st.DrawFn, kinds: tuple[str, ...] = tuple(CALLS)) -> Plot:
     return Plot(
         call=call,
         late=late,
-        duration=draw(st.sampled_from([0.0, 0.3, 1.0, 5.0]) | st.floats(0, 60)),
+        duration=max(shortest, draw(st.sampled_from([0.0, 0.3, 1.0, 5.0]) | st.floats(0, 60))),
         succeeds=draw(st.booleans()),
         shows=draw(st.sampled_from(["status", "action_uid", "pending", "active"])),
         old=draw(st.sampled_from(old.get(kind, ["", "failed"]))),

@@ -8,6 +8,7 @@ import pytest
 from tenacity import wait_fixed
 
 from redis_enterprise_actions import (
+    Action,
     ActionAborted,
     ActionCancelled,
     ActionFailed,
@@ -16,11 +17,15 @@ from redis_enterprise_actions import (
     ActionVanished,
     AuthenticationError,
     ClusterUnreachable,
+    Evidence,
+    Phase,
     UnreadableReply,
     WaitError,
     WaitTimeout,
 )
+from redis_enterprise_actions._action import Doubt, Uncertain
 from redis_enterprise_actions._record import plain
+from redis_enterprise_actions._reference import parse
 from redis_enterprise_actions._wait import LAST_POLL, Limits, Wait
 from tests.conftest import at
 from tests.scripted import WALL, ref_of
@@ -458,3 +463,136 @@ class TestOutage:
         with pytest.raises(AuthenticationError) as caught:
             wait.failed(AuthenticationError("GET", "/v1/actions/a1", status=403), 1005.0)
         assert (caught.value.action, caught.value.elapsed, caught.value.polls) == (at(10), 5.0, 2)
+
+
+# What is answered: how it stands, and with what doubt.
+RUNS, ENDED, FAILED = at(50), at(None, "completed"), at(None, "failed")
+IDLE = Uncertain(Doubt.IDLE, at(None, ""))
+OLD, SAME = Uncertain(Doubt.OLD_RESULT, ENDED), Uncertain(Doubt.SAME_RESULT, ENDED)
+QUIET, GONE = Uncertain(Doubt.QUIET, ENDED), Uncertain(Doubt.GONE, ENDED, mark="db_not_found")
+GONE_OTHERWISE = Uncertain(Doubt.GONE, ENDED, mark="not_found")
+REPLACED = Uncertain(Doubt.REPLACED, ENDED)
+
+
+def failing(mark: str, known: str | None = None, otherwise: object = QUIET) -> Uncertain:
+    """Return a database's failure, which may be an older one."""
+    return Uncertain(Doubt.KNOWN_FAILURE, FAILED, mark, known, otherwise)  # type: ignore[arg-type]
+
+
+class TestDoubts:
+    """Answers that mean one thing or another, by what was seen before."""
+
+    @pytest.mark.parametrize(
+        ("ref", "answers", "ended", "evidence"),
+        [
+            # A transfer's old result is none, until the status was seen without one.
+            ("export:1", {0: OLD, 30: OLD, 59: OLD}, None, None),
+            ("export:1", {0: OLD, 1: IDLE, 2: OLD}, 2, Evidence.ACTION),
+            ("export:1", {0: RUNS, 2: OLD}, 2, Evidence.ACTION),
+            ("export:1", {0: ENDED}, 0, Evidence.ACTION),
+            # A node action's result like the one before is the new one's in the end.
+            ("node:1/x@after,completed", {0: SAME, 5: SAME, 9.9: SAME}, None, None),
+            ("node:1/x@after,completed", {0: SAME, 10: SAME}, 10, Evidence.SAME_RESULT),
+            ("node:1/x@after,completed", {0: None, 4: SAME, 10: SAME}, 10, Evidence.SAME_RESULT),
+            ("node:1/x@after,completed", {0: SAME, 3: RUNS, 4: SAME}, 4, Evidence.ACTION),
+            # A database has settled once it was seen busy, or could have been.
+            ("bdb:1", {0: QUIET, 5: QUIET, 9.9: QUIET}, None, None),
+            ("bdb:1", {0: QUIET, 10: QUIET}, 10, Evidence.QUIET),
+            ("bdb:1", {3: QUIET, 12: QUIET}, None, None),
+            ("bdb:1", {3: QUIET, 13: QUIET}, 13, Evidence.QUIET),
+            ("bdb:1", {0: RUNS, 1: QUIET}, 1, Evidence.ACTION),
+            ("bdb:1", {0: QUIET, 9: RUNS, 11: QUIET}, 11, Evidence.ACTION),
+            ("bdb:1@unchanged", {0: QUIET, 0.9: QUIET}, None, None),
+            ("bdb:1@unchanged", {0: QUIET, 1: QUIET}, 1, Evidence.QUIET),
+            ("bdb:1", {0: at(status="odd"), 11: QUIET, 20: QUIET}, None, None),
+            # A failure that was there before the call, or the first look, is an old one.
+            ("bdb:1", {0: failing("x"), 9: failing("x")}, None, None),
+            ("bdb:1", {0: failing("x"), 10: failing("x")}, 10, Evidence.QUIET),
+            ("bdb:1", {0: failing("x"), 2: failing("y")}, 2, Evidence.ACTION),
+            ("bdb:1", {0: QUIET, 2: failing("x")}, 2, Evidence.ACTION),
+            ("bdb:1", {0: failing("x"), 1: RUNS, 2: failing("x")}, 2, Evidence.ACTION),
+            ("bdb:1@after", {0: failing("x", "")}, 0, Evidence.ACTION),
+            ("bdb:1@after,x", {0: failing("x", "x"), 3: failing("x", "x")}, None, None),
+            ("bdb:1@after,x", {0: failing("y", "x")}, 0, Evidence.ACTION),
+            ("bdb:1", {0: failing("x", None, RUNS), 30: failing("x", None, RUNS)}, None, None),
+            # "Not found" counts if it is said twice, five seconds apart, in the same words.
+            ("bdb:1@gone", {0: GONE, 4.9: GONE}, None, None),
+            ("bdb:1@gone", {0: GONE, 5: GONE}, 5, Evidence.NOT_FOUND),
+            ("bdb:1@gone", {0: GONE, 3: RUNS, 6: GONE}, None, None),
+            ("bdb:1@gone", {0: RUNS, 20: GONE, 25: GONE}, 25, Evidence.NOT_FOUND),
+            ("bdb:1@gone", {0: GONE, 4: GONE_OTHERWISE, 8: GONE_OTHERWISE}, None, None),
+            ("action:a1@bdb:7", {0: GONE, 5: GONE}, 5, Evidence.NOT_FOUND),
+            ("action:a1", {0: RUNS, 20: GONE, 25: GONE}, 25, Evidence.NOT_FOUND),
+        ],
+    )
+    def test_ends(
+        self,
+        ref: str,
+        answers: dict[float, Action | Uncertain | None],
+        ended: float | None,
+        evidence: Evidence | None,
+    ) -> None:
+        """The doubt is dispelled by what comes, or by the time in which it would have come."""
+        limits = Limits(not_found_grace=60.0 if ref.startswith("export") else 10.0)
+        wait = Wait(parse(ref), limits=limits, now=1000.0, wall=WALL)
+        over: list[float] = []
+        for at_, found in answers.items():
+            wait.asking(1000.0 + at_)
+            wait.heard(found, 1000.0 + at_)
+            over += [at_] if wait.over else []
+
+        assert over == ([] if ended is None else [ended])
+        if ended is not None:
+            assert wait.action is not None
+            assert wait.action.evidence is evidence
+
+    @pytest.mark.parametrize("seen", [None, RUNS])
+    def test_replaced(self, seen: Action | None) -> None:
+        """A run whose place another has taken has vanished, whether it was seen or not."""
+        wait = Wait(parse("export:1"), limits=Limits(), now=1000.0, wall=WALL)
+        if seen is not None:
+            wait.heard(seen, 1000.0)
+
+        with pytest.raises(ActionVanished):
+            wait.heard(REPLACED, 1001.0)
+
+    @pytest.mark.parametrize(
+        ("ref", "found", "limit"),
+        [
+            ("bdb:1", QUIET, 1010.0),
+            ("bdb:1@unchanged", QUIET, 1001.0),
+            ("bdb:1@gone", GONE, 1005.0),
+            ("node:1/x", SAME, 1010.0),
+        ],
+    )
+    def test_asked_in_time(self, ref: str, found: Uncertain, limit: float) -> None:
+        """The moment at which a doubt is over is one to ask at."""
+        wait = Wait(parse(ref), limits=Limits(), poll=wait_fixed(60), now=1000.0, wall=WALL)
+        wait.asking(1000.0)
+        wait.heard(found, 1000.0)
+
+        assert wait.due == limit
+        wait.check(1000.0)
+
+    @pytest.mark.parametrize("found", [QUIET, GONE], ids=["quiet", "gone"])
+    def test_not_stalled(self, found: Uncertain) -> None:
+        """What is in doubt has not stalled; what is certain again may."""
+        wait = Wait(parse("bdb:1"), limits=Limits(stall_timeout=2), now=1000.0, wall=WALL)
+        for at_ in (0.0, 2.0, 4.0):
+            wait.asking(1000.0 + at_)
+            wait.heard(found, 1000.0 + at_)
+        wait.asking(1004.5)
+        wait.heard(RUNS, 1004.5)
+        wait.asking(1006.5)
+
+        with pytest.raises(ActionStalled):
+            wait.heard(RUNS, 1006.5)
+
+    def test_shown(self) -> None:
+        """As long as it is in doubt it is shown as what it is, and as not over."""
+        wait = Wait(parse("bdb:1@gone"), limits=Limits(), now=1000.0, wall=WALL)
+        assert wait.heard(GONE, 1000.0)
+
+        assert wait.action is not None
+        assert (wait.action.status, wait.action.phase) == ("not found", Phase.PENDING)
+        assert wait.action.evidence is Evidence.ACTION

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from math import isfinite
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypeVar, get_args
 
-from ._faults import Fault
+from ._faults import NO_ROUTE, Fault
 
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ TroubleKind: TypeAlias = Literal[
     "failover",
     "election",
     "revoke",
+    "no_route",
 ]
 
 _PAGE: Final = b"<html><body>upstream connect error</body></html>"
@@ -46,6 +47,7 @@ _FAULTS: Final[Mapping[TroubleKind, Fault]] = {
     "garbage": Fault(status=200, body=_PAGE, headers={"Content-Type": "text/html"}),
     "bad_entry": Fault(bad_entry=True),
     "nan": Fault(nan=True),
+    "no_route": Fault(status=404, body=NO_ROUTE, headers={"Content-Type": "application/json"}),
 }
 
 
@@ -58,7 +60,7 @@ class Trouble:
 
     - "unavailable" answers 503; "throttled" 429, with `retry_after` in seconds; "slow" comes
       `delay` seconds late; "garbage" is a success in HTML; "dropped", "truncated", "empty",
-      "bad_entry" and "nan" are as in `FakeCluster.inject`.
+      "bad_entry", "nan" and "no_route" are as in `FakeCluster.inject`.
     - "restart": the node is stopped at the beginning and started at the end, unless it is the
       only one that runs.
     - "failover": at the beginning, the primary moves to the node, or to the lowest other one that
