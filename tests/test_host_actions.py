@@ -395,7 +395,10 @@ class TestRuns:
         ("cluster:change_master@after", None, ("running", "T1"), True),
         ("cluster:change_master@after,?", None, ("completed", None), None),
         ("cluster:change_master@after,?", None, ("running", None), True),
-        ("cluster:change_master@after,?", None, ("failed", "T1"), True),
+        ("cluster:change_master@after,?", None, ("failed", "T1"), None),
+        ("cluster:change_master@after,?", None, ("running", "T1"), True),
+        ("cluster:change_master@after,?,,T1", None, ("failed", "T1"), True),
+        ("cluster:change_master@after,?,,T2", None, ("failed", "T1"), False),
         ("cluster:change_master@after,completed", None, ("completed", None), None),
         ("cluster:change_master@after,Completed", None, ("completed", None), None),
         ("cluster:change_master@after,completed", None, ("failed", None), True),
@@ -832,17 +835,22 @@ class TestCancel:
         with pytest.raises(ActionVanished):
             await waiting
 
-    async def test_another_runs_wait(self, hosts: HostActions) -> None:
-        """That a wait for another run is over does not make this one's cancel forgotten."""
-        ref = parse("node:1/maintenance_on@T1")
-        known = {"uid": ref.name, "action": stands(str(ref), task_id="T1"), "elapsed": 1.0}
-        doubt = ActionVanished(**known, polls=1)  # type: ignore[arg-type]
-        hosts.note_cancelled(ref, "T1")
-        hosts.forget_cancelled(parse("node:1/maintenance_on@T2"))
+    async def test_several_waits(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """That one wait for it is over does not make others forget that it was cancelled."""
+        cluster.plan("POST", ON, outcome="never", times=None)
+        operation = await client.maintenance_on(1)
+        waiting = asyncio.ensure_future(operation.wait())
+        shorter = asyncio.ensure_future(operation.wait(timeout=20))
+        await asyncio.sleep(10)
+        cluster.inject(method="DELETE", status=200)
+        await operation.cancel()
+        with pytest.raises(WaitTimeout):
+            await shorter
+        cluster.forget_node_action(1, "maintenance_on")
 
-        assert await hosts.settle(ref, doubt) is not None
-        hosts.forget_cancelled(ref)
-        assert await hosts.settle(ref, doubt) is None
+        with pytest.raises(ActionCancelled):
+            await waiting
+        assert client._lookup.hosts._cancelled == {}
 
     @pytest.mark.parametrize("ref", ["node:1/maintenance_on", "cluster:change_master"])
     async def test_by_submit(self, cluster: FakeCluster, client: ActionsClient, ref: str) -> None:

@@ -444,6 +444,15 @@ class TestLostAnswers:
         assert error.ref is None
         assert len(stage.requests) == 1
 
+    async def test_dry_run_of_a_crdb(self, stage: FakeCluster, client: ActionsClient) -> None:
+        """... but that of an Active-Active database is a task, by the id that it was given."""
+        stage.inject(method="POST", lose=True)
+        stage.inject(method="GET", path="/v1/crdb_tasks", status=403)
+        error = await lost(client.create_crdb({"name": "x"}, task_id="t", params={"dry_run": True}))
+
+        assert error.ref == "crdb:t"
+        assert (await client.operation(error.ref)).status == "finished"
+
     async def test_says(self, stage: FakeCluster, client: ActionsClient) -> None:
         """The error says what was tried where, has what it says as attributes, and pickles."""
         stage.start_node_action(1, "maintenance_on", task_id="t0", duration=0)

@@ -15,6 +15,7 @@ from redis_enterprise_actions import (
     ActionFailed,
     ActionsClient,
     AnswerLost,
+    FinishedAction,
     NothingToFollow,
     RedisActionsError,
     RequestRejected,
@@ -36,6 +37,7 @@ pytestmark = pytest.mark.core
 
 LATEST: Final = 8.0  # seconds by which the server is late at most
 LATEST_UNCHANGED: Final = 0.8  # ... of a change that it answers with the settled database
+CHANGES: Final = {"change", "database", "delete"}
 END: Final = 600.0  # seconds after which nobody waits any more
 
 
@@ -190,6 +192,18 @@ def test_told_in_the_end(call: tuple[str, str], succeeds: bool, handle: str, lat
     else:
         assert isinstance(told, ActionFailed), told
     assert now < 60
+
+
+@pytest.mark.parametrize("shows", ["status", "action_uid", "pending", "active"])
+@pytest.mark.parametrize("call", [c for c, kind in KINDS.items() if kind in CHANGES], ids=" ".join)
+@pytest.mark.parametrize("succeeds", [True, False], ids=["succeeds", "fails"])
+def test_shown_somewhere(call: tuple[str, str], shows: str, succeeds: bool) -> None:
+    """Wherever a database shows that something is done to it, that is waited for."""
+    plot = Plot(call=call, late=0.7, duration=30, succeeds=succeeds, shows=shows, old="failed")
+    truth, told, now = run(plot)
+    check(truth, told, now)
+
+    assert type(told) is (FinishedAction if succeeds else ActionFailed)
 
 
 def test_plots_reach_every_end() -> None:

@@ -75,7 +75,7 @@ class Desk:
             on_progress=options.get("on_progress"),
             recorder=options.get("recorder"),
             observers=self.observers,
-            forget=self._submission.lookup.forget,
+            following=self._submission.lookup.following,
             every=every,
         )
 

@@ -106,12 +106,8 @@ class HostActions:
         self._cancelled[ref.name] = run
 
     def forget_cancelled(self, ref: Reference) -> None:
-        """Forget it, as a wait for that run is over or another one begins."""
-        if self._cancelled.get(ref.name) in {
-            None,
-            run_of(ref).new or self._cancelled.get(ref.name),
-        }:
-            self._cancelled.pop(ref.name, None)
+        """Forget it, as the waits for it are over or another run begins."""
+        self._cancelled.pop(ref.name, None)
 
     @moving_on
     async def all(self, track: Track, node_uid: int | None = None) -> list[Action]:
@@ -215,16 +211,16 @@ def _known(ref: Reference, last: Action | None) -> str | None:
 def _of_run(action: Action, ref: Reference, last: Action | None) -> Action | Uncertain | None:
     """Return an action if it can be the run that is waited for, with a doubt if it need not be."""
     run, known = run_of(ref), _known(ref, last)
-    if action.task_id is not None:
-        is_ours = not run.old or action.task_id != run.old
-        return action if known == action.task_id or (known is None and is_ours) else None
-    if not ref.run or run.status == "":
+    before = run.status or ""
+    if action.task_id is not None and (known is not None or run.old):
+        is_ours = action.task_id == known if known is not None else action.task_id != run.old
+        return action if is_ours else None
+    if not ref.run or run.status == "" or (action.task_id is not None and before != UNSEEN):
         return action
-    unseen = run.status is None or run.status == UNSEEN
-    if not unseen and not phase_of(run.status or "").terminal:
+    unseen = run.status is None or before == UNSEEN
+    if not unseen and not phase_of(before).terminal:
         return None  # an older run was under way: it may be that one
-    may_be_old = unseen or (run.status or "").casefold() == action.status.casefold()
-    if not action.phase.terminal or not may_be_old:
+    if not action.phase.terminal or not (unseen or before.casefold() == action.status.casefold()):
         return action
     if run.call == LOST and last is None:
         return None  # which nothing makes go away

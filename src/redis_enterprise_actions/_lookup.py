@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Protocol
 
 from ._action import Action
@@ -16,7 +18,7 @@ from ._tick import NO_LIST
 
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Mapping
+    from collections.abc import Awaitable, Iterator, Mapping
     from typing import TypeAlias
 
     from ._action import Uncertain
@@ -49,6 +51,7 @@ class Lookup:
         self.hosts = HostActions(transport)
         self.crdb_tasks = CrdbTasks(transport)
         self.databases = Databases(transport, self.actions)
+        self._followed: Counter[str] = Counter()  # actions of nodes and of the cluster, by name
         self._trackers: dict[System, Tracker] = {
             System.ACTIONS: self.actions,
             System.NODES: self.hosts,
@@ -84,7 +87,17 @@ class Lookup:
         """Return it as ended if that is known in spite of the doubt, or None."""
         return await self._trackers[ref.system].settle(ref, doubt)
 
-    def forget(self, ref: Reference) -> None:
-        """Forget what was kept for a wait that is over."""
-        if ref.system in {System.NODES, System.CLUSTER}:
-            self.hosts.forget_cancelled(ref)
+    @contextmanager
+    def following(self, ref: Reference) -> Iterator[None]:
+        """Keep what is known of what a wait follows, until nobody follows it any more."""
+        if ref.system not in {System.NODES, System.CLUSTER}:
+            yield
+            return
+        self._followed[ref.name] += 1
+        try:
+            yield
+        finally:
+            self._followed[ref.name] -= 1
+            if not self._followed[ref.name]:
+                del self._followed[ref.name]
+                self.hosts.forget_cancelled(ref)

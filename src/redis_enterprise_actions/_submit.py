@@ -360,7 +360,7 @@ def _lost(
 ) -> AnswerLost:
     """Return the error for a call that may have been taken, with where to look."""
     ref = order.ref if before is None else before
-    if order.dry_run:
+    if order.dry_run and order.target.call.follow is not Follow.CRDB:
         ref = None
     if ref is not None and order.target.call.follow is Follow.HOST:
         ref = lost(ref)

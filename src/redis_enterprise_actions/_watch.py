@@ -10,6 +10,7 @@ import asyncio
 import inspect
 import logging
 import math
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, TypeVar
 
 from ._company import Party
@@ -18,6 +19,7 @@ from ._errors import RequestError, WaitError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+    from contextlib import AbstractContextManager
 
     from ._action import Action
     from ._hub import Hub
@@ -40,12 +42,12 @@ async def watch(
     every: bool = True,
     recorder: Recorder | None = None,
     observers: Sequence[Observer] = (),
-    forget: Callable[[Reference], None] | None = None,
+    following: Callable[[Reference], AbstractContextManager[object]] = nullcontext,
 ) -> AsyncGenerator[Action, None]:
     """Yield the first answer, each change and the terminal one, for as long as `wait` says.
 
-    Unless `every` one is wanted, only the terminal one is yielded. In the end, `forget` is told
-    that the wait is over.
+    Unless `every` one is wanted, only the terminal one is yielded. Meanwhile it is in the context
+    that `following` returns.
     """
     clock = asyncio.get_running_loop().time
     if recorder is not None:
@@ -53,14 +55,13 @@ async def watch(
     ends = _tell(observers, wait.record(clock())) if observers else []
     party = Party(wait, every=every or on_progress is not None)
     try:
-        while not wait.over:
-            action = await _news(hub, party, clock)
-            if on_progress is not None:
-                await _call_back(on_progress, action, wait)
-            yield wait.finished(clock()) if wait.over else action
+        with following(wait.ref):
+            while not wait.over:
+                action = await _news(hub, party, clock)
+                if on_progress is not None:
+                    await _call_back(on_progress, action, wait)
+                yield wait.finished(clock()) if wait.over else action
     finally:
-        if forget is not None:
-            forget(wait.ref)
         _tell(ends, wait.ended(clock()))
 
 

@@ -94,10 +94,22 @@ def test_completed() -> None:
 
 def test_nothing_to_wait_for(server: Served) -> None:
     """Where the call has started nothing that lasts, it is done at once."""
-    result = operator(query={"dry_run": True}).execute(context_of(Store()))  # type: ignore[arg-type]
+    call = operator("/v1/bdbs", json={"name": "x"}, query={"dry_run": True})
+    result = call.execute(context_of(Store()))  # type: ignore[arg-type]
 
     assert result["phase"] == "completed"
     json.dumps(result)
+
+
+def test_nothing_to_follow(server: Served) -> None:
+    """Where the answer names nothing to follow the task fails, unless the answer is enough."""
+    server.cluster.inject(path="/v1/services", times=2, status=200, body="{}")
+    with pytest.raises(AirflowFailException, match="cannot be followed"):
+        operator("/v1/services").execute(context_of(Store()))  # type: ignore[arg-type]
+
+    call = operator("/v1/services", untracked="completed")
+    assert call.execute(context_of(Store()))["phase"] == "completed"  # type: ignore[arg-type]
+    assert posted(server) == ["/v1/services", "/v1/services"]
 
 
 @pytest.mark.parametrize("body", ['{"name": "two", "uid": 2}', {"name": "two", "uid": 2}])

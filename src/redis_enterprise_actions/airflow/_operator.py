@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json as json_text
-from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, cast
 
 from airflow.sdk import BaseOperator
 
-from redis_enterprise_actions import AnswerLost, CancelNotSupported, RedisActionsError
+from redis_enterprise_actions import (
+    AnswerLost,
+    CancelNotSupported,
+    NothingToFollow,
+    RedisActionsError,
+)
 
 from ._deferral import Wait, deadline_in, defer, seconds
 from ._exceptions import AirflowFailException, TaskDeferralError, TaskDeferralTimeout
@@ -50,6 +55,9 @@ class RedisEnterpriseOperator(BaseOperator):
     `outage_timeout` are those of `ActionsClient.wait_for_action`; `busy_timeout` is how long a
     "busy" (409) is asked again, on the worker.
 
+    A call whose answer names nothing to follow, and that is not documented as done by then, fails
+    the task, unless `untracked` is `"completed"`: then its answer is enough.
+
     With `cancel_on_kill`, a user who marks the waiting task, or clears it, cancels the work on the
     cluster, where the API documents that: actions of nodes and tasks of Active-Active databases.
 
@@ -79,6 +87,7 @@ class RedisEnterpriseOperator(BaseOperator):
         stall_timeout: Duration | None = None,
         outage_timeout: Duration | None = 300.0,
         busy_timeout: Duration = 0.0,
+        untracked: Literal["refused", "completed"] = "refused",
         cancel_on_kill: bool = False,
         **kwargs: Any,  # noqa: ANN401 - Airflow names and checks them
     ) -> None:
@@ -93,6 +102,7 @@ class RedisEnterpriseOperator(BaseOperator):
         self.stall_timeout = seconds(stall_timeout, "stall_timeout")
         self.outage_timeout = seconds(outage_timeout, "outage_timeout")
         self.busy_timeout = seconds(busy_timeout, "busy_timeout")
+        self.untracked: Literal["refused", "completed"] = untracked
         self.cancel_on_kill = cancel_on_kill
         self._running: str | None = None  # what `on_kill` is about, on the worker
 
@@ -159,6 +169,9 @@ class RedisEnterpriseOperator(BaseOperator):
             begun = asyncio.run(self._submit(self._hook.get_client()))
         except AnswerLost as lost:
             begun = self._followable(lost)
+        except NothingToFollow as error:  # and yet the call was made
+            memory.end(None)
+            raise AirflowFailException(str(error)) from error
         except RedisActionsError as error:
             memory.forget()
             raise failure_with(error) from error
@@ -193,6 +206,7 @@ class RedisEnterpriseOperator(BaseOperator):
             operation = await client.submit(
                 *(self.method, self.path, body, self.query, self.headers),
                 busy_timeout=self.busy_timeout,
+                untracked=self.untracked,
             )
             if operation.ref is None:
                 return json_of(await operation)
