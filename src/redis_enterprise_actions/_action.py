@@ -36,7 +36,7 @@ class Kind(enum.StrEnum):
     IMPORT = "import"
     BACKUP = "backup"
     DATABASE = "database"  # whatever is done to one
-    CALL = "call"  # over with its answer: nothing long-running was started
+    CALL = "call"  # a call that left nothing to follow
 
 
 class Phase(enum.StrEnum):
@@ -107,9 +107,9 @@ def phase_of(status: str, phases: Mapping[str, Phase] = PHASES) -> Phase:
 
 
 class Evidence(enum.StrEnum):
-    """What told us how an action stands."""
+    """Source of an action's state: what told how it stands, or that it has ended."""
 
-    ACTION = "action"  # the cluster's own record of the action
+    ACTION = "action"  # its own record, or the status of the database that is its record
     DATABASE = "database"  # the database it worked on, when the record is gone or known to lie
     LIST = "list"  # the list of nodes, or databases, without the one that it removed
     NOT_FOUND = "not-found"  # two answers "not found", as no list could be had

@@ -116,7 +116,8 @@ class Calls:
 
         Of settings that the API reads from the query (`dry_run`, `only_failovers`,
         `max_operations`), or from the body (the `dry_run` of the calls for shards), `UsageError`
-        is raised where they are in the other.
+        is raised where they are in the other. An error in the body of an answer that has a status
+        of success is `RequestRejected`.
 
         Durations are seconds or `timedelta`s. `busy_timeout` is how long a 409, "busy", is asked
         again; `outage_timeout` how long it is tried to have the call taken; `request_timeout` how
@@ -168,7 +169,10 @@ class Calls:
         changes: Mapping[str, object],
         **options: Unpack[CallOptions],
     ) -> Starting:
-        """Change settings of a database. Where nothing is to be done, it is done a second later.
+        """Change settings of a database.
+
+        Where the answer names no action and shows the settled database, there was nothing to
+        change: the operation completes if the database is not busy a second after the first look.
 
         Source: PUT /v1/bdbs/{uid} (bdbs). Needs the permission `update_bdb`.
         """
@@ -224,6 +228,9 @@ class Calls:
     ) -> Starting:
         """Export a database to `location`, an export_location object.
 
+        Await one before you start the next on the same database: that ends a wait for the first
+        one with `ActionVanished`.
+
         Source: POST /v1/bdbs/{uid}/actions/export (bdbs/actions/export). Needs the permissions
         `start_bdb_export`, `reset_bdb_current_export_status` and `view_bdb_info`.
         """
@@ -244,8 +251,8 @@ class Calls:
     ) -> Starting:
         """Import into a database from `sources`, dataset_import_sources objects.
 
-        Await one before you start the next on the same database: an import leaves no time by which
-        its result could be told from that of another one.
+        Await one before you start the next on the same database: that ends a wait for the first
+        one with `ActionVanished`, as the database shows the result of one import only.
 
         Source: POST /v1/bdbs/{uid}/actions/import (bdbs/actions/import). Needs the permissions
         `start_bdb_import`, `reset_bdb_current_import_status` and `view_bdb_info`.

@@ -164,7 +164,8 @@ class AnswerLost(ClusterUnreachable):
     It may have been taken. `ref` refers to what it would have started, if anything shows that, and
     `ActionsClient.operation` follows it: an export, an Active-Active task, or an action of a node
     or the cluster that is not found was never begun, and may be called for again. Of other calls
-    to a database it refers to the database.
+    to a database it refers to the database, which settles whether or not the call was taken: see
+    whether it is as it was to be.
     """
 
     transient = False
@@ -386,7 +387,12 @@ class ActionNotFound(WaitError):
 
 
 class ActionVanished(WaitError):
-    """The action was there and then was not: how it ended is unknown."""
+    """The action was there and then was not, or another run took its place.
+
+    How it ended is unknown. The cluster has forgotten it; or the same action of a node was started
+    again; or a later export or import of that database was called for, by this client, or, as
+    /v2/actions tells from 7.22 on, by another one; or the status of an export was reset.
+    """
 
     outcome = Outcome.VANISHED
 

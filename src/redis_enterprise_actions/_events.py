@@ -102,9 +102,9 @@ class Alive(Event, frozen=True, kw_only=True, tag="alive"):
 class End(Event, frozen=True, kw_only=True, tag="end"):
     """How a wait ended.
 
-    `ref` is None of a call that was not taken. `uid` is the reference without its run. `outcome`
-    and `exit_code` are those of the README's table; `action` is as it was seen last. If
-    `already_over`, it had ended when it was first seen.
+    `ref` is None of a call that was not taken, or left nothing to follow. `uid` is the reference
+    without its run. `outcome` and `exit_code` are those of the README's table; `action` is as it
+    was seen last. If `already_over`, it had ended when it was first seen.
     """
 
     ref: str | None

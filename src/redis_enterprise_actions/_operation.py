@@ -92,7 +92,10 @@ class Operation:
         return over
 
     def watch(self, **options: Unpack[WaitOptions]) -> AsyncGenerator[Action, None]:
-        """Iterate over its life: the first answer, each change, the end last, however it ends."""
+        """Iterate over its life: the first answer, each change, the end last, however it ends.
+
+        Raises `NothingToFollow` where nothing tells its end.
+        """
         if self._ref is not None:
             return self._desk.watch(self._ref, **options)
         checked(options)

@@ -209,11 +209,15 @@ class Waits:
         """Wait until an action of a node, such as `maintenance_on` or `remove`, has completed.
 
         With `task_id`, as the call that started it answered, that run of it and no other is
-        meant; without, whatever runs, or the result that the cluster remembers of the last run.
+        meant; without, whatever runs, or the result that the cluster remembers of the last run,
+        which counts at once. A result that comes without a `task_id` although one is given may
+        be that of an older run: it counts once it has stayed for `not_found_grace`, with the
+        evidence `same-result`.
 
         Takes and raises what `wait_for_action` does. Another run that has taken the place of the
         one with that `task_id` counts as vanished; without one, runs cannot always be told apart.
-        A removal has completed when its node is gone.
+        A removal has also completed when its node is gone, as the list of nodes, or a second
+        look, confirms; one that had gone before the first look is not found.
 
         Source: GET /v1/nodes/{uid}/actions/{action}, /v1/nodes/actions. Needs the permissions
         `view_status_of_node_action` and `view_status_of_all_node_actions`.
@@ -255,13 +259,14 @@ class Waits:
     async def wait_for_export(self, bdb_uid: int, **options: Unpack[WaitOptions]) -> FinishedAction:
         """Wait until the export of a database that runs, or is about to, has succeeded.
 
-        The database remembers the result of the last one, which nothing tells from that of one
-        which was over before we looked: so a result does not count unless it was seen coming, and
-        without one `ActionNotFound` is raised after `not_found_grace`, here 60 s. The operation
-        that `submit` and `export_bdb` return knows better: it counts what is new since.
+        The database remembers the result of the last one, and nothing tells whose a result is
+        that is there at the first look. So a result counts once the status was seen empty or
+        under way; until then it is waited for, and `ActionNotFound` is raised after
+        `not_found_grace`, here 60 s. The operation that `submit` and `export_bdb` return knows how
+        the database stood before the call, and counts what is new since.
 
         Takes and raises what `wait_for_action` does, otherwise. `ActionVanished` means that the
-        status was reset.
+        status was reset while the export ran.
 
         Source: GET /v1/bdbs/{uid}, `export_status`. Needs the permission `view_bdb_info`, and
         `view_all_bdbs_info` to serve several waits by one list.
@@ -287,11 +292,14 @@ class Waits:
     ) -> FinishedAction:
         """Wait until nothing is done to a database any more: for those who lost the handle.
 
-        It has settled when it is `active` and no action runs on it, or, where it is deleted, when
-        it is not there any more. With `gone=True` nothing but that will do.
+        It has settled when it is `active`, no action runs on it, and nothing is pending or active
+        in its `background_op`; or, where it is deleted, when it is not there any more, as the list
+        of databases, or a second look 5 s later, confirms. With `gone=True` nothing but that will
+        do. A change may be about to begin: a database that is never seen busy has settled after
+        `not_found_grace`, 10 s, with the evidence `quiet`.
 
         Takes and raises what `wait_for_action` does. `ActionFailed` means that it could not be
-        created, or that what was done to it has failed.
+        created, or that what was done to it has failed since the first look.
 
         Source: GET /v1/bdbs/{uid}, /v1/bdbs. Needs the permission `view_bdb_info`, and
         `view_all_bdbs_info` to serve several waits by one list.
