@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from redis_enterprise_actions import (
     Action,
     ActionFailed,
+    ActionNotFound,
     ActionsClient,
     AnswerLost,
     FinishedAction,
@@ -204,6 +205,21 @@ def test_shown_somewhere(call: tuple[str, str], shows: str, succeeds: bool) -> N
     check(truth, told, now)
 
     assert type(told) is (FinishedAction if succeeds else ActionFailed)
+
+
+@pytest.mark.parametrize("kind", ["node", "transfer", "crdb"])
+@pytest.mark.parametrize("ids", ["none", "old", "new", "both"])
+@pytest.mark.parametrize("old", ["completed", "failed", "succeeded"])
+def test_never_taken(kind: str, ids: str, old: str) -> None:
+    """What was called for, and never begun, has not ended, whatever result an older run left."""
+    for call in CALLS[kind]:
+        plot = Plot(
+            call=call, late=1, duration=5, fate="dropped", old=old, ids=ids, reset="ignored"
+        )
+        truth, told, now = run(plot)
+
+        check(truth, told, now)
+        assert isinstance(told, ActionNotFound | AnswerLost), told
 
 
 def test_plots_reach_every_end() -> None:
