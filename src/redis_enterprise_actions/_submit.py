@@ -136,8 +136,6 @@ class Submission:
 
         Raises `RequestError`: `AnswerLost` where that may have been something.
         """
-        if order.target.call.follow is Follow.HOST and order.ref is not None:
-            self.lookup.hosts.forget_cancelled(order.ref)
         before = await self._before(order, outage_timeout)
         clock = asyncio.get_running_loop().time
         began = clock()
@@ -316,7 +314,10 @@ class Submission:
             raise _rejected_as(order.call, reply.status, code, description)
         if before is not None and before.track in TRANSFERS:
             before = await self._transfer_started(before, reply, patience)
-        if order.target.call.follow is Follow.CANCELLED and before is not None:
+        follow = order.target.call.follow
+        if follow is Follow.HOST and before is not None:
+            self.lookup.hosts.forget_cancelled(before)
+        elif follow is Follow.CANCELLED and before is not None:
             self.lookup.hosts.note_cancelled(before, run_of(before).new or None)
         handle = handle_of(order.target, before, reply.status, answer, dry_run=order.dry_run)
         return Started(handle.ref, answer, handle.problem)
