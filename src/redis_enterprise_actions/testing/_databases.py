@@ -15,9 +15,12 @@ from ._transfers import Transfer, Transfers
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from aiohttp import web
+
     from ._plans import Plan
 
 _DONE: Final = frozenset({"completed", "vanishes", "stuck"})  # outcomes of work that was done
+_DIGITS: Final = 18  # of a uid at most
 _BUSY: Final = {"SMCreateBDB": "pending", "SMDeleteBDB": "delete-pending"}
 
 
@@ -139,18 +142,28 @@ class Databases:
 
     def shown(self, now: float) -> dict[int, FakeDatabase]:
         """Return those that are seen at `now`, as they are seen, by uid."""
-        if not self.lateness:
-            return self.present(now)
-        seen = {uid: self._all[uid].before(now - self.lateness) for uid in sorted(self._all)}
-        return {uid: each for uid, each in seen.items() if each is not None and now < each.gone_at}
+        seen = {uid: self._as_seen(uid, now) for uid in sorted(self._all)}
+        return {uid: each for uid, each in seen.items() if each is not None}
 
     def named(self, uid: str, now: float) -> FakeDatabase:
         """Return the one that a path names; answer 404 if there is none."""
-        return _named(uid, self.present(now))
+        database = self._all.get(_number(uid))
+        if database is None or now >= database.gone_at:
+            raise _not_there()
+        return database
 
     def seen(self, uid: str, now: float) -> FakeDatabase:
         """Return the one that a path names, as it is seen; answer 404 if none is."""
-        return _named(uid, self.shown(now))
+        database = self._as_seen(_number(uid), now)
+        if database is None:
+            raise _not_there()
+        return database
+
+    def _as_seen(self, uid: int, now: float) -> FakeDatabase | None:
+        database = self._all.get(uid)
+        if database is not None and self.lateness:
+            database = database.before(now - self.lateness)
+        return None if database is None or now >= database.gone_at else database
 
     def free(self, uid: str, now: float) -> FakeDatabase:
         """Return the one that a path names, if it takes work now; else answer 404 or 409."""
@@ -222,10 +235,13 @@ class Databases:
         return action
 
 
-def _named(uid: str, databases: Mapping[int, FakeDatabase]) -> FakeDatabase:
-    if not uid.isdecimal() or int(uid) not in databases:
-        raise refusal(404, "db_not_exist", "no such database")
-    return databases[int(uid)]
+def _number(uid: str) -> int:
+    """Return the number in a path, or 0, which is no uid."""
+    return int(uid) if uid.isdecimal() and len(uid) <= _DIGITS else 0
+
+
+def _not_there() -> web.HTTPException:
+    return refusal(404, "db_not_exist", "no such database")
 
 
 def busy_word(action: FakeAction) -> str:
