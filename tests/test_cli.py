@@ -233,6 +233,23 @@ class TestWaitForWhatIsListed:
         assert err == listed
         assert err.startswith("tasks of Active-Active databases are not listed: ")
 
+    @pytest.mark.parametrize("status", [403, 500])
+    def test_unseen(self, served: Served, capsys: pytest.CaptureFixture[str], status: int) -> None:
+        """That nothing runs is not said of what could not be seen, whatever is allowed."""
+        served.cluster.inject(path="/v1/crdb_tasks", times=None, status=status)
+
+        assert main(["wait", "--status", "running", "--allow-empty"]) == 2
+        assert "is not known, as not all lists could be had" in capsys.readouterr().err
+
+    def test_odd_name(self, served: Served, capsys: pytest.CaptureFixture[str]) -> None:
+        """What runs, and makes no reference, is not passed over as if it did not."""
+        odd = {"name": "Maintenance2", "node_uid": "1", "status": "running"}
+        body = json.dumps({"actions": [odd]})
+        served.cluster.inject(path="/v1/nodes/actions", status=200, body=body)
+
+        assert main(["wait", "--name", "*", "--allow-empty"]) == 2
+        assert "'node:1/Maintenance2' is not a reference" in capsys.readouterr().err
+
     def test_unreachable(
         self, served: Served, capsys: pytest.CaptureFixture[str], tmp_path: Path
     ) -> None:

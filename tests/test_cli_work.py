@@ -188,7 +188,10 @@ class TestSubmit:
         served.do(plan(outcome="never"))
 
         assert main([*CHANGE, "--param", "dry_run=true"]) == 0
-        assert capsys.readouterr() == ("", "nothing was started that lasts\n")
+        assert capsys.readouterr() == (
+            "",
+            "the call was answered, and there is nothing to follow\n",
+        )
 
     def test_dry_run_wait(self, served: Served, lines: Callable[[], list[str]]) -> None:
         """With `--wait` it says so in the output, and nothing is waited for."""
@@ -196,7 +199,7 @@ class TestSubmit:
 
         assert main([*CHANGE, "--param", "dry_run=true", "--wait"]) == 0
         said, done = lines()
-        assert said.endswith("  nothing was started that lasts")
+        assert said.endswith("  the call was answered, and there is nothing to follow")
         assert done.endswith("  nothing to wait for; exit code 0")
 
     def test_dry_run_json(self, served: Served, lines: Callable[[], list[str]]) -> None:
@@ -248,7 +251,7 @@ class TestSubmit:
         served.cluster.inject(path=POLICY[2], method="PUT", status=200, body="{}")
 
         assert main([*POLICY, "--wait", "--accept-untracked"]) == 0
-        assert lines()[0].endswith("  nothing was started that lasts")
+        assert lines()[0].endswith("  the call was answered, and there is nothing to follow")
 
     def test_bootstrap(self, served: Served, capsys: pytest.CaptureFixture[str]) -> None:
         """A bootstrap is not waited for yet: that is said before anything is sent."""
@@ -486,7 +489,7 @@ class TestWait:
 
         served.do(begin)
 
-        assert main(["wait", ref, "--json"]) == 0
+        assert main(["wait", ref, "--json", "--not-found-grace", "0"]) == 0
         end = json.loads(lines()[-2])
         assert (end["uid"], end["outcome"], end["action"]["uid"]) == (uid, "completed", uid)
         assert end["message"] == f"{title} [{uid}] had already completed"

@@ -102,10 +102,15 @@ def test_bare() -> None:
     bare, board = Bare(lines.append, said.append), Board()
     bare.show(Submitted(**at(0), ref="crdb:a\nb"), board)
     bare.show(Submitted(**at(0), ref=None), board)
+    bare.show(Submitted(**at(0), ref=None, problem="why"), board)
     bare.show(Began(**at(0), refs=()), board)
     bare.show(Warned(**at(0), message="x"), board)
     bare.draw(1, board)
     bare.close(board)
 
     assert lines == ["crdb:a b"]
-    assert said == ["nothing was started that lasts", "warning: x"]
+    assert said == [
+        "the call was answered, and there is nothing to follow",
+        "the call was answered, but cannot be followed: why",
+        "warning: x",
+    ]

@@ -236,6 +236,16 @@ class TestAnswers:
             ("POST", "/v2/bdbs", {"bdb": {"uid": 1, "action_uid": "a1"}}, "action:a1"),
             ("DELETE", BDB, {"action_uid": "a1"}, "action:a1@bdb:7"),
             ("DELETE", BDB, {"uid": 7, "status": "delete-pending"}, "bdb:7@gone,after"),
+            ("DELETE", BDB, {"task_id": "t1"}, "action:t1@bdb:7"),
+            ("PUT", BDB, {"action_uid": "  "}, "bdb:7@after"),
+            ("PUT", BDB, {"action_uid": " a1 "}, "action:a1"),
+            (
+                "POST",
+                "/v1/shards/actions/migrate",
+                [{"action_uid": "a"}, {"action_uid": "b"}],
+                "no",
+            ),
+            ("PUT", BDB, [{"action_uid": "a"}, {"action_uid": "a"}], "action:a"),
             ("POST", "/v1/shards/actions/migrate", [{"action_uid": "a1"}], "action:a1"),
             ("POST", "/v1/shards/actions/migrate", {"description": "moved"}, "no"),
             # A database that is created is followed by its uid, however it stands.
@@ -331,13 +341,18 @@ class TestAnswers:
             ({"title": "Conflict", "status": "409"}, (None, "Conflict")),
             ({"error": "no room"}, (None, "no room")),
             ({"error": "", "status": "ok"}, None),
-            ({"error": {"code": 5}}, None),
-            ({"error_code": 5}, None),
+            ({"error": {"code": 5}}, (None, '{"code":5}')),
+            ({"errors": ["a", "b"]}, (None, '["a","b"]')),
+            ({"errors": []}, None),
+            ({"error": 5}, None),
+            ({"error_code": 5}, ("5", None)),
             ({"error_code": " "}, None),
+            ({"bdb": {"error_code": "busy"}}, ("busy", None)),
+            ([{"error_code": "busy"}, {"error_code": "other"}], ("busy", None)),
             ({"title": "x"}, None),
             ({"message": "accepted"}, None),
             ({"error_code": "x", "action_uid": "a1"}, None),
-            ({"error_code": "x", "uid": 1}, None),
+            ({"error_code": "x", "uid": 1}, ("x", None)),
             ({}, None),
             (None, None),
         ],
@@ -466,5 +481,7 @@ class TestNothingToFollow:
 
             with pytest.raises(NothingToFollow, match="GET /v1/bootstrap"):
                 await operation
+            with pytest.raises(NothingToFollow):  # as it would not be true
+                await (await client.submit("POST", path, untracked="completed"))
         assert "GET /v1/bootstrap" in (problem_with("POST", path) or "")
         assert problem_with("PUT", BDB) is None

@@ -499,8 +499,55 @@ class TestDeleted:
         """A database that the list has is not gone, whatever is said of it alone."""
         cluster.add_bdb(7)
         cluster.inject(path="/v1/bdbs/7", status=404, body=NO_DATABASE)
+        action = await routes.one(self.REF, None)
 
-        assert await routes.one(self.REF, None) is None
+        assert isinstance(action, Action)
+        assert action.phase is Phase.RUNNING
+
+    @pytest.mark.parametrize(
+        ("body", "gone"),
+        [
+            ('{"bdbs": [{"uid": 7}]}', False),
+            ('[{"uid": 7.0}]', False),
+            ('[{"uid": " 7"}]', False),
+            ('[{"uid": "007"}]', False),
+            ('{"bdbs": []}', True),
+            ('[{"uid": 9007199254740993}]', True),
+            ('[{"uid": 1e300}]', None),
+            ('[{"uid": true}]', None),
+            ("[]", True),
+            ('[{"uid": 70}]', True),
+            ('[{"uid": 70}, {}]', None),
+            ('[{"uid": "seven"}]', None),
+            ('[{"uid": 7.5}]', None),
+            ('{"databases": []}', None),
+            ("null", None),
+            ("<html>", None),
+        ],
+    )
+    async def test_shapes_of_the_list(
+        self, cluster: FakeCluster, routes: Routes, body: str, gone: bool | None
+    ) -> None:
+        """A list counts if all of it can be read; otherwise it is none."""
+        cluster.inject(path="/v1/bdbs/7", status=404, body=NO_DATABASE)
+        cluster.inject(path="/v1/bdbs", status=200, body=body)
+        found = await routes.one(self.REF, None)
+
+        if gone is None:
+            assert isinstance(found, Uncertain)
+        else:
+            assert isinstance(found, Action)
+            assert found.phase.terminal is gone
+
+    @pytest.mark.parametrize(("status", "goes_on"), [("Delete-Pending", True), ("active", False)])
+    async def test_record_goes_first(
+        self, cluster: FakeCluster, routes: Routes, status: str, goes_on: bool
+    ) -> None:
+        """A record that goes before its database leaves a delete that goes on."""
+        cluster.inject(path="/v1/bdbs/7", status=200, body=f'{{"status": "{status}"}}')
+        begun = machine("SMDeleteBDB", object_uid="7")
+
+        assert await routes.one(self.REF, begun) is (begun if goes_on else None)
 
     @pytest.mark.parametrize("status", [400, 406])
     async def test_no_fields(self, cluster: FakeCluster, routes: Routes, status: int) -> None:
@@ -526,7 +573,7 @@ class TestDeleted:
         assert await routes.one(self.REF, None) is None
 
     async def test_seen(self, cluster: FakeCluster, routes: Routes) -> None:
-        """What is known of it goes first; what was seen, and is not there, has vanished."""
+        """What is known of it goes first; then its database tells, while it is deleted."""
         uid = cluster.add_action("SMDeleteBDB", bdb_uid=7)
         ref = Reference(Track.ACTION, uid, "bdb:7")
         seen = await routes.one(ref, None)
@@ -534,7 +581,7 @@ class TestDeleted:
 
         assert isinstance(seen, Action)
         assert seen.phase is Phase.RUNNING
-        assert await routes.one(ref, seen) is None
+        assert await routes.one(ref, seen) is seen
 
     async def test_may_not_ask(
         self, cluster: FakeCluster, routes: Routes, caplog: pytest.LogCaptureFixture

@@ -883,7 +883,7 @@ class TestBefore:
         operation = await submitting
 
         assert [seen.method for seen in stage.requests] == ["GET", "POST", "GET"]
-        assert operation.ref.startswith(f"{kind}:1@{'failed' if sees else ''},")
+        assert operation.ref.startswith(f"{kind}:1@{'failed' if sees else f'{kind}ing'},")
         if sees:
             assert (await operation).phase is Phase.COMPLETED
 

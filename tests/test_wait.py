@@ -505,6 +505,11 @@ class TestDoubts:
             ("bdb:1@unchanged", {0: QUIET, 0.9: QUIET}, None, None),
             ("bdb:1@unchanged", {0: QUIET, 1: QUIET}, 1, Evidence.QUIET),
             ("bdb:1", {0: at(status="odd"), 11: QUIET, 20: QUIET}, None, None),
+            ("bdb:1@busy", {0: RUNS, 1: QUIET, 9: QUIET}, None, None),
+            ("bdb:1@busy", {0: RUNS, 1: QUIET, 11: QUIET}, 11, Evidence.QUIET),
+            ("bdb:1@busy", {0: RUNS, 1: QUIET, 2: RUNS, 3: QUIET}, 3, Evidence.ACTION),
+            ("bdb:1@busy", {0: QUIET, 1: RUNS, 2: QUIET}, 2, Evidence.ACTION),
+            ("bdb:1@busy", {0: QUIET, 1: failing("x", "")}, 1, Evidence.ACTION),
             # A failure that was there before the call, or the first look, is an old one.
             ("bdb:1", {0: failing("x"), 9: failing("x")}, None, None),
             ("bdb:1", {0: failing("x"), 10: failing("x")}, 10, Evidence.QUIET),
@@ -545,6 +550,14 @@ class TestDoubts:
         if ended is not None:
             assert wait.action is not None
             assert wait.action.evidence is evidence
+
+    def test_whose_failure(self) -> None:
+        """A failure that follows on what was under way before the call may be that of either."""
+        wait = Wait(parse("bdb:1@busy"), limits=Limits(), now=1000.0, wall=WALL)
+        wait.heard(RUNS, 1000.0)
+
+        with pytest.raises(ActionVanished):
+            wait.heard(failing("x", ""), 1001.0)
 
     @pytest.mark.parametrize("seen", [None, RUNS])
     def test_replaced(self, seen: Action | None) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from redis_enterprise_actions import Action, Kind, Phase, UnreadableReply
 from redis_enterprise_actions._action import Uncertain
-from redis_enterprise_actions._reference import GONE, Reference, Track
+from redis_enterprise_actions._reference import GONE, Reference, Track, parse
 from redis_enterprise_actions._wire_work import (
     DATABASE_FIELDS,
     Standing,
@@ -104,7 +104,14 @@ class TestSettling:
             ({"status": "Active "}, "quiet: completed", "pending"),
             ({"background_op": None}, "quiet: completed", "pending"),
             ({"background_op": []}, "quiet: completed", "pending"),
-            ({"background_op": ["?"]}, "quiet: completed", "pending"),
+            ({"background_op": ["?"]}, "running", "running"),
+            ({"background_op": "?"}, "running", "running"),
+            ({"background_op": 5}, "running", "running"),
+            ({"background_op": [{"status": 5}]}, "running", "running"),
+            ({"background_op": [{"status": None}]}, "quiet: completed", "pending"),
+            ({"background_op": {"status": "active"}}, "running", "running"),
+            ({"background_op": {"status": "idle"}}, "quiet: completed", "pending"),
+            ({"action_uid": 12}, "running", "running"),
             ({"background_op": op("completed")}, "quiet: completed", "pending"),
             ({"background_op": op("pending")}, "running", "running"),
             ({"background_op": op("Active")}, "running", "running"),
@@ -155,6 +162,28 @@ class TestSettling:
         assert said_of(found) == "known failure: failed or failed"
         assert (found.mark, found.known) == ("creation-failed", known)
 
+    @pytest.mark.parametrize(
+        ("ref", "said"),
+        [
+            ("bdb:3@gone,after", "idle: pending"),
+            ("bdb:3@gone", "pending"),
+            ("bdb:3@after", "quiet: completed"),
+            ("bdb:3@busy", "quiet: completed"),
+        ],
+    )
+    def test_never_begun(self, ref: str, said: str) -> None:
+        """A delete that was called for, and of which nothing is seen, need never have begun."""
+        assert said_of(settling(bdb(), parse(ref), None)) == said
+
+    def test_another_failure(self) -> None:
+        """Beside a failure that was there before, a new one is told as that."""
+        old, new = op("failed", "SMUpdateBDB"), op("failed", "SMUpgradeBDB", error="boom")
+        known = failure_of(bdb(background_op=old))
+        found = settling(bdb(background_op=[*old, *new]), parse(f"bdb:3@after,{known}"), None)
+
+        assert isinstance(found, Uncertain)
+        assert found.action.error == "boom"
+
     def test_marks(self) -> None:
         """A failure is told from another by its name and its error, in letters and digits."""
         wires = [
@@ -168,6 +197,8 @@ class TestSettling:
         assert all(re.fullmatch(r"[\w.-]{14,60}", mark, re.ASCII) for mark in marks)
         assert marks == [failure_of(wire) for wire in wires]
         assert failure_of(bdb()) == ""
+        both = bdb(background_op=[*op("failed"), *op("failed", "SMUpgradeBDB")])
+        assert failure_of(both).count("+") == 1
         assert failure_of(bdb(background_op=op("failed")), deletes=True) == ""
 
     @pytest.mark.parametrize(

@@ -98,6 +98,7 @@ class Plot:
     duration: float
     succeeds: bool = True
     shows: str = "status"
+    theirs: float = 0.0  # until then, somebody else's work is under way on the database
     old: str = ""
     ids: str = "both"
     reset: str = "works"
@@ -161,6 +162,8 @@ class Truth:
 
     def _take(self, call: Call, now: float) -> tuple[int, object]:
         fate = self.plot.fate
+        if now < self.plot.theirs:
+            return 409, {"error_code": "busy"}
         if fate == "dropped":
             raise ClusterUnreachable(call.method, call.path, reason="cut off")
         if fate == "503 for nothing" and self.asked.count(f"{call.method} {call.path}") == 1:
@@ -278,6 +281,8 @@ class Truth:
             return body | {"status": words[step]}
         if plot.kind == "transfer":
             return body | self._transfer_fields(seen)
+        if changes and plot.theirs and seen < plot.theirs:
+            return self._changed(body, "during")
         return self._changed(body, step) if changes and step != "before" else body
 
     def _changed(self, body: dict[str, Any], step: str) -> dict[str, Any] | None:
@@ -302,6 +307,8 @@ class Truth:
         step, kind = self.step(seen), self._transfer
         was_reset = self.reset is not None and seen >= self.reset
         word = "" if was_reset else self.plot.old
+        if self.plot.theirs and seen < self.plot.theirs:
+            word = f"{kind}ing"
         reason = THEIRS if word == "failed" else ""
         last = OLD_TIME if self.plot.old == "succeeded" else None
         if step != "before":

@@ -111,7 +111,7 @@ class Calls:
         Without any of these the operation is complete only where the API says so: for a dry run,
         for a call that is documented as done with its answer, or to name an action "if it exists".
         Otherwise nothing can be followed, and waiting raises `NothingToFollow`; with
-        `untracked="completed"` the answer counts as the end.
+        `untracked="completed"` the answer counts as the end, but for that of a bootstrap.
         A dry run of an Active-Active database is a task like any other.
 
         Of settings that the API reads from the query (`dry_run`, `only_failovers`,
@@ -149,7 +149,7 @@ class Calls:
             started.ref,
             call=f"{call.call.method} {call.call.path}",
             answer=started.answer,
-            problem=None if accept else started.problem,
+            problem=None if accept and not started.refused else started.problem,
         )
 
     # --- databases ------------------------------------------------------------------------------

@@ -18,13 +18,14 @@ import msgspec
 from ._action import Action, Doubt, Evidence, Kind, Phase, Uncertain, completed, phase_of
 from ._errors import ActionVanished, RequestError, RequestRejected, UnreadableReply
 from ._moving import moving_on
-from ._reference import AFTER, GONE, TRANSFERS, Track
+from ._reference import AFTER, BUSY, GONE, TRANSFERS, Track
 from ._refusal import is_api_error
 from ._routes import NO_FIELDS, SEE_DATABASES, STRANGE_404, WORTH_A_REQUEST, age, confirmed
 from ._tick import Found
 from ._wire_work import (
     DATABASE_FIELDS,
     failure_of,
+    is_settled,
     read_database,
     read_databases,
     settling,
@@ -62,7 +63,7 @@ class Databases:
 
     @moving_on
     async def one(self, ref: Reference, last: Action | None) -> Action | Uncertain | None:
-        """Return how it stands, or None where there is nothing of it, or of an older run only."""
+        """Return how it stands, with a doubt where that may be an older run; None for nothing."""
         if self._is_replaced(ref):
             return _replaced(ref)
         wire, reply = await self._get(ref.number)
@@ -72,7 +73,8 @@ class Databases:
                 return found
             gone = msgspec.structs.replace(found, evidence=Evidence.LIST)
             path = f"{_ALL}/{ref.number}"
-            return await confirmed(self.transport, reply, path, SEE_DATABASES, gone)
+            listed = msgspec.structs.replace(found, status="delete-pending", phase=Phase.RUNNING)
+            return await confirmed(self.transport, reply, path, SEE_DATABASES, gone) or listed
         if wire is None:
             return None
         return await self._told_by_v2(ref, last, _seen(wire, ref))
@@ -126,6 +128,8 @@ class Databases:
         if ref.track is Track.BDB:
             failure = "" if wire is None else failure_of(wire, deletes=ref.gone)
             goal = f"{GONE},{AFTER}" if ref.gone else AFTER
+            if wire is not None and not ref.gone and not is_settled(wire) and not failure:
+                goal = BUSY
             return msgspec.structs.replace(ref, run=f"{goal},{failure}" if failure else goal)
         mark = ("", "") if wire is None else _mark(standing(wire, ref.track))
         return self.stamped(_with_run(ref, *mark), reply)
@@ -173,7 +177,7 @@ class Databases:
         if ours is None:
             mine = self._latest.get((ref.track, ref.number)) == since
             idle = isinstance(seen, Uncertain) and seen.doubt is Doubt.IDLE
-            return seen if mine or idle or not _may_be_anothers(runs, since) else _replaced(ref)
+            return seen if idle or not _may_be_anothers(runs, since, mine=mine) else _replaced(ref)
         if any(age(run) > age(ours) for run in runs):
             return msgspec.structs.replace(ours, uid=ref.name)
         if isinstance(seen, Action):  # which gives the reason of a failure
@@ -248,11 +252,14 @@ def _run_of(runs: Sequence[Action], since: int, last: Action | None) -> Action |
     return before[0] if len(before) == 1 and not before[0].phase.terminal else None
 
 
-def _may_be_anothers(runs: Sequence[Action], since: int) -> bool:
-    """Return True if a result may be that of a run which began after ours."""
+def _may_be_anothers(runs: Sequence[Action], since: int, *, mine: bool) -> bool:
+    """Return True if a result may be that of a run which began after ours.
+
+    If the last call for one was `mine`, those that began about then are ours and older ones.
+    """
     second = since // 1000
     begun = [age(run) for run in runs if age(run) >= second - _SKEW]
-    return len(begun) > 1 or max(begun, default=0) > second + _LATEST
+    return (len(begun) > 1 and not mine) or max(begun, default=0) > second + _LATEST
 
 
 # --- what is written down -----------------------------------------------------------------------
@@ -264,11 +271,6 @@ def was_under_way(before: Reference | None) -> TypeGuard[Reference]:
         return False
     status = _parts(before.run)[0]
     return status not in {"", _IDLE} and not phase_of(status).terminal
-
-
-def unseen(before: Reference) -> Reference:
-    """Return a transfer of which it is not known how the database stood before it."""
-    return _with_run(before, "", *_parts(before.run)[1:])
 
 
 def _is_told_apart(ref: Reference) -> bool:

@@ -62,6 +62,8 @@ class Bare:
         """Write the reference; say beside the output that there is none."""
         if isinstance(event, Submitted) and event.ref is not None:
             self._write(one_line(event.ref))
+        elif isinstance(event, Submitted) and event.problem is not None:
+            self._complain(f"the call was answered, but cannot be followed: {event.problem}")
         elif (said := words(event, board)) is not None:
             self._complain(said)
 

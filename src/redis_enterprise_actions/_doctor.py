@@ -24,6 +24,7 @@ from ._login import settings_of
 from ._nodes import Nodes
 from ._probe import addresses_of, certificate_at, connect
 from ._report import print_json, print_line
+from ._routes import NO_FIELDS
 from ._tls import context_of, refuses_us, tls
 from ._transport import Call, Transport
 from ._wire_nodes import bootstrap_state
@@ -44,7 +45,6 @@ _SECRET: Final = frozenset({"password", "token"})
 _TRIED: Final = Call("GET", "/v1/nodes", quoted=False)
 _BOOTSTRAP: Final = Call("GET", "/v1/bootstrap", quoted=False)
 _NOWHERE: Final = Call("GET", "/v1/redis-actions-doctor", quoted=False)  # no version has it
-_NO_FIELDS: Final = frozenset({400, 406})  # what some versions answer to `fields=`
 
 
 def doctor(args: argparse.Namespace) -> Coroutine[object, object, int] | int:
@@ -323,7 +323,7 @@ class Examination:
                 try:
                     return await self._get(right, right.query)
                 except RequestError as error:
-                    if not right.query or getattr(error, "status", None) not in _NO_FIELDS:
+                    if not right.query or getattr(error, "status", None) not in NO_FIELDS:
                         raise
                     return await self._get(right, "")
         except (RedisActionsError, TimeoutError) as error:

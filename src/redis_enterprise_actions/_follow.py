@@ -50,7 +50,7 @@ class Until(enum.StrEnum):
         """Return the exit code of all; of none it is 0."""
         if self is Until.ANY and 0 in codes:
             return 0
-        return next((code for code in WORST_FIRST if code in codes), 0)
+        return next((code for code in WORST_FIRST if code in codes), max(codes, default=0))
 
 
 async def follow(

@@ -18,7 +18,7 @@ import msgspec
 from ._action import Kind, Phase, phase_of
 from ._errors import UsageError
 from ._reference import Reference, Track, parse
-from ._wire_work import read_host_actions
+from ._wire_work import DELETE, read_host_actions
 
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ _NO_NAME: Final = "an object with no usable ref, uid, action_uid, task_id or id 
 _RUNS: Final = frozenset({Kind.NODE_ACTION, Kind.CLUSTER_ACTION})  # whose uid has a run besides
 _OWN: Final = _RUNS | {Kind.EXPORT, Kind.IMPORT, Kind.BACKUP, Kind.DATABASE}  # whose uid says all
 _ENDED: Final = frozenset(phase.value for phase in Phase if phase.terminal)
-_DELETE: Final = "SMDeleteBDB"  # which the cluster forgets with the database
 _BDB: Final = re.compile(r"bdb:\d{1,18}", re.ASCII)
 
 # The keys under which lists of the API stand (requests/actions, nodes/actions, crdb_tasks).
@@ -69,7 +68,7 @@ def references(given: Iterable[str], complain: Callable[[str], object]) -> list[
 
 def reference_of(action: Action) -> Reference:
     """Return the reference to an action, with its run where the cluster tells it."""
-    database = f"{action.object_type}:{action.object_uid}" if action.name == _DELETE else ""
+    database = f"{action.object_type}:{action.object_uid}" if action.name == DELETE else ""
     return parse(_of_action(action.kind, action.uid, action.task_id, database))
 
 
@@ -284,11 +283,11 @@ def _deleted(fields: Mapping[str, object]) -> str:
     """
     info = fields.get("additional_info")
     told = {**info, **fields} if _is_object(info) else fields
-    if told.get("name") == _DELETE:
+    if told.get("name") == DELETE:
         return _text(told, "object_name") or f"{told.get('object_type')}:{told.get('object_uid')}"
     operations = fields.get("background_op")
     first = operations[0] if _is_list(operations) and operations else None
-    deletes = _is_object(first) and first.get("name") == _DELETE
+    deletes = _is_object(first) and first.get("name") == DELETE
     return f"bdb:{fields.get('uid')}" if deletes else ""
 
 

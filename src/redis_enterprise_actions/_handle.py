@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _NO_UIDS: Final = frozenset({"", ".", ".."})  # what no path can name
 _UID: Final = re.compile(r"\d{1,18}", re.ASCII)
+_LONGEST: Final = 500  # characters of an error that is no text
 _ACCEPTED: Final = 202  # by which a server says that it has not done it yet
 _DRY_RUN: Final = frozenset({"dry_run"})
 _OF_BLUEPRINTS: Final = frozenset({"dry_run", "only_failovers", "max_operations"})
@@ -197,16 +198,24 @@ class Handle(NamedTuple):
 
 def error_in(answer: object) -> tuple[str | None, str | None] | None:
     """Return the code and the text of an error that comes with a status of success, or None."""
-    fields = fields_of(answer)
-    code, title = fields.get("error_code"), fields.get("title")
-    if any(_text(fields, name) is not None for name in ("action_uid", "task_id", "id", "uid")):
+    entries = cast("list[object]", answer) if isinstance(answer, list) else [answer]
+    inner = [fields_of(each).get("bdb") for each in entries]
+    found = [_error(fields_of(each)) for each in (*entries, *inner)]
+    return next((error for error in found if error is not None), None)
+
+
+def _error(fields: Mapping[str, object]) -> tuple[str | None, str | None] | None:
+    code, title, status = fields.get("error_code"), fields.get("title"), fields.get("status")
+    if any(_text(fields, name) is not None for name in ("action_uid", "task_id", "id")):
         return None
-    if isinstance(code, str) and code.strip():
-        return code, _said(fields)
-    if isinstance(title, str) and isinstance(fields.get("status"), int | str):
+    if (isinstance(code, str) and code.strip()) or isinstance(code, int):
+        return str(code), _said(fields)
+    if isinstance(title, str) and isinstance(status, int | str):
         return None, _said(fields)
-    error = fields.get("error")
-    return (None, error) if isinstance(error, str) and error.strip() else None
+    error = fields.get("error") or fields.get("errors")
+    if not error or not isinstance(error, str | list | dict):
+        return None
+    return None, error if isinstance(error, str) else msgspec.json.encode(error).decode()[:_LONGEST]
 
 
 def _said(fields: Mapping[str, object]) -> str | None:
@@ -222,6 +231,8 @@ def handle_of(
     `before` is what the call was to start, with how that stood before.
     """
     fields, follow = fields_of(answer), about.call.follow
+    if len(_action_uids(answer)) > 1:
+        return Handle(None, _NAMES_SEVERAL)
     ref = _named(about, before, answer)
     if ref is not None or dry_run:
         return Handle(ref)
@@ -234,14 +245,14 @@ def handle_of(
 
 def _named(about: Target, before: Reference | None, answer: object) -> Reference | None:
     """Return what an answer names, or what the path does where that has an end of its own."""
-    uid, follow = _action_uid(answer), about.call.follow
+    uids, follow = _action_uids(answer), about.call.follow
     fields = fields_of(answer)
     task_id = _text(fields, "task_id")
+    deletes = str(about.ref).partition("@")[0] if follow is Follow.DELETED else ""
     if follow in {Follow.CANCELLED, Follow.TASK}:
         return before  # whatever the cancel itself is called
-    if uid is not None:
-        deletes = str(about.ref) if follow is Follow.DELETED else ""
-        return Reference(Track.ACTION, uid, deletes.partition("@")[0])
+    if uids:
+        return Reference(Track.ACTION, uids[0], deletes)
     if follow is Follow.HOST and before is not None:
         this_run = run_of(before)._replace(new=task_id or "")
         return msgspec.structs.replace(before, run=str(this_run))
@@ -250,7 +261,7 @@ def _named(about: Target, before: Reference | None, answer: object) -> Reference
     if follow is Follow.CRDB:
         task = _text(fields, "id")
         return before if task is None else Reference(Track.CRDB, task)
-    return None if task_id is None else Reference(Track.ACTION, task_id)
+    return None if task_id is None else Reference(Track.ACTION, task_id, deletes)
 
 
 def _database(
@@ -279,16 +290,16 @@ def _is_unchanged(before: Reference, shown: Mapping[str, object]) -> bool:
     return was_known(wire, before)
 
 
-def _action_uid(answer: object) -> str | None:
-    """Return the `action_uid` in an answer, in an object in it, or in an array around it."""
+def _action_uids(answer: object) -> list[str]:
+    """Return each `action_uid` in an answer, in objects in it, or in an array around them."""
     entries = cast("list[object]", answer) if isinstance(answer, list) else [answer]
+    found: dict[str, None] = {}
     for entry in entries:
         fields = fields_of(entry)
+        own = _text(fields, "action_uid")
         inner = [_text(fields_of(each), "action_uid") for each in fields.values()]
-        uid = next(filter(None, [_text(fields, "action_uid"), *inner]), None)
-        if uid is not None:
-            return uid
-    return None
+        found |= dict.fromkeys(filter(None, [own] if own is not None else inner))
+    return list(found)
 
 
 def fields_of(answer: object) -> Mapping[str, object]:
@@ -308,9 +319,11 @@ def _text(fields: Mapping[str, object], key: str) -> str | None:
     value = fields.get(key)
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    return value if isinstance(value, str) and value not in _NO_UIDS else None
+    text = value.strip() if isinstance(value, str) else ""
+    return None if text in _NO_UIDS else text
 
 
+_NAMES_SEVERAL: Final = "its answer names several actions: wait for each of them"
 _NAMES_NOTHING: Final = (
     "its answer names nothing to follow, and the API does not document that it is done by then"
 )

@@ -37,7 +37,7 @@ _DUMB: Final = frozenset({"dumb", "unknown"})  # terminals that know neither pla
 async def look(args: argparse.Namespace, client: ActionsClient) -> int:
     """Print what is selected as it is now: a table, fields in a pipe, or JSON lines."""
     async with client:
-        actions = await seen(client, selection_of(args))
+        actions, _ = await seen(client, selection_of(args))
     if args.json:
         for action in actions:
             print_json(action)
@@ -49,13 +49,16 @@ async def look(args: argparse.Namespace, client: ActionsClient) -> int:
     return 0
 
 
-async def seen(client: ActionsClient, selection: Selection) -> list[Action]:
-    """Look once; return the selected actions, newest first. Complain about missing lists."""
+async def seen(client: ActionsClient, selection: Selection) -> tuple[list[Action], bool]:
+    """Look once; return the selected actions, newest first, and True if all lists were seen.
+
+    Complains about those that were not.
+    """
     overview = Overview(client, selection)
     actions = selected(await overview.look(), selection)
     for missing in overview.missing:
         complain(missing)
-    return actions
+    return actions, not overview.missing
 
 
 async def watch(args: argparse.Namespace, client: ActionsClient) -> int:

@@ -58,12 +58,13 @@ class Plain:
         """Nothing: what is written stays."""
 
 
-def _submitted(event: Submitted) -> str:
+def _submitted(event: Submitted) -> str | None:
     if event.ref is not None:
         return f"started {event.ref}"
-    if event.problem is None:
-        return "nothing was started that lasts"
-    return f"the call was answered, but cannot be followed: {event.problem}"
+    # Otherwise the end says why, where it is waited for.
+    return (
+        "the call was answered, and there is nothing to follow" if event.problem is None else None
+    )
 
 
 def _nothing(_: Began) -> None:

@@ -55,6 +55,7 @@ _SYSTEMS: Final[Mapping[Track, System]] = MappingProxyType({
 
 GONE: Final = "gone"  # of a database whose end is awaited
 AFTER: Final = "after"  # what follows is what was known before the call
+BUSY: Final = "busy"  # likewise, of a database to which something was being done already
 LOST: Final = "lost"  # likewise, of a call whose answer was lost: it may not have been taken
 UNCHANGED: Final = "unchanged"  # likewise, of a call which was answered with the settled database
 TRANSFERS: Final = frozenset({Track.EXPORT, Track.IMPORT, Track.BACKUP})
@@ -66,9 +67,9 @@ _RUN: Final = r"(?:@(?P<run>(?s:.+)))?"
 _NODE: Final = re.compile(rf"(?P<uid>{_NUMBER}/[a-z_]+){_RUN}", re.ASCII)
 _CLUSTER: Final = re.compile(rf"(?P<uid>[a-z_]+){_RUN}", re.ASCII)
 _DATABASE: Final = re.compile(rf"(?P<uid>{_NUMBER}){_RUN}", re.ASCII)
-_KNOWN: Final = r"(?:,[\w.-]+)?"  # a failure that was there before
+_KNOWN: Final = r"(?:,[\w.+-]+)?"  # failures that were there before
 _SETTLING: Final = re.compile(
-    rf"{GONE}(?:,{AFTER}{_KNOWN})?|(?:{AFTER}|{UNCHANGED}){_KNOWN}", re.ASCII
+    rf"{GONE}(?:,{AFTER}{_KNOWN})?|(?:{AFTER}|{BUSY}|{UNCHANGED}){_KNOWN}", re.ASCII
 )
 _NO_UID: Final = re.compile("\\.{0,2}|.*[\ud800-\udfff].*", re.DOTALL)  # what no path can name
 
@@ -79,7 +80,7 @@ class Reference(msgspec.Struct, frozen=True, cache_hash=True):
     `run` tells it from other runs of the same, where there are such: the `task_id` of a node's
     action, and what was there before the call; how a database stood before its export, and when
     that was called for. Of a database it is empty, or `gone` where it is to be deleted; where it
-    was called for, there is `after` or `unchanged`, and the failure that was there before.
+    was called for, there is `after`, `busy` or `unchanged`, and the failures that were there.
     Of an action it is empty, or the database that it deletes: with that, the cluster forgets the
     action.
     """
@@ -114,16 +115,21 @@ class Reference(msgspec.Struct, frozen=True, cache_hash=True):
         return self.run.partition(",")[0] == GONE
 
     @property
+    def busy_before(self) -> bool:
+        """True if something was being done to the database before the call."""
+        return self.run.partition(",")[0] == BUSY
+
+    @property
     def unchanged(self) -> bool:
         """True if the database was answered as settled by the call that was to change it."""
         return self.run.partition(",")[0] == UNCHANGED
 
     @property
     def known_failure(self) -> str | None:
-        """The failure that a database had before the call: empty for none, None if not known."""
+        """The failures that a database had before the call: empty for none, None if not known."""
         run = self.run.removeprefix(f"{GONE},")
         call, _, known = run.partition(",")
-        return known if call in {AFTER, UNCHANGED} else None
+        return known if call in {AFTER, BUSY, UNCHANGED} else None
 
     def __str__(self) -> str:
         return f"{self.track}:{self.uid}" + (f"@{self.run}" if self.run else "")

@@ -26,7 +26,7 @@ from ._moving import moving_on
 from ._refusal import error_code_of, is_api_error, unreadable
 from ._tick import Found
 from ._wire import Reader, read_action, read_action_v2, read_actions, read_actions_v2
-from ._wire_work import failed_op, is_settled, read_database, read_uids
+from ._wire_work import DELETE, failed_ops, is_settled, read_database, read_uids
 
 
 if TYPE_CHECKING:
@@ -50,8 +50,8 @@ _V2_BUG: Final = "invalid_schema"  # RS200753: /v2/actions could fail so before 
 _NOTHING: Final = b"[]"
 WORTH_A_REQUEST: Final = 2**15  # bytes of a body that burden a cluster like a request
 STRANGE_404: Final = "404 in no words of the API's; is the URL that of the REST API (port 9443)?"
-_DELETE: Final = "SMDeleteBDB"  # its record goes with the database, never turning completed
 _DATABASES: Final = "/v1/bdbs"
+_DELETING: Final = "delete-pending"
 NO_FIELDS: Final = frozenset({400, 406})  # what some versions answer to `fields=`
 
 
@@ -195,7 +195,7 @@ class Routes:
             fields = _untold(ref, error)
             _log.warning("%s, so its database cannot tell: %s", doubt, error, extra=fields)
             return None
-        if database is None or not is_settled(database) or failed_op(database) is not None:
+        if database is None or not is_settled(database) or failed_ops(database):
             return None
         return completed(action)
 
@@ -210,10 +210,11 @@ class Routes:
             fields = _untold(ref, error)
             _log.warning("%s, so the database cannot tell of its delete", error, extra=fields)
             return None
-        if reply.status != 404:
-            return None
+        if reply.status != 404:  # a record may go a moment before its database
+            status = read_database(reply.body, path).status.strip().casefold()
+            return begun if status == _DELETING else None
         gone = completed(begun, Evidence.LIST)
-        return await confirmed(self.transport, reply, path, SEE_DATABASES, gone)
+        return await confirmed(self.transport, reply, path, SEE_DATABASES, gone) or begun
 
     async def _database(self, bdb_uid: str) -> WireDatabase | None:
         """Return a database, or None if the cluster says that there is none."""
@@ -321,12 +322,12 @@ def _database_of(action: Action) -> str | None:
 def _delete_of(ref: Reference, last: Action | None) -> Action | None:
     """Return the delete of a database that a reference, or what was last seen, is about."""
     if last is not None:
-        return last if last.name == _DELETE and _database_of(last) is not None else None
+        return last if last.name == DELETE and _database_of(last) is not None else None
     if not ref.run:
         return None
     return Action(
         uid=ref.uid,
-        name=_DELETE,
+        name=DELETE,
         status="",
         phase=Phase.RUNNING,
         kind=Kind.STATE_MACHINE,
@@ -349,10 +350,10 @@ async def confirmed(
     listed = await _uids_listed(transport, everywhere, permission)
     if listed is None:
         return Uncertain(Doubt.GONE, gone, mark=error_code_of(reply.body) or "")
-    return None if uid in listed else gone
+    return None if int(uid) in listed else gone
 
 
-async def _uids_listed(transport: Transport, path: str, permission: str) -> frozenset[str] | None:
+async def _uids_listed(transport: Transport, path: str, permission: str) -> frozenset[int] | None:
     """Return the uids of all databases, or nodes; None where the list gives no answer."""
     for query in ("?fields=uid", ""):
         try:
@@ -361,7 +362,7 @@ async def _uids_listed(transport: Transport, path: str, permission: str) -> froz
             if isinstance(error, RequestRejected) and error.status in NO_FIELDS:
                 continue
             return None  # the object itself was answered
-        return None if reply.status == 404 else read_uids(reply.body)
+        return None if reply.status == 404 else read_uids(reply.body, path.rpartition("/")[2])
     return None
 
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 
 BESIDES: Final = 6  # the exit code where all went well but for a report, or the hook
+_UNSEEN: Final = "whether there is nothing to wait for is not known, as not all lists could be had"
 _EMPTY: Final = "there is nothing to wait for; with --allow-empty that is a success"
 
 
@@ -72,11 +73,13 @@ async def _selected(
     """
     selection = selection_of(args)
     try:
-        actions = await seen(client, selection)
+        actions, complete = await seen(client, selection)
     except RequestError as error:
         return error
     wanted = [each for each in actions if selection.statuses or not each.phase.terminal]
     tell_ended(len(actions) - len(wanted), complain)
+    if not wanted and not complete:
+        raise UsageError(_UNSEEN)
     return [reference_of(action) for action in wanted]
 
 

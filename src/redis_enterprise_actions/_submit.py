@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from ._access import Secret
-from ._databases import unseen, was_under_way
+from ._databases import was_under_way
 from ._errors import AnswerLost, ClusterUnreachable, RequestError, RequestRejected, UsageError
 from ._handle import Follow, Target, error_in, handle_of, is_dry_run, target
 from ._host_actions import UNSEEN, Run, lost, path_of, run_after, run_of
@@ -77,12 +77,13 @@ class Order(NamedTuple):
 class Started(NamedTuple):
     """What a call has started: `ref`, or, without one, why that cannot be followed.
 
-    Without either, the call was over with its answer.
+    Without either, the call was over with its answer. `refused` says that an answer can be no end.
     """
 
     ref: Reference | None
     answer: object
     problem: str | None = None
+    refused: bool = False
 
     def __repr__(self) -> str:
         return f"<started {self.ref}>"  # answers hold secrets
@@ -120,7 +121,12 @@ def order(
         headers=sent,
         patience=patience,
     )
-    secrets = tuple(sorted(_secrets(json), key=_length, reverse=True))
+    try:
+        secrets = tuple(sorted(_secrets(json), key=_length, reverse=True))
+    except RecursionError:
+        secrets = None
+    if secrets is None:
+        raise UsageError("json= is nested too deeply")
     return Order(call, about, ref, dry_run, secrets)
 
 
@@ -249,9 +255,11 @@ class Submission:
         try:
             return await self.transport.send(order.call)
         except RequestRejected as error:
+            error.error_code = _scrubbed(error.error_code, order.secrets)
             error.description = _scrubbed(error.description, order.secrets)
             raise
         except ClusterUnreachable as error:
+            error.error_code = _scrubbed(error.error_code, order.secrets)
             error.reason = _scrubbed(error.reason, order.secrets) or ""
             raise
 
@@ -309,8 +317,7 @@ class Submission:
             raise _lost(said, order, before)
         error = error_in(answer)
         if error is not None:
-            code, description = error
-            description = _scrubbed(description, order.secrets)
+            code, description = (_scrubbed(text, order.secrets) for text in error)
             raise _rejected_as(order.call, reply.status, code, description)
         if before is not None and before.track in TRANSFERS:
             before = await self._transfer_started(before, reply, patience)
@@ -320,7 +327,7 @@ class Submission:
         elif follow is Follow.CANCELLED and before is not None:
             self.lookup.hosts.note_cancelled(before, run_of(before).new or None)
         handle = handle_of(order.target, before, reply.status, answer, dry_run=order.dry_run)
-        return Started(handle.ref, answer, handle.problem)
+        return Started(handle.ref, answer, handle.problem, follow is Follow.BOOTSTRAP)
 
     async def _transfer_started(
         self, before: Reference, reply: Reply, patience: float
@@ -330,8 +337,6 @@ class Submission:
         if was_under_way(before):  # it has ended, as the call was taken
             with contextlib.suppress(RequestError):
                 before = await patiently(patience, databases.before, before)
-            if was_under_way(before):  # which is ours, unless it ended since
-                before = unseen(before)
         if not before.run:  # we could not look, so that the answer has to tell the time
             before = databases.stamped(before, reply)
         databases.started(before)

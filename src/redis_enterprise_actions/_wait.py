@@ -73,10 +73,11 @@ class Limits:
 class Seen:
     """What a wait remembers, to judge answers that do not tell all by themselves."""
 
-    __slots__ = ("busy", "failure", "gone", "gone_since", "idle", "quiet_since")
+    __slots__ = ("busy", "failure", "gone", "gone_since", "idle", "quiet_since", "rested")
 
     def __init__(self) -> None:
-        self.busy = False  # something was seen to be done
+        self.busy = False  # something was seen to be done, which was not before the call
+        self.rested = False  # nothing was seen to be done
         self.idle = False  # a status was seen that is no result
         self.failure: str | None = None  # the one that was there before; empty for none
         self.quiet_since: float | None = None  # nothing was seen to be done
@@ -88,12 +89,13 @@ class Seen:
         """True while the last answers tell one thing or another."""
         return self.quiet_since is not None or self.gone is not None
 
-    def certain(self, found: Action | None) -> None:
+    def certain(self, found: Action | None, *, busy_before: bool) -> None:
         """Note an answer that leaves no doubt."""
         self.quiet_since = self.gone = None
         if found is not None:
             self.failure = ""
-            self.busy = self.busy or found.phase.goes_on
+            is_new = self.rested or not busy_before
+            self.busy = self.busy or (found.phase.goes_on and is_new)
 
 
 class Looks:
@@ -365,7 +367,7 @@ class Wait:
         """Return how the action stands, by what this wait has seen before; None for "not known"."""
         seen = self._seen = self._seen or Seen()
         if not isinstance(found, Uncertain):
-            seen.certain(found)
+            seen.certain(found, busy_before=self.ref.busy_before)
             return found
         if found.doubt is Doubt.REPLACED:
             raise ActionVanished(**self._so_far(now))
@@ -397,7 +399,9 @@ class Wait:
         if seen.failure is None:
             seen.failure = found.mark if found.known is None else found.known
         failure = seen.failure
-        if failure != found.mark:
+        if not set(found.mark.split("+")) <= set(failure.split("+")):
+            if self.ref.busy_before and not seen.rested:  # it may be that of what went before
+                raise ActionVanished(**self._so_far(now))
             return found.action
         stands = self._judged(found.otherwise, now)
         seen.failure = failure
@@ -405,7 +409,7 @@ class Wait:
 
     def _judged_quiet(self, action: Action, seen: Seen) -> Action:
         """Return a database to which nothing is done, as settled or as about to be changed."""
-        seen.failure, seen.gone = "", None
+        seen.failure, seen.gone, seen.rested = "", None, True
         if seen.busy:
             return action
         if seen.quiet_since is None:

@@ -11,14 +11,14 @@ import hashlib
 import logging
 import re
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 import msgspec
 
 from ._action import DATABASE_PHASES, Action, Doubt, Kind, Phase, Uncertain, phase_of
 from ._errors import UnreadableReply
 from ._lenient import Name, Number, decode, instant, name, percentage, struct
-from ._reference import Reference, Track
+from ._reference import GONE, Reference, Track
 from ._refusal import unreadable
 from ._wire import error_text
 
@@ -32,10 +32,12 @@ _S = TypeVar("_S", bound=msgspec.Struct)
 
 _UID: Final = re.compile(r"[0-9]{1,18}")  # of a database; longer ones fit nowhere
 
-_DELETE: Final = "SMDeleteBDB"
+DELETE: Final = "SMDeleteBDB"  # whose record goes with the database, never turning completed
 # objects/bdb, "background_op": what is said of one that is over, or of none.
 _RESTING: Final = frozenset({"", "idle", "completed", "failed"})
 _LONGEST_MARK: Final = 40  # characters of a name
+_MOST_MARKS: Final = 8  # failures that are told apart
+_UNREADABLE: Final = "unreadable"
 # The name that an action is reported by, where it is not the one that paths have.
 _SEGMENTS: Final = {"remove_node": "remove"}
 _NODE_UID: Final = re.compile(r"\d{1,9}", re.ASCII)
@@ -92,10 +94,10 @@ class WireCrdbTask(msgspec.Struct):
 
 
 class WireBackgroundOp(msgspec.Struct):
-    """The first of a database's `background_op` (objects/bdb)."""
+    """One of a database's `background_op` (objects/bdb)."""
 
     name: str | None = None
-    status: str | None = None
+    status: msgspec.Raw = msgspec.Raw()
     progress: Number = None
     error: msgspec.Raw = msgspec.Raw()
 
@@ -106,8 +108,8 @@ class WireDatabase(msgspec.Struct):
     status: str
     uid: Name = None
     name: str | None = None
-    action_uid: str | None = None
-    background_op: list[msgspec.Raw] | None = None
+    action_uid: Name = None
+    background_op: msgspec.Raw = msgspec.Raw()
     export_status: str | None = None
     export_progress: Number = None
     export_failure_reason: str | None = None
@@ -261,17 +263,30 @@ def read_databases(body: bytes, path: str) -> dict[int, WireDatabase]:
 class _Named(msgspec.Struct):
     """The uid of an entry of a list, of databases or of nodes."""
 
-    uid: Name = None
+    uid: int | float | str | None = None
 
 
-def read_uids(body: bytes) -> frozenset[str] | None:
-    """Return the uids in a list, or None if any of it cannot be read: it has to be complete."""
+def _whole(uid: float | str | None) -> int:
+    """Return a uid as a number. Raises `ValueError` or `TypeError` for what is none."""
+    if isinstance(uid, float):
+        return int(str(uid).removesuffix(".0"))
+    if uid is None:
+        raise ValueError("no uid")
+    return int(uid)
+
+
+def read_uids(body: bytes, key: str) -> frozenset[int] | None:
+    """Return the uids in a list, or None if any of it cannot be read: it has to be complete.
+
+    It is an array, or an object with one under `key`.
+    """
     try:
-        raws = decode(body, list[msgspec.Raw])
-        uids = [name(struct(raw, _Named).uid) for raw in raws]
-    except ValueError:
+        if not body.lstrip().startswith(b"["):
+            body = bytes(decode(body, dict[str, msgspec.Raw])[key])
+        named = [struct(raw, _Named).uid for raw in decode(body, list[msgspec.Raw])]
+        return frozenset(map(_whole, named))
+    except (KeyError, OverflowError, TypeError, ValueError):
         return None
-    return None if None in uids else frozenset(uid for uid in uids if uid)
 
 
 def settling(
@@ -283,11 +298,12 @@ def settling(
     """
     if wire is None:
         deleted = last is not None and last.status.casefold() == "delete-pending"
-        return _gone(last or _database(ref, "")) if ref.gone or deleted else None
+        ends = ref.gone or (deleted and not ref.run)
+        return _gone(last or _database(ref, "")) if ends else None
     ops = background_ops(wire)
-    op = next((each for each in ops if is_busy(each)), ops[0] if ops else WireBackgroundOp())
+    op = next((each for each in ops if each.busy), ops[0] if ops else BackgroundOp("", ""))
     phase = phase_of(wire.status, DATABASE_PHASES)
-    busy = bool(wire.action_uid) or any(map(is_busy, ops))
+    busy = bool(wire.action_uid) or op.busy
     if phase.terminal and ref.gone:
         phase = Phase.RUNNING if busy else Phase.PENDING
     elif phase is Phase.COMPLETED and busy:
@@ -297,30 +313,40 @@ def settling(
         name=wire.name or "",
         phase=phase,
         state=op.name or None,
-        progress=percentage(op.progress) if op.name and phase is not Phase.COMPLETED else None,
+        progress=op.progress if op.name and phase is not Phase.COMPLETED else None,
     )
     return _unless_failed(wire, ref, stands)
 
 
 def _unless_failed(wire: WireDatabase, ref: Reference, stands: Action) -> Action | Uncertain:
     """Return how a database stands, with what may have failed, now or before the call."""
-    failed = failed_op(wire, deletes=ref.gone)
+    failed = failed_ops(wire, deletes=ref.gone)
     known = ref.known_failure
-    if failed is not None:
+    otherwise = _in_doubt(stands, ref)
+    if failed:
+        old = set((known or "").split("+"))
+        op = next((each for each in failed if each.mark not in old), failed[0])
         action = msgspec.structs.replace(
-            stands, phase=Phase.FAILED, state=failed.name or None, error=error_text(failed.error)
+            stands, phase=Phase.FAILED, state=op.name or None, error=op.error
         )
     elif stands.phase is Phase.FAILED and known is not None:  # which may be an old story, too
         action = stands
     else:
-        return stands if stands.phase is Phase.FAILED else _quiet(stands)
+        return stands if stands.phase is Phase.FAILED else otherwise
     mark = failure_of(wire, deletes=ref.gone)
-    return Uncertain(Doubt.KNOWN_FAILURE, action, mark=mark, known=known, otherwise=_quiet(stands))
+    return Uncertain(Doubt.KNOWN_FAILURE, action, mark=mark, known=known, otherwise=otherwise)
 
 
-def _quiet(stands: Action) -> Action | Uncertain:
-    """Return it with the doubt whether what was called for has begun, where nothing is done."""
-    return Uncertain(Doubt.QUIET, stands) if stands.phase.terminal else stands
+def _in_doubt(stands: Action, ref: Reference) -> Action | Uncertain:
+    """Return it with the doubt whether what was called for has begun, where nothing is done.
+
+    A delete that was called for, and is not seen, need never have begun.
+    """
+    if stands.phase.terminal:
+        return Uncertain(Doubt.QUIET, stands)
+    waits = ref.gone and ref.run != GONE and stands.phase is Phase.PENDING
+    is_idle = waits and phase_of(stands.status, DATABASE_PHASES).terminal
+    return Uncertain(Doubt.IDLE, stands) if is_idle else stands
 
 
 def _gone(action: Action) -> Action:
@@ -329,47 +355,80 @@ def _gone(action: Action) -> Action:
     )
 
 
-def background_ops(wire: WireDatabase) -> list[WireBackgroundOp]:
-    """Return what is done to a database in the background, as far as it can be read."""
-    return [_said(raw, WireBackgroundOp) for raw in wire.background_op or ()]
+def background_ops(wire: WireDatabase) -> list[BackgroundOp]:
+    """Return what is done to a database in the background; what cannot be read may be busy."""
+    raw = bytes(wire.background_op).strip()
+    if not raw or raw == b"null":
+        return []
+    raws = [wire.background_op]
+    if raw.startswith(b"["):
+        raws = decode(wire.background_op, list[msgspec.Raw])
+    return [_background_op(each) for each in raws]
 
 
-def is_busy(op: WireBackgroundOp) -> bool:
-    """Return True for what is pending or active; a word never seen is no end, either."""
-    return (op.status or "idle").strip().casefold() not in _RESTING
+class BackgroundOp(NamedTuple):
+    """What is, or was, done to a database in the background."""
+
+    name: str
+    status: str
+    progress: float | None = None
+    error: str | None = None
+
+    @property
+    def busy(self) -> bool:
+        """True for what is pending or active; a word never seen is no end, either."""
+        return self.status not in _RESTING
+
+    @property
+    def failed(self) -> bool:
+        """True for what has failed, now or long ago."""
+        return self.status == "failed"
+
+    @property
+    def mark(self) -> str:
+        """A word that tells one failure from another, in letters and digits, for references."""
+        told = f"{self.name}\n{self.error}".encode("utf-8", "replace")
+        name_ = re.sub(r"[^\w.-]", "", self.name or "op", flags=re.ASCII)[:_LONGEST_MARK]
+        return f"{name_}.{hashlib.sha256(told).hexdigest()[:12]}"
 
 
-def failed_op(wire: WireDatabase, *, deletes: bool = False) -> WireBackgroundOp | None:
+def _background_op(raw: msgspec.Raw) -> BackgroundOp:
+    try:
+        wire = struct(raw, WireBackgroundOp)
+        status: object = decode(wire.status, object) if bytes(wire.status) else None
+    except ValueError:
+        return BackgroundOp("", _UNREADABLE)
+    word = status if isinstance(status, str) else "idle" if status is None else _UNREADABLE
+    return BackgroundOp(
+        wire.name or "", word.strip().casefold(), percentage(wire.progress), error_text(wire.error)
+    )
+
+
+def failed_ops(wire: WireDatabase, *, deletes: bool = False) -> list[BackgroundOp]:
     """Return what has failed in the background; of a database to be deleted, only its delete."""
-    for op in background_ops(wire):
-        if (op.status or "").strip().casefold() == "failed" and (not deletes or op.name == _DELETE):
-            return op
-    return None
+    ops = background_ops(wire)
+    return [op for op in ops if op.failed and (not deletes or op.name == DELETE)]
 
 
 def failure_of(wire: WireDatabase, *, deletes: bool = False) -> str:
-    """Return a mark that tells a database's failure from another one; empty where there is none.
-
-    It goes into references, so it holds letters and digits alone.
-    """
-    failed = failed_op(wire, deletes=deletes)
-    if failed is not None:
-        told = f"{failed.name}\n{error_text(failed.error)}".encode("utf-8", "replace")
-        name_ = re.sub(r"[^\w.-]", "", failed.name or "op", flags=re.ASCII)[:_LONGEST_MARK]
-        return f"{name_}.{hashlib.sha256(told).hexdigest()[:12]}"
+    """Return the marks of a database's failures; empty where there are none."""
+    marks = [op.mark for op in failed_ops(wire, deletes=deletes)[:_MOST_MARKS]]
+    if marks:
+        return "+".join(marks)
     has_failed = phase_of(wire.status, DATABASE_PHASES) is Phase.FAILED
     return wire.status.strip().casefold() if has_failed else ""
 
 
 def was_known(wire: WireDatabase, ref: Reference) -> bool:
     """Return True if a database has not failed, or had before the call, as `ref` says."""
-    return failure_of(wire, deletes=ref.gone) in {"", ref.known_failure}
+    marks = failure_of(wire, deletes=ref.gone).split("+")
+    return set(marks) <= {"", *(ref.known_failure or "").split("+")}
 
 
 def is_settled(wire: WireDatabase) -> bool:
     """Return True for a database that is active, and to which nothing is done."""
     active = phase_of(wire.status, DATABASE_PHASES) is Phase.COMPLETED
-    return active and not wire.action_uid and not any(map(is_busy, background_ops(wire)))
+    return active and not wire.action_uid and not any(op.busy for op in background_ops(wire))
 
 
 def _database(ref: Reference, status: str) -> Action:

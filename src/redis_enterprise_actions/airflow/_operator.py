@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from ._outcome import End
 
 _TASK_ID: Final = "x-task-id"
+_BOOTSTRAP: Final = "/v1/bootstrap"  # goes on after its answer, and nothing tells how it ends
 _OVER: Final = frozenset({
     *("ActionFailed", "ActionCancelled", "ActionAborted", "ActionNotFound", "ActionVanished"),
 })  # fmt: skip
@@ -164,6 +165,8 @@ class RedisEnterpriseOperator(BaseOperator):
 
         What it is about to do is noted first, as a worker may be killed at any time.
         """
+        if self.path.startswith(_BOOTSTRAP):
+            raise AirflowFailException(f"{self.path} is not followed yet, and was not called")
         memory.begin(self._known_ahead())
         try:
             begun = asyncio.run(self._submit(self._hook.get_client()))
