@@ -271,6 +271,14 @@ async def test_followed(name: str) -> None:
     assert news[-1].evidence is not Evidence.CALL
 
 
+def nested(depth: int) -> list[object]:
+    """Return lists in lists."""
+    value: list[object] = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
 # What cannot be sent, and what is said of it.
 BAD: list[tuple[str, tuple[Any, ...], dict[str, Any], str]] = [
     ("submit", ("GET", "/v1/bdbs"), {}, "'GET' starts nothing: there are DELETE, PATCH, POST, PUT"),
@@ -417,3 +425,10 @@ async def test_deletes_that_are_over(cluster: FakeCluster, client: ActionsClient
     actions = await client.wait_for_operations([*operations, operations[0].ref])
     assert {str(action.evidence) for action in actions} == {str(Evidence.LIST)}
     assert now() - began < 10
+
+
+@pytest.mark.parametrize("depth", [900, 1500, 3000])
+async def test_nested(depth: int) -> None:
+    """A body that is nested deeper than a version of Python can go is a mistake like any other."""
+    with pytest.raises(UsageError, match="json= is n"):
+        await offline().submit("POST", "/v1/bdbs", nested(depth))
