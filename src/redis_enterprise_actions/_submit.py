@@ -121,12 +121,7 @@ def order(
         headers=sent,
         patience=patience,
     )
-    try:
-        secrets = tuple(sorted(_secrets(json), key=_length, reverse=True))
-    except RecursionError:
-        secrets = None
-    if secrets is None:
-        raise UsageError("json= is nested too deeply")
+    secrets = tuple(sorted(_secrets(json), key=_length, reverse=True))
     return Order(call, about, ref, dry_run, secrets)
 
 
@@ -471,22 +466,21 @@ def headers_of(headers: Mapping[str, str] | None) -> dict[str, str]:
     return dict(headers)
 
 
-def _secrets(json: object, *, telling: bool = False) -> list[Secret]:
+def _secrets(json: object) -> list[Secret]:
     """Return the texts in a body that are not to be shown."""
-    if isinstance(json, str):
-        texts = [json] if telling else _IN_URL.findall(json)
-        return [Secret(text) for text in texts if len(text) >= _SHORTEST]
-    if isinstance(json, Mapping):
-        items = cast("Mapping[object, object]", json).items()
-        return [
-            secret
-            for key, value in items
-            for secret in _secrets(value, telling=telling or bool(_TELLING.search(str(key))))
-        ]
-    if isinstance(json, list | tuple):
-        entries = cast("list[object]", json)
-        return [secret for each in entries for secret in _secrets(each, telling=telling)]
-    return []
+    found: list[Secret] = []
+    left: list[tuple[object, bool]] = [(json, False)]
+    while left:  # as a body may be nested deeper than functions can
+        value, telling = left.pop()
+        if isinstance(value, str):
+            texts = [value] if telling else _IN_URL.findall(value)
+            found += [Secret(text) for text in texts if len(text) >= _SHORTEST]
+        elif isinstance(value, Mapping):
+            items = cast("Mapping[object, object]", value).items()
+            left += [(each, telling or bool(_TELLING.search(str(key)))) for key, each in items]
+        elif isinstance(value, list | tuple):
+            left += [(each, telling) for each in cast("list[object]", value)]
+    return found
 
 
 def _length(secret: Secret) -> int:
