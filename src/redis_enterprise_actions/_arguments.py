@@ -154,12 +154,13 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parser() -> argparse.ArgumentParser:
-    top: argparse.ArgumentParser = _Parser(
+    made = _Parser(
         prog="redis-actions",
         description="See and await long-running actions on a Redis Software cluster.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    top = cast("argparse.ArgumentParser", made)  # whose commands take any as parents
     top.add_argument("--version", action="version", version=version(_NAME))
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
     connection = connection_options()

@@ -152,7 +152,8 @@ def is_dry_run(call: Documented, json: object, params: Mapping[str, object] | No
 
     Settings in the wrong place are not read, so that the call would be made in earnest.
     """
-    in_body = set(cast("Mapping[object, object]", json)) if isinstance(json, dict) else set()
+    body = cast("Mapping[object, object]", json if isinstance(json, dict) else {})
+    in_body = set(body)
     in_query = set(params or ())
     for name in sorted(call.query & in_body):
         raise UsageError(
@@ -167,7 +168,7 @@ def is_dry_run(call: Documented, json: object, params: Mapping[str, object] | No
     if "dry_run" in call.query & in_query:
         return _is_on((params or {})["dry_run"])
     if "dry_run" in call.body & in_body:
-        return cast("Mapping[object, object]", json)["dry_run"] is True
+        return body["dry_run"] is True
     return False
 
 

@@ -18,7 +18,7 @@ from ._tick import NO_LIST
 
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterator, Mapping
+    from collections.abc import Awaitable, Generator, Mapping
     from typing import TypeAlias
 
     from ._action import Uncertain
@@ -88,7 +88,7 @@ class Lookup:
         return await self._trackers[ref.system].settle(ref, doubt)
 
     @contextmanager
-    def following(self, ref: Reference) -> Iterator[None]:
+    def following(self, ref: Reference) -> Generator[None]:
         """Keep what is known of what a wait follows, until nobody follows it any more."""
         if ref.system not in {System.NODES, System.CLUSTER}:
             yield

@@ -7,7 +7,7 @@ none but these.
 
 from __future__ import annotations
 
-import encodings.idna  # noqa: F401 - or Python loads it when it may no longer be able to read it
+import encodings.idna  # noqa: F401 # pyright: ignore[reportUnusedImport] - or Python loads it when it may no longer be able to read it
 import re
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final

@@ -15,7 +15,7 @@ from ._report import complain, complain_of
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator
     from types import TracebackType
 
     from ._events import Stamp
@@ -73,7 +73,7 @@ class _Aside(logging.Handler):
 
 
 @contextlib.contextmanager
-def last_resort() -> Iterator[None]:
+def last_resort() -> Generator[None]:
     """Print what is logged where no handler was set up, which logging would print as it is."""
     before, logging.lastResort = logging.lastResort, _Aside(logging.WARNING)
     try:

@@ -37,7 +37,7 @@ from ._errors import (
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
 CRASHED: Final = 70  # EX_SOFTWARE of sysexits.h: the exit code after an error nobody foresaw
 
@@ -138,7 +138,7 @@ class OutputLost(Exception):
 
 
 @contextlib.contextmanager
-def writing() -> Iterator[None]:
+def writing() -> Generator[None]:
     """Raise `OutputLost` from an `OSError` of what writes to standard output."""
     try:
         yield

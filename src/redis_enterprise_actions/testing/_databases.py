@@ -98,7 +98,9 @@ class FakeDatabase:
         work = [action for action in self.work if action.began_at <= horizon]
         if any(action.name == "SMCreateBDB" for action in self.work if action not in work):
             return None
-        transfers = {kind: each.before(horizon) for kind, each in self.transfers.items()}
+        transfers: dict[Transfer, Transfers] = {
+            kind: each.before(horizon) for kind, each in self.transfers.items()
+        }
         shown = FakeDatabase(uid=self.uid, made_with=self.made_with, transfers=transfers)
         for action in work:
             shown.add(action)
