@@ -716,6 +716,14 @@ class TestRemove:
         assert await hosts.settle(parse("node:9/remove"), doubt) is None
         assert await hosts.settle(parse("node:9/remove"), doubt) is not None
 
+    async def test_cancelled(self, cluster: FakeCluster, hosts: HostActions) -> None:
+        """A removal that we have cancelled has vanished, whatever becomes of its node."""
+        ref = parse("node:9/remove@T1")
+        hosts.note_cancelled(ref, "T1")
+
+        assert await hosts.one(ref, stands("node:1/remove", "cancelling", "T1")) is None
+        assert seen(cluster) == ["/v1/nodes/9/actions/remove"]
+
     @pytest.mark.parametrize("body", ["<html>", "{}", '{"message": "no Route matched"}'])
     async def test_gateway(self, cluster: FakeCluster, hosts: HostActions, body: str) -> None:
         """A 404 that is not the API's says nothing of the node."""

@@ -1389,7 +1389,7 @@ def episode(kind: TroubleKind, begins: float = 0, ends: float = 10, **rest: Any)
     return Trouble(kind=kind, begins=begins, ends=ends, **rest)
 
 
-GOLDEN = Trouble(begins=3.425477670235755, ends=16.406163713312363, kind="failover", node=3)
+GOLDEN = Trouble(begins=3.425477670235755, ends=16.406163713312363, kind="election")
 
 
 class TestDraw:

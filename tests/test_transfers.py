@@ -418,6 +418,24 @@ class TestVanished:
             await self.after_reset(cluster, client.operation(f"{kind}:1"), kind)
         assert len(cluster.requests) == caught.value.polls
 
+    @pytest.mark.enable_socket
+    @pytest.mark.parametrize("version", OLD_AND_NEW)
+    async def test_another_since(self, version: Version) -> None:
+        """That another one runs by now tells nothing of it, unless v2 does."""
+        async with FakeCluster(version=version) as cluster, client_of(cluster) as client:
+            cluster.add_bdb(1)
+            cluster.plan("POST", path_of("export"), duration=5)
+            operation = await start(client, "export")
+            await asyncio.sleep(20)
+            cluster.start_transfer(1, "export", duration=1000)
+            ref = parse(operation.ref or "")
+            known = {"uid": ref.name, "elapsed": 1.0, "polls": 1}
+            doubt = ActionVanished(**known, action=other(Kind.EXPORT, 0))  # type: ignore[arg-type]
+            ended = await client._lookup.databases.settle(ref, doubt)
+
+            assert (ended is None) is (version == "7.4")
+            assert ended is None or ended.phase is Phase.COMPLETED
+
     async def test_no_database(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """One whose database is deleted under it has vanished, as have its times."""
         cluster.start_transfer(1, "export", duration=0)
