@@ -290,6 +290,8 @@ class TestSubmit:
         ("line", "said"),
         [
             (["GET", "/v1/bdbs"], "'GET' starts nothing: there are DELETE, PATCH, POST, PUT"),
+            (["GET", "/v1/bdbs", "--wait"], "'GET' starts nothing: there are DELETE, PATCH"),
+            (["POST", "", "--wait"], "'' is not a path of the API"),
             (["POST", "v1/bdbs"], "'v1/bdbs' is not a path of the API"),
             (["POST", "/v1/bdbs?dry_run=1"], "quoted, and without a query"),
             (["POST", "/v1/bdbs/../users"], "is not a path of the API"),
@@ -297,7 +299,7 @@ class TestSubmit:
             (["POST", "/v1/bdbs", "--data", "@nowhere.json"], "--data @nowhere.json cannot be"),
             (["POST", "/v1/bdbs", "--header", f"Authorization={SECRET}"], "not for headers="),
         ],
-        ids=["method", "relative", "query", "dots", "data", "file", "header"],
+        ids=["method", "waits", "empty", "relative", "query", "dots", "data", "file", "header"],
     )
     def test_wrong_usage(
         self,

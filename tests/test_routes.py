@@ -622,11 +622,11 @@ class TestSettle:
     )
     async def test_missing_route(self, cluster: FakeCluster, routes: Routes, body: bytes) -> None:
         """A 404 without the API's words does not say that the database is gone."""
-        cluster.inject(path="/v1/bdbs", status=404, body=body)
-
-        with pytest.raises(UnreadableReply) as caught:
-            await routes.settle(A1, stalled(machine("SMDeleteBDB")))
-        assert caught.value.excerpt == ""
+        for action in (machine("SMDeleteBDB"), machine()):
+            cluster.inject(path="/v1/bdbs", status=404, body=body)
+            with pytest.raises(UnreadableReply) as caught:
+                await routes.settle(A1, stalled(action))
+            assert caught.value.excerpt == ""
 
     async def test_stuck(self, cluster: FakeCluster, routes: Routes) -> None:
         """A machine that is listed as running, on a database that is idle, has completed."""

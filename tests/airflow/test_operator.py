@@ -112,6 +112,14 @@ def test_nothing_to_follow(server: Served) -> None:
     assert posted(server) == ["/v1/services", "/v1/services"]
 
 
+def test_bootstrap(server: Served) -> None:
+    """A bootstrap, which is not followed yet, is not called either."""
+    with pytest.raises(AirflowFailException, match="not called"):
+        operator("/v1/bootstrap/create_cluster").execute(context_of(Store()))  # type: ignore[arg-type]
+
+    assert posted(server) == []
+
+
 @pytest.mark.parametrize("body", ['{"name": "two", "uid": 2}', {"name": "two", "uid": 2}])
 def test_body(server: Served, body: object) -> None:
     """A body that is text is JSON."""
