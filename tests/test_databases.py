@@ -181,6 +181,22 @@ class TestSettles:
         with pytest.raises(ActionFailed):
             await operation
 
+    @pytest.mark.parametrize("status", ["active", "active-change-pending", "creation-failed"])
+    @pytest.mark.parametrize("ops", [[OP | {"status": "active"}], []], ids=["busy", "idle"])
+    async def test_failed_and_busy(
+        self, cluster: FakeCluster, client: ActionsClient, status: str, ops: list[object]
+    ) -> None:
+        """What is being done before the call is noted as such, beside an older failure too."""
+        failed: list[object] = [OP | {"status": "failed", "error": "old"}]
+        body = json.dumps({"uid": 1, "status": status, "background_op": failed + ops})
+        cluster.inject(method="GET", times=None, path="/v1/bdbs/1", status=200, body=body)
+        cluster.inject(method="POST", status=200)
+        operation = await client.submit("POST", "/v1/bdbs/1/actions/retry")
+
+        goal, _, known = str(operation.ref).partition("@")[2].partition(",")
+        assert goal == ("busy" if ops else "after")
+        assert known
+
     async def test_watched(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """What is done to it can be followed."""
         cluster.add_action("SMUpdateBDB", duration=10, bdb_uid=1)

@@ -26,6 +26,7 @@ from ._wire_work import (
     DATABASE_FIELDS,
     failure_of,
     is_settled,
+    is_under_way,
     read_database,
     read_databases,
     settling,
@@ -128,8 +129,9 @@ class Databases:
         if ref.track is Track.BDB:
             failure = "" if wire is None else failure_of(wire, deletes=ref.gone)
             goal = f"{GONE},{AFTER}" if ref.gone else AFTER
-            if wire is not None and not ref.gone and not is_settled(wire) and not failure:
-                goal = BUSY
+            if wire is not None and not ref.gone:
+                settled = is_settled(wire) or (failure and not is_under_way(wire))
+                goal = goal if settled else BUSY
             return msgspec.structs.replace(ref, run=f"{goal},{failure}" if failure else goal)
         mark = ("", "") if wire is None else _mark(standing(wire, ref.track))
         return self.stamped(_with_run(ref, *mark), reply)

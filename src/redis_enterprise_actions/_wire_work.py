@@ -427,8 +427,12 @@ def was_known(wire: WireDatabase, ref: Reference) -> bool:
 
 def is_settled(wire: WireDatabase) -> bool:
     """Return True for a database that is active, and to which nothing is done."""
-    active = phase_of(wire.status, DATABASE_PHASES) is Phase.COMPLETED
-    return active and not wire.action_uid and not any(op.busy for op in background_ops(wire))
+    return phase_of(wire.status, DATABASE_PHASES) is Phase.COMPLETED and not is_under_way(wire)
+
+
+def is_under_way(wire: WireDatabase) -> bool:
+    """Return True for a database to which something is being done, whatever has failed."""
+    return bool(wire.action_uid) or any(op.busy for op in background_ops(wire))
 
 
 def _database(ref: Reference, status: str) -> Action:
