@@ -282,6 +282,12 @@ class TestAnswers:
             ("POST", f"{NODE}/remove", [{"task_id": "t1"}], "node:2/remove@t1"),
             ("POST", f"{NODE}/remove", {"action_uid": "a1", "task_id": "t1"}, "action:a1"),
             ("DELETE", f"{NODE}/remove", {"task_id": "t1"}, "node:2/remove@after"),
+            (
+                "DELETE",
+                f"{NODE}/remove",
+                [{"action_uid": "a"}, {"action_uid": "b"}],
+                "node:2/remove@after",
+            ),
             ("POST", "/v1/crdbs", {"id": "c1", "status": "queued"}, "crdb:c1"),
             ("POST", "/v1/crdbs", {"id": 12}, "crdb:12"),
             ("PUT", "/v1/crdbs/g/purge", {"id": "c1"}, "crdb:c1"),
@@ -454,6 +460,16 @@ class TestNothingToFollow:
 
             assert operation.done
             assert (await operation).phase is Phase.COMPLETED
+
+    async def test_several(self) -> None:
+        """Several actions are known to go on, so that no answer will do."""
+        body = '[{"action_uid": "a"}, {"action_uid": "b"}]'
+        async with Server(PUT=[(200, body)]) as server, server.client() as client:
+            operation = await client.submit("PUT", self.PATH, untracked="completed")
+
+            assert not operation.done
+            with pytest.raises(NothingToFollow, match="several actions"):
+                await operation
 
     async def test_bad_choice(self) -> None:
         """Anything else that is said is refused."""

@@ -111,8 +111,8 @@ class Calls:
         Without any of these the operation is complete only where the API says so: for a dry run,
         for a call that is documented as done with its answer, or to name an action "if it exists".
         Otherwise nothing can be followed, and waiting raises `NothingToFollow`; with
-        `untracked="completed"` the answer counts as the end, but for that of a bootstrap.
-        A dry run of an Active-Active database is a task like any other.
+        `untracked="completed"` the answer counts as the end, but not that of a bootstrap, nor one
+        that names several actions. A dry run of an Active-Active database is a task like any other.
 
         Of settings that the API reads from the query (`dry_run`, `only_failovers`,
         `max_operations`), or from the body (the `dry_run` of the calls for shards), `UsageError`

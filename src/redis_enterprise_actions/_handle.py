@@ -20,7 +20,7 @@ from ._wire_work import is_settled, read_answer, was_known
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 _NO_UIDS: Final = frozenset({"", ".", ".."})  # what no path can name
 _UID: Final = re.compile(r"\d{1,18}", re.ASCII)
@@ -47,6 +47,9 @@ class Follow(enum.Enum):
     AT_ONCE = enum.auto()  # nothing: the answer comes when it is done
     BOOTSTRAP = enum.auto()  # GET /v1/bootstrap, which nothing here asks yet
     NAMED = enum.auto()  # nothing: the answer has to name an action
+
+
+_CANCELS: Final = frozenset({Follow.CANCELLED, Follow.TASK})
 
 
 class Documented(NamedTuple):
@@ -190,11 +193,13 @@ def problem_with(method: str, path: str) -> str | None:
 class Handle(NamedTuple):
     """What a call has started: `ref`; or, without one, why nothing can be followed.
 
-    Without either it was over with its answer.
+    Without either it was over with its answer. `refused` says that the answer can be no end,
+    as it is known that something goes on.
     """
 
     ref: Reference | None
     problem: str | None = None
+    refused: bool = False
 
 
 def error_in(answer: object) -> tuple[str | None, str | None] | None:
@@ -232,25 +237,28 @@ def handle_of(
     `before` is what the call was to start, with how that stood before.
     """
     fields, follow = fields_of(answer), about.call.follow
-    if len(_action_uids(answer)) > 1:
-        return Handle(None, _NAMES_SEVERAL)
-    ref = _named(about, before, answer)
+    uids = _action_uids(answer)
+    if len(uids) > 1 and follow not in _CANCELS:
+        return Handle(None, _NAMES_SEVERAL, refused=True)
+    ref = _named(about, before, fields, uids)
     if ref is not None or dry_run:
         return Handle(ref)
     if follow is not Follow.CRDB:
         ref = _database(follow, before, status, _database_in(fields))
     done = follow in {Follow.IF_ANY, Follow.AT_ONCE} and status != _ACCEPTED
-    known = ref is not None or done
-    return Handle(ref, None if known else _REASONS.get(follow, _NAMES_NOTHING))
+    if ref is not None or done:
+        return Handle(ref)
+    return Handle(None, _REASONS.get(follow, _NAMES_NOTHING), follow is Follow.BOOTSTRAP)
 
 
-def _named(about: Target, before: Reference | None, answer: object) -> Reference | None:
+def _named(
+    about: Target, before: Reference | None, fields: Mapping[str, object], uids: Sequence[str]
+) -> Reference | None:
     """Return what an answer names, or what the path does where that has an end of its own."""
-    uids, follow = _action_uids(answer), about.call.follow
-    fields = fields_of(answer)
+    follow = about.call.follow
     task_id = _text(fields, "task_id")
     deletes = str(about.ref).partition("@")[0] if follow is Follow.DELETED else ""
-    if follow in {Follow.CANCELLED, Follow.TASK}:
+    if follow in _CANCELS:
         return before  # whatever the cancel itself is called
     if uids:
         return Reference(Track.ACTION, uids[0], deletes)

@@ -322,7 +322,7 @@ class Submission:
         elif follow is Follow.CANCELLED and before is not None:
             self.lookup.hosts.note_cancelled(before, run_of(before).new or None)
         handle = handle_of(order.target, before, reply.status, answer, dry_run=order.dry_run)
-        return Started(handle.ref, answer, handle.problem, follow is Follow.BOOTSTRAP)
+        return Started(handle.ref, answer, handle.problem, handle.refused)
 
     async def _transfer_started(
         self, before: Reference, reply: Reply, patience: float
