@@ -103,7 +103,7 @@ def mypy(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run all tests on the interpreter that runs nox; `-- tests/test_wait.py` runs some of them."""
+    """Run all tests on the interpreter that runs nox; `-- tests/cli` runs some of them."""
     provide(session, "-e", ".[cli,otel]", *group("tests"))
     session.run("pytest", *(session.posargs or PARALLEL))
 

@@ -31,7 +31,7 @@ from shapes import Book, v1
 from stage import server
 
 from redis_enterprise_actions import ActionsClient, AimedWait, WaitTimeout
-from redis_enterprise_actions._wire import Reader, WireAction, read_actions
+from redis_enterprise_actions._client.wire.actions import Reader, WireAction, read_actions
 
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 from report import row
 
 from redis_enterprise_actions import AimedWait
-from redis_enterprise_actions._pace import pace_of
-from redis_enterprise_actions._tick import GAP, Courtesy, Crowd
+from redis_enterprise_actions._client.pacing.schedules import pace_of
+from redis_enterprise_actions._client.pacing.shared_schedule import GAP, Courtesy, Crowd
 
 
 if TYPE_CHECKING:
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
     from tenacity.wait import WaitBaseT
 
-    from redis_enterprise_actions._pace import Pace
+    from redis_enterprise_actions._client.pacing.schedules import Pace
 
     Progress: TypeAlias = Callable[[float], float | None]
 
 _ENTRY: Final = 300  # bytes of a list
-_WORTH_A_REQUEST: Final = 2**15  # bytes, as `_routes` has it
+_WORTH_A_REQUEST: Final = 2**15  # bytes, as `_client.sources.actions` has it
 _SPREAD: Final = 0.8  # of the logarithms of durations
 _STEPS: Final = 7
 

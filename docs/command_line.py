@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from redis_enterprise_actions import Action, _arguments, _login
+from redis_enterprise_actions import Action
+from redis_enterprise_actions._cli import arguments as _arguments
+from redis_enterprise_actions._cli.settings import connection as _login
 
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ import pytest_asyncio
 from hypothesis import settings
 
 from redis_enterprise_actions import Action, ActionsClient, Kind, Phase
-from redis_enterprise_actions._action import phase_of
+from redis_enterprise_actions._model.action import phase_of
 from redis_enterprise_actions.testing import FakeCluster
 from tests import secrecy
 from tests.kept import InMemory

@@ -36,7 +36,7 @@ from sybil import Sybil
 from sybil.parsers.markdown import CodeBlockParser
 
 from redis_enterprise_actions import ActionsClient
-from redis_enterprise_actions._arguments import arguments
+from redis_enterprise_actions._cli.arguments import arguments
 from redis_enterprise_actions.testing import FakeCluster
 from tests.served import Served
 

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from redis_enterprise_actions import Action, ActionVanished, ClusterUnreachable
-from redis_enterprise_actions._action import completed
-from redis_enterprise_actions._hub import Asking, Hub
-from redis_enterprise_actions._record import plain
-from redis_enterprise_actions._reference import Reference, Track
-from redis_enterprise_actions._tick import Found
-from redis_enterprise_actions._wait import Limits, Wait
-from redis_enterprise_actions._watch import watch
+from redis_enterprise_actions._client.pacing.shared_schedule import Found
+from redis_enterprise_actions._client.polling.poller import Asking, Hub
+from redis_enterprise_actions._client.polling.wait_state import Limits, Wait
+from redis_enterprise_actions._client.polling.watch import watch
+from redis_enterprise_actions._model.action import completed
+from redis_enterprise_actions._model.record import plain
+from redis_enterprise_actions._model.reference import Reference, Track
 from tests.conftest import at
 
 

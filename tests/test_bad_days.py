@@ -33,7 +33,7 @@ from redis_enterprise_actions import (
     UsageError,
     WaitTimeout,
 )
-from redis_enterprise_actions import _transport as transport_module
+from redis_enterprise_actions._client.http import transport as transport_module
 from redis_enterprise_actions.testing import FakeCluster
 from tests.scripted import now
 

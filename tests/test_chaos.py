@@ -39,9 +39,9 @@ from redis_enterprise_actions import (
     RequestRejected,
     WaitTimeout,
 )
-from redis_enterprise_actions._company import Party
-from redis_enterprise_actions._pace import TICK, Course
-from redis_enterprise_actions._wait import Wait
+from redis_enterprise_actions._client.pacing.schedules import TICK, Course
+from redis_enterprise_actions._client.polling.wait_state import Wait
+from redis_enterprise_actions._client.polling.waiters import Party
 from redis_enterprise_actions.testing import FakeCluster
 from tests import secrecy
 from tests.scripted import now

@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 import redis_enterprise_actions
-from redis_enterprise_actions import Phase, RedisActionsError, _action, _environment, _wait
-from redis_enterprise_actions._report import _ENDS
+from redis_enterprise_actions import Phase, RedisActionsError
+from redis_enterprise_actions._cli.output import _ENDS
+from redis_enterprise_actions._client.config import environment as _environment
+from redis_enterprise_actions._client.polling import wait_state as _wait
+from redis_enterprise_actions._model import action as _action
 from tests.reader import Reader, alike, typed
 
 

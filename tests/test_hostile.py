@@ -18,8 +18,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from redis_enterprise_actions import Action, RedisActionsError, UsageError, _arguments
-from redis_enterprise_actions._cli import main
+from redis_enterprise_actions import Action, RedisActionsError, UsageError
+from redis_enterprise_actions._cli import arguments as _arguments
+from redis_enterprise_actions._cli.main import main
 from redis_enterprise_actions.testing import FakeCluster
 from tests.conftest import client_of, examples, virtual_loop
 from tests.scripted import now

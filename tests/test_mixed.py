@@ -32,11 +32,11 @@ from redis_enterprise_actions import (
     UsageError,
     WaitTimeout,
 )
-from redis_enterprise_actions._pace import TICK
-from redis_enterprise_actions._reference import Reference, System, Track
-from redis_enterprise_actions._tick import NO_LIST, Crowd
-from redis_enterprise_actions._wait import Limits, Wait
-from redis_enterprise_actions._watch import watch
+from redis_enterprise_actions._client.pacing.schedules import TICK
+from redis_enterprise_actions._client.pacing.shared_schedule import NO_LIST, Crowd
+from redis_enterprise_actions._client.polling.wait_state import Limits, Wait
+from redis_enterprise_actions._client.polling.watch import watch
+from redis_enterprise_actions._model.reference import Reference, System, Track
 from redis_enterprise_actions.testing import FakeCluster
 from tests.conftest import client_of, examples
 from tests.scripted import WALL, ScriptedCluster, now, ref_of
@@ -46,7 +46,7 @@ from tests.test_hostile import FAULTS, run
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
-    from redis_enterprise_actions._tick import Found
+    from redis_enterprise_actions._client.pacing.shared_schedule import Found
 
 pytestmark = pytest.mark.enable_socket
 

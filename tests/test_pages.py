@@ -101,7 +101,7 @@ def warnings_of(file: Path) -> list[ast.Call]:
 
 def test_fields_of_warnings() -> None:
     """Whatever is logged to be seen has fields."""
-    calls = {file: warnings_of(file) for file in HOUSE.glob("*.py")}
+    calls = {file: warnings_of(file) for file in HOUSE.rglob("*.py")}
     bare = {
         (file.name, ast.unparse(call))
         for file, found in calls.items()
@@ -115,7 +115,7 @@ def test_fields_of_warnings() -> None:
 
 def test_events_of_warnings() -> None:
     """Every `event` of them is on the page."""
-    text = "".join(file.read_text("utf-8") for file in HOUSE.glob("*.py") if warnings_of(file))
+    text = "".join(file.read_text("utf-8") for file in HOUSE.rglob("*.py") if warnings_of(file))
     events = set(re.findall(r'\{"event": "([^"]+)"', text))
 
     assert len(events) > 6
@@ -124,8 +124,13 @@ def test_events_of_warnings() -> None:
 
 def test_loggers() -> None:
     """Every logger of ours is in the table."""
-    rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \| [a-z]+ \|", page("telemetry"), re.MULTILINE)
+    rows = re.findall(
+        r"^\| (`[\w.]+`(?:, `[\w.]+`)*) \| [a-z]+ \|", page("telemetry"), re.MULTILINE
+    )
     told = {name.strip("`") for row in rows for name in row.split(", ")}
-    files = {file.stem: file.read_text("utf-8") for file in HOUSE.glob("_*.py")}
+    files = {
+        ".".join(file.relative_to(HOUSE).with_suffix("").parts): file.read_text("utf-8")
+        for file in HOUSE.rglob("*.py")
+    }
 
-    assert {stem for stem, text in files.items() if "getLogger(__name__)" in text} <= told
+    assert {name for name, text in files.items() if "getLogger(__name__)" in text} <= told

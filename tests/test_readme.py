@@ -22,10 +22,10 @@ from redis_enterprise_actions import (
     RedisActionsError,
     RequestError,
     WaitError,
-    _environment,
-    _profiles,
 )
-from redis_enterprise_actions._report import _ENDS
+from redis_enterprise_actions._cli.output import _ENDS
+from redis_enterprise_actions._client.config import environment as _environment
+from redis_enterprise_actions._client.config import profiles as _profiles
 
 
 if TYPE_CHECKING:

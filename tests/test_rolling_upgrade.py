@@ -11,12 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from redis_enterprise_actions import (
-    ActionFailed,
-    ActionsClient,
-    AuthenticationError,
-    WaitTimeout,
-)
+from redis_enterprise_actions import ActionFailed, ActionsClient, AuthenticationError, WaitTimeout
 from redis_enterprise_actions.testing import FakeCluster
 
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from redis_enterprise_actions import ActionsClient, UnreadableReply, UsageError
-from redis_enterprise_actions._cli import main
-from redis_enterprise_actions._wire_work import read_database
-from redis_enterprise_actions.testing._cluster import DATABASE_SECRET
+from redis_enterprise_actions._cli.main import main
+from redis_enterprise_actions._client.wire.databases import read_database
+from redis_enterprise_actions.testing.cluster import DATABASE_SECRET
 from tests.secrecy import SECRETS, leaks_of, secrets_in
 
 

@@ -20,7 +20,7 @@ from redis_enterprise_actions import (
     NothingToFollow,
     RedisActionsError,
 )
-from redis_enterprise_actions._transport import Transport
+from redis_enterprise_actions._client.http.transport import Transport
 from tests.conftest import examples, virtual_loop
 from tests.truth import CALLS, HANDLES, KINDS, OURS, THEIRS, Plot, Truth
 
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
     from yarl import URL
 
-    from redis_enterprise_actions._access import Secret
-    from redis_enterprise_actions._transport import Call, Reply
+    from redis_enterprise_actions._client.http.auth import Secret
+    from redis_enterprise_actions._client.http.transport import Call, Reply
 
 pytestmark = pytest.mark.core
 

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from redis_enterprise_actions import Action, Kind, PendingOp, Phase
-from redis_enterprise_actions._board import Board
-from redis_enterprise_actions._events import (
+from redis_enterprise_actions._cli.wait.events import (
     Alive,
     Began,
     Change,
@@ -23,11 +22,12 @@ from redis_enterprise_actions._events import (
     Waiting,
     Warned,
 )
+from redis_enterprise_actions._cli.wait.progress import Board
 
 
 if TYPE_CHECKING:
-    from redis_enterprise_actions._display import Display
-    from redis_enterprise_actions._events import AnyEvent
+    from redis_enterprise_actions._cli.wait.displays import Display
+    from redis_enterprise_actions._cli.wait.events import AnyEvent
 
 GOLDEN = Path(__file__).parent / "golden"
 REFS = ("action:a1", "node:1/maintenance_on@t1", "crdb:t2")

@@ -13,11 +13,11 @@ from email.utils import formatdate
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from redis_enterprise_actions import ClusterUnreachable
-from redis_enterprise_actions._transport import Reply
+from redis_enterprise_actions._client.http.transport import Reply
 
 
 if TYPE_CHECKING:
-    from redis_enterprise_actions._transport import Call
+    from redis_enterprise_actions._client.http.transport import Call
 
 EPOCH: Final = 1_800_000_000.0
 OURS, THEIRS = "ours", "theirs"  # whose failure it is

@@ -1,8 +1,10 @@
 """Await long-running actions on a Redis Software (Redis Enterprise) cluster until they are done."""
 
-from ._action import Action, Evidence, Kind, PendingOp, Phase
-from ._client import ActionsClient
-from ._errors import (
+from redis_enterprise_actions._client.client import ActionsClient
+from redis_enterprise_actions._client.operation import Operation
+from redis_enterprise_actions._client.pacing.schedules import AimedWait
+from redis_enterprise_actions._model.action import Action, Evidence, Kind, PendingOp, Phase
+from redis_enterprise_actions._model.errors import (
     ActionAborted,
     ActionCancelled,
     ActionFailed,
@@ -25,10 +27,16 @@ from ._errors import (
     WaitError,
     WaitTimeout,
 )
-from ._operation import Operation
-from ._pace import AimedWait
-from ._record import FinishedAction, Observer, Outage, Outcome, Record, Recorder, Transition
-from ._report_file import check_report, write_report
+from redis_enterprise_actions._model.record import (
+    FinishedAction,
+    Observer,
+    Outage,
+    Outcome,
+    Record,
+    Recorder,
+    Transition,
+)
+from redis_enterprise_actions._report.write import check_report, write_report
 
 
 __all__ = [

@@ -2,7 +2,7 @@
 
 import sys
 
-from ._cli import main
+from redis_enterprise_actions._cli.main import main
 
 
 sys.exit(main())

@@ -9,8 +9,8 @@ from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
 
 import redis_enterprise_actions.airflow
 from redis_enterprise_actions.airflow import get_provider_info
-from redis_enterprise_actions.airflow._provider import FIELDS
-from redis_enterprise_actions.airflow._settings import Settings
+from redis_enterprise_actions.airflow.connection import Settings
+from redis_enterprise_actions.airflow.provider import FIELDS
 
 
 def test_airflow_knows_the_form() -> None:

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ._hook import RedisEnterpriseHook
-    from ._operator import RedisEnterpriseOperator
-    from ._provider import get_provider_info
-    from ._sensor import RedisEnterpriseActionSensor
-    from ._trigger import RedisEnterpriseTrigger
+    from .hooks import RedisEnterpriseHook
+    from .operators import RedisEnterpriseOperator
+    from .provider import get_provider_info
+    from .sensors import RedisEnterpriseActionSensor
+    from .triggers import RedisEnterpriseTrigger
 
 
 __all__ = [
@@ -30,11 +30,11 @@ __all__ = [
 ]
 
 _WHERE: Final[Mapping[str, str]] = MappingProxyType({
-    "RedisEnterpriseActionSensor": "._sensor",
-    "RedisEnterpriseHook": "._hook",
-    "RedisEnterpriseOperator": "._operator",
-    "RedisEnterpriseTrigger": "._trigger",
-    "get_provider_info": "._provider",
+    "RedisEnterpriseActionSensor": ".sensors",
+    "RedisEnterpriseHook": ".hooks",
+    "RedisEnterpriseOperator": ".operators",
+    "RedisEnterpriseTrigger": ".triggers",
+    "get_provider_info": ".provider",
 })  # fmt: skip
 
 

@@ -26,14 +26,15 @@ requests/nodes/actions, requests/cluster/actions, requests/crdbs, requests/crdb_
 objects/crdb_task.
 """
 
-from ._cluster import FakeCluster, Version
-from ._crdb_tasks import FakeCrdbTask
-from ._databases import FakeDatabase
-from ._gate import SeenRequest
-from ._node_actions import ClusterActionName, NodeActionName
-from ._script import FakeAction, Kind, Outcome, Progress
-from ._transfers import Transfer
-from ._trouble import Trouble
+from redis_enterprise_actions.testing.server.chaos import Trouble
+from redis_enterprise_actions.testing.server.middleware import SeenRequest
+from redis_enterprise_actions.testing.state.actions import FakeAction, Kind, Outcome, Progress
+from redis_enterprise_actions.testing.state.crdb_tasks import FakeCrdbTask
+from redis_enterprise_actions.testing.state.databases import FakeDatabase
+from redis_enterprise_actions.testing.state.node_actions import ClusterActionName, NodeActionName
+from redis_enterprise_actions.testing.state.transfers import Transfer
+
+from .cluster import FakeCluster, Version
 
 
 __all__ = [

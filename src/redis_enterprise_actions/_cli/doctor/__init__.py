@@ -1,0 +1,1 @@
+"""The command `doctor`: diagnosis of connection problems."""

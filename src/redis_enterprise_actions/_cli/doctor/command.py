@@ -1,0 +1,386 @@
+"""What `doctor` looks at, and in which order: settings, the way to each node, the cluster.
+
+It changes nothing there. Each node is asked without credentials first; only those that answer as
+the REST API does are sent any.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+from datetime import UTC, datetime
+from functools import partial
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Final, cast
+
+from redis_enterprise_actions._cli.output import print_json, print_line
+from redis_enterprise_actions._cli.settings.connection import settings_of
+from redis_enterprise_actions._client.http.auth import Secret, access_of, hidden
+from redis_enterprise_actions._client.http.nodes import Nodes
+from redis_enterprise_actions._client.http.tls import context_of, refuses_us, tls
+from redis_enterprise_actions._client.http.transport import Call, Transport
+from redis_enterprise_actions._client.sources.actions import NO_FIELDS
+from redis_enterprise_actions._model.errors import (
+    ClientCertificateRefused,
+    RedisActionsError,
+    RequestError,
+    UsageError,
+)
+
+from . import cluster, network
+from .certificate import certificate_of
+from .probe import addresses_of, certificate_at, connect
+from .result import Finding, Level, done, told, weighed
+from .wire_nodes import bootstrap_state
+
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable
+
+    from yarl import URL
+
+    from redis_enterprise_actions._cli.settings.connection import Settings
+    from redis_enterprise_actions._client.http.transport import Reply
+
+    from .certificate import Certificate
+    from .cluster import Right
+
+_SECRET: Final = frozenset({"password", "token"})
+_TRIED: Final = Call("GET", "/v1/nodes", quoted=False)
+_BOOTSTRAP: Final = Call("GET", "/v1/bootstrap", quoted=False)
+_NOWHERE: Final = Call("GET", "/v1/redis-actions-doctor", quoted=False)  # no version has it
+
+
+def doctor(args: argparse.Namespace) -> Coroutine[object, object, int] | int:
+    """Check the settings; return what looks at the rest, or the exit code where they are wrong."""
+    chart = Chart(as_json=args.json)
+    try:
+        settings = settings_of(args)
+        examination = Examination(settings, args.timeout, chart)
+    except UsageError as error:
+        advice = "see redis-actions doctor --help"
+        chart.tell(Finding(level=Level.FAILURE, check="settings", seen=str(error), advice=advice))
+        return chart.close(0, refused=2)
+    for finding in _settings(settings):
+        chart.tell(finding)
+    return examination.run()
+
+
+def _settings(settings: Settings) -> Iterable[Finding]:
+    """Tell what each setting is and where it comes from, but for secrets."""
+    for name, source in settings.sources.items():
+        value = settings.given[name]
+        shown = "given" if name in _SECRET else value
+        text = (
+            " ".join(map(str, cast("list[object]", value)))
+            if isinstance(value, (list, tuple))
+            else str(shown)
+        )
+        yield Finding(level=Level.OK, check="settings", seen=f"{name} is {text}, from {source}")
+
+
+class Chart:
+    """Tells findings, one a line, and keeps them."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+        self._findings: list[Finding] = []
+
+    def tell(self, finding: Finding) -> None:
+        self._findings.append(finding)
+        if self._as_json:
+            print_json(told(finding))
+        else:
+            print_line(str(finding))
+
+    def close(self, requests: int, *, refused: int = 5) -> int:
+        """Tell what all comes to, and return the exit code."""
+        end = done(self._findings, requests, refused=refused)
+        if self._as_json:
+            print_json(end)
+        else:
+            print_line(str(end))
+        return end.exit_code
+
+
+class Examination:
+    """Looks at one cluster. Each step may take `limit` seconds."""
+
+    def __init__(self, settings: Settings, limit: float, chart: Chart) -> None:
+        given = settings.given
+        self._limit = limit
+        self._tell = chart.tell
+        self._close = chart.close
+        self._user: str | None = given.get("username")
+        self._password = hidden(given.get("password"))
+        self._auth: str = given.get("auth", "basic")
+        names = ("verify", "ca_file", "fingerprint", "client_cert", "client_key")
+        trust = {name: given[name] for name in names if name in given}
+        self._trust = tls(**trust)
+        self._by = f"ca_file {given['ca_file']}" if "ca_file" in given else "the system's CAs"
+        anyone = {name: given[name] for name in names[3:] if name in given}
+        self._anyone = context_of(tls(verify=False, **anyone).context)
+        url = given["url"]
+        urls = [hidden(each) for each in ([url] if isinstance(url, str) else url)]
+        self._nodes = Nodes(urls, given.get("trusted_hosts", ()))
+        access = access_of(
+            self._user, self._password, hidden(given.get("token")), auth=self._auth, patience=limit
+        )
+        self._who = _who(self._user, self._auth, token="token" in given)
+        self._transport = Transport(
+            self._nodes, access=access, tls=self._trust, session=None, request_timeout=limit
+        )
+        self._skews: dict[URL, float | None] = {}
+        self._targets: dict[URL, URL] = {}  # the nodes that others redirect to
+
+    async def run(self) -> int:
+        """Go through all steps, as far as they make sense."""
+        try:
+            nodes = list(self._nodes.urls)
+            for check, step in (
+                ("dns", self._look_up),
+                ("tcp", self._knock),
+                ("tls", self._shake),
+            ):
+                nodes = await self._round(check, step, nodes)
+            nodes = await self._greet_all(nodes)
+            for node, skew in self._skews.items():
+                self._tell(network.clock(str(node), skew))
+            await self._ask_around(nodes)
+            return self._close(self._transport.sent)
+        finally:
+            await self._transport.close()
+
+    async def _round(
+        self, check: str, step: Callable[[URL], Awaitable[Finding | None]], nodes: list[URL]
+    ) -> list[URL]:
+        """Take a step at each node, and return the nodes that are well."""
+        found = await asyncio.gather(*(self._in_time(check, step, node) for node in nodes))
+        for finding in weighed([each for each in found if each is not None]):
+            self._tell(finding)
+        well = (each is None or each.level is not Level.FAILURE for each in found)
+        return [node for node, is_well in zip(nodes, well, strict=True) if is_well]
+
+    async def _in_time(
+        self, check: str, step: Callable[[URL], Awaitable[Finding | None]], node: URL
+    ) -> Finding | None:
+        try:
+            async with asyncio.timeout(self._limit):
+                return await step(node)
+        except TimeoutError:
+            return network.too_slow(check, str(node), self._limit)
+
+    # --- the way to a node ------------------------------------------------------------------------
+
+    async def _look_up(self, node: URL) -> Finding:
+        host, port = _place(node)
+        try:
+            addresses = [host] if _is_address(host) else await addresses_of(host, port)
+        except (OSError, UnicodeError) as error:
+            return network.unresolved(str(node), host, error)
+        return network.resolved(str(node), host, addresses)
+
+    async def _knock(self, node: URL) -> Finding:
+        try:
+            await connect(*_place(node))
+        except OSError as error:
+            return network.unconnected(str(node), error)
+        return network.connected(str(node))
+
+    async def _shake(self, node: URL) -> Finding | None:
+        if node.scheme != "https":
+            return None
+        try:
+            shown = certificate_of(await certificate_at(*_place(node), self._anyone))
+            return await self._judge(node, shown)
+        except OSError as error:
+            return network.no_handshake(str(node), error, refuses_us(error))
+
+    async def _judge(self, node: URL, shown: Certificate) -> Finding:
+        """Say whether a certificate is the cluster's, by the client's own rules."""
+        where, now, pinned = str(node), datetime.now(UTC), self._trust.fingerprint
+        if not self._trust.verified:
+            return network.unverified(where, shown)
+        if pinned is not None:
+            if shown.fingerprint != pinned.hex(":").upper():
+                return network.otherwise_pinned(where, shown)
+            return network.trusted(where, shown, "its fingerprint", now)
+        try:
+            await certificate_at(*_place(node), context_of(self._trust.context))
+        except ssl.SSLCertVerificationError as error:
+            return network.untrusted(where, shown, error)
+        return network.trusted(where, shown, self._by, now)
+
+    async def _greet_all(self, nodes: list[URL]) -> list[URL]:
+        """Greet nodes, and those that they name; return the ones that may be sent credentials.
+
+        A node that redirects is as good as the one that it names. Those that answer come first.
+        """
+        well: list[URL] = []
+        greeted = set(self._nodes.urls)
+        while nodes:
+            well += await self._round("http", self._greet, nodes)
+            greeted.update(nodes)
+            named = dict.fromkeys(self._targets.values())
+            nodes = [node for node in named if node not in greeted]
+        answering = [node for node in well if node not in self._targets]
+        return answering + [node for node in well if self._targets.get(node) in answering]
+
+    async def _greet(self, node: URL) -> Finding:
+        """Ask without saying who we are, as it may be somebody else who answers."""
+        try:
+            reply = await self._transport.ask(node, _TRIED)
+        except ClientCertificateRefused as error:
+            return network.no_handshake(str(node), OSError(), error.reason)
+        except RequestError as error:
+            return network.unanswered(str(node), getattr(error, "reason", error.said))
+        skew = network.skew_of(reply.headers, datetime.now(UTC))
+        if reply.status in {307, 308}:
+            target = self._nodes.redirected(node, reply.headers.get("Location", ""))
+            if target is not None and target != node:
+                self._targets[node] = target
+        known = False
+        if network.leaves_open(reply.status, reply.headers, reply.body):
+            state = await self._bootstrap(node)
+            if state not in {None, "completed"}:
+                return network.unbootstrapped(str(node), str(state))
+            known = state is not None or (reply.status == 401 and await self._misses_a_route(node))
+        named = self._targets.get(node)
+        finding = network.answered(
+            str(node),
+            node.port,
+            reply.status,
+            reply.headers,
+            reply.body,
+            target=None if named is None else str(named),
+            known=known,
+        )
+        if finding.level is Level.OK:
+            self._skews[node] = skew
+        return finding
+
+    async def _bootstrap(self, node: URL) -> str | None:
+        """Return how far a node's bootstrap is, which it tells anybody until it is completed."""
+        reply = await self._ask_openly(node, _BOOTSTRAP)
+        return bootstrap_state(reply.body) if reply is not None and reply.status == 200 else None
+
+    async def _misses_a_route(self, node: URL) -> bool:
+        """Return True if a node has no route where the API has none.
+
+        A web server that wants a password for everything answers 401 there, too.
+        """
+        reply = await self._ask_openly(node, _NOWHERE)
+        return reply is not None and reply.status == 404
+
+    async def _ask_openly(self, node: URL, call: Call) -> Reply | None:
+        try:
+            async with asyncio.timeout(self._limit):
+                return await self._transport.ask(node, call)
+        except (RequestError, TimeoutError):
+            return None
+
+    # --- the cluster ------------------------------------------------------------------------------
+
+    async def _ask_around(self, nodes: list[URL]) -> None:
+        if not nodes:
+            self._tell(cluster.unasked())
+            return
+        # No redirect leads to another node from now on.
+        self._transport.nodes = Nodes([Secret(str(node)) for node in nodes])
+        reply = await self._ask(cluster.NODES)
+        forbidden = getattr(reply, "status", None) == 403
+        if isinstance(reply, Exception) and not forbidden:
+            await self._tell_refusal(nodes[0], reply)
+            return
+        if isinstance(reply, Exception):
+            known = cluster.known(self._who, 403)
+            version = cluster.denied("version", cluster.NODES, reply)
+        else:
+            known = cluster.known(self._who, reply.status, reply.body)
+            version = cluster.version(reply.status, reply.body)
+        self._tell(known)
+        self._tell(version)
+        found = [] if forbidden else [known]
+        found.append(await self._see("primary", cluster.STATUS, cluster.role))
+        for right in cluster.RIGHTS:
+            words = partial(cluster.allowed, right)
+            found.append(await self._see("permissions", right, words))
+        if all(each.level is not Level.OK for each in found):
+            self._tell(cluster.useless())
+        await self._see("v2", cluster.V2, cluster.second)
+
+    async def _see(
+        self, check: str, right: Right, words: Callable[[int, bytes], Finding]
+    ) -> Finding:
+        reply = await self._ask(right)
+        if isinstance(reply, Exception):
+            finding = cluster.denied(check, right, reply)
+        else:
+            finding = words(reply.status, reply.body)
+        self._tell(finding)
+        return finding
+
+    async def _ask(self, right: Right) -> Reply | Exception:
+        """Ask as the client does; return what it raises, too."""
+        try:
+            async with asyncio.timeout(self._limit):
+                try:
+                    return await self._get(right, right.query)
+                except RequestError as error:
+                    if not right.query or getattr(error, "status", None) not in NO_FIELDS:
+                        raise
+                    return await self._get(right, "")
+        except (RedisActionsError, TimeoutError) as error:
+            return error
+
+    async def _get(self, right: Right, query: str) -> Reply:
+        return await self._transport.get(right.path, permission=right.permission, query=query)
+
+    async def _tell_refusal(self, node: URL, error: Exception) -> None:
+        """Tell why the list of nodes is not shown: no cluster yet, or credentials refused."""
+        expired = getattr(error, "error_code", None) == "password_expired"
+        refused = getattr(error, "status", None) == 401 and not expired
+        state = await self._bootstrap(node) if refused else None
+        if state not in {None, "completed"}:
+            self._tell(network.unbootstrapped(str(node), str(state)))
+            return
+        tokens = refused and await self._grants_tokens(node)
+        self._tell(cluster.unknown(self._who, error, tokens=tokens))
+
+    async def _grants_tokens(self, node: URL) -> bool:
+        """Whether a cluster that refuses Basic takes the password for a token.
+
+        It is asked once only, as clusters lock users out after a few refusals.
+        """
+        if self._auth != "basic" or not isinstance(self._password, Secret):
+            return False
+        said = Secret(json.dumps({"username": self._user, "password": self._password.reveal()}))
+        call = Call("POST", "/v1/users/authorize", body=said, quoted=False)
+        try:
+            async with asyncio.timeout(self._limit):
+                reply = await self._transport.ask(node, call)
+        except (RequestError, TimeoutError):
+            return False
+        return reply.status == 200 and b"access_token" in reply.body
+
+
+def _who(user: str | None, auth: str, *, token: bool) -> str:
+    if token:
+        return "the token"
+    if user is None:
+        return "one who does not say who he is, or shows a client certificate"
+    return f"{user}, by {'a token for the password' if auth == 'jwt' else 'the password'}"
+
+
+def _place(node: URL) -> tuple[str, int]:
+    return node.host or "", node.port or 443
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True

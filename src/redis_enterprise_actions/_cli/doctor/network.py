@@ -1,0 +1,231 @@
+"""What was seen on the way to a node, in words: names, connections, certificates, answers.
+
+From values to findings. Refuses to ask anybody.
+"""
+
+from __future__ import annotations
+
+import email.utils
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from redis_enterprise_actions._client.wire.error_body import (
+    WireError,
+    is_not_now,
+    refusal,
+    words_of,
+)
+from redis_enterprise_actions._client.wire.lenient_json import struct
+
+from .result import Finding, Level
+from .wire_nodes import lists_nodes
+
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Mapping
+
+    from .certificate import Certificate
+
+_SOON: Final = timedelta(days=30)
+_SKEW: Final = 5.0  # seconds
+_UI_PORT: Final = 8443
+_TO_API: Final = "use the URL of the REST API itself (port 9443)"
+_NOT_SENT: Final = "not that of a proxy or the UI; no credentials have been sent to this one"
+_QUOTED: Final = 100  # characters of what another server says
+# What OpenSSL calls what is wrong with a certificate (x509_vfy.h).
+_EXPIRED: Final = frozenset({10})
+_NOT_YET: Final = frozenset({9})
+_OTHER_NAME: Final = frozenset({62, 64})
+
+
+def too_slow(check: str, node: str, limit: float) -> Finding:
+    """Tell that a step took longer than it may, in seconds."""
+    seen = f"nothing within {limit:g} s"
+    advice = "look for a firewall or a hanging node, or give it more with --timeout"
+    return _failed(check, node, seen, advice, spared=True)
+
+
+def resolved(node: str, host: str, addresses: list[str]) -> Finding:
+    """Tell which addresses a name stands for."""
+    seen = "an address, no name" if addresses == [host] else f"{host} is {', '.join(addresses)}"
+    return Finding(level=Level.OK, check="dns", node=node, seen=seen)
+
+
+def unresolved(node: str, host: str, error: Exception) -> Finding:
+    """Tell that there is no such name."""
+    advice = "check the name, and this machine's DNS and VPN; an address works, too"
+    return _failed("dns", node, f"{host} does not resolve: {error}", advice, spared=True)
+
+
+def connected(node: str) -> Finding:
+    """Tell that there is somebody."""
+    return Finding(level=Level.OK, check="tcp", node=node, seen="connects")
+
+
+def unconnected(node: str, error: OSError) -> Finding:
+    """Tell that there is nobody."""
+    said = error.strerror or str(error) or type(error).__name__
+    advice = "check that the node runs, its port (9443) and firewalls"
+    return _failed("tcp", node, f"cannot be connected to: {said}", advice, spared=True)
+
+
+def trusted(node: str, shown: Certificate, by: str, now: datetime) -> Finding:
+    """Tell by what a certificate is trusted, and for how long it is good."""
+    left = None if shown.ends is None else shown.ends - now
+    until = "" if shown.ends is None else f", good until {shown.ends:%Y-%m-%d}"
+    seen = f"the certificate is trusted by {by}{until}"
+    if left is None or left > _SOON:
+        return Finding(level=Level.OK, check="tls", node=node, seen=seen)
+    word = "expired" if left < timedelta(0) else f"expires in {left.days} days"
+    advice = "renew the cluster's certificate"
+    return _warned("tls", node, f"{seen}: it {word}", advice)
+
+
+def unverified(node: str, shown: Certificate) -> Finding:
+    """Tell that any certificate is accepted."""
+    return _warned("tls", node, "the certificate is not verified", _pin(shown))
+
+
+def otherwise_pinned(node: str, shown: Certificate) -> Finding:
+    """Tell that a certificate is not the one that is pinned."""
+    return _failed("tls", node, "the certificate is not the pinned one", _pin(shown))
+
+
+def untrusted(node: str, shown: Certificate, error: ssl.SSLCertVerificationError) -> Finding:
+    """Tell why a certificate is not trusted."""
+    names = ", ".join(shown.names) or "no host"
+    code = error.verify_code
+    if code in _OTHER_NAME:
+        seen, advice = "the certificate is for other names", f"use one that it has: {names}"
+    elif code in _EXPIRED:
+        ends = "" if shown.ends is None else f" on {shown.ends:%Y-%m-%d}"
+        seen, advice = f"the certificate has expired{ends}", "renew it"
+    elif code in _NOT_YET:
+        seen, advice = "the certificate is not good yet", "check this machine's clock"
+    else:
+        whose = "self-signed" if shown.self_signed else "from a CA that is not trusted"
+        seen, advice = f"the certificate is {whose}", "pass its CA as --ca-cert"
+    return _failed("tls", node, seen, f"{advice}, or {_pin(shown)}")
+
+
+def no_handshake(node: str, error: OSError, refused: str | None) -> Finding:
+    """Tell that TLS is not spoken, or not with us."""
+    if refused is not None:
+        advice = "pass the certificate of a cluster user as --client-cert"
+        return _failed("tls", node, f"our client certificate is not accepted: {refused}", advice)
+    said = getattr(error, "reason", None) or error.strerror or type(error).__name__
+    advice = "check the port (9443), and whether the URL is to begin with http://"
+    return _failed("tls", node, f"TLS is not spoken: {said}", advice)
+
+
+def shows_api(status: int, headers: Mapping[str, str], body: bytes) -> bool:
+    """Return True if an answer to GET /v1/nodes without credentials is the REST API's.
+
+    The API has a header `cluster-state-id` of its own, an `error_code` in its errors, and an Envoy
+    before it. As there are other Envoys, that counts for a 401 only, the answer that is due.
+    """
+    if 300 <= status < 400:
+        return False
+    if "cluster-state-id" in headers:
+        return True
+    if status < 300:
+        return lists_nodes(body)
+    if status == 401 and headers.get("Server", "").lower() == "envoy":
+        return True
+    try:
+        code = struct(body, WireError).error_code
+    except ValueError:
+        return False
+    return isinstance(code, str) and code != ""
+
+
+def leaves_open(status: int, headers: Mapping[str, str], body: bytes) -> bool:
+    """Return True if it takes further answers to tell whether an answer is the REST API's.
+
+    Any web server may say 401, and a node that is in no cluster yet may say "not now".
+    """
+    return is_not_now(status) or (status == 401 and not shows_api(status, headers, body))
+
+
+def answered(node: str, port: int | None, status: int, headers: Mapping[str, str], body: bytes,
+             *, target: str | None, known: bool = False) -> Finding:  # fmt: skip
+    """Tell what a node answers to GET /v1/nodes without credentials.
+
+    `known` is whether other answers have shown that it is the REST API.
+    """
+    if status in {307, 308}:
+        if target is not None:
+            seen = f"redirects to {target}, which is the primary then, and is followed"
+            return Finding(level=Level.OK, check="http", node=node, seen=seen)
+        refused = refusal("GET", "/v1/nodes", status, headers, b"", permission=None)
+        hint = getattr(refused, "hint", None)
+        return _failed("http", node, f"redirects elsewhere ({status})", hint)
+    if is_not_now(status):
+        advice = "it may start, or be no member, or the cluster has no quorum: ask again"
+        return _failed("http", node, f"answers {status}", advice, spared=True)
+    if known or shows_api(status, headers, body):
+        seen = f"answers {status}, as the REST API does"
+        return Finding(level=Level.OK, check="http", node=node, seen=seen)
+    if status == 400 and node.startswith("http://"):
+        return _failed("http", node, "answers 400", "begin the URL with https://")
+    what = "the Cluster Manager UI" if port == _UI_PORT else "a proxy, or another web server"
+    also = ", also where the REST API has nothing," if status == 401 else ""
+    said = ": ".join(filter(None, words_of(body)))[:_QUOTED]
+    seen = f"answers {status}{also} as {what} does{said and f': {said}'}"
+    return _failed("http", node, seen, f"{_TO_API}, without a path, and {_NOT_SENT}")
+
+
+def unbootstrapped(node: str, state: str) -> Finding:
+    """Tell that a node is in no cluster yet: its bootstrap is not `completed`."""
+    advice = "create a cluster with it, or let it join one, and ask again when that has ended"
+    seen = f"the REST API, but in no cluster yet: its bootstrap is {state!r}"
+    return _failed("http", node, seen, advice, spared=True)
+
+
+def unanswered(node: str, said: str) -> Finding:
+    """Tell that there is no answer."""
+    # A server that speaks TLS 1.3 and misses a certificate may just hang up.
+    certificate = " and give --client-cert if it wants one" if node.startswith("https:") else ""
+    advice = f"{_TO_API}, look at the node,{certificate or ' and ask again'}"
+    return _failed("http", node, f"no answer that can be used: {said}", advice, spared=True)
+
+
+def skew_of(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Return how many seconds a node's clock is ahead of ours, or None if it does not tell."""
+    try:
+        date = email.utils.parsedate_to_datetime(headers.get("Date", ""))
+        return (date.replace(tzinfo=date.tzinfo or UTC) - now).total_seconds()
+    except (OverflowError, TypeError, ValueError):
+        return None
+
+
+def clock(node: str, skew: float | None) -> Finding:
+    """Tell how a node's clock goes."""
+    if skew is None:
+        return _warned("clock", node, "the answer does not tell the time", None)
+    if abs(skew) <= _SKEW:
+        seen = f"within {_SKEW:g} s of ours"
+        return Finding(level=Level.OK, check="clock", node=node, seen=seen)
+    way = "ahead of" if skew > 0 else "behind"
+    advice = "let NTP set both clocks: exports' references and tokens go by them"
+    return _warned("clock", node, f"{abs(skew):.0f} s {way} ours", advice)
+
+
+def _pin(shown: Certificate) -> str:
+    return (
+        "compare this with what the cluster's administrator sees, and pin it: "
+        f"fingerprint={shown.fingerprint}"
+    )
+
+
+def _warned(check: str, node: str, seen: str, advice: str | None) -> Finding:
+    return Finding(level=Level.WARNING, check=check, node=node, seen=seen, advice=advice)
+
+
+def _failed(
+    check: str, node: str, seen: str, advice: str | None, *, spared: bool = False
+) -> Finding:
+    return Finding(
+        level=Level.FAILURE, check=check, node=node, seen=seen, advice=advice, spared=spared
+    )

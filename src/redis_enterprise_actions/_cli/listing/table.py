@@ -1,0 +1,289 @@
+"""What a list of actions looks like as text: columns that fit a width, or fields for programs.
+
+Pure: functions from actions to lines. Refuses to know a terminal and a clock.
+"""
+
+from __future__ import annotations
+
+import enum
+import unicodedata
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from redis_enterprise_actions._cli.output import harmless
+from redis_enterprise_actions._model.action import Kind, Phase, one_line
+
+from .columns import GAP, fitting
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import TypeAlias
+
+    from redis_enterprise_actions._model.action import Action
+
+    _Squeeze: TypeAlias = tuple[tuple["Column", int], ...]
+
+_BAR: Final = 20  # as wide as a bar is where there is room
+
+
+class Column(enum.Enum):
+    """What is said of each action; the values are the headings."""
+
+    UID = "UID"
+    WHAT = "WHAT"
+    STATUS = "STATUS"
+    BAR = ""
+    DONE = "DONE"
+    STATE = "STATE"
+    AGE = "AGE"
+
+
+_LISTED: Final = (
+    Column.UID,
+    Column.WHAT,
+    Column.STATUS,
+    Column.DONE,
+    Column.STATE,
+    Column.AGE,
+)
+_WATCHED: Final = (
+    Column.WHAT,
+    Column.STATUS,
+    Column.BAR,
+    Column.DONE,
+    Column.STATE,
+    Column.AGE,
+    Column.UID,
+)
+
+_RIGHT: Final = frozenset({Column.DONE, Column.AGE})  # numbers, which end where others end
+
+# What gives way where it is narrow, in this order, and down to which width; at 0 it is left out.
+_LISTED_SQUEEZE: Final[_Squeeze] = (
+    (Column.STATE, 8),
+    (Column.STATE, 0),
+    (Column.WHAT, 16),
+    (Column.STATUS, 10),
+)
+_WATCHED_SQUEEZE: Final[_Squeeze] = (
+    (Column.BAR, 10),
+    (Column.UID, 0),
+    (Column.STATE, 12),
+    (Column.STATUS, 10),
+    (Column.WHAT, 20),
+    (Column.STATE, 0),
+    (Column.BAR, 0),
+    (Column.AGE, 0),
+    (Column.WHAT, 8),
+)
+
+_COLOURS: Final = {  # SGR parameters
+    Phase.PENDING: "2",
+    Phase.RUNNING: "36",
+    Phase.CANCELLING: "33",
+    Phase.COMPLETED: "32",
+    Phase.FAILED: "31",
+    Phase.CANCELLED: "33",
+    Phase.ABORTED: "33",
+    Phase.UNKNOWN: "35",
+}
+_BOLD: Final = "1"
+
+
+class Paper(msgspec.Struct, frozen=True, kw_only=True):
+    """What is drawn on: `width` characters, at the time `now`.
+
+    `colour` is whether there are colours, `letters` whether there are letters besides ASCII, and
+    `turn` counts how often it was drawn, for what moves.
+    """
+
+    width: int
+    now: datetime
+    colour: bool = False
+    letters: bool = True
+    turn: int = 0
+
+
+def fields(actions: Sequence[Action], now: datetime) -> list[str]:
+    """Return a line for each action, for programs: fields between tabs, `-` where there is none.
+
+    Progress is a number of percent, and the age one of seconds.
+    """
+    return [
+        "\t".join(
+            one_line(field) or "-"
+            for field in (
+                reference(action),
+                action.title,
+                action.status,
+                "" if action.progress is None else f"{action.progress:g}",
+                _state(action),
+                "" if action.creation_time is None else str(_seconds(action, now)),
+            )
+        )
+        for action in actions
+    ]
+
+
+def listed(actions: Sequence[Action], paper: Paper) -> list[str]:
+    """Return a table of actions, whose uids are whole: if need be, an action has three lines."""
+    widths = fitting(_natural(_LISTED, actions, paper), _LISTED_SQUEEZE, paper.width)
+    if widths is not None:
+        return _drawn(widths, actions, paper)
+    return [line for action in actions for line in _stacked(action, paper)]
+
+
+def watched(actions: Sequence[Action], paper: Paper) -> list[str]:
+    """Return a table of actions with bars, where what is less important gives way."""
+    widths = fitting(_natural(_WATCHED, actions, paper), _WATCHED_SQUEEZE, paper.width)
+    if widths is None:
+        half = max(1, paper.width // 2 - 1)
+        widths = {Column.WHAT: half, Column.STATUS: half}
+    return _drawn(widths, actions, paper)
+
+
+def reference(action: Action) -> str:
+    """Return what `wait` takes for an action: its uid, which of CRDBs' tasks needs a word."""
+    return f"crdb:{action.uid}" if action.kind is Kind.CRDB_TASK else action.uid
+
+
+def age(seconds: int) -> str:
+    """Return an age as people say it: `59s`, `59m`, `47h`, `3d`."""
+    for size, unit, limit in ((1, "s", 60), (60, "m", 3600), (3600, "h", 172800)):
+        if seconds < limit:
+            return f"{seconds // size}{unit}"
+    return f"{seconds // 86400}d"
+
+
+def cut(text: str, width: int, paper: Paper) -> str:
+    """Return a text that is no wider than that, with a mark where something is missing."""
+    if cells(text) <= width:
+        return text
+    mark = "…" if paper.letters else "~"
+    while text and cells(text) > width - 1:
+        text = text[:-1]
+    return text + mark
+
+
+def cells(text: str) -> int:
+    """Return how many columns a text takes on a terminal."""
+    return sum(
+        0 if unicodedata.combining(char) else 1 + (unicodedata.east_asian_width(char) in "WF")
+        for char in text
+    )
+
+
+def bar(action: Action, width: int, paper: Paper) -> str:
+    """Return a bar for what goes on: full to its progress, or moving where that is not known."""
+    if action.phase.terminal or action.phase is Phase.PENDING:
+        return ""
+    full, empty = "━─" if paper.letters else "#-"
+    if action.progress is None:
+        at = paper.turn % width
+        return empty * at + full + empty * (width - at - 1)
+    done = int(width * action.progress / 100)
+    return full * done + empty * (width - done)
+
+
+# --- cells --------------------------------------------------------------------------------------
+
+
+def _text(action: Action, column: Column, now: datetime) -> str:
+    if column is Column.AGE:
+        return "" if action.creation_time is None else age(_seconds(action, now))
+    return harmless(one_line(_TEXTS[column](action)))
+
+
+def _seconds(action: Action, now: datetime) -> int:
+    """Return an age in whole seconds; clocks that differ make nobody younger than nothing."""
+    assert action.creation_time is not None
+    return max(0, int((now - action.creation_time).total_seconds()))
+
+
+def _state(action: Action) -> str:
+    """Return the step that it is in, or why it failed."""
+    return action.reason or action.state or ""
+
+
+_TEXTS: Final[Mapping[Column, Callable[[Action], str]]] = {
+    Column.UID: reference,
+    Column.WHAT: lambda action: action.title,
+    Column.STATUS: lambda action: action.status or "no status",
+    Column.DONE: lambda action: "" if action.progress is None else f"{int(action.progress)}%",
+    Column.STATE: _state,
+}
+
+
+def _cell(action: Action, column: Column, width: int, paper: Paper) -> str:
+    """Return what stands in a cell, as wide as its column."""
+    if column is Column.BAR:
+        text = bar(action, width, paper)
+    elif column is Column.WHAT:
+        text = _titled(_text(action, column, paper.now), width, paper)
+    else:
+        text = cut(_text(action, column, paper.now), width, paper)
+    padding = " " * (width - cells(text))
+    if column in {Column.STATUS, Column.BAR}:
+        text = painted(text, _COLOURS[action.phase], paper)
+    return padding + text if column in _RIGHT else text + padding
+
+
+def _titled(title: str, width: int, paper: Paper) -> str:
+    """Cut a title where it hurts least: what is worked on is kept, if that is short."""
+    name, on, what = title.rpartition(" on ")
+    room = width - cells(on + what)
+    return cut(title, width, paper) if room < 4 else cut(name, room, paper) + on + what
+
+
+def painted(text: str, colour: str, paper: Paper) -> str:
+    """Return a text in a colour, given as SGR parameters, if there are colours."""
+    return f"\x1b[{colour}m{text}\x1b[0m" if paper.colour and text else text
+
+
+# --- lines --------------------------------------------------------------------------------------
+
+
+def _natural(
+    columns: Sequence[Column], actions: Sequence[Action], paper: Paper
+) -> dict[Column, int]:
+    """Return how wide each column would be; one in which nothing stands is none."""
+    wanted = {column: _wanted(column, actions, paper) for column in columns}
+    return {column: max(width, len(column.value)) for column, width in wanted.items() if width}
+
+
+def _wanted(column: Column, actions: Sequence[Action], paper: Paper) -> int:
+    if column is Column.BAR:
+        return _BAR
+    return max((cells(_text(action, column, paper.now)) for action in actions), default=0)
+
+
+def _drawn(widths: dict[Column, int], actions: Sequence[Action], paper: Paper) -> list[str]:
+    headings = GAP.join(
+        (column.value.rjust(width) if column in _RIGHT else column.value.ljust(width))[:width]
+        for column, width in widths.items()
+    )
+    rows = [
+        GAP.join(_cell(action, column, width, paper) for column, width in widths.items())
+        for action in actions
+    ]
+    return [painted(headings.rstrip(), _BOLD, paper), *(row.rstrip() for row in rows)]
+
+
+def _stacked(action: Action, paper: Paper) -> list[str]:
+    """Return an action as three lines, for where it is narrow."""
+    uid, title, status, done, state, old = (
+        _text(action, column, paper.now)
+        for column in (*_LISTED[:3], Column.DONE, Column.STATE, Column.AGE)
+    )
+    status = cut(status, paper.width // 2, paper)
+    room = paper.width - cells(GAP.join(filter(None, (status, done, old)))) - 2 * len(GAP)
+    state = cut(state, room, paper) if room > 3 else ""
+    parts = (painted(status, _COLOURS[action.phase], paper), done, state, old)
+    return [
+        uid,
+        GAP + _titled(title, paper.width - len(GAP), paper),
+        GAP + GAP.join(filter(None, parts)),
+    ]

@@ -1,0 +1,188 @@
+"""What the terminal shows and what the exit code says: the command `redis-actions`.
+
+Progress and results go to standard output, complaints to standard error.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import traceback
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from redis_enterprise_actions._cli.doctor.command import doctor
+from redis_enterprise_actions._cli.listing.command import look, watch
+from redis_enterprise_actions._cli.settings.connection import client_of
+from redis_enterprise_actions._cli.wait.command import submit, wait
+from redis_enterprise_actions._cli.wait.log_capture import Overheard, last_resort
+from redis_enterprise_actions._cli.wait.references import references
+from redis_enterprise_actions._client.submit.handle import problem_with
+from redis_enterprise_actions._model.errors import RedisActionsError, UsageError
+
+from .arguments import arguments, json_of
+from .chores import CHORES
+from .output import CRASHED, OutputLost, complain, complain_of, end_of, print_line, show
+from .signals import Signals
+
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Coroutine, Sequence
+
+    from redis_enterprise_actions._client.client import ActionsClient
+
+_CALL_PATIENCE: Final = 10.0  # seconds for which a call is tried
+_INTERRUPTED: Final = 130
+_PIPE_CLOSED: Final = 141
+_NO_OUTPUT: Final = 74  # EX_IOERR of sysexits.h
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")  # a strange letter must not end a wait
+    try:
+        with last_resort():
+            args = arguments(argv)
+            del argv  # which may hold the passwords of a body
+            return _run(args)
+    except RedisActionsError as error:
+        complain(f"redis-actions: {error}")
+        return end_of(error)[1]
+    except OutputLost as lost:
+        return _no_output(lost.error)
+    except KeyboardInterrupt:
+        complain("interrupted")
+        return _INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is not a wait that has failed
+        return _crash(error)
+
+
+def _run(args: argparse.Namespace) -> int:
+    """Do what the command line says; return the exit code."""
+    interrupted = partial(complain, f"interrupted{args.interrupted}")
+    signals = Signals(interrupted)
+    try:
+        with signals, _overhearing(args) as overheard:
+            work = _work(args, overheard)
+            return work if isinstance(work, int) else signals.run(work)
+    except KeyboardInterrupt:
+        interrupted()
+        return signals.code
+
+
+def _no_output(error: OSError) -> int:
+    """Say that the output cannot be written, unless nobody wants it; return the exit code."""
+    # Output goes nowhere any more; without this, Python complains once more as it exits.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(error, BrokenPipeError):
+        return _PIPE_CLOSED
+    complain(f"redis-actions: the output cannot be written: {error}")
+    return _NO_OUTPUT
+
+
+def _crash(error: Exception) -> int:
+    """Say that an error came that nobody foresaw, and where; return the exit code.
+
+    Its message is left out, as it may hold a secret.
+    """
+    complain_of(error)
+    frames = traceback.walk_tb(error.__traceback__)
+    names = [(str(frame.f_globals.get("__name__")), line) for frame, line in frames]
+    module, line = [at for at in names if at[0].startswith("redis_enterprise_actions")][-1]
+    complain(
+        f"redis-actions: an error that was not foreseen: {type(error).__name__} in {module}, "
+        f"line {line}; REDIS_ACTIONS_TRACEBACK=1 prints the traceback, which may show secrets"
+    )
+    return CRASHED
+
+
+def _overhearing(args: argparse.Namespace) -> contextlib.AbstractContextManager[Overheard | None]:
+    """Return what keeps our log for the display, where waits are shown."""
+    waits = args.run == "wait" or (args.run == "submit" and args.wait)
+    return Overheard() if waits else contextlib.nullcontext()
+
+
+def _work(
+    args: argparse.Namespace, overheard: Overheard | None = None
+) -> Coroutine[object, object, int] | int:
+    """Return what is to be done, or the exit code of what is done at once.
+
+    A password is asked for, and standard input is read, before the loop runs, where Ctrl-C would
+    not be heard.
+    """
+    if args.run in CHORES:
+        return CHORES[args.run](args)
+    if args.run in _TOLD:
+        return _TOLD[args.run](args, client_of(args), overheard or Overheard())
+    if args.connects:
+        return _CONNECTED[args.run](args, client_of(args))
+    return _ALONE[args.run](args)
+
+
+# --- commands -----------------------------------------------------------------------------------
+
+
+async def _get(args: argparse.Namespace, client: ActionsClient) -> int:
+    async with client:
+        show(await client.get_action(args.uid), as_json=args.json)
+    return 0
+
+
+def _wait(
+    args: argparse.Namespace, client: ActionsClient, overheard: Overheard
+) -> Coroutine[object, object, int]:
+    return wait(args, client, references(args.ref, complain), overheard)
+
+
+def _submit(
+    args: argparse.Namespace, client: ActionsClient, overheard: Overheard
+) -> Coroutine[object, object, int]:
+    patience = args.outage_timeout
+    problem = problem_with(args.method.upper(), args.path) if args.wait else None
+    if problem is not None:
+        raise UsageError(f"--wait cannot follow this call, which was not made: {problem}")
+    starting = client.submit(
+        args.method,
+        args.path,
+        # In no variable, which a traceback might show.
+        json_of(args.data),
+        params=dict(args.param),
+        headers={name: value.reveal() for name, value in args.header},
+        busy_timeout=args.busy_timeout,
+        outage_timeout=_CALL_PATIENCE if patience is None else patience,
+        untracked="completed" if args.accept_untracked else "refused",
+    )
+    return submit(args, client, starting, overheard)
+
+
+async def _cancel(args: argparse.Namespace, client: ActionsClient) -> int:
+    async with client:
+        await client.operation(args.ref).cancel(force=args.force)
+    return 0
+
+
+async def _fake_cluster(args: argparse.Namespace) -> int:
+    from .demo import serve  # noqa: PLC0415 - a web server that the other commands do not need
+
+    await serve(args.port, args.version, print_line)
+
+
+async def _demo(_: argparse.Namespace) -> int:
+    from .demo import demo  # noqa: PLC0415 - ditto
+
+    return await demo(print_line)
+
+
+_CONNECTED: Final = {
+    "list": look,
+    "watch": watch,
+    "get": _get,
+    "cancel": _cancel,
+}
+_ALONE: Final = {"doctor": doctor, "fake-cluster": _fake_cluster, "demo": _demo}
+_TOLD: Final = {"wait": _wait, "submit": _submit}

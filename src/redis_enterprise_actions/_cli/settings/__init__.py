@@ -1,0 +1,1 @@
+"""Connection settings of the command."""

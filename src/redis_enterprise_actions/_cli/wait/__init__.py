@@ -1,0 +1,1 @@
+"""Commands that wait: `wait`, and the calls that start work."""

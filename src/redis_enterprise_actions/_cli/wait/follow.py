@@ -1,0 +1,165 @@
+"""How several waits are followed to their ends, and what exit code they come to.
+
+Knows when enough has ended. Tells what happens, and refuses to know how that is shown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+from typing import TYPE_CHECKING, Final
+
+from redis_enterprise_actions._cli.output import CRASHED, end_of
+from redis_enterprise_actions._model.action import Action, one_line
+from redis_enterprise_actions._model.errors import RequestError, WaitError
+from redis_enterprise_actions._model.record import age_at_end, how_already, plain
+from redis_enterprise_actions._report.timeline import duration
+
+from .events import Began, Change, Done, End, Left
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from redis_enterprise_actions._client.desk import WaitOptions
+    from redis_enterprise_actions._client.operation import Operation
+    from redis_enterprise_actions._model.record import FinishedAction
+    from redis_enterprise_actions._model.reference import Reference
+
+    from .reporter import Teller
+
+WORST_FIRST: Final = (1, 4, 3, 5, 0)  # of several waits, the most definite bad news decides
+_CRASH: Final = "an error that was not foreseen"
+_INTERRUPTED: Final = 130  # unless the cancellation says otherwise
+
+
+class Until(enum.StrEnum):
+    """Which ends of waits end the others, in the spelling of the options."""
+
+    ALL = "all"
+    FAIL_FAST = "fail-fast"
+    ANY = "any"
+
+    def reached(self, codes: Iterable[int]) -> str | None:
+        """Return why the rest need not be waited for after these exit codes, or None."""
+        if self is Until.ANY and 0 in codes:
+            return "one has completed, as --any asks for"
+        if self is Until.FAIL_FAST and any(codes):
+            return "one did not complete, and --fail-fast ends the others' waits"
+        return None
+
+    def code(self, codes: Iterable[int]) -> int:
+        """Return the exit code of all; of none it is 0."""
+        if self is Until.ANY and 0 in codes:
+            return 0
+        return next((code for code in WORST_FIRST if code in codes), max(codes, default=0))
+
+
+async def follow(
+    operations: Mapping[Reference, Operation],
+    *,
+    until: Until,
+    options: WaitOptions,
+    teller: Teller,
+) -> int:
+    """Follow operations until enough have ended; return the exit code.
+
+    However it ends, it is told how each wait did. What runs on the cluster goes on. Whoever
+    cancels it can give the exit code as the message.
+    """
+    teller.tell(Began(**teller.stamp(), refs=tuple(map(str, operations))))
+    why: str | None = "interrupted"
+    code = _INTERRUPTED
+    codes: dict[Reference, int] = {}
+
+    async def wait(ref: Reference, operation: Operation) -> None:
+        codes[ref] = await _wait(ref, operation, options, teller)
+
+    tasks = {asyncio.create_task(wait(*each)) for each in operations.items()}
+    try:
+        why = await _enough(tasks, until, codes)
+        code = until.code(set(codes.values()))
+    except asyncio.CancelledError as error:
+        code = next((said for said in error.args if isinstance(said, int)), code)
+        if teller.broken:
+            why, code = _CRASH, CRASHED
+        raise
+    except Exception:
+        why, code = _CRASH, CRASHED
+        raise
+    finally:
+        await _cancel(tasks)
+        left = [ref for ref in operations if ref not in codes]
+        for ref in left:
+            _tell_left(ref, teller)
+        ended = teller.board.counts
+        teller.tell(Done(**teller.stamp(), exit_code=code, ended=ended, left=len(left), why=why))
+    return code
+
+
+async def _enough(
+    tasks: set[asyncio.Task[None]], until: Until, codes: Mapping[Reference, int]
+) -> str | None:
+    """Wait until enough have ended; return why that is not all of them, or None."""
+    pending = tasks
+    while pending:
+        ended, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+        for task in ended:
+            task.result()
+        why = until.reached(set(codes.values()))
+        if why is not None and pending:
+            return why
+    return None
+
+
+async def _cancel(tasks: set[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _wait(ref: Reference, operation: Operation, options: WaitOptions, teller: Teller) -> int:
+    """Follow one operation to its end, and tell it; return the exit code for it."""
+
+    def changed(action: Action) -> None:
+        teller.tell(Change(**teller.stamp(), ref=str(ref), action=action))
+
+    told: WaitOptions = {**options, "on_progress": changed}
+    result: FinishedAction | WaitError | RequestError
+    try:
+        result = await operation.wait(**told)
+    except (WaitError, RequestError) as error:
+        result = error
+    outcome, code = end_of(result)
+    if isinstance(result, Action):
+        action: Action | None = plain(result)
+        said = f"{result.title} [{one_line(ref.name)}] {_completed(result)}"
+    else:
+        action, said = result.action, str(result)
+    teller.tell(
+        End(
+            **teller.stamp(),
+            ref=str(ref),
+            uid=ref.name,
+            outcome=outcome,
+            exit_code=code,
+            message=said,
+            action=action,
+            already_over=result.record is not None and how_already(result.record) is not None,
+        )
+    )
+    return code
+
+
+def _completed(action: FinishedAction) -> str:
+    """Return in words how an action has completed, as far as the wait for it can tell."""
+    record = action.record
+    age = age_at_end(action, record)
+    about = "" if age is None else f", about {duration(age)} after it was created"
+    return how_already(record) or f"completed after waiting {record.elapsed:.1f} s{about}"
+
+
+def _tell_left(ref: Reference, teller: Teller) -> None:
+    standing = teller.board.standings[str(ref)]
+    said = f"no longer waited for; it goes on: {standing.told}"
+    teller.tell(Left(**teller.stamp(), ref=str(ref), message=said, action=standing.action))

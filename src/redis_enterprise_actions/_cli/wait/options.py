@@ -1,0 +1,122 @@
+"""What the command line takes that concerns waits, of `wait` and of `submit --wait`."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from typing import TYPE_CHECKING, Final
+
+from redis_enterprise_actions._client.pacing.schedules import every
+from redis_enterprise_actions._model.errors import UsageError
+from redis_enterprise_actions._report.write import check_report
+
+from .displays import OUTPUTS
+from .follow import Until
+
+
+if TYPE_CHECKING:
+    from redis_enterprise_actions._client.desk import WaitOptions
+
+_UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600}
+_KEEP_ALIVE: Final = 60.0  # seconds
+
+_LIMITS: Final = (
+    ("--timeout", "give up after this long (default: never)"),
+    ("--stall-timeout", "give up when nothing has moved for this long (default: never)"),
+    (
+        "--outage-timeout",
+        "how long it may not answer (default: 5m, and 10s for a call of submit)",
+    ),
+    (
+        "--not-found-grace",
+        "how long it may not be known yet (default: 10s, and 60s for exports and the like)",
+    ),
+)
+_UNTIL: Final = (
+    (Until.ALL, "follow each to its end, however the others end (the default)"),
+    (Until.FAIL_FAST, "stop at the first that does not complete"),
+    (Until.ANY, "stop, with 0, at the first that completes"),
+)
+
+
+def duration(text: str) -> float:
+    """Read a duration from the command line: `90`, `90s`, `1.5m`, `2h`; in seconds."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text, re.ASCII)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a duration such as 90, 30s, 15m or 2h")
+    return float(match[1]) * _UNITS[match[2]]
+
+
+def interval(text: str) -> float:
+    """Read a duration that is not nothing."""
+    seconds = duration(text)
+    if seconds == 0:
+        raise argparse.ArgumentTypeError("an interval is longer than nothing")
+    return seconds
+
+
+def report(text: str) -> str:
+    """Read the name of a file that a report can be written to."""
+    try:
+        check_report(text)
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
+
+
+def add_wait_options(command: argparse.ArgumentParser) -> None:
+    """Add the options of a wait: how long it may take, what is shown of it, what follows."""
+    limits = command.add_argument_group("how long to wait")
+    for name, text in _LIMITS:
+        limits.add_argument(name, type=duration, metavar="TIME", help=text)
+    text = "ask this often (default: when the end is due)"
+    limits.add_argument("--interval", type=interval, metavar="TIME", help=text)
+    _add_shown(command)
+    after = command.add_argument_group("what follows the wait")
+    text = "write what happened, as .html, .svg, .md or .json; can be repeated"
+    after.add_argument(
+        "--report", type=report, action="append", default=[], metavar="FILE", help=text
+    )
+    text = "run a command in the shell, with REDIS_ACTIONS_OUTCOME and more in its environment"
+    after.add_argument("--hook", metavar="CMD", help=text)
+
+
+def _add_shown(command: argparse.ArgumentParser) -> None:
+    group = command.add_argument_group("what is shown")
+    shown = group.add_mutually_exclusive_group()
+    text = (
+        "auto (the default) is github or gitlab in their pipelines, rich (live bars) on a terminal "
+        "if rich is installed, and plain otherwise"
+    )
+    shown.add_argument("--output", choices=OUTPUTS, default="auto", help=text)
+    text = "short for --output json: one JSON object a line"
+    shown.add_argument("--json", action="store_const", dest="output", const="json", help=text)
+    text = "how often lines say at least that it is still waiting (default: 60s; 0: never)"
+    group.add_argument(
+        "--keep-alive", type=duration, default=_KEEP_ALIVE, metavar="TIME", help=text
+    )
+
+
+def add_until_options(command: argparse.ArgumentParser) -> None:
+    """Add the options of several waits: which of them end the command, and if there is none."""
+    group = command.add_argument_group("of several")
+    several = group.add_mutually_exclusive_group()
+    for until, text in _UNTIL:
+        several.add_argument(
+            f"--{until}", action="store_const", dest="until", const=until, help=text
+        )
+    text = "exit with 0, not 2, if there is nothing to wait for"
+    group.add_argument("--allow-empty", action="store_true", help=text)
+    command.set_defaults(until=Until.ALL)
+
+
+def wait_options(args: argparse.Namespace) -> WaitOptions:
+    """Return what a wait is given."""
+    options: WaitOptions = {"timeout": args.timeout, "stall_timeout": args.stall_timeout}
+    if args.outage_timeout is not None:
+        options["outage_timeout"] = args.outage_timeout
+    if args.not_found_grace is not None:
+        options["not_found_grace"] = args.not_found_grace
+    if args.interval is not None:
+        options["poll"] = every(args.interval)
+    return options

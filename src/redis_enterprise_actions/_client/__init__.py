@@ -1,0 +1,1 @@
+"""Requests to a cluster, and waiting for what it is doing."""

@@ -1,0 +1,279 @@
+"""The desk: `ActionsClient`, which joins the rooms below and is what users hold."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final, Literal, cast
+
+from redis_enterprise_actions._client.config.environment import Masked, complete
+from redis_enterprise_actions._client.http.auth import access_of, hidden
+from redis_enterprise_actions._client.http.nodes import Nodes
+from redis_enterprise_actions._client.http.tls import tls
+from redis_enterprise_actions._client.http.transport import Transport
+from redis_enterprise_actions._client.pacing.schedules import Patience, patiently, seconds
+from redis_enterprise_actions._client.polling.poller import Asking, Hub
+from redis_enterprise_actions._client.resources.calls import Calls
+from redis_enterprise_actions._client.resources.waits import Waits
+from redis_enterprise_actions._client.sources.actions import number, segment
+from redis_enterprise_actions._client.sources.registry import Lookup
+from redis_enterprise_actions._client.submit.submitter import Submission
+from redis_enterprise_actions._model.errors import ActionNotFound, RequestError
+from redis_enterprise_actions._model.reference import Reference, Track, parse
+
+from .desk import Desk
+
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable, Sequence
+    from datetime import timedelta
+    from types import TracebackType
+    from typing import Self, Unpack
+
+    import aiohttp
+
+    from redis_enterprise_actions._client.config.environment import Arguments, Given
+    from redis_enterprise_actions._client.http.auth import TokenSource
+    from redis_enterprise_actions._model.action import Action
+    from redis_enterprise_actions._model.record import Observer
+
+
+_CALL_PATIENCE: Final = 10.0  # seconds for which a single call asks again
+
+
+class ActionsClient(Waits, Calls):
+    """Asks one Redis Software cluster about its actions, and waits for them.
+
+    `url` is the cluster's REST API, such as `https://cluster.example.com:9443`, or a list of the
+    URLs of its nodes: the client sticks to one that answers, and turns to the next when it does
+    not. A node that redirects to another is followed if that is one of them, or its host (`host` or
+    `host:port`) is one of `trusted_hosts`.
+
+    One of these proves who we are, and goes to those nodes only:
+
+    - `username` and `password`, a cluster user's, with HTTP Basic authentication, or, with
+      `auth="jwt"`, for tokens that the cluster grants and the client renews in time;
+    - `token`, a token, or a function or coroutine function that returns one. It is called for
+      the first token, when a token that tells its lifetime is nearing its end, and when the
+      cluster refuses one, in no particular context. What it raises reaches whoever asked, but for
+      an `OSError`, which is a request that failed. It is sent as `JWT ...` unless it brings another
+      scheme along;
+    - `client_cert`, a PEM file with a client certificate, whose key is in there or in `client_key`.
+
+    The cluster's certificate is verified against the system's CAs, or those in the PEM file
+    `ca_file`; or it must have the SHA-256 `fingerprint`, in hexadecimal digits, and nothing else
+    of it matters; or, with `verify=False`, it is not verified, which is logged as a warning.
+
+    `request_timeout` is what one request may take, in seconds; of several nodes each is given a
+    share of it, as long as there is another one to ask. All waits on a client share one poll loop:
+    use one client for each cluster. A `session` that is passed in stays open; one that
+    the client makes is closed by `aclose`, or by leaving `async with`.
+
+    Raises `UsageError` for settings that cannot work.
+
+    Source: requests/users/authorize, requests/users/refresh_jwt.
+    """
+
+    def __init__(
+        self,
+        url: str | Sequence[str],
+        *,
+        username: str | None = None,
+        password: str | None = None,
+        token: str | TokenSource | None = None,
+        auth: Literal["basic", "jwt"] = "basic",
+        client_cert: str | os.PathLike[str] | None = None,
+        client_key: str | os.PathLike[str] | None = None,
+        ca_file: str | os.PathLike[str] | None = None,
+        fingerprint: str | None = None,
+        verify: bool = True,
+        trusted_hosts: Iterable[str] = (),
+        session: aiohttp.ClientSession | None = None,
+        request_timeout: float | timedelta = 30.0,
+    ) -> None:
+        several = isinstance(url, (list, tuple))
+        urls = [hidden(each) for each in cast("list[str]", url if several else [url])]
+        hidden_password, hidden_token = hidden(password), hidden(token)
+        del url, password, token  # which a traceback that shows variables would show
+        patience = seconds(request_timeout, "request_timeout")
+        self._transport = Transport(
+            Nodes(urls, trusted_hosts),
+            access=access_of(username, hidden_password, hidden_token, auth=auth, patience=patience),
+            tls=tls(
+                verify=verify,
+                ca_file=ca_file,
+                fingerprint=fingerprint,
+                client_cert=client_cert,
+                client_key=client_key,
+            ),
+            session=session,
+            request_timeout=patience,
+        )
+        self._lookup = Lookup(self._transport)
+        self._hub = Hub(
+            Asking(
+                one=self._lookup.one,
+                many=self._lookup.many,
+                settle=self._lookup.settle,
+                sent=lambda: self._transport.sent,
+            )
+        )
+        self._submission = Submission(self._transport, self._lookup)
+        self._desk = Desk(self._hub, self._submission)
+
+    @classmethod
+    def from_env(cls, **given: Unpack[Given]) -> Self:
+        """Make a client from the environment; what is passed in goes before it.
+
+        Takes the arguments of `ActionsClient` but for `session` and `request_timeout`. Reads
+        `REDIS_ENTERPRISE_URL` (one or several, with spaces between them),
+        `REDIS_ENTERPRISE_TRUSTED_HOSTS` (likewise), `REDIS_ENTERPRISE_USER`,
+        `REDIS_ENTERPRISE_PASSWORD`, `REDIS_ENTERPRISE_AUTH` (`basic` or `jwt`),
+        `REDIS_ENTERPRISE_TOKEN`, `REDIS_ENTERPRISE_CLIENT_CERT`, `REDIS_ENTERPRISE_CLIENT_KEY`,
+        `REDIS_ENTERPRISE_CA_CERT` (paths of PEM files), `REDIS_ENTERPRISE_FINGERPRINT` and
+        `REDIS_ENTERPRISE_INSECURE` (`true`, `1`, `yes` or `on` switches verification off, and
+        neither the CA's file nor the fingerprint is then looked at). Raises `UsageError` where
+        they do not suffice.
+        """
+        settings = Masked(given)
+        # A traceback that shows variables would show them.
+        cast("dict[str, object]", given).clear()
+        complete(settings)
+        return cls(**cast("Arguments", settings))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(map(repr, self.urls))})"
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """The URLs of the cluster's nodes, as the client was given them."""
+        return tuple(str(url) for url in self._transport.nodes.urls)
+
+    def observe(self, observer: Observer) -> None:
+        """Tell `observer` of each wait that begins on this client from now on.
+
+        It is called as a wait begins, in the context of whoever waits, with its `Record`, which is
+        still empty, and returns a function, which is called with the `Record` as it ends, however
+        that is. What either raises is logged, and ends no wait.
+        """
+        self._desk.observers.append(observer)
+
+    async def aclose(self) -> None:
+        """Close the session that the client made. A closed client raises `ClientClosed`.
+
+        So do the waits that are still running.
+        """
+        await self._hub.close()
+        await self._transport.close()
+
+    async def list_actions(self, *, bdb_uid: int | None = None) -> list[Action]:
+        """Return all actions that the cluster knows: running, pending and remembered ones.
+
+        With `bdb_uid`, only those on that database; v1 lists its state machines alone. Where
+        the cluster has /v2/actions (7.22 and newer), imports, exports and backups are among
+        them. Raises `RequestError`.
+
+        Source: GET /v1/actions, /v1/actions/bdb/{bdb_uid}, /v2/actions. Needs the permission
+        `view_status_of_cluster_action`.
+        """
+        return await patiently(_CALL_PATIENCE, self._lookup.actions.list_actions, bdb_uid)
+
+    async def get_action(self, uid: str) -> Action:
+        """Return one action as it is now. `uid` is an `action_uid` or a `task_id`.
+
+        Raises `ActionNotFound` if the cluster does not know it, and `RequestError`.
+
+        Source: GET /v1/actions/{uid}, /v2/actions/{uid}.
+        """
+        segment(uid)
+        began = asyncio.get_running_loop().time()
+        tries: Patience | None = None
+        while True:  # as `patiently` does, with one step less
+            try:
+                found = await self._lookup.actions.find_action(uid)
+            except RequestError as error:
+                tries = tries or Patience(_CALL_PATIENCE, began)
+                pause = tries.pause_after(error)
+                if pause is None:
+                    raise
+            else:
+                return _known(found, uid, began)
+            await asyncio.sleep(pause)
+
+    async def list_node_actions(self, *, node_uid: int | None = None) -> list[Action]:
+        """Return the actions of all nodes, or of one: those that run, and remembered results.
+
+        Their `uid` is a reference, as they have none of their own. Raises `RequestError`.
+
+        Source: GET /v1/nodes/actions, /v1/nodes/{uid}/actions. Needs the permission
+        `view_status_of_all_node_actions`, or `view_status_of_node_action`.
+        """
+        uid = None if node_uid is None else number(node_uid, "node")
+        return await patiently(_CALL_PATIENCE, self._lookup.hosts.all, Track.NODE, uid)
+
+    async def get_node_action(self, node_uid: int, action: str) -> Action:
+        """Return an action of a node as it is now, or the result of its last run.
+
+        Raises `ActionNotFound` if there is neither, and `RequestError`.
+
+        Source: GET /v1/nodes/{uid}/actions/{action}. Needs the permission
+        `view_status_of_node_action`.
+        """
+        return await self._get_by(parse(f"node:{number(node_uid, 'node')}/{action}"))
+
+    async def list_cluster_actions(self) -> list[Action]:
+        """Return the actions of the cluster, such as `change_master`; as `list_node_actions`.
+
+        Source: GET /v1/cluster/actions. Needs the permission `view_status_of_cluster_action`.
+        """
+        return await patiently(_CALL_PATIENCE, self._lookup.hosts.all, Track.CLUSTER)
+
+    async def get_cluster_action(self, action: str) -> Action:
+        """Return an action of the cluster as it is now; as `get_node_action`.
+
+        Source: GET /v1/cluster/actions/{action}.
+        """
+        return await self._get_by(parse(f"cluster:{action}"))
+
+    async def list_crdb_tasks(self) -> list[Action]:
+        """Return the tasks of Active-Active databases: those that run, at least.
+
+        Raises `RequestError`.
+
+        Source: GET /v1/crdb_tasks. Needs the permission `view_crdb_task_list`.
+        """
+        return await patiently(_CALL_PATIENCE, self._lookup.crdb_tasks.all)
+
+    async def get_crdb_task(self, task_id: str) -> Action:
+        """Return one task of an Active-Active database as it is now.
+
+        Raises `ActionNotFound` if the cluster does not know it, or not any more (results are kept
+        for 500 s unless told otherwise), and `RequestError`.
+
+        Source: GET /v1/crdb_tasks/{id}. Needs the permission `view_crdb_task`.
+        """
+        segment(task_id)
+        return await self._get_by(Reference(Track.CRDB, task_id))
+
+    async def _get_by(self, ref: Reference) -> Action:
+        began = asyncio.get_running_loop().time()
+        found = await patiently(_CALL_PATIENCE, self._lookup.certain, ref)
+        return _known(found, ref.name, began)
+
+
+def _known(found: Action | None, name: str, began: float) -> Action:
+    if found is None:
+        elapsed = asyncio.get_running_loop().time() - began
+        raise ActionNotFound(name, action=None, elapsed=elapsed, polls=1)
+    return found

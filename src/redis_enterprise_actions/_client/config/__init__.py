@@ -1,0 +1,1 @@
+"""Settings of a client: environment variables, profiles and their secrets."""

@@ -1,0 +1,1 @@
+"""HTTP to the nodes of one cluster: transport, node pool, authentication, TLS."""

@@ -1,0 +1,134 @@
+"""Whom we take for the cluster, and what we show of ourselves: certificates.
+
+Knows certificates' files and fingerprints. Refuses to know HTTP.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import ssl
+from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn
+
+from redis_enterprise_actions._model.errors import UsageError
+
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    Path: TypeAlias = "str | os.PathLike[str]"
+
+# As people have it from `openssl x509 -fingerprint -sha256`, or from a browser.
+_FINGERPRINT: Final = re.compile(
+    r"(?:sha-?256(?: fingerprint)?[:=] ?)?((?:[0-9a-f]{2}[: ]?){31}[0-9a-f]{2})", re.IGNORECASE
+)
+# What a server that misses a certificate of ours, or does not like it, says (RFC 8446, 6.2).
+_REFUSAL: Final = re.compile(
+    "ALERT_(BAD_CERT|CERTIFICATE|UNSUPPORTED_CERT|UNKNOWN_CA|ACCESS_DENIED)"
+)
+
+
+class TLS(NamedTuple):
+    """The settings of a connection.
+
+    `context` is an SSL context, or True to verify with the system's CAs, or False not to verify.
+    Of a certificate that has a SHA-256 `fingerprint` nothing else is checked.
+    """
+
+    context: ssl.SSLContext | bool
+    fingerprint: bytes | None
+    verified: bool
+
+
+def tls(
+    *,
+    verify: bool = True,
+    ca_file: Path | None = None,
+    fingerprint: str | None = None,
+    client_cert: Path | None = None,
+    client_key: Path | None = None,
+) -> TLS:
+    """Check the settings that a client was given, and load its files."""
+    if ca_file is not None and not verify:
+        raise UsageError("verify=False and ca_file= contradict each other")
+    if fingerprint is not None and not verify:
+        raise UsageError("verify=False and fingerprint= contradict each other")
+    if fingerprint is not None and ca_file is not None:
+        raise UsageError("ca_file= and fingerprint= contradict each other")
+    if client_key is not None and client_cert is None:
+        raise UsageError("client_key= goes with client_cert=")
+    by_authority = verify and fingerprint is None
+    return TLS(
+        context=_context(by_authority, ca_file, client_cert, client_key),
+        fingerprint=None if fingerprint is None else _digest(fingerprint),
+        verified=verify,
+    )
+
+
+def context_of(context: ssl.SSLContext | bool) -> ssl.SSLContext:  # noqa: FBT001 - see `TLS`
+    """Return the context that a connection of such settings is made with."""
+    if isinstance(context, ssl.SSLContext):
+        return context
+    made = ssl.create_default_context()
+    if not context:
+        made.check_hostname = False
+        made.verify_mode = ssl.CERT_NONE
+    return made
+
+
+def refuses_us(error: BaseException | None) -> str | None:
+    """Return what a server says in TLS about our certificate, or None if it says nothing."""
+    while error is not None:
+        # aiohttp's own are SSLErrors, too, without a reason.
+        reason = getattr(error, "reason", None) if isinstance(error, ssl.SSLError) else None
+        if reason and _REFUSAL.search(reason):
+            return str(reason)
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _context(
+    verify: bool,  # noqa: FBT001 - private, and read where it is computed
+    ca_file: Path | None,
+    client_cert: Path | None,
+    client_key: Path | None,
+) -> ssl.SSLContext | bool:
+    """Return the context; aiohttp has one for each of True and False, made once."""
+    if ca_file is None and client_cert is None:
+        return verify
+    try:
+        context = ssl.create_default_context(cafile=None if ca_file is None else _file(ca_file))
+    except (OSError, TypeError, ValueError) as error:  # an ssl.SSLError is an OSError
+        raise UsageError(f"ca_file={ca_file!r} cannot be loaded: {error}") from error
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if client_cert is not None:
+        try:
+            key = None if client_key is None else _file(client_key)
+            context.load_cert_chain(_file(client_cert), key, password=_no_passphrase)
+        except (OSError, TypeError, ValueError) as error:
+            raise UsageError(f"client_cert={client_cert!r} cannot be loaded: {error}") from error
+    return context
+
+
+def _file(path: Path) -> str:
+    """Return a path as a string. An empty one Python would take for none."""
+    text = os.fspath(path)
+    if not text:
+        raise ValueError("it is empty")
+    return text
+
+
+def _no_passphrase() -> NoReturn:
+    """Refuse to ask for a passphrase, as Python would on the terminal, for ever."""
+    raise ValueError("its key is encrypted; decrypt it first")
+
+
+def _digest(fingerprint: str) -> bytes:
+    match = _FINGERPRINT.fullmatch(fingerprint.strip()) if isinstance(fingerprint, str) else None
+    if match is None:
+        raise UsageError(
+            f"fingerprint={fingerprint!r:.100} is not a SHA-256 fingerprint: 64 hexadecimal digits"
+        )
+    return bytes.fromhex(re.sub("[: ]", "", match[1]))

@@ -1,0 +1,1 @@
+"""Schedules of polls, rate limit and retries."""

@@ -1,0 +1,429 @@
+"""When to ask again: poll schedules and the policy for repeating a request.
+
+A schedule is a tenacity wait strategy, so any of tenacity's will do for `poll=`. Tenacity's
+own state reads the machine's clock; `PollState` is the same state on the event loop's clock,
+which tests can move by hours in milliseconds.
+
+Knows durations. Refuses to know what is asked and to whom.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import sys
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final, NamedTuple, ParamSpec, TypeAlias, TypeGuard, TypeVar
+from weakref import WeakKeyDictionary
+
+from tenacity import (
+    AsyncRetrying,
+    Future,
+    RetryCallState,
+    wait_fixed,
+    wait_random_exponential,
+)
+from tenacity.wait import wait_base
+
+from redis_enterprise_actions._model.errors import ClusterUnreachable, RequestError, UsageError
+
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+
+    from tenacity.wait import WaitBaseT
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+LONGEST_ABSENCE: Final = 300.0  # seconds; a cluster that asks for more is asked all the same
+SHORTEST_PAUSE: Final = 0.1  # seconds between two polls, whatever a schedule says
+TICK: Final = 1e-3  # seconds; a loop may wake a clock's tick early
+
+
+def _is_duration(value: object) -> TypeGuard[float]:
+    """Whether a value is a number of seconds, 0 or more, that a float can hold."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return False
+    return value == math.inf or 0 <= value <= sys.float_info.max
+
+
+class AimedWait(wait_base):
+    """The default schedule: look when the end is due.
+
+    `price` is what one request is worth, in seconds of noticing the end late; `cap` is the
+    longest pause, in seconds. Without progress the k-th poll comes about `price` * k * (k + 9)
+    seconds after the wait began. With progress each pause aims at the end that it predicts, by the
+    quicker of the average and the latest pace: far from it we look again at three quarters of
+    the way, near it just after it.
+
+    Whatever progress says, a wait of T seconds takes at most 2·√(T/price) + T/cap + 6 polls, and
+    its end is noticed at most max(2·price, 5·√(price·T)) seconds late, never more than `cap`.
+    A client that is waiting for several actions looks at all of them when the lag that is to be
+    expected, summed over them, equals the price. It spares the cluster besides: it asks at most
+    three times a second, and a slow cluster less often.
+
+    One strategy serves many waits, as what it knows of each is kept for each.
+    """
+
+    def __init__(self, price: float = 0.1, *, cap: float = 15.0) -> None:
+        if not (_is_duration(price) and _is_duration(cap) and 0 < 2 * price <= cap < math.inf):
+            raise UsageError(f"price={price!r} and cap={cap!r}: seconds, and 2 * price <= cap")
+        self.price = price
+        self.cap = cap
+        self._courses: WeakKeyDictionary[RetryCallState, Course] = WeakKeyDictionary()
+
+    def __call__(self, retry_state: RetryCallState) -> float:
+        course = self._courses.get(retry_state)
+        if course is None:
+            course = self._courses[retry_state] = Course(self, 0.0)
+        age = retry_state.seconds_since_start or 0.0
+        outcome = retry_state.outcome
+        came = None if outcome is None or outcome.failed else outcome.result()
+        course.heard(came, age, age)
+        return course.due - age
+
+
+class Course:
+    """One aimed wait: when its action was last looked at, and when its end is due.
+
+    Times are in seconds on the clock that `began` is from.
+    """
+
+    __slots__ = (
+        *("_at", "_polls", "_progress", "_rose_at"),
+        *("aim", "began", "born", "cap", "latest", "price"),
+    )
+
+    def __init__(self, schedule: AimedWait, began: float) -> None:
+        self.price = schedule.price  # what a request is worth to the wait, in seconds
+        self.began = began
+        self.aim: float | None = None
+        self.latest = began  # when the wait has to look again, however many look with it
+        # A wait is taken to be older than it is: nothing ends in its first moments.
+        self.born = began - 20 * schedule.price
+        self.cap = schedule.cap
+        self._at: float | None = None
+        self._polls = 0
+        self._rose_at = began
+        self._progress = 0.0
+
+    def heard(self, came: object, asked: float, now: float, *, shared: bool = False) -> None:
+        """Take an answer that came at `now` to what was asked at `asked`.
+
+        A `shared` one was not asked for this wait alone, and does not count as a poll of its own.
+        """
+        del asked
+        self._at = now
+        self.latest = now + self.cap
+        if not shared:
+            self._polls += 1
+        progress, last = _progress_in(came), self._progress
+        if progress is None:
+            self.aim = None
+        elif progress > last:
+            to_go = 100 - progress
+            on_average = to_go * (now - self.began) / progress
+            lately = to_go * (now - self._rose_at) / (progress - last)
+            self.aim = now + min(on_average, lately)
+            self._rose_at, self._progress = now, progress
+        elif progress < last:
+            self._rose_at, self._progress, self.aim = now, progress, None
+
+    def heard_again(self, asked: float, now: float) -> bool:
+        """Take an answer, to a shared request, that says what the last one said.
+
+        Return whether that is all; False if it has to be `heard`.
+        """
+        del asked
+        self._at = now
+        self.latest = now + self.cap
+        return True
+
+    def tried(self, now: float) -> None:
+        """Take it that nothing came at `now`."""
+        self._at = now
+        self.latest = now + self.cap
+
+    @property
+    def due(self) -> float:
+        """When the wait, were it alone, would look next."""
+        if self._at is None:
+            return self.began
+        age = self._at - self.began
+        # The k-th poll comes at price * k * (k + 9), so pauses grow with the root of the age.
+        blind = self._within(2 * math.sqrt(self.price * (self._at - self.born)))
+        pause = self._pause(self._at, blind)
+        if self._polls > 2 * math.sqrt(age / self.price) + 4:
+            pause = max(pause, blind)  # aiming has cost enough
+        furthest = self._within(5 * math.sqrt(self.price * age))
+        return self._at + min(pause, max(furthest, blind))
+
+    def _pause(self, now: float, blind: float) -> float:
+        if self.aim is None:
+            return blind
+        left = self.aim - now
+        near = left + self.price / 2
+        if self._rose_at == now:
+            return near if left <= blind else 0.75 * left
+        return min(near if left > 0 else max(-left, 2 * self.price), blind)
+
+    def _within(self, pause: float) -> float:
+        return min(max(pause, 2 * self.price), self.cap)
+
+
+class Rhythm:
+    """One wait on any other strategy, which is asked after each poll that was due."""
+
+    __slots__ = ("_pause", "_state", "_strategy", "due")
+
+    def __init__(self, strategy: WaitBaseT, began: float) -> None:
+        self.due = began
+        self._strategy = strategy
+        self._state = PollState(began)
+        self._pause = SHORTEST_PAUSE
+
+    def heard(self, came: object, asked: float, now: float, *, shared: bool = False) -> None:
+        """Take an answer that came at `now` to what was asked at `asked`."""
+        del shared
+        if asked >= self.due - TICK:
+            self._pause = self._state.pause_after(self._strategy, came, now)
+            self.tried(now)
+
+    def heard_again(self, asked: float, now: float) -> bool:
+        """Return whether an answer that says what the last one said is nothing."""
+        del now
+        return asked < self.due - TICK
+
+    def tried(self, now: float) -> None:
+        """Take it that nothing came at `now`."""
+        self.due = now + self._pause
+
+    @property
+    def pull(self) -> float:
+        """What not looking costs one who chose to pause for so long."""
+        return 2 / self._pause / self._pause
+
+
+Pace: TypeAlias = Course | Rhythm
+
+
+class Outlook(NamedTuple):
+    """What is to be expected of several waits, none of which looks meanwhile.
+
+    `pull` and `pull_of_rhythms` are what not looking costs: prices of a request, per second
+    squared. `ahead` has for each end that is foreseen the seconds to it, and 1 / price. By
+    `latest` one of them has to look again, however many look with it.
+    """
+
+    pull: float
+    pull_of_rhythms: float
+    ahead: list[tuple[float, float]]
+    latest: float
+
+
+def outlook(paces: Iterable[Pace], now: float) -> Outlook:
+    """Return what is to be expected from `now` on."""
+    courses: list[Course] = []
+    pull_of_rhythms, latest = 0.0, math.inf
+    for pace in paces:
+        if isinstance(pace, Rhythm):
+            pull_of_rhythms += pace.pull
+            latest = min(latest, pace.due)
+        else:
+            courses.append(pace)
+            latest = min(latest, pace.latest)
+    pull, ahead = outlook_of_courses(courses, now)
+    return Outlook(pull, pull_of_rhythms, ahead, latest)
+
+
+def outlook_of_courses(
+    courses: Iterable[Course], now: float
+) -> tuple[float, list[tuple[float, float]]]:
+    """Return the pull of aimed waits and the ends that are ahead; see `Outlook`.
+
+    The end is the likelier per second the younger the action is, and the sooner after its aim;
+    before the aim it is not likely. This is read for each of thousands of waits at each look.
+    """
+    pull = 0.0
+    ahead: list[tuple[float, float]] = []
+    for course in courses:
+        aim = course.aim
+        if aim is None:
+            pull += 0.5 / ((now - course.born) * course.price)
+        elif aim > now:
+            pull += 0.25 / ((now - course.born) * course.price)
+            ahead.append((aim - now, 1 / course.price))
+        else:
+            pull += 0.5 / (max(now - aim, course.price) * course.price)
+    return pull, ahead
+
+
+def every(interval: float) -> WaitBaseT:
+    """Return the schedule that asks after so many seconds, whatever happens."""
+    return wait_fixed(interval)
+
+
+def pace_of(schedule: WaitBaseT | None, began: float) -> Pace:
+    """Return the pace of a wait that begins; None stands for the default schedule."""
+    if schedule is None:
+        schedule = _DEFAULT
+    # A class derived from it may do as it likes.
+    if isinstance(schedule, AimedWait) and type(schedule) is AimedWait:
+        return Course(schedule, began)
+    return Rhythm(schedule, began)
+
+
+_DEFAULT: Final = AimedWait()
+
+
+def _progress_in(came: object) -> float | None:
+    """Return the progress of an answer; what is not in (0, 100] is none."""
+    progress = getattr(came, "progress", None)
+    if progress is None:
+        return None
+    if type(progress) is float and 0 < progress <= 100:  # as nearly all are
+        return progress
+    return progress if _is_duration(progress) and 0 < progress <= 100 else None
+
+
+class RequestBackoff(wait_base):
+    """The pause before a failed request is repeated: exponential with jitter, in seconds.
+
+    Where the cluster said `Retry-After`, that is the pause, as far as it is sane.
+    """
+
+    _jittered = wait_random_exponential(multiplier=0.5, max=10.0)
+
+    def __call__(self, retry_state: RetryCallState) -> float:
+        error = retry_state.outcome.exception() if retry_state.outcome else None
+        if isinstance(error, RequestError) and error.retry_after is not None:
+            return min(error.retry_after, LONGEST_ABSENCE)
+        return self._jittered(retry_state)
+
+
+class PollState(RetryCallState):
+    """What a wait strategy is told, on the event loop's clock.
+
+    `attempt_number` counts the answers so far, `seconds_since_start` is the age of the wait at
+    the last one, `idle_for` the seconds slept, and `outcome.result()` the last `Action`, or
+    None while the cluster does not know it. `outcome.exception()` is set for a request that
+    failed.
+    """
+
+    def __init__(self, now: float) -> None:
+        super().__init__(_STRATEGIES_ONLY, None, (), {})
+        self.start_time = now
+
+    def pause_after(self, schedule: WaitBaseT, came: object, now: float) -> float:
+        """Return the seconds to sleep after `came`: an answer, or the error instead of one."""
+        self.outcome = Future(self.attempt_number)
+        self.outcome_timestamp = now
+        if isinstance(came, BaseException):
+            self.outcome.set_exception(came)
+        else:
+            self.outcome.set_result(came)
+        try:
+            pause = _checked(schedule(self))
+        except (StopIteration, asyncio.CancelledError) as error:
+            # The first one no future takes, and the other would cancel the loop for everybody.
+            raise UsageError(f"poll= has no pause to answer: {type(error).__name__}") from error
+        self.upcoming_sleep = pause
+        self.idle_for += pause
+        self.attempt_number += 1
+        return pause
+
+
+_STRATEGIES_ONLY: Final = AsyncRetrying()  # tenacity's state wants one; it never runs anything
+
+
+def _checked(pause: object) -> float:
+    if _is_duration(pause) and pause != math.inf:
+        return max(float(pause), SHORTEST_PAUSE)
+    raise UsageError(f"poll= answered {pause!r:.100}, which is not a number of seconds")
+
+
+async def patiently(
+    patience: float, call: Callable[_P, Awaitable[_T]], *args: _P.args, **kwargs: _P.kwargs
+) -> _T:
+    """Await `call(...)`; repeat it for `patience` seconds, and at other nodes, where that may help.
+
+    Each other node is tried once, even where patience is over.
+    """
+    tries = Patience(patience, asyncio.get_running_loop().time())
+    while True:
+        try:
+            return await call(*args, **kwargs)
+        except RequestError as error:
+            pause = tries.pause_after(error)
+            if pause is None:
+                raise
+        await asyncio.sleep(pause)
+
+
+class Patience:
+    """For how many seconds from when it `began` a call is made again, where that may help."""
+
+    __slots__ = ("_attempts", "_began", "_clock", "_round", "_seconds")
+
+    def __init__(self, seconds: float, began: float) -> None:
+        self._clock = asyncio.get_running_loop().time
+        self._began = began
+        self._seconds = seconds
+        self._attempts = 0
+        self._round: Round | None = None
+
+    def pause_after(self, error: RequestError) -> float | None:
+        """Return the seconds to wait before the next try; None if `error` is the end of it."""
+        self._attempts += 1
+        if not error.transient:
+            return None
+        self._round = self._round or Round(self._began)
+        pause = self._round.pause_after(error, self._clock())
+        error.nodes = self._round.nodes
+        if isinstance(error, ClusterUnreachable):
+            error.attempts = self._attempts
+        over = self._clock() + pause > self._began + self._seconds
+        return None if over and not error.elsewhere else pause
+
+
+class Round:
+    """A time without usable answers: the nodes that gave none, and the pauses between the tries."""
+
+    __slots__ = ("_nodes", "_state")
+
+    def __init__(self, began: float) -> None:
+        self._nodes: dict[str, None] = {}
+        self._state = PollState(began)
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """The nodes that were asked, in the order of their turns."""
+        return tuple(self._nodes)
+
+    def pause_after(self, error: RequestError, now: float) -> float:
+        """Return the seconds to wait; where a node is left that was not asked, next to none.
+
+        Corrects `error`: once all have been asked, there is no other.
+        """
+        news = set(error.nodes) - self._nodes.keys()
+        self._nodes |= dict.fromkeys(error.nodes)
+        error.elsewhere = error.elsewhere and bool(news)
+        if error.elsewhere:
+            return SHORTEST_PAUSE
+        return self._state.pause_after(RequestBackoff(), error, now)
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether it may help to ask again."""
+    return isinstance(error, RequestError) and error.transient
+
+
+def seconds(value: float | timedelta | None, name: str) -> float:
+    """Return a duration in seconds; None is endless. `name` is the argument it came in."""
+    if value is None:
+        return math.inf
+    number = value.total_seconds() if isinstance(value, timedelta) else value
+    if _is_duration(number):
+        return float(number)
+    raise UsageError(f"{name}={value!r:.100} is not a duration: seconds or a timedelta, 0 or more")

@@ -1,0 +1,1 @@
+"""The poll loop: planner, waiters and the state of each wait."""

@@ -1,0 +1,107 @@
+"""Times without usable answers, as one wait sees them: its own, and everybody's.
+
+Its own are those in which asking about its action alone has failed. Reads no clock, and refuses to
+know what else may end the wait.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from redis_enterprise_actions._model.errors import ClusterUnreachable
+from redis_enterprise_actions._model.record import Trouble
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from redis_enterprise_actions._model.errors import RequestError
+
+
+class Outages:
+    """The outages that are not over: two at most."""
+
+    __slots__ = ("_by_whether_own",)
+
+    def __init__(self) -> None:
+        self._by_whether_own: dict[bool, Outage] = {}
+
+    def __iter__(self) -> Iterator[Outage]:
+        return iter(self._by_whether_own.values())
+
+    def __bool__(self) -> bool:
+        return bool(self._by_whether_own)
+
+    @property
+    def own(self) -> bool:
+        """Whether asking about this action alone has failed, and nothing has been heard since."""
+        return True in self._by_whether_own
+
+    @property
+    def first(self) -> Outage | None:
+        """The one that would end the wait first."""
+        outages = self._by_whether_own.values()
+        return min(outages, key=lambda outage: outage.end) if outages else None
+
+    def took(self, error: RequestError, *, own: bool, began: float, budget: float) -> bool:
+        """Take an error; return whether there is another node to ask."""
+        outage = self._by_whether_own.get(own)
+        if outage is None:
+            outage = self._by_whether_own[own] = Outage(began, budget)
+        asked = {node for each in self for node in each.nodes}
+        outage.took(error)
+        return error.elsewhere and not asked.issuperset(error.nodes)
+
+    def everybodys_is_over(self, now: float) -> Trouble | None:
+        """Return what there is to note of everybody's, if there was one."""
+        outage = self._by_whether_own.pop(False, None)
+        return None if outage is None else outage.trouble(now)
+
+    def are_over(self, now: float) -> list[Trouble]:
+        """Return what there is to note of all of them."""
+        if not self._by_whether_own:
+            return []
+        over = [outage.trouble(now) for outage in self]
+        self._by_whether_own.clear()
+        return over
+
+    def unreachable(self, last: RequestError) -> ClusterUnreachable:
+        """Return the error for outages, one after the other, that outlasted the budget."""
+        known = last if isinstance(last, ClusterUnreachable) else None
+        return ClusterUnreachable(
+            last.method,
+            last.path,
+            reason=_reason(last),
+            attempts=sum(outage.errors for outage in self),
+            nodes=dict.fromkeys(node for outage in self for node in outage.nodes),
+            status=known.status if known else None,
+            error_code=known.error_code if known else None,
+            retry_after=last.retry_after,
+        )
+
+
+class Outage:
+    """A time without usable answers, from the first request that got none."""
+
+    __slots__ = ("began", "end", "error", "errors", "nodes")
+
+    error: RequestError  # the last one
+
+    def __init__(self, began: float, budget: float) -> None:
+        self.began = began
+        self.end = began + budget
+        self.errors = 0
+        self.nodes: dict[str, None] = {}
+
+    def took(self, error: RequestError) -> None:
+        self.error = error.with_traceback(None)  # which would hold the body
+        self.errors += 1
+        self.nodes |= dict.fromkeys(error.nodes)
+
+    def trouble(self, ended: float | None = None) -> Trouble:
+        """Return what there is to note of it."""
+        return Trouble(self.began, ended, self.errors, _reason(self.error))
+
+
+def _reason(error: RequestError) -> str:
+    return error.reason if isinstance(error, ClusterUnreachable) else error.said

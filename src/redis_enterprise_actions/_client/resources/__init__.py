@@ -1,0 +1,1 @@
+"""Public methods of the client, by kind of object."""

@@ -1,0 +1,1 @@
+"""Status endpoints, one module per kind of work."""

@@ -1,0 +1,66 @@
+"""Tasks of Active-Active databases. Vendor pages: requests/crdb_tasks, objects/crdb_task.
+
+A task lives on the cluster that was asked to do it, and its result for 500 s unless told
+otherwise.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from redis_enterprise_actions._client.http.failover import moving_on
+from redis_enterprise_actions._client.pacing.shared_schedule import Found
+from redis_enterprise_actions._client.wire.databases import read_crdb_task, read_crdb_tasks
+from redis_enterprise_actions._client.wire.error_body import is_api_error
+from redis_enterprise_actions._model.errors import UnreadableReply
+
+from .actions import STRANGE_404, WORTH_A_REQUEST, segment
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from redis_enterprise_actions._client.http.transport import Reply, Transport
+    from redis_enterprise_actions._model.action import Action
+    from redis_enterprise_actions._model.errors import WaitError
+    from redis_enterprise_actions._model.reference import Reference
+
+_TASKS: Final = "/v1/crdb_tasks"
+
+
+class CrdbTasks:
+    """Asks for tasks of Active-Active databases."""
+
+    def __init__(self, transport: Transport) -> None:
+        self.transport = transport
+
+    @moving_on
+    async def one(self, ref: Reference, _: Action | None) -> Action | None:
+        """Return how a task stands, or None if there is none."""
+        path = f"{_TASKS}/{segment(ref.uid)}"
+        reply = await self._get(path, "view_crdb_task")
+        return None if reply.status == 404 else read_crdb_task(reply.body, ref.uid, path)
+
+    @moving_on
+    async def many(self, wanted: Mapping[Reference, Action | None]) -> Found:
+        """Return what the list holds of several: those that have not ended, at least."""
+        reply = await self._get(_TASKS, "view_crdb_task_list")
+        listed = [] if reply.status == 404 else read_crdb_tasks(reply.body, _TASKS)
+        by_uid = {task.uid: task for task in listed}
+        found = {ref: by_uid[ref.uid] for ref in wanted if ref.uid in by_uid}
+        return Found(found, cost=max(1.0, len(reply.body) / WORTH_A_REQUEST))
+
+    async def settle(self, _: Reference, __: WaitError) -> None:
+        """Return None: nothing else tells how a task has ended."""
+
+    @moving_on
+    async def all(self) -> list[Action]:
+        """Return all tasks that the cluster lists."""
+        reply = await self._get(_TASKS, "view_crdb_task_list")
+        return [] if reply.status == 404 else read_crdb_tasks(reply.body, _TASKS)
+
+    async def _get(self, path: str, permission: str) -> Reply:
+        reply = await self.transport.get(path, permission=permission)
+        if reply.status == 404 and not is_api_error(reply.body):
+            raise UnreadableReply("GET", path, problem=STRANGE_404)
+        return reply

@@ -1,0 +1,104 @@
+"""Whom to ask about what is waited for: each of the ways in which the API tracks long work."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final, Protocol
+
+from redis_enterprise_actions._client.pacing.shared_schedule import NO_LIST
+from redis_enterprise_actions._model.action import Action
+from redis_enterprise_actions._model.errors import AuthenticationError
+from redis_enterprise_actions._model.reference import System
+
+from .actions import Routes
+from .crdb_tasks import CrdbTasks
+from .databases import Databases
+from .node_actions import HostActions
+
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Generator, Mapping
+    from typing import TypeAlias
+
+    from redis_enterprise_actions._client.http.transport import Transport
+    from redis_enterprise_actions._client.pacing.shared_schedule import Found
+    from redis_enterprise_actions._model.action import Uncertain
+    from redis_enterprise_actions._model.errors import WaitError
+    from redis_enterprise_actions._model.reference import Reference
+
+    Sighting: TypeAlias = Action | Uncertain | None
+
+_log = logging.getLogger(__name__)
+
+# Whose list needs a permission of its own.
+_GUARDED: Final = frozenset({System.NODES, System.CRDBS, System.BDBS})
+
+
+class Tracker(Protocol):
+    """One of the ways. `_hub.Asking` says what its methods are to do."""
+
+    def one(self, ref: Reference, last: Action | None, /) -> Awaitable[Sighting]: ...
+    def many(self, wanted: Mapping[Reference, Action | None], /) -> Awaitable[Found]: ...
+    def settle(self, ref: Reference, doubt: WaitError, /) -> Awaitable[Action | None]: ...
+
+
+class Lookup:
+    """All of them, for one client."""
+
+    def __init__(self, transport: Transport) -> None:
+        self.actions = Routes(transport)
+        self.hosts = HostActions(transport)
+        self.crdb_tasks = CrdbTasks(transport)
+        self.databases = Databases(transport, self.actions)
+        self._followed: Counter[str] = Counter()  # actions of nodes and of the cluster, by name
+        self._trackers: dict[System, Tracker] = {
+            System.ACTIONS: self.actions,
+            System.NODES: self.hosts,
+            System.CLUSTER: self.hosts,
+            System.CRDBS: self.crdb_tasks,
+            System.BDBS: self.databases,
+        }
+
+    async def one(self, ref: Reference, last: Action | None = None) -> Sighting:
+        """Return how it stands, given how it stood; None if the cluster does not know it."""
+        return await self._trackers[ref.system].one(ref, last)
+
+    async def certain(self, ref: Reference) -> Action | None:
+        """Return how it stands, as far as one answer tells without a doubt."""
+        found = await self.one(ref)
+        return found if isinstance(found, Action) else None
+
+    async def many(self, wanted: Mapping[Reference, Action | None]) -> Found:
+        """Return what one request finds of several, all of one system.
+
+        Who may not see a list may be allowed to see each by itself: that is no refusal.
+        """
+        system = next(iter(wanted)).system
+        try:
+            return await self._trackers[system].many(wanted)
+        except AuthenticationError as error:
+            if error.status != 403 or system not in _GUARDED:
+                raise
+            _log.debug("%s; each of the %s is asked for alone", str(error), system)
+            return NO_LIST
+
+    async def settle(self, ref: Reference, doubt: WaitError) -> Action | None:
+        """Return it as ended if that is known in spite of the doubt, or None."""
+        return await self._trackers[ref.system].settle(ref, doubt)
+
+    @contextmanager
+    def following(self, ref: Reference) -> Generator[None]:
+        """Keep what is known of what a wait follows, until nobody follows it any more."""
+        if ref.system not in {System.NODES, System.CLUSTER}:
+            yield
+            return
+        self._followed[ref.name] += 1
+        try:
+            yield
+        finally:
+            self._followed[ref.name] -= 1
+            if not self._followed[ref.name]:
+                del self._followed[ref.name]
+                self.hosts.forget_cancelled(ref)

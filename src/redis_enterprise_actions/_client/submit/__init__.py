@@ -1,0 +1,1 @@
+"""Requests that start work, and the handle in the answer."""

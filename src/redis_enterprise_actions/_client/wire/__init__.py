@@ -1,0 +1,1 @@
+"""JSON bodies of the API, read into values; one module per family of bodies."""

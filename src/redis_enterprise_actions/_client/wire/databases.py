@@ -1,0 +1,534 @@
+"""What the cluster says about long work that is no action: bytes in, `Action`s or an error out.
+
+Nodes' and the cluster's actions, tasks of Active-Active databases, and databases, with the
+status fields that exports, imports and backups have there. As in `_wire`, one Struct stands for
+one documented shape. Of databases no error quotes a word, as they hold secrets.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+
+import msgspec
+
+from redis_enterprise_actions._model.action import (
+    DATABASE_PHASES,
+    Action,
+    Doubt,
+    Kind,
+    Phase,
+    Uncertain,
+    phase_of,
+)
+from redis_enterprise_actions._model.errors import UnreadableReply
+from redis_enterprise_actions._model.reference import GONE, Reference, Track
+
+from .actions import error_text
+from .error_body import unreadable
+from .lenient_json import Name, Number, decode, instant, name, percentage, struct
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_log = logging.getLogger(__name__)
+
+_S = TypeVar("_S", bound=msgspec.Struct)
+
+_UID: Final = re.compile(r"[0-9]{1,18}")  # of a database; longer ones fit nowhere
+
+DELETE: Final = "SMDeleteBDB"  # whose record goes with the database, never turning completed
+# objects/bdb, "background_op": what is said of one that is over, or of none.
+_RESTING: Final = frozenset({"", "idle", "completed", "failed"})
+_LONGEST_MARK: Final = 40  # characters of a name
+_MOST_MARKS: Final = 8  # failures that are told apart
+_UNREADABLE: Final = "unreadable"
+# The name that an action is reported by, where it is not the one that paths have.
+_SEGMENTS: Final = {"remove_node": "remove"}
+_NODE_UID: Final = re.compile(r"\d{1,9}", re.ASCII)
+
+
+class WireHostAction(msgspec.Struct):
+    """An action of a node or the cluster (objects/action).
+
+    Real ones have been seen with a status and a task_id and nothing else.
+    """
+
+    status: str
+    name: str | None = None
+    task_id: str | None = None
+    node_uid: Name = None
+    progress: Number = None
+    creation_time: Number = None
+    error_code: Name = None
+    error_message: str | None = None
+
+
+class WireCrdbError(msgspec.Struct):
+    """One of a task's `errors`."""
+
+    cluster_name: str | None = None
+    description: str | None = None
+    error_code: Name = None
+
+
+class WireCrdbStep(msgspec.Struct):
+    """How far a task is on one of its clusters: the name of a step."""
+
+    name: str | None = None
+    progress: str | None = None
+
+
+class WireCrdbProgress(msgspec.Struct):
+    """A task's `progress`, in names of steps."""
+
+    clusters: list[msgspec.Raw] | None = None
+    worker: str | None = None
+
+
+class WireCrdbTask(msgspec.Struct):
+    """A task of an Active-Active database (objects/crdb_task)."""
+
+    status: str
+    id: str | None = None
+    crdb_guid: str | None = None
+    operation: str | None = None
+    started: str | None = None
+    progress: msgspec.Raw = msgspec.Raw()
+    errors: list[msgspec.Raw] | None = None
+
+
+class WireBackgroundOp(msgspec.Struct):
+    """One of a database's `background_op` (objects/bdb)."""
+
+    name: str | None = None
+    status: msgspec.Raw = msgspec.Raw()
+    progress: Number = None
+    error: msgspec.Raw = msgspec.Raw()
+
+
+class WireDatabase(msgspec.Struct):
+    """What we read of a database object (objects/bdb). The rest of it holds secrets."""
+
+    status: str
+    uid: Name = None
+    name: str | None = None
+    action_uid: Name = None
+    background_op: msgspec.Raw = msgspec.Raw()
+    export_status: str | None = None
+    export_progress: Number = None
+    export_failure_reason: str | None = None
+    last_export_time: str | None = None
+    import_status: str | None = None
+    import_progress: Number = None
+    import_failure_reason: str | None = None
+    backup_status: str | None = None
+    backup_progress: Number = None
+    backup_failure_reason: str | None = None
+    last_backup_time: str | None = None
+
+
+# What to ask for where only that is sent.
+DATABASE_FIELDS: Final = ",".join(field.name for field in msgspec.structs.fields(WireDatabase))
+
+
+# --- nodes and the cluster ----------------------------------------------------------------------
+
+
+def read_host_action(body: bytes, ref: Reference, path: str) -> Action:
+    """Decode one action of a node or the cluster."""
+    try:
+        wire = struct(body, WireHostAction)
+    except ValueError as error:
+        raise unreadable(path, error, body) from None
+    return host_action(wire, ref)
+
+
+def read_host_actions(body: bytes, track: Track, path: str) -> list[Action]:
+    """Decode a list of them: an array, or an object with one."""
+    actions: list[Action] = []
+    for wire in _entries(body, ("actions",), WireHostAction, path):
+        node, said = name(wire.node_uid) or "", wire.name or ""
+        segment = _SEGMENTS.get(said, said)
+        if segment and (track is Track.CLUSTER or _NODE_UID.fullmatch(node)):
+            uid = f"{node}/{segment}" if track is Track.NODE else segment
+            actions.append(host_action(wire, Reference(track, uid)))
+    return actions
+
+
+def host_action(wire: WireHostAction, ref: Reference) -> Action:
+    """Return what is said of an action of a node or the cluster."""
+    of_node = ref.track is Track.NODE
+    return Action(
+        uid=ref.name,
+        name=ref.action,
+        kind=Kind.NODE_ACTION if of_node else Kind.CLUSTER_ACTION,
+        status=wire.status,
+        phase=phase_of(wire.status),
+        progress=percentage(wire.progress),
+        node_uid=str(ref.number) if of_node else None,
+        task_id=wire.task_id or None,
+        creation_time=instant(wire.creation_time),
+        error_code=name(wire.error_code),
+        error=wire.error_message or None,
+    )
+
+
+# --- Active-Active ------------------------------------------------------------------------------
+
+
+def read_crdb_task(body: bytes, uid: str, path: str) -> Action:
+    """Decode one task of an Active-Active database."""
+    try:
+        wire = struct(body, WireCrdbTask)
+    except ValueError as error:
+        raise unreadable(path, error, body) from None
+    if wire.id and wire.id.casefold() != uid.casefold():
+        raise unreadable(path, "it is about another task", body)
+    return _crdb_task(wire, uid)
+
+
+def read_crdb_tasks(body: bytes, path: str) -> list[Action]:
+    """Decode a list of them: an array, or an object with one."""
+    wires = _entries(body, ("crdb_tasks", "tasks"), WireCrdbTask, path)
+    return [_crdb_task(wire, wire.id) for wire in wires if wire.id]
+
+
+def _crdb_task(wire: WireCrdbTask, uid: str) -> Action:
+    errors = [_said(raw, WireCrdbError) for raw in wire.errors or ()]
+    told = [": ".join(filter(None, (each.cluster_name, each.description))) for each in errors]
+    return Action(
+        uid=uid,
+        name=wire.operation or "crdb_task",
+        kind=Kind.CRDB_TASK,
+        status=wire.status,
+        phase=phase_of(wire.status),
+        state=_steps(wire.progress),
+        object_type="crdb" if wire.crdb_guid else None,
+        object_uid=wire.crdb_guid or None,
+        creation_time=_iso(wire.started),
+        error_code=next(filter(None, (name(each.error_code) for each in errors)), None),
+        error="; ".join(filter(None, told)) or None,
+    )
+
+
+def _steps(raw: msgspec.Raw) -> str | None:
+    """Return where a task is, on each cluster that says so, or else at its worker."""
+    progress = _said(raw, WireCrdbProgress)
+    steps = [_said(each, WireCrdbStep) for each in progress.clusters or ()]
+    said = [f"{step.name}: {step.progress}" for step in steps if step.name and step.progress]
+    return ", ".join(said) or progress.worker or None
+
+
+def _iso(text: str | None) -> datetime | None:
+    try:
+        when = datetime.fromisoformat(text or "")
+        return when.replace(tzinfo=when.tzinfo or UTC).astimezone(UTC)
+    except (OverflowError, ValueError):
+        return None
+
+
+# --- databases ----------------------------------------------------------------------------------
+
+
+def read_database(body: bytes, path: str) -> WireDatabase:
+    """Decode what we need of GET /v1/bdbs/{uid}. Its body never reaches an error or a log."""
+    try:
+        return struct(body, WireDatabase)
+    except ValueError:
+        del body  # which a traceback that shows variables would show
+    raise UnreadableReply("GET", path, problem="not a database object")
+
+
+def read_answer(body: bytes) -> WireDatabase | None:
+    """Decode the database in the answer to a call, or return None if there is none in it."""
+    try:
+        return struct(body, WireDatabase)
+    except ValueError:
+        return None
+
+
+def read_databases(body: bytes, path: str) -> dict[int, WireDatabase]:
+    """Decode what we need of GET /v1/bdbs, by the databases' uids."""
+    try:
+        raws = decode(body, list[msgspec.Raw])
+    except ValueError:
+        raws = None
+    del body
+    if raws is None:
+        raise UnreadableReply("GET", path, problem="not a list of databases")
+    found: dict[int, WireDatabase] = {}
+    for wire in _readable(raws, WireDatabase):
+        uid = name(wire.uid) or ""
+        if _UID.fullmatch(uid):
+            found[int(uid)] = wire
+    return found
+
+
+class _Named(msgspec.Struct):
+    """The uid of an entry of a list, of databases or of nodes."""
+
+    uid: int | float | str | None = None
+
+
+def _whole(uid: float | str | None) -> int:
+    """Return a uid as a number. Raises `ValueError` or `TypeError` for what is none."""
+    if isinstance(uid, float):
+        return int(str(uid).removesuffix(".0"))
+    if uid is None:
+        raise ValueError("no uid")
+    return int(uid)
+
+
+def read_uids(body: bytes, key: str) -> frozenset[int] | None:
+    """Return the uids in a list, or None if any of it cannot be read: it has to be complete.
+
+    It is an array, or an object with one under `key`.
+    """
+    try:
+        if not body.lstrip().startswith(b"["):
+            body = bytes(decode(body, dict[str, msgspec.Raw])[key])
+        named = [struct(raw, _Named).uid for raw in decode(body, list[msgspec.Raw])]
+        return frozenset(map(_whole, named))
+    except (KeyError, OverflowError, TypeError, ValueError):
+        return None
+
+
+def settling(
+    wire: WireDatabase | None, ref: Reference, last: Action | None
+) -> Action | Uncertain | None:
+    """Return how a database stands that is to settle: active and idle, or `gone`.
+
+    None stands for one that is not there, and is returned where that is no end.
+    """
+    if wire is None:
+        deleted = last is not None and last.status.casefold() == "delete-pending"
+        ends = ref.gone or (deleted and not ref.run)
+        return _gone(last or _database(ref, "")) if ends else None
+    ops = background_ops(wire)
+    op = next((each for each in ops if each.busy), ops[0] if ops else BackgroundOp("", ""))
+    phase = phase_of(wire.status, DATABASE_PHASES)
+    busy = bool(wire.action_uid) or op.busy
+    if phase.terminal and ref.gone:
+        phase = Phase.RUNNING if busy else Phase.PENDING
+    elif phase is Phase.COMPLETED and busy:
+        phase = Phase.RUNNING
+    stands = msgspec.structs.replace(
+        _database(ref, wire.status),
+        name=wire.name or "",
+        phase=phase,
+        state=op.name or None,
+        progress=op.progress if op.name and phase is not Phase.COMPLETED else None,
+    )
+    return _unless_failed(wire, ref, stands)
+
+
+def _unless_failed(wire: WireDatabase, ref: Reference, stands: Action) -> Action | Uncertain:
+    """Return how a database stands, with what may have failed, now or before the call."""
+    failed = failed_ops(wire, deletes=ref.gone)
+    known = ref.known_failure
+    otherwise = _in_doubt(stands, ref)
+    if failed:
+        old = set((known or "").split("+"))
+        op = next((each for each in failed if each.mark not in old), failed[0])
+        action = msgspec.structs.replace(
+            stands, phase=Phase.FAILED, state=op.name or None, error=op.error
+        )
+    elif stands.phase is Phase.FAILED and known is not None:  # which may be an old story, too
+        action = stands
+    else:
+        return stands if stands.phase is Phase.FAILED else otherwise
+    mark = failure_of(wire, deletes=ref.gone)
+    return Uncertain(Doubt.KNOWN_FAILURE, action, mark=mark, known=known, otherwise=otherwise)
+
+
+def _in_doubt(stands: Action, ref: Reference) -> Action | Uncertain:
+    """Return it with the doubt whether what was called for has begun, where nothing is done.
+
+    A delete that was called for, and is not seen, need never have begun.
+    """
+    if stands.phase.terminal:
+        return Uncertain(Doubt.QUIET, stands)
+    waits = ref.gone and ref.run != GONE and stands.phase is Phase.PENDING
+    is_idle = waits and phase_of(stands.status, DATABASE_PHASES).terminal
+    return Uncertain(Doubt.IDLE, stands) if is_idle else stands
+
+
+def _gone(action: Action) -> Action:
+    return msgspec.structs.replace(
+        action, status="deleted", phase=Phase.COMPLETED, progress=None, state=None
+    )
+
+
+def background_ops(wire: WireDatabase) -> list[BackgroundOp]:
+    """Return what is done to a database in the background; what cannot be read may be busy."""
+    raw = bytes(wire.background_op).strip()
+    if not raw or raw == b"null":
+        return []
+    raws = [wire.background_op]
+    if raw.startswith(b"["):
+        raws = decode(wire.background_op, list[msgspec.Raw])
+    return [_background_op(each) for each in raws]
+
+
+class BackgroundOp(NamedTuple):
+    """What is, or was, done to a database in the background."""
+
+    name: str
+    status: str
+    progress: float | None = None
+    error: str | None = None
+
+    @property
+    def busy(self) -> bool:
+        """True for what is pending or active; a word never seen is no end, either."""
+        return self.status not in _RESTING
+
+    @property
+    def failed(self) -> bool:
+        """True for what has failed, now or long ago."""
+        return self.status == "failed"
+
+    @property
+    def mark(self) -> str:
+        """A word that tells one failure from another, in letters and digits, for references."""
+        told = f"{self.name}\n{self.error}".encode("utf-8", "replace")
+        name_ = re.sub(r"[^\w.-]", "", self.name or "op", flags=re.ASCII)[:_LONGEST_MARK]
+        return f"{name_}.{hashlib.sha256(told).hexdigest()[:12]}"
+
+
+def _background_op(raw: msgspec.Raw) -> BackgroundOp:
+    try:
+        wire = struct(raw, WireBackgroundOp)
+        status: object = decode(wire.status, object) if bytes(wire.status) else None
+    except ValueError:
+        return BackgroundOp("", _UNREADABLE)
+    word = status if isinstance(status, str) else "idle" if status is None else _UNREADABLE
+    return BackgroundOp(
+        wire.name or "", word.strip().casefold(), percentage(wire.progress), error_text(wire.error)
+    )
+
+
+def failed_ops(wire: WireDatabase, *, deletes: bool = False) -> list[BackgroundOp]:
+    """Return what has failed in the background; of a database to be deleted, only its delete."""
+    ops = background_ops(wire)
+    return [op for op in ops if op.failed and (not deletes or op.name == DELETE)]
+
+
+def failure_of(wire: WireDatabase, *, deletes: bool = False) -> str:
+    """Return the marks of a database's failures; empty where there are none."""
+    marks = [op.mark for op in failed_ops(wire, deletes=deletes)[:_MOST_MARKS]]
+    if marks:
+        return "+".join(marks)
+    has_failed = phase_of(wire.status, DATABASE_PHASES) is Phase.FAILED
+    return wire.status.strip().casefold() if has_failed else ""
+
+
+def was_known(wire: WireDatabase, ref: Reference) -> bool:
+    """Return True if a database has not failed, or had before the call, as `ref` says."""
+    marks = failure_of(wire, deletes=ref.gone).split("+")
+    return set(marks) <= {"", *(ref.known_failure or "").split("+")}
+
+
+def is_settled(wire: WireDatabase) -> bool:
+    """Return True for a database that is active, and to which nothing is done."""
+    return phase_of(wire.status, DATABASE_PHASES) is Phase.COMPLETED and not is_under_way(wire)
+
+
+def is_under_way(wire: WireDatabase) -> bool:
+    """Return True for a database to which something is being done, whatever has failed."""
+    return bool(wire.action_uid) or any(op.busy for op in background_ops(wire))
+
+
+def _database(ref: Reference, status: str) -> Action:
+    return Action(
+        uid=ref.name,
+        name="",
+        kind=Kind.DATABASE,
+        status=status,
+        phase=Phase.UNKNOWN,
+        object_type="bdb",
+        object_uid=ref.uid,
+    )
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """How an export, import or backup stands, or the last one stood, in a database's fields."""
+
+    status: str
+    progress: float | None
+    reason: str | None
+    last_time: str
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is none, nor a result of one."""
+        return self.status.casefold() in {"", "idle"}
+
+    @property
+    def over(self) -> bool:
+        """Whether what it tells is a result."""
+        return phase_of(self.status).terminal
+
+    def action(self, ref: Reference) -> Action:
+        """Return it as an action."""
+        phase = phase_of(self.status)
+        return Action(
+            uid=ref.name,
+            name=ref.track.value,
+            kind=Kind(ref.track.value),
+            status=self.status,
+            phase=phase,
+            progress=None if phase.terminal else self.progress,
+            object_type="bdb",
+            object_uid=ref.uid,
+            error=self.reason if phase is Phase.FAILED else None,
+        )
+
+
+def standing(wire: WireDatabase, track: Track) -> Standing:
+    """Return what a database says of its exports, imports or backups."""
+    last = {Track.EXPORT: wire.last_export_time, Track.BACKUP: wire.last_backup_time}.get(track)
+    return Standing(
+        status=getattr(wire, f"{track}_status") or "",
+        progress=percentage(getattr(wire, f"{track}_progress")),
+        reason=getattr(wire, f"{track}_failure_reason") or None,
+        last_time=last or "",
+    )
+
+
+# --- reading ------------------------------------------------------------------------------------
+
+
+def _entries(body: bytes, keys: Sequence[str], shape: type[_S], path: str) -> Iterator[_S]:
+    """Return the entries of a list, which may come in an object under one of `keys`."""
+    try:
+        if body.lstrip().startswith(b"["):
+            return _readable(decode(body, list[msgspec.Raw]), shape)
+        given = decode(body, dict[str, msgspec.Raw])
+        inner = next((given[key] for key in keys if key in given), None)
+        if inner is not None:
+            return _readable(decode(inner, list[msgspec.Raw]), shape)
+    except ValueError as error:
+        raise unreadable(path, error, body) from None
+    raise unreadable(path, f'no "{keys[0]}" in it', body)
+
+
+def _readable(raws: Sequence[msgspec.Raw], shape: type[_S]) -> Iterator[_S]:
+    for raw in raws:
+        try:
+            yield struct(raw, shape)
+        except ValueError:
+            _log.debug("left out a list entry that is not what it ought to be")
+
+
+def _said(raw: msgspec.Raw, shape: type[_S]) -> _S:
+    """Decode what may be missing, or nonsense, and counts as empty then."""
+    try:
+        return struct(raw, shape)
+    except ValueError:
+        return shape()

@@ -1,0 +1,188 @@
+"""What the cluster says when it does not answer the question: error bodies and HTTP statuses.
+
+Bytes and a status in, an error of our tree out, with the cluster's own words where it has any.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import re
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from redis_enterprise_actions._model.action import one_line
+from redis_enterprise_actions._model.errors import (
+    AuthenticationError,
+    ClusterUnreachable,
+    RequestError,
+    RequestRejected,
+    UnreadableReply,
+)
+
+from .lenient_json import Name, decode, name, struct
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_EXCERPT: Final = 200  # characters of a body that an error may quote
+_WORDY: Final = 2**16  # bytes of an error body that are looked at
+_LONGEST: Final = 2000  # characters of a text meant for people
+
+
+class WireError(msgspec.Struct):
+    """An error body: real ones hold the first two.
+
+    `message` is what the documentation calls the text, `detail` and `title` are problem+json's.
+    """
+
+    error_code: Name = None
+    description: str | None = None
+    message: str | None = None
+    detail: str | None = None
+    title: str | None = None
+
+
+def error_code_of(body: bytes) -> str | None:
+    """Return the `error_code` of an error body, or None where it has none."""
+    code, _ = words_of(body)
+    return code
+
+
+class _ApiError(msgspec.Struct):
+    """What tells an error body of the API from anybody else's; see `is_api_error`."""
+
+    error_code: object = None
+    title: object = None
+    status: object = None
+
+
+def is_api_error(body: bytes) -> bool:
+    """Return True if an error body is the API's own, not that of a proxy before it.
+
+    It has a textual `error_code`, or, as problem+json, a `title` and a `status`.
+    """
+    try:
+        wire = decode(body, _ApiError)
+    except ValueError:
+        return False
+    if isinstance(wire.error_code, str) and wire.error_code.strip():
+        return True
+    return isinstance(wire.title, str) and isinstance(wire.status, int | str)
+
+
+def unreadable(path: str, problem: object, body: bytes) -> UnreadableReply:
+    """Return the error for an answer that makes no sense, with how it begins."""
+    return UnreadableReply("GET", path, problem=str(problem), excerpt=_excerpt(body))
+
+
+def refusal(
+    method: str,
+    path: str,
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    permission: str | None,
+    check: str = "Check the credentials",
+    quoted: bool = True,
+) -> RequestError | None:
+    """Return the error that an HTTP status stands for, or None for 2xx and 404.
+
+    404 means something else on every route, so the caller decides. `permission` is the one
+    that the vendor's page asks for, if any, named when the cluster answers 403; `check` says what
+    to look at when it answers 401. Unless it may be `quoted`, only the error's code is.
+    """
+    if 200 <= status < 300 or status == 404:
+        return None
+    code, description = words_of(body)
+    if not quoted:
+        description = None
+    if is_not_now(status):
+        said = ": ".join(filter(None, (f"it answered {status}", code, description)))
+        return ClusterUnreachable(
+            method,
+            path,
+            reason=said,
+            status=status,
+            error_code=code,
+            retry_after=_retry_after(headers),
+        )
+    kind = AuthenticationError if status in {401, 403} else RequestRejected
+    rejected = kind(
+        method,
+        path,
+        status=status,
+        error_code=code,
+        description=description,
+        hint=_hint(status, headers, permission, check),
+    )
+    rejected.retry_after = _retry_after(headers)
+    return rejected
+
+
+def is_not_now(status: int) -> bool:
+    """Whether an HTTP status says that it may help to ask again."""
+    return status in {408, 429} or (status >= 500 and status not in {501, 505})
+
+
+def words_of(body: bytes) -> tuple[str | None, str | None]:
+    """Return the code and the text of an error body, be it JSON, HTML, plain text or nothing.
+
+    Real bodies hold `error_code` and `description`; see `WireError` for the others.
+    """
+    try:
+        wire = struct(body[:_WORDY], WireError)
+    except ValueError:
+        return None, _excerpt(_TAG.sub(b" ", body[: 4 * _EXCERPT])) or None
+    text = wire.description or wire.message or wire.detail or wire.title
+    return _short(name(wire.error_code)), _short(text)
+
+
+def _short(text: str | None) -> str | None:
+    """Cut what the cluster says to what one can read; nothing said is None."""
+    return text[:_LONGEST] if text else None
+
+
+_TAG: Final = re.compile(rb"<[^>]*>")
+
+
+def _excerpt(body: bytes) -> str:
+    return one_line(body[: 4 * _EXCERPT].decode("utf-8", "replace")).strip()[:_EXCERPT]
+
+
+def _hint(
+    status: int, headers: Mapping[str, str], permission: str | None, check: str
+) -> str | None:
+    if status == 401:
+        return check
+    if status == 403 and permission is not None:
+        return f"The user's role needs the permission {permission}"
+    if status not in {301, 302, 303, 307, 308}:
+        return None
+    target = _HOST.match(headers.get("Location", ""))
+    place = one_line(f"{target[1]}://{target[2]}") if target else "another place"
+    if status not in {307, 308}:
+        return f"It redirects to {place}: use the URL of the REST API itself (port 9443)"
+    return (
+        f"It redirects to {place}, and credentials go to the configured nodes only: if that is one "
+        "of the cluster's, add its URL (REDIS_ENTERPRISE_URL) or its host to trusted_hosts= "
+        "(REDIS_ENTERPRISE_TRUSTED_HOSTS), or turn on the cluster setting handle_redirects"
+    )
+
+
+_HOST: Final = re.compile(r"(https?)://(?:[^/?#]*@)?([^/?#@]+)", re.IGNORECASE)
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Read Retry-After: seconds, or a date, which counts from the answer's own Date."""
+    value = headers.get("Retry-After", "").strip()
+    if value.isascii() and value.isdecimal():
+        return float(value[:9])
+    try:
+        until = email.utils.parsedate_to_datetime(value)
+        now = email.utils.parsedate_to_datetime(headers.get("Date", ""))
+        return max(0.0, (until - now).total_seconds())
+    except (OverflowError, TypeError, ValueError):
+        return None

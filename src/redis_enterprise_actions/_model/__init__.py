@@ -1,0 +1,1 @@
+"""Values: actions, references, flight records and errors; no I/O, no clock."""

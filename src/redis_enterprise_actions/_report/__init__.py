@@ -1,0 +1,1 @@
+"""Flight records as a timeline: HTML, SVG, Markdown and JSON."""

@@ -1,0 +1,133 @@
+"""What a report looks like in a browser: one page that needs nothing from elsewhere.
+
+It is HTML and well-formed XML at once, holds no script, and forbids itself to load anything.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from .svg import drawing, mark, text
+from .timeline import (
+    EVIDENCE,
+    change,
+    duration,
+    ended,
+    heading,
+    missing,
+    moment,
+    several,
+    timeline,
+    totals,
+    without_answers,
+)
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from redis_enterprise_actions._model.record import Record
+
+_POLICY: Final = (
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+)
+
+_STYLE: Final = """
+:root { --paper: #fff; --ink: #1f2328; --dim: #59636e; --line: #d1d9e0;
+ --good: #1a7f37; --bad: #b3261e; --open: #7d5b00; }
+@media (prefers-color-scheme: dark) { :root { --paper: #0d1117; --ink: #e6edf3; --dim: #9ba6b2;
+ --line: #30363d; --good: #4ac26b; --bad: #ff8a80; --open: #e3b341; } }
+* { box-sizing: border-box; }
+body { margin: 0 auto; padding: 16px; max-width: 1280px; background: var(--paper);
+ color: var(--ink); font: 14px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans",
+ sans-serif; overflow-wrap: anywhere; }
+h1 { font-size: 20px; margin: 0 0 8px; }
+h2 { font-size: 16px; margin: 24px 0 8px; }
+.totals { display: flex; flex-wrap: wrap; gap: 4px 24px; margin: 0 0 16px; }
+.totals dt, .dim, th { color: var(--dim); font-weight: normal; }
+.totals dd { margin: 0; font-variant-numeric: tabular-nums; }
+.good { color: var(--good); }
+.bad { color: var(--bad); }
+.open { color: var(--open); }
+table { border-collapse: collapse; width: 100%; }
+th, td { text-align: left; vertical-align: top; padding: 6px 16px 6px 0; }
+tr { border-top: 1px solid var(--line); }
+thead tr { border: 0; }
+tr.more { border: 0; }
+tr.more td { padding: 0 0 8px; }
+td p { margin: 0; }
+td span { display: inline-block; white-space: nowrap; }
+summary { cursor: pointer; color: var(--dim); }
+ol { margin: 4px 0; padding-left: 24px; }
+li span { color: var(--dim); font-variant-numeric: tabular-nums; }
+@media (min-width: 720px) { th, td:nth-child(n+3) { white-space: nowrap; }
+ td:first-child { min-width: 240px; } }
+@media (max-width: 719px) {
+ thead { position: absolute; left: -9999px; }
+ table, tbody, tr, td { display: block; }
+ td { padding: 2px 0; }
+ td[data-name]::before { content: attr(data-name) ": "; color: var(--dim); }
+ tr { padding-top: 8px; }
+}
+"""
+_COLUMNS: Final = ("action", "how it ended", "began", "polls", "without answers", "end told by")
+
+
+def page(records: Sequence[Record]) -> str:
+    """Return the page about these records."""
+    line = timeline(records)
+    parts = [
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"/>',
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}"/>',
+        '<meta name="color-scheme" content="light dark"/>',
+        '<meta name="viewport" content="width=device-width, initial-scale=1"/>',
+        f"<title>{text(heading(line))}</title><style>{_STYLE}</style></head><body>",
+        f"<h1>{text(heading(line))}</h1>",
+        *_totals(totals(line)),
+        f"<h2>When</h2>\n{drawing(line)}" if records else "",
+        *(_table(row.record for row in line.rows) if records else ()),
+        "</body></html>\n",
+    ]
+    return "\n".join(filter(None, parts))
+
+
+def _totals(pairs: Iterable[tuple[str, str]]) -> Iterator[str]:
+    items = [f"<div><dt>{name}</dt><dd>{text(value)}</dd></div>" for name, value in pairs]
+    if items:
+        yield f'<dl class="totals">{"".join(items)}</dl>'
+
+
+def _table(records: Iterable[Record]) -> Iterator[str]:
+    head = "".join(f'<th scope="col">{name}</th>' for name in _COLUMNS)
+    yield f"<h2>What</h2>\n<table><thead><tr>{head}</tr></thead><tbody>"
+    for record in records:
+        yield from _rows(record)
+    yield "</tbody></table>"
+
+
+def _rows(record: Record) -> Iterator[str]:
+    sort, sign = mark(record.outcome)
+    message = "" if record.message is None else f"<p>{text(record.message)}</p>"
+    cells = (
+        f'<strong>{text(record.title)}</strong><p class="dim">{text(record.ref)}</p>',
+        f'<span class="{sort}">{sign} {text(ended(record))}</span>{message}',
+        moment(record.began),
+        str(record.polls),
+        without_answers(record),
+        EVIDENCE[record.evidence],
+    )
+    named = zip(("", "", *_COLUMNS[2:]), cells, strict=True)
+    yield "<tr>{}</tr>".format(
+        "".join(f'<td data-name="{n}">{c}</td>' if n else f"<td>{c}</td>" for n, c in named)
+    )
+    yield f'<tr class="more"><td colspan="{len(_COLUMNS)}">{_story(record)}</td></tr>'
+
+
+def _story(record: Record) -> str:
+    """Return everything that happened, in order, to be unfolded."""
+    events = [(each.at, change(each)) for each in record.transitions]
+    events += [(each.began, missing(each, record)) for each in record.outages]
+    items = [f"<li><span>{duration(at)}</span> {text(what)}</li>" for at, what in sorted(events)]
+    left_out = f", {record.omitted} more left out" if record.omitted else ""
+    changes = several(len(record.transitions), "change")
+    return f"<details><summary>{changes}{left_out}</summary><ol>{''.join(items)}</ol></details>"

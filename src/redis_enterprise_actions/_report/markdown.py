@@ -1,0 +1,117 @@
+"""What a report looks like in Markdown, such as GitHub shows as the summary of a job.
+
+The bars are made of letters, as wide as a table has room for.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from redis_enterprise_actions._model.action import Phase, one_line
+
+from .svg import mark
+from .timeline import duration, ended, heading, missing, several, timeline, totals, without_answers
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from redis_enterprise_actions._model.record import Record
+
+    from .timeline import Row
+
+_WIDTH: Final = 20  # letters of a bar
+_NOTHING, _UNSEEN, _OUTAGE = "\u00a0", "·", "X"
+_LETTERS: Final = {
+    Phase.PENDING: "░",
+    Phase.RUNNING: "█",
+    Phase.CANCELLING: "▓",
+    Phase.UNKNOWN: "▒",
+}
+_NAMES: Final = ((_UNSEEN, "not seen"), (_OUTAGE, "no answer"))
+_SPECIAL: Final = re.compile(r"([\\`*_{}\[\]#+!|~@$])|(://)|(\bwww\.)")
+
+
+def markdown(records: Sequence[Record]) -> str:
+    """Return the report about these records."""
+    line = timeline(records)
+    parts = [f"### {_plain(heading(line))}"]
+    if records:
+        told = "; ".join(f"{name} {_plain(value)}" for name, value in totals(line))
+        bars = [(row, _bar(row)) for row in line.rows]
+        parts += [f"{told[0].upper()}{told[1:]}.", _table(bars), _legend(bars), *_notes(line.rows)]
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def _table(bars: Sequence[tuple[Row, str]]) -> str:
+    rows = [
+        "| action | when | how it ended | polls | without answers |",
+        "|---|---|---|--:|---|",
+        *(_row(row.record, bar) for row, bar in bars),
+    ]
+    return "\n".join(rows)
+
+
+def _row(record: Record, bar: str) -> str:
+    _, sign = mark(record.outcome)
+    what = f"**{_plain(record.title)}**" + (f"<br>{_plain(record.ref)}" if record.ref else "")
+    how = f"{sign} {_plain(ended(record))}"
+    return f"| {what} | `{bar}` | {how} | {record.polls} | {without_answers(record)} |"
+
+
+def _bar(row: Row) -> str:
+    """Return a bar of letters; each shows what the middle of its time was like."""
+    letters = [_letter(row, (n + 0.5) / _WIDTH) for n in range(_WIDTH)]
+    if set(letters) == {_NOTHING}:  # shorter than a letter
+        letters[min(int(row.begin * _WIDTH), _WIDTH - 1)] = _shortest(row)
+    return "".join(letters)
+
+
+def _letter(row: Row, at: float) -> str:
+    if not row.begin <= at <= row.end:
+        return _NOTHING
+    half = 0.5 / _WIDTH  # an outage is shown however short it is
+    if any(gap.begin <= at + half and at - half <= gap.end for gap in row.gaps):
+        return _OUTAGE
+    phase = next((span.phase for span in row.spans if span.begin <= at <= span.end), None)
+    return _UNSEEN if phase is None else _LETTERS[phase]
+
+
+def _shortest(row: Row) -> str:
+    return _LETTERS[row.spans[-1].phase] if row.spans else _UNSEEN
+
+
+def _legend(bars: Sequence[tuple[Row, str]]) -> str:
+    used = {letter for _, bar in bars for letter in bar}
+    named = [(letter, phase.value) for phase, letter in _LETTERS.items()]
+    return ", ".join(f"`{letter}` {name}" for letter, name in (*named, *_NAMES) if letter in used)
+
+
+def _notes(rows: Sequence[Row]) -> Iterator[str]:
+    """Tell, to be unfolded, what there is to say in sentences."""
+    notes = [note for row in rows for note in _notes_on(row.record)]
+    if notes:
+        items = "\n".join(f"- {note}" for note in notes)
+        summary = several(len(notes), "remark")
+        yield f"<details><summary>{summary}</summary>\n\n{items}\n\n</details>"
+
+
+def _notes_on(record: Record) -> Iterator[str]:
+    name = f"**{_plain(record.title)}**"
+    if record.message is not None:
+        yield f"{name}: {_plain(record.message)}"
+    for outage in record.outages:
+        yield f"{name}, after {duration(outage.began)}: {_plain(missing(outage, record))}"
+
+
+def _plain(words: str) -> str:
+    """Return words of the cluster's so that they stand for themselves in Markdown."""
+    safe = one_line(words).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _SPECIAL.sub(_escaped, safe)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    if found[1]:
+        return f"\\{found[1]}"
+    return ":\\//" if found[2] else "www\\."

@@ -1,0 +1,1 @@
+"""Routes of the fake cluster, by kind of object."""

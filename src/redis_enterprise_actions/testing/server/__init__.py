@@ -1,0 +1,1 @@
+"""HTTP server of the fake cluster: nodes, authentication, TLS, faults."""

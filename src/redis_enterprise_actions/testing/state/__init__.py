@@ -1,0 +1,1 @@
+"""State of the fake cluster: databases, nodes, CRDBs and the work on them."""

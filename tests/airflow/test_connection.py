@@ -1,0 +1,104 @@
+"""Facts about what a connection says."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from airflow.sdk import Connection
+
+from redis_enterprise_actions import UsageError
+from redis_enterprise_actions.airflow.connection import Settings
+
+
+def settings(extra: object = None, **given: object) -> Settings:
+    """Return what a connection says."""
+    text = None if extra is None else json.dumps(extra)
+    given = {"host": "a", **given}
+    return Settings.of(Connection(conn_id="c", conn_type="redis_enterprise", extra=text, **given))
+
+
+@pytest.mark.parametrize(
+    ("given", "urls"),
+    [
+        ({}, ["https://a:9443"]),
+        ({"port": 8443}, ["https://a:8443"]),
+        ({"schema": "http"}, ["http://a:9443"]),
+        ({"host": "https://b:1"}, ["https://b:1"]),
+        ({"host": "::1"}, ["https://[::1]:9443"]),
+        ({"host": "[::1]"}, ["https://[::1]:9443"]),
+        (
+            {"extra": {"urls": "https://b:1 https://c:1"}},
+            ["https://a:9443", "https://b:1", "https://c:1"],
+        ),
+        ({"extra": {"urls": ["https://b:1"]}}, ["https://a:9443", "https://b:1"]),
+        (
+            {"host": "", "extra": {"urls": "https://b:1,https://c:1"}},
+            ["https://b:1", "https://c:1"],
+        ),
+        ({"extra": {"urls": "https://a:9443"}}, ["https://a:9443"]),
+    ],
+)
+def test_urls(given: dict[str, object], urls: list[str]) -> None:
+    """The host is a node, and so is each of the URLs besides."""
+    assert list(settings(**given).urls) == urls
+
+
+def test_all_of_it() -> None:
+    """Each extra goes where its name says."""
+    trust = {"ca_file": "ca.pem", "client_cert": "me.pem", "client_key": "key.pem"}
+    found = settings(
+        {"auth": "jwt", "verify": True, "trusted_hosts": "b c", **trust}, login="ops", password="p"
+    )
+
+    assert (found.username, found.password, found.auth) == ("ops", "p", "jwt")
+    assert found.trusted_hosts == ("b", "c")
+    assert dict(found.trust) == trust
+    assert found.verify is True
+
+
+@pytest.mark.parametrize(
+    ("said", "verify"),
+    [(None, True), ("", True), (True, True), ("yes", True), (False, False), ("FALSE", False)],
+)
+def test_verify(said: object, verify: bool) -> None:
+    """A certificate is verified unless it is said that it is not to be."""
+    assert settings({"verify": said}).verify is verify
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"host": ""}, "connection 'c' has neither a host nor urls"),
+        ({"extra": {"verify": "perhaps"}}, "neither true nor false"),
+        ({"extra": ["a"]}, "the extra of connection 'c' is no JSON object"),
+    ],
+)
+def test_what_cannot_be(given: dict[str, object], said: str) -> None:
+    """A connection that cannot work is a mistake of usage, and says which."""
+    with pytest.raises(UsageError, match=said):
+        settings(**given)
+
+
+def test_extra_that_is_no_json() -> None:
+    """So is one whose extra cannot be read, which is not shown."""
+    with pytest.raises(UsageError, match="no JSON object") as caught:
+        Settings.of(
+            Connection(conn_id="c", conn_type="redis_enterprise", host="a", extra="hunter2-hunter2")
+        )
+
+    assert "hunter2" not in str(caught.value)
+
+
+def test_no_secret_in_sight() -> None:
+    """Settings do not show the password, and tell those with another one apart."""
+    one, other = settings(login="ops", password="hunter2-hunter2"), settings(login="ops")
+
+    assert repr(one) == repr(other) == "<settings for https://a:9443>"
+    assert one != other
+
+
+async def test_client() -> None:
+    """A client is made of them."""
+    async with settings({"fingerprint": "ab" * 32}, login="ops", password="p").client() as client:
+        assert repr(client) == "ActionsClient('https://a:9443')"

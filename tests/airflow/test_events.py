@@ -1,0 +1,44 @@
+"""Facts about how an end crosses from one process to the next."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from redis_enterprise_actions import ClusterUnreachable, RequestRejected, UsageError
+from redis_enterprise_actions.airflow.events import end_of, failure_with, json_of
+from tests.airflow.raised import AirflowException, AirflowFailException
+from tests.conftest import ACTIVE
+
+
+def test_an_action_as_json() -> None:
+    """What is returned as an XCom is plain JSON, with the fields of an `Action`."""
+    said = json_of(ACTIVE)
+
+    assert json.loads(json.dumps(said)) == said
+    assert (said["uid"], said["phase"], said["kind"]) == ("a1", "running", "state-machine")
+
+
+def test_an_error_before_anything_was_seen() -> None:
+    """An error without an action has none."""
+    end = end_of("a1", UsageError("no such thing"))
+
+    assert end == {
+        "ref": "a1",
+        "outcome": "UsageError",
+        "message": "no such thing",
+        "action": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("error", "raised"),
+    [
+        (ClusterUnreachable("POST", "/", reason="refused"), AirflowException),
+        (RequestRejected("POST", "/", status=400), AirflowFailException),
+    ],
+)
+def test_nothing_begun(error: Exception, raised: type[Exception]) -> None:
+    """After an outage in which nothing was begun there is another try, unlike after a refusal."""
+    assert type(failure_with(error)) is raised  # type: ignore[arg-type]

@@ -1,0 +1,68 @@
+"""Facts about the hook."""
+
+from __future__ import annotations
+
+import sys
+import types
+from typing import TYPE_CHECKING
+
+from redis_enterprise_actions.airflow import RedisEnterpriseHook
+from redis_enterprise_actions.airflow.provider import FIELDS
+from tests.airflow.conftest import CONN_ID, connection_to
+
+
+if TYPE_CHECKING:
+    import pytest
+
+    from redis_enterprise_actions.testing import FakeCluster
+    from tests.served import Served
+
+
+async def test_client(connected: FakeCluster) -> None:
+    """It makes a client of the connection."""
+    async with RedisEnterpriseHook().get_conn() as client:
+        assert await client.list_actions() == []
+
+
+def test_form_of_3_1(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Airflow 3.1 reads the form from the hook, with modules that it puts there for that."""
+    forms = types.ModuleType("wtforms")
+    for kind in ("StringField", "BooleanField"):
+        setattr(forms, kind, lambda label, kind=kind, **more: (kind, label, more))
+    monkeypatch.setitem(sys.modules, "wtforms", forms)
+    fields = RedisEnterpriseHook.get_connection_form_widgets()
+
+    assert fields.keys() == FIELDS.keys()
+    assert fields["ca_file"][:2] == ("StringField", "CA file")
+    assert fields["verify"][0] == "BooleanField"
+    assert fields["verify"][2]["default"] is True
+    assert RedisEnterpriseHook.get_ui_field_behaviour()["hidden_fields"] == ["schema", "extra"]
+
+
+def test_connection_works(server: Served) -> None:
+    """The button that tests a connection says that the cluster answers."""
+    assert RedisEnterpriseHook().test_connection() == (
+        True,
+        "The cluster answers: it knows of 0 actions",
+    )
+
+
+def test_connection_refused(server: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says what is wrong, without a traceback, and without the password."""
+    password, server.cluster.password = server.cluster.password, "another"
+    worked, said = RedisEnterpriseHook().test_connection()
+
+    assert worked is False
+    assert "401" in said
+    assert password not in said
+
+
+def test_connection_that_cannot_be(monkeypatch: pytest.MonkeyPatch, server: Served) -> None:
+    """A connection with a mistake in it is told, too."""
+    said = connection_to(server.cluster, verify="perhaps")
+    monkeypatch.setenv(f"AIRFLOW_CONN_{CONN_ID.upper()}", said)
+
+    assert RedisEnterpriseHook().test_connection() == (
+        False,
+        "verify is 'perhaps', which is neither true nor false",
+    )

@@ -1,0 +1,362 @@
+"""Facts about the operator: it makes a call once, whatever happens to its tries."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from redis_enterprise_actions import UsageError
+from redis_enterprise_actions.airflow import RedisEnterpriseOperator
+from redis_enterprise_actions.airflow.events import End
+from tests.airflow.conftest import Store, context_of
+from tests.airflow.raised import (
+    AirflowException,
+    AirflowFailException,
+    AirflowTaskTimeout,
+    TaskDeferralError,
+    TaskDeferred,
+)
+
+
+if TYPE_CHECKING:
+    from tests.served import Served
+
+UPGRADE = "/v1/bdbs/1/upgrade"
+
+
+def operator(path: str = UPGRADE, **given: object) -> RedisEnterpriseOperator:
+    """Return an operator that makes a call."""
+    return RedisEnterpriseOperator(task_id="t", method="POST", path=path, **given)
+
+
+def deferred(op: RedisEnterpriseOperator, context: dict[str, object]) -> TaskDeferred:
+    """Let a try run until it lets go of its worker."""
+    with pytest.raises(TaskDeferred) as caught:
+        op.execute(context)  # type: ignore[arg-type]
+    return caught.value
+
+
+def posted(server: Served) -> list[str]:
+    """Return the paths of the calls that the cluster saw."""
+    return [seen.path for seen in server.cluster.requests if seen.method == "POST"]
+
+
+def end(outcome: str = "completed", ref: str = "action:a1") -> End:
+    """Return what a trigger's event holds."""
+    return End(ref=ref, outcome=outcome, message="words", action={"uid": "a1"})
+
+
+def test_begun(server: Served) -> None:
+    """It makes the call, tells the reference at once, and lets go of its worker."""
+    context = context_of(Store())
+    event = deferred(operator(timeout=60, cancel_on_kill=True), context)
+    trigger = event.trigger.serialize()[1]
+
+    assert posted(server) == [UPGRADE]
+    assert context["ti"].xcoms == {"ref": trigger["ref"]}  # type: ignore[attr-defined]
+    assert trigger["ref"].startswith("action:")
+    assert trigger["cancel_on_kill"] is True
+    assert trigger["deadline"] - datetime.now(UTC) < timedelta(seconds=60)
+    assert event.method_name == "execute_complete"
+    assert event.kwargs == {"cleared": False}
+    assert timedelta(minutes=10) < event.timeout < timedelta(minutes=11)
+
+
+@pytest.mark.parametrize(
+    ("given", "left"),
+    [
+        ({"execution_timeout": timedelta(minutes=3)}, 180),
+        ({"execution_timeout": timedelta(minutes=3), "timeout": timedelta(minutes=2)}, 120),
+        ({"execution_timeout": timedelta(minutes=1), "timeout": 120.0}, 60),
+        ({"timeout": float("inf")}, None),
+        ({}, None),
+    ],
+)
+def test_deadline(server: Served, given: dict[str, object], left: int | None) -> None:
+    """The shorter of the two timeouts is the deadline; without them there is none."""
+    event = deferred(operator(**given), context_of())
+    deadline = event.trigger.serialize()[1]["deadline"]
+
+    assert (deadline is None) is (event.timeout is None) is (left is None)
+    if left is not None:
+        assert left - 30 < (deadline - datetime.now(UTC)).total_seconds() <= left
+
+
+def test_completed() -> None:
+    """It returns the finished action."""
+    op = operator()
+
+    assert op.execute_complete(context_of(Store()), end()) == {"uid": "a1"}  # type: ignore[arg-type]
+
+
+def test_nothing_to_wait_for(server: Served) -> None:
+    """Where the call has started nothing that lasts, it is done at once."""
+    call = operator("/v1/bdbs", json={"name": "x"}, query={"dry_run": True})
+    result = call.execute(context_of(Store()))  # type: ignore[arg-type]
+
+    assert result["phase"] == "completed"
+    json.dumps(result)
+
+
+def test_nothing_to_follow(server: Served) -> None:
+    """Where the answer names nothing to follow the task fails, unless the answer is enough."""
+    server.cluster.inject(path="/v1/services", times=2, status=200, body="{}")
+    with pytest.raises(AirflowFailException, match="cannot be followed"):
+        operator("/v1/services").execute(context_of(Store()))  # type: ignore[arg-type]
+
+    call = operator("/v1/services", untracked="completed")
+    assert call.execute(context_of(Store()))["phase"] == "completed"  # type: ignore[arg-type]
+    assert posted(server) == ["/v1/services", "/v1/services"]
+
+
+def test_bootstrap(server: Served) -> None:
+    """A bootstrap, which is not followed yet, is not called either."""
+    with pytest.raises(AirflowFailException, match="not called"):
+        operator("/v1/bootstrap/create_cluster").execute(context_of(Store()))  # type: ignore[arg-type]
+
+    assert posted(server) == []
+
+
+@pytest.mark.parametrize("body", ['{"name": "two", "uid": 2}', {"name": "two", "uid": 2}])
+def test_body(server: Served, body: object) -> None:
+    """A body that is text is JSON."""
+    deferred(operator("/v1/bdbs", json=body), context_of())
+
+    assert 2 in server.do(lambda cluster: cluster.bdbs)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "lasting", "raised"),
+    [
+        ("ActionFailed", True, AirflowFailException),
+        ("ActionCancelled", True, AirflowFailException),
+        ("ActionAborted", True, AirflowFailException),
+        ("ActionNotFound", True, AirflowFailException),
+        ("ActionVanished", True, AirflowFailException),
+        ("RequestRejected", True, AirflowFailException),
+        ("AuthenticationError", True, AirflowFailException),
+        ("UntrustedCertificate", True, AirflowFailException),
+        ("UsageError", True, AirflowFailException),
+        ("SomethingNew", True, AirflowFailException),
+        ("ActionStalled", True, AirflowException),
+        ("ClusterUnreachable", True, AirflowException),
+        ("UnreadableReply", True, AirflowException),
+        ("WaitTimeout", True, AirflowTaskTimeout),
+        ("ActionStalled", False, AirflowFailException),
+        ("ClusterUnreachable", False, AirflowFailException),
+        ("WaitTimeout", False, AirflowFailException),
+    ],
+)
+def test_failures(outcome: str, lasting: bool, raised: type[BaseException]) -> None:
+    """Each end is the exception of Airflow's that it should be.
+
+    Where nothing is remembered for the next try, there is none that would make the call again.
+    """
+    context = context_of(Store() if lasting else None)
+    with pytest.raises(raised, match="words") as caught:
+        operator().execute_complete(context, end(outcome))  # type: ignore[arg-type]
+
+    assert type(caught.value) is raised
+
+
+def test_another_try_makes_no_other_call(server: Served) -> None:
+    """A try after a timeout waits for what the first one has begun."""
+    store = Store()
+    ref = deferred(operator(), context_of(store)).trigger.ref
+    with pytest.raises(AirflowTaskTimeout):
+        operator().execute_complete(context_of(store), end("WaitTimeout", ref))  # type: ignore[arg-type]
+    again = deferred(operator(), context_of(store))
+
+    assert again.trigger.ref == ref
+    assert again.kwargs == {"cleared": False}
+    assert posted(server) == [UPGRADE]
+
+
+def test_worker_killed_after_the_end(server: Served) -> None:
+    """A worker that is killed when all was done, but not told yet, leads to no other call."""
+    store = Store()
+    ref = deferred(operator(), context_of(store)).trigger.ref
+    operator().execute_complete(context_of(store), end(ref=ref))  # type: ignore[arg-type]
+
+    assert deferred(operator(), context_of(store)).trigger.ref == ref
+    assert posted(server) == [UPGRADE]
+
+
+@pytest.mark.parametrize("outcome", ["completed", "ActionFailed"])
+def test_cleared_after_the_end(server: Served, outcome: str) -> None:
+    """A user who clears a task whose work has ended wants it done anew."""
+    server.do(lambda cluster: cluster.plan("POST", "/v1/", times=None, duration=0))
+    store = Store()
+    ref = deferred(operator(), context_of(store)).trigger.ref
+    try:
+        operator().execute_complete(context_of(store), end(outcome, ref))  # type: ignore[arg-type]
+    except AirflowFailException:
+        assert outcome == "ActionFailed"
+
+    assert deferred(operator(), context_of(store, max_tries=1)).trigger.ref != ref
+    assert posted(server) == [UPGRADE] * 2
+
+
+def test_cleared_while_waiting(server: Served) -> None:
+    """A user who clears a task that waits does not start twice what still runs."""
+    store = Store()
+    ref = deferred(operator(), context_of(store)).trigger.ref
+    again = deferred(operator(), context_of(store, max_tries=1))
+
+    assert again.trigger.ref == ref
+    assert again.kwargs == {"cleared": True}
+    assert posted(server) == [UPGRADE]
+
+
+@pytest.mark.parametrize("cleared", [True, False])
+def test_cleared_and_over(server: Served, cleared: bool) -> None:
+    """Where that turns out to be cancelled, the call is made again; for a retry it is not."""
+    server.do(lambda cluster: cluster.plan("POST", "/v1/", times=None, duration=0))
+    context = context_of(Store())
+    ref = deferred(operator(), context).trigger.ref
+    with pytest.raises(TaskDeferred if cleared else AirflowFailException):
+        operator().execute_complete(context, end("ActionCancelled", ref), cleared=cleared)  # type: ignore[arg-type]
+
+    assert posted(server) == [UPGRADE] * (2 if cleared else 1)
+
+
+def test_worker_killed_in_the_call(server: Served) -> None:
+    """Where it is not known what a call came to, only a user who has looked lets it be made."""
+    store = Store()
+
+    class Killed(BaseException):
+        """The end of a worker."""
+
+    class Dying(RedisEnterpriseOperator):
+        """One whose worker ends while the call is under way."""
+
+        async def _submit(self, client: object) -> str:
+            raise Killed
+
+    with pytest.raises(Killed):
+        Dying(task_id="t", method="POST", path=UPGRADE).execute(context_of(store))  # type: ignore[arg-type]
+    with pytest.raises(AirflowFailException, match="whether that has begun anything is not known"):
+        operator().execute(context_of(store))  # type: ignore[arg-type]
+
+    assert posted(server) == []
+    deferred(operator(), context_of(store, max_tries=1))
+    assert posted(server) == [UPGRADE]
+
+
+def test_named_ahead(server: Served) -> None:
+    """A task of an Active-Active database that was given its id is known before the call."""
+    store = Store()
+
+    class Dying(RedisEnterpriseOperator):
+        """One whose worker ends while the call is under way."""
+
+        async def _submit(self, client: object) -> str:
+            raise KeyboardInterrupt
+
+    named = {"headers": {"Accept": "*/*", "X-Task-ID": "mine"}}
+    with pytest.raises(KeyboardInterrupt):
+        Dying(task_id="t", method="POST", path="/v1/crdbs", **named).execute(context_of(store))  # type: ignore[arg-type]
+
+    assert deferred(operator("/v1/crdbs", **named), context_of(store)).trigger.ref == "crdb:mine"
+    assert posted(server) == []
+
+
+@pytest.mark.parametrize("status", [400, 401, 409])
+def test_refused(server: Served, status: int) -> None:
+    """What has begun nothing leaves nothing behind."""
+    server.do(lambda cluster: cluster.inject(method="POST", status=status))
+    store = Store()
+    with pytest.raises(AirflowFailException, match=str(status)):
+        operator().execute(context_of(store))  # type: ignore[arg-type]
+
+    assert store == {}
+
+
+def test_answer_lost_and_found(server: Served) -> None:
+    """Where the answer is lost, and a look finds the work, that is followed."""
+    server.do(lambda cluster: cluster.inject(method="POST", lose=True))
+    event = deferred(operator("/v1/nodes/1/actions/maintenance_on"), context_of(Store()))
+
+    assert event.trigger.ref.startswith("node:1/maintenance_on@")
+
+
+@pytest.mark.parametrize("lasting", [True, False])
+def test_answer_lost(server: Served, lasting: bool) -> None:
+    """Where no look can tell, the task fails, and the next try does not make the call."""
+    server.do(lambda cluster: cluster.inject(method="POST", lose=True))
+    store = Store() if lasting else None
+    with pytest.raises(AirflowFailException, match="may have been taken all the same; bdb:1"):
+        operator().execute(context_of(store))  # type: ignore[arg-type]
+
+    assert posted(server) == [UPGRADE]
+    if lasting:
+        with pytest.raises(AirflowFailException, match="not known"):
+            operator().execute(context_of(store))  # type: ignore[arg-type]
+
+
+def test_answer_lost_that_can_be_followed(server: Served) -> None:
+    """A reference that tells whether anything has begun is followed."""
+    server.do(lambda cluster: cluster.inject(method="POST", path="/v1/crdbs", lose=True))
+    server.do(lambda cluster: cluster.inject(method="GET", times=None, status=400))
+    event = deferred(
+        operator("/v1/crdbs", headers={"X-Task-ID": "mine"}, json={}), context_of(Store())
+    )
+
+    assert event.trigger.ref == "crdb:mine"
+
+
+@pytest.mark.parametrize(
+    ("lasting", "raised"), [(True, TaskDeferralError), (False, AirflowFailException)]
+)
+def test_broken_trigger(lasting: bool, raised: type[Exception]) -> None:
+    """A trigger that broke is tried again where that does not make the call again."""
+    context = context_of(Store() if lasting else None)
+    with pytest.raises(raised):
+        operator().resume_execution("__fail__", {"error": "it broke"}, context)  # type: ignore[arg-type]
+
+
+def test_resumed(server: Served) -> None:
+    """What resumes after the trigger's event is told of it by name."""
+    result = operator().resume_execution(
+        "execute_complete",
+        {"event": end(), "cleared": False},
+        context_of(Store()),  # type: ignore[arg-type]
+    )
+
+    assert result == {"uid": "a1"}
+
+
+@pytest.mark.parametrize(
+    ("path", "asked", "deleted"),
+    [
+        ("/v1/nodes/1/actions/maintenance_on", True, 1),
+        ("/v1/nodes/1/actions/maintenance_on", False, 0),
+        (UPGRADE, True, 0),
+    ],
+    ids=["asked for", "not asked for", "not documented"],
+)
+def test_on_kill(server: Served, path: str, asked: bool, deleted: int) -> None:
+    """A worker that is killed before there is a trigger cancels what that would."""
+    op = operator(path, cancel_on_kill=asked)
+    op.on_kill()
+    deferred(op, context_of(Store()))
+    op.on_kill()
+
+    assert sum(seen.method == "DELETE" for seen in server.cluster.requests) == deleted
+
+
+@pytest.mark.parametrize("timeout", [-1, float("nan"), "soon", True, timedelta(seconds=-1)])
+def test_no_duration(timeout: object) -> None:
+    """A duration that is none is a mistake of the DAG's, and shows before anything is sent."""
+    with pytest.raises(UsageError, match=r"timeout=.* is not a duration"):
+        operator(timeout=timeout)
+
+
+def test_templates() -> None:
+    """All that makes the call is templated."""
+    fields = {"redis_enterprise_conn_id", "method", "path", "json", "query", "headers"}
+
+    assert set(RedisEnterpriseOperator.template_fields) == fields

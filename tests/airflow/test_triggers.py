@@ -1,0 +1,213 @@
+"""Facts about what waits while the task holds no worker."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from redis_enterprise_actions.airflow import RedisEnterpriseTrigger
+from redis_enterprise_actions.airflow import client_cache as _shared
+from redis_enterprise_actions.airflow.triggers import _CLASS
+from tests.airflow.conftest import CONN_ID, again, connection_to
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from redis_enterprise_actions.testing import FakeCluster
+
+
+def trigger_for(ref: str, **given: object) -> RedisEnterpriseTrigger:
+    """Return a trigger that waits for what a reference names."""
+    return RedisEnterpriseTrigger(redis_enterprise_conn_id=CONN_ID, ref=ref, **given)  # type: ignore[arg-type]
+
+
+async def fire(trigger: RedisEnterpriseTrigger) -> dict[str, object]:
+    """Run a trigger in the manner of a triggerer; return what its one event holds."""
+    (event,) = [event async for event in trigger.run()]
+    json.dumps(event.payload)
+    return event.payload
+
+
+async def test_completed(connected: FakeCluster, lines: Callable[[], list[str]]) -> None:
+    """The event holds the finished action, and the log each change on the way."""
+    uid = connected.add_action("SMUpgradeBDB", duration=3600)
+    event = await fire(trigger_for(uid))
+
+    assert (event["outcome"], event["ref"]) == ("completed", uid)
+    assert event["action"]["phase"] == "completed"  # type: ignore[index]
+    first, *others, last = [line for line in lines() if "SMUpgradeBDB" in line]
+    assert "active" in first
+    assert "completed" in last
+    assert others
+
+
+@pytest.mark.parametrize(
+    ("made", "given", "outcome"),
+    [
+        ({"outcome": "failed"}, {}, "ActionFailed"),
+        ({"outcome": "never"}, {"stall_timeout": 60}, "ActionStalled"),
+        ({"name": "retry_bdb", "outcome": "cancelled"}, {}, "ActionCancelled"),
+    ],
+)
+async def test_failures(
+    connected: FakeCluster, made: dict[str, object], given: dict[str, object], outcome: str
+) -> None:
+    """Each failure has its name, its words, and the action as last seen."""
+    uid = connected.add_action(**made)  # type: ignore[arg-type]
+    event = await fire(trigger_for(uid, **given))
+
+    assert event["outcome"] == outcome
+    assert uid in str(event["message"])
+    assert event["action"]["uid"] == uid  # type: ignore[index]
+
+
+async def test_nothing_there(connected: FakeCluster) -> None:
+    """What was never seen has no action."""
+    event = await fire(trigger_for("nothing"))
+
+    assert (event["outcome"], event["action"]) == ("ActionNotFound", None)
+
+
+async def test_unreachable(connected: FakeCluster) -> None:
+    """An outage that outlasts its budget is an end like any other."""
+    uid = connected.add_action(outcome="never")
+    connected.inject(times=None, status=503)
+    event = await fire(trigger_for(uid, outage_timeout=60))
+
+    assert event["outcome"] == "ClusterUnreachable"
+
+
+async def test_what_cannot_be_asked_for(connected: FakeCluster) -> None:
+    """A reference that is none ends the wait, and does not break the trigger."""
+    assert (await fire(trigger_for("bdb:one")))["outcome"] == "UsageError"
+
+
+@pytest.mark.parametrize(
+    ("ends", "outcome"), [(5.0, "completed"), (None, "WaitTimeout")], ids=["done", "running"]
+)
+async def test_deadline_that_is_over(
+    connected: FakeCluster, ends: float | None, outcome: str
+) -> None:
+    """A triggerer that comes back after the deadline has one look before it gives up."""
+    uid = connected.add_action(duration=ends or 3600)
+    await asyncio.sleep(10)
+    over = datetime.now(UTC) - timedelta(minutes=1)
+
+    assert (await fire(trigger_for(uid, deadline=over)))["outcome"] == outcome
+    assert len(connected.requests) == 1
+
+
+async def test_deadline_ahead(connected: FakeCluster) -> None:
+    """The deadline is on the wall's clock: what is left of it when the trigger runs counts."""
+    uid = connected.add_action(outcome="never")
+    began = asyncio.get_running_loop().time()
+    event = await fire(trigger_for(uid, deadline=datetime.now(UTC) + timedelta(minutes=10)))
+
+    assert event["outcome"] == "WaitTimeout"
+    assert 590 < asyncio.get_running_loop().time() - began < 610
+
+
+def test_what_is_serialised() -> None:
+    """The connection's id, the reference, the deadline and the limits are, and nothing else is."""
+    deadline = datetime(2030, 1, 1, tzinfo=UTC)
+    trigger = trigger_for("export:1", deadline=deadline, stall_timeout=5.0, cancel_on_kill=True)
+
+    assert trigger.serialize() == (
+        "redis_enterprise_actions.airflow.RedisEnterpriseTrigger",
+        {
+            "redis_enterprise_conn_id": CONN_ID,
+            "ref": "export:1",
+            "deadline": deadline,
+            "stall_timeout": 5.0,
+            "outage_timeout": 300.0,
+            "cancel_on_kill": True,
+        },
+    )
+    assert again(trigger).serialize() == trigger.serialize()
+    assert trigger.serialize()[0] == _CLASS
+
+
+async def test_killed_triggerer(connected: FakeCluster) -> None:
+    """Where one was killed, another one made from the same text goes on; nothing is cancelled."""
+    connected.add_bdb(1)
+    uid = connected.add_action("SMUpgradeBDB", duration=600)
+    first = trigger_for(uid, cancel_on_kill=True)
+    task = asyncio.create_task(fire(first))
+    await asyncio.sleep(60)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await first.cleanup()
+
+    assert (await fire(again(first)))["outcome"] == "completed"
+    assert {seen.method for seen in connected.requests} == {"GET"}
+
+
+async def test_password_changed(connected: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A password that is changed, on the cluster and in the connection, costs no wait its end."""
+    uid = connected.add_action(duration=600)
+    task = asyncio.create_task(fire(trigger_for(uid)))
+    await asyncio.sleep(60)
+    connected.password = "hunter2-hunter2"
+    monkeypatch.setenv(f"AIRFLOW_CONN_{CONN_ID.upper()}", connection_to(connected))
+
+    assert (await task)["outcome"] == "completed"
+
+
+async def test_password_refused(connected: FakeCluster) -> None:
+    """A password that is refused, and is still the connection's, ends the wait."""
+    uid = connected.add_action(duration=600)
+    connected.password = "hunter2-hunter2"
+
+    assert (await fire(trigger_for(uid)))["outcome"] == "AuthenticationError"
+    assert len(connected.requests) == 1
+
+
+async def test_many_share(connected: FakeCluster) -> None:
+    """Thirty waits are served by one list, and leave nothing open."""
+    uids = [connected.add_action("retry_bdb", duration=600) for _ in range(30)]
+    events = await asyncio.gather(*(fire(trigger_for(uid)) for uid in uids))
+
+    assert [event["outcome"] for event in events] == ["completed"] * 30
+    lists = [seen for seen in connected.requests if seen.path == "/v1/actions"]
+    assert len(connected.requests) - len(lists) < 5
+    assert _shared._CLIENTS[asyncio.get_running_loop()] == {}
+
+
+@pytest.mark.parametrize(
+    ("asked", "ref", "deleted", "said"),
+    [
+        (True, "node:1/maintenance_on", 1, "is being cancelled"),
+        (False, "node:1/maintenance_on", 0, "goes on: cancel_on_kill is not set"),
+        (True, "export:1", 0, "cannot be cancelled"),
+    ],
+    ids=["asked for", "not asked for", "not documented"],
+)
+async def test_on_kill(
+    connected: FakeCluster,
+    lines: Callable[[], list[str]],
+    asked: bool,
+    ref: str,
+    deleted: int,
+    said: str,
+) -> None:
+    """A user's kill cancels the work where that was asked for and the API has it; or says so."""
+    connected.add_bdb(1)
+    connected.plan("POST", "/v1/", duration=3600)
+    await start_maintenance(connected)
+    await trigger_for(ref, cancel_on_kill=asked).on_kill()
+
+    assert sum(seen.method == "DELETE" for seen in connected.requests) == deleted
+    assert said in lines()[-1]
+
+
+async def start_maintenance(cluster: FakeCluster) -> None:
+    """Start something that can be cancelled."""
+    from redis_enterprise_actions.airflow import RedisEnterpriseHook  # noqa: PLC0415
+
+    async with (await RedisEnterpriseHook().aget_settings()).client() as client:
+        await client.maintenance_on(1)

@@ -1,0 +1,337 @@
+"""Facts about `_looking`: `list` and `watch`, in a pipe and on terminals of all kinds."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from redis_enterprise_actions._cli.arguments import arguments
+from redis_enterprise_actions._cli.listing.command import watch
+from redis_enterprise_actions._cli.main import main
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from redis_enterprise_actions import ActionsClient
+    from redis_enterprise_actions.testing import FakeCluster
+    from tests.served import Served
+
+terminals = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such terminals")
+if sys.platform != "win32":
+    from tests.on_terminal import OnTerminal
+
+COMMAND = [sys.executable, "-W", "error", "-m", "redis_enterprise_actions"]
+FIRST, SECOND = "2d81d873-0b12-4636-90d2-ff4dd1ed3b81", "f5d8981b-7798-453f-852f-6e2513a4ae4a"
+
+LISTS_OF_A_DATABASE = ("/v1/actions/bdb/1", "/v2/actions")
+
+AT_40 = f"""\
+{FIRST}
+  SMUpdateBDB on bdb:1
+  active  0%  prepare
+{SECOND}
+  SMDeleteBDB on bdb:2
+  active  0%  config_security
+"""
+
+AT_100 = f"""\
+UID                                   WHAT                  STATUS  DONE  STATE
+{FIRST}  SMUpdateBDB on bdb:1  active    0%  prepare
+{SECOND}  SMDeleteBDB on bdb:2  active    0%  config_security
+"""
+
+AT_80 = f"""\
+UID                                   WHAT                  STATUS  DONE
+{FIRST}  SMUpdateBDB on bdb:1  active    0%
+{SECOND}  SMDeleteBDB on bdb:2  active    0%
+"""
+
+
+@pytest.fixture
+def two(served: Served) -> Served:
+    """A cluster that does two things, which take for ever and tell no age."""
+    served.add("SMUpdateBDB", uid=FIRST, bdb_uid=1, duration=1e6)
+    served.add("SMDeleteBDB", uid=SECOND, bdb_uid=2, duration=1e6)
+    return served
+
+
+def plain(text: str) -> str:
+    """Return a text without colours."""
+    return re.sub(r"\x1b\[[\d;]*m", "", text)
+
+
+class TestList:
+    """`redis-actions list`."""
+
+    def test_pipe(self, two: Served, lines: Callable[[], list[str]]) -> None:
+        """In a pipe: fields between tabs, without a heading, for `cut` and `awk`."""
+        assert main(["list"]) == 0
+        assert lines() == [
+            f"{FIRST}\tSMUpdateBDB on bdb:1\tactive\t0\tprepare\t-",
+            f"{SECOND}\tSMDeleteBDB on bdb:2\tactive\t0\tconfig_security\t-",
+        ]
+
+    @pytest.mark.parametrize(
+        ("options", "uids"),
+        [
+            (["--status", "running"], [FIRST, SECOND]),
+            (["--status", "Active, failed"], [FIRST, SECOND]),
+            (["--status", "failed"], []),
+            (["--name", "sm*u*"], [FIRST]),
+            (["--bdb", "2"], [SECOND]),
+            (["--node", "1"], []),
+            (["--bdb", "2", "--name", "SMU*"], []),
+        ],
+        ids=" ".join,
+    )
+    def test_filters(
+        self,
+        two: Served,
+        capsys: pytest.CaptureFixture[str],
+        options: list[str],
+        uids: list[str],
+    ) -> None:
+        """What is listed matches all that is asked for; that nothing does is said aside."""
+        assert main(["list", *options, "--json"]) == 0
+        out, err = capsys.readouterr()
+        assert [json.loads(line)["uid"] for line in out.splitlines()] == uids
+        assert err == ("" if uids else "no actions\n")
+
+    def test_refused(self, two: Served, capsys: pytest.CaptureFixture[str]) -> None:
+        """What the cluster refuses to list is said aside, and the rest is listed."""
+        two.cluster.inject(path="/v1/nodes", times=None, status=403)
+
+        assert main(["list"]) == 0
+        out, err = capsys.readouterr()
+        assert out.count("\n") == 2
+        assert err.startswith("actions of nodes are not listed: the cluster answered 403")
+
+    @terminals
+    @pytest.mark.parametrize(
+        ("columns", "expected"), [(40, AT_40), (80, AT_80), (100, AT_100)], ids=str
+    )
+    def test_terminal(self, two: Served, columns: int, expected: str) -> None:
+        """On a terminal: a table as wide as that, in colours."""
+        with OnTerminal([*COMMAND, "list"], columns=columns) as terminal:
+            code, written = terminal.to_the_end()
+
+        assert (code, plain(written)) == (0, expected)
+        assert "\x1b[36mactive\x1b[0m" in written
+
+    @terminals
+    @pytest.mark.parametrize("variable", ["NO_COLOR=1", "TERM=dumb"])
+    def test_no_colour(self, two: Served, variable: str) -> None:
+        """Not in colours where somebody, or the terminal, has none of them."""
+        name, _, value = variable.partition("=")
+        with OnTerminal([*COMMAND, "list"], environment={name: value}) as terminal:
+            assert terminal.to_the_end() == (0, AT_80)
+
+    @terminals
+    def test_empty(self, served: Served) -> None:
+        """On a terminal, too, nothing has no headings."""
+        with OnTerminal([*COMMAND, "list"]) as terminal:
+            assert terminal.to_the_end() == (0, "no actions\n")
+
+    @terminals
+    @pytest.mark.parametrize("size", ["0", "-1", "wide"])
+    def test_odd_size(self, two: Served, size: str) -> None:
+        """A size that no terminal has is not believed."""
+        sizes = ["env", f"COLUMNS={size}", f"LINES={size}"]
+        with OnTerminal([*sizes, *COMMAND, "list"], columns=80) as terminal:
+            code, written = terminal.to_the_end()
+
+        assert (code, plain(written)) == (0, AT_80)
+
+
+def test_rich_is_not_loaded(two: Served) -> None:
+    """What draws nothing loads nothing that draws, nor what completes, nor the keyring."""
+    code = (
+        "import sys; from redis_enterprise_actions._cli.main import main\n"
+        "assert main(['list']) == 0\n"
+        "print({'rich', 'argcomplete', 'keyring'} & sys.modules.keys())"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+
+    assert ran.stdout.splitlines()[-1] == "set()"
+
+
+class TestWatchInALog:
+    """`redis-actions watch` where there is no terminal."""
+
+    def test_once(self, two: Served, lines: Callable[[], list[str]]) -> None:
+        """With `--once` it is `list`."""
+        assert main(["list"]) == main(["watch", "--once"]) == 0
+        printed = lines()
+        assert printed[:2] == printed[2:]
+
+    def test_once_in_an_outage(self, two: Served, capsys: pytest.CaptureFixture[str]) -> None:
+        """And ends with an error where `list` does."""
+        two.cluster.inject(times=None, status=401)
+
+        assert main(["watch", "--once"]) == 5
+        assert "the cluster answered 401" in capsys.readouterr().err
+
+    async def test_lines(
+        self, cluster: FakeCluster, client: ActionsClient, lines: Callable[[], list[str]]
+    ) -> None:
+        """A line with its time for each that is there, then for each change, and for outages."""
+        cluster.add_action("SMUpdateBDB", uid="a", duration=100)
+        watching = asyncio.create_task(watch(arguments(["watch"]), client))
+        await asyncio.sleep(6)
+        cluster.add_action("retry_bdb", uid="u", duration=0, outcome="failed", error="no room")
+        await asyncio.sleep(5)
+        cluster.inject(times=None, status=503)
+        await asyncio.sleep(60)
+        cluster.heal()
+        await asyncio.sleep(20)
+        watching.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await watching
+        printed = lines()
+
+        assert all(re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ  \S", line) for line in printed)
+        told = [line.partition("  ")[2] for line in printed]
+        assert told[0] == "SMUpdateBDB on bdb:1: active, 0 %, prepare [a]"
+        assert "retry_bdb: failed, 33.33 %, internal_error: no room [u]" in told[1:]
+        assert sum(line.startswith("no usable answer: ") for line in told) == 1
+        assert sum(line.startswith("answers again, after ") for line in told) == 1
+
+    async def test_interval(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """However long it takes, each list is asked for once in an interval."""
+        args = arguments(["watch", "--interval", "1m", "--bdb", "1"])
+        watching = asyncio.create_task(watch(args, client))
+        await asyncio.sleep(3590)
+        watching.cancel()
+        await asyncio.wait({watching})
+
+        assert [seen.path for seen in cluster.requests] == [*LISTS_OF_A_DATABASE] * 60
+
+    @pytest.mark.parametrize(("told", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+    @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+    def test_told_to_end(self, two: Served, told: signal.Signals, code: int) -> None:
+        """A signal ends it at once, with its code, one line and no traceback."""
+        with subprocess.Popen(
+            [*COMMAND, "watch"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            process.send_signal(told)
+            _, complaint = process.communicate(timeout=10)
+
+        assert (complaint, process.returncode) == ("interrupted\n", code)
+
+    def test_fatal(self, two: Served, capsys: pytest.CaptureFixture[str]) -> None:
+        """What another look would not mend ends it."""
+        two.cluster.inject(times=None, status=401)
+
+        assert main(["watch"]) == 5
+        assert "the cluster answered 401" in capsys.readouterr().err
+
+
+@terminals
+class TestWatchOnATerminal:
+    """`redis-actions watch` where somebody looks."""
+
+    def test_live(self, two: Served) -> None:
+        """The whole terminal is drawn, in its size, and is as before at the end."""
+        with OnTerminal([*COMMAND, "watch"], columns=100) as terminal:
+            wide = terminal.until("SMDeleteBDB")
+            terminal.resize(40, 12)
+            narrow = terminal.until("SMDeleteBDB")
+            terminal.process.send_signal(signal.SIGINT)
+            code, rest = terminal.to_the_end()
+
+        assert wide.startswith("\x1b[?1049h")
+        assert "━" in plain(wide) or "─" in plain(wide)
+        assert "2 of 2 under way" in wide
+        assert f"at {two.cluster.url}" in wide
+        frame = plain(re.split(r"\x1b\[H", narrow)[-1])
+        assert max(len(line) for line in re.split(r"[\r\n]+", frame)) <= 40
+        assert code == 130
+        assert "\x1b[?1049l" in rest
+        assert "\x1b[?25h" in rest
+        assert rest.endswith("interrupted\n")
+
+    @pytest.mark.parametrize("size", ["0", "-1", "wide", "\u00b2"])
+    def test_odd_size(self, two: Served, size: str) -> None:
+        """A size that no terminal has is not believed: it is drawn in the terminal's own."""
+        sizes = ["env", f"COLUMNS={size}", f"LINES={size}"]
+        with OnTerminal([*sizes, *COMMAND, "watch"], columns=100) as terminal:
+            written = terminal.until("SMDeleteBDB")
+            terminal.process.send_signal(signal.SIGINT)
+            code, _ = terminal.to_the_end()
+
+        frame = plain(re.split(r"\x1b\[H", written)[-1])
+        assert max(len(line) for line in re.split(r"[\r\n]+", frame)) > 80
+        assert code == 130
+
+    def test_lost(self, two: Served) -> None:
+        """A terminal that cannot be written to any more has the code of lost output."""
+        code = (
+            "import sys\n"
+            "from redis_enterprise_actions._cli import main as _cli\n"
+            "from redis_enterprise_actions._cli.listing import live as _live\n"
+            "before, out = _live.drawn, sys.stdout\n"
+            "def lose():\n"
+            "    del out.flush\n"
+            "    raise OSError(5, 'Input/output error')\n"
+            "def drawn(*scene):\n"
+            "    out.flush = lose\n"
+            "    return before(*scene)\n"
+            "_live.drawn = drawn\n"
+            "sys.exit(_cli.main(['watch']))\n"
+        )
+        with OnTerminal([sys.executable, "-c", code]) as terminal:
+            ended, written = terminal.to_the_end()
+
+        assert ended == 74
+        assert "redis-actions: the output cannot be written: " in written
+
+    def test_terminated(self, two: Served) -> None:
+        """SIGTERM leaves the terminal as it was, too."""
+        with OnTerminal([*COMMAND, "watch"]) as terminal:
+            terminal.until("SMDeleteBDB")
+            terminal.process.terminate()
+            code, rest = terminal.to_the_end()
+
+        assert code == 143
+        assert rest.index("\x1b[?1049l") < rest.index("interrupted")
+
+    def test_no_colour(self, two: Served) -> None:
+        """With NO_COLOR it is drawn without colours."""
+        with OnTerminal([*COMMAND, "watch"], environment={"NO_COLOR": "1"}) as terminal:
+            assert not re.search(r"\x1b\[\d+m", terminal.until("SMDeleteBDB"))
+
+    def test_dumb(self, two: Served) -> None:
+        """A terminal that can only write lines gets lines."""
+        with OnTerminal([*COMMAND, "watch"], environment={"TERM": "dumb"}) as terminal:
+            written = terminal.until("SMUpdateBDB on bdb:1: active")
+            terminal.process.send_signal(signal.SIGINT)
+            code, rest = terminal.to_the_end()
+
+        assert "\x1b" not in written + rest
+        assert code == 130
+
+    def test_without_rich(self, two: Served) -> None:
+        """Without rich there are lines, and it says once what is missing."""
+        code = (
+            "import sys; sys.modules['rich'] = sys.modules['rich.console'] = None\n"
+            "from redis_enterprise_actions._cli.main import main; sys.exit(main(['watch']))"
+        )
+        with OnTerminal([sys.executable, "-c", code]) as terminal:
+            written = terminal.until("SMUpdateBDB on bdb:1: active")
+            terminal.process.send_signal(signal.SIGINT)
+            assert terminal.to_the_end()[0] == 130
+
+        assert written.count("[cli]'; until then there are lines") == 1
+        assert "\x1b" not in written

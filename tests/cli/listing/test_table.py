@@ -1,0 +1,241 @@
+"""Facts about `_table`: what a list of actions looks like, at the widths that terminals have."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from redis_enterprise_actions import Action, Kind, Phase
+from redis_enterprise_actions._cli.listing.table import (
+    Paper,
+    age,
+    bar,
+    cells,
+    cut,
+    fields,
+    listed,
+    reference,
+    watched,
+)
+from redis_enterprise_actions._model.action import phase_of
+from tests.conftest import ACTIVE
+
+
+NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+UUID = "2d81d873-0b12-4636-90d2-ff4dd1ed3b8"
+
+
+def action(number: int, name: str, status: str, **more: object) -> Action:
+    """Return one with a uid as clusters give them."""
+    begun = NOW - timedelta(seconds=int(more.pop("age", 60)))  # type: ignore[call-overload]
+    phase = phase_of(status)
+    return Action(
+        uid=f"{UUID}{number}", name=name, kind=Kind.TASK, status=status, phase=phase,
+        creation_time=begun, **more,  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+THREE = [
+    action(1, "SMUpdateBDB", "active", age=12, object_type="bdb", object_uid="1",
+           progress=14.29, state="provision"),
+    action(2, "maintenance_on", "completed", age=7300, node_uid="2", progress=100.0),
+    action(3, "retry_bdb", "failed", age=200000, node_uid="1", progress=33.3,
+           error_code="internal_error", error="node 1 is full"),
+]  # fmt: skip
+
+AT_40 = """\
+2d81d873-0b12-4636-90d2-ff4dd1ed3b81
+  SMUpdateBDB on bdb:1
+  active  14%  provision  12s
+2d81d873-0b12-4636-90d2-ff4dd1ed3b82
+  maintenance_on on node:2
+  completed  100%  2h
+2d81d873-0b12-4636-90d2-ff4dd1ed3b83
+  retry_bdb on node:1
+  failed  33%  internal_error: node…  2d"""
+
+AT_80 = """\
+UID                                   WHAT                  STATUS     DONE  AGE
+2d81d873-0b12-4636-90d2-ff4dd1ed3b81  SMUpdateBDB on bdb:1  active      14%  12s
+2d81d873-0b12-4636-90d2-ff4dd1ed3b82  maintenan… on node:2  completed  100%   2h
+2d81d873-0b12-4636-90d2-ff4dd1ed3b83  retry_bdb on node:1   failed      33%   2d"""
+
+AT_140 = """\
+UID                                   WHAT                      STATUS     DONE  STATE                           AGE
+2d81d873-0b12-4636-90d2-ff4dd1ed3b81  SMUpdateBDB on bdb:1      active      14%  provision                       12s
+2d81d873-0b12-4636-90d2-ff4dd1ed3b82  maintenance_on on node:2  completed  100%                                   2h
+2d81d873-0b12-4636-90d2-ff4dd1ed3b83  retry_bdb on node:1       failed      33%  internal_error: node 1 is full   2d"""  # noqa: E501
+
+WATCHED_AT_40 = """\
+WHAT                     STATUS     DONE
+SMUpdateBDB on bdb:1     active      14%
+maintenance_… on node:2  completed  100%
+retry_bdb on node:1      failed      33%"""
+
+WATCHED_AT_80 = """\
+WHAT                      STATUS                 DONE  STATE                 AGE
+SMUpdateBDB on bdb:1      active     ━─────────   14%  provision             12s
+maintenance_on on node:2  completed              100%                         2h
+retry_bdb on node:1       failed                  33%  internal_error: nod…   2d"""
+
+
+def on(width: int, **more: object) -> Paper:
+    """Return something to draw on."""
+    return msgspec.structs.replace(Paper(width=width, now=NOW), **more)
+
+
+@pytest.mark.parametrize(
+    ("width", "expected"), [(40, AT_40), (80, AT_80), (140, AT_140)], ids=["40", "80", "140"]
+)
+def test_listed(width: int, expected: str) -> None:
+    """The table is as wide as the terminal, at most; the uids are whole at any width."""
+    assert "\n".join(listed(THREE, on(width))) == expected
+
+
+@pytest.mark.parametrize(("width", "expected"), [(40, WATCHED_AT_40), (80, WATCHED_AT_80)])
+def test_watched(width: int, expected: str) -> None:
+    """With bars, the uid gives way first, and what is done to what stays longest."""
+    assert "\n".join(watched(THREE, on(width))) == expected
+
+
+def test_watched_wide() -> None:
+    """Where there is room, there is everything."""
+    headings, first, *_ = watched(THREE, on(160))
+
+    assert headings.split() == ["WHAT", "STATUS", "DONE", "STATE", "AGE", "UID"]
+    assert first.endswith(f"{UUID}1")
+
+
+def test_watched_narrow() -> None:
+    """Where there is next to nothing, half of it says what, and the other half how it stands."""
+    assert watched(THREE[:1], on(18)) == ["WHAT      STATUS", "SMUpdat…  active"]
+
+
+LINES = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), max_size=60)
+
+
+@given(st.integers(30, 200), LINES, LINES, LINES)
+def test_any_width(width: int, name: str, status: str, state: str) -> None:
+    """Whatever the cluster says, nothing that can give way is wider than the terminal."""
+    odd = msgspec.structs.replace(THREE[0], name=name, status=status, state=state)
+    for line in watched([odd, *THREE], on(width)):
+        assert cells(line) <= width
+    uids = {odd.uid, *(each.uid for each in THREE)}
+    for line in listed([odd, *THREE], on(width)):
+        assert cells(line) <= width or line in uids
+
+
+def test_fields() -> None:
+    """For programs: fields between tabs, numbers without units, no heading, nothing cut."""
+    unknown = msgspec.structs.replace(ACTIVE, kind=Kind.CRDB_TASK, name="a\tb")
+
+    assert fields([*THREE[:2], unknown], NOW) == [
+        f"{UUID}1\tSMUpdateBDB on bdb:1\tactive\t14.29\tprovision\t12",
+        f"{UUID}2\tmaintenance_on on node:2\tcompleted\t100\t-\t7300",
+        "crdb:a1\ta b\tactive\t-\t-\t-",
+    ]
+
+
+def test_reference() -> None:
+    """What stands for a uid is what `wait` takes."""
+    node = msgspec.structs.replace(ACTIVE, uid="node:1/remove", kind=Kind.NODE_ACTION)
+
+    assert reference(node) == "node:1/remove"
+    assert reference(msgspec.structs.replace(ACTIVE, kind=Kind.CRDB_TASK)) == "crdb:a1"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0, "0s"), (59, "59s"), (60, "1m"), (3599, "59m"), (3600, "1h"), (172799, "47h"),
+        (172800, "2d"), (8640000, "100d"),
+    ],
+)  # fmt: skip
+def test_age(seconds: int, said: str) -> None:
+    """An age is said in its largest unit."""
+    assert age(seconds) == said
+
+
+def test_clocks_differ() -> None:
+    """An action that began in our future is new."""
+    assert fields([action(1, "x", "queued", age=-60)], NOW)[0].endswith("\t0")
+
+
+class TestColour:
+    """Colours, where there are colours."""
+
+    def test_status(self) -> None:
+        """Only headings and statuses are coloured, and the columns stay where they are."""
+        plain = listed(THREE, on(140))
+        coloured = listed(THREE, on(140, colour=True))
+
+        assert [re.sub(r"\x1b\[\d*m", "", line) for line in coloured] == plain
+        assert "\x1b[31mfailed\x1b[0m " in coloured[3]
+
+    @pytest.mark.parametrize("phase", Phase)
+    def test_every_phase(self, phase: Phase) -> None:
+        """Every phase has a colour."""
+        drawn = listed([msgspec.structs.replace(ACTIVE, phase=phase)], on(80, colour=True))
+
+        assert re.search(r"\x1b\[\d+mactive\x1b\[0m", drawn[1])
+
+
+class TestBar:
+    """What a bar shows."""
+
+    @pytest.mark.parametrize(
+        ("progress", "letters", "drawn"),
+        [
+            (0.0, True, "──────────"),
+            (45.0, True, "━━━━──────"),
+            (100.0, True, "━━━━━━━━━━"),
+            (45.0, False, "####------"),
+        ],
+    )
+    def test_progress(self, progress: float, drawn: str, *, letters: bool) -> None:
+        """It is as full as the work is done."""
+        action = msgspec.structs.replace(ACTIVE, progress=progress)
+
+        assert bar(action, 10, on(80, letters=letters)) == drawn
+
+    def test_unknown(self) -> None:
+        """Where nothing is known it moves, and claims nothing."""
+        drawn = [bar(ACTIVE, 4, on(80, turn=turn)) for turn in range(5)]
+
+        assert drawn == ["━───", "─━──", "──━─", "───━", "━───"]
+
+    @pytest.mark.parametrize("phase", [Phase.PENDING, Phase.FAILED, Phase.COMPLETED])
+    def test_none(self, phase: Phase) -> None:
+        """What does not go on has none."""
+        assert bar(msgspec.structs.replace(ACTIVE, phase=phase), 10, on(80)) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "letters", "shown"),
+    [
+        ("abc", 3, True, "abc"),
+        ("abcd", 3, True, "ab…"),
+        ("abcd", 3, False, "ab~"),
+        ("日本語", 4, True, "日…"),
+        ("abcd", 0, True, "…"),
+    ],
+)
+def test_cut(text: str, width: int, shown: str, *, letters: bool) -> None:
+    """What is cut shows it, and wide letters count for two."""
+    assert cut(text, width, on(80, letters=letters)) == shown
+
+
+def test_strange_words() -> None:
+    """What the cluster says cannot move the cursor, or colour the terminal."""
+    odd = msgspec.structs.replace(THREE[0], status="\x1b[2J\t", state="a\nb", error="\x07")
+
+    for lines in (listed([odd], on(140)), watched([odd], on(80)), listed([odd], on(40))):
+        assert not re.search(r"[\x00-\x1f]", "".join(lines))
+    (line,) = fields([odd], NOW)
+    assert len(line.split("\t")) == 6
+    assert line.replace("\t", "").isprintable()

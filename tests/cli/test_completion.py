@@ -1,0 +1,198 @@
+"""Facts about `_completion`: what Tab offers, in the shells themselves."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from redis_enterprise_actions import UsageError
+from redis_enterprise_actions._cli.arguments import arguments, parser
+from redis_enterprise_actions._cli.completion import SHELLS, complete, script
+from redis_enterprise_actions._cli.main import main
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+if sys.platform != "win32":
+    from tests.on_terminal import OnTerminal
+
+PROGRAM = Path(sys.executable).parent / "redis-actions"
+OFFERED = [
+    ("w", ["wait", "watch"]),
+    ("completion ", ["--help", "-h", "bash", "fish", "zsh"]),
+    ("wait --ti", ["--timeout"]),
+    ("list --auth ", ["basic", "jwt"]),
+    ("list --profile ", ["lab", "prod"]),
+    ("list --profile p", ["prod"]),
+    ("list --ca-cert ", ["beta.pem", "gamma/"]),
+    ("list --token-file g", ["gamma/"]),
+    ("list --status fa", ["failed"]),
+    ("list --status running,fa", ["running,failed"]),
+    ("watch --name ", []),
+    ("wait --status running,fa", ["running,failed"]),
+    ("wait --al", ["--all", "--allow-empty"]),
+    ("wait --b", ["--bdb"]),
+    ("wait b", []),  # no file, and no request
+    ("list --pass", ["--password-file"]),  # --password is there to be refused
+]
+
+
+def needs(shell: str) -> pytest.MarkDecorator:
+    """Skip a test where a shell is missing."""
+    there = shutil.which(shell) is not None and PROGRAM.exists()
+    return pytest.mark.skipif(not there, reason=f"there is no {shell} here")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to press Tab in, with the command on the path, and no cluster to be asked."""
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "beta.pem").touch()
+    (tmp_path / "here" / "gamma").mkdir()
+    (tmp_path / "config.toml").write_text("[profiles.prod]\n[profiles.lab]\n")
+    monkeypatch.setenv("REDIS_ACTIONS_CONFIG", str(tmp_path / "config.toml"))
+    monkeypatch.setenv("REDIS_ENTERPRISE_URL", "https://127.0.0.1:1")
+    monkeypatch.setenv("PATH", f"{PROGRAM.parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.chdir(tmp_path / "here")
+    return tmp_path
+
+
+def run(*command: str) -> str:
+    """Run a shell; return what it prints."""
+    ran = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    assert ran.stderr == ""
+    return ran.stdout
+
+
+# Answers each line as a shell's Tab would have it answered. argcomplete takes over the files 8 and
+# 9 of its process, so this one is not that of the tests.
+ANSWERING = """
+import contextlib, json, os, sys
+from redis_enterprise_actions._cli.arguments import parser
+from redis_enterprise_actions._cli.completion import complete
+
+os.environ |= {"_ARGCOMPLETE": "1", "_ARGCOMPLETE_SHELL": "bash", "COMP_TYPE": "9"}
+answers = []
+for line in json.load(sys.stdin):
+    os.environ |= {"COMP_LINE": line, "COMP_POINT": str(len(line))}
+    os.environ["_ARGCOMPLETE_STDOUT_FILENAME"] = sys.argv[1]
+    with contextlib.suppress(SystemExit):
+        complete(parser())
+    with open(sys.argv[1]) as answer:
+        answers.append(answer.read().split("\\v"))
+print(json.dumps(answers))
+"""
+
+
+@pytest.mark.enable_socket
+def test_offered(folder: Path) -> None:
+    """Tab at the end of a line offers the words that fit there, and no others."""
+    ran = subprocess.run(
+        [sys.executable, "-c", ANSWERING, folder / "answer"],
+        input=json.dumps([f"redis-actions {line}" for line, _ in OFFERED]),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    answers = [sorted(word.strip() for word in words) for words in json.loads(ran.stdout)]
+
+    assert answers == [offered or [""] for _, offered in OFFERED]
+
+
+@pytest.mark.enable_socket
+@needs("bash")
+def test_bash(folder: Path) -> None:
+    """Bash offers it, by the function that the script has registered with `complete`."""
+    some = [*OFFERED[1:3], *OFFERED[6:7], *OFFERED[9:12]]
+    tries = "\n".join(f"try 'redis-actions {line}'" for line, _ in some)
+    lines = run(
+        *("bash", "--norc", "-c"),
+        f"""
+        eval "$(redis-actions completion bash)"
+        function=$(complete -p redis-actions | sed 's/.* -F \\([^ ]*\\) .*/\\1/')
+        try() {{
+            COMP_LINE=$1 COMP_POINT=${{#1}} COMP_TYPE=9 COMPREPLY=()
+            $function redis-actions
+            echo "${{COMPREPLY[*]}}"
+        }}
+        {tries}
+        """,
+    ).splitlines()
+
+    assert [sorted(re.split(r"[\s\v]+", line.strip())) for line in lines] == [
+        offered or [""] for _, offered in some
+    ]
+
+
+@needs("fish")
+def test_fish(folder: Path) -> None:
+    """Fish offers the same, and says what each is."""
+    some = OFFERED[1:6]
+    tries = "; ".join(f"complete -C 'redis-actions {line}'; echo" for line, _ in some)
+    printed = run("fish", "--no-config", "-c", f"redis-actions completion fish | source; {tries}")
+    blocks = re.split(r"^\n", printed, flags=re.MULTILINE)[:-1]
+
+    assert [sorted(line.split("\t")[0] for line in block.splitlines()) for block in blocks] == [
+        offered for _, offered in some
+    ]
+    assert "--timeout\tgive up after this long" in printed
+
+
+@needs("zsh")
+def test_zsh(folder: Path) -> None:
+    """Zsh does, where somebody presses Tab."""
+    with OnTerminal(["zsh", "-f", "-i"], columns=100) as terminal:
+        terminal.type("PS1='% '; autoload -U compinit; compinit -u -D\n")
+        terminal.type('eval "$(redis-actions completion zsh)"; echo rea""dy\n')
+        terminal.until("ready")
+        terminal.type("redis-actions list --prof\t")
+        terminal.until("ile")
+        terminal.type(" p\t")
+        terminal.until("rod")
+        terminal.type(" --ca-cert b\t")
+        terminal.until("eta.pem")
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_script(shell: str, lines: Callable[[], list[str]]) -> None:
+    """The command prints the script, which the shell can run as it is."""
+    assert main(["completion", shell]) == 0
+    assert "\n".join(lines()).strip() == script(shell).strip()
+
+
+def test_no_files_by_default() -> None:
+    """Where nothing is offered, bash is not to offer files instead."""
+    (registered,) = re.findall(r"^\s*complete .*", script("bash"), re.MULTILINE)
+
+    assert "-o default" not in registered
+
+
+def test_other_shells(capsys: pytest.CaptureFixture[str]) -> None:
+    """Other shells are wrong usage."""
+    with pytest.raises(SystemExit):
+        arguments(["completion", "tcsh"])
+    assert "tcsh" in capsys.readouterr().err
+
+
+def test_no_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the library it says what to install, but not to who presses Tab."""
+    monkeypatch.setitem(sys.modules, "argcomplete", None)
+    monkeypatch.setitem(sys.modules, "argcomplete.shell_integration", None)
+    with pytest.raises(UsageError, match=r"pip install 'redis-enterprise-actions\[cli\]'"):
+        script("bash")
+
+    complete(parser())
+    monkeypatch.setenv("_ARGCOMPLETE", "1")
+    with pytest.raises(SystemExit) as caught:
+        complete(parser())
+    assert caught.value.code == 1

@@ -1,0 +1,924 @@
+"""Facts about the command: what it prints, and what its exit code says."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from importlib.metadata import entry_points, version
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+from urllib.request import Request, urlopen
+
+import pytest
+
+from redis_enterprise_actions import UsageError
+from redis_enterprise_actions._cli import main as _cli
+from redis_enterprise_actions._cli.arguments import arguments
+from redis_enterprise_actions._cli.main import main
+from redis_enterprise_actions._cli.settings.connection import client_of
+from tests.cli.wait.test_json_lines import conforms
+from tests.secrecy import leaks_of
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from redis_enterprise_actions.testing import FakeCluster
+    from tests.served import Served
+
+STAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ \+0:00:\d\d  "
+COMMAND = [sys.executable, "-W", "error", "-m", "redis_enterprise_actions"]
+
+
+class TestWait:
+    """`redis-actions wait`."""
+
+    def test_completed(self, served: Served, lines: Callable[[], list[str]]) -> None:
+        """A line for each change, a last line that says how it ended, and 0."""
+        served.hold(answers=1)
+        uid = served.add("SMCreateBDB", duration=0.5, bdb_uid=4)
+        began = time.monotonic()
+
+        assert main(["wait", uid]) == 0
+        spent = time.monotonic() - began
+        first, *_, change, last = lines()
+        assert re.fullmatch(rf"{STAMP}SMCreateBDB on bdb:4: active, 0 %, init \[{uid}\]", first)
+        assert re.fullmatch(rf"{STAMP}SMCreateBDB on bdb:4: completed \[{uid}\]", change)
+        said = rf"{STAMP}SMCreateBDB on bdb:4 \[{uid}\] completed after waiting (\d+\.\d) s"
+        end = re.fullmatch(said, last)
+        assert end is not None
+        assert 0.5 <= float(end[1]) <= round(spent, 1)
+
+    @pytest.mark.parametrize(
+        ("outcome", "options", "code", "said"),
+        [
+            ("failed", [], 1, r"failed after waiting \d+\.\d s and \d+ polls: internal_error: "),
+            ("cancelled", [], 1, "was cancelled on the cluster"),
+            ("aborted", [], 1, "was aborted by the cluster"),
+            ("never", ["--timeout", "0.4"], 3, "had not ended when the timeout of 0.4 s was over"),
+            ("never", ["--stall-timeout", "0.5s"], 3, "has not moved for 0.5 s"),
+            ("vanishes", [], 4, "vanished after waiting"),
+        ],
+    )
+    def test_otherwise(
+        self,
+        served: Served,
+        lines: Callable[[], list[str]],
+        outcome: str,
+        options: list[str],
+        code: int,
+        said: str,
+    ) -> None:
+        """Each other end has its last line and its code."""
+        served.hold(answers=1)
+        uid = served.add("retry_bdb", duration=0.3, outcome=outcome)
+
+        assert main(["wait", uid, *options]) == code
+        assert re.search(said, lines()[-1])
+
+    def test_unknown(self, served: Served, lines: Callable[[], list[str]]) -> None:
+        """An unknown action is 4."""
+        assert main(["wait", "x", "--not-found-grace", "0"]) == 4
+        (line,) = lines()
+        assert re.fullmatch(
+            STAMP
+            + r"action x was not found after waiting \d+\.\d s and 1 poll: it never existed, or it "
+            "ended so long ago that the cluster forgot it",
+            line,
+        )
+
+    def test_outage(self, served: Served, lines: Callable[[], list[str]]) -> None:
+        """A cluster that cannot be asked is 5."""
+        served.cluster.inject(times=None, status=503)
+
+        assert main(["wait", "x", "--outage-timeout", "0"]) == 5
+        assert "no usable answer from the cluster: it answered 503" in lines()[-1]
+
+    def test_several(self, served: Served, lines: Callable[[], list[str]]) -> None:
+        """Each is followed to its end, and the most definite bad news is the code."""
+        good = served.add(duration=2)
+        bad = served.add("retry_bdb", duration=0.2, outcome="failed")
+
+        assert main(["wait", good, "x", bad, good, "--not-found-grace", "0"]) == 1
+        ends = [line for line in lines() if re.search(" (after|ended) |exit code", line)]
+        assert "action x was not found" in ends[0]
+        assert f"action {bad} (retry_bdb) failed" in ends[1]
+        assert f"[{good}] completed" in ends[2]
+        assert ends[3].endswith("  1 completed, 1 not found, 1 failed; exit code 1")
+
+    def test_json(self, served: Served, lines: Callable[[], list[str]]) -> None:
+        """With `--json` each line is an object that says the same."""
+        served.hold(answers=1)
+        uid = served.add("retry_bdb", duration=0.3, outcome="failed", error="disk full")
+
+        assert main(["wait", uid, "--json"]) == 1
+        began, *changes, end, done = [json.loads(line) for line in lines()]
+        assert (began["event"], began["refs"]) == ("began", [f"action:{uid}"])
+        assert (done["event"], done["exit_code"]) == ("done", 1)
+        assert {change["event"] for change in changes} == {"change"}
+        assert changes[0]["action"]["phase"] == "running"
+        assert end["event"] == "end"
+        assert (end["uid"], end["outcome"], end["exit_code"]) == (uid, "failed", 1)
+        assert end["action"]["error"] == "disk full"
+        assert "disk full" in end["message"]
+
+    def test_json_completed(self, served: Served, lines: Callable[[], list[str]]) -> None:
+        """A completed action ends with itself."""
+        uid = served.add(duration=0)
+
+        assert main(["wait", uid, "--json"]) == 0
+        end = json.loads(lines()[-2])
+        assert (end["outcome"], end["action"]["uid"]) == ("completed", uid)
+
+
+@pytest.fixture
+def busy(served: Served) -> Served:
+    """A cluster with work of all kinds under way, and two actions that have ended."""
+
+    def deed(cluster: FakeCluster) -> None:
+        cluster.add_bdb(1)
+        cluster.add_bdb(2)
+        cluster.plan("POST", "/v1/nodes/", times=None, duration=0.6)
+
+    served.do(deed)
+    served.add("SMUpdateBDB", uid="u1", bdb_uid=1, duration=0.6)
+    served.add("SMUpdateBDB", uid="u2", bdb_uid=2, duration=0.6)
+    served.add("SMUpdateBDB", uid="done", bdb_uid=1, duration=0)
+    served.add("retry_bdb", uid="bad", duration=0, outcome="failed")
+    served.do(lambda cluster: cluster.start_crdb_task(id="t1", duration=0.6))
+    return served
+
+
+class TestWaitForWhatIsListed:
+    """`redis-actions wait` with filters instead of references."""
+
+    def events(self, capsys: pytest.CaptureFixture[str]) -> tuple[list[str], list[str], str]:
+        """Return which waits began, which ended how, and the complaints."""
+        out, err = capsys.readouterr()
+        assert all(map(conforms, out.splitlines()))
+        began, *told, done = map(json.loads, out.splitlines())
+        assert done["event"] == "done"
+        ends = [f"{each['ref']} {each['outcome']}" for each in told if each["event"] == "end"]
+        return sorted(began["refs"]), sorted(ends), err
+
+    @pytest.mark.parametrize(
+        ("filters", "refs", "ended"),
+        [
+            (["--status", "running"], ["action:u1", "action:u2", "crdb:t1"], 0),
+            (["--status", "active"], ["action:u1", "action:u2"], 0),
+            (["--name", "*"], ["action:u1", "action:u2", "crdb:t1"], 2),
+            (["--name", "sm*"], ["action:u1", "action:u2"], 1),
+            (["--bdb", "1"], ["action:u1"], 1),
+            (["--bdb", "1", "--status", "completed,running"], ["action:done", "action:u1"], 0),
+            (["--status", "running", "--bdb", "2", "--name", "SM*"], ["action:u2"], 0),
+        ],
+        ids=lambda value: " ".join(map(str, value)) if isinstance(value, list) else str(value),
+    )
+    def test_filters(
+        self,
+        busy: Served,
+        capsys: pytest.CaptureFixture[str],
+        filters: list[str],
+        refs: list[str],
+        ended: int,
+    ) -> None:
+        """It waits for what `list` shows, but for what has ended, unless `--status` names it."""
+        busy.hold(answers=5)  # a list of each kind
+
+        assert main(["wait", *filters, "--json"]) == 0
+        began, ends, err = self.events(capsys)
+        assert began == refs
+        assert ends == [f"{ref} completed" for ref in refs]
+        said = {1: "1 entry had already ended and is left out\n", 0: ""}
+        assert err == said.get(ended, f"{ended} entries had already ended and are left out\n")
+
+    def test_failed(self, busy: Served, capsys: pytest.CaptureFixture[str]) -> None:
+        """Ended work that `--status` asks for is reported as it ended."""
+        assert main(["wait", "--status", "failed", "--json"]) == 1
+        assert self.events(capsys) == (["action:bad"], ["action:bad failed"], "")
+
+    @pytest.mark.parametrize("run", ["", "@t9"])
+    def test_run(self, busy: Served, capsys: pytest.CaptureFixture[str], run: str) -> None:
+        """Of a node's action the listed run is waited for, where the list tells the run."""
+        listed = {"name": "maintenance_on", "node_uid": "1", "status": "running", "progress": 5}
+        if run:
+            body = json.dumps({"actions": [{**listed, "task_id": "t9"}]}).encode()
+            busy.cluster.inject(path="/v1/nodes/1/actions", times=1, status=200, body=body)
+        busy.do(
+            lambda cluster: cluster.start_node_action(
+                1, "maintenance_on", task_id="t9", duration=0.6
+            )
+        )
+        busy.hold(answers=4)
+        ref = f"node:1/maintenance_on{run}"
+
+        assert main(["wait", "--node", "1", "--name", "maint*", "--json"]) == 0
+        assert self.events(capsys) == ([ref], [f"{ref} completed"], "")
+
+    def test_refused(self, busy: Served, capsys: pytest.CaptureFixture[str]) -> None:
+        """Kinds whose list is refused are named, as `list` does; the others are waited for."""
+        busy.cluster.inject(path="/v1/crdb_tasks", times=None, status=403)
+        assert main(["list"]) == 0
+        listed = capsys.readouterr().err
+        busy.hold(answers=5)
+
+        assert main(["wait", "--status", "running", "--json"]) == 0
+        began, _, err = self.events(capsys)
+        assert began == ["action:u1", "action:u2"]
+        assert err == listed
+        assert err.startswith("tasks of Active-Active databases are not listed: ")
+
+    @pytest.mark.parametrize("status", [403, 500])
+    def test_unseen(self, served: Served, capsys: pytest.CaptureFixture[str], status: int) -> None:
+        """That nothing runs is not said of what could not be seen, whatever is allowed."""
+        served.cluster.inject(path="/v1/crdb_tasks", times=None, status=status)
+
+        assert main(["wait", "--status", "running", "--allow-empty"]) == 2
+        assert "is not known, as not all lists could be had" in capsys.readouterr().err
+
+    def test_odd_name(self, served: Served, capsys: pytest.CaptureFixture[str]) -> None:
+        """What runs, and makes no reference, is not passed over as if it did not."""
+        odd = {"name": "Maintenance2", "node_uid": "1", "status": "running"}
+        body = json.dumps({"actions": [odd]})
+        served.cluster.inject(path="/v1/nodes/actions", status=200, body=body)
+
+        assert main(["wait", "--name", "*", "--allow-empty"]) == 2
+        assert "'node:1/Maintenance2' is not a reference" in capsys.readouterr().err
+
+    def test_unreachable(
+        self, served: Served, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        """A look that is refused ends as a call does: with an event, a report and the hook."""
+        served.cluster.inject(times=None, status=401)
+        report, hooked = tmp_path / "report.json", tmp_path / "hooked"
+        line = ["wait", "--bdb", "1", "--json", "--report", str(report)]
+
+        assert main([*line, "--hook", f"echo $REDIS_ACTIONS_OUTCOME > '{hooked}'"]) == 5
+        out = capsys.readouterr().out
+        assert all(map(conforms, out.splitlines()))
+        end, done = map(json.loads, out.splitlines())
+        assert (end["event"], end["ref"], end["outcome"]) == ("end", None, "rejected")
+        assert (done["exit_code"], done["ended"]) == (5, {"rejected": 1})
+        assert json.loads(report.read_text())["records"] == []
+        assert hooked.read_text() == "rejected\n"
+
+
+NOTHING = [
+    (["--status", "running"], None),
+    (["--bdb", "7"], None),
+    (["-"], b""),
+    (["-"], b" \n\n"),
+    (["-"], b"# crdb:t1\n#\n"),
+    (["-"], b"null\n"),
+    (["-"], b"[]"),
+    (["-"], b'{"actions": [], "state-machines": []}'),
+    (["-", "-"], b'[{"action_uid": "a", "status": "completed"}]'),
+]
+
+
+class TestNothingToWaitFor:
+    """Nothing to wait for is no success, unless it is allowed."""
+
+    @pytest.mark.parametrize(("line", "data"), NOTHING)
+    @pytest.mark.parametrize("output", ["plain", "json", "github", "gitlab"])
+    def test_wrong(
+        self,
+        served: Served,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+        line: list[str],
+        data: bytes | None,
+        output: str,
+    ) -> None:
+        """It is 2, in words, and nothing is shown as if it had been waited for."""
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data or b"")))
+
+        assert main(["wait", *line, "--output", output]) == 2
+        out, err = capsys.readouterr()
+        *before, last = err.splitlines()
+        assert out == ""
+        assert last == (
+            "redis-actions: there is nothing to wait for; with --allow-empty that is a success"
+        )
+        told = ["1 entry had already ended and is left out"]
+        assert before == (told if data and b"completed" in data else [])
+
+    @pytest.mark.parametrize(("line", "data"), NOTHING)
+    @pytest.mark.parametrize("until", ["--all", "--any", "--fail-fast"])
+    def test_allowed(
+        self,
+        served: Served,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+        line: list[str],
+        data: bytes | None,
+        until: str,
+    ) -> None:
+        """With `--allow-empty` it is 0, and the events say so."""
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data or b"")))
+
+        assert main(["wait", *line, "--allow-empty", "--json", until]) == 0
+        out = capsys.readouterr().out
+        assert all(map(conforms, out.splitlines()))
+        began, done = map(json.loads, out.splitlines())
+        assert (began["event"], began["refs"]) == ("began", [])
+        assert (done["event"], done["exit_code"], done["ended"]) == ("done", 0, {})
+        assert (done["left"], done["why"]) == (0, None)
+
+
+SECRETS_IN_STDIN = [
+    {"uid": 1, "authentication_redis_pass": "hunter2-not-real"},
+    [{"uid": 1, "authentication_redis_pass": "hunter2-not-real"}],
+    {"actions": [{"authentication_redis_pass": "hunter2-not-real"}]},
+    ["crdb:t1", {"ref": None, "x": "hunter2-not-real"}, {"ref": 1, "x": "hunter2-not-real"}],
+]
+
+
+@pytest.mark.parametrize("given", SECRETS_IN_STDIN, ids=json.dumps)
+@pytest.mark.parametrize("cut", [0, 1])
+def test_stdin_is_not_printed(
+    served: Served,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    given: object,
+    cut: int,
+) -> None:
+    """Of what `wait -` cannot use it prints nothing, be it JSON or not."""
+    text = json.dumps(given)[cut:]
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+
+    assert main(["wait", "-"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("redis-actions: standard input, line 1")
+    assert "hunter2" not in err
+    assert served.cluster.requests == []
+
+
+class TestLook:
+    """`redis-actions list` and `get`."""
+
+    def test_nothing(self, served: Served, capsys: pytest.CaptureFixture[str]) -> None:
+        """An empty list says so, beside the output."""
+        assert main(["list"]) == 0
+        assert capsys.readouterr() == ("", "no actions\n")
+
+    def test_list(self, served: Served, lines: Callable[[], list[str]]) -> None:
+        """The list has a line for each action, or those on one database."""
+        task, machine = served.add("retry_bdb"), served.add(bdb_uid=2)
+
+        assert main(["list"]) == 0
+        assert [line.partition("\t")[0] for line in lines()] == [machine, task]
+        assert main(["list", "--bdb", "2", "--json"]) == 0
+        (line,) = lines()
+        assert json.loads(line)["uid"] == machine
+
+    def test_get(self, served: Served, lines: Callable[[], list[str]]) -> None:
+        """One action as it is now, whatever it is, and 0."""
+        uid = served.add("retry_bdb", duration=0, outcome="failed")
+
+        assert main(["get", uid]) == 0
+        (line,) = lines()
+        assert line.startswith("retry_bdb: failed")
+        assert main(["get", uid, "--json"]) == 0
+        assert json.loads(lines()[0])["phase"] == "failed"
+
+    def test_get_unknown(self, served: Served, capsys: pytest.CaptureFixture[str]) -> None:
+        """An unknown action is 4, said on standard error."""
+        assert main(["get", "x"]) == 4
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        assert captured.err.startswith("redis-actions: action x was not found")
+
+    def test_wrong_password(
+        self,
+        served: Served,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        """A refusal is 5, with what to check, and without the password."""
+        monkeypatch.setenv("REDIS_ENTERPRISE_PASSWORD", "hunter2-hunter2")
+
+        assert main(["list"]) == 5
+        said = capsys.readouterr().err
+        assert "Check the user name and the password" in said
+        assert "hunter2" not in said
+
+
+class TestConnection:
+    """Where the connection's settings come from."""
+
+    def test_options(
+        self,
+        served: Served,
+        monkeypatch: pytest.MonkeyPatch,
+        tmp_path: Path,
+        lines: Callable[[], list[str]],
+    ) -> None:
+        """Options go before the environment, and a file can hold the password."""
+        for name in ("URL", "USER", "PASSWORD"):
+            monkeypatch.setenv(f"REDIS_ENTERPRISE_{name}", "https://wrong")
+        (tmp_path / "password").write_text(served.cluster.password + "\n")
+        (tmp_path / "password").chmod(0o600)
+        uid = served.add()
+
+        options = [
+            *("--url", served.cluster.url, "--user", served.cluster.username),
+            *("--password-file", str(tmp_path / "password"), "--insecure"),
+        ]
+        assert main(["list", *options]) == 0
+        assert uid in lines()[0]
+
+    def test_prompt(
+        self, served: Served, monkeypatch: pytest.MonkeyPatch, lines: Callable[[], list[str]]
+    ) -> None:
+        """On a terminal a missing password is asked for."""
+        monkeypatch.delenv("REDIS_ENTERPRISE_PASSWORD")
+        monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+        monkeypatch.setattr("getpass.getpass", lambda _: served.cluster.password)
+
+        assert main(["list"]) == 0
+
+    def test_no_prompt(
+        self,
+        served: Served,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        """Off a terminal a missing password is wrong usage, not a hanging prompt."""
+        monkeypatch.delenv("REDIS_ENTERPRISE_PASSWORD")
+        monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
+
+        assert main(["list"]) == 2
+        assert "REDIS_ENTERPRISE_PASSWORD" in capsys.readouterr().err
+
+        monkeypatch.setattr(sys, "stdin", None)
+        assert main(["list"]) == 2
+
+    def test_prompt_left(
+        self,
+        served: Served,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        """Ctrl-D at the prompt is no password, and Ctrl-C ends it."""
+        for error, code in ((EOFError, 2), (KeyboardInterrupt, 130)):
+
+            def leave(_: str, error: type[BaseException] = error) -> str:
+                raise error
+
+            monkeypatch.delenv("REDIS_ENTERPRISE_PASSWORD", raising=False)
+            monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+            monkeypatch.setattr("getpass.getpass", leave)
+            assert main(["list"]) == code
+        assert capsys.readouterr().err == "redis-actions: no password\ninterrupted\n"
+
+    def test_file_without_user(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """A password file without a user's name is wrong usage."""
+        assert main(["list", "--password-file", str(tmp_path / "password")]) == 2
+        assert "needs --user" in capsys.readouterr().err
+
+    @pytest.mark.parametrize(
+        ("content", "said"),
+        [(None, "cannot be read"), (b"\xff\xfe\xff", "cannot be read"), (b"\n", "is empty")],
+    )
+    def test_bad_password_file(
+        self,
+        tmp_path: Path,
+        capsys: pytest.CaptureFixture[str],
+        content: bytes | None,
+        said: str,
+    ) -> None:
+        """A password file that cannot be read is wrong usage, by name."""
+        if content is not None:
+            (tmp_path / "password").write_bytes(content)
+            (tmp_path / "password").chmod(0o600)
+
+        options = ["--user", "ops", "--password-file", str(tmp_path / "password")]
+        assert main(["list", *options]) == 2
+        assert f"--password-file {said}" in capsys.readouterr().err
+
+    def test_secret_of_another_encoding(self, tmp_path: Path) -> None:
+        """A file that is no UTF-8 takes its secret with it, whatever shows the error's causes."""
+        (tmp_path / "token").write_bytes(b"hunter2-hunter2\xff")
+        (tmp_path / "token").chmod(0o600)
+        args = arguments(["list", "--token-file", str(tmp_path / "token")])
+
+        with pytest.raises(UsageError) as caught:
+            client_of(args)
+        assert str(caught.value) == "--token-file cannot be read: it is not UTF-8"
+        assert leaks_of(caught.value) == []
+
+    def token(self, served: Served) -> str:
+        """Return a token that the cluster grants."""
+        url = f"{served.cluster.url}/v1/users/authorize"
+        account = {"username": served.cluster.username, "password": served.cluster.password}
+        body = json.dumps(account).encode()
+        request = Request(url, data=body, headers={"Content-Type": "application/json"})
+        with urlopen(request) as response:
+            return str(json.load(response)["access_token"])
+
+    @pytest.mark.parametrize("where", ["file", "environment"])
+    def test_token(
+        self,
+        served: Served,
+        monkeypatch: pytest.MonkeyPatch,
+        tmp_path: Path,
+        where: str,
+    ) -> None:
+        """A token comes from a file or the environment, and goes before a user."""
+        token = self.token(served)
+        served.cluster.requests.clear()
+        monkeypatch.delenv("REDIS_ENTERPRISE_PASSWORD")
+        options = []
+        if where == "file":
+            (tmp_path / "token").write_text(token + "\n")
+            (tmp_path / "token").chmod(0o600)
+            options = ["--token-file", str(tmp_path / "token")]
+        else:
+            monkeypatch.delenv("REDIS_ENTERPRISE_USER")
+            monkeypatch.setenv("REDIS_ENTERPRISE_TOKEN", token)
+
+        assert main(["list", *options]) == 0
+        assert {seen.method for seen in served.cluster.requests} == {"GET"}
+
+    def test_user_goes_before_token(self, served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A user that is an option goes before a token in the environment."""
+        monkeypatch.setenv("REDIS_ENTERPRISE_TOKEN", "not-a-good-one")
+
+        assert main(["list", "--user", served.cluster.username]) == 0
+
+    def test_granted(self, served: Served) -> None:
+        """With `--auth jwt` the password is sent for a token only."""
+        assert main(["list", "--auth", "jwt"]) == 0
+        assert served.cluster.requests[0].path == "/v1/users/authorize"
+
+    def test_several_nodes(self, served: Served, unused_tcp_port: int) -> None:
+        """`--url` can be repeated, and the environment can hold several."""
+        down = f"http://127.0.0.1:{unused_tcp_port}"
+
+        assert main(["list", "--url", down, "--url", served.cluster.url]) == 0
+        assert main(["list", "--url", down, "--trusted-host", "10.0.0.7"]) == 5
+
+    def test_no_cluster(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """Without a cluster it says how to give one."""
+        assert main(["list"]) == 2
+        assert "REDIS_ENTERPRISE_URL is not set" in capsys.readouterr().err
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            [],
+            ["dance"],
+            ["wait"],
+            ["wait", "x", "--timeout", "soon"],
+            ["wait", "x", "--timeout", "-5"],
+            ["wait", "x", "--json", "--output", "plain"],
+            ["wait", "x", "--output", "braille"],
+            ["wait", "x", "--any", "--fail-fast"],
+            ["wait", "x", "--interval", "0"],
+            ["wait", "x", "--password", "hunter2"],
+            ["wait", "x", "--password=hunter2"],
+            ["wait", "x", "--password"],
+            ["wait", "x", "--token", "hunter2"],
+            ["wait", "x", "--auth", "digest"],
+            ["wait", "x", "--time", "5"],
+            ["list", "--bdb", "one"],
+        ],
+    )
+    def test_wrong_usage(self, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+        """Wrong usage is 2."""
+        with pytest.raises(SystemExit) as caught:
+            main(arguments)
+        assert caught.value.code == 2
+        said = capsys.readouterr().err
+        assert "usage: redis-actions" in said
+        assert "hunter2" not in said
+
+    def test_version(self, lines: Callable[[], list[str]]) -> None:
+        """`--version` is that of the package."""
+        with pytest.raises(SystemExit) as caught:
+            main(["--version"])
+        assert caught.value.code == 0
+        assert lines() == [version("redis-enterprise-actions")]
+
+    def test_help(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """The help tells the exit codes and the variables."""
+        with pytest.raises(SystemExit) as caught:
+            main(["wait", "--help"])
+        assert caught.value.code == 0
+        said = capsys.readouterr().out
+        assert "REDIS_ENTERPRISE_CA_CERT" in said
+        assert "timed out, or stalled" in said
+
+
+def test_strange_letters(served: Served, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A terminal that cannot show a letter does not end a wait."""
+    uid = served.add("retry_bdb", duration=0, outcome="failed", error="Knoten wäscht 日本")
+    run = subprocess.run(
+        [*COMMAND, "wait", uid],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        timeout=30,
+        check=False,
+    )
+    assert run.returncode == 1
+    assert b"Knoten w\\xe4scht \\u65e5\\u672c" in run.stdout
+
+
+@pytest.fixture(scope="module")
+def fake() -> Iterator[dict[str, str]]:
+    """Serve a fake cluster by command; return its environment, and uids by what they do."""
+    with subprocess.Popen([*COMMAND, "fake-cluster"], stdout=subprocess.PIPE, text=True) as it:
+        assert it.stdout is not None
+        found: dict[str, str] = {}
+        for line in it.stdout:
+            words = line.split()
+            if line.startswith("export "):
+                name, _, value = words[1].partition("=")
+                found[name] = value
+            if line.startswith("redis-actions wait "):
+                found[words[4]] = words[2]
+            if line.startswith("redis-actions wait ") and "never" in line:
+                break
+        yield found
+        it.send_signal(signal.SIGINT)
+        assert it.wait(10) == 130
+
+
+def test_captured_output(monkeypatch: pytest.MonkeyPatch, served: Served) -> None:
+    """Output may go to anything that can be written to."""
+    uid = served.add()
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+
+    assert main(["get", uid]) == 0
+    assert uid in sys.stdout.getvalue()  # type: ignore[attr-defined]
+
+
+@pytest.mark.enable_socket
+class TestProcesses:
+    """Two terminals: a fake cluster in one, the command in another."""
+
+    def run(self, fake: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command against that cluster."""
+        return subprocess.run(
+            [*COMMAND, *arguments],
+            env={**os.environ, **fake},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def test_list(self, fake: dict[str, str]) -> None:
+        """What is under way can be listed."""
+        run = self.run(fake, "list")
+
+        assert (run.returncode, run.stderr) == (0, "")
+        assert len(run.stdout.splitlines()) == 5
+
+    def test_too_slow(self, fake: dict[str, str]) -> None:
+        """An action that is too slow is 3."""
+        run = self.run(fake, "wait", fake["never"], "--timeout", "1")
+
+        assert (run.returncode, run.stderr) == (3, "")
+        assert "had not ended when the timeout of 1 s was over" in run.stdout.splitlines()[-1]
+
+    def test_unknown(self, fake: dict[str, str]) -> None:
+        """An unknown action is 4."""
+        assert self.run(fake, "wait", "x", "--not-found-grace", "1").returncode == 4
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
+    def test_interrupted(self, fake: dict[str, str]) -> None:
+        """Ctrl-C ends it at once, with 130, one line and no traceback."""
+        with subprocess.Popen(
+            [*COMMAND, "wait", fake["never"]],
+            env={**os.environ, **fake},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            time.sleep(0.3)
+            process.send_signal(signal.SIGINT)
+            _, said = process.communicate(timeout=10)
+
+        assert process.returncode == 130
+        assert said == "interrupted; what runs on the cluster goes on running\n"
+
+    def test_reader_has_enough(self, fake: dict[str, str]) -> None:
+        """A reader that goes away, as `head` does, ends it without a complaint."""
+        with subprocess.Popen(
+            [*COMMAND, "wait", *(fake[name] for name in ("completes", "fails", "deletes"))],
+            env={**os.environ, **fake},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            process.stdout.readline()
+            process.stdout.close()
+            assert process.wait(30) == 141
+            assert process.stderr.read() == ""
+
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full")
+    def test_no_room_for_output(self, fake: dict[str, str]) -> None:
+        """Output that cannot be written has a code of its own, and no traceback."""
+        with open("/dev/full", "w", encoding="utf-8") as full:  # noqa: PTH123 - a device
+            run = subprocess.run(
+                [*COMMAND, "list"],
+                env={**os.environ, **fake},
+                stdout=full,
+                stderr=subprocess.PIPE,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+        assert run.returncode == 74
+        assert run.stderr.startswith("redis-actions: the output cannot be written")
+        assert run.stderr.count("\n") == 1
+
+    def test_port_taken(self, fake: dict[str, str]) -> None:
+        """A port that cannot be used is wrong usage."""
+        port = fake["REDIS_ENTERPRISE_URL"].rpartition(":")[2]
+
+        for wrong in (port, "99999"):
+            run = self.run(fake, "fake-cluster", "--port", wrong)
+            assert run.returncode == 2
+            assert f"--port {wrong} cannot be used" in run.stderr
+
+
+class TestUnforeseen:
+    """Errors that nobody foresaw: 70, and one line, which has no secret in it."""
+
+    SAID = re.compile(
+        r"redis-actions: an error that was not foreseen: (\w+) in "
+        r"redis_enterprise_actions\.([\w.]+), "
+        r"line \d+; REDIS_ACTIONS_TRACEBACK=1 prints the traceback, which may show secrets\n"
+    )
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            RuntimeError("hunter2-hunter2"),
+            MemoryError(),
+            RecursionError(),
+            ZeroDivisionError(),
+            FileNotFoundError(2, "no such file", "hunter2-hunter2"),
+            BrokenPipeError(),
+            ExceptionGroup("several", [ValueError("hunter2-hunter2")]),
+        ],
+        ids=lambda error: type(error).__name__,
+    )
+    @pytest.mark.parametrize("where", ["arguments", "settings", "command", "loop"])
+    def test_any(
+        self,
+        served: Served,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+        error: Exception,
+        where: str,
+    ) -> None:
+        """Wherever it comes from, and whatever it is: no other end of the command is like it."""
+
+        def fail(*_: object) -> NoReturn:
+            raise error.with_traceback(None)
+
+        async def fail_later(*_: object) -> NoReturn:
+            fail()
+
+        if where in {"arguments", "settings"}:
+            monkeypatch.setattr(_cli, "client_of" if where == "settings" else where, fail)
+        else:
+            monkeypatch.setitem(_cli._CONNECTED, "list", fail if where == "command" else fail_later)
+
+        assert main(["list"]) == 70
+        out, err = capsys.readouterr()
+        said = self.SAID.fullmatch(err)
+        assert said is not None
+        assert said.groups() == (
+            type(error).__name__,
+            "_cli.signals" if where == "loop" else "_cli.main",
+        )
+        assert out == ""
+
+    def test_deep_body(self, served: Served, capsys: pytest.CaptureFixture[str]) -> None:
+        """A body that is as deep as may be is sent."""
+        data = "[" * 50 + '{"a":' * 50 + "1" + "}" * 50 + "]" * 50
+
+        assert main(["submit", "POST", "/v1/x", "--data", data]) == 5
+        assert "answered 404" in capsys.readouterr().err
+
+    def test_traceback(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """Its traceback is printed where that is asked for, and no line of it is a command."""
+
+        def fail(*_: object) -> NoReturn:
+            raise ValueError("a\n::error::b") from KeyError("c")
+
+        monkeypatch.setattr(_cli, "arguments", fail)
+        monkeypatch.setenv("REDIS_ACTIONS_TRACEBACK", "1")
+
+        assert main(["list"]) == 70
+        first, *more, last = capsys.readouterr().err.splitlines()
+        assert first == "KeyError: 'c'"
+        assert "Traceback (most recent call last):" in more
+        assert more[-2:] == ["ValueError: a", r"\::error::b"]
+        assert self.SAID.fullmatch(f"{last}\n")
+
+    def test_interrupted_early(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """Ctrl-C before signals are heard is what it is later."""
+
+        def fail(*_: object) -> NoReturn:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(_cli, "arguments", fail)
+
+        assert main(["list"]) == 130
+        assert capsys.readouterr().err == "interrupted\n"
+
+    @pytest.mark.parametrize("depth", [101, 500, 900, 990, 1500, 5000, 100_000])
+    @pytest.mark.parametrize("closed", [True, False])
+    def test_brackets(
+        self,
+        served: Served,
+        capsys: pytest.CaptureFixture[str],
+        depth: int,
+        closed: bool,
+    ) -> None:
+        """A body of brackets in brackets is wrong usage, however many there are."""
+        data = "[" * depth + "1" + "]" * depth * closed
+
+        assert main(["submit", "POST", "/v1/x", "--data", data]) == 2
+        assert capsys.readouterr().err in {
+            "redis-actions: --data is not JSON\n",
+            "redis-actions: --data has more than 100 lists and objects in each other\n",
+        }
+        assert served.cluster.requests == []
+
+    @pytest.mark.parametrize("program", ["module", "script"])
+    def test_program(self, tmp_path: Path, program: str) -> None:
+        """As a process it ends with that code, however it is started."""
+        start = "from redis_enterprise_actions._cli import main as _cli\n_cli.arguments = None\n"
+        if program == "module":
+            start += (
+                "import runpy\nrunpy.run_module('redis_enterprise_actions', run_name='__main__')"
+            )
+        else:
+            start += "import sys\nsys.exit(EntryPoint('x', SCRIPT, 'x').load()())"
+            found = entry_points(group="console_scripts", name="redis-actions")
+            script = {entry.value for entry in found}
+            start = f"from importlib.metadata import EntryPoint\nSCRIPT = {script.pop()!r}\n{start}"
+        ran = subprocess.run(
+            [sys.executable, "-c", start], capture_output=True, text=True, timeout=60, check=False
+        )
+
+        assert ran.returncode == 70
+        assert self.SAID.fullmatch(ran.stderr)
+
+
+@pytest.mark.parametrize("make", ["loop", "directory", "nowhere", "long"])
+def test_report_is_checked_first(
+    served: Served, tmp_path: Path, capsys: pytest.CaptureFixture[str], make: str
+) -> None:
+    """A report that can never be written is wrong usage, before a request is sent."""
+    names = {"nowhere": "no/r.json", "long": f"{'r' * 300}.json"}
+    file = tmp_path / names.get(make, "r.json")
+    if make == "loop":
+        file.symlink_to(file)
+    if make == "directory":
+        file.mkdir()
+
+    with pytest.raises(SystemExit) as caught:
+        main(["wait", "x", "--report", str(file)])
+    assert caught.value.code == 2
+    assert "a report cannot be written there" in capsys.readouterr().err
+    assert served.cluster.requests == []
+
+
+def test_usage_is_no_command(capsys: pytest.CaptureFixture[str]) -> None:
+    """What is wrong with an argument is one line, though the argument be several."""
+    with pytest.raises(SystemExit):
+        main(["wait", "x", "--report", "a\n::error::b\x85##[c]"])
+
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("redis-actions wait: error: argument --report: ")
+    assert last.endswith(r"a ::error::b #\#[c]")
+
+
+@pytest.mark.enable_socket
+def test_demo(lines: Callable[[], list[str]]) -> None:
+    """`demo` waits for several actions at once, one of which fails, and ends with 0."""
+    assert main(["demo"]) == 0
+    assert lines()[-1].startswith("4 completed, 1 failed (as it was meant to), in ")

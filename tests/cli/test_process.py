@@ -1,0 +1,419 @@
+"""Facts about what the command prints as a process: on terminals, in pipes, and for runners."""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import itertools
+import os
+import re
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from tests.secrecy import search_output
+from tests.terminal import Terminal
+from tests.told import golden
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tests.served import Served
+
+pytestmark = pytest.mark.enable_socket
+
+COMMAND = [sys.executable, "-W", "error", "-m", "redis_enterprise_actions"]
+CLEAN = {"TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8", "COLUMNS": "", "LINES": ""}
+ESCAPES = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has other terminals")
+
+
+class Ran(NamedTuple):
+    """What was seen of a command on a terminal."""
+
+    code: int
+    raw: str
+    terminal: Terminal
+    pictures: list[list[str]]  # of the window, after each piece of output
+
+
+def on_terminal(
+    *line: str,
+    width: int = 80,
+    keys: bytes = b"",
+    program: list[str] = COMMAND,
+    **environ: str,
+) -> Ran:
+    """Run a command on a terminal of its own; press keys once it draws."""
+    import termios  # noqa: PLC0415 - not on Windows
+
+    terminal, other = os.openpty()
+    termios.tcsetwinsize(other, (24, width))
+    # Whoever leads a session and opens a terminal is controlled by it, and so hears its Ctrl-C.
+    opening = ("sh", "-c", 'exec "$@" <>"$0" >&0 2>&0', os.ttyname(other))
+    window, raw, pictures = Terminal(width=width or 80), "", []
+    with subprocess.Popen(
+        [*opening, *program, *line],
+        env={**os.environ, **CLEAN, **environ},
+        start_new_session=True,
+    ) as process:
+        for piece in pieces_of(terminal, other):
+            raw += piece
+            window.write(piece)
+            pictures.append(window.screen)
+            if keys and "%" in raw:
+                os.write(terminal, keys)
+                keys = b""
+    return Ran(process.returncode, raw, window, pictures)
+
+
+def pieces_of(terminal: int, other: int) -> Iterator[str]:
+    """Read a terminal until nobody has it open any more."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    data = os.read(terminal, 65536)
+    os.close(other)  # as the command has it now
+    with contextlib.suppress(OSError):  # it has ended
+        while data:
+            yield search_output(decoder.decode(data))
+            data = os.read(terminal, 65536)
+    os.close(terminal)
+
+
+def in_pipe(*line: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run a command whose output goes into pipes."""
+    ran = subprocess.run(
+        [*COMMAND, *line],
+        env={**os.environ, **CLEAN, **environ},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    out, err = ran.stdout.decode(), ran.stderr.decode()  # with each carriage return in it
+    return subprocess.CompletedProcess(ran.args, ran.returncode, out, err)
+
+
+def normal(text: str) -> str:
+    """Return output without what differs from run to run."""
+    text = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "2026-03-01T04:59:58Z", text)
+    text = re.sub(r"\+0:00:\d\d", "+0:00:00", text)
+    text = re.sub(r"[1-9]\d* polls?", "2 polls", text)
+    return re.sub(r"\b\d\.\d(\s)s\b", r"0.1\1s", text)  # wherever it is folded
+
+
+@pytest.fixture
+def story(served: Served) -> list[str]:
+    """Two waits that end soon, in different ways, and what the command takes for them."""
+
+    def begin(cluster: object) -> None:
+        add = cluster.add_action  # type: ignore[attr-defined]
+        add("SMUpdateBDB", uid="a1", duration=0, bdb_uid=1)
+        add("retry_bdb", uid="a2", duration=0, node_uid=1, outcome="failed", error="[b]日本 full")
+
+    served.do(begin)
+    return ["wait", "a1", "a2"]
+
+
+@posix
+@pytest.mark.parametrize(
+    ("name", "width", "environ"),
+    [
+        ("wide", 80, {}),
+        ("narrow", 40, {}),
+        ("no-color", 80, {"NO_COLOR": "1"}),
+        ("dumb", 80, {"TERM": "dumb"}),
+    ],
+)
+def test_terminal(story: list[str], name: str, width: int, environ: dict[str, str]) -> None:
+    """What is left on a terminal in the end is as it ever was, with the cursor in its place."""
+    ran = on_terminal(*story, width=width, **environ)
+    text = normal("\n".join(ran.terminal.everything) + "\n")
+
+    assert ran.code == 1
+    assert text == golden(f"terminal-{name}.txt", text)
+    assert ran.terminal.cursor
+    colours = set(re.findall(r"\x1b\[([0-9;]*)m", ran.raw)) - {"0", "1", "2"}
+    assert bool(colours) == (name in {"wide", "narrow"})
+    assert (ESCAPES.search(ran.raw.replace("\r\n", "\n")) is None) == (name == "dumb")
+
+
+@posix
+def test_live(served: Served) -> None:
+    """While it lasts there is a bar on a terminal, which goes when it ends."""
+    uid = served.add("SMUpdateBDB", outcome="never", bdb_uid=1)
+    ran = on_terminal("wait", uid, "--timeout", "1")
+
+    assert ran.code == 3
+    assert any("  SMUpdateBDB on bdb:1 " in row for picture in ran.pictures for row in picture)
+    assert any("─" in row for picture in ran.pictures for row in picture)
+    assert not any("─" in row for row in ran.terminal.everything)
+
+
+@posix
+@pytest.mark.parametrize("value", ["0", "-1", "wide", "\u00b2", "99999999999"])
+@pytest.mark.parametrize("name", ["COLUMNS", "LINES"])
+def test_odd_size(story: list[str], name: str, value: str) -> None:
+    """A size that no terminal has is not believed: the terminal's own is what counts."""
+    ran = on_terminal(*story, **{name: value})
+    text = normal("\n".join(ran.terminal.everything) + "\n")
+
+    assert ran.code == 1
+    assert text == golden("terminal-wide.txt", text)
+
+
+@posix
+@pytest.mark.parametrize("width", [0, 1, 2, 3, 5, 10])
+def test_tiny_window(served: Served, width: int) -> None:
+    """No window is too small for a wait."""
+    uid = served.add("SMUpdateBDB", outcome="never", bdb_uid=1)
+    ran = on_terminal("wait", uid, "--timeout", "0.5", width=width)
+
+    assert ran.code == 3
+    assert "\x1b[?25h" in ran.raw
+    assert "Traceback" not in ran.raw
+
+
+BROKEN_DRAWING = """
+import sys
+from redis_enterprise_actions._cli import main as _cli
+from redis_enterprise_actions._cli.wait import bars as _bars
+before = _bars.Picture.of
+def of(self, board, height):
+    if self._elapsed > 0.7:
+        raise KeyError("::error::hunter2")
+    return before(self, board, height)
+_bars.Picture.of = of
+sys.exit(_cli.main(sys.argv[1:]))
+"""
+
+
+@posix
+@pytest.mark.parametrize("wanted", ["0", "1"])
+def test_broken_drawing(served: Served, tmp_path: Path, wanted: str) -> None:
+    """An error of the live view leaves the terminal as it was, and a report; it is 70."""
+    uid = served.add("SMUpdateBDB", outcome="never", bdb_uid=1)
+    report = tmp_path / "r.json"
+    line = ["wait", uid, "--report", str(report)]
+    program = [sys.executable, "-W", "error", "-c", BROKEN_DRAWING]
+    ran = on_terminal(*line, width=300, program=program, REDIS_ACTIONS_TRACEBACK=wanted)
+
+    assert ran.code == 70
+    assert ran.terminal.cursor
+    assert ran.terminal.folds
+    assert ran.terminal.everything[-1].startswith(
+        "redis-actions: an error that was not foreseen: KeyError in "
+        "redis_enterprise_actions._cli.wait.bars,"
+    )
+    assert ("Traceback" in ran.raw) == ("hunter2" in ran.raw) == (wanted == "1")
+    assert uid in report.read_text("utf-8")
+
+
+@posix
+def test_ctrl_c(served: Served) -> None:
+    """Ctrl-C on a terminal leaves the lines that say how it stood, and the cursor."""
+    uid = served.add("SMUpdateBDB", outcome="never", bdb_uid=1)
+    ran = on_terminal("wait", uid, keys=b"\x03", width=200)
+
+    assert ran.code == 130
+    assert ran.terminal.cursor
+    left, done, last = ran.terminal.everything
+    assert left.startswith("· no longer waited for; it goes on: SMUpdateBDB on bdb:1: active")
+    assert done == "interrupted: 1 no longer waited for; exit code 130"
+    assert last == "interrupted; what runs on the cluster goes on running"
+
+
+@posix
+def test_outage_on_a_terminal(served: Served) -> None:
+    """An outage is drawn as one, and breaks nothing."""
+    served.cluster.inject(times=None, status=503)
+    ran = on_terminal("wait", "x", "--outage-timeout", "2.5")
+
+    assert ran.code == 5
+    seen = {row for picture in ran.pictures for row in picture}
+    assert any(re.match(r"! no usable answer for \d s: it answered 503$", row) for row in seen)
+    assert not any("asking again" in row for row in ran.terminal.everything)
+
+
+@posix
+def test_without_rich(story: list[str], tmp_path: Path) -> None:
+    """On a terminal without rich there are plain lines, and why is said once."""
+    (tmp_path / "rich.py").write_text("raise ImportError")
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['rich'] = None\n")
+    ran = on_terminal(*story, width=120, PYTHONPATH=str(tmp_path))
+    text = normal("\n".join(ran.terminal.everything) + "\n")
+
+    assert ran.code == 1
+    assert text == golden("terminal-without-rich.txt", text)
+
+
+@pytest.mark.parametrize("environ", [{}, {"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=str)
+def test_pipe(story: list[str], environ: dict[str, str]) -> None:
+    """In a pipe there are the same lines, whatever the terminal is."""
+    ran = in_pipe(*story, **environ)
+    text = normal(ran.stdout)
+
+    assert (ran.returncode, ran.stderr) == (1, "")
+    assert text == golden("pipe.txt", text)
+    assert ESCAPES.search(ran.stdout) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "environ"),
+    [("github", {"GITHUB_ACTIONS": "true"}), ("gitlab", {"GITLAB_CI": "true"})],
+)
+def test_pipeline(story: list[str], tmp_path: Path, name: str, environ: dict[str, str]) -> None:
+    """In a pipeline it is told in the way of that pipeline, unasked."""
+    summary = tmp_path / "summary.md"
+    ran = in_pipe(*story, GITHUB_STEP_SUMMARY=str(summary), **environ)
+    text = re.sub(r":\d{10}:", ":1772341198:", normal(ran.stdout))
+
+    assert (ran.returncode, ran.stderr) == (1, "")
+    assert text == golden(f"pipeline-{name}.txt", text)
+    assert summary.exists() == (name == "github")
+
+
+@pytest.mark.parametrize("mode", ["plain", "json", "github"])
+def test_runner(served: Served, mode: str) -> None:
+    """For a runner no gap is longer than the keep-alive, in an outage neither, and no escapes."""
+    served.cluster.inject(path="/v1/actions/x", times=None, status=503)
+    keep_alive, times = 0.5, [time.monotonic()]
+    line = ["wait", "x", "--output", mode, "--keep-alive", str(keep_alive)]
+    with subprocess.Popen(
+        [*COMMAND, *line, "--outage-timeout", "4"], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        text = ""
+        for printed in process.stdout:
+            times.append(time.monotonic())
+            text += printed
+        assert process.wait(10) == 5
+    gaps = [b - a for a, b in itertools.pairwise(times[1:])]  # not that to the first: it starts
+
+    assert len(gaps) >= 8
+    assert max(gaps) < keep_alive + 1  # as the machine has other things to do
+    assert ESCAPES.search(text) is None
+
+
+def test_jq(served: Served, lines: Callable[[], list[str]]) -> None:
+    """What `list --json` prints can be fed to `wait -`."""
+    for number in range(3):
+        served.add("retry_bdb", uid=f"a{number}", duration=0.2)
+    listed = in_pipe("list", "--json").stdout
+    ran = subprocess.run(
+        [*COMMAND, "wait", "-", "--json"],
+        input=f"# all\n\n{listed}",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout.splitlines()[-1].startswith('{"event":"done"')
+    assert '"ended":{"completed":3}' in ran.stdout
+
+
+class TestAfterwards:
+    """Reports and the hook, of the whole command."""
+
+    def test_everything(self, story: list[str], tmp_path: Path) -> None:
+        """Reports of every kind are written, and the hook is told of the first."""
+        files = [tmp_path / f"report.{kind}" for kind in ("html", "md", "json", "svg")]
+        options = [option for file in files for option in ("--report", str(file))]
+        ran = in_pipe(*story, *options, "--hook", 'echo "$REDIS_ACTIONS_REPORT" $PATH_TO')
+
+        assert (ran.returncode, ran.stderr) == (1, f"{files[0]}\n")
+        assert all("SMUpdateBDB" in file.read_text("utf-8") for file in files)
+
+    @pytest.mark.parametrize(
+        ("uid", "hook", "code", "said"),
+        [
+            ("a1", "true", 0, ""),
+            ("a1", "exit 3", 6, "redis-actions: the hook ended with 3\n"),
+            ("a2", "exit 3", 1, "redis-actions: the hook ended with 3\n"),
+        ],
+    )
+    def test_hook(self, story: list[str], uid: str, hook: str, code: int, said: str) -> None:
+        """A hook that fails is reported; it makes a good exit code 6, and no bad one better."""
+        ran = in_pipe("wait", uid, "--hook", hook)
+
+        assert (ran.returncode, ran.stderr) == (code, said)
+
+    @pytest.mark.parametrize(("outcome", "code"), [("completed", 6), ("failed", 1)])
+    def test_report_fails(self, served: Served, tmp_path: Path, outcome: str, code: int) -> None:
+        """A report that cannot be written in the end, as its place is gone, is taken likewise."""
+        uid = served.add("retry_bdb", duration=1, outcome=outcome)
+        served.hold()
+        place = tmp_path / "place"
+        place.mkdir()
+        with subprocess.Popen(
+            [*COMMAND, "wait", uid, "--report", str(place / "report.json")],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            place.rmdir()
+            served.go_on()
+            _, err = process.communicate(timeout=30)
+
+        assert process.returncode == code
+        assert err.startswith(f"redis-actions: --report {place}/report.json cannot be written: ")
+
+    @pytest.mark.parametrize("name", ["report.pdf", "nowhere/report.json"])
+    def test_no_report(self, story: list[str], name: str) -> None:
+        """A report that never could be is wrong usage, before anything is asked."""
+        ran = in_pipe(*story, "--report", name)
+
+        assert ran.returncode == 2
+        assert "argument --report" in ran.stderr
+
+    def test_call_that_is_refused(self, served: Served, tmp_path: Path) -> None:
+        """Where the call itself fails there are a report and a hook as well."""
+        report = tmp_path / "report.json"
+        line = ["submit", "POST", "/v1/bdbs/1/upgrade", "--wait", "--report", str(report)]
+        ran = in_pipe(*line, "--hook", "echo $REDIS_ACTIONS_OUTCOME $REDIS_ACTIONS_EXIT_CODE")
+
+        assert (ran.returncode, ran.stderr) == (5, "rejected 5\n")
+        assert "answered 404" in ran.stdout
+        assert report.exists()
+
+    def test_nobody_reads(self, served: Served, tmp_path: Path) -> None:
+        """Where the output is lost the report is written all the same; no hook runs."""
+        uid = served.add(duration=1)
+        served.hold()
+        report = tmp_path / "report.json"
+        line = ["wait", uid, "--report", str(report), "--hook", f"touch {tmp_path}/hooked"]
+        with subprocess.Popen([*COMMAND, *line], stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            process.stdout.close()
+            served.go_on()
+            assert process.wait(30) == 141
+
+        assert uid in report.read_text()
+        assert not (tmp_path / "hooked").exists()
+
+
+@pytest.mark.parametrize(
+    ("mode", "said"),
+    [
+        ("plain", "  warning: the certificate of https"),
+        ("json", '{"event":"warning"'),
+        ("github", "::warning title=redis-actions::warning: the certificate of https"),
+    ],
+)
+def test_warnings(unused_tcp_port: int, mode: str, said: str) -> None:
+    """What the package warns of goes where everything goes, and not beside it."""
+    url = f"https://127.0.0.1:{unused_tcp_port}"
+    line = ["wait", "x", "--url", url, "--insecure", "--user", "x", "--outage-timeout", "0"]
+    ran = in_pipe(*line, "--output", mode, REDIS_ENTERPRISE_PASSWORD="x")
+
+    assert (ran.returncode, ran.stderr) == (5, "")
+    assert said in ran.stdout

@@ -1,0 +1,305 @@
+"""Facts about signals: the command ends at once, says so, and leaves nothing half done."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from redis_enterprise_actions._cli.signals import Signals
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.served import Served
+
+
+pytestmark = [
+    pytest.mark.enable_socket,
+    pytest.mark.skipif(
+        sys.platform == "win32", reason="Windows has no such signals for one process"
+    ),
+]
+
+COMMAND = [sys.executable, "-W", "error", "-m", "redis_enterprise_actions"]
+# A signal that comes during an import leaves the module's file to the garbage collector.
+EARLY = [*COMMAND[:3], "-W", "ignore::ResourceWarning", *COMMAND[3:]]
+SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+each_signal = pytest.mark.parametrize(("signum", "code"), SIGNALS, ids=["int", "term"])
+SOON = 2.5  # seconds: one, and what a busy machine takes
+HANGING_RESOLVER = """
+import socket, sys, time
+def hang(*_, **__):
+    print("asked", flush=True)
+    time.sleep(30)
+socket.getaddrinfo = hang
+from redis_enterprise_actions._cli.main import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@contextmanager
+def started(*line: str, **options: object) -> Iterator[subprocess.Popen[str]]:
+    """Start a command; if it does not end, end it."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(line, text=True, **{**pipes, **options}) as process:  # type: ignore[call-overload]
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def hears(process: subprocess.Popen[str]) -> None:
+    """Wait until a process hears signals, which the kernel tells of it."""
+    status = Path(f"/proc/{process.pid}/status")
+    while status.exists():
+        caught = re.search(r"^SigCgt:\s*(\w+)$", status.read_text(), re.MULTILINE)
+        if caught is not None and int(caught[1], 16) >> (signal.SIGTERM - 1) & 1:
+            return
+        time.sleep(0.01)
+    time.sleep(2)  # no such kernel
+
+
+def unread(pipe: int) -> int:
+    """Return how many bytes there are in a pipe."""
+    import fcntl  # noqa: PLC0415 - not on Windows
+    import termios  # noqa: PLC0415 - ditto
+
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
+
+
+def stop(process: subprocess.Popen[str], signum: signal.Signals) -> tuple[float, str, str]:
+    """Send a signal; return how long it took, and what was said after it."""
+    began = time.monotonic()
+    process.send_signal(signum)
+    out, err = process.communicate(timeout=20)
+    return time.monotonic() - began, out, err
+
+
+@each_signal
+@pytest.mark.parametrize("mode", ["plain", "json", "github", "gitlab"])
+def test_while_waiting(
+    served: Served, tmp_path: Path, signum: signal.Signals, code: int, mode: str
+) -> None:
+    """While it waits: the report is written, all that is left is told, and no hook runs."""
+    uid = served.add(outcome="never")
+    report, hooked = tmp_path / "report.json", tmp_path / "hooked"
+    line = ["wait", uid, "--output", mode, "--report", str(report), "--hook", f"touch {hooked}"]
+    with started(*COMMAND, *line) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.stdout.readline()
+        took, out, err = stop(process, signum)
+
+    assert process.returncode == code
+    assert err == "interrupted; what runs on the cluster goes on running\n"
+    assert "no longer waited for" in out
+    assert f"exit code {code}" in out or f'"exit_code":{code}' in out
+    assert '"outcome": "interrupted"' in report.read_text()
+    assert not hooked.exists()
+    assert took < SOON
+
+
+@each_signal
+def test_in_an_outage(served: Served, signum: signal.Signals, code: int) -> None:
+    """While the cluster does not answer it is no slower."""
+    served.cluster.inject(times=None, delay=60)
+    with started(*COMMAND, "wait", "x", "--json") as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        took, _, err = stop(process, signum)
+
+    assert process.returncode == code
+    assert err.startswith("interrupted;")
+    assert took < SOON
+
+
+@each_signal
+def test_while_calling(served: Served, tmp_path: Path, signum: signal.Signals, code: int) -> None:
+    """While a call is being made, too; there is a report then, of nothing."""
+    served.cluster.inject(times=None, delay=60)
+    report = tmp_path / "report.json"
+    line = ["submit", "POST", "/v1/bdbs/1/upgrade", "--wait", "--outage-timeout", "60"]
+    options = ["--keep-alive", "0.3", "--report", str(report)]
+    with started(*COMMAND, *line, *options) as process:
+        assert process.stdout is not None
+        assert "still asking" in process.stdout.readline()
+        took, _, err = stop(process, signum)
+
+    assert process.returncode == code
+    assert err.startswith("interrupted;")
+    assert '"records": []' in report.read_text()
+    assert took < SOON
+
+
+@each_signal
+def test_while_reading(served: Served, signum: signal.Signals, code: int) -> None:
+    """While it reads what to wait for, and nothing was said yet."""
+    with started(*EARLY, "wait", "-") as process:
+        hears(process)
+        took, out, err = stop(process, signum)
+
+    assert process.returncode == code
+    assert (out, err) == ("", "interrupted; what runs on the cluster goes on running\n")
+    assert took < SOON
+
+
+@each_signal
+def test_while_hooking(served: Served, tmp_path: Path, signum: signal.Signals, code: int) -> None:
+    """While the hook runs, which ends with it."""
+    uid = served.add(duration=0)
+    with started(*COMMAND, "wait", uid, "--hook", "echo up; exec sleep 60") as process:
+        assert process.stderr is not None
+        assert process.stderr.readline() == "up\n"
+        took, out, err = stop(process, signum)
+
+    assert process.returncode == code
+    assert "had already completed" in out
+    assert err.startswith("interrupted;")
+    assert took < SOON
+
+
+@each_signal
+def test_what_hangs(monkeypatch: pytest.MonkeyPatch, signum: signal.Signals, code: int) -> None:
+    """Whatever cannot be ended is left behind, such as a question to a name server."""
+    monkeypatch.setenv("REDIS_ENTERPRISE_PASSWORD", "x")
+    line = ["wait", "x", "--url", "http://cluster.invalid:1", "--user", "x"]
+    with started(sys.executable, "-c", HANGING_RESOLVER, *line) as process:
+        assert process.stdout is not None
+        while process.stdout.readline() != "asked\n":
+            pass
+        took, _, err = stop(process, signum)
+
+    assert process.returncode == code
+    assert err.startswith("interrupted;")
+    assert took < SOON
+
+
+def test_nobody_reads(served: Served) -> None:
+    """Not even an output that nobody reads any more keeps it."""
+    uids = [served.add("n" * 500, outcome="never") for _ in range(300)]
+    with started(*COMMAND, "wait", *uids) as process:
+        assert process.stdout is not None
+        before, now = -1, 0
+        while now < 30_000 or now != before:  # until the pipe is full; how much that is varies
+            time.sleep(0.1)
+            before, now = now, unread(process.stdout.fileno())
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 143
+        assert time.monotonic() - began < SOON
+
+
+@each_signal
+def test_ignored(served: Served, signum: signal.Signals, code: int) -> None:
+    """A job in the background, which ignores Ctrl-C, still does; the other signal ends it."""
+    uid = served.add(outcome="never")
+    shell = 'trap "" INT; exec "$0" "$@"'
+    with started("sh", "-c", shell, *COMMAND, "wait", uid) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        took, *_ = stop(process, signal.SIGTERM)
+
+    assert process.returncode == 143
+    assert took < SOON
+
+
+class TestHere:
+    """The same in this process."""
+
+    def test_handlers_are_put_back(self) -> None:
+        """What others do with signals is as before, afterwards."""
+        before = [signal.getsignal(signum) for signum, _ in SIGNALS]
+        with Signals(lambda: None):
+            assert signal.getsignal(signal.SIGTERM) not in before
+
+        assert [signal.getsignal(signum) for signum, _ in SIGNALS] == before
+
+    def test_another_thread(self) -> None:
+        """Where no signals can be heard, it goes without."""
+        codes: list[int] = []
+
+        async def work() -> int:
+            return 3
+
+        def run() -> None:
+            with Signals(lambda: None) as signals:
+                codes.append(signals.run(work()))
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        thread.join(10)
+        assert codes == [3]
+
+    @each_signal
+    def test_cancels(self, signum: signal.Signals, code: int) -> None:
+        """A signal cancels what runs, with the exit code as the message, and wakes the loop."""
+        said: list[object] = []
+
+        async def work() -> int:
+            asyncio.get_running_loop().call_later(0.05, os.kill, os.getpid(), signum)
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError as error:
+                said.extend(error.args)
+                raise
+            return 0
+
+        with Signals(lambda: None) as signals, pytest.raises(KeyboardInterrupt):
+            signals.run(work())
+        assert said == [code]
+        assert signals.code == code
+
+    def test_too_late(self) -> None:
+        """What has ended well before it noticed the signal was still interrupted."""
+
+        async def work() -> int:
+            os.kill(os.getpid(), signal.SIGTERM)
+            return 0
+
+        with Signals(lambda: None) as signals, pytest.raises(KeyboardInterrupt):
+            signals.run(work())
+        assert signals.code == 143
+
+    def test_twice(self) -> None:
+        """The second signal does not wait for what the first one has begun to end."""
+
+        async def work() -> int:
+            os.kill(os.getpid(), signal.SIGTERM)
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                os.kill(os.getpid(), signal.SIGINT)
+                raise AssertionError("it goes on") from None
+            return 0
+
+        with Signals(lambda: None) as signals, pytest.raises(KeyboardInterrupt):
+            signals.run(work())
+        assert signals.code == 143
+
+    def test_the_hard_way(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What does not end is ended, after its last words."""
+        ended: list[int] = []
+        last_words = threading.Event()
+        monkeypatch.setattr("redis_enterprise_actions._cli.signals._PATIENCE", 0.05)
+        monkeypatch.setattr("os._exit", ended.append)
+
+        with Signals(last_words.set) as signals:
+            with pytest.raises(KeyboardInterrupt):
+                os.kill(os.getpid(), signal.SIGTERM)
+                last_words.wait(10)
+            assert last_words.wait(10)
+            signals._timer.join(10)
+        assert ended == [143]

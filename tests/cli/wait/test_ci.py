@@ -1,0 +1,188 @@
+"""Facts about the logs of GitHub Actions and GitLab CI: what is folded, marked and summed up."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+
+from redis_enterprise_actions import Evidence
+from redis_enterprise_actions._cli.wait.ci import GitHub, GitLab
+from redis_enterprise_actions._cli.wait.events import Change, End, Warned
+from redis_enterprise_actions._cli.wait.progress import Board
+from tests.told import ALREADY, COMPLETED, REFS, REFUSED, STORY, UPDATE, at, end, golden, tell
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from redis_enterprise_actions._cli.wait.events import AnyEvent
+
+each_story = pytest.mark.parametrize(
+    ("name", "story"), [("story", STORY), ("refused", REFUSED), ("already", ALREADY)]
+)
+
+
+class TestGitHub:
+    """`--output github`."""
+
+    @each_story
+    def test_golden(self, tmp_path: Path, name: str, story: list[AnyEvent]) -> None:
+        """A story is told as it ever was, and summed up in Markdown."""
+        lines: list[str] = []
+        tell(GitHub(lines.append, str(tmp_path / "summary.md")), story)
+        text = "".join(f"{line}\n" for line in lines)
+        summary = (tmp_path / "summary.md").read_text("utf-8")
+
+        assert text == golden(f"github-{name}.txt", text)
+        assert summary == golden(f"github-{name}.md", summary)
+        assert text.isascii()
+        assert text.replace("\n", "").isprintable()
+
+    @each_story
+    def test_groups(self, name: str, story: list[AnyEvent]) -> None:
+        """Groups neither nest nor stay open, and no end of a wait is hidden in one."""
+        lines: list[str] = []
+        tell(GitHub(lines.append, None), story)
+        is_open = False
+        for line in lines:
+            if line.startswith("::group::"):
+                assert not is_open
+                is_open = True
+            elif line == "::endgroup::":
+                assert is_open
+                is_open = False
+            elif line.startswith(("::error", "::notice")):
+                assert not is_open
+        assert not is_open
+
+    def test_escapes(self) -> None:
+        """What the cluster says ends no command and begins none."""
+        lines: list[str] = []
+        display, board = GitHub(lines.append, None), Board()
+        bad = "::warning::x##[add-mask]100%,:"
+        display.show(Warned(**at(0), message=bad), board)
+        display.show(end(1, "action:a1", UPDATE, "failed", 1, bad), board)
+        for _ in range(10):
+            display.show(Warned(**at(0), message=bad), board)
+
+        said = r"::warning::x#\#[add-mask]100%25,:"
+        assert lines[1] == f"::warning title=redis-actions::warning: {said}"
+        assert lines[3] == f"::error title=SMUpdateBDB on bdb%3A1%3A failed::\\{said}"
+        plain = lines[-1]
+        assert plain.startswith("2026-")
+        assert "##[" not in plain
+
+    def test_annotations_are_few(self) -> None:
+        """GitHub takes ten annotations of a kind: what is more is a line, and as readable."""
+        lines: list[str] = []
+        display, board = GitHub(lines.append, None), Board()
+        for number in range(12):
+            said = f"a{number} failed"
+            display.show(end(1, f"action:a{number}", UPDATE, "failed", 1, said), board)
+
+        assert [line.startswith("::error") for line in lines] == [True] * 10 + [False] * 2
+        assert lines[-1] == "2026-03-01T04:59:59Z +0:00:01  a11 failed"
+
+    def test_interrupted(self) -> None:
+        """However it ends, no group stays open."""
+        lines: list[str] = []
+        display, board = GitHub(lines.append, None), Board()
+        display.show(Warned(**at(0), message="x"), board)
+        display.draw(1, board)
+        display.close(board)
+
+        assert lines[-1] == "::endgroup::"
+
+    @pytest.mark.parametrize("place", [".", "a\0b", "no/such/place"])
+    def test_no_summary(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+        """A summary that cannot be written is a warning, and nothing worse."""
+        monkeypatch.chdir(tmp_path)
+        lines: list[str] = []
+        tell(GitHub(lines.append, place), STORY)
+
+        assert lines[-1].startswith("::warning title=redis-actions::the job summary cannot be")
+
+
+class TestGitLab:
+    """`--output gitlab`."""
+
+    @each_story
+    def test_golden(self, name: str, story: list[AnyEvent]) -> None:
+        """A story is told as it ever was, and summed up in lines."""
+        lines: list[str] = []
+        tell(GitLab(lines.append), story)
+        text = "".join(f"{line}\n" for line in lines)
+
+        assert text == golden(f"gitlab-{name}.txt", text)
+
+    def test_sections(self) -> None:
+        """Each section that begins ends before the next begins, with its own name."""
+        lines: list[str] = []
+        tell(GitLab(lines.append), STORY)
+        found = re.findall(r"section_(start|end):(\d+):(\w+)", "\n".join(lines))
+
+        begun, over = found[::2], found[1::2]
+        assert [each[0] for each in begun] == ["start"] * len(begun)
+        assert [each[0] for each in over] == ["end"] * len(begun)
+        assert [each[2] for each in begun] == [each[2] for each in over]
+        assert len({each[2] for each in begun}) == len(begun) > 1
+
+    def test_only_sections_have_controls(self) -> None:
+        """No other line has control characters."""
+        lines: list[str] = []
+        display = GitLab(lines.append)
+        tell(display, [*STORY[:2], Warned(**at(0), message="\x1b[2J\r\n")])
+        display.draw(1, Board())
+
+        assert lines[-1].endswith("  warning:  [2J")
+        assert lines[-1].isprintable()
+
+
+@pytest.mark.parametrize("display", [GitHub, GitLab])
+def test_last_change(display: type[GitHub | GitLab]) -> None:
+    """That an action has ended is said by the end of its wait alone, unless that says less."""
+    lines: list[str] = []
+    made = GitHub(lines.append, None) if display is GitHub else GitLab(lines.append)
+    made.show(Change(**at(0), ref=REFS[0], action=COMPLETED), Board())
+    assert lines == []
+
+    shown = msgspec.structs.replace(COMPLETED, evidence=Evidence.DATABASE)
+    made.show(Change(**at(0), ref=REFS[0], action=shown), Board())
+    assert lines[-1].endswith("SMUpdateBDB on bdb:1: completed, as its database shows [a1]")
+
+
+def test_headings() -> None:
+    """What is folded is headed by what it is about."""
+    lines: list[str] = []
+    board, display = Board(), GitHub(lines.append, None)
+    for event in (STORY[1], Change(**at(0), ref=REFS[0], action=UPDATE)):
+        board.take(event)
+        display.show(event, board)
+    for ref in REFS[1:]:
+        gone = end(1, ref, UPDATE, "completed", 0, "x")
+        board.take(gone)
+        display.show(gone, board)
+    display.show(Change(**at(2), ref=REFS[0], action=UPDATE), board)
+
+    headings = [line for line in lines if line.startswith("::group::")]
+    assert headings == ["::group::Waiting for 3 of 3", "::group::Waiting for SMUpdateBDB on bdb:1"]
+
+
+def test_unknown_action() -> None:
+    """An end without an action is titled by what was waited for."""
+    lines: list[str] = []
+    event = End(
+        **at(1),
+        ref="crdb:t2",
+        uid="t2",
+        outcome="not found",
+        exit_code=4,
+        message="action t2 was not found",
+        action=None,
+    )
+    GitHub(lines.append, None).show(event, Board())
+
+    assert lines == ["::error title=t2%3A not found::action t2 was not found"]

@@ -1,0 +1,37 @@
+"""Facts about what follows the waits of a command: reports that cannot be written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from redis_enterprise_actions._cli.wait.command import BESIDES, Reports
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.mark.parametrize("trouble", ["gone", "taken"])
+def test_report_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str], trouble: str) -> None:
+    """A report that cannot be written in the end is said, and does not keep the next from it."""
+    file, other = tmp_path / "place" / "report.json", tmp_path / "report.md"
+    if trouble == "taken":
+        file.mkdir(parents=True)
+    with Reports([str(file), str(other)]) as reports:
+        pass
+
+    assert reports.code == BESIDES
+    assert capsys.readouterr().err.startswith(f"redis-actions: --report {file} cannot be written: ")
+    assert other.exists()
+
+
+def test_error_goes_on(tmp_path: Path) -> None:
+    """Whatever happens, they are written, and it goes on happening."""
+    file = tmp_path / "report.json"
+    with pytest.raises(KeyboardInterrupt), Reports([str(file)]) as reports:
+        raise KeyboardInterrupt
+
+    assert reports.code == 0
+    assert file.exists()

@@ -1,0 +1,116 @@
+"""Facts about displays: which one is chosen where, and what is said about it."""
+
+from __future__ import annotations
+
+import pytest
+
+from redis_enterprise_actions import UsageError
+from redis_enterprise_actions._cli.wait.displays import OUTPUTS, Bare, choice, display_of
+from redis_enterprise_actions._cli.wait.events import Began, Submitted, Warned
+from redis_enterprise_actions._cli.wait.progress import Board
+from tests.told import at
+
+
+GITHUB = {"GITHUB_ACTIONS": "true"}
+GITLAB = {"GITLAB_CI": "true"}
+DUMB = {"TERM": "dumb"}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "environ", "terminal", "rich", "name", "said"),
+    [
+        ("auto", {}, True, True, "rich", None),
+        ("auto", {"TERM": "xterm"}, True, True, "rich", None),
+        ("auto", {"NO_COLOR": "1"}, True, True, "rich", None),
+        ("auto", {}, False, True, "plain", None),
+        ("auto", DUMB, True, True, "plain", None),
+        ("auto", {"TERM": "Unknown"}, True, True, "plain", None),
+        ("auto", {}, True, False, "plain", "plain lines, as a live view needs rich"),
+        ("auto", DUMB, True, False, "plain", None),
+        ("auto", GITHUB, False, True, "github", None),
+        ("auto", GITHUB, True, True, "github", None),
+        ("auto", GITLAB, False, False, "gitlab", None),
+        ("auto", GITHUB | GITLAB, False, False, "github", None),
+        ("auto", {"GITHUB_ACTIONS": "false", "GITLAB_CI": ""}, False, True, "plain", None),
+        ("rich", GITHUB, True, True, "rich", None),
+        ("rich", {}, False, True, "plain", "plain lines, as the output is no terminal"),
+        ("rich", DUMB, True, True, "plain", "plain lines, as the output is no terminal"),
+        *((wanted, GITHUB, True, True, wanted, None) for wanted in OUTPUTS[3:]),
+        ("plain", GITLAB, True, True, "plain", None),
+    ],
+)
+def test_choice(
+    wanted: str,
+    environ: dict[str, str],
+    terminal: bool,
+    rich: bool,
+    name: str,
+    said: str | None,
+) -> None:
+    """What is asked for is taken; `auto` is what suits; and what is less is explained."""
+    chosen, why = choice(wanted, environ, terminal=terminal, rich=rich)
+
+    assert chosen == name
+    assert (why or "").startswith(said or "")
+    assert (why is None) == (said is None)
+
+
+def test_no_rich() -> None:
+    """A live view that is asked for and cannot be had is wrong usage, with what to install."""
+    with pytest.raises(UsageError) as caught:
+        choice("rich", {}, terminal=True, rich=False)
+
+    assert "needs rich: pip install 'redis-enterprise-actions[cli]'" in str(caught.value)
+
+
+@pytest.mark.parametrize("missing", [True, False])
+def test_rich_is_looked_for(monkeypatch: pytest.MonkeyPatch, missing: bool) -> None:
+    """Whether rich is there is seen without loading it; what has to be said is said once."""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    for name in ("GITHUB_ACTIONS", "GITLAB_CI"):
+        monkeypatch.delenv(name, raising=False)
+    if missing:
+        monkeypatch.setitem(__import__("sys").modules, "rich", None)
+    said: list[str] = []
+    display = display_of("auto", said.append)
+
+    assert type(display).__name__ == ("Plain" if missing else "Bars")
+    assert len(said) == missing
+
+
+@pytest.mark.parametrize("wanted", OUTPUTS[1:])
+def test_display(monkeypatch: pytest.MonkeyPatch, wanted: str) -> None:
+    """There is a display for every name."""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    names = {
+        "plain": "Plain",
+        "rich": "Bars",
+        "json": "JsonLines",
+        "github": "GitHub",
+        "gitlab": "GitLab",
+    }
+
+    assert type(display_of(wanted, print)).__name__ == names[wanted]
+
+
+def test_bare() -> None:
+    """A script gets the reference, as one line; anything else is said beside it."""
+    lines: list[str] = []
+    said: list[str] = []
+    bare, board = Bare(lines.append, said.append), Board()
+    bare.show(Submitted(**at(0), ref="crdb:a\nb"), board)
+    bare.show(Submitted(**at(0), ref=None), board)
+    bare.show(Submitted(**at(0), ref=None, problem="why"), board)
+    bare.show(Began(**at(0), refs=()), board)
+    bare.show(Warned(**at(0), message="x"), board)
+    bare.draw(1, board)
+    bare.close(board)
+
+    assert lines == ["crdb:a b"]
+    assert said == [
+        "the call was answered, and there is nothing to follow",
+        "the call was answered, but cannot be followed: why",
+        "warning: x",
+    ]

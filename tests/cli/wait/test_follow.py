@@ -1,0 +1,405 @@
+"""Facts about waits of the command: when enough has ended, and which exit code that makes."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import io
+import json
+import re
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from redis_enterprise_actions._cli import main as _cli
+from redis_enterprise_actions._cli.arguments import arguments
+from redis_enterprise_actions._cli.output import _ENDS
+from redis_enterprise_actions._cli.wait import bars as _bars
+from redis_enterprise_actions._cli.wait import plain as _plain
+from redis_enterprise_actions._cli.wait.events import Change
+from redis_enterprise_actions._cli.wait.follow import WORST_FIRST, Until
+from tests.cli.wait.test_json_lines import conforms
+
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from redis_enterprise_actions.testing import FakeCluster, Outcome
+
+MODES = ["plain", "json", "github", "gitlab", "rich"]
+
+# How a wait ends: what the cluster does, what the command is told, the word and the code.
+ENDS = [
+    ({"duration": 5}, [], "completed", 0),
+    ({"duration": 5, "outcome": "failed", "error": "no room"}, [], "failed", 1),
+    ({"duration": 5, "outcome": "cancelled"}, [], "cancelled", 1),
+    ({"duration": 5, "outcome": "aborted"}, [], "aborted", 1),
+    ({"outcome": "never"}, ["--timeout", "30"], "timed out", 3),
+    ({"outcome": "never"}, ["--stall-timeout", "40"], "stalled", 3),
+    (None, [], "not found", 4),
+    ({"duration": 5, "outcome": "vanishes"}, [], "vanished", 4),
+    (503, [], "unreachable", 5),
+    (403, [], "rejected", 5),
+]
+
+
+def run(*line: str) -> asyncio.Task[int]:
+    """Run a command on this loop."""
+    return asyncio.create_task(_run(arguments(line)))
+
+
+async def _run(args: argparse.Namespace) -> int:
+    with _cli._overhearing(args) as overheard:
+        return await _cli._work(args, overheard)
+
+
+def now() -> float:
+    """Return the loop's time."""
+    return asyncio.get_running_loop().time()
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    ("does", "options", "outcome", "code"), ENDS, ids=[end[2].replace(" ", "-") for end in ENDS]
+)
+async def test_exit_code(
+    asked: FakeCluster,
+    monkeypatch: pytest.MonkeyPatch,
+    lines: Callable[[], list[str]],
+    mode: str,
+    does: dict[str, object] | int | None,
+    options: list[str],
+    outcome: str,
+    code: int,
+) -> None:
+    """Each way to end has its code, however it is shown; and it is shown."""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    uid = "x"
+    if isinstance(does, dict):
+        uid = asked.add_action("retry_bdb", **does)  # type: ignore[arg-type]
+    if isinstance(does, int):
+        asked.inject(status=does, times=None)
+
+    assert await run("wait", uid, "--output", mode, *options) == code
+    printed = lines()
+    said = {"timed out": "had not ended", "stalled": "has not moved", "unreachable": "no usable"}
+    said |= {"rejected": "answered 403"}
+    assert any(said.get(outcome, outcome) in line for line in printed)
+    if mode == "json":
+        assert all(conforms(line) for line in printed)
+        *_, end, done = map(json.loads, printed)
+        assert (end["outcome"], end["exit_code"], done["exit_code"]) == (outcome, code, code)
+        assert done["ended"] == {outcome: 1}
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    ("outcome", "said", "code"),
+    [
+        ("completed", "had already completed", 0),
+        ("failed", "had already failed: internal_error: no room", 1),
+        ("cancelled", "had already been cancelled", 1),
+        ("aborted", "had already been aborted", 1),
+    ],
+)
+async def test_ended_before(
+    asked: FakeCluster,
+    monkeypatch: pytest.MonkeyPatch,
+    lines: Callable[[], list[str]],
+    mode: str,
+    outcome: Outcome,
+    said: str,
+    code: int,
+) -> None:
+    """What had ended before is told as such, and no time as if it were that of the work."""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    uid = asked.add_action("retry_bdb", duration=5, outcome=outcome, error="no room")
+    await asyncio.sleep(60)
+
+    assert await run("wait", uid, "--output", mode) == code
+    printed = lines()
+    assert any(said in line for line in printed)
+    assert not any(f"{outcome} after" in line or "seen after" in line for line in printed)
+    if mode == "json":
+        assert [json.loads(line).get("already_over") for line in printed][-2:] == [True, None]
+
+
+async def test_seen_late(asked: FakeCluster, lines: Callable[[], list[str]]) -> None:
+    """What had ended when it was seen after an outage is told with the time until then."""
+    uid = asked.add_action("retry_bdb", duration=5)
+    asked.inject(status=503, times=None)
+    waiting = run("wait", uid, "--output", "plain")
+    await asyncio.sleep(100)
+    asked.heal()
+    await waiting
+
+    assert re.search(
+        r"\] had already completed when first seen, after waiting 1\d\d\.\d s$", lines()[-1]
+    )
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_waited(
+    asked: FakeCluster,
+    monkeypatch: pytest.MonkeyPatch,
+    lines: Callable[[], list[str]],
+    mode: str,
+) -> None:
+    """How long was waited is told as that."""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    uid = asked.add_action("retry_bdb", duration=40)
+    await run("wait", uid, "--output", mode)
+    text = " ".join(lines())
+
+    assert re.search(r"completed after waiting 4\d\.\d s", text)
+    assert not re.search(r"completed after \d", text)
+    assert "had already" not in text
+
+
+@pytest.mark.parametrize(
+    ("older", "said"),
+    [
+        (-7200, ""),  # the clocks of the cluster and of the client differ
+        (0, ""),
+        (4, ""),
+        (100, r", about 2 min \d\d s after it was created"),
+        (7200, ", about 2 h after it was created"),
+    ],
+)
+async def test_creation_time(
+    asked: FakeCluster, lines: Callable[[], list[str]], older: float, said: str
+) -> None:
+    """Where the cluster names the time of its creation, how old the action was is told, about."""
+    uid = asked.add_action("retry_bdb", duration=40)
+    asked._routes.epoch = time.time() - now() - older
+    await run("wait", uid, "--output", "plain", "--interval", "1")
+
+    assert re.search(rf"\] completed after waiting 4\d\.\d s{said}$", lines()[-1])
+
+
+def test_every_end_is_above() -> None:
+    """No way to end is without a row above, nor without its place in the order of bad news."""
+    # Wrong usage and calls that cannot be followed are no ends of waits for references.
+    words = {(word, code) for _, word, code in _ENDS if code not in {2, 8}}
+
+    assert {(outcome, code) for *_, outcome, code in ENDS} == words | {("completed", 0)}
+    assert {code for _, code in words} | {0} == set(WORST_FIRST)
+
+
+@pytest.mark.parametrize(
+    ("until", "codes", "enough", "code"),
+    [
+        (Until.ALL, [], False, 0),
+        (Until.ALL, [0, 5, 3], False, 3),
+        (Until.ALL, [3, 4, 1], False, 1),
+        (Until.FAIL_FAST, [0], False, 0),
+        (Until.FAIL_FAST, [0, 3], True, 3),
+        (Until.ANY, [1, 5], False, 1),
+        (Until.ANY, [1, 0], True, 0),
+    ],
+)
+def test_until(until: Until, codes: list[int], enough: bool, code: int) -> None:
+    """Which ends are enough, and what exit code they make together."""
+    assert (until.reached(codes) is not None) == enough
+    assert until.code(codes) == code
+
+
+class TestSeveral:
+    """Waits for several."""
+
+    def add(self, cluster: FakeCluster) -> list[str]:
+        """Let one complete, one fail, and one go on, in this order; return their uids."""
+        return [
+            cluster.add_action("retry_bdb", duration=10),
+            cluster.add_action("retry_bdb", duration=20, outcome="failed"),
+            cluster.add_action("retry_bdb", duration=30),
+        ]
+
+    @pytest.mark.parametrize(
+        ("options", "code", "ends", "left", "after"),
+        [
+            ([], 1, 3, 0, 30),
+            (["--all"], 1, 3, 0, 30),
+            (["--fail-fast"], 1, 2, 1, 20),
+            (["--any"], 0, 1, 2, 10),
+        ],
+    )
+    async def test_ends(
+        self,
+        asked: FakeCluster,
+        lines: Callable[[], list[str]],
+        options: list[str],
+        code: int,
+        ends: int,
+        left: int,
+        after: float,
+    ) -> None:
+        """The rest is left when enough has ended, which is said in words; it goes on there."""
+        uids = self.add(asked)
+        began = now()
+        forgotten: list[object] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, told: forgotten.append(told))
+
+        assert await run("wait", *uids, "--json", *options) == code
+        gc.collect()
+        assert forgotten == []
+        assert now() - began == pytest.approx(after, abs=3)
+        told = [json.loads(line) for line in lines()]
+        kinds = [event["event"] for event in told]
+        assert (kinds.count("end"), kinds.count("left")) == (ends, left)
+        assert (told[-1]["left"], told[-1]["why"] is None) == (left, left == 0)
+        assert all("goes on" in each["message"] for each in told if each["event"] == "left")
+
+    async def test_any_fails(self, asked: FakeCluster) -> None:
+        """With `--any`, bad ends are waited beyond; if there is no other, the worst decides."""
+        uids = [
+            asked.add_action("retry_bdb", duration=1, outcome="failed"),
+            asked.add_action("retry_bdb", outcome="never"),
+        ]
+
+        assert await run("wait", *uids, "--any", "--timeout", "60") == 1
+
+    async def test_same_moment(self, asked: FakeCluster, lines: Callable[[], list[str]]) -> None:
+        """Where all have ended when enough had, none is left and nothing is explained."""
+        uid = asked.add_action("retry_bdb", duration=0)
+
+        assert await run("wait", uid, "--json", "--any") == 0
+        assert json.loads(lines()[-1])["why"] is None
+
+    async def test_nothing(
+        self,
+        asked: FakeCluster,
+        lines: Callable[[], list[str]],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """Where nothing is given, and may be, there is nothing to wait for."""
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"# none\n")))
+
+        assert await run("wait", "-", "--allow-empty") == 0
+        (line,) = lines()
+        assert line.endswith("  nothing to wait for; exit code 0")
+
+    async def test_look_fails(self, asked: FakeCluster, lines: Callable[[], list[str]]) -> None:
+        """A look for what filters match is tried again, and that time counts as elapsed."""
+        asked.inject(times=None, status=503)
+        began = now()
+
+        assert await run("wait", "--status", "running", "--json") == 5
+        end, done = map(json.loads, lines())
+        assert (end["ref"], end["outcome"], done["exit_code"]) == (None, "unreachable", 5)
+        assert end["elapsed"] == pytest.approx(now() - began, abs=0.1)
+        assert 1 < end["elapsed"] < 15
+
+    @pytest.mark.parametrize(("said", "code"), [((143,), 143), ((), 130), (("x",), 130)])
+    async def test_cancelled(
+        self,
+        asked: FakeCluster,
+        lines: Callable[[], list[str]],
+        said: tuple[object, ...],
+        code: int,
+    ) -> None:
+        """Whoever cancels it can say the exit code; all that was left is told."""
+        uids = self.add(asked)
+        task = run("wait", *uids, "--json")
+        await asyncio.sleep(15)
+        task.cancel(*said)
+
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        *_, done = [json.loads(line) for line in lines()]
+        assert (done["exit_code"], done["left"], done["why"]) == (code, 2, "interrupted")
+        assert done["ended"] == {"completed": 1}
+
+    async def test_interval(self, asked: FakeCluster) -> None:
+        """With `--interval` it asks that often, whatever progress says."""
+        uid = asked.add_action("retry_bdb", duration=100, progress="linear")
+
+        assert await run("wait", uid, "--interval", "20") == 0
+        assert len(asked.requests) == pytest.approx(6, abs=1)
+
+
+async def test_outage_and_keep_alive(asked: FakeCluster, lines: Callable[[], list[str]]) -> None:
+    """An outage is told when it begins and ends, and in between as often as the keep-alive says."""
+    uid = asked.add_action("retry_bdb", duration=400)
+    asked.inject(status=503, times=None)
+    task = run("wait", uid, "--json", "--keep-alive", "30", "--outage-timeout", "10m")
+    await asyncio.sleep(200)
+    asked.heal()
+
+    assert await task == 0
+    told = [json.loads(line) for line in lines()]
+    began, over = [event for event in told if event["event"] == "outage"]
+    assert (began["over"], over["over"]) == (False, True)
+    assert began["reason"] == "it answered 503"
+    assert over["seconds"] == pytest.approx(200, abs=15)
+    alive = [
+        each
+        for each in told
+        if each["event"] == "alive" and began["elapsed"] < each["elapsed"] < 200
+    ]
+    assert len(alive) >= 5
+    assert all(each["outage"] == pytest.approx(each["elapsed"], abs=1) for each in alive)
+    times = [event["elapsed"] for event in told]
+    assert max(b - a for a, b in zip([0, *times], times, strict=False)) <= 30
+
+
+async def test_own_trouble(asked: FakeCluster, lines: Callable[[], list[str]]) -> None:
+    """What cannot be asked about alone is told of, by its reference, and that it can again."""
+    good = asked.add_action(duration=400)
+    bad = asked.add_action("export", duration=300)
+    task = run("wait", good, bad, "--json")
+    await asyncio.sleep(5)
+    asked.inject(path="/v2", status=500, times=None)
+    await asyncio.sleep(100)
+    asked.heal()
+
+    assert await task == 0
+    began, over = [event for event in map(json.loads, lines()) if event["event"] == "outage"]
+    assert (began["over"], began["reason"]) == (False, "it answered 500")
+    assert (began["ref"], over["ref"]) == (f"action:{bad}", f"action:{bad}")
+    assert over["over"]
+    assert over["seconds"] == pytest.approx(100, abs=30)
+
+
+@pytest.mark.parametrize(("place", "mode"), [("show", "plain"), ("draw", "rich")])
+async def test_unforeseen(
+    asked: FakeCluster,
+    monkeypatch: pytest.MonkeyPatch,
+    lines: Callable[[], list[str]],
+    tmp_path: Path,
+    place: str,
+    mode: str,
+) -> None:
+    """An error of the display ends the waits; how they stood is told, and the report is written."""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    uid = asked.add_action("retry_bdb", duration=50)
+    report = tmp_path / "r.json"
+
+    def fail(event: Change) -> str:
+        if event.action.phase.terminal:
+            raise ZeroDivisionError
+        return "as usual"
+
+    def fail_late(elapsed: float, *_: object) -> float:
+        if elapsed > 20:
+            raise ZeroDivisionError
+        return 10.0
+
+    if place == "show":
+        monkeypatch.setitem(_plain._WORDS, Change, fail)
+    else:
+        monkeypatch.setattr(_bars, "clock", fail_late)
+    with pytest.raises(ZeroDivisionError):
+        await run("wait", uid, "--output", mode, "--report", str(report))
+
+    last = lines()[-1]
+    assert "an error that was not foreseen: 1 no longer waited for; exit code 70" in last
+    assert uid in report.read_text("utf-8")

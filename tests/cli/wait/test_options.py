@@ -1,0 +1,77 @@
+"""Facts about the options of waits: what they take, and what becomes of them."""
+
+from __future__ import annotations
+
+import argparse
+
+import pytest
+
+from redis_enterprise_actions._cli.arguments import arguments
+from redis_enterprise_actions._cli.wait.follow import Until
+from redis_enterprise_actions._cli.wait.options import duration, interval, wait_options
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("90", 90), ("0", 0), ("1.5", 1.5), ("30s", 30), ("15m", 900), ("0.5m", 30), ("2h", 7200)],
+)
+def test_duration(text: str, expected: float) -> None:
+    """Durations have a unit, or are seconds."""
+    assert duration(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["", "s", "-5", "+5", "5 s", "5d", "5M", "1e3", "inf", "nan", ".5", "5.", "٣", "5s\n"]
+)
+def test_no_duration(text: str) -> None:
+    """Anything else is refused, with what would do."""
+    with pytest.raises(argparse.ArgumentTypeError) as caught:
+        duration(text)
+
+    assert str(caught.value) == f"{text!r} is not a duration such as 90, 30s, 15m or 2h"
+
+
+def test_interval() -> None:
+    """An interval is a duration, and not nothing."""
+    assert interval("1.5m") == 90
+    with pytest.raises(argparse.ArgumentTypeError, match="longer than nothing"):
+        interval("0s")
+
+
+def test_defaults() -> None:
+    """A wait is without limits of its own, shown as it suits, and followed to all its ends."""
+    args = arguments(["wait", "x"])
+
+    assert wait_options(args) == {"timeout": None, "stall_timeout": None}
+    assert (args.output, args.keep_alive, args.until) == ("auto", 60, Until.ALL)
+    assert (args.report, args.hook) == ([], None)
+
+
+def test_everything() -> None:
+    """Each limit that is given is the wait's; an interval is its schedule."""
+    args = arguments([
+        *("wait", "x", "--timeout", "1h", "--stall-timeout", "90", "--outage-timeout", "5m"),
+        *("--not-found-grace", "2s", "--interval", "7s"),
+    ])  # fmt: skip
+    options = wait_options(args)
+
+    assert options.pop("poll")(None) == 7  # type: ignore[misc, arg-type]
+    assert options == {
+        "timeout": 3600,
+        "stall_timeout": 90,
+        "outage_timeout": 300,
+        "not_found_grace": 2,
+    }
+
+
+@pytest.mark.parametrize("until", list(Until))
+def test_until(until: Until) -> None:
+    """Which ends of waits end the others is said with one option."""
+    assert arguments(["wait", "x", f"--{until}"]).until is until
+
+
+@pytest.mark.parametrize("command", [["wait", "x"], ["submit", "POST", "/v1/bdbs"]])
+def test_json(command: list[str]) -> None:
+    """`--json` is short for `--output json`."""
+    assert arguments([*command, "--json"]).output == "json"
+    assert arguments([*command, "--output", "json"]).output == "json"

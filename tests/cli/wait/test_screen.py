@@ -1,0 +1,130 @@
+"""Facts about lines that are drawn again and again: where they stand, and that none is left."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from redis_enterprise_actions._cli.wait.screen import Line, Screen, sized
+from tests.terminal import Terminal
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """A terminal with something in it, which is standard output."""
+    terminal = Terminal(width=20, height=8)
+    terminal.write("$ before\n")
+    monkeypatch.setattr("redis_enterprise_actions._cli.wait.screen._write", terminal.write)
+    return terminal
+
+
+def lines(*texts: str) -> list[Line]:
+    """Return lines."""
+    return [Line(text, len(text)) for text in texts]
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        [["a", "b"], ["c", "d"]],
+        [["a long one", "b"], ["c", "d"]],
+        [["a", "b", "c"], ["d"]],
+        [["a"], ["b", "c", "d"]],
+        [["a"], []],
+    ],
+)
+def test_drawn_over(terminal: Terminal, frames: Sequence[Sequence[str]]) -> None:
+    """What is drawn stands where the last drawing stood, and nothing of that is left."""
+    screen = Screen()
+    for frame in frames:
+        screen.draw(lines(*frame), 20)
+
+    assert terminal.screen == ["$ before", *frames[-1]]
+    assert not terminal.cursor
+    assert terminal.folds
+
+
+def test_put(terminal: Terminal) -> None:
+    """What is put stays above what is drawn next, folded if it is long."""
+    screen = Screen()
+    screen.draw(lines("a", "b"), 20)
+    screen.put("this stays and is longer than the window", 20)
+    screen.draw(lines("c"), 20)
+
+    assert terminal.screen == ["$ before", "this stays and is lo", "nger than the window", "c"]
+
+
+def test_close(terminal: Terminal) -> None:
+    """In the end all of it is gone, and the cursor is back, once."""
+    screen = Screen()
+    screen.draw(lines("a", "b"), 20)
+    screen.close(20)
+    terminal.write("$ ")
+    screen.close(20)
+
+    assert terminal.screen == ["$ before", "$"]
+    assert terminal.cursor
+
+
+@pytest.mark.parametrize("width", [7, 10, 19, 20, 30])
+def test_resized(terminal: Terminal, width: int) -> None:
+    """In a window that was resized, nothing is left, and what stood above still does."""
+    terminal.height = 24
+    screen = Screen()
+    screen.draw(lines("a line of 20 columns", "b" * 19), 20)
+    terminal.resize(width)
+    screen.draw(lines("c" * (width - 1), "d"), width)
+    terminal.resize(20)
+    screen.draw(lines("e", "f"), 20)
+
+    assert terminal.screen == ["$ before", "e", "f"]
+
+
+def test_resized_unnoticed(terminal: Terminal) -> None:
+    """Even if it is drawn to in between, as terminals tell late of their size."""
+    terminal.height = 24
+    screen = Screen()
+    frame = lines("a line of 20 columns", "b" * 19)
+    screen.draw(frame, 20)
+    terminal.resize(7)
+    for _ in range(3):
+        screen.draw(frame, 20)
+    screen.draw(lines("c", "d"), 7)
+
+    assert terminal.screen == ["$ befor", "e", "c", "d"]
+
+
+def test_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
+    """It goes to standard output, at once."""
+    Screen().put("x", 80)
+
+    assert capsys.readouterr().out == "\r\x1b[Jx\n"
+
+
+@pytest.mark.parametrize("name", ["COLUMNS", "LINES"])
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        ("80", True),
+        ("1", True),
+        ("0", False),
+        ("00", False),
+        ("-5", False),
+        ("", False),
+        ("wide", False),
+        ("\u00b2", False),
+        ("\u0663", False),
+        ("80 ", False),
+        ("9999999999", False),
+    ],
+)
+def test_sized(name: str, value: str, kept: bool) -> None:
+    """A size that no terminal has is left out, and nothing else."""
+    others = {"TERM": "xterm", "NO_COLOR": ""}
+
+    assert sized({**others, name: value}) == {**others, **({name: value} if kept else {})}

@@ -1,0 +1,124 @@
+"""Facts about `_environment`: which variable stands for which argument, and what goes first."""
+
+from __future__ import annotations
+
+import pytest
+
+from redis_enterprise_actions import UsageError
+from redis_enterprise_actions._client.config.environment import Masked, complete, fill
+
+
+URL = "https://n1:9443"
+
+
+def completed(monkeypatch: pytest.MonkeyPatch, given: dict[str, object], **said: str) -> Masked:
+    """Return what is given, completed by what the environment says."""
+    for name, value in said.items():
+        monkeypatch.setenv(f"REDIS_ENTERPRISE_{name}", value)
+    settings = Masked(given)
+    complete(settings)
+    return settings
+
+
+@pytest.mark.parametrize(
+    ("given", "said", "settings"),
+    [
+        ({}, {"URL": URL}, {"url": [URL]}),
+        ({}, {"URL": f" {URL} https://n2:9443, https://n3:9443\n"},
+         {"url": [URL, "https://n2:9443", "https://n3:9443"]}),
+        ({"url": URL}, {"URL": "https://other"}, {"url": URL}),
+        ({"url": None}, {"URL": URL}, {"url": [URL]}),
+        ({"url": URL}, {"TRUSTED_HOSTS": "a b:1"}, {"url": URL, "trusted_hosts": ["a", "b:1"]}),
+        ({"url": URL, "trusted_hosts": ["c"]}, {"TRUSTED_HOSTS": "a"},
+         {"url": URL, "trusted_hosts": ["c"]}),
+        ({"url": URL}, {"USER": "u", "PASSWORD": "p", "AUTH": "jwt"},
+         {"url": URL, "username": "u", "password": "p", "auth": "jwt"}),
+        ({"url": URL, "username": "v"}, {"USER": "u", "PASSWORD": "p"},
+         {"url": URL, "username": "v", "password": "p"}),
+        ({"url": URL, "token": "t"}, {"USER": "u", "PASSWORD": "p", "TOKEN": "s"},
+         {"url": URL, "token": "t"}),
+        ({"url": URL, "username": "u"}, {"PASSWORD": "p", "TOKEN": "s"},
+         {"url": URL, "username": "u", "password": "p"}),
+        ({"url": URL}, {"TOKEN": "s"}, {"url": URL, "token": "s"}),
+        ({"url": URL}, {"USER": "u", "PASSWORD": "p", "AUTH": "jwt", "TOKEN": "s"},
+         {"url": URL, "token": "s"}),
+        ({"url": URL}, {"USER": ""}, {"url": URL}),
+        ({"url": ""}, {"URL": URL}, {"url": [URL]}),
+        ({"url": URL, "token": "t"}, {"AUTH": "jwt"}, {"url": URL, "token": "t"}),
+        ({"url": URL, "auth": "jwt"}, {"TOKEN": "t", "USER": "u", "PASSWORD": "p"},
+         {"url": URL, "username": "u", "password": "p", "auth": "jwt"}),
+        ({"url": URL, "client_cert": "d"},
+         {"CLIENT_CERT": "c", "CLIENT_KEY": "k", "TOKEN": "t", "USER": "u", "PASSWORD": "p"},
+         {"url": URL, "client_cert": "d"}),
+        ({"url": URL}, {"CLIENT_CERT": "c", "USER": "u", "PASSWORD": "p"},
+         {"url": URL, "client_cert": "c", "username": "u", "password": "p"}),
+        ({"url": URL}, {"CLIENT_CERT": "c", "CLIENT_KEY": "k"},
+         {"url": URL, "client_cert": "c", "client_key": "k"}),
+        ({"url": URL}, {"CA_CERT": "c"}, {"url": URL, "ca_file": "c"}),
+        ({"url": URL}, {"FINGERPRINT": "f"}, {"url": URL, "fingerprint": "f"}),
+        ({"url": URL, "fingerprint": "g"}, {"FINGERPRINT": "f", "CA_CERT": "c", "INSECURE": "1"},
+         {"url": URL, "fingerprint": "g"}),
+        ({"url": URL, "ca_file": "d"}, {"FINGERPRINT": "f", "CA_CERT": "c", "INSECURE": "1"},
+         {"url": URL, "ca_file": "d"}),
+        ({"url": URL}, {"CA_CERT": "c", "INSECURE": "YES "}, {"url": URL, "verify": False}),
+        ({"url": URL}, {"CA_CERT": "c", "INSECURE": "no"},
+         {"url": URL, "verify": True, "ca_file": "c"}),
+        ({"url": URL, "client_cert": "d", "username": "u"},
+         {"CLIENT_CERT": "c", "CLIENT_KEY": "k", "TOKEN": "t", "PASSWORD": "p"},
+         {"url": URL, "client_cert": "d", "username": "u", "password": "p"}),
+        ({"url": URL, "verify": True}, {"CA_CERT": "c", "INSECURE": "yes"},
+         {"url": URL, "verify": True, "ca_file": "c"}),
+        ({"url": URL, "verify": False}, {"CA_CERT": "c"}, {"url": URL, "verify": False}),
+    ],
+)  # fmt: skip
+def test_completed(
+    monkeypatch: pytest.MonkeyPatch,
+    given: dict[str, object],
+    said: dict[str, str],
+    settings: dict[str, object],
+) -> None:
+    """The environment fills in what is not given; what proves or verifies otherwise is left."""
+    assert completed(monkeypatch, given, **said) == settings
+
+
+@pytest.mark.parametrize("said", [{}, {"URL": ""}, {"URL": " "}])
+def test_no_url(monkeypatch: pytest.MonkeyPatch, said: dict[str, str]) -> None:
+    """Without a URL there is no cluster."""
+    with pytest.raises(UsageError, match="REDIS_ENTERPRISE_URL is not set"):
+        completed(monkeypatch, {}, **said)
+
+
+def test_unclear(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is neither yes nor no is not guessed at."""
+    with pytest.raises(UsageError, match="REDIS_ENTERPRISE_INSECURE='maybe'"):
+        completed(monkeypatch, {"url": URL}, INSECURE="maybe")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "settings"),
+    [
+        ({"USER": "u"}, {"USER": "v", "PASSWORD": "p"}, {"username": "u", "password": "p"}),
+        ({"USER": "u", "PASSWORD": "p"}, {"TOKEN": "t"}, {"username": "u", "password": "p"}),
+        ({"TOKEN": "t"}, {"USER": "u", "PASSWORD": "p"}, {"token": "t"}),
+        ({"CLIENT_CERT": "c"}, {"USER": "u", "TOKEN": "t", "CLIENT_KEY": "k"},
+         {"client_cert": "c"}),
+        ({"FINGERPRINT": "f"}, {"CA_CERT": "c", "INSECURE": "true"}, {"fingerprint": "f"}),
+        ({"INSECURE": "true"}, {"CA_CERT": "c"}, {"verify": False}),
+        ({"INSECURE": "false"}, {"CA_CERT": "c", "INSECURE": "true"},
+         {"verify": True, "ca_file": "c"}),
+        ({"URL": URL}, {"URL": "https://other", "TRUSTED_HOSTS": "h"},
+         {"url": [URL], "trusted_hosts": ["h"]}),
+    ],
+)  # fmt: skip
+def test_layers(first: dict[str, str], second: dict[str, str], settings: dict[str, object]) -> None:
+    """What is asked first goes before what is asked second, as what is given goes before both."""
+    given = Masked()
+    for said in (first, second):
+        fill(given, lambda variable, said=said: said.get(variable, ""))  # type: ignore[misc]
+
+    assert given == settings
+
+
+def test_masked() -> None:
+    """What is given is not shown."""
+    assert repr(Masked(url=URL, password="secret")) == "<url, password>"

@@ -1,0 +1,337 @@
+"""Facts about `_profiles`: where the file is, what may be in it, and what is said of the rest."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from redis_enterprise_actions import UsageError
+from redis_enterprise_actions._cli.main import main
+from redis_enterprise_actions._client.config import profiles as _profiles
+from redis_enterprise_actions._client.config.profiles import (
+    names,
+    place,
+    profile_of,
+    profiles,
+)
+from tests.secrecy import leaks_of
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Write = Callable[[str], Path]
+
+SECRET = "hunter2-hunter2"
+TWO = """
+default = "prod"
+
+[profiles.prod]
+url = ["https://n1:9443", "https://n2:9443"]
+user = "ops@example.com"
+auth = "jwt"
+ca_cert = "ca.pem"
+trusted_hosts = ["n3:9443"]
+password_file = "~/secret"
+insecure = false
+
+[profiles.lab]
+url = "https://lab:9443"
+insecure = true
+keyring = true
+"""
+
+
+@pytest.fixture
+def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
+    """Return a function that writes the file of profiles, in a folder of its own."""
+    folder = tmp_path / "conf"
+    folder.mkdir()
+    monkeypatch.setenv("REDIS_ACTIONS_CONFIG", str(folder / "config.toml"))
+
+    def written(text: str) -> Path:
+        file = folder / "config.toml"
+        file.write_text(text, "utf-8")
+        return file
+
+    return written
+
+
+class TestProfile:
+    """What a profile says."""
+
+    def test_said(self, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It says what the environment would, and knows its files from where it is written."""
+        folder = write(TWO).parent
+        monkeypatch.setenv("HOME", "/home/ops")
+        prod = profile_of("prod")
+        assert prod is not None
+        variables = ("URL", "USER", "AUTH", "CA_CERT", "TRUSTED_HOSTS", "INSECURE", "FINGERPRINT")
+
+        assert [prod.said(variable) for variable in variables] == [
+            "https://n1:9443 https://n2:9443",
+            *("ops@example.com", "jwt", str(folder / "ca.pem"), "n3:9443", "false", ""),
+        ]
+        assert prod.said("CLIENT_CERT") == prod.said("PASSWORD") == ""
+        assert prod.file("password_file") == Path("/home/ops/secret")
+        assert prod.urls == ["https://n1:9443", "https://n2:9443"]
+        assert not prod.keyring
+
+    def test_switches(self, write: Write) -> None:
+        """What is true is true, and one URL needs no list."""
+        write(TWO)
+        lab = profile_of("lab")
+        assert lab is not None
+
+        assert (lab.said("INSECURE"), lab.keyring) == ("true", True)
+        assert lab.urls == ["https://lab:9443"]
+
+    def test_repr(self, write: Write) -> None:
+        """It shows its keys, and no value."""
+        write('[profiles.prod]\nuser = "u"\nurl = "https://n1"\n')
+
+        assert repr(profile_of("prod")) == "Profile('prod', <user, url>)"
+
+
+class TestWhich:
+    """Which profile it is."""
+
+    def test_order(self, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The one that is asked for, else the environment's, else the file's default."""
+        write(TWO)
+        asked = profile_of("lab")
+        by_default = profile_of(None)
+        monkeypatch.setenv("REDIS_ACTIONS_PROFILE", "lab")
+        by_variable = profile_of(None)
+
+        assert [each and each.name for each in (asked, by_default, by_variable)] == [
+            *("lab", "prod", "lab")
+        ]
+
+    def test_none(self, write: Write) -> None:
+        """Without a default nobody asks for one."""
+        write("[profiles.lab]\n")
+
+        assert profile_of(None) is None
+
+    @pytest.mark.parametrize(
+        ("text", "asked", "said"),
+        [
+            (TWO, "dev", "there is no profile 'dev' in {file}: there are prod, lab"),
+            ("", "dev", "there is no profile 'dev' in {file}: there are none"),
+            ('default = "dev"', None, "there is no profile 'dev' in {file}: there are none"),
+        ],
+    )
+    def test_unknown(self, write: Write, text: str, asked: str | None, said: str) -> None:
+        """One that is not there is wrong usage, and those that are there are named."""
+        file = write(text)
+
+        with pytest.raises(UsageError) as caught:
+            profile_of(asked)
+        assert str(caught.value) == said.format(file=file)
+
+    def test_all(self, write: Write) -> None:
+        """All of them can be listed, and their names be known where one of them is wrong."""
+        write(TWO)
+        found, default = profiles()
+        assert ([each.name for each in found], default) == (["prod", "lab"], "prod")
+
+        write("[profiles.a]\n[profiles.b]\ncolour = 5\n")
+        assert names() == ["a", "b"]
+
+        write("[profiles")
+        assert names() == []
+
+
+class TestPlace:
+    """Where the file is."""
+
+    @pytest.mark.parametrize(
+        ("platform", "variables", "path"),
+        [
+            ("linux", {"REDIS_ACTIONS_CONFIG": "/x/y.toml", "XDG_CONFIG_HOME": "/c"}, "/x/y.toml"),
+            ("linux", {"XDG_CONFIG_HOME": "/c"}, "/c/redis-actions/config.toml"),
+            ("linux", {"APPDATA": "/a"}, "/home/ops/.config/redis-actions/config.toml"),
+            ("win32", {"APPDATA": "/a", "XDG_CONFIG_HOME": "/c"}, "/a/redis-actions/config.toml"),
+        ],
+        ids=["named", "xdg", "home", "windows"],
+    )
+    def test_place(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        platform: str,
+        variables: dict[str, str],
+        path: str,
+    ) -> None:
+        """It is where the machine keeps such files, or where the environment says."""
+        monkeypatch.setattr(sys, "platform", platform)
+        monkeypatch.setenv("HOME", "/home/ops")
+        for name in ("REDIS_ACTIONS_CONFIG", "XDG_CONFIG_HOME", "APPDATA"):
+            monkeypatch.delenv(name, raising=False)
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+
+        assert place() == Path(path)
+
+    def test_no_file(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        """There need not be one, unless the environment names it."""
+        monkeypatch.delenv("REDIS_ACTIONS_CONFIG", raising=False)
+        monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+        assert profile_of(None) is None
+
+        monkeypatch.setenv("REDIS_ACTIONS_CONFIG", str(tmp_path / "none.toml"))
+        with pytest.raises(UsageError, match="which REDIS_ACTIONS_CONFIG names"):
+            profile_of(None)
+
+
+class TestNoHome:
+    """Where nobody has a home directory, as in a container for a user whom it does not know."""
+
+    @pytest.fixture(autouse=True)
+    def nobody(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """No variable tells where it is, and neither does the system."""
+        for name in ("REDIS_ACTIONS_CONFIG", "XDG_CONFIG_HOME", "APPDATA", "HOME", "USERPROFILE"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setattr(sys, "platform", "linux")
+
+        def unknown(path: str) -> str:
+            return path
+
+        monkeypatch.setattr(os.path, "expanduser", unknown)
+
+    def test_none(self) -> None:
+        """There is no file, and none is needed."""
+        assert place() is None
+        assert profile_of(None) is None
+        assert profiles() == ([], None)
+        assert names() == []
+
+    def test_profile(self) -> None:
+        """A profile that is asked for is not there, and why is said."""
+        with pytest.raises(UsageError) as caught:
+            profile_of("prod")
+        assert str(caught.value) == (
+            "there is no profile 'prod': no home directory is known, and REDIS_ACTIONS_CONFIG is "
+            "not set"
+        )
+
+    def test_command(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """The command that lists them says so, too."""
+        assert main(["profiles"]) == 2
+        assert capsys.readouterr().err == (
+            "redis-actions: there are no profiles in any file: no home directory is known, and "
+            "REDIS_ACTIONS_CONFIG is not set\n"
+        )
+
+
+KEYS_OF_FILES = ["client_cert", "client_key", "ca_cert", "password_file", "token_file"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows makes up homes for any name")
+@pytest.mark.parametrize("key", KEYS_OF_FILES)
+def test_no_such_home(write: Write, key: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A path that begins with `~` and nobody's name is wrong usage, and is not repeated."""
+    write(f'[profiles.p]\nurl = "https://n1"\nuser = "u"\n{key} = "~nosuchuser/{SECRET}"\n')
+    said = f"{key} of profile p begins with ~, and there is no such home directory"
+
+    assert main(["list", "--profile", "p"]) == 2
+    assert capsys.readouterr().err == f"redis-actions: {said}\n"
+
+
+def test_all_files_are_above() -> None:
+    """Each setting that is a path has a row in the table above."""
+    assert set(KEYS_OF_FILES) == _profiles._FILES
+
+
+class TestWrong:
+    """What is wrong with a file is said by its keys, and no value is repeated."""
+
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            (f"x = {SECRET}", "it is not TOML: see line 1, column 5"),
+            (f'x = "{SECRET}', "it is not TOML: see end of document"),
+            ("x = " + "[" * 10_000, "it is not TOML: see its brackets"),
+            (f'colour = "{SECRET}"', "colour is unknown: there are default, profiles"),
+            ("default = 5", "default is not a text"),
+            ("profiles = 5", "profiles is not a table of tables, such as [profiles.prod]"),
+            (f'profiles.p = "{SECRET}"', "profiles is not a table of tables"),
+            (f'password = "{SECRET}"', "password: a secret is not kept in this file"),
+        ],
+        ids=["toml", "cut", "deep", "unknown", "default", "profiles", "profile", "password"],
+    )
+    def test_top(self, write: Write, text: str, said: str) -> None:
+        """The file as a whole."""
+        self.check(write, text, said)
+
+    @pytest.mark.parametrize(
+        ("line", "said"),
+        [
+            (f'password = "{SECRET}"', "password: a secret is not kept in this file, but in pass"),
+            (f'token = "{SECRET}"', "token: a secret is not kept in this file"),
+            (f'pass = "{SECRET}"', "pass is unknown: there are url, user, password_file"),
+            ("user = 5", "user is not a text"),
+            ('user = ""', "user is not a text"),
+            ("url = []", "url is not a URL or a list of them"),
+            ("url = [5]", "url is not a URL or a list of them"),
+            (f'url = "https://ops:{SECRET}@n1"', "url is not a URL or a list of them, without a"),
+            ("trusted_hosts = [[]]", "trusted_hosts is not a text or a list of texts"),
+            (f'keyring = "{SECRET}"', "keyring is not true or false"),
+            (f'auth = "{SECRET}"', 'auth is not "basic" or "jwt"'),
+            ("auth = []", 'auth is not "basic" or "jwt"'),
+        ],
+        ids=lambda text: text.partition(" ")[0] if " = " in text else "",
+    )
+    def test_profile(self, write: Write, line: str, said: str) -> None:
+        """One profile of it."""
+        self.check(write, f"[profiles.p]\n{line}\n", f"profiles.p.{said}")
+
+    def check(self, write: Write, text: str, said: str) -> None:
+        """Check what is said of a file, and that nothing shows what it holds."""
+        file = write(text)
+        with pytest.raises(UsageError) as caught:
+            profile_of("p")
+
+        assert str(caught.value).startswith(f"{file}: {said}")
+        assert leaks_of(caught.value) == []
+
+    def test_not_asked_for(self, write: Write) -> None:
+        """What is wrong with a profile does not matter to who asks for another."""
+        write("[profiles.a]\ncolour = 5\n[profiles.b]\n")
+
+        assert profile_of("b") is not None
+
+    def test_no_text(self, write: Write) -> None:
+        """What is not UTF-8 is said to be so, and shown nowhere."""
+        file = write("")
+        file.write_bytes(b"\xff" + SECRET.encode())
+        with pytest.raises(UsageError) as caught:
+            profile_of("p")
+
+        assert str(caught.value) == f"{file}: it is not UTF-8"
+        assert leaks_of(caught.value) == []
+
+    def test_unreadable(self, write: Write) -> None:
+        """A file that cannot be read is named, with why."""
+        file = write("")
+        file.unlink()
+        file.mkdir()
+
+        with pytest.raises(UsageError) as caught:
+            profile_of("p")
+        assert str(caught.value) == f"{file}: it cannot be read: Is a directory"
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+    def test_anybody_writes(self, write: Write) -> None:
+        """A file that anybody may change is not believed where to send a password."""
+        file = write(TWO)
+        file.chmod(0o646)
+
+        with pytest.raises(UsageError, match=r"divert passwords: chmod o-w .*config\.toml$"):
+            profile_of(None)
+        file.chmod(0o664)
+        assert profile_of(None) is not None

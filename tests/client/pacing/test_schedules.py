@@ -1,0 +1,336 @@
+"""Facts about `_pace`: schedules, what they are told, and how one call is repeated."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import math
+import random
+from datetime import timedelta
+from statistics import fmean
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tenacity import (
+    RetryCallState,
+    wait_chain,
+    wait_combine,
+    wait_exponential,
+    wait_fixed,
+    wait_incrementing,
+    wait_none,
+    wait_random,
+)
+
+from redis_enterprise_actions import ClusterUnreachable, RequestRejected, UsageError
+from redis_enterprise_actions._client.pacing.schedules import (
+    AimedWait,
+    PollState,
+    RequestBackoff,
+    is_transient,
+    patiently,
+    seconds,
+)
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tenacity.wait import WaitBaseT
+
+
+def pauses(schedule: WaitBaseT, count: int) -> list[float]:
+    """Return the first pauses of a schedule when every answer comes at once."""
+    state, now, given = PollState(1000.0), 1000.0, []
+    for _ in range(count):
+        given.append(state.pause_after(schedule, "an answer", now))
+        now += given[-1]
+    return given
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        (wait_fixed(2), [2, 2, 2, 2]),
+        (wait_fixed(timedelta(seconds=2)), [2, 2, 2, 2]),
+        (wait_exponential(multiplier=1, max=5), [1, 2, 4, 5]),
+        (wait_incrementing(1, 2), [1, 3, 5, 7]),
+        (wait_chain(wait_fixed(1), wait_fixed(3)), [1, 3, 3, 3]),
+        (wait_combine(wait_fixed(1), wait_fixed(3)), [4, 4, 4, 4]),
+        (wait_fixed(1) + wait_random(0, 0), [1, 1, 1, 1]),
+        (wait_none(), [0.1, 0.1, 0.1, 0.1]),
+        (lambda state: state.attempt_number * 10, [10, 20, 30, 40]),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_any_strategy_of_tenacity(schedule: WaitBaseT, expected: list[float]) -> None:
+    """Any of tenacity's strategies is a schedule; none makes a busy loop."""
+    assert pauses(schedule, 4) == pytest.approx(expected)
+
+
+def test_what_a_strategy_is_told() -> None:
+    """A strategy sees the number of the answer, the age of the wait and the answer itself."""
+    seen: list[tuple[object, ...]] = []
+
+    def schedule(state: RetryCallState) -> float:
+        assert state.outcome is not None
+        told = (state.attempt_number, state.seconds_since_start, state.idle_for)
+        seen.append((*told, state.outcome.result()))
+        return 2.0
+
+    state = PollState(100.0)
+    for answer, now in (("a", 100.0), (None, 102.5), ("c", 105.0)):
+        state.pause_after(schedule, answer, now)
+
+    assert seen == [(1, 0.0, 0.0, "a"), (2, 2.5, 2.0, None), (3, 5.0, 4.0, "c")]
+
+
+def polls_of(
+    schedule: AimedWait, length: float, progress: Callable[[float], object]
+) -> list[float]:
+    """Return when a wait polls whose action takes `length` seconds; the last poll finds the end.
+
+    `progress` is told the age of the wait.
+    """
+    state, at = PollState(0.0), [0.0]
+    while at[-1] < length:
+        answer = SimpleNamespace(progress=progress(at[-1]))
+        at.append(at[-1] + state.pause_after(schedule, answer, at[-1]))
+    return at
+
+
+def linear(length: float) -> Callable[[float], float | None]:
+    """Return progress that goes with time."""
+    return lambda age: round(100 * age / length, 2)
+
+
+def stepwise(length: float, steps: int) -> Callable[[float], float | None]:
+    """Return progress in equal steps."""
+    return lambda age: math.floor(age / length * steps) / steps * 100
+
+
+class TestAimedWait:
+    """The schedule that looks when the end is due."""
+
+    @given(
+        length=st.floats(0, 20_000),
+        price=st.floats(0.1, 2),
+        cap=st.floats(4, 60),
+        data=st.data(),
+    )
+    def test_guarantees(self, length: float, price: float, cap: float, data: st.DataObject) -> None:
+        """Whatever progress says, polls are few and the end is noticed soon."""
+        kinds: list[Callable[[float], object]] = [
+            linear(length or 1),
+            stepwise(length or 1, data.draw(st.integers(1, 20))),
+            lambda age: min(60.0, age),
+            lambda age: 100 - linear(length or 1)(age),
+            lambda _: None,
+            lambda _: data.draw(st.floats() | st.none() | st.just("x") | st.booleans()),
+            lambda age: 100 * (1 - 0.5 ** (age / 7)),
+            lambda age: 99.99 if age else 0.01,
+        ]
+        schedule = AimedWait(price, cap=cap)
+        polls = polls_of(schedule, length, data.draw(st.sampled_from(kinds)))
+
+        assert len(polls) <= 2 * math.sqrt(length / price) + length / cap + 6
+        late = max(2 * price, 5 * math.sqrt(price * polls[-1]))
+        assert polls[-1] - length <= min(late, cap) + 1e-6
+
+    def test_without_progress(self) -> None:
+        """Without progress the k-th poll comes at about price * k * (k + 9)."""
+        polls = polls_of(AimedWait(0.1, cap=1000), 2000, lambda _: None)
+
+        for k in range(1, len(polls)):
+            assert polls[k] == pytest.approx(0.1 * k * (k + 9), rel=0.15)
+
+    @pytest.mark.parametrize("length", [10.0, 60.0, 3600.0])
+    def test_linear_progress(self, length: float) -> None:
+        """With linear progress few polls are enough, and the end is noticed at once."""
+        polls = polls_of(AimedWait(0.1, cap=1e6), length, linear(length))
+
+        assert len(polls) <= max(20, math.sqrt(length / 0.1) / 2)
+        assert polls[-1] - length <= 0.2
+
+    def test_cheaper_than_the_usual(self) -> None:
+        """At equal mean lag, linear progress saves most requests of fixed or doubling pauses."""
+        rng = random.Random(0)
+        lengths = [30 * math.exp(rng.gauss(0, 1)) for _ in range(300)]
+        ours = [polls_of(AimedWait(0.1), length, linear(length)) for length in lengths]
+        lag = fmean(polls[-1] - length for polls, length in zip(ours, lengths, strict=True))
+        count = fmean(len(polls) for polls in ours)
+
+        # A fixed pause of d is late by d/2 on average, and so is one that doubles up to d.
+        assert fmean(length / (2 * lag) for length in lengths) >= 4 * count
+
+    def test_each_look(self) -> None:
+        """What is seen decides where the next look goes."""
+        looks: list[tuple[float, float | None, float]] = [
+            (10.0, 10.0, 5.0),  # 90 s to go on average; far: never more than 5 * sqrt(0.1 * age)
+            (12.0, 50.0, 1.875),  # lately 20 % a second: due in 2.5 s, look at 3/4 of that
+            (13.875, 50.0, 0.675),  # nothing new: still due at 14.5, look just after it
+            (14.55, 50.0, 0.2),  # the due time is just past: look again soon
+            (16.5, 50.0, 2.0),  # it is 2 s past: wait as long again
+            (24.1, 20.0, 2 * math.sqrt(2.61)),  # it fell: as one who knows nothing
+            (26.1, 80.0, 0.05 + 20 * 2 / 60),  # it rose again: due in 0.67 s, look after it
+            (26.4, None, 2 * math.sqrt(2.84)),  # no progress: as one who knows nothing
+            (26.5, 80.0, 2 * math.sqrt(2.85)),  # it is back, but says nothing new
+        ]
+        state, schedule = PollState(0.0), AimedWait(0.1)
+        for age, progress, pause in looks:
+            came = SimpleNamespace(progress=progress)
+            assert state.pause_after(schedule, came, age) == pytest.approx(pause), age
+
+    def test_states_are_apart(self) -> None:
+        """Many waits can share one strategy, and none of them is remembered when it is over."""
+        shared = AimedWait(0.1)
+        alone = [polls_of(AimedWait(0.1), n, linear(n)) for n in (50.0, 90.0)]
+        states, at = [PollState(0.0), PollState(0.0)], [[0.0], [0.0]]
+        for _ in range(10):
+            for state, times, length in zip(states, at, (50.0, 90.0), strict=True):
+                answer = SimpleNamespace(progress=linear(length)(times[-1]))
+                times.append(times[-1] + state.pause_after(shared, answer, times[-1]))
+
+        for times, polls in zip(at, alone, strict=True):
+            common = min(len(times), len(polls))
+            assert times[:common] == polls[:common]
+        assert len(shared._courses) == 2
+        del states, state
+        gc.collect()
+        assert len(shared._courses) == 0
+
+    def test_after_an_error(self) -> None:
+        """An outcome that is an error, or none at all, says nothing about progress."""
+        state = PollState(0.0)
+        assert state.pause_after(AimedWait(0.1), out(), 0.0) == pytest.approx(0.2 * math.sqrt(20))
+        assert AimedWait(0.1)(PollState(0.0)) == pytest.approx(0.2 * math.sqrt(20))
+
+    @pytest.mark.parametrize(
+        "settings",
+        [{"price": 0}, {"price": -1}, {"price": "x"}, {"price": 10}, {"cap": math.inf}],
+    )
+    def test_nonsense(self, settings: dict[str, float]) -> None:
+        """A price is a number of seconds, and the cap leaves room for it."""
+        with pytest.raises(UsageError, match="price="):
+            AimedWait(**settings)
+
+
+@pytest.mark.parametrize("pause", [-1, math.nan, math.inf, None, "soon", True, 10**400])
+def test_nonsense_from_a_strategy(pause: object) -> None:
+    """A pause that is no number of seconds is the caller's mistake, and is said to be."""
+    with pytest.raises(UsageError, match="not a number of seconds"):
+        PollState(0.0).pause_after(lambda _: pause, "an answer", 0.0)  # type: ignore[arg-type, return-value]
+
+
+def test_request_backoff() -> None:
+    """Failed requests back off with jitter, up to ten seconds."""
+    error = ClusterUnreachable("GET", "/", reason="x")
+    state = PollState(0.0)
+    given = [state.pause_after(RequestBackoff(), error, 0.0) for _ in range(50)]
+
+    assert all(0.1 <= pause <= max(0.1, min(10.0, 0.5 * 2**n)) for n, pause in enumerate(given))
+    assert max(given) > 2
+    assert len(set(given)) > 10
+
+
+@pytest.mark.parametrize(("said", "pause"), [(42.0, 42.0), (999_999_999.0, 300.0), (0.0, 0.1)])
+def test_request_backoff_obeys(said: float, pause: float) -> None:
+    """Where the cluster said how long to stay away, that is the pause, within reason."""
+    error = ClusterUnreachable("GET", "/", reason="x", retry_after=said)
+
+    assert PollState(0.0).pause_after(RequestBackoff(), error, 0.0) == pause
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (None, math.inf),
+        (0, 0.0),
+        (1.5, 1.5),
+        (math.inf, math.inf),
+        (timedelta(minutes=2), 120.0),
+    ],
+)
+def test_seconds(value: float | timedelta | None, expected: float) -> None:
+    """Durations are seconds or a timedelta, and None is endless."""
+    assert seconds(value, "timeout") == expected
+
+
+@pytest.mark.parametrize("value", [-1, math.nan, "5", True, timedelta(seconds=-1), [5], 10**400])
+def test_no_seconds(value: object) -> None:
+    """Anything else is the caller's mistake, by name."""
+    with pytest.raises(UsageError, match="timeout="):
+        seconds(value, "timeout")  # type: ignore[arg-type]
+
+
+class Flaky:
+    """Fails as told, then answers; keeps when it was called."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.errors = list(errors)
+        self.calls: list[float] = []
+
+    async def __call__(self) -> str:
+        self.calls.append(asyncio.get_running_loop().time())
+        if self.errors:
+            raise self.errors.pop(0)
+        return "answer"
+
+
+def out(*nodes: str, elsewhere: bool = False) -> ClusterUnreachable:
+    """Return an outage."""
+    error = ClusterUnreachable("GET", "/v1/actions", reason="x", nodes=nodes)
+    error.elsewhere = elsewhere
+    return error
+
+
+async def test_patiently() -> None:
+    """A call is repeated while it may help."""
+    flaky = Flaky(out(), out())
+
+    assert await patiently(10.0, flaky) == "answer"
+    assert len(flaky.calls) == 3
+
+
+async def test_patience_ends() -> None:
+    """It ends by time, not by tries, and the error tells how many there were."""
+    flaky = Flaky(*(out() for _ in range(1000)))
+
+    began = asyncio.get_running_loop().time()
+    with pytest.raises(ClusterUnreachable) as caught:
+        await patiently(10.0, flaky)
+
+    assert asyncio.get_running_loop().time() - began <= 10.0
+    assert 2 < caught.value.attempts == len(flaky.calls) < 1000
+
+
+async def test_another_node() -> None:
+    """Another node is asked at once, even where patience is over; all that were asked are named."""
+    flaky = Flaky(*(out(f"http://n{number}", elsewhere=number < 3) for number in (1, 2, 3)))
+
+    with pytest.raises(ClusterUnreachable) as caught:
+        await patiently(0.0, flaky)
+
+    assert len(flaky.calls) == caught.value.attempts == 3
+    assert caught.value.nodes == ("http://n1", "http://n2", "http://n3")
+    assert flaky.calls[-1] - flaky.calls[0] < 0.3
+
+
+async def test_no_patience_with_refusals() -> None:
+    """What will not change is raised at once."""
+    flaky = Flaky(RequestRejected("GET", "/", status=406))
+
+    with pytest.raises(RequestRejected):
+        await patiently(10.0, flaky)
+
+    assert len(flaky.calls) == 1
+
+
+def test_transient() -> None:
+    """Only errors of ours can be worth another try."""
+    assert is_transient(out())
+    assert not is_transient(RequestRejected("GET", "/", status=406))
+    assert not is_transient(OSError())

@@ -1,0 +1,229 @@
+"""Facts about `_tick`: when one request for all pays, and what the cluster is spared."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tenacity import wait_fixed
+
+from redis_enterprise_actions import AimedWait
+from redis_enterprise_actions._client.pacing.schedules import Pace, outlook, pace_of
+from redis_enterprise_actions._client.pacing.shared_schedule import (
+    GAP,
+    Courtesy,
+    Crowd,
+    Stopwatch,
+    time_to_lose,
+)
+
+
+def told(progress: object) -> SimpleNamespace:
+    """Return an answer with that progress."""
+    return SimpleNamespace(progress=progress)
+
+
+def aimed(began: float, *looks: tuple[float, object], price: float = 0.1) -> Pace:
+    """Return the pace of a wait that has had those answers."""
+    pace = pace_of(AimedWait(price), began)
+    for when, progress in looks:
+        pace.heard(told(progress), when, when)
+    return pace
+
+
+class TestTimeToLose:
+    """The lag that is to be expected equals the price."""
+
+    @pytest.mark.parametrize(
+        ("cost", "pull", "ahead", "expected"),
+        [
+            (1, 2, [], 1.0),
+            (1, 0, [], math.inf),
+            (1, 0, [(3.0, 10.0)], 3.1),
+            (4, 2, [(100.0, 10.0)], 2.0),
+            (1, 0, [(1.0, 1.0), (3.0, 1.0)], 2.0),
+            (3, 0, [(1.0, 1.0), (2.0, 1.0)], 3.0),
+        ],
+    )
+    def test_table(
+        self, cost: float, pull: float, ahead: list[tuple[float, float]], expected: float
+    ) -> None:
+        """Known solutions."""
+        assert time_to_lose(cost, pull, ahead) == pytest.approx(expected)
+
+    @given(
+        cost=st.floats(0.1, 1000),
+        pull=st.floats(1e-6, 1e4),
+        ahead=st.lists(st.tuples(st.floats(0, 100), st.floats(0.1, 100)), max_size=20),
+    )
+    def test_solves(self, cost: float, pull: float, ahead: list[tuple[float, float]]) -> None:
+        """The result solves the equation."""
+        d = time_to_lose(cost, pull, ahead)
+
+        lost = pull * d * d / 2 + sum(weight * max(0, d - left) for left, weight in ahead)
+        assert lost == pytest.approx(cost, rel=1e-6)
+
+
+class TestCrowd:
+    """Waits that share their requests."""
+
+    def test_none(self) -> None:
+        """Of one wait that knows nothing, the crowd looks a little sooner than the wait would."""
+        pace = aimed(0.0, (30.0, None))
+
+        pause = Crowd([pace], 30.0).due(1.0) - 30
+        assert pause == pytest.approx((pace.due - 30) * math.sqrt(0.6))
+
+    def test_more_look_sooner(self) -> None:
+        """The more wait, the sooner a look pays."""
+        paces = [aimed(0.0, (30.0, None)) for _ in range(100)]
+        dues = [Crowd(paces[:count], 30.0).due(1.0) - 30 for count in (1, 10, 100)]
+
+        assert dues[0] == pytest.approx(dues[1] * math.sqrt(10))
+        assert dues[0] == pytest.approx(dues[2] * 10)
+
+    def test_just_after_an_aim(self) -> None:
+        """Where an end is due soon, the look comes just after it."""
+        far, near = aimed(0.0, (500.0, None)), aimed(0.0, (500.0, 99.9))
+
+        due = Crowd([far, near], 500.0).due(1.0) - 500
+        assert 0.5 < due < 0.7
+
+    def test_costly(self) -> None:
+        """A request that costs a hundred comes a tenth as often."""
+        crowd = Crowd([aimed(0.0, (30.0, None))], 30.0)
+
+        assert crowd.due(100.0) - 30 == pytest.approx(min(15, 10 * (crowd.due(1.0) - 30)))
+
+    def test_other_strategies(self) -> None:
+        """Who has a strategy of its own is looked at when that says so, at the latest."""
+        fixed = pace_of(wait_fixed(7), 0.0)
+        fixed.heard(told(None), 10.0, 10.0)
+        slow = aimed(0.0, (10.0, None), price=5.0)
+
+        assert Crowd([fixed], 10.0).due(1.0) == 17.0
+        assert Crowd([slow, fixed], 10.0).due(1.0) == 17.0
+
+    def test_nothing_new(self) -> None:
+        """An answer that says nothing new is a look like any other."""
+        pace = aimed(0.0, (10.0, None))
+        assert pace.heard_again(20.0, 20.1)
+
+        assert outlook([pace], 20.1).latest == pytest.approx(35.1)
+        assert pace.due > 20.1
+
+    def test_fresh(self) -> None:
+        """Who was never looked at is due at once."""
+        assert Crowd([aimed(5.0), aimed(0.0, (5.0, None))], 5.0).due(1.0) == 5.0
+
+    @given(
+        began=st.lists(st.floats(0, 9_000), min_size=1, max_size=8),
+        data=st.data(),
+        cost=st.floats(1, 50),
+        price=st.floats(0.1, 2),
+    )
+    def test_guarantee(
+        self, began: list[float], data: st.DataObject, cost: float, price: float
+    ) -> None:
+        """Whatever progress says, no wait goes unseen for longer than its age allows."""
+        progress = st.floats(0, 100) | st.none() | st.just(math.nan)
+        now = 10_000.0
+        paces = []
+        for start in began:
+            looks = sorted(data.draw(st.lists(st.floats(start, now), max_size=4)))
+            answers = [(when, data.draw(progress)) for when in [*looks, now]]
+            paces.append(aimed(start, *answers, price=price))
+        due = Crowd(paces, now).due(cost) - now
+
+        for start in began:
+            age = now - start + 20 * price
+            assert due <= min(15, 2 * math.sqrt(2 * price * cost * age)) + 1e-6
+
+    @given(count=st.integers(2, 3000), cost=st.floats(1, 500), age=st.floats(0, 5000))
+    def test_shares(self, count: int, cost: float, age: float) -> None:
+        """A list is asked for whenever it costs no more than the single requests it replaces."""
+        paces = [aimed(0.0, (age, None)) for _ in range(min(count, 50))]
+        if cost <= len(paces):
+            assert Crowd(paces, age).shares(cost, len(paces))
+        if cost > 20 * len(paces):
+            assert not Crowd(paces, age).shares(cost, len(paces)) or len(paces) * GAP > 2
+
+
+class TestCourtesy:
+    """What the cluster is spared."""
+
+    def test_gap(self) -> None:
+        """Requests are a third of a second apart, at least."""
+        courtesy = Courtesy()
+        assert courtesy.earliest(pressing=False) == -math.inf
+
+        courtesy.took(10.0, 10.0, 1)
+        assert courtesy.earliest(pressing=False) == pytest.approx(10 + GAP)
+        courtesy.took(11.0, 11.0, 5)
+        assert courtesy.earliest(pressing=False) == pytest.approx(11 + 5 * GAP)
+
+    def test_two_at_once(self) -> None:
+        """After two at once the next two wait for a second, as four in it are too many."""
+        courtesy = Courtesy()
+        courtesy.took(11.0, 11.0, 2)
+
+        assert courtesy.earliest(pressing=False) == pytest.approx(11 + 3 * GAP)
+
+    @pytest.mark.parametrize(("took", "rest"), [(0.01, GAP), (0.2, 2.0), (1.0, 10.0), (30, 90)])
+    def test_tenth(self, took: float, rest: float) -> None:
+        """A tenth of the wall time is spent in requests; but nobody waits for minutes."""
+        courtesy = Courtesy()
+        courtesy.took(100.0, 100.0 + took, 1)
+
+        assert courtesy.earliest(pressing=False) == pytest.approx(100 + rest)
+
+    def test_pressing(self) -> None:
+        """What is pressing comes at once, but never as the fourth in a second."""
+        courtesy = Courtesy()
+        for when in (10.0, 10.1):
+            courtesy.took(when, when + 0.05, 1)
+            assert courtesy.earliest(pressing=True) == -math.inf
+        courtesy.took(10.2, 10.25, 1)
+
+        assert courtesy.earliest(pressing=True) == pytest.approx(11.05)
+
+    async def test_turn(self) -> None:
+        """The fourth in a second waits for its turn, and that time is not the cluster's."""
+        courtesy, now = Courtesy(), asyncio.get_running_loop().time
+        began = now()
+        for _ in range(3):
+            await courtesy.turn()
+        assert now() - began < 0.5
+        await courtesy.turn()
+
+        assert 1 < now() - began < 1.5
+        ended = now()
+        courtesy.took(began, ended, 4)
+        assert courtesy.earliest(pressing=False) == pytest.approx(began + 4 * GAP, abs=0.1)
+        courtesy.took(ended + 10, ended + 11, 1)
+        assert courtesy.earliest(pressing=False) == pytest.approx(ended + 20)
+
+
+def test_stopwatch() -> None:
+    """Time in which our own loop was held up is not the cluster's."""
+    asyncio.run(held_up())
+
+
+async def held_up() -> None:
+    """Hold the loop up, on the real clock."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    watch = Stopwatch(loop)
+    await asyncio.sleep(0.07)
+    time.sleep(0.3)  # noqa: ASYNC251 - which is the point
+    await asyncio.sleep(0)
+    took, passed = watch.took(), loop.time() - began
+    watch.stop()
+
+    assert passed >= 0.37
+    assert took <= passed - 0.2

@@ -1,0 +1,1028 @@
+"""Facts about `_hub` with many waits: they share requests, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import pytest
+from tenacity import wait_fixed
+
+from redis_enterprise_actions import (
+    Action,
+    ActionFailed,
+    ActionNotFound,
+    ActionStalled,
+    ActionVanished,
+    AimedWait,
+    AuthenticationError,
+    ClientClosed,
+    ClusterUnreachable,
+    Evidence,
+    UnreadableReply,
+    UsageError,
+    WaitTimeout,
+)
+from redis_enterprise_actions._client.pacing.shared_schedule import GAP
+from redis_enterprise_actions._model.reference import System
+from tests.scripted import ScriptedCluster, Work, now, unreachable
+
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from redis_enterprise_actions._model.reference import Reference
+
+
+@pytest.fixture
+async def scripted() -> AsyncIterator[ScriptedCluster]:
+    """A scripted cluster, whose hub must leave no task behind."""
+    yield ScriptedCluster()
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def all_of(*waits: object) -> list[object]:
+    """Return the result or the error of each."""
+    return await asyncio.gather(*waits, return_exceptions=True)  # type: ignore[call-overload, no-any-return]
+
+
+class TestSharing:
+    """What is asked."""
+
+    async def test_one_list_for_all(self, scripted: ScriptedCluster) -> None:
+        """Several waits are served by one request, whose answer goes to each of them."""
+        uids = [scripted.add(f"a{n}", ends=10.0) for n in range(50)]
+
+        results = await all_of(*(scripted.wait(uid) for uid in uids))
+        assert [result.uid for result in results] == uids  # type: ignore[attr-defined]
+        assert {what for what, _, _ in scripted.asked} == {"list"}
+        assert len(scripted.asked) <= 32
+
+    async def test_one_alone(self, scripted: ScriptedCluster) -> None:
+        """One wait asks for its own action, and so does the last one that is left."""
+        scripted.add("short", ends=5.0)
+        scripted.add("long", ends=60.0)
+        await all_of(scripted.wait("short"), scripted.wait("long"))
+
+        assert max(scripted.lists) < 6
+        assert min(scripted.singles("long")) > max(scripted.lists)
+        assert scripted.singles("short") == []
+
+    async def test_same_uid(self, scripted: ScriptedCluster) -> None:
+        """Waits for one action share what is asked for it, and each gets its end."""
+        scripted.add("a", ends=20.0)
+        results = await all_of(*(scripted.wait("a") for _ in range(10)))
+
+        assert results == [results[0]] * 10
+        assert isinstance(results[0], Action)
+        alone = ScriptedCluster(work=scripted.work)
+        scripted.work["a"].begins, scripted.work["a"].ends = now(), now() + 20.0
+        await alone.wait("a")
+        assert len(scripted.asked) == len(alone.asked)
+
+    async def test_due_or_not(self, scripted: ScriptedCluster) -> None:
+        """What a list says of a wait that is not due yet is told at once."""
+        scripted.add("often", ends=30.0)
+        scripted.add("seldom", ends=10.0)
+        slow = asyncio.create_task(scripted.wait("seldom", poll=wait_fixed(1000)))
+        await asyncio.gather(slow, scripted.wait("often", poll=wait_fixed(1)))
+
+        assert now() < 32
+        assert scripted.singles("seldom") == []
+
+    @pytest.mark.parametrize("ends", [100.0, 1e6], ids=["with progress", "without"])
+    async def test_own_pace(self, scripted: ScriptedCluster, ends: float) -> None:
+        """A strategy is asked once for each poll that was due, whoever else polls."""
+        scripted.add("often", ends=100.0)
+        scripted.add("own", ends=ends)
+        calls: list[float] = []
+
+        def strategy(_: object) -> float:
+            calls.append(now())
+            return 30.0
+
+        await all_of(
+            scripted.wait("own", poll=strategy, timeout=101.0),
+            scripted.wait("often", poll=wait_fixed(1)),
+        )
+        assert len(calls) == 4
+        assert all(later - sooner >= 30 for sooner, later in pairwise(calls))
+
+    async def test_list_gap(self, scripted: ScriptedCluster) -> None:
+        """An action that the list does not hold is asked for alone, and missing is not gone."""
+        scripted.add("there", ends=40.0)
+        scripted.add("gap", ends=30.0, listed=False)
+        results = await all_of(scripted.wait("there"), scripted.wait("gap"))
+
+        assert [type(result) for result in results] == [Action, Action]
+        assert len(scripted.singles("gap")) > 3
+
+    async def test_gap_that_comes_and_goes(self, scripted: ScriptedCluster) -> None:
+        """An action that is back in the list is no longer asked for alone."""
+        scripted.add("there", ends=200.0)
+        scripted.add("gap", ends=200.0)
+        waits = asyncio.gather(scripted.wait("there"), scripted.wait("gap"))
+        await asyncio.sleep(10)
+        scripted.work["gap"].listed = False
+        await asyncio.sleep(10)
+        scripted.work["gap"].listed = True
+        await waits
+
+        assert 10 <= min(scripted.singles("gap")) < 13
+        assert max(scripted.singles("gap")) < 80
+
+    async def test_gap_now_and_then(self, scripted: ScriptedCluster) -> None:
+        """One that a list does not hold now and then is asked for alone then, and not for long."""
+        scripted.add("there", ends=100.0)
+        scripted.add("gap", ends=1e6)  # of which there is nothing new
+        waits = all_of(scripted.wait("there"), scripted.wait("gap", timeout=100.0))
+        waiting = asyncio.ensure_future(waits)
+        for _ in range(3):
+            await asyncio.sleep(10)
+            asked = len(scripted.singles("gap"))
+            scripted.work["gap"].listed = False
+            while len(scripted.singles("gap")) == asked:  # noqa: ASYNC110 - the time is virtual
+                await asyncio.sleep(0.01)
+            scripted.work["gap"].listed = True
+        await waiting
+
+        assert 3 <= len(scripted.singles("gap")) <= 6
+
+    async def test_costly_list(self, scripted: ScriptedCluster) -> None:
+        """Where a list costs more than it saves, each action is asked for alone."""
+        scripted.list_cost = 200.0
+        for uid in ("a", "b", "c"):
+            scripted.add(uid, ends=100.0)
+        await all_of(*(scripted.wait(uid) for uid in ("a", "b", "c")))
+
+        assert scripted.lists == [0.0]
+        assert all(len(scripted.singles(uid)) > 5 for uid in ("a", "b", "c"))
+
+    async def test_costly_list_pays_for_many(self, scripted: ScriptedCluster) -> None:
+        """For enough waits even a costly list is cheaper than one request for each."""
+        scripted.list_cost = 20.0
+        uids = [scripted.add(f"a{n}", ends=30.0) for n in range(100)]
+        await all_of(*(scripted.wait(uid) for uid in uids))
+
+        assert len(scripted.lists) > 5
+        assert len(scripted.asked) - len(scripted.lists) < 5
+
+    async def test_cost_is_measured_again(self, scripted: ScriptedCluster) -> None:
+        """What a list costs is found out anew after a while."""
+        scripted.list_cost = 200.0
+        for uid in ("a", "b"):
+            scripted.add(uid, ends=2000.0)
+        waits = asyncio.gather(scripted.wait("a"), scripted.wait("b"))
+        await asyncio.sleep(250)
+        scripted.list_cost = 1.0
+        await waits
+
+        assert len([when for when in scripted.lists if when < 299]) == 1
+        assert len([when for when in scripted.lists if when > 299]) > 50
+
+
+class TestCourtesy:
+    """What the cluster is spared."""
+
+    @pytest.mark.parametrize("count", [2, 30, 1000])
+    @pytest.mark.parametrize("latency", [0.0, 0.2, 2.0])
+    async def test_limits(self, scripted: ScriptedCluster, count: int, latency: float) -> None:
+        """One request at a time, at most three a second, a tenth of the wall time."""
+        rng = random.Random(count)
+        scripted.latency = latency
+        uids = [scripted.add(f"a{n}", ends=rng.lognormvariate(3.4, 0.8)) for n in range(count)]
+        await all_of(*(scripted.wait(uid) for uid in uids))
+
+        began = [when for _, when, _ in scripted.asked]
+        spent = sum(ended - when for _, when, ended in scripted.asked)
+        assert scripted.most_under_way == 1
+        assert all(later - sooner > 0.999 for sooner, later in zip(began, began[3:], strict=False))
+        # The last request has no rest after it.
+        assert spent - latency <= 0.1001 * (began[-1] - began[0])
+
+    async def test_joiners_do_not_hurry_it(self, scripted: ScriptedCluster) -> None:
+        """Waits that come one after the other do not make a request each."""
+        uids = [scripted.add(f"a{n}", ends=20.0) for n in range(200)]
+        waits = []
+        for uid in uids:
+            waits.append(asyncio.create_task(scripted.wait(uid)))
+            await asyncio.sleep(0.01)
+        await asyncio.gather(*waits)
+
+        assert len([when for _, when, _ in scripted.asked if when < 2]) <= 7
+
+    async def test_leavers_do_not_hurry_it(self, scripted: ScriptedCluster) -> None:
+        """Waits that are cancelled one after the other make no requests."""
+        uids = [scripted.add(f"a{n}", ends=2000.0) for n in range(100)]
+        waits = [asyncio.create_task(scripted.wait(uid, poll=wait_fixed(50))) for uid in uids]
+        for wait in waits[1:]:
+            await asyncio.sleep(0.1)
+            wait.cancel()
+        waits[0].cancel()
+        await asyncio.wait(waits)
+
+        assert len(scripted.asked) == 1
+
+    async def test_first_alone_at_once(self, scripted: ScriptedCluster) -> None:
+        """A wait that finds nobody there asks at once, as far as three a second allow."""
+        ended = []
+        for n in range(10):
+            scripted.add(f"a{n}", ends=0.0)
+            await scripted.wait(f"a{n}")
+            ended.append(now())
+
+        assert ended[2] == 0.0
+        assert 3.0 < ended[9] < 3.3
+
+
+class TestAsIfAlone:
+    """No wait notices the others."""
+
+    async def test_deadlines(self, scripted: ScriptedCluster) -> None:
+        """Each wait ends at its own deadline, after a last look at it."""
+        scripted.add("never", ends=1e9)
+        scripted.add("late", ends=19.9)
+        ends: dict[float, float] = {}
+
+        async def until(timeout: float) -> None:
+            with pytest.raises(WaitTimeout):
+                await scripted.wait("never", timeout=timeout, poll=wait_fixed(500))
+            ends[timeout] = now()
+
+        slow = scripted.wait("late", timeout=20, poll=wait_fixed(500))
+        results = await all_of(slow, *(until(timeout) for timeout in (5, 7.5, 60, 0)))
+
+        assert results == [results[0], None, None, None, None]
+        assert all(end == pytest.approx(timeout, abs=0.4) for timeout, end in ends.items())
+
+    async def test_deadlines_while_a_request_hangs(self, scripted: ScriptedCluster) -> None:
+        """Waits end at their deadlines though the request that serves them goes on."""
+        scripted.latency = 100.0
+        scripted.add("a", ends=10.0)
+        scripted.add("b", ends=10.0)
+        waits = [scripted.wait("a", timeout=t) for t in (5, 7, 9)]
+        results = await all_of(*waits, scripted.wait("b"))
+
+        assert [type(result) for result in results] == [*[WaitTimeout] * 3, Action]
+        assert [round(result.elapsed, 3) for result in results[:3]] == [5, 7, 9]  # type: ignore[attr-defined]
+        assert len(scripted.asked) == 1
+
+    async def test_deadline_of_one_who_came_late(self, scripted: ScriptedCluster) -> None:
+        """A wait that comes while a request hangs ends soon after its deadline, unasked."""
+        scripted.latency = 100.0
+        scripted.add("a", ends=10.0)
+        first = asyncio.create_task(scripted.wait("a", timeout=500))
+        await asyncio.sleep(1)
+
+        with pytest.raises(WaitTimeout) as caught:
+            await scripted.wait("a", timeout=5)
+        assert caught.value.elapsed == pytest.approx(7)
+        assert caught.value.polls == 0
+        await first
+
+    async def test_own_grace(self, scripted: ScriptedCluster) -> None:
+        """An unknown uid is not found after its own grace, having been asked for alone there."""
+        scripted.add("there", ends=60.0)
+        scripted.add("late", ends=60.0, begins=8.0)
+        waits = [scripted.wait("x", not_found_grace=3), scripted.wait("y", not_found_grace=9)]
+        results = await all_of(scripted.wait("there"), scripted.wait("late"), *waits)
+
+        assert [type(result) for result in results] == [*[Action] * 2, *[ActionNotFound] * 2]
+        assert results[2].elapsed == pytest.approx(3, abs=1.5)  # type: ignore[attr-defined]
+        assert results[3].elapsed == pytest.approx(9, abs=1.5)  # type: ignore[attr-defined]
+
+    async def test_own_stall(self, scripted: ScriptedCluster) -> None:
+        """A wait whose action stands still is stalled, those whose actions move are not."""
+        for uid in ("a", "b", "c"):
+            scripted.add(uid, ends=50.0)
+        scripted.add("stuck", ends=1e9, status="vanishes")
+        others = [scripted.wait(uid, stall_timeout=20) for uid in ("a", "b", "c")]
+        results = await all_of(*others, scripted.wait("stuck", stall_timeout=20))
+
+        assert [type(result) for result in results] == [*[Action] * 3, ActionStalled]
+        assert results[-1].elapsed == pytest.approx(20, abs=1)  # type: ignore[attr-defined]
+
+    async def test_vanished(self, scripted: ScriptedCluster) -> None:
+        """What vanishes from the list is asked for alone, and then the database is."""
+        scripted.add("there", ends=30.0)
+        scripted.add("gone", ends=10.0, status="vanishes")
+        scripted.add("deleted", ends=10.0, status="vanishes", settled=True)
+        results = await all_of(*(scripted.wait(uid) for uid in ("there", "gone", "deleted")))
+
+        assert [type(result) for result in results] == [Action, ActionVanished, Action]
+        assert results[-1].evidence is Evidence.DATABASE  # type: ignore[attr-defined]
+        assert len(scripted.singles("gone")) == len(scripted.singles("deleted")) == 1
+        assert len(scripted.singles("database")) == 2
+
+    @pytest.mark.parametrize("moment", [10.5, 11.0, 11.2, 11.4, 11.6, 11.8, 12.0, 12.5, 13.0])
+    async def test_cancelled_in_doubt(self, scripted: ScriptedCluster, moment: float) -> None:
+        """Waits that are cancelled while they are in doubt are no longer asked about."""
+        scripted.latency = 0.15
+        scripted.add("there", ends=30.0)
+        scripted.add("gone", ends=10.0, status="vanishes")
+        scripted.add("too", ends=10.0, status="vanishes")
+        waits = [asyncio.create_task(scripted.wait(uid)) for uid in ("there", "gone", "too")]
+        await asyncio.sleep(moment)
+        for wait in waits[1:]:
+            wait.cancel()
+        await asyncio.wait(waits)
+
+        about = {"gone", "too", "database"}
+        assert [when for what, when, _ in scripted.asked if what in about and when > moment] == []
+        assert waits[0].result().phase.terminal
+
+    async def test_doubts_that_are_left(self, scripted: ScriptedCluster) -> None:
+        """Of many in doubt, those who leave are no longer asked about."""
+        for uid in ("a", "b", "c"):
+            scripted.add(uid, begins=-1e6, ends=1e6)
+        scripted.add("d", ends=40.0)
+        other = asyncio.create_task(scripted.wait("d"))
+        waits = [asyncio.create_task(scripted.wait(uid, stall_timeout=20)) for uid in "abc"]
+        await asyncio.sleep(10)
+        scripted.latency = 0.4
+        await asyncio.sleep(10.6)
+        assert len(scripted.singles("database")) == 1
+        waits[1].cancel()
+        waits[2].cancel()
+        results = await all_of(*waits, other)
+
+        assert isinstance(results[0], ActionStalled)
+        assert len(scripted.singles("database")) == 1
+
+    async def test_changing_places_in_doubt(self, scripted: ScriptedCluster) -> None:
+        """When one in doubt leaves and another comes while the loop sleeps, none is asked about."""
+        for uid in "abcdef":
+            scripted.add(uid, begins=-1e6, ends=1e6)
+        waits = [asyncio.create_task(scripted.wait(uid, stall_timeout=20)) for uid in "abcde"]
+
+        async def callback(_: Action) -> None:
+            await asyncio.sleep(20.5)
+            first = scripted.hub._agenda._doubts[0].wait.ref.uid
+            waits["abcde".index(first)].cancel()
+
+        come = scripted.wait("f", on_progress=callback, poll=wait_fixed(50), timeout=100)
+        results = await all_of(*waits, come)
+
+        assert [type(result) for result in results].count(ActionStalled) == 4
+        assert len(scripted.singles("database")) == 4
+
+    async def test_changing_places_alone(self, scripted: ScriptedCluster) -> None:
+        """The same, where the loop sleeps until a single action may be asked for."""
+        for uid in "abc":
+            scripted.add(uid, ends=30.0)
+        scripted.hub._agenda.list_of(System.ACTIONS).answered(0.0, cost=1e6)
+        first = asyncio.create_task(scripted.wait("a"))
+        await asyncio.sleep(0.05)
+        leaves = asyncio.create_task(scripted.wait("b"))
+        await asyncio.sleep(0.05)
+        leaves.cancel()
+        comes = asyncio.create_task(scripted.wait("c"))
+
+        assert [type(result) for result in await all_of(first, comes)] == [Action] * 2
+        assert scripted.singles("b") == []
+
+    async def test_no_look_just_before_a_deadline(self, scripted: ScriptedCluster) -> None:
+        """A list that would be asked for just before a deadline is asked for at it."""
+        for uid in ("a", "b"):
+            scripted.add(uid, ends=100.0)
+        waits = [scripted.wait(uid, timeout=10.3, poll=wait_fixed(5)) for uid in ("a", "b")]
+        await all_of(*waits)
+
+        assert scripted.lists == pytest.approx([0, 5, 10.3], abs=1e-3)
+
+    async def test_refusal_of_one(self, scripted: ScriptedCluster) -> None:
+        """A refused list ends all waits that it was for, each with an error of its own."""
+        scripted.add("a", ends=10.0)
+        scripted.add("b", ends=10.0)
+        scripted.error = AuthenticationError("GET", "/v1/actions", status=403)
+        first, second = await all_of(scripted.wait("a"), scripted.wait("b"))
+
+        assert first is not second
+        assert (first.uid, second.uid) == ("a", "b")  # type: ignore[attr-defined]
+        assert len(scripted.asked) == 1
+
+    async def test_strategy_that_fails(self, scripted: ScriptedCluster) -> None:
+        """What a strategy raises, or answers wrongly, ends its own wait."""
+        for uid in ("a", "b", "c"):
+            scripted.add(uid, ends=10.0)
+
+        def broken(_: object) -> float:
+            raise KeyError("mine")
+
+        results = await all_of(
+            scripted.wait("a", poll=broken),
+            scripted.wait("b", poll=lambda _: "soon"),  # type: ignore[arg-type, return-value]
+            scripted.wait("c"),
+        )
+        assert [type(result) for result in results] == [KeyError, UsageError, Action]
+
+    @pytest.mark.parametrize("error", [StopIteration, asyncio.CancelledError])
+    async def test_strategy_that_runs_dry(
+        self, scripted: ScriptedCluster, error: type[BaseException]
+    ) -> None:
+        """Nor do they care for one that has no more pauses, or asks a task that was cancelled."""
+        scripted.add("a1", ends=60.0)
+        scripted.add("a2", ends=20.0)
+
+        def dry(_: object) -> float:
+            raise error
+
+        waiting = asyncio.create_task(scripted.wait("a1", poll=dry))
+        other = asyncio.create_task(scripted.wait("a2"))
+
+        with pytest.raises(UsageError, match=f"poll= has no pause to answer: {error.__name__}"):
+            await waiting
+        assert (await other).status == "completed"
+
+    async def test_slow_callback(self, scripted: ScriptedCluster) -> None:
+        """A callback that takes its time delays nobody, and nothing is asked for it meanwhile."""
+        scripted.add("a", ends=20.0)
+        scripted.add("b", ends=20.0)
+        ended: dict[str, float] = {}
+
+        async def slow(action: Action) -> None:
+            await asyncio.sleep(100)
+            ended[action.uid] = now()
+
+        async def quick() -> None:
+            await scripted.wait("b")
+            ended["b"] = now()
+
+        await all_of(scripted.wait("a", on_progress=slow), quick())
+        assert ended["b"] < 22
+        assert ended["a"] == pytest.approx(200, abs=2)
+        assert [when for _, when, _ in scripted.asked if 22 < when < 99] == []
+
+    async def test_callback_that_raises(self, scripted: ScriptedCluster) -> None:
+        """What a callback raises is its own wait's end."""
+        scripted.add("a", ends=20.0)
+        scripted.add("b", ends=20.0)
+        results = await all_of(scripted.wait("a", on_progress=lambda _: 1 // 0), scripted.wait("b"))
+
+        assert [type(result) for result in results] == [ZeroDivisionError, Action]
+
+    async def test_failed_one(self, scripted: ScriptedCluster) -> None:
+        """The failure of an action is its own wait's."""
+        scripted.add("a", ends=10.0, status="failed")
+        scripted.add("b", ends=20.0)
+        results = await all_of(scripted.wait("a"), scripted.wait("b"))
+
+        assert [type(result) for result in results] == [ActionFailed, Action]
+
+    async def test_price_of_each(self, scripted: ScriptedCluster) -> None:
+        """Who is worth more requests gets more, and the others are told, too."""
+        scripted.add("a", ends=200.0)
+        scripted.add("b", ends=200.0)
+        await all_of(*(scripted.wait(uid, poll=AimedWait(5.0, cap=60)) for uid in ("a", "b")))
+        few = len(scripted.asked)
+        began = now()
+        scripted.add("c", begins=began, ends=began + 200)
+        scripted.add("d", begins=began, ends=began + 200)
+        await all_of(scripted.wait("c", poll=AimedWait(5.0, cap=60)), scripted.wait("d"))
+
+        assert len(scripted.asked) - few > 2 * few
+
+
+class TestComingAndGoing:
+    """Joining, leaving, closing."""
+
+    async def test_cancel_any_subset(self, scripted: ScriptedCluster) -> None:
+        """Cancelling some waits, during a request and between two, disturbs no other."""
+        scripted.latency = 0.05
+        rng = random.Random(0)
+        uids = [scripted.add(f"a{n}", ends=30.0) for n in range(60)]
+        waits = {uid: asyncio.create_task(scripted.wait(uid)) for uid in uids}
+        gone = rng.sample(uids, 40)
+        for uid in gone:
+            await asyncio.sleep(rng.random())
+            waits[uid].cancel()
+        results = await all_of(*waits.values())
+
+        for uid, result in zip(uids, results, strict=True):
+            assert isinstance(result, asyncio.CancelledError if uid in gone else Action)
+
+    async def test_last_one_out(self, scripted: ScriptedCluster) -> None:
+        """When the last wait is cancelled, the request under way is, and nothing is left."""
+        scripted.latency = 1000.0
+        scripted.add("a", ends=10.0)
+        before = asyncio.all_tasks()
+        waits = [asyncio.create_task(scripted.wait("a")) for _ in range(3)]
+        await asyncio.sleep(5)
+        for wait in waits:
+            wait.cancel()
+        await asyncio.wait(waits)
+
+        assert asyncio.all_tasks() == before
+        assert scripted.under_way == 0
+        assert now() == 5.0
+
+    @pytest.mark.parametrize("ends", [0.0, 1000.0])
+    @pytest.mark.parametrize("error", [None, AuthenticationError("GET", "/", status=401)])
+    async def test_cancelled_as_the_answer_comes(
+        self, scripted: ScriptedCluster, ends: float, error: AuthenticationError | None
+    ) -> None:
+        """A wait that is cancelled in the moment of its answer is cancelled."""
+        scripted.add("a", ends=ends)
+        scripted.error = error
+        waits = [asyncio.create_task(scripted.wait("a", every=True)) for _ in range(2)]
+        ask = scripted.one
+
+        async def one(ref: Reference, last: Action | None) -> Action | None:
+            try:
+                return await ask(ref, last)
+            finally:
+                waits[0].cancel()
+
+        scripted.latency = 0.0
+        object.__setattr__(scripted.hub._asking, "one", one)
+        await asyncio.sleep(1)
+        waits[1].cancel()
+        await asyncio.wait(waits)
+
+        assert waits[0].cancelled()
+
+    async def test_request_that_nobody_needs(self, scripted: ScriptedCluster) -> None:
+        """A request for one who has left makes way for those who came meanwhile."""
+        scripted.latency = 1000.0
+        for uid in ("a", "b"):
+            scripted.add(uid, ends=10.0)
+        first = asyncio.create_task(scripted.wait("a"))
+        await asyncio.sleep(1)
+        second = asyncio.create_task(scripted.wait("b"))
+        await asyncio.sleep(1)
+        scripted.latency = 0.0
+        first.cancel()
+
+        assert (await second).phase.terminal
+        assert now() < 20
+
+    async def test_between_two_news(self, scripted: ScriptedCluster) -> None:
+        """While nobody waits for news there is no loop; it begins anew."""
+        scripted.add("a", ends=50.0)
+        before = asyncio.all_tasks()
+        seen = []
+
+        async def look(action: Action) -> None:
+            seen.append(action)
+            assert asyncio.all_tasks() == before
+            await asyncio.sleep(7)
+
+        await scripted.wait("a", on_progress=look)
+        assert len(seen) > 3
+
+    async def test_closed(self, scripted: ScriptedCluster) -> None:
+        """Closing ends every wait at once, and those that come later."""
+        scripted.latency = 1000.0
+        for uid in ("a", "b"):
+            scripted.add(uid, ends=10.0)
+        waits = [asyncio.create_task(scripted.wait(uid)) for uid in ("a", "b")]
+        await asyncio.sleep(3)
+        await scripted.hub.close()
+        results = await all_of(*waits, scripted.wait("a"))
+
+        assert [type(result) for result in results] == [ClientClosed] * 3
+        assert now() == 3.0
+        await scripted.hub.close()
+
+    async def test_loop_is_cancelled(self, scripted: ScriptedCluster) -> None:
+        """If somebody cancels the loop itself, the waits are cancelled, too, and do not hang."""
+        scripted.add("a", ends=1000.0)
+        waits = [asyncio.create_task(scripted.wait("a")) for _ in range(2)]
+        await asyncio.sleep(3)
+        (loop,) = [task for task in asyncio.all_tasks() if task.get_name() == "poll loop"]
+        loop.cancel()
+        results = await all_of(*waits)
+
+        assert [type(result) for result in results] == [asyncio.CancelledError] * 2
+
+    async def test_bug(self, scripted: ScriptedCluster) -> None:
+        """What nobody foresaw reaches those who wait, instead of leaving them waiting."""
+        scripted.add("a", ends=1000.0)
+        scripted.add("b", ends=1000.0)
+        scripted.error = LookupError("a bug")  # type: ignore[assignment]
+        results = await all_of(scripted.wait("a"), scripted.wait("b"))
+
+        assert [type(result) for result in results] == [LookupError] * 2
+
+    async def test_bug_in_the_loop(
+        self, scripted: ScriptedCluster, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """So does what goes wrong in the loop itself."""
+        monkeypatch.setattr(scripted.hub._agenda, "next", lambda *_: 1 // 0)
+        results = await all_of(scripted.wait("a"), scripted.wait("b"))
+
+        assert [type(result) for result in results] == [ZeroDivisionError] * 2
+
+
+class TestMoments:
+    """Things that happen in one moment, and joiners who come at a bad one."""
+
+    @pytest.mark.parametrize("turns", [0, 1, 2, 3])
+    async def test_leaving_as_another_comes(self, scripted: ScriptedCluster, turns: int) -> None:
+        """Who leaves last is not kept by who comes next."""
+        scripted.latency = 0.1
+        scripted.add("a", ends=1000.0)
+        scripted.add("b", ends=500.0)
+        leaves = asyncio.create_task(scripted.wait("a"))
+        await asyncio.sleep(3.05)
+        leaves.cancel()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        comes = asyncio.create_task(scripted.wait("b"))
+        await asyncio.wait([leaves])
+
+        assert now() < 3.2
+        assert (await comes).phase.terminal
+
+    @pytest.mark.parametrize("turns", [0, 1, 2, 3])
+    async def test_timeout_as_another_comes(self, scripted: ScriptedCluster, turns: int) -> None:
+        """Nor is one whose deadline is over."""
+        scripted.latency = 50.0
+        scripted.add("a", ends=1000.0)
+        scripted.add("b", ends=0.0)
+        first = asyncio.create_task(scripted.wait("a", timeout=5))
+        await asyncio.sleep(5)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        comes = asyncio.create_task(scripted.wait("b"))
+        await asyncio.wait([first])
+
+        assert now() < 5.1
+        assert isinstance(first.exception(), WaitTimeout)
+        assert (await comes).phase.terminal
+
+    async def test_leaving_as_the_request_fails(self, scripted: ScriptedCluster) -> None:
+        """When the only asker leaves in the moment that its request fails, nobody notices."""
+        scripted.list_cost = 1e6
+        for uid in ("a", "b"):
+            scripted.add(uid, ends=30.0)
+        ask = scripted.one
+        waits = {uid: asyncio.create_task(scripted.wait(uid)) for uid in ("a", "b")}
+
+        async def one(ref: Reference, last: Action | None) -> Action | None:
+            if ref.uid == "a" and now() > 5:
+                waits["a"].cancel()
+                await asyncio.sleep(0)
+                raise unreachable()
+            return await ask(ref, last)
+
+        object.__setattr__(scripted.hub._asking, "one", one)
+        await asyncio.wait(waits.values())
+
+        assert waits["a"].cancelled()
+        assert waits["b"].result().phase.terminal
+
+    async def test_joiner_during_a_rest(self, scripted: ScriptedCluster) -> None:
+        """A slow cluster's rest does not keep a joiner from a last look at its deadline."""
+        scripted.latency = 1.0
+        for uid in ("a", "b"):
+            scripted.add(uid, ends=1e6)
+        scripted.add("over", ends=0.0)
+        waits = [asyncio.create_task(scripted.wait(uid)) for uid in ("a", "b")]
+        await asyncio.sleep(2)
+
+        assert (await scripted.wait("over", timeout=5)).phase.terminal
+        assert now() <= 9.1
+        for wait in waits:
+            wait.cancel()
+        await asyncio.wait(waits)
+
+    async def test_joiner_while_a_request_hangs(self, scripted: ScriptedCluster) -> None:
+        """A joiner's deadline counts, also where those before it have none."""
+        scripted.latency = 100.0
+        scripted.add("a", ends=10.0)
+        first = asyncio.create_task(scripted.wait("a"))
+        await asyncio.sleep(1)
+
+        with pytest.raises(WaitTimeout):
+            await scripted.wait("a", timeout=5)
+        assert now() == pytest.approx(8)
+        await first
+
+    @pytest.mark.parametrize("company", [0, 1])
+    async def test_no_time_at_all(self, scripted: ScriptedCluster, company: int) -> None:
+        """A wait with a timeout of nothing asks once, and finds what has ended."""
+        scripted.add("over", ends=0.0)
+        scripted.add("a", ends=1e6)
+        others = [asyncio.create_task(scripted.wait("a")) for _ in range(company)]
+
+        assert (await scripted.wait("over", timeout=0)).phase.terminal
+        with pytest.raises(WaitTimeout) as caught:
+            await scripted.wait("a", timeout=0)
+        assert caught.value.polls == 1
+        for other in others:
+            other.cancel()
+            await asyncio.wait([other])
+
+    async def test_joiners_for_one_uid(self, scripted: ScriptedCluster) -> None:
+        """Waits for one action that come one after the other do not make a request each."""
+        scripted.add("a", ends=20.0)
+        waits = []
+        for _ in range(100):
+            waits.append(asyncio.create_task(scripted.wait("a")))
+            await asyncio.sleep(0.01)
+        await asyncio.gather(*waits)
+
+        assert len([when for _, when, _ in scripted.asked if when < 1]) <= 4
+
+    async def test_cancelled_requests_count(self, scripted: ScriptedCluster) -> None:
+        """Requests that are cancelled under way are requests."""
+        scripted.latency = 5.0
+        scripted.add("a", ends=1e6)
+        other = asyncio.create_task(scripted.wait("b", not_found_grace=1e6))
+        for _ in range(100):
+            wait = asyncio.create_task(scripted.wait("a"))
+            await asyncio.sleep(0.02)
+            wait.cancel()
+            await asyncio.wait([wait])
+        other.cancel()
+        await asyncio.wait([other])
+
+        assert len(scripted.asked) <= 9
+
+
+class TestStarving:
+    """Much trouble for one is little for the others."""
+
+    async def test_many_doubts(self, scripted: ScriptedCluster) -> None:
+        """Many in doubt about one action ask its database once, and delay nobody."""
+        scripted.add("gone", ends=10.0, status="vanishes")
+        scripted.add("other", ends=13.0)
+        doubts = [asyncio.create_task(scripted.wait("gone")) for _ in range(90)]
+        other = asyncio.create_task(scripted.wait("other"))
+        assert (await other).phase.terminal
+        assert now() < 15
+        await asyncio.wait(doubts)
+
+        assert len(scripted.singles("database")) == 1
+
+    async def test_many_doubts_about_many(self, scripted: ScriptedCluster) -> None:
+        """Many doubtful actions take turns with the others."""
+        for n in range(60):
+            scripted.add(f"s{n}", begins=-1e6, ends=1e6)
+        scripted.add("other", ends=13.0)
+        stalled = [scripted.wait(f"s{n}", stall_timeout=8) for n in range(60)]
+        doubts = asyncio.gather(*stalled, return_exceptions=True)
+        assert (await scripted.wait("other")).phase.terminal
+        assert now() < 16
+
+        assert {type(result) for result in await doubts} == {ActionStalled}
+
+    async def test_doubts_in_an_outage(self, scripted: ScriptedCluster) -> None:
+        """Doubts do not hammer a cluster that does not answer."""
+        for n in range(50):
+            scripted.add(f"s{n}", begins=-1e6, ends=1e6)
+        stalled = [scripted.wait(f"s{n}", stall_timeout=8) for n in range(50)]
+        doubts = asyncio.gather(*stalled, return_exceptions=True)
+        while not scripted.singles("database"):  # noqa: ASYNC110 - on virtual time
+            await asyncio.sleep(0.1)
+        before = len(scripted.asked)
+        scripted.error = unreachable()
+        await asyncio.sleep(30)
+        tried = len(scripted.asked) - before
+        scripted.error = None
+
+        assert tried < 25
+        assert {type(result) for result in await doubts} == {ActionStalled}
+
+    async def test_one_short_list(self, scripted: ScriptedCluster) -> None:
+        """A single list that held nothing is soon made up for."""
+        rng = random.Random(0)
+        uids = [scripted.add(f"a{n}", ends=rng.uniform(30, 45)) for n in range(300)]
+        ended: dict[str, float] = {}
+
+        async def wait(uid: str) -> None:
+            await scripted.wait(uid)
+            ended[uid] = now()
+
+        waits = asyncio.gather(*map(wait, uids))
+        await asyncio.sleep(20)
+        for work in scripted.work.values():
+            work.listed = False
+        await asyncio.sleep(0.3)
+        for work in scripted.work.values():
+            work.listed = True
+        await waits
+
+        lags = [ended[uid] - scripted.work[uid].ends for uid in uids]
+        assert max(lags) < 3
+
+    async def test_one_bad_apple(self, scripted: ScriptedCluster) -> None:
+        """An action that can be had by no route is asked for at its pace, the others at theirs."""
+        for uid in ("good", "too", "bad"):
+            scripted.add(uid, ends=100.0, listed=uid != "bad")
+        ask = scripted.one
+
+        async def one(ref: Reference, last: Action | None) -> Action | None:
+            found = await ask(ref, last)
+            if ref.uid == "bad":
+                raise UnreadableReply("GET", "/v1/actions/bad", problem="not JSON")
+            return found
+
+        object.__setattr__(scripted.hub._asking, "one", one)
+        bad = asyncio.create_task(scripted.wait("bad"))
+        await all_of(scripted.wait("good"), scripted.wait("too"))
+        bad.cancel()
+        await asyncio.wait([bad])
+
+        assert now() < 104
+        assert len(scripted.lists) > 20
+        assert len(scripted.singles("bad")) < 40
+
+    async def test_many_apart(self, scripted: ScriptedCluster) -> None:
+        """Many that have to be asked for alone, and often, leave the list its turns."""
+        gaps = [scripted.add(f"gap{n}", ends=60.0, listed=False) for n in range(12)]
+        good = [scripted.add(f"good{n}", ends=50.0) for n in range(5)]
+        poll = wait_fixed(0.2)
+        apart = asyncio.gather(*(scripted.wait(uid, poll=poll) for uid in gaps))
+        results = await all_of(*(scripted.wait(uid) for uid in good))
+
+        assert [type(result) for result in results] == [Action] * 5
+        assert now() < 54
+        assert len([when for when in scripted.lists if 10 < when < 50]) > 10
+        await apart
+
+    async def test_fellows_pace(self, scripted: ScriptedCluster) -> None:
+        """Polls for a fellow do not spoil the aim of a wait for the same action."""
+        scripted.add("a", ends=100.0)
+        often = asyncio.create_task(scripted.wait("a", poll=wait_fixed(0.2)))
+        aimed = asyncio.create_task(scripted.wait("a"))
+        await asyncio.sleep(50)
+        often.cancel()
+        await aimed
+
+        assert now() < 101.5
+
+    async def test_stall_of_one_apart(self, scripted: ScriptedCluster) -> None:
+        """What a list tells of one asked for alone counts from when the list was asked for."""
+        scripted.add("there", ends=100.0)
+        scripted.add("too", ends=100.0)
+        scripted.add("x", begins=-1e6, ends=1e6, listed=False)
+        waiting = asyncio.create_task(scripted.wait("x", poll=wait_fixed(50), stall_timeout=30))
+        others = asyncio.gather(scripted.wait("there"), scripted.wait("too"))
+        await asyncio.sleep(20)
+        scripted.work["x"] = Work(ends=1e6, begins=-0.5e6)
+        with pytest.raises(ActionStalled):
+            await waiting
+
+        assert now() >= 49
+        await others
+
+    async def test_errors_of_any_kind(self, scripted: ScriptedCluster) -> None:
+        """An exception that cannot be copied arrives as it is, and only where it belongs."""
+
+        class OddError(Exception):
+            def __init__(self, one: int, two: int) -> None:
+                super().__init__(one + two)
+
+        scripted.add("a", ends=20.0)
+        scripted.add("b", ends=20.0)
+        scripted.hub._agenda.list_of(System.ACTIONS).answered(0.0, cost=1e6)
+        ask = scripted.one
+
+        async def one(ref: Reference, last: Action | None) -> Action | None:
+            if ref.uid == "a":
+                raise OddError(1, 2)
+            return await ask(ref, last)
+
+        object.__setattr__(scripted.hub._asking, "one", one)
+        results = await all_of(scripted.wait("a"), scripted.wait("b"))
+        assert [type(result) for result in results] == [OddError, Action]
+
+    async def test_endless_pause(self, scripted: ScriptedCluster) -> None:
+        """A strategy that pauses for ages is no trouble to others."""
+        scripted.add("a", ends=20.0)
+        scripted.add("b", ends=20.0)
+        waits = [scripted.wait("a", poll=wait_fixed(1e160)), scripted.wait("b")]
+
+        assert [type(result) for result in await all_of(*waits)] == [Action, Action]
+
+
+class TestOutage:
+    """What happens while the cluster does not answer."""
+
+    async def test_one_request_is_retried(
+        self, scripted: ScriptedCluster, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """However many wait, one request is repeated, and two lines are logged."""
+        uids = [scripted.add(f"a{n}", ends=60.0) for n in range(500)]
+        waits = [asyncio.create_task(scripted.wait(uid)) for uid in uids]
+        await asyncio.sleep(5)
+        before = len(scripted.asked)
+        scripted.error = unreachable()
+        await asyncio.sleep(35)
+        scripted.error = None
+        tried = [when for _, when, _ in scripted.asked[before:]]
+        healed = now()
+        await asyncio.gather(*waits)
+
+        assert 4 < len(tried) < 25
+        first = [when for _, when, _ in scripted.asked if when > healed][:4]
+        assert first[3] - first[0] > 2 * GAP
+        began, ended = caplog.records
+        assert (began.levelno, ended.levelno) == (logging.WARNING, logging.WARNING)
+        assert "refused" in began.getMessage()
+        assert "answers again after" in ended.getMessage()
+
+    async def test_own_budgets(self, scripted: ScriptedCluster) -> None:
+        """Each wait ends when its own budget is used up; who has more outlasts it."""
+        for uid in ("a", "b", "c"):
+            scripted.add(uid, ends=20.0)
+        waits = [
+            asyncio.create_task(scripted.wait(uid, outage_timeout=budget))
+            for uid, budget in (("a", 10.0), ("b", 40.0), ("c", 1000.0))
+        ]
+        await asyncio.sleep(5)
+        began = now()
+        scripted.error = unreachable()
+        ended = [await all_of(wait) and now() - began for wait in waits[:2]]
+        scripted.error = None
+
+        assert ended[0] == pytest.approx(10, abs=2)
+        assert ended[1] == pytest.approx(40, abs=2)
+        assert isinstance(waits[0].exception(), ClusterUnreachable)
+        assert isinstance(waits[1].exception(), ClusterUnreachable)
+        assert (await waits[2]).phase.terminal
+
+    async def test_budget_of_many(self, scripted: ScriptedCluster) -> None:
+        """A budget ends in time, also for those whom the requests that failed were not for."""
+        uids = [scripted.add(f"a{n}", ends=1e6) for n in range(300)]
+        waits = [asyncio.create_task(scripted.wait(uid, outage_timeout=30)) for uid in uids]
+        await asyncio.sleep(5)
+        scripted.error = unreachable()
+        before = len(scripted.asked)
+        results = await all_of(*waits)
+
+        assert {type(result) for result in results} == {ClusterUnreachable}
+        assert now() == pytest.approx(36, abs=3)
+        assert len(scripted.asked) - before < 40
+
+    async def test_long_queue(self, scripted: ScriptedCluster) -> None:
+        """Those whose turn comes late, as the list does not hold them, are not out meanwhile."""
+        uids = [scripted.add(f"u{n}", ends=400, listed=n < 3) for n in range(150)]
+        waits = [asyncio.create_task(scripted.wait(uid, outage_timeout=30)) for uid in uids]
+        await asyncio.sleep(100)
+        scripted.error = unreachable()
+        await asyncio.sleep(20)
+        scripted.error = None
+
+        actions = await asyncio.gather(*waits)
+        assert {action.status for action in actions} == {"completed"}
+
+    async def test_deadline_in_an_outage(self, scripted: ScriptedCluster) -> None:
+        """A deadline in an outage is kept, with a last try at it."""
+        for uid in ("a", "b"):
+            scripted.add(uid, ends=200.0)
+        slow = asyncio.create_task(scripted.wait("b"))
+        waiting = asyncio.create_task(scripted.wait("a", timeout=33))
+        await asyncio.sleep(5)
+        scripted.error = ClusterUnreachable("GET", "/", reason="x", retry_after=120.0)
+
+        with pytest.raises(WaitTimeout) as caught:
+            await waiting
+        assert now() == pytest.approx(33, abs=1e-3)
+        assert scripted.asked[-1][1] == pytest.approx(33, abs=1e-3)
+        assert caught.value.__cause__ is not None
+        scripted.error = None
+        await slow
+
+    async def test_list_that_fails(
+        self, scripted: ScriptedCluster, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Where the list alone fails, each action is asked for alone; later it is tried again."""
+        for uid in ("a", "b", "c"):
+            scripted.add(uid, ends=300.0)
+        scripted.list_error = UnreadableReply("GET", "/v1/actions", problem="too large")
+        waits = [asyncio.create_task(scripted.wait(uid)) for uid in ("a", "b", "c")]
+        await asyncio.sleep(100)
+        assert 2 <= len(scripted.lists) <= 3
+        scripted.list_error = None
+        results = await all_of(*waits)
+
+        assert [type(result) for result in results] == [Action] * 3
+        assert len(scripted.lists) > 10
+        assert "asked for alone" in caplog.text
+
+    async def test_one_that_fails(self, scripted: ScriptedCluster) -> None:
+        """An action that alone cannot be read ends its wait by its budget, and no other."""
+        scripted.list_cost = 1000.0
+        for uid in ("a", "b", "bad"):
+            scripted.add(uid, ends=100.0)
+        ask = scripted.hub._asking.one
+
+        async def one(ref: Reference, last: Action | None) -> Action | None:
+            found = await ask(ref, last)
+            if ref.uid == "bad" and now() > 1:
+                raise UnreadableReply("GET", "/v1/actions/bad", problem="not JSON")
+            return found
+
+        object.__setattr__(scripted.hub._asking, "one", one)
+        results = await all_of(
+            *(scripted.wait(uid, outage_timeout=20) for uid in ("a", "b", "bad"))
+        )
+
+        assert [type(result) for result in results] == [Action, Action, ClusterUnreachable]
+        assert len(scripted.singles("bad")) < 40

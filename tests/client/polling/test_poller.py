@@ -1,0 +1,381 @@
+"""Facts about `_hub`: how a wait is run, with answers from a list instead of a cluster."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+import pytest
+from tenacity import wait_fixed
+
+from redis_enterprise_actions import (
+    Action,
+    ActionStalled,
+    ActionVanished,
+    AuthenticationError,
+    ClusterUnreachable,
+    RedisActionsError,
+    WaitTimeout,
+)
+from redis_enterprise_actions._client.polling.poller import Asking, Hub
+from redis_enterprise_actions._client.polling.wait_state import Limits, Wait
+from redis_enterprise_actions._client.polling.watch import watch
+from redis_enterprise_actions._model.action import completed
+from redis_enterprise_actions._model.record import plain
+from tests.conftest import at
+from tests.scripted import WALL, ref_of
+
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Mapping
+
+    from redis_enterprise_actions import WaitError
+    from redis_enterprise_actions._client.pacing.shared_schedule import Found
+    from redis_enterprise_actions._model.reference import Reference
+
+
+class Script:
+    """Answers in the order given, the last one for ever; keeps when it was asked.
+
+    An answer is an action, None for "not known", an error to raise, or a number of seconds to
+    hang before the next answer.
+    """
+
+    def __init__(self, *answers: Action | RedisActionsError | float | None) -> None:
+        self.answers = list(answers)
+        self.asked: list[float] = []
+
+    async def __call__(self, _: str, __: Action | None) -> Action | None:
+        self.asked.append(asyncio.get_running_loop().time())
+        answer = self._next()
+        if isinstance(answer, (int, float)):
+            await asyncio.sleep(answer)
+            answer = self._next()
+        if isinstance(answer, RedisActionsError):
+            raise answer
+        assert not isinstance(answer, (int, float))
+        return answer
+
+    def _next(self) -> Action | RedisActionsError | float | None:
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+
+async def not_asked(_: Mapping[str, Action | None]) -> Found:
+    """Fail, as one wait alone asks for no list."""
+    raise AssertionError
+
+
+async def never_settled(_: Reference, __: WaitError) -> None:
+    """Say that the database does not know better."""
+
+
+async def watching(
+    script: Script,
+    *,
+    settle: Callable[[Reference, WaitError], object] = never_settled,
+    on_progress: Callable[[Action], object] | None = None,
+    poll: float = 5.0,
+    **limits: float,
+) -> AsyncGenerator[Action, None]:
+    """Watch a script that begins now."""
+    now = asyncio.get_running_loop().time()
+    wait = Wait(ref_of("a1"), limits=Limits(**limits), poll=wait_fixed(poll), now=now, wall=WALL)
+    hub = Hub(Asking(one=script, many=not_asked, settle=settle, sent=lambda: 0))  # type: ignore[arg-type]
+    async with aclosing(watch(hub, wait, on_progress=on_progress)) as watched:
+        async for action in watched:
+            yield plain(action)
+
+
+async def test_yields_changes() -> None:
+    """A watch yields the first answer, each change and the end, and asks before it sleeps."""
+    script = Script(at(1), at(1), at(2), at(2, "completed"))
+
+    assert [a async for a in watching(script)] == [at(1), at(2), at(2, "completed")]
+    assert [when - script.asked[0] for when in script.asked] == pytest.approx([0, 5, 10, 15])
+
+
+async def test_failure_is_yielded() -> None:
+    """A watch never raises for an action that failed."""
+    assert [a async for a in watching(Script(at(1, "failed")))] == [at(1, "failed")]
+
+
+async def test_deadline_cuts_a_request() -> None:
+    """A request that hangs is cut at the deadline, to the millisecond."""
+    began = asyncio.get_running_loop().time()
+    script = Script(at(1), 3600.0)
+
+    with pytest.raises(WaitTimeout) as caught:
+        async for _ in watching(script, timeout=12):
+            pass
+
+    assert asyncio.get_running_loop().time() - began == pytest.approx(12, abs=1e-3)
+    assert caught.value.elapsed == pytest.approx(12, abs=1e-3)
+
+
+async def test_last_poll_is_bounded() -> None:
+    """The poll made at the deadline may hang for two seconds, not for ever."""
+    began = asyncio.get_running_loop().time()
+    script = Script(at(1), at(1), 3600.0)
+
+    with pytest.raises(WaitTimeout):
+        async for _ in watching(script, timeout=10):
+            pass
+
+    assert asyncio.get_running_loop().time() - began == pytest.approx(12, abs=1e-3)
+
+
+async def test_change_at_the_deadline_is_told() -> None:
+    """What the poll at the deadline brings is yielded before the timeout is raised."""
+    seen = []
+
+    with pytest.raises(WaitTimeout):
+        async for action in watching(Script(at(1), at(2), at(3)), timeout=7):
+            seen.append(action)
+
+    assert seen == [at(1), at(2), at(3)]
+
+
+async def test_end_at_the_deadline_counts() -> None:
+    """An action that ended during the last sleep has ended."""
+    seen = [a async for a in watching(Script(at(1), at(1), at(2, "completed")), timeout=7)]
+
+    assert seen[-1] == at(2, "completed")
+
+
+async def test_slow_consumer() -> None:
+    """A consumer that sleeps past the deadline gets one more answer before the timeout."""
+    seen = []
+
+    with pytest.raises(WaitTimeout):
+        async for action in watching(Script(at(1), at(2)), timeout=7):
+            seen.append(action)
+            await asyncio.sleep(60)
+
+    assert seen == [at(1), at(2)]
+
+
+async def test_settled_when_vanished() -> None:
+    """When the database shows that a vanished action has ended, it has."""
+    doubts: list[WaitError] = []
+
+    async def settle(_: Reference, doubt: WaitError) -> Action:
+        doubts.append(doubt)
+        return completed(at(1))
+
+    seen = [a async for a in watching(Script(at(1), None), settle=settle)]
+
+    assert seen == [at(1), completed(at(1))]
+    assert [type(doubt) for doubt in doubts] == [ActionVanished]
+
+
+async def test_settled_when_stalled() -> None:
+    """When the database shows that a stalled action has ended, it has."""
+
+    async def settle(_: Reference, doubt: WaitError) -> Action:
+        assert isinstance(doubt, ActionStalled)
+        return completed(at(1))
+
+    seen = [a async for a in watching(Script(at(1)), settle=settle, stall_timeout=30)]
+
+    assert seen == [at(1), completed(at(1))]
+
+
+@pytest.mark.parametrize(
+    ("script", "error"),
+    [(Script(at(1), None), ActionVanished), (Script(at(1)), ActionStalled)],
+    ids=["vanished", "stalled"],
+)
+async def test_not_settled(script: Script, error: type[WaitError]) -> None:
+    """When the database does not know better, the doubt is raised."""
+    with pytest.raises(error):
+        async for _ in watching(script, stall_timeout=30):
+            pass
+
+
+async def test_settling_meets_an_outage() -> None:
+    """When the database cannot be asked, that is an outage, and asked again."""
+    errors: list[RedisActionsError] = [ClusterUnreachable("GET", "/v1/bdbs/1", reason="x")]
+
+    async def settle(_: Reference, __: WaitError) -> Action:
+        if errors:
+            raise errors.pop()
+        return completed(at(1))
+
+    seen = [a async for a in watching(Script(at(1), None), settle=settle)]
+
+    assert seen == [at(1), completed(at(1))]
+
+
+@pytest.mark.parametrize("script", [Script(at(1), None), Script(at(1))], ids=["gone", "still"])
+async def test_settling_fails_for_good(script: Script) -> None:
+    """When the database cannot be asked for as long as the budget, that ends the wait."""
+
+    async def settle(_: Reference, __: WaitError) -> None:
+        raise ClusterUnreachable("GET", "/v1/bdbs/1", reason="x")
+
+    began = asyncio.get_running_loop().time()
+    with pytest.raises(ClusterUnreachable) as caught:
+        async for _ in watching(script, settle=settle, stall_timeout=5, outage_timeout=60):
+            pass
+
+    assert 65 <= asyncio.get_running_loop().time() - began <= 66.1
+    assert caught.value.attempts < 40
+
+
+def slip(number: int, *, elsewhere: bool = True) -> ClusterUnreachable:
+    """Return the lack of an answer from one node, where there is another one."""
+    node = f"http://n{number}:8080"
+    error = ClusterUnreachable("GET", "/v1/actions/a1", reason="refused", nodes=(node,))
+    error.elsewhere = elsewhere
+    return error
+
+
+async def test_another_node(caplog: pytest.LogCaptureFixture) -> None:
+    """Where another node can be asked, it is asked at once: that is no outage yet."""
+    script = Script(at(1), slip(1), slip(2), at(2, "completed"))
+
+    seen = [a async for a in watching(script, outage_timeout=0)]
+    assert seen == [at(1), at(2, "completed")]
+    assert script.asked[3] - script.asked[1] < 1.5
+    assert caplog.records == []
+
+
+async def test_another_node_at_the_deadline() -> None:
+    """A node that fails at the deadline does not hide what another one knows."""
+    script = Script(at(1), slip(1), at(2, "completed"))
+
+    assert [a async for a in watching(script, timeout=3)] == [at(1), at(2, "completed")]
+
+
+async def test_no_other_node(caplog: pytest.LogCaptureFixture) -> None:
+    """When all nodes have failed, it is; the error names them."""
+    script = Script(at(1), slip(1), slip(2, elsewhere=False))
+
+    with pytest.raises(ClusterUnreachable) as caught:
+        [a async for a in watching(script, outage_timeout=20)]
+    assert caught.value.nodes == ("http://n1:8080", "http://n2:8080")
+    assert caught.value.attempts == len(script.asked) - 1
+    assert [record.getMessage()[-12:] for record in caplog.records] == ["asking again"]
+
+
+async def test_outage_survived() -> None:
+    """An outage within the budget is passed over, with more and more time between requests."""
+    out = [ClusterUnreachable("GET", "/v1/actions/a1", reason="x") for _ in range(8)]
+    script = Script(at(1), *out, at(2, "completed"))
+
+    assert [a async for a in watching(script)] == [at(1), at(2, "completed")]
+
+
+async def test_outage_not_survived() -> None:
+    """An outage ends the wait at the end of its budget, where it is tried once more."""
+    script = Script(at(1), ClusterUnreachable("GET", "/v1/actions/a1", reason="x"))
+
+    with pytest.raises(ClusterUnreachable) as caught:
+        async for _ in watching(script, outage_timeout=60):
+            pass
+
+    assert caught.value.action == at(1)
+    assert script.asked[-1] - script.asked[0] == pytest.approx(65, abs=1e-3)
+    assert caught.value.attempts == len(script.asked) - 1
+
+
+async def test_fatal_at_once() -> None:
+    """A refusal ends the wait within one request."""
+    script = Script(AuthenticationError("GET", "/v1/actions/a1", status=401))
+
+    with pytest.raises(AuthenticationError):
+        async for _ in watching(script):
+            pass
+
+    assert len(script.asked) == 1
+
+
+class TestCallback:
+    """`on_progress`."""
+
+    @pytest.mark.parametrize("asynchronous", [False, True])
+    async def test_sees_everything(self, asynchronous: bool) -> None:
+        """A callback, sync or async, sees the first answer, each change and the end, in order."""
+        seen: list[Action] = []
+
+        async def coroutine(action: Action) -> None:
+            await asyncio.sleep(0.1)
+            seen.append(action)
+
+        callback = coroutine if asynchronous else seen.append
+        script = Script(at(1), at(1), at(2), at(2), at(2, "failed"))
+        yielded = [a async for a in watching(script, on_progress=callback)]
+
+        assert seen == yielded == [at(1), at(2), at(2, "failed")]
+
+    @pytest.mark.parametrize("error", [KeyError("mine"), TimeoutError("mine"), RuntimeError()])
+    async def test_its_exception_is_the_waits(self, error: Exception) -> None:
+        """What a callback raises ends the wait and arrives as it is."""
+
+        async def callback(_: Action) -> None:
+            await asyncio.sleep(1)
+            raise error
+
+        with pytest.raises(type(error)) as caught:
+            async for _ in watching(Script(at(1)), on_progress=callback, timeout=10):
+                pass
+        assert caught.value is error
+
+    async def test_is_cut_at_the_deadline(self) -> None:
+        """A callback that hangs does not keep the wait from its deadline."""
+        began = asyncio.get_running_loop().time()
+
+        async def callback(_: Action) -> None:
+            await asyncio.sleep(3600)
+
+        with pytest.raises(WaitTimeout) as caught:
+            async for _ in watching(Script(at(1)), on_progress=callback, timeout=10):
+                pass
+        assert asyncio.get_running_loop().time() - began == pytest.approx(10, abs=1e-3)
+        assert caught.value.action == at(1)
+
+    async def test_is_cut_and_then_asked_once_more(self) -> None:
+        """A callback that takes until the deadline does not hide that the action has ended."""
+
+        async def callback(action: Action) -> None:
+            if not action.phase.terminal:
+                await asyncio.sleep(3600)
+
+        script = Script(at(1), at(1, "completed"))
+        seen = [a async for a in watching(script, on_progress=callback, timeout=10)]
+
+        assert seen == [at(1), at(1, "completed")]
+        assert script.asked[1] - script.asked[0] == pytest.approx(10, abs=1e-3)
+
+    async def test_is_not_cut_at_the_end(self) -> None:
+        """The callback for the end may take its time, even past the deadline."""
+        done = []
+
+        async def callback(action: Action) -> None:
+            await asyncio.sleep(3600)
+            done.append(action)
+
+        script = Script(at(1, "completed"))
+        assert [a async for a in watching(script, on_progress=callback, timeout=10)] == done
+
+
+async def test_cancelled_anywhere() -> None:
+    """A wait of 13 s that is cancelled, at any of its awaits, leaves no task behind."""
+
+    async def callback(_: Action) -> None:
+        await asyncio.sleep(1)
+
+    async def wait() -> None:
+        script = Script(at(1), 2.0, at(2), at(3), 2.0, at(3, "completed"))
+        async for _ in watching(script, on_progress=callback, poll=1.0):
+            await asyncio.sleep(0.5)
+
+    before = asyncio.all_tasks()
+    for tenths in range(1, 129, 3):
+        task = asyncio.create_task(wait())
+        await asyncio.sleep(tenths / 10)
+        task.cancel()
+        await asyncio.wait([task])
+        assert task.cancelled()
+        assert asyncio.all_tasks() == before

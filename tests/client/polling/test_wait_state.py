@@ -1,0 +1,611 @@
+"""Facts about `_wait`: the rules of one wait, told answers and times, without a clock."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from tenacity import wait_fixed
+
+from redis_enterprise_actions import (
+    Action,
+    ActionAborted,
+    ActionCancelled,
+    ActionFailed,
+    ActionNotFound,
+    ActionStalled,
+    ActionVanished,
+    AuthenticationError,
+    ClusterUnreachable,
+    Evidence,
+    Phase,
+    UnreadableReply,
+    WaitError,
+    WaitTimeout,
+)
+from redis_enterprise_actions._client.polling.wait_state import LAST_POLL, Limits, Wait
+from redis_enterprise_actions._model.action import Doubt, Uncertain
+from redis_enterprise_actions._model.record import plain
+from redis_enterprise_actions._model.reference import parse
+from tests.conftest import at
+from tests.scripted import WALL, ref_of
+
+
+def new_wait(poll: float = 5.0, **limits: float) -> Wait:
+    """Return a wait that began at 1000 and polls every `poll` seconds."""
+    return Wait(ref_of("a1"), limits=Limits(**limits), poll=wait_fixed(poll), now=1000.0, wall=WALL)
+
+
+def rest(wait: Wait, now: float) -> float:
+    """Return how long the wait would sleep now, or raise what ends it."""
+    wait.check(now)
+    return max(0.0, wait.due - now)
+
+
+def outage(**more: object) -> ClusterUnreachable:
+    """Return the lack of an answer."""
+    return ClusterUnreachable("GET", "/v1/actions/a1", reason="refused", **more)  # type: ignore[arg-type]
+
+
+class TestNews:
+    """What is told to the user."""
+
+    def test_only_changes(self) -> None:
+        """The first answer is news, and then each change."""
+        wait = new_wait()
+        answers = [at(1), at(1), at(2), at(2), at(2, "completed")]
+
+        assert [wait.heard(answer, 1000.0) for answer in answers] == [1, 0, 1, 0, 1]
+
+    @pytest.mark.parametrize("status", ["completed", "failed", "cancelled", "aborted"])
+    def test_over(self, status: str) -> None:
+        """A terminal status ends the wait, and nothing else does."""
+        wait = new_wait()
+        wait.heard(at(1), 1000.0)
+        assert not wait.over
+
+        wait.heard(at(1, status), 1001.0)
+        assert wait.over
+
+    def test_unknown_word(self, caplog: pytest.LogCaptureFixture) -> None:
+        """An unknown word is shown, logged once, and ends nothing."""
+        wait = new_wait()
+
+        assert [wait.heard(at(status="odd"), 1000.0) for _ in range(3)] == [True, False, False]
+        assert not wait.over
+        (record,) = caplog.records
+        assert "unknown status" in record.getMessage()
+        assert "odd" in record.getMessage()
+        fields = (vars(record)[name] for name in ("event", "ref", "status"))
+        assert tuple(fields) == ("unknown status", "action:a1", "odd")
+
+
+class TestResult:
+    """How a wait that is over ends."""
+
+    def test_completed(self) -> None:
+        """A completed action is the result."""
+        wait = new_wait()
+        wait.heard(at(100, "completed"), 1000.0)
+
+        assert plain(wait.result(1001.0)) == at(100, "completed")
+
+    @pytest.mark.parametrize(
+        ("status", "error"),
+        [("failed", ActionFailed), ("cancelled", ActionCancelled), ("aborted", ActionAborted)],
+    )
+    def test_otherwise(self, status: str, error: type[WaitError]) -> None:
+        """Each other end has an error of its own, with what the wait knows."""
+        wait = new_wait()
+        wait.asking(1000.0)
+        wait.heard(at(50), 1000.0)
+        wait.asking(1005.0)
+        wait.heard(at(50, status), 1005.0)
+
+        with pytest.raises(error) as caught:
+            wait.result(1006.5)
+
+        assert type(caught.value) is error
+        assert caught.value.action == at(50, status)
+        assert (caught.value.uid, caught.value.elapsed, caught.value.polls) == ("a1", 6.5, 2)
+
+    def test_how_late(self) -> None:
+        """The end may be as old as the question to the last answer before it, changed or not."""
+        wait, running = new_wait(), at(50)
+        for asked, found in ((1000.0, running), (1005.0, running), (1010.0, at(100, "completed"))):
+            wait.asking(asked)
+            wait.heard(found, asked + 0.5)
+
+        assert wait.ended(1011.0).lag_bound == 5.5
+
+    def test_nothing_new(self) -> None:
+        """An answer that says nothing new tells that it still went on."""
+        wait = new_wait()
+        wait.asking(1000.0)
+        wait.heard(at(1), 1000.0)
+        wait.asking(1003.0)
+        assert wait.hears_no_more(1003.0)
+        wait.asking(1005.0)
+        assert not wait.hears_no_more(1005.0)  # as the strategy wants to know
+        wait.heard(at(1, "completed"), 1005.5)
+
+        assert wait.ended(1006.0).lag_bound == 2.5
+
+    def test_not_over(self) -> None:
+        """There is no result before the end."""
+        with pytest.raises(AssertionError):
+            new_wait().result(1000.0)
+
+
+class TestDeadline:
+    """`timeout` covers everything."""
+
+    def test_request_is_cut(self) -> None:
+        """A request may take what is left."""
+        assert new_wait(timeout=10).asking(1004.0) == 1010.0
+        assert new_wait().asking(1004.0) == math.inf
+
+    def test_last_sleep_is_clipped(self) -> None:
+        """The last sleep ends at the deadline, where one more poll is made."""
+        wait = new_wait(timeout=7)
+        wait.asking(1000.0)
+        wait.heard(at(1), 1000.0)
+        assert rest(wait, 1000.0) == 5.0
+
+        wait.asking(1005.0)
+        wait.heard(at(1), 1005.0)
+        assert rest(wait, 1005.0) == 2.0
+
+        assert wait.asking(1007.0) == 1007.0 + LAST_POLL
+        wait.heard(at(2), 1007.1)
+        with pytest.raises(WaitTimeout) as caught:
+            rest(wait, 1007.1)
+
+        assert caught.value.timeout == 7
+        assert caught.value.action == at(2)
+        assert caught.value.polls == 3
+        assert caught.value.elapsed == pytest.approx(7.1)
+
+    @pytest.mark.parametrize(("timeout", "pause"), [(5.3, 5.3), (5.6, 5.0)])
+    def test_no_poll_just_before(self, timeout: float, pause: float) -> None:
+        """A poll that would come just before the deadline is made at it instead."""
+        wait = new_wait(timeout=timeout)
+        wait.asking(1000.0)
+        wait.heard(at(1), 1000.0)
+
+        assert rest(wait, 1000.0) == pytest.approx(pause)
+
+    def test_zero(self) -> None:
+        """A timeout of nothing asks once and then ends."""
+        wait = new_wait(timeout=0)
+
+        assert wait.asking(1000.0) == 1000.0 + LAST_POLL
+        wait.heard(at(1), 1000.0)
+        with pytest.raises(WaitTimeout):
+            rest(wait, 1000.0)
+
+    def test_woken_a_tick_early(self) -> None:
+        """A loop that wakes a moment before the deadline has woken at it."""
+        wait = new_wait(timeout=7)
+
+        assert wait.asking(1006.9999) == 1006.9999 + LAST_POLL
+
+    def test_cut(self) -> None:
+        """A request that was cut at the deadline was the last."""
+        wait = new_wait(timeout=7)
+        wait.asking(1000.0)
+        wait.heard(at(1), 1000.0)
+        wait.asking(1005.0)
+        wait.cut(1007.0)
+
+        with pytest.raises(WaitTimeout) as caught:
+            rest(wait, 1007.0)
+        assert caught.value.action == at(1)
+
+    def test_slept_late(self) -> None:
+        """A wait that was kept from its deadline still asks once more before it ends."""
+        wait = new_wait(timeout=7)
+        wait.asking(1000.0)
+        wait.heard(at(1), 1000.0)
+
+        assert rest(wait, 1060.0) == 0.0
+
+    def test_during_an_outage(self) -> None:
+        """A deadline within an outage is a timeout that names the outage as its cause."""
+        wait = new_wait(timeout=7)
+        wait.asking(1000.0)
+        error = outage()
+        wait.failed(error, 1000.0)
+        wait.asking(1007.0)
+        wait.failed(error, 1007.0)
+
+        with pytest.raises(WaitTimeout) as caught:
+            rest(wait, 1007.0)
+        assert caught.value.__cause__ is error
+        assert caught.value.action is None
+
+
+class TestNotFound:
+    """A uid that the cluster does not know, before and after it was seen."""
+
+    def test_grace(self) -> None:
+        """Never seen is not found once the grace is over, not before."""
+        wait = new_wait(poll=6, not_found_grace=10)
+        for now, pause in ((1000.0, 6.0), (1006.0, 4.0)):
+            wait.asking(now)
+            assert wait.heard(None, now) is False
+            assert rest(wait, now) == pause
+        wait.asking(1010.0)
+        wait.heard(None, 1010.0)
+
+        with pytest.raises(ActionNotFound) as caught:
+            rest(wait, 1010.0)
+        assert (caught.value.action, caught.value.polls) == (None, 3)
+
+    def test_no_grace(self) -> None:
+        """Without grace the first "not known" ends it."""
+        wait = new_wait(not_found_grace=0)
+        wait.asking(1000.0)
+        wait.heard(None, 1000.0)
+
+        with pytest.raises(ActionNotFound):
+            rest(wait, 1000.0)
+
+    def test_appears(self) -> None:
+        """An action that appears within the grace is waited for like any other."""
+        wait = new_wait(not_found_grace=10)
+        wait.asking(1000.0)
+        wait.heard(None, 1000.0)
+        wait.asking(1005.0)
+
+        assert wait.heard(at(1), 1005.0) is True
+        wait.asking(1050.0)
+        wait.heard(at(1), 1050.0)
+        assert rest(wait, 1050.0) == 5.0
+
+    def test_outage_within_the_grace(self) -> None:
+        """While the cluster does not answer, the grace ends nothing."""
+        wait = new_wait(not_found_grace=10)
+        wait.asking(1000.0)
+        wait.heard(None, 1000.0)
+        wait.asking(1005.0)
+        wait.failed(outage(), 1005.0)
+        wait.asking(1050.0)
+        wait.failed(outage(), 1050.0)
+
+        assert rest(wait, 1050.0) > 0
+
+    def test_vanished(self) -> None:
+        """Seen, then gone, is another thing than never seen."""
+        wait = new_wait()
+        wait.asking(1000.0)
+        wait.heard(at(40), 1000.0)
+        wait.asking(1005.0)
+
+        with pytest.raises(ActionVanished) as caught:
+            wait.heard(None, 1005.0)
+        assert caught.value.action == at(40)
+
+
+class TestStall:
+    """`stall_timeout`: nothing moved for that long."""
+
+    def test_stalled(self) -> None:
+        """A wait whose action does not move is asked about at the limit, and then ends."""
+        wait = new_wait(stall_timeout=12)
+        for now, pause in ((1000.0, 5.0), (1005.0, 5.0), (1010.0, 2.0)):
+            wait.asking(now)
+            wait.heard(at(10), now)
+            assert rest(wait, now) == pause
+        wait.asking(1012.0)
+
+        with pytest.raises(ActionStalled) as caught:
+            wait.heard(at(10), 1012.0)
+        assert caught.value.stall_timeout == 12
+
+    def test_moving(self) -> None:
+        """What moves is not stalled, however slowly."""
+        wait = new_wait(stall_timeout=12)
+        for n in range(20):
+            now = 1000.0 + 11 * n
+            wait.asking(now)
+            assert wait.heard(at(n), now) is True
+
+    def test_ended(self) -> None:
+        """An end that comes at the limit is an end."""
+        wait = new_wait(stall_timeout=5)
+        wait.asking(1000.0)
+        wait.heard(at(10), 1000.0)
+        wait.asking(1005.0)
+
+        assert wait.heard(at(10, "completed"), 1005.0) is True
+
+    def test_not_without_asking(self) -> None:
+        """At the limit nothing ends until the cluster has answered there."""
+        wait = new_wait(stall_timeout=5)
+        wait.asking(1000.0)
+        wait.heard(at(10), 1000.0)
+        wait.cut(1005.0)
+
+        assert rest(wait, 1005.0) == 0.0
+
+    def test_zero(self) -> None:
+        """A limit of nothing lets the first answer through."""
+        wait = new_wait(stall_timeout=0)
+        wait.asking(1000.0)
+        assert wait.heard(at(10), 1000.0) is True
+
+        wait.asking(1001.0)
+        with pytest.raises(ActionStalled):
+            wait.heard(at(10), 1001.0)
+
+
+class TestOutage:
+    """`outage_timeout`: no usable answer for that long."""
+
+    def test_survived(self) -> None:
+        """An outage within the budget ends nothing."""
+        wait = new_wait(outage_timeout=60)
+        wait.asking(1000.0)
+        wait.heard(at(10), 1000.0)
+        for now in (1005.0, 1010.0, 1030.0):
+            wait.asking(now)
+            wait.failed(outage(), now)
+            assert rest(wait, now) > 0
+        wait.asking(1040.0)
+
+        assert wait.heard(at(10), 1040.0) is False
+        assert rest(wait, 1040.0) == 5.0
+
+    def test_not_survived(self) -> None:
+        """At the end of the budget the wait ends, with the cause and what was tried."""
+        wait = new_wait(outage_timeout=60)
+        wait.asking(1000.0)
+        wait.heard(at(10), 1000.0)
+        for now in (1005.0, 1030.0):
+            wait.asking(now)
+            wait.failed(outage(retry_after=50.0), now)
+        assert wait.limit == 1065.0  # not 1080: the last try is at the end of the budget
+        assert wait.asking(1065.0) == 1065.0 + LAST_POLL
+        last = outage(status=503, error_code="busy")
+        wait.failed(last, 1065.0)
+
+        with pytest.raises(ClusterUnreachable) as caught:
+            rest(wait, 1065.0)
+        error = caught.value
+        assert error.__cause__ is last
+        assert (error.attempts, error.status, error.error_code) == (3, 503, "busy")
+        assert (error.uid, error.action, error.elapsed, error.polls) == ("a1", at(10), 65.0, 4)
+
+    def test_unreadable(self) -> None:
+        """Answers that make no sense are an outage, too."""
+        wait = new_wait(outage_timeout=0)
+        wait.asking(1000.0)
+        wait.failed(UnreadableReply("GET", "/v1/actions/a1", problem="not JSON"), 1000.0)
+
+        with pytest.raises(ClusterUnreachable, match="cannot be read: not JSON"):
+            rest(wait, 1000.0)
+
+    def test_each_outage_has_its_own_budget(self) -> None:
+        """The budget is time since the last good answer, not the sum of all outages."""
+        wait = new_wait(outage_timeout=60)
+        for n in range(10):
+            wait.asking(1000.0 + 100 * n)
+            wait.failed(outage(), 1000.0 + 100 * n)
+            wait.asking(1050.0 + 100 * n)
+            wait.heard(at(10), 1050.0 + 100 * n)
+
+        assert rest(wait, 1950.0) == 5.0
+
+    @pytest.mark.parametrize("own", [True, False])
+    def test_when_the_cluster_answers_others(self, own: bool) -> None:
+        """What was everybody's outage is over when anybody is answered; one's own is not."""
+        wait = new_wait(outage_timeout=60)
+        wait.asking(1000.0)
+        wait.failed(outage(), 1000.0, own=own)
+        wait.cluster_answers(1006.0)
+        wait.asking(1050.0)
+        wait.failed(outage(), 1050.0)
+
+        assert wait.end == (1060.0 if own else 1110.0)
+
+    def test_when_the_cluster_answers_all(self) -> None:
+        """Where there is no outage, none is over."""
+        wait = new_wait()
+        wait.cluster_answers(1006.0)
+
+        assert rest(wait, 1000.0) == 0
+
+    def test_another_node(self) -> None:
+        """Each node is tried once before a limit counts, and a hanging one is cut short."""
+        wait = new_wait(outage_timeout=0)
+        for node in ("n1", "n2", "n1"):
+            error = outage()
+            error.nodes, error.elsewhere = (node,), True
+            wait.asking(1000.0)
+            wait.failed(error, 1000.0)
+            if node == "n2":
+                wait.check(1000.0)
+
+        with pytest.raises(ClusterUnreachable, match="3 attempts at n1, n2"):
+            wait.check(1000.0)
+
+    def test_cut_at_another_node(self) -> None:
+        """A request to another node that hangs is cut short, and that is the end."""
+        wait = new_wait(outage_timeout=10)
+        error = outage()
+        error.nodes, error.elsewhere = ("n1",), True
+        wait.asking(1000.0)
+        wait.failed(error, 1000.0)
+        wait.cut(1012.0)
+
+        with pytest.raises(ClusterUnreachable):
+            wait.check(1012.0)
+
+    def test_requests_are_cut_at_the_budget(self) -> None:
+        """During an outage a request may take what is left of the budget."""
+        wait = new_wait(outage_timeout=60)
+        assert wait.asking(1000.0) == math.inf
+        wait.failed(outage(), 1030.0)
+
+        assert wait.asking(1031.0) == 1060.0
+        wait.cut(1060.0)
+        with pytest.raises(ClusterUnreachable):
+            rest(wait, 1060.0)
+
+    def test_fatal(self) -> None:
+        """A refusal ends the wait at once, and knows about the wait."""
+        wait = new_wait()
+        wait.asking(1000.0)
+        wait.heard(at(10), 1000.0)
+        wait.asking(1005.0)
+
+        with pytest.raises(AuthenticationError) as caught:
+            wait.failed(AuthenticationError("GET", "/v1/actions/a1", status=403), 1005.0)
+        assert (caught.value.action, caught.value.elapsed, caught.value.polls) == (at(10), 5.0, 2)
+
+
+# What is answered: how it stands, and with what doubt.
+RUNS, ENDED, FAILED = at(50), at(None, "completed"), at(None, "failed")
+IDLE = Uncertain(Doubt.IDLE, at(None, ""))
+OLD, SAME = Uncertain(Doubt.OLD_RESULT, ENDED), Uncertain(Doubt.SAME_RESULT, ENDED)
+QUIET, GONE = Uncertain(Doubt.QUIET, ENDED), Uncertain(Doubt.GONE, ENDED, mark="db_not_found")
+GONE_OTHERWISE = Uncertain(Doubt.GONE, ENDED, mark="not_found")
+REPLACED = Uncertain(Doubt.REPLACED, ENDED)
+
+
+def failing(mark: str, known: str | None = None, otherwise: object = QUIET) -> Uncertain:
+    """Return a database's failure, which may be an older one."""
+    return Uncertain(Doubt.KNOWN_FAILURE, FAILED, mark, known, otherwise)  # type: ignore[arg-type]
+
+
+class TestDoubts:
+    """Answers that mean one thing or another, by what was seen before."""
+
+    @pytest.mark.parametrize(
+        ("ref", "answers", "ended", "evidence"),
+        [
+            # A transfer's old result is none, until the status was seen without one.
+            ("export:1", {0: OLD, 30: OLD, 59: OLD}, None, None),
+            ("export:1", {0: OLD, 1: IDLE, 2: OLD}, 2, Evidence.ACTION),
+            ("export:1", {0: RUNS, 2: OLD}, 2, Evidence.ACTION),
+            ("export:1", {0: ENDED}, 0, Evidence.ACTION),
+            # A node action's result like the one before is the new one's in the end.
+            ("node:1/x@after,completed", {0: SAME, 5: SAME, 9.9: SAME}, None, None),
+            ("node:1/x@after,completed", {0: SAME, 10: SAME}, 10, Evidence.SAME_RESULT),
+            ("node:1/x@after,completed", {0: None, 4: SAME, 10: SAME}, 10, Evidence.SAME_RESULT),
+            ("node:1/x@after,completed", {0: SAME, 3: RUNS, 4: SAME}, 4, Evidence.ACTION),
+            # A database has settled once it was seen busy, or could have been.
+            ("bdb:1", {0: QUIET, 5: QUIET, 9.9: QUIET}, None, None),
+            ("bdb:1", {0: QUIET, 10: QUIET}, 10, Evidence.QUIET),
+            ("bdb:1", {3: QUIET, 12: QUIET}, None, None),
+            ("bdb:1", {3: QUIET, 13: QUIET}, 13, Evidence.QUIET),
+            ("bdb:1", {0: RUNS, 1: QUIET}, 1, Evidence.ACTION),
+            ("bdb:1", {0: QUIET, 9: RUNS, 11: QUIET}, 11, Evidence.ACTION),
+            ("bdb:1@unchanged", {0: QUIET, 0.9: QUIET}, None, None),
+            ("bdb:1@unchanged", {0: QUIET, 1: QUIET}, 1, Evidence.QUIET),
+            ("bdb:1", {0: at(status="odd"), 11: QUIET, 20: QUIET}, None, None),
+            ("bdb:1@busy", {0: RUNS, 1: QUIET, 9: QUIET}, None, None),
+            ("bdb:1@busy", {0: RUNS, 1: QUIET, 11: QUIET}, 11, Evidence.QUIET),
+            ("bdb:1@busy", {0: RUNS, 1: QUIET, 2: RUNS, 3: QUIET}, 3, Evidence.ACTION),
+            ("bdb:1@busy", {0: QUIET, 1: RUNS, 2: QUIET}, 2, Evidence.ACTION),
+            ("bdb:1@busy", {0: QUIET, 1: failing("x", "")}, 1, Evidence.ACTION),
+            # A failure that was there before the call, or the first look, is an old one.
+            ("bdb:1", {0: failing("x"), 9: failing("x")}, None, None),
+            ("bdb:1", {0: failing("x"), 10: failing("x")}, 10, Evidence.QUIET),
+            ("bdb:1", {0: failing("x"), 2: failing("y")}, 2, Evidence.ACTION),
+            ("bdb:1", {0: QUIET, 2: failing("x")}, 2, Evidence.ACTION),
+            ("bdb:1", {0: failing("x"), 1: RUNS, 2: failing("x")}, 2, Evidence.ACTION),
+            ("bdb:1@after", {0: failing("x", "")}, 0, Evidence.ACTION),
+            ("bdb:1@after,x", {0: failing("x", "x"), 3: failing("x", "x")}, None, None),
+            ("bdb:1@after,x", {0: failing("y", "x")}, 0, Evidence.ACTION),
+            ("bdb:1", {0: failing("x", None, RUNS), 30: failing("x", None, RUNS)}, None, None),
+            # "Not found" counts if it is said twice, five seconds apart, in the same words.
+            ("bdb:1@gone", {0: GONE, 4.9: GONE}, None, None),
+            ("bdb:1@gone", {0: GONE, 5: GONE}, 5, Evidence.NOT_FOUND),
+            ("bdb:1@gone", {0: GONE, 3: RUNS, 6: GONE}, None, None),
+            ("bdb:1@gone", {0: RUNS, 20: GONE, 25: GONE}, 25, Evidence.NOT_FOUND),
+            ("bdb:1@gone", {0: GONE, 4: GONE_OTHERWISE, 8: GONE_OTHERWISE}, None, None),
+            ("action:a1@bdb:7", {0: GONE, 5: GONE}, 5, Evidence.NOT_FOUND),
+            ("action:a1", {0: RUNS, 20: GONE, 25: GONE}, 25, Evidence.NOT_FOUND),
+        ],
+    )
+    def test_ends(
+        self,
+        ref: str,
+        answers: dict[float, Action | Uncertain | None],
+        ended: float | None,
+        evidence: Evidence | None,
+    ) -> None:
+        """The doubt is dispelled by what comes, or by the time in which it would have come."""
+        limits = Limits(not_found_grace=60.0 if ref.startswith("export") else 10.0)
+        wait = Wait(parse(ref), limits=limits, now=1000.0, wall=WALL)
+        over: list[float] = []
+        for at_, found in answers.items():
+            wait.asking(1000.0 + at_)
+            wait.heard(found, 1000.0 + at_)
+            over += [at_] if wait.over else []
+
+        assert over == ([] if ended is None else [ended])
+        if ended is not None:
+            assert wait.action is not None
+            assert wait.action.evidence is evidence
+
+    def test_whose_failure(self) -> None:
+        """A failure that follows on what was under way before the call may be that of either."""
+        wait = Wait(parse("bdb:1@busy"), limits=Limits(), now=1000.0, wall=WALL)
+        wait.heard(RUNS, 1000.0)
+
+        with pytest.raises(ActionVanished):
+            wait.heard(failing("x", ""), 1001.0)
+
+    @pytest.mark.parametrize("seen", [None, RUNS])
+    def test_replaced(self, seen: Action | None) -> None:
+        """A run whose place another has taken has vanished, whether it was seen or not."""
+        wait = Wait(parse("export:1"), limits=Limits(), now=1000.0, wall=WALL)
+        if seen is not None:
+            wait.heard(seen, 1000.0)
+
+        with pytest.raises(ActionVanished):
+            wait.heard(REPLACED, 1001.0)
+
+    @pytest.mark.parametrize(
+        ("ref", "found", "limit"),
+        [
+            ("bdb:1", QUIET, 1010.0),
+            ("bdb:1@unchanged", QUIET, 1001.0),
+            ("bdb:1@gone", GONE, 1005.0),
+            ("node:1/x", SAME, 1010.0),
+        ],
+    )
+    def test_asked_in_time(self, ref: str, found: Uncertain, limit: float) -> None:
+        """The moment at which a doubt is over is one to ask at."""
+        wait = Wait(parse(ref), limits=Limits(), poll=wait_fixed(60), now=1000.0, wall=WALL)
+        wait.asking(1000.0)
+        wait.heard(found, 1000.0)
+
+        assert wait.due == limit
+        wait.check(1000.0)
+
+    @pytest.mark.parametrize("found", [QUIET, GONE], ids=["quiet", "gone"])
+    def test_not_stalled(self, found: Uncertain) -> None:
+        """What is in doubt has not stalled; what is certain again may."""
+        wait = Wait(parse("bdb:1"), limits=Limits(stall_timeout=2), now=1000.0, wall=WALL)
+        for at_ in (0.0, 2.0, 4.0):
+            wait.asking(1000.0 + at_)
+            wait.heard(found, 1000.0 + at_)
+        wait.asking(1004.5)
+        wait.heard(RUNS, 1004.5)
+        wait.asking(1006.5)
+
+        with pytest.raises(ActionStalled):
+            wait.heard(RUNS, 1006.5)
+
+    def test_shown(self) -> None:
+        """As long as it is in doubt it is shown as what it is, and as not over."""
+        wait = Wait(parse("bdb:1@gone"), limits=Limits(), now=1000.0, wall=WALL)
+        assert wait.heard(GONE, 1000.0)
+
+        assert wait.action is not None
+        assert (wait.action.status, wait.action.phase) == ("not found", Phase.PENDING)
+        assert wait.action.evidence is Evidence.ACTION

@@ -1,0 +1,677 @@
+"""Facts about databases that are waited for: when one has settled, or is no more."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from aioresponses import aioresponses
+from tenacity import wait_fixed
+
+from redis_enterprise_actions import (
+    Action,
+    ActionFailed,
+    ActionNotFound,
+    ActionsClient,
+    ActionStalled,
+    ActionVanished,
+    AnswerLost,
+    AuthenticationError,
+    CancelNotSupported,
+    ClusterUnreachable,
+    Evidence,
+    Kind,
+    Phase,
+    RequestRejected,
+    UnreadableReply,
+    UsageError,
+    WaitTimeout,
+)
+from redis_enterprise_actions._client.pacing.shared_schedule import NO_LIST
+from redis_enterprise_actions._model.action import Uncertain
+from redis_enterprise_actions._model.reference import GONE, Reference, Track
+from redis_enterprise_actions.testing import FakeCluster
+from redis_enterprise_actions.testing.cluster import DATABASE_SECRET
+from tests.conftest import client_of
+
+
+if TYPE_CHECKING:
+    from redis_enterprise_actions.testing import Version
+
+pytestmark = [pytest.mark.enable_socket, pytest.mark.core]
+
+VERSIONS: list[Version] = ["7.4", "7.8", "7.22", "8.0"]
+NAME = {"name": "shop"}
+OP = {"name": "SMUpgradeBDB", "progress": 50}
+
+
+def now() -> float:
+    """Return the loop's time."""
+    return asyncio.get_running_loop().time()
+
+
+def bdb(uid: int, run: str = "") -> Reference:
+    """Return the reference to a database."""
+    return Reference(Track.BDB, str(uid), run)
+
+
+def asked(cluster: FakeCluster) -> list[str]:
+    """Return what the cluster was asked since last time."""
+    seen = [f"{request.method} {request.path}" for request in cluster.requests]
+    cluster.requests.clear()
+    return seen
+
+
+class TestSettles:
+    """A database that is active, and that nothing is done to."""
+
+    @pytest.mark.parametrize("version", VERSIONS)
+    @pytest.mark.parametrize("name", ["SMCreateBDB", "SMUpdateBDB", "SMUpgradeBDB"])
+    async def test_settles(self, version: Version, name: str) -> None:
+        """It has settled when the action on it is over, whose handle nobody has, and not before."""
+        async with FakeCluster(version=version) as cluster, client_of(cluster) as client:
+            uid = cluster.add_action(name, duration=100, bdb_uid=1)
+            action = await client.wait_for_bdb(1)
+
+            assert (action.uid, action.kind, action.name) == ("bdb:1", Kind.DATABASE, "db1")
+            assert (action.status, action.phase) == ("active", Phase.COMPLETED)
+            assert 0 <= now() - cluster.actions[uid].ends_at <= 15
+
+    @pytest.mark.parametrize(("grace", "lasts"), [(None, 10), (3, 3), (0, 0)])
+    async def test_idle(
+        self, cluster: FakeCluster, client: ActionsClient, grace: float | None, lasts: float
+    ) -> None:
+        """One that is never seen busy counts as settled once a change would have begun."""
+        cluster.add_bdb(7)
+        options: dict[str, float] = {} if grace is None else {"not_found_grace": grace}
+        seen: list[tuple[str, Phase]] = []
+        action = await client.wait_for_bdb(
+            7, on_progress=lambda action: seen.append((action.status, action.phase)), **options
+        )
+
+        assert str(action) == "database 7: active, as the database was never seen busy [bdb:7]"
+        assert action.evidence is Evidence.QUIET
+        assert seen == [("active", Phase.PENDING)] * (lasts > 0) + [("active", Phase.COMPLETED)]
+        assert now() == pytest.approx(lasts, abs=0.1)
+        assert len(asked(cluster)) <= 8
+
+    @pytest.mark.parametrize("late", [1, 8, 9.5])
+    async def test_marked_late(
+        self, cluster: FakeCluster, client: ActionsClient, late: float
+    ) -> None:
+        """A change that is shown late is waited for all the same, to its end."""
+        cluster.add_bdb(1)
+        asyncio.get_running_loop().call_later(
+            late, lambda: cluster.add_action("SMUpdateBDB", duration=30, bdb_uid=1)
+        )
+        action = await client.wait_for_bdb(1)
+
+        assert (action.status, action.evidence) == ("active", Evidence.ACTION)
+        assert now() >= late + 30
+
+    async def test_not_stalled(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """While a change may be about to begin, nothing stalls; a timeout ends the wait."""
+        cluster.add_bdb(1)
+
+        assert (await client.wait_for_bdb(1, stall_timeout=2)).evidence is Evidence.QUIET
+        with pytest.raises(WaitTimeout, match="last seen: database 1: active"):
+            await client.wait_for_bdb(1, timeout=5)
+
+    @pytest.mark.parametrize(
+        ("ops", "ends"),
+        [
+            ([OP | {"status": "active"}], "timed out"),
+            ([OP | {"status": "pending"}], "timed out"),
+            ([{"status": "idle"}, OP | {"status": "active"}], "timed out"),
+            ([OP | {"status": "resting"}], "timed out"),
+            ([OP | {"status": "failed", "error": "boom"}], "completed"),
+            ([], "completed"),
+            (None, "completed"),
+        ],
+        ids=str,
+    )
+    async def test_background_op(
+        self, cluster: FakeCluster, client: ActionsClient, ops: object, ends: str
+    ) -> None:
+        """What is pending or active keeps it from settling; what failed before does not."""
+        body = json.dumps({"uid": 1, "status": "active", "background_op": ops})
+        cluster.inject(times=None, path="/v1/bdbs", status=200, body=body)
+        (result,) = await client.wait_for_operations(["bdb:1"], settle=True, timeout=60)
+
+        assert result.record is not None
+        assert result.record.outcome.value == ends
+
+    @pytest.mark.parametrize("before", ["none", "another", "the same"])
+    @pytest.mark.parametrize("path", ["/modules/upgrade", "/actions/retry", "/flush"])
+    async def test_failed_since(
+        self, cluster: FakeCluster, client: ActionsClient, before: str, path: str
+    ) -> None:
+        """A failure that was not there before the call is its own; an older one is not."""
+        told = "boom" if before == "the same" else "old"
+        old: list[object] = [] if before == "none" else [OP | {"status": "failed", "error": told}]
+        failed = [OP | {"status": "failed", "error": "boom"}]
+        shown: list[list[object]] = [old, [*failed]]
+        for ops in shown:
+            body = json.dumps({"uid": 1, "status": "active", "background_op": ops})
+            times = 1 if ops is old else None
+            cluster.inject(method="GET", times=times, path="/v1/bdbs/1", status=200, body=body)
+        method = "PUT" if path == "/flush" else "POST"
+        cluster.inject(method=method, status=200)
+        operation = await client.submit(method, f"/v1/bdbs/1{path}")
+
+        if before == "the same":
+            assert (await operation).evidence is Evidence.QUIET
+        else:
+            with pytest.raises(ActionFailed, match="boom"):
+                await operation
+
+    async def test_fails_again(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """What fails once more, after it was seen to go on, has failed, in whatever words."""
+        for ops in ("failed", "active", "failed"):
+            body = json.dumps(
+                {"uid": 1, "status": "active", "background_op": [OP | {"status": ops}]}
+            )
+            times = None if ops == "failed" and asked(cluster) else 2
+            cluster.inject(method="GET", times=times, path="/v1/bdbs/1", status=200, body=body)
+        cluster.inject(method="POST", status=200)
+        operation = await client.submit("POST", "/v1/bdbs/1/actions/retry")
+
+        with pytest.raises(ActionFailed):
+            await operation
+
+    @pytest.mark.parametrize("status", ["active", "active-change-pending", "creation-failed"])
+    @pytest.mark.parametrize("ops", [[OP | {"status": "active"}], []], ids=["busy", "idle"])
+    async def test_failed_and_busy(
+        self, cluster: FakeCluster, client: ActionsClient, status: str, ops: list[object]
+    ) -> None:
+        """What is being done before the call is noted as such, beside an older failure too."""
+        failed: list[object] = [OP | {"status": "failed", "error": "old"}]
+        body = json.dumps({"uid": 1, "status": status, "background_op": failed + ops})
+        cluster.inject(method="GET", times=None, path="/v1/bdbs/1", status=200, body=body)
+        cluster.inject(method="POST", status=200)
+        operation = await client.submit("POST", "/v1/bdbs/1/actions/retry")
+
+        goal, _, known = str(operation.ref).partition("@")[2].partition(",")
+        assert goal == ("busy" if ops else "after")
+        assert known
+
+    async def test_watched(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """What is done to it can be followed."""
+        cluster.add_action("SMUpdateBDB", duration=10, bdb_uid=1)
+        seen = [action async for action in client.operation("bdb:1")]
+
+        assert [(action.status, action.state) for action in seen] == [
+            ("active-change-pending", "SMUpdateBDB"),
+            ("active", None),
+        ]
+
+    @pytest.mark.parametrize("transfer", ["export", "backup"])
+    async def test_transfers(
+        self, cluster: FakeCluster, client: ActionsClient, transfer: str
+    ) -> None:
+        """One that is being exported or backed up is active all the same."""
+        cluster.start_transfer(1, transfer, duration=1000)  # type: ignore[arg-type]
+
+        assert (await client.wait_for_bdb(1)).status == "active"
+        assert now() == pytest.approx(10, abs=0.1)
+
+    async def test_import(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """One that is being imported into has not settled."""
+        cluster.start_transfer(1, "import", duration=100)
+        await client.wait_for_bdb(1)
+
+        assert now() >= 100
+
+    @pytest.mark.parametrize(
+        ("name", "status"),
+        [("SMCreateBDB", "creation-failed"), ("SMUpdateBDB", "active-change-pending")],
+    )
+    async def test_failed(
+        self, cluster: FakeCluster, client: ActionsClient, name: str, status: str
+    ) -> None:
+        """What fails is told in the cluster's words."""
+        cluster.add_action(name, duration=5, bdb_uid=1, outcome="failed", error="disk full")
+
+        with pytest.raises(ActionFailed, match="disk full") as caught:
+            await client.wait_for_bdb(1)
+        assert caught.value.action is not None
+        assert caught.value.action.status == status
+        assert 5 <= caught.value.elapsed <= 8
+
+    async def test_timeout(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """The timeout is kept to, and what is done to it goes on."""
+        cluster.add_action("SMUpdateBDB", duration=500, bdb_uid=1)
+
+        with pytest.raises(WaitTimeout, match=r"database 1.*goes on.*active-change-pending"):
+            await client.wait_for_bdb(1, timeout=60)
+        assert now() == pytest.approx(60, abs=0.1)
+        assert cluster.bdbs[1].status(now()) == "active-change-pending"
+
+    async def test_not_found(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """One that is not there, and does not come, is not found after a while."""
+        with pytest.raises(ActionNotFound) as caught:
+            await client.wait_for_bdb(5)
+
+        assert caught.value.uid == "bdb:5"
+        assert now() == pytest.approx(10, abs=0.1)
+
+    async def test_comes(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """One that is not there yet may come while there is time."""
+        asyncio.get_running_loop().call_later(5, cluster.add_bdb, 5)
+
+        assert (await client.wait_for_bdb(5)).status == "active"
+
+    async def test_deleted(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """One that is being deleted has settled when it is not there any more."""
+        cluster.add_action("SMDeleteBDB", duration=30, bdb_uid=1)
+        action = await client.wait_for_bdb(1)
+
+        assert (action.status, action.phase) == ("deleted", Phase.COMPLETED)
+        assert 1 not in cluster.bdbs
+
+    async def test_vanished(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """One that goes without our seeing it deleted has vanished."""
+        cluster.add_action("SMUpdateBDB", duration=10, bdb_uid=1)
+        asyncio.get_running_loop().call_later(
+            20, lambda: cluster.add_action("SMDeleteBDB", duration=10, bdb_uid=1)
+        )
+
+        with pytest.raises(ActionVanished, match="active-change-pending"):
+            await client.wait_for_bdb(1, poll=wait_fixed(50))
+
+    async def test_stalled(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """One about which nothing moves has stalled, and no other word is asked for."""
+        cluster.add_action("SMUpdateBDB", outcome="never", bdb_uid=1)
+
+        with pytest.raises(ActionStalled, match="has not moved for 60 s"):
+            await client.wait_for_bdb(1, stall_timeout=60)
+        assert set(asked(cluster)) == {"GET /v1/bdbs/1"}
+
+    async def test_outage(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """An outage is outlasted."""
+        cluster.add_action("SMUpdateBDB", duration=30, bdb_uid=1)
+        cluster.inject(times=5, path="/v1/bdbs", status=503)
+
+        assert (await client.wait_for_bdb(1)).status == "active"
+
+    @pytest.mark.parametrize("uid", [-1, True, "1", 1.0, None])
+    async def test_bad_uid(self, cluster: FakeCluster, client: ActionsClient, uid: object) -> None:
+        """What is no uid is refused before anything is sent."""
+        with pytest.raises(UsageError, match="not the uid of a database"):
+            await client.wait_for_bdb(uid)  # type: ignore[arg-type]
+
+        assert cluster.requests == []
+
+    async def test_cancel(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """What is done to a database cannot be cancelled, and nobody is asked to."""
+        with pytest.raises(CancelNotSupported, match="bdb:1"):
+            await client.operation("bdb:1").cancel()
+
+        assert cluster.requests == []
+
+    async def test_cancelled_task(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """Whoever stops waiting stops the asking, and nothing else."""
+        cluster.add_action("SMUpdateBDB", duration=100, bdb_uid=1)
+        waiting = asyncio.create_task(client.wait_for_bdb(1))
+        await asyncio.sleep(10)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        asked(cluster)
+        await asyncio.sleep(100)
+
+        assert asked(cluster) == []
+        assert cluster.bdbs[1].status(now()) == "active"
+
+
+class TestGone:
+    """A database that is to be no more."""
+
+    @pytest.mark.parametrize("version", VERSIONS)
+    async def test_gone(self, version: Version) -> None:
+        """It is waited for until it is not there."""
+        async with FakeCluster(version=version) as cluster, client_of(cluster) as client:
+            uid = cluster.add_action("SMDeleteBDB", duration=100, bdb_uid=1)
+            action = await client.wait_for_bdb(1, gone=True)
+
+            assert (action.status, action.phase) == ("deleted", Phase.COMPLETED)
+            assert 0 <= now() - cluster.actions[uid].ends_at <= 15
+
+    async def test_never_there(self, client: ActionsClient) -> None:
+        """One that is not there is gone, as the list shows."""
+        action = await client.wait_for_bdb(9, gone=True)
+
+        assert (action.status, action.evidence) == ("deleted", Evidence.LIST)
+        assert now() < 1
+
+    @pytest.mark.parametrize("uid", [1, 9], ids=["seen", "never seen"])
+    @pytest.mark.parametrize("fault", [{"status": 403}, {"status": 500}, {"status": 404}], ids=str)
+    async def test_without_a_list(
+        self, cluster: FakeCluster, client: ActionsClient, uid: int, fault: dict[str, int]
+    ) -> None:
+        """Where no list can be had, "not found" has to be said twice, five seconds apart."""
+        cluster.add_action("SMDeleteBDB", duration=20, bdb_uid=1)
+        cluster.inject(path="/v1/bdbs", exact=True, times=None, **fault)  # type: ignore[arg-type]
+        action = await client.wait_for_bdb(uid, gone=True)
+
+        assert (action.status, action.evidence) == ("deleted", Evidence.NOT_FOUND)
+        since = 20 if uid == 1 else 0
+        assert since + 5 <= now() <= since + 20
+        assert action.record.lag_bound is None
+
+    async def test_found_again(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """What is there after all is not gone; and other words are another answer."""
+        cluster.add_bdb(1)
+        cluster.inject(path="/v1/bdbs", exact=True, times=None, status=403)
+        for code in ("db_not_found", "no_such_thing", "db_not_found"):
+            words = json.dumps({"error_code": code})
+            cluster.inject(path="/v1/bdbs/1", times=3, status=404, body=words)
+
+        with pytest.raises(WaitTimeout, match="last seen: database 1: active"):
+            await client.wait_for_bdb(1, gone=True, timeout=60, poll=wait_fixed(1.5))
+
+    @pytest.mark.parametrize(
+        "body", ['{"message": "no Route matched"}', "{}", "[]", "<html>", '{"error_code": 404}']
+    )
+    async def test_gateway(self, cluster: FakeCluster, client: ActionsClient, body: str) -> None:
+        """A 404 of somebody else's is an outage, whatever its JSON says."""
+        cluster.add_action("SMDeleteBDB", duration=40, bdb_uid=1)
+        waiting = asyncio.ensure_future(client.wait_for_bdb(1, gone=True))
+        await asyncio.sleep(5)
+        cluster.inject(times=8, path="/v1/bdbs", status=404, body=body)
+        action = await waiting
+
+        assert action.status == "deleted"
+        assert now() >= 40
+        assert len(action.record.outages) == 1
+
+    async def test_idle(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """That it is active is not enough."""
+        cluster.add_bdb(1)
+
+        with pytest.raises(WaitTimeout, match="last seen: database 1: active"):
+            await client.wait_for_bdb(1, gone=True, timeout=100)
+
+    async def test_not_made(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """One that could not be made can be deleted: that failure is an older one."""
+        cluster.add_action("SMCreateBDB", duration=0, bdb_uid=1, outcome="failed")
+        asyncio.get_running_loop().call_later(
+            20, lambda: cluster.add_action("SMDeleteBDB", duration=10, bdb_uid=1)
+        )
+
+        assert (await client.wait_for_bdb(1, gone=True)).status == "deleted"
+
+    async def test_failed(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """A delete that fails is told in the cluster's words."""
+        cluster.add_action("SMDeleteBDB", duration=10, bdb_uid=1, outcome="failed", error="stuck")
+
+        with pytest.raises(ActionFailed, match="stuck"):
+            await client.wait_for_bdb(1, gone=True)
+
+
+class TestStarted:
+    """Databases whose changes are started by calls."""
+
+    async def test_delete(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """A delete whose answer names an action is followed by that, to the end of both."""
+        cluster.add_bdb(1)
+        operation = await client.delete_bdb(1)
+        action = await operation
+
+        assert operation.ref == f"action:{action.uid}@bdb:1"
+        assert 1 not in cluster.bdbs
+
+    @pytest.mark.parametrize("body", ["", "{}", '{"uid": 1, "status": "delete-pending"}'])
+    async def test_delete_without_handle(
+        self, cluster: FakeCluster, client: ActionsClient, body: str
+    ) -> None:
+        """A delete whose answer names none is followed by the database."""
+        cluster.add_action("SMDeleteBDB", duration=50, bdb_uid=1)
+        cluster.inject(method="DELETE", status=200, body=body)
+        operation = await client.delete_bdb(1)
+
+        assert operation.ref == "bdb:1@gone,after"
+        assert (await operation).status == "deleted"
+        assert now() >= 50
+
+    async def test_lost_delete(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """A delete that was taken, and whose answer is lost, names what is to be followed."""
+        cluster.add_bdb(1)
+        cluster.inject(method="DELETE", lose=True)
+        with pytest.raises(AnswerLost) as caught:
+            await client.delete_bdb(1)
+
+        assert caught.value.ref == "bdb:1@gone,after"
+        assert (await client.operation(caught.value.ref)).status == "deleted"
+        assert [path for path in asked(cluster) if "DELETE" in path] == ["DELETE /v1/bdbs/1"]
+
+    async def test_lost_update(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """So does a change, which has settled when the database has."""
+        cluster.add_bdb(1)
+        cluster.inject(method="PUT", lose=True)
+        cluster.plan("PUT", "/v1/bdbs/1", duration=40)
+        with pytest.raises(AnswerLost) as caught:
+            await client.update_bdb(1, {"memory_size": 5})
+
+        assert caught.value.ref == "bdb:1@after"
+        assert (await client.operation(caught.value.ref)).status == "active"
+        assert now() >= 40
+        assert cluster.bdbs[1].config(now())["memory_size"] == 5
+
+    async def test_busy(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """A database that is busy takes the next change when it is not, within `busy_timeout`."""
+        cluster.add_action("SMUpdateBDB", duration=30, bdb_uid=1)
+        with pytest.raises(RequestRejected, match="409: busy"):
+            await client.update_bdb(1, {"memory_size": 5})
+
+        operation = await client.update_bdb(1, {"memory_size": 5}, busy_timeout=60)
+        assert now() >= 30
+        assert (await operation).phase is Phase.COMPLETED
+
+    async def test_nothing_to_do(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """A change to what already is has its database, and a second to begin."""
+        cluster.add_bdb(1, name="shop")
+        operation = await client.update_bdb(1, NAME)
+
+        assert (operation.done, operation.ref) == (False, "bdb:1@unchanged")
+        assert (await operation).evidence is Evidence.QUIET
+        assert now() == pytest.approx(1, abs=0.1)
+
+    @pytest.mark.parametrize("shown", [{}, {"status": "active", "uid": 1}], ids=str)
+    async def test_change_without_handle(
+        self, cluster: FakeCluster, client: ActionsClient, shown: dict[str, object]
+    ) -> None:
+        """A change that has lost its handle is waited for, once it shows."""
+        cluster.add_bdb(1)
+        cluster.inject(method="PUT", status=200, body=json.dumps(shown))
+        asyncio.get_running_loop().call_later(
+            0.8, lambda: cluster.add_action("SMUpdateBDB", duration=30, bdb_uid=1)
+        )
+        operation = await client.update_bdb(1, NAME)
+
+        assert operation.ref == ("bdb:1@unchanged" if shown else "bdb:1@after")
+        await operation
+        assert now() >= 30.8
+
+    async def test_may_not_look(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """Where we may not see how the database stood, the call is made all the same."""
+        cluster.add_bdb(1)
+        cluster.inject(method="GET", status=403)
+        cluster.inject(method="POST", status=200)
+        operation = await client.submit("POST", "/v1/bdbs/1/modules/upgrade")
+
+        assert operation.ref == "bdb:1"
+
+
+class TestShared:
+    """Several databases, and one list."""
+
+    async def test_requests(self) -> None:
+        """The requests do not grow with the databases that are waited for."""
+        counts = []
+        for count in (2, 30):
+            async with FakeCluster() as cluster, client_of(cluster) as client:
+                for uid in range(1, count + 1):
+                    cluster.add_action("SMUpdateBDB", duration=100, bdb_uid=uid)
+                wanted = [f"bdb:{uid}" for uid in range(1, count + 1)]
+                ended = await client.wait_for_operations(wanted, poll=wait_fixed(5))
+
+                assert [action.uid for action in ended] == wanted
+                counts.append(len(cluster.requests))
+        assert counts[0] == pytest.approx(counts[1], abs=1)
+
+    async def test_mixed(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """What settles, what goes and what is transferred share the list, and end on their own."""
+        cluster.add_action("SMUpdateBDB", duration=100, bdb_uid=1)
+        cluster.add_action("SMDeleteBDB", duration=200, bdb_uid=2)
+        for transfer in ("export", "import", "backup"):
+            cluster.start_transfer(3, transfer, duration=300)  # type: ignore[arg-type]
+        wanted = ["bdb:1", "bdb:2@gone", "export:3", "import:3", "backup:3"]
+        ended = await client.wait_for_operations(wanted, poll=wait_fixed(10))
+
+        statuses = ["active", "deleted", "succeeded", "succeeded", "succeeded"]
+        assert [action.status for action in ended] == statuses
+        paths = [path for path in asked(cluster) if "?fields=" not in path]
+        assert len(paths) <= 2  # the one that is gone from the list
+
+    @pytest.mark.parametrize(("version", "refused"), [("7.8", True), ("8.0", False)])
+    async def test_fields(self, version: Version, refused: bool) -> None:
+        """Only what is read is asked for, unless the version refuses that: then it is once."""
+        async with FakeCluster(version=version) as cluster, client_of(cluster) as client:
+            for uid in (1, 2):
+                cluster.add_action("SMUpdateBDB", duration=60, bdb_uid=uid)
+            await client.wait_for_operations(["bdb:1", "bdb:2"], poll=wait_fixed(5))
+
+            lists = [path for path in asked(cluster) if not path.startswith("GET /v1/bdbs/")]
+            assert lists[0].startswith("GET /v1/bdbs?fields=status,uid,")
+            assert len(lists) > 5
+            others = {path.partition("?")[1] for path in lists[1:]}
+            assert others == ({""} if refused else {"?"})
+
+    @pytest.mark.parametrize("status", [400, 406])
+    async def test_refused(self, cluster: FakeCluster, client: ActionsClient, status: int) -> None:
+        """A list that is refused with and without fields is refused."""
+        cluster.inject(times=None, path="/v1/bdbs", status=status)
+
+        with pytest.raises(RequestRejected, match=f"the cluster answered {status}"):
+            await client._lookup.databases.many({bdb(1): None})
+        assert ["?fields=" in path for path in asked(cluster)] == [True, False]
+
+    async def test_other_refusals(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """Any other refusal has nothing to do with fields."""
+        cluster.inject(path="/v1/bdbs", status=405)
+
+        with pytest.raises(RequestRejected, match="405"):
+            await client._lookup.databases.many({bdb(1): None})
+        assert len(asked(cluster)) == 1
+
+    async def test_forbidden_list(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """Where the list may not be seen, each database is asked for alone, and none is missed."""
+        for uid in (1, 2, 3):
+            cluster.add_action("SMUpdateBDB", duration=100, bdb_uid=uid)
+        cluster.inject(path="/v1/bdbs", status=403)
+        wanted = [f"bdb:{uid}" for uid in (1, 2, 3)]
+        ended = await client.wait_for_operations(wanted, poll=wait_fixed(10))
+
+        assert [action.status for action in ended] == ["active"] * 3
+        first, *others = asked(cluster)
+        assert first.startswith("GET /v1/bdbs?fields")
+        assert set(others) == {f"GET /v1/bdbs/{uid}" for uid in (1, 2, 3)}
+
+    async def test_forbidden(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """That the list may not be seen is an answer; that we are not known is none."""
+        lookup = client._lookup
+        cluster.inject(path="/v1/bdbs", status=403)
+        assert await lookup.many({bdb(1): None}) is NO_LIST
+
+        cluster.inject(path="/v1/bdbs", status=401, times=2)
+        with pytest.raises(AuthenticationError, match="401"):
+            await lookup.many({bdb(1): None})
+
+    async def test_forbidden_alone(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """A database that we may not see says which permission it needs."""
+        cluster.inject(path="/v1/bdbs", status=403)
+
+        with pytest.raises(AuthenticationError, match="needs the permission view_bdb_info"):
+            await client.wait_for_bdb(1)
+
+    async def test_missing(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """What the list does not hold is left out of what it tells, whatever is waited for."""
+        cluster.add_bdb(1)
+        wanted = dict.fromkeys((bdb(1), bdb(2), bdb(2, GONE)))
+        found = await client._lookup.databases.many(wanted)
+
+        assert set(found.actions) == {bdb(1)}
+        assert found.cost == 1
+
+    async def test_cost(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """A long list is worth several requests."""
+        name = "x" * 30_000
+        for _ in range(5):
+            cluster.add_bdb(name=name)
+        found = await client._lookup.databases.many({bdb(1): None})
+
+        assert 4 < found.cost < 6
+
+    async def test_bad_entry(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """One entry that makes no sense costs the others nothing, and is asked for alone."""
+        cluster.add_action("SMUpdateBDB", duration=100, bdb_uid=1)
+        cluster.add_action("SMUpdateBDB", duration=50, bdb_uid=2)
+        cluster.inject(times=None, path="/v1/bdbs", bad_entry=True)
+        ended = await client.wait_for_operations(["bdb:1", "bdb:2"])
+
+        assert [action.status for action in ended] == ["active", "active"]
+        assert "GET /v1/bdbs/1" in asked(cluster)
+
+    @pytest.mark.parametrize("body", ["<html>not here</html>", "", "[]"])
+    async def test_strange_404(
+        self, cluster: FakeCluster, client: ActionsClient, body: str
+    ) -> None:
+        """A 404 in no words of the API's says nothing about a database."""
+        cluster.inject(times=2, path="/v1/bdbs", status=404, body=body)
+        for call in (
+            client._lookup.databases.one(bdb(1, GONE), None),
+            client._lookup.databases.many({bdb(1): None}),
+        ):
+            with pytest.raises(UnreadableReply, match="404 in no words of the API's"):
+                await call
+
+
+class TestSecrets:
+    """Databases hold passwords."""
+
+    async def test_unreadable(self, client: ActionsClient, cluster: FakeCluster) -> None:
+        """An answer that cannot be read is described, and not quoted."""
+        body = json.dumps({"authentication_admin_pass": DATABASE_SECRET})
+        cluster.inject(times=None, path="/v1/bdbs", status=200, body=body)
+
+        with pytest.raises(ClusterUnreachable, match="not a database object") as caught:
+            await client.wait_for_bdb(1, outage_timeout=5)
+        assert DATABASE_SECRET not in f"{caught.value!r} {vars(caught.value)}"
+
+    async def test_shown(
+        self, cluster: FakeCluster, client: ActionsClient, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Neither an action nor an operation shows what its database holds; the answer does."""
+        cluster.add_bdb(1)
+        operation = await client.upgrade_bdb(1)
+        seen: list[Action] = [await operation, await client.wait_for_bdb(1)]
+
+        assert DATABASE_SECRET not in f"{operation!r} {seen!r} {caplog.text}"
+        assert DATABASE_SECRET in str(operation.answer)
+
+    @pytest.mark.parametrize("status", ["active", "x" * 1_000_000])
+    async def test_odd_sizes(self, status: str) -> None:
+        """A status as long as a book is none that ends a wait, and no error quotes the body."""
+        client = ActionsClient("http://127.0.0.1:1", token="t")
+        body = json.dumps({"uid": 1, "status": status})
+        with aioresponses() as mocked:
+            mocked.get("http://127.0.0.1:1/v1/bdbs/1", body=body, repeat=True)
+            found = await client._lookup.one(bdb(1))
+        await client.aclose()
+
+        assert found is not None
+        phase = found.action.phase if isinstance(found, Uncertain) else found.phase
+        assert phase is (Phase.COMPLETED if status == "active" else Phase.UNKNOWN)

@@ -1,0 +1,1019 @@
+"""Facts about `_host_actions`: actions of nodes and of the cluster, and which run of them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+from tenacity import wait_fixed
+
+from redis_enterprise_actions import (
+    Action,
+    ActionAborted,
+    ActionCancelled,
+    ActionFailed,
+    ActionNotFound,
+    ActionsClient,
+    ActionStalled,
+    ActionVanished,
+    AnswerLost,
+    AuthenticationError,
+    ClusterUnreachable,
+    Evidence,
+    Kind,
+    Phase,
+    RequestRejected,
+    UnreadableReply,
+    UsageError,
+    WaitTimeout,
+)
+from redis_enterprise_actions._client.sources.node_actions import (
+    HostActions,
+    path_of,
+    run_after,
+    run_of,
+)
+from redis_enterprise_actions._model.action import Doubt, Uncertain, phase_of
+from redis_enterprise_actions._model.reference import Reference, parse
+from redis_enterprise_actions.testing import FakeCluster
+from tests.conftest import client_of
+from tests.scripted import now
+
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+    from typing import TypeAlias
+
+    from redis_enterprise_actions import Operation, WaitError
+    from redis_enterprise_actions.testing import NodeActionName, Outcome
+
+    Start: TypeAlias = Callable[[ActionsClient], Awaitable[Operation]]
+
+pytestmark = [pytest.mark.enable_socket, pytest.mark.core]
+
+ON = "/v1/nodes/1/actions/maintenance_on"
+PRIMARY = "/v1/cluster/actions/change_master"
+
+
+def of_all(cluster: FakeCluster) -> ActionsClient:
+    """Return a client that knows all nodes."""
+    return ActionsClient(cluster.urls, username=cluster.username, password=cluster.password)
+
+
+@pytest.fixture
+async def three() -> AsyncIterator[FakeCluster]:
+    """A cluster of three nodes."""
+    async with FakeCluster(nodes=3) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+async def client3(three: FakeCluster) -> AsyncIterator[ActionsClient]:
+    """A client of that cluster."""
+    async with of_all(three) as client:
+        yield client
+
+
+@pytest.fixture
+async def hosts(cluster: FakeCluster) -> AsyncIterator[HostActions]:
+    """What asks the cluster for such actions."""
+    transport = client_of(cluster)._transport
+    yield HostActions(transport)
+    await transport.close()
+
+
+def seen(cluster: FakeCluster, method: str | None = None) -> list[str]:
+    """Return the paths that the cluster was asked for, by one method or any."""
+    return [each.path for each in cluster.requests if method in {None, each.method}]
+
+
+def stands(ref: str, status: str = "running", task_id: str | None = None) -> Action:
+    """Return an action that stands so."""
+    parsed = parse(ref)
+    return Action(
+        uid=parsed.name,
+        name=parsed.action,
+        kind=Kind.NODE_ACTION if ref.startswith("node") else Kind.CLUSTER_ACTION,
+        status=status,
+        phase=phase_of(status),
+        node_uid="1" if ref.startswith("node") else None,
+        task_id=task_id,
+    )
+
+
+def entry(status: str = "running", **more: object) -> dict[str, object]:
+    """Return maintenance_on of node 1 as it stands in a list."""
+    return {"name": "maintenance_on", "node_uid": "1", "status": status} | more
+
+
+CALLS: dict[str, Start] = {
+    "maintenance_on": lambda client: client.maintenance_on(1),
+    "maintenance_off": lambda client: client.maintenance_off(1),
+    "remove": lambda client: client.remove_node(2, {"wait_for_persistence": True}),
+    "enslave_node": lambda client: client.submit("POST", "/v1/nodes/2/actions/enslave_node"),
+    "change_master": lambda client: client.change_primary(3),
+}
+
+
+class TestSuccess:
+    """Actions that complete."""
+
+    @pytest.mark.parametrize("name", CALLS)
+    async def test_calls(self, three: FakeCluster, client3: ActionsClient, name: str) -> None:
+        """Every call that starts one is followed to its end."""
+        action = await (await CALLS[name](client3))
+
+        assert (action.name, action.status) == (name, "completed")
+        assert action.evidence is Evidence.ACTION
+        assert now() < 12
+
+    async def test_reference(self, three: FakeCluster, client3: ActionsClient) -> None:
+        """An operation is named by its node, its action and its run; the cluster's has no run."""
+        on = await client3.maintenance_on(1)
+        assert isinstance(on.answer, dict)
+        assert on.ref == f"node:1/maintenance_on@{on.answer['task_id']}"
+        assert (await client3.change_primary(2)).ref == "cluster:change_master@after"
+
+        action = await client3.operation(on.ref)
+        assert (action.uid, action.task_id) == ("node:1/maintenance_on", on.answer["task_id"])
+
+    @pytest.mark.parametrize("progress", ["linear", "steps"])
+    async def test_progress(self, cluster: FakeCluster, progress: str) -> None:
+        """What there is of progress is told, and no more; a run without it completes, too."""
+        cluster.start_node_action(1, "maintenance_on", duration=60, progress=progress)  # type: ignore[arg-type]
+        told: list[Action] = []
+        async with client_of(cluster) as client:
+            await client.wait_for_node_action(1, "maintenance_on", on_progress=told.append)
+
+        shown = [action.progress for action in told if action.phase is Phase.RUNNING]
+        assert (shown == [None]) == (progress == "steps")
+        assert (len(shown) > 3) == (progress == "linear")
+
+    async def test_by_name(self, three: FakeCluster, client3: ActionsClient) -> None:
+        """What somebody else has started is waited for by its name."""
+        task_id = three.start_node_action(2, "maintenance_on", duration=20)
+        three.start_cluster_action("change_master", node_uid=2, duration=40)
+
+        on = await client3.wait_for_node_action(2, "maintenance_on")
+        assert (on.task_id, on.phase) == (task_id, Phase.COMPLETED)
+        change = await client3.wait_for_cluster_action("change_master")
+        assert (change.title, change.phase) == ("change_master", Phase.COMPLETED)
+        assert now() == pytest.approx(40, abs=2)
+
+    @pytest.mark.parametrize(
+        ("node_uid", "action", "task_id"),
+        [
+            (-1, "remove", None),
+            ("1", "remove", None),
+            (True, "remove", None),
+            (1, "Remove", None),
+            (1, "../remove", None),
+            (1, "", None),
+            (1, "remove", ""),
+        ],
+    )
+    async def test_bad_name(
+        self,
+        cluster: FakeCluster,
+        client: ActionsClient,
+        node_uid: int,
+        action: str,
+        task_id: str | None,
+    ) -> None:
+        """What names no action of a node is not asked for."""
+        with pytest.raises(UsageError):
+            await client.wait_for_node_action(node_uid, action, task_id=task_id)
+        assert cluster.requests == []
+
+    @pytest.mark.parametrize(
+        ("action", "task_id"), [("Change", None), ("../change_master", None), ("x", ""), ("", None)]
+    )
+    async def test_bad_name_of_the_cluster(
+        self, cluster: FakeCluster, client: ActionsClient, action: str, task_id: str | None
+    ) -> None:
+        """... nor of the cluster."""
+        with pytest.raises(UsageError):
+            await client.wait_for_cluster_action(action, task_id=task_id)
+        assert cluster.requests == []
+
+
+class TestFailure:
+    """Actions that do not."""
+
+    @pytest.mark.parametrize(
+        ("outcome", "error"),
+        [("failed", ActionFailed), ("cancelled", ActionCancelled), ("aborted", ActionAborted)],
+    )
+    @pytest.mark.parametrize("name", ["maintenance_on", "change_master"])
+    async def test_ends(
+        self,
+        three: FakeCluster,
+        client3: ActionsClient,
+        name: str,
+        outcome: Outcome,
+        error: type[WaitError],
+    ) -> None:
+        """An end that is no success is an error of its own, with the cluster's words."""
+        for path in (ON, PRIMARY):
+            three.plan("POST", path, outcome=outcome, error="no room", error_code="full")
+        operation = await CALLS[name](client3)
+
+        with pytest.raises(error) as caught:
+            await operation
+        assert caught.value.action is not None
+        said = (caught.value.action.error_code, caught.value.action.error)
+        assert said == (("full", "no room") if outcome == "failed" else (None, None))
+        assert name in str(caught.value)
+        assert ("full: no room" in str(caught.value)) == (outcome == "failed")
+
+    @pytest.mark.parametrize("name", ["maintenance_on", "change_master"])
+    async def test_timeout(self, three: FakeCluster, client3: ActionsClient, name: str) -> None:
+        """At the timeout the action is told as last seen, and goes on."""
+        for path in (ON, PRIMARY):
+            three.plan("POST", path, duration=100)
+        operation = await CALLS[name](client3)
+
+        with pytest.raises(WaitTimeout, match=r"goes on; last seen: .*running") as caught:
+            await operation.wait(timeout=30)
+        assert caught.value.elapsed == pytest.approx(30, abs=0.1)
+        assert (await operation).phase is Phase.COMPLETED
+
+    async def test_stalls(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """An action that does not move has stalled; nothing else could tell better."""
+        cluster.start_node_action(1, "maintenance_on", progress="stalling", outcome="never")
+
+        with pytest.raises(ActionStalled):
+            await client.wait_for_node_action(1, "maintenance_on", stall_timeout=60)
+        assert set(seen(cluster)) == {ON}
+
+    async def test_never_known(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """What is not known for as long as the grace is not found, nor is it on no such node."""
+        with pytest.raises(ActionNotFound, match="node:1/remove was not found"):
+            await client.wait_for_node_action(1, "remove", not_found_grace=5)
+        with pytest.raises(ActionNotFound, match="node:9/maintenance_on was not found"):
+            await client.wait_for_node_action(9, "maintenance_on", not_found_grace=5)
+        with pytest.raises(ActionNotFound, match="cluster:change_master was not found"):
+            await client.wait_for_cluster_action("change_master", not_found_grace=5)
+        assert now() == pytest.approx(15, abs=0.5)
+
+    @pytest.mark.parametrize("ref", ["node:1/maintenance_on", "cluster:change_master"])
+    async def test_vanishes(self, cluster: FakeCluster, client: ActionsClient, ref: str) -> None:
+        """What was there and is not any more has vanished: how it ended is unknown."""
+        cluster.start_node_action(1, "maintenance_on", duration=60, outcome="vanishes")
+        cluster.start_cluster_action("change_master", node_uid=1, duration=60, outcome="vanishes")
+
+        with pytest.raises(ActionVanished, match="how it ended is unknown") as caught:
+            await client.operation(ref)
+        assert caught.value.action is not None
+        assert caught.value.action.status == "running"
+        assert now() == pytest.approx(60, abs=10)
+
+    @pytest.mark.parametrize("body", ["", "<html>no such page</html>"])
+    async def test_missing_route(
+        self, cluster: FakeCluster, client: ActionsClient, body: str
+    ) -> None:
+        """A web page that says 404 is no missing action, be it about one or about all."""
+        cluster.inject(times=None, status=404, body=body)
+
+        with pytest.raises(ClusterUnreachable) as caught:
+            await client.wait_for_node_action(1, "remove", outage_timeout=5)
+        assert isinstance(caught.value.__cause__, UnreadableReply)
+        with pytest.raises(UnreadableReply, match="port 9443"):
+            await client.list_node_actions()
+
+    @pytest.mark.parametrize(
+        ("ref", "permission"),
+        [
+            ("node:1/maintenance_on", "view_status_of_node_action"),
+            ("cluster:change_master", "view_status_of_cluster_action"),
+        ],
+    )
+    async def test_refused(
+        self, cluster: FakeCluster, client: ActionsClient, ref: str, permission: str
+    ) -> None:
+        """Who may not see an action is told so at once, with the permission that it takes."""
+        cluster.inject(times=None, status=403)
+
+        with pytest.raises(AuthenticationError, match=permission):
+            await client.operation(ref)
+        assert len(cluster.requests) == 1
+
+
+class TestRuns:
+    """Which run of an action is meant."""
+
+    async def test_result_of_the_last(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """Without a run, what is remembered of the last one will do."""
+        task_id = cluster.start_node_action(1, "maintenance_on", duration=0)
+        await asyncio.sleep(100)
+
+        assert (await client.wait_for_node_action(1, "maintenance_on")).task_id == task_id
+        assert len(cluster.requests) == 1
+
+    async def test_result_of_another(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """With a run, the result of another is none, however it ended."""
+        cluster.start_node_action(1, "maintenance_on", duration=0, task_id="T1")
+
+        with pytest.raises(ActionNotFound):
+            await client.wait_for_node_action(1, "maintenance_on", task_id="T2")
+        assert (await client.wait_for_node_action(1, "maintenance_on", task_id="T1")).task_id
+
+    @pytest.mark.parametrize("waits", [1, 4], ids=["alone", "together"])
+    async def test_replaced(self, waits: int) -> None:
+        """A run that another has taken the place of has vanished; the other is not taken for it."""
+        async with FakeCluster(nodes=4) as cluster, of_all(cluster) as client:
+            nodes = range(1, waits + 1)
+            refs = [
+                f"node:{node}/maintenance_on@"
+                + cluster.start_node_action(node, "maintenance_on", duration=60, outcome="failed")
+                for node in nodes
+            ]
+            waiting = asyncio.ensure_future(client.wait_for_operations(refs, settle=True))
+            await asyncio.sleep(20)
+            for node in nodes:
+                cluster.forget_node_action(node, "maintenance_on")
+                cluster.start_node_action(node, "maintenance_on", duration=30)
+
+            for result in await waiting:
+                assert isinstance(result, ActionVanished)
+                assert result.action is not None
+                assert result.action.status == "running"
+
+    async def test_replaced_by_name(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """Which run a name stands for is found out, where the cluster tells."""
+        cluster.start_node_action(1, "maintenance_on", duration=60)
+        waiting = asyncio.ensure_future(client.wait_for_node_action(1, "maintenance_on"))
+        await asyncio.sleep(20)
+        cluster.forget_node_action(1, "maintenance_on")
+        cluster.start_node_action(1, "maintenance_on", duration=0)
+
+        with pytest.raises(ActionVanished):
+            await waiting
+
+    async def test_together(self, three: FakeCluster, client3: ActionsClient) -> None:
+        """Lists tell no run: what they show as ended is asked for alone, by its run."""
+        for node in (1, 2, 3):
+            three.start_node_action(node, "maintenance_on", duration=0, task_id=f"old{node}")
+            three.start_node_action(node, "maintenance_on", duration=60, task_id=f"new{node}")
+        on = [f"node:{node}/maintenance_on@new{node}" for node in (1, 2, 3)]
+        old = "node:1/maintenance_on@old1"
+
+        results = await client3.wait_for_operations([*on, old], settle=True)
+        assert [getattr(result, "task_id", None) for result in results[:3]] == [
+            *("new1", "new2", "new3")
+        ]
+        # Of a run that is named the list shows that one runs, which might be it.
+        assert type(results[3]) in {ActionVanished, ActionNotFound}
+        assert "/v1/nodes/actions" in seen(three)
+
+    RUNS = (
+        # what is waited for, as last seen, what is shown, whether that is it; None: it may be
+        ("node:1/remove", None, ("completed", "T1"), True),
+        ("node:1/remove", None, ("completed", None), True),
+        ("node:1/remove", ("running", "T1"), ("completed", "T1"), True),
+        ("node:1/remove", ("running", "T1"), ("completed", "T2"), False),
+        ("node:1/remove", ("running", "T1"), ("completed", None), True),
+        ("node:1/remove", ("running", None), ("completed", "T2"), True),
+        ("node:1/remove@T1", None, ("completed", "T1"), True),
+        ("node:1/remove@T1", None, ("completed", "T2"), False),
+        ("node:1/remove@T1", None, ("running", None), True),
+        ("node:1/remove@T1", None, ("completed", None), None),
+        ("node:1/remove@T1", ("running", None), ("completed", "T2"), False),
+        ("node:1/remove@after,completed,T1", None, ("completed", "T1"), False),
+        ("node:1/remove@after,completed,T1", None, ("failed", "T1"), False),
+        ("node:1/remove@after,completed,T1", None, ("completed", "T2"), True),
+        ("node:1/remove@after,completed,T1", None, ("completed", None), None),
+        ("node:1/remove@after,completed,T1", None, ("failed", None), True),
+        ("node:1/remove@after,completed,T1", ("running", "T2"), ("completed", "T2"), True),
+        ("node:1/remove@after,completed,T1", ("running", "T2"), ("completed", "T3"), False),
+        ("node:1/remove@after,failed,,T2", None, ("failed", None), None),
+        ("node:1/remove@after,failed,,T2", None, ("completed", None), True),
+        ("node:1/remove@after,failed,,T2", None, ("completed", "T1"), False),
+        ("node:1/remove@after,failed,,T2", None, ("queued", None), True),
+        ("node:1/remove@after,failed,,a,b", None, ("completed", "a,b"), True),
+        ("node:1/remove@after,a%2Cb,c%2Cd", None, ("completed", "c,d"), False),
+        ("node:1/remove@after,running,T1", None, ("running", None), False),
+        ("cluster:change_master@after", None, ("completed", None), True),
+        ("cluster:change_master@after", None, ("running", "T1"), True),
+        ("cluster:change_master@after,?", None, ("completed", None), None),
+        ("cluster:change_master@after,?", None, ("running", None), True),
+        ("cluster:change_master@after,?", None, ("failed", "T1"), None),
+        ("cluster:change_master@after,?", None, ("running", "T1"), True),
+        ("cluster:change_master@after,?,,T1", None, ("failed", "T1"), True),
+        ("cluster:change_master@after,?,,T2", None, ("failed", "T1"), False),
+        ("cluster:change_master@after,completed", None, ("completed", None), None),
+        ("cluster:change_master@after,Completed", None, ("completed", None), None),
+        ("cluster:change_master@after,completed", None, ("failed", None), True),
+        ("cluster:change_master@after,completed", None, ("running", None), True),
+        ("cluster:change_master@after,completed", None, ("completed", "T1"), True),
+        ("cluster:change_master@after,completed", ("running", None), ("completed", None), None),
+        ("cluster:change_master@lost,completed", None, ("completed", None), False),
+        ("cluster:change_master@lost,completed", ("running", None), ("completed", None), None),
+        ("cluster:change_master@lost,completed", None, ("failed", None), True),
+        ("cluster:change_master@lost", None, ("completed", None), True),
+        ("cluster:change_master@after,running", None, ("running", None), False),
+        ("cluster:change_master@after,running", None, ("completed", None), False),
+    )
+
+    @pytest.mark.parametrize(("ref", "last", "shown", "is_it"), RUNS, ids=str)
+    async def test_table(
+        self,
+        cluster: FakeCluster,
+        hosts: HostActions,
+        ref: str,
+        last: tuple[str, str | None] | None,
+        shown: tuple[str, str | None],
+        is_it: bool | None,
+    ) -> None:
+        """A task_id tells runs apart; a result without one may be that of an older run."""
+        body = {"status": shown[0]} | ({} if shown[1] is None else {"task_id": shown[1]})
+        cluster.inject(status=200, body=json.dumps(body))
+        found = await hosts.one(parse(ref), last and stands(ref, *last))
+
+        if is_it is None:
+            assert isinstance(found, Uncertain)
+            assert found.doubt is Doubt.SAME_RESULT
+        else:
+            assert isinstance(found, Action) == is_it
+
+    @pytest.mark.parametrize(
+        ("before", "new", "run"),
+        [
+            (None, "", "after"),
+            (None, "T2", "T2"),
+            (("completed", None), "", "after,completed"),
+            (("completed", None), "T2", "after,completed,,T2"),
+            (("completed", "T1"), "", "after,completed,T1"),
+            (("completed", "T1"), "T2", "T2"),
+            (("a,b", "c,d"), "", "after,a%2Cb,c%2Cd"),
+            (("", None), "T2", "after,?,,T2"),
+        ],
+        ids=str,
+    )
+    def test_written(self, before: tuple[str, str | None] | None, new: str, run: str) -> None:
+        """A run is written as its task_id where that tells enough, or else with what was before."""
+        known = run_after(before and stands("node:1/remove", *before))._replace(new=new)
+        ref = parse("node:1/remove")
+
+        assert str(known) == run
+        read = run_of(msgspec.structs.replace(ref, run=run))
+        assert read == known or (read.status, read.new) == (None, new)
+
+    LISTED = (
+        # what is waited for, as last seen, what the list shows, the run it is taken for
+        ("node:1/maintenance_on", None, entry(), None),
+        ("node:1/maintenance_on", None, entry("completed"), None),
+        ("node:1/maintenance_on", "T1", entry(), "T1"),
+        ("node:1/maintenance_on", "T1", entry("completed"), False),
+        ("node:1/maintenance_on", "T1", entry("completed", task_id="T1"), "T1"),
+        ("node:1/maintenance_on", "T1", entry("completed", task_id="T2"), False),
+        ("node:1/maintenance_on@T1", None, entry(), "T1"),
+        ("node:1/maintenance_on@T1", None, entry("failed"), False),
+        ("node:1/maintenance_on@T1", None, entry("failed", task_id="T1"), "T1"),
+        ("node:1/maintenance_on@after,running,T1", None, entry(), False),
+        ("node:1/maintenance_on@after,failed,T1", None, entry("failed", task_id="T2"), "T2"),
+        ("node:1/maintenance_on@after,failed,T1", "T2", entry(), "T2"),
+        ("node:1/maintenance_on@after,completed", None, entry(), None),
+        ("node:1/maintenance_on@after,completed", None, entry("failed"), False),
+        ("node:2/maintenance_on", None, entry(), False),
+        ("node:1/maintenance_off", None, entry(), False),
+    )
+
+    @pytest.mark.parametrize(("ref", "last", "shown", "run"), LISTED, ids=str)
+    async def test_listed(
+        self,
+        cluster: FakeCluster,
+        hosts: HostActions,
+        ref: str,
+        last: str | None,
+        shown: dict[str, object],
+        run: str | bool | None,
+    ) -> None:
+        """A list that tells no run is believed about what runs, and not about a result."""
+        cluster.inject(status=200, body=json.dumps({"actions": [shown]}))
+        wanted = parse(ref)
+        found = await hosts.many({wanted: None if last is None else stands(ref, "running", last)})
+
+        assert [action.task_id for action in found.actions.values()] == (
+            [] if run is False else [run]
+        )
+
+
+class TestStart:
+    """From the call to the run."""
+
+    @pytest.mark.parametrize("fault", ["lose", "truncate"])
+    async def test_lost_answer(
+        self, cluster: FakeCluster, client: ActionsClient, fault: str
+    ) -> None:
+        """The run whose answer was lost is told from the one before it; it is not sent twice."""
+        old = cluster.start_node_action(1, "maintenance_on", duration=0)
+        cluster.inject(method="POST", **{fault: True})  # type: ignore[arg-type]
+        operation = await client.maintenance_on(1)
+
+        action = await operation
+        assert operation.ref == f"node:1/maintenance_on@{action.task_id}"
+        assert action.task_id != old
+        assert seen(cluster, "POST") == [ON]
+        assert cluster.maintenance == {1: 2}
+
+    async def test_lost_call(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """A call that nobody has taken leads to no run, whatever ran before it."""
+        old = cluster.start_node_action(1, "maintenance_on", duration=0)
+        cluster.inject(method="POST", drop=True)
+
+        with pytest.raises(AnswerLost) as caught:
+            await client.maintenance_on(1)
+        assert caught.value.ref == f"node:1/maintenance_on@lost,completed,{old}"
+        with pytest.raises(ActionNotFound):
+            await client.operation(caught.value.ref)
+        assert seen(cluster, "POST") == [ON]
+
+    async def test_late(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """What a lost call has started after all is found by the reference to it, and is new."""
+        cluster.start_node_action(1, "maintenance_on", duration=0)
+        cluster.inject(method="POST", drop=True)
+        with pytest.raises(AnswerLost) as caught:
+            await client.maintenance_on(1)
+        waiting = asyncio.ensure_future(client.operation(caught.value.ref or "").wait())
+        await asyncio.sleep(5)
+        new = cluster.start_node_action(1, "maintenance_on", duration=30)
+
+        assert (await waiting).task_id == new
+
+    @pytest.mark.parametrize("again", [False, True])
+    async def test_lost_change(
+        self, three: FakeCluster, client3: ActionsClient, again: bool
+    ) -> None:
+        """Runs without a task_id are told apart by their status, as far as that goes."""
+        if again:
+            three.start_cluster_action("change_master", node_uid=1, duration=0)
+        three.inject(method="POST", path=PRIMARY, lose=True)
+        operation = await client3.change_primary(2)
+        before = ",completed" if again else ""
+        assert operation.ref == f"cluster:change_master@after{before}"
+        assert (await operation).phase is Phase.COMPLETED
+        assert three.primary == 2
+
+        three.inject(method="POST", path=PRIMARY, drop=True)
+        with pytest.raises(AnswerLost) as caught:
+            await client3.change_primary(3)
+        assert caught.value.ref == "cluster:change_master@lost,completed"
+        with pytest.raises(ActionNotFound):
+            await client3.operation(caught.value.ref)
+        waiting = asyncio.ensure_future(client3.operation(caught.value.ref).wait())
+        await asyncio.sleep(5)
+        three.start_cluster_action("change_master", node_uid=3, duration=30)
+        assert (await waiting).phase is Phase.COMPLETED
+
+    async def test_lost_beside_another(self, three: FakeCluster, client3: ActionsClient) -> None:
+        """What ran when the call was lost, and has ended since, is not what it was to start."""
+        three.start_cluster_action("change_master", node_uid=1, duration=3)
+        three.inject(method="POST", path=PRIMARY, drop=True)
+
+        with pytest.raises(AnswerLost) as caught:
+            await client3.change_primary(2)
+        assert caught.value.ref == "cluster:change_master@lost,running"
+        with pytest.raises(ActionNotFound):
+            await client3.operation(caught.value.ref)
+        assert three.primary == 1
+
+    @pytest.mark.parametrize("name", ["maintenance_on", "change_master"])
+    async def test_busy(self, three: FakeCluster, client3: ActionsClient, name: str) -> None:
+        """While another run is under way the call waits for its turn, if it may."""
+        three.start_node_action(1, "maintenance_on", duration=60, task_id="other")
+        three.start_cluster_action("change_master", node_uid=1, duration=60)
+        options = {"busy_timeout": 20}
+        calls = {
+            "maintenance_on": lambda **options: client3.maintenance_on(1, **options),
+            "change_master": lambda **options: client3.change_primary(3, **options),
+        }
+
+        with pytest.raises(RequestRejected, match="409"):
+            await calls[name]()
+        assert now() < 1
+        with pytest.raises(RequestRejected, match="is running already"):
+            await calls[name](**options)
+        assert now() == pytest.approx(20, abs=1)
+        operation = await calls[name](busy_timeout=120)
+        assert now() == pytest.approx(60, abs=11)
+        assert (await operation).task_id != "other"
+
+    async def test_no_such_node(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """A call about a node that is not there is refused, in the cluster's words."""
+        with pytest.raises(RequestRejected, match="no such node") as caught:
+            await client.maintenance_on(9)
+        assert caught.value.status == 404
+        with pytest.raises(RequestRejected, match="cannot be the primary"):
+            await client.change_primary(9)
+
+
+class TestPrimary:
+    """The primary moves in the middle of a wait."""
+
+    async def test_moves(self, three: FakeCluster, client3: ActionsClient) -> None:
+        """The wait for a change of primary outlasts it, and what others wait for goes on."""
+        other = three.start_node_action(2, "maintenance_on", duration=100)
+        operation = await client3.change_primary(3)
+        waiting = asyncio.ensure_future(client3.wait_for_node_action(2, "maintenance_on"))
+
+        assert (await operation).phase is Phase.COMPLETED
+        assert three.primary == 3
+        assert (await waiting).task_id == other
+        assert {each.node for each in three.requests if each.status == 200} == {1, 3}
+
+    @pytest.mark.parametrize("gap", [1, 60])
+    async def test_interrupted(
+        self, three: FakeCluster, client3: ActionsClient, gap: float
+    ) -> None:
+        """Connections that are cut, and a time without a primary, end no wait."""
+        three.plan("POST", PRIMARY, duration=30)
+        operation = await client3.change_primary(3)
+        waiting = asyncio.ensure_future(operation.wait())
+        await asyncio.sleep(20)
+        await three.stop_node(1)
+        three.primary = None
+        await asyncio.sleep(gap)
+        three.primary = 2
+
+        assert (await waiting).phase is Phase.COMPLETED
+        assert three.primary == (3 if gap == 1 else 2)
+
+    async def test_one_url(self, three: FakeCluster) -> None:
+        """With a client that knows one node, a redirect to another is refused, with advice."""
+        async with client_of(three) as client:
+            operation = await client.change_primary(3)
+
+            with pytest.raises(RequestRejected, match=r"trusted_hosts="):
+                await operation
+        assert three.primary == 3
+
+
+class TestRemove:
+    """A node that is removed takes the record of it along."""
+
+    async def test_gone(self, three: FakeCluster, client3: ActionsClient) -> None:
+        """A removal that is not known any more has completed, if its node is gone."""
+        three.plan("POST", "/v1/nodes/2/actions/remove", outcome="vanishes")
+        operation = await client3.remove_node(2)
+
+        action = await operation
+        assert (action.phase, action.evidence) == (Phase.COMPLETED, Evidence.LIST)
+        said = "remove on node:2: completed, as the list does not hold what it removed"
+        assert str(action).startswith(said)
+        assert "/v1/nodes/2" in seen(three)
+
+    async def test_together(self, three: FakeCluster, client3: ActionsClient) -> None:
+        """... of several, each."""
+        three.plan("POST", "/v1/nodes", outcome="vanishes", times=None, duration=60)
+        operations = [await client3.remove_node(node) for node in (2, 3)]
+
+        actions = await client3.wait_for_operations(operations)
+        assert {action.evidence for action in actions} == {Evidence.LIST}
+
+    async def test_not_gone(self, three: FakeCluster, client3: ActionsClient) -> None:
+        """If its node is there, it has vanished."""
+        operation = await client3.remove_node(2)
+        waiting = asyncio.ensure_future(operation.wait())
+        await asyncio.sleep(3)
+        three.forget_node_action(2, "remove")
+
+        with pytest.raises(ActionVanished):
+            await waiting
+        assert seen(three).count("/v1/nodes/2") == 1
+
+    async def test_stalled(self, three: FakeCluster, client3: ActionsClient) -> None:
+        """A removal that is said to run for ever has completed, too, if its node is gone."""
+        three.plan("POST", "/v1/nodes", outcome="stuck", duration=30)
+        operation = await client3.remove_node(2)
+
+        action = await operation.wait(stall_timeout=60)
+        assert (action.phase, action.evidence) == (Phase.COMPLETED, Evidence.LIST)
+
+    async def test_from_a_reference(self, three: FakeCluster, client3: ActionsClient) -> None:
+        """A run that is named has begun: if its node is gone, it is complete, if nothing tells."""
+        three.plan("POST", "/v1/nodes", outcome="vanishes")
+        operation = await client3.remove_node(2)
+        await asyncio.sleep(100)
+
+        action = await client3.operation(operation.ref or "")
+        assert (action.phase, action.evidence) == (Phase.COMPLETED, Evidence.LIST)
+        assert f"node:2/remove@{action.task_id}" == operation.ref
+
+    @pytest.mark.parametrize(
+        "ref",
+        ["node:9/remove", "node:9/remove@lost,,T1", "node:1/remove@T1", "node:9/enslave_node@T1"],
+    )
+    async def test_not_begun(self, cluster: FakeCluster, client: ActionsClient, ref: str) -> None:
+        """A removal of which nothing tells that it began is not complete, node or no node."""
+        with pytest.raises(ActionNotFound):
+            await client.operation(ref)
+
+    async def test_no_telling(self, cluster: FakeCluster, hosts: HostActions) -> None:
+        """Where the node may not be looked at, its removal stays in doubt."""
+        cluster.inject(path="/v1/nodes/9", status=403)
+        last = stands("node:1/remove")
+        doubt = ActionStalled("x", action=last, elapsed=1, polls=1, stall_timeout=1)
+
+        assert await hosts.settle(parse("node:9/remove"), doubt) is None
+        assert await hosts.settle(parse("node:9/remove"), doubt) is not None
+
+    async def test_cancelled(self, cluster: FakeCluster, hosts: HostActions) -> None:
+        """A removal that we have cancelled has vanished, whatever becomes of its node."""
+        ref = parse("node:9/remove@T1")
+        hosts.note_cancelled(ref, "T1")
+
+        assert await hosts.one(ref, stands("node:1/remove", "cancelling", "T1")) is None
+        assert seen(cluster) == ["/v1/nodes/9/actions/remove"]
+
+    @pytest.mark.parametrize("body", ["<html>", "{}", '{"message": "no Route matched"}'])
+    async def test_gateway(self, cluster: FakeCluster, hosts: HostActions, body: str) -> None:
+        """A 404 that is not the API's says nothing of the node."""
+        cluster.inject(path="/v1/nodes/9/", status=404, body='{"error_code": "not_found"}')
+        cluster.inject(path="/v1/nodes/9", status=404, body=body)
+
+        with pytest.raises(UnreadableReply):
+            await hosts.one(parse("node:9/remove"), stands("node:1/remove"))
+
+    @pytest.mark.parametrize("status", [403, 500, 404])
+    async def test_no_list(self, cluster: FakeCluster, hosts: HostActions, status: int) -> None:
+        """Without a list of nodes, one "not found" is not enough."""
+        for path in ("/v1/nodes/9/", "/v1/nodes/9"):
+            cluster.inject(path=path, status=404, body='{"error_code": "not_found"}')
+        cluster.inject(path="/v1/nodes", status=status)
+        found = await hosts.one(parse("node:9/remove"), stands("node:1/remove"))
+
+        assert isinstance(found, Uncertain)
+        assert (found.doubt, found.mark) == (Doubt.GONE, "not_found")
+
+    @pytest.mark.parametrize(
+        ("ref", "known"),
+        [
+            ("cluster:change_master", True),
+            ("node:1/maintenance_on", True),
+            ("node:1/remove", False),
+        ],
+    )
+    async def test_not_asked(
+        self, cluster: FakeCluster, hosts: HostActions, ref: str, known: bool
+    ) -> None:
+        """Of anything else a node tells nothing."""
+        last = stands(ref) if known else None
+        doubt = ActionVanished(ref, action=last, elapsed=1, polls=1)
+
+        assert await hosts.settle(parse(ref), doubt) is None
+        assert cluster.requests == []
+
+
+class TestCancel:
+    """Actions that are told to stop."""
+
+    @pytest.mark.parametrize("queued", [0, 60], ids=["running", "queued"])
+    async def test_cancelled(
+        self, cluster: FakeCluster, client: ActionsClient, queued: float
+    ) -> None:
+        """A wait for an action that is cancelled ends, and says so."""
+        cluster.plan("POST", ON, duration=100, queued=queued)
+        operation = await client.maintenance_on(1)
+        waiting = asyncio.ensure_future(operation.wait())
+        await asyncio.sleep(20)
+        await operation.cancel()
+
+        with pytest.raises(ActionCancelled, match="cancelled on the cluster"):
+            await waiting
+        assert seen(cluster, "DELETE") == [ON]
+        assert now() < 45
+        assert cluster.maintenance == {1: 0}
+
+    @pytest.mark.parametrize("waits", [1, 3], ids=["alone", "together"])
+    async def test_forgotten(self, waits: int) -> None:
+        """A cluster that forgets what it cancels at once has cancelled it, as we asked."""
+        async with FakeCluster(nodes=3) as cluster, of_all(cluster) as client:
+            cluster.plan("POST", "/v1/nodes", duration=100, times=None)
+            operations = [await client.maintenance_on(node + 1) for node in range(waits)]
+            waiting = asyncio.ensure_future(client.wait_for_operations(operations, settle=True))
+            await asyncio.sleep(20)
+            for node, operation in enumerate(operations, start=1):
+                await operation.cancel()
+                cluster.forget_node_action(node, "maintenance_on")
+
+            for result in await waiting:
+                assert isinstance(result, ActionCancelled)
+                assert result.action is not None
+                assert result.action.evidence is Evidence.CALL
+
+    async def test_not_ours(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """What vanishes without our cancel has vanished, and so has what only stalls."""
+        cluster.plan("POST", ON, outcome="never", times=None)
+        operation = await client.maintenance_on(1)
+        waiting = asyncio.ensure_future(operation.wait())
+        await asyncio.sleep(5)
+        cluster.forget_node_action(1, "maintenance_on")
+
+        with pytest.raises(ActionVanished):
+            await waiting
+
+    async def test_cancelled_and_stalled(self, hosts: HostActions) -> None:
+        """A cancel that the cluster does not get done is no end."""
+        ref = parse("node:1/maintenance_on@T1")
+        hosts.note_cancelled(ref, "T1")
+        known = {"uid": ref.name, "action": stands(str(ref)), "elapsed": 1.0, "polls": 1}
+
+        assert await hosts.settle(ref, ActionVanished(**known)) is not None  # type: ignore[arg-type]
+        stalled = ActionStalled(**known, stall_timeout=1)  # type: ignore[arg-type]
+        assert await hosts.settle(ref, stalled) is None
+
+    @pytest.mark.parametrize("waited", [True, False], ids=["waited", "not waited"])
+    @pytest.mark.parametrize("named", [True, False], ids=["by its run", "by its name"])
+    async def test_later_run(
+        self, cluster: FakeCluster, client: ActionsClient, waited: bool, named: bool
+    ) -> None:
+        """A later run that vanishes has vanished, although an earlier one was cancelled."""
+        cluster.plan("POST", ON, outcome="never", times=None)
+        operation = await client.maintenance_on(1)
+        await operation.cancel()
+        if waited:
+            with pytest.raises(ActionCancelled):
+                await operation
+        cluster.forget_node_action(1, "maintenance_on")
+        later = await client.maintenance_on(1)
+        ref = later.ref or "" if named else "node:1/maintenance_on"
+        waiting = asyncio.ensure_future(client.operation(ref).wait())
+        await asyncio.sleep(5)
+        cluster.forget_node_action(1, "maintenance_on")
+
+        with pytest.raises(ActionVanished):
+            await waiting
+
+    async def test_several_waits(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """That one wait for it is over does not make others forget that it was cancelled."""
+        cluster.plan("POST", ON, outcome="never", times=None)
+        operation = await client.maintenance_on(1)
+        waiting = asyncio.ensure_future(operation.wait())
+        shorter = asyncio.ensure_future(operation.wait(timeout=20))
+        await asyncio.sleep(10)
+        cluster.inject(method="DELETE", status=200)
+        await operation.cancel()
+        with pytest.raises(WaitTimeout):
+            await shorter
+        cluster.forget_node_action(1, "maintenance_on")
+
+        with pytest.raises(ActionCancelled):
+            await waiting
+        assert client._lookup.hosts._cancelled == {}
+
+    @pytest.mark.parametrize("ref", ["node:1/maintenance_on", "cluster:change_master"])
+    async def test_by_submit(self, cluster: FakeCluster, client: ActionsClient, ref: str) -> None:
+        """A cancel that is submitted is accepted, not done: the action tells how it ends."""
+        cluster.start_node_action(1, "maintenance_on", duration=60, outcome="failed")
+        cluster.start_cluster_action("change_master", node_uid=1, duration=60, outcome="failed")
+        path = ON if ref.startswith("node") else PRIMARY
+        cluster.inject(path=path, method="DELETE", status=200)
+        operation = await client.submit("DELETE", path)
+
+        assert operation.ref is not None
+        assert operation.ref.startswith(ref)
+        with pytest.raises(ActionFailed):
+            await operation
+
+    async def test_submitted_and_forgotten(
+        self, cluster: FakeCluster, client: ActionsClient
+    ) -> None:
+        """... be it that the cluster forgets it at once; what had ended is not found."""
+        cluster.start_node_action(1, "maintenance_on", duration=60)
+        operation = await client.submit("DELETE", ON)
+        waiting = asyncio.ensure_future(operation.wait())
+        await asyncio.sleep(1)
+        cluster.forget_node_action(1, "maintenance_on")
+        with pytest.raises(ActionCancelled):
+            await waiting
+
+        cluster.start_node_action(1, "maintenance_on", duration=0)
+        with pytest.raises(ActionNotFound):
+            await (await client.submit("DELETE", ON))
+
+    async def test_result(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """What has ended cannot be cancelled, and its result stays."""
+        operation = await client.maintenance_on(1)
+        await operation
+
+        with pytest.raises(RequestRejected, match="has ended, or another"):
+            await operation.cancel()
+        assert seen(cluster, "DELETE") == []
+        assert (await operation).phase is Phase.COMPLETED
+
+    async def test_another_run(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """A run that is over is not cancelled in the person of the one that runs now."""
+        operation = await client.maintenance_on(1)
+        await operation
+        cluster.start_node_action(1, "maintenance_on", duration=60)
+
+        with pytest.raises(RequestRejected, match="another one has begun since"):
+            await operation.cancel()
+        assert seen(cluster, "DELETE") == []
+
+    async def test_refused(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """What cannot be cancelled goes on, and the cluster's words say why."""
+        cluster.not_cancellable.add("maintenance_on")
+        operation = await client.maintenance_on(1)
+
+        with pytest.raises(RequestRejected, match="cannot be cancelled") as caught:
+            await operation.cancel()
+        assert caught.value.status == 409
+        assert (await operation).phase is Phase.COMPLETED
+
+    async def test_of_the_cluster(self, three: FakeCluster, client3: ActionsClient) -> None:
+        """The API has a cancel for the cluster's actions, and no action that it works for."""
+        operation = await client3.change_primary(2)
+
+        with pytest.raises(RequestRejected) as caught:
+            await operation.cancel()
+        assert caught.value.status == 404
+        assert seen(three, "DELETE") == [PRIMARY]
+        assert (await operation).phase is Phase.COMPLETED
+
+    async def test_waiting_alone(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """Who stops waiting stops nothing on the cluster."""
+        operation = await client.maintenance_on(1)
+        waiting = asyncio.ensure_future(operation.wait())
+        await asyncio.sleep(5)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+        assert seen(cluster, "DELETE") == []
+        assert (await operation).phase is Phase.COMPLETED
+
+
+class TestLists:
+    """What the lists tell."""
+
+    @pytest.mark.parametrize("bare", [True, False], ids=["array", "object"])
+    async def test_shapes(self, three: FakeCluster, client3: ActionsClient, bare: bool) -> None:
+        """Several are served by the list, in whichever shape it comes."""
+        three.bare_node_actions = bare
+        names: list[NodeActionName] = ["maintenance_on", "maintenance_off", "remove"]
+        for node in (2, 3):
+            for name in names:
+                three.start_node_action(node, name, duration=100)
+        refs = [f"node:{node}/{name}" for node in (2, 3) for name in names]
+
+        actions = await client3.wait_for_operations(refs)
+        assert [action.uid for action in actions] == refs
+        assert {action.phase for action in actions} == {Phase.COMPLETED}
+        asked = seen(three)
+        assert asked.count("/v1/nodes/actions") >= 5
+        assert len(asked) - asked.count("/v1/nodes/actions") <= 3 * len(refs)
+
+    async def test_cluster(self, cluster: FakeCluster, hosts: HostActions) -> None:
+        """The cluster's actions have a list of their own."""
+        cluster.start_cluster_action("change_master", node_uid=1)
+        found = await hosts.many({parse("cluster:change_master"): None, parse("cluster:x"): None})
+
+        assert [action.status for action in found.actions.values()] == ["running"]
+        assert (seen(cluster), found.cost) == (["/v1/cluster/actions"], 1.0)
+
+    async def test_cost(self, cluster: FakeCluster, hosts: HostActions) -> None:
+        """A long list costs more than a short one, by its size."""
+        entries = [entry(str(number)) for number in range(2000)]
+        cluster.inject(status=200, body=json.dumps(entries))
+
+        found = await hosts.many({parse("node:1/maintenance_on"): None})
+        assert found.cost == pytest.approx(len(json.dumps(entries)) / 2**15)
+
+    @pytest.mark.parametrize(
+        ("ref", "path"),
+        [
+            ("node:7/remove@T1", "/v1/nodes/7/actions/remove"),
+            ("cluster:change_master", PRIMARY),
+        ],
+    )
+    def test_path(self, ref: str, path: str) -> None:
+        """A reference without its run is a path."""
+        assert path_of(parse(ref)) == path
+
+    async def test_empty(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """A 404 in the API's words on a list means that there is nothing."""
+        cluster.inject(times=2, status=404, body='{"error_code": "x"}')
+
+        assert await client.list_node_actions(node_uid=1) == []
+        assert await client.list_cluster_actions() == []
+
+
+def test_references_are_hashable() -> None:
+    """A run is part of what is waited for."""
+    one, other = parse("node:1/remove@T1"), parse("node:1/remove@T2")
+
+    assert len({one, other, msgspec.structs.replace(one, run="T2")}) == 2
+    assert isinstance(one, Reference)
+
+
+async def test_fixed_schedule(cluster: FakeCluster, client: ActionsClient) -> None:
+    """Any strategy of tenacity sets the pace."""
+    cluster.start_node_action(1, "maintenance_on", duration=95)
+    await client.wait_for_node_action(1, "maintenance_on", poll=wait_fixed(10))
+
+    assert [round(each.time) for each in cluster.requests] == list(range(0, 101, 10))

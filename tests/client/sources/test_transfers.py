@@ -1,0 +1,1060 @@
+"""Facts about exports, imports and backups: which run is meant, and how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tenacity import wait_fixed
+
+from redis_enterprise_actions import (
+    Action,
+    ActionFailed,
+    ActionNotFound,
+    ActionsClient,
+    ActionStalled,
+    ActionVanished,
+    AnswerLost,
+    CancelNotSupported,
+    Evidence,
+    Kind,
+    Phase,
+    RequestRejected,
+    UsageError,
+    WaitTimeout,
+)
+from redis_enterprise_actions._client.sources.databases import (
+    _is_old,
+    _mark,
+    _run_of,
+    _with_run,
+    was_under_way,
+)
+from redis_enterprise_actions._client.wire.databases import Standing
+from redis_enterprise_actions._model.reference import Reference, Track, parse
+from redis_enterprise_actions.testing import FakeCluster
+from tests.conftest import client_of, examples
+
+
+if TYPE_CHECKING:
+    from redis_enterprise_actions import Operation
+    from redis_enterprise_actions.testing import Transfer, Version
+
+pytestmark = pytest.mark.core
+
+Started: TypeAlias = Literal["export", "import"]
+Result: TypeAlias = Literal["completed", "failed"]
+
+STARTED: list[Started] = ["export", "import"]
+TRANSFERS: list[Transfer] = ["export", "import", "backup"]
+OLD_AND_NEW: list[Version] = ["7.4", "8.0"]
+PLACE = {"type": "url", "url": "ftp://backup.example.com/x.rdb"}
+
+
+def now() -> float:
+    """Return the loop's time."""
+    return asyncio.get_running_loop().time()
+
+
+def later(seconds: float, call: object, *args: object) -> None:
+    """Call something after some of the loop's time."""
+    asyncio.get_running_loop().call_later(seconds, call, *args)  # type: ignore[arg-type]
+
+
+def path_of(kind: str) -> str:
+    """Return where the transfers of database 1 are started."""
+    return f"/v1/bdbs/1/actions/{kind}"
+
+
+async def start(client: ActionsClient, kind: Started, **options: float) -> Operation:
+    """Start one on database 1."""
+    if kind == "export":
+        return await client.export_bdb(1, PLACE, **options)
+    return await client.import_bdb(1, [PLACE], **options)
+
+
+async def wait_for(client: ActionsClient, kind: Transfer, **options: float) -> Action:
+    """Wait for one on database 1 that somebody else has started."""
+    call = {
+        "export": client.wait_for_export,
+        "import": client.wait_for_import,
+        "backup": client.wait_for_backup,
+    }[kind]
+    return await call(1, **options)  # type: ignore[arg-type]
+
+
+def before(standing: Standing, track: Track = Track.EXPORT) -> Reference:
+    """Return the reference to one that is called for while the last one stands so."""
+    return _with_run(Reference(track, "1"), *_mark(standing))
+
+
+def posts(cluster: FakeCluster) -> list[int | None]:
+    """Return how each call was answered that was to start something."""
+    return [seen.status for seen in cluster.requests if seen.method == "POST"]
+
+
+def no_resets(cluster: FakeCluster) -> None:
+    """Let nobody reset a status."""
+    for kind in TRANSFERS:
+        cluster.inject(times=None, path=f"{path_of(kind)}_reset_status", status=403)
+
+
+class TestNewRun:
+    """The result of an older run is never taken for that of the new one."""
+
+    @pytest.mark.enable_socket
+    @pytest.mark.parametrize("version", OLD_AND_NEW)
+    @pytest.mark.parametrize("kind", STARTED)
+    @pytest.mark.parametrize("before", [None, "completed", "failed"])
+    @pytest.mark.parametrize("queued", [0, 30])
+    async def test_reset(
+        self, version: Version, kind: Started, before: Result | None, queued: float
+    ) -> None:
+        """Where the result of the last one can be reset, any result is that of ours."""
+        async with FakeCluster(version=version) as cluster, client_of(cluster) as client:
+            cluster.add_bdb(1)
+            if before is not None:
+                cluster.start_transfer(1, kind, duration=0, outcome=before)
+            cluster.plan("POST", path_of(kind), queued=queued, duration=50)
+            operation = await start(client, kind)
+            action = await operation
+
+            assert (action.status, action.phase) == ("succeeded", Phase.COMPLETED)
+            assert queued + 50 <= now() <= queued + 65
+            assert operation.ref is not None
+            assert operation.ref.startswith(f"{kind}:1@idle,")
+
+    @pytest.mark.enable_socket
+    @pytest.mark.parametrize("version", OLD_AND_NEW)
+    @pytest.mark.parametrize("before", ["completed", "failed"])
+    @pytest.mark.parametrize("outcome", ["completed", "failed"])
+    @pytest.mark.parametrize("kind", STARTED)
+    async def test_no_reset(
+        self, version: Version, kind: Started, before: Result, outcome: Result
+    ) -> None:
+        """Where it cannot, the new run is seen coming, and its result is its own."""
+        async with FakeCluster(version=version) as cluster, client_of(cluster) as client:
+            cluster.start_transfer(1, kind, duration=0, outcome=before, error="old")
+            no_resets(cluster)
+            cluster.plan(
+                "POST", path_of(kind), queued=30, duration=50, outcome=outcome, error="new"
+            )
+            operation = await start(client, kind)
+            status = {"completed": "succeeded", "failed": "failed"}
+            assert operation.ref is not None
+            assert operation.ref.startswith(f"{kind}:1@{status[before]},")
+
+            if outcome == "failed":
+                with pytest.raises(ActionFailed, match="new"):
+                    await operation
+            else:
+                assert (await operation).status == "succeeded"
+            assert 80 <= now() <= 95
+
+    @pytest.mark.enable_socket
+    @pytest.mark.parametrize("version", OLD_AND_NEW)
+    @pytest.mark.parametrize("kind", STARTED)
+    @pytest.mark.parametrize("before", [None, "completed", "failed"])
+    async def test_at_once(self, version: Version, kind: Started, before: Result | None) -> None:
+        """One that is over before we look has a result that was not there."""
+        async with FakeCluster(version=version) as cluster, client_of(cluster) as client:
+            cluster.add_bdb(1)
+            if before is not None:
+                cluster.start_transfer(1, kind, duration=0, outcome=before)
+            cluster.plan("POST", path_of(kind), duration=0)
+
+            assert (await (await start(client, kind))).status == "succeeded"
+            assert now() < 1
+
+    @pytest.mark.enable_socket
+    @pytest.mark.parametrize("kind", STARTED)
+    async def test_unseen_change(self, kind: Started) -> None:
+        """Without a reset, a result counts where the status or its time is not what it was."""
+        async with FakeCluster(version="7.4") as cluster, client_of(cluster) as client:
+            cluster.start_transfer(1, kind, duration=0)
+            await asyncio.sleep(10)
+            no_resets(cluster)
+            cluster.plan("POST", path_of(kind), duration=0)
+            again = await start(client, kind)
+            cluster.plan("POST", path_of(kind), duration=0, outcome="failed", error="new")
+            if kind == "export":
+                assert (await again).status == "succeeded"
+            else:  # of which there is no time
+                with pytest.raises(ActionNotFound):
+                    await again
+
+            failing = await start(client, kind)
+            with pytest.raises(ActionFailed, match="new"):
+                await failing
+
+    @pytest.mark.parametrize("age", [0, 1, 100])
+    @pytest.mark.parametrize("kind", STARTED)
+    async def test_only_an_older_one(
+        self, cluster: FakeCluster, client: ActionsClient, kind: Started, age: float
+    ) -> None:
+        """An older run, however recent, is not the one that has never begun."""
+        cluster.start_transfer(1, kind, duration=0)
+        await asyncio.sleep(age)
+        cluster.inject(method="POST", drop=True)
+        with pytest.raises(AnswerLost) as caught:
+            await start(client, kind)
+        began = now()
+
+        assert caught.value.ref is not None
+        with pytest.raises(ActionNotFound):
+            await client.operation(caught.value.ref)
+        assert now() - began == pytest.approx(60, abs=1)
+
+    @pytest.mark.parametrize(
+        ("runs", "last", "ours"),
+        [
+            ("running 1000", None, "running 1000"),
+            ("running 998", None, "running 998"),
+            ("running 997", None, None),
+            ("running 0", None, None),
+            ("queued 998", None, "queued 998"),
+            ("pondering 998", None, "pondering 998"),
+            ("completed 1001", None, "completed 1001"),
+            ("completed 1060", None, "completed 1060"),
+            ("completed 1061", None, None),
+            ("completed 1000", None, "completed 1000"),
+            ("failed 999", None, None),
+            ("failed 900, completed 1001, running 1030", None, "completed 1001"),
+            ("failed 1000, completed 1001", None, "failed 1000"),
+            ("failed 999, running 1000", None, "running 1000"),
+            ("failed 1000, running 1000", None, None),
+            ("running 998, running 999", None, None),
+            ("completed 1000", 1000, "completed 1000"),
+            ("failed 999, running 1000", 999, "failed 999"),
+            ("completed 999", 1000, None),
+            ("", None, None),
+        ],
+    )
+    def test_run_of(self, runs: str, last: float | None, ours: str | None) -> None:
+        """v2 tells a run by when it began: soon after the call, or as it was seen before."""
+        shown = [
+            other(Kind.OTHER, float(began), status)
+            for status, began in map(str.split, filter(None, runs.split(", ")))
+        ]
+        seen = None if last is None else other(Kind.OTHER, last)
+        found = _run_of(shown, 1_000_500, seen)
+
+        assert found == (None if ours is None else shown[runs.split(", ").index(ours)])
+
+
+def other(kind: Kind, began: float, status: str = "running") -> Action:
+    """Return an export as v2 shows it."""
+    phases = {"running": Phase.RUNNING, "queued": Phase.PENDING, "pondering": Phase.UNKNOWN}
+    ended = {"completed": Phase.COMPLETED, "failed": Phase.FAILED}
+    return Action(
+        uid="x",
+        name="export",
+        kind=kind,
+        status=status,
+        phase=(phases | ended)[status],
+        creation_time=datetime.fromtimestamp(began, UTC) if began else None,
+    )
+
+
+@pytest.mark.enable_socket
+class TestEnds:
+    """How one can end that we have started."""
+
+    @pytest.mark.parametrize("kind", STARTED)
+    async def test_watched(
+        self, cluster: FakeCluster, client: ActionsClient, kind: Started
+    ) -> None:
+        """It is followed by its progress, to its end, under one name."""
+        cluster.add_bdb(1)
+        cluster.plan("POST", path_of(kind), duration=100, progress="linear")
+        seen = [action async for action in await start(client, kind)]
+
+        assert {action.uid for action in seen} == {f"{kind}:1"}
+        assert {action.title for action in seen} == {f"{kind} on bdb:1"}
+        progress = [action.progress for action in seen[:-1] if action.progress is not None]
+        assert progress == sorted(set(progress))
+        assert len(progress) > 3
+        assert (seen[-1].status, seen[-1].progress) == ("succeeded", None)
+
+    @pytest.mark.parametrize("version", OLD_AND_NEW)
+    @pytest.mark.parametrize("kind", STARTED)
+    async def test_failed(self, version: Version, kind: Started) -> None:
+        """What fails is told in the cluster's words."""
+        async with FakeCluster(version=version) as cluster, client_of(cluster) as client:
+            cluster.add_bdb(1)
+            cluster.plan("POST", path_of(kind), duration=10, outcome="failed", error="no-space")
+            operation = await start(client, kind)
+
+            with pytest.raises(ActionFailed, match="no-space") as caught:
+                await operation
+            assert (caught.value.uid, caught.value.error) == (f"{kind}:1", "no-space")
+            assert caught.value.error_code is None
+
+    @pytest.mark.parametrize("kind", STARTED)
+    async def test_timeout(
+        self, cluster: FakeCluster, client: ActionsClient, kind: Started
+    ) -> None:
+        """The timeout is kept to, and the work goes on."""
+        cluster.add_bdb(1)
+        cluster.plan("POST", path_of(kind), duration=500)
+        operation = await start(client, kind)
+
+        with pytest.raises(WaitTimeout, match="goes on"):
+            await operation.wait(timeout=60)
+        assert now() == pytest.approx(60, abs=0.1)
+        assert (await operation).status == "succeeded"
+
+    @pytest.mark.parametrize("kind", STARTED)
+    async def test_stalled(
+        self, cluster: FakeCluster, client: ActionsClient, kind: Started
+    ) -> None:
+        """One that does not move has stalled; its database has said so, and is not asked again."""
+        cluster.add_bdb(1)
+        cluster.plan("POST", path_of(kind), outcome="never")
+        operation = await start(client, kind)
+        cluster.requests.clear()
+
+        with pytest.raises(ActionStalled) as caught:
+            await operation.wait(stall_timeout=100)
+        assert len(cluster.requests) == caught.value.polls
+
+    async def test_never_begun(self) -> None:
+        """One that was taken, and does not begin within a minute, is not found."""
+        async with FakeCluster(version="7.4") as cluster, client_of(cluster) as client:
+            cluster.add_bdb(1)
+            cluster.plan("POST", path_of("export"), queued=1000)
+            operation = await start(client, "export")
+
+            with pytest.raises(ActionNotFound):
+                await operation
+            assert now() == pytest.approx(60, abs=0.1)
+
+    @pytest.mark.parametrize("kind", STARTED)
+    async def test_cancel(self, cluster: FakeCluster, client: ActionsClient, kind: Started) -> None:
+        """None can be cancelled, and nobody is asked to."""
+        cluster.add_bdb(1)
+        operation = await start(client, kind)
+        cluster.requests.clear()
+
+        with pytest.raises(CancelNotSupported, match=f"{kind}:1"):
+            await operation.cancel()
+        assert cluster.requests == []
+
+    @pytest.mark.parametrize("kind", STARTED)
+    async def test_no_database(
+        self, cluster: FakeCluster, client: ActionsClient, kind: Started
+    ) -> None:
+        """Where there is no database, the call says so."""
+        with pytest.raises(RequestRejected, match="404: db_not_exist"):
+            await start(client, kind)
+
+        assert posts(cluster) == [404]
+
+    @pytest.mark.parametrize("kind", STARTED)
+    async def test_not_allowed_to_look(
+        self, cluster: FakeCluster, client: ActionsClient, kind: Started
+    ) -> None:
+        """Whoever may not see the database may start it all the same."""
+        cluster.add_bdb(1)
+        cluster.inject(method="GET", status=403)
+        operation = await start(client, kind)
+
+        assert operation.ref is not None
+        assert re.fullmatch(rf"{kind}:1@,,\d{{13}}", operation.ref)
+        assert (await operation).status == "succeeded"
+
+
+class TestVanished:
+    """One that was there and is not: its database may know."""
+
+    async def after_reset(self, cluster: FakeCluster, operation: Operation, kind: str) -> Action:
+        """Let the status be reset between two looks, after the run has ended."""
+        await asyncio.sleep(20)
+        later(80, cluster.bdbs[1].transfers[kind].reset, now() + 80)  # type: ignore[index]
+        return await operation.wait(poll=wait_fixed(100))
+
+    async def test_succeeded(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """An export whose status was reset has succeeded if the time of the last success moved."""
+        cluster.start_transfer(1, "export", duration=0)
+        await asyncio.sleep(10)
+        cluster.plan("POST", path_of("export"), duration=50)
+        action = await self.after_reset(cluster, await start(client, "export"), "export")
+
+        assert (action.uid, action.phase) == ("export:1", Phase.COMPLETED)
+        assert action.evidence is Evidence.DATABASE
+
+    async def test_failed(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """If it did not, nobody knows how it ended."""
+        cluster.start_transfer(1, "export", duration=0)
+        await asyncio.sleep(10)
+        cluster.plan("POST", path_of("export"), duration=50, outcome="failed")
+
+        with pytest.raises(ActionVanished, match="last seen: export on bdb:1: exporting"):
+            await self.after_reset(cluster, await start(client, "export"), "export")
+
+    async def test_import(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """Imports have no such time."""
+        cluster.add_bdb(1)
+        cluster.plan("POST", path_of("import"), duration=50)
+
+        with pytest.raises(ActionVanished):
+            await self.after_reset(cluster, await start(client, "import"), "import")
+
+    @pytest.mark.parametrize("kind", TRANSFERS)
+    async def test_by_name(
+        self, cluster: FakeCluster, client: ActionsClient, kind: Transfer
+    ) -> None:
+        """Without knowing how things stood before, nobody can tell, and nobody asks."""
+        cluster.start_transfer(1, kind, duration=50)
+        cluster.requests.clear()
+
+        with pytest.raises(ActionVanished) as caught:
+            await self.after_reset(cluster, client.operation(f"{kind}:1"), kind)
+        assert len(cluster.requests) == caught.value.polls
+
+    @pytest.mark.enable_socket
+    @pytest.mark.parametrize("version", OLD_AND_NEW)
+    async def test_another_since(self, version: Version) -> None:
+        """That another one runs by now tells nothing of it."""
+        async with FakeCluster(version=version) as cluster, client_of(cluster) as client:
+            cluster.add_bdb(1)
+            cluster.plan("POST", path_of("export"), duration=5)
+            operation = await start(client, "export")
+            await asyncio.sleep(20)
+            cluster.start_transfer(1, "export", duration=1000)
+            ref = parse(operation.ref or "")
+            known = {"uid": ref.name, "elapsed": 1.0, "polls": 1}
+            doubt = ActionVanished(**known, action=other(Kind.EXPORT, 0))  # type: ignore[arg-type]
+            ended = await client._lookup.databases.settle(ref, doubt)
+
+            found = await client._lookup.databases.many({ref: None})
+
+            assert ended is None
+            assert found.actions[ref].phase is Phase.RUNNING  # type: ignore[union-attr]
+
+    @pytest.mark.enable_socket
+    async def test_end_in_a_list(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """An end that a list shows is looked at again, as v2 may tell whose it is."""
+        cluster.add_bdb(1)
+        operation = await start(client, "export")
+        await operation
+        ref = parse(operation.ref or "")
+
+        assert (await client._lookup.databases.many({ref: None})).actions == {}
+
+    async def test_no_database(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """One whose database is deleted under it has vanished, as have its times."""
+        cluster.start_transfer(1, "export", duration=0)
+        cluster.plan("POST", path_of("export"), duration=100)
+        operation = await start(client, "export")
+        later(30, lambda: cluster.add_action("SMDeleteBDB", duration=5))
+
+        with pytest.raises(ActionVanished):
+            await operation
+        assert now() < 60
+
+
+@pytest.mark.enable_socket
+class TestBusy:
+    """Other runs, of other people."""
+
+    @pytest.mark.parametrize("kind", STARTED)
+    async def test_busy(self, cluster: FakeCluster, client: ActionsClient, kind: Started) -> None:
+        """While one is under way, another is refused."""
+        cluster.start_transfer(1, kind, duration=100)
+
+        with pytest.raises(RequestRejected, match="409: busy"):
+            await start(client, kind)
+        assert posts(cluster) == [409]
+
+    @pytest.mark.parametrize("version", OLD_AND_NEW)
+    @pytest.mark.parametrize("reset", [True, False], ids=["reset", "no reset"])
+    @pytest.mark.parametrize("kind", STARTED)
+    async def test_waits_its_turn(self, version: Version, kind: Started, reset: bool) -> None:
+        """Within `busy_timeout` it comes after the other, whose result is not taken for its own."""
+        async with FakeCluster(version=version) as cluster, client_of(cluster) as client:
+            cluster.start_transfer(1, kind, duration=50, outcome="failed", error="theirs")
+            if not reset:
+                no_resets(cluster)
+            cluster.plan("POST", path_of(kind), queued=30, duration=100)
+            operation = await start(client, kind, busy_timeout=300)
+            taken = now()
+
+            assert taken >= 50
+            assert posts(cluster)[-1] == 200
+            assert set(posts(cluster)[:-1]) == {409}
+            assert (await operation).status == "succeeded"
+            assert now() >= taken + 130
+
+    @pytest.mark.parametrize("version", OLD_AND_NEW)
+    @pytest.mark.parametrize("result", ["completed", "failed"])
+    @pytest.mark.parametrize("kind", STARTED)
+    async def test_ends_before_ours(self, version: Version, kind: Started, result: Result) -> None:
+        """One that ends while our call is on its way has a result that is not ours."""
+        async with FakeCluster(version=version) as cluster, client_of(cluster) as client:
+            cluster.start_transfer(1, kind, duration=5, outcome=result, error="theirs")
+            cluster.inject(method="POST", delay=10)
+            cluster.plan("POST", path_of(kind), queued=30, duration=100)
+            operation = await start(client, kind)
+
+            assert posts(cluster) == [200]
+            assert (await operation).status == "succeeded"
+            assert 140 <= now() <= 160
+
+    async def test_cannot_look_again(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """If we may not look again then, nobody can tell the end of ours from that of theirs."""
+        cluster.start_transfer(1, "export", duration=5)
+        cluster.inject(method="POST", delay=10)
+        later(5, lambda: cluster.inject(method="GET", status=403))
+        operation = await start(client, "export")
+
+        assert operation.ref is not None
+        assert operation.ref.startswith("export:1@exporting,")
+
+    @pytest.mark.parametrize("kind", STARTED)
+    async def test_begins_before_ours(
+        self, cluster: FakeCluster, client: ActionsClient, kind: Started
+    ) -> None:
+        """One that begins while our call is on its way goes before it, and its result with it."""
+        cluster.add_bdb(1)
+        later(2, lambda: cluster.start_transfer(1, kind, duration=20, outcome="failed"))
+        cluster.inject(method="POST", delay=5)
+        cluster.plan("POST", path_of(kind), queued=30, duration=100)
+        operation = await start(client, kind, busy_timeout=100)
+        taken = now()
+
+        assert (await operation).status == "succeeded"
+        assert now() >= taken + 130
+
+
+@pytest.mark.enable_socket
+class TestLostAnswer:
+    """The answer to the call that starts it is lost."""
+
+    @pytest.mark.parametrize("version", OLD_AND_NEW)
+    @pytest.mark.parametrize("kind", STARTED)
+    @pytest.mark.parametrize("before", [None, "completed"])
+    async def test_taken(self, version: Version, kind: Started, before: Result | None) -> None:
+        """What was begun is found by how things stood before, and is not begun again."""
+        async with FakeCluster(version=version) as cluster, client_of(cluster) as client:
+            cluster.add_bdb(1)
+            if before is not None:
+                cluster.start_transfer(1, kind, duration=0, outcome=before)
+            cluster.inject(method="POST", lose=True)
+            cluster.plan("POST", path_of(kind), queued=1, duration=50)
+            operation = await start(client, kind)
+
+            assert (await operation).status == "succeeded"
+            assert now() >= 51
+            assert posts(cluster) == [None]
+
+    @pytest.mark.parametrize("version", OLD_AND_NEW)
+    @pytest.mark.parametrize("kind", STARTED)
+    async def test_not_taken(self, version: Version, kind: Started) -> None:
+        """What was not begun is not found, and its reference tells so."""
+        async with FakeCluster(version=version) as cluster, client_of(cluster) as client:
+            cluster.add_bdb(1)
+            cluster.inject(method="POST", drop=True)
+            with pytest.raises(AnswerLost) as caught:
+                await start(client, kind)
+
+            assert posts(cluster) == [None]
+            assert caught.value.ref is not None
+            with pytest.raises(ActionNotFound):
+                await client.operation(caught.value.ref)
+
+    @pytest.mark.parametrize("fault", [{"lose": True}, {"status": 503}], ids=str)
+    async def test_another_under_way(
+        self, cluster: FakeCluster, client: ActionsClient, fault: dict[str, object]
+    ) -> None:
+        """While another is under way, one proves nothing of ours, and it is not begun again."""
+        cluster.start_transfer(1, "export", duration=100)
+        cluster.inject(method="POST", **fault)  # type: ignore[arg-type]
+
+        with pytest.raises(AnswerLost):
+            await start(client, "export")
+        assert len(posts(cluster)) == 1
+
+    @pytest.mark.parametrize("kind", STARTED)
+    async def test_not_now(
+        self, cluster: FakeCluster, client: ActionsClient, kind: Started
+    ) -> None:
+        """A call that is answered "not now", and began nothing, is made again."""
+        cluster.add_bdb(1)
+        cluster.inject(method="POST", status=503)
+        operation = await start(client, kind)
+
+        assert posts(cluster) == [503, 200]
+        assert (await operation).status == "succeeded"
+
+
+@pytest.mark.enable_socket
+@pytest.mark.parametrize("seed", range(40))
+async def test_any_day(seed: int) -> None:
+    """Whatever others do meanwhile, and whatever is lost, no end is told that is not that of ours.
+
+    Nor is ours begun twice, or told to be over before it is. What others begin while ours is on
+    its way cannot be told from it where it is not answered.
+    """
+    lots = random.Random(seed)
+    kind = lots.choice(STARTED)
+    async with (
+        FakeCluster(version=lots.choice(OLD_AND_NEW)) as cluster,
+        client_of(cluster) as client,
+    ):
+        cluster.add_bdb(1)
+        for _ in range(lots.randrange(3)):
+            result = lots.choice(["completed", "failed"])
+            cluster.start_transfer(1, kind, duration=0, outcome=result, error="theirs")
+        if lots.random() < 0.4:
+            no_resets(cluster)
+        if lots.random() < 0.4:
+            later(lots.uniform(0, 12), begin_another, cluster, kind, lots)
+            await asyncio.sleep(10)
+        fault = lots.choice([{}, {"lose": True}, {"status": 503}])
+        cluster.inject(method="POST", delay=lots.choice([0.001, 5, 10]), **fault)
+        cluster.plan(
+            "POST",
+            path_of(kind),
+            queued=lots.choice([0, 20]),
+            duration=lots.choice([0, 3, 60]),
+            outcome=lots.choice(["completed", "failed"]),
+            error="ours",
+        )
+        told: Action | None
+        called = now()
+        try:
+            told = await last_of(await start(client, kind, busy_timeout=300, outage_timeout=60))
+        except (AnswerLost, ActionNotFound, ActionVanished):
+            told = None
+        runs = cluster.bdbs[1].transfers[kind]._runs
+        ours = [run for run in runs if run.error == "ours"]
+        crossed = any(run.began_at >= called for run in runs if run.error == "theirs")
+
+        assert len(ours) <= 1
+        if told is not None and not (fault and crossed):
+            ends = {"completed": "succeeded", "failed": "failed"}
+            assert [(ends[run.outcome], run.ends_at <= now()) for run in ours] == [
+                (told.status.replace("completed", "succeeded"), True)
+            ]
+
+
+def begin_another(cluster: FakeCluster, kind: Transfer, lots: random.Random) -> None:
+    """Start what somebody else wants, unless something is under way."""
+    if not cluster.bdbs[1].transfers[kind].running(now()):
+        result = lots.choice(["completed", "failed"])
+        seconds = lots.choice([12, 30])  # longer than a call of ours is on its way
+        cluster.start_transfer(1, kind, duration=seconds, outcome=result, error="theirs")
+
+
+async def last_of(operation: Operation) -> Action:
+    """Return how something ended, well or not."""
+    seen = [action async for action in operation]
+    return seen[-1]
+
+
+@pytest.mark.enable_socket
+class TestByName:
+    """Those that somebody else has started."""
+
+    @pytest.mark.parametrize("version", OLD_AND_NEW)
+    @pytest.mark.parametrize("kind", TRANSFERS)
+    async def test_under_way(self, version: Version, kind: Transfer) -> None:
+        """One that is under way is waited for, whatever became of the one before."""
+        async with FakeCluster(version=version) as cluster, client_of(cluster) as client:
+            cluster.start_transfer(1, kind, duration=0, outcome="failed")
+            cluster.start_transfer(1, kind, duration=100)
+            action = await wait_for(client, kind)
+
+            assert (action.kind, action.status) == (Kind(kind), "succeeded")
+            assert 100 <= now() <= 115
+            assert {seen.path for seen in cluster.requests} == {"/v1/bdbs/1"}
+
+    @pytest.mark.parametrize("kind", TRANSFERS)
+    @pytest.mark.parametrize("before", [None, "completed", "failed"])
+    async def test_about_to_begin(
+        self, cluster: FakeCluster, client: ActionsClient, kind: Transfer, before: Result | None
+    ) -> None:
+        """One that begins within a minute is waited for, too."""
+        cluster.add_bdb(1)
+        if before is not None:
+            cluster.start_transfer(1, kind, duration=0, outcome=before)
+        later(50, lambda: cluster.start_transfer(1, kind, duration=100))
+
+        assert (await wait_for(client, kind)).status == "succeeded"
+        assert now() >= 150
+
+    @pytest.mark.parametrize("kind", TRANSFERS)
+    async def test_failed(
+        self, cluster: FakeCluster, client: ActionsClient, kind: Transfer
+    ) -> None:
+        """One that fails does so in the cluster's words."""
+        cluster.start_transfer(1, kind, duration=10, outcome="failed", error="no-space")
+
+        with pytest.raises(ActionFailed, match=f"{kind} on bdb:1.*no-space"):
+            await wait_for(client, kind)
+
+    @pytest.mark.parametrize("kind", TRANSFERS)
+    @pytest.mark.parametrize("before", [None, "completed", "failed"])
+    @pytest.mark.parametrize("grace", [None, 5])
+    async def test_not_found(
+        self,
+        cluster: FakeCluster,
+        client: ActionsClient,
+        kind: Transfer,
+        before: Result | None,
+        grace: float | None,
+    ) -> None:
+        """A result that was there when we came tells nothing; a minute later, none is found."""
+        cluster.add_bdb(1)
+        if before is not None:
+            cluster.start_transfer(1, kind, duration=0, outcome=before)
+        options = {} if grace is None else {"not_found_grace": grace}
+
+        with pytest.raises(ActionNotFound):
+            await wait_for(client, kind, **options)
+        assert now() == pytest.approx(grace or 60, abs=0.1)
+
+    @pytest.mark.parametrize("kind", TRANSFERS)
+    async def test_timeout(
+        self, cluster: FakeCluster, client: ActionsClient, kind: Transfer
+    ) -> None:
+        """A timeout is the end of the wait alone."""
+        cluster.start_transfer(1, kind, duration=500)
+
+        with pytest.raises(WaitTimeout, match=f"action {kind}:1 .*goes on"):
+            await wait_for(client, kind, timeout=60)
+        assert now() == pytest.approx(60, abs=0.1)
+
+    @pytest.mark.parametrize("kind", TRANSFERS)
+    async def test_bad_uid(
+        self, cluster: FakeCluster, client: ActionsClient, kind: Transfer
+    ) -> None:
+        """What is no uid is refused before anything is sent."""
+        call = getattr(client, f"wait_for_{kind}")
+        with pytest.raises(UsageError, match="not the uid of a database"):
+            await call("1")
+
+        assert cluster.requests == []
+
+    async def test_shared(self) -> None:
+        """Many of them, of every kind, on many databases, cost what few do."""
+        counts = []
+        for count in (2, 20):
+            async with FakeCluster() as cluster, client_of(cluster) as client:
+                for uid in range(1, count + 1):
+                    for kind in TRANSFERS:
+                        cluster.start_transfer(uid, kind, duration=100)
+                wanted = [f"{kind}:{uid}" for uid in range(1, count + 1) for kind in TRANSFERS]
+                ended = await client.wait_for_operations(wanted, poll=wait_fixed(5))
+
+                assert [action.uid for action in ended] == wanted
+                counts.append(len(cluster.requests))
+        assert counts[0] == pytest.approx(counts[1], abs=1)
+
+
+@pytest.mark.enable_socket
+class TestV2:
+    """What /v2/actions alone shows, where there is one."""
+
+    async def test_queued(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """One that is queued, and of which the database shows nothing yet, is shown by v2."""
+        cluster.start_transfer(1, "export", duration=0)
+        await asyncio.sleep(10)
+        cluster.plan("POST", path_of("export"), queued=200, duration=50)
+        seen = [action async for action in await start(client, "export")]
+
+        assert [(action.kind, action.status) for action in seen[:1]] == [(Kind.OTHER, "queued")]
+        assert (seen[-1].kind, seen[-1].status) == (Kind.EXPORT, "succeeded")
+        assert {action.uid for action in seen} == {"export:1"}
+
+    async def test_reset_result(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """A result that was reset, and that v2 still shows, counts where it was seen coming."""
+        cluster.add_bdb(1)
+        cluster.plan("POST", path_of("export"), queued=10, duration=5, outcome="failed", error="x")
+        operation = await start(client, "export")
+        later(60, cluster.bdbs[1].transfers["export"].reset, 60)
+        seen = [action async for action in operation.watch(poll=wait_fixed(100))]
+
+        assert [(action.kind, action.status) for action in seen] == [
+            (Kind.OTHER, "queued"),
+            (Kind.OTHER, "failed"),
+        ]
+        assert seen[-1].error == "x"
+
+    @pytest.mark.parametrize(
+        "fault",
+        [
+            {"status": 503},
+            {"status": 403},
+            {"status": 400, "body": '{"error_code": "invalid_schema"}'},
+            {"status": 200, "body": "<html>"},
+        ],
+        ids=str,
+    )
+    async def test_no_more_than_a_hint(
+        self, cluster: FakeCluster, client: ActionsClient, fault: dict[str, object]
+    ) -> None:
+        """Trouble with v2 is no trouble of one who waits: the database will tell."""
+        cluster.add_bdb(1)
+        cluster.inject(times=None, path="/v2/actions", **fault)  # type: ignore[arg-type]
+        cluster.plan("POST", path_of("export"), queued=30, duration=50)
+        operation = await start(client, "export")
+
+        assert (await operation.wait(outage_timeout=5)).status == "succeeded"
+
+    async def test_none(self) -> None:
+        """Where there is no v2, it is asked for once."""
+        async with FakeCluster(version="7.8") as cluster, client_of(cluster) as client:
+            cluster.add_bdb(1)
+            cluster.plan("POST", path_of("export"), queued=30, duration=50)
+            await (await start(client, "export"))
+
+            assert [seen.path for seen in cluster.requests].count("/v2/actions") == 1
+
+    async def test_other_work(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """What is of another kind, or on another database, is another's."""
+        cluster.add_bdb(1)
+        cluster.add_bdb(2)
+        cluster.inject(method="POST", drop=True)
+        with pytest.raises(AnswerLost) as caught:
+            await start(client, "export")
+        cluster.start_transfer(1, "backup", duration=1000)
+        cluster.start_transfer(2, "export", duration=1000)
+
+        assert caught.value.ref is not None
+        with pytest.raises(ActionNotFound):
+            await client.operation(caught.value.ref)
+
+    @pytest.mark.parametrize("since", ["", "soon", "9" * 5000, "-5", "0", "nan", "1e400"])
+    async def test_odd_references(
+        self, cluster: FakeCluster, client: ActionsClient, since: str
+    ) -> None:
+        """A reference that tells no time asks nothing of v2."""
+        cluster.start_transfer(1, "export", queued=1000)
+
+        with pytest.raises(ActionNotFound):
+            await client.operation(f"export:1@idle,,{since}")
+        assert {seen.path for seen in cluster.requests} == {"/v1/bdbs/1"}
+
+    @pytest.mark.parametrize("run", ["idle", "idle,", "succeeded", ",,,,", ","])
+    async def test_short_references(
+        self, cluster: FakeCluster, client: ActionsClient, run: str
+    ) -> None:
+        """One that tells less, or more, than it should names a run all the same."""
+        cluster.start_transfer(1, "export", duration=10)
+
+        assert (await client.operation(f"export:1@{run}")).status == "succeeded"
+
+
+class TestReferences:
+    """What is written down of how a database stood."""
+
+    @pytest.mark.parametrize(
+        ("status", "last_time", "run"),
+        [
+            ("", "", "idle,,"),
+            ("Idle", "", "idle,,"),
+            ("", "2026-01-01T00:00:00Z", "idle,2026-01-01T00:00:00Z,"),
+            ("Succeeded", "T", "succeeded,T,"),
+            ("failed", "Mon, 1 Jan @ 10:00\n", "failed,Mon1Jan10:00,"),
+            ("a,b@c", "", "abc,,"),
+            ("x" * 100, "y" * 100, f"{'x' * 40},{'y' * 40},"),
+        ],
+    )
+    def test_run(self, status: str, last_time: str, run: str) -> None:
+        """The status and when one last succeeded are one short word."""
+        now = Standing(status=status, progress=None, reason=None, last_time=last_time)
+
+        assert before(now).run == run
+
+    @settings(max_examples=examples(100))
+    @given(
+        st.sampled_from(["succeeded", "failed ", "FAILED", "exporting", ""]) | st.text(max_size=9),
+        st.text(max_size=50),
+        st.sampled_from([Track.EXPORT, Track.IMPORT, Track.BACKUP]),
+    )
+    def test_any(self, status: str, last_time: str, track: Track) -> None:
+        """Whatever a database says, it is a line of text, and knows the same when it sees it."""
+        now = Standing(status=status, progress=None, reason=None, last_time=last_time)
+        ref = before(now, track)
+
+        assert parse(str(ref)) == ref
+        assert str(ref).isprintable()
+        assert " " not in str(ref)
+        assert _is_old(now, ref)
+
+    @pytest.mark.parametrize(
+        ("status", "last_time", "old"),
+        [
+            ("succeeded", "Mon, 1 Jan", True),
+            ("succeeded", "Tue, 2 Jan", False),
+            ("failed", "Mon, 1 Jan", False),
+            ("Succeeded ", "Mon, 1 Jan", True),
+        ],
+    )
+    def test_known_again(self, status: str, last_time: str, old: bool) -> None:
+        """A result is known again by both, in whatever form the cluster writes times."""
+        then = Standing(status="succeeded", progress=None, reason=None, last_time="Mon, 1 Jan")
+        now = Standing(status=status, progress=None, reason=None, last_time=last_time)
+
+        assert _is_old(now, before(then)) is old
+
+    @pytest.mark.parametrize(
+        ("ref", "under_way"),
+        [
+            (None, False),
+            ("export:1", False),
+            ("export:1@idle,,", False),
+            ("export:1@,,", False),
+            ("export:1@succeeded,T,1", False),
+            ("export:1@failed,,", False),
+            ("export:1@exporting,,", True),
+            ("import:1@initializing,,", True),
+            ("import:1@pondering,,", True),
+            ("node:1/remove@T", False),
+            ("bdb:1@gone", False),
+        ],
+    )
+    def test_under_way(self, ref: str | None, under_way: bool) -> None:
+        """Another run was under way where there was neither none nor a result."""
+        assert was_under_way(None if ref is None else parse(ref)) is under_way
+
+    @pytest.mark.parametrize("date", ["", "nonsense", "Mon, 99 Jan 2026"])
+    async def test_no_date(self, cluster: FakeCluster, client: ActionsClient, date: str) -> None:
+        """Where the cluster does not tell the time, ours tells runs apart, and v2 is not asked."""
+        headers = {"Date": date, "Content-Type": "application/json"}
+        cluster.add_bdb(1)
+        body = '{"uid": 1, "status": "active", "export_status": ""}'
+        cluster.inject(method="GET", status=200, body=body, headers=headers)
+        cluster.inject(method="POST", status=200, headers=headers)
+        operation = await start(client, "export")
+
+        assert operation.ref is not None
+        assert re.fullmatch(r"export:1@idle,,~\d{13}", operation.ref)
+        with pytest.raises(ActionNotFound):
+            await operation
+        assert "/v2/actions" not in {seen.path for seen in cluster.requests}
+
+    async def test_stamps(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """Each call has a time of its own, in the second that the cluster tells."""
+        headers = {"Date": "Thu, 01 Jan 2099 00:01:40 GMT", "Content-Type": "application/json"}
+        cluster.add_bdb(1)
+        body = '{"uid": 1, "status": "active"}'
+        cluster.inject(method="GET", times=None, status=200, body=body, headers=headers)
+        cluster.inject(method="POST", times=None, status=200)
+        since = [
+            int((operation.ref or "").rpartition(",")[2])
+            for operation in [await start(client, kind) for kind in (*STARTED, *STARTED)]
+        ]
+
+        second = datetime(2099, 1, 1, 0, 1, 40, tzinfo=UTC).timestamp() * 1000
+        assert since == sorted(set(since))
+        assert second <= since[0] < second + 1000
+
+    async def test_from_elsewhere(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """A reference is followed by another client, which knows as much."""
+        cluster.start_transfer(1, "export", duration=0, outcome="failed")
+        await asyncio.sleep(5)
+        cluster.plan("POST", path_of("export"), queued=20, duration=50)
+        operation = await start(client, "export")
+        assert operation.ref is not None
+
+        async with client_of(cluster) as another:
+            assert (await another.operation(operation.ref)).status == "succeeded"
+        assert now() >= 75
+
+
+@pytest.mark.enable_socket
+class TestTwoRuns:
+    """Two transfers of one kind, on one database."""
+
+    @pytest.mark.parametrize("version", OLD_AND_NEW)
+    @pytest.mark.parametrize("kind", STARTED)
+    @pytest.mark.parametrize("first", ["completed", "failed"])
+    async def test_later_one(self, version: Version, kind: Started, first: Result) -> None:
+        """Once this client has started the next one, the end of the first is not known any more."""
+        async with FakeCluster(version=version) as cluster, client_of(cluster) as client:
+            cluster.add_bdb(1)
+            cluster.plan("POST", path_of(kind), duration=3, outcome=first)
+            one = await start(client, kind)
+            await asyncio.sleep(5)
+            cluster.plan("POST", path_of(kind), duration=20)
+            two = await start(client, kind)
+            results = await client.wait_for_operations([one, two], settle=True)
+
+            assert one.ref != two.ref
+            assert isinstance(results[0], ActionVanished)
+            assert isinstance(results[1], Action)
+
+    async def test_refused_one(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """A second call that is refused takes nobody's place."""
+        cluster.add_bdb(1)
+        one = await start(client, "export")
+        with pytest.raises(RequestRejected):
+            await start(client, "export")
+
+        assert (await one).status == "succeeded"
+
+    async def test_other_kinds(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """Nor does one of another kind, or on another database."""
+        cluster.add_bdb(1)
+        cluster.add_bdb(2)
+        cluster.plan("POST", path_of("export"), duration=30)
+        one = await start(client, "export")
+        await start(client, "import")
+        await client.export_bdb(2, PLACE)
+
+        assert (await one).status == "succeeded"
+
+    async def test_under_way(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """A wait that is under way ends, too, as its run has, at an unknown time."""
+        cluster.add_bdb(1)
+        cluster.plan("POST", path_of("import"), duration=10)
+        one = await start(client, "import")
+        waiting = asyncio.ensure_future(one.wait(poll=wait_fixed(12)))
+        await asyncio.sleep(11)
+        await start(client, "import")
+
+        with pytest.raises(ActionVanished):
+            await waiting
+
+    @pytest.mark.parametrize(("first", "error"), [("failed", ActionFailed), ("completed", None)])
+    async def test_v2_decides(
+        self, cluster: FakeCluster, first: Result, error: type[ActionFailed] | None
+    ) -> None:
+        """From 7.22 on another process is told the end of the first, by when it began."""
+        async with client_of(cluster) as client, client_of(cluster) as another:
+            cluster.add_bdb(1)
+            cluster.plan("POST", path_of("export"), queued=2, duration=2, outcome=first)
+            one = await start(client, "export")
+            await asyncio.sleep(10)
+            cluster.plan("POST", path_of("export"), duration=2)
+            await (await start(client, "export"))
+            assert one.ref is not None
+            (result,) = await another.wait_for_operations([one.ref], settle=True)
+
+            if error is None:
+                assert isinstance(result, Action)
+                assert result.kind is Kind.OTHER
+            else:
+                assert isinstance(result, error)
+
+    async def test_not_of_ours(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """A run that began long after the call is another's, whoever started it."""
+        cluster.add_bdb(1)
+        cluster.inject(method="POST", drop=True)
+        with pytest.raises(AnswerLost) as caught:
+            await start(client, "export")
+        await asyncio.sleep(100)
+        cluster.start_transfer(1, "export", duration=0)
+
+        async with client_of(cluster) as another:
+            with pytest.raises(ActionVanished):
+                await another.operation(caught.value.ref or "")

@@ -1,0 +1,527 @@
+"""Facts about `_operation` and `_desk`: what has been started is awaited, watched, cancelled."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tenacity import wait_fixed
+
+from redis_enterprise_actions import (
+    Action,
+    ActionCancelled,
+    ActionFailed,
+    ActionNotFound,
+    ActionsClient,
+    AnswerLost,
+    AuthenticationError,
+    CancelNotSupported,
+    ClientClosed,
+    ClusterUnreachable,
+    Evidence,
+    Kind,
+    Operation,
+    Outcome,
+    Phase,
+    RedisActionsError,
+    RequestRejected,
+    UsageError,
+    WaitTimeout,
+)
+from redis_enterprise_actions import Recorder as FlightRecorder
+from redis_enterprise_actions._model.record import plain
+from tests.conftest import client_of
+from tests.recorder import Recorder
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from redis_enterprise_actions.testing import FakeCluster
+
+pytestmark = pytest.mark.core
+
+
+URL = {"type": "url", "url": "ftp://nowhere"}
+ON = "/v1/nodes/1/actions/maintenance_on"
+MASTER = "/v1/cluster/actions/change_master"
+
+
+def now() -> float:
+    """Return the loop's time."""
+    return asyncio.get_running_loop().time()
+
+
+@pytest.fixture
+async def stage(cluster: FakeCluster) -> FakeCluster:
+    """A cluster with a database, an Active-Active database, and nothing to do."""
+    cluster.add_bdb(1)
+    cluster.add_crdb("g")
+    return cluster
+
+
+async def done(client: ActionsClient) -> Operation:
+    """Return an operation that was over with the answer to its call."""
+    operation = await client.update_bdb(1, {"name": "db1"}, params={"dry_run": True})
+    assert operation.done
+    return operation
+
+
+STARTS: dict[str, Callable[[ActionsClient], Any]] = {
+    "action": lambda c: c.upgrade_bdb(1),
+    "node": lambda c: c.maintenance_on(1),
+    "cluster": lambda c: c.change_primary(1),
+    "crdb": lambda c: c.flush_crdb("g"),
+    "export": lambda c: c.export_bdb(1, URL),
+    "import": lambda c: c.import_bdb(1, [URL]),
+}
+
+
+class TestFollowing:
+    """An operation is awaited, waited for, and iterated over."""
+
+    @pytest.mark.parametrize("kind", STARTS)
+    async def test_await(self, stage: FakeCluster, client: ActionsClient, kind: str) -> None:
+        """Awaiting it returns its `Action` when it has completed; any number of times."""
+        operation = await STARTS[kind](client)
+        first, again = await operation, await operation
+
+        assert first.phase is again.phase is Phase.COMPLETED
+        assert first.uid == client.operation(operation.ref)._ref.name  # type: ignore[union-attr]
+
+    @pytest.mark.parametrize("kind", STARTS)
+    async def test_wait(self, stage: FakeCluster, client: ActionsClient, kind: str) -> None:
+        """`wait` takes the settings of any wait, and tells of each change."""
+        stage.plan("POST", "/", duration=60, progress="linear")
+        stage.plan("PUT", "/", duration=60)
+        seen: list[Action] = []
+        operation = await STARTS[kind](client)
+        action = await operation.wait(
+            timeout=timedelta(minutes=10), poll=wait_fixed(5), on_progress=seen.append
+        )
+
+        assert seen[-1] == plain(action)
+        assert len(seen) > 1
+        polls = [
+            request.time
+            for request in stage.requests
+            if request.method == "GET" and request.path != "/v2/actions"
+        ]
+        pauses = {round(b - a, 2) for a, b in itertools.pairwise(polls[-5:])}
+        assert pauses == {5}
+
+        again: list[Action] = []
+        watched = [plain(each) async for each in operation.watch(on_progress=again.append)]
+        assert watched == again
+
+    @pytest.mark.parametrize("kind", STARTS)
+    async def test_watch(self, stage: FakeCluster, client: ActionsClient, kind: str) -> None:
+        """Iterating over it yields each change and the end, which may be a failure."""
+        stage.plan("POST", "/", duration=60, outcome="failed", error="disk full")
+        stage.plan("PUT", "/", duration=60, outcome="failed", error="disk full")
+        operation = await STARTS[kind](client)
+        seen = [action async for action in operation]
+
+        assert seen[-1].phase is Phase.FAILED
+        assert "disk full" in (seen[-1].error or "")
+        assert not any(action.phase.terminal for action in seen[:-1])
+        with pytest.raises(ActionFailed, match="disk full"):
+            await operation
+
+    @pytest.mark.parametrize("kind", STARTS)
+    async def test_timeout(self, stage: FakeCluster, client: ActionsClient, kind: str) -> None:
+        """A wait that times out leaves the operation to be waited for again."""
+        stage.plan("POST", "/", duration=60)
+        stage.plan("PUT", "/", duration=60)
+        operation = await STARTS[kind](client)
+        began = now()
+        with pytest.raises(WaitTimeout):
+            await operation.wait(timeout=30)
+
+        assert now() - began == pytest.approx(30, abs=0.1)
+        assert (await operation).phase is Phase.COMPLETED
+
+    @pytest.mark.parametrize("kind", STARTS)
+    async def test_elsewhere(self, stage: FakeCluster, client: ActionsClient, kind: str) -> None:
+        """Its reference is followed by another client, in another process for all it knows."""
+        stage.plan("POST", "/", duration=60)
+        operation = await STARTS[kind](client)
+        async with client_of(stage) as other:
+            same = other.operation(str(operation.ref))
+
+            assert (same.ref, same.done, same.answer) == (operation.ref, False, None)
+            assert repr(same) == f"<Operation {operation.ref}>"
+            assert (await same).phase is Phase.COMPLETED
+
+    @pytest.mark.parametrize("kind", STARTS)
+    async def test_abandoned(self, stage: FakeCluster, client: ActionsClient, kind: str) -> None:
+        """Cancelling the task that waits cancels nothing on the cluster, and asks no more."""
+        stage.plan("POST", "/", duration=60)
+        stage.plan("PUT", "/", duration=60)
+        operation = await STARTS[kind](client)
+        waiting = asyncio.create_task(operation.wait())
+        await asyncio.sleep(20)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        asked = len(stage.requests)
+        await asyncio.sleep(100)
+
+        assert len(stage.requests) == asked
+        assert not any(seen.path.endswith("cancel") for seen in stage.requests)
+        assert "DELETE" not in {seen.method for seen in stage.requests}
+        assert (await operation).phase is Phase.COMPLETED
+
+    async def test_nothing_known(self, client: ActionsClient) -> None:
+        """What a reference names need not be there."""
+        began = now()
+        with pytest.raises(ActionNotFound):
+            await client.operation("node:1/maintenance_on")
+
+        assert now() - began == pytest.approx(10, abs=0.1)
+
+    @pytest.mark.parametrize("kind", ["export", "import", "backup"])
+    async def test_grace_of_transfers(
+        self, stage: FakeCluster, client: ActionsClient, kind: str
+    ) -> None:
+        """An export may be about to begin for a minute, unless told otherwise."""
+        began = now()
+        with pytest.raises(ActionNotFound):
+            await client.operation(f"{kind}:1")
+        assert now() - began == pytest.approx(60, abs=0.1)
+
+        began = now()
+        with pytest.raises(ActionNotFound):
+            await client.operation(f"{kind}:1").wait(not_found_grace=5)
+        assert now() - began == pytest.approx(5, abs=0.1)
+
+
+class TestDone:
+    """An operation that was over with the answer to its call."""
+
+    async def test_await(self, stage: FakeCluster, client: ActionsClient) -> None:
+        """Awaiting it returns at once, without a request, what says that it was the call."""
+        operation = await done(client)
+        began, asked = now(), len(stage.requests)
+
+        assert plain(await operation) == Action(
+            uid="",
+            name="PUT /v1/bdbs/1",
+            kind=Kind.CALL,
+            status="completed",
+            phase=Phase.COMPLETED,
+            evidence=Evidence.CALL,
+        )
+        assert (now(), len(stage.requests)) == (began, asked)
+        assert operation.ref is None
+        assert repr(operation) == "<Operation PUT /v1/bdbs/1: completed>"
+
+    async def test_watch(self, stage: FakeCluster, client: ActionsClient) -> None:
+        """Iterating over it yields that once; callbacks are told, and awaited."""
+        told: list[Action] = []
+
+        async def tell(action: Action) -> None:
+            await asyncio.sleep(1)
+            told.append(action)
+
+        operation = await done(client)
+        action = await operation.wait(on_progress=told.append)
+        await operation.wait(on_progress=tell)
+
+        assert [plain(each) async for each in operation] == [plain(action)]
+        assert [plain(each) async for each in operation.watch(on_progress=tell)] == told[:1]
+        assert told == [plain(action)] * 3
+
+    async def test_record(self, stage: FakeCluster, client: ActionsClient) -> None:
+        """Its record is that of a wait of no length, for which nothing was asked."""
+        recorder = FlightRecorder()
+        operation = await done(client)
+        action = await operation.wait(recorder=recorder)
+        record = action.record
+
+        assert recorder.records() == [record]
+        assert (record.ref, record.title, record.polls, record.elapsed) == (
+            *("", "PUT /v1/bdbs/1"),
+            *(0, 0),
+        )
+        assert (record.outcome, record.evidence) == (Outcome.COMPLETED, Evidence.CALL)
+
+    async def test_callback_fails(self, stage: FakeCluster, client: ActionsClient) -> None:
+        """What a callback raises reaches who waits."""
+
+        def fail(_: Action) -> None:
+            raise OSError("no terminal")
+
+        with pytest.raises(OSError, match="no terminal"):
+            await (await done(client)).wait(on_progress=fail)
+
+    async def test_among_others(self, stage: FakeCluster, client: ActionsClient) -> None:
+        """It is waited for together with others."""
+        operations = [await done(client), await done(client), await client.upgrade_bdb(1)]
+        actions = await client.wait_for_operations(operations)
+
+        assert [action.kind for action in actions] == [Kind.CALL, Kind.CALL, Kind.STATE_MACHINE]
+
+    async def test_cancel(self, stage: FakeCluster, client: ActionsClient) -> None:
+        """It cannot be cancelled any more."""
+        operation = await done(client)
+        with pytest.raises(CancelNotSupported, match=r"^PUT /v1/bdbs/1 cannot be cancelled"):
+            await operation.cancel()
+
+
+BAD_OPTIONS = [
+    *[
+        ({name: value}, UsageError, f"{name}=")
+        for name in ("timeout", "stall_timeout", "outage_timeout", "not_found_grace")
+        for value in (-1, "5", float("nan"), True)
+    ],
+    ({"poll": 5}, UsageError, "poll=5 is not a tenacity wait strategy"),
+    ({"poll": wait_fixed}, UsageError, "is not a tenacity wait strategy"),
+    ({"on_progress": 5}, UsageError, "on_progress=5 cannot be called"),
+    ({"timeuot": 5}, TypeError, "a wait takes no timeuot="),
+    ({"uid": "a1"}, TypeError, "a wait takes no uid="),
+]
+
+
+@pytest.mark.parametrize(("options", "error", "said"), BAD_OPTIONS, ids=str)
+@pytest.mark.parametrize("is_done", [True, False], ids=["done", "under way"])
+async def test_bad_options(
+    stage: FakeCluster,
+    client: ActionsClient,
+    options: dict[str, Any],
+    error: type[Exception],
+    said: str,
+    *,
+    is_done: bool,
+) -> None:
+    """A setting that cannot work is refused, whether or not there is anything to wait for."""
+    operation = await done(client) if is_done else client.operation("node:1/maintenance_on")
+    asked = len(stage.requests)
+
+    with pytest.raises(error, match=said):
+        await operation.wait(**options)
+    with pytest.raises(error, match=said):
+        operation.watch(**options)
+    assert len(stage.requests) == asked
+
+
+@pytest.mark.enable_socket
+class TestCancel:
+    """Cancelling what runs on the cluster."""
+
+    @pytest.mark.parametrize(
+        ("kind", "line"),
+        [("node", f"DELETE {ON}"), ("crdb", "POST /v1/crdb_tasks/ID/actions/cancel")],
+    )
+    async def test_cancelled(
+        self, stage: FakeCluster, client: ActionsClient, kind: str, line: str
+    ) -> None:
+        """It is asked for by the documented call; a wait tells the end."""
+        stage.plan("POST", "/", duration=600)
+        stage.plan("PUT", "/", duration=600)
+        operation = await STARTS[kind](client)
+        waiting = asyncio.create_task(operation.wait())
+        await asyncio.sleep(20)
+        before = len(stage.requests)
+        await operation.cancel()
+        calls = [f"{s.method} {s.path}" for s in stage.requests[before:] if s.method != "GET"]
+
+        assert calls == [line.replace("ID", operation.ref.removeprefix("crdb:"))]
+        with pytest.raises(ActionCancelled if kind == "node" else ActionFailed) as caught:
+            await waiting
+        assert caught.value.elapsed < 60
+
+    @pytest.mark.parametrize(
+        "ref",
+        [
+            *("action:a1", "export:1", "import:1", "backup:1", "bdb:1", "bdb:1@gone"),
+            "export:1@idle,,5",
+        ],
+    )
+    @pytest.mark.parametrize("force", [True, False])
+    async def test_not_supported(
+        self, stage: FakeCluster, client: ActionsClient, ref: str, *, force: bool
+    ) -> None:
+        """What the API has no cancel for is not asked to be cancelled, and goes on."""
+        with pytest.raises(CancelNotSupported) as caught:
+            await client.operation(ref).cancel(force=force)
+
+        assert caught.value.ref == ref
+        assert str(caught.value).startswith(f"{ref} cannot be cancelled")
+        assert stage.requests == []
+
+    @pytest.mark.parametrize("ref", ["node:1/maintenance_on", "cluster:change_master@t1"])
+    async def test_no_force(self, stage: FakeCluster, client: ActionsClient, ref: str) -> None:
+        """There is no force but for Active-Active tasks."""
+        with pytest.raises(UsageError, match=r"force= is for tasks of Active-Active databases"):
+            await client.operation(ref).cancel(force=True)
+
+        assert stage.requests == []
+
+    async def test_cluster(self, stage: FakeCluster, client: ActionsClient) -> None:
+        """The cancel of a cluster's action is documented, but no action has it: that is said."""
+        stage.plan("POST", MASTER, duration=60)
+        operation = await client.change_primary(1)
+        with pytest.raises(RequestRejected, match="404: action_not_found: Action change_master"):
+            await operation.cancel()
+
+        assert stage.requests[-1].method == "DELETE"
+        assert stage.requests[-1].path == MASTER
+        assert (await operation).phase is Phase.COMPLETED
+
+    async def test_queued(self, stage: FakeCluster, client: ActionsClient) -> None:
+        """What waits in the queue is cancelled at once."""
+        stage.plan("POST", ON, queued=600)
+        operation = await client.maintenance_on(1)
+        await operation.cancel()
+
+        with pytest.raises(ActionCancelled):
+            await operation.wait(timeout=1)
+        assert stage.maintenance == {1: 0}
+
+    async def test_refused(self, stage: FakeCluster, client: ActionsClient) -> None:
+        """What the cluster does not cancel now is refused in its words, and goes on."""
+        stage.not_cancellable = {"maintenance_on"}
+        operation = await client.maintenance_on(1)
+        with pytest.raises(RequestRejected, match="409: action_not_cancellable") as caught:
+            await operation.cancel()
+
+        assert (caught.value.status, caught.value.method) == (409, "DELETE")
+        assert (await operation).phase is Phase.COMPLETED
+
+    async def test_not_allowed(self, stage: FakeCluster, client: ActionsClient) -> None:
+        """Who may not cancel is told which permission that needs."""
+        operation = await client.maintenance_on(1)
+        stage.inject(method="DELETE", status=403)
+        with pytest.raises(AuthenticationError, match="needs the permission cancel_node_action"):
+            await operation.cancel()
+
+        stage.inject(method="DELETE", status=403)
+        with pytest.raises(AuthenticationError, match="the permission cancel_cluster_action"):
+            await client.operation("cluster:change_master").cancel()
+
+    @pytest.mark.parametrize("named", [True, False])
+    async def test_over(self, stage: FakeCluster, client: ActionsClient, *, named: bool) -> None:
+        """What has ended is not cancelled: its result stays, and nobody takes it for cancelled."""
+        operation = await client.maintenance_on(1)
+        await operation
+        ref = operation.ref if named else "node:1/maintenance_on"
+        with pytest.raises(RequestRejected, match=r"404\. This run has ended") as caught:
+            await client.operation(str(ref)).cancel()
+
+        assert caught.value.status == 404
+        assert "DELETE" not in {seen.method for seen in stage.requests}
+        assert (await client.operation(str(ref))).phase is Phase.COMPLETED
+
+    async def test_never_began(self, stage: FakeCluster, client: ActionsClient) -> None:
+        """What is not there is not found, in the cluster's words."""
+        with pytest.raises(RequestRejected, match="404: action_not_found"):
+            await client.operation("node:1/maintenance_on").cancel()
+
+    async def test_another_run(self, stage: FakeCluster, client: ActionsClient) -> None:
+        """A run that has ended is not taken for the one that runs now, which goes on."""
+        first = await client.maintenance_on(1)
+        await first
+        second = await client.maintenance_on(1)
+        with pytest.raises(RequestRejected, match="another one has begun since"):
+            await first.cancel()
+
+        assert (await second).phase is Phase.COMPLETED
+
+    async def test_forgotten(self, stage: FakeCluster, client: ActionsClient) -> None:
+        """What was cancelled by us, and is then forgotten, has been cancelled."""
+        stage.plan("POST", ON, duration=600)
+        operation = await client.maintenance_on(1)
+        waiting = asyncio.create_task(operation.wait(poll=wait_fixed(1)))
+        await asyncio.sleep(5)
+        await operation.cancel()
+        stage.forget_node_action(1, "maintenance_on")
+
+        with pytest.raises(ActionCancelled) as caught:
+            await waiting
+        assert caught.value.action is not None
+        assert caught.value.action.evidence is Evidence.CALL
+
+    @pytest.mark.parametrize("status", [404, 406, 409])
+    async def test_task_refused(self, status: int) -> None:
+        """A task that has ended, or is being committed, is not cancelled; the cluster says why."""
+        body = '{"detail": "not now", "title": "No"}'
+        async with Recorder(POST=[(status, body)]) as server, server.client() as client:
+            with pytest.raises(RequestRejected, match=f"{status}: not now") as caught:
+                await client.operation("crdb:a/b").cancel()
+
+        assert caught.value.status == status
+        [call] = server.calls
+        assert (call.line, call.body) == ("POST /v1/crdb_tasks/a%2Fb/actions/cancel", {})
+
+    async def test_force(self, stage: FakeCluster, client: ActionsClient) -> None:
+        """A task that is being committed is cancelled by force only."""
+        task = stage.start_crdb_task(guid="g", duration=100)
+        operation = client.operation(f"crdb:{task}")
+        await asyncio.sleep(80)
+        with pytest.raises(RequestRejected, match=r"406: .*committing"):
+            await operation.cancel()
+        await operation.cancel(force=True)
+
+        assert stage.requests[-1].path == f"/v1/crdb_tasks/{task}/actions/cancel?force=true"
+        with pytest.raises(ActionFailed, match="cancelled"):
+            await operation
+
+    @pytest.mark.parametrize("ref", ["node:1/maintenance_on", "crdb:t1"])
+    @pytest.mark.parametrize(
+        "fault", [{"lose": True}, {"drop": True}, {"status": 503}, {"truncate": True}], ids=str
+    )
+    async def test_lost(
+        self, stage: FakeCluster, client: ActionsClient, ref: str, fault: dict[str, Any]
+    ) -> None:
+        """A cancel whose answer is lost is not asked for again; the error refers to the work."""
+        stage.start_node_action(1, "maintenance_on", duration=600)
+        stage.start_crdb_task(guid="g", id="t1", duration=600)
+        for method in ("POST", "DELETE"):
+            stage.inject(method=method, **fault)
+        with pytest.raises(AnswerLost) as caught:
+            await client.operation(ref).cancel()
+
+        assert caught.value.ref == ref
+        assert [seen.method != "GET" for seen in stage.requests].count(True) == 1
+        action = await anext(aiter(client.operation(ref)))
+        assert action.phase is not Phase.COMPLETED
+
+    async def test_nobody_there(self, stage: FakeCluster, client: ActionsClient) -> None:
+        """A cancel that nobody takes is tried for ten seconds, and is not lost."""
+        await stage.stop_node(1)
+        began = now()
+        with pytest.raises(ClusterUnreachable) as caught:
+            await client.operation("crdb:t1").cancel()
+
+        assert type(caught.value) is ClusterUnreachable
+        assert caught.value.attempts > 4
+        assert now() - began <= 10
+
+    async def test_again(self, stage: FakeCluster, client: ActionsClient) -> None:
+        """One may cancel again what is being cancelled."""
+        operation = await client.maintenance_on(1)
+        await operation.cancel()
+        await operation.cancel()
+
+        with pytest.raises(ActionCancelled):
+            await operation
+
+    async def test_closed(self, stage: FakeCluster) -> None:
+        """A closed client starts, follows and cancels nothing."""
+        async with client_of(stage) as client:
+            operation = await client.maintenance_on(1)
+        asked = len(stage.requests)
+        for call in (operation.wait, operation.cancel, lambda: client.upgrade_bdb(1)):
+            with pytest.raises(ClientClosed):
+                await call()
+
+        assert len(stage.requests) == asked
+
+
+def test_not_supported_is_ours() -> None:
+    """That something cannot be cancelled is an error of ours."""
+    assert issubclass(CancelNotSupported, RedisActionsError)

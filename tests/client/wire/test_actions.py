@@ -1,0 +1,728 @@
+"""Facts about `_wire`: every documented body decodes, and so does every known deviation."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from redis_enterprise_actions import Action, Kind, PendingOp, Phase, UnreadableReply
+from redis_enterprise_actions._client.wire import lenient_json as _lenient
+from redis_enterprise_actions._client.wire.actions import (
+    Reader,
+    read_action,
+    read_action_v2,
+    read_actions,
+    read_actions_v2,
+)
+from redis_enterprise_actions._client.wire.databases import read_database
+
+
+TASK = {
+    "action_uid": "159ca2f8",
+    "name": "retry_bdb",
+    "node_uid": "2",
+    "progress": "100",
+    "status": "completed",
+    "task_id": "159ca2f8",
+    "creation_time": "1760400087",
+}
+MACHINE = {
+    "action_uid": "a10586b1",
+    "heartbeat": 1650378874,
+    "name": "SMCreateBDB",
+    "object_name": "bdb:1",
+    "progress": 14.29,
+    "state": "provision",
+    "status": "active",
+    "pending_ops": {},
+}
+V2 = {
+    "action_uid": "159ca2f8",
+    "action_type": "task",
+    "creation_time": 1742595918,
+    "name": "retry_bdb",
+    "progress": 100.0,
+    "status": "completed",
+    "additional_info": {"description": "x", "object_type": "bdb", "object_uid": "3"},
+}
+
+
+def one(**wire: object) -> Action:
+    """Decode a single answer of /v1."""
+    body = {"action_uid": "x", "status": "active"} | wire
+    return read_action(json.dumps(body).encode(), "x", "/v1/actions/x")
+
+
+def one_v2(**wire: object) -> Action:
+    """Decode a single answer of /v2."""
+    body = {"action_uid": "x", "status": "running"} | wire
+    return read_action_v2(json.dumps(body).encode(), "x", "/v2/actions/x")
+
+
+def test_task() -> None:
+    """A task of /v1 as recorded: numbers are strings."""
+    assert read_action(json.dumps(TASK).encode(), "159ca2f8", "/v1/actions/159ca2f8") == Action(
+        uid="159ca2f8",
+        name="retry_bdb",
+        kind=Kind.TASK,
+        status="completed",
+        phase=Phase.COMPLETED,
+        progress=100.0,
+        node_uid="2",
+        creation_time=datetime(2025, 10, 14, 0, 1, 27, tzinfo=UTC),
+    )
+
+
+def test_machine() -> None:
+    """A state machine of /v1 as recorded: numbers are numbers, and there is an object."""
+    assert read_action(json.dumps(MACHINE).encode(), "a10586b1", "/v1/actions/a10586b1") == Action(
+        uid="a10586b1",
+        name="SMCreateBDB",
+        kind=Kind.STATE_MACHINE,
+        status="active",
+        phase=Phase.RUNNING,
+        progress=14.29,
+        state="provision",
+        object_type="bdb",
+        object_uid="1",
+        heartbeat=datetime(2022, 4, 19, 14, 34, 34, tzinfo=UTC),
+    )
+
+
+def test_v1_list() -> None:
+    """The list of /v1 is an object with two arrays, one of them hyphenated."""
+    body = json.dumps({"actions": [TASK], "state-machines": [MACHINE]}).encode()
+    task, machine = read_actions(body, "/v1/actions")
+
+    assert (task.uid, task.kind) == ("159ca2f8", Kind.TASK)
+    assert (machine.uid, machine.kind) == ("a10586b1", Kind.STATE_MACHINE)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        [MACHINE],
+        {"state-machines": [MACHINE]},
+        {"actions": [], "state-machines": [MACHINE]},
+        {"actions": None, "state-machines": [MACHINE], "new": 1},
+    ],
+    ids=["array", "wrapper", "wrapper with both", "null and unknown"],
+)
+def test_database_list(body: object) -> None:
+    """/v1/actions/bdb/{uid} may come as a bare array or in a wrapper."""
+    (machine,) = read_actions(b" " + json.dumps(body).encode(), "/v1/actions/bdb/1")
+
+    assert (machine.uid, machine.kind) == ("a10586b1", Kind.STATE_MACHINE)
+
+
+@pytest.mark.parametrize(("length", "same"), [(10, True), (5000, False)], ids=["short", "long"])
+def test_same_answer(length: int, *, same: bool) -> None:
+    """The same answer about one action is the same object, and a long one is not remembered."""
+    body = json.dumps(TASK | {"error": "x" * length})
+    first, second = (read_action(body.encode(), TASK["task_id"], "/v1/actions/x") for _ in "12")
+
+    assert first == second
+    assert (first is second) is same
+
+
+def test_v2_list() -> None:
+    """The list of /v2 is an array whose entries tell their own kind."""
+    kinds = ["task", "state-machine", "other", "brand-new"]
+    body = json.dumps([V2 | {"action_uid": kind, "action_type": kind} for kind in kinds]).encode()
+
+    assert [(action.uid, action.kind.value) for action in read_actions_v2(body, "/v2/actions")] == [
+        ("task", "task"),
+        ("state-machine", "state-machine"),
+        ("other", "other"),
+        ("brand-new", "other"),
+    ]
+
+
+def test_v2_single() -> None:
+    """A single answer of /v2, with what it is about in `additional_info`."""
+    action = read_action_v2(json.dumps(V2).encode(), "159ca2f8", "/v2/actions/159ca2f8")
+
+    assert action == Action(
+        uid="159ca2f8",
+        name="retry_bdb",
+        kind=Kind.TASK,
+        status="completed",
+        phase=Phase.COMPLETED,
+        progress=100.0,
+        object_type="bdb",
+        object_uid="3",
+        creation_time=datetime(2025, 3, 21, 22, 25, 18, tzinfo=UTC),
+    )
+
+
+PROGRESS = [
+    ("100", 100.0),
+    (100, 100.0),
+    (14.29, 14.29),
+    ("14.29", 14.29),
+    (0, 0.0),
+    (None, None),
+    ("", None),
+    ("soon", None),
+    ("NaN", None),
+    ("inf", None),
+    (-1, None),
+    (100.5, None),
+    (10**400, None),
+    (True, None),
+    ([50], None),
+    ({"a": 50}, None),
+]
+
+
+@pytest.mark.parametrize(("wire", "progress"), PROGRESS, ids=[repr(w)[:12] for w, _ in PROGRESS])
+def test_progress(wire: object, progress: float | None) -> None:
+    """Progress comes as a string, an int or a float; what is none of them is no progress."""
+    assert one(progress=wire).progress == progress
+    assert one_v2(progress=wire).progress == progress
+
+
+def test_progress_missing() -> None:
+    """Progress may be missing, as on the recorded completed state machine."""
+    assert one().progress is None
+    assert one_v2().progress is None
+
+
+def test_number_beyond_floats() -> None:
+    """A number that no float can hold counts as missing, and the rest of the answer stays."""
+    body = b'{"action_uid": "x", "status": "active", "progress": 1e999, "state": "prepare"}'
+    action = read_action(body, "x", "/v1/actions/x")
+
+    assert (action.progress, action.state) == (None, "prepare")
+
+
+@pytest.mark.parametrize(
+    ("wire", "when"),
+    [
+        ("1760400087", datetime(2025, 10, 14, 0, 1, 27, tzinfo=UTC)),
+        (1760400087, datetime(2025, 10, 14, 0, 1, 27, tzinfo=UTC)),
+        (1760400087.5, datetime(2025, 10, 14, 0, 1, 27, 500000, tzinfo=UTC)),
+        (None, None),
+        (0, None),
+        (-5, None),
+        ("yesterday", None),
+        (10**30, None),
+        ([], None),
+    ],
+)
+def test_times(wire: object, when: datetime | None) -> None:
+    """Times are seconds since the epoch, as a number or a string; nonsense is no time."""
+    assert one(creation_time=wire).creation_time == when
+    assert one(heartbeat=wire).heartbeat == when
+    assert one_v2(creation_time=wire).creation_time == when
+
+
+@pytest.mark.parametrize(
+    ("wire", "node_uid"), [("1", "1"), (1, "1"), ("", None), (None, None), ([1], None)]
+)
+def test_node(wire: object, node_uid: str | None) -> None:
+    """A node's uid is a string or a number."""
+    assert one(node_uid=wire).node_uid == node_uid
+
+
+@pytest.mark.parametrize(
+    ("wire", "object_type", "object_uid"),
+    [
+        ("bdb:1", "bdb", "1"),
+        ("crdb:a:b", "crdb", "a:b"),
+        ("bdb", "bdb", None),
+        ("", None, None),
+        (None, None, None),
+        (7, None, None),
+    ],
+)
+def test_object(wire: object, object_type: str | None, object_uid: str | None) -> None:
+    """`object_name` is the type and the uid of what is worked on."""
+    action = one(object_name=wire)
+
+    assert (action.object_type, action.object_uid) == (object_type, object_uid)
+
+
+def test_pending_ops() -> None:
+    """Pending operations come as a map from shards, in order of the shards, all fields optional."""
+    action = one(
+        pending_ops={
+            "10": {},
+            "3": {
+                "heartbeat": 1650378874,
+                "snapshot": {"any": ["thing"]},
+                "last_sample_time": "1650378875",
+                "op_name": "flush",
+                "status_code": 3,
+                "status_description": "flushing",
+                "progress": "40",
+            },
+            "4": "nonsense",
+        }
+    )
+
+    assert action.pending_ops == (
+        PendingOp(
+            shard_uid="3",
+            op_name="flush",
+            status_code="3",
+            status_description="flushing",
+            progress=40.0,
+            heartbeat=datetime(2022, 4, 19, 14, 34, 34, tzinfo=UTC),
+            last_sample_time=datetime(2022, 4, 19, 14, 34, 35, tzinfo=UTC),
+        ),
+        PendingOp(shard_uid="4"),
+        PendingOp(shard_uid="10"),
+    )
+
+
+@pytest.mark.parametrize("wire", [{}, None, [], "none"], ids=repr)
+def test_no_pending_ops(wire: object) -> None:
+    """Pending operations may be empty, missing or nonsense."""
+    assert one(pending_ops=wire).pending_ops == ()
+    assert one_v2(additional_info={"pending_ops": wire}).pending_ops == ()
+
+
+def test_pending_ops_of_v2() -> None:
+    """In /v2 they are in `additional_info`."""
+    action = one_v2(additional_info={"pending_ops": {"1": {"op_name": "reshard"}}})
+
+    assert action.pending_ops == (PendingOp(shard_uid="1", op_name="reshard"),)
+
+
+@pytest.mark.parametrize(
+    ("wire", "code", "text"),
+    [
+        (
+            {"error_code": "internal_error", "error_message": "no room"},
+            "internal_error",
+            "no room",
+        ),
+        ({"error": "no room"}, None, "no room"),
+        ({"error": {"error_code": "e1", "description": "no room"}}, None, "e1: no room"),
+        ({"error": {"message": "no room"}}, None, "no room"),
+        ({"error": {}}, None, None),
+        ({"error": None}, None, None),
+        ({"error": ""}, None, None),
+        ({"error_code": 12}, "12", None),
+        ({}, None, None),
+    ],
+)
+def test_failure_text(wire: dict[str, object], code: str | None, text: str | None) -> None:
+    """Why something failed stands in one of several places, as a string or an object."""
+    action = one(status="failed", **wire)
+
+    assert (action.error_code, action.error) == (code, text)
+
+
+@pytest.mark.parametrize(
+    ("error", "text"), [("no room", "no room"), ({"description": "no room"}, "no room"), (5, "5")]
+)
+def test_failure_text_of_v2(error: object, text: str) -> None:
+    """In /v2 it is in `additional_info`."""
+    assert one_v2(status="failed", additional_info={"error": error}).error == text
+
+
+@pytest.mark.parametrize("info", [None, [], "x", {"object_type": 5, "object_uid": None}])
+def test_additional_info_nonsense(info: object) -> None:
+    """Nonsense in `additional_info` costs no more than what would be in it."""
+    action = one_v2(additional_info=info)
+
+    assert (action.uid, action.object_type, action.object_uid) == ("x", None, None)
+
+
+def test_unknown_status() -> None:
+    """A status word never seen is kept and means unknown."""
+    action = one(status="Defragmenting")
+
+    assert (action.status, action.phase) == ("Defragmenting", Phase.UNKNOWN)
+
+
+@pytest.mark.parametrize(
+    ("wire", "kind"),
+    [
+        ({"task_id": "x"}, Kind.TASK),
+        ({"task_id": "x", "action_uid": None}, Kind.TASK),
+        ({"object_name": "bdb:1"}, Kind.STATE_MACHINE),
+        ({}, Kind.STATE_MACHINE),
+    ],
+)
+def test_kind_of_a_single_answer(wire: dict[str, object], kind: Kind) -> None:
+    """Of a bare object, only a task has a `task_id`."""
+    assert one(**wire).kind is kind
+
+
+def test_asked_by_task_id() -> None:
+    """What was asked for by `task_id`, or in another case, is found under that name."""
+    body = b'{"action_uid": "A1", "task_id": "T1", "status": "queued"}'
+
+    assert read_action(body, "T1", "/v1/actions/T1").uid == "T1"
+    assert read_action(body, "a1", "/v1/actions/a1").uid == "a1"
+
+
+def test_answer_without_uid() -> None:
+    """An answer that names no uid, as of node actions, is about what was asked for."""
+    assert read_action(b'{"status": "queued"}', "x", "/v1/actions/x").uid == "x"
+    assert read_action_v2(b'{"status": "queued"}', "x", "/v2/actions/x").uid == "x"
+
+
+@pytest.mark.parametrize("read", [read_action, read_action_v2])
+def test_answer_about_another(read: type[read_action]) -> None:
+    """An answer about another action than the one asked for is not believed."""
+    with pytest.raises(UnreadableReply, match="another action"):
+        read(b'{"action_uid": "y", "status": "completed"}', "x", "/v1/actions/x")
+
+
+BAD_ENTRIES = [5, None, "x", [], {}, {"status": "active"}, {"action_uid": "y"}, {"status": 5}]
+
+
+@pytest.mark.parametrize("bad", BAD_ENTRIES, ids=repr)
+def test_bad_entry(bad: object) -> None:
+    """An entry that is no action costs nothing but itself."""
+    v1 = read_actions(json.dumps({"actions": [bad, TASK, bad]}).encode(), "/v1/actions")
+    v2 = read_actions_v2(json.dumps([bad, V2, bad]).encode(), "/v2/actions")
+
+    assert [action.uid for action in v1] == ["159ca2f8"]
+    assert [action.uid for action in v2] == ["159ca2f8"]
+
+
+BAD_BODIES = [
+    b"",
+    b"null",
+    b"5",
+    b'"text"',
+    b"<html>busy</html>",
+    b'{"action_uid": "x", "status": "act',
+    b'{"status": NaN}',
+    b'{"action_uid": "x"}',
+    b'{"action_uid": "x", "status": 5}',
+    b'{"status": ' + b"[" * 100_000,
+]
+
+
+@pytest.mark.parametrize("body", BAD_BODIES, ids=lambda body: repr(body[:20]))
+def test_unreadable(body: bytes) -> None:
+    """A body that is no answer is an error that shows how it begins."""
+    readers = [
+        lambda: read_action(body, "x", "/v1/actions/x"),
+        lambda: read_action_v2(body, "x", "/v2/actions/x"),
+        lambda: read_actions(body, "/v1/actions"),
+        lambda: read_actions_v2(body, "/v2/actions"),
+    ]
+    for read in readers:
+        with pytest.raises(UnreadableReply) as caught:
+            read()
+        assert caught.value.path.startswith("/v")
+        assert len(caught.value.excerpt) <= 200
+        assert str(caught.value).isprintable()
+
+
+def test_database() -> None:
+    """Of a database only its status and its running action are read."""
+    database = read_database(b'{"uid": 1, "status": "active", "port": 12}', "/v1/bdbs/1")
+
+    assert (database.status, database.action_uid) == ("active", None)
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b'{"authentication_admin_pass": "hunter2"'])
+def test_unreadable_database(body: bytes) -> None:
+    """An unreadable database answer is not quoted, as it may hold secrets."""
+    with pytest.raises(UnreadableReply) as caught:
+        read_database(body, "/v1/bdbs/1")
+
+    assert caught.value.excerpt == ""
+    assert "hunter2" not in repr(caught.value)
+    assert caught.value.__cause__ is None
+
+
+KEYS = sorted(
+    {*TASK, *MACHINE, *V2, "actions", "state-machines", "error", "error_code", "error_message"}
+)
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(KEYS) | st.text(max_size=4), inner, max_size=6)
+    ),
+    max_leaves=20,
+)
+
+
+@given(ANYTHING.map(lambda value: json.dumps(value).encode()) | st.binary())
+def test_any_body(body: bytes) -> None:
+    """Whatever the body is, it decodes or raises `UnreadableReply`."""
+    for read in (
+        lambda: [read_action(body, "x", "/v1/actions/x")],
+        lambda: [read_action_v2(body, "x", "/v2/actions/x")],
+        lambda: read_actions(body, "/v1/actions"),
+        lambda: read_actions_v2(body, "/v2/actions"),
+        lambda: read_database(body, "/v1/bdbs/1") and [],
+    ):
+        try:
+            actions = read()
+        except UnreadableReply as error:
+            assert str(error).isprintable()
+            continue
+        for action in actions:
+            assert action.uid
+            assert str(action).isprintable()
+            assert action.progress is None or 0 <= action.progress <= 100
+
+
+class TestNearlyJson:
+    """What one value spoils does not cost the others."""
+
+    @pytest.mark.parametrize(
+        ("progress", "read"),
+        [
+            ("NaN", None),
+            ("-Infinity", None),
+            ("1e999", None),
+            ("9" * 5000, None),
+            ("50.5", 50.5),
+            ("50", 50.0),
+        ],
+        ids=lambda value: str(value)[:10],
+    )
+    def test_numbers(self, progress: str, read: float | None) -> None:
+        """What is no number, or too large for one, is no progress; the rest can be read."""
+        entry = '{"action_uid": "%s", "status": "running", "progress": %s}'
+        entries = ", ".join([entry % ("a", progress), entry % ("b", "NaN"), entry % ("c", "7")])
+        body = f'{{"actions": [{entries}], "state-machines": []}}'.encode()
+
+        found = read_actions(body, "/v1/actions")
+        assert [(action.uid, action.progress) for action in found] == [
+            ("a", read),
+            ("b", None),
+            ("c", 7.0),
+        ]
+
+    @pytest.mark.parametrize(
+        ("name", "read"), [(b"\xff\xfe", "\ufffd\ufffd"), (b"\\ud800", "?"), (b"\xc3\xa4", "ä")]
+    )
+    def test_text(self, name: bytes, read: str) -> None:
+        """A text that is not Unicode is read as well as it can be."""
+        good = b'{"action_uid": "b", "status": "running"}'
+        bad = b'{"action_uid": "a", "status": "running", "name": "' + name + b'"}'
+
+        found = read_actions(b'{"actions": [' + bad + b", " + good + b"]}", "/v1/actions")
+        assert [(action.uid, action.name) for action in found] == [("a", read), ("b", "")]
+
+    def test_too_large(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What would hold up everything for seconds is not mended."""
+        body = b'{"action_uid": "a", "status": "running", "progress": NaN}'
+        monkeypatch.setattr(_lenient, "_MENDABLE", len(body) - 1)
+
+        with pytest.raises(UnreadableReply, match="malformed"):
+            read_action(body, "a", "/v1/actions/a")
+
+    def test_duplicates(self) -> None:
+        """Of a key that comes twice the last value counts."""
+        body = b'{"action_uid": "a", "status": "queued", "status": "running"}'
+
+        assert read_action(body, "a", "/v1/actions/a").status == "running"
+
+    def test_byte_order_mark(self) -> None:
+        """A mark in front is no part of the answer."""
+        body = b'\xef\xbb\xbf{"action_uid": "a", "status": "running"}'
+
+        assert read_action(body, "a", "/v1/actions/a").status == "running"
+
+
+NAMES = (TASK["action_uid"], MACHINE["action_uid"])
+
+
+class TestReader:
+    """What is read of a list for those who want some of its entries."""
+
+    def body(self, *tasks: object, machines: object = ()) -> bytes:
+        """Return a list of /v1."""
+        return json.dumps({"actions": tasks, "state-machines": machines}).encode()
+
+    def read(
+        self, body: bytes, wanted: set[str], reader: Reader | None = None
+    ) -> dict[str, Action]:
+        """Return what a reader, by default a new one, has read of a list."""
+        reader = reader or Reader()
+        reader.read(body, wanted, "/v1/actions")
+        return dict(reader.actions)
+
+    def test_wanted(self) -> None:
+        """Only what is wanted is made into actions, by whichever name it is wanted."""
+        task = TASK | {"task_id": "T1", "action_uid": "a1"}
+        body = self.body(task, TASK | {"task_id": "T2"}, machines=[MACHINE])
+
+        found = self.read(body, {"T1", "a1", MACHINE["action_uid"], "x"})
+        assert {uid: (action.uid, action.kind) for uid, action in found.items()} == {
+            "T1": ("T1", Kind.TASK),
+            "a1": ("a1", Kind.TASK),
+            MACHINE["action_uid"]: (MACHINE["action_uid"], Kind.STATE_MACHINE),
+        }
+
+    def test_unchanged(self) -> None:
+        """An entry that has not changed is the very same action; one that has is another."""
+        reader = Reader()
+        ops = {"1": {"op_name": "wait_for_bgsave", "progress": 5}}
+        failed = TASK | {"action_uid": "a", "task_id": "a", "status": "failed", "error": "x"}
+        busy, idle = MACHINE | {"pending_ops": ops, "error": "x"}, MACHINE | {"action_uid": "b"}
+        wanted = {MACHINE["action_uid"], "a", "b"}
+        first = self.read(self.body(failed, machines=[busy, idle]), wanted, reader)
+        second = self.read(self.body(failed, machines=[busy, idle]), wanted, reader)
+        third = self.read(
+            self.body(failed, machines=[busy, idle | {"progress": 99}]), wanted, reader
+        )
+
+        assert [first[uid] is second[uid] for uid in sorted(wanted)] == [True, True, True]
+        assert first[MACHINE["action_uid"]] is third[MACHINE["action_uid"]]
+        assert third["b"].progress == 99
+
+    def test_new_places(self) -> None:
+        """An entry is the same action when others have come before it, or have gone."""
+        reader = Reader()
+        others = [MACHINE | {"action_uid": uid} for uid in "ab"]
+        lists = ([*others, MACHINE], [MACHINE], [others[1], MACHINE])
+        wanted = {MACHINE["action_uid"]}
+        found = [self.read(self.body(machines=each), wanted, reader) for each in lists]
+
+        assert len({id(action) for each in found for action in each.values()}) == 1
+
+    def test_other_place(self) -> None:
+        """Entries that have changed places are told apart."""
+        reader = Reader()
+        entries = [MACHINE, MACHINE | {"action_uid": "b", "progress": 99}]
+        wanted = {MACHINE["action_uid"], "b"}
+        first = self.read(self.body(machines=entries), wanted, reader)
+        second = self.read(self.body(machines=entries[::-1]), wanted, reader)
+
+        assert first == second
+        assert second["b"].progress == 99
+
+    def test_wanted_later(self) -> None:
+        """An entry that nobody wanted is found when somebody does, by either of its names."""
+        reader = Reader()
+        body = self.body(TASK | {"task_id": "T1", "action_uid": "a1"}, machines=[MACHINE])
+        names = [{"x"}, {"T1"}, {"a1"}]
+        found = [self.read(body, wanted, reader).keys() & wanted for wanted in names]
+
+        assert found == [set(), {"T1"}, {"a1"}]
+
+    def test_back_again(self) -> None:
+        """What was not wanted for the time of a list is the same action afterwards."""
+        reader = Reader()
+        body = self.body(machines=[MACHINE, MACHINE | {"action_uid": "b"}])
+        both = {MACHINE["action_uid"], "b"}
+        found = [self.read(body, wanted, reader) for wanted in (both, {"b"}, both)]
+
+        assert "b" in found[1]
+        assert found[0][MACHINE["action_uid"]] is found[2][MACHINE["action_uid"]]
+
+    def test_and_back(self) -> None:
+        """An entry that says again what it said before the last list is not taken for that one."""
+        reader = Reader()
+        bodies = [self.body(machines=[MACHINE | {"progress": told}]) for told in (10, 20, 10)]
+        found = [self.read(body, {MACHINE["action_uid"]}, reader) for body in bodies]
+
+        assert [action.progress for each in found for action in each.values()] == [10, 20, 10]
+
+    def test_twice(self) -> None:
+        """Of two entries with one name the first counts, in each list and over both of them."""
+        late = MACHINE | {"progress": 99}
+        uid = MACHINE["action_uid"]
+        bodies = [self.body(machines=[MACHINE, late]), self.body(MACHINE, machines=[MACHINE])]
+        first, second = (self.read(body, {uid})[uid] for body in bodies)
+
+        assert (first.progress, second.kind) == (14.29, Kind.TASK)
+
+    def test_twice_in_its_place(self) -> None:
+        """The second of two entries with one name changes nothing, wherever it is."""
+        reader = Reader()
+        uid = MACHINE["action_uid"]
+        told = []
+        for progress in (50, 60):
+            late = MACHINE | {"progress": progress}
+            told.append(reader.read(self.body(machines=[MACHINE, late]), {uid}, "/v1/actions"))
+
+        assert told == [[uid], []]
+        assert reader.actions[uid].progress == 14.29
+
+    def test_changed(self) -> None:
+        """A list tells by their uids what has changed since the last one, come or gone."""
+        reader = Reader()
+        a, b, c = (MACHINE | {"action_uid": uid} for uid in "abc")
+        lists: list[list[object]] = [
+            [a, b],
+            [a, b],
+            [a, b | {"progress": 20}],  # one has changed
+            [a, c],  # another one is in its place
+            [c, a],  # they have changed places
+            [a],  # one is gone
+            [a, b, c],  # two have come
+            [a, 5, c],  # one cannot be read
+        ]
+        told = [
+            set(reader.read(self.body(machines=each), set("abc"), "/v1/actions")) for each in lists
+        ]
+
+        changed: list[set[str]] = [{"a", "b"}, set(), {"b"}, {"b", "c"}]
+        assert told[:4] == changed
+        assert told[4] <= {"a", "c"}
+        assert told[5:] == [{"c"}, {"b", "c"}, {"b"}]
+        assert reader.actions.keys() == {"a", "c"}
+
+    def test_changed_name(self) -> None:
+        """An entry that has got another name, or one name more, is found by those it has."""
+        reader = Reader()
+        entries = [
+            TASK | {"action_uid": "a", "task_id": "a"},
+            TASK | {"action_uid": "a", "task_id": "t"},
+            TASK | {"action_uid": "b", "task_id": "t"},
+        ]
+        told = []
+        for entry in entries:
+            changed = reader.read(self.body(entry), {"a", "b", "t"}, "/v1/actions")
+            told.append((set(changed), reader.actions.keys() & {"a", "b", "t"}))
+
+        assert told == [({"a"}, {"a"}), ({"a", "t"}, {"a", "t"}), ({"a", "b", "t"}, {"b", "t"})]
+
+    def test_changed_family(self) -> None:
+        """A list that comes bare, of one family alone, has lost what was in the other."""
+        reader = Reader()
+        reader.read(self.body(TASK, machines=[MACHINE]), {"x", *NAMES}, "/v1/actions")
+        changed = reader.read(json.dumps([MACHINE]).encode(), {"x", *NAMES}, "/v1/actions")
+
+        assert set(changed) == {TASK["action_uid"]}
+        assert reader.actions.keys() == {MACHINE["action_uid"]}
+
+    def test_other_family(self) -> None:
+        """The same entry in the list of the other family is another action."""
+        reader = Reader()
+        bodies = [self.body(MACHINE), self.body(machines=[MACHINE])]
+        found = [self.read(body, {MACHINE["action_uid"]}, reader) for body in bodies]
+
+        assert [action.kind for each in found for action in each.values()] == [
+            Kind.TASK,
+            Kind.STATE_MACHINE,
+        ]
+
+    def test_memory(self) -> None:
+        """What is no longer listed is forgotten, and no body is kept but the last."""
+        reader = Reader()
+        body = self.body(MACHINE | {"error": "x" * 10, "pending_ops": {"1": {}}}, machines=[])
+        reader.read(body, {MACHINE["action_uid"]}, "/v1/actions")
+        reader.read(self.body(), {MACHINE["action_uid"]}, "/v1/actions")
+
+        assert sys.getrefcount(body) == 2
+        assert [named for _, named in reader._known.values()] == [[], []]
+
+    def test_bad_entries(self) -> None:
+        """Bad entries among good ones are left out, and the good ones are found."""
+        body = self.body(TASK | {"status": 5}, 7, TASK | {"progress": {}}, {}, machines=[MACHINE])
+
+        found = self.read(body, {TASK["action_uid"], MACHINE["action_uid"]})
+        assert set(found) == {TASK["action_uid"], MACHINE["action_uid"]}
+        assert found[TASK["action_uid"]].progress is None

@@ -1,0 +1,477 @@
+"""Facts about what databases say, as `_wire_work` reads it: how one stands, and its transfers."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from redis_enterprise_actions import Action, Kind, Phase, UnreadableReply
+from redis_enterprise_actions._client.wire.databases import (
+    DATABASE_FIELDS,
+    Standing,
+    WireDatabase,
+    failure_of,
+    read_database,
+    read_databases,
+    settling,
+    standing,
+)
+from redis_enterprise_actions._model.action import Uncertain
+from redis_enterprise_actions._model.reference import GONE, Reference, Track, parse
+from redis_enterprise_actions.testing.cluster import DATABASE_SECRET
+from tests.conftest import examples
+from tests.secrecy import leaks_of
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+BDB = Reference(Track.BDB, "3")
+BDB_GONE = Reference(Track.BDB, "3", GONE)
+TRANSFERS = [Track.EXPORT, Track.IMPORT, Track.BACKUP]
+
+# As it was recorded after a delete, with some of what is not ours to show.
+DELETED = {
+    "uid": 3,
+    "name": "shop",
+    "status": "delete-pending",
+    "action_uid": "a1",
+    "background_op": [{"name": "SMDeleteBDB", "progress": 0, "status": "pending"}],
+    "authentication_admin_pass": DATABASE_SECRET,
+    "export_status": "",
+    "import_status": "",
+    "backup_status": "",
+}
+
+
+def bdb(**wire: object) -> WireDatabase:
+    """Return a database that is idle but for what is said otherwise."""
+    body = {"uid": 3, "status": "active", "background_op": [{"status": "idle"}]} | wire
+    return read_database(json.dumps(body).encode(), "/v1/bdbs/3")
+
+
+def op(status: str, name: str | None = "SMUpdateBDB", **more: object) -> list[object]:
+    """Return a `background_op` that holds one."""
+    return [{"name": name, "status": status} | more]
+
+
+def action_in(found: Action | Uncertain | None) -> Action:
+    """Return the action in an answer, whatever its doubt."""
+    action = found.action if isinstance(found, Uncertain) else found
+    assert action is not None
+    return action
+
+
+def said_of(found: Action | Uncertain | None) -> str:
+    """Return the phase in an answer, after the doubt about it, if there is one."""
+    said = action_in(found).phase.value
+    if not isinstance(found, Uncertain):
+        return said
+    otherwise = "" if found.otherwise is None else f" or {action_in(found.otherwise).phase.value}"
+    return f"{found.doubt.name.lower().replace('_', ' ')}: {said}{otherwise}"
+
+
+class TestSettling:
+    """How a database stands that is to settle, or to be no more."""
+
+    def test_recorded(self) -> None:
+        """A database that is being deleted, as recorded."""
+        wire = read_database(json.dumps(DELETED).encode(), "/v1/bdbs/3")
+
+        assert settling(wire, BDB_GONE, None) == Action(
+            uid="bdb:3",
+            name="shop",
+            kind=Kind.DATABASE,
+            status="delete-pending",
+            phase=Phase.RUNNING,
+            progress=0.0,
+            state="SMDeleteBDB",
+            object_type="bdb",
+            object_uid="3",
+        )
+
+    @pytest.mark.parametrize(
+        ("wire", "settles", "goes"),
+        [
+            ({}, "quiet: completed", "pending"),
+            ({"status": "Active "}, "quiet: completed", "pending"),
+            ({"background_op": None}, "quiet: completed", "pending"),
+            ({"background_op": []}, "quiet: completed", "pending"),
+            ({"background_op": ["?"]}, "running", "running"),
+            ({"background_op": "?"}, "running", "running"),
+            ({"background_op": 5}, "running", "running"),
+            ({"background_op": [{"status": 5}]}, "running", "running"),
+            ({"background_op": [{"status": None}]}, "quiet: completed", "pending"),
+            ({"background_op": {"status": "active"}}, "running", "running"),
+            ({"background_op": {"status": "idle"}}, "quiet: completed", "pending"),
+            ({"action_uid": 12}, "running", "running"),
+            ({"background_op": op("completed")}, "quiet: completed", "pending"),
+            ({"background_op": op("pending")}, "running", "running"),
+            ({"background_op": op("Active")}, "running", "running"),
+            ({"background_op": op("melting")}, "running", "running"),
+            ({"background_op": [*op("idle"), *op("active")]}, "running", "running"),
+            ({"action_uid": "a1"}, "running", "running"),
+            ({"action_uid": ""}, "quiet: completed", "pending"),
+            ({"status": "pending"}, "pending", "pending"),
+            ({"status": "active-change-pending"}, "running", "running"),
+            ({"status": "import-pending"}, "running", "running"),
+            ({"status": "delete-pending"}, "running", "running"),
+            ({"status": "recovery"}, "running", "running"),
+            ({"status": "melting"}, "unknown", "unknown"),
+            ({"status": ""}, "unknown", "unknown"),
+            ({"status": "creation-failed"}, "failed", "pending"),
+            ({"status": "creation-failed", "action_uid": "a1"}, "failed", "running"),
+            (
+                {"status": "active-change-pending", "background_op": op("failed")},
+                "known failure: failed or running",
+                "running",
+            ),
+            ({"background_op": op("Failed")}, "known failure: failed or completed", "pending"),
+            (
+                {"background_op": [*op("failed"), *op("active")]},
+                "known failure: failed or running",
+                "running",
+            ),
+            (
+                {"status": "delete-pending", "background_op": op("failed", "SMDeleteBDB")},
+                "known failure: failed or running",
+                "known failure: failed or running",
+            ),
+        ],
+        ids=str,
+    )
+    def test_phases(self, wire: dict[str, object], settles: str, goes: str) -> None:
+        """Active and idle is the end, or a failure; of one that is to go only the delete's."""
+        assert said_of(settling(bdb(**wire), BDB, None)) == settles
+        assert said_of(settling(bdb(**wire), BDB_GONE, None)) == goes
+
+    @pytest.mark.parametrize("known", ["", "creation-failed"])
+    def test_creation_failed_before(self, known: str) -> None:
+        """Of a call it is known whether the database was without success before."""
+        ref = Reference(Track.BDB, "3", f"after,{known}".rstrip(","))
+        found = settling(bdb(status="creation-failed"), ref, None)
+
+        assert isinstance(found, Uncertain)
+        assert said_of(found) == "known failure: failed or failed"
+        assert (found.mark, found.known) == ("creation-failed", known)
+
+    @pytest.mark.parametrize(
+        ("ref", "said"),
+        [
+            ("bdb:3@gone,after", "idle: pending"),
+            ("bdb:3@gone", "pending"),
+            ("bdb:3@after", "quiet: completed"),
+            ("bdb:3@busy", "quiet: completed"),
+        ],
+    )
+    def test_never_begun(self, ref: str, said: str) -> None:
+        """A delete that was called for, and of which nothing is seen, need never have begun."""
+        assert said_of(settling(bdb(), parse(ref), None)) == said
+
+    def test_another_failure(self) -> None:
+        """Beside a failure that was there before, a new one is told as that."""
+        old, new = op("failed", "SMUpdateBDB"), op("failed", "SMUpgradeBDB", error="boom")
+        known = failure_of(bdb(background_op=old))
+        found = settling(bdb(background_op=[*old, *new]), parse(f"bdb:3@after,{known}"), None)
+
+        assert isinstance(found, Uncertain)
+        assert found.action.error == "boom"
+
+    def test_marks(self) -> None:
+        """A failure is told from another by its name and its error, in letters and digits."""
+        wires = [
+            bdb(background_op=op("failed", name, error=error))
+            for name in ("SMUpdateBDB", "SM,Up@date", None)
+            for error in (None, "disk full", {"error_code": "x"}, "\ud800")
+        ]
+        marks = [failure_of(wire) for wire in wires]
+
+        assert len(set(marks)) == len(marks)
+        assert all(re.fullmatch(r"[\w.-]{14,60}", mark, re.ASCII) for mark in marks)
+        assert marks == [failure_of(wire) for wire in wires]
+        assert failure_of(bdb()) == ""
+        both = bdb(background_op=[*op("failed"), *op("failed", "SMUpgradeBDB")])
+        assert failure_of(both).count("+") == 1
+        assert failure_of(bdb(background_op=op("failed")), deletes=True) == ""
+
+    @pytest.mark.parametrize(
+        ("ref", "last", "ended"),
+        [
+            (BDB, None, False),
+            (BDB, {"status": "active-change-pending"}, False),
+            (BDB, {"status": "Delete-Pending"}, True),
+            (BDB_GONE, None, True),
+            (BDB_GONE, {}, True),
+            (BDB_GONE, DELETED, True),
+        ],
+        ids=str,
+    )
+    def test_not_there(self, ref: Reference, last: dict[str, object] | None, ended: bool) -> None:
+        """One that is not there has ended well if that was wanted, or was seen coming."""
+        seen = None if last is None else action_in(settling(bdb(**last), ref, None))
+        found = settling(None, ref, seen)
+
+        assert isinstance(found, Action) is ended
+        if isinstance(found, Action):
+            assert (found.status, found.phase) == ("deleted", Phase.COMPLETED)
+            assert (found.progress, found.state, found.title) == (None, None, "database 3")
+
+    @pytest.mark.parametrize(
+        ("error", "said"),
+        [
+            ("disk full", "disk full"),
+            ({"description": "disk full", "error_code": "x"}, "disk full"),
+            (None, None),
+        ],
+        ids=str,
+    )
+    def test_error(self, error: object, said: str | None) -> None:
+        """A failure is told in the cluster's words, be they a text or an object."""
+        wire = bdb(status="active-change-pending", background_op=op("failed", error=error))
+        found = action_in(settling(wire, BDB, None))
+
+        assert said is None or said in (found.error or "")
+        assert (found.error is None) is (said is None)
+
+    def test_no_error_without_failure(self) -> None:
+        """What is said of an error while it goes on is no failure yet."""
+        wire = bdb(action_uid="a", background_op=op("pending", error="x"))
+        found = action_in(settling(wire, BDB, None))
+
+        assert (found.phase, found.error) == (Phase.RUNNING, None)
+
+    @pytest.mark.parametrize(
+        ("wire", "progress"),
+        [
+            ({"action_uid": "a", "background_op": op("pending", progress="14.29")}, 14.29),
+            ({"action_uid": "a", "background_op": op("pending", progress=300)}, None),
+            ({"action_uid": "a", "background_op": op("idle", None, progress=14)}, None),
+            ({"background_op": op("idle", progress=14)}, None),
+            ({"background_op": [*op("idle"), *op("active", progress=14)]}, 14.0),
+        ],
+        ids=str,
+    )
+    def test_progress(self, wire: dict[str, object], progress: float | None) -> None:
+        """Progress is that of a named operation, as long as there is something to come."""
+        found = action_in(settling(bdb(**wire), BDB, None))
+
+        assert found.progress == progress
+
+
+class TestStanding:
+    """How an export, an import or a backup stands."""
+
+    @pytest.mark.parametrize("track", TRANSFERS)
+    @pytest.mark.parametrize(
+        ("status", "phase", "idle", "over"),
+        [
+            (None, Phase.UNKNOWN, True, False),
+            ("", Phase.UNKNOWN, True, False),
+            ("idle", Phase.UNKNOWN, True, False),
+            ("Idle", Phase.UNKNOWN, True, False),
+            ("initializing", Phase.PENDING, False, False),
+            ("exporting", Phase.RUNNING, False, False),
+            ("importing", Phase.RUNNING, False, False),
+            ("succeeded", Phase.COMPLETED, False, True),
+            ("SUCCEEDED", Phase.COMPLETED, False, True),
+            ("failed", Phase.FAILED, False, True),
+            ("pondering", Phase.UNKNOWN, False, False),
+        ],
+    )
+    def test_words(
+        self, track: Track, status: str | None, phase: Phase, idle: bool, over: bool
+    ) -> None:
+        """Idle is an empty status, or the documented word; a strange one is neither, nor over."""
+        now = standing(bdb(**{f"{track}_status": status}), track)
+        action = now.action(Reference(track, "3"))
+
+        assert (now.idle, now.over, action.phase) == (idle, over, phase)
+        assert (action.status, action.kind) == (status or "", Kind(track.value))
+        assert (action.uid, action.title) == (f"{track}:3", f"{track} on bdb:3")
+
+    @pytest.mark.parametrize("track", TRANSFERS)
+    def test_own_fields(self, track: Track) -> None:
+        """Each of the three is read from fields of its own."""
+        fields = {
+            f"{each}_{name}": value
+            for number, each in enumerate(TRANSFERS)
+            for name, value in {
+                "status": f"s{number}",
+                "progress": f"{number}",
+                "failure_reason": f"r{number}",
+            }.items()
+        }
+        times = {"last_export_time": "T0", "last_import_time": "T1", "last_backup_time": "T2"}
+        number = TRANSFERS.index(track)
+
+        assert standing(bdb(**fields, **times), track) == Standing(
+            status=f"s{number}",
+            progress=float(number),
+            reason=f"r{number}",
+            last_time="" if track is Track.IMPORT else f"T{number}",
+        )
+
+    @pytest.mark.parametrize("track", TRANSFERS)
+    def test_failure(self, track: Track) -> None:
+        """The cluster's reason is that of a failure alone; an end has no progress."""
+        said = {f"{track}_failure_reason": "no-space", f"{track}_progress": 40}
+        ref = Reference(track, "3")
+        failed = standing(bdb(**said, **{f"{track}_status": "failed"}), track).action(ref)
+        runs = standing(bdb(**said, **{f"{track}_status": "exporting"}), track).action(ref)
+
+        assert (failed.error, failed.progress) == ("no-space", None)
+        assert (runs.error, runs.progress) == (None, 40.0)
+
+
+class TestList:
+    """Several databases."""
+
+    def test_by_uid(self) -> None:
+        """Each is found by its uid, be it a number or a text."""
+        body = json.dumps([{"uid": 3, "status": "active"}, {"uid": "12", "status": "pending"}])
+
+        found = read_databases(body.encode(), "/v1/bdbs")
+        assert {uid: wire.status for uid, wire in found.items()} == {3: "active", 12: "pending"}
+
+    @pytest.mark.parametrize(
+        "entry",
+        [
+            {"status": "active"},
+            {"uid": None, "status": "active"},
+            {"uid": "", "status": "active"},
+            {"uid": -4, "status": "active"},
+            {"uid": "4.0", "status": "active"},
+            {"uid": "\u0664", "status": "active"},
+            {"uid": "9" * 5000, "status": "active"},
+            {"uid": 10**30, "status": "active"},
+            {"uid": 4, "status": 42},
+            {"uid": 4},
+            4,
+            None,
+        ],
+        ids=lambda entry: str(entry)[:40],
+    )
+    def test_bad_entries(self, entry: object, caplog: pytest.LogCaptureFixture) -> None:
+        """An entry that cannot be one is left out, without a word of it, and others are read."""
+        good = {"uid": 3, "status": "active"}
+        body = json.dumps([entry, good, {"authentication_admin_pass": DATABASE_SECRET}]).encode()
+        with caplog.at_level(logging.DEBUG):
+            found = read_databases(body, "/v1/bdbs")
+
+        assert list(found) == [3]
+        assert DATABASE_SECRET not in caplog.text
+        assert "left out" in caplog.text
+
+    @pytest.mark.parametrize(
+        "body", [b"", b"{}", b"null", b'{"bdbs": []}', b"[", b"<html>", b"[" * 100_000]
+    )
+    def test_no_list(self, body: bytes) -> None:
+        """What is no list is an unreadable answer."""
+        with pytest.raises(UnreadableReply, match="not a list of databases"):
+            read_databases(body, "/v1/bdbs")
+
+    def test_fields(self) -> None:
+        """What is asked for is what is read, and no secret is among it."""
+        fields = DATABASE_FIELDS.split(",")
+
+        assert {"uid", "status", "action_uid", "import_status", "last_backup_time"} < set(fields)
+        assert [name for name in fields if "pass" in name or "secret" in name] == []
+
+
+READERS: list[Callable[[bytes], object]] = [
+    lambda body: read_database(body, "/v1/bdbs/3"),
+    lambda body: read_databases(body, "/v1/bdbs"),
+]
+
+
+@pytest.mark.parametrize("read", READERS, ids=["one", "list"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"authentication_admin_pass": "%s"}',
+        '{"status": 5, "authentication_admin_pass": "%s"}',
+        '{"status": "active", "authentication_admin_pass": "%s"',
+        '"%s"',
+        "<html>%s</html>",
+        '{"status": NaN, "x": "\ud800%s"}',
+    ],
+)
+def test_secrets(read: Callable[[bytes], object], body: str) -> None:
+    """What cannot be read takes its secrets with it: message, attributes, causes."""
+    with pytest.raises(UnreadableReply) as caught:
+        read((body % DATABASE_SECRET).encode("utf-8", "surrogatepass"))
+
+    assert caught.value.excerpt == ""
+    assert leaks_of(caught.value) == []
+
+
+# --- hostile bodies -----------------------------------------------------------------------------
+
+WORDS = ["active", "delete-pending", "failed", "succeeded", "exporting", "SMDeleteBDB", "3", 3, ""]
+KEYS = [*DATABASE_FIELDS.split(","), "error", "progress", "description"]
+ANYTHING = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=8)
+    # Mostly what leads further than nonsense does.
+    | st.sampled_from(WORDS),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(KEYS) | st.text(max_size=4), inner, max_size=8)
+    ),
+    max_leaves=20,
+)
+DATABASES = st.fixed_dictionaries(
+    {"status": st.sampled_from(WORDS) | ANYTHING},
+    optional={name: ANYTHING for name in KEYS if name != "status"},
+)
+
+
+@settings(max_examples=examples(60))
+@given(
+    DATABASES | ANYTHING | st.lists(DATABASES, max_size=4),
+    st.sampled_from([BDB, BDB_GONE, *(Reference(track, "3") for track in TRANSFERS)]),
+)
+def test_any_database(value: object, ref: Reference) -> None:
+    """Whatever is said of databases is read as actions, or is unreadable, and nothing else."""
+    body = json.dumps(value).encode()
+    wires: list[WireDatabase] = []
+    try:
+        wires.append(read_database(body, "/v1/bdbs/3"))
+    except UnreadableReply as error:
+        assert str(error) == "GET /v1/bdbs/3: the answer cannot be read: not a database object"
+    try:
+        wires += read_databases(body, "/v1/bdbs").values()
+    except UnreadableReply as error:
+        assert str(error) == "GET /v1/bdbs: the answer cannot be read: not a list of databases"
+    for wire in wires:
+        action = (
+            action_in(settling(wire, ref, None))
+            if ref.track is Track.BDB
+            else standing(wire, ref.track).action(ref)
+        )
+        assert (action.uid, action.object_uid) == (ref.name, "3")
+        assert str(action).isprintable()
+        assert action.progress is None or 0 <= action.progress <= 100
+        assert msgspec.json.decode(msgspec.json.encode(action))["uid"] == ref.name
+
+
+@settings(max_examples=examples(60))
+@given(st.binary(max_size=60) | st.text(max_size=60).map(str.encode))
+def test_any_bytes(body: bytes) -> None:
+    """Whatever the bytes are, they are read, or raise `UnreadableReply` without a word of them."""
+    for read, said in zip(READERS, ["not a database object", "not a list of"], strict=True):
+        try:
+            read(body)
+        except UnreadableReply as error:
+            assert said in str(error)
+            assert (error.excerpt, error.__cause__, error.__context__) == ("", None, None)

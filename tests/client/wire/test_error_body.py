@@ -1,0 +1,232 @@
+"""Facts about `_refusal`: statuses and error bodies become errors with the cluster's words."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from redis_enterprise_actions import (
+    AuthenticationError,
+    ClusterUnreachable,
+    RequestError,
+    RequestRejected,
+)
+from redis_enterprise_actions._client.wire.error_body import (
+    error_code_of,
+    is_api_error,
+    refusal,
+    words_of,
+)
+
+
+def refused(
+    status: int, body: bytes = b"", headers: dict[str, str] | None = None
+) -> RequestError | None:
+    """Return what a status and a body mean on the list of actions."""
+    permission = "view_status_of_cluster_action"
+    return refusal("GET", "/v1/actions", status, headers or {}, body, permission=permission)
+
+
+@pytest.mark.parametrize("status", [200, 201, 204, 404])
+def test_no_refusal(status: int) -> None:
+    """A success is no refusal, and what 404 means is for others to say."""
+    assert refused(status) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (301, RequestRejected),
+        (307, RequestRejected),
+        (400, RequestRejected),
+        (401, AuthenticationError),
+        (403, AuthenticationError),
+        (405, RequestRejected),
+        (406, RequestRejected),
+        (409, RequestRejected),
+        (408, ClusterUnreachable),
+        (429, ClusterUnreachable),
+        (500, ClusterUnreachable),
+        (501, RequestRejected),
+        (502, ClusterUnreachable),
+        (503, ClusterUnreachable),
+        (504, ClusterUnreachable),
+        (505, RequestRejected),
+    ],
+)
+def test_status(status: int, kind: type[RequestError]) -> None:
+    """Statuses that pass are told from those that do not."""
+    error = refused(status)
+
+    assert type(error) is kind
+    assert vars(error)["status"] == status
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "text"),
+    [
+        (b'{"error_code": "busy", "description": "wait a bit"}', "busy", "wait a bit"),
+        (b'{"error_code": "busy", "message": "wait a bit"}', "busy", "wait a bit"),
+        (b'{"detail": "No", "status": 400, "title": "Bad Request", "type": "x"}', None, "No"),
+        (b'{"status": 400, "title": "Bad Request"}', None, "Bad Request"),
+        (b'{"error_code": 7, "description": ["x"]}', "7", None),
+        (b"<html><h1>502 Bad Gateway</h1>\n<p>nginx</p></html>", None, "502 Bad Gateway nginx"),
+        (b"plain words", None, "plain words"),
+        (b"", None, None),
+        (b"[]", None, "[]"),
+        (b"\xff\xfe", None, "\ufffd\ufffd"),
+        (b"x" * 5000, None, "x" * 200),
+    ],
+)
+def test_words(body: bytes, code: str | None, text: str | None) -> None:
+    """Every known form of error body gives up the cluster's own words."""
+    assert words_of(body) == (code, text)
+    error = refused(400, body)
+    assert isinstance(error, RequestRejected)
+    assert (error.error_code, error.description) == (code, text)
+
+
+def test_long_words() -> None:
+    """What the cluster says is cut to what one can read, in no time."""
+    body = json.dumps({"error_code": "e" * 9999, "description": "d" * 9999}).encode()
+    code, text = words_of(body)
+    assert (len(code or ""), len(text or "")) == (2000, 2000)
+
+    # Quadratic work on this would never end.
+    assert words_of(b"<" * 20_000_000) == (None, "<" * 200)
+
+
+def test_not_modified() -> None:
+    """A 304 is no redirect."""
+    assert "redirect" not in str(refused(304))
+
+
+def test_busy_cluster_in_words() -> None:
+    """An answer that says "not now" says why."""
+    error = refused(503, b'{"error_code": "no_quorum", "description": "no quorum"}')
+
+    assert isinstance(error, ClusterUnreachable)
+    assert error.error_code == "no_quorum"
+    assert "it answered 503: no_quorum: no quorum" in str(error)
+
+
+def test_permission() -> None:
+    """A 403 names the permission that the vendor's page asks for."""
+    assert "needs the permission view_status_of_cluster_action" in str(refused(403))
+
+
+def test_credentials() -> None:
+    """A 401 says what to check."""
+    assert "Check the credentials" in str(refused(401))
+
+
+@pytest.mark.parametrize(
+    ("location", "shown"),
+    [
+        ("https://10.0.0.7:9443/v1/actions?x=secret", "redirects to https://10.0.0.7:9443, and"),
+        ("https://user:secret@10.0.0.7/v1", "redirects to https://10.0.0.7, and"),
+        ("/elsewhere/secret", "redirects to another place, and"),
+        ("", "redirects to another place, and"),
+        ("http://\udcff\x1b[31m/", "redirects to http://  [31m, and"),
+    ],
+)
+def test_redirect(location: str, shown: str) -> None:
+    """A redirect is refused with where it points and what to do, and nothing more of the URL."""
+    message = str(refused(307, headers={"Location": location}))
+
+    assert shown in message
+    assert "handle_redirects" in message
+    assert "secret" not in message
+
+
+@pytest.mark.parametrize(
+    ("headers", "pause"),
+    [
+        ({"Retry-After": "120"}, 120.0),
+        ({"Retry-After": " 0 "}, 0.0),
+        (
+            {
+                "Retry-After": "Mon, 23 Nov 2026 10:00:30 GMT",
+                "Date": "Mon, 23 Nov 2026 10:00:00 GMT",
+            },
+            30.0,
+        ),
+        (
+            {
+                "Retry-After": "Mon, 23 Nov 2026 09:00:00 GMT",
+                "Date": "Mon, 23 Nov 2026 10:00:00 GMT",
+            },
+            0.0,
+        ),
+        ({"Retry-After": "Mon, 23 Nov 2026 10:00:30 GMT"}, None),
+        (
+            {"Retry-After": "Mon, 23 Nov 2026 10:00:30", "Date": "Mon, 23 Nov 2026 10:00:00 GMT"},
+            None,
+        ),
+        ({"Retry-After": "soon"}, None),
+        (
+            {
+                "Retry-After": "Mon, 01 Jan 2024 00:00:00 +99999999999999999999",
+                "Date": "Mon, 23 Nov 2026 10:00:00 GMT",
+            },
+            None,
+        ),
+        ({"Retry-After": "-5"}, None),
+        ({"Retry-After": "9" * 400}, 999_999_999.0),
+        ({}, None),
+    ],
+)
+def test_retry_after(headers: dict[str, str], pause: float | None) -> None:
+    """Retry-After is seconds, or a date on the server's own clock; nonsense is ignored."""
+    error = refused(503, headers=headers)
+
+    assert error is not None
+    assert error.retry_after == pause
+
+
+def test_error_code_of() -> None:
+    """The code of an error body is what tells a missing action from a missing route."""
+    assert error_code_of(b'{"error_code": "action_not_found"}') == "action_not_found"
+    assert error_code_of(b"404: Not Found") is None
+
+
+@pytest.mark.parametrize(
+    ("body", "ours"),
+    [
+        (b'{"error_code": "db_not_found"}', True),
+        (b'{"error_code": "x", "message": 5}', True),
+        (b'{"title": "Not Found", "status": 404}', True),
+        (b'{"title": "Not Found", "status": "404", "type": "about:blank"}', True),
+        (b'{"message": "no Route matched with those values"}', False),
+        (b'{"error": "not found"}', False),
+        (b'{"error_code": 404}', False),
+        (b'{"error_code": null}', False),
+        (b'{"error_code": " "}', False),
+        (b'{"title": "Not Found"}', False),
+        (b'{"title": {}, "status": 404}', False),
+        (b'{"status": 404}', False),
+        (b"{}", False),
+        (b"[]", False),
+        (b'"error_code"', False),
+        (b"404: Not Found", False),
+        (b"", False),
+    ],
+)
+def test_is_api_error(body: bytes, ours: bool) -> None:
+    """The API's error bodies have a textual code, or are problem+json; a gateway's have neither."""
+    assert is_api_error(body) is ours
+
+
+@given(
+    st.integers(100, 599),
+    st.binary() | st.dictionaries(st.text(), st.text()).map(lambda d: json.dumps(d).encode()),
+    st.dictionaries(st.sampled_from(["Retry-After", "Date", "Location"]), st.text()),
+)
+def test_any_refusal(status: int, body: bytes, headers: dict[str, str]) -> None:
+    """Whatever a server answers, the error can be made and read."""
+    error = refused(status, body, headers)
+
+    assert error is None or str(error).isprintable()

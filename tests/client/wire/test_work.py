@@ -1,0 +1,383 @@
+"""Facts about `_wire_work`: what is read of node and cluster actions and of CRDB tasks."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from redis_enterprise_actions import Action, Kind, Phase, UnreadableReply
+from redis_enterprise_actions._client.wire.databases import (
+    read_crdb_task,
+    read_crdb_tasks,
+    read_host_action,
+    read_host_actions,
+)
+from redis_enterprise_actions._model.reference import Reference, Track, parse
+from tests.conftest import examples
+
+
+ON = parse("node:1/maintenance_on")
+REMOVE = parse("node:2/remove")
+PRIMARY = parse("cluster:change_master")
+PATH = "/v1/nodes/1/actions/maintenance_on"
+TASK = {  # as in objects/crdb_task
+    "id": "t1",
+    "crdb_guid": "g1",
+    "status": "started",
+    "operation": "create_crdb",
+    "started": "2025-06-02T10:00:00Z",
+    "worker_name": "crdb_worker:1:0",
+    "progress": {
+        "clusters": [
+            {"name": "cluster1.local", "progress": "prepare"},
+            {"name": "cluster2.local", "progress": "execute"},
+        ],
+        "worker": "waiting",
+    },
+}
+
+
+def host(ref: Reference = ON, **wire: object) -> Action:
+    """Decode what the route of one action of a node or the cluster answers."""
+    return read_host_action(json.dumps({"status": "running"} | wire).encode(), ref, PATH)
+
+
+def hosts(body: object, track: Track = Track.NODE) -> list[Action]:
+    """Decode a list of them."""
+    return read_host_actions(json.dumps(body).encode(), track, PATH)
+
+
+def task(**wire: object) -> Action:
+    """Decode what the route of one CRDB task answers."""
+    body = json.dumps({"id": "t1", "status": "started"} | wire).encode()
+    return read_crdb_task(body, "t1", "/v1/crdb_tasks/t1")
+
+
+def tasks(body: object) -> list[Action]:
+    """Decode a list of them."""
+    return read_crdb_tasks(json.dumps(body).encode(), "/v1/crdb_tasks")
+
+
+class TestHostAction:
+    """One action of a node or of the cluster."""
+
+    def test_recorded(self) -> None:
+        """A body as recorded, with a status and a task_id: the rest is known from the path."""
+        assert host(status="queued", task_id="T1") == Action(
+            uid="node:1/maintenance_on",
+            name="maintenance_on",
+            kind=Kind.NODE_ACTION,
+            status="queued",
+            phase=Phase.PENDING,
+            node_uid="1",
+            task_id="T1",
+        )
+
+    def test_documented(self) -> None:
+        """A body as documented; of the cluster's actions there is no node."""
+        wire = {"name": "change_master", "progress": "50", "creation_time": "1760400087"}
+        assert host(
+            PRIMARY, status="failed", error_code="e1", error_message="no", **wire
+        ) == Action(
+            uid="cluster:change_master",
+            name="change_master",
+            kind=Kind.CLUSTER_ACTION,
+            status="failed",
+            phase=Phase.FAILED,
+            progress=50.0,
+            creation_time=datetime(2025, 10, 14, 0, 1, 27, tzinfo=UTC),
+            error_code="e1",
+            error="no",
+        )
+
+    @pytest.mark.parametrize(
+        ("status", "phase"),
+        [
+            ("queued", Phase.PENDING),
+            ("starting", Phase.RUNNING),
+            ("running", Phase.RUNNING),
+            ("cancelling", Phase.CANCELLING),
+            ("Completed", Phase.COMPLETED),
+            ("failed", Phase.FAILED),
+            ("cancelled", Phase.CANCELLED),
+            ("aborted", Phase.ABORTED),
+            ("resting", Phase.UNKNOWN),
+        ],
+    )
+    def test_status(self, status: str, phase: Phase) -> None:
+        """The words are those of tasks; one that was never seen is unknown."""
+        assert host(status=status).phase is phase
+
+    @pytest.mark.parametrize("progress", [None, "soon", -1, 101, "NaN", [1], True])
+    def test_nonsense_is_missing(self, progress: object) -> None:
+        """A field that makes no sense counts as missing, and costs no other."""
+        action = host(progress=progress, task_id="T1", error_message=7, error_code=3)
+
+        assert (action.progress, action.error, action.error_code) == (None, None, "3")
+        assert action.task_id == "T1"
+
+    @pytest.mark.parametrize("task_id", ["", None, 5])
+    def test_no_task_id(self, task_id: object) -> None:
+        """An empty task_id is none."""
+        assert host(task_id=task_id).task_id is None
+
+    @pytest.mark.parametrize(
+        "body", [b"", b"[]", b"{", b'"running"', b'{"task_id": "T1"}', b'{"status": 5}', b"\xff"]
+    )
+    def test_unreadable(self, body: bytes) -> None:
+        """What has no status is no action, and the error names the path."""
+        with pytest.raises(UnreadableReply, match=PATH):
+            read_host_action(body, ON, PATH)
+
+    def test_one_line(self) -> None:
+        """An action of a node reads as a sentence, one of the cluster has no object."""
+        assert str(host(status="running", progress=10)) == (
+            "maintenance_on on node:1: running, 10 % [node:1/maintenance_on]"
+        )
+        assert str(host(PRIMARY)) == "change_master: running [cluster:change_master]"
+
+
+class TestHostActions:
+    """Lists of them."""
+
+    @pytest.mark.parametrize("wrapped", [True, False], ids=["object", "array"])
+    def test_shapes(self, wrapped: bool) -> None:
+        """The list may come as an object or as an array; numbers may be strings."""
+        entries = [
+            {"name": "remove_node", "node_uid": "2", "status": "running", "progress": 10},
+            {"name": "maintenance_on", "node_uid": 1, "status": "queued", "task_id": "T1"},
+        ]
+        removal, on = hosts({"actions": entries} if wrapped else entries)
+
+        assert removal == host(REMOVE, progress=10)
+        assert on == host(ON, status="queued", task_id="T1")
+
+    @pytest.mark.parametrize("body", [b"[]", b" \n[]", b' {"actions": []}'])
+    def test_empty(self, body: bytes) -> None:
+        """An empty list is one, whatever is around it."""
+        assert read_host_actions(body, Track.NODE, PATH) == []
+
+    def test_names(self) -> None:
+        """What lists call remove_node is called remove by paths, and by us."""
+        (removal,) = hosts([{"name": "remove_node", "node_uid": "2", "status": "running"}])
+
+        assert (removal.uid, removal.name) == (REMOVE.name, "remove")
+
+    def test_cluster(self) -> None:
+        """The cluster's actions need no node, and have none."""
+        body = {"actions": [{"name": "change_master", "node_uid": "3", "status": "running"}]}
+
+        assert hosts(body, Track.CLUSTER) == [host(PRIMARY)]
+
+    @pytest.mark.parametrize(
+        "entry",
+        [
+            {"status": "running"},
+            {"name": "", "node_uid": "1", "status": "running"},
+            {"name": "remove_node", "status": "running"},
+            {"name": "remove_node", "node_uid": "", "status": "running"},
+            {"name": "remove_node", "node_uid": "one", "status": "running"},
+            {"name": "remove_node", "node_uid": "\u0661", "status": "running"},
+            {"name": "remove_node", "node_uid": "9" * 5000, "status": "running"},
+            {"name": "remove_node", "node_uid": -1, "status": "running"},
+            {"name": "remove_node", "node_uid": "1"},
+            {"name": "remove_node", "node_uid": "1", "status": 42},
+            "running",
+            None,
+        ],
+        ids=lambda entry: str(entry)[:60],
+    )
+    def test_bad_entry(self, entry: object) -> None:
+        """An entry that cannot be told from others is left out, and costs no other."""
+        good = {"name": "maintenance_on", "node_uid": "1", "status": "running"}
+
+        assert hosts([entry, good, entry]) == [host(ON)]
+
+    @pytest.mark.parametrize(
+        "body", [b"", b"[", b"5", b"{}", b'{"actions": 5}', b'{"action": []}', b"<html>"]
+    )
+    def test_unreadable(self, body: bytes) -> None:
+        """What holds no list is unreadable, not empty."""
+        for read in (
+            lambda: read_host_actions(body, Track.NODE, PATH),
+            lambda: read_crdb_tasks(body, PATH),
+        ):
+            with pytest.raises(UnreadableReply, match=PATH):
+                read()
+
+
+class TestCrdbTask:
+    """One task of an Active-Active database."""
+
+    def test_documented(self) -> None:
+        """A body as documented: progress is the name of the step that each cluster is at."""
+        assert task(**TASK) == Action(
+            uid="t1",
+            name="create_crdb",
+            kind=Kind.CRDB_TASK,
+            status="started",
+            phase=Phase.RUNNING,
+            state="cluster1.local: prepare, cluster2.local: execute",
+            object_type="crdb",
+            object_uid="g1",
+            creation_time=datetime(2025, 6, 2, 10, 0, 0, tzinfo=UTC),
+        )
+
+    def test_recorded(self) -> None:
+        """A queued task has no guid yet, and one of an old cluster no operation."""
+        assert task(status="queued") == Action(
+            uid="t1",
+            name="crdb_task",
+            kind=Kind.CRDB_TASK,
+            status="queued",
+            phase=Phase.PENDING,
+        )
+
+    @pytest.mark.parametrize(
+        ("status", "phase"),
+        [
+            ("queued", Phase.PENDING),
+            ("started", Phase.RUNNING),
+            ("finished", Phase.COMPLETED),
+            ("failed", Phase.FAILED),
+            ("cancelled", Phase.CANCELLED),
+            ("paused", Phase.UNKNOWN),
+        ],
+    )
+    def test_status(self, status: str, phase: Phase) -> None:
+        """Its family has words of its own: finished is complete."""
+        assert task(status=status).phase is phase
+
+    @pytest.mark.parametrize(
+        ("progress", "state"),
+        [
+            ({"clusters": [{"name": "c1", "progress": "run"}], "worker": "w"}, "c1: run"),
+            ({"clusters": [{"name": "c1"}, {"progress": "run"}], "worker": "w"}, "w"),
+            ({"clusters": [5, {"name": "c2", "progress": "run"}]}, "c2: run"),
+            ({"clusters": [], "worker": "commit"}, "commit"),
+            ({"worker": ""}, None),
+            ({}, None),
+            (50, None),
+            (None, None),
+        ],
+    )
+    def test_steps(self, progress: object, state: str | None) -> None:
+        """Steps of clusters go before the worker's, and neither is a percentage."""
+        action = task(progress=progress)
+
+        assert (action.state, action.progress) == (state, None)
+
+    @pytest.mark.parametrize(
+        ("errors", "code", "error"),
+        [
+            (
+                [
+                    {"cluster_name": "c1", "description": "no room", "error_code": "full"},
+                    {"cluster_name": "", "description": "gave up", "error_code": "other"},
+                ],
+                "full",
+                "c1: no room; gave up",
+            ),
+            ([{"cluster_name": "c1"}, {"description": "x", "error_code": 7}], "7", "c1; x"),
+            ([{}, None, "no"], None, None),
+            ([], None, None),
+            (None, None, None),
+            ("no room", None, None),
+        ],
+    )
+    def test_errors(self, errors: object, code: str | None, error: str | None) -> None:
+        """Each cluster has its say about a failure; one may have no name, or no words."""
+        action = task(status="failed", errors=errors)
+
+        assert (action.error_code, action.error) == (code, error)
+
+    @pytest.mark.parametrize(
+        ("started", "when"),
+        [
+            ("2025-06-02T10:00:00+02:00", datetime(2025, 6, 2, 8, tzinfo=UTC)),
+            ("2025-06-02T10:00:00", datetime(2025, 6, 2, 10, tzinfo=UTC)),
+            ("yesterday", None),
+            ("0001-01-01T00:00:00+14:00", None),
+            ("", None),
+            (1748858400, None),
+        ],
+    )
+    def test_times(self, started: object, when: datetime | None) -> None:
+        """Times are ISO's, in UTC unless they say otherwise; what is none is missing."""
+        assert task(started=started).creation_time == when
+
+    @pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"id": "t1"}', b'{"status": null}'])
+    def test_unreadable(self, body: bytes) -> None:
+        """What has no status is no task."""
+        with pytest.raises(UnreadableReply, match="/v1/crdb_tasks/t1"):
+            read_crdb_task(body, "t1", "/v1/crdb_tasks/t1")
+
+    def test_another(self) -> None:
+        """An answer about another task is not taken for this one's; case means nothing."""
+        assert task(id="T1").uid == "t1"
+        with pytest.raises(UnreadableReply, match="another task"):
+            task(id="t2")
+
+
+@pytest.mark.parametrize("key", [None, "crdb_tasks", "tasks"])
+def test_crdb_tasks(key: str | None) -> None:
+    """The list may be an array, or in an object; what has no id, or no status, is left out."""
+    entries = [5, {"status": "queued"}, {"id": "t2"}, {"id": "t1", "status": "started"}]
+    (only,) = tasks(entries if key is None else {key: entries})
+
+    assert only == task()
+
+
+# --- hostile bodies -----------------------------------------------------------------------------
+
+KEYS = [
+    *("status", "task_id", "node_uid", "name", "progress", "creation_time", "error_code"),
+    *("error_message", "actions", "crdb_tasks", "id", "crdb_guid", "errors", "started", "clusters"),
+    *("worker", "cluster_name", "description", "operation"),
+]
+TEXTS = st.text(max_size=12) | st.sampled_from(
+    ["running", "failed", "1", "remove_node", "9" * 5000, "1e999", "NaN", "t1", "0001-01-01+14:00"]
+)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | TEXTS,
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=6)
+    ),
+    max_leaves=24,
+)
+LIKELY = st.fixed_dictionaries({}, optional=dict.fromkeys(KEYS, VALUES)).map(
+    lambda fields: {"status": "running"} | fields
+)
+BODIES = st.binary(max_size=200) | (
+    VALUES | LIKELY | st.lists(LIKELY, max_size=4) | LIKELY.map(lambda one: {"actions": [one]})
+).map(lambda value: json.dumps(value).encode())
+
+
+@settings(max_examples=examples(100))
+@given(body=BODIES)
+def test_hostile(body: bytes) -> None:
+    """Whatever the bytes are: actions that can be shown, compared and sent on, or our error."""
+    actions: list[Action] = []
+    for read in (
+        lambda: [read_host_action(body, ON, PATH)],
+        lambda: read_host_actions(body, Track.NODE, PATH),
+        lambda: read_host_actions(body, Track.CLUSTER, PATH),
+        lambda: [read_crdb_task(body, "t1", PATH)],
+        lambda: read_crdb_tasks(body, PATH),
+    ):
+        try:
+            actions += read()
+        except UnreadableReply as error:
+            assert str(error).isprintable()
+
+    for action in actions:
+        assert str(action).isprintable()
+        assert pickle.loads(pickle.dumps(action)) == action
+        assert msgspec.json.decode(msgspec.json.encode(action))["uid"] == action.uid
+        assert action.progress is None or 0 <= action.progress <= 100

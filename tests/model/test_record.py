@@ -1,0 +1,539 @@
+"""Facts about `_record`: what a wait has been through, told without a cluster and with one."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import pickle
+import tracemalloc
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+from tenacity import wait_fixed
+
+from redis_enterprise_actions import (
+    Action,
+    ActionFailed,
+    ActionNotFound,
+    ActionsClient,
+    ActionVanished,
+    AuthenticationError,
+    ClientClosed,
+    ClusterUnreachable,
+    Evidence,
+    FinishedAction,
+    Outcome,
+    Phase,
+    Record,
+    Recorder,
+    RequestError,
+    Transition,
+    UsageError,
+    WaitError,
+    WaitTimeout,
+)
+from redis_enterprise_actions._model.record import (
+    ENTRIES,
+    POINTS,
+    Log,
+    Trouble,
+    age_at_end,
+    at_once,
+    finished,
+    how_already,
+    plain,
+)
+from tests.conftest import at
+from tests.scripted import WALL, now
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from redis_enterprise_actions.testing import FakeCluster
+
+
+def logged(*seen: tuple[float, Action], troubles: Iterable[Trouble] = ()) -> Log:
+    """Return a log that began at 1000 and has seen actions at times since then."""
+    log = Log(1000.0, WALL)
+    for when, action in seen:
+        log.saw(action, 1000.0 + when)
+    for trouble in troubles:
+        log.went_through(trouble)
+    return log
+
+
+def read(log: Log, elapsed: float = 60.0, action: Action | None = None, **more: object) -> Record:
+    """Return the record that a log makes."""
+    outcome = Outcome.COMPLETED
+    return log.record(
+        1000.0 + elapsed,
+        **{"ref": "action:a1", "action": action, "polls": 3, "outcome": outcome, **more},  # type: ignore[arg-type]
+    )
+
+
+class TestTransitions:
+    """What a log notes of how an action stands."""
+
+    def test_changes(self) -> None:
+        """Each change of status, phase or state is a transition, and progress alone is none."""
+        step = msgspec.structs.replace(at(30), state="provision")
+        log = logged((0, at(10)), (1, at(20)), (2.5, step), (3, step), (60, at(100, "completed")))
+
+        assert read(log).transitions == (
+            Transition(at=0, status="active", phase=Phase.RUNNING, progress=10),
+            Transition(
+                at=2.5, status="active", phase=Phase.RUNNING, state="provision", progress=30
+            ),
+            Transition(at=60, status="completed", phase=Phase.COMPLETED, progress=100),
+        )
+
+    def test_bounded(self) -> None:
+        """Of many transitions the first and the last are kept, and the rest is counted."""
+        log = logged(*((n, at(1, f"odd{n}")) for n in range(1000)))
+        record = read(log)
+        kept = [transition.at for transition in record.transitions]
+
+        assert kept == [*range(ENTRIES // 2), *range(1000 - ENTRIES // 2, 1000)]
+        assert record.omitted == 1000 - ENTRIES
+
+    def test_times_are_milliseconds(self) -> None:
+        """Times are rounded to what can be told apart."""
+        log = logged((0.1 + 0.2, at(1)))
+
+        assert read(log).transitions[0].at == 0.3
+
+
+class TestProgress:
+    """What a log keeps of progress."""
+
+    def test_each_change(self) -> None:
+        """Each change is a point, and the lack of progress is none."""
+        log = logged((0, at(None)), (1, at(5)), (2, at(5)), (3, at(3)), (4, at(None)))
+
+        assert read(log).progress == ((1, 5), (3, 3))
+
+    @pytest.mark.parametrize("count", [POINTS, POINTS + 1, 5000])
+    def test_thinned(self, count: int) -> None:
+        """However long, it is so many points at most, evenly spaced, the ends among them."""
+        log = logged(*((n, at(100 * n / count)) for n in range(count)))
+        points = read(log).progress
+        gaps = [b - a for (a, _), (b, _) in itertools.pairwise(points[:-1])]
+
+        assert POINTS / 2 <= len(points) <= POINTS
+        assert (points[0], points[-1][0]) == ((0, 0), count - 1)
+        assert max(gaps) <= 2 * min(gaps) + 1
+        assert all(value == pytest.approx(100 * when / count) for when, value in points)
+
+
+class TestOutages:
+    """What a log keeps of outages."""
+
+    def test_in_order(self) -> None:
+        """Those that are over and those that last are told together, by their begin."""
+        over = [Trouble(1005, 1020, 9, "refused"), Trouble(1020, 1040, 2, "reset\nby peer")]
+        record = read(logged(troubles=over), lasting=[Trouble(1050, None, 1, "it answered 503")])
+
+        assert [(each.began, each.ended, each.attempts) for each in record.outages] == [
+            (5, 20, 9),
+            (20, 40, 2),
+            (50, None, 1),
+        ]
+        assert record.outages[1].reason == "reset by peer"
+
+    @pytest.mark.parametrize("lasting", [False, True])
+    def test_overlap(self, lasting: bool) -> None:
+        """The wait's own outage and everybody's are one where they overlap."""
+        ended = None if lasting else 1040
+        own, all_of_them = Trouble(1005, ended, 1, "refused"), Trouble(1006, ended, 8, "reset")
+        over = [Trouble(1001, 1002, 1, "503"), *([] if lasting else [own, all_of_them])]
+        record = read(logged(troubles=over), lasting=[own, all_of_them] if lasting else [])
+
+        assert [each.reason for each in record.outages] == ["503", "reset"]
+        assert (record.outages[1].began, record.outages[1].attempts) == (5, 9)
+        assert record.outages[1].ended == (None if lasting else 40)
+
+    def test_bounded(self) -> None:
+        """Many outages are kept like many transitions, and their reasons are short."""
+        log = logged(troubles=(Trouble(1000 + n, 1001 + n, 1, "x" * 999) for n in range(300)))
+        record = read(log)
+
+        assert (len(record.outages), record.omitted) == (ENTRIES, 300 - ENTRIES)
+        assert {len(outage.reason) for outage in record.outages} == {200}
+
+
+class TestRecord:
+    """What the whole is."""
+
+    def test_evidence(self) -> None:
+        """How the end was established is told if the end was seen, and not otherwise."""
+        gone = msgspec.structs.replace(at(None, "completed"), evidence=Evidence.DATABASE)
+
+        assert read(logged(), action=gone).evidence is Evidence.DATABASE
+        assert read(logged(), action=at(50)).evidence is None
+        assert read(logged()).evidence is None
+
+    def test_title(self) -> None:
+        """It is called by what was done to what, or, never seen, by its reference."""
+        assert read(logged(), action=at(1)).title == at(1).title
+        assert read(logged()).title == "action:a1"
+
+    def test_json_and_pickle(self) -> None:
+        """A record goes through JSON and a pickle, and is hashable, alone and on its action."""
+        log = logged((0, at(1)), (9, at(2, "completed")), troubles=[Trouble(1001, None, 2, "x")])
+        record = read(log, action=at(2, "completed"))
+        action = finished(at(2, "completed"), record)
+
+        for value in (record, action):
+            kind = type(value)
+            assert msgspec.json.decode(msgspec.json.encode(value), type=kind) == value
+            assert pickle.loads(pickle.dumps(value)) == value
+            assert len({value, pickle.loads(pickle.dumps(value))}) == 1
+        assert record.began.tzinfo is not None
+
+    def test_at_once(self) -> None:
+        """A call that left nothing to wait for has a record of no length."""
+        record = at_once(at(None, "completed"), WALL, Outcome.NOT_FOLLOWED, "why")
+
+        assert (record.elapsed, record.polls, record.outcome) == (0, 0, "not followed")
+        assert record.message == "why"
+        assert [transition.status for transition in record.transitions] == ["completed"]
+
+    @pytest.mark.parametrize(
+        ("seen", "outcome", "over", "words"),
+        [
+            ([], "interrupted", False, None),
+            ([(0.1, "active"), (60, "completed")], "completed", False, None),
+            ([(0.1, "completed")], "completed", True, "had already completed"),
+            ([(0.1, "failed")], "failed", True, "had already failed"),
+            ([(0.1, "cancelled")], "cancelled", True, "had already been cancelled"),
+            ([(0.1, "aborted")], "aborted", True, "had already been aborted"),
+            (
+                [(70.04, "failed")],
+                "failed",
+                True,
+                "had already failed when first seen, after waiting 70.0 s",
+            ),
+            ([(0.1, "completed")], "interrupted", True, None),  # a callback failed at the end
+        ],
+    )
+    def test_already_over(
+        self, seen: list[tuple[float, str]], outcome: str, over: bool, words: str | None
+    ) -> None:
+        """What had ended when it was first seen is known from the record, and told in words."""
+        log = logged(*((when, at(None, status)) for when, status in seen))
+        record = read(log, outcome=Outcome(outcome))
+
+        assert (record.already_over, how_already(record)) == (over, words)
+
+    @pytest.mark.parametrize(
+        ("created", "lag_bound", "age"),
+        [
+            (-63.0, 2.0, 123.0),  # before the wait, which lasted 60 s
+            (-5.5, 2.0, 65.5),
+            (-5.0, 2.0, None),  # about as old as the wait
+            (3600.0, 2.0, None),  # the clocks differ
+            (-63.0, None, None),  # nobody saw it go on
+            (None, 2.0, None),
+        ],
+    )
+    def test_age(self, created: float | None, lag_bound: float | None, age: float | None) -> None:
+        """How old an action was at its end is told where that is known, and never negative."""
+        when = None if created is None else WALL + timedelta(seconds=created)
+        action = msgspec.structs.replace(at(None, "completed"), creation_time=when)
+
+        assert age_at_end(action, read(logged(), lag_bound=lag_bound)) == age
+
+    def test_plain(self) -> None:
+        """The action without its record is what it was."""
+        action = at(2, "completed")
+
+        assert plain(finished(action, read(logged()))) == plain(action) == action
+        assert plain(action) is action
+
+    def test_memory(self) -> None:
+        """A wait in which little happens costs half a kilobyte more, a flapping one a few."""
+
+        def cost(changes: int) -> float:
+            actions = [at(n % 7, f"odd{n % 2}") for n in range(changes)]
+            tracemalloc.start()
+            logs = [logged(*((n, each) for n, each in enumerate(actions))) for _ in range(20)]
+            size, _ = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+            return size / len(logs)
+
+        assert cost(3) < 1200
+        assert cost(10_000) < 24_000
+
+
+class TestWaits:
+    """The records of waits on a cluster."""
+
+    async def test_completed(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """A wait that completed tells what it saw, and what that took."""
+        uid = cluster.add_action("SMCreateBDB", duration=70)
+        began, wall = now(), datetime.now(UTC)
+        action = await client.wait_for_action(uid, poll=wait_fixed(1))
+        record = action.record
+
+        assert isinstance(action, FinishedAction)
+        assert (record.ref, record.title) == (f"action:{uid}", action.title)
+        assert (record.outcome, record.evidence, record.message) == ("completed", "action", None)
+        assert record.elapsed == pytest.approx(now() - began, abs=0.01)
+        assert abs(record.began - wall) < timedelta(minutes=1)
+        assert record.polls == len(cluster.requests)
+        assert record.transitions[0].state == "init"
+        assert record.transitions[-1].status == "completed"
+        assert len(record.progress) > 5
+        assert record.outages == ()
+        assert record.lag_bound == pytest.approx(1, abs=0.1)
+
+    async def test_failed(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """A wait that failed has its record on the error, which survives a pickle."""
+        uid = cluster.add_action(duration=5, outcome="failed", error="no room")
+        with pytest.raises(ActionFailed) as caught:
+            await client.wait_for_action(uid)
+        record = caught.value.record
+
+        assert record is not None
+        assert (record.outcome, record.evidence) == ("failed", "action")
+        assert record.message == str(caught.value)
+        assert record.elapsed == pytest.approx(caught.value.elapsed, abs=0.01)
+        assert pickle.loads(pickle.dumps(caught.value)).record == record
+
+    @pytest.mark.parametrize("outcome", ["failed", "cancelled", "aborted"])
+    async def test_ended_before(
+        self, cluster: FakeCluster, client: ActionsClient, outcome: Outcome
+    ) -> None:
+        """An error about what had ended before says so, and its record says the same."""
+        uid = cluster.add_action("retry_bdb", duration=0, outcome=outcome)  # type: ignore[arg-type]
+        with pytest.raises(WaitError, match="had already") as caught:
+            await client.wait_for_action(uid)
+        record = caught.value.record
+
+        assert record is not None
+        assert record.already_over
+        assert record.message == str(caught.value) == str(pickle.loads(pickle.dumps(caught.value)))
+
+    async def test_watch(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """The last of a watch has the record, those before and a callback's have none."""
+        uid = cluster.add_action(duration=5, outcome="failed")
+        told: list[Action] = []
+        *before, last = [each async for each in client.watch_action(uid, on_progress=told.append)]
+
+        assert {type(each) for each in (*before, *told)} == {Action}
+        assert isinstance(last, FinishedAction)
+        assert last.record.outcome is Outcome.FAILED
+        assert "failed after waiting" in (last.record.message or "")
+
+    async def test_outage(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """An outage is told from the first request without an answer to the next good answer."""
+        uid = cluster.add_action(duration=100)
+        waiting = asyncio.create_task(client.wait_for_action(uid, poll=wait_fixed(1)))
+        await asyncio.sleep(20.5)
+        cluster.inject(times=4, status=503)
+        record = (await waiting).record
+        (outage,) = record.outages
+
+        assert 20 <= outage.began <= 22
+        assert outage.ended is not None
+        assert outage.ended > outage.began
+        assert outage.attempts == 4
+        assert "503" in outage.reason
+
+    async def test_everybodys_outage(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """An outage is in the record of each wait that it kept waiting."""
+        uids = [cluster.add_action(duration=100) for _ in range(3)]
+        waiting = asyncio.create_task(client.wait_for_actions(uids, poll=wait_fixed(1)))
+        await asyncio.sleep(20.5)
+        cluster.inject(times=4, status=503)
+        records = [action.record for action in await waiting]
+
+        assert [len(record.outages) for record in records] == [1, 1, 1]
+        assert len({round(record.outages[0].began) for record in records}) == 1
+        assert None not in {record.outages[0].ended for record in records}
+
+    async def test_unreachable(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """An outage that ends a wait lasts to the end."""
+        uid = cluster.add_action(duration=100)
+        cluster.inject(times=None, status=503)
+        with pytest.raises(ClusterUnreachable) as caught:
+            await client.wait_for_action(uid, outage_timeout=30)
+        record = caught.value.record
+
+        assert record is not None
+        assert (record.outcome, record.evidence) == ("unreachable", None)
+        assert [outage.ended for outage in record.outages] == [None]
+        assert record.outages[0].attempts == caught.value.attempts
+        assert record.title == record.ref
+
+    async def test_rejected(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """A refusal that ends a wait has the record."""
+        uid = cluster.add_action(duration=100)
+        cluster.inject(times=None, status=403)
+        with pytest.raises(AuthenticationError) as caught:
+            await client.wait_for_action(uid)
+
+        assert caught.value.record is not None
+        assert caught.value.record.outcome is Outcome.REJECTED
+        assert caught.value.record.message == str(caught.value)
+
+    @pytest.mark.parametrize(
+        ("plan", "options", "error", "outcome"),
+        [
+            ({"outcome": "never"}, {"timeout": 20}, WaitTimeout, "timed out"),
+            ({"outcome": "never"}, {"stall_timeout": 20}, WaitError, "stalled"),
+            ({"outcome": "vanishes", "duration": 9}, {}, ActionVanished, "vanished"),
+            ({"outcome": "cancelled", "duration": 9}, {}, WaitError, "cancelled"),
+            ({"outcome": "aborted", "duration": 9}, {}, WaitError, "aborted"),
+        ],
+    )
+    async def test_other_ends(
+        self,
+        cluster: FakeCluster,
+        client: ActionsClient,
+        plan: dict[str, object],
+        options: dict[str, float],
+        error: type[WaitError],
+        outcome: str,
+    ) -> None:
+        """Each end has its word."""
+        uid = cluster.add_action("retry_bdb", progress="none", **plan)  # type: ignore[arg-type]
+        with pytest.raises(error) as caught:
+            await client.wait_for_action(uid, **options)  # type: ignore[arg-type]
+
+        assert caught.value.record is not None
+        assert caught.value.record.outcome == outcome == caught.value.outcome
+        assert 0 <= caught.value.record.polls - caught.value.polls <= 1  # a look at the database
+
+    async def test_not_found(self, client: ActionsClient) -> None:
+        """What was never seen has a record without transitions; a single look has none."""
+        with pytest.raises(ActionNotFound) as caught:
+            await client.wait_for_action("x", not_found_grace=5)
+        with pytest.raises(ActionNotFound) as looked:
+            await client.get_action("x")
+
+        assert caught.value.record is not None
+        assert (caught.value.record.outcome, caught.value.record.transitions) == ("not found", ())
+        assert looked.value.record is None
+
+    async def test_settled(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """Of several waits each has a record of its own."""
+        uids = [cluster.add_action(duration=5, outcome=o) for o in ("completed", "failed")]
+        results = await client.wait_for_actions(uids, settle=True)
+
+        assert [each.record.ref for each in results if each.record] == [f"action:{u}" for u in uids]
+
+    async def test_how_late(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """An end lies between the last look that saw the work going on and the one that saw it."""
+        uid, began = cluster.add_action(duration=100, progress="none"), now()
+        record = (await client.wait_for_action(uid)).record
+
+        assert record.lag_bound is not None
+        assert 0 < began + record.elapsed - cluster.actions[uid].ends_at < record.lag_bound
+
+    async def test_how_late_is_not_known(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """Nothing tells it of what was over at the first look, or ended as its database shows."""
+        over = await client.wait_for_action(cluster.add_action(duration=0))
+        stuck = cluster.add_action(duration=30, outcome="stuck")
+        settled = await client.wait_for_action(stuck, stall_timeout=60)
+
+        assert over.record.lag_bound is None
+        assert (settled.record.evidence, settled.record.lag_bound) == ("database", None)
+
+
+class TestRecorder:
+    """What keeps records that nobody returns."""
+
+    async def test_under_way(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """It shows waits that are under way, an outage that lasts included."""
+        recorder = Recorder()
+        uids = [cluster.add_action(duration=100) for _ in range(2)]
+        waiting = asyncio.create_task(client.wait_for_actions(uids, recorder=recorder))
+        await asyncio.sleep(20)
+        cluster.inject(times=None, status=503)
+        await asyncio.sleep(30)
+        first, second = recorder.records()
+
+        assert first.outcome is second.outcome is Outcome.UNDER_WAY
+        assert first.elapsed == pytest.approx(50, abs=0.1)
+        assert first.outages[-1].ended is None
+        assert [first.ref, second.ref] == [f"action:{uid}" for uid in uids]
+
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+
+    async def test_interrupted(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """A wait that was cancelled stays as it was then."""
+        recorder = Recorder()
+        uid = cluster.add_action(duration=100)
+        waiting = asyncio.create_task(client.wait_for_action(uid, recorder=recorder))
+        await asyncio.sleep(20)
+        waiting.cancel()
+        await asyncio.sleep(20)
+        (record,) = recorder.records()
+
+        assert (record.outcome, record.message, record.evidence) == ("interrupted", None, None)
+        assert record.elapsed == pytest.approx(20, abs=0.1)
+
+    async def test_other_interruptions(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """A callback that fails, a watch that is left and a client that is closed interrupt."""
+        recorder = Recorder()
+        uid = cluster.add_action(duration=100)
+        with pytest.raises(ZeroDivisionError):
+            await client.wait_for_action(uid, recorder=recorder, on_progress=lambda _: 1 // 0)
+        watch = client.operation(uid).watch(recorder=recorder)
+        await anext(watch)
+        await watch.aclose()
+        waiting = asyncio.create_task(client.wait_for_action(uid, recorder=recorder))
+        await asyncio.sleep(5)
+        await client.aclose()
+        with pytest.raises(ClientClosed):
+            await waiting
+
+        assert [record.outcome for record in recorder.records()] == ["interrupted"] * 3
+
+    async def test_callback_fails_at_the_end(
+        self, cluster: FakeCluster, client: ActionsClient
+    ) -> None:
+        """An action that has ended has ended, whatever its last callback does."""
+
+        def fail(action: Action) -> None:
+            if action.phase.terminal:
+                raise OSError("no terminal")
+
+        recorder = Recorder()
+        uid = cluster.add_action(duration=5)
+        with pytest.raises(OSError, match="no terminal"):
+            await client.wait_for_action(uid, recorder=recorder, on_progress=fail)
+
+        assert [record.outcome for record in recorder.records()] == ["completed"]
+
+    async def test_error_of_another_wait(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """The error of a wait in a callback keeps the record of that wait."""
+        uid = cluster.add_action(duration=100)
+
+        async def wait_in_vain(_: Action) -> None:
+            await client.wait_for_action("x", not_found_grace=1)
+
+        with pytest.raises(ActionNotFound) as caught:
+            await client.wait_for_action(uid, on_progress=wait_in_vain)
+
+        assert caught.value.record is not None
+        assert caught.value.record.ref == "action:x"
+
+    async def test_all_ends(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """It has the records that are returned and raised, too."""
+        recorder = Recorder()
+        uids = [cluster.add_action(duration=5, outcome=o) for o in ("completed", "failed")]
+        results = await client.wait_for_actions(uids, settle=True, recorder=recorder)
+
+        assert recorder.records() == [each.record for each in results]
+        assert isinstance(results[1], (WaitError, RequestError))
+
+    def test_not_a_recorder(self, client: ActionsClient) -> None:
+        """Anything else is refused before anything is sent."""
+        with pytest.raises(UsageError, match="is not a Recorder"):
+            client.watch_action("x", recorder=[])  # type: ignore[arg-type]

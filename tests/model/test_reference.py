@@ -1,0 +1,158 @@
+"""Facts about `_reference`: what is waited for, and how that is written down."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from redis_enterprise_actions import UsageError
+from redis_enterprise_actions._model.reference import GONE, Reference, System, Track, parse
+from tests.conftest import examples
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+NUMBERS = st.integers(0, 10**18 - 1).map(str)
+NAMES = st.text("abcdefghijklmnopqrstuvwxyz_", min_size=1)
+RUNS = st.text(st.characters(exclude_categories=["Cs"]))
+WHOLE = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(
+    lambda uid: uid not in {".", ".."}
+)
+
+REFERENCES: st.SearchStrategy[Reference] = st.one_of(
+    st.builds(Reference, st.just(Track.ACTION), WHOLE, st.sampled_from(["", "bdb:1", "bdb:23"])),
+    st.builds(Reference, st.just(Track.CRDB), WHOLE),
+    st.builds(Reference, st.just(Track.NODE), st.builds("{}/{}".format, NUMBERS, NAMES), RUNS),
+    st.builds(Reference, st.just(Track.CLUSTER), NAMES, RUNS),
+    st.builds(
+        Reference, st.sampled_from([Track.EXPORT, Track.IMPORT, Track.BACKUP]), NUMBERS, RUNS
+    ),
+    st.builds(Reference, st.just(Track.BDB), NUMBERS, st.sampled_from(["", GONE])),
+)
+
+
+@settings(max_examples=examples(100))
+@given(REFERENCES)
+def test_text(ref: Reference) -> None:
+    """Whatever is waited for can be written as text, and is the same when it is read again."""
+    assert parse(str(ref)) == ref
+
+
+@settings(max_examples=examples(50))
+@given(REFERENCES)
+def test_json(ref: Reference) -> None:
+    """The same goes for JSON."""
+    assert msgspec.json.decode(msgspec.json.encode(ref), type=Reference) == ref
+
+
+@settings(max_examples=examples(100))
+@given(REFERENCES, REFERENCES)
+def test_one_text_each(one: Reference, other: Reference) -> None:
+    """Two different things are never written alike."""
+    assert (str(one) == str(other)) is (one == other)
+
+
+@settings(max_examples=examples(100))
+@given(st.text() | st.builds("{}:{}".format, st.sampled_from(list(Track)), st.text()))
+def test_any_text(text: str) -> None:
+    """Any text is a reference, which then reads the same again, or a mistake of the caller's."""
+    try:
+        ref = parse(text)
+    except UsageError as error:
+        assert repr(text) in str(error)
+    else:
+        assert parse(str(ref)) == ref
+        assert text in {str(ref), ref.uid}
+
+
+@pytest.mark.parametrize(
+    ("text", "ref", "name", "system"),
+    [
+        ("a1", Reference(Track.ACTION, "a1"), "a1", System.ACTIONS),
+        ("action:a1", Reference(Track.ACTION, "a1"), "a1", System.ACTIONS),
+        ("action:a1@bdb:7", Reference(Track.ACTION, "a1", "bdb:7"), "a1", System.ACTIONS),
+        ("action:a:1@x", Reference(Track.ACTION, "a:1@x"), "a:1@x", System.ACTIONS),
+        ("action:a1@bdb:3", Reference(Track.ACTION, "a1", "bdb:3"), "a1", System.ACTIONS),
+        ("crdb:t1", Reference(Track.CRDB, "t1"), "t1", System.CRDBS),
+        ("crdb:t1@bdb:3", Reference(Track.CRDB, "t1@bdb:3"), "t1@bdb:3", System.CRDBS),
+        (
+            "node:1/maintenance_on",
+            Reference(Track.NODE, "1/maintenance_on"),
+            "node:1/maintenance_on",
+            System.NODES,
+        ),
+        (
+            "node:12/remove@after,t0",
+            Reference(Track.NODE, "12/remove", "after,t0"),
+            "node:12/remove",
+            System.NODES,
+        ),
+        (
+            "cluster:change_master@t1",
+            Reference(Track.CLUSTER, "change_master", "t1"),
+            "cluster:change_master",
+            System.CLUSTER,
+        ),
+        (
+            "export:3@idle,2026-08-04T10:00:00Z,1786",
+            Reference(Track.EXPORT, "3", "idle,2026-08-04T10:00:00Z,1786"),
+            "export:3",
+            System.BDBS,
+        ),
+        ("import:3", Reference(Track.IMPORT, "3"), "import:3", System.BDBS),
+        ("backup:3", Reference(Track.BACKUP, "3"), "backup:3", System.BDBS),
+        ("bdb:3", Reference(Track.BDB, "3"), "bdb:3", System.BDBS),
+        ("bdb:3@gone", Reference(Track.BDB, "3", GONE), "bdb:3", System.BDBS),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+def test_shapes(text: str, ref: Reference, name: str, system: System) -> None:
+    """Each kind has its shape, what it is called in errors, and what is asked about it."""
+    read = parse(text)
+
+    assert (read, read.name, read.system) == (ref, name, system)
+    assert str(read) == (text if ":" in text else f"action:{text}")
+
+
+def test_parts() -> None:
+    """A node's action tells its node and its name; a database tells its number."""
+    assert (parse("node:12/remove@t").number, parse("node:12/remove@t").action) == (12, "remove")
+    assert parse("cluster:change_master").action == "change_master"
+    assert parse("export:3").number == 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", ":", "action:", "crdb:", "..", ".", "action:..", "crdb:.", "action:\ud800"),
+        *("node:", "node:1", "node:1/", "node:/remove", "node:x/remove", "node:1/Remove"),
+        *("node:1/remove@", "node:1/remove/x", "node:-1/remove", "node:\u0661/remove"),
+        *("cluster:", "cluster:1", "cluster:change-master", "cluster:change_master@"),
+        *("export:", "export:x", "export:1.5", "import:-1", "backup:1@", "export: 1", "export:1\n"),
+        *("bdb:1@", "bdb:1@soon", "bdb:x", f"bdb:{'9' * 5000}"),
+        *("task:1", "ACTION:a1", "http://localhost", " action:a1"),
+    ],
+    ids=lambda text: f"{text!r:.30}",
+)
+def test_bad(text: str) -> None:
+    """What is no reference is a mistake of the caller's; the error says which ones there are."""
+    with pytest.raises(UsageError) as caught:
+        parse(text)
+
+    assert str(caught.value) == (
+        f"{text!r} is not a reference: there are action:UID, node:UID/ACTION, cluster:ACTION, "
+        "crdb:ID, export:BDB, import:BDB, backup:BDB, bdb:UID and bdb:UID@gone"
+    )
+
+
+@pytest.mark.parametrize("value", [None, 5, b"a1", ["a1"]], ids=repr)
+def test_no_text(value: object) -> None:
+    """Anything but text is a mistake of the caller's."""
+    read: Callable[[object], Reference] = parse  # type: ignore[assignment]
+    with pytest.raises(UsageError, match="is not a reference such as action:UID or crdb:ID"):
+        read(value)

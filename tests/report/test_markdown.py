@@ -1,0 +1,96 @@
+"""Facts about `_summary`: Markdown in full, and words that cannot break out of it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from redis_enterprise_actions import Phase, Record
+from redis_enterprise_actions._report.markdown import markdown
+from tests.flights import CASES, ENEMY, QUIET, TROUBLED, UNSEEN, flight, step
+
+
+def bars(records: list[Record]) -> list[str]:
+    """Return the bars of the table."""
+    return [row.split("`")[1] for row in markdown(records).splitlines() if row.startswith("| **")]
+
+
+def test_in_full() -> None:
+    """A summary has a heading, totals, a table with bars, a legend, and remarks to unfold."""
+    assert markdown([QUIET, TROUBLED]).replace("\u00a0", " ") == (
+        "### 2 waits: 1 completed, 1 unreachable\n"
+        "\n"
+        "Began 2026-03-01 12:00:00 UTC; ended 2026-03-01 12:03:20 UTC; waited 3 min 20 s; "
+        "polls 14 (a shared one counts for each); without answers 2 outages, 50.0 s.\n"
+        "\n"
+        "| action | when | how it ended | polls | without answers |\n"
+        "|---|---|---|--:|---|\n"
+        "| **SMUpdateBDB on bdb:1**<br>action:a1 | `░░████████          ` "
+        "| ✓ completed after waiting 1 min 40 s | 7 | none |\n"
+        "| **remove on node:1**<br>node:1/remove | `          ·XXX▓XXXXX` "
+        "| ✗ unreachable after waiting 1 min 40 s | 7 | 2 outages, 50.0 s |\n"
+        "\n"
+        "`░` pending, `█` running, `▓` cancelling, `·` not seen, `X` no answer\n"
+        "\n"
+        "<details><summary>3 remarks</summary>\n"
+        "\n"
+        "- **remove on node:1**: no usable answer from the cluster\n"
+        "- **remove on node:1**, after 20.0 s: no answer for 10.0 s (1 attempt): it answered 503\n"
+        "- **remove on node:1**, after 1 min: no answer for 40.0 s, to the end (9 attempts): "
+        "refused\n"
+        "\n"
+        "</details>\n"
+    )
+
+
+def test_nothing() -> None:
+    """A summary of nothing says so."""
+    assert markdown([]) == "### no waits\n"
+
+
+def test_no_remarks() -> None:
+    """Where nothing is to be said, nothing is to be unfolded."""
+    assert "<details>" not in markdown([QUIET])
+
+
+def test_no_reference() -> None:
+    """What has no reference is called by its title alone."""
+    assert "| **PUT /v1/bdbs/1** |" in markdown([flight(ref="", title="PUT /v1/bdbs/1")])
+
+
+def test_short_ones_are_seen() -> None:
+    """A wait that is too short for a letter has one all the same, at its place."""
+    short = flight(99.0, elapsed=0.1, transitions=(step(0.0, Phase.RUNNING),))
+    long_, unseen, brief = bars([QUIET, short, UNSEEN])
+
+    assert brief.strip("\u00a0") == "█"
+    assert brief.index("█") == 19
+    assert unseen.index("·") == 10
+    assert {len(bar) for bar in (long_, brief, unseen)} == {20}
+
+
+@pytest.mark.parametrize("records", CASES.values(), ids=CASES)
+def test_shape(records: list[Record]) -> None:
+    """Each wait has one row, of as many cells as the head has."""
+    rows = [line for line in markdown(records).splitlines() if line.startswith("|")]
+    cells = {len(re.findall(r"(?<!\\)\|", row)) for row in rows}
+
+    assert len(rows) == (len(records) + 2 if records else 0)
+    assert cells <= {6}
+
+
+def test_hostile_words() -> None:
+    """Words of the cluster make no element, link, mention, heading or row."""
+    text = markdown([ENEMY])
+    words = re.sub(r"`[^`]*`", "", text.replace("<br>", "")).replace("**", "")
+
+    assert set(re.findall(r"<[^>]*>", words)) == {
+        *("<details>", "<summary>", "</summary>", "</details>")
+    }
+    for special in ("`", "*", "_", "[", "]", "@", "$", "~"):
+        assert not re.search(rf"(?<!\\){re.escape(special)}", words.replace("https", "")), special
+    assert "http://" not in text
+    assert not re.search(r"\bwww\.", text)
+    assert [line for line in text.splitlines() if line.startswith("#")] == [text.splitlines()[0]]
+    assert not set(text) & {"\x00", "\x1b", "\u202e"}

@@ -1,0 +1,274 @@
+"""Facts about `_report_file`: which formats there are, and that files are whole or not there."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+
+from redis_enterprise_actions import (
+    Evidence,
+    Outcome,
+    Phase,
+    UsageError,
+    check_report,
+    write_report,
+)
+from redis_enterprise_actions._report import write as _report_file
+from redis_enterprise_actions._report.write import Flights
+from tests.flights import CASES, QUIET, TROUBLED
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from redis_enterprise_actions import Record
+
+HOSTILE = "::error::evil ##[error]x ##vso[task.x] \x9b31m \u202e \x85 \u2066 \x1b[0m \x7f"
+SCHEMA = Path(__file__).parents[2] / "docs" / "flight-record.schema.json"
+
+
+@pytest.mark.parametrize(
+    ("name", "begin"),
+    [
+        ("r.html", "<!DOCTYPE html>"),
+        ("r.HTML", "<!DOCTYPE html>"),
+        ("r.svg", "<svg "),
+        ("r.md", "### 2 waits"),
+        ("r.json", "{\n"),
+    ],
+)
+def test_formats(tmp_path: Path, name: str, begin: str) -> None:
+    """The name of the file says in which format it is written."""
+    check_report(str(tmp_path / name))
+    write_report(str(tmp_path / name), [QUIET, TROUBLED])
+    written = (tmp_path / name).read_text("utf-8")
+
+    assert written.startswith(begin)
+    assert written.endswith("\n")
+    assert [each.name for each in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("name", ["report", "report.pdf", "report.json.gz", ".html", "no/r.html"])
+def test_nowhere_to_write(tmp_path: Path, name: str) -> None:
+    """Another format, and a place that is not there, are told before there is anything to tell."""
+    for attempt in (check_report, lambda path: write_report(path, [])):
+        with pytest.raises(UsageError, match="a report"):
+            attempt(tmp_path / name)
+
+
+def link_to_itself(place: Path) -> Path:
+    """Make a link to itself; return its path."""
+    (place / "r.md").symlink_to(place / "r.md")
+    return place / "r.md"
+
+
+def links_in_a_circle(place: Path) -> Path:
+    """Make one of two links to each other; return its path."""
+    (place / "r.md").symlink_to(place / "s.md")
+    (place / "s.md").symlink_to(place / "r.md")
+    return place / "r.md"
+
+
+def link_to_nowhere(place: Path) -> Path:
+    """Make a link into a directory that is not there; return its path."""
+    (place / "r.md").symlink_to(place / "no" / "r.md")
+    return place / "r.md"
+
+
+def through_a_circle(place: Path) -> Path:
+    """Return the path of a file in a link to itself."""
+    (place / "r").symlink_to(place / "r")
+    return place / "r" / "r.md"
+
+
+def through_a_file(place: Path) -> Path:
+    """Return the path of a file in a file."""
+    (place / "r").touch()
+    return place / "r" / "r.md"
+
+
+def directory(place: Path) -> Path:
+    """Make a directory; return its path."""
+    (place / "r.md").mkdir()
+    return place / "r.md"
+
+
+def link_to_a_directory(place: Path) -> Path:
+    """Make a link to a directory; return its path."""
+    (place / "r.md").symlink_to(place)
+    return place / "r.md"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege on Windows")
+@pytest.mark.parametrize(
+    ("made", "why"),
+    [
+        (link_to_itself, "symbolic links"),
+        (links_in_a_circle, "symbolic links"),
+        (through_a_circle, "symbolic links"),
+        (link_to_nowhere, "there is no such directory"),
+        (lambda place: place / "no" / "r.md", "there is no such directory"),
+        (lambda _: Path("~nosuchuser") / "r.md", "there is no such directory"),
+        (through_a_file, "Not a directory"),
+        (directory, "it is a directory"),
+        (link_to_a_directory, "it is a directory"),
+        (lambda place: place / f"{'r' * 300}.md", "too long"),
+        (lambda place: place / "a\0b.md", "null"),
+        (lambda place: place / "\ud800.md", "surrogates"),
+    ],
+)
+def test_cannot_be_written(tmp_path: Path, made: Callable[[Path], Path], why: str) -> None:
+    """Where no report can ever be written, that is told in words, and nothing is made there."""
+    path = made(tmp_path)
+    before = sorted(tmp_path.iterdir())
+
+    for attempt in (check_report, lambda path: write_report(path, [])):
+        with pytest.raises(UsageError, match=f"cannot be written there: .*{why}"):
+            attempt(path)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_not_writable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A directory in which no file can be made is told of at once."""
+    # As root, who runs tests in containers, may write anywhere.
+    monkeypatch.setattr(os, "access", lambda place, _: place != tmp_path)
+
+    with pytest.raises(UsageError, match="its directory is not writable"):
+        check_report(tmp_path / "r.md")
+
+
+def test_check_changes_nothing(tmp_path: Path) -> None:
+    """A report that is there already stays as it is until there is another."""
+    (tmp_path / "r.md").write_text("before", "utf-8")
+    check_report(tmp_path / "r.md")
+    check_report(tmp_path / "s.md")
+
+    assert [each.name for each in tmp_path.iterdir()] == ["r.md"]
+    assert (tmp_path / "r.md").read_text("utf-8") == "before"
+
+
+def test_longest_name(tmp_path: Path) -> None:
+    """A name may be as long as names can be."""
+    path = tmp_path / f"{'r' * 252}.md"
+    check_report(path)
+    write_report(path, [QUIET])
+
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]
+
+
+def test_replaced_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where writing fails, what was there stays, and nothing else is left."""
+    path = tmp_path / "r.md"
+    path.write_text("before", "utf-8")
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(Path, "replace", fail)
+    with pytest.raises(OSError, match="disk full"):
+        write_report(path, [QUIET])
+
+    assert path.read_text("utf-8") == "before"
+    assert [each.name for each in tmp_path.iterdir()] == ["r.md"]
+
+
+def test_no_draft(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where not even a draft can be written, the reason for that is raised."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(Path, "write_text", fail)
+
+    with pytest.raises(OSError, match="disk full"):
+        write_report(tmp_path / "r.md", [QUIET])
+
+
+def test_link(tmp_path: Path) -> None:
+    """A link stays one, and what it leads to is written."""
+    (tmp_path / "there").mkdir()
+    link = tmp_path / "r.md"
+    link.symlink_to(tmp_path / "there" / "real.md")
+    write_report(link, [QUIET])
+
+    assert link.is_symlink()
+    assert (tmp_path / "there" / "real.md").read_text("utf-8").startswith("### 1 wait")
+
+
+def test_permissions(tmp_path: Path) -> None:
+    """A report is as readable as any file that is made there."""
+    (tmp_path / "any").touch()
+    write_report(tmp_path / "r.md", [QUIET])
+
+    modes = {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("any", "r.md")}
+    assert len(modes) == 1
+
+
+@pytest.mark.parametrize("records", CASES.values(), ids=CASES)
+def test_json(tmp_path: Path, records: Sequence[Record]) -> None:
+    """As JSON it has a version, and the records as they were given."""
+    write_report(tmp_path / "r.json", records)
+    written = (tmp_path / "r.json").read_bytes()
+
+    assert json.loads(written)["schema"] == 1
+    assert msgspec.json.decode(written, type=Flights).records == tuple(records)
+
+
+def test_schema() -> None:
+    """The documented schema is that of the code, however docstrings are broken into lines.
+
+    From 3.13 on, Python takes the indentation away from them.
+    """
+    schema = json.dumps(msgspec.json.schema(Flights))
+    documented, coded = (
+        json.loads(re.sub(r"(\\n| )+", " ", json.dumps(json.loads(text))))
+        for text in (SCHEMA.read_text("utf-8"), schema)
+    )
+
+    assert documented == coded
+
+
+@pytest.mark.parametrize("words", [Outcome, Evidence, Phase])
+def test_words_are_documented(words: type[Outcome | Evidence | Phase]) -> None:
+    """The page about reports names every word that a program may meet."""
+    page = (SCHEMA.parent / "flight-record.md").read_text("utf-8")
+
+    assert [word for word in words if f"`{word}`" not in page] == []
+
+
+def test_formats_are_told() -> None:
+    """The refusal names every format."""
+    with pytest.raises(UsageError) as caught:
+        check_report("r.pdf")
+
+    assert all(suffix in str(caught.value) for suffix in _report_file._FORMATS)
+
+
+@pytest.mark.parametrize("suffix", _report_file._FORMATS)
+def test_hostile_text(tmp_path: Path, suffix: str) -> None:
+    """No report has control characters, or marks that change the direction of text."""
+    record = msgspec.structs.replace(QUIET, title=HOSTILE, message=HOSTILE, ref=HOSTILE)
+    write_report(tmp_path / f"r{suffix}", [record])
+    written = (tmp_path / f"r{suffix}").read_text("utf-8")
+
+    strange = {char for char in written if not char.isprintable()}
+    assert strange <= {"\n", "\u00a0"}
+    assert "evil" in written
+
+
+def test_hostile_json(tmp_path: Path) -> None:
+    """As JSON, what was escaped is read as it was, and no line holds a command."""
+    record = msgspec.structs.replace(QUIET, title=HOSTILE)
+    write_report(tmp_path / "r.json", [record])
+    written = (tmp_path / "r.json").read_text("utf-8")
+
+    assert "##" not in written
+    assert json.loads(written)["records"][0]["title"] == HOSTILE

@@ -1,0 +1,916 @@
+"""Facts about the databases of `FakeCluster`: what they show, and what calls make of them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import pytest
+
+from redis_enterprise_actions.testing import FakeCluster
+from redis_enterprise_actions.testing.cluster import DATABASE_SECRET
+from tests.caller import Caller, calling
+
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from redis_enterprise_actions.testing import Outcome, Version
+
+pytestmark = [pytest.mark.enable_socket, pytest.mark.contract]
+
+
+# Ways to ask for a dry run, as the pages have them, and what has no effect in a body.
+DRY = ["?dry_run", "?dry_run=true", "?dry_run=1"]
+BODY: dict[str, object] = {"dry_run": True, "only_failovers": True, "max_operations": 0}
+
+
+def now() -> float:
+    """Return the loop's time."""
+    return asyncio.get_running_loop().time()
+
+
+def op(name: str) -> list[dict[str, object]]:
+    """Return the `background_op` of a database while an action is under way."""
+    return [{"name": name, "progress": 0, "status": "pending"}]
+
+
+@pytest.fixture
+async def call(cluster: FakeCluster) -> AsyncIterator[Caller]:
+    """Return what calls the cluster."""
+    async with calling(cluster) as caller:
+        yield caller
+
+
+class TestReading:
+    """What databases show of themselves."""
+
+    async def test_idle(self, cluster: FakeCluster, call: Caller) -> None:
+        """A database that is idle has no `action_uid`, and nothing of transfers but their words."""
+        uid = cluster.add_bdb(name="cache")
+
+        assert await call.bdb(uid) == {
+            "uid": 1,
+            "name": "cache",
+            "version": "7.4",
+            "memory_size": 1073741824,
+            "shards_count": 1,
+            "status": "active",
+            "authentication_admin_pass": DATABASE_SECRET,
+            "background_op": [{"status": "idle"}],
+            "export_status": "",
+            "export_failure_reason": "",
+            "import_status": "",
+            "import_failure_reason": "",
+            "backup_status": "",
+            "backup_failure_reason": "",
+        }
+
+    async def test_list(self, cluster: FakeCluster, call: Caller) -> None:
+        """The list is a bare array of the same objects, by uid."""
+        cluster.add_bdb(7)
+        cluster.add_action(bdb_uid=3)
+
+        assert await call.ok("GET", "/v1/bdbs") == [await call.bdb(3), await call.bdb(7)]
+
+    @pytest.mark.parametrize("version", ["7.22", "8.0"])
+    async def test_fields(self, version: Version) -> None:
+        """Where there is a parameter `fields`, only those are sent, and the uid."""
+        async with FakeCluster(version=version) as cluster, calling(cluster) as call:
+            cluster.add_bdb()
+            one = await call.ok("GET", "/v1/bdbs/1?fields=status,action_uid,nonsense")
+
+            assert one == {"uid": 1, "status": "active"}
+            assert await call.ok("GET", "/v1/bdbs?fields=name") == [{"uid": 1, "name": "db1"}]
+            assert await call.ok("GET", "/v1/bdbs?fields=") == [{"uid": 1}]
+
+    @pytest.mark.parametrize("version", ["7.4", "7.8"])
+    @pytest.mark.parametrize("path", ["/v1/bdbs", "/v1/bdbs/1"])
+    async def test_no_fields(self, version: Version, path: str) -> None:
+        """The older versions refuse it."""
+        async with FakeCluster(version=version) as cluster, calling(cluster) as call:
+            cluster.add_bdb()
+
+            assert await call.refused("GET", f"{path}?fields=uid") == (400, "invalid_request")
+            assert (await call("GET", path))[0] == 200
+
+    @pytest.mark.parametrize("uid", ["9", "x", "-1", "0"])
+    async def test_none(self, cluster: FakeCluster, call: Caller, uid: str) -> None:
+        """Of a database that is not there, a cluster says so in JSON."""
+        cluster.add_bdb()
+
+        assert await call.refused("GET", f"/v1/bdbs/{uid}") == (404, "db_not_exist")
+
+    @pytest.mark.parametrize(
+        ("name", "status"),
+        [
+            ("SMUpdateBDB", "active-change-pending"),
+            ("SMDeleteBDB", "active-change-pending"),
+            ("SMCreateBDB", "creation-failed"),
+        ],
+    )
+    async def test_failed(self, cluster: FakeCluster, call: Caller, name: str, status: str) -> None:
+        """A state machine that failed leaves its mark until something else has run."""
+        uid = cluster.add_action(name, duration=5, outcome="failed", error="no room")
+        assert "error" not in (await call.bdb())["background_op"][0]
+        await asyncio.sleep(5)
+        cluster.forget(uid)
+        failed = await call.bdb()
+        cluster.add_action("retry_bdb", bdb_uid=1, duration=0)
+
+        assert (failed["status"], "action_uid" in failed) == (status, False)
+        error = {"error_code": "internal_error", "description": "no room"}
+        assert failed["background_op"] == [{"name": name, "status": "failed", "error": error}]
+        assert (await call.bdb())["background_op"] == [{"status": "idle"}]
+
+    async def test_last_to_end(self, cluster: FakeCluster, call: Caller) -> None:
+        """Of several that ran, the last one to end decides, whichever began last."""
+        cluster.add_action(duration=9, outcome="failed")
+        cluster.add_action(duration=5)
+        await asyncio.sleep(9)
+
+        assert (await call.bdb())["status"] == "active-change-pending"
+
+    async def test_resumed(self, cluster: FakeCluster, call: Caller) -> None:
+        """A state machine that failed may be resumed under its uid."""
+        uid = cluster.add_action(duration=0, outcome="failed")
+        cluster.add_action(uid=uid, duration=5)
+        assert (await call.bdb())["action_uid"] == uid
+        await asyncio.sleep(5)
+
+        assert (await call.bdb())["status"] == "active"
+
+    async def test_forgotten(self, cluster: FakeCluster, call: Caller) -> None:
+        """That an action is forgotten does not end what it does to its database."""
+        uid = cluster.add_action(duration=5)
+        cluster.forget(uid)
+        assert (await call.bdb())["action_uid"] == uid
+        await asyncio.sleep(5)
+
+        assert "action_uid" not in await call.bdb()
+
+
+class TestTruth:
+    """What a test can do to databases, and know of them."""
+
+    async def test_add(self, cluster: FakeCluster) -> None:
+        """Uids are not given twice, even if a database is gone."""
+        assert [cluster.add_bdb(), cluster.add_bdb(5), cluster.add_bdb()] == [1, 5, 6]
+
+        cluster.add_action("SMDeleteBDB", bdb_uid=6, duration=0)
+        assert list(cluster.bdbs) == [1, 5]
+        assert cluster.add_bdb() == 7
+        assert cluster.add_bdb(6) == 6
+
+    @pytest.mark.parametrize(("uid", "said"), [(1, "there is a database 1"), (0, "1 or more")])
+    async def test_cannot_add(self, cluster: FakeCluster, uid: int, said: str) -> None:
+        """There are no two databases of one uid, and none with a uid that is not one."""
+        cluster.add_bdb()
+
+        with pytest.raises(ValueError, match=said):
+            cluster.add_bdb(uid)
+
+    async def test_truth(self, cluster: FakeCluster) -> None:
+        """The truth is there to compare with."""
+        uid = cluster.add_action("SMDeleteBDB", duration=5)
+        database = cluster.bdbs[1]
+
+        assert (database.uid, database.shards) == (1, (1, 2))
+        assert database.running(now()) is cluster.actions[uid]
+        assert database.gone_at == pytest.approx(now() + 5)
+        assert database.status(now()) == "delete-pending"
+        assert database.config(now())["name"] == "db1"
+
+
+class TestCreating:
+    """POST /v1/bdbs and /v2/bdbs."""
+
+    async def test_create(self, cluster: FakeCluster, call: Caller) -> None:
+        """A create answers the whole database, which is pending until it is done."""
+        cluster.plan("POST", "/v1/bdbs", duration=30)
+        made = await call.ok("POST", "/v1/bdbs", {"name": "cache", "memory_size": 100})
+        during = await call.bdb()
+        await asyncio.sleep(30)
+        after = await call.bdb()
+
+        action = cluster.actions[made["action_uid"]]
+        assert (action.name, action.bdb_uid, action.duration) == ("SMCreateBDB", 1, 30)
+        assert (made["uid"], made["name"], made["memory_size"]) == (1, "cache", 100)
+        assert (made["status"], made["background_op"]) == ("pending", op("SMCreateBDB"))
+        assert made["authentication_admin_pass"] == DATABASE_SECRET
+        assert during == made
+        assert (after["status"], "action_uid" in after) == ("active", False)
+
+    async def test_on_actions(self, cluster: FakeCluster, call: Caller) -> None:
+        """What a call starts is an action like any other."""
+        uid = (await call.ok("POST", "/v1/bdbs", {"name": "cache"}))["action_uid"]
+
+        assert (await call.ok("GET", f"/v1/actions/{uid}"))["object_name"] == "bdb:1"
+        assert (await call.ok("GET", f"/v2/actions/{uid}"))["name"] == "SMCreateBDB"
+        assert [each["action_uid"] for each in await call.ok("GET", "/v1/actions/bdb/1")] == [uid]
+
+    async def test_default(self, cluster: FakeCluster, call: Caller) -> None:
+        """What nobody planned for takes 10 s and ends well."""
+        await call.ok("POST", "/v1/bdbs", {"name": "cache"})
+        await asyncio.sleep(9.9)
+        assert (await call.bdb())["status"] == "pending"
+        await asyncio.sleep(0.2)
+
+        assert (await call.bdb())["status"] == "active"
+
+    async def test_v2(self, cluster: FakeCluster, call: Caller) -> None:
+        """In v2 the configuration stands in a body of its own."""
+        made = await call.ok("POST", "/v2/bdbs", {"bdb": {"name": "cache", "uid": 4}})
+
+        assert (made["uid"], made["status"]) == (4, "pending")
+        assert await call.refused("POST", "/v2/bdbs", {"name": "x"}) == (400, "invalid_request")
+
+    @pytest.mark.parametrize(
+        ("version", "status"), [("7.4", 404), ("7.8", 404), ("7.22", 200), ("8.0", 200)]
+    )
+    async def test_v2_versions(self, version: Version, status: int) -> None:
+        """There is no v2 before 7.22."""
+        async with FakeCluster(version=version) as cluster, calling(cluster) as call:
+            assert (await call("POST", "/v2/bdbs", {"bdb": {"name": "x"}}))[0] == status
+
+    async def test_failed(self, cluster: FakeCluster, call: Caller) -> None:
+        """A create that fails leaves a database that says so."""
+        cluster.plan("POST", "/v1/bdbs", duration=5, outcome="failed", error_code="no_room")
+        made = await call.ok("POST", "/v1/bdbs", {"name": "cache"})
+        await asyncio.sleep(5)
+        left = await call.bdb()
+
+        assert (made["status"], left["status"]) == ("pending", "creation-failed")
+        assert left["background_op"][0]["error"]["error_code"] == "no_room"
+
+    async def test_uid_exists(self, cluster: FakeCluster, call: Caller) -> None:
+        """A uid that is taken cannot be asked for."""
+        cluster.add_bdb(4)
+
+        assert await call.refused("POST", "/v1/bdbs", {"name": "x", "uid": 4}) == (
+            409,
+            "uid_exists",
+        )
+
+    @pytest.mark.parametrize("query", DRY)
+    @pytest.mark.parametrize(
+        ("path", "asked"),
+        [("/v1/bdbs", {"name": "cache"}), ("/v2/bdbs", {"bdb": {"name": "cache"}})],
+    )
+    async def test_dry(
+        self, cluster: FakeCluster, call: Caller, path: str, asked: object, query: str
+    ) -> None:
+        """A dry run makes nothing."""
+        said = await call.ok("POST", f"{path}{query}", asked)
+
+        assert (said["uid"], said["name"], "action_uid" in said) == (1, "cache", False)
+        assert (cluster.bdbs, cluster.actions) == ({}, {})
+
+    @pytest.mark.parametrize(
+        ("config", "code"),
+        [
+            ({}, "missing_db_name"),
+            ({"name": ""}, "missing_db_name"),
+            ({"name": 1}, "missing_db_name"),
+            ({"name": "x", "memory_size": -1}, "invalid_memory_size"),
+            ({"name": "x", "memory_size": "1"}, "invalid_memory_size"),
+            ({"name": "x", "shards_count": 0}, "invalid_shards_count"),
+            ({"name": "x", "uid": 0}, "invalid_uid"),
+            ({"name": "x", "uid": True}, "invalid_uid"),
+        ],
+    )
+    async def test_rejected(
+        self, cluster: FakeCluster, call: Caller, config: dict[str, object], code: str
+    ) -> None:
+        """What no database can be is 406."""
+        assert await call.refused("POST", "/v1/bdbs", config) == (406, code)
+        assert cluster.bdbs == {}
+
+
+class TestChanging:
+    """PUT /v1/bdbs/{uid} and its like."""
+
+    async def test_update(self, cluster: FakeCluster, call: Caller) -> None:
+        """A change shows when it is done."""
+        cluster.add_bdb()
+        cluster.plan("PUT", "/v1/bdbs/1", duration=5, queued=5)
+        said = await call.ok("PUT", "/v1/bdbs/1", {"memory_size": 7, "name": "db1", "uid": 2})
+        during = await call.bdb()
+        await asyncio.sleep(10)
+        after = await call.bdb()
+
+        assert cluster.actions[said["action_uid"]].name == "SMUpdateBDB"
+        assert (said["uid"], said["status"]) == (1, "active-change-pending")
+        assert said["background_op"] == op("SMUpdateBDB")
+        assert during == said
+        assert during["memory_size"] == 1073741824
+        assert (after["uid"], after["memory_size"], after["status"]) == (1, 7, "active")
+
+    @pytest.mark.parametrize("outcome", ["failed", "never"])
+    async def test_not_done(self, cluster: FakeCluster, call: Caller, outcome: Outcome) -> None:
+        """A change that is not made does not show."""
+        cluster.add_bdb()
+        cluster.plan("PUT", "/v1/bdbs/1", outcome=outcome)
+        await call.ok("PUT", "/v1/bdbs/1", {"memory_size": 7})
+        await asyncio.sleep(20)
+        after = await call.bdb()
+
+        assert after["memory_size"] == 1073741824
+        assert after["status"] == "active-change-pending"
+
+    async def test_done_at_once(self, cluster: FakeCluster, call: Caller) -> None:
+        """An action that takes no time is answered all the same."""
+        cluster.add_bdb()
+        cluster.plan("PUT", "/v1/bdbs/1", duration=0)
+        said = await call.ok("PUT", "/v1/bdbs/1", {"tags": []})
+
+        assert said["action_uid"] in cluster.actions
+        assert (await call.bdb())["tags"] == []
+
+    @pytest.mark.parametrize("body", [{}, {"name": "db1", "shards_count": 1}])
+    async def test_nothing_to_do(
+        self, cluster: FakeCluster, call: Caller, body: dict[str, object]
+    ) -> None:
+        """Where nothing differs, nothing is started, and the answer has no `action_uid`."""
+        cluster.add_bdb()
+
+        assert await call.ok("PUT", "/v1/bdbs/1", body) == await call.bdb()
+        assert cluster.actions == {}
+
+    async def test_put_back(self, cluster: FakeCluster, call: Caller) -> None:
+        """A database that is put back as it was got is no change."""
+        cluster.add_bdb()
+
+        assert "action_uid" not in await call.ok("PUT", "/v1/bdbs/1", await call.bdb())
+
+    @pytest.mark.parametrize("path", ["flush", "reset_admin_pass"])
+    async def test_always_to_do(self, cluster: FakeCluster, call: Caller, path: str) -> None:
+        """A flush, or a new password, is something to do even if nothing else changes."""
+        cluster.add_bdb()
+        said = await call.ok("PUT", f"/v1/bdbs/1/{path}", {"memory_size": 7})
+        await asyncio.sleep(10)
+        again = await call.ok("PUT", f"/v1/bdbs/1/{path}")
+
+        assert cluster.actions[said["action_uid"]].name == "SMUpdateBDB"
+        assert (said["uid"], said["status"]) == (1, "active-change-pending")
+        assert again["memory_size"] == 7
+        assert again["action_uid"] in cluster.actions
+
+    @pytest.mark.parametrize("query", DRY)
+    @pytest.mark.parametrize(
+        ("method", "path"),
+        [
+            ("PUT", "/v1/bdbs/1"),
+            ("PUT", "/v1/bdbs/1/flush"),
+            ("PUT", "/v1/bdbs/1/reset_admin_pass"),
+            ("POST", "/v1/bdbs/1/upgrade"),
+            ("DELETE", "/v1/bdbs/1"),
+        ],
+    )
+    async def test_dry(
+        self, cluster: FakeCluster, call: Caller, method: str, path: str, query: str
+    ) -> None:
+        """A dry run answers the database, and starts nothing."""
+        cluster.add_bdb()
+
+        said = await call.ok(method, path + query, {"memory_size": 7})
+        assert said == await call.bdb()
+        assert cluster.actions == {}
+
+    @pytest.mark.parametrize("query", ["?dry_run=false", "?dry_run=0"])
+    async def test_not_dry(self, cluster: FakeCluster, call: Caller, query: str) -> None:
+        """That a run is not to be dry can be said, too."""
+        cluster.add_bdb()
+
+        assert "action_uid" in await call.ok("PUT", f"/v1/bdbs/1{query}", {"x": 1})
+
+    @pytest.mark.parametrize(
+        ("method", "path", "asked"),
+        [
+            ("PUT", "/v1/bdbs/1", {"memory_size": 7}),
+            ("PUT", "/v1/bdbs/1/flush", {}),
+            ("PUT", "/v1/bdbs/1/reset_admin_pass", {}),
+            ("POST", "/v1/bdbs/1/upgrade", {}),
+            ("DELETE", "/v1/bdbs/1", {}),
+            ("POST", "/v1/bdbs", {"name": "cache"}),
+            ("POST", "/v2/bdbs", {"bdb": {"name": "cache", "dry_run": True}}),
+        ],
+    )
+    async def test_not_dry_by_its_body(
+        self,
+        cluster: FakeCluster,
+        call: Caller,
+        method: str,
+        path: str,
+        asked: dict[str, object],
+    ) -> None:
+        """A body cannot make a run dry: the work is done, and no setting comes of it."""
+        cluster.add_bdb()
+        said = await call.ok(method, path, asked | BODY)
+        started = [action.uid for action in cluster.actions.values()]
+        await asyncio.sleep(10)
+
+        assert started == [said["action_uid"]]
+        assert not any(
+            BODY.keys() & database.keys() for database in await call.ok("GET", "/v1/bdbs")
+        )
+
+    async def test_nothing_but_what_the_query_has(self, cluster: FakeCluster, call: Caller) -> None:
+        """A body that sets nothing but what is read from the query changes nothing."""
+        cluster.add_bdb()
+
+        assert "action_uid" not in await call.ok("PUT", "/v1/bdbs/1", BODY)
+        assert cluster.actions == {}
+
+    async def test_rejected(self, cluster: FakeCluster, call: Caller) -> None:
+        """A change to what no database can be is 406."""
+        cluster.add_bdb()
+        asked = {"memory_size": -1}
+
+        for path in ("/v1/bdbs/1", "/v1/bdbs/1/flush"):
+            assert await call.refused("PUT", path, asked) == (406, "invalid_memory_size")
+
+    async def test_upgrade(self, cluster: FakeCluster, call: Caller) -> None:
+        """The answer to an upgrade still says that the database is active."""
+        cluster.add_bdb()
+        said = await call.ok("POST", "/v1/bdbs/1/upgrade", {})
+
+        assert cluster.actions[said["action_uid"]].name == "SMUpgradeBDB"
+        assert (said["status"], said["background_op"]) == ("active", op("SMUpgradeBDB"))
+        assert (await call.bdb())["status"] == "active-change-pending"
+
+
+class TestDeleting:
+    """DELETE /v1/bdbs/{uid}."""
+
+    async def test_delete(self, cluster: FakeCluster, call: Caller) -> None:
+        """A delete answers the database; then it is gone, and so is the action."""
+        cluster.add_bdb()
+        said = await call.ok("DELETE", "/v1/bdbs/1")
+        during = await call.bdb()
+        await asyncio.sleep(10)
+
+        assert (said["status"], said["background_op"]) == ("delete-pending", op("SMDeleteBDB"))
+        assert during == said
+        assert await call.refused("GET", "/v1/bdbs/1") == (404, "db_not_exist")
+        uid = said["action_uid"]
+        assert await call.refused("GET", f"/v1/actions/{uid}") == (404, "action_not_found")
+        assert await call.ok("GET", "/v1/bdbs") == []
+
+    async def test_planned(self, cluster: FakeCluster, call: Caller) -> None:
+        """A delete that is planned to complete does that, which no cluster was seen to do."""
+        cluster.add_bdb()
+        cluster.plan("DELETE", "/v1/bdbs", outcome="completed", duration=0)
+        uid = (await call.ok("DELETE", "/v1/bdbs/1"))["action_uid"]
+
+        assert (await call.ok("GET", f"/v1/actions/{uid}"))["status"] == "completed"
+        assert cluster.bdbs == {}
+
+    async def test_made_anew(self, cluster: FakeCluster, call: Caller) -> None:
+        """A database that is made under an old uid has nothing of the old one."""
+        cluster.add_bdb(1, name="old")
+        cluster.start_transfer(1, "export", duration=0)
+        cluster.add_action("SMDeleteBDB", bdb_uid=1, duration=0)
+        cluster.add_action("SMCreateBDB", bdb_uid=1, duration=0)
+        database = await call.bdb()
+
+        assert (database["name"], database["export_status"]) == ("db1", "")
+
+
+ON_DATABASES = [
+    ("PUT", "rebalance", "SMUpdateBDB", (3, 4), {"7.8", "7.22", "8.0"}),
+    ("PUT", "revamp", "SMUpdateBDB", (3, 4), {"7.22", "8.0"}),
+    ("POST", "recover", "SMRecoverBDB", (), {"7.4", "7.8", "7.22", "8.0"}),
+    ("POST", "stop_traffic", "SMUpdateBDB", (), {"7.8", "7.22", "8.0"}),
+    ("POST", "resume_traffic", "SMUpdateBDB", (), {"7.8", "7.22", "8.0"}),
+]
+ON_SHARDS = [
+    ("/v1/shards/actions/migrate", "SMStandaloneRedisMigrate", "Migrate was triggered"),
+    ("/v1/shards/4/actions/migrate", "SMStandaloneRedisMigrate", "Migrate was triggered"),
+    ("/v1/shards/actions/failover", "SMRedisFailover", "Failover was triggered"),
+    ("/v1/shards/4/actions/failover", "SMRedisFailover", "Failover was triggered"),
+]
+
+
+class TestActing:
+    """Routes that answer with an `action_uid` alone."""
+
+    @pytest.mark.parametrize(("method", "path", "name", "shards", "versions"), ON_DATABASES)
+    @pytest.mark.parametrize("version", ["7.4", "7.8", "7.22", "8.0"])
+    async def test_on_databases(
+        self,
+        method: str,
+        path: str,
+        name: str,
+        shards: tuple[int, ...],
+        versions: set[str],
+        version: Version,
+    ) -> None:
+        """An action on a database says no more than its uid, where there is such a route."""
+        async with FakeCluster(version=version) as cluster, calling(cluster) as call:
+            cluster.add_bdb(2)
+            status, said = await call(method, f"/v1/bdbs/2/actions/{path}")
+            if version not in versions:
+                assert status == 404
+                return
+
+            [action] = cluster.actions.values()
+            assert (status, said) == (200, {"action_uid": action.uid})
+            assert (action.name, action.bdb_uid, action.shards) == (name, 2, shards)
+            assert (await call.bdb(2))["action_uid"] == action.uid
+
+    async def test_rebalance_shows(self, cluster: FakeCluster, call: Caller) -> None:
+        """A rebalance is an update like others, but for its pending operations."""
+        cluster.add_bdb()
+        uid = (await call.ok("PUT", "/v1/bdbs/1/actions/rebalance", {}))["action_uid"]
+        machine = await call.ok("GET", f"/v1/actions/{uid}")
+
+        assert (machine["name"], list(machine["pending_ops"])) == ("SMUpdateBDB", ["1", "2"])
+
+    @pytest.mark.parametrize("query", DRY)
+    @pytest.mark.parametrize(("method", "path"), [each[:2] for each in ON_DATABASES])
+    async def test_dry(
+        self, cluster: FakeCluster, call: Caller, method: str, path: str, query: str
+    ) -> None:
+        """A dry run answers a blueprint, starts nothing, and leaves the plans alone."""
+        cluster.add_bdb()
+        cluster.plan(method, "/", duration=99)
+        blueprint = await call.ok(method, f"/v1/bdbs/1/actions/{path}{query}")
+
+        assert blueprint[0].keys() == {"nodes", "slot_range"}
+        assert cluster.actions == {}
+        await call.ok(method, f"/v1/bdbs/1/actions/{path}")
+        assert [action.duration for action in cluster.actions.values()] == [99]
+
+    @pytest.mark.parametrize(("method", "path"), [each[:2] for each in ON_DATABASES])
+    async def test_not_dry_by_its_body(
+        self, cluster: FakeCluster, call: Caller, method: str, path: str
+    ) -> None:
+        """Settings in a body are not read: the action is started, as without them."""
+        cluster.add_bdb(2)
+        said = await call.ok(method, f"/v1/bdbs/2/actions/{path}", BODY)
+
+        [action] = cluster.actions.values()
+        assert said == {"action_uid": action.uid}
+        assert action.shards == next(each[3] for each in ON_DATABASES if each[1] == path)
+
+    @pytest.mark.parametrize(
+        ("query", "shards"),
+        [
+            ("?only_failovers=true", (3,)),
+            ("?only_failovers&max_operations=5", (3,)),
+            ("?only_failovers=1&max_operations=0", ()),
+            ("?only_failovers=false&max_operations=0", (3, 4)),
+            ("?max_operations=1", (3, 4)),
+        ],
+    )
+    async def test_only_failovers(
+        self, cluster: FakeCluster, call: Caller, query: str, shards: tuple[int, ...]
+    ) -> None:
+        """Failovers are of primaries, and only they can be limited in number, in the query."""
+        cluster.add_bdb(2)
+        await call.ok("PUT", f"/v1/bdbs/2/actions/rebalance{query}")
+
+        [action] = cluster.actions.values()
+        assert action.shards == shards
+
+    @pytest.mark.parametrize("number", ["", "x", "-1", "1.5", "²"])
+    async def test_no_number(self, cluster: FakeCluster, call: Caller, number: str) -> None:
+        """What is no number of operations is refused."""
+        cluster.add_bdb()
+        path = f"/v1/bdbs/1/actions/rebalance?max_operations={number}"
+
+        assert await call.refused("PUT", path) == (400, "invalid_request")
+        assert cluster.actions == {}
+
+    @pytest.mark.parametrize(("path", "name", "description"), ON_SHARDS)
+    async def test_on_shards(
+        self, cluster: FakeCluster, call: Caller, path: str, name: str, description: str
+    ) -> None:
+        """What moves shards works on the database of the first one, and describes itself."""
+        cluster.add_bdb(2)
+        said = await call.ok("POST", path, {"shard_uids": ["4"]})
+
+        [action] = cluster.actions.values()
+        assert said == {"action_uid": action.uid, "description": description}
+        assert (action.name, action.bdb_uid, action.shards) == (name, 2, (4,))
+
+    @pytest.mark.parametrize(("path", "_name", "_description"), ON_SHARDS)
+    async def test_dry_on_shards(
+        self, cluster: FakeCluster, call: Caller, path: str, _name: str, _description: str
+    ) -> None:
+        """A dry run that moves no shards says no more than that it would."""
+        cluster.add_bdb(2)
+
+        assert await call.ok("POST", path, {"shard_uids": [4], "dry_run": True}) == ""
+        assert cluster.actions == {}
+
+    @pytest.mark.parametrize(("path", "_name", "_description"), ON_SHARDS)
+    @pytest.mark.parametrize("query", DRY)
+    async def test_not_dry_by_the_query(
+        self,
+        cluster: FakeCluster,
+        call: Caller,
+        path: str,
+        _name: str,
+        _description: str,
+        query: str,
+    ) -> None:
+        """What moves shards reads its body alone."""
+        cluster.add_bdb(2)
+        said = await call.ok("POST", f"{path}{query}", {"shard_uids": [4], "dry_run": False})
+
+        assert list(cluster.actions) == [said["action_uid"]]
+
+    @pytest.mark.parametrize(("path", "_name", "_description"), ON_SHARDS)
+    async def test_versions(self, path: str, _name: str, _description: str) -> None:
+        """There is no failover before 7.8."""
+        async with FakeCluster(version="7.4") as cluster, calling(cluster) as call:
+            cluster.add_bdb(2)
+            status, _ = await call("POST", path, {"shard_uids": ["4"]})
+
+            assert status == (404 if "failover" in path else 200)
+
+    @pytest.mark.parametrize(
+        ("path", "body", "code"),
+        [
+            ("/v1/shards/actions/migrate", {}, "shard_not_exist"),
+            ("/v1/shards/actions/migrate", {"shard_uids": []}, "shard_not_exist"),
+            ("/v1/shards/actions/migrate", {"shard_uids": "4"}, "shard_not_exist"),
+            ("/v1/shards/actions/migrate", {"shard_uids": ["x"]}, "shard_not_exist"),
+            ("/v1/shards/x/actions/migrate", {}, "shard_not_exist"),
+            ("/v1/shards/9/actions/migrate", {}, "db_not_exist"),
+            ("/v1/shards/0/actions/migrate", {}, "db_not_exist"),
+        ],
+    )
+    async def test_no_shard(
+        self, cluster: FakeCluster, call: Caller, path: str, body: object, code: str
+    ) -> None:
+        """Without a shard there is nothing to move."""
+        cluster.add_bdb()
+
+        assert await call.refused("POST", path, body) == (404, code)
+
+    async def test_not_as_tasks(
+        self, cluster: FakeCluster, call: Caller, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """A plan that no state machine can follow is the test's mistake, and shown to it."""
+        cluster.add_bdb()
+        cluster.plan("DELETE", "/v1/bdbs", outcome="aborted")
+
+        assert (await call("DELETE", "/v1/bdbs/1"))[0] == 500
+        assert "a state-machine cannot be aborted" in caplog.text
+
+
+STARTING: list[tuple[str, str, Any]] = [
+    ("PUT", "/v1/bdbs/1", {"memory_size": 7}),
+    ("PUT", "/v1/bdbs/1/flush", None),
+    ("PUT", "/v1/bdbs/1/reset_admin_pass", None),
+    ("DELETE", "/v1/bdbs/1", None),
+    ("POST", "/v1/bdbs/1/upgrade", None),
+    ("PUT", "/v1/bdbs/1/actions/rebalance", None),
+    ("PUT", "/v1/bdbs/1/actions/revamp", None),
+    ("POST", "/v1/bdbs/1/actions/recover", None),
+    ("POST", "/v1/bdbs/1/actions/stop_traffic", None),
+    ("POST", "/v1/bdbs/1/actions/resume_traffic", None),
+    ("POST", "/v1/shards/actions/migrate", {"shard_uids": ["1"]}),
+    ("POST", "/v1/shards/2/actions/migrate", {"target_node_uid": 2}),
+    ("POST", "/v1/shards/actions/failover", {"shard_uids": ["1"]}),
+    ("POST", "/v1/shards/2/actions/failover", None),
+    ("POST", "/v1/bdbs/1/actions/export", {"export_location": {"type": "url"}}),
+    ("POST", "/v1/bdbs/1/actions/import", {"dataset_import_sources": [{"type": "url"}]}),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body"), STARTING)
+class TestStarting:
+    """What all calls share that start something on a database."""
+
+    async def test_busy(
+        self, cluster: FakeCluster, call: Caller, method: str, path: str, body: object
+    ) -> None:
+        """A database does one thing at a time."""
+        uid = cluster.add_action(duration=10)
+        assert await call.refused(method, path, body) == (409, "busy")
+        assert list(cluster.actions) == [uid]
+        await asyncio.sleep(10)
+
+        assert (await call(method, path, body))[0] == 200
+
+    async def test_none(
+        self, cluster: FakeCluster, call: Caller, method: str, path: str, body: object
+    ) -> None:
+        """A database that is not there is not made."""
+        assert await call.refused(method, path, body) == (404, "db_not_exist")
+        assert cluster.bdbs == {}
+
+    async def test_after_failure(
+        self, cluster: FakeCluster, call: Caller, method: str, path: str, body: object
+    ) -> None:
+        """A database on which a state machine failed takes more work."""
+        cluster.add_action(duration=0, outcome="failed")
+
+        assert (await call(method, path, body))[0] == 200
+
+    @pytest.mark.parametrize("raw", [b"{}", b"x"])
+    async def test_no_json(
+        self,
+        cluster: FakeCluster,
+        call: Caller,
+        method: str,
+        path: str,
+        body: object,
+        raw: bytes,
+    ) -> None:
+        """A body has to say that it is JSON, and has to be an object."""
+        cluster.add_bdb()
+
+        assert await call.refused(method, path, data=raw) == (400, "invalid_request")
+        assert await call.refused(method, path, []) == (400, "invalid_request")
+        assert cluster.actions == {}
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "/v1/bdbs"), ("PUT", "/v1/bdbs/1")])
+async def test_body_is_needed(cluster: FakeCluster, call: Caller, method: str, path: str) -> None:
+    """A configuration is no matter of course."""
+    cluster.add_bdb()
+
+    assert await call.refused(method, path) == (400, "invalid_request")
+
+
+async def test_plans_wait_their_turn(cluster: FakeCluster, call: Caller) -> None:
+    """Plans are for calls of their method and path, one after the other."""
+    for uid in range(1, 5):
+        cluster.add_bdb(uid)
+    cluster.plan("DELETE", "/v1/bdbs", duration=50)
+    cluster.plan("PUT", "/v1/bdbs", duration=20)
+    cluster.plan("PUT", "/v1/bdbs/3", duration=30, times=None)
+    for uid in (1, 3, 2):
+        await call.ok("PUT", f"/v1/bdbs/{uid}/flush")
+    await call.ok("DELETE", "/v1/bdbs/4")
+
+    assert [action.duration for action in cluster.actions.values()] == [20, 30, 10, 50]
+
+
+@pytest.mark.parametrize("options", [{"times": 0}, {"duration": -1}, {"queued": -1}])
+async def test_impossible_plans(cluster: FakeCluster, options: dict[str, Any]) -> None:
+    """What no cluster could do cannot be planned."""
+    with pytest.raises(ValueError, match=r"or more"):
+        cluster.plan("PUT", "/v1/bdbs", **options)
+
+
+class TestLateness:
+    """How long a database shows how it stood before."""
+
+    @pytest.mark.parametrize(
+        ("method", "path", "body"),
+        [
+            ("PUT", "/v1/bdbs/1", {"memory_size": 7}),
+            ("PUT", "/v1/bdbs/1/actions/rebalance", None),
+            ("POST", "/v1/bdbs/1/upgrade", None),
+            ("DELETE", "/v1/bdbs/1", None),
+        ],
+    )
+    async def test_status(
+        self, cluster: FakeCluster, call: Caller, method: str, path: str, body: object
+    ) -> None:
+        """Its status and its `background_op` are late; calls and actions are not."""
+        cluster.add_bdb()
+        cluster.lateness = 5
+        before = await call.bdb()
+        said = await call.ok(method, path, body)
+        at_once = await call.bdb()
+        busy = await call.refused(method, path, body)
+        machine = await call.ok("GET", f"/v1/actions/{said['action_uid']}")
+        await asyncio.sleep(5)
+        after = await call.bdb()
+
+        assert (before["status"], at_once) == ("active", before)
+        assert busy == (409, "busy")
+        assert machine["status"] == "active"
+        assert after["action_uid"] == said["action_uid"]
+        assert after["background_op"] == op(machine["name"])
+        assert await call.ok("GET", "/v1/bdbs") == [after]
+
+    async def test_over_before_it_shows(self, cluster: FakeCluster, call: Caller) -> None:
+        """What is quick is over, and has changed things, when it is first seen."""
+        cluster.add_bdb()
+        cluster.plan("PUT", "/v1/bdbs/1", duration=1)
+        cluster.lateness = 5
+        await call.ok("PUT", "/v1/bdbs/1", {"memory_size": 7})
+        await asyncio.sleep(4)
+        early = await call.bdb()
+        await asyncio.sleep(1)
+        late = await call.bdb()
+
+        assert (early["status"], early["memory_size"]) == ("active", 1073741824)
+        assert (late["status"], late["memory_size"]) == ("active", 7)
+
+    async def test_made(self, cluster: FakeCluster, call: Caller) -> None:
+        """What is made is not there yet, and what is deleted is there still."""
+        cluster.add_bdb()
+        cluster.plan("DELETE", "/v1/bdbs", duration=1)
+        cluster.lateness = 5
+        await call.ok("POST", "/v1/bdbs", {"name": "cache"})
+        await call.ok("DELETE", "/v1/bdbs/1")
+        await asyncio.sleep(4)
+        early = [each["uid"] for each in await call.ok("GET", "/v1/bdbs")]
+        refused = await call.refused("GET", "/v1/bdbs/2")
+        await asyncio.sleep(1)
+
+        assert (early, refused) == ([1], (404, "db_not_exist"))
+        assert [each["uid"] for each in await call.ok("GET", "/v1/bdbs")] == [2]
+
+    async def test_failed_before(self, cluster: FakeCluster, call: Caller) -> None:
+        """What went wrong before is what shows."""
+        cluster.add_action(duration=0, outcome="failed")
+        cluster.lateness = 5
+        await asyncio.sleep(5)
+        before = await call.bdb()
+        await call.ok("PUT", "/v1/bdbs/1/flush")
+
+        assert await call.bdb() == before
+        assert before["background_op"][0]["status"] == "failed"
+
+    async def test_later(self, cluster: FakeCluster, call: Caller) -> None:
+        """It can be set, and taken back, at any time."""
+        cluster.add_action()
+        assert (await call.bdb())["status"] == "active-change-pending"
+        cluster.lateness = 5
+        assert (await call.bdb())["status"] == "active"
+        cluster.lateness = 0
+        assert (await call.bdb())["status"] == "active-change-pending"
+
+    async def test_of_the_cluster(self) -> None:
+        """A cluster can have it from the beginning."""
+        async with FakeCluster(lateness=5) as cluster, calling(cluster) as call:
+            cluster.add_bdb()
+            await call.ok("DELETE", "/v1/bdbs/1")
+
+            assert cluster.lateness == 5
+            assert (await call.bdb())["status"] == "active"
+
+
+NO_HANDLE: list[tuple[str, str, Any]] = [
+    *STARTING[:-2],
+    ("POST", "/v1/bdbs", {"name": "cache"}),
+    ("POST", "/v1/nodes/1/actions/maintenance_on", {}),
+    ("POST", "/v1/crdbs", {}),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body"), NO_HANDLE)
+async def test_no_handle(
+    cluster: FakeCluster, call: Caller, method: str, path: str, body: object
+) -> None:
+    """A call can do what it is to do, and not say by what it could be followed."""
+    cluster.add_bdb(1)
+    cluster.inject(no_handle=True)
+    seen = await call.ok("GET", "/v1/nodes/1")
+    said = await call.ok(method, path, body)
+    nodes = await call.ok("GET", "/v1/nodes/actions")
+
+    assert seen["uid"] == 1
+    assert not said.keys() & {"action_uid", "task_id", "id"}
+    assert len(cluster.actions) + len(cluster.crdb_tasks) + len(nodes["actions"]) == 1
+
+
+async def test_no_handle_but_the_rest(cluster: FakeCluster, call: Caller) -> None:
+    """The rest of the answer is there, and so is the handle of the next call."""
+    cluster.inject(no_handle=True, method="POST", path="/v1/bdbs")
+    first = await call.ok("POST", "/v1/bdbs", {"name": "one"})
+    second = await call.ok("POST", "/v1/bdbs", {"name": "two"})
+
+    assert (first["uid"], first["status"]) == (1, "pending")
+    assert first["background_op"] == op("SMCreateBDB")
+    assert second["action_uid"] in cluster.actions
+
+
+async def test_no_handle_where_there_is_none(cluster: FakeCluster, call: Caller) -> None:
+    """An answer that names nothing stays as it is."""
+    cluster.add_bdb()
+    cluster.inject(no_handle=True, times=2)
+
+    assert await call("PUT", "/v1/bdbs/1/actions/export_reset_status") == (200, "")
+    assert isinstance(await call.ok("PUT", "/v1/bdbs/1/actions/rebalance?dry_run"), list)
+
+
+async def test_lost_answer(cluster: FakeCluster, call: Caller) -> None:
+    """A call whose answer is lost has started what it was to start."""
+    cluster.inject(path="/v1/bdbs", method="POST", lose=True)
+
+    with pytest.raises(aiohttp.ServerDisconnectedError):
+        await call("POST", "/v1/bdbs", {"name": "cache"})
+    [action] = cluster.actions.values()
+    assert (await call.bdb())["action_uid"] == action.uid
+
+
+async def test_lost_and_repeated(cluster: FakeCluster, call: Caller) -> None:
+    """A DELETE whose answer is lost is repeated by aiohttp, and finds the database busy."""
+    cluster.add_bdb()
+    cluster.inject(path="/v1/bdbs/1", method="DELETE", lose=True)
+
+    assert await call.refused("DELETE", "/v1/bdbs/1") == (409, "busy")
+    assert [seen.status for seen in cluster.requests] == [None, 409]
+    assert len(cluster.actions) == 1
