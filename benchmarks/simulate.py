@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 from report import row
 
 from redis_enterprise_actions import AimedWait
+from redis_enterprise_actions._client.pacing.rate_limit import Courtesy
 from redis_enterprise_actions._client.pacing.schedules import pace_of
-from redis_enterprise_actions._client.pacing.shared_schedule import GAP, Courtesy, Crowd
+from redis_enterprise_actions._client.pacing.shared_schedule import GAP, Crowd
 
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from redis_enterprise_actions import Action, ActionVanished, ClusterUnreachable
-from redis_enterprise_actions._client.pacing.shared_schedule import Found
-from redis_enterprise_actions._client.polling.poller import Asking, Hub
+from redis_enterprise_actions._client.polling.poller import Hub
 from redis_enterprise_actions._client.polling.wait_state import Limits, Wait
 from redis_enterprise_actions._client.polling.watch import watch
+from redis_enterprise_actions._client.protocols import Asking, Found
 from redis_enterprise_actions._model.action import completed
 from redis_enterprise_actions._model.record import plain
 from redis_enterprise_actions._model.reference import Reference, Track

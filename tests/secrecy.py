@@ -22,7 +22,7 @@ import pytest
 from redis_enterprise_actions import RedisActionsError
 from redis_enterprise_actions._model import errors as _errors
 from redis_enterprise_actions.testing.cluster import DATABASE_SECRET
-from redis_enterprise_actions.testing.server.tokens import TOKEN_MARK
+from redis_enterprise_actions.testing.server.auth import TOKEN_MARK
 
 
 if TYPE_CHECKING:

@@ -33,9 +33,10 @@ from redis_enterprise_actions import (
     WaitTimeout,
 )
 from redis_enterprise_actions._client.pacing.schedules import TICK
-from redis_enterprise_actions._client.pacing.shared_schedule import NO_LIST, Crowd
+from redis_enterprise_actions._client.pacing.shared_schedule import Crowd
 from redis_enterprise_actions._client.polling.wait_state import Limits, Wait
 from redis_enterprise_actions._client.polling.watch import watch
+from redis_enterprise_actions._client.protocols import NO_LIST
 from redis_enterprise_actions._model.reference import Reference, System, Track
 from redis_enterprise_actions.testing import FakeCluster
 from tests.conftest import client_of, examples
@@ -46,7 +47,7 @@ from tests.test_hostile import FAULTS, run
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
-    from redis_enterprise_actions._client.pacing.shared_schedule import Found
+    from redis_enterprise_actions._client.protocols import Found
 
 pytestmark = pytest.mark.enable_socket
 

@@ -33,7 +33,7 @@ from redis_enterprise_actions.otel import _server, instrument
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
 
-    from redis_enterprise_actions._client.desk import WaitOptions
+    from redis_enterprise_actions._client.operation import WaitOptions
     from redis_enterprise_actions.testing import FakeCluster, Outcome
 
 RUNNING = "redis_enterprise.waits.running"

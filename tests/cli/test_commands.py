@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from redis_enterprise_actions._cli.arguments import arguments
-from redis_enterprise_actions._cli.commands import statuses
+from redis_enterprise_actions._cli.arguments import arguments, statuses
 
 
 @pytest.mark.parametrize(

@@ -14,24 +14,28 @@ from typing import TYPE_CHECKING, Final
 
 from redis_enterprise_actions._cli.doctor.command import doctor
 from redis_enterprise_actions._cli.listing.command import look, watch
-from redis_enterprise_actions._cli.settings.connection import client_of
+from redis_enterprise_actions._cli.settings.connection import account_of, client_of, new_password
 from redis_enterprise_actions._cli.wait.command import submit, wait
-from redis_enterprise_actions._cli.wait.log_capture import Overheard, last_resort
 from redis_enterprise_actions._cli.wait.references import references
+from redis_enterprise_actions._cli.wait.reporter import Overheard, last_resort
+from redis_enterprise_actions._client.config.profiles import NO_HOME, place, profiles
+from redis_enterprise_actions._client.config.secrets import forget, store
 from redis_enterprise_actions._client.submit.handle import problem_with
+from redis_enterprise_actions._model.action import one_line
 from redis_enterprise_actions._model.errors import RedisActionsError, UsageError
 
 from .arguments import arguments, json_of
-from .chores import CHORES
-from .output import CRASHED, OutputLost, complain, complain_of, end_of, print_line, show
+from .completion import script
+from .output import CRASHED, OutputLost, complain, complain_of, end_of, print_line, put, show
 from .signals import Signals
 
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Coroutine, Sequence
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
 
     from redis_enterprise_actions._client.client import ActionsClient
+
 
 _CALL_PATIENCE: Final = 10.0  # seconds for which a call is tried
 _INTERRUPTED: Final = 130
@@ -184,5 +188,49 @@ _CONNECTED: Final = {
     "get": _get,
     "cancel": _cancel,
 }
+
+
 _ALONE: Final = {"doctor": doctor, "fake-cluster": _fake_cluster, "demo": _demo}
 _TOLD: Final = {"wait": _wait, "submit": _submit}
+
+
+def _profiles(_: argparse.Namespace) -> int:
+    """Print the names of the profiles, each with its cluster and user, in columns."""
+    found, default = profiles()
+    if not found:
+        raise UsageError(f"there are no profiles in {place() or f'any file: {NO_HOME}'}")
+    for profile in found:
+        mark = "default" if profile.name == default else "-"
+        columns = profile.name, profile.said("URL") or "-", profile.said("USER") or "-", mark
+        print_line("\t".join(map(one_line, columns)))
+    return 0
+
+
+def _login(args: argparse.Namespace) -> int:
+    account = account_of(args)
+    store(account, new_password(args))
+    print_line(
+        one_line(f"the keyring has the password of {account}, for profiles with keyring = true")
+    )
+    return 0
+
+
+def _logout(args: argparse.Namespace) -> int:
+    account = account_of(args)
+    if not forget(account):
+        raise UsageError(f"the keyring has no password of {account}")
+    print_line(one_line(f"the keyring has no password of {account} any more"))
+    return 0
+
+
+def _completion(args: argparse.Namespace) -> int:
+    put(f"{script(args.shell)}\n")
+    return 0
+
+
+CHORES: Final[Mapping[str, Callable[[argparse.Namespace], int]]] = {
+    "profiles": _profiles,
+    "login": _login,
+    "logout": _logout,
+    "completion": _completion,
+}

@@ -5,22 +5,25 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final, Literal, cast
 
-from redis_enterprise_actions._client.config.environment import Masked, complete
+from redis_enterprise_actions._client.config.environment import complete
+from redis_enterprise_actions._client.config.options import Masked
 from redis_enterprise_actions._client.http.auth import access_of, hidden
 from redis_enterprise_actions._client.http.nodes import Nodes
 from redis_enterprise_actions._client.http.tls import tls
 from redis_enterprise_actions._client.http.transport import Transport
-from redis_enterprise_actions._client.pacing.schedules import Patience, patiently, seconds
-from redis_enterprise_actions._client.polling.poller import Asking, Hub
+from redis_enterprise_actions._client.pacing.durations import seconds
+from redis_enterprise_actions._client.pacing.retry import Patience, patiently
+from redis_enterprise_actions._client.polling.poller import Hub
+from redis_enterprise_actions._client.protocols import Asking
 from redis_enterprise_actions._client.resources.calls import Calls
 from redis_enterprise_actions._client.resources.waits import Waits
-from redis_enterprise_actions._client.sources.actions import number, segment
+from redis_enterprise_actions._client.sources.paths import number, segment
 from redis_enterprise_actions._client.sources.registry import Lookup
 from redis_enterprise_actions._client.submit.submitter import Submission
 from redis_enterprise_actions._model.errors import ActionNotFound, RequestError
 from redis_enterprise_actions._model.reference import Reference, Track, parse
 
-from .desk import Desk
+from .operation import Desk
 
 
 if TYPE_CHECKING:
@@ -32,7 +35,7 @@ if TYPE_CHECKING:
 
     import aiohttp
 
-    from redis_enterprise_actions._client.config.environment import Arguments, Given
+    from redis_enterprise_actions._client.config.options import Arguments, Given
     from redis_enterprise_actions._client.http.auth import TokenSource
     from redis_enterprise_actions._model.action import Action
     from redis_enterprise_actions._model.record import Observer

@@ -29,10 +29,9 @@ objects/crdb_task.
 from redis_enterprise_actions.testing.server.chaos import Trouble
 from redis_enterprise_actions.testing.server.middleware import SeenRequest
 from redis_enterprise_actions.testing.state.actions import FakeAction, Kind, Outcome, Progress
-from redis_enterprise_actions.testing.state.crdb_tasks import FakeCrdbTask
-from redis_enterprise_actions.testing.state.databases import FakeDatabase
+from redis_enterprise_actions.testing.state.crdbs import FakeCrdbTask
+from redis_enterprise_actions.testing.state.databases import FakeDatabase, Transfer
 from redis_enterprise_actions.testing.state.node_actions import ClusterActionName, NodeActionName
-from redis_enterprise_actions.testing.state.transfers import Transfer
 
 from .cluster import FakeCluster, Version
 

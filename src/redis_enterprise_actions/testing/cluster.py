@@ -11,33 +11,32 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 from aiohttp import web
 
 from redis_enterprise_actions.testing.routes.actions import Routes
-from redis_enterprise_actions.testing.routes.bodies import DATABASE_SECRET
 from redis_enterprise_actions.testing.routes.crdbs import CrdbRoutes
-from redis_enterprise_actions.testing.routes.database_actions import BdbActions
-from redis_enterprise_actions.testing.routes.databases import BdbCalls
+from redis_enterprise_actions.testing.routes.databases import BdbActions, BdbCalls, TransferCalls
 from redis_enterprise_actions.testing.routes.nodes import NodeRoutes
-from redis_enterprise_actions.testing.routes.transfers import TransferCalls
-from redis_enterprise_actions.testing.server.auth import Door
-from redis_enterprise_actions.testing.server.chaos import Trouble, draw_troubles
-from redis_enterprise_actions.testing.server.chaos_player import Player
+from redis_enterprise_actions.testing.server.auth import TOKEN_MARK, Door
+from redis_enterprise_actions.testing.server.chaos import Player, Trouble, draw_troubles
 from redis_enterprise_actions.testing.server.faults import NO_ROUTE, Fault
 from redis_enterprise_actions.testing.server.middleware import Gate, SeenRequest
 from redis_enterprise_actions.testing.server.nodes import Nodes
 from redis_enterprise_actions.testing.server.tls import Certificates, Tls, make_tls
-from redis_enterprise_actions.testing.server.tokens import TOKEN_MARK
 from redis_enterprise_actions.testing.state.actions import (
     TASKS_ONLY,
     FakeAction,
     Kind,
     Outcome,
+    Plan,
     Progress,
     kind_of,
 )
 from redis_enterprise_actions.testing.state.crdbs import Crdbs
-from redis_enterprise_actions.testing.state.databases import Databases, FakeDatabase
+from redis_enterprise_actions.testing.state.databases import (
+    DATABASE_SECRET,
+    Databases,
+    FakeDatabase,
+    Transfer,
+)
 from redis_enterprise_actions.testing.state.node_actions import NodeActions
-from redis_enterprise_actions.testing.state.plans import Plan
-from redis_enterprise_actions.testing.state.transfers import Transfer
 
 from .cluster_crdbs import CrdbsFront
 from .cluster_nodes import NodesFront

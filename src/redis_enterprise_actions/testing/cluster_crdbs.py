@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from redis_enterprise_actions.testing.state.actions import Plan
 from redis_enterprise_actions.testing.state.crdbs import RESULT_TTL
-from redis_enterprise_actions.testing.state.plans import Plan
 
 
 if TYPE_CHECKING:
     from redis_enterprise_actions.testing.state.actions import Outcome
-    from redis_enterprise_actions.testing.state.crdb_tasks import FakeCrdbTask
-    from redis_enterprise_actions.testing.state.crdbs import Crdbs
+    from redis_enterprise_actions.testing.state.crdbs import Crdbs, FakeCrdbTask
 
 
 class CrdbsFront:

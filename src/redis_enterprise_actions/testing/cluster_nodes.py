@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, get_args
 
+from redis_enterprise_actions.testing.state.actions import Plan
 from redis_enterprise_actions.testing.state.node_actions import (
     ClusterActionName,
     NodeActionName,
     run_of,
 )
-from redis_enterprise_actions.testing.state.plans import Plan
 
 
 if TYPE_CHECKING:

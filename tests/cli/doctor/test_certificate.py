@@ -9,7 +9,7 @@ import trustme
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redis_enterprise_actions._cli.doctor.certificate import certificate_of
+from redis_enterprise_actions._cli.doctor.network import certificate_of
 
 
 CA = trustme.CA()

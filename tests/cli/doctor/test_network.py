@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from redis_enterprise_actions._cli.doctor import network as words
-from redis_enterprise_actions._cli.doctor.certificate import Certificate
+from redis_enterprise_actions._cli.doctor.network import Certificate
 from redis_enterprise_actions._cli.doctor.result import Finding, Level
 
 

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from redis_enterprise_actions._cli.doctor.probe import addresses_of
+from redis_enterprise_actions._cli.doctor.network import addresses_of
 
 
 def run(host: str) -> list[str]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redis_enterprise_actions._cli.listing.columns import GAP, fitting
+from redis_enterprise_actions._cli.listing.table import GAP, fitting
 
 
 NATURAL = {"uid": 36, "what": 20, "state": 30}

@@ -280,7 +280,7 @@ class TestWatchOnATerminal:
         code = (
             "import sys\n"
             "from redis_enterprise_actions._cli import main as _cli\n"
-            "from redis_enterprise_actions._cli.listing import live as _live\n"
+            "from redis_enterprise_actions._cli.listing import watch_view as _live\n"
             "before, out = _live.drawn, sys.stdout\n"
             "def lose():\n"
             "    del out.flush\n"

@@ -8,8 +8,7 @@ import msgspec
 import pytest
 
 from redis_enterprise_actions import AuthenticationError, ClusterUnreachable, Kind, RequestRejected
-from redis_enterprise_actions._cli.listing.overview import Overview, _once_each
-from redis_enterprise_actions._cli.listing.query import Selection
+from redis_enterprise_actions._cli.listing.query import Overview, Selection, _once_each
 from tests.conftest import ACTIVE
 
 

@@ -18,7 +18,7 @@ from redis_enterprise_actions._cli.settings.connection import (
     client_of,
     new_password,
 )
-from redis_enterprise_actions._client.config.keyring import store
+from redis_enterprise_actions._client.config.secrets import store
 from redis_enterprise_actions._client.http.auth import Secret
 from tests.secrecy import leaks_of
 

@@ -49,7 +49,7 @@ def window(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Terminal]:
         monkeypatch.setenv("LINES", str(height))
         monkeypatch.setenv("TERM", "xterm-256color")
         monkeypatch.delenv("NO_COLOR", raising=False)
-        monkeypatch.setattr("redis_enterprise_actions._cli.wait.screen._write", terminal.write)
+        monkeypatch.setattr("redis_enterprise_actions._cli.wait.bars._write", terminal.write)
         return terminal
 
     return opened
@@ -263,7 +263,7 @@ def test_drawn_now_and_then(window: Callable[..., Terminal]) -> None:
     original = terminal.write
     terminal.write = lambda text: (writes.append(text), original(text))[1]  # type: ignore[method-assign]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("redis_enterprise_actions._cli.wait.screen._write", terminal.write)
+        patch.setattr("redis_enterprise_actions._cli.wait.bars._write", terminal.write)
         events = [Change(**at(1), ref="action:a1", action=UPDATE)] * 100
         drawn([*running(), *events], 2)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from redis_enterprise_actions._cli.wait.estimate import Estimate, about, clock
+from redis_enterprise_actions._cli.wait.progress import Estimate, about, clock
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 
 from redis_enterprise_actions._cli.wait.events import AnyEvent, Warned, json_schema
-from redis_enterprise_actions._cli.wait.json_lines import JsonLines
+from redis_enterprise_actions._cli.wait.plain import JsonLines
 from redis_enterprise_actions._cli.wait.progress import Board
 from tests.told import ALREADY, REFUSED, STORY, at, golden, tell
 

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from redis_enterprise_actions._cli.wait.events import Outage, Warned
-from redis_enterprise_actions._cli.wait.log_capture import Overheard, last_resort
+from redis_enterprise_actions._cli.wait.reporter import Overheard, last_resort
 from tests.told import at
 
 
@@ -131,7 +131,7 @@ def test_without_handlers() -> None:
     """In a program that has set nothing up it is what logging comes to."""
     code = (
         "import logging\n"
-        "from redis_enterprise_actions._cli.wait.log_capture import last_resort\n"
+        "from redis_enterprise_actions._cli.wait.reporter import last_resort\n"
         "with last_resort():\n"
         "    logging.getLogger('x').error('::y', exc_info=True)\n"
         "    logging.getLogger('x').info('z')\n"

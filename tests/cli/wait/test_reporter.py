@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from redis_enterprise_actions._cli.wait.events import Began, Change, Warned
-from redis_enterprise_actions._cli.wait.log_capture import Overheard
-from redis_enterprise_actions._cli.wait.reporter import Teller
+from redis_enterprise_actions._cli.wait.reporter import Overheard, Teller
 from tests.conftest import at as action_at
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from redis_enterprise_actions._cli.wait.screen import Line, Screen, sized
+from redis_enterprise_actions._cli.wait.bars import Line, Screen, sized
 from tests.terminal import Terminal
 
 
@@ -19,7 +19,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
     """A terminal with something in it, which is standard output."""
     terminal = Terminal(width=20, height=8)
     terminal.write("$ before\n")
-    monkeypatch.setattr("redis_enterprise_actions._cli.wait.screen._write", terminal.write)
+    monkeypatch.setattr("redis_enterprise_actions._cli.wait.bars._write", terminal.write)
     return terminal
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from redis_enterprise_actions import UsageError
-from redis_enterprise_actions._client.config.environment import Masked, complete, fill
+from redis_enterprise_actions._client.config.environment import complete, fill
+from redis_enterprise_actions._client.config.options import Masked
 
 
 URL = "https://n1:9443"

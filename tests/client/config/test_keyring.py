@@ -10,7 +10,7 @@ import keyring.errors
 import pytest
 
 from redis_enterprise_actions import UsageError
-from redis_enterprise_actions._client.config.keyring import forget, recall, store
+from redis_enterprise_actions._client.config.secrets import forget, recall, store
 from redis_enterprise_actions._client.http.auth import Secret
 from tests.kept import InMemory
 from tests.secrecy import leaks_of

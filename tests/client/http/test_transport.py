@@ -26,7 +26,7 @@ from redis_enterprise_actions import (
 )
 from redis_enterprise_actions._client.http import transport as transport_module
 from redis_enterprise_actions._client.http.transport import Call, Reply, _Body
-from redis_enterprise_actions._client.pacing.shared_schedule import TURN
+from redis_enterprise_actions._client.pacing.rate_limit import TURN
 
 
 if TYPE_CHECKING:

@@ -26,14 +26,9 @@ from tenacity import (
 )
 
 from redis_enterprise_actions import ClusterUnreachable, RequestRejected, UsageError
-from redis_enterprise_actions._client.pacing.schedules import (
-    AimedWait,
-    PollState,
-    RequestBackoff,
-    is_transient,
-    patiently,
-    seconds,
-)
+from redis_enterprise_actions._client.pacing.durations import seconds
+from redis_enterprise_actions._client.pacing.retry import RequestBackoff, is_transient, patiently
+from redis_enterprise_actions._client.pacing.schedules import AimedWait, PollState
 
 
 if TYPE_CHECKING:

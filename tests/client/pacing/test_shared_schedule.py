@@ -13,14 +13,10 @@ from hypothesis import strategies as st
 from tenacity import wait_fixed
 
 from redis_enterprise_actions import AimedWait
+from redis_enterprise_actions._client.pacing.rate_limit import Courtesy
 from redis_enterprise_actions._client.pacing.schedules import Pace, outlook, pace_of
-from redis_enterprise_actions._client.pacing.shared_schedule import (
-    GAP,
-    Courtesy,
-    Crowd,
-    Stopwatch,
-    time_to_lose,
-)
+from redis_enterprise_actions._client.pacing.shared_schedule import GAP, Crowd, time_to_lose
+from redis_enterprise_actions._client.polling.timers import Stopwatch
 
 
 def told(progress: object) -> SimpleNamespace:

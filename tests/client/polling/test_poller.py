@@ -18,9 +18,10 @@ from redis_enterprise_actions import (
     RedisActionsError,
     WaitTimeout,
 )
-from redis_enterprise_actions._client.polling.poller import Asking, Hub
+from redis_enterprise_actions._client.polling.poller import Hub
 from redis_enterprise_actions._client.polling.wait_state import Limits, Wait
 from redis_enterprise_actions._client.polling.watch import watch
+from redis_enterprise_actions._client.protocols import Asking
 from redis_enterprise_actions._model.action import completed
 from redis_enterprise_actions._model.record import plain
 from tests.conftest import at
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping
 
     from redis_enterprise_actions import WaitError
-    from redis_enterprise_actions._client.pacing.shared_schedule import Found
+    from redis_enterprise_actions._client.protocols import Found
     from redis_enterprise_actions._model.reference import Reference
 
 

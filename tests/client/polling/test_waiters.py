@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tenacity.wait import WaitBaseT
 
     from redis_enterprise_actions import Action, Record
-    from redis_enterprise_actions._client.pacing.shared_schedule import Found
+    from redis_enterprise_actions._client.protocols import Found
     from redis_enterprise_actions._model.reference import Reference
 
 PACES: list[WaitBaseT | None] = [

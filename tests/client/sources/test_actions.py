@@ -21,7 +21,8 @@ from redis_enterprise_actions import (
     UsageError,
     WaitError,
 )
-from redis_enterprise_actions._client.sources.actions import Routes, segment
+from redis_enterprise_actions._client.sources.actions import Routes
+from redis_enterprise_actions._client.sources.paths import segment
 from redis_enterprise_actions._model.action import Doubt, Uncertain
 from redis_enterprise_actions._model.reference import Reference, Track
 from redis_enterprise_actions.testing import FakeCluster
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from redis_enterprise_actions._client.http.transport import Transport
-    from redis_enterprise_actions._client.pacing.shared_schedule import Found
+    from redis_enterprise_actions._client.protocols import Found
     from redis_enterprise_actions.testing import Version
 
 pytestmark = pytest.mark.core

@@ -23,7 +23,7 @@ from redis_enterprise_actions import (
     UsageError,
     WaitTimeout,
 )
-from redis_enterprise_actions._client.pacing.shared_schedule import Found
+from redis_enterprise_actions._client.protocols import Found
 from redis_enterprise_actions._client.sources.crdb_tasks import CrdbTasks
 from redis_enterprise_actions._model.reference import parse
 from tests.conftest import client_of

@@ -29,7 +29,7 @@ from redis_enterprise_actions import (
     UsageError,
     WaitTimeout,
 )
-from redis_enterprise_actions._client.pacing.shared_schedule import NO_LIST
+from redis_enterprise_actions._client.protocols import NO_LIST
 from redis_enterprise_actions._model.action import Uncertain
 from redis_enterprise_actions._model.reference import GONE, Reference, Track
 from redis_enterprise_actions.testing import FakeCluster

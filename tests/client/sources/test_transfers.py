@@ -36,7 +36,7 @@ from redis_enterprise_actions._client.sources.databases import (
     _with_run,
     was_under_way,
 )
-from redis_enterprise_actions._client.wire.databases import Standing
+from redis_enterprise_actions._client.wire.transfers import Standing
 from redis_enterprise_actions._model.reference import Reference, Track, parse
 from redis_enterprise_actions.testing import FakeCluster
 from tests.conftest import client_of, examples

@@ -15,14 +15,13 @@ from hypothesis import strategies as st
 from redis_enterprise_actions import Action, Kind, Phase, UnreadableReply
 from redis_enterprise_actions._client.wire.databases import (
     DATABASE_FIELDS,
-    Standing,
     WireDatabase,
     failure_of,
     read_database,
     read_databases,
     settling,
-    standing,
 )
+from redis_enterprise_actions._client.wire.transfers import Standing, standing
 from redis_enterprise_actions._model.action import Uncertain
 from redis_enterprise_actions._model.reference import GONE, Reference, Track, parse
 from redis_enterprise_actions.testing.cluster import DATABASE_SECRET

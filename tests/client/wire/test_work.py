@@ -12,12 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from redis_enterprise_actions import Action, Kind, Phase, UnreadableReply
-from redis_enterprise_actions._client.wire.databases import (
-    read_crdb_task,
-    read_crdb_tasks,
-    read_host_action,
-    read_host_actions,
-)
+from redis_enterprise_actions._client.wire.crdb_tasks import read_crdb_task, read_crdb_tasks
+from redis_enterprise_actions._client.wire.node_actions import read_host_action, read_host_actions
 from redis_enterprise_actions._model.reference import Reference, Track, parse
 from tests.conftest import examples
 

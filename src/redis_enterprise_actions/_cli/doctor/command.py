@@ -29,10 +29,9 @@ from redis_enterprise_actions._model.errors import (
 )
 
 from . import cluster, network
-from .certificate import certificate_of
-from .probe import addresses_of, certificate_at, connect
+from .cluster import bootstrap_state
+from .network import addresses_of, certificate_at, certificate_of, connect
 from .result import Finding, Level, done, told, weighed
-from .wire_nodes import bootstrap_state
 
 
 if TYPE_CHECKING:
@@ -44,8 +43,8 @@ if TYPE_CHECKING:
     from redis_enterprise_actions._cli.settings.connection import Settings
     from redis_enterprise_actions._client.http.transport import Reply
 
-    from .certificate import Certificate
     from .cluster import Right
+    from .network import Certificate
 
 _SECRET: Final = frozenset({"password", "token"})
 _TRIED: Final = Call("GET", "/v1/nodes", quoted=False)

@@ -5,9 +5,15 @@ From values to findings. Refuses to ask anybody.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import email.utils
+import hashlib
+import socket
+import threading
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from redis_enterprise_actions._client.wire.error_body import (
     WireError,
@@ -17,15 +23,16 @@ from redis_enterprise_actions._client.wire.error_body import (
 )
 from redis_enterprise_actions._client.wire.lenient_json import struct
 
+from .cluster import lists_nodes
 from .result import Finding, Level
-from .wire_nodes import lists_nodes
 
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from typing import TypeAlias
 
-    from .certificate import Certificate
+    _Element: TypeAlias = tuple[int, bytes]  # its tag, and what is in it
 
 _SOON: Final = timedelta(days=30)
 _SKEW: Final = 5.0  # seconds
@@ -33,10 +40,17 @@ _UI_PORT: Final = 8443
 _TO_API: Final = "use the URL of the REST API itself (port 9443)"
 _NOT_SENT: Final = "not that of a proxy or the UI; no credentials have been sent to this one"
 _QUOTED: Final = 100  # characters of what another server says
+
 # What OpenSSL calls what is wrong with a certificate (x509_vfy.h).
 _EXPIRED: Final = frozenset({10})
 _NOT_YET: Final = frozenset({9})
 _OTHER_NAME: Final = frozenset({62, 64})
+_VERSION: Final = 0xA0
+_EXTENSIONS: Final = 0xA3
+_ALTERNATIVE_NAMES: Final = b"\x55\x1d\x11"  # 2.5.29.17
+_DNS_NAME: Final = 0x82
+_IP_ADDRESS: Final = 0x87
+_TIMES: Final = {0x17: "%y%m%d%H%M%SZ", 0x18: "%Y%m%d%H%M%SZ"}
 
 
 def too_slow(check: str, node: str, limit: float) -> Finding:
@@ -229,3 +243,133 @@ def _failed(
     return Finding(
         level=Level.FAILURE, check=check, node=node, seen=seen, advice=advice, spared=spared
     )
+
+
+class Certificate(NamedTuple):
+    """What there is to tell of a certificate. `ends` is None where it cannot be read.
+
+    `fingerprint` is its SHA-256: upper-case hex pairs, joined by colons. `self_signed` is whether
+    nobody else vouches for it, and `names` are the hosts that it is for.
+    """
+
+    fingerprint: str
+    self_signed: bool = False
+    ends: datetime | None = None
+    names: tuple[str, ...] = ()
+
+
+def certificate_of(der: bytes) -> Certificate:
+    """Read a certificate. Of one that cannot be read there is the fingerprint."""
+    fingerprint = hashlib.sha256(der).digest().hex(":").upper()
+    try:
+        signed = _inside(_inside(der)[0][1])[0][1]
+        fields = [each for each in _inside(signed) if each[0] != _VERSION]
+        _, _, (_, issuer), (_, validity), (_, subject), *rest = fields
+        return Certificate(
+            fingerprint,
+            self_signed=issuer == subject,
+            ends=_time(_inside(validity)[1]),
+            names=tuple(name for tag, it in rest if tag == _EXTENSIONS for name in _names(it)),
+        )
+    except (ValueError, IndexError):
+        return Certificate(fingerprint)
+
+
+def _inside(data: bytes) -> list[_Element]:
+    """Return the elements that stand in a row. Raises ValueError or IndexError where none do."""
+    found: list[_Element] = []
+    at = 0
+    while at < len(data):
+        tag, length, at = data[at], data[at + 1], at + 2
+        if length & 0x80:
+            size = length & 0x7F
+            length, at = int.from_bytes(data[at : at + size], "big"), at + size
+        if length > len(data) - at:
+            raise ValueError("it is cut off")
+        found.append((tag, data[at : at + length]))
+        at += length
+    return found
+
+
+def _time(element: _Element) -> datetime:
+    tag, text = element
+    return datetime.strptime(text.decode("ascii"), _TIMES.get(tag, "")).replace(tzinfo=UTC)
+
+
+def _names(extensions: bytes) -> list[str]:
+    """Return the names that a certificate is for; what is in the subject does not count."""
+    for _, extension in _inside(_inside(extensions)[0][1]):
+        (_, kind), *_, (_, value) = _inside(extension)
+        if kind == _ALTERNATIVE_NAMES:
+            return [_name(*each) for each in _inside(_inside(value)[0][1]) if each[0] in _NAMED]
+    return []
+
+
+_NAMED: Final = frozenset({_DNS_NAME, _IP_ADDRESS})
+
+
+def _name(tag: int, value: bytes) -> str:
+    return str(ip_address(value)) if tag == _IP_ADDRESS else value.decode("ascii")
+
+
+async def addresses_of(host: str, port: int) -> list[str]:
+    """Return the addresses that a host's name stands for. Raises `OSError` or `UnicodeError`.
+
+    The thread that looks them up is left behind where nobody waits for it any more. One of the
+    loop's own would keep the process from its end.
+    """
+    loop = asyncio.get_running_loop()
+    found: asyncio.Future[list[str]] = loop.create_future()
+
+    def look_up() -> None:
+        try:
+            infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            done = _settled(found, list(dict.fromkeys(str(info[4][0]) for info in infos)))
+        except (OSError, UnicodeError) as error:
+            done = _settled(found, error)
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            loop.call_soon_threadsafe(done)
+
+    threading.Thread(target=look_up, daemon=True).start()
+    return await found
+
+
+async def connect(host: str, port: int) -> None:
+    """Connect, and hang up. Raises `OSError`."""
+    transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, host, port)
+    await _hang_up(transport)
+
+
+async def certificate_at(host: str, port: int, context: ssl.SSLContext) -> bytes:
+    """Shake hands, and hang up; return the certificate that was shown, as DER.
+
+    Raises `OSError`, such as an `ssl.SSLError`.
+    """
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.create_connection(
+        asyncio.Protocol, host, port, ssl=context, server_hostname=host
+    )
+    shown: bytes | None = transport.get_extra_info("ssl_object").getpeercert(binary_form=True)
+    await _hang_up(transport)
+    return shown or b""
+
+
+async def _hang_up(transport: asyncio.WriteTransport) -> None:
+    transport.abort()
+    await asyncio.sleep(0)  # in which it does
+
+
+def _settled(
+    future: asyncio.Future[list[str]], result: list[str] | Exception
+) -> Callable[[], None]:
+    """Return what settles a future, unless nobody waits for it any more."""
+
+    def settle() -> None:
+        if future.done():
+            return
+        if isinstance(result, Exception):
+            future.set_exception(result)
+        else:
+            future.set_result(result)
+
+    return settle

@@ -14,11 +14,9 @@ import msgspec
 from redis_enterprise_actions._cli.output import complain, print_json, print_line
 from redis_enterprise_actions._model.errors import ClusterUnreachable, RequestError, UsageError
 
-from .live import Live
-from .overview import Overview
-from .query import selected, selection_of
+from .query import Overview, selected, selection_of
 from .table import Paper, fields, listed
-from .watch_view import Scene, told
+from .watch_view import Live, Scene, told
 
 
 if TYPE_CHECKING:

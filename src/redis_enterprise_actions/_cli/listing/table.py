@@ -8,14 +8,12 @@ from __future__ import annotations
 import enum
 import unicodedata
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 
 from redis_enterprise_actions._cli.output import harmless
 from redis_enterprise_actions._model.action import Kind, Phase, one_line
-
-from .columns import GAP, fitting
 
 
 if TYPE_CHECKING:
@@ -27,6 +25,8 @@ if TYPE_CHECKING:
     _Squeeze: TypeAlias = tuple[tuple["Column", int], ...]
 
 _BAR: Final = 20  # as wide as a bar is where there is room
+_C = TypeVar("_C")
+GAP: Final = "  "  # between two columns
 
 
 class Column(enum.Enum):
@@ -49,6 +49,8 @@ _LISTED: Final = (
     Column.STATE,
     Column.AGE,
 )
+
+
 _WATCHED: Final = (
     Column.WHAT,
     Column.STATUS,
@@ -59,7 +61,9 @@ _WATCHED: Final = (
     Column.UID,
 )
 
+
 _RIGHT: Final = frozenset({Column.DONE, Column.AGE})  # numbers, which end where others end
+
 
 # What gives way where it is narrow, in this order, and down to which width; at 0 it is left out.
 _LISTED_SQUEEZE: Final[_Squeeze] = (
@@ -68,6 +72,8 @@ _LISTED_SQUEEZE: Final[_Squeeze] = (
     (Column.WHAT, 16),
     (Column.STATUS, 10),
 )
+
+
 _WATCHED_SQUEEZE: Final[_Squeeze] = (
     (Column.BAR, 10),
     (Column.UID, 0),
@@ -80,6 +86,7 @@ _WATCHED_SQUEEZE: Final[_Squeeze] = (
     (Column.WHAT, 8),
 )
 
+
 _COLOURS: Final = {  # SGR parameters
     Phase.PENDING: "2",
     Phase.RUNNING: "36",
@@ -90,6 +97,8 @@ _COLOURS: Final = {  # SGR parameters
     Phase.ABORTED: "33",
     Phase.UNKNOWN: "35",
 }
+
+
 _BOLD: Final = "1"
 
 
@@ -287,3 +296,31 @@ def _stacked(action: Action, paper: Paper) -> list[str]:
         GAP + _titled(title, paper.width - len(GAP), paper),
         GAP + GAP.join(filter(None, parts)),
     ]
+
+
+def fitting(
+    natural: Mapping[_C, int], squeeze: Sequence[tuple[_C, int]], width: int
+) -> dict[_C, int] | None:
+    """Return a width for each column that has one, so that they all fit, or None.
+
+    `squeeze` is what gives way, in this order, and down to which width; at 0 a column is left out.
+    What is left over in the end goes back to those that gave way, from the left.
+    """
+    widths = dict(natural)
+    for column, least in squeeze:
+        missing = -_spare(widths, width)
+        if missing <= 0:
+            break
+        if least == 0:
+            widths.pop(column, None)
+        elif column in widths:
+            widths[column] = max(widths[column] - missing, min(least, widths[column]))
+    if _spare(widths, width) < 0:
+        return None
+    for column, least in widths.items():
+        widths[column] = min(natural[column], least + _spare(widths, width))
+    return widths
+
+
+def _spare(widths: Mapping[_C, int], width: int) -> int:
+    return width - sum(widths.values()) - len(GAP) * (len(widths) - 1)

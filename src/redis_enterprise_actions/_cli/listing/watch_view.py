@@ -5,14 +5,17 @@ Pure: values, and functions from them to lines. What they are drawn on is not kn
 
 from __future__ import annotations
 
-from datetime import datetime
+import os
+from datetime import UTC, datetime
 from textwrap import wrap
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 import msgspec
 
-from redis_enterprise_actions._cli.output import harmless
+from redis_enterprise_actions._cli.output import harmless, writing
+from redis_enterprise_actions._cli.wait.bars import sized
 from redis_enterprise_actions._model.action import Action, is_news, one_line
+from redis_enterprise_actions._model.errors import UsageError
 
 from .query import Selection, by_age, selected
 from .table import Paper, age, cut, painted, watched
@@ -20,6 +23,10 @@ from .table import Paper, age, cut, painted, watched
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from types import TracebackType
+
+    from rich.console import Console
+
 
 _ALARM: Final = "31"  # SGR: red
 _QUIET: Final = "2"
@@ -109,3 +116,62 @@ def _news(before: Iterable[Action], after: Iterable[Action], selection: Selectio
         if key not in new and selection.has(action)
     ]
     return gone + [str(action) for action in reversed(by_age(changes))]
+
+
+class Live:
+    """A scene on the terminal, between `with` and its end, drawn anew whenever that is asked for.
+
+    Raises `UsageError` where rich is missing.
+    """
+
+    refresh: float | None = 0.5
+
+    def __init__(self, scene: Scene, console: Console | None = None) -> None:
+        try:
+            import rich.console  # noqa: PLC0415 - an extra, wanted only here
+            import rich.live  # noqa: PLC0415 - ditto
+        except ImportError:
+            raise UsageError(
+                "a live view needs rich: pip install 'redis-enterprise-actions[cli]'"
+            ) from None
+        self._scene = scene
+        self._turn = 0
+        self._console = console or rich.console.Console(_environ=sized(os.environ))
+        self._live = rich.live.Live(console=self._console, screen=True, auto_refresh=False)
+
+    def __enter__(self) -> Self:
+        with writing():
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        with writing():
+            self._live.stop()
+
+    def show(self, scene: Scene) -> None:
+        """Draw another scene from now on."""
+        self._scene = scene
+        self.draw()
+
+    def draw(self) -> None:
+        """Draw the scene as it looks now, in the size that the terminal has now."""
+        from rich.text import Text  # noqa: PLC0415 - as above
+
+        width, height = self._console.size
+        paper = Paper(
+            width=width,
+            now=datetime.now(UTC),
+            colour=not self._console.no_color,
+            letters=self._console.encoding.startswith("utf"),
+            turn=self._turn,
+        )
+        lines = [Text.from_ansi(line) for line in drawn(self._scene, paper, height)]
+        text = Text("\n", no_wrap=True, overflow="crop").join(lines)
+        with writing():
+            self._live.update(text, refresh=True)
+        self._turn += 1

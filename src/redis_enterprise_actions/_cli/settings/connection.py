@@ -15,16 +15,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from redis_enterprise_actions._client.client import ActionsClient
-from redis_enterprise_actions._client.config.environment import Masked, environment, fill
-from redis_enterprise_actions._client.config.keyring import recall
+from redis_enterprise_actions._client.config.environment import environment, fill
+from redis_enterprise_actions._client.config.options import Masked
 from redis_enterprise_actions._client.config.profiles import profile_of
-from redis_enterprise_actions._client.config.secrets import secret_in
+from redis_enterprise_actions._client.config.secrets import recall, secret_in
 from redis_enterprise_actions._client.http.auth import Secret
 from redis_enterprise_actions._model.errors import UsageError
 
 
 if TYPE_CHECKING:
-    from redis_enterprise_actions._client.config.environment import Arguments
+    from redis_enterprise_actions._client.config.options import Arguments
     from redis_enterprise_actions._client.config.profiles import Profile
 
 _SECRETS: Final = {"PASSWORD": "password_file", "TOKEN": "token_file"}

@@ -19,8 +19,8 @@ from . import hook as _hook
 from .displays import Bare, display_of
 from .events import Done, End, Submitted
 from .follow import Until, follow
-from .json_lines import JsonLines
 from .options import wait_options
+from .plain import JsonLines
 from .references import reference_of, tell_ended
 from .reporter import Teller
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from redis_enterprise_actions._model.reference import Reference
 
     from .displays import Display
-    from .log_capture import Overheard
+    from .reporter import Overheard
 
 
 BESIDES: Final = 6  # the exit code where all went well but for a report, or the hook

@@ -14,8 +14,7 @@ from redis_enterprise_actions._model.errors import UsageError
 from .bars import Bars
 from .ci import GitHub, GitLab
 from .events import Submitted
-from .json_lines import JsonLines
-from .plain import Plain, words
+from .plain import JsonLines, Plain, words
 
 
 if TYPE_CHECKING:

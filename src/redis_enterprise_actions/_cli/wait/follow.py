@@ -21,8 +21,7 @@ from .events import Began, Change, Done, End, Left
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from redis_enterprise_actions._client.desk import WaitOptions
-    from redis_enterprise_actions._client.operation import Operation
+    from redis_enterprise_actions._client.operation import Operation, WaitOptions
     from redis_enterprise_actions._model.record import FinishedAction
     from redis_enterprise_actions._model.reference import Reference
 

@@ -15,7 +15,7 @@ from .follow import Until
 
 
 if TYPE_CHECKING:
-    from redis_enterprise_actions._client.desk import WaitOptions
+    from redis_enterprise_actions._client.operation import WaitOptions
 
 _UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600}
 _KEEP_ALIVE: Final = 60.0  # seconds

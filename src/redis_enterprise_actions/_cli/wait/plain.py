@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from redis_enterprise_actions._model.action import one_line, percent
+from redis_enterprise_actions._report.json import as_json
 
-from .estimate import clock
 from .events import Alive, Began, Change, Done, End, Left, Outage, Submitted, Warned
-from .progress import UNKNOWN, counted
+from .progress import UNKNOWN, clock, counted
 
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from .events import AnyEvent, Event, Waiting
     from .progress import Board
+
 
 _SHOWN: Final = 3  # waits that a line names before "+n more"
 
@@ -130,3 +131,22 @@ _WORDS: Final[dict[type[Event], Callable[..., str | None]]] = {
     End: _end,
     Left: _end,
 }
+
+
+class JsonLines:
+    """Writes what is told as it is."""
+
+    refresh: float | None = None
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self._write = write
+
+    def show(self, event: AnyEvent, board: Board) -> None:  # noqa: ARG002 - it is all in the event
+        """Write an event."""
+        self._write(as_json(event))
+
+    def draw(self, elapsed: float, board: Board) -> None:
+        """Nothing: what is written stays."""
+
+    def close(self, board: Board) -> None:
+        """Nothing: what is written stays."""

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final
 from redis_enterprise_actions._model.action import one_line
 from redis_enterprise_actions._model.record import already
 
-from .estimate import Estimate, clock
 from .events import Alive, Began, Change, End, Left, Outage, Waiting
 
 
@@ -23,6 +22,38 @@ if TYPE_CHECKING:
 
 
 UNKNOWN: Final = "why is not known"  # of an outage
+_MINUTE: Final = 60.0
+_HOUR: Final = 3600.0
+
+
+@dataclass(slots=True)
+class Estimate:
+    """Follows the progress of one action. Times are in seconds, on any clock."""
+
+    _seen: float | None = None  # the progress that was seen last, in percent
+    _rises: list[tuple[float, float]] = field(default_factory=list[tuple[float, float]])
+
+    def saw(self, at: float, progress: float | None) -> None:
+        """Take the progress of an answer, in percent."""
+        if progress is None or self._seen is None or progress < self._seen:
+            self._rises.clear()
+        elif progress > self._seen:
+            self._rises[1:] = [(at, progress)]
+        self._seen = progress
+
+    def left(self, now: float) -> float | None:
+        """Return about how many seconds are left, or None where that is anybody's guess.
+
+        It takes two rises, as nobody knows how old the progress was that was seen first, and is
+        said only while the end that they predict lies ahead.
+        """
+        if len(self._rises) < 2:
+            return None
+        (began, risen), (at, progress) = self._rises
+        if at <= began:
+            return None
+        left = (100.0 - progress) * (at - began) / (progress - risen) - (now - at)
+        return left if left > 0 else None
 
 
 @dataclass(slots=True)
@@ -157,3 +188,19 @@ def counted(counts: dict[str, int], left: int) -> str:
     words = [f"{number} {outcome}" for outcome, number in counts.items()]
     words += [f"{left} no longer waited for"] if left else []
     return ", ".join(words) or "nothing to wait for"
+
+
+def about(seconds: float) -> str:
+    """Return a guess no finer than it is good: `about 40 s left`, `about 3 min left`."""
+    if seconds < _MINUTE - 5:
+        return f"about {max(5, round(seconds / 5) * 5)} s left"
+    if seconds < _HOUR - _MINUTE / 2:
+        return f"about {max(1, round(seconds / _MINUTE))} min left"
+    return f"about {round(seconds / _HOUR, 1):g} h left"
+
+
+def clock(seconds: float) -> str:
+    """Return a time that has passed: `0:02:05`."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}"

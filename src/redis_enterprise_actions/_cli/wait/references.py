@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Final, TypeGuard
 
 import msgspec
 
-from redis_enterprise_actions._client.wire.databases import DELETE, read_host_actions
+from redis_enterprise_actions._client.wire.databases import DELETE
+from redis_enterprise_actions._client.wire.node_actions import read_host_actions
 from redis_enterprise_actions._model.action import Kind, Phase, phase_of
 from redis_enterprise_actions._model.errors import UsageError
 from redis_enterprise_actions._model.reference import Reference, Track, parse

@@ -7,18 +7,17 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict
+from typing import TYPE_CHECKING, Final
 
 from redis_enterprise_actions._model.errors import UsageError
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-    from typing import Required, TypeAlias
+    from collections.abc import Callable, Mapping
+    from typing import TypeAlias
 
-    from redis_enterprise_actions._client.http.auth import TokenSource
+    from .options import Masked
 
-    Path: TypeAlias = "str | os.PathLike[str]"
     Said: TypeAlias = "Callable[[str], str]"  # of a variable, without its prefix; "" is nothing
 
 _PREFIX: Final = "REDIS_ENTERPRISE_"
@@ -29,45 +28,6 @@ _TRUST: Final = {"ca_file": "CA_CERT", "fingerprint": "FINGERPRINT"}
 _LISTS: Final = {"url": "URL", "trusted_hosts": "TRUSTED_HOSTS"}
 _YES: Final = frozenset({"1", "true", "yes", "on"})
 _NO: Final = frozenset({"", "0", "false", "no", "off"})
-
-
-class Given(TypedDict, total=False):
-    """What goes before the environment; None is nothing given. See `ActionsClient`."""
-
-    url: str | Sequence[str] | None
-    username: str | None
-    password: str | None
-    token: str | TokenSource | None
-    auth: Literal["basic", "jwt"] | None
-    client_cert: Path | None
-    client_key: Path | None
-    ca_file: Path | None
-    fingerprint: str | None
-    verify: bool | None
-    trusted_hosts: Iterable[str] | None
-
-
-class Arguments(TypedDict, total=False):
-    """What `ActionsClient` is to be made with."""
-
-    url: Required[str | Sequence[str]]
-    username: str
-    password: str
-    token: str | TokenSource
-    auth: Literal["basic", "jwt"]
-    client_cert: Path
-    client_key: Path
-    ca_file: Path
-    fingerprint: str
-    verify: bool
-    trusted_hosts: Iterable[str]
-
-
-class Masked(dict[str, Any]):
-    """A dict whose `repr` does not show what is in it."""
-
-    def __repr__(self) -> str:
-        return f"<{', '.join(self)}>"
 
 
 def complete(given: Masked) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from redis_enterprise_actions._model.errors import UsageError
 
-from .environment import Masked
+from .options import Masked
 
 
 if TYPE_CHECKING:

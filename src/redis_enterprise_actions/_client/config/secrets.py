@@ -10,22 +10,26 @@ import logging
 import os
 import shlex
 import stat
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from redis_enterprise_actions._client.http.auth import Secret
+from redis_enterprise_actions._client.http.auth import Secret, hidden
 from redis_enterprise_actions._model.errors import UsageError
 
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from io import BufferedReader
     from pathlib import Path
+    from types import ModuleType
+
 
 _log = logging.getLogger(__name__)
-
 _OTHERS_WRITE: Final = 0o022  # of the group, or of everybody
 _OTHERS_READ: Final = 0o044
 _EVERYBODY_READS: Final = 0o004
 _HAS_MODES = os.name == "posix"
+_T = TypeVar("_T")
+_SERVICE: Final = "redis-actions"
 
 
 class Verdict(enum.Enum):
@@ -86,3 +90,36 @@ def _check(it: BufferedReader, file: Path, what: str) -> None:
     if judged is Verdict.READ_BY_ALL:
         fields = {"event": "secret readable by all", "file": str(file)}
         _log.warning("%s: every user of this machine may read %s", what, file, extra=fields)
+
+
+def recall(account: str) -> Secret | None:
+    """Return the password of an account, or None if the keyring has none."""
+    return _ask(lambda keyring: hidden(keyring.get_password(_SERVICE, account)))
+
+
+def store(account: str, password: Secret) -> None:
+    """Store the password of an account, instead of any that there is."""
+    _ask(lambda keyring: keyring.set_password(_SERVICE, account, password.reveal()))
+
+
+def forget(account: str) -> bool:
+    """Remove the password of an account; return whether there was one."""
+    if recall(account) is None:
+        return False
+    _ask(lambda keyring: keyring.delete_password(_SERVICE, account))
+    return True
+
+
+def _ask(question: Callable[[ModuleType], _T]) -> _T:
+    try:
+        import keyring  # noqa: PLC0415 - an extra, wanted only here
+        import keyring.errors  # noqa: PLC0415 - ditto
+    except ImportError:
+        raise UsageError(
+            "the keyring needs a library: pip install 'redis-enterprise-actions[keyring]'"
+        ) from None
+    try:
+        return question(keyring)
+    except (keyring.errors.KeyringError, OSError) as error:
+        problem = f"the system's keyring cannot be used: {type(error).__name__}"
+    raise UsageError(problem)  # without that error, whose frames may show the password

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from yarl import URL
 
-from redis_enterprise_actions._client.pacing.schedules import LONGEST_ABSENCE
+from redis_enterprise_actions._client.pacing.retry import LONGEST_ABSENCE
 from redis_enterprise_actions._model.errors import UsageError
 
 from .auth import Secret

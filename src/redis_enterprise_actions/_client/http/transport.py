@@ -20,7 +20,7 @@ import aiohttp
 from aiohttp import hdrs
 from yarl import URL
 
-from redis_enterprise_actions._client.pacing.shared_schedule import TURN
+from redis_enterprise_actions._client.pacing.rate_limit import TURN
 from redis_enterprise_actions._client.wire.error_body import is_not_now, refusal
 from redis_enterprise_actions._model.errors import (
     ClientCertificateRefused,

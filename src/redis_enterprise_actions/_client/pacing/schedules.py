@@ -11,41 +11,25 @@ from __future__ import annotations
 
 import asyncio
 import math
-import sys
-from datetime import timedelta
-from typing import TYPE_CHECKING, Final, NamedTuple, ParamSpec, TypeAlias, TypeGuard, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 from weakref import WeakKeyDictionary
 
-from tenacity import (
-    AsyncRetrying,
-    Future,
-    RetryCallState,
-    wait_fixed,
-    wait_random_exponential,
-)
+from tenacity import AsyncRetrying, Future, RetryCallState, wait_fixed
 from tenacity.wait import wait_base
 
-from redis_enterprise_actions._model.errors import ClusterUnreachable, RequestError, UsageError
+from redis_enterprise_actions._model.errors import UsageError
+
+from .durations import is_duration
 
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Iterable
 
     from tenacity.wait import WaitBaseT
 
-_P = ParamSpec("_P")
-_T = TypeVar("_T")
 
-LONGEST_ABSENCE: Final = 300.0  # seconds; a cluster that asks for more is asked all the same
-SHORTEST_PAUSE: Final = 0.1  # seconds between two polls, whatever a schedule says
 TICK: Final = 1e-3  # seconds; a loop may wake a clock's tick early
-
-
-def _is_duration(value: object) -> TypeGuard[float]:
-    """Whether a value is a number of seconds, 0 or more, that a float can hold."""
-    if not isinstance(value, (int, float)) or isinstance(value, bool):
-        return False
-    return value == math.inf or 0 <= value <= sys.float_info.max
+SHORTEST_PAUSE: Final = 0.1  # seconds between two polls, whatever a schedule says
 
 
 class AimedWait(wait_base):
@@ -67,7 +51,7 @@ class AimedWait(wait_base):
     """
 
     def __init__(self, price: float = 0.1, *, cap: float = 15.0) -> None:
-        if not (_is_duration(price) and _is_duration(cap) and 0 < 2 * price <= cap < math.inf):
+        if not (is_duration(price) and is_duration(cap) and 0 < 2 * price <= cap < math.inf):
             raise UsageError(f"price={price!r} and cap={cap!r}: seconds, and 2 * price <= cap")
         self.price = price
         self.cap = cap
@@ -284,22 +268,7 @@ def _progress_in(came: object) -> float | None:
         return None
     if type(progress) is float and 0 < progress <= 100:  # as nearly all are
         return progress
-    return progress if _is_duration(progress) and 0 < progress <= 100 else None
-
-
-class RequestBackoff(wait_base):
-    """The pause before a failed request is repeated: exponential with jitter, in seconds.
-
-    Where the cluster said `Retry-After`, that is the pause, as far as it is sane.
-    """
-
-    _jittered = wait_random_exponential(multiplier=0.5, max=10.0)
-
-    def __call__(self, retry_state: RetryCallState) -> float:
-        error = retry_state.outcome.exception() if retry_state.outcome else None
-        if isinstance(error, RequestError) and error.retry_after is not None:
-            return min(error.retry_after, LONGEST_ABSENCE)
-        return self._jittered(retry_state)
+    return progress if is_duration(progress) and 0 < progress <= 100 else None
 
 
 class PollState(RetryCallState):
@@ -338,92 +307,6 @@ _STRATEGIES_ONLY: Final = AsyncRetrying()  # tenacity's state wants one; it neve
 
 
 def _checked(pause: object) -> float:
-    if _is_duration(pause) and pause != math.inf:
+    if is_duration(pause) and pause != math.inf:
         return max(float(pause), SHORTEST_PAUSE)
     raise UsageError(f"poll= answered {pause!r:.100}, which is not a number of seconds")
-
-
-async def patiently(
-    patience: float, call: Callable[_P, Awaitable[_T]], *args: _P.args, **kwargs: _P.kwargs
-) -> _T:
-    """Await `call(...)`; repeat it for `patience` seconds, and at other nodes, where that may help.
-
-    Each other node is tried once, even where patience is over.
-    """
-    tries = Patience(patience, asyncio.get_running_loop().time())
-    while True:
-        try:
-            return await call(*args, **kwargs)
-        except RequestError as error:
-            pause = tries.pause_after(error)
-            if pause is None:
-                raise
-        await asyncio.sleep(pause)
-
-
-class Patience:
-    """For how many seconds from when it `began` a call is made again, where that may help."""
-
-    __slots__ = ("_attempts", "_began", "_clock", "_round", "_seconds")
-
-    def __init__(self, seconds: float, began: float) -> None:
-        self._clock = asyncio.get_running_loop().time
-        self._began = began
-        self._seconds = seconds
-        self._attempts = 0
-        self._round: Round | None = None
-
-    def pause_after(self, error: RequestError) -> float | None:
-        """Return the seconds to wait before the next try; None if `error` is the end of it."""
-        self._attempts += 1
-        if not error.transient:
-            return None
-        self._round = self._round or Round(self._began)
-        pause = self._round.pause_after(error, self._clock())
-        error.nodes = self._round.nodes
-        if isinstance(error, ClusterUnreachable):
-            error.attempts = self._attempts
-        over = self._clock() + pause > self._began + self._seconds
-        return None if over and not error.elsewhere else pause
-
-
-class Round:
-    """A time without usable answers: the nodes that gave none, and the pauses between the tries."""
-
-    __slots__ = ("_nodes", "_state")
-
-    def __init__(self, began: float) -> None:
-        self._nodes: dict[str, None] = {}
-        self._state = PollState(began)
-
-    @property
-    def nodes(self) -> tuple[str, ...]:
-        """The nodes that were asked, in the order of their turns."""
-        return tuple(self._nodes)
-
-    def pause_after(self, error: RequestError, now: float) -> float:
-        """Return the seconds to wait; where a node is left that was not asked, next to none.
-
-        Corrects `error`: once all have been asked, there is no other.
-        """
-        news = set(error.nodes) - self._nodes.keys()
-        self._nodes |= dict.fromkeys(error.nodes)
-        error.elsewhere = error.elsewhere and bool(news)
-        if error.elsewhere:
-            return SHORTEST_PAUSE
-        return self._state.pause_after(RequestBackoff(), error, now)
-
-
-def is_transient(error: BaseException) -> bool:
-    """Whether it may help to ask again."""
-    return isinstance(error, RequestError) and error.transient
-
-
-def seconds(value: float | timedelta | None, name: str) -> float:
-    """Return a duration in seconds; None is endless. `name` is the argument it came in."""
-    if value is None:
-        return math.inf
-    number = value.total_seconds() if isinstance(value, timedelta) else value
-    if _is_duration(number):
-        return float(number)
-    raise UsageError(f"{name}={value!r:.100} is not a duration: seconds or a timedelta, 0 or more")

@@ -12,8 +12,9 @@ from collections import deque
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from redis_enterprise_actions._client.pacing.schedules import Round
-from redis_enterprise_actions._client.pacing.shared_schedule import Courtesy, Crowd
+from redis_enterprise_actions._client.pacing.rate_limit import Courtesy
+from redis_enterprise_actions._client.pacing.retry import Round
+from redis_enterprise_actions._client.pacing.shared_schedule import Crowd
 from redis_enterprise_actions._model.action import one_line
 
 from .wait_state import CLOSE

@@ -12,18 +12,13 @@ import asyncio
 import math
 from contextvars import Context
 from copy import copy
-from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from redis_enterprise_actions._client.pacing.schedules import TICK, is_transient
-from redis_enterprise_actions._client.pacing.shared_schedule import (
-    TURN,
-    Alarm,
-    Nap,
-    Stopwatch,
-)
+from redis_enterprise_actions._client.pacing.rate_limit import TURN
+from redis_enterprise_actions._client.pacing.retry import is_transient
+from redis_enterprise_actions._client.pacing.schedules import TICK
 from redis_enterprise_actions._model.errors import (
     ActionStalled,
     ActionVanished,
@@ -35,40 +30,23 @@ from redis_enterprise_actions._model.errors import (
 )
 
 from .planner import Agenda, Route
+from .timers import Alarm, Nap, Stopwatch
 from .wait_state import LAST_POLL
 from .waiters import Company
 
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable
 
-    from redis_enterprise_actions._client.pacing.shared_schedule import Found
+    from redis_enterprise_actions._client.protocols import Asking, Found
     from redis_enterprise_actions._model.action import Action, Uncertain
-    from redis_enterprise_actions._model.reference import Reference
 
     from .planner import ListRoute
     from .waiters import Chorus, Party
 
+
 _T = TypeVar("_T")
-
 _OTHER_LOOP: Final = "the client belongs to the event loop that it was first used in"
-
-
-@dataclass(frozen=True, slots=True)
-class Asking:
-    """What there is to ask.
-
-    `one` is given what is waited for and how it stood when last seen, and returns how it stands
-    now, with a doubt where the answer does not tell, or None if the cluster does not know it.
-    `many` is given several of one system, and returns what one request finds of them. `settle` is
-    asked about a vanished or stalled action: it returns the action if that is known to have ended
-    nevertheless, or None. `sent` tells how many requests all that has taken so far.
-    """
-
-    one: Callable[[Reference, Action | None], Awaitable[Action | Uncertain | None]]
-    many: Callable[[Mapping[Reference, Action | None]], Awaitable[Found]]
-    settle: Callable[[Reference, WaitError], Awaitable[Action | None]]
-    sent: Callable[[], int]
 
 
 class Hub:

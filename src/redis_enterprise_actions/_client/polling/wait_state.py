@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Final, TypedDict, TypeVar
 
 from msgspec import structs
 
-from redis_enterprise_actions._client.pacing.schedules import TICK, is_transient, pace_of
+from redis_enterprise_actions._client.pacing.retry import is_transient
+from redis_enterprise_actions._client.pacing.schedules import TICK, pace_of
 from redis_enterprise_actions._model.action import (
     Doubt,
     Evidence,

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final, Literal, ParamSpec, TypedDict, TypeVar, cast
 
 from redis_enterprise_actions._client.operation import Operation
-from redis_enterprise_actions._client.pacing.schedules import seconds
-from redis_enterprise_actions._client.sources.actions import number, segment
+from redis_enterprise_actions._client.pacing.durations import seconds
+from redis_enterprise_actions._client.sources.paths import number, segment
 from redis_enterprise_actions._client.submit.submitter import headers_of, order
 from redis_enterprise_actions._model.errors import UsageError
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from typing import Concatenate, TypeAlias, Unpack
 
-    from redis_enterprise_actions._client.desk import Desk
+    from redis_enterprise_actions._client.operation import Desk
     from redis_enterprise_actions._client.submit.submitter import Order, Submission
 
     Starting: TypeAlias = Coroutine[object, object, Operation]

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal, TypeVar, overload
 
 from redis_enterprise_actions._client.operation import Operation
-from redis_enterprise_actions._client.sources.actions import number, segment
+from redis_enterprise_actions._client.sources.paths import number, segment
 from redis_enterprise_actions._model.errors import RequestError, UsageError, WaitError
 from redis_enterprise_actions._model.reference import GONE, Reference, Track, parse
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tenacity.wait import WaitBaseT
 
-    from redis_enterprise_actions._client.desk import Desk, WaitOptions
+    from redis_enterprise_actions._client.operation import Desk, WaitOptions
     from redis_enterprise_actions._model.action import Action
     from redis_enterprise_actions._model.record import FinishedAction, Recorder
 

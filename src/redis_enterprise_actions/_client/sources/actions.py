@@ -11,10 +11,9 @@ import asyncio
 import logging
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote
 
 from redis_enterprise_actions._client.http.failover import moving_on
-from redis_enterprise_actions._client.pacing.shared_schedule import Found
+from redis_enterprise_actions._client.protocols import Found
 from redis_enterprise_actions._client.wire.actions import (
     Reader,
     read_action,
@@ -29,11 +28,7 @@ from redis_enterprise_actions._client.wire.databases import (
     read_database,
     read_uids,
 )
-from redis_enterprise_actions._client.wire.error_body import (
-    error_code_of,
-    is_api_error,
-    unreadable,
-)
+from redis_enterprise_actions._client.wire.error_body import error_code_of, is_api_error, unreadable
 from redis_enterprise_actions._model.action import (
     Action,
     Doubt,
@@ -49,8 +44,9 @@ from redis_enterprise_actions._model.errors import (
     RequestError,
     RequestRejected,
     UnreadableReply,
-    UsageError,
 )
+
+from .paths import number, segment
 
 
 if TYPE_CHECKING:
@@ -62,8 +58,8 @@ if TYPE_CHECKING:
     from redis_enterprise_actions._model.errors import WaitError
     from redis_enterprise_actions._model.reference import Reference
 
-_log = logging.getLogger(__name__)
 
+_log = logging.getLogger(__name__)
 _V1: Final = "/v1/actions"
 _V2: Final = "/v2/actions"
 _SEE_ACTIONS: Final = "view_status_of_cluster_action"  # requests/actions
@@ -408,26 +404,9 @@ def _among(actions: Iterable[Action], uid: str) -> Action | None:
     return next((action for action in actions if action.uid == uid), None)
 
 
-def segment(uid: str) -> str:
-    """Quote a uid for a path; refuse what would ask for something else."""
-    if not isinstance(uid, str) or uid in {"", ".", ".."}:
-        raise UsageError(f"{uid!r} is not the uid of an action")
-    try:
-        return quote(uid, safe="")
-    except UnicodeEncodeError:
-        raise UsageError(f"{uid!r} is not the uid of an action") from None
-
-
 @lru_cache(1024)  # a wait asks for the same one again and again
 def _v1_path(uid: str) -> str:
     return f"{_V1}/{segment(uid)}"
-
-
-def number(uid: int, what: str = "database") -> int:
-    """Check the uid of a database or a node."""
-    if not isinstance(uid, int) or isinstance(uid, bool) or uid < 0:
-        raise UsageError(f"{uid!r} is not the uid of a {what}, such as 1")
-    return uid
 
 
 def _is_on(action: Action, bdb_uid: int) -> bool:

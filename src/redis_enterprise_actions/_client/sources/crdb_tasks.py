@@ -9,12 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from redis_enterprise_actions._client.http.failover import moving_on
-from redis_enterprise_actions._client.pacing.shared_schedule import Found
-from redis_enterprise_actions._client.wire.databases import read_crdb_task, read_crdb_tasks
+from redis_enterprise_actions._client.protocols import Found
+from redis_enterprise_actions._client.wire.crdb_tasks import read_crdb_task, read_crdb_tasks
 from redis_enterprise_actions._client.wire.error_body import is_api_error
 from redis_enterprise_actions._model.errors import UnreadableReply
 
-from .actions import STRANGE_404, WORTH_A_REQUEST, segment
+from .actions import STRANGE_404, WORTH_A_REQUEST
+from .paths import segment
 
 
 if TYPE_CHECKING:

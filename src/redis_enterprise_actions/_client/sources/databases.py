@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, TypeGuard
 import msgspec
 
 from redis_enterprise_actions._client.http.failover import moving_on
-from redis_enterprise_actions._client.pacing.shared_schedule import Found
+from redis_enterprise_actions._client.protocols import Found
 from redis_enterprise_actions._client.wire.databases import (
     DATABASE_FIELDS,
     failure_of,
@@ -25,9 +25,9 @@ from redis_enterprise_actions._client.wire.databases import (
     read_database,
     read_databases,
     settling,
-    standing,
 )
 from redis_enterprise_actions._client.wire.error_body import is_api_error
+from redis_enterprise_actions._client.wire.transfers import standing
 from redis_enterprise_actions._model.action import (
     Action,
     Doubt,
@@ -53,7 +53,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from redis_enterprise_actions._client.http.transport import Reply, Transport
-    from redis_enterprise_actions._client.wire.databases import Standing, WireDatabase
+    from redis_enterprise_actions._client.wire.databases import WireDatabase
+    from redis_enterprise_actions._client.wire.transfers import Standing
     from redis_enterprise_actions._model.errors import WaitError
     from redis_enterprise_actions._model.reference import Reference
 

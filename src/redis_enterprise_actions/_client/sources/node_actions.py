@@ -14,14 +14,14 @@ from urllib.parse import quote, unquote
 import msgspec
 
 from redis_enterprise_actions._client.http.failover import moving_on
-from redis_enterprise_actions._client.pacing.shared_schedule import Found
-from redis_enterprise_actions._client.wire.databases import (
+from redis_enterprise_actions._client.protocols import Found
+from redis_enterprise_actions._client.wire.error_body import is_api_error
+from redis_enterprise_actions._client.wire.node_actions import (
     WireHostAction,
     host_action,
     read_host_action,
     read_host_actions,
 )
-from redis_enterprise_actions._client.wire.error_body import is_api_error
 from redis_enterprise_actions._model.action import (
     Action,
     Doubt,

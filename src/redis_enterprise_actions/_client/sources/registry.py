@@ -7,7 +7,7 @@ from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Protocol
 
-from redis_enterprise_actions._client.pacing.shared_schedule import NO_LIST
+from redis_enterprise_actions._client.protocols import NO_LIST
 from redis_enterprise_actions._model.action import Action
 from redis_enterprise_actions._model.errors import AuthenticationError
 from redis_enterprise_actions._model.reference import System
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from redis_enterprise_actions._client.http.transport import Transport
-    from redis_enterprise_actions._client.pacing.shared_schedule import Found
+    from redis_enterprise_actions._client.protocols import Found
     from redis_enterprise_actions._model.action import Uncertain
     from redis_enterprise_actions._model.errors import WaitError
     from redis_enterprise_actions._model.reference import Reference

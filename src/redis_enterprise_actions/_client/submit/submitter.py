@@ -20,8 +20,7 @@ import msgspec
 from redis_enterprise_actions._client.http.auth import Secret
 from redis_enterprise_actions._client.http.failover import moving_on
 from redis_enterprise_actions._client.http.transport import Call
-from redis_enterprise_actions._client.pacing.schedules import Round, patiently
-from redis_enterprise_actions._client.sources.actions import segment
+from redis_enterprise_actions._client.pacing.retry import Round, patiently
 from redis_enterprise_actions._client.sources.databases import was_under_way
 from redis_enterprise_actions._client.sources.node_actions import (
     UNSEEN,
@@ -31,6 +30,7 @@ from redis_enterprise_actions._client.sources.node_actions import (
     run_after,
     run_of,
 )
+from redis_enterprise_actions._client.sources.paths import segment
 from redis_enterprise_actions._client.wire.error_body import words_of
 from redis_enterprise_actions._client.wire.lenient_json import decode
 from redis_enterprise_actions._model.errors import (

@@ -8,10 +8,8 @@ one documented shape. Of databases no error quotes a word, as they hold secrets.
 from __future__ import annotations
 
 import hashlib
-import logging
 import re
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -25,81 +23,21 @@ from redis_enterprise_actions._model.action import (
     phase_of,
 )
 from redis_enterprise_actions._model.errors import UnreadableReply
-from redis_enterprise_actions._model.reference import GONE, Reference, Track
+from redis_enterprise_actions._model.reference import GONE, Reference
 
 from .actions import error_text
-from .error_body import unreadable
-from .lenient_json import Name, Number, decode, instant, name, percentage, struct
+from .lenient_json import Name, Number, decode, name, percentage, struct
+from .lists import readable
 
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-_log = logging.getLogger(__name__)
-
-_S = TypeVar("_S", bound=msgspec.Struct)
 
 _UID: Final = re.compile(r"[0-9]{1,18}")  # of a database; longer ones fit nowhere
-
 DELETE: Final = "SMDeleteBDB"  # whose record goes with the database, never turning completed
+
 # objects/bdb, "background_op": what is said of one that is over, or of none.
 _RESTING: Final = frozenset({"", "idle", "completed", "failed"})
 _LONGEST_MARK: Final = 40  # characters of a name
 _MOST_MARKS: Final = 8  # failures that are told apart
 _UNREADABLE: Final = "unreadable"
-# The name that an action is reported by, where it is not the one that paths have.
-_SEGMENTS: Final = {"remove_node": "remove"}
-_NODE_UID: Final = re.compile(r"\d{1,9}", re.ASCII)
-
-
-class WireHostAction(msgspec.Struct):
-    """An action of a node or the cluster (objects/action).
-
-    Real ones have been seen with a status and a task_id and nothing else.
-    """
-
-    status: str
-    name: str | None = None
-    task_id: str | None = None
-    node_uid: Name = None
-    progress: Number = None
-    creation_time: Number = None
-    error_code: Name = None
-    error_message: str | None = None
-
-
-class WireCrdbError(msgspec.Struct):
-    """One of a task's `errors`."""
-
-    cluster_name: str | None = None
-    description: str | None = None
-    error_code: Name = None
-
-
-class WireCrdbStep(msgspec.Struct):
-    """How far a task is on one of its clusters: the name of a step."""
-
-    name: str | None = None
-    progress: str | None = None
-
-
-class WireCrdbProgress(msgspec.Struct):
-    """A task's `progress`, in names of steps."""
-
-    clusters: list[msgspec.Raw] | None = None
-    worker: str | None = None
-
-
-class WireCrdbTask(msgspec.Struct):
-    """A task of an Active-Active database (objects/crdb_task)."""
-
-    status: str
-    id: str | None = None
-    crdb_guid: str | None = None
-    operation: str | None = None
-    started: str | None = None
-    progress: msgspec.Raw = msgspec.Raw()
-    errors: list[msgspec.Raw] | None = None
 
 
 class WireBackgroundOp(msgspec.Struct):
@@ -136,102 +74,6 @@ class WireDatabase(msgspec.Struct):
 DATABASE_FIELDS: Final = ",".join(field.name for field in msgspec.structs.fields(WireDatabase))
 
 
-# --- nodes and the cluster ----------------------------------------------------------------------
-
-
-def read_host_action(body: bytes, ref: Reference, path: str) -> Action:
-    """Decode one action of a node or the cluster."""
-    try:
-        wire = struct(body, WireHostAction)
-    except ValueError as error:
-        raise unreadable(path, error, body) from None
-    return host_action(wire, ref)
-
-
-def read_host_actions(body: bytes, track: Track, path: str) -> list[Action]:
-    """Decode a list of them: an array, or an object with one."""
-    actions: list[Action] = []
-    for wire in _entries(body, ("actions",), WireHostAction, path):
-        node, said = name(wire.node_uid) or "", wire.name or ""
-        segment = _SEGMENTS.get(said, said)
-        if segment and (track is Track.CLUSTER or _NODE_UID.fullmatch(node)):
-            uid = f"{node}/{segment}" if track is Track.NODE else segment
-            actions.append(host_action(wire, Reference(track, uid)))
-    return actions
-
-
-def host_action(wire: WireHostAction, ref: Reference) -> Action:
-    """Return what is said of an action of a node or the cluster."""
-    of_node = ref.track is Track.NODE
-    return Action(
-        uid=ref.name,
-        name=ref.action,
-        kind=Kind.NODE_ACTION if of_node else Kind.CLUSTER_ACTION,
-        status=wire.status,
-        phase=phase_of(wire.status),
-        progress=percentage(wire.progress),
-        node_uid=str(ref.number) if of_node else None,
-        task_id=wire.task_id or None,
-        creation_time=instant(wire.creation_time),
-        error_code=name(wire.error_code),
-        error=wire.error_message or None,
-    )
-
-
-# --- Active-Active ------------------------------------------------------------------------------
-
-
-def read_crdb_task(body: bytes, uid: str, path: str) -> Action:
-    """Decode one task of an Active-Active database."""
-    try:
-        wire = struct(body, WireCrdbTask)
-    except ValueError as error:
-        raise unreadable(path, error, body) from None
-    if wire.id and wire.id.casefold() != uid.casefold():
-        raise unreadable(path, "it is about another task", body)
-    return _crdb_task(wire, uid)
-
-
-def read_crdb_tasks(body: bytes, path: str) -> list[Action]:
-    """Decode a list of them: an array, or an object with one."""
-    wires = _entries(body, ("crdb_tasks", "tasks"), WireCrdbTask, path)
-    return [_crdb_task(wire, wire.id) for wire in wires if wire.id]
-
-
-def _crdb_task(wire: WireCrdbTask, uid: str) -> Action:
-    errors = [_said(raw, WireCrdbError) for raw in wire.errors or ()]
-    told = [": ".join(filter(None, (each.cluster_name, each.description))) for each in errors]
-    return Action(
-        uid=uid,
-        name=wire.operation or "crdb_task",
-        kind=Kind.CRDB_TASK,
-        status=wire.status,
-        phase=phase_of(wire.status),
-        state=_steps(wire.progress),
-        object_type="crdb" if wire.crdb_guid else None,
-        object_uid=wire.crdb_guid or None,
-        creation_time=_iso(wire.started),
-        error_code=next(filter(None, (name(each.error_code) for each in errors)), None),
-        error="; ".join(filter(None, told)) or None,
-    )
-
-
-def _steps(raw: msgspec.Raw) -> str | None:
-    """Return where a task is, on each cluster that says so, or else at its worker."""
-    progress = _said(raw, WireCrdbProgress)
-    steps = [_said(each, WireCrdbStep) for each in progress.clusters or ()]
-    said = [f"{step.name}: {step.progress}" for step in steps if step.name and step.progress]
-    return ", ".join(said) or progress.worker or None
-
-
-def _iso(text: str | None) -> datetime | None:
-    try:
-        when = datetime.fromisoformat(text or "")
-        return when.replace(tzinfo=when.tzinfo or UTC).astimezone(UTC)
-    except (OverflowError, ValueError):
-        return None
-
-
 # --- databases ----------------------------------------------------------------------------------
 
 
@@ -262,7 +104,7 @@ def read_databases(body: bytes, path: str) -> dict[int, WireDatabase]:
     if raws is None:
         raise UnreadableReply("GET", path, problem="not a list of databases")
     found: dict[int, WireDatabase] = {}
-    for wire in _readable(raws, WireDatabase):
+    for wire in readable(raws, WireDatabase):
         uid = name(wire.uid) or ""
         if _UID.fullmatch(uid):
             found[int(uid)] = wire
@@ -454,81 +296,3 @@ def _database(ref: Reference, status: str) -> Action:
         object_type="bdb",
         object_uid=ref.uid,
     )
-
-
-class Standing(msgspec.Struct, frozen=True):
-    """How an export, import or backup stands, or the last one stood, in a database's fields."""
-
-    status: str
-    progress: float | None
-    reason: str | None
-    last_time: str
-
-    @property
-    def idle(self) -> bool:
-        """Whether there is none, nor a result of one."""
-        return self.status.casefold() in {"", "idle"}
-
-    @property
-    def over(self) -> bool:
-        """Whether what it tells is a result."""
-        return phase_of(self.status).terminal
-
-    def action(self, ref: Reference) -> Action:
-        """Return it as an action."""
-        phase = phase_of(self.status)
-        return Action(
-            uid=ref.name,
-            name=ref.track.value,
-            kind=Kind(ref.track.value),
-            status=self.status,
-            phase=phase,
-            progress=None if phase.terminal else self.progress,
-            object_type="bdb",
-            object_uid=ref.uid,
-            error=self.reason if phase is Phase.FAILED else None,
-        )
-
-
-def standing(wire: WireDatabase, track: Track) -> Standing:
-    """Return what a database says of its exports, imports or backups."""
-    last = {Track.EXPORT: wire.last_export_time, Track.BACKUP: wire.last_backup_time}.get(track)
-    return Standing(
-        status=getattr(wire, f"{track}_status") or "",
-        progress=percentage(getattr(wire, f"{track}_progress")),
-        reason=getattr(wire, f"{track}_failure_reason") or None,
-        last_time=last or "",
-    )
-
-
-# --- reading ------------------------------------------------------------------------------------
-
-
-def _entries(body: bytes, keys: Sequence[str], shape: type[_S], path: str) -> Iterator[_S]:
-    """Return the entries of a list, which may come in an object under one of `keys`."""
-    try:
-        if body.lstrip().startswith(b"["):
-            return _readable(decode(body, list[msgspec.Raw]), shape)
-        given = decode(body, dict[str, msgspec.Raw])
-        inner = next((given[key] for key in keys if key in given), None)
-        if inner is not None:
-            return _readable(decode(inner, list[msgspec.Raw]), shape)
-    except ValueError as error:
-        raise unreadable(path, error, body) from None
-    raise unreadable(path, f'no "{keys[0]}" in it', body)
-
-
-def _readable(raws: Sequence[msgspec.Raw], shape: type[_S]) -> Iterator[_S]:
-    for raw in raws:
-        try:
-            yield struct(raw, shape)
-        except ValueError:
-            _log.debug("left out a list entry that is not what it ought to be")
-
-
-def _said(raw: msgspec.Raw, shape: type[_S]) -> _S:
-    """Decode what may be missing, or nonsense, and counts as empty then."""
-    try:
-        return struct(raw, shape)
-    except ValueError:
-        return shape()

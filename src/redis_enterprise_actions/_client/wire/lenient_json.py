@@ -18,13 +18,12 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+
 # Seen on the wire: "100", 100, 14.29; "1760400087" and 1760400087; "1" and 1.
 Number = float | str | None
 Name = str | int | None
-
 _MENDABLE: Final = 2**24  # bytes; more would hold up the loop for seconds
 _DIGITS: Final = 18  # of an int that fits everywhere
-
 _S = TypeVar("_S", bound=msgspec.Struct)
 _T = TypeVar("_T")
 
@@ -121,3 +120,11 @@ def _number(value: Number) -> float | None:
 
 def name(value: Name) -> str | None:
     return None if value is None or value == "" else str(value)
+
+
+def part_of(raw: msgspec.Raw, shape: type[_S]) -> _S:
+    """Decode what may be missing, or nonsense, and counts as empty then."""
+    try:
+        return struct(raw, shape)
+    except ValueError:
+        return shape()

@@ -18,16 +18,15 @@ from typing import TYPE_CHECKING, Final, Protocol
 from aiohttp import web
 
 from redis_enterprise_actions.testing.server.requests import is_dry, object_of
+from redis_enterprise_actions.testing.state.actions import next_plan
 from redis_enterprise_actions.testing.state.crdbs import RESULT_TTL
-from redis_enterprise_actions.testing.state.plans import next_plan
 
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from redis_enterprise_actions.testing.state.crdb_tasks import FakeCrdbTask
-    from redis_enterprise_actions.testing.state.crdbs import Crdbs
-    from redis_enterprise_actions.testing.state.plans import Plan
+    from redis_enterprise_actions.testing.state.actions import Plan
+    from redis_enterprise_actions.testing.state.crdbs import Crdbs, FakeCrdbTask
 
 _CRDBS: Final = "/v1/crdbs"
 _TASKS: Final = "/v1/crdb_tasks"

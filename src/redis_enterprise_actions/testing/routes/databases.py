@@ -8,6 +8,7 @@ an upgrade can be dry runs, too, is a guess.
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
 from aiohttp import web
@@ -16,25 +17,50 @@ from redis_enterprise_actions.testing.server.requests import (
     at_least,
     body_of,
     is_dry,
+    number,
     refusal,
     settings_of,
+    switch,
 )
-from redis_enterprise_actions.testing.state.databases import FakeDatabase
-from redis_enterprise_actions.testing.state.plans import next_plan
-
-from . import bodies
+from redis_enterprise_actions.testing.state.actions import next_plan
+from redis_enterprise_actions.testing.state.databases import FakeDatabase, bdb, under_way
 
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from redis_enterprise_actions.testing.state.databases import Databases
-    from redis_enterprise_actions.testing.state.plans import Plan
+    from redis_enterprise_actions.testing.state.actions import FakeAction, Plan
+    from redis_enterprise_actions.testing.state.databases import Databases, Transfer
+
 
 _ONE: Final = "/v1/bdbs/{bdb_uid}"
+
 # What a database says of itself, and nobody sets.
 _ITS_OWN: Final = frozenset({"uid", "action_uid", "status", "background_op"})
 _LEAST: Final = {"memory_size": 0, "shards_count": 1}
+
+# By method and action: the state machine, whether it moves shards, and the first version.
+_ON_DATABASES: Final = {
+    ("PUT", "rebalance"): ("SMUpdateBDB", True, "7.8"),
+    ("PUT", "revamp"): ("SMUpdateBDB", True, "7.22"),
+    ("POST", "recover"): ("SMRecoverBDB", False, "7.4"),
+    ("POST", "stop_traffic"): ("SMUpdateBDB", False, "7.8"),
+    ("POST", "resume_traffic"): ("SMUpdateBDB", False, "7.8"),
+}
+
+# By action: the state machine, the description, and the first version.
+_ON_SHARDS: Final = {
+    "migrate": ("SMStandaloneRedisMigrate", "Migrate was triggered", "7.4"),
+    "failover": ("SMRedisFailover", "Failover was triggered", "7.8"),
+}
+_BLUEPRINT: Final = [
+    {"nodes": [{"node_uid": "1", "role": "master"}], "slot_range": "0-16383"},
+]
+_NEEDS: Final[Mapping[Transfer, str]] = {
+    "export": "export_location",
+    "import": "dataset_import_sources",
+}
+_RESETS: Final[tuple[Transfer, ...]] = ("export", "import", "backup")
 
 
 class BdbCalls:
@@ -148,14 +174,14 @@ class BdbCalls:
         before = self._shown(database)
         action = self._databases.start(name, database.uid, plan, _now())
         database.add_change(action, _settable(changes or {}))
-        return before | bodies.under_way(action)
+        return before | under_way(action)
 
     def _free(self, request: web.Request) -> FakeDatabase:
         """Return the database that a path names, if it takes work now; else answer 404 or 409."""
         return self._databases.free(request.match_info["bdb_uid"], _now())
 
     def _shown(self, database: FakeDatabase) -> dict[str, object]:
-        return bodies.bdb(database, _now(), self._databases.epoch)
+        return bdb(database, _now(), self._databases.epoch)
 
     def _seen(self, request: web.Request, database: FakeDatabase) -> dict[str, object]:
         """Return a database, or those of its fields that the query names.
@@ -185,3 +211,118 @@ def _settable(config: Mapping[str, object]) -> dict[str, object]:
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
+
+
+class BdbActions:
+    """Those routes, the same on every node. `plans` say how the work goes that they start."""
+
+    def __init__(self, databases: Databases, plans: list[Plan], *, version: str) -> None:
+        self._databases = databases
+        self._plans = plans
+        self._version = version
+
+    def add_to(self, app: web.Application) -> None:
+        """Let an application answer those that there are in this version."""
+        for (method, action), (name, moves, since) in _ON_DATABASES.items():
+            if at_least(self._version, since):
+                handler = partial(self._act, name, moves)
+                app.router.add_route(method, f"/v1/bdbs/{{bdb_uid}}/actions/{action}", handler)
+        for action, (name, said, since) in _ON_SHARDS.items():
+            if at_least(self._version, since):
+                one = partial(self._move_one, name, said)
+                app.router.add_post(f"/v1/shards/{{shard_uid}}/actions/{action}", one)
+                app.router.add_post(f"/v1/shards/actions/{action}", partial(self._move, name, said))
+
+    async def _act(self, name: str, moves: bool, request: web.Request) -> web.Response:  # noqa: FBT001 - see `_ON_DATABASES`
+        await body_of(request)
+        database = self._databases.free(request.match_info["bdb_uid"], _now())
+        shards = _moved(request, database) if moves else ()
+        if is_dry(request):
+            return web.json_response(_BLUEPRINT)
+        action = self._start(request, name, database, shards)
+        return web.json_response({"action_uid": action.uid})
+
+    async def _move_one(self, name: str, said: str, request: web.Request) -> web.Response:
+        asked = await body_of(request)
+        return self._started(request, name, said, asked, [request.match_info["shard_uid"]])
+
+    async def _move(self, name: str, said: str, request: web.Request) -> web.Response:
+        """Move the shards of a list, which are all taken to be of the first one's database."""
+        asked = await body_of(request)
+        uids = asked.get("shard_uids")
+        if not (isinstance(uids, list) and uids):
+            raise refusal(404, "shard_not_exist", "shard_uids is required")
+        wanted = [str(uid) for uid in cast("list[object]", uids)]
+        return self._started(request, name, said, asked, wanted)
+
+    def _started(
+        self,
+        request: web.Request,
+        name: str,
+        said: str,
+        asked: dict[str, object],
+        uids: list[str],
+    ) -> web.Response:
+        """Start it, or answer nothing more than 200 to a dry run, as the page has it."""
+        if not all(uid.isdecimal() for uid in uids):
+            raise refusal(404, "shard_not_exist", "no such shard")
+        shards = [int(uid) for uid in uids]
+        database = self._databases.free(str((shards[0] - 1) // 2 + 1), _now())
+        if asked.get("dry_run") is True:
+            return web.Response()
+        action = self._start(request, name, database, shards)
+        return web.json_response({"action_uid": action.uid, "description": said})
+
+    def _start(
+        self,
+        request: web.Request,
+        name: str,
+        database: FakeDatabase,
+        shards: list[int] | tuple[int, ...],
+    ) -> FakeAction:
+        plan = next_plan(self._plans, request.method, request.path)
+        return self._databases.start(name, database.uid, plan, _now(), shards=shards)
+
+
+def _moved(request: web.Request, database: FakeDatabase) -> tuple[int, ...]:
+    """Return the shards that a call moves: the primary of the only pair if it only fails over."""
+    most = number(request, "max_operations")
+    return database.shards[:1][:most] if switch(request, "only_failovers") else database.shards
+
+
+class TransferCalls:
+    """Those routes, the same on every node. `plans` say how the work goes that they start."""
+
+    def __init__(self, databases: Databases, plans: list[Plan]) -> None:
+        self._databases = databases
+        self._plans = plans
+
+    def add_to(self, app: web.Application) -> None:
+        """Let an application answer them."""
+        actions = "/v1/bdbs/{bdb_uid}/actions"
+        for kind, needed in _NEEDS.items():
+            app.router.add_post(f"{actions}/{kind}", partial(self._start, kind, needed))
+        for kind in _RESETS:
+            app.router.add_put(f"{actions}/{kind}_reset_status", partial(self._reset, kind))
+
+    async def _start(self, kind: Transfer, needed: str, request: web.Request) -> web.Response:
+        asked = await body_of(request)
+        now = _now()
+        database = self._databases.named(request.match_info["bdb_uid"], now)
+        dry = is_dry(request)
+        if not asked.get(needed):
+            raise refusal(406, f"missing_{needed}", f"{needed} is required")
+        if database.busy(now) or database.transfers[kind].running(now):
+            raise refusal(409, "busy", "the database is busy")
+        if not dry:
+            plan = next_plan(self._plans, request.method, request.path)
+            self._databases.start(kind, database.uid, plan, now)
+        return web.Response()
+
+    async def _reset(self, kind: Transfer, request: web.Request) -> web.Response:
+        now = _now()
+        transfers = self._databases.named(request.match_info["bdb_uid"], now).transfers[kind]
+        if transfers.running(now):
+            raise refusal(409, "busy", f"the {kind} is under way")
+        transfers.reset(now)
+        return web.Response()

@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING, Final, Protocol, cast, get_args
 from aiohttp import web
 
 from redis_enterprise_actions.testing.server.requests import body_of, refusal
+from redis_enterprise_actions.testing.state.actions import next_plan
 from redis_enterprise_actions.testing.state.node_actions import (
     ClusterActionName,
     NodeActionName,
     run_of,
 )
-from redis_enterprise_actions.testing.state.plans import next_plan
 
 
 if TYPE_CHECKING:
     from redis_enterprise_actions.testing.server.nodes import Nodes
+    from redis_enterprise_actions.testing.state.actions import Plan
     from redis_enterprise_actions.testing.state.node_actions import NodeActions, Run
-    from redis_enterprise_actions.testing.state.plans import Plan
 
 # Progress that somebody asked for. The answers that were recorded have none.
 _TOLD: Final = frozenset({"linear", "stalling"})

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from aiohttp.typedefs import Handler, Middleware
 
     from .auth import Door
-    from .chaos_player import Player
+    from .chaos import Player
     from .nodes import Nodes
 
 # What a node says in an election is not documented.

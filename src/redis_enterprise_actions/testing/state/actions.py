@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from math import inf
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+
 
 Kind: TypeAlias = Literal["task", "state-machine", "other"]
 Outcome: TypeAlias = Literal[
     "completed", "failed", "cancelled", "aborted", "vanishes", "never", "stuck"
 ]
 Progress: TypeAlias = Literal["steps", "linear", "stalling", "none"]
-
 _HALF_WAY: Final = 0.5  # how far an action gets that does not complete
 _HALF_DONE: Final = frozenset({"failed", "cancelled", "aborted"})
 _STALLS_AT: Final = 0.6  # how far a stalling one gets, or one that never ends
 _EPSILON: Final = 1e-9
+
 # Step names as seen on clusters.
 _STEPS: Final[Mapping[str, str]] = {
     "SMCreateBDB": (
@@ -110,3 +112,41 @@ def kind_of(name: str) -> Kind:
     if name.startswith("SM"):
         return "state-machine"
     return "other" if name in {"import", "export", "backup"} else "task"
+
+
+@dataclass(kw_only=True, slots=True)
+class Plan:
+    """How the work goes that the next `times` calls of a `method` start, on paths like `path`.
+
+    Those are the paths that begin with it. `queued` and `duration` are in seconds of the loop's
+    time; without an `outcome` the work ends as such work does when it ends well.
+    """
+
+    method: str = ""
+    path: str = "/"
+    times: float = inf
+    duration: float = 10.0
+    queued: float = 0.0
+    progress: Progress = "steps"
+    outcome: Outcome | None = None
+    error_code: str = "internal_error"
+    error: str = "the cluster could not finish the job"
+
+    def __post_init__(self) -> None:
+        if self.progress not in get_args(Progress):
+            raise ValueError(
+                f"progress={self.progress!r} is none of {', '.join(get_args(Progress))}"
+            )
+        if self.outcome is not None and self.outcome not in get_args(Outcome):
+            raise ValueError(f"outcome={self.outcome!r} is none of {', '.join(get_args(Outcome))}")
+        if self.duration < 0 or self.queued < 0:
+            raise ValueError("duration and queued are seconds, 0 or more")
+
+
+def next_plan(plans: Iterable[Plan], method: str, path: str) -> Plan:
+    """Return how the work goes that a call starts, and count it."""
+    for plan in plans:
+        if plan.times > 0 and plan.method == method and path.startswith(plan.path):
+            plan.times -= 1
+            return plan
+    return Plan()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from math import inf
-from typing import TYPE_CHECKING, Final, get_args
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
 from redis_enterprise_actions.testing.server.requests import refusal
 
 from .actions import TASKS_ONLY, FakeAction, kind_of
-from .transfers import Transfer, Transfers
 
 
 if TYPE_CHECKING:
@@ -18,11 +18,21 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
-    from .plans import Plan
+    from .actions import Plan
+
 
 _DONE: Final = frozenset({"completed", "vanishes", "stuck"})  # outcomes of work that was done
 _DIGITS: Final = 18  # of a uid at most
 _BUSY: Final = {"SMCreateBDB": "pending", "SMDeleteBDB": "delete-pending"}
+
+# Database objects hold secrets, and so must the fake's: this one may show up nowhere else.
+DATABASE_SECRET: Final = "fake-database-secret"  # noqa: S105 - of a database that is not there
+Transfer: TypeAlias = Literal["export", "import", "backup"]
+_RUNNING: Final[Mapping[Transfer, str]] = {
+    "export": "exporting",
+    "import": "importing",
+    "backup": "exporting",
+}
 
 
 def _no_transfers() -> dict[Transfer, Transfers]:
@@ -250,3 +260,122 @@ def _not_there() -> web.HTTPException:
 def busy_word(action: FakeAction) -> str:
     """Return the status of a database while an action is under way."""
     return _BUSY.get(action.name, "active-change-pending")
+
+
+def bdb(database: FakeDatabase, now: float, epoch: float) -> dict[str, object]:
+    """Return a database object: of its many fields those that matter here, and a secret.
+
+    How `background_op` looks when a state machine has failed is a guess; only its fields are
+    documented.
+    """
+    running, failed = database.running(now), database.failed(now)
+    wire = database.config(now) | {
+        "uid": database.uid,
+        "status": database.status(now),
+        "authentication_admin_pass": DATABASE_SECRET,
+        "background_op": [{"status": "idle"}],
+    }
+    for transfers in database.transfers.values():
+        wire |= transfers.fields(now, epoch)
+    if running is not None:
+        wire |= under_way(running)
+    elif failed is not None:
+        error = {"error_code": failed.error_code, "description": failed.error}
+        wire["background_op"] = [{"name": failed.name, "status": "failed", "error": error}]
+    return wire
+
+
+def under_way(action: FakeAction) -> dict[str, object]:
+    """Return what a database shows of an action on it, as was recorded after a delete."""
+    return {
+        "status": busy_word(action),
+        "action_uid": action.uid,
+        "background_op": [{"name": action.name, "progress": 0, "status": "pending"}],
+    }
+
+
+def pending_ops(action: FakeAction, now: float, epoch: float) -> dict[str, object]:
+    if not action.runs_at <= now < action.ends_at:
+        return {}
+    return {
+        str(shard): {
+            "op_name": action.state(now),
+            "status_code": "running",
+            "status_description": "in progress",
+            "progress": action.percent(now),
+            "heartbeat": int(epoch + action.moved_at(now)),
+            "last_sample_time": int(epoch + now),
+            "snapshot": {},
+        }
+        for shard in action.shards
+    }
+
+
+class Transfers:
+    """The transfers of one kind, on one database, in the order in which they began."""
+
+    def __init__(self, kind: Transfer) -> None:
+        self._kind: Transfer = kind
+        self._runs: list[FakeAction] = []
+        self._resets: list[tuple[float, int]] = []  # when, and how many runs there had been
+
+    def add(self, run: FakeAction) -> None:
+        self._runs.append(run)
+
+    def running(self, now: float) -> bool:
+        """Whether one is queued or runs."""
+        return any(now < run.ends_at for run in self._runs)
+
+    def reset(self, now: float) -> None:
+        """Show none of them any more, but when the last one succeeded."""
+        self._resets.append((now, len(self._runs)))
+
+    def before(self, horizon: float) -> Transfers:
+        """Return them as if none had begun or been reset after `horizon`."""
+        seen = Transfers(self._kind)
+        seen._runs = [run for run in self._runs if run.began_at <= horizon]
+        seen._resets = [reset for reset in self._resets if reset[0] <= horizon]
+        return seen
+
+    def status(self, now: float) -> str:
+        """Return the word for how the last one stands; it is empty if there was none.
+
+        "initializing" is said of an import that is queued and has no result before it to show.
+        """
+        run = self._shown(now)
+        if run is None:
+            return "initializing" if self._kind == "import" and self._since_reset() else ""
+        if now < run.ends_at:
+            return _RUNNING[self._kind]
+        return "failed" if run.outcome == "failed" else "succeeded"
+
+    def fields(self, now: float, epoch: float) -> dict[str, object]:
+        """Return what a database shows of them. Imports have no time of the last success."""
+        run, kind = self._shown(now), self._kind
+        failed = run is not None and self.status(now) == "failed"
+        wire: dict[str, object] = {
+            f"{kind}_status": self.status(now),
+            f"{kind}_failure_reason": run.error if run is not None and failed else "",
+        }
+        percent = None if run is None or now >= run.ends_at else run.percent(now)
+        if percent is not None:
+            wire[f"{kind}_progress"] = percent
+        done_at = self._last_success(now)
+        if done_at is not None and kind != "import":
+            wire[f"last_{kind}_time"] = _iso(epoch + done_at)
+        return wire
+
+    def _shown(self, now: float) -> FakeAction | None:
+        """Return the last one that has left its queue."""
+        return next((run for run in reversed(self._since_reset()) if run.runs_at <= now), None)
+
+    def _since_reset(self) -> list[FakeAction]:
+        return self._runs[self._resets[-1][1] :] if self._resets else self._runs
+
+    def _last_success(self, now: float) -> float | None:
+        ends = [run.ends_at for run in self._runs if run.ends_at <= now and run.outcome != "failed"]
+        return max(ends, default=None)
+
+
+def _iso(time: float) -> str:
+    return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -18,7 +18,7 @@ from .actions import FakeAction
 if TYPE_CHECKING:
     from redis_enterprise_actions.testing.server.nodes import Nodes
 
-    from .plans import Plan
+    from .actions import Plan
 
 NodeActionName: TypeAlias = Literal["maintenance_on", "maintenance_off", "remove", "enslave_node"]
 ClusterActionName: TypeAlias = Literal["change_master"]

@@ -1,0 +1,24 @@
+"""Uids in the paths of requests."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from redis_enterprise_actions._model.errors import UsageError
+
+
+def segment(uid: str) -> str:
+    """Quote a uid for a path; refuse what would ask for something else."""
+    if not isinstance(uid, str) or uid in {"", ".", ".."}:
+        raise UsageError(f"{uid!r} is not the uid of an action")
+    try:
+        return quote(uid, safe="")
+    except UnicodeEncodeError:
+        raise UsageError(f"{uid!r} is not the uid of an action") from None
+
+
+def number(uid: int, what: str = "database") -> int:
+    """Check the uid of a database or a node."""
+    if not isinstance(uid, int) or isinstance(uid, bool) or uid < 0:
+        raise UsageError(f"{uid!r} is not the uid of a {what}, such as 1")
+    return uid

@@ -1,0 +1,101 @@
+"""Tasks of Active-Active databases, from JSON."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from redis_enterprise_actions._model.action import Action, Kind, phase_of
+
+from .error_body import unreadable
+from .lenient_json import Name, name, part_of, struct
+from .lists import entries
+
+
+class WireCrdbError(msgspec.Struct):
+    """One of a task's `errors`."""
+
+    cluster_name: str | None = None
+    description: str | None = None
+    error_code: Name = None
+
+
+class WireCrdbStep(msgspec.Struct):
+    """How far a task is on one of its clusters: the name of a step."""
+
+    name: str | None = None
+    progress: str | None = None
+
+
+class WireCrdbProgress(msgspec.Struct):
+    """A task's `progress`, in names of steps."""
+
+    clusters: list[msgspec.Raw] | None = None
+    worker: str | None = None
+
+
+class WireCrdbTask(msgspec.Struct):
+    """A task of an Active-Active database (objects/crdb_task)."""
+
+    status: str
+    id: str | None = None
+    crdb_guid: str | None = None
+    operation: str | None = None
+    started: str | None = None
+    progress: msgspec.Raw = msgspec.Raw()
+    errors: list[msgspec.Raw] | None = None
+
+
+# --- Active-Active ------------------------------------------------------------------------------
+
+
+def read_crdb_task(body: bytes, uid: str, path: str) -> Action:
+    """Decode one task of an Active-Active database."""
+    try:
+        wire = struct(body, WireCrdbTask)
+    except ValueError as error:
+        raise unreadable(path, error, body) from None
+    if wire.id and wire.id.casefold() != uid.casefold():
+        raise unreadable(path, "it is about another task", body)
+    return _crdb_task(wire, uid)
+
+
+def read_crdb_tasks(body: bytes, path: str) -> list[Action]:
+    """Decode a list of them: an array, or an object with one."""
+    wires = entries(body, ("crdb_tasks", "tasks"), WireCrdbTask, path)
+    return [_crdb_task(wire, wire.id) for wire in wires if wire.id]
+
+
+def _crdb_task(wire: WireCrdbTask, uid: str) -> Action:
+    errors = [part_of(raw, WireCrdbError) for raw in wire.errors or ()]
+    told = [": ".join(filter(None, (each.cluster_name, each.description))) for each in errors]
+    return Action(
+        uid=uid,
+        name=wire.operation or "crdb_task",
+        kind=Kind.CRDB_TASK,
+        status=wire.status,
+        phase=phase_of(wire.status),
+        state=_steps(wire.progress),
+        object_type="crdb" if wire.crdb_guid else None,
+        object_uid=wire.crdb_guid or None,
+        creation_time=_iso(wire.started),
+        error_code=next(filter(None, (name(each.error_code) for each in errors)), None),
+        error="; ".join(filter(None, told)) or None,
+    )
+
+
+def _steps(raw: msgspec.Raw) -> str | None:
+    """Return where a task is, on each cluster that says so, or else at its worker."""
+    progress = part_of(raw, WireCrdbProgress)
+    steps = [part_of(each, WireCrdbStep) for each in progress.clusters or ()]
+    said = [f"{step.name}: {step.progress}" for step in steps if step.name and step.progress]
+    return ", ".join(said) or progress.worker or None
+
+
+def _iso(text: str | None) -> datetime | None:
+    try:
+        when = datetime.fromisoformat(text or "")
+        return when.replace(tzinfo=when.tzinfo or UTC).astimezone(UTC)
+    except (OverflowError, ValueError):
+        return None
