@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from redis_enterprise_actions._cli.wait.bars import Line, Screen, sized
+from redis_enterprise_actions._cli.wait.bars import Line, Screen
 from tests.terminal import Terminal
 
 
@@ -104,27 +104,3 @@ def test_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
     Screen().put("x", 80)
 
     assert capsys.readouterr().out == "\r\x1b[Jx\n"
-
-
-@pytest.mark.parametrize("name", ["COLUMNS", "LINES"])
-@pytest.mark.parametrize(
-    ("value", "kept"),
-    [
-        ("80", True),
-        ("1", True),
-        ("0", False),
-        ("00", False),
-        ("-5", False),
-        ("", False),
-        ("wide", False),
-        ("\u00b2", False),
-        ("\u0663", False),
-        ("80 ", False),
-        ("9999999999", False),
-    ],
-)
-def test_sized(name: str, value: str, kept: bool) -> None:
-    """A size that no terminal has is left out, and nothing else."""
-    others = {"TERM": "xterm", "NO_COLOR": ""}
-
-    assert sized({**others, name: value}) == {**others, **({name: value} if kept else {})}

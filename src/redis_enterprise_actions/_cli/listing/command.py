@@ -7,11 +7,12 @@ import os
 import shutil
 import sys
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, NoReturn, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, NoReturn, Protocol, Self, TypeVar
 
 import msgspec
 
 from redis_enterprise_actions._cli.output import complain, print_json, print_line
+from redis_enterprise_actions._cli.terminal import can_draw
 from redis_enterprise_actions._model.errors import ClusterUnreachable, RequestError, UsageError
 
 from .query import Overview, selected, selection_of
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from .query import Selection
 
 _T = TypeVar("_T")
-
-_DUMB: Final = frozenset({"dumb", "unknown"})  # terminals that know neither places nor colours
 
 
 async def look(args: argparse.Namespace, client: ActionsClient) -> int:
@@ -174,5 +173,4 @@ def _as_text(actions: Sequence[Action]) -> list[str]:
 
 def _is_terminal() -> bool:
     """Whether the output is a terminal that can do more than lines."""
-    capable = os.environ.get("TERM", "").casefold() not in _DUMB
-    return sys.stdout is not None and sys.stdout.isatty() and capable
+    return sys.stdout is not None and sys.stdout.isatty() and can_draw(os.environ)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Self
 import msgspec
 
 from redis_enterprise_actions._cli.output import harmless, writing
-from redis_enterprise_actions._cli.wait.bars import sized
+from redis_enterprise_actions._cli.terminal import NEEDS_RICH, with_valid_size
 from redis_enterprise_actions._model.action import Action, is_news, one_line
 from redis_enterprise_actions._model.errors import UsageError
 
@@ -131,12 +131,10 @@ class Live:
             import rich.console  # noqa: PLC0415 - an extra, wanted only here
             import rich.live  # noqa: PLC0415 - ditto
         except ImportError:
-            raise UsageError(
-                "a live view needs rich: pip install 'redis-enterprise-actions[cli]'"
-            ) from None
+            raise UsageError(f"a live view {NEEDS_RICH}") from None
         self._scene = scene
         self._turn = 0
-        self._console = console or rich.console.Console(_environ=sized(os.environ))
+        self._console = console or rich.console.Console(_environ=with_valid_size(os.environ))
         self._live = rich.live.Live(console=self._console, screen=True, auto_refresh=False)
 
     def __enter__(self) -> Self:

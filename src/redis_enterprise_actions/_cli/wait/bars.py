@@ -6,12 +6,12 @@ Decides what stands in which row and column. Refuses to know how it gets there, 
 from __future__ import annotations
 
 import os
-import re
 from collections import Counter
 from itertools import chain
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from redis_enterprise_actions._cli.output import harmless, put
+from redis_enterprise_actions._cli.terminal import with_valid_size
 from redis_enterprise_actions._model.action import Phase, one_line
 
 from .events import Done, End, Left, Outage, Submitted, Warned
@@ -20,7 +20,7 @@ from .progress import UNKNOWN, about, clock, how_long
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from rich.console import Console
     from rich.text import Text
@@ -47,7 +47,6 @@ _CUT: Final = "\x1b[?7l"
 _FOLD: Final = "\x1b[?7h"
 _TO_END_OF_LINE: Final = "\x1b[K"
 _TO_END_OF_SCREEN: Final = "\x1b[J"
-_SIZE: Final = re.compile("[1-9][0-9]{0,3}")
 
 
 class Glyphs(NamedTuple):
@@ -101,7 +100,7 @@ class Bars:
             force_terminal=True,
             no_color=bool(os.environ.get("NO_COLOR")),
             legacy_windows=False,
-            _environ=sized(os.environ),
+            _environ=with_valid_size(os.environ),
         )
         self._screen = Screen()
         self._done: Done | None = None
@@ -340,15 +339,6 @@ def _swing(elapsed: float, span: int) -> int:
     """Return where between 0 and `span` something is that goes to and fro."""
     at = int(elapsed * _SPEED) % (2 * span)
     return min(at, 2 * span - at)
-
-
-def sized(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment without a `COLUMNS` and `LINES` that no terminal can have.
-
-    rich believes them before it asks the terminal, whatever they are.
-    """
-    odd = [name for name in ("COLUMNS", "LINES") if not _SIZE.fullmatch(environ.get(name, ""))]
-    return {name: value for name, value in environ.items() if name not in odd}
 
 
 class Line(NamedTuple):

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final, Protocol
 
 from redis_enterprise_actions._cli.output import print_line, put
+from redis_enterprise_actions._cli.terminal import NEEDS_RICH, can_draw
 from redis_enterprise_actions._model.action import one_line
 from redis_enterprise_actions._model.errors import UsageError
 
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from .progress import Board
 
 OUTPUTS: Final = ("auto", "plain", "rich", "json", "github", "gitlab")
-
-_DUMB: Final = frozenset({"dumb", "unknown"})  # terminals that cannot move a cursor
-_MISSING: Final = "needs rich: pip install 'redis-enterprise-actions[cli]'"
 
 
 class Display(Protocol):
@@ -87,7 +85,7 @@ def choice(
         return "gitlab", None
     if wanted not in {"auto", "rich"}:
         return wanted, None
-    if terminal and environ.get("TERM", "").casefold() not in _DUMB:
+    if terminal and can_draw(environ):
         return _live(wanted, rich=rich)
     no_terminal = "plain lines, as the output is no terminal that can draw"
     return "plain", no_terminal if wanted == "rich" else None
@@ -97,8 +95,8 @@ def _live(wanted: str, *, rich: bool) -> tuple[str, str | None]:
     if rich:
         return "rich", None
     if wanted == "rich":
-        raise UsageError(f"--output rich {_MISSING}")
-    return "plain", f"plain lines, as a live view {_MISSING}"
+        raise UsageError(f"--output rich {NEEDS_RICH}")
+    return "plain", f"plain lines, as a live view {NEEDS_RICH}"
 
 
 def display_of(wanted: str, say: Callable[[str], None]) -> Display:
