@@ -23,7 +23,6 @@ from redis_enterprise_actions import (
     RequestError,
     WaitError,
 )
-from redis_enterprise_actions._cli.output import _ENDS
 from redis_enterprise_actions._client.config import environment as _environment
 from redis_enterprise_actions._client.config import profiles as _profiles
 
@@ -176,8 +175,7 @@ def test_every_error_is_in_the_table() -> None:
             continue
         if error in bases or error.__name__ in {"UnreadableReply", "ClientClosed"}:
             continue
-        code = next(code for kind, _, code in _ENDS if issubclass(error, kind))
-        assert codes[error.__name__] == str(code)
+        assert codes[error.__name__] == str(error.outcome.exit_code)
 
 
 def test_example_of_a_report(tmp_path: Path) -> None:

@@ -27,11 +27,11 @@ from redis_enterprise_actions._model.errors import (
     WaitError,
     WaitTimeout,
 )
+from redis_enterprise_actions._model.outcome import Outcome
 from redis_enterprise_actions._model.record import (
     FinishedAction,
     Observer,
     Outage,
-    Outcome,
     Record,
     Recorder,
     Transition,

@@ -17,7 +17,7 @@ from weakref import WeakSet
 
 from opentelemetry import metrics, trace
 
-from redis_enterprise_actions import ActionsClient, Outcome, UsageError
+from redis_enterprise_actions import ActionsClient, UsageError
 
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ __all__ = ["instrument"]
 _C = TypeVar("_C", bound=ActionsClient)
 
 _NAME: Final = "redis_enterprise_actions"
-_NO_ERRORS: Final = frozenset({Outcome.COMPLETED, Outcome.INTERRUPTED, Outcome.UNDER_WAY})
 _PORTS: Final = {"http": 80, "https": 443}
 _SECONDS: Final = (0.1, 1, 5, 15, 60, 300, 900, 1800, 3600, 7200, 14400, 43200)
 _POLLS: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
@@ -150,13 +149,13 @@ def _describe(span: Span, record: Record) -> None:
     })  # fmt: skip
     for at, name, attributes in sorted(_events(record), key=lambda event: event[0]):
         span.add_event(name, attributes, _time(record, at))
-    if record.outcome not in _NO_ERRORS:
+    if record.outcome.is_error:
         span.set_status(trace.StatusCode.ERROR, record.message)
 
 
 def _outcome(record: Record) -> Attributes:
     outcome = record.outcome.value
-    error = None if record.outcome in _NO_ERRORS else outcome
+    error = outcome if record.outcome.is_error else None
     return {"redis_enterprise.wait.outcome": outcome, **_given("error.type", error)}
 
 

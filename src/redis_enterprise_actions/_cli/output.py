@@ -18,52 +18,26 @@ import sys
 import traceback
 from typing import TYPE_CHECKING, Final
 
-from redis_enterprise_actions._model.action import Action
-from redis_enterprise_actions._model.errors import (
-    ActionAborted,
-    ActionCancelled,
-    ActionFailed,
-    ActionNotFound,
-    ActionStalled,
-    ActionVanished,
-    NothingToFollow,
-    RedisActionsError,
-    RequestError,
-    RequestRejected,
-    WaitTimeout,
-)
+from redis_enterprise_actions._model.outcome import Outcome
 from redis_enterprise_actions._report.json import as_json
 
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from redis_enterprise_actions._model.action import Action
+    from redis_enterprise_actions._model.errors import RedisActionsError
+
 CRASHED: Final = 70  # EX_SOFTWARE of sysexits.h: the exit code after an error nobody foresaw
 
 _BEGINNING: Final = re.compile(r"^[^\S\n]*(?=::|---|\+\+\+|~~~|\^\^\^\s*\+\+\+)", re.MULTILINE)
 _HASH: Final = re.compile("#(?=#)")
 
-# How a wait can end otherwise than well: the error, the word for it, the exit code.
-_ENDS: Final[tuple[tuple[type[RedisActionsError], str, int], ...]] = (
-    (ActionFailed, "failed", 1),
-    (ActionCancelled, "cancelled", 1),
-    (ActionAborted, "aborted", 1),
-    (WaitTimeout, "timed out", 3),
-    (ActionStalled, "stalled", 3),
-    (ActionNotFound, "not found", 4),
-    (ActionVanished, "vanished", 4),
-    (NothingToFollow, "not followed", 8),
-    (RequestRejected, "rejected", 5),
-    (RequestError, "unreachable", 5),
-    (RedisActionsError, "wrong usage", 2),
-)
-
 
 def end_of(result: Action | RedisActionsError) -> tuple[str, int]:
     """Return the word and the exit code for how a wait ended."""
-    if isinstance(result, Action):
-        return "completed", 0
-    return next((word, code) for kind, word, code in _ENDS if isinstance(result, kind))
+    outcome = Outcome.of(result)
+    return outcome.value, outcome.exit_code
 
 
 def show(action: Action, *, as_json: bool) -> None:

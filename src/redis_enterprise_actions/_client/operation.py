@@ -12,7 +12,8 @@ from redis_enterprise_actions._client.polling.wait_state import Limits, Wait
 from redis_enterprise_actions._client.polling.watch import watch
 from redis_enterprise_actions._model.action import Action, Evidence, Kind, Phase
 from redis_enterprise_actions._model.errors import CancelNotSupported, NothingToFollow, UsageError
-from redis_enterprise_actions._model.record import Outcome, Recorder, at_once, finished
+from redis_enterprise_actions._model.outcome import Outcome
+from redis_enterprise_actions._model.record import Recorder, at_once, finished
 from redis_enterprise_actions._model.reference import TRANSFERS, Track
 
 

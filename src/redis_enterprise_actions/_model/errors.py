@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from .action import one_line
-from .record import Outcome, how_already
+from .outcome import Outcome
+from .record import how_already
 
 
 if TYPE_CHECKING:
@@ -21,7 +22,12 @@ if TYPE_CHECKING:
 
 
 class RedisActionsError(Exception):
-    """The root: every error that this package raises on purpose."""
+    """Base of every error that this package raises on purpose.
+
+    `outcome` is the `Outcome` of a wait or call that ends with the error.
+    """
+
+    outcome: ClassVar[Outcome] = Outcome.WRONG_USAGE
 
     def __str__(self) -> str:
         return self._message()
@@ -87,7 +93,7 @@ class RequestError(RedisActionsError):
     are None. `outcome` is the word for how such a wait has ended.
     """
 
-    outcome: ClassVar[Outcome] = Outcome.UNREACHABLE
+    outcome = Outcome.UNREACHABLE
     transient: ClassVar[bool] = False
     record: Record | None = None
     retry_after: float | None = None
@@ -305,7 +311,6 @@ class WaitError(RedisActionsError):
     the wait has been through, None where there was none, and `outcome` the word for how it ended.
     """
 
-    outcome: ClassVar[Outcome]
     record: Record | None = None
 
     def __init__(self, uid: str, *, action: Action | None, elapsed: float, polls: int) -> None:

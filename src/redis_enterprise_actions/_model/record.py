@@ -7,7 +7,6 @@ wait is over.
 
 from __future__ import annotations
 
-import enum
 from array import array
 from collections.abc import Callable
 from datetime import datetime
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, TypeAlias, 
 import msgspec
 
 from .action import Action, Evidence, Phase, one_line
+from .outcome import Outcome
 
 
 if TYPE_CHECKING:
@@ -28,26 +28,6 @@ POINTS: Final = 120  # of the progress: enough to draw a line
 _FIRST_LOOK: Final = 5.0  # seconds within which the first look is usually answered
 _OLDER: Final = 5.0  # seconds of a difference between clocks, and of a creation time's rounding
 _REASON: Final = 200  # characters of what an outage is put down to
-
-
-class Outcome(enum.StrEnum):
-    """How a wait has ended, in the words that the command prints."""
-
-    COMPLETED = "completed"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    ABORTED = "aborted"
-    TIMED_OUT = "timed out"
-    STALLED = "stalled"
-    NOT_FOUND = "not found"
-    VANISHED = "vanished"
-    UNREACHABLE = "unreachable"
-    REJECTED = "rejected"
-    NOT_FOLLOWED = "not followed"  # the answer to the call named nothing to follow
-    INTERRUPTED = (
-        "interrupted"  # whoever waited went away: cancelled, closed, or its callback failed
-    )
-    UNDER_WAY = "under way"  # it has not
 
 
 class Transition(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from .svg import drawing, mark, text
+from .svg import css_class, drawing, text
 from .timeline import (
     EVIDENCE,
     change,
@@ -106,7 +106,7 @@ def _table(records: Iterable[Record]) -> Iterator[str]:
 
 
 def _rows(record: Record) -> Iterator[str]:
-    sort, sign = mark(record.outcome)
+    sort, sign = css_class(record.outcome), record.outcome.mark
     message = "" if record.message is None else f"<p>{text(record.message)}</p>"
     cells = (
         f'<strong>{text(record.title)}</strong><p class="dim">{text(record.ref)}</p>',

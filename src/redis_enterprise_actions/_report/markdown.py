@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 
 from redis_enterprise_actions._model.action import Phase, one_line
 
-from .svg import mark
 from .timeline import duration, ended, heading, missing, several, timeline, totals, without_answers
 
 
@@ -54,9 +53,8 @@ def _table(bars: Sequence[tuple[Row, str]]) -> str:
 
 
 def _row(record: Record, bar: str) -> str:
-    _, sign = mark(record.outcome)
     what = f"**{_plain(record.title)}**" + (f"<br>{_plain(record.ref)}" if record.ref else "")
-    how = f"{sign} {_plain(ended(record))}"
+    how = f"{record.outcome.mark} {_plain(ended(record))}"
     return f"| {what} | `{bar}` | {how} | {record.polls} | {without_answers(record)} |"
 
 

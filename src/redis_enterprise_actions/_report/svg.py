@@ -11,7 +11,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Final
 
 from redis_enterprise_actions._model.action import Phase, one_line
-from redis_enterprise_actions._model.record import Outcome
+from redis_enterprise_actions._model.outcome import Outcome
 
 from .timeline import ended, heading, moment, outcomes, several
 
@@ -41,14 +41,6 @@ _ALONE: Final = (
     'style="max-width: 100%"'
 )
 _INSIDE: Final = 'class="flight" role="img" width="100%"'
-
-GOOD, BAD, OPEN = "good", "bad", "open"
-MARKS: Final = {
-    Outcome.COMPLETED: (GOOD, "✓"),
-    Outcome.INTERRUPTED: (OPEN, "■"),
-    Outcome.UNDER_WAY: (OPEN, "…"),
-}
-OTHERWISE: Final = (BAD, "✗")
 
 STYLE: Final = """
 .flight { --paper: #fff; --ink: #1f2328; --dim: #59636e; --line: #d1d9e0; --pending: #e3e8ee;
@@ -118,9 +110,11 @@ def text(words: str) -> str:
     return escape(one_line(words))
 
 
-def mark(outcome: Outcome) -> tuple[str, str]:
-    """Return of what sort an end is, and its sign."""
-    return MARKS.get(outcome, OTHERWISE)
+def css_class(outcome: Outcome) -> str:
+    """Return the CSS class of an outcome: `good`, `bad` or `open`."""
+    if outcome is Outcome.COMPLETED:
+        return "good"
+    return "bad" if outcome.is_error else "open"
 
 
 # --- parts --------------------------------------------------------------------------------------
@@ -168,7 +162,7 @@ def _axis(line: Timeline, top: int, bottom: int) -> Iterator[str]:
 
 def _row(row: Row, top: int) -> str:
     record = row.record
-    sort, sign = mark(record.outcome)
+    sort, sign = css_class(record.outcome), record.outcome.mark
     x, bar = _x(row.begin), _BAR_AT
     parts = [
         f'<svg y="{top}" width="100%" height="{_ROW}">',

@@ -12,7 +12,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from redis_enterprise_actions._model.action import Evidence, Phase, one_line, percent
-from redis_enterprise_actions._model.record import Outcome, how_already
+from redis_enterprise_actions._model.outcome import Outcome
+from redis_enterprise_actions._model.record import how_already
 
 
 if TYPE_CHECKING:

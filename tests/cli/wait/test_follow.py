@@ -15,11 +15,11 @@ import pytest
 
 from redis_enterprise_actions._cli import main as _cli
 from redis_enterprise_actions._cli.arguments import arguments
-from redis_enterprise_actions._cli.output import _ENDS
 from redis_enterprise_actions._cli.wait import bars as _bars
 from redis_enterprise_actions._cli.wait import plain as _plain
 from redis_enterprise_actions._cli.wait.events import Change
 from redis_enterprise_actions._cli.wait.follow import WORST_FIRST, Until
+from redis_enterprise_actions._model.outcome import Outcome as End
 from tests.cli.wait.test_json_lines import conforms
 
 
@@ -187,10 +187,11 @@ async def test_creation_time(
 def test_every_end_is_above() -> None:
     """No way to end is without a row above, nor without its place in the order of bad news."""
     # Wrong usage and calls that cannot be followed are no ends of waits for references.
-    words = {(word, code) for _, word, code in _ENDS if code not in {2, 8}}
+    other = {End.WRONG_USAGE, End.NOT_FOLLOWED, End.INTERRUPTED, End.UNDER_WAY}
+    ends = {(str(each), each.exit_code) for each in End if each not in other}
 
-    assert {(outcome, code) for *_, outcome, code in ENDS} == words | {("completed", 0)}
-    assert {code for _, code in words} | {0} == set(WORST_FIRST)
+    assert {(outcome, code) for *_, outcome, code in ENDS} == ends
+    assert {code for _, code in ends} == set(WORST_FIRST)
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,8 @@ from redis_enterprise_actions._model.errors import (
     RequestError,
     WaitTimeout,
 )
-from redis_enterprise_actions._model.record import Log, Outcome, finished, saying
+from redis_enterprise_actions._model.outcome import Outcome
+from redis_enterprise_actions._model.record import Log, finished, saying
 from redis_enterprise_actions._model.reference import Track
 
 from .outages import Outages
