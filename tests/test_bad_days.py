@@ -942,18 +942,18 @@ class TestCertificates:
         async with FakeCluster(tls="self-signed") as cluster:
             began = now()
             async with self.of(cluster) as client:
-                with pytest.raises(UntrustedCertificate, match=r"ca_file=.*or pin it with finger"):
+                with pytest.raises(UntrustedCertificate, match=r"ca_cert=.*or pin it with finger"):
                     await client.wait_for_action("x")
 
             assert now() - began < 1
             assert cluster.requests == []
 
-    async def test_ca_file(self, tmp_path: Path) -> None:
+    async def test_ca_cert(self, tmp_path: Path) -> None:
         """A certificate that the CA's file vouches for is accepted, over a restart, too."""
         async with FakeCluster(tls="own-ca") as cluster:
             (tmp_path / "ca.pem").write_text(cluster.ca_pem)
             uid = cluster.add_action(duration=60)
-            async with self.of(cluster, ca_file=tmp_path / "ca.pem") as client:
+            async with self.of(cluster, ca_cert=tmp_path / "ca.pem") as client:
                 task = asyncio.create_task(client.wait_for_action(uid))
                 await asyncio.sleep(20)
                 await cluster.restart_node(1, downtime=20)
@@ -967,7 +967,7 @@ class TestCertificates:
             (tmp_path / "ca.pem").write_text(cluster.ca_pem)
             (tmp_path / "client.pem").write_text(cluster.client_pem)
             trust = (
-                {"fingerprint": cluster.fingerprint} if pinned else {"ca_file": tmp_path / "ca.pem"}
+                {"fingerprint": cluster.fingerprint} if pinned else {"ca_cert": tmp_path / "ca.pem"}
             )
             uid = cluster.add_action(duration=60)
             async with ActionsClient(
@@ -1023,7 +1023,7 @@ class TestCertificates:
         """One that hangs up without a word is taken for an outage, in legible words."""
         async with FakeCluster(tls="own-ca", client_certificate=True) as cluster:
             (tmp_path / "ca.pem").write_text(cluster.ca_pem)
-            async with self.of(cluster, ca_file=tmp_path / "ca.pem") as client:
+            async with self.of(cluster, ca_cert=tmp_path / "ca.pem") as client:
                 with pytest.raises(ClusterUnreachable) as caught:
                     await client.wait_for_action("x", outage_timeout=5)
 

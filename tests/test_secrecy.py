@@ -66,7 +66,7 @@ async def test_repr(cluster: FakeCluster, options: dict[str, str]) -> None:
         {"password": SECRET},
         {"token": SECRET, "auth": "jwt"},
         {"token": SECRET + " " + SECRET + " x"},
-        {"username": "ops", "password": SECRET, "ca_file": "nowhere.pem"},
+        {"username": "ops", "password": SECRET, "ca_cert": "nowhere.pem"},
         {"username": "ops", "password": SECRET, "request_timeout": -1},
         {"username": "ops", "password": SECRET, "trusted_hosts": 5},
     ],

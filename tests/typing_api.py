@@ -67,7 +67,7 @@ def clients(file: Path) -> None:
     assert_type(ActionsClient("https://n1:9443"), ActionsClient)
     ActionsClient(["https://n1:9443", "https://n2:9443"], token=token, fingerprint="AB" * 32)
     ActionsClient("https://n1:9443", token=lambda: "token", trusted_hosts=("10.0.0.7",))
-    ActionsClient("https://n1:9443", username="ops", password="p", auth="jwt", ca_file=file)
+    ActionsClient("https://n1:9443", username="ops", password="p", auth="jwt", ca_cert=file)
     ActionsClient("https://n1:9443", client_cert=file, client_key=str(file), verify=False)
     assert_type(ActionsClient.from_env(), ActionsClient)
     ActionsClient.from_env(url=None, token=token, auth=None, trusted_hosts=["10.0.0.7"])
@@ -222,7 +222,7 @@ async def mistakes(client: ActionsClient, operation: Operation) -> None:
 
 async def make() -> None:
     """Make clients."""
-    async with ActionsClient("https://x", username="a", password="b", ca_file="c") as client:
+    async with ActionsClient("https://x", username="a", password="b", ca_cert="c") as client:
         assert_type(client, ActionsClient)
     assert_type(ActionsClient.from_env(verify=False), ActionsClient)
 

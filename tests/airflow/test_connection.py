@@ -46,7 +46,7 @@ def test_urls(given: dict[str, object], urls: list[str]) -> None:
 
 def test_all_of_it() -> None:
     """Each extra goes where its name says."""
-    trust = {"ca_file": "ca.pem", "client_cert": "me.pem", "client_key": "key.pem"}
+    trust = {"ca_cert": "ca.pem", "client_cert": "me.pem", "client_key": "key.pem"}
     found = settings(
         {"auth": "jwt", "verify": True, "trusted_hosts": "b c", **trust}, login="ops", password="p"
     )

@@ -33,7 +33,7 @@ def test_form_of_3_1(monkeypatch: pytest.MonkeyPatch) -> None:
     fields = RedisEnterpriseHook.get_connection_form_widgets()
 
     assert fields.keys() == FIELDS.keys()
-    assert fields["ca_file"][:2] == ("StringField", "CA file")
+    assert fields["ca_cert"][:2] == ("StringField", "CA certificate")
     assert fields["verify"][0] == "BooleanField"
     assert fields["verify"][2]["default"] is True
     assert RedisEnterpriseHook.get_ui_field_behaviour()["hidden_fields"] == ["schema", "extra"]

@@ -32,7 +32,7 @@ def test_airflow_knows_the_form() -> None:
 def test_the_form_asks_for_what_is_read() -> None:
     """What the form asks for besides host and login is what settings are made of."""
     settings = {field.name for field in dataclasses.fields(Settings)}
-    trust = {"ca_file", "fingerprint", "client_cert", "client_key"}
+    trust = {"ca_cert", "fingerprint", "client_cert", "client_key"}
 
     assert set(FIELDS) == settings - {"username", "password", "trust"} | trust
 

@@ -755,13 +755,13 @@ async def test_bad_uid(cluster: FakeCluster, client: ActionsClient, uid: str) ->
         {"username": 1, "password": "x"},
         {"username": "a", "password": b"x"},
         {"username": "a", "password": "x\udce9"},
-        {"ca_file": ""},
-        {"ca_file": 5},
-        {"ca_file": "a\0b"},
+        {"ca_cert": ""},
+        {"ca_cert": 5},
+        {"ca_cert": "a\0b"},
         {"request_timeout": 10**400},
         {"session": 5},
-        {"verify": False, "ca_file": "ca.pem"},
-        {"ca_file": "missing.pem"},
+        {"verify": False, "ca_cert": "ca.pem"},
+        {"ca_cert": "missing.pem"},
         {"request_timeout": 0},
         {"request_timeout": None},
     ],
@@ -902,7 +902,7 @@ class TestFromEnv:
         with pytest.raises(UsageError, match="REDIS_ENTERPRISE_INSECURE"):
             ActionsClient.from_env()
 
-    def test_ca_file(self, environment: Callable[..., None], tmp_path: Path) -> None:
+    def test_ca_cert(self, environment: Callable[..., None], tmp_path: Path) -> None:
         """The CA file is the environment's, unless one is passed in, which switches it on."""
         environment(URL="https://127.0.0.1", CA_CERT=str(tmp_path / "env.pem"))
         with pytest.raises(UsageError, match=r"env\.pem"):
@@ -910,7 +910,7 @@ class TestFromEnv:
 
         environment(INSECURE="true")
         with pytest.raises(UsageError, match=r"mine\.pem"):
-            ActionsClient.from_env(ca_file=tmp_path / "mine.pem")
+            ActionsClient.from_env(ca_cert=tmp_path / "mine.pem")
 
 
 def test_urls() -> None:

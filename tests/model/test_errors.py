@@ -190,7 +190,7 @@ ERRORS: list[tuple[RedisActionsError, str]] = [
     (
         UntrustedCertificate("GET", "/v1/actions", reason="self-signed certificate"),
         "GET /v1/actions: the certificate of the cluster is not trusted: self-signed certificate. "
-        "Pass the certificate of its CA as ca_file= (REDIS_ENTERPRISE_CA_CERT) and use a name that "
+        "Pass the certificate of its CA as ca_cert= (REDIS_ENTERPRISE_CA_CERT) and use a name that "
         "the certificate has, or pin it with fingerprint= (REDIS_ENTERPRISE_FINGERPRINT)",
     ),
     (

@@ -15,6 +15,7 @@ import msgspec
 from redis_enterprise_actions._cli.listing.query import Selection, selection_of
 from redis_enterprise_actions._cli.settings.connection import ENVIRONMENT, connection_options
 from redis_enterprise_actions._cli.wait.options import add_until_options, add_wait_options, duration
+from redis_enterprise_actions._client.config.options import similar_name
 from redis_enterprise_actions._client.http.auth import Secret
 from redis_enterprise_actions._model.action import one_line
 from redis_enterprise_actions._model.errors import UsageError
@@ -136,14 +137,21 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line; by default, the process's.
 
     Of what is too much no more than options' names are repeated: a body without its `--data` holds
-    secrets.
+    secrets. The first of them is answered with the option that has a similar name.
     """
     top = parser()
     complete(top)
     args, rest = top.parse_known_args(argv)
     if rest:
         shown = [_OPTION.match(text) for text in rest]
-        top.error("unrecognized arguments: " + " ".join(it[0] if it else "..." for it in shown))
+        words = [option[0] if option else "..." for option in shown]
+        message = "unrecognized arguments: " + " ".join(words)
+        known = {
+            option.removeprefix("--").replace("-", "_"): option
+            for option in re.findall("--[a-z-]+", args.usage())
+        }
+        similar = similar_name(words[0].removeprefix("--").replace("-", "_"), known)
+        top.error(message if similar is None else f"{message}; did you mean {known[similar]}?")
     if args.run == "wait" and bool(args.ref) is (selection_of(args) != Selection()):
         top.error(_BOTH if args.ref else _NEITHER)
     return args
@@ -257,6 +265,7 @@ def parser() -> argparse.ArgumentParser:
 
     add_chores(add, connection)
     for name, command in commands.choices.items():
+        command.set_defaults(usage=command.format_usage)  # which has all options
         explain(name, command)
     return top
 

@@ -64,7 +64,7 @@ class ActionsClient(Waits, Calls):
     - `client_cert`, a PEM file with a client certificate, whose key is in there or in `client_key`.
 
     The cluster's certificate is verified against the system's CAs, or those in the PEM file
-    `ca_file`; or it must have the SHA-256 `fingerprint`, in hexadecimal digits, and nothing else
+    `ca_cert`; or it must have the SHA-256 `fingerprint`, in hexadecimal digits, and nothing else
     of it matters; or, with `verify=False`, it is not verified, which is logged as a warning.
 
     `request_timeout` is what one request may take, in seconds; of several nodes each is given a
@@ -87,7 +87,7 @@ class ActionsClient(Waits, Calls):
         auth: Literal["basic", "jwt"] = "basic",
         client_cert: str | os.PathLike[str] | None = None,
         client_key: str | os.PathLike[str] | None = None,
-        ca_file: str | os.PathLike[str] | None = None,
+        ca_cert: str | os.PathLike[str] | None = None,
         fingerprint: str | None = None,
         verify: bool = True,
         trusted_hosts: Iterable[str] = (),
@@ -104,7 +104,7 @@ class ActionsClient(Waits, Calls):
             access=access_of(username, hidden_password, hidden_token, auth=auth, patience=patience),
             tls=tls(
                 verify=verify,
-                ca_file=ca_file,
+                ca_cert=ca_cert,
                 fingerprint=fingerprint,
                 client_cert=client_cert,
                 client_key=client_key,

@@ -227,7 +227,7 @@ class UntrustedCertificate(ClusterUnreachable):
             )
         return (
             f"{whose} is not trusted: {one_line(self.reason)}. "
-            "Pass the certificate of its CA as ca_file= (REDIS_ENTERPRISE_CA_CERT) and use a name "
+            "Pass the certificate of its CA as ca_cert= (REDIS_ENTERPRISE_CA_CERT) and use a name "
             "that the certificate has, or pin it with fingerprint= (REDIS_ENTERPRISE_FINGERPRINT)"
         )
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _PORT: Final = 9443
 _YES: Final = frozenset({"true", "1", "yes", "on"})
 _NO: Final = frozenset({"false", "0", "no", "off"})
-_FILES: Final = ("ca_file", "fingerprint", "client_cert", "client_key")
+_FILES: Final = ("ca_cert", "fingerprint", "client_cert", "client_key")
 
 
 class Connection(Protocol):
@@ -36,7 +36,7 @@ class Connection(Protocol):
 
 
 class _Trust(TypedDict, total=False):
-    ca_file: str
+    ca_cert: str
     fingerprint: str
     client_cert: str
     client_key: str

@@ -17,7 +17,7 @@ class RedisEnterpriseHook(BaseHook):
     """A Redis Software cluster, as a connection of the type `redis_enterprise` describes it.
 
     Host, port (9443 by default), login and password are what they say. Extras: `urls`, more nodes
-    of the same cluster; `auth`, "basic" or "jwt"; `ca_file`, `fingerprint` and `verify`;
+    of the same cluster; `auth`, "basic" or "jwt"; `ca_cert`, `fingerprint` and `verify`;
     `trusted_hosts`; `client_cert` and `client_key`. They mean what the arguments of
     `ActionsClient` do, and files are read where the task or its trigger runs. Lists are JSON lists,
     or text with spaces between the items.

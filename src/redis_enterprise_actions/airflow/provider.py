@@ -33,8 +33,9 @@ FIELDS: Final[Mapping[str, Field]] = MappingProxyType({
         "Other nodes of the same cluster, with spaces between them, for when one does not answer",
     ),
     "auth": Field("Authentication", "basic, or jwt to send the password for tokens only"),
-    "ca_file": Field(
-        "CA file", "PEM file, on workers and triggerers, with the CA of the cluster's certificate"
+    "ca_cert": Field(
+        "CA certificate",
+        "PEM file, on workers and triggerers, with the CA of the cluster's certificate",
     ),
     "fingerprint": Field(
         "Fingerprint", "Or the SHA-256 fingerprint of that certificate, in hexadecimal digits"

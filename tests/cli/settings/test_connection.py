@@ -202,3 +202,37 @@ class TestKeyring:
         assert new_password(by_file) == Secret(SECRET)
         with pytest.raises(UsageError, match=r"^no password"):
             new_password(arguments(["login"]))
+
+
+class TestWrongNames:
+    """A wrong name of a setting is answered with the right one."""
+
+    @pytest.mark.parametrize(
+        ("wrong", "right"),
+        [
+            ("--ca-file", "--ca-cert"),
+            ("--username", "--user"),
+            ("--verify", "--insecure"),
+            ("--trusted-hosts", "--trusted-host"),
+            ("--profil", "--profile"),
+        ],
+    )
+    def test_option(self, wrong: str, right: str, capsys: pytest.CaptureFixture[str]) -> None:
+        """An option of another name is wrong usage."""
+        with pytest.raises(SystemExit) as caught:
+            arguments(["list", f"{wrong}={SECRET}"])
+
+        *_, last = capsys.readouterr().err.splitlines()
+        assert caught.value.code == 2
+        assert last == (
+            f"redis-actions: error: unrecognized arguments: {wrong}; did you mean {right}?"
+        )
+
+    async def test_variable(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """A variable of another name is logged as a warning."""
+        monkeypatch.setenv("REDIS_ENTERPRISE_CA_FILE", "ca.pem")
+        made("--profile", "prod")
+
+        assert "did you mean REDIS_ENTERPRISE_CA_CERT?" in caplog.text

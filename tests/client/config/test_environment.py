@@ -55,20 +55,20 @@ def completed(monkeypatch: pytest.MonkeyPatch, given: dict[str, object], **said:
          {"url": URL, "client_cert": "c", "username": "u", "password": "p"}),
         ({"url": URL}, {"CLIENT_CERT": "c", "CLIENT_KEY": "k"},
          {"url": URL, "client_cert": "c", "client_key": "k"}),
-        ({"url": URL}, {"CA_CERT": "c"}, {"url": URL, "ca_file": "c"}),
+        ({"url": URL}, {"CA_CERT": "c"}, {"url": URL, "ca_cert": "c"}),
         ({"url": URL}, {"FINGERPRINT": "f"}, {"url": URL, "fingerprint": "f"}),
         ({"url": URL, "fingerprint": "g"}, {"FINGERPRINT": "f", "CA_CERT": "c", "INSECURE": "1"},
          {"url": URL, "fingerprint": "g"}),
-        ({"url": URL, "ca_file": "d"}, {"FINGERPRINT": "f", "CA_CERT": "c", "INSECURE": "1"},
-         {"url": URL, "ca_file": "d"}),
+        ({"url": URL, "ca_cert": "d"}, {"FINGERPRINT": "f", "CA_CERT": "c", "INSECURE": "1"},
+         {"url": URL, "ca_cert": "d"}),
         ({"url": URL}, {"CA_CERT": "c", "INSECURE": "YES "}, {"url": URL, "verify": False}),
         ({"url": URL}, {"CA_CERT": "c", "INSECURE": "no"},
-         {"url": URL, "verify": True, "ca_file": "c"}),
+         {"url": URL, "verify": True, "ca_cert": "c"}),
         ({"url": URL, "client_cert": "d", "username": "u"},
          {"CLIENT_CERT": "c", "CLIENT_KEY": "k", "TOKEN": "t", "PASSWORD": "p"},
          {"url": URL, "client_cert": "d", "username": "u", "password": "p"}),
         ({"url": URL, "verify": True}, {"CA_CERT": "c", "INSECURE": "yes"},
-         {"url": URL, "verify": True, "ca_file": "c"}),
+         {"url": URL, "verify": True, "ca_cert": "c"}),
         ({"url": URL, "verify": False}, {"CA_CERT": "c"}, {"url": URL, "verify": False}),
     ],
 )  # fmt: skip
@@ -106,7 +106,7 @@ def test_unclear(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"FINGERPRINT": "f"}, {"CA_CERT": "c", "INSECURE": "true"}, {"fingerprint": "f"}),
         ({"INSECURE": "true"}, {"CA_CERT": "c"}, {"verify": False}),
         ({"INSECURE": "false"}, {"CA_CERT": "c", "INSECURE": "true"},
-         {"verify": True, "ca_file": "c"}),
+         {"verify": True, "ca_cert": "c"}),
         ({"URL": URL}, {"URL": "https://other", "TRUSTED_HOSTS": "h"},
          {"url": [URL], "trusted_hosts": ["h"]}),
     ],
@@ -123,3 +123,38 @@ def test_layers(first: dict[str, str], second: dict[str, str], settings: dict[st
 def test_masked() -> None:
     """What is given is not shown."""
     assert repr(Masked(url=URL, password="secret")) == "<url, password>"
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("CA_FILE", "CA_CERT"),
+        ("USERNAME", "USER"),
+        ("VERIFY", "INSECURE"),
+        ("URLS", "URL"),
+        ("PASSWD", "PASSWORD"),
+        ("TRUSTED_HOST", "TRUSTED_HOSTS"),
+    ],
+)
+def test_wrong_name(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, name: str, meant: str
+) -> None:
+    """A variable with a wrong name is answered with the right one, without its value."""
+    completed(monkeypatch, {"url": URL}, **{name: "hunter2-hunter2"})
+
+    assert caplog.messages == [
+        f"REDIS_ENTERPRISE_{name} in the environment is unknown; "
+        f"did you mean REDIS_ENTERPRISE_{meant}?"
+    ]
+
+
+@pytest.mark.parametrize(
+    "name", ["USER", "COLOUR", "SERVICE_HOST", "SERVICE_PORT", "PORT", "PORT_9443_TCP_ADDR"]
+)
+def test_other_names(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    """Known variables and those of other programs, such as Kubernetes, cause no warning."""
+    completed(monkeypatch, {"url": URL}, **{name: "x"})
+
+    assert caplog.messages == []

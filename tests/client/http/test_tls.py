@@ -56,13 +56,13 @@ def test_bad_fingerprint(text: str) -> None:
 @pytest.mark.parametrize(
     ("settings", "problem"),
     [
-        ({"verify": False, "ca_file": "ca.pem"}, "contradict"),
+        ({"verify": False, "ca_cert": "ca.pem"}, "contradict"),
         ({"verify": False, "fingerprint": PAIRS}, "contradict"),
-        ({"ca_file": "ca.pem", "fingerprint": PAIRS}, "contradict"),
+        ({"ca_cert": "ca.pem", "fingerprint": PAIRS}, "contradict"),
         ({"client_key": "key.pem"}, "goes with client_cert="),
-        ({"ca_file": ""}, "ca_file='' cannot be loaded: it is empty"),
+        ({"ca_cert": ""}, "ca_cert='' cannot be loaded: it is empty"),
         ({"client_cert": ""}, "client_cert='' cannot be loaded: it is empty"),
-        ({"ca_file": 5}, "ca_file=5 cannot be loaded"),
+        ({"ca_cert": 5}, "ca_cert=5 cannot be loaded"),
         ({"client_cert": 5}, "client_cert=5 cannot be loaded"),
     ],
 )
@@ -72,7 +72,7 @@ def test_bad_settings(settings: dict[str, object], problem: str) -> None:
         tls(**settings)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("setting", ["ca_file", "client_cert"])
+@pytest.mark.parametrize("setting", ["ca_cert", "client_cert"])
 @pytest.mark.parametrize("make", [lambda path: path.write_text("no certificate"), lambda _: None])
 def test_bad_files(tmp_path: Path, make: Callable[[Path], object], setting: str) -> None:
     """A file that is not there or holds something else is named."""

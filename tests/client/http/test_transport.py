@@ -442,15 +442,15 @@ class TestTLS:
     @pytest.mark.enable_socket
     async def test_unknown_certificate(self, url: str) -> None:
         """A certificate that does not verify is fatal, and says what to do."""
-        with pytest.raises(UntrustedCertificate, match=r"not trusted: .*certificate.*ca_file="):
+        with pytest.raises(UntrustedCertificate, match=r"not trusted: .*certificate.*ca_cert="):
             await ask(transport(url))
 
     @pytest.mark.enable_socket
-    async def test_ca_file(self, url: str, authority: trustme.CA, tmp_path: Path) -> None:
+    async def test_ca_cert(self, url: str, authority: trustme.CA, tmp_path: Path) -> None:
         """A certificate that the CA file vouches for is accepted."""
         authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
 
-        assert (await ask(transport(url, ca_file=str(tmp_path / "ca.pem")))).body == b"[]"
+        assert (await ask(transport(url, ca_cert=str(tmp_path / "ca.pem")))).body == b"[]"
 
     @pytest.mark.enable_socket
     async def test_not_verified(self, url: str, caplog: pytest.LogCaptureFixture) -> None:

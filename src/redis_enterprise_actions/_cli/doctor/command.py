@@ -115,10 +115,10 @@ class Examination:
         self._user: str | None = given.get("username")
         self._password = hidden(given.get("password"))
         self._auth: str = given.get("auth", "basic")
-        names = ("verify", "ca_file", "fingerprint", "client_cert", "client_key")
+        names = ("verify", "ca_cert", "fingerprint", "client_cert", "client_key")
         trust = {name: given[name] for name in names if name in given}
         self._trust = tls(**trust)
-        self._by = f"ca_file {given['ca_file']}" if "ca_file" in given else "the system's CAs"
+        self._by = f"ca_cert {given['ca_cert']}" if "ca_cert" in given else "the system's CAs"
         anyone = {name: given[name] for name in names[3:] if name in given}
         self._anyone = context_of(tls(verify=False, **anyone).context)
         url = given["url"]

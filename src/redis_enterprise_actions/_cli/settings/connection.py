@@ -15,7 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from redis_enterprise_actions._client.client import ActionsClient
-from redis_enterprise_actions._client.config.environment import environment, fill
+from redis_enterprise_actions._client.config.environment import (
+    environment,
+    fill,
+    warn_of_wrong_names,
+)
 from redis_enterprise_actions._client.config.options import Masked
 from redis_enterprise_actions._client.config.profiles import profile_of
 from redis_enterprise_actions._client.config.secrets import recall, secret_in
@@ -65,6 +69,7 @@ def client_of(args: argparse.Namespace) -> ActionsClient:
 def settings_of(args: argparse.Namespace) -> Settings:
     """Return what the options, the environment and the profile say."""
     given = _options(args)
+    warn_of_wrong_names()
     sources = {name: "an option" for name, value in given.items() if value is not None}
     fill(given, environment)
     sources |= dict.fromkeys(given.keys() - sources.keys(), "the environment")
@@ -113,7 +118,7 @@ def _options(args: argparse.Namespace) -> Masked:
         auth=args.auth,
         client_cert=args.client_cert,
         client_key=args.client_key,
-        ca_file=args.ca_cert,
+        ca_cert=args.ca_cert,
         fingerprint=args.fingerprint,
         verify=False if args.insecure else None,
         trusted_hosts=args.trusted_host,

@@ -5,11 +5,14 @@ Knows their names, and which argument each stands for. Refuses to know what the 
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from typing import TYPE_CHECKING, Final
 
 from redis_enterprise_actions._model.errors import UsageError
+
+from .options import similar_name
 
 
 if TYPE_CHECKING:
@@ -20,12 +23,18 @@ if TYPE_CHECKING:
 
     Said: TypeAlias = "Callable[[str], str]"  # of a variable, without its prefix; "" is nothing
 
+_log = logging.getLogger(__name__)
+
 _PREFIX: Final = "REDIS_ENTERPRISE_"
 _TOKEN: Final = {"token": "TOKEN"}
 _USER: Final = {"username": "USER", "password": "PASSWORD", "auth": "AUTH"}
 _CLIENT: Final = {"client_cert": "CLIENT_CERT", "client_key": "CLIENT_KEY"}
-_TRUST: Final = {"ca_file": "CA_CERT", "fingerprint": "FINGERPRINT"}
+_TRUST: Final = {"ca_cert": "CA_CERT", "fingerprint": "FINGERPRINT"}
 _LISTS: Final = {"url": "URL", "trusted_hosts": "TRUSTED_HOSTS"}
+_VARIABLES: Final = (
+    *("URL", "TRUSTED_HOSTS", "USER", "PASSWORD", "AUTH", "TOKEN", "CLIENT_CERT", "CLIENT_KEY"),
+    *("CA_CERT", "FINGERPRINT", "INSECURE"),
+)
 _YES: Final = frozenset({"1", "true", "yes", "on"})
 _NO: Final = frozenset({"", "0", "false", "no", "off"})
 
@@ -35,6 +44,7 @@ def complete(given: Masked) -> None:
 
     Raises `UsageError` where there is no cluster to ask.
     """
+    warn_of_wrong_names()
     fill(given, environment)
     if not given.get("url"):
         raise UsageError("no cluster is given: REDIS_ENTERPRISE_URL is not set")
@@ -62,6 +72,24 @@ def environment(variable: str) -> str:
     return os.environ.get(_PREFIX + variable, "")
 
 
+def warn_of_wrong_names() -> None:
+    """Log a warning for each variable whose name is nearly that of a known one.
+
+    Any other `REDIS_ENTERPRISE_*` may be meant for another program: in Kubernetes, a service
+    `redis-enterprise` alone adds a dozen.
+    """
+    known = {variable.lower(): _PREFIX + variable for variable in _VARIABLES}
+    for name in sorted(os.environ):
+        setting = name.removeprefix(_PREFIX).lower()
+        if not name.startswith(_PREFIX) or setting in known:
+            continue
+        similar = similar_name(setting, known)
+        if similar is not None:
+            fields = {"event": "unknown variable", "variable": name, "similar": known[similar]}
+            text = "%s in the environment is unknown; did you mean %s?"
+            _log.warning(text, name, known[similar], extra=fields)
+
+
 def _prove(given: Masked, said: Said) -> None:
     """Add who we are."""
     certified = "client_cert" in given
@@ -76,7 +104,7 @@ def _prove(given: Masked, said: Said) -> None:
 
 def _trust(given: Masked, said: Said) -> None:
     """Add what the cluster is known by."""
-    if not given.keys() & {"verify", "ca_file", "fingerprint"}:
+    if not given.keys() & {"verify", "ca_cert", "fingerprint"}:
         insecure = _insecure(said("INSECURE"))
         if insecure is not None:
             given["verify"] = not insecure

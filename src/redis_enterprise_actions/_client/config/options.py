@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+import difflib
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict
 
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Required, TypeAlias
 
     from redis_enterprise_actions._client.http.auth import TokenSource
 
     Path: TypeAlias = "str | os.PathLike[str]"
+
+_SIMILAR: Final = 0.75  # ratio of `difflib`; "cluster" and "user" have 0.73
+# Names that other clients, or other places of a setting of this one, use.
+_SYNONYMS: Final[Mapping[str, str]] = MappingProxyType({
+    "ca_bundle": "ca_cert",
+    "ca_file": "ca_cert",
+    "cafile": "ca_cert",
+    "cert": "client_cert",
+    "host": "url",
+    "key": "client_key",
+    "username": "user",
+    "verify": "insecure",
+})  # fmt: skip
 
 
 class Given(TypedDict, total=False):
@@ -25,7 +40,7 @@ class Given(TypedDict, total=False):
     auth: Literal["basic", "jwt"] | None
     client_cert: Path | None
     client_key: Path | None
-    ca_file: Path | None
+    ca_cert: Path | None
     fingerprint: str | None
     verify: bool | None
     trusted_hosts: Iterable[str] | None
@@ -41,7 +56,7 @@ class Arguments(TypedDict, total=False):
     auth: Literal["basic", "jwt"]
     client_cert: Path
     client_key: Path
-    ca_file: Path
+    ca_cert: Path
     fingerprint: str
     verify: bool
     trusted_hosts: Iterable[str]
@@ -52,3 +67,12 @@ class Masked(dict[str, Any]):
 
     def __repr__(self) -> str:
         return f"<{', '.join(self)}>"
+
+
+def similar_name(name: str, known: Iterable[str]) -> str | None:
+    """Return the known setting that a wrong name most likely stands for, or None."""
+    names = list(known)
+    synonym = _SYNONYMS.get(name)
+    if synonym in names:
+        return synonym
+    return next(iter(difflib.get_close_matches(name, names, 1, _SIMILAR)), None)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from redis_enterprise_actions._model.errors import UsageError
 
-from .options import Masked
+from .options import Masked, similar_name
 
 
 if TYPE_CHECKING:
@@ -187,7 +187,10 @@ def _first_problem(table: Masked, shapes: dict[str, _Shape]) -> str | None:
         if key in _SECRETS:
             return f"{key}: {_BELONGS}"
         if key not in shapes:
-            return f"{key} is unknown: there are {', '.join(shapes)}"
+            similar = similar_name(key, shapes)
+            if similar is not None:
+                return f"{key} is unknown; did you mean {similar}?"
+            return f"{key} is unknown; there are {', '.join(shapes)}"
         fits, words = shapes[key]
         if not fits(table[key]):
             return f"{key} is not {words}"

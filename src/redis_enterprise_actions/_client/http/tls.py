@@ -43,23 +43,23 @@ class TLS(NamedTuple):
 def tls(
     *,
     verify: bool = True,
-    ca_file: Path | None = None,
+    ca_cert: Path | None = None,
     fingerprint: str | None = None,
     client_cert: Path | None = None,
     client_key: Path | None = None,
 ) -> TLS:
     """Check the settings that a client was given, and load its files."""
-    if ca_file is not None and not verify:
-        raise UsageError("verify=False and ca_file= contradict each other")
+    if ca_cert is not None and not verify:
+        raise UsageError("verify=False and ca_cert= contradict each other")
     if fingerprint is not None and not verify:
         raise UsageError("verify=False and fingerprint= contradict each other")
-    if fingerprint is not None and ca_file is not None:
-        raise UsageError("ca_file= and fingerprint= contradict each other")
+    if fingerprint is not None and ca_cert is not None:
+        raise UsageError("ca_cert= and fingerprint= contradict each other")
     if client_key is not None and client_cert is None:
         raise UsageError("client_key= goes with client_cert=")
     by_authority = verify and fingerprint is None
     return TLS(
-        context=_context(by_authority, ca_file, client_cert, client_key),
+        context=_context(by_authority, ca_cert, client_cert, client_key),
         fingerprint=None if fingerprint is None else _digest(fingerprint),
         verified=verify,
     )
@@ -89,17 +89,17 @@ def refuses_us(error: BaseException | None) -> str | None:
 
 def _context(
     verify: bool,  # noqa: FBT001 - private, and read where it is computed
-    ca_file: Path | None,
+    ca_cert: Path | None,
     client_cert: Path | None,
     client_key: Path | None,
 ) -> ssl.SSLContext | bool:
     """Return the context; aiohttp has one for each of True and False, made once."""
-    if ca_file is None and client_cert is None:
+    if ca_cert is None and client_cert is None:
         return verify
     try:
-        context = ssl.create_default_context(cafile=None if ca_file is None else _file(ca_file))
+        context = ssl.create_default_context(cafile=None if ca_cert is None else _file(ca_cert))
     except (OSError, TypeError, ValueError) as error:  # an ssl.SSLError is an OSError
-        raise UsageError(f"ca_file={ca_file!r} cannot be loaded: {error}") from error
+        raise UsageError(f"ca_cert={ca_cert!r} cannot be loaded: {error}") from error
     if not verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
