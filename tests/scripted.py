@@ -14,7 +14,7 @@ from redis_enterprise_actions import Action, ActionVanished, ClusterUnreachable
 from redis_enterprise_actions._client.polling.poller import Hub
 from redis_enterprise_actions._client.polling.wait_state import Limits, Wait
 from redis_enterprise_actions._client.polling.watch import watch
-from redis_enterprise_actions._client.protocols import Asking, Found
+from redis_enterprise_actions._client.protocols import ListResult
 from redis_enterprise_actions._model.action import completed
 from redis_enterprise_actions._model.record import plain
 from redis_enterprise_actions._model.reference import Reference, Track
@@ -83,9 +83,7 @@ class ScriptedCluster:
 
     def __post_init__(self) -> None:
         """Make the hub that asks this cluster."""
-        self.hub = Hub(
-            Asking(one=self.one, many=self.many, settle=self.settle, sent=lambda: len(self.asked))
-        )
+        self.hub = Hub(self, requests_sent=lambda: len(self.asked))
 
     def add(self, uid: str, ends: float, **more: object) -> str:
         """Add an action; return its uid."""
@@ -118,12 +116,12 @@ class ScriptedCluster:
 
     # --- what a hub asks ------------------------------------------------------------------------
 
-    async def one(self, ref: Reference, _: Action | None) -> Action | None:
+    async def fetch(self, ref: Reference, _: Action | None) -> Action | None:
         """Answer for one action."""
         await self._answer(ref.uid, self.error)
         return self._seen(ref.uid)
 
-    async def many(self, wanted: Mapping[Reference, Action | None]) -> Found:
+    async def fetch_many(self, wanted: Mapping[Reference, Action | None]) -> ListResult:
         """Answer with a list."""
         await self._answer("list", self.error or self.list_error)
         seen = {ref: self._seen(ref.uid) for ref in wanted if ref.uid in self.work}
@@ -132,12 +130,12 @@ class ScriptedCluster:
         }
         before, self.shown = self.shown, shown
         if not self.tells_changes:
-            return Found(shown, cost=self.list_cost)
+            return ListResult(shown, cost=self.list_cost)
         changed = {ref: shown.get(ref) for ref in [*shown, *before]}
         changed = {ref: it for ref, it in changed.items() if it is not before.get(ref)}
-        return Found(shown, self.list_cost, changed)
+        return ListResult(shown, self.list_cost, changed)
 
-    async def settle(self, _: Reference, doubt: WaitError) -> Action | None:
+    async def verify(self, _: Reference, doubt: WaitError) -> Action | None:
         """Answer for a database."""
         await self._answer("database", self.error)
         assert doubt.action is not None

@@ -47,7 +47,7 @@ from tests.test_hostile import FAULTS, run
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
-    from redis_enterprise_actions._client.protocols import Found
+    from redis_enterprise_actions._client.protocols import ListResult
 
 pytestmark = pytest.mark.enable_socket
 
@@ -520,10 +520,10 @@ class Kinds(ScriptedCluster):
 
     listed: list[tuple[float, set[System]]] = field(default_factory=list)
 
-    async def many(self, wanted: Mapping[Reference, Action | None]) -> Found:
+    async def fetch_many(self, wanted: Mapping[Reference, Action | None]) -> ListResult:
         """Answer with a list."""
         self.listed.append((now(), {ref.system for ref in wanted}))
-        return await super().many(wanted)
+        return await super().fetch_many(wanted)
 
     async def follow(self, ref: Reference) -> Action:
         """Wait for something of any kind, with a look every ten seconds."""

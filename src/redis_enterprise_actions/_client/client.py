@@ -14,11 +14,10 @@ from redis_enterprise_actions._client.http.transport import Transport
 from redis_enterprise_actions._client.pacing.durations import seconds
 from redis_enterprise_actions._client.pacing.retry import Patience, patiently
 from redis_enterprise_actions._client.polling.poller import Hub
-from redis_enterprise_actions._client.protocols import Asking
 from redis_enterprise_actions._client.resources.calls import Calls
 from redis_enterprise_actions._client.resources.waits import Waits
 from redis_enterprise_actions._client.sources.paths import number, segment
-from redis_enterprise_actions._client.sources.registry import Lookup
+from redis_enterprise_actions._client.sources.registry import StatusSources
 from redis_enterprise_actions._client.submit.submitter import Submission
 from redis_enterprise_actions._model.errors import ActionNotFound, RequestError
 from redis_enterprise_actions._model.reference import Reference, Track, parse
@@ -112,16 +111,9 @@ class ActionsClient(Waits, Calls):
             session=session,
             request_timeout=patience,
         )
-        self._lookup = Lookup(self._transport)
-        self._hub = Hub(
-            Asking(
-                one=self._lookup.one,
-                many=self._lookup.many,
-                settle=self._lookup.settle,
-                sent=lambda: self._transport.sent,
-            )
-        )
-        self._submission = Submission(self._transport, self._lookup)
+        self._sources = StatusSources(self._transport)
+        self._hub = Hub(self._sources, requests_sent=lambda: self._transport.sent)
+        self._submission = Submission(self._transport, self._sources)
         self._desk = Desk(self._hub, self._submission)
 
     @classmethod
@@ -190,7 +182,7 @@ class ActionsClient(Waits, Calls):
         Source: GET /v1/actions, /v1/actions/bdb/{bdb_uid}, /v2/actions. Needs the permission
         `view_status_of_cluster_action`.
         """
-        return await patiently(_CALL_PATIENCE, self._lookup.actions.list_actions, bdb_uid)
+        return await patiently(_CALL_PATIENCE, self._sources.actions.list_actions, bdb_uid)
 
     async def get_action(self, uid: str) -> Action:
         """Return one action as it is now. `uid` is an `action_uid` or a `task_id`.
@@ -204,7 +196,7 @@ class ActionsClient(Waits, Calls):
         tries: Patience | None = None
         while True:  # as `patiently` does, with one step less
             try:
-                found = await self._lookup.actions.find_action(uid)
+                found = await self._sources.actions.find_action(uid)
             except RequestError as error:
                 tries = tries or Patience(_CALL_PATIENCE, began)
                 pause = tries.pause_after(error)
@@ -223,7 +215,9 @@ class ActionsClient(Waits, Calls):
         `view_status_of_all_node_actions`, or `view_status_of_node_action`.
         """
         uid = None if node_uid is None else number(node_uid, "node")
-        return await patiently(_CALL_PATIENCE, self._lookup.hosts.all, Track.NODE, uid)
+        return await patiently(
+            _CALL_PATIENCE, self._sources.node_actions.list_actions, Track.NODE, uid
+        )
 
     async def get_node_action(self, node_uid: int, action: str) -> Action:
         """Return an action of a node as it is now, or the result of its last run.
@@ -240,7 +234,9 @@ class ActionsClient(Waits, Calls):
 
         Source: GET /v1/cluster/actions. Needs the permission `view_status_of_cluster_action`.
         """
-        return await patiently(_CALL_PATIENCE, self._lookup.hosts.all, Track.CLUSTER)
+        return await patiently(
+            _CALL_PATIENCE, self._sources.node_actions.list_actions, Track.CLUSTER
+        )
 
     async def get_cluster_action(self, action: str) -> Action:
         """Return an action of the cluster as it is now; as `get_node_action`.
@@ -256,7 +252,7 @@ class ActionsClient(Waits, Calls):
 
         Source: GET /v1/crdb_tasks. Needs the permission `view_crdb_task_list`.
         """
-        return await patiently(_CALL_PATIENCE, self._lookup.crdb_tasks.all)
+        return await patiently(_CALL_PATIENCE, self._sources.crdb_tasks.list_tasks)
 
     async def get_crdb_task(self, task_id: str) -> Action:
         """Return one task of an Active-Active database as it is now.
@@ -271,7 +267,7 @@ class ActionsClient(Waits, Calls):
 
     async def _get_by(self, ref: Reference) -> Action:
         began = asyncio.get_running_loop().time()
-        found = await patiently(_CALL_PATIENCE, self._lookup.certain, ref)
+        found = await patiently(_CALL_PATIENCE, self._sources.fetch_certain, ref)
         return _known(found, ref.name, began)
 
 

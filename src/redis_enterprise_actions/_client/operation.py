@@ -224,7 +224,7 @@ class Desk:
             on_progress=options.get("on_progress"),
             recorder=options.get("recorder"),
             observers=self.observers,
-            following=self._submission.lookup.following,
+            following=self._submission.sources.retain_cancellation,
             every=every,
         )
 

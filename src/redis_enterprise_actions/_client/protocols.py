@@ -1,25 +1,25 @@
-"""What polling knows of the sources of statuses."""
+"""`StatusSource` and `ListResult`: the interface between polling and the status endpoints."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Mapping
 
     from redis_enterprise_actions._model.action import Action, Uncertain
     from redis_enterprise_actions._model.errors import WaitError
     from redis_enterprise_actions._model.reference import Reference
 
 
-class Found(NamedTuple):
-    """What a list held of the actions asked for, and what it costs.
+class ListResult(NamedTuple):
+    """Answer of one list request: the actions that were asked for, and the cost of the request.
 
-    The cost is counted in requests for one action. `changed` are those that are not what they were
-    in what was found before, None for one that is gone; it is None where that is not known.
+    `actions` leaves out references that the list does not show. `cost` is relative to a request
+    for one action. `changed` maps the references that differ from the last list to their action,
+    or to None if the action is gone; it is None if the source does not know what changed.
     """
 
     actions: Mapping[Reference, Action | Uncertain]
@@ -27,21 +27,25 @@ class Found(NamedTuple):
     changed: Mapping[Reference, Action | None] | None = None
 
 
-NO_LIST: Final = Found({}, cost=math.inf)  # where it may not be seen: it never pays
+# Where the user may not read a list. The infinite cost keeps the planner from asking again.
+NO_LIST: Final = ListResult({}, cost=math.inf)
 
 
-@dataclass(frozen=True, slots=True)
-class Asking:
-    """What there is to ask.
+class StatusSource(Protocol):
+    """Status endpoints of one or several kinds of work."""
 
-    `one` is given what is waited for and how it stood when last seen, and returns how it stands
-    now, with a doubt where the answer does not tell, or None if the cluster does not know it.
-    `many` is given several of one system, and returns what one request finds of them. `settle` is
-    asked about a vanished or stalled action: it returns the action if that is known to have ended
-    nevertheless, or None. `sent` tells how many requests all that has taken so far.
-    """
+    def fetch(self, ref: Reference, last: Action | None, /) -> Awaitable[Action | Uncertain | None]:
+        """Return the present state, or None if the cluster does not know the reference.
 
-    one: Callable[[Reference, Action | None], Awaitable[Action | Uncertain | None]]
-    many: Callable[[Mapping[Reference, Action | None]], Awaitable[Found]]
-    settle: Callable[[Reference, WaitError], Awaitable[Action | None]]
-    sent: Callable[[], int]
+        `last` is the state as last seen. The result is `Uncertain` if the answer may belong to
+        other work, such as an earlier run.
+        """
+
+    def fetch_many(self, wanted: Mapping[Reference, Action | None], /) -> Awaitable[ListResult]:
+        """Return the states that one list shows. All references have the same `ReferenceKind`.
+
+        `wanted` maps each reference to its state as last seen.
+        """
+
+    def verify(self, ref: Reference, doubt: WaitError, /) -> Awaitable[Action | None]:
+        """Return a vanished or stalled action as ended if that is certain, otherwise None."""

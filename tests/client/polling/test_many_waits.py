@@ -528,7 +528,7 @@ class TestComingAndGoing:
         scripted.add("a", ends=ends)
         scripted.error = error
         waits = [asyncio.create_task(scripted.wait("a", every=True)) for _ in range(2)]
-        ask = scripted.one
+        ask = scripted.fetch
 
         async def one(ref: Reference, last: Action | None) -> Action | None:
             try:
@@ -537,7 +537,7 @@ class TestComingAndGoing:
                 waits[0].cancel()
 
         scripted.latency = 0.0
-        object.__setattr__(scripted.hub._asking, "one", one)
+        object.__setattr__(scripted, "fetch", one)
         await asyncio.sleep(1)
         waits[1].cancel()
         await asyncio.wait(waits)
@@ -659,7 +659,7 @@ class TestMoments:
         scripted.list_cost = 1e6
         for uid in ("a", "b"):
             scripted.add(uid, ends=30.0)
-        ask = scripted.one
+        ask = scripted.fetch
         waits = {uid: asyncio.create_task(scripted.wait(uid)) for uid in ("a", "b")}
 
         async def one(ref: Reference, last: Action | None) -> Action | None:
@@ -669,7 +669,7 @@ class TestMoments:
                 raise unreachable()
             return await ask(ref, last)
 
-        object.__setattr__(scripted.hub._asking, "one", one)
+        object.__setattr__(scripted, "fetch", one)
         await asyncio.wait(waits.values())
 
         assert waits["a"].cancelled()
@@ -814,7 +814,7 @@ class TestStarving:
         """An action that can be had by no route is asked for at its pace, the others at theirs."""
         for uid in ("good", "too", "bad"):
             scripted.add(uid, ends=100.0, listed=uid != "bad")
-        ask = scripted.one
+        ask = scripted.fetch
 
         async def one(ref: Reference, last: Action | None) -> Action | None:
             found = await ask(ref, last)
@@ -822,7 +822,7 @@ class TestStarving:
                 raise UnreadableReply("GET", "/v1/actions/bad", problem="not JSON")
             return found
 
-        object.__setattr__(scripted.hub._asking, "one", one)
+        object.__setattr__(scripted, "fetch", one)
         bad = asyncio.create_task(scripted.wait("bad"))
         await all_of(scripted.wait("good"), scripted.wait("too"))
         bad.cancel()
@@ -881,14 +881,14 @@ class TestStarving:
         scripted.add("a", ends=20.0)
         scripted.add("b", ends=20.0)
         scripted.hub._agenda.list_of(System.ACTIONS).answered(0.0, cost=1e6)
-        ask = scripted.one
+        ask = scripted.fetch
 
         async def one(ref: Reference, last: Action | None) -> Action | None:
             if ref.uid == "a":
                 raise OddError(1, 2)
             return await ask(ref, last)
 
-        object.__setattr__(scripted.hub._asking, "one", one)
+        object.__setattr__(scripted, "fetch", one)
         results = await all_of(scripted.wait("a"), scripted.wait("b"))
         assert [type(result) for result in results] == [OddError, Action]
 
@@ -1011,7 +1011,7 @@ class TestOutage:
         scripted.list_cost = 1000.0
         for uid in ("a", "b", "bad"):
             scripted.add(uid, ends=100.0)
-        ask = scripted.hub._asking.one
+        ask = scripted.fetch
 
         async def one(ref: Reference, last: Action | None) -> Action | None:
             found = await ask(ref, last)
@@ -1019,7 +1019,7 @@ class TestOutage:
                 raise UnreadableReply("GET", "/v1/actions/bad", problem="not JSON")
             return found
 
-        object.__setattr__(scripted.hub._asking, "one", one)
+        object.__setattr__(scripted, "fetch", one)
         results = await all_of(
             *(scripted.wait(uid, outage_timeout=20) for uid in ("a", "b", "bad"))
         )

@@ -21,7 +21,6 @@ from redis_enterprise_actions import (
 from redis_enterprise_actions._client.polling.poller import Hub
 from redis_enterprise_actions._client.polling.wait_state import Limits, Wait
 from redis_enterprise_actions._client.polling.watch import watch
-from redis_enterprise_actions._client.protocols import Asking
 from redis_enterprise_actions._model.action import completed
 from redis_enterprise_actions._model.record import plain
 from tests.conftest import at
@@ -29,11 +28,14 @@ from tests.scripted import WALL, ref_of
 
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Mapping
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+    from typing import TypeAlias
 
     from redis_enterprise_actions import WaitError
-    from redis_enterprise_actions._client.protocols import Found
+    from redis_enterprise_actions._client.protocols import ListResult
     from redis_enterprise_actions._model.reference import Reference
+
+    Verify: TypeAlias = Callable[[Reference, WaitError], Awaitable[Action | None]]
 
 
 class Script:
@@ -46,8 +48,9 @@ class Script:
     def __init__(self, *answers: Action | RedisActionsError | float | None) -> None:
         self.answers = list(answers)
         self.asked: list[float] = []
+        self.verify: Verify = never_verified
 
-    async def __call__(self, _: str, __: Action | None) -> Action | None:
+    async def fetch(self, _: Reference, __: Action | None) -> Action | None:
         self.asked.append(asyncio.get_running_loop().time())
         answer = self._next()
         if isinstance(answer, (int, float)):
@@ -58,23 +61,22 @@ class Script:
         assert not isinstance(answer, (int, float))
         return answer
 
+    async def fetch_many(self, _: Mapping[Reference, Action | None]) -> ListResult:
+        """Fail, as one wait alone asks for no list."""
+        raise AssertionError
+
     def _next(self) -> Action | RedisActionsError | float | None:
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
 
-async def not_asked(_: Mapping[str, Action | None]) -> Found:
-    """Fail, as one wait alone asks for no list."""
-    raise AssertionError
-
-
-async def never_settled(_: Reference, __: WaitError) -> None:
+async def never_verified(_: Reference, __: WaitError) -> None:
     """Say that the database does not know better."""
 
 
 async def watching(
     script: Script,
     *,
-    settle: Callable[[Reference, WaitError], object] = never_settled,
+    verify: Verify = never_verified,
     on_progress: Callable[[Action], object] | None = None,
     poll: float = 5.0,
     **limits: float,
@@ -82,7 +84,8 @@ async def watching(
     """Watch a script that begins now."""
     now = asyncio.get_running_loop().time()
     wait = Wait(ref_of("a1"), limits=Limits(**limits), poll=wait_fixed(poll), now=now, wall=WALL)
-    hub = Hub(Asking(one=script, many=not_asked, settle=settle, sent=lambda: 0))  # type: ignore[arg-type]
+    script.verify = verify
+    hub = Hub(script, requests_sent=lambda: 0)
     async with aclosing(watch(hub, wait, on_progress=on_progress)) as watched:
         async for action in watched:
             yield plain(action)
@@ -156,28 +159,28 @@ async def test_slow_consumer() -> None:
     assert seen == [at(1), at(2)]
 
 
-async def test_settled_when_vanished() -> None:
+async def test_verified_when_vanished() -> None:
     """When the database shows that a vanished action has ended, it has."""
     doubts: list[WaitError] = []
 
-    async def settle(_: Reference, doubt: WaitError) -> Action:
+    async def verify(_: Reference, doubt: WaitError) -> Action:
         doubts.append(doubt)
         return completed(at(1))
 
-    seen = [a async for a in watching(Script(at(1), None), settle=settle)]
+    seen = [a async for a in watching(Script(at(1), None), verify=verify)]
 
     assert seen == [at(1), completed(at(1))]
     assert [type(doubt) for doubt in doubts] == [ActionVanished]
 
 
-async def test_settled_when_stalled() -> None:
+async def test_verified_when_stalled() -> None:
     """When the database shows that a stalled action has ended, it has."""
 
-    async def settle(_: Reference, doubt: WaitError) -> Action:
+    async def verify(_: Reference, doubt: WaitError) -> Action:
         assert isinstance(doubt, ActionStalled)
         return completed(at(1))
 
-    seen = [a async for a in watching(Script(at(1)), settle=settle, stall_timeout=30)]
+    seen = [a async for a in watching(Script(at(1)), verify=verify, stall_timeout=30)]
 
     assert seen == [at(1), completed(at(1))]
 
@@ -187,7 +190,7 @@ async def test_settled_when_stalled() -> None:
     [(Script(at(1), None), ActionVanished), (Script(at(1)), ActionStalled)],
     ids=["vanished", "stalled"],
 )
-async def test_not_settled(script: Script, error: type[WaitError]) -> None:
+async def test_not_verified(script: Script, error: type[WaitError]) -> None:
     """When the database does not know better, the doubt is raised."""
     with pytest.raises(error):
         async for _ in watching(script, stall_timeout=30):
@@ -198,12 +201,12 @@ async def test_settling_meets_an_outage() -> None:
     """When the database cannot be asked, that is an outage, and asked again."""
     errors: list[RedisActionsError] = [ClusterUnreachable("GET", "/v1/bdbs/1", reason="x")]
 
-    async def settle(_: Reference, __: WaitError) -> Action:
+    async def verify(_: Reference, __: WaitError) -> Action:
         if errors:
             raise errors.pop()
         return completed(at(1))
 
-    seen = [a async for a in watching(Script(at(1), None), settle=settle)]
+    seen = [a async for a in watching(Script(at(1), None), verify=verify)]
 
     assert seen == [at(1), completed(at(1))]
 
@@ -212,12 +215,12 @@ async def test_settling_meets_an_outage() -> None:
 async def test_settling_fails_for_good(script: Script) -> None:
     """When the database cannot be asked for as long as the budget, that ends the wait."""
 
-    async def settle(_: Reference, __: WaitError) -> None:
+    async def verify(_: Reference, __: WaitError) -> None:
         raise ClusterUnreachable("GET", "/v1/bdbs/1", reason="x")
 
     began = asyncio.get_running_loop().time()
     with pytest.raises(ClusterUnreachable) as caught:
-        async for _ in watching(script, settle=settle, stall_timeout=5, outage_timeout=60):
+        async for _ in watching(script, verify=verify, stall_timeout=5, outage_timeout=60):
             pass
 
     assert 65 <= asyncio.get_running_loop().time() - began <= 66.1

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tenacity.wait import WaitBaseT
 
     from redis_enterprise_actions import Action, Record
-    from redis_enterprise_actions._client.protocols import Found
+    from redis_enterprise_actions._client.protocols import ListResult
     from redis_enterprise_actions._model.reference import Reference
 
 PACES: list[WaitBaseT | None] = [
@@ -241,16 +241,16 @@ class TestChorus:
         scripted = ScriptedCluster()
         uids = [scripted.add(f"a{n}", ends=30.0) for n in range(3)]
         known: list[dict[Reference, Action | None]] = []
-        many = scripted.hub._asking.many
+        many = scripted.fetch_many
 
-        async def spy(wanted: Mapping[Reference, Action | None]) -> Found:
+        async def spy(wanted: Mapping[Reference, Action | None]) -> ListResult:
             known.append(dict(wanted))
             found = await many(wanted)
             shown.append(dict(found.actions))
             return found
 
         shown: list[dict[Reference, Action]] = []
-        object.__setattr__(scripted.hub._asking, "many", spy)
+        object.__setattr__(scripted, "fetch_many", spy)
         await asyncio.gather(*map(scripted.wait, uids))
 
         assert len(known) > 5

@@ -21,7 +21,7 @@ from redis_enterprise_actions import (
     UsageError,
     WaitError,
 )
-from redis_enterprise_actions._client.sources.actions import Routes
+from redis_enterprise_actions._client.sources.actions import ActionsApi
 from redis_enterprise_actions._client.sources.paths import segment
 from redis_enterprise_actions._model.action import Doubt, Uncertain
 from redis_enterprise_actions._model.reference import Reference, Track
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from redis_enterprise_actions._client.http.transport import Transport
-    from redis_enterprise_actions._client.protocols import Found
+    from redis_enterprise_actions._client.protocols import ListResult
     from redis_enterprise_actions.testing import Version
 
 pytestmark = pytest.mark.core
@@ -51,10 +51,10 @@ def transport_to(cluster: FakeCluster) -> Transport:
 
 
 @pytest.fixture
-async def routes(cluster: FakeCluster) -> AsyncIterator[Routes]:
-    """Return the routes of the fake cluster."""
+async def api(cluster: FakeCluster) -> AsyncIterator[ActionsApi]:
+    """Return the actions endpoints of the fake cluster."""
     transport = transport_to(cluster)
-    yield Routes(transport)
+    yield ActionsApi(transport)
     await transport.close()
 
 
@@ -82,34 +82,34 @@ class TestFind:
         async with FakeCluster(version=version) as cluster:
             transport = transport_to(cluster)
             uid = cluster.add_action(name)
-            found = await Routes(transport).find_action(uid)
+            found = await ActionsApi(transport).find_action(uid)
             await transport.close()
 
             assert found is not None
             assert (found.uid, found.name) == (uid, name)
             assert asked(cluster) == [f"/v1/actions/{uid}"]
 
-    async def test_v2(self, cluster: FakeCluster, routes: Routes) -> None:
+    async def test_v2(self, cluster: FakeCluster, api: ActionsApi) -> None:
         """What only v2 knows is found there; whether there is a v2 is found out once."""
         first, second = cluster.add_action("export"), cluster.add_action("import")
 
-        found = await routes.find_action(first)
+        found = await api.find_action(first)
         assert found is not None
         assert (found.uid, found.kind) == (first, Kind.OTHER)
         assert asked(cluster) == [f"/v1/actions/{first}", "/v2/actions"]
 
-        assert await routes.find_action(second)
+        assert await api.find_action(second)
         assert asked(cluster) == [f"/v1/actions/{second}", f"/v2/actions/{second}"]
 
-        assert await routes.find_action(first, found)
+        assert await api.find_action(first, found)
         assert asked(cluster) == [f"/v2/actions/{first}"]
 
-    async def test_unknown(self, cluster: FakeCluster, routes: Routes) -> None:
+    async def test_unknown(self, cluster: FakeCluster, api: ActionsApi) -> None:
         """What neither knows is not known."""
-        assert await routes.find_action("x") is None
+        assert await api.find_action("x") is None
         assert asked(cluster) == ["/v1/actions/x", "/v2/actions", "/v2/actions/x"]
 
-        assert await routes.find_action("x") is None
+        assert await api.find_action("x") is None
         assert asked(cluster) == ["/v1/actions/x", "/v2/actions/x"]
 
     @pytest.mark.enable_socket
@@ -117,44 +117,44 @@ class TestFind:
         """Where there is no v2, its list says so once, and it is not asked again."""
         async with FakeCluster(version="7.8") as cluster:
             transport = transport_to(cluster)
-            routes = Routes(transport)
-            assert [await routes.find_action("x") for _ in range(3)] == [None] * 3
+            api = ActionsApi(transport)
+            assert [await api.find_action("x") for _ in range(3)] == [None] * 3
             await transport.close()
 
             assert asked(cluster) == ["/v1/actions/x", "/v2/actions", *["/v1/actions/x"] * 2]
 
-    async def test_gone_from_v2(self, cluster: FakeCluster, routes: Routes) -> None:
+    async def test_gone_from_v2(self, cluster: FakeCluster, api: ActionsApi) -> None:
         """What v2 no longer knows is looked up in v1 before it is said to be gone."""
         uid = cluster.add_action("export")
-        found = await routes.find_action(uid)
+        found = await api.find_action(uid)
         cluster.forget(uid)
         asked(cluster)
 
-        assert await routes.find_action(uid, found) is None
+        assert await api.find_action(uid, found) is None
         assert asked(cluster) == [f"/v2/actions/{uid}", f"/v1/actions/{uid}"]
 
-    async def test_v2_is_found_out_once(self, cluster: FakeCluster, routes: Routes) -> None:
+    async def test_v2_is_found_out_once(self, cluster: FakeCluster, api: ActionsApi) -> None:
         """Many who ask at once find out once."""
-        await asyncio.gather(*(routes.find_action(f"x{n}") for n in range(10)))
+        await asyncio.gather(*(api.find_action(f"x{n}") for n in range(10)))
 
         assert asked(cluster).count("/v2/actions") <= 10
-        await asyncio.gather(*(routes.find_action(f"x{n}") for n in range(10)))
+        await asyncio.gather(*(api.find_action(f"x{n}") for n in range(10)))
         assert "/v2/actions" not in asked(cluster)
 
-    async def test_finding_out_fails(self, cluster: FakeCluster, routes: Routes) -> None:
+    async def test_finding_out_fails(self, cluster: FakeCluster, api: ActionsApi) -> None:
         """An outage while finding out is an outage, and v2 is asked again."""
         uid = cluster.add_action("export")
         cluster.inject(path="/v2", status=503)
 
         with pytest.raises(ClusterUnreachable):
-            await routes.find_action(uid)
-        assert await routes.find_action(uid) is not None
+            await api.find_action(uid)
+        assert await api.find_action(uid) is not None
 
     @pytest.mark.parametrize("status", [400, 500])
     async def test_broken_v2(
         self,
         cluster: FakeCluster,
-        routes: Routes,
+        api: ActionsApi,
         status: int,
         caplog: pytest.LogCaptureFixture,
     ) -> None:
@@ -164,73 +164,73 @@ class TestFind:
         )
         uid = cluster.add_action()
 
-        assert await routes.find_action("x") is None
-        assert [action.uid for action in await routes.list_actions(None)] == [uid]
+        assert await api.find_action("x") is None
+        assert [action.uid for action in await api.list_actions(None)] == [uid]
         (record,) = caplog.records
         assert "going on with /v1 alone" in record.getMessage()
         assert vars(record)["event"] == "no v2"
         assert f"answered {status}: invalid_schema" in vars(record)["reason"]
 
-    async def test_broken_v2_list(self, cluster: FakeCluster, routes: Routes) -> None:
+    async def test_broken_v2_list(self, cluster: FakeCluster, api: ActionsApi) -> None:
         """A v2 whose list alone is broken is there all the same."""
         uid = cluster.add_action("export")
         cluster.inject(path="/v2/actions", status=400, body='{"error_code": "invalid_schema"}')
 
-        assert await routes.find_action(uid) is not None
+        assert await api.find_action(uid) is not None
 
-    async def test_broken_v2_of_a_known_action(self, cluster: FakeCluster, routes: Routes) -> None:
+    async def test_broken_v2_of_a_known_action(self, cluster: FakeCluster, api: ActionsApi) -> None:
         """A v2 that breaks does not make an action that it has shown vanish."""
         uid = cluster.add_action("export")
-        found = await routes.find_action(uid)
+        found = await api.find_action(uid)
         cluster.inject(path="/v2", status=500, body='{"error_code": "invalid_schema"}')
 
         with pytest.raises(ClusterUnreachable):
-            await routes.find_action(uid, found)
+            await api.find_action(uid, found)
 
-    async def test_odd_404_of_v2(self, cluster: FakeCluster, routes: Routes) -> None:
+    async def test_odd_404_of_v2(self, cluster: FakeCluster, api: ActionsApi) -> None:
         """In v2, too, a 404 without the API's words is looked into with the list."""
         uid = cluster.add_action("export")
-        found = await routes.find_action(uid)
+        found = await api.find_action(uid)
         cluster.inject(path="/v2", status=404, body="<html>no route</html>")
-        assert await routes.find_action(uid, found) == found
+        assert await api.find_action(uid, found) == found
 
         cluster.inject(times=2, path="/v2", status=404, body="<html>no route</html>")
         with pytest.raises(UnreadableReply, match="port 9443"):
-            await routes.find_action(uid, found)
+            await api.find_action(uid, found)
 
-    async def test_refused_v2(self, cluster: FakeCluster, routes: Routes) -> None:
+    async def test_refused_v2(self, cluster: FakeCluster, api: ActionsApi) -> None:
         """A v2 that is refused for another reason is not passed over."""
         cluster.inject(path="/v2", status=406)
 
         with pytest.raises(RequestRejected):
-            await routes.find_action("x")
+            await api.find_action("x")
 
     @pytest.mark.parametrize("body", [b"", b"404: Not Found", b"<html>no such page</html>"])
-    async def test_missing_route(self, cluster: FakeCluster, routes: Routes, body: bytes) -> None:
+    async def test_missing_route(self, cluster: FakeCluster, api: ActionsApi, body: bytes) -> None:
         """A 404 without the API's words is no missing action, if the list is missing, too."""
         cluster.inject(times=None, status=404, body=body)
 
         with pytest.raises(UnreadableReply, match="port 9443"):
-            await routes.find_action("x")
+            await api.find_action("x")
 
-    async def test_odd_404(self, cluster: FakeCluster, routes: Routes) -> None:
+    async def test_odd_404(self, cluster: FakeCluster, api: ActionsApi) -> None:
         """A 404 without the API's words is looked into with the list."""
         uid = cluster.add_action()
         cluster.inject(status=404)
-        found = await routes.find_action(uid)
+        found = await api.find_action(uid)
         assert found is not None
         assert found.uid == uid
         assert asked(cluster) == [f"/v1/actions/{uid}", "/v1/actions"]
 
         cluster.inject(status=404)
-        assert await routes.find_action("x") is None
+        assert await api.find_action("x") is None
 
-    async def test_odd_404_on_an_empty_cluster(self, cluster: FakeCluster, routes: Routes) -> None:
+    async def test_odd_404_on_an_empty_cluster(self, cluster: FakeCluster, api: ActionsApi) -> None:
         """Where the list answers 404 in the API's words, nothing is there."""
         cluster.inject(status=404)
         cluster.inject(status=404, body='{"error_code": "action_not_found"}')
 
-        assert await routes.find_action("x") is None
+        assert await api.find_action("x") is None
 
     @pytest.mark.parametrize(
         ("uid", "path"),
@@ -241,10 +241,12 @@ class TestFind:
             ("...", "/v1/actions/..."),
         ],
     )
-    async def test_quoting(self, cluster: FakeCluster, routes: Routes, uid: str, path: str) -> None:
+    async def test_quoting(
+        self, cluster: FakeCluster, api: ActionsApi, uid: str, path: str
+    ) -> None:
         """A uid that needs quoting is quoted, and cannot ask for anything else."""
         cluster.add_action(uid=uid)
-        found = await routes.find_action(uid)
+        found = await api.find_action(uid)
 
         assert found is not None
         assert found.uid == uid
@@ -261,22 +263,22 @@ class TestFind:
 class TestList:
     """All actions, or those on one database."""
 
-    async def test_both_versions(self, cluster: FakeCluster, routes: Routes) -> None:
+    async def test_both_versions(self, cluster: FakeCluster, api: ActionsApi) -> None:
         """The list is v1's, and after it what only v2 knows."""
         machine, task = cluster.add_action("SMUpdateBDB"), cluster.add_action("retry_bdb")
         other = cluster.add_action("backup")
 
-        assert [action.uid for action in await routes.list_actions(None)] == [task, machine, other]
+        assert [action.uid for action in await api.list_actions(None)] == [task, machine, other]
         assert asked(cluster) == ["/v1/actions", "/v2/actions"]
 
-    async def test_database(self, cluster: FakeCluster, routes: Routes) -> None:
+    async def test_database(self, cluster: FakeCluster, api: ActionsApi) -> None:
         """The list of a database has its state machines, and its imports and exports."""
         mine, other = cluster.add_action(bdb_uid=2), cluster.add_action("export", bdb_uid=2)
         cluster.add_action(bdb_uid=3)
         cluster.add_action("export", bdb_uid=3)
         cluster.add_action("retry_bdb")
 
-        assert [action.uid for action in await routes.list_actions(2)] == [mine, other]
+        assert [action.uid for action in await api.list_actions(2)] == [mine, other]
         assert asked(cluster) == ["/v1/actions/bdb/2", "/v2/actions"]
 
     async def test_without_v2(self) -> None:
@@ -284,8 +286,8 @@ class TestList:
         async with FakeCluster(version="7.4") as cluster:
             transport = transport_to(cluster)
             uid = cluster.add_action()
-            routes = Routes(transport)
-            lists = [await routes.list_actions(None) for _ in range(2)]
+            api = ActionsApi(transport)
+            lists = [await api.list_actions(None) for _ in range(2)]
             await transport.close()
 
             assert [[action.uid for action in actions] for actions in lists] == [[uid], [uid]]
@@ -294,31 +296,31 @@ class TestList:
     @pytest.mark.parametrize(
         "body", [b'{"error_code": "action_not_found"}', b'{"title": "Not Found", "status": 404}']
     )
-    async def test_empty(self, cluster: FakeCluster, routes: Routes, body: bytes) -> None:
+    async def test_empty(self, cluster: FakeCluster, api: ActionsApi, body: bytes) -> None:
         """A 404 of the API's own on a list is an empty list."""
         cluster.inject(status=404, body=body)
 
-        assert await routes.list_actions(None) == []
+        assert await api.list_actions(None) == []
 
-    async def test_unknown_database(self, routes: Routes) -> None:
+    async def test_unknown_database(self, api: ActionsApi) -> None:
         """A database that is not there has no actions."""
-        assert await routes.list_actions(99) == []
+        assert await api.list_actions(99) == []
 
     @pytest.mark.parametrize(
         "body", [b"<html>no such page</html>", b"", b"{}", b'{"message": "none"}']
     )
-    async def test_wrong_server(self, cluster: FakeCluster, routes: Routes, body: bytes) -> None:
+    async def test_wrong_server(self, cluster: FakeCluster, api: ActionsApi, body: bytes) -> None:
         """A 404 that is not the API's, such as a gateway's, is not an empty list."""
         cluster.inject(status=404, body=body)
 
         with pytest.raises(UnreadableReply, match="port 9443"):
-            await routes.list_actions(None)
+            await api.list_actions(None)
 
     @pytest.mark.parametrize("bdb_uid", [-1, "1", 1.0, True])
-    async def test_no_database(self, routes: Routes, bdb_uid: int) -> None:
+    async def test_no_database(self, api: ActionsApi, bdb_uid: int) -> None:
         """A database's uid is a number."""
         with pytest.raises(UsageError, match="not the uid of a database"):
-            await routes.list_actions(bdb_uid)
+            await api.list_actions(bdb_uid)
 
 
 def machine(name: str = "SMUpdateBDB", **more: object) -> Action:
@@ -345,12 +347,12 @@ def stalled(action: Action) -> WaitError:
     return ActionStalled("a1", action=action, elapsed=1, polls=1, stall_timeout=1)
 
 
-async def find_many(routes: Routes, wanted: dict[str, Action | None]) -> Found:
+async def find_many(api: ActionsApi, wanted: dict[str, Action | None]) -> ListResult:
     """Look several actions up."""
-    return await routes.many({ref_of(uid): last for uid, last in wanted.items()})
+    return await api.fetch_many({ref_of(uid): last for uid, last in wanted.items()})
 
 
-def uids_of(found: Found) -> set[str]:
+def uids_of(found: ListResult) -> set[str]:
     """Return the uids of what was found."""
     return {ref.uid for ref in found.actions}
 
@@ -358,117 +360,117 @@ def uids_of(found: Found) -> set[str]:
 class TestFindMany:
     """Looking several actions up."""
 
-    async def test_v1(self, cluster: FakeCluster, routes: Routes) -> None:
+    async def test_v1(self, cluster: FakeCluster, api: ActionsApi) -> None:
         """Of actions that v1 knows, or that nobody has seen yet, v1's list is asked for."""
         uids = [cluster.add_action(), cluster.add_action("retry_bdb")]
-        found = await find_many(routes, {uids[0]: None, uids[1]: None, "x": None})
+        found = await find_many(api, {uids[0]: None, uids[1]: None, "x": None})
 
         assert asked(cluster) == ["/v1/actions"]
         assert uids_of(found) == set(uids)
         assert found.cost == 1
 
-    async def test_v2(self, cluster: FakeCluster, routes: Routes) -> None:
+    async def test_v2(self, cluster: FakeCluster, api: ActionsApi) -> None:
         """What only v2 has shown is looked for there, and without need v1 is left alone."""
         export, update = cluster.add_action("export"), cluster.add_action()
-        other = await routes.find_action(export)
+        other = await api.find_action(export)
         asked(cluster)
 
-        found = await find_many(routes, {export: other, update: None})
+        found = await find_many(api, {export: other, update: None})
         assert asked(cluster) == ["/v1/actions", "/v2/actions"]
         assert uids_of(found) == {export, update}
         assert found.cost == 2
 
-        found = await find_many(routes, {export: other})
+        found = await find_many(api, {export: other})
         assert asked(cluster) == ["/v2/actions"]
         assert uids_of(found) == {export}
 
-    async def test_v2_for_all(self, cluster: FakeCluster, routes: Routes) -> None:
+    async def test_v2_for_all(self, cluster: FakeCluster, api: ActionsApi) -> None:
         """Where v2 is asked for one, what was never seen is looked for in its answer, too."""
         export, fresh = cluster.add_action("export"), cluster.add_action("export")
-        other = await routes.find_action(export)
+        other = await api.find_action(export)
 
-        found = await find_many(routes, {export: other, fresh: None})
+        found = await find_many(api, {export: other, fresh: None})
         assert uids_of(found) == {export, fresh}
 
-    async def test_broken_v2(self, cluster: FakeCluster, routes: Routes) -> None:
+    async def test_broken_v2(self, cluster: FakeCluster, api: ActionsApi) -> None:
         """Where v2's list is known to be broken, v1's has to do."""
         export, update = cluster.add_action("export"), cluster.add_action()
-        other = await routes.find_action(export)
+        other = await api.find_action(export)
         cluster.inject(path="/v2/actions", status=406, body='{"error_code": "invalid_schema"}')
 
-        found = await find_many(routes, {export: other, update: None})
+        found = await find_many(api, {export: other, update: None})
         assert uids_of(found) == {update}
 
-    async def test_refused_v2(self, cluster: FakeCluster, routes: Routes) -> None:
+    async def test_refused_v2(self, cluster: FakeCluster, api: ActionsApi) -> None:
         """What v2 refuses is not v1's trouble; where v2 alone is asked, it is the answer."""
         export, update = cluster.add_action("export"), cluster.add_action()
-        other = await routes.find_action(export)
+        other = await api.find_action(export)
         cluster.inject(path="/v2/actions", times=2, status=406)
 
-        found = await find_many(routes, {export: other, update: None})
+        found = await find_many(api, {export: other, update: None})
         assert uids_of(found) == {update}
         with pytest.raises(RequestRejected):
-            await find_many(routes, {export: other})
+            await find_many(api, {export: other})
 
-    async def test_cost(self, cluster: FakeCluster, routes: Routes) -> None:
+    async def test_cost(self, cluster: FakeCluster, api: ActionsApi) -> None:
         """A long list costs more than a short one, by its size."""
         for _ in range(2000):
             cluster.add_action(duration=0)
 
-        found = await find_many(routes, {"x": None})
+        found = await find_many(api, {"x": None})
         assert 2000 * 100 / 2**15 < found.cost < 2000 * 600 / 2**15
 
-    async def test_in_both(self, cluster: FakeCluster, routes: Routes) -> None:
+    async def test_in_both(self, cluster: FakeCluster, api: ActionsApi) -> None:
         """What v2 has shown, and v1 lists by now, is not looked for in v2 again."""
         update = cluster.add_action()
-        seen = await routes.find_action(update)
+        seen = await api.find_action(update)
         assert seen is not None
         other = msgspec.structs.replace(seen, kind=Kind.OTHER)
         asked(cluster)
 
-        found = await find_many(routes, {update: other, cluster.add_action(): None})
+        found = await find_many(api, {update: other, cluster.add_action(): None})
         assert asked(cluster) == ["/v1/actions"]
         assert len(found.actions) == 2
 
-    async def test_changed(self, cluster: FakeCluster, routes: Routes) -> None:
+    async def test_changed(self, cluster: FakeCluster, api: ActionsApi) -> None:
         """It is told what v1 lists otherwise than it did, by every reference to it."""
         first, second = (cluster.add_action(duration=seconds) for seconds in (5.0, 1e6))
         wanted = [ref_of(first), ref_of(second)]
-        lists = [await routes.many(dict.fromkeys(wanted)) for _ in range(2)]
+        lists = [await api.fetch_many(dict.fromkeys(wanted)) for _ in range(2)]
         await asyncio.sleep(6)
-        lists.append(await routes.many(dict.fromkeys(wanted)))
+        lists.append(await api.fetch_many(dict.fromkeys(wanted)))
         wanted.append(Reference(Track.ACTION, first, "bdb:7"))
-        lists.append(await routes.many(dict.fromkeys(wanted)))
+        lists.append(await api.fetch_many(dict.fromkeys(wanted)))
         cluster.forget(first)
-        lists.append(await routes.many(dict.fromkeys(wanted)))
+        lists.append(await api.fetch_many(dict.fromkeys(wanted)))
 
         changed = [set(found.changed or ()) for found in lists]
         assert changed == [set(wanted[:2]), set(), {wanted[0]}, set(), {wanted[0], wanted[2]}]
         assert lists[-1].changed == {wanted[0]: None, wanted[2]: None}
         assert lists[-1].actions.keys() == {wanted[1]}
 
-    async def test_changed_in_v2(self, cluster: FakeCluster, routes: Routes) -> None:
+    async def test_changed_in_v2(self, cluster: FakeCluster, api: ActionsApi) -> None:
         """Of what v2 lists it is not told."""
         export = cluster.add_action("export")
-        other = await routes.find_action(export)
-        found = await find_many(routes, {export: other, cluster.add_action(): None})
+        other = await api.find_action(export)
+        found = await find_many(api, {export: other, cluster.add_action(): None})
 
         assert len(found.actions) == 2
         assert found.changed is None
 
-    async def test_empty(self, cluster: FakeCluster, routes: Routes) -> None:
+    async def test_empty(self, cluster: FakeCluster, api: ActionsApi) -> None:
         """A 404 of the API's own on the list means that there is nothing."""
         cluster.inject(status=404, body='{"error_code": "action_not_found"}')
 
-        assert (await find_many(routes, {"x": None})).actions == {}
+        assert (await find_many(api, {"x": None})).actions == {}
 
     @pytest.mark.parametrize("body", ["<html>", "{}", '{"actions": 5}', "["])
-    async def test_no_list(self, cluster: FakeCluster, routes: Routes, body: str) -> None:
+    async def test_no_list(self, cluster: FakeCluster, api: ActionsApi, body: str) -> None:
         """What is no list is unreadable."""
         cluster.inject(status=200, body=body)
 
         with pytest.raises(UnreadableReply):
-            await find_many(routes, {"x": None})
+            await find_many(api, {"x": None})
 
 
 class TestDeleted:
@@ -476,9 +478,9 @@ class TestDeleted:
 
     REF = Reference(Track.ACTION, "a1", "bdb:7")
 
-    async def test_gone(self, routes: Routes) -> None:
+    async def test_gone(self, api: ActionsApi) -> None:
         """It has completed if the database is gone."""
-        action = await routes.one(self.REF, None)
+        action = await api.fetch(self.REF, None)
 
         assert isinstance(action, Action)
         said = "completed, as the list does not hold what it removed"
@@ -486,21 +488,21 @@ class TestDeleted:
         assert action.evidence is Evidence.LIST
 
     @pytest.mark.parametrize("status", [403, 500, 503])
-    async def test_no_list(self, cluster: FakeCluster, routes: Routes, status: int) -> None:
+    async def test_no_list(self, cluster: FakeCluster, api: ActionsApi, status: int) -> None:
         """Without a list, one "not found" is not enough, and is told with that doubt."""
         cluster.inject(path="/v1/bdbs/7", status=404, body=NO_DATABASE)
         cluster.inject(path="/v1/bdbs", status=status)
-        found = await routes.one(self.REF, None)
+        found = await api.fetch(self.REF, None)
 
         assert isinstance(found, Uncertain)
         assert (found.doubt, found.mark) == (Doubt.GONE, "db_not_found")
         assert found.action.phase is Phase.COMPLETED
 
-    async def test_still_listed(self, cluster: FakeCluster, routes: Routes) -> None:
+    async def test_still_listed(self, cluster: FakeCluster, api: ActionsApi) -> None:
         """A database that the list has is not gone, whatever is said of it alone."""
         cluster.add_bdb(7)
         cluster.inject(path="/v1/bdbs/7", status=404, body=NO_DATABASE)
-        action = await routes.one(self.REF, None)
+        action = await api.fetch(self.REF, None)
 
         assert isinstance(action, Action)
         assert action.phase is Phase.RUNNING
@@ -527,12 +529,12 @@ class TestDeleted:
         ],
     )
     async def test_shapes_of_the_list(
-        self, cluster: FakeCluster, routes: Routes, body: str, gone: bool | None
+        self, cluster: FakeCluster, api: ActionsApi, body: str, gone: bool | None
     ) -> None:
         """A list counts if all of it can be read; otherwise it is none."""
         cluster.inject(path="/v1/bdbs/7", status=404, body=NO_DATABASE)
         cluster.inject(path="/v1/bdbs", status=200, body=body)
-        found = await routes.one(self.REF, None)
+        found = await api.fetch(self.REF, None)
 
         if gone is None:
             assert isinstance(found, Uncertain)
@@ -542,115 +544,115 @@ class TestDeleted:
 
     @pytest.mark.parametrize(("status", "goes_on"), [("Delete-Pending", True), ("active", False)])
     async def test_record_goes_first(
-        self, cluster: FakeCluster, routes: Routes, status: str, goes_on: bool
+        self, cluster: FakeCluster, api: ActionsApi, status: str, goes_on: bool
     ) -> None:
         """A record that goes before its database leaves a delete that goes on."""
         cluster.inject(path="/v1/bdbs/7", status=200, body=f'{{"status": "{status}"}}')
         begun = machine("SMDeleteBDB", object_uid="7")
 
-        assert await routes.one(self.REF, begun) is (begun if goes_on else None)
+        assert await api.fetch(self.REF, begun) is (begun if goes_on else None)
 
     @pytest.mark.parametrize("status", [400, 406])
-    async def test_no_fields(self, cluster: FakeCluster, routes: Routes, status: int) -> None:
+    async def test_no_fields(self, cluster: FakeCluster, api: ActionsApi, status: int) -> None:
         """Versions that do not take `fields=` are asked without."""
         cluster.inject(path="/v1/bdbs/7", status=404, body=NO_DATABASE)
         cluster.inject(path="/v1/bdbs", status=status)
-        found = await routes.one(self.REF, None)
+        found = await api.fetch(self.REF, None)
 
         assert isinstance(found, Action)
         assert asked(cluster)[-2:] == ["/v1/bdbs?fields=uid", "/v1/bdbs"]
 
-    async def test_fields_in_vain(self, cluster: FakeCluster, routes: Routes) -> None:
+    async def test_fields_in_vain(self, cluster: FakeCluster, api: ActionsApi) -> None:
         """A list that is refused with and without is none."""
         cluster.inject(path="/v1/bdbs/7", status=404, body=NO_DATABASE)
         cluster.inject(path="/v1/bdbs", status=406, times=2)
 
-        assert isinstance(await routes.one(self.REF, None), Uncertain)
+        assert isinstance(await api.fetch(self.REF, None), Uncertain)
 
-    async def test_there(self, cluster: FakeCluster, routes: Routes) -> None:
+    async def test_there(self, cluster: FakeCluster, api: ActionsApi) -> None:
         """As long as the database is there, nothing is known."""
         cluster.add_bdb(7)
 
-        assert await routes.one(self.REF, None) is None
+        assert await api.fetch(self.REF, None) is None
 
-    async def test_seen(self, cluster: FakeCluster, routes: Routes) -> None:
+    async def test_seen(self, cluster: FakeCluster, api: ActionsApi) -> None:
         """What is known of it goes first; then its database tells, while it is deleted."""
         uid = cluster.add_action("SMDeleteBDB", bdb_uid=7)
         ref = Reference(Track.ACTION, uid, "bdb:7")
-        seen = await routes.one(ref, None)
+        seen = await api.fetch(ref, None)
         cluster.forget(uid)
 
         assert isinstance(seen, Action)
         assert seen.phase is Phase.RUNNING
-        assert await routes.one(ref, seen) is seen
+        assert await api.fetch(ref, seen) is seen
 
     async def test_may_not_ask(
-        self, cluster: FakeCluster, routes: Routes, caplog: pytest.LogCaptureFixture
+        self, cluster: FakeCluster, api: ActionsApi, caplog: pytest.LogCaptureFixture
     ) -> None:
         """Who may not see the database learns nothing of it, but is told so."""
         cluster.inject(path="/v1/bdbs", status=403)
 
-        assert await routes.one(self.REF, None) is None
+        assert await api.fetch(self.REF, None) is None
         assert told(caplog) == ("database cannot tell", str(self.REF), DENIED)
 
-    async def test_together(self, cluster: FakeCluster, routes: Routes) -> None:
+    async def test_together(self, cluster: FakeCluster, api: ActionsApi) -> None:
         """One action may be waited for by two references."""
         uid = cluster.add_action("SMDeleteBDB", bdb_uid=7)
         refs = [Reference(Track.ACTION, uid, "bdb:7"), Reference(Track.ACTION, uid)]
 
-        found = await routes.many(dict.fromkeys(refs))
+        found = await api.fetch_many(dict.fromkeys(refs))
         assert list(found.actions) == refs
 
 
 class TestSettle:
     """What the database says about an action that vanished or stalled."""
 
-    async def test_deleted(self, routes: Routes) -> None:
+    async def test_deleted(self, api: ActionsApi) -> None:
         """A delete that is listed as running, but whose database is gone, has completed."""
-        ended = await routes.settle(A1, stalled(machine("SMDeleteBDB")))
+        ended = await api.verify(A1, stalled(machine("SMDeleteBDB")))
 
         assert ended is not None
         assert (ended.phase, ended.evidence) == (Phase.COMPLETED, Evidence.LIST)
 
-    async def test_not_deleted(self, cluster: FakeCluster, routes: Routes) -> None:
+    async def test_not_deleted(self, cluster: FakeCluster, api: ActionsApi) -> None:
         """A delete whose database is there has not."""
         cluster.add_action(duration=0)
 
-        assert await routes.settle(A1, stalled(machine("SMDeleteBDB"))) is None
+        assert await api.verify(A1, stalled(machine("SMDeleteBDB"))) is None
 
     @pytest.mark.parametrize(
         "body", [b"", b"<html>no such page</html>", b'{"message": "no Route matched"}', b"{}"]
     )
-    async def test_missing_route(self, cluster: FakeCluster, routes: Routes, body: bytes) -> None:
+    async def test_missing_route(self, cluster: FakeCluster, api: ActionsApi, body: bytes) -> None:
         """A 404 without the API's words does not say that the database is gone."""
         for action in (machine("SMDeleteBDB"), machine()):
             cluster.inject(path="/v1/bdbs", status=404, body=body)
             with pytest.raises(UnreadableReply) as caught:
-                await routes.settle(A1, stalled(action))
+                await api.verify(A1, stalled(action))
             assert caught.value.excerpt == ""
 
-    async def test_stuck(self, cluster: FakeCluster, routes: Routes) -> None:
+    async def test_stuck(self, cluster: FakeCluster, api: ActionsApi) -> None:
         """A machine that is listed as running, on a database that is idle, has completed."""
         cluster.add_action(duration=0, outcome="stuck")
-        ended = await routes.settle(A1, stalled(machine()))
+        ended = await api.verify(A1, stalled(machine()))
 
         assert ended is not None
         assert (ended.phase, ended.evidence) == (Phase.COMPLETED, Evidence.DATABASE)
 
-    async def test_busy(self, cluster: FakeCluster, routes: Routes) -> None:
+    async def test_busy(self, cluster: FakeCluster, api: ActionsApi) -> None:
         """A database with a running action does not say that it ended."""
         cluster.add_action(outcome="never")
 
-        assert await routes.settle(A1, stalled(machine())) is None
+        assert await api.verify(A1, stalled(machine())) is None
 
     @pytest.mark.parametrize(
         "phase", [Phase.PENDING, Phase.UNKNOWN, Phase.CANCELLING], ids=lambda phase: phase.value
     )
-    async def test_never_ran(self, cluster: FakeCluster, routes: Routes, phase: Phase) -> None:
+    async def test_never_ran(self, cluster: FakeCluster, api: ActionsApi, phase: Phase) -> None:
         """What does not run has not ended, however idle its database is."""
         cluster.add_action(duration=0, outcome="stuck")
 
-        assert await routes.settle(A1, stalled(machine(phase=phase))) is None
+        assert await api.verify(A1, stalled(machine(phase=phase))) is None
 
     @pytest.mark.parametrize(
         "body",
@@ -663,12 +665,12 @@ class TestSettle:
         ],
     )
     async def test_other_database_status(
-        self, cluster: FakeCluster, routes: Routes, body: str
+        self, cluster: FakeCluster, api: ActionsApi, body: str
     ) -> None:
         """A database that waits for a change, or is changed, does not say that it ended well."""
         cluster.inject(status=200, body=body)
 
-        assert await routes.settle(A1, stalled(machine())) is None
+        assert await api.verify(A1, stalled(machine())) is None
 
     @pytest.mark.parametrize(
         "doubt",
@@ -682,28 +684,28 @@ class TestSettle:
             stalled(machine(object_uid="..")),
         ],
     )
-    async def test_not_asked(self, cluster: FakeCluster, routes: Routes, doubt: WaitError) -> None:
+    async def test_not_asked(self, cluster: FakeCluster, api: ActionsApi, doubt: WaitError) -> None:
         """Where a database could not tell, it is not asked."""
-        assert await routes.settle(A1, doubt) is None
+        assert await api.verify(A1, doubt) is None
         assert asked(cluster) == []
 
-    async def test_database_is_gone(self, routes: Routes) -> None:
+    async def test_database_is_gone(self, api: ActionsApi) -> None:
         """That the database is gone says nothing about a change to it."""
-        assert await routes.settle(A1, stalled(machine())) is None
+        assert await api.verify(A1, stalled(machine())) is None
 
     async def test_may_not_ask(
-        self, cluster: FakeCluster, routes: Routes, caplog: pytest.LogCaptureFixture
+        self, cluster: FakeCluster, api: ActionsApi, caplog: pytest.LogCaptureFixture
     ) -> None:
         """A user who may not see databases is told why it stays in doubt."""
         cluster.inject(path="/v1/bdbs", status=403)
 
-        assert await routes.settle(A1, stalled(machine())) is None
+        assert await api.verify(A1, stalled(machine())) is None
         assert told(caplog) == ("database cannot tell", str(A1), DENIED)
         assert DENIED in caplog.text
 
-    async def test_outage(self, cluster: FakeCluster, routes: Routes) -> None:
+    async def test_outage(self, cluster: FakeCluster, api: ActionsApi) -> None:
         """An outage is for the wait to deal with."""
         cluster.inject(path="/v1/bdbs", status=503)
 
         with pytest.raises(ClusterUnreachable):
-            await routes.settle(A1, stalled(machine("SMDeleteBDB")))
+            await api.verify(A1, stalled(machine("SMDeleteBDB")))

@@ -23,8 +23,8 @@ from redis_enterprise_actions import (
     UsageError,
     WaitTimeout,
 )
-from redis_enterprise_actions._client.protocols import Found
-from redis_enterprise_actions._client.sources.crdb_tasks import CrdbTasks
+from redis_enterprise_actions._client.protocols import ListResult
+from redis_enterprise_actions._client.sources.crdb_tasks import CrdbTasksApi
 from redis_enterprise_actions._model.reference import parse
 from tests.conftest import client_of
 from tests.scripted import now
@@ -52,10 +52,10 @@ def crdb(cluster: FakeCluster) -> str:
 
 
 @pytest.fixture
-async def tasks(cluster: FakeCluster) -> AsyncIterator[CrdbTasks]:
+async def tasks(cluster: FakeCluster) -> AsyncIterator[CrdbTasksApi]:
     """What asks the cluster for tasks."""
     transport = client_of(cluster)._transport
-    yield CrdbTasks(transport)
+    yield CrdbTasksApi(transport)
     await transport.close()
 
 
@@ -421,19 +421,19 @@ class TestMany:
             asked = [one.time for one in cluster.requests if one.path == f"{TASKS}/{each}"]
             assert min(asked) >= cluster.crdb_tasks[each].ends_at
 
-    async def test_empty_list(self, cluster: FakeCluster, tasks: CrdbTasks) -> None:
+    async def test_empty_list(self, cluster: FakeCluster, tasks: CrdbTasksApi) -> None:
         """A 404 in the API's words on the list means that there is nothing."""
         cluster.inject(path=TASKS, times=2, status=404, body='{"title": "x", "status": 404}')
 
-        assert await tasks.all() == []
-        assert await tasks.many({parse("crdb:t1"): None}) == Found({}, cost=1.0)
+        assert await tasks.list_tasks() == []
+        assert await tasks.fetch_many({parse("crdb:t1"): None}) == ListResult({}, cost=1.0)
 
-    async def test_cost(self, cluster: FakeCluster, tasks: CrdbTasks) -> None:
+    async def test_cost(self, cluster: FakeCluster, tasks: CrdbTasksApi) -> None:
         """A long list costs more than a short one, by its size."""
         entries = [{"id": f"t{number}", "status": "queued"} for number in range(3000)]
         cluster.inject(path=TASKS, status=200, body=json.dumps(entries))
 
-        found = await tasks.many({parse("crdb:t7"): None, parse("crdb:x"): None})
+        found = await tasks.fetch_many({parse("crdb:t7"): None, parse("crdb:x"): None})
         assert [action.uid for action in found.actions.values()] == ["t7"]
         assert found.cost == pytest.approx(len(json.dumps(entries)) / 2**15)
 

@@ -556,7 +556,7 @@ class TestShared:
         cluster.inject(times=None, path="/v1/bdbs", status=status)
 
         with pytest.raises(RequestRejected, match=f"the cluster answered {status}"):
-            await client._lookup.databases.many({bdb(1): None})
+            await client._sources.databases.fetch_many({bdb(1): None})
         assert ["?fields=" in path for path in asked(cluster)] == [True, False]
 
     async def test_other_refusals(self, cluster: FakeCluster, client: ActionsClient) -> None:
@@ -564,7 +564,7 @@ class TestShared:
         cluster.inject(path="/v1/bdbs", status=405)
 
         with pytest.raises(RequestRejected, match="405"):
-            await client._lookup.databases.many({bdb(1): None})
+            await client._sources.databases.fetch_many({bdb(1): None})
         assert len(asked(cluster)) == 1
 
     async def test_forbidden_list(self, cluster: FakeCluster, client: ActionsClient) -> None:
@@ -582,13 +582,13 @@ class TestShared:
 
     async def test_forbidden(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """That the list may not be seen is an answer; that we are not known is none."""
-        lookup = client._lookup
+        sources = client._sources
         cluster.inject(path="/v1/bdbs", status=403)
-        assert await lookup.many({bdb(1): None}) is NO_LIST
+        assert await sources.fetch_many({bdb(1): None}) is NO_LIST
 
         cluster.inject(path="/v1/bdbs", status=401, times=2)
         with pytest.raises(AuthenticationError, match="401"):
-            await lookup.many({bdb(1): None})
+            await sources.fetch_many({bdb(1): None})
 
     async def test_forbidden_alone(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """A database that we may not see says which permission it needs."""
@@ -601,7 +601,7 @@ class TestShared:
         """What the list does not hold is left out of what it tells, whatever is waited for."""
         cluster.add_bdb(1)
         wanted = dict.fromkeys((bdb(1), bdb(2), bdb(2, GONE)))
-        found = await client._lookup.databases.many(wanted)
+        found = await client._sources.databases.fetch_many(wanted)
 
         assert set(found.actions) == {bdb(1)}
         assert found.cost == 1
@@ -611,7 +611,7 @@ class TestShared:
         name = "x" * 30_000
         for _ in range(5):
             cluster.add_bdb(name=name)
-        found = await client._lookup.databases.many({bdb(1): None})
+        found = await client._sources.databases.fetch_many({bdb(1): None})
 
         assert 4 < found.cost < 6
 
@@ -632,8 +632,8 @@ class TestShared:
         """A 404 in no words of the API's says nothing about a database."""
         cluster.inject(times=2, path="/v1/bdbs", status=404, body=body)
         for call in (
-            client._lookup.databases.one(bdb(1, GONE), None),
-            client._lookup.databases.many({bdb(1): None}),
+            client._sources.databases.fetch(bdb(1, GONE), None),
+            client._sources.databases.fetch_many({bdb(1): None}),
         ):
             with pytest.raises(UnreadableReply, match="404 in no words of the API's"):
                 await call
@@ -669,7 +669,7 @@ class TestSecrets:
         body = json.dumps({"uid": 1, "status": status})
         with aioresponses() as mocked:
             mocked.get("http://127.0.0.1:1/v1/bdbs/1", body=body, repeat=True)
-            found = await client._lookup.one(bdb(1))
+            found = await client._sources.fetch(bdb(1))
         await client.aclose()
 
         assert found is not None

@@ -31,7 +31,7 @@ from redis_enterprise_actions import (
     WaitTimeout,
 )
 from redis_enterprise_actions._client.sources.node_actions import (
-    HostActions,
+    NodeActionsApi,
     path_of,
     run_after,
     run_of,
@@ -78,10 +78,10 @@ async def client3(three: FakeCluster) -> AsyncIterator[ActionsClient]:
 
 
 @pytest.fixture
-async def hosts(cluster: FakeCluster) -> AsyncIterator[HostActions]:
+async def api(cluster: FakeCluster) -> AsyncIterator[NodeActionsApi]:
     """What asks the cluster for such actions."""
     transport = client_of(cluster)._transport
-    yield HostActions(transport)
+    yield NodeActionsApi(transport)
     await transport.close()
 
 
@@ -422,7 +422,7 @@ class TestRuns:
     async def test_table(
         self,
         cluster: FakeCluster,
-        hosts: HostActions,
+        api: NodeActionsApi,
         ref: str,
         last: tuple[str, str | None] | None,
         shown: tuple[str, str | None],
@@ -431,7 +431,7 @@ class TestRuns:
         """A task_id tells runs apart; a result without one may be that of an older run."""
         body = {"status": shown[0]} | ({} if shown[1] is None else {"task_id": shown[1]})
         cluster.inject(status=200, body=json.dumps(body))
-        found = await hosts.one(parse(ref), last and stands(ref, *last))
+        found = await api.fetch(parse(ref), last and stands(ref, *last))
 
         if is_it is None:
             assert isinstance(found, Uncertain)
@@ -486,7 +486,7 @@ class TestRuns:
     async def test_listed(
         self,
         cluster: FakeCluster,
-        hosts: HostActions,
+        api: NodeActionsApi,
         ref: str,
         last: str | None,
         shown: dict[str, object],
@@ -495,7 +495,9 @@ class TestRuns:
         """A list that tells no run is believed about what runs, and not about a result."""
         cluster.inject(status=200, body=json.dumps({"actions": [shown]}))
         wanted = parse(ref)
-        found = await hosts.many({wanted: None if last is None else stands(ref, "running", last)})
+        found = await api.fetch_many(
+            {wanted: None if last is None else stands(ref, "running", last)}
+        )
 
         assert [action.task_id for action in found.actions.values()] == (
             [] if run is False else [run]
@@ -712,39 +714,39 @@ class TestRemove:
         with pytest.raises(ActionNotFound):
             await client.operation(ref)
 
-    async def test_no_telling(self, cluster: FakeCluster, hosts: HostActions) -> None:
+    async def test_no_telling(self, cluster: FakeCluster, api: NodeActionsApi) -> None:
         """Where the node may not be looked at, its removal stays in doubt."""
         cluster.inject(path="/v1/nodes/9", status=403)
         last = stands("node:1/remove")
         doubt = ActionStalled("x", action=last, elapsed=1, polls=1, stall_timeout=1)
 
-        assert await hosts.settle(parse("node:9/remove"), doubt) is None
-        assert await hosts.settle(parse("node:9/remove"), doubt) is not None
+        assert await api.verify(parse("node:9/remove"), doubt) is None
+        assert await api.verify(parse("node:9/remove"), doubt) is not None
 
-    async def test_cancelled(self, cluster: FakeCluster, hosts: HostActions) -> None:
+    async def test_cancelled(self, cluster: FakeCluster, api: NodeActionsApi) -> None:
         """A removal that we have cancelled has vanished, whatever becomes of its node."""
         ref = parse("node:9/remove@T1")
-        hosts.note_cancelled(ref, "T1")
+        api.record_cancel(ref, "T1")
 
-        assert await hosts.one(ref, stands("node:1/remove", "cancelling", "T1")) is None
+        assert await api.fetch(ref, stands("node:1/remove", "cancelling", "T1")) is None
         assert seen(cluster) == ["/v1/nodes/9/actions/remove"]
 
     @pytest.mark.parametrize("body", ["<html>", "{}", '{"message": "no Route matched"}'])
-    async def test_gateway(self, cluster: FakeCluster, hosts: HostActions, body: str) -> None:
+    async def test_gateway(self, cluster: FakeCluster, api: NodeActionsApi, body: str) -> None:
         """A 404 that is not the API's says nothing of the node."""
         cluster.inject(path="/v1/nodes/9/", status=404, body='{"error_code": "not_found"}')
         cluster.inject(path="/v1/nodes/9", status=404, body=body)
 
         with pytest.raises(UnreadableReply):
-            await hosts.one(parse("node:9/remove"), stands("node:1/remove"))
+            await api.fetch(parse("node:9/remove"), stands("node:1/remove"))
 
     @pytest.mark.parametrize("status", [403, 500, 404])
-    async def test_no_list(self, cluster: FakeCluster, hosts: HostActions, status: int) -> None:
+    async def test_no_list(self, cluster: FakeCluster, api: NodeActionsApi, status: int) -> None:
         """Without a list of nodes, one "not found" is not enough."""
         for path in ("/v1/nodes/9/", "/v1/nodes/9"):
             cluster.inject(path=path, status=404, body='{"error_code": "not_found"}')
         cluster.inject(path="/v1/nodes", status=status)
-        found = await hosts.one(parse("node:9/remove"), stands("node:1/remove"))
+        found = await api.fetch(parse("node:9/remove"), stands("node:1/remove"))
 
         assert isinstance(found, Uncertain)
         assert (found.doubt, found.mark) == (Doubt.GONE, "not_found")
@@ -758,13 +760,13 @@ class TestRemove:
         ],
     )
     async def test_not_asked(
-        self, cluster: FakeCluster, hosts: HostActions, ref: str, known: bool
+        self, cluster: FakeCluster, api: NodeActionsApi, ref: str, known: bool
     ) -> None:
         """Of anything else a node tells nothing."""
         last = stands(ref) if known else None
         doubt = ActionVanished(ref, action=last, elapsed=1, polls=1)
 
-        assert await hosts.settle(parse(ref), doubt) is None
+        assert await api.verify(parse(ref), doubt) is None
         assert cluster.requests == []
 
 
@@ -816,15 +818,15 @@ class TestCancel:
         with pytest.raises(ActionVanished):
             await waiting
 
-    async def test_cancelled_and_stalled(self, hosts: HostActions) -> None:
+    async def test_cancelled_and_stalled(self, api: NodeActionsApi) -> None:
         """A cancel that the cluster does not get done is no end."""
         ref = parse("node:1/maintenance_on@T1")
-        hosts.note_cancelled(ref, "T1")
+        api.record_cancel(ref, "T1")
         known = {"uid": ref.name, "action": stands(str(ref)), "elapsed": 1.0, "polls": 1}
 
-        assert await hosts.settle(ref, ActionVanished(**known)) is not None  # type: ignore[arg-type]
+        assert await api.verify(ref, ActionVanished(**known)) is not None  # type: ignore[arg-type]
         stalled = ActionStalled(**known, stall_timeout=1)  # type: ignore[arg-type]
-        assert await hosts.settle(ref, stalled) is None
+        assert await api.verify(ref, stalled) is None
 
     @pytest.mark.parametrize("waited", [True, False], ids=["waited", "not waited"])
     @pytest.mark.parametrize("named", [True, False], ids=["by its run", "by its name"])
@@ -863,7 +865,7 @@ class TestCancel:
 
         with pytest.raises(ActionCancelled):
             await waiting
-        assert client._lookup.hosts._cancelled == {}
+        assert client._sources.node_actions._cancelled == {}
 
     @pytest.mark.parametrize("ref", ["node:1/maintenance_on", "cluster:change_master"])
     async def test_by_submit(self, cluster: FakeCluster, client: ActionsClient, ref: str) -> None:
@@ -968,20 +970,22 @@ class TestLists:
         assert asked.count("/v1/nodes/actions") >= 5
         assert len(asked) - asked.count("/v1/nodes/actions") <= 3 * len(refs)
 
-    async def test_cluster(self, cluster: FakeCluster, hosts: HostActions) -> None:
+    async def test_cluster(self, cluster: FakeCluster, api: NodeActionsApi) -> None:
         """The cluster's actions have a list of their own."""
         cluster.start_cluster_action("change_master", node_uid=1)
-        found = await hosts.many({parse("cluster:change_master"): None, parse("cluster:x"): None})
+        found = await api.fetch_many(
+            {parse("cluster:change_master"): None, parse("cluster:x"): None}
+        )
 
         assert [action.status for action in found.actions.values()] == ["running"]
         assert (seen(cluster), found.cost) == (["/v1/cluster/actions"], 1.0)
 
-    async def test_cost(self, cluster: FakeCluster, hosts: HostActions) -> None:
+    async def test_cost(self, cluster: FakeCluster, api: NodeActionsApi) -> None:
         """A long list costs more than a short one, by its size."""
         entries = [entry(str(number)) for number in range(2000)]
         cluster.inject(status=200, body=json.dumps(entries))
 
-        found = await hosts.many({parse("node:1/maintenance_on"): None})
+        found = await api.fetch_many({parse("node:1/maintenance_on"): None})
         assert found.cost == pytest.approx(len(json.dumps(entries)) / 2**15)
 
     @pytest.mark.parametrize(

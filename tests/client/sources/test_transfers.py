@@ -431,9 +431,9 @@ class TestVanished:
             ref = parse(operation.ref or "")
             known = {"uid": ref.name, "elapsed": 1.0, "polls": 1}
             doubt = ActionVanished(**known, action=other(Kind.EXPORT, 0))  # type: ignore[arg-type]
-            ended = await client._lookup.databases.settle(ref, doubt)
+            ended = await client._sources.databases.verify(ref, doubt)
 
-            found = await client._lookup.databases.many({ref: None})
+            found = await client._sources.databases.fetch_many({ref: None})
 
             assert ended is None
             assert found.actions[ref].phase is Phase.RUNNING  # type: ignore[union-attr]
@@ -446,7 +446,7 @@ class TestVanished:
         await operation
         ref = parse(operation.ref or "")
 
-        assert (await client._lookup.databases.many({ref: None})).actions == {}
+        assert (await client._sources.databases.fetch_many({ref: None})).actions == {}
 
     async def test_no_database(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """One whose database is deleted under it has vanished, as have its times."""

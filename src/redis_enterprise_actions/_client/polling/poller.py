@@ -38,7 +38,7 @@ from .waiters import Company
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from redis_enterprise_actions._client.protocols import Asking, Found
+    from redis_enterprise_actions._client.protocols import ListResult, StatusSource
     from redis_enterprise_actions._model.action import Action, Uncertain
 
     from .planner import ListRoute
@@ -52,8 +52,9 @@ _OTHER_LOOP: Final = "the client belongs to the event loop that it was first use
 class Hub:
     """The waits of one client, and the loop that asks for them."""
 
-    def __init__(self, asking: Asking) -> None:
-        self._asking = asking
+    def __init__(self, source: StatusSource, *, requests_sent: Callable[[], int]) -> None:
+        self._source = source
+        self._requests_sent = requests_sent
         self._company = Company()
         self._askers: dict[Party, None] = {}  # those solos whom the request under way is for
         self._hearers: list[Party] = []  # those solos who hear the answer to a list
@@ -211,7 +212,7 @@ class Hub:
         last = next((party.wait.action for party in fellows if party.wait.action), None)
         self._begin(fellows)
         self._alone = True
-        await self._ask(self._asking.one(ref, last), partial(self._take_one, party))
+        await self._ask(self._source.fetch(ref, last), partial(self._take_one, party))
 
     def _take_one(self, first: Party, found: Action | Uncertain | None) -> None:
         now = self._now()
@@ -234,11 +235,11 @@ class Hub:
         chorus.looks.ask(began)
         self._alone = False
         take = partial(self._take_many, known, began)
-        await self._ask(self._asking.many(dict(self._company.wanted(system))), take)
+        await self._ask(self._source.fetch_many(dict(self._company.wanted(system))), take)
         if self._agenda.outage is not None:
             known.failed(self._now())
 
-    def _take_many(self, known: ListRoute, began: float, found: Found) -> None:
+    def _take_many(self, known: ListRoute, began: float, found: ListResult) -> None:
         now = self._now()
         self._answered(now)
         known.answered(now, found.cost)
@@ -263,7 +264,7 @@ class Hub:
             elif asked:  # not believed until it was asked for alone
                 party.is_missing(now)
 
-    def _tell_chorus(self, chorus: Chorus, found: Found, now: float) -> None:
+    def _tell_chorus(self, chorus: Chorus, found: ListResult, now: float) -> None:
         """Tell those who sing what has changed; whom it makes act goes on alone."""
         changed = found.changed
         acting = list(chorus.members.values()) if changed is None else chorus.tell(changed, now)
@@ -286,7 +287,7 @@ class Hub:
         self._begin(list(alike))
         self._alone = True
         ref = party.wait.ref
-        await self._ask(self._asking.settle(ref, doubt), partial(self._take_settled, alike))
+        await self._ask(self._source.verify(ref, doubt), partial(self._take_settled, alike))
 
     def _take_settled(self, doubts: dict[Party, WaitError | None], ended: Action | None) -> None:
         now = self._now()
@@ -308,7 +309,7 @@ class Hub:
 
     async def _ask(self, call: Awaitable[_T], take: Callable[[_T], None]) -> None:
         """Await an answer and take it, or what came instead, for those whom it is for."""
-        began, sent = self._now(), self._asking.sent()
+        began, sent = self._now(), self._requests_sent()
         self._alarm.set(self._next_cut())
         assert self._loop is not None
         watch = Stopwatch(self._loop)
@@ -327,7 +328,7 @@ class Hub:
             take(answer)
         finally:
             watch.stop()
-            requests = max(1, self._asking.sent() - sent)
+            requests = max(1, self._requests_sent() - sent)
             self._agenda.courtesy.took(began, began + took, requests)
             now = self._now()
             for party in self._askers:

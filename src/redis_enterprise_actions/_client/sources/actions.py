@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from redis_enterprise_actions._client.http.failover import moving_on
-from redis_enterprise_actions._client.protocols import Found
+from redis_enterprise_actions._client.protocols import ListResult
 from redis_enterprise_actions._client.wire.actions import (
     Reader,
     read_action,
@@ -75,7 +75,7 @@ _DELETING: Final = "delete-pending"
 NO_FIELDS: Final = frozenset({400, 406})  # what some versions answer to `fields=`
 
 
-class Routes:
+class ActionsApi:
     """Asks the cluster about actions, by whichever route knows."""
 
     def __init__(self, transport: Transport) -> None:
@@ -117,7 +117,7 @@ class Routes:
         found = await self._missing_in_v1(uid, reply)
         return found if found is not None or is_other else await self._v2_find(uid)
 
-    async def one(self, ref: Reference, last: Action | None) -> Action | Uncertain | None:
+    async def fetch(self, ref: Reference, last: Action | None) -> Action | Uncertain | None:
         """Return the action, or None; see `find_action`.
 
         The record of a delete goes with its database, so that the database has to tell its end.
@@ -129,7 +129,7 @@ class Routes:
         return None if begun is None else await self._deleted(ref, begun)
 
     @moving_on
-    async def many(self, wanted: Mapping[Reference, Action | None]) -> Found:
+    async def fetch_many(self, wanted: Mapping[Reference, Action | None]) -> ListResult:
         """Return what the lists hold of several actions, each given as last seen.
 
         One that is missing may be there all the same. v2 is asked if it alone showed one of them,
@@ -156,7 +156,7 @@ class Routes:
                 raise
             _log.debug("%s; what v1 shows goes on without it", str(error))
         cost = max(len(sizes), sum(sizes) / WORTH_A_REQUEST)
-        return Found(found, cost, changed)
+        return ListResult(found, cost, changed)
 
     def _want(self, wanted: Iterable[Reference]) -> None:
         """Look for these in lists from now on; those that are not wanted any more do not matter."""
@@ -188,7 +188,7 @@ class Routes:
         actions = read_actions_v2(body, _V2, missing)
         return {ref: action for action in actions for ref in self._by_uid[action.uid]}
 
-    async def settle(self, ref: Reference, doubt: WaitError) -> Action | None:
+    async def verify(self, ref: Reference, doubt: WaitError) -> Action | None:
         """Return a stalled action as ended if its database shows that it is; None otherwise."""
         action = doubt.action
         if action is None or not isinstance(doubt, ActionStalled):
@@ -291,7 +291,7 @@ class Routes:
             raise unreadable(_V2, STRANGE_404, reply.body)
         return _among(read_actions_v2(reply.body, _V2), uid)
 
-    async def others(self, bdb_uid: int, word: str) -> list[Action]:
+    async def list_transfers(self, bdb_uid: int, word: str) -> list[Action]:
         """Return the exports, imports or backups of a database that v2 shows, if it does."""
         return [
             action

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from redis_enterprise_actions._client.http.failover import moving_on
-from redis_enterprise_actions._client.protocols import Found
+from redis_enterprise_actions._client.protocols import ListResult
 from redis_enterprise_actions._client.wire.crdb_tasks import read_crdb_task, read_crdb_tasks
 from redis_enterprise_actions._client.wire.error_body import is_api_error
 from redis_enterprise_actions._model.errors import UnreadableReply
@@ -29,33 +29,33 @@ if TYPE_CHECKING:
 _TASKS: Final = "/v1/crdb_tasks"
 
 
-class CrdbTasks:
+class CrdbTasksApi:
     """Asks for tasks of Active-Active databases."""
 
     def __init__(self, transport: Transport) -> None:
         self.transport = transport
 
     @moving_on
-    async def one(self, ref: Reference, _: Action | None) -> Action | None:
+    async def fetch(self, ref: Reference, _: Action | None) -> Action | None:
         """Return how a task stands, or None if there is none."""
         path = f"{_TASKS}/{segment(ref.uid)}"
         reply = await self._get(path, "view_crdb_task")
         return None if reply.status == 404 else read_crdb_task(reply.body, ref.uid, path)
 
     @moving_on
-    async def many(self, wanted: Mapping[Reference, Action | None]) -> Found:
+    async def fetch_many(self, wanted: Mapping[Reference, Action | None]) -> ListResult:
         """Return what the list holds of several: those that have not ended, at least."""
         reply = await self._get(_TASKS, "view_crdb_task_list")
         listed = [] if reply.status == 404 else read_crdb_tasks(reply.body, _TASKS)
         by_uid = {task.uid: task for task in listed}
         found = {ref: by_uid[ref.uid] for ref in wanted if ref.uid in by_uid}
-        return Found(found, cost=max(1.0, len(reply.body) / WORTH_A_REQUEST))
+        return ListResult(found, cost=max(1.0, len(reply.body) / WORTH_A_REQUEST))
 
-    async def settle(self, _: Reference, __: WaitError) -> None:
+    async def verify(self, _: Reference, __: WaitError) -> None:
         """Return None: nothing else tells how a task has ended."""
 
     @moving_on
-    async def all(self) -> list[Action]:
+    async def list_tasks(self) -> list[Action]:
         """Return all tasks that the cluster lists."""
         reply = await self._get(_TASKS, "view_crdb_task_list")
         return [] if reply.status == 404 else read_crdb_tasks(reply.body, _TASKS)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, TypeGuard
 import msgspec
 
 from redis_enterprise_actions._client.http.failover import moving_on
-from redis_enterprise_actions._client.protocols import Found
+from redis_enterprise_actions._client.protocols import ListResult
 from redis_enterprise_actions._client.wire.databases import (
     DATABASE_FIELDS,
     failure_of,
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from redis_enterprise_actions._model.errors import WaitError
     from redis_enterprise_actions._model.reference import Reference
 
-    from .actions import Routes
+    from .actions import ActionsApi
 
 _ALL: Final = "/v1/bdbs"
 _IDLE: Final = "idle"
@@ -69,10 +69,10 @@ _MILLISECONDS: Final = re.compile(r"\d{1,15}", re.ASCII)
 _LONGEST: Final = 40  # characters of a word or a time
 
 
-class Databases:
+class DatabasesApi:
     """Asks for databases. `actions` may know more of their exports, imports and backups."""
 
-    def __init__(self, transport: Transport, actions: Routes) -> None:
+    def __init__(self, transport: Transport, actions: ActionsApi) -> None:
         self.transport = transport
         self._actions = actions
         self._query = f"?fields={DATABASE_FIELDS}"
@@ -80,7 +80,7 @@ class Databases:
         self._latest: dict[tuple[Track, int], int] = {}  # when this client called for a transfer
 
     @moving_on
-    async def one(self, ref: Reference, last: Action | None) -> Action | Uncertain | None:
+    async def fetch(self, ref: Reference, last: Action | None) -> Action | Uncertain | None:
         """Return how it stands, with a doubt where that may be an older run; None for nothing."""
         if self._is_replaced(ref):
             return _replaced(ref)
@@ -98,7 +98,7 @@ class Databases:
         return await self._told_by_v2(ref, last, _seen(wire, ref))
 
     @moving_on
-    async def many(self, wanted: Mapping[Reference, Action | None]) -> Found:
+    async def fetch_many(self, wanted: Mapping[Reference, Action | None]) -> ListResult:
         """Return what the list of databases tells of several.
 
         Those that are missing there, or whose end something else has to confirm, are asked for
@@ -119,10 +119,10 @@ class Databases:
             goes_on = isinstance(of_run, Action) and not of_run.phase.terminal
             if goes_on or not _since(ref):
                 found[ref] = of_run
-        return Found(found, cost=max(1.0, len(reply.body) / WORTH_A_REQUEST))
+        return ListResult(found, cost=max(1.0, len(reply.body) / WORTH_A_REQUEST))
 
     @moving_on
-    async def settle(self, ref: Reference, doubt: WaitError) -> Action | None:
+    async def verify(self, ref: Reference, doubt: WaitError) -> Action | None:
         """Return a transfer as ended well if one has since; its status may have been reset."""
         action = doubt.action
         if not _is_told_apart(ref) or action is None or not isinstance(doubt, ActionVanished):
@@ -140,7 +140,7 @@ class Databases:
         return completed(action) if succeeded else None
 
     @moving_on
-    async def before(self, ref: Reference) -> Reference:
+    async def with_baseline(self, ref: Reference) -> Reference:
         """Return `ref` with how the database stands now, from which a new run is told."""
         wire, reply = await self._get(ref.number)
         if ref.track is Track.BDB:
@@ -151,9 +151,9 @@ class Databases:
                 goal = goal if settled else BUSY
             return msgspec.structs.replace(ref, run=f"{goal},{failure}" if failure else goal)
         mark = ("", "") if wire is None else _mark(standing(wire, ref.track))
-        return self.stamped(_with_run(ref, *mark), reply)
+        return self.with_call_time(_with_run(ref, *mark), reply)
 
-    def stamped(self, ref: Reference, reply: Reply) -> Reference:
+    def with_call_time(self, ref: Reference, reply: Reply) -> Reference:
         """Return `ref` with when it was called for, in milliseconds of the cluster's clock.
 
         Where that is not told, it is our own, after a `~`. No two that this client gives out have
@@ -167,7 +167,7 @@ class Databases:
         status, last_time, _ = _parts(ref.run)
         return _with_run(ref, status, last_time, f"{own}{self._last_stamp}")
 
-    def started(self, ref: Reference) -> None:
+    def record_call(self, ref: Reference) -> None:
         """Note that a transfer was called for, which is the latest of its kind from now on."""
         known = self._latest.get((ref.track, ref.number), 0)
         self._latest[ref.track, ref.number] = max(known, _since(ref))
@@ -189,7 +189,7 @@ class Databases:
         if not since or own or (isinstance(seen, Action) and not seen.phase.terminal):
             return seen
         try:
-            runs = await self._actions.others(ref.number, ref.track.value)
+            runs = await self._actions.list_transfers(ref.number, ref.track.value)
         except RequestError:
             return seen  # of no more than a hint
         ours = _run_of(runs, since, last)

@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote
 import msgspec
 
 from redis_enterprise_actions._client.http.failover import moving_on
-from redis_enterprise_actions._client.protocols import Found
+from redis_enterprise_actions._client.protocols import ListResult
 from redis_enterprise_actions._client.wire.error_body import is_api_error
 from redis_enterprise_actions._client.wire.node_actions import (
     WireHostAction,
@@ -58,7 +58,7 @@ def path_of(ref: Reference) -> str:
     return f"/v1/{host}/actions/{ref.action}"
 
 
-class HostActions:
+class NodeActionsApi:
     """Asks for actions of nodes, or of the cluster."""
 
     def __init__(self, transport: Transport) -> None:
@@ -66,7 +66,7 @@ class HostActions:
         self._cancelled: dict[str, str | None] = {}  # by name: the run that we have cancelled
 
     @moving_on
-    async def one(self, ref: Reference, last: Action | None) -> Action | Uncertain | None:
+    async def fetch(self, ref: Reference, last: Action | None) -> Action | Uncertain | None:
         """Return how an action stands, or None if there is none, or another run of it."""
         path = path_of(ref)
         reply = await self.transport.get(path, permission=_SEE[ref.track])
@@ -82,7 +82,7 @@ class HostActions:
         return await self._removed(ref, last)
 
     @moving_on
-    async def many(self, wanted: Mapping[Reference, Action | None]) -> Found:
+    async def fetch_many(self, wanted: Mapping[Reference, Action | None]) -> ListResult:
         """Return what the list holds of several; it may not tell one run from another."""
         track = next(iter(wanted)).track
         listed, size = await self._list(track, None)
@@ -101,9 +101,9 @@ class HostActions:
                     continue  # the result of which run?
                 seen = msgspec.structs.replace(seen, task_id=known)
             found[ref] = seen
-        return Found(found, cost=max(1.0, size / WORTH_A_REQUEST))
+        return ListResult(found, cost=max(1.0, size / WORTH_A_REQUEST))
 
-    async def settle(self, ref: Reference, doubt: WaitError) -> Action | None:
+    async def verify(self, ref: Reference, doubt: WaitError) -> Action | None:
         """Return the action as ended if it is this run that we cancelled, or its node is gone."""
         action = doubt.action
         if action is None:
@@ -115,16 +115,16 @@ class HostActions:
         run = self._cancelled[ref.name]
         return cancelled(action) if run is None or action.task_id in {None, run} else None
 
-    def note_cancelled(self, ref: Reference, run: str | None) -> None:
+    def record_cancel(self, ref: Reference, run: str | None) -> None:
         """Note that we have cancelled a run, by its `task_id` if that is known."""
         self._cancelled[ref.name] = run
 
-    def forget_cancelled(self, ref: Reference) -> None:
+    def forget_cancel(self, ref: Reference) -> None:
         """Forget it, as the waits for it are over or another run begins."""
         self._cancelled.pop(ref.name, None)
 
     @moving_on
-    async def all(self, track: Track, node_uid: int | None = None) -> list[Action]:
+    async def list_actions(self, track: Track, node_uid: int | None = None) -> list[Action]:
         """Return all actions of the cluster, or of all nodes, or of one."""
         listed, _ = await self._list(track, node_uid)
         return listed

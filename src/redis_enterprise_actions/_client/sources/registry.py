@@ -5,25 +5,25 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from redis_enterprise_actions._client.protocols import NO_LIST
 from redis_enterprise_actions._model.action import Action
 from redis_enterprise_actions._model.errors import AuthenticationError
 from redis_enterprise_actions._model.reference import System
 
-from .actions import Routes
-from .crdb_tasks import CrdbTasks
-from .databases import Databases
-from .node_actions import HostActions
+from .actions import ActionsApi
+from .crdb_tasks import CrdbTasksApi
+from .databases import DatabasesApi
+from .node_actions import NodeActionsApi
 
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Generator, Mapping
+    from collections.abc import Generator, Mapping
     from typing import TypeAlias
 
     from redis_enterprise_actions._client.http.transport import Transport
-    from redis_enterprise_actions._client.protocols import Found
+    from redis_enterprise_actions._client.protocols import ListResult, StatusSource
     from redis_enterprise_actions._model.action import Uncertain
     from redis_enterprise_actions._model.errors import WaitError
     from redis_enterprise_actions._model.reference import Reference
@@ -36,60 +36,52 @@ _log = logging.getLogger(__name__)
 _GUARDED: Final = frozenset({System.NODES, System.CRDBS, System.BDBS})
 
 
-class Tracker(Protocol):
-    """One of the ways. `_hub.Asking` says what its methods are to do."""
-
-    def one(self, ref: Reference, last: Action | None, /) -> Awaitable[Sighting]: ...
-    def many(self, wanted: Mapping[Reference, Action | None], /) -> Awaitable[Found]: ...
-    def settle(self, ref: Reference, doubt: WaitError, /) -> Awaitable[Action | None]: ...
-
-
-class Lookup:
+class StatusSources:
     """All of them, for one client."""
 
     def __init__(self, transport: Transport) -> None:
-        self.actions = Routes(transport)
-        self.hosts = HostActions(transport)
-        self.crdb_tasks = CrdbTasks(transport)
-        self.databases = Databases(transport, self.actions)
+        self.actions = ActionsApi(transport)
+        self.node_actions = NodeActionsApi(transport)
+        self.crdb_tasks = CrdbTasksApi(transport)
+        self.databases = DatabasesApi(transport, self.actions)
         self._followed: Counter[str] = Counter()  # actions of nodes and of the cluster, by name
-        self._trackers: dict[System, Tracker] = {
+        self._sources: dict[System, StatusSource] = {
             System.ACTIONS: self.actions,
-            System.NODES: self.hosts,
-            System.CLUSTER: self.hosts,
+            System.NODES: self.node_actions,
+            System.CLUSTER: self.node_actions,
             System.CRDBS: self.crdb_tasks,
             System.BDBS: self.databases,
         }
 
-    async def one(self, ref: Reference, last: Action | None = None) -> Sighting:
+    async def fetch(self, ref: Reference, last: Action | None = None) -> Sighting:
         """Return how it stands, given how it stood; None if the cluster does not know it."""
-        return await self._trackers[ref.system].one(ref, last)
+        return await self._sources[ref.system].fetch(ref, last)
 
-    async def certain(self, ref: Reference) -> Action | None:
+    async def fetch_certain(self, ref: Reference) -> Action | None:
         """Return how it stands, as far as one answer tells without a doubt."""
-        found = await self.one(ref)
+        found = await self.fetch(ref)
         return found if isinstance(found, Action) else None
 
-    async def many(self, wanted: Mapping[Reference, Action | None]) -> Found:
+    async def fetch_many(self, wanted: Mapping[Reference, Action | None]) -> ListResult:
         """Return what one request finds of several, all of one system.
 
         Who may not see a list may be allowed to see each by itself: that is no refusal.
         """
         system = next(iter(wanted)).system
         try:
-            return await self._trackers[system].many(wanted)
+            return await self._sources[system].fetch_many(wanted)
         except AuthenticationError as error:
             if error.status != 403 or system not in _GUARDED:
                 raise
             _log.debug("%s; each of the %s is asked for alone", str(error), system)
             return NO_LIST
 
-    async def settle(self, ref: Reference, doubt: WaitError) -> Action | None:
+    async def verify(self, ref: Reference, doubt: WaitError) -> Action | None:
         """Return it as ended if that is known in spite of the doubt, or None."""
-        return await self._trackers[ref.system].settle(ref, doubt)
+        return await self._sources[ref.system].verify(ref, doubt)
 
     @contextmanager
-    def following(self, ref: Reference) -> Generator[None]:
+    def retain_cancellation(self, ref: Reference) -> Generator[None]:
         """Keep what is known of what a wait follows, until nobody follows it any more."""
         if ref.system not in {System.NODES, System.CLUSTER}:
             yield
@@ -101,4 +93,4 @@ class Lookup:
             self._followed[ref.name] -= 1
             if not self._followed[ref.name]:
                 del self._followed[ref.name]
-                self.hosts.forget_cancelled(ref)
+                self.node_actions.forget_cancel(ref)

@@ -47,7 +47,7 @@ from .handle import Follow, Target, error_in, handle_of, is_dry_run, target
 
 if TYPE_CHECKING:
     from redis_enterprise_actions._client.http.transport import Reply, Transport
-    from redis_enterprise_actions._client.sources.registry import Lookup
+    from redis_enterprise_actions._client.sources.registry import StatusSources
 
 _METHODS: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _PATH: Final = re.compile(r"/v\d+(?:/(?!\.{1,2}(?:/|$))[\w.~%@:,+-]+)+", re.ASCII)
@@ -142,9 +142,9 @@ def order(
 class Submission:
     """Starts long work on one cluster."""
 
-    def __init__(self, transport: Transport, lookup: Lookup) -> None:
+    def __init__(self, transport: Transport, sources: StatusSources) -> None:
         self.transport = transport
-        self.lookup = lookup
+        self.sources = sources
 
     async def start(self, order: Order, *, busy_timeout: float, outage_timeout: float) -> Started:
         """Send a call and find out what it has started.
@@ -191,7 +191,7 @@ class Submission:
             permission = f"cancel_{ref.track}_action"
             call = Call("DELETE", path_of(ref), permission=permission)
             # Of one that has ended, the call would remove the result.
-            found = await patiently(_PATIENCE, self.lookup.certain, ref)
+            found = await patiently(_PATIENCE, self.sources.fetch_certain, ref)
             if (found is None and ref.run) or (found is not None and found.phase.terminal):
                 raise _rejected(call, None, "This run has ended, or another one has begun since")
             run = None if found is None else found.task_id
@@ -203,7 +203,7 @@ class Submission:
         if reply.status == _NOT_FOUND:
             raise _rejected(call, reply)
         if ref.track is not Track.CRDB:
-            self.lookup.hosts.note_cancelled(ref, run)
+            self.sources.node_actions.record_cancel(ref, run)
 
     # --- before ---------------------------------------------------------------------------------
 
@@ -217,12 +217,12 @@ class Submission:
             return ref
         if ref.track not in _HOSTS:
             try:
-                ref = await patiently(patience, self.lookup.databases.before, ref)
+                ref = await patiently(patience, self.sources.databases.with_baseline, ref)
                 return await self._reset(ref, patience)
             except RequestRejected:
                 return ref
         try:
-            found = await patiently(patience, self.lookup.certain, ref)
+            found = await patiently(patience, self.sources.fetch_certain, ref)
         except RequestRejected:
             return msgspec.structs.replace(ref, run=str(Run(UNSEEN, "", "")))
         cancels = order.target.call.follow is Follow.CANCELLED
@@ -246,7 +246,7 @@ class Submission:
             return ref
         if reply.status == _NOT_FOUND:
             return ref
-        return await patiently(patience, self.lookup.databases.before, ref)
+        return await patiently(patience, self.sources.databases.with_baseline, ref)
 
     # --- the call -------------------------------------------------------------------------------
 
@@ -280,7 +280,7 @@ class Submission:
         Raises that error if it may have been.
         """
         if before is not None and before.track in TRANSFERS:
-            self.lookup.databases.started(before)
+            self.sources.databases.record_call(before)
         lost = _lost(came, order, before, tries)
         try:
             ref = await self._found(order, before, came)
@@ -305,7 +305,7 @@ class Submission:
         for look in range(looks):
             if look:
                 await asyncio.sleep(_BETWEEN)
-            found = await patiently(_SEARCH, self.lookup.certain, before)
+            found = await patiently(_SEARCH, self.sources.fetch_certain, before)
             if found is not None and before.track in _HOSTS:
                 run = run_of(before)._replace(new=found.task_id or "")
                 return msgspec.structs.replace(before, run=str(run))
@@ -332,9 +332,9 @@ class Submission:
             before = await self._transfer_started(before, reply, patience)
         follow = order.target.call.follow
         if follow is Follow.HOST and before is not None:
-            self.lookup.hosts.forget_cancelled(before)
+            self.sources.node_actions.forget_cancel(before)
         elif follow is Follow.CANCELLED and before is not None:
-            self.lookup.hosts.note_cancelled(before, run_of(before).new or None)
+            self.sources.node_actions.record_cancel(before, run_of(before).new or None)
         handle = handle_of(order.target, before, reply.status, answer, dry_run=order.dry_run)
         return Started(handle.ref, answer, handle.problem, handle.refused)
 
@@ -342,13 +342,13 @@ class Submission:
         self, before: Reference, reply: Reply, patience: float
     ) -> Reference:
         """Return a transfer as it was called for, with the result that an older run left."""
-        databases = self.lookup.databases
+        databases = self.sources.databases
         if was_under_way(before):  # it has ended, as the call was taken
             with contextlib.suppress(RequestError):
-                before = await patiently(patience, databases.before, before)
+                before = await patiently(patience, databases.with_baseline, before)
         if not before.run:  # we could not look, so that the answer has to tell the time
-            before = databases.stamped(before, reply)
-        databases.started(before)
+            before = databases.with_call_time(before, reply)
+        databases.record_call(before)
         return before
 
 
