@@ -20,7 +20,7 @@ from redis_enterprise_actions._cli.wait.references import references
 from redis_enterprise_actions._cli.wait.reporter import Overheard, last_resort
 from redis_enterprise_actions._client.config.profiles import NO_HOME, place, profiles
 from redis_enterprise_actions._client.config.secrets import forget, store
-from redis_enterprise_actions._client.submit.handle import problem_with
+from redis_enterprise_actions._client.submit.calls import reason_not_followable
 from redis_enterprise_actions._model.action import one_line
 from redis_enterprise_actions._model.errors import RedisActionsError, UsageError
 
@@ -147,7 +147,7 @@ def _submit(
     args: argparse.Namespace, client: ActionsClient, overheard: Overheard
 ) -> Coroutine[object, object, int]:
     patience = args.outage_timeout
-    problem = problem_with(args.method.upper(), args.path) if args.wait else None
+    problem = reason_not_followable(args.method.upper(), args.path) if args.wait else None
     if problem is not None:
         raise UsageError(f"--wait cannot follow this call, which was not made: {problem}")
     starting = client.submit(

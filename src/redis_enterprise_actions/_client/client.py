@@ -18,7 +18,7 @@ from redis_enterprise_actions._client.resources.calls import Calls
 from redis_enterprise_actions._client.resources.waits import Waits
 from redis_enterprise_actions._client.sources.paths import number, segment
 from redis_enterprise_actions._client.sources.registry import StatusSources
-from redis_enterprise_actions._client.submit.submitter import Submission
+from redis_enterprise_actions._client.submit.submitter import Submitter
 from redis_enterprise_actions._model.errors import ActionNotFound, RequestError
 from redis_enterprise_actions._model.reference import Reference, Track, parse
 
@@ -113,8 +113,8 @@ class ActionsClient(Waits, Calls):
         )
         self._sources = StatusSources(self._transport)
         self._hub = Hub(self._sources, requests_sent=lambda: self._transport.sent)
-        self._submission = Submission(self._transport, self._sources)
-        self._desk = Desk(self._hub, self._submission)
+        self._submitter = Submitter(self._transport, self._sources)
+        self._desk = Desk(self._hub, self._submitter)
 
     @classmethod
     def from_env(cls, **given: Unpack[Given]) -> Self:

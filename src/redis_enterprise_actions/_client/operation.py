@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tenacity.wait import WaitBaseT
 
     from redis_enterprise_actions._client.polling.poller import Hub
-    from redis_enterprise_actions._client.submit.submitter import Submission
+    from redis_enterprise_actions._client.submit.submitter import Submitter
     from redis_enterprise_actions._model.record import FinishedAction, Observer
     from redis_enterprise_actions._model.reference import Reference
 
@@ -195,9 +195,9 @@ class WaitOptions(TypedDict, total=False):
 class Desk:
     """Follows what references name, for one client."""
 
-    def __init__(self, hub: Hub, submission: Submission) -> None:
+    def __init__(self, hub: Hub, submitter: Submitter) -> None:
         self._hub = hub
-        self._submission = submission
+        self._submitter = submitter
         self.observers: list[Observer] = []
 
     def watch(self, ref: Reference, **options: Unpack[WaitOptions]) -> AsyncGenerator[Action, None]:
@@ -213,7 +213,7 @@ class Desk:
 
     async def cancel(self, ref: Reference, *, force: bool) -> None:
         """Ask the cluster to cancel it."""
-        await self._submission.cancel(ref, force=force)
+        await self._submitter.cancel(ref, force=force)
 
     def _watch(
         self, wait: Wait, options: WaitOptions, *, every: bool = True
@@ -224,7 +224,7 @@ class Desk:
             on_progress=options.get("on_progress"),
             recorder=options.get("recorder"),
             observers=self.observers,
-            following=self._submission.sources.retain_cancellation,
+            following=self._submitter.sources.retain_cancellation,
             every=every,
         )
 

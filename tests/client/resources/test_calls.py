@@ -13,7 +13,8 @@ import pytest
 
 from redis_enterprise_actions import ActionsClient, Evidence, Phase, UsageError
 from redis_enterprise_actions._client.resources.calls import Calls
-from redis_enterprise_actions._client.submit.submitter import Started, Submission
+from redis_enterprise_actions._client.submit.handle import Handle
+from redis_enterprise_actions._client.submit.submitter import Submitter
 from redis_enterprise_actions.testing import FakeCluster
 from tests.conftest import client_of
 from tests.recorder import Recorder
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from redis_enterprise_actions._client.http.transport import Call
-    from redis_enterprise_actions._client.submit.submitter import Order
+    from redis_enterprise_actions._client.submit.request import SubmitRequest
 
 pytestmark = pytest.mark.core
 
@@ -139,12 +140,12 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[Sent]:
     sent: list[Sent] = []
 
     async def start(
-        self: Submission, order: Order, *, busy_timeout: float, outage_timeout: float
-    ) -> Started:
-        sent.append(Sent(order.call, busy_timeout, outage_timeout))
-        return Started(order.ref, None)
+        self: Submitter, request: SubmitRequest, *, busy_timeout: float, outage_timeout: float
+    ) -> Handle:
+        sent.append(Sent(request.call, busy_timeout, outage_timeout))
+        return Handle(request.ref)
 
-    monkeypatch.setattr(Submission, "start", start)
+    monkeypatch.setattr(Submitter, "start", start)
     return sent
 
 

@@ -1,4 +1,4 @@
-"""Facts about `_submit`: what a call starts, and that it is never made twice."""
+"""Tests of `_client.submit.submitter`."""
 
 from __future__ import annotations
 
@@ -21,17 +21,12 @@ from redis_enterprise_actions import (
     AuthenticationError,
     ClusterUnreachable,
     Phase,
-    RequestError,
     RequestRejected,
     UsageError,
 )
-from redis_enterprise_actions._client.submit.submitter import Started, _scrubbed, order
-from redis_enterprise_actions._model.reference import Reference, Track
 from redis_enterprise_actions.testing import FakeCluster
-from redis_enterprise_actions.testing.cluster import DATABASE_SECRET
 from tests.conftest import client_of, examples
 from tests.recorder import NOT_FOUND, Recorder
-from tests.secrecy import leaks_of, secrets_in
 
 
 if TYPE_CHECKING:
@@ -945,116 +940,3 @@ class TestAbandoned:
         await asyncio.sleep(10)
 
         assert stage.requests == []
-
-
-# Bodies that hold a secret, and what it is.
-SECRET_BODIES: list[tuple[dict[str, Any], str]] = [
-    ({"authentication_redis_pass": SECRET}, SECRET),
-    ({"Password": SECRET}, SECRET),
-    ({"a": {"b": [{"secret_access_key": SECRET}]}}, SECRET),
-    ({"export_location": {"access_key_id": SECRET}}, SECRET),
-    ({"export_location": {"account_key": SECRET}}, SECRET),
-    ({"export_location": {"key": SECRET}}, SECRET),
-    ({"sas_token": (SECRET,)}, SECRET),
-    ({"credentials": {"name": {"of": SECRET}}}, SECRET),
-    ({"private_key": SECRET}, SECRET),
-    ({"export_location": {"url": f"sftp://ops:{SECRET}@host/x"}}, SECRET),
-    ({"replica_sources": [{"uri": f"redis://:{SECRET}@host:1"}]}, SECRET),
-    ({"a_password": SECRET[:4], "b_password": SECRET}, SECRET[4:8]),
-]
-
-
-class TestSecrets:
-    """What a call sends is shown by nothing."""
-
-    @pytest.mark.parametrize(
-        ("body", "secret"), SECRET_BODIES, ids=[json.dumps(body) for body, _ in SECRET_BODIES]
-    )
-    def test_scrubbed(self, body: dict[str, Any], secret: str) -> None:
-        """Not where the cluster says it again: stars stand for it, and the other words stay."""
-        made = order("PUT", "/v1/bdbs/1", body, None, None, patience=None)
-        said = _scrubbed(f"not this: {body}, sorry", made.secrets)
-
-        assert said is not None
-        assert secret not in said
-        assert said.startswith("not this: ")
-        assert "***" in said
-        assert said.endswith("sorry")
-
-    @pytest.mark.enable_socket
-    @pytest.mark.parametrize(
-        ("status", "body", "secret"),
-        [
-            (status, *SECRET_BODIES[row])
-            for status, row in ((400, 0), (406, 2), (409, 8), (500, 9), (503, 11))
-        ],
-        ids=[400, 406, 409, 500, 503],
-    )
-    async def test_errors(self, status: int, body: dict[str, Any], secret: str) -> None:
-        """Not by an error whose words the cluster has from us, nor by what hangs on it."""
-        said = json.dumps({"error_code": "bad", "description": f"not this: {body}, sorry"})
-        async with Recorder(PUT=[(status, said)]) as server, server.client() as client:
-            with pytest.raises(RequestError) as caught:
-                await client.update_bdb(1, body)
-        error = caught.value
-
-        assert secret not in f"{error!s} {error!r} {vars(error)} {pickle.dumps(error)!r}"
-        assert "not this: " in str(error)
-        assert "***" in str(error)
-        assert "sorry" in str(error)
-        assert leaks_of(error) == []
-
-    @pytest.mark.enable_socket
-    async def test_pages(self) -> None:
-        """Nor where the words are a page of a proxy's."""
-        page = f"<html><p>no {SECRET} here</p></html>"
-        async with Recorder(POST=[(406, page)]) as server, server.client() as client:
-            with pytest.raises(RequestRejected, match=r"406: no \*\*\* here"):
-                await client.create_bdb({"authentication_redis_pass": SECRET})
-
-    @pytest.mark.enable_socket
-    async def test_short(self) -> None:
-        """What is too short to be told from other text is left, or nothing could be read."""
-        said = json.dumps({"description": "a name is needed"})
-        async with Recorder(POST=[(406, said)]) as server, server.client() as client:
-            with pytest.raises(RequestRejected, match="a name is needed"):
-                await client.create_bdb({"password": "a", "token": "", "url": "a://b:c@d"})
-
-    async def test_operation(self, stage: FakeCluster, client: ActionsClient) -> None:
-        """Nor by an operation, although its answer has the database with all that it holds."""
-        operation = await client.update_bdb(1, {"authentication_redis_pass": SECRET})
-
-        assert isinstance(operation.answer, dict)
-        assert DATABASE_SECRET in operation.answer.values()
-        assert secrets_in(f"{operation!r} {operation!s} {operation.ref}") == []
-
-    def test_orders(self) -> None:
-        """Nor by what is on its way."""
-        body = {"authentication_redis_pass": SECRET}
-        made = order("PUT", "/v1/bdbs/1", body, None, None, patience=None)
-
-        assert SECRET not in f"{made!r} {made.call!r} {made.secrets!r}"
-        assert [secret.reveal() for secret in made.secrets] == [SECRET]
-
-    async def test_started(self) -> None:
-        """Nor by what has come back."""
-        started = Started(Reference(Track.ACTION, "a1"), {"password": SECRET})
-
-        assert repr(started) == "<started action:a1>"
-
-    @settings(max_examples=examples(100))
-    @given(
-        st.lists(st.text("abc", min_size=4, max_size=8), max_size=4).flatmap(
-            lambda secrets: st.tuples(
-                st.just(secrets),
-                st.lists(st.sampled_from([*secrets, " ", "no"])).map("".join),
-            )
-        )
-    )
-    def test_any(self, drawn: tuple[list[str], str]) -> None:
-        """Whatever the secrets are, and wherever they stand, none of them is left."""
-        secrets, text = drawn
-        made = order("PUT", "/v1/x", {"password": secrets}, None, None, patience=None)
-        left = _scrubbed(text, made.secrets) or ""
-
-        assert [secret for secret in secrets if secret in left] == []

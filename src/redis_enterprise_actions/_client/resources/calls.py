@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, Literal, ParamSpec, TypedDict, TypeVar,
 from redis_enterprise_actions._client.operation import Operation
 from redis_enterprise_actions._client.pacing.durations import seconds
 from redis_enterprise_actions._client.sources.paths import number, segment
-from redis_enterprise_actions._client.submit.submitter import headers_of, order
+from redis_enterprise_actions._client.submit.request import build_request, checked_headers
 from redis_enterprise_actions._model.errors import UsageError
 
 
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from typing import Concatenate, TypeAlias, Unpack
 
     from redis_enterprise_actions._client.operation import Desk
-    from redis_enterprise_actions._client.submit.submitter import Order, Submission
+    from redis_enterprise_actions._client.submit.request import SubmitRequest
+    from redis_enterprise_actions._client.submit.submitter import Submitter
 
     Starting: TypeAlias = Coroutine[object, object, Operation]
 
@@ -80,7 +81,7 @@ class Calls:
     """The calls of a client."""
 
     _desk: Desk
-    _submission: Submission
+    _submitter: Submitter
 
     @_forgetful
     def submit(
@@ -139,17 +140,19 @@ class Calls:
             raise UsageError("request_timeout= must be more than 0 and not endless")
         if untracked not in _UNTRACKED:
             raise UsageError(f"untracked={untracked!r} is none of {', '.join(_UNTRACKED)}")
-        call = order(method, path, json, params, headers, patience=patience)
+        call = build_request(method, path, json, params, headers, patience=patience)
         return self._start(call, busy, outage, accept=untracked == "completed")
 
-    async def _start(self, call: Order, busy: float, outage: float, *, accept: bool) -> Operation:
-        started = await self._submission.start(call, busy_timeout=busy, outage_timeout=outage)
+    async def _start(
+        self, call: SubmitRequest, busy: float, outage: float, *, accept: bool
+    ) -> Operation:
+        started = await self._submitter.start(call, busy_timeout=busy, outage_timeout=outage)
         return Operation(
             self._desk,
             started.ref,
             call=f"{call.call.method} {call.call.path}",
             answer=started.answer,
-            problem=None if accept and not started.refused else started.problem,
+            problem=None if accept and not started.still_running else started.problem,
         )
 
     # --- databases ------------------------------------------------------------------------------
@@ -433,7 +436,7 @@ def _with(settings: Mapping[str, object] | None, **own: object) -> dict[str, obj
 def _crdb_options(options: CrdbOptions) -> CallOptions:
     """Return the options of a call, with what Active-Active calls have in headers."""
     task_id, result_ttl = options.get("task_id"), options.get("result_ttl")
-    headers = headers_of(options.get("headers"))
+    headers = checked_headers(options.get("headers"))
     if task_id is not None:
         headers["X-Task-ID"] = task_id
     if result_ttl is not None:

@@ -1,0 +1,148 @@
+"""Table of the API calls that start long work, and what to follow after each.
+
+A call is followed by the handle in its answer. Where the answer has none, the table names the
+object that shows the end instead, or says that there is none.
+Vendor pages: those under requests/ of the REST API's reference, of 7.4 to 8.0.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from redis_enterprise_actions._model.reference import GONE, Reference, Track
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_NONE: Final[frozenset[str]] = frozenset()
+_DRY_RUN: Final = frozenset({"dry_run"})
+_BLUEPRINT: Final = frozenset({"dry_run", "only_failovers", "max_operations"})
+
+
+class Follow(enum.Enum):
+    """Object to follow after a call whose answer has no handle."""
+
+    CREATED = enum.auto()  # the database in the answer
+    CHANGED = enum.auto()  # the database in the path, which the answer shows
+    DATABASE = enum.auto()  # the database in the path
+    DELETED = enum.auto()  # the database in the path, until it is gone
+    TRANSFER = enum.auto()  # the status of an export or import, in the database
+    NODE_ACTION = enum.auto()  # the action of the node, or of the cluster, in the path
+    NODE_ACTION_CANCEL = enum.auto()  # the same: the cluster accepts a cancel before the end
+    CRDB_TASK = enum.auto()  # the task with the id that the request has sent
+    CRDB_TASK_CANCEL = enum.auto()  # the task in the path
+    OPTIONAL_ACTION = enum.auto()  # none: the answer names an action if there is one
+    SYNCHRONOUS = enum.auto()  # none: the cluster answers when the work is done
+    BOOTSTRAP = enum.auto()  # GET /v1/bootstrap, which this client does not poll
+    ACTION_ONLY = enum.auto()  # none: the answer has to name an action
+
+
+_ACCEPTED: Final = "it was accepted (202), and its answer names nothing to follow"
+NO_HANDLE: Final[Mapping[Follow, str]] = {
+    Follow.BOOTSTRAP: (
+        "a bootstrap goes on after its answer, and nothing here follows it yet: "
+        "ask GET /v1/bootstrap until its state is completed, or error"
+    ),
+    Follow.CRDB_TASK: "its answer names no task of the Active-Active database",
+    Follow.OPTIONAL_ACTION: _ACCEPTED,
+    Follow.SYNCHRONOUS: _ACCEPTED,
+}
+
+
+class CallRule(NamedTuple):
+    """Row of the table. `query` and `body` are the settings that the API reads from there."""
+
+    methods: str
+    path: re.Pattern[str]
+    follow: Follow
+    query: frozenset[str] = _NONE
+    body: frozenset[str] = _NONE
+
+
+def _rule(
+    methods: str,
+    path: str,
+    follow: Follow,
+    *,
+    query: frozenset[str] = _NONE,
+    body: frozenset[str] = _NONE,
+) -> CallRule:
+    return CallRule(methods, re.compile(path, re.ASCII), follow, query, body)
+
+
+_BDB: Final = r"/v\d/bdbs/(?P<bdb>\d{1,18})"
+_NODE: Final = r"/v1/nodes/(?P<node>\d{1,18})/actions/(?P<action>[a-z_]+)"
+_CLUSTER: Final = r"/v1/cluster/actions/(?P<action>[a-z_]+)"
+_MODULES: Final = r"/v1/modules/(?:upgrade|config)/bdb/(?P<bdb>\d{1,18})"
+_SHARDS: Final = r"/v1/shards/(?:\d+/)?actions/(?:migrate|failover)"
+_ROLES: Final = r"/v1/(?:users|roles|redis_acls|ldap_mappings)(?:/\d+)?"
+
+# The first row that matches a call applies.
+CALL_RULES: Final[tuple[CallRule, ...]] = (
+    # requests/bdbs: the answer is the database, with an action_uid
+    _rule("POST", r"/v[12]/bdbs", Follow.CREATED, query=_DRY_RUN),
+    _rule("PUT", _BDB, Follow.CHANGED, query=_DRY_RUN),
+    _rule("DELETE", _BDB, Follow.DELETED),
+    # requests/bdbs/actions/...: an action_uid, but for export and import, which name nothing
+    _rule("POST", rf"{_BDB}/actions/(?P<transfer>export|import)", Follow.TRANSFER),
+    _rule("PUT", rf"{_BDB}/actions/(?:rebalance|revamp)", Follow.DATABASE, query=_BLUEPRINT),
+    # requests/bdbs/upgrade, requests/bdbs/modules/..., and all else below a database
+    _rule("POST PUT PATCH DELETE", rf"{_BDB}/.+", Follow.DATABASE),
+    _rule("POST", _MODULES, Follow.DATABASE),
+    # requests/shards/actions/...: an action_uid; the shards may be of several databases
+    _rule("POST", _SHARDS, Follow.ACTION_ONLY, body=_DRY_RUN),
+    # requests/nodes/actions, requests/cluster/actions: a task_id, if anything
+    _rule("POST", _NODE, Follow.NODE_ACTION),
+    _rule("DELETE", _NODE, Follow.NODE_ACTION_CANCEL),
+    _rule("POST", _CLUSTER, Follow.NODE_ACTION),
+    _rule("DELETE", _CLUSTER, Follow.NODE_ACTION_CANCEL),
+    # requests/bootstrap: a status code
+    _rule("POST", r"/v1/bootstrap(?:/.*)?", Follow.BOOTSTRAP),
+    # requests/crdbs/..., requests/crdb_tasks: a crdb_task, dry runs included
+    _rule("POST", r"/v1/crdb_tasks/(?P<task>[^/]+)/actions/cancel", Follow.CRDB_TASK_CANCEL),
+    _rule("POST", r"/v1/crdbs(?:/[^/]+/updates)?", Follow.CRDB_TASK, query=_DRY_RUN),
+    _rule("POST PUT PATCH DELETE", r"/v1/crdbs(?:/.*)?", Follow.CRDB_TASK),
+    # requests/users, roles, redis_acls, ldap_mappings: an action_uid "if it exists"
+    _rule("POST PUT DELETE", _ROLES, Follow.OPTIONAL_ACTION),
+    # requests/modules: an action_uid (7.4 to 7.22); user-defined ones (8.0) need none
+    _rule("POST PUT DELETE", r"/v2/modules/user-defined(?:/.*)?", Follow.SYNCHRONOUS),
+    _rule("POST DELETE", r"/v2/modules(?:/[^/]+)?", Follow.ACTION_ONLY),
+    # requests/cluster/certificates: the answer comes when the work is done, after up to 900 s
+    _rule("PUT", r"/v1/cluster/(?:certificates|update_cert)", Follow.SYNCHRONOUS),
+    _rule("POST", r"/v1/cluster/certificates/rotate", Follow.SYNCHRONOUS),
+    # requests/services: the accepted requests, by service
+    _rule("POST", r"/v1/(?:local/)?services", Follow.ACTION_ONLY),
+)
+_OTHER_CALL: Final = _rule("", "", Follow.ACTION_ONLY)
+
+
+def find_rule(method: str, path: str) -> tuple[CallRule, Reference | None]:
+    """Return the rule of a call, and the reference of the work that its path names."""
+    for rule in CALL_RULES:
+        match = rule.path.fullmatch(path)
+        if match is not None and method in rule.methods.split():
+            return rule, _path_reference(rule.follow, match.groupdict())
+    return _OTHER_CALL, None
+
+
+def _path_reference(follow: Follow, groups: Mapping[str, str]) -> Reference | None:
+    if "transfer" in groups:
+        return Reference(Track(groups["transfer"]), groups["bdb"])
+    if "bdb" in groups:
+        return Reference(Track.BDB, groups["bdb"], GONE if follow is Follow.DELETED else "")
+    if "node" in groups:
+        return Reference(Track.NODE, f"{groups['node']}/{groups['action']}")
+    if "action" in groups:
+        return Reference(Track.CLUSTER, groups["action"])
+    if "task" in groups:
+        return Reference(Track.CRDB, groups["task"])
+    return None
+
+
+def reason_not_followable(method: str, path: str) -> str | None:
+    """Return why no answer to a call can be followed, or None if one may be."""
+    follow = find_rule(method, path)[0].follow
+    return NO_HANDLE[follow] if follow is Follow.BOOTSTRAP else None

@@ -1,0 +1,183 @@
+"""Request that starts work: checks of its arguments, and the secrets that its body holds."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Mapping
+from typing import Final, NamedTuple, cast
+from urllib.parse import urlencode
+
+import msgspec
+
+from redis_enterprise_actions._client.http.auth import Secret
+from redis_enterprise_actions._client.http.transport import Call
+from redis_enterprise_actions._client.sources.paths import segment
+from redis_enterprise_actions._model.errors import UsageError
+from redis_enterprise_actions._model.reference import Reference, Track
+
+from .calls import CallRule, Follow, find_rule
+
+
+_METHODS: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+_PATH: Final = re.compile(r"/v\d+(?:/(?!\.{1,2}(?:/|$))[\w.~%@:,+-]+)+", re.ASCII)
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~\w-]+", re.ASCII)
+_HEADER_VALUE: Final = re.compile(r"[\t -~]*")
+_RESERVED_HEADERS: Final = frozenset({
+    *("authorization", "content-type", "content-length", "host", "cookie", "transfer-encoding"),
+    "connection",
+})  # fmt: skip
+_SECRET_KEYS: Final = re.compile("pass|secret|token|credential|private|key(?:$|_id)", re.IGNORECASE)
+_URL_PASSWORD: Final = re.compile(r"://[^/\s:@]*:([^/\s@]+)@")  # sftp://user:password@host
+_MIN_SECRET_LENGTH: Final = 4  # shorter ones occur in ordinary text
+_TASK_ID: Final = "X-Task-ID"
+_PURGE: Final = "/purge"  # the only CRDB call whose page does not have X-Task-ID
+
+
+class SubmitRequest(NamedTuple):
+    """Request that starts work.
+
+    `ref` refers to the work as far as the path names it, and `secrets` are those in the body.
+    """
+
+    call: Call
+    follow: Follow
+    ref: Reference | None = None
+    dry_run: bool = False
+    secrets: tuple[Secret, ...] = ()
+
+    def redacted(self, text: str | None) -> str | None:
+        """Return a text of the cluster without the secrets in the body."""
+        for secret in self.secrets:
+            text = text and text.replace(secret.reveal(), "***")
+        return text
+
+
+def build_request(
+    method: str,
+    path: str,
+    json: object,
+    params: Mapping[str, object] | None,
+    headers: Mapping[str, str] | None,
+    *,
+    patience: float | None,
+) -> SubmitRequest:
+    """Check the arguments of a call, and build its request. Raises `UsageError`."""
+    if not isinstance(method, str) or method.upper() not in _METHODS:
+        raise UsageError(f"{method!r} starts nothing: there are {', '.join(sorted(_METHODS))}")
+    method = method.upper()
+    if not isinstance(path, str) or not _PATH.fullmatch(path):
+        raise UsageError(
+            f"{path!r} is not a path of the API, such as /v1/bdbs/1: quoted, and without a query"
+        )
+    sent_headers = checked_headers(headers)
+    query = _encode_query(params)
+    rule, ref = find_rule(method, path)
+    dry_run = is_dry_run(rule, json, params)
+    if rule.follow is Follow.CRDB_TASK:
+        ref = _task_reference(path, sent_headers)
+    call = Call(
+        method,
+        path,
+        query,
+        body=_encode_body(method, json),
+        headers=sent_headers,
+        patience=patience,
+    )
+    # Longest first, as one secret may be a part of another.
+    secrets = sorted(_find_secrets(json), key=lambda secret: len(secret.reveal()), reverse=True)
+    return SubmitRequest(call, rule.follow, ref, dry_run, tuple(secrets))
+
+
+def checked_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
+    """Return a copy of `headers`. Raises `UsageError`."""
+    if headers is None:
+        return {}
+    if not isinstance(headers, Mapping):
+        raise UsageError("headers= is not a mapping of names to values")
+    for key, value in headers.items():
+        if not isinstance(key, str) or not _HEADER_NAME.fullmatch(key):
+            raise UsageError(f"{key!r} is not the name of a header")
+        if key.casefold() in _RESERVED_HEADERS:
+            raise UsageError(f"the header {key} is not for headers= to set")
+        if not isinstance(value, str) or not _HEADER_VALUE.fullmatch(value):
+            raise UsageError(f"the value of the header {key} cannot be sent")
+    if len({key.casefold() for key in headers}) < len(headers):
+        raise UsageError("headers= has a header twice")
+    return dict(headers)
+
+
+def is_dry_run(rule: CallRule, json: object, params: Mapping[str, object] | None) -> bool:
+    """Return True if the arguments ask for a dry run. Raises `UsageError`.
+
+    The API ignores a setting in the wrong place, so that the call would start the work.
+    """
+    body = cast("Mapping[object, object]", json if isinstance(json, dict) else {})
+    query = params or {}
+    for name in sorted(rule.query & set(body)):
+        raise UsageError(
+            f"{name} is read from the query of this call, not from its body: pass it as "
+            f"params={{{name!r}: ...}} (--param {name}=...)"
+        )
+    for name in sorted(rule.body & set(query)):
+        raise UsageError(
+            f"{name} is read from the body of this call, not from its query: pass it as "
+            f"json={{{name!r}: ...}} (--data)"
+        )
+    if "dry_run" in rule.query & set(query):
+        return str(query["dry_run"]).casefold() in {"", "true", "1", "yes"}
+    return "dry_run" in rule.body and body.get("dry_run") is True
+
+
+def _encode_query(params: Mapping[str, object] | None) -> str:
+    if params is None:
+        return ""
+    if not isinstance(params, Mapping):
+        raise UsageError("params= is not a mapping of names to values")
+    texts = {
+        str(key): str(value).lower() if isinstance(value, bool) else str(value)
+        for key, value in params.items()
+    }
+    try:
+        return f"?{urlencode(texts)}" if texts else ""
+    except UnicodeEncodeError:
+        raise UsageError("params= holds what cannot be sent") from None
+
+
+def _encode_body(method: str, json: object) -> Secret | None:
+    """Return the body: `{}` if there is none, as the API wants an object from all but DELETE."""
+    if json is None:
+        return None if method == "DELETE" else Secret("{}")
+    try:
+        return Secret(msgspec.json.encode(json).decode())
+    except (TypeError, ValueError, RecursionError):
+        pass
+    raise UsageError("json= is nothing that JSON can hold")  # the causes may quote secrets
+
+
+def _task_reference(path: str, headers: dict[str, str]) -> Reference | None:
+    """Return the task that a call starts, by its `X-Task-ID`, which is added if it is missing."""
+    given = next((name for name in headers if name.casefold() == _TASK_ID.casefold()), None)
+    if given is not None:
+        segment(headers[given])
+    if path.endswith(_PURGE):
+        return None
+    return Reference(Track.CRDB, headers.setdefault(given or _TASK_ID, str(uuid.uuid4())))
+
+
+def _find_secrets(json: object) -> list[Secret]:
+    found: list[Secret] = []
+    left: list[tuple[object, bool]] = [(json, False)]
+    while left:  # no recursion: a body may be nested deeper than Python's stack
+        value, is_secret = left.pop()
+        if isinstance(value, str):
+            texts = [value] if is_secret else _URL_PASSWORD.findall(value)
+            found += [Secret(text) for text in texts if len(text) >= _MIN_SECRET_LENGTH]
+        elif isinstance(value, Mapping):
+            items = cast("Mapping[object, object]", value).items()
+            left += [
+                (each, is_secret or bool(_SECRET_KEYS.search(str(key)))) for key, each in items
+            ]
+        elif isinstance(value, list | tuple):
+            left += [(each, is_secret) for each in cast("list[object]", value)]
+    return found

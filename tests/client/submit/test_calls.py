@@ -1,0 +1,169 @@
+"""Tests of `_client.submit.calls`."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from redis_enterprise_actions._client.submit.calls import (
+    CALL_RULES,
+    Follow,
+    reason_not_followable,
+)
+from tests.client.submit.handles import BDB, NODE, handle_of, rule_of, summary
+from tests.conftest import examples
+
+
+pytestmark = pytest.mark.core
+
+V74: Final = ("7.4", "7.8", "7.22", "8.0", "latest")  # and all that came after it
+V78: Final = V74[1:]
+V722: Final = V74[2:]
+V80: Final = V74[3:]
+UP_TO_722: Final = V74[:3]
+
+# Section by section of the vendor's pages, each call that starts long work: the versions that have
+# it, and what is followed where its answer is `{}`. `done` is what the API documents as done with
+# its answer; `no` is refused in words.
+DOCUMENTED: Final = (
+    ("POST", "/v1/bdbs", V74, "no"),
+    ("POST", "/v2/bdbs", V74, "no"),
+    ("PUT", BDB, V74, "bdb:7@after"),
+    ("PUT", f"{BDB}/flush", V74, "bdb:7@after"),
+    ("PUT", f"{BDB}/reset_admin_pass", V74, "bdb:7@after"),
+    ("POST", f"{BDB}/upgrade", V74, "bdb:7@after"),
+    ("DELETE", BDB, V74, "bdb:7@gone,after"),
+    ("POST", f"{BDB}/modules/upgrade", V74, "bdb:7@after"),
+    ("POST", "/v1/modules/upgrade/bdb/7", UP_TO_722, "bdb:7@after"),
+    ("POST", f"{BDB}/modules/config", V74, "bdb:7@after"),
+    ("POST", "/v1/modules/config/bdb/7", V74, "bdb:7@after"),
+    ("PUT", f"{BDB}/actions/rebalance", V78, "bdb:7@after"),
+    ("PUT", f"{BDB}/actions/revamp", V722, "bdb:7@after"),
+    ("POST", f"{BDB}/actions/recover", V74, "bdb:7@after"),
+    ("POST", f"{BDB}/actions/retry", V74, "bdb:7@after"),
+    ("POST", f"{BDB}/actions/stop_traffic", V78, "bdb:7@after"),
+    ("POST", f"{BDB}/actions/resume_traffic", V78, "bdb:7@after"),
+    ("POST", f"{BDB}/actions/export", V74, "export:7@idle,,1"),
+    ("POST", f"{BDB}/actions/import", V74, "import:7@idle,,1"),
+    ("PUT", f"{BDB}/actions/export_reset_status", V74, "bdb:7@after"),
+    ("PUT", f"{BDB}/actions/import_reset_status", V74, "bdb:7@after"),
+    ("PUT", f"{BDB}/actions/backup_reset_status", V74, "bdb:7@after"),
+    ("POST", "/v1/shards/actions/migrate", V74, "no"),
+    ("POST", "/v1/shards/3/actions/migrate", V74, "no"),
+    ("POST", "/v1/shards/actions/failover", V78, "no"),
+    ("POST", "/v1/shards/3/actions/failover", V78, "no"),
+    ("POST", f"{NODE}/maintenance_on", V74, "node:2/maintenance_on@after"),
+    ("POST", f"{NODE}/maintenance_off", V74, "node:2/maintenance_off@after"),
+    ("POST", f"{NODE}/remove", V74, "node:2/remove@after"),
+    ("POST", f"{NODE}/enslave_node", V74, "node:2/enslave_node@after"),
+    ("DELETE", f"{NODE}/maintenance_on", V74, "node:2/maintenance_on@after"),
+    ("POST", "/v1/nodes/2", V74, "no"),
+    ("POST", "/v1/cluster/actions/change_master", V74, "cluster:change_master@after"),
+    ("DELETE", "/v1/cluster/actions/change_master", V74, "cluster:change_master@after"),
+    ("POST", "/v1/bootstrap/create_cluster", V74, "no"),
+    ("POST", "/v1/bootstrap/join_cluster", V74, "no"),
+    ("POST", "/v1/bootstrap/recover_cluster", V74, "no"),
+    ("POST", "/v1/crdbs", V74, "crdb:sent"),
+    ("PATCH", "/v1/crdbs/g", V74, "crdb:sent"),
+    ("DELETE", "/v1/crdbs/g", V74, "crdb:sent"),
+    ("POST", "/v1/crdbs/g/updates", V74, "crdb:sent"),
+    ("PUT", "/v1/crdbs/g/flush", V74, "crdb:sent"),
+    ("PUT", "/v1/crdbs/g/purge", V74, "no"),
+    ("POST", "/v1/crdbs/g/upgrade", V80, "crdb:sent"),
+    ("POST", "/v1/crdb_tasks/t1/actions/cancel", V74, "crdb:t1"),
+    *(
+        (method, f"/v1/{kind}{'' if method == 'POST' else '/5'}", V74, "done")
+        for kind in ("users", "roles", "redis_acls", "ldap_mappings")
+        for method in ("POST", "PUT", "DELETE")
+    ),
+    ("POST", "/v2/modules", UP_TO_722, "no"),
+    ("DELETE", "/v2/modules/ab12", UP_TO_722, "no"),
+    ("POST", "/v2/modules/user-defined", V80, "done"),
+    ("PUT", "/v1/cluster/certificates", V74, "done"),
+    ("POST", "/v1/cluster/certificates/rotate", V74, "done"),
+    ("PUT", "/v1/cluster/update_cert", V74, "done"),
+    ("POST", "/v1/services", V78, "no"),
+    ("POST", "/v1/local/services", V78, "no"),
+)
+SEGMENTS: Final = (
+    *("bdbs", "nodes", "cluster", "actions", "crdbs", "users", "shards", "modules"),
+    *("certificates", "1", "2", "x"),
+)
+OTHERS: Final = (
+    ("PUT", "/v1/cluster"),
+    ("PUT", "/v1/cluster/policy"),
+    ("PUT", "/v1/nodes/2"),
+    ("PUT", "/v1/users/password"),
+    ("POST", "/v1/users/authorize"),
+    ("PATCH", "/v1/bdbs"),
+    ("PUT", "/v1/crdbs_like"),
+    ("POST", "/v3/what/ever"),
+)
+
+
+class TestTable:
+    """Each documented call, on each version that has it."""
+
+    @pytest.mark.parametrize(
+        ("method", "path", "version", "followed"),
+        [
+            (method, path, version, followed)
+            for method, path, versions, followed in DOCUMENTED
+            for version in versions
+        ],
+    )
+    def test_documented(self, method: str, path: str, version: str, followed: str) -> None:
+        """It is followed, or known to be done with its answer, or refused in words."""
+        for answer in ({}, None, [], "ok", True, {"action_uid": None}, {"action_uid": ""}):
+            assert summary(handle_of(method, path, answer)) == followed
+
+        assert summary(handle_of(method, path, {"action_uid": "a1"})).startswith("action:a1") or (
+            rule_of(method, path).follow
+            in {
+                Follow.NODE_ACTION_CANCEL,
+                Follow.CRDB_TASK_CANCEL,
+                Follow.TRANSFER,
+                Follow.CRDB_TASK,
+            }
+        )
+        assert version in V74
+
+    def test_each_row(self) -> None:
+        """Each row of the table is that of one call above at least."""
+        rows = {rule_of(method, path) for method, path, *_ in DOCUMENTED}
+
+        assert rows >= set(CALL_RULES)
+
+    @pytest.mark.parametrize(("method", "path"), OTHERS)
+    def test_others(self, method: str, path: str) -> None:
+        """Of any other call nothing is known: without a handle it is never complete."""
+        assert summary(handle_of(method, path, {})) == "no"
+        assert summary(handle_of(method, path, {"action_uid": "a1"})) == "action:a1"
+        assert summary(handle_of(method, path, {"task_id": "t1"})) == "action:t1"
+
+    @settings(max_examples=examples(300))
+    @given(
+        st.sampled_from(["POST", "PUT", "PATCH", "DELETE"]),
+        st.lists(
+            st.sampled_from(SEGMENTS),
+            min_size=1,
+            max_size=5,
+        ),
+        st.sampled_from([None, {}, [], {"status": "active"}, {"message": "accepted"}]),
+    )
+    def test_any_path(self, method: str, words: list[str], answer: object) -> None:
+        """No call is complete by default: those that are, are in the table."""
+        path = "/v1/" + "/".join(words)
+        if summary(handle_of(method, path, answer)) == "done":
+            assert rule_of(method, path).follow in {Follow.OPTIONAL_ACTION, Follow.SYNCHRONOUS}
+
+    def test_not_followable(self) -> None:
+        """That a bootstrap cannot be followed is known before the call."""
+        for call in ("create_cluster", "join_cluster", "recover_cluster"):
+            reason = reason_not_followable("POST", f"/v1/bootstrap/{call}")
+
+            assert "GET /v1/bootstrap" in (reason or "")
+        assert reason_not_followable("PUT", BDB) is None
