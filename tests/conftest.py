@@ -24,7 +24,7 @@ from redis_enterprise_actions import Action, ActionsClient, Kind, Phase
 from redis_enterprise_actions._model.action import phase_of
 from redis_enterprise_actions.testing import FakeCluster
 from tests import secrecy
-from tests.kept import InMemory
+from tests.memory_keyring import MemoryKeyring
 from tests.served import Served
 
 
@@ -142,9 +142,9 @@ def no_profiles(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def kept() -> Iterator[InMemory]:
+def kept() -> Iterator[MemoryKeyring]:
     """A keyring in memory instead of this machine's."""
-    before, kept = keyring.get_keyring(), InMemory()
+    before, kept = keyring.get_keyring(), MemoryKeyring()
     keyring.set_keyring(kept)
     yield kept
     keyring.set_keyring(before)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 NOT_FOUND = (404, '{"error_code": "action_not_found", "description": "there is none"}')
 
 
-class Call(NamedTuple):
+class RecordedCall(NamedTuple):
     """What came in. `body` is decoded, or None where there was none."""
 
     method: str
@@ -32,7 +32,7 @@ class Call(NamedTuple):
         return f"{self.method} {self.path}"
 
 
-class Recorder:
+class RecordingServer:
     """Answers each method as `answers` says, by default 404 to a GET and an empty 200 to all else.
 
     An answer is a status and a body; where there are several, the last one stays.
@@ -40,7 +40,7 @@ class Recorder:
 
     def __init__(self, **answers: list[tuple[int, str | bytes]]) -> None:
         self.answers: dict[str, list[tuple[int, str | bytes]]] = {"GET": [NOT_FOUND]} | answers
-        self.calls: list[Call] = []
+        self.calls: list[RecordedCall] = []
         self.url = ""
 
     async def __aenter__(self) -> Self:
@@ -67,14 +67,14 @@ class Recorder:
         return ActionsClient(self.url, username="ops", password="fake-password", **options)
 
     @property
-    def changes(self) -> list[Call]:
+    def changes(self) -> list[RecordedCall]:
         """What came in that may have changed something."""
         return [call for call in self.calls if call.method != "GET"]
 
     async def _answer(self, request: web.Request) -> web.Response:
         body = await request.read()
         came = json.loads(body) if body else None
-        self.calls.append(Call(request.method, request.raw_path, came, request.headers))
+        self.calls.append(RecordedCall(request.method, request.raw_path, came, request.headers))
         answers = self.answers.get(request.method, [(200, "")])
         status, text = answers.pop(0) if len(answers) > 1 else answers[0]
         data = text if isinstance(text, bytes) else text.encode()

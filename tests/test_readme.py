@@ -309,7 +309,7 @@ def test_profiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (shown,) = re.findall(r"^```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     (tmp_path / "config.toml").write_text(shown, "utf-8")
     monkeypatch.setenv("REDIS_ACTIONS_CONFIG", str(tmp_path / "config.toml"))
-    found, default = _profiles.profiles()
+    found, default = _profiles.load_profiles()
     keys = {key for profile in found for key in profile._table}
     (others,) = re.findall(r"A profile may also have ([^.]*)\.", page)
 

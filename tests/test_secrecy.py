@@ -18,7 +18,7 @@ from tests.secrecy import SECRETS, leaks_of, secrets_in
 
 if TYPE_CHECKING:
     from redis_enterprise_actions.testing import FakeCluster
-    from tests.kept import InMemory
+    from tests.memory_keyring import MemoryKeyring
     from tests.served import Served
 
 pytest_plugins = ["pytester"]
@@ -102,7 +102,7 @@ def test_databases() -> None:
 )  # fmt: skip
 def test_output(
     served: Served,
-    kept: InMemory,
+    kept: MemoryKeyring,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from yarl import URL
 
     from redis_enterprise_actions._client.http.auth import Secret
-    from redis_enterprise_actions._client.http.transport import Call, Reply
+    from redis_enterprise_actions._client.http.transport import Reply, Request
 
 pytestmark = pytest.mark.core
 
@@ -84,13 +84,13 @@ def truths() -> Iterator[dict[int, Truth]]:
     """Let each client be answered by the truth that was made for it, in place of sockets."""
     by_client: dict[int, Truth] = {}
 
-    async def once(self: Transport, node: URL, call: Call, proof: Secret | None) -> Reply:
+    async def once(self: Transport, node: URL, call: Request, proof: Secret | None) -> Reply:
         reply = await by_client[int(node.port or 0)].once(call)
-        self.sent += 1
+        self.requests_sent += 1
         return reply
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Transport, "_once", once)
+        patch.setattr(Transport, "_send_to_node", once)
         patch.setattr("tests.test_truth.TRUTHS", by_client)
         yield by_client
 

@@ -17,7 +17,7 @@ from redis_enterprise_actions._client.http.transport import Reply
 
 
 if TYPE_CHECKING:
-    from redis_enterprise_actions._client.http.transport import Call
+    from redis_enterprise_actions._client.http.transport import Request
 
 EPOCH: Final = 1_800_000_000.0
 OURS, THEIRS = "ours", "theirs"  # whose failure it is
@@ -139,7 +139,7 @@ class Truth:
 
     # --- answers --------------------------------------------------------------------------------
 
-    async def once(self, call: Call) -> Reply:
+    async def once(self, call: Request) -> Reply:
         """Answer a request."""
         now = asyncio.get_running_loop().time()
         await asyncio.sleep(0.01)
@@ -160,7 +160,7 @@ class Truth:
             self.reset = now
         return 200, None
 
-    def _take(self, call: Call, now: float) -> tuple[int, object]:
+    def _take(self, call: Request, now: float) -> tuple[int, object]:
         fate = self.plot.fate
         if now < self.plot.theirs:
             return 409, {"error_code": "busy"}

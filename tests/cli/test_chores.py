@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.kept import InMemory
+    from tests.memory_keyring import MemoryKeyring
 
 SECRET = "hunter2-hunter2"
 
@@ -48,7 +48,7 @@ def test_no_profiles(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.enable_socket
-def test_login(folder: Path, kept: InMemory, lines: Callable[[], list[str]]) -> None:
+def test_login(folder: Path, kept: MemoryKeyring, lines: Callable[[], list[str]]) -> None:
     """A password is stored, under user and host, and removed; it is never printed."""
     assert main(["login", "--password-file", str(folder / "password")]) == 0
     assert kept.passwords == {("redis-actions", "ops@n1"): SECRET}
@@ -61,7 +61,7 @@ def test_login(folder: Path, kept: InMemory, lines: Callable[[], list[str]]) -> 
 
 
 def test_logout_of_nothing(
-    folder: Path, kept: InMemory, capsys: pytest.CaptureFixture[str]
+    folder: Path, kept: MemoryKeyring, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What is not there cannot be removed."""
     assert main(["logout"]) == 2
@@ -70,7 +70,7 @@ def test_logout_of_nothing(
 
 def test_prompt(
     folder: Path,
-    kept: InMemory,
+    kept: MemoryKeyring,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -21,7 +21,7 @@ from redis_enterprise_actions import UsageError
 from redis_enterprise_actions._cli import main as _cli
 from redis_enterprise_actions._cli.arguments import arguments
 from redis_enterprise_actions._cli.main import main
-from redis_enterprise_actions._cli.settings.connection import client_of
+from redis_enterprise_actions._cli.settings.connection import client_from_args
 from tests.cli.wait.test_json_lines import conforms
 from tests.secrecy import leaks_of
 
@@ -511,7 +511,7 @@ class TestConnection:
         args = arguments(["list", "--token-file", str(tmp_path / "token")])
 
         with pytest.raises(UsageError) as caught:
-            client_of(args)
+            client_from_args(args)
         assert str(caught.value) == "--token-file cannot be read: it is not UTF-8"
         assert leaks_of(caught.value) == []
 
@@ -796,7 +796,7 @@ class TestUnforeseen:
             fail()
 
         if where in {"arguments", "settings"}:
-            monkeypatch.setattr(_cli, "client_of" if where == "settings" else where, fail)
+            monkeypatch.setattr(_cli, "client_from_args" if where == "settings" else where, fail)
         else:
             monkeypatch.setitem(_cli._CONNECTED, "list", fail if where == "command" else fail_later)
 

@@ -34,7 +34,7 @@ from redis_enterprise_actions import (
 from redis_enterprise_actions import Recorder as FlightRecorder
 from redis_enterprise_actions._model.record import plain
 from tests.conftest import client_of
-from tests.recorder import Recorder
+from tests.recorder import RecordingServer
 
 
 if TYPE_CHECKING:
@@ -449,7 +449,7 @@ class TestCancel:
     async def test_task_refused(self, status: int) -> None:
         """A task that has ended, or is being committed, is not cancelled; the cluster says why."""
         body = '{"detail": "not now", "title": "No"}'
-        async with Recorder(POST=[(status, body)]) as server, server.client() as client:
+        async with RecordingServer(POST=[(status, body)]) as server, server.client() as client:
             with pytest.raises(RequestRejected, match=f"{status}: not now") as caught:
                 await client.operation("crdb:a/b").cancel()
 

@@ -9,7 +9,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Final, cast
 
-from redis_enterprise_actions._client.config.profiles import names
+from redis_enterprise_actions._client.config.profiles import profile_names
 from redis_enterprise_actions._model.action import Phase
 from redis_enterprise_actions._model.errors import UsageError
 
@@ -54,7 +54,7 @@ def _offered(prefix: str, action: argparse.Action, **_: object) -> list[str]:
 
         return list(FilesCompleter()(prefix))
     if action.metavar == "PROFILE":
-        return names()
+        return profile_names()
     if action.metavar == "STATUS":
         done, comma, _rest = prefix.rpartition(",")
         return [f"{done}{comma}{phase}" for phase in Phase]

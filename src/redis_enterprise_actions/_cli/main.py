@@ -14,12 +14,16 @@ from typing import TYPE_CHECKING, Final
 
 from redis_enterprise_actions._cli.doctor.command import doctor
 from redis_enterprise_actions._cli.listing.command import look, watch
-from redis_enterprise_actions._cli.settings.connection import account_of, client_of, new_password
+from redis_enterprise_actions._cli.settings.connection import (
+    client_from_args,
+    keyring_account,
+    read_new_password,
+)
 from redis_enterprise_actions._cli.wait.command import submit, wait
 from redis_enterprise_actions._cli.wait.references import references
 from redis_enterprise_actions._cli.wait.reporter import Overheard, last_resort
-from redis_enterprise_actions._client.config.profiles import NO_HOME, place, profiles
-from redis_enterprise_actions._client.config.secrets import forget, store
+from redis_enterprise_actions._client.config.profiles import NO_HOME, config_path, load_profiles
+from redis_enterprise_actions._client.config.secrets import delete_password, save_password
 from redis_enterprise_actions._client.submit.calls import reason_not_followable
 from redis_enterprise_actions._model.action import one_line
 from redis_enterprise_actions._model.errors import RedisActionsError, UsageError
@@ -122,9 +126,9 @@ def _work(
     if args.run in CHORES:
         return CHORES[args.run](args)
     if args.run in _TOLD:
-        return _TOLD[args.run](args, client_of(args), overheard or Overheard())
+        return _TOLD[args.run](args, client_from_args(args), overheard or Overheard())
     if args.connects:
-        return _CONNECTED[args.run](args, client_of(args))
+        return _CONNECTED[args.run](args, client_from_args(args))
     return _ALONE[args.run](args)
 
 
@@ -196,19 +200,19 @@ _TOLD: Final = {"wait": _wait, "submit": _submit}
 
 def _profiles(_: argparse.Namespace) -> int:
     """Print the names of the profiles, each with its cluster and user, in columns."""
-    found, default = profiles()
+    found, default = load_profiles()
     if not found:
-        raise UsageError(f"there are no profiles in {place() or f'any file: {NO_HOME}'}")
+        raise UsageError(f"there are no profiles in {config_path() or f'any file: {NO_HOME}'}")
     for profile in found:
         mark = "default" if profile.name == default else "-"
-        columns = profile.name, profile.said("URL") or "-", profile.said("USER") or "-", mark
+        columns = profile.name, profile.setting("URL") or "-", profile.setting("USER") or "-", mark
         print_line("\t".join(map(one_line, columns)))
     return 0
 
 
 def _login(args: argparse.Namespace) -> int:
-    account = account_of(args)
-    store(account, new_password(args))
+    account = keyring_account(args)
+    save_password(account, read_new_password(args))
     print_line(
         one_line(f"the keyring has the password of {account}, for profiles with keyring = true")
     )
@@ -216,8 +220,8 @@ def _login(args: argparse.Namespace) -> int:
 
 
 def _logout(args: argparse.Namespace) -> int:
-    account = account_of(args)
-    if not forget(account):
+    account = keyring_account(args)
+    if not delete_password(account):
         raise UsageError(f"the keyring has no password of {account}")
     print_line(one_line(f"the keyring has no password of {account} any more"))
     return 0

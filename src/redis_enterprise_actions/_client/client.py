@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final, Literal, cast
 
 from redis_enterprise_actions._client.config.environment import complete
 from redis_enterprise_actions._client.config.options import Masked
-from redis_enterprise_actions._client.http.auth import access_of, hidden
-from redis_enterprise_actions._client.http.nodes import Nodes
-from redis_enterprise_actions._client.http.tls import tls
+from redis_enterprise_actions._client.http.auth import as_secret, authenticator_for
+from redis_enterprise_actions._client.http.nodes import NodePool
+from redis_enterprise_actions._client.http.tls import tls_settings
 from redis_enterprise_actions._client.http.transport import Transport
 from redis_enterprise_actions._client.pacing.durations import seconds
 from redis_enterprise_actions._client.pacing.retry import Patience, patiently
@@ -94,14 +94,16 @@ class ActionsClient(Waits, Calls):
         request_timeout: float | timedelta = 30.0,
     ) -> None:
         several = isinstance(url, (list, tuple))
-        urls = [hidden(each) for each in cast("list[str]", url if several else [url])]
-        hidden_password, hidden_token = hidden(password), hidden(token)
+        urls = [as_secret(each) for each in cast("list[str]", url if several else [url])]
+        hidden_password, hidden_token = as_secret(password), as_secret(token)
         del url, password, token  # which a traceback that shows variables would show
         patience = seconds(request_timeout, "request_timeout")
         self._transport = Transport(
-            Nodes(urls, trusted_hosts),
-            access=access_of(username, hidden_password, hidden_token, auth=auth, patience=patience),
-            tls=tls(
+            NodePool(urls, trusted_hosts),
+            authenticator=authenticator_for(
+                username, hidden_password, hidden_token, auth=auth, timeout=patience
+            ),
+            tls=tls_settings(
                 verify=verify,
                 ca_cert=ca_cert,
                 fingerprint=fingerprint,
@@ -112,7 +114,7 @@ class ActionsClient(Waits, Calls):
             request_timeout=patience,
         )
         self._sources = StatusSources(self._transport)
-        self._hub = Hub(self._sources, requests_sent=lambda: self._transport.sent)
+        self._hub = Hub(self._sources, requests_sent=lambda: self._transport.requests_sent)
         self._submitter = Submitter(self._transport, self._sources)
         self._desk = Desk(self._hub, self._submitter)
 

@@ -14,11 +14,11 @@ import pytest
 from redis_enterprise_actions import ActionsClient, UsageError
 from redis_enterprise_actions._cli.arguments import arguments
 from redis_enterprise_actions._cli.settings.connection import (
-    account_of,
-    client_of,
-    new_password,
+    client_from_args,
+    keyring_account,
+    read_new_password,
 )
-from redis_enterprise_actions._client.config.secrets import store
+from redis_enterprise_actions._client.config.secrets import save_password
 from redis_enterprise_actions._client.http.auth import Secret
 from tests.secrecy import leaks_of
 
@@ -26,7 +26,7 @@ from tests.secrecy import leaks_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.kept import InMemory
+    from tests.memory_keyring import MemoryKeyring
 
 SECRET = "hunter2-hunter2"
 OTHER = "wrong-password"
@@ -53,13 +53,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def sent(client: ActionsClient) -> str:
     """Return what proves who we are, as it is sent: `ops:password`, or a token."""
-    scheme, _, proof = client._transport._access.at_hand.reveal().partition(" ")  # type: ignore[attr-defined]
+    scheme, _, proof = client._transport._authenticator.static_header.reveal().partition(" ")  # type: ignore[attr-defined]
     return base64.b64decode(proof).decode() if scheme == "Basic" else proof
 
 
 def made(*options: str) -> ActionsClient:
     """Return the client of a command with such options."""
-    return client_of(arguments(["list", *options]))
+    return client_from_args(arguments(["list", *options]))
 
 
 class TestProfile:
@@ -153,17 +153,17 @@ class TestKeyring:
         text = PROFILE.replace('password_file = "password"', "keyring = true")
         (folder / "config.toml").write_text(text)
 
-    async def test_found(self, kept: InMemory) -> None:
+    async def test_found(self, kept: MemoryKeyring) -> None:
         """It is that of the user at one of the hosts, whichever comes first."""
-        store("ops@n2:9443", Secret(SECRET))
+        save_password("ops@n2:9443", Secret(SECRET))
         assert sent(made("--profile", "prod")) == f"ops:{SECRET}"
 
-        store("ops@n1:9443", Secret(OTHER))
+        save_password("ops@n1:9443", Secret(OTHER))
         assert sent(made("--profile", "prod")) == f"ops:{OTHER}"
 
-    async def test_elsewhere(self, kept: InMemory) -> None:
+    async def test_elsewhere(self, kept: MemoryKeyring) -> None:
         """It is sent to no other host, and belongs to no other user."""
-        store("ops@n1:9443", Secret(SECRET))
+        save_password("ops@n1:9443", Secret(SECRET))
 
         for options in (("--url", "https://other"), ("--user", "ops2")):
             with pytest.raises(UsageError, match=r"^no password"):
@@ -180,28 +180,28 @@ class TestKeyring:
     )
     def test_account(self, options: list[str], account: str) -> None:
         """What it is stored under comes from where the client's user and cluster come from."""
-        assert account_of(arguments(["login", *options])) == account
+        assert keyring_account(arguments(["login", *options])) == account
 
     def test_account_of_the_environment(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Or from the environment."""
         monkeypatch.setenv("REDIS_ENTERPRISE_URL", f"{URL} https://n2")
         monkeypatch.setenv("REDIS_ENTERPRISE_USER", "u")
 
-        assert account_of(arguments(["login"])) == "u@n1:9443"
+        assert keyring_account(arguments(["login"])) == "u@n1:9443"
 
     def test_no_account(self) -> None:
         """Without a user or a cluster there is nothing to store it under."""
         with pytest.raises(UsageError, match="--user"):
-            account_of(arguments(["login", "--url", URL]))
+            keyring_account(arguments(["login", "--url", URL]))
 
     def test_new_password(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """What is to be stored comes from a file, or is asked for; never from the environment."""
         monkeypatch.setenv("REDIS_ENTERPRISE_PASSWORD", OTHER)
         by_file = arguments(["login", "--password-file", str(folder / "password")])
 
-        assert new_password(by_file) == Secret(SECRET)
+        assert read_new_password(by_file) == Secret(SECRET)
         with pytest.raises(UsageError, match=r"^no password"):
-            new_password(arguments(["login"]))
+            read_new_password(arguments(["login"]))
 
 
 class TestWrongNames:

@@ -10,9 +10,13 @@ import keyring.errors
 import pytest
 
 from redis_enterprise_actions import UsageError
-from redis_enterprise_actions._client.config.secrets import forget, recall, store
+from redis_enterprise_actions._client.config.secrets import (
+    delete_password,
+    load_password,
+    save_password,
+)
 from redis_enterprise_actions._client.http.auth import Secret
-from tests.kept import InMemory
+from tests.memory_keyring import MemoryKeyring
 from tests.secrecy import leaks_of
 
 
@@ -21,19 +25,19 @@ SECRET = "hunter2-hunter2"
 
 
 @pytest.mark.enable_socket
-def test_round_trip(kept: InMemory) -> None:
+def test_round_trip(kept: MemoryKeyring) -> None:
     """What is stored is found again, by its account, until it is forgotten."""
-    store(ACCOUNT, Secret(SECRET))
+    save_password(ACCOUNT, Secret(SECRET))
     assert kept.passwords == {("redis-actions", ACCOUNT): SECRET}
-    assert recall(ACCOUNT) == Secret(SECRET)
-    assert recall("ops@n2:9443") is None
-    assert forget(ACCOUNT)
+    assert load_password(ACCOUNT) == Secret(SECRET)
+    assert load_password("ops@n2:9443") is None
+    assert delete_password(ACCOUNT)
 
-    assert recall(ACCOUNT) is None
-    assert not forget(ACCOUNT)
+    assert load_password(ACCOUNT) is None
+    assert not delete_password(ACCOUNT)
 
 
-class Locked(InMemory):
+class Locked(MemoryKeyring):
     """A keyring that cannot be opened."""
 
     def set_password(self, service: str, username: str, password: str) -> None:
@@ -43,16 +47,16 @@ class Locked(InMemory):
         raise keyring.errors.NoKeyringError
 
 
-def test_no_use(kept: InMemory) -> None:
+def test_no_use(kept: MemoryKeyring) -> None:
     """A keyring that does not work is wrong usage, and takes no password with it."""
     keyring.set_keyring(Locked())
     with pytest.raises(UsageError) as caught:
-        store(ACCOUNT, Secret(SECRET))
+        save_password(ACCOUNT, Secret(SECRET))
 
     assert str(caught.value) == "the system's keyring cannot be used: KeyringLocked"
     assert leaks_of(caught.value) == []
     with pytest.raises(UsageError, match="cannot be used: NoKeyringError"):
-        recall(ACCOUNT)
+        load_password(ACCOUNT)
 
 
 def test_no_library(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,5 +64,5 @@ def test_no_library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "keyring", None)
 
     with pytest.raises(UsageError) as caught:
-        recall(ACCOUNT)
+        load_password(ACCOUNT)
     assert "pip install 'redis-enterprise-actions[keyring]'" in str(caught.value)

@@ -13,10 +13,10 @@ from redis_enterprise_actions import UsageError
 from redis_enterprise_actions._cli.main import main
 from redis_enterprise_actions._client.config import profiles as _profiles
 from redis_enterprise_actions._client.config.profiles import (
-    names,
-    place,
-    profile_of,
-    profiles,
+    config_path,
+    load_profile,
+    load_profiles,
+    profile_names,
 )
 from tests.secrecy import leaks_of
 
@@ -68,33 +68,33 @@ class TestProfile:
         """It says what the environment would, and knows its files from where it is written."""
         folder = write(TWO).parent
         monkeypatch.setenv("HOME", "/home/ops")
-        prod = profile_of("prod")
+        prod = load_profile("prod")
         assert prod is not None
         variables = ("URL", "USER", "AUTH", "CA_CERT", "TRUSTED_HOSTS", "INSECURE", "FINGERPRINT")
 
-        assert [prod.said(variable) for variable in variables] == [
+        assert [prod.setting(variable) for variable in variables] == [
             "https://n1:9443 https://n2:9443",
             *("ops@example.com", "jwt", str(folder / "ca.pem"), "n3:9443", "false", ""),
         ]
-        assert prod.said("CLIENT_CERT") == prod.said("PASSWORD") == ""
-        assert prod.file("password_file") == Path("/home/ops/secret")
+        assert prod.setting("CLIENT_CERT") == prod.setting("PASSWORD") == ""
+        assert prod.path("password_file") == Path("/home/ops/secret")
         assert prod.urls == ["https://n1:9443", "https://n2:9443"]
         assert not prod.keyring
 
     def test_switches(self, write: Write) -> None:
         """What is true is true, and one URL needs no list."""
         write(TWO)
-        lab = profile_of("lab")
+        lab = load_profile("lab")
         assert lab is not None
 
-        assert (lab.said("INSECURE"), lab.keyring) == ("true", True)
+        assert (lab.setting("INSECURE"), lab.keyring) == ("true", True)
         assert lab.urls == ["https://lab:9443"]
 
     def test_repr(self, write: Write) -> None:
         """It shows its keys, and no value."""
         write('[profiles.prod]\nuser = "u"\nurl = "https://n1"\n')
 
-        assert repr(profile_of("prod")) == "Profile('prod', <user, url>)"
+        assert repr(load_profile("prod")) == "Profile('prod', <user, url>)"
 
 
 class TestWhich:
@@ -103,10 +103,10 @@ class TestWhich:
     def test_order(self, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
         """The one that is asked for, else the environment's, else the file's default."""
         write(TWO)
-        asked = profile_of("lab")
-        by_default = profile_of(None)
+        asked = load_profile("lab")
+        by_default = load_profile(None)
         monkeypatch.setenv("REDIS_ACTIONS_PROFILE", "lab")
-        by_variable = profile_of(None)
+        by_variable = load_profile(None)
 
         assert [each and each.name for each in (asked, by_default, by_variable)] == [
             *("lab", "prod", "lab")
@@ -116,7 +116,7 @@ class TestWhich:
         """Without a default nobody asks for one."""
         write("[profiles.lab]\n")
 
-        assert profile_of(None) is None
+        assert load_profile(None) is None
 
     @pytest.mark.parametrize(
         ("text", "asked", "said"),
@@ -131,20 +131,20 @@ class TestWhich:
         file = write(text)
 
         with pytest.raises(UsageError) as caught:
-            profile_of(asked)
+            load_profile(asked)
         assert str(caught.value) == said.format(file=file)
 
     def test_all(self, write: Write) -> None:
         """All of them can be listed, and their names be known where one of them is wrong."""
         write(TWO)
-        found, default = profiles()
+        found, default = load_profiles()
         assert ([each.name for each in found], default) == (["prod", "lab"], "prod")
 
         write("[profiles.a]\n[profiles.b]\ncolour = 5\n")
-        assert names() == ["a", "b"]
+        assert profile_names() == ["a", "b"]
 
         write("[profiles")
-        assert names() == []
+        assert profile_names() == []
 
 
 class TestPlace:
@@ -175,17 +175,17 @@ class TestPlace:
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
 
-        assert place() == Path(path)
+        assert config_path() == Path(path)
 
     def test_no_file(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         """There need not be one, unless the environment names it."""
         monkeypatch.delenv("REDIS_ACTIONS_CONFIG", raising=False)
         monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-        assert profile_of(None) is None
+        assert load_profile(None) is None
 
         monkeypatch.setenv("REDIS_ACTIONS_CONFIG", str(tmp_path / "none.toml"))
         with pytest.raises(UsageError, match="which REDIS_ACTIONS_CONFIG names"):
-            profile_of(None)
+            load_profile(None)
 
 
 class TestNoHome:
@@ -205,15 +205,15 @@ class TestNoHome:
 
     def test_none(self) -> None:
         """There is no file, and none is needed."""
-        assert place() is None
-        assert profile_of(None) is None
-        assert profiles() == ([], None)
-        assert names() == []
+        assert config_path() is None
+        assert load_profile(None) is None
+        assert load_profiles() == ([], None)
+        assert profile_names() == []
 
     def test_profile(self) -> None:
         """A profile that is asked for is not there, and why is said."""
         with pytest.raises(UsageError) as caught:
-            profile_of("prod")
+            load_profile("prod")
         assert str(caught.value) == (
             "there is no profile 'prod': no home directory is known, and REDIS_ACTIONS_CONFIG is "
             "not set"
@@ -298,7 +298,7 @@ class TestWrong:
         """Check what is said of a file, and that nothing shows what it holds."""
         file = write(text)
         with pytest.raises(UsageError) as caught:
-            profile_of("p")
+            load_profile("p")
 
         assert str(caught.value).startswith(f"{file}: {said}")
         assert leaks_of(caught.value) == []
@@ -307,14 +307,14 @@ class TestWrong:
         """What is wrong with a profile does not matter to who asks for another."""
         write("[profiles.a]\ncolour = 5\n[profiles.b]\n")
 
-        assert profile_of("b") is not None
+        assert load_profile("b") is not None
 
     def test_no_text(self, write: Write) -> None:
         """What is not UTF-8 is said to be so, and shown nowhere."""
         file = write("")
         file.write_bytes(b"\xff" + SECRET.encode())
         with pytest.raises(UsageError) as caught:
-            profile_of("p")
+            load_profile("p")
 
         assert str(caught.value) == f"{file}: it is not UTF-8"
         assert leaks_of(caught.value) == []
@@ -326,7 +326,7 @@ class TestWrong:
         file.mkdir()
 
         with pytest.raises(UsageError) as caught:
-            profile_of("p")
+            load_profile("p")
         assert str(caught.value) == f"{file}: it cannot be read: Is a directory"
 
     @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
@@ -336,6 +336,6 @@ class TestWrong:
         file.chmod(0o646)
 
         with pytest.raises(UsageError, match=r"divert passwords: chmod o-w .*config\.toml$"):
-            profile_of(None)
+            load_profile(None)
         file.chmod(0o664)
-        assert profile_of(None) is not None
+        assert load_profile(None) is not None

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from redis_enterprise_actions import UsageError
-from redis_enterprise_actions._client.config.secrets import Verdict, secret_in, verdict
+from redis_enterprise_actions._client.config.secrets import FileSafety, file_safety, read_secret
 from redis_enterprise_actions._client.http.auth import Secret
 
 
@@ -32,35 +32,35 @@ def file_of(folder: Path, mode: int) -> Path:
 @pytest.mark.parametrize(
     ("mode", "ours", "fixed", "judged"),
     [
-        (0o600, True, False, Verdict.SAFE),
-        (0o400, True, False, Verdict.SAFE),
-        (0o640, True, False, Verdict.OPEN),
-        (0o604, True, False, Verdict.OPEN),
-        (0o620, True, False, Verdict.OPEN),
-        (0o602, True, False, Verdict.OPEN),
-        (0o640, False, False, Verdict.SAFE),  # root's, for our group
-        (0o444, False, False, Verdict.READ_BY_ALL),  # a container's secret
-        (0o666, False, False, Verdict.OPEN),
-        (0o660, False, False, Verdict.OPEN),
-        (0o444, True, True, Verdict.READ_BY_ALL),  # likewise, and we are root
-        (0o666, True, True, Verdict.READ_BY_ALL),  # which nobody can change
-        (0o440, True, True, Verdict.SAFE),
+        (0o600, True, False, FileSafety.PRIVATE),
+        (0o400, True, False, FileSafety.PRIVATE),
+        (0o640, True, False, FileSafety.UNSAFE),
+        (0o604, True, False, FileSafety.UNSAFE),
+        (0o620, True, False, FileSafety.UNSAFE),
+        (0o602, True, False, FileSafety.UNSAFE),
+        (0o640, False, False, FileSafety.PRIVATE),  # root's, for our group
+        (0o444, False, False, FileSafety.READ_BY_ALL),  # a container's secret
+        (0o666, False, False, FileSafety.UNSAFE),
+        (0o660, False, False, FileSafety.UNSAFE),
+        (0o444, True, True, FileSafety.READ_BY_ALL),  # likewise, and we are root
+        (0o666, True, True, FileSafety.READ_BY_ALL),  # which nobody can change
+        (0o440, True, True, FileSafety.PRIVATE),
     ],
 )
-def test_verdict(mode: int, *, ours: bool, fixed: bool, judged: Verdict) -> None:
+def test_verdict(mode: int, *, ours: bool, fixed: bool, judged: FileSafety) -> None:
     """Ours is closed to others; what somebody else put there is as open as it was meant to be."""
-    assert verdict(stat.S_IFREG | mode, ours=ours, fixed=fixed) is judged
+    assert file_safety(stat.S_IFREG | mode, ours=ours, fixed=fixed) is judged
 
 
 @pytest.mark.parametrize("kind", [stat.S_IFIFO, stat.S_IFCHR, stat.S_IFSOCK])
 def test_no_file(kind: int) -> None:
     """What is no file, such as what a shell pipes in, is not judged."""
-    assert verdict(kind | 0o666, ours=True, fixed=False) is Verdict.SAFE
+    assert file_safety(kind | 0o666, ours=True, fixed=False) is FileSafety.PRIVATE
 
 
 def test_closed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """A file that is closed to others is read, without a word; the end of its line is no secret."""
-    assert secret_in(file_of(tmp_path, 0o600), "it") == Secret(SECRET)
+    assert read_secret(file_of(tmp_path, 0o600), "it") == Secret(SECRET)
     assert caplog.messages == []
 
 
@@ -73,7 +73,7 @@ def test_open(tmp_path: Path, mode: int, may: str) -> None:
     file = file_of(tmp_path, mode)
 
     with pytest.raises(UsageError) as caught:
-        secret_in(file, "--password-file")
+        read_secret(file, "--password-file")
     assert str(caught.value) == (
         f"--password-file: other users may {may} the file: chmod 600 '{file}'"
     )
@@ -87,7 +87,7 @@ def test_somebody_elses(
     file = file_of(tmp_path, 0o444)
     monkeypatch.setattr(os, "geteuid", lambda: file.stat().st_uid + 1)
 
-    assert secret_in(file, "--token-file") == Secret(SECRET)
+    assert read_secret(file, "--token-file") == Secret(SECRET)
     assert caplog.record_tuples == [
         (
             "redis_enterprise_actions._client.config.secrets",
@@ -107,7 +107,7 @@ def test_pipe(tmp_path: Path) -> None:
     writer = threading.Thread(target=(tmp_path / "pipe").write_text, args=(SECRET,))
     writer.start()
 
-    assert secret_in(tmp_path / "pipe", "it") == Secret(SECRET)
+    assert read_secret(tmp_path / "pipe", "it") == Secret(SECRET)
     writer.join(10)
 
 
@@ -116,10 +116,10 @@ def test_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = file_of(tmp_path, 0o666)
     monkeypatch.setattr("redis_enterprise_actions._client.config.secrets._HAS_MODES", False)
 
-    assert secret_in(file, "it") == Secret(SECRET)
+    assert read_secret(file, "it") == Secret(SECRET)
 
 
 def test_no_such_name() -> None:
     """A name that no file can have is told of as any other that cannot be read."""
     with pytest.raises(UsageError, match=r"--token-file cannot be read: .*null"):
-        secret_in(Path("a\0b"), "--token-file")
+        read_secret(Path("a\0b"), "--token-file")

@@ -18,11 +18,11 @@ from redis_enterprise_actions import (
     UsageError,
 )
 from redis_enterprise_actions._client.http.auth import (
-    Access,
-    Fixed,
+    Authenticator,
     Secret,
-    access_of,
-    hidden,
+    StaticAuth,
+    as_secret,
+    authenticator_for,
 )
 from tests.scripted import now
 
@@ -69,25 +69,25 @@ class Grants:
         return Secret((answer or granted).decode("utf-8", "replace"))
 
 
-def by_token(call: Callable[[], object]) -> Access:
+def by_token(call: Callable[[], object]) -> Authenticator:
     """Return the access by what a function returns."""
-    return access_of(None, None, call, auth="basic", patience=5.0)  # type: ignore[arg-type]
+    return authenticator_for(None, None, call, auth="basic", timeout=5.0)  # type: ignore[arg-type]
 
 
-def by_jwt() -> Access:
+def by_jwt() -> Authenticator:
     """Return the access by tokens that the cluster grants."""
-    return access_of("ops", Secret(SECRET), None, auth="jwt", patience=5.0)
+    return authenticator_for("ops", Secret(SECRET), None, auth="jwt", timeout=5.0)
 
 
 def test_hidden() -> None:
     """A secret is shown by nothing but asking for it."""
-    secret = hidden(SECRET)
+    secret = as_secret(SECRET)
 
     assert (repr(secret), str(secret), f"{secret}", str([secret])) == ("***", "***", "***", "[***]")
     assert secret == Secret(SECRET)
     assert secret != SECRET
     assert len({secret, Secret(SECRET)}) == 1
-    assert hidden(None) is None
+    assert as_secret(None) is None
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_hidden() -> None:
 def test_bad_arguments(arguments: tuple[object, ...], auth: str, problem: str) -> None:
     """What does not go together, or cannot be sent, is the caller's mistake."""
     with pytest.raises(UsageError, match=problem):
-        access_of(*arguments, auth=auth, patience=5.0)  # type: ignore[arg-type]
+        authenticator_for(*arguments, auth=auth, timeout=5.0)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -127,18 +127,18 @@ def test_bad_arguments(arguments: tuple[object, ...], auth: str, problem: str) -
 async def test_fixed(arguments: tuple[None, None, None], header: Secret | None) -> None:
     """What does not change is sent each time, and there is nothing else to send."""
     grants = Grants()
-    access = access_of(*arguments, auth="basic", patience=5.0)
+    access = authenticator_for(*arguments, auth="basic", timeout=5.0)
 
-    assert isinstance(access, Fixed)
-    assert access.secret is (header is not None)
-    assert [await access.proof(grants.post) for _ in range(2)] == [header, header]
-    assert await access.renewed(header, grants.post) is None
+    assert isinstance(access, StaticAuth)
+    assert access.has_credentials is (header is not None)
+    assert [await access.authorization(grants.post) for _ in range(2)] == [header, header]
+    assert await access.reauthorize(header, grants.post) is None
     assert grants.asked == []
 
 
 def test_redact() -> None:
     """A body loses what proves who we are."""
-    access = access_of("ops", Secret(SECRET), None, auth="basic", patience=1)
+    access = authenticator_for("ops", Secret(SECRET), None, auth="basic", timeout=1)
     said = BASIC.reveal().partition(" ")[2]
 
     assert access.redact(f"you sent Basic {said}!".encode()) == b"you sent Basic ***!"
@@ -150,7 +150,7 @@ class TestGranted:
     async def test_one_for_all(self) -> None:
         """Those who ask at the same time share a token, which is asked for with the password."""
         grants, access = Grants(), by_jwt()
-        proofs = await asyncio.gather(*(access.proof(grants.post) for _ in range(5)))
+        proofs = await asyncio.gather(*(access.authorization(grants.post) for _ in range(5)))
 
         assert proofs == [Secret(f"JWT {jwt(300, 1)}")] * 5
         assert grants.asked == [("authorize", BASIC, Secret("{}"))]
@@ -158,19 +158,19 @@ class TestGranted:
     async def test_refreshed(self) -> None:
         """After six tenths of its life a token is refreshed with itself."""
         grants, access = Grants(), by_jwt()
-        first = await access.proof(grants.post)
+        first = await access.authorization(grants.post)
         await asyncio.sleep(179)
-        assert await access.proof(grants.post) == first
+        assert await access.authorization(grants.post) == first
         await asyncio.sleep(2)
 
-        assert await access.proof(grants.post) == Secret(f"JWT {jwt(300, 2)}")
+        assert await access.authorization(grants.post) == Secret(f"JWT {jwt(300, 2)}")
         assert grants.asked[1:] == [("refresh_jwt", first, Secret("{}"))]
 
     async def test_hours(self) -> None:
         """Hours on tokens of five minutes take one call for each token."""
         grants, access = Grants(), by_jwt()
         while now() < 3 * 3600:
-            await access.proof(grants.post)
+            await access.authorization(grants.post)
             await asyncio.sleep(15)
 
         assert len(grants.asked) == pytest.approx(3 * 3600 / 180, abs=10)
@@ -179,46 +179,46 @@ class TestGranted:
     async def test_too_late(self) -> None:
         """A token that nobody used for most of its life is not relied on."""
         grants, access = Grants(), by_jwt()
-        await access.proof(grants.post)
+        await access.authorization(grants.post)
         await asyncio.sleep(271)
-        await access.proof(grants.post)
+        await access.authorization(grants.post)
 
         assert [what for what, _, _ in grants.asked] == ["authorize", "authorize"]
 
     async def test_refresh_refused(self) -> None:
         """A cluster that does not refresh is asked for a new token."""
         grants, access = Grants(), by_jwt()
-        await access.proof(grants.post)
+        await access.authorization(grants.post)
         await asyncio.sleep(200)
         grants.answers.append(refusal(401))
-        await access.proof(grants.post)
+        await access.authorization(grants.post)
 
         assert [what for what, _, _ in grants.asked] == ["authorize", "refresh_jwt", "authorize"]
 
     async def test_refresh_fails(self) -> None:
         """While the cluster does not answer, a token that is still good is used."""
         grants, access = Grants(), by_jwt()
-        first = await access.proof(grants.post)
+        first = await access.authorization(grants.post)
         await asyncio.sleep(200)
         grants.answers.append(ClusterUnreachable("POST", "/x", reason="refused"))
-        assert await access.proof(grants.post) == first
+        assert await access.authorization(grants.post) == first
         await asyncio.sleep(80)
         grants.answers.append(ClusterUnreachable("POST", "/x", reason="refused"))
 
         with pytest.raises(ClusterUnreachable):
-            await access.proof(grants.post)
+            await access.authorization(grants.post)
 
     @pytest.mark.parametrize(("retry_after", "most"), [(None, 9), (60.0, 2)])
     async def test_refresh_fails_on(self, retry_after: float | None, most: int) -> None:
         """While it fails, it is not tried with each request, nor before the cluster wants it."""
         grants, access = Grants(), by_jwt()
-        await access.proof(grants.post)
+        await access.authorization(grants.post)
         await asyncio.sleep(190)
         while now() < 268:
             grants.answers = [
                 ClusterUnreachable("POST", "/x", reason="busy", retry_after=retry_after)
             ]
-            await access.proof(grants.post)
+            await access.authorization(grants.post)
             await asyncio.sleep(1)
 
         assert 2 <= len(grants.asked) <= 1 + most
@@ -226,19 +226,19 @@ class TestGranted:
     async def test_refresh_is_the_end(self) -> None:
         """A certificate that does not verify is no reason to go on with the old token."""
         grants, access = Grants(), by_jwt()
-        await access.proof(grants.post)
+        await access.authorization(grants.post)
         await asyncio.sleep(200)
         grants.answers += [refusal(401), refusal(403)]
 
         with pytest.raises(RequestRejected) as caught:
-            await access.proof(grants.post)
+            await access.authorization(grants.post)
         assert caught.value.status == 403
 
     async def test_renewed(self) -> None:
         """A token that was refused is replaced, once for all who were refused."""
         grants, access = Grants(), by_jwt()
-        first = await access.proof(grants.post)
-        renewed = await asyncio.gather(*(access.renewed(first, grants.post) for _ in range(3)))
+        first = await access.authorization(grants.post)
+        renewed = await asyncio.gather(*(access.reauthorize(first, grants.post) for _ in range(3)))
 
         assert renewed == [Secret(f"JWT {jwt(300, 2)}")] * 3
         assert [what for what, _, _ in grants.asked] == ["authorize", "authorize"]
@@ -247,8 +247,8 @@ class TestGranted:
     async def test_in_body(self, status: int) -> None:
         """A cluster that refuses the password in a header gets it in the body from then on."""
         grants, access = Grants(answers=[refusal(status)]), by_jwt()
-        proof = await access.proof(grants.post)
-        await access.renewed(proof, grants.post)
+        proof = await access.authorization(grants.post)
+        await access.reauthorize(proof, grants.post)
 
         assert [(what, proof) for what, proof, _ in grants.asked] == [
             ("authorize", BASIC),
@@ -260,9 +260,9 @@ class TestGranted:
     async def test_not_in_body_any_more(self) -> None:
         """A cluster that was upgraded may want it in a header again."""
         grants, access = Grants(answers=[refusal(400)]), by_jwt()
-        proof = await access.proof(grants.post)
+        proof = await access.authorization(grants.post)
         grants.answers.append(refusal(401))
-        await access.renewed(proof, grants.post)
+        await access.reauthorize(proof, grants.post)
 
         assert [proof for _, proof, _ in grants.asked] == [BASIC, None, None, BASIC]
 
@@ -282,7 +282,7 @@ class TestGranted:
         grants, access = Grants(answers=[*answers]), by_jwt()
 
         with pytest.raises((RequestRejected, ClusterUnreachable)) as caught:
-            await access.proof(grants.post)
+            await access.authorization(grants.post)
         assert caught.value.error_code == said
         assert len(grants.asked) == len(answers)
 
@@ -294,7 +294,7 @@ class TestGranted:
         access = by_jwt()
 
         with pytest.raises(UnreadableReply, match="no access_token") as caught:
-            await access.proof(Grants(answers=[body or b" "]).post)
+            await access.authorization(Grants(answers=[body or b" "]).post)
         assert caught.value.excerpt == ""
 
     @pytest.mark.parametrize(
@@ -312,12 +312,12 @@ class TestGranted:
     async def test_lifetime(self, token: str, life: float) -> None:
         """A token lives as long as it says, or as long as the vendor's do."""
         grants, access = Grants(answers=[json.dumps({"access_token": token}).encode()]), by_jwt()
-        await access.proof(grants.post)
+        await access.authorization(grants.post)
         await asyncio.sleep(min(0.6 * life, 1e6) - 1)
-        await access.proof(grants.post)
+        await access.authorization(grants.post)
         assert len(grants.asked) == 1
         await asyncio.sleep(2)
-        await access.proof(grants.post)
+        await access.authorization(grants.post)
 
         assert len(grants.asked) == (2 if life < 1e6 else 1)
 
@@ -329,10 +329,10 @@ class TestCalled:
         """A token that does not tell its life is good until it is refused."""
         tokens = iter(["one", "two"])
         access = by_token(lambda: next(tokens))
-        first = [await access.proof(Grants().post) for _ in range(3)]
+        first = [await access.authorization(Grants().post) for _ in range(3)]
 
         assert first == [Secret("JWT one")] * 3
-        assert await access.renewed(first[0], Grants().post) == Secret("JWT two")
+        assert await access.reauthorize(first[0], Grants().post) == Secret("JWT two")
 
     async def test_coroutine(self) -> None:
         """The function may be a coroutine function; a token that tells its life is renewed."""
@@ -345,11 +345,11 @@ class TestCalled:
             return "Bearer " + jwt(100, calls)
 
         access = by_token(token)
-        first = await access.proof(Grants().post)
+        first = await access.authorization(Grants().post)
         await asyncio.sleep(61)
 
         assert first == Secret("Bearer " + jwt(100, 1))
-        assert await access.proof(Grants().post) == Secret("Bearer " + jwt(100, 2))
+        assert await access.authorization(Grants().post) == Secret("Bearer " + jwt(100, 2))
 
     async def test_kept_in_a_cache(self) -> None:
         """A function that returns the same token again does not make it younger."""
@@ -362,7 +362,7 @@ class TestCalled:
 
         access = by_token(token)
         while now() < 120:
-            proof = await access.proof(Grants().post)
+            proof = await access.authorization(Grants().post)
             assert proof == Secret(f"JWT {old if now() < 95 else new}")
             await asyncio.sleep(1)
         assert len(calls) < 25
@@ -370,15 +370,15 @@ class TestCalled:
     async def test_the_same_again(self) -> None:
         """If there is no other token than the one refused, there is none."""
         access = by_token(lambda: "one")
-        proof = await access.proof(Grants().post)
+        proof = await access.authorization(Grants().post)
 
-        assert await access.renewed(proof, Grants().post) is None
+        assert await access.reauthorize(proof, Grants().post) is None
 
     @pytest.mark.parametrize("token", ["", "a\nb", None, 5, b"x", "ä"])
     async def test_no_token(self, token: object) -> None:
         """What is no token is the caller's mistake, and not shown."""
         with pytest.raises(UsageError, match="what token= returned is not a token"):
-            await by_token(lambda: token).proof(Grants().post)
+            await by_token(lambda: token).authorization(Grants().post)
 
     async def test_hangs(self) -> None:
         """A function that does not return is given up."""
@@ -388,7 +388,7 @@ class TestCalled:
             return "late"
 
         with pytest.raises(TimeoutError):
-            await by_token(token).proof(Grants().post)
+            await by_token(token).authorization(Grants().post)
         assert now() == pytest.approx(5, abs=0.01)
 
     async def test_raises(self) -> None:
@@ -403,8 +403,8 @@ class TestCalled:
 
         access = by_token(token)
         with pytest.raises(ZeroDivisionError):
-            await access.proof(Grants().post)
-        assert await access.proof(Grants().post) == Secret("JWT one")
+            await access.authorization(Grants().post)
+        assert await access.authorization(Grants().post) == Secret("JWT one")
 
     async def test_cancelled(self) -> None:
         """Who is cancelled while a token is fetched keeps nobody else from fetching one."""
@@ -414,8 +414,8 @@ class TestCalled:
             return "one-and-only"
 
         access = by_token(token)
-        first = asyncio.create_task(access.proof(Grants().post))
-        second = asyncio.create_task(access.proof(Grants().post))
+        first = asyncio.create_task(access.authorization(Grants().post))
+        second = asyncio.create_task(access.authorization(Grants().post))
         await asyncio.sleep(1)
         first.cancel()
 

@@ -9,7 +9,7 @@ from yarl import URL
 
 from redis_enterprise_actions import ActionsClient, UsageError
 from redis_enterprise_actions._client.http.auth import Secret
-from redis_enterprise_actions._client.http.nodes import Nodes, base_url
+from redis_enterprise_actions._client.http.nodes import NodePool, base_url
 
 
 if TYPE_CHECKING:
@@ -19,9 +19,9 @@ SECRET = "hunter2-hunter2"
 N1, N2, N3 = (URL(f"https://n{number}:9443") for number in (1, 2, 3))
 
 
-def nodes(count: int = 3, trusted_hosts: Iterable[str] = ()) -> Nodes:
+def nodes(count: int = 3, trusted_hosts: Iterable[str] = ()) -> NodePool:
     """Return a cluster of nodes."""
-    return Nodes(
+    return NodePool(
         [Secret(f"https://n{number}:9443") for number in range(1, count + 1)], trusted_hosts
     )
 
@@ -77,7 +77,7 @@ class TestTurns:
 
     def test_first(self) -> None:
         """The first URL is the first to be asked, and one that comes twice is one node."""
-        several = Nodes(map(Secret, [*map(str, (N2, N1)), "https://n2:9443/"]))
+        several = NodePool(map(Secret, [*map(str, (N2, N1)), "https://n2:9443/"]))
 
         assert several.urls == (N2, N1)
         assert several.current == N2
@@ -86,7 +86,7 @@ class TestTurns:
         """A single URL is a cluster of one node, and a failure leaves it where it is."""
         one = nodes(1)
 
-        assert one.failed([N1], 0.0, rest=None) == 0.0
+        assert one.mark_failed([N1], 0.0, backoff=None) == 0.0
         assert one.current == N1
 
     def test_round(self) -> None:
@@ -94,7 +94,7 @@ class TestTurns:
         three = nodes()
         turns = []
         for moment in range(6):
-            rest = three.failed([three.current], float(moment), rest=None)
+            rest = three.mark_failed([three.current], float(moment), backoff=None)
             turns.append((rest, three.current))
 
         assert turns == [(None, N2), (None, N3), (0.0, N1), (0.0, N2), (0.0, N3), (0.0, N1)]
@@ -102,43 +102,43 @@ class TestTurns:
     def test_sticks(self) -> None:
         """After a good answer we stay, and those that failed before are worth a try again."""
         two = nodes(2)
-        two.failed([N1], 0.0, rest=None)
-        two.worked(1.0)
+        two.mark_failed([N1], 0.0, backoff=None)
+        two.mark_answered(1.0)
         stayed = two.current
 
         assert stayed == N2
-        assert two.failed([N2], 2.0, rest=None) is None
+        assert two.mark_failed([N2], 2.0, backoff=None) is None
         assert two.current == N1
 
     def test_rest(self) -> None:
         """A node that wants to be left alone is not asked sooner, while there is another one."""
         two = nodes(2)
-        two.failed([N1], 0.0, rest=100.0)
-        two.worked(1.0)
+        two.mark_failed([N1], 0.0, backoff=100.0)
+        two.mark_answered(1.0)
 
-        assert two.failed([N2], 10.0, rest=None) == 0.0
+        assert two.mark_failed([N2], 10.0, backoff=None) == 0.0
         assert two.current == N2
-        assert two.failed([N2], 100.0, rest=30.0) == 0.0
+        assert two.mark_failed([N2], 100.0, backoff=30.0) == 0.0
         assert two.current == N1
 
     def test_all_rest(self) -> None:
         """If all want to be left alone, the first to be back is waited for."""
         two = nodes(2)
-        two.failed([N1], 0.0, rest=20.0)
+        two.mark_failed([N1], 0.0, backoff=20.0)
 
-        assert two.failed([N2], 5.0, rest=60.0) == 15.0
+        assert two.mark_failed([N2], 5.0, backoff=60.0) == 15.0
         assert two.current == N1
 
     def test_longest_rest(self) -> None:
         """No node is left alone for years because it said so."""
-        assert nodes(1).failed([N1], 0.0, rest=1e9) == 300.0
+        assert nodes(1).mark_failed([N1], 0.0, backoff=1e9) == 300.0
 
     def test_stranger(self) -> None:
         """A trusted node that is none of the list is left for the list when it fails."""
         three = nodes()
         three.current = URL("https://10.0.0.7:9443")
 
-        assert three.failed([N1, three.current], 0.0, rest=None) is None
+        assert three.mark_failed([N1, three.current], 0.0, backoff=None) is None
         assert three.current == N2
 
     @pytest.mark.parametrize("urls", [[], (), ["https://n1:9443", None], {"https://n1:9443"}, 5])
@@ -184,13 +184,13 @@ class TestRedirects:
         """Scheme, host and port have to be those of a node, or trusted."""
         trusting = nodes(3, ["10.0.0.7", "10.0.0.8:1234", "[fd00::7]"])
 
-        assert trusting.redirected(N1, location) == target
+        assert trusting.redirect_target(N1, location) == target
 
     def test_path_in_front(self) -> None:
         """A node behind a path keeps it."""
-        proxied = Nodes(map(Secret, ["https://n1:9443", "https://proxy/redis"]))
+        proxied = NodePool(map(Secret, ["https://n1:9443", "https://proxy/redis"]))
 
-        found = proxied.redirected(N1, "https://proxy/v1/actions")
+        found = proxied.redirect_target(N1, "https://proxy/v1/actions")
         assert found == URL("https://proxy/redis")
 
     @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import trustme
 from cryptography.hazmat.primitives import serialization
 
 from redis_enterprise_actions import UsageError
-from redis_enterprise_actions._client.http.tls import refuses_us, tls
+from redis_enterprise_actions._client.http.tls import client_cert_refusal, tls_settings
 
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ PAIRS = DIGEST.hex(":").upper()
 @pytest.mark.parametrize("verify", [True, False])
 def test_nothing_said(verify: bool) -> None:
     """Without a file the system's CAs are asked, or nobody."""
-    assert tls(verify=verify) == (verify, None, verify)
+    assert tls_settings(verify=verify) == (verify, None, verify)
 
 
 @pytest.mark.parametrize(
@@ -40,17 +40,17 @@ def test_nothing_said(verify: bool) -> None:
 )
 def test_fingerprint(text: str) -> None:
     """A fingerprint is taken as tools print it; nothing else of the certificate is checked."""
-    assert tls(fingerprint=text) == (False, DIGEST, True)
+    assert tls_settings(fingerprint=text) == (False, DIGEST, True)
 
 
 @pytest.mark.parametrize("text", ["", "AB:CD", DIGEST.hex()[:-1], "g" * 64, DIGEST, None, 5])
 def test_bad_fingerprint(text: str) -> None:
     """What is no SHA-256 fingerprint is said to be none; None is none given."""
     if text is None:
-        assert tls(fingerprint=text).fingerprint is None
+        assert tls_settings(fingerprint=text).fingerprint is None
         return
     with pytest.raises(UsageError, match="64 hexadecimal digits"):
-        tls(fingerprint=text)
+        tls_settings(fingerprint=text)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_bad_fingerprint(text: str) -> None:
 def test_bad_settings(settings: dict[str, object], problem: str) -> None:
     """What contradicts itself or cannot be loaded is the caller's mistake, by name."""
     with pytest.raises(UsageError, match=problem):
-        tls(**settings)  # type: ignore[arg-type]
+        tls_settings(**settings)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("setting", ["ca_cert", "client_cert"])
@@ -79,7 +79,7 @@ def test_bad_files(tmp_path: Path, make: Callable[[Path], object], setting: str)
     make(tmp_path / "some.pem")
 
     with pytest.raises(UsageError, match=rf"{setting}=.*some\.pem.*cannot be loaded"):
-        tls(**{setting: str(tmp_path / "some.pem")})  # type: ignore[arg-type]
+        tls_settings(**{setting: str(tmp_path / "some.pem")})  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +95,7 @@ class TestClientCertificate:
         """The key may be in the same file; the cluster is verified all the same."""
         certificate.private_key_and_cert_chain_pem.write_to_path(tmp_path / "client.pem")
 
-        context = tls(client_cert=tmp_path / "client.pem").context
+        context = tls_settings(client_cert=tmp_path / "client.pem").context
         assert isinstance(context, ssl.SSLContext)
         assert context.verify_mode is ssl.CERT_REQUIRED
         assert context.check_hostname
@@ -105,7 +105,7 @@ class TestClientCertificate:
         certificate.cert_chain_pems[0].write_to_path(tmp_path / "client.pem")
         certificate.private_key_pem.write_to_path(tmp_path / "key.pem")
 
-        settings = tls(
+        settings = tls_settings(
             client_cert=tmp_path / "client.pem", client_key=tmp_path / "key.pem", fingerprint=PAIRS
         )
         assert isinstance(settings.context, ssl.SSLContext)
@@ -124,7 +124,7 @@ class TestClientCertificate:
         certificate.cert_chain_pems[0].write_to_path(tmp_path / "client.pem")
 
         with pytest.raises(UsageError, match="its key is encrypted"):
-            tls(client_cert=tmp_path / "client.pem", client_key=tmp_path / "key.pem")
+            tls_settings(client_cert=tmp_path / "client.pem", client_key=tmp_path / "key.pem")
 
 
 @pytest.mark.parametrize(
@@ -146,5 +146,5 @@ def test_refused(reason: str | None, refused: bool) -> None:
     error = OSError("cannot connect")
     error.__cause__ = alert
 
-    assert refuses_us(error) == (reason if refused else None)
-    assert refuses_us(None) is None
+    assert client_cert_refusal(error) == (reason if refused else None)
+    assert client_cert_refusal(None) is None

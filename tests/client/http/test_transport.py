@@ -25,7 +25,7 @@ from redis_enterprise_actions import (
     UsageError,
 )
 from redis_enterprise_actions._client.http import transport as transport_module
-from redis_enterprise_actions._client.http.transport import Call, Reply, _Body
+from redis_enterprise_actions._client.http.transport import Reply, Request, _Body
 from redis_enterprise_actions._client.pacing.rate_limit import TURN
 
 
@@ -94,7 +94,7 @@ async def test_no_credentials(cluster: FakeCluster) -> None:
 
 def test_secrets_stay_inside() -> None:
     """No `repr` shows a password."""
-    assert SECRET not in repr(vars(transport())) + repr(vars(transport()._access))
+    assert SECRET not in repr(vars(transport())) + repr(vars(transport()._authenticator))
 
 
 @pytest.mark.parametrize("timeout", [0.0, float("inf")])
@@ -186,7 +186,7 @@ async def test_turn_is_not_the_nodes(cluster: FakeCluster) -> None:
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(asking.get("/v1/actions", permission=""), seconds)
         TURN.reset(token)
-        asking.give_up()
+        asking.abandon()
         return str(asking.nodes.current)
 
     try:
@@ -260,7 +260,7 @@ async def test_cut_within_headers(method: str) -> None:
     async for url in raw_server(b"HTTP/1.1 200 OK\r\nX-Echo: " + secret + b"\r\nContent-Ty"):
         cut = transport(url)
         with pytest.raises(ClusterUnreachable) as caught:
-            await cut.send(Call(method, "/v1/actions"))
+            await cut.send(Request(method, "/v1/actions"))
         await cut.close()
 
         assert caught.value.reason == "the answer is cut off within its headers"
@@ -306,7 +306,7 @@ async def test_patience_of_a_call(unused_tcp_port: int) -> None:
     async with await asyncio.start_server(say_nothing, "127.0.0.1", unused_tcp_port):
         asking = transport(f"http://127.0.0.1:{unused_tcp_port}")
         with pytest.raises(ClusterUnreachable, match="no answer in time"):
-            await asking.send(Call("GET", "/v1/actions", patience=3.0))
+            await asking.send(Request("GET", "/v1/actions", timeout=3.0))
         assert asyncio.get_running_loop().time() - began == pytest.approx(3, abs=0.1)
         await asking.close()
         await asyncio.sleep(1)

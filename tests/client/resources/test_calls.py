@@ -17,7 +17,7 @@ from redis_enterprise_actions._client.submit.handle import Handle
 from redis_enterprise_actions._client.submit.submitter import Submitter
 from redis_enterprise_actions.testing import FakeCluster
 from tests.conftest import client_of
-from tests.recorder import Recorder
+from tests.recorder import RecordingServer
 from tests.scripted import now
 from tests.secrecy import leaks_of
 
@@ -25,7 +25,7 @@ from tests.secrecy import leaks_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from redis_enterprise_actions._client.http.transport import Call
+    from redis_enterprise_actions._client.http.transport import Request
     from redis_enterprise_actions._client.submit.request import SubmitRequest
 
 pytestmark = pytest.mark.core
@@ -129,7 +129,7 @@ def test_table() -> None:
 class Sent(NamedTuple):
     """A call that a client would have sent, and the limits of sending it."""
 
-    call: Call
+    call: Request
     busy_timeout: float
     outage_timeout: float
 
@@ -170,7 +170,7 @@ async def test_sent(
 @pytest.mark.parametrize(("name", "given", "line", "body"), [CALLS[0], CALLS[2]], ids=ids)
 async def test_on_the_wire(name: str, given: tuple[Any, ...], line: str, body: object) -> None:
     """It arrives as it is meant, with a body that is called JSON, or without one."""
-    async with Recorder() as server, server.client() as client:
+    async with RecordingServer() as server, server.client() as client:
         await getattr(client, name)(*given)
 
     [call] = server.changes
@@ -201,7 +201,7 @@ async def test_options(
     [(call, *limits)] = sent
     assert f"{call.method} {call.path}{call.query}" == with_query(line)
     assert call.headers["X-More"] == "yes"
-    assert (call.patience, *limits) == (5, math.inf, 1)
+    assert (call.timeout, *limits) == (5, math.inf, 1)
 
 
 @pytest.mark.parametrize(("name", "given", "line", "body"), CRDB_CALLS, ids=ids)

@@ -20,7 +20,7 @@ from redis_enterprise_actions._client.submit.handle import Handle, embedded_erro
 from redis_enterprise_actions._client.wire.databases import failure_of, read_database
 from redis_enterprise_actions._model.reference import AFTER, Reference, Track
 from tests.client.submit.handles import BDB, NODE, handle_of, summary
-from tests.recorder import Recorder as Server
+from tests.recorder import RecordingServer as Server
 
 
 pytestmark = pytest.mark.core

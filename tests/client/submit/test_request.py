@@ -15,7 +15,7 @@ from redis_enterprise_actions._client.submit.request import build_request, is_dr
 from redis_enterprise_actions.testing.cluster import DATABASE_SECRET
 from tests.client.submit.handles import BDB, rule_of
 from tests.conftest import examples
-from tests.recorder import Recorder
+from tests.recorder import RecordingServer
 from tests.secrecy import leaks_of, secrets_in
 
 
@@ -132,7 +132,7 @@ class TestSecrets:
     async def test_errors(self, status: int, body: dict[str, Any], secret: str) -> None:
         """Not by an error whose words the cluster has from us, nor by what hangs on it."""
         said = json.dumps({"error_code": "bad", "description": f"not this: {body}, sorry"})
-        async with Recorder(PUT=[(status, said)]) as server, server.client() as client:
+        async with RecordingServer(PUT=[(status, said)]) as server, server.client() as client:
             with pytest.raises(RequestError) as caught:
                 await client.update_bdb(1, body)
         error = caught.value
@@ -147,7 +147,7 @@ class TestSecrets:
     async def test_pages(self) -> None:
         """Nor where the words are a page of a proxy's."""
         page = f"<html><p>no {SECRET} here</p></html>"
-        async with Recorder(POST=[(406, page)]) as server, server.client() as client:
+        async with RecordingServer(POST=[(406, page)]) as server, server.client() as client:
             with pytest.raises(RequestRejected, match=r"406: no \*\*\* here"):
                 await client.create_bdb({"authentication_redis_pass": SECRET})
 
@@ -155,7 +155,7 @@ class TestSecrets:
     async def test_short(self) -> None:
         """What is too short to be told from other text is left, or nothing could be read."""
         said = json.dumps({"description": "a name is needed"})
-        async with Recorder(POST=[(406, said)]) as server, server.client() as client:
+        async with RecordingServer(POST=[(406, said)]) as server, server.client() as client:
             with pytest.raises(RequestRejected, match="a name is needed"):
                 await client.create_bdb({"password": "a", "token": "", "url": "a://b:c@d"})
 

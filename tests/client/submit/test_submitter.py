@@ -26,7 +26,7 @@ from redis_enterprise_actions import (
 )
 from redis_enterprise_actions.testing import FakeCluster
 from tests.conftest import client_of, examples
-from tests.recorder import NOT_FOUND, Recorder
+from tests.recorder import NOT_FOUND, RecordingServer
 
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class TestHandles:
     async def test_answers(self, method: str, path: str, answer: object, ref: str | None) -> None:
         """One call is made; the operation has its answer, and what was read off it."""
         said = "" if answer is None else json.dumps(answer)
-        async with Recorder(**{method: [(200, said)]}) as server, server.client() as client:
+        async with RecordingServer(**{method: [(200, said)]}) as server, server.client() as client:
             operation = await client.submit(method, path)
 
             assert (operation.ref, operation.done) == (ref, ref is None)
@@ -98,7 +98,7 @@ class TestHandles:
     @pytest.mark.enable_socket
     async def test_crdb_without_id(self) -> None:
         """A task whose answer names none goes by the id that it was given."""
-        async with Recorder() as server, server.client() as client:
+        async with RecordingServer() as server, server.client() as client:
             operation = await client.submit("POST", "/v1/crdbs/g/flush")
 
         assert operation.ref == f"crdb:{server.changes[0].headers['X-Task-ID']}"
@@ -107,7 +107,7 @@ class TestHandles:
     @pytest.mark.parametrize("header", ["X-Task-ID", "x-task-id"])
     async def test_crdb_with_id(self, header: str) -> None:
         """Or by the id that the caller has given it."""
-        async with Recorder() as server, server.client() as client:
+        async with RecordingServer() as server, server.client() as client:
             operation = await client.submit("PATCH", "/v1/crdbs/g", headers={header: "mine"})
 
         assert operation.ref == "crdb:mine"
@@ -117,7 +117,7 @@ class TestHandles:
     @pytest.mark.parametrize("headers", [{}, {"X-Task-ID": "mine"}])
     async def test_purge(self, headers: dict[str, str]) -> None:
         """A purge takes no id, so none is made up, and one that is given is not relied on."""
-        async with Recorder() as server, server.client() as client:
+        async with RecordingServer() as server, server.client() as client:
             operation = await client.submit("PUT", "/v1/crdbs/g/purge", headers=headers)
 
         assert (operation.ref, operation.done) == (None, False)
@@ -155,7 +155,7 @@ class TestHandles:
     @pytest.mark.parametrize("dry_run", [False, "false", 0, "no", None])
     async def test_no_dry_run(self, dry_run: object) -> None:
         """One that is switched off is none."""
-        async with Recorder() as server, server.client() as client:
+        async with RecordingServer() as server, server.client() as client:
             operation = await client.submit("PUT", "/v1/bdbs/1", params={"dry_run": dry_run})
 
         assert operation.ref == "bdb:1@after"
@@ -222,7 +222,7 @@ class TestHandles:
 
 async def submit_to(body: bytes) -> None:
     """Make a call that is answered with some bytes."""
-    async with Recorder(PUT=[(200, body)]) as server, server.client() as client:
+    async with RecordingServer(PUT=[(200, body)]) as server, server.client() as client:
         try:
             operation = await client.submit("PUT", "/v1/bdbs/1")
         except AnswerLost as error:
@@ -408,7 +408,10 @@ class TestLostAnswers:
 
     async def test_unreadable(self, stage: FakeCluster) -> None:
         """An answer that is no JSON is a lost one, of which no word is shown."""
-        async with Recorder(PUT=[(200, f'{{"pass": "{SECRET}"')]) as server, server.client() as c:
+        async with (
+            RecordingServer(PUT=[(200, f'{{"pass": "{SECRET}"')]) as server,
+            server.client() as c,
+        ):
             error = await lost(c.update_bdb(1, {}))
 
         assert str(error) == (
@@ -419,14 +422,14 @@ class TestLostAnswers:
 
     async def test_part_of_database(self) -> None:
         """Where a part of a database was to be deleted, the database is to settle, not to go."""
-        async with Recorder(DELETE=[(200, "<html>")]) as server, server.client() as client:
+        async with RecordingServer(DELETE=[(200, "<html>")]) as server, server.client() as client:
             error = await lost(client.submit("DELETE", "/v1/bdbs/1/part"))
 
         assert error.ref == "bdb:1@after"
 
     async def test_unreadable_with_path(self) -> None:
         """Where the path tells what to follow, no answer is needed."""
-        async with Recorder(POST=[(200, "<html>")]) as server, server.client() as client:
+        async with RecordingServer(POST=[(200, "<html>")]) as server, server.client() as client:
             operation = await client.maintenance_on(1)
 
         assert (operation.ref, operation.answer) == ("node:1/maintenance_on@after", None)
@@ -562,7 +565,7 @@ class TestNotNow:
     async def test_out_of_sight(self, answer: tuple[int, str]) -> None:
         """Where one may not look, nothing is seen not to have begun: it is not made again."""
         async with (
-            Recorder(GET=[NOT_FOUND, answer], POST=[(503, "")]) as server,
+            RecordingServer(GET=[NOT_FOUND, answer], POST=[(503, "")]) as server,
             server.client() as client,
         ):
             error = await lost(client.maintenance_on(1))

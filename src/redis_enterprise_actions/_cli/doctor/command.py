@@ -15,11 +15,11 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final, cast
 
 from redis_enterprise_actions._cli.output import print_json, print_line
-from redis_enterprise_actions._cli.settings.connection import settings_of
-from redis_enterprise_actions._client.http.auth import Secret, access_of, hidden
-from redis_enterprise_actions._client.http.nodes import Nodes
-from redis_enterprise_actions._client.http.tls import context_of, refuses_us, tls
-from redis_enterprise_actions._client.http.transport import Call, Transport
+from redis_enterprise_actions._cli.settings.connection import settings_from_args
+from redis_enterprise_actions._client.http.auth import Secret, as_secret, authenticator_for
+from redis_enterprise_actions._client.http.nodes import NodePool
+from redis_enterprise_actions._client.http.tls import client_cert_refusal, ssl_context, tls_settings
+from redis_enterprise_actions._client.http.transport import Request, Transport
 from redis_enterprise_actions._client.sources.actions import NO_FIELDS
 from redis_enterprise_actions._model.errors import (
     ClientCertificateRefused,
@@ -47,16 +47,16 @@ if TYPE_CHECKING:
     from .network import Certificate
 
 _SECRET: Final = frozenset({"password", "token"})
-_TRIED: Final = Call("GET", "/v1/nodes", quoted=False)
-_BOOTSTRAP: Final = Call("GET", "/v1/bootstrap", quoted=False)
-_NOWHERE: Final = Call("GET", "/v1/redis-actions-doctor", quoted=False)  # no version has it
+_TRIED: Final = Request("GET", "/v1/nodes", quotable=False)
+_BOOTSTRAP: Final = Request("GET", "/v1/bootstrap", quotable=False)
+_NOWHERE: Final = Request("GET", "/v1/redis-actions-doctor", quotable=False)  # no version has it
 
 
 def doctor(args: argparse.Namespace) -> Coroutine[object, object, int] | int:
     """Check the settings; return what looks at the rest, or the exit code where they are wrong."""
     chart = Chart(as_json=args.json)
     try:
-        settings = settings_of(args)
+        settings = settings_from_args(args)
         examination = Examination(settings, args.timeout, chart)
     except UsageError as error:
         advice = "see redis-actions doctor --help"
@@ -70,7 +70,7 @@ def doctor(args: argparse.Namespace) -> Coroutine[object, object, int] | int:
 def _settings(settings: Settings) -> Iterable[Finding]:
     """Tell what each setting is and where it comes from, but for secrets."""
     for name, source in settings.sources.items():
-        value = settings.given[name]
+        value = settings.options[name]
         shown = "given" if name in _SECRET else value
         text = (
             " ".join(map(str, cast("list[object]", value)))
@@ -108,28 +108,32 @@ class Examination:
     """Looks at one cluster. Each step may take `limit` seconds."""
 
     def __init__(self, settings: Settings, limit: float, chart: Chart) -> None:
-        given = settings.given
+        given = settings.options
         self._limit = limit
         self._tell = chart.tell
         self._close = chart.close
         self._user: str | None = given.get("username")
-        self._password = hidden(given.get("password"))
+        self._password = as_secret(given.get("password"))
         self._auth: str = given.get("auth", "basic")
         names = ("verify", "ca_cert", "fingerprint", "client_cert", "client_key")
         trust = {name: given[name] for name in names if name in given}
-        self._trust = tls(**trust)
+        self._trust = tls_settings(**trust)
         self._by = f"ca_cert {given['ca_cert']}" if "ca_cert" in given else "the system's CAs"
         anyone = {name: given[name] for name in names[3:] if name in given}
-        self._anyone = context_of(tls(verify=False, **anyone).context)
+        self._anyone = ssl_context(tls_settings(verify=False, **anyone).context)
         url = given["url"]
-        urls = [hidden(each) for each in ([url] if isinstance(url, str) else url)]
-        self._nodes = Nodes(urls, given.get("trusted_hosts", ()))
-        access = access_of(
-            self._user, self._password, hidden(given.get("token")), auth=self._auth, patience=limit
+        urls = [as_secret(each) for each in ([url] if isinstance(url, str) else url)]
+        self._nodes = NodePool(urls, given.get("trusted_hosts", ()))
+        access = authenticator_for(
+            self._user,
+            self._password,
+            as_secret(given.get("token")),
+            auth=self._auth,
+            timeout=limit,
         )
         self._who = _who(self._user, self._auth, token="token" in given)
         self._transport = Transport(
-            self._nodes, access=access, tls=self._trust, session=None, request_timeout=limit
+            self._nodes, authenticator=access, tls=self._trust, session=None, request_timeout=limit
         )
         self._skews: dict[URL, float | None] = {}
         self._targets: dict[URL, URL] = {}  # the nodes that others redirect to
@@ -148,7 +152,7 @@ class Examination:
             for node, skew in self._skews.items():
                 self._tell(network.clock(str(node), skew))
             await self._ask_around(nodes)
-            return self._close(self._transport.sent)
+            return self._close(self._transport.requests_sent)
         finally:
             await self._transport.close()
 
@@ -195,7 +199,7 @@ class Examination:
             shown = certificate_of(await certificate_at(*_place(node), self._anyone))
             return await self._judge(node, shown)
         except OSError as error:
-            return network.no_handshake(str(node), error, refuses_us(error))
+            return network.no_handshake(str(node), error, client_cert_refusal(error))
 
     async def _judge(self, node: URL, shown: Certificate) -> Finding:
         """Say whether a certificate is the cluster's, by the client's own rules."""
@@ -207,7 +211,7 @@ class Examination:
                 return network.otherwise_pinned(where, shown)
             return network.trusted(where, shown, "its fingerprint", now)
         try:
-            await certificate_at(*_place(node), context_of(self._trust.context))
+            await certificate_at(*_place(node), ssl_context(self._trust.context))
         except ssl.SSLCertVerificationError as error:
             return network.untrusted(where, shown, error)
         return network.trusted(where, shown, self._by, now)
@@ -230,14 +234,14 @@ class Examination:
     async def _greet(self, node: URL) -> Finding:
         """Ask without saying who we are, as it may be somebody else who answers."""
         try:
-            reply = await self._transport.ask(node, _TRIED)
+            reply = await self._transport.send_unauthenticated(node, _TRIED)
         except ClientCertificateRefused as error:
             return network.no_handshake(str(node), OSError(), error.reason)
         except RequestError as error:
             return network.unanswered(str(node), getattr(error, "reason", error.said))
         skew = network.skew_of(reply.headers, datetime.now(UTC))
         if reply.status in {307, 308}:
-            target = self._nodes.redirected(node, reply.headers.get("Location", ""))
+            target = self._nodes.redirect_target(node, reply.headers.get("Location", ""))
             if target is not None and target != node:
                 self._targets[node] = target
         known = False
@@ -273,10 +277,10 @@ class Examination:
         reply = await self._ask_openly(node, _NOWHERE)
         return reply is not None and reply.status == 404
 
-    async def _ask_openly(self, node: URL, call: Call) -> Reply | None:
+    async def _ask_openly(self, node: URL, call: Request) -> Reply | None:
         try:
             async with asyncio.timeout(self._limit):
-                return await self._transport.ask(node, call)
+                return await self._transport.send_unauthenticated(node, call)
         except (RequestError, TimeoutError):
             return None
 
@@ -287,7 +291,7 @@ class Examination:
             self._tell(cluster.unasked())
             return
         # No redirect leads to another node from now on.
-        self._transport.nodes = Nodes([Secret(str(node)) for node in nodes])
+        self._transport.nodes = NodePool([Secret(str(node)) for node in nodes])
         reply = await self._ask(cluster.NODES)
         forbidden = getattr(reply, "status", None) == 403
         if isinstance(reply, Exception) and not forbidden:
@@ -356,10 +360,10 @@ class Examination:
         if self._auth != "basic" or not isinstance(self._password, Secret):
             return False
         said = Secret(json.dumps({"username": self._user, "password": self._password.reveal()}))
-        call = Call("POST", "/v1/users/authorize", body=said, quoted=False)
+        call = Request("POST", "/v1/users/authorize", body=said, quotable=False)
         try:
             async with asyncio.timeout(self._limit):
-                reply = await self._transport.ask(node, call)
+                reply = await self._transport.send_unauthenticated(node, call)
         except (RequestError, TimeoutError):
             return False
         return reply.status == 200 and b"access_token" in reply.body

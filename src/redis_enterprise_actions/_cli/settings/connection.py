@@ -21,8 +21,8 @@ from redis_enterprise_actions._client.config.environment import (
     warn_of_wrong_names,
 )
 from redis_enterprise_actions._client.config.options import Masked
-from redis_enterprise_actions._client.config.profiles import profile_of
-from redis_enterprise_actions._client.config.secrets import recall, secret_in
+from redis_enterprise_actions._client.config.profiles import load_profile
+from redis_enterprise_actions._client.config.secrets import load_password, read_secret
 from redis_enterprise_actions._client.http.auth import Secret
 from redis_enterprise_actions._model.errors import UsageError
 
@@ -57,23 +57,23 @@ environment:
 class Settings(NamedTuple):
     """What a client is to be made with, and where each of it comes from."""
 
-    given: Masked
+    options: Masked
     sources: dict[str, str]
 
 
-def client_of(args: argparse.Namespace) -> ActionsClient:
+def client_from_args(args: argparse.Namespace) -> ActionsClient:
     """Return the client that the options, the environment and the profile ask for."""
-    return ActionsClient(**cast("Arguments", settings_of(args).given))
+    return ActionsClient(**cast("Arguments", settings_from_args(args).options))
 
 
-def settings_of(args: argparse.Namespace) -> Settings:
+def settings_from_args(args: argparse.Namespace) -> Settings:
     """Return what the options, the environment and the profile say."""
     given = _options(args)
     warn_of_wrong_names()
     sources = {name: "an option" for name, value in given.items() if value is not None}
     fill(given, environment)
     sources |= dict.fromkeys(given.keys() - sources.keys(), "the environment")
-    profile = profile_of(args.profile)
+    profile = load_profile(args.profile)
     if profile is not None:
         fill(given, partial(_said, profile, given))
         sources |= dict.fromkeys(given.keys() - sources.keys(), f"profile {profile.name}")
@@ -87,11 +87,11 @@ def settings_of(args: argparse.Namespace) -> Settings:
     return Settings(given, {name: sources[name] for name in given})
 
 
-def account_of(args: argparse.Namespace) -> str:
+def keyring_account(args: argparse.Namespace) -> str:
     """Return whose password the keyring is to keep, as `user@host`, without looking for it."""
     given = _options(args)
-    profile = profile_of(args.profile)
-    for said in (environment, *([profile.said] if profile else [])):
+    profile = load_profile(args.profile)
+    for said in (environment, *([profile.setting] if profile else [])):
         for name, variable in (("url", "URL"), ("username", "USER")):
             given[name] = given.get(name) or said(variable)
     if not given["url"] or not given["username"]:
@@ -100,16 +100,16 @@ def account_of(args: argparse.Namespace) -> str:
     return _account(given["username"], url)
 
 
-def new_password(args: argparse.Namespace) -> Secret:
+def read_new_password(args: argparse.Namespace) -> Secret:
     """Return the password that the keyring is to keep: from a file, or a prompt."""
     if args.password_file is not None:
-        return secret_in(args.password_file, "--password-file")
+        return read_secret(args.password_file, "--password-file")
     return _prompt()
 
 
 def _options(args: argparse.Namespace) -> Masked:
     """Return what the options say. A file stands for the password until it is needed."""
-    token = None if args.token_file is None else secret_in(args.token_file, "--token-file")
+    token = None if args.token_file is None else read_secret(args.token_file, "--token-file")
     return Masked(
         url=args.url,
         username=args.user or None,
@@ -137,19 +137,19 @@ def _said(profile: Profile, given: Masked, variable: str) -> str:
         return ""
     key = _SECRETS.get(variable)
     if key is None:
-        return profile.said(variable)
-    file = profile.file(key)
-    return "" if file is None else secret_in(file, f"{key} of profile {profile.name}").reveal()
+        return profile.setting(variable)
+    file = profile.path(key)
+    return "" if file is None else read_secret(file, f"{key} of profile {profile.name}").reveal()
 
 
 def _password(given: Masked, file: Path | None, profile: Profile | None) -> Secret:
     if file is not None:
-        return secret_in(file, "--password-file")
+        return read_secret(file, "--password-file")
     if given.get("password"):
         return Secret(given["password"])
     kept = profile is not None and profile.keyring
     for url in given.get("url", ()) if kept else ():
-        password = recall(_account(given["username"], url))
+        password = load_password(_account(given["username"], url))
         if password is not None:
             return password
     return _prompt()
@@ -185,7 +185,7 @@ def connection_options() -> argparse.ArgumentParser:
     text = "holds the password (REDIS_ENTERPRISE_PASSWORD is the password itself)"
     group.add_argument("--password-file", type=Path, metavar="FILE", help=text)
     for name in ("--password", "--token"):
-        group.add_argument(name, nargs="?", action=_NeverAnArgument, help=argparse.SUPPRESS)
+        group.add_argument(name, nargs="?", action=_RefuseSecret, help=argparse.SUPPRESS)
     text = "send the password with each request, or for tokens only (REDIS_ENTERPRISE_AUTH)"
     group.add_argument("--auth", choices=("basic", "jwt"), help=text)
     text = "holds a token to send instead (REDIS_ENTERPRISE_TOKEN is the token itself)"
@@ -205,7 +205,7 @@ def connection_options() -> argparse.ArgumentParser:
     return options
 
 
-class _NeverAnArgument(argparse.Action):
+class _RefuseSecret(argparse.Action):
     """Refuses a secret on the command line, without repeating it as argparse would."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:

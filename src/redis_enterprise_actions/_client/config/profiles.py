@@ -61,15 +61,15 @@ class Profile:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r}, {self._table!r})"
 
-    def said(self, variable: str) -> str:
+    def setting(self, variable: str) -> str:
         """Return what it says of `URL` and the like, as the environment would say it."""
         key = _KEYS.get(variable, "")
         if key in _FILES:
-            return str(self.file(key) or "")
+            return str(self.path(key) or "")
         value = self._table.get(key, "")
         return str(value).lower() if isinstance(value, bool) else " ".join(_several(value))
 
-    def file(self, key: str) -> Path | None:
+    def path(self, key: str) -> Path | None:
         """Return where a file is; a relative path begins where the file of profiles is."""
         if key not in self._table:
             return None
@@ -82,33 +82,33 @@ class Profile:
         raise UsageError(problem)
 
 
-def profile_of(name: str | None) -> Profile | None:
+def load_profile(name: str | None) -> Profile | None:
     """Return the profile of that name, or the one that the environment or the file prefers.
 
     None means that nobody asks for one. Raises `UsageError`.
     """
-    file = place()
-    table = _read(file)
+    file = config_path()
+    table = _read_config(file)
     wanted = name or os.environ.get("REDIS_ACTIONS_PROFILE") or table.get("default")
-    return None if wanted is None else _one(wanted, table, file)
+    return None if wanted is None else _profile_from(wanted, table, file)
 
 
-def profiles() -> tuple[list[Profile], str | None]:
+def load_profiles() -> tuple[list[Profile], str | None]:
     """Return all profiles, and the name of the one that the file prefers."""
-    file = place()
-    table = _read(file)
-    return [_one(name, table, file) for name in _tables(table)], table.get("default")
+    file = config_path()
+    table = _read_config(file)
+    return [_profile_from(name, table, file) for name in _tables(table)], table.get("default")
 
 
-def names() -> list[str]:
+def profile_names() -> list[str]:
     """Return the names of the profiles, or none where the file is no use."""
     try:
-        return list(_tables(_read(place())))
+        return list(_tables(_read_config(config_path())))
     except UsageError:
         return []
 
 
-def place() -> Path | None:
+def config_path() -> Path | None:
     """Return where the file of profiles is, or would be; None where nobody has a home directory."""
     given = os.environ.get("REDIS_ACTIONS_CONFIG")
     if given:
@@ -128,7 +128,7 @@ def _several(value: str | list[str]) -> list[str]:
 # --- reading, where no error and no frame of one shows a value -----------------------------------
 
 
-def _one(name: str, table: Masked, file: Path | None) -> Profile:
+def _profile_from(name: str, table: Masked, file: Path | None) -> Profile:
     tables = _tables(table)
     if file is None:
         raise UsageError(f"there is no profile {name!r}: {NO_HOME}")
@@ -146,7 +146,7 @@ def _tables(table: Masked) -> Masked:
     return Masked(table.get("profiles", {}))
 
 
-def _read(file: Path | None) -> Masked:
+def _read_config(file: Path | None) -> Masked:
     """Return what the file holds; nothing if there is none."""
     table = Masked()
     if file is None:

@@ -12,7 +12,7 @@ import shlex
 import stat
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from redis_enterprise_actions._client.http.auth import Secret, hidden
+from redis_enterprise_actions._client.http.auth import Secret, as_secret
 from redis_enterprise_actions._model.errors import UsageError
 
 
@@ -32,15 +32,15 @@ _T = TypeVar("_T")
 _SERVICE: Final = "redis-actions"
 
 
-class Verdict(enum.Enum):
+class FileSafety(enum.Enum):
     """Whether a file may hold a secret."""
 
-    SAFE = enum.auto()
+    PRIVATE = enum.auto()
     READ_BY_ALL = enum.auto()  # as whoever put it there wants it: worth a word
-    OPEN = enum.auto()  # and who runs the command can close it
+    UNSAFE = enum.auto()  # and who runs the command can close it
 
 
-def verdict(mode: int, *, ours: bool, fixed: bool) -> Verdict:
+def file_safety(mode: int, *, ours: bool, fixed: bool) -> FileSafety:
     """Judge a file by its mode, whether it is ours, and whether its file system is read-only.
 
     What is no regular file, as `/dev/fd/3`, is for us alone. A file of ours has to be closed to
@@ -48,13 +48,13 @@ def verdict(mode: int, *, ours: bool, fixed: bool) -> Verdict:
     container (0444, root's), is as open as it was meant to be.
     """
     if not stat.S_ISREG(mode):
-        return Verdict.SAFE
+        return FileSafety.PRIVATE
     if not fixed and mode & (_OTHERS_WRITE | _OTHERS_READ if ours else _OTHERS_WRITE):
-        return Verdict.OPEN
-    return Verdict.READ_BY_ALL if mode & _EVERYBODY_READS else Verdict.SAFE
+        return FileSafety.UNSAFE
+    return FileSafety.READ_BY_ALL if mode & _EVERYBODY_READS else FileSafety.PRIVATE
 
 
-def secret_in(file: Path, what: str) -> Secret:
+def read_secret(file: Path, what: str) -> Secret:
     """Return the secret that a file holds, without the end of its line.
 
     `what` is what the file is given by, such as `--password-file`. Raises `UsageError` where it
@@ -62,7 +62,7 @@ def secret_in(file: Path, what: str) -> Secret:
     """
     try:
         with file.open("rb") as it:
-            _check(it, file, what)
+            _check_safety(it, file, what)
             secret = Secret(it.read().decode("utf-8").rstrip("\r\n"))
     except UsageError:
         raise
@@ -77,40 +77,40 @@ def secret_in(file: Path, what: str) -> Secret:
     return secret
 
 
-def _check(it: BufferedReader, file: Path, what: str) -> None:
+def _check_safety(it: BufferedReader, file: Path, what: str) -> None:
     if not _HAS_MODES:
         return
     status = os.fstat(it.fileno())
     fixed = bool(os.fstatvfs(it.fileno()).f_flag & os.ST_RDONLY)
-    judged = verdict(status.st_mode, ours=status.st_uid == os.geteuid(), fixed=fixed)
-    if judged is Verdict.OPEN:
+    judged = file_safety(status.st_mode, ours=status.st_uid == os.geteuid(), fixed=fixed)
+    if judged is FileSafety.UNSAFE:
         may = "change" if status.st_mode & _OTHERS_WRITE else "read"
         close = f"chmod 600 {shlex.quote(str(file))}"
         raise UsageError(f"{what}: other users may {may} the file: {close}")
-    if judged is Verdict.READ_BY_ALL:
+    if judged is FileSafety.READ_BY_ALL:
         fields = {"event": "secret readable by all", "file": str(file)}
         _log.warning("%s: every user of this machine may read %s", what, file, extra=fields)
 
 
-def recall(account: str) -> Secret | None:
+def load_password(account: str) -> Secret | None:
     """Return the password of an account, or None if the keyring has none."""
-    return _ask(lambda keyring: hidden(keyring.get_password(_SERVICE, account)))
+    return _use_keyring(lambda keyring: as_secret(keyring.get_password(_SERVICE, account)))
 
 
-def store(account: str, password: Secret) -> None:
+def save_password(account: str, password: Secret) -> None:
     """Store the password of an account, instead of any that there is."""
-    _ask(lambda keyring: keyring.set_password(_SERVICE, account, password.reveal()))
+    _use_keyring(lambda keyring: keyring.set_password(_SERVICE, account, password.reveal()))
 
 
-def forget(account: str) -> bool:
+def delete_password(account: str) -> bool:
     """Remove the password of an account; return whether there was one."""
-    if recall(account) is None:
+    if load_password(account) is None:
         return False
-    _ask(lambda keyring: keyring.delete_password(_SERVICE, account))
+    _use_keyring(lambda keyring: keyring.delete_password(_SERVICE, account))
     return True
 
 
-def _ask(question: Callable[[ModuleType], _T]) -> _T:
+def _use_keyring(question: Callable[[ModuleType], _T]) -> _T:
     try:
         import keyring  # noqa: PLC0415 - an extra, wanted only here
         import keyring.errors  # noqa: PLC0415 - ditto

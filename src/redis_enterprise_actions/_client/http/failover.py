@@ -18,16 +18,16 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
-class Asks(Protocol):
+class HasTransport(Protocol):
     """What asks the cluster."""
 
     transport: Transport
 
 
-_A = TypeVar("_A", bound=Asks)
+_A = TypeVar("_A", bound=HasTransport)
 
 
-def moving_on(
+def failover(
     call: Callable[Concatenate[_A, _P], Awaitable[_T]],
 ) -> Callable[Concatenate[_A, _P], Coroutine[object, object, _T]]:
     """Turn to another node where there is no usable answer, and stay where there is one."""
@@ -38,12 +38,12 @@ def moving_on(
             found = await call(self, *args, **kwargs)
         except RequestError as error:
             if error.transient:
-                self.transport.move_on(error)
+                self.transport.fail_over(error)
             raise
         except asyncio.CancelledError:
-            self.transport.give_up()
+            self.transport.abandon()
             raise
-        self.transport.stay()
+        self.transport.mark_answered()
         return found
 
     return asking

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _SPACE: Final = re.compile(r"\s")
 
 
-class Nodes:
+class NodePool:
     """The nodes of one cluster."""
 
     def __init__(self, urls: Iterable[Secret], trusted_hosts: Iterable[str] = ()) -> None:
@@ -38,20 +38,22 @@ class Nodes:
         ports = {url.port for url in self.urls}
         self._trusted = {
             (url.host, port)
-            for url in map(_trusted, _hosts(trusted_hosts))
+            for url in map(_parse_trusted_host, _hosts(trusted_hosts))
             for port in (ports if url.explicit_port is None else {url.port})
         }
 
     @property
-    def failing(self) -> bool:
+    def has_failures(self) -> bool:
         """Whether one has failed, and the cluster has not given a usable answer since."""
         return bool(self._failed)
 
-    def worked(self, now: float) -> None:
+    def mark_answered(self, now: float) -> None:
         """Note that the cluster has given a usable answer: what failed may be asked again."""
         self._failed = {url: until for url, until in self._failed.items() if until > now}
 
-    def failed(self, nodes: Iterable[URL], now: float, *, rest: float | None) -> float | None:
+    def mark_failed(
+        self, nodes: Iterable[URL], now: float, *, backoff: float | None
+    ) -> float | None:
         """Move on from nodes that do not answer, and want to be left alone for `rest` seconds.
 
         Return the seconds after which the next one may be asked, or None if there is one that
@@ -59,7 +61,7 @@ class Nodes:
         """
         for node in nodes:
             self._failed.pop(node, None)
-            self._failed[node] = now + min(rest or 0.0, LONGEST_ABSENCE)
+            self._failed[node] = now + min(backoff or 0.0, LONGEST_ABSENCE)
         others = [url for url in self._from(self.current) if url not in self._failed]
         if others:
             self.current = others[0]
@@ -67,26 +69,26 @@ class Nodes:
         self.current = min(
             (url for url in self._failed if url in self.urls), key=self._failed.__getitem__
         )
-        return self.rests(self.current, now)
+        return self.remaining_backoff(self.current, now)
 
-    def rests(self, node: URL, now: float) -> float:
+    def remaining_backoff(self, node: URL, now: float) -> float:
         """Return the seconds for which a node wants to be left alone."""
         return max(0.0, self._failed.get(node, now) - now)
 
-    def left_besides(self, node: URL) -> bool:
+    def has_alternative(self, node: URL) -> bool:
         """Whether there is another node that has not failed since the last good answer."""
         return any(url not in self._failed for url in self.urls if url != node)
 
-    def is_new(self, node: URL) -> bool:
+    def is_healthy(self, node: URL) -> bool:
         """Whether a node has not failed since the last good answer."""
         return node not in self._failed
 
-    def redirected(self, node: URL, location: str) -> URL | None:
+    def redirect_target(self, node: URL, location: str) -> URL | None:
         """Return the node that a redirect from `node` names, or None if it is none that we trust.
 
         What it names besides is not taken from it: the same path is asked there.
         """
-        named = _parsed(location)
+        named = _parse_url(location)
         if named is None:
             return None
         named = node.join(named)
@@ -110,7 +112,7 @@ def base_url(url: Secret) -> URL:
 
     It is no secret, but people put passwords into URLs.
     """
-    problem = _problem_with(url.reveal()) if isinstance(url, Secret) else _NO_TEXT
+    problem = _url_problem(url.reveal()) if isinstance(url, Secret) else _NO_TEXT
     if problem is not None:
         raise UsageError(problem)
     parsed = URL(url.reveal())
@@ -120,11 +122,11 @@ def base_url(url: Secret) -> URL:
 _NO_TEXT: Final = "the cluster's URL is not a string"
 
 
-def _problem_with(url: str) -> str | None:
+def _url_problem(url: str) -> str | None:
     """Return why something is not a cluster's URL. Raises nothing, as it may hold a password."""
     if not isinstance(url, str):
         return _NO_TEXT
-    parsed = _parsed(url)
+    parsed = _parse_url(url)
     if parsed is None:
         return "the cluster's URL cannot be parsed"
     if parsed.user is not None or parsed.password is not None:
@@ -137,7 +139,7 @@ def _problem_with(url: str) -> str | None:
     return f"{shown} is not a cluster's URL, such as https://cluster.example.com:9443"
 
 
-def _parsed(text: str) -> URL | None:
+def _parse_url(text: str) -> URL | None:
     """Return a URL, or None for what is none; yarl finds out about some when it is asked."""
     try:
         url = URL(text)
@@ -160,9 +162,9 @@ def _hosts(trusted_hosts: Iterable[str]) -> list[str]:
         raise UsageError("trusted_hosts= is not a list of hosts") from None
 
 
-def _trusted(host: str) -> URL:
+def _parse_trusted_host(host: str) -> URL:
     """Read `host`, `host:port` or either with an IPv6 address in brackets."""
-    url = _parsed(f"https://{host}") if isinstance(host, str) else None
+    url = _parse_url(f"https://{host}") if isinstance(host, str) else None
     if url is None or not url.host or url != url.origin() or _SPACE.search(host):
         raise UsageError(f"trusted_hosts= has {host!r:.100}, which is not a host or host:port")
     return url

@@ -28,7 +28,7 @@ _REFUSAL: Final = re.compile(
 )
 
 
-class TLS(NamedTuple):
+class TLSSettings(NamedTuple):
     """The settings of a connection.
 
     `context` is an SSL context, or True to verify with the system's CAs, or False not to verify.
@@ -40,14 +40,14 @@ class TLS(NamedTuple):
     verified: bool
 
 
-def tls(
+def tls_settings(
     *,
     verify: bool = True,
     ca_cert: Path | None = None,
     fingerprint: str | None = None,
     client_cert: Path | None = None,
     client_key: Path | None = None,
-) -> TLS:
+) -> TLSSettings:
     """Check the settings that a client was given, and load its files."""
     if ca_cert is not None and not verify:
         raise UsageError("verify=False and ca_cert= contradict each other")
@@ -58,14 +58,14 @@ def tls(
     if client_key is not None and client_cert is None:
         raise UsageError("client_key= goes with client_cert=")
     by_authority = verify and fingerprint is None
-    return TLS(
+    return TLSSettings(
         context=_context(by_authority, ca_cert, client_cert, client_key),
         fingerprint=None if fingerprint is None else _digest(fingerprint),
         verified=verify,
     )
 
 
-def context_of(context: ssl.SSLContext | bool) -> ssl.SSLContext:  # noqa: FBT001 - see `TLS`
+def ssl_context(context: ssl.SSLContext | bool) -> ssl.SSLContext:  # noqa: FBT001 - see `TLS`
     """Return the context that a connection of such settings is made with."""
     if isinstance(context, ssl.SSLContext):
         return context
@@ -76,7 +76,7 @@ def context_of(context: ssl.SSLContext | bool) -> ssl.SSLContext:  # noqa: FBT00
     return made
 
 
-def refuses_us(error: BaseException | None) -> str | None:
+def client_cert_refusal(error: BaseException | None) -> str | None:
     """Return what a server says in TLS about our certificate, or None if it says nothing."""
     while error is not None:
         # aiohttp's own are SSLErrors, too, without a reason.

@@ -12,7 +12,7 @@ import logging
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from redis_enterprise_actions._client.http.failover import moving_on
+from redis_enterprise_actions._client.http.failover import failover
 from redis_enterprise_actions._client.protocols import ListResult
 from redis_enterprise_actions._client.wire.actions import (
     Reader,
@@ -89,7 +89,7 @@ class ActionsApi:
         self._uids: AbstractSet[str] = frozenset()
         self._found: dict[Reference, Action] = {}  # what the last list of v1 has shown of them
 
-    @moving_on
+    @failover
     async def list_actions(self, bdb_uid: int | None) -> list[Action]:
         """Return what v1 lists, and what only v2 knows after it."""
         path = _V1 if bdb_uid is None else f"{_V1}/bdb/{number(bdb_uid)}"
@@ -100,7 +100,7 @@ class ActionsApi:
                 actions.append(action)
         return actions
 
-    @moving_on
+    @failover
     async def find_action(self, uid: str, last: Action | None = None) -> Action | None:
         """Return the action, or None if the cluster says that it knows no such action.
 
@@ -128,7 +128,7 @@ class ActionsApi:
         begun = _delete_of(ref, last)
         return None if begun is None else await self._deleted(ref, begun)
 
-    @moving_on
+    @failover
     async def fetch_many(self, wanted: Mapping[Reference, Action | None]) -> ListResult:
         """Return what the lists hold of several actions, each given as last seen.
 
@@ -199,7 +199,7 @@ class ActionsApi:
         found = await self._deleted(ref, begun)
         return found if isinstance(found, Action) and found.phase.terminal else None
 
-    @moving_on
+    @failover
     async def _finished(self, ref: Reference, action: Action, doubt: WaitError) -> Action | None:
         """Return what runs no more, by its database, as completed.
 
@@ -219,7 +219,7 @@ class ActionsApi:
             return None
         return completed(action)
 
-    @moving_on
+    @failover
     async def _deleted(self, ref: Reference, begun: Action) -> Action | Uncertain | None:
         """Return a delete, of which there is no record any more, as ended if its database is."""
         bdb_uid = begun.object_uid or ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from redis_enterprise_actions._client.http.failover import moving_on
+from redis_enterprise_actions._client.http.failover import failover
 from redis_enterprise_actions._client.protocols import ListResult
 from redis_enterprise_actions._client.wire.crdb_tasks import read_crdb_task, read_crdb_tasks
 from redis_enterprise_actions._client.wire.error_body import is_api_error
@@ -35,14 +35,14 @@ class CrdbTasksApi:
     def __init__(self, transport: Transport) -> None:
         self.transport = transport
 
-    @moving_on
+    @failover
     async def fetch(self, ref: Reference, _: Action | None) -> Action | None:
         """Return how a task stands, or None if there is none."""
         path = f"{_TASKS}/{segment(ref.uid)}"
         reply = await self._get(path, "view_crdb_task")
         return None if reply.status == 404 else read_crdb_task(reply.body, ref.uid, path)
 
-    @moving_on
+    @failover
     async def fetch_many(self, wanted: Mapping[Reference, Action | None]) -> ListResult:
         """Return what the list holds of several: those that have not ended, at least."""
         reply = await self._get(_TASKS, "view_crdb_task_list")
@@ -54,7 +54,7 @@ class CrdbTasksApi:
     async def verify(self, _: Reference, __: WaitError) -> None:
         """Return None: nothing else tells how a task has ended."""
 
-    @moving_on
+    @failover
     async def list_tasks(self) -> list[Action]:
         """Return all tasks that the cluster lists."""
         reply = await self._get(_TASKS, "view_crdb_task_list")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, TypeGuard
 
 import msgspec
 
-from redis_enterprise_actions._client.http.failover import moving_on
+from redis_enterprise_actions._client.http.failover import failover
 from redis_enterprise_actions._client.protocols import ListResult
 from redis_enterprise_actions._client.wire.databases import (
     DATABASE_FIELDS,
@@ -79,7 +79,7 @@ class DatabasesApi:
         self._last_stamp = 0
         self._latest: dict[tuple[Track, int], int] = {}  # when this client called for a transfer
 
-    @moving_on
+    @failover
     async def fetch(self, ref: Reference, last: Action | None) -> Action | Uncertain | None:
         """Return how it stands, with a doubt where that may be an older run; None for nothing."""
         if self._is_replaced(ref):
@@ -97,7 +97,7 @@ class DatabasesApi:
             return None
         return await self._told_by_v2(ref, last, _seen(wire, ref))
 
-    @moving_on
+    @failover
     async def fetch_many(self, wanted: Mapping[Reference, Action | None]) -> ListResult:
         """Return what the list of databases tells of several.
 
@@ -121,7 +121,7 @@ class DatabasesApi:
                 found[ref] = of_run
         return ListResult(found, cost=max(1.0, len(reply.body) / WORTH_A_REQUEST))
 
-    @moving_on
+    @failover
     async def verify(self, ref: Reference, doubt: WaitError) -> Action | None:
         """Return a transfer as ended well if one has since; its status may have been reset."""
         action = doubt.action
@@ -139,7 +139,7 @@ class DatabasesApi:
         succeeded = last_time and last_time != _parts(ref.run)[1]
         return completed(action) if succeeded else None
 
-    @moving_on
+    @failover
     async def with_baseline(self, ref: Reference) -> Reference:
         """Return `ref` with how the database stands now, from which a new run is told."""
         wire, reply = await self._get(ref.number)

@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote
 
 import msgspec
 
-from redis_enterprise_actions._client.http.failover import moving_on
+from redis_enterprise_actions._client.http.failover import failover
 from redis_enterprise_actions._client.protocols import ListResult
 from redis_enterprise_actions._client.wire.error_body import is_api_error
 from redis_enterprise_actions._client.wire.node_actions import (
@@ -65,7 +65,7 @@ class NodeActionsApi:
         self.transport = transport
         self._cancelled: dict[str, str | None] = {}  # by name: the run that we have cancelled
 
-    @moving_on
+    @failover
     async def fetch(self, ref: Reference, last: Action | None) -> Action | Uncertain | None:
         """Return how an action stands, or None if there is none, or another run of it."""
         path = path_of(ref)
@@ -81,7 +81,7 @@ class NodeActionsApi:
             return None
         return await self._removed(ref, last)
 
-    @moving_on
+    @failover
     async def fetch_many(self, wanted: Mapping[Reference, Action | None]) -> ListResult:
         """Return what the list holds of several; it may not tell one run from another."""
         track = next(iter(wanted)).track
@@ -123,7 +123,7 @@ class NodeActionsApi:
         """Forget it, as the waits for it are over or another run begins."""
         self._cancelled.pop(ref.name, None)
 
-    @moving_on
+    @failover
     async def list_actions(self, track: Track, node_uid: int | None = None) -> list[Action]:
         """Return all actions of the cluster, or of all nodes, or of one."""
         listed, _ = await self._list(track, node_uid)
@@ -142,7 +142,7 @@ class NodeActionsApi:
         gone = completed(begun, Evidence.LIST)
         return await confirmed(self.transport, reply, path, "view_all_nodes_info", gone)
 
-    @moving_on
+    @failover
     async def _removed_for_certain(self, ref: Reference, action: Action) -> Action | None:
         found = await self._removed(ref, action)
         return found if isinstance(found, Action) else None

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from redis_enterprise_actions._client.http.auth import Secret
-from redis_enterprise_actions._client.http.transport import Call
+from redis_enterprise_actions._client.http.transport import Request
 from redis_enterprise_actions._client.sources.paths import segment
 from redis_enterprise_actions._model.errors import UsageError
 from redis_enterprise_actions._model.reference import Reference, Track
@@ -40,7 +40,7 @@ class SubmitRequest(NamedTuple):
     `ref` refers to the work as far as the path names it, and `secrets` are those in the body.
     """
 
-    call: Call
+    call: Request
     follow: Follow
     ref: Reference | None = None
     dry_run: bool = False
@@ -76,13 +76,13 @@ def build_request(
     dry_run = is_dry_run(rule, json, params)
     if rule.follow is Follow.CRDB_TASK:
         ref = _task_reference(path, sent_headers)
-    call = Call(
+    call = Request(
         method,
         path,
         query,
         body=_encode_body(method, json),
         headers=sent_headers,
-        patience=patience,
+        timeout=patience,
     )
     # Longest first, as one secret may be a part of another.
     secrets = sorted(_find_secrets(json), key=lambda secret: len(secret.reveal()), reverse=True)

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from redis_enterprise_actions._client.http.auth import Secret
-from redis_enterprise_actions._client.http.failover import moving_on
-from redis_enterprise_actions._client.http.transport import Call
+from redis_enterprise_actions._client.http.failover import failover
+from redis_enterprise_actions._client.http.transport import Request
 from redis_enterprise_actions._client.pacing.retry import Round, patiently
 from redis_enterprise_actions._client.sources.databases import was_under_way
 from redis_enterprise_actions._client.sources.node_actions import (
@@ -110,10 +110,10 @@ class Submitter:
         if ref.track is Track.CRDB:
             follow = Follow.CRDB_TASK_CANCEL
             path = f"/v1/crdb_tasks/{segment(ref.uid)}/actions/cancel"
-            call = Call("POST", path, "?force=true" if force else "", body=Secret("{}"))
+            call = Request("POST", path, "?force=true" if force else "", body=Secret("{}"))
         else:
             follow = Follow.NODE_ACTION_CANCEL
-            call = Call("DELETE", path_of(ref), permission=f"cancel_{ref.track}_action")
+            call = Request("DELETE", path_of(ref), permission=f"cancel_{ref.track}_action")
             # The DELETE of an action that has ended would remove its result.
             found = await patiently(_CANCEL_RETRY, self.sources.fetch_certain, ref)
             if (found is None and ref.run) or (found is not None and found.phase.terminal):
@@ -164,7 +164,7 @@ class Submitter:
         if ref.track not in TRANSFERS or not ref.run.startswith(("succeeded", "failed")):
             return ref
         path = f"/v1/bdbs/{ref.number}/actions/{ref.track}_reset_status"
-        request = SubmitRequest(Call("PUT", path, body=Secret("{}")), Follow.DATABASE)
+        request = SubmitRequest(Request("PUT", path, body=Secret("{}")), Follow.DATABASE)
         try:
             reply = await patiently(patience, self._send, request)
         except RequestRejected:
@@ -184,7 +184,7 @@ class Submitter:
                 raise _OutcomeUnknown(error) from None
             raise
 
-    @moving_on
+    @failover
     async def _send(self, request: SubmitRequest) -> Reply:
         try:
             return await self.transport.send(request.call)
@@ -304,7 +304,7 @@ def _answer_lost(
 
 
 def _rejected(
-    call: Call, status: int, code: str | None, description: str | None, hint: str | None = None
+    call: Request, status: int, code: str | None, description: str | None, hint: str | None = None
 ) -> RequestRejected:
     return RequestRejected(
         call.method,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keyring.backend
 
 
-class InMemory(keyring.backend.KeyringBackend):
+class MemoryKeyring(keyring.backend.KeyringBackend):
     """Keeps passwords until the test is over."""
 
     priority = 1  # type: ignore[assignment]
