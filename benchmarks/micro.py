@@ -31,7 +31,7 @@ from shapes import Book, v1
 from stage import server
 
 from redis_enterprise_actions import ActionsClient, AimedWait, WaitTimeout
-from redis_enterprise_actions._client.wire.actions import Reader, WireAction, read_actions
+from redis_enterprise_actions._client.wire.actions import ActionListReader, WireAction, read_actions
 
 
 if TYPE_CHECKING:
@@ -143,8 +143,8 @@ def _lists(size: int, blocks: int) -> Rows:
     }
     for wanted in sorted({min(size, _WANTED), size}):
         uids = {action.uid for action in actions[:wanted]}
-        ways[f"ours, {wanted:,} wanted"] = partial(Reader().read, body, uids, _PATH)
-    ways["the same, for the first time"] = lambda: Reader().read(body, uids, _PATH)
+        ways[f"ours, {wanted:,} wanted"] = partial(ActionListReader().read, body, uids, _PATH)
+    ways["the same, for the first time"] = lambda: ActionListReader().read(body, uids, _PATH)
     rows: Rows = {name: [] for name in ways}
     for _ in range(blocks):
         for name, way in ways.items():

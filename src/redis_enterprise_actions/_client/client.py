@@ -16,7 +16,7 @@ from redis_enterprise_actions._client.pacing.retry import Patience, patiently
 from redis_enterprise_actions._client.polling.poller import Hub
 from redis_enterprise_actions._client.resources.calls import Calls
 from redis_enterprise_actions._client.resources.waits import Waits
-from redis_enterprise_actions._client.sources.paths import number, segment
+from redis_enterprise_actions._client.sources.paths import checked_uid, quoted_uid
 from redis_enterprise_actions._client.sources.registry import StatusSources
 from redis_enterprise_actions._client.submit.submitter import Submitter
 from redis_enterprise_actions._model.errors import ActionNotFound, RequestError
@@ -193,7 +193,7 @@ class ActionsClient(Waits, Calls):
 
         Source: GET /v1/actions/{uid}, /v2/actions/{uid}.
         """
-        segment(uid)
+        quoted_uid(uid)
         began = asyncio.get_running_loop().time()
         tries: Patience | None = None
         while True:  # as `patiently` does, with one step less
@@ -216,7 +216,7 @@ class ActionsClient(Waits, Calls):
         Source: GET /v1/nodes/actions, /v1/nodes/{uid}/actions. Needs the permission
         `view_status_of_all_node_actions`, or `view_status_of_node_action`.
         """
-        uid = None if node_uid is None else number(node_uid, "node")
+        uid = None if node_uid is None else checked_uid(node_uid, "node")
         return await patiently(
             _CALL_PATIENCE, self._sources.node_actions.list_actions, Track.NODE, uid
         )
@@ -229,7 +229,7 @@ class ActionsClient(Waits, Calls):
         Source: GET /v1/nodes/{uid}/actions/{action}. Needs the permission
         `view_status_of_node_action`.
         """
-        return await self._get_by(parse(f"node:{number(node_uid, 'node')}/{action}"))
+        return await self._get_by(parse(f"node:{checked_uid(node_uid, 'node')}/{action}"))
 
     async def list_cluster_actions(self) -> list[Action]:
         """Return the actions of the cluster, such as `change_master`; as `list_node_actions`.
@@ -264,7 +264,7 @@ class ActionsClient(Waits, Calls):
 
         Source: GET /v1/crdb_tasks/{id}. Needs the permission `view_crdb_task`.
         """
-        segment(task_id)
+        quoted_uid(task_id)
         return await self._get_by(Reference(Track.CRDB, task_id))
 
     async def _get_by(self, ref: Reference) -> Action:

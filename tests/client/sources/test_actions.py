@@ -22,7 +22,7 @@ from redis_enterprise_actions import (
     WaitError,
 )
 from redis_enterprise_actions._client.sources.actions import ActionsApi
-from redis_enterprise_actions._client.sources.paths import segment
+from redis_enterprise_actions._client.sources.paths import quoted_uid
 from redis_enterprise_actions._model.action import Doubt, Uncertain
 from redis_enterprise_actions._model.reference import Reference, Track
 from redis_enterprise_actions.testing import FakeCluster
@@ -256,7 +256,7 @@ class TestFind:
     def test_no_uid(self, uid: str) -> None:
         """What can be no uid is not sent."""
         with pytest.raises(UsageError, match="not the uid"):
-            segment(uid)
+            quoted_uid(uid)
 
 
 @pytest.mark.enable_socket

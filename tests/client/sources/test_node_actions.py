@@ -32,9 +32,9 @@ from redis_enterprise_actions import (
 )
 from redis_enterprise_actions._client.sources.node_actions import (
     NodeActionsApi,
-    path_of,
-    run_after,
-    run_of,
+    action_path,
+    identify_next_run,
+    parse_run,
 )
 from redis_enterprise_actions._model.action import Doubt, Uncertain, phase_of
 from redis_enterprise_actions._model.reference import Reference, parse
@@ -455,12 +455,12 @@ class TestRuns:
     )
     def test_written(self, before: tuple[str, str | None] | None, new: str, run: str) -> None:
         """A run is written as its task_id where that tells enough, or else with what was before."""
-        known = run_after(before and stands("node:1/remove", *before))._replace(new=new)
+        known = identify_next_run(before and stands("node:1/remove", *before))._replace(task_id=new)
         ref = parse("node:1/remove")
 
         assert str(known) == run
-        read = run_of(msgspec.structs.replace(ref, run=run))
-        assert read == known or (read.status, read.new) == (None, new)
+        read = parse_run(msgspec.structs.replace(ref, run=run))
+        assert read == known or (read.previous_status, read.task_id) == (None, new)
 
     LISTED = (
         # what is waited for, as last seen, what the list shows, the run it is taken for
@@ -997,7 +997,7 @@ class TestLists:
     )
     def test_path(self, ref: str, path: str) -> None:
         """A reference without its run is a path."""
-        assert path_of(parse(ref)) == path
+        assert action_path(parse(ref)) == path
 
     async def test_empty(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """A 404 in the API's words on a list means that there is nothing."""

@@ -30,13 +30,13 @@ from redis_enterprise_actions import (
     WaitTimeout,
 )
 from redis_enterprise_actions._client.sources.databases import (
+    _find_run,
     _is_old,
-    _mark,
-    _run_of,
+    _result_mark,
     _with_run,
-    was_under_way,
+    was_busy_before,
 )
-from redis_enterprise_actions._client.wire.transfers import Standing
+from redis_enterprise_actions._client.wire.transfers import TransferStatus
 from redis_enterprise_actions._model.reference import Reference, Track, parse
 from redis_enterprise_actions.testing import FakeCluster
 from tests.conftest import client_of, examples
@@ -89,9 +89,9 @@ async def wait_for(client: ActionsClient, kind: Transfer, **options: float) -> A
     return await call(1, **options)  # type: ignore[arg-type]
 
 
-def before(standing: Standing, track: Track = Track.EXPORT) -> Reference:
+def before(standing: TransferStatus, track: Track = Track.EXPORT) -> Reference:
     """Return the reference to one that is called for while the last one stands so."""
-    return _with_run(Reference(track, "1"), *_mark(standing))
+    return _with_run(Reference(track, "1"), *_result_mark(standing))
 
 
 def posts(cluster: FakeCluster) -> list[int | None]:
@@ -243,7 +243,7 @@ class TestNewRun:
             for status, began in map(str.split, filter(None, runs.split(", ")))
         ]
         seen = None if last is None else other(Kind.OTHER, last)
-        found = _run_of(shown, 1_000_500, seen)
+        found = _find_run(shown, 1_000_500, seen)
 
         assert found == (None if ours is None else shown[runs.split(", ").index(ours)])
 
@@ -870,7 +870,7 @@ class TestReferences:
     )
     def test_run(self, status: str, last_time: str, run: str) -> None:
         """The status and when one last succeeded are one short word."""
-        now = Standing(status=status, progress=None, reason=None, last_time=last_time)
+        now = TransferStatus(status=status, progress=None, error=None, last_time=last_time)
 
         assert before(now).run == run
 
@@ -882,7 +882,7 @@ class TestReferences:
     )
     def test_any(self, status: str, last_time: str, track: Track) -> None:
         """Whatever a database says, it is a line of text, and knows the same when it sees it."""
-        now = Standing(status=status, progress=None, reason=None, last_time=last_time)
+        now = TransferStatus(status=status, progress=None, error=None, last_time=last_time)
         ref = before(now, track)
 
         assert parse(str(ref)) == ref
@@ -901,8 +901,8 @@ class TestReferences:
     )
     def test_known_again(self, status: str, last_time: str, old: bool) -> None:
         """A result is known again by both, in whatever form the cluster writes times."""
-        then = Standing(status="succeeded", progress=None, reason=None, last_time="Mon, 1 Jan")
-        now = Standing(status=status, progress=None, reason=None, last_time=last_time)
+        then = TransferStatus(status="succeeded", progress=None, error=None, last_time="Mon, 1 Jan")
+        now = TransferStatus(status=status, progress=None, error=None, last_time=last_time)
 
         assert _is_old(now, before(then)) is old
 
@@ -924,7 +924,7 @@ class TestReferences:
     )
     def test_under_way(self, ref: str | None, under_way: bool) -> None:
         """Another run was under way where there was neither none nor a result."""
-        assert was_under_way(None if ref is None else parse(ref)) is under_way
+        assert was_busy_before(None if ref is None else parse(ref)) is under_way
 
     @pytest.mark.parametrize("date", ["", "nonsense", "Mon, 99 Jan 2026"])
     async def test_no_date(self, cluster: FakeCluster, client: ActionsClient, date: str) -> None:

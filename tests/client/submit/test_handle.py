@@ -17,7 +17,7 @@ from redis_enterprise_actions import (
 )
 from redis_enterprise_actions._client.submit.calls import Follow
 from redis_enterprise_actions._client.submit.handle import Handle, embedded_error, read_handle
-from redis_enterprise_actions._client.wire.databases import failure_of, read_database
+from redis_enterprise_actions._client.wire.databases import failure_marks, read_database
 from redis_enterprise_actions._model.reference import AFTER, Reference, Track
 from tests.client.submit.handles import BDB, NODE, handle_of, summary
 from tests.recorder import RecordingServer as Server
@@ -122,7 +122,7 @@ class TestAnswers:
     def test_known_failure(self) -> None:
         """A database that had failed before the call, and is shown so again, may be unchanged."""
         shown = {"status": "active", "background_op": [{"name": "x", "status": "failed"}]}
-        mark = failure_of(read_database(json.dumps(shown).encode(), BDB))
+        mark = failure_marks(read_database(json.dumps(shown).encode(), BDB))
         for known, run in ((mark, f"unchanged,{mark}"), ("y", "after,y")):
             before = Reference(Track.BDB, "7", f"{AFTER},{known}")
             handle = read_handle(Follow.CHANGED, before, 200, shown, dry_run=False)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from redis_enterprise_actions import Action, Kind, PendingOp, Phase, UnreadableReply
 from redis_enterprise_actions._client.wire import lenient_json as _lenient
 from redis_enterprise_actions._client.wire.actions import (
-    Reader,
+    ActionListReader,
     read_action,
     read_action_v2,
     read_actions,
@@ -516,7 +516,7 @@ class TestNearlyJson:
     def test_too_large(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """What would hold up everything for seconds is not mended."""
         body = b'{"action_uid": "a", "status": "running", "progress": NaN}'
-        monkeypatch.setattr(_lenient, "_MENDABLE", len(body) - 1)
+        monkeypatch.setattr(_lenient, "_MAX_REPAIRED", len(body) - 1)
 
         with pytest.raises(UnreadableReply, match="malformed"):
             read_action(body, "a", "/v1/actions/a")
@@ -545,10 +545,10 @@ class TestReader:
         return json.dumps({"actions": tasks, "state-machines": machines}).encode()
 
     def read(
-        self, body: bytes, wanted: set[str], reader: Reader | None = None
+        self, body: bytes, wanted: set[str], reader: ActionListReader | None = None
     ) -> dict[str, Action]:
         """Return what a reader, by default a new one, has read of a list."""
-        reader = reader or Reader()
+        reader = reader or ActionListReader()
         reader.read(body, wanted, "/v1/actions")
         return dict(reader.actions)
 
@@ -566,7 +566,7 @@ class TestReader:
 
     def test_unchanged(self) -> None:
         """An entry that has not changed is the very same action; one that has is another."""
-        reader = Reader()
+        reader = ActionListReader()
         ops = {"1": {"op_name": "wait_for_bgsave", "progress": 5}}
         failed = TASK | {"action_uid": "a", "task_id": "a", "status": "failed", "error": "x"}
         busy, idle = MACHINE | {"pending_ops": ops, "error": "x"}, MACHINE | {"action_uid": "b"}
@@ -583,7 +583,7 @@ class TestReader:
 
     def test_new_places(self) -> None:
         """An entry is the same action when others have come before it, or have gone."""
-        reader = Reader()
+        reader = ActionListReader()
         others = [MACHINE | {"action_uid": uid} for uid in "ab"]
         lists = ([*others, MACHINE], [MACHINE], [others[1], MACHINE])
         wanted = {MACHINE["action_uid"]}
@@ -593,7 +593,7 @@ class TestReader:
 
     def test_other_place(self) -> None:
         """Entries that have changed places are told apart."""
-        reader = Reader()
+        reader = ActionListReader()
         entries = [MACHINE, MACHINE | {"action_uid": "b", "progress": 99}]
         wanted = {MACHINE["action_uid"], "b"}
         first = self.read(self.body(machines=entries), wanted, reader)
@@ -604,7 +604,7 @@ class TestReader:
 
     def test_wanted_later(self) -> None:
         """An entry that nobody wanted is found when somebody does, by either of its names."""
-        reader = Reader()
+        reader = ActionListReader()
         body = self.body(TASK | {"task_id": "T1", "action_uid": "a1"}, machines=[MACHINE])
         names = [{"x"}, {"T1"}, {"a1"}]
         found = [self.read(body, wanted, reader).keys() & wanted for wanted in names]
@@ -613,7 +613,7 @@ class TestReader:
 
     def test_back_again(self) -> None:
         """What was not wanted for the time of a list is the same action afterwards."""
-        reader = Reader()
+        reader = ActionListReader()
         body = self.body(machines=[MACHINE, MACHINE | {"action_uid": "b"}])
         both = {MACHINE["action_uid"], "b"}
         found = [self.read(body, wanted, reader) for wanted in (both, {"b"}, both)]
@@ -623,7 +623,7 @@ class TestReader:
 
     def test_and_back(self) -> None:
         """An entry that says again what it said before the last list is not taken for that one."""
-        reader = Reader()
+        reader = ActionListReader()
         bodies = [self.body(machines=[MACHINE | {"progress": told}]) for told in (10, 20, 10)]
         found = [self.read(body, {MACHINE["action_uid"]}, reader) for body in bodies]
 
@@ -640,7 +640,7 @@ class TestReader:
 
     def test_twice_in_its_place(self) -> None:
         """The second of two entries with one name changes nothing, wherever it is."""
-        reader = Reader()
+        reader = ActionListReader()
         uid = MACHINE["action_uid"]
         told = []
         for progress in (50, 60):
@@ -652,7 +652,7 @@ class TestReader:
 
     def test_changed(self) -> None:
         """A list tells by their uids what has changed since the last one, come or gone."""
-        reader = Reader()
+        reader = ActionListReader()
         a, b, c = (MACHINE | {"action_uid": uid} for uid in "abc")
         lists: list[list[object]] = [
             [a, b],
@@ -676,7 +676,7 @@ class TestReader:
 
     def test_changed_name(self) -> None:
         """An entry that has got another name, or one name more, is found by those it has."""
-        reader = Reader()
+        reader = ActionListReader()
         entries = [
             TASK | {"action_uid": "a", "task_id": "a"},
             TASK | {"action_uid": "a", "task_id": "t"},
@@ -691,7 +691,7 @@ class TestReader:
 
     def test_changed_family(self) -> None:
         """A list that comes bare, of one family alone, has lost what was in the other."""
-        reader = Reader()
+        reader = ActionListReader()
         reader.read(self.body(TASK, machines=[MACHINE]), {"x", *NAMES}, "/v1/actions")
         changed = reader.read(json.dumps([MACHINE]).encode(), {"x", *NAMES}, "/v1/actions")
 
@@ -700,7 +700,7 @@ class TestReader:
 
     def test_other_family(self) -> None:
         """The same entry in the list of the other family is another action."""
-        reader = Reader()
+        reader = ActionListReader()
         bodies = [self.body(MACHINE), self.body(machines=[MACHINE])]
         found = [self.read(body, {MACHINE["action_uid"]}, reader) for body in bodies]
 
@@ -711,7 +711,7 @@ class TestReader:
 
     def test_memory(self) -> None:
         """What is no longer listed is forgotten, and no body is kept but the last."""
-        reader = Reader()
+        reader = ActionListReader()
         body = self.body(MACHINE | {"error": "x" * 10, "pending_ops": {"1": {}}}, machines=[])
         reader.read(body, {MACHINE["action_uid"]}, "/v1/actions")
         reader.read(self.body(), {MACHINE["action_uid"]}, "/v1/actions")

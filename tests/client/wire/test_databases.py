@@ -16,12 +16,12 @@ from redis_enterprise_actions import Action, Kind, Phase, UnreadableReply
 from redis_enterprise_actions._client.wire.databases import (
     DATABASE_FIELDS,
     WireDatabase,
-    failure_of,
+    database_action,
+    failure_marks,
     read_database,
     read_databases,
-    settling,
 )
-from redis_enterprise_actions._client.wire.transfers import Standing, standing
+from redis_enterprise_actions._client.wire.transfers import TransferStatus, transfer_status
 from redis_enterprise_actions._model.action import Uncertain
 from redis_enterprise_actions._model.reference import GONE, Reference, Track, parse
 from redis_enterprise_actions.testing.cluster import DATABASE_SECRET
@@ -84,7 +84,7 @@ class TestSettling:
         """A database that is being deleted, as recorded."""
         wire = read_database(json.dumps(DELETED).encode(), "/v1/bdbs/3")
 
-        assert settling(wire, BDB_GONE, None) == Action(
+        assert database_action(wire, BDB_GONE, None) == Action(
             uid="bdb:3",
             name="shop",
             kind=Kind.DATABASE,
@@ -148,14 +148,14 @@ class TestSettling:
     )
     def test_phases(self, wire: dict[str, object], settles: str, goes: str) -> None:
         """Active and idle is the end, or a failure; of one that is to go only the delete's."""
-        assert said_of(settling(bdb(**wire), BDB, None)) == settles
-        assert said_of(settling(bdb(**wire), BDB_GONE, None)) == goes
+        assert said_of(database_action(bdb(**wire), BDB, None)) == settles
+        assert said_of(database_action(bdb(**wire), BDB_GONE, None)) == goes
 
     @pytest.mark.parametrize("known", ["", "creation-failed"])
     def test_creation_failed_before(self, known: str) -> None:
         """Of a call it is known whether the database was without success before."""
         ref = Reference(Track.BDB, "3", f"after,{known}".rstrip(","))
-        found = settling(bdb(status="creation-failed"), ref, None)
+        found = database_action(bdb(status="creation-failed"), ref, None)
 
         assert isinstance(found, Uncertain)
         assert said_of(found) == "known failure: failed or failed"
@@ -172,13 +172,15 @@ class TestSettling:
     )
     def test_never_begun(self, ref: str, said: str) -> None:
         """A delete that was called for, and of which nothing is seen, need never have begun."""
-        assert said_of(settling(bdb(), parse(ref), None)) == said
+        assert said_of(database_action(bdb(), parse(ref), None)) == said
 
     def test_another_failure(self) -> None:
         """Beside a failure that was there before, a new one is told as that."""
         old, new = op("failed", "SMUpdateBDB"), op("failed", "SMUpgradeBDB", error="boom")
-        known = failure_of(bdb(background_op=old))
-        found = settling(bdb(background_op=[*old, *new]), parse(f"bdb:3@after,{known}"), None)
+        known = failure_marks(bdb(background_op=old))
+        found = database_action(
+            bdb(background_op=[*old, *new]), parse(f"bdb:3@after,{known}"), None
+        )
 
         assert isinstance(found, Uncertain)
         assert found.action.error == "boom"
@@ -190,15 +192,15 @@ class TestSettling:
             for name in ("SMUpdateBDB", "SM,Up@date", None)
             for error in (None, "disk full", {"error_code": "x"}, "\ud800")
         ]
-        marks = [failure_of(wire) for wire in wires]
+        marks = [failure_marks(wire) for wire in wires]
 
         assert len(set(marks)) == len(marks)
         assert all(re.fullmatch(r"[\w.-]{14,60}", mark, re.ASCII) for mark in marks)
-        assert marks == [failure_of(wire) for wire in wires]
-        assert failure_of(bdb()) == ""
+        assert marks == [failure_marks(wire) for wire in wires]
+        assert failure_marks(bdb()) == ""
         both = bdb(background_op=[*op("failed"), *op("failed", "SMUpgradeBDB")])
-        assert failure_of(both).count("+") == 1
-        assert failure_of(bdb(background_op=op("failed")), deletes=True) == ""
+        assert failure_marks(both).count("+") == 1
+        assert failure_marks(bdb(background_op=op("failed")), deletes=True) == ""
 
     @pytest.mark.parametrize(
         ("ref", "last", "ended"),
@@ -214,8 +216,8 @@ class TestSettling:
     )
     def test_not_there(self, ref: Reference, last: dict[str, object] | None, ended: bool) -> None:
         """One that is not there has ended well if that was wanted, or was seen coming."""
-        seen = None if last is None else action_in(settling(bdb(**last), ref, None))
-        found = settling(None, ref, seen)
+        seen = None if last is None else action_in(database_action(bdb(**last), ref, None))
+        found = database_action(None, ref, seen)
 
         assert isinstance(found, Action) is ended
         if isinstance(found, Action):
@@ -234,7 +236,7 @@ class TestSettling:
     def test_error(self, error: object, said: str | None) -> None:
         """A failure is told in the cluster's words, be they a text or an object."""
         wire = bdb(status="active-change-pending", background_op=op("failed", error=error))
-        found = action_in(settling(wire, BDB, None))
+        found = action_in(database_action(wire, BDB, None))
 
         assert said is None or said in (found.error or "")
         assert (found.error is None) is (said is None)
@@ -242,7 +244,7 @@ class TestSettling:
     def test_no_error_without_failure(self) -> None:
         """What is said of an error while it goes on is no failure yet."""
         wire = bdb(action_uid="a", background_op=op("pending", error="x"))
-        found = action_in(settling(wire, BDB, None))
+        found = action_in(database_action(wire, BDB, None))
 
         assert (found.phase, found.error) == (Phase.RUNNING, None)
 
@@ -259,7 +261,7 @@ class TestSettling:
     )
     def test_progress(self, wire: dict[str, object], progress: float | None) -> None:
         """Progress is that of a named operation, as long as there is something to come."""
-        found = action_in(settling(bdb(**wire), BDB, None))
+        found = action_in(database_action(bdb(**wire), BDB, None))
 
         assert found.progress == progress
 
@@ -288,10 +290,10 @@ class TestStanding:
         self, track: Track, status: str | None, phase: Phase, idle: bool, over: bool
     ) -> None:
         """Idle is an empty status, or the documented word; a strange one is neither, nor over."""
-        now = standing(bdb(**{f"{track}_status": status}), track)
-        action = now.action(Reference(track, "3"))
+        now = transfer_status(bdb(**{f"{track}_status": status}), track)
+        action = now.to_action(Reference(track, "3"))
 
-        assert (now.idle, now.over, action.phase) == (idle, over, phase)
+        assert (now.is_idle, now.is_result, action.phase) == (idle, over, phase)
         assert (action.status, action.kind) == (status or "", Kind(track.value))
         assert (action.uid, action.title) == (f"{track}:3", f"{track} on bdb:3")
 
@@ -310,10 +312,10 @@ class TestStanding:
         times = {"last_export_time": "T0", "last_import_time": "T1", "last_backup_time": "T2"}
         number = TRANSFERS.index(track)
 
-        assert standing(bdb(**fields, **times), track) == Standing(
+        assert transfer_status(bdb(**fields, **times), track) == TransferStatus(
             status=f"s{number}",
             progress=float(number),
-            reason=f"r{number}",
+            error=f"r{number}",
             last_time="" if track is Track.IMPORT else f"T{number}",
         )
 
@@ -322,8 +324,10 @@ class TestStanding:
         """The cluster's reason is that of a failure alone; an end has no progress."""
         said = {f"{track}_failure_reason": "no-space", f"{track}_progress": 40}
         ref = Reference(track, "3")
-        failed = standing(bdb(**said, **{f"{track}_status": "failed"}), track).action(ref)
-        runs = standing(bdb(**said, **{f"{track}_status": "exporting"}), track).action(ref)
+        failed = transfer_status(bdb(**said, **{f"{track}_status": "failed"}), track).to_action(ref)
+        runs = transfer_status(bdb(**said, **{f"{track}_status": "exporting"}), track).to_action(
+            ref
+        )
 
         assert (failed.error, failed.progress) == ("no-space", None)
         assert (runs.error, runs.progress) == (None, 40.0)
@@ -454,9 +458,9 @@ def test_any_database(value: object, ref: Reference) -> None:
         assert str(error) == "GET /v1/bdbs: the answer cannot be read: not a list of databases"
     for wire in wires:
         action = (
-            action_in(settling(wire, ref, None))
+            action_in(database_action(wire, ref, None))
             if ref.track is Track.BDB
-            else standing(wire, ref.track).action(ref)
+            else transfer_status(wire, ref.track).to_action(ref)
         )
         assert (action.uid, action.object_uid) == (ref.name, "3")
         assert str(action).isprintable()

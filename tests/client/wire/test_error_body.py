@@ -16,9 +16,9 @@ from redis_enterprise_actions import (
 )
 from redis_enterprise_actions._client.wire.error_body import (
     error_code_of,
+    error_for,
     is_api_error,
-    refusal,
-    words_of,
+    parse_error_body,
 )
 
 
@@ -27,7 +27,7 @@ def refused(
 ) -> RequestError | None:
     """Return what a status and a body mean on the list of actions."""
     permission = "view_status_of_cluster_action"
-    return refusal("GET", "/v1/actions", status, headers or {}, body, permission=permission)
+    return error_for("GET", "/v1/actions", status, headers or {}, body, permission=permission)
 
 
 @pytest.mark.parametrize("status", [200, 201, 204, 404])
@@ -83,7 +83,7 @@ def test_status(status: int, kind: type[RequestError]) -> None:
 )
 def test_words(body: bytes, code: str | None, text: str | None) -> None:
     """Every known form of error body gives up the cluster's own words."""
-    assert words_of(body) == (code, text)
+    assert parse_error_body(body) == (code, text)
     error = refused(400, body)
     assert isinstance(error, RequestRejected)
     assert (error.error_code, error.description) == (code, text)
@@ -92,11 +92,11 @@ def test_words(body: bytes, code: str | None, text: str | None) -> None:
 def test_long_words() -> None:
     """What the cluster says is cut to what one can read, in no time."""
     body = json.dumps({"error_code": "e" * 9999, "description": "d" * 9999}).encode()
-    code, text = words_of(body)
+    code, text = parse_error_body(body)
     assert (len(code or ""), len(text or "")) == (2000, 2000)
 
     # Quadratic work on this would never end.
-    assert words_of(b"<" * 20_000_000) == (None, "<" * 200)
+    assert parse_error_body(b"<" * 20_000_000) == (None, "<" * 200)
 
 
 def test_not_modified() -> None:

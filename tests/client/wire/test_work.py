@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from redis_enterprise_actions import Action, Kind, Phase, UnreadableReply
 from redis_enterprise_actions._client.wire.crdb_tasks import read_crdb_task, read_crdb_tasks
-from redis_enterprise_actions._client.wire.node_actions import read_host_action, read_host_actions
+from redis_enterprise_actions._client.wire.node_actions import read_node_action, read_node_actions
 from redis_enterprise_actions._model.reference import Reference, Track, parse
 from tests.conftest import examples
 
@@ -41,12 +41,12 @@ TASK = {  # as in objects/crdb_task
 
 def host(ref: Reference = ON, **wire: object) -> Action:
     """Decode what the route of one action of a node or the cluster answers."""
-    return read_host_action(json.dumps({"status": "running"} | wire).encode(), ref, PATH)
+    return read_node_action(json.dumps({"status": "running"} | wire).encode(), ref, PATH)
 
 
 def hosts(body: object, track: Track = Track.NODE) -> list[Action]:
     """Decode a list of them."""
-    return read_host_actions(json.dumps(body).encode(), track, PATH)
+    return read_node_actions(json.dumps(body).encode(), track, PATH)
 
 
 def task(**wire: object) -> Action:
@@ -129,7 +129,7 @@ class TestHostAction:
     def test_unreadable(self, body: bytes) -> None:
         """What has no status is no action, and the error names the path."""
         with pytest.raises(UnreadableReply, match=PATH):
-            read_host_action(body, ON, PATH)
+            read_node_action(body, ON, PATH)
 
     def test_one_line(self) -> None:
         """An action of a node reads as a sentence, one of the cluster has no object."""
@@ -157,7 +157,7 @@ class TestHostActions:
     @pytest.mark.parametrize("body", [b"[]", b" \n[]", b' {"actions": []}'])
     def test_empty(self, body: bytes) -> None:
         """An empty list is one, whatever is around it."""
-        assert read_host_actions(body, Track.NODE, PATH) == []
+        assert read_node_actions(body, Track.NODE, PATH) == []
 
     def test_names(self) -> None:
         """What lists call remove_node is called remove by paths, and by us."""
@@ -201,7 +201,7 @@ class TestHostActions:
     def test_unreadable(self, body: bytes) -> None:
         """What holds no list is unreadable, not empty."""
         for read in (
-            lambda: read_host_actions(body, Track.NODE, PATH),
+            lambda: read_node_actions(body, Track.NODE, PATH),
             lambda: read_crdb_tasks(body, PATH),
         ):
             with pytest.raises(UnreadableReply, match=PATH):
@@ -361,9 +361,9 @@ def test_hostile(body: bytes) -> None:
     """Whatever the bytes are: actions that can be shown, compared and sent on, or our error."""
     actions: list[Action] = []
     for read in (
-        lambda: [read_host_action(body, ON, PATH)],
-        lambda: read_host_actions(body, Track.NODE, PATH),
-        lambda: read_host_actions(body, Track.CLUSTER, PATH),
+        lambda: [read_node_action(body, ON, PATH)],
+        lambda: read_node_actions(body, Track.NODE, PATH),
+        lambda: read_node_actions(body, Track.CLUSTER, PATH),
         lambda: [read_crdb_task(body, "t1", PATH)],
         lambda: read_crdb_tasks(body, PATH),
     ):

@@ -11,7 +11,12 @@ import msgspec
 
 from redis_enterprise_actions._client.wire.actions import read_actions
 from redis_enterprise_actions._client.wire.error_body import error_code_of
-from redis_enterprise_actions._client.wire.lenient_json import Name, decode, name, struct
+from redis_enterprise_actions._client.wire.lenient_json import (
+    TextOrInt,
+    as_text,
+    decode,
+    decode_struct,
+)
 from redis_enterprise_actions._model.action import one_line
 from redis_enterprise_actions._model.errors import (
     AuthenticationError,
@@ -177,7 +182,7 @@ def _warning(check: str, seen: str, advice: str | None = None) -> Finding:
 class WireNode(msgspec.Struct):
     """A node, in the list and in its status: the primary's role there is "master"."""
 
-    uid: Name = None
+    uid: TextOrInt = None
     software_version: str | None = None
     hostname: str | None = None
     role: str | None = None
@@ -208,13 +213,13 @@ def lists_nodes(body: bytes) -> bool:
         nodes = [_node(raw) for raw in decode(body, list[msgspec.Raw])]
     except ValueError:
         return False
-    return any(node is not None and (name(node.uid) or "").isdecimal() for node in nodes)
+    return any(node is not None and (as_text(node.uid) or "").isdecimal() for node in nodes)
 
 
 def bootstrap_state(body: bytes) -> str | None:
     """Return the state of a node's bootstrap, or None for what is no answer about it."""
     try:
-        status = struct(body, WireBootstrap).bootstrap_status
+        status = decode_struct(body, WireBootstrap).bootstrap_status
     except ValueError:
         return None
     return None if status is None else _short(status.state)
@@ -232,14 +237,14 @@ def primary(body: bytes) -> Primary | None:
     for uid, raw in decode(body, dict[str, msgspec.Raw]).items():
         node = _node(raw)
         if node is not None and node.role == "master":
-            host = name(node.hostname)
+            host = as_text(node.hostname)
             return Primary(_short(uid), None if host is None else _short(host))
     return None
 
 
 def _node(raw: msgspec.Raw) -> WireNode | None:
     try:
-        return struct(raw, WireNode)
+        return decode_struct(raw, WireNode)
     except ValueError:
         return None
 

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from redis_enterprise_actions._client.wire.error_body import (
     WireError,
-    is_not_now,
-    refusal,
-    words_of,
+    error_for,
+    is_retryable,
+    parse_error_body,
 )
-from redis_enterprise_actions._client.wire.lenient_json import struct
+from redis_enterprise_actions._client.wire.lenient_json import decode_struct
 
 from .cluster import lists_nodes
 from .result import Finding, Level
@@ -148,7 +148,7 @@ def shows_api(status: int, headers: Mapping[str, str], body: bytes) -> bool:
     if status == 401 and headers.get("Server", "").lower() == "envoy":
         return True
     try:
-        code = struct(body, WireError).error_code
+        code = decode_struct(body, WireError).error_code
     except ValueError:
         return False
     return isinstance(code, str) and code != ""
@@ -159,7 +159,7 @@ def leaves_open(status: int, headers: Mapping[str, str], body: bytes) -> bool:
 
     Any web server may say 401, and a node that is in no cluster yet may say "not now".
     """
-    return is_not_now(status) or (status == 401 and not shows_api(status, headers, body))
+    return is_retryable(status) or (status == 401 and not shows_api(status, headers, body))
 
 
 def answered(node: str, port: int | None, status: int, headers: Mapping[str, str], body: bytes,
@@ -172,10 +172,10 @@ def answered(node: str, port: int | None, status: int, headers: Mapping[str, str
         if target is not None:
             seen = f"redirects to {target}, which is the primary then, and is followed"
             return Finding(level=Level.OK, check="http", node=node, seen=seen)
-        refused = refusal("GET", "/v1/nodes", status, headers, b"", permission=None)
+        refused = error_for("GET", "/v1/nodes", status, headers, b"", permission=None)
         hint = getattr(refused, "hint", None)
         return _failed("http", node, f"redirects elsewhere ({status})", hint)
-    if is_not_now(status):
+    if is_retryable(status):
         advice = "it may start, or be no member, or the cluster has no quorum: ask again"
         return _failed("http", node, f"answers {status}", advice, spared=True)
     if known or shows_api(status, headers, body):
@@ -185,7 +185,7 @@ def answered(node: str, port: int | None, status: int, headers: Mapping[str, str
         return _failed("http", node, "answers 400", "begin the URL with https://")
     what = "the Cluster Manager UI" if port == _UI_PORT else "a proxy, or another web server"
     also = ", also where the REST API has nothing," if status == 401 else ""
-    said = ": ".join(filter(None, words_of(body)))[:_QUOTED]
+    said = ": ".join(filter(None, parse_error_body(body)))[:_QUOTED]
     seen = f"answers {status}{also} as {what} does{said and f': {said}'}"
     return _failed("http", node, seen, f"{_TO_API}, without a path, and {_NOT_SENT}")
 

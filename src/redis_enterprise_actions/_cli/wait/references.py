@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Final, TypeGuard
 
 import msgspec
 
-from redis_enterprise_actions._client.wire.databases import DELETE
-from redis_enterprise_actions._client.wire.node_actions import read_host_actions
+from redis_enterprise_actions._client.wire.databases import DELETE_DATABASE
+from redis_enterprise_actions._client.wire.node_actions import read_node_actions
 from redis_enterprise_actions._model.action import Kind, Phase, phase_of
 from redis_enterprise_actions._model.errors import UsageError
 from redis_enterprise_actions._model.reference import Reference, Track, parse
@@ -69,7 +69,7 @@ def references(given: Iterable[str], complain: Callable[[str], object]) -> list[
 
 def reference_of(action: Action) -> Reference:
     """Return the reference to an action, with its run where the cluster tells it."""
-    database = f"{action.object_type}:{action.object_uid}" if action.name == DELETE else ""
+    database = f"{action.object_type}:{action.object_uid}" if action.name == DELETE_DATABASE else ""
     return parse(_of_action(action.kind, action.uid, action.task_id, database))
 
 
@@ -273,7 +273,7 @@ def _of_host(fields: Mapping[str, object]) -> str | None:
         return None
     said = {key: fields[key] for key in _HOST_FIELDS if isinstance(fields.get(key), str | int)}
     track = Track.NODE if of_node else Track.CLUSTER
-    read_in = read_host_actions(json.dumps([said]).encode(), track, "")
+    read_in = read_node_actions(json.dumps([said]).encode(), track, "")
     return next((_of_action(each.kind, each.uid, each.task_id, "") for each in read_in), None)
 
 
@@ -284,11 +284,11 @@ def _deleted(fields: Mapping[str, object]) -> str:
     """
     info = fields.get("additional_info")
     told = {**info, **fields} if _is_object(info) else fields
-    if told.get("name") == DELETE:
+    if told.get("name") == DELETE_DATABASE:
         return _text(told, "object_name") or f"{told.get('object_type')}:{told.get('object_uid')}"
     operations = fields.get("background_op")
     first = operations[0] if _is_list(operations) and operations else None
-    deletes = _is_object(first) and first.get("name") == DELETE
+    deletes = _is_object(first) and first.get("name") == DELETE_DATABASE
     return f"bdb:{fields.get('uid')}" if deletes else ""
 
 

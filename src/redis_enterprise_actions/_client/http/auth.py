@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias, TypeVa
 
 import msgspec
 
-from redis_enterprise_actions._client.wire.lenient_json import struct
+from redis_enterprise_actions._client.wire.lenient_json import decode_struct
 from redis_enterprise_actions._model.errors import (
     RedisActionsError,
     RequestError,
@@ -328,7 +328,7 @@ _CHECK: Final = "Check the user name and the password"
 def _parse_grant(body: Secret, path: str) -> tuple[Secret, float]:
     """Read the token that the cluster grants; its answer is never quoted."""
     try:
-        token = Secret(struct(body.reveal().encode(), TokenReply).access_token)
+        token = Secret(decode_struct(body.reveal().encode(), TokenReply).access_token)
     except ValueError:
         token = Secret("")
     if not _is_token(token):
@@ -345,7 +345,9 @@ def _token_lifetime(token: Secret) -> float | None:
     """Return the seconds from a token's issue to its end, if it tells them. No clock is asked."""
     try:
         _, claims, _ = token.reveal().rpartition(" ")[2].split(".")
-        told = struct(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)), TokenClaims)
+        told = decode_struct(
+            base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)), TokenClaims
+        )
     except ValueError:  # a binascii.Error is one
         return None
     life = told.exp - told.iat

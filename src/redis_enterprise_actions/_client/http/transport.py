@@ -21,7 +21,7 @@ from aiohttp import hdrs
 from yarl import URL
 
 from redis_enterprise_actions._client.pacing.rate_limit import TURN
-from redis_enterprise_actions._client.wire.error_body import is_not_now, refusal
+from redis_enterprise_actions._client.wire.error_body import error_for, is_retryable
 from redis_enterprise_actions._model.errors import (
     ClientCertificateRefused,
     ClientClosed,
@@ -231,7 +231,7 @@ class Transport:
             raise unreachable from error
 
     def _error_for(self, call: Request, reply: Reply) -> RequestError | None:
-        return refusal(
+        return error_for(
             call.method,
             call.path,
             reply.status,
@@ -267,7 +267,7 @@ class Transport:
         """Ask the node that one names instead of answering; it is added to those `asked`."""
         is_new = self.nodes.is_healthy(asked[0])
         while True:
-            refused = self._error_for(call, reply) if is_not_now(reply.status) else None
+            refused = self._error_for(call, reply) if is_retryable(reply.status) else None
             if refused is not None:
                 raise refused
             if reply.status not in _REDIRECTS:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal, ParamSpec, TypedDict, TypeVar,
 
 from redis_enterprise_actions._client.operation import Operation
 from redis_enterprise_actions._client.pacing.durations import seconds
-from redis_enterprise_actions._client.sources.paths import number, segment
+from redis_enterprise_actions._client.sources.paths import checked_uid, quoted_uid
 from redis_enterprise_actions._client.submit.request import build_request, checked_headers
 from redis_enterprise_actions._model.errors import UsageError
 
@@ -285,7 +285,7 @@ class Calls:
         body = _with(
             settings,
             shard_uids=_shards(shard_uids),
-            target_node_uid=number(target_node_uid, "node"),
+            target_node_uid=checked_uid(target_node_uid, "node"),
         )
         return self.submit("POST", "/v1/shards/actions/migrate", body, **options)
 
@@ -362,7 +362,7 @@ class Calls:
         Source: POST /v1/cluster/actions/change_master (cluster/actions). Needs the permissions
         `start_cluster_action` and `view_status_of_cluster_action`.
         """
-        body = {"node_uid": number(node_uid, "node")}
+        body = {"node_uid": checked_uid(node_uid, "node")}
         path = "/v1/cluster/actions/change_master"
         return self.submit("POST", path, body, **options)
 
@@ -404,15 +404,15 @@ class Calls:
 
 
 def _bdb(bdb_uid: int, rest: str = "") -> str:
-    return f"/v1/bdbs/{number(bdb_uid)}{rest}"
+    return f"/v1/bdbs/{checked_uid(bdb_uid)}{rest}"
 
 
 def _node(node_uid: int, action: str) -> str:
-    return f"/v1/nodes/{number(node_uid, 'node')}/actions/{action}"
+    return f"/v1/nodes/{checked_uid(node_uid, 'node')}/actions/{action}"
 
 
 def _crdb(guid: str, rest: str = "") -> str:
-    return f"/v1/crdbs/{segment(guid)}{rest}"
+    return f"/v1/crdbs/{quoted_uid(guid)}{rest}"
 
 
 def _shards(shard_uids: Iterable[int | str]) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal, TypeVar, overload
 
 from redis_enterprise_actions._client.operation import Operation
-from redis_enterprise_actions._client.sources.paths import number, segment
+from redis_enterprise_actions._client.sources.paths import checked_uid, quoted_uid
 from redis_enterprise_actions._model.errors import RequestError, UsageError, WaitError
 from redis_enterprise_actions._model.reference import GONE, Reference, Track, parse
 
@@ -222,7 +222,7 @@ class Waits:
         Source: GET /v1/nodes/{uid}/actions/{action}, /v1/nodes/actions. Needs the permissions
         `view_status_of_node_action` and `view_status_of_all_node_actions`.
         """
-        ref = _run(f"node:{number(node_uid, 'node')}/{action}", task_id)
+        ref = _run(f"node:{checked_uid(node_uid, 'node')}/{action}", task_id)
         return await self._desk.wait(ref, **options)
 
     async def wait_for_cluster_action(
@@ -253,7 +253,7 @@ class Waits:
         Source: GET /v1/crdb_tasks/{id}, /v1/crdb_tasks. Needs the permissions `view_crdb_task` and
         `view_crdb_task_list`.
         """
-        segment(task_id)
+        quoted_uid(task_id)
         return await self._desk.wait(Reference(Track.CRDB, task_id), **options)
 
     async def wait_for_export(self, bdb_uid: int, **options: Unpack[WaitOptions]) -> FinishedAction:
@@ -339,7 +339,7 @@ class Waits:
 
 
 def _action(uid: str) -> Reference:
-    segment(uid)
+    quoted_uid(uid)
     return Reference(Track.ACTION, uid)
 
 
@@ -354,7 +354,7 @@ def _run(ref: str, task_id: str | None) -> Reference:
 
 
 def _database(track: Track, bdb_uid: int, run: str = "") -> Reference:
-    return Reference(track, str(number(bdb_uid)), run)
+    return Reference(track, str(checked_uid(bdb_uid)), run)
 
 
 async def _first_failure_or_all(

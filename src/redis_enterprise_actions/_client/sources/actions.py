@@ -15,20 +15,24 @@ from typing import TYPE_CHECKING, Final
 from redis_enterprise_actions._client.http.failover import failover
 from redis_enterprise_actions._client.protocols import ListResult
 from redis_enterprise_actions._client.wire.actions import (
-    Reader,
+    ActionListReader,
     read_action,
     read_action_v2,
     read_actions,
     read_actions_v2,
 )
 from redis_enterprise_actions._client.wire.databases import (
-    DELETE,
+    DELETE_DATABASE,
     failed_ops,
     is_settled,
     read_database,
     read_uids,
 )
-from redis_enterprise_actions._client.wire.error_body import error_code_of, is_api_error, unreadable
+from redis_enterprise_actions._client.wire.error_body import (
+    error_code_of,
+    is_api_error,
+    unreadable_reply,
+)
 from redis_enterprise_actions._model.action import (
     Action,
     Doubt,
@@ -46,7 +50,7 @@ from redis_enterprise_actions._model.errors import (
     UnreadableReply,
 )
 
-from .paths import number, segment
+from .paths import checked_uid, quoted_uid
 
 
 if TYPE_CHECKING:
@@ -68,11 +72,11 @@ SEE_DATABASES: Final = "view_all_bdbs_info"
 _MISSING: Final = "action_not_found"
 _V2_BUG: Final = "invalid_schema"  # RS200753: /v2/actions could fail so before 8.2.0-46
 _NOTHING: Final = b"[]"
-WORTH_A_REQUEST: Final = 2**15  # bytes of a body that burden a cluster like a request
-STRANGE_404: Final = "404 in no words of the API's; is the URL that of the REST API (port 9443)?"
+BYTES_PER_REQUEST: Final = 2**15  # bytes of a body that burden a cluster like a request
+FOREIGN_404: Final = "404 in no words of the API's; is the URL that of the REST API (port 9443)?"
 _DATABASES: Final = "/v1/bdbs"
 _DELETING: Final = "delete-pending"
-NO_FIELDS: Final = frozenset({400, 406})  # what some versions answer to `fields=`
+FIELDS_UNSUPPORTED: Final = frozenset({400, 406})  # what some versions answer to `fields=`
 
 
 class ActionsApi:
@@ -83,7 +87,7 @@ class ActionsApi:
         self._v2: bool | None = None  # None until the list route has told
         self._finding_out = asyncio.Lock()
         self._warned = False
-        self._reader = Reader()  # of lists, for those that were wanted last
+        self._reader = ActionListReader()  # of lists, for those that were wanted last
         self._refs: AbstractSet[Reference] = frozenset()
         self._by_uid: dict[str, list[Reference]] = {}
         self._uids: AbstractSet[str] = frozenset()
@@ -92,7 +96,7 @@ class ActionsApi:
     @failover
     async def list_actions(self, bdb_uid: int | None) -> list[Action]:
         """Return what v1 lists, and what only v2 knows after it."""
-        path = _V1 if bdb_uid is None else f"{_V1}/bdb/{number(bdb_uid)}"
+        path = _V1 if bdb_uid is None else f"{_V1}/bdb/{checked_uid(bdb_uid)}"
         actions = await self._v1_list(path)
         known = {action.uid for action in actions}
         for action in await self._v2_list() or ():
@@ -155,7 +159,7 @@ class ActionsApi:
             if not sizes:
                 raise
             _log.debug("%s; what v1 shows goes on without it", str(error))
-        cost = max(len(sizes), sum(sizes) / WORTH_A_REQUEST)
+        cost = max(len(sizes), sum(sizes) / BYTES_PER_REQUEST)
         return ListResult(found, cost, changed)
 
     def _want(self, wanted: Iterable[Reference]) -> None:
@@ -234,7 +238,7 @@ class ActionsApi:
             status = read_database(reply.body, path).status.strip().casefold()
             return begun if status == _DELETING else None
         gone = completed(begun, Evidence.LIST)
-        return await confirmed(self.transport, reply, path, SEE_DATABASES, gone) or begun
+        return await confirm_gone(self.transport, reply, path, SEE_DATABASES, gone) or begun
 
     async def _database(self, bdb_uid: str) -> WireDatabase | None:
         """Return a database, or None if the cluster says that there is none."""
@@ -243,7 +247,7 @@ class ActionsApi:
         if reply.status != 404:
             return read_database(reply.body, path)
         if not is_api_error(reply.body):
-            raise UnreadableReply("GET", path, problem=STRANGE_404)
+            raise UnreadableReply("GET", path, problem=FOREIGN_404)
         return None
 
     async def _missing_in_v1(self, uid: str, reply: Reply) -> Action | None:
@@ -263,7 +267,7 @@ class ActionsApi:
         # Documented for the lists too: nothing runs and nothing is remembered.
         if is_api_error(reply.body):
             return _NOTHING
-        raise unreadable(path, STRANGE_404, reply.body)
+        raise unreadable_reply(path, FOREIGN_404, reply.body)
 
     async def _v2_find(self, uid: str) -> Action | None:
         """Look up what v1 does not know, as far as there is a v2 that works."""
@@ -279,7 +283,7 @@ class ActionsApi:
             return None
 
     async def _v2_single(self, uid: str) -> Action | None:
-        path = f"{_V2}/{segment(uid)}"
+        path = f"{_V2}/{quoted_uid(uid)}"
         reply = await self.transport.get(path, permission=_SEE_ACTIONS)
         if reply.status != 404:
             return read_action_v2(reply.body, uid, path)
@@ -288,7 +292,7 @@ class ActionsApi:
         # As in v1; and here the list cannot be missing, as it was seen before.
         reply = await self.transport.get(_V2, permission=_SEE_ACTIONS)
         if reply.status == 404:
-            raise unreadable(_V2, STRANGE_404, reply.body)
+            raise unreadable_reply(_V2, FOREIGN_404, reply.body)
         return _among(read_actions_v2(reply.body, _V2), uid)
 
     async def list_transfers(self, bdb_uid: int, word: str) -> list[Action]:
@@ -342,12 +346,12 @@ def _database_of(action: Action) -> str | None:
 def _delete_of(ref: Reference, last: Action | None) -> Action | None:
     """Return the delete of a database that a reference, or what was last seen, is about."""
     if last is not None:
-        return last if last.name == DELETE and _database_of(last) is not None else None
+        return last if last.name == DELETE_DATABASE and _database_of(last) is not None else None
     if not ref.run:
         return None
     return Action(
         uid=ref.uid,
-        name=DELETE,
+        name=DELETE_DATABASE,
         status="",
         phase=Phase.RUNNING,
         kind=Kind.STATE_MACHINE,
@@ -356,7 +360,7 @@ def _delete_of(ref: Reference, last: Action | None) -> Action | None:
     )
 
 
-async def confirmed(
+async def confirm_gone(
     transport: Transport, reply: Reply, path: str, permission: str, gone: Action
 ) -> Action | Uncertain | None:
     """Return `gone` if the list has no such object, either; and with a doubt if it cannot tell.
@@ -365,7 +369,7 @@ async def confirmed(
     Return None where the list has it. Raises `UnreadableReply` for a 404 that is not the API's.
     """
     if not is_api_error(reply.body):
-        raise UnreadableReply("GET", path, problem=STRANGE_404)
+        raise UnreadableReply("GET", path, problem=FOREIGN_404)
     everywhere, _, uid = path.rpartition("/")
     listed = await _uids_listed(transport, everywhere, permission)
     if listed is None:
@@ -379,7 +383,7 @@ async def _uids_listed(transport: Transport, path: str, permission: str) -> froz
         try:
             reply = await transport.get(path, permission=permission, query=query)
         except RequestError as error:
-            if isinstance(error, RequestRejected) and error.status in NO_FIELDS:
+            if isinstance(error, RequestRejected) and error.status in FIELDS_UNSUPPORTED:
                 continue
             return None  # the object itself was answered
         return None if reply.status == 404 else read_uids(reply.body, path.rpartition("/")[2])
@@ -395,7 +399,7 @@ def _is_other(last: Action | None) -> bool:
     return last is not None and last.kind is Kind.OTHER
 
 
-def age(action: Action) -> float:
+def creation_timestamp(action: Action) -> float:
     """Return when an action began, in Unix time, or 0 where that is not known."""
     return 0.0 if action.creation_time is None else action.creation_time.timestamp()
 
@@ -406,7 +410,7 @@ def _among(actions: Iterable[Action], uid: str) -> Action | None:
 
 @lru_cache(1024)  # a wait asks for the same one again and again
 def _v1_path(uid: str) -> str:
-    return f"{_V1}/{segment(uid)}"
+    return f"{_V1}/{quoted_uid(uid)}"
 
 
 def _is_on(action: Action, bdb_uid: int) -> bool:

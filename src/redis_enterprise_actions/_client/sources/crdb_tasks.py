@@ -14,8 +14,8 @@ from redis_enterprise_actions._client.wire.crdb_tasks import read_crdb_task, rea
 from redis_enterprise_actions._client.wire.error_body import is_api_error
 from redis_enterprise_actions._model.errors import UnreadableReply
 
-from .actions import STRANGE_404, WORTH_A_REQUEST
-from .paths import segment
+from .actions import BYTES_PER_REQUEST, FOREIGN_404
+from .paths import quoted_uid
 
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class CrdbTasksApi:
     @failover
     async def fetch(self, ref: Reference, _: Action | None) -> Action | None:
         """Return how a task stands, or None if there is none."""
-        path = f"{_TASKS}/{segment(ref.uid)}"
+        path = f"{_TASKS}/{quoted_uid(ref.uid)}"
         reply = await self._get(path, "view_crdb_task")
         return None if reply.status == 404 else read_crdb_task(reply.body, ref.uid, path)
 
@@ -49,7 +49,7 @@ class CrdbTasksApi:
         listed = [] if reply.status == 404 else read_crdb_tasks(reply.body, _TASKS)
         by_uid = {task.uid: task for task in listed}
         found = {ref: by_uid[ref.uid] for ref in wanted if ref.uid in by_uid}
-        return ListResult(found, cost=max(1.0, len(reply.body) / WORTH_A_REQUEST))
+        return ListResult(found, cost=max(1.0, len(reply.body) / BYTES_PER_REQUEST))
 
     async def verify(self, _: Reference, __: WaitError) -> None:
         """Return None: nothing else tells how a task has ended."""
@@ -63,5 +63,5 @@ class CrdbTasksApi:
     async def _get(self, path: str, permission: str) -> Reply:
         reply = await self.transport.get(path, permission=permission)
         if reply.status == 404 and not is_api_error(reply.body):
-            raise UnreadableReply("GET", path, problem=STRANGE_404)
+            raise UnreadableReply("GET", path, problem=FOREIGN_404)
         return reply

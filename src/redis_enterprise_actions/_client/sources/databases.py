@@ -19,15 +19,15 @@ from redis_enterprise_actions._client.http.failover import failover
 from redis_enterprise_actions._client.protocols import ListResult
 from redis_enterprise_actions._client.wire.databases import (
     DATABASE_FIELDS,
-    failure_of,
+    database_action,
+    failure_marks,
+    is_busy,
     is_settled,
-    is_under_way,
     read_database,
     read_databases,
-    settling,
 )
 from redis_enterprise_actions._client.wire.error_body import is_api_error
-from redis_enterprise_actions._client.wire.transfers import standing
+from redis_enterprise_actions._client.wire.transfers import transfer_status
 from redis_enterprise_actions._model.action import (
     Action,
     Doubt,
@@ -46,7 +46,14 @@ from redis_enterprise_actions._model.errors import (
 )
 from redis_enterprise_actions._model.reference import AFTER, BUSY, GONE, TRANSFERS, Track
 
-from .actions import NO_FIELDS, SEE_DATABASES, STRANGE_404, WORTH_A_REQUEST, age, confirmed
+from .actions import (
+    BYTES_PER_REQUEST,
+    FIELDS_UNSUPPORTED,
+    FOREIGN_404,
+    SEE_DATABASES,
+    confirm_gone,
+    creation_timestamp,
+)
 
 
 if TYPE_CHECKING:
@@ -54,7 +61,7 @@ if TYPE_CHECKING:
 
     from redis_enterprise_actions._client.http.transport import Reply, Transport
     from redis_enterprise_actions._client.wire.databases import WireDatabase
-    from redis_enterprise_actions._client.wire.transfers import Standing
+    from redis_enterprise_actions._client.wire.transfers import TransferStatus
     from redis_enterprise_actions._model.errors import WaitError
     from redis_enterprise_actions._model.reference import Reference
 
@@ -86,13 +93,13 @@ class DatabasesApi:
             return _replaced(ref)
         wire, reply = await self._get(ref.number)
         if ref.track is Track.BDB:
-            found = settling(wire, ref, last)
+            found = database_action(wire, ref, last)
             if wire is not None or not isinstance(found, Action):
                 return found
             gone = msgspec.structs.replace(found, evidence=Evidence.LIST)
             path = f"{_ALL}/{ref.number}"
             listed = msgspec.structs.replace(found, status="delete-pending", phase=Phase.RUNNING)
-            return await confirmed(self.transport, reply, path, SEE_DATABASES, gone) or listed
+            return await confirm_gone(self.transport, reply, path, SEE_DATABASES, gone) or listed
         if wire is None:
             return None
         return await self._told_by_v2(ref, last, _seen(wire, ref))
@@ -112,20 +119,20 @@ class DatabasesApi:
             if wire is None or self._is_replaced(ref):
                 continue
             if ref.track is Track.BDB:
-                seen = settling(wire, ref, last)
+                seen = database_action(wire, ref, last)
                 found |= {} if seen is None else {ref: seen}
                 continue
             of_run = _seen(wire, ref)
             goes_on = isinstance(of_run, Action) and not of_run.phase.terminal
-            if goes_on or not _since(ref):
+            if goes_on or not _call_time(ref):
                 found[ref] = of_run
-        return ListResult(found, cost=max(1.0, len(reply.body) / WORTH_A_REQUEST))
+        return ListResult(found, cost=max(1.0, len(reply.body) / BYTES_PER_REQUEST))
 
     @failover
     async def verify(self, ref: Reference, doubt: WaitError) -> Action | None:
         """Return a transfer as ended well if one has since; its status may have been reset."""
         action = doubt.action
-        if not _is_told_apart(ref) or action is None or not isinstance(doubt, ActionVanished):
+        if not _has_baseline(ref) or action is None or not isinstance(doubt, ActionVanished):
             return None
         if self._is_replaced(ref):
             return None
@@ -135,7 +142,7 @@ class DatabasesApi:
         seen = await self._told_by_v2(ref, action, _seen(wire, ref))
         if not isinstance(seen, Uncertain) or seen.doubt is not Doubt.IDLE:
             return seen if isinstance(seen, Action) and seen.phase.terminal else None
-        last_time = _mark(standing(wire, ref.track))[1]
+        last_time = _result_mark(transfer_status(wire, ref.track))[1]
         succeeded = last_time and last_time != _parts(ref.run)[1]
         return completed(action) if succeeded else None
 
@@ -144,13 +151,13 @@ class DatabasesApi:
         """Return `ref` with how the database stands now, from which a new run is told."""
         wire, reply = await self._get(ref.number)
         if ref.track is Track.BDB:
-            failure = "" if wire is None else failure_of(wire, deletes=ref.gone)
+            failure = "" if wire is None else failure_marks(wire, deletes=ref.gone)
             goal = f"{GONE},{AFTER}" if ref.gone else AFTER
             if wire is not None and not ref.gone:
-                settled = is_settled(wire) or (failure and not is_under_way(wire))
+                settled = is_settled(wire) or (failure and not is_busy(wire))
                 goal = goal if settled else BUSY
             return msgspec.structs.replace(ref, run=f"{goal},{failure}" if failure else goal)
-        mark = ("", "") if wire is None else _mark(standing(wire, ref.track))
+        mark = ("", "") if wire is None else _result_mark(transfer_status(wire, ref.track))
         return self.with_call_time(_with_run(ref, *mark), reply)
 
     def with_call_time(self, ref: Reference, reply: Reply) -> Reference:
@@ -170,11 +177,11 @@ class DatabasesApi:
     def record_call(self, ref: Reference) -> None:
         """Note that a transfer was called for, which is the latest of its kind from now on."""
         known = self._latest.get((ref.track, ref.number), 0)
-        self._latest[ref.track, ref.number] = max(known, _since(ref))
+        self._latest[ref.track, ref.number] = max(known, _call_time(ref))
 
     def _is_replaced(self, ref: Reference) -> bool:
         """Return True where this client has called for a later transfer of this kind."""
-        since = _since(ref)
+        since = _call_time(ref)
         return 0 < since < self._latest.get((ref.track, ref.number), 0)
 
     async def _told_by_v2(
@@ -184,7 +191,7 @@ class DatabasesApi:
 
         v2 alone tells when a run began, and so which of several is meant.
         """
-        since = _since(ref)
+        since = _call_time(ref)
         own = _parts(ref.run)[2].startswith("~")
         if not since or own or (isinstance(seen, Action) and not seen.phase.terminal):
             return seen
@@ -192,19 +199,19 @@ class DatabasesApi:
             runs = await self._actions.list_transfers(ref.number, ref.track.value)
         except RequestError:
             return seen  # of no more than a hint
-        ours = _run_of(runs, since, last)
+        ours = _find_run(runs, since, last)
         if ours is None:
             mine = self._latest.get((ref.track, ref.number)) == since
             idle = isinstance(seen, Uncertain) and seen.doubt is Doubt.IDLE
-            return seen if idle or not _may_be_anothers(runs, since, mine=mine) else _replaced(ref)
-        if any(age(run) > age(ours) for run in runs):
+            return seen if idle or not _may_be_later_run(runs, since, mine=mine) else _replaced(ref)
+        if any(creation_timestamp(run) > creation_timestamp(ours) for run in runs):
             return msgspec.structs.replace(ours, uid=ref.name)
         if isinstance(seen, Action):  # which gives the reason of a failure
             goes_on = ours.phase in {seen.phase, Phase.RUNNING}
             return seen if goes_on else msgspec.structs.replace(ours, uid=ref.name)
         was_seen = last is not None and last.kind is Kind.OTHER
         # In the second of the call, an older run may have begun and ended, too.
-        is_new = was_seen or not ours.phase.terminal or age(ours) > since // 1000
+        is_new = was_seen or not ours.phase.terminal or creation_timestamp(ours) > since // 1000
         return msgspec.structs.replace(ours, uid=ref.name) if is_new else seen
 
     async def _get(self, bdb_uid: int) -> tuple[WireDatabase | None, Reply]:
@@ -213,39 +220,39 @@ class DatabasesApi:
         if reply.status != 404:
             return read_database(reply.body, path), reply
         if not is_api_error(reply.body):
-            raise UnreadableReply("GET", path, problem=STRANGE_404)
+            raise UnreadableReply("GET", path, problem=FOREIGN_404)
         return None, reply
 
     async def _get_all(self) -> Reply:
         try:
             reply = await self.transport.get(_ALL, permission=SEE_DATABASES, query=self._query)
         except RequestRejected as error:
-            if not self._query or error.status not in NO_FIELDS:
+            if not self._query or error.status not in FIELDS_UNSUPPORTED:
                 raise
             self._query = ""
             return await self._get_all()
         if reply.status == 404:
-            raise UnreadableReply("GET", _ALL, problem=STRANGE_404)
+            raise UnreadableReply("GET", _ALL, problem=FOREIGN_404)
         return reply
 
 
 def _seen(wire: WireDatabase, ref: Reference) -> Action | Uncertain:
     """Return what a database shows of a transfer; with a doubt unless it is that of this run."""
-    now = standing(wire, ref.track)
-    action = now.action(ref)
-    if now.idle:
+    now = transfer_status(wire, ref.track)
+    action = now.to_action(ref)
+    if now.is_idle:
         return Uncertain(Doubt.IDLE, action)
-    if not now.over:
+    if not now.is_result:
         return action
-    if was_under_way(ref):  # whose end this may be
+    if was_busy_before(ref):  # whose end this may be
         return _replaced(ref)
     return Uncertain(Doubt.OLD_RESULT, action) if _is_old(now, ref) else action
 
 
-def _is_old(now: Standing, ref: Reference) -> bool:
+def _is_old(now: TransferStatus, ref: Reference) -> bool:
     """Return True for a result that was there before the call, or may have been."""
     status, last_time, _ = _parts(ref.run)
-    return not status or (status, last_time) == _mark(now)
+    return not status or (status, last_time) == _result_mark(now)
 
 
 def _replaced(ref: Reference) -> Uncertain:
@@ -255,36 +262,38 @@ def _replaced(ref: Reference) -> Uncertain:
     return Uncertain(Doubt.REPLACED, nothing)
 
 
-def _run_of(runs: Sequence[Action], since: int, last: Action | None) -> Action | None:
+def _find_run(runs: Sequence[Action], since: int, last: Action | None) -> Action | None:
     """Return the run that was called for at `since`, in milliseconds, or None if v2 cannot tell.
 
     When a run began is given in seconds, by clocks that may be apart.
     """
     if last is not None and last.kind is Kind.OTHER:
-        return next((run for run in runs if age(run) == age(last)), None)
+        return next(
+            (run for run in runs if creation_timestamp(run) == creation_timestamp(last)), None
+        )
     second = since // 1000
-    same = [run for run in runs if age(run) == second]
-    later = [run for run in runs if second < age(run) <= second + _LATEST]
+    same = [run for run in runs if creation_timestamp(run) == second]
+    later = [run for run in runs if second < creation_timestamp(run) <= second + _LATEST]
     if same or later:
-        return min([*same, *later], key=age) if len(same) < 2 else None
-    before = [run for run in runs if second - _SKEW <= age(run) < second]
+        return min([*same, *later], key=creation_timestamp) if len(same) < 2 else None
+    before = [run for run in runs if second - _SKEW <= creation_timestamp(run) < second]
     return before[0] if len(before) == 1 and not before[0].phase.terminal else None
 
 
-def _may_be_anothers(runs: Sequence[Action], since: int, *, mine: bool) -> bool:
+def _may_be_later_run(runs: Sequence[Action], since: int, *, mine: bool) -> bool:
     """Return True if a result may be that of a run which began after ours.
 
     If the last call for one was `mine`, those that began about then are ours and older ones.
     """
     second = since // 1000
-    begun = [age(run) for run in runs if age(run) >= second - _SKEW]
+    begun = [creation_timestamp(run) for run in runs if creation_timestamp(run) >= second - _SKEW]
     return (len(begun) > 1 and not mine) or max(begun, default=0) > second + _LATEST
 
 
 # --- what is written down -----------------------------------------------------------------------
 
 
-def was_under_way(before: Reference | None) -> TypeGuard[Reference]:
+def was_busy_before(before: Reference | None) -> TypeGuard[Reference]:
     """Return True where another run was under way when we looked, before ours was to begin."""
     if before is None or before.track not in TRANSFERS:
         return False
@@ -292,9 +301,9 @@ def was_under_way(before: Reference | None) -> TypeGuard[Reference]:
     return status not in {"", _IDLE} and not phase_of(status).terminal
 
 
-def _is_told_apart(ref: Reference) -> bool:
+def _has_baseline(ref: Reference) -> bool:
     """Return True where the database was seen before the call, and nothing was under way."""
-    return ref.track in TRANSFERS and bool(_parts(ref.run)[0]) and not was_under_way(ref)
+    return ref.track in TRANSFERS and bool(_parts(ref.run)[0]) and not was_busy_before(ref)
 
 
 def _with_run(ref: Reference, status: str, last_time: str, since: str = "") -> Reference:
@@ -311,15 +320,15 @@ def _date_of(reply: Reply) -> int | None:
         return None
 
 
-def _since(ref: Reference) -> int:
+def _call_time(ref: Reference) -> int:
     """Return when a transfer was called for, in milliseconds, or 0 where that is not known."""
     since = _parts(ref.run)[2].removeprefix("~") if ref.track in TRANSFERS else ""
     return int(since) if _MILLISECONDS.fullmatch(since) else 0
 
 
-def _mark(standing: Standing) -> tuple[str, str]:
+def _result_mark(standing: TransferStatus) -> tuple[str, str]:
     """Return what tells one result from another: the status, and when one last succeeded."""
-    status = _IDLE if standing.idle else standing.status.strip().casefold()
+    status = _IDLE if standing.is_idle else standing.status.strip().casefold()
     return _plain(status), _plain(standing.last_time)
 
 

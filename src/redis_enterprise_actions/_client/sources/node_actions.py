@@ -17,10 +17,10 @@ from redis_enterprise_actions._client.http.failover import failover
 from redis_enterprise_actions._client.protocols import ListResult
 from redis_enterprise_actions._client.wire.error_body import is_api_error
 from redis_enterprise_actions._client.wire.node_actions import (
-    WireHostAction,
-    host_action,
-    read_host_action,
-    read_host_actions,
+    WireNodeAction,
+    node_action,
+    read_node_action,
+    read_node_actions,
 )
 from redis_enterprise_actions._model.action import (
     Action,
@@ -34,7 +34,7 @@ from redis_enterprise_actions._model.action import (
 from redis_enterprise_actions._model.errors import ActionVanished, RequestRejected, UnreadableReply
 from redis_enterprise_actions._model.reference import AFTER, LOST, Reference, Track
 
-from .actions import STRANGE_404, WORTH_A_REQUEST, confirmed
+from .actions import BYTES_PER_REQUEST, FOREIGN_404, confirm_gone
 
 
 if TYPE_CHECKING:
@@ -48,11 +48,11 @@ _SEE: Final = {
     Track.CLUSTER: "view_status_of_cluster_action",
 }
 _SEE_ALL_NODES: Final = "view_status_of_all_node_actions"
-UNSEEN: Final = "?"  # for a status before the call that we were not allowed to see
+UNKNOWN_STATUS: Final = "?"  # for a status before the call that we were not allowed to see
 _REMOVES: Final = "remove"  # whose node is gone in the end, and its action with it
 
 
-def path_of(ref: Reference) -> str:
+def action_path(ref: Reference) -> str:
     """Return the path at which an action of a node or the cluster is started, seen and ended."""
     host = "cluster" if ref.track is Track.CLUSTER else f"nodes/{ref.number}"
     return f"/v1/{host}/actions/{ref.action}"
@@ -68,14 +68,14 @@ class NodeActionsApi:
     @failover
     async def fetch(self, ref: Reference, last: Action | None) -> Action | Uncertain | None:
         """Return how an action stands, or None if there is none, or another run of it."""
-        path = path_of(ref)
+        path = action_path(ref)
         reply = await self.transport.get(path, permission=_SEE[ref.track])
         if reply.status != 404:
-            return _of_run(read_host_action(reply.body, ref, path), ref, last)
+            return _match_run(read_node_action(reply.body, ref, path), ref, last)
         if not is_api_error(reply.body):
-            raise UnreadableReply("GET", path, problem=STRANGE_404)
-        begun = last is not None or (ref.run and run_of(ref).call != LOST)
-        if not _removes(ref) or not begun:
+            raise UnreadableReply("GET", path, problem=FOREIGN_404)
+        begun = last is not None or (ref.run and parse_run(ref).call != LOST)
+        if not _is_removal(ref) or not begun:
             return None
         if last is not None and ref.name in self._cancelled:
             return None
@@ -92,16 +92,16 @@ class NodeActionsApi:
             action = by_uid.get(ref.name)
             if action is None:
                 continue
-            seen = _of_run(action, ref, last)
+            seen = _match_run(action, ref, last)
             if not isinstance(seen, Action):
                 continue
-            known = _known(ref, last)
+            known = _known_task_id(ref, last)
             if seen.task_id is None and (known or ref.run):
                 if seen.phase.terminal:
                     continue  # the result of which run?
                 seen = msgspec.structs.replace(seen, task_id=known)
             found[ref] = seen
-        return ListResult(found, cost=max(1.0, size / WORTH_A_REQUEST))
+        return ListResult(found, cost=max(1.0, size / BYTES_PER_REQUEST))
 
     async def verify(self, ref: Reference, doubt: WaitError) -> Action | None:
         """Return the action as ended if it is this run that we cancelled, or its node is gone."""
@@ -109,7 +109,7 @@ class NodeActionsApi:
         if action is None:
             return None
         if not isinstance(doubt, ActionVanished):
-            return await self._removed_for_certain(ref, action) if _removes(ref) else None
+            return await self._removed_for_certain(ref, action) if _is_removal(ref) else None
         if ref.name not in self._cancelled:
             return None
         run = self._cancelled[ref.name]
@@ -138,9 +138,9 @@ class NodeActionsApi:
             return None
         if reply.status != 404:
             return None
-        begun = last or host_action(WireHostAction("", task_id=_known(ref, None)), ref)
+        begun = last or node_action(WireNodeAction("", task_id=_known_task_id(ref, None)), ref)
         gone = completed(begun, Evidence.LIST)
-        return await confirmed(self.transport, reply, path, "view_all_nodes_info", gone)
+        return await confirm_gone(self.transport, reply, path, "view_all_nodes_info", gone)
 
     @failover
     async def _removed_for_certain(self, ref: Reference, action: Action) -> Action | None:
@@ -157,19 +157,19 @@ class NodeActionsApi:
         reply = await self.transport.get(path, permission=permission)
         if reply.status == 404:
             if not is_api_error(reply.body):
-                raise UnreadableReply("GET", path, problem=STRANGE_404)
+                raise UnreadableReply("GET", path, problem=FOREIGN_404)
             return [], 0
-        return read_host_actions(reply.body, track, path), len(reply.body)
+        return read_node_actions(reply.body, track, path), len(reply.body)
 
 
-def _removes(ref: Reference) -> bool:
+def _is_removal(ref: Reference) -> bool:
     return ref.track is Track.NODE and ref.action == _REMOVES
 
 
 # --- which run ----------------------------------------------------------------------------------
 
 
-class Run(NamedTuple):
+class RunIdentity(NamedTuple):
     """What tells a run from the last one, as it is written down in a reference.
 
     `status` and `old` are that one's status and `task_id` before the call: no status, where there
@@ -178,60 +178,73 @@ class Run(NamedTuple):
     is `lost` where the answer was, so that there need not be such a run.
     """
 
-    status: str | None
-    old: str
-    new: str
+    previous_status: str | None
+    previous_task_id: str
+    task_id: str
     call: str = AFTER
 
     def __str__(self) -> str:
-        if self.status is None or (self.new and (self.old or not self.status)):
-            return self.new  # which tells enough
-        parts = [self.call, _quoted(self.status), _quoted(self.old), self.new]
+        if self.previous_status is None or (
+            self.task_id and (self.previous_task_id or not self.previous_status)
+        ):
+            return self.task_id  # which tells enough
+        parts = [
+            self.call,
+            _quoted(self.previous_status),
+            _quoted(self.previous_task_id),
+            self.task_id,
+        ]
         return ",".join(parts).rstrip(",")
 
 
-def run_after(before: Action | None) -> Run:
+def identify_next_run(before: Action | None) -> RunIdentity:
     """Return what tells a run, which is about to be started, from the one that is there."""
     if before is None:
-        return Run("", "", "")
-    return Run(before.status or UNSEEN, before.task_id or "", "")
+        return RunIdentity("", "", "")
+    return RunIdentity(before.status or UNKNOWN_STATUS, before.task_id or "", "")
 
 
-def run_of(ref: Reference) -> Run:
+def parse_run(ref: Reference) -> RunIdentity:
     """Read what a reference says of its run."""
     call, *rest = ref.run.split(",", 3)
     if call not in {AFTER, LOST}:
-        return Run(None, "", ref.run)
+        return RunIdentity(None, "", ref.run)
     status, old, new = [*rest, "", "", ""][:3]
-    return Run(unquote(status), unquote(old), new, call)
+    return RunIdentity(unquote(status), unquote(old), new, call)
 
 
-def lost(ref: Reference) -> Reference:
+def with_lost_call(ref: Reference) -> Reference:
     """Return a run as one that the call, whose answer was lost, need not have started."""
-    return msgspec.structs.replace(ref, run=str(run_of(ref)._replace(call=LOST)))
+    return msgspec.structs.replace(ref, run=str(parse_run(ref)._replace(call=LOST)))
 
 
 def _quoted(text: str) -> str:
     return quote(text, safe="?")
 
 
-def _known(ref: Reference, last: Action | None) -> str | None:
+def _known_task_id(ref: Reference, last: Action | None) -> str | None:
     """Return the `task_id` of the run that is waited for, as far as it is known."""
     if last is not None and last.task_id is not None:
         return last.task_id
-    return run_of(ref).new or None
+    return parse_run(ref).task_id or None
 
 
-def _of_run(action: Action, ref: Reference, last: Action | None) -> Action | Uncertain | None:
+def _match_run(action: Action, ref: Reference, last: Action | None) -> Action | Uncertain | None:
     """Return an action if it can be the run that is waited for, with a doubt if it need not be."""
-    run, known = run_of(ref), _known(ref, last)
-    before = run.status or ""
-    if action.task_id is not None and (known is not None or run.old):
-        is_ours = action.task_id == known if known is not None else action.task_id != run.old
+    run, known = parse_run(ref), _known_task_id(ref, last)
+    before = run.previous_status or ""
+    if action.task_id is not None and (known is not None or run.previous_task_id):
+        is_ours = (
+            action.task_id == known if known is not None else action.task_id != run.previous_task_id
+        )
         return action if is_ours else None
-    if not ref.run or run.status == "" or (action.task_id is not None and before != UNSEEN):
+    if (
+        not ref.run
+        or run.previous_status == ""
+        or (action.task_id is not None and before != UNKNOWN_STATUS)
+    ):
         return action
-    unseen = run.status is None or before == UNSEEN
+    unseen = run.previous_status is None or before == UNKNOWN_STATUS
     if not unseen and not phase_of(before).terminal:
         return None  # an older run was under way: it may be that one
     if not action.phase.terminal or not (unseen or before.casefold() == action.status.casefold()):

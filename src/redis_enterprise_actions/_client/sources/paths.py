@@ -7,7 +7,7 @@ from urllib.parse import quote
 from redis_enterprise_actions._model.errors import UsageError
 
 
-def segment(uid: str) -> str:
+def quoted_uid(uid: str) -> str:
     """Quote a uid for a path; refuse what would ask for something else."""
     if not isinstance(uid, str) or uid in {"", ".", ".."}:
         raise UsageError(f"{uid!r} is not the uid of an action")
@@ -17,7 +17,7 @@ def segment(uid: str) -> str:
         raise UsageError(f"{uid!r} is not the uid of an action") from None
 
 
-def number(uid: int, what: str = "database") -> int:
+def checked_uid(uid: int, what: str = "database") -> int:
     """Check the uid of a database or a node."""
     if not isinstance(uid, int) or isinstance(uid, bool) or uid < 0:
         raise UsageError(f"{uid!r} is not the uid of a {what}, such as 1")

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 import msgspec
 
-from redis_enterprise_actions._client.sources.node_actions import run_of
+from redis_enterprise_actions._client.sources.node_actions import parse_run
 from redis_enterprise_actions._client.wire.databases import (
+    find_database,
+    has_no_new_failure,
     is_settled,
-    read_answer,
-    was_known,
 )
 from redis_enterprise_actions._model.reference import AFTER, UNCHANGED, Reference, Track
 
@@ -81,7 +81,7 @@ def _named_reference(
     if uids:
         return Reference(Track.ACTION, uids[0], deleted)
     if follow is Follow.NODE_ACTION and before is not None:
-        run = run_of(before)._replace(new=task_id or "")
+        run = parse_run(before)._replace(task_id=task_id or "")
         return msgspec.structs.replace(before, run=str(run))
     if follow is Follow.TRANSFER:
         return before
@@ -103,12 +103,12 @@ def _database_reference(
         return before
     if follow is not Follow.CHANGED or before is None:
         return None
-    wire = None if status == _ACCEPTED else read_answer(msgspec.json.encode(database))
+    wire = None if status == _ACCEPTED else find_database(msgspec.json.encode(database))
     unchanged = (
         wire is not None
         and is_settled(wire)
         and _uid(database, "uid") in {None, before.uid}
-        and was_known(wire, before)
+        and has_no_new_failure(wire, before)
     )
     run = before.run.replace(AFTER, UNCHANGED, 1) if unchanged else before.run
     return msgspec.structs.replace(before, run=run)

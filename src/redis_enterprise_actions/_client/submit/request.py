@@ -12,7 +12,7 @@ import msgspec
 
 from redis_enterprise_actions._client.http.auth import Secret
 from redis_enterprise_actions._client.http.transport import Request
-from redis_enterprise_actions._client.sources.paths import segment
+from redis_enterprise_actions._client.sources.paths import quoted_uid
 from redis_enterprise_actions._model.errors import UsageError
 from redis_enterprise_actions._model.reference import Reference, Track
 
@@ -159,7 +159,7 @@ def _task_reference(path: str, headers: dict[str, str]) -> Reference | None:
     """Return the task that a call starts, by its `X-Task-ID`, which is added if it is missing."""
     given = next((name for name in headers if name.casefold() == _TASK_ID.casefold()), None)
     if given is not None:
-        segment(headers[given])
+        quoted_uid(headers[given])
     if path.endswith(_PURGE):
         return None
     return Reference(Track.CRDB, headers.setdefault(given or _TASK_ID, str(uuid.uuid4())))

@@ -17,17 +17,17 @@ from redis_enterprise_actions._client.http.auth import Secret
 from redis_enterprise_actions._client.http.failover import failover
 from redis_enterprise_actions._client.http.transport import Request
 from redis_enterprise_actions._client.pacing.retry import Round, patiently
-from redis_enterprise_actions._client.sources.databases import was_under_way
+from redis_enterprise_actions._client.sources.databases import was_busy_before
 from redis_enterprise_actions._client.sources.node_actions import (
-    UNSEEN,
-    Run,
-    lost,
-    path_of,
-    run_after,
-    run_of,
+    UNKNOWN_STATUS,
+    RunIdentity,
+    action_path,
+    identify_next_run,
+    parse_run,
+    with_lost_call,
 )
-from redis_enterprise_actions._client.sources.paths import segment
-from redis_enterprise_actions._client.wire.error_body import words_of
+from redis_enterprise_actions._client.sources.paths import quoted_uid
+from redis_enterprise_actions._client.wire.error_body import parse_error_body
 from redis_enterprise_actions._client.wire.lenient_json import decode
 from redis_enterprise_actions._model.errors import (
     AnswerLost,
@@ -109,11 +109,11 @@ class Submitter:
         run: str | None = None
         if ref.track is Track.CRDB:
             follow = Follow.CRDB_TASK_CANCEL
-            path = f"/v1/crdb_tasks/{segment(ref.uid)}/actions/cancel"
+            path = f"/v1/crdb_tasks/{quoted_uid(ref.uid)}/actions/cancel"
             call = Request("POST", path, "?force=true" if force else "", body=Secret("{}"))
         else:
             follow = Follow.NODE_ACTION_CANCEL
-            call = Request("DELETE", path_of(ref), permission=f"cancel_{ref.track}_action")
+            call = Request("DELETE", action_path(ref), permission=f"cancel_{ref.track}_action")
             # The DELETE of an action that has ended would remove its result.
             found = await patiently(_CANCEL_RETRY, self.sources.fetch_certain, ref)
             if (found is None and ref.run) or (found is not None and found.phase.terminal):
@@ -126,7 +126,7 @@ class Submitter:
         except _OutcomeUnknown as unknown:
             raise _answer_lost(unknown.error, request, ref) from unknown.error.__cause__
         if reply.status == _NOT_FOUND:
-            raise _rejected(call, reply.status, *words_of(reply.body))
+            raise _rejected(call, reply.status, *parse_error_body(reply.body))
         if ref.track is not Track.CRDB:
             self.sources.node_actions.record_cancel(ref, run)
 
@@ -149,11 +149,11 @@ class Submitter:
         try:
             found = await patiently(patience, self.sources.fetch_certain, ref)
         except RequestRejected:
-            return msgspec.structs.replace(ref, run=str(Run(UNSEEN, "", "")))
+            return msgspec.structs.replace(ref, run=str(RunIdentity(UNKNOWN_STATUS, "", "")))
         cancels = request.follow is Follow.NODE_ACTION_CANCEL
         if cancels and found is not None and not found.phase.terminal:
             return msgspec.structs.replace(ref, run=found.task_id or "")
-        return msgspec.structs.replace(ref, run=str(run_after(found)))
+        return msgspec.structs.replace(ref, run=str(identify_next_run(found)))
 
     async def _reset_transfer(self, ref: Reference, patience: float) -> Reference:
         """Clear the result of the last transfer, so that it is not taken for the next one's.
@@ -213,7 +213,7 @@ class Submitter:
             self.sources.databases.record_call(before)
         refused = isinstance(cause, ClusterUnreachable) and cause.status in _REFUSED
         looks = 1 if refused else _SEARCH_LOOKS
-        if before is None or request.follow not in _RECOVERABLE or was_under_way(before):
+        if before is None or request.follow not in _RECOVERABLE or was_busy_before(before):
             raise error from cause.__cause__
         for look in range(looks):
             if look:
@@ -223,7 +223,7 @@ class Submitter:
             except RequestError:
                 raise error from cause.__cause__
             if found is not None and before.track in _NODE_TRACKS:
-                run = run_of(before)._replace(new=found.task_id or "")
+                run = parse_run(before)._replace(task_id=found.task_id or "")
                 return msgspec.structs.replace(before, run=str(run))
             if found is not None:
                 return before
@@ -238,7 +238,7 @@ class Submitter:
     ) -> Handle:
         call = request.call
         if reply.status == _NOT_FOUND:
-            raise _rejected(call, reply.status, *words_of(reply.body))
+            raise _rejected(call, reply.status, *parse_error_body(reply.body))
         answer: object = None
         try:
             if reply.body.strip():
@@ -256,7 +256,7 @@ class Submitter:
         if request.follow is Follow.NODE_ACTION and before is not None:
             self.sources.node_actions.forget_cancel(before)
         elif request.follow is Follow.NODE_ACTION_CANCEL and before is not None:
-            self.sources.node_actions.record_cancel(before, run_of(before).new or None)
+            self.sources.node_actions.record_cancel(before, parse_run(before).task_id or None)
         return read_handle(request.follow, before, reply.status, answer, dry_run=request.dry_run)
 
     async def _transfer_started(
@@ -264,7 +264,7 @@ class Submitter:
     ) -> Reference:
         """Note that a transfer was started. Return it with the result that an older run left."""
         databases = self.sources.databases
-        if was_under_way(before):  # the older run has ended, as the cluster took the request
+        if was_busy_before(before):  # the older run has ended, as the cluster took the request
             with contextlib.suppress(RequestError):
                 before = await patiently(patience, databases.with_baseline, before)
         if not before.run:  # the user may not read the state: only the time tells runs apart
@@ -289,7 +289,7 @@ def _answer_lost(
     if request.dry_run and request.follow is not Follow.CRDB_TASK:
         ref = None
     if ref is not None and request.follow is Follow.NODE_ACTION:
-        ref = lost(ref)
+        ref = with_lost_call(ref)
     known = error if isinstance(error, ClusterUnreachable) else None
     return AnswerLost(
         error.method,

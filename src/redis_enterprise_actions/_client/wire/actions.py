@@ -18,8 +18,8 @@ import msgspec
 
 from redis_enterprise_actions._model.action import Action, Kind, PendingOp, phase_of
 
-from .error_body import unreadable, words_of
-from .lenient_json import Name, Number, decode, instant, name, percentage, struct
+from .error_body import parse_error_body, unreadable_reply
+from .lenient_json import Numeric, TextOrInt, as_text, decode, decode_struct, percentage, utc_time
 
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_SHORT: Final = 2**12  # bytes of an answer about one action that is remembered
-_REMEMBERED: Final = 128  # such answers
+_MAX_CACHED_BODY: Final = 2**12  # bytes of an answer about one action that is remembered
+_CACHED_BODIES: Final = 128  # such answers
 _NULL: Final = msgspec.Raw(b"null")
 _LEFT_OUT: Final = "left out a list entry that is not an action"
 
@@ -40,11 +40,11 @@ class WirePendingOp(msgspec.Struct):
     """A value of `pending_ops`; its key is the shard (requests/actions)."""
 
     op_name: str | None = None
-    status_code: Name = None
+    status_code: TextOrInt = None
     status_description: str | None = None
-    progress: Number = None
-    heartbeat: Number = None
-    last_sample_time: Number = None
+    progress: Numeric = None
+    heartbeat: Numeric = None
+    last_sample_time: Numeric = None
 
 
 class WireAction(msgspec.Struct, gc=False):
@@ -57,14 +57,14 @@ class WireAction(msgspec.Struct, gc=False):
     action_uid: str | None = None
     task_id: str | None = None
     name: str | None = None
-    progress: Number = None
-    node_uid: Name = None
-    creation_time: Number = None
+    progress: Numeric = None
+    node_uid: TextOrInt = None
+    creation_time: Numeric = None
     object_name: str | None = None
     state: str | None = None
-    heartbeat: Number = None
+    heartbeat: Numeric = None
     pending_ops: dict[str, msgspec.Raw] | None = None
-    error_code: Name = None
+    error_code: TextOrInt = None
     error_message: str | None = None
     error: msgspec.Raw = msgspec.Raw()
 
@@ -82,7 +82,7 @@ class WireInfo(msgspec.Struct):
     description: str | None = None
     error: msgspec.Raw = msgspec.Raw()
     object_type: str | None = None
-    object_uid: Name = None
+    object_uid: TextOrInt = None
     pending_ops: dict[str, msgspec.Raw] | None = None
 
 
@@ -93,8 +93,8 @@ class WireActionV2(msgspec.Struct):
     action_uid: str | None = None
     action_type: str | None = None
     name: str | None = None
-    progress: Number = None
-    creation_time: Number = None
+    progress: Numeric = None
+    creation_time: Numeric = None
     additional_info: msgspec.Raw = msgspec.Raw()
 
 
@@ -103,35 +103,35 @@ def read_action(body: bytes, uid: str, path: str) -> Action:
 
     The same answer as lately is the same `Action`.
     """
-    read = _read_again if len(body) <= _SHORT else _read_action
+    read = _read_action_cached if len(body) <= _MAX_CACHED_BODY else _read_action
     return read(body, uid, path)
 
 
 def _read_action(body: bytes, uid: str, path: str) -> Action:
     try:
-        wire = struct(body, WireAction)
+        wire = decode_struct(body, WireAction)
     except ValueError as error:
-        raise unreadable(path, error, body) from None
-    return _about(uid, (wire.action_uid, wire.task_id), _from_v1(wire, uid), body, path)
+        raise unreadable_reply(path, error, body) from None
+    return _about(uid, (wire.action_uid, wire.task_id), action_from_v1(wire, uid), body, path)
 
 
-_read_again: Final = lru_cache(_REMEMBERED)(_read_action)
+_read_action_cached: Final = lru_cache(_CACHED_BODIES)(_read_action)
 
 
 def read_action_v2(body: bytes, uid: str, path: str) -> Action:
     """Decode the answer of GET /v2/actions/{uid}."""
     try:
-        wire = struct(body, WireActionV2)
+        wire = decode_struct(body, WireActionV2)
     except ValueError as error:
-        raise unreadable(path, error, body) from None
+        raise unreadable_reply(path, error, body) from None
     return _about(uid, (wire.action_uid,), _from_v2(wire, uid), body, path)
 
 
 def read_actions(body: bytes, path: str) -> list[Action]:
     """Decode a list of /v1: the object with two arrays, or a bare array of state machines."""
     return [
-        _from_v1(wire, uid, kind)
-        for kind, raws in _families(body, path).items()
+        action_from_v1(wire, uid, kind)
+        for kind, raws in split_families(body, path).items()
         for wire in _readable(raws, WireAction)
         if (uid := wire.action_uid or wire.task_id) is not None
     ]
@@ -140,7 +140,7 @@ def read_actions(body: bytes, path: str) -> list[Action]:
 _Named: TypeAlias = "tuple[tuple[str, Action], ...]"  # an entry, by each of its names
 
 
-class Reader:
+class ActionListReader:
     """Reads of a list of /v1 what is wanted, and makes nothing anew that has not changed.
 
     `actions` are the wanted entries of the last list by the uid, an `action_uid` or a `task_id`,
@@ -159,7 +159,7 @@ class Reader:
         An entry that says the same as last time is not decoded again, and is the same `Action`;
         but for one that has changed places, in a list of the same length.
         """
-        families = _families(body, path)
+        families = split_families(body, path)
         grown = not (wanted is self._wanted or wanted <= self._wanted)
         moved = grown or families.keys() != self._known.keys()
         self._wanted = wanted
@@ -189,7 +189,7 @@ class Reader:
         """Read what has changed, each where it was; return whether that is another one's place."""
         actions, wanted, moved = self.actions, self._wanted, False
         for place in compress(count(), map(ne, raws, last)):
-            before, now = named[place], _named(raws[place], kind, wanted)
+            before, now = named[place], _decode_entry(raws[place], kind, wanted)
             named[place] = now
             moved = moved or len(before) != len(now)
             for (uid, was), (again, action) in zip(before, now, strict=False):
@@ -211,7 +211,7 @@ class Reader:
         if again:  # what nobody wanted may be wanted now
             last = [named or None for named in last]
         return [
-            _named(raw, kind, self._wanted) if before is None else before
+            _decode_entry(raw, kind, self._wanted) if before is None else before
             for raw, before in zip(raws, last, strict=True)
         ]
 
@@ -241,23 +241,23 @@ def _as_before(
 _decode: Final = msgspec.json.Decoder(WireAction).decode
 
 
-def _named(raw: msgspec.Raw, kind: Kind, wanted: AbstractSet[str]) -> _Named:
+def _decode_entry(raw: msgspec.Raw, kind: Kind, wanted: AbstractSet[str]) -> _Named:
     """Read an entry of a list: what it means by each of its names, if one of them is wanted."""
     try:
         wire = _decode(raw)
     except (ValueError, RecursionError):
         try:
-            wire = struct(raw, WireAction)
+            wire = decode_struct(raw, WireAction)
         except ValueError:
             _log.debug(_LEFT_OUT)
             return ()
     uid, task_id = wire.action_uid, wire.task_id
     if uid is not None and (task_id is None or task_id == uid):  # as a rule
-        return ((uid, _from_v1(wire, uid, kind)),) if uid in wanted else ()
+        return ((uid, action_from_v1(wire, uid, kind)),) if uid in wanted else ()
     names = {uid, task_id}
     if wanted.isdisjoint(names):
         return ()
-    return tuple([(each, _from_v1(wire, each, kind)) for each in names if each])
+    return tuple([(each, action_from_v1(wire, each, kind)) for each in names if each])
 
 
 def read_actions_v2(
@@ -267,7 +267,7 @@ def read_actions_v2(
     try:
         raws = decode(body, list[msgspec.Raw])
     except ValueError as error:
-        raise unreadable(path, error, body) from None
+        raise unreadable_reply(path, error, body) from None
     actions = (
         _from_v2(wire)
         for wire in _readable(raws, WireActionV2)
@@ -276,28 +276,28 @@ def read_actions_v2(
     return [action for action in actions if action is not None]
 
 
-def _families(body: bytes, path: str) -> dict[Kind, Sequence[msgspec.Raw]]:
+def split_families(body: bytes, path: str) -> dict[Kind, Sequence[msgspec.Raw]]:
     """Return the entries of a list of /v1, by the family that they are listed under."""
     try:
         if body.lstrip()[:1] == b"[":
             return {Kind.STATE_MACHINE: decode(body, list[msgspec.Raw])}
-        wire = struct(body, WireActions)
+        wire = decode_struct(body, WireActions)
     except ValueError as error:
-        raise unreadable(path, error, body) from None
+        raise unreadable_reply(path, error, body) from None
     if wire.actions is None and wire.state_machines is None:
-        raise unreadable(path, 'neither "actions" nor "state-machines" in it', body)
+        raise unreadable_reply(path, 'neither "actions" nor "state-machines" in it', body)
     return {Kind.TASK: wire.actions or (), Kind.STATE_MACHINE: wire.state_machines or ()}
 
 
 def _readable(raws: Iterable[msgspec.Raw], shape: type[_S]) -> Iterator[_S]:
     for raw in raws:
         try:
-            yield struct(raw, shape)
+            yield decode_struct(raw, shape)
         except ValueError:
             _log.debug(_LEFT_OUT)
 
 
-def _from_v1(wire: WireAction, uid: str, kind: Kind | None = None) -> Action:
+def action_from_v1(wire: WireAction, uid: str, kind: Kind | None = None) -> Action:
     # Of the two families only tasks have a task_id.
     family = kind or (Kind.STATE_MACHINE if wire.task_id is None else Kind.TASK)
     object_type, _, object_uid = (wire.object_name or "").partition(":")
@@ -317,11 +317,11 @@ def _from_v1(wire: WireAction, uid: str, kind: Kind | None = None) -> Action:
         state=wire.state or None,
         object_type=object_type or None,
         object_uid=object_uid or None,
-        node_uid=None if node_uid is None else name(node_uid),
-        creation_time=None if wire.creation_time is None else instant(wire.creation_time),
-        heartbeat=None if beat is None else instant(beat),
+        node_uid=None if node_uid is None else as_text(node_uid),
+        creation_time=None if wire.creation_time is None else utc_time(wire.creation_time),
+        heartbeat=None if beat is None else utc_time(beat),
         pending_ops=_pending_ops(wire.pending_ops) if wire.pending_ops else (),
-        error_code=None if error_code is None else name(error_code),
+        error_code=None if error_code is None else as_text(error_code),
         error=wire.error_message or (error_text(wire.error) if wire.error else None),
     )
 
@@ -331,7 +331,7 @@ def _from_v2(wire: WireActionV2, uid: str | None = None) -> Action | None:
     if uid is None:
         return None
     try:
-        info = struct(wire.additional_info, WireInfo)
+        info = decode_struct(wire.additional_info, WireInfo)
     except ValueError:
         info = WireInfo()
     return Action(
@@ -342,8 +342,8 @@ def _from_v2(wire: WireActionV2, uid: str | None = None) -> Action | None:
         phase=phase_of(wire.status),
         progress=percentage(wire.progress),
         object_type=info.object_type or None,
-        object_uid=name(info.object_uid),
-        creation_time=instant(wire.creation_time),
+        object_uid=as_text(info.object_uid),
+        creation_time=utc_time(wire.creation_time),
         pending_ops=_pending_ops(info.pending_ops or {}),
         error=error_text(info.error),
     )
@@ -358,7 +358,7 @@ def _about(
     """Return `action` unless the answer is about another one than the one asked for."""
     named = {name.casefold() for name in said if name}
     if action is None or (named and uid.casefold() not in named):
-        raise unreadable(path, "it is about another action", body)
+        raise unreadable_reply(path, "it is about another action", body)
     return action
 
 
@@ -366,18 +366,18 @@ def _pending_ops(raws: Mapping[str, msgspec.Raw]) -> tuple[PendingOp, ...]:
     ops: list[PendingOp] = []
     for shard_uid, raw in sorted(raws.items(), key=lambda item: _shard_order(item[0])):
         try:
-            wire = struct(raw, WirePendingOp)
+            wire = decode_struct(raw, WirePendingOp)
         except ValueError:
             wire = WirePendingOp()
         ops.append(
             PendingOp(
                 shard_uid=shard_uid,
                 op_name=wire.op_name,
-                status_code=name(wire.status_code),
+                status_code=as_text(wire.status_code),
                 status_description=wire.status_description,
                 progress=percentage(wire.progress),
-                heartbeat=instant(wire.heartbeat),
-                last_sample_time=instant(wire.last_sample_time),
+                heartbeat=utc_time(wire.heartbeat),
+                last_sample_time=utc_time(wire.last_sample_time),
             )
         )
     return tuple(ops)
@@ -394,5 +394,5 @@ def error_text(raw: msgspec.Raw) -> str | None:
     try:
         return decode(raw, str) or None
     except ValueError:
-        code, description = words_of(bytes(raw))
+        code, description = parse_error_body(bytes(raw))
         return ": ".join(filter(None, (code, description))) or None

@@ -8,9 +8,9 @@ import msgspec
 
 from redis_enterprise_actions._model.action import Action, Kind, phase_of
 
-from .error_body import unreadable
-from .lenient_json import Name, name, part_of, struct
-from .lists import entries
+from .error_body import unreadable_reply
+from .lenient_json import TextOrInt, as_text, decode_or_default, decode_struct
+from .lists import decode_entries
 
 
 class WireCrdbError(msgspec.Struct):
@@ -18,7 +18,7 @@ class WireCrdbError(msgspec.Struct):
 
     cluster_name: str | None = None
     description: str | None = None
-    error_code: Name = None
+    error_code: TextOrInt = None
 
 
 class WireCrdbStep(msgspec.Struct):
@@ -53,22 +53,22 @@ class WireCrdbTask(msgspec.Struct):
 def read_crdb_task(body: bytes, uid: str, path: str) -> Action:
     """Decode one task of an Active-Active database."""
     try:
-        wire = struct(body, WireCrdbTask)
+        wire = decode_struct(body, WireCrdbTask)
     except ValueError as error:
-        raise unreadable(path, error, body) from None
+        raise unreadable_reply(path, error, body) from None
     if wire.id and wire.id.casefold() != uid.casefold():
-        raise unreadable(path, "it is about another task", body)
+        raise unreadable_reply(path, "it is about another task", body)
     return _crdb_task(wire, uid)
 
 
 def read_crdb_tasks(body: bytes, path: str) -> list[Action]:
     """Decode a list of them: an array, or an object with one."""
-    wires = entries(body, ("crdb_tasks", "tasks"), WireCrdbTask, path)
+    wires = decode_entries(body, ("crdb_tasks", "tasks"), WireCrdbTask, path)
     return [_crdb_task(wire, wire.id) for wire in wires if wire.id]
 
 
 def _crdb_task(wire: WireCrdbTask, uid: str) -> Action:
-    errors = [part_of(raw, WireCrdbError) for raw in wire.errors or ()]
+    errors = [decode_or_default(raw, WireCrdbError) for raw in wire.errors or ()]
     told = [": ".join(filter(None, (each.cluster_name, each.description))) for each in errors]
     return Action(
         uid=uid,
@@ -80,15 +80,15 @@ def _crdb_task(wire: WireCrdbTask, uid: str) -> Action:
         object_type="crdb" if wire.crdb_guid else None,
         object_uid=wire.crdb_guid or None,
         creation_time=_iso(wire.started),
-        error_code=next(filter(None, (name(each.error_code) for each in errors)), None),
+        error_code=next(filter(None, (as_text(each.error_code) for each in errors)), None),
         error="; ".join(filter(None, told)) or None,
     )
 
 
 def _steps(raw: msgspec.Raw) -> str | None:
     """Return where a task is, on each cluster that says so, or else at its worker."""
-    progress = part_of(raw, WireCrdbProgress)
-    steps = [part_of(each, WireCrdbStep) for each in progress.clusters or ()]
+    progress = decode_or_default(raw, WireCrdbProgress)
+    steps = [decode_or_default(each, WireCrdbStep) for each in progress.clusters or ()]
     said = [f"{step.name}: {step.progress}" for step in steps if step.name and step.progress]
     return ", ".join(said) or progress.worker or None
 

@@ -26,15 +26,17 @@ from redis_enterprise_actions._model.errors import UnreadableReply
 from redis_enterprise_actions._model.reference import GONE, Reference
 
 from .actions import error_text
-from .lenient_json import Name, Number, decode, name, percentage, struct
-from .lists import readable
+from .lenient_json import Numeric, TextOrInt, as_text, decode, decode_struct, percentage
+from .lists import decode_each
 
 
 _UID: Final = re.compile(r"[0-9]{1,18}")  # of a database; longer ones fit nowhere
-DELETE: Final = "SMDeleteBDB"  # whose record goes with the database, never turning completed
+DELETE_DATABASE: Final = (
+    "SMDeleteBDB"  # whose record goes with the database, never turning completed
+)
 
 # objects/bdb, "background_op": what is said of one that is over, or of none.
-_RESTING: Final = frozenset({"", "idle", "completed", "failed"})
+_FINISHED_OPS: Final = frozenset({"", "idle", "completed", "failed"})
 _LONGEST_MARK: Final = 40  # characters of a name
 _MOST_MARKS: Final = 8  # failures that are told apart
 _UNREADABLE: Final = "unreadable"
@@ -45,7 +47,7 @@ class WireBackgroundOp(msgspec.Struct):
 
     name: str | None = None
     status: msgspec.Raw = msgspec.Raw()
-    progress: Number = None
+    progress: Numeric = None
     error: msgspec.Raw = msgspec.Raw()
 
 
@@ -53,19 +55,19 @@ class WireDatabase(msgspec.Struct):
     """What we read of a database object (objects/bdb). The rest of it holds secrets."""
 
     status: str
-    uid: Name = None
+    uid: TextOrInt = None
     name: str | None = None
-    action_uid: Name = None
+    action_uid: TextOrInt = None
     background_op: msgspec.Raw = msgspec.Raw()
     export_status: str | None = None
-    export_progress: Number = None
+    export_progress: Numeric = None
     export_failure_reason: str | None = None
     last_export_time: str | None = None
     import_status: str | None = None
-    import_progress: Number = None
+    import_progress: Numeric = None
     import_failure_reason: str | None = None
     backup_status: str | None = None
-    backup_progress: Number = None
+    backup_progress: Numeric = None
     backup_failure_reason: str | None = None
     last_backup_time: str | None = None
 
@@ -80,16 +82,16 @@ DATABASE_FIELDS: Final = ",".join(field.name for field in msgspec.structs.fields
 def read_database(body: bytes, path: str) -> WireDatabase:
     """Decode what we need of GET /v1/bdbs/{uid}. Its body never reaches an error or a log."""
     try:
-        return struct(body, WireDatabase)
+        return decode_struct(body, WireDatabase)
     except ValueError:
         del body  # which a traceback that shows variables would show
     raise UnreadableReply("GET", path, problem="not a database object")
 
 
-def read_answer(body: bytes) -> WireDatabase | None:
+def find_database(body: bytes) -> WireDatabase | None:
     """Decode the database in the answer to a call, or return None if there is none in it."""
     try:
-        return struct(body, WireDatabase)
+        return decode_struct(body, WireDatabase)
     except ValueError:
         return None
 
@@ -104,8 +106,8 @@ def read_databases(body: bytes, path: str) -> dict[int, WireDatabase]:
     if raws is None:
         raise UnreadableReply("GET", path, problem="not a list of databases")
     found: dict[int, WireDatabase] = {}
-    for wire in readable(raws, WireDatabase):
-        uid = name(wire.uid) or ""
+    for wire in decode_each(raws, WireDatabase):
+        uid = as_text(wire.uid) or ""
         if _UID.fullmatch(uid):
             found[int(uid)] = wire
     return found
@@ -134,13 +136,13 @@ def read_uids(body: bytes, key: str) -> frozenset[int] | None:
     try:
         if not body.lstrip().startswith(b"["):
             body = bytes(decode(body, dict[str, msgspec.Raw])[key])
-        named = [struct(raw, _Named).uid for raw in decode(body, list[msgspec.Raw])]
+        named = [decode_struct(raw, _Named).uid for raw in decode(body, list[msgspec.Raw])]
         return frozenset(map(_whole, named))
     except (KeyError, OverflowError, TypeError, ValueError):
         return None
 
 
-def settling(
+def database_action(
     wire: WireDatabase | None, ref: Reference, last: Action | None
 ) -> Action | Uncertain | None:
     """Return how a database stands that is to settle: active and idle, or `gone`.
@@ -184,7 +186,7 @@ def _unless_failed(wire: WireDatabase, ref: Reference, stands: Action) -> Action
         action = stands
     else:
         return stands if stands.phase is Phase.FAILED else otherwise
-    mark = failure_of(wire, deletes=ref.gone)
+    mark = failure_marks(wire, deletes=ref.gone)
     return Uncertain(Doubt.KNOWN_FAILURE, action, mark=mark, known=known, otherwise=otherwise)
 
 
@@ -228,7 +230,7 @@ class BackgroundOp(NamedTuple):
     @property
     def busy(self) -> bool:
         """True for what is pending or active; a word never seen is no end, either."""
-        return self.status not in _RESTING
+        return self.status not in _FINISHED_OPS
 
     @property
     def failed(self) -> bool:
@@ -245,7 +247,7 @@ class BackgroundOp(NamedTuple):
 
 def _background_op(raw: msgspec.Raw) -> BackgroundOp:
     try:
-        wire = struct(raw, WireBackgroundOp)
+        wire = decode_struct(raw, WireBackgroundOp)
         status: object = decode(wire.status, object) if bytes(wire.status) else None
     except ValueError:
         return BackgroundOp("", _UNREADABLE)
@@ -258,10 +260,10 @@ def _background_op(raw: msgspec.Raw) -> BackgroundOp:
 def failed_ops(wire: WireDatabase, *, deletes: bool = False) -> list[BackgroundOp]:
     """Return what has failed in the background; of a database to be deleted, only its delete."""
     ops = background_ops(wire)
-    return [op for op in ops if op.failed and (not deletes or op.name == DELETE)]
+    return [op for op in ops if op.failed and (not deletes or op.name == DELETE_DATABASE)]
 
 
-def failure_of(wire: WireDatabase, *, deletes: bool = False) -> str:
+def failure_marks(wire: WireDatabase, *, deletes: bool = False) -> str:
     """Return the marks of a database's failures; empty where there are none."""
     marks = [op.mark for op in failed_ops(wire, deletes=deletes)[:_MOST_MARKS]]
     if marks:
@@ -270,18 +272,18 @@ def failure_of(wire: WireDatabase, *, deletes: bool = False) -> str:
     return wire.status.strip().casefold() if has_failed else ""
 
 
-def was_known(wire: WireDatabase, ref: Reference) -> bool:
+def has_no_new_failure(wire: WireDatabase, ref: Reference) -> bool:
     """Return True if a database has not failed, or had before the call, as `ref` says."""
-    marks = failure_of(wire, deletes=ref.gone).split("+")
+    marks = failure_marks(wire, deletes=ref.gone).split("+")
     return set(marks) <= {"", *(ref.known_failure or "").split("+")}
 
 
 def is_settled(wire: WireDatabase) -> bool:
     """Return True for a database that is active, and to which nothing is done."""
-    return phase_of(wire.status, DATABASE_PHASES) is Phase.COMPLETED and not is_under_way(wire)
+    return phase_of(wire.status, DATABASE_PHASES) is Phase.COMPLETED and not is_busy(wire)
 
 
-def is_under_way(wire: WireDatabase) -> bool:
+def is_busy(wire: WireDatabase) -> bool:
     """Return True for a database to which something is being done, whatever has failed."""
     return bool(wire.action_uid) or any(op.busy for op in background_ops(wire))
 

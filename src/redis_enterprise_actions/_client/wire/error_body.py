@@ -20,15 +20,15 @@ from redis_enterprise_actions._model.errors import (
     UnreadableReply,
 )
 
-from .lenient_json import Name, decode, name, struct
+from .lenient_json import TextOrInt, as_text, decode, decode_struct
 
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_EXCERPT: Final = 200  # characters of a body that an error may quote
-_WORDY: Final = 2**16  # bytes of an error body that are looked at
-_LONGEST: Final = 2000  # characters of a text meant for people
+_MAX_EXCERPT: Final = 200  # characters of a body that an error may quote
+_MAX_PARSED: Final = 2**16  # bytes of an error body that are looked at
+_MAX_TEXT: Final = 2000  # characters of a text meant for people
 
 
 class WireError(msgspec.Struct):
@@ -37,7 +37,7 @@ class WireError(msgspec.Struct):
     `message` is what the documentation calls the text, `detail` and `title` are problem+json's.
     """
 
-    error_code: Name = None
+    error_code: TextOrInt = None
     description: str | None = None
     message: str | None = None
     detail: str | None = None
@@ -46,7 +46,7 @@ class WireError(msgspec.Struct):
 
 def error_code_of(body: bytes) -> str | None:
     """Return the `error_code` of an error body, or None where it has none."""
-    code, _ = words_of(body)
+    code, _ = parse_error_body(body)
     return code
 
 
@@ -72,12 +72,12 @@ def is_api_error(body: bytes) -> bool:
     return isinstance(wire.title, str) and isinstance(wire.status, int | str)
 
 
-def unreadable(path: str, problem: object, body: bytes) -> UnreadableReply:
+def unreadable_reply(path: str, problem: object, body: bytes) -> UnreadableReply:
     """Return the error for an answer that makes no sense, with how it begins."""
     return UnreadableReply("GET", path, problem=str(problem), excerpt=_excerpt(body))
 
 
-def refusal(
+def error_for(
     method: str,
     path: str,
     status: int,
@@ -96,10 +96,10 @@ def refusal(
     """
     if 200 <= status < 300 or status == 404:
         return None
-    code, description = words_of(body)
+    code, description = parse_error_body(body)
     if not quoted:
         description = None
-    if is_not_now(status):
+    if is_retryable(status):
         said = ": ".join(filter(None, (f"it answered {status}", code, description)))
         return ClusterUnreachable(
             method,
@@ -122,34 +122,34 @@ def refusal(
     return rejected
 
 
-def is_not_now(status: int) -> bool:
+def is_retryable(status: int) -> bool:
     """Whether an HTTP status says that it may help to ask again."""
     return status in {408, 429} or (status >= 500 and status not in {501, 505})
 
 
-def words_of(body: bytes) -> tuple[str | None, str | None]:
+def parse_error_body(body: bytes) -> tuple[str | None, str | None]:
     """Return the code and the text of an error body, be it JSON, HTML, plain text or nothing.
 
     Real bodies hold `error_code` and `description`; see `WireError` for the others.
     """
     try:
-        wire = struct(body[:_WORDY], WireError)
+        wire = decode_struct(body[:_MAX_PARSED], WireError)
     except ValueError:
-        return None, _excerpt(_TAG.sub(b" ", body[: 4 * _EXCERPT])) or None
+        return None, _excerpt(_TAG.sub(b" ", body[: 4 * _MAX_EXCERPT])) or None
     text = wire.description or wire.message or wire.detail or wire.title
-    return _short(name(wire.error_code)), _short(text)
+    return _truncated(as_text(wire.error_code)), _truncated(text)
 
 
-def _short(text: str | None) -> str | None:
+def _truncated(text: str | None) -> str | None:
     """Cut what the cluster says to what one can read; nothing said is None."""
-    return text[:_LONGEST] if text else None
+    return text[:_MAX_TEXT] if text else None
 
 
 _TAG: Final = re.compile(rb"<[^>]*>")
 
 
 def _excerpt(body: bytes) -> str:
-    return one_line(body[: 4 * _EXCERPT].decode("utf-8", "replace")).strip()[:_EXCERPT]
+    return one_line(body[: 4 * _MAX_EXCERPT].decode("utf-8", "replace")).strip()[:_MAX_EXCERPT]
 
 
 def _hint(

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 # Seen on the wire: "100", 100, 14.29; "1760400087" and 1760400087; "1" and 1.
-Number = float | str | None
-Name = str | int | None
-_MENDABLE: Final = 2**24  # bytes; more would hold up the loop for seconds
-_DIGITS: Final = 18  # of an int that fits everywhere
+Numeric = float | str | None
+TextOrInt = str | int | None
+_MAX_REPAIRED: Final = 2**24  # bytes; more would hold up the loop for seconds
+_MAX_DIGITS: Final = 18  # of an int that fits everywhere
 _S = TypeVar("_S", bound=msgspec.Struct)
 _T = TypeVar("_T")
 
@@ -37,23 +37,25 @@ def decode(data: bytes | msgspec.Raw, shape: type[_T]) -> _T:
     except RecursionError as error:
         raise ValueError(str(error)) from None
     except ValueError:
-        mended = _mended(bytes(data))
+        mended = _repair(bytes(data))
         if mended is None:
             raise
     return msgspec.json.decode(mended, type=shape)
 
 
-def _mended(data: bytes) -> bytes | None:
+def _repair(data: bytes) -> bytes | None:
     """Return JSON for what is nearly JSON, or None if it is not even that.
 
     Servers have been known to send NaN, and texts that are not UTF-8: one such value must not
     cost all others. What is no number becomes null.
     """
-    if len(data) > _MENDABLE:
+    if len(data) > _MAX_REPAIRED:
         return None
     text = data.decode("utf-8-sig", "replace")
     try:
-        read = json.loads(text, parse_constant=lambda _: None, parse_float=_finite, parse_int=_sane)
+        read = json.loads(
+            text, parse_constant=lambda _: None, parse_float=_finite, parse_int=_bounded_int
+        )
         return json.dumps(read, ensure_ascii=False).encode("utf-8", "replace")
     except (ValueError, RecursionError):
         return None
@@ -64,11 +66,11 @@ def _finite(text: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _sane(text: str) -> float | None:
-    return int(text) if len(text) < _DIGITS else _finite(text)
+def _bounded_int(text: str) -> float | None:
+    return int(text) if len(text) < _MAX_DIGITS else _finite(text)
 
 
-def struct(data: bytes | msgspec.Raw, shape: type[_S]) -> _S:
+def decode_struct(data: bytes | msgspec.Raw, shape: type[_S]) -> _S:
     """Decode an object; a field of the wrong type counts as missing. Raises ValueError only."""
     try:
         return decode(data, shape)
@@ -89,17 +91,17 @@ def _usable(given: Mapping[str, msgspec.Raw], shape: type[_S]) -> Iterator[tuple
                 continue
 
 
-def percentage(value: Number) -> float | None:
+def percentage(value: Numeric) -> float | None:
     if type(value) is float and 0 <= value <= 100:  # as nearly all are
         return value
-    number = _number(value)
+    number = _finite_number(value)
     return number if number is not None and 0 <= number <= 100 else None
 
 
 @lru_cache(2**12)  # many heartbeats of a list are the same, and what was created stays so
-def instant(value: Number) -> datetime | None:
+def utc_time(value: Numeric) -> datetime | None:
     """Read seconds since the epoch; zero and nonsense are no time."""
-    number = _number(value)
+    number = _finite_number(value)
     if not number or number < 0:
         return None
     try:
@@ -108,7 +110,7 @@ def instant(value: Number) -> datetime | None:
         return None
 
 
-def _number(value: Number) -> float | None:
+def _finite_number(value: Numeric) -> float | None:
     if value is None:
         return None
     try:
@@ -118,13 +120,13 @@ def _number(value: Number) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def name(value: Name) -> str | None:
+def as_text(value: TextOrInt) -> str | None:
     return None if value is None or value == "" else str(value)
 
 
-def part_of(raw: msgspec.Raw, shape: type[_S]) -> _S:
+def decode_or_default(raw: msgspec.Raw, shape: type[_S]) -> _S:
     """Decode what may be missing, or nonsense, and counts as empty then."""
     try:
-        return struct(raw, shape)
+        return decode_struct(raw, shape)
     except ValueError:
         return shape()

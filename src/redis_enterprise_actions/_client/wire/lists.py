@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from .error_body import unreadable
-from .lenient_json import decode, struct
+from .error_body import unreadable_reply
+from .lenient_json import decode, decode_struct
 
 
 if TYPE_CHECKING:
@@ -22,23 +22,23 @@ _log = logging.getLogger(__name__)
 # --- reading ------------------------------------------------------------------------------------
 
 
-def entries(body: bytes, keys: Sequence[str], shape: type[_S], path: str) -> Iterator[_S]:
+def decode_entries(body: bytes, keys: Sequence[str], shape: type[_S], path: str) -> Iterator[_S]:
     """Return the entries of a list, which may come in an object under one of `keys`."""
     try:
         if body.lstrip().startswith(b"["):
-            return readable(decode(body, list[msgspec.Raw]), shape)
+            return decode_each(decode(body, list[msgspec.Raw]), shape)
         given = decode(body, dict[str, msgspec.Raw])
         inner = next((given[key] for key in keys if key in given), None)
         if inner is not None:
-            return readable(decode(inner, list[msgspec.Raw]), shape)
+            return decode_each(decode(inner, list[msgspec.Raw]), shape)
     except ValueError as error:
-        raise unreadable(path, error, body) from None
-    raise unreadable(path, f'no "{keys[0]}" in it', body)
+        raise unreadable_reply(path, error, body) from None
+    raise unreadable_reply(path, f'no "{keys[0]}" in it', body)
 
 
-def readable(raws: Sequence[msgspec.Raw], shape: type[_S]) -> Iterator[_S]:
+def decode_each(raws: Sequence[msgspec.Raw], shape: type[_S]) -> Iterator[_S]:
     for raw in raws:
         try:
-            yield struct(raw, shape)
+            yield decode_struct(raw, shape)
         except ValueError:
             _log.debug("left out a list entry that is not what it ought to be")

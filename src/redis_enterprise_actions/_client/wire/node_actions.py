@@ -10,9 +10,9 @@ import msgspec
 from redis_enterprise_actions._model.action import Action, Kind, phase_of
 from redis_enterprise_actions._model.reference import Reference, Track
 
-from .error_body import unreadable
-from .lenient_json import Name, Number, instant, name, percentage, struct
-from .lists import entries
+from .error_body import unreadable_reply
+from .lenient_json import Numeric, TextOrInt, as_text, decode_struct, percentage, utc_time
+from .lists import decode_entries
 
 
 # The name that an action is reported by, where it is not the one that paths have.
@@ -20,7 +20,7 @@ _SEGMENTS: Final = {"remove_node": "remove"}
 _NODE_UID: Final = re.compile(r"\d{1,9}", re.ASCII)
 
 
-class WireHostAction(msgspec.Struct):
+class WireNodeAction(msgspec.Struct):
     """An action of a node or the cluster (objects/action).
 
     Real ones have been seen with a status and a task_id and nothing else.
@@ -29,38 +29,38 @@ class WireHostAction(msgspec.Struct):
     status: str
     name: str | None = None
     task_id: str | None = None
-    node_uid: Name = None
-    progress: Number = None
-    creation_time: Number = None
-    error_code: Name = None
+    node_uid: TextOrInt = None
+    progress: Numeric = None
+    creation_time: Numeric = None
+    error_code: TextOrInt = None
     error_message: str | None = None
 
 
 # --- nodes and the cluster ----------------------------------------------------------------------
 
 
-def read_host_action(body: bytes, ref: Reference, path: str) -> Action:
+def read_node_action(body: bytes, ref: Reference, path: str) -> Action:
     """Decode one action of a node or the cluster."""
     try:
-        wire = struct(body, WireHostAction)
+        wire = decode_struct(body, WireNodeAction)
     except ValueError as error:
-        raise unreadable(path, error, body) from None
-    return host_action(wire, ref)
+        raise unreadable_reply(path, error, body) from None
+    return node_action(wire, ref)
 
 
-def read_host_actions(body: bytes, track: Track, path: str) -> list[Action]:
+def read_node_actions(body: bytes, track: Track, path: str) -> list[Action]:
     """Decode a list of them: an array, or an object with one."""
     actions: list[Action] = []
-    for wire in entries(body, ("actions",), WireHostAction, path):
-        node, said = name(wire.node_uid) or "", wire.name or ""
+    for wire in decode_entries(body, ("actions",), WireNodeAction, path):
+        node, said = as_text(wire.node_uid) or "", wire.name or ""
         segment = _SEGMENTS.get(said, said)
         if segment and (track is Track.CLUSTER or _NODE_UID.fullmatch(node)):
             uid = f"{node}/{segment}" if track is Track.NODE else segment
-            actions.append(host_action(wire, Reference(track, uid)))
+            actions.append(node_action(wire, Reference(track, uid)))
     return actions
 
 
-def host_action(wire: WireHostAction, ref: Reference) -> Action:
+def node_action(wire: WireNodeAction, ref: Reference) -> Action:
     """Return what is said of an action of a node or the cluster."""
     of_node = ref.track is Track.NODE
     return Action(
@@ -72,7 +72,7 @@ def host_action(wire: WireHostAction, ref: Reference) -> Action:
         progress=percentage(wire.progress),
         node_uid=str(ref.number) if of_node else None,
         task_id=wire.task_id or None,
-        creation_time=instant(wire.creation_time),
-        error_code=name(wire.error_code),
+        creation_time=utc_time(wire.creation_time),
+        error_code=as_text(wire.error_code),
         error=wire.error_message or None,
     )

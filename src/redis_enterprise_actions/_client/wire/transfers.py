@@ -16,25 +16,25 @@ if TYPE_CHECKING:
     from .databases import WireDatabase
 
 
-class Standing(msgspec.Struct, frozen=True):
+class TransferStatus(msgspec.Struct, frozen=True):
     """How an export, import or backup stands, or the last one stood, in a database's fields."""
 
     status: str
     progress: float | None
-    reason: str | None
+    error: str | None
     last_time: str
 
     @property
-    def idle(self) -> bool:
+    def is_idle(self) -> bool:
         """Whether there is none, nor a result of one."""
         return self.status.casefold() in {"", "idle"}
 
     @property
-    def over(self) -> bool:
+    def is_result(self) -> bool:
         """Whether what it tells is a result."""
         return phase_of(self.status).terminal
 
-    def action(self, ref: Reference) -> Action:
+    def to_action(self, ref: Reference) -> Action:
         """Return it as an action."""
         phase = phase_of(self.status)
         return Action(
@@ -46,16 +46,16 @@ class Standing(msgspec.Struct, frozen=True):
             progress=None if phase.terminal else self.progress,
             object_type="bdb",
             object_uid=ref.uid,
-            error=self.reason if phase is Phase.FAILED else None,
+            error=self.error if phase is Phase.FAILED else None,
         )
 
 
-def standing(wire: WireDatabase, track: Track) -> Standing:
+def transfer_status(wire: WireDatabase, track: Track) -> TransferStatus:
     """Return what a database says of its exports, imports or backups."""
     last = {Track.EXPORT: wire.last_export_time, Track.BACKUP: wire.last_backup_time}.get(track)
-    return Standing(
+    return TransferStatus(
         status=getattr(wire, f"{track}_status") or "",
         progress=percentage(getattr(wire, f"{track}_progress")),
-        reason=getattr(wire, f"{track}_failure_reason") or None,
+        error=getattr(wire, f"{track}_failure_reason") or None,
         last_time=last or "",
     )
