@@ -16,8 +16,8 @@ from redis_enterprise_actions._client.polling.wait_state import Limits, Wait
 from redis_enterprise_actions._client.polling.watch import watch
 from redis_enterprise_actions._client.protocols import ListResult
 from redis_enterprise_actions._model.action import completed
-from redis_enterprise_actions._model.record import plain
-from redis_enterprise_actions._model.reference import Reference, Track
+from redis_enterprise_actions._model.record import without_record
+from redis_enterprise_actions._model.reference import Reference, ReferenceKind
 from tests.conftest import at
 
 
@@ -33,7 +33,7 @@ WALL: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)  # when waits begin, to the o
 
 def ref_of(uid: str) -> Reference:
     """Return the reference to an action."""
-    return Reference(Track.ACTION, uid)
+    return Reference(ReferenceKind.ACTION, uid)
 
 
 def now() -> float:
@@ -103,7 +103,7 @@ class ScriptedCluster:
         wait = Wait(ref_of(uid), limits=Limits(**limits), poll=poll, now=now(), wall=WALL)
         async for _ in watch(self.hub, wait, on_progress=on_progress, every=every):
             pass
-        return plain(wait.result(now()))
+        return without_record(wait.result(now()))
 
     @property
     def lists(self) -> list[float]:

@@ -130,7 +130,7 @@ def _chain(error: BaseException | None, seen: set[int]) -> Iterator[BaseExceptio
 @contextmanager
 def _feeding(search: Search) -> Iterator[None]:
     """Feed a search with each log record, each new error of ours, and what a program printed."""
-    make, revive = RedisActionsError.__init__, _errors._revive
+    make, revive = RedisActionsError.__init__, _errors._unpickle
     read, communicate = pytest.CaptureFixture.readouterr, subprocess.Popen.communicate
 
     def making(self: RedisActionsError, *args: object) -> None:
@@ -160,7 +160,7 @@ def _feeding(search: Search) -> Iterator[None]:
     root = logging.getLogger()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(RedisActionsError, "__init__", making)
-        patch.setattr(_errors, "_revive", reviving)
+        patch.setattr(_errors, "_unpickle", reviving)
         patch.setattr(pytest.CaptureFixture, "readouterr", reading)
         patch.setattr(subprocess.Popen, "communicate", communicating)
         root.addHandler(search)

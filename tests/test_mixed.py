@@ -37,7 +37,7 @@ from redis_enterprise_actions._client.pacing.shared_schedule import Crowd
 from redis_enterprise_actions._client.polling.wait_state import Limits, Wait
 from redis_enterprise_actions._client.polling.watch import watch
 from redis_enterprise_actions._client.protocols import NO_LIST
-from redis_enterprise_actions._model.reference import Reference, System, Track
+from redis_enterprise_actions._model.reference import ListKind, Reference, ReferenceKind
 from redis_enterprise_actions.testing import FakeCluster
 from tests.conftest import client_of, examples
 from tests.scripted import WALL, ScriptedCluster, now, ref_of
@@ -52,13 +52,13 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.enable_socket
 
 LISTS: Final = {
-    System.ACTIONS: "/v1/actions",
-    System.NODES: "/v1/nodes/actions",
-    System.CLUSTER: "/v1/cluster/actions",
-    System.CRDBS: "/v1/crdb_tasks",
-    System.BDBS: "/v1/bdbs",
+    ListKind.ACTIONS: "/v1/actions",
+    ListKind.NODES: "/v1/nodes/actions",
+    ListKind.CLUSTER: "/v1/cluster/actions",
+    ListKind.CRDBS: "/v1/crdb_tasks",
+    ListKind.BDBS: "/v1/bdbs",
 }
-SHARED: Final = {path for path in LISTS.values() if path != LISTS[System.CLUSTER]}
+SHARED: Final = {path for path in LISTS.values() if path != LISTS[ListKind.CLUSTER]}
 GUARDED: Final = ["/v1/nodes/actions", "/v1/crdb_tasks", "/v1/bdbs"]
 ON_NODES: Final = ("maintenance_on", "maintenance_off", "enslave_node")
 
@@ -70,7 +70,7 @@ async def large() -> AsyncIterator[FakeCluster]:
         yield cluster
 
 
-def start_all(cluster: FakeCluster, each: int, duration: float) -> dict[System, list[str]]:
+def start_all(cluster: FakeCluster, each: int, duration: float) -> dict[ListKind, list[str]]:
     """Start so much work of each kind; return the references."""
     actions = [cluster.add_action("retry_bdb", duration=duration) for _ in range(each)]
     nodes = range(1, len(cluster.urls) + 1)
@@ -84,18 +84,18 @@ def start_all(cluster: FakeCluster, each: int, duration: float) -> dict[System, 
         cluster.start_transfer(uid, "export", duration=duration)
     cluster.start_cluster_action("change_master", node_uid=1, duration=duration)
     return {
-        System.ACTIONS: [f"action:{uid}" for uid in actions],
-        System.NODES: [
+        ListKind.ACTIONS: [f"action:{uid}" for uid in actions],
+        ListKind.NODES: [
             f"node:{node}/{name}@{task_id}"
             for (node, name), task_id in zip(spots, tasks, strict=True)
         ],
-        System.CLUSTER: ["cluster:change_master"],
-        System.CRDBS: [f"crdb:{uid}" for uid in crdbs],
-        System.BDBS: [f"export:{uid}" for uid in range(1, each + 1)],
+        ListKind.CLUSTER: ["cluster:change_master"],
+        ListKind.CRDBS: [f"crdb:{uid}" for uid in crdbs],
+        ListKind.BDBS: [f"export:{uid}" for uid in range(1, each + 1)],
     }
 
 
-def all_of(started: dict[System, list[str]]) -> list[str]:
+def all_of(started: dict[ListKind, list[str]]) -> list[str]:
     """Return all references."""
     return [ref for refs in started.values() for ref in refs]
 
@@ -288,11 +288,11 @@ class TestEnds:
 
         async with client_of(large) as client:
             slow = asyncio.ensure_future(
-                client.operation(started[System.NODES][0]).wait(on_progress=dawdle)
+                client.operation(started[ListKind.NODES][0]).wait(on_progress=dawdle)
             )
-            leaver = asyncio.ensure_future(client.operation(started[System.CRDBS][0]).wait())
+            leaver = asyncio.ensure_future(client.operation(started[ListKind.CRDBS][0]).wait())
             hasty = asyncio.ensure_future(
-                client.operation(started[System.BDBS][0]).wait(timeout=30)
+                client.operation(started[ListKind.BDBS][0]).wait(timeout=30)
             )
             rest = [refs[-1] for refs in started.values()]
             waiting = asyncio.ensure_future(client.wait_for_operations(rest))
@@ -380,7 +380,7 @@ class TestTrouble:
 
     async def test_allowed_again(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """A list that may not be seen is asked for every five minutes, and used once it may."""
-        path = LISTS[System.CRDBS]
+        path = LISTS[ListKind.CRDBS]
         refs = [f"crdb:{cluster.start_crdb_task(duration=1000)}" for _ in range(3)]
         self.spoil(cluster, path, status=403)
         waiting = asyncio.ensure_future(client.wait_for_operations(refs, poll=wait_fixed(20)))
@@ -398,7 +398,7 @@ class TestTrouble:
     async def test_refused(self, large: FakeCluster, path: str, status: int) -> None:
         """Any other refusal of a list ends the waits that it is for, and no others."""
         started = start_all(large, 3, duration=100)
-        started[System.CLUSTER] = ["cluster:change_master", "cluster:other"]
+        started[ListKind.CLUSTER] = ["cluster:change_master", "cluster:other"]
         self.spoil(large, path, status=status)
         async with client_of(large) as client:
             results = {
@@ -518,11 +518,11 @@ def test_no_list_pays() -> None:
 class Kinds(ScriptedCluster):
     """A scripted cluster that keeps, besides, of what kinds it was asked for lists, and when."""
 
-    listed: list[tuple[float, set[System]]] = field(default_factory=list)
+    listed: list[tuple[float, set[ListKind]]] = field(default_factory=list)
 
     async def fetch_many(self, wanted: Mapping[Reference, Action | None]) -> ListResult:
         """Answer with a list."""
-        self.listed.append((now(), {ref.system for ref in wanted}))
+        self.listed.append((now(), {ref.list_kind for ref in wanted}))
         return await super().fetch_many(wanted)
 
     async def follow(self, ref: Reference) -> Action:
@@ -537,7 +537,7 @@ async def test_left_at_the_last_moment() -> None:
     """Where all of a kind leave as others come, what was due for them is not asked any more."""
     cluster = Kinds()
     uids = [cluster.add(uid, 100.0) for uid in ("1", "2")]
-    old = [asyncio.create_task(cluster.follow(Reference(Track.CRDB, uid))) for uid in uids]
+    old = [asyncio.create_task(cluster.follow(Reference(ReferenceKind.CRDB, uid))) for uid in uids]
     await asyncio.sleep(25)
     new: list[asyncio.Task[Action]] = []
 
@@ -552,6 +552,6 @@ async def test_left_at_the_last_moment() -> None:
     actions = await asyncio.gather(*new)
 
     assert all(task.cancelled() for task in old)
-    assert all(systems == {System.CRDBS} for when, systems in cluster.listed if when < due)
-    assert all(systems == {System.ACTIONS} for when, systems in cluster.listed if when >= due)
+    assert all(systems == {ListKind.CRDBS} for when, systems in cluster.listed if when < due)
+    assert all(systems == {ListKind.ACTIONS} for when, systems in cluster.listed if when >= due)
     assert [action.status for action in actions] == ["completed"] * 2

@@ -61,7 +61,7 @@ def instrument(
     if client in _instrumented:
         raise UsageError("the client is instrumented already")
     _instrumented.add(client)
-    client.observe(_Telemetry(client.urls, tracer_provider, meter_provider).began)
+    client.observe(_Telemetry(client.urls, tracer_provider, meter_provider).on_wait_started)
     return client
 
 
@@ -106,7 +106,7 @@ class _Telemetry:
             explicit_bucket_boundaries_advisory=_SECONDS,
         )
 
-    def began(self, record: Record) -> Callable[[Record], None]:
+    def on_wait_started(self, record: Record) -> Callable[[Record], None]:
         """Take a wait that begins; return what takes its end."""
         kind = record.ref.partition(":")[0]
         about: Attributes = {**self._server, "redis_enterprise.wait.kind": kind}
@@ -115,11 +115,11 @@ class _Telemetry:
             f"wait {kind}",
             kind=trace.SpanKind.CLIENT,
             attributes={**about, "redis_enterprise.ref": record.ref},
-            start_time=_time(record, 0.0),
+            start_time=_nanoseconds(record, 0.0),
         )
-        return partial(self._ended, span, about)
+        return partial(self._on_wait_ended, span, about)
 
-    def _ended(self, span: Span, about: Attributes, record: Record) -> None:
+    def _on_wait_ended(self, span: Span, about: Attributes, record: Record) -> None:
         self._running.add(-1, about)
         about = {**about, **_outcome(record)}
         self._duration.record(record.elapsed, about)
@@ -127,10 +127,10 @@ class _Telemetry:
         if record.lag_bound is not None:
             self._lag_bound.record(record.lag_bound, about)
         for outage in record.outages:
-            self._outages.record(_lasted(outage, record), about)
+            self._outages.record(_outage_duration(outage, record), about)
         if span.is_recording():
             _describe(span, record)
-        span.end(_time(record, record.elapsed))
+        span.end(_nanoseconds(record, record.elapsed))
 
 
 # --- what a record comes to -----------------------------------------------------------------------
@@ -142,13 +142,13 @@ def _describe(span: Span, record: Record) -> None:
         **_outcome(record),
         "redis_enterprise.title": record.title,
         "redis_enterprise.wait.polls": record.polls,
-        **_given("redis_enterprise.evidence", record.evidence),
-        **_given("redis_enterprise.wait.lag_bound", record.lag_bound),
-        **_given("redis_enterprise.wait.already_over", record.already_over or None),
-        **_given("redis_enterprise.wait.omitted_events", record.omitted or None),
+        **_optional("redis_enterprise.evidence", record.evidence),
+        **_optional("redis_enterprise.wait.lag_bound", record.lag_bound),
+        **_optional("redis_enterprise.wait.already_over", record.already_over or None),
+        **_optional("redis_enterprise.wait.omitted_events", record.omitted or None),
     })  # fmt: skip
     for at, name, attributes in sorted(_events(record), key=lambda event: event[0]):
-        span.add_event(name, attributes, _time(record, at))
+        span.add_event(name, attributes, _nanoseconds(record, at))
     if record.outcome.is_error:
         span.set_status(trace.StatusCode.ERROR, record.message)
 
@@ -156,7 +156,7 @@ def _describe(span: Span, record: Record) -> None:
 def _outcome(record: Record) -> Attributes:
     outcome = record.outcome.value
     error = outcome if record.outcome.is_error else None
-    return {"redis_enterprise.wait.outcome": outcome, **_given("error.type", error)}
+    return {"redis_enterprise.wait.outcome": outcome, **_optional("error.type", error)}
 
 
 def _events(record: Record) -> Iterator[tuple[float, str, Attributes]]:
@@ -170,30 +170,30 @@ def _transition(transition: Transition) -> Attributes:
     return {
         "redis_enterprise.status": transition.status,
         "redis_enterprise.phase": transition.phase.value,
-        **_given("redis_enterprise.state", transition.state),
-        **_given("redis_enterprise.progress", transition.progress),
+        **_optional("redis_enterprise.state", transition.state),
+        **_optional("redis_enterprise.progress", transition.progress),
     }
 
 
 def _outage(outage: Outage, record: Record) -> Attributes:
     return {
-        "redis_enterprise.outage.duration": _lasted(outage, record),
+        "redis_enterprise.outage.duration": _outage_duration(outage, record),
         "redis_enterprise.outage.over": outage.ended is not None,
         "redis_enterprise.outage.attempts": outage.attempts,
         "redis_enterprise.outage.reason": outage.reason,
     }
 
 
-def _lasted(outage: Outage, record: Record) -> float:
+def _outage_duration(outage: Outage, record: Record) -> float:
     """Return the seconds that an outage lasted, to the end of the wait if it saw no other end."""
     return (record.elapsed if outage.ended is None else outage.ended) - outage.began
 
 
-def _given(name: str, value: AttributeValue | None) -> Attributes:
+def _optional(name: str, value: AttributeValue | None) -> Attributes:
     return {} if value is None else {name: value}
 
 
-def _time(record: Record, at: float) -> int:
+def _nanoseconds(record: Record, at: float) -> int:
     """Return a moment of a wait in nanoseconds of the wall clock."""
     return round(record.began.timestamp() * 1e6) * 1000 + round(at * 1e9)
 

@@ -36,7 +36,7 @@ from redis_enterprise_actions import (
     WaitError,
     WaitTimeout,
 )
-from redis_enterprise_actions._model.record import plain
+from redis_enterprise_actions._model.record import without_record
 from redis_enterprise_actions.testing import FakeCluster
 from tests.conftest import client_of
 
@@ -352,7 +352,9 @@ class TestProgress:
         uid = cluster.add_action("retry_bdb", duration=3, outcome="failed")
         told: list[Action] = []
 
-        watched = [plain(a) async for a in client.watch_action(uid, on_progress=told.append)]
+        watched = [
+            without_record(a) async for a in client.watch_action(uid, on_progress=told.append)
+        ]
         assert watched == told
         assert watched[-1].phase is Phase.FAILED
 

@@ -32,7 +32,7 @@ from redis_enterprise_actions import (
     WaitTimeout,
 )
 from redis_enterprise_actions import Recorder as FlightRecorder
-from redis_enterprise_actions._model.record import plain
+from redis_enterprise_actions._model.record import without_record
 from tests.conftest import client_of
 from tests.recorder import RecordingServer
 
@@ -103,7 +103,7 @@ class TestFollowing:
             timeout=timedelta(minutes=10), poll=wait_fixed(5), on_progress=seen.append
         )
 
-        assert seen[-1] == plain(action)
+        assert seen[-1] == without_record(action)
         assert len(seen) > 1
         polls = [
             request.time
@@ -114,7 +114,7 @@ class TestFollowing:
         assert pauses == {5}
 
         again: list[Action] = []
-        watched = [plain(each) async for each in operation.watch(on_progress=again.append)]
+        watched = [without_record(each) async for each in operation.watch(on_progress=again.append)]
         assert watched == again
 
     @pytest.mark.parametrize("kind", STARTS)
@@ -207,7 +207,7 @@ class TestDone:
         operation = await done(client)
         began, asked = now(), len(stage.requests)
 
-        assert plain(await operation) == Action(
+        assert without_record(await operation) == Action(
             uid="",
             name="PUT /v1/bdbs/1",
             kind=Kind.CALL,
@@ -231,9 +231,11 @@ class TestDone:
         action = await operation.wait(on_progress=told.append)
         await operation.wait(on_progress=tell)
 
-        assert [plain(each) async for each in operation] == [plain(action)]
-        assert [plain(each) async for each in operation.watch(on_progress=tell)] == told[:1]
-        assert told == [plain(action)] * 3
+        assert [without_record(each) async for each in operation] == [without_record(action)]
+        assert [without_record(each) async for each in operation.watch(on_progress=tell)] == told[
+            :1
+        ]
+        assert told == [without_record(action)] * 3
 
     async def test_record(self, stage: FakeCluster, client: ActionsClient) -> None:
         """Its record is that of a wait of no length, for which nothing was asked."""

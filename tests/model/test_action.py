@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from redis_enterprise_actions import Action, Evidence, Kind, PendingOp, Phase
-from redis_enterprise_actions._model.action import completed, has_moved, is_news, one_line, phase_of
+from redis_enterprise_actions._model.action import completed, has_moved, is_visible_change, phase_of
+from redis_enterprise_actions._model.text import one_line
 
 
 MACHINE = Action(
@@ -109,13 +110,13 @@ def test_words(word: str, phase: Phase, terminal: bool) -> None:
 )
 def test_changes(new: Action, news: bool, moved: bool) -> None:
     """Users see what differs to the eye; a heartbeat is movement, a sample time is nothing."""
-    assert is_news(MACHINE, new) is news
+    assert is_visible_change(MACHINE, new) is news
     assert (news or has_moved(MACHINE, new)) is moved
 
 
 def test_first_answer_is_news() -> None:
     """The first answer counts as a change."""
-    assert is_news(None, MACHINE)
+    assert is_visible_change(None, MACHINE)
 
 
 @pytest.mark.parametrize(

@@ -35,15 +35,15 @@ from redis_enterprise_actions import (
     WaitTimeout,
 )
 from redis_enterprise_actions._model.record import (
-    ENTRIES,
-    POINTS,
-    Log,
-    Trouble,
+    MAX_ENTRIES,
+    MAX_POINTS,
+    OutageSpan,
+    RecordBuilder,
     age_at_end,
-    at_once,
-    finished,
-    how_already,
-    plain,
+    already_ended_text,
+    immediate_record,
+    with_record,
+    without_record,
 )
 from tests.conftest import at
 from tests.scripted import WALL, now
@@ -55,17 +55,19 @@ if TYPE_CHECKING:
     from redis_enterprise_actions.testing import FakeCluster
 
 
-def logged(*seen: tuple[float, Action], troubles: Iterable[Trouble] = ()) -> Log:
+def logged(*seen: tuple[float, Action], troubles: Iterable[OutageSpan] = ()) -> RecordBuilder:
     """Return a log that began at 1000 and has seen actions at times since then."""
-    log = Log(1000.0, WALL)
+    log = RecordBuilder(1000.0, WALL)
     for when, action in seen:
-        log.saw(action, 1000.0 + when)
+        log.add_answer(action, 1000.0 + when)
     for trouble in troubles:
-        log.went_through(trouble)
+        log.add_outage(trouble)
     return log
 
 
-def read(log: Log, elapsed: float = 60.0, action: Action | None = None, **more: object) -> Record:
+def read(
+    log: RecordBuilder, elapsed: float = 60.0, action: Action | None = None, **more: object
+) -> Record:
     """Return the record that a log makes."""
     outcome = Outcome.COMPLETED
     return log.record(
@@ -96,8 +98,8 @@ class TestTransitions:
         record = read(log)
         kept = [transition.at for transition in record.transitions]
 
-        assert kept == [*range(ENTRIES // 2), *range(1000 - ENTRIES // 2, 1000)]
-        assert record.omitted == 1000 - ENTRIES
+        assert kept == [*range(MAX_ENTRIES // 2), *range(1000 - MAX_ENTRIES // 2, 1000)]
+        assert record.omitted == 1000 - MAX_ENTRIES
 
     def test_times_are_milliseconds(self) -> None:
         """Times are rounded to what can be told apart."""
@@ -115,14 +117,14 @@ class TestProgress:
 
         assert read(log).progress == ((1, 5), (3, 3))
 
-    @pytest.mark.parametrize("count", [POINTS, POINTS + 1, 5000])
+    @pytest.mark.parametrize("count", [MAX_POINTS, MAX_POINTS + 1, 5000])
     def test_thinned(self, count: int) -> None:
         """However long, it is so many points at most, evenly spaced, the ends among them."""
         log = logged(*((n, at(100 * n / count)) for n in range(count)))
         points = read(log).progress
         gaps = [b - a for (a, _), (b, _) in itertools.pairwise(points[:-1])]
 
-        assert POINTS / 2 <= len(points) <= POINTS
+        assert MAX_POINTS / 2 <= len(points) <= MAX_POINTS
         assert (points[0], points[-1][0]) == ((0, 0), count - 1)
         assert max(gaps) <= 2 * min(gaps) + 1
         assert all(value == pytest.approx(100 * when / count) for when, value in points)
@@ -133,8 +135,10 @@ class TestOutages:
 
     def test_in_order(self) -> None:
         """Those that are over and those that last are told together, by their begin."""
-        over = [Trouble(1005, 1020, 9, "refused"), Trouble(1020, 1040, 2, "reset\nby peer")]
-        record = read(logged(troubles=over), lasting=[Trouble(1050, None, 1, "it answered 503")])
+        over = [OutageSpan(1005, 1020, 9, "refused"), OutageSpan(1020, 1040, 2, "reset\nby peer")]
+        record = read(
+            logged(troubles=over), open_outages=[OutageSpan(1050, None, 1, "it answered 503")]
+        )
 
         assert [(each.began, each.ended, each.attempts) for each in record.outages] == [
             (5, 20, 9),
@@ -147,9 +151,12 @@ class TestOutages:
     def test_overlap(self, lasting: bool) -> None:
         """The wait's own outage and everybody's are one where they overlap."""
         ended = None if lasting else 1040
-        own, all_of_them = Trouble(1005, ended, 1, "refused"), Trouble(1006, ended, 8, "reset")
-        over = [Trouble(1001, 1002, 1, "503"), *([] if lasting else [own, all_of_them])]
-        record = read(logged(troubles=over), lasting=[own, all_of_them] if lasting else [])
+        own, all_of_them = (
+            OutageSpan(1005, ended, 1, "refused"),
+            OutageSpan(1006, ended, 8, "reset"),
+        )
+        over = [OutageSpan(1001, 1002, 1, "503"), *([] if lasting else [own, all_of_them])]
+        record = read(logged(troubles=over), open_outages=[own, all_of_them] if lasting else [])
 
         assert [each.reason for each in record.outages] == ["503", "reset"]
         assert (record.outages[1].began, record.outages[1].attempts) == (5, 9)
@@ -157,10 +164,10 @@ class TestOutages:
 
     def test_bounded(self) -> None:
         """Many outages are kept like many transitions, and their reasons are short."""
-        log = logged(troubles=(Trouble(1000 + n, 1001 + n, 1, "x" * 999) for n in range(300)))
+        log = logged(troubles=(OutageSpan(1000 + n, 1001 + n, 1, "x" * 999) for n in range(300)))
         record = read(log)
 
-        assert (len(record.outages), record.omitted) == (ENTRIES, 300 - ENTRIES)
+        assert (len(record.outages), record.omitted) == (MAX_ENTRIES, 300 - MAX_ENTRIES)
         assert {len(outage.reason) for outage in record.outages} == {200}
 
 
@@ -182,9 +189,9 @@ class TestRecord:
 
     def test_json_and_pickle(self) -> None:
         """A record goes through JSON and a pickle, and is hashable, alone and on its action."""
-        log = logged((0, at(1)), (9, at(2, "completed")), troubles=[Trouble(1001, None, 2, "x")])
+        log = logged((0, at(1)), (9, at(2, "completed")), troubles=[OutageSpan(1001, None, 2, "x")])
         record = read(log, action=at(2, "completed"))
-        action = finished(at(2, "completed"), record)
+        action = with_record(at(2, "completed"), record)
 
         for value in (record, action):
             kind = type(value)
@@ -195,7 +202,7 @@ class TestRecord:
 
     def test_at_once(self) -> None:
         """A call that left nothing to wait for has a record of no length."""
-        record = at_once(at(None, "completed"), WALL, Outcome.NOT_FOLLOWED, "why")
+        record = immediate_record(at(None, "completed"), WALL, Outcome.NOT_FOLLOWED, "why")
 
         assert (record.elapsed, record.polls, record.outcome) == (0, 0, "not followed")
         assert record.message == "why"
@@ -226,7 +233,7 @@ class TestRecord:
         log = logged(*((when, at(None, status)) for when, status in seen))
         record = read(log, outcome=Outcome(outcome))
 
-        assert (record.already_over, how_already(record)) == (over, words)
+        assert (record.already_over, already_ended_text(record)) == (over, words)
 
     @pytest.mark.parametrize(
         ("created", "lag_bound", "age"),
@@ -250,8 +257,10 @@ class TestRecord:
         """The action without its record is what it was."""
         action = at(2, "completed")
 
-        assert plain(finished(action, read(logged()))) == plain(action) == action
-        assert plain(action) is action
+        assert (
+            without_record(with_record(action, read(logged()))) == without_record(action) == action
+        )
+        assert without_record(action) is action
 
     def test_memory(self) -> None:
         """A wait in which little happens costs half a kilobyte more, a flapping one a few."""

@@ -10,7 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from redis_enterprise_actions import UsageError
-from redis_enterprise_actions._model.reference import GONE, Reference, System, Track, parse
+from redis_enterprise_actions._model.reference import (
+    GONE,
+    ListKind,
+    Reference,
+    ReferenceKind,
+    parse_reference,
+)
 from tests.conftest import examples
 
 
@@ -25,14 +31,21 @@ WHOLE = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(
 )
 
 REFERENCES: st.SearchStrategy[Reference] = st.one_of(
-    st.builds(Reference, st.just(Track.ACTION), WHOLE, st.sampled_from(["", "bdb:1", "bdb:23"])),
-    st.builds(Reference, st.just(Track.CRDB), WHOLE),
-    st.builds(Reference, st.just(Track.NODE), st.builds("{}/{}".format, NUMBERS, NAMES), RUNS),
-    st.builds(Reference, st.just(Track.CLUSTER), NAMES, RUNS),
     st.builds(
-        Reference, st.sampled_from([Track.EXPORT, Track.IMPORT, Track.BACKUP]), NUMBERS, RUNS
+        Reference, st.just(ReferenceKind.ACTION), WHOLE, st.sampled_from(["", "bdb:1", "bdb:23"])
     ),
-    st.builds(Reference, st.just(Track.BDB), NUMBERS, st.sampled_from(["", GONE])),
+    st.builds(Reference, st.just(ReferenceKind.CRDB), WHOLE),
+    st.builds(
+        Reference, st.just(ReferenceKind.NODE), st.builds("{}/{}".format, NUMBERS, NAMES), RUNS
+    ),
+    st.builds(Reference, st.just(ReferenceKind.CLUSTER), NAMES, RUNS),
+    st.builds(
+        Reference,
+        st.sampled_from([ReferenceKind.EXPORT, ReferenceKind.IMPORT, ReferenceKind.BACKUP]),
+        NUMBERS,
+        RUNS,
+    ),
+    st.builds(Reference, st.just(ReferenceKind.BDB), NUMBERS, st.sampled_from(["", GONE])),
 )
 
 
@@ -40,7 +53,7 @@ REFERENCES: st.SearchStrategy[Reference] = st.one_of(
 @given(REFERENCES)
 def test_text(ref: Reference) -> None:
     """Whatever is waited for can be written as text, and is the same when it is read again."""
-    assert parse(str(ref)) == ref
+    assert parse_reference(str(ref)) == ref
 
 
 @settings(max_examples=examples(50))
@@ -58,72 +71,75 @@ def test_one_text_each(one: Reference, other: Reference) -> None:
 
 
 @settings(max_examples=examples(100))
-@given(st.text() | st.builds("{}:{}".format, st.sampled_from(list(Track)), st.text()))
+@given(st.text() | st.builds("{}:{}".format, st.sampled_from(list(ReferenceKind)), st.text()))
 def test_any_text(text: str) -> None:
     """Any text is a reference, which then reads the same again, or a mistake of the caller's."""
     try:
-        ref = parse(text)
+        ref = parse_reference(text)
     except UsageError as error:
         assert repr(text) in str(error)
     else:
-        assert parse(str(ref)) == ref
+        assert parse_reference(str(ref)) == ref
         assert text in {str(ref), ref.uid}
 
 
 @pytest.mark.parametrize(
     ("text", "ref", "name", "system"),
     [
-        ("a1", Reference(Track.ACTION, "a1"), "a1", System.ACTIONS),
-        ("action:a1", Reference(Track.ACTION, "a1"), "a1", System.ACTIONS),
-        ("action:a1@bdb:7", Reference(Track.ACTION, "a1", "bdb:7"), "a1", System.ACTIONS),
-        ("action:a:1@x", Reference(Track.ACTION, "a:1@x"), "a:1@x", System.ACTIONS),
-        ("action:a1@bdb:3", Reference(Track.ACTION, "a1", "bdb:3"), "a1", System.ACTIONS),
-        ("crdb:t1", Reference(Track.CRDB, "t1"), "t1", System.CRDBS),
-        ("crdb:t1@bdb:3", Reference(Track.CRDB, "t1@bdb:3"), "t1@bdb:3", System.CRDBS),
+        ("a1", Reference(ReferenceKind.ACTION, "a1"), "a1", ListKind.ACTIONS),
+        ("action:a1", Reference(ReferenceKind.ACTION, "a1"), "a1", ListKind.ACTIONS),
+        ("action:a1@bdb:7", Reference(ReferenceKind.ACTION, "a1", "bdb:7"), "a1", ListKind.ACTIONS),
+        ("action:a:1@x", Reference(ReferenceKind.ACTION, "a:1@x"), "a:1@x", ListKind.ACTIONS),
+        ("action:a1@bdb:3", Reference(ReferenceKind.ACTION, "a1", "bdb:3"), "a1", ListKind.ACTIONS),
+        ("crdb:t1", Reference(ReferenceKind.CRDB, "t1"), "t1", ListKind.CRDBS),
+        ("crdb:t1@bdb:3", Reference(ReferenceKind.CRDB, "t1@bdb:3"), "t1@bdb:3", ListKind.CRDBS),
         (
             "node:1/maintenance_on",
-            Reference(Track.NODE, "1/maintenance_on"),
+            Reference(ReferenceKind.NODE, "1/maintenance_on"),
             "node:1/maintenance_on",
-            System.NODES,
+            ListKind.NODES,
         ),
         (
             "node:12/remove@after,t0",
-            Reference(Track.NODE, "12/remove", "after,t0"),
+            Reference(ReferenceKind.NODE, "12/remove", "after,t0"),
             "node:12/remove",
-            System.NODES,
+            ListKind.NODES,
         ),
         (
             "cluster:change_master@t1",
-            Reference(Track.CLUSTER, "change_master", "t1"),
+            Reference(ReferenceKind.CLUSTER, "change_master", "t1"),
             "cluster:change_master",
-            System.CLUSTER,
+            ListKind.CLUSTER,
         ),
         (
             "export:3@idle,2026-08-04T10:00:00Z,1786",
-            Reference(Track.EXPORT, "3", "idle,2026-08-04T10:00:00Z,1786"),
+            Reference(ReferenceKind.EXPORT, "3", "idle,2026-08-04T10:00:00Z,1786"),
             "export:3",
-            System.BDBS,
+            ListKind.BDBS,
         ),
-        ("import:3", Reference(Track.IMPORT, "3"), "import:3", System.BDBS),
-        ("backup:3", Reference(Track.BACKUP, "3"), "backup:3", System.BDBS),
-        ("bdb:3", Reference(Track.BDB, "3"), "bdb:3", System.BDBS),
-        ("bdb:3@gone", Reference(Track.BDB, "3", GONE), "bdb:3", System.BDBS),
+        ("import:3", Reference(ReferenceKind.IMPORT, "3"), "import:3", ListKind.BDBS),
+        ("backup:3", Reference(ReferenceKind.BACKUP, "3"), "backup:3", ListKind.BDBS),
+        ("bdb:3", Reference(ReferenceKind.BDB, "3"), "bdb:3", ListKind.BDBS),
+        ("bdb:3@gone", Reference(ReferenceKind.BDB, "3", GONE), "bdb:3", ListKind.BDBS),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )
-def test_shapes(text: str, ref: Reference, name: str, system: System) -> None:
+def test_shapes(text: str, ref: Reference, name: str, system: ListKind) -> None:
     """Each kind has its shape, what it is called in errors, and what is asked about it."""
-    read = parse(text)
+    read = parse_reference(text)
 
-    assert (read, read.name, read.system) == (ref, name, system)
+    assert (read, read.name, read.list_kind) == (ref, name, system)
     assert str(read) == (text if ":" in text else f"action:{text}")
 
 
 def test_parts() -> None:
     """A node's action tells its node and its name; a database tells its number."""
-    assert (parse("node:12/remove@t").number, parse("node:12/remove@t").action) == (12, "remove")
-    assert parse("cluster:change_master").action == "change_master"
-    assert parse("export:3").number == 3
+    assert (
+        parse_reference("node:12/remove@t").numeric_uid,
+        parse_reference("node:12/remove@t").action_name,
+    ) == (12, "remove")
+    assert parse_reference("cluster:change_master").action_name == "change_master"
+    assert parse_reference("export:3").numeric_uid == 3
 
 
 @pytest.mark.parametrize(
@@ -142,7 +158,7 @@ def test_parts() -> None:
 def test_bad(text: str) -> None:
     """What is no reference is a mistake of the caller's; the error says which ones there are."""
     with pytest.raises(UsageError) as caught:
-        parse(text)
+        parse_reference(text)
 
     assert str(caught.value) == (
         f"{text!r} is not a reference: there are action:UID, node:UID/ACTION, cluster:ACTION, "
@@ -153,6 +169,6 @@ def test_bad(text: str) -> None:
 @pytest.mark.parametrize("value", [None, 5, b"a1", ["a1"]], ids=repr)
 def test_no_text(value: object) -> None:
     """Anything but text is a mistake of the caller's."""
-    read: Callable[[object], Reference] = parse  # type: ignore[assignment]
+    read: Callable[[object], Reference] = parse_reference  # type: ignore[assignment]
     with pytest.raises(UsageError, match="is not a reference such as action:UID or crdb:ID"):
         read(value)

@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from redis_enterprise_actions import Outcome, Record
-from redis_enterprise_actions._report.html import page
+from redis_enterprise_actions._report.html import html_page
 from tests.flights import CASES, ENEMY, HOSTILE, QUIET, TROUBLED, UNSEEN, flight
 
 
@@ -28,7 +28,7 @@ class Tags(HTMLParser):
 
 def parsed(records: list[Record]) -> ET.Element:
     """Return the page, parsed as XML."""
-    return ET.fromstring(page(records).removeprefix("<!DOCTYPE html>\n"))
+    return ET.fromstring(html_page(records).removeprefix("<!DOCTYPE html>\n"))
 
 
 def cells(records: list[Record]) -> list[list[str]]:
@@ -45,20 +45,20 @@ def test_whole(records: list[Record]) -> None:
     assert root.get("lang") == "en"
     assert [len(list(root.iter(kind))) for kind in ("h1", "body")] == [1, 1]
     assert next(root.iter("meta")).get("charset") == "utf-8"
-    assert "width=device-width" in page(records)
-    ids = re.findall(r'\bid="(.*?)"', page(records))
+    assert "width=device-width" in html_page(records)
+    ids = re.findall(r'\bid="(.*?)"', html_page(records))
     assert len(ids) == len(set(ids))
 
 
 @pytest.mark.parametrize("records", CASES.values(), ids=CASES)
 def test_needs_nothing(records: list[Record]) -> None:
     """The page has no script and no link, and forbids itself to load anything."""
-    tags = Tags(page(records)).found
+    tags = Tags(html_page(records)).found
     names = {name for _, attributes in tags for name in attributes}
 
     assert {tag for tag, _ in tags} & {"script", "link", "img", "iframe", "a", "object"} == set()
     assert not [name for name in names if name.startswith("on") or name in {"src", "href"}]
-    assert "@import" not in page(records)
+    assert "@import" not in html_page(records)
     policy = next(a["content"] for t, a in tags if t == "meta" and "http-equiv" in a)
     assert policy is not None
     assert policy.startswith("default-src 'none'")
@@ -66,8 +66,8 @@ def test_needs_nothing(records: list[Record]) -> None:
 
 def test_light_and_dark() -> None:
     """Page and drawing follow the reader's choice of light or dark."""
-    assert page([QUIET]).count("@media (prefers-color-scheme: dark)") == 2
-    assert 'name="color-scheme" content="light dark"' in page([QUIET])
+    assert html_page([QUIET]).count("@media (prefers-color-scheme: dark)") == 2
+    assert 'name="color-scheme" content="light dark"' in html_page([QUIET])
 
 
 def test_table() -> None:
@@ -114,21 +114,21 @@ def test_nothing() -> None:
 
 def test_hostile_words() -> None:
     """Words of the cluster make no element, however they read, and no control character."""
-    hostile, harmless = Tags(page([ENEMY])).found, Tags(page(CASES["one"])).found
+    hostile, harmless = Tags(html_page([ENEMY])).found, Tags(html_page(CASES["one"])).found
 
     assert {tag for tag, _ in hostile} <= {tag for tag, _ in harmless} | {"p"}
     assert "<script>alert(1)</script>" in "".join(parsed([ENEMY]).itertext())
-    assert not set(page([ENEMY])) & {"\x00", "\x1b", "\u202e"}
+    assert not set(html_page([ENEMY])) & {"\x00", "\x1b", "\u202e"}
     assert "alert(1)" in HOSTILE
 
 
 def test_wider_than_a_telephone() -> None:
     """In a narrow window the table becomes a list, whose items say what they are."""
-    found = Tags(page([QUIET])).found
+    found = Tags(html_page([QUIET])).found
     named = {attributes.get("data-name") for tag, attributes in found if tag == "td"}
 
     assert named == {None, "began", "polls", "without answers", "end told by"}
-    assert "@media (max-width: 719px)" in page([QUIET])
+    assert "@media (max-width: 719px)" in html_page([QUIET])
 
 
 def test_outcomes() -> None:

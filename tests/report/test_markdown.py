@@ -7,18 +7,20 @@ import re
 import pytest
 
 from redis_enterprise_actions import Phase, Record
-from redis_enterprise_actions._report.markdown import markdown
+from redis_enterprise_actions._report.markdown import markdown_report
 from tests.flights import CASES, ENEMY, QUIET, TROUBLED, UNSEEN, flight, step
 
 
 def bars(records: list[Record]) -> list[str]:
     """Return the bars of the table."""
-    return [row.split("`")[1] for row in markdown(records).splitlines() if row.startswith("| **")]
+    return [
+        row.split("`")[1] for row in markdown_report(records).splitlines() if row.startswith("| **")
+    ]
 
 
 def test_in_full() -> None:
     """A summary has a heading, totals, a table with bars, a legend, and remarks to unfold."""
-    assert markdown([QUIET, TROUBLED]).replace("\u00a0", " ") == (
+    assert markdown_report([QUIET, TROUBLED]).replace("\u00a0", " ") == (
         "### 2 waits: 1 completed, 1 unreachable\n"
         "\n"
         "Began 2026-03-01 12:00:00 UTC; ended 2026-03-01 12:03:20 UTC; waited 3 min 20 s; "
@@ -46,17 +48,17 @@ def test_in_full() -> None:
 
 def test_nothing() -> None:
     """A summary of nothing says so."""
-    assert markdown([]) == "### no waits\n"
+    assert markdown_report([]) == "### no waits\n"
 
 
 def test_no_remarks() -> None:
     """Where nothing is to be said, nothing is to be unfolded."""
-    assert "<details>" not in markdown([QUIET])
+    assert "<details>" not in markdown_report([QUIET])
 
 
 def test_no_reference() -> None:
     """What has no reference is called by its title alone."""
-    assert "| **PUT /v1/bdbs/1** |" in markdown([flight(ref="", title="PUT /v1/bdbs/1")])
+    assert "| **PUT /v1/bdbs/1** |" in markdown_report([flight(ref="", title="PUT /v1/bdbs/1")])
 
 
 def test_short_ones_are_seen() -> None:
@@ -73,7 +75,7 @@ def test_short_ones_are_seen() -> None:
 @pytest.mark.parametrize("records", CASES.values(), ids=CASES)
 def test_shape(records: list[Record]) -> None:
     """Each wait has one row, of as many cells as the head has."""
-    rows = [line for line in markdown(records).splitlines() if line.startswith("|")]
+    rows = [line for line in markdown_report(records).splitlines() if line.startswith("|")]
     cells = {len(re.findall(r"(?<!\\)\|", row)) for row in rows}
 
     assert len(rows) == (len(records) + 2 if records else 0)
@@ -82,7 +84,7 @@ def test_shape(records: list[Record]) -> None:
 
 def test_hostile_words() -> None:
     """Words of the cluster make no element, link, mention, heading or row."""
-    text = markdown([ENEMY])
+    text = markdown_report([ENEMY])
     words = re.sub(r"`[^`]*`", "", text.replace("<br>", "")).replace("**", "")
 
     assert set(re.findall(r"<[^>]*>", words)) == {

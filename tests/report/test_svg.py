@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from redis_enterprise_actions import Outcome, Phase, Record
-from redis_enterprise_actions._report.svg import css_class, drawing, svg
+from redis_enterprise_actions._report.svg import css_class, svg_element, svg_file
 from redis_enterprise_actions._report.timeline import timeline
 from tests.flights import CASES, ENEMY, QUIET, TROUBLED, UNSEEN, flight, step
 
@@ -18,7 +18,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 def drawn(records: list[Record]) -> ET.Element:
     """Return the drawing, parsed."""
-    return ET.fromstring(svg(timeline(records)))
+    return ET.fromstring(svg_file(timeline(records)))
 
 
 def texts(root: ET.Element) -> list[str]:
@@ -40,7 +40,7 @@ def test_well_formed(records: list[Record]) -> None:
     assert kinds <= {
         *("svg", "style", "defs", "pattern", "rect", "circle", "path", "line", "text", "title")
     }
-    assert set(re.findall(r"url\((.*?)\)", svg(timeline(records)))) == {
+    assert set(re.findall(r"url\((.*?)\)", svg_file(timeline(records)))) == {
         *("#pending", "#cancelling", "#outage")
     }
     assert not any(name.startswith(("on", "href")) for each in root.iter() for name in each.attrib)
@@ -132,11 +132,11 @@ def test_nothing_is_lost_below() -> None:
 
 def test_inside() -> None:
     """Inside a page it is as wide as that, and has no heading of its own."""
-    inside = drawing(timeline([QUIET]))
+    inside = svg_element(timeline([QUIET]))
 
     assert 'width="100%"' in inside.splitlines()[0]
     assert "since" not in inside
-    assert "since 2026-03-01" in svg(timeline([QUIET]))
+    assert "since 2026-03-01" in svg_file(timeline([QUIET]))
 
 
 def test_hostile_words() -> None:
@@ -144,7 +144,7 @@ def test_hostile_words() -> None:
     root = drawn([ENEMY])
 
     assert any("<script>alert(1)</script>" in each for each in texts(root))
-    assert "<script" not in svg(timeline([ENEMY]))
+    assert "<script" not in svg_file(timeline([ENEMY]))
 
 
 def test_css_classes() -> None:

@@ -8,18 +8,17 @@ import msgspec
 import pytest
 
 from redis_enterprise_actions import Outcome, Phase, Record, Transition
+from redis_enterprise_actions._model.text import count_text, duration_text
 from redis_enterprise_actions._report.timeline import (
-    change,
-    duration,
-    ended,
     heading,
-    missing,
-    moment,
-    several,
-    stands,
+    outage_text,
+    outages_text,
+    outcome_text,
+    status_text,
     timeline,
+    timestamp_text,
     totals,
-    without_answers,
+    transition_text,
 )
 from tests.flights import CASES, QUIET, TROUBLED, UNSEEN, flight, step
 from tests.scripted import WALL
@@ -109,7 +108,7 @@ def test_ticks(seconds: float, labels: list[str]) -> None:
 )
 def test_duration(seconds: float, words: str) -> None:
     """A duration is told in the two units that matter."""
-    assert duration(seconds) == words
+    assert duration_text(seconds) == words
 
 
 class TestWords:
@@ -119,14 +118,14 @@ class TestWords:
         """A moment is told in UTC, wherever it was taken."""
         local = WALL.astimezone(timezone(timedelta(hours=2)))
 
-        assert moment(local) == "2026-03-01 12:00:00 UTC"
+        assert timestamp_text(local) == "2026-03-01 12:00:00 UTC"
 
     def test_ended(self) -> None:
         """How a wait ended is told with the time that it lasted, so far or in all."""
         under_way = flight(outcome=Outcome.UNDER_WAY)
 
-        assert ended(QUIET) == "completed after waiting 1 min 40 s"
-        assert ended(under_way) == "under way, waited 1 min 40 s"
+        assert outcome_text(QUIET) == "completed after waiting 1 min 40 s"
+        assert outcome_text(under_way) == "under way, waited 1 min 40 s"
 
     @pytest.mark.parametrize(
         ("outcome", "words"),
@@ -141,19 +140,22 @@ class TestWords:
         """What had ended when it was first seen is told without a time."""
         seen = flight(elapsed=0.1, outcome=outcome, transitions=(step(0.1, Phase(outcome.value)),))
 
-        assert ended(seen) == words
+        assert outcome_text(seen) == words
 
     def test_stands(self) -> None:
         """Status, state and progress are told as far as there are any."""
         bare = Transition(at=0.0, status="", phase=Phase.UNKNOWN)
 
-        assert [stands(each) for each in QUIET.transitions[:2]] == ["pending", "running, provision"]
-        assert change(QUIET.transitions[1]) == "running, provision, 10 %"
-        assert stands(bare) == change(bare) == "no status"
+        assert [status_text(each) for each in QUIET.transitions[:2]] == [
+            "pending",
+            "running, provision",
+        ]
+        assert transition_text(QUIET.transitions[1]) == "running, provision, 10 %"
+        assert status_text(bare) == transition_text(bare) == "no status"
 
     def test_missing(self) -> None:
         """An outage is told with its length, its attempts and its reason."""
-        assert [missing(outage, TROUBLED) for outage in TROUBLED.outages] == [
+        assert [outage_text(outage, TROUBLED) for outage in TROUBLED.outages] == [
             "no answer for 10.0 s (1 attempt): it answered 503",
             "no answer for 40.0 s, to the end (9 attempts): refused",
         ]
@@ -163,7 +165,7 @@ class TestWords:
     )
     def test_without_answers(self, record: Record, words: str) -> None:
         """The outages of one wait are counted and added up."""
-        assert without_answers(record) == words
+        assert outages_text(record) == words
 
     @pytest.mark.parametrize(
         ("case", "words"),
@@ -191,7 +193,7 @@ class TestWords:
 
     def test_several(self) -> None:
         """One is one."""
-        assert [several(n, "poll") for n in (0, 1, 2)] == ["0 polls", "1 poll", "2 polls"]
+        assert [count_text(n, "poll") for n in (0, 1, 2)] == ["0 polls", "1 poll", "2 polls"]
 
 
 def test_every_outcome_can_be_drawn() -> None:
@@ -199,4 +201,4 @@ def test_every_outcome_can_be_drawn() -> None:
     records = [msgspec.structs.replace(QUIET, outcome=each) for each in Outcome]
 
     assert len(timeline(records).rows) == len(Outcome)
-    assert all(ended(record).startswith(record.outcome) for record in records)
+    assert all(outcome_text(record).startswith(record.outcome) for record in records)

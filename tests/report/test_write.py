@@ -22,7 +22,7 @@ from redis_enterprise_actions import (
     write_report,
 )
 from redis_enterprise_actions._report import write as _report_file
-from redis_enterprise_actions._report.write import Flights
+from redis_enterprise_actions._report.write import ReportDocument
 from tests.flights import CASES, QUIET, TROUBLED
 
 
@@ -219,7 +219,7 @@ def test_json(tmp_path: Path, records: Sequence[Record]) -> None:
     written = (tmp_path / "r.json").read_bytes()
 
     assert json.loads(written)["schema"] == 1
-    assert msgspec.json.decode(written, type=Flights).records == tuple(records)
+    assert msgspec.json.decode(written, type=ReportDocument).records == tuple(records)
 
 
 def test_schema() -> None:
@@ -227,7 +227,7 @@ def test_schema() -> None:
 
     From 3.13 on, Python takes the indentation away from them.
     """
-    schema = json.dumps(msgspec.json.schema(Flights))
+    schema = json.dumps(msgspec.json.schema(ReportDocument))
     documented, coded = (
         json.loads(re.sub(r"(\\n| )+", " ", json.dumps(json.loads(text))))
         for text in (SCHEMA.read_text("utf-8"), schema)

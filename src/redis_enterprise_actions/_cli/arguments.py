@@ -17,8 +17,8 @@ from redis_enterprise_actions._cli.settings.connection import ENVIRONMENT, conne
 from redis_enterprise_actions._cli.wait.options import add_until_options, add_wait_options, duration
 from redis_enterprise_actions._client.config.options import similar_name
 from redis_enterprise_actions._client.http.auth import Secret
-from redis_enterprise_actions._model.action import one_line
 from redis_enterprise_actions._model.errors import UsageError
+from redis_enterprise_actions._model.text import one_line
 
 from .completion import SHELLS, complete
 from .help import explain

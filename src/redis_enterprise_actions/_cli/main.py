@@ -25,8 +25,8 @@ from redis_enterprise_actions._cli.wait.reporter import Overheard, last_resort
 from redis_enterprise_actions._client.config.profiles import NO_HOME, config_path, load_profiles
 from redis_enterprise_actions._client.config.secrets import delete_password, save_password
 from redis_enterprise_actions._client.submit.calls import reason_not_followable
-from redis_enterprise_actions._model.action import one_line
 from redis_enterprise_actions._model.errors import RedisActionsError, UsageError
+from redis_enterprise_actions._model.text import one_line
 
 from .arguments import arguments, json_of
 from .completion import script

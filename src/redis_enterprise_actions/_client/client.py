@@ -20,7 +20,7 @@ from redis_enterprise_actions._client.sources.paths import checked_uid, quoted_u
 from redis_enterprise_actions._client.sources.registry import StatusSources
 from redis_enterprise_actions._client.submit.submitter import Submitter
 from redis_enterprise_actions._model.errors import ActionNotFound, RequestError
-from redis_enterprise_actions._model.reference import Reference, Track, parse
+from redis_enterprise_actions._model.reference import Reference, ReferenceKind, parse_reference
 
 from .operation import Desk
 
@@ -218,7 +218,7 @@ class ActionsClient(Waits, Calls):
         """
         uid = None if node_uid is None else checked_uid(node_uid, "node")
         return await patiently(
-            _CALL_PATIENCE, self._sources.node_actions.list_actions, Track.NODE, uid
+            _CALL_PATIENCE, self._sources.node_actions.list_actions, ReferenceKind.NODE, uid
         )
 
     async def get_node_action(self, node_uid: int, action: str) -> Action:
@@ -229,7 +229,7 @@ class ActionsClient(Waits, Calls):
         Source: GET /v1/nodes/{uid}/actions/{action}. Needs the permission
         `view_status_of_node_action`.
         """
-        return await self._get_by(parse(f"node:{checked_uid(node_uid, 'node')}/{action}"))
+        return await self._get_by(parse_reference(f"node:{checked_uid(node_uid, 'node')}/{action}"))
 
     async def list_cluster_actions(self) -> list[Action]:
         """Return the actions of the cluster, such as `change_master`; as `list_node_actions`.
@@ -237,7 +237,7 @@ class ActionsClient(Waits, Calls):
         Source: GET /v1/cluster/actions. Needs the permission `view_status_of_cluster_action`.
         """
         return await patiently(
-            _CALL_PATIENCE, self._sources.node_actions.list_actions, Track.CLUSTER
+            _CALL_PATIENCE, self._sources.node_actions.list_actions, ReferenceKind.CLUSTER
         )
 
     async def get_cluster_action(self, action: str) -> Action:
@@ -245,7 +245,7 @@ class ActionsClient(Waits, Calls):
 
         Source: GET /v1/cluster/actions/{action}.
         """
-        return await self._get_by(parse(f"cluster:{action}"))
+        return await self._get_by(parse_reference(f"cluster:{action}"))
 
     async def list_crdb_tasks(self) -> list[Action]:
         """Return the tasks of Active-Active databases: those that run, at least.
@@ -265,7 +265,7 @@ class ActionsClient(Waits, Calls):
         Source: GET /v1/crdb_tasks/{id}. Needs the permission `view_crdb_task`.
         """
         quoted_uid(task_id)
-        return await self._get_by(Reference(Track.CRDB, task_id))
+        return await self._get_by(Reference(ReferenceKind.CRDB, task_id))
 
     async def _get_by(self, ref: Reference) -> Action:
         began = asyncio.get_running_loop().time()

@@ -13,8 +13,8 @@ from redis_enterprise_actions._client.polling.watch import watch
 from redis_enterprise_actions._model.action import Action, Evidence, Kind, Phase
 from redis_enterprise_actions._model.errors import CancelNotSupported, NothingToFollow, UsageError
 from redis_enterprise_actions._model.outcome import Outcome
-from redis_enterprise_actions._model.record import Recorder, at_once, finished
-from redis_enterprise_actions._model.reference import TRANSFERS, Track
+from redis_enterprise_actions._model.record import Recorder, immediate_record, with_record
+from redis_enterprise_actions._model.reference import TRANSFERS, ReferenceKind
 
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from redis_enterprise_actions._model.reference import Reference
 
 
-_CANCELLABLE: Final = frozenset({Track.NODE, Track.CLUSTER, Track.CRDB})
+_CANCELLABLE: Final = frozenset({ReferenceKind.NODE, ReferenceKind.CLUSTER, ReferenceKind.CRDB})
 _TRANSFER_GRACE: Final = 60.0  # seconds for which an export may be about to begin
 _DURATIONS: Final = ("timeout", "stall_timeout", "outage_timeout", "not_found_grace")
 
@@ -127,9 +127,9 @@ class Operation:
         /v1/crdb_tasks/{id}/actions/cancel. The first two need the permissions
         `cancel_node_action` and `cancel_cluster_action`, and those to see what is cancelled.
         """
-        if self._ref is None or self._ref.track not in _CANCELLABLE:
+        if self._ref is None or self._ref.kind not in _CANCELLABLE:
             raise CancelNotSupported(self.ref or self._answered.title)
-        if force and self._ref.track is not Track.CRDB:
+        if force and self._ref.kind is not ReferenceKind.CRDB:
             raise UsageError("force= is for tasks of Active-Active databases")
         await self._desk.cancel(self._ref, force=force)
 
@@ -145,12 +145,12 @@ class Operation:
         """
         action, began, error = self._answered, datetime.now(UTC), self._not_followed()
         outcome = Outcome.COMPLETED if error is None else error.outcome
-        record = at_once(action, began, outcome, None if error is None else str(error))
+        record = immediate_record(action, began, outcome, None if error is None else str(error))
         recorder = options.get("recorder")
         if recorder is not None:
-            recorder.follow(lambda: record)
+            recorder.add(lambda: record)
         if error is None:
-            return finished(action, record)
+            return with_record(action, record)
         error.record = record
         raise error
 
@@ -247,7 +247,7 @@ def checked(options: WaitOptions) -> dict[str, float]:
 def _wait(ref: Reference, options: WaitOptions) -> Wait:
     """Check the options; return a wait that begins now."""
     limits = checked(options)
-    if ref.track in TRANSFERS:
+    if ref.kind in TRANSFERS:
         limits.setdefault("not_found_grace", _TRANSFER_GRACE)
     now = asyncio.get_running_loop().time()
     return Wait(

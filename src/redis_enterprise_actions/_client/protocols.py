@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
 
-    from redis_enterprise_actions._model.action import Action, Uncertain
+    from redis_enterprise_actions._model.action import Action, AmbiguousAnswer
     from redis_enterprise_actions._model.errors import WaitError
     from redis_enterprise_actions._model.reference import Reference
 
@@ -22,7 +22,7 @@ class ListResult(NamedTuple):
     or to None if the action is gone; it is None if the source does not know what changed.
     """
 
-    actions: Mapping[Reference, Action | Uncertain]
+    actions: Mapping[Reference, Action | AmbiguousAnswer]
     cost: float
     changed: Mapping[Reference, Action | None] | None = None
 
@@ -34,7 +34,9 @@ NO_LIST: Final = ListResult({}, cost=math.inf)
 class StatusSource(Protocol):
     """Status endpoints of one or several kinds of work."""
 
-    def fetch(self, ref: Reference, last: Action | None, /) -> Awaitable[Action | Uncertain | None]:
+    def fetch(
+        self, ref: Reference, last: Action | None, /
+    ) -> Awaitable[Action | AmbiguousAnswer | None]:
         """Return the present state, or None if the cluster does not know the reference.
 
         `last` is the state as last seen. The result is `Uncertain` if the answer may belong to

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from .text import one_line, percent_text
+
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,14 +59,14 @@ class Phase(enum.StrEnum):
         return self in _TERMINAL
 
     @property
-    def goes_on(self) -> bool:
+    def unfinished(self) -> bool:
         """Whether it is known not to be over. Of an unknown word, nothing is known."""
-        return self in _GOING_ON
+        return self in _UNFINISHED
 
 
 # Tuples, as the hash of a member of an enum is slow.
 _TERMINAL: Final = (Phase.COMPLETED, Phase.FAILED, Phase.CANCELLED, Phase.ABORTED)
-_GOING_ON: Final = (Phase.RUNNING, Phase.PENDING, Phase.CANCELLING)
+_UNFINISHED: Final = (Phase.RUNNING, Phase.PENDING, Phase.CANCELLING)
 
 PHASES: Final[Mapping[str, Phase]] = MappingProxyType({
     # objects/action, "status": tasks, node and cluster actions
@@ -118,7 +120,7 @@ class Evidence(enum.StrEnum):
     CALL = "call"  # the answer to the call that would have started it, or cancelled it
 
 
-_SAYING: Final[Mapping[Evidence, str]] = MappingProxyType(
+_EVIDENCE_TEXT: Final[Mapping[Evidence, str]] = MappingProxyType(
     {
         Evidence.DATABASE: "as its database shows",
         Evidence.LIST: "as the list does not hold what it removed",
@@ -149,7 +151,7 @@ class PendingOp(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def __str__(self) -> str:
         words = [f"shard {self.shard_uid}", self.op_name or self.status_code or "working"]
         if self.progress is not None:
-            words.append(percent(self.progress))
+            words.append(percent_text(self.progress))
         return one_line(" ".join(words))
 
 
@@ -213,7 +215,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         """How it stands, in one line: `active, 14.29 %, provision`."""
         parts = [self.status or "no status"]
         if self.progress is not None:
-            parts.append(percent(self.progress))
+            parts.append(percent_text(self.progress))
         if self.state is not None:
             parts.append(self.state)
         parts += [str(op) for op in self.pending_ops[:_SHOWN_OPS]]
@@ -221,8 +223,8 @@ class Action(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             parts.append(f"+{len(self.pending_ops) - _SHOWN_OPS} more")
         if self.reason is not None:
             parts.append(self.reason)
-        if self.evidence in _SAYING:
-            parts.append(_SAYING[self.evidence])
+        if self.evidence in _EVIDENCE_TEXT:
+            parts.append(_EVIDENCE_TEXT[self.evidence])
         return one_line(", ".join(parts))
 
     def __str__(self) -> str:
@@ -230,7 +232,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return f"{self.title}: {self.brief}{uid}"
 
 
-class Doubt(enum.Enum):
+class Ambiguity(enum.Enum):
     """Why an answer does not tell by itself how an action stands."""
 
     IDLE = enum.auto()  # a status without a word: nothing is under way, and no result is kept
@@ -242,7 +244,7 @@ class Doubt(enum.Enum):
     REPLACED = enum.auto()  # a later run has taken the place of this one
 
 
-class Uncertain(msgspec.Struct, frozen=True):
+class AmbiguousAnswer(msgspec.Struct, frozen=True):
     """An answer that means one thing or another, by what a wait has seen before.
 
     `action` is how it stands if the doubt is dispelled. `mark` tells one failure, or one kind of
@@ -250,11 +252,11 @@ class Uncertain(msgspec.Struct, frozen=True):
     that was not looked at, and `otherwise` how it stands if the failure is that one.
     """
 
-    doubt: Doubt
+    ambiguity: Ambiguity
     action: Action
     mark: str = ""
-    known: str | None = None
-    otherwise: Action | Uncertain | None = None
+    known_failure: str | None = None
+    otherwise: Action | AmbiguousAnswer | None = None
 
 
 def completed(action: Action, evidence: Evidence = Evidence.DATABASE) -> Action:
@@ -279,7 +281,7 @@ def _ended(action: Action, phase: Phase, evidence: Evidence) -> Action:
     )
 
 
-def is_news(old: Action | None, new: Action) -> bool:
+def is_visible_change(old: Action | None, new: Action) -> bool:
     """Whether a user who saw `old` would want to see `new`. Time stamps alone are no news."""
     return (
         old is None
@@ -289,36 +291,23 @@ def is_news(old: Action | None, new: Action) -> bool:
         or old.phase is not new.phase
         or old.error_code != new.error_code
         or old.error != new.error
-        or (old.pending_ops != new.pending_ops and _shown(old) != _shown(new))
+        or (old.pending_ops != new.pending_ops and _visible_ops(old) != _visible_ops(new))
     )
 
 
 def has_moved(old: Action, new: Action) -> bool:
     """Whether the work got anywhere between two looks between which there were no news."""
     return old.heartbeat != new.heartbeat or (
-        old.pending_ops != new.pending_ops and _beats(old) != _beats(new)
+        old.pending_ops != new.pending_ops and _heartbeats(old) != _heartbeats(new)
     )
 
 
-def _shown(action: Action) -> list[tuple[object, ...]]:
+def _visible_ops(action: Action) -> list[tuple[object, ...]]:
     return [
         (op.shard_uid, op.op_name, op.status_code, op.status_description, op.progress)
         for op in action.pending_ops
     ]
 
 
-def _beats(action: Action) -> list[datetime | None]:
+def _heartbeats(action: Action) -> list[datetime | None]:
     return [op.heartbeat for op in action.pending_ops]
-
-
-def percent(progress: float) -> str:
-    """Return a progress as people read it: `14.29 %`, `100 %`."""
-    return f"{round(progress, 2):g} %"
-
-
-def one_line(text: str) -> str:
-    """Return the cluster's text as one printable line: no breaks, no control characters."""
-    line = " ".join(text.split())
-    if line.isprintable():
-        return line
-    return "".join([char if char.isprintable() else " " for char in line])

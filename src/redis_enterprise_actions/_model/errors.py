@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from .action import one_line
 from .outcome import Outcome
-from .record import how_already
+from .record import already_ended_text
+from .text import one_line
 
 
 if TYPE_CHECKING:
@@ -36,13 +36,13 @@ class RedisActionsError(Exception):
         return f"{type(self).__name__}({str(self)!r})"
 
     def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
-        return _revive, (type(self), self.__dict__.copy())
+        return _unpickle, (type(self), self.__dict__.copy())
 
     def _message(self) -> str:
         raise NotImplementedError
 
 
-def _revive(cls: type[RedisActionsError], attributes: dict[str, object]) -> RedisActionsError:
+def _unpickle(cls: type[RedisActionsError], attributes: dict[str, object]) -> RedisActionsError:
     error = cls.__new__(cls)
     error.__dict__.update(attributes)
     return error
@@ -98,7 +98,7 @@ class RequestError(RedisActionsError):
     record: Record | None = None
     retry_after: float | None = None
     nodes: tuple[str, ...] = ()  # the URLs of those that were asked
-    elsewhere: bool = False  # whether there is another one, to be asked at once
+    has_alternative: bool = False  # whether there is another one, to be asked at once
 
     def __init__(self, method: str, path: str) -> None:
         super().__init__()
@@ -110,12 +110,12 @@ class RequestError(RedisActionsError):
         self.polls: int | None = None
 
     @property
-    def said(self) -> str:
+    def detail(self) -> str:
         """What came back, in words, without the request that it came back to."""
         raise NotImplementedError
 
     def _message(self) -> str:
-        said = f"{self.method} {self.path}: {self.said}"
+        said = f"{self.method} {self.path}: {self.detail}"
         if self.elapsed is None:
             return said
         waited = _spent(self.elapsed, self.polls or 0)
@@ -157,7 +157,7 @@ class ClusterUnreachable(RequestError, ConnectionError):
         self.retry_after = retry_after
 
     @property
-    def said(self) -> str:
+    def detail(self) -> str:
         tried = "1 attempt" if self.attempts == 1 else f"{self.attempts} attempts"
         if self.nodes:
             tried += f" at {', '.join(self.nodes)}"
@@ -202,9 +202,9 @@ class AnswerLost(ClusterUnreachable):
         self.ref = ref
 
     @property
-    def said(self) -> str:
+    def detail(self) -> str:
         where = f"; {one_line(self.ref)} may tell" if self.ref else ""
-        return f"{super().said}. It was sent, and may have been taken all the same{where}"
+        return f"{super().detail}. It was sent, and may have been taken all the same{where}"
 
 
 class UntrustedCertificate(ClusterUnreachable):
@@ -217,7 +217,7 @@ class UntrustedCertificate(ClusterUnreachable):
     fingerprint: str | None = None
 
     @property
-    def said(self) -> str:
+    def detail(self) -> str:
         whose = f"the certificate of {', '.join(self.nodes) or 'the cluster'}"
         if self.fingerprint is not None:
             return (
@@ -238,7 +238,7 @@ class ClientCertificateRefused(ClusterUnreachable):
     transient = False
 
     @property
-    def said(self) -> str:
+    def detail(self) -> str:
         at = f" at {', '.join(self.nodes)}" if self.nodes else ""
         return (
             f"the cluster{at} does not accept our client certificate: {one_line(self.reason)}. "
@@ -272,7 +272,7 @@ class RequestRejected(RequestError):
         self.hint = hint
 
     @property
-    def said(self) -> str:
+    def detail(self) -> str:
         words = [f"the cluster answered {self.status}"]
         words += [word for word in (self.error_code, self.description) if word]
         said = one_line(": ".join(words))
@@ -298,7 +298,7 @@ class UnreadableReply(RequestError):
         self.excerpt = excerpt
 
     @property
-    def said(self) -> str:
+    def detail(self) -> str:
         said = f"the answer cannot be read: {one_line(self.problem)}"
         return f"{said}; it begins {self.excerpt!r}" if self.excerpt else said
 
@@ -331,7 +331,7 @@ class WaitError(RedisActionsError):
 
     @property
     def _already(self) -> str | None:
-        return None if self.record is None else how_already(self.record)
+        return None if self.record is None else already_ended_text(self.record)
 
     @property
     def _last_seen(self) -> str:

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, TypeAlias, 
 
 import msgspec
 
-from .action import Action, Evidence, Phase, one_line
+from .action import Action, Evidence, Phase
 from .outcome import Outcome
+from .text import one_line
 
 
 if TYPE_CHECKING:
@@ -23,11 +24,13 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-ENTRIES: Final = 100  # transitions kept, and as many outages: half the first, half the last
-POINTS: Final = 120  # of the progress: enough to draw a line
-_FIRST_LOOK: Final = 5.0  # seconds within which the first look is usually answered
-_OLDER: Final = 5.0  # seconds of a difference between clocks, and of a creation time's rounding
-_REASON: Final = 200  # characters of what an outage is put down to
+MAX_ENTRIES: Final = 100  # transitions kept, and as many outages: half the first, half the last
+MAX_POINTS: Final = 120  # of the progress: enough to draw a line
+_FIRST_ANSWER: Final = 5.0  # seconds within which the first look is usually answered
+_CLOCK_TOLERANCE: Final = (
+    5.0  # seconds of a difference between clocks, and of a creation time's rounding
+)
+_MAX_REASON: Final = 200  # characters of what an outage is put down to
 
 
 class Transition(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,44 +112,44 @@ class FinishedAction(Action, frozen=True, kw_only=True):
     record: Record
 
 
-def finished(action: Action, record: Record) -> FinishedAction:
+def with_record(action: Action, record: Record) -> FinishedAction:
     """Return an action that has ended, together with the record of the wait for it."""
     return FinishedAction(**_fields(action), record=record)
 
 
-def plain(action: Action) -> Action:
+def without_record(action: Action) -> Action:
     """Return an action without the record of a wait."""
     return Action(**_fields(action)) if isinstance(action, FinishedAction) else action
 
 
-def at_once(
+def immediate_record(
     action: Action, began: datetime, outcome: Outcome, message: str | None = None
 ) -> Record:
     """Return the record of a wait for a call that left nothing to wait for."""
-    log = Log(0.0, began)
-    log.saw(action, 0.0)
+    log = RecordBuilder(0.0, began)
+    log.add_answer(action, 0.0)
     return log.record(0.0, ref="", action=action, polls=0, outcome=outcome, message=message)
 
 
-def saying(message: str, record: Record) -> Record:
+def with_message(message: str, record: Record) -> Record:
     """Return a record with the message of the error that ended its wait."""
     return msgspec.structs.replace(record, message=message)
 
 
-def already(outcome: str) -> str:
+def already_text(outcome: str) -> str:
     """Return in words how an action had ended before it was first seen: `had already failed`."""
     been = "been " if outcome in {Outcome.CANCELLED, Outcome.ABORTED} else ""
     return f"had already {been}{outcome}"
 
 
-def how_already(record: Record) -> str | None:
+def already_ended_text(record: Record) -> str | None:
     """Return the same, and when it was seen if that was late; None if it was seen to end."""
     if not record.already_over or record.outcome != record.transitions[0].phase.value:
         return None
     seen_at = record.transitions[0].at
-    late = seen_at >= _FIRST_LOOK
+    late = seen_at >= _FIRST_ANSWER
     seen = f" when first seen, after waiting {seen_at:.1f} s" if late else ""
-    return f"{already(record.outcome)}{seen}"
+    return f"{already_text(record.outcome)}{seen}"
 
 
 def age_at_end(action: Action, record: Record) -> float | None:
@@ -159,7 +162,7 @@ def age_at_end(action: Action, record: Record) -> float | None:
     if action.creation_time is None or record.lag_bound is None:
         return None
     age = (record.began - action.creation_time).total_seconds() + record.elapsed
-    return age if age > record.elapsed + _OLDER else None
+    return age if age > record.elapsed + _CLOCK_TOLERANCE else None
 
 
 class Recorder:
@@ -176,12 +179,12 @@ class Recorder:
         """Return the records as they are now, in the order in which the waits began."""
         return [record() for record in self._records]
 
-    def follow(self, record: Callable[[], Record]) -> None:
+    def add(self, record: Callable[[], Record]) -> None:
         """Keep one record more: what `record` returns whenever it is called."""
         self._records.append(record)
 
 
-class Trouble(NamedTuple):
+class OutageSpan(NamedTuple):
     """An outage, in times of the loop; `ended` is None while it lasts."""
 
     began: float
@@ -190,20 +193,20 @@ class Trouble(NamedTuple):
     reason: str
 
 
-class Log:
+class RecordBuilder:
     """What a wait notes on the way. Times are the event loop's, in seconds."""
 
-    __slots__ = ("_began", "_curve", "_omitted", "_transitions", "_troubles", "_wall")
+    __slots__ = ("_began", "_curve", "_omitted", "_outages", "_transitions", "_wall")
 
     def __init__(self, now: float, wall: datetime) -> None:
         self._began = now
         self._wall = wall
         self._transitions: list[tuple[float, str, Phase, str | None, float | None]] = []
-        self._troubles: list[Trouble] = []
-        self._curve = _Curve()
+        self._outages: list[OutageSpan] = []
+        self._curve = ProgressCurve()
         self._omitted = 0
 
-    def saw(self, action: Action, now: float) -> None:
+    def add_answer(self, action: Action, now: float) -> None:
         """Note how an action stands, if that is new."""
         status, phase, state, progress = action.status, action.phase, action.state, action.progress
         last = self._transitions[-1] if self._transitions else None
@@ -212,12 +215,12 @@ class Log:
         if progress is not None:
             self._curve.add(now, progress)
 
-    def went_through(self, trouble: Trouble) -> None:
+    def add_outage(self, trouble: OutageSpan) -> None:
         """Note an outage that is over."""
-        if self._troubles and _overlap(self._troubles[-1], trouble):
-            self._troubles[-1] = _joined(self._troubles[-1], trouble)
+        if self._outages and _overlap(self._outages[-1], trouble):
+            self._outages[-1] = _joined(self._outages[-1], trouble)
         else:
-            self._omitted += _keep(self._troubles, trouble)
+            self._omitted += _keep(self._outages, trouble)
 
     def record(
         self,
@@ -228,7 +231,7 @@ class Log:
         polls: int,
         outcome: Outcome,
         message: str | None = None,
-        lasting: Iterable[Trouble] = (),
+        open_outages: Iterable[OutageSpan] = (),
         lag_bound: float | None = None,
     ) -> Record:
         """Return the record as it is now; `lasting` are the outages that are not over."""
@@ -246,7 +249,7 @@ class Log:
             progress=tuple(
                 [(round(at - self._began, 3), percent) for at, percent in self._curve.points()]
             ),
-            outages=tuple(map(self._outage, _joining([*self._troubles, *lasting]))),
+            outages=tuple(map(self._outage, _joining([*self._outages, *open_outages]))),
             omitted=self._omitted,
             lag_bound=None if lag_bound is None else round(lag_bound, 3),
         )
@@ -257,7 +260,7 @@ class Log:
             at=self._since(at), status=status, phase=phase, state=state, progress=progress
         )
 
-    def _outage(self, trouble: Trouble) -> Outage:
+    def _outage(self, trouble: OutageSpan) -> Outage:
         return Outage(
             began=self._since(trouble.began),
             ended=None if trouble.ended is None else self._since(trouble.ended),
@@ -269,7 +272,7 @@ class Log:
         return round(now - self._began, 3)
 
 
-class _Curve:
+class ProgressCurve:
     """Progress over time, with fewer points for each hour the longer it gets."""
 
     __slots__ = ("_spacing", "_values")
@@ -286,7 +289,7 @@ class _Curve:
             del values[-2:]
         values.append(at)
         values.append(percent)
-        if len(values) > 2 * POINTS:
+        if len(values) > 2 * MAX_POINTS:
             self._thin()
 
     def points(self) -> list[tuple[float, float]]:
@@ -296,21 +299,21 @@ class _Curve:
         """Leave out every second point, but neither the first nor the last."""
         points = self.points()[::2]
         self._values = array("d", [value for point in points for value in point])
-        self._spacing = (points[-1][0] - points[0][0]) / (POINTS / 2)
+        self._spacing = (points[-1][0] - points[0][0]) / (MAX_POINTS / 2)
 
 
 def _keep(entries: list[_T], entry: _T) -> int:
     """Add an entry, at the expense of one in the middle; return how many were left out."""
     entries.append(entry)
-    if len(entries) <= ENTRIES:
+    if len(entries) <= MAX_ENTRIES:
         return 0
-    del entries[ENTRIES // 2]
+    del entries[MAX_ENTRIES // 2]
     return 1
 
 
-def _joining(troubles: Iterable[Trouble]) -> list[Trouble]:
+def _joining(troubles: Iterable[OutageSpan]) -> list[OutageSpan]:
     """Return outages in order, those that overlap as one: for who waits they are."""
-    joined: list[Trouble] = []
+    joined: list[OutageSpan] = []
     for trouble in troubles:
         if joined and _overlap(joined[-1], trouble):
             joined[-1] = _joined(joined[-1], trouble)
@@ -319,12 +322,12 @@ def _joining(troubles: Iterable[Trouble]) -> list[Trouble]:
     return joined
 
 
-def _overlap(one: Trouble, other: Trouble) -> bool:
+def _overlap(one: OutageSpan, other: OutageSpan) -> bool:
     return one.ended is None or other.began < one.ended
 
 
-def _joined(one: Trouble, other: Trouble) -> Trouble:
-    return Trouble(
+def _joined(one: OutageSpan, other: OutageSpan) -> OutageSpan:
+    return OutageSpan(
         began=min(one.began, other.began),
         ended=None if one.ended is None or other.ended is None else max(one.ended, other.ended),
         attempts=one.attempts + other.attempts,
@@ -333,7 +336,7 @@ def _joined(one: Trouble, other: Trouble) -> Trouble:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= _REASON else f"{text[: _REASON - 1]}…"
+    return text if len(text) <= _MAX_REASON else f"{text[: _MAX_REASON - 1]}…"
 
 
 def _fields(action: Action) -> dict[str, Any]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class Track(enum.StrEnum):
+class ReferenceKind(enum.StrEnum):
     """What tells how work goes, in the spelling of references."""
 
     ACTION = "action"
@@ -32,7 +32,7 @@ class Track(enum.StrEnum):
     BDB = "bdb"
 
 
-class System(enum.StrEnum):
+class ListKind(enum.StrEnum):
     """What can be asked about with one list request; the values are for people."""
 
     ACTIONS = "actions"
@@ -42,15 +42,15 @@ class System(enum.StrEnum):
     BDBS = "databases"
 
 
-_SYSTEMS: Final[Mapping[Track, System]] = MappingProxyType({
-    Track.ACTION: System.ACTIONS,
-    Track.NODE: System.NODES,
-    Track.CLUSTER: System.CLUSTER,
-    Track.CRDB: System.CRDBS,
-    Track.EXPORT: System.BDBS,
-    Track.IMPORT: System.BDBS,
-    Track.BACKUP: System.BDBS,
-    Track.BDB: System.BDBS,
+_LIST_KINDS: Final[Mapping[ReferenceKind, ListKind]] = MappingProxyType({
+    ReferenceKind.ACTION: ListKind.ACTIONS,
+    ReferenceKind.NODE: ListKind.NODES,
+    ReferenceKind.CLUSTER: ListKind.CLUSTER,
+    ReferenceKind.CRDB: ListKind.CRDBS,
+    ReferenceKind.EXPORT: ListKind.BDBS,
+    ReferenceKind.IMPORT: ListKind.BDBS,
+    ReferenceKind.BACKUP: ListKind.BDBS,
+    ReferenceKind.BDB: ListKind.BDBS,
 })  # fmt: skip
 
 GONE: Final = "gone"  # of a database whose end is awaited
@@ -58,20 +58,22 @@ AFTER: Final = "after"  # what follows is what was known before the call
 BUSY: Final = "busy"  # likewise, of a database to which something was being done already
 LOST: Final = "lost"  # likewise, of a call whose answer was lost: it may not have been taken
 UNCHANGED: Final = "unchanged"  # likewise, of a call which was answered with the settled database
-TRANSFERS: Final = frozenset({Track.EXPORT, Track.IMPORT, Track.BACKUP})
+TRANSFERS: Final = frozenset({ReferenceKind.EXPORT, ReferenceKind.IMPORT, ReferenceKind.BACKUP})
 
-_WHOLE: Final = frozenset({Track.ACTION, Track.CRDB})  # whose uids may hold anything
+_OPAQUE_UIDS: Final = frozenset(
+    {ReferenceKind.ACTION, ReferenceKind.CRDB}
+)  # whose uids may hold anything
 _NUMBER: Final = r"\d{1,18}"
 _DELETE: Final = re.compile(rf"(?P<uid>(?s:.+))@(?P<run>bdb:{_NUMBER})", re.ASCII)
 _RUN: Final = r"(?:@(?P<run>(?s:.+)))?"
 _NODE: Final = re.compile(rf"(?P<uid>{_NUMBER}/[a-z_]+){_RUN}", re.ASCII)
 _CLUSTER: Final = re.compile(rf"(?P<uid>[a-z_]+){_RUN}", re.ASCII)
 _DATABASE: Final = re.compile(rf"(?P<uid>{_NUMBER}){_RUN}", re.ASCII)
-_KNOWN: Final = r"(?:,[\w.+-]+)?"  # failures that were there before
-_SETTLING: Final = re.compile(
-    rf"{GONE}(?:,{AFTER}{_KNOWN})?|(?:{AFTER}|{BUSY}|{UNCHANGED}){_KNOWN}", re.ASCII
+_KNOWN_FAILURE: Final = r"(?:,[\w.+-]+)?"  # failures that were there before
+_DATABASE_RUN: Final = re.compile(
+    rf"{GONE}(?:,{AFTER}{_KNOWN_FAILURE})?|(?:{AFTER}|{BUSY}|{UNCHANGED}){_KNOWN_FAILURE}", re.ASCII
 )
-_NO_UID: Final = re.compile("\\.{0,2}|.*[\ud800-\udfff].*", re.DOTALL)  # what no path can name
+_INVALID_UID: Final = re.compile("\\.{0,2}|.*[\ud800-\udfff].*", re.DOTALL)  # what no path can name
 
 
 class Reference(msgspec.Struct, frozen=True, cache_hash=True):
@@ -85,32 +87,32 @@ class Reference(msgspec.Struct, frozen=True, cache_hash=True):
     action.
     """
 
-    track: Track
+    kind: ReferenceKind
     uid: str
     run: str = ""
 
     @property
-    def system(self) -> System:
+    def list_kind(self) -> ListKind:
         """What one has to ask, and who is asked about together."""
-        return _SYSTEMS[self.track]
+        return _LIST_KINDS[self.kind]
 
     @property
     def name(self) -> str:
         """What it is called in errors, and the `uid` of its `Action`."""
-        return self.uid if self.track in _WHOLE else f"{self.track}:{self.uid}"
+        return self.uid if self.kind in _OPAQUE_UIDS else f"{self.kind}:{self.uid}"
 
     @property
-    def number(self) -> int:
+    def numeric_uid(self) -> int:
         """The uid of the node or database."""
         return int(self.uid.partition("/")[0])
 
     @property
-    def action(self) -> str:
+    def action_name(self) -> str:
         """The name of the node's or the cluster's action, as it is in paths."""
         return self.uid.rpartition("/")[2]
 
     @property
-    def gone(self) -> bool:
+    def is_deletion(self) -> bool:
         """True if it is the deletion of a database that is waited for."""
         return self.run.partition(",")[0] == GONE
 
@@ -132,38 +134,38 @@ class Reference(msgspec.Struct, frozen=True, cache_hash=True):
         return known if call in {AFTER, BUSY, UNCHANGED} else None
 
     def __str__(self) -> str:
-        return f"{self.track}:{self.uid}" + (f"@{self.run}" if self.run else "")
+        return f"{self.kind}:{self.uid}" + (f"@{self.run}" if self.run else "")
 
 
-def parse(text: str) -> Reference:
+def parse_reference(text: str) -> Reference:
     """Read a reference: `action:UID` or a bare uid, `node:1/maintenance_on`, `export:3` ..."""
     if not isinstance(text, str):
         raise UsageError(f"{text!r} is not a reference such as action:UID or crdb:ID")
     word, colon, rest = text.partition(":")
-    track = _TRACKS.get(word) if colon else Track.ACTION
+    track = _KINDS.get(word) if colon else ReferenceKind.ACTION
     ref = None if track is None else _read(track, rest if colon else text)
     if ref is None:
         raise UsageError(f"{text!r} is not a reference: there are {_SHAPES}")
     return ref
 
 
-def _read(track: Track, rest: str) -> Reference | None:
+def _read(track: ReferenceKind, rest: str) -> Reference | None:
     """Return what follows the colon as a reference, or None if it is none."""
-    if track in _WHOLE:
-        delete = _DELETE.fullmatch(rest) if track is Track.ACTION else None
+    if track in _OPAQUE_UIDS:
+        delete = _DELETE.fullmatch(rest) if track is ReferenceKind.ACTION else None
         uid, run = (delete["uid"], delete["run"]) if delete else (rest, "")
-        return None if _NO_UID.fullmatch(uid) else Reference(track, uid, run)
-    match = _OTHERS.get(track, _DATABASE).fullmatch(rest)
+        return None if _INVALID_UID.fullmatch(uid) else Reference(track, uid, run)
+    match = _PATTERNS.get(track, _DATABASE).fullmatch(rest)
     if match is None:
         return None
     run = match["run"] or ""
-    if track is Track.BDB and run and not _SETTLING.fullmatch(run):
+    if track is ReferenceKind.BDB and run and not _DATABASE_RUN.fullmatch(run):
         return None
     return Reference(track, match["uid"], run)
 
 
-_OTHERS: Final = {Track.NODE: _NODE, Track.CLUSTER: _CLUSTER}
-_TRACKS: Final = {track.value: track for track in Track}
+_PATTERNS: Final = {ReferenceKind.NODE: _NODE, ReferenceKind.CLUSTER: _CLUSTER}
+_KINDS: Final = {track.value: track for track in ReferenceKind}
 _SHAPES: Final = (
     "action:UID, node:UID/ACTION, cluster:ACTION, crdb:ID, export:BDB, import:BDB, backup:BDB, "
     "bdb:UID and bdb:UID@gone"

@@ -7,19 +7,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from .svg import css_class, drawing, text
+from redis_enterprise_actions._model.text import count_text, duration_text
+
+from .svg import css_class, escaped, svg_element
 from .timeline import (
-    EVIDENCE,
-    change,
-    duration,
-    ended,
+    EVIDENCE_TEXT,
     heading,
-    missing,
-    moment,
-    several,
+    outage_text,
+    outages_text,
+    outcome_text,
     timeline,
+    timestamp_text,
     totals,
-    without_answers,
+    transition_text,
 )
 
 
@@ -73,7 +73,7 @@ li span { color: var(--dim); font-variant-numeric: tabular-nums; }
 _COLUMNS: Final = ("action", "how it ended", "began", "polls", "without answers", "end told by")
 
 
-def page(records: Sequence[Record]) -> str:
+def html_page(records: Sequence[Record]) -> str:
     """Return the page about these records."""
     line = timeline(records)
     parts = [
@@ -81,10 +81,10 @@ def page(records: Sequence[Record]) -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}"/>',
         '<meta name="color-scheme" content="light dark"/>',
         '<meta name="viewport" content="width=device-width, initial-scale=1"/>',
-        f"<title>{text(heading(line))}</title><style>{_STYLE}</style></head><body>",
-        f"<h1>{text(heading(line))}</h1>",
+        f"<title>{escaped(heading(line))}</title><style>{_STYLE}</style></head><body>",
+        f"<h1>{escaped(heading(line))}</h1>",
         *_totals(totals(line)),
-        f"<h2>When</h2>\n{drawing(line)}" if records else "",
+        f"<h2>When</h2>\n{svg_element(line)}" if records else "",
         *(_table(row.record for row in line.rows) if records else ()),
         "</body></html>\n",
     ]
@@ -92,7 +92,7 @@ def page(records: Sequence[Record]) -> str:
 
 
 def _totals(pairs: Iterable[tuple[str, str]]) -> Iterator[str]:
-    items = [f"<div><dt>{name}</dt><dd>{text(value)}</dd></div>" for name, value in pairs]
+    items = [f"<div><dt>{name}</dt><dd>{escaped(value)}</dd></div>" for name, value in pairs]
     if items:
         yield f'<dl class="totals">{"".join(items)}</dl>'
 
@@ -107,27 +107,29 @@ def _table(records: Iterable[Record]) -> Iterator[str]:
 
 def _rows(record: Record) -> Iterator[str]:
     sort, sign = css_class(record.outcome), record.outcome.mark
-    message = "" if record.message is None else f"<p>{text(record.message)}</p>"
+    message = "" if record.message is None else f"<p>{escaped(record.message)}</p>"
     cells = (
-        f'<strong>{text(record.title)}</strong><p class="dim">{text(record.ref)}</p>',
-        f'<span class="{sort}">{sign} {text(ended(record))}</span>{message}',
-        moment(record.began),
+        f'<strong>{escaped(record.title)}</strong><p class="dim">{escaped(record.ref)}</p>',
+        f'<span class="{sort}">{sign} {escaped(outcome_text(record))}</span>{message}',
+        timestamp_text(record.began),
         str(record.polls),
-        without_answers(record),
-        EVIDENCE[record.evidence],
+        outages_text(record),
+        EVIDENCE_TEXT[record.evidence],
     )
     named = zip(("", "", *_COLUMNS[2:]), cells, strict=True)
     yield "<tr>{}</tr>".format(
         "".join(f'<td data-name="{n}">{c}</td>' if n else f"<td>{c}</td>" for n, c in named)
     )
-    yield f'<tr class="more"><td colspan="{len(_COLUMNS)}">{_story(record)}</td></tr>'
+    yield f'<tr class="more"><td colspan="{len(_COLUMNS)}">{_event_list(record)}</td></tr>'
 
 
-def _story(record: Record) -> str:
+def _event_list(record: Record) -> str:
     """Return everything that happened, in order, to be unfolded."""
-    events = [(each.at, change(each)) for each in record.transitions]
-    events += [(each.began, missing(each, record)) for each in record.outages]
-    items = [f"<li><span>{duration(at)}</span> {text(what)}</li>" for at, what in sorted(events)]
+    events = [(each.at, transition_text(each)) for each in record.transitions]
+    events += [(each.began, outage_text(each, record)) for each in record.outages]
+    items = [
+        f"<li><span>{duration_text(at)}</span> {escaped(what)}</li>" for at, what in sorted(events)
+    ]
     left_out = f", {record.omitted} more left out" if record.omitted else ""
-    changes = several(len(record.transitions), "change")
+    changes = count_text(len(record.transitions), "change")
     return f"<details><summary>{changes}{left_out}</summary><ol>{''.join(items)}</ol></details>"

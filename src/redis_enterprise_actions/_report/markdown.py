@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from redis_enterprise_actions._model.action import Phase, one_line
+from redis_enterprise_actions._model.action import Phase
+from redis_enterprise_actions._model.text import count_text, duration_text, one_line
 
-from .timeline import duration, ended, heading, missing, several, timeline, totals, without_answers
+from .timeline import heading, outage_text, outages_text, outcome_text, timeline, totals
 
 
 if TYPE_CHECKING:
@@ -32,12 +33,12 @@ _NAMES: Final = ((_UNSEEN, "not seen"), (_OUTAGE, "no answer"))
 _SPECIAL: Final = re.compile(r"([\\`*_{}\[\]#+!|~@$])|(://)|(\bwww\.)")
 
 
-def markdown(records: Sequence[Record]) -> str:
+def markdown_report(records: Sequence[Record]) -> str:
     """Return the report about these records."""
     line = timeline(records)
-    parts = [f"### {_plain(heading(line))}"]
+    parts = [f"### {escaped(heading(line))}"]
     if records:
-        told = "; ".join(f"{name} {_plain(value)}" for name, value in totals(line))
+        told = "; ".join(f"{name} {escaped(value)}" for name, value in totals(line))
         bars = [(row, _bar(row)) for row in line.rows]
         parts += [f"{told[0].upper()}{told[1:]}.", _table(bars), _legend(bars), *_notes(line.rows)]
     return "\n\n".join(filter(None, parts)) + "\n"
@@ -53,9 +54,9 @@ def _table(bars: Sequence[tuple[Row, str]]) -> str:
 
 
 def _row(record: Record, bar: str) -> str:
-    what = f"**{_plain(record.title)}**" + (f"<br>{_plain(record.ref)}" if record.ref else "")
-    how = f"{record.outcome.mark} {_plain(ended(record))}"
-    return f"| {what} | `{bar}` | {how} | {record.polls} | {without_answers(record)} |"
+    what = f"**{escaped(record.title)}**" + (f"<br>{escaped(record.ref)}" if record.ref else "")
+    how = f"{record.outcome.mark} {escaped(outcome_text(record))}"
+    return f"| {what} | `{bar}` | {how} | {record.polls} | {outages_text(record)} |"
 
 
 def _bar(row: Row) -> str:
@@ -91,19 +92,19 @@ def _notes(rows: Sequence[Row]) -> Iterator[str]:
     notes = [note for row in rows for note in _notes_on(row.record)]
     if notes:
         items = "\n".join(f"- {note}" for note in notes)
-        summary = several(len(notes), "remark")
+        summary = count_text(len(notes), "remark")
         yield f"<details><summary>{summary}</summary>\n\n{items}\n\n</details>"
 
 
 def _notes_on(record: Record) -> Iterator[str]:
-    name = f"**{_plain(record.title)}**"
+    name = f"**{escaped(record.title)}**"
     if record.message is not None:
-        yield f"{name}: {_plain(record.message)}"
+        yield f"{name}: {escaped(record.message)}"
     for outage in record.outages:
-        yield f"{name}, after {duration(outage.began)}: {_plain(missing(outage, record))}"
+        yield f"{name}, after {duration_text(outage.began)}: {escaped(outage_text(outage, record))}"
 
 
-def _plain(words: str) -> str:
+def escaped(words: str) -> str:
     """Return words of the cluster's so that they stand for themselves in Markdown."""
     safe = one_line(words).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _SPECIAL.sub(_escaped, safe)

@@ -10,16 +10,17 @@ from html import escape
 from textwrap import wrap
 from typing import TYPE_CHECKING, Final
 
-from redis_enterprise_actions._model.action import Phase, one_line
+from redis_enterprise_actions._model.action import Phase
 from redis_enterprise_actions._model.outcome import Outcome
+from redis_enterprise_actions._model.text import count_text, one_line
 
-from .timeline import ended, heading, moment, outcomes, several
+from .timeline import heading, outcome_counts, outcome_text, timestamp_text
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from .timeline import Row, Span, Timeline
+    from .timeline import PhaseSpan, Row, Timeline
 
 _LEFT, _WIDTH = 1.5, 97.0  # per cent: where time begins, and how much of the drawing it takes
 _TITLE, _AXIS = 18, 26  # pixels
@@ -90,22 +91,22 @@ _PATTERNS: Final = (
 )
 
 
-def svg(line: Timeline) -> str:
+def svg_file(line: Timeline) -> str:
     """Return the drawing as a file of its own, which says what it is about."""
     title = _title(line)
     height, body = _body(line, _TITLE * len(title) + 12)
-    root = f'<svg {_ALONE} height="{height}"><title>{text(heading(line))}</title>'
+    root = f'<svg {_ALONE} height="{height}"><title>{escaped(heading(line))}</title>'
     return "\n".join([root, *_titled(title), *body, "</svg>\n"])
 
 
-def drawing(line: Timeline) -> str:
+def svg_element(line: Timeline) -> str:
     """Return the drawing for a page that says what it is about."""
     height, body = _body(line, 0)
-    root = f'<svg {_INSIDE} height="{height}" aria-label="{text(heading(line))}">'
+    root = f'<svg {_INSIDE} height="{height}" aria-label="{escaped(heading(line))}">'
     return "\n".join([root, *body, "</svg>"])
 
 
-def text(words: str) -> str:
+def escaped(words: str) -> str:
     """Return words of the cluster's as they may stand in SVG and HTML."""
     return escape(one_line(words))
 
@@ -139,15 +140,15 @@ def _title(line: Timeline) -> list[str]:
     """Return the lines above a drawing that stands alone, none wider than a telephone."""
     if line.began is None:
         return [heading(line)]
-    about = f"{several(len(line.rows), 'wait')} since {moment(line.began)}"
-    return [about, *wrap(outcomes(line), _LETTERS)]
+    about = f"{count_text(len(line.rows), 'wait')} since {timestamp_text(line.began)}"
+    return [about, *wrap(outcome_counts(line), _LETTERS)]
 
 
 def _titled(lines: Iterable[str]) -> Iterator[str]:
     yield '<rect class="paper" width="100%" height="100%"/>'
     for n, words in enumerate(lines):
         sort = "dim" if n else "heading"
-        yield f'<text class="{sort}" x="{_LEFT}%" y="{22 + _TITLE * n}">{text(words)}</text>'
+        yield f'<text class="{sort}" x="{_LEFT}%" y="{22 + _TITLE * n}">{escaped(words)}</text>'
 
 
 def _axis(line: Timeline, top: int, bottom: int) -> Iterator[str]:
@@ -166,13 +167,13 @@ def _row(row: Row, top: int) -> str:
     x, bar = _x(row.begin), _BAR_AT
     parts = [
         f'<svg y="{top}" width="100%" height="{_ROW}">',
-        f'<text class="title" x="{_LEFT}%" y="16">{text(record.title)}</text>',
-        f'<text class="{sort}" x="{_LEFT}%" y="32">{sign} {text(ended(record))}</text>',
+        f'<text class="title" x="{_LEFT}%" y="16">{escaped(record.title)}</text>',
+        f'<text class="{sort}" x="{_LEFT}%" y="32">{sign} {escaped(outcome_text(record))}</text>',
         f'<line class="unseen" x1="{x}" x2="{_x(row.end)}" y1="{bar + 10}" y2="{bar + 10}"/>',
         *_spans(row.spans),
         *(
             f'<rect class="outage" x="{_x(gap.begin)}" y="{bar - 2}" width="{_w(gap)}" '
-            f'height="{_BAR + 4}"><title>{text(gap.label)}</title></rect>'
+            f'height="{_BAR + 4}"><title>{escaped(gap.label)}</title></rect>'
             for gap in row.gaps
         ),
         *_labels(row.spans),
@@ -183,31 +184,31 @@ def _row(row: Row, top: int) -> str:
     return "".join(parts)
 
 
-def _spans(spans: Iterable[Span]) -> Iterator[str]:
+def _spans(spans: Iterable[PhaseSpan]) -> Iterator[str]:
     odd = False
     for span in spans:
         odd = not odd
         fill = "other" if span.phase is Phase.RUNNING and odd else span.phase.value
         yield (
-            f"{_clipped(span)}<title>{text(span.words)}</title>"
+            f"{_clipped(span)}<title>{escaped(span.text)}</title>"
             f'<rect class="{fill}" width="100%" height="100%"/>'
             '<line class="edge" x2="0" y2="100%"/></svg>'
         )
 
 
-def _labels(spans: Iterable[Span]) -> Iterator[str]:
+def _labels(spans: Iterable[PhaseSpan]) -> Iterator[str]:
     for span in spans:
         fits = _fits(span)
         if fits is not None:
-            label = f'<text class="label{fits}" x="5" y="14">{text(span.label)}</text>'
+            label = f'<text class="label{fits}" x="5" y="14">{escaped(span.label)}</text>'
             yield f"{_clipped(span)}{label}</svg>"
 
 
-def _clipped(span: Span) -> str:
+def _clipped(span: PhaseSpan) -> str:
     return f'<svg x="{_x(span.begin)}" y="{_BAR_AT}" width="{_w(span)}" height="{_BAR}">'
 
 
-def _fits(span: Span) -> str | None:
+def _fits(span: PhaseSpan) -> str | None:
     """Return on what drawings a label has room, None for nowhere."""
     needed = _LETTER * len(span.label) + 8
     share = span.end - span.begin

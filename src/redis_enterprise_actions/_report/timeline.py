@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from redis_enterprise_actions._model.action import Evidence, Phase, one_line, percent
+from redis_enterprise_actions._model.action import Evidence, Phase
 from redis_enterprise_actions._model.outcome import Outcome
-from redis_enterprise_actions._model.record import how_already
+from redis_enterprise_actions._model.record import already_ended_text
+from redis_enterprise_actions._model.text import count_text, duration_text, one_line, percent_text
 
 
 if TYPE_CHECKING:
@@ -30,9 +30,8 @@ _STEPS: Final = (  # seconds from tick to tick, and in which unit they are told
     *((step * _H, _H, "h") for step in (1, 2, 3, 6, 12)),
     *((step * 10**power * _D, _D, "d") for power in range(7) for step in (1, 2, 5)),
 )
-_UNITS: Final = ((_D, "d"), (_H, "h"), (_MIN, "min"), (_S, "s"))
 
-EVIDENCE: Final = {
+EVIDENCE_TEXT: Final = {
     Evidence.ACTION: "the action itself",
     Evidence.DATABASE: "its database",
     Evidence.LIST: "the list, without what it removed",
@@ -51,17 +50,17 @@ class Tick(NamedTuple):
     label: str
 
 
-class Span(NamedTuple):
+class PhaseSpan(NamedTuple):
     """A part of a bar in which an action stood in one way; `label` is all that in short."""
 
     begin: float
     end: float
     phase: Phase
     label: str
-    words: str
+    text: str
 
 
-class Gap(NamedTuple):
+class OutageGap(NamedTuple):
     """A part of a bar in which there was no answer."""
 
     begin: float
@@ -75,8 +74,8 @@ class Row(NamedTuple):
     record: Record
     begin: float
     end: float
-    spans: tuple[Span, ...]
-    gaps: tuple[Gap, ...]
+    spans: tuple[PhaseSpan, ...]
+    gaps: tuple[OutageGap, ...]
     progress: tuple[tuple[float, float], ...]
 
 
@@ -114,12 +113,12 @@ def _row(record: Record, begin: float, seconds: float) -> Row:
         place(0.0),
         place(record.elapsed),
         tuple(
-            Span(place(each.at), place(end), each.phase, _short(each), stands(each))
+            PhaseSpan(place(each.at), place(end), each.phase, _short(each), status_text(each))
             for each, end in zip(record.transitions, ends, strict=False)  # no transition, no span
             if not each.phase.terminal
         ),
         tuple(
-            Gap(place(each.began), place(_end(each, record)), missing(each, record))
+            OutageGap(place(each.began), place(_end(each, record)), outage_text(each, record))
             for each in record.outages
         ),
         tuple((place(at), min(max(value / 100, 0.0), 1.0)) for at, value in record.progress),
@@ -143,28 +142,18 @@ def _ticks(seconds: float) -> tuple[Tick, ...]:
 # --- words --------------------------------------------------------------------------------------
 
 
-def duration(seconds: float) -> str:
-    """Return a duration as people read it: `0.4 s`, `12 min 3 s`, `1 h 2 min`, `3 d 4 h`."""
-    if seconds < _MIN - 0.05:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    (large, name), (small, lesser) = next(two for two in pairwise(_UNITS) if whole >= two[0][0])
-    rest = whole % large // small
-    return f"{whole // large} {name}" + (f" {rest} {lesser}" if rest else "")
-
-
-def moment(when: datetime) -> str:
+def timestamp_text(when: datetime) -> str:
     """Return a moment as people read it, in UTC."""
     return f"{when.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def ended(record: Record) -> str:
+def outcome_text(record: Record) -> str:
     """Return how a wait has ended: `completed after waiting 1 min 10 s`."""
     how = ", waited" if record.outcome is Outcome.UNDER_WAY else " after waiting"
-    return how_already(record) or f"{record.outcome}{how} {duration(record.elapsed)}"
+    return already_ended_text(record) or f"{record.outcome}{how} {duration_text(record.elapsed)}"
 
 
-def stands(transition: Transition) -> str:
+def status_text(transition: Transition) -> str:
     """Return how an action stood, in one line: `active, provision`."""
     return one_line(", ".join(filter(None, (transition.status, transition.state)))) or "no status"
 
@@ -173,27 +162,24 @@ def _short(transition: Transition) -> str:
     return one_line(transition.state or transition.status)
 
 
-def missing(outage: Outage, record: Record) -> str:
+def outage_text(outage: Outage, record: Record) -> str:
     """Return what an outage was: `no answer for 12.0 s (3 attempts): connection refused`."""
-    lasted = duration(_end(outage, record) - outage.began)
+    lasted = duration_text(_end(outage, record) - outage.began)
     to_the_end = ", to the end" if outage.ended is None else ""
     return one_line(
-        f"no answer for {lasted}{to_the_end} ({several(outage.attempts, 'attempt')}): "
+        f"no answer for {lasted}{to_the_end} ({count_text(outage.attempts, 'attempt')}): "
         f"{outage.reason}"
     )
 
 
-def several(count: int, noun: str) -> str:
-    """Return a number of things: `1 poll`, `2 polls`."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
 def heading(line: Timeline) -> str:
     """Return what it is all about, in one line: `3 waits: 2 completed, 1 failed`."""
-    return f"{several(len(line.rows), 'wait')}: {outcomes(line)}" if line.rows else "no waits"
+    return (
+        f"{count_text(len(line.rows), 'wait')}: {outcome_counts(line)}" if line.rows else "no waits"
+    )
 
 
-def outcomes(line: Timeline) -> str:
+def outcome_counts(line: Timeline) -> str:
     """Return how many waits have ended in which way: `2 completed, 1 failed`."""
     counts = Counter(row.record.outcome for row in line.rows)
     return ", ".join(f"{counts[each]} {each}" for each in Outcome if each in counts)
@@ -205,30 +191,30 @@ def totals(line: Timeline) -> list[tuple[str, str]]:
         return []
     records = [row.record for row in line.rows]
     polls = sum(record.polls for record in records)
-    lost = sum(_lost(record) for record in records)
-    outages = several(sum(len(record.outages) for record in records), "outage")
+    lost = sum(_outage_seconds(record) for record in records)
+    outages = count_text(sum(len(record.outages) for record in records), "outage")
     return [
-        ("began", moment(line.began)),
-        ("ended", moment(line.began + timedelta(seconds=line.seconds))),
-        ("waited", duration(line.seconds)),
+        ("began", timestamp_text(line.began)),
+        ("ended", timestamp_text(line.began + timedelta(seconds=line.seconds))),
+        ("waited", duration_text(line.seconds)),
         ("polls", f"{polls} (a shared one counts for each)" if len(records) > 1 else str(polls)),
-        ("without answers", f"{outages}, {duration(lost)}" if lost else outages),
+        ("without answers", f"{outages}, {duration_text(lost)}" if lost else outages),
     ]
 
 
-def without_answers(record: Record) -> str:
+def outages_text(record: Record) -> str:
     """Return what there was of outages in one wait: `2 outages, 12.0 s`, or `none`."""
     if not record.outages:
         return "none"
-    return f"{several(len(record.outages), 'outage')}, {duration(_lost(record))}"
+    return f"{count_text(len(record.outages), 'outage')}, {duration_text(_outage_seconds(record))}"
 
 
-def _lost(record: Record) -> float:
+def _outage_seconds(record: Record) -> float:
     return sum(_end(outage, record) - outage.began for outage in record.outages)
 
 
-def change(transition: Transition) -> str:
+def transition_text(transition: Transition) -> str:
     """Return one change, in one line: `active, provision, 14.29 %`."""
     if transition.progress is None:
-        return stands(transition)
-    return f"{stands(transition)}, {percent(transition.progress)}"
+        return status_text(transition)
+    return f"{status_text(transition)}, {percent_text(transition.progress)}"

@@ -14,10 +14,10 @@ import msgspec
 from redis_enterprise_actions._model.errors import UsageError
 from redis_enterprise_actions._model.record import Record
 
-from .html import page
+from .html import html_page
 from .json import as_json
-from .markdown import markdown
-from .svg import svg
+from .markdown import markdown_report
+from .svg import svg_file
 from .timeline import timeline
 
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 
-class Flights(msgspec.Struct, frozen=True, kw_only=True):
+class ReportDocument(msgspec.Struct, frozen=True, kw_only=True):
     """What a report holds as JSON. `schema` is the version of its shape; fields may be added."""
 
     schema: Literal[1]
@@ -33,14 +33,14 @@ class Flights(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _json(records: Sequence[Record]) -> str:
-    encoded = as_json(Flights(schema=1, records=tuple(records)))
+    encoded = as_json(ReportDocument(schema=1, records=tuple(records)))
     return f"{msgspec.json.format(encoded)}\n"
 
 
 _FORMATS: Final[dict[str, Callable[[Sequence[Record]], str]]] = {
-    ".html": page,
-    ".svg": lambda records: svg(timeline(records)),
-    ".md": markdown,
+    ".html": html_page,
+    ".svg": lambda records: svg_file(timeline(records)),
+    ".md": markdown_report,
     ".json": _json,
 }
 
@@ -52,7 +52,7 @@ def check_report(path: str | os.PathLike[str]) -> None:
     writable. Nothing is written.
     """
     _format_of(Path(path))
-    _place_of(Path(path))
+    _target_of(Path(path))
 
 
 def write_report(path: str | os.PathLike[str], records: Sequence[Record]) -> None:
@@ -65,7 +65,7 @@ def write_report(path: str | os.PathLike[str], records: Sequence[Record]) -> Non
     Raises `UsageError` as `check_report` does, and `OSError`.
     """
     written = _format_of(Path(path))(records)
-    place = _place_of(Path(path))
+    place = _target_of(Path(path))
     draft = place.with_name(f".report-{secrets.token_hex(8)}")  # short, as names have a limit
     try:
         draft.write_text(written, "utf-8", newline="\n")
@@ -83,7 +83,7 @@ def _format_of(path: Path) -> Callable[[Sequence[Record]], str]:
     return written
 
 
-def _place_of(path: Path) -> Path:
+def _target_of(path: Path) -> Path:
     """Return the file that is to be written, which is where a link leads to: a link stays one."""
     try:
         place = Path(os.path.realpath(path))

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from redis_enterprise_actions import Action, Kind, Phase, UsageError
 from redis_enterprise_actions._cli.wait.references import read, reference_of, references
-from redis_enterprise_actions._model.reference import parse
+from redis_enterprise_actions._model.reference import parse_reference
 from tests.conftest import examples
 from tests.told import MAINTENANCE, REFS, STORY, UPDATE
 
@@ -304,7 +304,7 @@ def test_any_json(value: object) -> None:
         assert str(error).startswith("standard input, line 1")
         assert SECRET not in str(error)
     else:
-        assert found.refs == [parse(str(ref)) for ref in found.refs]
+        assert found.refs == [parse_reference(str(ref)) for ref in found.refs]
 
 
 @settings(max_examples=examples(300))

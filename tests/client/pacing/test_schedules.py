@@ -278,7 +278,7 @@ class Flaky:
 def out(*nodes: str, elsewhere: bool = False) -> ClusterUnreachable:
     """Return an outage."""
     error = ClusterUnreachable("GET", "/v1/actions", reason="x", nodes=nodes)
-    error.elsewhere = elsewhere
+    error.has_alternative = elsewhere
     return error
 
 

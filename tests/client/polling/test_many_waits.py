@@ -27,7 +27,7 @@ from redis_enterprise_actions import (
     WaitTimeout,
 )
 from redis_enterprise_actions._client.pacing.shared_schedule import GAP
-from redis_enterprise_actions._model.reference import System
+from redis_enterprise_actions._model.reference import ListKind
 from tests.scripted import ScriptedCluster, Work, now, unreachable
 
 
@@ -373,7 +373,7 @@ class TestAsIfAlone:
         """The same, where the loop sleeps until a single action may be asked for."""
         for uid in "abc":
             scripted.add(uid, ends=30.0)
-        scripted.hub._agenda.list_of(System.ACTIONS).answered(0.0, cost=1e6)
+        scripted.hub._agenda.list_of(ListKind.ACTIONS).answered(0.0, cost=1e6)
         first = asyncio.create_task(scripted.wait("a"))
         await asyncio.sleep(0.05)
         leaves = asyncio.create_task(scripted.wait("b"))
@@ -880,7 +880,7 @@ class TestStarving:
 
         scripted.add("a", ends=20.0)
         scripted.add("b", ends=20.0)
-        scripted.hub._agenda.list_of(System.ACTIONS).answered(0.0, cost=1e6)
+        scripted.hub._agenda.list_of(ListKind.ACTIONS).answered(0.0, cost=1e6)
         ask = scripted.fetch
 
         async def one(ref: Reference, last: Action | None) -> Action | None:

@@ -11,7 +11,7 @@ from redis_enterprise_actions._client.polling.outages import Outages
 def refused(node: str = "http://n1", *, elsewhere: bool = False) -> ClusterUnreachable:
     """Return the lack of an answer from a node."""
     error = ClusterUnreachable("GET", "/v1/actions/a1", reason="refused", nodes=[node])
-    error.elsewhere = elsewhere
+    error.has_alternative = elsewhere
     return error
 
 

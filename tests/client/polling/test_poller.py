@@ -22,7 +22,7 @@ from redis_enterprise_actions._client.polling.poller import Hub
 from redis_enterprise_actions._client.polling.wait_state import Limits, Wait
 from redis_enterprise_actions._client.polling.watch import watch
 from redis_enterprise_actions._model.action import completed
-from redis_enterprise_actions._model.record import plain
+from redis_enterprise_actions._model.record import without_record
 from tests.conftest import at
 from tests.scripted import WALL, ref_of
 
@@ -88,7 +88,7 @@ async def watching(
     hub = Hub(script, requests_sent=lambda: 0)
     async with aclosing(watch(hub, wait, on_progress=on_progress)) as watched:
         async for action in watched:
-            yield plain(action)
+            yield without_record(action)
 
 
 async def test_yields_changes() -> None:
@@ -231,7 +231,7 @@ def slip(number: int, *, elsewhere: bool = True) -> ClusterUnreachable:
     """Return the lack of an answer from one node, where there is another one."""
     node = f"http://n{number}:8080"
     error = ClusterUnreachable("GET", "/v1/actions/a1", reason="refused", nodes=(node,))
-    error.elsewhere = elsewhere
+    error.has_alternative = elsewhere
     return error
 
 

@@ -24,9 +24,9 @@ from redis_enterprise_actions import (
     WaitTimeout,
 )
 from redis_enterprise_actions._client.polling.wait_state import LAST_POLL, Limits, Wait
-from redis_enterprise_actions._model.action import Doubt, Uncertain
-from redis_enterprise_actions._model.record import plain
-from redis_enterprise_actions._model.reference import parse
+from redis_enterprise_actions._model.action import Ambiguity, AmbiguousAnswer
+from redis_enterprise_actions._model.record import without_record
+from redis_enterprise_actions._model.reference import parse_reference
 from tests.conftest import at
 from tests.scripted import WALL, ref_of
 
@@ -88,7 +88,7 @@ class TestResult:
         wait = new_wait()
         wait.heard(at(100, "completed"), 1000.0)
 
-        assert plain(wait.result(1001.0)) == at(100, "completed")
+        assert without_record(wait.result(1001.0)) == at(100, "completed")
 
     @pytest.mark.parametrize(
         ("status", "error"),
@@ -421,7 +421,7 @@ class TestOutage:
         wait = new_wait(outage_timeout=0)
         for node in ("n1", "n2", "n1"):
             error = outage()
-            error.nodes, error.elsewhere = (node,), True
+            error.nodes, error.has_alternative = (node,), True
             wait.asking(1000.0)
             wait.failed(error, 1000.0)
             if node == "n2":
@@ -434,7 +434,7 @@ class TestOutage:
         """A request to another node that hangs is cut short, and that is the end."""
         wait = new_wait(outage_timeout=10)
         error = outage()
-        error.nodes, error.elsewhere = ("n1",), True
+        error.nodes, error.has_alternative = ("n1",), True
         wait.asking(1000.0)
         wait.failed(error, 1000.0)
         wait.cut(1012.0)
@@ -467,16 +467,22 @@ class TestOutage:
 
 # What is answered: how it stands, and with what doubt.
 RUNS, ENDED, FAILED = at(50), at(None, "completed"), at(None, "failed")
-IDLE = Uncertain(Doubt.IDLE, at(None, ""))
-OLD, SAME = Uncertain(Doubt.OLD_RESULT, ENDED), Uncertain(Doubt.SAME_RESULT, ENDED)
-QUIET, GONE = Uncertain(Doubt.QUIET, ENDED), Uncertain(Doubt.GONE, ENDED, mark="db_not_found")
-GONE_OTHERWISE = Uncertain(Doubt.GONE, ENDED, mark="not_found")
-REPLACED = Uncertain(Doubt.REPLACED, ENDED)
+IDLE = AmbiguousAnswer(Ambiguity.IDLE, at(None, ""))
+OLD, SAME = (
+    AmbiguousAnswer(Ambiguity.OLD_RESULT, ENDED),
+    AmbiguousAnswer(Ambiguity.SAME_RESULT, ENDED),
+)
+QUIET, GONE = (
+    AmbiguousAnswer(Ambiguity.QUIET, ENDED),
+    AmbiguousAnswer(Ambiguity.GONE, ENDED, mark="db_not_found"),
+)
+GONE_OTHERWISE = AmbiguousAnswer(Ambiguity.GONE, ENDED, mark="not_found")
+REPLACED = AmbiguousAnswer(Ambiguity.REPLACED, ENDED)
 
 
-def failing(mark: str, known: str | None = None, otherwise: object = QUIET) -> Uncertain:
+def failing(mark: str, known: str | None = None, otherwise: object = QUIET) -> AmbiguousAnswer:
     """Return a database's failure, which may be an older one."""
-    return Uncertain(Doubt.KNOWN_FAILURE, FAILED, mark, known, otherwise)  # type: ignore[arg-type]
+    return AmbiguousAnswer(Ambiguity.KNOWN_FAILURE, FAILED, mark, known, otherwise)  # type: ignore[arg-type]
 
 
 class TestDoubts:
@@ -533,13 +539,13 @@ class TestDoubts:
     def test_ends(
         self,
         ref: str,
-        answers: dict[float, Action | Uncertain | None],
+        answers: dict[float, Action | AmbiguousAnswer | None],
         ended: float | None,
         evidence: Evidence | None,
     ) -> None:
         """The doubt is dispelled by what comes, or by the time in which it would have come."""
         limits = Limits(not_found_grace=60.0 if ref.startswith("export") else 10.0)
-        wait = Wait(parse(ref), limits=limits, now=1000.0, wall=WALL)
+        wait = Wait(parse_reference(ref), limits=limits, now=1000.0, wall=WALL)
         over: list[float] = []
         for at_, found in answers.items():
             wait.asking(1000.0 + at_)
@@ -553,7 +559,7 @@ class TestDoubts:
 
     def test_whose_failure(self) -> None:
         """A failure that follows on what was under way before the call may be that of either."""
-        wait = Wait(parse("bdb:1@busy"), limits=Limits(), now=1000.0, wall=WALL)
+        wait = Wait(parse_reference("bdb:1@busy"), limits=Limits(), now=1000.0, wall=WALL)
         wait.heard(RUNS, 1000.0)
 
         with pytest.raises(ActionVanished):
@@ -562,7 +568,7 @@ class TestDoubts:
     @pytest.mark.parametrize("seen", [None, RUNS])
     def test_replaced(self, seen: Action | None) -> None:
         """A run whose place another has taken has vanished, whether it was seen or not."""
-        wait = Wait(parse("export:1"), limits=Limits(), now=1000.0, wall=WALL)
+        wait = Wait(parse_reference("export:1"), limits=Limits(), now=1000.0, wall=WALL)
         if seen is not None:
             wait.heard(seen, 1000.0)
 
@@ -578,9 +584,11 @@ class TestDoubts:
             ("node:1/x", SAME, 1010.0),
         ],
     )
-    def test_asked_in_time(self, ref: str, found: Uncertain, limit: float) -> None:
+    def test_asked_in_time(self, ref: str, found: AmbiguousAnswer, limit: float) -> None:
         """The moment at which a doubt is over is one to ask at."""
-        wait = Wait(parse(ref), limits=Limits(), poll=wait_fixed(60), now=1000.0, wall=WALL)
+        wait = Wait(
+            parse_reference(ref), limits=Limits(), poll=wait_fixed(60), now=1000.0, wall=WALL
+        )
         wait.asking(1000.0)
         wait.heard(found, 1000.0)
 
@@ -588,9 +596,9 @@ class TestDoubts:
         wait.check(1000.0)
 
     @pytest.mark.parametrize("found", [QUIET, GONE], ids=["quiet", "gone"])
-    def test_not_stalled(self, found: Uncertain) -> None:
+    def test_not_stalled(self, found: AmbiguousAnswer) -> None:
         """What is in doubt has not stalled; what is certain again may."""
-        wait = Wait(parse("bdb:1"), limits=Limits(stall_timeout=2), now=1000.0, wall=WALL)
+        wait = Wait(parse_reference("bdb:1"), limits=Limits(stall_timeout=2), now=1000.0, wall=WALL)
         for at_ in (0.0, 2.0, 4.0):
             wait.asking(1000.0 + at_)
             wait.heard(found, 1000.0 + at_)
@@ -603,7 +611,7 @@ class TestDoubts:
 
     def test_shown(self) -> None:
         """As long as it is in doubt it is shown as what it is, and as not over."""
-        wait = Wait(parse("bdb:1@gone"), limits=Limits(), now=1000.0, wall=WALL)
+        wait = Wait(parse_reference("bdb:1@gone"), limits=Limits(), now=1000.0, wall=WALL)
         assert wait.heard(GONE, 1000.0)
 
         assert wait.action is not None

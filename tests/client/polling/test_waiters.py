@@ -17,7 +17,7 @@ from redis_enterprise_actions import AimedWait, Recorder, UsageError, WaitTimeou
 from redis_enterprise_actions._client.polling.wait_state import LAST_POLL, Limits, Wait
 from redis_enterprise_actions._client.polling.waiters import Chorus, Company, Party
 from redis_enterprise_actions._client.polling.watch import watch
-from redis_enterprise_actions._model.reference import System
+from redis_enterprise_actions._model.reference import ListKind
 from tests.conftest import at, virtual_loop
 from tests.scripted import WALL, ScriptedCluster, now, ref_of, unreachable
 
@@ -275,7 +275,7 @@ class TestCompany:
         company.came(party("a", action=seen))
         company.came(party("a"))
 
-        assert company.wanted(System.ACTIONS) == {ref_of("a"): seen}
+        assert company.wanted(ListKind.ACTIONS) == {ref_of("a"): seen}
 
     def test_parting(self) -> None:
         """Who parts has its turn by its limit, as those have who never joined."""

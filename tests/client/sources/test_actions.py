@@ -23,8 +23,8 @@ from redis_enterprise_actions import (
 )
 from redis_enterprise_actions._client.sources.actions import ActionsApi
 from redis_enterprise_actions._client.sources.paths import quoted_uid
-from redis_enterprise_actions._model.action import Doubt, Uncertain
-from redis_enterprise_actions._model.reference import Reference, Track
+from redis_enterprise_actions._model.action import Ambiguity, AmbiguousAnswer
+from redis_enterprise_actions._model.reference import Reference, ReferenceKind
 from redis_enterprise_actions.testing import FakeCluster
 from tests.conftest import client_of
 from tests.scripted import ref_of
@@ -439,7 +439,7 @@ class TestFindMany:
         lists = [await api.fetch_many(dict.fromkeys(wanted)) for _ in range(2)]
         await asyncio.sleep(6)
         lists.append(await api.fetch_many(dict.fromkeys(wanted)))
-        wanted.append(Reference(Track.ACTION, first, "bdb:7"))
+        wanted.append(Reference(ReferenceKind.ACTION, first, "bdb:7"))
         lists.append(await api.fetch_many(dict.fromkeys(wanted)))
         cluster.forget(first)
         lists.append(await api.fetch_many(dict.fromkeys(wanted)))
@@ -476,7 +476,7 @@ class TestFindMany:
 class TestDeleted:
     """A delete whose action was never seen."""
 
-    REF = Reference(Track.ACTION, "a1", "bdb:7")
+    REF = Reference(ReferenceKind.ACTION, "a1", "bdb:7")
 
     async def test_gone(self, api: ActionsApi) -> None:
         """It has completed if the database is gone."""
@@ -494,8 +494,8 @@ class TestDeleted:
         cluster.inject(path="/v1/bdbs", status=status)
         found = await api.fetch(self.REF, None)
 
-        assert isinstance(found, Uncertain)
-        assert (found.doubt, found.mark) == (Doubt.GONE, "db_not_found")
+        assert isinstance(found, AmbiguousAnswer)
+        assert (found.ambiguity, found.mark) == (Ambiguity.GONE, "db_not_found")
         assert found.action.phase is Phase.COMPLETED
 
     async def test_still_listed(self, cluster: FakeCluster, api: ActionsApi) -> None:
@@ -537,7 +537,7 @@ class TestDeleted:
         found = await api.fetch(self.REF, None)
 
         if gone is None:
-            assert isinstance(found, Uncertain)
+            assert isinstance(found, AmbiguousAnswer)
         else:
             assert isinstance(found, Action)
             assert found.phase.terminal is gone
@@ -567,7 +567,7 @@ class TestDeleted:
         cluster.inject(path="/v1/bdbs/7", status=404, body=NO_DATABASE)
         cluster.inject(path="/v1/bdbs", status=406, times=2)
 
-        assert isinstance(await api.fetch(self.REF, None), Uncertain)
+        assert isinstance(await api.fetch(self.REF, None), AmbiguousAnswer)
 
     async def test_there(self, cluster: FakeCluster, api: ActionsApi) -> None:
         """As long as the database is there, nothing is known."""
@@ -578,7 +578,7 @@ class TestDeleted:
     async def test_seen(self, cluster: FakeCluster, api: ActionsApi) -> None:
         """What is known of it goes first; then its database tells, while it is deleted."""
         uid = cluster.add_action("SMDeleteBDB", bdb_uid=7)
-        ref = Reference(Track.ACTION, uid, "bdb:7")
+        ref = Reference(ReferenceKind.ACTION, uid, "bdb:7")
         seen = await api.fetch(ref, None)
         cluster.forget(uid)
 
@@ -598,7 +598,7 @@ class TestDeleted:
     async def test_together(self, cluster: FakeCluster, api: ActionsApi) -> None:
         """One action may be waited for by two references."""
         uid = cluster.add_action("SMDeleteBDB", bdb_uid=7)
-        refs = [Reference(Track.ACTION, uid, "bdb:7"), Reference(Track.ACTION, uid)]
+        refs = [Reference(ReferenceKind.ACTION, uid, "bdb:7"), Reference(ReferenceKind.ACTION, uid)]
 
         found = await api.fetch_many(dict.fromkeys(refs))
         assert list(found.actions) == refs

@@ -25,7 +25,7 @@ from redis_enterprise_actions import (
 )
 from redis_enterprise_actions._client.protocols import ListResult
 from redis_enterprise_actions._client.sources.crdb_tasks import CrdbTasksApi
-from redis_enterprise_actions._model.reference import parse
+from redis_enterprise_actions._model.reference import parse_reference
 from tests.conftest import client_of
 from tests.scripted import now
 
@@ -426,14 +426,18 @@ class TestMany:
         cluster.inject(path=TASKS, times=2, status=404, body='{"title": "x", "status": 404}')
 
         assert await tasks.list_tasks() == []
-        assert await tasks.fetch_many({parse("crdb:t1"): None}) == ListResult({}, cost=1.0)
+        assert await tasks.fetch_many({parse_reference("crdb:t1"): None}) == ListResult(
+            {}, cost=1.0
+        )
 
     async def test_cost(self, cluster: FakeCluster, tasks: CrdbTasksApi) -> None:
         """A long list costs more than a short one, by its size."""
         entries = [{"id": f"t{number}", "status": "queued"} for number in range(3000)]
         cluster.inject(path=TASKS, status=200, body=json.dumps(entries))
 
-        found = await tasks.fetch_many({parse("crdb:t7"): None, parse("crdb:x"): None})
+        found = await tasks.fetch_many(
+            {parse_reference("crdb:t7"): None, parse_reference("crdb:x"): None}
+        )
         assert [action.uid for action in found.actions.values()] == ["t7"]
         assert found.cost == pytest.approx(len(json.dumps(entries)) / 2**15)
 

@@ -30,8 +30,8 @@ from redis_enterprise_actions import (
     WaitTimeout,
 )
 from redis_enterprise_actions._client.protocols import NO_LIST
-from redis_enterprise_actions._model.action import Uncertain
-from redis_enterprise_actions._model.reference import GONE, Reference, Track
+from redis_enterprise_actions._model.action import AmbiguousAnswer
+from redis_enterprise_actions._model.reference import GONE, Reference, ReferenceKind
 from redis_enterprise_actions.testing import FakeCluster
 from redis_enterprise_actions.testing.cluster import DATABASE_SECRET
 from tests.conftest import client_of
@@ -54,7 +54,7 @@ def now() -> float:
 
 def bdb(uid: int, run: str = "") -> Reference:
     """Return the reference to a database."""
-    return Reference(Track.BDB, str(uid), run)
+    return Reference(ReferenceKind.BDB, str(uid), run)
 
 
 def asked(cluster: FakeCluster) -> list[str]:
@@ -673,5 +673,5 @@ class TestSecrets:
         await client.aclose()
 
         assert found is not None
-        phase = found.action.phase if isinstance(found, Uncertain) else found.phase
+        phase = found.action.phase if isinstance(found, AmbiguousAnswer) else found.phase
         assert phase is (Phase.COMPLETED if status == "active" else Phase.UNKNOWN)

@@ -36,8 +36,8 @@ from redis_enterprise_actions._client.sources.node_actions import (
     identify_next_run,
     parse_run,
 )
-from redis_enterprise_actions._model.action import Doubt, Uncertain, phase_of
-from redis_enterprise_actions._model.reference import Reference, parse
+from redis_enterprise_actions._model.action import Ambiguity, AmbiguousAnswer, phase_of
+from redis_enterprise_actions._model.reference import Reference, parse_reference
 from redis_enterprise_actions.testing import FakeCluster
 from tests.conftest import client_of
 from tests.scripted import now
@@ -92,10 +92,10 @@ def seen(cluster: FakeCluster, method: str | None = None) -> list[str]:
 
 def stands(ref: str, status: str = "running", task_id: str | None = None) -> Action:
     """Return an action that stands so."""
-    parsed = parse(ref)
+    parsed = parse_reference(ref)
     return Action(
         uid=parsed.name,
-        name=parsed.action,
+        name=parsed.action_name,
         kind=Kind.NODE_ACTION if ref.startswith("node") else Kind.CLUSTER_ACTION,
         status=status,
         phase=phase_of(status),
@@ -431,11 +431,11 @@ class TestRuns:
         """A task_id tells runs apart; a result without one may be that of an older run."""
         body = {"status": shown[0]} | ({} if shown[1] is None else {"task_id": shown[1]})
         cluster.inject(status=200, body=json.dumps(body))
-        found = await api.fetch(parse(ref), last and stands(ref, *last))
+        found = await api.fetch(parse_reference(ref), last and stands(ref, *last))
 
         if is_it is None:
-            assert isinstance(found, Uncertain)
-            assert found.doubt is Doubt.SAME_RESULT
+            assert isinstance(found, AmbiguousAnswer)
+            assert found.ambiguity is Ambiguity.SAME_RESULT
         else:
             assert isinstance(found, Action) == is_it
 
@@ -456,7 +456,7 @@ class TestRuns:
     def test_written(self, before: tuple[str, str | None] | None, new: str, run: str) -> None:
         """A run is written as its task_id where that tells enough, or else with what was before."""
         known = identify_next_run(before and stands("node:1/remove", *before))._replace(task_id=new)
-        ref = parse("node:1/remove")
+        ref = parse_reference("node:1/remove")
 
         assert str(known) == run
         read = parse_run(msgspec.structs.replace(ref, run=run))
@@ -494,7 +494,7 @@ class TestRuns:
     ) -> None:
         """A list that tells no run is believed about what runs, and not about a result."""
         cluster.inject(status=200, body=json.dumps({"actions": [shown]}))
-        wanted = parse(ref)
+        wanted = parse_reference(ref)
         found = await api.fetch_many(
             {wanted: None if last is None else stands(ref, "running", last)}
         )
@@ -720,12 +720,12 @@ class TestRemove:
         last = stands("node:1/remove")
         doubt = ActionStalled("x", action=last, elapsed=1, polls=1, stall_timeout=1)
 
-        assert await api.verify(parse("node:9/remove"), doubt) is None
-        assert await api.verify(parse("node:9/remove"), doubt) is not None
+        assert await api.verify(parse_reference("node:9/remove"), doubt) is None
+        assert await api.verify(parse_reference("node:9/remove"), doubt) is not None
 
     async def test_cancelled(self, cluster: FakeCluster, api: NodeActionsApi) -> None:
         """A removal that we have cancelled has vanished, whatever becomes of its node."""
-        ref = parse("node:9/remove@T1")
+        ref = parse_reference("node:9/remove@T1")
         api.record_cancel(ref, "T1")
 
         assert await api.fetch(ref, stands("node:1/remove", "cancelling", "T1")) is None
@@ -738,7 +738,7 @@ class TestRemove:
         cluster.inject(path="/v1/nodes/9", status=404, body=body)
 
         with pytest.raises(UnreadableReply):
-            await api.fetch(parse("node:9/remove"), stands("node:1/remove"))
+            await api.fetch(parse_reference("node:9/remove"), stands("node:1/remove"))
 
     @pytest.mark.parametrize("status", [403, 500, 404])
     async def test_no_list(self, cluster: FakeCluster, api: NodeActionsApi, status: int) -> None:
@@ -746,10 +746,10 @@ class TestRemove:
         for path in ("/v1/nodes/9/", "/v1/nodes/9"):
             cluster.inject(path=path, status=404, body='{"error_code": "not_found"}')
         cluster.inject(path="/v1/nodes", status=status)
-        found = await api.fetch(parse("node:9/remove"), stands("node:1/remove"))
+        found = await api.fetch(parse_reference("node:9/remove"), stands("node:1/remove"))
 
-        assert isinstance(found, Uncertain)
-        assert (found.doubt, found.mark) == (Doubt.GONE, "not_found")
+        assert isinstance(found, AmbiguousAnswer)
+        assert (found.ambiguity, found.mark) == (Ambiguity.GONE, "not_found")
 
     @pytest.mark.parametrize(
         ("ref", "known"),
@@ -766,7 +766,7 @@ class TestRemove:
         last = stands(ref) if known else None
         doubt = ActionVanished(ref, action=last, elapsed=1, polls=1)
 
-        assert await api.verify(parse(ref), doubt) is None
+        assert await api.verify(parse_reference(ref), doubt) is None
         assert cluster.requests == []
 
 
@@ -820,7 +820,7 @@ class TestCancel:
 
     async def test_cancelled_and_stalled(self, api: NodeActionsApi) -> None:
         """A cancel that the cluster does not get done is no end."""
-        ref = parse("node:1/maintenance_on@T1")
+        ref = parse_reference("node:1/maintenance_on@T1")
         api.record_cancel(ref, "T1")
         known = {"uid": ref.name, "action": stands(str(ref)), "elapsed": 1.0, "polls": 1}
 
@@ -974,7 +974,7 @@ class TestLists:
         """The cluster's actions have a list of their own."""
         cluster.start_cluster_action("change_master", node_uid=1)
         found = await api.fetch_many(
-            {parse("cluster:change_master"): None, parse("cluster:x"): None}
+            {parse_reference("cluster:change_master"): None, parse_reference("cluster:x"): None}
         )
 
         assert [action.status for action in found.actions.values()] == ["running"]
@@ -985,7 +985,7 @@ class TestLists:
         entries = [entry(str(number)) for number in range(2000)]
         cluster.inject(status=200, body=json.dumps(entries))
 
-        found = await api.fetch_many({parse("node:1/maintenance_on"): None})
+        found = await api.fetch_many({parse_reference("node:1/maintenance_on"): None})
         assert found.cost == pytest.approx(len(json.dumps(entries)) / 2**15)
 
     @pytest.mark.parametrize(
@@ -997,7 +997,7 @@ class TestLists:
     )
     def test_path(self, ref: str, path: str) -> None:
         """A reference without its run is a path."""
-        assert action_path(parse(ref)) == path
+        assert action_path(parse_reference(ref)) == path
 
     async def test_empty(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """A 404 in the API's words on a list means that there is nothing."""
@@ -1009,7 +1009,7 @@ class TestLists:
 
 def test_references_are_hashable() -> None:
     """A run is part of what is waited for."""
-    one, other = parse("node:1/remove@T1"), parse("node:1/remove@T2")
+    one, other = parse_reference("node:1/remove@T1"), parse_reference("node:1/remove@T2")
 
     assert len({one, other, msgspec.structs.replace(one, run="T2")}) == 2
     assert isinstance(one, Reference)

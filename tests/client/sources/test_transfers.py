@@ -37,7 +37,7 @@ from redis_enterprise_actions._client.sources.databases import (
     was_busy_before,
 )
 from redis_enterprise_actions._client.wire.transfers import TransferStatus
-from redis_enterprise_actions._model.reference import Reference, Track, parse
+from redis_enterprise_actions._model.reference import Reference, ReferenceKind, parse_reference
 from redis_enterprise_actions.testing import FakeCluster
 from tests.conftest import client_of, examples
 
@@ -89,7 +89,7 @@ async def wait_for(client: ActionsClient, kind: Transfer, **options: float) -> A
     return await call(1, **options)  # type: ignore[arg-type]
 
 
-def before(standing: TransferStatus, track: Track = Track.EXPORT) -> Reference:
+def before(standing: TransferStatus, track: ReferenceKind = ReferenceKind.EXPORT) -> Reference:
     """Return the reference to one that is called for while the last one stands so."""
     return _with_run(Reference(track, "1"), *_result_mark(standing))
 
@@ -428,7 +428,7 @@ class TestVanished:
             operation = await start(client, "export")
             await asyncio.sleep(20)
             cluster.start_transfer(1, "export", duration=1000)
-            ref = parse(operation.ref or "")
+            ref = parse_reference(operation.ref or "")
             known = {"uid": ref.name, "elapsed": 1.0, "polls": 1}
             doubt = ActionVanished(**known, action=other(Kind.EXPORT, 0))  # type: ignore[arg-type]
             ended = await client._sources.databases.verify(ref, doubt)
@@ -444,7 +444,7 @@ class TestVanished:
         cluster.add_bdb(1)
         operation = await start(client, "export")
         await operation
-        ref = parse(operation.ref or "")
+        ref = parse_reference(operation.ref or "")
 
         assert (await client._sources.databases.fetch_many({ref: None})).actions == {}
 
@@ -878,14 +878,14 @@ class TestReferences:
     @given(
         st.sampled_from(["succeeded", "failed ", "FAILED", "exporting", ""]) | st.text(max_size=9),
         st.text(max_size=50),
-        st.sampled_from([Track.EXPORT, Track.IMPORT, Track.BACKUP]),
+        st.sampled_from([ReferenceKind.EXPORT, ReferenceKind.IMPORT, ReferenceKind.BACKUP]),
     )
-    def test_any(self, status: str, last_time: str, track: Track) -> None:
+    def test_any(self, status: str, last_time: str, track: ReferenceKind) -> None:
         """Whatever a database says, it is a line of text, and knows the same when it sees it."""
         now = TransferStatus(status=status, progress=None, error=None, last_time=last_time)
         ref = before(now, track)
 
-        assert parse(str(ref)) == ref
+        assert parse_reference(str(ref)) == ref
         assert str(ref).isprintable()
         assert " " not in str(ref)
         assert _is_old(now, ref)
@@ -924,7 +924,7 @@ class TestReferences:
     )
     def test_under_way(self, ref: str | None, under_way: bool) -> None:
         """Another run was under way where there was neither none nor a result."""
-        assert was_busy_before(None if ref is None else parse(ref)) is under_way
+        assert was_busy_before(None if ref is None else parse_reference(ref)) is under_way
 
     @pytest.mark.parametrize("date", ["", "nonsense", "Mon, 99 Jan 2026"])
     async def test_no_date(self, cluster: FakeCluster, client: ActionsClient, date: str) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from redis_enterprise_actions._client.submit.calls import Follow, find_rule
 from redis_enterprise_actions._client.submit.handle import Handle, read_handle
-from redis_enterprise_actions._model.reference import AFTER, GONE, Reference, Track
+from redis_enterprise_actions._model.reference import AFTER, GONE, Reference, ReferenceKind
 
 
 if TYPE_CHECKING:
@@ -27,13 +27,13 @@ def handle_of(
     """Return the handle of a call before which nothing was under way."""
     rule, ref = find_rule(method, path)
     runs = {
-        Track.BDB: f"{GONE},{AFTER}" if ref is not None and ref.gone else AFTER,
-        **dict.fromkeys((Track.EXPORT, Track.IMPORT), "idle,,1"),
-        **dict.fromkeys((Track.NODE, Track.CLUSTER), AFTER),
+        ReferenceKind.BDB: f"{GONE},{AFTER}" if ref is not None and ref.is_deletion else AFTER,
+        **dict.fromkeys((ReferenceKind.EXPORT, ReferenceKind.IMPORT), "idle,,1"),
+        **dict.fromkeys((ReferenceKind.NODE, ReferenceKind.CLUSTER), AFTER),
     }
-    before = None if ref is None else Reference(ref.track, ref.uid, runs.get(ref.track, ""))
+    before = None if ref is None else Reference(ref.kind, ref.uid, runs.get(ref.kind, ""))
     if rule.follow is Follow.CRDB_TASK and not path.endswith("purge"):
-        before = Reference(Track.CRDB, "sent")
+        before = Reference(ReferenceKind.CRDB, "sent")
     return read_handle(rule.follow, before, status, answer, dry_run=dry_run)
 
 

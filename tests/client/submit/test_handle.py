@@ -18,7 +18,7 @@ from redis_enterprise_actions import (
 from redis_enterprise_actions._client.submit.calls import Follow
 from redis_enterprise_actions._client.submit.handle import Handle, embedded_error, read_handle
 from redis_enterprise_actions._client.wire.databases import failure_marks, read_database
-from redis_enterprise_actions._model.reference import AFTER, Reference, Track
+from redis_enterprise_actions._model.reference import AFTER, Reference, ReferenceKind
 from tests.client.submit.handles import BDB, NODE, handle_of, summary
 from tests.recorder import RecordingServer as Server
 
@@ -124,7 +124,7 @@ class TestAnswers:
         shown = {"status": "active", "background_op": [{"name": "x", "status": "failed"}]}
         mark = failure_marks(read_database(json.dumps(shown).encode(), BDB))
         for known, run in ((mark, f"unchanged,{mark}"), ("y", "after,y")):
-            before = Reference(Track.BDB, "7", f"{AFTER},{known}")
+            before = Reference(ReferenceKind.BDB, "7", f"{AFTER},{known}")
             handle = read_handle(Follow.CHANGED, before, 200, shown, dry_run=False)
 
             assert summary(handle) == f"bdb:7@{run}"
@@ -175,7 +175,7 @@ class TestAnswers:
 
     def test_repr(self) -> None:
         """The repr of a handle does not show the answer, which may hold secrets."""
-        handle = Handle(Reference(Track.ACTION, "a1"), {"password": "hunter2-hunter2"})
+        handle = Handle(Reference(ReferenceKind.ACTION, "a1"), {"password": "hunter2-hunter2"})
 
         assert repr(handle) == "<Handle action:a1>"
 

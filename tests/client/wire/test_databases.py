@@ -22,8 +22,13 @@ from redis_enterprise_actions._client.wire.databases import (
     read_databases,
 )
 from redis_enterprise_actions._client.wire.transfers import TransferStatus, transfer_status
-from redis_enterprise_actions._model.action import Uncertain
-from redis_enterprise_actions._model.reference import GONE, Reference, Track, parse
+from redis_enterprise_actions._model.action import AmbiguousAnswer
+from redis_enterprise_actions._model.reference import (
+    GONE,
+    Reference,
+    ReferenceKind,
+    parse_reference,
+)
 from redis_enterprise_actions.testing.cluster import DATABASE_SECRET
 from tests.conftest import examples
 from tests.secrecy import leaks_of
@@ -32,9 +37,9 @@ from tests.secrecy import leaks_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-BDB = Reference(Track.BDB, "3")
-BDB_GONE = Reference(Track.BDB, "3", GONE)
-TRANSFERS = [Track.EXPORT, Track.IMPORT, Track.BACKUP]
+BDB = Reference(ReferenceKind.BDB, "3")
+BDB_GONE = Reference(ReferenceKind.BDB, "3", GONE)
+TRANSFERS = [ReferenceKind.EXPORT, ReferenceKind.IMPORT, ReferenceKind.BACKUP]
 
 # As it was recorded after a delete, with some of what is not ours to show.
 DELETED = {
@@ -61,20 +66,20 @@ def op(status: str, name: str | None = "SMUpdateBDB", **more: object) -> list[ob
     return [{"name": name, "status": status} | more]
 
 
-def action_in(found: Action | Uncertain | None) -> Action:
+def action_in(found: Action | AmbiguousAnswer | None) -> Action:
     """Return the action in an answer, whatever its doubt."""
-    action = found.action if isinstance(found, Uncertain) else found
+    action = found.action if isinstance(found, AmbiguousAnswer) else found
     assert action is not None
     return action
 
 
-def said_of(found: Action | Uncertain | None) -> str:
+def said_of(found: Action | AmbiguousAnswer | None) -> str:
     """Return the phase in an answer, after the doubt about it, if there is one."""
     said = action_in(found).phase.value
-    if not isinstance(found, Uncertain):
+    if not isinstance(found, AmbiguousAnswer):
         return said
     otherwise = "" if found.otherwise is None else f" or {action_in(found.otherwise).phase.value}"
-    return f"{found.doubt.name.lower().replace('_', ' ')}: {said}{otherwise}"
+    return f"{found.ambiguity.name.lower().replace('_', ' ')}: {said}{otherwise}"
 
 
 class TestSettling:
@@ -154,12 +159,12 @@ class TestSettling:
     @pytest.mark.parametrize("known", ["", "creation-failed"])
     def test_creation_failed_before(self, known: str) -> None:
         """Of a call it is known whether the database was without success before."""
-        ref = Reference(Track.BDB, "3", f"after,{known}".rstrip(","))
+        ref = Reference(ReferenceKind.BDB, "3", f"after,{known}".rstrip(","))
         found = database_action(bdb(status="creation-failed"), ref, None)
 
-        assert isinstance(found, Uncertain)
+        assert isinstance(found, AmbiguousAnswer)
         assert said_of(found) == "known failure: failed or failed"
-        assert (found.mark, found.known) == ("creation-failed", known)
+        assert (found.mark, found.known_failure) == ("creation-failed", known)
 
     @pytest.mark.parametrize(
         ("ref", "said"),
@@ -172,17 +177,17 @@ class TestSettling:
     )
     def test_never_begun(self, ref: str, said: str) -> None:
         """A delete that was called for, and of which nothing is seen, need never have begun."""
-        assert said_of(database_action(bdb(), parse(ref), None)) == said
+        assert said_of(database_action(bdb(), parse_reference(ref), None)) == said
 
     def test_another_failure(self) -> None:
         """Beside a failure that was there before, a new one is told as that."""
         old, new = op("failed", "SMUpdateBDB"), op("failed", "SMUpgradeBDB", error="boom")
         known = failure_marks(bdb(background_op=old))
         found = database_action(
-            bdb(background_op=[*old, *new]), parse(f"bdb:3@after,{known}"), None
+            bdb(background_op=[*old, *new]), parse_reference(f"bdb:3@after,{known}"), None
         )
 
-        assert isinstance(found, Uncertain)
+        assert isinstance(found, AmbiguousAnswer)
         assert found.action.error == "boom"
 
     def test_marks(self) -> None:
@@ -287,7 +292,7 @@ class TestStanding:
         ],
     )
     def test_words(
-        self, track: Track, status: str | None, phase: Phase, idle: bool, over: bool
+        self, track: ReferenceKind, status: str | None, phase: Phase, idle: bool, over: bool
     ) -> None:
         """Idle is an empty status, or the documented word; a strange one is neither, nor over."""
         now = transfer_status(bdb(**{f"{track}_status": status}), track)
@@ -298,7 +303,7 @@ class TestStanding:
         assert (action.uid, action.title) == (f"{track}:3", f"{track} on bdb:3")
 
     @pytest.mark.parametrize("track", TRANSFERS)
-    def test_own_fields(self, track: Track) -> None:
+    def test_own_fields(self, track: ReferenceKind) -> None:
         """Each of the three is read from fields of its own."""
         fields = {
             f"{each}_{name}": value
@@ -316,11 +321,11 @@ class TestStanding:
             status=f"s{number}",
             progress=float(number),
             error=f"r{number}",
-            last_time="" if track is Track.IMPORT else f"T{number}",
+            last_time="" if track is ReferenceKind.IMPORT else f"T{number}",
         )
 
     @pytest.mark.parametrize("track", TRANSFERS)
-    def test_failure(self, track: Track) -> None:
+    def test_failure(self, track: ReferenceKind) -> None:
         """The cluster's reason is that of a failure alone; an end has no progress."""
         said = {f"{track}_failure_reason": "no-space", f"{track}_progress": 40}
         ref = Reference(track, "3")
@@ -459,8 +464,8 @@ def test_any_database(value: object, ref: Reference) -> None:
     for wire in wires:
         action = (
             action_in(database_action(wire, ref, None))
-            if ref.track is Track.BDB
-            else transfer_status(wire, ref.track).to_action(ref)
+            if ref.kind is ReferenceKind.BDB
+            else transfer_status(wire, ref.kind).to_action(ref)
         )
         assert (action.uid, action.object_uid) == (ref.name, "3")
         assert str(action).isprintable()

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from redis_enterprise_actions import Action, Kind, Phase, UnreadableReply
 from redis_enterprise_actions._client.wire.crdb_tasks import read_crdb_task, read_crdb_tasks
 from redis_enterprise_actions._client.wire.node_actions import read_node_action, read_node_actions
-from redis_enterprise_actions._model.reference import Reference, Track, parse
+from redis_enterprise_actions._model.reference import Reference, ReferenceKind, parse_reference
 from tests.conftest import examples
 
 
-ON = parse("node:1/maintenance_on")
-REMOVE = parse("node:2/remove")
-PRIMARY = parse("cluster:change_master")
+ON = parse_reference("node:1/maintenance_on")
+REMOVE = parse_reference("node:2/remove")
+PRIMARY = parse_reference("cluster:change_master")
 PATH = "/v1/nodes/1/actions/maintenance_on"
 TASK = {  # as in objects/crdb_task
     "id": "t1",
@@ -44,7 +44,7 @@ def host(ref: Reference = ON, **wire: object) -> Action:
     return read_node_action(json.dumps({"status": "running"} | wire).encode(), ref, PATH)
 
 
-def hosts(body: object, track: Track = Track.NODE) -> list[Action]:
+def hosts(body: object, track: ReferenceKind = ReferenceKind.NODE) -> list[Action]:
     """Decode a list of them."""
     return read_node_actions(json.dumps(body).encode(), track, PATH)
 
@@ -157,7 +157,7 @@ class TestHostActions:
     @pytest.mark.parametrize("body", [b"[]", b" \n[]", b' {"actions": []}'])
     def test_empty(self, body: bytes) -> None:
         """An empty list is one, whatever is around it."""
-        assert read_node_actions(body, Track.NODE, PATH) == []
+        assert read_node_actions(body, ReferenceKind.NODE, PATH) == []
 
     def test_names(self) -> None:
         """What lists call remove_node is called remove by paths, and by us."""
@@ -169,7 +169,7 @@ class TestHostActions:
         """The cluster's actions need no node, and have none."""
         body = {"actions": [{"name": "change_master", "node_uid": "3", "status": "running"}]}
 
-        assert hosts(body, Track.CLUSTER) == [host(PRIMARY)]
+        assert hosts(body, ReferenceKind.CLUSTER) == [host(PRIMARY)]
 
     @pytest.mark.parametrize(
         "entry",
@@ -201,7 +201,7 @@ class TestHostActions:
     def test_unreadable(self, body: bytes) -> None:
         """What holds no list is unreadable, not empty."""
         for read in (
-            lambda: read_node_actions(body, Track.NODE, PATH),
+            lambda: read_node_actions(body, ReferenceKind.NODE, PATH),
             lambda: read_crdb_tasks(body, PATH),
         ):
             with pytest.raises(UnreadableReply, match=PATH):
@@ -362,8 +362,8 @@ def test_hostile(body: bytes) -> None:
     actions: list[Action] = []
     for read in (
         lambda: [read_node_action(body, ON, PATH)],
-        lambda: read_node_actions(body, Track.NODE, PATH),
-        lambda: read_node_actions(body, Track.CLUSTER, PATH),
+        lambda: read_node_actions(body, ReferenceKind.NODE, PATH),
+        lambda: read_node_actions(body, ReferenceKind.CLUSTER, PATH),
         lambda: [read_crdb_task(body, "t1", PATH)],
         lambda: read_crdb_tasks(body, PATH),
     ):

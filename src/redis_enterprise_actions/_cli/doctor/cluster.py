@@ -17,12 +17,12 @@ from redis_enterprise_actions._client.wire.lenient_json import (
     decode,
     decode_struct,
 )
-from redis_enterprise_actions._model.action import one_line
 from redis_enterprise_actions._model.errors import (
     AuthenticationError,
     RequestRejected,
     UnreadableReply,
 )
+from redis_enterprise_actions._model.text import one_line
 
 from .result import Finding, Level
 
@@ -65,7 +65,7 @@ def known(who: str, status: int, body: bytes = b"") -> Finding:
 
 def unknown(who: str, error: Exception, *, tokens: bool) -> Finding:
     """Tell that it does not; `tokens` is whether it grants tokens for the same password."""
-    said = getattr(error, "said", None) or str(error) or type(error).__name__
+    said = getattr(error, "detail", None) or str(error) or type(error).__name__
     advice: str | None
     if tokens:
         seen, advice = (
@@ -149,7 +149,7 @@ def denied(check: str, right: Right, error: Exception) -> Finding:
         seen = f"may not see {right.what} ({right.path} answers 403)"
         advice = f"give the user a role with the permission {right.permission}"
         return Finding(level=level, check=check, seen=seen, advice=advice)
-    said = getattr(error, "said", None) or "no answer in time"
+    said = getattr(error, "detail", None) or "no answer in time"
     hint = error.hint if isinstance(error, RequestRejected) else None
     seen = f"{right.what}: {said}"
     return Finding(level=level, check=check, seen=seen, advice=hint)

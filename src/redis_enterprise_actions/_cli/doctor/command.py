@@ -238,7 +238,7 @@ class Examination:
         except ClientCertificateRefused as error:
             return network.no_handshake(str(node), OSError(), error.reason)
         except RequestError as error:
-            return network.unanswered(str(node), getattr(error, "reason", error.said))
+            return network.unanswered(str(node), getattr(error, "reason", error.detail))
         skew = network.skew_of(reply.headers, datetime.now(UTC))
         if reply.status in {307, 308}:
             target = self._nodes.redirect_target(node, reply.headers.get("Location", ""))

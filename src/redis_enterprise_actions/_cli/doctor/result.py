@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from redis_enterprise_actions._model.action import one_line
+from redis_enterprise_actions._model.text import one_line
 
 
 _FAILED: Final = 5

@@ -79,7 +79,7 @@ async def _follow(overview: Overview, scene: Scene, view: _View) -> NoReturn:
         except RequestError as error:
             if not error.transient:
                 raise
-            problem = error.reason if isinstance(error, ClusterUnreachable) else error.said
+            problem = error.reason if isinstance(error, ClusterUnreachable) else error.detail
             lost_at = scene.lost_at or began
             scene = msgspec.structs.replace(scene, problem=problem, lost_at=lost_at)
         else:

@@ -118,7 +118,8 @@ class Overview:
     def missing(self) -> list[str]:
         """The kinds of which the last look has nothing new, in words, and why."""
         return [
-            f"{_KINDS[kind]} are not listed: {error.said}" for kind, error in self._missing.items()
+            f"{_KINDS[kind]} are not listed: {error.detail}"
+            for kind, error in self._missing.items()
         ]
 
     async def look(self) -> list[Action]:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import msgspec
 
 from redis_enterprise_actions._cli.output import harmless
-from redis_enterprise_actions._model.action import Kind, Phase, one_line
+from redis_enterprise_actions._model.action import Kind, Phase
+from redis_enterprise_actions._model.text import one_line
 
 
 if TYPE_CHECKING:

@@ -14,8 +14,9 @@ import msgspec
 
 from redis_enterprise_actions._cli.output import harmless, writing
 from redis_enterprise_actions._cli.terminal import NEEDS_RICH, with_valid_size
-from redis_enterprise_actions._model.action import Action, is_news, one_line
+from redis_enterprise_actions._model.action import Action, is_visible_change
 from redis_enterprise_actions._model.errors import UsageError
+from redis_enterprise_actions._model.text import one_line
 
 from .query import Selection, by_age, selected
 from .table import Paper, age, cut, painted, watched
@@ -107,7 +108,7 @@ def _news(before: Iterable[Action], after: Iterable[Action], selection: Selectio
     changes = [
         action
         for key, action in new.items()
-        if is_news(old.get(key), action)
+        if is_visible_change(old.get(key), action)
         and (selection.has(action) or (key in old and selection.has(old[key])))
     ]
     gone = [

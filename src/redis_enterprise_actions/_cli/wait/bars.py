@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from redis_enterprise_actions._cli.output import harmless, put
 from redis_enterprise_actions._cli.terminal import with_valid_size
-from redis_enterprise_actions._model.action import Phase, one_line
+from redis_enterprise_actions._model.action import Phase
+from redis_enterprise_actions._model.text import one_line
 
 from .events import Done, End, Left, Outage, Submitted, Warned
 from .plain import words

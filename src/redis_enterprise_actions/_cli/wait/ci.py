@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from redis_enterprise_actions._cli.output import harmless
-from redis_enterprise_actions._model.action import Evidence, one_line
+from redis_enterprise_actions._model.action import Evidence
+from redis_enterprise_actions._model.text import one_line
 
 from .events import Alive, Change, Done, End, Left, Outage, Warned
 from .plain import stamped, words

@@ -12,7 +12,7 @@ from redis_enterprise_actions._cli.listing.query import selection_of
 from redis_enterprise_actions._cli.output import complain, end_of, print_line
 from redis_enterprise_actions._model.errors import NothingToFollow, RequestError, UsageError
 from redis_enterprise_actions._model.record import Recorder
-from redis_enterprise_actions._model.reference import parse
+from redis_enterprise_actions._model.reference import parse_reference
 from redis_enterprise_actions._report.write import write_report
 
 from . import hook as _hook
@@ -124,7 +124,7 @@ async def _submitted(
             await operation.wait(recorder=reports.recorder)
     except (RequestError, NothingToFollow) as error:
         return _tell_refused(error, teller)
-    operations = {} if operation.ref is None else {parse(operation.ref): operation}
+    operations = {} if operation.ref is None else {parse_reference(operation.ref): operation}
     return await _followed(args, operations, teller, reports, until=Until.ALL)
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from redis_enterprise_actions._cli.output import print_line, put
 from redis_enterprise_actions._cli.terminal import NEEDS_RICH, can_draw
-from redis_enterprise_actions._model.action import one_line
 from redis_enterprise_actions._model.errors import UsageError
+from redis_enterprise_actions._model.text import one_line
 
 from .bars import Bars
 from .ci import GitHub, GitLab

@@ -10,10 +10,10 @@ import enum
 from typing import TYPE_CHECKING, Final
 
 from redis_enterprise_actions._cli.output import CRASHED, end_of
-from redis_enterprise_actions._model.action import Action, one_line
+from redis_enterprise_actions._model.action import Action
 from redis_enterprise_actions._model.errors import RequestError, WaitError
-from redis_enterprise_actions._model.record import age_at_end, how_already, plain
-from redis_enterprise_actions._report.timeline import duration
+from redis_enterprise_actions._model.record import age_at_end, already_ended_text, without_record
+from redis_enterprise_actions._model.text import duration_text, one_line
 
 from .events import Began, Change, Done, End, Left
 
@@ -131,7 +131,7 @@ async def _wait(ref: Reference, operation: Operation, options: WaitOptions, tell
         result = error
     outcome, code = end_of(result)
     if isinstance(result, Action):
-        action: Action | None = plain(result)
+        action: Action | None = without_record(result)
         said = f"{result.title} [{one_line(ref.name)}] {_completed(result)}"
     else:
         action, said = result.action, str(result)
@@ -144,7 +144,8 @@ async def _wait(ref: Reference, operation: Operation, options: WaitOptions, tell
             exit_code=code,
             message=said,
             action=action,
-            already_over=result.record is not None and how_already(result.record) is not None,
+            already_over=result.record is not None
+            and already_ended_text(result.record) is not None,
         )
     )
     return code
@@ -154,8 +155,8 @@ def _completed(action: FinishedAction) -> str:
     """Return in words how an action has completed, as far as the wait for it can tell."""
     record = action.record
     age = age_at_end(action, record)
-    about = "" if age is None else f", about {duration(age)} after it was created"
-    return how_already(record) or f"completed after waiting {record.elapsed:.1f} s{about}"
+    about = "" if age is None else f", about {duration_text(age)} after it was created"
+    return already_ended_text(record) or f"completed after waiting {record.elapsed:.1f} s{about}"
 
 
 def _tell_left(ref: Reference, teller: Teller) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from redis_enterprise_actions._model.action import one_line, percent
+from redis_enterprise_actions._model.text import one_line, percent_text
 from redis_enterprise_actions._report.json import as_json
 
 from .events import Alive, Began, Change, Done, End, Left, Outage, Submitted, Warned
@@ -113,7 +113,7 @@ def _alive(event: Alive, board: Board) -> str:
 
 def _brief(waiting: Waiting) -> str:
     parts = [waiting.status or "not seen yet"]
-    parts += [] if waiting.progress is None else [percent(waiting.progress)]
+    parts += [] if waiting.progress is None else [percent_text(waiting.progress)]
     return f"{waiting.title}: {', '.join(parts)}"
 
 

@@ -9,8 +9,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from redis_enterprise_actions._model.action import one_line
-from redis_enterprise_actions._model.record import already
+from redis_enterprise_actions._model.record import already_text
+from redis_enterprise_actions._model.text import one_line
 
 from .events import Alive, Began, Change, End, Left, Outage, Waiting
 
@@ -174,7 +174,7 @@ def how(end: End | Left) -> str:
     """Return how a wait ended, in a word or a few: `completed`, `had already completed`."""
     if isinstance(end, Left):
         return "left"
-    return already(end.outcome) if end.already_over else end.outcome
+    return already_text(end.outcome) if end.already_over else end.outcome
 
 
 def how_long(end: End | Left) -> str:

@@ -19,7 +19,7 @@ from redis_enterprise_actions._client.wire.databases import DELETE_DATABASE
 from redis_enterprise_actions._client.wire.node_actions import read_node_actions
 from redis_enterprise_actions._model.action import Kind, Phase, phase_of
 from redis_enterprise_actions._model.errors import UsageError
-from redis_enterprise_actions._model.reference import Reference, Track, parse
+from redis_enterprise_actions._model.reference import Reference, ReferenceKind, parse_reference
 
 
 if TYPE_CHECKING:
@@ -63,14 +63,14 @@ def references(given: Iterable[str], complain: Callable[[str], object]) -> list[
             refs += read_in.refs
             tell_ended(read_in.ended, complain)
         else:
-            refs.append(parse(text))
+            refs.append(parse_reference(text))
     return refs
 
 
 def reference_of(action: Action) -> Reference:
     """Return the reference to an action, with its run where the cluster tells it."""
     database = f"{action.object_type}:{action.object_uid}" if action.name == DELETE_DATABASE else ""
-    return parse(_of_action(action.kind, action.uid, action.task_id, database))
+    return parse_reference(_of_action(action.kind, action.uid, action.task_id, database))
 
 
 def tell_ended(count: int, complain: Callable[[str], object]) -> None:
@@ -149,7 +149,7 @@ def _parsed(text: str, where: str) -> Reference:
 
 def _reference(text: str) -> Reference | None:
     try:
-        return parse(text)
+        return parse_reference(text)
     except UsageError:  # which quotes the text
         return None
 
@@ -272,7 +272,7 @@ def _of_host(fields: Mapping[str, object]) -> str | None:
     if "uid" in fields or not (of_node or fields.keys() & {"progress", "task_id"}):
         return None
     said = {key: fields[key] for key in _HOST_FIELDS if isinstance(fields.get(key), str | int)}
-    track = Track.NODE if of_node else Track.CLUSTER
+    track = ReferenceKind.NODE if of_node else ReferenceKind.CLUSTER
     read_in = read_node_actions(json.dumps([said]).encode(), track, "")
     return next((_of_action(each.kind, each.uid, each.task_id, "") for each in read_in), None)
 

@@ -201,7 +201,7 @@ class Transport:
         now = asyncio.get_running_loop().time()
         rest = self.nodes.mark_failed(self._tried, now, backoff=error.retry_after)
         error.nodes = tuple(map(str, self._tried))
-        error.elsewhere = rest is None
+        error.has_alternative = rest is None
         error.retry_after = rest or None
 
     # --- one answer -----------------------------------------------------------------------------

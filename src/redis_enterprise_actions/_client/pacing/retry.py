@@ -78,7 +78,7 @@ class Patience:
         if isinstance(error, ClusterUnreachable):
             error.attempts = self._attempts
         over = self._clock() + pause > self._began + self._seconds
-        return None if over and not error.elsewhere else pause
+        return None if over and not error.has_alternative else pause
 
 
 class Round:
@@ -102,8 +102,8 @@ class Round:
         """
         news = set(error.nodes) - self._nodes.keys()
         self._nodes |= dict.fromkeys(error.nodes)
-        error.elsewhere = error.elsewhere and bool(news)
-        if error.elsewhere:
+        error.has_alternative = error.has_alternative and bool(news)
+        if error.has_alternative:
             return SHORTEST_PAUSE
         return self._state.pause_after(RequestBackoff(), error, now)
 

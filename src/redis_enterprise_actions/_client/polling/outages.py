@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from redis_enterprise_actions._model.errors import ClusterUnreachable
-from redis_enterprise_actions._model.record import Trouble
+from redis_enterprise_actions._model.record import OutageSpan
 
 
 if TYPE_CHECKING:
@@ -50,14 +50,14 @@ class Outages:
             outage = self._by_whether_own[own] = Outage(began, budget)
         asked = {node for each in self for node in each.nodes}
         outage.took(error)
-        return error.elsewhere and not asked.issuperset(error.nodes)
+        return error.has_alternative and not asked.issuperset(error.nodes)
 
-    def everybodys_is_over(self, now: float) -> Trouble | None:
+    def everybodys_is_over(self, now: float) -> OutageSpan | None:
         """Return what there is to note of everybody's, if there was one."""
         outage = self._by_whether_own.pop(False, None)
         return None if outage is None else outage.trouble(now)
 
-    def are_over(self, now: float) -> list[Trouble]:
+    def are_over(self, now: float) -> list[OutageSpan]:
         """Return what there is to note of all of them."""
         if not self._by_whether_own:
             return []
@@ -98,10 +98,10 @@ class Outage:
         self.errors += 1
         self.nodes |= dict.fromkeys(error.nodes)
 
-    def trouble(self, ended: float | None = None) -> Trouble:
+    def trouble(self, ended: float | None = None) -> OutageSpan:
         """Return what there is to note of it."""
-        return Trouble(self.began, ended, self.errors, _reason(self.error))
+        return OutageSpan(self.began, ended, self.errors, _reason(self.error))
 
 
 def _reason(error: RequestError) -> str:
-    return error.reason if isinstance(error, ClusterUnreachable) else error.said
+    return error.reason if isinstance(error, ClusterUnreachable) else error.detail

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from redis_enterprise_actions._client.pacing.rate_limit import Courtesy
 from redis_enterprise_actions._client.pacing.retry import Round
 from redis_enterprise_actions._client.pacing.shared_schedule import Crowd
-from redis_enterprise_actions._model.action import one_line
+from redis_enterprise_actions._model.text import one_line
 
 from .wait_state import CLOSE
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from redis_enterprise_actions._model.errors import RequestError, WaitError
-    from redis_enterprise_actions._model.reference import Reference, System
+    from redis_enterprise_actions._model.reference import ListKind, Reference
 
     from .waiters import Company, Party
 
@@ -60,7 +60,7 @@ class Agenda:
         self.courtesy = Courtesy()
         self._company = company
         self.outage: Outage | None = None
-        self._lists: dict[System, ListRoute] = {}
+        self._lists: dict[ListKind, ListRoute] = {}
         self._doubts: deque[Party] = deque()
         self._troubled: dict[
             Reference, float
@@ -73,7 +73,7 @@ class Agenda:
         """When the next request may be made that is not pressing."""
         return self.courtesy.earliest(pressing=False)
 
-    def list_of(self, system: System) -> ListRoute:
+    def list_of(self, system: ListKind) -> ListRoute:
         """Return what is known of the list of a system."""
         if system not in self._lists:
             self._lists[system] = ListRoute(system)
@@ -130,7 +130,7 @@ class Agenda:
         if self.outage is None:
             self.outage = Outage(min(party.wait.asked for party in askers))
         self.outage.took(error, [party.wait.ref for party in askers], now)
-        if self.outage.errors == _OUTAGE and not error.elsewhere:
+        if self.outage.errors == _OUTAGE and not error.has_alternative:
             extra = _fields("outage", now - self.outage.began, error)
             _outages.warning("%s; asking again", str(error), extra=extra)
         return self.outage.began if self.outage.errors >= _OUTAGE else None
@@ -168,7 +168,7 @@ class Agenda:
         # By turns, where there is much to ask.
         return min(looks, key=lambda look: (look.when, self.list_of(look.party.system).looked_at))
 
-    def _next_of(self, system: System, solos: list[Party], now: float) -> Look:
+    def _next_of(self, system: ListKind, solos: list[Party], now: float) -> Look:
         """Return what to ask next of one system."""
         together = [party for party in solos if party.apart_until <= now]
         singers = self._company.chorus_of(system).members
@@ -207,7 +207,7 @@ class Agenda:
         when = self._not_before(wait.due, now if first.at_once else wait.limit)
         return Look(when, Route.ONE, first)
 
-    def _next_list(self, system: System, solos: list[Party], now: float) -> float | None:
+    def _next_list(self, system: ListKind, solos: list[Party], now: float) -> float | None:
         """Return when to ask for the list, or None if asking for each alone is better."""
         waits = [party.wait for party in solos]
         chorus = self._company.chorus_of(system)
@@ -244,17 +244,17 @@ def _fields(
     return {
         "event": event,
         "seconds": seconds,
-        "reason": None if error is None else one_line(getattr(error, "reason", error.said)),
+        "reason": None if error is None else one_line(getattr(error, "reason", error.detail)),
         "ref": None if ref is None else str(ref),
     }
 
 
-def _by_system(solos: list[Party]) -> dict[System, list[Party]]:
+def _by_system(solos: list[Party]) -> dict[ListKind, list[Party]]:
     """Return those who may be served by one list, by the system that it is of."""
     first = solos[0].system if solos else None
     if first is not None and not [party for party in solos if party.system is not first]:
         return {first: solos}
-    parties: dict[System, list[Party]] = {}
+    parties: dict[ListKind, list[Party]] = {}
     for party in solos:
         parties.setdefault(party.system, []).append(party)
     return parties
@@ -263,7 +263,7 @@ def _by_system(solos: list[Party]) -> dict[System, list[Party]]:
 class ListRoute:
     """What is known of the list of a system: what it costs, and whether it can be had."""
 
-    def __init__(self, system: System) -> None:
+    def __init__(self, system: ListKind) -> None:
         self.avoided_until = -math.inf
         self.last: Route | None = None
         self.looked_at = 0  # which of all looks was the last at this system
@@ -315,5 +315,5 @@ class Outage:
 
     def took(self, error: RequestError, refs: Iterable[Reference], now: float) -> None:
         self.retry_at = now + self._round.pause_after(error, now)
-        self.errors += not error.elsewhere
+        self.errors += not error.has_alternative
         self._asked_at |= dict.fromkeys(refs, now)

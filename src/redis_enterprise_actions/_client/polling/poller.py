@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from redis_enterprise_actions._client.protocols import ListResult, StatusSource
-    from redis_enterprise_actions._model.action import Action, Uncertain
+    from redis_enterprise_actions._model.action import Action, AmbiguousAnswer
 
     from .planner import ListRoute
     from .waiters import Chorus, Party
@@ -214,7 +214,7 @@ class Hub:
         self._alone = True
         await self._ask(self._source.fetch(ref, last), partial(self._take_one, party))
 
-    def _take_one(self, first: Party, found: Action | Uncertain | None) -> None:
+    def _take_one(self, first: Party, found: Action | AmbiguousAnswer | None) -> None:
         now = self._now()
         for party in tuple(self._askers):
             if found is not None:
@@ -346,7 +346,7 @@ class Hub:
     def _hear(
         self,
         party: Party,
-        found: Action | Uncertain | None,
+        found: Action | AmbiguousAnswer | None,
         now: float,
         *,
         shared: bool = False,

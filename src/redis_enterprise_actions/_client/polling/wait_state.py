@@ -18,13 +18,13 @@ from msgspec import structs
 from redis_enterprise_actions._client.pacing.retry import is_transient
 from redis_enterprise_actions._client.pacing.schedules import TICK, pace_of
 from redis_enterprise_actions._model.action import (
-    Doubt,
+    Ambiguity,
+    AmbiguousAnswer,
     Evidence,
     Kind,
     Phase,
-    Uncertain,
     has_moved,
-    is_news,
+    is_visible_change,
 )
 from redis_enterprise_actions._model.errors import (
     ActionAborted,
@@ -37,8 +37,8 @@ from redis_enterprise_actions._model.errors import (
     WaitTimeout,
 )
 from redis_enterprise_actions._model.outcome import Outcome
-from redis_enterprise_actions._model.record import Log, finished, saying
-from redis_enterprise_actions._model.reference import Track
+from redis_enterprise_actions._model.record import RecordBuilder, with_message, with_record
+from redis_enterprise_actions._model.reference import ReferenceKind
 
 from .outages import Outages
 
@@ -106,7 +106,7 @@ class Seen:
         if found is not None:
             self.failure = ""
             is_new = self.rested or not busy_before
-            self.busy = self.busy or (found.phase.goes_on and is_new)
+            self.busy = self.busy or (found.phase.unfinished and is_new)
 
 
 class Looks:
@@ -181,8 +181,8 @@ class Wait:
         self._outages = Outages()
         self._elsewhere = False  # whether there is another node to ask, limit or no limit
         self._strange_words: frozenset[str] = frozenset()
-        self._seen = None if ref.track is Track.ACTION else Seen()
-        self._log = Log(now, wall)
+        self._seen = None if ref.kind is ReferenceKind.ACTION else Seen()
+        self._log = RecordBuilder(now, wall)
         self._record: Record | None = None  # once it has ended
         self._finished: FinishedAction | None = None  # likewise
         self._looks: Looks | None = None  # those that it has in common with others
@@ -213,7 +213,9 @@ class Wait:
         self.asked = now
         return self.end if now < self.end - TICK else now + LAST_POLL
 
-    def heard(self, found: Action | Uncertain | None, now: float, *, shared: bool = False) -> bool:
+    def heard(
+        self, found: Action | AmbiguousAnswer | None, now: float, *, shared: bool = False
+    ) -> bool:
         """Take an answer, None for "not known"; return whether it is news for the user.
 
         A `shared` one answers a request that was not made for this wait alone.
@@ -223,7 +225,7 @@ class Wait:
         """
         # Otherwise the limits are where they were.
         unsettled = self.action is None or self._outages or self._limits.stall_timeout < math.inf
-        if self._seen is not None or isinstance(found, Uncertain):
+        if self._seen is not None or isinstance(found, AmbiguousAnswer):
             unsettled = True
             found = self._judged(found, now)
         if found is None:
@@ -237,7 +239,7 @@ class Wait:
         self._elsewhere = False
         if unsettled:
             for trouble in self._outages.are_over(now):
-                self._log.went_through(trouble)
+                self._log.add_outage(trouble)
             self._look_ahead()
         if not self.over:
             self.pace.heard(found, self.asked, now, shared=shared)
@@ -268,7 +270,7 @@ class Wait:
     def goes_on(self, found: Action, now: float) -> None:
         """Take an answer to a common look in which the action has changed, but not ended."""
         self.action = found
-        self._log.saw(found, now)
+        self._log.add_answer(found, now)
         self.pace.heard(found, self.asked, now, shared=True)
 
     def catch_up(self) -> None:
@@ -305,7 +307,7 @@ class Wait:
         """Take it that the cluster answers others: an outage that was everybody's is over."""
         trouble = self._outages.everybodys_is_over(now)
         if trouble is not None:
-            self._log.went_through(trouble)
+            self._log.add_outage(trouble)
             self._look_ahead()
 
     def cut(self, now: float) -> None:
@@ -355,7 +357,7 @@ class Wait:
         if self.action is None or not self.over:
             raise AssertionError("the wait is not over")
         if self._finished is None:
-            self._finished = finished(self.action, self.ended(now))
+            self._finished = with_record(self.action, self.ended(now))
         return self._finished
 
     def result(self, now: float) -> FinishedAction:
@@ -374,30 +376,30 @@ class Wait:
         """Whether asking about this action alone has failed, and nothing has been heard since."""
         return self._outages.own
 
-    def _judged(self, found: Action | Uncertain | None, now: float) -> Action | None:
+    def _judged(self, found: Action | AmbiguousAnswer | None, now: float) -> Action | None:
         """Return how the action stands, by what this wait has seen before; None for "not known"."""
         seen = self._seen = self._seen or Seen()
-        if not isinstance(found, Uncertain):
+        if not isinstance(found, AmbiguousAnswer):
             seen.certain(found, busy_before=self.ref.busy_before)
             return found
-        if found.doubt is Doubt.REPLACED:
+        if found.ambiguity is Ambiguity.REPLACED:
             raise ActionVanished(**self._so_far(now))
-        if found.doubt is Doubt.GONE:
+        if found.ambiguity is Ambiguity.GONE:
             return self._judged_gone(found.action, found.mark, seen)
-        if found.doubt is Doubt.QUIET:
+        if found.ambiguity is Ambiguity.QUIET:
             return self._judged_quiet(found.action, seen)
-        if found.doubt is Doubt.KNOWN_FAILURE:
+        if found.ambiguity is Ambiguity.KNOWN_FAILURE:
             return self._judged_failure(found, seen, now)
         return self._judged_result(found, seen)
 
-    def _judged_result(self, found: Uncertain, seen: Seen) -> Action | None:
+    def _judged_result(self, found: AmbiguousAnswer, seen: Seen) -> Action | None:
         """Return a result if it is that of the run that is waited for, not of the one before."""
         action = found.action
         was_told = self.action is not None and self.action.kind is not Kind.OTHER
-        if found.doubt is Doubt.IDLE:
+        if found.ambiguity is Ambiguity.IDLE:
             seen.idle = True
             return None
-        if found.doubt is Doubt.OLD_RESULT:
+        if found.ambiguity is Ambiguity.OLD_RESULT:
             return action if seen.idle or was_told else None
         since = self.asked if self._missing_since is None else self._missing_since
         stayed = self._reached(since + self._limits.not_found_grace)
@@ -405,10 +407,10 @@ class Wait:
             return _told_by(Evidence.SAME_RESULT, action)
         return action if was_told else None
 
-    def _judged_failure(self, found: Uncertain, seen: Seen, now: float) -> Action | None:
+    def _judged_failure(self, found: AmbiguousAnswer, seen: Seen, now: float) -> Action | None:
         """Return a database's failure, unless it was there before the call, or the first look."""
         if seen.failure is None:
-            seen.failure = found.mark if found.known is None else found.known
+            seen.failure = found.mark if found.known_failure is None else found.known_failure
         failure = seen.failure
         if not set(found.mark.split("+")) <= set(failure.split("+")):
             if self.ref.busy_before and not seen.rested:  # it may be that of what went before
@@ -454,10 +456,10 @@ class Wait:
         elif self._ran_at is not None and found.evidence is Evidence.ACTION:
             self._lag_bound = now - self._ran_at
         last = self.action
-        news = found is not last and is_news(last, found)
+        news = found is not last and is_visible_change(last, found)
         if news or (last is not None and has_moved(last, found)):
             self._moved_at = self.asked
-            self._log.saw(found, now)
+            self._log.add_answer(found, now)
         elif self._in_doubt:
             self._moved_at = self.asked
         elif self._reached(self._moved_at + self._limits.stall_timeout):
@@ -515,13 +517,13 @@ class Wait:
             action=self.action,
             polls=self._polls,
             outcome=outcome,
-            lasting=[outage.trouble() for outage in self._outages],
+            open_outages=[outage.trouble() for outage in self._outages],
             lag_bound=self._lag_bound,
         )
         if error is None:
             return record
         error.record = record  # what it says depends on how the action was first seen
-        return saying(str(error), record)
+        return with_message(str(error), record)
 
     def _so_far(self, now: float) -> _SoFar:
         return {

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from redis_enterprise_actions._model.action import Action
     from redis_enterprise_actions._model.errors import WaitError
-    from redis_enterprise_actions._model.reference import Reference, System
+    from redis_enterprise_actions._model.reference import ListKind, Reference
 
     from .wait_state import Wait
 
@@ -44,7 +44,7 @@ class Party:
 
     def __init__(self, wait: Wait, *, every: bool) -> None:
         self.wait = wait
-        self.system = wait.ref.system
+        self.system = wait.ref.list_kind
         self.every = every
         self.chorus: Chorus | None = None  # that it is in
         self.suspect = False  # asking about it has failed, and others were answered since
@@ -142,7 +142,7 @@ class Chorus:
             party = self.members.get(ref)
             if party is None or party.news.done():
                 continue
-            if party.every or action is None or not action.phase.goes_on:
+            if party.every or action is None or not action.phase.unfinished:
                 acting.append(party)
             else:
                 party.wait.goes_on(action, now)
@@ -169,8 +169,8 @@ class Company:
         self._turns = count()
         self._is_in_turn = True
         self._by_ref: dict[Reference, list[Party]] = {}
-        self._choruses: dict[System, Chorus] = {}
-        self._wanted: dict[System, dict[Reference, Action | None]] = {}
+        self._choruses: dict[ListKind, Chorus] = {}
+        self._wanted: dict[ListKind, dict[Reference, Action | None]] = {}
 
     def __len__(self) -> int:
         """Return how many different references are waited for."""
@@ -191,17 +191,17 @@ class Company:
         """Return those who wait for the same."""
         return list(self._by_ref.get(ref, ()))
 
-    def chorus_of(self, system: System) -> Chorus:
+    def chorus_of(self, system: ListKind) -> Chorus:
         """Return the chorus for the list of a system."""
         if system not in self._choruses:
             self._choruses[system] = Chorus(self.wanted(system))
         return self._choruses[system]
 
-    def choruses(self) -> dict[System, Chorus]:
+    def choruses(self) -> dict[ListKind, Chorus]:
         """Return those that there are, by the system whose list they hear."""
         return {system: each for system, each in self._choruses.items() if each.members}
 
-    def wanted(self, system: System) -> dict[Reference, Action | None]:
+    def wanted(self, system: ListKind) -> dict[Reference, Action | None]:
         """Return what is waited for in a system, each as last seen by anyone."""
         return self._wanted.setdefault(system, {})
 
@@ -220,7 +220,7 @@ class Company:
 
     def saw(self, ref: Reference, action: Action | None) -> None:
         """Note how an action stands."""
-        wanted = self.wanted(ref.system)
+        wanted = self.wanted(ref.list_kind)
         wanted[ref] = action or wanted.get(ref)
 
     def left(self, party: Party) -> bool:

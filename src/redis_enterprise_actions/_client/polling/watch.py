@@ -53,7 +53,7 @@ async def watch(
     """
     clock = asyncio.get_running_loop().time
     if recorder is not None:
-        recorder.follow(lambda: wait.record(clock()))
+        recorder.add(lambda: wait.record(clock()))
     ends = _tell(observers, wait.record(clock())) if observers else []
     party = Party(wait, every=every or on_progress is not None)
     try:

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Literal, TypeVar, overload
 from redis_enterprise_actions._client.operation import Operation
 from redis_enterprise_actions._client.sources.paths import checked_uid, quoted_uid
 from redis_enterprise_actions._model.errors import RequestError, UsageError, WaitError
-from redis_enterprise_actions._model.reference import GONE, Reference, Track, parse
+from redis_enterprise_actions._model.reference import (
+    GONE,
+    Reference,
+    ReferenceKind,
+    parse_reference,
+)
 
 
 if TYPE_CHECKING:
@@ -161,7 +166,7 @@ class Waits:
         gives out have more behind an `@`, which tells their run from others. Raises `UsageError`
         for anything else.
         """
-        return Operation(self._desk, parse(ref))
+        return Operation(self._desk, parse_reference(ref))
 
     @overload
     async def wait_for_operations(
@@ -194,7 +199,9 @@ class Waits:
         """Wait for several operations, or what references name; as `wait_for_actions` does."""
         if isinstance(operations, str) or not isinstance(operations, Iterable):
             raise UsageError(f"operations={operations!r} is not several")
-        wanted = [each if isinstance(each, Operation) else parse(each) for each in operations]
+        wanted = [
+            each if isinstance(each, Operation) else parse_reference(each) for each in operations
+        ]
         _check_some(wanted, "operations", allow_empty=allow_empty)
         return await self._wait_for_all(wanted, settle=settle, **options)
 
@@ -254,7 +261,7 @@ class Waits:
         `view_crdb_task_list`.
         """
         quoted_uid(task_id)
-        return await self._desk.wait(Reference(Track.CRDB, task_id), **options)
+        return await self._desk.wait(Reference(ReferenceKind.CRDB, task_id), **options)
 
     async def wait_for_export(self, bdb_uid: int, **options: Unpack[WaitOptions]) -> FinishedAction:
         """Wait until the export of a database that runs, or is about to, has succeeded.
@@ -271,21 +278,21 @@ class Waits:
         Source: GET /v1/bdbs/{uid}, `export_status`. Needs the permission `view_bdb_info`, and
         `view_all_bdbs_info` to serve several waits by one list.
         """
-        return await self._desk.wait(_database(Track.EXPORT, bdb_uid), **options)
+        return await self._desk.wait(_database(ReferenceKind.EXPORT, bdb_uid), **options)
 
     async def wait_for_import(self, bdb_uid: int, **options: Unpack[WaitOptions]) -> FinishedAction:
         """Wait until the import into a database has succeeded; as `wait_for_export` does.
 
         Source: GET /v1/bdbs/{uid}, `import_status`.
         """
-        return await self._desk.wait(_database(Track.IMPORT, bdb_uid), **options)
+        return await self._desk.wait(_database(ReferenceKind.IMPORT, bdb_uid), **options)
 
     async def wait_for_backup(self, bdb_uid: int, **options: Unpack[WaitOptions]) -> FinishedAction:
         """Wait until the scheduled backup of a database has succeeded; as `wait_for_export` does.
 
         Source: GET /v1/bdbs/{uid}, `backup_status`.
         """
-        return await self._desk.wait(_database(Track.BACKUP, bdb_uid), **options)
+        return await self._desk.wait(_database(ReferenceKind.BACKUP, bdb_uid), **options)
 
     async def wait_for_bdb(
         self, bdb_uid: int, *, gone: bool = False, **options: Unpack[WaitOptions]
@@ -304,7 +311,7 @@ class Waits:
         Source: GET /v1/bdbs/{uid}, /v1/bdbs. Needs the permission `view_bdb_info`, and
         `view_all_bdbs_info` to serve several waits by one list.
         """
-        ref = _database(Track.BDB, bdb_uid, run=GONE if gone else "")
+        ref = _database(ReferenceKind.BDB, bdb_uid, run=GONE if gone else "")
         return await self._desk.wait(ref, **options)
 
     # --- several ---------------------------------------------------------------------------------
@@ -340,7 +347,7 @@ class Waits:
 
 def _action(uid: str) -> Reference:
     quoted_uid(uid)
-    return Reference(Track.ACTION, uid)
+    return Reference(ReferenceKind.ACTION, uid)
 
 
 def _check_some(wanted: Sequence[object], name: str, *, allow_empty: bool) -> None:
@@ -350,10 +357,10 @@ def _check_some(wanted: Sequence[object], name: str, *, allow_empty: bool) -> No
 
 
 def _run(ref: str, task_id: str | None) -> Reference:
-    return parse(ref if task_id is None else f"{ref}@{task_id}")
+    return parse_reference(ref if task_id is None else f"{ref}@{task_id}")
 
 
-def _database(track: Track, bdb_uid: int, run: str = "") -> Reference:
+def _database(track: ReferenceKind, bdb_uid: int, run: str = "") -> Reference:
     return Reference(track, str(checked_uid(bdb_uid)), run)
 
 

@@ -35,11 +35,11 @@ from redis_enterprise_actions._client.wire.error_body import (
 )
 from redis_enterprise_actions._model.action import (
     Action,
-    Doubt,
+    Ambiguity,
+    AmbiguousAnswer,
     Evidence,
     Kind,
     Phase,
-    Uncertain,
     completed,
 )
 from redis_enterprise_actions._model.errors import (
@@ -121,7 +121,7 @@ class ActionsApi:
         found = await self._missing_in_v1(uid, reply)
         return found if found is not None or is_other else await self._v2_find(uid)
 
-    async def fetch(self, ref: Reference, last: Action | None) -> Action | Uncertain | None:
+    async def fetch(self, ref: Reference, last: Action | None) -> Action | AmbiguousAnswer | None:
         """Return the action, or None; see `find_action`.
 
         The record of a delete goes with its database, so that the database has to tell its end.
@@ -224,7 +224,7 @@ class ActionsApi:
         return completed(action)
 
     @failover
-    async def _deleted(self, ref: Reference, begun: Action) -> Action | Uncertain | None:
+    async def _deleted(self, ref: Reference, begun: Action) -> Action | AmbiguousAnswer | None:
         """Return a delete, of which there is no record any more, as ended if its database is."""
         bdb_uid = begun.object_uid or ""
         path = f"{_DATABASES}/{bdb_uid}"
@@ -332,7 +332,7 @@ class ActionsApi:
             raise error
         if not self._warned:
             self._warned = True
-            fields = {"event": "no v2", "reason": error.said}
+            fields = {"event": "no v2", "reason": error.detail}
             _log.warning("%s; going on with /v1 alone", error, extra=fields)
 
 
@@ -362,7 +362,7 @@ def _delete_of(ref: Reference, last: Action | None) -> Action | None:
 
 async def confirm_gone(
     transport: Transport, reply: Reply, path: str, permission: str, gone: Action
-) -> Action | Uncertain | None:
+) -> Action | AmbiguousAnswer | None:
     """Return `gone` if the list has no such object, either; and with a doubt if it cannot tell.
 
     `reply` is the 404 of the object itself, at `path`, and `permission` what the list needs.
@@ -373,7 +373,7 @@ async def confirm_gone(
     everywhere, _, uid = path.rpartition("/")
     listed = await _uids_listed(transport, everywhere, permission)
     if listed is None:
-        return Uncertain(Doubt.GONE, gone, mark=error_code_of(reply.body) or "")
+        return AmbiguousAnswer(Ambiguity.GONE, gone, mark=error_code_of(reply.body) or "")
     return None if int(uid) in listed else gone
 
 
@@ -392,7 +392,7 @@ async def _uids_listed(transport: Transport, path: str, permission: str) -> froz
 
 def _untold(ref: Reference, error: RequestRejected) -> dict[str, str]:
     """Return the fields of a log record about a database that may not be asked."""
-    return {"event": "database cannot tell", "ref": str(ref), "reason": error.said}
+    return {"event": "database cannot tell", "ref": str(ref), "reason": error.detail}
 
 
 def _is_other(last: Action | None) -> bool:

@@ -30,11 +30,11 @@ from redis_enterprise_actions._client.wire.error_body import is_api_error
 from redis_enterprise_actions._client.wire.transfers import transfer_status
 from redis_enterprise_actions._model.action import (
     Action,
-    Doubt,
+    Ambiguity,
+    AmbiguousAnswer,
     Evidence,
     Kind,
     Phase,
-    Uncertain,
     completed,
     phase_of,
 )
@@ -44,7 +44,7 @@ from redis_enterprise_actions._model.errors import (
     RequestRejected,
     UnreadableReply,
 )
-from redis_enterprise_actions._model.reference import AFTER, BUSY, GONE, TRANSFERS, Track
+from redis_enterprise_actions._model.reference import AFTER, BUSY, GONE, TRANSFERS, ReferenceKind
 
 from .actions import (
     BYTES_PER_REQUEST,
@@ -84,20 +84,22 @@ class DatabasesApi:
         self._actions = actions
         self._query = f"?fields={DATABASE_FIELDS}"
         self._last_stamp = 0
-        self._latest: dict[tuple[Track, int], int] = {}  # when this client called for a transfer
+        self._latest: dict[
+            tuple[ReferenceKind, int], int
+        ] = {}  # when this client called for a transfer
 
     @failover
-    async def fetch(self, ref: Reference, last: Action | None) -> Action | Uncertain | None:
+    async def fetch(self, ref: Reference, last: Action | None) -> Action | AmbiguousAnswer | None:
         """Return how it stands, with a doubt where that may be an older run; None for nothing."""
         if self._is_replaced(ref):
             return _replaced(ref)
-        wire, reply = await self._get(ref.number)
-        if ref.track is Track.BDB:
+        wire, reply = await self._get(ref.numeric_uid)
+        if ref.kind is ReferenceKind.BDB:
             found = database_action(wire, ref, last)
             if wire is not None or not isinstance(found, Action):
                 return found
             gone = msgspec.structs.replace(found, evidence=Evidence.LIST)
-            path = f"{_ALL}/{ref.number}"
+            path = f"{_ALL}/{ref.numeric_uid}"
             listed = msgspec.structs.replace(found, status="delete-pending", phase=Phase.RUNNING)
             return await confirm_gone(self.transport, reply, path, SEE_DATABASES, gone) or listed
         if wire is None:
@@ -113,12 +115,12 @@ class DatabasesApi:
         """
         reply = await self._get_all()
         wires = read_databases(reply.body, _ALL)
-        found: dict[Reference, Action | Uncertain] = {}
+        found: dict[Reference, Action | AmbiguousAnswer] = {}
         for ref, last in wanted.items():
-            wire = wires.get(ref.number)
+            wire = wires.get(ref.numeric_uid)
             if wire is None or self._is_replaced(ref):
                 continue
-            if ref.track is Track.BDB:
+            if ref.kind is ReferenceKind.BDB:
                 seen = database_action(wire, ref, last)
                 found |= {} if seen is None else {ref: seen}
                 continue
@@ -136,28 +138,28 @@ class DatabasesApi:
             return None
         if self._is_replaced(ref):
             return None
-        wire, _ = await self._get(ref.number)
+        wire, _ = await self._get(ref.numeric_uid)
         if wire is None:
             return None
         seen = await self._told_by_v2(ref, action, _seen(wire, ref))
-        if not isinstance(seen, Uncertain) or seen.doubt is not Doubt.IDLE:
+        if not isinstance(seen, AmbiguousAnswer) or seen.ambiguity is not Ambiguity.IDLE:
             return seen if isinstance(seen, Action) and seen.phase.terminal else None
-        last_time = _result_mark(transfer_status(wire, ref.track))[1]
+        last_time = _result_mark(transfer_status(wire, ref.kind))[1]
         succeeded = last_time and last_time != _parts(ref.run)[1]
         return completed(action) if succeeded else None
 
     @failover
     async def with_baseline(self, ref: Reference) -> Reference:
         """Return `ref` with how the database stands now, from which a new run is told."""
-        wire, reply = await self._get(ref.number)
-        if ref.track is Track.BDB:
-            failure = "" if wire is None else failure_marks(wire, deletes=ref.gone)
-            goal = f"{GONE},{AFTER}" if ref.gone else AFTER
-            if wire is not None and not ref.gone:
+        wire, reply = await self._get(ref.numeric_uid)
+        if ref.kind is ReferenceKind.BDB:
+            failure = "" if wire is None else failure_marks(wire, deletes=ref.is_deletion)
+            goal = f"{GONE},{AFTER}" if ref.is_deletion else AFTER
+            if wire is not None and not ref.is_deletion:
                 settled = is_settled(wire) or (failure and not is_busy(wire))
                 goal = goal if settled else BUSY
             return msgspec.structs.replace(ref, run=f"{goal},{failure}" if failure else goal)
-        mark = ("", "") if wire is None else _result_mark(transfer_status(wire, ref.track))
+        mark = ("", "") if wire is None else _result_mark(transfer_status(wire, ref.kind))
         return self.with_call_time(_with_run(ref, *mark), reply)
 
     def with_call_time(self, ref: Reference, reply: Reply) -> Reference:
@@ -176,17 +178,17 @@ class DatabasesApi:
 
     def record_call(self, ref: Reference) -> None:
         """Note that a transfer was called for, which is the latest of its kind from now on."""
-        known = self._latest.get((ref.track, ref.number), 0)
-        self._latest[ref.track, ref.number] = max(known, _call_time(ref))
+        known = self._latest.get((ref.kind, ref.numeric_uid), 0)
+        self._latest[ref.kind, ref.numeric_uid] = max(known, _call_time(ref))
 
     def _is_replaced(self, ref: Reference) -> bool:
         """Return True where this client has called for a later transfer of this kind."""
         since = _call_time(ref)
-        return 0 < since < self._latest.get((ref.track, ref.number), 0)
+        return 0 < since < self._latest.get((ref.kind, ref.numeric_uid), 0)
 
     async def _told_by_v2(
-        self, ref: Reference, last: Action | None, seen: Action | Uncertain
-    ) -> Action | Uncertain:
+        self, ref: Reference, last: Action | None, seen: Action | AmbiguousAnswer
+    ) -> Action | AmbiguousAnswer:
         """Return a run as v2 shows it, where the database shows an end, or none of it.
 
         v2 alone tells when a run began, and so which of several is meant.
@@ -196,13 +198,13 @@ class DatabasesApi:
         if not since or own or (isinstance(seen, Action) and not seen.phase.terminal):
             return seen
         try:
-            runs = await self._actions.list_transfers(ref.number, ref.track.value)
+            runs = await self._actions.list_transfers(ref.numeric_uid, ref.kind.value)
         except RequestError:
             return seen  # of no more than a hint
         ours = _find_run(runs, since, last)
         if ours is None:
-            mine = self._latest.get((ref.track, ref.number)) == since
-            idle = isinstance(seen, Uncertain) and seen.doubt is Doubt.IDLE
+            mine = self._latest.get((ref.kind, ref.numeric_uid)) == since
+            idle = isinstance(seen, AmbiguousAnswer) and seen.ambiguity is Ambiguity.IDLE
             return seen if idle or not _may_be_later_run(runs, since, mine=mine) else _replaced(ref)
         if any(creation_timestamp(run) > creation_timestamp(ours) for run in runs):
             return msgspec.structs.replace(ours, uid=ref.name)
@@ -236,17 +238,17 @@ class DatabasesApi:
         return reply
 
 
-def _seen(wire: WireDatabase, ref: Reference) -> Action | Uncertain:
+def _seen(wire: WireDatabase, ref: Reference) -> Action | AmbiguousAnswer:
     """Return what a database shows of a transfer; with a doubt unless it is that of this run."""
-    now = transfer_status(wire, ref.track)
+    now = transfer_status(wire, ref.kind)
     action = now.to_action(ref)
     if now.is_idle:
-        return Uncertain(Doubt.IDLE, action)
+        return AmbiguousAnswer(Ambiguity.IDLE, action)
     if not now.is_result:
         return action
     if was_busy_before(ref):  # whose end this may be
         return _replaced(ref)
-    return Uncertain(Doubt.OLD_RESULT, action) if _is_old(now, ref) else action
+    return AmbiguousAnswer(Ambiguity.OLD_RESULT, action) if _is_old(now, ref) else action
 
 
 def _is_old(now: TransferStatus, ref: Reference) -> bool:
@@ -255,11 +257,11 @@ def _is_old(now: TransferStatus, ref: Reference) -> bool:
     return not status or (status, last_time) == _result_mark(now)
 
 
-def _replaced(ref: Reference) -> Uncertain:
+def _replaced(ref: Reference) -> AmbiguousAnswer:
     """Return what tells that another run has taken the place of this one."""
-    word = ref.track.value
+    word = ref.kind.value
     nothing = Action(uid=ref.name, name=word, kind=Kind(word), status="", phase=Phase.UNKNOWN)
-    return Uncertain(Doubt.REPLACED, nothing)
+    return AmbiguousAnswer(Ambiguity.REPLACED, nothing)
 
 
 def _find_run(runs: Sequence[Action], since: int, last: Action | None) -> Action | None:
@@ -295,7 +297,7 @@ def _may_be_later_run(runs: Sequence[Action], since: int, *, mine: bool) -> bool
 
 def was_busy_before(before: Reference | None) -> TypeGuard[Reference]:
     """Return True where another run was under way when we looked, before ours was to begin."""
-    if before is None or before.track not in TRANSFERS:
+    if before is None or before.kind not in TRANSFERS:
         return False
     status = _parts(before.run)[0]
     return status not in {"", _IDLE} and not phase_of(status).terminal
@@ -303,7 +305,7 @@ def was_busy_before(before: Reference | None) -> TypeGuard[Reference]:
 
 def _has_baseline(ref: Reference) -> bool:
     """Return True where the database was seen before the call, and nothing was under way."""
-    return ref.track in TRANSFERS and bool(_parts(ref.run)[0]) and not was_busy_before(ref)
+    return ref.kind in TRANSFERS and bool(_parts(ref.run)[0]) and not was_busy_before(ref)
 
 
 def _with_run(ref: Reference, status: str, last_time: str, since: str = "") -> Reference:
@@ -322,7 +324,7 @@ def _date_of(reply: Reply) -> int | None:
 
 def _call_time(ref: Reference) -> int:
     """Return when a transfer was called for, in milliseconds, or 0 where that is not known."""
-    since = _parts(ref.run)[2].removeprefix("~") if ref.track in TRANSFERS else ""
+    since = _parts(ref.run)[2].removeprefix("~") if ref.kind in TRANSFERS else ""
     return int(since) if _MILLISECONDS.fullmatch(since) else 0
 
 

@@ -24,15 +24,15 @@ from redis_enterprise_actions._client.wire.node_actions import (
 )
 from redis_enterprise_actions._model.action import (
     Action,
-    Doubt,
+    Ambiguity,
+    AmbiguousAnswer,
     Evidence,
-    Uncertain,
     cancelled,
     completed,
     phase_of,
 )
 from redis_enterprise_actions._model.errors import ActionVanished, RequestRejected, UnreadableReply
-from redis_enterprise_actions._model.reference import AFTER, LOST, Reference, Track
+from redis_enterprise_actions._model.reference import AFTER, LOST, Reference, ReferenceKind
 
 from .actions import BYTES_PER_REQUEST, FOREIGN_404, confirm_gone
 
@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     from redis_enterprise_actions._model.errors import WaitError
 
 _SEE: Final = {
-    Track.NODE: "view_status_of_node_action",
-    Track.CLUSTER: "view_status_of_cluster_action",
+    ReferenceKind.NODE: "view_status_of_node_action",
+    ReferenceKind.CLUSTER: "view_status_of_cluster_action",
 }
 _SEE_ALL_NODES: Final = "view_status_of_all_node_actions"
 UNKNOWN_STATUS: Final = "?"  # for a status before the call that we were not allowed to see
@@ -54,8 +54,8 @@ _REMOVES: Final = "remove"  # whose node is gone in the end, and its action with
 
 def action_path(ref: Reference) -> str:
     """Return the path at which an action of a node or the cluster is started, seen and ended."""
-    host = "cluster" if ref.track is Track.CLUSTER else f"nodes/{ref.number}"
-    return f"/v1/{host}/actions/{ref.action}"
+    host = "cluster" if ref.kind is ReferenceKind.CLUSTER else f"nodes/{ref.numeric_uid}"
+    return f"/v1/{host}/actions/{ref.action_name}"
 
 
 class NodeActionsApi:
@@ -66,10 +66,10 @@ class NodeActionsApi:
         self._cancelled: dict[str, str | None] = {}  # by name: the run that we have cancelled
 
     @failover
-    async def fetch(self, ref: Reference, last: Action | None) -> Action | Uncertain | None:
+    async def fetch(self, ref: Reference, last: Action | None) -> Action | AmbiguousAnswer | None:
         """Return how an action stands, or None if there is none, or another run of it."""
         path = action_path(ref)
-        reply = await self.transport.get(path, permission=_SEE[ref.track])
+        reply = await self.transport.get(path, permission=_SEE[ref.kind])
         if reply.status != 404:
             return _match_run(read_node_action(reply.body, ref, path), ref, last)
         if not is_api_error(reply.body):
@@ -84,7 +84,7 @@ class NodeActionsApi:
     @failover
     async def fetch_many(self, wanted: Mapping[Reference, Action | None]) -> ListResult:
         """Return what the list holds of several; it may not tell one run from another."""
-        track = next(iter(wanted)).track
+        track = next(iter(wanted)).kind
         listed, size = await self._list(track, None)
         by_uid = {action.uid: action for action in listed}
         found: dict[Reference, Action] = {}
@@ -124,14 +124,16 @@ class NodeActionsApi:
         self._cancelled.pop(ref.name, None)
 
     @failover
-    async def list_actions(self, track: Track, node_uid: int | None = None) -> list[Action]:
+    async def list_actions(self, track: ReferenceKind, node_uid: int | None = None) -> list[Action]:
         """Return all actions of the cluster, or of all nodes, or of one."""
         listed, _ = await self._list(track, node_uid)
         return listed
 
-    async def _removed(self, ref: Reference, last: Action | None) -> Action | Uncertain | None:
+    async def _removed(
+        self, ref: Reference, last: Action | None
+    ) -> Action | AmbiguousAnswer | None:
         """Return a removal, of which there is no record any more, as ended if its node is gone."""
-        path = f"/v1/nodes/{ref.number}"
+        path = f"/v1/nodes/{ref.numeric_uid}"
         try:
             reply = await self.transport.get(path, permission="view_node_info")
         except RequestRejected:
@@ -147,13 +149,13 @@ class NodeActionsApi:
         found = await self._removed(ref, action)
         return found if isinstance(found, Action) else None
 
-    async def _list(self, track: Track, node_uid: int | None) -> tuple[list[Action], int]:
-        if track is Track.CLUSTER:
-            path, permission = "/v1/cluster/actions", _SEE[Track.CLUSTER]
+    async def _list(self, track: ReferenceKind, node_uid: int | None) -> tuple[list[Action], int]:
+        if track is ReferenceKind.CLUSTER:
+            path, permission = "/v1/cluster/actions", _SEE[ReferenceKind.CLUSTER]
         elif node_uid is None:
             path, permission = "/v1/nodes/actions", _SEE_ALL_NODES
         else:
-            path, permission = f"/v1/nodes/{node_uid}/actions", _SEE[Track.NODE]
+            path, permission = f"/v1/nodes/{node_uid}/actions", _SEE[ReferenceKind.NODE]
         reply = await self.transport.get(path, permission=permission)
         if reply.status == 404:
             if not is_api_error(reply.body):
@@ -163,7 +165,7 @@ class NodeActionsApi:
 
 
 def _is_removal(ref: Reference) -> bool:
-    return ref.track is Track.NODE and ref.action == _REMOVES
+    return ref.kind is ReferenceKind.NODE and ref.action_name == _REMOVES
 
 
 # --- which run ----------------------------------------------------------------------------------
@@ -229,7 +231,9 @@ def _known_task_id(ref: Reference, last: Action | None) -> str | None:
     return parse_run(ref).task_id or None
 
 
-def _match_run(action: Action, ref: Reference, last: Action | None) -> Action | Uncertain | None:
+def _match_run(
+    action: Action, ref: Reference, last: Action | None
+) -> Action | AmbiguousAnswer | None:
     """Return an action if it can be the run that is waited for, with a doubt if it need not be."""
     run, known = parse_run(ref), _known_task_id(ref, last)
     before = run.previous_status or ""
@@ -251,4 +255,4 @@ def _match_run(action: Action, ref: Reference, last: Action | None) -> Action | 
         return action
     if run.call == LOST and last is None:
         return None  # which nothing makes go away
-    return Uncertain(Doubt.SAME_RESULT, action)
+    return AmbiguousAnswer(Ambiguity.SAME_RESULT, action)

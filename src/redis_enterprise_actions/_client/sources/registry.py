@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from redis_enterprise_actions._client.protocols import NO_LIST
 from redis_enterprise_actions._model.action import Action
 from redis_enterprise_actions._model.errors import AuthenticationError
-from redis_enterprise_actions._model.reference import System
+from redis_enterprise_actions._model.reference import ListKind
 
 from .actions import ActionsApi
 from .crdb_tasks import CrdbTasksApi
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 
     from redis_enterprise_actions._client.http.transport import Transport
     from redis_enterprise_actions._client.protocols import ListResult, StatusSource
-    from redis_enterprise_actions._model.action import Uncertain
+    from redis_enterprise_actions._model.action import AmbiguousAnswer
     from redis_enterprise_actions._model.errors import WaitError
     from redis_enterprise_actions._model.reference import Reference
 
-    Sighting: TypeAlias = Action | Uncertain | None
+    Sighting: TypeAlias = Action | AmbiguousAnswer | None
 
 _log = logging.getLogger(__name__)
 
 # Whose list needs a permission of its own.
-_GUARDED: Final = frozenset({System.NODES, System.CRDBS, System.BDBS})
+_GUARDED: Final = frozenset({ListKind.NODES, ListKind.CRDBS, ListKind.BDBS})
 
 
 class StatusSources:
@@ -45,17 +45,17 @@ class StatusSources:
         self.crdb_tasks = CrdbTasksApi(transport)
         self.databases = DatabasesApi(transport, self.actions)
         self._followed: Counter[str] = Counter()  # actions of nodes and of the cluster, by name
-        self._sources: dict[System, StatusSource] = {
-            System.ACTIONS: self.actions,
-            System.NODES: self.node_actions,
-            System.CLUSTER: self.node_actions,
-            System.CRDBS: self.crdb_tasks,
-            System.BDBS: self.databases,
+        self._sources: dict[ListKind, StatusSource] = {
+            ListKind.ACTIONS: self.actions,
+            ListKind.NODES: self.node_actions,
+            ListKind.CLUSTER: self.node_actions,
+            ListKind.CRDBS: self.crdb_tasks,
+            ListKind.BDBS: self.databases,
         }
 
     async def fetch(self, ref: Reference, last: Action | None = None) -> Sighting:
         """Return how it stands, given how it stood; None if the cluster does not know it."""
-        return await self._sources[ref.system].fetch(ref, last)
+        return await self._sources[ref.list_kind].fetch(ref, last)
 
     async def fetch_certain(self, ref: Reference) -> Action | None:
         """Return how it stands, as far as one answer tells without a doubt."""
@@ -67,7 +67,7 @@ class StatusSources:
 
         Who may not see a list may be allowed to see each by itself: that is no refusal.
         """
-        system = next(iter(wanted)).system
+        system = next(iter(wanted)).list_kind
         try:
             return await self._sources[system].fetch_many(wanted)
         except AuthenticationError as error:
@@ -78,12 +78,12 @@ class StatusSources:
 
     async def verify(self, ref: Reference, doubt: WaitError) -> Action | None:
         """Return it as ended if that is known in spite of the doubt, or None."""
-        return await self._sources[ref.system].verify(ref, doubt)
+        return await self._sources[ref.list_kind].verify(ref, doubt)
 
     @contextmanager
     def retain_cancellation(self, ref: Reference) -> Generator[None]:
         """Keep what is known of what a wait follows, until nobody follows it any more."""
-        if ref.system not in {System.NODES, System.CLUSTER}:
+        if ref.list_kind not in {ListKind.NODES, ListKind.CLUSTER}:
             yield
             return
         self._followed[ref.name] += 1

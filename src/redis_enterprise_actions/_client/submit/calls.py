@@ -11,7 +11,7 @@ import enum
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from redis_enterprise_actions._model.reference import GONE, Reference, Track
+from redis_enterprise_actions._model.reference import GONE, Reference, ReferenceKind
 
 
 if TYPE_CHECKING:
@@ -130,15 +130,15 @@ def find_rule(method: str, path: str) -> tuple[CallRule, Reference | None]:
 
 def _path_reference(follow: Follow, groups: Mapping[str, str]) -> Reference | None:
     if "transfer" in groups:
-        return Reference(Track(groups["transfer"]), groups["bdb"])
+        return Reference(ReferenceKind(groups["transfer"]), groups["bdb"])
     if "bdb" in groups:
-        return Reference(Track.BDB, groups["bdb"], GONE if follow is Follow.DELETED else "")
+        return Reference(ReferenceKind.BDB, groups["bdb"], GONE if follow is Follow.DELETED else "")
     if "node" in groups:
-        return Reference(Track.NODE, f"{groups['node']}/{groups['action']}")
+        return Reference(ReferenceKind.NODE, f"{groups['node']}/{groups['action']}")
     if "action" in groups:
-        return Reference(Track.CLUSTER, groups["action"])
+        return Reference(ReferenceKind.CLUSTER, groups["action"])
     if "task" in groups:
-        return Reference(Track.CRDB, groups["task"])
+        return Reference(ReferenceKind.CRDB, groups["task"])
     return None
 
 

@@ -13,7 +13,7 @@ from redis_enterprise_actions._client.wire.databases import (
     has_no_new_failure,
     is_settled,
 )
-from redis_enterprise_actions._model.reference import AFTER, UNCHANGED, Reference, Track
+from redis_enterprise_actions._model.reference import AFTER, UNCHANGED, Reference, ReferenceKind
 
 from .calls import NO_HANDLE, Follow
 
@@ -75,11 +75,11 @@ def _named_reference(
 ) -> Reference | None:
     """Return the work that an answer names, or that the path names if it has an end of its own."""
     task_id = _uid(fields, "task_id")
-    deleted = f"{Track.BDB}:{before.uid}" if follow is Follow.DELETED and before else ""
+    deleted = f"{ReferenceKind.BDB}:{before.uid}" if follow is Follow.DELETED and before else ""
     if follow in _CANCELS:
         return before  # the work to follow is the cancelled one, not the cancel
     if uids:
-        return Reference(Track.ACTION, uids[0], deleted)
+        return Reference(ReferenceKind.ACTION, uids[0], deleted)
     if follow is Follow.NODE_ACTION and before is not None:
         run = parse_run(before)._replace(task_id=task_id or "")
         return msgspec.structs.replace(before, run=str(run))
@@ -87,8 +87,8 @@ def _named_reference(
         return before
     if follow is Follow.CRDB_TASK:
         task = _uid(fields, "id")
-        return before if task is None else Reference(Track.CRDB, task)
-    return None if task_id is None else Reference(Track.ACTION, task_id, deleted)
+        return before if task is None else Reference(ReferenceKind.CRDB, task)
+    return None if task_id is None else Reference(ReferenceKind.ACTION, task_id, deleted)
 
 
 def _database_reference(
@@ -98,7 +98,7 @@ def _database_reference(
     database = _fields(fields["bdb"]) if "bdb" in fields else fields
     if follow is Follow.CREATED:
         uid = _uid(database, "uid") or ""
-        return Reference(Track.BDB, uid, AFTER) if _BDB_UID.fullmatch(uid) else None
+        return Reference(ReferenceKind.BDB, uid, AFTER) if _BDB_UID.fullmatch(uid) else None
     if follow in {Follow.DATABASE, Follow.DELETED}:
         return before
     if follow is not Follow.CHANGED or before is None:

@@ -14,7 +14,7 @@ from redis_enterprise_actions._client.http.auth import Secret
 from redis_enterprise_actions._client.http.transport import Request
 from redis_enterprise_actions._client.sources.paths import quoted_uid
 from redis_enterprise_actions._model.errors import UsageError
-from redis_enterprise_actions._model.reference import Reference, Track
+from redis_enterprise_actions._model.reference import Reference, ReferenceKind
 
 from .calls import CallRule, Follow, find_rule
 
@@ -162,7 +162,7 @@ def _task_reference(path: str, headers: dict[str, str]) -> Reference | None:
         quoted_uid(headers[given])
     if path.endswith(_PURGE):
         return None
-    return Reference(Track.CRDB, headers.setdefault(given or _TASK_ID, str(uuid.uuid4())))
+    return Reference(ReferenceKind.CRDB, headers.setdefault(given or _TASK_ID, str(uuid.uuid4())))
 
 
 def _find_secrets(json: object) -> list[Secret]:

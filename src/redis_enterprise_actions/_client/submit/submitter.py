@@ -35,7 +35,7 @@ from redis_enterprise_actions._model.errors import (
     RequestError,
     RequestRejected,
 )
-from redis_enterprise_actions._model.reference import TRANSFERS, Reference, Track
+from redis_enterprise_actions._model.reference import TRANSFERS, Reference, ReferenceKind
 
 from .calls import Follow
 from .handle import Handle, embedded_error, read_handle
@@ -54,7 +54,7 @@ _REFUSED: Final = frozenset({429, 503})
 _BUSY: Final = 409
 _NOT_FOUND: Final = 404
 _RECOVERABLE: Final = frozenset({Follow.NODE_ACTION, Follow.TRANSFER, Follow.CRDB_TASK})
-_NODE_TRACKS: Final = frozenset({Track.NODE, Track.CLUSTER})
+_NODE_TRACKS: Final = frozenset({ReferenceKind.NODE, ReferenceKind.CLUSTER})
 
 
 class Submitter:
@@ -107,13 +107,13 @@ class Submitter:
     async def cancel(self, ref: Reference, *, force: bool) -> None:
         """Cancel a CRDB task, or an action of a node or the cluster. Raises `RequestError`."""
         run: str | None = None
-        if ref.track is Track.CRDB:
+        if ref.kind is ReferenceKind.CRDB:
             follow = Follow.CRDB_TASK_CANCEL
             path = f"/v1/crdb_tasks/{quoted_uid(ref.uid)}/actions/cancel"
             call = Request("POST", path, "?force=true" if force else "", body=Secret("{}"))
         else:
             follow = Follow.NODE_ACTION_CANCEL
-            call = Request("DELETE", action_path(ref), permission=f"cancel_{ref.track}_action")
+            call = Request("DELETE", action_path(ref), permission=f"cancel_{ref.kind}_action")
             # The DELETE of an action that has ended would remove its result.
             found = await patiently(_CANCEL_RETRY, self.sources.fetch_certain, ref)
             if (found is None and ref.run) or (found is not None and found.phase.terminal):
@@ -127,7 +127,7 @@ class Submitter:
             raise _answer_lost(unknown.error, request, ref) from unknown.error.__cause__
         if reply.status == _NOT_FOUND:
             raise _rejected(call, reply.status, *parse_error_body(reply.body))
-        if ref.track is not Track.CRDB:
+        if ref.kind is not ReferenceKind.CRDB:
             self.sources.node_actions.record_cancel(ref, run)
 
     # --- state before the request ---------------------------------------------------------------
@@ -138,9 +138,9 @@ class Submitter:
         If the user may not read the state, the reference has none: the request may be allowed.
         """
         ref = request.ref
-        if ref is None or ref.track is Track.CRDB or request.dry_run:
+        if ref is None or ref.kind is ReferenceKind.CRDB or request.dry_run:
             return ref
-        if ref.track not in _NODE_TRACKS:
+        if ref.kind not in _NODE_TRACKS:
             try:
                 ref = await patiently(patience, self.sources.databases.with_baseline, ref)
                 return await self._reset_transfer(ref, patience)
@@ -161,9 +161,9 @@ class Submitter:
         The cluster accepts a reset before it takes effect, so the status is read again: a result
         that is still there is noted as an old one.
         """
-        if ref.track not in TRANSFERS or not ref.run.startswith(("succeeded", "failed")):
+        if ref.kind not in TRANSFERS or not ref.run.startswith(("succeeded", "failed")):
             return ref
-        path = f"/v1/bdbs/{ref.number}/actions/{ref.track}_reset_status"
+        path = f"/v1/bdbs/{ref.numeric_uid}/actions/{ref.kind}_reset_status"
         request = SubmitRequest(Request("PUT", path, body=Secret("{}")), Follow.DATABASE)
         try:
             reply = await patiently(patience, self._send, request)
@@ -209,7 +209,7 @@ class Submitter:
         Return None if the cluster refused the request and shows no work, so that it may be sent
         again. Raises `error` if the cluster may have started the work.
         """
-        if before is not None and before.track in TRANSFERS:
+        if before is not None and before.kind in TRANSFERS:
             self.sources.databases.record_call(before)
         refused = isinstance(cause, ClusterUnreachable) and cause.status in _REFUSED
         looks = 1 if refused else _SEARCH_LOOKS
@@ -222,7 +222,7 @@ class Submitter:
                 found = await patiently(_SEARCH_RETRY, self.sources.fetch_certain, before)
             except RequestError:
                 raise error from cause.__cause__
-            if found is not None and before.track in _NODE_TRACKS:
+            if found is not None and before.kind in _NODE_TRACKS:
                 run = parse_run(before)._replace(task_id=found.task_id or "")
                 return msgspec.structs.replace(before, run=str(run))
             if found is not None:
@@ -251,7 +251,7 @@ class Submitter:
         problem = embedded_error(answer)
         if problem is not None:
             raise _rejected(call, reply.status, *map(request.redacted, problem))
-        if before is not None and before.track in TRANSFERS:
+        if before is not None and before.kind in TRANSFERS:
             before = await self._transfer_started(before, reply, patience)
         if request.follow is Follow.NODE_ACTION and before is not None:
             self.sources.node_actions.forget_cancel(before)
@@ -294,7 +294,7 @@ def _answer_lost(
     return AnswerLost(
         error.method,
         error.path,
-        reason=known.reason if known else error.said,
+        reason=known.reason if known else error.detail,
         attempts=tries,
         nodes=error.nodes,
         status=known.status if known else None,

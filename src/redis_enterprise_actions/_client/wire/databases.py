@@ -16,10 +16,10 @@ import msgspec
 from redis_enterprise_actions._model.action import (
     DATABASE_PHASES,
     Action,
-    Doubt,
+    Ambiguity,
+    AmbiguousAnswer,
     Kind,
     Phase,
-    Uncertain,
     phase_of,
 )
 from redis_enterprise_actions._model.errors import UnreadableReply
@@ -144,20 +144,20 @@ def read_uids(body: bytes, key: str) -> frozenset[int] | None:
 
 def database_action(
     wire: WireDatabase | None, ref: Reference, last: Action | None
-) -> Action | Uncertain | None:
+) -> Action | AmbiguousAnswer | None:
     """Return how a database stands that is to settle: active and idle, or `gone`.
 
     None stands for one that is not there, and is returned where that is no end.
     """
     if wire is None:
         deleted = last is not None and last.status.casefold() == "delete-pending"
-        ends = ref.gone or (deleted and not ref.run)
+        ends = ref.is_deletion or (deleted and not ref.run)
         return _gone(last or _database(ref, "")) if ends else None
     ops = background_ops(wire)
     op = next((each for each in ops if each.busy), ops[0] if ops else BackgroundOp("", ""))
     phase = phase_of(wire.status, DATABASE_PHASES)
     busy = bool(wire.action_uid) or op.busy
-    if phase.terminal and ref.gone:
+    if phase.terminal and ref.is_deletion:
         phase = Phase.RUNNING if busy else Phase.PENDING
     elif phase is Phase.COMPLETED and busy:
         phase = Phase.RUNNING
@@ -171,9 +171,9 @@ def database_action(
     return _unless_failed(wire, ref, stands)
 
 
-def _unless_failed(wire: WireDatabase, ref: Reference, stands: Action) -> Action | Uncertain:
+def _unless_failed(wire: WireDatabase, ref: Reference, stands: Action) -> Action | AmbiguousAnswer:
     """Return how a database stands, with what may have failed, now or before the call."""
-    failed = failed_ops(wire, deletes=ref.gone)
+    failed = failed_ops(wire, deletes=ref.is_deletion)
     known = ref.known_failure
     otherwise = _in_doubt(stands, ref)
     if failed:
@@ -186,20 +186,22 @@ def _unless_failed(wire: WireDatabase, ref: Reference, stands: Action) -> Action
         action = stands
     else:
         return stands if stands.phase is Phase.FAILED else otherwise
-    mark = failure_marks(wire, deletes=ref.gone)
-    return Uncertain(Doubt.KNOWN_FAILURE, action, mark=mark, known=known, otherwise=otherwise)
+    mark = failure_marks(wire, deletes=ref.is_deletion)
+    return AmbiguousAnswer(
+        Ambiguity.KNOWN_FAILURE, action, mark=mark, known_failure=known, otherwise=otherwise
+    )
 
 
-def _in_doubt(stands: Action, ref: Reference) -> Action | Uncertain:
+def _in_doubt(stands: Action, ref: Reference) -> Action | AmbiguousAnswer:
     """Return it with the doubt whether what was called for has begun, where nothing is done.
 
     A delete that was called for, and is not seen, need never have begun.
     """
     if stands.phase.terminal:
-        return Uncertain(Doubt.QUIET, stands)
-    waits = ref.gone and ref.run != GONE and stands.phase is Phase.PENDING
+        return AmbiguousAnswer(Ambiguity.QUIET, stands)
+    waits = ref.is_deletion and ref.run != GONE and stands.phase is Phase.PENDING
     is_idle = waits and phase_of(stands.status, DATABASE_PHASES).terminal
-    return Uncertain(Doubt.IDLE, stands) if is_idle else stands
+    return AmbiguousAnswer(Ambiguity.IDLE, stands) if is_idle else stands
 
 
 def _gone(action: Action) -> Action:
@@ -274,7 +276,7 @@ def failure_marks(wire: WireDatabase, *, deletes: bool = False) -> str:
 
 def has_no_new_failure(wire: WireDatabase, ref: Reference) -> bool:
     """Return True if a database has not failed, or had before the call, as `ref` says."""
-    marks = failure_marks(wire, deletes=ref.gone).split("+")
+    marks = failure_marks(wire, deletes=ref.is_deletion).split("+")
     return set(marks) <= {"", *(ref.known_failure or "").split("+")}
 
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from redis_enterprise_actions._model.action import one_line
 from redis_enterprise_actions._model.errors import (
     AuthenticationError,
     ClusterUnreachable,
@@ -19,6 +18,7 @@ from redis_enterprise_actions._model.errors import (
     RequestRejected,
     UnreadableReply,
 )
+from redis_enterprise_actions._model.text import one_line
 
 from .lenient_json import TextOrInt, as_text, decode, decode_struct
 

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from redis_enterprise_actions._model.action import Action, Kind, phase_of
-from redis_enterprise_actions._model.reference import Reference, Track
+from redis_enterprise_actions._model.reference import Reference, ReferenceKind
 
 from .error_body import unreadable_reply
 from .lenient_json import Numeric, TextOrInt, as_text, decode_struct, percentage, utc_time
@@ -48,29 +48,29 @@ def read_node_action(body: bytes, ref: Reference, path: str) -> Action:
     return node_action(wire, ref)
 
 
-def read_node_actions(body: bytes, track: Track, path: str) -> list[Action]:
+def read_node_actions(body: bytes, track: ReferenceKind, path: str) -> list[Action]:
     """Decode a list of them: an array, or an object with one."""
     actions: list[Action] = []
     for wire in decode_entries(body, ("actions",), WireNodeAction, path):
         node, said = as_text(wire.node_uid) or "", wire.name or ""
         segment = _SEGMENTS.get(said, said)
-        if segment and (track is Track.CLUSTER or _NODE_UID.fullmatch(node)):
-            uid = f"{node}/{segment}" if track is Track.NODE else segment
+        if segment and (track is ReferenceKind.CLUSTER or _NODE_UID.fullmatch(node)):
+            uid = f"{node}/{segment}" if track is ReferenceKind.NODE else segment
             actions.append(node_action(wire, Reference(track, uid)))
     return actions
 
 
 def node_action(wire: WireNodeAction, ref: Reference) -> Action:
     """Return what is said of an action of a node or the cluster."""
-    of_node = ref.track is Track.NODE
+    of_node = ref.kind is ReferenceKind.NODE
     return Action(
         uid=ref.name,
-        name=ref.action,
+        name=ref.action_name,
         kind=Kind.NODE_ACTION if of_node else Kind.CLUSTER_ACTION,
         status=wire.status,
         phase=phase_of(wire.status),
         progress=percentage(wire.progress),
-        node_uid=str(ref.number) if of_node else None,
+        node_uid=str(ref.numeric_uid) if of_node else None,
         task_id=wire.task_id or None,
         creation_time=utc_time(wire.creation_time),
         error_code=as_text(wire.error_code),

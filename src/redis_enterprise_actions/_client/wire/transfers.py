@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from redis_enterprise_actions._model.action import Action, Kind, Phase, phase_of
-from redis_enterprise_actions._model.reference import Reference, Track
+from redis_enterprise_actions._model.reference import Reference, ReferenceKind
 
 from .lenient_json import percentage
 
@@ -39,8 +39,8 @@ class TransferStatus(msgspec.Struct, frozen=True):
         phase = phase_of(self.status)
         return Action(
             uid=ref.name,
-            name=ref.track.value,
-            kind=Kind(ref.track.value),
+            name=ref.kind.value,
+            kind=Kind(ref.kind.value),
             status=self.status,
             phase=phase,
             progress=None if phase.terminal else self.progress,
@@ -50,9 +50,12 @@ class TransferStatus(msgspec.Struct, frozen=True):
         )
 
 
-def transfer_status(wire: WireDatabase, track: Track) -> TransferStatus:
+def transfer_status(wire: WireDatabase, track: ReferenceKind) -> TransferStatus:
     """Return what a database says of its exports, imports or backups."""
-    last = {Track.EXPORT: wire.last_export_time, Track.BACKUP: wire.last_backup_time}.get(track)
+    last = {
+        ReferenceKind.EXPORT: wire.last_export_time,
+        ReferenceKind.BACKUP: wire.last_backup_time,
+    }.get(track)
     return TransferStatus(
         status=getattr(wire, f"{track}_status") or "",
         progress=percentage(getattr(wire, f"{track}_progress")),
