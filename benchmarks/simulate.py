@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 from report import row
 
 from redis_enterprise_actions import AimedWait
-from redis_enterprise_actions._client.pacing.rate_limit import Courtesy
-from redis_enterprise_actions._client.pacing.schedules import pace_of
-from redis_enterprise_actions._client.pacing.shared_schedule import GAP, Crowd
+from redis_enterprise_actions._client.pacing.rate_limit import RateLimiter
+from redis_enterprise_actions._client.pacing.schedules import schedule_for
+from redis_enterprise_actions._client.pacing.shared_schedule import GAP, SharedSchedule
 
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from tenacity.wait import WaitBaseT
 
-    from redis_enterprise_actions._client.pacing.schedules import Pace
+    from redis_enterprise_actions._client.pacing.schedules import Schedule
 
     Progress: TypeAlias = Callable[[float], float | None]
 
@@ -95,10 +95,10 @@ def jobs(kind: str, sizes: Sequence[float]) -> list[Job]:
 
 def alone(job: Job, schedule: WaitBaseT, gap: float = GAP) -> list[float]:
     """Return when a lone wait asks, in seconds; the last time finds the end."""
-    pace = pace_of(schedule, 0.0)
+    pace = schedule_for(schedule, 0.0)
     asked = [0.0]
     while asked[-1] < job.length:
-        pace.heard(job.at(asked[-1]), asked[-1], asked[-1])
+        pace.on_answer(job.at(asked[-1]), asked[-1], asked[-1])
         asked.append(max(pace.due, asked[-1] + gap))
     return asked
 
@@ -123,26 +123,26 @@ def together(work: Sequence[Job], price: float = 0.1) -> Outcome:
     All begin at once, and what has ended stays in the list.
     """
     cost = max(1.0, _ENTRY * len(work) / _WORTH_A_REQUEST)
-    left = {job: pace_of(AimedWait(price), 0.0) for job in work}
+    left = {job: schedule_for(AimedWait(price), 0.0) for job in work}
     looked, now = [*left], 0.0
-    courtesy, requests, late = Courtesy(), 0, 0.0
+    courtesy, requests, late = RateLimiter(), 0, 0.0
     while left:
-        courtesy.took(now, now, 1)
+        courtesy.record(now, now, 1)
         requests += 1
         for job in looked:
             if now >= job.length:
                 late += now - job.length
                 del left[job]
             else:
-                left[job].heard(job.at(now), now, now, shared=len(looked) > 1)
+                left[job].on_answer(job.at(now), now, now, shared=len(looked) > 1)
         if left:
             due, looked = _next(left, now, cost)
-            now = max(due, courtesy.earliest(pressing=False))
+            now = max(due, courtesy.earliest(urgent=False))
     return Outcome(requests, late / len(work))
 
 
-def _next(left: dict[Job, Pace], now: float, cost: float) -> tuple[float, list[Job]]:
-    crowd = Crowd(left.values(), now)
+def _next(left: dict[Job, Schedule], now: float, cost: float) -> tuple[float, list[Job]]:
+    crowd = SharedSchedule(left.values(), now)
     if len(left) > 1 and crowd.shares(cost, len(left)):
         return crowd.due(cost), [*left]
     first = min(left, key=lambda job: left[job].due)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from redis_enterprise_actions import Action, ActionVanished, ClusterUnreachable
-from redis_enterprise_actions._client.polling.poller import Hub
-from redis_enterprise_actions._client.polling.wait_state import Limits, Wait
+from redis_enterprise_actions._client.polling.poller import Poller
+from redis_enterprise_actions._client.polling.wait_state import Limits, WaitState
 from redis_enterprise_actions._client.polling.watch import watch
 from redis_enterprise_actions._client.protocols import ListResult
 from redis_enterprise_actions._model.action import completed
@@ -83,7 +83,7 @@ class ScriptedCluster:
 
     def __post_init__(self) -> None:
         """Make the hub that asks this cluster."""
-        self.hub = Hub(self, requests_sent=lambda: len(self.asked))
+        self.poller = Poller(self, requests_sent=lambda: len(self.asked))
 
     def add(self, uid: str, ends: float, **more: object) -> str:
         """Add an action; return its uid."""
@@ -100,8 +100,8 @@ class ScriptedCluster:
         **limits: float,
     ) -> Action:
         """Wait for an action as a client does."""
-        wait = Wait(ref_of(uid), limits=Limits(**limits), poll=poll, now=now(), wall=WALL)
-        async for _ in watch(self.hub, wait, on_progress=on_progress, every=every):
+        wait = WaitState(ref_of(uid), limits=Limits(**limits), poll=poll, now=now(), wall=WALL)
+        async for _ in watch(self.poller, wait, on_progress=on_progress, every_update=every):
             pass
         return without_record(wait.result(now()))
 

@@ -39,9 +39,9 @@ from redis_enterprise_actions import (
     RequestRejected,
     WaitTimeout,
 )
-from redis_enterprise_actions._client.pacing.schedules import TICK, Course
-from redis_enterprise_actions._client.polling.wait_state import Wait
-from redis_enterprise_actions._client.polling.waiters import Party
+from redis_enterprise_actions._client.pacing.schedules import TICK, AimedSchedule
+from redis_enterprise_actions._client.polling.wait_state import WaitState
+from redis_enterprise_actions._client.polling.waiters import Waiter
 from redis_enterprise_actions.testing import FakeCluster
 from tests import secrecy
 from tests.scripted import now
@@ -353,7 +353,7 @@ def alive() -> Counter[str]:
     return Counter(type(each).__name__ for each in gc.get_objects() if type(each) in PARTS)
 
 
-PARTS: Final = {Wait, Party, Course}
+PARTS: Final = {WaitState, Waiter, AimedSchedule}
 
 
 def sockets() -> int:

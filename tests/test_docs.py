@@ -198,6 +198,6 @@ def test_picture_of_states() -> None:
         assert drawn == table
         for phase, box in boxes:
             (end,) = re.findall(r">(returns the Action|raises \w+)<", box) or [None]
-            raised = _wait._ENDS.get(Phase[phase])
+            raised = _wait._ERRORS.get(Phase[phase])
             expected = f"raises {raised.__name__}" if raised else "returns the Action"
             assert end == (expected if Phase[phase].terminal else None)

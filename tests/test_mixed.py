@@ -33,8 +33,8 @@ from redis_enterprise_actions import (
     WaitTimeout,
 )
 from redis_enterprise_actions._client.pacing.schedules import TICK
-from redis_enterprise_actions._client.pacing.shared_schedule import Crowd
-from redis_enterprise_actions._client.polling.wait_state import Limits, Wait
+from redis_enterprise_actions._client.pacing.shared_schedule import SharedSchedule
+from redis_enterprise_actions._client.polling.wait_state import Limits, WaitState
 from redis_enterprise_actions._client.polling.watch import watch
 from redis_enterprise_actions._client.protocols import NO_LIST
 from redis_enterprise_actions._model.reference import ListKind, Reference, ReferenceKind
@@ -510,7 +510,9 @@ def test_hostile(faults: list[dict[str, object]]) -> None:
 def test_no_list_pays() -> None:
     """A list that cannot be had is never cheaper than any number of single requests."""
     for count in (2, 10, 1000):
-        crowd = Crowd([Wait(ref_of("x"), limits=Limits(), now=0.0, wall=WALL).pace] * count, 0.0)
+        crowd = SharedSchedule(
+            [WaitState(ref_of("x"), limits=Limits(), now=0.0, wall=WALL).schedule] * count, 0.0
+        )
         assert not crowd.shares(NO_LIST.cost, count)
 
 
@@ -527,8 +529,8 @@ class Kinds(ScriptedCluster):
 
     async def follow(self, ref: Reference) -> Action:
         """Wait for something of any kind, with a look every ten seconds."""
-        wait = Wait(ref, limits=Limits(), poll=wait_fixed(10), now=now(), wall=WALL)
-        async for _ in watch(self.hub, wait, on_progress=None, every=False):
+        wait = WaitState(ref, limits=Limits(), poll=wait_fixed(10), now=now(), wall=WALL)
+        async for _ in watch(self.poller, wait, on_progress=None, every_update=False):
             pass
         return wait.result(now())
 

@@ -12,8 +12,8 @@ from redis_enterprise_actions._client.http.nodes import NodePool
 from redis_enterprise_actions._client.http.tls import tls_settings
 from redis_enterprise_actions._client.http.transport import Transport
 from redis_enterprise_actions._client.pacing.durations import seconds
-from redis_enterprise_actions._client.pacing.retry import Patience, patiently
-from redis_enterprise_actions._client.polling.poller import Hub
+from redis_enterprise_actions._client.pacing.retry import RetryBudget, retry_for
+from redis_enterprise_actions._client.polling.poller import Poller
 from redis_enterprise_actions._client.resources.calls import Calls
 from redis_enterprise_actions._client.resources.waits import Waits
 from redis_enterprise_actions._client.sources.paths import checked_uid, quoted_uid
@@ -114,9 +114,9 @@ class ActionsClient(Waits, Calls):
             request_timeout=patience,
         )
         self._sources = StatusSources(self._transport)
-        self._hub = Hub(self._sources, requests_sent=lambda: self._transport.requests_sent)
+        self._poller = Poller(self._sources, requests_sent=lambda: self._transport.requests_sent)
         self._submitter = Submitter(self._transport, self._sources)
-        self._desk = Desk(self._hub, self._submitter)
+        self._desk = Desk(self._poller, self._submitter)
 
     @classmethod
     def from_env(cls, **given: Unpack[Given]) -> Self:
@@ -171,7 +171,7 @@ class ActionsClient(Waits, Calls):
 
         So do the waits that are still running.
         """
-        await self._hub.close()
+        await self._poller.close()
         await self._transport.close()
 
     async def list_actions(self, *, bdb_uid: int | None = None) -> list[Action]:
@@ -184,7 +184,7 @@ class ActionsClient(Waits, Calls):
         Source: GET /v1/actions, /v1/actions/bdb/{bdb_uid}, /v2/actions. Needs the permission
         `view_status_of_cluster_action`.
         """
-        return await patiently(_CALL_PATIENCE, self._sources.actions.list_actions, bdb_uid)
+        return await retry_for(_CALL_PATIENCE, self._sources.actions.list_actions, bdb_uid)
 
     async def get_action(self, uid: str) -> Action:
         """Return one action as it is now. `uid` is an `action_uid` or a `task_id`.
@@ -195,12 +195,12 @@ class ActionsClient(Waits, Calls):
         """
         quoted_uid(uid)
         began = asyncio.get_running_loop().time()
-        tries: Patience | None = None
+        tries: RetryBudget | None = None
         while True:  # as `patiently` does, with one step less
             try:
                 found = await self._sources.actions.find_action(uid)
             except RequestError as error:
-                tries = tries or Patience(_CALL_PATIENCE, began)
+                tries = tries or RetryBudget(_CALL_PATIENCE, began)
                 pause = tries.pause_after(error)
                 if pause is None:
                     raise
@@ -217,7 +217,7 @@ class ActionsClient(Waits, Calls):
         `view_status_of_all_node_actions`, or `view_status_of_node_action`.
         """
         uid = None if node_uid is None else checked_uid(node_uid, "node")
-        return await patiently(
+        return await retry_for(
             _CALL_PATIENCE, self._sources.node_actions.list_actions, ReferenceKind.NODE, uid
         )
 
@@ -236,7 +236,7 @@ class ActionsClient(Waits, Calls):
 
         Source: GET /v1/cluster/actions. Needs the permission `view_status_of_cluster_action`.
         """
-        return await patiently(
+        return await retry_for(
             _CALL_PATIENCE, self._sources.node_actions.list_actions, ReferenceKind.CLUSTER
         )
 
@@ -254,7 +254,7 @@ class ActionsClient(Waits, Calls):
 
         Source: GET /v1/crdb_tasks. Needs the permission `view_crdb_task_list`.
         """
-        return await patiently(_CALL_PATIENCE, self._sources.crdb_tasks.list_tasks)
+        return await retry_for(_CALL_PATIENCE, self._sources.crdb_tasks.list_tasks)
 
     async def get_crdb_task(self, task_id: str) -> Action:
         """Return one task of an Active-Active database as it is now.
@@ -269,7 +269,7 @@ class ActionsClient(Waits, Calls):
 
     async def _get_by(self, ref: Reference) -> Action:
         began = asyncio.get_running_loop().time()
-        found = await patiently(_CALL_PATIENCE, self._sources.fetch_certain, ref)
+        found = await retry_for(_CALL_PATIENCE, self._sources.fetch_certain, ref)
         return _known(found, ref.name, began)
 
 

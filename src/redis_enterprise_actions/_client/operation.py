@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, TypedDict
 
 from redis_enterprise_actions._client.pacing.durations import seconds
-from redis_enterprise_actions._client.polling.wait_state import Limits, Wait
+from redis_enterprise_actions._client.polling.wait_state import Limits, WaitState
 from redis_enterprise_actions._client.polling.watch import watch
 from redis_enterprise_actions._model.action import Action, Evidence, Kind, Phase
 from redis_enterprise_actions._model.errors import CancelNotSupported, NothingToFollow, UsageError
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from tenacity.wait import WaitBaseT
 
-    from redis_enterprise_actions._client.polling.poller import Hub
+    from redis_enterprise_actions._client.polling.poller import Poller
     from redis_enterprise_actions._client.submit.submitter import Submitter
     from redis_enterprise_actions._model.record import FinishedAction, Observer
     from redis_enterprise_actions._model.reference import Reference
@@ -195,8 +195,8 @@ class WaitOptions(TypedDict, total=False):
 class Desk:
     """Follows what references name, for one client."""
 
-    def __init__(self, hub: Hub, submitter: Submitter) -> None:
-        self._hub = hub
+    def __init__(self, poller: Poller, submitter: Submitter) -> None:
+        self._poller = poller
         self._submitter = submitter
         self.observers: list[Observer] = []
 
@@ -216,16 +216,16 @@ class Desk:
         await self._submitter.cancel(ref, force=force)
 
     def _watch(
-        self, wait: Wait, options: WaitOptions, *, every: bool = True
+        self, wait: WaitState, options: WaitOptions, *, every: bool = True
     ) -> AsyncGenerator[Action, None]:
         return watch(
-            self._hub,
+            self._poller,
             wait,
             on_progress=options.get("on_progress"),
             recorder=options.get("recorder"),
             observers=self.observers,
             following=self._submitter.sources.retain_cancellation,
-            every=every,
+            every_update=every,
         )
 
 
@@ -244,13 +244,13 @@ def checked(options: WaitOptions) -> dict[str, float]:
     return {name: seconds(options.get(name), name) for name in _DURATIONS if name in options}
 
 
-def _wait(ref: Reference, options: WaitOptions) -> Wait:
+def _wait(ref: Reference, options: WaitOptions) -> WaitState:
     """Check the options; return a wait that begins now."""
     limits = checked(options)
     if ref.kind in TRANSFERS:
         limits.setdefault("not_found_grace", _TRANSFER_GRACE)
     now = asyncio.get_running_loop().time()
-    return Wait(
+    return WaitState(
         ref,
         limits=Limits(**limits),
         poll=options.get("poll"),

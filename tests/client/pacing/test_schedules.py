@@ -27,7 +27,7 @@ from tenacity import (
 
 from redis_enterprise_actions import ClusterUnreachable, RequestRejected, UsageError
 from redis_enterprise_actions._client.pacing.durations import seconds
-from redis_enterprise_actions._client.pacing.retry import RequestBackoff, is_transient, patiently
+from redis_enterprise_actions._client.pacing.retry import RequestBackoff, is_transient, retry_for
 from redis_enterprise_actions._client.pacing.schedules import AimedWait, PollState
 
 
@@ -192,10 +192,10 @@ class TestAimedWait:
         for times, polls in zip(at, alone, strict=True):
             common = min(len(times), len(polls))
             assert times[:common] == polls[:common]
-        assert len(shared._courses) == 2
+        assert len(shared._schedules) == 2
         del states, state
         gc.collect()
-        assert len(shared._courses) == 0
+        assert len(shared._schedules) == 0
 
     def test_after_an_error(self) -> None:
         """An outcome that is an error, or none at all, says nothing about progress."""
@@ -286,7 +286,7 @@ async def test_patiently() -> None:
     """A call is repeated while it may help."""
     flaky = Flaky(out(), out())
 
-    assert await patiently(10.0, flaky) == "answer"
+    assert await retry_for(10.0, flaky) == "answer"
     assert len(flaky.calls) == 3
 
 
@@ -296,7 +296,7 @@ async def test_patience_ends() -> None:
 
     began = asyncio.get_running_loop().time()
     with pytest.raises(ClusterUnreachable) as caught:
-        await patiently(10.0, flaky)
+        await retry_for(10.0, flaky)
 
     assert asyncio.get_running_loop().time() - began <= 10.0
     assert 2 < caught.value.attempts == len(flaky.calls) < 1000
@@ -307,7 +307,7 @@ async def test_another_node() -> None:
     flaky = Flaky(*(out(f"http://n{number}", elsewhere=number < 3) for number in (1, 2, 3)))
 
     with pytest.raises(ClusterUnreachable) as caught:
-        await patiently(0.0, flaky)
+        await retry_for(0.0, flaky)
 
     assert len(flaky.calls) == caught.value.attempts == 3
     assert caught.value.nodes == ("http://n1", "http://n2", "http://n3")
@@ -319,7 +319,7 @@ async def test_no_patience_with_refusals() -> None:
     flaky = Flaky(RequestRejected("GET", "/", status=406))
 
     with pytest.raises(RequestRejected):
-        await patiently(10.0, flaky)
+        await retry_for(10.0, flaky)
 
     assert len(flaky.calls) == 1
 

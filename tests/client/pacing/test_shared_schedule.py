@@ -13,9 +13,13 @@ from hypothesis import strategies as st
 from tenacity import wait_fixed
 
 from redis_enterprise_actions import AimedWait
-from redis_enterprise_actions._client.pacing.rate_limit import Courtesy
-from redis_enterprise_actions._client.pacing.schedules import Pace, outlook, pace_of
-from redis_enterprise_actions._client.pacing.shared_schedule import GAP, Crowd, time_to_lose
+from redis_enterprise_actions._client.pacing.rate_limit import RateLimiter
+from redis_enterprise_actions._client.pacing.schedules import Schedule, forecast, schedule_for
+from redis_enterprise_actions._client.pacing.shared_schedule import (
+    GAP,
+    SharedSchedule,
+    time_until_lag,
+)
 from redis_enterprise_actions._client.polling.timers import Stopwatch
 
 
@@ -24,11 +28,11 @@ def told(progress: object) -> SimpleNamespace:
     return SimpleNamespace(progress=progress)
 
 
-def aimed(began: float, *looks: tuple[float, object], price: float = 0.1) -> Pace:
+def aimed(began: float, *looks: tuple[float, object], price: float = 0.1) -> Schedule:
     """Return the pace of a wait that has had those answers."""
-    pace = pace_of(AimedWait(price), began)
+    pace = schedule_for(AimedWait(price), began)
     for when, progress in looks:
-        pace.heard(told(progress), when, when)
+        pace.on_answer(told(progress), when, when)
     return pace
 
 
@@ -50,7 +54,7 @@ class TestTimeToLose:
         self, cost: float, pull: float, ahead: list[tuple[float, float]], expected: float
     ) -> None:
         """Known solutions."""
-        assert time_to_lose(cost, pull, ahead) == pytest.approx(expected)
+        assert time_until_lag(cost, pull, ahead) == pytest.approx(expected)
 
     @given(
         cost=st.floats(0.1, 1000),
@@ -59,7 +63,7 @@ class TestTimeToLose:
     )
     def test_solves(self, cost: float, pull: float, ahead: list[tuple[float, float]]) -> None:
         """The result solves the equation."""
-        d = time_to_lose(cost, pull, ahead)
+        d = time_until_lag(cost, pull, ahead)
 
         lost = pull * d * d / 2 + sum(weight * max(0, d - left) for left, weight in ahead)
         assert lost == pytest.approx(cost, rel=1e-6)
@@ -72,13 +76,13 @@ class TestCrowd:
         """Of one wait that knows nothing, the crowd looks a little sooner than the wait would."""
         pace = aimed(0.0, (30.0, None))
 
-        pause = Crowd([pace], 30.0).due(1.0) - 30
+        pause = SharedSchedule([pace], 30.0).due(1.0) - 30
         assert pause == pytest.approx((pace.due - 30) * math.sqrt(0.6))
 
     def test_more_look_sooner(self) -> None:
         """The more wait, the sooner a look pays."""
         paces = [aimed(0.0, (30.0, None)) for _ in range(100)]
-        dues = [Crowd(paces[:count], 30.0).due(1.0) - 30 for count in (1, 10, 100)]
+        dues = [SharedSchedule(paces[:count], 30.0).due(1.0) - 30 for count in (1, 10, 100)]
 
         assert dues[0] == pytest.approx(dues[1] * math.sqrt(10))
         assert dues[0] == pytest.approx(dues[2] * 10)
@@ -87,35 +91,35 @@ class TestCrowd:
         """Where an end is due soon, the look comes just after it."""
         far, near = aimed(0.0, (500.0, None)), aimed(0.0, (500.0, 99.9))
 
-        due = Crowd([far, near], 500.0).due(1.0) - 500
+        due = SharedSchedule([far, near], 500.0).due(1.0) - 500
         assert 0.5 < due < 0.7
 
     def test_costly(self) -> None:
         """A request that costs a hundred comes a tenth as often."""
-        crowd = Crowd([aimed(0.0, (30.0, None))], 30.0)
+        crowd = SharedSchedule([aimed(0.0, (30.0, None))], 30.0)
 
         assert crowd.due(100.0) - 30 == pytest.approx(min(15, 10 * (crowd.due(1.0) - 30)))
 
     def test_other_strategies(self) -> None:
         """Who has a strategy of its own is looked at when that says so, at the latest."""
-        fixed = pace_of(wait_fixed(7), 0.0)
-        fixed.heard(told(None), 10.0, 10.0)
+        fixed = schedule_for(wait_fixed(7), 0.0)
+        fixed.on_answer(told(None), 10.0, 10.0)
         slow = aimed(0.0, (10.0, None), price=5.0)
 
-        assert Crowd([fixed], 10.0).due(1.0) == 17.0
-        assert Crowd([slow, fixed], 10.0).due(1.0) == 17.0
+        assert SharedSchedule([fixed], 10.0).due(1.0) == 17.0
+        assert SharedSchedule([slow, fixed], 10.0).due(1.0) == 17.0
 
     def test_nothing_new(self) -> None:
         """An answer that says nothing new is a look like any other."""
         pace = aimed(0.0, (10.0, None))
-        assert pace.heard_again(20.0, 20.1)
+        assert pace.on_unchanged(20.0, 20.1)
 
-        assert outlook([pace], 20.1).latest == pytest.approx(35.1)
+        assert forecast([pace], 20.1).latest == pytest.approx(35.1)
         assert pace.due > 20.1
 
     def test_fresh(self) -> None:
         """Who was never looked at is due at once."""
-        assert Crowd([aimed(5.0), aimed(0.0, (5.0, None))], 5.0).due(1.0) == 5.0
+        assert SharedSchedule([aimed(5.0), aimed(0.0, (5.0, None))], 5.0).due(1.0) == 5.0
 
     @given(
         began=st.lists(st.floats(0, 9_000), min_size=1, max_size=8),
@@ -134,7 +138,7 @@ class TestCrowd:
             looks = sorted(data.draw(st.lists(st.floats(start, now), max_size=4)))
             answers = [(when, data.draw(progress)) for when in [*looks, now]]
             paces.append(aimed(start, *answers, price=price))
-        due = Crowd(paces, now).due(cost) - now
+        due = SharedSchedule(paces, now).due(cost) - now
 
         for start in began:
             age = now - start + 20 * price
@@ -145,9 +149,9 @@ class TestCrowd:
         """A list is asked for whenever it costs no more than the single requests it replaces."""
         paces = [aimed(0.0, (age, None)) for _ in range(min(count, 50))]
         if cost <= len(paces):
-            assert Crowd(paces, age).shares(cost, len(paces))
+            assert SharedSchedule(paces, age).shares(cost, len(paces))
         if cost > 20 * len(paces):
-            assert not Crowd(paces, age).shares(cost, len(paces)) or len(paces) * GAP > 2
+            assert not SharedSchedule(paces, age).shares(cost, len(paces)) or len(paces) * GAP > 2
 
 
 class TestCourtesy:
@@ -155,54 +159,54 @@ class TestCourtesy:
 
     def test_gap(self) -> None:
         """Requests are a third of a second apart, at least."""
-        courtesy = Courtesy()
-        assert courtesy.earliest(pressing=False) == -math.inf
+        courtesy = RateLimiter()
+        assert courtesy.earliest(urgent=False) == -math.inf
 
-        courtesy.took(10.0, 10.0, 1)
-        assert courtesy.earliest(pressing=False) == pytest.approx(10 + GAP)
-        courtesy.took(11.0, 11.0, 5)
-        assert courtesy.earliest(pressing=False) == pytest.approx(11 + 5 * GAP)
+        courtesy.record(10.0, 10.0, 1)
+        assert courtesy.earliest(urgent=False) == pytest.approx(10 + GAP)
+        courtesy.record(11.0, 11.0, 5)
+        assert courtesy.earliest(urgent=False) == pytest.approx(11 + 5 * GAP)
 
     def test_two_at_once(self) -> None:
         """After two at once the next two wait for a second, as four in it are too many."""
-        courtesy = Courtesy()
-        courtesy.took(11.0, 11.0, 2)
+        courtesy = RateLimiter()
+        courtesy.record(11.0, 11.0, 2)
 
-        assert courtesy.earliest(pressing=False) == pytest.approx(11 + 3 * GAP)
+        assert courtesy.earliest(urgent=False) == pytest.approx(11 + 3 * GAP)
 
     @pytest.mark.parametrize(("took", "rest"), [(0.01, GAP), (0.2, 2.0), (1.0, 10.0), (30, 90)])
     def test_tenth(self, took: float, rest: float) -> None:
         """A tenth of the wall time is spent in requests; but nobody waits for minutes."""
-        courtesy = Courtesy()
-        courtesy.took(100.0, 100.0 + took, 1)
+        courtesy = RateLimiter()
+        courtesy.record(100.0, 100.0 + took, 1)
 
-        assert courtesy.earliest(pressing=False) == pytest.approx(100 + rest)
+        assert courtesy.earliest(urgent=False) == pytest.approx(100 + rest)
 
     def test_pressing(self) -> None:
         """What is pressing comes at once, but never as the fourth in a second."""
-        courtesy = Courtesy()
+        courtesy = RateLimiter()
         for when in (10.0, 10.1):
-            courtesy.took(when, when + 0.05, 1)
-            assert courtesy.earliest(pressing=True) == -math.inf
-        courtesy.took(10.2, 10.25, 1)
+            courtesy.record(when, when + 0.05, 1)
+            assert courtesy.earliest(urgent=True) == -math.inf
+        courtesy.record(10.2, 10.25, 1)
 
-        assert courtesy.earliest(pressing=True) == pytest.approx(11.05)
+        assert courtesy.earliest(urgent=True) == pytest.approx(11.05)
 
     async def test_turn(self) -> None:
         """The fourth in a second waits for its turn, and that time is not the cluster's."""
-        courtesy, now = Courtesy(), asyncio.get_running_loop().time
+        courtesy, now = RateLimiter(), asyncio.get_running_loop().time
         began = now()
         for _ in range(3):
-            await courtesy.turn()
+            await courtesy.acquire()
         assert now() - began < 0.5
-        await courtesy.turn()
+        await courtesy.acquire()
 
         assert 1 < now() - began < 1.5
         ended = now()
-        courtesy.took(began, ended, 4)
-        assert courtesy.earliest(pressing=False) == pytest.approx(began + 4 * GAP, abs=0.1)
-        courtesy.took(ended + 10, ended + 11, 1)
-        assert courtesy.earliest(pressing=False) == pytest.approx(ended + 20)
+        courtesy.record(began, ended, 4)
+        assert courtesy.earliest(urgent=False) == pytest.approx(began + 4 * GAP, abs=0.1)
+        courtesy.record(ended + 10, ended + 11, 1)
+        assert courtesy.earliest(urgent=False) == pytest.approx(ended + 20)
 
 
 def test_stopwatch() -> None:

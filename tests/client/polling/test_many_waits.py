@@ -360,7 +360,7 @@ class TestAsIfAlone:
 
         async def callback(_: Action) -> None:
             await asyncio.sleep(20.5)
-            first = scripted.hub._agenda._doubts[0].wait.ref.uid
+            first = scripted.poller._planner._unverified[0].state.ref.uid
             waits["abcde".index(first)].cancel()
 
         come = scripted.wait("f", on_progress=callback, poll=wait_fixed(50), timeout=100)
@@ -373,7 +373,7 @@ class TestAsIfAlone:
         """The same, where the loop sleeps until a single action may be asked for."""
         for uid in "abc":
             scripted.add(uid, ends=30.0)
-        scripted.hub._agenda.list_of(ListKind.ACTIONS).answered(0.0, cost=1e6)
+        scripted.poller._planner.list_endpoint(ListKind.ACTIONS).record_answer(0.0, cost=1e6)
         first = asyncio.create_task(scripted.wait("a"))
         await asyncio.sleep(0.05)
         leaves = asyncio.create_task(scripted.wait("b"))
@@ -580,12 +580,12 @@ class TestComingAndGoing:
             scripted.add(uid, ends=10.0)
         waits = [asyncio.create_task(scripted.wait(uid)) for uid in ("a", "b")]
         await asyncio.sleep(3)
-        await scripted.hub.close()
+        await scripted.poller.close()
         results = await all_of(*waits, scripted.wait("a"))
 
         assert [type(result) for result in results] == [ClientClosed] * 3
         assert now() == 3.0
-        await scripted.hub.close()
+        await scripted.poller.close()
 
     async def test_loop_is_cancelled(self, scripted: ScriptedCluster) -> None:
         """If somebody cancels the loop itself, the waits are cancelled, too, and do not hang."""
@@ -611,7 +611,7 @@ class TestComingAndGoing:
         self, scripted: ScriptedCluster, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """So does what goes wrong in the loop itself."""
-        monkeypatch.setattr(scripted.hub._agenda, "next", lambda *_: 1 // 0)
+        monkeypatch.setattr(scripted.poller._planner, "next_request", lambda *_: 1 // 0)
         results = await all_of(scripted.wait("a"), scripted.wait("b"))
 
         assert [type(result) for result in results] == [ZeroDivisionError] * 2
@@ -702,12 +702,12 @@ class TestMoments:
         assert now() == pytest.approx(8)
         await first
 
-    @pytest.mark.parametrize("company", [0, 1])
-    async def test_no_time_at_all(self, scripted: ScriptedCluster, company: int) -> None:
+    @pytest.mark.parametrize("count", [0, 1])
+    async def test_no_time_at_all(self, scripted: ScriptedCluster, count: int) -> None:
         """A wait with a timeout of nothing asks once, and finds what has ended."""
         scripted.add("over", ends=0.0)
         scripted.add("a", ends=1e6)
-        others = [asyncio.create_task(scripted.wait("a")) for _ in range(company)]
+        others = [asyncio.create_task(scripted.wait("a")) for _ in range(count)]
 
         assert (await scripted.wait("over", timeout=0)).phase.terminal
         with pytest.raises(WaitTimeout) as caught:
@@ -880,7 +880,7 @@ class TestStarving:
 
         scripted.add("a", ends=20.0)
         scripted.add("b", ends=20.0)
-        scripted.hub._agenda.list_of(ListKind.ACTIONS).answered(0.0, cost=1e6)
+        scripted.poller._planner.list_endpoint(ListKind.ACTIONS).record_answer(0.0, cost=1e6)
         ask = scripted.fetch
 
         async def one(ref: Reference, last: Action | None) -> Action | None:

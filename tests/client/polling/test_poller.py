@@ -18,8 +18,8 @@ from redis_enterprise_actions import (
     RedisActionsError,
     WaitTimeout,
 )
-from redis_enterprise_actions._client.polling.poller import Hub
-from redis_enterprise_actions._client.polling.wait_state import Limits, Wait
+from redis_enterprise_actions._client.polling.poller import Poller
+from redis_enterprise_actions._client.polling.wait_state import Limits, WaitState
 from redis_enterprise_actions._client.polling.watch import watch
 from redis_enterprise_actions._model.action import completed
 from redis_enterprise_actions._model.record import without_record
@@ -83,10 +83,12 @@ async def watching(
 ) -> AsyncGenerator[Action, None]:
     """Watch a script that begins now."""
     now = asyncio.get_running_loop().time()
-    wait = Wait(ref_of("a1"), limits=Limits(**limits), poll=wait_fixed(poll), now=now, wall=WALL)
+    wait = WaitState(
+        ref_of("a1"), limits=Limits(**limits), poll=wait_fixed(poll), now=now, wall=WALL
+    )
     script.verify = verify
-    hub = Hub(script, requests_sent=lambda: 0)
-    async with aclosing(watch(hub, wait, on_progress=on_progress)) as watched:
+    poller = Poller(script, requests_sent=lambda: 0)
+    async with aclosing(watch(poller, wait, on_progress=on_progress)) as watched:
         async for action in watched:
             yield without_record(action)
 

@@ -23,7 +23,7 @@ from redis_enterprise_actions import (
     WaitError,
     WaitTimeout,
 )
-from redis_enterprise_actions._client.polling.wait_state import LAST_POLL, Limits, Wait
+from redis_enterprise_actions._client.polling.wait_state import LAST_POLL_TIMEOUT, Limits, WaitState
 from redis_enterprise_actions._model.action import Ambiguity, AmbiguousAnswer
 from redis_enterprise_actions._model.record import without_record
 from redis_enterprise_actions._model.reference import parse_reference
@@ -31,14 +31,16 @@ from tests.conftest import at
 from tests.scripted import WALL, ref_of
 
 
-def new_wait(poll: float = 5.0, **limits: float) -> Wait:
+def new_wait(poll: float = 5.0, **limits: float) -> WaitState:
     """Return a wait that began at 1000 and polls every `poll` seconds."""
-    return Wait(ref_of("a1"), limits=Limits(**limits), poll=wait_fixed(poll), now=1000.0, wall=WALL)
+    return WaitState(
+        ref_of("a1"), limits=Limits(**limits), poll=wait_fixed(poll), now=1000.0, wall=WALL
+    )
 
 
-def rest(wait: Wait, now: float) -> float:
+def rest(wait: WaitState, now: float) -> float:
     """Return how long the wait would sleep now, or raise what ends it."""
-    wait.check(now)
+    wait.check_limits(now)
     return max(0.0, wait.due - now)
 
 
@@ -55,24 +57,24 @@ class TestNews:
         wait = new_wait()
         answers = [at(1), at(1), at(2), at(2), at(2, "completed")]
 
-        assert [wait.heard(answer, 1000.0) for answer in answers] == [1, 0, 1, 0, 1]
+        assert [wait.on_answer(answer, 1000.0) for answer in answers] == [1, 0, 1, 0, 1]
 
     @pytest.mark.parametrize("status", ["completed", "failed", "cancelled", "aborted"])
     def test_over(self, status: str) -> None:
         """A terminal status ends the wait, and nothing else does."""
         wait = new_wait()
-        wait.heard(at(1), 1000.0)
-        assert not wait.over
+        wait.on_answer(at(1), 1000.0)
+        assert not wait.is_done
 
-        wait.heard(at(1, status), 1001.0)
-        assert wait.over
+        wait.on_answer(at(1, status), 1001.0)
+        assert wait.is_done
 
     def test_unknown_word(self, caplog: pytest.LogCaptureFixture) -> None:
         """An unknown word is shown, logged once, and ends nothing."""
         wait = new_wait()
 
-        assert [wait.heard(at(status="odd"), 1000.0) for _ in range(3)] == [True, False, False]
-        assert not wait.over
+        assert [wait.on_answer(at(status="odd"), 1000.0) for _ in range(3)] == [True, False, False]
+        assert not wait.is_done
         (record,) = caplog.records
         assert "unknown status" in record.getMessage()
         assert "odd" in record.getMessage()
@@ -86,7 +88,7 @@ class TestResult:
     def test_completed(self) -> None:
         """A completed action is the result."""
         wait = new_wait()
-        wait.heard(at(100, "completed"), 1000.0)
+        wait.on_answer(at(100, "completed"), 1000.0)
 
         assert without_record(wait.result(1001.0)) == at(100, "completed")
 
@@ -97,10 +99,10 @@ class TestResult:
     def test_otherwise(self, status: str, error: type[WaitError]) -> None:
         """Each other end has an error of its own, with what the wait knows."""
         wait = new_wait()
-        wait.asking(1000.0)
-        wait.heard(at(50), 1000.0)
-        wait.asking(1005.0)
-        wait.heard(at(50, status), 1005.0)
+        wait.on_request(1000.0)
+        wait.on_answer(at(50), 1000.0)
+        wait.on_request(1005.0)
+        wait.on_answer(at(50, status), 1005.0)
 
         with pytest.raises(error) as caught:
             wait.result(1006.5)
@@ -113,23 +115,23 @@ class TestResult:
         """The end may be as old as the question to the last answer before it, changed or not."""
         wait, running = new_wait(), at(50)
         for asked, found in ((1000.0, running), (1005.0, running), (1010.0, at(100, "completed"))):
-            wait.asking(asked)
-            wait.heard(found, asked + 0.5)
+            wait.on_request(asked)
+            wait.on_answer(found, asked + 0.5)
 
-        assert wait.ended(1011.0).lag_bound == 5.5
+        assert wait.final_record(1011.0).lag_bound == 5.5
 
     def test_nothing_new(self) -> None:
         """An answer that says nothing new tells that it still went on."""
         wait = new_wait()
-        wait.asking(1000.0)
-        wait.heard(at(1), 1000.0)
-        wait.asking(1003.0)
+        wait.on_request(1000.0)
+        wait.on_answer(at(1), 1000.0)
+        wait.on_request(1003.0)
         assert wait.hears_no_more(1003.0)
-        wait.asking(1005.0)
+        wait.on_request(1005.0)
         assert not wait.hears_no_more(1005.0)  # as the strategy wants to know
-        wait.heard(at(1, "completed"), 1005.5)
+        wait.on_answer(at(1, "completed"), 1005.5)
 
-        assert wait.ended(1006.0).lag_bound == 2.5
+        assert wait.final_record(1006.0).lag_bound == 2.5
 
     def test_not_over(self) -> None:
         """There is no result before the end."""
@@ -142,22 +144,22 @@ class TestDeadline:
 
     def test_request_is_cut(self) -> None:
         """A request may take what is left."""
-        assert new_wait(timeout=10).asking(1004.0) == 1010.0
-        assert new_wait().asking(1004.0) == math.inf
+        assert new_wait(timeout=10).on_request(1004.0) == 1010.0
+        assert new_wait().on_request(1004.0) == math.inf
 
     def test_last_sleep_is_clipped(self) -> None:
         """The last sleep ends at the deadline, where one more poll is made."""
         wait = new_wait(timeout=7)
-        wait.asking(1000.0)
-        wait.heard(at(1), 1000.0)
+        wait.on_request(1000.0)
+        wait.on_answer(at(1), 1000.0)
         assert rest(wait, 1000.0) == 5.0
 
-        wait.asking(1005.0)
-        wait.heard(at(1), 1005.0)
+        wait.on_request(1005.0)
+        wait.on_answer(at(1), 1005.0)
         assert rest(wait, 1005.0) == 2.0
 
-        assert wait.asking(1007.0) == 1007.0 + LAST_POLL
-        wait.heard(at(2), 1007.1)
+        assert wait.on_request(1007.0) == 1007.0 + LAST_POLL_TIMEOUT
+        wait.on_answer(at(2), 1007.1)
         with pytest.raises(WaitTimeout) as caught:
             rest(wait, 1007.1)
 
@@ -170,8 +172,8 @@ class TestDeadline:
     def test_no_poll_just_before(self, timeout: float, pause: float) -> None:
         """A poll that would come just before the deadline is made at it instead."""
         wait = new_wait(timeout=timeout)
-        wait.asking(1000.0)
-        wait.heard(at(1), 1000.0)
+        wait.on_request(1000.0)
+        wait.on_answer(at(1), 1000.0)
 
         assert rest(wait, 1000.0) == pytest.approx(pause)
 
@@ -179,8 +181,8 @@ class TestDeadline:
         """A timeout of nothing asks once and then ends."""
         wait = new_wait(timeout=0)
 
-        assert wait.asking(1000.0) == 1000.0 + LAST_POLL
-        wait.heard(at(1), 1000.0)
+        assert wait.on_request(1000.0) == 1000.0 + LAST_POLL_TIMEOUT
+        wait.on_answer(at(1), 1000.0)
         with pytest.raises(WaitTimeout):
             rest(wait, 1000.0)
 
@@ -188,15 +190,15 @@ class TestDeadline:
         """A loop that wakes a moment before the deadline has woken at it."""
         wait = new_wait(timeout=7)
 
-        assert wait.asking(1006.9999) == 1006.9999 + LAST_POLL
+        assert wait.on_request(1006.9999) == 1006.9999 + LAST_POLL_TIMEOUT
 
     def test_cut(self) -> None:
         """A request that was cut at the deadline was the last."""
         wait = new_wait(timeout=7)
-        wait.asking(1000.0)
-        wait.heard(at(1), 1000.0)
-        wait.asking(1005.0)
-        wait.cut(1007.0)
+        wait.on_request(1000.0)
+        wait.on_answer(at(1), 1000.0)
+        wait.on_request(1005.0)
+        wait.on_timeout(1007.0)
 
         with pytest.raises(WaitTimeout) as caught:
             rest(wait, 1007.0)
@@ -205,19 +207,19 @@ class TestDeadline:
     def test_slept_late(self) -> None:
         """A wait that was kept from its deadline still asks once more before it ends."""
         wait = new_wait(timeout=7)
-        wait.asking(1000.0)
-        wait.heard(at(1), 1000.0)
+        wait.on_request(1000.0)
+        wait.on_answer(at(1), 1000.0)
 
         assert rest(wait, 1060.0) == 0.0
 
     def test_during_an_outage(self) -> None:
         """A deadline within an outage is a timeout that names the outage as its cause."""
         wait = new_wait(timeout=7)
-        wait.asking(1000.0)
+        wait.on_request(1000.0)
         error = outage()
-        wait.failed(error, 1000.0)
-        wait.asking(1007.0)
-        wait.failed(error, 1007.0)
+        wait.on_error(error, 1000.0)
+        wait.on_request(1007.0)
+        wait.on_error(error, 1007.0)
 
         with pytest.raises(WaitTimeout) as caught:
             rest(wait, 1007.0)
@@ -232,11 +234,11 @@ class TestNotFound:
         """Never seen is not found once the grace is over, not before."""
         wait = new_wait(poll=6, not_found_grace=10)
         for now, pause in ((1000.0, 6.0), (1006.0, 4.0)):
-            wait.asking(now)
-            assert wait.heard(None, now) is False
+            wait.on_request(now)
+            assert wait.on_answer(None, now) is False
             assert rest(wait, now) == pause
-        wait.asking(1010.0)
-        wait.heard(None, 1010.0)
+        wait.on_request(1010.0)
+        wait.on_answer(None, 1010.0)
 
         with pytest.raises(ActionNotFound) as caught:
             rest(wait, 1010.0)
@@ -245,8 +247,8 @@ class TestNotFound:
     def test_no_grace(self) -> None:
         """Without grace the first "not known" ends it."""
         wait = new_wait(not_found_grace=0)
-        wait.asking(1000.0)
-        wait.heard(None, 1000.0)
+        wait.on_request(1000.0)
+        wait.on_answer(None, 1000.0)
 
         with pytest.raises(ActionNotFound):
             rest(wait, 1000.0)
@@ -254,36 +256,36 @@ class TestNotFound:
     def test_appears(self) -> None:
         """An action that appears within the grace is waited for like any other."""
         wait = new_wait(not_found_grace=10)
-        wait.asking(1000.0)
-        wait.heard(None, 1000.0)
-        wait.asking(1005.0)
+        wait.on_request(1000.0)
+        wait.on_answer(None, 1000.0)
+        wait.on_request(1005.0)
 
-        assert wait.heard(at(1), 1005.0) is True
-        wait.asking(1050.0)
-        wait.heard(at(1), 1050.0)
+        assert wait.on_answer(at(1), 1005.0) is True
+        wait.on_request(1050.0)
+        wait.on_answer(at(1), 1050.0)
         assert rest(wait, 1050.0) == 5.0
 
     def test_outage_within_the_grace(self) -> None:
         """While the cluster does not answer, the grace ends nothing."""
         wait = new_wait(not_found_grace=10)
-        wait.asking(1000.0)
-        wait.heard(None, 1000.0)
-        wait.asking(1005.0)
-        wait.failed(outage(), 1005.0)
-        wait.asking(1050.0)
-        wait.failed(outage(), 1050.0)
+        wait.on_request(1000.0)
+        wait.on_answer(None, 1000.0)
+        wait.on_request(1005.0)
+        wait.on_error(outage(), 1005.0)
+        wait.on_request(1050.0)
+        wait.on_error(outage(), 1050.0)
 
         assert rest(wait, 1050.0) > 0
 
     def test_vanished(self) -> None:
         """Seen, then gone, is another thing than never seen."""
         wait = new_wait()
-        wait.asking(1000.0)
-        wait.heard(at(40), 1000.0)
-        wait.asking(1005.0)
+        wait.on_request(1000.0)
+        wait.on_answer(at(40), 1000.0)
+        wait.on_request(1005.0)
 
         with pytest.raises(ActionVanished) as caught:
-            wait.heard(None, 1005.0)
+            wait.on_answer(None, 1005.0)
         assert caught.value.action == at(40)
 
 
@@ -294,13 +296,13 @@ class TestStall:
         """A wait whose action does not move is asked about at the limit, and then ends."""
         wait = new_wait(stall_timeout=12)
         for now, pause in ((1000.0, 5.0), (1005.0, 5.0), (1010.0, 2.0)):
-            wait.asking(now)
-            wait.heard(at(10), now)
+            wait.on_request(now)
+            wait.on_answer(at(10), now)
             assert rest(wait, now) == pause
-        wait.asking(1012.0)
+        wait.on_request(1012.0)
 
         with pytest.raises(ActionStalled) as caught:
-            wait.heard(at(10), 1012.0)
+            wait.on_answer(at(10), 1012.0)
         assert caught.value.stall_timeout == 12
 
     def test_moving(self) -> None:
@@ -308,36 +310,36 @@ class TestStall:
         wait = new_wait(stall_timeout=12)
         for n in range(20):
             now = 1000.0 + 11 * n
-            wait.asking(now)
-            assert wait.heard(at(n), now) is True
+            wait.on_request(now)
+            assert wait.on_answer(at(n), now) is True
 
     def test_ended(self) -> None:
         """An end that comes at the limit is an end."""
         wait = new_wait(stall_timeout=5)
-        wait.asking(1000.0)
-        wait.heard(at(10), 1000.0)
-        wait.asking(1005.0)
+        wait.on_request(1000.0)
+        wait.on_answer(at(10), 1000.0)
+        wait.on_request(1005.0)
 
-        assert wait.heard(at(10, "completed"), 1005.0) is True
+        assert wait.on_answer(at(10, "completed"), 1005.0) is True
 
     def test_not_without_asking(self) -> None:
         """At the limit nothing ends until the cluster has answered there."""
         wait = new_wait(stall_timeout=5)
-        wait.asking(1000.0)
-        wait.heard(at(10), 1000.0)
-        wait.cut(1005.0)
+        wait.on_request(1000.0)
+        wait.on_answer(at(10), 1000.0)
+        wait.on_timeout(1005.0)
 
         assert rest(wait, 1005.0) == 0.0
 
     def test_zero(self) -> None:
         """A limit of nothing lets the first answer through."""
         wait = new_wait(stall_timeout=0)
-        wait.asking(1000.0)
-        assert wait.heard(at(10), 1000.0) is True
+        wait.on_request(1000.0)
+        assert wait.on_answer(at(10), 1000.0) is True
 
-        wait.asking(1001.0)
+        wait.on_request(1001.0)
         with pytest.raises(ActionStalled):
-            wait.heard(at(10), 1001.0)
+            wait.on_answer(at(10), 1001.0)
 
 
 class TestOutage:
@@ -346,29 +348,29 @@ class TestOutage:
     def test_survived(self) -> None:
         """An outage within the budget ends nothing."""
         wait = new_wait(outage_timeout=60)
-        wait.asking(1000.0)
-        wait.heard(at(10), 1000.0)
+        wait.on_request(1000.0)
+        wait.on_answer(at(10), 1000.0)
         for now in (1005.0, 1010.0, 1030.0):
-            wait.asking(now)
-            wait.failed(outage(), now)
+            wait.on_request(now)
+            wait.on_error(outage(), now)
             assert rest(wait, now) > 0
-        wait.asking(1040.0)
+        wait.on_request(1040.0)
 
-        assert wait.heard(at(10), 1040.0) is False
+        assert wait.on_answer(at(10), 1040.0) is False
         assert rest(wait, 1040.0) == 5.0
 
     def test_not_survived(self) -> None:
         """At the end of the budget the wait ends, with the cause and what was tried."""
         wait = new_wait(outage_timeout=60)
-        wait.asking(1000.0)
-        wait.heard(at(10), 1000.0)
+        wait.on_request(1000.0)
+        wait.on_answer(at(10), 1000.0)
         for now in (1005.0, 1030.0):
-            wait.asking(now)
-            wait.failed(outage(retry_after=50.0), now)
-        assert wait.limit == 1065.0  # not 1080: the last try is at the end of the budget
-        assert wait.asking(1065.0) == 1065.0 + LAST_POLL
+            wait.on_request(now)
+            wait.on_error(outage(retry_after=50.0), now)
+        assert wait.soft_limit == 1065.0  # not 1080: the last try is at the end of the budget
+        assert wait.on_request(1065.0) == 1065.0 + LAST_POLL_TIMEOUT
         last = outage(status=503, error_code="busy")
-        wait.failed(last, 1065.0)
+        wait.on_error(last, 1065.0)
 
         with pytest.raises(ClusterUnreachable) as caught:
             rest(wait, 1065.0)
@@ -380,8 +382,8 @@ class TestOutage:
     def test_unreadable(self) -> None:
         """Answers that make no sense are an outage, too."""
         wait = new_wait(outage_timeout=0)
-        wait.asking(1000.0)
-        wait.failed(UnreadableReply("GET", "/v1/actions/a1", problem="not JSON"), 1000.0)
+        wait.on_request(1000.0)
+        wait.on_error(UnreadableReply("GET", "/v1/actions/a1", problem="not JSON"), 1000.0)
 
         with pytest.raises(ClusterUnreachable, match="cannot be read: not JSON"):
             rest(wait, 1000.0)
@@ -390,10 +392,10 @@ class TestOutage:
         """The budget is time since the last good answer, not the sum of all outages."""
         wait = new_wait(outage_timeout=60)
         for n in range(10):
-            wait.asking(1000.0 + 100 * n)
-            wait.failed(outage(), 1000.0 + 100 * n)
-            wait.asking(1050.0 + 100 * n)
-            wait.heard(at(10), 1050.0 + 100 * n)
+            wait.on_request(1000.0 + 100 * n)
+            wait.on_error(outage(), 1000.0 + 100 * n)
+            wait.on_request(1050.0 + 100 * n)
+            wait.on_answer(at(10), 1050.0 + 100 * n)
 
         assert rest(wait, 1950.0) == 5.0
 
@@ -401,18 +403,18 @@ class TestOutage:
     def test_when_the_cluster_answers_others(self, own: bool) -> None:
         """What was everybody's outage is over when anybody is answered; one's own is not."""
         wait = new_wait(outage_timeout=60)
-        wait.asking(1000.0)
-        wait.failed(outage(), 1000.0, own=own)
-        wait.cluster_answers(1006.0)
-        wait.asking(1050.0)
-        wait.failed(outage(), 1050.0)
+        wait.on_request(1000.0)
+        wait.on_error(outage(), 1000.0, per_action=own)
+        wait.on_cluster_answered(1006.0)
+        wait.on_request(1050.0)
+        wait.on_error(outage(), 1050.0)
 
-        assert wait.end == (1060.0 if own else 1110.0)
+        assert wait.hard_limit == (1060.0 if own else 1110.0)
 
     def test_when_the_cluster_answers_all(self) -> None:
         """Where there is no outage, none is over."""
         wait = new_wait()
-        wait.cluster_answers(1006.0)
+        wait.on_cluster_answered(1006.0)
 
         assert rest(wait, 1000.0) == 0
 
@@ -422,46 +424,46 @@ class TestOutage:
         for node in ("n1", "n2", "n1"):
             error = outage()
             error.nodes, error.has_alternative = (node,), True
-            wait.asking(1000.0)
-            wait.failed(error, 1000.0)
+            wait.on_request(1000.0)
+            wait.on_error(error, 1000.0)
             if node == "n2":
-                wait.check(1000.0)
+                wait.check_limits(1000.0)
 
         with pytest.raises(ClusterUnreachable, match="3 attempts at n1, n2"):
-            wait.check(1000.0)
+            wait.check_limits(1000.0)
 
     def test_cut_at_another_node(self) -> None:
         """A request to another node that hangs is cut short, and that is the end."""
         wait = new_wait(outage_timeout=10)
         error = outage()
         error.nodes, error.has_alternative = ("n1",), True
-        wait.asking(1000.0)
-        wait.failed(error, 1000.0)
-        wait.cut(1012.0)
+        wait.on_request(1000.0)
+        wait.on_error(error, 1000.0)
+        wait.on_timeout(1012.0)
 
         with pytest.raises(ClusterUnreachable):
-            wait.check(1012.0)
+            wait.check_limits(1012.0)
 
     def test_requests_are_cut_at_the_budget(self) -> None:
         """During an outage a request may take what is left of the budget."""
         wait = new_wait(outage_timeout=60)
-        assert wait.asking(1000.0) == math.inf
-        wait.failed(outage(), 1030.0)
+        assert wait.on_request(1000.0) == math.inf
+        wait.on_error(outage(), 1030.0)
 
-        assert wait.asking(1031.0) == 1060.0
-        wait.cut(1060.0)
+        assert wait.on_request(1031.0) == 1060.0
+        wait.on_timeout(1060.0)
         with pytest.raises(ClusterUnreachable):
             rest(wait, 1060.0)
 
     def test_fatal(self) -> None:
         """A refusal ends the wait at once, and knows about the wait."""
         wait = new_wait()
-        wait.asking(1000.0)
-        wait.heard(at(10), 1000.0)
-        wait.asking(1005.0)
+        wait.on_request(1000.0)
+        wait.on_answer(at(10), 1000.0)
+        wait.on_request(1005.0)
 
         with pytest.raises(AuthenticationError) as caught:
-            wait.failed(AuthenticationError("GET", "/v1/actions/a1", status=403), 1005.0)
+            wait.on_error(AuthenticationError("GET", "/v1/actions/a1", status=403), 1005.0)
         assert (caught.value.action, caught.value.elapsed, caught.value.polls) == (at(10), 5.0, 2)
 
 
@@ -545,12 +547,12 @@ class TestDoubts:
     ) -> None:
         """The doubt is dispelled by what comes, or by the time in which it would have come."""
         limits = Limits(not_found_grace=60.0 if ref.startswith("export") else 10.0)
-        wait = Wait(parse_reference(ref), limits=limits, now=1000.0, wall=WALL)
+        wait = WaitState(parse_reference(ref), limits=limits, now=1000.0, wall=WALL)
         over: list[float] = []
         for at_, found in answers.items():
-            wait.asking(1000.0 + at_)
-            wait.heard(found, 1000.0 + at_)
-            over += [at_] if wait.over else []
+            wait.on_request(1000.0 + at_)
+            wait.on_answer(found, 1000.0 + at_)
+            over += [at_] if wait.is_done else []
 
         assert over == ([] if ended is None else [ended])
         if ended is not None:
@@ -559,21 +561,21 @@ class TestDoubts:
 
     def test_whose_failure(self) -> None:
         """A failure that follows on what was under way before the call may be that of either."""
-        wait = Wait(parse_reference("bdb:1@busy"), limits=Limits(), now=1000.0, wall=WALL)
-        wait.heard(RUNS, 1000.0)
+        wait = WaitState(parse_reference("bdb:1@busy"), limits=Limits(), now=1000.0, wall=WALL)
+        wait.on_answer(RUNS, 1000.0)
 
         with pytest.raises(ActionVanished):
-            wait.heard(failing("x", ""), 1001.0)
+            wait.on_answer(failing("x", ""), 1001.0)
 
     @pytest.mark.parametrize("seen", [None, RUNS])
     def test_replaced(self, seen: Action | None) -> None:
         """A run whose place another has taken has vanished, whether it was seen or not."""
-        wait = Wait(parse_reference("export:1"), limits=Limits(), now=1000.0, wall=WALL)
+        wait = WaitState(parse_reference("export:1"), limits=Limits(), now=1000.0, wall=WALL)
         if seen is not None:
-            wait.heard(seen, 1000.0)
+            wait.on_answer(seen, 1000.0)
 
         with pytest.raises(ActionVanished):
-            wait.heard(REPLACED, 1001.0)
+            wait.on_answer(REPLACED, 1001.0)
 
     @pytest.mark.parametrize(
         ("ref", "found", "limit"),
@@ -586,33 +588,35 @@ class TestDoubts:
     )
     def test_asked_in_time(self, ref: str, found: AmbiguousAnswer, limit: float) -> None:
         """The moment at which a doubt is over is one to ask at."""
-        wait = Wait(
+        wait = WaitState(
             parse_reference(ref), limits=Limits(), poll=wait_fixed(60), now=1000.0, wall=WALL
         )
-        wait.asking(1000.0)
-        wait.heard(found, 1000.0)
+        wait.on_request(1000.0)
+        wait.on_answer(found, 1000.0)
 
         assert wait.due == limit
-        wait.check(1000.0)
+        wait.check_limits(1000.0)
 
     @pytest.mark.parametrize("found", [QUIET, GONE], ids=["quiet", "gone"])
     def test_not_stalled(self, found: AmbiguousAnswer) -> None:
         """What is in doubt has not stalled; what is certain again may."""
-        wait = Wait(parse_reference("bdb:1"), limits=Limits(stall_timeout=2), now=1000.0, wall=WALL)
+        wait = WaitState(
+            parse_reference("bdb:1"), limits=Limits(stall_timeout=2), now=1000.0, wall=WALL
+        )
         for at_ in (0.0, 2.0, 4.0):
-            wait.asking(1000.0 + at_)
-            wait.heard(found, 1000.0 + at_)
-        wait.asking(1004.5)
-        wait.heard(RUNS, 1004.5)
-        wait.asking(1006.5)
+            wait.on_request(1000.0 + at_)
+            wait.on_answer(found, 1000.0 + at_)
+        wait.on_request(1004.5)
+        wait.on_answer(RUNS, 1004.5)
+        wait.on_request(1006.5)
 
         with pytest.raises(ActionStalled):
-            wait.heard(RUNS, 1006.5)
+            wait.on_answer(RUNS, 1006.5)
 
     def test_shown(self) -> None:
         """As long as it is in doubt it is shown as what it is, and as not over."""
-        wait = Wait(parse_reference("bdb:1@gone"), limits=Limits(), now=1000.0, wall=WALL)
-        assert wait.heard(GONE, 1000.0)
+        wait = WaitState(parse_reference("bdb:1@gone"), limits=Limits(), now=1000.0, wall=WALL)
+        assert wait.on_answer(GONE, 1000.0)
 
         assert wait.action is not None
         assert (wait.action.status, wait.action.phase) == ("not found", Phase.PENDING)

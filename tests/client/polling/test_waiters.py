@@ -14,8 +14,8 @@ import pytest
 from tenacity import wait_fixed
 
 from redis_enterprise_actions import AimedWait, Recorder, UsageError, WaitTimeout
-from redis_enterprise_actions._client.polling.wait_state import LAST_POLL, Limits, Wait
-from redis_enterprise_actions._client.polling.waiters import Chorus, Company, Party
+from redis_enterprise_actions._client.polling.wait_state import LAST_POLL_TIMEOUT, Limits, WaitState
+from redis_enterprise_actions._client.polling.waiters import Chorus, Waiter, WaiterRegistry
 from redis_enterprise_actions._client.polling.watch import watch
 from redis_enterprise_actions._model.reference import ListKind
 from tests.conftest import at, virtual_loop
@@ -140,16 +140,16 @@ class Run:
         limits = {"timeout": plan.timeout, "stall_timeout": plan.stall}
         given = {name: limit for name, limit in limits.items() if limit is not None}
         uid = "a0" if plan.of_first else f"a{number}"
-        wait = Wait(
+        wait = WaitState(
             ref_of(uid), limits=Limits(**given), poll=PACES[plan.pace], now=now(), wall=WALL
         )
 
         async def follow() -> None:
             news = watch(
-                self.cluster.hub,
+                self.cluster.poller,
                 wait,
                 on_progress=None,
-                every=plan.every,
+                every_update=plan.every,
                 recorder=self._recorders[number],
             )
             async with contextlib.aclosing(news):
@@ -180,7 +180,7 @@ class Run:
         for _ in range(4):
             await asyncio.sleep(4.44)
             self.midway += self.records
-            self.sang.append(bool(self.cluster.hub._company.choruses()))
+            self.sang.append(bool(self.cluster.poller._waiters.choruses()))
 
 
 @pytest.mark.parametrize("seed", range(50))
@@ -257,13 +257,13 @@ class TestChorus:
         assert known[1:] == shown[:-1]
 
 
-def party(uid: str, *, action: Action | None = None, **limits: float) -> Party:
+def waiter(uid: str, *, action: Action | None = None, **limits: float) -> Waiter:
     """Return one who waits, and has seen so much."""
-    wait = Wait(ref_of(uid), limits=Limits(**limits), now=0.0, wall=WALL)
+    wait = WaitState(ref_of(uid), limits=Limits(**limits), now=0.0, wall=WALL)
     if action is not None:
-        wait.asking(0.0)
-        wait.heard(action, 0.0)
-    return Party(wait, every=False)
+        wait.on_request(0.0)
+        wait.on_answer(action, 0.0)
+    return Waiter(wait, every_update=False)
 
 
 class TestCompany:
@@ -271,21 +271,21 @@ class TestCompany:
 
     def test_as_last_seen(self) -> None:
         """Who comes later and has seen nothing takes nothing away."""
-        company, seen = Company(), at(10.0)
-        company.came(party("a", action=seen))
-        company.came(party("a"))
+        registry, seen = WaiterRegistry(), at(10.0)
+        registry.add(waiter("a", action=seen))
+        registry.add(waiter("a"))
 
-        assert company.wanted(ListKind.ACTIONS) == {ref_of("a"): seen}
+        assert registry.wanted(ListKind.ACTIONS) == {ref_of("a"): seen}
 
     def test_parting(self) -> None:
         """Who parts has its turn by its limit, as those have who never joined."""
-        company, chorus = Company(), Chorus({})
-        first, second = party("a", action=at(1.0), timeout=60.0), party("b", timeout=60.0)
+        registry, chorus = WaiterRegistry(), Chorus({})
+        first, second = waiter("a", action=at(1.0), timeout=60.0), waiter("b", timeout=60.0)
         for each in (first, second):
-            company.came(each)
-            company.join(each, chorus, 1.0)
+            registry.add(each)
+            registry.join(each, chorus, 1.0)
         assert (first.chorus, second.chorus) == (chorus, None)
 
-        company.part(first, 50.0)
-        assert first.cut == 60.0 + LAST_POLL
-        assert company.solos_in_turn() == [first, second]
+        registry.part(first, 50.0)
+        assert first.expires_at == 60.0 + LAST_POLL_TIMEOUT
+        assert registry.solos_in_turn() == [first, second]

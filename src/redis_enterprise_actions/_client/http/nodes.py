@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from yarl import URL
 
-from redis_enterprise_actions._client.pacing.retry import LONGEST_ABSENCE
+from redis_enterprise_actions._client.pacing.retry import MAX_RETRY_AFTER
 from redis_enterprise_actions._model.errors import UsageError
 
 from .auth import Secret
@@ -61,7 +61,7 @@ class NodePool:
         """
         for node in nodes:
             self._failed.pop(node, None)
-            self._failed[node] = now + min(backoff or 0.0, LONGEST_ABSENCE)
+            self._failed[node] = now + min(backoff or 0.0, MAX_RETRY_AFTER)
         others = [url for url in self._from(self.current) if url not in self._failed]
         if others:
             self.current = others[0]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _P = ParamSpec("_P")
-LONGEST_ABSENCE: Final = 300.0  # seconds; a cluster that asks for more is asked all the same
+MAX_RETRY_AFTER: Final = 300.0  # seconds; a cluster that asks for more is asked all the same
 
 
 class RequestBackoff(wait_base):
@@ -33,18 +33,18 @@ class RequestBackoff(wait_base):
     def __call__(self, retry_state: RetryCallState) -> float:
         error = retry_state.outcome.exception() if retry_state.outcome else None
         if isinstance(error, RequestError) and error.retry_after is not None:
-            return min(error.retry_after, LONGEST_ABSENCE)
+            return min(error.retry_after, MAX_RETRY_AFTER)
         return self._jittered(retry_state)
 
 
-async def patiently(
+async def retry_for(
     patience: float, call: Callable[_P, Awaitable[_T]], *args: _P.args, **kwargs: _P.kwargs
 ) -> _T:
     """Await `call(...)`; repeat it for `patience` seconds, and at other nodes, where that may help.
 
     Each other node is tried once, even where patience is over.
     """
-    tries = Patience(patience, asyncio.get_running_loop().time())
+    tries = RetryBudget(patience, asyncio.get_running_loop().time())
     while True:
         try:
             return await call(*args, **kwargs)
@@ -55,33 +55,33 @@ async def patiently(
         await asyncio.sleep(pause)
 
 
-class Patience:
+class RetryBudget:
     """For how many seconds from when it `began` a call is made again, where that may help."""
 
-    __slots__ = ("_attempts", "_began", "_clock", "_round", "_seconds")
+    __slots__ = ("_attempts", "_began", "_clock", "_seconds", "_state")
 
     def __init__(self, seconds: float, began: float) -> None:
         self._clock = asyncio.get_running_loop().time
         self._began = began
         self._seconds = seconds
         self._attempts = 0
-        self._round: Round | None = None
+        self._state: RetryState | None = None
 
     def pause_after(self, error: RequestError) -> float | None:
         """Return the seconds to wait before the next try; None if `error` is the end of it."""
         self._attempts += 1
         if not error.transient:
             return None
-        self._round = self._round or Round(self._began)
-        pause = self._round.pause_after(error, self._clock())
-        error.nodes = self._round.nodes
+        self._state = self._state or RetryState(self._began)
+        pause = self._state.pause_after(error, self._clock())
+        error.nodes = self._state.nodes
         if isinstance(error, ClusterUnreachable):
             error.attempts = self._attempts
         over = self._clock() + pause > self._began + self._seconds
         return None if over and not error.has_alternative else pause
 
 
-class Round:
+class RetryState:
     """A time without usable answers: the nodes that gave none, and the pauses between the tries."""
 
     __slots__ = ("_nodes", "_state")

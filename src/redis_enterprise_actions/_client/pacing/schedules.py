@@ -55,28 +55,28 @@ class AimedWait(wait_base):
             raise UsageError(f"price={price!r} and cap={cap!r}: seconds, and 2 * price <= cap")
         self.price = price
         self.cap = cap
-        self._courses: WeakKeyDictionary[RetryCallState, Course] = WeakKeyDictionary()
+        self._schedules: WeakKeyDictionary[RetryCallState, AimedSchedule] = WeakKeyDictionary()
 
     def __call__(self, retry_state: RetryCallState) -> float:
-        course = self._courses.get(retry_state)
+        course = self._schedules.get(retry_state)
         if course is None:
-            course = self._courses[retry_state] = Course(self, 0.0)
+            course = self._schedules[retry_state] = AimedSchedule(self, 0.0)
         age = retry_state.seconds_since_start or 0.0
         outcome = retry_state.outcome
         came = None if outcome is None or outcome.failed else outcome.result()
-        course.heard(came, age, age)
+        course.on_answer(came, age, age)
         return course.due - age
 
 
-class Course:
+class AimedSchedule:
     """One aimed wait: when its action was last looked at, and when its end is due.
 
     Times are in seconds on the clock that `began` is from.
     """
 
     __slots__ = (
-        *("_at", "_polls", "_progress", "_rose_at"),
-        *("aim", "began", "born", "cap", "latest", "price"),
+        *("_last_poll_at", "_polls", "_progress", "_progress_at"),
+        *("aim", "assumed_start", "began", "cap", "latest", "price"),
     )
 
     def __init__(self, schedule: AimedWait, began: float) -> None:
@@ -85,20 +85,20 @@ class Course:
         self.aim: float | None = None
         self.latest = began  # when the wait has to look again, however many look with it
         # A wait is taken to be older than it is: nothing ends in its first moments.
-        self.born = began - 20 * schedule.price
+        self.assumed_start = began - 20 * schedule.price
         self.cap = schedule.cap
-        self._at: float | None = None
+        self._last_poll_at: float | None = None
         self._polls = 0
-        self._rose_at = began
+        self._progress_at = began
         self._progress = 0.0
 
-    def heard(self, came: object, asked: float, now: float, *, shared: bool = False) -> None:
+    def on_answer(self, came: object, asked: float, now: float, *, shared: bool = False) -> None:
         """Take an answer that came at `now` to what was asked at `asked`.
 
         A `shared` one was not asked for this wait alone, and does not count as a poll of its own.
         """
         del asked
-        self._at = now
+        self._last_poll_at = now
         self.latest = now + self.cap
         if not shared:
             self._polls += 1
@@ -108,47 +108,47 @@ class Course:
         elif progress > last:
             to_go = 100 - progress
             on_average = to_go * (now - self.began) / progress
-            lately = to_go * (now - self._rose_at) / (progress - last)
+            lately = to_go * (now - self._progress_at) / (progress - last)
             self.aim = now + min(on_average, lately)
-            self._rose_at, self._progress = now, progress
+            self._progress_at, self._progress = now, progress
         elif progress < last:
-            self._rose_at, self._progress, self.aim = now, progress, None
+            self._progress_at, self._progress, self.aim = now, progress, None
 
-    def heard_again(self, asked: float, now: float) -> bool:
+    def on_unchanged(self, asked: float, now: float) -> bool:
         """Take an answer, to a shared request, that says what the last one said.
 
         Return whether that is all; False if it has to be `heard`.
         """
         del asked
-        self._at = now
+        self._last_poll_at = now
         self.latest = now + self.cap
         return True
 
-    def tried(self, now: float) -> None:
+    def on_no_answer(self, now: float) -> None:
         """Take it that nothing came at `now`."""
-        self._at = now
+        self._last_poll_at = now
         self.latest = now + self.cap
 
     @property
     def due(self) -> float:
         """When the wait, were it alone, would look next."""
-        if self._at is None:
+        if self._last_poll_at is None:
             return self.began
-        age = self._at - self.began
+        age = self._last_poll_at - self.began
         # The k-th poll comes at price * k * (k + 9), so pauses grow with the root of the age.
-        blind = self._within(2 * math.sqrt(self.price * (self._at - self.born)))
-        pause = self._pause(self._at, blind)
+        blind = self._within(2 * math.sqrt(self.price * (self._last_poll_at - self.assumed_start)))
+        pause = self._pause(self._last_poll_at, blind)
         if self._polls > 2 * math.sqrt(age / self.price) + 4:
             pause = max(pause, blind)  # aiming has cost enough
         furthest = self._within(5 * math.sqrt(self.price * age))
-        return self._at + min(pause, max(furthest, blind))
+        return self._last_poll_at + min(pause, max(furthest, blind))
 
     def _pause(self, now: float, blind: float) -> float:
         if self.aim is None:
             return blind
         left = self.aim - now
         near = left + self.price / 2
-        if self._rose_at == now:
+        if self._progress_at == now:
             return near if left <= blind else 0.75 * left
         return min(near if left > 0 else max(-left, 2 * self.price), blind)
 
@@ -156,7 +156,7 @@ class Course:
         return min(max(pause, 2 * self.price), self.cap)
 
 
-class Rhythm:
+class StrategySchedule:
     """One wait on any other strategy, which is asked after each poll that was due."""
 
     __slots__ = ("_pause", "_state", "_strategy", "due")
@@ -167,32 +167,32 @@ class Rhythm:
         self._state = PollState(began)
         self._pause = SHORTEST_PAUSE
 
-    def heard(self, came: object, asked: float, now: float, *, shared: bool = False) -> None:
+    def on_answer(self, came: object, asked: float, now: float, *, shared: bool = False) -> None:
         """Take an answer that came at `now` to what was asked at `asked`."""
         del shared
         if asked >= self.due - TICK:
             self._pause = self._state.pause_after(self._strategy, came, now)
-            self.tried(now)
+            self.on_no_answer(now)
 
-    def heard_again(self, asked: float, now: float) -> bool:
+    def on_unchanged(self, asked: float, now: float) -> bool:
         """Return whether an answer that says what the last one said is nothing."""
         del now
         return asked < self.due - TICK
 
-    def tried(self, now: float) -> None:
+    def on_no_answer(self, now: float) -> None:
         """Take it that nothing came at `now`."""
         self.due = now + self._pause
 
     @property
-    def pull(self) -> float:
+    def lag_cost(self) -> float:
         """What not looking costs one who chose to pause for so long."""
         return 2 / self._pause / self._pause
 
 
-Pace: TypeAlias = Course | Rhythm
+Schedule: TypeAlias = AimedSchedule | StrategySchedule
 
 
-class Outlook(NamedTuple):
+class LagForecast(NamedTuple):
     """What is to be expected of several waits, none of which looks meanwhile.
 
     `pull` and `pull_of_rhythms` are what not looking costs: prices of a request, per second
@@ -200,29 +200,29 @@ class Outlook(NamedTuple):
     `latest` one of them has to look again, however many look with it.
     """
 
-    pull: float
-    pull_of_rhythms: float
-    ahead: list[tuple[float, float]]
+    lag_cost: float
+    strategies_lag_cost: float
+    expected_ends: list[tuple[float, float]]
     latest: float
 
 
-def outlook(paces: Iterable[Pace], now: float) -> Outlook:
+def forecast(paces: Iterable[Schedule], now: float) -> LagForecast:
     """Return what is to be expected from `now` on."""
-    courses: list[Course] = []
+    courses: list[AimedSchedule] = []
     pull_of_rhythms, latest = 0.0, math.inf
     for pace in paces:
-        if isinstance(pace, Rhythm):
-            pull_of_rhythms += pace.pull
+        if isinstance(pace, StrategySchedule):
+            pull_of_rhythms += pace.lag_cost
             latest = min(latest, pace.due)
         else:
             courses.append(pace)
             latest = min(latest, pace.latest)
-    pull, ahead = outlook_of_courses(courses, now)
-    return Outlook(pull, pull_of_rhythms, ahead, latest)
+    pull, ahead = forecast_aimed(courses, now)
+    return LagForecast(pull, pull_of_rhythms, ahead, latest)
 
 
-def outlook_of_courses(
-    courses: Iterable[Course], now: float
+def forecast_aimed(
+    courses: Iterable[AimedSchedule], now: float
 ) -> tuple[float, list[tuple[float, float]]]:
     """Return the pull of aimed waits and the ends that are ahead; see `Outlook`.
 
@@ -234,9 +234,9 @@ def outlook_of_courses(
     for course in courses:
         aim = course.aim
         if aim is None:
-            pull += 0.5 / ((now - course.born) * course.price)
+            pull += 0.5 / ((now - course.assumed_start) * course.price)
         elif aim > now:
-            pull += 0.25 / ((now - course.born) * course.price)
+            pull += 0.25 / ((now - course.assumed_start) * course.price)
             ahead.append((aim - now, 1 / course.price))
         else:
             pull += 0.5 / (max(now - aim, course.price) * course.price)
@@ -248,14 +248,14 @@ def every(interval: float) -> WaitBaseT:
     return wait_fixed(interval)
 
 
-def pace_of(schedule: WaitBaseT | None, began: float) -> Pace:
+def schedule_for(schedule: WaitBaseT | None, began: float) -> Schedule:
     """Return the pace of a wait that begins; None stands for the default schedule."""
     if schedule is None:
         schedule = _DEFAULT
     # A class derived from it may do as it likes.
     if isinstance(schedule, AimedWait) and type(schedule) is AimedWait:
-        return Course(schedule, began)
-    return Rhythm(schedule, began)
+        return AimedSchedule(schedule, began)
+    return StrategySchedule(schedule, began)
 
 
 _DEFAULT: Final = AimedWait()
@@ -293,7 +293,7 @@ class PollState(RetryCallState):
         else:
             self.outcome.set_result(came)
         try:
-            pause = _checked(schedule(self))
+            pause = _checked_pause(schedule(self))
         except (StopIteration, asyncio.CancelledError) as error:
             # The first one no future takes, and the other would cancel the loop for everybody.
             raise UsageError(f"poll= has no pause to answer: {type(error).__name__}") from error
@@ -306,7 +306,7 @@ class PollState(RetryCallState):
 _STRATEGIES_ONLY: Final = AsyncRetrying()  # tenacity's state wants one; it never runs anything
 
 
-def _checked(pause: object) -> float:
+def _checked_pause(pause: object) -> float:
     if is_duration(pause) and pause != math.inf:
         return max(float(pause), SHORTEST_PAUSE)
     raise UsageError(f"poll= answered {pause!r:.100}, which is not a number of seconds")

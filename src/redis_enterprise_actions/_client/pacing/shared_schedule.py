@@ -10,23 +10,23 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
-from .schedules import outlook, outlook_of_courses
+from .schedules import forecast, forecast_aimed
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .schedules import Course, Pace
+    from .schedules import AimedSchedule, Schedule
 
 
 # What a shared request may lose, of what one for a lone wait may. At 0.6, a hundred waits that know
 # nothing of their progress lag no more than loops of a second do (benchmarks/simulate.py).
-_SHARED: Final = 0.6
+_LAG_BUDGET: Final = 0.6
 GAP: Final = 0.35  # seconds between two requests, as a third of a second may arrive as less
-_NEXT_TO_NOTHING: Final = 1e-18
+_SMALLEST_LAG_COST: Final = 1e-18
 
 
-class Crowd:
+class SharedSchedule:
     """Waits that may share their requests: what looking at them all would be worth.
 
     `since` is when they were last looked at. The cost of a request that serves them all is
@@ -36,22 +36,22 @@ class Crowd:
 
     def __init__(
         self,
-        paces: Iterable[Pace],
+        paces: Iterable[Schedule],
         since: float,
-        in_common: Iterable[Course] = (),
+        in_common: Iterable[AimedSchedule] = (),
         latest: float = math.inf,
     ) -> None:
         self._since = since
-        pull, pull_of_rhythms, ahead, self._latest = outlook(paces, since)
-        common_pull, common_ahead = outlook_of_courses(in_common, since)
-        self._pull, self._ahead = pull + common_pull, ahead + common_ahead
+        pull, pull_of_rhythms, ahead, self._latest = forecast(paces, since)
+        common_pull, common_ahead = forecast_aimed(in_common, since)
+        self._lag_cost, self._expected_ends = pull + common_pull, ahead + common_ahead
         self._latest = min(self._latest, latest)
         # A `Rhythm` looks when it is due, no sooner for being one of many.
-        self._pull_of_all = self._pull + pull_of_rhythms
+        self._total_lag_cost = self._lag_cost + pull_of_rhythms
 
     def due(self, cost: float) -> float:
         """Return when a look at them all, at that cost, pays."""
-        wait = time_to_lose(cost * _SHARED, self._pull, self._ahead)
+        wait = time_until_lag(cost * _LAG_BUDGET, self._lag_cost, self._expected_ends)
         return min(self._since + wait, self._latest)
 
     def shares(self, cost: float, singles: int) -> bool:
@@ -60,12 +60,12 @@ class Crowd:
 
     def _loss(self, cost: float, shortest: float) -> float:
         """Return what is lost per second, lag and requests, at the best spacing there is."""
-        pull = max(self._pull_of_all, _NEXT_TO_NOTHING)
+        pull = max(self._total_lag_cost, _SMALLEST_LAG_COST)
         spacing = max(math.sqrt(2 * cost / pull), shortest)
         return cost / spacing + pull * spacing / 2
 
 
-def time_to_lose(cost: float, pull: float, ahead: Iterable[tuple[float, float]]) -> float:
+def time_until_lag(cost: float, pull: float, ahead: Iterable[tuple[float, float]]) -> float:
     """Return the d that solves pull·d²/2 + Σ weight·(d - left)⁺ = cost, over `ahead`."""
     lost = math.sqrt(2 * cost / pull) if pull else math.inf
     weight = moment = 0.0

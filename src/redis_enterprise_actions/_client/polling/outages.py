@@ -18,61 +18,61 @@ if TYPE_CHECKING:
     from redis_enterprise_actions._model.errors import RequestError
 
 
-class Outages:
+class OngoingOutages:
     """The outages that are not over: two at most."""
 
-    __slots__ = ("_by_whether_own",)
+    __slots__ = ("_by_scope",)
 
     def __init__(self) -> None:
-        self._by_whether_own: dict[bool, Outage] = {}
+        self._by_scope: dict[bool, OngoingOutage] = {}
 
-    def __iter__(self) -> Iterator[Outage]:
-        return iter(self._by_whether_own.values())
+    def __iter__(self) -> Iterator[OngoingOutage]:
+        return iter(self._by_scope.values())
 
     def __bool__(self) -> bool:
-        return bool(self._by_whether_own)
+        return bool(self._by_scope)
 
     @property
-    def own(self) -> bool:
+    def per_action(self) -> bool:
         """Whether asking about this action alone has failed, and nothing has been heard since."""
-        return True in self._by_whether_own
+        return True in self._by_scope
 
     @property
-    def first(self) -> Outage | None:
+    def first(self) -> OngoingOutage | None:
         """The one that would end the wait first."""
-        outages = self._by_whether_own.values()
+        outages = self._by_scope.values()
         return min(outages, key=lambda outage: outage.end) if outages else None
 
-    def took(self, error: RequestError, *, own: bool, began: float, budget: float) -> bool:
+    def record(self, error: RequestError, *, per_action: bool, began: float, budget: float) -> bool:
         """Take an error; return whether there is another node to ask."""
-        outage = self._by_whether_own.get(own)
+        outage = self._by_scope.get(per_action)
         if outage is None:
-            outage = self._by_whether_own[own] = Outage(began, budget)
+            outage = self._by_scope[per_action] = OngoingOutage(began, budget)
         asked = {node for each in self for node in each.nodes}
-        outage.took(error)
+        outage.record(error)
         return error.has_alternative and not asked.issuperset(error.nodes)
 
-    def everybodys_is_over(self, now: float) -> OutageSpan | None:
+    def end_cluster_wide(self, now: float) -> OutageSpan | None:
         """Return what there is to note of everybody's, if there was one."""
-        outage = self._by_whether_own.pop(False, None)
-        return None if outage is None else outage.trouble(now)
+        outage = self._by_scope.pop(False, None)
+        return None if outage is None else outage.to_span(now)
 
-    def are_over(self, now: float) -> list[OutageSpan]:
+    def end_all(self, now: float) -> list[OutageSpan]:
         """Return what there is to note of all of them."""
-        if not self._by_whether_own:
+        if not self._by_scope:
             return []
-        over = [outage.trouble(now) for outage in self]
-        self._by_whether_own.clear()
+        over = [outage.to_span(now) for outage in self]
+        self._by_scope.clear()
         return over
 
-    def unreachable(self, last: RequestError) -> ClusterUnreachable:
+    def unreachable_error(self, last: RequestError) -> ClusterUnreachable:
         """Return the error for outages, one after the other, that outlasted the budget."""
         known = last if isinstance(last, ClusterUnreachable) else None
         return ClusterUnreachable(
             last.method,
             last.path,
             reason=_reason(last),
-            attempts=sum(outage.errors for outage in self),
+            attempts=sum(outage.failures for outage in self),
             nodes=dict.fromkeys(node for outage in self for node in outage.nodes),
             status=known.status if known else None,
             error_code=known.error_code if known else None,
@@ -80,27 +80,27 @@ class Outages:
         )
 
 
-class Outage:
+class OngoingOutage:
     """A time without usable answers, from the first request that got none."""
 
-    __slots__ = ("began", "end", "error", "errors", "nodes")
+    __slots__ = ("began", "end", "error", "failures", "nodes")
 
     error: RequestError  # the last one
 
     def __init__(self, began: float, budget: float) -> None:
         self.began = began
         self.end = began + budget
-        self.errors = 0
+        self.failures = 0
         self.nodes: dict[str, None] = {}
 
-    def took(self, error: RequestError) -> None:
+    def record(self, error: RequestError) -> None:
         self.error = error.with_traceback(None)  # which would hold the body
-        self.errors += 1
+        self.failures += 1
         self.nodes |= dict.fromkeys(error.nodes)
 
-    def trouble(self, ended: float | None = None) -> OutageSpan:
+    def to_span(self, ended: float | None = None) -> OutageSpan:
         """Return what there is to note of it."""
-        return OutageSpan(self.began, ended, self.errors, _reason(self.error))
+        return OutageSpan(self.began, ended, self.failures, _reason(self.error))
 
 
 def _reason(error: RequestError) -> str:

@@ -67,7 +67,7 @@ class Nap:
             self._sleep.set_result(None)
 
 
-class Alarm:
+class Timer:
     """Calls at a moment, if there is one: `when`."""
 
     def __init__(self, call: Callable[[], None]) -> None:

@@ -11,9 +11,9 @@ from itertools import count
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
-from redis_enterprise_actions._client.pacing.schedules import Course
+from redis_enterprise_actions._client.pacing.schedules import AimedSchedule
 
-from .wait_state import LAST_POLL, Looks
+from .wait_state import LAST_POLL_TIMEOUT, Looks
 
 
 if TYPE_CHECKING:
@@ -24,70 +24,72 @@ if TYPE_CHECKING:
     from redis_enterprise_actions._model.errors import WaitError
     from redis_enterprise_actions._model.reference import ListKind, Reference
 
-    from .wait_state import Wait
+    from .wait_state import WaitState
 
-_APART: Final = 60.0  # seconds for which the list is not tried for one that it did not hold
+_SINGLE_PERIOD: Final = 60.0  # seconds for which the list is not tried for one that it did not hold
 _AHEAD: Final = 5.0  # seconds that are left to one who leaves a chorus, besides a whole pause
 
 
-class Party:
+class Waiter:
     """One who waits: what the hub has to know of it."""
 
     __slots__ = (
-        *("apart_until", "at_once", "chorus", "cut", "doubt", "every", "misses", "news"),
-        *("suspect", "system", "turn", "wait"),
+        *("chorus", "every_update", "expires_at", "future", "list_kind", "list_misses", "order"),
+        *("poll_now", "single_until", "state", "suspect", "unverified"),
     )
 
-    news: asyncio.Future[Action]
-    cut: float  # when its wait ends, answered or not
-    turn: int  # how many came before
+    future: asyncio.Future[Action]
+    expires_at: float  # when its wait ends, answered or not
+    order: int  # how many came before
 
-    def __init__(self, wait: Wait, *, every: bool) -> None:
-        self.wait = wait
-        self.system = wait.ref.list_kind
-        self.every = every
+    def __init__(self, state: WaitState, *, every_update: bool) -> None:
+        self.state = state
+        self.list_kind = state.ref.list_kind
+        self.every_update = every_update
         self.chorus: Chorus | None = None  # that it is in
         self.suspect = False  # asking about it has failed, and others were answered since
-        self.misses = 0  # lists in a row that did not hold its action
-        self.apart_until = -math.inf  # the list did not hold its action: it is asked for alone
-        self.at_once = False  # ... whether it is due or not
-        self.doubt: WaitError | None = None  # to be settled by the database
+        self.list_misses = 0  # lists in a row that did not hold its action
+        self.single_until = -math.inf  # the list did not hold its action: it is asked for alone
+        self.poll_now = False  # ... whether it is due or not
+        self.unverified: WaitError | None = None  # to be settled by the database
 
     @property
     def is_steady(self) -> bool:
         """Whether the last list held it, and nothing about it is to be settled."""
-        return not self.misses and self.doubt is None
+        return not self.list_misses and self.unverified is None
 
-    def limit_to(self, now: float) -> None:
+    def update_expiry(self, now: float) -> None:
         """Note when its wait ends, as an outage has begun or is over."""
-        end = self.wait.end
-        self.cut = end + LAST_POLL if end > now else min(self.cut, now + LAST_POLL)
+        end = self.state.hard_limit
+        self.expires_at = (
+            end + LAST_POLL_TIMEOUT if end > now else min(self.expires_at, now + LAST_POLL_TIMEOUT)
+        )
 
-    def is_passed_over(self, now: float) -> None:
+    def on_others_answered(self, now: float) -> None:
         """Note that the cluster answers others."""
-        self.wait.cluster_answers(now)
-        self.suspect = self.suspect or self.wait.failing
+        self.state.on_cluster_answered(now)
+        self.suspect = self.suspect or self.state.is_failing
 
-    def is_missing(self, now: float) -> None:
+    def on_missing_in_list(self, now: float) -> None:
         """Note that the list does not hold the action, which proves nothing."""
-        self.misses += 1
-        self.apart_until, self.at_once = now + _APART, True
+        self.list_misses += 1
+        self.single_until, self.poll_now = now + _SINGLE_PERIOD, True
 
-    def is_there(self) -> None:
+    def on_found_alone(self) -> None:
         """Note that it was found alone: the list is given another chance, but not many."""
-        if self.misses == 1:
-            self.apart_until = -math.inf
+        if self.list_misses == 1:
+            self.single_until = -math.inf
 
-    def is_listed(self) -> None:
+    def on_found_in_list(self) -> None:
         """Note that the list holds it."""
-        self.misses = 0
-        self.apart_until, self.at_once = -math.inf, False
+        self.list_misses = 0
+        self.single_until, self.poll_now = -math.inf, False
 
     def urgency(self, now: float) -> tuple[bool, float]:
         """Return what sorts before those who may be asked for later."""
-        if self.wait.limit <= now:
-            return False, self.wait.limit
-        return True, -math.inf if self.at_once else self.wait.due
+        if self.state.soft_limit <= now:
+            return False, self.state.soft_limit
+        return True, -math.inf if self.poll_now else self.state.due
 
 
 class Chorus:
@@ -97,8 +99,8 @@ class Chorus:
     """
 
     def __init__(self, wanted: dict[Reference, Action | None]) -> None:
-        self.members: dict[Reference, Party] = {}
-        self.paces: dict[Reference, Course] = {}
+        self.members: dict[Reference, Waiter] = {}
+        self.schedules: dict[Reference, AimedSchedule] = {}
         self.looks = Looks()
         self.review_at = math.inf  # until then no limit is near
         self._cap = math.inf  # between two looks, in seconds
@@ -109,66 +111,66 @@ class Chorus:
         """When they have to look again."""
         return self.looks.heard + self._cap if self.members else math.inf
 
-    def joined(self, party: Party, now: float) -> bool:
+    def joined(self, waiter: Waiter, now: float) -> bool:
         """Take in one that was answered with the last look, if it may be."""
-        pace = party.wait.pace
-        if not (isinstance(pace, Course) and party.wait.is_at_ease):
+        pace = waiter.state.schedule
+        if not (isinstance(pace, AimedSchedule) and waiter.state.is_at_ease):
             return False
         if pace.cap != self._cap:
             if self.members:
                 return False
             self._cap = pace.cap
-        review_at = self._review_of(party)
+        review_at = self._review_of(waiter)
         if review_at <= now:
             return False
         self.review_at = min(self.review_at, review_at)
-        self.members[party.wait.ref], self.paces[party.wait.ref] = party, pace
-        party.chorus = self
-        party.wait.join(self.looks)
+        self.members[waiter.state.ref], self.schedules[waiter.state.ref] = waiter, pace
+        waiter.chorus = self
+        waiter.state.join(self.looks)
         return True
 
-    def parted(self, party: Party) -> None:
+    def parted(self, waiter: Waiter) -> None:
         """Let one go its own way, who is told what it has heard."""
-        del self.members[party.wait.ref], self.paces[party.wait.ref]
-        party.chorus = None
-        party.wait.part()
+        del self.members[waiter.state.ref], self.schedules[waiter.state.ref]
+        waiter.chorus = None
+        waiter.state.part()
         if not self.members:
             self.review_at = math.inf
 
-    def tell(self, changed: Mapping[Reference, Action | None], now: float) -> list[Party]:
+    def tell(self, changed: Mapping[Reference, Action | None], now: float) -> list[Waiter]:
         """Tell the members how their actions go on; return those who have to act, untold."""
-        acting: list[Party] = []
+        acting: list[Waiter] = []
         for ref, action in changed.items():
-            party = self.members.get(ref)
-            if party is None or party.news.done():
+            waiter = self.members.get(ref)
+            if waiter is None or waiter.future.done():
                 continue
-            if party.every or action is None or not action.phase.unfinished:
-                acting.append(party)
+            if waiter.every_update or action is None or not action.phase.unfinished:
+                acting.append(waiter)
             else:
-                party.wait.goes_on(action, now)
+                waiter.state.goes_on(action, now)
                 self._wanted[ref] = action
         return acting
 
-    def nearing(self, now: float) -> list[Party]:
+    def nearing(self, now: float) -> list[Waiter]:
         """Return those whose limits are near."""
         if now < self.review_at:
             return []
-        reviews = {party: self._review_of(party) for party in self.members.values()}
+        reviews = {waiter: self._review_of(waiter) for waiter in self.members.values()}
         self.review_at = min((at for at in reviews.values() if at > now), default=math.inf)
-        return [party for party, at in reviews.items() if at <= now]
+        return [waiter for waiter, at in reviews.items() if at <= now]
 
-    def _review_of(self, party: Party) -> float:
-        return party.wait.limit - self._cap - _AHEAD
+    def _review_of(self, waiter: Waiter) -> float:
+        return waiter.state.soft_limit - self._cap - _AHEAD
 
 
-class Company:
+class WaiterRegistry:
     """All who wait: the `solos`, and a chorus for each list."""
 
     def __init__(self) -> None:
-        self.solos: dict[Party, None] = {}
-        self._turns = count()
-        self._is_in_turn = True
-        self._by_ref: dict[Reference, list[Party]] = {}
+        self.solos: dict[Waiter, None] = {}
+        self._order = count()
+        self._is_sorted = True
+        self._by_ref: dict[Reference, list[Waiter]] = {}
         self._choruses: dict[ListKind, Chorus] = {}
         self._wanted: dict[ListKind, dict[Reference, Action | None]] = {}
 
@@ -176,18 +178,18 @@ class Company:
         """Return how many different references are waited for."""
         return len(self._by_ref)
 
-    def __iter__(self) -> Iterator[Party]:
+    def __iter__(self) -> Iterator[Waiter]:
         """Iterate over all as they are now, in the order in which they came."""
-        return iter([party for fellows in self._by_ref.values() for party in fellows])
+        return iter([waiter for fellows in self._by_ref.values() for waiter in fellows])
 
-    def solos_in_turn(self) -> list[Party]:
+    def solos_in_turn(self) -> list[Waiter]:
         """Return the solos, in the order in which they came."""
-        if not self._is_in_turn:
-            self.solos = dict.fromkeys(sorted(self.solos, key=attrgetter("turn")))
-            self._is_in_turn = True
+        if not self._is_sorted:
+            self.solos = dict.fromkeys(sorted(self.solos, key=attrgetter("order")))
+            self._is_sorted = True
         return list(self.solos)
 
-    def fellows(self, ref: Reference) -> list[Party]:
+    def fellows(self, ref: Reference) -> list[Waiter]:
         """Return those who wait for the same."""
         return list(self._by_ref.get(ref, ()))
 
@@ -210,43 +212,43 @@ class Company:
         """When the limits of those in a chorus are to be looked at."""
         return min((each.review_at for each in self._choruses.values()), default=math.inf)
 
-    def came(self, party: Party) -> None:
+    def add(self, waiter: Waiter) -> None:
         """Take in one more."""
-        ref = party.wait.ref
-        self._by_ref.setdefault(ref, []).append(party)
-        self.solos[party] = None
-        party.turn = next(self._turns)
-        self.saw(ref, party.wait.action)
+        ref = waiter.state.ref
+        self._by_ref.setdefault(ref, []).append(waiter)
+        self.solos[waiter] = None
+        waiter.order = next(self._order)
+        self.record_action(ref, waiter.state.action)
 
-    def saw(self, ref: Reference, action: Action | None) -> None:
+    def record_action(self, ref: Reference, action: Action | None) -> None:
         """Note how an action stands."""
         wanted = self.wanted(ref.list_kind)
         wanted[ref] = action or wanted.get(ref)
 
-    def left(self, party: Party) -> bool:
+    def remove(self, waiter: Waiter) -> bool:
         """Let one go; return whether it was the last that waited for its action."""
-        if party.chorus is not None:
-            party.chorus.parted(party)
-        self.solos.pop(party, None)
-        ref = party.wait.ref
+        if waiter.chorus is not None:
+            waiter.chorus.parted(waiter)
+        self.solos.pop(waiter, None)
+        ref = waiter.state.ref
         fellows = self._by_ref.get(ref, [])
-        if party not in fellows:
+        if waiter not in fellows:
             return False
-        fellows.remove(party)
+        fellows.remove(waiter)
         if fellows:
             return False
-        del self._by_ref[ref], self._wanted[party.system][ref]
+        del self._by_ref[ref], self._wanted[waiter.list_kind][ref]
         return True
 
-    def join(self, party: Party, chorus: Chorus, now: float) -> None:
+    def join(self, waiter: Waiter, chorus: Chorus, now: float) -> None:
         """Let a solo sing in a chorus, if it may."""
-        if len(self._by_ref[party.wait.ref]) == 1 and chorus.joined(party, now):
-            del self.solos[party]
+        if len(self._by_ref[waiter.state.ref]) == 1 and chorus.joined(waiter, now):
+            del self.solos[waiter]
 
-    def part(self, party: Party, now: float) -> None:
+    def part(self, waiter: Waiter, now: float) -> None:
         """Let a member of a chorus go on alone."""
-        assert party.chorus is not None
-        party.chorus.parted(party)
-        self.solos[party] = None
-        self._is_in_turn = False
-        party.cut = max(party.wait.end, now) + LAST_POLL
+        assert waiter.chorus is not None
+        waiter.chorus.parted(waiter)
+        self.solos[waiter] = None
+        self._is_sorted = False
+        waiter.expires_at = max(waiter.state.hard_limit, now) + LAST_POLL_TIMEOUT

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from redis_enterprise_actions._model.errors import RequestError, WaitError
 
-from .waiters import Party
+from .waiters import Waiter
 
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from redis_enterprise_actions._model.record import Observer, Record, Recorder
     from redis_enterprise_actions._model.reference import Reference
 
-    from .poller import Hub
-    from .wait_state import Wait
+    from .poller import Poller
+    from .wait_state import WaitState
 
     OnProgress = Callable[[Action], object]
 
@@ -37,11 +37,11 @@ _log = logging.getLogger(__name__)
 
 
 async def watch(
-    hub: Hub,
-    wait: Wait,
+    poller: Poller,
+    state: WaitState,
     *,
     on_progress: OnProgress | None,
-    every: bool = True,
+    every_update: bool = True,
     recorder: Recorder | None = None,
     observers: Sequence[Observer] = (),
     following: Callable[[Reference], AbstractContextManager[object]] = nullcontext,
@@ -53,21 +53,21 @@ async def watch(
     """
     clock = asyncio.get_running_loop().time
     if recorder is not None:
-        recorder.add(lambda: wait.record(clock()))
-    ends = _tell(observers, wait.record(clock())) if observers else []
-    party = Party(wait, every=every or on_progress is not None)
+        recorder.add(lambda: state.current_record(clock()))
+    ends = _notify(observers, state.current_record(clock())) if observers else []
+    waiter = Waiter(state, every_update=every_update or on_progress is not None)
     try:
-        with following(wait.ref):
-            while not wait.over:
-                action = await _news(hub, party, clock)
+        with following(state.ref):
+            while not state.is_done:
+                action = await _next_update(poller, waiter, clock)
                 if on_progress is not None:
-                    await _call_back(on_progress, action, wait)
-                yield wait.finished(clock()) if wait.over else action
+                    await _run_callback(on_progress, action, state)
+                yield state.finished_action(clock()) if state.is_done else action
     finally:
-        _tell(ends, wait.ended(clock()))
+        _notify(ends, state.final_record(clock()))
 
 
-def _tell(observers: Iterable[Callable[[Record], _T]], record: Record) -> list[_T]:
+def _notify(observers: Iterable[Callable[[Record], _T]], record: Record) -> list[_T]:
     """Tell who observes the wait, and return what they return; their errors are nobody's end."""
     returned: list[_T] = []
     for observer in observers:
@@ -79,24 +79,24 @@ def _tell(observers: Iterable[Callable[[Record], _T]], record: Record) -> list[_
     return returned
 
 
-async def _news(hub: Hub, party: Party, clock: Callable[[], float]) -> Action:
+async def _next_update(poller: Poller, waiter: Waiter, clock: Callable[[], float]) -> Action:
     """Return the next news; what ends the wait instead tells what it has been through."""
     try:
-        return await hub.news(party)
+        return await poller.next_update(waiter)
     except (WaitError, RequestError) as error:
-        party.wait.ended(clock(), error)
+        waiter.state.final_record(clock(), error)
         raise
 
 
-async def _call_back(on_progress: OnProgress, action: Action, wait: Wait) -> None:
+async def _run_callback(on_progress: OnProgress, action: Action, state: WaitState) -> None:
     """Call back; awaiting is cut short at the deadline, unless the action has ended."""
     told = on_progress(action)
     if not inspect.isawaitable(told):
         return
-    if wait.over:
+    if state.is_done:
         await told
         return
-    limit = asyncio.timeout_at(None if wait.deadline == math.inf else wait.deadline)
+    limit = asyncio.timeout_at(None if state.deadline == math.inf else state.deadline)
     try:
         async with limit:
             await told

@@ -16,7 +16,7 @@ import msgspec
 from redis_enterprise_actions._client.http.auth import Secret
 from redis_enterprise_actions._client.http.failover import failover
 from redis_enterprise_actions._client.http.transport import Request
-from redis_enterprise_actions._client.pacing.retry import Round, patiently
+from redis_enterprise_actions._client.pacing.retry import RetryState, retry_for
 from redis_enterprise_actions._client.sources.databases import was_busy_before
 from redis_enterprise_actions._client.sources.node_actions import (
     UNKNOWN_STATUS,
@@ -74,13 +74,13 @@ class Submitter:
         before = await self._state_before(request, outage_timeout)
         clock = asyncio.get_running_loop().time
         began = clock()
-        round_ = Round(began)
+        round_ = RetryState(began)
         tries = 0
         cause: RequestError
         error: RequestError
         while True:
             try:
-                reply = await patiently(outage_timeout, self._send_once, request)
+                reply = await retry_for(outage_timeout, self._send_once, request)
             except _OutcomeUnknown as unknown:
                 tries += 1
                 cause, deadline = unknown.error, began + outage_timeout
@@ -115,14 +115,14 @@ class Submitter:
             follow = Follow.NODE_ACTION_CANCEL
             call = Request("DELETE", action_path(ref), permission=f"cancel_{ref.kind}_action")
             # The DELETE of an action that has ended would remove its result.
-            found = await patiently(_CANCEL_RETRY, self.sources.fetch_certain, ref)
+            found = await retry_for(_CANCEL_RETRY, self.sources.fetch_certain, ref)
             if (found is None and ref.run) or (found is not None and found.phase.terminal):
                 hint = "This run has ended, or another one has begun since"
                 raise _rejected(call, _NOT_FOUND, None, None, hint)
             run = None if found is None else found.task_id
         request = SubmitRequest(call, follow, ref)
         try:
-            reply = await patiently(_CANCEL_RETRY, self._send_once, request)
+            reply = await retry_for(_CANCEL_RETRY, self._send_once, request)
         except _OutcomeUnknown as unknown:
             raise _answer_lost(unknown.error, request, ref) from unknown.error.__cause__
         if reply.status == _NOT_FOUND:
@@ -142,12 +142,12 @@ class Submitter:
             return ref
         if ref.kind not in _NODE_TRACKS:
             try:
-                ref = await patiently(patience, self.sources.databases.with_baseline, ref)
+                ref = await retry_for(patience, self.sources.databases.with_baseline, ref)
                 return await self._reset_transfer(ref, patience)
             except RequestRejected:
                 return ref
         try:
-            found = await patiently(patience, self.sources.fetch_certain, ref)
+            found = await retry_for(patience, self.sources.fetch_certain, ref)
         except RequestRejected:
             return msgspec.structs.replace(ref, run=str(RunIdentity(UNKNOWN_STATUS, "", "")))
         cancels = request.follow is Follow.NODE_ACTION_CANCEL
@@ -166,12 +166,12 @@ class Submitter:
         path = f"/v1/bdbs/{ref.numeric_uid}/actions/{ref.kind}_reset_status"
         request = SubmitRequest(Request("PUT", path, body=Secret("{}")), Follow.DATABASE)
         try:
-            reply = await patiently(patience, self._send, request)
+            reply = await retry_for(patience, self._send, request)
         except RequestRejected:
             return ref
         if reply.status == _NOT_FOUND:
             return ref
-        return await patiently(patience, self.sources.databases.with_baseline, ref)
+        return await retry_for(patience, self.sources.databases.with_baseline, ref)
 
     # --- the request ----------------------------------------------------------------------------
 
@@ -219,7 +219,7 @@ class Submitter:
             if look:
                 await asyncio.sleep(_SEARCH_PAUSE)
             try:
-                found = await patiently(_SEARCH_RETRY, self.sources.fetch_certain, before)
+                found = await retry_for(_SEARCH_RETRY, self.sources.fetch_certain, before)
             except RequestError:
                 raise error from cause.__cause__
             if found is not None and before.kind in _NODE_TRACKS:
@@ -266,7 +266,7 @@ class Submitter:
         databases = self.sources.databases
         if was_busy_before(before):  # the older run has ended, as the cluster took the request
             with contextlib.suppress(RequestError):
-                before = await patiently(patience, databases.with_baseline, before)
+                before = await retry_for(patience, databases.with_baseline, before)
         if not before.run:  # the user may not read the state: only the time tells runs apart
             before = databases.with_call_time(before, reply)
         databases.record_call(before)
