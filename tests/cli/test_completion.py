@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 if sys.platform != "win32":
-    from tests.on_terminal import OnTerminal
+    from tests.terminal_process import TerminalProcess
 
 PROGRAM = Path(sys.executable).parent / "redis-actions"
 OFFERED = [
@@ -151,16 +151,16 @@ def test_fish(folder: Path) -> None:
 @needs("zsh")
 def test_zsh(folder: Path) -> None:
     """Zsh does, where somebody presses Tab."""
-    with OnTerminal(["zsh", "-f", "-i"], columns=100) as terminal:
+    with TerminalProcess(["zsh", "-f", "-i"], columns=100) as terminal:
         terminal.type("PS1='% '; autoload -U compinit; compinit -u -D\n")
         terminal.type('eval "$(redis-actions completion zsh)"; echo rea""dy\n')
-        terminal.until("ready")
+        terminal.read_until("ready")
         terminal.type("redis-actions list --prof\t")
-        terminal.until("ile")
+        terminal.read_until("ile")
         terminal.type(" p\t")
-        terminal.until("rod")
+        terminal.read_until("rod")
         terminal.type(" --ca-cert b\t")
-        terminal.until("eta.pem")
+        terminal.read_until("eta.pem")
 
 
 @pytest.mark.parametrize("shell", SHELLS)

@@ -35,16 +35,16 @@ from redis_enterprise_actions import (
     WaitTimeout,
 )
 from redis_enterprise_actions._cli.output import (
-    OutputLost,
+    OutputError,
     as_json,
-    complain,
-    complain_of,
-    end_of,
-    harmless,
+    escape_ci_commands,
+    outcome_of,
+    print_action,
+    print_error,
     print_json,
     print_line,
-    put,
-    show,
+    print_traceback,
+    write_output,
 )
 from tests.conftest import ACTIVE, at
 
@@ -85,7 +85,7 @@ each_end = pytest.mark.parametrize(
 @each_end
 def test_end(result: Action | RedisActionsError, word: str, code: int) -> None:
     """Each way to end has its word and its code."""
-    assert end_of(result) == (word, code)
+    assert outcome_of(result) == (word, code)
 
 
 def test_every_error_is_above() -> None:
@@ -111,7 +111,7 @@ def test_strange_letters(lines: Callable[[], list[str]]) -> None:
 @pytest.mark.parametrize("as_json", [False, True])
 def test_show(lines: Callable[[], list[str]], as_json: bool) -> None:
     """An action that is shown is a line, or an object."""
-    show(at(5), as_json=as_json)
+    print_action(at(5), as_json=as_json)
 
     (line,) = lines()
     if as_json:
@@ -146,15 +146,15 @@ def test_show(lines: Callable[[], list[str]], as_json: bool) -> None:
 )
 def test_harmless(text: str, shown: str) -> None:
     """A backslash stands where a command of a CI system would begin, and nowhere else."""
-    assert harmless(text) == shown
-    assert harmless(shown) == shown
+    assert escape_ci_commands(text) == shown
+    assert escape_ci_commands(shown) == shown
 
 
 @pytest.mark.parametrize("length", [10_000, 200_000])
 @pytest.mark.parametrize("part", ["#", " ", "\n", "#x", ":"])
 def test_harmless_is_fast(part: str, length: int) -> None:
     """It takes a time in proportion to the text, whatever that is: the test has a time limit."""
-    assert len(harmless(part * length)) >= length
+    assert len(escape_ci_commands(part * length)) >= length
 
 
 @pytest.mark.parametrize(
@@ -181,14 +181,14 @@ def test_json_is_printable(text: str, escaped: str) -> None:
 
     assert made == f'{{"a":"{escaped}"}}'
     assert made.isprintable()
-    assert harmless(made) == made
+    assert escape_ci_commands(made) == made
     assert json.loads(made) == msgspec.json.decode(made) == {"a": text}
 
 
 def test_lines(lines: Callable[[], list[str]]) -> None:
     """Of several lines that are printed, none is a command; what is put is as it is."""
     print_line("a\n::error::b")
-    put("::group::c\n")
+    write_output("::group::c\n")
 
     assert lines() == ["a", r"\::error::b", "::group::c"]
 
@@ -201,7 +201,7 @@ def test_output_lost(monkeypatch: pytest.MonkeyPatch, kind: type[OSError]) -> No
         raise kind("gone")
 
     monkeypatch.setattr(sys.stdout, "write", fail)
-    with pytest.raises(OutputLost) as caught:
+    with pytest.raises(OutputError) as caught:
         print_line("x")
 
     assert isinstance(caught.value.error, kind)
@@ -209,7 +209,7 @@ def test_output_lost(monkeypatch: pytest.MonkeyPatch, kind: type[OSError]) -> No
 
 def test_complain(capsys: pytest.CaptureFixture[str]) -> None:
     """A complaint is one printable line beside the output, and no command."""
-    complain("::error::a\nb\x85c\x1b[31m\u2066d ##[e]")
+    print_error("::error::a\nb\x85c\x1b[31m\u2066d ##[e]")
 
     assert capsys.readouterr() == ("", "\\::error::a b c [31m d #\\#[e]\n")
 
@@ -219,7 +219,7 @@ def test_nowhere_to_complain(
 ) -> None:
     """Where there is no standard error, a complaint does not end up in the output."""
     monkeypatch.setattr(sys, "stderr", None)
-    complain("x")
+    print_error("x")
 
     assert capsys.readouterr().out == ""
 
@@ -232,7 +232,7 @@ def test_complain_of(
     monkeypatch.delenv("REDIS_ACTIONS_TRACEBACK", raising=False)
     if value is not None:
         monkeypatch.setenv("REDIS_ACTIONS_TRACEBACK", value)
-    complain_of(ValueError("a\n::error::b\x85##vso[c]"))
+    print_traceback(ValueError("a\n::error::b\x85##vso[c]"))
 
     wanted = ["ValueError: a", r"\::error::b", r"#\#vso[c]"] if value in {"1", "true"} else []
     assert capsys.readouterr().err.splitlines() == wanted

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
+from tests.event_samples import golden_text
+from tests.fake_terminal import FakeTerminal
 from tests.secrecy import search_output
-from tests.terminal import Terminal
-from tests.told import golden
 
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Ran(NamedTuple):
 
     code: int
     raw: str
-    terminal: Terminal
+    terminal: FakeTerminal
     pictures: list[list[str]]  # of the window, after each piece of output
 
 
@@ -57,7 +57,7 @@ def on_terminal(
     termios.tcsetwinsize(other, (24, width))
     # Whoever leads a session and opens a terminal is controlled by it, and so hears its Ctrl-C.
     opening = ("sh", "-c", 'exec "$@" <>"$0" >&0 2>&0', os.ttyname(other))
-    window, raw, pictures = Terminal(width=width or 80), "", []
+    window, raw, pictures = FakeTerminal(width=width or 80), "", []
     with subprocess.Popen(
         [*opening, *program, *line],
         env={**os.environ, **CLEAN, **environ},
@@ -135,7 +135,7 @@ def test_terminal(story: list[str], name: str, width: int, environ: dict[str, st
     text = normal("\n".join(ran.terminal.everything) + "\n")
 
     assert ran.code == 1
-    assert text == golden(f"terminal-{name}.txt", text)
+    assert text == golden_text(f"terminal-{name}.txt", text)
     assert ran.terminal.cursor
     colours = set(re.findall(r"\x1b\[([0-9;]*)m", ran.raw)) - {"0", "1", "2"}
     assert bool(colours) == (name in {"wide", "narrow"})
@@ -163,7 +163,7 @@ def test_odd_size(story: list[str], name: str, value: str) -> None:
     text = normal("\n".join(ran.terminal.everything) + "\n")
 
     assert ran.code == 1
-    assert text == golden("terminal-wide.txt", text)
+    assert text == golden_text("terminal-wide.txt", text)
 
 
 @posix
@@ -182,12 +182,12 @@ BROKEN_DRAWING = """
 import sys
 from redis_enterprise_actions._cli import main as _cli
 from redis_enterprise_actions._cli.wait import bars as _bars
-before = _bars.Picture.of
-def of(self, board, height):
+before = _bars.Frame.render
+def render(self, progress, height):
     if self._elapsed > 0.7:
         raise KeyError("::error::hunter2")
-    return before(self, board, height)
-_bars.Picture.of = of
+    return before(self, progress, height)
+_bars.Frame.render = render
 sys.exit(_cli.main(sys.argv[1:]))
 """
 
@@ -204,7 +204,7 @@ def test_broken_drawing(served: Served, tmp_path: Path, wanted: str) -> None:
 
     assert ran.code == 70
     assert ran.terminal.cursor
-    assert ran.terminal.folds
+    assert ran.terminal.wraps
     assert ran.terminal.everything[-1].startswith(
         "redis-actions: an error that was not foreseen: KeyError in "
         "redis_enterprise_actions._cli.wait.bars,"
@@ -248,7 +248,7 @@ def test_without_rich(story: list[str], tmp_path: Path) -> None:
     text = normal("\n".join(ran.terminal.everything) + "\n")
 
     assert ran.code == 1
-    assert text == golden("terminal-without-rich.txt", text)
+    assert text == golden_text("terminal-without-rich.txt", text)
 
 
 @pytest.mark.parametrize("environ", [{}, {"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=str)
@@ -258,7 +258,7 @@ def test_pipe(story: list[str], environ: dict[str, str]) -> None:
     text = normal(ran.stdout)
 
     assert (ran.returncode, ran.stderr) == (1, "")
-    assert text == golden("pipe.txt", text)
+    assert text == golden_text("pipe.txt", text)
     assert ESCAPES.search(ran.stdout) is None
 
 
@@ -273,7 +273,7 @@ def test_pipeline(story: list[str], tmp_path: Path, name: str, environ: dict[str
     text = re.sub(r":\d{10}:", ":1772341198:", normal(ran.stdout))
 
     assert (ran.returncode, ran.stderr) == (1, "")
-    assert text == golden(f"pipeline-{name}.txt", text)
+    assert text == golden_text(f"pipeline-{name}.txt", text)
     assert summary.exists() == (name == "github")
 
 

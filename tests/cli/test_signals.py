@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from redis_enterprise_actions._cli.signals import Signals
+from redis_enterprise_actions._cli.signals import SignalHandler
 
 
 if TYPE_CHECKING:
@@ -222,7 +222,7 @@ class TestHere:
     def test_handlers_are_put_back(self) -> None:
         """What others do with signals is as before, afterwards."""
         before = [signal.getsignal(signum) for signum, _ in SIGNALS]
-        with Signals(lambda: None):
+        with SignalHandler(lambda: None):
             assert signal.getsignal(signal.SIGTERM) not in before
 
         assert [signal.getsignal(signum) for signum, _ in SIGNALS] == before
@@ -235,7 +235,7 @@ class TestHere:
             return 3
 
         def run() -> None:
-            with Signals(lambda: None) as signals:
+            with SignalHandler(lambda: None) as signals:
                 codes.append(signals.run(work()))
 
         thread = threading.Thread(target=run)
@@ -257,10 +257,10 @@ class TestHere:
                 raise
             return 0
 
-        with Signals(lambda: None) as signals, pytest.raises(KeyboardInterrupt):
+        with SignalHandler(lambda: None) as signals, pytest.raises(KeyboardInterrupt):
             signals.run(work())
         assert said == [code]
-        assert signals.code == code
+        assert signals.exit_code == code
 
     def test_too_late(self) -> None:
         """What has ended well before it noticed the signal was still interrupted."""
@@ -269,9 +269,9 @@ class TestHere:
             os.kill(os.getpid(), signal.SIGTERM)
             return 0
 
-        with Signals(lambda: None) as signals, pytest.raises(KeyboardInterrupt):
+        with SignalHandler(lambda: None) as signals, pytest.raises(KeyboardInterrupt):
             signals.run(work())
-        assert signals.code == 143
+        assert signals.exit_code == 143
 
     def test_twice(self) -> None:
         """The second signal does not wait for what the first one has begun to end."""
@@ -285,18 +285,18 @@ class TestHere:
                 raise AssertionError("it goes on") from None
             return 0
 
-        with Signals(lambda: None) as signals, pytest.raises(KeyboardInterrupt):
+        with SignalHandler(lambda: None) as signals, pytest.raises(KeyboardInterrupt):
             signals.run(work())
-        assert signals.code == 143
+        assert signals.exit_code == 143
 
     def test_the_hard_way(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """What does not end is ended, after its last words."""
         ended: list[int] = []
         last_words = threading.Event()
-        monkeypatch.setattr("redis_enterprise_actions._cli.signals._PATIENCE", 0.05)
+        monkeypatch.setattr("redis_enterprise_actions._cli.signals._SHUTDOWN_TIMEOUT", 0.05)
         monkeypatch.setattr("os._exit", ended.append)
 
-        with Signals(last_words.set) as signals:
+        with SignalHandler(last_words.set) as signals:
             with pytest.raises(KeyboardInterrupt):
                 os.kill(os.getpid(), signal.SIGTERM)
                 last_words.wait(10)

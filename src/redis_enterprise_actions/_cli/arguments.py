@@ -14,7 +14,11 @@ import msgspec
 
 from redis_enterprise_actions._cli.listing.query import Selection, selection_of
 from redis_enterprise_actions._cli.settings.connection import ENVIRONMENT, connection_options
-from redis_enterprise_actions._cli.wait.options import add_until_options, add_wait_options, duration
+from redis_enterprise_actions._cli.wait.options import (
+    add_stop_options,
+    add_wait_options,
+    parse_duration,
+)
 from redis_enterprise_actions._client.config.options import similar_name
 from redis_enterprise_actions._client.http.auth import Secret
 from redis_enterprise_actions._model.errors import UsageError
@@ -22,7 +26,7 @@ from redis_enterprise_actions._model.text import one_line
 
 from .completion import SHELLS, complete
 from .help import explain
-from .output import harmless
+from .output import escape_ci_commands
 
 
 if TYPE_CHECKING:
@@ -161,7 +165,7 @@ class _Parser(argparse.ArgumentParser):
     """A parser, and those of its commands, whose complaints are one printable line each."""
 
     def error(self, message: str) -> NoReturn:
-        super().error(harmless(one_line(message)))
+        super().error(escape_ci_commands(one_line(message)))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -197,7 +201,7 @@ def parser() -> argparse.ArgumentParser:
     text = "an action's uid, or a reference; - for those on standard input, one a line, or JSON"
     command.add_argument("ref", metavar="REF", nargs="*", help=text)
     add_filters(command, _FILTERS)
-    add_until_options(command)
+    add_stop_options(command)
     add_wait_options(command)
     command.set_defaults(run="wait", connects=True, interrupted=left_alone)
 
@@ -231,7 +235,7 @@ def parser() -> argparse.ArgumentParser:
     )
     command.add_argument(
         "--busy-timeout",
-        type=duration,
+        type=parse_duration,
         default=0.0,
         metavar="TIME",
         help="how long to ask again where the answer is 409, busy (default: not at all)",
@@ -282,7 +286,7 @@ def add_looks(
 
     command = add("doctor", parents=[connection], help="find out what keeps you from the cluster")
     text = "how long each step may take (default: 10s)"
-    command.add_argument("--timeout", type=duration, default=10.0, metavar="TIME", help=text)
+    command.add_argument("--timeout", type=parse_duration, default=10.0, metavar="TIME", help=text)
     command.add_argument("--json", action="store_true", help="one JSON object a line")
     command.set_defaults(run="doctor", connects=False, interrupted="")
 
@@ -321,7 +325,7 @@ def add_filters(command: argparse.ArgumentParser, said: str) -> None:
 
 
 def _interval(text: str) -> float:
-    seconds = duration(text)
+    seconds = parse_duration(text)
     if seconds < _LEAST_INTERVAL:
         raise argparse.ArgumentTypeError(f"look every {_LEAST_INTERVAL:g}s at most")
     return seconds

@@ -20,8 +20,8 @@ from redis_enterprise_actions._cli.settings.connection import (
     read_new_password,
 )
 from redis_enterprise_actions._cli.wait.command import submit, wait
-from redis_enterprise_actions._cli.wait.references import references
-from redis_enterprise_actions._cli.wait.reporter import Overheard, last_resort
+from redis_enterprise_actions._cli.wait.references import parse_references
+from redis_enterprise_actions._cli.wait.reporter import LogCapture, unhandled_logs_to_stderr
 from redis_enterprise_actions._client.config.profiles import NO_HOME, config_path, load_profiles
 from redis_enterprise_actions._client.config.secrets import delete_password, save_password
 from redis_enterprise_actions._client.submit.calls import reason_not_followable
@@ -30,8 +30,17 @@ from redis_enterprise_actions._model.text import one_line
 
 from .arguments import arguments, json_of
 from .completion import script
-from .output import CRASHED, OutputLost, complain, complain_of, end_of, print_line, put, show
-from .signals import Signals
+from .output import (
+    EXIT_INTERNAL_ERROR,
+    OutputError,
+    outcome_of,
+    print_action,
+    print_error,
+    print_line,
+    print_traceback,
+    write_output,
+)
+from .signals import SignalHandler
 
 
 if TYPE_CHECKING:
@@ -54,17 +63,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")  # a strange letter must not end a wait
     try:
-        with last_resort():
+        with unhandled_logs_to_stderr():
             args = arguments(argv)
             del argv  # which may hold the passwords of a body
             return _run(args)
     except RedisActionsError as error:
-        complain(f"redis-actions: {error}")
-        return end_of(error)[1]
-    except OutputLost as lost:
+        print_error(f"redis-actions: {error}")
+        return outcome_of(error)[1]
+    except OutputError as lost:
         return _no_output(lost.error)
     except KeyboardInterrupt:
-        complain("interrupted")
+        print_error("interrupted")
         return _INTERRUPTED
     except Exception as error:  # noqa: BLE001 - whatever it is, it is not a wait that has failed
         return _crash(error)
@@ -72,15 +81,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     """Do what the command line says; return the exit code."""
-    interrupted = partial(complain, f"interrupted{args.interrupted}")
-    signals = Signals(interrupted)
+    interrupted = partial(print_error, f"interrupted{args.interrupted}")
+    signals = SignalHandler(interrupted)
     try:
         with signals, _overhearing(args) as overheard:
             work = _work(args, overheard)
             return work if isinstance(work, int) else signals.run(work)
     except KeyboardInterrupt:
         interrupted()
-        return signals.code
+        return signals.exit_code
 
 
 def _no_output(error: OSError) -> int:
@@ -89,7 +98,7 @@ def _no_output(error: OSError) -> int:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if isinstance(error, BrokenPipeError):
         return _PIPE_CLOSED
-    complain(f"redis-actions: the output cannot be written: {error}")
+    print_error(f"redis-actions: the output cannot be written: {error}")
     return _NO_OUTPUT
 
 
@@ -98,25 +107,25 @@ def _crash(error: Exception) -> int:
 
     Its message is left out, as it may hold a secret.
     """
-    complain_of(error)
+    print_traceback(error)
     frames = traceback.walk_tb(error.__traceback__)
     names = [(str(frame.f_globals.get("__name__")), line) for frame, line in frames]
     module, line = [at for at in names if at[0].startswith("redis_enterprise_actions")][-1]
-    complain(
+    print_error(
         f"redis-actions: an error that was not foreseen: {type(error).__name__} in {module}, "
         f"line {line}; REDIS_ACTIONS_TRACEBACK=1 prints the traceback, which may show secrets"
     )
-    return CRASHED
+    return EXIT_INTERNAL_ERROR
 
 
-def _overhearing(args: argparse.Namespace) -> contextlib.AbstractContextManager[Overheard | None]:
+def _overhearing(args: argparse.Namespace) -> contextlib.AbstractContextManager[LogCapture | None]:
     """Return what keeps our log for the display, where waits are shown."""
     waits = args.run == "wait" or (args.run == "submit" and args.wait)
-    return Overheard() if waits else contextlib.nullcontext()
+    return LogCapture() if waits else contextlib.nullcontext()
 
 
 def _work(
-    args: argparse.Namespace, overheard: Overheard | None = None
+    args: argparse.Namespace, overheard: LogCapture | None = None
 ) -> Coroutine[object, object, int] | int:
     """Return what is to be done, or the exit code of what is done at once.
 
@@ -126,7 +135,7 @@ def _work(
     if args.run in CHORES:
         return CHORES[args.run](args)
     if args.run in _TOLD:
-        return _TOLD[args.run](args, client_from_args(args), overheard or Overheard())
+        return _TOLD[args.run](args, client_from_args(args), overheard or LogCapture())
     if args.connects:
         return _CONNECTED[args.run](args, client_from_args(args))
     return _ALONE[args.run](args)
@@ -137,18 +146,18 @@ def _work(
 
 async def _get(args: argparse.Namespace, client: ActionsClient) -> int:
     async with client:
-        show(await client.get_action(args.uid), as_json=args.json)
+        print_action(await client.get_action(args.uid), as_json=args.json)
     return 0
 
 
 def _wait(
-    args: argparse.Namespace, client: ActionsClient, overheard: Overheard
+    args: argparse.Namespace, client: ActionsClient, overheard: LogCapture
 ) -> Coroutine[object, object, int]:
-    return wait(args, client, references(args.ref, complain), overheard)
+    return wait(args, client, parse_references(args.ref, print_error), overheard)
 
 
 def _submit(
-    args: argparse.Namespace, client: ActionsClient, overheard: Overheard
+    args: argparse.Namespace, client: ActionsClient, overheard: LogCapture
 ) -> Coroutine[object, object, int]:
     patience = args.outage_timeout
     problem = reason_not_followable(args.method.upper(), args.path) if args.wait else None
@@ -228,7 +237,7 @@ def _logout(args: argparse.Namespace) -> int:
 
 
 def _completion(args: argparse.Namespace) -> int:
-    put(f"{script(args.shell)}\n")
+    write_output(f"{script(args.shell)}\n")
     return 0
 
 

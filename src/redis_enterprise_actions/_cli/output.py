@@ -28,19 +28,19 @@ if TYPE_CHECKING:
     from redis_enterprise_actions._model.action import Action
     from redis_enterprise_actions._model.errors import RedisActionsError
 
-CRASHED: Final = 70  # EX_SOFTWARE of sysexits.h: the exit code after an error nobody foresaw
+EXIT_INTERNAL_ERROR: Final = 70  # EX_SOFTWARE of sysexits.h
 
-_BEGINNING: Final = re.compile(r"^[^\S\n]*(?=::|---|\+\+\+|~~~|\^\^\^\s*\+\+\+)", re.MULTILINE)
+_LINE_COMMAND: Final = re.compile(r"^[^\S\n]*(?=::|---|\+\+\+|~~~|\^\^\^\s*\+\+\+)", re.MULTILINE)
 _HASH: Final = re.compile("#(?=#)")
 
 
-def end_of(result: Action | RedisActionsError) -> tuple[str, int]:
+def outcome_of(result: Action | RedisActionsError) -> tuple[str, int]:
     """Return the word and the exit code for how a wait ended."""
     outcome = Outcome.of(result)
     return outcome.value, outcome.exit_code
 
 
-def show(action: Action, *, as_json: bool) -> None:
+def print_action(action: Action, *, as_json: bool) -> None:
     if as_json:
         print_json(action)
     else:
@@ -53,37 +53,37 @@ def print_json(value: object) -> None:
 
 def print_line(line: str) -> None:
     """Print a line, or several, none of which a CI system takes for a command."""
-    put(f"{harmless(line)}\n")
+    write_output(f"{escape_ci_commands(line)}\n")
 
 
-def put(text: str) -> None:
+def write_output(text: str) -> None:
     """Write to standard output as it is, at once. Raises `OutputLost`."""
-    with writing():
+    with wrapping_output_errors():
         print(text, end="", flush=True)
 
 
-def complain(line: str) -> None:
+def print_error(line: str) -> None:
     """Print a line beside the output, on standard error."""
     if sys.stderr is None:
         return
     shown = "".join([char if char.isprintable() else " " for char in line])
     with contextlib.suppress(OSError):
-        print(harmless(shown), file=sys.stderr)
+        print(escape_ci_commands(shown), file=sys.stderr)
 
 
-def complain_of(error: BaseException) -> None:
+def print_traceback(error: BaseException) -> None:
     """Print a traceback on standard error, if `REDIS_ACTIONS_TRACEBACK` is set and not 0."""
     if os.environ.get("REDIS_ACTIONS_TRACEBACK", "0") not in {"", "0"}:
         for line in "".join(traceback.format_exception(error)).splitlines():
-            complain(line)
+            print_error(line)
 
 
-def harmless(text: str) -> str:
+def escape_ci_commands(text: str) -> str:
     """Return a text with a backslash where a CI system would see the beginning of a command."""
-    return _HASH.sub(r"#\\", _BEGINNING.sub(r"\g<0>\\", text))
+    return _HASH.sub(r"#\\", _LINE_COMMAND.sub(r"\g<0>\\", text))
 
 
-class OutputLost(Exception):
+class OutputError(Exception):
     """Standard output cannot be written; `error` says why."""
 
     def __init__(self, error: OSError) -> None:
@@ -92,9 +92,9 @@ class OutputLost(Exception):
 
 
 @contextlib.contextmanager
-def writing() -> Generator[None]:
+def wrapping_output_errors() -> Generator[None]:
     """Raise `OutputLost` from an `OSError` of what writes to standard output."""
     try:
         yield
     except OSError as error:
-        raise OutputLost(error) from error
+        raise OutputError(error) from error

@@ -17,23 +17,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from types import FrameType, TracebackType
 
-_PATIENCE: Final = 0.8  # seconds that ending may take
-_LAST_WORDS: Final = 0.1  # seconds that saying so may take
+_SHUTDOWN_TIMEOUT: Final = 0.8  # seconds that ending may take
+_FORCED_EXIT_TIMEOUT: Final = 0.1  # seconds that saying so may take
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
-class Signals:
+class SignalHandler:
     """Hears signals between `with` and its end, in the main thread of a process.
 
     `give_up` is called, in a thread of its own, before the process is ended the hard way.
     """
 
     def __init__(self, give_up: Callable[[], object]) -> None:
-        self.heard: int | None = None
-        self._give_up = give_up
+        self.received: int | None = None
+        self._on_forced_exit = give_up
         self._cancel: Callable[[], object] | None = None
-        self._before: dict[signal.Signals, object] = {}
-        self._timer = threading.Timer(_PATIENCE, self._end)
+        self._previous: dict[signal.Signals, object] = {}
+        self._timer = threading.Timer(_SHUTDOWN_TIMEOUT, self._force_exit)
         self._timer.daemon = True
 
     def __enter__(self) -> Self:
@@ -41,7 +41,7 @@ class Signals:
             for each in _SIGNALS:
                 before = signal.getsignal(each)
                 if before is not signal.SIG_IGN:  # as of a job in the background
-                    self._before[each] = signal.signal(each, self._hear)
+                    self._previous[each] = signal.signal(each, self._on_signal)
         return self
 
     def __exit__(
@@ -51,13 +51,13 @@ class Signals:
         traceback: TracebackType | None,
     ) -> None:
         self._timer.cancel()
-        for each, before in self._before.items():
+        for each, before in self._previous.items():
             signal.signal(each, before)  # type: ignore[arg-type] # what it has returned
 
     @property
-    def code(self) -> int:
+    def exit_code(self) -> int:
         """The exit code for the signal that was heard."""
-        return 128 + (self.heard or signal.SIGINT)
+        return 128 + (self.received or signal.SIGINT)
 
     def run(self, work: Coroutine[object, object, int]) -> int:
         """Run what is to be done; raise `KeyboardInterrupt` if a signal has ended it."""
@@ -65,30 +65,30 @@ class Signals:
             code = asyncio.run(self._run(work))
         except asyncio.CancelledError:
             raise KeyboardInterrupt from None
-        if self.heard is not None:
+        if self.received is not None:
             raise KeyboardInterrupt
         return code
 
     async def _run(self, work: Coroutine[object, object, int]) -> int:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None
-        self._cancel = lambda: loop.call_soon_threadsafe(task.cancel, self.code)
+        self._cancel = lambda: loop.call_soon_threadsafe(task.cancel, self.exit_code)
         try:
             return await work
         finally:
             self._cancel = None
 
-    def _hear(self, signum: int, _: FrameType | None) -> None:
-        first = self.heard is None
+    def _on_signal(self, signum: int, _: FrameType | None) -> None:
+        first = self.received is None
         if first:
-            self.heard = signum
+            self.received = signum
             self._timer.start()
         if not first or self._cancel is None:
             raise KeyboardInterrupt
         self._cancel()
 
-    def _end(self) -> None:
-        last_words = threading.Thread(target=self._give_up, daemon=True)
+    def _force_exit(self) -> None:
+        last_words = threading.Thread(target=self._on_forced_exit, daemon=True)
         last_words.start()
-        last_words.join(_LAST_WORDS)
-        os._exit(self.code)
+        last_words.join(_FORCED_EXIT_TIMEOUT)
+        os._exit(self.exit_code)

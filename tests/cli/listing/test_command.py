@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 terminals = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such terminals")
 if sys.platform != "win32":
-    from tests.on_terminal import OnTerminal
+    from tests.terminal_process import TerminalProcess
 
 COMMAND = [sys.executable, "-W", "error", "-m", "redis_enterprise_actions"]
 FIRST, SECOND = "2d81d873-0b12-4636-90d2-ff4dd1ed3b81", "f5d8981b-7798-453f-852f-6e2513a4ae4a"
@@ -120,8 +120,8 @@ class TestList:
     )
     def test_terminal(self, two: Served, columns: int, expected: str) -> None:
         """On a terminal: a table as wide as that, in colours."""
-        with OnTerminal([*COMMAND, "list"], columns=columns) as terminal:
-            code, written = terminal.to_the_end()
+        with TerminalProcess([*COMMAND, "list"], columns=columns) as terminal:
+            code, written = terminal.read_to_end()
 
         assert (code, plain(written)) == (0, expected)
         assert "\x1b[36mactive\x1b[0m" in written
@@ -131,22 +131,22 @@ class TestList:
     def test_no_colour(self, two: Served, variable: str) -> None:
         """Not in colours where somebody, or the terminal, has none of them."""
         name, _, value = variable.partition("=")
-        with OnTerminal([*COMMAND, "list"], environment={name: value}) as terminal:
-            assert terminal.to_the_end() == (0, AT_80)
+        with TerminalProcess([*COMMAND, "list"], environment={name: value}) as terminal:
+            assert terminal.read_to_end() == (0, AT_80)
 
     @terminals
     def test_empty(self, served: Served) -> None:
         """On a terminal, too, nothing has no headings."""
-        with OnTerminal([*COMMAND, "list"]) as terminal:
-            assert terminal.to_the_end() == (0, "no actions\n")
+        with TerminalProcess([*COMMAND, "list"]) as terminal:
+            assert terminal.read_to_end() == (0, "no actions\n")
 
     @terminals
     @pytest.mark.parametrize("size", ["0", "-1", "wide"])
     def test_odd_size(self, two: Served, size: str) -> None:
         """A size that no terminal has is not believed."""
         sizes = ["env", f"COLUMNS={size}", f"LINES={size}"]
-        with OnTerminal([*sizes, *COMMAND, "list"], columns=80) as terminal:
-            code, written = terminal.to_the_end()
+        with TerminalProcess([*sizes, *COMMAND, "list"], columns=80) as terminal:
+            code, written = terminal.read_to_end()
 
         assert (code, plain(written)) == (0, AT_80)
 
@@ -244,12 +244,12 @@ class TestWatchOnATerminal:
 
     def test_live(self, two: Served) -> None:
         """The whole terminal is drawn, in its size, and is as before at the end."""
-        with OnTerminal([*COMMAND, "watch"], columns=100) as terminal:
-            wide = terminal.until("SMDeleteBDB")
+        with TerminalProcess([*COMMAND, "watch"], columns=100) as terminal:
+            wide = terminal.read_until("SMDeleteBDB")
             terminal.resize(40, 12)
-            narrow = terminal.until("SMDeleteBDB")
+            narrow = terminal.read_until("SMDeleteBDB")
             terminal.process.send_signal(signal.SIGINT)
-            code, rest = terminal.to_the_end()
+            code, rest = terminal.read_to_end()
 
         assert wide.startswith("\x1b[?1049h")
         assert "━" in plain(wide) or "─" in plain(wide)
@@ -266,10 +266,10 @@ class TestWatchOnATerminal:
     def test_odd_size(self, two: Served, size: str) -> None:
         """A size that no terminal has is not believed: it is drawn in the terminal's own."""
         sizes = ["env", f"COLUMNS={size}", f"LINES={size}"]
-        with OnTerminal([*sizes, *COMMAND, "watch"], columns=100) as terminal:
-            written = terminal.until("SMDeleteBDB")
+        with TerminalProcess([*sizes, *COMMAND, "watch"], columns=100) as terminal:
+            written = terminal.read_until("SMDeleteBDB")
             terminal.process.send_signal(signal.SIGINT)
-            code, _ = terminal.to_the_end()
+            code, _ = terminal.read_to_end()
 
         frame = plain(re.split(r"\x1b\[H", written)[-1])
         assert max(len(line) for line in re.split(r"[\r\n]+", frame)) > 80
@@ -291,33 +291,33 @@ class TestWatchOnATerminal:
             "_live.drawn = drawn\n"
             "sys.exit(_cli.main(['watch']))\n"
         )
-        with OnTerminal([sys.executable, "-c", code]) as terminal:
-            ended, written = terminal.to_the_end()
+        with TerminalProcess([sys.executable, "-c", code]) as terminal:
+            ended, written = terminal.read_to_end()
 
         assert ended == 74
         assert "redis-actions: the output cannot be written: " in written
 
     def test_terminated(self, two: Served) -> None:
         """SIGTERM leaves the terminal as it was, too."""
-        with OnTerminal([*COMMAND, "watch"]) as terminal:
-            terminal.until("SMDeleteBDB")
+        with TerminalProcess([*COMMAND, "watch"]) as terminal:
+            terminal.read_until("SMDeleteBDB")
             terminal.process.terminate()
-            code, rest = terminal.to_the_end()
+            code, rest = terminal.read_to_end()
 
         assert code == 143
         assert rest.index("\x1b[?1049l") < rest.index("interrupted")
 
     def test_no_colour(self, two: Served) -> None:
         """With NO_COLOR it is drawn without colours."""
-        with OnTerminal([*COMMAND, "watch"], environment={"NO_COLOR": "1"}) as terminal:
-            assert not re.search(r"\x1b\[\d+m", terminal.until("SMDeleteBDB"))
+        with TerminalProcess([*COMMAND, "watch"], environment={"NO_COLOR": "1"}) as terminal:
+            assert not re.search(r"\x1b\[\d+m", terminal.read_until("SMDeleteBDB"))
 
     def test_dumb(self, two: Served) -> None:
         """A terminal that can only write lines gets lines."""
-        with OnTerminal([*COMMAND, "watch"], environment={"TERM": "dumb"}) as terminal:
-            written = terminal.until("SMUpdateBDB on bdb:1: active")
+        with TerminalProcess([*COMMAND, "watch"], environment={"TERM": "dumb"}) as terminal:
+            written = terminal.read_until("SMUpdateBDB on bdb:1: active")
             terminal.process.send_signal(signal.SIGINT)
-            code, rest = terminal.to_the_end()
+            code, rest = terminal.read_to_end()
 
         assert "\x1b" not in written + rest
         assert code == 130
@@ -328,10 +328,10 @@ class TestWatchOnATerminal:
             "import sys; sys.modules['rich'] = sys.modules['rich.console'] = None\n"
             "from redis_enterprise_actions._cli.main import main; sys.exit(main(['watch']))"
         )
-        with OnTerminal([sys.executable, "-c", code]) as terminal:
-            written = terminal.until("SMUpdateBDB on bdb:1: active")
+        with TerminalProcess([sys.executable, "-c", code]) as terminal:
+            written = terminal.read_until("SMUpdateBDB on bdb:1: active")
             terminal.process.send_signal(signal.SIGINT)
-            assert terminal.to_the_end()[0] == 130
+            assert terminal.read_to_end()[0] == 130
 
         assert written.count("[cli]'; until then there are lines") == 1
         assert "\x1b" not in written

@@ -12,23 +12,30 @@ import pytest
 from rich.cells import cell_len
 
 from redis_enterprise_actions import PendingOp, Phase
-from redis_enterprise_actions._cli.wait.bars import Bars, columns_of
-from redis_enterprise_actions._cli.wait.events import Began, Change, Done, Left, Outage, Warned
-from redis_enterprise_actions._cli.wait.progress import Board
-from tests.terminal import Terminal
-from tests.told import (
-    ALREADY,
+from redis_enterprise_actions._cli.wait.bars import BarsDisplay, column_widths
+from redis_enterprise_actions._cli.wait.events import (
+    AbandonedEvent,
+    ChangeEvent,
+    OutageEvent,
+    SummaryEvent,
+    WaitsStartedEvent,
+    WarningEvent,
+)
+from redis_enterprise_actions._cli.wait.progress import Progress
+from tests.event_samples import (
     COMPLETED,
+    ENDED_BEFORE,
     FAILED,
     MAINTENANCE,
     REFS,
-    STORY,
+    THREE_WAITS,
     UPDATE,
-    at,
     end,
-    golden,
-    tell,
+    golden_text,
+    show_events,
+    time_at,
 )
+from tests.fake_terminal import FakeTerminal
 
 
 if TYPE_CHECKING:
@@ -39,11 +46,11 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def window(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Terminal]:
+def window(monkeypatch: pytest.MonkeyPatch) -> Callable[..., FakeTerminal]:
     """Return a function that opens a window, which is the terminal from then on."""
 
-    def opened(width: int = 80, height: int = 24) -> Terminal:
-        terminal = Terminal(width=width, height=height)
+    def opened(width: int = 80, height: int = 24) -> FakeTerminal:
+        terminal = FakeTerminal(width=width, height=height)
         terminal.write("$ redis-actions wait ...\n")
         monkeypatch.setenv("COLUMNS", str(width))
         monkeypatch.setenv("LINES", str(height))
@@ -55,115 +62,122 @@ def window(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Terminal]:
     return opened
 
 
-def drawn(events: Iterable[AnyEvent], elapsed: float) -> tuple[Bars, Board]:
+def drawn(events: Iterable[AnyEvent], elapsed: float) -> tuple[BarsDisplay, Progress]:
     """Draw events, and then once more at some time."""
-    bars, board = Bars(), Board()
+    bars, progress = BarsDisplay(), Progress()
     for event in events:
-        board.take(event)
-        bars.show(event, board)
-    bars.draw(elapsed, board)
-    return bars, board
+        progress.apply(event)
+        bars.show(event, progress)
+    bars.draw(elapsed, progress)
+    return bars, progress
 
 
 def running(action: Action = UPDATE, ref: str = "action:a1") -> list[AnyEvent]:
     """Return the beginning of one wait."""
-    return [Began(**at(0), refs=(ref,)), Change(**at(0.2), ref=ref, action=action)]
+    return [
+        WaitsStartedEvent(**time_at(0), refs=(ref,)),
+        ChangeEvent(**time_at(0.2), ref=ref, action=action),
+    ]
 
 
 @pytest.mark.parametrize("width", [40, 80, 120])
-def test_golden(window: Callable[..., Terminal], width: int) -> None:
+def test_golden(window: Callable[..., FakeTerminal], width: int) -> None:
     """A story is drawn as it ever was, at each width, and ends with a line for each wait."""
     terminal = window(width)
-    bars, board = Bars(), Board()
+    bars, progress = BarsDisplay(), Progress()
     pictures = []
-    for event in STORY:
-        board.take(event)
-        bars.show(event, board)
-        bars.draw(event.elapsed, board)
+    for event in THREE_WAITS:
+        progress.apply(event)
+        bars.show(event, progress)
+        bars.draw(event.elapsed, progress)
         pictures.append(terminal.screen)
-    bars.close(board)
+    bars.close(progress)
     pictures.append(terminal.everything)
     text = "\n\n".join("\n".join(picture) for picture, _ in itertools.groupby(pictures))
 
-    assert text == golden(f"rich-{width}.txt", text)
+    assert text == golden_text(f"rich-{width}.txt", text)
     assert terminal.cursor
 
 
 @pytest.mark.parametrize("width", [20, 40, 59, 60, 80, 200])
-def test_nothing_is_folded(window: Callable[..., Terminal], width: int) -> None:
+def test_nothing_is_folded(window: Callable[..., FakeTerminal], width: int) -> None:
     """However long the words, no row of the live view reaches the margin."""
     terminal = window(width, 50)
     shards = tuple(PendingOp(shard_uid=str(n), op_name="o" * 99, progress=5.0) for n in range(9))
     busy = msgspec.structs.replace(UPDATE, state="日本" * 99, pending_ops=shards, name="n" * 99)
-    outage = Outage(**at(1), over=False, seconds=1.0, reason="r" * 500, ref=None)
+    outage = OutageEvent(**time_at(1), over=False, seconds=1.0, reason="r" * 500, ref=None)
     drawn([*running(busy), outage], 9)
 
     assert all(cell_len(row) < width for row in terminal.screen[1:])
-    assert not any(row.folded for row in terminal.rows[1:])
+    assert not any(row.wrapped for row in terminal.rows[1:])
     assert len(terminal.screen) > 5
 
 
-def test_progress(window: Callable[..., Terminal]) -> None:
+def test_progress(window: Callable[..., FakeTerminal]) -> None:
     """A bar is as long as the progress; where there is none, something moves to and fro."""
     terminal = window()
-    length = columns_of(80).bar
+    length = column_widths(80).bar
     for progress in (0.0, 50.0, 100.0):
         drawn(running(msgspec.structs.replace(UPDATE, progress=progress, pending_ops=())), 1)
         row = terminal.screen[-1]
         assert row.count("━") == int(length * progress / 100)
         assert f" {progress:.0f} %" in row
 
-    bars, board = drawn(running(MAINTENANCE), 1)
+    bars, progress = drawn(running(MAINTENANCE), 1)
     seen = set()
     for elapsed in range(60):
-        bars.draw(elapsed / 8, board)
+        bars.draw(elapsed / 8, progress)
         seen.add(terminal.screen[-1].index("━━━"))
         assert "%" not in terminal.screen[-1]
     assert len(seen) == length - 2
 
 
-def test_estimate(window: Callable[..., Terminal]) -> None:
+def test_estimate(window: Callable[..., FakeTerminal]) -> None:
     """What is left is said once there is ground for it, and not in an outage."""
     terminal = window()
     later = [
-        Change(**at(when), ref="action:a1", action=msgspec.structs.replace(UPDATE, progress=risen))
+        ChangeEvent(
+            **time_at(when), ref="action:a1", action=msgspec.structs.replace(UPDATE, progress=risen)
+        )
         for when, risen in ((60, 20.0), (120, 40.0))
     ]
-    bars, board = drawn([*running(), later[0]], 60)
+    bars, progress = drawn([*running(), later[0]], 60)
     assert "about" not in terminal.screen[1]
 
-    bars, board = drawn([*running(), *later], 120)
+    bars, progress = drawn([*running(), *later], 120)
     assert "about 3 min left, reshard" in terminal.screen[-2]
 
-    board.take(Outage(**at(121), over=False, seconds=1, reason="refused", ref=None))
-    bars.draw(130, board)
+    progress.apply(OutageEvent(**time_at(121), over=False, seconds=1, reason="refused", ref=None))
+    bars.draw(130, progress)
     assert "about" not in "".join(terminal.screen[-3:])
     assert terminal.screen[-1] == "! no usable answer for 10 s: refused"
 
 
-def test_ended_before(window: Callable[..., Terminal]) -> None:
+def test_ended_before(window: Callable[..., FakeTerminal]) -> None:
     """What had ended when it was first seen is shown without a time."""
     terminal = window(100)
-    bars, board = drawn(ALREADY, 5)
+    bars, progress = drawn(ENDED_BEFORE, 5)
     shown = terminal.screen
 
     assert shown[1:] == [
         "✓ SMUpdateBDB on bdb:1             had already completed",
         "✗ maintenance_on on node:1         had already failed: e17: no room, 100% full",
     ]
-    bars.close(board)
+    bars.close(progress)
 
 
-def test_own_trouble(window: Callable[..., Terminal]) -> None:
+def test_own_trouble(window: Callable[..., FakeTerminal]) -> None:
     """A wait that cannot be asked for alone says so in its row; the others go on."""
     terminal = window(120)
-    trouble = Outage(**at(10), over=False, seconds=2.0, reason="it answered 500", ref="action:a1")
+    trouble = OutageEvent(
+        **time_at(10), over=False, seconds=2.0, reason="it answered 500", ref="action:a1"
+    )
     drawn([*running(), trouble], 20)
 
     assert "no answer for 12 s: it answered 500" in terminal.screen[1]
 
 
-def test_operations(window: Callable[..., Terminal]) -> None:
+def test_operations(window: Callable[..., FakeTerminal]) -> None:
     """What waits on shards stands under its action, three of them at most."""
     terminal = window()
     ops = tuple(PendingOp(shard_uid=str(n), progress=10.0 * n) for n in range(5))
@@ -179,24 +193,24 @@ def test_operations(window: Callable[..., Terminal]) -> None:
 
 
 @pytest.mark.parametrize("height", [1, 2, 5, 10, 24])
-def test_more_waits_than_rows(window: Callable[..., Terminal], height: int) -> None:
+def test_more_waits_than_rows(window: Callable[..., FakeTerminal], height: int) -> None:
     """Failed and running ones come first, and a line says how many more there are."""
     terminal = window(80, height)
     refs = tuple(f"action:a{number}" for number in range(60))
-    events: list[AnyEvent] = [Began(**at(0), refs=refs)]
+    events: list[AnyEvent] = [WaitsStartedEvent(**time_at(0), refs=refs)]
     for ref in refs[:10]:
         done = msgspec.structs.replace(COMPLETED, name=f"done-{ref[7:]}")
         events.append(end(1, ref, done, "completed", 0, "x"))
     for ref in refs[30:40]:
         queued = msgspec.structs.replace(UPDATE, name="queued", phase=Phase.PENDING)
-        events.append(Change(**at(1), ref=ref, action=queued))
+        events.append(ChangeEvent(**time_at(1), ref=ref, action=queued))
     for ref in refs[40:50]:
-        events.append(Change(**at(1), ref=ref, action=UPDATE))
+        events.append(ChangeEvent(**time_at(1), ref=ref, action=UPDATE))
     events.append(end(2, refs[55], FAILED, "failed", 1, "x"))
     drawn(events, 3)
     rows = terminal.screen[-(height - 1) :] if height > 1 else terminal.screen
 
-    assert len(terminal.rows) - 1 - terminal.rows[0].folded >= len(rows)
+    assert len(terminal.rows) - 1 - terminal.rows[0].wrapped >= len(rows)
     if height >= 5:
         assert rows[0].startswith("✗ maintenance_on on node:1")
         assert all("SMUpdateBDB" in row for row in rows[1 : min(10, height - 2)])
@@ -204,51 +218,51 @@ def test_more_waits_than_rows(window: Callable[..., Terminal], height: int) -> N
         assert rows[-1].endswith(" waiting, 10 completed")
 
 
-def test_half_the_rows(window: Callable[..., Terminal]) -> None:
+def test_half_the_rows(window: Callable[..., FakeTerminal]) -> None:
     """However many have failed, half the rows are for those that run."""
     terminal = window(80, 9)
     refs = tuple(f"action:a{number}" for number in range(20))
-    events: list[AnyEvent] = [Began(**at(0), refs=refs)]
+    events: list[AnyEvent] = [WaitsStartedEvent(**time_at(0), refs=refs)]
     events += [end(1, ref, FAILED, "failed", 1, "x") for ref in refs[:15]]
-    events += [Change(**at(2), ref=ref, action=UPDATE) for ref in refs[15:]]
+    events += [ChangeEvent(**time_at(2), ref=ref, action=UPDATE) for ref in refs[15:]]
     drawn(events, 3)
 
     assert [row[:2] for row in terminal.screen[-8:]] == ["✗ "] * 4 + ["  "] * 4
     assert terminal.screen[-1] == "  + 13 more: 2 waiting, 11 failed"
 
 
-def test_those_that_were_left(window: Callable[..., Terminal]) -> None:
+def test_those_that_were_left(window: Callable[..., FakeTerminal]) -> None:
     """Those no longer waited for are counted among the rest, too."""
     terminal = window(80, 4)
     refs = tuple(f"action:a{number}" for number in range(5))
-    left = [Left(**at(1), ref=ref, message="x", action=UPDATE) for ref in refs]
-    drawn([Began(**at(0), refs=refs), *left], 3)
+    left = [AbandonedEvent(**time_at(1), ref=ref, message="x", action=UPDATE) for ref in refs]
+    drawn([WaitsStartedEvent(**time_at(0), refs=refs), *left], 3)
 
     assert terminal.screen[-1] == "  + 3 more: 3 left"
 
 
-def test_shards_give_way(window: Callable[..., Terminal]) -> None:
+def test_shards_give_way(window: Callable[..., FakeTerminal]) -> None:
     """Where there is no room for what stands under the bars, the bars alone are drawn."""
     terminal = window(80, 4)
     refs = ("action:a1", "action:a2", "action:a3")
-    began = Began(**at(0), refs=refs)
-    drawn([began, *(Change(**at(1), ref=ref, action=UPDATE) for ref in refs)], 2)
+    began = WaitsStartedEvent(**time_at(0), refs=refs)
+    drawn([began, *(ChangeEvent(**time_at(1), ref=ref, action=UPDATE) for ref in refs)], 2)
 
     assert [row[2:13] for row in terminal.screen[-3:]] == ["SMUpdateBDB"] * 3
 
 
-def test_what_stays(window: Callable[..., Terminal]) -> None:
+def test_what_stays(window: Callable[..., FakeTerminal]) -> None:
     """Warnings, and outages that are over, stand above the bars for good."""
     terminal = window()
-    bars, board = drawn(
+    bars, progress = drawn(
         [
-            Warned(**at(0), message="the certificate of https://n1 is not verified"),
+            WarningEvent(**time_at(0), message="the certificate of https://n1 is not verified"),
             *running(),
-            Outage(**at(5), over=True, seconds=4.0, reason=None, ref=None),
+            OutageEvent(**time_at(5), over=True, seconds=4.0, reason=None, ref=None),
         ],
         6,
     )
-    bars.close(board)
+    bars.close(progress)
 
     assert terminal.screen[1:] == [
         "warning: the certificate of https://n1 is not verified",
@@ -256,7 +270,7 @@ def test_what_stays(window: Callable[..., Terminal]) -> None:
     ]
 
 
-def test_drawn_now_and_then(window: Callable[..., Terminal]) -> None:
+def test_drawn_now_and_then(window: Callable[..., FakeTerminal]) -> None:
     """Many changes at once are one drawing."""
     terminal = window()
     writes: list[str] = []
@@ -264,59 +278,59 @@ def test_drawn_now_and_then(window: Callable[..., Terminal]) -> None:
     terminal.write = lambda text: (writes.append(text), original(text))[1]  # type: ignore[method-assign]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("redis_enterprise_actions._cli.wait.bars._write", terminal.write)
-        events = [Change(**at(1), ref="action:a1", action=UPDATE)] * 100
+        events = [ChangeEvent(**time_at(1), ref="action:a1", action=UPDATE)] * 100
         drawn([*running(), *events], 2)
 
     assert len(writes) == 4  # the beginning, the first answer, the changes, the end
 
 
-def test_no_markup(window: Callable[..., Terminal]) -> None:
+def test_no_markup(window: Callable[..., FakeTerminal]) -> None:
     """What the cluster says is neither markup nor a control sequence."""
     terminal = window()
     name = "[red]x[/red] :smile: \x1b[2J"
-    bars, board = drawn(running(msgspec.structs.replace(UPDATE, name=name)), 1)
+    bars, progress = drawn(running(msgspec.structs.replace(UPDATE, name=name)), 1)
 
     assert terminal.screen[1].startswith("  [red]x[/red] :smil")
-    left = Left(**at(1), ref="action:a1", message=name, action=UPDATE)
-    board.take(left)
-    bars.close(board)
+    left = AbandonedEvent(**time_at(1), ref="action:a1", message=name, action=UPDATE)
+    progress.apply(left)
+    bars.close(progress)
     assert terminal.screen[1:] == ["· [red]x[/red] :smile: [2J"]
 
 
-def test_colours(window: Callable[..., Terminal], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_colours(window: Callable[..., FakeTerminal], monkeypatch: pytest.MonkeyPatch) -> None:
     """There are colours, unless `NO_COLOR` says that there are not to be any."""
     terminal = window()
-    tell(Bars(), STORY)
+    show_events(BarsDisplay(), THREE_WAITS)
     colours = {style for style in terminal.styles if style not in {"0", "2"}}
     assert colours
 
     terminal = window()
     monkeypatch.setenv("NO_COLOR", "1")
-    tell(Bars(), STORY)
+    show_events(BarsDisplay(), THREE_WAITS)
     assert terminal.styles <= {"0", "2"}
 
 
 def test_letters_that_are_not_there(
-    window: Callable[..., Terminal], monkeypatch: pytest.MonkeyPatch
+    window: Callable[..., FakeTerminal], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A terminal without our letters gets others, each as wide as it is counted."""
     terminal = window()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), "ascii"))
     strange = msgspec.structs.replace(UPDATE, name="日本" * 20, progress=50.0)
-    bars, board = drawn(running(strange), 1)
+    bars, progress = drawn(running(strange), 1)
     row = terminal.screen[1]
-    bars.close(board)
+    bars.close(progress)
 
     assert row.isascii()
     assert row.startswith("  ??????")
     assert " ######------ " in row
 
 
-def test_one_line_at_the_end(window: Callable[..., Terminal]) -> None:
+def test_one_line_at_the_end(window: Callable[..., FakeTerminal]) -> None:
     """Of one wait its end is all that is said."""
     terminal = window()
     gone = end(9, REFS[0], COMPLETED, "completed", 0, "it has completed")
-    done = Done(**at(9), exit_code=0, ended={"completed": 1}, left=0, why=None)
-    tell(Bars(), [*running(), gone, done])
+    done = SummaryEvent(**time_at(9), exit_code=0, ended={"completed": 1}, left=0, why=None)
+    show_events(BarsDisplay(), [*running(), gone, done])
 
     assert terminal.screen[1:] == ["✓ it has completed"]

@@ -9,10 +9,21 @@ import msgspec
 import pytest
 
 from redis_enterprise_actions import Evidence
-from redis_enterprise_actions._cli.wait.ci import GitHub, GitLab
-from redis_enterprise_actions._cli.wait.events import Change, End, Warned
-from redis_enterprise_actions._cli.wait.progress import Board
-from tests.told import ALREADY, COMPLETED, REFS, REFUSED, STORY, UPDATE, at, end, golden, tell
+from redis_enterprise_actions._cli.wait.ci import GitHubDisplay, GitLabDisplay
+from redis_enterprise_actions._cli.wait.events import ChangeEvent, WaitEndEvent, WarningEvent
+from redis_enterprise_actions._cli.wait.progress import Progress
+from tests.event_samples import (
+    COMPLETED,
+    ENDED_BEFORE,
+    REFS,
+    REJECTED_CALL,
+    THREE_WAITS,
+    UPDATE,
+    end,
+    golden_text,
+    show_events,
+    time_at,
+)
 
 
 if TYPE_CHECKING:
@@ -20,32 +31,37 @@ if TYPE_CHECKING:
 
     from redis_enterprise_actions._cli.wait.events import AnyEvent
 
-each_story = pytest.mark.parametrize(
-    ("name", "story"), [("story", STORY), ("refused", REFUSED), ("already", ALREADY)]
+each_sample = pytest.mark.parametrize(
+    ("name", "events"),
+    [
+        ("three-waits", THREE_WAITS),
+        ("rejected-call", REJECTED_CALL),
+        ("ended-before", ENDED_BEFORE),
+    ],
 )
 
 
 class TestGitHub:
     """`--output github`."""
 
-    @each_story
-    def test_golden(self, tmp_path: Path, name: str, story: list[AnyEvent]) -> None:
-        """A story is told as it ever was, and summed up in Markdown."""
+    @each_sample
+    def test_golden(self, tmp_path: Path, name: str, events: list[AnyEvent]) -> None:
+        """A events is told as it ever was, and summed up in Markdown."""
         lines: list[str] = []
-        tell(GitHub(lines.append, str(tmp_path / "summary.md")), story)
+        show_events(GitHubDisplay(lines.append, str(tmp_path / "summary.md")), events)
         text = "".join(f"{line}\n" for line in lines)
         summary = (tmp_path / "summary.md").read_text("utf-8")
 
-        assert text == golden(f"github-{name}.txt", text)
-        assert summary == golden(f"github-{name}.md", summary)
+        assert text == golden_text(f"github-{name}.txt", text)
+        assert summary == golden_text(f"github-{name}.md", summary)
         assert text.isascii()
         assert text.replace("\n", "").isprintable()
 
-    @each_story
-    def test_groups(self, name: str, story: list[AnyEvent]) -> None:
+    @each_sample
+    def test_groups(self, name: str, events: list[AnyEvent]) -> None:
         """Groups neither nest nor stay open, and no end of a wait is hidden in one."""
         lines: list[str] = []
-        tell(GitHub(lines.append, None), story)
+        show_events(GitHubDisplay(lines.append, None), events)
         is_open = False
         for line in lines:
             if line.startswith("::group::"):
@@ -61,12 +77,12 @@ class TestGitHub:
     def test_escapes(self) -> None:
         """What the cluster says ends no command and begins none."""
         lines: list[str] = []
-        display, board = GitHub(lines.append, None), Board()
+        display, progress = GitHubDisplay(lines.append, None), Progress()
         bad = "::warning::x##[add-mask]100%,:"
-        display.show(Warned(**at(0), message=bad), board)
-        display.show(end(1, "action:a1", UPDATE, "failed", 1, bad), board)
+        display.show(WarningEvent(**time_at(0), message=bad), progress)
+        display.show(end(1, "action:a1", UPDATE, "failed", 1, bad), progress)
         for _ in range(10):
-            display.show(Warned(**at(0), message=bad), board)
+            display.show(WarningEvent(**time_at(0), message=bad), progress)
 
         said = r"::warning::x#\#[add-mask]100%25,:"
         assert lines[1] == f"::warning title=redis-actions::warning: {said}"
@@ -78,10 +94,10 @@ class TestGitHub:
     def test_annotations_are_few(self) -> None:
         """GitHub takes ten annotations of a kind: what is more is a line, and as readable."""
         lines: list[str] = []
-        display, board = GitHub(lines.append, None), Board()
+        display, progress = GitHubDisplay(lines.append, None), Progress()
         for number in range(12):
             said = f"a{number} failed"
-            display.show(end(1, f"action:a{number}", UPDATE, "failed", 1, said), board)
+            display.show(end(1, f"action:a{number}", UPDATE, "failed", 1, said), progress)
 
         assert [line.startswith("::error") for line in lines] == [True] * 10 + [False] * 2
         assert lines[-1] == "2026-03-01T04:59:59Z +0:00:01  a11 failed"
@@ -89,10 +105,10 @@ class TestGitHub:
     def test_interrupted(self) -> None:
         """However it ends, no group stays open."""
         lines: list[str] = []
-        display, board = GitHub(lines.append, None), Board()
-        display.show(Warned(**at(0), message="x"), board)
-        display.draw(1, board)
-        display.close(board)
+        display, progress = GitHubDisplay(lines.append, None), Progress()
+        display.show(WarningEvent(**time_at(0), message="x"), progress)
+        display.draw(1, progress)
+        display.close(progress)
 
         assert lines[-1] == "::endgroup::"
 
@@ -101,7 +117,7 @@ class TestGitHub:
         """A summary that cannot be written is a warning, and nothing worse."""
         monkeypatch.chdir(tmp_path)
         lines: list[str] = []
-        tell(GitHub(lines.append, place), STORY)
+        show_events(GitHubDisplay(lines.append, place), THREE_WAITS)
 
         assert lines[-1].startswith("::warning title=redis-actions::the job summary cannot be")
 
@@ -109,19 +125,19 @@ class TestGitHub:
 class TestGitLab:
     """`--output gitlab`."""
 
-    @each_story
-    def test_golden(self, name: str, story: list[AnyEvent]) -> None:
-        """A story is told as it ever was, and summed up in lines."""
+    @each_sample
+    def test_golden(self, name: str, events: list[AnyEvent]) -> None:
+        """A events is told as it ever was, and summed up in lines."""
         lines: list[str] = []
-        tell(GitLab(lines.append), story)
+        show_events(GitLabDisplay(lines.append), events)
         text = "".join(f"{line}\n" for line in lines)
 
-        assert text == golden(f"gitlab-{name}.txt", text)
+        assert text == golden_text(f"gitlab-{name}.txt", text)
 
     def test_sections(self) -> None:
         """Each section that begins ends before the next begins, with its own name."""
         lines: list[str] = []
-        tell(GitLab(lines.append), STORY)
+        show_events(GitLabDisplay(lines.append), THREE_WAITS)
         found = re.findall(r"section_(start|end):(\d+):(\w+)", "\n".join(lines))
 
         begun, over = found[::2], found[1::2]
@@ -133,39 +149,43 @@ class TestGitLab:
     def test_only_sections_have_controls(self) -> None:
         """No other line has control characters."""
         lines: list[str] = []
-        display = GitLab(lines.append)
-        tell(display, [*STORY[:2], Warned(**at(0), message="\x1b[2J\r\n")])
-        display.draw(1, Board())
+        display = GitLabDisplay(lines.append)
+        show_events(display, [*THREE_WAITS[:2], WarningEvent(**time_at(0), message="\x1b[2J\r\n")])
+        display.draw(1, Progress())
 
         assert lines[-1].endswith("  warning:  [2J")
         assert lines[-1].isprintable()
 
 
-@pytest.mark.parametrize("display", [GitHub, GitLab])
-def test_last_change(display: type[GitHub | GitLab]) -> None:
+@pytest.mark.parametrize("display", [GitHubDisplay, GitLabDisplay])
+def test_last_change(display: type[GitHubDisplay | GitLabDisplay]) -> None:
     """That an action has ended is said by the end of its wait alone, unless that says less."""
     lines: list[str] = []
-    made = GitHub(lines.append, None) if display is GitHub else GitLab(lines.append)
-    made.show(Change(**at(0), ref=REFS[0], action=COMPLETED), Board())
+    made = (
+        GitHubDisplay(lines.append, None)
+        if display is GitHubDisplay
+        else GitLabDisplay(lines.append)
+    )
+    made.show(ChangeEvent(**time_at(0), ref=REFS[0], action=COMPLETED), Progress())
     assert lines == []
 
     shown = msgspec.structs.replace(COMPLETED, evidence=Evidence.DATABASE)
-    made.show(Change(**at(0), ref=REFS[0], action=shown), Board())
+    made.show(ChangeEvent(**time_at(0), ref=REFS[0], action=shown), Progress())
     assert lines[-1].endswith("SMUpdateBDB on bdb:1: completed, as its database shows [a1]")
 
 
 def test_headings() -> None:
     """What is folded is headed by what it is about."""
     lines: list[str] = []
-    board, display = Board(), GitHub(lines.append, None)
-    for event in (STORY[1], Change(**at(0), ref=REFS[0], action=UPDATE)):
-        board.take(event)
-        display.show(event, board)
+    progress, display = Progress(), GitHubDisplay(lines.append, None)
+    for event in (THREE_WAITS[1], ChangeEvent(**time_at(0), ref=REFS[0], action=UPDATE)):
+        progress.apply(event)
+        display.show(event, progress)
     for ref in REFS[1:]:
         gone = end(1, ref, UPDATE, "completed", 0, "x")
-        board.take(gone)
-        display.show(gone, board)
-    display.show(Change(**at(2), ref=REFS[0], action=UPDATE), board)
+        progress.apply(gone)
+        display.show(gone, progress)
+    display.show(ChangeEvent(**time_at(2), ref=REFS[0], action=UPDATE), progress)
 
     headings = [line for line in lines if line.startswith("::group::")]
     assert headings == ["::group::Waiting for 3 of 3", "::group::Waiting for SMUpdateBDB on bdb:1"]
@@ -174,8 +194,8 @@ def test_headings() -> None:
 def test_unknown_action() -> None:
     """An end without an action is titled by what was waited for."""
     lines: list[str] = []
-    event = End(
-        **at(1),
+    event = WaitEndEvent(
+        **time_at(1),
         ref="crdb:t2",
         uid="t2",
         outcome="not found",
@@ -183,6 +203,6 @@ def test_unknown_action() -> None:
         message="action t2 was not found",
         action=None,
     )
-    GitHub(lines.append, None).show(event, Board())
+    GitHubDisplay(lines.append, None).show(event, Progress())
 
     assert lines == ["::error title=t2%3A not found::action t2 was not found"]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from redis_enterprise_actions._cli.wait.command import BESIDES, Reports
+from redis_enterprise_actions._cli.wait.command import EXIT_FOLLOW_UP_FAILED, ReportWriter
 
 
 if TYPE_CHECKING:
@@ -19,10 +19,10 @@ def test_report_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str], troubl
     file, other = tmp_path / "place" / "report.json", tmp_path / "report.md"
     if trouble == "taken":
         file.mkdir(parents=True)
-    with Reports([str(file), str(other)]) as reports:
+    with ReportWriter([str(file), str(other)]) as reports:
         pass
 
-    assert reports.code == BESIDES
+    assert reports.exit_code == EXIT_FOLLOW_UP_FAILED
     assert capsys.readouterr().err.startswith(f"redis-actions: --report {file} cannot be written: ")
     assert other.exists()
 
@@ -30,8 +30,8 @@ def test_report_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str], troubl
 def test_error_goes_on(tmp_path: Path) -> None:
     """Whatever happens, they are written, and it goes on happening."""
     file = tmp_path / "report.json"
-    with pytest.raises(KeyboardInterrupt), Reports([str(file)]) as reports:
+    with pytest.raises(KeyboardInterrupt), ReportWriter([str(file)]) as reports:
         raise KeyboardInterrupt
 
-    assert reports.code == 0
+    assert reports.exit_code == 0
     assert file.exists()

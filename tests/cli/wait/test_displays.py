@@ -5,10 +5,19 @@ from __future__ import annotations
 import pytest
 
 from redis_enterprise_actions import UsageError
-from redis_enterprise_actions._cli.wait.displays import OUTPUTS, Bare, choice, display_of
-from redis_enterprise_actions._cli.wait.events import Began, Submitted, Warned
-from redis_enterprise_actions._cli.wait.progress import Board
-from tests.told import at
+from redis_enterprise_actions._cli.wait.displays import (
+    OUTPUTS,
+    ReferenceDisplay,
+    choose_output,
+    create_display,
+)
+from redis_enterprise_actions._cli.wait.events import (
+    SubmittedEvent,
+    WaitsStartedEvent,
+    WarningEvent,
+)
+from redis_enterprise_actions._cli.wait.progress import Progress
+from tests.event_samples import time_at
 
 
 GITHUB = {"GITHUB_ACTIONS": "true"}
@@ -48,7 +57,7 @@ def test_choice(
     said: str | None,
 ) -> None:
     """What is asked for is taken; `auto` is what suits; and what is less is explained."""
-    chosen, why = choice(wanted, environ, terminal=terminal, rich=rich)
+    chosen, why = choose_output(wanted, environ, terminal=terminal, rich=rich)
 
     assert chosen == name
     assert (why or "").startswith(said or "")
@@ -58,7 +67,7 @@ def test_choice(
 def test_no_rich() -> None:
     """A live view that is asked for and cannot be had is wrong usage, with what to install."""
     with pytest.raises(UsageError) as caught:
-        choice("rich", {}, terminal=True, rich=False)
+        choose_output("rich", {}, terminal=True, rich=False)
 
     assert "needs rich: pip install 'redis-enterprise-actions[cli]'" in str(caught.value)
 
@@ -73,9 +82,9 @@ def test_rich_is_looked_for(monkeypatch: pytest.MonkeyPatch, missing: bool) -> N
     if missing:
         monkeypatch.setitem(__import__("sys").modules, "rich", None)
     said: list[str] = []
-    display = display_of("auto", said.append)
+    display = create_display("auto", said.append)
 
-    assert type(display).__name__ == ("Plain" if missing else "Bars")
+    assert type(display).__name__ == ("PlainDisplay" if missing else "BarsDisplay")
     assert len(said) == missing
 
 
@@ -85,28 +94,28 @@ def test_display(monkeypatch: pytest.MonkeyPatch, wanted: str) -> None:
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     monkeypatch.setenv("TERM", "xterm")
     names = {
-        "plain": "Plain",
-        "rich": "Bars",
-        "json": "JsonLines",
-        "github": "GitHub",
-        "gitlab": "GitLab",
+        "plain": "PlainDisplay",
+        "rich": "BarsDisplay",
+        "json": "JsonDisplay",
+        "github": "GitHubDisplay",
+        "gitlab": "GitLabDisplay",
     }
 
-    assert type(display_of(wanted, print)).__name__ == names[wanted]
+    assert type(create_display(wanted, print)).__name__ == names[wanted]
 
 
 def test_bare() -> None:
     """A script gets the reference, as one line; anything else is said beside it."""
     lines: list[str] = []
     said: list[str] = []
-    bare, board = Bare(lines.append, said.append), Board()
-    bare.show(Submitted(**at(0), ref="crdb:a\nb"), board)
-    bare.show(Submitted(**at(0), ref=None), board)
-    bare.show(Submitted(**at(0), ref=None, problem="why"), board)
-    bare.show(Began(**at(0), refs=()), board)
-    bare.show(Warned(**at(0), message="x"), board)
-    bare.draw(1, board)
-    bare.close(board)
+    bare, progress = ReferenceDisplay(lines.append, said.append), Progress()
+    bare.show(SubmittedEvent(**time_at(0), ref="crdb:a\nb"), progress)
+    bare.show(SubmittedEvent(**time_at(0), ref=None), progress)
+    bare.show(SubmittedEvent(**time_at(0), ref=None, problem="why"), progress)
+    bare.show(WaitsStartedEvent(**time_at(0), refs=()), progress)
+    bare.show(WarningEvent(**time_at(0), message="x"), progress)
+    bare.draw(1, progress)
+    bare.close(progress)
 
     assert lines == ["crdb:a b"]
     assert said == [

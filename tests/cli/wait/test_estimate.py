@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from redis_enterprise_actions._cli.wait.progress import Estimate, about, clock
+from redis_enterprise_actions._cli.wait.progress import (
+    RemainingTimeEstimator,
+    format_clock,
+    format_remaining,
+)
 
 
 @pytest.mark.parametrize(
@@ -32,11 +36,11 @@ from redis_enterprise_actions._cli.wait.progress import Estimate, about, clock
 )
 def test_left(seen: list[tuple[float, float | None]], now: float, left: float | None) -> None:
     """Two rises are ground for an estimate, until progress falls or its end is overdue."""
-    estimate = Estimate()
+    estimate = RemainingTimeEstimator()
     for at, progress in seen:
-        estimate.saw(at, progress)
+        estimate.add(at, progress)
 
-    assert estimate.left(now) == (None if left is None else pytest.approx(left))
+    assert estimate.remaining(now) == (None if left is None else pytest.approx(left))
 
 
 @pytest.mark.parametrize(
@@ -55,7 +59,7 @@ def test_left(seen: list[tuple[float, float | None]], now: float, left: float | 
 )
 def test_about(seconds: float, said: str) -> None:
     """A guess is said no finer than it is good."""
-    assert about(seconds) == said
+    assert format_remaining(seconds) == said
 
 
 @pytest.mark.parametrize(
@@ -64,4 +68,4 @@ def test_about(seconds: float, said: str) -> None:
 )
 def test_clock(seconds: float, said: str) -> None:
     """A time that has passed is hours, minutes and seconds."""
-    assert clock(seconds) == said
+    assert format_clock(seconds) == said

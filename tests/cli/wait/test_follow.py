@@ -17,8 +17,8 @@ from redis_enterprise_actions._cli import main as _cli
 from redis_enterprise_actions._cli.arguments import arguments
 from redis_enterprise_actions._cli.wait import bars as _bars
 from redis_enterprise_actions._cli.wait import plain as _plain
-from redis_enterprise_actions._cli.wait.events import Change
-from redis_enterprise_actions._cli.wait.follow import WORST_FIRST, Until
+from redis_enterprise_actions._cli.wait.events import ChangeEvent
+from redis_enterprise_actions._cli.wait.follow import EXIT_CODES_WORST_FIRST, StopCondition
 from redis_enterprise_actions._model.outcome import Outcome as End
 from tests.cli.wait.test_json_lines import conforms
 
@@ -53,8 +53,8 @@ def run(*line: str) -> asyncio.Task[int]:
 
 
 async def _run(args: argparse.Namespace) -> int:
-    with _cli._overhearing(args) as overheard:
-        return await _cli._work(args, overheard)
+    with _cli._overhearing(args) as log_capture:
+        return await _cli._work(args, log_capture)
 
 
 def now() -> float:
@@ -191,25 +191,25 @@ def test_every_end_is_above() -> None:
     ends = {(str(each), each.exit_code) for each in End if each not in other}
 
     assert {(outcome, code) for *_, outcome, code in ENDS} == ends
-    assert {code for _, code in ends} == set(WORST_FIRST)
+    assert {code for _, code in ends} == set(EXIT_CODES_WORST_FIRST)
 
 
 @pytest.mark.parametrize(
     ("until", "codes", "enough", "code"),
     [
-        (Until.ALL, [], False, 0),
-        (Until.ALL, [0, 5, 3], False, 3),
-        (Until.ALL, [3, 4, 1], False, 1),
-        (Until.FAIL_FAST, [0], False, 0),
-        (Until.FAIL_FAST, [0, 3], True, 3),
-        (Until.ANY, [1, 5], False, 1),
-        (Until.ANY, [1, 0], True, 0),
+        (StopCondition.ALL, [], False, 0),
+        (StopCondition.ALL, [0, 5, 3], False, 3),
+        (StopCondition.ALL, [3, 4, 1], False, 1),
+        (StopCondition.FAIL_FAST, [0], False, 0),
+        (StopCondition.FAIL_FAST, [0, 3], True, 3),
+        (StopCondition.ANY, [1, 5], False, 1),
+        (StopCondition.ANY, [1, 0], True, 0),
     ],
 )
-def test_until(until: Until, codes: list[int], enough: bool, code: int) -> None:
+def test_until(until: StopCondition, codes: list[int], enough: bool, code: int) -> None:
     """Which ends are enough, and what exit code they make together."""
-    assert (until.reached(codes) is not None) == enough
-    assert until.code(codes) == code
+    assert (until.stop_reason(codes) is not None) == enough
+    assert until.exit_code(codes) == code
 
 
 class TestSeveral:
@@ -384,7 +384,7 @@ async def test_unforeseen(
     uid = asked.add_action("retry_bdb", duration=50)
     report = tmp_path / "r.json"
 
-    def fail(event: Change) -> str:
+    def fail(event: ChangeEvent) -> str:
         if event.action.phase.terminal:
             raise ZeroDivisionError
         return "as usual"
@@ -395,9 +395,9 @@ async def test_unforeseen(
         return 10.0
 
     if place == "show":
-        monkeypatch.setitem(_plain._WORDS, Change, fail)
+        monkeypatch.setitem(_plain._TEXTS, ChangeEvent, fail)
     else:
-        monkeypatch.setattr(_bars, "clock", fail_late)
+        monkeypatch.setattr(_bars, "format_clock", fail_late)
     with pytest.raises(ZeroDivisionError):
         await run("wait", uid, "--output", mode, "--report", str(report))
 

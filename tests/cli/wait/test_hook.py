@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from redis_enterprise_actions._cli.wait import hook as _hook
-from redis_enterprise_actions._cli.wait.progress import Board
-from tests.told import REFUSED, STORY
+from redis_enterprise_actions._cli.wait.progress import Progress
+from tests.event_samples import REJECTED_CALL, THREE_WAITS
 
 
 if TYPE_CHECKING:
@@ -24,22 +24,24 @@ posix = pytest.mark.skipif(
 )
 
 
-def board_of(story: list[AnyEvent]) -> Board:
-    """Return what a story adds up to."""
-    board = Board()
-    for event in story:
-        board.take(event)
-    return board
+def progress_of(events: list[AnyEvent]) -> Progress:
+    """Return what a events adds up to."""
+    progress = Progress()
+    for event in events:
+        progress.apply(event)
+    return progress
 
 
 def run(command: str, facts: dict[str, str] | None = None) -> str | None:
     """Run a hook, in real time."""
-    return asyncio.run(_hook.run(command, facts or {}))
+    return asyncio.run(_hook.run_hook(command, facts or {}))
 
 
 def test_told() -> None:
     """It is told of the end that decided the exit code, and how many have ended how."""
-    facts = _hook.told(board_of(STORY), 1, elapsed=211.04, reports=["a.html", "b.md"])
+    facts = _hook.hook_variables(
+        progress_of(THREE_WAITS), 1, elapsed=211.04, reports=["a.html", "b.md"]
+    )
 
     assert facts == {
         "REDIS_ACTIONS_OUTCOME": "failed",
@@ -55,7 +57,7 @@ def test_told() -> None:
 
 def test_told_of_another_code() -> None:
     """Where no end has the code, as a report is missing, it is told of the first one."""
-    facts = _hook.told(board_of(STORY), 6, elapsed=1, reports=[])
+    facts = _hook.hook_variables(progress_of(THREE_WAITS), 6, elapsed=1, reports=[])
 
     assert facts["REDIS_ACTIONS_OUTCOME"] == "completed"
     assert facts["REDIS_ACTIONS_EXIT_CODE"] == "6"
@@ -64,7 +66,7 @@ def test_told_of_another_code() -> None:
 
 def test_told_of_a_refusal() -> None:
     """Of a call that was not taken there is a message, and no reference."""
-    facts = _hook.told(board_of(REFUSED), 5, elapsed=1, reports=[])
+    facts = _hook.hook_variables(progress_of(REJECTED_CALL), 5, elapsed=1, reports=[])
 
     assert facts["REDIS_ACTIONS_OUTCOME"] == "rejected"
     assert facts["REDIS_ACTIONS_REF"] == facts["REDIS_ACTIONS_TITLE"] == ""
@@ -73,7 +75,7 @@ def test_told_of_a_refusal() -> None:
 
 def test_told_of_nothing() -> None:
     """Where there was nothing to wait for, that is completed."""
-    facts = _hook.told(Board(), 0, elapsed=0, reports=[])
+    facts = _hook.hook_variables(Progress(), 0, elapsed=0, reports=[])
 
     assert facts["REDIS_ACTIONS_OUTCOME"] == "completed"
     assert facts["REDIS_ACTIONS_SUMMARY"] == "nothing to wait for"
@@ -83,7 +85,7 @@ def test_environment() -> None:
     """Nothing of the cluster's settings is passed on, and no value holds a NUL."""
     environ = {"PATH": "/bin", "REDIS_ENTERPRISE_PASSWORD": "hunter2", "redis_enterprise_x": "1"}
 
-    kept = _hook.environment(environ, {"REDIS_ACTIONS_MESSAGE": "a\0b"})
+    kept = _hook.hook_environment(environ, {"REDIS_ACTIONS_MESSAGE": "a\0b"})
     assert kept == {"PATH": "/bin", "REDIS_ACTIONS_MESSAGE": "a b"} | (
         {} if sys.platform == "win32" else {"redis_enterprise_x": "1"}
     )
@@ -124,7 +126,7 @@ class TestRun:
 
     def test_too_slow(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         """It is killed when its time is over, with all that it has started."""
-        monkeypatch.setattr(_hook, "PATIENCE", 0.3)
+        monkeypatch.setattr(_hook, "HOOK_TIMEOUT", 0.3)
         began = time.monotonic()
 
         said = run(f"(sleep 0.6; touch {tmp_path}/late) & sleep 60")
@@ -137,7 +139,7 @@ class TestRun:
         """Where we are to end, it ends with us."""
 
         async def cancelled() -> None:
-            task = asyncio.create_task(_hook.run(f"touch {tmp_path}/up; sleep 60", {}))
+            task = asyncio.create_task(_hook.run_hook(f"touch {tmp_path}/up; sleep 60", {}))
             while not (tmp_path / "up").exists():  # noqa: ASYNC110 - it is another process
                 await asyncio.sleep(0.01)
             task.cancel()
@@ -150,7 +152,7 @@ class TestRun:
 
     def test_without_groups(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Where there are no process groups, it is killed alone."""
-        monkeypatch.setattr(_hook, "PATIENCE", 0.1)
+        monkeypatch.setattr(_hook, "HOOK_TIMEOUT", 0.1)
         monkeypatch.delattr("os.killpg")
 
         assert "was killed" in (run("exec sleep 60") or "")

@@ -9,10 +9,17 @@ from typing import TYPE_CHECKING
 import jsonschema
 import pytest
 
-from redis_enterprise_actions._cli.wait.events import AnyEvent, Warned, json_schema
-from redis_enterprise_actions._cli.wait.plain import JsonLines
-from redis_enterprise_actions._cli.wait.progress import Board
-from tests.told import ALREADY, REFUSED, STORY, at, golden, tell
+from redis_enterprise_actions._cli.wait.events import AnyEvent, WarningEvent, json_schema
+from redis_enterprise_actions._cli.wait.plain import JsonDisplay
+from redis_enterprise_actions._cli.wait.progress import Progress
+from tests.event_samples import (
+    ENDED_BEFORE,
+    REJECTED_CALL,
+    THREE_WAITS,
+    golden_text,
+    show_events,
+    time_at,
+)
 
 
 if TYPE_CHECKING:
@@ -40,21 +47,26 @@ def meaning(schema: object) -> object:
     return schema
 
 
-def lines_of(story: Iterable[AnyEvent]) -> list[str]:
-    """Return the lines that a story makes."""
+def lines_of(events: Iterable[AnyEvent]) -> list[str]:
+    """Return the lines that a events makes."""
     lines: list[str] = []
-    tell(JsonLines(lines.append), list(story))
+    show_events(JsonDisplay(lines.append), list(events))
     return lines
 
 
 @pytest.mark.parametrize(
-    ("name", "story"), [("story", STORY), ("refused", REFUSED), ("already", ALREADY)]
+    ("name", "events"),
+    [
+        ("three-waits", THREE_WAITS),
+        ("rejected-call", REJECTED_CALL),
+        ("ended-before", ENDED_BEFORE),
+    ],
 )
-def test_golden(name: str, story: list[AnyEvent]) -> None:
-    """A story is told as it ever was."""
-    text = "".join(f"{line}\n" for line in lines_of(story))
+def test_golden(name: str, events: list[AnyEvent]) -> None:
+    """A events is told as it ever was."""
+    text = "".join(f"{line}\n" for line in lines_of(events))
 
-    assert text == golden(f"json-{name}.txt", text)
+    assert text == golden_text(f"json-{name}.txt", text)
 
 
 def test_schema_is_kept() -> None:
@@ -63,8 +75,8 @@ def test_schema_is_kept() -> None:
 
 
 def test_every_event_conforms() -> None:
-    """Each event there is conforms to the schema, and is in the story."""
-    lines = lines_of([*STORY, *REFUSED])
+    """Each event there is conforms to the schema, and is in the events."""
+    lines = lines_of([*THREE_WAITS, *REJECTED_CALL])
 
     assert all(conforms(line) for line in lines)
     assert {json.loads(line)["event"] for line in lines} == set(SCHEMA["discriminator"]["mapping"])
@@ -73,7 +85,7 @@ def test_every_event_conforms() -> None:
 
 def test_others_do_not_conform() -> None:
     """The schema says no to what is no event."""
-    (line,) = lines_of([Warned(**at(0), message="x")])
+    (line,) = lines_of([WarningEvent(**time_at(0), message="x")])
     event = json.loads(line)
 
     assert not conforms(json.dumps({**event, "schema": 2}))
@@ -83,7 +95,7 @@ def test_others_do_not_conform() -> None:
 
 def test_strange_letters() -> None:
     """What is no ASCII is written as it is, and line breaks and escapes are escaped."""
-    (line,) = lines_of([Warned(**at(0), message="日\n本\x1b")])
+    (line,) = lines_of([WarningEvent(**time_at(0), message="日\n本\x1b")])
 
     assert '"message":"日\\n本\\u001b"' in line
 
@@ -91,7 +103,7 @@ def test_strange_letters() -> None:
 def test_nothing_is_drawn() -> None:
     """Lines stay as they are."""
     lines: list[str] = []
-    JsonLines(lines.append).draw(1.0, Board())
+    JsonDisplay(lines.append).draw(1.0, Progress())
 
     assert lines == []
 

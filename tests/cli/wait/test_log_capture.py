@@ -1,4 +1,4 @@
-"""Facts about what is overheard of our own log while the command waits."""
+"""Facts about what is log_capture of our own log while the command waits."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
-from redis_enterprise_actions._cli.wait.events import Outage, Warned
-from redis_enterprise_actions._cli.wait.reporter import Overheard, last_resort
-from tests.told import at
+from redis_enterprise_actions._cli.wait.events import OutageEvent, WarningEvent
+from redis_enterprise_actions._cli.wait.reporter import LogCapture, unhandled_logs_to_stderr
+from tests.event_samples import time_at
 
 
 OURS = logging.getLogger("redis_enterprise_actions.anything")
@@ -19,36 +19,36 @@ FIELDS = {"event": "outage", "seconds": 4.00049, "reason": "it answered 503", "r
 
 def test_outage() -> None:
     """What a record says in data of an outage is an event, and nothing of it is printed."""
-    with Overheard() as overheard:
+    with LogCapture() as log_capture:
         OURS.warning("x", extra=FIELDS)
         OURS.warning("x", extra={**FIELDS, "event": "outage over", "ref": "crdb:t"})
-        began, over = overheard.take(lambda: at(5))
+        began, over = log_capture.drain(lambda: time_at(5))
 
-    assert began == Outage(
-        **at(5), over=False, seconds=4.0, reason="it answered 503", ref=None
+    assert began == OutageEvent(
+        **time_at(5), over=False, seconds=4.0, reason="it answered 503", ref=None
     )  # fmt: skip
-    assert isinstance(over, Outage)
+    assert isinstance(over, OutageEvent)
     assert (over.over, over.ref) == (True, "crdb:t")
 
 
 @pytest.mark.parametrize("extra", [{}, {"event": "something else"}])
 def test_warning(extra: dict[str, object]) -> None:
     """Any other warning is one, and what is less than that is not heard."""
-    with Overheard() as overheard:
+    with LogCapture() as log_capture:
         OURS.warning("the certificate of %s is not verified", "n1", extra=extra)
         OURS.info("the weather")
-        heard = overheard.take(lambda: at(0))
+        heard = log_capture.drain(lambda: time_at(0))
 
-    assert heard == [Warned(**at(0), message="the certificate of n1 is not verified")]
-    assert overheard.take(lambda: at(0)) == []
+    assert heard == [WarningEvent(**time_at(0), message="the certificate of n1 is not verified")]
+    assert log_capture.drain(lambda: time_at(0)) == []
 
 
 def test_wakes() -> None:
     """Whoever shows it is woken."""
     woken: list[int] = []
-    with Overheard() as overheard:
+    with LogCapture() as log_capture:
         OURS.warning("before")
-        overheard.wake = lambda: woken.append(1)
+        log_capture.on_record = lambda: woken.append(1)
         OURS.warning("after")
 
     assert woken == [1]
@@ -59,7 +59,7 @@ def test_nobody_took_it(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, output: bool
 ) -> None:
     """What nobody has shown goes to standard error in the end, if there is one."""
-    with Overheard():
+    with LogCapture():
         OURS.warning("a warning")
         if not output:
             monkeypatch.setattr("sys.stderr", None)
@@ -70,16 +70,16 @@ def test_nobody_took_it(
 
 def test_hears_no_more() -> None:
     """After its time it hears nothing."""
-    with Overheard() as overheard:
+    with LogCapture() as log_capture:
         pass
     OURS.warning("x")
 
-    assert overheard.take(lambda: at(0)) == []
+    assert log_capture.drain(lambda: time_at(0)) == []
 
 
 def test_nobody_took_a_command(capsys: pytest.CaptureFixture[str]) -> None:
     """Nor is that a command of a CI system, or more than one line."""
-    with Overheard():
+    with LogCapture():
         OURS.warning("::error::a\n::error::b")
 
     assert capsys.readouterr().err == "\\::error::a ::error::b\n"
@@ -105,7 +105,7 @@ def log(message: str, error: BaseException | None = None) -> None:
 def test_last_resort(capsys: pytest.CaptureFixture[str], message: str, printed: str) -> None:
     """Anybody's warning is one printable line, and no command."""
     before = logging.lastResort
-    with last_resort():
+    with unhandled_logs_to_stderr():
         log(message)
 
     assert capsys.readouterr().err == f"{printed}\n"
@@ -118,7 +118,7 @@ def test_logged_error(
 ) -> None:
     """Of an error that is logged its type is said, and its traceback if that is wanted."""
     monkeypatch.setenv("REDIS_ACTIONS_TRACEBACK", str(int(wanted)))
-    with last_resort():
+    with unhandled_logs_to_stderr():
         log("::it failed", ValueError("what it says"))
 
     *more, last = capsys.readouterr().err.splitlines()
@@ -131,8 +131,8 @@ def test_without_handlers() -> None:
     """In a program that has set nothing up it is what logging comes to."""
     code = (
         "import logging\n"
-        "from redis_enterprise_actions._cli.wait.reporter import last_resort\n"
-        "with last_resort():\n"
+        "from redis_enterprise_actions._cli.wait.reporter import unhandled_logs_to_stderr\n"
+        "with unhandled_logs_to_stderr():\n"
         "    logging.getLogger('x').error('::y', exc_info=True)\n"
         "    logging.getLogger('x').info('z')\n"
     )

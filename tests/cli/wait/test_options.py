@@ -7,8 +7,8 @@ import argparse
 import pytest
 
 from redis_enterprise_actions._cli.arguments import arguments
-from redis_enterprise_actions._cli.wait.follow import Until
-from redis_enterprise_actions._cli.wait.options import duration, interval, wait_options
+from redis_enterprise_actions._cli.wait.follow import StopCondition
+from redis_enterprise_actions._cli.wait.options import parse_duration, parse_interval, wait_options
 
 
 @pytest.mark.parametrize(
@@ -17,7 +17,7 @@ from redis_enterprise_actions._cli.wait.options import duration, interval, wait_
 )
 def test_duration(text: str, expected: float) -> None:
     """Durations have a unit, or are seconds."""
-    assert duration(text) == expected
+    assert parse_duration(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -26,16 +26,16 @@ def test_duration(text: str, expected: float) -> None:
 def test_no_duration(text: str) -> None:
     """Anything else is refused, with what would do."""
     with pytest.raises(argparse.ArgumentTypeError) as caught:
-        duration(text)
+        parse_duration(text)
 
     assert str(caught.value) == f"{text!r} is not a duration such as 90, 30s, 15m or 2h"
 
 
 def test_interval() -> None:
     """An interval is a duration, and not nothing."""
-    assert interval("1.5m") == 90
+    assert parse_interval("1.5m") == 90
     with pytest.raises(argparse.ArgumentTypeError, match="longer than nothing"):
-        interval("0s")
+        parse_interval("0s")
 
 
 def test_defaults() -> None:
@@ -43,7 +43,7 @@ def test_defaults() -> None:
     args = arguments(["wait", "x"])
 
     assert wait_options(args) == {"timeout": None, "stall_timeout": None}
-    assert (args.output, args.keep_alive, args.until) == ("auto", 60, Until.ALL)
+    assert (args.output, args.keep_alive, args.until) == ("auto", 60, StopCondition.ALL)
     assert (args.report, args.hook) == ([], None)
 
 
@@ -64,8 +64,8 @@ def test_everything() -> None:
     }
 
 
-@pytest.mark.parametrize("until", list(Until))
-def test_until(until: Until) -> None:
+@pytest.mark.parametrize("until", list(StopCondition))
+def test_until(until: StopCondition) -> None:
     """Which ends of waits end the others is said with one option."""
     assert arguments(["wait", "x", f"--{until}"]).until is until
 

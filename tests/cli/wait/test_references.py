@@ -14,10 +14,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from redis_enterprise_actions import Action, Kind, Phase, UsageError
-from redis_enterprise_actions._cli.wait.references import read, reference_of, references
+from redis_enterprise_actions._cli.wait.references import parse_references, parse_text, reference_to
 from redis_enterprise_actions._model.reference import parse_reference
 from tests.conftest import examples
-from tests.told import MAINTENANCE, REFS, STORY, UPDATE
+from tests.event_samples import MAINTENANCE, REFS, THREE_WAITS, UPDATE
 
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def json_of(value: object) -> str:
 
 def refs_in(text: str) -> list[str]:
     """Return the references that a text holds, as text."""
-    return [str(ref) for ref in read(text).refs]
+    return [str(ref) for ref in parse_text(text).refs]
 
 
 def refuse(line: str) -> None:
@@ -84,8 +84,8 @@ def refuse(line: str) -> None:
         (json_of(UPDATE), ["action:a1"]),
         (json_of(MAINTENANCE), ["node:1/maintenance_on@t1"]),
         (json_of(DELETE), ["action:d@bdb:7"]),
-        (json_of(STORY[0]), ["action:a1"]),
-        ("\n".join(map(json_of, STORY[:5])), ["action:a1", "action:a1", REFS[1]]),
+        (json_of(THREE_WAITS[0]), ["action:a1"]),
+        ("\n".join(map(json_of, THREE_WAITS[:5])), ["action:a1", "action:a1", REFS[1]]),
         ("null", []),
         ("null\nnull\n", []),
         ('"null"', ["action:null"]),
@@ -196,7 +196,7 @@ UNDER_WAY = [
 def test_ended(key: str | None) -> None:
     """Entries of a list that have ended are left out and counted; unknown words are no end."""
     listed = [*ENDED, *UNDER_WAY]
-    found = read(json.dumps(listed if key is None else {key: listed}))
+    found = parse_text(json.dumps(listed if key is None else {key: listed}))
 
     assert [ref.uid for ref in found.refs] == ["a", "b", "c", "x", "y", "z"]
     assert found.ended == len(ENDED)
@@ -205,7 +205,7 @@ def test_ended(key: str | None) -> None:
 @pytest.mark.parametrize("entry", ENDED, ids=json.dumps)
 def test_ended_alone(entry: dict[str, str]) -> None:
     """What has ended and is no entry of a list is waited for: the wait tells how it has ended."""
-    found = read(f"{json.dumps(entry)}\n{json.dumps(entry)}")
+    found = parse_text(f"{json.dumps(entry)}\n{json.dumps(entry)}")
 
     assert len(found.refs) == 2
     assert found.ended == 0
@@ -262,7 +262,7 @@ def test_ended_alone(entry: dict[str, str]) -> None:
 def test_no_reference(text: str, said: str) -> None:
     """What names nothing is wrong usage: where it stands and what it is, and not a word of it."""
     with pytest.raises(UsageError) as caught:
-        read(text)
+        parse_text(text)
 
     assert str(caught.value) == f"standard input, {said}"
     assert caught.value.__context__ is None
@@ -274,7 +274,7 @@ def test_deep(begin: str, end: str, depth: int) -> None:
     """However deep JSON is, it is wrong usage at worst."""
     for text in (begin * depth, begin * depth + "1" + end * depth):
         with pytest.raises(UsageError, match=r"^standard input, line 1"):
-            read(text)
+            parse_text(text)
 
 
 ANY_JSON = st.recursive(
@@ -299,7 +299,7 @@ ANY_JSON = st.recursive(
 def test_any_json(value: object) -> None:
     """Any JSON names references or is wrong usage, and nothing worse; errors quote none of it."""
     try:
-        found = read(json.dumps(value))
+        found = parse_text(json.dumps(value))
     except UsageError as error:
         assert str(error).startswith("standard input, line 1")
         assert SECRET not in str(error)
@@ -312,7 +312,7 @@ def test_any_json(value: object) -> None:
 def test_any_text(text: str) -> None:
     """So does any text."""
     try:
-        found = read(text)
+        found = parse_text(text)
     except UsageError as error:
         assert str(error).startswith("standard input, line ")
     else:
@@ -323,9 +323,9 @@ def test_many_lines() -> None:
     """Twenty thousand lines are read in a moment, and counted right."""
     lines = "\n".join(f"a{number}" for number in range(20_000))
 
-    assert len(read(lines).refs) == 20_000
+    assert len(parse_text(lines).refs) == 20_000
     with pytest.raises(UsageError, match=r"^standard input, line 20001:"):
-        read(f"{lines}\nnode:1\n")
+        parse_text(f"{lines}\nnode:1\n")
 
 
 @pytest.mark.parametrize(
@@ -350,7 +350,7 @@ def test_many_lines() -> None:
 )
 def test_reference_of(action: Action, ref: str) -> None:
     """The reference to an action is as precise as it can be, and the same as that of its JSON."""
-    assert str(reference_of(action)) == ref
+    assert str(reference_to(action)) == ref
     assert refs_in(json_of(action)) == [ref]
 
 
@@ -361,7 +361,7 @@ class TestReferences:
         """`-` among the arguments stands for what standard input holds, in UTF-8."""
         stdin("\ufeffcrdb:日本\n".encode())
 
-        refs = [str(ref) for ref in references(["a1", "-", "a2"], refuse)]
+        refs = [str(ref) for ref in parse_references(["a1", "-", "a2"], refuse)]
         assert refs == ["action:a1", "crdb:日本", "action:a2"]
 
     @pytest.mark.parametrize(
@@ -376,7 +376,7 @@ class TestReferences:
         stdin(json.dumps([{"action_uid": "a", "status": "failed"}] * count).encode())
         lines: list[str] = []
 
-        assert references(["-"], lines.append) == []
+        assert parse_references(["-"], lines.append) == []
         assert lines == [said]
 
     def test_no_text(self, stdin: Callable[[bytes], None]) -> None:
@@ -384,7 +384,7 @@ class TestReferences:
         stdin(SECRET.encode() + b"\xff")
 
         with pytest.raises(UsageError) as caught:
-            references(["-"], refuse)
+            parse_references(["-"], refuse)
         assert str(caught.value) == "- cannot be read: it is not UTF-8"
         assert caught.value.__context__ is None
 
@@ -394,11 +394,11 @@ class TestReferences:
         sys.stdin.close()
 
         with pytest.raises(UsageError, match=r"^- cannot be read: .*closed file"):
-            references(["-"], refuse)
+            parse_references(["-"], refuse)
 
     def test_no_stdin(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A process without standard input is told so."""
         monkeypatch.setattr(sys, "stdin", None)
 
         with pytest.raises(UsageError, match="there is no standard input"):
-            references(["-"], refuse)
+            parse_references(["-"], refuse)

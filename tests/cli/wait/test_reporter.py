@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from redis_enterprise_actions._cli.wait.events import Began, Change, Warned
-from redis_enterprise_actions._cli.wait.reporter import Overheard, Teller
+from redis_enterprise_actions._cli.wait.events import ChangeEvent, WaitsStartedEvent, WarningEvent
+from redis_enterprise_actions._cli.wait.reporter import LogCapture, ProgressReporter
 from tests.conftest import at as action_at
 
 
 if TYPE_CHECKING:
     from redis_enterprise_actions._cli.wait.events import AnyEvent
-    from redis_enterprise_actions._cli.wait.progress import Board
+    from redis_enterprise_actions._cli.wait.progress import Progress
 
 OURS = logging.getLogger("redis_enterprise_actions.anything")
 
@@ -32,17 +32,17 @@ class Shown:
     drawings: list[float] = field(default_factory=list)
     closed: int = 0
 
-    def show(self, event: AnyEvent, board: Board) -> None:
+    def show(self, event: AnyEvent, progress: Progress) -> None:
         """Keep what is shown."""
         if self.breaks_at is not None and isinstance(event, self.breaks_at):
             raise BrokenPipeError
         self.events.append((now(), event))
 
-    def draw(self, elapsed: float, board: Board) -> None:
+    def draw(self, elapsed: float, progress: Progress) -> None:
         """Keep when it was drawn."""
         self.drawings.append(elapsed)
 
-    def close(self, board: Board) -> None:
+    def close(self, progress: Progress) -> None:
         """Keep that it was closed."""
         self.closed += 1
 
@@ -62,20 +62,20 @@ async def test_keep_alive(keep_alive: float) -> None:
     """However long nothing happens, no two lines are further apart than the keep-alive."""
     shown = Shown()
     began = now()
-    async with Teller(shown, Overheard(), keep_alive=keep_alive) as teller:
+    async with ProgressReporter(shown, LogCapture(), keep_alive=keep_alive) as reporter:
         await asyncio.sleep(3.3 * keep_alive)
-        teller.tell(Began(**teller.stamp(), refs=("crdb:t",)))
+        reporter.report(WaitsStartedEvent(**reporter.event_time(), refs=("crdb:t",)))
         await asyncio.sleep(5.5 * keep_alive)
     times = [began, *(when for when, _ in shown.events), now()]
 
     assert all(b - a <= keep_alive for a, b in itertools.pairwise(times))
-    assert shown.kinds == ["Alive"] * 3 + ["Began"] + ["Alive"] * 5
+    assert shown.kinds == ["KeepAliveEvent"] * 3 + ["WaitsStartedEvent"] + ["KeepAliveEvent"] * 5
 
 
 async def test_no_keep_alive() -> None:
     """With a keep-alive of 0 nothing is said for ever."""
     shown = Shown()
-    async with Teller(shown, Overheard(), keep_alive=0):
+    async with ProgressReporter(shown, LogCapture(), keep_alive=0):
         await asyncio.sleep(100_000)
 
     assert shown.events == []
@@ -84,9 +84,9 @@ async def test_no_keep_alive() -> None:
 async def test_alive() -> None:
     """What is said then is what is still waited for, as it was last seen."""
     shown = Shown()
-    async with Teller(shown, Overheard(), keep_alive=60) as teller:
-        teller.tell(Began(**teller.stamp(), refs=("crdb:t", "action:a1")))
-        teller.tell(Change(**teller.stamp(), ref="action:a1", action=action_at(40)))
+    async with ProgressReporter(shown, LogCapture(), keep_alive=60) as reporter:
+        reporter.report(WaitsStartedEvent(**reporter.event_time(), refs=("crdb:t", "action:a1")))
+        reporter.report(ChangeEvent(**reporter.event_time(), ref="action:a1", action=action_at(40)))
         await asyncio.sleep(60)
     alive = shown.events[-1][1]
 
@@ -97,7 +97,7 @@ async def test_alive() -> None:
 async def test_drawn() -> None:
     """A live view is drawn at a steady pace, and told of nothing but what happens."""
     shown = Shown(refresh=0.2)
-    async with Teller(shown, Overheard(), keep_alive=60):
+    async with ProgressReporter(shown, LogCapture(), keep_alive=60):
         await asyncio.sleep(200)
 
     assert len(shown.drawings) == pytest.approx(1000, abs=5)
@@ -107,19 +107,24 @@ async def test_drawn() -> None:
 async def test_log() -> None:
     """What is logged is told at once, before what is told after it, and to the last."""
     shown = Shown()
-    with Overheard() as overheard:
+    with LogCapture() as log_capture:
         OURS.warning("before")
-        async with Teller(shown, overheard, keep_alive=60) as teller:
+        async with ProgressReporter(shown, log_capture, keep_alive=60) as reporter:
             await asyncio.sleep(0)
             await asyncio.sleep(0)
-            assert shown.kinds == ["Warned"]
+            assert shown.kinds == ["WarningEvent"]
             OURS.warning("then")
-            teller.tell(Began(**teller.stamp(), refs=()))
+            reporter.report(WaitsStartedEvent(**reporter.event_time(), refs=()))
             OURS.warning("later")
             await asyncio.sleep(1)
-            assert shown.kinds == ["Warned", "Warned", "Began", "Warned"]
+            assert shown.kinds == [
+                "WarningEvent",
+                "WarningEvent",
+                "WaitsStartedEvent",
+                "WarningEvent",
+            ]
             OURS.warning("last")
-        assert shown.kinds[-2:] == ["Warned", "Warned"]
+        assert shown.kinds[-2:] == ["WarningEvent", "WarningEvent"]
         OURS.warning("too late")
 
     assert len(shown.events) == 5
@@ -129,12 +134,12 @@ async def test_log() -> None:
 @pytest.mark.parametrize("kind", ["told", "logged"])
 async def test_output_is_gone(kind: str) -> None:
     """Where the output cannot be written any more, whoever waits is told so at once."""
-    shown = Shown(breaks_at=Warned)
+    shown = Shown(breaks_at=WarningEvent)
     began = now()
-    with pytest.raises(BrokenPipeError), Overheard() as overheard:
-        async with Teller(shown, overheard, keep_alive=60) as teller:
+    with pytest.raises(BrokenPipeError), LogCapture() as log_capture:
+        async with ProgressReporter(shown, log_capture, keep_alive=60) as reporter:
             if kind == "told":
-                teller.tell(Warned(**teller.stamp(), message="x"))
+                reporter.report(WarningEvent(**reporter.event_time(), message="x"))
             OURS.warning("x")
             await asyncio.sleep(1000)
 
@@ -144,9 +149,9 @@ async def test_output_is_gone(kind: str) -> None:
 
 async def test_closed_at_any_rate() -> None:
     """A display is closed even if the last that it is shown breaks it."""
-    shown = Shown(breaks_at=Warned)
-    with pytest.raises(BrokenPipeError), Overheard() as overheard:
-        async with Teller(shown, overheard, keep_alive=60):
+    shown = Shown(breaks_at=WarningEvent)
+    with pytest.raises(BrokenPipeError), LogCapture() as log_capture:
+        async with ProgressReporter(shown, log_capture, keep_alive=60):
             await asyncio.sleep(1)
             OURS.warning("x")
 
@@ -158,16 +163,16 @@ async def test_cause() -> None:
     cause = ValueError("first of all")
 
     class Broken(Shown):
-        def draw(self, elapsed: float, board: Board) -> None:
+        def draw(self, elapsed: float, progress: Progress) -> None:
             raise ZeroDivisionError from cause
 
     with pytest.raises(ZeroDivisionError) as caught:
-        async with Teller(Broken(refresh=1), Overheard(), keep_alive=60) as teller:
-            assert not teller.broken
+        async with ProgressReporter(Broken(refresh=1), LogCapture(), keep_alive=60) as reporter:
+            assert not reporter.display_failed
             try:
                 await asyncio.sleep(1000)
             finally:
-                assert teller.broken
+                assert reporter.display_failed
 
     assert caught.value.__cause__ is cause
 
@@ -177,7 +182,7 @@ async def test_cancelled() -> None:
     shown = Shown()
 
     async def wait() -> None:
-        async with Teller(shown, Overheard(), keep_alive=60):
+        async with ProgressReporter(shown, LogCapture(), keep_alive=60):
             await asyncio.sleep(1000)
 
     task = asyncio.create_task(wait())

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from redis_enterprise_actions._cli.wait.bars import Line, Screen
-from tests.terminal import Terminal
+from redis_enterprise_actions._cli.wait.bars import RenderedLine, Screen
+from tests.fake_terminal import FakeTerminal
 
 
 if TYPE_CHECKING:
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+def terminal(monkeypatch: pytest.MonkeyPatch) -> FakeTerminal:
     """A terminal with something in it, which is standard output."""
-    terminal = Terminal(width=20, height=8)
+    terminal = FakeTerminal(width=20, height=8)
     terminal.write("$ before\n")
     monkeypatch.setattr("redis_enterprise_actions._cli.wait.bars._write", terminal.write)
     return terminal
 
 
-def lines(*texts: str) -> list[Line]:
+def lines(*texts: str) -> list[RenderedLine]:
     """Return lines."""
-    return [Line(text, len(text)) for text in texts]
+    return [RenderedLine(text, len(text)) for text in texts]
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def lines(*texts: str) -> list[Line]:
         [["a"], []],
     ],
 )
-def test_drawn_over(terminal: Terminal, frames: Sequence[Sequence[str]]) -> None:
+def test_drawn_over(terminal: FakeTerminal, frames: Sequence[Sequence[str]]) -> None:
     """What is drawn stands where the last drawing stood, and nothing of that is left."""
     screen = Screen()
     for frame in frames:
@@ -46,20 +46,20 @@ def test_drawn_over(terminal: Terminal, frames: Sequence[Sequence[str]]) -> None
 
     assert terminal.screen == ["$ before", *frames[-1]]
     assert not terminal.cursor
-    assert terminal.folds
+    assert terminal.wraps
 
 
-def test_put(terminal: Terminal) -> None:
+def test_put(terminal: FakeTerminal) -> None:
     """What is put stays above what is drawn next, folded if it is long."""
     screen = Screen()
     screen.draw(lines("a", "b"), 20)
-    screen.put("this stays and is longer than the window", 20)
+    screen.write_above("this stays and is longer than the window", 20)
     screen.draw(lines("c"), 20)
 
     assert terminal.screen == ["$ before", "this stays and is lo", "nger than the window", "c"]
 
 
-def test_close(terminal: Terminal) -> None:
+def test_close(terminal: FakeTerminal) -> None:
     """In the end all of it is gone, and the cursor is back, once."""
     screen = Screen()
     screen.draw(lines("a", "b"), 20)
@@ -72,7 +72,7 @@ def test_close(terminal: Terminal) -> None:
 
 
 @pytest.mark.parametrize("width", [7, 10, 19, 20, 30])
-def test_resized(terminal: Terminal, width: int) -> None:
+def test_resized(terminal: FakeTerminal, width: int) -> None:
     """In a window that was resized, nothing is left, and what stood above still does."""
     terminal.height = 24
     screen = Screen()
@@ -85,7 +85,7 @@ def test_resized(terminal: Terminal, width: int) -> None:
     assert terminal.screen == ["$ before", "e", "f"]
 
 
-def test_resized_unnoticed(terminal: Terminal) -> None:
+def test_resized_unnoticed(terminal: FakeTerminal) -> None:
     """Even if it is drawn to in between, as terminals tell late of their size."""
     terminal.height = 24
     screen = Screen()
@@ -101,6 +101,6 @@ def test_resized_unnoticed(terminal: Terminal) -> None:
 
 def test_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
     """It goes to standard output, at once."""
-    Screen().put("x", 80)
+    Screen().write_above("x", 80)
 
     assert capsys.readouterr().out == "\r\x1b[Jx\n"

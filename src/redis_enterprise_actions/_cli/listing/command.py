@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn, Protocol, Self, TypeVar
 
 import msgspec
 
-from redis_enterprise_actions._cli.output import complain, print_json, print_line
+from redis_enterprise_actions._cli.output import print_error, print_json, print_line
 from redis_enterprise_actions._cli.terminal import can_draw
 from redis_enterprise_actions._model.errors import ClusterUnreachable, RequestError, UsageError
 
@@ -44,7 +44,7 @@ async def look(args: argparse.Namespace, client: ActionsClient) -> int:
         for line in _as_text(actions):
             print_line(line)
     if not actions:
-        complain("no actions")
+        print_error("no actions")
     return 0
 
 
@@ -56,7 +56,7 @@ async def seen(client: ActionsClient, selection: Selection) -> tuple[list[Action
     overview = Overview(client, selection)
     actions = selected(await overview.look(), selection)
     for missing in overview.missing:
-        complain(missing)
+        print_error(missing)
     return actions, not overview.missing
 
 
@@ -154,7 +154,7 @@ def _view(scene: Scene) -> Live | Lines:
         try:
             return Live(scene)
         except UsageError as error:
-            complain(f"{error}; until then there are lines")
+            print_error(f"{error}; until then there are lines")
     return Lines(scene)
 
 

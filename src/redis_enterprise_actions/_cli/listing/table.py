@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 
-from redis_enterprise_actions._cli.output import harmless
+from redis_enterprise_actions._cli.output import escape_ci_commands
 from redis_enterprise_actions._model.action import Kind, Phase
 from redis_enterprise_actions._model.text import one_line
 
@@ -204,7 +204,7 @@ def bar(action: Action, width: int, paper: Paper) -> str:
 def _text(action: Action, column: Column, now: datetime) -> str:
     if column is Column.AGE:
         return "" if action.creation_time is None else age(_seconds(action, now))
-    return harmless(one_line(_TEXTS[column](action)))
+    return escape_ci_commands(one_line(_TEXTS[column](action)))
 
 
 def _seconds(action: Action, now: datetime) -> int:

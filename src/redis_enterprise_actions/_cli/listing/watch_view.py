@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 import msgspec
 
-from redis_enterprise_actions._cli.output import harmless, writing
+from redis_enterprise_actions._cli.output import escape_ci_commands, wrapping_output_errors
 from redis_enterprise_actions._cli.terminal import NEEDS_RICH, with_valid_size
 from redis_enterprise_actions._model.action import Action, is_visible_change
 from redis_enterprise_actions._model.errors import UsageError
@@ -69,7 +69,7 @@ def drawn(scene: Scene, paper: Paper, height: int) -> list[str]:
 
 def _head(scene: Scene, shown: list[Action], paper: Paper) -> str:
     if scene.seen_at is None:
-        return harmless(one_line(f"{scene.where}: looking ..."))
+        return escape_ci_commands(one_line(f"{scene.where}: looking ..."))
     going = sum(not action.phase.terminal for action in shown)
     counted = f"{going} of {len(shown)} under way" if shown else "nothing to show"
     old = int((paper.now - scene.seen_at).total_seconds())
@@ -85,7 +85,9 @@ def _notes(scene: Scene, paper: Paper) -> list[str]:
         lost = age(max(0, int((paper.now - scene.lost_at).total_seconds())))
         notes.insert(0, f"no usable answer for {lost}: {scene.problem}")
     lines = [line for note in notes for line in wrap(one_line(note), paper.width)[:_NOTE_LINES]]
-    return [painted(cut(harmless(line), paper.width, paper), _ALARM, paper) for line in lines]
+    return [
+        painted(cut(escape_ci_commands(line), paper.width, paper), _ALARM, paper) for line in lines
+    ]
 
 
 def told(before: Scene, after: Scene) -> list[str]:
@@ -139,7 +141,7 @@ class Live:
         self._live = rich.live.Live(console=self._console, screen=True, auto_refresh=False)
 
     def __enter__(self) -> Self:
-        with writing():
+        with wrapping_output_errors():
             self._live.start()
         return self
 
@@ -149,7 +151,7 @@ class Live:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        with writing():
+        with wrapping_output_errors():
             self._live.stop()
 
     def show(self, scene: Scene) -> None:
@@ -171,6 +173,6 @@ class Live:
         )
         lines = [Text.from_ansi(line) for line in drawn(self._scene, paper, height)]
         text = Text("\n", no_wrap=True, overflow="crop").join(lines)
-        with writing():
+        with wrapping_output_errors():
             self._live.update(text, refresh=True)
         self._turn += 1

@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Final, Self
 
 from redis_enterprise_actions._cli.listing.command import seen
 from redis_enterprise_actions._cli.listing.query import selection_of
-from redis_enterprise_actions._cli.output import complain, end_of, print_line
+from redis_enterprise_actions._cli.output import outcome_of, print_error, print_line
 from redis_enterprise_actions._model.errors import NothingToFollow, RequestError, UsageError
 from redis_enterprise_actions._model.record import Recorder
 from redis_enterprise_actions._model.reference import parse_reference
 from redis_enterprise_actions._report.write import write_report
 
 from . import hook as _hook
-from .displays import Bare, display_of
-from .events import Done, End, Submitted
-from .follow import Until, follow
+from .displays import ReferenceDisplay, create_display
+from .events import SubmittedEvent, SummaryEvent, WaitEndEvent
+from .follow import StopCondition, follow
 from .options import wait_options
-from .plain import JsonLines
-from .references import reference_of, tell_ended
-from .reporter import Teller
+from .plain import JsonDisplay
+from .references import reference_to, report_ended
+from .reporter import ProgressReporter
 
 
 if TYPE_CHECKING:
@@ -35,38 +35,42 @@ if TYPE_CHECKING:
     from redis_enterprise_actions._model.reference import Reference
 
     from .displays import Display
-    from .reporter import Overheard
+    from .reporter import LogCapture
 
 
-BESIDES: Final = 6  # the exit code where all went well but for a report, or the hook
-_UNSEEN: Final = "whether there is nothing to wait for is not known, as not all lists could be had"
-_EMPTY: Final = "there is nothing to wait for; with --allow-empty that is a success"
+EXIT_FOLLOW_UP_FAILED: Final = 6  # the exit code where all went well but for a report, or the hook
+_LISTS_INCOMPLETE: Final = (
+    "whether there is nothing to wait for is not known, as not all lists could be had"
+)
+_NOTHING_TO_WAIT_FOR: Final = "there is nothing to wait for; with --allow-empty that is a success"
 
 
 async def wait(
-    args: argparse.Namespace, client: ActionsClient, refs: list[Reference], overheard: Overheard
+    args: argparse.Namespace, client: ActionsClient, refs: list[Reference], log_capture: LogCapture
 ) -> int:
     """Follow references, or what the filters match, to the end; return the exit code.
 
     Raises `UsageError` if there is nothing to wait for and no `--allow-empty`.
     """
-    display, reports = display_of(args.output, complain), Reports(args.report)
+    display, reports = create_display(args.output, print_error), ReportWriter(args.report)
     async with client:
-        teller = Teller(display, overheard, keep_alive=args.keep_alive)  # its clock begins here
-        found = refs if args.ref else await _selected(args, client)
+        reporter = ProgressReporter(
+            display, log_capture, keep_alive=args.keep_alive
+        )  # its clock begins here
+        found = refs if args.ref else await _find_references(args, client)
         if not found and not args.allow_empty:
-            raise UsageError(_EMPTY)
-        async with teller:
+            raise UsageError(_NOTHING_TO_WAIT_FOR)
+        async with reporter:
             with reports:
                 if isinstance(found, RequestError):
-                    code = _tell_refused(found, teller)
+                    code = _report_failed_request(found, reporter)
                 else:
                     operations = {ref: client.operation(str(ref)) for ref in found}
-                    code = await _followed(args, operations, teller, reports, until=args.until)
-    return await _hooked(args, teller, code or reports.code)
+                    code = await _follow(args, operations, reporter, reports, until=args.until)
+    return await _run_hook(args, reporter, code or reports.exit_code)
 
 
-async def _selected(
+async def _find_references(
     args: argparse.Namespace, client: ActionsClient
 ) -> list[Reference] | RequestError:
     """Return references to what the filters match, or the error of the look.
@@ -79,60 +83,75 @@ async def _selected(
     except RequestError as error:
         return error
     wanted = [each for each in actions if selection.statuses or not each.phase.terminal]
-    tell_ended(len(actions) - len(wanted), complain)
+    report_ended(len(actions) - len(wanted), print_error)
     if not wanted and not complete:
-        raise UsageError(_UNSEEN)
-    return [reference_of(action) for action in wanted]
+        raise UsageError(_LISTS_INCOMPLETE)
+    return [reference_to(action) for action in wanted]
 
 
 async def submit(
     args: argparse.Namespace,
     client: ActionsClient,
     starting: Awaitable[Operation],
-    overheard: Overheard,
+    log_capture: LogCapture,
 ) -> int:
     """Make a call, say what it has started, follow that if told to; return the exit code."""
     if not args.wait:
-        async with client, Teller(_display_of_call(args), overheard, keep_alive=0) as teller:
-            await _started(starting, teller)
+        async with (
+            client,
+            ProgressReporter(_submit_display(args), log_capture, keep_alive=0) as reporter,
+        ):
+            await _start(starting, reporter)
         return 0
-    display, reports = display_of(args.output, complain), Reports(args.report)
-    async with client, Teller(display, overheard, keep_alive=args.keep_alive) as teller:
+    display, reports = create_display(args.output, print_error), ReportWriter(args.report)
+    async with (
+        client,
+        ProgressReporter(display, log_capture, keep_alive=args.keep_alive) as reporter,
+    ):
         with reports:
-            code = await _submitted(args, starting, teller, reports)
-    return await _hooked(args, teller, code or reports.code)
+            code = await _start_and_follow(args, starting, reporter, reports)
+    return await _run_hook(args, reporter, code or reports.exit_code)
 
 
-def _display_of_call(args: argparse.Namespace) -> Display:
+def _submit_display(args: argparse.Namespace) -> Display:
     """Return the display of a call that is not followed, which a script may read."""
-    return JsonLines(print_line) if args.output == "json" else Bare(print_line, complain)
+    return (
+        JsonDisplay(print_line)
+        if args.output == "json"
+        else ReferenceDisplay(print_line, print_error)
+    )
 
 
-async def _started(starting: Awaitable[Operation], teller: Teller) -> Operation:
+async def _start(starting: Awaitable[Operation], reporter: ProgressReporter) -> Operation:
     operation = await starting
-    said = Submitted(**teller.stamp(), ref=operation.ref, problem=operation.problem)
-    teller.tell(said)
+    said = SubmittedEvent(**reporter.event_time(), ref=operation.ref, problem=operation.problem)
+    reporter.report(said)
     return operation
 
 
-async def _submitted(
-    args: argparse.Namespace, starting: Awaitable[Operation], teller: Teller, reports: Reports
+async def _start_and_follow(
+    args: argparse.Namespace,
+    starting: Awaitable[Operation],
+    reporter: ProgressReporter,
+    reports: ReportWriter,
 ) -> int:
     try:
-        operation = await _started(starting, teller)
+        operation = await _start(starting, reporter)
         if operation.ref is None:
             await operation.wait(recorder=reports.recorder)
     except (RequestError, NothingToFollow) as error:
-        return _tell_refused(error, teller)
+        return _report_failed_request(error, reporter)
     operations = {} if operation.ref is None else {parse_reference(operation.ref): operation}
-    return await _followed(args, operations, teller, reports, until=Until.ALL)
+    return await _follow(args, operations, reporter, reports, until=StopCondition.ALL)
 
 
-def _tell_refused(error: RequestError | NothingToFollow, teller: Teller) -> int:
+def _report_failed_request(
+    error: RequestError | NothingToFollow, reporter: ProgressReporter
+) -> int:
     """Tell the display that a request failed before any wait began; return the exit code."""
-    outcome, code = end_of(error)
-    end = End(
-        **teller.stamp(),
+    outcome, code = outcome_of(error)
+    end = WaitEndEvent(
+        **reporter.event_time(),
         ref=None,
         uid=None,
         outcome=outcome,
@@ -140,38 +159,42 @@ def _tell_refused(error: RequestError | NothingToFollow, teller: Teller) -> int:
         message=str(error),
         action=None,
     )
-    teller.tell(end)
-    done = Done(**teller.stamp(), exit_code=code, ended={outcome: 1}, left=0, why=None)
-    teller.tell(done)
+    reporter.report(end)
+    done = SummaryEvent(
+        **reporter.event_time(), exit_code=code, ended={outcome: 1}, left=0, why=None
+    )
+    reporter.report(done)
     return code
 
 
-async def _followed(
+async def _follow(
     args: argparse.Namespace,
     operations: Mapping[Reference, Operation],
-    teller: Teller,
-    reports: Reports,
+    reporter: ProgressReporter,
+    reports: ReportWriter,
     *,
-    until: Until,
+    until: StopCondition,
 ) -> int:
     options = wait_options(args)
     options["recorder"] = reports.recorder
-    return await follow(operations, until=until, options=options, teller=teller)
+    return await follow(operations, until=until, options=options, reporter=reporter)
 
 
-async def _hooked(args: argparse.Namespace, teller: Teller, code: int) -> int:
+async def _run_hook(args: argparse.Namespace, reporter: ProgressReporter, code: int) -> int:
     """Run the hook, if there is one; return the exit code, which it can make worse."""
     if args.hook is None:
         return code
-    facts = _hook.told(teller.board, code, elapsed=teller.elapsed, reports=args.report)
-    problem = await _hook.run(args.hook, facts)
+    facts = _hook.hook_variables(
+        reporter.progress, code, elapsed=reporter.elapsed, reports=args.report
+    )
+    problem = await _hook.run_hook(args.hook, facts)
     if problem is None:
         return code
-    complain(f"redis-actions: {problem}")
-    return code or BESIDES
+    print_error(f"redis-actions: {problem}")
+    return code or EXIT_FOLLOW_UP_FAILED
 
 
-class Reports:
+class ReportWriter:
     """The reports that are written at the end of a `with`, however it comes.
 
     `code` is 0 until one of them could not be.
@@ -179,7 +202,7 @@ class Reports:
 
     def __init__(self, files: Sequence[str]) -> None:
         self.recorder = Recorder()
-        self.code = 0
+        self.exit_code = 0
         self._files = files
 
     def __enter__(self) -> Self:
@@ -195,5 +218,5 @@ class Reports:
             try:
                 write_report(file, self.recorder.records())
             except (OSError, UsageError) as error:
-                complain(f"redis-actions: --report {file} cannot be written: {error}")
-                self.code = BESIDES
+                print_error(f"redis-actions: --report {file} cannot be written: {error}")
+                self.exit_code = EXIT_FOLLOW_UP_FAILED

@@ -7,22 +7,22 @@ import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final, Protocol
 
-from redis_enterprise_actions._cli.output import print_line, put
+from redis_enterprise_actions._cli.output import print_line, write_output
 from redis_enterprise_actions._cli.terminal import NEEDS_RICH, can_draw
 from redis_enterprise_actions._model.errors import UsageError
 from redis_enterprise_actions._model.text import one_line
 
-from .bars import Bars
-from .ci import GitHub, GitLab
-from .events import Submitted
-from .plain import JsonLines, Plain, words
+from .bars import BarsDisplay
+from .ci import GitHubDisplay, GitLabDisplay
+from .events import SubmittedEvent
+from .plain import JsonDisplay, PlainDisplay, event_text
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from .events import AnyEvent
-    from .progress import Board
+    from .progress import Progress
 
 OUTPUTS: Final = ("auto", "plain", "rich", "json", "github", "gitlab")
 
@@ -37,42 +37,42 @@ class Display(Protocol):
     @property
     def refresh(self) -> float | None: ...
 
-    def show(self, event: AnyEvent, board: Board) -> None:
-        """Show what was told; the board has taken it already."""
+    def show(self, event: AnyEvent, progress: Progress) -> None:
+        """Show what was told; the progress has taken it already."""
 
-    def draw(self, elapsed: float, board: Board) -> None:
+    def draw(self, elapsed: float, progress: Progress) -> None:
         """Show how everything stands now, `elapsed` seconds after the command began."""
 
-    def close(self, board: Board) -> None:
+    def close(self, progress: Progress) -> None:
         """Leave the output as the next line expects it."""
 
 
-class Bare:
+class ReferenceDisplay:
     """What a script wants to read: what a call has started, and nothing else."""
 
     refresh: float | None = None
 
     def __init__(self, write: Callable[[str], None], complain: Callable[[str], None]) -> None:
         self._write = write
-        self._complain = complain
+        self._print_error = complain
 
-    def show(self, event: AnyEvent, board: Board) -> None:
+    def show(self, event: AnyEvent, progress: Progress) -> None:
         """Write the reference; say beside the output that there is none."""
-        if isinstance(event, Submitted) and event.ref is not None:
+        if isinstance(event, SubmittedEvent) and event.ref is not None:
             self._write(one_line(event.ref))
-        elif isinstance(event, Submitted) and event.problem is not None:
-            self._complain(f"the call was answered, but cannot be followed: {event.problem}")
-        elif (said := words(event, board)) is not None:
-            self._complain(said)
+        elif isinstance(event, SubmittedEvent) and event.problem is not None:
+            self._print_error(f"the call was answered, but cannot be followed: {event.problem}")
+        elif (said := event_text(event, progress)) is not None:
+            self._print_error(said)
 
-    def draw(self, elapsed: float, board: Board) -> None:
+    def draw(self, elapsed: float, progress: Progress) -> None:
         """Nothing: what is written stays."""
 
-    def close(self, board: Board) -> None:
+    def close(self, progress: Progress) -> None:
         """Nothing: what is written stays."""
 
 
-def choice(
+def choose_output(
     wanted: str, environ: Mapping[str, str], *, terminal: bool, rich: bool
 ) -> tuple[str, str | None]:
     """Return the output that is meant, never `auto`, and what has to be said about it, if anything.
@@ -99,11 +99,11 @@ def _live(wanted: str, *, rich: bool) -> tuple[str, str | None]:
     return "plain", f"plain lines, as a live view {NEEDS_RICH}"
 
 
-def display_of(wanted: str, say: Callable[[str], None]) -> Display:
+def create_display(wanted: str, say: Callable[[str], None]) -> Display:
     """Return the display that is wanted, or that suits; `say` is told why it is another one."""
     terminal = sys.stdout is not None and sys.stdout.isatty()
     rich = find_spec("rich") is not None
-    name, why = choice(wanted, os.environ, terminal=terminal, rich=rich)
+    name, why = choose_output(wanted, os.environ, terminal=terminal, rich=rich)
     if why is not None:
         say(f"redis-actions: {why}")
     return _DISPLAYS[name]()
@@ -111,13 +111,13 @@ def display_of(wanted: str, say: Callable[[str], None]) -> Display:
 
 def _command(line: str) -> None:
     """Print a line that may be a command, and holds no other."""
-    put(f"{line}\n")
+    write_output(f"{line}\n")
 
 
 _DISPLAYS: Final[dict[str, Callable[[], Display]]] = {
-    "plain": lambda: Plain(print_line),
-    "json": lambda: JsonLines(print_line),
-    "github": lambda: GitHub(_command, os.environ.get("GITHUB_STEP_SUMMARY")),
-    "gitlab": lambda: GitLab(print_line),
-    "rich": Bars,
+    "plain": lambda: PlainDisplay(print_line),
+    "json": lambda: JsonDisplay(print_line),
+    "github": lambda: GitHubDisplay(_command, os.environ.get("GITHUB_STEP_SUMMARY")),
+    "gitlab": lambda: GitLabDisplay(print_line),
+    "rich": BarsDisplay,
 }

@@ -14,11 +14,11 @@ import msgspec
 from redis_enterprise_actions._model.action import Action, Phase
 
 
-_Instant = Annotated[datetime, msgspec.Meta(tz=True, description="wall clock, UTC")]
+_Timestamp = Annotated[datetime, msgspec.Meta(tz=True, description="wall clock, UTC")]
 _Seconds = Annotated[float, msgspec.Meta(description="seconds")]
 
 
-class Stamp(TypedDict):
+class EventTime(TypedDict):
     """When an event is told: by the wall clock, and in seconds since the command began."""
 
     time: datetime
@@ -29,11 +29,11 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
     """What all events have. `elapsed` is in seconds since the command began."""
 
     schema: Literal[1] = 1
-    time: _Instant
+    time: _Timestamp
     elapsed: _Seconds
 
 
-class Submitted(Event, frozen=True, kw_only=True, tag="submitted"):
+class SubmittedEvent(Event, frozen=True, kw_only=True, tag="submitted"):
     """A call was taken. `ref` names what it has started; None: nothing that can be followed.
 
     `problem` says why nothing tells the end, None where the call was over with its answer.
@@ -43,20 +43,20 @@ class Submitted(Event, frozen=True, kw_only=True, tag="submitted"):
     problem: str | None = None
 
 
-class Began(Event, frozen=True, kw_only=True, tag="began"):
+class WaitsStartedEvent(Event, frozen=True, kw_only=True, tag="began"):
     """The waits begin. `refs` are those waited for, in the order given."""
 
     refs: tuple[str, ...]
 
 
-class Change(Event, frozen=True, kw_only=True, tag="change"):
+class ChangeEvent(Event, frozen=True, kw_only=True, tag="change"):
     """How an action stands: the first answer, and each that differs from the last."""
 
     ref: str
     action: Action
 
 
-class Outage(Event, frozen=True, kw_only=True, tag="outage"):
+class OutageEvent(Event, frozen=True, kw_only=True, tag="outage"):
     """The cluster gives no usable answer, or, if `over`, does so again.
 
     `seconds` is how long that has lasted. `ref` is None if it concerns all waits, or else the one
@@ -69,13 +69,13 @@ class Outage(Event, frozen=True, kw_only=True, tag="outage"):
     ref: str | None
 
 
-class Warned(Event, frozen=True, kw_only=True, tag="warning"):
+class WarningEvent(Event, frozen=True, kw_only=True, tag="warning"):
     """Something that a person ought to know: a certificate not verified, a word never seen."""
 
     message: str
 
 
-class Waiting(msgspec.Struct, frozen=True, kw_only=True):
+class PendingWait(msgspec.Struct, frozen=True, kw_only=True):
     """What is still waited for. Until the cluster has told of it, all but `ref` is as good as None.
 
     `progress` is in percent, and None when the cluster gives none.
@@ -88,18 +88,18 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
     progress: float | None
 
 
-class Alive(Event, frozen=True, kw_only=True, tag="alive"):
+class KeepAliveEvent(Event, frozen=True, kw_only=True, tag="alive"):
     """Nothing is new, and this is still at work.
 
     `waiting` is empty while a call has not been taken. `outage` is for how many seconds the
     cluster has not answered; None: it does.
     """
 
-    waiting: tuple[Waiting, ...]
+    waiting: tuple[PendingWait, ...]
     outage: _Seconds | None
 
 
-class End(Event, frozen=True, kw_only=True, tag="end"):
+class WaitEndEvent(Event, frozen=True, kw_only=True, tag="end"):
     """How a wait ended.
 
     `ref` is None of a call that was not taken, or left nothing to follow. `uid` is the reference
@@ -116,7 +116,7 @@ class End(Event, frozen=True, kw_only=True, tag="end"):
     already_over: bool = False
 
 
-class Left(Event, frozen=True, kw_only=True, tag="left"):
+class AbandonedEvent(Event, frozen=True, kw_only=True, tag="left"):
     """A wait was ended before the action had: by `--fail-fast`, `--any` or a signal."""
 
     ref: str
@@ -124,7 +124,7 @@ class Left(Event, frozen=True, kw_only=True, tag="left"):
     action: Action | None
 
 
-class Done(Event, frozen=True, kw_only=True, tag="done"):
+class SummaryEvent(Event, frozen=True, kw_only=True, tag="done"):
     """All is said. `ended` counts the outcomes; `why` tells what ended the waits early, if so."""
 
     exit_code: int
@@ -134,8 +134,16 @@ class Done(Event, frozen=True, kw_only=True, tag="done"):
 
 
 AnyEvent: TypeAlias = (
-    Submitted | Began | Change | Outage | Warned | Alive | End | Left | Done
-)  # fmt: skip
+    SubmittedEvent
+    | WaitsStartedEvent
+    | ChangeEvent
+    | OutageEvent
+    | WarningEvent
+    | KeepAliveEvent
+    | WaitEndEvent
+    | AbandonedEvent
+    | SummaryEvent
+)
 
 
 def json_schema() -> dict[str, object]:

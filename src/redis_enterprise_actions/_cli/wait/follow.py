@@ -9,13 +9,13 @@ import asyncio
 import enum
 from typing import TYPE_CHECKING, Final
 
-from redis_enterprise_actions._cli.output import CRASHED, end_of
+from redis_enterprise_actions._cli.output import EXIT_INTERNAL_ERROR, outcome_of
 from redis_enterprise_actions._model.action import Action
 from redis_enterprise_actions._model.errors import RequestError, WaitError
 from redis_enterprise_actions._model.record import age_at_end, already_ended_text, without_record
 from redis_enterprise_actions._model.text import duration_text, one_line
 
-from .events import Began, Change, Done, End, Left
+from .events import AbandonedEvent, ChangeEvent, SummaryEvent, WaitEndEvent, WaitsStartedEvent
 
 
 if TYPE_CHECKING:
@@ -25,79 +25,91 @@ if TYPE_CHECKING:
     from redis_enterprise_actions._model.record import FinishedAction
     from redis_enterprise_actions._model.reference import Reference
 
-    from .reporter import Teller
+    from .reporter import ProgressReporter
 
-WORST_FIRST: Final = (1, 4, 3, 5, 0)  # of several waits, the most definite bad news decides
+EXIT_CODES_WORST_FIRST: Final = (
+    1,
+    4,
+    3,
+    5,
+    0,
+)  # of several waits, the most definite bad news decides
 _CRASH: Final = "an error that was not foreseen"
 _INTERRUPTED: Final = 130  # unless the cancellation says otherwise
 
 
-class Until(enum.StrEnum):
+class StopCondition(enum.StrEnum):
     """Which ends of waits end the others, in the spelling of the options."""
 
     ALL = "all"
     FAIL_FAST = "fail-fast"
     ANY = "any"
 
-    def reached(self, codes: Iterable[int]) -> str | None:
+    def stop_reason(self, codes: Iterable[int]) -> str | None:
         """Return why the rest need not be waited for after these exit codes, or None."""
-        if self is Until.ANY and 0 in codes:
+        if self is StopCondition.ANY and 0 in codes:
             return "one has completed, as --any asks for"
-        if self is Until.FAIL_FAST and any(codes):
+        if self is StopCondition.FAIL_FAST and any(codes):
             return "one did not complete, and --fail-fast ends the others' waits"
         return None
 
-    def code(self, codes: Iterable[int]) -> int:
+    def exit_code(self, codes: Iterable[int]) -> int:
         """Return the exit code of all; of none it is 0."""
-        if self is Until.ANY and 0 in codes:
+        if self is StopCondition.ANY and 0 in codes:
             return 0
-        return next((code for code in WORST_FIRST if code in codes), max(codes, default=0))
+        return next(
+            (code for code in EXIT_CODES_WORST_FIRST if code in codes), max(codes, default=0)
+        )
 
 
 async def follow(
     operations: Mapping[Reference, Operation],
     *,
-    until: Until,
+    until: StopCondition,
     options: WaitOptions,
-    teller: Teller,
+    reporter: ProgressReporter,
 ) -> int:
     """Follow operations until enough have ended; return the exit code.
 
     However it ends, it is told how each wait did. What runs on the cluster goes on. Whoever
     cancels it can give the exit code as the message.
     """
-    teller.tell(Began(**teller.stamp(), refs=tuple(map(str, operations))))
+    reporter.report(WaitsStartedEvent(**reporter.event_time(), refs=tuple(map(str, operations))))
     why: str | None = "interrupted"
     code = _INTERRUPTED
     codes: dict[Reference, int] = {}
 
     async def wait(ref: Reference, operation: Operation) -> None:
-        codes[ref] = await _wait(ref, operation, options, teller)
+        codes[ref] = await _follow_one(ref, operation, options, reporter)
 
     tasks = {asyncio.create_task(wait(*each)) for each in operations.items()}
     try:
-        why = await _enough(tasks, until, codes)
-        code = until.code(set(codes.values()))
+        why = await _wait_until_stopped(tasks, until, codes)
+        code = until.exit_code(set(codes.values()))
     except asyncio.CancelledError as error:
         code = next((said for said in error.args if isinstance(said, int)), code)
-        if teller.broken:
-            why, code = _CRASH, CRASHED
+        if reporter.display_failed:
+            why, code = _CRASH, EXIT_INTERNAL_ERROR
         raise
     except Exception:
-        why, code = _CRASH, CRASHED
+        why, code = _CRASH, EXIT_INTERNAL_ERROR
         raise
     finally:
         await _cancel(tasks)
         left = [ref for ref in operations if ref not in codes]
         for ref in left:
-            _tell_left(ref, teller)
-        ended = teller.board.counts
-        teller.tell(Done(**teller.stamp(), exit_code=code, ended=ended, left=len(left), why=why))
+            _report_abandoned(ref, reporter)
+        ended = reporter.progress.outcome_counts
+        reporter.report(
+            SummaryEvent(
+                **reporter.event_time(), exit_code=code, ended=ended, left=len(left), why=why
+            )
+        )
     return code
 
 
-async def _enough(
-    tasks: set[asyncio.Task[None]], until: Until, codes: Mapping[Reference, int]
+async def _wait_until_stopped(
+    tasks: set[asyncio.Task[None]], until: StopCondition, codes: Mapping[Reference, int]
 ) -> str | None:
     """Wait until enough have ended; return why that is not all of them, or None."""
     pending = tasks
@@ -105,7 +117,7 @@ async def _enough(
         ended, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
         for task in ended:
             task.result()
-        why = until.reached(set(codes.values()))
+        why = until.stop_reason(set(codes.values()))
         if why is not None and pending:
             return why
     return None
@@ -117,11 +129,13 @@ async def _cancel(tasks: set[asyncio.Task[None]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _wait(ref: Reference, operation: Operation, options: WaitOptions, teller: Teller) -> int:
+async def _follow_one(
+    ref: Reference, operation: Operation, options: WaitOptions, reporter: ProgressReporter
+) -> int:
     """Follow one operation to its end, and tell it; return the exit code for it."""
 
     def changed(action: Action) -> None:
-        teller.tell(Change(**teller.stamp(), ref=str(ref), action=action))
+        reporter.report(ChangeEvent(**reporter.event_time(), ref=str(ref), action=action))
 
     told: WaitOptions = {**options, "on_progress": changed}
     result: FinishedAction | WaitError | RequestError
@@ -129,15 +143,15 @@ async def _wait(ref: Reference, operation: Operation, options: WaitOptions, tell
         result = await operation.wait(**told)
     except (WaitError, RequestError) as error:
         result = error
-    outcome, code = end_of(result)
+    outcome, code = outcome_of(result)
     if isinstance(result, Action):
         action: Action | None = without_record(result)
-        said = f"{result.title} [{one_line(ref.name)}] {_completed(result)}"
+        said = f"{result.title} [{one_line(ref.name)}] {_completion_text(result)}"
     else:
         action, said = result.action, str(result)
-    teller.tell(
-        End(
-            **teller.stamp(),
+    reporter.report(
+        WaitEndEvent(
+            **reporter.event_time(),
             ref=str(ref),
             uid=ref.name,
             outcome=outcome,
@@ -151,7 +165,7 @@ async def _wait(ref: Reference, operation: Operation, options: WaitOptions, tell
     return code
 
 
-def _completed(action: FinishedAction) -> str:
+def _completion_text(action: FinishedAction) -> str:
     """Return in words how an action has completed, as far as the wait for it can tell."""
     record = action.record
     age = age_at_end(action, record)
@@ -159,7 +173,9 @@ def _completed(action: FinishedAction) -> str:
     return already_ended_text(record) or f"completed after waiting {record.elapsed:.1f} s{about}"
 
 
-def _tell_left(ref: Reference, teller: Teller) -> None:
-    standing = teller.board.standings[str(ref)]
-    said = f"no longer waited for; it goes on: {standing.told}"
-    teller.tell(Left(**teller.stamp(), ref=str(ref), message=said, action=standing.action))
+def _report_abandoned(ref: Reference, reporter: ProgressReporter) -> None:
+    wait = reporter.progress.waits[str(ref)]
+    said = f"no longer waited for; it goes on: {wait.summary}"
+    reporter.report(
+        AbandonedEvent(**reporter.event_time(), ref=str(ref), message=said, action=wait.action)
+    )

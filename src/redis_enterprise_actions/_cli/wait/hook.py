@@ -10,33 +10,35 @@ import os
 import signal
 from typing import TYPE_CHECKING, Final
 
-from redis_enterprise_actions._cli.output import harmless
+from redis_enterprise_actions._cli.output import escape_ci_commands
 
-from .progress import counted
+from .progress import format_counts
 
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from .progress import Board
+    from .progress import Progress
 
-PATIENCE: Final = 30.0  # seconds that it may take
+HOOK_TIMEOUT: Final = 30.0  # seconds that it may take
 
-_OURS: Final = "REDIS_ENTERPRISE_"  # how the names of variables begin that are not passed on
+_OUR_PREFIX: Final = "REDIS_ENTERPRISE_"  # how the names of variables begin that are not passed on
 _STDERR: Final = 2
 
 
-def told(board: Board, code: int, *, elapsed: float, reports: Sequence[str]) -> dict[str, str]:
+def hook_variables(
+    progress: Progress, code: int, *, elapsed: float, reports: Sequence[str]
+) -> dict[str, str]:
     """Return what a hook is told: of the end that decided the exit code, if several ended."""
-    ends = [end for end in board.ends if end.exit_code == code] or board.ends
+    ends = [end for end in progress.ends if end.exit_code == code] or progress.ends
     end = ends[0] if ends else None
     facts = {
         "OUTCOME": "completed" if end is None else end.outcome,
         "EXIT_CODE": str(code),
         "REF": (end and end.ref) or "",
-        "TITLE": "" if end is None or end.action is None else harmless(end.action.title),
-        "MESSAGE": "" if end is None else harmless(end.message),
-        "SUMMARY": counted(board.counts, len(board.left)),
+        "TITLE": "" if end is None or end.action is None else escape_ci_commands(end.action.title),
+        "MESSAGE": "" if end is None else escape_ci_commands(end.message),
+        "SUMMARY": format_counts(progress.outcome_counts, len(progress.abandoned)),
         "ELAPSED": f"{elapsed:.1f}",
     }
     if reports:
@@ -44,14 +46,14 @@ def told(board: Board, code: int, *, elapsed: float, reports: Sequence[str]) -> 
     return {f"REDIS_ACTIONS_{name}": value for name, value in facts.items()}
 
 
-def environment(environ: Mapping[str, str], facts: Mapping[str, str]) -> dict[str, str]:
+def hook_environment(environ: Mapping[str, str], facts: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of a hook: ours without the cluster's settings, and the facts."""
-    kept = {name: value for name, value in environ.items() if not name.startswith(_OURS)}
+    kept = {name: value for name, value in environ.items() if not name.startswith(_OUR_PREFIX)}
     # No variable can hold a NUL, which the cluster may have sent.
     return kept | {name: value.replace("\0", " ") for name, value in facts.items()}
 
 
-async def run(command: str, facts: Mapping[str, str]) -> str | None:
+async def run_hook(command: str, facts: Mapping[str, str]) -> str | None:
     """Run a command in the shell; return what went wrong with it, or None.
 
     What it prints goes to standard error. After `PATIENCE` it is killed, with all it has started.
@@ -61,16 +63,16 @@ async def run(command: str, facts: Mapping[str, str]) -> str | None:
             command,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=_STDERR,
-            env=environment(os.environ, facts),
+            env=hook_environment(os.environ, facts),
             start_new_session=True,
         )
     except (OSError, ValueError) as error:
         return f"the hook cannot be run: {error}"
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(HOOK_TIMEOUT):
             code = await process.wait()
     except TimeoutError:
-        return f"the hook had not ended after {PATIENCE:g} s, and was killed"
+        return f"the hook had not ended after {HOOK_TIMEOUT:g} s, and was killed"
     finally:
         await _kill(process)
     if code < 0:

@@ -11,7 +11,7 @@ from redis_enterprise_actions._model.errors import UsageError
 from redis_enterprise_actions._report.write import check_report
 
 from .displays import OUTPUTS
-from .follow import Until
+from .follow import StopCondition
 
 
 if TYPE_CHECKING:
@@ -32,14 +32,14 @@ _LIMITS: Final = (
         "how long it may not be known yet (default: 10s, and 60s for exports and the like)",
     ),
 )
-_UNTIL: Final = (
-    (Until.ALL, "follow each to its end, however the others end (the default)"),
-    (Until.FAIL_FAST, "stop at the first that does not complete"),
-    (Until.ANY, "stop, with 0, at the first that completes"),
+_STOP_CONDITIONS: Final = (
+    (StopCondition.ALL, "follow each to its end, however the others end (the default)"),
+    (StopCondition.FAIL_FAST, "stop at the first that does not complete"),
+    (StopCondition.ANY, "stop, with 0, at the first that completes"),
 )
 
 
-def duration(text: str) -> float:
+def parse_duration(text: str) -> float:
     """Read a duration from the command line: `90`, `90s`, `1.5m`, `2h`; in seconds."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text, re.ASCII)
     if match is None:
@@ -47,15 +47,15 @@ def duration(text: str) -> float:
     return float(match[1]) * _UNITS[match[2]]
 
 
-def interval(text: str) -> float:
+def parse_interval(text: str) -> float:
     """Read a duration that is not nothing."""
-    seconds = duration(text)
+    seconds = parse_duration(text)
     if seconds == 0:
         raise argparse.ArgumentTypeError("an interval is longer than nothing")
     return seconds
 
 
-def report(text: str) -> str:
+def parse_report_path(text: str) -> str:
     """Read the name of a file that a report can be written to."""
     try:
         check_report(text)
@@ -68,20 +68,20 @@ def add_wait_options(command: argparse.ArgumentParser) -> None:
     """Add the options of a wait: how long it may take, what is shown of it, what follows."""
     limits = command.add_argument_group("how long to wait")
     for name, text in _LIMITS:
-        limits.add_argument(name, type=duration, metavar="TIME", help=text)
+        limits.add_argument(name, type=parse_duration, metavar="TIME", help=text)
     text = "ask this often (default: when the end is due)"
-    limits.add_argument("--interval", type=interval, metavar="TIME", help=text)
-    _add_shown(command)
+    limits.add_argument("--interval", type=parse_interval, metavar="TIME", help=text)
+    _add_display_options(command)
     after = command.add_argument_group("what follows the wait")
     text = "write what happened, as .html, .svg, .md or .json; can be repeated"
     after.add_argument(
-        "--report", type=report, action="append", default=[], metavar="FILE", help=text
+        "--report", type=parse_report_path, action="append", default=[], metavar="FILE", help=text
     )
     text = "run a command in the shell, with REDIS_ACTIONS_OUTCOME and more in its environment"
     after.add_argument("--hook", metavar="CMD", help=text)
 
 
-def _add_shown(command: argparse.ArgumentParser) -> None:
+def _add_display_options(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("what is shown")
     shown = group.add_mutually_exclusive_group()
     text = (
@@ -93,21 +93,21 @@ def _add_shown(command: argparse.ArgumentParser) -> None:
     shown.add_argument("--json", action="store_const", dest="output", const="json", help=text)
     text = "how often lines say at least that it is still waiting (default: 60s; 0: never)"
     group.add_argument(
-        "--keep-alive", type=duration, default=_KEEP_ALIVE, metavar="TIME", help=text
+        "--keep-alive", type=parse_duration, default=_KEEP_ALIVE, metavar="TIME", help=text
     )
 
 
-def add_until_options(command: argparse.ArgumentParser) -> None:
+def add_stop_options(command: argparse.ArgumentParser) -> None:
     """Add the options of several waits: which of them end the command, and if there is none."""
     group = command.add_argument_group("of several")
     several = group.add_mutually_exclusive_group()
-    for until, text in _UNTIL:
+    for until, text in _STOP_CONDITIONS:
         several.add_argument(
             f"--{until}", action="store_const", dest="until", const=until, help=text
         )
     text = "exit with 0, not 2, if there is nothing to wait for"
     group.add_argument("--allow-empty", action="store_true", help=text)
-    command.set_defaults(until=Until.ALL)
+    command.set_defaults(until=StopCondition.ALL)
 
 
 def wait_options(args: argparse.Namespace) -> WaitOptions:

@@ -10,36 +10,48 @@ from typing import TYPE_CHECKING, Final
 from redis_enterprise_actions._model.text import one_line, percent_text
 from redis_enterprise_actions._report.json import as_json
 
-from .events import Alive, Began, Change, Done, End, Left, Outage, Submitted, Warned
-from .progress import UNKNOWN, clock, counted
+from .events import (
+    AbandonedEvent,
+    ChangeEvent,
+    KeepAliveEvent,
+    OutageEvent,
+    SubmittedEvent,
+    SummaryEvent,
+    WaitEndEvent,
+    WaitsStartedEvent,
+    WarningEvent,
+)
+from .progress import UNKNOWN_REASON, format_clock, format_counts
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .events import AnyEvent, Event, Waiting
-    from .progress import Board
+    from .events import AnyEvent, Event, PendingWait
+    from .progress import Progress
 
 
-_SHOWN: Final = 3  # waits that a line names before "+n more"
+_MAX_NAMED: Final = 3  # waits that a line names before "+n more"
 
 
-def words(event: AnyEvent, board: Board) -> str | None:
+def event_text(event: AnyEvent, progress: Progress) -> str | None:
     """Return an event in words, as one printable line, or None if it needs none."""
-    if isinstance(event, Alive):
-        return one_line(_alive(event, board))
-    if isinstance(event, Done):
-        return one_line(_done(event)) if event.why or sum(event.ended.values()) != 1 else None
-    said = _WORDS[type(event)](event)
+    if isinstance(event, KeepAliveEvent):
+        return one_line(_keep_alive_text(event, progress))
+    if isinstance(event, SummaryEvent):
+        return (
+            one_line(_summary_text(event)) if event.why or sum(event.ended.values()) != 1 else None
+        )
+    said = _TEXTS[type(event)](event)
     return None if said is None else one_line(said)
 
 
-def stamped(event: Event, said: str) -> str:
+def log_line(event: Event, said: str) -> str:
     """Return a line of a log: wall clock, time elapsed, what there is to tell."""
-    return f"{event.time:%Y-%m-%dT%H:%M:%SZ} +{clock(event.elapsed)}  {said}"
+    return f"{event.time:%Y-%m-%dT%H:%M:%SZ} +{format_clock(event.elapsed)}  {said}"
 
 
-class Plain:
+class PlainDisplay:
     """Lines, each of them with its time."""
 
     refresh: float | None = None
@@ -47,20 +59,20 @@ class Plain:
     def __init__(self, write: Callable[[str], None]) -> None:
         self._write = write
 
-    def show(self, event: AnyEvent, board: Board) -> None:
+    def show(self, event: AnyEvent, progress: Progress) -> None:
         """Write what was told."""
-        said = words(event, board)
+        said = event_text(event, progress)
         if said is not None:
-            self._write(stamped(event, said))
+            self._write(log_line(event, said))
 
-    def draw(self, elapsed: float, board: Board) -> None:
+    def draw(self, elapsed: float, progress: Progress) -> None:
         """Nothing: what is written stays."""
 
-    def close(self, board: Board) -> None:
+    def close(self, progress: Progress) -> None:
         """Nothing: what is written stays."""
 
 
-def _submitted(event: Submitted) -> str | None:
+def _submitted_text(event: SubmittedEvent) -> str | None:
     if event.ref is not None:
         return f"started {event.ref}"
     # Otherwise the end says why, where it is waited for.
@@ -69,71 +81,71 @@ def _submitted(event: Submitted) -> str | None:
     )
 
 
-def _nothing(_: Began) -> None:
+def _no_text(_: WaitsStartedEvent) -> None:
     return None
 
 
-def _change(event: Change) -> str:
+def _change_text(event: ChangeEvent) -> str:
     return str(event.action)
 
 
-def _outage(event: Outage) -> str:
+def _outage_text(event: OutageEvent) -> str:
     if event.over and event.ref is None:
         return f"the cluster answers again after {event.seconds:.1f} s"
     if event.over:
         return f"{event.ref} is answered for again after {event.seconds:.1f} s"
     about = "" if event.ref is None else f" about {event.ref}"
     meanwhile = "" if event.ref is None else ", while others are answered for"
-    reason = event.reason or UNKNOWN
+    reason = event.reason or UNKNOWN_REASON
     return f"no usable answer{about} for {event.seconds:.1f} s: {reason}; asking again{meanwhile}"
 
 
-def _warned(event: Warned) -> str:
+def _warning_text(event: WarningEvent) -> str:
     return f"warning: {event.message}"
 
 
-def _end(event: End | Left) -> str:
+def _end_text(event: WaitEndEvent | AbandonedEvent) -> str:
     return event.message
 
 
-def _alive(event: Alive, board: Board) -> str:
+def _keep_alive_text(event: KeepAliveEvent, progress: Progress) -> str:
     if not event.waiting:
         still = "still asking the cluster to take the call"
     else:
-        several = len(board.standings) > 1
-        many = f" for {len(event.waiting)} of {len(board.standings)}" if several else ""
-        shown = [_brief(each) for each in event.waiting[:_SHOWN]]
-        more = len(event.waiting) - _SHOWN
+        several = len(progress.waits) > 1
+        many = f" for {len(event.waiting)} of {len(progress.waits)}" if several else ""
+        shown = [_pending_text(each) for each in event.waiting[:_MAX_NAMED]]
+        more = len(event.waiting) - _MAX_NAMED
         shown += [f"+{more} more"] if more > 0 else []
         still = f"still waiting{many}: {'; '.join(shown)}"
     if event.outage is None:
         return still
-    return f"no usable answer for {event.outage:.1f} s: {board.reason}; {still}"
+    return f"no usable answer for {event.outage:.1f} s: {progress.outage_reason}; {still}"
 
 
-def _brief(waiting: Waiting) -> str:
+def _pending_text(waiting: PendingWait) -> str:
     parts = [waiting.status or "not seen yet"]
     parts += [] if waiting.progress is None else [percent_text(waiting.progress)]
     return f"{waiting.title}: {', '.join(parts)}"
 
 
-def _done(event: Done) -> str:
+def _summary_text(event: SummaryEvent) -> str:
     why = "" if event.why is None else f"{event.why}: "
-    return f"{why}{counted(event.ended, event.left)}; exit code {event.exit_code}"
+    return f"{why}{format_counts(event.ended, event.left)}; exit code {event.exit_code}"
 
 
-_WORDS: Final[dict[type[Event], Callable[..., str | None]]] = {
-    Submitted: _submitted,
-    Began: _nothing,
-    Change: _change,
-    Outage: _outage,
-    Warned: _warned,
-    End: _end,
-    Left: _end,
+_TEXTS: Final[dict[type[Event], Callable[..., str | None]]] = {
+    SubmittedEvent: _submitted_text,
+    WaitsStartedEvent: _no_text,
+    ChangeEvent: _change_text,
+    OutageEvent: _outage_text,
+    WarningEvent: _warning_text,
+    WaitEndEvent: _end_text,
+    AbandonedEvent: _end_text,
 }
 
 
-class JsonLines:
+class JsonDisplay:
     """Writes what is told as it is."""
 
     refresh: float | None = None
@@ -141,12 +153,12 @@ class JsonLines:
     def __init__(self, write: Callable[[str], None]) -> None:
         self._write = write
 
-    def show(self, event: AnyEvent, board: Board) -> None:  # noqa: ARG002 - it is all in the event
+    def show(self, event: AnyEvent, progress: Progress) -> None:  # noqa: ARG002 - it is all in the event
         """Write an event."""
         self._write(as_json(event))
 
-    def draw(self, elapsed: float, board: Board) -> None:
+    def draw(self, elapsed: float, progress: Progress) -> None:
         """Nothing: what is written stays."""
 
-    def close(self, board: Board) -> None:
+    def close(self, progress: Progress) -> None:
         """Nothing: what is written stays."""

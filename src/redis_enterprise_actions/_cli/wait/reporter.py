@@ -12,11 +12,11 @@ from collections import deque
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Self
 
-from redis_enterprise_actions._cli.output import complain, complain_of
+from redis_enterprise_actions._cli.output import print_error, print_traceback
 from redis_enterprise_actions._client.pacing.schedules import TICK
 
-from .events import Outage, Warned
-from .progress import Board
+from .events import OutageEvent, WarningEvent
+from .progress import Progress
 
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from .displays import Display
-    from .events import AnyEvent, Stamp
+    from .events import AnyEvent, EventTime
 
 
 _EARLY: Final = 0.97  # of the keep-alive, as timers are late and runners are strict
@@ -32,7 +32,7 @@ _LOGGER: Final = "redis_enterprise_actions"
 _OUTAGES: Final = {"outage": False, "outage over": True}  # what `event` says: whether it is over
 
 
-class Teller:
+class ProgressReporter:
     """Tells one display, between `async with` and its end.
 
     `keep_alive` is for how many seconds at most nothing is told; 0 for ever. Must be entered in a
@@ -40,21 +40,21 @@ class Teller:
     and `OSError` raised at the end.
     """
 
-    def __init__(self, display: Display, overheard: Overheard, *, keep_alive: float) -> None:
-        self.board = Board()
+    def __init__(self, display: Display, log_capture: LogCapture, *, keep_alive: float) -> None:
+        self.progress = Progress()
         self._display = display
-        self._overheard = overheard
+        self._log = log_capture
         self._keep_alive = keep_alive * _EARLY
-        self._news = asyncio.Event()
+        self._logged = asyncio.Event()
         self._clock = asyncio.get_running_loop().time
-        self._began = self._told_at = self._clock()
+        self._began = self._last_shown_at = self._clock()
         self._group = asyncio.TaskGroup()
-        self._pace: asyncio.Task[None] | None = None
+        self._refresher: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         await self._group.__aenter__()
-        self._overheard.wake = self._news.set
-        self._pace = self._group.create_task(self._keep_pace())
+        self._log.on_record = self._logged.set
+        self._refresher = self._group.create_task(self._refresh())
         return self
 
     async def __aexit__(
@@ -63,76 +63,76 @@ class Teller:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        assert self._pace is not None
-        self._pace.cancel()
+        assert self._refresher is not None
+        self._refresher.cancel()
         try:
             await self._group.__aexit__(exc_type, exc, traceback)
         except ExceptionGroup as several:
             first = several.exceptions[0]
             raise first from first.__cause__
         finally:
-            self._overheard.wake = _nobody
+            self._log.on_record = _nobody
             try:
-                self._pass_on()
+                self._report_log()
             finally:
-                self._display.close(self.board)
+                self._display.close(self.progress)
 
     @property
-    def broken(self) -> bool:
+    def display_failed(self) -> bool:
         """Whether the display has failed between two events."""
-        return self._pace is not None and self._pace.done()
+        return self._refresher is not None and self._refresher.done()
 
     @property
     def elapsed(self) -> float:
         """Seconds since the command began."""
         return self._clock() - self._began
 
-    def stamp(self) -> Stamp:
+    def event_time(self) -> EventTime:
         """Return when this is."""
         return {"time": datetime.now(UTC), "elapsed": round(self.elapsed, 3)}
 
-    def tell(self, event: AnyEvent) -> None:
+    def report(self, event: AnyEvent) -> None:
         """Tell what has happened, after what was logged before it."""
-        self._pass_on()
-        self._show(event)
+        self._report_log()
+        self._show_event(event)
 
-    def _pass_on(self) -> None:
-        for event in self._overheard.take(self.stamp):
-            self._show(event)
+    def _report_log(self) -> None:
+        for event in self._log.drain(self.event_time):
+            self._show_event(event)
 
-    def _show(self, event: AnyEvent) -> None:
-        self.board.take(event)
-        self._told_at = self._clock()
-        self._display.show(event, self.board)
+    def _show_event(self, event: AnyEvent) -> None:
+        self.progress.apply(event)
+        self._last_shown_at = self._clock()
+        self._display.show(event, self.progress)
 
-    async def _keep_pace(self) -> None:
+    async def _refresh(self) -> None:
         while True:
-            self._news.clear()
-            self._pass_on()
+            self._logged.clear()
+            self._report_log()
             try:
-                async with asyncio.timeout_at(self._next()):
-                    await self._news.wait()
+                async with asyncio.timeout_at(self._next_refresh()):
+                    await self._logged.wait()
             except TimeoutError:
-                self._nothing_new()
+                self._on_idle()
 
-    def _next(self) -> float | None:
+    def _next_refresh(self) -> float | None:
         """Return when something is to be shown though nothing has happened."""
         if self._display.refresh is not None:
             return self._clock() + self._display.refresh
-        return self._told_at + self._keep_alive if self._keep_alive else None
+        return self._last_shown_at + self._keep_alive if self._keep_alive else None
 
-    def _nothing_new(self) -> None:
+    def _on_idle(self) -> None:
         if self._display.refresh is not None:
-            self._display.draw(self.elapsed, self.board)
-        elif self._clock() >= self._told_at + self._keep_alive - TICK:
-            self._show(self.board.alive(self.stamp()))
+            self._display.draw(self.elapsed, self.progress)
+        elif self._clock() >= self._last_shown_at + self._keep_alive - TICK:
+            self._show_event(self.progress.keep_alive_event(self.event_time()))
 
 
 def _nobody() -> None:
     pass
 
 
-class Overheard(logging.Handler):
+class LogCapture(logging.Handler):
     """Keeps warnings of ours, between `with` and its end, until somebody takes them.
 
     What nobody has taken goes to standard error in the end.
@@ -141,7 +141,7 @@ class Overheard(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self._records: deque[logging.LogRecord] = deque()
-        self.wake: Callable[[], object] = _nobody
+        self.on_record: Callable[[], object] = _nobody
 
     def __enter__(self) -> Self:
         logging.getLogger(_LOGGER).addHandler(self)
@@ -155,47 +155,47 @@ class Overheard(logging.Handler):
     ) -> None:
         logging.getLogger(_LOGGER).removeHandler(self)
         while self._records:
-            complain(self._records.popleft().getMessage())
+            print_error(self._records.popleft().getMessage())
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep a record, and wake who shows it."""
         self._records.append(record)
-        self.wake()
+        self.on_record()
 
-    def take(self, stamp: Callable[[], Stamp]) -> list[Outage | Warned]:
+    def drain(self, stamp: Callable[[], EventTime]) -> list[OutageEvent | WarningEvent]:
         """Return what was said since it was last asked."""
         taken, self._records = self._records, deque()
-        return [_event(record, stamp()) for record in taken]
+        return [_event_from(record, stamp()) for record in taken]
 
 
-class _Aside(logging.Handler):
+class _StderrHandler(logging.Handler):
     """Prints warnings, and what is worse, on standard error, each as one printable line."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print the first line of a message; asyncio's others show objects, and what is in them."""
         error = record.exc_info[1] if record.exc_info else None
         if error is not None:
-            complain_of(error)
+            print_traceback(error)
         said, _, _ = record.getMessage().partition("\n")
-        complain(said if error is None else f"{said}: {type(error).__name__}")
+        print_error(said if error is None else f"{said}: {type(error).__name__}")
 
 
 @contextlib.contextmanager
-def last_resort() -> Generator[None]:
+def unhandled_logs_to_stderr() -> Generator[None]:
     """Print what is logged where no handler was set up, which logging would print as it is."""
-    before, logging.lastResort = logging.lastResort, _Aside(logging.WARNING)
+    before, logging.lastResort = logging.lastResort, _StderrHandler(logging.WARNING)
     try:
         yield
     finally:
         logging.lastResort = before
 
 
-def _event(record: logging.LogRecord, stamp: Stamp) -> Outage | Warned:
+def _event_from(record: logging.LogRecord, stamp: EventTime) -> OutageEvent | WarningEvent:
     fields = vars(record)
     over = _OUTAGES.get(fields.get("event", ""))
     if over is None:
-        return Warned(**stamp, message=record.getMessage())
-    return Outage(
+        return WarningEvent(**stamp, message=record.getMessage())
+    return OutageEvent(
         **stamp,
         over=over,
         seconds=round(fields["seconds"], 3),

@@ -17,11 +17,11 @@ class Row:
     """A row; `folded` if its text goes on in the next one."""
 
     cells: list[str] = field(default_factory=list)
-    folded: bool = False
+    wrapped: bool = False
 
 
 @dataclass
-class Terminal:
+class FakeTerminal:
     """A window of a terminal; everything that was scrolled out of it is kept."""
 
     width: int = 80
@@ -29,7 +29,7 @@ class Terminal:
     rows: list[Row] = field(default_factory=lambda: [Row()])
     at: tuple[int, int] = (0, 0)  # row, among all rows, and column of the cursor
     cursor: bool = True
-    folds: bool = True
+    wraps: bool = True
     styles: set[str] = field(default_factory=set)
 
     @property
@@ -66,14 +66,14 @@ class Terminal:
         lines: list[list[str]] = [[]]
         for row in self.rows:
             lines[-1] += row.cells
-            if not row.folded:
+            if not row.wrapped:
                 lines.append([])
         below = self.rows[self.at[0] :]
         assert not any(row.cells for row in below), "the cursor stands below everything"
         self.rows = []
         for line in lines[: len(lines) - 1 - len(below)]:
             parts = [line[i : i + width] for i in range(0, len(line), width)] or [[]]
-            self.rows += [Row(part, folded=True) for part in parts[:-1]] + [Row(parts[-1])]
+            self.rows += [Row(part, wrapped=True) for part in parts[:-1]] + [Row(parts[-1])]
         self.at = (len(self.rows), 0)
         self.rows.append(Row())
         self.width = width
@@ -92,9 +92,9 @@ class Terminal:
     def _print(self, char: str) -> None:
         row, column = self.at
         if column == self.width:
-            if not self.folds:
+            if not self.wraps:
                 return
-            self.rows[row].folded = True
+            self.rows[row].wrapped = True
             self._put("\n")
             row, column = self.at
         cells = self.rows[row].cells
@@ -105,7 +105,7 @@ class Terminal:
     def _control(self, private: str, number: str, letter: str) -> None:
         row, column = self.at
         if private:
-            mode = {"25": "cursor", "7": "folds"}[number]
+            mode = {"25": "cursor", "7": "wraps"}[number]
             setattr(self, mode, {"h": True, "l": False}[letter])
         elif letter == "A":
             self.at = (max(self.top, row - int(number or 1)), column)
@@ -113,9 +113,9 @@ class Terminal:
             del self.rows[row].cells[column:]
         elif letter == "J":
             del self.rows[row].cells[column:]
-            self.rows[row].folded = False
+            self.rows[row].wrapped = False
             for below in self.rows[row + 1 :]:
-                below.cells, below.folded = [], False
+                below.cells, below.wrapped = [], False
         else:
             assert letter == "m", letter
             self.styles.add(number)

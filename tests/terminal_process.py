@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 
-class OnTerminal:
+class TerminalProcess:
     """A process on a terminal of its own, between `with` and its end."""
 
     def __init__(
@@ -64,7 +64,7 @@ class OnTerminal:
         """Type on the keyboard."""
         os.write(self._ours, text.encode())
 
-    def until(self, text: str, *, seconds: float = 30) -> str:
+    def read_until(self, text: str, *, seconds: float = 30) -> str:
         """Return all that was written, once `text` is in what was written since the last call."""
         fresh, end = "", time.monotonic() + seconds
         while text not in fresh:
@@ -74,7 +74,7 @@ class OnTerminal:
             fresh += more
         return fresh
 
-    def to_the_end(self, seconds: float = 30) -> tuple[int, str]:
+    def read_to_end(self, seconds: float = 30) -> tuple[int, str]:
         """Return the exit code, and all that was written since the last call."""
         fresh, end = "", time.monotonic() + seconds
         while more := self._read(end - time.monotonic()):
