@@ -428,7 +428,7 @@ class TestCancel:
         first = await client.maintenance_on(1)
         await first
         second = await client.maintenance_on(1)
-        with pytest.raises(RequestRejected, match="another one has begun since"):
+        with pytest.raises(RequestRejected, match="a later one has begun"):
             await first.cancel()
 
         assert (await second).phase is Phase.COMPLETED

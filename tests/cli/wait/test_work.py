@@ -226,7 +226,7 @@ class TestSubmit:
 
         assert main([*POLICY, "--wait", *(["--report", str(file)] if report else [])]) == 8
         out, err = capsys.readouterr()
-        assert "cannot be followed: its answer names nothing to follow" in out
+        assert "cannot be followed: the answer names nothing to follow" in out
         assert err == ""
         if report:
             (record,) = json.loads(file.read_text("utf-8"))["records"]
@@ -290,15 +290,18 @@ class TestSubmit:
     @pytest.mark.parametrize(
         ("line", "said"),
         [
-            (["GET", "/v1/bdbs"], "'GET' starts nothing: there are DELETE, PATCH, POST, PUT"),
-            (["GET", "/v1/bdbs", "--wait"], "'GET' starts nothing: there are DELETE, PATCH"),
+            (["GET", "/v1/bdbs"], "'GET' does not start work: use DELETE, PATCH, POST or PUT"),
+            (["GET", "/v1/bdbs", "--wait"], "'GET' does not start work: use DELETE, PATCH"),
             (["POST", "", "--wait"], "'' is not a path of the API"),
             (["POST", "v1/bdbs"], "'v1/bdbs' is not a path of the API"),
-            (["POST", "/v1/bdbs?dry_run=1"], "quoted, and without a query"),
+            (["POST", "/v1/bdbs?dry_run=1"], "percent-encoded and without a query"),
             (["POST", "/v1/bdbs/../users"], "is not a path of the API"),
             (["POST", "/v1/bdbs", "--data", SECRET], "--data is not JSON"),
             (["POST", "/v1/bdbs", "--data", "@nowhere.json"], "--data @nowhere.json cannot be"),
-            (["POST", "/v1/bdbs", "--header", f"Authorization={SECRET}"], "not for headers="),
+            (
+                ["POST", "/v1/bdbs", "--header", f"Authorization={SECRET}"],
+                "headers= cannot set the header Auth",
+            ),
         ],
         ids=["method", "waits", "empty", "relative", "query", "dots", "data", "file", "header"],
     )

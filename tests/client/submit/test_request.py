@@ -111,7 +111,7 @@ class TestSecrets:
     )
     def test_scrubbed(self, body: dict[str, Any], secret: str) -> None:
         """Not where the cluster says it again: stars stand for it, and the other words stay."""
-        made = build_request("PUT", "/v1/bdbs/1", body, None, None, patience=None)
+        made = build_request("PUT", "/v1/bdbs/1", body, None, None, request_timeout=None)
         said = made.redacted(f"not this: {body}, sorry")
 
         assert said is not None
@@ -171,7 +171,7 @@ class TestSecrets:
     def test_orders(self) -> None:
         """Nor by what is on its way."""
         body = {"authentication_redis_pass": SECRET}
-        made = build_request("PUT", "/v1/bdbs/1", body, None, None, patience=None)
+        made = build_request("PUT", "/v1/bdbs/1", body, None, None, request_timeout=None)
 
         assert SECRET not in f"{made!r} {made.call!r} {made.secrets!r}"
         assert [secret.reveal() for secret in made.secrets] == [SECRET]
@@ -188,7 +188,9 @@ class TestSecrets:
     def test_any(self, drawn: tuple[list[str], str]) -> None:
         """Whatever the secrets are, and wherever they stand, none of them is left."""
         secrets, text = drawn
-        made = build_request("PUT", "/v1/x", {"password": secrets}, None, None, patience=None)
+        made = build_request(
+            "PUT", "/v1/x", {"password": secrets}, None, None, request_timeout=None
+        )
         left = made.redacted(text) or ""
 
         assert [secret for secret in secrets if secret in left] == []

@@ -226,7 +226,7 @@ async def submit_to(body: bytes) -> None:
         try:
             operation = await client.submit("PUT", "/v1/bdbs/1")
         except AnswerLost as error:
-            assert (error.ref, error.reason) == ("bdb:1@after", "its answer cannot be read")
+            assert (error.ref, error.reason) == ("bdb:1@after", "the answer cannot be decoded")
         except RequestRejected as error:
             assert error.status == 200
         else:
@@ -415,7 +415,7 @@ class TestLostAnswers:
             error = await lost(c.update_bdb(1, {}))
 
         assert str(error) == (
-            "PUT /v1/bdbs/1: no usable answer from the cluster: its answer cannot be read "
+            "PUT /v1/bdbs/1: no usable answer from the cluster: the answer cannot be decoded "
             "(1 attempt). It was sent, and may have been taken all the same; bdb:1@after may tell"
         )
         assert len(server.changes) == 1

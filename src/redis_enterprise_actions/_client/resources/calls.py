@@ -140,7 +140,7 @@ class Calls:
             raise UsageError("request_timeout= must be more than 0 and not endless")
         if untracked not in _UNTRACKED:
             raise UsageError(f"untracked={untracked!r} is none of {', '.join(_UNTRACKED)}")
-        call = build_request(method, path, json, params, headers, patience=patience)
+        call = build_request(method, path, json, params, headers, request_timeout=patience)
         return self._start(call, busy, outage, accept=untracked == "completed")
 
     async def _start(

@@ -40,13 +40,13 @@ class Follow(enum.Enum):
     ACTION_ONLY = enum.auto()  # none: the answer has to name an action
 
 
-_ACCEPTED: Final = "it was accepted (202), and its answer names nothing to follow"
+_ACCEPTED: Final = "the cluster accepted it (202), and the answer names nothing to follow"
 NO_HANDLE: Final[Mapping[Follow, str]] = {
     Follow.BOOTSTRAP: (
-        "a bootstrap goes on after its answer, and nothing here follows it yet: "
-        "ask GET /v1/bootstrap until its state is completed, or error"
+        "a bootstrap continues after its answer, and this client does not follow it: "
+        "poll GET /v1/bootstrap until its state is completed or error"
     ),
-    Follow.CRDB_TASK: "its answer names no task of the Active-Active database",
+    Follow.CRDB_TASK: "the answer names no task of the Active-Active database",
     Follow.OPTIONAL_ACTION: _ACCEPTED,
     Follow.SYNCHRONOUS: _ACCEPTED,
 }

@@ -27,9 +27,10 @@ _MAX_ERROR_LENGTH: Final = 500  # characters of an error that is not text
 _ACCEPTED: Final = 202  # the cluster has not done the work yet
 _CANCELS: Final = frozenset({Follow.NODE_ACTION_CANCEL, Follow.CRDB_TASK_CANCEL})
 _DONE_WITHOUT_HANDLE: Final = frozenset({Follow.OPTIONAL_ACTION, Follow.SYNCHRONOUS})
-_SEVERAL_ACTIONS: Final = "its answer names several actions: wait for each of them"
+_SEVERAL_ACTIONS: Final = "the answer names several actions: wait for each of them"
 _NO_ACTION: Final = (
-    "its answer names nothing to follow, and the API does not document that it is done by then"
+    "the answer names nothing to follow, and the API does not document that the work is done when "
+    "the cluster answers"
 )
 
 

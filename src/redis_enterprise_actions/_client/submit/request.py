@@ -60,15 +60,16 @@ def build_request(
     params: Mapping[str, object] | None,
     headers: Mapping[str, str] | None,
     *,
-    patience: float | None,
+    request_timeout: float | None,
 ) -> SubmitRequest:
     """Check the arguments of a call, and build its request. Raises `UsageError`."""
     if not isinstance(method, str) or method.upper() not in _METHODS:
-        raise UsageError(f"{method!r} starts nothing: there are {', '.join(sorted(_METHODS))}")
+        raise UsageError(f"{method!r} does not start work: use DELETE, PATCH, POST or PUT")
     method = method.upper()
     if not isinstance(path, str) or not _PATH.fullmatch(path):
         raise UsageError(
-            f"{path!r} is not a path of the API, such as /v1/bdbs/1: quoted, and without a query"
+            f"{path!r} is not a path of the API such as /v1/bdbs/1, percent-encoded and without "
+            "a query"
         )
     sent_headers = checked_headers(headers)
     query = _encode_query(params)
@@ -82,7 +83,7 @@ def build_request(
         query,
         body=_encode_body(method, json),
         headers=sent_headers,
-        timeout=patience,
+        timeout=request_timeout,
     )
     # Longest first, as one secret may be a part of another.
     secrets = sorted(_find_secrets(json), key=lambda secret: len(secret.reveal()), reverse=True)
@@ -97,13 +98,13 @@ def checked_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
         raise UsageError("headers= is not a mapping of names to values")
     for key, value in headers.items():
         if not isinstance(key, str) or not _HEADER_NAME.fullmatch(key):
-            raise UsageError(f"{key!r} is not the name of a header")
+            raise UsageError(f"{key!r} is not a valid header name")
         if key.casefold() in _RESERVED_HEADERS:
-            raise UsageError(f"the header {key} is not for headers= to set")
+            raise UsageError(f"headers= cannot set the header {key}")
         if not isinstance(value, str) or not _HEADER_VALUE.fullmatch(value):
-            raise UsageError(f"the value of the header {key} cannot be sent")
+            raise UsageError(f"the value of the header {key} is not printable ASCII text")
     if len({key.casefold() for key in headers}) < len(headers):
-        raise UsageError("headers= has a header twice")
+        raise UsageError("headers= has the same header twice")
     return dict(headers)
 
 
@@ -116,12 +117,12 @@ def is_dry_run(rule: CallRule, json: object, params: Mapping[str, object] | None
     query = params or {}
     for name in sorted(rule.query & set(body)):
         raise UsageError(
-            f"{name} is read from the query of this call, not from its body: pass it as "
+            f"the API reads {name} from the query of this call, not from the body: pass it as "
             f"params={{{name!r}: ...}} (--param {name}=...)"
         )
     for name in sorted(rule.body & set(query)):
         raise UsageError(
-            f"{name} is read from the body of this call, not from its query: pass it as "
+            f"the API reads {name} from the body of this call, not from the query: pass it as "
             f"json={{{name!r}: ...}} (--data)"
         )
     if "dry_run" in rule.query & set(query):
@@ -141,7 +142,7 @@ def _encode_query(params: Mapping[str, object] | None) -> str:
     try:
         return f"?{urlencode(texts)}" if texts else ""
     except UnicodeEncodeError:
-        raise UsageError("params= holds what cannot be sent") from None
+        raise UsageError("params= cannot be encoded as UTF-8") from None
 
 
 def _encode_body(method: str, json: object) -> Secret | None:
@@ -152,7 +153,7 @@ def _encode_body(method: str, json: object) -> Secret | None:
         return Secret(msgspec.json.encode(json).decode())
     except (TypeError, ValueError, RecursionError):
         pass
-    raise UsageError("json= is nothing that JSON can hold")  # the causes may quote secrets
+    raise UsageError("json= cannot be encoded as JSON")  # the causes may quote secrets
 
 
 def _task_reference(path: str, headers: dict[str, str]) -> Reference | None:

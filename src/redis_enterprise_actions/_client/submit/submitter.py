@@ -54,7 +54,7 @@ _REFUSED: Final = frozenset({429, 503})
 _BUSY: Final = 409
 _NOT_FOUND: Final = 404
 _RECOVERABLE: Final = frozenset({Follow.NODE_ACTION, Follow.TRANSFER, Follow.CRDB_TASK})
-_NODE_TRACKS: Final = frozenset({ReferenceKind.NODE, ReferenceKind.CLUSTER})
+_NODE_KINDS: Final = frozenset({ReferenceKind.NODE, ReferenceKind.CLUSTER})
 
 
 class Submitter:
@@ -74,7 +74,7 @@ class Submitter:
         before = await self._state_before(request, outage_timeout)
         clock = asyncio.get_running_loop().time
         began = clock()
-        round_ = RetryState(began)
+        retry_state = RetryState(began)
         tries = 0
         cause: RequestError
         error: RequestError
@@ -94,11 +94,11 @@ class Submitter:
                 error = cause = rejected
                 deadline = began + busy_timeout
             else:
-                return await self._handle(request, before, reply, outage_timeout)
+                return await self._read_answer(request, before, reply, outage_timeout)
             left = deadline - clock()
             if left <= 0:
                 raise error
-            await asyncio.sleep(min(round_.pause_after(cause, clock()), left))
+            await asyncio.sleep(min(retry_state.pause_after(cause, clock()), left))
             if isinstance(
                 error, RequestRejected
             ):  # the work that made the cluster busy may have ended
@@ -117,7 +117,7 @@ class Submitter:
             # The DELETE of an action that has ended would remove its result.
             found = await retry_for(_CANCEL_RETRY, self.sources.fetch_certain, ref)
             if (found is None and ref.run) or (found is not None and found.phase.terminal):
-                hint = "This run has ended, or another one has begun since"
+                hint = "This run has ended, or a later one has begun"
                 raise _rejected(call, _NOT_FOUND, None, None, hint)
             run = None if found is None else found.task_id
         request = SubmitRequest(call, follow, ref)
@@ -132,7 +132,9 @@ class Submitter:
 
     # --- state before the request ---------------------------------------------------------------
 
-    async def _state_before(self, request: SubmitRequest, patience: float) -> Reference | None:
+    async def _state_before(
+        self, request: SubmitRequest, outage_timeout: float
+    ) -> Reference | None:
         """Return the reference of the work, with the state that tells it from older work.
 
         If the user may not read the state, the reference has none: the request may be allowed.
@@ -140,14 +142,14 @@ class Submitter:
         ref = request.ref
         if ref is None or ref.kind is ReferenceKind.CRDB or request.dry_run:
             return ref
-        if ref.kind not in _NODE_TRACKS:
+        if ref.kind not in _NODE_KINDS:
             try:
-                ref = await retry_for(patience, self.sources.databases.with_baseline, ref)
-                return await self._reset_transfer(ref, patience)
+                ref = await retry_for(outage_timeout, self.sources.databases.with_baseline, ref)
+                return await self._reset_transfer(ref, outage_timeout)
             except RequestRejected:
                 return ref
         try:
-            found = await retry_for(patience, self.sources.fetch_certain, ref)
+            found = await retry_for(outage_timeout, self.sources.fetch_certain, ref)
         except RequestRejected:
             return msgspec.structs.replace(ref, run=str(RunIdentity(UNKNOWN_STATUS, "", "")))
         cancels = request.follow is Follow.NODE_ACTION_CANCEL
@@ -155,7 +157,7 @@ class Submitter:
             return msgspec.structs.replace(ref, run=found.task_id or "")
         return msgspec.structs.replace(ref, run=str(identify_next_run(found)))
 
-    async def _reset_transfer(self, ref: Reference, patience: float) -> Reference:
+    async def _reset_transfer(self, ref: Reference, outage_timeout: float) -> Reference:
         """Clear the result of the last transfer, so that it is not taken for the next one's.
 
         The cluster accepts a reset before it takes effect, so the status is read again: a result
@@ -166,12 +168,12 @@ class Submitter:
         path = f"/v1/bdbs/{ref.numeric_uid}/actions/{ref.kind}_reset_status"
         request = SubmitRequest(Request("PUT", path, body=Secret("{}")), Follow.DATABASE)
         try:
-            reply = await retry_for(patience, self._send, request)
+            reply = await retry_for(outage_timeout, self._send, request)
         except RequestRejected:
             return ref
         if reply.status == _NOT_FOUND:
             return ref
-        return await retry_for(patience, self.sources.databases.with_baseline, ref)
+        return await retry_for(outage_timeout, self.sources.databases.with_baseline, ref)
 
     # --- the request ----------------------------------------------------------------------------
 
@@ -222,7 +224,7 @@ class Submitter:
                 found = await retry_for(_SEARCH_RETRY, self.sources.fetch_certain, before)
             except RequestError:
                 raise error from cause.__cause__
-            if found is not None and before.kind in _NODE_TRACKS:
+            if found is not None and before.kind in _NODE_KINDS:
                 run = parse_run(before)._replace(task_id=found.task_id or "")
                 return msgspec.structs.replace(before, run=str(run))
             if found is not None:
@@ -233,9 +235,10 @@ class Submitter:
 
     # --- the answer -----------------------------------------------------------------------------
 
-    async def _handle(
-        self, request: SubmitRequest, before: Reference | None, reply: Reply, patience: float
+    async def _read_answer(
+        self, request: SubmitRequest, before: Reference | None, reply: Reply, outage_timeout: float
     ) -> Handle:
+        """Return the handle of the work. Raises `RequestRejected` and `AnswerLost`."""
         call = request.call
         if reply.status == _NOT_FOUND:
             raise _rejected(call, reply.status, *parse_error_body(reply.body))
@@ -245,14 +248,14 @@ class Submitter:
                 answer = decode(reply.body, object)
         except ValueError:
             if before is None or request.follow not in _RECOVERABLE:
-                reason = "its answer cannot be read"
+                reason = "the answer cannot be decoded"
                 unreadable = ClusterUnreachable(call.method, call.path, reason=reason)
                 raise _answer_lost(unreadable, request, before) from None
         problem = embedded_error(answer)
         if problem is not None:
             raise _rejected(call, reply.status, *map(request.redacted, problem))
         if before is not None and before.kind in TRANSFERS:
-            before = await self._transfer_started(before, reply, patience)
+            before = await self._transfer_started(before, reply, outage_timeout)
         if request.follow is Follow.NODE_ACTION and before is not None:
             self.sources.node_actions.forget_cancel(before)
         elif request.follow is Follow.NODE_ACTION_CANCEL and before is not None:
@@ -260,13 +263,13 @@ class Submitter:
         return read_handle(request.follow, before, reply.status, answer, dry_run=request.dry_run)
 
     async def _transfer_started(
-        self, before: Reference, reply: Reply, patience: float
+        self, before: Reference, reply: Reply, outage_timeout: float
     ) -> Reference:
         """Note that a transfer was started. Return it with the result that an older run left."""
         databases = self.sources.databases
         if was_busy_before(before):  # the older run has ended, as the cluster took the request
             with contextlib.suppress(RequestError):
-                before = await retry_for(patience, databases.with_baseline, before)
+                before = await retry_for(outage_timeout, databases.with_baseline, before)
         if not before.run:  # the user may not read the state: only the time tells runs apart
             before = databases.with_call_time(before, reply)
         databases.record_call(before)
