@@ -30,7 +30,7 @@ _HIDDEN: Final = (argparse.SUPPRESS, None)
 
 def page() -> str:
     """Return `command-line.md`."""
-    top = _arguments.parser()
+    top = _arguments.build_parser()
     commands = _commands(top)
     shared = _login.connection_options()._actions
     connection = {flag for each in shared for flag in each.option_strings}

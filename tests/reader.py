@@ -36,7 +36,7 @@ from sybil import Sybil
 from sybil.parsers.markdown import CodeBlockParser
 
 from redis_enterprise_actions import ActionsClient
-from redis_enterprise_actions._cli.arguments import arguments
+from redis_enterprise_actions._cli.arguments import parse_arguments
 from redis_enterprise_actions.testing import FakeCluster
 from tests.served import Served
 
@@ -199,7 +199,7 @@ class Reader:
         for line in commands.replace("\\\n", "").splitlines():
             if line.startswith("redis-actions "):
                 ours = re.split(r" (?:&&|[|>]) ", line)[0]
-                arguments(shlex.split(ours, comments=True)[1:])
+                parse_arguments(shlex.split(ours, comments=True)[1:])
 
     def _type(self, command: str) -> str:
         """Run a command where the last one left the shell; return what it printed."""

@@ -312,7 +312,7 @@ def line_of(name: str, uid: str) -> list[str]:
 
 def test_every_command_is_above() -> None:
     """No command is without a row in the table."""
-    actions = _arguments.parser()._actions
+    actions = _arguments.build_parser()._actions
     (commands,) = (each.choices for each in actions if isinstance(each.choices, dict))
 
     assert {line[0] for line in LINES.values()} | APART == commands.keys()

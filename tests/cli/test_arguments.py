@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from redis_enterprise_actions import UsageError
-from redis_enterprise_actions._cli.arguments import arguments, json_of, pair
+from redis_enterprise_actions._cli.arguments import name_and_value, parse_arguments, read_data
 from redis_enterprise_actions._client.http.auth import Secret
 from tests.conftest import examples
 from tests.secrecy import leaks_of
@@ -58,19 +58,19 @@ class TestData:
     )
     def test_text(self, text: str | None, expected: object) -> None:
         """It is JSON; without it there is nothing."""
-        assert json_of(text if text is None else Secret(text)) == expected
+        assert read_data(text if text is None else Secret(text)) == expected
 
     def test_file(self, tmp_path: Path) -> None:
         """Or it names a file, in UTF-8 whatever the machine prefers."""
         (tmp_path / "changes.json").write_text('{"name": "日本"}', "utf-8")
 
-        assert json_of(Secret(f"@{tmp_path / 'changes.json'}")) == {"name": "日本"}
+        assert read_data(Secret(f"@{tmp_path / 'changes.json'}")) == {"name": "日本"}
 
     def test_stdin(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Or it is standard input."""
         monkeypatch.setattr(sys, "stdin", stdin_of('{"name": "日本"}'.encode()))
 
-        assert json_of(Secret("@-")) == {"name": "日本"}
+        assert read_data(Secret("@-")) == {"name": "日本"}
 
     def test_no_stdin(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         """A process without standard input is told so, even if there is a file of that name."""
@@ -79,7 +79,7 @@ class TestData:
         monkeypatch.setattr(sys, "stdin", None)
 
         with pytest.raises(UsageError) as caught:
-            json_of(Secret("@-"))
+            read_data(Secret("@-"))
         assert str(caught.value) == "--data @- cannot be read: there is no standard input"
 
     @pytest.mark.parametrize("path", ["missing.json", ".", "a\0b"])
@@ -88,7 +88,7 @@ class TestData:
         monkeypatch.chdir(tmp_path)
 
         with pytest.raises(UsageError) as caught:
-            json_of(Secret(f"@{path}"))
+            read_data(Secret(f"@{path}"))
         said, _, why = str(caught.value).partition(": ")
         assert said == f"--data @{path} cannot be read"
         assert why
@@ -111,7 +111,7 @@ class TestData:
     def test_no_json(self, text: str) -> None:
         """Text that is not JSON is wrong usage, and the error does not show it."""
         with pytest.raises(UsageError) as caught:
-            json_of(Secret(text))
+            read_data(Secret(text))
 
         assert str(caught.value) == "--data is not JSON"
         assert leaks_of(caught.value) == []
@@ -121,7 +121,7 @@ class TestData:
         """Nor is a word shown of a file that holds no JSON, or no text at all."""
         (tmp_path / "changes.json").write_bytes(content)
         with pytest.raises(UsageError) as caught:
-            json_of(Secret(f"@{tmp_path / 'changes.json'}"))
+            read_data(Secret(f"@{tmp_path / 'changes.json'}"))
 
         assert str(caught.value) == "--data is not JSON"
         assert leaks_of(caught.value) == []
@@ -130,14 +130,14 @@ class TestData:
     @given(JSON)
     def test_any_json(self, value: object) -> None:
         """Every JSON value is read as it is meant."""
-        assert json_of(Secret(json.dumps(value))) == value
+        assert read_data(Secret(json.dumps(value))) == value
 
     @settings(max_examples=examples(100))
     @given(st.text().filter(lambda text: not text.startswith("@")))
     def test_any_text(self, text: str) -> None:
         """Any other text is wrong usage, and nothing worse."""
         try:
-            read = json_of(Secret(text))
+            read = read_data(Secret(text))
         except UsageError:
             return
         assert json.loads(text) == read
@@ -154,14 +154,14 @@ class TestData:
 )
 def test_pair(text: str, expected: tuple[str, str]) -> None:
     """A name and its value, which may be empty, or hold an equals sign."""
-    assert pair(text) == expected
+    assert name_and_value(text) == expected
 
 
 @pytest.mark.parametrize("text", ["", "=", f"={SECRET}", f"Authorization: {SECRET}", SECRET])
 def test_no_pair(text: str) -> None:
     """Anything else is refused, and not repeated, as curl's way to give a header holds secrets."""
     with pytest.raises(argparse.ArgumentTypeError) as caught:
-        pair(text)
+        name_and_value(text)
 
     assert str(caught.value) == "give it as NAME=VALUE"
 
@@ -200,7 +200,7 @@ class TestParser:
     def test_wrong_usage(self, line: list[str], capsys: pytest.CaptureFixture[str]) -> None:
         """Wrong usage is 2, and shows no value that may be a secret."""
         with pytest.raises(SystemExit) as caught:
-            arguments(line)
+            parse_arguments(line)
 
         said = capsys.readouterr().err
         assert caught.value.code == 2
@@ -218,7 +218,7 @@ class TestParser:
     def test_too_much(self, more: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
         """Of what no command takes, only the names of options are repeated."""
         with pytest.raises(SystemExit) as caught:
-            arguments(["submit", "POST", "/v1/bdbs", *more])
+            parse_arguments(["submit", "POST", "/v1/bdbs", *more])
 
         *_, last = capsys.readouterr().err.splitlines()
         assert caught.value.code == 2
@@ -236,7 +236,7 @@ class TestParser:
     ) -> None:
         """A wait is for references, or for what filters match: one of these has to be given."""
         with pytest.raises(SystemExit) as caught:
-            arguments(["wait", *line])
+            parse_arguments(["wait", *line])
 
         assert caught.value.code == 2
         assert capsys.readouterr().err.endswith(f"redis-actions: error: {said}\n")
@@ -253,14 +253,14 @@ class TestParser:
     )
     def test_wait(self, line: list[str], refs: list[str]) -> None:
         """References may stand before and after the options."""
-        args = arguments(["wait", *line])
+        args = parse_arguments(["wait", *line])
 
         assert args.ref == refs
         assert args.allow_empty is ("--allow-empty" in line)
 
     def test_submit(self) -> None:
         """A call is a method and a path, and nothing besides unless it is given."""
-        args = arguments(["submit", "POST", "/v1/bdbs"])
+        args = parse_arguments(["submit", "POST", "/v1/bdbs"])
 
         assert (args.method, args.path, args.data) == ("POST", "/v1/bdbs", None)
         assert (args.param, args.header, args.busy_timeout) == ([], [], 0)
@@ -268,7 +268,7 @@ class TestParser:
 
     def test_submit_with_everything(self) -> None:
         """Parameters and headers may be repeated, and durations have units."""
-        args = arguments([
+        args = parse_arguments([
             *("submit", "PUT", "/v1/bdbs/1", "--data", "@-", "--busy-timeout", "10m"),
             *("--param", "dry_run=true", "--param", "a=b", "--header", "X-Task-ID=t"),
             *("--wait", "--timeout", "1h", "--stall-timeout", "90", "--outage-timeout", "5m"),
@@ -284,15 +284,15 @@ class TestParser:
 
     def test_repeated(self) -> None:
         """Two command lines do not share what they collect."""
-        arguments(["submit", "POST", "/v1/bdbs", "--param", "a=b"])
+        parse_arguments(["submit", "POST", "/v1/bdbs", "--param", "a=b"])
 
-        assert arguments(["submit", "POST", "/v1/bdbs"]).param == []
+        assert parse_arguments(["submit", "POST", "/v1/bdbs"]).param == []
 
     @pytest.mark.parametrize("command", ["wait", "submit", "cancel"])
     def test_help(self, command: str, capsys: pytest.CaptureFixture[str]) -> None:
         """The help of each command about references is there."""
         with pytest.raises(SystemExit) as caught:
-            arguments([command, "--help"])
+            parse_arguments([command, "--help"])
 
         assert caught.value.code == 0
         assert "reference" in capsys.readouterr().out
@@ -307,6 +307,6 @@ class TestParser:
     def test_references(self, shape: str, capsys: pytest.CaptureFixture[str]) -> None:
         """The help of `wait` lists every kind of reference."""
         with pytest.raises(SystemExit):
-            arguments(["wait", "--help"])
+            parse_arguments(["wait", "--help"])
 
         assert shape in capsys.readouterr().out

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from redis_enterprise_actions._cli.arguments import arguments, statuses
+from redis_enterprise_actions._cli.arguments import parse_arguments, parse_statuses
 
 
 @pytest.mark.parametrize(
@@ -18,27 +18,27 @@ from redis_enterprise_actions._cli.arguments import arguments, statuses
 )
 def test_statuses(text: str, words: set[str]) -> None:
     """Words have commas between them, and any case."""
-    assert statuses(text) == words
+    assert parse_statuses(text) == words
 
 
 @pytest.mark.parametrize("command", ["list", "watch"])
 def test_no_filters(command: str) -> None:
     """Without filters these commands show all."""
-    args = arguments([command])
+    args = parse_arguments([command])
     assert (args.bdb, args.node, args.status, args.name) == (None, None, frozenset(), None)
 
 
 @pytest.mark.parametrize("command", ["list", "watch", "wait"])
 def test_filters(command: str) -> None:
     """These commands have the same filters."""
-    args = arguments([command, "--bdb", "1", "--node", "2", "--status", "x", "--name", "SM*"])
+    args = parse_arguments([command, "--bdb", "1", "--node", "2", "--status", "x", "--name", "SM*"])
     assert (args.bdb, args.node, args.status, args.name) == (1, 2, {"x"}, "SM*")
 
 
 def test_interval() -> None:
     """Looks are five seconds apart unless told otherwise."""
-    assert arguments(["watch"]).interval == 5
-    assert arguments(["watch", "--interval", "1m"]).interval == 60
+    assert parse_arguments(["watch"]).interval == 5
+    assert parse_arguments(["watch", "--interval", "1m"]).interval == 60
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_interval() -> None:
 def test_wrong_usage(line: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     """What cannot work is wrong usage, and no cluster is asked more often than once a second."""
     with pytest.raises(SystemExit) as caught:
-        arguments(line)
+        parse_arguments(line)
 
     complaint = capsys.readouterr().err
     assert caught.value.code == 2

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from redis_enterprise_actions import UsageError
-from redis_enterprise_actions._cli.arguments import arguments, parser
-from redis_enterprise_actions._cli.completion import SHELLS, complete, script
+from redis_enterprise_actions._cli.arguments import build_parser, parse_arguments
+from redis_enterprise_actions._cli.completion import SHELLS, answer_completion, completion_script
 from redis_enterprise_actions._cli.main import main
 
 
@@ -77,8 +77,8 @@ def run(*command: str) -> str:
 # 9 of its process, so this one is not that of the tests.
 ANSWERING = """
 import contextlib, json, os, sys
-from redis_enterprise_actions._cli.arguments import parser
-from redis_enterprise_actions._cli.completion import complete
+from redis_enterprise_actions._cli.arguments import build_parser
+from redis_enterprise_actions._cli.completion import answer_completion
 
 os.environ |= {"_ARGCOMPLETE": "1", "_ARGCOMPLETE_SHELL": "bash", "COMP_TYPE": "9"}
 answers = []
@@ -86,7 +86,7 @@ for line in json.load(sys.stdin):
     os.environ |= {"COMP_LINE": line, "COMP_POINT": str(len(line))}
     os.environ["_ARGCOMPLETE_STDOUT_FILENAME"] = sys.argv[1]
     with contextlib.suppress(SystemExit):
-        complete(parser())
+        answer_completion(build_parser())
     with open(sys.argv[1]) as answer:
         answers.append(answer.read().split("\\v"))
 print(json.dumps(answers))
@@ -167,12 +167,12 @@ def test_zsh(folder: Path) -> None:
 def test_script(shell: str, lines: Callable[[], list[str]]) -> None:
     """The command prints the script, which the shell can run as it is."""
     assert main(["completion", shell]) == 0
-    assert "\n".join(lines()).strip() == script(shell).strip()
+    assert "\n".join(lines()).strip() == completion_script(shell).strip()
 
 
 def test_no_files_by_default() -> None:
     """Where nothing is offered, bash is not to offer files instead."""
-    (registered,) = re.findall(r"^\s*complete .*", script("bash"), re.MULTILINE)
+    (registered,) = re.findall(r"^\s*complete .*", completion_script("bash"), re.MULTILINE)
 
     assert "-o default" not in registered
 
@@ -180,7 +180,7 @@ def test_no_files_by_default() -> None:
 def test_other_shells(capsys: pytest.CaptureFixture[str]) -> None:
     """Other shells are wrong usage."""
     with pytest.raises(SystemExit):
-        arguments(["completion", "tcsh"])
+        parse_arguments(["completion", "tcsh"])
     assert "tcsh" in capsys.readouterr().err
 
 
@@ -189,10 +189,10 @@ def test_no_library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "argcomplete", None)
     monkeypatch.setitem(sys.modules, "argcomplete.shell_integration", None)
     with pytest.raises(UsageError, match=r"pip install 'redis-enterprise-actions\[cli\]'"):
-        script("bash")
+        completion_script("bash")
 
-    complete(parser())
+    answer_completion(build_parser())
     monkeypatch.setenv("_ARGCOMPLETE", "1")
     with pytest.raises(SystemExit) as caught:
-        complete(parser())
+        answer_completion(build_parser())
     assert caught.value.code == 1

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from redis_enterprise_actions._cli import help as _help
-from redis_enterprise_actions._cli.arguments import arguments, parser
+from redis_enterprise_actions._cli.arguments import build_parser, parse_arguments
 from redis_enterprise_actions._client.config.profiles import _PROFILE
 
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def commands() -> dict[str, argparse.ArgumentParser]:
     """Return all commands, by name."""
-    (action,) = [each for each in parser()._actions if each.choices is not None]
+    (action,) = [each for each in build_parser()._actions if each.choices is not None]
     assert isinstance(action.choices, dict)
     return action.choices
 
@@ -53,7 +53,7 @@ def test_example(example: str) -> None:
     if words[-1] == "wait":
         words.append("a-uid")  # from xargs
 
-    assert arguments(words).run == words[0]
+    assert parse_arguments(words).run == words[0]
 
 
 def test_enough_examples() -> None:

@@ -18,8 +18,8 @@ from urllib.request import Request, urlopen
 import pytest
 
 from redis_enterprise_actions import UsageError
-from redis_enterprise_actions._cli import main as _cli
-from redis_enterprise_actions._cli.arguments import arguments
+from redis_enterprise_actions._cli import main as _main
+from redis_enterprise_actions._cli.arguments import parse_arguments
 from redis_enterprise_actions._cli.main import main
 from redis_enterprise_actions._cli.settings.connection import client_from_args
 from tests.cli.wait.test_json_lines import conforms
@@ -508,7 +508,7 @@ class TestConnection:
         """A file that is no UTF-8 takes its secret with it, whatever shows the error's causes."""
         (tmp_path / "token").write_bytes(b"hunter2-hunter2\xff")
         (tmp_path / "token").chmod(0o600)
-        args = arguments(["list", "--token-file", str(tmp_path / "token")])
+        args = parse_arguments(["list", "--token-file", str(tmp_path / "token")])
 
         with pytest.raises(UsageError) as caught:
             client_from_args(args)
@@ -778,7 +778,7 @@ class TestUnforeseen:
         ],
         ids=lambda error: type(error).__name__,
     )
-    @pytest.mark.parametrize("where", ["arguments", "settings", "command", "loop"])
+    @pytest.mark.parametrize("where", ["parse_arguments", "settings", "command", "loop"])
     def test_any(
         self,
         served: Served,
@@ -795,10 +795,12 @@ class TestUnforeseen:
         async def fail_later(*_: object) -> NoReturn:
             fail()
 
-        if where in {"arguments", "settings"}:
-            monkeypatch.setattr(_cli, "client_from_args" if where == "settings" else where, fail)
+        if where in {"parse_arguments", "settings"}:
+            monkeypatch.setattr(_main, "client_from_args" if where == "settings" else where, fail)
         else:
-            monkeypatch.setitem(_cli._CONNECTED, "list", fail if where == "command" else fail_later)
+            monkeypatch.setitem(
+                _main._CLUSTER_COMMANDS, "list", fail if where == "command" else fail_later
+            )
 
         assert main(["list"]) == 70
         out, err = capsys.readouterr()
@@ -825,7 +827,7 @@ class TestUnforeseen:
         def fail(*_: object) -> NoReturn:
             raise ValueError("a\n::error::b") from KeyError("c")
 
-        monkeypatch.setattr(_cli, "arguments", fail)
+        monkeypatch.setattr(_main, "parse_arguments", fail)
         monkeypatch.setenv("REDIS_ACTIONS_TRACEBACK", "1")
 
         assert main(["list"]) == 70
@@ -843,7 +845,7 @@ class TestUnforeseen:
         def fail(*_: object) -> NoReturn:
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(_cli, "arguments", fail)
+        monkeypatch.setattr(_main, "parse_arguments", fail)
 
         assert main(["list"]) == 130
         assert capsys.readouterr().err == "interrupted\n"
@@ -870,7 +872,7 @@ class TestUnforeseen:
     @pytest.mark.parametrize("program", ["module", "script"])
     def test_program(self, tmp_path: Path, program: str) -> None:
         """As a process it ends with that code, however it is started."""
-        start = "from redis_enterprise_actions._cli import main as _cli\n_cli.arguments = None\n"
+        start = "from redis_enterprise_actions._cli import main\nmain.parse_arguments = None\n"
         if program == "module":
             start += (
                 "import runpy\nrunpy.run_module('redis_enterprise_actions', run_name='__main__')"

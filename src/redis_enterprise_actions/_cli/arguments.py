@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NoReturn, cast
 
 import msgspec
 
-from redis_enterprise_actions._cli.listing.query import Selection, selection_of
+from redis_enterprise_actions._cli.listing.query import Selection, selection_from
 from redis_enterprise_actions._cli.settings.connection import ENVIRONMENT, connection_options
 from redis_enterprise_actions._cli.wait.options import (
     add_stop_options,
@@ -24,8 +24,8 @@ from redis_enterprise_actions._client.http.auth import Secret
 from redis_enterprise_actions._model.errors import UsageError
 from redis_enterprise_actions._model.text import one_line
 
-from .completion import SHELLS, complete
-from .help import explain
+from .completion import SHELLS, answer_completion
+from .help import add_examples
 from .output import escape_ci_commands
 
 
@@ -66,9 +66,9 @@ exit codes of wait:
 """
 _NEITHER: Final = "wait for what? Give REF, or filters such as --status running or --bdb 3"
 _BOTH: Final = "wait takes REF or filters, not both"
-_DEEPEST: Final = 100  # the API's own are ten deep at most
+_MAX_DEPTH: Final = 100  # the API's own are ten deep at most
 _OPTION: Final = re.compile("--[a-z-]+(?==|$)")
-_LEAST_INTERVAL: Final = 1.0  # seconds between two looks, to spare the cluster
+_MIN_INTERVAL: Final = 1.0  # seconds between two looks, to spare the cluster
 _SHOWN: Final = "what is shown has to match each that is given"
 _TO_SET_UP: Final = {
     "profiles": "show which profiles there are",
@@ -77,7 +77,7 @@ _TO_SET_UP: Final = {
 }
 
 
-def json_of(data: Secret | None) -> object:
+def read_data(data: Secret | None) -> object:
     """Read what `--data` gives: JSON, or `@` and the file that it is in, `-` for standard input.
 
     No error shows a word of it, as it may hold passwords.
@@ -85,24 +85,24 @@ def json_of(data: Secret | None) -> object:
     if data is None:
         return None
     text = data.reveal()
-    given = _content(text.removeprefix("@")) if text.startswith("@") else text
+    given = _read_bytes(text.removeprefix("@")) if text.startswith("@") else text
     problem = "is not JSON"
     try:
         read: object = msgspec.json.decode(given)
     except (ValueError, RecursionError):
         del text, given  # which a traceback that shows variables would show
     else:
-        if not _is_deep(read):
+        if not _is_too_deep(read):
             return read
-        problem = f"has more than {_DEEPEST} lists and objects in each other"
+        problem = f"has more than {_MAX_DEPTH} lists and objects in each other"
         del text, given, read  # ditto
     raise UsageError(f"--data {problem}")
 
 
-def _is_deep(value: object) -> bool:
+def _is_too_deep(value: object) -> bool:
     """Return True if a JSON value is too deep for functions that call themselves."""
     level = [value]
-    for _ in range(_DEEPEST):
+    for _ in range(_MAX_DEPTH):
         level = [
             each
             for outer in level
@@ -114,7 +114,7 @@ def _is_deep(value: object) -> bool:
     return any(isinstance(each, (dict, list)) for each in level)
 
 
-def _content(path: str) -> bytes:
+def _read_bytes(path: str) -> bytes:
     if path == "-" and sys.stdin is None:
         raise UsageError("--data @- cannot be read: there is no standard input")
     try:
@@ -123,7 +123,7 @@ def _content(path: str) -> bytes:
         raise UsageError(f"--data @{path} cannot be read: {error}") from None
 
 
-def pair(text: str) -> tuple[str, str]:
+def name_and_value(text: str) -> tuple[str, str]:
     """Read `NAME=VALUE` from the command line, and repeat none of it, as it may be a secret."""
     name, equals, value = text.partition("=")
     if not name or not equals:
@@ -131,20 +131,20 @@ def pair(text: str) -> tuple[str, str]:
     return name, value
 
 
-def header(text: str) -> tuple[str, Secret]:
+def name_and_secret(text: str) -> tuple[str, Secret]:
     """Read a header, whose value may be a secret, likewise."""
-    name, value = pair(text)
+    name, value = name_and_value(text)
     return name, Secret(value)
 
 
-def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line; by default, the process's.
 
     Of what is too much no more than options' names are repeated: a body without its `--data` holds
     secrets. The first of them is answered with the option that has a similar name.
     """
-    top = parser()
-    complete(top)
+    top = build_parser()
+    answer_completion(top)
     args, rest = top.parse_known_args(argv)
     if rest:
         shown = [_OPTION.match(text) for text in rest]
@@ -156,7 +156,7 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         }
         similar = similar_name(words[0].removeprefix("--").replace("-", "_"), known)
         top.error(message if similar is None else f"{message}; did you mean {known[similar]}?")
-    if args.run == "wait" and bool(args.ref) is (selection_of(args) != Selection()):
+    if args.run == "wait" and bool(args.ref) is (selection_from(args) != Selection()):
         top.error(_BOTH if args.ref else _NEITHER)
     return args
 
@@ -168,7 +168,7 @@ class _Parser(argparse.ArgumentParser):
         super().error(escape_ci_commands(one_line(message)))
 
 
-def parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
     made = _Parser(
         prog="redis-actions",
         description="See and await long-running actions on a Redis Software cluster.",
@@ -200,7 +200,7 @@ def parser() -> argparse.ArgumentParser:
     )
     text = "an action's uid, or a reference; - for those on standard input, one a line, or JSON"
     command.add_argument("ref", metavar="REF", nargs="*", help=text)
-    add_filters(command, _FILTERS)
+    _add_filters(command, _FILTERS)
     add_stop_options(command)
     add_wait_options(command)
     command.set_defaults(run="wait", connects=True, interrupted=left_alone)
@@ -224,14 +224,19 @@ def parser() -> argparse.ArgumentParser:
     )
     command.add_argument(
         "--param",
-        type=pair,
+        type=name_and_value,
         action="append",
         default=[],
         metavar="NAME=VALUE",
         help="for the query",
     )
     command.add_argument(
-        "--header", type=header, action="append", default=[], metavar="NAME=VALUE", help="a header"
+        "--header",
+        type=name_and_secret,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a header",
     )
     command.add_argument(
         "--busy-timeout",
@@ -270,7 +275,7 @@ def parser() -> argparse.ArgumentParser:
     add_chores(add, connection)
     for name, command in commands.choices.items():
         command.set_defaults(usage=command.format_usage)  # which has all options
-        explain(name, command)
+        add_examples(name, command)
     return top
 
 
@@ -280,7 +285,7 @@ def add_looks(
 ) -> None:
     """Add `list` and `watch`."""
     command = add("list", parents=[connection], help="show what the cluster does")
-    add_filters(command, _SHOWN)
+    _add_filters(command, _SHOWN)
     command.add_argument("--json", action="store_true", help="one JSON object a line")
     command.set_defaults(run="list", connects=True, interrupted="")
 
@@ -291,9 +296,9 @@ def add_looks(
     command.set_defaults(run="doctor", connects=False, interrupted="")
 
     command = add("watch", parents=[connection], help="see live what the cluster does")
-    add_filters(command, _SHOWN)
+    _add_filters(command, _SHOWN)
     text = "from one look to the next (default: 5s)"
-    command.add_argument("--interval", type=_interval, default=5.0, metavar="TIME", help=text)
+    command.add_argument("--interval", type=_watch_interval, default=5.0, metavar="TIME", help=text)
     text = "look once, and print what list prints"
     command.add_argument("--once", action="store_true", help=text)
     command.set_defaults(run="watch", connects=True, interrupted="", json=False)
@@ -311,27 +316,27 @@ def add_chores(
     command.set_defaults(run="completion", connects=False, interrupted="")
 
 
-def add_filters(command: argparse.ArgumentParser, said: str) -> None:
-    """Add the filters that `_select.selection_of` reads; `said` tells what they are for."""
+def _add_filters(command: argparse.ArgumentParser, said: str) -> None:
+    """Add the filters that `selection_from` reads; `said` tells what they are for."""
     filters = command.add_argument_group("filters", said)
     filters.add_argument("--bdb", type=int, metavar="UID", help="what works on this database")
     filters.add_argument("--node", type=int, metavar="UID", help="what works on this node")
     text = "such as running,failed: phases, or the cluster's own words"
     filters.add_argument(
-        "--status", type=statuses, default=frozenset(), metavar="STATUS", help=text
+        "--status", type=parse_statuses, default=frozenset(), metavar="STATUS", help=text
     )
     text = "a pattern for the action's name, such as 'SM*'"
     filters.add_argument("--name", metavar="PATTERN", help=text)
 
 
-def _interval(text: str) -> float:
+def _watch_interval(text: str) -> float:
     seconds = parse_duration(text)
-    if seconds < _LEAST_INTERVAL:
-        raise argparse.ArgumentTypeError(f"look every {_LEAST_INTERVAL:g}s at most")
+    if seconds < _MIN_INTERVAL:
+        raise argparse.ArgumentTypeError(f"look every {_MIN_INTERVAL:g}s at most")
     return seconds
 
 
-def statuses(text: str) -> frozenset[str]:
+def parse_statuses(text: str) -> frozenset[str]:
     """Read words with commas between them."""
     words = [word.strip().casefold() for word in text.split(",")]
     return frozenset(word for word in words if word)

@@ -23,7 +23,7 @@ SHELLS: Final = ("bash", "zsh", "fish")
 _PROGRAM: Final = "redis-actions"
 
 
-def script(shell: str) -> str:
+def completion_script(shell: str) -> str:
     """Return the lines that a shell is to run so that Tab completes. Raises `UsageError`."""
     try:
         from argcomplete.shell_integration import shellcode  # noqa: PLC0415 - an extra, wanted only here
@@ -34,7 +34,7 @@ def script(shell: str) -> str:
     return str(shellcode([_PROGRAM], shell=shell, use_defaults=False))
 
 
-def complete(parser: argparse.ArgumentParser) -> None:
+def answer_completion(parser: argparse.ArgumentParser) -> None:
     """Answer a shell that asks what there is for Tab, and exit; return if none asks."""
     if "_ARGCOMPLETE" not in os.environ:
         return
@@ -43,11 +43,11 @@ def complete(parser: argparse.ArgumentParser) -> None:
     except ImportError:
         sys.exit(1)  # the library is gone, and whoever pressed Tab wants no traceback
     # It asks for a class of its own, and is content with a function.
-    offered = cast("BaseCompleter", _offered)
+    offered = cast("BaseCompleter", _completions)
     autocomplete(parser, exit_method=sys.exit, default_completer=offered)
 
 
-def _offered(prefix: str, action: argparse.Action, **_: object) -> list[str]:
+def _completions(prefix: str, action: argparse.Action, **_: object) -> list[str]:
     """Return what there is for an argument without choices."""
     if action.metavar == "FILE":
         from argcomplete.completers import FilesCompleter  # noqa: PLC0415 - as above

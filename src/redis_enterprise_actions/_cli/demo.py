@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     from redis_enterprise_actions.testing import Version
 
-_OUTCOMES_AS_SCRIPTED = 4, 1  # completed, failed
+_EXPECTED = 4, 1  # completed, failed
 
 
-async def serve(port: int, version: Version, say: Callable[[str], None]) -> NoReturn:
+async def serve_fake_cluster(port: int, version: Version, say: Callable[[str], None]) -> NoReturn:
     """Serve a fake cluster with a few actions under way, until cancelled."""
     async with AsyncExitStack() as stack:
         try:
@@ -61,7 +61,7 @@ def _start_some(cluster: FakeCluster) -> list[tuple[str, str]]:
     ]
 
 
-async def demo(say: Callable[[str], None]) -> int:
+async def run_demo(say: Callable[[str], None]) -> int:
     """Await several actions on a fake cluster; return 0 if they ended as they were meant to."""
     clock = asyncio.get_running_loop().time
     began = clock()
@@ -97,4 +97,4 @@ async def demo(say: Callable[[str], None]) -> int:
         f"\n{completed} completed, {failed} failed (as it was meant to), "
         f"in {clock() - began:.1f} s and {asked} requests"
     )
-    return 0 if (completed, failed) == _OUTCOMES_AS_SCRIPTED else 1
+    return 0 if (completed, failed) == _EXPECTED else 1

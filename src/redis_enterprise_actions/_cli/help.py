@@ -105,7 +105,7 @@ cluster. The extra cli brings what this needs.
 """,
 }
 
-_CODES: Final = """\
+_EXIT_CODES: Final = """\
 exit codes:
   0  it was done              5         the cluster could not be asked
   2  wrong usage              70        an error that was not foreseen
@@ -114,7 +114,7 @@ exit codes:
 """
 
 
-def explain(name: str, command: argparse.ArgumentParser) -> None:
+def add_examples(name: str, command: argparse.ArgumentParser) -> None:
     """Let the help of a command end with examples, and with what its exit codes say."""
     command.formatter_class = argparse.RawDescriptionHelpFormatter
-    command.epilog = f"examples:\n{_EXAMPLES[name]}\n{command.epilog or _CODES}"
+    command.epilog = f"examples:\n{_EXAMPLES[name]}\n{command.epilog or _EXIT_CODES}"

@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from redis_enterprise_actions._cli.doctor.command import doctor
-from redis_enterprise_actions._cli.listing.command import look, watch
+from redis_enterprise_actions._cli.listing.command import list_actions, watch_actions
 from redis_enterprise_actions._cli.settings.connection import (
     client_from_args,
     keyring_account,
@@ -28,8 +28,8 @@ from redis_enterprise_actions._client.submit.calls import reason_not_followable
 from redis_enterprise_actions._model.errors import RedisActionsError, UsageError
 from redis_enterprise_actions._model.text import one_line
 
-from .arguments import arguments, json_of
-from .completion import script
+from .arguments import parse_arguments, read_data
+from .completion import completion_script
 from .output import (
     EXIT_INTERNAL_ERROR,
     OutputError,
@@ -50,10 +50,10 @@ if TYPE_CHECKING:
     from redis_enterprise_actions._client.client import ActionsClient
 
 
-_CALL_PATIENCE: Final = 10.0  # seconds for which a call is tried
+_SUBMIT_OUTAGE_TIMEOUT: Final = 10.0  # seconds for which a call is tried
 _INTERRUPTED: Final = 130
 _PIPE_CLOSED: Final = 141
-_NO_OUTPUT: Final = 74  # EX_IOERR of sysexits.h
+_OUTPUT_LOST: Final = 74  # EX_IOERR of sysexits.h
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -64,19 +64,19 @@ def main(argv: Sequence[str] | None = None) -> int:
             reconfigure(errors="backslashreplace")  # a strange letter must not end a wait
     try:
         with unhandled_logs_to_stderr():
-            args = arguments(argv)
+            args = parse_arguments(argv)
             del argv  # which may hold the passwords of a body
             return _run(args)
     except RedisActionsError as error:
         print_error(f"redis-actions: {error}")
         return outcome_of(error)[1]
     except OutputError as lost:
-        return _no_output(lost.error)
+        return _report_lost_output(lost.error)
     except KeyboardInterrupt:
         print_error("interrupted")
         return _INTERRUPTED
     except Exception as error:  # noqa: BLE001 - whatever it is, it is not a wait that has failed
-        return _crash(error)
+        return _report_crash(error)
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -84,25 +84,25 @@ def _run(args: argparse.Namespace) -> int:
     interrupted = partial(print_error, f"interrupted{args.interrupted}")
     signals = SignalHandler(interrupted)
     try:
-        with signals, _overhearing(args) as overheard:
-            work = _work(args, overheard)
+        with signals, _log_capture(args) as overheard:
+            work = _dispatch(args, overheard)
             return work if isinstance(work, int) else signals.run(work)
     except KeyboardInterrupt:
         interrupted()
         return signals.exit_code
 
 
-def _no_output(error: OSError) -> int:
+def _report_lost_output(error: OSError) -> int:
     """Say that the output cannot be written, unless nobody wants it; return the exit code."""
     # Output goes nowhere any more; without this, Python complains once more as it exits.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if isinstance(error, BrokenPipeError):
         return _PIPE_CLOSED
     print_error(f"redis-actions: the output cannot be written: {error}")
-    return _NO_OUTPUT
+    return _OUTPUT_LOST
 
 
-def _crash(error: Exception) -> int:
+def _report_crash(error: Exception) -> int:
     """Say that an error came that nobody foresaw, and where; return the exit code.
 
     Its message is left out, as it may hold a secret.
@@ -118,13 +118,13 @@ def _crash(error: Exception) -> int:
     return EXIT_INTERNAL_ERROR
 
 
-def _overhearing(args: argparse.Namespace) -> contextlib.AbstractContextManager[LogCapture | None]:
+def _log_capture(args: argparse.Namespace) -> contextlib.AbstractContextManager[LogCapture | None]:
     """Return what keeps our log for the display, where waits are shown."""
     waits = args.run == "wait" or (args.run == "submit" and args.wait)
     return LogCapture() if waits else contextlib.nullcontext()
 
 
-def _work(
+def _dispatch(
     args: argparse.Namespace, overheard: LogCapture | None = None
 ) -> Coroutine[object, object, int] | int:
     """Return what is to be done, or the exit code of what is done at once.
@@ -132,12 +132,12 @@ def _work(
     A password is asked for, and standard input is read, before the loop runs, where Ctrl-C would
     not be heard.
     """
-    if args.run in CHORES:
-        return CHORES[args.run](args)
-    if args.run in _TOLD:
-        return _TOLD[args.run](args, client_from_args(args), overheard or LogCapture())
+    if args.run in _LOCAL_COMMANDS:
+        return _LOCAL_COMMANDS[args.run](args)
+    if args.run in _WAITING_COMMANDS:
+        return _WAITING_COMMANDS[args.run](args, client_from_args(args), overheard or LogCapture())
     if args.connects:
-        return _CONNECTED[args.run](args, client_from_args(args))
+        return _CLUSTER_COMMANDS[args.run](args, client_from_args(args))
     return _ALONE[args.run](args)
 
 
@@ -167,11 +167,11 @@ def _submit(
         args.method,
         args.path,
         # In no variable, which a traceback might show.
-        json_of(args.data),
+        read_data(args.data),
         params=dict(args.param),
         headers={name: value.reveal() for name, value in args.header},
         busy_timeout=args.busy_timeout,
-        outage_timeout=_CALL_PATIENCE if patience is None else patience,
+        outage_timeout=_SUBMIT_OUTAGE_TIMEOUT if patience is None else patience,
         untracked="completed" if args.accept_untracked else "refused",
     )
     return submit(args, client, starting, overheard)
@@ -184,27 +184,27 @@ async def _cancel(args: argparse.Namespace, client: ActionsClient) -> int:
 
 
 async def _fake_cluster(args: argparse.Namespace) -> int:
-    from .demo import serve  # noqa: PLC0415 - a web server that the other commands do not need
+    from .demo import serve_fake_cluster  # noqa: PLC0415 - a web server that the other commands do not need
 
-    await serve(args.port, args.version, print_line)
+    await serve_fake_cluster(args.port, args.version, print_line)
 
 
 async def _demo(_: argparse.Namespace) -> int:
-    from .demo import demo  # noqa: PLC0415 - ditto
+    from .demo import run_demo  # noqa: PLC0415 - ditto
 
-    return await demo(print_line)
+    return await run_demo(print_line)
 
 
-_CONNECTED: Final = {
-    "list": look,
-    "watch": watch,
+_CLUSTER_COMMANDS: Final = {
+    "list": list_actions,
+    "watch": watch_actions,
     "get": _get,
     "cancel": _cancel,
 }
 
 
 _ALONE: Final = {"doctor": doctor, "fake-cluster": _fake_cluster, "demo": _demo}
-_TOLD: Final = {"wait": _wait, "submit": _submit}
+_WAITING_COMMANDS: Final = {"wait": _wait, "submit": _submit}
 
 
 def _profiles(_: argparse.Namespace) -> int:
@@ -237,11 +237,11 @@ def _logout(args: argparse.Namespace) -> int:
 
 
 def _completion(args: argparse.Namespace) -> int:
-    write_output(f"{script(args.shell)}\n")
+    write_output(f"{completion_script(args.shell)}\n")
     return 0
 
 
-CHORES: Final[Mapping[str, Callable[[argparse.Namespace], int]]] = {
+_LOCAL_COMMANDS: Final[Mapping[str, Callable[[argparse.Namespace], int]]] = {
     "profiles": _profiles,
     "login": _login,
     "logout": _logout,

@@ -13,8 +13,8 @@ import trustme
 from aiohttp import web
 
 from redis_enterprise_actions import ClientCertificateRefused
-from redis_enterprise_actions._cli.arguments import arguments
-from redis_enterprise_actions._cli.doctor import command as _doctor
+from redis_enterprise_actions._cli.arguments import parse_arguments
+from redis_enterprise_actions._cli.doctor import command
 from redis_enterprise_actions._cli.doctor.command import doctor
 from redis_enterprise_actions._client.http.transport import Transport
 from redis_enterprise_actions.testing import FakeCluster
@@ -45,7 +45,7 @@ def user(monkeypatch: pytest.MonkeyPatch) -> None:
 async def examined(*options: str, urls: list[str]) -> int:
     """Run the command on this loop; return its exit code."""
     given = [word for url in urls for word in ("--url", url)]
-    work = doctor(arguments(["doctor", *given, *options]))
+    work = doctor(parse_arguments(["doctor", *given, *options]))
     return work if isinstance(work, int) else await work
 
 
@@ -110,7 +110,7 @@ async def test_json(lines: Lines) -> None:
 
 def test_settings_that_cannot_work(monkeypatch: pytest.MonkeyPatch, lines: Lines) -> None:
     """Without a cluster to ask, that is what is said, and 2."""
-    assert doctor(arguments(["doctor"])) == 2
+    assert doctor(parse_arguments(["doctor"])) == 2
     assert lines()[0].startswith("failure  settings     no cluster is given")
 
 
@@ -613,7 +613,7 @@ async def test_names(monkeypatch: pytest.MonkeyPatch, lines: Lines) -> None:
             await asyncio.sleep(3600)
         raise OSError("no such name")
 
-    monkeypatch.setattr(_doctor, "addresses_of", look_up)
+    monkeypatch.setattr(command, "resolve", look_up)
     urls = ["https://n1.example.com:9443", "https://slow.example.com:9443"]
 
     assert await examined(urls=urls) == 5

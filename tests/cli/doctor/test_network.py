@@ -10,7 +10,7 @@ import pytest
 
 from redis_enterprise_actions._cli.doctor import network as words
 from redis_enterprise_actions._cli.doctor.network import Certificate
-from redis_enterprise_actions._cli.doctor.result import Finding, Level
+from redis_enterprise_actions._cli.doctor.result import CheckResult, Level
 
 
 NODE = "https://n1:9443"
@@ -19,15 +19,15 @@ SHOWN = Certificate("AB:CD", names=("n1",))
 NO_NAME = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
 
-def untrusted(code: int) -> Finding:
-    """Return the finding for a certificate that OpenSSL refuses with a code."""
+def untrusted(code: int) -> CheckResult:
+    """Return the result for a certificate that OpenSSL refuses with a code."""
     error = ssl.SSLCertVerificationError()
     error.verify_code = code
     return words.untrusted(NODE, SHOWN, error)
 
 
 @pytest.mark.parametrize(
-    ("finding", "level", "said"),
+    ("result", "level", "said"),
     [
         (words.too_slow("dns", NODE, 10), Level.FAILURE, "nothing within 10 s. To do: "),
         (words.resolved(NODE, "n1", ["10.0.0.1"]), Level.OK, "n1 is 10.0.0.1"),
@@ -62,12 +62,12 @@ def untrusted(code: int) -> Finding:
         ),
         (words.unbootstrapped(NODE, "idle"), Level.FAILURE, "its bootstrap is 'idle'. To do: "),
     ],
-    ids=lambda it: it.check if isinstance(it, Finding) else "",
+    ids=lambda it: it.check if isinstance(it, CheckResult) else "",
 )
-def test_words(finding: Finding, level: Level, said: str) -> None:
-    """Each finding says what was seen and what to do, and how bad it is."""
-    assert finding.level is level
-    assert said in str(finding)
+def test_words(result: CheckResult, level: Level, said: str) -> None:
+    """Each result says what was seen and what to do, and how bad it is."""
+    assert result.level is level
+    assert said in str(result)
 
 
 ENVOY = {"Server": "envoy"}
@@ -106,7 +106,7 @@ PROBLEM = b'{"title": "Unauthorized", "status": 401, "type": "about:blank"}'
 )
 def test_shows_api(status: int, headers: dict[str, str], body: bytes, *, shows: bool) -> None:
     """An answer is the API's by its own header, its own errors, or a list of nodes."""
-    assert words.shows_api(status, headers, body) is shows
+    assert words.is_rest_api(status, headers, body) is shows
 
 
 @pytest.mark.parametrize(
@@ -115,10 +115,10 @@ def test_shows_api(status: int, headers: dict[str, str], body: bytes, *, shows: 
 )
 def test_leaves_open(status: int, headers: dict[str, str], *, leaves: bool) -> None:
     """A 401 that anybody could say, and "not now", leave open whether it is the API."""
-    assert words.leaves_open(status, headers, b"") is leaves
+    assert words.is_inconclusive(status, headers, b"") is leaves
 
 
 @pytest.mark.parametrize("date", ["", "soon", "Mon, 99 Jan 2001 00:00:00 GMT"])
 def test_no_date(date: str) -> None:
     """A node that does not tell the time has no skew."""
-    assert words.skew_of({"Date": date}, NOW) is None
+    assert words.clock_skew({"Date": date}, NOW) is None

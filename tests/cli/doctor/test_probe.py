@@ -8,12 +8,12 @@ import threading
 
 import pytest
 
-from redis_enterprise_actions._cli.doctor.network import addresses_of
+from redis_enterprise_actions._cli.doctor.network import resolve
 
 
 def run(host: str) -> list[str]:
     """Look up a name on a loop without a virtual clock."""
-    return asyncio.run(addresses_of(host, 9443))
+    return asyncio.run(resolve(host, 9443))
 
 
 def test_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,7 +43,7 @@ def test_hanging(monkeypatch: pytest.MonkeyPatch) -> None:
     async def impatient() -> None:
         before = set(threading.enumerate())
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(addresses_of("n1", 9443), 0.01)
+            await asyncio.wait_for(resolve("n1", 9443), 0.01)
         (left,) = set(threading.enumerate()) - before
         assert left.daemon
         free.set()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redis_enterprise_actions._cli.listing.table import GAP, fitting
+from redis_enterprise_actions._cli.listing.table import GAP, fit_widths
 
 
 NATURAL = {"uid": 36, "what": 20, "state": 30}
@@ -28,21 +28,21 @@ SQUEEZE = (("state", 8), ("state", 0), ("what", 16))
 )
 def test_order(width: int, widths: dict[str, int] | None) -> None:
     """Each gives way in its turn, and no more than is needed."""
-    assert fitting(NATURAL, SQUEEZE, width) == widths
+    assert fit_widths(NATURAL, SQUEEZE, width) == widths
 
 
 def test_given_back() -> None:
     """What is left over when a column is left out goes back to those that gave way before it."""
     squeeze = (("what", 5), ("uid", 0))
 
-    assert fitting({"what": 20, "uid": 36}, squeeze, 30) == {"what": 20}
-    assert fitting({"what": 20, "uid": 36}, squeeze, 15) == {"what": 15}
+    assert fit_widths({"what": 20, "uid": 36}, squeeze, 30) == {"what": 20}
+    assert fit_widths({"what": 20, "uid": 36}, squeeze, 15) == {"what": 15}
 
 
 def test_absent() -> None:
     """A column that is not there cannot give way."""
-    assert fitting({"uid": 5}, SQUEEZE, 4) is None
-    assert fitting({}, SQUEEZE, 0) == {}
+    assert fit_widths({"uid": 5}, SQUEEZE, 4) is None
+    assert fit_widths({}, SQUEEZE, 0) == {}
 
 
 COLUMNS = st.sampled_from("abcde")
@@ -55,7 +55,7 @@ COLUMNS = st.sampled_from("abcde")
 )
 def test_any(natural: dict[str, int], squeeze: list[tuple[str, int]], width: int) -> None:
     """Whatever gives way, all fits, nothing is wider than it would be, and little room is lost."""
-    widths = fitting(natural, squeeze, width)
+    widths = fit_widths(natural, squeeze, width)
     if widths is None:
         return
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from redis_enterprise_actions._cli.arguments import arguments
-from redis_enterprise_actions._cli.listing.command import watch
+from redis_enterprise_actions._cli.arguments import parse_arguments
+from redis_enterprise_actions._cli.listing.command import watch_actions
 from redis_enterprise_actions._cli.main import main
 
 
@@ -186,7 +186,7 @@ class TestWatchInALog:
     ) -> None:
         """A line with its time for each that is there, then for each change, and for outages."""
         cluster.add_action("SMUpdateBDB", uid="a", duration=100)
-        watching = asyncio.create_task(watch(arguments(["watch"]), client))
+        watching = asyncio.create_task(watch_actions(parse_arguments(["watch"]), client))
         await asyncio.sleep(6)
         cluster.add_action("retry_bdb", uid="u", duration=0, outcome="failed", error="no room")
         await asyncio.sleep(5)
@@ -208,8 +208,8 @@ class TestWatchInALog:
 
     async def test_interval(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """However long it takes, each list is asked for once in an interval."""
-        args = arguments(["watch", "--interval", "1m", "--bdb", "1"])
-        watching = asyncio.create_task(watch(args, client))
+        args = parse_arguments(["watch", "--interval", "1m", "--bdb", "1"])
+        watching = asyncio.create_task(watch_actions(args, client))
         await asyncio.sleep(3590)
         watching.cancel()
         await asyncio.wait({watching})
@@ -279,17 +279,17 @@ class TestWatchOnATerminal:
         """A terminal that cannot be written to any more has the code of lost output."""
         code = (
             "import sys\n"
-            "from redis_enterprise_actions._cli import main as _cli\n"
-            "from redis_enterprise_actions._cli.listing import watch_view as _live\n"
-            "before, out = _live.drawn, sys.stdout\n"
+            "from redis_enterprise_actions._cli import main\n"
+            "from redis_enterprise_actions._cli.listing import watch_view\n"
+            "before, out = watch_view.render, sys.stdout\n"
             "def lose():\n"
             "    del out.flush\n"
             "    raise OSError(5, 'Input/output error')\n"
-            "def drawn(*scene):\n"
+            "def render(*args):\n"
             "    out.flush = lose\n"
-            "    return before(*scene)\n"
-            "_live.drawn = drawn\n"
-            "sys.exit(_cli.main(['watch']))\n"
+            "    return before(*args)\n"
+            "watch_view.render = render\n"
+            "sys.exit(main.main(['watch']))\n"
         )
         with TerminalProcess([sys.executable, "-c", code]) as terminal:
             ended, written = terminal.read_to_end()

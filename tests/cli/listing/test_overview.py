@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from redis_enterprise_actions import AuthenticationError, ClusterUnreachable, Kind, RequestRejected
-from redis_enterprise_actions._cli.listing.query import Overview, Selection, _once_each
+from redis_enterprise_actions._cli.listing.query import ActionQuery, Selection, _without_duplicates
 from tests.conftest import ACTIVE
 
 
@@ -40,8 +40,8 @@ async def test_all_kinds(cluster: FakeCluster, client: ActionsClient) -> None:
     cluster.plan("POST", "/v1/", times=None, duration=100)
     await client.maintenance_on(1)
     cluster.requests.clear()
-    overview = Overview(client, Selection())
-    found = await overview.look()
+    overview = ActionQuery(client, Selection())
+    found = await overview.fetch()
 
     assert {action.uid: action.kind for action in found} == {
         uid: Kind.STATE_MACHINE,
@@ -63,7 +63,7 @@ async def test_what_is_needed(
     cluster: FakeCluster, client: ActionsClient, selection: Selection, lists: set[str]
 ) -> None:
     """A list that can hold nothing of what is selected is not asked for."""
-    await Overview(client, selection).look()
+    await ActionQuery(client, selection).fetch()
 
     assert set(asked(cluster)) == lists
 
@@ -73,18 +73,18 @@ async def test_refused(cluster: FakeCluster, client: ActionsClient, status: int)
     """A kind whose list is refused is left out, is said, and not asked for again."""
     cluster.add_action(uid="a")
     cluster.inject(path="/v1/crdb_tasks", times=None, status=status)
-    overview = Overview(client, Selection())
-    first = await overview.look()
-    (said,) = overview.missing
+    overview = ActionQuery(client, Selection())
+    first = await overview.fetch()
+    (said,) = overview.unavailable
     assert [action.uid for action in first] == ["a"]
     assert said.startswith(
         f"tasks of Active-Active databases are not listed: the cluster answered {status}"
     )
 
     asked(cluster)
-    await overview.look()
+    await overview.fetch()
     assert set(asked(cluster)) == LISTS - {"/v1/crdb_tasks"}
-    assert len(overview.missing) == 1
+    assert len(overview.unavailable) == 1
 
 
 async def test_all_refused(cluster: FakeCluster, client: ActionsClient) -> None:
@@ -92,7 +92,7 @@ async def test_all_refused(cluster: FakeCluster, client: ActionsClient) -> None:
     cluster.inject(times=None, status=403)
 
     with pytest.raises(AuthenticationError):
-        await Overview(client, Selection()).look()
+        await ActionQuery(client, Selection()).fetch()
 
 
 @pytest.mark.parametrize(
@@ -107,17 +107,17 @@ async def test_broken(
     cluster.add_action(uid="a")
     cluster.plan("POST", "/v1/", times=None, duration=1000)
     await client.maintenance_on(1)
-    overview = Overview(client, Selection())
-    before = {action.uid for action in await overview.look()}
+    overview = ActionQuery(client, Selection())
+    before = {action.uid for action in await overview.fetch()}
     assert before == {"a", "node:1/maintenance_on"}
 
     cluster.inject(path="/v1/nodes/actions", times=None, **fault)
-    assert {action.uid for action in await overview.look()} == before
-    assert len(overview.missing) == 1
+    assert {action.uid for action in await overview.fetch()} == before
+    assert len(overview.unavailable) == 1
 
     cluster.heal()
-    await overview.look()
-    assert overview.missing == []
+    await overview.fetch()
+    assert overview.unavailable == []
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ async def test_no_refusal(
     cluster.inject(path=path, times=None, status=status)
 
     with pytest.raises(error):
-        await Overview(client, Selection()).look()
+        await ActionQuery(client, Selection()).fetch()
 
 
 @pytest.mark.parametrize("listed", [True, False])
@@ -147,7 +147,7 @@ async def test_once_each(cluster: FakeCluster, client: ActionsClient, *, listed:
     task_id = (await client.get_node_action(1, "maintenance_on")).task_id
     done = {} if listed else {"duration": 0, "outcome": "completed"}
     cluster.add_action("maintenance_on", uid=task_id, node_uid=1, **done)
-    found = await Overview(client, Selection()).look()
+    found = await ActionQuery(client, Selection()).fetch()
 
     kinds = [Kind.TASK] if listed else [Kind.TASK, Kind.NODE_ACTION]
     assert [each.kind for each in found] == kinds
@@ -161,5 +161,5 @@ def test_run_that_is_named() -> None:
         for task_id in ("t1", "t2")
     )
 
-    assert _once_each([same, entry]) == [entry]
-    assert _once_each([other, entry]) == [entry, other]
+    assert _without_duplicates([same, entry]) == [entry]
+    assert _without_duplicates([other, entry]) == [entry, other]

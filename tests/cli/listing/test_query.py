@@ -8,12 +8,12 @@ import msgspec
 import pytest
 
 from redis_enterprise_actions import Action, Kind, Phase
-from redis_enterprise_actions._cli.arguments import arguments
+from redis_enterprise_actions._cli.arguments import parse_arguments
 from redis_enterprise_actions._cli.listing.query import (
     Selection,
-    by_age,
-    selected,
-    selection_of,
+    newest_first,
+    select,
+    selection_from,
 )
 from tests.conftest import ACTIVE
 
@@ -53,7 +53,7 @@ ALL = [UPDATE, TASK, REMOVAL]
 )
 def test_has(selection: Selection, uids: list[str]) -> None:
     """What is shown has to match all that is asked for; words match in any case."""
-    assert [action.uid for action in selected(ALL, selection)] == uids
+    assert [action.uid for action in select(ALL, selection)] == uids
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_may_have(selection: Selection, kinds: set[Kind]) -> None:
     """What can match nothing of a kind need not ask for it."""
     asked = (Kind.TASK, Kind.NODE_ACTION, Kind.CLUSTER_ACTION, Kind.CRDB_TASK)
 
-    assert {kind for kind in asked if selection.may_have(kind)} == kinds
+    assert {kind for kind in asked if selection.may_match(kind)} == kinds
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_may_have(selection: Selection, kinds: set[Kind]) -> None:
 )
 def test_selection_of(filters: list[str], selection: Selection) -> None:
     """The filters of a command line make a selection; without any it has everything."""
-    assert selection_of(arguments(["list", *filters])) == selection
+    assert selection_from(parse_arguments(["list", *filters])) == selection
 
 
 def test_by_age() -> None:
@@ -104,6 +104,6 @@ def test_by_age() -> None:
         action("going on", Phase.RUNNING, heartbeat=early),
     ]
 
-    assert [each.uid for each in by_age(actions)] == [
+    assert [each.uid for each in newest_first(actions)] == [
         *("going on", "new", "ended between", "old", "ended"),
     ]

@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 
 from redis_enterprise_actions import Action, Kind, Phase
 from redis_enterprise_actions._cli.listing.table import (
-    Paper,
-    age,
-    bar,
-    cells,
-    cut,
-    fields,
-    listed,
-    reference,
-    watched,
+    RenderContext,
+    display_width,
+    format_age,
+    progress_bar,
+    reference_of,
+    render_list,
+    render_watch,
+    tab_separated,
+    truncate,
 )
 from redis_enterprise_actions._model.action import phase_of
 from tests.conftest import ACTIVE
@@ -84,9 +84,9 @@ maintenance_on on node:2  completed              100%                         2h
 retry_bdb on node:1       failed                  33%  internal_error: nod…   2d"""
 
 
-def on(width: int, **more: object) -> Paper:
+def on(width: int, **more: object) -> RenderContext:
     """Return something to draw on."""
-    return msgspec.structs.replace(Paper(width=width, now=NOW), **more)
+    return msgspec.structs.replace(RenderContext(width=width, now=NOW), **more)
 
 
 @pytest.mark.parametrize(
@@ -94,18 +94,18 @@ def on(width: int, **more: object) -> Paper:
 )
 def test_listed(width: int, expected: str) -> None:
     """The table is as wide as the terminal, at most; the uids are whole at any width."""
-    assert "\n".join(listed(THREE, on(width))) == expected
+    assert "\n".join(render_list(THREE, on(width))) == expected
 
 
 @pytest.mark.parametrize(("width", "expected"), [(40, WATCHED_AT_40), (80, WATCHED_AT_80)])
 def test_watched(width: int, expected: str) -> None:
     """With bars, the uid gives way first, and what is done to what stays longest."""
-    assert "\n".join(watched(THREE, on(width))) == expected
+    assert "\n".join(render_watch(THREE, on(width))) == expected
 
 
 def test_watched_wide() -> None:
     """Where there is room, there is everything."""
-    headings, first, *_ = watched(THREE, on(160))
+    headings, first, *_ = render_watch(THREE, on(160))
 
     assert headings.split() == ["WHAT", "STATUS", "DONE", "STATE", "AGE", "UID"]
     assert first.endswith(f"{UUID}1")
@@ -113,7 +113,7 @@ def test_watched_wide() -> None:
 
 def test_watched_narrow() -> None:
     """Where there is next to nothing, half of it says what, and the other half how it stands."""
-    assert watched(THREE[:1], on(18)) == ["WHAT      STATUS", "SMUpdat…  active"]
+    assert render_watch(THREE[:1], on(18)) == ["WHAT      STATUS", "SMUpdat…  active"]
 
 
 LINES = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), max_size=60)
@@ -123,18 +123,18 @@ LINES = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), max_siz
 def test_any_width(width: int, name: str, status: str, state: str) -> None:
     """Whatever the cluster says, nothing that can give way is wider than the terminal."""
     odd = msgspec.structs.replace(THREE[0], name=name, status=status, state=state)
-    for line in watched([odd, *THREE], on(width)):
-        assert cells(line) <= width
+    for line in render_watch([odd, *THREE], on(width)):
+        assert display_width(line) <= width
     uids = {odd.uid, *(each.uid for each in THREE)}
-    for line in listed([odd, *THREE], on(width)):
-        assert cells(line) <= width or line in uids
+    for line in render_list([odd, *THREE], on(width)):
+        assert display_width(line) <= width or line in uids
 
 
 def test_fields() -> None:
     """For programs: fields between tabs, numbers without units, no heading, nothing cut."""
     unknown = msgspec.structs.replace(ACTIVE, kind=Kind.CRDB_TASK, name="a\tb")
 
-    assert fields([*THREE[:2], unknown], NOW) == [
+    assert tab_separated([*THREE[:2], unknown], NOW) == [
         f"{UUID}1\tSMUpdateBDB on bdb:1\tactive\t14.29\tprovision\t12",
         f"{UUID}2\tmaintenance_on on node:2\tcompleted\t100\t-\t7300",
         "crdb:a1\ta b\tactive\t-\t-\t-",
@@ -145,8 +145,8 @@ def test_reference() -> None:
     """What stands for a uid is what `wait` takes."""
     node = msgspec.structs.replace(ACTIVE, uid="node:1/remove", kind=Kind.NODE_ACTION)
 
-    assert reference(node) == "node:1/remove"
-    assert reference(msgspec.structs.replace(ACTIVE, kind=Kind.CRDB_TASK)) == "crdb:a1"
+    assert reference_of(node) == "node:1/remove"
+    assert reference_of(msgspec.structs.replace(ACTIVE, kind=Kind.CRDB_TASK)) == "crdb:a1"
 
 
 @pytest.mark.parametrize(
@@ -158,12 +158,12 @@ def test_reference() -> None:
 )  # fmt: skip
 def test_age(seconds: int, said: str) -> None:
     """An age is said in its largest unit."""
-    assert age(seconds) == said
+    assert format_age(seconds) == said
 
 
 def test_clocks_differ() -> None:
     """An action that began in our future is new."""
-    assert fields([action(1, "x", "queued", age=-60)], NOW)[0].endswith("\t0")
+    assert tab_separated([action(1, "x", "queued", age=-60)], NOW)[0].endswith("\t0")
 
 
 class TestColour:
@@ -171,8 +171,8 @@ class TestColour:
 
     def test_status(self) -> None:
         """Only headings and statuses are coloured, and the columns stay where they are."""
-        plain = listed(THREE, on(140))
-        coloured = listed(THREE, on(140, colour=True))
+        plain = render_list(THREE, on(140))
+        coloured = render_list(THREE, on(140, colour=True))
 
         assert [re.sub(r"\x1b\[\d*m", "", line) for line in coloured] == plain
         assert "\x1b[31mfailed\x1b[0m " in coloured[3]
@@ -180,7 +180,7 @@ class TestColour:
     @pytest.mark.parametrize("phase", Phase)
     def test_every_phase(self, phase: Phase) -> None:
         """Every phase has a colour."""
-        drawn = listed([msgspec.structs.replace(ACTIVE, phase=phase)], on(80, colour=True))
+        drawn = render_list([msgspec.structs.replace(ACTIVE, phase=phase)], on(80, colour=True))
 
         assert re.search(r"\x1b\[\d+mactive\x1b\[0m", drawn[1])
 
@@ -189,7 +189,7 @@ class TestBar:
     """What a bar shows."""
 
     @pytest.mark.parametrize(
-        ("progress", "letters", "drawn"),
+        ("progress", "unicode", "drawn"),
         [
             (0.0, True, "──────────"),
             (45.0, True, "━━━━──────"),
@@ -197,26 +197,26 @@ class TestBar:
             (45.0, False, "####------"),
         ],
     )
-    def test_progress(self, progress: float, drawn: str, *, letters: bool) -> None:
+    def test_progress(self, progress: float, drawn: str, *, unicode: bool) -> None:
         """It is as full as the work is done."""
         action = msgspec.structs.replace(ACTIVE, progress=progress)
 
-        assert bar(action, 10, on(80, letters=letters)) == drawn
+        assert progress_bar(action, 10, on(80, unicode=unicode)) == drawn
 
     def test_unknown(self) -> None:
         """Where nothing is known it moves, and claims nothing."""
-        drawn = [bar(ACTIVE, 4, on(80, turn=turn)) for turn in range(5)]
+        drawn = [progress_bar(ACTIVE, 4, on(80, frame=frame)) for frame in range(5)]
 
         assert drawn == ["━───", "─━──", "──━─", "───━", "━───"]
 
     @pytest.mark.parametrize("phase", [Phase.PENDING, Phase.FAILED, Phase.COMPLETED])
     def test_none(self, phase: Phase) -> None:
         """What does not go on has none."""
-        assert bar(msgspec.structs.replace(ACTIVE, phase=phase), 10, on(80)) == ""
+        assert progress_bar(msgspec.structs.replace(ACTIVE, phase=phase), 10, on(80)) == ""
 
 
 @pytest.mark.parametrize(
-    ("text", "width", "letters", "shown"),
+    ("text", "width", "unicode", "shown"),
     [
         ("abc", 3, True, "abc"),
         ("abcd", 3, True, "ab…"),
@@ -225,17 +225,21 @@ class TestBar:
         ("abcd", 0, True, "…"),
     ],
 )
-def test_cut(text: str, width: int, shown: str, *, letters: bool) -> None:
+def test_cut(text: str, width: int, shown: str, *, unicode: bool) -> None:
     """What is cut shows it, and wide letters count for two."""
-    assert cut(text, width, on(80, letters=letters)) == shown
+    assert truncate(text, width, on(80, unicode=unicode)) == shown
 
 
 def test_strange_words() -> None:
     """What the cluster says cannot move the cursor, or colour the terminal."""
     odd = msgspec.structs.replace(THREE[0], status="\x1b[2J\t", state="a\nb", error="\x07")
 
-    for lines in (listed([odd], on(140)), watched([odd], on(80)), listed([odd], on(40))):
+    for lines in (
+        render_list([odd], on(140)),
+        render_watch([odd], on(80)),
+        render_list([odd], on(40)),
+    ):
         assert not re.search(r"[\x00-\x1f]", "".join(lines))
-    (line,) = fields([odd], NOW)
+    (line,) = tab_separated([odd], NOW)
     assert len(line.split("\t")) == 6
     assert line.replace("\t", "").isprintable()

@@ -9,14 +9,14 @@ import pytest
 
 from redis_enterprise_actions import Action, Phase
 from redis_enterprise_actions._cli.listing.query import Selection
-from redis_enterprise_actions._cli.listing.table import Paper, cells
-from redis_enterprise_actions._cli.listing.watch_view import Scene, drawn, told
+from redis_enterprise_actions._cli.listing.table import RenderContext, display_width
+from redis_enterprise_actions._cli.listing.watch_view import WatchState, describe_changes, render
 from redis_enterprise_actions._model.action import phase_of
 from tests.conftest import ACTIVE
 
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
-EMPTY = Scene(where="https://n1:9443", selection=Selection(), interval=5)
+EMPTY = WatchState(cluster="https://n1:9443", selection=Selection(), interval=5)
 
 
 def ago(seconds: int) -> datetime:
@@ -31,14 +31,14 @@ def action(uid: str, status: str = "active", *, begun: int = 60, **more: object)
     )
 
 
-def scene(*actions: Action, **more: object) -> Scene:
+def scene(*actions: Action, **more: object) -> WatchState:
     """Return what is seen of some actions, just now."""
-    return msgspec.structs.replace(EMPTY, **{"actions": actions, "seen_at": NOW} | more)
+    return msgspec.structs.replace(EMPTY, **{"actions": actions, "answered_at": NOW} | more)
 
 
-def seen(what: Scene, *, width: int = 80, height: int = 24) -> list[str]:
+def seen(what: WatchState, *, width: int = 80, height: int = 24) -> list[str]:
     """Return what is drawn of it."""
-    return drawn(what, Paper(width=width, now=NOW), height)
+    return render(what, RenderContext(width=width, now=NOW), height)
 
 
 class TestDrawn:
@@ -54,7 +54,7 @@ class TestDrawn:
 
     def test_head(self) -> None:
         """The head counts, and tells how old what is shown is."""
-        head, empty, *rows = seen(scene(action("a"), action("b", "failed"), seen_at=ago(7)))
+        head, empty, *rows = seen(scene(action("a"), action("b", "failed"), answered_at=ago(7)))
 
         assert head == "1 of 2 under way, seen 7s ago, every 5s at https://n1:9443"
         assert empty == ""
@@ -62,8 +62,8 @@ class TestDrawn:
 
     def test_late(self) -> None:
         """An answer that is late is said to be so, before it is known to be an outage."""
-        assert seen(scene(seen_at=ago(8)))[0].endswith("every 5s at https://n1:9443")
-        assert seen(scene(seen_at=ago(9)))[0] == "nothing to show, seen 9s ago, no answer since"
+        assert seen(scene(answered_at=ago(8)))[0].endswith("every 5s at https://n1:9443")
+        assert seen(scene(answered_at=ago(9)))[0] == "nothing to show, seen 9s ago, no answer since"
 
     def test_selection(self) -> None:
         """Only what is selected is shown, newest first."""
@@ -75,7 +75,7 @@ class TestDrawn:
 
     def test_outage(self) -> None:
         """An outage is shown as such, above what was last known."""
-        lost = scene(action("a"), lost_at=ago(130), problem="it answered 503\n(3 attempts)")
+        lost = scene(action("a"), outage_since=ago(130), problem="it answered 503\n(3 attempts)")
         lines = seen(lost)
 
         assert lines[1] == "no usable answer for 2m: it answered 503 (3 attempts)"
@@ -83,7 +83,7 @@ class TestDrawn:
 
     def test_missing(self) -> None:
         """So is what is missing, in whole words and three lines at most."""
-        lines = seen(scene(missing=("no tasks: " + "the cluster answered 403 " * 9,)), width=30)
+        lines = seen(scene(unavailable=("no tasks: " + "the cluster answered 403 " * 9,)), width=30)
 
         assert lines[1:4] == [
             "no tasks: the cluster answered",
@@ -105,16 +105,16 @@ class TestDrawn:
     @pytest.mark.parametrize("width", [30, 80])
     def test_any_size(self, width: int, height: int) -> None:
         """It is never larger than the terminal."""
-        what = scene(*map(action, "abcdef"), lost_at=ago(5), problem="p" * 200)
+        what = scene(*map(action, "abcdef"), outage_since=ago(5), problem="p" * 200)
         lines = seen(what, width=width, height=height)
 
         assert len(lines) <= height
-        assert all(cells(line) <= width for line in lines)
+        assert all(display_width(line) <= width for line in lines)
 
     def test_colour(self) -> None:
         """What is in the way is red."""
-        what = scene(lost_at=ago(5), problem="it is down")
-        lines = drawn(what, Paper(width=80, now=NOW, colour=True), 24)
+        what = scene(outage_since=ago(5), problem="it is down")
+        lines = render(what, RenderContext(width=80, now=NOW, colour=True), 24)
 
         assert lines[1] == "\x1b[31mno usable answer for 5s: it is down\x1b[0m"
 
@@ -124,20 +124,20 @@ class TestTold:
 
     def test_first(self) -> None:
         """The first look tells all that is selected, the oldest first."""
-        assert told(EMPTY, scene(action("new", begun=1), action("old", begun=9))) == [
+        assert describe_changes(EMPTY, scene(action("new", begun=1), action("old", begun=9))) == [
             "SMUpdateBDB: active [old]",
             "SMUpdateBDB: active [new]",
         ]
 
     def test_nothing_new(self) -> None:
         """What is as it was is not told again, whatever its heartbeat."""
-        assert told(scene(action("a")), scene(action("a", heartbeat=NOW))) == []
+        assert describe_changes(scene(action("a")), scene(action("a", heartbeat=NOW))) == []
 
     def test_change(self) -> None:
         """What has changed is."""
         changed = scene(action("a", progress=5.0), action("b", "failed"))
 
-        assert told(scene(action("a"), action("b", "failed")), changed) == [
+        assert describe_changes(scene(action("a"), action("b", "failed")), changed) == [
             "SMUpdateBDB: active, 5 % [a]"
         ]
 
@@ -147,32 +147,32 @@ class TestTold:
         before = scene(action("a"), action("b", "failed"), selection=running)
         after = scene(action("a", "completed"), action("b", "aborted"), selection=running)
 
-        assert told(before, after) == ["SMUpdateBDB: completed [a]"]
+        assert describe_changes(before, after) == ["SMUpdateBDB: completed [a]"]
 
     def test_gone(self) -> None:
         """So is that something is not listed any more."""
         before = scene(action("a"), action("b", name="x"), selection=Selection(name="SM*"))
 
-        assert told(before, msgspec.structs.replace(before, actions=())) == [
+        assert describe_changes(before, msgspec.structs.replace(before, actions=())) == [
             "SMUpdateBDB: not listed any more [a]"
         ]
 
     def test_outage(self) -> None:
         """An outage is told when it begins, and when it ends."""
         well = scene(action("a"))
-        lost = scene(action("a"), lost_at=ago(12), problem="503")
+        lost = scene(action("a"), outage_since=ago(12), problem="503")
 
-        assert told(well, lost) == ["no usable answer: 503"]
-        assert told(lost, lost) == []
-        assert told(lost, well) == ["answers again, after 12s"]
+        assert describe_changes(well, lost) == ["no usable answer: 503"]
+        assert describe_changes(lost, lost) == []
+        assert describe_changes(lost, well) == ["answers again, after 12s"]
 
     def test_missing(self) -> None:
         """What is missing is told once."""
-        missing = scene(missing=("no tasks: 403",))
+        missing = scene(unavailable=("no tasks: 403",))
 
-        assert told(scene(), missing) == ["no tasks: 403"]
-        assert told(missing, missing) == []
-        assert told(missing, scene()) == []
+        assert describe_changes(scene(), missing) == ["no tasks: 403"]
+        assert describe_changes(missing, missing) == []
+        assert describe_changes(missing, scene()) == []
 
 
 def test_phases() -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from redis_enterprise_actions import ActionsClient, UsageError
-from redis_enterprise_actions._cli.arguments import arguments
+from redis_enterprise_actions._cli.arguments import parse_arguments
 from redis_enterprise_actions._cli.settings.connection import (
     client_from_args,
     keyring_account,
@@ -59,7 +59,7 @@ def sent(client: ActionsClient) -> str:
 
 def made(*options: str) -> ActionsClient:
     """Return the client of a command with such options."""
-    return client_from_args(arguments(["list", *options]))
+    return client_from_args(parse_arguments(["list", *options]))
 
 
 class TestProfile:
@@ -180,28 +180,28 @@ class TestKeyring:
     )
     def test_account(self, options: list[str], account: str) -> None:
         """What it is stored under comes from where the client's user and cluster come from."""
-        assert keyring_account(arguments(["login", *options])) == account
+        assert keyring_account(parse_arguments(["login", *options])) == account
 
     def test_account_of_the_environment(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Or from the environment."""
         monkeypatch.setenv("REDIS_ENTERPRISE_URL", f"{URL} https://n2")
         monkeypatch.setenv("REDIS_ENTERPRISE_USER", "u")
 
-        assert keyring_account(arguments(["login"])) == "u@n1:9443"
+        assert keyring_account(parse_arguments(["login"])) == "u@n1:9443"
 
     def test_no_account(self) -> None:
         """Without a user or a cluster there is nothing to store it under."""
         with pytest.raises(UsageError, match="--user"):
-            keyring_account(arguments(["login", "--url", URL]))
+            keyring_account(parse_arguments(["login", "--url", URL]))
 
     def test_new_password(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """What is to be stored comes from a file, or is asked for; never from the environment."""
         monkeypatch.setenv("REDIS_ENTERPRISE_PASSWORD", OTHER)
-        by_file = arguments(["login", "--password-file", str(folder / "password")])
+        by_file = parse_arguments(["login", "--password-file", str(folder / "password")])
 
         assert read_new_password(by_file) == Secret(SECRET)
         with pytest.raises(UsageError, match=r"^no password"):
-            read_new_password(arguments(["login"]))
+            read_new_password(parse_arguments(["login"]))
 
 
 class TestWrongNames:
@@ -220,7 +220,7 @@ class TestWrongNames:
     def test_option(self, wrong: str, right: str, capsys: pytest.CaptureFixture[str]) -> None:
         """An option of another name is wrong usage."""
         with pytest.raises(SystemExit) as caught:
-            arguments(["list", f"{wrong}={SECRET}"])
+            parse_arguments(["list", f"{wrong}={SECRET}"])
 
         *_, last = capsys.readouterr().err.splitlines()
         assert caught.value.code == 2

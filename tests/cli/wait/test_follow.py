@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from redis_enterprise_actions._cli import main as _cli
-from redis_enterprise_actions._cli.arguments import arguments
+from redis_enterprise_actions._cli.arguments import parse_arguments
 from redis_enterprise_actions._cli.wait import bars as _bars
 from redis_enterprise_actions._cli.wait import plain as _plain
 from redis_enterprise_actions._cli.wait.events import ChangeEvent
@@ -49,12 +49,12 @@ ENDS = [
 
 def run(*line: str) -> asyncio.Task[int]:
     """Run a command on this loop."""
-    return asyncio.create_task(_run(arguments(line)))
+    return asyncio.create_task(_run(parse_arguments(line)))
 
 
 async def _run(args: argparse.Namespace) -> int:
-    with _cli._overhearing(args) as log_capture:
-        return await _cli._work(args, log_capture)
+    with _cli._log_capture(args) as log_capture:
+        return await _cli._dispatch(args, log_capture)
 
 
 def now() -> float:

@@ -6,7 +6,7 @@ import argparse
 
 import pytest
 
-from redis_enterprise_actions._cli.arguments import arguments
+from redis_enterprise_actions._cli.arguments import parse_arguments
 from redis_enterprise_actions._cli.wait.follow import StopCondition
 from redis_enterprise_actions._cli.wait.options import parse_duration, parse_interval, wait_options
 
@@ -40,7 +40,7 @@ def test_interval() -> None:
 
 def test_defaults() -> None:
     """A wait is without limits of its own, shown as it suits, and followed to all its ends."""
-    args = arguments(["wait", "x"])
+    args = parse_arguments(["wait", "x"])
 
     assert wait_options(args) == {"timeout": None, "stall_timeout": None}
     assert (args.output, args.keep_alive, args.until) == ("auto", 60, StopCondition.ALL)
@@ -49,7 +49,7 @@ def test_defaults() -> None:
 
 def test_everything() -> None:
     """Each limit that is given is the wait's; an interval is its schedule."""
-    args = arguments([
+    args = parse_arguments([
         *("wait", "x", "--timeout", "1h", "--stall-timeout", "90", "--outage-timeout", "5m"),
         *("--not-found-grace", "2s", "--interval", "7s"),
     ])  # fmt: skip
@@ -67,11 +67,11 @@ def test_everything() -> None:
 @pytest.mark.parametrize("until", list(StopCondition))
 def test_until(until: StopCondition) -> None:
     """Which ends of waits end the others is said with one option."""
-    assert arguments(["wait", "x", f"--{until}"]).until is until
+    assert parse_arguments(["wait", "x", f"--{until}"]).until is until
 
 
 @pytest.mark.parametrize("command", [["wait", "x"], ["submit", "POST", "/v1/bdbs"]])
 def test_json(command: list[str]) -> None:
     """`--json` is short for `--output json`."""
-    assert arguments([*command, "--json"]).output == "json"
-    assert arguments([*command, "--output", "json"]).output == "json"
+    assert parse_arguments([*command, "--json"]).output == "json"
+    assert parse_arguments([*command, "--output", "json"]).output == "json"

@@ -16,7 +16,7 @@ import pytest
 
 from redis_enterprise_actions import ClusterUnreachable
 from redis_enterprise_actions._cli import main as _cli
-from redis_enterprise_actions._cli.arguments import arguments
+from redis_enterprise_actions._cli.arguments import parse_arguments
 from redis_enterprise_actions._cli.main import main
 from tests.secrecy import secrets_in
 
@@ -408,7 +408,7 @@ class TestSubmit:
         began = now()
 
         with pytest.raises(ClusterUnreachable):
-            await _cli._work(arguments(FLUSH))
+            await _cli._dispatch(parse_arguments(FLUSH))
         assert now() - began == pytest.approx(10, abs=5)
 
     def test_secrets(self, served: Served, capsys: pytest.CaptureFixture[str]) -> None:
@@ -541,7 +541,7 @@ class TestWait:
         asked.inject(status=503, times=None)
         began = now()
 
-        assert await _cli._work(arguments(["wait", "crdb:t1", "export:1"])) == 5
+        assert await _cli._dispatch(parse_arguments(["wait", "crdb:t1", "export:1"])) == 5
         assert now() - began == pytest.approx(300, abs=15)
 
     @pytest.mark.parametrize(
@@ -558,7 +558,7 @@ class TestWait:
         asked.add_bdb(1)
         began = now()
 
-        assert await _cli._work(arguments(["wait", *options])) == 4
+        assert await _cli._dispatch(parse_arguments(["wait", *options])) == 4
         assert now() - began == pytest.approx(after, abs=0.1)
 
     @pytest.mark.parametrize(

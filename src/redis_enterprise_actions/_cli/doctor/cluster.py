@@ -1,6 +1,6 @@
 """What the cluster answers to one whom it knows, in words: credentials, permissions, versions.
 
-From values to findings. Refuses to ask anybody.
+From values to results. Refuses to ask anybody.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from redis_enterprise_actions._model.errors import (
 )
 from redis_enterprise_actions._model.text import one_line
 
-from .result import Finding, Level
+from .result import CheckResult, Level
 
 
 _LONGEST = 60  # characters of a version, or a name
 
 
-class Right(NamedTuple):
+class Route(NamedTuple):
     """A route that waits need, what it shows, and the permission that its page asks for."""
 
     path: str
@@ -41,21 +41,21 @@ class Right(NamedTuple):
 
 
 _TO_API: Final = "check that the URL is that of the REST API itself (port 9443), without a path"
-NODES: Final = Right("/v1/nodes", "the nodes", "view_all_nodes_info")
-STATUS: Final = Right("/v1/nodes/status", "the nodes' roles", "view_node_info")
-V2: Final = Right("/v2/actions", "actions of /v2", "view_status_of_cluster_action")
+NODES: Final = Route("/v1/nodes", "the nodes", "view_all_nodes_info")
+STATUS: Final = Route("/v1/nodes/status", "the nodes' roles", "view_node_info")
+V2: Final = Route("/v2/actions", "actions of /v2", "view_status_of_cluster_action")
 
 
 # requests/actions, requests/nodes/actions, requests/crdb_tasks, requests/bdbs.
-RIGHTS: Final = (
-    Right("/v1/actions", "actions", "view_status_of_cluster_action", needed=True),
-    Right("/v1/nodes/actions", "actions of nodes", "view_status_of_all_node_actions"),
-    Right("/v1/crdb_tasks", "tasks of Active-Active databases", "view_crdb_task_list"),
-    Right("/v1/bdbs", "databases", "view_all_bdbs_info", query="?fields=uid"),
+LISTS: Final = (
+    Route("/v1/actions", "actions", "view_status_of_cluster_action", needed=True),
+    Route("/v1/nodes/actions", "actions of nodes", "view_status_of_all_node_actions"),
+    Route("/v1/crdb_tasks", "tasks of Active-Active databases", "view_crdb_task_list"),
+    Route("/v1/bdbs", "databases", "view_all_bdbs_info", query="?fields=uid"),
 )
 
 
-def known(who: str, status: int, body: bytes = b"") -> Finding:
+def accepted(who: str, status: int, body: bytes = b"") -> CheckResult:
     """Tell that the cluster believes who we are, if its answer to `NODES` shows that."""
     if status == 403 or (status < 300 and lists_nodes(body)):
         return _ok("credentials", f"the cluster accepts {who}")
@@ -63,7 +63,7 @@ def known(who: str, status: int, body: bytes = b"") -> Finding:
     return _warning("credentials", f"{seen}, and no list of nodes")
 
 
-def unknown(who: str, error: Exception, *, tokens: bool) -> Finding:
+def refused(who: str, error: Exception, *, tokens: bool) -> CheckResult:
     """Tell that it does not; `tokens` is whether it grants tokens for the same password."""
     said = getattr(error, "detail", None) or str(error) or type(error).__name__
     advice: str | None
@@ -78,16 +78,16 @@ def unknown(who: str, error: Exception, *, tokens: bool) -> Finding:
         seen, advice = f"the cluster refuses {who}", "check the user name and the secret"
     else:
         seen, advice = f"it cannot be told whether the cluster knows {who}: {said}", None
-    return Finding(level=Level.FAILURE, check="credentials", seen=seen, advice=advice)
+    return CheckResult(level=Level.FAILURE, check="credentials", seen=seen, advice=advice)
 
 
-def unasked() -> Finding:
+def credentials_not_sent() -> CheckResult:
     """Tell that there is no node to be asked."""
     seen = "not sent, nor is more looked at, as no node can be asked that is sure to be the API"
-    return Finding(level=Level.FAILURE, check="credentials", seen=seen)
+    return CheckResult(level=Level.FAILURE, check="credentials", seen=seen)
 
 
-def version(status: int, body: bytes) -> Finding:
+def version(status: int, body: bytes) -> CheckResult:
     """Tell which version the nodes run."""
     try:
         found = versions(body) if status < 300 else []
@@ -101,7 +101,7 @@ def version(status: int, body: bytes) -> Finding:
     return _warning("version", f"nodes run {', '.join(found)}", advice)
 
 
-def role(status: int, body: bytes) -> Finding:
+def primary_node(status: int, body: bytes) -> CheckResult:
     """Tell which node is the primary."""
     try:
         found = primary(body) if status < 300 else None
@@ -113,7 +113,7 @@ def role(status: int, body: bytes) -> Finding:
     return _ok("primary", f"node {found.uid}{host} is the primary")
 
 
-def second(status: int, body: bytes) -> Finding:
+def v2_actions(status: int, body: bytes) -> CheckResult:
     """Tell whether there is a /v2."""
     if status == 404:
         return _ok("v2", "not there, as on versions before 7.22: /v1 tells all but transfers")
@@ -122,7 +122,7 @@ def second(status: int, body: bytes) -> Finding:
     return _ok("v2", "there")
 
 
-def allowed(right: Right, status: int, body: bytes) -> Finding:
+def allowed(right: Route, status: int, body: bytes) -> CheckResult:
     """Tell that something may be seen, if it is."""
     level = _level(right)
     if status == 404:
@@ -133,34 +133,34 @@ def allowed(right: Right, status: int, body: bytes) -> Finding:
         seen = f"{right.what}: {right.path} answers {status} with what is no list"
     else:
         return _ok("permissions", f"may see {right.what}")
-    return Finding(level=level, check="permissions", seen=seen, advice=_TO_API)
+    return CheckResult(level=level, check="permissions", seen=seen, advice=_TO_API)
 
 
-def useless() -> Finding:
+def nothing_visible() -> CheckResult:
     """Tell that nothing that was asked for with credentials can be seen."""
     seen = "none of this can be seen, so there is nothing that could be waited for"
-    return Finding(level=Level.FAILURE, check="permissions", seen=seen, advice=_TO_API)
+    return CheckResult(level=Level.FAILURE, check="permissions", seen=seen, advice=_TO_API)
 
 
-def denied(check: str, right: Right, error: Exception) -> Finding:
+def denied(check: str, right: Route, error: Exception) -> CheckResult:
     """Tell that something may not be seen, or why that is not known."""
     level = _level(right)
     if isinstance(error, AuthenticationError) and error.status == 403:
         seen = f"may not see {right.what} ({right.path} answers 403)"
         advice = f"give the user a role with the permission {right.permission}"
-        return Finding(level=level, check=check, seen=seen, advice=advice)
+        return CheckResult(level=level, check=check, seen=seen, advice=advice)
     said = getattr(error, "detail", None) or "no answer in time"
     hint = error.hint if isinstance(error, RequestRejected) else None
     seen = f"{right.what}: {said}"
-    return Finding(level=level, check=check, seen=seen, advice=hint)
+    return CheckResult(level=level, check=check, seen=seen, advice=hint)
 
 
-def _level(right: Right) -> Level:
+def _level(right: Route) -> Level:
     """Return how bad it is where a route gives no answer that can be used."""
     return Level.FAILURE if right.needed else Level.WARNING
 
 
-def _is_list(right: Right, body: bytes) -> bool:
+def _is_list(right: Route, body: bytes) -> bool:
     """Return True if a body can be a list of the API, which are arrays or objects with arrays."""
     try:
         if right.needed:
@@ -171,12 +171,12 @@ def _is_list(right: Right, body: bytes) -> bool:
         return False
 
 
-def _ok(check: str, seen: str) -> Finding:
-    return Finding(level=Level.OK, check=check, seen=seen)
+def _ok(check: str, seen: str) -> CheckResult:
+    return CheckResult(level=Level.OK, check=check, seen=seen)
 
 
-def _warning(check: str, seen: str, advice: str | None = None) -> Finding:
-    return Finding(level=Level.WARNING, check=check, seen=seen, advice=advice)
+def _warning(check: str, seen: str, advice: str | None = None) -> CheckResult:
+    return CheckResult(level=Level.WARNING, check=check, seen=seen, advice=advice)
 
 
 class WireNode(msgspec.Struct):

@@ -30,8 +30,8 @@ from redis_enterprise_actions._model.errors import (
 
 from . import cluster, network
 from .cluster import bootstrap_state
-from .network import addresses_of, certificate_at, certificate_of, connect
-from .result import Finding, Level, done, told, weighed
+from .network import certificate_at, certificate_of, connect, resolve
+from .result import CheckResult, Level, check_event, downgrade, summarize
 
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from redis_enterprise_actions._cli.settings.connection import Settings
     from redis_enterprise_actions._client.http.transport import Reply
 
-    from .cluster import Right
+    from .cluster import Route
     from .network import Certificate
 
 _SECRET: Final = frozenset({"password", "token"})
@@ -54,20 +54,22 @@ _NOWHERE: Final = Request("GET", "/v1/redis-actions-doctor", quotable=False)  # 
 
 def doctor(args: argparse.Namespace) -> Coroutine[object, object, int] | int:
     """Check the settings; return what looks at the rest, or the exit code where they are wrong."""
-    chart = Chart(as_json=args.json)
+    report = DiagnosticReport(as_json=args.json)
     try:
         settings = settings_from_args(args)
-        examination = Examination(settings, args.timeout, chart)
+        diagnosis = Diagnosis(settings, args.timeout, report)
     except UsageError as error:
         advice = "see redis-actions doctor --help"
-        chart.tell(Finding(level=Level.FAILURE, check="settings", seen=str(error), advice=advice))
-        return chart.close(0, refused=2)
-    for finding in _settings(settings):
-        chart.tell(finding)
-    return examination.run()
+        report.add(
+            CheckResult(level=Level.FAILURE, check="settings", seen=str(error), advice=advice)
+        )
+        return report.finish(0, refused=2)
+    for result in _settings(settings):
+        report.add(result)
+    return diagnosis.run()
 
 
-def _settings(settings: Settings) -> Iterable[Finding]:
+def _settings(settings: Settings) -> Iterable[CheckResult]:
     """Tell what each setting is and where it comes from, but for secrets."""
     for name, source in settings.sources.items():
         value = settings.options[name]
@@ -77,26 +79,26 @@ def _settings(settings: Settings) -> Iterable[Finding]:
             if isinstance(value, (list, tuple))
             else str(shown)
         )
-        yield Finding(level=Level.OK, check="settings", seen=f"{name} is {text}, from {source}")
+        yield CheckResult(level=Level.OK, check="settings", seen=f"{name} is {text}, from {source}")
 
 
-class Chart:
-    """Tells findings, one a line, and keeps them."""
+class DiagnosticReport:
+    """Tells results, one a line, and keeps them."""
 
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
-        self._findings: list[Finding] = []
+        self._results: list[CheckResult] = []
 
-    def tell(self, finding: Finding) -> None:
-        self._findings.append(finding)
+    def add(self, result: CheckResult) -> None:
+        self._results.append(result)
         if self._as_json:
-            print_json(told(finding))
+            print_json(check_event(result))
         else:
-            print_line(str(finding))
+            print_line(str(result))
 
-    def close(self, requests: int, *, refused: int = 5) -> int:
+    def finish(self, requests: int, *, refused: int = 5) -> int:
         """Tell what all comes to, and return the exit code."""
-        end = done(self._findings, requests, refused=refused)
+        end = summarize(self._results, requests, refused=refused)
         if self._as_json:
             print_json(end)
         else:
@@ -104,14 +106,14 @@ class Chart:
         return end.exit_code
 
 
-class Examination:
+class Diagnosis:
     """Looks at one cluster. Each step may take `limit` seconds."""
 
-    def __init__(self, settings: Settings, limit: float, chart: Chart) -> None:
+    def __init__(self, settings: Settings, limit: float, report: DiagnosticReport) -> None:
         given = settings.options
         self._limit = limit
-        self._tell = chart.tell
-        self._close = chart.close
+        self._tell = report.add
+        self._close = report.finish
         self._user: str | None = given.get("username")
         self._password = as_secret(given.get("password"))
         self._auth: str = given.get("auth", "basic")
@@ -143,32 +145,32 @@ class Examination:
         try:
             nodes = list(self._nodes.urls)
             for check, step in (
-                ("dns", self._look_up),
-                ("tcp", self._knock),
-                ("tls", self._shake),
+                ("dns", self._check_dns),
+                ("tcp", self._check_tcp),
+                ("tls", self._check_tls),
             ):
-                nodes = await self._round(check, step, nodes)
-            nodes = await self._greet_all(nodes)
+                nodes = await self._check_nodes(check, step, nodes)
+            nodes = await self._check_http_everywhere(nodes)
             for node, skew in self._skews.items():
                 self._tell(network.clock(str(node), skew))
-            await self._ask_around(nodes)
+            await self._check_cluster(nodes)
             return self._close(self._transport.requests_sent)
         finally:
             await self._transport.close()
 
-    async def _round(
-        self, check: str, step: Callable[[URL], Awaitable[Finding | None]], nodes: list[URL]
+    async def _check_nodes(
+        self, check: str, step: Callable[[URL], Awaitable[CheckResult | None]], nodes: list[URL]
     ) -> list[URL]:
         """Take a step at each node, and return the nodes that are well."""
         found = await asyncio.gather(*(self._in_time(check, step, node) for node in nodes))
-        for finding in weighed([each for each in found if each is not None]):
-            self._tell(finding)
+        for result in downgrade([each for each in found if each is not None]):
+            self._tell(result)
         well = (each is None or each.level is not Level.FAILURE for each in found)
         return [node for node, is_well in zip(nodes, well, strict=True) if is_well]
 
     async def _in_time(
-        self, check: str, step: Callable[[URL], Awaitable[Finding | None]], node: URL
-    ) -> Finding | None:
+        self, check: str, step: Callable[[URL], Awaitable[CheckResult | None]], node: URL
+    ) -> CheckResult | None:
         try:
             async with asyncio.timeout(self._limit):
                 return await step(node)
@@ -177,31 +179,31 @@ class Examination:
 
     # --- the way to a node ------------------------------------------------------------------------
 
-    async def _look_up(self, node: URL) -> Finding:
+    async def _check_dns(self, node: URL) -> CheckResult:
         host, port = _place(node)
         try:
-            addresses = [host] if _is_address(host) else await addresses_of(host, port)
+            addresses = [host] if _is_address(host) else await resolve(host, port)
         except (OSError, UnicodeError) as error:
             return network.unresolved(str(node), host, error)
         return network.resolved(str(node), host, addresses)
 
-    async def _knock(self, node: URL) -> Finding:
+    async def _check_tcp(self, node: URL) -> CheckResult:
         try:
             await connect(*_place(node))
         except OSError as error:
             return network.unconnected(str(node), error)
         return network.connected(str(node))
 
-    async def _shake(self, node: URL) -> Finding | None:
+    async def _check_tls(self, node: URL) -> CheckResult | None:
         if node.scheme != "https":
             return None
         try:
             shown = certificate_of(await certificate_at(*_place(node), self._anyone))
-            return await self._judge(node, shown)
+            return await self._check_certificate(node, shown)
         except OSError as error:
             return network.no_handshake(str(node), error, client_cert_refusal(error))
 
-    async def _judge(self, node: URL, shown: Certificate) -> Finding:
+    async def _check_certificate(self, node: URL, shown: Certificate) -> CheckResult:
         """Say whether a certificate is the cluster's, by the client's own rules."""
         where, now, pinned = str(node), datetime.now(UTC), self._trust.fingerprint
         if not self._trust.verified:
@@ -216,7 +218,7 @@ class Examination:
             return network.untrusted(where, shown, error)
         return network.trusted(where, shown, self._by, now)
 
-    async def _greet_all(self, nodes: list[URL]) -> list[URL]:
+    async def _check_http_everywhere(self, nodes: list[URL]) -> list[URL]:
         """Greet nodes, and those that they name; return the ones that may be sent credentials.
 
         A node that redirects is as good as the one that it names. Those that answer come first.
@@ -224,14 +226,14 @@ class Examination:
         well: list[URL] = []
         greeted = set(self._nodes.urls)
         while nodes:
-            well += await self._round("http", self._greet, nodes)
+            well += await self._check_nodes("http", self._check_http, nodes)
             greeted.update(nodes)
             named = dict.fromkeys(self._targets.values())
             nodes = [node for node in named if node not in greeted]
         answering = [node for node in well if node not in self._targets]
         return answering + [node for node in well if self._targets.get(node) in answering]
 
-    async def _greet(self, node: URL) -> Finding:
+    async def _check_http(self, node: URL) -> CheckResult:
         """Ask without saying who we are, as it may be somebody else who answers."""
         try:
             reply = await self._transport.send_unauthenticated(node, _TRIED)
@@ -239,19 +241,19 @@ class Examination:
             return network.no_handshake(str(node), OSError(), error.reason)
         except RequestError as error:
             return network.unanswered(str(node), getattr(error, "reason", error.detail))
-        skew = network.skew_of(reply.headers, datetime.now(UTC))
+        skew = network.clock_skew(reply.headers, datetime.now(UTC))
         if reply.status in {307, 308}:
             target = self._nodes.redirect_target(node, reply.headers.get("Location", ""))
             if target is not None and target != node:
                 self._targets[node] = target
         known = False
-        if network.leaves_open(reply.status, reply.headers, reply.body):
+        if network.is_inconclusive(reply.status, reply.headers, reply.body):
             state = await self._bootstrap(node)
             if state not in {None, "completed"}:
                 return network.unbootstrapped(str(node), str(state))
             known = state is not None or (reply.status == 401 and await self._misses_a_route(node))
         named = self._targets.get(node)
-        finding = network.answered(
+        result = network.answered(
             str(node),
             node.port,
             reply.status,
@@ -260,9 +262,9 @@ class Examination:
             target=None if named is None else str(named),
             known=known,
         )
-        if finding.level is Level.OK:
+        if result.level is Level.OK:
             self._skews[node] = skew
-        return finding
+        return result
 
     async def _bootstrap(self, node: URL) -> str | None:
         """Return how far a node's bootstrap is, which it tells anybody until it is completed."""
@@ -286,9 +288,9 @@ class Examination:
 
     # --- the cluster ------------------------------------------------------------------------------
 
-    async def _ask_around(self, nodes: list[URL]) -> None:
+    async def _check_cluster(self, nodes: list[URL]) -> None:
         if not nodes:
-            self._tell(cluster.unasked())
+            self._tell(cluster.credentials_not_sent())
             return
         # No redirect leads to another node from now on.
         self._transport.nodes = NodePool([Secret(str(node)) for node in nodes])
@@ -298,34 +300,34 @@ class Examination:
             await self._tell_refusal(nodes[0], reply)
             return
         if isinstance(reply, Exception):
-            known = cluster.known(self._who, 403)
+            known = cluster.accepted(self._who, 403)
             version = cluster.denied("version", cluster.NODES, reply)
         else:
-            known = cluster.known(self._who, reply.status, reply.body)
+            known = cluster.accepted(self._who, reply.status, reply.body)
             version = cluster.version(reply.status, reply.body)
         self._tell(known)
         self._tell(version)
         found = [] if forbidden else [known]
-        found.append(await self._see("primary", cluster.STATUS, cluster.role))
-        for right in cluster.RIGHTS:
+        found.append(await self._see("primary", cluster.STATUS, cluster.primary_node))
+        for right in cluster.LISTS:
             words = partial(cluster.allowed, right)
             found.append(await self._see("permissions", right, words))
         if all(each.level is not Level.OK for each in found):
-            self._tell(cluster.useless())
-        await self._see("v2", cluster.V2, cluster.second)
+            self._tell(cluster.nothing_visible())
+        await self._see("v2", cluster.V2, cluster.v2_actions)
 
     async def _see(
-        self, check: str, right: Right, words: Callable[[int, bytes], Finding]
-    ) -> Finding:
+        self, check: str, right: Route, words: Callable[[int, bytes], CheckResult]
+    ) -> CheckResult:
         reply = await self._ask(right)
         if isinstance(reply, Exception):
-            finding = cluster.denied(check, right, reply)
+            result = cluster.denied(check, right, reply)
         else:
-            finding = words(reply.status, reply.body)
-        self._tell(finding)
-        return finding
+            result = words(reply.status, reply.body)
+        self._tell(result)
+        return result
 
-    async def _ask(self, right: Right) -> Reply | Exception:
+    async def _ask(self, right: Route) -> Reply | Exception:
         """Ask as the client does; return what it raises, too."""
         try:
             async with asyncio.timeout(self._limit):
@@ -338,7 +340,7 @@ class Examination:
         except (RedisActionsError, TimeoutError) as error:
             return error
 
-    async def _get(self, right: Right, query: str) -> Reply:
+    async def _get(self, right: Route, query: str) -> Reply:
         return await self._transport.get(right.path, permission=right.permission, query=query)
 
     async def _tell_refusal(self, node: URL, error: Exception) -> None:
@@ -350,7 +352,7 @@ class Examination:
             self._tell(network.unbootstrapped(str(node), str(state)))
             return
         tokens = refused and await self._grants_tokens(node)
-        self._tell(cluster.unknown(self._who, error, tokens=tokens))
+        self._tell(cluster.refused(self._who, error, tokens=tokens))
 
     async def _grants_tokens(self, node: URL) -> bool:
         """Whether a cluster that refuses Basic takes the password for a token.

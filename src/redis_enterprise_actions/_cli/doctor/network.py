@@ -1,6 +1,6 @@
 """What was seen on the way to a node, in words: names, connections, certificates, answers.
 
-From values to findings. Refuses to ask anybody.
+From values to results. Refuses to ask anybody.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from redis_enterprise_actions._client.wire.error_body import (
 from redis_enterprise_actions._client.wire.lenient_json import decode_struct
 
 from .cluster import lists_nodes
-from .result import Finding, Level
+from .result import CheckResult, Level
 
 
 if TYPE_CHECKING:
@@ -53,60 +53,60 @@ _IP_ADDRESS: Final = 0x87
 _TIMES: Final = {0x17: "%y%m%d%H%M%SZ", 0x18: "%Y%m%d%H%M%SZ"}
 
 
-def too_slow(check: str, node: str, limit: float) -> Finding:
+def too_slow(check: str, node: str, limit: float) -> CheckResult:
     """Tell that a step took longer than it may, in seconds."""
     seen = f"nothing within {limit:g} s"
     advice = "look for a firewall or a hanging node, or give it more with --timeout"
     return _failed(check, node, seen, advice, spared=True)
 
 
-def resolved(node: str, host: str, addresses: list[str]) -> Finding:
+def resolved(node: str, host: str, addresses: list[str]) -> CheckResult:
     """Tell which addresses a name stands for."""
     seen = "an address, no name" if addresses == [host] else f"{host} is {', '.join(addresses)}"
-    return Finding(level=Level.OK, check="dns", node=node, seen=seen)
+    return CheckResult(level=Level.OK, check="dns", node=node, seen=seen)
 
 
-def unresolved(node: str, host: str, error: Exception) -> Finding:
+def unresolved(node: str, host: str, error: Exception) -> CheckResult:
     """Tell that there is no such name."""
     advice = "check the name, and this machine's DNS and VPN; an address works, too"
     return _failed("dns", node, f"{host} does not resolve: {error}", advice, spared=True)
 
 
-def connected(node: str) -> Finding:
+def connected(node: str) -> CheckResult:
     """Tell that there is somebody."""
-    return Finding(level=Level.OK, check="tcp", node=node, seen="connects")
+    return CheckResult(level=Level.OK, check="tcp", node=node, seen="connects")
 
 
-def unconnected(node: str, error: OSError) -> Finding:
+def unconnected(node: str, error: OSError) -> CheckResult:
     """Tell that there is nobody."""
     said = error.strerror or str(error) or type(error).__name__
     advice = "check that the node runs, its port (9443) and firewalls"
     return _failed("tcp", node, f"cannot be connected to: {said}", advice, spared=True)
 
 
-def trusted(node: str, shown: Certificate, by: str, now: datetime) -> Finding:
+def trusted(node: str, shown: Certificate, by: str, now: datetime) -> CheckResult:
     """Tell by what a certificate is trusted, and for how long it is good."""
     left = None if shown.ends is None else shown.ends - now
     until = "" if shown.ends is None else f", good until {shown.ends:%Y-%m-%d}"
     seen = f"the certificate is trusted by {by}{until}"
     if left is None or left > _SOON:
-        return Finding(level=Level.OK, check="tls", node=node, seen=seen)
+        return CheckResult(level=Level.OK, check="tls", node=node, seen=seen)
     word = "expired" if left < timedelta(0) else f"expires in {left.days} days"
     advice = "renew the cluster's certificate"
     return _warned("tls", node, f"{seen}: it {word}", advice)
 
 
-def unverified(node: str, shown: Certificate) -> Finding:
+def unverified(node: str, shown: Certificate) -> CheckResult:
     """Tell that any certificate is accepted."""
     return _warned("tls", node, "the certificate is not verified", _pin(shown))
 
 
-def otherwise_pinned(node: str, shown: Certificate) -> Finding:
+def otherwise_pinned(node: str, shown: Certificate) -> CheckResult:
     """Tell that a certificate is not the one that is pinned."""
     return _failed("tls", node, "the certificate is not the pinned one", _pin(shown))
 
 
-def untrusted(node: str, shown: Certificate, error: ssl.SSLCertVerificationError) -> Finding:
+def untrusted(node: str, shown: Certificate, error: ssl.SSLCertVerificationError) -> CheckResult:
     """Tell why a certificate is not trusted."""
     names = ", ".join(shown.names) or "no host"
     code = error.verify_code
@@ -123,7 +123,7 @@ def untrusted(node: str, shown: Certificate, error: ssl.SSLCertVerificationError
     return _failed("tls", node, seen, f"{advice}, or {_pin(shown)}")
 
 
-def no_handshake(node: str, error: OSError, refused: str | None) -> Finding:
+def no_handshake(node: str, error: OSError, refused: str | None) -> CheckResult:
     """Tell that TLS is not spoken, or not with us."""
     if refused is not None:
         advice = "pass the certificate of a cluster user as --client-cert"
@@ -133,7 +133,7 @@ def no_handshake(node: str, error: OSError, refused: str | None) -> Finding:
     return _failed("tls", node, f"TLS is not spoken: {said}", advice)
 
 
-def shows_api(status: int, headers: Mapping[str, str], body: bytes) -> bool:
+def is_rest_api(status: int, headers: Mapping[str, str], body: bytes) -> bool:
     """Return True if an answer to GET /v1/nodes without credentials is the REST API's.
 
     The API has a header `cluster-state-id` of its own, an `error_code` in its errors, and an Envoy
@@ -154,16 +154,16 @@ def shows_api(status: int, headers: Mapping[str, str], body: bytes) -> bool:
     return isinstance(code, str) and code != ""
 
 
-def leaves_open(status: int, headers: Mapping[str, str], body: bytes) -> bool:
+def is_inconclusive(status: int, headers: Mapping[str, str], body: bytes) -> bool:
     """Return True if it takes further answers to tell whether an answer is the REST API's.
 
     Any web server may say 401, and a node that is in no cluster yet may say "not now".
     """
-    return is_retryable(status) or (status == 401 and not shows_api(status, headers, body))
+    return is_retryable(status) or (status == 401 and not is_rest_api(status, headers, body))
 
 
 def answered(node: str, port: int | None, status: int, headers: Mapping[str, str], body: bytes,
-             *, target: str | None, known: bool = False) -> Finding:  # fmt: skip
+             *, target: str | None, known: bool = False) -> CheckResult:  # fmt: skip
     """Tell what a node answers to GET /v1/nodes without credentials.
 
     `known` is whether other answers have shown that it is the REST API.
@@ -171,16 +171,16 @@ def answered(node: str, port: int | None, status: int, headers: Mapping[str, str
     if status in {307, 308}:
         if target is not None:
             seen = f"redirects to {target}, which is the primary then, and is followed"
-            return Finding(level=Level.OK, check="http", node=node, seen=seen)
+            return CheckResult(level=Level.OK, check="http", node=node, seen=seen)
         refused = error_for("GET", "/v1/nodes", status, headers, b"", permission=None)
         hint = getattr(refused, "hint", None)
         return _failed("http", node, f"redirects elsewhere ({status})", hint)
     if is_retryable(status):
         advice = "it may start, or be no member, or the cluster has no quorum: ask again"
         return _failed("http", node, f"answers {status}", advice, spared=True)
-    if known or shows_api(status, headers, body):
+    if known or is_rest_api(status, headers, body):
         seen = f"answers {status}, as the REST API does"
-        return Finding(level=Level.OK, check="http", node=node, seen=seen)
+        return CheckResult(level=Level.OK, check="http", node=node, seen=seen)
     if status == 400 and node.startswith("http://"):
         return _failed("http", node, "answers 400", "begin the URL with https://")
     what = "the Cluster Manager UI" if port == _UI_PORT else "a proxy, or another web server"
@@ -190,14 +190,14 @@ def answered(node: str, port: int | None, status: int, headers: Mapping[str, str
     return _failed("http", node, seen, f"{_TO_API}, without a path, and {_NOT_SENT}")
 
 
-def unbootstrapped(node: str, state: str) -> Finding:
+def unbootstrapped(node: str, state: str) -> CheckResult:
     """Tell that a node is in no cluster yet: its bootstrap is not `completed`."""
     advice = "create a cluster with it, or let it join one, and ask again when that has ended"
     seen = f"the REST API, but in no cluster yet: its bootstrap is {state!r}"
     return _failed("http", node, seen, advice, spared=True)
 
 
-def unanswered(node: str, said: str) -> Finding:
+def unanswered(node: str, said: str) -> CheckResult:
     """Tell that there is no answer."""
     # A server that speaks TLS 1.3 and misses a certificate may just hang up.
     certificate = " and give --client-cert if it wants one" if node.startswith("https:") else ""
@@ -205,7 +205,7 @@ def unanswered(node: str, said: str) -> Finding:
     return _failed("http", node, f"no answer that can be used: {said}", advice, spared=True)
 
 
-def skew_of(headers: Mapping[str, str], now: datetime) -> float | None:
+def clock_skew(headers: Mapping[str, str], now: datetime) -> float | None:
     """Return how many seconds a node's clock is ahead of ours, or None if it does not tell."""
     try:
         date = email.utils.parsedate_to_datetime(headers.get("Date", ""))
@@ -214,13 +214,13 @@ def skew_of(headers: Mapping[str, str], now: datetime) -> float | None:
         return None
 
 
-def clock(node: str, skew: float | None) -> Finding:
+def clock(node: str, skew: float | None) -> CheckResult:
     """Tell how a node's clock goes."""
     if skew is None:
         return _warned("clock", node, "the answer does not tell the time", None)
     if abs(skew) <= _SKEW:
         seen = f"within {_SKEW:g} s of ours"
-        return Finding(level=Level.OK, check="clock", node=node, seen=seen)
+        return CheckResult(level=Level.OK, check="clock", node=node, seen=seen)
     way = "ahead of" if skew > 0 else "behind"
     advice = "let NTP set both clocks: exports' references and tokens go by them"
     return _warned("clock", node, f"{abs(skew):.0f} s {way} ours", advice)
@@ -233,15 +233,20 @@ def _pin(shown: Certificate) -> str:
     )
 
 
-def _warned(check: str, node: str, seen: str, advice: str | None) -> Finding:
-    return Finding(level=Level.WARNING, check=check, node=node, seen=seen, advice=advice)
+def _warned(check: str, node: str, seen: str, advice: str | None) -> CheckResult:
+    return CheckResult(level=Level.WARNING, check=check, node=node, seen=seen, advice=advice)
 
 
 def _failed(
     check: str, node: str, seen: str, advice: str | None, *, spared: bool = False
-) -> Finding:
-    return Finding(
-        level=Level.FAILURE, check=check, node=node, seen=seen, advice=advice, spared=spared
+) -> CheckResult:
+    return CheckResult(
+        level=Level.FAILURE,
+        check=check,
+        node=node,
+        seen=seen,
+        advice=advice,
+        any_node_suffices=spared,
     )
 
 
@@ -312,7 +317,7 @@ def _name(tag: int, value: bytes) -> str:
     return str(ip_address(value)) if tag == _IP_ADDRESS else value.decode("ascii")
 
 
-async def addresses_of(host: str, port: int) -> list[str]:
+async def resolve(host: str, port: int) -> list[str]:
     """Return the addresses that a host's name stands for. Raises `OSError` or `UnicodeError`.
 
     The thread that looks them up is left behind where nobody waits for it any more. One of the

@@ -1,4 +1,4 @@
-"""What one check comes to: a finding, and how it is told.
+"""What one check comes to: a result, and how it is told.
 
 Refuses to know what is looked at.
 """
@@ -13,8 +13,8 @@ import msgspec
 from redis_enterprise_actions._model.text import one_line
 
 
-_FAILED: Final = 5
-_WORDS: Final = 1000  # characters that a line may have of what somebody else says
+_FAILED_EXIT_CODE: Final = 5
+_MAX_LENGTH: Final = 1000  # characters that a line may have of what somebody else says
 
 
 class Level(enum.StrEnum):
@@ -25,7 +25,7 @@ class Level(enum.StrEnum):
     FAILURE = "failure"
 
 
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
+class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
     """What was `seen`, of which node if it is about one, and what there is to do about it.
 
     `spared` is whether it only is a warning where another node is well, as the client then asks
@@ -37,17 +37,17 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     seen: str
     node: str | None = None
     advice: str | None = None
-    spared: bool = False
+    any_node_suffices: bool = False
 
     def __str__(self) -> str:
         where = f"{self.node}: " if self.node else ""
         advice = f". To do: {self.advice}" if self.advice else ""
-        said = one_line(f"{where}{self.seen}{advice}")[:_WORDS]
+        said = one_line(f"{where}{self.seen}{advice}")[:_MAX_LENGTH]
         return f"{self.level:<7}  {self.check:<11}  {said}"
 
 
-class Told(msgspec.Struct, frozen=True, kw_only=True, tag="check", tag_field="event"):
-    """A finding, as programs are told it."""
+class CheckEvent(msgspec.Struct, frozen=True, kw_only=True, tag="check", tag_field="event"):
+    """A result, as programs are told it."""
 
     level: Level
     check: str
@@ -56,7 +56,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True, tag="check", tag_field="ev
     advice: str | None
 
 
-class Done(msgspec.Struct, frozen=True, kw_only=True, tag="done", tag_field="event"):
+class Summary(msgspec.Struct, frozen=True, kw_only=True, tag="done", tag_field="event"):
     """What all checks come to."""
 
     ok: int
@@ -76,33 +76,35 @@ class Done(msgspec.Struct, frozen=True, kw_only=True, tag="done", tag_field="eve
         return f"{told}; exit code {self.exit_code}"
 
 
-def told(finding: Finding) -> Told:
-    """Return a finding without what is nobody's business."""
-    return Told(
-        level=finding.level,
-        check=finding.check,
-        node=finding.node,
-        seen=one_line(finding.seen)[:_WORDS],
-        advice=finding.advice,
+def check_event(result: CheckResult) -> CheckEvent:
+    """Return a result without what is nobody's business."""
+    return CheckEvent(
+        level=result.level,
+        check=result.check,
+        node=result.node,
+        seen=one_line(result.seen)[:_MAX_LENGTH],
+        advice=result.advice,
     )
 
 
-def weighed(findings: list[Finding]) -> list[Finding]:
-    """Return findings of one check at all nodes, gentler where one node is enough."""
-    well = any(each.level is not Level.FAILURE for each in findings)
+def downgrade(results: list[CheckResult]) -> list[CheckResult]:
+    """Return results of one check at all nodes, gentler where one node is enough."""
+    well = any(each.level is not Level.FAILURE for each in results)
     return [
         msgspec.structs.replace(each, level=Level.WARNING)
-        if well and each.spared and each.level is Level.FAILURE
+        if well and each.any_node_suffices and each.level is Level.FAILURE
         else each
-        for each in findings
+        for each in results
     ]
 
 
-def done(findings: list[Finding], requests: int, *, refused: int = _FAILED) -> Done:
+def summarize(
+    results: list[CheckResult], requests: int, *, refused: int = _FAILED_EXIT_CODE
+) -> Summary:
     """Sum up. `refused` is the exit code where something has failed."""
-    count = [each.level for each in findings].count
+    count = [each.level for each in results].count
     failures = count(Level.FAILURE)
-    return Done(
+    return Summary(
         ok=count(Level.OK),
         warnings=count(Level.WARNING),
         failures=failures,

@@ -15,9 +15,9 @@ from redis_enterprise_actions._cli.output import print_error, print_json, print_
 from redis_enterprise_actions._cli.terminal import can_draw
 from redis_enterprise_actions._model.errors import ClusterUnreachable, RequestError, UsageError
 
-from .query import Overview, selected, selection_of
-from .table import Paper, fields, listed
-from .watch_view import Live, Scene, told
+from .query import ActionQuery, select, selection_from
+from .table import RenderContext, render_list, tab_separated
+from .watch_view import LiveView, WatchState, describe_changes
 
 
 if TYPE_CHECKING:
@@ -33,74 +33,76 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 
-async def look(args: argparse.Namespace, client: ActionsClient) -> int:
+async def list_actions(args: argparse.Namespace, client: ActionsClient) -> int:
     """Print what is selected as it is now: a table, fields in a pipe, or JSON lines."""
     async with client:
-        actions, _ = await seen(client, selection_of(args))
+        actions, _ = await fetch_selected(client, selection_from(args))
     if args.json:
         for action in actions:
             print_json(action)
     else:
-        for line in _as_text(actions):
+        for line in _format_actions(actions):
             print_line(line)
     if not actions:
         print_error("no actions")
     return 0
 
 
-async def seen(client: ActionsClient, selection: Selection) -> tuple[list[Action], bool]:
+async def fetch_selected(client: ActionsClient, selection: Selection) -> tuple[list[Action], bool]:
     """Look once; return the selected actions, newest first, and True if all lists were seen.
 
     Complains about those that were not.
     """
-    overview = Overview(client, selection)
-    actions = selected(await overview.look(), selection)
-    for missing in overview.missing:
+    query = ActionQuery(client, selection)
+    actions = select(await query.fetch(), selection)
+    for missing in query.unavailable:
         print_error(missing)
-    return actions, not overview.missing
+    return actions, not query.unavailable
 
 
-async def watch(args: argparse.Namespace, client: ActionsClient) -> int:
+async def watch_actions(args: argparse.Namespace, client: ActionsClient) -> int:
     """Show what is selected, again and again, until cancelled."""
     if args.once:
-        return await look(args, client)
-    scene = Scene(where=" ".join(client.urls), selection=selection_of(args), interval=args.interval)
+        return await list_actions(args, client)
+    state = WatchState(
+        cluster=" ".join(client.urls), selection=selection_from(args), interval=args.interval
+    )
     async with client:
-        with _view(scene) as view:
-            return await _follow(Overview(client, scene.selection), scene, view)
+        with _make_view(state) as view:
+            return await _watch_until_cancelled(ActionQuery(client, state.selection), state, view)
 
 
-async def _follow(overview: Overview, scene: Scene, view: _View) -> NoReturn:
+async def _watch_until_cancelled(query: ActionQuery, state: WatchState, view: _View) -> NoReturn:
     """Show look after look. Raises a `RequestError` that another look would not mend."""
     while True:
         began = datetime.now(UTC)
         try:
-            actions = await _meanwhile(overview.look(), view)
+            actions = await _redraw_until_done(query.fetch(), view)
         except RequestError as error:
             if not error.transient:
                 raise
             problem = error.reason if isinstance(error, ClusterUnreachable) else error.detail
-            lost_at = scene.lost_at or began
-            scene = msgspec.structs.replace(scene, problem=problem, lost_at=lost_at)
+            outage_since = state.outage_since or began
+            state = msgspec.structs.replace(state, problem=problem, outage_since=outage_since)
         else:
-            scene = msgspec.structs.replace(
-                scene,
+            state = msgspec.structs.replace(
+                state,
                 actions=tuple(actions),
-                seen_at=datetime.now(UTC),
-                lost_at=None,
-                missing=tuple(overview.missing),
+                answered_at=datetime.now(UTC),
+                outage_since=None,
+                unavailable=tuple(query.unavailable),
             )
-        view.show(scene)
-        await _meanwhile(asyncio.sleep(scene.interval), view)
+        view.show(state)
+        await _redraw_until_done(asyncio.sleep(state.interval), view)
 
 
-async def _meanwhile(work: Coroutine[object, object, _T], view: _View) -> _T:
+async def _redraw_until_done(work: Coroutine[object, object, _T], view: _View) -> _T:
     """Await something, and keep the view fresh until it is there."""
     task = asyncio.ensure_future(work)
     try:
         while not task.done():
-            view.draw()
-            await asyncio.wait({task}, timeout=view.refresh)
+            view.redraw()
+            await asyncio.wait({task}, timeout=view.redraw_interval)
         return task.result()
     finally:
         task.cancel()
@@ -113,20 +115,20 @@ async def _meanwhile(work: Coroutine[object, object, _T], view: _View) -> _T:
 class _View(Protocol):
     """What shows scenes. `refresh` is after how many seconds it wants to draw anew, if ever."""
 
-    refresh: float | None
+    redraw_interval: float | None
 
-    def show(self, scene: Scene) -> None: ...
+    def show(self, state: WatchState) -> None: ...
 
-    def draw(self) -> None: ...
+    def redraw(self) -> None: ...
 
 
-class Lines:
+class LineView:
     """Shows a line for each change, with its time."""
 
-    refresh: float | None = None
+    redraw_interval: float | None = None
 
-    def __init__(self, scene: Scene) -> None:
-        self._scene = scene
+    def __init__(self, state: WatchState) -> None:
+        self._state = state
 
     def __enter__(self) -> Self:
         return self
@@ -139,38 +141,38 @@ class Lines:
     ) -> None:
         """Nothing: what is written stays."""
 
-    def show(self, scene: Scene) -> None:
+    def show(self, state: WatchState) -> None:
         """Tell what has changed."""
-        for line in told(self._scene, scene):
+        for line in describe_changes(self._state, state):
             print_line(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}  {line}")
-        self._scene = scene
+        self._state = state
 
-    def draw(self) -> None:
+    def redraw(self) -> None:
         """Nothing, likewise."""
 
 
-def _view(scene: Scene) -> Live | Lines:
-    if _is_terminal():
+def _make_view(state: WatchState) -> LiveView | LineView:
+    if _is_capable_terminal():
         try:
-            return Live(scene)
+            return LiveView(state)
         except UsageError as error:
             print_error(f"{error}; until then there are lines")
-    return Lines(scene)
+    return LineView(state)
 
 
-def _as_text(actions: Sequence[Action]) -> list[str]:
+def _format_actions(actions: Sequence[Action]) -> list[str]:
     now = datetime.now(UTC)
     if sys.stdout is None or not sys.stdout.isatty():
-        return fields(actions, now)
-    paper = Paper(
+        return tab_separated(actions, now)
+    context = RenderContext(
         width=shutil.get_terminal_size().columns,
         now=now,
-        colour=_is_terminal() and not os.environ.get("NO_COLOR") and os.name == "posix",
-        letters=(sys.stdout.encoding or "").casefold().startswith("utf"),
+        colour=_is_capable_terminal() and not os.environ.get("NO_COLOR") and os.name == "posix",
+        unicode=(sys.stdout.encoding or "").casefold().startswith("utf"),
     )
-    return listed(actions, paper) if actions else []
+    return render_list(actions, context) if actions else []
 
 
-def _is_terminal() -> bool:
+def _is_capable_terminal() -> bool:
     """Whether the output is a terminal that can do more than lines."""
     return sys.stdout is not None and sys.stdout.isatty() and can_draw(os.environ)

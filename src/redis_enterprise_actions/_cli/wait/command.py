@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Self
 
-from redis_enterprise_actions._cli.listing.command import seen
-from redis_enterprise_actions._cli.listing.query import selection_of
+from redis_enterprise_actions._cli.listing.command import fetch_selected
+from redis_enterprise_actions._cli.listing.query import selection_from
 from redis_enterprise_actions._cli.output import outcome_of, print_error, print_line
 from redis_enterprise_actions._model.errors import NothingToFollow, RequestError, UsageError
 from redis_enterprise_actions._model.record import Recorder
@@ -77,9 +77,9 @@ async def _find_references(
 
     Actions that have ended are left out, unless `--status` asks for certain statuses.
     """
-    selection = selection_of(args)
+    selection = selection_from(args)
     try:
-        actions, complete = await seen(client, selection)
+        actions, complete = await fetch_selected(client, selection)
     except RequestError as error:
         return error
     wanted = [each for each in actions if selection.statuses or not each.phase.terminal]
