@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Final
 
 from redis_enterprise_actions._client.http.failover import failover
 from redis_enterprise_actions._client.protocols import ListResult
+from redis_enterprise_actions._client.wire.action_list import ActionListReader
 from redis_enterprise_actions._client.wire.actions import (
-    ActionListReader,
     read_action,
     read_action_v2,
     read_actions,
@@ -26,13 +26,13 @@ from redis_enterprise_actions._client.wire.databases import (
     failed_ops,
     is_settled,
     read_database,
-    read_uids,
 )
 from redis_enterprise_actions._client.wire.error_body import (
     error_code_of,
     is_api_error,
     unreadable_reply,
 )
+from redis_enterprise_actions._client.wire.lists import read_uids
 from redis_enterprise_actions._model.action import (
     Action,
     Ambiguity,

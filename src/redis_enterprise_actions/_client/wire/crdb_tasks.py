@@ -1,4 +1,4 @@
-"""Tasks of Active-Active databases, from JSON."""
+"""JSON bodies of tasks of Active-Active databases, and their conversion to `Action`."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ class WireCrdbError(msgspec.Struct):
 
 
 class WireCrdbStep(msgspec.Struct):
-    """How far a task is on one of its clusters: the name of a step."""
+    """Progress of a task on one of its clusters: the name of a step."""
 
     name: str | None = None
     progress: str | None = None
 
 
 class WireCrdbProgress(msgspec.Struct):
-    """A task's `progress`, in names of steps."""
+    """A task's `progress`."""
 
     clusters: list[msgspec.Raw] | None = None
     worker: str | None = None
@@ -47,11 +47,8 @@ class WireCrdbTask(msgspec.Struct):
     errors: list[msgspec.Raw] | None = None
 
 
-# --- Active-Active ------------------------------------------------------------------------------
-
-
 def read_crdb_task(body: bytes, uid: str, path: str) -> Action:
-    """Decode one task of an Active-Active database."""
+    """Decode the answer of GET /v1/crdb_tasks/{id}."""
     try:
         wire = decode_struct(body, WireCrdbTask)
     except ValueError as error:
@@ -62,14 +59,14 @@ def read_crdb_task(body: bytes, uid: str, path: str) -> Action:
 
 
 def read_crdb_tasks(body: bytes, path: str) -> list[Action]:
-    """Decode a list of them: an array, or an object with one."""
+    """Decode the list of /v1/crdb_tasks."""
     wires = decode_entries(body, ("crdb_tasks", "tasks"), WireCrdbTask, path)
     return [_crdb_task(wire, wire.id) for wire in wires if wire.id]
 
 
 def _crdb_task(wire: WireCrdbTask, uid: str) -> Action:
     errors = [decode_or_default(raw, WireCrdbError) for raw in wire.errors or ()]
-    told = [": ".join(filter(None, (each.cluster_name, each.description))) for each in errors]
+    texts = [": ".join(filter(None, (each.cluster_name, each.description))) for each in errors]
     return Action(
         uid=uid,
         name=wire.operation or "crdb_task",
@@ -81,21 +78,22 @@ def _crdb_task(wire: WireCrdbTask, uid: str) -> Action:
         object_uid=wire.crdb_guid or None,
         creation_time=_iso(wire.started),
         error_code=next(filter(None, (as_text(each.error_code) for each in errors)), None),
-        error="; ".join(filter(None, told)) or None,
+        error="; ".join(filter(None, texts)) or None,
     )
 
 
 def _steps(raw: msgspec.Raw) -> str | None:
-    """Return where a task is, on each cluster that says so, or else at its worker."""
+    """Return the step of each cluster that reports one, or else the step of the worker."""
     progress = decode_or_default(raw, WireCrdbProgress)
     steps = [decode_or_default(each, WireCrdbStep) for each in progress.clusters or ()]
-    said = [f"{step.name}: {step.progress}" for step in steps if step.name and step.progress]
-    return ", ".join(said) or progress.worker or None
+    texts = [f"{step.name}: {step.progress}" for step in steps if step.name and step.progress]
+    return ", ".join(texts) or progress.worker or None
 
 
 def _iso(text: str | None) -> datetime | None:
+    """Return an ISO 8601 time, which is UTC unless it has an offset, or None."""
     try:
-        when = datetime.fromisoformat(text or "")
-        return when.replace(tzinfo=when.tzinfo or UTC).astimezone(UTC)
+        time = datetime.fromisoformat(text or "")
+        return time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC)
     except (OverflowError, ValueError):
         return None

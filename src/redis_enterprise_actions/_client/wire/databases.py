@@ -113,35 +113,6 @@ def read_databases(body: bytes, path: str) -> dict[int, WireDatabase]:
     return found
 
 
-class _Named(msgspec.Struct):
-    """The uid of an entry of a list, of databases or of nodes."""
-
-    uid: int | float | str | None = None
-
-
-def _whole(uid: float | str | None) -> int:
-    """Return a uid as a number. Raises `ValueError` or `TypeError` for what is none."""
-    if isinstance(uid, float):
-        return int(str(uid).removesuffix(".0"))
-    if uid is None:
-        raise ValueError("no uid")
-    return int(uid)
-
-
-def read_uids(body: bytes, key: str) -> frozenset[int] | None:
-    """Return the uids in a list, or None if any of it cannot be read: it has to be complete.
-
-    It is an array, or an object with one under `key`.
-    """
-    try:
-        if not body.lstrip().startswith(b"["):
-            body = bytes(decode(body, dict[str, msgspec.Raw])[key])
-        named = [decode_struct(raw, _Named).uid for raw in decode(body, list[msgspec.Raw])]
-        return frozenset(map(_whole, named))
-    except (KeyError, OverflowError, TypeError, ValueError):
-        return None
-
-
 def database_action(
     wire: WireDatabase | None, ref: Reference, last: Action | None
 ) -> Action | AmbiguousAnswer | None:

@@ -1,7 +1,4 @@
-"""What the cluster says when it does not answer the question: error bodies and HTTP statuses.
-
-Bytes and a status in, an error of our tree out, with the cluster's own words where it has any.
-"""
+"""Error bodies and HTTP statuses of the API, and the exceptions that they become."""
 
 from __future__ import annotations
 
@@ -26,15 +23,18 @@ from .lenient_json import TextOrInt, as_text, decode, decode_struct
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_MAX_EXCERPT: Final = 200  # characters of a body that an error may quote
-_MAX_PARSED: Final = 2**16  # bytes of an error body that are looked at
-_MAX_TEXT: Final = 2000  # characters of a text meant for people
+_MAX_EXCERPT: Final = 200  # characters of a body that an error quotes
+_MAX_PARSED: Final = 2**16  # bytes of an error body
+_MAX_TEXT: Final = 2000  # characters of an error code or a description
+_TAG: Final = re.compile(rb"<[^>]*>")
+_HOST: Final = re.compile(r"(https?)://(?:[^/?#]*@)?([^/?#@]+)", re.IGNORECASE)
 
 
 class WireError(msgspec.Struct):
-    """An error body: real ones hold the first two.
+    """An error body.
 
-    `message` is what the documentation calls the text, `detail` and `title` are problem+json's.
+    Real bodies have `error_code` and `description`. The documentation calls the text `message`;
+    problem+json (RFC 9457) has `detail` and `title`.
     """
 
     error_code: TextOrInt = None
@@ -51,7 +51,7 @@ def error_code_of(body: bytes) -> str | None:
 
 
 class _ApiError(msgspec.Struct):
-    """What tells an error body of the API from anybody else's; see `is_api_error`."""
+    """Fields that distinguish an error body of the API from a proxy's."""
 
     error_code: object = None
     title: object = None
@@ -59,9 +59,9 @@ class _ApiError(msgspec.Struct):
 
 
 def is_api_error(body: bytes) -> bool:
-    """Return True if an error body is the API's own, not that of a proxy before it.
+    """Return True if an error body comes from the API, not from a proxy.
 
-    It has a textual `error_code`, or, as problem+json, a `title` and a `status`.
+    The API's have a textual `error_code`, or, as problem+json, `title` and `status`.
     """
     try:
         wire = decode(body, _ApiError)
@@ -73,7 +73,7 @@ def is_api_error(body: bytes) -> bool:
 
 
 def unreadable_reply(path: str, problem: object, body: bytes) -> UnreadableReply:
-    """Return the error for an answer that makes no sense, with how it begins."""
+    """Return the error for an unusable answer. Its `excerpt` is the beginning of the body."""
     return UnreadableReply("GET", path, problem=str(problem), excerpt=_excerpt(body))
 
 
@@ -88,11 +88,11 @@ def error_for(
     check: str = "Check the credentials",
     quoted: bool = True,
 ) -> RequestError | None:
-    """Return the error that an HTTP status stands for, or None for 2xx and 404.
+    """Return the error for an HTTP status, or None for 2xx and for 404.
 
-    404 means something else on every route, so the caller decides. `permission` is the one
-    that the vendor's page asks for, if any, named when the cluster answers 403; `check` says what
-    to look at when it answers 401. Unless it may be `quoted`, only the error's code is.
+    The meaning of a 404 depends on the route, so the caller decides about it. The message of a 403
+    names `permission`, which the vendor's page for the route requires, and that of a 401 ends in
+    `check`. Without `quoted`, the error has the body's `error_code` only.
     """
     if 200 <= status < 300 or status == 404:
         return None
@@ -100,11 +100,10 @@ def error_for(
     if not quoted:
         description = None
     if is_retryable(status):
-        said = ": ".join(filter(None, (f"it answered {status}", code, description)))
         return ClusterUnreachable(
             method,
             path,
-            reason=said,
+            reason=": ".join(filter(None, (f"it answered {status}", code, description))),
             status=status,
             error_code=code,
             retry_after=_retry_after(headers),
@@ -123,29 +122,19 @@ def error_for(
 
 
 def is_retryable(status: int) -> bool:
-    """Whether an HTTP status says that it may help to ask again."""
+    """Return True if the client may repeat a request that was answered with this status."""
     return status in {408, 429} or (status >= 500 and status not in {501, 505})
 
 
 def parse_error_body(body: bytes) -> tuple[str | None, str | None]:
-    """Return the code and the text of an error body, be it JSON, HTML, plain text or nothing.
-
-    Real bodies hold `error_code` and `description`; see `WireError` for the others.
-    """
+    """Return the code and the text of an error body: JSON, HTML, plain text, or empty."""
     try:
         wire = decode_struct(body[:_MAX_PARSED], WireError)
     except ValueError:
         return None, _excerpt(_TAG.sub(b" ", body[: 4 * _MAX_EXCERPT])) or None
-    text = wire.description or wire.message or wire.detail or wire.title
-    return _truncated(as_text(wire.error_code)), _truncated(text)
-
-
-def _truncated(text: str | None) -> str | None:
-    """Cut what the cluster says to what one can read; nothing said is None."""
-    return text[:_MAX_TEXT] if text else None
-
-
-_TAG: Final = re.compile(rb"<[^>]*>")
+    code = as_text(wire.error_code) or ""
+    text = wire.description or wire.message or wire.detail or wire.title or ""
+    return code[:_MAX_TEXT] or None, text[:_MAX_TEXT] or None
 
 
 def _excerpt(body: bytes) -> str:
@@ -172,11 +161,8 @@ def _hint(
     )
 
 
-_HOST: Final = re.compile(r"(https?)://(?:[^/?#]*@)?([^/?#@]+)", re.IGNORECASE)
-
-
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Read Retry-After: seconds, or a date, which counts from the answer's own Date."""
+    """Return Retry-After in seconds; a date counts from the `Date` of the same answer."""
     value = headers.get("Retry-After", "").strip()
     if value.isascii() and value.isdecimal():
         return float(value[:9])

@@ -1,35 +1,32 @@
-"""What can still be read: JSON into Structs, and values that come in more than one type.
+"""Lenient decoding of JSON into msgspec Structs, and of values that come in several types.
 
-A field of the wrong type counts as missing, what is nearly JSON is mended, and whatever the bytes
-are, nothing but ValueError is raised. Knows msgspec; refuses to know what the fields mean.
+A field of the wrong type counts as missing, and text that is almost JSON is repaired. Whatever the
+bytes are, these functions raise `ValueError` only.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import Final, TypeVar
 
 import msgspec
-
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 
 # Seen on the wire: "100", 100, 14.29; "1760400087" and 1760400087; "1" and 1.
 Numeric = float | str | None
 TextOrInt = str | int | None
-_MAX_REPAIRED: Final = 2**24  # bytes; more would hold up the loop for seconds
-_MAX_DIGITS: Final = 18  # of an int that fits everywhere
+_MAX_REPAIRED: Final = 2**24  # bytes; more would block the event loop for seconds
+_MAX_DIGITS: Final = 18  # of an int that fits into 64 bits
 _S = TypeVar("_S", bound=msgspec.Struct)
 _T = TypeVar("_T")
 
 
 def decode(data: bytes | msgspec.Raw, shape: type[_T]) -> _T:
-    """Decode JSON, or what is nearly JSON. Raises ValueError only, whatever the bytes are."""
+    """Decode JSON, or text that is almost JSON. Raises `ValueError`."""
     try:
         return msgspec.json.decode(data, type=shape)
     except msgspec.ValidationError:
@@ -37,17 +34,17 @@ def decode(data: bytes | msgspec.Raw, shape: type[_T]) -> _T:
     except RecursionError as error:
         raise ValueError(str(error)) from None
     except ValueError:
-        mended = _repair(bytes(data))
-        if mended is None:
+        repaired = _repair(bytes(data))
+        if repaired is None:
             raise
-    return msgspec.json.decode(mended, type=shape)
+    return msgspec.json.decode(repaired, type=shape)
 
 
 def _repair(data: bytes) -> bytes | None:
-    """Return JSON for what is nearly JSON, or None if it is not even that.
+    """Return valid JSON for text that is almost JSON, or None if Python cannot parse it either.
 
-    Servers have been known to send NaN, and texts that are not UTF-8: one such value must not
-    cost all others. What is no number becomes null.
+    Servers have sent NaN and text that is not UTF-8. NaN and infinity become null, so that one
+    such value does not cost all others.
     """
     if len(data) > _MAX_REPAIRED:
         return None
@@ -71,36 +68,41 @@ def _bounded_int(text: str) -> float | None:
 
 
 def decode_struct(data: bytes | msgspec.Raw, shape: type[_S]) -> _S:
-    """Decode an object; a field of the wrong type counts as missing. Raises ValueError only."""
+    """Decode an object; a field of the wrong type counts as missing. Raises `ValueError`."""
     try:
         return decode(data, shape)
     except msgspec.ValidationError:
-        given = decode(data, dict[str, msgspec.Raw])
-    try:
-        return shape(**dict(_usable(given, shape)))
-    except TypeError:
-        raise ValueError("it lacks a usable status") from None
-
-
-def _usable(given: Mapping[str, msgspec.Raw], shape: type[_S]) -> Iterator[tuple[str, object]]:
+        raws = decode(data, dict[str, msgspec.Raw])
+    values: dict[str, object] = {}
     for field in msgspec.structs.fields(shape):
-        if field.encode_name in given:
-            try:
-                yield field.name, decode(given[field.encode_name], field.type)
-            except ValueError:
-                continue
+        if field.encode_name in raws:
+            with contextlib.suppress(ValueError):
+                values[field.name] = decode(raws[field.encode_name], field.type)
+    try:
+        return shape(**values)
+    except TypeError:
+        raise ValueError("it has no usable status") from None
+
+
+def decode_or_default(raw: msgspec.Raw, shape: type[_S]) -> _S:
+    """Decode an object; return one without fields if there is none or it cannot be read."""
+    try:
+        return decode_struct(raw, shape)
+    except ValueError:
+        return shape()
 
 
 def percentage(value: Numeric) -> float | None:
-    if type(value) is float and 0 <= value <= 100:  # as nearly all are
+    """Return a number from 0 to 100, or None for any other value."""
+    if type(value) is float and 0 <= value <= 100:  # the usual case, without a conversion
         return value
     number = _finite_number(value)
     return number if number is not None and 0 <= number <= 100 else None
 
 
-@lru_cache(2**12)  # many heartbeats of a list are the same, and what was created stays so
+@lru_cache(2**12)  # entries of a list share heartbeats, and creation times do not change
 def utc_time(value: Numeric) -> datetime | None:
-    """Read seconds since the epoch; zero and nonsense are no time."""
+    """Return the time for seconds since the epoch, or None for zero and other values."""
     number = _finite_number(value)
     if not number or number < 0:
         return None
@@ -121,12 +123,5 @@ def _finite_number(value: Numeric) -> float | None:
 
 
 def as_text(value: TextOrInt) -> str | None:
+    """Return an identifier as text, or None if it is missing or empty."""
     return None if value is None or value == "" else str(value)
-
-
-def decode_or_default(raw: msgspec.Raw, shape: type[_S]) -> _S:
-    """Decode what may be missing, or nonsense, and counts as empty then."""
-    try:
-        return decode_struct(raw, shape)
-    except ValueError:
-        return shape()

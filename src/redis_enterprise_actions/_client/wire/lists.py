@@ -1,4 +1,4 @@
-"""Entries of a list in a body: an array, or an object with one."""
+"""Decoding of lists: an array, or an object that holds one, whose entries may be unreadable."""
 
 from __future__ import annotations
 
@@ -12,23 +12,26 @@ from .lenient_json import decode, decode_struct
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 
 _S = TypeVar("_S", bound=msgspec.Struct)
 _log = logging.getLogger(__name__)
 
 
-# --- reading ------------------------------------------------------------------------------------
+class _Entry(msgspec.Struct):
+    """The uid of a list entry."""
+
+    uid: int | float | str | None = None
 
 
 def decode_entries(body: bytes, keys: Sequence[str], shape: type[_S], path: str) -> Iterator[_S]:
-    """Return the entries of a list, which may come in an object under one of `keys`."""
+    """Decode the entries of a list, which may be in an object under one of `keys`."""
     try:
         if body.lstrip().startswith(b"["):
             return decode_each(decode(body, list[msgspec.Raw]), shape)
-        given = decode(body, dict[str, msgspec.Raw])
-        inner = next((given[key] for key in keys if key in given), None)
+        fields = decode(body, dict[str, msgspec.Raw])
+        inner = next((fields[key] for key in keys if key in fields), None)
         if inner is not None:
             return decode_each(decode(inner, list[msgspec.Raw]), shape)
     except ValueError as error:
@@ -36,9 +39,39 @@ def decode_entries(body: bytes, keys: Sequence[str], shape: type[_S], path: str)
     raise unreadable_reply(path, f'no "{keys[0]}" in it', body)
 
 
-def decode_each(raws: Sequence[msgspec.Raw], shape: type[_S]) -> Iterator[_S]:
+def decode_each(raws: Iterable[msgspec.Raw], shape: type[_S]) -> Iterator[_S]:
+    """Decode the entries of a list; skip those that cannot be read."""
     for raw in raws:
         try:
             yield decode_struct(raw, shape)
         except ValueError:
-            _log.debug("left out a list entry that is not what it ought to be")
+            log_skipped_entry()
+
+
+def log_skipped_entry() -> None:
+    """Log that a list entry is ignored. Its content may be secret, so the log does not have it."""
+    _log.debug("skipped a list entry that cannot be read")
+
+
+def read_uids(body: bytes, key: str) -> frozenset[int] | None:
+    """Return the uids of a list, which may be in an object under `key`.
+
+    Return None if any part of the list cannot be read, as the caller concludes from a missing uid
+    that the object is gone.
+    """
+    try:
+        if not body.lstrip().startswith(b"["):
+            body = bytes(decode(body, dict[str, msgspec.Raw])[key])
+        entries = [decode_struct(raw, _Entry) for raw in decode(body, list[msgspec.Raw])]
+        return frozenset(_whole_number(entry.uid) for entry in entries)
+    except (KeyError, OverflowError, TypeError, ValueError):
+        return None
+
+
+def _whole_number(uid: float | str | None) -> int:
+    """Return a uid as a number. Raises `ValueError` or `TypeError` for anything else."""
+    if isinstance(uid, float):
+        return int(str(uid).removesuffix(".0"))
+    if uid is None:
+        raise ValueError("no uid")
+    return int(uid)

@@ -1,4 +1,4 @@
-"""Actions of nodes and of the cluster, from JSON."""
+"""JSON bodies of actions of nodes and of the cluster, and their conversion to `Action`."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from .lenient_json import Numeric, TextOrInt, as_text, decode_struct, percentage
 from .lists import decode_entries
 
 
-# The name that an action is reported by, where it is not the one that paths have.
-_SEGMENTS: Final = {"remove_node": "remove"}
+# Names of actions in answers that differ from those in paths.
+_NAMES_IN_PATHS: Final = {"remove_node": "remove"}
 _NODE_UID: Final = re.compile(r"\d{1,9}", re.ASCII)
 
 
 class WireNodeAction(msgspec.Struct):
-    """An action of a node or the cluster (objects/action).
+    """An action of a node or of the cluster (objects/action).
 
-    Real ones have been seen with a status and a task_id and nothing else.
+    Some answers have `status` and `task_id` only.
     """
 
     status: str
@@ -36,11 +36,8 @@ class WireNodeAction(msgspec.Struct):
     error_message: str | None = None
 
 
-# --- nodes and the cluster ----------------------------------------------------------------------
-
-
 def read_node_action(body: bytes, ref: Reference, path: str) -> Action:
-    """Decode one action of a node or the cluster."""
+    """Decode the answer of GET /v1/nodes/{uid}/actions/{action} or /v1/cluster/actions/{action}."""
     try:
         wire = decode_struct(body, WireNodeAction)
     except ValueError as error:
@@ -48,20 +45,20 @@ def read_node_action(body: bytes, ref: Reference, path: str) -> Action:
     return node_action(wire, ref)
 
 
-def read_node_actions(body: bytes, track: ReferenceKind, path: str) -> list[Action]:
-    """Decode a list of them: an array, or an object with one."""
+def read_node_actions(body: bytes, kind: ReferenceKind, path: str) -> list[Action]:
+    """Decode a list of actions of nodes, or of the cluster."""
     actions: list[Action] = []
     for wire in decode_entries(body, ("actions",), WireNodeAction, path):
-        node, said = as_text(wire.node_uid) or "", wire.name or ""
-        segment = _SEGMENTS.get(said, said)
-        if segment and (track is ReferenceKind.CLUSTER or _NODE_UID.fullmatch(node)):
-            uid = f"{node}/{segment}" if track is ReferenceKind.NODE else segment
-            actions.append(node_action(wire, Reference(track, uid)))
+        node_uid, reported = as_text(wire.node_uid) or "", wire.name or ""
+        action = _NAMES_IN_PATHS.get(reported, reported)
+        if action and (kind is ReferenceKind.CLUSTER or _NODE_UID.fullmatch(node_uid)):
+            uid = f"{node_uid}/{action}" if kind is ReferenceKind.NODE else action
+            actions.append(node_action(wire, Reference(kind, uid)))
     return actions
 
 
 def node_action(wire: WireNodeAction, ref: Reference) -> Action:
-    """Return what is said of an action of a node or the cluster."""
+    """Convert an action of a node or of the cluster."""
     of_node = ref.kind is ReferenceKind.NODE
     return Action(
         uid=ref.name,
