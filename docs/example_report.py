@@ -25,7 +25,7 @@ from redis_enterprise_actions import (
     check_report,
     write_report,
 )
-from redis_enterprise_actions.testing import FakeCluster
+from redis_enterprise_actions.testing import FakeCluster, Plan
 
 
 if TYPE_CHECKING:
@@ -46,37 +46,39 @@ class Work(NamedTuple):
 
 def maintenance(fake: FakeCluster) -> str:
     """Put a node into maintenance mode."""
-    fake.start_node_action(1, "maintenance_on", duration=11 * MINUTE)
+    fake.start_node_action(1, "maintenance_on", Plan(duration=11 * MINUTE))
     return "node:1/maintenance_on"
 
 
 def upgrade(fake: FakeCluster) -> str:
     """Upgrade a database."""
-    return fake.add_action("SMUpgradeBDB", bdb_uid=1, queued=5 * MINUTE, duration=38 * MINUTE)
+    return fake.add_action("SMUpgradeBDB", Plan(queued=5 * MINUTE, duration=38 * MINUTE), bdb_uid=1)
 
 
 def rebalance(fake: FakeCluster) -> str:
     """Begin what does not end."""
-    return fake.add_action("rebalance", kind="task", outcome="never")
+    return fake.add_action("rebalance", Plan(outcome="never"), kind="task")
 
 
 def update(fake: FakeCluster) -> str:
     """Begin what will fail."""
     return fake.add_action(
-        "SMUpdateBDB", bdb_uid=2, duration=13 * MINUTE, outcome="failed", error="not enough memory"
+        "SMUpdateBDB",
+        Plan(duration=13 * MINUTE, outcome="failed", error="not enough memory"),
+        bdb_uid=2,
     )
 
 
 def reshard(fake: FakeCluster) -> str:
     """Begin what somebody will cancel."""
     return fake.add_action(
-        "reshard", kind="task", duration=50 * MINUTE, outcome="cancelled", progress="linear"
+        "reshard", Plan(duration=50 * MINUTE, outcome="cancelled", progress="linear"), kind="task"
     )
 
 
 def create(fake: FakeCluster) -> str:
     """Begin what nobody will wait for to the end."""
-    return fake.add_action("SMCreateBDB", bdb_uid=3, duration=600 * MINUTE)
+    return fake.add_action("SMCreateBDB", Plan(duration=600 * MINUTE), bdb_uid=3)
 
 
 NIGHT = (

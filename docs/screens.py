@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
-from redis_enterprise_actions.testing import FakeCluster
+from redis_enterprise_actions.testing import FakeCluster, Plan
 
 
 HERE = Path(__file__).parent
@@ -59,7 +59,7 @@ def begin(cluster: FakeCluster) -> None:
     add("maintenance_on", uid="drain", duration=50, node_uid=2, progress="none")
     add("retry_bdb", uid="retry", duration=9, node_uid=1, outcome="failed", error="node 1 is full")
     cluster.add_bdb(4)
-    cluster.start_transfer(4, "export", duration=8)
+    cluster.start_transfer(4, "export", Plan(duration=8))
 
 
 async def tmux(server: str, *words: str) -> str:

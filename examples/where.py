@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from redis_enterprise_actions import ActionsClient
-from redis_enterprise_actions.testing import FakeCluster
+from redis_enterprise_actions.testing import FakeCluster, Plan
 
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ async def somewhere(*names: str) -> AsyncIterator[tuple[ActionsClient, list[str]
         FakeCluster() as cluster,
         ActionsClient(cluster.url, username=cluster.username, password=cluster.password) as client,
     ):
-        yield client, [cluster.add_action(name, duration=2) for name in names]
+        yield client, [cluster.add_action(name, Plan(duration=2)) for name in names]
 
 
 @asynccontextmanager
@@ -45,5 +45,5 @@ async def a_cluster(url: str | None = None) -> AsyncIterator[ActionsClient]:
         for uid in (1, 2):
             cluster.add_bdb(uid)
         for method in ("POST", "PUT"):
-            cluster.plan(method, "/v1/", times=None, duration=0.5)
+            cluster.plan(method, "/v1/", Plan(duration=0.5), times=None)
         yield client

@@ -7,12 +7,13 @@ import math
 import threading
 from typing import TYPE_CHECKING, TypeVar
 
-from redis_enterprise_actions.testing import FakeCluster
+from redis_enterprise_actions.testing import FakeCluster, Plan
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_DEFAULT_PLAN = Plan()
 _T = TypeVar("_T")
 
 
@@ -77,6 +78,18 @@ class Served:
 
         return asyncio.run_coroutine_threadsafe(on_the_loop(), self._loop).result(10)
 
-    def add(self, *args: object, **options: object) -> str:
+    def add(
+        self,
+        name: str = "SMUpdateBDB",
+        plan: Plan = _DEFAULT_PLAN,
+        *,
+        uid: str | None = None,
+        bdb_uid: int | None = None,
+        node_uid: int | None = None,
+    ) -> str:
         """Call `add_action` on the cluster's loop."""
-        return self.do(lambda cluster: cluster.add_action(*args, **options))  # type: ignore[arg-type]
+        return self.do(
+            lambda cluster: cluster.add_action(
+                name, plan, uid=uid, bdb_uid=bdb_uid, node_uid=node_uid
+            )
+        )

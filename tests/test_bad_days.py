@@ -34,7 +34,7 @@ from redis_enterprise_actions import (
     WaitTimeout,
 )
 from redis_enterprise_actions._client.http import transport as transport_module
-from redis_enterprise_actions.testing import FakeCluster
+from redis_enterprise_actions.testing import FakeCluster, Plan
 from tests.scripted import now
 
 
@@ -155,7 +155,7 @@ async def waiting(
             session=session,
             request_timeout=5,
         ) as client:
-            uids = [cluster.add_action(duration=ENDS_AT) for _ in range(waits)]
+            uids = [cluster.add_action(plan=Plan(duration=ENDS_AT)) for _ in range(waits)]
             tasks = [asyncio.create_task(client.wait_for_action(uid, **options)) for uid in uids]
             yield tasks
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -249,7 +249,7 @@ class TestLongOutage:
             cluster.heal()
 
         outage = asyncio.create_task(go_out())
-        yield cluster.add_action(duration=3600, shards=[1])
+        yield cluster.add_action(plan=Plan(duration=3600), shards=[1])
         outage.cancel()
 
     async def test_default(self, cluster: FakeCluster, client: ActionsClient) -> None:
@@ -286,7 +286,7 @@ class TestLongOutage:
 
     async def test_many(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """However many wait, one request is tried again; each spends its own budget."""
-        uids = [cluster.add_action(duration=3600) for _ in range(60)]
+        uids = [cluster.add_action(plan=Plan(duration=3600)) for _ in range(60)]
         budgets = dict(zip(uids, [60, 200, 900, None] * 15, strict=True))
 
         async with self.out(cluster):
@@ -303,8 +303,8 @@ class TestLongOutage:
     @pytest.mark.parametrize("at", [112.0, 112.5, 113.0, 113.5])
     async def test_old_doubts(self, cluster: FakeCluster, client: ActionsClient, at: float) -> None:
         """An outage begins with a request without an answer, not with what that was to settle."""
-        stuck = [cluster.add_action(outcome="never", bdb_uid=n) for n in range(1, 61)]
-        uid = cluster.add_action(duration=1000)
+        stuck = [cluster.add_action(plan=Plan(outcome="never"), bdb_uid=n) for n in range(1, 61)]
+        uid = cluster.add_action(plan=Plan(duration=1000))
         waits = [asyncio.create_task(client.wait_for_action(uid, outage_timeout=20))]
         for each in stuck:
             waiting = client.wait_for_action(each, stall_timeout=100, timeout=200)
@@ -355,11 +355,11 @@ class TestOneOfMany:
         self, cluster: FakeCluster, caplog: pytest.LogCaptureFixture, path: str
     ) -> None:
         """Where asking about some of them fails, their waits end by their budgets, in few words."""
-        good = [cluster.add_action(duration=1000) for _ in range(2)]
+        good = [cluster.add_action(plan=Plan(duration=1000)) for _ in range(2)]
         bad = [
-            cluster.add_action("export", duration=2000)
+            cluster.add_action("export", Plan(duration=2000))
             if path == "/v2"
-            else cluster.add_action("SMDeleteBDB", duration=10, bdb_uid=number)
+            else cluster.add_action("SMDeleteBDB", Plan(duration=10), bdb_uid=number)
             for number in (7, 8, 9)
         ]
         async with self.ends(cluster, good + bad) as ended:
@@ -375,8 +375,8 @@ class TestOneOfMany:
         self, cluster: FakeCluster, caplog: pytest.LogCaptureFixture
     ) -> None:
         """A route that works again is told of, once, and on one line whatever a uid holds."""
-        export = cluster.add_action("export", uid="e\n1", duration=300)
-        uids = [cluster.add_action(duration=400), export]
+        export = cluster.add_action("export", Plan(duration=300), uid="e\n1")
+        uids = [cluster.add_action(plan=Plan(duration=400)), export]
         async with self.ends(cluster, uids) as ended:
             await asyncio.sleep(5)
             cluster.inject(path="/v2", status=500, times=None)
@@ -391,7 +391,7 @@ class TestOneOfMany:
     async def test_nodes_that_hang(self) -> None:
         """Nodes that hang are left in time for one that does not."""
         async with FakeCluster(nodes=3, handle_redirects=True) as cluster:
-            uids = [cluster.add_action(duration=100) for _ in range(3)]
+            uids = [cluster.add_action(plan=Plan(duration=100)) for _ in range(3)]
             async with self.ends(cluster, uids, outage_timeout=40) as ended:
                 await asyncio.sleep(20)
                 for node in (1, 2):
@@ -403,7 +403,7 @@ class TestOneOfMany:
         """A node at which a wait was cut short is not where the next one begins."""
         async with FakeCluster(nodes=2, handle_redirects=True) as cluster:
             cluster.inject(node=1, delay=3600, times=None)
-            uid = cluster.add_action(duration=1)
+            uid = cluster.add_action(plan=Plan(duration=1))
             account = {"username": cluster.username, "password": cluster.password}
             async with ActionsClient(cluster.urls, **account) as client:
                 with pytest.raises(WaitTimeout):
@@ -414,7 +414,7 @@ class TestOneOfMany:
 
     async def test_all_hang(self, cluster: FakeCluster) -> None:
         """Where all hangs, many waits end as soon as one would."""
-        uids = [cluster.add_action(duration=1000) for _ in range(60)]
+        uids = [cluster.add_action(plan=Plan(duration=1000)) for _ in range(60)]
         async with self.ends(cluster, uids, outage_timeout=60) as ended:
             await asyncio.sleep(100)
             cluster.inject(delay=3600, times=None)
@@ -431,7 +431,7 @@ class TestOneOfMany:
         budget: float,
     ) -> None:
         """A list that fails, or hangs for longer than a budget, ends no wait."""
-        uids = [cluster.add_action(duration=200) for _ in range(6)]
+        uids = [cluster.add_action(plan=Plan(duration=200)) for _ in range(6)]
         async with self.ends(cluster, uids, outage_timeout=budget) as ended:
             await asyncio.sleep(50)
             for uid in uids:
@@ -474,7 +474,7 @@ class TestFatal:
         waits: int,
     ) -> None:
         """A refusal, or a redirect to who knows where, ends all that it concerns."""
-        uids = [cluster.add_action(duration=60) for _ in range(waits)]
+        uids = [cluster.add_action(plan=Plan(duration=60)) for _ in range(waits)]
         tasks = [asyncio.create_task(client.wait_for_action(uid)) for uid in uids]
         await asyncio.sleep(30)
         before = len(cluster.requests)
@@ -506,7 +506,7 @@ class TestNodes:
     async def test_redirect(self, three: FakeCluster) -> None:
         """A follower's redirect to another node is followed once, and then that one is asked."""
         three.primary = 3
-        uid = three.add_action(duration=60)
+        uid = three.add_action(plan=Plan(duration=60))
         async with self.of(three) as client:
             await client.wait_for_action(uid)
 
@@ -516,7 +516,7 @@ class TestNodes:
     async def test_trusted_host(self, three: FakeCluster) -> None:
         """A redirect to a host that is trusted is followed, too; to others it is not."""
         three.primary = 2
-        uid = three.add_action(duration=1)
+        uid = three.add_action(plan=Plan(duration=1))
         host = three.urls[1].removeprefix("http://")
         account = {"username": three.username, "password": three.password}
         async with ActionsClient(three.url, **account, trusted_hosts=[host]) as client:
@@ -543,7 +543,7 @@ class TestNodes:
         self, three: FakeCluster, caplog: pytest.LogCaptureFixture
     ) -> None:
         """One node after the other is restarted, and the waits do not notice."""
-        uids = [three.add_action(duration=150 + number) for number in range(20)]
+        uids = [three.add_action(plan=Plan(duration=150 + number)) for number in range(20)]
         async with self.of(three) as client:
             waiting = asyncio.gather(
                 *(client.wait_for_action(uid, outage_timeout=5) for uid in uids)
@@ -560,7 +560,7 @@ class TestNodes:
     async def test_back_and_forth(self) -> None:
         """A node that was left is as good as any, once another one has answered."""
         async with FakeCluster(nodes=2) as cluster:
-            uid = cluster.add_action(duration=100)
+            uid = cluster.add_action(plan=Plan(duration=100))
             async with self.of(cluster) as client:
                 task = asyncio.create_task(client.wait_for_action(uid, outage_timeout=0))
                 for node in (1, 2, 1, 2):
@@ -584,7 +584,7 @@ class TestNodes:
     async def test_single_calls(self, three: FakeCluster) -> None:
         """A single call turns to the next node at once, even from one that hangs for long."""
         three.handle_redirects = True
-        uid = three.add_action(duration=60)
+        uid = three.add_action(plan=Plan(duration=60))
         three.inject(delay=3600)
         await three.stop_node(2)
         began = now()
@@ -597,7 +597,7 @@ class TestNodes:
     async def test_garbage(self, three: FakeCluster) -> None:
         """A node that answers nonsense is left, too."""
         three.handle_redirects = True
-        uid = three.add_action(duration=60)
+        uid = three.add_action(plan=Plan(duration=60))
         three.inject(status=200, body="<html>")
         async with self.of(three) as client:
             assert (await client.get_action(uid)).uid == uid
@@ -607,7 +607,7 @@ class TestNodes:
     async def test_retry_after(self, three: FakeCluster) -> None:
         """A node that wants to be left alone is, while there are others."""
         three.handle_redirects = True
-        uid = three.add_action(duration=60)
+        uid = three.add_action(plan=Plan(duration=60))
         three.inject(retry_after=3600)
         async with self.of(three) as client:
             await client.wait_for_action(uid)
@@ -619,7 +619,7 @@ class TestNodes:
         """Nodes that redirect to each other, as in a failover, are an outage."""
         three.primary = 2
         three.redirect_to = three.urls[2]
-        uid = three.add_action(duration=60)
+        uid = three.add_action(plan=Plan(duration=60))
         account = {"username": three.username, "password": three.password}
         async with ActionsClient([three.urls[0], three.urls[2]], **account) as client:
             with pytest.raises(ClusterUnreachable, match=r"it redirects from .* to .* to "):
@@ -645,7 +645,10 @@ class TestNodes:
     async def test_beside_good_traffic(self, three: FakeCluster) -> None:
         """What others are answered does not prolong a call or a wait that gets nothing."""
         three.handle_redirects = True
-        good, bad = three.add_action(duration=1), three.add_action(duration=9000)
+        good, bad = (
+            three.add_action(plan=Plan(duration=1)),
+            three.add_action(plan=Plan(duration=9000)),
+        )
         three.inject(times=None, path=f"/v1/actions/{bad}", status=500)
         async with self.of(three) as client:
 
@@ -668,7 +671,7 @@ class TestNodes:
     async def test_resting_primary(self, three: FakeCluster) -> None:
         """A primary that wants to be left alone is not asked through its followers, either."""
         three.primary = 3
-        uid = three.add_action(duration=10)
+        uid = three.add_action(plan=Plan(duration=10))
         three.inject(node=3, retry_after=30)
         async with self.of(three) as client:
             await client.wait_for_action(uid)
@@ -689,7 +692,7 @@ class TestNodes:
 
     async def test_election(self, three: FakeCluster) -> None:
         """A cluster without a primary is out, and comes back with another one."""
-        uid = three.add_action(duration=100)
+        uid = three.add_action(plan=Plan(duration=100))
         async with self.of(three) as client:
             task = asyncio.create_task(client.wait_for_action(uid))
             await asyncio.sleep(10)
@@ -724,7 +727,7 @@ class TestTokens:
 
     async def test_hours(self, cluster: FakeCluster) -> None:
         """Three hours on tokens of five minutes: one call for each, and never a 401."""
-        uid = cluster.add_action(duration=3 * 3600)
+        uid = cluster.add_action(plan=Plan(duration=3 * 3600))
         async with self.of(cluster) as client:
             await client.wait_for_action(uid)
 
@@ -735,7 +738,7 @@ class TestTokens:
 
     async def test_seldom_asked(self, cluster: FakeCluster) -> None:
         """Between polls that are further apart than a token lives, there is no 401 either."""
-        uid = cluster.add_action(duration=3600)
+        uid = cluster.add_action(plan=Plan(duration=3600))
         async with self.of(cluster) as client:
             await client.wait_for_action(uid, poll=wait_fixed(600))
 
@@ -744,7 +747,7 @@ class TestTokens:
 
     async def test_revoked(self, cluster: FakeCluster, caplog: pytest.LogCaptureFixture) -> None:
         """A token that is not accepted any more is replaced, once, and the waits go on."""
-        uids = [cluster.add_action(duration=60) for _ in range(5)]
+        uids = [cluster.add_action(plan=Plan(duration=60)) for _ in range(5)]
         async with self.of(cluster) as client:
             waiting = asyncio.gather(
                 *(client.wait_for_action(uid, outage_timeout=0) for uid in uids)
@@ -770,7 +773,7 @@ class TestTokens:
     async def test_basic_switched_off(self) -> None:
         """On a cluster that takes no Basic authentication, the password goes into the body."""
         async with FakeCluster(basic=False) as cluster:
-            uid = cluster.add_action(duration=300)
+            uid = cluster.add_action(plan=Plan(duration=300))
             async with self.of(cluster) as client:
                 await client.wait_for_action(uid)
 
@@ -786,7 +789,7 @@ class TestTokens:
 
     async def test_outage_of_tokens(self, cluster: FakeCluster) -> None:
         """Where no token is to be had, that is an outage like any other."""
-        uid = cluster.add_action(duration=400)
+        uid = cluster.add_action(plan=Plan(duration=400))
         async with self.of(cluster) as client:
             task = asyncio.create_task(client.wait_for_action(uid))
             await asyncio.sleep(100)
@@ -800,7 +803,7 @@ class TestTokens:
     async def test_failover(self) -> None:
         """Tokens are asked for at whichever node answers."""
         async with FakeCluster(nodes=3) as cluster:
-            uid = cluster.add_action(duration=1200)
+            uid = cluster.add_action(plan=Plan(duration=1200))
             async with self.of(cluster) as client:
                 task = asyncio.create_task(client.wait_for_action(uid, outage_timeout=5))
                 for node in (1, 2, 3, 1):
@@ -814,7 +817,7 @@ class TestTokens:
     async def test_given(self, cluster: FakeCluster) -> None:
         """A token that is given is sent, and when it is refused there is no other."""
         token = await token_of(cluster)
-        uid = cluster.add_action(duration=1)
+        uid = cluster.add_action(plan=Plan(duration=1))
         async with ActionsClient(cluster.url, token=token) as client:
             await client.wait_for_action(uid)
             cluster.revoke_tokens()
@@ -863,7 +866,7 @@ class TestTokens:
                 raise came
             return came
 
-        uid = cluster.add_action(duration=85)
+        uid = cluster.add_action(plan=Plan(duration=85))
         async with ActionsClient(cluster.url, token=token) as client:
             await client.wait_for_action(uid, outage_timeout=0)
         assert {seen.status for seen in cluster.requests if seen.method == "GET"} == {200}
@@ -903,7 +906,7 @@ class TestCertificates:
     async def test_fingerprint(self) -> None:
         """A self-signed certificate is accepted if it is the pinned one, on every node."""
         async with FakeCluster(tls="self-signed", nodes=2) as cluster:
-            uid = cluster.add_action(duration=60)
+            uid = cluster.add_action(plan=Plan(duration=60))
             async with self.of(cluster, fingerprint=cluster.fingerprint) as client:
                 task = asyncio.create_task(client.wait_for_action(uid))
                 await asyncio.sleep(20)
@@ -929,7 +932,7 @@ class TestCertificates:
     async def test_session_pins(self) -> None:
         """In a session of the user's, too, only the pinned certificate will do."""
         async with FakeCluster(tls="self-signed") as cluster, aiohttp.ClientSession() as session:
-            uid = cluster.add_action(duration=1)
+            uid = cluster.add_action(plan=Plan(duration=1))
             for fingerprint, requests in (("AB" * 32, 0), (cluster.fingerprint, 1)):
                 client = self.of(cluster, fingerprint=fingerprint, session=session)
                 with contextlib.suppress(UntrustedCertificate):
@@ -952,7 +955,7 @@ class TestCertificates:
         """A certificate that the CA's file vouches for is accepted, over a restart, too."""
         async with FakeCluster(tls="own-ca") as cluster:
             (tmp_path / "ca.pem").write_text(cluster.ca_pem)
-            uid = cluster.add_action(duration=60)
+            uid = cluster.add_action(plan=Plan(duration=60))
             async with self.of(cluster, ca_cert=tmp_path / "ca.pem") as client:
                 task = asyncio.create_task(client.wait_for_action(uid))
                 await asyncio.sleep(20)
@@ -969,7 +972,7 @@ class TestCertificates:
             trust = (
                 {"fingerprint": cluster.fingerprint} if pinned else {"ca_cert": tmp_path / "ca.pem"}
             )
-            uid = cluster.add_action(duration=60)
+            uid = cluster.add_action(plan=Plan(duration=60))
             async with ActionsClient(
                 cluster.url,
                 client_cert=tmp_path / "client.pem",
@@ -1048,7 +1051,7 @@ class TestCertificates:
     async def test_handshake_cut_short(self, place: str) -> None:
         """A handshake that is cut short is an outage, not a matter of trust."""
         async with FakeCluster(tls="self-signed") as cluster:
-            uid = cluster.add_action(duration=ENDS_AT)
+            uid = cluster.add_action(plan=Plan(duration=ENDS_AT))
             async with self.of(cluster, fingerprint=cluster.fingerprint) as client:
                 task = asyncio.create_task(client.wait_for_action(uid, outage_timeout=60))
                 await asyncio.sleep(PLACES[place])

@@ -43,6 +43,7 @@ from redis_enterprise_actions._client.pacing.schedules import TICK, AimedSchedul
 from redis_enterprise_actions._client.polling.wait_state import WaitState
 from redis_enterprise_actions._client.polling.waiters import Waiter
 from redis_enterprise_actions.testing import FakeCluster
+from redis_enterprise_actions.testing import Plan as WorkPlan
 from tests import secrecy
 from tests.scripted import now
 
@@ -168,12 +169,14 @@ async def follow_call(client: ActionsClient, cluster: FakeCluster, plan: Plan) -
     if plan.call.startswith("/"):
         path = plan.call
     elif plan.old and plan.call.startswith("actions/"):
-        cluster.start_transfer(plan.bdb_uid, transfer, duration=0, error=THEIRS)  # type: ignore[arg-type]
+        cluster.start_transfer(plan.bdb_uid, transfer, WorkPlan(duration=0, error=THEIRS))  # type: ignore[arg-type]
     if plan.old and plan.call.startswith("/"):
         _, _, _, node, _, action = plan.call.split("/")
-        cluster.start_node_action(int(node), action, duration=0, outcome="failed", error=THEIRS)  # type: ignore[arg-type]
+        cluster.start_node_action(
+            int(node), action, WorkPlan(duration=0, outcome="failed", error=THEIRS)
+        )  # type: ignore[arg-type]
     await asyncio.sleep(plan.begins)
-    cluster.plan(method, path, duration=plan.duration, outcome=plan.outcome, error=OURS)  # type: ignore[arg-type]
+    cluster.plan(method, path, WorkPlan(duration=plan.duration, outcome=plan.outcome, error=OURS))  # type: ignore[arg-type]
     cluster.inject(method=method, path=path, times=None, no_handle=True)
     plan.began = now()
     place = {"type": "url", "url": "ftp://backup.example.com/x.rdb"}
@@ -220,10 +223,12 @@ async def follow(client: ActionsClient, cluster: FakeCluster, plan: Plan, number
     if plan.fate != "unknown":
         plan.uid = cluster.add_action(
             plan.name,
-            duration=plan.duration,
-            outcome=plan.outcome,  # type: ignore[arg-type]
+            WorkPlan(
+                duration=plan.duration,
+                outcome=plan.outcome,
+                progress="steps" if number % 3 else "linear",
+            ),
             bdb_uid=None if plan.name in {"retry_bdb", "remove_node"} else number + 1,
-            progress="steps" if number % 3 else "linear",
         )
     plan.began = now()
     if plan.forgotten_at is not None:

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from redis_enterprise_actions import Action, RedisActionsError, UsageError
 from redis_enterprise_actions._cli import arguments as _arguments
 from redis_enterprise_actions._cli.main import main
-from redis_enterprise_actions.testing import FakeCluster
+from redis_enterprise_actions.testing import FakeCluster, Plan
 from tests.conftest import client_of, examples, virtual_loop
 from tests.scripted import now
 from tests.secrecy import search_output
@@ -82,7 +82,7 @@ def test_any_interleaving(faults: list[dict[str, object]], nodes: int) -> None:
 
     async def main() -> None:
         async with FakeCluster(nodes=nodes, handle_redirects=True) as cluster:
-            uids = [cluster.add_action(duration=30 * number) for number in range(3)]
+            uids = [cluster.add_action(plan=Plan(duration=30 * number)) for number in range(3)]
             for fault in faults:
                 cluster.inject(**fault)  # type: ignore[arg-type]
             async with client_of(cluster) as client:
@@ -104,8 +104,8 @@ def test_others_are_undisturbed(faults: list[dict[str, object]]) -> None:
 
     async def main() -> None:
         async with FakeCluster() as cluster:
-            victim = cluster.add_action("retry_bdb", duration=200)
-            others = [cluster.add_action(duration=60 * number) for number in (1, 2, 3)]
+            victim = cluster.add_action("retry_bdb", Plan(duration=200))
+            others = [cluster.add_action(plan=Plan(duration=60 * number)) for number in (1, 2, 3)]
             for fault in faults * 3:
                 cluster.inject(path=f"/v1/actions/{victim}", **fault)  # type: ignore[arg-type]
             # The list says nothing of it that could be read, so that it is asked for alone.
@@ -142,7 +142,7 @@ async def test_uids(cluster: FakeCluster, uid: str) -> None:
             with pytest.raises(UsageError):
                 await client.wait_for_action(uid)
             return
-        assert cluster.add_action(uid=uid, duration=5) == uid
+        assert cluster.add_action(plan=Plan(duration=5), uid=uid) == uid
         assert (await client.wait_for_action(uid)).uid == uid
     assert {seen.path.count("/") for seen in cluster.requests} == {3}
 

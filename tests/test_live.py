@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from redis_enterprise_actions.testing import Plan
+
 
 if TYPE_CHECKING:
     from tests.served import Served
@@ -35,10 +37,10 @@ def live(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_asks(served: Served) -> None:
     """All of them pass on a cluster, whatever it does, and nothing is changed there."""
     for outcome in ("completed", "failed"):
-        served.add("SMUpdateBDB", bdb_uid=1, duration=0, outcome=outcome)
-    served.add("retry_bdb", duration=0, node_uid=1)
-    served.add("SMUpdateBDB", bdb_uid=2, outcome="never")
-    served.add("export", bdb_uid=3, duration=0)
+        served.add("SMUpdateBDB", Plan(duration=0, outcome=outcome), bdb_uid=1)
+    served.add("retry_bdb", Plan(duration=0), node_uid=1)
+    served.add("SMUpdateBDB", Plan(outcome="never"), bdb_uid=2)
+    served.add("export", Plan(duration=0), bdb_uid=3)
     ran = live("tests/live")
 
     assert ran.returncode == 0, ran.stdout

@@ -38,7 +38,7 @@ from redis_enterprise_actions._client.polling.wait_state import Limits, WaitStat
 from redis_enterprise_actions._client.polling.watch import watch
 from redis_enterprise_actions._client.protocols import NO_LIST
 from redis_enterprise_actions._model.reference import ListKind, Reference, ReferenceKind
-from redis_enterprise_actions.testing import FakeCluster
+from redis_enterprise_actions.testing import FakeCluster, Plan
 from tests.conftest import client_of, examples
 from tests.scripted import WALL, ScriptedCluster, now, ref_of
 from tests.test_hostile import FAULTS, run
@@ -72,17 +72,17 @@ async def large() -> AsyncIterator[FakeCluster]:
 
 def start_all(cluster: FakeCluster, each: int, duration: float) -> dict[ListKind, list[str]]:
     """Start so much work of each kind; return the references."""
-    actions = [cluster.add_action("retry_bdb", duration=duration) for _ in range(each)]
+    actions = [cluster.add_action("retry_bdb", Plan(duration=duration)) for _ in range(each)]
     nodes = range(1, len(cluster.urls) + 1)
     spots = [(node, name) for name in ON_NODES for node in nodes][:each]
     tasks = [
-        cluster.start_node_action(node, name, duration=duration)  # type: ignore[arg-type]
+        cluster.start_node_action(node, name, Plan(duration=duration))  # type: ignore[arg-type]
         for node, name in spots
     ]
-    crdbs = [cluster.start_crdb_task(duration=duration) for _ in range(each)]
+    crdbs = [cluster.start_crdb_task(plan=Plan(duration=duration)) for _ in range(each)]
     for uid in range(1, each + 1):
-        cluster.start_transfer(uid, "export", duration=duration)
-    cluster.start_cluster_action("change_master", node_uid=1, duration=duration)
+        cluster.start_transfer(uid, "export", Plan(duration=duration))
+    cluster.start_cluster_action("change_master", Plan(duration=duration), node_uid=1)
     return {
         ListKind.ACTIONS: [f"action:{uid}" for uid in actions],
         ListKind.NODES: [
@@ -140,13 +140,13 @@ class TestCost:
 
     async def test_the_same_work(self, large: FakeCluster) -> None:
         """Fifty who wait for the same cost no more than one."""
-        large.start_crdb_task(id="t1", duration=100)
+        large.start_crdb_task(plan=Plan(duration=100), id="t1")
         async with client_of(large) as client:
             await asyncio.gather(*(client.wait_for_crdb_task("t1") for _ in range(50)))
 
             alone = asked(large)
             large.requests.clear()
-            large.start_crdb_task(id="t1", duration=100)
+            large.start_crdb_task(plan=Plan(duration=100), id="t1")
             await client.wait_for_crdb_task("t1")
         assert alone.keys() == {"/v1/crdb_tasks/t1"}
         assert alone.total() <= asked(large).total() * 2
@@ -163,7 +163,7 @@ class TestCost:
     async def test_never_a_fourth(self, large: FakeCluster) -> None:
         """Nor are there more where looks take several requests, or come at limits."""
         refs = all_of(start_all(large, 15, duration=60))
-        refs += [large.add_action("export", bdb_uid=1, duration=40 + n) for n in range(15)]
+        refs += [large.add_action("export", Plan(duration=40 + n), bdb_uid=1) for n in range(15)]
         refs += [f"unknown-{n}" for n in range(15)]
         async with client_of(large) as client:
             await asyncio.gather(
@@ -200,7 +200,7 @@ class TestEnds:
         """References and operations of every kind are waited for together, in order."""
         large.add_bdb(7)
         large.add_bdb(8)
-        large.plan("DELETE", "/v1/bdbs/8", duration=30)
+        large.plan("DELETE", "/v1/bdbs/8", Plan(duration=30))
         async with client_of(large) as client:
             operations = [
                 await client.export_bdb(7, {"type": "mount_point", "path": "/a"}),
@@ -211,9 +211,9 @@ class TestEnds:
                 await client.create_crdb({"name": "a"}),
                 await client.create_bdb({"name": "a"}, params={"dry_run": True}),
             ]
-            large.start_transfer(9, "backup", duration=40)
-            large.start_transfer(10, "import", duration=40)
-            v2_only = large.add_action("export", bdb_uid=11, duration=25)
+            large.start_transfer(9, "backup", Plan(duration=40))
+            large.start_transfer(10, "import", Plan(duration=40))
+            v2_only = large.add_action("export", Plan(duration=25), bdb_uid=11)
             refs = ["backup:9", "import:10", "bdb:7", "bdb:8@gone", v2_only]
 
             actions = await client.wait_for_operations([*operations, *refs])
@@ -239,12 +239,12 @@ class TestEnds:
 
     async def test_settled(self, large: FakeCluster) -> None:
         """With `settle`, the list holds for each of any kind how it ended."""
-        large.start_crdb_task(id="t1", duration=20, outcome="failed", error="no room")
-        large.start_node_action(1, "remove", duration=30, outcome="vanishes")
-        large.start_node_action(2, "remove", duration=30, outcome="cancelled")
-        large.start_node_action(3, "maintenance_on", duration=30, outcome="vanishes")
-        large.start_transfer(1, "export", duration=50, outcome="failed", error="no-space")
-        large.start_cluster_action("change_master", node_uid=2, outcome="never")
+        large.start_crdb_task(plan=Plan(duration=20, outcome="failed", error="no room"), id="t1")
+        large.start_node_action(1, "remove", Plan(duration=30, outcome="vanishes"))
+        large.start_node_action(2, "remove", Plan(duration=30, outcome="cancelled"))
+        large.start_node_action(3, "maintenance_on", Plan(duration=30, outcome="vanishes"))
+        large.start_transfer(1, "export", Plan(duration=50, outcome="failed", error="no-space"))
+        large.start_cluster_action("change_master", Plan(outcome="never"), node_uid=2)
         refs = [
             *("crdb:t1", "node:1/remove", "node:2/remove", "node:3/maintenance_on", "export:1"),
             *("cluster:change_master", "crdb:t2"),
@@ -267,7 +267,7 @@ class TestEnds:
     async def test_first_failure(self, large: FakeCluster) -> None:
         """The first failure is raised and ends the other waits, but not their work."""
         started = start_all(large, 3, duration=100)
-        large.start_crdb_task(id="bad", duration=20, outcome="failed")
+        large.start_crdb_task(plan=Plan(duration=20, outcome="failed"), id="bad")
         async with client_of(large) as client:
             with pytest.raises(ActionFailed, match="bad"):
                 await client.wait_for_operations([*all_of(started), "crdb:bad"])
@@ -336,8 +336,8 @@ class TestEnds:
 
     async def test_twice_and_failing(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """... and when another fails, nothing goes on waiting for it."""
-        cluster.start_crdb_task(id="slow", outcome="never")
-        cluster.start_crdb_task(id="bad", outcome="failed", duration=5)
+        cluster.start_crdb_task(plan=Plan(outcome="never"), id="slow")
+        cluster.start_crdb_task(plan=Plan(outcome="failed", duration=5), id="bad")
 
         with pytest.raises(ActionFailed):
             await client.wait_for_operations(["crdb:slow", "crdb:slow", "crdb:bad"])
@@ -381,7 +381,7 @@ class TestTrouble:
     async def test_allowed_again(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """A list that may not be seen is asked for every five minutes, and used once it may."""
         path = LISTS[ListKind.CRDBS]
-        refs = [f"crdb:{cluster.start_crdb_task(duration=1000)}" for _ in range(3)]
+        refs = [f"crdb:{cluster.start_crdb_task(plan=Plan(duration=1000))}" for _ in range(3)]
         self.spoil(cluster, path, status=403)
         waiting = asyncio.ensure_future(client.wait_for_operations(refs, poll=wait_fixed(20)))
         await asyncio.sleep(700)

@@ -28,6 +28,7 @@ from redis_enterprise_actions import (
     WaitTimeout,
 )
 from redis_enterprise_actions.otel import _server, instrument
+from redis_enterprise_actions.testing import Plan
 
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ async def test_a_wait_with_an_outage(
     cluster: FakeCluster, client: ActionsClient, seen: Seen
 ) -> None:
     """The span of a wait has its length, its server, and what happened, in order and in time."""
-    uid = cluster.add_action("retry_bdb", duration=600, progress="none")
+    uid = cluster.add_action("retry_bdb", Plan(duration=600, progress="none"))
     with seen.tracer.start_as_current_span("deploy") as parent:
         waiting = asyncio.create_task(client.wait_for_action(uid))
         await asyncio.sleep(100)
@@ -136,7 +137,7 @@ async def test_a_wait_with_an_outage(
 
 async def test_states_and_progress(cluster: FakeCluster, client: ActionsClient, seen: Seen) -> None:
     """A state machine's events tell the states that it went through, and how far it was."""
-    await client.wait_for_action(cluster.add_action("SMUpgradeBDB", duration=600))
+    await client.wait_for_action(cluster.add_action("SMUpgradeBDB", Plan(duration=600)))
     (span,) = seen.spans
     attributes = [event.attributes or {} for event in span.events]
     states = [each["redis_enterprise.state"] for each in attributes[:-1]]
@@ -163,7 +164,7 @@ async def test_a_wait_that_fails(
     kind: str,
 ) -> None:
     """Its span is an error, with the words of the exception and the kind of its end."""
-    uid = cluster.add_action("retry_bdb", duration=20, outcome=outcome)
+    uid = cluster.add_action("retry_bdb", Plan(duration=20, outcome=outcome))
     waiting = asyncio.create_task(client.wait_for_action(uid, **options))
     await asyncio.sleep(10)
     if kind == "unreachable":
@@ -183,7 +184,7 @@ async def test_an_outage_to_the_end(
     cluster: FakeCluster, client: ActionsClient, seen: Seen
 ) -> None:
     """An outage that ends the wait has lasted until then."""
-    uid = cluster.add_action(duration=600)
+    uid = cluster.add_action(plan=Plan(duration=600))
     cluster.inject(status=503, times=None)
     with pytest.raises(ClusterUnreachable):
         await client.wait_for_action(uid, outage_timeout=30)
@@ -214,8 +215,8 @@ async def test_a_wait_that_is_cancelled(
 
 async def test_already_over(cluster: FakeCluster, client: ActionsClient, seen: Seen) -> None:
     """The span of a wait for what had ended before says so, as its length means nothing."""
-    await client.wait_for_action(cluster.add_action(duration=0))
-    await client.wait_for_action(cluster.add_action(duration=5))
+    await client.wait_for_action(cluster.add_action(plan=Plan(duration=0)))
+    await client.wait_for_action(cluster.add_action(plan=Plan(duration=5)))
 
     over = [span.attributes.get("redis_enterprise.wait.already_over") for span in seen.spans]  # type: ignore[union-attr]
     assert over == [True, None]
@@ -239,7 +240,9 @@ async def test_many_waits(
 ) -> None:
     """Each of many waits makes one span, a child of the span around it, and none for a poll."""
     count = 1000 if pytestconfig.getoption("--full") else 200
-    uids = [cluster.add_action("retry_bdb", duration=300 + each % 60) for each in range(count)]
+    uids = [
+        cluster.add_action("retry_bdb", Plan(duration=300 + each % 60)) for each in range(count)
+    ]
     with seen.tracer.start_as_current_span("deploy") as parent:
         waiting = asyncio.create_task(client.wait_for_actions(uids))
         await asyncio.sleep(100)
@@ -261,7 +264,7 @@ async def test_many_waits(
 
 async def test_metrics(cluster: FakeCluster, client: ActionsClient, seen: Seen) -> None:
     """There are histograms of how long waits took, of their outages, and of how late they ended."""
-    uid = cluster.add_action("retry_bdb", duration=100)
+    uid = cluster.add_action("retry_bdb", Plan(duration=100))
     cluster.inject(status=503, times=3)
     record = (await client.wait_for_action(uid)).record
     (duration,), (outage,) = seen.points(DURATION), seen.points(OUTAGES)

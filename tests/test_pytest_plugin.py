@@ -21,8 +21,9 @@ pytest_plugins = ["pytester"]
 # pytest-asyncio warns where its setting is left to its default, as users may.
 STRICTLY = ("-W", "error", "-W", "ignore:The configuration option")
 
+IMPORT_PLAN = "from redis_enterprise_actions.testing import Plan"
 HOUR_LONG = """
-    uid = fake_cluster.add_action(duration=3600)
+    uid = fake_cluster.add_action(plan=Plan(duration=3600))
     action = await actions_client.wait_for_action(uid)
 
     assert action.status == "completed"
@@ -51,13 +52,14 @@ def test_under_pytest_asyncio(
 ) -> None:
     """A test has a cluster and its client by their names, whatever loop it runs on."""
     test = f"async def test_it(fake_cluster, actions_client):{HOUR_LONG}"
-    result = ran(pytester, f"import pytest\n\n{mark}\n{test}", *options)
+    result = ran(pytester, f"import pytest\n{IMPORT_PLAN}\n\n{mark}\n{test}", *options)
 
     result.assert_outcomes(passed=1)
 
 
 ON_ANYIO = """
     import pytest
+    from redis_enterprise_actions.testing import Plan
 
     @pytest.fixture
     def anyio_backend():
@@ -65,7 +67,7 @@ ON_ANYIO = """
 
     @pytest.mark.anyio
     async def test_it(fake_cluster, actions_client):
-        uid = fake_cluster.add_action(duration=0)
+        uid = fake_cluster.add_action(plan=Plan(duration=0))
 
         assert (await actions_client.wait_for_action(uid)).status == "completed"
 """
@@ -125,10 +127,11 @@ def test_marker(pytester: pytest.Pytester, mark: str, fact: str) -> None:
     """The marker says how the cluster is made and what goes wrong; the client copes with both."""
     source = f"""
         import pytest
+        {IMPORT_PLAN}
 
         @pytest.mark.fake_cluster({mark})
         async def test_it(fake_cluster, actions_client):
-            uid = fake_cluster.add_action(duration=120)
+            uid = fake_cluster.add_action(plan=Plan(duration=120))
 
             assert (await actions_client.wait_for_action(uid)).status == "completed"
             assert {fact}

@@ -25,6 +25,7 @@ from redis_enterprise_actions import (
 )
 from redis_enterprise_actions._client.config import environment as _environment
 from redis_enterprise_actions._client.config import profiles as _profiles
+from redis_enterprise_actions.testing import Plan
 
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ async def test_second_block(
     monkeypatch.setenv("REDIS_ENTERPRISE_URL", cluster.url)
     monkeypatch.setenv("REDIS_ENTERPRISE_USER", cluster.username)
     monkeypatch.setenv("REDIS_ENTERPRISE_PASSWORD", cluster.password)
-    cluster.add_action("retry_bdb", uid="u1", outcome=outcome, error="no room")  # type: ignore[arg-type]
+    cluster.add_action("retry_bdb", Plan(outcome=outcome, error="no room"), uid="u1")  # type: ignore[arg-type]
     names: dict[str, object] = {}
     exec(BLOCKS[1].replace("stall_timeout=600", "stall_timeout=6000"), names)
 
@@ -254,8 +255,10 @@ def test_example_that_fails(
         Path(place).write_text(said, "utf-8")
     for uid in (1, 2):
         served.do(lambda cluster, uid=uid: cluster.add_bdb(uid))
-    served.cluster.plan("POST", f"/v1/{failing}", duration=0, outcome="failed", error="disk-full")
-    served.cluster.plan("POST", "/v1/", times=None, duration=0)
+    served.cluster.plan(
+        "POST", f"/v1/{failing}", Plan(duration=0, outcome="failed", error="disk-full")
+    )
+    served.cluster.plan("POST", "/v1/", Plan(duration=0), times=None)
     place = {"type": "url", "url": "ftp://there"}
     (tmp_path / "location").write_text(json.dumps(place))
     (tmp_path / "sources").write_text(json.dumps([place]))
@@ -277,7 +280,7 @@ def test_example_that_fails(
 def test_graceful_shutdown(served: Served, tmp_path: Path) -> None:
     """Stopped by SIGTERM and started again, the orchestrator begins nothing a second time."""
     served.do(lambda cluster: cluster.add_bdb(1))
-    served.cluster.plan("POST", "/v1/", duration=3)
+    served.cluster.plan("POST", "/v1/", Plan(duration=3))
     script, file = ROOT / "examples" / "graceful_shutdown.py", tmp_path / "under-way.json"
     stopped = subprocess.Popen([sys.executable, "-W", "error", script, file, "1"])
     while not file.exists():

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from redis_enterprise_actions import ActionFailed, ActionsClient, AuthenticationError, WaitTimeout
-from redis_enterprise_actions.testing import FakeCluster
+from redis_enterprise_actions.testing import FakeCluster, Plan
 
 
 if TYPE_CHECKING:
@@ -50,8 +50,8 @@ def prepare(cluster: FakeCluster) -> None:
     """Let there be databases, and work that takes minutes."""
     for uid in DATABASES:
         cluster.add_bdb(uid)
-    cluster.plan("POST", "/v1/nodes", times=None, duration=180, queued=5)
-    cluster.plan("POST", "/v1/bdbs", times=None, duration=240)
+    cluster.plan("POST", "/v1/nodes", Plan(duration=180, queued=5), times=None)
+    cluster.plan("POST", "/v1/bdbs", Plan(duration=240), times=None)
 
 
 async def spoil(cluster: FakeCluster, seed: int) -> None:
@@ -128,7 +128,9 @@ async def test_undone_when_the_work_fails(example: ModuleType) -> None:
 async def test_undone_when_maintenance_fails(example: ModuleType) -> None:
     """A node that does not get into maintenance mode is taken out of what it got into."""
     async with FakeCluster(nodes=len(NODES)) as cluster, client_of(cluster) as client:
-        cluster.plan("POST", "/v1/nodes/1/actions/maintenance_on", outcome="failed", error="full")
+        cluster.plan(
+            "POST", "/v1/nodes/1/actions/maintenance_on", Plan(outcome="failed", error="full")
+        )
 
         with pytest.raises(ActionFailed, match="full"):
             await example.rolling_upgrade(client, NODES, DATABASES, asyncio.sleep)
@@ -181,7 +183,7 @@ async def test_undone_when_cancelled_while_undoing(example: ModuleType, after: f
 async def test_undone_when_late(example: ModuleType) -> None:
     """Where it takes too long to get into maintenance, that is called off before it is undone."""
     async with FakeCluster(nodes=len(NODES)) as cluster, client_of(cluster) as client:
-        cluster.plan("POST", "/v1/nodes/1/actions/maintenance_on", duration=10_000)
+        cluster.plan("POST", "/v1/nodes/1/actions/maintenance_on", Plan(duration=10_000))
 
         with pytest.raises(WaitTimeout):
             await example.rolling_upgrade(client, NODES, DATABASES, asyncio.sleep)

@@ -12,6 +12,7 @@ import pytest
 from redis_enterprise_actions import ActionsClient, UnreadableReply, UsageError
 from redis_enterprise_actions._cli.main import main
 from redis_enterprise_actions._client.wire.databases import read_database
+from redis_enterprise_actions.testing import Plan
 from redis_enterprise_actions.testing.cluster import DATABASE_SECRET
 from tests.secrecy import SECRETS, leaks_of, secrets_in
 
@@ -123,7 +124,7 @@ def test_output(
             for name in ("right", "wrong", "open")
         )
     )
-    served.add("SMUpdateBDB", duration=100)
+    served.add("SMUpdateBDB", Plan(duration=100))
     if command == ["login"]:
         command = ["login", "--password-file", str(tmp_path / "right")]
     code = main(command)

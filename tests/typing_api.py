@@ -33,7 +33,7 @@ from redis_enterprise_actions import (
     WaitTimeout,
 )
 from redis_enterprise_actions.otel import instrument
-from redis_enterprise_actions.testing import FakeCluster, SeenRequest
+from redis_enterprise_actions.testing import FakeCluster, Plan, SeenRequest
 
 
 if TYPE_CHECKING:
@@ -285,10 +285,10 @@ async def fake_api() -> None:
     """Use the fake."""
     async with FakeCluster(version="7.22") as cluster:
         assert_type(cluster, FakeCluster)
-        assert_type(cluster.add_action("x", outcome="failed", progress="linear"), str)
+        assert_type(cluster.add_action("x", Plan(outcome="failed", progress="linear")), str)
         cluster.inject(status=503, retry_after=5)
         assert_type(cluster.requests, list[SeenRequest])
         assert_type(cluster.add_bdb(1), int)
-        assert_type(cluster.start_node_action(1, "remove", outcome="failed"), str)
+        assert_type(cluster.start_node_action(1, "remove", Plan(outcome="failed")), str)
         assert_type(cluster.start_crdb_task(guid="g"), str)
-        cluster.plan("POST", "/v1/bdbs", times=None, duration=60, outcome="never")
+        cluster.plan("POST", "/v1/bdbs", Plan(duration=60, outcome="never"), times=None)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from redis_enterprise_actions.testing import Plan
+
 
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
@@ -58,7 +60,7 @@ def example(server: Served) -> DAG:
 
 def test_example(server: Served, example: DAG, capfd: pytest.CaptureFixture[str]) -> None:
     """The example upgrades two databases, one after the other, with one call for each."""
-    server.do(lambda cluster: cluster.plan("POST", "/v1/", times=None, duration=1.5))
+    server.do(lambda cluster: cluster.plan("POST", "/v1/", Plan(duration=1.5), times=None))
     ran = run(example)
 
     assert states(ran) == {"idle": "success", "upgrade_1": "success", "upgrade_2": "success"}
@@ -75,7 +77,7 @@ def test_example(server: Served, example: DAG, capfd: pytest.CaptureFixture[str]
 
 def test_example_that_fails(server: Served, example: DAG) -> None:
     """Where an upgrade fails, its task fails at once, retries or not, and so does what follows."""
-    server.do(lambda cluster: cluster.plan("POST", "/v1/", duration=0.5, outcome="failed"))
+    server.do(lambda cluster: cluster.plan("POST", "/v1/", Plan(duration=0.5, outcome="failed")))
 
     assert states(run(example)) == {
         "idle": "success",
@@ -86,7 +88,7 @@ def test_example_that_fails(server: Served, example: DAG) -> None:
 
 def test_documented(server: Served) -> None:
     """What docs/airflow.md shows runs as it stands."""
-    server.do(lambda cluster: cluster.plan("POST", "/v1/", duration=0.5))
+    server.do(lambda cluster: cluster.plan("POST", "/v1/", Plan(duration=0.5)))
 
     assert states(run(dag_of(DOCUMENTED, "maintenance"))) == {
         "idle": "success",

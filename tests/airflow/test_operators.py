@@ -11,6 +11,7 @@ import pytest
 from redis_enterprise_actions import UsageError
 from redis_enterprise_actions.airflow import RedisEnterpriseOperator
 from redis_enterprise_actions.airflow.events import End
+from redis_enterprise_actions.testing import Plan
 from tests.airflow.conftest import Store, context_of
 from tests.airflow.raised import (
     AirflowException,
@@ -188,7 +189,7 @@ def test_worker_killed_after_the_end(server: Served) -> None:
 @pytest.mark.parametrize("outcome", ["completed", "ActionFailed"])
 def test_cleared_after_the_end(server: Served, outcome: str) -> None:
     """A user who clears a task whose work has ended wants it done anew."""
-    server.do(lambda cluster: cluster.plan("POST", "/v1/", times=None, duration=0))
+    server.do(lambda cluster: cluster.plan("POST", "/v1/", Plan(duration=0), times=None))
     store = Store()
     ref = deferred(operator(), context_of(store)).trigger.ref
     try:
@@ -214,7 +215,7 @@ def test_cleared_while_waiting(server: Served) -> None:
 @pytest.mark.parametrize("cleared", [True, False])
 def test_cleared_and_over(server: Served, cleared: bool) -> None:
     """Where that turns out to be cancelled, the call is made again; for a retry it is not."""
-    server.do(lambda cluster: cluster.plan("POST", "/v1/", times=None, duration=0))
+    server.do(lambda cluster: cluster.plan("POST", "/v1/", Plan(duration=0), times=None))
     context = context_of(Store())
     ref = deferred(operator(), context).trigger.ref
     with pytest.raises(TaskDeferred if cleared else AirflowFailException):

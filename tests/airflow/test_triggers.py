@@ -12,6 +12,7 @@ import pytest
 from redis_enterprise_actions.airflow import RedisEnterpriseTrigger
 from redis_enterprise_actions.airflow import client_cache as _shared
 from redis_enterprise_actions.airflow.triggers import _CLASS
+from redis_enterprise_actions.testing import Plan
 from tests.airflow.conftest import CONN_ID, again, connection_to
 
 
@@ -35,7 +36,7 @@ async def fire(trigger: RedisEnterpriseTrigger) -> dict[str, object]:
 
 async def test_completed(connected: FakeCluster, lines: Callable[[], list[str]]) -> None:
     """The event holds the finished action, and the log each change on the way."""
-    uid = connected.add_action("SMUpgradeBDB", duration=3600)
+    uid = connected.add_action("SMUpgradeBDB", Plan(duration=3600))
     event = await fire(trigger_for(uid))
 
     assert (event["outcome"], event["ref"]) == ("completed", uid)
@@ -47,18 +48,18 @@ async def test_completed(connected: FakeCluster, lines: Callable[[], list[str]])
 
 
 @pytest.mark.parametrize(
-    ("made", "given", "outcome"),
+    ("name", "plan", "given", "outcome"),
     [
-        ({"outcome": "failed"}, {}, "ActionFailed"),
-        ({"outcome": "never"}, {"stall_timeout": 60}, "ActionStalled"),
-        ({"name": "retry_bdb", "outcome": "cancelled"}, {}, "ActionCancelled"),
+        ("SMUpdateBDB", Plan(outcome="failed"), {}, "ActionFailed"),
+        ("SMUpdateBDB", Plan(outcome="never"), {"stall_timeout": 60}, "ActionStalled"),
+        ("retry_bdb", Plan(outcome="cancelled"), {}, "ActionCancelled"),
     ],
 )
 async def test_failures(
-    connected: FakeCluster, made: dict[str, object], given: dict[str, object], outcome: str
+    connected: FakeCluster, name: str, plan: Plan, given: dict[str, object], outcome: str
 ) -> None:
     """Each failure has its name, its words, and the action as last seen."""
-    uid = connected.add_action(**made)  # type: ignore[arg-type]
+    uid = connected.add_action(name, plan)
     event = await fire(trigger_for(uid, **given))
 
     assert event["outcome"] == outcome
@@ -75,7 +76,7 @@ async def test_nothing_there(connected: FakeCluster) -> None:
 
 async def test_unreachable(connected: FakeCluster) -> None:
     """An outage that outlasts its budget is an end like any other."""
-    uid = connected.add_action(outcome="never")
+    uid = connected.add_action(plan=Plan(outcome="never"))
     connected.inject(times=None, status=503)
     event = await fire(trigger_for(uid, outage_timeout=60))
 
@@ -94,7 +95,7 @@ async def test_deadline_that_is_over(
     connected: FakeCluster, ends: float | None, outcome: str
 ) -> None:
     """A triggerer that comes back after the deadline has one look before it gives up."""
-    uid = connected.add_action(duration=ends or 3600)
+    uid = connected.add_action(plan=Plan(duration=ends or 3600))
     await asyncio.sleep(10)
     over = datetime.now(UTC) - timedelta(minutes=1)
 
@@ -104,7 +105,7 @@ async def test_deadline_that_is_over(
 
 async def test_deadline_ahead(connected: FakeCluster) -> None:
     """The deadline is on the wall's clock: what is left of it when the trigger runs counts."""
-    uid = connected.add_action(outcome="never")
+    uid = connected.add_action(plan=Plan(outcome="never"))
     began = asyncio.get_running_loop().time()
     event = await fire(trigger_for(uid, deadline=datetime.now(UTC) + timedelta(minutes=10)))
 
@@ -135,7 +136,7 @@ def test_what_is_serialised() -> None:
 async def test_killed_triggerer(connected: FakeCluster) -> None:
     """Where one was killed, another one made from the same text goes on; nothing is cancelled."""
     connected.add_bdb(1)
-    uid = connected.add_action("SMUpgradeBDB", duration=600)
+    uid = connected.add_action("SMUpgradeBDB", Plan(duration=600))
     first = trigger_for(uid, cancel_on_kill=True)
     task = asyncio.create_task(fire(first))
     await asyncio.sleep(60)
@@ -149,7 +150,7 @@ async def test_killed_triggerer(connected: FakeCluster) -> None:
 
 async def test_password_changed(connected: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """A password that is changed, on the cluster and in the connection, costs no wait its end."""
-    uid = connected.add_action(duration=600)
+    uid = connected.add_action(plan=Plan(duration=600))
     task = asyncio.create_task(fire(trigger_for(uid)))
     await asyncio.sleep(60)
     connected.password = "hunter2-hunter2"
@@ -160,7 +161,7 @@ async def test_password_changed(connected: FakeCluster, monkeypatch: pytest.Monk
 
 async def test_password_refused(connected: FakeCluster) -> None:
     """A password that is refused, and is still the connection's, ends the wait."""
-    uid = connected.add_action(duration=600)
+    uid = connected.add_action(plan=Plan(duration=600))
     connected.password = "hunter2-hunter2"
 
     assert (await fire(trigger_for(uid)))["outcome"] == "AuthenticationError"
@@ -169,7 +170,7 @@ async def test_password_refused(connected: FakeCluster) -> None:
 
 async def test_many_share(connected: FakeCluster) -> None:
     """Thirty waits are served by one list, and leave nothing open."""
-    uids = [connected.add_action("retry_bdb", duration=600) for _ in range(30)]
+    uids = [connected.add_action("retry_bdb", Plan(duration=600)) for _ in range(30)]
     events = await asyncio.gather(*(fire(trigger_for(uid)) for uid in uids))
 
     assert [event["outcome"] for event in events] == ["completed"] * 30
@@ -197,7 +198,7 @@ async def test_on_kill(
 ) -> None:
     """A user's kill cancels the work where that was asked for and the API has it; or says so."""
     connected.add_bdb(1)
-    connected.plan("POST", "/v1/", duration=3600)
+    connected.plan("POST", "/v1/", Plan(duration=3600))
     await start_maintenance(connected)
     await trigger_for(ref, cancel_on_kill=asked).on_kill()
 

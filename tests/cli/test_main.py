@@ -22,6 +22,7 @@ from redis_enterprise_actions._cli import main as _main
 from redis_enterprise_actions._cli.arguments import parse_arguments
 from redis_enterprise_actions._cli.main import main
 from redis_enterprise_actions._cli.settings.connection import client_from_args
+from redis_enterprise_actions.testing import Plan
 from tests.cli.wait.test_json_lines import conforms
 from tests.secrecy import leaks_of
 
@@ -42,7 +43,7 @@ class TestWait:
     def test_completed(self, served: Served, lines: Callable[[], list[str]]) -> None:
         """A line for each change, a last line that says how it ended, and 0."""
         served.hold(answers=1)
-        uid = served.add("SMCreateBDB", duration=0.5, bdb_uid=4)
+        uid = served.add("SMCreateBDB", Plan(duration=0.5), bdb_uid=4)
         began = time.monotonic()
 
         assert main(["wait", uid]) == 0
@@ -77,7 +78,7 @@ class TestWait:
     ) -> None:
         """Each other end has its last line and its code."""
         served.hold(answers=1)
-        uid = served.add("retry_bdb", duration=0.3, outcome=outcome)
+        uid = served.add("retry_bdb", Plan(duration=0.3, outcome=outcome))
 
         assert main(["wait", uid, *options]) == code
         assert re.search(said, lines()[-1])
@@ -102,8 +103,8 @@ class TestWait:
 
     def test_several(self, served: Served, lines: Callable[[], list[str]]) -> None:
         """Each is followed to its end, and the most definite bad news is the code."""
-        good = served.add(duration=2)
-        bad = served.add("retry_bdb", duration=0.2, outcome="failed")
+        good = served.add(plan=Plan(duration=2))
+        bad = served.add("retry_bdb", Plan(duration=0.2, outcome="failed"))
 
         assert main(["wait", good, "x", bad, good, "--not-found-grace", "0"]) == 1
         ends = [line for line in lines() if re.search(" (after|ended) |exit code", line)]
@@ -115,7 +116,7 @@ class TestWait:
     def test_json(self, served: Served, lines: Callable[[], list[str]]) -> None:
         """With `--json` each line is an object that says the same."""
         served.hold(answers=1)
-        uid = served.add("retry_bdb", duration=0.3, outcome="failed", error="disk full")
+        uid = served.add("retry_bdb", Plan(duration=0.3, outcome="failed", error="disk full"))
 
         assert main(["wait", uid, "--json"]) == 1
         began, *changes, end, done = [json.loads(line) for line in lines()]
@@ -130,7 +131,7 @@ class TestWait:
 
     def test_json_completed(self, served: Served, lines: Callable[[], list[str]]) -> None:
         """A completed action ends with itself."""
-        uid = served.add(duration=0)
+        uid = served.add(plan=Plan(duration=0))
 
         assert main(["wait", uid, "--json"]) == 0
         end = json.loads(lines()[-2])
@@ -144,14 +145,14 @@ def busy(served: Served) -> Served:
     def deed(cluster: FakeCluster) -> None:
         cluster.add_bdb(1)
         cluster.add_bdb(2)
-        cluster.plan("POST", "/v1/nodes/", times=None, duration=0.6)
+        cluster.plan("POST", "/v1/nodes/", Plan(duration=0.6), times=None)
 
     served.do(deed)
-    served.add("SMUpdateBDB", uid="u1", bdb_uid=1, duration=0.6)
-    served.add("SMUpdateBDB", uid="u2", bdb_uid=2, duration=0.6)
-    served.add("SMUpdateBDB", uid="done", bdb_uid=1, duration=0)
-    served.add("retry_bdb", uid="bad", duration=0, outcome="failed")
-    served.do(lambda cluster: cluster.start_crdb_task(id="t1", duration=0.6))
+    served.add("SMUpdateBDB", Plan(duration=0.6), uid="u1", bdb_uid=1)
+    served.add("SMUpdateBDB", Plan(duration=0.6), uid="u2", bdb_uid=2)
+    served.add("SMUpdateBDB", Plan(duration=0), uid="done", bdb_uid=1)
+    served.add("retry_bdb", Plan(duration=0, outcome="failed"), uid="bad")
+    served.do(lambda cluster: cluster.start_crdb_task(plan=Plan(duration=0.6), id="t1"))
     return served
 
 
@@ -212,7 +213,7 @@ class TestWaitForWhatIsListed:
             busy.cluster.inject(path="/v1/nodes/1/actions", times=1, status=200, body=body)
         busy.do(
             lambda cluster: cluster.start_node_action(
-                1, "maintenance_on", task_id="t9", duration=0.6
+                1, "maintenance_on", Plan(duration=0.6), task_id="t9"
             )
         )
         busy.hold(answers=4)
@@ -381,7 +382,7 @@ class TestLook:
 
     def test_get(self, served: Served, lines: Callable[[], list[str]]) -> None:
         """One action as it is now, whatever it is, and 0."""
-        uid = served.add("retry_bdb", duration=0, outcome="failed")
+        uid = served.add("retry_bdb", Plan(duration=0, outcome="failed"))
 
         assert main(["get", uid]) == 0
         (line,) = lines()
@@ -620,7 +621,7 @@ class TestConnection:
 
 def test_strange_letters(served: Served, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A terminal that cannot show a letter does not end a wait."""
-    uid = served.add("retry_bdb", duration=0, outcome="failed", error="Knoten wäscht 日本")
+    uid = served.add("retry_bdb", Plan(duration=0, outcome="failed", error="Knoten wäscht 日本"))
     run = subprocess.run(
         [*COMMAND, "wait", uid],
         env={**os.environ, "PYTHONIOENCODING": "ascii"},

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
+from redis_enterprise_actions.testing import Plan
 from tests.event_samples import golden_text
 from tests.fake_terminal import FakeTerminal
 from tests.secrecy import search_output
@@ -112,8 +113,13 @@ def story(served: Served) -> list[str]:
 
     def begin(cluster: object) -> None:
         add = cluster.add_action  # type: ignore[attr-defined]
-        add("SMUpdateBDB", uid="a1", duration=0, bdb_uid=1)
-        add("retry_bdb", uid="a2", duration=0, node_uid=1, outcome="failed", error="[b]日本 full")
+        add("SMUpdateBDB", Plan(duration=0), uid="a1", bdb_uid=1)
+        add(
+            "retry_bdb",
+            Plan(duration=0, outcome="failed", error="[b]日本 full"),
+            uid="a2",
+            node_uid=1,
+        )
 
     served.do(begin)
     return ["wait", "a1", "a2"]
@@ -145,7 +151,7 @@ def test_terminal(story: list[str], name: str, width: int, environ: dict[str, st
 @posix
 def test_live(served: Served) -> None:
     """While it lasts there is a bar on a terminal, which goes when it ends."""
-    uid = served.add("SMUpdateBDB", outcome="never", bdb_uid=1)
+    uid = served.add("SMUpdateBDB", Plan(outcome="never"), bdb_uid=1)
     ran = on_terminal("wait", uid, "--timeout", "1")
 
     assert ran.code == 3
@@ -170,7 +176,7 @@ def test_odd_size(story: list[str], name: str, value: str) -> None:
 @pytest.mark.parametrize("width", [0, 1, 2, 3, 5, 10])
 def test_tiny_window(served: Served, width: int) -> None:
     """No window is too small for a wait."""
-    uid = served.add("SMUpdateBDB", outcome="never", bdb_uid=1)
+    uid = served.add("SMUpdateBDB", Plan(outcome="never"), bdb_uid=1)
     ran = on_terminal("wait", uid, "--timeout", "0.5", width=width)
 
     assert ran.code == 3
@@ -196,7 +202,7 @@ sys.exit(_cli.main(sys.argv[1:]))
 @pytest.mark.parametrize("wanted", ["0", "1"])
 def test_broken_drawing(served: Served, tmp_path: Path, wanted: str) -> None:
     """An error of the live view leaves the terminal as it was, and a report; it is 70."""
-    uid = served.add("SMUpdateBDB", outcome="never", bdb_uid=1)
+    uid = served.add("SMUpdateBDB", Plan(outcome="never"), bdb_uid=1)
     report = tmp_path / "r.json"
     line = ["wait", uid, "--report", str(report)]
     program = [sys.executable, "-W", "error", "-c", BROKEN_DRAWING]
@@ -216,7 +222,7 @@ def test_broken_drawing(served: Served, tmp_path: Path, wanted: str) -> None:
 @posix
 def test_ctrl_c(served: Served) -> None:
     """Ctrl-C on a terminal leaves the lines that say how it stood, and the cursor."""
-    uid = served.add("SMUpdateBDB", outcome="never", bdb_uid=1)
+    uid = served.add("SMUpdateBDB", Plan(outcome="never"), bdb_uid=1)
     ran = on_terminal("wait", uid, keys=b"\x03", width=200)
 
     assert ran.code == 130
@@ -302,7 +308,7 @@ def test_runner(served: Served, mode: str) -> None:
 def test_jq(served: Served, lines: Callable[[], list[str]]) -> None:
     """What `list --json` prints can be fed to `wait -`."""
     for number in range(3):
-        served.add("retry_bdb", uid=f"a{number}", duration=0.2)
+        served.add("retry_bdb", Plan(duration=0.2), uid=f"a{number}")
     listed = in_pipe("list", "--json").stdout
     ran = subprocess.run(
         [*COMMAND, "wait", "-", "--json"],
@@ -347,7 +353,7 @@ class TestAfterwards:
     @pytest.mark.parametrize(("outcome", "code"), [("completed", 6), ("failed", 1)])
     def test_report_fails(self, served: Served, tmp_path: Path, outcome: str, code: int) -> None:
         """A report that cannot be written in the end, as its place is gone, is taken likewise."""
-        uid = served.add("retry_bdb", duration=1, outcome=outcome)
+        uid = served.add("retry_bdb", Plan(duration=1, outcome=outcome))
         served.hold()
         place = tmp_path / "place"
         place.mkdir()
@@ -386,7 +392,7 @@ class TestAfterwards:
 
     def test_nobody_reads(self, served: Served, tmp_path: Path) -> None:
         """Where the output is lost the report is written all the same; no hook runs."""
-        uid = served.add(duration=1)
+        uid = served.add(plan=Plan(duration=1))
         served.hold()
         report = tmp_path / "report.json"
         line = ["wait", uid, "--report", str(report), "--hook", f"touch {tmp_path}/hooked"]

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from redis_enterprise_actions._cli.signals import SignalHandler
+from redis_enterprise_actions.testing import Plan
 
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def test_while_waiting(
     served: Served, tmp_path: Path, signum: signal.Signals, code: int, mode: str
 ) -> None:
     """While it waits: the report is written, all that is left is told, and no hook runs."""
-    uid = served.add(outcome="never")
+    uid = served.add(plan=Plan(outcome="never"))
     report, hooked = tmp_path / "report.json", tmp_path / "hooked"
     line = ["wait", uid, "--output", mode, "--report", str(report), "--hook", f"touch {hooked}"]
     with started(*COMMAND, *line) as process:
@@ -158,7 +159,7 @@ def test_while_reading(served: Served, signum: signal.Signals, code: int) -> Non
 @each_signal
 def test_while_hooking(served: Served, tmp_path: Path, signum: signal.Signals, code: int) -> None:
     """While the hook runs, which ends with it."""
-    uid = served.add(duration=0)
+    uid = served.add(plan=Plan(duration=0))
     with started(*COMMAND, "wait", uid, "--hook", "echo up; exec sleep 60") as process:
         assert process.stderr is not None
         assert process.stderr.readline() == "up\n"
@@ -188,7 +189,7 @@ def test_what_hangs(monkeypatch: pytest.MonkeyPatch, signum: signal.Signals, cod
 
 def test_nobody_reads(served: Served) -> None:
     """Not even an output that nobody reads any more keeps it."""
-    uids = [served.add("n" * 500, outcome="never") for _ in range(300)]
+    uids = [served.add("n" * 500, Plan(outcome="never")) for _ in range(300)]
     with started(*COMMAND, "wait", *uids) as process:
         assert process.stdout is not None
         before, now = -1, 0
@@ -204,7 +205,7 @@ def test_nobody_reads(served: Served) -> None:
 @each_signal
 def test_ignored(served: Served, signum: signal.Signals, code: int) -> None:
     """A job in the background, which ignores Ctrl-C, still does; the other signal ends it."""
-    uid = served.add(outcome="never")
+    uid = served.add(plan=Plan(outcome="never"))
     shell = 'trap "" INT; exec "$0" "$@"'
     with started("sh", "-c", shell, *COMMAND, "wait", uid) as process:
         assert process.stdout is not None

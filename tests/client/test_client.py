@@ -37,7 +37,7 @@ from redis_enterprise_actions import (
     WaitTimeout,
 )
 from redis_enterprise_actions._model.record import without_record
-from redis_enterprise_actions.testing import FakeCluster
+from redis_enterprise_actions.testing import FakeCluster, Plan
 from tests.conftest import client_of
 
 
@@ -60,7 +60,7 @@ class TestAsking:
 
     async def test_get(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """One action as it is now."""
-        uid = cluster.add_action("SMCreateBDB", duration=7, bdb_uid=4)
+        uid = cluster.add_action("SMCreateBDB", Plan(duration=7), bdb_uid=4)
         await asyncio.sleep(2)
         action = await client.get_action(uid)
 
@@ -132,7 +132,7 @@ class TestEnds:
     async def test_completed(self, version: Version, name: str) -> None:
         """A completed action is returned, soon after it ended, on every version."""
         async with FakeCluster(version=version) as cluster, client_of(cluster) as client:
-            uid = cluster.add_action(name, duration=100)
+            uid = cluster.add_action(name, Plan(duration=100))
             action = await client.wait_for_action(uid)
 
             assert (action.uid, action.phase) == (uid, Phase.COMPLETED)
@@ -141,7 +141,7 @@ class TestEnds:
     @pytest.mark.parametrize("name", ["export", "import", "backup"])
     async def test_v2_only(self, cluster: FakeCluster, client: ActionsClient, name: str) -> None:
         """An action that only v2 shows is waited for like any other, by one request a poll."""
-        uid = cluster.add_action(name, duration=60)
+        uid = cluster.add_action(name, Plan(duration=60))
 
         assert (await client.wait_for_action(uid)).phase is Phase.COMPLETED
         paths = [request.path for request in cluster.requests]
@@ -173,7 +173,7 @@ class TestEnds:
     ) -> None:
         """Each other end is an error of its own: its message, attributes and pickle are right."""
         uid = cluster.add_action(
-            "retry_bdb", duration=2, node_uid=1, outcome=outcome, error="disk full"
+            "retry_bdb", Plan(duration=2, outcome=outcome, error="disk full"), node_uid=1
         )
         with pytest.raises(error) as caught:
             await client.wait_for_action(
@@ -216,13 +216,13 @@ class TestEnds:
         """A uid that the cluster does not know at once is waited for."""
         waiting = asyncio.create_task(client.wait_for_action("late"))
         await asyncio.sleep(5)
-        cluster.add_action(uid="late", duration=5)
+        cluster.add_action(plan=Plan(duration=5), uid="late")
 
         assert (await waiting).phase is Phase.COMPLETED
 
     async def test_deleted(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """A delete, whose action vanishes, has completed when its database is gone."""
-        uid = cluster.add_action("SMDeleteBDB", duration=20, bdb_uid=7)
+        uid = cluster.add_action("SMDeleteBDB", Plan(duration=20), bdb_uid=7)
         action = await client.wait_for_action(uid)
 
         assert (action.phase, action.evidence) == (Phase.COMPLETED, Evidence.LIST)
@@ -231,7 +231,7 @@ class TestEnds:
 
     async def test_delete_forgotten(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """A delete whose record goes first goes on for as long as its database is being deleted."""
-        uid = cluster.add_action("SMDeleteBDB", outcome="never", bdb_uid=7)
+        uid = cluster.add_action("SMDeleteBDB", Plan(outcome="never"), bdb_uid=7)
         waiting = asyncio.create_task(client.wait_for_action(uid, timeout=100))
         await asyncio.sleep(20)
         cluster.forget(uid)
@@ -241,7 +241,7 @@ class TestEnds:
 
     async def test_stuck(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """An action that a server bug leaves listed as running ends with its database."""
-        uid = cluster.add_action(outcome="stuck", duration=20)
+        uid = cluster.add_action(plan=Plan(outcome="stuck", duration=20))
         action = await client.wait_for_action(uid, stall_timeout=60)
 
         assert (action.phase, action.evidence) == (Phase.COMPLETED, Evidence.DATABASE)
@@ -268,7 +268,7 @@ class TestEnds:
 
     async def test_outage(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """An outage longer than the budget ends the wait, with the last action."""
-        uid = cluster.add_action(outcome="never")
+        uid = cluster.add_action(plan=Plan(outcome="never"))
         waiting = asyncio.create_task(client.wait_for_action(uid, outage_timeout=60))
         await asyncio.sleep(10)
         cluster.inject(times=None, status=503)
@@ -282,7 +282,7 @@ class TestEnds:
 
     async def test_shorter_outages(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """Shorter outages of every kind are survived."""
-        uid = cluster.add_action(duration=60)
+        uid = cluster.add_action(plan=Plan(duration=60))
         cluster.inject(status=500)
         cluster.inject(status=429, retry_after=2)
         cluster.inject(times=3, drop=True)
@@ -295,7 +295,7 @@ class TestEnds:
 
     async def test_three_hours(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """A wait of three hours ends at its deadline, to the millisecond, with a poll there."""
-        uid = cluster.add_action(duration=4 * 3600)
+        uid = cluster.add_action(plan=Plan(duration=4 * 3600))
         began = now()
 
         with pytest.raises(WaitTimeout) as caught:
@@ -309,7 +309,7 @@ class TestEnds:
         self, cluster: FakeCluster, client: ActionsClient
     ) -> None:
         """An action that ended during the last sleep before the deadline is returned."""
-        uid = cluster.add_action(duration=119.9)
+        uid = cluster.add_action(plan=Plan(duration=119.9))
 
         action = await client.wait_for_action(uid, timeout=120, poll=wait_fixed(50))
         assert action.phase is Phase.COMPLETED
@@ -330,7 +330,7 @@ class TestProgress:
 
     async def test_steps(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """A callback sees each step of a state machine once, in order, and the end."""
-        uid = cluster.add_action("SMCreateBDB", duration=14, queued=1)
+        uid = cluster.add_action("SMCreateBDB", Plan(duration=14, queued=1))
         poll = wait_fixed(0.5)
         seen: list[Action] = []
         await client.wait_for_action(uid, poll=poll, on_progress=seen.append)
@@ -349,7 +349,7 @@ class TestProgress:
 
     async def test_watch(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """A watch yields what a callback sees, and does not raise for a failed action."""
-        uid = cluster.add_action("retry_bdb", duration=3, outcome="failed")
+        uid = cluster.add_action("retry_bdb", Plan(duration=3, outcome="failed"))
         told: list[Action] = []
 
         watched = [
@@ -381,7 +381,10 @@ class TestProgress:
 
     async def test_slow_callback(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """A slow callback delays no other wait."""
-        slow, quick = cluster.add_action(duration=5), cluster.add_action(duration=5)
+        slow, quick = (
+            cluster.add_action(plan=Plan(duration=5)),
+            cluster.add_action(plan=Plan(duration=5)),
+        )
         began = now()
 
         async def callback(_: Action) -> None:
@@ -398,7 +401,7 @@ class TestPoll:
 
     async def test_strategy(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """A strategy decides when to ask again."""
-        uid = cluster.add_action(duration=30)
+        uid = cluster.add_action(plan=Plan(duration=30))
         await client.wait_for_action(uid, poll=wait_exponential(multiplier=1, max=8))
 
         times = [request.time for request in cluster.requests]
@@ -407,7 +410,7 @@ class TestPoll:
 
     async def test_what_it_sees(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """A strategy sees the count, the age of the wait and the last action."""
-        uid = cluster.add_action("SMCreateBDB", duration=7)
+        uid = cluster.add_action("SMCreateBDB", Plan(duration=7))
         seen: list[tuple[int, float, object]] = []
 
         def poll(state: RetryCallState) -> float:
@@ -423,14 +426,14 @@ class TestPoll:
 
     async def test_no_busy_loop(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """A strategy of no pause at all is kept to three polls a second."""
-        uid = cluster.add_action(duration=10)
+        uid = cluster.add_action(plan=Plan(duration=10))
         await client.wait_for_action(uid, poll=wait_random(0, 0))
 
         assert 29 <= len(cluster.requests) <= 32
 
     async def test_aimed(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """An aimed schedule finds the end of an action with truthful progress at once, cheaply."""
-        uid = cluster.add_action(duration=300, progress="linear")
+        uid = cluster.add_action(plan=Plan(duration=300, progress="linear"))
         await client.wait_for_action(uid, poll=AimedWait())
 
         assert now() - cluster.actions[uid].ends_at <= 0.2
@@ -438,7 +441,7 @@ class TestPoll:
 
     async def test_shared_strategy(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """One strategy serves many waits, as its state is each wait's own."""
-        uids = [cluster.add_action(duration=10) for _ in range(3)]
+        uids = [cluster.add_action(plan=Plan(duration=10)) for _ in range(3)]
         poll = wait_exponential(multiplier=1)
         await client.wait_for_actions(uids, poll=poll)
 
@@ -452,8 +455,8 @@ class TestSharing:
 
     async def test_one_list(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """Several waits of every family of v1 ask for one list, and for nothing else."""
-        uids = [cluster.add_action(duration=20 + n // 2, bdb_uid=n) for n in range(30)]
-        uids += [cluster.add_action("retry_bdb", duration=30) for _ in range(30)]
+        uids = [cluster.add_action(plan=Plan(duration=20 + n // 2), bdb_uid=n) for n in range(30)]
+        uids += [cluster.add_action("retry_bdb", Plan(duration=30)) for _ in range(30)]
         results = await client.wait_for_actions(uids)
 
         assert [action.uid for action in results] == uids
@@ -462,9 +465,9 @@ class TestSharing:
 
     async def test_v2_when_needed(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """The list of v2 is asked for as long as it alone shows what is waited for."""
-        exports = [cluster.add_action("export", duration=30, bdb_uid=n) for n in range(5)]
-        update = cluster.add_action(duration=90)
-        another = cluster.add_action(duration=90)
+        exports = [cluster.add_action("export", Plan(duration=30), bdb_uid=n) for n in range(5)]
+        update = cluster.add_action(plan=Plan(duration=90))
+        another = cluster.add_action(plan=Plan(duration=90))
         await client.wait_for_actions([*exports, update, another])
 
         late = [r for r in cluster.requests if r.time - cluster.requests[0].time > 40]
@@ -476,7 +479,7 @@ class TestSharing:
 
     async def test_both_lists_count(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """A look that takes the lists of v1 and v2 is two of the three requests of a second."""
-        uids = [cluster.add_action(name, duration=60) for name in ("export", "SMUpdateBDB")]
+        uids = [cluster.add_action(name, Plan(duration=60)) for name in ("export", "SMUpdateBDB")]
         await client.wait_for_actions(uids, poll=wait_fixed(0.1))
 
         began = cluster.requests[0].time + 5
@@ -497,7 +500,9 @@ class TestSharing:
 
     async def test_v2_alone(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """Where only v2 shows what is waited for, v1 is not asked."""
-        uids = [cluster.add_action(name, duration=30) for name in ("export", "import", "backup")]
+        uids = [
+            cluster.add_action(name, Plan(duration=30)) for name in ("export", "import", "backup")
+        ]
         await client.wait_for_actions(uids)
 
         late = [r.path for r in cluster.requests if r.time - cluster.requests[0].time > 10]
@@ -505,7 +510,7 @@ class TestSharing:
 
     async def test_by_task_id(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """Who waits for a task by its `task_id` is served by the list, too."""
-        uids = [cluster.add_action("retry_bdb", duration=20) for _ in range(2)]
+        uids = [cluster.add_action("retry_bdb", Plan(duration=20)) for _ in range(2)]
         [first, _] = (await client.list_actions())[:2]
         assert first.uid == uids[0]
 
@@ -513,8 +518,10 @@ class TestSharing:
 
     async def test_deletes(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """Deletes, which vanish from the list, end with their databases, each by its own."""
-        deletes = [cluster.add_action("SMDeleteBDB", duration=9, bdb_uid=n) for n in (5, 6, 7)]
-        update = cluster.add_action(duration=20)
+        deletes = [
+            cluster.add_action("SMDeleteBDB", Plan(duration=9), bdb_uid=n) for n in (5, 6, 7)
+        ]
+        update = cluster.add_action(plan=Plan(duration=20))
         results = await client.wait_for_actions([*deletes, update])
 
         assert [action.evidence for action in results[:3]] == [Evidence.LIST] * 3
@@ -526,20 +533,20 @@ class TestSharing:
     ) -> None:
         """One wait, or three, on a cluster that remembers a lot do not fetch it all each time."""
         for n in range(10_000):
-            cluster.add_action(uid=f"old{n}", duration=0)
-        one = cluster.add_action(duration=60)
+            cluster.add_action(plan=Plan(duration=0), uid=f"old{n}")
+        one = cluster.add_action(plan=Plan(duration=60))
         await client.wait_for_action(one)
         assert [r for r in cluster.requests if r.path == "/v1/actions"] == []
 
         cluster.requests.clear()
-        three = [cluster.add_action(duration=60) for _ in range(3)]
+        three = [cluster.add_action(plan=Plan(duration=60)) for _ in range(3)]
         await client.wait_for_actions(three)
         assert len([r for r in cluster.requests if r.path == "/v1/actions"]) == 1
         assert len(cluster.requests) > 10
 
     async def test_closed_under_waits(self, cluster: FakeCluster) -> None:
         """Closing the client ends its waits at once, during a request and between two."""
-        uid = cluster.add_action(outcome="never")
+        uid = cluster.add_action(plan=Plan(outcome="never"))
         for seconds in (0.0, 7.0):
             cluster.inject(delay=5)
             client = client_of(cluster)
@@ -559,7 +566,10 @@ class TestMany:
 
     async def test_in_order(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """Results come in the order given, a uid given twice is asked for once."""
-        long, short = cluster.add_action(duration=9), cluster.add_action(duration=3)
+        long, short = (
+            cluster.add_action(plan=Plan(duration=9)),
+            cluster.add_action(plan=Plan(duration=3)),
+        )
 
         results = await client.wait_for_actions([long, short, long])
         assert [action.uid for action in results] == [long, short, long]
@@ -580,9 +590,9 @@ class TestMany:
 
     async def test_first_failure(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """The first failure is raised, and the other waits end; their work does not."""
-        long = cluster.add_action(duration=60)
-        bad = cluster.add_action("retry_bdb", duration=3, outcome="failed")
-        worse = cluster.add_action("retry_bdb", duration=5, outcome="cancelled")
+        long = cluster.add_action(plan=Plan(duration=60))
+        bad = cluster.add_action("retry_bdb", Plan(duration=3, outcome="failed"))
+        worse = cluster.add_action("retry_bdb", Plan(duration=5, outcome="cancelled"))
 
         with pytest.raises(ActionFailed) as caught:
             await client.wait_for_actions([long, worse, bad])
@@ -594,8 +604,8 @@ class TestMany:
 
     async def test_settle(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """With `settle=True` each is followed to its end."""
-        good = cluster.add_action(duration=20)
-        bad = cluster.add_action("retry_bdb", duration=3, outcome="failed")
+        good = cluster.add_action(plan=Plan(duration=20))
+        bad = cluster.add_action("retry_bdb", Plan(duration=3, outcome="failed"))
         results = await client.wait_for_actions(
             [bad, "x", good], settle=True, timeout=60, not_found_grace=5
         )
@@ -608,7 +618,10 @@ class TestMany:
         self, cluster: FakeCluster, client: ActionsClient
     ) -> None:
         """With `settle=True` a cluster that goes away does not take the other results along."""
-        good, long = cluster.add_action(duration=3), cluster.add_action(duration=300)
+        good, long = (
+            cluster.add_action(plan=Plan(duration=3)),
+            cluster.add_action(plan=Plan(duration=300)),
+        )
         waiting = asyncio.create_task(
             client.wait_for_actions([good, long], settle=True, outage_timeout=20)
         )
@@ -636,7 +649,10 @@ class TestMany:
         self, cluster: FakeCluster, client: ActionsClient, settle: bool
     ) -> None:
         """A callback that is cancelled ends all waits as one that raises does, and at once."""
-        uid, long = cluster.add_action(duration=9), cluster.add_action(duration=500)
+        uid, long = (
+            cluster.add_action(plan=Plan(duration=9)),
+            cluster.add_action(plan=Plan(duration=500)),
+        )
 
         async def callback(action: Action) -> None:
             if action.uid == uid:
@@ -657,7 +673,7 @@ class TestMany:
 
     async def test_cancelled(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """Cancelling the wait for several cancels each, and leaves nothing."""
-        uids = [cluster.add_action(outcome="never") for _ in range(5)]
+        uids = [cluster.add_action(plan=Plan(outcome="never")) for _ in range(5)]
         before = asyncio.all_tasks()
         for tenths in range(1, 20):
             waiting = asyncio.create_task(client.wait_for_actions(uids))
@@ -675,7 +691,7 @@ async def test_cancelled(moment: float) -> None:
     """Cancelling a wait, at rest or in a request, leaves no task, socket or session behind."""
     before = asyncio.all_tasks()
     async with FakeCluster() as cluster:
-        uid = cluster.add_action(outcome="never")
+        uid = cluster.add_action(plan=Plan(outcome="never"))
         cluster.inject(times=None, delay=0.5)
         async with client_of(cluster) as client:
             waiting = asyncio.create_task(client.wait_for_action(uid))
@@ -690,7 +706,7 @@ async def test_cancelled(moment: float) -> None:
 
 async def test_closed_under_a_wait(cluster: FakeCluster) -> None:
     """A client that is closed under a wait ends it with a clear error."""
-    uid = cluster.add_action(outcome="never")
+    uid = cluster.add_action(plan=Plan(outcome="never"))
     client = client_of(cluster)
     waiting = asyncio.create_task(client.wait_for_action(uid))
     await asyncio.sleep(10)
@@ -702,7 +718,7 @@ async def test_closed_under_a_wait(cluster: FakeCluster) -> None:
 
 async def test_given_session(cluster: FakeCluster) -> None:
     """A session that is passed in is used, and left open."""
-    uid = cluster.add_action(duration=1)
+    uid = cluster.add_action(plan=Plan(duration=1))
     async with aiohttp.ClientSession() as session:
         async with client_of(cluster, session=session) as client:
             await client.wait_for_action(uid)

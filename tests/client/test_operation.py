@@ -33,6 +33,7 @@ from redis_enterprise_actions import (
 )
 from redis_enterprise_actions import Recorder as FlightRecorder
 from redis_enterprise_actions._model.record import without_record
+from redis_enterprise_actions.testing import Plan
 from tests.conftest import client_of
 from tests.recorder import RecordingServer
 
@@ -95,8 +96,8 @@ class TestFollowing:
     @pytest.mark.parametrize("kind", STARTS)
     async def test_wait(self, stage: FakeCluster, client: ActionsClient, kind: str) -> None:
         """`wait` takes the settings of any wait, and tells of each change."""
-        stage.plan("POST", "/", duration=60, progress="linear")
-        stage.plan("PUT", "/", duration=60)
+        stage.plan("POST", "/", Plan(duration=60, progress="linear"))
+        stage.plan("PUT", "/", Plan(duration=60))
         seen: list[Action] = []
         operation = await STARTS[kind](client)
         action = await operation.wait(
@@ -120,8 +121,8 @@ class TestFollowing:
     @pytest.mark.parametrize("kind", STARTS)
     async def test_watch(self, stage: FakeCluster, client: ActionsClient, kind: str) -> None:
         """Iterating over it yields each change and the end, which may be a failure."""
-        stage.plan("POST", "/", duration=60, outcome="failed", error="disk full")
-        stage.plan("PUT", "/", duration=60, outcome="failed", error="disk full")
+        stage.plan("POST", "/", Plan(duration=60, outcome="failed", error="disk full"))
+        stage.plan("PUT", "/", Plan(duration=60, outcome="failed", error="disk full"))
         operation = await STARTS[kind](client)
         seen = [action async for action in operation]
 
@@ -134,8 +135,8 @@ class TestFollowing:
     @pytest.mark.parametrize("kind", STARTS)
     async def test_timeout(self, stage: FakeCluster, client: ActionsClient, kind: str) -> None:
         """A wait that times out leaves the operation to be waited for again."""
-        stage.plan("POST", "/", duration=60)
-        stage.plan("PUT", "/", duration=60)
+        stage.plan("POST", "/", Plan(duration=60))
+        stage.plan("PUT", "/", Plan(duration=60))
         operation = await STARTS[kind](client)
         began = now()
         with pytest.raises(WaitTimeout):
@@ -147,7 +148,7 @@ class TestFollowing:
     @pytest.mark.parametrize("kind", STARTS)
     async def test_elsewhere(self, stage: FakeCluster, client: ActionsClient, kind: str) -> None:
         """Its reference is followed by another client, in another process for all it knows."""
-        stage.plan("POST", "/", duration=60)
+        stage.plan("POST", "/", Plan(duration=60))
         operation = await STARTS[kind](client)
         async with client_of(stage) as other:
             same = other.operation(str(operation.ref))
@@ -159,8 +160,8 @@ class TestFollowing:
     @pytest.mark.parametrize("kind", STARTS)
     async def test_abandoned(self, stage: FakeCluster, client: ActionsClient, kind: str) -> None:
         """Cancelling the task that waits cancels nothing on the cluster, and asks no more."""
-        stage.plan("POST", "/", duration=60)
-        stage.plan("PUT", "/", duration=60)
+        stage.plan("POST", "/", Plan(duration=60))
+        stage.plan("PUT", "/", Plan(duration=60))
         operation = await STARTS[kind](client)
         waiting = asyncio.create_task(operation.wait())
         await asyncio.sleep(20)
@@ -322,8 +323,8 @@ class TestCancel:
         self, stage: FakeCluster, client: ActionsClient, kind: str, line: str
     ) -> None:
         """It is asked for by the documented call; a wait tells the end."""
-        stage.plan("POST", "/", duration=600)
-        stage.plan("PUT", "/", duration=600)
+        stage.plan("POST", "/", Plan(duration=600))
+        stage.plan("PUT", "/", Plan(duration=600))
         operation = await STARTS[kind](client)
         waiting = asyncio.create_task(operation.wait())
         await asyncio.sleep(20)
@@ -365,7 +366,7 @@ class TestCancel:
 
     async def test_cluster(self, stage: FakeCluster, client: ActionsClient) -> None:
         """The cancel of a cluster's action is documented, but no action has it: that is said."""
-        stage.plan("POST", MASTER, duration=60)
+        stage.plan("POST", MASTER, Plan(duration=60))
         operation = await client.change_primary(1)
         with pytest.raises(RequestRejected, match="404: action_not_found: Action change_master"):
             await operation.cancel()
@@ -376,7 +377,7 @@ class TestCancel:
 
     async def test_queued(self, stage: FakeCluster, client: ActionsClient) -> None:
         """What waits in the queue is cancelled at once."""
-        stage.plan("POST", ON, queued=600)
+        stage.plan("POST", ON, Plan(queued=600))
         operation = await client.maintenance_on(1)
         await operation.cancel()
 
@@ -435,7 +436,7 @@ class TestCancel:
 
     async def test_forgotten(self, stage: FakeCluster, client: ActionsClient) -> None:
         """What was cancelled by us, and is then forgotten, has been cancelled."""
-        stage.plan("POST", ON, duration=600)
+        stage.plan("POST", ON, Plan(duration=600))
         operation = await client.maintenance_on(1)
         waiting = asyncio.create_task(operation.wait(poll=wait_fixed(1)))
         await asyncio.sleep(5)
@@ -461,7 +462,7 @@ class TestCancel:
 
     async def test_force(self, stage: FakeCluster, client: ActionsClient) -> None:
         """A task that is being committed is cancelled by force only."""
-        task = stage.start_crdb_task(guid="g", duration=100)
+        task = stage.start_crdb_task(plan=Plan(duration=100), guid="g")
         operation = client.operation(f"crdb:{task}")
         await asyncio.sleep(80)
         with pytest.raises(RequestRejected, match=r"406: .*committing"):
@@ -480,8 +481,8 @@ class TestCancel:
         self, stage: FakeCluster, client: ActionsClient, ref: str, fault: dict[str, Any]
     ) -> None:
         """A cancel whose answer is lost is not asked for again; the error refers to the work."""
-        stage.start_node_action(1, "maintenance_on", duration=600)
-        stage.start_crdb_task(guid="g", id="t1", duration=600)
+        stage.start_node_action(1, "maintenance_on", Plan(duration=600))
+        stage.start_crdb_task(plan=Plan(duration=600), guid="g", id="t1")
         for method in ("POST", "DELETE"):
             stage.inject(method=method, **fault)
         with pytest.raises(AnswerLost) as caught:

@@ -15,6 +15,7 @@ from prefect.testing.utilities import prefect_test_harness
 from prefect_task import await_upgrade, upgrade_database
 
 from redis_enterprise_actions import ActionFailed
+from redis_enterprise_actions.testing import Plan
 from tests.engines.conftest import configured
 
 
@@ -39,7 +40,7 @@ def test_it_upgrades() -> None:
 
     async def upgraded() -> tuple[str, int]:
         async with configured() as cluster:
-            cluster.plan("POST", "/v1/bdbs/1/upgrade", duration=0.5)
+            cluster.plan("POST", "/v1/bdbs/1/upgrade", Plan(duration=0.5))
             said = await upgrade_database(1)
             return said, [seen.method for seen in cluster.requests].count("POST")
 
@@ -54,7 +55,9 @@ def test_a_failure_is_not_tried_again() -> None:
 
     async def fails() -> None:
         async with configured() as cluster:
-            cluster.plan("POST", "/v1/bdbs/1/upgrade", duration=0, outcome="failed", error="full")
+            cluster.plan(
+                "POST", "/v1/bdbs/1/upgrade", Plan(duration=0, outcome="failed", error="full")
+            )
             await upgrade_database(1)
 
     with pytest.raises(ActionFailed, match="full"):
@@ -66,7 +69,7 @@ def test_out_of_reach() -> None:
 
     async def refused_once() -> tuple[str, int]:
         async with configured() as cluster:
-            uid = cluster.add_action("SMUpgradeBDB", duration=0.5)
+            uid = cluster.add_action("SMUpgradeBDB", Plan(duration=0.5))
             cluster.inject(status=403)
             said = await await_upgrade.with_options(retry_delay_seconds=0)(f"action:{uid}")
             return said, [seen.method for seen in cluster.requests].count("POST")

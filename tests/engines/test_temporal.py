@@ -11,6 +11,7 @@ from temporal_activity import upgrade_database
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
+from redis_enterprise_actions.testing import Plan
 from tests.engines.conftest import configured
 
 
@@ -44,7 +45,7 @@ def calls(cluster: FakeCluster) -> int:
 async def test_it_beats_until_it_is_done() -> None:
     """While the upgrade runs, a heartbeat every ten seconds carries its reference."""
     async with configured() as cluster:
-        cluster.plan("POST", "/v1/bdbs/1/upgrade", duration=600)
+        cluster.plan("POST", "/v1/bdbs/1/upgrade", Plan(duration=600))
         attempt = Attempt()
         said = await attempt.run()
 
@@ -57,7 +58,7 @@ async def test_it_beats_until_it_is_done() -> None:
 async def test_it_resumes() -> None:
     """The attempt after a worker's death waits for the same upgrade, and starts none."""
     async with configured() as cluster:
-        cluster.plan("POST", "/v1/bdbs/1/upgrade", duration=600)
+        cluster.plan("POST", "/v1/bdbs/1/upgrade", Plan(duration=600))
         first = Attempt()
         dying = asyncio.create_task(first.run())
         await asyncio.sleep(100)
@@ -75,7 +76,7 @@ async def test_it_resumes() -> None:
 async def test_a_lost_answer() -> None:
     """Where the answer to the call is lost, the database tells when what it began is over."""
     async with configured() as cluster:
-        cluster.plan("POST", "/v1/bdbs/1/upgrade", duration=600)
+        cluster.plan("POST", "/v1/bdbs/1/upgrade", Plan(duration=600))
         cluster.inject(path="/v1/bdbs/1/upgrade", lose=True)
         said = await Attempt().run()
 
@@ -87,7 +88,7 @@ async def test_a_lost_answer() -> None:
 async def test_a_failure_is_not_tried_again() -> None:
     """An upgrade that failed fails the workflow's step at once, with the cluster's words."""
     async with configured() as cluster:
-        cluster.plan("POST", "/v1/bdbs/1/upgrade", outcome="failed", error="no memory")
+        cluster.plan("POST", "/v1/bdbs/1/upgrade", Plan(outcome="failed", error="no memory"))
         with pytest.raises(ApplicationError, match="no memory") as caught:
             await Attempt().run()
 

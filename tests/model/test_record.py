@@ -45,6 +45,7 @@ from redis_enterprise_actions._model.record import (
     with_record,
     without_record,
 )
+from redis_enterprise_actions.testing import Plan
 from tests.conftest import at
 from tests.scripted import WALL, now
 
@@ -282,7 +283,7 @@ class TestWaits:
 
     async def test_completed(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """A wait that completed tells what it saw, and what that took."""
-        uid = cluster.add_action("SMCreateBDB", duration=70)
+        uid = cluster.add_action("SMCreateBDB", Plan(duration=70))
         began, wall = now(), datetime.now(UTC)
         action = await client.wait_for_action(uid, poll=wait_fixed(1))
         record = action.record
@@ -301,7 +302,7 @@ class TestWaits:
 
     async def test_failed(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """A wait that failed has its record on the error, which survives a pickle."""
-        uid = cluster.add_action(duration=5, outcome="failed", error="no room")
+        uid = cluster.add_action(plan=Plan(duration=5, outcome="failed", error="no room"))
         with pytest.raises(ActionFailed) as caught:
             await client.wait_for_action(uid)
         record = caught.value.record
@@ -317,7 +318,7 @@ class TestWaits:
         self, cluster: FakeCluster, client: ActionsClient, outcome: Outcome
     ) -> None:
         """An error about what had ended before says so, and its record says the same."""
-        uid = cluster.add_action("retry_bdb", duration=0, outcome=outcome)  # type: ignore[arg-type]
+        uid = cluster.add_action("retry_bdb", Plan(duration=0, outcome=outcome))  # type: ignore[arg-type]
         with pytest.raises(WaitError, match="had already") as caught:
             await client.wait_for_action(uid)
         record = caught.value.record
@@ -328,7 +329,7 @@ class TestWaits:
 
     async def test_watch(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """The last of a watch has the record, those before and a callback's have none."""
-        uid = cluster.add_action(duration=5, outcome="failed")
+        uid = cluster.add_action(plan=Plan(duration=5, outcome="failed"))
         told: list[Action] = []
         *before, last = [each async for each in client.watch_action(uid, on_progress=told.append)]
 
@@ -339,7 +340,7 @@ class TestWaits:
 
     async def test_outage(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """An outage is told from the first request without an answer to the next good answer."""
-        uid = cluster.add_action(duration=100)
+        uid = cluster.add_action(plan=Plan(duration=100))
         waiting = asyncio.create_task(client.wait_for_action(uid, poll=wait_fixed(1)))
         await asyncio.sleep(20.5)
         cluster.inject(times=4, status=503)
@@ -354,7 +355,7 @@ class TestWaits:
 
     async def test_everybodys_outage(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """An outage is in the record of each wait that it kept waiting."""
-        uids = [cluster.add_action(duration=100) for _ in range(3)]
+        uids = [cluster.add_action(plan=Plan(duration=100)) for _ in range(3)]
         waiting = asyncio.create_task(client.wait_for_actions(uids, poll=wait_fixed(1)))
         await asyncio.sleep(20.5)
         cluster.inject(times=4, status=503)
@@ -366,7 +367,7 @@ class TestWaits:
 
     async def test_unreachable(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """An outage that ends a wait lasts to the end."""
-        uid = cluster.add_action(duration=100)
+        uid = cluster.add_action(plan=Plan(duration=100))
         cluster.inject(times=None, status=503)
         with pytest.raises(ClusterUnreachable) as caught:
             await client.wait_for_action(uid, outage_timeout=30)
@@ -380,7 +381,7 @@ class TestWaits:
 
     async def test_rejected(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """A refusal that ends a wait has the record."""
-        uid = cluster.add_action(duration=100)
+        uid = cluster.add_action(plan=Plan(duration=100))
         cluster.inject(times=None, status=403)
         with pytest.raises(AuthenticationError) as caught:
             await client.wait_for_action(uid)
@@ -392,24 +393,24 @@ class TestWaits:
     @pytest.mark.parametrize(
         ("plan", "options", "error", "outcome"),
         [
-            ({"outcome": "never"}, {"timeout": 20}, WaitTimeout, "timed out"),
-            ({"outcome": "never"}, {"stall_timeout": 20}, WaitError, "stalled"),
-            ({"outcome": "vanishes", "duration": 9}, {}, ActionVanished, "vanished"),
-            ({"outcome": "cancelled", "duration": 9}, {}, WaitError, "cancelled"),
-            ({"outcome": "aborted", "duration": 9}, {}, WaitError, "aborted"),
+            (Plan(outcome="never", progress="none"), {"timeout": 20}, WaitTimeout, "timed out"),
+            (Plan(outcome="never", progress="none"), {"stall_timeout": 20}, WaitError, "stalled"),
+            (Plan(outcome="vanishes", duration=9, progress="none"), {}, ActionVanished, "vanished"),
+            (Plan(outcome="cancelled", duration=9, progress="none"), {}, WaitError, "cancelled"),
+            (Plan(outcome="aborted", duration=9, progress="none"), {}, WaitError, "aborted"),
         ],
     )
     async def test_other_ends(
         self,
         cluster: FakeCluster,
         client: ActionsClient,
-        plan: dict[str, object],
+        plan: Plan,
         options: dict[str, float],
         error: type[WaitError],
         outcome: str,
     ) -> None:
         """Each end has its word."""
-        uid = cluster.add_action("retry_bdb", progress="none", **plan)  # type: ignore[arg-type]
+        uid = cluster.add_action("retry_bdb", plan)
         with pytest.raises(error) as caught:
             await client.wait_for_action(uid, **options)  # type: ignore[arg-type]
 
@@ -430,14 +431,16 @@ class TestWaits:
 
     async def test_settled(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """Of several waits each has a record of its own."""
-        uids = [cluster.add_action(duration=5, outcome=o) for o in ("completed", "failed")]
+        uids = [
+            cluster.add_action(plan=Plan(duration=5, outcome=o)) for o in ("completed", "failed")
+        ]
         results = await client.wait_for_actions(uids, settle=True)
 
         assert [each.record.ref for each in results if each.record] == [f"action:{u}" for u in uids]
 
     async def test_how_late(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """An end lies between the last look that saw the work going on and the one that saw it."""
-        uid, began = cluster.add_action(duration=100, progress="none"), now()
+        uid, began = cluster.add_action(plan=Plan(duration=100, progress="none")), now()
         record = (await client.wait_for_action(uid)).record
 
         assert record.lag_bound is not None
@@ -445,8 +448,8 @@ class TestWaits:
 
     async def test_how_late_is_not_known(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """Nothing tells it of what was over at the first look, or ended as its database shows."""
-        over = await client.wait_for_action(cluster.add_action(duration=0))
-        stuck = cluster.add_action(duration=30, outcome="stuck")
+        over = await client.wait_for_action(cluster.add_action(plan=Plan(duration=0)))
+        stuck = cluster.add_action(plan=Plan(duration=30, outcome="stuck"))
         settled = await client.wait_for_action(stuck, stall_timeout=60)
 
         assert over.record.lag_bound is None
@@ -459,7 +462,7 @@ class TestRecorder:
     async def test_under_way(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """It shows waits that are under way, an outage that lasts included."""
         recorder = Recorder()
-        uids = [cluster.add_action(duration=100) for _ in range(2)]
+        uids = [cluster.add_action(plan=Plan(duration=100)) for _ in range(2)]
         waiting = asyncio.create_task(client.wait_for_actions(uids, recorder=recorder))
         await asyncio.sleep(20)
         cluster.inject(times=None, status=503)
@@ -477,7 +480,7 @@ class TestRecorder:
     async def test_interrupted(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """A wait that was cancelled stays as it was then."""
         recorder = Recorder()
-        uid = cluster.add_action(duration=100)
+        uid = cluster.add_action(plan=Plan(duration=100))
         waiting = asyncio.create_task(client.wait_for_action(uid, recorder=recorder))
         await asyncio.sleep(20)
         waiting.cancel()
@@ -490,7 +493,7 @@ class TestRecorder:
     async def test_other_interruptions(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """A callback that fails, a watch that is left and a client that is closed interrupt."""
         recorder = Recorder()
-        uid = cluster.add_action(duration=100)
+        uid = cluster.add_action(plan=Plan(duration=100))
         with pytest.raises(ZeroDivisionError):
             await client.wait_for_action(uid, recorder=recorder, on_progress=lambda _: 1 // 0)
         watch = client.operation(uid).watch(recorder=recorder)
@@ -514,7 +517,7 @@ class TestRecorder:
                 raise OSError("no terminal")
 
         recorder = Recorder()
-        uid = cluster.add_action(duration=5)
+        uid = cluster.add_action(plan=Plan(duration=5))
         with pytest.raises(OSError, match="no terminal"):
             await client.wait_for_action(uid, recorder=recorder, on_progress=fail)
 
@@ -522,7 +525,7 @@ class TestRecorder:
 
     async def test_error_of_another_wait(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """The error of a wait in a callback keeps the record of that wait."""
-        uid = cluster.add_action(duration=100)
+        uid = cluster.add_action(plan=Plan(duration=100))
 
         async def wait_in_vain(_: Action) -> None:
             await client.wait_for_action("x", not_found_grace=1)
@@ -536,7 +539,9 @@ class TestRecorder:
     async def test_all_ends(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """It has the records that are returned and raised, too."""
         recorder = Recorder()
-        uids = [cluster.add_action(duration=5, outcome=o) for o in ("completed", "failed")]
+        uids = [
+            cluster.add_action(plan=Plan(duration=5, outcome=o)) for o in ("completed", "failed")
+        ]
         results = await client.wait_for_actions(uids, settle=True, recorder=recorder)
 
         assert recorder.records() == [each.record for each in results]

@@ -22,7 +22,7 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from redis_enterprise_actions.testing import FakeCluster, Trouble
+from redis_enterprise_actions.testing import FakeCluster, Plan, Trouble
 from redis_enterprise_actions.testing.cluster import DATABASE_SECRET, TOKEN_MARK
 from redis_enterprise_actions.testing.server.chaos import TroubleKind, draw_troubles
 
@@ -188,7 +188,7 @@ class TestBodies:
 
     async def test_task(self, cluster: FakeCluster, ask: Asker) -> None:
         """A task of v1 has strings for numbers and its uid twice."""
-        uid = cluster.add_action("retry_bdb", duration=10, node_uid=2, progress="linear")
+        uid = cluster.add_action("retry_bdb", Plan(duration=10, progress="linear"), node_uid=2)
         await asyncio.sleep(5)
         body = await ask.ok(f"/v1/actions/{uid}")
 
@@ -204,7 +204,7 @@ class TestBodies:
 
     async def test_machine(self, cluster: FakeCluster, ask: Asker) -> None:
         """A state machine of v1 has numbers for numbers, a step and an object."""
-        uid = cluster.add_action("SMCreateBDB", duration=7, bdb_uid=3)
+        uid = cluster.add_action("SMCreateBDB", Plan(duration=7), bdb_uid=3)
         await asyncio.sleep(1.5)
         body = await ask.ok(f"/v1/actions/{uid}")
 
@@ -221,7 +221,7 @@ class TestBodies:
 
     async def test_completed_machine(self, cluster: FakeCluster, ask: Asker) -> None:
         """A completed state machine has neither progress nor state."""
-        uid = cluster.add_action("SMCreateBDB", duration=0)
+        uid = cluster.add_action("SMCreateBDB", Plan(duration=0))
         body = await ask.ok(f"/v1/actions/{uid}")
 
         assert body["status"] == "completed"
@@ -229,14 +229,14 @@ class TestBodies:
 
     async def test_completed_task(self, cluster: FakeCluster, ask: Asker) -> None:
         """A completed task has the progress "100"."""
-        uid = cluster.add_action("retry_bdb", duration=0)
+        uid = cluster.add_action("retry_bdb", Plan(duration=0))
 
         assert (await ask.ok(f"/v1/actions/{uid}"))["progress"] == "100"
 
     async def test_v2(self, cluster: FakeCluster, ask: Asker) -> None:
         """An action of v2 has its object in `additional_info`, if it has one."""
-        export = cluster.add_action("export", duration=10, bdb_uid=3, progress="linear")
-        task = cluster.add_action("retry_bdb", queued=5)
+        export = cluster.add_action("export", Plan(duration=10, progress="linear"), bdb_uid=3)
+        task = cluster.add_action("retry_bdb", Plan(queued=5))
         await asyncio.sleep(1)
         body = await ask.ok(f"/v2/actions/{export}")
 
@@ -259,7 +259,7 @@ class TestBodies:
         self, cluster: FakeCluster, ask: Asker, name: str, queued: str, running: str
     ) -> None:
         """Each family of v1 has its own words, and v2 has one set for all."""
-        uid = cluster.add_action(name, queued=5, duration=5)
+        uid = cluster.add_action(name, Plan(queued=5, duration=5))
         seen = []
         for _ in range(3):
             seen.append((await ask.ok(f"/v1/actions/{uid}"))["status"])
@@ -292,7 +292,7 @@ class TestBodies:
         v2: dict[str, str],
     ) -> None:
         """Where the reason of a failure stands depends on the family."""
-        uid = cluster.add_action(name, duration=0, outcome="failed", error="no room")
+        uid = cluster.add_action(name, Plan(duration=0, outcome="failed", error="no room"))
         body = await ask.ok(f"/v1/actions/{uid}")
 
         assert {key: body[key] for key in body if key.startswith("error")} == v1
@@ -300,7 +300,7 @@ class TestBodies:
 
     async def test_pending_ops(self, cluster: FakeCluster, ask: Asker) -> None:
         """A running state machine has pending operations on its shards."""
-        uid = cluster.add_action("SMCreateBDB", duration=7, shards=(3, 4))
+        uid = cluster.add_action("SMCreateBDB", Plan(duration=7), shards=(3, 4))
         await asyncio.sleep(1.5)
         ops = (await ask.ok(f"/v1/actions/{uid}"))["pending_ops"]
 
@@ -350,7 +350,7 @@ class TestCurves:
         expected: list[str | None],
     ) -> None:
         """Progress rises with steps or time, stalls, or is not given."""
-        uid = cluster.add_action("retry_bdb", duration=8, progress=progress, outcome=outcome)
+        uid = cluster.add_action("retry_bdb", Plan(duration=8, progress=progress, outcome=outcome))
         seen: list[str | None] = []
         for _ in range(5):
             body = await ask.ok(f"/v1/actions/{uid}")
@@ -362,14 +362,14 @@ class TestCurves:
 
     async def test_none(self, cluster: FakeCluster, ask: Asker) -> None:
         """Without progress there is none, in either version."""
-        uid = cluster.add_action(progress="none")
+        uid = cluster.add_action(plan=Plan(progress="none"))
 
         assert "progress" not in await ask.ok(f"/v1/actions/{uid}")
         assert "progress" not in await ask.ok(f"/v2/actions/{uid}")
 
     async def test_heartbeat(self, cluster: FakeCluster, ask: Asker) -> None:
         """A heartbeat is when progress last changed."""
-        uid = cluster.add_action("SMUpdateBDB", duration=14, outcome="never")
+        uid = cluster.add_action("SMUpdateBDB", Plan(duration=14, outcome="never"))
         start = (await ask.ok(f"/v1/actions/{uid}"))["heartbeat"]
         await asyncio.sleep(5.5)
         assert (await ask.ok(f"/v1/actions/{uid}"))["heartbeat"] - start in {4, 5}
@@ -395,7 +395,7 @@ class TestEnds:
         self, cluster: FakeCluster, ask: Asker, outcome: Outcome, status: str
     ) -> None:
         """An action ends when its time is over, as it was told to."""
-        uid = cluster.add_action("retry_bdb", duration=8, outcome=outcome)
+        uid = cluster.add_action("retry_bdb", Plan(duration=8, outcome=outcome))
         await asyncio.sleep(7.9)
         assert (await ask.ok(f"/v1/actions/{uid}"))["status"] == "running"
         await asyncio.sleep(0.2)
@@ -404,14 +404,17 @@ class TestEnds:
     async def test_truth(self, cluster: FakeCluster) -> None:
         """The truth is there to compare with."""
         now = asyncio.get_running_loop().time()
-        uid, never = cluster.add_action(duration=8), cluster.add_action(outcome="never")
+        uid, never = (
+            cluster.add_action(plan=Plan(duration=8)),
+            cluster.add_action(plan=Plan(outcome="never")),
+        )
 
         assert cluster.actions[uid].ends_at == pytest.approx(now + 8)
         assert cluster.actions[never].ends_at == float("inf")
 
     async def test_delete(self, cluster: FakeCluster, ask: Asker) -> None:
         """A delete takes its record and the database with it."""
-        uid = cluster.add_action("SMDeleteBDB", duration=5, bdb_uid=2)
+        uid = cluster.add_action("SMDeleteBDB", Plan(duration=5), bdb_uid=2)
         assert (await ask.ok("/v1/bdbs/2"))["status"] == "delete-pending"
         await asyncio.sleep(5.1)
 
@@ -428,20 +431,20 @@ class TestEnds:
         self, cluster: FakeCluster, ask: Asker, outcome: Outcome
     ) -> None:
         """A delete that does not succeed leaves the database where it is."""
-        cluster.add_action("SMDeleteBDB", duration=5, bdb_uid=2, outcome=outcome)
+        cluster.add_action("SMDeleteBDB", Plan(duration=5, outcome=outcome), bdb_uid=2)
         await asyncio.sleep(10)
 
         await ask.ok("/v1/bdbs/2")
 
     async def test_deleted_stays_deleted(self, cluster: FakeCluster, ask: Asker) -> None:
         """A database is gone even if its delete is forgotten, until one is made anew."""
-        uid = cluster.add_action("SMDeleteBDB", duration=5, bdb_uid=2)
-        cluster.add_action("retry_bdb", duration=1, bdb_uid=2)
+        uid = cluster.add_action("SMDeleteBDB", Plan(duration=5), bdb_uid=2)
+        cluster.add_action("retry_bdb", Plan(duration=1), bdb_uid=2)
         await asyncio.sleep(5.1)
         cluster.forget(uid)
         assert (await ask("/v1/bdbs/2"))[0] == 404
 
-        cluster.add_action("SMCreateBDB", duration=5, bdb_uid=2)
+        cluster.add_action("SMCreateBDB", Plan(duration=5), bdb_uid=2)
         assert (await ask.ok("/v1/bdbs/2"))["status"] == "pending"
         await asyncio.sleep(5.1)
         assert (await ask.ok("/v1/bdbs/2"))["status"] == "active"
@@ -455,7 +458,7 @@ class TestEnds:
 
     async def test_database(self, cluster: FakeCluster, ask: Asker) -> None:
         """A database names its running action, and none when it is idle; it holds secrets."""
-        uid = cluster.add_action(duration=5)
+        uid = cluster.add_action(plan=Plan(duration=5))
         busy = await ask.ok("/v1/bdbs/1")
         await asyncio.sleep(5.1)
         idle = await ask.ok("/v1/bdbs/1")
@@ -1260,8 +1263,8 @@ class TestFaults:
         self, cluster: FakeCluster, ask: Asker, path: str, spoiled: str
     ) -> None:
         """One entry of a list can be spoiled: the first that has not ended."""
-        cluster.add_action("retry_bdb", uid="done", duration=0)
-        cluster.add_action(uid="over", duration=0)
+        cluster.add_action("retry_bdb", Plan(duration=0), uid="done")
+        cluster.add_action(plan=Plan(duration=0), uid="over")
         cluster.add_action(uid="up")
         cluster.add_action("retry_bdb", uid="task")
         right = statuses(await ask.ok(path))
@@ -1273,7 +1276,7 @@ class TestFaults:
     async def test_bad_entry_among_machines(self, cluster: FakeCluster, ask: Asker) -> None:
         """In the list of v1 the state machines come after the tasks."""
         cluster.add_action(uid="up")
-        cluster.add_action("retry_bdb", uid="done", duration=0)
+        cluster.add_action("retry_bdb", Plan(duration=0), uid="done")
         cluster.inject(bad_entry=True)
 
         assert statuses(await ask.ok("/v1/actions")) == {"done": "completed", "up": 42}
@@ -1282,7 +1285,7 @@ class TestFaults:
     async def test_bad_entry_of_ended(self, cluster: FakeCluster, ask: Asker, path: str) -> None:
         """Where all have ended, the first entry is spoiled; where there is none, none is."""
         cluster.inject(bad_entry=True, times=2)
-        uids = [cluster.add_action(duration=0) for _ in range(2)]
+        uids = [cluster.add_action(plan=Plan(duration=0)) for _ in range(2)]
         assert statuses(await ask.ok(path)) == {uids[0]: 42, uids[1]: "completed"}
 
         for uid in uids:
@@ -1776,15 +1779,15 @@ async def test_kind(cluster: FakeCluster, name: str, kind: Kind) -> None:
 @pytest.mark.parametrize(
     "add",
     [
-        lambda cluster: cluster.add_action("SMUpdateBDB", outcome="cancelled"),
-        lambda cluster: cluster.add_action("export", outcome="aborted"),
+        lambda cluster: cluster.add_action("SMUpdateBDB", Plan(outcome="cancelled")),
+        lambda cluster: cluster.add_action("export", Plan(outcome="aborted")),
         lambda cluster: FakeCluster(version="7.8").add_action("export"),
         lambda cluster: FakeCluster(version="9"),  # type: ignore[arg-type]
-        lambda cluster: cluster.add_action(outcome="fail"),
+        lambda cluster: cluster.add_action(plan=Plan(outcome="fail")),
         lambda cluster: cluster.add_action(kind="taks"),
-        lambda cluster: cluster.add_action(progress="stall"),
-        lambda cluster: cluster.add_action(duration=-1),
-        lambda cluster: cluster.add_action(queued=-1),
+        lambda cluster: cluster.add_action(plan=Plan(progress="stall")),
+        lambda cluster: cluster.add_action(plan=Plan(duration=-1)),
+        lambda cluster: cluster.add_action(plan=Plan(queued=-1)),
         lambda cluster: FakeCluster(nodes=0),
         lambda cluster: FakeCluster(tls="ca"),  # type: ignore[arg-type]
         lambda cluster: FakeCluster(client_certificate=True),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from redis_enterprise_actions.testing import FakeCluster
+from redis_enterprise_actions.testing import FakeCluster, Plan
 from redis_enterprise_actions.testing.cluster import DATABASE_SECRET
 from tests.caller import Caller, calling
 
@@ -83,7 +83,7 @@ class TestCrdbs:
     @pytest.mark.parametrize("outcome", ["failed", "never"])
     async def test_not_created(self, cluster: FakeCluster, call: Caller, outcome: Outcome) -> None:
         """What was not made is not there."""
-        cluster.plan("POST", CRDBS, duration=1, outcome=outcome)
+        cluster.plan("POST", CRDBS, Plan(duration=1, outcome=outcome))
         await call.ok("POST", CRDBS, json={})
         await asyncio.sleep(2)
 
@@ -103,9 +103,9 @@ class TestCrdbs:
 
     async def test_direct(self, cluster: FakeCluster, call: Caller) -> None:
         """Tasks that a test starts make, delete and work on databases, too."""
-        cluster.start_crdb_task("create_crdb", guid="g1", duration=5)
+        cluster.start_crdb_task("create_crdb", Plan(duration=5), guid="g1")
         cluster.start_crdb_task(guid="g2")
-        cluster.start_crdb_task("delete_crdb", guid="g2", duration=5)
+        cluster.start_crdb_task("delete_crdb", Plan(duration=5), guid="g2")
         before = await call.ok("GET", CRDBS)
         await asyncio.sleep(5)
         after = await call.ok("GET", CRDBS)
@@ -167,7 +167,7 @@ class TestStart:
     async def test_planned(self, cluster: FakeCluster, call: Caller) -> None:
         """What was planned for a call is how the task goes that it starts."""
         guid = cluster.add_crdb()
-        cluster.plan("PUT", f"{CRDBS}/{guid}/flush", queued=5, duration=5, outcome="failed")
+        cluster.plan("PUT", f"{CRDBS}/{guid}/flush", Plan(queued=5, duration=5, outcome="failed"))
         task_id = (await call.ok("PUT", f"{CRDBS}/{guid}/flush", json={}))["id"]
         seen = []
         for _ in range(3):
@@ -184,7 +184,7 @@ class TestStart:
     ) -> None:
         """Whoever chooses the id can call again, and nothing more is started."""
         cluster.add_crdb("g1")
-        cluster.plan(method, path, duration=20, queued=2)
+        cluster.plan(method, path, Plan(duration=20, queued=2))
         headers = {"X-Task-ID": "t1"}
         first = await call.ok(method, path, json={}, headers=headers)
         await asyncio.sleep(5)
@@ -213,7 +213,7 @@ class TestDry:
     @pytest.mark.parametrize("query", DRY)
     async def test_create(self, cluster: FakeCluster, call: Caller, query: str) -> None:
         """A dry run makes no database, and its task goes through its life."""
-        cluster.plan("POST", CRDBS, queued=5, duration=5)
+        cluster.plan("POST", CRDBS, Plan(queued=5, duration=5))
         body = await call.ok("POST", f"{CRDBS}{query}", json={"name": "orders"})
         seen = []
         for _ in range(3):
@@ -243,7 +243,7 @@ class TestDry:
     async def test_failed(self, cluster: FakeCluster, call: Caller, path: str) -> None:
         """A verdict can be that it would fail."""
         path = CRDBS + path.format(guid=cluster.add_crdb())
-        cluster.plan("POST", path, duration=1, outcome="failed", error="no quorum")
+        cluster.plan("POST", path, Plan(duration=1, outcome="failed", error="no quorum"))
         task_id = (await call.ok("POST", f"{path}?dry_run", json={}))["id"]
         await asyncio.sleep(1)
         task = await task_of(call, task_id)
@@ -280,7 +280,7 @@ class TestTasks:
 
     async def test_queued(self, cluster: FakeCluster, call: Caller) -> None:
         """A queued task knows nothing of its database or its worker."""
-        task_id = cluster.start_crdb_task(queued=5)
+        task_id = cluster.start_crdb_task(plan=Plan(queued=5))
 
         assert await task_of(call, task_id) == {
             "id": task_id,
@@ -322,7 +322,7 @@ class TestTasks:
 
     async def test_finished(self, cluster: FakeCluster, call: Caller) -> None:
         """A finished task tells when it began and ended."""
-        cluster.start_crdb_task(id="t1", duration=0)
+        cluster.start_crdb_task(plan=Plan(duration=0), id="t1")
         body = await task_of(call, "t1")
 
         assert body["status"] == "finished"
@@ -344,7 +344,7 @@ class TestTasks:
         self, cluster: FakeCluster, call: Caller, outcome: Outcome, status: str
     ) -> None:
         """A task has two ways to end."""
-        cluster.start_crdb_task(id="t1", duration=5, outcome=outcome)
+        cluster.start_crdb_task(plan=Plan(duration=5, outcome=outcome), id="t1")
         await asyncio.sleep(6)
         listed = await call.ok("GET", TASKS)
 
@@ -353,7 +353,9 @@ class TestTasks:
 
     async def test_errors(self, cluster: FakeCluster, call: Caller) -> None:
         """A failed task has an error of each cluster, one of which has no name."""
-        cluster.start_crdb_task(id="t1", duration=0, outcome="failed", error="no", error_code="e1")
+        cluster.start_crdb_task(
+            plan=Plan(duration=0, outcome="failed", error="no", error_code="e1"), id="t1"
+        )
 
         assert (await task_of(call, "t1"))["errors"] == [
             {"cluster_name": "cluster1.local", "description": "no", "error_code": "e1"},
@@ -362,8 +364,8 @@ class TestTasks:
 
     async def test_list(self, cluster: FakeCluster, call: Caller) -> None:
         """The list has what has not ended, in one of two shapes."""
-        cluster.start_crdb_task(id="t1", queued=5)
-        cluster.start_crdb_task(id="t2", duration=1)
+        cluster.start_crdb_task(plan=Plan(queued=5), id="t1")
+        cluster.start_crdb_task(plan=Plan(duration=1), id="t2")
         await asyncio.sleep(2)
         entry = await task_of(call, "t1")
 
@@ -387,7 +389,7 @@ class TestKept:
 
     async def test_default(self, cluster: FakeCluster, call: Caller) -> None:
         """A result is kept for 500 s."""
-        task_id = cluster.start_crdb_task(duration=10)
+        task_id = cluster.start_crdb_task(plan=Plan(duration=10))
         await asyncio.sleep(509)
         await task_of(call, task_id)
         await asyncio.sleep(1)
@@ -427,7 +429,7 @@ class TestKept:
     async def test_vanishes(self, cluster: FakeCluster, call: Caller) -> None:
         """A result may be not kept at all; the work is done."""
         guid = cluster.add_crdb()
-        cluster.plan("DELETE", CRDBS, duration=5, outcome="vanishes")
+        cluster.plan("DELETE", CRDBS, Plan(duration=5, outcome="vanishes"))
         task_id = (await call.ok("DELETE", f"{CRDBS}/{guid}"))["id"]
         await task_of(call, task_id)
         await asyncio.sleep(5)
@@ -461,7 +463,7 @@ class TestCancel:
 
     async def test_queued(self, cluster: FakeCluster, call: Caller) -> None:
         """A task that was cancelled in the queue never had a database."""
-        cluster.start_crdb_task("create_crdb", id="t1", queued=1)
+        cluster.start_crdb_task("create_crdb", Plan(queued=1), id="t1")
         assert await cancel(call, "t1") == 200
         await asyncio.sleep(1.5)
         assert (await task_of(call, "t1"))["status"] == "queued"
@@ -485,7 +487,7 @@ class TestCancel:
     @pytest.mark.parametrize("outcome", ["completed", "failed"])
     async def test_ended(self, cluster: FakeCluster, call: Caller, outcome: Outcome) -> None:
         """What has ended cannot be cancelled."""
-        cluster.start_crdb_task(id="t1", duration=0, outcome=outcome)
+        cluster.start_crdb_task(plan=Plan(duration=0, outcome=outcome), id="t1")
 
         assert await cancel(call, "t1") == 409
         assert await cancel(call, "t1", force="?force=true") == 409
@@ -501,21 +503,21 @@ class TestMisuse:
     @pytest.mark.parametrize(
         ("options", "message"),
         [
-            ({"duration": -1}, "0 or more"),
             ({"result_ttl": -1}, "0 or more"),
-            ({"outcome": "odd"}, "outcome='odd' is none of completed"),
+            ({"id": "taken"}, "task taken has not ended"),
         ],
     )
     async def test_options(
         self, cluster: FakeCluster, options: dict[str, Any], message: str
     ) -> None:
-        """Times and words have to make sense."""
+        """Times have to make sense, and ids be free."""
+        cluster.start_crdb_task(id="taken")
         with pytest.raises(ValueError, match=message):
             cluster.start_crdb_task(**options)
 
     async def test_twice(self, cluster: FakeCluster) -> None:
         """An id belongs to one task at a time, a guid to one database for ever."""
-        cluster.start_crdb_task(guid="g1", id="t1", duration=1)
+        cluster.start_crdb_task(plan=Plan(duration=1), guid="g1", id="t1")
 
         with pytest.raises(ValueError, match="task t1 has not ended"):
             cluster.start_crdb_task(id="t1")

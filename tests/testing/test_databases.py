@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 
-from redis_enterprise_actions.testing import FakeCluster
+from redis_enterprise_actions.testing import FakeCluster, Plan
 from redis_enterprise_actions.testing.cluster import DATABASE_SECRET
 from tests.caller import Caller, calling
 
@@ -112,12 +112,12 @@ class TestReading:
     )
     async def test_failed(self, cluster: FakeCluster, call: Caller, name: str, status: str) -> None:
         """A state machine that failed leaves its mark until something else has run."""
-        uid = cluster.add_action(name, duration=5, outcome="failed", error="no room")
+        uid = cluster.add_action(name, Plan(duration=5, outcome="failed", error="no room"))
         assert "error" not in (await call.bdb())["background_op"][0]
         await asyncio.sleep(5)
         cluster.forget(uid)
         failed = await call.bdb()
-        cluster.add_action("retry_bdb", bdb_uid=1, duration=0)
+        cluster.add_action("retry_bdb", Plan(duration=0), bdb_uid=1)
 
         assert (failed["status"], "action_uid" in failed) == (status, False)
         error = {"error_code": "internal_error", "description": "no room"}
@@ -126,16 +126,16 @@ class TestReading:
 
     async def test_last_to_end(self, cluster: FakeCluster, call: Caller) -> None:
         """Of several that ran, the last one to end decides, whichever began last."""
-        cluster.add_action(duration=9, outcome="failed")
-        cluster.add_action(duration=5)
+        cluster.add_action(plan=Plan(duration=9, outcome="failed"))
+        cluster.add_action(plan=Plan(duration=5))
         await asyncio.sleep(9)
 
         assert (await call.bdb())["status"] == "active-change-pending"
 
     async def test_resumed(self, cluster: FakeCluster, call: Caller) -> None:
         """A state machine that failed may be resumed under its uid."""
-        uid = cluster.add_action(duration=0, outcome="failed")
-        cluster.add_action(uid=uid, duration=5)
+        uid = cluster.add_action(plan=Plan(duration=0, outcome="failed"))
+        cluster.add_action(plan=Plan(duration=5), uid=uid)
         assert (await call.bdb())["action_uid"] == uid
         await asyncio.sleep(5)
 
@@ -143,7 +143,7 @@ class TestReading:
 
     async def test_forgotten(self, cluster: FakeCluster, call: Caller) -> None:
         """That an action is forgotten does not end what it does to its database."""
-        uid = cluster.add_action(duration=5)
+        uid = cluster.add_action(plan=Plan(duration=5))
         cluster.forget(uid)
         assert (await call.bdb())["action_uid"] == uid
         await asyncio.sleep(5)
@@ -158,7 +158,7 @@ class TestTruth:
         """Uids are not given twice, even if a database is gone."""
         assert [cluster.add_bdb(), cluster.add_bdb(5), cluster.add_bdb()] == [1, 5, 6]
 
-        cluster.add_action("SMDeleteBDB", bdb_uid=6, duration=0)
+        cluster.add_action("SMDeleteBDB", Plan(duration=0), bdb_uid=6)
         assert list(cluster.bdbs) == [1, 5]
         assert cluster.add_bdb() == 7
         assert cluster.add_bdb(6) == 6
@@ -173,7 +173,7 @@ class TestTruth:
 
     async def test_truth(self, cluster: FakeCluster) -> None:
         """The truth is there to compare with."""
-        uid = cluster.add_action("SMDeleteBDB", duration=5)
+        uid = cluster.add_action("SMDeleteBDB", Plan(duration=5))
         database = cluster.bdbs[1]
 
         assert (database.uid, database.shards) == (1, (1, 2))
@@ -188,7 +188,7 @@ class TestCreating:
 
     async def test_create(self, cluster: FakeCluster, call: Caller) -> None:
         """A create answers the whole database, which is pending until it is done."""
-        cluster.plan("POST", "/v1/bdbs", duration=30)
+        cluster.plan("POST", "/v1/bdbs", Plan(duration=30))
         made = await call.ok("POST", "/v1/bdbs", {"name": "cache", "memory_size": 100})
         during = await call.bdb()
         await asyncio.sleep(30)
@@ -236,7 +236,7 @@ class TestCreating:
 
     async def test_failed(self, cluster: FakeCluster, call: Caller) -> None:
         """A create that fails leaves a database that says so."""
-        cluster.plan("POST", "/v1/bdbs", duration=5, outcome="failed", error_code="no_room")
+        cluster.plan("POST", "/v1/bdbs", Plan(duration=5, outcome="failed", error_code="no_room"))
         made = await call.ok("POST", "/v1/bdbs", {"name": "cache"})
         await asyncio.sleep(5)
         left = await call.bdb()
@@ -294,7 +294,7 @@ class TestChanging:
     async def test_update(self, cluster: FakeCluster, call: Caller) -> None:
         """A change shows when it is done."""
         cluster.add_bdb()
-        cluster.plan("PUT", "/v1/bdbs/1", duration=5, queued=5)
+        cluster.plan("PUT", "/v1/bdbs/1", Plan(duration=5, queued=5))
         said = await call.ok("PUT", "/v1/bdbs/1", {"memory_size": 7, "name": "db1", "uid": 2})
         during = await call.bdb()
         await asyncio.sleep(10)
@@ -311,7 +311,7 @@ class TestChanging:
     async def test_not_done(self, cluster: FakeCluster, call: Caller, outcome: Outcome) -> None:
         """A change that is not made does not show."""
         cluster.add_bdb()
-        cluster.plan("PUT", "/v1/bdbs/1", outcome=outcome)
+        cluster.plan("PUT", "/v1/bdbs/1", Plan(outcome=outcome))
         await call.ok("PUT", "/v1/bdbs/1", {"memory_size": 7})
         await asyncio.sleep(20)
         after = await call.bdb()
@@ -322,7 +322,7 @@ class TestChanging:
     async def test_done_at_once(self, cluster: FakeCluster, call: Caller) -> None:
         """An action that takes no time is answered all the same."""
         cluster.add_bdb()
-        cluster.plan("PUT", "/v1/bdbs/1", duration=0)
+        cluster.plan("PUT", "/v1/bdbs/1", Plan(duration=0))
         said = await call.ok("PUT", "/v1/bdbs/1", {"tags": []})
 
         assert said["action_uid"] in cluster.actions
@@ -461,7 +461,7 @@ class TestDeleting:
     async def test_planned(self, cluster: FakeCluster, call: Caller) -> None:
         """A delete that is planned to complete does that, which no cluster was seen to do."""
         cluster.add_bdb()
-        cluster.plan("DELETE", "/v1/bdbs", outcome="completed", duration=0)
+        cluster.plan("DELETE", "/v1/bdbs", Plan(outcome="completed", duration=0))
         uid = (await call.ok("DELETE", "/v1/bdbs/1"))["action_uid"]
 
         assert (await call.ok("GET", f"/v1/actions/{uid}"))["status"] == "completed"
@@ -470,9 +470,9 @@ class TestDeleting:
     async def test_made_anew(self, cluster: FakeCluster, call: Caller) -> None:
         """A database that is made under an old uid has nothing of the old one."""
         cluster.add_bdb(1, name="old")
-        cluster.start_transfer(1, "export", duration=0)
-        cluster.add_action("SMDeleteBDB", bdb_uid=1, duration=0)
-        cluster.add_action("SMCreateBDB", bdb_uid=1, duration=0)
+        cluster.start_transfer(1, "export", Plan(duration=0))
+        cluster.add_action("SMDeleteBDB", Plan(duration=0), bdb_uid=1)
+        cluster.add_action("SMCreateBDB", Plan(duration=0), bdb_uid=1)
         database = await call.bdb()
 
         assert (database["name"], database["export_status"]) == ("db1", "")
@@ -535,7 +535,7 @@ class TestActing:
     ) -> None:
         """A dry run answers a blueprint, starts nothing, and leaves the plans alone."""
         cluster.add_bdb()
-        cluster.plan(method, "/", duration=99)
+        cluster.plan(method, "/", Plan(duration=99))
         blueprint = await call.ok(method, f"/v1/bdbs/1/actions/{path}{query}")
 
         assert blueprint[0].keys() == {"nodes", "slot_range"}
@@ -657,7 +657,7 @@ class TestActing:
     ) -> None:
         """A plan that no state machine can follow is the test's mistake, and shown to it."""
         cluster.add_bdb()
-        cluster.plan("DELETE", "/v1/bdbs", outcome="aborted")
+        cluster.plan("DELETE", "/v1/bdbs", Plan(outcome="aborted"))
 
         assert (await call("DELETE", "/v1/bdbs/1"))[0] == 500
         assert "a state-machine cannot be aborted" in caplog.text
@@ -691,7 +691,7 @@ class TestStarting:
         self, cluster: FakeCluster, call: Caller, method: str, path: str, body: object
     ) -> None:
         """A database does one thing at a time."""
-        uid = cluster.add_action(duration=10)
+        uid = cluster.add_action(plan=Plan(duration=10))
         assert await call.refused(method, path, body) == (409, "busy")
         assert list(cluster.actions) == [uid]
         await asyncio.sleep(10)
@@ -709,7 +709,7 @@ class TestStarting:
         self, cluster: FakeCluster, call: Caller, method: str, path: str, body: object
     ) -> None:
         """A database on which a state machine failed takes more work."""
-        cluster.add_action(duration=0, outcome="failed")
+        cluster.add_action(plan=Plan(duration=0, outcome="failed"))
 
         assert (await call(method, path, body))[0] == 200
 
@@ -743,9 +743,9 @@ async def test_plans_wait_their_turn(cluster: FakeCluster, call: Caller) -> None
     """Plans are for calls of their method and path, one after the other."""
     for uid in range(1, 5):
         cluster.add_bdb(uid)
-    cluster.plan("DELETE", "/v1/bdbs", duration=50)
-    cluster.plan("PUT", "/v1/bdbs", duration=20)
-    cluster.plan("PUT", "/v1/bdbs/3", duration=30, times=None)
+    cluster.plan("DELETE", "/v1/bdbs", Plan(duration=50))
+    cluster.plan("PUT", "/v1/bdbs", Plan(duration=20))
+    cluster.plan("PUT", "/v1/bdbs/3", Plan(duration=30), times=None)
     for uid in (1, 3, 2):
         await call.ok("PUT", f"/v1/bdbs/{uid}/flush")
     await call.ok("DELETE", "/v1/bdbs/4")
@@ -753,11 +753,10 @@ async def test_plans_wait_their_turn(cluster: FakeCluster, call: Caller) -> None
     assert [action.duration for action in cluster.actions.values()] == [20, 30, 10, 50]
 
 
-@pytest.mark.parametrize("options", [{"times": 0}, {"duration": -1}, {"queued": -1}])
-async def test_impossible_plans(cluster: FakeCluster, options: dict[str, Any]) -> None:
-    """What no cluster could do cannot be planned."""
-    with pytest.raises(ValueError, match=r"or more"):
-        cluster.plan("PUT", "/v1/bdbs", **options)
+async def test_plan_for_no_call(cluster: FakeCluster) -> None:
+    """A plan is for one call or more."""
+    with pytest.raises(ValueError, match=r"times is 1 or more"):
+        cluster.plan("PUT", "/v1/bdbs", Plan(), times=0)
 
 
 class TestLateness:
@@ -796,7 +795,7 @@ class TestLateness:
     async def test_over_before_it_shows(self, cluster: FakeCluster, call: Caller) -> None:
         """What is quick is over, and has changed things, when it is first seen."""
         cluster.add_bdb()
-        cluster.plan("PUT", "/v1/bdbs/1", duration=1)
+        cluster.plan("PUT", "/v1/bdbs/1", Plan(duration=1))
         cluster.lateness = 5
         await call.ok("PUT", "/v1/bdbs/1", {"memory_size": 7})
         await asyncio.sleep(4)
@@ -810,7 +809,7 @@ class TestLateness:
     async def test_made(self, cluster: FakeCluster, call: Caller) -> None:
         """What is made is not there yet, and what is deleted is there still."""
         cluster.add_bdb()
-        cluster.plan("DELETE", "/v1/bdbs", duration=1)
+        cluster.plan("DELETE", "/v1/bdbs", Plan(duration=1))
         cluster.lateness = 5
         await call.ok("POST", "/v1/bdbs", {"name": "cache"})
         await call.ok("DELETE", "/v1/bdbs/1")
@@ -824,7 +823,7 @@ class TestLateness:
 
     async def test_failed_before(self, cluster: FakeCluster, call: Caller) -> None:
         """What went wrong before is what shows."""
-        cluster.add_action(duration=0, outcome="failed")
+        cluster.add_action(plan=Plan(duration=0, outcome="failed"))
         cluster.lateness = 5
         await asyncio.sleep(5)
         before = await call.bdb()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import pytest
 
-from redis_enterprise_actions.testing import FakeCluster, Transfer
+from redis_enterprise_actions.testing import FakeCluster, Plan, Transfer
 from tests.caller import Caller, calling
 
 
@@ -50,7 +50,7 @@ class TestFields:
     @pytest.mark.parametrize("kind", TRANSFERS)
     async def test_course(self, cluster: FakeCluster, call: Caller, kind: Transfer) -> None:
         """One that is queued shows as little as it may, then its progress, then its success."""
-        cluster.start_transfer(1, kind, queued=4, duration=8)
+        cluster.start_transfer(1, kind, Plan(queued=4, duration=8))
         queued = await fields(call, kind)
         await asyncio.sleep(6)
         running = await fields(call, kind)
@@ -68,7 +68,7 @@ class TestFields:
     async def test_time(self, kind: Transfer) -> None:
         """When one last succeeded is told in ISO 8601, UTC."""
         async with FakeCluster() as cluster, calling(cluster) as call:
-            cluster.start_transfer(1, kind, duration=90)
+            cluster.start_transfer(1, kind, Plan(duration=90))
             began = datetime.now(UTC)
             await asyncio.sleep(100)
             said = (await fields(call, kind))[f"last_{kind}_time"]
@@ -80,7 +80,7 @@ class TestFields:
     async def test_date(self, cluster: FakeCluster, call: Caller) -> None:
         """The clock of the answers is that of what they say."""
         await asyncio.sleep(5000)
-        cluster.start_transfer(1, "export", duration=0)
+        cluster.start_transfer(1, "export", Plan(duration=0))
         async with call.session.get(f"{cluster.url}/v1/bdbs/1") as response:
             date, said = parsedate_to_datetime(response.headers["Date"]), await response.json()
 
@@ -89,7 +89,7 @@ class TestFields:
     @pytest.mark.parametrize("kind", TRANSFERS)
     async def test_failed(self, cluster: FakeCluster, call: Caller, kind: Transfer) -> None:
         """One that fails has a reason, and no time."""
-        cluster.start_transfer(1, kind, duration=5, outcome="failed")
+        cluster.start_transfer(1, kind, Plan(duration=5, outcome="failed", error="general-error"))
         await asyncio.sleep(5)
 
         assert await fields(call, kind) == {"status": "failed", "failure_reason": "general-error"}
@@ -97,7 +97,7 @@ class TestFields:
     @pytest.mark.parametrize("kind", TRANSFERS)
     async def test_never(self, cluster: FakeCluster, call: Caller, kind: Transfer) -> None:
         """One that never ends goes on running."""
-        cluster.start_transfer(1, kind, outcome="never")
+        cluster.start_transfer(1, kind, Plan(outcome="never"))
         await asyncio.sleep(10_000)
         shown = await fields(call, kind)
 
@@ -109,9 +109,9 @@ class TestFields:
         self, cluster: FakeCluster, call: Caller, kind: Transfer, outcome: Result
     ) -> None:
         """One that is queued shows the result of the one before it."""
-        cluster.start_transfer(1, kind, duration=0, outcome=outcome)
+        cluster.start_transfer(1, kind, Plan(duration=0, outcome=outcome))
         before = await fields(call, kind)
-        cluster.start_transfer(1, kind, queued=5, duration=5)
+        cluster.start_transfer(1, kind, Plan(queued=5, duration=5))
         assert await fields(call, kind) == before
         await asyncio.sleep(5.5)
 
@@ -120,9 +120,9 @@ class TestFields:
 
     async def test_time_stays(self, cluster: FakeCluster, call: Caller) -> None:
         """The time of the last success stays when another one runs, fails, and is reset."""
-        cluster.start_transfer(1, "backup", duration=0)
+        cluster.start_transfer(1, "backup", Plan(duration=0))
         then = (await fields(call, "backup"))["last_backup_time"]
-        cluster.start_transfer(1, "backup", duration=5, outcome="failed")
+        cluster.start_transfer(1, "backup", Plan(duration=5, outcome="failed"))
         for _ in range(2):
             assert (await fields(call, "backup"))["last_backup_time"] == then
             await asyncio.sleep(5)
@@ -139,9 +139,9 @@ class TestFields:
         cluster.start_transfer(1, "export")
         cluster.start_transfer(1, "backup")
         before = await call.bdb()
-        cluster.start_transfer(1, "import", queued=5, duration=5)
+        cluster.start_transfer(1, "import", Plan(queued=5, duration=5))
         during = await call.bdb()
-        cluster.add_action(duration=5)
+        cluster.add_action(plan=Plan(duration=5))
         changing = await call.bdb()
         await asyncio.sleep(10)
 
@@ -157,19 +157,12 @@ class TestFields:
 
         assert (await call.bdb(7))["import_status"] == "importing"
 
-    @pytest.mark.parametrize(
-        "options",
-        [
-            {"transfer": "flush"},
-            {"outcome": "cancelled"},
-            {"duration": -1},
-            {"queued": -1},
-        ],
-    )
-    async def test_impossible(self, cluster: FakeCluster, options: dict[str, Any]) -> None:
-        """What no cluster could do cannot be started."""
-        with pytest.raises(ValueError, match=r"is none of|0 or more"):
-            cluster.start_transfer(1, **{"transfer": "export"} | options)
+    async def test_impossible(self, cluster: FakeCluster) -> None:
+        """A kind or an outcome that transfers do not have is refused."""
+        with pytest.raises(ValueError, match=r"transfer='flush' is none of"):
+            cluster.start_transfer(1, "flush")  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match=r"outcome='cancelled' is none of"):
+            cluster.start_transfer(1, "export", Plan(outcome="cancelled"))
 
 
 class TestActions:
@@ -180,7 +173,7 @@ class TestActions:
     async def test_v2(self, version: Version, kind: Transfer) -> None:
         """Where there is a v2, it shows them, and v1 does not."""
         async with FakeCluster(version=version) as cluster, calling(cluster) as call:
-            cluster.start_transfer(3, kind, duration=10)
+            cluster.start_transfer(3, kind, Plan(duration=10))
             [uid] = cluster.actions
             [listed] = await call.ok("GET", "/v2/actions")
 
@@ -208,7 +201,7 @@ class TestActions:
         self, cluster: FakeCluster, call: Caller, outcome: Outcome, status: str
     ) -> None:
         """An action of that name is one, and stays one if it is forgotten."""
-        uid = cluster.add_action("export", duration=9, outcome=outcome, error="no way")
+        uid = cluster.add_action("export", Plan(duration=9, outcome=outcome, error="no way"))
         await asyncio.sleep(3.5)
         assert (await fields(call, "export"))["progress"] == 33.33
         cluster.forget(uid)
@@ -220,7 +213,7 @@ class TestActions:
 
     async def test_without_progress(self, cluster: FakeCluster, call: Caller) -> None:
         """One may have no progress."""
-        cluster.add_action("export", progress="none")
+        cluster.add_action("export", Plan(progress="none"))
 
         assert await fields(call, "export") == {"status": "exporting", "failure_reason": ""}
 
@@ -247,7 +240,9 @@ class TestCalls:
         kind: Transfer,
     ) -> None:
         """One is started as planned, and the answer is empty."""
-        cluster.plan("POST", asked[1], queued=5, duration=5, outcome="failed", error="no-disk")
+        cluster.plan(
+            "POST", asked[1], Plan(queued=5, duration=5, outcome="failed", error="no-disk")
+        )
         said = await call(*asked)
         [action] = cluster.actions.values()
         await asyncio.sleep(10)
@@ -261,7 +256,7 @@ class TestCalls:
         self, cluster: FakeCluster, call: Caller, asked: tuple[str, str, object]
     ) -> None:
         """There are no two of a kind at once, even if the first is queued."""
-        cluster.plan("POST", "/v1/bdbs", queued=5, duration=5)
+        cluster.plan("POST", "/v1/bdbs", Plan(queued=5, duration=5))
         await call.ok(*asked)
         assert await call.refused(*asked) == (409, "busy")
         await asyncio.sleep(10)
@@ -319,11 +314,11 @@ class TestCalls:
     ) -> None:
         """A reset wipes out the result of that kind, and no other."""
         other: Transfer = "backup" if kind == "export" else "export"
-        cluster.start_transfer(1, kind, duration=0, outcome=outcome)
-        cluster.start_transfer(1, other, duration=0)
+        cluster.start_transfer(1, kind, Plan(duration=0, outcome=outcome))
+        cluster.start_transfer(1, other, Plan(duration=0))
         said = await call("PUT", f"/v1/bdbs/1/actions/{kind}_reset_status")
         shown = await fields(call, kind)
-        cluster.start_transfer(1, kind, queued=5)
+        cluster.start_transfer(1, kind, Plan(queued=5))
         waiting = await fields(call, kind)
 
         assert said == (200, "")
@@ -337,7 +332,7 @@ class TestCalls:
     ) -> None:
         """While one is queued or runs, nothing is reset."""
         path = f"/v1/bdbs/1/actions/{kind}_reset_status"
-        cluster.start_transfer(1, kind, queued=5, duration=5)
+        cluster.start_transfer(1, kind, Plan(queued=5, duration=5))
         for _ in range(2):
             assert await call.refused("PUT", path) == (409, "busy")
             await asyncio.sleep(5)
@@ -350,7 +345,7 @@ class TestCalls:
     ) -> None:
         """Resets and beginnings show late, if the cluster is told so; calls are not late."""
         kind: Transfer = "export" if body is EXPORT[2] else "import"
-        cluster.start_transfer(1, kind, duration=0)
+        cluster.start_transfer(1, kind, Plan(duration=0))
         cluster.lateness = 5
         await asyncio.sleep(5)
         shown = [await fields(call, kind)]
@@ -380,14 +375,14 @@ class TestCalls:
 
     async def test_last_success(self, cluster: FakeCluster, call: Caller) -> None:
         """When the last one succeeded is shown after resets, and after a failure, too."""
-        cluster.start_transfer(1, "export", duration=0)
+        cluster.start_transfer(1, "export", Plan(duration=0))
         last = (await fields(call, "export"))["last_export_time"]
         seen = []
         for _ in range(2):
             await asyncio.sleep(60)
             await call("PUT", f"{EXPORT[1]}_reset_status")
             seen.append((await fields(call, "export"))["last_export_time"])
-        cluster.start_transfer(1, "export", duration=0, outcome="failed")
+        cluster.start_transfer(1, "export", Plan(duration=0, outcome="failed"))
         seen.append((await fields(call, "export"))["last_export_time"])
 
         assert seen == [last] * 3

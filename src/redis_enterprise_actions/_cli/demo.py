@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 from redis_enterprise_actions._client.client import ActionsClient
 from redis_enterprise_actions._model.action import Action
 from redis_enterprise_actions._model.errors import UsageError
-from redis_enterprise_actions.testing import FakeCluster
+from redis_enterprise_actions.testing import FakeCluster, Plan
 
 
 if TYPE_CHECKING:
@@ -44,20 +44,22 @@ async def serve_fake_cluster(port: int, version: Version, say: Callable[[str], N
 def _start_some(cluster: FakeCluster) -> list[tuple[str, str]]:
     add = cluster.add_action
     return [
-        (add("SMUpdateBDB", duration=60, shards=(1, 2)), "completes after a minute"),
+        (add("SMUpdateBDB", Plan(duration=60), shards=(1, 2)), "completes after a minute"),
         (
-            add("retry_bdb", duration=30, outcome="failed", node_uid=1, error="node 1 is full"),
+            add(
+                "retry_bdb", Plan(duration=30, outcome="failed", error="node 1 is full"), node_uid=1
+            ),
             "fails after half a minute",
         ),
         (
-            add("module_installation", duration=45, outcome="cancelled", progress="linear"),
+            add("module_installation", Plan(duration=45, outcome="cancelled", progress="linear")),
             "is cancelled after 45 s",
         ),
         (
-            add("SMDeleteBDB", duration=90, bdb_uid=2),
+            add("SMDeleteBDB", Plan(duration=90), bdb_uid=2),
             "deletes a database: completed once that is gone",
         ),
-        (add("maintenance_on", outcome="never", node_uid=2), "never ends: try --timeout 10"),
+        (add("maintenance_on", Plan(outcome="never"), node_uid=2), "never ends: try --timeout 10"),
     ]
 
 
@@ -76,11 +78,13 @@ async def run_demo(say: Callable[[str], None]) -> int:
         )
         add = cluster.add_action
         uids = [
-            add("SMCreateBDB", duration=4, bdb_uid=1),
-            add("SMUpdateBDB", duration=7, bdb_uid=2, shards=(3,)),
-            add("retry_bdb", duration=3, node_uid=1, outcome="failed", error="node 1 is full"),
-            add("SMDeleteBDB", duration=5, bdb_uid=3),
-            add("export", duration=6, bdb_uid=4, progress="linear"),
+            add("SMCreateBDB", Plan(duration=4), bdb_uid=1),
+            add("SMUpdateBDB", Plan(duration=7), bdb_uid=2, shards=(3,)),
+            add(
+                "retry_bdb", Plan(duration=3, outcome="failed", error="node 1 is full"), node_uid=1
+            ),
+            add("SMDeleteBDB", Plan(duration=5), bdb_uid=3),
+            add("export", Plan(duration=6, progress="linear"), bdb_uid=4),
         ]
         say(f"Waiting for {len(uids)} actions on a fake cluster at {cluster.url}:")
         results = await client.wait_for_actions(uids, settle=True, on_progress=show)

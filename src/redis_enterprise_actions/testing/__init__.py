@@ -10,7 +10,7 @@ the others redirect to their primary, stop and start. Tokens expire; there are c
 there is trouble, one fault at a time or drawn by lot from a seed.
 
     async with FakeCluster() as cluster:
-        uid = cluster.add_action("SMUpdateBDB", duration=60, outcome="failed")
+        uid = cluster.add_action("SMUpdateBDB", Plan(duration=60, outcome="failed"))
         client = ActionsClient(cluster.url, username=cluster.username, password=cluster.password)
 
 It imports nothing from the rest of the package, so the two cannot share a misreading of the API.
@@ -28,7 +28,7 @@ objects/crdb_task.
 
 from redis_enterprise_actions.testing.server.chaos import Trouble
 from redis_enterprise_actions.testing.server.middleware import SeenRequest
-from redis_enterprise_actions.testing.state.actions import FakeAction, Kind, Outcome, Progress
+from redis_enterprise_actions.testing.state.actions import FakeAction, Kind, Outcome, Plan, Progress
 from redis_enterprise_actions.testing.state.crdbs import FakeCrdbTask
 from redis_enterprise_actions.testing.state.databases import FakeDatabase, Transfer
 from redis_enterprise_actions.testing.state.node_actions import ClusterActionName, NodeActionName
@@ -45,6 +45,7 @@ __all__ = [
     "Kind",
     "NodeActionName",
     "Outcome",
+    "Plan",
     "Progress",
     "SeenRequest",
     "Transfer",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-import uuid
+from dataclasses import replace
 from math import inf
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from aiohttp import web
 
@@ -21,13 +21,14 @@ from redis_enterprise_actions.testing.server.middleware import Gate, SeenRequest
 from redis_enterprise_actions.testing.server.nodes import Nodes
 from redis_enterprise_actions.testing.server.tls import Certificates, Tls, make_tls
 from redis_enterprise_actions.testing.state.actions import (
-    TASKS_ONLY,
+    DEFAULT_PLAN,
     FakeAction,
     Kind,
-    Outcome,
     Plan,
-    Progress,
+    PlannedCalls,
+    check_choice,
     kind_of,
+    start_action,
 )
 from redis_enterprise_actions.testing.state.crdbs import Crdbs
 from redis_enterprise_actions.testing.state.databases import (
@@ -110,14 +111,14 @@ class FakeCluster(NodesFront, CrdbsFront):
         client_certificate: bool = False,
         lateness: float = 0.0,
     ) -> None:
-        _one_of(Version, "version", version)
+        check_choice(Version, "version", version)
         if not token_ttl > 0:
             raise ValueError("token_ttl is in seconds, more than 0")
         if client_certificate and tls != "own-ca":
             raise ValueError('client_certificate needs tls="own-ca": its CA issues them')
         self._tls: Tls | None = None
         if tls is not None:
-            _one_of(Certificates, "tls", tls)
+            check_choice(Certificates, "tls", tls)
             self._tls = make_tls(tls, client_certificate=client_certificate)
         self.version = version
         self.username = username
@@ -130,22 +131,22 @@ class FakeCluster(NodesFront, CrdbsFront):
         self.bare_node_actions = False
         self.bare_crdb_tasks = True
         self.not_cancellable: set[str] = set()
-        self._plans: list[Plan] = []
+        self._planned_calls = PlannedCalls()
         self._door = Door(self)
         self.actions: dict[str, FakeAction] = {}
         self._databases = Databases(self.actions, shows_transfers=version in _HAS_V2)
         self.lateness = lateness
-        self._bdb_calls = BdbCalls(self._databases, self._plans, version=version)
-        self._bdb_actions = BdbActions(self._databases, self._plans, version=version)
-        self._transfer_calls = TransferCalls(self._databases, self._plans)
+        self._bdb_calls = BdbCalls(self._databases, self._planned_calls, version=version)
+        self._bdb_actions = BdbActions(self._databases, self._planned_calls, version=version)
+        self._transfer_calls = TransferCalls(self._databases, self._planned_calls)
         self._routes = Routes(self.actions, self._databases)
         self._crdbs = Crdbs()
-        self._crdb_routes = CrdbRoutes(self, crdbs=self._crdbs, plans=self._plans)
+        self._crdb_routes = CrdbRoutes(self, crdbs=self._crdbs, planned_calls=self._planned_calls)
         context = None if self._tls is None else self._tls.context
         self._nodes = Nodes(nodes, port=port, app=self._app, tls=context)
         self._node_actions = NodeActions(self._nodes)
         self._node_routes = NodeRoutes(
-            self, nodes=self._nodes, actions=self._node_actions, plans=self._plans
+            self, nodes=self._nodes, actions=self._node_actions, planned_calls=self._planned_calls
         )
         self._player = Player(self._nodes, self.revoke_tokens)
         self._gate = Gate(self, nodes=self._nodes, door=self._door, player=self._player)
@@ -257,64 +258,37 @@ class FakeCluster(NodesFront, CrdbsFront):
     def add_action(
         self,
         name: str = "SMUpdateBDB",
+        plan: Plan = DEFAULT_PLAN,
         *,
         uid: str | None = None,
         kind: Kind | None = None,
-        duration: float = 10.0,
-        queued: float = 0.0,
-        progress: Progress = "steps",
-        outcome: Outcome | None = None,
         bdb_uid: int | None = None,
         node_uid: int | None = None,
         shards: Sequence[int] = (),
-        error_code: str = "internal_error",
-        error: str = "the cluster could not finish the job",
     ) -> str:
-        """Start an action and return its uid.
-
-        It is queued for `queued` seconds, then runs for `duration` seconds of the loop's time.
+        """Start an action that goes as planned, and return its uid.
 
         - `kind`: by default, what actions of that name are: `SM...` is a state machine; import,
           export and backup are "other", which only /v2 shows; anything else is a task.
-        - `progress`: "steps" rises with the steps of the state machine, "linear" with time;
-          "stalling" stops at 60 %; "none" gives none.
-        - `outcome`: "completed"; "failed" with `error_code` and `error`; "cancelled" and
-          "aborted", which only tasks can be; "vanishes", as a delete does when it succeeds, and
-          nothing else should; "never"; "stuck", which means done but still listed as running, a
-          bug of clusters up to 8.0.2. By default a delete vanishes and all else completes.
         - `bdb_uid`: the database it works on, by default 1 for a state machine or an "other",
           none for a task; it exists from now on. `node_uid`: the node that a task runs on.
         - `shards`: those that a running state machine has pending operations on.
         """
         kind = kind or kind_of(name)
-        _one_of(Kind, "kind", kind)
-        _one_of(Progress, "progress", progress)
-        outcome = outcome or ("vanishes" if name == "SMDeleteBDB" else "completed")
-        _one_of(Outcome, "outcome", outcome)
-        if duration < 0 or queued < 0:
-            raise ValueError("duration and queued are seconds, 0 or more")
-        if outcome in TASKS_ONLY and kind != "task":
-            raise ValueError(f"a {kind} cannot be {outcome}: its family has no such status")
+        check_choice(Kind, "kind", kind)
         if kind == "other" and self.version not in _HAS_V2:
             raise ValueError(f"version {self.version} shows no {name}: it has no /v2/actions")
         if bdb_uid is None and kind != "task":
             bdb_uid = 1
-        now = self._now()
-        action = FakeAction(
-            uid=uid or str(uuid.uuid4()),
-            name=name,
+        action = start_action(
+            name,
+            plan,
+            now=self._now(),
+            uid=uid,
             kind=kind,
-            outcome=outcome,
-            progress=progress,
-            began_at=now,
-            runs_at=now + queued,
-            ends_at=inf if outcome == "never" else now + queued + duration,
-            duration=duration,
             bdb_uid=bdb_uid,
             node_uid=node_uid,
-            shards=tuple(shards),
-            error_code=error_code,
-            error=error,
+            shards=shards,
         )
         self._routes.add(action)
         return action.uid
@@ -333,64 +307,25 @@ class FakeCluster(NodesFront, CrdbsFront):
         config = {} if name is None else {"name": name}
         return self._databases.add(uid, self._now(), config).uid
 
-    def start_transfer(
-        self,
-        bdb_uid: int,
-        transfer: Transfer,
-        *,
-        duration: float = 10.0,
-        queued: float = 0.0,
-        outcome: Literal["completed", "failed", "never"] = "completed",
-        error: str = "general-error",
-    ) -> None:
+    def start_transfer(self, bdb_uid: int, transfer: Transfer, plan: Plan = DEFAULT_PLAN) -> None:
         """Start an export, an import or a backup of a database, which exists from now on.
 
-        It is as in `add_action`, but that there is one on any version, although only those with
-        a /v2 show it as an action; its progress is linear. `error` is why it failed.
+        There is one on any version, although only those with a /v2 show it as an action. Its
+        progress is linear whatever is planned, and its outcome "completed", "failed" or "never".
         """
-        _one_of(Transfer, "transfer", transfer)
-        if outcome not in {"completed", "failed", "never"}:
-            raise ValueError(f"outcome={outcome!r} is none of completed, failed, never")
-        if duration < 0 or queued < 0:
-            raise ValueError("duration and queued are seconds, 0 or more")
-        plan = Plan(
-            duration=duration, queued=queued, progress="linear", outcome=outcome, error=error
-        )
-        self._databases.start(transfer, bdb_uid, plan, self._now())
+        check_choice(Transfer, "transfer", transfer)
+        if plan.outcome not in {None, "completed", "failed", "never"}:
+            raise ValueError(f"outcome={plan.outcome!r} is none of completed, failed, never")
+        linear = replace(plan, progress="linear")
+        self._databases.start(transfer, bdb_uid, linear, self._now())
 
-    def plan(
-        self,
-        method: str,
-        path: str,
-        *,
-        times: int | None = 1,
-        duration: float = 10.0,
-        queued: float = 0.0,
-        progress: Progress = "steps",
-        outcome: Outcome | None = None,
-        error_code: str = "internal_error",
-        error: str = "the cluster could not finish the job",
-    ) -> None:
-        """Lay down how the work goes that the next `times` calls start, or all if it is None.
+    def plan(self, method: str, path: str, plan: Plan, *, times: int | None = 1) -> None:
+        """Plan the work that the next `times` calls start, or all if it is None.
 
-        Those are the calls by `method` whose path begins with `path`; plans wait their turn. The
-        rest is as in `add_action`, and what no plan is made for takes 10 s and ends well.
+        Those are the calls by `method` whose path begins with `path`; plans wait their turn.
+        Without a plan, work takes 10 s and ends well.
         """
-        if times is not None and times < 1:
-            raise ValueError("times is 1 or more, or None for ever")
-        self._plans.append(
-            Plan(
-                method=method,
-                path=path,
-                times=inf if times is None else times,
-                duration=duration,
-                queued=queued,
-                progress=progress,
-                outcome=outcome,
-                error_code=error_code,
-                error=error,
-            )
-        )
+        self._planned_calls.add(method, path, plan, times=times)
 
     def forget(self, uid: str) -> None:
         """Drop the cluster's memory of an action; asking for it answers 404 from now on.
@@ -535,8 +470,3 @@ class FakeCluster(NodesFront, CrdbsFront):
         self._node_routes.add_to(app)
         self._crdb_routes.add_to(app, upgrade=self.version == "8.0")
         return app
-
-
-def _one_of(choice: object, name: str, value: object) -> None:
-    if value not in get_args(choice):
-        raise ValueError(f"{name}={value!r} is none of {', '.join(get_args(choice))}")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from redis_enterprise_actions.testing.state.actions import Plan
+from redis_enterprise_actions.testing.state.actions import DEFAULT_PLAN
 from redis_enterprise_actions.testing.state.crdbs import RESULT_TTL
 
 
 if TYPE_CHECKING:
-    from redis_enterprise_actions.testing.state.actions import Outcome
+    from redis_enterprise_actions.testing.state.actions import Plan
     from redis_enterprise_actions.testing.state.crdbs import Crdbs, FakeCrdbTask
 
 
@@ -33,19 +33,14 @@ class CrdbsFront:
     def start_crdb_task(
         self,
         operation: str = "update_crdb",
+        plan: Plan = DEFAULT_PLAN,
         *,
         guid: str | None = None,
         id: str | None = None,  # noqa: A002 - the API's name for it
-        duration: float = 10.0,
-        queued: float = 0.0,
-        outcome: Outcome | None = None,
         result_ttl: float = RESULT_TTL,
-        error_code: str = "internal_error",
-        error: str = "the cluster could not finish the job",
     ) -> str:
         """Start an Active-Active task, as the calls about CRDBs do, and return its id.
 
-        It is queued for `queued` seconds, then runs for `duration` seconds of the loop's time.
         What became of it is kept for `result_ttl` seconds, and not at all if it "vanishes". What
         fails, is cancelled or aborted, has failed; "never" and "stuck" are as in `add_action`.
 
@@ -60,9 +55,6 @@ class CrdbsFront:
             raise ValueError("result_ttl is in seconds, 0 or more")
         if any(task.id == id for task in self._crdbs.running()):
             raise ValueError(f"task {id} has not ended")
-        plan = Plan(
-            duration=duration, queued=queued, outcome=outcome, error_code=error_code, error=error
-        )
         if operation == "create_crdb" or guid is None or not self._crdbs.ever_had(guid):
             guid = self._crdbs.add(guid, "crdb")
         return self._crdbs.start(operation, guid, plan, task_id=id, result_ttl=result_ttl).id

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, get_args
 
-from redis_enterprise_actions.testing.state.actions import Plan
+from redis_enterprise_actions.testing.state.actions import DEFAULT_PLAN
 from redis_enterprise_actions.testing.state.node_actions import (
     ClusterActionName,
     NodeActionName,
@@ -13,7 +13,7 @@ from redis_enterprise_actions.testing.state.node_actions import (
 
 
 if TYPE_CHECKING:
-    from redis_enterprise_actions.testing.state.actions import Outcome, Progress
+    from redis_enterprise_actions.testing.state.actions import Plan
     from redis_enterprise_actions.testing.state.node_actions import NodeActions
 
 
@@ -34,14 +34,9 @@ class NodesFront:
         self,
         node_uid: int,
         action: NodeActionName,
+        plan: Plan = DEFAULT_PLAN,
         *,
         task_id: str | None = None,
-        duration: float = 10.0,
-        queued: float = 0.0,
-        progress: Progress = "steps",
-        outcome: Outcome | None = None,
-        error_code: str = "internal_error",
-        error: str = "the cluster could not finish the job",
     ) -> str:
         """Start an action on a node, as a POST there does, and return its task_id.
 
@@ -59,14 +54,6 @@ class NodesFront:
             raise ValueError(f"{action!r} is none of {', '.join(get_args(NodeActionName))}")
         if self._node_actions.under_way(node_uid, action):
             raise ValueError(f"{action} runs on node {node_uid} already")
-        plan = Plan(
-            duration=duration,
-            queued=queued,
-            progress=progress,
-            outcome=outcome,
-            error_code=error_code,
-            error=error,
-        )
         run = run_of(action, plan, node_uid=node_uid, task_id=task_id)
         self._node_actions.start(run)
         return run.work.uid
@@ -74,14 +61,9 @@ class NodesFront:
     def start_cluster_action(
         self,
         action: ClusterActionName,
+        plan: Plan = DEFAULT_PLAN,
         *,
         node_uid: int,
-        duration: float = 10.0,
-        queued: float = 0.0,
-        progress: Progress = "steps",
-        outcome: Outcome | None = None,
-        error_code: str = "internal_error",
-        error: str = "the cluster could not finish the job",
     ) -> None:
         """Start an action of the whole cluster; "change_master" is the only one there is.
 
@@ -96,14 +78,6 @@ class NodesFront:
             raise ValueError(f"{action!r} is none of {', '.join(get_args(ClusterActionName))}")
         if self._node_actions.under_way(None, action):
             raise ValueError(f"{action} is under way already")
-        plan = Plan(
-            duration=duration,
-            queued=queued,
-            progress=progress,
-            outcome=outcome,
-            error_code=error_code,
-            error=error,
-        )
         self._node_actions.start(run_of(action, plan, promotes=node_uid))
 
     def forget_node_action(self, node_uid: int, action: NodeActionName) -> None:

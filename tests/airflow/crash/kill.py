@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from redis_enterprise_actions.testing import Plan
 from tests.airflow.conftest import connection_to
 from tests.airflow.crash.instance import SLOTS, Instance, until
 from tests.served import Served
@@ -37,13 +38,13 @@ def main(home: Path) -> None:
 
 def plan(served: Served) -> None:
     """Lay down how long each upgrade takes, and that one of them fails."""
-    served.do(lambda cluster: cluster.plan("POST", MAINTENANCE, duration=3600))
+    served.do(lambda cluster: cluster.plan("POST", MAINTENANCE, Plan(duration=3600)))
     for uid in range(1, UPGRADES + 1):
         path, outcome = f"/v1/bdbs/{uid}/upgrade", "failed" if uid == FAILS else None
         served.do(lambda cluster, uid=uid: cluster.add_bdb(uid))
         served.do(
             lambda cluster, path=path, outcome=outcome, uid=uid: cluster.plan(
-                "POST", path, times=None, duration=LONG + uid, outcome=outcome
+                "POST", path, Plan(duration=LONG + uid, outcome=outcome), times=None
             )
         )
 

@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections import Counter
 
+from redis_enterprise_actions.testing import Plan
 from tests.airflow.conftest import CONN_ID, connection_to
 from tests.served import Served
 
@@ -28,7 +29,9 @@ def main() -> None:
     served.start()
     try:
         step = (LONG - SHORT) / WAITS
-        uids = [served.add("retry_bdb", duration=SHORT + step * each) for each in range(WAITS)]
+        uids = [
+            served.add("retry_bdb", Plan(duration=SHORT + step * each)) for each in range(WAITS)
+        ]
         began = len(served.cluster.requests)
         env = os.environ | {f"AIRFLOW_CONN_{CONN_ID.upper()}": connection_to(served.cluster)}
         ran = subprocess.run(

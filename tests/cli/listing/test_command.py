@@ -15,6 +15,7 @@ import pytest
 from redis_enterprise_actions._cli.arguments import parse_arguments
 from redis_enterprise_actions._cli.listing.command import watch_actions
 from redis_enterprise_actions._cli.main import main
+from redis_enterprise_actions.testing import Plan
 
 
 if TYPE_CHECKING:
@@ -58,8 +59,8 @@ UID                                   WHAT                  STATUS  DONE
 @pytest.fixture
 def two(served: Served) -> Served:
     """A cluster that does two things, which take for ever and tell no age."""
-    served.add("SMUpdateBDB", uid=FIRST, bdb_uid=1, duration=1e6)
-    served.add("SMDeleteBDB", uid=SECOND, bdb_uid=2, duration=1e6)
+    served.add("SMUpdateBDB", Plan(duration=1e6), uid=FIRST, bdb_uid=1)
+    served.add("SMDeleteBDB", Plan(duration=1e6), uid=SECOND, bdb_uid=2)
     return served
 
 
@@ -185,10 +186,12 @@ class TestWatchInALog:
         self, cluster: FakeCluster, client: ActionsClient, lines: Callable[[], list[str]]
     ) -> None:
         """A line with its time for each that is there, then for each change, and for outages."""
-        cluster.add_action("SMUpdateBDB", uid="a", duration=100)
+        cluster.add_action("SMUpdateBDB", Plan(duration=100), uid="a")
         watching = asyncio.create_task(watch_actions(parse_arguments(["watch"]), client))
         await asyncio.sleep(6)
-        cluster.add_action("retry_bdb", uid="u", duration=0, outcome="failed", error="no room")
+        cluster.add_action(
+            "retry_bdb", Plan(duration=0, outcome="failed", error="no room"), uid="u"
+        )
         await asyncio.sleep(5)
         cluster.inject(times=None, status=503)
         await asyncio.sleep(60)

@@ -9,6 +9,7 @@ import pytest
 
 from redis_enterprise_actions import AuthenticationError, ClusterUnreachable, Kind, RequestRejected
 from redis_enterprise_actions._cli.listing.query import ActionQuery, Selection, _without_duplicates
+from redis_enterprise_actions.testing import Plan
 from tests.conftest import ACTIVE
 
 
@@ -36,8 +37,8 @@ def asked(cluster: FakeCluster) -> list[str]:
 
 async def test_all_kinds(cluster: FakeCluster, client: ActionsClient) -> None:
     """All that the cluster does is there, and each list is asked for once a look."""
-    uid = cluster.add_action(duration=100)
-    cluster.plan("POST", "/v1/", times=None, duration=100)
+    uid = cluster.add_action(plan=Plan(duration=100))
+    cluster.plan("POST", "/v1/", Plan(duration=100), times=None)
     await client.maintenance_on(1)
     cluster.requests.clear()
     overview = ActionQuery(client, Selection())
@@ -105,7 +106,7 @@ async def test_broken(
 ) -> None:
     """Of a kind that alone gets no usable answer the last one holds, until there is another."""
     cluster.add_action(uid="a")
-    cluster.plan("POST", "/v1/", times=None, duration=1000)
+    cluster.plan("POST", "/v1/", Plan(duration=1000), times=None)
     await client.maintenance_on(1)
     overview = ActionQuery(client, Selection())
     before = {action.uid for action in await overview.fetch()}
@@ -142,11 +143,11 @@ async def test_no_refusal(
 @pytest.mark.parametrize("listed", [True, False])
 async def test_once_each(cluster: FakeCluster, client: ActionsClient, *, listed: bool) -> None:
     """An action of a node that is among the actions, too, is shown once; another run is not it."""
-    cluster.plan("POST", "/v1/", times=None, duration=100)
+    cluster.plan("POST", "/v1/", Plan(duration=100), times=None)
     await client.maintenance_on(1)
     task_id = (await client.get_node_action(1, "maintenance_on")).task_id
-    done = {} if listed else {"duration": 0, "outcome": "completed"}
-    cluster.add_action("maintenance_on", uid=task_id, node_uid=1, **done)
+    plan = Plan() if listed else Plan(duration=0, outcome="completed")
+    cluster.add_action("maintenance_on", plan, uid=task_id, node_uid=1)
     found = await ActionQuery(client, Selection()).fetch()
 
     kinds = [Kind.TASK] if listed else [Kind.TASK, Kind.NODE_ACTION]

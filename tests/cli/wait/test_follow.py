@@ -20,6 +20,7 @@ from redis_enterprise_actions._cli.wait import plain as _plain
 from redis_enterprise_actions._cli.wait.events import ChangeEvent
 from redis_enterprise_actions._cli.wait.follow import EXIT_CODES_WORST_FIRST, StopCondition
 from redis_enterprise_actions._model.outcome import Outcome as End
+from redis_enterprise_actions.testing import Plan
 from tests.cli.wait.test_json_lines import conforms
 
 
@@ -34,14 +35,14 @@ MODES = ["plain", "json", "github", "gitlab", "rich"]
 
 # How a wait ends: what the cluster does, what the command is told, the word and the code.
 ENDS = [
-    ({"duration": 5}, [], "completed", 0),
-    ({"duration": 5, "outcome": "failed", "error": "no room"}, [], "failed", 1),
-    ({"duration": 5, "outcome": "cancelled"}, [], "cancelled", 1),
-    ({"duration": 5, "outcome": "aborted"}, [], "aborted", 1),
-    ({"outcome": "never"}, ["--timeout", "30"], "timed out", 3),
-    ({"outcome": "never"}, ["--stall-timeout", "40"], "stalled", 3),
+    (Plan(duration=5), [], "completed", 0),
+    (Plan(duration=5, outcome="failed", error="no room"), [], "failed", 1),
+    (Plan(duration=5, outcome="cancelled"), [], "cancelled", 1),
+    (Plan(duration=5, outcome="aborted"), [], "aborted", 1),
+    (Plan(outcome="never"), ["--timeout", "30"], "timed out", 3),
+    (Plan(outcome="never"), ["--stall-timeout", "40"], "stalled", 3),
     (None, [], "not found", 4),
-    ({"duration": 5, "outcome": "vanishes"}, [], "vanished", 4),
+    (Plan(duration=5, outcome="vanishes"), [], "vanished", 4),
     (503, [], "unreachable", 5),
     (403, [], "rejected", 5),
 ]
@@ -71,7 +72,7 @@ async def test_exit_code(
     monkeypatch: pytest.MonkeyPatch,
     lines: Callable[[], list[str]],
     mode: str,
-    does: dict[str, object] | int | None,
+    does: Plan | int | None,
     options: list[str],
     outcome: str,
     code: int,
@@ -80,8 +81,8 @@ async def test_exit_code(
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     monkeypatch.setenv("TERM", "xterm")
     uid = "x"
-    if isinstance(does, dict):
-        uid = asked.add_action("retry_bdb", **does)  # type: ignore[arg-type]
+    if isinstance(does, Plan):
+        uid = asked.add_action("retry_bdb", does)
     if isinstance(does, int):
         asked.inject(status=does, times=None)
 
@@ -119,7 +120,7 @@ async def test_ended_before(
     """What had ended before is told as such, and no time as if it were that of the work."""
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     monkeypatch.setenv("TERM", "xterm")
-    uid = asked.add_action("retry_bdb", duration=5, outcome=outcome, error="no room")
+    uid = asked.add_action("retry_bdb", Plan(duration=5, outcome=outcome, error="no room"))
     await asyncio.sleep(60)
 
     assert await run("wait", uid, "--output", mode) == code
@@ -132,7 +133,7 @@ async def test_ended_before(
 
 async def test_seen_late(asked: FakeCluster, lines: Callable[[], list[str]]) -> None:
     """What had ended when it was seen after an outage is told with the time until then."""
-    uid = asked.add_action("retry_bdb", duration=5)
+    uid = asked.add_action("retry_bdb", Plan(duration=5))
     asked.inject(status=503, times=None)
     waiting = run("wait", uid, "--output", "plain")
     await asyncio.sleep(100)
@@ -154,7 +155,7 @@ async def test_waited(
     """How long was waited is told as that."""
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     monkeypatch.setenv("TERM", "xterm")
-    uid = asked.add_action("retry_bdb", duration=40)
+    uid = asked.add_action("retry_bdb", Plan(duration=40))
     await run("wait", uid, "--output", mode)
     text = " ".join(lines())
 
@@ -177,7 +178,7 @@ async def test_creation_time(
     asked: FakeCluster, lines: Callable[[], list[str]], older: float, said: str
 ) -> None:
     """Where the cluster names the time of its creation, how old the action was is told, about."""
-    uid = asked.add_action("retry_bdb", duration=40)
+    uid = asked.add_action("retry_bdb", Plan(duration=40))
     asked._routes.epoch = time.time() - now() - older
     await run("wait", uid, "--output", "plain", "--interval", "1")
 
@@ -218,9 +219,9 @@ class TestSeveral:
     def add(self, cluster: FakeCluster) -> list[str]:
         """Let one complete, one fail, and one go on, in this order; return their uids."""
         return [
-            cluster.add_action("retry_bdb", duration=10),
-            cluster.add_action("retry_bdb", duration=20, outcome="failed"),
-            cluster.add_action("retry_bdb", duration=30),
+            cluster.add_action("retry_bdb", Plan(duration=10)),
+            cluster.add_action("retry_bdb", Plan(duration=20, outcome="failed")),
+            cluster.add_action("retry_bdb", Plan(duration=30)),
         ]
 
     @pytest.mark.parametrize(
@@ -261,15 +262,15 @@ class TestSeveral:
     async def test_any_fails(self, asked: FakeCluster) -> None:
         """With `--any`, bad ends are waited beyond; if there is no other, the worst decides."""
         uids = [
-            asked.add_action("retry_bdb", duration=1, outcome="failed"),
-            asked.add_action("retry_bdb", outcome="never"),
+            asked.add_action("retry_bdb", Plan(duration=1, outcome="failed")),
+            asked.add_action("retry_bdb", Plan(outcome="never")),
         ]
 
         assert await run("wait", *uids, "--any", "--timeout", "60") == 1
 
     async def test_same_moment(self, asked: FakeCluster, lines: Callable[[], list[str]]) -> None:
         """Where all have ended when enough had, none is left and nothing is explained."""
-        uid = asked.add_action("retry_bdb", duration=0)
+        uid = asked.add_action("retry_bdb", Plan(duration=0))
 
         assert await run("wait", uid, "--json", "--any") == 0
         assert json.loads(lines()[-1])["why"] is None
@@ -320,7 +321,7 @@ class TestSeveral:
 
     async def test_interval(self, asked: FakeCluster) -> None:
         """With `--interval` it asks that often, whatever progress says."""
-        uid = asked.add_action("retry_bdb", duration=100, progress="linear")
+        uid = asked.add_action("retry_bdb", Plan(duration=100, progress="linear"))
 
         assert await run("wait", uid, "--interval", "20") == 0
         assert len(asked.requests) == pytest.approx(6, abs=1)
@@ -328,7 +329,7 @@ class TestSeveral:
 
 async def test_outage_and_keep_alive(asked: FakeCluster, lines: Callable[[], list[str]]) -> None:
     """An outage is told when it begins and ends, and in between as often as the keep-alive says."""
-    uid = asked.add_action("retry_bdb", duration=400)
+    uid = asked.add_action("retry_bdb", Plan(duration=400))
     asked.inject(status=503, times=None)
     task = run("wait", uid, "--json", "--keep-alive", "30", "--outage-timeout", "10m")
     await asyncio.sleep(200)
@@ -353,8 +354,8 @@ async def test_outage_and_keep_alive(asked: FakeCluster, lines: Callable[[], lis
 
 async def test_own_trouble(asked: FakeCluster, lines: Callable[[], list[str]]) -> None:
     """What cannot be asked about alone is told of, by its reference, and that it can again."""
-    good = asked.add_action(duration=400)
-    bad = asked.add_action("export", duration=300)
+    good = asked.add_action(plan=Plan(duration=400))
+    bad = asked.add_action("export", Plan(duration=300))
     task = run("wait", good, bad, "--json")
     await asyncio.sleep(5)
     asked.inject(path="/v2", status=500, times=None)
@@ -381,7 +382,7 @@ async def test_unforeseen(
     """An error of the display ends the waits; how they stood is told, and the report is written."""
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     monkeypatch.setenv("TERM", "xterm")
-    uid = asked.add_action("retry_bdb", duration=50)
+    uid = asked.add_action("retry_bdb", Plan(duration=50))
     report = tmp_path / "r.json"
 
     def fail(event: ChangeEvent) -> str:

@@ -18,6 +18,7 @@ from redis_enterprise_actions import ClusterUnreachable
 from redis_enterprise_actions._cli import main as _cli
 from redis_enterprise_actions._cli.arguments import parse_arguments
 from redis_enterprise_actions._cli.main import main
+from redis_enterprise_actions.testing import Plan
 from tests.secrecy import secrets_in
 
 
@@ -48,13 +49,13 @@ def prepare(cluster: FakeCluster) -> None:
     cluster.add_crdb("g1")
 
 
-def plan(**options: object) -> Callable[[FakeCluster], None]:
+def plan(duration: float = 0, **options: object) -> Callable[[FakeCluster], None]:
     """Return what prepares a cluster, and plans all work on it."""
 
     def planned(cluster: FakeCluster) -> None:
         prepare(cluster)
         for method in ("POST", "PUT", "DELETE"):
-            cluster.plan(method, "/", times=None, **{"duration": 0, **options})  # type: ignore[arg-type]
+            cluster.plan(method, "/", Plan(duration=duration, **options), times=None)  # type: ignore[arg-type]
 
     return planned
 
@@ -486,12 +487,12 @@ class TestWait:
         """It follows every kind of reference to its end, under the name that the end has."""
 
         def begin(cluster: FakeCluster) -> None:
-            cluster.add_action(uid="a1", duration=0)
-            cluster.start_node_action(1, "maintenance_on", task_id="t2", duration=0)
-            cluster.start_cluster_action("change_master", node_uid=1, duration=0)
-            cluster.start_crdb_task(id="t1", guid="g1", duration=0)
+            cluster.add_action(plan=Plan(duration=0), uid="a1")
+            cluster.start_node_action(1, "maintenance_on", Plan(duration=0), task_id="t2")
+            cluster.start_cluster_action("change_master", Plan(duration=0), node_uid=1)
+            cluster.start_crdb_task(plan=Plan(duration=0), id="t1", guid="g1")
             for transfer in ("export", "import", "backup"):
-                cluster.start_transfer(1, transfer, duration=0)
+                cluster.start_transfer(1, transfer, Plan(duration=0))
 
         served.do(begin)
 
@@ -505,8 +506,8 @@ class TestWait:
         """Several kinds are followed at once, and the most definite bad news is the code."""
 
         def begin(cluster: FakeCluster) -> None:
-            cluster.start_node_action(1, "maintenance_on", duration=0)
-            cluster.start_crdb_task(id="t1", duration=0, outcome="failed", error="split")
+            cluster.start_node_action(1, "maintenance_on", Plan(duration=0))
+            cluster.start_crdb_task(plan=Plan(duration=0, outcome="failed", error="split"), id="t1")
 
         served.do(begin)
         refs = ["node:1/maintenance_on", "crdb:t1", "crdb:t2", "cluster:change_master"]
@@ -525,7 +526,7 @@ class TestWait:
         """Two runs are two ends, though they have one name; the same reference twice is one."""
         served.do(
             lambda cluster: cluster.start_node_action(
-                1, "maintenance_on", task_id="new", duration=0
+                1, "maintenance_on", Plan(duration=0), task_id="new"
             )
         )
         name = "node:1/maintenance_on"
@@ -597,7 +598,11 @@ class TestCancel:
 
     def test_committing(self, served: Served, capsys: pytest.CaptureFixture[str]) -> None:
         """A task that is committing is refused, unless it is forced."""
-        served.do(lambda cluster: cluster.start_crdb_task(id="t1", duration=1e-3, outcome="stuck"))
+        served.do(
+            lambda cluster: cluster.start_crdb_task(
+                plan=Plan(duration=1e-3, outcome="stuck"), id="t1"
+            )
+        )
 
         assert main(["cancel", "crdb:t1"]) == 5
         assert "answered 406" in capsys.readouterr().err
@@ -642,7 +647,11 @@ class TestCancel:
         self, served: Served, capsys: pytest.CaptureFixture[str], ref: str, status: int
     ) -> None:
         """What is not there, or has ended, is 5 with the cluster's answer."""
-        served.do(lambda cluster: cluster.start_crdb_task(id="t1", duration=0, outcome="failed"))
+        served.do(
+            lambda cluster: cluster.start_crdb_task(
+                plan=Plan(duration=0, outcome="failed"), id="t1"
+            )
+        )
 
         assert main(["cancel", ref]) == 5
         assert f"the cluster answered {status}" in capsys.readouterr().err

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from redis_enterprise_actions import ActionFailed, Outcome
+from redis_enterprise_actions.testing import Plan
 
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ async def test_observer_of_a_failure(cluster: FakeCluster, client: ActionsClient
     """It gets the record that the error has."""
     book = Book(client)
     with pytest.raises(ActionFailed) as caught:
-        await client.wait_for_action(cluster.add_action(outcome="failed"))
+        await client.wait_for_action(cluster.add_action(plan=Plan(outcome="failed")))
 
     assert book.ended == [caught.value.record]
 

@@ -15,7 +15,7 @@ from redis_enterprise_actions import ActionsClient, Evidence, Phase, UsageError
 from redis_enterprise_actions._client.resources.calls import Calls
 from redis_enterprise_actions._client.submit.handle import Handle
 from redis_enterprise_actions._client.submit.submitter import Submitter
-from redis_enterprise_actions.testing import FakeCluster
+from redis_enterprise_actions.testing import FakeCluster, Plan
 from tests.conftest import client_of
 from tests.recorder import RecordingServer
 from tests.scripted import now
@@ -438,7 +438,7 @@ async def test_deletes_that_are_over(cluster: FakeCluster, client: ActionsClient
     """Deletes that are over before they are first asked about have completed, each at once."""
     for uid in range(1, 6):
         cluster.add_bdb(uid)
-    cluster.plan("DELETE", "/v1/bdbs", times=None, duration=1)
+    cluster.plan("DELETE", "/v1/bdbs", Plan(duration=1), times=None)
     operations = [await client.delete_bdb(uid) for uid in range(1, 6)]
     await asyncio.sleep(5)
     began = now()

@@ -21,7 +21,7 @@ from redis_enterprise_actions import (
     UnreadableReply,
     UsageError,
 )
-from redis_enterprise_actions.testing import FakeCluster
+from redis_enterprise_actions.testing import FakeCluster, Plan
 from tests.conftest import client_of
 
 
@@ -118,9 +118,9 @@ def now() -> float:
 
 def start_all(cluster: FakeCluster) -> None:
     """Start something of each kind."""
-    cluster.start_node_action(1, "maintenance_on", task_id="n1", duration=8)
-    cluster.start_cluster_action("change_master", node_uid=1, duration=8)
-    cluster.start_crdb_task("flush_crdb", id="t1", guid="g1", duration=8)
+    cluster.start_node_action(1, "maintenance_on", Plan(duration=8), task_id="n1")
+    cluster.start_cluster_action("change_master", Plan(duration=8), node_uid=1)
+    cluster.start_crdb_task("flush_crdb", Plan(duration=8), id="t1", guid="g1")
 
 
 @pytest.mark.parametrize(("call", "path", "permission"), CALLS.values(), ids=CALLS.keys())
@@ -221,7 +221,9 @@ class TestNodes:
 
     async def test_get(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """One is shown as it is now: while it runs, and as a result that is remembered."""
-        cluster.start_node_action(1, "maintenance_on", task_id="n1", duration=10, progress="linear")
+        cluster.start_node_action(
+            1, "maintenance_on", Plan(duration=10, progress="linear"), task_id="n1"
+        )
         await asyncio.sleep(5)
         running = await client.get_node_action(1, "maintenance_on")
         await asyncio.sleep(500)
@@ -237,7 +239,9 @@ class TestNodes:
     async def test_get_failed(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """A failure is shown with the cluster's words, and not raised."""
         cluster.start_node_action(
-            1, "remove", duration=0, outcome="failed", error_code="e17", error="shards are left"
+            1,
+            "remove",
+            Plan(duration=0, outcome="failed", error_code="e17", error="shards are left"),
         )
         action = await client.get_node_action(1, "remove")
 
@@ -272,8 +276,8 @@ class TestNodes:
         async with FakeCluster(nodes=3) as cluster, client_of(cluster) as client:
             cluster.bare_node_actions = bare
             assert await client.list_node_actions() == []
-            cluster.start_node_action(1, "maintenance_on", duration=0)
-            cluster.start_node_action(3, "remove", duration=100)
+            cluster.start_node_action(1, "maintenance_on", Plan(duration=0))
+            cluster.start_node_action(3, "remove", Plan(duration=100))
             await asyncio.sleep(1)
             actions = await client.list_node_actions()
 
@@ -285,7 +289,7 @@ class TestNodes:
 
     async def test_list_is_of_references(self, client: ActionsClient, cluster: FakeCluster) -> None:
         """The `uid` of each is a reference, which can be followed as it is."""
-        cluster.start_node_action(1, "remove", duration=60)
+        cluster.start_node_action(1, "remove", Plan(duration=60))
         (listed,) = await client.list_node_actions()
 
         with pytest.raises(TimeoutError) as caught:
@@ -316,7 +320,7 @@ class TestCluster:
 
     async def test_get(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """One is shown as it is now, and its result as long as it is remembered."""
-        cluster.start_cluster_action("change_master", node_uid=1, duration=10)
+        cluster.start_cluster_action("change_master", Plan(duration=10), node_uid=1)
         running = await client.get_cluster_action("change_master")
         await asyncio.sleep(11)
         ended = await client.get_cluster_action("change_master")
@@ -351,7 +355,7 @@ class TestCrdbs:
 
     async def test_get(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """One is shown with the step that each cluster is at, and without a progress."""
-        cluster.start_crdb_task("flush_crdb", id="t1", guid="g1", duration=8, queued=2)
+        cluster.start_crdb_task("flush_crdb", Plan(duration=8, queued=2), id="t1", guid="g1")
         queued = await client.get_crdb_task("t1")
         await asyncio.sleep(5)
         running = await client.get_crdb_task("t1")
@@ -368,7 +372,7 @@ class TestCrdbs:
     async def test_get_failed(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """A failure is shown with what each cluster says, and not raised."""
         cluster.start_crdb_task(
-            id="t1", duration=0, outcome="failed", error_code="e17", error="split"
+            plan=Plan(duration=0, outcome="failed", error_code="e17", error="split"), id="t1"
         )
         action = await client.get_crdb_task("t1")
 
@@ -377,7 +381,7 @@ class TestCrdbs:
 
     async def test_get_forgotten(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """A result is found for 500 seconds, and not found from then on."""
-        cluster.start_crdb_task(id="t1", duration=0)
+        cluster.start_crdb_task(plan=Plan(duration=0), id="t1")
         await asyncio.sleep(499)
         assert (await client.get_crdb_task("t1")).phase is Phase.COMPLETED
         await asyncio.sleep(2)
@@ -391,8 +395,8 @@ class TestCrdbs:
         """Those that run are listed, in an object or not."""
         cluster.bare_crdb_tasks = bare
         assert await client.list_crdb_tasks() == []
-        cluster.start_crdb_task(id="t1", duration=1)
-        cluster.start_crdb_task(id="t2", duration=60)
+        cluster.start_crdb_task(plan=Plan(duration=1), id="t1")
+        cluster.start_crdb_task(plan=Plan(duration=60), id="t2")
         await asyncio.sleep(2)
 
         assert [each.uid for each in await client.list_crdb_tasks()] == ["t2"]

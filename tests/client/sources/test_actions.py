@@ -25,7 +25,7 @@ from redis_enterprise_actions._client.sources.actions import ActionsApi
 from redis_enterprise_actions._client.sources.paths import quoted_uid
 from redis_enterprise_actions._model.action import Ambiguity, AmbiguousAnswer
 from redis_enterprise_actions._model.reference import Reference, ReferenceKind
-from redis_enterprise_actions.testing import FakeCluster
+from redis_enterprise_actions.testing import FakeCluster, Plan
 from tests.conftest import client_of
 from tests.scripted import ref_of
 
@@ -415,7 +415,7 @@ class TestFindMany:
     async def test_cost(self, cluster: FakeCluster, api: ActionsApi) -> None:
         """A long list costs more than a short one, by its size."""
         for _ in range(2000):
-            cluster.add_action(duration=0)
+            cluster.add_action(plan=Plan(duration=0))
 
         found = await find_many(api, {"x": None})
         assert 2000 * 100 / 2**15 < found.cost < 2000 * 600 / 2**15
@@ -434,7 +434,7 @@ class TestFindMany:
 
     async def test_changed(self, cluster: FakeCluster, api: ActionsApi) -> None:
         """It is told what v1 lists otherwise than it did, by every reference to it."""
-        first, second = (cluster.add_action(duration=seconds) for seconds in (5.0, 1e6))
+        first, second = (cluster.add_action(plan=Plan(duration=seconds)) for seconds in (5.0, 1e6))
         wanted = [ref_of(first), ref_of(second)]
         lists = [await api.fetch_many(dict.fromkeys(wanted)) for _ in range(2)]
         await asyncio.sleep(6)
@@ -616,7 +616,7 @@ class TestSettle:
 
     async def test_not_deleted(self, cluster: FakeCluster, api: ActionsApi) -> None:
         """A delete whose database is there has not."""
-        cluster.add_action(duration=0)
+        cluster.add_action(plan=Plan(duration=0))
 
         assert await api.verify(A1, stalled(machine("SMDeleteBDB"))) is None
 
@@ -633,7 +633,7 @@ class TestSettle:
 
     async def test_stuck(self, cluster: FakeCluster, api: ActionsApi) -> None:
         """A machine that is listed as running, on a database that is idle, has completed."""
-        cluster.add_action(duration=0, outcome="stuck")
+        cluster.add_action(plan=Plan(duration=0, outcome="stuck"))
         ended = await api.verify(A1, stalled(machine()))
 
         assert ended is not None
@@ -641,7 +641,7 @@ class TestSettle:
 
     async def test_busy(self, cluster: FakeCluster, api: ActionsApi) -> None:
         """A database with a running action does not say that it ended."""
-        cluster.add_action(outcome="never")
+        cluster.add_action(plan=Plan(outcome="never"))
 
         assert await api.verify(A1, stalled(machine())) is None
 
@@ -650,7 +650,7 @@ class TestSettle:
     )
     async def test_never_ran(self, cluster: FakeCluster, api: ActionsApi, phase: Phase) -> None:
         """What does not run has not ended, however idle its database is."""
-        cluster.add_action(duration=0, outcome="stuck")
+        cluster.add_action(plan=Plan(duration=0, outcome="stuck"))
 
         assert await api.verify(A1, stalled(machine(phase=phase))) is None
 

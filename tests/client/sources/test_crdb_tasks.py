@@ -26,6 +26,7 @@ from redis_enterprise_actions import (
 from redis_enterprise_actions._client.protocols import ListResult
 from redis_enterprise_actions._client.sources.crdb_tasks import CrdbTasksApi
 from redis_enterprise_actions._model.reference import parse_reference
+from redis_enterprise_actions.testing import Plan
 from tests.conftest import client_of
 from tests.scripted import now
 
@@ -103,7 +104,7 @@ class TestSuccess:
 
     async def test_steps(self, cluster: FakeCluster, client: ActionsClient, crdb: str) -> None:
         """On the way there are names of steps, of each cluster, and no percentages."""
-        task_id = cluster.start_crdb_task(guid=crdb, duration=100, queued=5)
+        task_id = cluster.start_crdb_task(plan=Plan(duration=100, queued=5), guid=crdb)
         states: list[tuple[str, str | None]] = []
 
         await client.wait_for_crdb_task(
@@ -121,7 +122,7 @@ class TestSuccess:
 
     async def test_by_id(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """A task is followed by its id alone, whoever has started it."""
-        task_id = cluster.start_crdb_task(duration=100, id="a/b ?")
+        task_id = cluster.start_crdb_task(plan=Plan(duration=100), id="a/b ?")
 
         assert (await client.wait_for_crdb_task("a/b ?")).uid == task_id
         assert (await client.operation("crdb:a/b ?")).object_uid is not None
@@ -141,7 +142,9 @@ class TestFailure:
 
     async def test_words(self, cluster: FakeCluster, client: ActionsClient, crdb: str) -> None:
         """Each cluster has its say about a failure."""
-        cluster.plan("PATCH", "/v1/crdbs", outcome="failed", error="no room", error_code="full")
+        cluster.plan(
+            "PATCH", "/v1/crdbs", Plan(outcome="failed", error="no room", error_code="full")
+        )
         operation = await client.update_crdb(crdb, {})
 
         with pytest.raises(ActionFailed) as caught:
@@ -155,7 +158,7 @@ class TestFailure:
 
     async def test_timeout(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """At the timeout the task is told as last seen, and goes on."""
-        task_id = cluster.start_crdb_task(duration=100)
+        task_id = cluster.start_crdb_task(plan=Plan(duration=100))
 
         with pytest.raises(WaitTimeout) as caught:
             await client.wait_for_crdb_task(task_id, timeout=30)
@@ -172,7 +175,7 @@ class TestFailure:
 
     async def test_vanishes(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """A task that was there and is not any more has vanished, with what was last seen."""
-        task_id = cluster.start_crdb_task(duration=100, outcome="vanishes")
+        task_id = cluster.start_crdb_task(plan=Plan(duration=100, outcome="vanishes"))
 
         with pytest.raises(ActionVanished) as caught:
             await client.wait_for_crdb_task(task_id)
@@ -192,7 +195,7 @@ class TestFailure:
 
     async def test_outage(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """An outage on the way is survived."""
-        task_id = cluster.start_crdb_task(duration=100)
+        task_id = cluster.start_crdb_task(plan=Plan(duration=100))
         waiting = asyncio.create_task(client.wait_for_crdb_task(task_id))
         await asyncio.sleep(20)
         cluster.inject(times=None, status=503)
@@ -351,7 +354,7 @@ class TestCancel:
 
     async def test_running(self, cluster: FakeCluster, client: ActionsClient, crdb: str) -> None:
         """A task that is cancelled fails, as it has no other word, and says why."""
-        cluster.plan("PUT", "/v1/crdbs", duration=100)
+        cluster.plan("PUT", "/v1/crdbs", Plan(duration=100))
         operation = await client.flush_crdb(crdb)
         waiting = asyncio.ensure_future(operation.wait())
         await asyncio.sleep(20)
@@ -364,7 +367,7 @@ class TestCancel:
 
     async def test_committing(self, cluster: FakeCluster, client: ActionsClient, crdb: str) -> None:
         """What is being committed goes on, unless it is forced to stop."""
-        cluster.plan("PUT", "/v1/crdbs", duration=100)
+        cluster.plan("PUT", "/v1/crdbs", Plan(duration=100))
         operation = await client.flush_crdb(crdb)
         await asyncio.sleep(80)
 
@@ -410,7 +413,9 @@ class TestMany:
     async def test_list(self, cluster: FakeCluster, client: ActionsClient, bare: bool) -> None:
         """One list serves many; what has left it, as it has ended, is asked for alone."""
         cluster.bare_crdb_tasks = bare
-        ids = [cluster.start_crdb_task(duration=100 + 20 * number) for number in range(10)]
+        ids = [
+            cluster.start_crdb_task(plan=Plan(duration=100 + 20 * number)) for number in range(10)
+        ]
 
         actions = await client.wait_for_operations([f"crdb:{each}" for each in ids])
         assert [action.uid for action in actions] == ids
@@ -444,9 +449,9 @@ class TestMany:
     async def test_same_time(self, cluster: FakeCluster) -> None:
         """Each wait has its own end, good or bad."""
         async with client_of(cluster) as client:
-            good = cluster.start_crdb_task(duration=50)
-            bad = cluster.start_crdb_task(duration=20, outcome="failed", error="no room")
-            gone = cluster.start_crdb_task(duration=30, outcome="vanishes")
+            good = cluster.start_crdb_task(plan=Plan(duration=50))
+            bad = cluster.start_crdb_task(plan=Plan(duration=20, outcome="failed", error="no room"))
+            gone = cluster.start_crdb_task(plan=Plan(duration=30, outcome="vanishes"))
             results = await client.wait_for_operations(
                 [f"crdb:{each}" for each in (good, bad, gone, "never")], settle=True
             )

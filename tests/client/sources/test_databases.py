@@ -32,7 +32,7 @@ from redis_enterprise_actions import (
 from redis_enterprise_actions._client.protocols import NO_LIST
 from redis_enterprise_actions._model.action import AmbiguousAnswer
 from redis_enterprise_actions._model.reference import GONE, Reference, ReferenceKind
-from redis_enterprise_actions.testing import FakeCluster
+from redis_enterprise_actions.testing import FakeCluster, Plan
 from redis_enterprise_actions.testing.cluster import DATABASE_SECRET
 from tests.conftest import client_of
 
@@ -72,7 +72,7 @@ class TestSettles:
     async def test_settles(self, version: Version, name: str) -> None:
         """It has settled when the action on it is over, whose handle nobody has, and not before."""
         async with FakeCluster(version=version) as cluster, client_of(cluster) as client:
-            uid = cluster.add_action(name, duration=100, bdb_uid=1)
+            uid = cluster.add_action(name, Plan(duration=100), bdb_uid=1)
             action = await client.wait_for_bdb(1)
 
             assert (action.uid, action.kind, action.name) == ("bdb:1", Kind.DATABASE, "db1")
@@ -104,7 +104,7 @@ class TestSettles:
         """A change that is shown late is waited for all the same, to its end."""
         cluster.add_bdb(1)
         asyncio.get_running_loop().call_later(
-            late, lambda: cluster.add_action("SMUpdateBDB", duration=30, bdb_uid=1)
+            late, lambda: cluster.add_action("SMUpdateBDB", Plan(duration=30), bdb_uid=1)
         )
         action = await client.wait_for_bdb(1)
 
@@ -199,7 +199,7 @@ class TestSettles:
 
     async def test_watched(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """What is done to it can be followed."""
-        cluster.add_action("SMUpdateBDB", duration=10, bdb_uid=1)
+        cluster.add_action("SMUpdateBDB", Plan(duration=10), bdb_uid=1)
         seen = [action async for action in client.operation("bdb:1")]
 
         assert [(action.status, action.state) for action in seen] == [
@@ -212,14 +212,14 @@ class TestSettles:
         self, cluster: FakeCluster, client: ActionsClient, transfer: str
     ) -> None:
         """One that is being exported or backed up is active all the same."""
-        cluster.start_transfer(1, transfer, duration=1000)  # type: ignore[arg-type]
+        cluster.start_transfer(1, transfer, Plan(duration=1000))  # type: ignore[arg-type]
 
         assert (await client.wait_for_bdb(1)).status == "active"
         assert now() == pytest.approx(10, abs=0.1)
 
     async def test_import(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """One that is being imported into has not settled."""
-        cluster.start_transfer(1, "import", duration=100)
+        cluster.start_transfer(1, "import", Plan(duration=100))
         await client.wait_for_bdb(1)
 
         assert now() >= 100
@@ -232,7 +232,7 @@ class TestSettles:
         self, cluster: FakeCluster, client: ActionsClient, name: str, status: str
     ) -> None:
         """What fails is told in the cluster's words."""
-        cluster.add_action(name, duration=5, bdb_uid=1, outcome="failed", error="disk full")
+        cluster.add_action(name, Plan(duration=5, outcome="failed", error="disk full"), bdb_uid=1)
 
         with pytest.raises(ActionFailed, match="disk full") as caught:
             await client.wait_for_bdb(1)
@@ -242,7 +242,7 @@ class TestSettles:
 
     async def test_timeout(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """The timeout is kept to, and what is done to it goes on."""
-        cluster.add_action("SMUpdateBDB", duration=500, bdb_uid=1)
+        cluster.add_action("SMUpdateBDB", Plan(duration=500), bdb_uid=1)
 
         with pytest.raises(WaitTimeout, match=r"database 1.*goes on.*active-change-pending"):
             await client.wait_for_bdb(1, timeout=60)
@@ -265,7 +265,7 @@ class TestSettles:
 
     async def test_deleted(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """One that is being deleted has settled when it is not there any more."""
-        cluster.add_action("SMDeleteBDB", duration=30, bdb_uid=1)
+        cluster.add_action("SMDeleteBDB", Plan(duration=30), bdb_uid=1)
         action = await client.wait_for_bdb(1)
 
         assert (action.status, action.phase) == ("deleted", Phase.COMPLETED)
@@ -273,9 +273,9 @@ class TestSettles:
 
     async def test_vanished(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """One that goes without our seeing it deleted has vanished."""
-        cluster.add_action("SMUpdateBDB", duration=10, bdb_uid=1)
+        cluster.add_action("SMUpdateBDB", Plan(duration=10), bdb_uid=1)
         asyncio.get_running_loop().call_later(
-            20, lambda: cluster.add_action("SMDeleteBDB", duration=10, bdb_uid=1)
+            20, lambda: cluster.add_action("SMDeleteBDB", Plan(duration=10), bdb_uid=1)
         )
 
         with pytest.raises(ActionVanished, match="active-change-pending"):
@@ -283,7 +283,7 @@ class TestSettles:
 
     async def test_stalled(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """One about which nothing moves has stalled, and no other word is asked for."""
-        cluster.add_action("SMUpdateBDB", outcome="never", bdb_uid=1)
+        cluster.add_action("SMUpdateBDB", Plan(outcome="never"), bdb_uid=1)
 
         with pytest.raises(ActionStalled, match="has not moved for 60 s"):
             await client.wait_for_bdb(1, stall_timeout=60)
@@ -291,7 +291,7 @@ class TestSettles:
 
     async def test_outage(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """An outage is outlasted."""
-        cluster.add_action("SMUpdateBDB", duration=30, bdb_uid=1)
+        cluster.add_action("SMUpdateBDB", Plan(duration=30), bdb_uid=1)
         cluster.inject(times=5, path="/v1/bdbs", status=503)
 
         assert (await client.wait_for_bdb(1)).status == "active"
@@ -313,7 +313,7 @@ class TestSettles:
 
     async def test_cancelled_task(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """Whoever stops waiting stops the asking, and nothing else."""
-        cluster.add_action("SMUpdateBDB", duration=100, bdb_uid=1)
+        cluster.add_action("SMUpdateBDB", Plan(duration=100), bdb_uid=1)
         waiting = asyncio.create_task(client.wait_for_bdb(1))
         await asyncio.sleep(10)
         waiting.cancel()
@@ -333,7 +333,7 @@ class TestGone:
     async def test_gone(self, version: Version) -> None:
         """It is waited for until it is not there."""
         async with FakeCluster(version=version) as cluster, client_of(cluster) as client:
-            uid = cluster.add_action("SMDeleteBDB", duration=100, bdb_uid=1)
+            uid = cluster.add_action("SMDeleteBDB", Plan(duration=100), bdb_uid=1)
             action = await client.wait_for_bdb(1, gone=True)
 
             assert (action.status, action.phase) == ("deleted", Phase.COMPLETED)
@@ -352,7 +352,7 @@ class TestGone:
         self, cluster: FakeCluster, client: ActionsClient, uid: int, fault: dict[str, int]
     ) -> None:
         """Where no list can be had, "not found" has to be said twice, five seconds apart."""
-        cluster.add_action("SMDeleteBDB", duration=20, bdb_uid=1)
+        cluster.add_action("SMDeleteBDB", Plan(duration=20), bdb_uid=1)
         cluster.inject(path="/v1/bdbs", exact=True, times=None, **fault)  # type: ignore[arg-type]
         action = await client.wait_for_bdb(uid, gone=True)
 
@@ -377,7 +377,7 @@ class TestGone:
     )
     async def test_gateway(self, cluster: FakeCluster, client: ActionsClient, body: str) -> None:
         """A 404 of somebody else's is an outage, whatever its JSON says."""
-        cluster.add_action("SMDeleteBDB", duration=40, bdb_uid=1)
+        cluster.add_action("SMDeleteBDB", Plan(duration=40), bdb_uid=1)
         waiting = asyncio.ensure_future(client.wait_for_bdb(1, gone=True))
         await asyncio.sleep(5)
         cluster.inject(times=8, path="/v1/bdbs", status=404, body=body)
@@ -396,16 +396,18 @@ class TestGone:
 
     async def test_not_made(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """One that could not be made can be deleted: that failure is an older one."""
-        cluster.add_action("SMCreateBDB", duration=0, bdb_uid=1, outcome="failed")
+        cluster.add_action("SMCreateBDB", Plan(duration=0, outcome="failed"), bdb_uid=1)
         asyncio.get_running_loop().call_later(
-            20, lambda: cluster.add_action("SMDeleteBDB", duration=10, bdb_uid=1)
+            20, lambda: cluster.add_action("SMDeleteBDB", Plan(duration=10), bdb_uid=1)
         )
 
         assert (await client.wait_for_bdb(1, gone=True)).status == "deleted"
 
     async def test_failed(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """A delete that fails is told in the cluster's words."""
-        cluster.add_action("SMDeleteBDB", duration=10, bdb_uid=1, outcome="failed", error="stuck")
+        cluster.add_action(
+            "SMDeleteBDB", Plan(duration=10, outcome="failed", error="stuck"), bdb_uid=1
+        )
 
         with pytest.raises(ActionFailed, match="stuck"):
             await client.wait_for_bdb(1, gone=True)
@@ -428,7 +430,7 @@ class TestStarted:
         self, cluster: FakeCluster, client: ActionsClient, body: str
     ) -> None:
         """A delete whose answer names none is followed by the database."""
-        cluster.add_action("SMDeleteBDB", duration=50, bdb_uid=1)
+        cluster.add_action("SMDeleteBDB", Plan(duration=50), bdb_uid=1)
         cluster.inject(method="DELETE", status=200, body=body)
         operation = await client.delete_bdb(1)
 
@@ -451,7 +453,7 @@ class TestStarted:
         """So does a change, which has settled when the database has."""
         cluster.add_bdb(1)
         cluster.inject(method="PUT", lose=True)
-        cluster.plan("PUT", "/v1/bdbs/1", duration=40)
+        cluster.plan("PUT", "/v1/bdbs/1", Plan(duration=40))
         with pytest.raises(AnswerLost) as caught:
             await client.update_bdb(1, {"memory_size": 5})
 
@@ -462,7 +464,7 @@ class TestStarted:
 
     async def test_busy(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """A database that is busy takes the next change when it is not, within `busy_timeout`."""
-        cluster.add_action("SMUpdateBDB", duration=30, bdb_uid=1)
+        cluster.add_action("SMUpdateBDB", Plan(duration=30), bdb_uid=1)
         with pytest.raises(RequestRejected, match="409: busy"):
             await client.update_bdb(1, {"memory_size": 5})
 
@@ -487,7 +489,7 @@ class TestStarted:
         cluster.add_bdb(1)
         cluster.inject(method="PUT", status=200, body=json.dumps(shown))
         asyncio.get_running_loop().call_later(
-            0.8, lambda: cluster.add_action("SMUpdateBDB", duration=30, bdb_uid=1)
+            0.8, lambda: cluster.add_action("SMUpdateBDB", Plan(duration=30), bdb_uid=1)
         )
         operation = await client.update_bdb(1, NAME)
 
@@ -514,7 +516,7 @@ class TestShared:
         for count in (2, 30):
             async with FakeCluster() as cluster, client_of(cluster) as client:
                 for uid in range(1, count + 1):
-                    cluster.add_action("SMUpdateBDB", duration=100, bdb_uid=uid)
+                    cluster.add_action("SMUpdateBDB", Plan(duration=100), bdb_uid=uid)
                 wanted = [f"bdb:{uid}" for uid in range(1, count + 1)]
                 ended = await client.wait_for_operations(wanted, poll=wait_fixed(5))
 
@@ -524,10 +526,10 @@ class TestShared:
 
     async def test_mixed(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """What settles, what goes and what is transferred share the list, and end on their own."""
-        cluster.add_action("SMUpdateBDB", duration=100, bdb_uid=1)
-        cluster.add_action("SMDeleteBDB", duration=200, bdb_uid=2)
+        cluster.add_action("SMUpdateBDB", Plan(duration=100), bdb_uid=1)
+        cluster.add_action("SMDeleteBDB", Plan(duration=200), bdb_uid=2)
         for transfer in ("export", "import", "backup"):
-            cluster.start_transfer(3, transfer, duration=300)  # type: ignore[arg-type]
+            cluster.start_transfer(3, transfer, Plan(duration=300))  # type: ignore[arg-type]
         wanted = ["bdb:1", "bdb:2@gone", "export:3", "import:3", "backup:3"]
         ended = await client.wait_for_operations(wanted, poll=wait_fixed(10))
 
@@ -541,7 +543,7 @@ class TestShared:
         """Only what is read is asked for, unless the version refuses that: then it is once."""
         async with FakeCluster(version=version) as cluster, client_of(cluster) as client:
             for uid in (1, 2):
-                cluster.add_action("SMUpdateBDB", duration=60, bdb_uid=uid)
+                cluster.add_action("SMUpdateBDB", Plan(duration=60), bdb_uid=uid)
             await client.wait_for_operations(["bdb:1", "bdb:2"], poll=wait_fixed(5))
 
             lists = [path for path in asked(cluster) if not path.startswith("GET /v1/bdbs/")]
@@ -570,7 +572,7 @@ class TestShared:
     async def test_forbidden_list(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """Where the list may not be seen, each database is asked for alone, and none is missed."""
         for uid in (1, 2, 3):
-            cluster.add_action("SMUpdateBDB", duration=100, bdb_uid=uid)
+            cluster.add_action("SMUpdateBDB", Plan(duration=100), bdb_uid=uid)
         cluster.inject(path="/v1/bdbs", status=403)
         wanted = [f"bdb:{uid}" for uid in (1, 2, 3)]
         ended = await client.wait_for_operations(wanted, poll=wait_fixed(10))
@@ -617,8 +619,8 @@ class TestShared:
 
     async def test_bad_entry(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """One entry that makes no sense costs the others nothing, and is asked for alone."""
-        cluster.add_action("SMUpdateBDB", duration=100, bdb_uid=1)
-        cluster.add_action("SMUpdateBDB", duration=50, bdb_uid=2)
+        cluster.add_action("SMUpdateBDB", Plan(duration=100), bdb_uid=1)
+        cluster.add_action("SMUpdateBDB", Plan(duration=50), bdb_uid=2)
         cluster.inject(times=None, path="/v1/bdbs", bad_entry=True)
         ended = await client.wait_for_operations(["bdb:1", "bdb:2"])
 

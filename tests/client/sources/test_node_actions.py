@@ -38,7 +38,7 @@ from redis_enterprise_actions._client.sources.node_actions import (
 )
 from redis_enterprise_actions._model.action import Ambiguity, AmbiguousAnswer, phase_of
 from redis_enterprise_actions._model.reference import Reference, parse_reference
-from redis_enterprise_actions.testing import FakeCluster
+from redis_enterprise_actions.testing import FakeCluster, Plan
 from tests.conftest import client_of
 from tests.scripted import now
 
@@ -143,7 +143,7 @@ class TestSuccess:
     @pytest.mark.parametrize("progress", ["linear", "steps"])
     async def test_progress(self, cluster: FakeCluster, progress: str) -> None:
         """What there is of progress is told, and no more; a run without it completes, too."""
-        cluster.start_node_action(1, "maintenance_on", duration=60, progress=progress)  # type: ignore[arg-type]
+        cluster.start_node_action(1, "maintenance_on", Plan(duration=60, progress=progress))  # type: ignore[arg-type]
         told: list[Action] = []
         async with client_of(cluster) as client:
             await client.wait_for_node_action(1, "maintenance_on", on_progress=told.append)
@@ -154,8 +154,8 @@ class TestSuccess:
 
     async def test_by_name(self, three: FakeCluster, client3: ActionsClient) -> None:
         """What somebody else has started is waited for by its name."""
-        task_id = three.start_node_action(2, "maintenance_on", duration=20)
-        three.start_cluster_action("change_master", node_uid=2, duration=40)
+        task_id = three.start_node_action(2, "maintenance_on", Plan(duration=20))
+        three.start_cluster_action("change_master", Plan(duration=40), node_uid=2)
 
         on = await client3.wait_for_node_action(2, "maintenance_on")
         assert (on.task_id, on.phase) == (task_id, Phase.COMPLETED)
@@ -218,7 +218,7 @@ class TestFailure:
     ) -> None:
         """An end that is no success is an error of its own, with the cluster's words."""
         for path in (ON, PRIMARY):
-            three.plan("POST", path, outcome=outcome, error="no room", error_code="full")
+            three.plan("POST", path, Plan(outcome=outcome, error="no room", error_code="full"))
         operation = await CALLS[name](client3)
 
         with pytest.raises(error) as caught:
@@ -233,7 +233,7 @@ class TestFailure:
     async def test_timeout(self, three: FakeCluster, client3: ActionsClient, name: str) -> None:
         """At the timeout the action is told as last seen, and goes on."""
         for path in (ON, PRIMARY):
-            three.plan("POST", path, duration=100)
+            three.plan("POST", path, Plan(duration=100))
         operation = await CALLS[name](client3)
 
         with pytest.raises(WaitTimeout, match=r"goes on; last seen: .*running") as caught:
@@ -243,7 +243,7 @@ class TestFailure:
 
     async def test_stalls(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """An action that does not move has stalled; nothing else could tell better."""
-        cluster.start_node_action(1, "maintenance_on", progress="stalling", outcome="never")
+        cluster.start_node_action(1, "maintenance_on", Plan(progress="stalling", outcome="never"))
 
         with pytest.raises(ActionStalled):
             await client.wait_for_node_action(1, "maintenance_on", stall_timeout=60)
@@ -262,8 +262,10 @@ class TestFailure:
     @pytest.mark.parametrize("ref", ["node:1/maintenance_on", "cluster:change_master"])
     async def test_vanishes(self, cluster: FakeCluster, client: ActionsClient, ref: str) -> None:
         """What was there and is not any more has vanished: how it ended is unknown."""
-        cluster.start_node_action(1, "maintenance_on", duration=60, outcome="vanishes")
-        cluster.start_cluster_action("change_master", node_uid=1, duration=60, outcome="vanishes")
+        cluster.start_node_action(1, "maintenance_on", Plan(duration=60, outcome="vanishes"))
+        cluster.start_cluster_action(
+            "change_master", Plan(duration=60, outcome="vanishes"), node_uid=1
+        )
 
         with pytest.raises(ActionVanished, match="how it ended is unknown") as caught:
             await client.operation(ref)
@@ -307,7 +309,7 @@ class TestRuns:
 
     async def test_result_of_the_last(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """Without a run, what is remembered of the last one will do."""
-        task_id = cluster.start_node_action(1, "maintenance_on", duration=0)
+        task_id = cluster.start_node_action(1, "maintenance_on", Plan(duration=0))
         await asyncio.sleep(100)
 
         assert (await client.wait_for_node_action(1, "maintenance_on")).task_id == task_id
@@ -315,7 +317,7 @@ class TestRuns:
 
     async def test_result_of_another(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """With a run, the result of another is none, however it ended."""
-        cluster.start_node_action(1, "maintenance_on", duration=0, task_id="T1")
+        cluster.start_node_action(1, "maintenance_on", Plan(duration=0), task_id="T1")
 
         with pytest.raises(ActionNotFound):
             await client.wait_for_node_action(1, "maintenance_on", task_id="T2")
@@ -328,14 +330,16 @@ class TestRuns:
             nodes = range(1, waits + 1)
             refs = [
                 f"node:{node}/maintenance_on@"
-                + cluster.start_node_action(node, "maintenance_on", duration=60, outcome="failed")
+                + cluster.start_node_action(
+                    node, "maintenance_on", Plan(duration=60, outcome="failed")
+                )
                 for node in nodes
             ]
             waiting = asyncio.ensure_future(client.wait_for_operations(refs, settle=True))
             await asyncio.sleep(20)
             for node in nodes:
                 cluster.forget_node_action(node, "maintenance_on")
-                cluster.start_node_action(node, "maintenance_on", duration=30)
+                cluster.start_node_action(node, "maintenance_on", Plan(duration=30))
 
             for result in await waiting:
                 assert isinstance(result, ActionVanished)
@@ -344,11 +348,11 @@ class TestRuns:
 
     async def test_replaced_by_name(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """Which run a name stands for is found out, where the cluster tells."""
-        cluster.start_node_action(1, "maintenance_on", duration=60)
+        cluster.start_node_action(1, "maintenance_on", Plan(duration=60))
         waiting = asyncio.ensure_future(client.wait_for_node_action(1, "maintenance_on"))
         await asyncio.sleep(20)
         cluster.forget_node_action(1, "maintenance_on")
-        cluster.start_node_action(1, "maintenance_on", duration=0)
+        cluster.start_node_action(1, "maintenance_on", Plan(duration=0))
 
         with pytest.raises(ActionVanished):
             await waiting
@@ -356,8 +360,8 @@ class TestRuns:
     async def test_together(self, three: FakeCluster, client3: ActionsClient) -> None:
         """Lists tell no run: what they show as ended is asked for alone, by its run."""
         for node in (1, 2, 3):
-            three.start_node_action(node, "maintenance_on", duration=0, task_id=f"old{node}")
-            three.start_node_action(node, "maintenance_on", duration=60, task_id=f"new{node}")
+            three.start_node_action(node, "maintenance_on", Plan(duration=0), task_id=f"old{node}")
+            three.start_node_action(node, "maintenance_on", Plan(duration=60), task_id=f"new{node}")
         on = [f"node:{node}/maintenance_on@new{node}" for node in (1, 2, 3)]
         old = "node:1/maintenance_on@old1"
 
@@ -512,7 +516,7 @@ class TestStart:
         self, cluster: FakeCluster, client: ActionsClient, fault: str
     ) -> None:
         """The run whose answer was lost is told from the one before it; it is not sent twice."""
-        old = cluster.start_node_action(1, "maintenance_on", duration=0)
+        old = cluster.start_node_action(1, "maintenance_on", Plan(duration=0))
         cluster.inject(method="POST", **{fault: True})  # type: ignore[arg-type]
         operation = await client.maintenance_on(1)
 
@@ -524,7 +528,7 @@ class TestStart:
 
     async def test_lost_call(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """A call that nobody has taken leads to no run, whatever ran before it."""
-        old = cluster.start_node_action(1, "maintenance_on", duration=0)
+        old = cluster.start_node_action(1, "maintenance_on", Plan(duration=0))
         cluster.inject(method="POST", drop=True)
 
         with pytest.raises(AnswerLost) as caught:
@@ -536,13 +540,13 @@ class TestStart:
 
     async def test_late(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """What a lost call has started after all is found by the reference to it, and is new."""
-        cluster.start_node_action(1, "maintenance_on", duration=0)
+        cluster.start_node_action(1, "maintenance_on", Plan(duration=0))
         cluster.inject(method="POST", drop=True)
         with pytest.raises(AnswerLost) as caught:
             await client.maintenance_on(1)
         waiting = asyncio.ensure_future(client.operation(caught.value.ref or "").wait())
         await asyncio.sleep(5)
-        new = cluster.start_node_action(1, "maintenance_on", duration=30)
+        new = cluster.start_node_action(1, "maintenance_on", Plan(duration=30))
 
         assert (await waiting).task_id == new
 
@@ -552,7 +556,7 @@ class TestStart:
     ) -> None:
         """Runs without a task_id are told apart by their status, as far as that goes."""
         if again:
-            three.start_cluster_action("change_master", node_uid=1, duration=0)
+            three.start_cluster_action("change_master", Plan(duration=0), node_uid=1)
         three.inject(method="POST", path=PRIMARY, lose=True)
         operation = await client3.change_primary(2)
         before = ",completed" if again else ""
@@ -568,12 +572,12 @@ class TestStart:
             await client3.operation(caught.value.ref)
         waiting = asyncio.ensure_future(client3.operation(caught.value.ref).wait())
         await asyncio.sleep(5)
-        three.start_cluster_action("change_master", node_uid=3, duration=30)
+        three.start_cluster_action("change_master", Plan(duration=30), node_uid=3)
         assert (await waiting).phase is Phase.COMPLETED
 
     async def test_lost_beside_another(self, three: FakeCluster, client3: ActionsClient) -> None:
         """What ran when the call was lost, and has ended since, is not what it was to start."""
-        three.start_cluster_action("change_master", node_uid=1, duration=3)
+        three.start_cluster_action("change_master", Plan(duration=3), node_uid=1)
         three.inject(method="POST", path=PRIMARY, drop=True)
 
         with pytest.raises(AnswerLost) as caught:
@@ -586,8 +590,8 @@ class TestStart:
     @pytest.mark.parametrize("name", ["maintenance_on", "change_master"])
     async def test_busy(self, three: FakeCluster, client3: ActionsClient, name: str) -> None:
         """While another run is under way the call waits for its turn, if it may."""
-        three.start_node_action(1, "maintenance_on", duration=60, task_id="other")
-        three.start_cluster_action("change_master", node_uid=1, duration=60)
+        three.start_node_action(1, "maintenance_on", Plan(duration=60), task_id="other")
+        three.start_cluster_action("change_master", Plan(duration=60), node_uid=1)
         options = {"busy_timeout": 20}
         calls = {
             "maintenance_on": lambda **options: client3.maintenance_on(1, **options),
@@ -618,7 +622,7 @@ class TestPrimary:
 
     async def test_moves(self, three: FakeCluster, client3: ActionsClient) -> None:
         """The wait for a change of primary outlasts it, and what others wait for goes on."""
-        other = three.start_node_action(2, "maintenance_on", duration=100)
+        other = three.start_node_action(2, "maintenance_on", Plan(duration=100))
         operation = await client3.change_primary(3)
         waiting = asyncio.ensure_future(client3.wait_for_node_action(2, "maintenance_on"))
 
@@ -632,7 +636,7 @@ class TestPrimary:
         self, three: FakeCluster, client3: ActionsClient, gap: float
     ) -> None:
         """Connections that are cut, and a time without a primary, end no wait."""
-        three.plan("POST", PRIMARY, duration=30)
+        three.plan("POST", PRIMARY, Plan(duration=30))
         operation = await client3.change_primary(3)
         waiting = asyncio.ensure_future(operation.wait())
         await asyncio.sleep(20)
@@ -659,7 +663,7 @@ class TestRemove:
 
     async def test_gone(self, three: FakeCluster, client3: ActionsClient) -> None:
         """A removal that is not known any more has completed, if its node is gone."""
-        three.plan("POST", "/v1/nodes/2/actions/remove", outcome="vanishes")
+        three.plan("POST", "/v1/nodes/2/actions/remove", Plan(outcome="vanishes"))
         operation = await client3.remove_node(2)
 
         action = await operation
@@ -670,7 +674,7 @@ class TestRemove:
 
     async def test_together(self, three: FakeCluster, client3: ActionsClient) -> None:
         """... of several, each."""
-        three.plan("POST", "/v1/nodes", outcome="vanishes", times=None, duration=60)
+        three.plan("POST", "/v1/nodes", Plan(outcome="vanishes", duration=60), times=None)
         operations = [await client3.remove_node(node) for node in (2, 3)]
 
         actions = await client3.wait_for_operations(operations)
@@ -689,7 +693,7 @@ class TestRemove:
 
     async def test_stalled(self, three: FakeCluster, client3: ActionsClient) -> None:
         """A removal that is said to run for ever has completed, too, if its node is gone."""
-        three.plan("POST", "/v1/nodes", outcome="stuck", duration=30)
+        three.plan("POST", "/v1/nodes", Plan(outcome="stuck", duration=30))
         operation = await client3.remove_node(2)
 
         action = await operation.wait(stall_timeout=60)
@@ -697,7 +701,7 @@ class TestRemove:
 
     async def test_from_a_reference(self, three: FakeCluster, client3: ActionsClient) -> None:
         """A run that is named has begun: if its node is gone, it is complete, if nothing tells."""
-        three.plan("POST", "/v1/nodes", outcome="vanishes")
+        three.plan("POST", "/v1/nodes", Plan(outcome="vanishes"))
         operation = await client3.remove_node(2)
         await asyncio.sleep(100)
 
@@ -778,7 +782,7 @@ class TestCancel:
         self, cluster: FakeCluster, client: ActionsClient, queued: float
     ) -> None:
         """A wait for an action that is cancelled ends, and says so."""
-        cluster.plan("POST", ON, duration=100, queued=queued)
+        cluster.plan("POST", ON, Plan(duration=100, queued=queued))
         operation = await client.maintenance_on(1)
         waiting = asyncio.ensure_future(operation.wait())
         await asyncio.sleep(20)
@@ -794,7 +798,7 @@ class TestCancel:
     async def test_forgotten(self, waits: int) -> None:
         """A cluster that forgets what it cancels at once has cancelled it, as we asked."""
         async with FakeCluster(nodes=3) as cluster, of_all(cluster) as client:
-            cluster.plan("POST", "/v1/nodes", duration=100, times=None)
+            cluster.plan("POST", "/v1/nodes", Plan(duration=100), times=None)
             operations = [await client.maintenance_on(node + 1) for node in range(waits)]
             waiting = asyncio.ensure_future(client.wait_for_operations(operations, settle=True))
             await asyncio.sleep(20)
@@ -809,7 +813,7 @@ class TestCancel:
 
     async def test_not_ours(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """What vanishes without our cancel has vanished, and so has what only stalls."""
-        cluster.plan("POST", ON, outcome="never", times=None)
+        cluster.plan("POST", ON, Plan(outcome="never"), times=None)
         operation = await client.maintenance_on(1)
         waiting = asyncio.ensure_future(operation.wait())
         await asyncio.sleep(5)
@@ -834,7 +838,7 @@ class TestCancel:
         self, cluster: FakeCluster, client: ActionsClient, waited: bool, named: bool
     ) -> None:
         """A later run that vanishes has vanished, although an earlier one was cancelled."""
-        cluster.plan("POST", ON, outcome="never", times=None)
+        cluster.plan("POST", ON, Plan(outcome="never"), times=None)
         operation = await client.maintenance_on(1)
         await operation.cancel()
         if waited:
@@ -852,7 +856,7 @@ class TestCancel:
 
     async def test_several_waits(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """That one wait for it is over does not make others forget that it was cancelled."""
-        cluster.plan("POST", ON, outcome="never", times=None)
+        cluster.plan("POST", ON, Plan(outcome="never"), times=None)
         operation = await client.maintenance_on(1)
         waiting = asyncio.ensure_future(operation.wait())
         shorter = asyncio.ensure_future(operation.wait(timeout=20))
@@ -870,8 +874,10 @@ class TestCancel:
     @pytest.mark.parametrize("ref", ["node:1/maintenance_on", "cluster:change_master"])
     async def test_by_submit(self, cluster: FakeCluster, client: ActionsClient, ref: str) -> None:
         """A cancel that is submitted is accepted, not done: the action tells how it ends."""
-        cluster.start_node_action(1, "maintenance_on", duration=60, outcome="failed")
-        cluster.start_cluster_action("change_master", node_uid=1, duration=60, outcome="failed")
+        cluster.start_node_action(1, "maintenance_on", Plan(duration=60, outcome="failed"))
+        cluster.start_cluster_action(
+            "change_master", Plan(duration=60, outcome="failed"), node_uid=1
+        )
         path = ON if ref.startswith("node") else PRIMARY
         cluster.inject(path=path, method="DELETE", status=200)
         operation = await client.submit("DELETE", path)
@@ -885,7 +891,7 @@ class TestCancel:
         self, cluster: FakeCluster, client: ActionsClient
     ) -> None:
         """... be it that the cluster forgets it at once; what had ended is not found."""
-        cluster.start_node_action(1, "maintenance_on", duration=60)
+        cluster.start_node_action(1, "maintenance_on", Plan(duration=60))
         operation = await client.submit("DELETE", ON)
         waiting = asyncio.ensure_future(operation.wait())
         await asyncio.sleep(1)
@@ -893,7 +899,7 @@ class TestCancel:
         with pytest.raises(ActionCancelled):
             await waiting
 
-        cluster.start_node_action(1, "maintenance_on", duration=0)
+        cluster.start_node_action(1, "maintenance_on", Plan(duration=0))
         with pytest.raises(ActionNotFound):
             await (await client.submit("DELETE", ON))
 
@@ -911,7 +917,7 @@ class TestCancel:
         """A run that is over is not cancelled in the person of the one that runs now."""
         operation = await client.maintenance_on(1)
         await operation
-        cluster.start_node_action(1, "maintenance_on", duration=60)
+        cluster.start_node_action(1, "maintenance_on", Plan(duration=60))
 
         with pytest.raises(RequestRejected, match="another one has begun since"):
             await operation.cancel()
@@ -960,7 +966,7 @@ class TestLists:
         names: list[NodeActionName] = ["maintenance_on", "maintenance_off", "remove"]
         for node in (2, 3):
             for name in names:
-                three.start_node_action(node, name, duration=100)
+                three.start_node_action(node, name, Plan(duration=100))
         refs = [f"node:{node}/{name}" for node in (2, 3) for name in names]
 
         actions = await client3.wait_for_operations(refs)
@@ -1017,7 +1023,7 @@ def test_references_are_hashable() -> None:
 
 async def test_fixed_schedule(cluster: FakeCluster, client: ActionsClient) -> None:
     """Any strategy of tenacity sets the pace."""
-    cluster.start_node_action(1, "maintenance_on", duration=95)
+    cluster.start_node_action(1, "maintenance_on", Plan(duration=95))
     await client.wait_for_node_action(1, "maintenance_on", poll=wait_fixed(10))
 
     assert [round(each.time) for each in cluster.requests] == list(range(0, 101, 10))

@@ -38,7 +38,7 @@ from redis_enterprise_actions._client.sources.databases import (
 )
 from redis_enterprise_actions._client.wire.transfers import TransferStatus
 from redis_enterprise_actions._model.reference import Reference, ReferenceKind, parse_reference
-from redis_enterprise_actions.testing import FakeCluster
+from redis_enterprise_actions.testing import FakeCluster, Plan
 from tests.conftest import client_of, examples
 
 
@@ -120,8 +120,8 @@ class TestNewRun:
         async with FakeCluster(version=version) as cluster, client_of(cluster) as client:
             cluster.add_bdb(1)
             if before is not None:
-                cluster.start_transfer(1, kind, duration=0, outcome=before)
-            cluster.plan("POST", path_of(kind), queued=queued, duration=50)
+                cluster.start_transfer(1, kind, Plan(duration=0, outcome=before))
+            cluster.plan("POST", path_of(kind), Plan(queued=queued, duration=50))
             operation = await start(client, kind)
             action = await operation
 
@@ -140,10 +140,10 @@ class TestNewRun:
     ) -> None:
         """Where it cannot, the new run is seen coming, and its result is its own."""
         async with FakeCluster(version=version) as cluster, client_of(cluster) as client:
-            cluster.start_transfer(1, kind, duration=0, outcome=before, error="old")
+            cluster.start_transfer(1, kind, Plan(duration=0, outcome=before, error="old"))
             no_resets(cluster)
             cluster.plan(
-                "POST", path_of(kind), queued=30, duration=50, outcome=outcome, error="new"
+                "POST", path_of(kind), Plan(queued=30, duration=50, outcome=outcome, error="new")
             )
             operation = await start(client, kind)
             status = {"completed": "succeeded", "failed": "failed"}
@@ -166,8 +166,8 @@ class TestNewRun:
         async with FakeCluster(version=version) as cluster, client_of(cluster) as client:
             cluster.add_bdb(1)
             if before is not None:
-                cluster.start_transfer(1, kind, duration=0, outcome=before)
-            cluster.plan("POST", path_of(kind), duration=0)
+                cluster.start_transfer(1, kind, Plan(duration=0, outcome=before))
+            cluster.plan("POST", path_of(kind), Plan(duration=0))
 
             assert (await (await start(client, kind))).status == "succeeded"
             assert now() < 1
@@ -177,12 +177,12 @@ class TestNewRun:
     async def test_unseen_change(self, kind: Started) -> None:
         """Without a reset, a result counts where the status or its time is not what it was."""
         async with FakeCluster(version="7.4") as cluster, client_of(cluster) as client:
-            cluster.start_transfer(1, kind, duration=0)
+            cluster.start_transfer(1, kind, Plan(duration=0))
             await asyncio.sleep(10)
             no_resets(cluster)
-            cluster.plan("POST", path_of(kind), duration=0)
+            cluster.plan("POST", path_of(kind), Plan(duration=0))
             again = await start(client, kind)
-            cluster.plan("POST", path_of(kind), duration=0, outcome="failed", error="new")
+            cluster.plan("POST", path_of(kind), Plan(duration=0, outcome="failed", error="new"))
             if kind == "export":
                 assert (await again).status == "succeeded"
             else:  # of which there is no time
@@ -199,7 +199,7 @@ class TestNewRun:
         self, cluster: FakeCluster, client: ActionsClient, kind: Started, age: float
     ) -> None:
         """An older run, however recent, is not the one that has never begun."""
-        cluster.start_transfer(1, kind, duration=0)
+        cluster.start_transfer(1, kind, Plan(duration=0))
         await asyncio.sleep(age)
         cluster.inject(method="POST", drop=True)
         with pytest.raises(AnswerLost) as caught:
@@ -272,7 +272,7 @@ class TestEnds:
     ) -> None:
         """It is followed by its progress, to its end, under one name."""
         cluster.add_bdb(1)
-        cluster.plan("POST", path_of(kind), duration=100, progress="linear")
+        cluster.plan("POST", path_of(kind), Plan(duration=100, progress="linear"))
         seen = [action async for action in await start(client, kind)]
 
         assert {action.uid for action in seen} == {f"{kind}:1"}
@@ -288,7 +288,9 @@ class TestEnds:
         """What fails is told in the cluster's words."""
         async with FakeCluster(version=version) as cluster, client_of(cluster) as client:
             cluster.add_bdb(1)
-            cluster.plan("POST", path_of(kind), duration=10, outcome="failed", error="no-space")
+            cluster.plan(
+                "POST", path_of(kind), Plan(duration=10, outcome="failed", error="no-space")
+            )
             operation = await start(client, kind)
 
             with pytest.raises(ActionFailed, match="no-space") as caught:
@@ -302,7 +304,7 @@ class TestEnds:
     ) -> None:
         """The timeout is kept to, and the work goes on."""
         cluster.add_bdb(1)
-        cluster.plan("POST", path_of(kind), duration=500)
+        cluster.plan("POST", path_of(kind), Plan(duration=500))
         operation = await start(client, kind)
 
         with pytest.raises(WaitTimeout, match="goes on"):
@@ -316,7 +318,7 @@ class TestEnds:
     ) -> None:
         """One that does not move has stalled; its database has said so, and is not asked again."""
         cluster.add_bdb(1)
-        cluster.plan("POST", path_of(kind), outcome="never")
+        cluster.plan("POST", path_of(kind), Plan(outcome="never"))
         operation = await start(client, kind)
         cluster.requests.clear()
 
@@ -328,7 +330,7 @@ class TestEnds:
         """One that was taken, and does not begin within a minute, is not found."""
         async with FakeCluster(version="7.4") as cluster, client_of(cluster) as client:
             cluster.add_bdb(1)
-            cluster.plan("POST", path_of("export"), queued=1000)
+            cluster.plan("POST", path_of("export"), Plan(queued=1000))
             operation = await start(client, "export")
 
             with pytest.raises(ActionNotFound):
@@ -381,9 +383,9 @@ class TestVanished:
 
     async def test_succeeded(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """An export whose status was reset has succeeded if the time of the last success moved."""
-        cluster.start_transfer(1, "export", duration=0)
+        cluster.start_transfer(1, "export", Plan(duration=0))
         await asyncio.sleep(10)
-        cluster.plan("POST", path_of("export"), duration=50)
+        cluster.plan("POST", path_of("export"), Plan(duration=50))
         action = await self.after_reset(cluster, await start(client, "export"), "export")
 
         assert (action.uid, action.phase) == ("export:1", Phase.COMPLETED)
@@ -391,9 +393,9 @@ class TestVanished:
 
     async def test_failed(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """If it did not, nobody knows how it ended."""
-        cluster.start_transfer(1, "export", duration=0)
+        cluster.start_transfer(1, "export", Plan(duration=0))
         await asyncio.sleep(10)
-        cluster.plan("POST", path_of("export"), duration=50, outcome="failed")
+        cluster.plan("POST", path_of("export"), Plan(duration=50, outcome="failed"))
 
         with pytest.raises(ActionVanished, match="last seen: export on bdb:1: exporting"):
             await self.after_reset(cluster, await start(client, "export"), "export")
@@ -401,7 +403,7 @@ class TestVanished:
     async def test_import(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """Imports have no such time."""
         cluster.add_bdb(1)
-        cluster.plan("POST", path_of("import"), duration=50)
+        cluster.plan("POST", path_of("import"), Plan(duration=50))
 
         with pytest.raises(ActionVanished):
             await self.after_reset(cluster, await start(client, "import"), "import")
@@ -411,7 +413,7 @@ class TestVanished:
         self, cluster: FakeCluster, client: ActionsClient, kind: Transfer
     ) -> None:
         """Without knowing how things stood before, nobody can tell, and nobody asks."""
-        cluster.start_transfer(1, kind, duration=50)
+        cluster.start_transfer(1, kind, Plan(duration=50))
         cluster.requests.clear()
 
         with pytest.raises(ActionVanished) as caught:
@@ -424,10 +426,10 @@ class TestVanished:
         """That another one runs by now tells nothing of it."""
         async with FakeCluster(version=version) as cluster, client_of(cluster) as client:
             cluster.add_bdb(1)
-            cluster.plan("POST", path_of("export"), duration=5)
+            cluster.plan("POST", path_of("export"), Plan(duration=5))
             operation = await start(client, "export")
             await asyncio.sleep(20)
-            cluster.start_transfer(1, "export", duration=1000)
+            cluster.start_transfer(1, "export", Plan(duration=1000))
             ref = parse_reference(operation.ref or "")
             known = {"uid": ref.name, "elapsed": 1.0, "polls": 1}
             doubt = ActionVanished(**known, action=other(Kind.EXPORT, 0))  # type: ignore[arg-type]
@@ -450,10 +452,10 @@ class TestVanished:
 
     async def test_no_database(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """One whose database is deleted under it has vanished, as have its times."""
-        cluster.start_transfer(1, "export", duration=0)
-        cluster.plan("POST", path_of("export"), duration=100)
+        cluster.start_transfer(1, "export", Plan(duration=0))
+        cluster.plan("POST", path_of("export"), Plan(duration=100))
         operation = await start(client, "export")
-        later(30, lambda: cluster.add_action("SMDeleteBDB", duration=5))
+        later(30, lambda: cluster.add_action("SMDeleteBDB", Plan(duration=5)))
 
         with pytest.raises(ActionVanished):
             await operation
@@ -467,7 +469,7 @@ class TestBusy:
     @pytest.mark.parametrize("kind", STARTED)
     async def test_busy(self, cluster: FakeCluster, client: ActionsClient, kind: Started) -> None:
         """While one is under way, another is refused."""
-        cluster.start_transfer(1, kind, duration=100)
+        cluster.start_transfer(1, kind, Plan(duration=100))
 
         with pytest.raises(RequestRejected, match="409: busy"):
             await start(client, kind)
@@ -479,10 +481,10 @@ class TestBusy:
     async def test_waits_its_turn(self, version: Version, kind: Started, reset: bool) -> None:
         """Within `busy_timeout` it comes after the other, whose result is not taken for its own."""
         async with FakeCluster(version=version) as cluster, client_of(cluster) as client:
-            cluster.start_transfer(1, kind, duration=50, outcome="failed", error="theirs")
+            cluster.start_transfer(1, kind, Plan(duration=50, outcome="failed", error="theirs"))
             if not reset:
                 no_resets(cluster)
-            cluster.plan("POST", path_of(kind), queued=30, duration=100)
+            cluster.plan("POST", path_of(kind), Plan(queued=30, duration=100))
             operation = await start(client, kind, busy_timeout=300)
             taken = now()
 
@@ -498,9 +500,9 @@ class TestBusy:
     async def test_ends_before_ours(self, version: Version, kind: Started, result: Result) -> None:
         """One that ends while our call is on its way has a result that is not ours."""
         async with FakeCluster(version=version) as cluster, client_of(cluster) as client:
-            cluster.start_transfer(1, kind, duration=5, outcome=result, error="theirs")
+            cluster.start_transfer(1, kind, Plan(duration=5, outcome=result, error="theirs"))
             cluster.inject(method="POST", delay=10)
-            cluster.plan("POST", path_of(kind), queued=30, duration=100)
+            cluster.plan("POST", path_of(kind), Plan(queued=30, duration=100))
             operation = await start(client, kind)
 
             assert posts(cluster) == [200]
@@ -509,7 +511,7 @@ class TestBusy:
 
     async def test_cannot_look_again(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """If we may not look again then, nobody can tell the end of ours from that of theirs."""
-        cluster.start_transfer(1, "export", duration=5)
+        cluster.start_transfer(1, "export", Plan(duration=5))
         cluster.inject(method="POST", delay=10)
         later(5, lambda: cluster.inject(method="GET", status=403))
         operation = await start(client, "export")
@@ -523,9 +525,9 @@ class TestBusy:
     ) -> None:
         """One that begins while our call is on its way goes before it, and its result with it."""
         cluster.add_bdb(1)
-        later(2, lambda: cluster.start_transfer(1, kind, duration=20, outcome="failed"))
+        later(2, lambda: cluster.start_transfer(1, kind, Plan(duration=20, outcome="failed")))
         cluster.inject(method="POST", delay=5)
-        cluster.plan("POST", path_of(kind), queued=30, duration=100)
+        cluster.plan("POST", path_of(kind), Plan(queued=30, duration=100))
         operation = await start(client, kind, busy_timeout=100)
         taken = now()
 
@@ -545,9 +547,9 @@ class TestLostAnswer:
         async with FakeCluster(version=version) as cluster, client_of(cluster) as client:
             cluster.add_bdb(1)
             if before is not None:
-                cluster.start_transfer(1, kind, duration=0, outcome=before)
+                cluster.start_transfer(1, kind, Plan(duration=0, outcome=before))
             cluster.inject(method="POST", lose=True)
-            cluster.plan("POST", path_of(kind), queued=1, duration=50)
+            cluster.plan("POST", path_of(kind), Plan(queued=1, duration=50))
             operation = await start(client, kind)
 
             assert (await operation).status == "succeeded"
@@ -574,7 +576,7 @@ class TestLostAnswer:
         self, cluster: FakeCluster, client: ActionsClient, fault: dict[str, object]
     ) -> None:
         """While another is under way, one proves nothing of ours, and it is not begun again."""
-        cluster.start_transfer(1, "export", duration=100)
+        cluster.start_transfer(1, "export", Plan(duration=100))
         cluster.inject(method="POST", **fault)  # type: ignore[arg-type]
 
         with pytest.raises(AnswerLost):
@@ -611,7 +613,7 @@ async def test_any_day(seed: int) -> None:
         cluster.add_bdb(1)
         for _ in range(lots.randrange(3)):
             result = lots.choice(["completed", "failed"])
-            cluster.start_transfer(1, kind, duration=0, outcome=result, error="theirs")
+            cluster.start_transfer(1, kind, Plan(duration=0, outcome=result, error="theirs"))
         if lots.random() < 0.4:
             no_resets(cluster)
         if lots.random() < 0.4:
@@ -622,10 +624,12 @@ async def test_any_day(seed: int) -> None:
         cluster.plan(
             "POST",
             path_of(kind),
-            queued=lots.choice([0, 20]),
-            duration=lots.choice([0, 3, 60]),
-            outcome=lots.choice(["completed", "failed"]),
-            error="ours",
+            Plan(
+                queued=lots.choice([0, 20]),
+                duration=lots.choice([0, 3, 60]),
+                outcome=lots.choice(["completed", "failed"]),
+                error="ours",
+            ),
         )
         told: Action | None
         called = now()
@@ -650,7 +654,7 @@ def begin_another(cluster: FakeCluster, kind: Transfer, lots: random.Random) -> 
     if not cluster.bdbs[1].transfers[kind].running(now()):
         result = lots.choice(["completed", "failed"])
         seconds = lots.choice([12, 30])  # longer than a call of ours is on its way
-        cluster.start_transfer(1, kind, duration=seconds, outcome=result, error="theirs")
+        cluster.start_transfer(1, kind, Plan(duration=seconds, outcome=result, error="theirs"))
 
 
 async def last_of(operation: Operation) -> Action:
@@ -668,8 +672,8 @@ class TestByName:
     async def test_under_way(self, version: Version, kind: Transfer) -> None:
         """One that is under way is waited for, whatever became of the one before."""
         async with FakeCluster(version=version) as cluster, client_of(cluster) as client:
-            cluster.start_transfer(1, kind, duration=0, outcome="failed")
-            cluster.start_transfer(1, kind, duration=100)
+            cluster.start_transfer(1, kind, Plan(duration=0, outcome="failed"))
+            cluster.start_transfer(1, kind, Plan(duration=100))
             action = await wait_for(client, kind)
 
             assert (action.kind, action.status) == (Kind(kind), "succeeded")
@@ -684,8 +688,8 @@ class TestByName:
         """One that begins within a minute is waited for, too."""
         cluster.add_bdb(1)
         if before is not None:
-            cluster.start_transfer(1, kind, duration=0, outcome=before)
-        later(50, lambda: cluster.start_transfer(1, kind, duration=100))
+            cluster.start_transfer(1, kind, Plan(duration=0, outcome=before))
+        later(50, lambda: cluster.start_transfer(1, kind, Plan(duration=100)))
 
         assert (await wait_for(client, kind)).status == "succeeded"
         assert now() >= 150
@@ -695,7 +699,7 @@ class TestByName:
         self, cluster: FakeCluster, client: ActionsClient, kind: Transfer
     ) -> None:
         """One that fails does so in the cluster's words."""
-        cluster.start_transfer(1, kind, duration=10, outcome="failed", error="no-space")
+        cluster.start_transfer(1, kind, Plan(duration=10, outcome="failed", error="no-space"))
 
         with pytest.raises(ActionFailed, match=f"{kind} on bdb:1.*no-space"):
             await wait_for(client, kind)
@@ -714,7 +718,7 @@ class TestByName:
         """A result that was there when we came tells nothing; a minute later, none is found."""
         cluster.add_bdb(1)
         if before is not None:
-            cluster.start_transfer(1, kind, duration=0, outcome=before)
+            cluster.start_transfer(1, kind, Plan(duration=0, outcome=before))
         options = {} if grace is None else {"not_found_grace": grace}
 
         with pytest.raises(ActionNotFound):
@@ -726,7 +730,7 @@ class TestByName:
         self, cluster: FakeCluster, client: ActionsClient, kind: Transfer
     ) -> None:
         """A timeout is the end of the wait alone."""
-        cluster.start_transfer(1, kind, duration=500)
+        cluster.start_transfer(1, kind, Plan(duration=500))
 
         with pytest.raises(WaitTimeout, match=f"action {kind}:1 .*goes on"):
             await wait_for(client, kind, timeout=60)
@@ -750,7 +754,7 @@ class TestByName:
             async with FakeCluster() as cluster, client_of(cluster) as client:
                 for uid in range(1, count + 1):
                     for kind in TRANSFERS:
-                        cluster.start_transfer(uid, kind, duration=100)
+                        cluster.start_transfer(uid, kind, Plan(duration=100))
                 wanted = [f"{kind}:{uid}" for uid in range(1, count + 1) for kind in TRANSFERS]
                 ended = await client.wait_for_operations(wanted, poll=wait_fixed(5))
 
@@ -765,9 +769,9 @@ class TestV2:
 
     async def test_queued(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """One that is queued, and of which the database shows nothing yet, is shown by v2."""
-        cluster.start_transfer(1, "export", duration=0)
+        cluster.start_transfer(1, "export", Plan(duration=0))
         await asyncio.sleep(10)
-        cluster.plan("POST", path_of("export"), queued=200, duration=50)
+        cluster.plan("POST", path_of("export"), Plan(queued=200, duration=50))
         seen = [action async for action in await start(client, "export")]
 
         assert [(action.kind, action.status) for action in seen[:1]] == [(Kind.OTHER, "queued")]
@@ -777,7 +781,9 @@ class TestV2:
     async def test_reset_result(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """A result that was reset, and that v2 still shows, counts where it was seen coming."""
         cluster.add_bdb(1)
-        cluster.plan("POST", path_of("export"), queued=10, duration=5, outcome="failed", error="x")
+        cluster.plan(
+            "POST", path_of("export"), Plan(queued=10, duration=5, outcome="failed", error="x")
+        )
         operation = await start(client, "export")
         later(60, cluster.bdbs[1].transfers["export"].reset, 60)
         seen = [action async for action in operation.watch(poll=wait_fixed(100))]
@@ -804,7 +810,7 @@ class TestV2:
         """Trouble with v2 is no trouble of one who waits: the database will tell."""
         cluster.add_bdb(1)
         cluster.inject(times=None, path="/v2/actions", **fault)  # type: ignore[arg-type]
-        cluster.plan("POST", path_of("export"), queued=30, duration=50)
+        cluster.plan("POST", path_of("export"), Plan(queued=30, duration=50))
         operation = await start(client, "export")
 
         assert (await operation.wait(outage_timeout=5)).status == "succeeded"
@@ -813,7 +819,7 @@ class TestV2:
         """Where there is no v2, it is asked for once."""
         async with FakeCluster(version="7.8") as cluster, client_of(cluster) as client:
             cluster.add_bdb(1)
-            cluster.plan("POST", path_of("export"), queued=30, duration=50)
+            cluster.plan("POST", path_of("export"), Plan(queued=30, duration=50))
             await (await start(client, "export"))
 
             assert [seen.path for seen in cluster.requests].count("/v2/actions") == 1
@@ -825,8 +831,8 @@ class TestV2:
         cluster.inject(method="POST", drop=True)
         with pytest.raises(AnswerLost) as caught:
             await start(client, "export")
-        cluster.start_transfer(1, "backup", duration=1000)
-        cluster.start_transfer(2, "export", duration=1000)
+        cluster.start_transfer(1, "backup", Plan(duration=1000))
+        cluster.start_transfer(2, "export", Plan(duration=1000))
 
         assert caught.value.ref is not None
         with pytest.raises(ActionNotFound):
@@ -837,7 +843,7 @@ class TestV2:
         self, cluster: FakeCluster, client: ActionsClient, since: str
     ) -> None:
         """A reference that tells no time asks nothing of v2."""
-        cluster.start_transfer(1, "export", queued=1000)
+        cluster.start_transfer(1, "export", Plan(queued=1000))
 
         with pytest.raises(ActionNotFound):
             await client.operation(f"export:1@idle,,{since}")
@@ -848,7 +854,7 @@ class TestV2:
         self, cluster: FakeCluster, client: ActionsClient, run: str
     ) -> None:
         """One that tells less, or more, than it should names a run all the same."""
-        cluster.start_transfer(1, "export", duration=10)
+        cluster.start_transfer(1, "export", Plan(duration=10))
 
         assert (await client.operation(f"export:1@{run}")).status == "succeeded"
 
@@ -960,9 +966,9 @@ class TestReferences:
 
     async def test_from_elsewhere(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """A reference is followed by another client, which knows as much."""
-        cluster.start_transfer(1, "export", duration=0, outcome="failed")
+        cluster.start_transfer(1, "export", Plan(duration=0, outcome="failed"))
         await asyncio.sleep(5)
-        cluster.plan("POST", path_of("export"), queued=20, duration=50)
+        cluster.plan("POST", path_of("export"), Plan(queued=20, duration=50))
         operation = await start(client, "export")
         assert operation.ref is not None
 
@@ -982,10 +988,10 @@ class TestTwoRuns:
         """Once this client has started the next one, the end of the first is not known any more."""
         async with FakeCluster(version=version) as cluster, client_of(cluster) as client:
             cluster.add_bdb(1)
-            cluster.plan("POST", path_of(kind), duration=3, outcome=first)
+            cluster.plan("POST", path_of(kind), Plan(duration=3, outcome=first))
             one = await start(client, kind)
             await asyncio.sleep(5)
-            cluster.plan("POST", path_of(kind), duration=20)
+            cluster.plan("POST", path_of(kind), Plan(duration=20))
             two = await start(client, kind)
             results = await client.wait_for_operations([one, two], settle=True)
 
@@ -1006,7 +1012,7 @@ class TestTwoRuns:
         """Nor does one of another kind, or on another database."""
         cluster.add_bdb(1)
         cluster.add_bdb(2)
-        cluster.plan("POST", path_of("export"), duration=30)
+        cluster.plan("POST", path_of("export"), Plan(duration=30))
         one = await start(client, "export")
         await start(client, "import")
         await client.export_bdb(2, PLACE)
@@ -1016,7 +1022,7 @@ class TestTwoRuns:
     async def test_under_way(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """A wait that is under way ends, too, as its run has, at an unknown time."""
         cluster.add_bdb(1)
-        cluster.plan("POST", path_of("import"), duration=10)
+        cluster.plan("POST", path_of("import"), Plan(duration=10))
         one = await start(client, "import")
         waiting = asyncio.ensure_future(one.wait(poll=wait_fixed(12)))
         await asyncio.sleep(11)
@@ -1032,10 +1038,10 @@ class TestTwoRuns:
         """From 7.22 on another process is told the end of the first, by when it began."""
         async with client_of(cluster) as client, client_of(cluster) as another:
             cluster.add_bdb(1)
-            cluster.plan("POST", path_of("export"), queued=2, duration=2, outcome=first)
+            cluster.plan("POST", path_of("export"), Plan(queued=2, duration=2, outcome=first))
             one = await start(client, "export")
             await asyncio.sleep(10)
-            cluster.plan("POST", path_of("export"), duration=2)
+            cluster.plan("POST", path_of("export"), Plan(duration=2))
             await (await start(client, "export"))
             assert one.ref is not None
             (result,) = await another.wait_for_operations([one.ref], settle=True)
@@ -1053,7 +1059,7 @@ class TestTwoRuns:
         with pytest.raises(AnswerLost) as caught:
             await start(client, "export")
         await asyncio.sleep(100)
-        cluster.start_transfer(1, "export", duration=0)
+        cluster.start_transfer(1, "export", Plan(duration=0))
 
         async with client_of(cluster) as another:
             with pytest.raises(ActionVanished):

@@ -24,7 +24,7 @@ from redis_enterprise_actions import (
     RequestRejected,
     UsageError,
 )
-from redis_enterprise_actions.testing import FakeCluster
+from redis_enterprise_actions.testing import FakeCluster, Plan
 from tests.conftest import client_of, examples
 from tests.recorder import NOT_FOUND, RecordingServer
 
@@ -167,7 +167,7 @@ class TestHandles:
         assert (await operation).status == "finished"
         assert cluster._crdbs.guids() == []
 
-        cluster.plan("POST", "/v1/crdbs", outcome="failed")
+        cluster.plan("POST", "/v1/crdbs", Plan(outcome="failed"))
         with pytest.raises(ActionFailed):
             await (await client.submit("POST", "/v1/crdbs", config, {"dry_run": "true"}))
 
@@ -314,7 +314,7 @@ class TestLostAnswers:
     ) -> None:
         """Where the call was taken, what it began is found and followed."""
         scene = SHOWN[kind]
-        stage.plan("POST", "/", times=None, duration=60)
+        stage.plan("POST", "/", Plan(duration=60), times=None)
         stage.inject(method="PUT" if kind == "flush_crdb" else "POST", **{fault: True})
         operation = await scene.start(client)
 
@@ -345,7 +345,7 @@ class TestLostAnswers:
         """Where nobody can look, the error refers to what is found later."""
         scene = SHOWN[kind]
         method = "PUT" if kind == "flush_crdb" else "POST"
-        stage.plan(method, "/", duration=300)
+        stage.plan(method, "/", Plan(duration=300))
         stage.inject(method=method, lose=True, delay=1)
         submitting = asyncio.create_task(scene.start(client))
         await asyncio.sleep(0.5)
@@ -364,8 +364,8 @@ class TestLostAnswers:
     ) -> None:
         """The result of an older run is not taken for that of the call, whatever became of it."""
         scene = SHOWN[kind]
-        stage.plan("POST", scene.path, duration=5)
-        stage.plan("POST", scene.path, duration=60, outcome="failed", error="disk full")
+        stage.plan("POST", scene.path, Plan(duration=5))
+        stage.plan("POST", scene.path, Plan(duration=60, outcome="failed", error="disk full"))
         await (await scene.start(client))
         stage.inject(path=scene.path, method="POST", lose=taken, drop=not taken)
 
@@ -387,7 +387,7 @@ class TestLostAnswers:
         scene = HIDDEN[kind]
         ref = scene.ref or None
         if kind == "cancel":
-            ref += f"@{stage.start_node_action(1, 'maintenance_on', duration=600)}"
+            ref += f"@{stage.start_node_action(1, 'maintenance_on', Plan(duration=600))}"
         spoil(stage, scene, **{fault: True})
         began = now()
         error = await lost(scene.start(client))
@@ -453,7 +453,7 @@ class TestLostAnswers:
 
     async def test_says(self, stage: FakeCluster, client: ActionsClient) -> None:
         """The error says what was tried where, has what it says as attributes, and pickles."""
-        stage.start_node_action(1, "maintenance_on", task_id="t0", duration=0)
+        stage.start_node_action(1, "maintenance_on", Plan(duration=0), task_id="t0")
         stage.inject(path=ON, method="POST", status=502, body='{"error_code": "bad_gateway"}')
         error = await lost(client.maintenance_on(1))
         twin = pickle.loads(pickle.dumps(error))
@@ -611,7 +611,7 @@ class TestNotNow:
         async with FakeCluster() as cluster, client_of(cluster) as client:
             cluster.add_bdb(1)
             cluster.add_crdb("g")
-            cluster.start_node_action(1, "maintenance_on", duration=0)
+            cluster.start_node_action(1, "maintenance_on", Plan(duration=0))
             await client.list_actions()
             await cluster.stop_node(1)
             submitting = asyncio.create_task(ALL[kind].start(client, outage_timeout=60))
@@ -641,7 +641,7 @@ class TestNotNow:
         async with FakeCluster(nodes=2) as cluster:
             cluster.add_bdb(1)
             cluster.add_crdb("g")
-            cluster.start_node_action(1, "maintenance_on", duration=0)
+            cluster.start_node_action(1, "maintenance_on", Plan(duration=0))
             await cluster.stop_node(1)
             async with ActionsClient(
                 cluster.urls, username=cluster.username, password=cluster.password
@@ -659,7 +659,7 @@ class TestNotNow:
         async with FakeCluster(nodes=2) as cluster:
             cluster.add_bdb(1)
             cluster.add_crdb("g")
-            cluster.start_node_action(1, "maintenance_on", duration=0)
+            cluster.start_node_action(1, "maintenance_on", Plan(duration=0))
             cluster.primary = 2
             async with ActionsClient(
                 cluster.urls, username=cluster.username, password=cluster.password
@@ -704,8 +704,8 @@ class TestBusy:
         self, stage: FakeCluster, client: ActionsClient, kind: str, busy: str
     ) -> None:
         """With `busy_timeout` it is taken when what is in the way has ended, and is followed."""
-        stage.plan("POST", "/", duration=60)
-        stage.plan("PUT", "/v1/bdbs/1", duration=60)
+        stage.plan("POST", "/", Plan(duration=60))
+        stage.plan("PUT", "/v1/bdbs/1", Plan(duration=60))
         began = now()
         await ALL[busy].start(client)
         operation = await ALL[kind].start(client, busy_timeout=600)
@@ -801,7 +801,7 @@ class TestBefore:
         self, stage: FakeCluster, client: ActionsClient, kind: Transfer, outcome: Result
     ) -> None:
         """The result of the last one is reset first; the next one starts from nothing."""
-        stage.start_transfer(1, kind, duration=0, outcome=outcome)
+        stage.start_transfer(1, kind, Plan(duration=0, outcome=outcome))
         operation = await SHOWN[kind].start(client)
 
         path = f"/v1/bdbs/1/actions/{kind}"
@@ -812,9 +812,9 @@ class TestBefore:
     @pytest.mark.parametrize("status", [403, 404, 406, 409])
     async def test_no_reset(self, stage: FakeCluster, client: ActionsClient, status: int) -> None:
         """Where that is refused, the result is noted, and not taken for that of the next one."""
-        stage.start_transfer(1, "export", duration=0)
+        stage.start_transfer(1, "export", Plan(duration=0))
         stage.inject(path=f"{EXPORT}_reset_status", status=status)
-        stage.plan("POST", EXPORT, queued=20, duration=20)
+        stage.plan("POST", EXPORT, Plan(queued=20, duration=20))
         operation = await SHOWN["export"].start(client)
         began = now()
 
@@ -850,7 +850,7 @@ class TestBefore:
 
     async def test_reset_outage(self, stage: FakeCluster, client: ActionsClient) -> None:
         """The same goes for the reset."""
-        stage.start_transfer(1, "export", duration=0)
+        stage.start_transfer(1, "export", Plan(duration=0))
         stage.inject(method="PUT", status=503, times=None)
         with pytest.raises(ClusterUnreachable) as caught:
             await SHOWN["export"].start(client)
@@ -871,8 +871,8 @@ class TestBefore:
         self, stage: FakeCluster, client: ActionsClient, kind: Transfer, *, sees: bool
     ) -> None:
         """What ran before, and ended meanwhile, is looked at again: its result is not ours."""
-        stage.start_transfer(1, kind, duration=5, outcome="failed", error="not ours")
-        stage.plan("POST", SHOWN[kind].path, queued=30, duration=30)
+        stage.start_transfer(1, kind, Plan(duration=5, outcome="failed", error="not ours"))
+        stage.plan("POST", SHOWN[kind].path, Plan(queued=30, duration=30))
         stage.inject(method="POST", delay=8)
         submitting = asyncio.create_task(SHOWN[kind].start(client))
         await asyncio.sleep(7)
@@ -891,7 +891,7 @@ class TestBefore:
         self, stage: FakeCluster, client: ActionsClient, kind: Transfer, fault: dict[str, Any]
     ) -> None:
         """If the answer is lost then, whose run there is cannot be told: nothing is claimed."""
-        stage.start_transfer(1, kind, duration=5)
+        stage.start_transfer(1, kind, Plan(duration=5))
         stage.inject(method="POST", delay=8, **fault)
         error = await lost(SHOWN[kind].start(client))
 

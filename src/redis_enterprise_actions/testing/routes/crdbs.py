@@ -18,14 +18,13 @@ from typing import TYPE_CHECKING, Final, Protocol
 from aiohttp import web
 
 from redis_enterprise_actions.testing.server.requests import is_dry, object_of
-from redis_enterprise_actions.testing.state.actions import next_plan
 from redis_enterprise_actions.testing.state.crdbs import RESULT_TTL
 
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from redis_enterprise_actions.testing.state.actions import Plan
+    from redis_enterprise_actions.testing.state.actions import PlannedCalls
     from redis_enterprise_actions.testing.state.crdbs import Crdbs, FakeCrdbTask
 
 _CRDBS: Final = "/v1/crdbs"
@@ -41,11 +40,11 @@ class House(Protocol):
 class CrdbRoutes:
     """The routes about CRDBs, the same on every node. `epoch` is as in `Routes`."""
 
-    def __init__(self, house: House, *, crdbs: Crdbs, plans: list[Plan]) -> None:
+    def __init__(self, house: House, *, crdbs: Crdbs, planned_calls: PlannedCalls) -> None:
         self.epoch = 0.0
         self._house = house
         self._crdbs = crdbs
-        self._plans = plans
+        self._planned_calls = planned_calls
 
     def add_to(self, app: web.Application, *, upgrade: bool) -> None:
         """Let an application answer them."""
@@ -100,7 +99,7 @@ class CrdbRoutes:
     def _start(
         self, request: web.Request, operation: str, guid: str, ttl: float, *, dry: bool
     ) -> web.Response:
-        plan = next_plan(self._plans, request.method, request.path)
+        plan = self._planned_calls.take(request)
         task_id = _id(request, operation)
         task = self._crdbs.start(operation, guid, plan, task_id=task_id, result_ttl=ttl, dry=dry)
         return _told(task, "queued")

@@ -22,14 +22,13 @@ from redis_enterprise_actions.testing.server.requests import (
     settings_of,
     switch,
 )
-from redis_enterprise_actions.testing.state.actions import next_plan
 from redis_enterprise_actions.testing.state.databases import FakeDatabase, bdb, under_way
 
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from redis_enterprise_actions.testing.state.actions import FakeAction, Plan
+    from redis_enterprise_actions.testing.state.actions import FakeAction, PlannedCalls
     from redis_enterprise_actions.testing.state.databases import Databases, Transfer
 
 
@@ -64,11 +63,11 @@ _RESETS: Final[tuple[Transfer, ...]] = ("export", "import", "backup")
 
 
 class BdbCalls:
-    """Those routes, the same on every node. `plans` say how the work goes that they start."""
+    """Those routes, the same on every node. `planned_calls` holds the plans for work."""
 
-    def __init__(self, databases: Databases, plans: list[Plan], *, version: str) -> None:
+    def __init__(self, databases: Databases, planned_calls: PlannedCalls, *, version: str) -> None:
         self._databases = databases
-        self._plans = plans
+        self._planned_calls = planned_calls
         self._takes_fields = at_least(version, "7.22")
 
     def add_to(self, app: web.Application, *, v2: bool) -> None:
@@ -170,7 +169,7 @@ class BdbCalls:
         changes: Mapping[str, object] | None = None,
     ) -> dict[str, object]:
         """Start an action; return the database as it shows that, even if it is done at once."""
-        plan = next_plan(self._plans, request.method, request.path)
+        plan = self._planned_calls.take(request)
         before = self._shown(database)
         action = self._databases.start(name, database.uid, plan, _now())
         database.add_change(action, _settable(changes or {}))
@@ -214,11 +213,11 @@ def _now() -> float:
 
 
 class BdbActions:
-    """Those routes, the same on every node. `plans` say how the work goes that they start."""
+    """Those routes, the same on every node. `planned_calls` holds the plans for work."""
 
-    def __init__(self, databases: Databases, plans: list[Plan], *, version: str) -> None:
+    def __init__(self, databases: Databases, planned_calls: PlannedCalls, *, version: str) -> None:
         self._databases = databases
-        self._plans = plans
+        self._planned_calls = planned_calls
         self._version = version
 
     def add_to(self, app: web.Application) -> None:
@@ -280,7 +279,7 @@ class BdbActions:
         database: FakeDatabase,
         shards: list[int] | tuple[int, ...],
     ) -> FakeAction:
-        plan = next_plan(self._plans, request.method, request.path)
+        plan = self._planned_calls.take(request)
         return self._databases.start(name, database.uid, plan, _now(), shards=shards)
 
 
@@ -291,11 +290,11 @@ def _moved(request: web.Request, database: FakeDatabase) -> tuple[int, ...]:
 
 
 class TransferCalls:
-    """Those routes, the same on every node. `plans` say how the work goes that they start."""
+    """Those routes, the same on every node. `planned_calls` holds the plans for work."""
 
-    def __init__(self, databases: Databases, plans: list[Plan]) -> None:
+    def __init__(self, databases: Databases, planned_calls: PlannedCalls) -> None:
         self._databases = databases
-        self._plans = plans
+        self._planned_calls = planned_calls
 
     def add_to(self, app: web.Application) -> None:
         """Let an application answer them."""
@@ -315,7 +314,7 @@ class TransferCalls:
         if database.busy(now) or database.transfers[kind].running(now):
             raise refusal(409, "busy", "the database is busy")
         if not dry:
-            plan = next_plan(self._plans, request.method, request.path)
+            plan = self._planned_calls.take(request)
             self._databases.start(kind, database.uid, plan, now)
         return web.Response()
 

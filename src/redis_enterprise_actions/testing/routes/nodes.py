@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Final, Protocol, cast, get_args
 from aiohttp import web
 
 from redis_enterprise_actions.testing.server.requests import body_of, refusal
-from redis_enterprise_actions.testing.state.actions import next_plan
 from redis_enterprise_actions.testing.state.node_actions import (
     ClusterActionName,
     NodeActionName,
@@ -24,7 +23,7 @@ from redis_enterprise_actions.testing.state.node_actions import (
 
 if TYPE_CHECKING:
     from redis_enterprise_actions.testing.server.nodes import Nodes
-    from redis_enterprise_actions.testing.state.actions import Plan
+    from redis_enterprise_actions.testing.state.actions import PlannedCalls
     from redis_enterprise_actions.testing.state.node_actions import NodeActions, Run
 
 # Progress that somebody asked for. The answers that were recorded have none.
@@ -57,12 +56,12 @@ class NodeRoutes:
     """The routes about nodes and cluster actions, the same on every node."""
 
     def __init__(
-        self, house: House, *, nodes: Nodes, actions: NodeActions, plans: list[Plan]
+        self, house: House, *, nodes: Nodes, actions: NodeActions, planned_calls: PlannedCalls
     ) -> None:
         self._house = house
         self._nodes = nodes
         self._actions = actions
-        self._plans = plans
+        self._planned_calls = planned_calls
 
     def add_to(self, app: web.Application) -> None:
         """Let an application answer them."""
@@ -123,7 +122,7 @@ class NodeRoutes:
             raise _no_action(action)
         if self._actions.under_way(uid, action):
             raise _conflict(action)
-        plan = next_plan(self._plans, request.method, request.path)
+        plan = self._planned_calls.take(request)
         run = run_of(cast("NodeActionName", action), plan, node_uid=uid)
         self._actions.start(run)
         return web.json_response({"status": "queued", "task_id": run.work.uid})
@@ -162,7 +161,7 @@ class NodeRoutes:
             raise refusal(406, "invalid_node", said)
         if self._actions.under_way(None, action):
             raise _conflict(action)
-        plan = next_plan(self._plans, request.method, request.path)
+        plan = self._planned_calls.take(request)
         self._actions.start(run_of(cast("ClusterActionName", action), plan, promotes=uid))
         return web.json_response({})
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
+
+    from aiohttp import web
 
 
 Kind: TypeAlias = Literal["task", "state-machine", "other"]
@@ -42,7 +45,47 @@ _WORDS: Final[Mapping[Kind, tuple[str, str]]] = {
     "state-machine": ("pending", "active"),
     "other": ("queued", "running"),
 }
-TASKS_ONLY: Final = frozenset({"cancelled", "aborted"})
+_TASKS_ONLY: Final = frozenset({"cancelled", "aborted"})
+
+
+def check_choice(choices: object, name: str, value: object) -> None:
+    """Raise `ValueError` if a value is none of those of a `Literal`."""
+    if value not in get_args(choices):
+        raise ValueError(f"{name}={value!r} is none of {', '.join(get_args(choices))}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """Course and outcome of one piece of work on the fake cluster.
+
+    The work is queued for `queued` seconds, then runs for `duration` seconds of the loop's time.
+
+    - `progress`: "steps" rises with the steps of the state machine, "linear" with time;
+      "stalling" stops at 60 %; "none" reports none.
+    - `outcome`: "completed"; "failed" with `error_code` and `error`; "cancelled" and "aborted",
+      which only tasks can be; "vanishes", as a delete does when it succeeds, and nothing else
+      should; "never" ends; "stuck", which is done but still listed as running, a bug of clusters
+      up to 8.0.2. By default a delete vanishes and all other work completes.
+
+    Raises `ValueError` for negative times and unknown words.
+    """
+
+    duration: float = 10.0
+    queued: float = 0.0
+    progress: Progress = "steps"
+    outcome: Outcome | None = None
+    error_code: str = "internal_error"
+    error: str = "the cluster could not finish the job"
+
+    def __post_init__(self) -> None:
+        check_choice(Progress, "progress", self.progress)
+        if self.outcome is not None:
+            check_choice(Outcome, "outcome", self.outcome)
+        if self.duration < 0 or self.queued < 0:
+            raise ValueError("duration and queued are seconds, 0 or more")
+
+
+DEFAULT_PLAN: Final = Plan()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,39 +157,70 @@ def kind_of(name: str) -> Kind:
     return "other" if name in {"import", "export", "backup"} else "task"
 
 
-@dataclass(kw_only=True, slots=True)
-class Plan:
-    """How the work goes that the next `times` calls of a `method` start, on paths like `path`.
+def start_action(
+    name: str,
+    plan: Plan,
+    *,
+    now: float,
+    uid: str | None = None,
+    kind: Kind | None = None,
+    bdb_uid: int | None = None,
+    node_uid: int | None = None,
+    shards: Sequence[int] = (),
+) -> FakeAction:
+    """Return an action that begins at `now` and goes as planned.
 
-    Those are the paths that begin with it. `queued` and `duration` are in seconds of the loop's
-    time; without an `outcome` the work ends as such work does when it ends well.
+    Raises `ValueError` if it is planned to end as only tasks do, and is none.
     """
+    kind = kind or kind_of(name)
+    outcome = plan.outcome or ("vanishes" if name == "SMDeleteBDB" else "completed")
+    if outcome in _TASKS_ONLY and kind != "task":
+        raise ValueError(f"a {kind} cannot be {outcome}: its family has no such status")
+    runs_at = now + plan.queued
+    return FakeAction(
+        uid=uid or str(uuid.uuid4()),
+        name=name,
+        kind=kind,
+        outcome=outcome,
+        progress=plan.progress,
+        began_at=now,
+        runs_at=runs_at,
+        ends_at=inf if outcome == "never" else runs_at + plan.duration,
+        duration=plan.duration,
+        bdb_uid=bdb_uid,
+        node_uid=node_uid,
+        shards=tuple(shards),
+        error_code=plan.error_code,
+        error=plan.error,
+    )
 
-    method: str = ""
-    path: str = "/"
-    times: float = inf
-    duration: float = 10.0
-    queued: float = 0.0
-    progress: Progress = "steps"
-    outcome: Outcome | None = None
-    error_code: str = "internal_error"
-    error: str = "the cluster could not finish the job"
 
-    def __post_init__(self) -> None:
-        if self.progress not in get_args(Progress):
-            raise ValueError(
-                f"progress={self.progress!r} is none of {', '.join(get_args(Progress))}"
-            )
-        if self.outcome is not None and self.outcome not in get_args(Outcome):
-            raise ValueError(f"outcome={self.outcome!r} is none of {', '.join(get_args(Outcome))}")
-        if self.duration < 0 or self.queued < 0:
-            raise ValueError("duration and queued are seconds, 0 or more")
+class PlannedCalls:
+    """Plans for the work that calls start, in the order in which they were made."""
+
+    def __init__(self) -> None:
+        self._planned: list[_PlannedCall] = []
+
+    def add(self, method: str, path: str, plan: Plan, *, times: int | None) -> None:
+        """Plan the work of the next `times` calls of `method`, or of all, below `path`."""
+        if times is not None and times < 1:
+            raise ValueError("times is 1 or more, or None for ever")
+        left = inf if times is None else times
+        self._planned.append(_PlannedCall(method=method, path=path, plan=plan, left=left))
+
+    def take(self, request: web.Request) -> Plan:
+        """Return the plan for the work that a request starts, and count the request."""
+        for call in self._planned:
+            on_path = request.path.startswith(call.path)
+            if call.left > 0 and call.method == request.method and on_path:
+                call.left -= 1
+                return call.plan
+        return DEFAULT_PLAN
 
 
-def next_plan(plans: Iterable[Plan], method: str, path: str) -> Plan:
-    """Return how the work goes that a call starts, and count it."""
-    for plan in plans:
-        if plan.times > 0 and plan.method == method and path.startswith(plan.path):
-            plan.times -= 1
-            return plan
-    return Plan()
+@dataclass(kw_only=True, slots=True)
+class _PlannedCall:
+    method: str
+    path: str
+    plan: Plan
+    left: float

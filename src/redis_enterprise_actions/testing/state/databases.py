@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from math import inf
@@ -10,15 +9,13 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
 from redis_enterprise_actions.testing.server.requests import refusal
 
-from .actions import TASKS_ONLY, FakeAction, kind_of
+from .actions import FakeAction, Plan, start_action
 
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from aiohttp import web
-
-    from .actions import Plan
 
 
 _DONE: Final = frozenset({"completed", "vanishes", "stuck"})  # outcomes of work that was done
@@ -28,6 +25,7 @@ _BUSY: Final = {"SMCreateBDB": "pending", "SMDeleteBDB": "delete-pending"}
 # Database objects hold secrets, and so must the fake's: this one may show up nowhere else.
 DATABASE_SECRET: Final = "fake-database-secret"  # noqa: S105 - of a database that is not there
 Transfer: TypeAlias = Literal["export", "import", "backup"]
+
 _RUNNING: Final[Mapping[Transfer, str]] = {
     "export": "exporting",
     "import": "importing",
@@ -221,29 +219,9 @@ class Databases:
 
         Raises `ValueError` if it is planned to end as only tasks do.
         """
-        kind = kind_of(name)
-        outcome = plan.outcome or ("vanishes" if name == "SMDeleteBDB" else "completed")
-        if outcome in TASKS_ONLY:
-            raise ValueError(f"a {kind} cannot be {outcome}: its family has no such status")
-        runs_at = now + plan.queued
-        action = FakeAction(
-            uid=str(uuid.uuid4()),
-            name=name,
-            kind=kind,
-            outcome=outcome,
-            progress=plan.progress,
-            began_at=now,
-            runs_at=runs_at,
-            ends_at=inf if outcome == "never" else runs_at + plan.duration,
-            duration=plan.duration,
-            bdb_uid=bdb_uid,
-            node_uid=None,
-            shards=tuple(shards),
-            error_code=plan.error_code,
-            error=plan.error,
-        )
+        action = start_action(name, plan, now=now, bdb_uid=bdb_uid, shards=shards)
         self.take(action)
-        if kind != "other" or self._shows_transfers:
+        if action.kind != "other" or self._shows_transfers:
             self._actions[action.uid] = action
         return action
 

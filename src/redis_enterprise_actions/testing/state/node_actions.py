@@ -7,18 +7,17 @@ and its result is remembered until somebody removes it or starts the same again.
 from __future__ import annotations
 
 import asyncio
-import uuid
 from dataclasses import dataclass, replace
 from math import inf
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from .actions import FakeAction
+from .actions import start_action
 
 
 if TYPE_CHECKING:
     from redis_enterprise_actions.testing.server.nodes import Nodes
 
-    from .actions import Plan
+    from .actions import FakeAction, Plan
 
 NodeActionName: TypeAlias = Literal["maintenance_on", "maintenance_off", "remove", "enslave_node"]
 ClusterActionName: TypeAlias = Literal["change_master"]
@@ -75,23 +74,8 @@ def run_of(
 ) -> Run:
     """Return a run that begins now and goes as planned."""
     now = _now()
-    runs_at = now + plan.queued
-    work = FakeAction(
-        uid=task_id or str(uuid.uuid4()),
-        name="remove_node" if action == "remove" else action,  # as seen in lists
-        kind="task",
-        outcome=plan.outcome or "completed",
-        progress=plan.progress,
-        began_at=now,
-        runs_at=runs_at,
-        ends_at=inf if plan.outcome == "never" else runs_at + plan.duration,
-        duration=plan.duration,
-        bdb_uid=None,
-        node_uid=node_uid,
-        shards=(),
-        error_code=plan.error_code,
-        error=plan.error,
-    )
+    name = "remove_node" if action == "remove" else action  # as seen in lists
+    work = start_action(name, plan, now=now, uid=task_id, kind="task", node_uid=node_uid)
     return Run(action=action, work=work, promotes=promotes)
 
 
