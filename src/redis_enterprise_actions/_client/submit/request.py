@@ -29,7 +29,7 @@ _RESERVED_HEADERS: Final = frozenset({
 })  # fmt: skip
 _SECRET_KEYS: Final = re.compile("pass|secret|token|credential|private|key(?:$|_id)", re.IGNORECASE)
 _URL_PASSWORD: Final = re.compile(r"://[^/\s:@]*:([^/\s@]+)@")  # sftp://user:password@host
-_MIN_SECRET_LENGTH: Final = 4  # shorter ones occur in ordinary text
+_MIN_SECRET_LENGTH: Final = 4  # characters; shorter texts occur in ordinary words
 _TASK_ID: Final = "X-Task-ID"
 _PURGE: Final = "/purge"  # the only CRDB call whose page does not have X-Task-ID
 
@@ -37,7 +37,8 @@ _PURGE: Final = "/purge"  # the only CRDB call whose page does not have X-Task-I
 class SubmitRequest(NamedTuple):
     """Request that starts work.
 
-    `ref` refers to the work as far as the path names it, and `secrets` are those in the body.
+    `call` is the HTTP request, `ref` refers to the work as far as the path names it, and `secrets`
+    are those in the body.
     """
 
     call: Request
@@ -153,7 +154,8 @@ def _encode_body(method: str, json: object) -> Secret | None:
         return Secret(msgspec.json.encode(json).decode())
     except (TypeError, ValueError, RecursionError):
         pass
-    raise UsageError("json= cannot be encoded as JSON")  # the causes may quote secrets
+    # Not in the handler: a UnicodeEncodeError as the context would hold the body.
+    raise UsageError("json= cannot be encoded as JSON")
 
 
 def _task_reference(path: str, headers: dict[str, str]) -> Reference | None:

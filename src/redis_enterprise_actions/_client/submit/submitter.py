@@ -1,8 +1,8 @@
 """Submitter of requests that start work, with safe retries.
 
-A request that changes something is sent again only if no node can have executed it, or if the
-cluster answered 409 (busy). If the answer is lost, the submitter looks for the work: by the id that
-the request gave to it, or by a change of its state.
+A request is sent again only if no node can have executed it, if the cluster answered 409 (busy), or
+if it answered 429 or 503 and shows no new work. If the answer is lost, the submitter looks for the
+work: by the id that the request gave to it, or by a change of its state.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ if TYPE_CHECKING:
     from redis_enterprise_actions._client.http.transport import Reply, Transport
     from redis_enterprise_actions._client.sources.registry import StatusSources
 
-_CANCEL_RETRY: Final = 10.0  # seconds for which a cancel that no node has taken is sent again
-_SEARCH_RETRY: Final = 30.0  # seconds for which one look for lost work is tried
-_SEARCH_LOOKS: Final = 5  # looks for lost work
-_SEARCH_PAUSE: Final = 1.0  # seconds between two looks
-_REFUSED: Final = frozenset({429, 503})
+_CANCEL_RETRY: Final = 10.0  # seconds for which a cancel that no node has received is sent again
+_SEARCH_POLLS: Final = 5  # requests for the state of lost work
+_SEARCH_PAUSE: Final = 1.0  # seconds between two of them
+_SEARCH_RETRY: Final = 30.0  # seconds for which each of them is retried
+_REFUSED: Final = frozenset({429, 503})  # the cluster has stopped working on the request
 _BUSY: Final = 409
 _NOT_FOUND: Final = 404
 _RECOVERABLE: Final = frozenset({Follow.NODE_ACTION, Follow.TRANSFER, Follow.CRDB_TASK})
@@ -76,8 +76,8 @@ class Submitter:
         began = clock()
         retry_state = RetryState(began)
         tries = 0
+        error: AnswerLost | RequestRejected
         cause: RequestError
-        error: RequestError
         while True:
             try:
                 reply = await retry_for(outage_timeout, self._send_once, request)
@@ -85,7 +85,7 @@ class Submitter:
                 tries += 1
                 cause, deadline = unknown.error, began + outage_timeout
                 error = _answer_lost(cause, request, before, tries)
-                ref = await self._find_lost_work(request, before, cause, error)
+                ref = await self._find_lost_work(request, before, error)
                 if ref is not None:
                     return Handle(ref)
             except RequestRejected as rejected:
@@ -99,9 +99,8 @@ class Submitter:
             if left <= 0:
                 raise error
             await asyncio.sleep(min(retry_state.pause_after(cause, clock()), left))
-            if isinstance(
-                error, RequestRejected
-            ):  # the work that made the cluster busy may have ended
+            if isinstance(error, RequestRejected):
+                # The work that made the cluster busy may have ended, and left a result.
                 before = await self._state_before(request, outage_timeout)
 
     async def cancel(self, ref: Reference, *, force: bool) -> None:
@@ -200,11 +199,7 @@ class Submitter:
             raise
 
     async def _find_lost_work(
-        self,
-        request: SubmitRequest,
-        before: Reference | None,
-        cause: RequestError,
-        error: RequestError,
+        self, request: SubmitRequest, before: Reference | None, error: AnswerLost
     ) -> Reference | None:
         """Return the work that a request without an answer has started.
 
@@ -213,24 +208,23 @@ class Submitter:
         """
         if before is not None and before.kind in TRANSFERS:
             self.sources.databases.record_call(before)
-        refused = isinstance(cause, ClusterUnreachable) and cause.status in _REFUSED
-        looks = 1 if refused else _SEARCH_LOOKS
         if before is None or request.follow not in _RECOVERABLE or was_busy_before(before):
-            raise error from cause.__cause__
-        for look in range(looks):
-            if look:
+            raise error
+        refused = error.status in _REFUSED
+        for poll in range(1 if refused else _SEARCH_POLLS):
+            if poll:
                 await asyncio.sleep(_SEARCH_PAUSE)
             try:
                 found = await retry_for(_SEARCH_RETRY, self.sources.fetch_certain, before)
             except RequestError:
-                raise error from cause.__cause__
+                raise error from error.__cause__
             if found is not None and before.kind in _NODE_KINDS:
                 run = parse_run(before)._replace(task_id=found.task_id or "")
                 return msgspec.structs.replace(before, run=str(run))
             if found is not None:
                 return before
         if not refused:
-            raise error from cause.__cause__
+            raise error
         return None
 
     # --- the answer -----------------------------------------------------------------------------
@@ -265,9 +259,9 @@ class Submitter:
     async def _transfer_started(
         self, before: Reference, reply: Reply, outage_timeout: float
     ) -> Reference:
-        """Note that a transfer was started. Return it with the result that an older run left."""
+        """Record that a transfer was started. Return it with the result of the run before it."""
         databases = self.sources.databases
-        if was_busy_before(before):  # the older run has ended, as the cluster took the request
+        if was_busy_before(before):  # that run has ended, as the cluster accepted the request
             with contextlib.suppress(RequestError):
                 before = await retry_for(outage_timeout, databases.with_baseline, before)
         if not before.run:  # the user may not read the state: only the time tells runs apart
@@ -277,7 +271,7 @@ class Submitter:
 
 
 class _OutcomeUnknown(Exception):
-    """A request was sent, and there is no answer."""
+    """Signal that a request was sent and has no answer, so that it must not be retried."""
 
     def __init__(self, error: RequestError) -> None:
         super().__init__()
@@ -294,7 +288,7 @@ def _answer_lost(
     if ref is not None and request.follow is Follow.NODE_ACTION:
         ref = with_lost_call(ref)
     known = error if isinstance(error, ClusterUnreachable) else None
-    return AnswerLost(
+    answer_lost = AnswerLost(
         error.method,
         error.path,
         reason=known.reason if known else error.detail,
@@ -304,6 +298,8 @@ def _answer_lost(
         error_code=known.error_code if known else None,
         ref=None if ref is None else str(ref),
     )
+    answer_lost.__cause__ = error.__cause__
+    return answer_lost
 
 
 def _rejected(
