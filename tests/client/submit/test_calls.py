@@ -19,15 +19,15 @@ from tests.conftest import examples
 
 pytestmark = pytest.mark.core
 
-V74: Final = ("7.4", "7.8", "7.22", "8.0", "latest")  # and all that came after it
+V74: Final = ("7.4", "7.8", "7.22", "8.0", "latest")  # and every later version
 V78: Final = V74[1:]
 V722: Final = V74[2:]
 V80: Final = V74[3:]
 UP_TO_722: Final = V74[:3]
 
-# Section by section of the vendor's pages, each call that starts long work: the versions that have
-# it, and what is followed where its answer is `{}`. `done` is what the API documents as done with
-# its answer; `no` is refused in words.
+# Calls of the vendor's pages that start long work, section by section: the versions that have
+# them, and the reference to follow if the answer is `{}`. `done`: the API documents that the work
+# is done when it answers. `no`: the handle has a problem instead.
 DOCUMENTED: Final = (
     ("POST", "/v1/bdbs", V74, "no"),
     ("POST", "/v2/bdbs", V74, "no"),
@@ -92,7 +92,7 @@ SEGMENTS: Final = (
     *("bdbs", "nodes", "cluster", "actions", "crdbs", "users", "shards", "modules"),
     *("certificates", "1", "2", "x"),
 )
-OTHERS: Final = (
+UNDOCUMENTED: Final = (
     ("PUT", "/v1/cluster"),
     ("PUT", "/v1/cluster/policy"),
     ("PUT", "/v1/nodes/2"),
@@ -104,21 +104,21 @@ OTHERS: Final = (
 )
 
 
-class TestTable:
-    """Each documented call, on each version that has it."""
+class TestCallRules:
+    """Documented calls, on each version that has them."""
 
     @pytest.mark.parametrize(
-        ("method", "path", "version", "followed"),
+        ("method", "path", "version", "expected"),
         [
-            (method, path, version, followed)
-            for method, path, versions, followed in DOCUMENTED
+            (method, path, version, expected)
+            for method, path, versions, expected in DOCUMENTED
             for version in versions
         ],
     )
-    def test_documented(self, method: str, path: str, version: str, followed: str) -> None:
-        """It is followed, or known to be done with its answer, or refused in words."""
+    def test_documented(self, method: str, path: str, version: str, expected: str) -> None:
+        """A documented call is followed, is documented as done when answered, or has a problem."""
         for answer in ({}, None, [], "ok", True, {"action_uid": None}, {"action_uid": ""}):
-            assert summary(handle_of(method, path, answer)) == followed
+            assert summary(handle_of(method, path, answer)) == expected
 
         assert summary(handle_of(method, path, {"action_uid": "a1"})).startswith("action:a1") or (
             rule_of(method, path).follow
@@ -131,15 +131,15 @@ class TestTable:
         )
         assert version in V74
 
-    def test_each_row(self) -> None:
-        """Each row of the table is that of one call above at least."""
+    def test_each_rule_applies(self) -> None:
+        """Each row of the table applies to a documented call."""
         rows = {rule_of(method, path) for method, path, *_ in DOCUMENTED}
 
         assert rows >= set(CALL_RULES)
 
-    @pytest.mark.parametrize(("method", "path"), OTHERS)
-    def test_others(self, method: str, path: str) -> None:
-        """Of any other call nothing is known: without a handle it is never complete."""
+    @pytest.mark.parametrize(("method", "path"), UNDOCUMENTED)
+    def test_undocumented(self, method: str, path: str) -> None:
+        """Any other call without a handle in its answer is never complete."""
         assert summary(handle_of(method, path, {})) == "no"
         assert summary(handle_of(method, path, {"action_uid": "a1"})) == "action:a1"
         assert summary(handle_of(method, path, {"task_id": "t1"})) == "action:t1"
@@ -155,13 +155,13 @@ class TestTable:
         st.sampled_from([None, {}, [], {"status": "active"}, {"message": "accepted"}]),
     )
     def test_any_path(self, method: str, words: list[str], answer: object) -> None:
-        """No call is complete by default: those that are, are in the table."""
+        """No call is complete unless the table says so."""
         path = "/v1/" + "/".join(words)
         if summary(handle_of(method, path, answer)) == "done":
             assert rule_of(method, path).follow in {Follow.OPTIONAL_ACTION, Follow.SYNCHRONOUS}
 
     def test_not_followable(self) -> None:
-        """That a bootstrap cannot be followed is known before the call."""
+        """A bootstrap is known to be impossible to follow before the call."""
         for call in ("create_cluster", "join_cluster", "recover_cluster"):
             reason = reason_not_followable("POST", f"/v1/bootstrap/{call}")
 

@@ -27,10 +27,10 @@ pytestmark = pytest.mark.core
 
 
 class TestAnswers:
-    """What is read off an answer."""
+    """Handles that are read from an answer."""
 
     @pytest.mark.parametrize(
-        ("method", "path", "answer", "followed"),
+        ("method", "path", "answer", "expected"),
         [
             ("POST", f"{BDB}/upgrade", {"action_uid": "a1"}, "action:a1"),
             ("PUT", BDB, {"uid": 7, "name": "x", "action_uid": "a1"}, "action:a1"),
@@ -54,7 +54,7 @@ class TestAnswers:
             ("PUT", BDB, [{"action_uid": "a"}, {"action_uid": "a"}], "action:a"),
             ("POST", "/v1/shards/actions/migrate", [{"action_uid": "a1"}], "action:a1"),
             ("POST", "/v1/shards/actions/migrate", {"description": "moved"}, "no"),
-            # A database that is created is followed by its uid, however it stands.
+            # A created database is followed by its uid, whatever its status.
             ("POST", "/v1/bdbs", {"uid": 5, "status": "pending"}, "bdb:5@after"),
             ("POST", "/v1/bdbs", {"uid": "5", "status": "active"}, "bdb:5@after"),
             ("POST", "/v1/bdbs", [{"uid": 5}], "bdb:5@after"),
@@ -62,7 +62,7 @@ class TestAnswers:
             ("POST", "/v1/bdbs", {"uid": "five"}, "no"),
             ("POST", "/v1/bdbs", {"uid": -5}, "no"),
             ("POST", "/v1/bdbs", [{"uid": 5}, {"uid": 6}], "no"),
-            # Only a PUT that shows the settled database may have had nothing to do.
+            # Only a PUT that answers with the settled database may have had no effect.
             ("PUT", BDB, {"uid": 7, "status": "active"}, "bdb:7@unchanged"),
             ("PUT", BDB, {"status": "Active", "background_op": []}, "bdb:7@unchanged"),
             ("PUT", BDB, {"bdb": {"uid": "7", "status": "active"}}, "bdb:7@unchanged"),
@@ -101,12 +101,12 @@ class TestAnswers:
         ],
         ids=lambda value: json.dumps(value) if isinstance(value, dict | list) else str(value),
     )
-    def test_shapes(self, method: str, path: str, answer: object, followed: str) -> None:
-        """A handle, in whatever form, goes before all that is known of the call."""
-        assert summary(handle_of(method, path, answer)) == followed
+    def test_shapes(self, method: str, path: str, answer: object, expected: str) -> None:
+        """A handle in the answer, in any shape, takes precedence over the rule of the call."""
+        assert summary(handle_of(method, path, answer)) == expected
 
     @pytest.mark.parametrize(
-        ("method", "path", "answer", "followed"),
+        ("method", "path", "answer", "expected"),
         [
             ("PUT", BDB, {"uid": 7, "status": "active"}, "bdb:7@after"),
             ("POST", "/v1/users", {"uid": 4}, "no"),
@@ -114,31 +114,31 @@ class TestAnswers:
             ("POST", "/v1/bdbs", {"uid": 5}, "bdb:5@after"),
         ],
     )
-    def test_accepted(self, method: str, path: str, answer: object, followed: str) -> None:
-        """202 says that it is not done; 201 is a success like 200."""
-        assert summary(handle_of(method, path, answer, 202)) == followed
+    def test_accepted(self, method: str, path: str, answer: object, expected: str) -> None:
+        """202 says that the work is not done; 201 is a success like 200."""
+        assert summary(handle_of(method, path, answer, 202)) == expected
         assert handle_of(method, path, answer, 201) == handle_of(method, path, answer, 200)
 
     def test_known_failure(self) -> None:
-        """A database that had failed before the call, and is shown so again, may be unchanged."""
-        shown = {"status": "active", "background_op": [{"name": "x", "status": "failed"}]}
-        mark = failure_marks(read_database(json.dumps(shown).encode(), BDB))
+        """A database with a failure from before the call, database again, may be unchanged."""
+        database = {"status": "active", "background_op": [{"name": "x", "status": "failed"}]}
+        mark = failure_marks(read_database(json.dumps(database).encode(), BDB))
         for known, run in ((mark, f"unchanged,{mark}"), ("y", "after,y")):
             before = Reference(ReferenceKind.BDB, "7", f"{AFTER},{known}")
-            handle = read_handle(Follow.CHANGED, before, 200, shown, dry_run=False)
+            handle = read_handle(Follow.CHANGED, before, 200, database, dry_run=False)
 
             assert summary(handle) == f"bdb:7@{run}"
 
     @pytest.mark.parametrize("call", [("PUT", BDB), ("POST", "/v1/bdbs"), ("POST", "/v1/shards")])
     def test_dry_run(self, call: tuple[str, str]) -> None:
-        """A dry run is done with its answer, unless that has a handle."""
-        shown = {"uid": 7, "status": "pending"}
+        """A dry run is done when answered, unless the answer has a handle."""
+        database = {"uid": 7, "status": "pending"}
 
-        assert summary(handle_of(*call, shown, dry_run=True)) == "done"
+        assert summary(handle_of(*call, database, dry_run=True)) == "done"
         assert summary(handle_of(*call, {"action_uid": "a1"}, dry_run=True)) == "action:a1"
 
     def test_dry_run_of_a_crdb(self) -> None:
-        """A dry run of an Active-Active database is a task, which has its verdict."""
+        """A dry run of an Active-Active database is a task, whose result is the verdict."""
         assert summary(handle_of("POST", "/v1/crdbs", {"id": "c1"}, dry_run=True)) == "crdb:c1"
         assert summary(handle_of("POST", "/v1/crdbs", {}, dry_run=True)) == "crdb:sent"
 
@@ -170,7 +170,7 @@ class TestAnswers:
         ids=str,
     )
     def test_errors(self, answer: object, error: tuple[str | None, str | None] | None) -> None:
-        """An error object is one, whatever the status says."""
+        """An error object is an error, whatever the status is."""
         assert embedded_error(answer) == error
 
     def test_repr(self) -> None:
@@ -182,12 +182,12 @@ class TestAnswers:
 
 @pytest.mark.enable_socket
 class TestNothingToFollow:
-    """An answer that names nothing, over a connection."""
+    """Answers without a handle, over a connection."""
 
     PATH = "/v1/cluster/policy"
 
     async def test_raised(self) -> None:
-        """Waiting raises `NothingToFollow`, and so does watching; there is a record of it."""
+        """Waiting and watching raise `NothingToFollow`, and the wait has a record."""
         recorder = Recorder()
         async with Server(PUT=[(200, "{}")]) as server, server.client() as client:
             operation = await client.submit("PUT", self.PATH)
@@ -206,7 +206,7 @@ class TestNothingToFollow:
         assert repr(operation) == f"<Operation PUT {self.PATH}: answered>"
 
     async def test_accepted(self) -> None:
-        """Unless it was said that the answer will do."""
+        """With `untracked="completed"` the answer counts as the end."""
         async with Server(PUT=[(200, "{}")]) as server, server.client() as client:
             operation = await client.submit("PUT", self.PATH, untracked="completed")
 
@@ -214,7 +214,7 @@ class TestNothingToFollow:
             assert (await operation).phase is Phase.COMPLETED
 
     async def test_several(self) -> None:
-        """Several actions are known to go on, so that no answer will do."""
+        """Several actions are still running, so that the answer cannot count as the end."""
         body = '[{"action_uid": "a"}, {"action_uid": "b"}]'
         async with Server(PUT=[(200, body)]) as server, server.client() as client:
             operation = await client.submit("PUT", self.PATH, untracked="completed")
@@ -224,7 +224,7 @@ class TestNothingToFollow:
                 await operation
 
     async def test_bad_choice(self) -> None:
-        """Anything else that is said is refused."""
+        """Any other value of `untracked` is refused."""
         async with Server() as server, server.client() as client:
             with pytest.raises(UsageError, match="untracked="):
                 await client.submit("PUT", self.PATH, untracked="maybe")  # type: ignore[arg-type]
@@ -233,7 +233,7 @@ class TestNothingToFollow:
 
     @pytest.mark.parametrize("status", [200, 201, 202])
     async def test_error_inside(self, status: int) -> None:
-        """An error object in a success is an error, and shows nothing of what was sent."""
+        """An error object in a success is an error, and shows nothing of the request's body."""
         body = '{"error_code": "no_hunter2-hunter2", "description": "no room for hunter2-hunter2"}'
         async with Server(PUT=[(status, body)]) as server, server.client() as client:
             with pytest.raises(RequestRejected, match=r"no_\*\*\*: no room for \*\*\*") as caught:
@@ -243,7 +243,7 @@ class TestNothingToFollow:
 
     @pytest.mark.parametrize("status", [406, 500])
     async def test_code_with_a_secret(self, status: int) -> None:
-        """What a refusal repeats of the body is not shown, be it in the code."""
+        """An error code that repeats a secret of the body is redacted."""
         body = '{"error_code": "hunter2-hunter2", "description": "x"}'
         async with Server(PUT=[(status, body)]) as server, server.client() as client:
             with pytest.raises(RequestError) as caught:
@@ -253,12 +253,12 @@ class TestNothingToFollow:
 
     @pytest.mark.parametrize("call", ["create_cluster", "join_cluster", "recover_cluster"])
     async def test_bootstrap(self, call: str) -> None:
-        """A bootstrap goes on after its answer: what is to be asked is said in words."""
+        """A bootstrap cannot be followed: the error names the endpoint to poll."""
         path = f"/v1/bootstrap/{call}"
         async with Server(POST=[(200, "")]) as server, server.client() as client:
             operation = await client.submit("POST", path)
 
             with pytest.raises(NothingToFollow, match="GET /v1/bootstrap"):
                 await operation
-            with pytest.raises(NothingToFollow):  # as it would not be true
+            with pytest.raises(NothingToFollow):  # as the bootstrap is still running
                 await (await client.submit("POST", path, untracked="completed"))

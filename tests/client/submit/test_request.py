@@ -28,8 +28,8 @@ pytestmark = pytest.mark.core
 SECRET = "hunter2-hunter2"
 
 
-class TestSettings:
-    """Where a call takes `dry_run` and its like."""
+class TestIsDryRun:
+    """Places from which the API reads `dry_run` and similar settings."""
 
     QUERY = (
         ("POST", "/v1/bdbs", "dry_run"),
@@ -53,8 +53,8 @@ class TestSettings:
 
     @pytest.mark.parametrize(("method", "path", "name"), QUERY)
     @pytest.mark.parametrize("value", [True, False, 1, "yes", None])
-    def test_in_the_query(self, method: str, path: str, name: str, value: object) -> None:
-        """What the API reads from the query is refused in the body, with the right spelling."""
+    def test_query_setting(self, method: str, path: str, name: str, value: object) -> None:
+        """A setting of the query is refused in the body, and the error shows the right spelling."""
         call = rule_of(method, path)
         with pytest.raises(UsageError, match=rf"params={{'{name}': .*--param {name}="):
             is_dry_run(call, {name: value, "x": 1}, None)
@@ -63,8 +63,8 @@ class TestSettings:
         assert is_dry_run(call, {"x": 1}, {name: value}) is on
 
     @pytest.mark.parametrize(("method", "path", "name"), BODY)
-    def test_in_the_body(self, method: str, path: str, name: str) -> None:
-        """... and the other way round."""
+    def test_body_setting(self, method: str, path: str, name: str) -> None:
+        """A setting of the body is refused in the query, and the error shows the right spelling."""
         call = rule_of(method, path)
         with pytest.raises(UsageError, match=rf"json={{'{name}': .*--data"):
             is_dry_run(call, None, {name: True})
@@ -74,19 +74,19 @@ class TestSettings:
         assert not is_dry_run(call, {name: "true"}, None)
 
     @pytest.mark.parametrize(("method", "path"), [("POST", f"{BDB}/upgrade"), ("POST", "/v1/x")])
-    def test_nowhere(self, method: str, path: str) -> None:
-        """A call that is not documented to have a dry run is made in earnest."""
+    def test_no_dry_run(self, method: str, path: str) -> None:
+        """A call that is not documented to have a dry run is never one."""
         call = rule_of(method, path)
 
         assert not is_dry_run(call, {"dry_run": True}, {"dry_run": True})
 
     @pytest.mark.parametrize("value", ["", "true", "True", "1", "YES"])
     def test_switched_on(self, value: str) -> None:
-        """A query's value switches it on by itself, or in words."""
+        """A dry run is switched on by the bare name, or by a word for true."""
         assert is_dry_run(rule_of("PUT", BDB), [], {"dry_run": value})
 
 
-# Bodies that hold a secret, and what it is.
+# Bodies that hold a secret, and that secret.
 SECRET_BODIES: list[tuple[dict[str, Any], str]] = [
     ({"authentication_redis_pass": SECRET}, SECRET),
     ({"Password": SECRET}, SECRET),
@@ -104,21 +104,21 @@ SECRET_BODIES: list[tuple[dict[str, Any], str]] = [
 
 
 class TestSecrets:
-    """What a call sends is shown by nothing."""
+    """Secrets in the body of a request."""
 
     @pytest.mark.parametrize(
         ("body", "secret"), SECRET_BODIES, ids=[json.dumps(body) for body, _ in SECRET_BODIES]
     )
-    def test_scrubbed(self, body: dict[str, Any], secret: str) -> None:
-        """Not where the cluster says it again: stars stand for it, and the other words stay."""
-        made = build_request("PUT", "/v1/bdbs/1", body, None, None, request_timeout=None)
-        said = made.redacted(f"not this: {body}, sorry")
+    def test_redacted(self, body: dict[str, Any], secret: str) -> None:
+        """A text of the cluster has stars for each secret, and its other words."""
+        request = build_request("PUT", "/v1/bdbs/1", body, None, None, request_timeout=None)
+        text = request.redacted(f"not this: {body}, sorry")
 
-        assert said is not None
-        assert secret not in said
-        assert said.startswith("not this: ")
-        assert "***" in said
-        assert said.endswith("sorry")
+        assert text is not None
+        assert secret not in text
+        assert text.startswith("not this: ")
+        assert "***" in text
+        assert text.endswith("sorry")
 
     @pytest.mark.enable_socket
     @pytest.mark.parametrize(
@@ -130,9 +130,9 @@ class TestSecrets:
         ids=[400, 406, 409, 500, 503],
     )
     async def test_errors(self, status: int, body: dict[str, Any], secret: str) -> None:
-        """Not by an error whose words the cluster has from us, nor by what hangs on it."""
-        said = json.dumps({"error_code": "bad", "description": f"not this: {body}, sorry"})
-        async with RecordingServer(PUT=[(status, said)]) as server, server.client() as client:
+        """An error that quotes the body has no secret: message, attributes, pickle and causes."""
+        text = json.dumps({"error_code": "bad", "description": f"not this: {body}, sorry"})
+        async with RecordingServer(PUT=[(status, text)]) as server, server.client() as client:
             with pytest.raises(RequestError) as caught:
                 await client.update_bdb(1, body)
         error = caught.value
@@ -144,23 +144,23 @@ class TestSecrets:
         assert leaks_of(error) == []
 
     @pytest.mark.enable_socket
-    async def test_pages(self) -> None:
-        """Nor where the words are a page of a proxy's."""
+    async def test_error_page(self) -> None:
+        """The text of a proxy's error page is redacted."""
         page = f"<html><p>no {SECRET} here</p></html>"
         async with RecordingServer(POST=[(406, page)]) as server, server.client() as client:
             with pytest.raises(RequestRejected, match=r"406: no \*\*\* here"):
                 await client.create_bdb({"authentication_redis_pass": SECRET})
 
     @pytest.mark.enable_socket
-    async def test_short(self) -> None:
-        """What is too short to be told from other text is left, or nothing could be read."""
-        said = json.dumps({"description": "a name is needed"})
-        async with RecordingServer(POST=[(406, said)]) as server, server.client() as client:
+    async def test_short_secret(self) -> None:
+        """A secret that is too short to be told from other text is not redacted."""
+        text = json.dumps({"description": "a name is needed"})
+        async with RecordingServer(POST=[(406, text)]) as server, server.client() as client:
             with pytest.raises(RequestRejected, match="a name is needed"):
                 await client.create_bdb({"password": "a", "token": "", "url": "a://b:c@d"})
 
-    async def test_operation(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """Nor by an operation, although its answer has the database with all that it holds."""
+    async def test_operation_repr(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """The repr of an operation has no secret, although its answer has."""
         cluster.add_bdb(1)
         operation = await client.update_bdb(1, {"authentication_redis_pass": SECRET})
 
@@ -168,13 +168,13 @@ class TestSecrets:
         assert DATABASE_SECRET in operation.answer.values()
         assert secrets_in(f"{operation!r} {operation!s} {operation.ref}") == []
 
-    def test_orders(self) -> None:
-        """Nor by what is on its way."""
+    def test_request_repr(self) -> None:
+        """The repr of a request has no secret."""
         body = {"authentication_redis_pass": SECRET}
-        made = build_request("PUT", "/v1/bdbs/1", body, None, None, request_timeout=None)
+        request = build_request("PUT", "/v1/bdbs/1", body, None, None, request_timeout=None)
 
-        assert SECRET not in f"{made!r} {made.call!r} {made.secrets!r}"
-        assert [secret.reveal() for secret in made.secrets] == [SECRET]
+        assert SECRET not in f"{request!r} {request.call!r} {request.secrets!r}"
+        assert [secret.reveal() for secret in request.secrets] == [SECRET]
 
     @settings(max_examples=examples(100))
     @given(
@@ -185,12 +185,12 @@ class TestSecrets:
             )
         )
     )
-    def test_any(self, drawn: tuple[list[str], str]) -> None:
-        """Whatever the secrets are, and wherever they stand, none of them is left."""
+    def test_any_secrets(self, drawn: tuple[list[str], str]) -> None:
+        """No secret is left, whatever the secrets are and wherever they stand."""
         secrets, text = drawn
-        made = build_request(
+        request = build_request(
             "PUT", "/v1/x", {"password": secrets}, None, None, request_timeout=None
         )
-        left = made.redacted(text) or ""
+        left = request.redacted(text) or ""
 
         assert [secret for secret in secrets if secret in left] == []
