@@ -1,4 +1,4 @@
-"""Facts about the ends of waits: the word and the exit code of each; and about printed lines."""
+"""Tests of `_cli.output`."""
 
 from __future__ import annotations
 
@@ -9,36 +9,11 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from redis_enterprise_actions import (
-    Action,
-    ActionAborted,
-    ActionCancelled,
-    ActionFailed,
-    ActionNotFound,
-    ActionStalled,
-    ActionVanished,
-    AnswerLost,
-    AuthenticationError,
-    CancelNotSupported,
-    ClientCertificateRefused,
-    ClientClosed,
-    ClusterUnreachable,
-    NothingToFollow,
-    Phase,
-    RedisActionsError,
-    RequestError,
-    RequestRejected,
-    UnreadableReply,
-    UntrustedCertificate,
-    UsageError,
-    WaitError,
-    WaitTimeout,
-)
+from redis_enterprise_actions import Action, Phase
 from redis_enterprise_actions._cli.output import (
     OutputError,
     as_json,
     escape_ci_commands,
-    outcome_of,
     print_action,
     print_error,
     print_json,
@@ -46,71 +21,23 @@ from redis_enterprise_actions._cli.output import (
     print_traceback,
     write_output,
 )
-from tests.conftest import ACTIVE, at
+from tests.conftest import at
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SEEN = {"action": ACTIVE, "elapsed": 12.0, "polls": 3}
-DOWN = ("GET", "/v1/actions")
-
-# Every way to end, the word for it and the code.
-ENDS: list[tuple[Action | RedisActionsError, str, int]] = [
-    (at(status="completed"), "completed", 0),
-    (ActionFailed("a1", **SEEN), "failed", 1),  # type: ignore[arg-type]
-    (ActionCancelled("a1", **SEEN), "cancelled", 1),  # type: ignore[arg-type]
-    (ActionAborted("a1", **SEEN), "aborted", 1),  # type: ignore[arg-type]
-    (WaitTimeout("a1", **SEEN, timeout=12), "timed out", 3),  # type: ignore[arg-type]
-    (ActionStalled("a1", **SEEN, stall_timeout=5), "stalled", 3),  # type: ignore[arg-type]
-    (ActionNotFound("a1", **SEEN), "not found", 4),  # type: ignore[arg-type]
-    (ActionVanished("a1", **SEEN), "vanished", 4),  # type: ignore[arg-type]
-    (NothingToFollow("PUT /v1/x", **SEEN, reason="why"), "not followed", 8),  # type: ignore[arg-type]
-    (ClusterUnreachable(*DOWN, reason="refused"), "unreachable", 5),
-    (AnswerLost(*DOWN, reason="cut", ref="crdb:t1"), "unreachable", 5),
-    (UntrustedCertificate(*DOWN, reason="self-signed"), "unreachable", 5),
-    (ClientCertificateRefused(*DOWN, reason="unknown CA"), "unreachable", 5),
-    (RequestRejected(*DOWN, status=400), "rejected", 5),
-    (AuthenticationError(*DOWN, status=401), "rejected", 5),
-    (UnreadableReply(*DOWN, problem="not JSON"), "unreachable", 5),
-    (UsageError("timeout= is not a duration"), "wrong usage", 2),
-    (CancelNotSupported("export:1"), "wrong usage", 2),
-    (ClientClosed(), "wrong usage", 2),
-]
-each_end = pytest.mark.parametrize(
-    ("result", "word", "code"), ENDS, ids=[type(result).__name__ for result, _, _ in ENDS]
-)
-
-
-@each_end
-def test_end(result: Action | RedisActionsError, word: str, code: int) -> None:
-    """Each way to end has its word and its code."""
-    assert outcome_of(result) == (word, code)
-
-
-def test_every_error_is_above() -> None:
-    """No error of ours is without a row above."""
-
-    def leaves(kind: type[RedisActionsError]) -> set[type[RedisActionsError]]:
-        return {kind}.union(*(leaves(each) for each in kind.__subclasses__()))
-
-    ours = {
-        each for each in leaves(RedisActionsError) if each.__module__.startswith("redis_enterprise")
-    }
-    roots = {RedisActionsError, RequestError, WaitError}
-    assert {type(result) for result, _, _ in ENDS} == (ours - roots) | {Action}
-
 
 def test_strange_letters(lines: Callable[[], list[str]]) -> None:
-    """What is no ASCII is written as it is, and line breaks are escaped."""
+    """Characters beyond ASCII are written unchanged, and line breaks are escaped."""
     print_json({"message": "日\n本\x1b"})
 
     assert lines() == ['{"message":"日\\n本\\u001b"}']
 
 
 @pytest.mark.parametrize("as_json", [False, True])
-def test_show(lines: Callable[[], list[str]], as_json: bool) -> None:
-    """An action that is shown is a line, or an object."""
+def test_print_action(lines: Callable[[], list[str]], as_json: bool) -> None:
+    """An action is printed as a line, or as a JSON object."""
     print_action(at(5), as_json=as_json)
 
     (line,) = lines()
@@ -144,16 +71,16 @@ def test_show(lines: Callable[[], list[str]], as_json: bool) -> None:
         ("", ""),
     ],
 )
-def test_harmless(text: str, shown: str) -> None:
-    """A backslash stands where a command of a CI system would begin, and nowhere else."""
+def test_escape_ci_commands(text: str, shown: str) -> None:
+    """A backslash is inserted where a command of a CI system would begin, and nowhere else."""
     assert escape_ci_commands(text) == shown
     assert escape_ci_commands(shown) == shown
 
 
 @pytest.mark.parametrize("length", [10_000, 200_000])
 @pytest.mark.parametrize("part", ["#", " ", "\n", "#x", ":"])
-def test_harmless_is_fast(part: str, length: int) -> None:
-    """It takes a time in proportion to the text, whatever that is: the test has a time limit."""
+def test_escape_ci_commands_is_fast(part: str, length: int) -> None:
+    """Escaping takes a time in proportion to any text: the test has a time limit."""
     assert len(escape_ci_commands(part * length)) >= length
 
 
@@ -176,7 +103,7 @@ def test_harmless_is_fast(part: str, length: int) -> None:
     ],
 )
 def test_json_is_printable(text: str, escaped: str) -> None:
-    """In JSON, what cannot be printed and what begins a command is escaped; it means the same."""
+    """JSON escapes unprintable characters and commands, and decodes to the same value."""
     made = as_json({"a": text})
 
     assert made == f'{{"a":"{escaped}"}}'
@@ -185,8 +112,8 @@ def test_json_is_printable(text: str, escaped: str) -> None:
     assert json.loads(made) == msgspec.json.decode(made) == {"a": text}
 
 
-def test_lines(lines: Callable[[], list[str]]) -> None:
-    """Of several lines that are printed, none is a command; what is put is as it is."""
+def test_print_line(lines: Callable[[], list[str]]) -> None:
+    """`print_line` escapes commands in each line; `write_output` writes text unchanged."""
     print_line("a\n::error::b")
     write_output("::group::c\n")
 
@@ -194,8 +121,8 @@ def test_lines(lines: Callable[[], list[str]]) -> None:
 
 
 @pytest.mark.parametrize("kind", [BrokenPipeError, OSError])
-def test_output_lost(monkeypatch: pytest.MonkeyPatch, kind: type[OSError]) -> None:
-    """Where nothing can be written, that is an error of its own, which no other error is."""
+def test_output_error(monkeypatch: pytest.MonkeyPatch, kind: type[OSError]) -> None:
+    """An error in writing to standard output becomes an `OutputError`."""
 
     def fail(_: str) -> None:
         raise kind("gone")
@@ -207,17 +134,17 @@ def test_output_lost(monkeypatch: pytest.MonkeyPatch, kind: type[OSError]) -> No
     assert isinstance(caught.value.error, kind)
 
 
-def test_complain(capsys: pytest.CaptureFixture[str]) -> None:
-    """A complaint is one printable line beside the output, and no command."""
+def test_print_error(capsys: pytest.CaptureFixture[str]) -> None:
+    """An error is one printable line on standard error, and no command."""
     print_error("::error::a\nb\x85c\x1b[31m\u2066d ##[e]")
 
     assert capsys.readouterr() == ("", "\\::error::a b c [31m d #\\#[e]\n")
 
 
-def test_nowhere_to_complain(
+def test_no_standard_error(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where there is no standard error, a complaint does not end up in the output."""
+    """Without a standard error, an error does not end up in the output."""
     monkeypatch.setattr(sys, "stderr", None)
     print_error("x")
 
@@ -225,10 +152,10 @@ def test_nowhere_to_complain(
 
 
 @pytest.mark.parametrize("value", ["1", "true", "0", "", None])
-def test_complain_of(
+def test_print_traceback(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, value: str | None
 ) -> None:
-    """A traceback is printed where that is asked for, and no line of it is a command."""
+    """A traceback is printed if the variable asks for it, and no line of it is a command."""
     monkeypatch.delenv("REDIS_ACTIONS_TRACEBACK", raising=False)
     if value is not None:
         monkeypatch.setenv("REDIS_ACTIONS_TRACEBACK", value)

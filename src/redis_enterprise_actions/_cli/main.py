@@ -33,7 +33,6 @@ from .completion import completion_script
 from .output import (
     EXIT_INTERNAL_ERROR,
     OutputError,
-    outcome_of,
     print_action,
     print_error,
     print_line,
@@ -69,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _run(args)
     except RedisActionsError as error:
         print_error(f"redis-actions: {error}")
-        return outcome_of(error)[1]
+        return error.outcome.exit_code
     except OutputError as lost:
         return _report_lost_output(lost.error)
     except KeyboardInterrupt:

@@ -1,12 +1,12 @@
-"""The word and the exit code of each end of a wait; how the command prints lines, and JSON.
+"""Output of the command: lines and JSON on standard output, errors on standard error.
 
-CI systems look for commands in what a job writes to either stream. Nothing that is printed here can
-be one, whatever the cluster says.
+CI systems look for commands in what a job writes to either stream. The functions that print lines
+escape these, so that no text of the cluster is taken for a command.
 
 Sources: actions/runner, ActionCommand.cs: `::` at the beginning of a line, after blanks, and `##[`
 anywhere; microsoft/azure-pipelines-agent, Command.cs: `##vso[` anywhere; TeamCity's help, "Service
 Messages": `##teamcity[`; buildkite.com/docs, "Managing log output": `---`, `+++`, `~~~` and
-`^^^ +++` at the beginning of a line. What GitLab takes has control characters in it.
+`^^^ +++` at the beginning of a line. The commands of GitLab begin with control characters.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import sys
 import traceback
 from typing import TYPE_CHECKING, Final
 
-from redis_enterprise_actions._model.outcome import Outcome
 from redis_enterprise_actions._report.json import as_json
 
 
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from redis_enterprise_actions._model.action import Action
-    from redis_enterprise_actions._model.errors import RedisActionsError
 
 EXIT_INTERNAL_ERROR: Final = 70  # EX_SOFTWARE of sysexits.h
 
@@ -34,13 +32,25 @@ _LINE_COMMAND: Final = re.compile(r"^[^\S\n]*(?=::|---|\+\+\+|~~~|\^\^\^\s*\+\+\
 _HASH: Final = re.compile("#(?=#)")
 
 
-def outcome_of(result: Action | RedisActionsError) -> tuple[str, int]:
-    """Return the word and the exit code for how a wait ended."""
-    outcome = Outcome.of(result)
-    return outcome.value, outcome.exit_code
+class OutputError(Exception):
+    """Standard output cannot be written. `error` has the reason."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+@contextlib.contextmanager
+def wrapping_output_errors() -> Generator[None]:
+    """Raise `OutputError` in place of an `OSError`, around code that writes to standard output."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(error) from error
 
 
 def print_action(action: Action, *, as_json: bool) -> None:
+    """Print an action as a line, or as a JSON object."""
     if as_json:
         print_json(action)
     else:
@@ -48,27 +58,28 @@ def print_action(action: Action, *, as_json: bool) -> None:
 
 
 def print_json(value: object) -> None:
+    """Print a value as one line of JSON."""
     print_line(as_json(value))
 
 
-def print_line(line: str) -> None:
-    """Print a line, or several, none of which a CI system takes for a command."""
-    write_output(f"{escape_ci_commands(line)}\n")
+def print_line(text: str) -> None:
+    """Print one or more lines, with the commands of CI systems escaped."""
+    write_output(f"{escape_ci_commands(text)}\n")
 
 
 def write_output(text: str) -> None:
-    """Write to standard output as it is, at once. Raises `OutputLost`."""
+    """Write text to standard output unchanged, and flush it. Raises `OutputError`."""
     with wrapping_output_errors():
         print(text, end="", flush=True)
 
 
-def print_error(line: str) -> None:
-    """Print a line beside the output, on standard error."""
+def print_error(text: str) -> None:
+    """Print text as one printable line on standard error, if there is one."""
     if sys.stderr is None:
         return
-    shown = "".join([char if char.isprintable() else " " for char in line])
+    line = "".join([char if char.isprintable() else " " for char in text])
     with contextlib.suppress(OSError):
-        print(escape_ci_commands(shown), file=sys.stderr)
+        print(escape_ci_commands(line), file=sys.stderr)
 
 
 def print_traceback(error: BaseException) -> None:
@@ -79,22 +90,5 @@ def print_traceback(error: BaseException) -> None:
 
 
 def escape_ci_commands(text: str) -> str:
-    """Return a text with a backslash where a CI system would see the beginning of a command."""
+    """Insert a backslash where a CI system would see the beginning of a command."""
     return _HASH.sub(r"#\\", _LINE_COMMAND.sub(r"\g<0>\\", text))
-
-
-class OutputError(Exception):
-    """Standard output cannot be written; `error` says why."""
-
-    def __init__(self, error: OSError) -> None:
-        super().__init__(error)
-        self.error = error
-
-
-@contextlib.contextmanager
-def wrapping_output_errors() -> Generator[None]:
-    """Raise `OutputLost` from an `OSError` of what writes to standard output."""
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(error) from error

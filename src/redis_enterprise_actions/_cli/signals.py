@@ -1,7 +1,7 @@
-"""How a signal ends the command: at once, whatever it is doing, and with its own exit code.
+"""Signal handler of the command: SIGINT and SIGTERM end it within a second.
 
-SIGINT and SIGTERM cancel what runs on the event loop, so that it can say what it has to and leave
-nothing open. Whatever is not done with that within a second is not waited for.
+A signal cancels the task on the event loop, so that it can report how the waits stood and close
+what is open. A process that has not ended after `_SHUTDOWN_TIMEOUT` is ended by `os._exit`.
 """
 
 from __future__ import annotations
@@ -17,20 +17,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from types import FrameType, TracebackType
 
-_SHUTDOWN_TIMEOUT: Final = 0.8  # seconds that ending may take
-_FORCED_EXIT_TIMEOUT: Final = 0.1  # seconds that saying so may take
+_SHUTDOWN_TIMEOUT: Final = 0.8  # seconds
+_FORCED_EXIT_TIMEOUT: Final = 0.1  # seconds for `on_forced_exit`
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 class SignalHandler:
-    """Hears signals between `with` and its end, in the main thread of a process.
+    """Context manager that handles SIGINT and SIGTERM, if entered in the main thread.
 
-    `give_up` is called, in a thread of its own, before the process is ended the hard way.
+    `received` is the first signal, or None. `on_forced_exit` is called in a thread of its own
+    before the process is ended by `os._exit`.
     """
 
-    def __init__(self, give_up: Callable[[], object]) -> None:
+    def __init__(self, on_forced_exit: Callable[[], object]) -> None:
         self.received: int | None = None
-        self._on_forced_exit = give_up
+        self._on_forced_exit = on_forced_exit
         self._cancel: Callable[[], object] | None = None
         self._previous: dict[signal.Signals, object] = {}
         self._timer = threading.Timer(_SHUTDOWN_TIMEOUT, self._force_exit)
@@ -38,10 +39,10 @@ class SignalHandler:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            for each in _SIGNALS:
-                before = signal.getsignal(each)
-                if before is not signal.SIG_IGN:  # as of a job in the background
-                    self._previous[each] = signal.signal(each, self._on_signal)
+            for signum in _SIGNALS:
+                previous = signal.getsignal(signum)
+                if previous is not signal.SIG_IGN:  # as in a job in the background
+                    self._previous[signum] = signal.signal(signum, self._on_signal)
         return self
 
     def __exit__(
@@ -51,16 +52,19 @@ class SignalHandler:
         traceback: TracebackType | None,
     ) -> None:
         self._timer.cancel()
-        for each, before in self._previous.items():
-            signal.signal(each, before)  # type: ignore[arg-type] # what it has returned
+        for signum, previous in self._previous.items():
+            signal.signal(signum, previous)  # type: ignore[arg-type] # what it has returned
 
     @property
     def exit_code(self) -> int:
-        """The exit code for the signal that was heard."""
+        """Exit code for the received signal."""
         return 128 + (self.received or signal.SIGINT)
 
     def run(self, work: Coroutine[object, object, int]) -> int:
-        """Run what is to be done; raise `KeyboardInterrupt` if a signal has ended it."""
+        """Run a coroutine and return its exit code.
+
+        Raises `KeyboardInterrupt` if a signal was received.
+        """
         try:
             code = asyncio.run(self._run(work))
         except asyncio.CancelledError:
@@ -88,7 +92,7 @@ class SignalHandler:
         self._cancel()
 
     def _force_exit(self) -> None:
-        last_words = threading.Thread(target=self._on_forced_exit, daemon=True)
-        last_words.start()
-        last_words.join(_FORCED_EXIT_TIMEOUT)
+        callback = threading.Thread(target=self._on_forced_exit, daemon=True)
+        callback.start()
+        callback.join(_FORCED_EXIT_TIMEOUT)
         os._exit(self.exit_code)

@@ -15,7 +15,7 @@ from .timeline import heading, outage_text, outages_text, outcome_text, timeline
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from redis_enterprise_actions._model.record import Record
 
@@ -40,23 +40,26 @@ def markdown_report(records: Sequence[Record]) -> str:
     if records:
         told = "; ".join(f"{name} {escaped(value)}" for name, value in totals(line))
         bars = [(row, _bar(row)) for row in line.rows]
-        parts += [f"{told[0].upper()}{told[1:]}.", _table(bars), _legend(bars), *_notes(line.rows)]
+        headings = ("action", "when", "how it ended", "polls", "without answers")
+        rows = [_row(row.record, bar) for row, bar in bars]
+        parts += [f"{told[0].upper()}{told[1:]}.", table(headings, rows, numeric="polls")]
+        parts += [_legend(bars), *_notes(line.rows)]
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
-def _table(bars: Sequence[tuple[Row, str]]) -> str:
-    rows = [
-        "| action | when | how it ended | polls | without answers |",
-        "|---|---|---|--:|---|",
-        *(_row(row.record, bar) for row, bar in bars),
-    ]
-    return "\n".join(rows)
+def table(
+    headings: Sequence[str], rows: Iterable[Sequence[str]], *, numeric: str | None = None
+) -> str:
+    """Return a table of cells that hold Markdown; the column `numeric` is aligned to the right."""
+    rules = ["--:" if heading == numeric else "---" for heading in headings]
+    lines = [f"| {' | '.join(headings)} |", f"|{'|'.join(rules)}|"]
+    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
 
 
-def _row(record: Record, bar: str) -> str:
+def _row(record: Record, bar: str) -> tuple[str, ...]:
     what = f"**{escaped(record.title)}**" + (f"<br>{escaped(record.ref)}" if record.ref else "")
     how = f"{record.outcome.mark} {escaped(outcome_text(record))}"
-    return f"| {what} | `{bar}` | {how} | {record.polls} | {outages_text(record)} |"
+    return what, f"`{bar}`", how, str(record.polls), outages_text(record)
 
 
 def _bar(row: Row) -> str:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from redis_enterprise_actions._cli.wait.events import AnyEvent
+    from redis_enterprise_actions._cli.wait.progress import Progress
     from redis_enterprise_actions.testing import FakeCluster, Outcome
 
 MODES = ["plain", "json", "github", "gitlab", "rich"]
@@ -385,10 +387,12 @@ async def test_unforeseen(
     uid = asked.add_action("retry_bdb", Plan(duration=50))
     report = tmp_path / "r.json"
 
-    def fail(event: ChangeEvent) -> str:
-        if event.action.phase.terminal:
+    event_text = _plain.event_text
+
+    def fail(event: AnyEvent, progress: Progress) -> str | None:
+        if isinstance(event, ChangeEvent) and event.action.phase.terminal:
             raise ZeroDivisionError
-        return "as usual"
+        return event_text(event, progress)
 
     def fail_late(elapsed: float, *_: object) -> float:
         if elapsed > 20:
@@ -396,7 +400,7 @@ async def test_unforeseen(
         return 10.0
 
     if place == "show":
-        monkeypatch.setitem(_plain._TEXTS, ChangeEvent, fail)
+        monkeypatch.setattr(_plain, "event_text", fail)
     else:
         monkeypatch.setattr(_bars, "format_clock", fail_late)
     with pytest.raises(ZeroDivisionError):

@@ -34,7 +34,7 @@ def test_no_duration(text: str) -> None:
 def test_interval() -> None:
     """An interval is a duration, and not nothing."""
     assert parse_interval("1.5m") == 90
-    with pytest.raises(argparse.ArgumentTypeError, match="longer than nothing"):
+    with pytest.raises(argparse.ArgumentTypeError, match="longer than 0"):
         parse_interval("0s")
 
 

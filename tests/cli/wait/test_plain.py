@@ -57,7 +57,7 @@ def test_no_reason() -> None:
     """An outage without a reason has words, too."""
     outage = OutageEvent(**time_at(1), over=False, seconds=1.0, reason=None, ref=None)
 
-    said = "no usable answer for 1.0 s: why is not known; asking again"
+    said = "no usable answer for 1.0 s: reason unknown; asking again"
     assert event_text(outage, Progress()) == said
 
 

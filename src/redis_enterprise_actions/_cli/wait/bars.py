@@ -1,7 +1,4 @@
-"""What waits look like when somebody watches: a bar for each, in colours that rich knows.
-
-Decides what stands in which row and column. Refuses to know how it gets there, and when.
-"""
+"""Live display of waits on a terminal: a bar for each, in the lowest lines of the window."""
 
 from __future__ import annotations
 
@@ -13,6 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from redis_enterprise_actions._cli.output import escape_ci_commands, write_output
 from redis_enterprise_actions._cli.terminal import with_valid_size
 from redis_enterprise_actions._model.action import Phase
+from redis_enterprise_actions._model.outcome import Outcome
 from redis_enterprise_actions._model.text import one_line
 
 from .events import (
@@ -39,16 +37,16 @@ if TYPE_CHECKING:
     from .progress import Progress, WaitProgress
 
 
-_NARROW: Final = 60  # columns below which what does not fit beside a bar stands under it
+_NARROW: Final = 60  # columns of a window in which the note stands under its bar, not beside it
 _OPS: Final = 3  # pending operations shown under a bar
-_FIXED: Final = 18  # columns for the sign, the percentage, the time and what is between them
-_PERMANENT: Final = (SubmittedEvent, WarningEvent)  # what is written above the bars, and stays
+_FIXED: Final = 18  # columns of the sign, the percentage, the time and the gaps
+_PERMANENT: Final = (SubmittedEvent, WarningEvent)  # written above the bars as lines that stay
 _UNDER_WAY: Final = frozenset({Phase.RUNNING, Phase.CANCELLING, Phase.UNKNOWN})
-_INDENT: Final = "  "  # where there is no sign
+_INDENT: Final = "  "  # in place of a sign
 _DEEP_INDENT: Final = "    "
-_MIN_TEXT: Final = 8  # cells below which a text says nothing
-_SWEEP_WIDTH: Final = 3  # cells of the block that moves where there is no progress
-_SWEEP_SPEED: Final = 8.0  # cells that it moves in a second
+_MIN_TEXT: Final = 8  # cells that a text needs to be readable
+_SWEEP_WIDTH: Final = 3  # cells of the moving block of a bar without progress
+_SWEEP_SPEED: Final = 8.0  # cells that the block moves in a second
 _HIDE_CURSOR: Final = "\x1b[?25l"
 _SHOW_CURSOR: Final = "\x1b[?25h"
 _NO_WRAP: Final = "\x1b[?7l"
@@ -58,24 +56,22 @@ _CLEAR_BELOW: Final = "\x1b[J"
 
 
 class Glyphs(NamedTuple):
-    """What bars and signs are made of."""
+    """Characters of bars and signs."""
 
     full: str
     half: str
     empty: str
-    good: str
-    bad: str
     abandoned: str
     outage: str
     ellipsis: str
 
 
-_UNICODE: Final = Glyphs("━", "╸", "─", "✓", "✗", "·", "!", "…")
-_ASCII: Final = Glyphs("#", "-", "-", "+", "x", "-", "!", "~")
+_UNICODE: Final = Glyphs("━", "╸", "─", "·", "!", "…")
+_ASCII: Final = Glyphs("#", "-", "-", "-", "!", "~")
 
 
 class ColumnWidths(NamedTuple):
-    """How wide the columns are that have no fixed width; without a note, `note` is 0."""
+    """Widths of the columns that have no fixed width. `note` is 0 if the note has no column."""
 
     title: int
     bar: int
@@ -83,7 +79,7 @@ class ColumnWidths(NamedTuple):
 
 
 def column_widths(width: int) -> ColumnWidths:
-    """Return the columns for a window of that width, of which the last cell stays empty."""
+    """Return the column widths for a window of a width; its last cell stays empty."""
     free = max(12, width - _FIXED)
     if width < _NARROW:
         bar = max(4, free * 3 // 10)
@@ -94,7 +90,7 @@ def column_widths(width: int) -> ColumnWidths:
 
 
 class BarsDisplay:
-    """Draws a bar for each wait, and a line for each that has ended; all of it, when closed.
+    """A bar for each wait, and a line for each wait that has ended.
 
     No text of the cluster is read as markup, and none reaches beyond its line.
     """
@@ -102,7 +98,7 @@ class BarsDisplay:
     refresh: float = 0.2
 
     def __init__(self) -> None:
-        from rich.console import Console  # noqa: PLC0415 - an extra, wanted only here
+        from rich.console import Console  # noqa: PLC0415 - an extra that only this display needs
 
         self._console = Console(
             force_terminal=True,
@@ -115,7 +111,7 @@ class BarsDisplay:
         self._drawn_at = -self.refresh
 
     def show(self, event: AnyEvent, progress: Progress) -> None:
-        """Draw how it stands after an event; write what is to stay."""
+        """Draw the progress after an event; write the events whose lines stay."""
         if isinstance(event, SummaryEvent):
             self._summary = event
             return
@@ -129,33 +125,32 @@ class BarsDisplay:
             self.draw(event.elapsed, progress)
 
     def draw(self, elapsed: float, progress: Progress) -> None:
-        """Draw how everything stands, no higher than the window."""
+        """Draw the progress, no higher than the window."""
         self._drawn_at = elapsed
         width, height = self._console.size
-        picture = Frame(self._console, elapsed, width)
-        self._screen.draw(picture.render(progress, max(1, height - 1)), width)
+        frame = Frame(self._console, elapsed, width)
+        self._screen.draw(frame.render(progress, max(1, height - 1)), width)
 
     def close(self, progress: Progress) -> None:
-        """Take the bars away; write how each wait ended, and all of them together."""
+        """Remove the bars; write the end of each wait, and the summary."""
         self._screen.close(self._console.width)
-        ends: list[WaitEndEvent | AbandonedEvent] = [*progress.ends, *progress.abandoned]
-        for end in ends:
+        for end in progress.all_ends:
             sign, style = _end_sign(end, _glyphs(self._console))
             self._write_line(style, f"{sign} {one_line(end.message)}")
         if self._summary is not None:
-            said = event_text(self._summary, progress)
-            if said is not None:
-                self._write_line("", said)
+            text = event_text(self._summary, progress)
+            if text is not None:
+                self._write_line("", text)
 
-    def _write_line(self, style: str, said: str) -> None:
+    def _write_line(self, style: str, text: str) -> None:
         from rich.text import Text  # noqa: PLC0415 - ditto
 
-        text = Text(_encodable(said, self._console), style=style)
-        self._screen.write_above(_render_line(text, self._console).text, self._console.width)
+        line = Text(_encodable(text, self._console), style=style)
+        self._screen.write_above(_render_line(line, self._console).text, self._console.width)
 
 
 class Frame:
-    """How a progress looks at one moment, in a window of some width."""
+    """One drawing of the progress, for a window of a width."""
 
     def __init__(self, console: Console, elapsed: float, width: int) -> None:
         self._console = console
@@ -181,7 +176,7 @@ class Frame:
         return list(chain.from_iterable(blocks))
 
     def _prioritised_rows(self, waits: list[WaitProgress], room: int) -> list[Text]:
-        """Return what is shown where there is no room for all: failed and running ones first."""
+        """Return the rows that fit, those of failed and running waits first."""
         bad = [each for each in waits if _has_failed(each)][: max(1, room // 2)]
         taken = {each.ref for each in bad}
         others = sorted((each for each in waits if each.ref not in taken), key=_rank)
@@ -190,7 +185,7 @@ class Frame:
         return [*map(self._row, shown), self._text(_hidden_text(more), "dim", _INDENT)]
 
     def _block(self, wait: WaitProgress) -> list[Text]:
-        """Return what there is to see of a wait: its row, and what stands under it."""
+        """Return the row of a wait, and the rows under it."""
         rows = [self._row(wait)]
         if wait.end is not None:
             return rows
@@ -229,16 +224,16 @@ class Frame:
         )
 
     def _operation_row(self, op: PendingOp) -> Text:
-        """Return the row of what a state machine waits for on one shard."""
+        """Return the row of an operation on one shard that a state machine waits for."""
         name = op.op_name or op.status_code or "working"
-        said = f"shard {op.shard_uid} {name}"
-        row = self._cell(said, self._columns.title + 2, "dim", _DEEP_INDENT)
+        text = f"shard {op.shard_uid} {name}"
+        row = self._cell(text, self._columns.title + 2, "dim", _DEEP_INDENT)
         row.append(" ")
         row.append_text(self._bar(op.progress, "dim"))
         return row.append(f" {_percent(op.progress):>5}", "dim")
 
     def _note(self, wait: WaitProgress) -> str:
-        """Return what stands beside a bar: what is left, and how it stands."""
+        """Return the note of a bar: the remaining time and the state, or the outage."""
         if wait.own_outage is not None:
             now = wait.own_outage.seconds + self._elapsed - wait.own_outage.elapsed
             return f"no answer for {now:.0f} s: {wait.own_outage.reason or UNKNOWN_REASON}"
@@ -252,10 +247,10 @@ class Frame:
         seconds = progress.outage_duration(self._elapsed)
         if seconds is None:
             return []
-        said = (
+        text = (
             f"{self._glyphs.outage} no usable answer for {seconds:.0f} s: {progress.outage_reason}"
         )
-        return [self._text(said, "yellow")]
+        return [self._text(text, "yellow")]
 
     def _bar(self, progress: float | None, style: str) -> Text:
         bar, width = self._cell("", 0), self._columns.bar
@@ -268,26 +263,26 @@ class Frame:
         bar.append(self._glyphs.full * (halves // 2) + self._glyphs.half * (halves % 2), style)
         return bar.append(self._glyphs.empty * (width - halves // 2 - halves % 2), "dim")
 
-    def _text(self, said: str, style: str, lead: str = "") -> Text:
-        return self._cell(said, self._width - 1, style, lead)
+    def _text(self, text: str, style: str, lead: str = "") -> Text:
+        return self._cell(text, self._width - 1, style, lead)
 
-    def _cell(self, said: str, cells: int, style: str = "", lead: str = "") -> Text:
-        """Return a text that takes so many cells, `lead` before it, cut if it is too long."""
+    def _cell(self, text: str, cells: int, style: str = "", lead: str = "") -> Text:
+        """Return `lead` and a text, padded or cut to a number of cells."""
         from rich.text import Text  # noqa: PLC0415 - ditto
 
-        text = Text()
-        text.append(lead + _encodable(said, self._console), style)
-        if text.cell_len > cells:
-            text.truncate(cells - 1, overflow="crop")
-            text.append(self._glyphs.ellipsis, style)
-        text.pad_right(cells - text.cell_len)
-        return text
+        cell = Text()
+        cell.append(lead + _encodable(text, self._console), style)
+        if cell.cell_len > cells:
+            cell.truncate(cells - 1, overflow="crop")
+            cell.append(self._glyphs.ellipsis, style)
+        cell.pad_right(cells - cell.cell_len)
+        return cell
 
 
 def _render_line(text: Text, console: Console) -> RenderedLine:
-    """Return a text as it is written, in the colours that the terminal has.
+    """Return a text as the terminal shows it, in the colours that the terminal has.
 
-    It ends where it is blank: the shorter it is, the narrower a window can get without folding it.
+    Blanks at its end are removed: a shorter line is not wrapped when the window becomes narrower.
     """
     text.rstrip()
     with console.capture() as captured:
@@ -295,10 +290,10 @@ def _render_line(text: Text, console: Console) -> RenderedLine:
     return RenderedLine(captured.get(), text.cell_len)
 
 
-def _encodable(said: str, console: Console) -> str:
-    """Return a text as one line of what the terminal's encoding has."""
-    said = escape_ci_commands(one_line(said))
-    return said.encode(console.encoding, "replace").decode(console.encoding)
+def _encodable(text: str, console: Console) -> str:
+    """Return a text as one line, in characters that the encoding of the terminal has."""
+    line = escape_ci_commands(one_line(text))
+    return line.encode(console.encoding, "replace").decode(console.encoding)
 
 
 def _glyphs(console: Console) -> Glyphs:
@@ -309,11 +304,12 @@ def _end_sign(end: WaitEndEvent | AbandonedEvent, glyphs: Glyphs) -> tuple[str, 
     """Return the sign and the colour of an end."""
     if isinstance(end, AbandonedEvent):
         return glyphs.abandoned, "dim"
-    return (glyphs.bad, "red") if end.exit_code else (glyphs.good, "green")
+    outcome, colour = (Outcome.FAILED, "red") if end.exit_code else (Outcome.COMPLETED, "green")
+    return outcome.ascii_mark if glyphs is _ASCII else outcome.mark, colour
 
 
 def _end_words(end: WaitEndEvent | AbandonedEvent) -> tuple[str, str]:
-    """Return in short how a wait ended, and what the cluster gives as the reason."""
+    """Return the end of a wait in a few words, and the reason that the cluster gives."""
     if isinstance(end, AbandonedEvent):
         return "no longer waited for", ""
     reason = None if end.action is None else end.action.reason
@@ -325,21 +321,22 @@ def _has_failed(wait: WaitProgress) -> bool:
 
 
 def _rank(wait: WaitProgress) -> int:
-    """Return what sorts those first that run, and those last that have ended."""
+    """Return a sort key: running waits come first, ended ones last."""
     if wait.end is not None:
         return 2
     return 0 if wait.action is not None and wait.action.phase in _UNDER_WAY else 1
 
 
 def _hidden_text(waits: list[WaitProgress]) -> str:
-    """Return in words how many are not shown, and how they stand."""
-    ends = Counter("waiting" if each.end is None else _outcome_word(each.end) for each in waits)
-    counts = ", ".join(f"{number} {how}" for how, number in ends.items())
+    """Return in words how many waits are not shown, by outcome."""
+    words: Counter[str] = Counter()
+    for wait in waits:
+        if isinstance(wait.end, WaitEndEvent):
+            words[wait.end.outcome] += 1
+        else:
+            words["waiting" if wait.end is None else "left"] += 1
+    counts = ", ".join(f"{number} {word}" for word, number in words.items())
     return f"+ {len(waits)} more: {counts}"
-
-
-def _outcome_word(end: WaitEndEvent | AbandonedEvent) -> str:
-    return "left" if isinstance(end, AbandonedEvent) else end.outcome
 
 
 def _progress(action: Action | None) -> float | None:
@@ -351,22 +348,22 @@ def _percent(progress: float | None) -> str:
 
 
 def _sweep_position(elapsed: float, span: int) -> int:
-    """Return where between 0 and `span` something is that goes to and fro."""
+    """Return the position of a block that moves to and fro between 0 and `span`."""
     at = int(elapsed * _SWEEP_SPEED) % (2 * span)
     return min(at, 2 * span - at)
 
 
 class RenderedLine(NamedTuple):
-    """A line as it is written, and how many cells of the terminal it takes."""
+    """A line with its control sequences, and the number of cells that it takes."""
 
     text: str
     cells: int
 
 
 class Screen:
-    """The lowest lines of a terminal, on standard output.
+    """The lowest lines of the terminal on standard output.
 
-    The cursor stands below them, and is hidden from the first drawing to `close`.
+    The cursor stands below them. It is hidden from the first drawing to `close`.
     """
 
     def __init__(self) -> None:
@@ -375,29 +372,29 @@ class Screen:
         self._hidden = False
 
     def draw(self, lines: Sequence[RenderedLine], width: int) -> None:
-        """Draw lines over those drawn last, in a window of that many columns."""
+        """Draw lines over those drawn last, in a window of `width` columns."""
         hide = "" if self._hidden else _HIDE_CURSOR
-        # What was folded there would be joined again in a wider window, were it only overwritten.
+        # Wrapped lines that were only overwritten would be joined in a wider window.
         clear = "" if width == self._width else _CLEAR_BELOW
         rows = "".join(f"{line.text}{_CLEAR_LINE}\n" for line in lines)
         _write(f"{hide}{self._cursor_to_start(width)}{clear}{_NO_WRAP}{rows}{_WRAP}{_CLEAR_BELOW}")
         self._drawn, self._width, self._hidden = lines, width, True
 
     def write_above(self, text: str, width: int) -> None:
-        """Write a line that stays, in place of those drawn last."""
+        """Write a line that stays, in place of the lines drawn last."""
         _write(f"{self._cursor_to_start(width)}{_CLEAR_BELOW}{text}\n")
         self._drawn = ()
 
     def close(self, width: int) -> None:
-        """Take the lines away and show the cursor again."""
+        """Remove the lines and show the cursor."""
         if self._hidden:
             _write(f"{self._cursor_to_start(width)}{_CLEAR_BELOW}{_SHOW_CURSOR}")
         self._drawn, self._hidden = (), False
 
     def _cursor_to_start(self, width: int) -> str:
-        """Return what moves the cursor to where the lines drawn last begin.
+        """Return the control sequence that moves the cursor to the first line drawn last.
 
-        In a window that has become narrower, terminals fold lines that are too long for it.
+        A window that has become narrower wraps the lines that are too long for it.
         """
         rows = sum(max(1, -(-line.cells // width)) for line in self._drawn)
         return f"\r\x1b[{rows}A" if rows else "\r"

@@ -1,7 +1,7 @@
-"""What is told in the logs of GitHub Actions and GitLab CI, in the ways these have.
+"""Displays for the logs of GitHub Actions and GitLab CI.
 
-Neither can interleave what it folds, so progress is folded from one end of a wait to the next, and
-the ends stand between.
+Neither log can interleave what it folds, so progress is folded from one end of a wait to the next,
+and the ends stand between.
 
 Sources: docs.github.com, "Workflow commands for GitHub Actions"; the escapes of data are those of
 actions/toolkit, command.ts; docs.gitlab.com, "Job logs", "Custom collapsible sections".
@@ -9,13 +9,13 @@ actions/toolkit, command.ts; docs.gitlab.com, "Job logs", "Custom collapsible se
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from redis_enterprise_actions._cli.output import escape_ci_commands
 from redis_enterprise_actions._model.action import Evidence
 from redis_enterprise_actions._model.text import one_line
+from redis_enterprise_actions._report.markdown import escaped, table
 
 from .events import (
     AbandonedEvent,
@@ -26,7 +26,7 @@ from .events import (
     WaitEndEvent,
     WarningEvent,
 )
-from .plain import event_text, log_line
+from .plain import LineDisplay, event_text, log_line
 from .progress import end_text, end_text_with_duration, format_clock, format_counts
 
 
@@ -39,116 +39,105 @@ if TYPE_CHECKING:
 
 
 _FOLDED: Final = (ChangeEvent, KeepAliveEvent, OutageEvent, WarningEvent)
-_MAX_ANNOTATIONS: Final = 10  # annotations of a kind that GitHub takes from one step
-_SECTION: Final = "redis_actions_{}"
-_MAX_ROWS: Final = 200  # of the table: GitHub takes a megabyte of a step
-_MAX_CELL: Final = 300  # characters of a cell
-_MARKUP: Final = re.compile(r"([\\`*_{}\[\]()<>#+!|~&@:-])")
+_MAX_ANNOTATIONS: Final = 10  # that GitHub accepts from one step, for each level
+_MAX_ROWS: Final = 200  # of the table: GitHub accepts a megabyte from a step
+_MAX_CELL: Final = 300  # characters
 
 
-class GitHubDisplay:
-    """Groups, annotations, and a summary of the job at the path `$GITHUB_STEP_SUMMARY`."""
-
-    refresh: float | None = None
+class GitHubDisplay(LineDisplay):
+    """Groups, annotations, and a job summary in the file `$GITHUB_STEP_SUMMARY`."""
 
     def __init__(self, write: Callable[[str], None], summary_file: str | None) -> None:
-        self._write = write
+        super().__init__(write)
         self._summary_file = summary_file
         self._open = False
-        self._annotated: dict[str, int] = {}
+        self._annotations: dict[str, int] = {}
 
     def show(self, event: AnyEvent, progress: Progress) -> None:
-        """Write what was told, in the group or after it."""
-        said = None if _is_repeated_by_end(event) else event_text(event, progress)
-        if said is not None:
+        """Write the event, in the group or after it."""
+        text = _log_text(event, progress)
+        if text is not None:
             self._fold(_heading(progress) if isinstance(event, _FOLDED) else None)
-            self._write(self._format_line(event, said))
+            self._write(self._format_line(event, text))
         if isinstance(event, SummaryEvent):
             self._fold(None)
             self._append_summary(event, progress)
 
-    def draw(self, elapsed: float, progress: Progress) -> None:
-        """Nothing: what is written stays."""
-
-    def close(self, progress: Progress) -> None:  # noqa: ARG002 - the group is whose it is
+    def close(self, progress: Progress) -> None:  # noqa: ARG002 - not needed to end a group
         """End the group that is open."""
         self._fold(None)
 
     def _fold(self, heading: str | None) -> None:
-        """Be in a group, or, without a heading, in none."""
+        """Begin a group, or, without a heading, end the group that is open."""
         if self._open != (heading is not None):
             self._write("::endgroup::" if heading is None else f"::group::{_escape_data(heading)}")
             self._open = heading is not None
 
-    def _format_line(self, event: AnyEvent, said: str) -> str:
+    def _format_line(self, event: AnyEvent, text: str) -> str:
         level, title = _annotation(event)
-        count = self._annotated[level] = self._annotated.get(level, 0) + 1
+        count = self._annotations[level] = self._annotations.get(level, 0) + 1
         if level and count <= _MAX_ANNOTATIONS:
-            return f"::{level} title={_escape_property(title)}::{_escape_data(said)}"
-        return escape_ci_commands(log_line(event, said))
+            return f"::{level} title={_escape_property(title)}::{_escape_data(text)}"
+        return escape_ci_commands(log_line(event, text))
 
-    def _append_summary(self, done: SummaryEvent, progress: Progress) -> None:
+    def _append_summary(self, summary: SummaryEvent, progress: Progress) -> None:
         if not self._summary_file:
             return
         try:
             with Path(self._summary_file).open("a", encoding="utf-8") as file:
-                file.write(job_summary(progress, done))
+                file.write(job_summary(progress, summary))
         except (OSError, ValueError) as error:
-            said = f"the job summary cannot be written: {error}"
-            self._write(f"::warning title=redis-actions::{_escape_data(said)}")
+            text = f"the job summary cannot be written: {error}"
+            self._write(f"::warning title=redis-actions::{_escape_data(text)}")
 
 
-class GitLabDisplay:
+class GitLabDisplay(LineDisplay):
     """Collapsible sections, and a summary at the end."""
 
-    refresh: float | None = None
-
     def __init__(self, write: Callable[[str], None]) -> None:
-        self._write = write
+        super().__init__(write)
         self._sections = 0
         self._open = False
 
     def show(self, event: AnyEvent, progress: Progress) -> None:
-        """Write what was told, in the section or after it."""
+        """Write the event, in the section or after it. The last event ends the section."""
         if isinstance(event, SummaryEvent):
             self._fold(None, event.time)
             self._write("\n".join(summary_lines(progress, event)))
             return
-        said = None if _is_repeated_by_end(event) else event_text(event, progress)
-        if said is not None:
+        text = _log_text(event, progress)
+        if text is not None:
             self._fold(_heading(progress) if isinstance(event, _FOLDED) else None, event.time)
-            self._write(log_line(event, said))
-
-    def draw(self, elapsed: float, progress: Progress) -> None:
-        """Nothing: what is written stays."""
-
-    def close(self, progress: Progress) -> None:
-        """Nothing: the last event has ended the section."""
+            self._write(log_line(event, text))
 
     def _fold(self, heading: str | None, time: datetime) -> None:
-        """Be in a section, or, without a heading, in none."""
+        """Begin a section, or, without a heading, end the section that is open."""
         if self._open == (heading is not None):
             return
         self._open = heading is not None
         self._sections += self._open
-        name = _SECTION.format(self._sections)
+        name = f"redis_actions_{self._sections}"
         when = int(time.timestamp())
         mark = f"start:{when}:{name}[collapsed=true]" if self._open else f"end:{when}:{name}"
         self._write(f"\x1b[0Ksection_{mark}\r\x1b[0K{heading or ''}")
 
 
-def _is_repeated_by_end(event: AnyEvent) -> bool:
-    """Whether the end of the wait, which comes next, says the same."""
-    if not isinstance(event, ChangeEvent):
-        return False
-    return event.action.phase.terminal and event.action.evidence is Evidence.ACTION
+def _log_text(event: AnyEvent, progress: Progress) -> str | None:
+    """Return an event in words, or None if it needs none, or the end of the wait says the same."""
+    if (
+        isinstance(event, ChangeEvent)
+        and event.action.phase.terminal
+        and event.action.evidence is Evidence.ACTION
+    ):
+        return None
+    return event_text(event, progress)
 
 
 def _heading(progress: Progress) -> str:
-    waiting = progress.pending
-    if len(waiting) == 1:
-        return f"Waiting for {waiting[0].title}"
-    return f"Waiting for {len(waiting)} of {len(progress.waits)}" if waiting else "Calling"
+    pending = progress.pending
+    if len(pending) == 1:
+        return f"Waiting for {pending[0].title}"
+    return f"Waiting for {len(pending)} of {len(progress.waits)}" if pending else "Calling"
 
 
 def _annotation(event: AnyEvent) -> tuple[str, str]:
@@ -173,54 +162,44 @@ def _escape_property(text: str) -> str:
     return _escape_data(text).replace(":", "%3A").replace(",", "%2C")
 
 
-def job_summary(progress: Progress, done: SummaryEvent) -> str:
-    """Return what is appended to the summary of a job."""
-    ends = _ends(progress)
-    rows = [_row(end) for end in ends[:_MAX_ROWS]]
-    more = [f"\n+{len(ends) - _MAX_ROWS} more"] if len(ends) > _MAX_ROWS else []
-    head = ["| what | how it ended | waited | in words |", "|---|---|---|---|"] if rows else []
-    outages = [
-        f"\n- The cluster gave no usable answer for {each.seconds:.1f} s."
-        for each in progress.outages
+def job_summary(progress: Progress, summary: SummaryEvent) -> str:
+    """Return the Markdown that is appended to the job summary."""
+    ends = progress.all_ends
+    why = f"{escaped(summary.why)}: " if summary.why else ""
+    parts = [f"### redis-actions: {why}{format_counts(summary.ended, summary.left)}"]
+    if ends:
+        rows = []
+        for end in ends[:_MAX_ROWS]:
+            bold = "**" if not isinstance(end, AbandonedEvent) and end.exit_code else ""
+            how = f"{bold}{end_text(end)}{bold}"
+            rows.append((_cell(_title(end)), how, format_clock(end.elapsed), _cell(end.message)))
+        parts.append(table(("what", "how it ended", "waited", "in words"), rows))
+    if len(ends) > _MAX_ROWS:
+        parts.append(f"+{len(ends) - _MAX_ROWS} more")
+    parts += [
+        f"- The cluster gave no usable answer for {outage.seconds:.1f} s."
+        for outage in progress.outages
     ]
-    why = f"{_escape_markdown(done.why)}: " if done.why else ""
-    title = f"### redis-actions: {why}{format_counts(done.ended, done.left)}\n"
-    return "\n".join([title, *head, *rows, *more, *outages]) + "\n\n"
+    return "\n\n".join(parts) + "\n\n"
 
 
-def summary_lines(progress: Progress, done: SummaryEvent) -> list[str]:
-    """Return the same as lines of text, bad ends last, where they are seen."""
+def summary_lines(progress: Progress, summary: SummaryEvent) -> list[str]:
+    """Return the same as lines of text. Bad ends are last, where they are seen."""
     ends = sorted(
-        _ends(progress), key=lambda end: not isinstance(end, AbandonedEvent) and end.exit_code != 0
+        progress.all_ends,
+        key=lambda end: not isinstance(end, AbandonedEvent) and end.exit_code != 0,
     )
-    outages = [f"  no usable answer for {each.seconds:.1f} s" for each in progress.outages]
+    outages = [f"  no usable answer for {outage.seconds:.1f} s" for outage in progress.outages]
     lines = [f"  {end_text_with_duration(end)}  {_title(end)}" for end in ends]
-    said = format_counts(done.ended, done.left)
-    said = f"{done.why}: {said}" if done.why else said
-    return [f"redis-actions: {said}; exit code {done.exit_code}", *outages, *lines]
-
-
-def _ends(progress: Progress) -> list[WaitEndEvent | AbandonedEvent]:
-    return [*progress.ends, *progress.abandoned]
+    why = f"{summary.why}: " if summary.why else ""
+    counts = format_counts(summary.ended, summary.left)
+    return [f"redis-actions: {why}{counts}; exit code {summary.exit_code}", *outages, *lines]
 
 
 def _title(end: WaitEndEvent | AbandonedEvent) -> str:
     return one_line((end.ref or "the call") if end.action is None else end.action.title)
 
 
-def _row(end: WaitEndEvent | AbandonedEvent) -> str:
-    bold = "**" if not isinstance(end, AbandonedEvent) and end.exit_code else ""
-    cells = (
-        _escape_markdown(_title(end)),
-        f"{bold}{end_text(end)}{bold}",
-        format_clock(end.elapsed),
-        _escape_markdown(end.message),
-    )
-    return f"| {' | '.join(cells)} |"
-
-
-def _escape_markdown(text: str) -> str:
-    """Return a text that Markdown shows as it is, in one cell of a table."""
+def _cell(text: str) -> str:
     line = one_line(text)
-    cut = line if len(line) <= _MAX_CELL else f"{line[:_MAX_CELL]}…"
-    return _MARKUP.sub(r"\\\1", cut)
+    return escaped(line if len(line) <= _MAX_CELL else f"{line[:_MAX_CELL]}…")

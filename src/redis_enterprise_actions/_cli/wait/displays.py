@@ -1,4 +1,4 @@
-"""How the waits of one command are shown, and which way suits where the output goes."""
+"""Displays of waits, and the choice of one for the place that the output goes to."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from redis_enterprise_actions._model.text import one_line
 from .bars import BarsDisplay
 from .ci import GitHubDisplay, GitLabDisplay
 from .events import SubmittedEvent
-from .plain import JsonDisplay, PlainDisplay, event_text
+from .plain import JsonDisplay, LineDisplay, PlainDisplay, event_text
 
 
 if TYPE_CHECKING:
@@ -28,56 +28,51 @@ OUTPUTS: Final = ("auto", "plain", "rich", "json", "github", "gitlab")
 
 
 class Display(Protocol):
-    """Shows what is told of waits.
+    """Display of the events of waits.
 
-    `refresh` is after how many seconds it wants to `draw` anew, None for one whose lines stay:
-    that one is told every now and then that all is still alive.
+    `refresh` is the number of seconds between two calls of `draw`. A display that only appends
+    lines has None, and is shown a `KeepAliveEvent` now and then instead.
     """
 
     @property
     def refresh(self) -> float | None: ...
 
     def show(self, event: AnyEvent, progress: Progress) -> None:
-        """Show what was told; the progress has taken it already."""
+        """Show an event, which `progress` includes already."""
 
     def draw(self, elapsed: float, progress: Progress) -> None:
-        """Show how everything stands now, `elapsed` seconds after the command began."""
+        """Draw the progress, `elapsed` seconds after the command began."""
 
     def close(self, progress: Progress) -> None:
-        """Leave the output as the next line expects it."""
+        """Leave the output ready for another line."""
 
 
-class ReferenceDisplay:
-    """What a script wants to read: what a call has started, and nothing else."""
+class ReferenceDisplay(LineDisplay):
+    """Display for scripts: the reference to the work that a call started, and nothing else.
 
-    refresh: float | None = None
+    All other events are printed as errors.
+    """
 
-    def __init__(self, write: Callable[[str], None], complain: Callable[[str], None]) -> None:
-        self._write = write
-        self._print_error = complain
+    def __init__(self, write: Callable[[str], None], print_error: Callable[[str], None]) -> None:
+        super().__init__(write)
+        self._print_error = print_error
 
     def show(self, event: AnyEvent, progress: Progress) -> None:
-        """Write the reference; say beside the output that there is none."""
+        """Write the reference, or print an error if there is none."""
         if isinstance(event, SubmittedEvent) and event.ref is not None:
             self._write(one_line(event.ref))
         elif isinstance(event, SubmittedEvent) and event.problem is not None:
             self._print_error(f"the call was answered, but cannot be followed: {event.problem}")
-        elif (said := event_text(event, progress)) is not None:
-            self._print_error(said)
-
-    def draw(self, elapsed: float, progress: Progress) -> None:
-        """Nothing: what is written stays."""
-
-    def close(self, progress: Progress) -> None:
-        """Nothing: what is written stays."""
+        elif (text := event_text(event, progress)) is not None:
+            self._print_error(text)
 
 
 def choose_output(
     wanted: str, environ: Mapping[str, str], *, terminal: bool, rich: bool
 ) -> tuple[str, str | None]:
-    """Return the output that is meant, never `auto`, and what has to be said about it, if anything.
+    """Return the name of an output, never `auto`, and a warning if it is not what was wanted.
 
-    `terminal` is whether standard output is one, and `rich` whether that can be imported.
+    `terminal` says that standard output is one, `rich` that the package can be imported.
     """
     if wanted == "auto" and environ.get("GITHUB_ACTIONS") == "true":
         return "github", None
@@ -85,13 +80,9 @@ def choose_output(
         return "gitlab", None
     if wanted not in {"auto", "rich"}:
         return wanted, None
-    if terminal and can_draw(environ):
-        return _live(wanted, rich=rich)
-    no_terminal = "plain lines, as the output is no terminal that can draw"
-    return "plain", no_terminal if wanted == "rich" else None
-
-
-def _live(wanted: str, *, rich: bool) -> tuple[str, str | None]:
+    if not terminal or not can_draw(environ):
+        no_terminal = "plain lines, as the output is no terminal that can draw"
+        return "plain", no_terminal if wanted == "rich" else None
     if rich:
         return "rich", None
     if wanted == "rich":
@@ -99,25 +90,23 @@ def _live(wanted: str, *, rich: bool) -> tuple[str, str | None]:
     return "plain", f"plain lines, as a live view {NEEDS_RICH}"
 
 
-def create_display(wanted: str, say: Callable[[str], None]) -> Display:
-    """Return the display that is wanted, or that suits; `say` is told why it is another one."""
+def create_display(wanted: str, warn: Callable[[str], None]) -> Display:
+    """Return the display that is wanted, or one that the output allows; warn about the latter."""
     terminal = sys.stdout is not None and sys.stdout.isatty()
     rich = find_spec("rich") is not None
-    name, why = choose_output(wanted, os.environ, terminal=terminal, rich=rich)
-    if why is not None:
-        say(f"redis-actions: {why}")
+    name, warning = choose_output(wanted, os.environ, terminal=terminal, rich=rich)
+    if warning is not None:
+        warn(f"redis-actions: {warning}")
     return _DISPLAYS[name]()
-
-
-def _command(line: str) -> None:
-    """Print a line that may be a command, and holds no other."""
-    write_output(f"{line}\n")
 
 
 _DISPLAYS: Final[dict[str, Callable[[], Display]]] = {
     "plain": lambda: PlainDisplay(print_line),
     "json": lambda: JsonDisplay(print_line),
-    "github": lambda: GitHubDisplay(_command, os.environ.get("GITHUB_STEP_SUMMARY")),
+    # This display escapes what it prints itself, because its own lines are commands.
+    "github": lambda: GitHubDisplay(
+        lambda line: write_output(f"{line}\n"), os.environ.get("GITHUB_STEP_SUMMARY")
+    ),
     "gitlab": lambda: GitLabDisplay(print_line),
     "rich": BarsDisplay,
 }

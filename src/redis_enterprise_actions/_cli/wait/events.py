@@ -1,7 +1,7 @@
-"""What there is to tell of waits: one Struct for each kind of event.
+"""Events of waits, one Struct for each kind.
 
-Each is a line of `--output json`, and what every other display is made from. The shapes are
-numbered: `schema` is counted up when a field goes or changes its meaning, not when one is added.
+`--output json` prints each as a line; every other display is made from them. `schema` is counted
+up when a field is removed or changes its meaning, not when a field is added.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ _Seconds = Annotated[float, msgspec.Meta(description="seconds")]
 
 
 class EventTime(TypedDict):
-    """When an event is told: by the wall clock, and in seconds since the command began."""
+    """Time of an event, by the wall clock, and in seconds since the command began."""
 
     time: datetime
     elapsed: float
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
-    """What all events have. `elapsed` is in seconds since the command began."""
+    """Fields that all events have. `elapsed` is in seconds since the command began."""
 
     schema: Literal[1] = 1
     time: _Timestamp
@@ -34,9 +34,10 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
 
 
 class SubmittedEvent(Event, frozen=True, kw_only=True, tag="submitted"):
-    """A call was taken. `ref` names what it has started; None: nothing that can be followed.
+    """The cluster accepted a call.
 
-    `problem` says why nothing tells the end, None where the call was over with its answer.
+    `ref` is the reference to the work that the call started, None if there is nothing to follow.
+    `problem` says why the end of the work cannot be seen, None if the work ended with the answer.
     """
 
     ref: str | None
@@ -44,23 +45,23 @@ class SubmittedEvent(Event, frozen=True, kw_only=True, tag="submitted"):
 
 
 class WaitsStartedEvent(Event, frozen=True, kw_only=True, tag="began"):
-    """The waits begin. `refs` are those waited for, in the order given."""
+    """The waits begin. `refs` are the references that are waited for, in the order given."""
 
     refs: tuple[str, ...]
 
 
 class ChangeEvent(Event, frozen=True, kw_only=True, tag="change"):
-    """How an action stands: the first answer, and each that differs from the last."""
+    """State of an action: the first answer, and each answer that differs from the last."""
 
     ref: str
     action: Action
 
 
 class OutageEvent(Event, frozen=True, kw_only=True, tag="outage"):
-    """The cluster gives no usable answer, or, if `over`, does so again.
+    """The cluster gives no usable answer, or, if `over`, gives usable answers again.
 
-    `seconds` is how long that has lasted. `ref` is None if it concerns all waits, or else the one
-    that cannot be asked about while others can.
+    `seconds` is how long the outage has lasted. `ref` is None in an outage of all waits; otherwise
+    it names the one action that the cluster gives no usable answer about.
     """
 
     over: bool
@@ -70,15 +71,16 @@ class OutageEvent(Event, frozen=True, kw_only=True, tag="outage"):
 
 
 class WarningEvent(Event, frozen=True, kw_only=True, tag="warning"):
-    """Something that a person ought to know: a certificate not verified, a word never seen."""
+    """Warning of this package, such as a certificate that is not verified."""
 
     message: str
 
 
 class PendingWait(msgspec.Struct, frozen=True, kw_only=True):
-    """What is still waited for. Until the cluster has told of it, all but `ref` is as good as None.
+    """State of a wait that has not ended, as part of `KeepAliveEvent`.
 
-    `progress` is in percent, and None when the cluster gives none.
+    Until the first answer `title` is the reference, and `status`, `phase` and `progress` are None.
+    `progress` is in percent, None if the cluster reports none.
     """
 
     ref: str
@@ -89,10 +91,10 @@ class PendingWait(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class KeepAliveEvent(Event, frozen=True, kw_only=True, tag="alive"):
-    """Nothing is new, and this is still at work.
+    """Nothing has changed, and the command is still running.
 
-    `waiting` is empty while a call has not been taken. `outage` is for how many seconds the
-    cluster has not answered; None: it does.
+    `waiting` is empty while a call has not been accepted. `outage` is the number of seconds for
+    which the cluster has given no usable answer, None if there is no outage.
     """
 
     waiting: tuple[PendingWait, ...]
@@ -100,11 +102,11 @@ class KeepAliveEvent(Event, frozen=True, kw_only=True, tag="alive"):
 
 
 class WaitEndEvent(Event, frozen=True, kw_only=True, tag="end"):
-    """How a wait ended.
+    """End of a wait.
 
-    `ref` is None of a call that was not taken, or left nothing to follow. `uid` is the reference
-    without its run. `outcome` and `exit_code` are those of the README's table; `action` is as it
-    was seen last. If `already_over`, it had ended when it was first seen.
+    `ref` is None for a call that failed or left nothing to follow. `uid` is the reference without
+    its run. `outcome` and `exit_code` are those of the README's table; `action` is the last state
+    that was seen. If `already_over`, the action had ended when it was first seen.
     """
 
     ref: str | None
@@ -117,7 +119,7 @@ class WaitEndEvent(Event, frozen=True, kw_only=True, tag="end"):
 
 
 class AbandonedEvent(Event, frozen=True, kw_only=True, tag="left"):
-    """A wait was ended before the action had: by `--fail-fast`, `--any` or a signal."""
+    """A wait ended before its action did: by `--fail-fast`, `--any` or a signal."""
 
     ref: str
     message: str
@@ -125,7 +127,11 @@ class AbandonedEvent(Event, frozen=True, kw_only=True, tag="left"):
 
 
 class SummaryEvent(Event, frozen=True, kw_only=True, tag="done"):
-    """All is said. `ended` counts the outcomes; `why` tells what ended the waits early, if so."""
+    """Summary, which is always the last event.
+
+    `ended` counts the waits by outcome, `left` those that were abandoned. `why` says what ended
+    the waits early, None if nothing did.
+    """
 
     exit_code: int
     ended: dict[str, int]
@@ -147,7 +153,7 @@ AnyEvent: TypeAlias = (
 
 
 def json_schema() -> dict[str, object]:
-    """Return the JSON Schema of a line, as docs/events.schema.json holds it."""
+    """Return the JSON Schema of a line, which docs/events.schema.json holds."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A line of redis-actions wait --output json",

@@ -1,7 +1,4 @@
-"""How several waits are followed to their ends, and what exit code they come to.
-
-Knows when enough has ended. Tells what happens, and refuses to know how that is shown.
-"""
+"""Wait for several operations at once, and derive one exit code from their ends."""
 
 from __future__ import annotations
 
@@ -9,9 +6,10 @@ import asyncio
 import enum
 from typing import TYPE_CHECKING, Final
 
-from redis_enterprise_actions._cli.output import EXIT_INTERNAL_ERROR, outcome_of
+from redis_enterprise_actions._cli.output import EXIT_INTERNAL_ERROR
 from redis_enterprise_actions._model.action import Action
 from redis_enterprise_actions._model.errors import RequestError, WaitError
+from redis_enterprise_actions._model.outcome import Outcome
 from redis_enterprise_actions._model.record import age_at_end, already_ended_text, without_record
 from redis_enterprise_actions._model.text import duration_text, one_line
 
@@ -27,26 +25,28 @@ if TYPE_CHECKING:
 
     from .reporter import ProgressReporter
 
-EXIT_CODES_WORST_FIRST: Final = (
-    1,
-    4,
-    3,
-    5,
-    0,
-)  # of several waits, the most definite bad news decides
-_CRASH: Final = "an error that was not foreseen"
-_INTERRUPTED: Final = 130  # unless the cancellation says otherwise
+# Of several waits, the most definite bad news decides; outcomes of one exit code are not repeated.
+EXIT_CODES_WORST_FIRST: Final = tuple(
+    outcome.exit_code
+    for outcome in (
+        Outcome.FAILED,
+        Outcome.NOT_FOUND,
+        Outcome.TIMED_OUT,
+        Outcome.UNREACHABLE,
+        Outcome.COMPLETED,
+    )
+)
 
 
 class StopCondition(enum.StrEnum):
-    """Which ends of waits end the others, in the spelling of the options."""
+    """Condition under which the end of some waits ends the others, spelled as the option is."""
 
     ALL = "all"
     FAIL_FAST = "fail-fast"
     ANY = "any"
 
     def stop_reason(self, codes: Iterable[int]) -> str | None:
-        """Return why the rest need not be waited for after these exit codes, or None."""
+        """Return why the other waits can stop after ends with these exit codes, or None."""
         if self is StopCondition.ANY and 0 in codes:
             return "one has completed, as --any asks for"
         if self is StopCondition.FAIL_FAST and any(codes):
@@ -54,12 +54,11 @@ class StopCondition(enum.StrEnum):
         return None
 
     def exit_code(self, codes: Iterable[int]) -> int:
-        """Return the exit code of all; of none it is 0."""
+        """Return the exit code of all waits together, 0 if there is none."""
         if self is StopCondition.ANY and 0 in codes:
             return 0
-        return next(
-            (code for code in EXIT_CODES_WORST_FIRST if code in codes), max(codes, default=0)
-        )
+        worst_first = (code for code in EXIT_CODES_WORST_FIRST if code in codes)
+        return next(worst_first, max(codes, default=0))
 
 
 async def follow(
@@ -69,49 +68,61 @@ async def follow(
     options: WaitOptions,
     reporter: ProgressReporter,
 ) -> int:
-    """Follow operations until enough have ended; return the exit code.
+    """Follow operations until `until` is met or all have ended; return the exit code.
 
-    However it ends, it is told how each wait did. What runs on the cluster goes on. Whoever
-    cancels it can give the exit code as the message.
+    The end of each wait is reported, also if this is cancelled or the display fails. The work on
+    the cluster goes on. The message of a cancellation, if it is an int, is the exit code.
     """
-    reporter.report(WaitsStartedEvent(**reporter.event_time(), refs=tuple(map(str, operations))))
-    why: str | None = "interrupted"
-    code = _INTERRUPTED
     codes: dict[Reference, int] = {}
 
-    async def wait(ref: Reference, operation: Operation) -> None:
+    async def follow_and_keep(ref: Reference, operation: Operation) -> None:
         codes[ref] = await _follow_one(ref, operation, options, reporter)
 
-    tasks = {asyncio.create_task(wait(*each)) for each in operations.items()}
+    reporter.report(WaitsStartedEvent(**reporter.event_time(), refs=tuple(map(str, operations))))
+    tasks = {asyncio.create_task(follow_and_keep(*each)) for each in operations.items()}
+    unexpected = "an error that was not foreseen"
+    why: str | None = "interrupted"
+    exit_code = Outcome.INTERRUPTED.exit_code
     try:
-        why = await _wait_until_stopped(tasks, until, codes)
-        code = until.exit_code(set(codes.values()))
+        why = await _wait_until(until, tasks, codes)
+        exit_code = until.exit_code(set(codes.values()))
     except asyncio.CancelledError as error:
-        code = next((said for said in error.args if isinstance(said, int)), code)
+        exit_code = next((arg for arg in error.args if isinstance(arg, int)), exit_code)
         if reporter.display_failed:
-            why, code = _CRASH, EXIT_INTERNAL_ERROR
+            why, exit_code = unexpected, EXIT_INTERNAL_ERROR
         raise
     except Exception:
-        why, code = _CRASH, EXIT_INTERNAL_ERROR
+        why, exit_code = unexpected, EXIT_INTERNAL_ERROR
         raise
     finally:
-        await _cancel(tasks)
-        left = [ref for ref in operations if ref not in codes]
-        for ref in left:
-            _report_abandoned(ref, reporter)
-        ended = reporter.progress.outcome_counts
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        abandoned = [str(ref) for ref in operations if ref not in codes]
+        for ref in abandoned:
+            wait = reporter.progress.waits[ref]
+            message = f"no longer waited for; it goes on: {wait.summary}"
+            reporter.report(
+                AbandonedEvent(
+                    **reporter.event_time(), ref=ref, message=message, action=wait.action
+                )
+            )
         reporter.report(
             SummaryEvent(
-                **reporter.event_time(), exit_code=code, ended=ended, left=len(left), why=why
+                **reporter.event_time(),
+                exit_code=exit_code,
+                ended=reporter.progress.outcome_counts,
+                left=len(abandoned),
+                why=why,
             )
         )
-    return code
+    return exit_code
 
 
-async def _wait_until_stopped(
-    tasks: set[asyncio.Task[None]], until: StopCondition, codes: Mapping[Reference, int]
+async def _wait_until(
+    until: StopCondition, tasks: set[asyncio.Task[None]], codes: Mapping[Reference, int]
 ) -> str | None:
-    """Wait until enough have ended; return why that is not all of them, or None."""
+    """Wait until enough tasks have ended; return why that is not all of them, or None."""
     pending = tasks
     while pending:
         ended, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
@@ -123,59 +134,39 @@ async def _wait_until_stopped(
     return None
 
 
-async def _cancel(tasks: set[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-
-
 async def _follow_one(
     ref: Reference, operation: Operation, options: WaitOptions, reporter: ProgressReporter
 ) -> int:
-    """Follow one operation to its end, and tell it; return the exit code for it."""
+    """Follow one operation to its end and report it; return its exit code."""
 
-    def changed(action: Action) -> None:
+    def on_progress(action: Action) -> None:
         reporter.report(ChangeEvent(**reporter.event_time(), ref=str(ref), action=action))
 
-    told: WaitOptions = {**options, "on_progress": changed}
+    with_progress: WaitOptions = {**options, "on_progress": on_progress}
     result: FinishedAction | WaitError | RequestError
     try:
-        result = await operation.wait(**told)
+        result = await operation.wait(**with_progress)
     except (WaitError, RequestError) as error:
         result = error
-    outcome, code = outcome_of(result)
+    already_ended = None if result.record is None else already_ended_text(result.record)
     if isinstance(result, Action):
-        action: Action | None = without_record(result)
-        said = f"{result.title} [{one_line(ref.name)}] {_completion_text(result)}"
+        age = age_at_end(result, result.record)
+        about = "" if age is None else f", about {duration_text(age)} after it was created"
+        waited = f"completed after waiting {result.record.elapsed:.1f} s{about}"
+        message = f"{result.title} [{one_line(ref.name)}] {already_ended or waited}"
     else:
-        action, said = result.action, str(result)
+        message = str(result)
+    outcome = Outcome.of(result)
     reporter.report(
         WaitEndEvent(
             **reporter.event_time(),
             ref=str(ref),
             uid=ref.name,
-            outcome=outcome,
-            exit_code=code,
-            message=said,
-            action=action,
-            already_over=result.record is not None
-            and already_ended_text(result.record) is not None,
+            outcome=outcome.value,
+            exit_code=outcome.exit_code,
+            message=message,
+            action=without_record(result) if isinstance(result, Action) else result.action,
+            already_over=already_ended is not None,
         )
     )
-    return code
-
-
-def _completion_text(action: FinishedAction) -> str:
-    """Return in words how an action has completed, as far as the wait for it can tell."""
-    record = action.record
-    age = age_at_end(action, record)
-    about = "" if age is None else f", about {duration_text(age)} after it was created"
-    return already_ended_text(record) or f"completed after waiting {record.elapsed:.1f} s{about}"
-
-
-def _report_abandoned(ref: Reference, reporter: ProgressReporter) -> None:
-    wait = reporter.progress.waits[str(ref)]
-    said = f"no longer waited for; it goes on: {wait.summary}"
-    reporter.report(
-        AbandonedEvent(**reporter.event_time(), ref=str(ref), message=said, action=wait.action)
-    )
+    return outcome.exit_code

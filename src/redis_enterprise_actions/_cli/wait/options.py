@@ -1,4 +1,4 @@
-"""What the command line takes that concerns waits, of `wait` and of `submit --wait`."""
+"""Command line options of waits, for `wait` and `submit --wait`."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _LIMITS: Final = (
     ("--stall-timeout", "give up when nothing has moved for this long (default: never)"),
     (
         "--outage-timeout",
-        "how long it may not answer (default: 5m, and 10s for a call of submit)",
+        "give up after an outage this long (default: 5m, and 10s for a call of submit)",
     ),
     (
         "--not-found-grace",
-        "how long it may not be known yet (default: 10s, and 60s for exports and the like)",
+        "tolerate 'not found' this long (default: 10s, and 60s for exports and the like)",
     ),
 )
 _STOP_CONDITIONS: Final = (
@@ -40,7 +40,7 @@ _STOP_CONDITIONS: Final = (
 
 
 def parse_duration(text: str) -> float:
-    """Read a duration from the command line: `90`, `90s`, `1.5m`, `2h`; in seconds."""
+    """Return a duration of the command line, `90`, `90s`, `1.5m` or `2h`, in seconds."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text, re.ASCII)
     if match is None:
         raise argparse.ArgumentTypeError(f"{text!r} is not a duration such as 90, 30s, 15m or 2h")
@@ -48,15 +48,15 @@ def parse_duration(text: str) -> float:
 
 
 def parse_interval(text: str) -> float:
-    """Read a duration that is not nothing."""
+    """Return a duration that is longer than 0, in seconds."""
     seconds = parse_duration(text)
     if seconds == 0:
-        raise argparse.ArgumentTypeError("an interval is longer than nothing")
+        raise argparse.ArgumentTypeError("an interval must be longer than 0")
     return seconds
 
 
 def parse_report_path(text: str) -> str:
-    """Read the name of a file that a report can be written to."""
+    """Return the path of a file that a report can be written to."""
     try:
         check_report(text)
     except UsageError as error:
@@ -65,15 +65,29 @@ def parse_report_path(text: str) -> str:
 
 
 def add_wait_options(command: argparse.ArgumentParser) -> None:
-    """Add the options of a wait: how long it may take, what is shown of it, what follows."""
+    """Add the options of a wait: its limits, its display, its reports and the hook."""
     limits = command.add_argument_group("how long to wait")
     for name, text in _LIMITS:
         limits.add_argument(name, type=parse_duration, metavar="TIME", help=text)
     text = "ask this often (default: when the end is due)"
     limits.add_argument("--interval", type=parse_interval, metavar="TIME", help=text)
-    _add_display_options(command)
+
+    display = command.add_argument_group("what is shown")
+    output = display.add_mutually_exclusive_group()
+    text = (
+        "auto (the default) is github or gitlab in their pipelines, rich (live bars) on a terminal "
+        "if rich is installed, and plain otherwise"
+    )
+    output.add_argument("--output", choices=OUTPUTS, default="auto", help=text)
+    text = "short for --output json: one JSON object a line"
+    output.add_argument("--json", action="store_const", dest="output", const="json", help=text)
+    text = "print a line at least this often while still waiting (default: 60s; 0: never)"
+    display.add_argument(
+        "--keep-alive", type=parse_duration, default=_KEEP_ALIVE, metavar="TIME", help=text
+    )
+
     after = command.add_argument_group("what follows the wait")
-    text = "write what happened, as .html, .svg, .md or .json; can be repeated"
+    text = "write a record of the wait, as .html, .svg, .md or .json; can be repeated"
     after.add_argument(
         "--report", type=parse_report_path, action="append", default=[], metavar="FILE", help=text
     )
@@ -81,29 +95,13 @@ def add_wait_options(command: argparse.ArgumentParser) -> None:
     after.add_argument("--hook", metavar="CMD", help=text)
 
 
-def _add_display_options(command: argparse.ArgumentParser) -> None:
-    group = command.add_argument_group("what is shown")
-    shown = group.add_mutually_exclusive_group()
-    text = (
-        "auto (the default) is github or gitlab in their pipelines, rich (live bars) on a terminal "
-        "if rich is installed, and plain otherwise"
-    )
-    shown.add_argument("--output", choices=OUTPUTS, default="auto", help=text)
-    text = "short for --output json: one JSON object a line"
-    shown.add_argument("--json", action="store_const", dest="output", const="json", help=text)
-    text = "how often lines say at least that it is still waiting (default: 60s; 0: never)"
-    group.add_argument(
-        "--keep-alive", type=parse_duration, default=_KEEP_ALIVE, metavar="TIME", help=text
-    )
-
-
 def add_stop_options(command: argparse.ArgumentParser) -> None:
-    """Add the options of several waits: which of them end the command, and if there is none."""
+    """Add the options that say when several waits stop, and if there may be none."""
     group = command.add_argument_group("of several")
     several = group.add_mutually_exclusive_group()
-    for until, text in _STOP_CONDITIONS:
+    for condition, text in _STOP_CONDITIONS:
         several.add_argument(
-            f"--{until}", action="store_const", dest="until", const=until, help=text
+            f"--{condition}", action="store_const", dest="until", const=condition, help=text
         )
     text = "exit with 0, not 2, if there is nothing to wait for"
     group.add_argument("--allow-empty", action="store_true", help=text)
@@ -111,7 +109,7 @@ def add_stop_options(command: argparse.ArgumentParser) -> None:
 
 
 def wait_options(args: argparse.Namespace) -> WaitOptions:
-    """Return what a wait is given."""
+    """Return the options that the arguments set, as `Operation.wait` takes them."""
     options: WaitOptions = {"timeout": args.timeout, "stall_timeout": args.stall_timeout}
     if args.outage_timeout is not None:
         options["outage_timeout"] = args.outage_timeout

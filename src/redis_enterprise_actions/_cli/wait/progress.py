@@ -1,7 +1,4 @@
-"""How all waits stand: what the events told so far add up to.
-
-Values only: it is told events, and displays draw from it.
-"""
+"""Progress of all waits of a command, built from its events."""
 
 from __future__ import annotations
 
@@ -29,20 +26,20 @@ if TYPE_CHECKING:
     from .events import AnyEvent, EventTime
 
 
-UNKNOWN_REASON: Final = "why is not known"  # of an outage
+UNKNOWN_REASON: Final = "reason unknown"  # of an outage
 _MINUTE: Final = 60.0
 _HOUR: Final = 3600.0
 
 
 @dataclass(slots=True)
 class RemainingTimeEstimator:
-    """Follows the progress of one action. Times are in seconds, on any clock."""
+    """Estimator of the time that one action still takes. Times are in seconds, on any clock."""
 
-    _last: float | None = None  # the progress that was seen last, in percent
+    _last: float | None = None  # progress in percent
     _rises: list[tuple[float, float]] = field(default_factory=list[tuple[float, float]])
 
     def add(self, at: float, progress: float | None) -> None:
-        """Take the progress of an answer, in percent."""
+        """Add the progress that an answer reported, in percent."""
         if progress is None or self._last is None or progress < self._last:
             self._rises.clear()
         elif progress > self._last:
@@ -50,23 +47,23 @@ class RemainingTimeEstimator:
         self._last = progress
 
     def remaining(self, now: float) -> float | None:
-        """Return about how many seconds are left, or None where that is anybody's guess.
+        """Return about how many seconds are left, or None if that cannot be estimated.
 
-        It takes two rises, as nobody knows how old the progress was that was seen first, and is
-        said only while the end that they predict lies ahead.
+        An estimate needs two rises, because the first reported progress has an unknown age. It is
+        given only while the predicted end lies ahead.
         """
         if len(self._rises) < 2:
             return None
-        (began, risen), (at, progress) = self._rises
-        if at <= began:
+        (first_at, first), (last_at, last) = self._rises
+        if last_at <= first_at:
             return None
-        left = (100.0 - progress) * (at - began) / (progress - risen) - (now - at)
+        left = (100.0 - last) * (last_at - first_at) / (last - first) - (now - last_at)
         return left if left > 0 else None
 
 
 @dataclass(slots=True)
 class WaitProgress:
-    """How one wait stands. `trouble` is its own outage, that the others do not have."""
+    """Progress of one wait. `own_outage` is an outage that the other waits do not have."""
 
     ref: str
     action: Action | None = None
@@ -76,28 +73,32 @@ class WaitProgress:
 
     @property
     def title(self) -> str:
-        """What is done to what, as far as that is known."""
+        """Title of the action, or the reference until the first answer."""
         return one_line(self.ref) if self.action is None else self.action.title
 
     @property
     def summary(self) -> str:
-        """How it stands, in words."""
+        """State of the action in one line."""
         if self.action is None:
             return f"{one_line(self.ref)}: not seen yet"
         return str(self.action)
 
 
 class Progress:
-    """All waits of one command, in the order given."""
+    """Progress of all waits of one command, in the order given.
+
+    `failed_call` is the end of a call that failed before any wait began; `outages` are those of
+    the whole cluster that are over.
+    """
 
     def __init__(self) -> None:
         self.waits: dict[str, WaitProgress] = {}
-        self.failed_call: WaitEndEvent | None = None  # of a call that was not taken
+        self.failed_call: WaitEndEvent | None = None
+        self.outages: list[OutageEvent] = []
         self._outage: OutageEvent | None = None
-        self.outages: list[OutageEvent] = []  # that are over
 
     def apply(self, event: AnyEvent) -> None:
-        """Take what was told."""
+        """Update the progress with an event."""
         if isinstance(event, WaitsStartedEvent):
             self.waits = {ref: WaitProgress(ref) for ref in event.refs}
         elif isinstance(event, ChangeEvent):
@@ -109,49 +110,49 @@ class Progress:
         elif isinstance(event, WaitEndEvent) and event.ref is None:
             self.failed_call = event
         elif isinstance(event, WaitEndEvent | AbandonedEvent) and event.ref is not None:
-            self._apply_end(self.waits[event.ref], event)
+            wait = self.waits[event.ref]
+            wait.end = event
+            wait.action = event.action or wait.action
 
     def _apply_outage(self, event: OutageEvent) -> None:
-        now = None if event.over else event
+        current = None if event.over else event
         if event.ref is not None:
             if event.ref in self.waits:
-                self.waits[event.ref].own_outage = now
+                self.waits[event.ref].own_outage = current
             return
         if event.over:
             self.outages.append(event)
-        self._outage = now
-
-    @staticmethod
-    def _apply_end(wait: WaitProgress, event: WaitEndEvent | AbandonedEvent) -> None:
-        wait.end = event
-        wait.action = event.action or wait.action
+        self._outage = current
 
     @property
     def pending(self) -> list[WaitProgress]:
-        """Those still waited for."""
-        return [each for each in self.waits.values() if each.end is None]
+        """Waits that have not ended."""
+        return [wait for wait in self.waits.values() if wait.end is None]
 
     @property
     def ends(self) -> list[WaitEndEvent]:
-        """How waits ended, in the order given."""
-        ends = [each.end for each in self.waits.values()]
-        found = [end for end in ends if isinstance(end, WaitEndEvent)]
-        return found if self.failed_call is None else [self.failed_call, *found]
+        """Ends of the waits that were not abandoned, in the order given."""
+        ends = [wait.end for wait in self.waits.values() if isinstance(wait.end, WaitEndEvent)]
+        return ends if self.failed_call is None else [self.failed_call, *ends]
 
     @property
     def abandoned(self) -> list[AbandonedEvent]:
-        """Which waits were ended before their time."""
-        ends = [each.end for each in self.waits.values()]
-        return [end for end in ends if isinstance(end, AbandonedEvent)]
+        """Ends of the waits that were abandoned, in the order given."""
+        return [wait.end for wait in self.waits.values() if isinstance(wait.end, AbandonedEvent)]
+
+    @property
+    def all_ends(self) -> list[WaitEndEvent | AbandonedEvent]:
+        """Ends of all waits, those of abandoned waits last."""
+        return [*self.ends, *self.abandoned]
 
     @property
     def outcome_counts(self) -> dict[str, int]:
-        """How many have ended how."""
+        """Number of waits by outcome."""
         return dict(Counter(end.outcome for end in self.ends))
 
     @property
     def outage_reason(self) -> str:
-        """Why the cluster does not answer."""
+        """Reason of the current outage of the whole cluster."""
         return (self._outage and self._outage.reason) or UNKNOWN_REASON
 
     def outage_duration(self, elapsed: float) -> float | None:
@@ -160,46 +161,44 @@ class Progress:
             return None
         return self._outage.seconds + elapsed - self._outage.elapsed
 
-    def keep_alive_event(self, stamp: EventTime) -> KeepAliveEvent:
-        """Return what is to be said when nothing is new."""
-        waiting = tuple(_pending_wait(each) for each in self.pending)
-        outage = self.outage_duration(stamp["elapsed"])
-        return KeepAliveEvent(**stamp, waiting=waiting, outage=outage)
-
-
-def _pending_wait(wait: WaitProgress) -> PendingWait:
-    action = wait.action
-    return PendingWait(
-        ref=wait.ref,
-        title=wait.title,
-        status=None if action is None else action.status,
-        phase=None if action is None else action.phase,
-        progress=None if action is None else action.progress,
-    )
+    def keep_alive_event(self, now: EventTime) -> KeepAliveEvent:
+        """Return the event for a time at which nothing has changed."""
+        waiting = tuple(
+            PendingWait(
+                ref=wait.ref,
+                title=wait.title,
+                status=None if wait.action is None else wait.action.status,
+                phase=None if wait.action is None else wait.action.phase,
+                progress=None if wait.action is None else wait.action.progress,
+            )
+            for wait in self.pending
+        )
+        return KeepAliveEvent(**now, waiting=waiting, outage=self.outage_duration(now["elapsed"]))
 
 
 def end_text(end: WaitEndEvent | AbandonedEvent) -> str:
-    """Return how a wait ended, in a word or a few: `completed`, `had already completed`."""
+    """Return the end of a wait in a few words: `completed`, `had already completed`."""
     if isinstance(end, AbandonedEvent):
         return "left"
     return already_text(end.outcome) if end.already_over else end.outcome
 
 
 def end_text_with_duration(end: WaitEndEvent | AbandonedEvent) -> str:
-    """Return the same with how long it was waited for: `completed, waited 0:03:30`."""
-    at_once = isinstance(end, WaitEndEvent) and end.already_over
-    return end_text(end) if at_once else f"{end_text(end)}, waited {format_clock(end.elapsed)}"
+    """Return the end of a wait with its duration: `completed, waited 0:03:30`."""
+    if isinstance(end, WaitEndEvent) and end.already_over:
+        return end_text(end)
+    return f"{end_text(end)}, waited {format_clock(end.elapsed)}"
 
 
-def format_counts(counts: dict[str, int], left: int) -> str:
-    """Return in words how many have ended how: `3 completed, 1 failed`."""
+def format_counts(counts: dict[str, int], abandoned: int) -> str:
+    """Return the number of waits by outcome in words: `3 completed, 1 failed`."""
     words = [f"{number} {outcome}" for outcome, number in counts.items()]
-    words += [f"{left} no longer waited for"] if left else []
+    words += [f"{abandoned} no longer waited for"] if abandoned else []
     return ", ".join(words) or "nothing to wait for"
 
 
 def format_remaining(seconds: float) -> str:
-    """Return a guess no finer than it is good: `about 40 s left`, `about 3 min left`."""
+    """Return an estimate, rounded to its precision: `about 40 s left`, `about 3 min left`."""
     if seconds < _MINUTE - 5:
         return f"about {max(5, round(seconds / 5) * 5)} s left"
     if seconds < _HOUR - _MINUTE / 2:
@@ -208,7 +207,7 @@ def format_remaining(seconds: float) -> str:
 
 
 def format_clock(seconds: float) -> str:
-    """Return a time that has passed: `0:02:05`."""
+    """Return a duration as hours, minutes and seconds: `0:02:05`."""
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}"

@@ -1,8 +1,8 @@
-"""Input of `wait`: references, and the contents of standard input.
+"""Input of `wait`: references from the command line and from standard input.
 
-Standard input may hold what a person writes into a file, the output of `list --json`, `submit
---json` and jq, and answers of the API. Errors never quote it, as it may hold passwords: they name
-the line and the kind of thing that stands there.
+Standard input may hold lines that a person wrote, the output of `list --json`, `submit --json` and
+jq, and answers of the API. Errors never quote it, as it may hold passwords: they name the line and
+the kind of value there.
 """
 
 from __future__ import annotations
@@ -27,61 +27,56 @@ if TYPE_CHECKING:
 
     from redis_enterprise_actions._model.action import Action
 
-_JSON: Final = ("{", "[", '"')  # how a line of it begins, and no reference does
+_JSON: Final = ("{", "[", '"')  # how a line of JSON begins, and no reference does
 _WHITESPACE: Final = re.compile(r"\s*")
 _LINE: Final = re.compile(r"[^\r\n]*")
 _NO_REFERENCE: Final = "this is no reference such as action:UID or crdb:ID"
 _NO_UID: Final = "an object with no usable ref, uid, action_uid, task_id or id names nothing"
 
-_WITH_RUN: Final = frozenset({Kind.NODE_ACTION, Kind.CLUSTER_ACTION})  # whose uid has a run besides
-_WITH_PREFIXED_UID: Final = _WITH_RUN | {
-    Kind.EXPORT,
-    Kind.IMPORT,
-    Kind.BACKUP,
-    Kind.DATABASE,
-}  # whose uid says all
-_ENDED: Final = frozenset(phase.value for phase in Phase if phase.terminal)
+_WITH_RUN: Final = frozenset({Kind.NODE_ACTION, Kind.CLUSTER_ACTION})  # `uid@run` is the reference
+_UID_IS_REFERENCE: Final = _WITH_RUN | {Kind.EXPORT, Kind.IMPORT, Kind.BACKUP, Kind.DATABASE}
+_TERMINAL: Final = frozenset(phase.value for phase in Phase if phase.terminal)
 _BDB: Final = re.compile(r"bdb:\d{1,18}", re.ASCII)
 
-# The keys under which lists of the API stand (requests/actions, nodes/actions, crdb_tasks).
-_LISTS: Final = ("actions", "state-machines", "state_machines", "crdb_tasks", "tasks")
-# What is read of an entry of /v1/nodes/actions or /v1/cluster/actions.
+# The keys of lists in answers of the API (requests/actions, nodes/actions, crdb_tasks).
+_LIST_KEYS: Final = ("actions", "state-machines", "state_machines", "crdb_tasks", "tasks")
+# The fields that are read of an entry of /v1/nodes/actions or /v1/cluster/actions.
 _NODE_ACTION_FIELDS: Final = ("name", "status", "task_id", "node_uid")
 
 
 class ParsedReferences(msgspec.Struct):
-    """References that a text holds, and the number of list entries left out as ended."""
+    """References in a text, and the number of list entries left out because they have ended."""
 
     refs: list[Reference] = msgspec.field(default_factory=list[Reference])
     ended: int = 0
 
 
-def parse_references(given: Iterable[str], complain: Callable[[str], object]) -> list[Reference]:
+def parse_references(args: Iterable[str], warn: Callable[[str], object]) -> list[Reference]:
     """Return the references to wait for; `-` stands for the contents of standard input.
 
-    `complain` gets a line with the number of list entries that had ended and are left out.
+    `warn` gets a line with the number of list entries that have ended and are left out.
     """
     refs: list[Reference] = []
-    for text in given:
+    for text in args:
         if text == "-":
-            read_in = parse_text(_read_stdin())
-            refs += read_in.refs
-            report_ended(read_in.ended, complain)
+            parsed = parse_text(_read_stdin())
+            refs += parsed.refs
+            report_ended(parsed.ended, warn)
         else:
             refs.append(parse_reference(text))
     return refs
 
 
 def reference_to(action: Action) -> Reference:
-    """Return the reference to an action, with its run where the cluster tells it."""
+    """Return the reference to an action, with its run where the cluster reports one."""
     database = f"{action.object_type}:{action.object_uid}" if action.name == DELETE_DATABASE else ""
     return parse_reference(_action_reference(action.kind, action.uid, action.task_id, database))
 
 
-def report_ended(count: int, complain: Callable[[str], object]) -> None:
-    """Report the number of list entries that are left out, unless it is 0."""
+def report_ended(count: int, warn: Callable[[str], object]) -> None:
+    """Warn of the number of list entries that are left out, unless it is 0."""
     if count:
-        complain(
+        warn(
             "1 entry had already ended and is left out"
             if count == 1
             else f"{count} entries had already ended and are left out"
@@ -101,50 +96,47 @@ def _read_stdin() -> str:
 
 
 def parse_text(text: str) -> ParsedReferences:
-    """Read references, one a line, or JSON; skip blank lines and those that begin with #."""
-    given, line, seen = ParsedReferences(), 1, 0
-    while (at := _end_of_match(_WHITESPACE, text, seen)) < len(text):
-        line += text.count("\n", seen, at)
-        if text.startswith(_JSON, at):
-            value, end = _decode_json(text, at, line)
-            _add_json(value, given, _line_name(line))
+    """Return the references in a text: one a line, or JSON. `#` begins a line of comment."""
+    parsed, line, position = ParsedReferences(), 1, 0
+    while (start := _match_end(_WHITESPACE, text, position)) < len(text):
+        line += text.count("\n", position, start)
+        where = f"standard input, line {line}"
+        if text.startswith(_JSON, start):
+            value, end = _decode_json(text, start, line)
+            _add_json(value, parsed, where)
         else:
-            end = _end_of_match(_LINE, text, at)
-            said = text[at:end].rstrip()
-            # jq prints null where it found nothing, with -r, too.
-            if not said.startswith("#") and said != "null":
-                given.refs.append(_parse_line(said, _line_name(line)))
-        line += text.count("\n", at, end)
-        seen = end
-    return given
+            end = _match_end(_LINE, text, start)
+            content = text[start:end].rstrip()
+            # jq prints null where it finds nothing, also with -r.
+            if not content.startswith("#") and content != "null":
+                parsed.refs.append(_parse_line(content, where))
+        line += text.count("\n", start, end)
+        position = end
+    return parsed
 
 
-def _end_of_match(pattern: re.Pattern[str], text: str, at: int) -> int:
-    found = pattern.match(text, at)
-    return at if found is None else found.end()
+def _match_end(pattern: re.Pattern[str], text: str, start: int) -> int:
+    match = pattern.match(text, start)
+    return start if match is None else match.end()
 
 
-def _line_name(number: int) -> str:
-    return f"standard input, line {number}"
-
-
-def _decode_json(text: str, at: int, line: int) -> tuple[object, int]:
+def _decode_json(text: str, start: int, line: int) -> tuple[object, int]:
     """Return the JSON value at an index of a text, and the index of its end."""
     try:
-        return json.JSONDecoder().raw_decode(text, at)
+        return json.JSONDecoder().raw_decode(text, start)
     except json.JSONDecodeError as error:
-        line += text[at : error.pos].rstrip().count("\n")  # not beyond the last one with anything
+        line += text[start : error.pos].rstrip().count("\n")  # not beyond the last content
         problem = "this is no JSON"
     except ValueError:
         problem = "this is no JSON: a number has too many digits"
     except RecursionError:
         problem = "this JSON is nested too deeply"
     # Outside of the handlers: their errors hold the whole text and must not be its context.
-    raise UsageError(f"{_line_name(line)}: {problem}")
+    raise UsageError(f"standard input, line {line}: {problem}")
 
 
 def _parse_line(text: str, where: str) -> Reference:
-    """Read a reference. A bare uid with blanks in it is refused: it is prose, or a table."""
+    """Return the reference in a text. A bare uid with blanks is refused, as it may be prose."""
     blanks = {char for char in text if char.isspace()}
     ref = _parse_or_none(text) if blanks <= ({" "} if ":" in text else set()) else None
     if ref is None:
@@ -162,15 +154,15 @@ def _parse_or_none(text: str) -> Reference | None:
 # --- JSON ---------------------------------------------------------------------------------------
 
 
-def _add_json(value: object, given: ParsedReferences, line: str) -> None:
+def _add_json(value: object, parsed: ParsedReferences, line: str) -> None:
     """Add the references of a JSON value: a string, an object, or a list of these.
 
-    Entries of a list that have ended are counted instead. A single object is taken as it is.
+    Entries of a list that have ended are counted instead. A single object is always added.
     """
     for place, each in _flatten(value):
         where = f"{line}, entry {place}" if place else line
         if isinstance(each, str):
-            given.refs.append(_parse_line(each, where))
+            parsed.refs.append(_parse_line(each, where))
         elif _is_object(each):
             if _is_event_without_reference(each):
                 continue
@@ -181,18 +173,18 @@ def _add_json(value: object, given: ParsedReferences, line: str) -> None:
             if ref is None:
                 raise UsageError(f"{where}: {_NO_REFERENCE}")
             if place and _has_ended(each):
-                given.ended += 1
+                parsed.ended += 1
             else:
-                given.refs.append(ref)
+                parsed.refs.append(ref)
         elif each is not None:
             kind = "true or false" if isinstance(each, bool) else "a number"
             raise UsageError(f"{where}: {kind} names nothing")
 
 
 def _flatten(value: object) -> Iterator[tuple[int, object]]:
-    """Yield each value that is no list, with its place in its list, or 0 outside of any.
+    """Yield each value that is no list, with its place in its list, or 0 outside of any list.
 
-    Lists may be nested; this does not recurse, so that no depth is too much.
+    Lists may be nested to any depth, so this does not recurse.
     """
     lists = [enumerate([value])]
     while lists:
@@ -212,7 +204,7 @@ def _entries(value: object) -> Iterable[object] | None:
         return value
     if not _is_object(value):
         return None
-    lists = [held for key in _LISTS if _is_list(held := value.get(key))]
+    lists = [entries for key in _LIST_KEYS if _is_list(entries := value.get(key))]
     return chain.from_iterable(lists) if lists else None
 
 
@@ -225,22 +217,22 @@ def _is_list(value: object) -> TypeGuard[Sequence[object]]:
 
 
 def _is_event_without_reference(fields: Mapping[str, object]) -> bool:
-    """Return True for an event without a wait: of the whole command, or of an empty call."""
+    """Return True for an event of the whole command, or of a call that left nothing to follow."""
     if "ref" in fields:
         return fields["ref"] is None
     return _text_field(fields, "event") is not None
 
 
 def _has_ended(fields: Mapping[str, object]) -> bool:
-    """Return True for an action that has ended. A reference does not tell."""
+    """Return True for an action that has ended, False for a reference."""
     if "ref" in fields:
         return False
     phase = _text_field(fields, "phase") or phase_of(_text_field(fields, "status") or "")
-    return phase in _ENDED
+    return phase in _TERMINAL
 
 
 def _reference_text(fields: Mapping[str, object]) -> str | None:
-    """Return the text of the reference that an object holds or amounts to, or None."""
+    """Return the text of the reference in an object, or to the action in an object, or None."""
     if "ref" in fields:
         return _text_field(fields, "ref")
     # Before `uid`, which in the answer to a call is that of the database, module, user ...
@@ -249,15 +241,14 @@ def _reference_text(fields: Mapping[str, object]) -> str | None:
         return _action_reference(None, action_uid, None, _deleted_database(fields))
     uid, task_id = _text_field(fields, "uid"), _text_field(fields, "task_id")
     if uid is not None:
-        return _action_reference(
-            _text_field(fields, "kind"), uid, task_id, _deleted_database(fields)
-        )
+        kind = _text_field(fields, "kind")
+        return _action_reference(kind, uid, task_id, _deleted_database(fields))
     crdb_task = _text_field(fields, "id")
     if crdb_task is not None:
         return _action_reference(Kind.CRDB_TASK, crdb_task, None, "")
-    host_action = _node_action_reference(fields)
-    if host_action is not None:
-        return host_action
+    node_action = _node_action_reference(fields)
+    if node_action is not None:
+        return node_action
     return None if task_id is None else _action_reference(None, task_id, None, "")
 
 
@@ -265,7 +256,7 @@ def _action_reference(kind: str | None, uid: str, task_id: str | None, database:
     """Return the text of a reference to an action; `database` is `bdb:UID` if it deletes that."""
     if kind == Kind.CRDB_TASK:
         return f"crdb:{uid}"
-    if kind not in _WITH_PREFIXED_UID:
+    if kind not in _UID_IS_REFERENCE:
         return f"action:{uid}@{database}" if _BDB.fullmatch(database) else f"action:{uid}"
     return f"{uid}@{task_id}" if kind in _WITH_RUN and task_id else uid
 
@@ -278,14 +269,12 @@ def _node_action_reference(fields: Mapping[str, object]) -> str | None:
     of_node = fields.get("node_uid") is not None
     if "uid" in fields or not (of_node or fields.keys() & {"progress", "task_id"}):
         return None
-    said = {
-        key: fields[key] for key in _NODE_ACTION_FIELDS if isinstance(fields.get(key), str | int)
-    }
-    track = ReferenceKind.NODE if of_node else ReferenceKind.CLUSTER
-    read_in = read_node_actions(json.dumps([said]).encode(), track, "")
-    return next(
-        (_action_reference(each.kind, each.uid, each.task_id, "") for each in read_in), None
-    )
+    known = {name: fields.get(name) for name in _NODE_ACTION_FIELDS}
+    entry = {name: value for name, value in known.items() if isinstance(value, str | int)}
+    kind = ReferenceKind.NODE if of_node else ReferenceKind.CLUSTER
+    for action in read_node_actions(json.dumps([entry]).encode(), kind, ""):
+        return _action_reference(action.kind, action.uid, action.task_id, "")
+    return None
 
 
 def _deleted_database(fields: Mapping[str, object]) -> str:
@@ -294,19 +283,17 @@ def _deleted_database(fields: Mapping[str, object]) -> str:
     `fields` are those of an `Action`, a state machine of /v1 or /v2, or of the database itself.
     """
     info = fields.get("additional_info")
-    told = {**info, **fields} if _is_object(info) else fields
-    if told.get("name") == DELETE_DATABASE:
-        return (
-            _text_field(told, "object_name")
-            or f"{told.get('object_type')}:{told.get('object_uid')}"
-        )
+    action = {**info, **fields} if _is_object(info) else fields
+    if action.get("name") == DELETE_DATABASE:
+        name = _text_field(action, "object_name")
+        return name or f"{action.get('object_type')}:{action.get('object_uid')}"
     operations = fields.get("background_op")
     first = operations[0] if _is_list(operations) and operations else None
     deletes = _is_object(first) and first.get("name") == DELETE_DATABASE
     return f"bdb:{fields.get('uid')}" if deletes else ""
 
 
-def _text_field(fields: Mapping[str, object], key: str) -> str | None:
+def _text_field(fields: Mapping[str, object], name: str) -> str | None:
     """Return a field that is a non-empty text; None for any other."""
-    value = fields.get(key)
+    value = fields.get(name)
     return value if isinstance(value, str) and value else None

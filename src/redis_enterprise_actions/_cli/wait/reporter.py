@@ -1,7 +1,4 @@
-"""Who tells the display what happens, when it happens, and that nothing does.
-
-Reads the clocks. Refuses to know what the display makes of it.
-"""
+"""Reporter of the events of waits to a display, and capture of our log for it."""
 
 from __future__ import annotations
 
@@ -27,24 +24,24 @@ if TYPE_CHECKING:
     from .events import AnyEvent, EventTime
 
 
-_EARLY: Final = 0.97  # of the keep-alive, as timers are late and runners are strict
+_KEEP_ALIVE_FRACTION: Final = 0.97  # as timers are late, and CI runners strict
 _LOGGER: Final = "redis_enterprise_actions"
-_OUTAGES: Final = {"outage": False, "outage over": True}  # what `event` says: whether it is over
+_OUTAGES: Final = {"outage": False, "outage over": True}  # `event` of a record: is it over?
 
 
 class ProgressReporter:
-    """Tells one display, between `async with` and its end.
+    """Reporter of events to one display, between `async with` and its end.
 
-    `keep_alive` is for how many seconds at most nothing is told; 0 for ever. Must be entered in a
-    task of its own making: where the output cannot be written any more, that task is cancelled,
-    and `OSError` raised at the end.
+    At least every `keep_alive` seconds an event is shown; 0 means never. If the display raises an
+    error in a refresh, the task that entered the reporter is cancelled, and the error is raised at
+    the end of `async with`.
     """
 
-    def __init__(self, display: Display, log_capture: LogCapture, *, keep_alive: float) -> None:
+    def __init__(self, display: Display, log: LogCapture, *, keep_alive: float) -> None:
         self.progress = Progress()
         self._display = display
-        self._log = log_capture
-        self._keep_alive = keep_alive * _EARLY
+        self._log = log
+        self._keep_alive = keep_alive * _KEEP_ALIVE_FRACTION
         self._logged = asyncio.Event()
         self._clock = asyncio.get_running_loop().time
         self._began = self._last_shown_at = self._clock()
@@ -71,7 +68,7 @@ class ProgressReporter:
             first = several.exceptions[0]
             raise first from first.__cause__
         finally:
-            self._log.on_record = _nobody
+            self._log.on_record = _ignore
             try:
                 self._report_log()
             finally:
@@ -79,7 +76,7 @@ class ProgressReporter:
 
     @property
     def display_failed(self) -> bool:
-        """Whether the display has failed between two events."""
+        """True if the display has raised an error in a refresh."""
         return self._refresher is not None and self._refresher.done()
 
     @property
@@ -88,11 +85,11 @@ class ProgressReporter:
         return self._clock() - self._began
 
     def event_time(self) -> EventTime:
-        """Return when this is."""
+        """Return the time of an event that happens now."""
         return {"time": datetime.now(UTC), "elapsed": round(self.elapsed, 3)}
 
     def report(self, event: AnyEvent) -> None:
-        """Tell what has happened, after what was logged before it."""
+        """Show what was logged before the event, and then the event."""
         self._report_log()
         self._show_event(event)
 
@@ -106,42 +103,41 @@ class ProgressReporter:
         self._display.show(event, self.progress)
 
     async def _refresh(self) -> None:
+        """Show what is logged at once, and refresh the display in time, for ever."""
+        refresh = self._display.refresh
         while True:
             self._logged.clear()
             self._report_log()
+            due: float | None = None
+            if refresh is not None:
+                due = self._clock() + refresh
+            elif self._keep_alive:
+                due = self._last_shown_at + self._keep_alive
             try:
-                async with asyncio.timeout_at(self._next_refresh()):
+                async with asyncio.timeout_at(due):
                     await self._logged.wait()
             except TimeoutError:
-                self._on_idle()
-
-    def _next_refresh(self) -> float | None:
-        """Return when something is to be shown though nothing has happened."""
-        if self._display.refresh is not None:
-            return self._clock() + self._display.refresh
-        return self._last_shown_at + self._keep_alive if self._keep_alive else None
-
-    def _on_idle(self) -> None:
-        if self._display.refresh is not None:
-            self._display.draw(self.elapsed, self.progress)
-        elif self._clock() >= self._last_shown_at + self._keep_alive - TICK:
-            self._show_event(self.progress.keep_alive_event(self.event_time()))
+                if refresh is not None:
+                    self._display.draw(self.elapsed, self.progress)
+                elif self._clock() >= self._last_shown_at + self._keep_alive - TICK:
+                    self._show_event(self.progress.keep_alive_event(self.event_time()))
 
 
-def _nobody() -> None:
+def _ignore() -> None:
     pass
 
 
 class LogCapture(logging.Handler):
-    """Keeps warnings of ours, between `with` and its end, until somebody takes them.
+    """Log handler that keeps the warnings of this package, between `with` and its end.
 
-    What nobody has taken goes to standard error in the end.
+    `on_record` is called for each record. Records that were not drained are printed as errors at
+    the end.
     """
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self._records: deque[logging.LogRecord] = deque()
-        self.on_record: Callable[[], object] = _nobody
+        self.on_record: Callable[[], object] = _ignore
 
     def __enter__(self) -> Self:
         logging.getLogger(_LOGGER).addHandler(self)
@@ -158,47 +154,50 @@ class LogCapture(logging.Handler):
             print_error(self._records.popleft().getMessage())
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep a record, and wake who shows it."""
+        """Keep a record."""
         self._records.append(record)
         self.on_record()
 
-    def drain(self, stamp: Callable[[], EventTime]) -> list[OutageEvent | WarningEvent]:
-        """Return what was said since it was last asked."""
-        taken, self._records = self._records, deque()
-        return [_event_from(record, stamp()) for record in taken]
+    def drain(self, event_time: Callable[[], EventTime]) -> list[OutageEvent | WarningEvent]:
+        """Return events for the records since the last call, and forget these records."""
+        records, self._records = self._records, deque()
+        return [_event_from(record, event_time()) for record in records]
 
 
-class _StderrHandler(logging.Handler):
-    """Prints warnings, and what is worse, on standard error, each as one printable line."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Print the first line of a message; asyncio's others show objects, and what is in them."""
-        error = record.exc_info[1] if record.exc_info else None
-        if error is not None:
-            print_traceback(error)
-        said, _, _ = record.getMessage().partition("\n")
-        print_error(said if error is None else f"{said}: {type(error).__name__}")
-
-
-@contextlib.contextmanager
-def unhandled_logs_to_stderr() -> Generator[None]:
-    """Print what is logged where no handler was set up, which logging would print as it is."""
-    before, logging.lastResort = logging.lastResort, _StderrHandler(logging.WARNING)
-    try:
-        yield
-    finally:
-        logging.lastResort = before
-
-
-def _event_from(record: logging.LogRecord, stamp: EventTime) -> OutageEvent | WarningEvent:
+def _event_from(record: logging.LogRecord, time: EventTime) -> OutageEvent | WarningEvent:
     fields = vars(record)
     over = _OUTAGES.get(fields.get("event", ""))
     if over is None:
-        return WarningEvent(**stamp, message=record.getMessage())
+        return WarningEvent(**time, message=record.getMessage())
     return OutageEvent(
-        **stamp,
+        **time,
         over=over,
         seconds=round(fields["seconds"], 3),
         reason=fields["reason"],
         ref=fields["ref"],
     )
+
+
+class _StderrHandler(logging.Handler):
+    """Log handler that prints warnings on standard error, each as one printable line."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print the first line of a message.
+
+        The further lines of asyncio's messages show objects, which may hold secrets.
+        """
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None:
+            print_traceback(error)
+        first_line, _, _ = record.getMessage().partition("\n")
+        print_error(first_line if error is None else f"{first_line}: {type(error).__name__}")
+
+
+@contextlib.contextmanager
+def unhandled_logs_to_stderr() -> Generator[None]:
+    """Print log records without a handler as one line each, which logging prints unchanged."""
+    before, logging.lastResort = logging.lastResort, _StderrHandler(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.lastResort = before
