@@ -188,9 +188,8 @@ class LaggingCluster:
         if kind in {"create", "change", "database", "delete"} and scenario.database_in_answer:
             body = self._database(now - scenario.lag, self._uid) or {"uid": self._uid}
         if kind == "create":
-            body = {"uid": self._uid} | (
-                {"status": "pending"} if scenario.database_in_answer else {}
-            )
+            body = {"uid": self._uid}
+            body |= {"status": "pending"} if scenario.database_in_answer else {}
         if kind == "node" and scenario.task_ids in {"old", "none"}:
             key = "status"
             uid = "queued"

@@ -1,4 +1,4 @@
-"""Facts about hostile answers: whatever comes, in whatever order, ends in errors of one tree."""
+"""Tests of hostile answers: each wait ends, and CI systems find no command in the output."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ MANY_DAYS = 30 * 86400.0
 
 
 def run(main: Callable[[], Awaitable[_T]]) -> _T:
-    """Run a coroutine on a loop of its own and virtual time, and see that it leaves no task."""
+    """Run a coroutine on a loop of its own with virtual time; check that no poll loop is left."""
     loop = virtual_loop()
     asyncio.set_event_loop(loop)
     try:
@@ -77,8 +77,8 @@ def run(main: Callable[[], Awaitable[_T]]) -> _T:
 
 @settings(max_examples=examples(40), suppress_health_check=[HealthCheck.too_slow])
 @given(faults=st.lists(FAULTS, max_size=12), nodes=st.integers(1, 3))
-def test_any_interleaving(faults: list[dict[str, object]], nodes: int) -> None:
-    """Whatever goes wrong in whatever order: each wait returns, or raises an error of our tree."""
+def test_any_order_of_faults(faults: list[dict[str, object]], nodes: int) -> None:
+    """Each wait returns or raises a `RedisActionsError`, whatever goes wrong in whatever order."""
 
     async def main() -> None:
         async with FakeCluster(nodes=nodes, handle_redirects=True) as cluster:
@@ -100,7 +100,7 @@ def test_any_interleaving(faults: list[dict[str, object]], nodes: int) -> None:
 @settings(max_examples=examples(40), suppress_health_check=[HealthCheck.too_slow])
 @given(faults=st.lists(FAULTS.filter(lambda fault: "delay" not in fault), min_size=1, max_size=12))
 def test_others_are_undisturbed(faults: list[dict[str, object]]) -> None:
-    """Whatever an action's own route answers, the waits for the others end well and in time."""
+    """Faults of one action's route do not disturb the waits for other actions."""
 
     async def main() -> None:
         async with FakeCluster() as cluster:
@@ -108,7 +108,7 @@ def test_others_are_undisturbed(faults: list[dict[str, object]]) -> None:
             others = [cluster.add_action(plan=Plan(duration=60 * number)) for number in (1, 2, 3)]
             for fault in faults * 3:
                 cluster.inject(path=f"/v1/actions/{victim}", **fault)  # type: ignore[arg-type]
-            # The list says nothing of it that could be read, so that it is asked for alone.
+            # The entry of the list is unreadable, so that the client asks for the action alone.
             cluster.inject(path="/v1/actions", times=None, bad_entry=True)
             ended: dict[str, float] = {}
 
@@ -136,7 +136,7 @@ def test_others_are_undisturbed(faults: list[dict[str, object]]) -> None:
     "uid", ["a/b", "../users", "a/../../v1/users", "a%2Fb", "a?b=c", "a#b", "ä", "a b", "."]
 )
 async def test_uids(cluster: FakeCluster, uid: str) -> None:
-    """A uid is one segment of a path, whatever is in it; it can ask for nothing else."""
+    """A uid is one segment of a path, whatever characters it has."""
     async with client_of(cluster) as client:
         if uid == ".":
             with pytest.raises(UsageError):
@@ -147,13 +147,13 @@ async def test_uids(cluster: FakeCluster, uid: str) -> None:
     assert {seen.path.count("/") for seen in cluster.requests} == {3}
 
 
-# --- what the command prints in a job of a CI system ----------------------------------------------
+# --- output of the command in jobs of CI systems ------------------------------------------------
 
 COMMAND = [sys.executable, "-W", "error", "-m", "redis_enterprise_actions"]
-EVIL = "::error::evil\n::error::evil ##[error]evil ##vso[task.evil]x\r--- evil"
-STRANGE = "\x9b31m\x85\u202e\u2066\u061c\u2028\u200b\x1b[31m\x1b]0;x\x07\x7f\x00\r\n"
+CI_COMMANDS = "::error::evil\n::error::evil ##[error]evil ##vso[task.evil]x\r--- evil"
+CONTROL_CHARACTERS = "\x9b31m\x85\u202e\u2066\u061c\u2028\u200b\x1b[31m\x1b]0;x\x07\x7f\x00\r\n"
 
-# How lines begin, or what is in them, that CI systems take for commands.
+# Beginnings of lines, or texts in them, that CI systems execute as commands.
 PREFIXES = [
     "::error file=app.py,line=1::evil",
     "::add-mask::evil",
@@ -173,7 +173,7 @@ PREFIXES = [
     "\x1b[0Ksection_start:1:evil\r\x1b[0Kevil",
 ]
 
-# As the systems find them; and what `--output github` and `gitlab` write themselves.
+# The same as the CI systems parse them, and the commands of `--output github` and `gitlab`.
 BEGINNING = re.compile(r"\s*::|(?:---|\+\+\+|~~~)(?:\s|$)|\^\^\^\s*\+\+\+")
 ANYWHERE = re.compile(r"##\[|##vso\[|##teamcity\[")
 SECTION = re.compile(r"(?:\x1b\[0K)?section_(?:start|end):\d+:([\w.-]+)(?:\[[^]]*\])?\r\x1b\[0K")
@@ -184,16 +184,13 @@ OURS_ON_GITLAB = re.compile(r"redis_actions_\d+")
 
 
 def commands_in(printed: str, *, by: str = "") -> list[str]:
-    """Return the lines that a CI system would take for commands, but for those of `by`, an output.
+    """Return the lines that a CI system would execute, except those of the output `by`.
 
-    Lines end as they do for the systems: GitHub's ends them at a carriage return, too.
+    A carriage return ends a line too, as on GitHub.
     """
     found = [each[0] for each in SECTION.finditer(printed)]
-    found = (
-        []
-        if by == "gitlab" and all(map(OURS_ON_GITLAB.fullmatch, SECTION.findall(printed)))
-        else found
-    )
+    if by == "gitlab" and all(map(OURS_ON_GITLAB.fullmatch, SECTION.findall(printed))):
+        found = []
     for line in re.split(r"[\r\n]+", printed):
         ours = by == "github" and OURS_ON_GITHUB.match(line)
         if ANYWHERE.search(line) or (BEGINNING.match(line) and not ours):
@@ -201,15 +198,15 @@ def commands_in(printed: str, *, by: str = "") -> list[str]:
     return found
 
 
-def strange_in(printed: str, *, by: str = "") -> set[str]:
-    """Return the characters that are not printable, but for those of `by`, an output."""
+def control_characters_in(printed: str, *, by: str = "") -> set[str]:
+    """Return the characters that are not printable, except those of the output `by`."""
     printed = SECTION.sub("", printed) if by == "gitlab" else printed
     return {char for char in printed if not char.isprintable()} - {"\n", "\t"}
 
 
 def hostile_action(prefix: str, status: str) -> dict[str, object]:
-    """Return an action whose every text begins with something, and ends with strange characters."""
-    text = f"{prefix} {STRANGE}"
+    """Return an action whose texts all begin with `prefix` and end with control characters."""
+    text = f"{prefix} {CONTROL_CHARACTERS}"
     op = {"op_name": text, "status_code": text, "status_description": text}
     return {
         "action_uid": uid_of(prefix),
@@ -223,21 +220,24 @@ def hostile_action(prefix: str, status: str) -> dict[str, object]:
 
 
 def uid_of(prefix: str) -> str:
-    """Return a uid that begins with it, as far as a uid can."""
+    """Return a uid that begins with `prefix`, without the characters that no uid can have."""
     return re.sub(r"[\x00-\x1f\x85\u2028\u200b/?#]", "", prefix)
 
 
-class Hostile(http.server.BaseHTTPRequestHandler):
-    """A cluster that says what CI systems take for commands, in every text."""
+class HostileCluster(http.server.BaseHTTPRequestHandler):
+    """A cluster that has commands of CI systems in every text."""
 
     status = ""  # of all actions; "" is a hostile one
 
     def do_GET(self) -> None:
-        """Answer with actions, and anything else with an error."""
+        """Answer with hostile actions, or with an error."""
         actions = {uid_of(prefix): hostile_action(prefix, self.status) for prefix in PREFIXES}
         path = unquote(self.path.partition("?")[0])
         uid = path.removeprefix("/v1/actions/")
-        code, body = 409, {"error_code": EVIL, "description": EVIL, "name": EVIL}
+        code, body = (
+            409,
+            {"error_code": CI_COMMANDS, "description": CI_COMMANDS, "name": CI_COMMANDS},
+        )
         if path == "/v1/actions":
             code, body = 200, {"actions": [], "state-machines": list(actions.values())}
         elif path in {"/v1/nodes/actions", "/v1/cluster/actions"}:
@@ -261,20 +261,20 @@ class Hostile(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def hostile(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[type[Hostile]]:
-    """Serve a hostile cluster to commands, and a file of profiles whose names are hostile."""
-    name = json.dumps(f"{EVIL}{STRANGE}").replace("\x7f", "")
+def hostile(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[type[HostileCluster]]:
+    """Serve a hostile cluster to commands, and a profiles file with hostile names."""
+    name = json.dumps(f"{CI_COMMANDS}{CONTROL_CHARACTERS}").replace("\x7f", "")
     (tmp_path / "config.toml").write_text(f"[profiles.{name}]\nuser = {name}\n", "utf-8")
     monkeypatch.setenv("REDIS_ACTIONS_CONFIG", str(tmp_path / "config.toml"))
-    monkeypatch.setattr(Hostile, "status", "")
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hostile) as server:
+    monkeypatch.setattr(HostileCluster, "status", "")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), HostileCluster) as server:
         monkeypatch.setenv("REDIS_ENTERPRISE_URL", f"http://127.0.0.1:{server.server_port}")
         threading.Thread(target=server.serve_forever).start()
-        yield Hostile
+        yield HostileCluster
         server.shutdown()
 
 
-# Each command: UIDS are those of all actions, and UID is one of them.
+# Command lines by name. UIDS stands for the uids of all actions, and UID for one of them.
 LINES = {
     "list": ["list"],
     "list --json": ["list", "--json"],
@@ -298,7 +298,7 @@ LINES = {
     "wrong usage": ["wait", "UID", "--report", "UID\n::error::evil"],
     "wrong argument": ["list", "--bdb", "UID\n::error::evil\x9b"],
 }
-APART = {"fake-cluster", "demo"}  # which ask a fake cluster only
+WITHOUT_CLUSTER = {"fake-cluster", "demo"}  # they ask a fake cluster only
 OUTPUTS = {"wait --output auto": "github", "submit --wait": "github"}
 OUTPUTS |= {f"wait --output {by}": by for by in ("github", "gitlab")}
 
@@ -311,16 +311,16 @@ def line_of(name: str, uid: str) -> list[str]:
 
 
 def test_every_command_is_above() -> None:
-    """No command is without a row in the table."""
+    """Every command has a row in the table."""
     actions = _arguments.build_parser()._actions
     (commands,) = (each.choices for each in actions if isinstance(each.choices, dict))
 
-    assert {line[0] for line in LINES.values()} | APART == commands.keys()
+    assert {line[0] for line in LINES.values()} | WITHOUT_CLUSTER == commands.keys()
 
 
 @pytest.mark.parametrize("name", LINES)
-def test_no_command(hostile: type[Hostile], name: str) -> None:
-    """Whatever the cluster says, no line of any command is one of a CI system's."""
+def test_no_command(hostile: type[HostileCluster], name: str) -> None:
+    """No line of any command's output is a command of a CI system."""
     ran = subprocess.run(
         [*COMMAND, *line_of(name, uid_of(PREFIXES[0]))],
         env={**os.environ, "GITHUB_ACTIONS": "true", "REDIS_ACTIONS_TRACEBACK": "1"},
@@ -334,7 +334,7 @@ def test_no_command(hostile: type[Hostile], name: str) -> None:
     assert "evil" in out + err or name in {"login", "completion"}
     by = OUTPUTS.get(name, "")
     assert commands_in(out, by=by) == commands_in(err) == []
-    assert strange_in(out, by=by) == strange_in(err) == set()
+    assert control_characters_in(out, by=by) == control_characters_in(err) == set()
     if "json" in name and "submit" not in name:
         assert all(isinstance(json.loads(each), dict) for each in out.splitlines())
 
@@ -343,10 +343,10 @@ def test_no_command(hostile: type[Hostile], name: str) -> None:
 @pytest.mark.parametrize(
     "name", ["list", "wait --output plain", "wait --output github", "wait --output gitlab"]
 )
-def test_however_it_stands(
-    hostile: type[Hostile], capsys: pytest.CaptureFixture[str], name: str, status: str
+def test_each_status(
+    hostile: type[HostileCluster], capsys: pytest.CaptureFixture[str], name: str, status: str
 ) -> None:
-    """So it is however the actions stand."""
+    """No line is a command of a CI system, whatever the status of the actions is."""
     hostile.status = status
     main(line_of(name, ""))
     out, err = capsys.readouterr()
@@ -354,14 +354,14 @@ def test_however_it_stands(
     by = OUTPUTS.get(name, "")
     assert out.count("evil") >= len(PREFIXES)
     assert commands_in(out, by=by) == commands_in(err) == []
-    assert strange_in(out, by=by) == strange_in(err) == set()
+    assert control_characters_in(out, by=by) == control_characters_in(err) == set()
 
 
 @pytest.mark.parametrize("prefix", PREFIXES)
 def test_one_action(
-    hostile: type[Hostile], capsys: pytest.CaptureFixture[str], prefix: str
+    hostile: type[HostileCluster], capsys: pytest.CaptureFixture[str], prefix: str
 ) -> None:
-    """One action is a harmless line, or JSON that means what the cluster says."""
+    """One action is printed as a harmless line, or as JSON with the cluster's text."""
     uid = uid_of(prefix)
     assert main(["get", uid]) == 0
     text = capsys.readouterr().out
@@ -370,15 +370,15 @@ def test_one_action(
 
     assert text.count("\n") == as_json.count("\n") == 1
     assert commands_in(text) == commands_in(as_json) == []
-    assert strange_in(text) == strange_in(as_json) == set()
-    assert json.loads(as_json)["name"] == f"{prefix} {STRANGE}"
+    assert control_characters_in(text) == control_characters_in(as_json) == set()
+    assert json.loads(as_json)["name"] == f"{prefix} {CONTROL_CHARACTERS}"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has other terminals")
 @pytest.mark.parametrize("name", ["list", "wait --output rich"])
 @pytest.mark.parametrize("columns", ["40", "120"])
-def test_on_a_terminal(hostile: type[Hostile], name: str, columns: str) -> None:
-    """Nor is there a command where a job has a terminal, as Buildkite's have."""
+def test_on_a_terminal(hostile: type[HostileCluster], name: str, columns: str) -> None:
+    """No line is a command of a CI system on a terminal, which Buildkite's jobs have."""
     import pty  # noqa: PLC0415 - not on Windows
 
     ours, theirs = pty.openpty()
@@ -392,7 +392,7 @@ def test_on_a_terminal(hostile: type[Hostile], name: str, columns: str) -> None:
     ) as process:
         os.close(theirs)
         written = b""
-        with contextlib.suppress(OSError):  # what Linux says at the end
+        with contextlib.suppress(OSError):  # EIO on Linux when the process has ended
             while more := os.read(ours, 65536):
                 written += more
     os.close(ours)
@@ -401,7 +401,7 @@ def test_on_a_terminal(hostile: type[Hostile], name: str, columns: str) -> None:
     assert process.returncode == (3 if uids else 0)
     assert shown.count("evil") >= len(PREFIXES)
     assert commands_in(shown) == []
-    assert strange_in(shown) - {"\r"} == set()
+    assert control_characters_in(shown) - {"\r"} == set()
 
 
 @pytest.mark.parametrize(
@@ -425,5 +425,5 @@ def test_on_a_terminal(hostile: type[Hostile], name: str, columns: str) -> None:
     ],
 )
 def test_commands_are_found(printed: str, by: str, count: int) -> None:
-    """What looks for commands finds them."""
+    """The parser of the tests finds commands."""
     assert len(commands_in(printed, by=by)) == count
