@@ -143,7 +143,7 @@ def together(work: Sequence[Job], price: float = 0.1) -> Outcome:
 
 def _next(left: dict[Job, Schedule], now: float, cost: float) -> tuple[float, list[Job]]:
     crowd = SharedSchedule(left.values(), now)
-    if len(left) > 1 and crowd.shares(cost, len(left)):
+    if len(left) > 1 and crowd.is_cheaper(cost, len(left)):
         return crowd.due(cost), [*left]
     first = min(left, key=lambda job: left[job].due)
     return left[first].due, [first]

@@ -513,7 +513,7 @@ def test_no_list_pays() -> None:
         crowd = SharedSchedule(
             [WaitState(ref_of("x"), limits=Limits(), now=0.0, wall=WALL).schedule] * count, 0.0
         )
-        assert not crowd.shares(NO_LIST.cost, count)
+        assert not crowd.is_cheaper(NO_LIST.cost, count)
 
 
 @dataclass

@@ -149,9 +149,11 @@ class TestCrowd:
         """A list is asked for whenever it costs no more than the single requests it replaces."""
         paces = [aimed(0.0, (age, None)) for _ in range(min(count, 50))]
         if cost <= len(paces):
-            assert SharedSchedule(paces, age).shares(cost, len(paces))
+            assert SharedSchedule(paces, age).is_cheaper(cost, len(paces))
         if cost > 20 * len(paces):
-            assert not SharedSchedule(paces, age).shares(cost, len(paces)) or len(paces) * GAP > 2
+            assert (
+                not SharedSchedule(paces, age).is_cheaper(cost, len(paces)) or len(paces) * GAP > 2
+            )
 
 
 class TestCourtesy:

@@ -54,7 +54,7 @@ class SharedSchedule:
         wait = time_until_lag(cost * _LAG_BUDGET, self._lag_cost, self._expected_ends)
         return min(self._since + wait, self._latest)
 
-    def shares(self, cost: float, singles: int) -> bool:
+    def is_cheaper(self, cost: float, singles: int) -> bool:
         """Return whether one request is cheaper than so many single ones, lag included."""
         return self._loss(cost, GAP) <= self._loss(singles, singles * GAP)
 

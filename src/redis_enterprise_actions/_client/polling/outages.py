@@ -1,7 +1,7 @@
-"""Times without usable answers, as one wait sees them: its own, and everybody's.
+"""`OngoingOutages`: the outages that one wait is in.
 
-Its own are those in which asking about its action alone has failed. Reads no clock, and refuses to
-know what else may end the wait.
+An outage is per action if requests for this action fail while others are answered; otherwise it is
+cluster-wide. The module reads no clock.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 
 class OngoingOutages:
-    """The outages that are not over: two at most."""
+    """Outages that are not over: at most one per action, and one cluster-wide."""
 
     __slots__ = ("_by_scope",)
 
     def __init__(self) -> None:
-        self._by_scope: dict[bool, OngoingOutage] = {}
+        self._by_scope: dict[bool, OngoingOutage] = {}  # the key is `per_action`
 
     def __iter__(self) -> Iterator[OngoingOutage]:
         return iter(self._by_scope.values())
@@ -34,17 +34,17 @@ class OngoingOutages:
 
     @property
     def per_action(self) -> bool:
-        """Whether asking about this action alone has failed, and nothing has been heard since."""
+        """True during an outage of this action."""
         return True in self._by_scope
 
     @property
     def first(self) -> OngoingOutage | None:
-        """The one that would end the wait first."""
+        """The outage whose budget ends first."""
         outages = self._by_scope.values()
         return min(outages, key=lambda outage: outage.end) if outages else None
 
     def record(self, error: RequestError, *, per_action: bool, began: float, budget: float) -> bool:
-        """Take an error; return whether there is another node to ask."""
+        """Record a failed request. Return True if another node can be asked at once."""
         outage = self._by_scope.get(per_action)
         if outage is None:
             outage = self._by_scope[per_action] = OngoingOutage(began, budget)
@@ -53,12 +53,12 @@ class OngoingOutages:
         return error.has_alternative and not asked.issuperset(error.nodes)
 
     def end_cluster_wide(self, now: float) -> OutageSpan | None:
-        """Return what there is to note of everybody's, if there was one."""
+        """End the cluster-wide outage, and return it."""
         outage = self._by_scope.pop(False, None)
         return None if outage is None else outage.to_span(now)
 
     def end_all(self, now: float) -> list[OutageSpan]:
-        """Return what there is to note of all of them."""
+        """End all outages, and return them."""
         if not self._by_scope:
             return []
         over = [outage.to_span(now) for outage in self]
@@ -66,7 +66,7 @@ class OngoingOutages:
         return over
 
     def unreachable_error(self, last: RequestError) -> ClusterUnreachable:
-        """Return the error for outages, one after the other, that outlasted the budget."""
+        """Return the error of a wait that an outage ends; it counts the failures of all outages."""
         known = last if isinstance(last, ClusterUnreachable) else None
         return ClusterUnreachable(
             last.method,
@@ -81,7 +81,7 @@ class OngoingOutages:
 
 
 class OngoingOutage:
-    """A time without usable answers, from the first request that got none."""
+    """Time without usable answers for one wait, since the first request that failed."""
 
     __slots__ = ("began", "end", "error", "failures", "nodes")
 
@@ -94,12 +94,13 @@ class OngoingOutage:
         self.nodes: dict[str, None] = {}
 
     def record(self, error: RequestError) -> None:
-        self.error = error.with_traceback(None)  # which would hold the body
+        """Record a failed request."""
+        self.error = error.with_traceback(None)  # a traceback keeps the response body alive
         self.failures += 1
         self.nodes |= dict.fromkeys(error.nodes)
 
     def to_span(self, ended: float | None = None) -> OutageSpan:
-        """Return what there is to note of it."""
+        """Return the outage as the record of a wait shows it; `ended` is None while it lasts."""
         return OutageSpan(self.began, ended, self.failures, _reason(self.error))
 
 

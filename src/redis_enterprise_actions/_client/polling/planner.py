@@ -1,6 +1,6 @@
-"""What to ask next, and when: for whom, by which route, and how patiently.
+"""`PollPlanner`: chooses the next request, and records which requests fail.
 
-Knows who waits and what the cluster did last. Reads no clock and asks nothing.
+The planner reads no clock and sends nothing.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _outage_log = logging.getLogger("redis_enterprise_actions.outages")  # with fields: docs/output.md
 
-_OUTAGE_FAILURES: Final = 2  # failures in a row that are more than a slip
-_LIST_FAILURES: Final = 2  # failures of the list in a row that are not the cluster's
-_LIST_EXPIRY: Final = 300.0  # seconds for which the cost of a list is remembered
-_LIST_AVOIDED: Final = 60.0  # seconds for which a list is not tried that fails where singles work
+_OUTAGE_FAILURES: Final = 2  # failures in a row; a single one is not logged as an outage
+_LIST_FAILURES: Final = 2  # failures in a row of a list, while other requests are answered
+_LIST_EXPIRY: Final = 300.0  # seconds until the cost of a list is measured again
+_LIST_AVOIDED: Final = 60.0  # seconds without a list that failed
 
 
 class RequestKind(enum.Enum):
-    """What there is to ask."""
+    """Kind of a request: one object, a list, or the database of a doubtful action."""
 
     SINGLE = enum.auto()
     LIST = enum.auto()
@@ -46,7 +46,7 @@ class RequestKind(enum.Enum):
 
 
 class PlannedRequest(NamedTuple):
-    """What to ask next, for whom first of all, and when."""
+    """Request to send at the time `when`. `waiter` is the one that it is most urgent for."""
 
     when: float
     kind: RequestKind
@@ -54,89 +54,99 @@ class PlannedRequest(NamedTuple):
 
 
 class PollPlanner:
-    """What is to be asked for those who wait."""
+    """Planner of the requests for all waiters of a registry."""
 
     def __init__(self, registry: WaiterRegistry) -> None:
         self.rate_limiter = RateLimiter()
-        self._waiters = registry
         self.outage: ClusterOutage | None = None
+        self._waiters = registry
         self._lists: dict[ListKind, ListEndpoint] = {}
         self._unverified: deque[Waiter] = deque()
-        self._failing_since: dict[
-            Reference, float
-        ] = {}  # since when: that fail while others are answered for
+        # Actions whose requests fail while others are answered, with the time of the first failure.
+        self._failing_since: dict[Reference, float] = {}
         self._last_kind: RequestKind | None = None
         self._requests = 0
 
     @property
     def earliest(self) -> float:
-        """When the next request may be made that is not pressing."""
+        """The earliest time of the next request that is not urgent."""
         return self.rate_limiter.earliest(urgent=False)
 
-    def list_endpoint(self, system: ListKind) -> ListEndpoint:
-        """Return what is known of the list of a system."""
-        if system not in self._lists:
-            self._lists[system] = ListEndpoint(system)
-        return self._lists[system]
+    def list_endpoint(self, kind: ListKind) -> ListEndpoint:
+        """Return the statistics of a list."""
+        if kind not in self._lists:
+            self._lists[kind] = ListEndpoint(kind)
+        return self._lists[kind]
 
-    def record_request(self, look: PlannedRequest) -> None:
-        """Note what was asked last."""
-        self._last_kind = look.kind
+    def record_request(self, request: PlannedRequest) -> None:
+        """Record a request that was sent."""
+        self._last_kind = request.kind
         self._requests += 1
-        if look.kind is not RequestKind.VERIFY:
-            self.list_endpoint(look.waiter.list_kind).record_request(self._requests, look.kind)
+        if request.kind is not RequestKind.VERIFY:
+            endpoint = self.list_endpoint(request.waiter.list_kind)
+            endpoint.last_kind, endpoint.last_request = request.kind, self._requests
 
     def require_verification(self, waiter: Waiter, doubt: WaitError) -> None:
-        """Note that a database has to be asked before this is believed."""
+        """Plan a look at the database, which may show that the action has ended after all."""
         if waiter.unverified is None:
             self._unverified.append(waiter)
         waiter.unverified = doubt
 
+    def forget(self, ref: Reference) -> None:
+        """Forget an action that has no waiter any more."""
+        self._failing_since.pop(ref, None)
+
+    # --- outages --------------------------------------------------------------------------------
+
+    def record_failure(
+        self, error: RequestError, requesters: list[Waiter], now: float
+    ) -> float | None:
+        """Record a failed request.
+
+        Return the time at which the cluster-wide outage began, or None after a first failure.
+        """
+        if self.outage is None:
+            self.outage = ClusterOutage(min(waiter.state.asked_at for waiter in requesters))
+        self.outage.record_failure(error, [waiter.state.ref for waiter in requesters], now)
+        if self.outage.failures == _OUTAGE_FAILURES and not error.has_alternative:
+            extra = _log_fields("outage", now - self.outage.began, error)
+            _outage_log.warning("%s; asking again", str(error), extra=extra)
+        return self.outage.began if self.outage.failures >= _OUTAGE_FAILURES else None
+
     def record_answer(self, now: float) -> None:
-        """Note that the cluster answers."""
+        """Record an answer of the cluster, which ends the cluster-wide outage."""
         if self.outage is not None and self.outage.failures >= _OUTAGE_FAILURES:
             lasted = now - self.outage.began
             extra = _log_fields("outage over", lasted)
             _outage_log.warning("the cluster answers again after %.1f s", lasted, extra=extra)
         self.outage = None
 
-    def record_action_failure(self, error: RequestError, askers: list[Waiter], now: float) -> bool:
-        """Note that asking about one action failed; return whether that is its own trouble."""
-        if not all(waiter.suspect for waiter in askers):
+    def record_action_failure(
+        self, error: RequestError, requesters: list[Waiter], now: float
+    ) -> bool:
+        """Record a failed request for one action. Return True if only this action fails."""
+        if not all(waiter.suspect for waiter in requesters):
             return False
-        ref = askers[0].state.ref
+        ref = requesters[0].state.ref
         if ref not in self._failing_since:
-            self._failing_since[ref] = since = min(waiter.state.asked_at for waiter in askers)
+            self._failing_since[ref] = since = min(waiter.state.asked_at for waiter in requesters)
             extra = _log_fields("outage", now - since, error, ref)
-            said = "%s; asking again, while others are answered for"
-            _outage_log.warning(said, str(error), extra=extra)
+            message = "%s; asking again, while others are answered for"
+            _outage_log.warning(message, str(error), extra=extra)
         return True
 
     def record_action_answer(self, waiter: Waiter, now: float) -> None:
-        """Note that the cluster tells of the action of one who waits."""
+        """Record an answer for one action, which ends the outage of this action."""
         waiter.suspect = False
         ref = waiter.state.ref
         if self._failing_since and ref in self._failing_since:
             extra = _log_fields("outage over", now - self._failing_since.pop(ref), ref=ref)
-            said = "action %s is answered for again"
-            _outage_log.warning(said, one_line(ref.name), extra=extra)
+            _outage_log.warning("action %s is answered for again", one_line(ref.name), extra=extra)
 
-    def forget(self, ref: Reference) -> None:
-        """Note that nobody waits for an action any more."""
-        self._failing_since.pop(ref, None)
-
-    def record_failure(self, error: RequestError, askers: list[Waiter], now: float) -> float | None:
-        """Note that it does not; if that is everybody's outage by now, return since when."""
-        if self.outage is None:
-            self.outage = ClusterOutage(min(waiter.state.asked_at for waiter in askers))
-        self.outage.record_failure(error, [waiter.state.ref for waiter in askers], now)
-        if self.outage.failures == _OUTAGE_FAILURES and not error.has_alternative:
-            extra = _log_fields("outage", now - self.outage.began, error)
-            _outage_log.warning("%s; asking again", str(error), extra=extra)
-        return self.outage.began if self.outage.failures >= _OUTAGE_FAILURES else None
+    # --- the next request -----------------------------------------------------------------------
 
     def next_request(self, now: float) -> PlannedRequest:
-        """Return what to ask next for those who wait, one at least."""
+        """Return the next request. There must be at least one waiter."""
         while self._unverified and self._unverified[0].unverified is None:
             self._unverified.popleft()
         solos = self._waiters.solos_in_turn()
@@ -145,113 +155,100 @@ class PollPlanner:
         when = self.rate_limiter.earliest(urgent=True)
         if self.outage is not None:
             when = max(when, min(self.outage.retry_at, self._unverified[0].state.soft_limit))
-        settle = PlannedRequest(when, RequestKind.VERIFY, self._unverified[0])
+        verification = PlannedRequest(when, RequestKind.VERIFY, self._unverified[0])
         others = [waiter for waiter in solos if waiter.unverified is None]
         if not others and not self._waiters.choruses():
-            return settle
-        look = self._plan(others, now)
-        # By turns, where there is much to ask; but a limit does not wait.
-        turn = self._last_kind is RequestKind.VERIFY and look.when <= settle.when
-        return look if turn or any(waiter.state.soft_limit <= now for waiter in others) else settle
+            return verification
+        poll = self._plan(others, now)
+        # Verifications and polls alternate, except that a wait at its limit is served first.
+        is_turn = self._last_kind is RequestKind.VERIFY and poll.when <= when
+        is_poll = is_turn or any(waiter.state.soft_limit <= now for waiter in others)
+        return poll if is_poll else verification
 
     def _plan(self, solos: list[Waiter], now: float) -> PlannedRequest:
         if self.outage is not None:
-            return self._plan_in_outage(self.outage, solos)
+            # During an outage, poll one action at a time, another one each time.
+            first = min(solos, key=lambda waiter: waiter.state.soft_limit)
+            if first.state.soft_limit >= self.outage.retry_at:
+                first = min(solos, key=self.outage.sort_key)
+            due = min(self.outage.retry_at, first.state.soft_limit)
+            when = max(due, self.rate_limiter.earliest(urgent=True))
+            return PlannedRequest(when, RequestKind.SINGLE, first)
         choruses = self._waiters.choruses()
         if len(solos) == 1 and not choruses:
             return self._plan_single(solos, now)
         groups = _group_by_list(solos)
-        looks = [
-            self._plan_for_list(system, groups.get(system, []), now)
-            for system in dict.fromkeys([*groups, *choruses])
+        requests = [
+            self._plan_for_list(kind, groups.get(kind, []), now)
+            for kind in dict.fromkeys([*groups, *choruses])
         ]
-        # By turns, where there is much to ask.
+        # If several are due, the list that has waited longest is next.
         return min(
-            looks,
-            key=lambda look: (look.when, self.list_endpoint(look.waiter.list_kind).last_request),
+            requests, key=lambda it: (it.when, self.list_endpoint(it.waiter.list_kind).last_request)
         )
 
-    def _plan_for_list(self, system: ListKind, solos: list[Waiter], now: float) -> PlannedRequest:
-        """Return what to ask next of one system."""
-        together = [waiter for waiter in solos if waiter.single_until <= now]
-        singers = self._waiters.chorus_of(system).members
-        listed = self._list_due(system, together, now)
-        if listed is None:
-            members = list(singers.values())
-            for member in members:
+    def _plan_for_list(self, kind: ListKind, solos: list[Waiter], now: float) -> PlannedRequest:
+        """Return the next request for the waiters of one list: the list, or a single action."""
+        listed = [waiter for waiter in solos if waiter.single_until <= now]
+        members = self._waiters.chorus_of(kind).members
+        due = self._list_due(kind, listed, now)
+        if due is None:
+            alone = [*solos, *members.values()]
+            for member in list(members.values()):
                 self._waiters.part(member, now)
-            return self._plan_single(sorted(solos + members, key=attrgetter("order")), now)
-        first = together[0] if together else next(iter(singers.values()))
-        if len(together) < len(solos):
-            apart = [waiter for waiter in solos if waiter.single_until > now]
-            single = self._plan_single(apart, now)
-            # By turns, where there is much to ask; but a limit does not wait.
-            last = self.list_endpoint(system).last_kind
-            turn = listed <= max(now, single.when) and last is not RequestKind.LIST
-            if single.when <= listed and not (
-                turn and all(p.state.soft_limit > now for p in apart)
-            ):
+            return self._plan_single(sorted(alone, key=attrgetter("order")), now)
+        if len(listed) < len(solos):
+            unlisted = [waiter for waiter in solos if waiter.single_until > now]
+            single = self._plan_single(unlisted, now)
+            # List and single requests alternate, except that a wait at its limit is served first.
+            last = self.list_endpoint(kind).last_kind
+            is_list_turn = due <= max(now, single.when) and last is not RequestKind.LIST
+            at_limit = any(waiter.state.soft_limit <= now for waiter in unlisted)
+            if single.when <= due and (at_limit or not is_list_turn):
                 return single
-        return PlannedRequest(listed, RequestKind.LIST, first)
-
-    def _plan_in_outage(self, outage: ClusterOutage, waiters: list[Waiter]) -> PlannedRequest:
-        """In an outage we ask for one alone, another each time, with growing pauses."""
-        first = min(waiters, key=lambda waiter: waiter.state.soft_limit)
-        if first.state.soft_limit >= outage.retry_at:
-            first = min(waiters, key=outage.sort_key)
-        when = min(outage.retry_at, first.state.soft_limit)
-        return PlannedRequest(
-            max(when, self.rate_limiter.earliest(urgent=True)), RequestKind.SINGLE, first
-        )
+        first = listed[0] if listed else next(iter(members.values()))
+        return PlannedRequest(due, RequestKind.LIST, first)
 
     def _plan_single(self, waiters: list[Waiter], now: float) -> PlannedRequest:
         first = waiters[0]
         if len(waiters) > 1:
             first = min(waiters, key=lambda waiter: waiter.urgency(now))
-        wait = first.state
-        if all(waiter.state.is_new and waiter.state.ref == wait.ref for waiter in waiters):
-            return PlannedRequest(
-                max(now, self.rate_limiter.earliest(urgent=True)), RequestKind.SINGLE, first
-            )
-        when = self._earliest_start(wait.due, now if first.poll_now else wait.soft_limit)
+        state = first.state
+        if all(waiter.state.is_new and waiter.state.ref == state.ref for waiter in waiters):
+            when = max(now, self.rate_limiter.earliest(urgent=True))
+        else:
+            limit = now if first.poll_now else state.soft_limit
+            when = self.rate_limiter.start_between(state.due, limit)
         return PlannedRequest(when, RequestKind.SINGLE, first)
 
-    def _list_due(self, system: ListKind, solos: list[Waiter], now: float) -> float | None:
-        """Return when to ask for the list, or None if asking for each alone is better."""
-        waits = [waiter.state for waiter in solos]
-        chorus = self._waiters.chorus_of(system)
-        singles = len({wait.ref for wait in waits}) + len(chorus.members)
-        if singles < 2:
+    def _list_due(self, kind: ListKind, solos: list[Waiter], now: float) -> float | None:
+        """Return the time of the next list request, or None if single requests are cheaper."""
+        states = [waiter.state for waiter in solos]
+        chorus = self._waiters.chorus_of(kind)
+        singles = len({state.ref for state in states}) + len(chorus.members)
+        endpoint = self.list_endpoint(kind)
+        if singles < 2 or now < endpoint.avoided_until:
             return None
-        known = self.list_endpoint(system)
-        if now < known.avoided_until:
-            return None
-        asked = [wait.asked_at for wait in waits]
-        since = max(asked, default=-math.inf)
+        since = max([state.asked_at for state in states], default=-math.inf)
         if chorus.members:
             since = max(since, chorus.looks.asked)
-        crowd = SharedSchedule(
-            [wait.schedule for wait in waits], since, chorus.schedules.values(), chorus.latest
-        )
-        cost = known.cost_at(now)
-        if not crowd.shares(cost, singles):
+        schedules = [state.schedule for state in states]
+        shared = SharedSchedule(schedules, since, chorus.schedules.values(), chorus.latest)
+        cost = endpoint.cost_at(now)
+        if not shared.is_cheaper(cost, singles):
             return None
-        due = crowd.due(cost)
-        deadline = min([wait.deadline for wait in waits], default=math.inf)
+        due = shared.due(cost)
+        deadline = min([state.deadline for state in states], default=math.inf)
         if 0 <= deadline - due < min(due - since, CLOSE_TO_DEADLINE):
             due = deadline
-        return self._earliest_start(due, min([wait.soft_limit for wait in waits], default=math.inf))
-
-    def _earliest_start(self, due: float, limit: float) -> float:
-        """Return when what is due may be asked; at a limit it is pressing."""
-        courtesy = self.rate_limiter.earliest
-        return min(max(due, courtesy(urgent=False)), max(limit, courtesy(urgent=True)))
+        limit = min([state.soft_limit for state in states], default=math.inf)
+        return self.rate_limiter.start_between(due, limit)
 
 
 def _log_fields(
     event: str, seconds: float, error: RequestError | None = None, ref: Reference | None = None
 ) -> dict[str, object]:
-    """Return what a log record says in data of an outage, of all or of one reference."""
+    """Return the fields of a log record about an outage: of one reference, or cluster-wide."""
     return {
         "event": event,
         "seconds": seconds,
@@ -261,37 +258,33 @@ def _log_fields(
 
 
 def _group_by_list(solos: list[Waiter]) -> dict[ListKind, list[Waiter]]:
-    """Return those who may be served by one list, by the system that it is of."""
     first = solos[0].list_kind if solos else None
-    if first is not None and not [waiter for waiter in solos if waiter.list_kind is not first]:
-        return {first: solos}
-    waiters: dict[ListKind, list[Waiter]] = {}
+    if first is not None and all(waiter.list_kind is first for waiter in solos):
+        return {first: solos}  # the usual case, for thousands of waiters
+    groups: dict[ListKind, list[Waiter]] = {}
     for waiter in solos:
-        waiters.setdefault(waiter.list_kind, []).append(waiter)
-    return waiters
+        groups.setdefault(waiter.list_kind, []).append(waiter)
+    return groups
 
 
 class ListEndpoint:
-    """What is known of the list of a system: what it costs, and whether it can be had."""
+    """Statistics of one list: its cost, its failures, and its last request."""
 
-    def __init__(self, system: ListKind) -> None:
+    def __init__(self, kind: ListKind) -> None:
         self.avoided_until = -math.inf
         self.last_kind: RequestKind | None = None
-        self.last_request = 0  # which of all looks was the last at this system
-        self._kind = system
+        self.last_request = 0  # sequence number of the last request for this list or its actions
+        self._kind = kind
         self._cost = 1.0
         self._expires = -math.inf
         self._failures = 0
 
-    def record_request(self, look: int, route: RequestKind) -> None:
-        """Note a look, at the list or at one alone."""
-        self.last_request = look
-        self.last_kind = route
-
     def cost_at(self, now: float) -> float:
+        """Return the cost of the list, in requests for a single action."""
         return self._cost if now < self._expires else 1.0
 
     def record_answer(self, now: float, cost: float) -> None:
+        """Record an answer and its cost."""
         self._cost = cost
         self._expires = now + _LIST_EXPIRY
         if self._failures >= _LIST_FAILURES:
@@ -300,18 +293,18 @@ class ListEndpoint:
         self._failures = 0
 
     def record_failure(self, now: float) -> None:
-        """Note a failure. Until the second one, something else has been answered."""
+        """Record a failure. The second one in a row means that other requests were answered."""
         self._failures += 1
         if self._failures >= _LIST_FAILURES:
             self.avoided_until = now + _LIST_AVOIDED
         if self._failures == _LIST_FAILURES:
             fields = {"event": "list fails", "list": str(self._kind)}
-            said = "the list of all %s fails; each is asked for alone"
-            _log.warning(said, self._kind, extra=fields)
+            message = "the list of all %s fails; each is asked for alone"
+            _log.warning(message, self._kind, extra=fields)
 
 
 class ClusterOutage:
-    """A time without usable answers, from the first request that got none."""
+    """Time without usable answers from the cluster, since the first request that failed."""
 
     def __init__(self, began: float) -> None:
         self.began = began
@@ -321,10 +314,11 @@ class ClusterOutage:
         self._last_tried: dict[Reference, float] = {}
 
     def sort_key(self, waiter: Waiter) -> tuple[bool, float]:
-        """Return what sorts those first that were not asked for yet, or not for the longest."""
+        """Return a key that sorts by the time of the last try, and failing actions last."""
         return waiter.suspect, self._last_tried.get(waiter.state.ref, -math.inf)
 
     def record_failure(self, error: RequestError, refs: Iterable[Reference], now: float) -> None:
+        """Record a failed request for these references."""
         self.retry_at = now + self._retry.pause_after(error, now)
         self.failures += not error.has_alternative
         self._last_tried |= dict.fromkeys(refs, now)

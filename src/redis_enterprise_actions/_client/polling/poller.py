@@ -1,9 +1,9 @@
-"""Who is waiting: one poll loop for all waits on a client.
+"""`Poller`: the poll loop that all waits of one client share.
 
-Is given the asking as coroutine functions and never learns what they ask. When a wait ends is
-`_wait.Wait`'s to say, and when a look at many pays is `_tick`'s. The loop runs in a task of its
-own for as long as somebody awaits news. Whoever is busy with the last news takes no part: nothing
-is asked on behalf of a slow callback, and it delays nobody.
+The loop runs in a task of its own as long as a waiter expects an update. `PollPlanner` chooses
+each request, a `StatusSource` sends it, and `WaitState` decides what the answer means for a wait.
+A waiter that is busy with its last update is not in the registry: the poller sends no request for
+it, and a slow callback delays no other wait.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from .waiters import WaiterRegistry
 
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from redis_enterprise_actions._client.protocols import ListResult, StatusSource
     from redis_enterprise_actions._model.action import Action, AmbiguousAnswer
@@ -50,25 +50,24 @@ _OTHER_LOOP: Final = "the client belongs to the event loop that it was first use
 
 
 class Poller:
-    """The waits of one client, and the loop that asks for them."""
+    """Poll loop for the waits of one client."""
 
     def __init__(self, source: StatusSource, *, requests_sent: Callable[[], int]) -> None:
         self._source = source
         self._requests_sent = requests_sent
         self._waiters = WaiterRegistry()
-        self._requesters: dict[Waiter, None] = {}  # those solos whom the request under way is for
-        self._recipients: list[Waiter] = []  # those solos who hear the answer to a list
-        self._requesting_chorus: Chorus | None = None  # those besides whom the list is for
-        self._is_single = True  # whether it is for one action alone
-        self._leavers: set[asyncio.Future[None]] = set()  # who wait for the loop to end
+        # The request in flight: the individual waiters it was sent for, the individual waiters
+        # that its answer may concern (of a list), and the chorus that it serves (of a list).
+        self._requesters: dict[Waiter, None] = {}
+        self._recipients: list[Waiter] = []
+        self._requesting_chorus: Chorus | None = None
         self._request: asyncio.Timeout | None = None
+        self._leavers: set[asyncio.Future[None]] = set()  # see `_drain`
         self._task: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
         self._nap = Nap()
-        self._timer = Timer(
-            self._on_timeout
-        )  # when a wait ends whose request, or whose turn, has not come
+        self._timer = Timer(self._on_timeout)
         self._planner = PollPlanner(self._waiters)
         self._senders = {
             RequestKind.SINGLE: self._request_single,
@@ -77,8 +76,13 @@ class Poller:
         }
 
     async def next_update(self, waiter: Waiter) -> Action:
-        """Return the next news of an action, or raise what ends the wait."""
-        loop = self._bind_loop()
+        """Return the next update of an action, or raise the error that ends the wait."""
+        loop = asyncio.get_running_loop()
+        if self._closed:
+            raise ClientClosed
+        if self._loop not in {None, loop}:
+            raise UsageError(_OTHER_LOOP)
+        self._loop = loop
         if not waiter.state.is_new:
             waiter.state.check_limits(loop.time())
         waiter.future = loop.create_future()
@@ -87,10 +91,10 @@ class Poller:
             return await waiter.future
         finally:
             self._remove(waiter)
-            await self._drain()  # the last one out sees the loop off
+            await self._drain()
 
     async def close(self) -> None:
-        """End all waits with `ClientClosed`, those to come included."""
+        """End all waits with `ClientClosed`, and those that begin later."""
         if self._waiters and self._loop is not asyncio.get_running_loop():
             raise UsageError(_OTHER_LOOP)
         self._closed = True
@@ -99,7 +103,7 @@ class Poller:
         await self._drain()
 
     async def _drain(self) -> None:
-        """Await the end of the loop that nobody needs, unless somebody comes."""
+        """Wait until the loop task has ended, if no waiter is left. Return early if one joins."""
         task = self._task
         if self._waiters or task is None or task.done():
             return
@@ -116,51 +120,39 @@ class Poller:
             if not leaver.done():
                 leaver.set_result(None)
 
-    # --- coming and going -----------------------------------------------------------------------
-
-    def _bind_loop(self) -> asyncio.AbstractEventLoop:
-        loop = asyncio.get_running_loop()
-        if self._closed:
-            raise ClientClosed
-        if self._loop not in {None, loop}:
-            raise UsageError(_OTHER_LOOP)
-        self._loop = loop
-        return loop
+    # --- waiters join and leave -----------------------------------------------------------------
 
     def _add(self, waiter: Waiter, loop: asyncio.AbstractEventLoop) -> None:
-        for fellow in self._waiters.fellows(waiter.state.ref):
+        state = waiter.state
+        for fellow in self._waiters.fellows(state.ref):
             self._detach(fellow)
         self._waiters.add(waiter)
         self._wake_leavers()
-        waiter.expires_at = max(waiter.state.hard_limit, loop.time()) + LAST_POLL_TIMEOUT
+        waiter.expires_at = max(state.hard_limit, loop.time()) + LAST_POLL_TIMEOUT
         if waiter.expires_at < self._timer.when:
             self._timer.set(waiter.expires_at)
         if self._task is None or self._task.done():
-            # It asks for all of them, and so in nobody's context.
+            # The loop serves all waiters, so it does not run in the context of the first one.
             self._task = loop.create_task(self._run(), name="poll loop", context=Context())
-        elif (
-            min(max(waiter.state.due, self._planner.earliest), waiter.state.soft_limit)
-            < self._nap.until
-        ):
+        elif min(max(state.due, self._planner.earliest), state.soft_limit) < self._nap.until:
             self._nap.end()
 
     def _remove(self, waiter: Waiter) -> None:
-        """Forget who has news, has ended or was cancelled; stop what nobody waits for."""
+        """Remove a waiter, and cancel the request in flight if no waiter needs it any more."""
         waiter.unverified = None
         if self._waiters.remove(waiter):
             self._planner.forget(waiter.state.ref)
         if not self._waiters:
             self._nap.end()
         self._requesters.pop(waiter, None)
-        is_for_nobody = not self._requesters and not (
-            self._requesting_chorus and self._requesting_chorus.members
-        )
-        if self._request is not None and is_for_nobody:
+        chorus = self._requesting_chorus
+        is_needed = self._requesters or (chorus and chorus.members)
+        if self._request is not None and not is_needed:
             self._request.reschedule(-math.inf)
             self._request = None
 
     def _detach(self, waiter: Waiter) -> None:
-        """Let one who is in a chorus go on alone, with what it has asked."""
+        """Take a waiter out of its chorus, if it is in one. Its share of the request stays."""
         chorus = waiter.chorus
         if chorus is None:
             return
@@ -170,16 +162,6 @@ class Poller:
             self._recipients.append(waiter)
             waiter.expires_at = waiter.state.hard_limit
 
-    def _detach_all(self) -> None:
-        for chorus in self._waiters.choruses().values():
-            for waiter in list(chorus.members.values()):
-                self._detach(waiter)
-
-    def _notify(self, waiter: Waiter, action: Action) -> None:
-        if not waiter.future.done():
-            waiter.future.set_result(action)
-        self._remove(waiter)
-
     def _fail(self, waiter: Waiter, error: Exception) -> None:
         if not waiter.future.done():
             waiter.future.set_exception(error)
@@ -188,16 +170,17 @@ class Poller:
     # --- the loop -------------------------------------------------------------------------------
 
     async def _run(self) -> None:
-        TURN.set(self._planner.rate_limiter.acquire)  # in the context of the loop alone
+        TURN.set(self._planner.rate_limiter.acquire)  # in the context of this task only
         try:
-            await asyncio.sleep(0)  # those who come together are served together
+            await asyncio.sleep(0)  # waiters that start together share the first request
             while self._waiters:
-                look = self._planner.next_request(self._now())
-                wanted = len(self._waiters)
-                if not await self._nap.was_ended_before(look.when) and len(self._waiters) == wanted:
-                    await self._senders[look.kind](look.waiter)
-                    self._planner.record_request(look)
-        except Exception as error:  # noqa: BLE001 - nobody may wait for a loop that is no more
+                request = self._planner.next_request(self._now())
+                count = len(self._waiters)
+                woken = await self._nap.was_ended_before(request.when)
+                if not woken and len(self._waiters) == count:
+                    await self._senders[request.kind](request.waiter)
+                    self._planner.record_request(request)
+        except Exception as error:  # noqa: BLE001 - no waiter may hang if the loop itself fails
             for waiter in self._waiters:
                 self._fail(waiter, error)
         finally:
@@ -207,16 +190,19 @@ class Poller:
             self._timer.set(math.inf)
             self._planner.outage = None
 
-    # --- asking ---------------------------------------------------------------------------------
+    def _now(self) -> float:
+        assert self._loop is not None
+        return self._loop.time()
+
+    # --- requests and their answers -------------------------------------------------------------
 
     async def _request_single(self, waiter: Waiter) -> None:
         ref = waiter.state.ref
-        fellows = self._waiters.fellows(ref)
-        if not fellows:
-            return  # they left while we slept
-        last = next((waiter.state.action for waiter in fellows if waiter.state.action), None)
-        self._start_request(fellows)
-        self._is_single = True
+        waiters = self._waiters.fellows(ref)
+        if not waiters:
+            return  # they left while the loop slept
+        last = next((each.state.action for each in waiters if each.state.action), None)
+        self._start_request(waiters)
         await self._send(self._source.fetch(ref, last), partial(self._on_single, waiter))
 
     def _on_single(self, first: Waiter, found: Action | AmbiguousAnswer | None) -> None:
@@ -229,70 +215,70 @@ class Poller:
             self._on_cluster_answered(now)
 
     async def _request_list(self, first: Waiter) -> None:
-        system, began = first.list_kind, self._now()
-        chorus = self._waiters.chorus_of(system)
-        self._recipients = [waiter for waiter in self._waiters.solos if waiter.list_kind is system]
+        kind, began = first.list_kind, self._now()
+        chorus = self._waiters.chorus_of(kind)
+        self._recipients = [waiter for waiter in self._waiters.solos if waiter.list_kind is kind]
         if not self._recipients and not chorus.members:
-            return  # they left while we slept
-        known = self._planner.list_endpoint(system)
-        self._start_request([waiter for waiter in self._recipients if waiter.single_until <= began])
-        self._requesting_chorus = chorus
+            return  # they left while the loop slept
+        endpoint = self._planner.list_endpoint(kind)
+        requesters = [waiter for waiter in self._recipients if waiter.single_until <= began]
+        self._start_request(requesters, chorus)
         chorus.looks.ask(began)
-        self._is_single = False
-        take = partial(self._on_list, known, began)
-        await self._send(self._source.fetch_many(dict(self._waiters.wanted(system))), take)
+        call = self._source.fetch_many(dict(self._waiters.wanted(kind)))
+        await self._send(call, partial(self._on_list, endpoint, chorus, began))
         if self._planner.outage is not None:
-            known.record_failure(self._now())
+            endpoint.record_failure(self._now())
 
-    def _on_list(self, known: ListEndpoint, began: float, found: ListResult) -> None:
+    def _on_list(
+        self, endpoint: ListEndpoint, chorus: Chorus, began: float, found: ListResult
+    ) -> None:
         now = self._now()
         self._on_cluster_answered(now)
-        known.record_answer(now, found.cost)
-        chorus = self._requesting_chorus
-        assert chorus is not None
+        endpoint.record_answer(now, found.cost)
         self._update_chorus(chorus, found, now)
-        actions, askers = found.actions, self._requesters
         for waiter in self._recipients:
             if waiter.future.done():
                 continue
-            wait = waiter.state
-            action, asked = actions.get(wait.ref), waiter in askers
+            state, action = waiter.state, found.actions.get(waiter.state.ref)
+            is_requester = waiter in self._requesters
             if action is not None:
-                if not asked:
-                    wait.on_request(began)
-                same = asked and action is wait.action and waiter.is_steady
-                if not (same and wait.hears_no_more(now)):
+                if not is_requester:
+                    state.on_request(began)
+                same = is_requester and action is state.action and waiter.is_steady
+                if not (same and state.hears_no_more(now)):
                     waiter.on_found_in_list()
                     self._deliver(waiter, action, now, shared=True)
                 if found.changed is not None and not waiter.future.done():
                     self._waiters.join(waiter, chorus, now)
-            elif asked:  # not believed until it was asked for alone
+            elif is_requester:
                 waiter.on_missing_in_list(now)
 
     def _update_chorus(self, chorus: Chorus, found: ListResult, now: float) -> None:
-        """Tell those who sing what has changed; whom it makes act goes on alone."""
-        changed = found.changed
-        acting = list(chorus.members.values()) if changed is None else chorus.tell(changed, now)
+        """Pass what changed to the members of a chorus, and detach those that have to act."""
+        if found.changed is None:
+            acting = list(chorus.members.values())
+        else:
+            acting = chorus.tell(found.changed, now)
         for waiter in acting:
             self._detach(waiter)
-        if acting:  # first come, first told
+        if acting:
             self._recipients.sort(key=attrgetter("order"))
         chorus.looks.hear(now)
 
     async def _request_verification(self, waiter: Waiter) -> None:
         doubt = waiter.unverified
         if doubt is None:
-            return  # it left while we slept
-        fellows = self._waiters.fellows(waiter.state.ref)
-        alike: dict[Waiter, WaitError | None] = {
-            each: each.unverified for each in fellows if type(each.unverified) is type(doubt)
-        }
-        for fellow in alike:
-            fellow.unverified = None
-        self._start_request(list(alike))
-        self._is_single = True
+            return  # it left while the loop slept
         ref = waiter.state.ref
-        await self._send(self._source.verify(ref, doubt), partial(self._on_verification, alike))
+        doubts: dict[Waiter, WaitError | None] = {
+            each: each.unverified
+            for each in self._waiters.fellows(ref)
+            if type(each.unverified) is type(doubt)
+        }
+        for each in doubts:
+            each.unverified = None
+        self._start_request(doubts)
+        await self._send(self._source.verify(ref, doubt), partial(self._on_verification, doubts))
 
     def _on_verification(
         self, doubts: dict[Waiter, WaitError | None], ended: Action | None
@@ -306,49 +292,49 @@ class Poller:
                 self._deliver(waiter, ended, now)
         self._on_cluster_answered(now)
 
-    def _start_request(self, askers: list[Waiter]) -> None:
-        """Note for whom the next request is."""
+    def _start_request(self, requesters: Iterable[Waiter], chorus: Chorus | None = None) -> None:
+        """Record the waiters that the next request is for. Only a list has a chorus."""
         now = self._now()
-        self._requesters = dict.fromkeys(askers)
-        for waiter in askers:
+        self._requesters = dict.fromkeys(requesters)
+        self._requesting_chorus = chorus
+        for waiter in self._requesters:
             waiter.poll_now = False
             waiter.expires_at = waiter.state.on_request(now)
 
     async def _send(self, call: Awaitable[_T], take: Callable[[_T], None]) -> None:
-        """Await an answer and take it, or what came instead, for those whom it is for."""
-        began, sent = self._now(), self._requests_sent()
-        self._timer.set(self._next_expiry())
+        """Await a request and pass its answer to `take`, or its error to the requesters."""
         assert self._loop is not None
-        watch = Stopwatch(self._loop)
-        took = 0.0
+        began, sent = self._now(), self._requests_sent()
+        self._set_timer()
+        stopwatch = Stopwatch(self._loop)
+        duration = 0.0
         try:
-            answer = await self._answer_to(call)
-        except RequestError as error:
-            self._detach_all()
-            self._on_error(error)
-        except Exception as error:  # noqa: BLE001 - such as `ClientClosed`; all left: TimeoutError
-            self._detach_all()
-            for waiter in tuple(self._requesters):
-                self._fail(waiter, copy(error) if isinstance(error, RedisActionsError) else error)
+            try:
+                async with asyncio.timeout(None) as self._request:
+                    answer = await call
+            finally:
+                self._request = None
+        except Exception as error:  # noqa: BLE001 - each waiter gets it; TimeoutError: all left
+            for chorus in self._waiters.choruses().values():
+                for waiter in list(chorus.members.values()):
+                    self._detach(waiter)
+            if isinstance(error, RequestError):
+                self._on_error(error)
+            else:
+                copied = isinstance(error, RedisActionsError)
+                for waiter in tuple(self._requesters):
+                    self._fail(waiter, copy(error) if copied else error)
         else:
-            took = watch.took()
+            duration = stopwatch.took()
             take(answer)
         finally:
-            watch.stop()
+            stopwatch.stop()
             requests = max(1, self._requests_sent() - sent)
-            self._planner.rate_limiter.record(began, began + took, requests)
+            self._planner.rate_limiter.record(began, began + duration, requests)
             now = self._now()
             for waiter in self._requesters:
                 waiter.expires_at = max(waiter.state.hard_limit, now) + LAST_POLL_TIMEOUT
             self._requesters, self._recipients, self._requesting_chorus = {}, [], None
-
-    async def _answer_to(self, call: Awaitable[_T]) -> _T:
-        """Await an answer for as long as somebody is there to take it."""
-        try:
-            async with asyncio.timeout(None) as self._request:
-                return await call
-        finally:
-            self._request = None
 
     def _deliver(
         self,
@@ -358,25 +344,28 @@ class Poller:
         *,
         shared: bool = False,
     ) -> None:
-        wait = waiter.state
+        """Pass an answer to a wait, and wake its waiter if the answer is an update for it."""
+        state = waiter.state
         try:
-            news = wait.on_answer(found, now, shared=shared)
+            is_update = state.on_answer(found, now, shared=shared)
             if found is not None:
-                self._waiters.record_action(wait.ref, wait.action)
+                self._waiters.record_action(state.ref, state.action)
             waiter.unverified = None
             self._planner.record_action_answer(waiter, now)
-            if news and (waiter.every_update or wait.is_done):
-                assert wait.action is not None
-                self._notify(waiter, wait.action)
+            if is_update and (waiter.every_update or state.is_done):
+                assert state.action is not None
+                if not waiter.future.done():
+                    waiter.future.set_result(state.action)
+                self._remove(waiter)
             else:
-                wait.check_limits(now)
+                state.check_limits(now)
         except (ActionVanished, ActionStalled) as doubt:
             self._planner.require_verification(waiter, doubt)
-        except Exception as error:  # noqa: BLE001 - what a strategy raises ends its wait alone
+        except Exception as error:  # noqa: BLE001 - an error of a strategy ends its wait only
             self._fail(waiter, error)
 
     def _on_cluster_answered(self, now: float) -> None:
-        """Take it that the cluster answers, whomever it concerns."""
+        """End the cluster-wide outage, if there is one, for all waiters."""
         if self._planner.outage is not None:
             for waiter in self._waiters:
                 waiter.on_others_answered(now)
@@ -384,16 +373,18 @@ class Poller:
         self._planner.record_answer(now)
 
     def _on_error(self, error: RequestError) -> None:
-        now = self._now()
-        askers = list(self._requesters)
-        if not askers:
+        """Book a failed request on its action or on the cluster, and tell the waits concerned."""
+        now, requesters = self._now(), list(self._requesters)
+        if not requesters:
             return  # they left in the same moment
+        single, planner = self._requesting_chorus is None, self._planner
         since = None
-        alone = self._is_single and self._planner.record_action_failure
-        if is_transient(error) and not (alone and alone(error, askers, now)):
-            since = self._planner.record_failure(error, askers, now)
-        for waiter in askers:
-            self._deliver_error(waiter, error, per_action=self._is_single and since is None)
+        if is_transient(error) and not (
+            single and planner.record_action_failure(error, requesters, now)
+        ):
+            since = planner.record_failure(error, requesters, now)
+        for waiter in requesters:
+            self._deliver_error(waiter, error, per_action=single and since is None)
         if since is not None:
             for waiter in self._waiters:
                 if waiter not in self._requesters:
@@ -409,48 +400,38 @@ class Poller:
         per_action: bool = False,
         since: float = math.inf,
     ) -> None:
-        """Tell one who waits that there was no answer, and end the wait if that is its end."""
+        """Pass a failed request to a wait, and end the wait if it has reached a limit."""
         now = self._now()
         try:
             waiter.state.on_error(error, now, per_action=per_action, since=since)
-            # That the list fails says nothing about each: one alone is asked for first.
-            if self._is_single:
+            # A failed list says nothing about one action: the next request is for a single one.
+            if self._requesting_chorus is None:
                 waiter.state.check_limits(now)
         except (RequestError, WaitError) as end:
             self._fail(waiter, end)
 
-    # --- sleeping -------------------------------------------------------------------------------
-
-    def _now(self) -> float:
-        assert self._loop is not None
-        return self._loop.time()
+    # --- limits ---------------------------------------------------------------------------------
 
     def _on_timeout(self) -> None:
-        now = self._now()
-        self._review()
-        for waiter in list(self._waiters.solos):
-            if waiter.expires_at > now + TICK:
-                continue
-            # Another one, if it was set for a limit that is none any more.
-            waiter.expires_at = (
-                waiter.state.hard_limit + LAST_POLL_TIMEOUT
-                if waiter.state.hard_limit > now
-                else math.inf
-            )
-            waiter.state.on_timeout(now)
-            try:
-                waiter.state.check_limits(now)
-            except (RequestError, WaitError) as end:
-                self._fail(waiter, end)
-        self._timer.set(self._next_expiry())
-
-    def _next_expiry(self) -> float:
-        cuts = [waiter.expires_at for waiter in self._waiters.solos]
-        return min([*cuts, self._waiters.review_at])
-
-    def _review(self) -> None:
-        """Let those go on alone whose limits are near."""
+        """End the waits that expired while a request for them, or for others, was in flight."""
         now = self._now()
         for chorus in self._waiters.choruses().values():
             for waiter in chorus.nearing(now):
                 self._detach(waiter)
+        for waiter in list(self._waiters.solos):
+            if waiter.expires_at > now + TICK:
+                continue
+            state = waiter.state
+            # The limit may have moved since the timer was set, such as at the end of an outage.
+            is_later = state.hard_limit > now
+            waiter.expires_at = state.hard_limit + LAST_POLL_TIMEOUT if is_later else math.inf
+            state.on_timeout(now)
+            try:
+                state.check_limits(now)
+            except (RequestError, WaitError) as end:
+                self._fail(waiter, end)
+        self._set_timer()
+
+    def _set_timer(self) -> None:
+        expiries = [waiter.expires_at for waiter in self._waiters.solos]
+        self._timer.set(min([*expiries, self._waiters.review_at]))

@@ -1,4 +1,4 @@
-"""Timers of the poll loop: a sleep that can be ended early, an alarm, a stopwatch."""
+"""Timers of the poll loop."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BEAT: Final = 0.05  # seconds
 
 
 class Stopwatch:
-    """How long a request takes, without the time for which our own loop was held up."""
+    """Duration of a request, without the time in which the event loop itself was blocked."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -26,7 +26,7 @@ class Stopwatch:
         self._beat = loop.call_later(_BEAT, self._late)
 
     def took(self) -> float:
-        """Return the seconds so far."""
+        """Return the duration so far, in seconds."""
         now = self._loop.time()
         return now - self._began - self._held_up - max(0.0, now - self._beat.when())
 
@@ -39,14 +39,14 @@ class Stopwatch:
 
 
 class Nap:
-    """A sleep that may be ended sooner. `until` is when it ends at the latest."""
+    """Interruptible sleep of the poll loop. `until` is its end, or `-inf` while awake."""
 
     def __init__(self) -> None:
         self.until = -math.inf
         self._sleep: asyncio.Future[None] | None = None
 
     async def was_ended_before(self, when: float) -> bool:
-        """Sleep until `when`; return whether somebody has ended it sooner."""
+        """Sleep until `when`. Return True if the sleep was interrupted."""
         loop = asyncio.get_running_loop()
         if when <= loop.time():
             return False
@@ -62,27 +62,27 @@ class Nap:
             self.until = -math.inf
 
     def end(self) -> None:
-        """End it, if there is one."""
+        """Interrupt the sleep, if there is one."""
         if self._sleep is not None and not self._sleep.done():
             self._sleep.set_result(None)
 
 
 class Timer:
-    """Calls at a moment, if there is one: `when`."""
+    """Timer that calls a function at one time, which can be moved."""
 
     def __init__(self, call: Callable[[], None]) -> None:
         self._call = call
-        self._timer: asyncio.TimerHandle | None = None
+        self._handle: asyncio.TimerHandle | None = None
 
     @property
     def when(self) -> float:
-        """When it calls."""
-        return math.inf if self._timer is None else self._timer.when()
+        """The time of the call; `inf` if none is planned."""
+        return math.inf if self._handle is None else self._handle.when()
 
     def set(self, when: float) -> None:
-        """Let it call at another moment; at none, if that is endless."""
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = None
+        """Move the call to another time; `inf` cancels it."""
+        if self._handle is not None:
+            self._handle.cancel()
+        self._handle = None
         if when < math.inf:
-            self._timer = asyncio.get_running_loop().call_at(when, self._call)
+            self._handle = asyncio.get_running_loop().call_at(when, self._call)

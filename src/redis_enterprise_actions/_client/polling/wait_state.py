@@ -1,8 +1,8 @@
-"""When one wait is over, and how: the rules, without the asking.
+"""`WaitState`: the state and the rules of one wait.
 
-A `Wait` is told the time and what came back, and says until when a request may take, whether
-there is news, when it would ask next, or, by raising, that the wait has ended. It reads no clock
-and awaits nothing, so every rule can be tested with a table of answers.
+A `WaitState` is given the time and each answer or error. It returns whether the answer is an update
+for the user, until when a request may take and when the next one is due; it raises the error that
+ends the wait. It reads no clock and awaits nothing.
 """
 
 from __future__ import annotations
@@ -13,15 +13,12 @@ from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypedDict, TypeVar
 
-from msgspec import structs
-
 from redis_enterprise_actions._client.pacing.retry import is_transient
 from redis_enterprise_actions._client.pacing.schedules import TICK, schedule_for
 from redis_enterprise_actions._model.action import (
     Ambiguity,
     AmbiguousAnswer,
     Evidence,
-    Kind,
     Phase,
     has_moved,
     is_visible_change,
@@ -40,6 +37,7 @@ from redis_enterprise_actions._model.outcome import Outcome
 from redis_enterprise_actions._model.record import RecordBuilder, with_message, with_record
 from redis_enterprise_actions._model.reference import ReferenceKind
 
+from .answer_history import AnswerHistory
 from .outages import OngoingOutages
 
 
@@ -57,18 +55,8 @@ _log = logging.getLogger(__name__)
 
 _E = TypeVar("_E", bound=RequestError)
 
-LAST_POLL_TIMEOUT: Final = (
-    2.0  # seconds that a poll made at a limit may take, as nothing is left then
-)
-CLOSE_TO_DEADLINE: Final = (
-    0.5  # a poll that would come this close before the deadline is made there instead
-)
-
-_GONE_CONFIRMATION: Final = 5.0  # seconds between two answers "not found" that confirm each other
-_UNCHANGED_GRACE: Final = (
-    1.0  # seconds in which a change begins that was answered with its database
-)
-_NOT_FOUND: Final = "not found"  # the status of what is gone, as long as that is not certain
+LAST_POLL_TIMEOUT: Final = 2.0  # seconds for a poll that is made at a limit
+CLOSE_TO_DEADLINE: Final = 0.5  # seconds; a poll due this shortly before is made at the deadline
 
 _ERRORS: Final[dict[Phase, type[WaitError]]] = {
     Phase.FAILED: ActionFailed,
@@ -79,7 +67,7 @@ _ERRORS: Final[dict[Phase, type[WaitError]]] = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
-    """How long a wait may do without what it waits for, in seconds; `inf` is for ever."""
+    """Time limits of one wait, in seconds; `inf` for none."""
 
     timeout: float = math.inf
     stall_timeout: float = math.inf
@@ -87,60 +75,37 @@ class Limits:
     not_found_grace: float = 10.0
 
 
-class AnswerHistory:
-    """What a wait remembers, to judge answers that do not tell all by themselves."""
-
-    __slots__ = ("busy", "failure", "gone", "gone_since", "idle", "quiet_since", "rested")
-
-    def __init__(self) -> None:
-        self.busy = False  # something was seen to be done, which was not before the call
-        self.rested = False  # nothing was seen to be done
-        self.idle = False  # a status was seen that is no result
-        self.failure: str | None = None  # the one that was there before; empty for none
-        self.quiet_since: float | None = None  # nothing was seen to be done
-        self.gone: str | None = None  # in which words it was said to be gone
-        self.gone_since = math.inf
-
-    @property
-    def is_uncertain(self) -> bool:
-        """True while the last answers tell one thing or another."""
-        return self.quiet_since is not None or self.gone is not None
-
-    def record_certain(self, found: Action | None, *, busy_before: bool) -> None:
-        """Note an answer that leaves no doubt."""
-        self.quiet_since = self.gone = None
-        if found is not None:
-            self.failure = ""
-            is_new = self.rested or not busy_before
-            self.busy = self.busy or (found.phase.unfinished and is_new)
-
-
 class Looks:
-    """Looks that many waits have in common, as long as they hear nothing that they act on.
+    """Polls that many waits share as long as the answers change nothing for them.
 
-    They are noted once for all of them, and each wait takes them over when it needs them.
+    They are counted once for all these waits; `WaitState.catch_up` copies them into one wait.
     """
 
     __slots__ = ("asked", "count", "heard", "ran_at")
 
     def __init__(self) -> None:
         self.count = 0
-        self.asked = -math.inf  # the last moment that was asked about
-        self.ran_at = -math.inf  # the last one that an answer speaks for
-        self.heard = -math.inf  # when that came
+        self.asked = -math.inf  # time of the last request
+        self.ran_at = -math.inf  # time of the last request that was answered
+        self.heard = -math.inf  # time of its answer
 
     def ask(self, now: float) -> None:
-        """Note that a poll goes out."""
+        """Record a request."""
         self.count += 1
         self.asked = now
 
     def hear(self, now: float) -> None:
-        """Note that it was answered."""
+        """Record its answer."""
         self.ran_at, self.heard = self.asked, now
 
 
 class WaitState:
-    """One wait for one action. Times are the event loop's, in seconds; `wall` is the wall clock."""
+    """State of one wait for one action.
+
+    Times are seconds on the event loop's clock; `wall` is the wall clock at the beginning. At
+    `hard_limit` the wait ends even if a request is in flight; at `soft_limit` it ends unless a
+    request made there brings something new.
+    """
 
     __slots__ = (
         *("_began", "_builder", "_counted", "_finished", "_history", "_lag_bound"),
@@ -165,44 +130,51 @@ class WaitState:
         self._limits = limits
         self._began = now
         self._polls = 0
-        self.asked_at = now  # the moment that the last answer, or the lack of one, speaks for
+        self.asked_at = now  # time of the last request, or of the last failure
         self._last_moved_at = now
-        self._last_running_at: float | None = (
-            None  # the last moment at which it is known to have gone on
-        )
-        self._lag_bound: float | None = None  # how late its end was seen, at most
+        self._last_running_at: float | None = None
+        self._lag_bound: float | None = None  # see `Record.lag_bound`
         self._missing_since: float | None = None
         self._outages = OngoingOutages()
-        self._other_node_left = False  # whether there is another node to ask, limit or no limit
+        self._other_node_left = False  # a node failed, and another one has not been asked yet
         self._unknown_statuses: frozenset[str] = frozenset()
-        self._history = None if ref.kind is ReferenceKind.ACTION else AnswerHistory()
+        self._history: AnswerHistory | None = None
+        if ref.kind is not ReferenceKind.ACTION:
+            self._history = AnswerHistory(ref, limits.not_found_grace)
         self._builder = RecordBuilder(now, wall)
-        self._record: Record | None = None  # once it has ended
-        self._finished: FinishedAction | None = None  # likewise
-        self._looks: Looks | None = None  # those that it has in common with others
-        self._counted = 0  # how many of them it has taken over
+        self._record: Record | None = None
+        self._finished: FinishedAction | None = None
+        self._looks: Looks | None = None  # polls that the wait shares
+        self._counted = 0  # how many of them are in `_polls`
         self._update_limits()
 
     @property
     def is_done(self) -> bool:
-        """Whether the action was seen to have ended."""
+        """True once the action was seen to have ended."""
         return self.action is not None and self.action.phase.terminal
 
     @property
     def is_new(self) -> bool:
-        """Whether the cluster was never asked on behalf of this wait."""
+        """True until the first request for this wait."""
         return self._polls == 0
 
     @property
+    def is_failing(self) -> bool:
+        """True if the last request for this action alone failed, with no answer since."""
+        return self._outages.per_action
+
+    @property
     def due(self) -> float:
-        """When this wait, were it alone, would ask next."""
+        """The time of the next request, if no other wait shares it."""
         due = self.schedule.due
         if self.deadline - due < min(due - self.asked_at, CLOSE_TO_DEADLINE):
             due = self.deadline
         return min(due, self.soft_limit)
 
+    # --- requests, answers, errors --------------------------------------------------------------
+
     def on_request(self, now: float) -> float:
-        """Note that a poll goes out; return the time at which it is to be cut short."""
+        """Record a request. Return the time at which it must be cut short."""
         self._polls += 1
         self.asked_at = now
         return self.hard_limit if now < self.hard_limit - TICK else now + LAST_POLL_TIMEOUT
@@ -210,69 +182,133 @@ class WaitState:
     def on_answer(
         self, found: Action | AmbiguousAnswer | None, now: float, *, shared: bool = False
     ) -> bool:
-        """Take an answer, None for "not known"; return whether it is news for the user.
+        """Record an answer, None for "not found". Return True if it is an update for the user.
 
-        A `shared` one answers a request that was not made for this wait alone.
+        A `shared` answer is that of a request which was not made for this wait alone.
 
-        Raises `ActionVanished` and `ActionStalled`, which are doubts: the database may know
-        better. Until it has answered, an outage is not over.
+        Raises `ActionVanished` and `ActionStalled`. The caller verifies both by the database, and
+        an outage lasts until the database has answered.
         """
-        # Otherwise the limits are where they were.
-        unsettled = self.action is None or self._outages or self._limits.stall_timeout < math.inf
+        limits_change = (
+            self.action is None or self._outages or self._limits.stall_timeout < math.inf
+        )
         if self._history is not None or isinstance(found, AmbiguousAnswer):
-            unsettled = True
-            found = self._resolve(found, now)
+            limits_change = True
+            if self._history is None:
+                self._history = AnswerHistory(self.ref, self._limits.not_found_grace)
+            resolved = self._history.resolve(
+                found,
+                asked_at=self.asked_at,
+                last=self.action,
+                missing_since=self._missing_since,
+            )
+            if resolved is Ambiguity.REPLACED:
+                raise ActionVanished(**self._error_context(now))
+            found = resolved
         if found is None:
             if self.action is not None:
                 raise ActionVanished(**self._error_context(now))
             if self._missing_since is None:
                 self._missing_since = self.asked_at
-            news = False
+            is_update = False
         else:
-            news = self._on_action(found, now)
+            is_update = self._on_action(found, now)
         self._other_node_left = False
-        if unsettled:
-            for trouble in self._outages.end_all(now):
-                self._builder.add_outage(trouble)
+        if limits_change:
+            for outage in self._outages.end_all(now):
+                self._builder.add_outage(outage)
             self._update_limits()
         if not self.is_done:
             self.schedule.on_answer(found, self.asked_at, now, shared=shared)
-        return news
+        return is_update
+
+    def _on_action(self, found: Action, now: float) -> bool:
+        if not found.phase.terminal:
+            self._last_running_at = self.asked_at
+        elif self._last_running_at is not None and found.evidence is Evidence.ACTION:
+            self._lag_bound = now - self._last_running_at
+        last, stall_timeout = self.action, self._limits.stall_timeout
+        is_update = found is not last and is_visible_change(last, found)
+        if is_update or (last is not None and has_moved(last, found)):
+            self._last_moved_at = self.asked_at
+            self._builder.add_answer(found, now)
+        elif self._history is not None and self._history.is_uncertain:
+            self._last_moved_at = self.asked_at
+        elif self._reached(self._last_moved_at + stall_timeout):
+            raise ActionStalled(**self._error_context(now), stall_timeout=stall_timeout)
+        self.action = found
+        self._missing_since = None
+        if found.phase is Phase.UNKNOWN and found.status not in self._unknown_statuses:
+            self._unknown_statuses |= {found.status}
+            fields = {"event": "unknown status", "ref": str(self.ref), "status": found.status}
+            _log.warning("unknown status, taken as not yet over: %s", found, extra=fields)
+        return is_update
+
+    def on_error(
+        self, error: RequestError, now: float, *, per_action: bool = True, since: float = math.inf
+    ) -> None:
+        """Record a failed request. Raise `error` if it is not worth a retry.
+
+        `per_action` says that the failure concerns this action only. Otherwise it belongs to a
+        cluster-wide outage, which began at `since` or when the request was sent.
+        """
+        if not is_transient(error):
+            raise self._with_context(copy(error), now) from error.__cause__
+        self._other_node_left = self._outages.record(
+            error,
+            per_action=per_action,
+            began=min(self.asked_at, since),
+            budget=self._limits.outage_timeout,
+        )
+        self.asked_at = now
+        self.schedule.on_no_answer(now)
+        self._update_limits()
+
+    def on_cluster_answered(self, now: float) -> None:
+        """End the cluster-wide outage, as the cluster has answered another wait."""
+        outage = self._outages.end_cluster_wide(now)
+        if outage is not None:
+            self._builder.add_outage(outage)
+            self._update_limits()
+
+    def on_timeout(self, now: float) -> None:
+        """Record that the request in flight was cut short at a limit."""
+        self.asked_at = now
+        self._other_node_left = False
+
+    # --- shared polls ---------------------------------------------------------------------------
 
     def hears_no_more(self, now: float) -> bool:
-        """Take an answer, to a request that is shared, which says what the last one said.
+        """Record a shared answer that equals the last one. Return False if `on_answer` is needed.
 
-        Return whether that is all: False if it has to be `heard`, as something hangs on it. Of
-        thousands of waits this is what most hear.
+        In a client with thousands of waits most answers take this short path.
         """
         asked = self.asked_at
-        if (
-            self._outages
-            or self._reached(self.soft_limit)
-            or not self.schedule.on_unchanged(asked, now)
-        ):
+        if self._outages or self._reached(self.soft_limit):
+            return False
+        if not self.schedule.on_unchanged(asked, now):
             return False
         self._last_running_at = asked
         return True
 
     @property
     def is_at_ease(self) -> bool:
-        """Whether it acts on nothing but the end of the action, and its own deadline."""
+        """True if only the end of the action or the deadline can end this wait."""
         seen = self.action is not None and not self.action.phase.terminal
         return seen and not self._outages and self._limits.stall_timeout == math.inf
 
     def join(self, looks: Looks) -> None:
-        """Have its looks in common with others from now on."""
+        """Share polls with other waits from now on."""
         self._looks, self._counted = looks, looks.count
 
     def goes_on(self, found: Action, now: float) -> None:
-        """Take an answer to a common look in which the action has changed, but not ended."""
+        """Record an answer to a shared poll in which the action changed, but did not end."""
         self.action = found
         self._builder.add_answer(found, now)
         self.schedule.on_answer(found, self.asked_at, now, shared=True)
 
     def catch_up(self) -> None:
-        """Take over the common looks so far."""
+        """Copy the counters of the shared polls."""
         looks = self._looks
         if looks is not None:
             self._polls += looks.count - self._counted
@@ -281,44 +317,16 @@ class WaitState:
             self.schedule.on_unchanged(looks.ran_at, looks.heard)
 
     def part(self) -> None:
-        """Have its looks alone again."""
+        """Share polls no longer."""
         self.catch_up()
         self._looks = None
 
-    def on_error(
-        self, error: RequestError, now: float, *, per_action: bool = True, since: float = math.inf
-    ) -> None:
-        """Take the lack of an answer; raise what `error` means if asking again cannot help.
-
-        It is its `own` where this action alone was asked about; everybody's lasts `since` then,
-        or since it was asked.
-        """
-        if not is_transient(error):
-            raise self._with_context(copy(error), now) from error.__cause__
-        began, budget = min(self.asked_at, since), self._limits.outage_timeout
-        self._other_node_left = self._outages.record(
-            error, per_action=per_action, began=began, budget=budget
-        )
-        self.asked_at = now
-        self.schedule.on_no_answer(now)
-        self._update_limits()
-
-    def on_cluster_answered(self, now: float) -> None:
-        """Take it that the cluster answers others: an outage that was everybody's is over."""
-        trouble = self._outages.end_cluster_wide(now)
-        if trouble is not None:
-            self._builder.add_outage(trouble)
-            self._update_limits()
-
-    def on_timeout(self, now: float) -> None:
-        """Take it that what was under way was cut short at a limit."""
-        self.asked_at = now
-        self._other_node_left = False
+    # --- limits ---------------------------------------------------------------------------------
 
     def check_limits(self, now: float) -> None:
-        """Raise at a limit, once the cluster was asked there: sleeping late ends no wait.
+        """Raise the error of a limit that is reached, if the cluster was asked at or after it.
 
-        A node that does not answer is not the cluster, as long as there is another one to ask.
+        While another node can be asked, a node that fails ends no wait.
         """
         if self.asked_at < self.soft_limit - TICK or self._other_node_left:
             return
@@ -333,149 +341,7 @@ class WaitState:
             cause = outage.error if outage else None
             raise WaitTimeout(**self._error_context(now), timeout=self._limits.timeout) from cause
 
-    def final_record(self, now: float, error: WaitError | RequestError | None = None) -> Record:
-        """Return what it has been through, once and for all, as it ends: by `error`, if given.
-
-        Without one it ends as its action did, or, where that is not over, as whoever waited left.
-        """
-        if self._record is None:
-            if error is None:
-                error = self._failure(now)
-            elsewise = Outcome.COMPLETED if self.is_done else Outcome.INTERRUPTED
-            self._record = self._build_record(now, error.outcome if error else elsewise, error)
-        if error is not None:
-            error.record = self._record
-        return self._record
-
-    def current_record(self, now: float) -> Record:
-        """Return what it has been through so far."""
-        self.catch_up()
-        return self._record or self._build_record(now, Outcome.UNDER_WAY)
-
-    def finished_action(self, now: float) -> FinishedAction:
-        """Return the action as it has ended, however that is, with the record."""
-        if self.action is None or not self.is_done:
-            raise AssertionError("the wait is not over")
-        if self._finished is None:
-            self._finished = with_record(self.action, self.final_record(now))
-        return self._finished
-
-    def result(self, now: float) -> FinishedAction:
-        """Return the action if it ended well; raise the `WaitError` that says how it ended."""
-        action = self.finished_action(now)
-        failure = self._failure(now)
-        if failure is None:
-            return action
-        failure.record = action.record
-        raise failure
-
-    # --- the rules ------------------------------------------------------------------------------
-
-    @property
-    def is_failing(self) -> bool:
-        """Whether asking about this action alone has failed, and nothing has been heard since."""
-        return self._outages.per_action
-
-    def _resolve(self, found: Action | AmbiguousAnswer | None, now: float) -> Action | None:
-        """Return how the action stands, by what this wait has seen before; None for "not known"."""
-        seen = self._history = self._history or AnswerHistory()
-        if not isinstance(found, AmbiguousAnswer):
-            seen.record_certain(found, busy_before=self.ref.busy_before)
-            return found
-        if found.ambiguity is Ambiguity.REPLACED:
-            raise ActionVanished(**self._error_context(now))
-        if found.ambiguity is Ambiguity.GONE:
-            return self._resolve_gone(found.action, found.mark, seen)
-        if found.ambiguity is Ambiguity.QUIET:
-            return self._resolve_quiet(found.action, seen)
-        if found.ambiguity is Ambiguity.KNOWN_FAILURE:
-            return self._resolve_failure(found, seen, now)
-        return self._resolve_result(found, seen)
-
-    def _resolve_result(self, found: AmbiguousAnswer, seen: AnswerHistory) -> Action | None:
-        """Return a result if it is that of the run that is waited for, not of the one before."""
-        action = found.action
-        was_told = self.action is not None and self.action.kind is not Kind.OTHER
-        if found.ambiguity is Ambiguity.IDLE:
-            seen.idle = True
-            return None
-        if found.ambiguity is Ambiguity.OLD_RESULT:
-            return action if seen.idle or was_told else None
-        since = self.asked_at if self._missing_since is None else self._missing_since
-        stayed = self._reached(since + self._limits.not_found_grace)
-        if not was_told and stayed:
-            return _with_evidence(Evidence.SAME_RESULT, action)
-        return action if was_told else None
-
-    def _resolve_failure(
-        self, found: AmbiguousAnswer, seen: AnswerHistory, now: float
-    ) -> Action | None:
-        """Return a database's failure, unless it was there before the call, or the first look."""
-        if seen.failure is None:
-            seen.failure = found.mark if found.known_failure is None else found.known_failure
-        failure = seen.failure
-        if not set(found.mark.split("+")) <= set(failure.split("+")):
-            if self.ref.busy_before and not seen.rested:  # it may be that of what went before
-                raise ActionVanished(**self._error_context(now))
-            return found.action
-        stands = self._resolve(found.otherwise, now)
-        seen.failure = failure
-        return stands
-
-    def _resolve_quiet(self, action: Action, seen: AnswerHistory) -> Action:
-        """Return a database to which nothing is done, as settled or as about to be changed."""
-        seen.failure, seen.gone, seen.rested = "", None, True
-        if seen.busy:
-            return action
-        if seen.quiet_since is None:
-            seen.quiet_since = self.asked_at
-        if self._reached(seen.quiet_since + self._settling_time):
-            return _with_evidence(Evidence.QUIET, action)
-        return structs.replace(action, phase=Phase.PENDING)
-
-    def _resolve_gone(self, action: Action, words: str, seen: AnswerHistory) -> Action:
-        """Return what was not found, as gone if that was said twice, in the same words."""
-        if seen.gone != words:
-            seen.gone, seen.gone_since = words, self.asked_at
-        if self._reached(seen.gone_since + _GONE_CONFIRMATION):
-            return _with_evidence(Evidence.NOT_FOUND, action)
-        if self.action is not None:
-            return self.action
-        return structs.replace(
-            action, status=_NOT_FOUND, phase=Phase.PENDING, evidence=Evidence.ACTION
-        )
-
-    @property
-    def _settling_time(self) -> float:
-        """Seconds for which a database that is never seen busy may be about to be changed."""
-        grace = self._limits.not_found_grace
-        return min(grace, _UNCHANGED_GRACE) if self.ref.unchanged else grace
-
-    def _on_action(self, found: Action, now: float) -> bool:
-        """Take an action that is there; return whether it is news."""
-        if not found.phase.terminal:
-            self._last_running_at = self.asked_at
-        elif self._last_running_at is not None and found.evidence is Evidence.ACTION:
-            self._lag_bound = now - self._last_running_at
-        last = self.action
-        news = found is not last and is_visible_change(last, found)
-        if news or (last is not None and has_moved(last, found)):
-            self._last_moved_at = self.asked_at
-            self._builder.add_answer(found, now)
-        elif self._is_uncertain:
-            self._last_moved_at = self.asked_at
-        elif self._reached(self._last_moved_at + self._limits.stall_timeout):
-            raise ActionStalled(
-                **self._error_context(now), stall_timeout=self._limits.stall_timeout
-            )
-        self.action = found
-        self._missing_since = None
-        if news:
-            self._log_unknown_status(found)
-        return news
-
     def _update_limits(self) -> None:
-        """Find the next limit: `end` ends the wait in any case, `limit` unless asking helps."""
         self.hard_limit = self.deadline
         outage = self._outages.first
         if outage is not None:
@@ -484,18 +350,8 @@ class WaitState:
             self.soft_limit = min(self.deadline, self._grace_end)
         else:
             self.soft_limit = min(self.deadline, self._last_moved_at + self._limits.stall_timeout)
-            if self._history is not None and self._history.quiet_since is not None:
-                self.soft_limit = min(
-                    self.soft_limit, self._history.quiet_since + self._settling_time
-                )
-            if self._history is not None and self._history.gone is not None:
-                self.soft_limit = min(
-                    self.soft_limit, self._history.gone_since + _GONE_CONFIRMATION
-                )
-
-    @property
-    def _is_uncertain(self) -> bool:
-        return self._history is not None and self._history.is_uncertain
+            if self._history is not None:
+                self.soft_limit = min(self.soft_limit, self._history.decided_at)
 
     @property
     def _grace_end(self) -> float:
@@ -505,21 +361,51 @@ class WaitState:
     def _reached(self, limit: float) -> bool:
         return self.asked_at >= limit - TICK
 
-    def _log_unknown_status(self, action: Action) -> None:
-        if action.phase is Phase.UNKNOWN and action.status not in self._unknown_statuses:
-            self._unknown_statuses |= {action.status}
-            fields = {"event": "unknown status", "ref": str(self.ref), "status": action.status}
-            _log.warning("unknown status, taken as not yet over: %s", action, extra=fields)
+    # --- the end --------------------------------------------------------------------------------
 
-    def _failure(self, now: float) -> WaitError | None:
-        """Return the error for how the action has ended, None if it has not, or well."""
-        end = None if self.action is None else _ERRORS.get(self.action.phase)
-        return None if end is None else end(**self._error_context(now))
+    def result(self, now: float) -> FinishedAction:
+        """Return the action if it completed. Raise the `WaitError` of any other end."""
+        action = self.finished_action(now)
+        failure = self._failure(now)
+        if failure is None:
+            return action
+        failure.record = action.record
+        raise failure
 
-    def _build_record(
-        self, now: float, outcome: Outcome, error: WaitError | RequestError | None = None
-    ) -> Record:
-        record = self._builder.record(
+    def finished_action(self, now: float) -> FinishedAction:
+        """Return the action with its record, whether it completed or failed."""
+        if self.action is None or not self.is_done:
+            raise AssertionError("the wait is not over")
+        if self._finished is None:
+            self._finished = with_record(self.action, self.final_record(now))
+        return self._finished
+
+    def final_record(self, now: float, error: WaitError | RequestError | None = None) -> Record:
+        """Return the record of the wait, which ends now: by `error`, or as the action ended.
+
+        Without an error or an end, the waiter left. Later calls return the same record.
+        """
+        if self._record is None:
+            if error is None:
+                error = self._failure(now)
+            without_error = Outcome.COMPLETED if self.is_done else Outcome.INTERRUPTED
+            outcome = error.outcome if error else without_error
+            self._record = self._build_record(now, outcome)
+            if error is not None:
+                # The message depends on the record: an action may have ended before the wait.
+                error.record = self._record
+                self._record = with_message(str(error), self._record)
+        if error is not None:
+            error.record = self._record
+        return self._record
+
+    def current_record(self, now: float) -> Record:
+        """Return the record of the wait so far."""
+        self.catch_up()
+        return self._record or self._build_record(now, Outcome.UNDER_WAY)
+
+    def _build_record(self, now: float, outcome: Outcome) -> Record:
+        return self._builder.record(
             now,
             ref=str(self.ref),
             action=self.action,
@@ -528,10 +414,11 @@ class WaitState:
             open_outages=[outage.to_span() for outage in self._outages],
             lag_bound=self._lag_bound,
         )
-        if error is None:
-            return record
-        error.record = record  # what it says depends on how the action was first seen
-        return with_message(str(error), record)
+
+    def _failure(self, now: float) -> WaitError | None:
+        """Return the error for an action that ended otherwise than completed."""
+        error = None if self.action is None else _ERRORS.get(self.action.phase)
+        return None if error is None else error(**self._error_context(now))
 
     def _error_context(self, now: float) -> _ErrorContext:
         return {
@@ -542,16 +429,12 @@ class WaitState:
         }
 
     def _with_context(self, error: _E, now: float) -> _E:
-        """Add to an error of one request what the wait knows."""
+        """Return the error of a request with the attributes of this wait."""
         error.uid = self.ref.name
         error.action = self.action
         error.elapsed = now - self._began
         error.polls = self._polls
         return error
-
-
-def _with_evidence(evidence: Evidence, action: Action) -> Action:
-    return structs.replace(action, evidence=evidence)
 
 
 class _ErrorContext(TypedDict):

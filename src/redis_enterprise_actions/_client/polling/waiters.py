@@ -1,7 +1,8 @@
-"""Who waits: each by itself, or in a chorus that hears look after look that nothing has ended.
+"""Registry of waiters, keyed by reference.
 
-What a chorus hears is noted once for all of it, so that thousands of waits cost next to nothing as
-long as nothing happens. Each is told when it leaves. Reads no clock and asks nothing.
+Each waiter is either individual (a "solo") or in a `Chorus`: there, the polls of one list are
+counted once for all members, so that thousands of waits cost little as long as nothing happens.
+The module reads no clock and sends nothing.
 """
 
 from __future__ import annotations
@@ -26,12 +27,12 @@ if TYPE_CHECKING:
 
     from .wait_state import WaitState
 
-_SINGLE_PERIOD: Final = 60.0  # seconds for which the list is not tried for one that it did not hold
-_AHEAD: Final = 5.0  # seconds that are left to one who leaves a chorus, besides a whole pause
+_SINGLE_PERIOD: Final = 60.0  # seconds without the list for an action that it did not show
+_AHEAD: Final = 5.0  # seconds; a member leaves its chorus this long before a limit, plus a pause
 
 
 class Waiter:
-    """One who waits: what the hub has to know of it."""
+    """One task that waits for updates of one action."""
 
     __slots__ = (
         *("chorus", "every_update", "expires_at", "future", "list_kind", "list_misses", "order"),
@@ -39,63 +40,64 @@ class Waiter:
     )
 
     future: asyncio.Future[Action]
-    expires_at: float  # when its wait ends, answered or not
-    order: int  # how many came before
+    expires_at: float  # time at which the wait ends even without an answer
+    order: int  # sequence number in the registry
 
     def __init__(self, state: WaitState, *, every_update: bool) -> None:
         self.state = state
         self.list_kind = state.ref.list_kind
-        self.every_update = every_update
-        self.chorus: Chorus | None = None  # that it is in
-        self.suspect = False  # asking about it has failed, and others were answered since
-        self.list_misses = 0  # lists in a row that did not hold its action
-        self.single_until = -math.inf  # the list did not hold its action: it is asked for alone
-        self.poll_now = False  # ... whether it is due or not
-        self.unverified: WaitError | None = None  # to be settled by the database
+        self.every_update = every_update  # False: only the end is an update
+        self.chorus: Chorus | None = None
+        self.suspect = False  # requests for its action fail while others are answered
+        self.list_misses = 0  # successive lists that did not show its action
+        self.single_until = -math.inf  # until then a list that did not show its action is not used
+        self.poll_now = False
+        self.unverified: WaitError | None = None  # the doubt that the database has to confirm
 
     @property
     def is_steady(self) -> bool:
-        """Whether the last list held it, and nothing about it is to be settled."""
+        """True if the last list showed the action and nothing has to be verified."""
         return not self.list_misses and self.unverified is None
 
     def update_expiry(self, now: float) -> None:
-        """Note when its wait ends, as an outage has begun or is over."""
+        """Set the expiry anew, as an outage has begun or ended."""
         end = self.state.hard_limit
-        self.expires_at = (
-            end + LAST_POLL_TIMEOUT if end > now else min(self.expires_at, now + LAST_POLL_TIMEOUT)
-        )
+        if end > now:
+            self.expires_at = end + LAST_POLL_TIMEOUT
+        else:
+            self.expires_at = min(self.expires_at, now + LAST_POLL_TIMEOUT)
 
     def on_others_answered(self, now: float) -> None:
-        """Note that the cluster answers others."""
+        """Record that the cluster answered a request for others."""
         self.state.on_cluster_answered(now)
         self.suspect = self.suspect or self.state.is_failing
 
     def on_missing_in_list(self, now: float) -> None:
-        """Note that the list does not hold the action, which proves nothing."""
+        """Record that the list did not show the action. Only a single request can confirm that."""
         self.list_misses += 1
         self.single_until, self.poll_now = now + _SINGLE_PERIOD, True
 
     def on_found_alone(self) -> None:
-        """Note that it was found alone: the list is given another chance, but not many."""
+        """Record that a single request found the action. The list gets one more chance."""
         if self.list_misses == 1:
             self.single_until = -math.inf
 
     def on_found_in_list(self) -> None:
-        """Note that the list holds it."""
+        """Record that the list showed the action."""
         self.list_misses = 0
         self.single_until, self.poll_now = -math.inf, False
 
     def urgency(self, now: float) -> tuple[bool, float]:
-        """Return what sorts before those who may be asked for later."""
+        """Return a sort key: waits at a limit first, then by the time at which they are due."""
         if self.state.soft_limit <= now:
             return False, self.state.soft_limit
         return True, -math.inf if self.poll_now else self.state.due
 
 
 class Chorus:
-    """Those who wait for ends that one list shows, and are far from their limits.
+    """Waiters that share the polls of one list, while their limits are far away.
 
-    Each is the only one who waits for its action, and paces itself as all others do.
+    Each is the only waiter for its action, and all have the same kind of schedule.
     """
 
     def __init__(self, wanted: dict[Reference, Action | None]) -> None:
@@ -103,34 +105,34 @@ class Chorus:
         self.schedules: dict[Reference, AimedSchedule] = {}
         self.looks = Looks()
         self.review_at = math.inf  # until then no limit is near
-        self._cap = math.inf  # between two looks, in seconds
+        self._cap = math.inf  # longest pause of the members, in seconds
         self._wanted = wanted
 
     @property
     def latest(self) -> float:
-        """When they have to look again."""
+        """The time by which the next poll is due for the members."""
         return self.looks.heard + self._cap if self.members else math.inf
 
     def joined(self, waiter: Waiter, now: float) -> bool:
-        """Take in one that was answered with the last look, if it may be."""
-        pace = waiter.state.schedule
-        if not (isinstance(pace, AimedSchedule) and waiter.state.is_at_ease):
+        """Add a waiter that got the last answer. Return False if it cannot be a member."""
+        schedule = waiter.state.schedule
+        if not (isinstance(schedule, AimedSchedule) and waiter.state.is_at_ease):
             return False
-        if pace.cap != self._cap:
+        if schedule.cap != self._cap:
             if self.members:
                 return False
-            self._cap = pace.cap
+            self._cap = schedule.cap
         review_at = self._review_of(waiter)
         if review_at <= now:
             return False
         self.review_at = min(self.review_at, review_at)
-        self.members[waiter.state.ref], self.schedules[waiter.state.ref] = waiter, pace
+        self.members[waiter.state.ref], self.schedules[waiter.state.ref] = waiter, schedule
         waiter.chorus = self
         waiter.state.join(self.looks)
         return True
 
     def parted(self, waiter: Waiter) -> None:
-        """Let one go its own way, who is told what it has heard."""
+        """Remove a waiter, and bring its counters up to date."""
         del self.members[waiter.state.ref], self.schedules[waiter.state.ref]
         waiter.chorus = None
         waiter.state.part()
@@ -138,7 +140,7 @@ class Chorus:
             self.review_at = math.inf
 
     def tell(self, changed: Mapping[Reference, Action | None], now: float) -> list[Waiter]:
-        """Tell the members how their actions go on; return those who have to act, untold."""
+        """Record what changed for the members. Return those that have to act on it themselves."""
         acting: list[Waiter] = []
         for ref, action in changed.items():
             waiter = self.members.get(ref)
@@ -152,7 +154,7 @@ class Chorus:
         return acting
 
     def nearing(self, now: float) -> list[Waiter]:
-        """Return those whose limits are near."""
+        """Return the members whose limits are near."""
         if now < self.review_at:
             return []
         reviews = {waiter: self._review_of(waiter) for waiter in self.members.values()}
@@ -164,7 +166,7 @@ class Chorus:
 
 
 class WaiterRegistry:
-    """All who wait: the `solos`, and a chorus for each list."""
+    """All waiters of one poller: the `solos`, and a chorus for each list."""
 
     def __init__(self) -> None:
         self.solos: dict[Waiter, None] = {}
@@ -175,45 +177,45 @@ class WaiterRegistry:
         self._wanted: dict[ListKind, dict[Reference, Action | None]] = {}
 
     def __len__(self) -> int:
-        """Return how many different references are waited for."""
+        """Return the number of references that have waiters."""
         return len(self._by_ref)
 
     def __iter__(self) -> Iterator[Waiter]:
-        """Iterate over all as they are now, in the order in which they came."""
-        return iter([waiter for fellows in self._by_ref.values() for waiter in fellows])
+        """Iterate over a copy of all waiters, in the order in which they joined."""
+        return iter([waiter for waiters in self._by_ref.values() for waiter in waiters])
 
     def solos_in_turn(self) -> list[Waiter]:
-        """Return the solos, in the order in which they came."""
+        """Return the solos in the order in which they joined."""
         if not self._is_sorted:
             self.solos = dict.fromkeys(sorted(self.solos, key=attrgetter("order")))
             self._is_sorted = True
         return list(self.solos)
 
     def fellows(self, ref: Reference) -> list[Waiter]:
-        """Return those who wait for the same."""
+        """Return the waiters for one reference."""
         return list(self._by_ref.get(ref, ()))
 
-    def chorus_of(self, system: ListKind) -> Chorus:
-        """Return the chorus for the list of a system."""
-        if system not in self._choruses:
-            self._choruses[system] = Chorus(self.wanted(system))
-        return self._choruses[system]
+    def chorus_of(self, kind: ListKind) -> Chorus:
+        """Return the chorus of a list."""
+        if kind not in self._choruses:
+            self._choruses[kind] = Chorus(self.wanted(kind))
+        return self._choruses[kind]
 
     def choruses(self) -> dict[ListKind, Chorus]:
-        """Return those that there are, by the system whose list they hear."""
-        return {system: each for system, each in self._choruses.items() if each.members}
+        """Return the choruses that have members."""
+        return {kind: each for kind, each in self._choruses.items() if each.members}
 
-    def wanted(self, system: ListKind) -> dict[Reference, Action | None]:
-        """Return what is waited for in a system, each as last seen by anyone."""
-        return self._wanted.setdefault(system, {})
+    def wanted(self, kind: ListKind) -> dict[Reference, Action | None]:
+        """Return the references of a list that have waiters, with the action as last seen."""
+        return self._wanted.setdefault(kind, {})
 
     @property
     def review_at(self) -> float:
-        """When the limits of those in a chorus are to be looked at."""
+        """The time at which the limits of some members of a chorus come near."""
         return min((each.review_at for each in self._choruses.values()), default=math.inf)
 
     def add(self, waiter: Waiter) -> None:
-        """Take in one more."""
+        """Add a waiter."""
         ref = waiter.state.ref
         self._by_ref.setdefault(ref, []).append(waiter)
         self.solos[waiter] = None
@@ -221,32 +223,32 @@ class WaiterRegistry:
         self.record_action(ref, waiter.state.action)
 
     def record_action(self, ref: Reference, action: Action | None) -> None:
-        """Note how an action stands."""
+        """Record an action as last seen."""
         wanted = self.wanted(ref.list_kind)
         wanted[ref] = action or wanted.get(ref)
 
     def remove(self, waiter: Waiter) -> bool:
-        """Let one go; return whether it was the last that waited for its action."""
+        """Remove a waiter. Return True if it was the last one for its reference."""
         if waiter.chorus is not None:
             waiter.chorus.parted(waiter)
         self.solos.pop(waiter, None)
         ref = waiter.state.ref
-        fellows = self._by_ref.get(ref, [])
-        if waiter not in fellows:
+        waiters = self._by_ref.get(ref, [])
+        if waiter not in waiters:
             return False
-        fellows.remove(waiter)
-        if fellows:
+        waiters.remove(waiter)
+        if waiters:
             return False
         del self._by_ref[ref], self._wanted[waiter.list_kind][ref]
         return True
 
     def join(self, waiter: Waiter, chorus: Chorus, now: float) -> None:
-        """Let a solo sing in a chorus, if it may."""
+        """Move a solo into a chorus, if it can be a member."""
         if len(self._by_ref[waiter.state.ref]) == 1 and chorus.joined(waiter, now):
             del self.solos[waiter]
 
     def part(self, waiter: Waiter, now: float) -> None:
-        """Let a member of a chorus go on alone."""
+        """Move a member of a chorus to the solos."""
         assert waiter.chorus is not None
         waiter.chorus.parted(waiter)
         self.solos[waiter] = None

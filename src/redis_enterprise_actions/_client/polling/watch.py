@@ -1,7 +1,6 @@
-"""What one who waits gets to see: the news of an action, and callbacks about them.
+"""`watch`: the updates of one wait as an async iterator, with its callbacks and observers.
 
-Runs in the task of whoever awaits it, so that a slow or failing callback is that task's own
-trouble. Refuses to know who else waits.
+It runs in the task that awaits it, so that a slow or failing callback concerns this task only.
 """
 
 from __future__ import annotations
@@ -46,60 +45,55 @@ async def watch(
     observers: Sequence[Observer] = (),
     following: Callable[[Reference], AbstractContextManager[object]] = nullcontext,
 ) -> AsyncGenerator[Action, None]:
-    """Yield the first answer, each change and the terminal one, for as long as `wait` says.
+    """Yield the first answer, each change, and the end.
 
-    Unless `every` one is wanted, only the terminal one is yielded. Meanwhile it is in the context
-    that `following` returns.
+    Without `every_update`, only the end is yielded. `following` is entered for as long as the wait
+    lasts.
     """
     clock = asyncio.get_running_loop().time
     if recorder is not None:
         recorder.add(lambda: state.current_record(clock()))
-    ends = _notify(observers, state.current_record(clock())) if observers else []
+    on_ended = _notify(observers, state.current_record(clock())) if observers else []
     waiter = Waiter(state, every_update=every_update or on_progress is not None)
     try:
         with following(state.ref):
             while not state.is_done:
-                action = await _next_update(poller, waiter, clock)
+                try:
+                    action = await poller.next_update(waiter)
+                except (WaitError, RequestError) as error:
+                    state.final_record(clock(), error)
+                    raise
                 if on_progress is not None:
                     await _run_callback(on_progress, action, state)
                 yield state.finished_action(clock()) if state.is_done else action
     finally:
-        _notify(ends, state.final_record(clock()))
+        _notify(on_ended, state.final_record(clock()))
 
 
 def _notify(observers: Iterable[Callable[[Record], _T]], record: Record) -> list[_T]:
-    """Tell who observes the wait, and return what they return; their errors are nobody's end."""
+    """Call the observers and return their results. An error of theirs is logged."""
     returned: list[_T] = []
     for observer in observers:
         try:
             returned.append(observer(record))
-        except Exception:  # noqa: BLE001 - whatever it is, the wait goes on
+        except Exception:  # noqa: BLE001 - an observer can raise anything, and the wait continues
             fields = {"event": "observer failed", "ref": record.ref}
             _log.exception("an observer of the wait for %s failed", record.ref, extra=fields)
     return returned
 
 
-async def _next_update(poller: Poller, waiter: Waiter, clock: Callable[[], float]) -> Action:
-    """Return the next news; what ends the wait instead tells what it has been through."""
-    try:
-        return await poller.next_update(waiter)
-    except (WaitError, RequestError) as error:
-        waiter.state.final_record(clock(), error)
-        raise
-
-
 async def _run_callback(on_progress: OnProgress, action: Action, state: WaitState) -> None:
-    """Call back; awaiting is cut short at the deadline, unless the action has ended."""
-    told = on_progress(action)
-    if not inspect.isawaitable(told):
+    """Call `on_progress` and await its result, at most until the deadline unless it is the end."""
+    result = on_progress(action)
+    if not inspect.isawaitable(result):
         return
     if state.is_done:
-        await told
+        await result
         return
     limit = asyncio.timeout_at(None if state.deadline == math.inf else state.deadline)
     try:
         async with limit:
-            await told
+            await result
     except TimeoutError:
         if not limit.expired():
             raise
