@@ -27,7 +27,7 @@ from tenacity import (
 
 from redis_enterprise_actions import ClusterUnreachable, RequestRejected, UsageError
 from redis_enterprise_actions._client.pacing.durations import seconds
-from redis_enterprise_actions._client.pacing.retry import RequestBackoff, is_transient, retry_for
+from redis_enterprise_actions._client.pacing.retry import RequestBackoff, retry_for
 from redis_enterprise_actions._client.pacing.schedules import AimedWait, PollState
 
 
@@ -322,10 +322,3 @@ async def test_no_patience_with_refusals() -> None:
         await retry_for(10.0, flaky)
 
     assert len(flaky.calls) == 1
-
-
-def test_transient() -> None:
-    """Only errors of ours can be worth another try."""
-    assert is_transient(out())
-    assert not is_transient(RequestRejected("GET", "/", status=406))
-    assert not is_transient(OSError())

@@ -18,7 +18,7 @@ from redis_enterprise_actions._client.pacing.schedules import Schedule, forecast
 from redis_enterprise_actions._client.pacing.shared_schedule import (
     GAP,
     SharedSchedule,
-    time_until_lag,
+    break_even_interval,
 )
 from redis_enterprise_actions._client.polling.timers import Stopwatch
 
@@ -54,7 +54,7 @@ class TestTimeToLose:
         self, cost: float, pull: float, ahead: list[tuple[float, float]], expected: float
     ) -> None:
         """Known solutions."""
-        assert time_until_lag(cost, pull, ahead) == pytest.approx(expected)
+        assert break_even_interval(cost, pull, ahead) == pytest.approx(expected)
 
     @given(
         cost=st.floats(0.1, 1000),
@@ -63,7 +63,7 @@ class TestTimeToLose:
     )
     def test_solves(self, cost: float, pull: float, ahead: list[tuple[float, float]]) -> None:
         """The result solves the equation."""
-        d = time_until_lag(cost, pull, ahead)
+        d = break_even_interval(cost, pull, ahead)
 
         lost = pull * d * d / 2 + sum(weight * max(0, d - left) for left, weight in ahead)
         assert lost == pytest.approx(cost, rel=1e-6)

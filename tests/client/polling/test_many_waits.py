@@ -433,7 +433,7 @@ class TestAsIfAlone:
         waiting = asyncio.create_task(scripted.wait("a1", poll=dry))
         other = asyncio.create_task(scripted.wait("a2"))
 
-        with pytest.raises(UsageError, match=f"poll= has no pause to answer: {error.__name__}"):
+        with pytest.raises(UsageError, match=f"poll= raised {error.__name__} instead of a pause"):
             await waiting
         assert (await other).status == "completed"
 

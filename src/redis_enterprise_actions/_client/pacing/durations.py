@@ -1,4 +1,4 @@
-"""Durations in arguments, as seconds."""
+"""Checks of durations that a caller passes."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from redis_enterprise_actions._model.errors import UsageError
 
 
 def is_duration(value: object) -> TypeGuard[float]:
-    """Whether a value is a number of seconds, 0 or more, that a float can hold."""
+    """Return True for a number of seconds that is not negative and fits a float; `inf` counts."""
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         return False
     return value == math.inf or 0 <= value <= sys.float_info.max
 
 
 def seconds(value: float | timedelta | None, name: str) -> float:
-    """Return a duration in seconds; None is endless. `name` is the argument it came in."""
+    """Return a duration in seconds, `inf` for None. `name` is the argument to name in the error."""
     if value is None:
         return math.inf
     number = value.total_seconds() if isinstance(value, timedelta) else value

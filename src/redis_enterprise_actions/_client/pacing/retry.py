@@ -1,4 +1,4 @@
-"""Retries of one request: which errors are transient, and the pauses between tries."""
+"""Retries of failed requests: transient errors, and the pauses between attempts."""
 
 from __future__ import annotations
 
@@ -19,14 +19,11 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _P = ParamSpec("_P")
-MAX_RETRY_AFTER: Final = 300.0  # seconds; a cluster that asks for more is asked all the same
+MAX_RETRY_AFTER: Final = 300.0  # seconds; a longer `Retry-After` is cut to this
 
 
 class RequestBackoff(wait_base):
-    """The pause before a failed request is repeated: exponential with jitter, in seconds.
-
-    Where the cluster said `Retry-After`, that is the pause, as far as it is sane.
-    """
+    """Exponential backoff with jitter, from 0.5 to 10 seconds; `Retry-After` takes precedence."""
 
     _jittered = wait_random_exponential(multiplier=0.5, max=10.0)
 
@@ -38,25 +35,25 @@ class RequestBackoff(wait_base):
 
 
 async def retry_for(
-    patience: float, call: Callable[_P, Awaitable[_T]], *args: _P.args, **kwargs: _P.kwargs
+    budget: float, call: Callable[_P, Awaitable[_T]], *args: _P.args, **kwargs: _P.kwargs
 ) -> _T:
-    """Await `call(...)`; repeat it for `patience` seconds, and at other nodes, where that may help.
+    """Await `call(...)`, and repeat it after a transient error for `budget` seconds.
 
-    Each other node is tried once, even where patience is over.
+    Each other node is tried once even after that.
     """
-    tries = RetryBudget(patience, asyncio.get_running_loop().time())
+    retries = RetryBudget(budget, asyncio.get_running_loop().time())
     while True:
         try:
             return await call(*args, **kwargs)
         except RequestError as error:
-            pause = tries.pause_after(error)
+            pause = retries.pause_after(error)
             if pause is None:
                 raise
         await asyncio.sleep(pause)
 
 
 class RetryBudget:
-    """For how many seconds from when it `began` a call is made again, where that may help."""
+    """Time in which one call is repeated: `seconds` from `began` on the loop's clock."""
 
     __slots__ = ("_attempts", "_began", "_clock", "_seconds", "_state")
 
@@ -68,7 +65,10 @@ class RetryBudget:
         self._state: RetryState | None = None
 
     def pause_after(self, error: RequestError) -> float | None:
-        """Return the seconds to wait before the next try; None if `error` is the end of it."""
+        """Return the seconds before the next attempt, or None if there is none.
+
+        Adds the attempts and nodes so far to `error`.
+        """
         self._attempts += 1
         if not error.transient:
             return None
@@ -82,7 +82,7 @@ class RetryBudget:
 
 
 class RetryState:
-    """A time without usable answers: the nodes that gave none, and the pauses between the tries."""
+    """State of the retries during one outage: the nodes that failed, and the next pause."""
 
     __slots__ = ("_nodes", "_state")
 
@@ -92,22 +92,17 @@ class RetryState:
 
     @property
     def nodes(self) -> tuple[str, ...]:
-        """The nodes that were asked, in the order of their turns."""
+        """The nodes that failed, in the order in which they were asked."""
         return tuple(self._nodes)
 
     def pause_after(self, error: RequestError, now: float) -> float:
-        """Return the seconds to wait; where a node is left that was not asked, next to none.
+        """Return the seconds before the next attempt: few if it can be made at another node.
 
-        Corrects `error`: once all have been asked, there is no other.
+        Clears `error.has_alternative` once all nodes have been asked.
         """
-        news = set(error.nodes) - self._nodes.keys()
+        new_nodes = set(error.nodes) - self._nodes.keys()
         self._nodes |= dict.fromkeys(error.nodes)
-        error.has_alternative = error.has_alternative and bool(news)
+        error.has_alternative = error.has_alternative and bool(new_nodes)
         if error.has_alternative:
             return SHORTEST_PAUSE
         return self._state.pause_after(RequestBackoff(), error, now)
-
-
-def is_transient(error: BaseException) -> bool:
-    """Whether it may help to ask again."""
-    return isinstance(error, RequestError) and error.transient

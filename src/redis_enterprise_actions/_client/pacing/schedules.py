@@ -1,10 +1,8 @@
-"""When to ask again: poll schedules and the policy for repeating a request.
+"""Poll schedules of one wait.
 
-A schedule is a tenacity wait strategy, so any of tenacity's will do for `poll=`. Tenacity's
-own state reads the machine's clock; `PollState` is the same state on the event loop's clock,
-which tests can move by hours in milliseconds.
-
-Knows durations. Refuses to know what is asked and to whom.
+A schedule is a tenacity wait strategy; the default is `AimedWait`. Tenacity's own state reads the
+system clock. `PollState` reads the event loop's clock instead, so that tests can run hours in
+milliseconds.
 """
 
 from __future__ import annotations
@@ -28,26 +26,24 @@ if TYPE_CHECKING:
     from tenacity.wait import WaitBaseT
 
 
-TICK: Final = 1e-3  # seconds; a loop may wake a clock's tick early
-SHORTEST_PAUSE: Final = 0.1  # seconds between two polls, whatever a schedule says
+TICK: Final = 1e-3  # seconds; an event loop may wake a tick of its clock early
+SHORTEST_PAUSE: Final = 0.1  # seconds between two polls, whatever a schedule returns
 
 
 class AimedWait(wait_base):
-    """The default schedule: look when the end is due.
+    """The default schedule, which aims at the expected end of the action.
 
-    `price` is what one request is worth, in seconds of noticing the end late; `cap` is the
-    longest pause, in seconds. Without progress the k-th poll comes about `price` * k * (k + 9)
-    seconds after the wait began. With progress each pause aims at the end that it predicts, by the
-    quicker of the average and the latest pace: far from it we look again at three quarters of
-    the way, near it just after it.
+    `price` is the cost of one request, in seconds of detection lag; `cap` is the longest pause, in
+    seconds. Without progress the k-th poll comes about `price` * k * (k + 9) seconds after the
+    beginning. With progress each pause aims at the predicted end, by the faster of the average and
+    the latest rate: three quarters of the way while the end is far, and just after it when near.
 
-    Whatever progress says, a wait of T seconds takes at most 2·√(T/price) + T/cap + 6 polls, and
-    its end is noticed at most max(2·price, 5·√(price·T)) seconds late, never more than `cap`.
-    A client that is waiting for several actions looks at all of them when the lag that is to be
-    expected, summed over them, equals the price. It spares the cluster besides: it asks at most
-    three times a second, and a slow cluster less often.
+    Whatever the progress says, a wait of T seconds takes at most 2·√(T/price) + T/cap + 6 polls,
+    and its end is detected at most max(2·price, 5·√(price·T)) seconds late, never more than `cap`.
+    A client with several waits polls them together when the expected lag, summed over the waits,
+    equals the price. It polls at most three times a second, and a slow cluster less often.
 
-    One strategy serves many waits, as what it knows of each is kept for each.
+    One strategy can serve many waits: it keeps the state of each wait apart.
     """
 
     def __init__(self, price: float = 0.1, *, cap: float = 15.0) -> None:
@@ -58,20 +54,20 @@ class AimedWait(wait_base):
         self._schedules: WeakKeyDictionary[RetryCallState, AimedSchedule] = WeakKeyDictionary()
 
     def __call__(self, retry_state: RetryCallState) -> float:
-        course = self._schedules.get(retry_state)
-        if course is None:
-            course = self._schedules[retry_state] = AimedSchedule(self, 0.0)
+        schedule = self._schedules.get(retry_state)
+        if schedule is None:
+            schedule = self._schedules[retry_state] = AimedSchedule(self, 0.0)
         age = retry_state.seconds_since_start or 0.0
         outcome = retry_state.outcome
-        came = None if outcome is None or outcome.failed else outcome.result()
-        course.on_answer(came, age, age)
-        return course.due - age
+        answer = None if outcome is None or outcome.failed else outcome.result()
+        schedule.on_answer(answer, age, age)
+        return schedule.due - age
 
 
 class AimedSchedule:
-    """One aimed wait: when its action was last looked at, and when its end is due.
+    """Schedule of one wait that uses `AimedWait`.
 
-    Times are in seconds on the clock that `began` is from.
+    Times are seconds on the clock of `began`.
     """
 
     __slots__ = (
@@ -79,59 +75,53 @@ class AimedSchedule:
         *("aim", "assumed_start", "began", "cap", "latest", "price"),
     )
 
-    def __init__(self, schedule: AimedWait, began: float) -> None:
-        self.price = schedule.price  # what a request is worth to the wait, in seconds
+    def __init__(self, strategy: AimedWait, began: float) -> None:
+        self.price = strategy.price
         self.began = began
-        self.aim: float | None = None
-        self.latest = began  # when the wait has to look again, however many look with it
-        # A wait is taken to be older than it is: nothing ends in its first moments.
-        self.assumed_start = began - 20 * schedule.price
-        self.cap = schedule.cap
+        self.aim: float | None = None  # predicted time of the end
+        self.latest = began  # time by which the next poll is due, shared or not
+        # The age counts from before the wait, as nothing ends in its first moments.
+        self.assumed_start = began - 20 * strategy.price
+        self.cap = strategy.cap
         self._last_poll_at: float | None = None
         self._polls = 0
         self._progress_at = began
         self._progress = 0.0
 
-    def on_answer(self, came: object, asked: float, now: float, *, shared: bool = False) -> None:
-        """Take an answer that came at `now` to what was asked at `asked`.
-
-        A `shared` one was not asked for this wait alone, and does not count as a poll of its own.
-        """
-        del asked
+    def on_answer(
+        self, answer: object, _asked_at: float, now: float, *, shared: bool = False
+    ) -> None:
+        """Record an answer. A `shared` poll does not count as one of this wait."""
         self._last_poll_at = now
         self.latest = now + self.cap
         if not shared:
             self._polls += 1
-        progress, last = _progress_in(came), self._progress
+        progress, last = _progress_in(answer), self._progress
         if progress is None:
             self.aim = None
         elif progress > last:
-            to_go = 100 - progress
-            on_average = to_go * (now - self.began) / progress
-            lately = to_go * (now - self._progress_at) / (progress - last)
-            self.aim = now + min(on_average, lately)
+            left = 100 - progress
+            by_average = left * (now - self.began) / progress
+            by_latest = left * (now - self._progress_at) / (progress - last)
+            self.aim = now + min(by_average, by_latest)
             self._progress_at, self._progress = now, progress
         elif progress < last:
             self._progress_at, self._progress, self.aim = now, progress, None
 
-    def on_unchanged(self, asked: float, now: float) -> bool:
-        """Take an answer, to a shared request, that says what the last one said.
-
-        Return whether that is all; False if it has to be `heard`.
-        """
-        del asked
+    def on_unchanged(self, _asked_at: float, now: float) -> bool:
+        """Record a shared answer that equals the last one. False if `on_answer` is needed."""
         self._last_poll_at = now
         self.latest = now + self.cap
         return True
 
     def on_no_answer(self, now: float) -> None:
-        """Take it that nothing came at `now`."""
+        """Record a failed request."""
         self._last_poll_at = now
         self.latest = now + self.cap
 
     @property
     def due(self) -> float:
-        """When the wait, were it alone, would look next."""
+        """The time of the next poll, if no other wait shares it."""
         if self._last_poll_at is None:
             return self.began
         age = self._last_poll_at - self.began
@@ -139,7 +129,7 @@ class AimedSchedule:
         blind = self._within(2 * math.sqrt(self.price * (self._last_poll_at - self.assumed_start)))
         pause = self._pause(self._last_poll_at, blind)
         if self._polls > 2 * math.sqrt(age / self.price) + 4:
-            pause = max(pause, blind)  # aiming has cost enough
+            pause = max(pause, blind)  # keeps the promised number of polls
         furthest = self._within(5 * math.sqrt(self.price * age))
         return self._last_poll_at + min(pause, max(furthest, blind))
 
@@ -157,7 +147,7 @@ class AimedSchedule:
 
 
 class StrategySchedule:
-    """One wait on any other strategy, which is asked after each poll that was due."""
+    """Schedule of one wait with any other strategy, called after each poll that was due."""
 
     __slots__ = ("_pause", "_state", "_strategy", "due")
 
@@ -167,25 +157,30 @@ class StrategySchedule:
         self._state = PollState(began)
         self._pause = SHORTEST_PAUSE
 
-    def on_answer(self, came: object, asked: float, now: float, *, shared: bool = False) -> None:
-        """Take an answer that came at `now` to what was asked at `asked`."""
-        del shared
-        if asked >= self.due - TICK:
-            self._pause = self._state.pause_after(self._strategy, came, now)
+    def on_answer(
+        self,
+        answer: object,
+        asked_at: float,
+        now: float,
+        *,
+        shared: bool = False,  # noqa: ARG002 - as in `AimedSchedule`
+    ) -> None:
+        """Record an answer to a request sent at `asked_at`."""
+        if asked_at >= self.due - TICK:
+            self._pause = self._state.pause_after(self._strategy, answer, now)
             self.on_no_answer(now)
 
-    def on_unchanged(self, asked: float, now: float) -> bool:
-        """Return whether an answer that says what the last one said is nothing."""
-        del now
-        return asked < self.due - TICK
+    def on_unchanged(self, asked_at: float, _now: float) -> bool:
+        """Return False if `on_answer` is needed, as the request was due."""
+        return asked_at < self.due - TICK
 
     def on_no_answer(self, now: float) -> None:
-        """Take it that nothing came at `now`."""
+        """Record a failed request."""
         self.due = now + self._pause
 
     @property
     def lag_cost(self) -> float:
-        """What not looking costs one who chose to pause for so long."""
+        """Cost of lag to a wait that chose this pause; see `LagForecast`."""
         return 2 / self._pause / self._pause
 
 
@@ -193,11 +188,11 @@ Schedule: TypeAlias = AimedSchedule | StrategySchedule
 
 
 class LagForecast(NamedTuple):
-    """What is to be expected of several waits, none of which looks meanwhile.
+    """Expected lag of several waits while none of them is polled.
 
-    `pull` and `pull_of_rhythms` are what not looking costs: prices of a request, per second
-    squared. `ahead` has for each end that is foreseen the seconds to it, and 1 / price. By
-    `latest` one of them has to look again, however many look with it.
+    A lag cost is in prices of a request per second squared. `lag_cost` is that of the aimed waits,
+    `strategies_lag_cost` that of the others. `expected_ends` holds, for each predicted end, the
+    seconds until it and 1 / price. One of the waits has to be polled by `latest`.
     """
 
     lag_cost: float
@@ -206,73 +201,73 @@ class LagForecast(NamedTuple):
     latest: float
 
 
-def forecast(paces: Iterable[Schedule], now: float) -> LagForecast:
-    """Return what is to be expected from `now` on."""
-    courses: list[AimedSchedule] = []
-    pull_of_rhythms, latest = 0.0, math.inf
-    for pace in paces:
-        if isinstance(pace, StrategySchedule):
-            pull_of_rhythms += pace.lag_cost
-            latest = min(latest, pace.due)
+def forecast(schedules: Iterable[Schedule], now: float) -> LagForecast:
+    """Return the expected lag from `now` on."""
+    aimed: list[AimedSchedule] = []
+    strategies_lag_cost, latest = 0.0, math.inf
+    for schedule in schedules:
+        if isinstance(schedule, StrategySchedule):
+            strategies_lag_cost += schedule.lag_cost
+            latest = min(latest, schedule.due)
         else:
-            courses.append(pace)
-            latest = min(latest, pace.latest)
-    pull, ahead = forecast_aimed(courses, now)
-    return LagForecast(pull, pull_of_rhythms, ahead, latest)
+            aimed.append(schedule)
+            latest = min(latest, schedule.latest)
+    lag_cost, expected_ends = forecast_aimed(aimed, now)
+    return LagForecast(lag_cost, strategies_lag_cost, expected_ends, latest)
 
 
 def forecast_aimed(
-    courses: Iterable[AimedSchedule], now: float
+    schedules: Iterable[AimedSchedule], now: float
 ) -> tuple[float, list[tuple[float, float]]]:
-    """Return the pull of aimed waits and the ends that are ahead; see `Outlook`.
+    """Return the lag cost and the expected ends of aimed waits; see `LagForecast`.
 
-    The end is the likelier per second the younger the action is, and the sooner after its aim;
-    before the aim it is not likely. This is read for each of thousands of waits at each look.
+    An end is the likelier per second the younger the action is, and the closer after its aim;
+    before the aim it is unlikely. This runs for each of thousands of waits at each poll.
     """
-    pull = 0.0
-    ahead: list[tuple[float, float]] = []
-    for course in courses:
-        aim = course.aim
+    lag_cost = 0.0
+    expected_ends: list[tuple[float, float]] = []
+    for schedule in schedules:
+        aim = schedule.aim
         if aim is None:
-            pull += 0.5 / ((now - course.assumed_start) * course.price)
+            lag_cost += 0.5 / ((now - schedule.assumed_start) * schedule.price)
         elif aim > now:
-            pull += 0.25 / ((now - course.assumed_start) * course.price)
-            ahead.append((aim - now, 1 / course.price))
+            lag_cost += 0.25 / ((now - schedule.assumed_start) * schedule.price)
+            expected_ends.append((aim - now, 1 / schedule.price))
         else:
-            pull += 0.5 / (max(now - aim, course.price) * course.price)
-    return pull, ahead
+            lag_cost += 0.5 / (max(now - aim, schedule.price) * schedule.price)
+    return lag_cost, expected_ends
 
 
 def every(interval: float) -> WaitBaseT:
-    """Return the schedule that asks after so many seconds, whatever happens."""
+    """Return the schedule that polls at a fixed interval, in seconds."""
     return wait_fixed(interval)
 
 
-def schedule_for(schedule: WaitBaseT | None, began: float) -> Schedule:
-    """Return the pace of a wait that begins; None stands for the default schedule."""
-    if schedule is None:
-        schedule = _DEFAULT
-    # A class derived from it may do as it likes.
-    if isinstance(schedule, AimedWait) and type(schedule) is AimedWait:
-        return AimedSchedule(schedule, began)
-    return StrategySchedule(schedule, began)
+def schedule_for(strategy: WaitBaseT | None, began: float) -> Schedule:
+    """Return the schedule of a wait that begins at `began`; None is the default strategy."""
+    if strategy is None:
+        strategy = _DEFAULT
+    # A subclass may override anything, so it is called like any other strategy.
+    if isinstance(strategy, AimedWait) and type(strategy) is AimedWait:
+        return AimedSchedule(strategy, began)
+    return StrategySchedule(strategy, began)
 
 
 _DEFAULT: Final = AimedWait()
 
 
-def _progress_in(came: object) -> float | None:
-    """Return the progress of an answer; what is not in (0, 100] is none."""
-    progress = getattr(came, "progress", None)
+def _progress_in(answer: object) -> float | None:
+    """Return the progress of an answer, or None if it is not in (0, 100]."""
+    progress = getattr(answer, "progress", None)
     if progress is None:
         return None
-    if type(progress) is float and 0 < progress <= 100:  # as nearly all are
+    if type(progress) is float and 0 < progress <= 100:  # the fast path of nearly all answers
         return progress
     return progress if is_duration(progress) and 0 < progress <= 100 else None
 
 
 class PollState(RetryCallState):
-    """What a wait strategy is told, on the event loop's clock.
+    """Argument of a wait strategy, on the event loop's clock.
 
     `attempt_number` counts the answers so far, `seconds_since_start` is the age of the wait at
     the last one, `idle_for` the seconds slept, and `outcome.result()` the last `Action`, or
@@ -284,29 +279,26 @@ class PollState(RetryCallState):
         super().__init__(_STRATEGIES_ONLY, None, (), {})
         self.start_time = now
 
-    def pause_after(self, schedule: WaitBaseT, came: object, now: float) -> float:
-        """Return the seconds to sleep after `came`: an answer, or the error instead of one."""
+    def pause_after(self, strategy: WaitBaseT, answer: object, now: float) -> float:
+        """Return the seconds to sleep after an answer, or after the error of a failed request."""
         self.outcome = Future(self.attempt_number)
         self.outcome_timestamp = now
-        if isinstance(came, BaseException):
-            self.outcome.set_exception(came)
+        if isinstance(answer, BaseException):
+            self.outcome.set_exception(answer)
         else:
-            self.outcome.set_result(came)
+            self.outcome.set_result(answer)
         try:
-            pause = _checked_pause(schedule(self))
+            pause: object = strategy(self)
         except (StopIteration, asyncio.CancelledError) as error:
-            # The first one no future takes, and the other would cancel the loop for everybody.
-            raise UsageError(f"poll= has no pause to answer: {type(error).__name__}") from error
+            # A future cannot hold the first, and the second would cancel the loop of all waits.
+            raise UsageError(f"poll= raised {type(error).__name__} instead of a pause") from error
+        if not is_duration(pause) or pause == math.inf:
+            raise UsageError(f"poll= returned {pause!r:.100}, which is not a number of seconds")
+        pause = max(float(pause), SHORTEST_PAUSE)
         self.upcoming_sleep = pause
         self.idle_for += pause
         self.attempt_number += 1
         return pause
 
 
-_STRATEGIES_ONLY: Final = AsyncRetrying()  # tenacity's state wants one; it never runs anything
-
-
-def _checked_pause(pause: object) -> float:
-    if is_duration(pause) and pause != math.inf:
-        return max(float(pause), SHORTEST_PAUSE)
-    raise UsageError(f"poll= answered {pause!r:.100}, which is not a number of seconds")
+_STRATEGIES_ONLY: Final = AsyncRetrying()  # a required argument of tenacity's state; never called

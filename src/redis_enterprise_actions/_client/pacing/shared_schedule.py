@@ -1,8 +1,6 @@
-"""When to ask for everybody: the shared tick, and what the cluster is spared.
+"""`SharedSchedule`: the schedule of requests that serve many waits at once.
 
-One request that serves many waits comes when it pays: when the lag that is to be expected,
-summed over the waits, has grown to what the request is worth. Knows numbers, and refuses to know
-what is asked.
+Such a request is due when the expected lag, summed over the waits, equals the cost of the request.
 """
 
 from __future__ import annotations
@@ -19,65 +17,68 @@ if TYPE_CHECKING:
     from .schedules import AimedSchedule, Schedule
 
 
-# What a shared request may lose, of what one for a lone wait may. At 0.6, a hundred waits that know
-# nothing of their progress lag no more than loops of a second do (benchmarks/simulate.py).
+# Lag budget of a shared request, as a fraction of `price`. At 0.6, a hundred waits without progress
+# have no more lag than loops of one second (benchmarks/simulate.py).
 _LAG_BUDGET: Final = 0.6
-GAP: Final = 0.35  # seconds between two requests, as a third of a second may arrive as less
-_SMALLEST_LAG_COST: Final = 1e-18
+GAP: Final = 0.35  # seconds between two requests; on arrival it may be less
+_SMALLEST_LAG_COST: Final = 1e-18  # avoids a division by zero
 
 
 class SharedSchedule:
-    """Waits that may share their requests: what looking at them all would be worth.
+    """Schedule of a group of waits that may share their requests.
 
-    `since` is when they were last looked at. The cost of a request that serves them all is
-    counted in requests that serve one. Those `in_common` have to look again by `latest`, all of
-    them.
+    `since` is the time of the last request for them. The members of a chorus (`in_common`) need
+    the next one by `latest`. A cost is counted in requests for a single action.
     """
 
     def __init__(
         self,
-        paces: Iterable[Schedule],
+        schedules: Iterable[Schedule],
         since: float,
         in_common: Iterable[AimedSchedule] = (),
         latest: float = math.inf,
     ) -> None:
         self._since = since
-        pull, pull_of_rhythms, ahead, self._latest = forecast(paces, since)
-        common_pull, common_ahead = forecast_aimed(in_common, since)
-        self._lag_cost, self._expected_ends = pull + common_pull, ahead + common_ahead
-        self._latest = min(self._latest, latest)
-        # A `Rhythm` looks when it is due, no sooner for being one of many.
-        self._total_lag_cost = self._lag_cost + pull_of_rhythms
+        expected = forecast(schedules, since)
+        lag_cost, expected_ends = forecast_aimed(in_common, since)
+        self._latest = min(expected.latest, latest)
+        self._lag_cost = expected.lag_cost + lag_cost
+        self._expected_ends = expected.expected_ends + expected_ends
+        # A `StrategySchedule` is due at its own time, and no earlier for being one of many.
+        self._total_lag_cost = self._lag_cost + expected.strategies_lag_cost
 
     def due(self, cost: float) -> float:
-        """Return when a look at them all, at that cost, pays."""
-        wait = time_until_lag(cost * _LAG_BUDGET, self._lag_cost, self._expected_ends)
+        """Return the time of the next request for all of them, if it has this cost."""
+        wait = break_even_interval(cost * _LAG_BUDGET, self._lag_cost, self._expected_ends)
         return min(self._since + wait, self._latest)
 
     def is_cheaper(self, cost: float, singles: int) -> bool:
-        """Return whether one request is cheaper than so many single ones, lag included."""
+        """Return True if one request of this cost is cheaper than single ones, lag included."""
         return self._loss(cost, GAP) <= self._loss(singles, singles * GAP)
 
     def _loss(self, cost: float, shortest: float) -> float:
-        """Return what is lost per second, lag and requests, at the best spacing there is."""
-        pull = max(self._total_lag_cost, _SMALLEST_LAG_COST)
-        spacing = max(math.sqrt(2 * cost / pull), shortest)
-        return cost / spacing + pull * spacing / 2
+        """Return the cost per second, of lag and requests, at the best interval."""
+        lag_cost = max(self._total_lag_cost, _SMALLEST_LAG_COST)
+        interval = max(math.sqrt(2 * cost / lag_cost), shortest)
+        return cost / interval + lag_cost * interval / 2
 
 
-def time_until_lag(cost: float, pull: float, ahead: Iterable[tuple[float, float]]) -> float:
-    """Return the d that solves pull·d²/2 + Σ weight·(d - left)⁺ = cost, over `ahead`."""
-    lost = math.sqrt(2 * cost / pull) if pull else math.inf
+def break_even_interval(
+    cost: float, lag_cost: float, expected_ends: Iterable[tuple[float, float]]
+) -> float:
+    """Return the interval after which the expected lag has cost as much as a request.
+
+    That is the d that solves lag_cost·d²/2 + Σ weight·(d - left)⁺ = cost, where `expected_ends`
+    holds the pairs (left, weight).
+    """
+    interval = math.sqrt(2 * cost / lag_cost) if lag_cost else math.inf
     weight = moment = 0.0
-    for left, each in sorted(pair for pair in ahead if pair[0] < lost):
-        if lost <= left:
+    for left, each in sorted(pair for pair in expected_ends if pair[0] < interval):
+        if interval <= left:
             break
         weight += each
         moment += each * left
-        lost = _root(pull / 2, weight, cost + moment)
-    return lost
-
-
-def _root(a: float, b: float, c: float) -> float:
-    """Return the positive x of a·x² + b·x = c, in a form that is exact for small a."""
-    return 2 * c / (b + math.sqrt(b * b + 4 * a * c))
+        # The positive root of lag_cost/2·d² + weight·d = total, in a form exact for small lag_cost.
+        total = cost + moment
+        interval = 2 * total / (weight + math.sqrt(weight * weight + 2 * lag_cost * total))
+    return interval

@@ -17,7 +17,6 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from redis_enterprise_actions._client.pacing.rate_limit import TURN
-from redis_enterprise_actions._client.pacing.retry import is_transient
 from redis_enterprise_actions._client.pacing.schedules import TICK
 from redis_enterprise_actions._model.errors import (
     ActionStalled,
@@ -379,7 +378,7 @@ class Poller:
             return  # they left in the same moment
         single, planner = self._requesting_chorus is None, self._planner
         since = None
-        if is_transient(error) and not (
+        if error.transient and not (
             single and planner.record_action_failure(error, requesters, now)
         ):
             since = planner.record_failure(error, requesters, now)

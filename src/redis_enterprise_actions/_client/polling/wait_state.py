@@ -13,7 +13,6 @@ from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypedDict, TypeVar
 
-from redis_enterprise_actions._client.pacing.retry import is_transient
 from redis_enterprise_actions._client.pacing.schedules import TICK, schedule_for
 from redis_enterprise_actions._model.action import (
     Ambiguity,
@@ -252,7 +251,7 @@ class WaitState:
         `per_action` says that the failure concerns this action only. Otherwise it belongs to a
         cluster-wide outage, which began at `since` or when the request was sent.
         """
-        if not is_transient(error):
+        if not error.transient:
             raise self._with_context(copy(error), now) from error.__cause__
         self._other_node_left = self._outages.record(
             error,
