@@ -142,11 +142,11 @@ def no_profiles(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def kept() -> Iterator[MemoryKeyring]:
+def memory_keyring() -> Iterator[MemoryKeyring]:
     """A keyring in memory instead of this machine's."""
-    before, kept = keyring.get_keyring(), MemoryKeyring()
-    keyring.set_keyring(kept)
-    yield kept
+    before, memory = keyring.get_keyring(), MemoryKeyring()
+    keyring.set_keyring(memory)
+    yield memory
     keyring.set_keyring(before)
 
 

@@ -12,7 +12,7 @@ import pytest
 
 import redis_enterprise_actions
 from redis_enterprise_actions import Outcome, Phase, RedisActionsError
-from redis_enterprise_actions._client.config import environment as _environment
+from redis_enterprise_actions._client.config.options import SETTINGS
 from redis_enterprise_actions._client.polling import wait_state as _wait
 from redis_enterprise_actions._model import action as _action
 from tests.reader import Reader, alike, typed
@@ -125,11 +125,9 @@ def test_environment() -> None:
     """The page of the environment lists every variable, with its argument and its option."""
     row = re.compile(r"^\| `([A-Z_]+)` \| .* \| `(\w+)[^`]*` \| `(--[a-z-]+)` \|$", re.MULTILINE)
     rows = row.findall(text_of("environment.md"))
-    proofs = (_environment._TOKEN, _environment._USER, _environment._CLIENT)
-    tables = (*proofs, _environment._TRUST, _environment._LISTS)
-    known = {variable: name for table in tables for name, variable in table.items()}
+    known = {setting.upper(): argument for argument, setting in SETTINGS.items()}
 
-    assert {variable: name for variable, name, _ in rows} == {**known, "INSECURE": "verify"}
+    assert {variable: argument for variable, argument, _ in rows} == known
     options = {option for _, _, option in rows}
     assert all(f"`{option}" in text_of("command-line.md") for option in options)
 

@@ -23,9 +23,9 @@ from redis_enterprise_actions import (
     RequestError,
     WaitError,
 )
-from redis_enterprise_actions._client.config import environment as _environment
 from redis_enterprise_actions._client.config import profiles as _profiles
 from redis_enterprise_actions.testing import Plan
+from redis_enterprise_actions._client.config.options import SETTINGS
 
 
 if TYPE_CHECKING:
@@ -147,12 +147,9 @@ def test_settings() -> None:
         {re.sub(r"[= ].*", "", word) for row in rows for word in row[column]} for column in range(3)
     ]
     arguments = inspect.signature(ActionsClient).parameters.keys()
-    proofs = (_environment._TOKEN, _environment._USER, _environment._CLIENT)
-    tables = (*proofs, _environment._TRUST, _environment._LISTS)
-    variables = {variable for table in tables for variable in table.values()}
 
     assert named[0] == arguments - {"session", "request_timeout"}
-    assert named[1] == variables | {"INSECURE"}
+    assert named[1] == {setting.upper() for setting in SETTINGS.values()}
     options = run("-m", "redis_enterprise_actions", "list", "--help").stdout
     others = {"--bdb", "--node", "--status", "--name", "--json", "--profile", "--help"}
     assert others | named[2] == set(re.findall(r"--[a-z-]+", options))

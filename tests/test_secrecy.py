@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -103,7 +104,7 @@ def test_databases() -> None:
 )  # fmt: skip
 def test_output(
     served: Served,
-    kept: MemoryKeyring,
+    memory_keyring: MemoryKeyring,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -205,7 +206,8 @@ def test_nothing():
 @pytest.mark.prints_password
 def test_a_leak_fails_its_test(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """A test that shows a secret fails, wherever it shows it, and no other test does."""
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent.parent))
+    root = Path(__file__).parent.parent
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(root), str(root / "src")]))
     pytester.makeini("[pytest]")
     pytester.makepyfile(LEAKS + HARMLESS)
     result = pytester.runpytest_subprocess("-p", "tests.secrecy", "-p", "no:cacheprovider", "-rfE")

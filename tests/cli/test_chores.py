@@ -48,12 +48,12 @@ def test_no_profiles(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.enable_socket
-def test_login(folder: Path, kept: MemoryKeyring, lines: Callable[[], list[str]]) -> None:
+def test_login(folder: Path, memory_keyring: MemoryKeyring, lines: Callable[[], list[str]]) -> None:
     """A password is stored, under user and host, and removed; it is never printed."""
     assert main(["login", "--password-file", str(folder / "password")]) == 0
-    assert kept.passwords == {("redis-actions", "ops@n1"): SECRET}
+    assert memory_keyring.passwords == {("redis-actions", "ops@n1"): SECRET}
     assert main(["logout"]) == 0
-    assert kept.passwords == {}
+    assert memory_keyring.passwords == {}
     assert lines() == [
         "the keyring has the password of ops@n1, for profiles with keyring = true",
         "the keyring has no password of ops@n1 any more",
@@ -61,7 +61,7 @@ def test_login(folder: Path, kept: MemoryKeyring, lines: Callable[[], list[str]]
 
 
 def test_logout_of_nothing(
-    folder: Path, kept: MemoryKeyring, capsys: pytest.CaptureFixture[str]
+    folder: Path, memory_keyring: MemoryKeyring, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What is not there cannot be removed."""
     assert main(["logout"]) == 2
@@ -70,7 +70,7 @@ def test_logout_of_nothing(
 
 def test_prompt(
     folder: Path,
-    kept: MemoryKeyring,
+    memory_keyring: MemoryKeyring,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -78,13 +78,13 @@ def test_prompt(
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     monkeypatch.setattr("getpass.getpass", lambda _: SECRET)
     assert main(["login"]) == 0
-    assert kept.passwords == {("redis-actions", "ops@n1"): SECRET}
-    kept.passwords.clear()
+    assert memory_keyring.passwords == {("redis-actions", "ops@n1"): SECRET}
+    memory_keyring.passwords.clear()
 
     def leave(_: str) -> str:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("getpass.getpass", leave)
     assert main(["login"]) == 130
-    assert kept.passwords == {}
+    assert memory_keyring.passwords == {}
     assert SECRET not in "".join(capsys.readouterr())

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Final
 from redis_enterprise_actions._cli.doctor.command import doctor
 from redis_enterprise_actions._cli.listing.command import list_actions, watch_actions
 from redis_enterprise_actions._cli.settings.connection import (
+    account_from_args,
     client_from_args,
-    keyring_account,
     read_new_password,
 )
 from redis_enterprise_actions._cli.wait.command import submit, wait
@@ -213,13 +213,13 @@ def _profiles(_: argparse.Namespace) -> int:
         raise UsageError(f"there are no profiles in {config_path() or f'any file: {NO_HOME}'}")
     for profile in found:
         mark = "default" if profile.name == default else "-"
-        columns = profile.name, profile.setting("URL") or "-", profile.setting("USER") or "-", mark
+        columns = profile.name, profile.setting("url") or "-", profile.setting("user") or "-", mark
         print_line("\t".join(map(one_line, columns)))
     return 0
 
 
 def _login(args: argparse.Namespace) -> int:
-    account = keyring_account(args)
+    account = account_from_args(args)
     save_password(account, read_new_password(args))
     print_line(
         one_line(f"the keyring has the password of {account}, for profiles with keyring = true")
@@ -228,7 +228,7 @@ def _login(args: argparse.Namespace) -> int:
 
 
 def _logout(args: argparse.Namespace) -> int:
-    account = keyring_account(args)
+    account = account_from_args(args)
     if not delete_password(account):
         raise UsageError(f"the keyring has no password of {account}")
     print_line(one_line(f"the keyring has no password of {account} any more"))

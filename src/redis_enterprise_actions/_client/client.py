@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final, Literal, cast
 
-from redis_enterprise_actions._client.config.environment import complete
-from redis_enterprise_actions._client.config.options import Masked
+from redis_enterprise_actions._client.config.environment import options_from_env
 from redis_enterprise_actions._client.http.auth import as_secret, authenticator_for
 from redis_enterprise_actions._client.http.nodes import NodePool
 from redis_enterprise_actions._client.http.tls import tls_settings
@@ -30,11 +29,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import timedelta
     from types import TracebackType
-    from typing import Self, Unpack
+    from typing import Self
 
     import aiohttp
 
-    from redis_enterprise_actions._client.config.options import Arguments, Given
     from redis_enterprise_actions._client.http.auth import TokenSource
     from redis_enterprise_actions._model.action import Action
     from redis_enterprise_actions._model.record import Observer
@@ -95,13 +93,11 @@ class ActionsClient(Waits, Calls):
     ) -> None:
         several = isinstance(url, (list, tuple))
         urls = [as_secret(each) for each in cast("list[str]", url if several else [url])]
-        hidden_password, hidden_token = as_secret(password), as_secret(token)
-        del url, password, token  # which a traceback that shows variables would show
         patience = seconds(request_timeout, "request_timeout")
         self._transport = Transport(
             NodePool(urls, trusted_hosts),
             authenticator=authenticator_for(
-                username, hidden_password, hidden_token, auth=auth, timeout=patience
+                username, as_secret(password), as_secret(token), auth=auth, timeout=patience
             ),
             tls=tls_settings(
                 verify=verify,
@@ -119,24 +115,48 @@ class ActionsClient(Waits, Calls):
         self._desk = Desk(self._poller, self._submitter)
 
     @classmethod
-    def from_env(cls, **given: Unpack[Given]) -> Self:
+    def from_env(
+        cls,
+        *,
+        url: str | Sequence[str] | None = None,
+        username: str | None = None,
+        password: str | None = None,
+        token: str | TokenSource | None = None,
+        auth: Literal["basic", "jwt"] | None = None,
+        client_cert: str | os.PathLike[str] | None = None,
+        client_key: str | os.PathLike[str] | None = None,
+        ca_cert: str | os.PathLike[str] | None = None,
+        fingerprint: str | None = None,
+        verify: bool | None = None,
+        trusted_hosts: Iterable[str] | None = None,
+        session: aiohttp.ClientSession | None = None,
+        request_timeout: float | timedelta = 30.0,
+    ) -> Self:
         """Make a client from the environment; what is passed in goes before it.
 
-        Takes the arguments of `ActionsClient` but for `session` and `request_timeout`. Reads
-        `REDIS_ENTERPRISE_URL` (one or several, with spaces between them),
-        `REDIS_ENTERPRISE_TRUSTED_HOSTS` (likewise), `REDIS_ENTERPRISE_USER`,
+        Takes the arguments of `ActionsClient`. Reads `REDIS_ENTERPRISE_URL` (one or several, with
+        spaces between them), `REDIS_ENTERPRISE_TRUSTED_HOSTS` (likewise), `REDIS_ENTERPRISE_USER`,
         `REDIS_ENTERPRISE_PASSWORD`, `REDIS_ENTERPRISE_AUTH` (`basic` or `jwt`),
         `REDIS_ENTERPRISE_TOKEN`, `REDIS_ENTERPRISE_CLIENT_CERT`, `REDIS_ENTERPRISE_CLIENT_KEY`,
         `REDIS_ENTERPRISE_CA_CERT` (paths of PEM files), `REDIS_ENTERPRISE_FINGERPRINT` and
-        `REDIS_ENTERPRISE_INSECURE` (`true`, `1`, `yes` or `on` switches verification off, and
-        neither the CA's file nor the fingerprint is then looked at). Raises `UsageError` where
-        they do not suffice.
+        `REDIS_ENTERPRISE_INSECURE` (`true`, `1`, `yes` or `on` switches verification off; the CA
+        and the fingerprint are then not used). Raises `UsageError` if they do not suffice.
         """
-        settings = Masked(given)
-        # A traceback that shows variables would show them.
-        cast("dict[str, object]", given).clear()
-        complete(settings)
-        return cls(**cast("Arguments", settings))
+        given = {
+            "url": url,
+            "username": username,
+            "password": password,
+            "token": token,
+            "auth": auth,
+            "client_cert": client_cert,
+            "client_key": client_key,
+            "ca_cert": ca_cert,
+            "fingerprint": fingerprint,
+            "verify": verify,
+            "trusted_hosts": trusted_hosts,
+        }
+        options = options_from_env(given)
+        return cls(**options, session=session, request_timeout=request_timeout)
 
     async def __aenter__(self) -> Self:
         return self

@@ -14,8 +14,8 @@ import pytest
 from redis_enterprise_actions import ActionsClient, UsageError
 from redis_enterprise_actions._cli.arguments import parse_arguments
 from redis_enterprise_actions._cli.settings.connection import (
+    account_from_args,
     client_from_args,
-    keyring_account,
     read_new_password,
 )
 from redis_enterprise_actions._client.config.secrets import save_password
@@ -153,7 +153,7 @@ class TestKeyring:
         text = PROFILE.replace('password_file = "password"', "keyring = true")
         (folder / "config.toml").write_text(text)
 
-    async def test_found(self, kept: MemoryKeyring) -> None:
+    async def test_found(self, memory_keyring: MemoryKeyring) -> None:
         """It is that of the user at one of the hosts, whichever comes first."""
         save_password("ops@n2:9443", Secret(SECRET))
         assert sent(made("--profile", "prod")) == f"ops:{SECRET}"
@@ -161,7 +161,7 @@ class TestKeyring:
         save_password("ops@n1:9443", Secret(OTHER))
         assert sent(made("--profile", "prod")) == f"ops:{OTHER}"
 
-    async def test_elsewhere(self, kept: MemoryKeyring) -> None:
+    async def test_elsewhere(self, memory_keyring: MemoryKeyring) -> None:
         """It is sent to no other host, and belongs to no other user."""
         save_password("ops@n1:9443", Secret(SECRET))
 
@@ -180,19 +180,19 @@ class TestKeyring:
     )
     def test_account(self, options: list[str], account: str) -> None:
         """What it is stored under comes from where the client's user and cluster come from."""
-        assert keyring_account(parse_arguments(["login", *options])) == account
+        assert account_from_args(parse_arguments(["login", *options])) == account
 
     def test_account_of_the_environment(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Or from the environment."""
         monkeypatch.setenv("REDIS_ENTERPRISE_URL", f"{URL} https://n2")
         monkeypatch.setenv("REDIS_ENTERPRISE_USER", "u")
 
-        assert keyring_account(parse_arguments(["login"])) == "u@n1:9443"
+        assert account_from_args(parse_arguments(["login"])) == "u@n1:9443"
 
     def test_no_account(self) -> None:
         """Without a user or a cluster there is nothing to store it under."""
         with pytest.raises(UsageError, match="--user"):
-            keyring_account(parse_arguments(["login", "--url", URL]))
+            account_from_args(parse_arguments(["login", "--url", URL]))
 
     def test_new_password(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """What is to be stored comes from a file, or is asked for; never from the environment."""

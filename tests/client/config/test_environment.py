@@ -1,28 +1,33 @@
-"""Facts about `_environment`: which variable stands for which argument, and what goes first."""
+"""Tests of `_client.config.environment`, with the rules of `_client.config.options`."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import pytest
 
 from redis_enterprise_actions import UsageError
-from redis_enterprise_actions._client.config.environment import complete, fill
-from redis_enterprise_actions._client.config.options import Masked
+from redis_enterprise_actions._client.config.environment import options_from_env
+from redis_enterprise_actions._client.config.options import merge
 
+
+if TYPE_CHECKING:
+    from redis_enterprise_actions._client.config.options import ClientOptions
 
 URL = "https://n1:9443"
 
 
-def completed(monkeypatch: pytest.MonkeyPatch, given: dict[str, object], **said: str) -> Masked:
-    """Return what is given, completed by what the environment says."""
-    for name, value in said.items():
+def completed(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, object], **variables: str
+) -> ClientOptions:
+    """Return the given options, completed by variables of the environment."""
+    for name, value in variables.items():
         monkeypatch.setenv(f"REDIS_ENTERPRISE_{name}", value)
-    settings = Masked(given)
-    complete(settings)
-    return settings
+    return options_from_env(given)
 
 
 @pytest.mark.parametrize(
-    ("given", "said", "settings"),
+    ("given", "variables", "settings"),
     [
         ({}, {"URL": URL}, {"url": [URL]}),
         ({}, {"URL": f" {URL} https://n2:9443, https://n3:9443\n"},
@@ -75,22 +80,22 @@ def completed(monkeypatch: pytest.MonkeyPatch, given: dict[str, object], **said:
 def test_completed(
     monkeypatch: pytest.MonkeyPatch,
     given: dict[str, object],
-    said: dict[str, str],
+    variables: dict[str, str],
     settings: dict[str, object],
 ) -> None:
-    """The environment fills in what is not given; what proves or verifies otherwise is left."""
-    assert completed(monkeypatch, given, **said) == settings
+    """The environment adds what is not given, and no second way to authenticate or to verify."""
+    assert completed(monkeypatch, given, **variables) == settings
 
 
-@pytest.mark.parametrize("said", [{}, {"URL": ""}, {"URL": " "}])
-def test_no_url(monkeypatch: pytest.MonkeyPatch, said: dict[str, str]) -> None:
-    """Without a URL there is no cluster."""
+@pytest.mark.parametrize("variables", [{}, {"URL": ""}, {"URL": " "}])
+def test_no_url(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> None:
+    """Options without a URL are wrong usage."""
     with pytest.raises(UsageError, match="REDIS_ENTERPRISE_URL is not set"):
-        completed(monkeypatch, {}, **said)
+        completed(monkeypatch, {}, **variables)
 
 
-def test_unclear(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is neither yes nor no is not guessed at."""
+def test_invalid_switch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A switch that is neither true nor false is wrong usage."""
     with pytest.raises(UsageError, match="REDIS_ENTERPRISE_INSECURE='maybe'"):
         completed(monkeypatch, {"url": URL}, INSECURE="maybe")
 
@@ -111,18 +116,15 @@ def test_unclear(monkeypatch: pytest.MonkeyPatch) -> None:
          {"url": [URL], "trusted_hosts": ["h"]}),
     ],
 )  # fmt: skip
-def test_layers(first: dict[str, str], second: dict[str, str], settings: dict[str, object]) -> None:
-    """What is asked first goes before what is asked second, as what is given goes before both."""
-    given = Masked()
-    for said in (first, second):
-        fill(given, lambda variable, said=said: said.get(variable, ""))  # type: ignore[misc]
+def test_merge_twice(
+    first: dict[str, str], second: dict[str, str], settings: dict[str, object]
+) -> None:
+    """The first source goes before the second one."""
+    options: dict[str, object] = {}
+    for source in (first, second):
+        options = merge(options, lambda name, source=source: source.get(name.upper(), ""))  # type: ignore[misc]
 
-    assert given == settings
-
-
-def test_masked() -> None:
-    """What is given is not shown."""
-    assert repr(Masked(url=URL, password="secret")) == "<url, password>"
+    assert options == settings
 
 
 @pytest.mark.parametrize(

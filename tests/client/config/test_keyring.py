@@ -25,10 +25,10 @@ SECRET = "hunter2-hunter2"
 
 
 @pytest.mark.enable_socket
-def test_round_trip(kept: MemoryKeyring) -> None:
+def test_round_trip(memory_keyring: MemoryKeyring) -> None:
     """What is stored is found again, by its account, until it is forgotten."""
     save_password(ACCOUNT, Secret(SECRET))
-    assert kept.passwords == {("redis-actions", ACCOUNT): SECRET}
+    assert memory_keyring.passwords == {("redis-actions", ACCOUNT): SECRET}
     assert load_password(ACCOUNT) == Secret(SECRET)
     assert load_password("ops@n2:9443") is None
     assert delete_password(ACCOUNT)
@@ -47,7 +47,7 @@ class Locked(MemoryKeyring):
         raise keyring.errors.NoKeyringError
 
 
-def test_no_use(kept: MemoryKeyring) -> None:
+def test_no_use(memory_keyring: MemoryKeyring) -> None:
     """A keyring that does not work is wrong usage, and takes no password with it."""
     keyring.set_keyring(Locked())
     with pytest.raises(UsageError) as caught:

@@ -70,13 +70,13 @@ class TestProfile:
         monkeypatch.setenv("HOME", "/home/ops")
         prod = load_profile("prod")
         assert prod is not None
-        variables = ("URL", "USER", "AUTH", "CA_CERT", "TRUSTED_HOSTS", "INSECURE", "FINGERPRINT")
+        settings = ("url", "user", "auth", "ca_cert", "trusted_hosts", "insecure", "fingerprint")
 
-        assert [prod.setting(variable) for variable in variables] == [
+        assert [prod.setting(name) for name in settings] == [
             "https://n1:9443 https://n2:9443",
             *("ops@example.com", "jwt", str(folder / "ca.pem"), "n3:9443", "false", ""),
         ]
-        assert prod.setting("CLIENT_CERT") == prod.setting("PASSWORD") == ""
+        assert prod.setting("client_cert") == prod.setting("password") == ""
         assert prod.path("password_file") == Path("/home/ops/secret")
         assert prod.urls == ["https://n1:9443", "https://n2:9443"]
         assert not prod.keyring
@@ -87,14 +87,14 @@ class TestProfile:
         lab = load_profile("lab")
         assert lab is not None
 
-        assert (lab.setting("INSECURE"), lab.keyring) == ("true", True)
+        assert (lab.setting("insecure"), lab.keyring) == ("true", True)
         assert lab.urls == ["https://lab:9443"]
 
     def test_repr(self, write: Write) -> None:
         """It shows its keys, and no value."""
         write('[profiles.prod]\nuser = "u"\nurl = "https://n1"\n')
 
-        assert repr(load_profile("prod")) == "Profile('prod', <user, url>)"
+        assert repr(load_profile("prod")) == "Profile(name='prod')"
 
 
 class TestWhich:

@@ -12,7 +12,7 @@ import ssl
 from datetime import UTC, datetime
 from functools import partial
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from redis_enterprise_actions._cli.output import print_json, print_line
 from redis_enterprise_actions._cli.settings.connection import settings_from_args
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from yarl import URL
 
-    from redis_enterprise_actions._cli.settings.connection import Settings
+    from redis_enterprise_actions._client.config.resolve import ResolvedOptions
     from redis_enterprise_actions._client.http.transport import Reply
 
     from .cluster import Route
@@ -69,10 +69,10 @@ def doctor(args: argparse.Namespace) -> Coroutine[object, object, int] | int:
     return diagnosis.run()
 
 
-def _settings(settings: Settings) -> Iterable[CheckResult]:
+def _settings(settings: ResolvedOptions) -> Iterable[CheckResult]:
     """Tell what each setting is and where it comes from, but for secrets."""
-    for name, source in settings.sources.items():
-        value = settings.options[name]
+    for name, source in settings.origins.items():
+        value: object = settings.options.get(name)
         shown = "given" if name in _SECRET else value
         text = (
             " ".join(map(str, cast("list[object]", value)))
@@ -109,8 +109,8 @@ class DiagnosticReport:
 class Diagnosis:
     """Looks at one cluster. Each step may take `limit` seconds."""
 
-    def __init__(self, settings: Settings, limit: float, report: DiagnosticReport) -> None:
-        given = settings.options
+    def __init__(self, settings: ResolvedOptions, limit: float, report: DiagnosticReport) -> None:
+        given = cast("dict[str, Any]", settings.options)
         self._limit = limit
         self._tell = report.add
         self._close = report.finish

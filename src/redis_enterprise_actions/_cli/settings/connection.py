@@ -1,8 +1,7 @@
-"""How the command learns which cluster to ask, and who we are.
+"""Connection options of the command, and the client that they ask for.
 
-An option goes before the environment, and the environment before a profile. A password or a token
-comes from the environment, a file, the keyring or a prompt, never from an argument, which other
-users could see.
+A password or a token comes from the environment, a file, the keyring or a prompt, never from an
+argument, which other users could see.
 """
 
 from __future__ import annotations
@@ -10,29 +9,20 @@ from __future__ import annotations
 import argparse
 import getpass
 import sys
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Final
 
 from redis_enterprise_actions._client.client import ActionsClient
-from redis_enterprise_actions._client.config.environment import (
-    environment,
-    fill,
-    warn_of_wrong_names,
-)
-from redis_enterprise_actions._client.config.options import Masked
+from redis_enterprise_actions._client.config.environment import env_setting
 from redis_enterprise_actions._client.config.profiles import load_profile
-from redis_enterprise_actions._client.config.secrets import load_password, read_secret
+from redis_enterprise_actions._client.config.resolve import keyring_account, resolve_options
+from redis_enterprise_actions._client.config.secrets import read_secret
 from redis_enterprise_actions._client.http.auth import Secret
 from redis_enterprise_actions._model.errors import UsageError
 
 
 if TYPE_CHECKING:
-    from redis_enterprise_actions._client.config.options import Arguments
-    from redis_enterprise_actions._client.config.profiles import Profile
-
-_SECRETS: Final = {"PASSWORD": "password_file", "TOKEN": "token_file"}
-_ANYWHERE: Final = frozenset({"USER", "AUTH"})
+    from redis_enterprise_actions._client.config.resolve import ResolvedOptions
 
 ENVIRONMENT: Final = """\
 environment:
@@ -54,113 +44,55 @@ environment:
                                   may show secrets"""
 
 
-class Settings(NamedTuple):
-    """What a client is to be made with, and where each of it comes from."""
-
-    options: Masked
-    sources: dict[str, str]
-
-
 def client_from_args(args: argparse.Namespace) -> ActionsClient:
     """Return the client that the options, the environment and the profile ask for."""
-    return ActionsClient(**cast("Arguments", settings_from_args(args).options))
+    return ActionsClient(**settings_from_args(args).options)
 
 
-def settings_from_args(args: argparse.Namespace) -> Settings:
-    """Return what the options, the environment and the profile say."""
-    given = _options(args)
-    warn_of_wrong_names()
-    sources = {name: "an option" for name, value in given.items() if value is not None}
-    fill(given, environment)
-    sources |= dict.fromkeys(given.keys() - sources.keys(), "the environment")
-    profile = load_profile(args.profile)
-    if profile is not None:
-        fill(given, partial(_said, profile, given))
-        sources |= dict.fromkeys(given.keys() - sources.keys(), f"profile {profile.name}")
-    if args.password_file is not None and "username" not in given:
+def settings_from_args(args: argparse.Namespace) -> ResolvedOptions:
+    """Return the options of the client, completed by the environment and the profile."""
+    given = {
+        "url": args.url,
+        "username": args.user or None,
+        "password": _secret(args.password_file, "--password-file"),
+        "token": _secret(args.token_file, "--token-file"),
+        "auth": args.auth,
+        "client_cert": args.client_cert,
+        "client_key": args.client_key,
+        "ca_cert": args.ca_cert,
+        "fingerprint": args.fingerprint,
+        "verify": False if args.insecure else None,
+        "trusted_hosts": args.trusted_host,
+    }
+    settings = resolve_options(given, args.profile, _ask_password)
+    if args.password_file is not None and "username" not in settings.options:
         raise UsageError("--password-file needs --user, or REDIS_ENTERPRISE_USER")
-    if "username" in given and "token" not in given:
-        given["password"] = _password(given, args.password_file, profile).reveal()
-    if not given.get("url"):
-        raise UsageError("no cluster is given: REDIS_ENTERPRISE_URL is not set, and no profile")
-    sources |= dict.fromkeys(given.keys() - sources.keys(), "the keyring, or a prompt")
-    return Settings(given, {name: sources[name] for name in given})
+    return settings
 
 
-def keyring_account(args: argparse.Namespace) -> str:
-    """Return whose password the keyring is to keep, as `user@host`, without looking for it."""
-    given = _options(args)
+def account_from_args(args: argparse.Namespace) -> str:
+    """Return the account whose password `login` stores: the user at the first URL."""
     profile = load_profile(args.profile)
-    for said in (environment, *([profile.setting] if profile else [])):
-        for name, variable in (("url", "URL"), ("username", "USER")):
-            given[name] = given.get(name) or said(variable)
-    if not given["url"] or not given["username"]:
+    settings = [env_setting] if profile is None else [env_setting, profile.setting]
+    urls = args.url or next(filter(None, (setting("url").split() for setting in settings)), None)
+    user = args.user or next(filter(None, (setting("user") for setting in settings)), None)
+    if not urls or not user:
         raise UsageError("the keyring keeps the password of a user (--user) of a cluster (--url)")
-    url, *_ = given["url"].split() if isinstance(given["url"], str) else given["url"]
-    return _account(given["username"], url)
+    return keyring_account(user, urls[0])
 
 
 def read_new_password(args: argparse.Namespace) -> Secret:
-    """Return the password that the keyring is to keep: from a file, or a prompt."""
+    """Return the password that `login` stores: from a file, or a prompt."""
     if args.password_file is not None:
         return read_secret(args.password_file, "--password-file")
-    return _prompt()
+    return _ask_password()
 
 
-def _options(args: argparse.Namespace) -> Masked:
-    """Return what the options say. A file stands for the password until it is needed."""
-    token = None if args.token_file is None else read_secret(args.token_file, "--token-file")
-    return Masked(
-        url=args.url,
-        username=args.user or None,
-        password=args.password_file,
-        token=None if token is None else token.reveal(),
-        auth=args.auth,
-        client_cert=args.client_cert,
-        client_key=args.client_key,
-        ca_cert=args.ca_cert,
-        fingerprint=args.fingerprint,
-        verify=False if args.insecure else None,
-        trusted_hosts=args.trusted_host,
-    )
+def _secret(file: Path | None, option: str) -> str | None:
+    return None if file is None else read_secret(file, option).reveal()
 
 
-def _said(profile: Profile, given: Masked, variable: str) -> str:
-    """Return what a profile says.
-
-    If it has URLs, its secrets are for them alone, and so is what it trusts: of another cluster it
-    says no more than who we are.
-    """
-    own = {url.rstrip("/") for url in profile.urls}
-    asked = {url.rstrip("/") for url in given.get("url", ())}
-    if own and not asked <= own and variable not in _ANYWHERE:
-        return ""
-    key = _SECRETS.get(variable)
-    if key is None:
-        return profile.setting(variable)
-    file = profile.path(key)
-    return "" if file is None else read_secret(file, f"{key} of profile {profile.name}").reveal()
-
-
-def _password(given: Masked, file: Path | None, profile: Profile | None) -> Secret:
-    if file is not None:
-        return read_secret(file, "--password-file")
-    if given.get("password"):
-        return Secret(given["password"])
-    kept = profile is not None and profile.keyring
-    for url in given.get("url", ()) if kept else ():
-        password = load_password(_account(given["username"], url))
-        if password is not None:
-            return password
-    return _prompt()
-
-
-def _account(user: str, url: str) -> str:
-    """Return what the keyring knows a user by. The host is of the URL, without what is secret."""
-    return f"{user}@{url.partition('//')[2].partition('/')[0].rpartition('@')[2].lower()}"
-
-
-def _prompt() -> Secret:
+def _ask_password() -> Secret:
     if sys.stdin is None or not sys.stdin.isatty():
         raise UsageError(
             "no password: set REDIS_ENTERPRISE_PASSWORD, give --password-file, or let a profile "
@@ -173,11 +105,11 @@ def _prompt() -> Secret:
 
 
 def connection_options() -> argparse.ArgumentParser:
-    """Return the options that every command has which asks a cluster."""
+    """Return the parser of the options that all commands for a cluster have."""
     options = argparse.ArgumentParser(add_help=False)
     text = "each overrides its environment variable, which overrides the profile"
     group = options.add_argument_group("connection", text)
-    text = "what the file of profiles has under this name (REDIS_ACTIONS_PROFILE)"
+    text = "the profile to take the rest from (REDIS_ACTIONS_PROFILE)"
     group.add_argument("--profile", metavar="PROFILE", help=text)
     text = "the cluster's REST API, or a node's; can be repeated (REDIS_ENTERPRISE_URL)"
     group.add_argument("--url", action="append", help=text)
@@ -206,7 +138,7 @@ def connection_options() -> argparse.ArgumentParser:
 
 
 class _RefuseSecret(argparse.Action):
-    """Refuses a secret on the command line, without repeating it as argparse would."""
+    """Option that refuses a secret on the command line, without repeating it as argparse would."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         parser.error("a secret is no argument: use the environment or a file")

@@ -1,23 +1,43 @@
-"""Arguments of a client."""
+"""Options of a client: their names, and the rules by which another source adds to those given."""
 
 from __future__ import annotations
 
 import difflib
+import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict
+
+from redis_enterprise_actions._model.errors import UsageError
 
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Required, TypeAlias
 
     from redis_enterprise_actions._client.http.auth import TokenSource
 
     Path: TypeAlias = "str | os.PathLike[str]"
 
-_SIMILAR: Final = 0.75  # ratio of `difflib`; "cluster" and "user" have 0.73
-# Names that other clients, or other places of a setting of this one, use.
+    # Returns the text of a setting, such as "ca_cert", or "" if it is not set.
+    SettingSource: TypeAlias = "Callable[[str], str]"
+
+# The arguments of `ActionsClient`, and the name that each has in the environment, in profiles and
+# on the command line. `username` is redis-py's name and `verify` is httpx's; `user` and `insecure`
+# are those of redisctl and curl.
+SETTINGS: Final[Mapping[str, str]] = MappingProxyType({
+    "url": "url",
+    "trusted_hosts": "trusted_hosts",
+    "username": "user",
+    "password": "password",
+    "auth": "auth",
+    "token": "token",
+    "client_cert": "client_cert",
+    "client_key": "client_key",
+    "ca_cert": "ca_cert",
+    "fingerprint": "fingerprint",
+    "verify": "insecure",
+})  # fmt: skip
 _SYNONYMS: Final[Mapping[str, str]] = MappingProxyType({
     "ca_bundle": "ca_cert",
     "ca_file": "ca_cert",
@@ -28,26 +48,13 @@ _SYNONYMS: Final[Mapping[str, str]] = MappingProxyType({
     "username": "user",
     "verify": "insecure",
 })  # fmt: skip
+_SIMILAR: Final = 0.75  # ratio of `difflib`; that of "cluster" and "user" is 0.73
+_YES: Final = frozenset({"1", "true", "yes", "on"})
+_NO: Final = frozenset({"", "0", "false", "no", "off"})
 
 
-class Given(TypedDict, total=False):
-    """What goes before the environment; None is nothing given. See `ActionsClient`."""
-
-    url: str | Sequence[str] | None
-    username: str | None
-    password: str | None
-    token: str | TokenSource | None
-    auth: Literal["basic", "jwt"] | None
-    client_cert: Path | None
-    client_key: Path | None
-    ca_cert: Path | None
-    fingerprint: str | None
-    verify: bool | None
-    trusted_hosts: Iterable[str] | None
-
-
-class Arguments(TypedDict, total=False):
-    """What `ActionsClient` is to be made with."""
+class ClientOptions(TypedDict, total=False):
+    """Keyword arguments of `ActionsClient`, but for `session` and `request_timeout`."""
 
     url: Required[str | Sequence[str]]
     username: str
@@ -62,11 +69,50 @@ class Arguments(TypedDict, total=False):
     trusted_hosts: Iterable[str]
 
 
-class Masked(dict[str, Any]):
-    """A dict whose `repr` does not show what is in it."""
+def merge(given: Mapping[str, Any], source: SettingSource) -> dict[str, Any]:
+    """Return the options that are given (those that are not None), and those that a source adds.
 
-    def __repr__(self) -> str:
-        return f"<{', '.join(self)}>"
+    An empty text adds nothing. A source is asked only for what is of use: of the ways to
+    authenticate, for that of the given options, or else for a token before a user; and not for a
+    CA or a fingerprint where verification is switched off or another of the two is given.
+    """
+    options = {name: value for name, value in given.items() if value is not None}
+    for name in ("url", "trusted_hosts"):
+        several = [] if options.get(name) else re.findall(r"[^\s,]+", source(SETTINGS[name]))
+        if several:
+            options[name] = several
+    _add_authentication(options, source)
+    _add_trust(options, source)
+    return options
+
+
+def _add_authentication(options: dict[str, Any], source: SettingSource) -> None:
+    has_certificate = "client_cert" in options
+    has_user = bool(options.keys() & {"username", "password", "auth"})
+    if not has_certificate and not has_user:
+        _add(options, source, "token")
+    if "token" not in options and (has_user or not has_certificate):
+        _add(options, source, "username", "password", "auth")
+    if not has_certificate:
+        _add(options, source, "client_cert", "client_key")
+
+
+def _add_trust(options: dict[str, Any], source: SettingSource) -> None:
+    if not options.keys() & {"verify", "ca_cert", "fingerprint"}:
+        word = source("insecure").strip().casefold()
+        if word not in _YES | _NO:
+            raise UsageError(f"REDIS_ENTERPRISE_INSECURE={word!r} is neither true nor false")
+        if word:
+            options["verify"] = word in _NO
+    if options.get("verify", True) and not options.keys() & {"ca_cert", "fingerprint"}:
+        _add(options, source, "ca_cert", "fingerprint")
+
+
+def _add(options: dict[str, Any], source: SettingSource, *names: str) -> None:
+    for name in names:
+        text = "" if name in options else source(SETTINGS[name])
+        if text:
+            options[name] = text
 
 
 def similar_name(name: str, known: Iterable[str]) -> str | None:

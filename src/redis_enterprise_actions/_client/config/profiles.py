@@ -1,81 +1,76 @@
-"""What the file of profiles says: clusters by name, each with what it takes to ask it.
+"""Profiles: clusters by name, each with its settings, in a TOML file.
 
-Knows where the file is, and what may be in it. Refuses to hold a secret, and to repeat a value:
-what is wrong with the file is told by its keys.
+No error repeats a value of the file, which may be a secret that does not belong there.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 import sys
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from redis_enterprise_actions._model.errors import UsageError
 
-from .options import Masked, similar_name
+from .options import similar_name
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import TypeAlias
 
-    _Shape: TypeAlias = tuple[Callable[[object], bool], str]
+    # A check of a value, and a description of the values that pass it.
+    _Check: TypeAlias = tuple[Callable[[object], bool], str]
 
-# What a profile may say, and the variable of the environment that says the same.
-_VARIABLES: Final = {
-    "url": "URL",
-    "trusted_hosts": "TRUSTED_HOSTS",
-    "user": "USER",
-    "auth": "AUTH",
-    "client_cert": "CLIENT_CERT",
-    "client_key": "CLIENT_KEY",
-    "ca_cert": "CA_CERT",
-    "fingerprint": "FINGERPRINT",
-    "insecure": "INSECURE",
-}
-_KEYS: Final = {variable: key for key, variable in _VARIABLES.items()}
 _FILES: Final = frozenset({"client_cert", "client_key", "ca_cert", "password_file", "token_file"})
 _SECRETS: Final = frozenset({"password", "token"})
 _BELONGS: Final = (
     "a secret is not kept in this file, but in password_file or token_file, in the keyring "
     '("keyring = true", and redis-actions login), or in the environment'
 )
-_OTHERS_MAY_WRITE: Final = 0o002
+_WRITABLE_BY_ALL: Final = 0o002
 
 NO_HOME: Final = "no home directory is known, and REDIS_ACTIONS_CONFIG is not set"
 
 
+@dataclasses.dataclass(frozen=True)
 class Profile:
-    """One cluster as the file has it. Its `repr` shows no value."""
+    """Settings of one cluster in the file, whose folder relative paths start from."""
 
-    def __init__(self, name: str, table: Masked, folder: Path) -> None:
-        self.name = name
-        self.urls = _several(table.get("url", ""))
-        self.keyring: bool = table.get("keyring", False)
-        self._table = table
-        self._folder = folder
+    name: str
+    table: Mapping[str, Any] = dataclasses.field(repr=False)
+    folder: Path = dataclasses.field(repr=False)
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.name!r}, {self._table!r})"
+    @property
+    def urls(self) -> list[str]:
+        """The URLs of the cluster, or of its nodes."""
+        return _words(self.table.get("url", ""))
 
-    def setting(self, variable: str) -> str:
-        """Return what it says of `URL` and the like, as the environment would say it."""
-        key = _KEYS.get(variable, "")
-        if key in _FILES:
-            return str(self.path(key) or "")
-        value = self._table.get(key, "")
-        return str(value).lower() if isinstance(value, bool) else " ".join(_several(value))
+    @property
+    def keyring(self) -> bool:
+        """Return True if the password is in the system's keyring."""
+        return cast("bool", self.table.get("keyring", False))
+
+    def setting(self, name: str) -> str:
+        """Return the text of a setting, as the environment would have it, or "" if it is not set.
+
+        It is not for secrets: see `path`.
+        """
+        if name in _FILES:
+            return str(self.path(name) or "")
+        value = self.table.get(name, "")
+        return str(value).lower() if isinstance(value, bool) else " ".join(_words(value))
 
     def path(self, key: str) -> Path | None:
-        """Return where a file is; a relative path begins where the file of profiles is."""
-        if key not in self._table:
+        """Return the path of a file that is set, such as `password_file`."""
+        if key not in self.table:
             return None
         try:
-            return self._folder / Path(self._table[key]).expanduser()
-        except RuntimeError:  # whose value is not repeated
+            return self.folder / Path(self.table[key]).expanduser()
+        except RuntimeError:  # its message has the path
             problem = (
                 f"{key} of profile {self.name} begins with ~, and there is no such home directory"
             )
@@ -83,9 +78,9 @@ class Profile:
 
 
 def load_profile(name: str | None) -> Profile | None:
-    """Return the profile of that name, or the one that the environment or the file prefers.
+    """Return the profile of that name, or else of `REDIS_ACTIONS_PROFILE`, or the file's default.
 
-    None means that nobody asks for one. Raises `UsageError`.
+    Without any of them, return None. Raises `UsageError`.
     """
     file = config_path()
     table = _read_config(file)
@@ -94,22 +89,23 @@ def load_profile(name: str | None) -> Profile | None:
 
 
 def load_profiles() -> tuple[list[Profile], str | None]:
-    """Return all profiles, and the name of the one that the file prefers."""
+    """Return all profiles, and the name of the default one."""
     file = config_path()
     table = _read_config(file)
-    return [_profile_from(name, table, file) for name in _tables(table)], table.get("default")
+    found = [_profile_from(name, table, file) for name in table.get("profiles", {})]
+    return found, table.get("default")
 
 
 def profile_names() -> list[str]:
-    """Return the names of the profiles, or none where the file is no use."""
+    """Return the names of the profiles; none if the file cannot be used."""
     try:
-        return list(_tables(_read_config(config_path())))
+        return list(_read_config(config_path()).get("profiles", {}))
     except UsageError:
         return []
 
 
 def config_path() -> Path | None:
-    """Return where the file of profiles is, or would be; None where nobody has a home directory."""
+    """Return the path of the file, which need not exist; None without a home directory."""
     given = os.environ.get("REDIS_ACTIONS_CONFIG")
     if given:
         return Path(given)
@@ -121,79 +117,71 @@ def config_path() -> Path | None:
     return Path(folder, "redis-actions", "config.toml")
 
 
-def _several(value: str | list[str]) -> list[str]:
+def _words(value: str | list[str]) -> list[str]:
     return value.split() if isinstance(value, str) else value
 
 
-# --- reading, where no error and no frame of one shows a value -----------------------------------
-
-
-def _profile_from(name: str, table: Masked, file: Path | None) -> Profile:
-    tables = _tables(table)
+def _profile_from(name: str, table: Mapping[str, Any], file: Path | None) -> Profile:
+    tables: dict[str, dict[str, Any]] = table.get("profiles", {})
     if file is None:
         raise UsageError(f"there is no profile {name!r}: {NO_HOME}")
     if name not in tables:
-        there_are = f"there are {', '.join(tables)}" if tables else "there are none"
-        raise UsageError(f"there is no profile {name!r} in {file}: {there_are}")
-    profile = Masked(tables[name])
-    problem = _first_problem(profile, _PROFILE)
+        known = f"there are {', '.join(tables)}" if tables else "there are none"
+        raise UsageError(f"there is no profile {name!r} in {file}: {known}")
+    problem = _problem_with(tables[name], _PROFILE)
     if problem is not None:
         raise UsageError(f"{file}: profiles.{name}.{problem}")
-    return Profile(name, profile, file.parent)
+    return Profile(name, tables[name], file.parent)
 
 
-def _tables(table: Masked) -> Masked:
-    return Masked(table.get("profiles", {}))
-
-
-def _read_config(file: Path | None) -> Masked:
-    """Return what the file holds; nothing if there is none."""
-    table = Masked()
+def _read_config(file: Path | None) -> dict[str, Any]:
+    """Return the contents of the file, or nothing if there is none."""
+    table: dict[str, Any] = {}
     if file is None:
         return table
     try:
-        table.update(tomllib.loads(_text(file)))
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        table = tomllib.loads(_read_text(file))
+    except (tomllib.TOMLDecodeError, RecursionError) as error:  # the former may hold the text
         where = re.search(r"\(at ([^)]*)\)$", str(error))
         problem: str | None = f"it is not TOML: see {where[1] if where else 'its brackets'}"
     else:
-        problem = _first_problem(table, _TOP)
+        problem = _problem_with(table, _FILE)
     if problem is not None:
         raise UsageError(f"{file}: {problem}")
     return table
 
 
-def _text(file: Path) -> str:
+def _read_text(file: Path) -> str:
     try:
-        with file.open("rb") as it:
-            if os.name == "posix" and os.fstat(it.fileno()).st_mode & _OTHERS_MAY_WRITE:
-                problem = f"anybody may change it, and divert passwords: chmod o-w {file}"
+        with file.open("rb") as stream:
+            if os.name == "posix" and os.fstat(stream.fileno()).st_mode & _WRITABLE_BY_ALL:
+                problem = f"any user may change it, and divert passwords: chmod o-w {file}"
             else:
-                return it.read().decode("utf-8-sig")
+                return stream.read().decode("utf-8-sig")
     except FileNotFoundError:
         if not os.environ.get("REDIS_ACTIONS_CONFIG"):
             return ""
         problem = "there is no such file, which REDIS_ACTIONS_CONFIG names"
     except OSError as error:
         problem = f"it cannot be read: {error.strerror}"
-    except UnicodeError:
+    except UnicodeError:  # it holds the text
         problem = "it is not UTF-8"
     raise UsageError(f"{file}: {problem}")
 
 
-def _first_problem(table: Masked, shapes: dict[str, _Shape]) -> str | None:
-    """Return what is wrong with a table, which begins with the key of it."""
-    for key in table:
+def _problem_with(table: dict[str, Any], checks: dict[str, _Check]) -> str | None:
+    """Return the first problem with a table, which begins with its key."""
+    for key, value in table.items():
         if key in _SECRETS:
             return f"{key}: {_BELONGS}"
-        if key not in shapes:
-            similar = similar_name(key, shapes)
+        if key not in checks:
+            similar = similar_name(key, checks)
             if similar is not None:
                 return f"{key} is unknown; did you mean {similar}?"
-            return f"{key} is unknown; there are {', '.join(shapes)}"
-        fits, words = shapes[key]
-        if not fits(table[key]):
-            return f"{key} is not {words}"
+            return f"{key} is unknown; there are {', '.join(checks)}"
+        is_valid, description = checks[key]
+        if not is_valid(value):
+            return f"{key} is not {description}"
     return None
 
 
@@ -206,29 +194,23 @@ def _are_texts(value: object) -> bool:
     return bool(several) and all(map(_is_text, several))
 
 
-def _are_urls(value: object) -> bool:
-    return _are_texts(value) and "@" not in repr(value)
-
-
-def _is_switch(value: object) -> bool:
-    return isinstance(value, bool)
-
-
 def _are_tables(value: object) -> bool:
     if not isinstance(value, dict):
         return False
     return all(isinstance(each, dict) for each in cast("dict[str, object]", value).values())
 
 
-_TEXT: Final[_Shape] = _is_text, "a text"
-_TEXTS: Final[_Shape] = _are_texts, "a text or a list of texts"
-_SWITCH: Final[_Shape] = _is_switch, "true or false"
-_TOP: Final[dict[str, _Shape]] = {
+_TEXT: Final[_Check] = _is_text, "a text"
+_SWITCH: Final[_Check] = lambda value: isinstance(value, bool), "true or false"
+_FILE: Final[dict[str, _Check]] = {
     "default": _TEXT,
     "profiles": (_are_tables, "a table of tables, such as [profiles.prod]"),
 }
-_PROFILE: Final[dict[str, _Shape]] = {
-    "url": (_are_urls, "a URL or a list of them, without a user or a password in it"),
+_PROFILE: Final[dict[str, _Check]] = {
+    "url": (
+        lambda value: _are_texts(value) and "@" not in repr(value),
+        "a URL or a list of them, without a user or a password in it",
+    ),
     "user": _TEXT,
     "password_file": _TEXT,
     "token_file": _TEXT,
@@ -239,5 +221,5 @@ _PROFILE: Final[dict[str, _Shape]] = {
     "insecure": _SWITCH,
     "client_cert": _TEXT,
     "client_key": _TEXT,
-    "trusted_hosts": _TEXTS,
+    "trusted_hosts": (_are_texts, "a text or a list of texts"),
 }

@@ -1,0 +1,138 @@
+"""Tests of `_client.config.resolve`. Those of the command's options are in `cli.settings`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from redis_enterprise_actions import ActionsClient, UsageError
+from redis_enterprise_actions._client.config.resolve import (
+    keyring_account,
+    profile_options,
+    resolve_options,
+)
+from redis_enterprise_actions._client.config.secrets import save_password
+from redis_enterprise_actions._client.http.auth import Secret
+from tests.secrecy import secrets_in
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.memory_keyring import MemoryKeyring
+
+SECRET = "hunter2-hunter2"
+URLS = ["https://n1:9443", "https://n2:9443"]
+PROFILES = f"""
+[profiles.file]
+url = {URLS}
+user = "ops"
+password_file = "password"
+auth = "jwt"
+ca_cert = "ca.pem"
+trusted_hosts = "n3"
+
+[profiles.token]
+url = "{URLS[0]}"
+token_file = "password"
+insecure = true
+
+[profiles.keyring]
+url = "{URLS[0]}"
+user = "ops"
+keyring = true
+
+[profiles.user]
+user = "ops"
+"""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Write profiles and a secret to a folder; return its path."""
+    monkeypatch.setenv("REDIS_ACTIONS_CONFIG", str(tmp_path / "config.toml"))
+    (tmp_path / "config.toml").write_text(PROFILES)
+    (tmp_path / "password").write_text(SECRET)
+    (tmp_path / "password").chmod(0o600)
+    return tmp_path
+
+
+class TestProfileOptions:
+    """Options of a client from a profile, for `ActionsClient.from_profile`."""
+
+    def test_files(self, folder: Path) -> None:
+        """A profile gives all options, and secrets come from its files."""
+        assert profile_options("file") == {
+            "url": URLS,
+            "trusted_hosts": ["n3"],
+            "username": "ops",
+            "password": SECRET,
+            "auth": "jwt",
+            "ca_cert": str(folder / "ca.pem"),
+        }
+        assert profile_options("token") == {"url": URLS[:1], "token": SECRET, "verify": False}
+
+    async def test_client(self) -> None:
+        """A client can be made of the options as they are."""
+        async with ActionsClient(**profile_options("token")) as client:
+            assert client.urls == (URLS[0],)
+
+    def test_environment(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The environment goes before the profile, as for the command."""
+        monkeypatch.setenv("REDIS_ENTERPRISE_AUTH", "basic")
+
+        assert profile_options("file")["auth"] == "basic"
+
+    def test_other_cluster(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """For another cluster, a profile gives neither its secrets nor its trust."""
+        monkeypatch.setenv("REDIS_ENTERPRISE_URL", "https://other")
+        monkeypatch.setenv("REDIS_ENTERPRISE_PASSWORD", "wrong-password")
+
+        assert profile_options("file") == {
+            "url": ["https://other"],
+            "username": "ops",
+            "password": "wrong-password",
+            "auth": "jwt",
+        }
+
+    @pytest.mark.enable_socket
+    def test_keyring(self, memory_keyring: MemoryKeyring) -> None:
+        """A password in the keyring is found; without one there is no prompt, but an error."""
+        with pytest.raises(UsageError, match=r"^no password: set REDIS_ENTERPRISE_PASSWORD, or"):
+            profile_options("keyring")
+        save_password("ops@n1:9443", Secret(SECRET))
+
+        assert profile_options("keyring")["password"] == SECRET
+
+    def test_no_url(self) -> None:
+        """A profile without a URL needs that of the environment."""
+        with pytest.raises(UsageError, match="neither REDIS_ENTERPRISE_URL nor a profile has one"):
+            profile_options("user")
+
+    def test_unknown(self) -> None:
+        """An unknown profile is wrong usage."""
+        with pytest.raises(UsageError, match="there is no profile 'dev'"):
+            profile_options("dev")
+
+
+@pytest.mark.enable_socket
+def test_origins(monkeypatch: pytest.MonkeyPatch, memory_keyring: MemoryKeyring) -> None:
+    """Each option has its origin, and no `repr` shows a secret."""
+    monkeypatch.setenv("REDIS_ENTERPRISE_USER", "ops2")
+    given = {"ca_cert": "mine.pem", "verify": None}
+    resolved = resolve_options(given, "keyring", lambda: Secret(SECRET))
+
+    assert resolved.origins == {
+        "ca_cert": "an option",
+        "username": "the environment",
+        "url": "profile keyring",
+        "password": "the keyring, or a prompt",
+    }
+    assert resolved.options["password"] == SECRET
+    assert secrets_in(repr(resolved)) == []
+
+
+def test_keyring_account() -> None:
+    """The account is the user at the host of a URL, without what may be secret."""
+    assert keyring_account("u", "https://Me:x@Other.example.com/v1") == "u@other.example.com"
