@@ -310,7 +310,7 @@ def test_profiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "config.toml").write_text(shown, "utf-8")
     monkeypatch.setenv("REDIS_ACTIONS_CONFIG", str(tmp_path / "config.toml"))
     found, default = _profiles.load_profiles()
-    keys = {key for profile in found for key in profile._table}
+    keys = {key for profile in found for key in profile.table}
     (others,) = re.findall(r"A profile may also have ([^.]*)\.", page)
 
     assert ([profile.name for profile in found], default) == (["lab", "prod"], "lab")

@@ -55,7 +55,7 @@ async def test_repr(cluster: FakeCluster, options: dict[str, str]) -> None:
             await client.get_action("x")
 
         parts = reachable(client)
-        assert {"Transport", "Secret", "Hub"} <= {type(part).__name__ for part in parts}
+        assert {"Transport", "Secret", "Poller"} <= {type(part).__name__ for part in parts}
         assert [part for part in parts if secrets_in(repr(part))] == []
 
 
