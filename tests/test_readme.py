@@ -24,8 +24,8 @@ from redis_enterprise_actions import (
     WaitError,
 )
 from redis_enterprise_actions._client.config import profiles as _profiles
-from redis_enterprise_actions.testing import Plan
 from redis_enterprise_actions._client.config.options import SETTINGS
+from redis_enterprise_actions.testing import Plan
 
 
 if TYPE_CHECKING:
