@@ -289,7 +289,7 @@ def test_answer_lost(server: Served, lasting: bool) -> None:
     """Where no look can tell, the task fails, and the next try does not make the call."""
     server.do(lambda cluster: cluster.inject(method="POST", lose=True))
     store = Store() if lasting else None
-    with pytest.raises(AirflowFailException, match="may have been taken all the same; bdb:1"):
+    with pytest.raises(AirflowFailException, match="may have executed it; follow bdb:1"):
         operator().execute(context_of(store))  # type: ignore[arg-type]
 
     assert posted(server) == [UPGRADE]

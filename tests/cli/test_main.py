@@ -62,7 +62,7 @@ class TestWait:
             ("failed", [], 1, r"failed after waiting \d+\.\d s and \d+ polls: internal_error: "),
             ("cancelled", [], 1, "was cancelled on the cluster"),
             ("aborted", [], 1, "was aborted by the cluster"),
-            ("never", ["--timeout", "0.4"], 3, "had not ended when the timeout of 0.4 s was over"),
+            ("never", ["--timeout", "0.4"], 3, "timed out after 0.4 s and "),
             ("never", ["--stall-timeout", "0.5s"], 3, "has not moved for 0.5 s"),
             ("vanishes", [], 4, "vanished after waiting"),
         ],
@@ -692,7 +692,7 @@ class TestProcesses:
         run = self.run(fake, "wait", fake["never"], "--timeout", "1")
 
         assert (run.returncode, run.stderr) == (3, "")
-        assert "had not ended when the timeout of 1 s was over" in run.stdout.splitlines()[-1]
+        assert "timed out after 1 s and " in run.stdout.splitlines()[-1]
 
     def test_unknown(self, fake: dict[str, str]) -> None:
         """An unknown action is 4."""

@@ -12,7 +12,6 @@ import pytest
 from redis_enterprise_actions import Action, Phase
 from redis_enterprise_actions._cli.output import (
     OutputError,
-    as_json,
     escape_ci_commands,
     print_action,
     print_error,
@@ -21,6 +20,7 @@ from redis_enterprise_actions._cli.output import (
     print_traceback,
     write_output,
 )
+from redis_enterprise_actions._model.text import json_text
 from tests.conftest import at
 
 
@@ -104,7 +104,7 @@ def test_escape_ci_commands_is_fast(part: str, length: int) -> None:
 )
 def test_json_is_printable(text: str, escaped: str) -> None:
     """JSON escapes unprintable characters and commands, and decodes to the same value."""
-    made = as_json({"a": text})
+    made = json_text({"a": text})
 
     assert made == f'{{"a":"{escaped}"}}'
     assert made.isprintable()

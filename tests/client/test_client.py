@@ -160,7 +160,7 @@ class TestEnds:
             ("aborted", ActionAborted, "was aborted by the cluster"),
             ("vanishes", ActionVanished, "vanished after waiting 2."),
             ("never", ActionStalled, "has not moved for 30 s"),
-            ("never", WaitTimeout, "had not ended when the timeout of 20 s was over"),
+            ("never", WaitTimeout, "timed out after 20 s and "),
         ],
     )
     async def test_otherwise(

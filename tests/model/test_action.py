@@ -1,8 +1,10 @@
-"""Facts about `_action`: the vocabulary, what counts as a change, and how an action reads."""
+"""Tests of `_model.action`."""
 
 from __future__ import annotations
 
+import json
 import pickle
+import xml.etree.ElementTree as ET
 from datetime import UTC, datetime
 
 import msgspec
@@ -10,7 +12,6 @@ import pytest
 
 from redis_enterprise_actions import Action, Evidence, Kind, PendingOp, Phase
 from redis_enterprise_actions._model.action import completed, has_moved, is_visible_change, phase_of
-from redis_enterprise_actions._model.text import one_line
 
 
 MACHINE = Action(
@@ -179,6 +180,91 @@ def test_value() -> None:
     assert len({MACHINE, but(progress=14.29), but(progress=15.0)}) == 2
 
 
-def test_one_line_keeps_letters() -> None:
-    """Letters of any script stay; what moves the cursor does not."""
-    assert one_line("täglich  \r\n\t日\x07本\u202e") == "täglich 日 本 "
+HOSTILE = "<script>alert(1)</script>\x1b[31m\u202e\n\"'&##[error]"
+EVIL = Action(
+    uid=HOSTILE,
+    name=HOSTILE,
+    kind=Kind.TASK,
+    status=HOSTILE,
+    phase=Phase.UNKNOWN,
+    state=HOSTILE,
+    node_uid=HOSTILE,
+    error=HOSTILE,
+    pending_ops=(PendingOp(shard_uid=HOSTILE),),
+)
+
+
+@pytest.mark.parametrize("action", [MACHINE, EVIL, completed(MACHINE)])
+def test_to_dict(action: Action) -> None:
+    """`to_dict` returns the fields as JSON has them, and nothing else."""
+    fields = action.to_dict()
+
+    assert json.loads(json.dumps(fields)) == fields == json.loads(action.to_json())
+    assert set(fields) == set(Action.__struct_fields__)
+    assert msgspec.convert(fields, Action) == action
+
+
+def test_to_dict_values() -> None:
+    """Times are text in ISO 8601, enums are their words, and tuples are lists."""
+    fields = MACHINE.to_dict()
+
+    assert fields["heartbeat"] == "2026-01-02T00:00:00Z"
+    assert (fields["kind"], fields["phase"]) == ("state-machine", "running")
+    assert type(fields["phase"]) is str
+    assert isinstance(fields["pending_ops"], list)
+
+
+def test_to_json() -> None:
+    """`to_json` is one line of printable characters, whatever the cluster sends."""
+    line = EVIL.to_json()
+
+    assert line.isprintable()
+    assert "##" not in line
+    assert msgspec.json.decode(line, type=Action) == EVIL
+
+
+@pytest.mark.parametrize(
+    ("action", "text"),
+    [
+        (MACHINE, "<Action 'a10586b1' SMUpdateBDB running 14%>"),
+        (but(progress=None), "<Action 'a10586b1' SMUpdateBDB running>"),
+        (but(name="", uid="", phase=Phase.FAILED), "<Action '' action failed 14%>"),
+        (but(uid="a\x1b\n'", name="x\n\x1by"), '<Action "a\\x1b\\n\'" x  y running 14%>'),
+    ],
+)
+def test_repr(action: Action, text: str) -> None:
+    """The `repr` is short, and printable whatever the cluster sends."""
+    assert repr(action) == text
+    assert repr(EVIL).isprintable()
+
+
+def test_html() -> None:
+    """In a notebook, an action is a table of the fields that have a value."""
+    html = but(creation_time=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))._repr_html_()
+    table = ET.fromstring(html)
+
+    assert [each.text for each in table.iter("caption")] == ["SMUpdateBDB on bdb:1"]
+    assert [(row[0].text, row[1].text) for row in table.iter("tr")] == [
+        ("uid", "a10586b1"),
+        ("status", "active"),
+        ("phase", "running"),
+        ("progress", "14.29 %"),
+        ("state", "restart"),
+        ("pending", "shard 3 flush 40 %"),
+        ("created", "2026-01-02 03:04:05 UTC"),
+    ]
+
+
+def test_html_of_another_source() -> None:
+    """The table names the source of the state, where it is not the action itself."""
+    assert "<td>as its database shows</td>" in completed(MACHINE)._repr_html_()
+
+
+def test_hostile_html() -> None:
+    """Text of the cluster is escaped in the table, and printable."""
+    html = EVIL._repr_html_()
+    table = ET.fromstring(html)
+
+    assert html.isprintable()
+    assert {each.tag for each in table.iter()} == {"table", "caption", "tr", "th", "td"}
+    assert "<script>alert(1)</script>" in "".join(table.itertext())

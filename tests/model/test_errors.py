@@ -1,4 +1,4 @@
-"""Facts about `_errors`: each message in full, each attribute, and the way through a pickle."""
+"""Tests of `_model.errors`: the table holds each message in full."""
 
 from __future__ import annotations
 
@@ -68,7 +68,8 @@ def pinned() -> UntrustedCertificate:
 
 def during_a_wait(error: RequestError, action: Action | None = RUNNING) -> RequestError:
     """Return an error of a request as a wait raises it."""
-    error.uid, error.action, error.elapsed, error.polls = "a1", action, 12.34, 7
+    error.ref, error.uid = "action:a1", "a1"
+    error.action, error.elapsed, error.polls = action, 12.34, 7
     return error
 
 
@@ -94,7 +95,7 @@ ERRORS: list[tuple[RedisActionsError, str]] = [
     ),
     (
         seen_ended(ActionFailed("a1", action=FAILED, elapsed=90, polls=5), 90.0),
-        "action a1 (retry_bdb) had already failed when first seen, after waiting 90.0 s: "
+        "action a1 (retry_bdb) had already failed when first seen, after waiting 1 min 30 s: "
         "internal_error: disk full",
     ),
     (
@@ -126,12 +127,12 @@ ERRORS: list[tuple[RedisActionsError, str]] = [
     (
         AnswerLost("PUT", "/v1/bdbs/1", reason="it hung up", nodes=("https://a",), ref="bdb:1"),
         "PUT /v1/bdbs/1: no usable answer from the cluster: it hung up (1 attempt at https://a). "
-        "It was sent, and may have been taken all the same; bdb:1 may tell",
+        "The cluster may have executed it; follow bdb:1 to find out",
     ),
     (
         AnswerLost("POST", "/v1/bdbs", reason="it hung up"),
         "POST /v1/bdbs: no usable answer from the cluster: it hung up (1 attempt). "
-        "It was sent, and may have been taken all the same",
+        "The cluster may have executed it",
     ),
     (
         CancelNotSupported("action:a1"),
@@ -154,18 +155,17 @@ ERRORS: list[tuple[RedisActionsError, str]] = [
     (
         ActionStalled("a1", action=RUNNING, elapsed=70, polls=9, stall_timeout=60),
         "action a1 (SMUpdateBDB on bdb:1) has not moved for 60 s, "
-        "seen after waiting 70.0 s and 9 polls; last seen: SMUpdateBDB on bdb:1: active, 50 % [a1]",
+        "seen after waiting 1 min 10 s and 9 polls; "
+        "last seen: SMUpdateBDB on bdb:1: active, 50 % [a1]",
     ),
     (
         WaitTimeout("a1", action=RUNNING, elapsed=30, polls=9, timeout=30),
-        "action a1 (SMUpdateBDB on bdb:1) had not ended when the timeout of 30 s was over, "
-        "after waiting 30.0 s and 9 polls; the action itself goes on; "
+        "action a1 (SMUpdateBDB on bdb:1) timed out after 30 s and 9 polls; the action goes on; "
         "last seen: SMUpdateBDB on bdb:1: active, 50 % [a1]",
     ),
     (
         WaitTimeout("a1", action=None, elapsed=5, polls=3, timeout=5),
-        "action a1 had not been seen when the timeout of 5 s was over, "
-        "after waiting 5.0 s and 3 polls",
+        "action a1 timed out after 5 s and 3 polls; it was never seen",
     ),
     (
         ClusterUnreachable("GET", "/v1/actions/a1", reason="Connect call failed"),
@@ -203,7 +203,7 @@ ERRORS: list[tuple[RedisActionsError, str]] = [
         ClientCertificateRefused(
             "GET", "/v1/actions", reason="CERTIFICATE_REQUIRED", nodes=("https://n1:9443",)
         ),
-        "GET /v1/actions: the cluster at https://n1:9443 does not accept our client certificate: "
+        "GET /v1/actions: the cluster at https://n1:9443 does not accept the client certificate: "
         "CERTIFICATE_REQUIRED. Pass the one of a cluster user as client_cert= "
         "(REDIS_ENTERPRISE_CLIENT_CERT)",
     ),
@@ -308,6 +308,33 @@ def test_failed_tells_why() -> None:
 
     assert (error.error_code, error.error) == ("internal_error", "disk full")
     assert (error.uid, error.action, error.elapsed, error.polls) == ("a1", FAILED, 1, 1)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ActionNotFound("a1", action=None, elapsed=1, polls=1, ref="action:a1"),
+        ActionStalled("a1", action=None, elapsed=1, polls=1, stall_timeout=1, ref="action:a1"),
+        WaitTimeout("a1", action=None, elapsed=1, polls=1, timeout=1, ref="action:a1"),
+        during_a_wait(ClusterUnreachable("GET", "/v1/actions/a1", reason="refused")),
+        during_a_wait(RequestRejected("GET", "/v1/actions/a1", status=403)),
+        during_a_wait(UnreadableReply("GET", "/v1/actions/a1", problem="cut off")),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_ref(error: WaitError | RequestError) -> None:
+    """Each error that ends a wait has the reference, before and after a pickle."""
+    for twin in (error, pickle.loads(pickle.dumps(error)), copy.copy(error)):
+        assert (twin.ref, twin.uid) == ("action:a1", "a1")
+
+
+def test_no_ref() -> None:
+    """An error outside a wait, and a call that names nothing to follow, have no reference."""
+    call = NothingToFollow("PUT /v1/x", action=None, elapsed=0, polls=0, reason="nothing")
+
+    assert call.ref is None
+    assert ClusterUnreachable("GET", "/v1/actions", reason="refused").ref is None
+    assert RequestRejected("GET", "/v1/actions", status=403).ref is None
 
 
 def test_failed_without_action() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import pickle
 import tracemalloc
+import xml.etree.ElementTree as ET
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -47,6 +48,7 @@ from redis_enterprise_actions._model.record import (
 )
 from redis_enterprise_actions.testing import Plan
 from tests.conftest import at
+from tests.flights import ENEMY
 from tests.scripted import WALL, now
 
 
@@ -209,6 +211,23 @@ class TestRecord:
         assert record.message == "why"
         assert [transition.status for transition in record.transitions] == ["completed"]
 
+    def test_html(self) -> None:
+        """In a notebook, a finished action is the timeline of its wait, hostile text included."""
+        action = with_record(at(2, "completed"), ENEMY)
+        svg = ET.fromstring(action._repr_html_())
+
+        assert svg.tag == "svg"
+        assert not list(svg.iter("script"))
+        assert "<script>alert(1)</script>" in "".join(svg.itertext())
+        assert "✗ failed after waiting 1 min 40 s" in list(svg.itertext())
+
+    def test_repr(self) -> None:
+        """The `repr` of a finished action is as short as that of an action."""
+        action = with_record(at(2, "completed"), read(logged()))
+
+        assert repr(action) == "<FinishedAction 'a1' SMUpdateBDB completed 2%>"
+        assert set(action.to_dict()) == {*Action.__struct_fields__, "record"}
+
     @pytest.mark.parametrize(
         ("seen", "outcome", "over", "words"),
         [
@@ -222,7 +241,7 @@ class TestRecord:
                 [(70.04, "failed")],
                 "failed",
                 True,
-                "had already failed when first seen, after waiting 70.0 s",
+                "had already failed when first seen, after waiting 1 min 10 s",
             ),
             ([(0.1, "completed")], "interrupted", True, None),  # a callback failed at the end
         ],
@@ -388,6 +407,7 @@ class TestWaits:
 
         assert caught.value.record is not None
         assert caught.value.record.outcome is Outcome.REJECTED
+        assert caught.value.record.ref == caught.value.ref == f"action:{uid}"
         assert caught.value.record.message == str(caught.value)
 
     @pytest.mark.parametrize(
@@ -416,6 +436,7 @@ class TestWaits:
 
         assert caught.value.record is not None
         assert caught.value.record.outcome == outcome == caught.value.outcome
+        assert caught.value.record.ref == caught.value.ref == f"action:{uid}"
         assert 0 <= caught.value.record.polls - caught.value.polls <= 1  # a look at the database
 
     async def test_not_found(self, client: ActionsClient) -> None:

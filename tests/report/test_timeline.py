@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta, timezone
-
 import msgspec
 import pytest
 
 from redis_enterprise_actions import Outcome, Phase, Record, Transition
-from redis_enterprise_actions._model.text import count_text, duration_text
+from redis_enterprise_actions._model.text import count_text
 from redis_enterprise_actions._report.timeline import (
     heading,
     outage_text,
@@ -16,7 +14,6 @@ from redis_enterprise_actions._report.timeline import (
     outcome_text,
     status_text,
     timeline,
-    timestamp_text,
     totals,
     transition_text,
 )
@@ -92,33 +89,8 @@ def test_ticks(seconds: float, labels: list[str]) -> None:
     assert len(ticks) <= 6
 
 
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [
-        (0, "0.0 s"),
-        (12.345, "12.3 s"),
-        (59.94, "59.9 s"),
-        (59.96, "1 min"),
-        (723, "12 min 3 s"),
-        (3600, "1 h"),
-        (3599.7, "1 h"),
-        (6122, "1 h 42 min"),
-        (3 * 86400 + 5 * 3600, "3 d 5 h"),
-    ],
-)
-def test_duration(seconds: float, words: str) -> None:
-    """A duration is told in the two units that matter."""
-    assert duration_text(seconds) == words
-
-
 class TestWords:
     """What everything is called."""
-
-    def test_moment(self) -> None:
-        """A moment is told in UTC, wherever it was taken."""
-        local = WALL.astimezone(timezone(timedelta(hours=2)))
-
-        assert timestamp_text(local) == "2026-03-01 12:00:00 UTC"
 
     def test_ended(self) -> None:
         """How a wait ended is told with the time that it lasted, so far or in all."""

@@ -18,7 +18,7 @@ import sys
 import traceback
 from typing import TYPE_CHECKING, Final
 
-from redis_enterprise_actions._report.json import as_json
+from redis_enterprise_actions._model.text import json_text
 
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def print_action(action: Action, *, as_json: bool) -> None:
 
 def print_json(value: object) -> None:
     """Print a value as one line of JSON."""
-    print_line(as_json(value))
+    print_line(json_text(value))
 
 
 def print_line(text: str) -> None:

@@ -225,7 +225,7 @@ class ActionsClient(Waits, Calls):
                 if pause is None:
                     raise
             else:
-                return _known(found, uid, began)
+                return _known(found, Reference(ReferenceKind.ACTION, uid), began)
             await asyncio.sleep(pause)
 
     async def list_node_actions(self, *, node_uid: int | None = None) -> list[Action]:
@@ -290,11 +290,11 @@ class ActionsClient(Waits, Calls):
     async def _get_by(self, ref: Reference) -> Action:
         began = asyncio.get_running_loop().time()
         found = await retry_for(_CALL_PATIENCE, self._sources.fetch_certain, ref)
-        return _known(found, ref.name, began)
+        return _known(found, ref, began)
 
 
-def _known(found: Action | None, name: str, began: float) -> Action:
+def _known(found: Action | None, ref: Reference, began: float) -> Action:
     if found is None:
         elapsed = asyncio.get_running_loop().time() - began
-        raise ActionNotFound(name, action=None, elapsed=elapsed, polls=1)
+        raise ActionNotFound(ref.name, ref=str(ref), action=None, elapsed=elapsed, polls=1)
     return found

@@ -1,7 +1,4 @@
-"""What an answer means: `Action`, its `Phase`, the vocabulary, and what counts as a change.
-
-Knows the vendor's words. Refuses to know JSON, HTTP and time: everything here is a
-value or a function from values to values.
+"""`Action`, its `Phase`, the vendor's status words, and what counts as a change.
 
 Vendor pages (redis.io/docs, operate/rs/references/rest-api): objects/action,
 objects/state-machine, requests/actions.
@@ -11,12 +8,13 @@ from __future__ import annotations
 
 import enum
 from datetime import datetime
+from html import escape
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from .text import one_line, percent_text
+from .text import json_text, one_line, percent_text, timestamp_text
 
 
 if TYPE_CHECKING:
@@ -26,7 +24,7 @@ _SHOWN_OPS: Final = 3  # pending operations spelled out in one line before "+n m
 
 
 class Kind(enum.StrEnum):
-    """Which of the cluster's families of long-running work it belongs to."""
+    """Family of long-running work that an action belongs to."""
 
     TASK = "task"
     STATE_MACHINE = "state-machine"
@@ -34,15 +32,15 @@ class Kind(enum.StrEnum):
     NODE_ACTION = "node-action"
     CLUSTER_ACTION = "cluster-action"
     CRDB_TASK = "crdb-task"
-    EXPORT = "export"  # this and the next two: as the database tells
+    EXPORT = "export"  # this and the next two: from the database's own fields
     IMPORT = "import"
     BACKUP = "backup"
-    DATABASE = "database"  # whatever is done to one
+    DATABASE = "database"  # any change of a database
     CALL = "call"  # a call that left nothing to follow
 
 
 class Phase(enum.StrEnum):
-    """Where an action stands, whatever word its family has for it."""
+    """Stage of an action, independent of the status words of its family."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -55,16 +53,16 @@ class Phase(enum.StrEnum):
 
     @property
     def terminal(self) -> bool:
-        """Whether nothing will happen any more. An unknown word is not terminal."""
+        """Return True if the action has ended. An unknown status word is not terminal."""
         return self in _TERMINAL
 
     @property
     def unfinished(self) -> bool:
-        """Whether it is known not to be over. Of an unknown word, nothing is known."""
+        """Return True if the action is known not to have ended, unlike with an unknown word."""
         return self in _UNFINISHED
 
 
-# Tuples, as the hash of a member of an enum is slow.
+# Tuples, since hashing a member of an enum is slow.
 _TERMINAL: Final = (Phase.COMPLETED, Phase.FAILED, Phase.CANCELLED, Phase.ABORTED)
 _UNFINISHED: Final = (Phase.RUNNING, Phase.PENDING, Phase.CANCELLING)
 
@@ -91,7 +89,7 @@ PHASES: Final[Mapping[str, Phase]] = MappingProxyType({
     "succeeded": Phase.COMPLETED,
 })  # fmt: skip
 
-# objects/bdb/status. Of a database, "active" means that nothing is being done to it.
+# objects/bdb/status. A database is "active" when nothing is being done to it.
 DATABASE_PHASES: Final[Mapping[str, Phase]] = MappingProxyType({
     "pending": Phase.PENDING,
     "active-change-pending": Phase.RUNNING,
@@ -104,20 +102,20 @@ DATABASE_PHASES: Final[Mapping[str, Phase]] = MappingProxyType({
 
 
 def phase_of(status: str, phases: Mapping[str, Phase] = PHASES) -> Phase:
-    """Return the phase that a status word stands for; a word never seen is `UNKNOWN`."""
+    """Return the phase of a status word; an unlisted word is `UNKNOWN`."""
     return phases.get(status) or phases.get(status.strip().casefold(), Phase.UNKNOWN)
 
 
 class Evidence(enum.StrEnum):
-    """Source of an action's state: what told how it stands, or that it has ended."""
+    """Source that an action's state is known from."""
 
-    ACTION = "action"  # its own record, or the status of the database that is its record
-    DATABASE = "database"  # the database it worked on, when the record is gone or known to lie
-    LIST = "list"  # the list of nodes, or databases, without the one that it removed
-    NOT_FOUND = "not-found"  # two answers "not found", as no list could be had
-    QUIET = "quiet"  # the database, not seen busy in the time that a change has to begin
-    SAME_RESULT = "same-result"  # a result like the one before the call, once that had time to go
-    CALL = "call"  # the answer to the call that would have started it, or cancelled it
+    ACTION = "action"  # the action's own record, or the database's status fields
+    DATABASE = "database"  # the database, when the action's record is gone or known to be wrong
+    LIST = "list"  # the list of nodes or databases, which lacks the removed one
+    NOT_FOUND = "not-found"  # two answers "not found", where no list was available
+    QUIET = "quiet"  # the database, never busy within the time in which changes begin
+    SAME_RESULT = "same-result"  # a result equal to the one before the call, which stayed
+    CALL = "call"  # the answer to the call that starts or cancels the action
 
 
 _EVIDENCE_TEXT: Final[Mapping[Evidence, str]] = MappingProxyType(
@@ -132,10 +130,11 @@ _EVIDENCE_TEXT: Final[Mapping[Evidence, str]] = MappingProxyType(
 
 
 class PendingOp(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One operation that a state machine still waits for, on one shard.
+    """Operation on one shard that a state machine waits for.
 
-    `progress` is in percent, 0 to 100; `heartbeat` is when the operation last moved and
-    `last_sample_time` when the cluster last looked. All but the shard may be missing.
+    `progress` is in percent, 0 to 100. `heartbeat` is the time at which the operation last moved,
+    `last_sample_time` the time at which the cluster last sampled it. All but the shard may be
+    missing.
 
     Source: requests/actions, `pending_ops`.
     """
@@ -158,15 +157,14 @@ class PendingOp(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class Action(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One long-running piece of work on the cluster, as last seen.
 
-    `status` is the cluster's own word and `phase` what it means. `progress` is in percent,
-    0 to 100, and None when the cluster gives none; it counts steps, not time. `state` is the
-    step that a state machine is in. `object_type` and `object_uid` name what is worked on
-    (`"bdb"`, `"1"`). `task_id` tells one run of a node's or the cluster's action from the next.
-    Times are aware datetimes in UTC. `error_code` and `error` are the
-    cluster's words about a failure. `evidence` says what told us: nearly always the action
-    itself.
+    `status` is the cluster's own word and `phase` its meaning. `progress` is in percent, 0 to 100,
+    and None when the cluster gives none; it counts steps, not time. `state` is the present step of
+    a state machine. `object_type` and `object_uid` name the object of the work (`"bdb"`, `"1"`).
+    `task_id` tells one run of a node's or the cluster's action from the next. Times are aware
+    datetimes in UTC. `error_code` and `error` are the cluster's words about a failure. `evidence`
+    is the source of this state: nearly always the action itself.
 
-    Immutable, hashable and picklable; `msgspec.json.encode(action)` makes JSON of it.
+    Immutable, hashable and picklable; `to_dict` and `to_json` make JSON of it.
 
     Work that is no action in the API's sense has the same shape, and a reference such as
     `export:3` for a `uid` where it has none of its own.
@@ -195,7 +193,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def title(self) -> str:
-        """What is done to what, in one line: `SMCreateBDB on bdb:1`."""
+        """The kind of work and its object, in one line: `SMCreateBDB on bdb:1`."""
         if self.kind is Kind.DATABASE:
             return one_line(f"database {self.object_uid}")
         name = self.name or "action"
@@ -207,49 +205,84 @@ class Action(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def reason(self) -> str | None:
-        """What the cluster says about a failure, in one line, or None."""
+        """The cluster's words about a failure, in one line, or None."""
         return one_line(": ".join(filter(None, (self.error_code, self.error)))) or None
 
     @property
     def brief(self) -> str:
-        """How it stands, in one line: `active, 14.29 %, provision`."""
-        parts = [self.status or "no status"]
-        if self.progress is not None:
-            parts.append(percent_text(self.progress))
-        if self.state is not None:
-            parts.append(self.state)
-        parts += [str(op) for op in self.pending_ops[:_SHOWN_OPS]]
+        """The state in one line: `active, 14.29 %, provision`."""
+        parts = [
+            self.status or "no status",
+            None if self.progress is None else percent_text(self.progress),
+            self.state,
+            self._pending_ops_text,
+            self.reason,
+            _EVIDENCE_TEXT.get(self.evidence),
+        ]
+        return one_line(", ".join([part for part in parts if part is not None]))
+
+    @property
+    def _pending_ops_text(self) -> str | None:
+        shown = [str(op) for op in self.pending_ops[:_SHOWN_OPS]]
         if len(self.pending_ops) > _SHOWN_OPS:
-            parts.append(f"+{len(self.pending_ops) - _SHOWN_OPS} more")
-        if self.reason is not None:
-            parts.append(self.reason)
-        if self.evidence in _EVIDENCE_TEXT:
-            parts.append(_EVIDENCE_TEXT[self.evidence])
-        return one_line(", ".join(parts))
+            shown.append(f"+{len(self.pending_ops) - _SHOWN_OPS} more")
+        return ", ".join(shown) or None
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the fields as JSON has them: times are text in ISO 8601, enums their words."""
+        return msgspec.json.decode(msgspec.json.encode(self), type=dict[str, object])
+
+    def to_json(self) -> str:
+        """Return the action as JSON in one line, in which unprintable characters are escaped."""
+        return json_text(self)
 
     def __str__(self) -> str:
         uid = f" [{one_line(self.uid)}]" if self.uid else ""
         return f"{self.title}: {self.brief}{uid}"
 
+    def __repr__(self) -> str:
+        progress = "" if self.progress is None else f" {self.progress:.0f}%"
+        name = one_line(self.name) or "action"
+        return f"<{type(self).__name__} {self.uid!r} {name} {self.phase}{progress}>"
+
+    def _repr_html_(self) -> str:
+        fields = {
+            "uid": self.uid,
+            "status": self.status or "no status",
+            "phase": self.phase,
+            "progress": None if self.progress is None else percent_text(self.progress),
+            "state": self.state,
+            "pending": self._pending_ops_text,
+            "error": self.reason,
+            "created": None if self.creation_time is None else timestamp_text(self.creation_time),
+            "evidence": _EVIDENCE_TEXT.get(self.evidence),
+        }
+        rows = [
+            f"<tr><th>{name}</th><td>{escape(one_line(value))}</td></tr>"
+            for name, value in fields.items()
+            if value is not None
+        ]
+        return f"<table><caption>{escape(self.title)}</caption>{''.join(rows)}</table>"
+
 
 class Ambiguity(enum.Enum):
-    """Why an answer does not tell by itself how an action stands."""
+    """Reason why an answer does not tell the state of an action by itself."""
 
-    IDLE = enum.auto()  # a status without a word: nothing is under way, and no result is kept
-    OLD_RESULT = enum.auto()  # a result that was there before the call, or may have been
-    SAME_RESULT = enum.auto()  # likewise; but the cluster drops the old one as the new run begins
-    QUIET = enum.auto()  # a database to which nothing is done, or not yet
-    KNOWN_FAILURE = enum.auto()  # a failure of a database's that may have been there before
+    IDLE = enum.auto()  # an empty status: nothing is under way, and no result is kept
+    OLD_RESULT = enum.auto()  # a result that was, or may have been, there before the call
+    SAME_RESULT = enum.auto()  # likewise, where the cluster drops the old one as a run begins
+    QUIET = enum.auto()  # a database to which nothing is being done, or not yet
+    KNOWN_FAILURE = enum.auto()  # a database's failure that may have been there before
     GONE = enum.auto()  # "not found", which no list confirms
     REPLACED = enum.auto()  # a later run has taken the place of this one
 
 
 class AmbiguousAnswer(msgspec.Struct, frozen=True):
-    """An answer that means one thing or another, by what a wait has seen before.
+    """An answer whose meaning depends on the earlier answers to the same wait.
 
-    `action` is how it stands if the doubt is dispelled. `mark` tells one failure, or one kind of
-    "not found", from another. `known` is the failure that was there before the call, None if
-    that was not looked at, and `otherwise` how it stands if the failure is that one.
+    `action` is the state if the ambiguity resolves in its favour. `mark` tells one failure, or one
+    kind of "not found", from another. `known_failure` is the failure that was there before the
+    call, None if that is not known, and `otherwise` the state if the present failure is that one.
     """
 
     ambiguity: Ambiguity
@@ -260,12 +293,12 @@ class AmbiguousAnswer(msgspec.Struct, frozen=True):
 
 
 def completed(action: Action, evidence: Evidence = Evidence.DATABASE) -> Action:
-    """Return `action` as ended well on the word of `evidence`, not its own."""
+    """Return `action` as completed, known from `evidence` instead of the action itself."""
     return _ended(action, Phase.COMPLETED, evidence)
 
 
 def cancelled(action: Action) -> Action:
-    """Return `action` as cancelled on the word of the answer to our cancel."""
+    """Return `action` as cancelled, known from the answer to the cancelling call."""
     return _ended(action, Phase.CANCELLED, Evidence.CALL)
 
 
@@ -282,7 +315,7 @@ def _ended(action: Action, phase: Phase, evidence: Evidence) -> Action:
 
 
 def is_visible_change(old: Action | None, new: Action) -> bool:
-    """Whether a user who saw `old` would want to see `new`. Time stamps alone are no news."""
+    """Return True if `new` differs from `old` in more than time stamps."""
     return (
         old is None
         or old.progress != new.progress
@@ -296,9 +329,10 @@ def is_visible_change(old: Action | None, new: Action) -> bool:
 
 
 def has_moved(old: Action, new: Action) -> bool:
-    """Whether the work got anywhere between two looks between which there were no news."""
+    """Return True if a heartbeat differs, between answers without a visible change."""
     return old.heartbeat != new.heartbeat or (
-        old.pending_ops != new.pending_ops and _heartbeats(old) != _heartbeats(new)
+        old.pending_ops != new.pending_ops
+        and [op.heartbeat for op in old.pending_ops] != [op.heartbeat for op in new.pending_ops]
     )
 
 
@@ -307,7 +341,3 @@ def _visible_ops(action: Action) -> list[tuple[object, ...]]:
         (op.shard_uid, op.op_name, op.status_code, op.status_description, op.progress)
         for op in action.pending_ops
     ]
-
-
-def _heartbeats(action: Action) -> list[datetime | None]:
-    return [op.heartbeat for op in action.pending_ops]

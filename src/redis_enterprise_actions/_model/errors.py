@@ -1,8 +1,9 @@
-"""What can go wrong: one tree.
+"""Exceptions that this package raises, in one tree.
 
-`UsageError` is the caller's mistake, `RequestError` means that we got no usable answer, and
-`WaitError` that we got one and it is not success. Every error carries as attributes what its
-message says in words, and survives pickling, as orchestrators pass errors between processes.
+A `UsageError` is the caller's mistake. A `RequestError` means that the client got no usable answer.
+A `WaitError` means that the cluster answered, and that the work did not succeed. Each error carries
+as attributes what its message says, and survives pickling, since orchestrators pass errors between
+processes.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from .outcome import Outcome
 from .record import already_ended_text
-from .text import one_line
+from .text import count_text, duration_text, one_line
 
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def _unpickle(cls: type[RedisActionsError], attributes: dict[str, object]) -> Re
 class UsageError(RedisActionsError, ValueError):
     """An argument or a setting that cannot work. Nothing was sent.
 
-    `problem` is what is wrong with it.
+    `problem` is the message.
     """
 
     def __init__(self, problem: str) -> None:
@@ -63,16 +64,16 @@ class UsageError(RedisActionsError, ValueError):
 
 
 class ClientClosed(RedisActionsError, RuntimeError):
-    """The client, or the session that it was given, is closed."""
+    """The client is closed, or the session that it was given."""
 
     def _message(self) -> str:
         return "the client is closed"
 
 
 class CancelNotSupported(RedisActionsError):
-    """The API documents no way to cancel this. Nothing was sent.
+    """The API documents no way to cancel this work. Nothing was sent.
 
-    `ref` is the reference of what goes on.
+    `ref` is the reference of the work, which goes on.
     """
 
     def __init__(self, ref: str) -> None:
@@ -85,25 +86,26 @@ class CancelNotSupported(RedisActionsError):
 
 
 class RequestError(RedisActionsError):
-    """We could not get a usable answer.
+    """The client could not get a usable answer.
 
-    `method` and `path` say to what. When it ended a wait, `uid` is the action waited for,
-    `action` the `Action` last seen (or None), `elapsed` the seconds waited and `polls` how
-    often the cluster was asked, and `record` what the wait has been through; outside a wait these
-    are None. `outcome` is the word for how such a wait has ended.
+    `method` and `path` name the request. Where the error ended a wait, `ref` is the reference
+    waited for, `uid` the uid of its action, `action` the `Action` last seen (or None), `elapsed`
+    the seconds waited, `polls` the number of requests and `record` the record of the wait. They
+    are None outside a wait.
     """
 
     outcome = Outcome.UNREACHABLE
     transient: ClassVar[bool] = False
     record: Record | None = None
     retry_after: float | None = None
-    nodes: tuple[str, ...] = ()  # the URLs of those that were asked
-    has_alternative: bool = False  # whether there is another one, to be asked at once
+    nodes: tuple[str, ...] = ()  # URLs of the nodes that were asked
+    has_alternative: bool = False  # True if another node can be asked at once
 
     def __init__(self, method: str, path: str) -> None:
         super().__init__()
         self.method = method
         self.path = path
+        self.ref: str | None = None
         self.uid: str | None = None
         self.action: Action | None = None
         self.elapsed: float | None = None
@@ -111,26 +113,26 @@ class RequestError(RedisActionsError):
 
     @property
     def detail(self) -> str:
-        """What came back, in words, without the request that it came back to."""
+        """The message without the request."""
         raise NotImplementedError
 
     def _message(self) -> str:
-        said = f"{self.method} {self.path}: {self.detail}"
+        message = f"{self.method} {self.path}: {self.detail}"
         if self.elapsed is None:
-            return said
-        waited = _spent(self.elapsed, self.polls or 0)
+            return message
+        waited = _waited(self.elapsed, self.polls or 0)
         seen = "never seen" if self.action is None else f"last seen: {self.action}"
         uid = one_line(self.uid or "")
-        return f"{said} (while waiting for action {uid}, after {waited}; {seen})"
+        return f"{message} (while waiting for action {uid}, after {waited}; {seen})"
 
 
 class ClusterUnreachable(RequestError, ConnectionError):
-    """No answer, or one that says "not now" (429, 5xx), for as long as we were allowed to try.
+    """The cluster gave no answer, or one that asks for a retry (429, 5xx), until time ran out.
 
-    `reason` is what happened last, `attempts` how often it was tried in a row and `nodes` the
-    URLs at which it was, `status` the HTTP status if there was one, `error_code` the cluster's own
-    word for it, `retry_after` the seconds that the cluster asked us to stay away, and `sent`
-    whether the last try can have reached the cluster.
+    `reason` is the last problem, `attempts` the number of requests in a row that failed and `nodes`
+    the URLs of the nodes that were asked. `status` is the HTTP status, if there was one,
+    `error_code` the cluster's code, and `retry_after` the pause in seconds that the cluster asked
+    for. `sent` is True if the last request may have reached the cluster.
     """
 
     transient = True
@@ -147,6 +149,7 @@ class ClusterUnreachable(RequestError, ConnectionError):
         status: int | None = None,
         error_code: str | None = None,
         retry_after: float | None = None,
+        ref: str | None = None,
     ) -> None:
         super().__init__(method, path)
         self.reason = reason
@@ -155,62 +158,38 @@ class ClusterUnreachable(RequestError, ConnectionError):
         self.status = status
         self.error_code = error_code
         self.retry_after = retry_after
+        self.ref = ref
 
     @property
     def detail(self) -> str:
-        tried = "1 attempt" if self.attempts == 1 else f"{self.attempts} attempts"
+        tried = count_text(self.attempts, "attempt")
         if self.nodes:
             tried += f" at {', '.join(self.nodes)}"
         return f"no usable answer from the cluster: {one_line(self.reason)} ({tried})"
 
 
 class AnswerLost(ClusterUnreachable):
-    """A call that starts something was sent, and what came of it is not known.
+    """A call that starts work was sent, and its answer was lost.
 
-    It may have been taken. `ref` refers to what it would have started, if anything shows that, and
-    `ActionsClient.operation` follows it: an export, an Active-Active task, or an action of a node
-    or the cluster that is not found was never begun, and may be called for again. Of other calls
-    to a database it refers to the database, which settles whether or not the call was taken: see
-    whether it is as it was to be.
+    The cluster may have executed it. `ref` is the reference of the work that the call would have
+    started, or None; `ActionsClient.operation` follows it. An export, an Active-Active task, or an
+    action of a node or the cluster that is not found was never started, and the call may be
+    repeated. After other calls to a database `ref` is the database, which settles whether or not
+    the call was executed: compare it with the intended state.
     """
 
     transient = False
 
-    def __init__(
-        self,
-        method: str,
-        path: str,
-        *,
-        reason: str,
-        attempts: int = 1,
-        nodes: Iterable[str] = (),
-        status: int | None = None,
-        error_code: str | None = None,
-        retry_after: float | None = None,
-        ref: str | None = None,
-    ) -> None:
-        super().__init__(
-            method,
-            path,
-            reason=reason,
-            attempts=attempts,
-            nodes=nodes,
-            status=status,
-            error_code=error_code,
-            retry_after=retry_after,
-        )
-        self.ref = ref
-
     @property
     def detail(self) -> str:
-        where = f"; {one_line(self.ref)} may tell" if self.ref else ""
-        return f"{super().detail}. It was sent, and may have been taken all the same{where}"
+        hint = f"; follow {one_line(self.ref)} to find out" if self.ref else ""
+        return f"{super().detail}. The cluster may have executed it{hint}"
 
 
 class UntrustedCertificate(ClusterUnreachable):
-    """The cluster's TLS certificate does not verify. Trying again will not help.
+    """The cluster's TLS certificate does not verify. A retry does not help.
 
-    `fingerprint` is the SHA-256 fingerprint that it has, where one was pinned that it has not.
+    `fingerprint` is the SHA-256 fingerprint of the certificate, where another one was pinned.
     """
 
     transient = False
@@ -233,7 +212,7 @@ class UntrustedCertificate(ClusterUnreachable):
 
 
 class ClientCertificateRefused(ClusterUnreachable):
-    """The cluster wants a client certificate, or not this one. Trying again will not help."""
+    """The cluster requires a client certificate, or refuses this one. A retry does not help."""
 
     transient = False
 
@@ -241,7 +220,7 @@ class ClientCertificateRefused(ClusterUnreachable):
     def detail(self) -> str:
         at = f" at {', '.join(self.nodes)}" if self.nodes else ""
         return (
-            f"the cluster{at} does not accept our client certificate: {one_line(self.reason)}. "
+            f"the cluster{at} does not accept the client certificate: {one_line(self.reason)}. "
             "Pass the one of a cluster user as client_cert= (REDIS_ENTERPRISE_CLIENT_CERT)"
         )
 
@@ -249,8 +228,8 @@ class ClientCertificateRefused(ClusterUnreachable):
 class RequestRejected(RequestError):
     """The cluster answered with an HTTP status that is not worth a retry.
 
-    `status` is that status, `error_code` and `description` are the cluster's own words (or
-    None), and `hint` is what to do about it (or None).
+    `status` is that status, `error_code` and `description` are the cluster's own words (or None),
+    and `hint` says what to do about it (or is None).
     """
 
     outcome = Outcome.REJECTED
@@ -273,21 +252,20 @@ class RequestRejected(RequestError):
 
     @property
     def detail(self) -> str:
-        words = [f"the cluster answered {self.status}"]
-        words += [word for word in (self.error_code, self.description) if word]
-        said = one_line(": ".join(words))
-        return f"{said}. {self.hint}" if self.hint else said
+        parts = (f"the cluster answered {self.status}", self.error_code, self.description)
+        answer = one_line(": ".join(filter(None, parts)))
+        return f"{answer}. {self.hint}" if self.hint else answer
 
 
 class AuthenticationError(RequestRejected):
-    """The cluster does not accept our credentials (401), or they do not allow this (403)."""
+    """The cluster does not accept the credentials (401), or they do not allow the request (403)."""
 
 
 class UnreadableReply(RequestError):
-    """The answer is not what the API documents: not JSON, cut off, or of another shape.
+    """The body is not what the API documents: not JSON, cut off, or of another shape.
 
-    `problem` says in what way and `excerpt` is how the answer begins, at most 200 characters;
-    it is empty for answers that may hold secrets.
+    `problem` says in what way. `excerpt` is the beginning of the body, at most 200 characters, and
+    empty for bodies that may hold secrets.
     """
 
     transient = True
@@ -299,22 +277,31 @@ class UnreadableReply(RequestError):
 
     @property
     def detail(self) -> str:
-        said = f"the answer cannot be read: {one_line(self.problem)}"
-        return f"{said}; it begins {self.excerpt!r}" if self.excerpt else said
+        problem = f"the answer cannot be read: {one_line(self.problem)}"
+        return f"{problem}; it begins {self.excerpt!r}" if self.excerpt else problem
 
 
 class WaitError(RedisActionsError):
-    """We asked, we were answered, and it is not success.
+    """The cluster answered, and the work did not succeed, or its end was not seen.
 
-    `uid` is the action waited for, `action` the `Action` last seen (None if never), `elapsed`
-    the seconds since the wait began and `polls` how often the cluster was asked. `record` is what
-    the wait has been through, None where there was none, and `outcome` the word for how it ended.
+    `ref` is the reference waited for (None where there was none), `uid` the uid of its action,
+    `action` the `Action` last seen (None if never), `elapsed` the seconds since the wait began and
+    `polls` the number of requests. `record` is the record of the wait, None where there was none.
     """
 
     record: Record | None = None
 
-    def __init__(self, uid: str, *, action: Action | None, elapsed: float, polls: int) -> None:
+    def __init__(
+        self,
+        uid: str,
+        *,
+        action: Action | None,
+        elapsed: float,
+        polls: int,
+        ref: str | None = None,
+    ) -> None:
         super().__init__()
+        self.ref = ref
         self.uid = uid
         self.action = action
         self.elapsed = elapsed
@@ -327,10 +314,10 @@ class WaitError(RedisActionsError):
 
     @property
     def _after(self) -> str:
-        return f"after waiting {_spent(self.elapsed, self.polls)}"
+        return f"after waiting {_waited(self.elapsed, self.polls)}"
 
     @property
-    def _already(self) -> str | None:
+    def _already_ended(self) -> str | None:
         return None if self.record is None else already_ended_text(self.record)
 
     @property
@@ -350,23 +337,23 @@ class ActionFailed(WaitError):
 
     @property
     def error(self) -> str | None:
-        """The cluster's account of the failure."""
+        """The cluster's description of the failure."""
         return None if self.action is None else self.action.error
 
     def _message(self) -> str:
         reason = None if self.action is None else self.action.reason
-        how = self._already or f"failed {self._after}"
-        return f"{self._subject} {how}: {reason or 'the cluster gave no reason'}"
+        end = self._already_ended or f"failed {self._after}"
+        return f"{self._subject} {end}: {reason or 'the cluster gave no reason'}"
 
 
 class ActionCancelled(WaitError):
-    """Somebody cancelled the action on the cluster."""
+    """The action was cancelled on the cluster."""
 
     outcome = Outcome.CANCELLED
 
     def _message(self) -> str:
-        how = self._already or f"was cancelled on the cluster, seen {self._after}"
-        return f"{self._subject} {how}"
+        end = self._already_ended or f"was cancelled on the cluster, seen {self._after}"
+        return f"{self._subject} {end}"
 
 
 class ActionAborted(WaitError):
@@ -375,8 +362,8 @@ class ActionAborted(WaitError):
     outcome = Outcome.ABORTED
 
     def _message(self) -> str:
-        how = self._already or f"was aborted by the cluster, seen {self._after}"
-        return f"{self._subject} {how}"
+        end = self._already_ended or f"was aborted by the cluster, seen {self._after}"
+        return f"{self._subject} {end}"
 
 
 class ActionNotFound(WaitError):
@@ -392,10 +379,10 @@ class ActionNotFound(WaitError):
 
 
 class ActionVanished(WaitError):
-    """The action was there and then was not, or another run took its place.
+    """The action was seen and then was gone, or another run took its place.
 
-    How it ended is unknown. The cluster has forgotten it; or the same action of a node was started
-    again; or a later export or import of that database was called for, by this client, or, as
+    How it ended is unknown. Either the cluster has forgotten it; or the same action of a node was
+    started again; or a later export or import of that database was started, by this client or, as
     /v2/actions tells from 7.22 on, by another one; or the status of an export was reset.
     """
 
@@ -411,9 +398,16 @@ class ActionStalled(WaitError):
     outcome = Outcome.STALLED
 
     def __init__(
-        self, uid: str, *, action: Action | None, elapsed: float, polls: int, stall_timeout: float
+        self,
+        uid: str,
+        *,
+        action: Action | None,
+        elapsed: float,
+        polls: int,
+        stall_timeout: float,
+        ref: str | None = None,
     ) -> None:
-        super().__init__(uid, action=action, elapsed=elapsed, polls=polls)
+        super().__init__(uid, action=action, elapsed=elapsed, polls=polls, ref=ref)
         self.stall_timeout = stall_timeout
 
     def _message(self) -> str:
@@ -424,9 +418,9 @@ class ActionStalled(WaitError):
 
 
 class NothingToFollow(WaitError):
-    """The answer to a call names nothing to follow, so that its end cannot be known.
+    """The answer to a call names nothing to follow, so that the end of the work cannot be known.
 
-    The call was made. `reason` says why nothing tells its end, and `uid` is the call. Pass
+    The call was made. `uid` is the call, and `reason` says why nothing tells its end. Pass
     `untracked="completed"` to `submit` where it is enough that the call was answered.
     """
 
@@ -443,25 +437,28 @@ class NothingToFollow(WaitError):
 
 
 class WaitTimeout(WaitError, TimeoutError):
-    """`timeout` seconds were over first. The action itself goes on running on the cluster."""
+    """The work had not ended after `timeout` seconds. It goes on running on the cluster."""
 
     outcome = Outcome.TIMED_OUT
 
     def __init__(
-        self, uid: str, *, action: Action | None, elapsed: float, polls: int, timeout: float
+        self,
+        uid: str,
+        *,
+        action: Action | None,
+        elapsed: float,
+        polls: int,
+        timeout: float,
+        ref: str | None = None,
     ) -> None:
-        super().__init__(uid, action=action, elapsed=elapsed, polls=polls)
+        super().__init__(uid, action=action, elapsed=elapsed, polls=polls, ref=ref)
         self.timeout = timeout
 
     def _message(self) -> str:
-        limit = f"the timeout of {self.timeout:g} s was over, {self._after}"
-        if self.action is None:
-            return f"{self._subject} had not been seen when {limit}"
-        return (
-            f"{self._subject} had not ended when {limit}; "
-            f"the action itself goes on; {self._last_seen}"
-        )
+        goes_on = "" if self.action is None else "the action goes on; "
+        after = f"after {self.timeout:g} s and {count_text(self.polls, 'poll')}"
+        return f"{self._subject} timed out {after}; {goes_on}{self._last_seen}"
 
 
-def _spent(elapsed: float, polls: int) -> str:
-    return f"{elapsed:.1f} s and {polls} {'poll' if polls == 1 else 'polls'}"
+def _waited(elapsed: float, polls: int) -> str:
+    return f"{duration_text(elapsed)} and {count_text(polls, 'poll')}"

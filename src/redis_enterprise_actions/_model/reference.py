@@ -1,7 +1,4 @@
-"""What is waited for: one of the ways in which the API tracks long work, and what it is there.
-
-Knows how such a thing is written down in one line of text, which survives the process.
-"""
+"""References: names of the work that a wait follows, as text that outlives the process."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class ReferenceKind(enum.StrEnum):
-    """What tells how work goes, in the spelling of references."""
+    """Kind of object whose status tells the state of the work, as spelled in references."""
 
     ACTION = "action"
     NODE = "node"
@@ -33,7 +30,7 @@ class ReferenceKind(enum.StrEnum):
 
 
 class ListKind(enum.StrEnum):
-    """What can be asked about with one list request; the values are for people."""
+    """List that one request can fetch. The value is its name in messages."""
 
     ACTIONS = "actions"
     NODES = "node actions"
@@ -53,38 +50,53 @@ _LIST_KINDS: Final[Mapping[ReferenceKind, ListKind]] = MappingProxyType({
     ReferenceKind.BDB: ListKind.BDBS,
 })  # fmt: skip
 
-GONE: Final = "gone"  # of a database whose end is awaited
-AFTER: Final = "after"  # what follows is what was known before the call
-BUSY: Final = "busy"  # likewise, of a database to which something was being done already
-LOST: Final = "lost"  # likewise, of a call whose answer was lost: it may not have been taken
-UNCHANGED: Final = "unchanged"  # likewise, of a call which was answered with the settled database
 TRANSFERS: Final = frozenset({ReferenceKind.EXPORT, ReferenceKind.IMPORT, ReferenceKind.BACKUP})
 
-_OPAQUE_UIDS: Final = frozenset(
-    {ReferenceKind.ACTION, ReferenceKind.CRDB}
-)  # whose uids may hold anything
+# Words that the run of a database's reference can begin with. All but the first are followed by the
+# failures that the database had before the call.
+GONE: Final = "gone"  # the database is being deleted
+AFTER: Final = "after"  # a call changed it
+BUSY: Final = "busy"  # likewise, and something was being done to it before the call
+UNCHANGED: Final = "unchanged"  # likewise, and the answer to the call was the settled database
+LOST: Final = "lost"  # the answer to the call was lost, so the cluster may not have executed it
+
+_OPAQUE_UIDS: Final = frozenset({ReferenceKind.ACTION, ReferenceKind.CRDB})
 _NUMBER: Final = r"\d{1,18}"
-_DELETE: Final = re.compile(rf"(?P<uid>(?s:.+))@(?P<run>bdb:{_NUMBER})", re.ASCII)
 _RUN: Final = r"(?:@(?P<run>(?s:.+)))?"
-_NODE: Final = re.compile(rf"(?P<uid>{_NUMBER}/[a-z_]+){_RUN}", re.ASCII)
-_CLUSTER: Final = re.compile(rf"(?P<uid>[a-z_]+){_RUN}", re.ASCII)
-_DATABASE: Final = re.compile(rf"(?P<uid>{_NUMBER}){_RUN}", re.ASCII)
-_KNOWN_FAILURE: Final = r"(?:,[\w.+-]+)?"  # failures that were there before
-_DATABASE_RUN: Final = re.compile(
-    rf"{GONE}(?:,{AFTER}{_KNOWN_FAILURE})?|(?:{AFTER}|{BUSY}|{UNCHANGED}){_KNOWN_FAILURE}", re.ASCII
+_KNOWN_FAILURE: Final = r"(?:,[\w.+-]+)?"
+_DATABASE_RUN: Final = (
+    rf"{GONE}(?:,{AFTER}{_KNOWN_FAILURE})?|(?:{AFTER}|{BUSY}|{UNCHANGED}){_KNOWN_FAILURE}"
 )
-_INVALID_UID: Final = re.compile("\\.{0,2}|.*[\ud800-\udfff].*", re.DOTALL)  # what no path can name
+_PATTERNS: Final[Mapping[str, re.Pattern[str]]] = MappingProxyType({
+    kind: re.compile(pattern, re.ASCII)
+    for kind, pattern in {
+        ReferenceKind.ACTION: rf"(?P<uid>(?s:.+?))(?:@(?P<run>bdb:{_NUMBER}))?",
+        ReferenceKind.NODE: rf"(?P<uid>{_NUMBER}/[a-z_]+){_RUN}",
+        ReferenceKind.CLUSTER: rf"(?P<uid>[a-z_]+){_RUN}",
+        ReferenceKind.CRDB: r"(?P<uid>(?s:.+))(?P<run>)",
+        ReferenceKind.EXPORT: rf"(?P<uid>{_NUMBER}){_RUN}",
+        ReferenceKind.IMPORT: rf"(?P<uid>{_NUMBER}){_RUN}",
+        ReferenceKind.BACKUP: rf"(?P<uid>{_NUMBER}){_RUN}",
+        ReferenceKind.BDB: rf"(?P<uid>{_NUMBER})(?:@(?P<run>{_DATABASE_RUN}))?",
+    }.items()
+})  # fmt: skip
+_INVALID_UID: Final = re.compile("\\.{1,2}|.*[\ud800-\udfff].*", re.DOTALL)  # in no URL path
+_SHAPES: Final = (
+    "action:UID, node:UID/ACTION, cluster:ACTION, crdb:ID, export:BDB, import:BDB, backup:BDB, "
+    "bdb:UID and bdb:UID@gone"
+)
 
 
 class Reference(msgspec.Struct, frozen=True, cache_hash=True):
-    """What is waited for.
+    """Name of one piece of work: `kind:uid`, or `kind:uid@run` where runs must be told apart.
 
-    `run` tells it from other runs of the same, where there are such: the `task_id` of a node's
-    action, and what was there before the call; how a database stood before its export, and when
-    that was called for. Of a database it is empty, or `gone` where it is to be deleted; where it
-    was called for, there is `after`, `busy` or `unchanged`, and the failures that were there.
-    Of an action it is empty, or the database that it deletes: with that, the cluster forgets the
-    action.
+    `run` depends on the kind:
+
+    - action: the database that the action deletes (`bdb:1`), or empty. The cluster forgets the
+      action together with the database.
+    - node, cluster: the `task_id` of the run, and the state before the call.
+    - export, import, backup: the result before the call, and the time of the call.
+    - bdb: empty, or `gone`, `after`, `busy` or `unchanged`, and the failures before the call.
     """
 
     kind: ReferenceKind
@@ -93,12 +105,12 @@ class Reference(msgspec.Struct, frozen=True, cache_hash=True):
 
     @property
     def list_kind(self) -> ListKind:
-        """What one has to ask, and who is asked about together."""
+        """The list that holds the work."""
         return _LIST_KINDS[self.kind]
 
     @property
     def name(self) -> str:
-        """What it is called in errors, and the `uid` of its `Action`."""
+        """The name in errors, which is the `uid` of the `Action`."""
         return self.uid if self.kind in _OPAQUE_UIDS else f"{self.kind}:{self.uid}"
 
     @property
@@ -108,29 +120,28 @@ class Reference(msgspec.Struct, frozen=True, cache_hash=True):
 
     @property
     def action_name(self) -> str:
-        """The name of the node's or the cluster's action, as it is in paths."""
+        """The name of the node's or the cluster's action, as in URL paths."""
         return self.uid.rpartition("/")[2]
 
     @property
     def is_deletion(self) -> bool:
-        """True if it is the deletion of a database that is waited for."""
+        """Return True if the work is the deletion of a database."""
         return self.run.partition(",")[0] == GONE
 
     @property
     def busy_before(self) -> bool:
-        """True if something was being done to the database before the call."""
+        """Return True if something was being done to the database before the call."""
         return self.run.partition(",")[0] == BUSY
 
     @property
     def unchanged(self) -> bool:
-        """True if the database was answered as settled by the call that was to change it."""
+        """Return True if the answer to the call showed the database as settled."""
         return self.run.partition(",")[0] == UNCHANGED
 
     @property
     def known_failure(self) -> str | None:
-        """The failures that a database had before the call: empty for none, None if not known."""
-        run = self.run.removeprefix(f"{GONE},")
-        call, _, known = run.partition(",")
+        """The failures of the database before the call: empty for none, None if not known."""
+        call, _, known = self.run.removeprefix(f"{GONE},").partition(",")
         return known if call in {AFTER, BUSY, UNCHANGED} else None
 
     def __str__(self) -> str:
@@ -138,35 +149,17 @@ class Reference(msgspec.Struct, frozen=True, cache_hash=True):
 
 
 def parse_reference(text: str) -> Reference:
-    """Read a reference: `action:UID` or a bare uid, `node:1/maintenance_on`, `export:3` ..."""
+    """Parse a reference: `action:UID` or a bare uid, `node:1/maintenance_on`, `export:3` ...
+
+    Raises `UsageError`.
+    """
     if not isinstance(text, str):
         raise UsageError(f"{text!r} is not a reference such as action:UID or crdb:ID")
     word, colon, rest = text.partition(":")
-    track = _KINDS.get(word) if colon else ReferenceKind.ACTION
-    ref = None if track is None else _read(track, rest if colon else text)
-    if ref is None:
+    if not colon:
+        word, rest = ReferenceKind.ACTION.value, text
+    pattern = _PATTERNS.get(word)
+    match = pattern.fullmatch(rest) if pattern else None
+    if match is None or _INVALID_UID.fullmatch(match["uid"]):
         raise UsageError(f"{text!r} is not a reference: there are {_SHAPES}")
-    return ref
-
-
-def _read(track: ReferenceKind, rest: str) -> Reference | None:
-    """Return what follows the colon as a reference, or None if it is none."""
-    if track in _OPAQUE_UIDS:
-        delete = _DELETE.fullmatch(rest) if track is ReferenceKind.ACTION else None
-        uid, run = (delete["uid"], delete["run"]) if delete else (rest, "")
-        return None if _INVALID_UID.fullmatch(uid) else Reference(track, uid, run)
-    match = _PATTERNS.get(track, _DATABASE).fullmatch(rest)
-    if match is None:
-        return None
-    run = match["run"] or ""
-    if track is ReferenceKind.BDB and run and not _DATABASE_RUN.fullmatch(run):
-        return None
-    return Reference(track, match["uid"], run)
-
-
-_PATTERNS: Final = {ReferenceKind.NODE: _NODE, ReferenceKind.CLUSTER: _CLUSTER}
-_KINDS: Final = {track.value: track for track in ReferenceKind}
-_SHAPES: Final = (
-    "action:UID, node:UID/ACTION, cluster:ACTION, crdb:ID, export:BDB, import:BDB, backup:BDB, "
-    "bdb:UID and bdb:UID@gone"
-)
+    return Reference(ReferenceKind(word), match["uid"], match["run"] or "")

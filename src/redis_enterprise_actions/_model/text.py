@@ -1,12 +1,17 @@
-"""Text for people: durations, percentages, counts, and untrusted text as one printable line."""
+"""Text: durations, percentages and counts for people; untrusted text and JSON for any display."""
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Final
 
+import msgspec
+
 
 _UNITS: Final = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+_ESCAPED_IN_JSON: Final = re.compile(r"[^\x00-\x7e]|#(?=#)")
 
 
 def duration_text(seconds: float) -> str:
@@ -17,6 +22,11 @@ def duration_text(seconds: float) -> str:
     (large, name), (small, lesser) = next(two for two in pairwise(_UNITS) if whole >= two[0][0])
     rest = whole % large // small
     return f"{whole // large} {name}" + (f" {rest} {lesser}" if rest else "")
+
+
+def timestamp_text(when: datetime) -> str:
+    """Return a time in UTC as `2026-03-01 22:00:00 UTC`."""
+    return f"{when.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def percent_text(percent: float) -> str:
@@ -35,3 +45,20 @@ def one_line(text: str) -> str:
     if line.isprintable():
         return line
     return "".join([char if char.isprintable() else " " for char in line])
+
+
+def json_text(value: object) -> str:
+    """Return a value as JSON in which only printable characters stand unescaped.
+
+    Controls (C0 and C1), marks that change the direction of text and the like are escaped, and so
+    is the first of two `#`, with which commands of CI systems begin. The values are the same.
+    """
+    return _ESCAPED_IN_JSON.sub(_json_escape, msgspec.json.encode(value).decode())
+
+
+def _json_escape(match: re.Match[str]) -> str:
+    char = match[0]
+    if char != "#" and char.isprintable():
+        return char
+    units = char.encode("utf-16-be").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from redis_enterprise_actions._model.text import count_text, duration_text
+from redis_enterprise_actions._model.text import count_text, duration_text, timestamp_text
 
 from .svg import css_class, escaped, svg_element
 from .timeline import (
@@ -17,7 +17,6 @@ from .timeline import (
     outages_text,
     outcome_text,
     timeline,
-    timestamp_text,
     totals,
     transition_text,
 )

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Final
 
 from redis_enterprise_actions._model.action import Phase
 from redis_enterprise_actions._model.outcome import Outcome
-from redis_enterprise_actions._model.text import count_text, one_line
+from redis_enterprise_actions._model.text import count_text, one_line, timestamp_text
 
-from .timeline import heading, outcome_counts, outcome_text, timestamp_text
+from .timeline import heading, outcome_counts, outcome_text
 
 
 if TYPE_CHECKING:

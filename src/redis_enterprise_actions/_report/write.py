@@ -13,9 +13,9 @@ import msgspec
 
 from redis_enterprise_actions._model.errors import UsageError
 from redis_enterprise_actions._model.record import Record
+from redis_enterprise_actions._model.text import json_text
 
 from .html import html_page
-from .json import as_json
 from .markdown import markdown_report
 from .svg import svg_file
 from .timeline import timeline
@@ -33,7 +33,7 @@ class ReportDocument(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _json(records: Sequence[Record]) -> str:
-    encoded = as_json(ReportDocument(schema=1, records=tuple(records)))
+    encoded = json_text(ReportDocument(schema=1, records=tuple(records)))
     return f"{msgspec.json.format(encoded)}\n"
 
 

@@ -159,7 +159,7 @@ class TestSubmit:
             (MAINTENANCE, {"outcome": "cancelled"}, [], 1, "had already been cancelled"),
             (MAINTENANCE, {"outcome": "aborted"}, [], 1, "had already been aborted"),
             (FLUSH, {"outcome": "failed", "error": "split"}, [], 1, "cluster1.local: split; split"),
-            (UPGRADE, {"outcome": "never"}, ["--timeout", "0"], 3, "the timeout of 0 s was over"),
+            (UPGRADE, {"outcome": "never"}, ["--timeout", "0"], 3, "timed out after 0 s"),
             (FLUSH, {"outcome": "never"}, ["--stall-timeout", "0.1"], 3, "not moved for 0.1 s"),
             (FLUSH, {"outcome": "vanishes"}, ["--not-found-grace", "0"], 4, "was not found"),
             (DELETE, {"duration": 0.3}, [], 0, "] completed after waiting"),
@@ -386,7 +386,7 @@ class TestSubmit:
         if not options:
             said, other = other, said
         assert other == ""
-        assert "It was sent, and may have been taken all the same; bdb:1@after may tell" in said
+        assert "The cluster may have executed it; follow bdb:1@after to find out" in said
         assert len(calls(served)) == 1
 
     @pytest.mark.parametrize(

@@ -429,7 +429,7 @@ class TestLostAnswers:
 
         assert str(error) == (
             "PUT /v1/bdbs/1: no usable answer from the cluster: the answer cannot be decoded "
-            "(1 attempt). It was sent, and may have been taken all the same; bdb:1@after may tell"
+            "(1 attempt). The cluster may have executed it; follow bdb:1@after to find out"
         )
         assert len(server.changes) == 1
 
@@ -481,8 +481,8 @@ class TestLostAnswers:
             == (
                 f"POST {MAINTENANCE_ON}: no usable answer from the cluster: it answered 502: "
                 f"bad_gateway (1 attempt at {populated.url}). "
-                "It was sent, and may have been taken all the same; "
-                "node:1/maintenance_on@lost,completed,t0 may tell"
+                "The cluster may have executed it; follow "
+                "node:1/maintenance_on@lost,completed,t0 to find out"
             )
         )
         assert (error.status, error.error_code, error.ref) == (

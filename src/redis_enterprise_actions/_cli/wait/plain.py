@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from redis_enterprise_actions._model.text import one_line, percent_text
-from redis_enterprise_actions._report.json import as_json
+from redis_enterprise_actions._model.text import json_text, one_line, percent_text
 
 from .events import (
     AbandonedEvent,
@@ -61,7 +60,7 @@ class JsonDisplay(LineDisplay):
 
     def show(self, event: AnyEvent, progress: Progress) -> None:  # noqa: ARG002 - not needed here
         """Write the event as a JSON object."""
-        self._write(as_json(event))
+        self._write(json_text(event))
 
 
 def log_line(event: Event, text: str) -> str:

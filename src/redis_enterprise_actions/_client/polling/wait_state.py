@@ -421,6 +421,7 @@ class WaitState:
 
     def _error_context(self, now: float) -> _ErrorContext:
         return {
+            "ref": str(self.ref),
             "uid": self.ref.name,
             "action": self.action,
             "elapsed": now - self._began,
@@ -429,6 +430,7 @@ class WaitState:
 
     def _with_context(self, error: _E, now: float) -> _E:
         """Return the error of a request with the attributes of this wait."""
+        error.ref = str(self.ref)
         error.uid = self.ref.name
         error.action = self.action
         error.elapsed = now - self._began
@@ -437,6 +439,7 @@ class WaitState:
 
 
 class _ErrorContext(TypedDict):
+    ref: str
     uid: str
     action: Action | None
     elapsed: float
