@@ -1,4 +1,4 @@
-"""Facts about the command line: what it takes, and what it says of what it does not take."""
+"""Tests of `_cli.arguments`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from redis_enterprise_actions import UsageError
-from redis_enterprise_actions._cli.arguments import name_and_value, parse_arguments, read_data
+from redis_enterprise_actions._cli.arguments import (
+    name_and_value,
+    parse_arguments,
+    parse_statuses,
+    read_data,
+)
 from redis_enterprise_actions._client.http.auth import Secret
 from tests.conftest import examples
 from tests.secrecy import leaks_of
@@ -36,12 +41,12 @@ JSON = st.recursive(
 
 
 def stdin_of(data: bytes) -> io.TextIOWrapper:
-    """Return a standard input, in an encoding that JSON is not in."""
+    """Return a standard input with an encoding other than UTF-8."""
     return io.TextIOWrapper(io.BytesIO(data), "ascii")
 
 
 class TestData:
-    """What `--data` gives."""
+    """The value of `--data`."""
 
     @pytest.mark.parametrize(
         ("text", "expected"),
@@ -57,23 +62,23 @@ class TestData:
         ids=str,
     )
     def test_text(self, text: str | None, expected: object) -> None:
-        """It is JSON; without it there is nothing."""
+        """The value is JSON; without the option the body is None."""
         assert read_data(text if text is None else Secret(text)) == expected
 
     def test_file(self, tmp_path: Path) -> None:
-        """Or it names a file, in UTF-8 whatever the machine prefers."""
+        """`@FILE` reads a file as UTF-8, whatever the locale."""
         (tmp_path / "changes.json").write_text('{"name": "日本"}', "utf-8")
 
         assert read_data(Secret(f"@{tmp_path / 'changes.json'}")) == {"name": "日本"}
 
     def test_stdin(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Or it is standard input."""
+        """`@-` reads standard input."""
         monkeypatch.setattr(sys, "stdin", stdin_of('{"name": "日本"}'.encode()))
 
         assert read_data(Secret("@-")) == {"name": "日本"}
 
     def test_no_stdin(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-        """A process without standard input is told so, even if there is a file of that name."""
+        """`@-` without standard input is wrong usage, even if there is a file of that name."""
         (tmp_path / "-").write_text("{}")
         monkeypatch.chdir(tmp_path)
         monkeypatch.setattr(sys, "stdin", None)
@@ -84,7 +89,7 @@ class TestData:
 
     @pytest.mark.parametrize("path", ["missing.json", ".", "a\0b"])
     def test_no_file(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, path: str) -> None:
-        """A file that cannot be read is wrong usage, by name, with why."""
+        """A file that cannot be read is wrong usage; the error has its name and the reason."""
         monkeypatch.chdir(tmp_path)
 
         with pytest.raises(UsageError) as caught:
@@ -118,7 +123,7 @@ class TestData:
 
     @pytest.mark.parametrize("content", [b"\xff" + SECRET.encode(), SECRET.encode()])
     def test_no_json_in_a_file(self, tmp_path: Path, content: bytes) -> None:
-        """Nor is a word shown of a file that holds no JSON, or no text at all."""
+        """The error does not show the content of a file that is not JSON, or not text."""
         (tmp_path / "changes.json").write_bytes(content)
         with pytest.raises(UsageError) as caught:
             read_data(Secret(f"@{tmp_path / 'changes.json'}"))
@@ -129,13 +134,13 @@ class TestData:
     @settings(max_examples=examples(50))
     @given(JSON)
     def test_any_json(self, value: object) -> None:
-        """Every JSON value is read as it is meant."""
+        """Every JSON value is decoded."""
         assert read_data(Secret(json.dumps(value))) == value
 
     @settings(max_examples=examples(100))
     @given(st.text().filter(lambda text: not text.startswith("@")))
     def test_any_text(self, text: str) -> None:
-        """Any other text is wrong usage, and nothing worse."""
+        """Any other text is wrong usage, and raises no other error."""
         try:
             read = read_data(Secret(text))
         except UsageError:
@@ -153,17 +158,17 @@ class TestData:
     ],
 )
 def test_pair(text: str, expected: tuple[str, str]) -> None:
-    """A name and its value, which may be empty, or hold an equals sign."""
+    """The value may be empty, or contain an equals sign."""
     assert name_and_value(text) == expected
 
 
 @pytest.mark.parametrize("text", ["", "=", f"={SECRET}", f"Authorization: {SECRET}", SECRET])
 def test_no_pair(text: str) -> None:
-    """Anything else is refused, and not repeated, as curl's way to give a header holds secrets."""
+    """Other text is refused, and not quoted: a header as curl takes it may hold a secret."""
     with pytest.raises(argparse.ArgumentTypeError) as caught:
         name_and_value(text)
 
-    assert str(caught.value) == "give it as NAME=VALUE"
+    assert str(caught.value) == "expected NAME=VALUE"
 
 
 class TestParser:
@@ -198,7 +203,7 @@ class TestParser:
         ids=" ".join,
     )
     def test_wrong_usage(self, line: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-        """Wrong usage is 2, and shows no value that may be a secret."""
+        """The exit code for wrong usage is 2, and the error shows no value."""
         with pytest.raises(SystemExit) as caught:
             parse_arguments(line)
 
@@ -216,7 +221,7 @@ class TestParser:
         ],
     )
     def test_too_much(self, more: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
-        """Of what no command takes, only the names of options are repeated."""
+        """The error for superfluous arguments shows only names of options."""
         with pytest.raises(SystemExit) as caught:
             parse_arguments(["submit", "POST", "/v1/bdbs", *more])
 
@@ -227,14 +232,14 @@ class TestParser:
     @pytest.mark.parametrize(
         ("line", "said"),
         [
-            ([], "wait for what? Give REF, or filters such as --status running or --bdb 3"),
+            ([], "wait needs REF, or filters such as --status running or --bdb 3"),
             (["x", "--name", "SM*"], "wait takes REF or filters, not both"),
         ],
     )
     def test_nothing_to_wait_for(
         self, line: list[str], said: str, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        """A wait is for references, or for what filters match: one of these has to be given."""
+        """`wait` takes either references or filters."""
         with pytest.raises(SystemExit) as caught:
             parse_arguments(["wait", *line])
 
@@ -259,7 +264,7 @@ class TestParser:
         assert args.allow_empty is ("--allow-empty" in line)
 
     def test_submit(self) -> None:
-        """A call is a method and a path, and nothing besides unless it is given."""
+        """A call is a method and a path; everything else is optional."""
         args = parse_arguments(["submit", "POST", "/v1/bdbs"])
 
         assert (args.method, args.path, args.data) == ("POST", "/v1/bdbs", None)
@@ -283,14 +288,14 @@ class TestParser:
         assert (args.outage_timeout, args.not_found_grace) == (300, 2)
 
     def test_repeated(self) -> None:
-        """Two command lines do not share what they collect."""
+        """Two command lines do not share the lists of repeated options."""
         parse_arguments(["submit", "POST", "/v1/bdbs", "--param", "a=b"])
 
         assert parse_arguments(["submit", "POST", "/v1/bdbs"]).param == []
 
     @pytest.mark.parametrize("command", ["wait", "submit", "cancel"])
     def test_help(self, command: str, capsys: pytest.CaptureFixture[str]) -> None:
-        """The help of each command about references is there."""
+        """The help of these commands mentions references."""
         with pytest.raises(SystemExit) as caught:
             parse_arguments([command, "--help"])
 
@@ -310,3 +315,65 @@ class TestParser:
             parse_arguments(["wait", "--help"])
 
         assert shape in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("running", {"running"}),
+        ("Running, FAILED", {"running", "failed"}),
+        (" a odd word ,,", {"a odd word"}),
+        ("", set()),
+    ],
+)
+def test_statuses(text: str, words: set[str]) -> None:
+    """Statuses are separated by commas; case does not matter."""
+    assert parse_statuses(text) == words
+
+
+@pytest.mark.parametrize("command", ["list", "watch"])
+def test_no_filters(command: str) -> None:
+    """Without filters these commands select everything."""
+    args = parse_arguments([command])
+    assert (args.bdb, args.node, args.status, args.name) == (None, None, frozenset(), None)
+
+
+@pytest.mark.parametrize("command", ["list", "watch", "wait"])
+def test_filters(command: str) -> None:
+    """These commands take the same filters."""
+    args = parse_arguments([command, "--bdb", "1", "--node", "2", "--status", "x", "--name", "SM*"])
+    assert (args.bdb, args.node, args.status, args.name) == (1, 2, {"x"}, "SM*")
+
+
+def test_interval() -> None:
+    """The default interval of `watch` is five seconds."""
+    assert parse_arguments(["watch"]).interval == 5
+    assert parse_arguments(["watch", "--interval", "1m"]).interval == 60
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (["watch", "--interval", "0.5s"], "the shortest interval is 1s"),
+        (["watch", "--interval", "0"], "the shortest interval is 1s"),
+        (["watch", "--interval", "soon"], "'soon' is not a duration"),
+        (["watch", "--json"], "unrecognized arguments: --json"),
+        (["list", "--node", "one"], "invalid int value"),
+        (["list", "--once"], "unrecognized arguments: --once"),
+        (["profiles", "--profile", "p"], "unrecognized arguments: --profile"),
+        (["login", "--password", "hunter2-hunter2"], "a secret is no argument"),
+        (["completion"], "required: shell"),
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_of_other_commands(
+    line: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The exit code for wrong usage is 2, and the error shows no secret."""
+    with pytest.raises(SystemExit) as caught:
+        parse_arguments(line)
+
+    complaint = capsys.readouterr().err
+    assert caught.value.code == 2
+    assert said in complaint
+    assert "hunter2" not in complaint

@@ -1,4 +1,4 @@
-"""Facts about `_completion`: what Tab offers, in the shells themselves."""
+"""Tests of `_cli.completion`, in the shells themselves."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ OFFERED = [
 
 
 def needs(shell: str) -> pytest.MarkDecorator:
-    """Skip a test where a shell is missing."""
+    """Return a mark that skips a test if a shell is not installed."""
     there = shutil.which(shell) is not None and PROGRAM.exists()
     return pytest.mark.skipif(not there, reason=f"there is no {shell} here")
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder to press Tab in, with the command on the path, and no cluster to be asked."""
+    """Change to a folder with files and profiles; put the command on the path."""
     (tmp_path / "here").mkdir()
     (tmp_path / "here" / "beta.pem").touch()
     (tmp_path / "here" / "gamma").mkdir()
@@ -67,14 +67,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(*command: str) -> str:
-    """Run a shell; return what it prints."""
+    """Run a shell and return its output."""
     ran = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
     assert ran.stderr == ""
     return ran.stdout
 
 
-# Answers each line as a shell's Tab would have it answered. argcomplete takes over the files 8 and
-# 9 of its process, so this one is not that of the tests.
+# Print the completions of each line. argcomplete takes over the file descriptors 8 and
+# 9 of its process, so the tests run it in a subprocess.
 ANSWERING = """
 import contextlib, json, os, sys
 from redis_enterprise_actions._cli.arguments import build_parser
@@ -95,7 +95,7 @@ print(json.dumps(answers))
 
 @pytest.mark.enable_socket
 def test_offered(folder: Path) -> None:
-    """Tab at the end of a line offers the words that fit there, and no others."""
+    """Tab at the end of a line completes the words that fit there, and no others."""
     ran = subprocess.run(
         [sys.executable, "-c", ANSWERING, folder / "answer"],
         input=json.dumps([f"redis-actions {line}" for line, _ in OFFERED]),
@@ -112,7 +112,7 @@ def test_offered(folder: Path) -> None:
 @pytest.mark.enable_socket
 @needs("bash")
 def test_bash(folder: Path) -> None:
-    """Bash offers it, by the function that the script has registered with `complete`."""
+    """Bash completes with the function that the script registers with `complete`."""
     some = [*OFFERED[1:3], *OFFERED[6:7], *OFFERED[9:12]]
     tries = "\n".join(f"try 'redis-actions {line}'" for line, _ in some)
     lines = run(
@@ -136,7 +136,7 @@ def test_bash(folder: Path) -> None:
 
 @needs("fish")
 def test_fish(folder: Path) -> None:
-    """Fish offers the same, and says what each is."""
+    """Fish offers the same words, with the help text of each."""
     some = OFFERED[1:6]
     tries = "; ".join(f"complete -C 'redis-actions {line}'; echo" for line, _ in some)
     printed = run("fish", "--no-config", "-c", f"redis-actions completion fish | source; {tries}")
@@ -150,7 +150,7 @@ def test_fish(folder: Path) -> None:
 
 @needs("zsh")
 def test_zsh(folder: Path) -> None:
-    """Zsh does, where somebody presses Tab."""
+    """Zsh completes at Tab."""
     with TerminalProcess(["zsh", "-f", "-i"], columns=100) as terminal:
         terminal.type("PS1='% '; autoload -U compinit; compinit -u -D\n")
         terminal.type('eval "$(redis-actions completion zsh)"; echo rea""dy\n')
@@ -165,13 +165,13 @@ def test_zsh(folder: Path) -> None:
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_script(shell: str, lines: Callable[[], list[str]]) -> None:
-    """The command prints the script, which the shell can run as it is."""
+    """The command prints the script."""
     assert main(["completion", shell]) == 0
     assert "\n".join(lines()).strip() == completion_script(shell).strip()
 
 
 def test_no_files_by_default() -> None:
-    """Where nothing is offered, bash is not to offer files instead."""
+    """The script does not make bash complete files by default."""
     (registered,) = re.findall(r"^\s*complete .*", completion_script("bash"), re.MULTILINE)
 
     assert "-o default" not in registered
@@ -185,7 +185,7 @@ def test_other_shells(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_no_library(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the library it says what to install, but not to who presses Tab."""
+    """Without argcomplete, `completion` names the extra to install; Tab prints nothing."""
     monkeypatch.setitem(sys.modules, "argcomplete", None)
     monkeypatch.setitem(sys.modules, "argcomplete.shell_integration", None)
     with pytest.raises(UsageError, match=r"pip install 'redis-enterprise-actions\[cli\]'"):

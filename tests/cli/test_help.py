@@ -1,4 +1,4 @@
-"""Facts about `_help`: its examples are right, and every command has some."""
+"""Tests of `_cli.help`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def commands() -> dict[str, argparse.ArgumentParser]:
 
 
 def examples() -> list[str]:
-    """Return every call of the command that a help shows."""
+    """Return every call of the command in the examples."""
     calls = r"redis-actions ((?:'[^']*'|\"[^\"]*\"|[^|)\n])+?)(?=\s{3}|\)|\s*\||$)"
     return [
         call
@@ -48,7 +48,7 @@ def test_every_command() -> None:
 
 @pytest.mark.parametrize("example", examples())
 def test_example(example: str) -> None:
-    """The command takes what its examples give it."""
+    """The parser accepts each example."""
     words = shlex.split(example)
     if words[-1] == "wait":
         words.append("a-uid")  # from xargs
@@ -57,7 +57,7 @@ def test_example(example: str) -> None:
 
 
 def test_enough_examples() -> None:
-    """The examples above are all those that there are."""
+    """`examples` finds all examples."""
     shown = sum(text.count("redis-actions ") for text in _help._EXAMPLES.values())
     mentioned = len(re.findall(r"redis-actions \(", "".join(_help._EXAMPLES.values())))
 

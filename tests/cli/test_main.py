@@ -1,4 +1,4 @@
-"""Facts about the command: what it prints, and what its exit code says."""
+"""Tests of `_cli.main`: output and exit codes of the command."""
 
 from __future__ import annotations
 
@@ -31,8 +31,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from redis_enterprise_actions.testing import FakeCluster
+    from tests.memory_keyring import MemoryKeyring
     from tests.served import Served
 
+SECRET = "hunter2-hunter2"
 STAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ \+0:00:\d\d  "
 COMMAND = [sys.executable, "-W", "error", "-m", "redis_enterprise_actions"]
 
@@ -41,7 +43,7 @@ class TestWait:
     """`redis-actions wait`."""
 
     def test_completed(self, served: Served, lines: Callable[[], list[str]]) -> None:
-        """A line for each change, a last line that says how it ended, and 0."""
+        """`wait` prints a line for each change and one for the end, and exits with 0."""
         served.hold(answers=1)
         uid = served.add("SMCreateBDB", Plan(duration=0.5), bdb_uid=4)
         began = time.monotonic()
@@ -76,7 +78,7 @@ class TestWait:
         code: int,
         said: str,
     ) -> None:
-        """Each other end has its last line and its code."""
+        """Each other outcome has its own last line and exit code."""
         served.hold(answers=1)
         uid = served.add("retry_bdb", Plan(duration=0.3, outcome=outcome))
 
@@ -84,7 +86,7 @@ class TestWait:
         assert re.search(said, lines()[-1])
 
     def test_unknown(self, served: Served, lines: Callable[[], list[str]]) -> None:
-        """An unknown action is 4."""
+        """The exit code for an unknown action is 4."""
         assert main(["wait", "x", "--not-found-grace", "0"]) == 4
         (line,) = lines()
         assert re.fullmatch(
@@ -95,14 +97,14 @@ class TestWait:
         )
 
     def test_outage(self, served: Served, lines: Callable[[], list[str]]) -> None:
-        """A cluster that cannot be asked is 5."""
+        """The exit code for an unreachable cluster is 5."""
         served.cluster.inject(times=None, status=503)
 
         assert main(["wait", "x", "--outage-timeout", "0"]) == 5
         assert "no usable answer from the cluster: it answered 503" in lines()[-1]
 
     def test_several(self, served: Served, lines: Callable[[], list[str]]) -> None:
-        """Each is followed to its end, and the most definite bad news is the code."""
+        """Each action is followed to its end; the exit code is that of the worst outcome."""
         good = served.add(plan=Plan(duration=2))
         bad = served.add("retry_bdb", Plan(duration=0.2, outcome="failed"))
 
@@ -114,7 +116,7 @@ class TestWait:
         assert ends[3].endswith("  1 completed, 1 not found, 1 failed; exit code 1")
 
     def test_json(self, served: Served, lines: Callable[[], list[str]]) -> None:
-        """With `--json` each line is an object that says the same."""
+        """With `--json` each line is a JSON object with the same content."""
         served.hold(answers=1)
         uid = served.add("retry_bdb", Plan(duration=0.3, outcome="failed", error="disk full"))
 
@@ -130,7 +132,7 @@ class TestWait:
         assert "disk full" in end["message"]
 
     def test_json_completed(self, served: Served, lines: Callable[[], list[str]]) -> None:
-        """A completed action ends with itself."""
+        """The end event of a completed action contains the action."""
         uid = served.add(plan=Plan(duration=0))
 
         assert main(["wait", uid, "--json"]) == 0
@@ -140,7 +142,7 @@ class TestWait:
 
 @pytest.fixture
 def busy(served: Served) -> Served:
-    """A cluster with work of all kinds under way, and two actions that have ended."""
+    """Serve a cluster with running work of all kinds, and two ended actions."""
 
     def deed(cluster: FakeCluster) -> None:
         cluster.add_bdb(1)
@@ -160,7 +162,7 @@ class TestWaitForWhatIsListed:
     """`redis-actions wait` with filters instead of references."""
 
     def events(self, capsys: pytest.CaptureFixture[str]) -> tuple[list[str], list[str], str]:
-        """Return which waits began, which ended how, and the complaints."""
+        """Return the references, the outcomes, and standard error."""
         out, err = capsys.readouterr()
         assert all(map(conforms, out.splitlines()))
         began, *told, done = map(json.loads, out.splitlines())
@@ -189,7 +191,7 @@ class TestWaitForWhatIsListed:
         refs: list[str],
         ended: int,
     ) -> None:
-        """It waits for what `list` shows, but for what has ended, unless `--status` names it."""
+        """`wait` follows what `list` shows; ended work only if `--status` names its status."""
         busy.hold(answers=5)  # a list of each kind
 
         assert main(["wait", *filters, "--json"]) == 0
@@ -200,13 +202,13 @@ class TestWaitForWhatIsListed:
         assert err == said.get(ended, f"{ended} entries had already ended and are left out\n")
 
     def test_failed(self, busy: Served, capsys: pytest.CaptureFixture[str]) -> None:
-        """Ended work that `--status` asks for is reported as it ended."""
+        """Ended work that `--status` selects is reported with its outcome."""
         assert main(["wait", "--status", "failed", "--json"]) == 1
         assert self.events(capsys) == (["action:bad"], ["action:bad failed"], "")
 
     @pytest.mark.parametrize("run", ["", "@t9"])
     def test_run(self, busy: Served, capsys: pytest.CaptureFixture[str], run: str) -> None:
-        """Of a node's action the listed run is waited for, where the list tells the run."""
+        """`wait` follows the listed run of a node's action, if the list names the run."""
         listed = {"name": "maintenance_on", "node_uid": "1", "status": "running", "progress": 5}
         if run:
             body = json.dumps({"actions": [{**listed, "task_id": "t9"}]}).encode()
@@ -223,7 +225,7 @@ class TestWaitForWhatIsListed:
         assert self.events(capsys) == ([ref], [f"{ref} completed"], "")
 
     def test_refused(self, busy: Served, capsys: pytest.CaptureFixture[str]) -> None:
-        """Kinds whose list is refused are named, as `list` does; the others are waited for."""
+        """A refused list is named as in `list`; `wait` follows the other kinds."""
         busy.cluster.inject(path="/v1/crdb_tasks", times=None, status=403)
         assert main(["list"]) == 0
         listed = capsys.readouterr().err
@@ -237,7 +239,7 @@ class TestWaitForWhatIsListed:
 
     @pytest.mark.parametrize("status", [403, 500])
     def test_unseen(self, served: Served, capsys: pytest.CaptureFixture[str], status: int) -> None:
-        """That nothing runs is not said of what could not be seen, whatever is allowed."""
+        """`--allow-empty` does not apply if a list could not be read."""
         served.cluster.inject(path="/v1/crdb_tasks", times=None, status=status)
 
         assert main(["wait", "--status", "running", "--allow-empty"]) == 2
@@ -247,7 +249,7 @@ class TestWaitForWhatIsListed:
         )
 
     def test_odd_name(self, served: Served, capsys: pytest.CaptureFixture[str]) -> None:
-        """What runs, and makes no reference, is not passed over as if it did not."""
+        """A running action that makes no valid reference is an error; it is not skipped."""
         odd = {"name": "Maintenance2", "node_uid": "1", "status": "running"}
         body = json.dumps({"actions": [odd]})
         served.cluster.inject(path="/v1/nodes/actions", status=200, body=body)
@@ -258,7 +260,7 @@ class TestWaitForWhatIsListed:
     def test_unreachable(
         self, served: Served, capsys: pytest.CaptureFixture[str], tmp_path: Path
     ) -> None:
-        """A look that is refused ends as a call does: with an event, a report and the hook."""
+        """A failed list request ends as a failed call: with an event, a report and the hook."""
         served.cluster.inject(times=None, status=401)
         report, hooked = tmp_path / "report.json", tmp_path / "hooked"
         line = ["wait", "--bdb", "1", "--json", "--report", str(report)]
@@ -287,7 +289,7 @@ NOTHING = [
 
 
 class TestNothingToWaitFor:
-    """Nothing to wait for is no success, unless it is allowed."""
+    """Nothing to wait for is an error, unless `--allow-empty` is given."""
 
     @pytest.mark.parametrize(("line", "data"), NOTHING)
     @pytest.mark.parametrize("output", ["plain", "json", "github", "gitlab"])
@@ -300,7 +302,7 @@ class TestNothingToWaitFor:
         data: bytes | None,
         output: str,
     ) -> None:
-        """It is 2, in words, and nothing is shown as if it had been waited for."""
+        """The exit code is 2, with a message, and the display shows no wait."""
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data or b"")))
 
         assert main(["wait", *line, "--output", output]) == 2
@@ -324,7 +326,7 @@ class TestNothingToWaitFor:
         data: bytes | None,
         until: str,
     ) -> None:
-        """With `--allow-empty` it is 0, and the events say so."""
+        """With `--allow-empty` the exit code is 0, also in the events."""
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data or b"")))
 
         assert main(["wait", *line, "--allow-empty", "--json", until]) == 0
@@ -353,7 +355,7 @@ def test_stdin_is_not_printed(
     given: object,
     cut: int,
 ) -> None:
-    """Of what `wait -` cannot use it prints nothing, be it JSON or not."""
+    """`wait -` quotes nothing of unusable input, JSON or not."""
     text = json.dumps(given)[cut:]
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
 
@@ -369,12 +371,12 @@ class TestLook:
     """`redis-actions list` and `get`."""
 
     def test_nothing(self, served: Served, capsys: pytest.CaptureFixture[str]) -> None:
-        """An empty list says so, beside the output."""
+        """An empty list is reported on standard error."""
         assert main(["list"]) == 0
         assert capsys.readouterr() == ("", "no actions\n")
 
     def test_list(self, served: Served, lines: Callable[[], list[str]]) -> None:
-        """The list has a line for each action, or those on one database."""
+        """`list` prints a line for each action, or for those on one database."""
         task, machine = served.add("retry_bdb"), served.add(bdb_uid=2)
 
         assert main(["list"]) == 0
@@ -384,7 +386,7 @@ class TestLook:
         assert json.loads(line)["uid"] == machine
 
     def test_get(self, served: Served, lines: Callable[[], list[str]]) -> None:
-        """One action as it is now, whatever it is, and 0."""
+        """`get` prints one action and exits with 0, whatever its status."""
         uid = served.add("retry_bdb", Plan(duration=0, outcome="failed"))
 
         assert main(["get", uid]) == 0
@@ -394,7 +396,7 @@ class TestLook:
         assert json.loads(lines()[0])["phase"] == "failed"
 
     def test_get_unknown(self, served: Served, capsys: pytest.CaptureFixture[str]) -> None:
-        """An unknown action is 4, said on standard error."""
+        """The exit code for an unknown action is 4, with an error on standard error."""
         assert main(["get", "x"]) == 4
         captured = capsys.readouterr()
         assert captured.out == ""
@@ -406,7 +408,7 @@ class TestLook:
         monkeypatch: pytest.MonkeyPatch,
         capsys: pytest.CaptureFixture[str],
     ) -> None:
-        """A refusal is 5, with what to check, and without the password."""
+        """The exit code for refused credentials is 5; the error has advice, but no password."""
         monkeypatch.setenv("REDIS_ENTERPRISE_PASSWORD", "hunter2-hunter2")
 
         assert main(["list"]) == 5
@@ -416,7 +418,7 @@ class TestLook:
 
 
 class TestConnection:
-    """Where the connection's settings come from."""
+    """Sources of the connection settings."""
 
     def test_options(
         self,
@@ -425,7 +427,7 @@ class TestConnection:
         tmp_path: Path,
         lines: Callable[[], list[str]],
     ) -> None:
-        """Options go before the environment, and a file can hold the password."""
+        """Options override the environment, and a file can hold the password."""
         for name in ("URL", "USER", "PASSWORD"):
             monkeypatch.setenv(f"REDIS_ENTERPRISE_{name}", "https://wrong")
         (tmp_path / "password").write_text(served.cluster.password + "\n")
@@ -442,7 +444,7 @@ class TestConnection:
     def test_prompt(
         self, served: Served, monkeypatch: pytest.MonkeyPatch, lines: Callable[[], list[str]]
     ) -> None:
-        """On a terminal a missing password is asked for."""
+        """On a terminal the command asks for a missing password."""
         monkeypatch.delenv("REDIS_ENTERPRISE_PASSWORD")
         monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
         monkeypatch.setattr("getpass.getpass", lambda _: served.cluster.password)
@@ -455,7 +457,7 @@ class TestConnection:
         monkeypatch: pytest.MonkeyPatch,
         capsys: pytest.CaptureFixture[str],
     ) -> None:
-        """Off a terminal a missing password is wrong usage, not a hanging prompt."""
+        """Without a terminal a missing password is wrong usage."""
         monkeypatch.delenv("REDIS_ENTERPRISE_PASSWORD")
         monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
 
@@ -471,7 +473,7 @@ class TestConnection:
         monkeypatch: pytest.MonkeyPatch,
         capsys: pytest.CaptureFixture[str],
     ) -> None:
-        """Ctrl-D at the prompt is no password, and Ctrl-C ends it."""
+        """Ctrl-D at the prompt is wrong usage, and Ctrl-C interrupts the command."""
         for error, code in ((EOFError, 2), (KeyboardInterrupt, 130)):
 
             def leave(_: str, error: type[BaseException] = error) -> str:
@@ -499,7 +501,7 @@ class TestConnection:
         content: bytes | None,
         said: str,
     ) -> None:
-        """A password file that cannot be read is wrong usage, by name."""
+        """A password file that cannot be read is wrong usage; the error names the option."""
         if content is not None:
             (tmp_path / "password").write_bytes(content)
             (tmp_path / "password").chmod(0o600)
@@ -509,7 +511,7 @@ class TestConnection:
         assert f"--password-file {said}" in capsys.readouterr().err
 
     def test_secret_of_another_encoding(self, tmp_path: Path) -> None:
-        """A file that is no UTF-8 takes its secret with it, whatever shows the error's causes."""
+        """The error for a file that is not UTF-8 has no part of the secret, nor have its causes."""
         (tmp_path / "token").write_bytes(b"hunter2-hunter2\xff")
         (tmp_path / "token").chmod(0o600)
         args = parse_arguments(["list", "--token-file", str(tmp_path / "token")])
@@ -536,7 +538,7 @@ class TestConnection:
         tmp_path: Path,
         where: str,
     ) -> None:
-        """A token comes from a file or the environment, and goes before a user."""
+        """A token comes from a file or the environment, and overrides a user."""
         token = self.token(served)
         served.cluster.requests.clear()
         monkeypatch.delenv("REDIS_ENTERPRISE_PASSWORD")
@@ -553,13 +555,13 @@ class TestConnection:
         assert {seen.method for seen in served.cluster.requests} == {"GET"}
 
     def test_user_goes_before_token(self, served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A user that is an option goes before a token in the environment."""
+        """A user given as an option overrides a token in the environment."""
         monkeypatch.setenv("REDIS_ENTERPRISE_TOKEN", "not-a-good-one")
 
         assert main(["list", "--user", served.cluster.username]) == 0
 
     def test_granted(self, served: Served) -> None:
-        """With `--auth jwt` the password is sent for a token only."""
+        """With `--auth jwt` the password is sent to get a token only."""
         assert main(["list", "--auth", "jwt"]) == 0
         assert served.cluster.requests[0].path == "/v1/users/authorize"
 
@@ -571,7 +573,7 @@ class TestConnection:
         assert main(["list", "--url", down, "--trusted-host", "10.0.0.7"]) == 5
 
     def test_no_cluster(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """Without a cluster it says how to give one."""
+        """Without a URL the error names the variable to set."""
         assert main(["list"]) == 2
         assert "REDIS_ENTERPRISE_URL is not set" in capsys.readouterr().err
 
@@ -597,7 +599,7 @@ class TestConnection:
         ],
     )
     def test_wrong_usage(self, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-        """Wrong usage is 2."""
+        """The exit code for wrong usage is 2."""
         with pytest.raises(SystemExit) as caught:
             main(arguments)
         assert caught.value.code == 2
@@ -606,14 +608,14 @@ class TestConnection:
         assert "hunter2" not in said
 
     def test_version(self, lines: Callable[[], list[str]]) -> None:
-        """`--version` is that of the package."""
+        """`--version` prints the version of the package."""
         with pytest.raises(SystemExit) as caught:
             main(["--version"])
         assert caught.value.code == 0
         assert lines() == [version("redis-enterprise-actions")]
 
     def test_help(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """The help tells the exit codes and the variables."""
+        """The help lists the exit codes and the environment variables."""
         with pytest.raises(SystemExit) as caught:
             main(["wait", "--help"])
         assert caught.value.code == 0
@@ -623,7 +625,7 @@ class TestConnection:
 
 
 def test_strange_letters(served: Served, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A terminal that cannot show a letter does not end a wait."""
+    """A character that the terminal cannot encode does not end a wait."""
     uid = served.add("retry_bdb", Plan(duration=0, outcome="failed", error="Knoten wäscht 日本"))
     run = subprocess.run(
         [*COMMAND, "wait", uid],
@@ -638,7 +640,7 @@ def test_strange_letters(served: Served, monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 @pytest.fixture(scope="module")
 def fake() -> Iterator[dict[str, str]]:
-    """Serve a fake cluster by command; return its environment, and uids by what they do."""
+    """Run `fake-cluster`; yield the environment that it prints, and uids by their note."""
     with subprocess.Popen([*COMMAND, "fake-cluster"], stdout=subprocess.PIPE, text=True) as it:
         assert it.stdout is not None
         found: dict[str, str] = {}
@@ -657,7 +659,7 @@ def fake() -> Iterator[dict[str, str]]:
 
 
 def test_captured_output(monkeypatch: pytest.MonkeyPatch, served: Served) -> None:
-    """Output may go to anything that can be written to."""
+    """Standard output may be any object with a `write` method."""
     uid = served.add()
     monkeypatch.setattr(sys, "stdout", io.StringIO())
 
@@ -681,26 +683,26 @@ class TestProcesses:
         )
 
     def test_list(self, fake: dict[str, str]) -> None:
-        """What is under way can be listed."""
+        """`list` prints the running actions."""
         run = self.run(fake, "list")
 
         assert (run.returncode, run.stderr) == (0, "")
         assert len(run.stdout.splitlines()) == 5
 
     def test_too_slow(self, fake: dict[str, str]) -> None:
-        """An action that is too slow is 3."""
+        """The exit code for a timeout is 3."""
         run = self.run(fake, "wait", fake["never"], "--timeout", "1")
 
         assert (run.returncode, run.stderr) == (3, "")
         assert "timed out after 1 s and " in run.stdout.splitlines()[-1]
 
     def test_unknown(self, fake: dict[str, str]) -> None:
-        """An unknown action is 4."""
+        """The exit code for an unknown action is 4."""
         assert self.run(fake, "wait", "x", "--not-found-grace", "1").returncode == 4
 
     @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
     def test_interrupted(self, fake: dict[str, str]) -> None:
-        """Ctrl-C ends it at once, with 130, one line and no traceback."""
+        """Ctrl-C ends the command at once, with 130, one line and no traceback."""
         with subprocess.Popen(
             [*COMMAND, "wait", fake["never"]],
             env={**os.environ, **fake},
@@ -718,7 +720,7 @@ class TestProcesses:
         assert said == "interrupted; what runs on the cluster goes on running\n"
 
     def test_reader_has_enough(self, fake: dict[str, str]) -> None:
-        """A reader that goes away, as `head` does, ends it without a complaint."""
+        """A reader that closes the pipe, as `head` does, ends the command without an error."""
         with subprocess.Popen(
             [*COMMAND, "wait", *(fake[name] for name in ("completes", "fails", "deletes"))],
             env={**os.environ, **fake},
@@ -735,7 +737,7 @@ class TestProcesses:
 
     @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full")
     def test_no_room_for_output(self, fake: dict[str, str]) -> None:
-        """Output that cannot be written has a code of its own, and no traceback."""
+        """Output that cannot be written has its own exit code, and no traceback."""
         with open("/dev/full", "w", encoding="utf-8") as full:  # noqa: PTH123 - a device
             run = subprocess.run(
                 [*COMMAND, "list"],
@@ -761,12 +763,12 @@ class TestProcesses:
 
 
 class TestUnforeseen:
-    """Errors that nobody foresaw: 70, and one line, which has no secret in it."""
+    """Unexpected errors: exit code 70, and one line without secrets."""
 
     SAID = re.compile(
-        r"redis-actions: an error that was not foreseen: (\w+) in "
+        r"redis-actions: unexpected error: (\w+) in "
         r"redis_enterprise_actions\.([\w.]+), "
-        r"line \d+; REDIS_ACTIONS_TRACEBACK=1 prints the traceback, which may show secrets\n"
+        r"line \d+; REDIS_ACTIONS_TRACEBACK=1 prints the traceback, which may contain secrets\n"
     )
 
     @pytest.mark.parametrize(
@@ -791,7 +793,7 @@ class TestUnforeseen:
         error: Exception,
         where: str,
     ) -> None:
-        """Wherever it comes from, and whatever it is: no other end of the command is like it."""
+        """Any exception type, raised at any place, ends the command like this."""
 
         def fail(*_: object) -> NoReturn:
             raise error.with_traceback(None)
@@ -817,7 +819,7 @@ class TestUnforeseen:
         assert out == ""
 
     def test_deep_body(self, served: Served, capsys: pytest.CaptureFixture[str]) -> None:
-        """A body that is as deep as may be is sent."""
+        """A body with the greatest allowed depth is sent."""
         data = "[" * 50 + '{"a":' * 50 + "1" + "}" * 50 + "]" * 50
 
         assert main(["submit", "POST", "/v1/x", "--data", data]) == 5
@@ -826,7 +828,7 @@ class TestUnforeseen:
     def test_traceback(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        """Its traceback is printed where that is asked for, and no line of it is a command."""
+        """With REDIS_ACTIONS_TRACEBACK the traceback is printed; no line of it is a CI command."""
 
         def fail(*_: object) -> NoReturn:
             raise ValueError("a\n::error::b") from KeyError("c")
@@ -844,7 +846,7 @@ class TestUnforeseen:
     def test_interrupted_early(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        """Ctrl-C before signals are heard is what it is later."""
+        """Ctrl-C before the signal handlers are installed has the same exit code."""
 
         def fail(*_: object) -> NoReturn:
             raise KeyboardInterrupt
@@ -863,19 +865,19 @@ class TestUnforeseen:
         depth: int,
         closed: bool,
     ) -> None:
-        """A body of brackets in brackets is wrong usage, however many there are."""
+        """A body that is nested too deep is wrong usage, at any depth."""
         data = "[" * depth + "1" + "]" * depth * closed
 
         assert main(["submit", "POST", "/v1/x", "--data", data]) == 2
         assert capsys.readouterr().err in {
             "redis-actions: --data is not JSON\n",
-            "redis-actions: --data has more than 100 lists and objects in each other\n",
+            "redis-actions: --data is nested more than 100 levels deep\n",
         }
         assert served.cluster.requests == []
 
     @pytest.mark.parametrize("program", ["module", "script"])
     def test_program(self, tmp_path: Path, program: str) -> None:
-        """As a process it ends with that code, however it is started."""
+        """The process exits with 70, as a module and as a script."""
         start = "from redis_enterprise_actions._cli import main\nmain.parse_arguments = None\n"
         if program == "module":
             start += (
@@ -898,7 +900,7 @@ class TestUnforeseen:
 def test_report_is_checked_first(
     served: Served, tmp_path: Path, capsys: pytest.CaptureFixture[str], make: str
 ) -> None:
-    """A report that can never be written is wrong usage, before a request is sent."""
+    """A report that cannot be written is wrong usage, before a request is sent."""
     names = {"nowhere": "no/r.json", "long": f"{'r' * 300}.json"}
     file = tmp_path / names.get(make, "r.json")
     if make == "loop":
@@ -914,7 +916,7 @@ def test_report_is_checked_first(
 
 
 def test_usage_is_no_command(capsys: pytest.CaptureFixture[str]) -> None:
-    """What is wrong with an argument is one line, though the argument be several."""
+    """The error about an argument of several lines is one line."""
     with pytest.raises(SystemExit):
         main(["wait", "x", "--report", "a\n::error::b\x85##[c]"])
 
@@ -925,6 +927,81 @@ def test_usage_is_no_command(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.enable_socket
 def test_demo(lines: Callable[[], list[str]]) -> None:
-    """`demo` waits for several actions at once, one of which fails, and ends with 0."""
+    """`demo` waits for several actions at once, one of which fails, and exits with 0."""
     assert main(["demo"]) == 0
-    assert lines()[-1].startswith("4 completed, 1 failed (as it was meant to), in ")
+    assert lines()[-1].startswith("4 completed, 1 failed (as planned), in ")
+
+
+# --- profiles, login, logout ---
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Create a folder with a file of profiles, and one with a password."""
+    monkeypatch.setenv("REDIS_ACTIONS_CONFIG", str(tmp_path / "config.toml"))
+    (tmp_path / "config.toml").write_text(
+        'default = "b"\n[profiles.a]\nkeyring = true\n'
+        '[profiles.b]\nurl = ["https://n1", "https://n2"]\nuser = "ops"\nkeyring = true\n'
+    )
+    (tmp_path / "password").write_text(SECRET)
+    (tmp_path / "password").chmod(0o600)
+    return tmp_path
+
+
+def test_profiles(folder: Path, lines: Callable[[], list[str]]) -> None:
+    """`profiles` prints each profile with its cluster, its user, and a mark for the default."""
+    assert main(["profiles"]) == 0
+    assert lines() == ["a\t-\t-\t-", "b\thttps://n1 https://n2\tops\tdefault"]
+
+
+def test_no_profiles(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without profiles, the error names the file in which they would be."""
+    (folder / "config.toml").write_text("")
+
+    assert main(["profiles"]) == 2
+    assert capsys.readouterr().err == (
+        f"redis-actions: there are no profiles in {folder / 'config.toml'}\n"
+    )
+
+
+@pytest.mark.enable_socket
+def test_login(folder: Path, memory_keyring: MemoryKeyring, lines: Callable[[], list[str]]) -> None:
+    """A password is stored under user and host, and removed; it is never printed."""
+    assert main(["login", "--password-file", str(folder / "password")]) == 0
+    assert memory_keyring.passwords == {("redis-actions", "ops@n1"): SECRET}
+    assert main(["logout"]) == 0
+    assert memory_keyring.passwords == {}
+    assert lines() == [
+        "stored the password of ops@n1 in the keyring, for profiles with keyring = true",
+        "removed the password of ops@n1 from the keyring",
+    ]
+
+
+def test_logout_of_nothing(
+    folder: Path, memory_keyring: MemoryKeyring, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Removing a password that is not there is an error."""
+    assert main(["logout"]) == 2
+    assert "the keyring has no password of ops@n1" in capsys.readouterr().err
+
+
+def test_login_prompt(
+    folder: Path,
+    memory_keyring: MemoryKeyring,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """On a terminal `login` asks for the password; Ctrl-C changes nothing."""
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("getpass.getpass", lambda _: SECRET)
+    assert main(["login"]) == 0
+    assert memory_keyring.passwords == {("redis-actions", "ops@n1"): SECRET}
+    memory_keyring.passwords.clear()
+
+    def leave(_: str) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("getpass.getpass", leave)
+    assert main(["login"]) == 130
+    assert memory_keyring.passwords == {}
+    assert SECRET not in "".join(capsys.readouterr())

@@ -212,8 +212,7 @@ def test_broken_drawing(served: Served, tmp_path: Path, wanted: str) -> None:
     assert ran.terminal.cursor
     assert ran.terminal.wraps
     assert ran.terminal.everything[-1].startswith(
-        "redis-actions: an error that was not foreseen: KeyError in "
-        "redis_enterprise_actions._cli.wait.bars,"
+        "redis-actions: unexpected error: KeyError in redis_enterprise_actions._cli.wait.bars,"
     )
     assert ("Traceback" in ran.raw) == ("hunter2" in ran.raw) == (wanted == "1")
     assert uid in report.read_text("utf-8")

@@ -1,4 +1,4 @@
-"""What the command line takes, and says of itself."""
+"""Parser of the command line, and the help texts of the subcommands and their options."""
 
 from __future__ import annotations
 
@@ -31,15 +31,21 @@ from .output import escape_ci_commands
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from typing import TypeAlias
+
+    _AddParser: TypeAlias = Callable[..., argparse.ArgumentParser]
 
 
-_NAME: Final = "redis-enterprise-actions"
-_SELECTED: Final = """\
-It takes references, or filters. With filters it looks once, as list does, and waits for everything
-that matches all of them and has not ended; with --status, also for ended work of that status.
---name '*' matches everything. Nothing to wait for is an error, unless --allow-empty is given."""
-_FILTERS: Final = "instead of REF; what matches all that are given is waited for"
-_REFERENCES: Final = """Durations are seconds, or as in 30s, 15m, 2h.
+_WAIT_DESCRIPTION: Final = """\
+Wait until all given operations have ended; show their progress, with live bars on a terminal and
+lines elsewhere, and how each ended.
+
+The operations are references, or all that match the filters. With filters, wait lists actions once,
+as list does, and waits for those that match all filters and have not ended; with --status, also for
+ended ones with that status. --name '*' matches everything. Nothing to wait for is an error, unless
+--allow-empty is given.
+
+Durations are seconds, or as in 30s, 15m, 2h.
 
 A reference (REF) is one of
   UID, or action:UID         an action, by its action_uid or task_id
@@ -47,8 +53,8 @@ A reference (REF) is one of
   cluster:ACTION             an action of the cluster, such as cluster:change_master
   crdb:ID                    a task of an Active-Active database
   export:BDB import:BDB backup:BDB   that of a database, by its uid
-  bdb:UID, bdb:UID@gone      a database that is to settle, or to be gone
-or what submit prints, which tells one run from another.
+  bdb:UID, bdb:UID@gone      a change to a database, or its deletion
+or what submit prints, which distinguishes one run from another.
 """
 _EPILOG: Final = f"""\
 {ENVIRONMENT}
@@ -58,49 +64,41 @@ exit codes of wait:
   1  failed, cancelled or aborted      5  the cluster could not be asked, or refused
   2  wrong usage, nothing to wait for  6  completed, but a report or the hook failed
   3  timed out, or stalled             8  not followed: the answer to a call names nothing
-  70 an error that was not foreseen    130, 143  interrupted: SIGINT, SIGTERM
+  70 unexpected error                  130, 143  interrupted: SIGINT, SIGTERM
                                        74, 141  the output could not be written
   With several actions, the first of 1, 4, 3, 5 that occurred; with --any, 0 if one has completed.
-  The other commands end with 0 when they were answered, whatever the answer is; otherwise with 2,
+  The other commands exit with 0 if the cluster answered, whatever the answer is; otherwise with 2,
   4, 5 or 70, as above.
 """
-_NEITHER: Final = "wait for what? Give REF, or filters such as --status running or --bdb 3"
-_BOTH: Final = "wait takes REF or filters, not both"
-_MAX_DEPTH: Final = 100  # the API's own are ten deep at most
+_MAX_DEPTH: Final = 100  # the bodies of the API are ten levels deep at most
+_MIN_INTERVAL: Final = 1.0  # seconds; a limit to the load on the cluster
 _OPTION: Final = re.compile("--[a-z-]+(?==|$)")
-_MIN_INTERVAL: Final = 1.0  # seconds between two looks, to spare the cluster
-_SHOWN: Final = "what is shown has to match each that is given"
-_TO_SET_UP: Final = {
-    "profiles": "show which profiles there are",
-    "login": "store a password in the system's keyring, for profiles",
-    "logout": "remove a password from the keyring",
-}
+_SHOWN: Final = "only actions that match all given filters are shown"
 
 
 def read_data(data: Secret | None) -> object:
-    """Read what `--data` gives: JSON, or `@` and the file that it is in, `-` for standard input.
+    """Return the request body that `--data` gives: JSON, or `@FILE`, or `@-` for standard input.
 
-    No error shows a word of it, as it may hold passwords.
+    Raises `UsageError`, whose message quotes nothing of the body, as that may hold passwords.
     """
     if data is None:
         return None
     text = data.reveal()
-    given = _read_bytes(text.removeprefix("@")) if text.startswith("@") else text
-    problem = "is not JSON"
+    body = _read_bytes(text.removeprefix("@")) if text.startswith("@") else text
+    problem = "is not JSON"  # raised below: what caused the decoder's error may quote the body
     try:
-        read: object = msgspec.json.decode(given)
+        value: object = msgspec.json.decode(body)
     except (ValueError, RecursionError):
-        del text, given  # which a traceback that shows variables would show
+        pass
     else:
-        if not _is_too_deep(read):
-            return read
-        problem = f"has more than {_MAX_DEPTH} lists and objects in each other"
-        del text, given, read  # ditto
+        if not _is_too_deep(value):
+            return value
+        problem = f"is nested more than {_MAX_DEPTH} levels deep"
     raise UsageError(f"--data {problem}")
 
 
 def _is_too_deep(value: object) -> bool:
-    """Return True if a JSON value is too deep for functions that call themselves."""
+    """Return True if a JSON value is too deep for recursive functions."""
     level = [value]
     for _ in range(_MAX_DEPTH):
         level = [
@@ -124,31 +122,44 @@ def _read_bytes(path: str) -> bytes:
 
 
 def name_and_value(text: str) -> tuple[str, str]:
-    """Read `NAME=VALUE` from the command line, and repeat none of it, as it may be a secret."""
+    """Parse `NAME=VALUE`. The error does not quote the text, which may be a secret."""
     name, equals, value = text.partition("=")
     if not name or not equals:
-        raise argparse.ArgumentTypeError("give it as NAME=VALUE")
+        raise argparse.ArgumentTypeError("expected NAME=VALUE")
     return name, value
 
 
 def name_and_secret(text: str) -> tuple[str, Secret]:
-    """Read a header, whose value may be a secret, likewise."""
+    """Parse the `NAME=VALUE` of a header, whose value may be a secret."""
     name, value = name_and_value(text)
     return name, Secret(value)
 
 
-def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Read the command line; by default, the process's.
+def parse_statuses(text: str) -> frozenset[str]:
+    """Parse statuses with commas between them; return them casefolded."""
+    words = [word.strip().casefold() for word in text.split(",")]
+    return frozenset(word for word in words if word)
 
-    Of what is too much no more than options' names are repeated: a body without its `--data` holds
-    secrets. The first of them is answered with the option that has a similar name.
+
+def _watch_interval(text: str) -> float:
+    seconds = parse_duration(text)
+    if seconds < _MIN_INTERVAL:
+        raise argparse.ArgumentTypeError(f"the shortest interval is {_MIN_INTERVAL:g}s")
+    return seconds
+
+
+def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Parse a command line, by default that of the process. Exit with 2 on wrong usage.
+
+    Of superfluous arguments the error names only options, as a body without its `--data` holds
+    secrets. It suggests an option that is similar to the first of them.
     """
     top = build_parser()
     answer_completion(top)
     args, rest = top.parse_known_args(argv)
     if rest:
-        shown = [_OPTION.match(text) for text in rest]
-        words = [option[0] if option else "..." for option in shown]
+        matches = [_OPTION.match(text) for text in rest]
+        words = [match[0] if match else "..." for match in matches]
         message = "unrecognized arguments: " + " ".join(words)
         known = {
             option.removeprefix("--").replace("-", "_"): option
@@ -156,187 +167,148 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         }
         similar = similar_name(words[0].removeprefix("--").replace("-", "_"), known)
         top.error(message if similar is None else f"{message}; did you mean {known[similar]}?")
-    if args.run == "wait" and bool(args.ref) is (selection_from(args) != Selection()):
-        top.error(_BOTH if args.ref else _NEITHER)
+    if args.run == "wait":
+        has_filters = selection_from(args) != Selection()
+        if args.ref and has_filters:
+            top.error("wait takes REF or filters, not both")
+        if not args.ref and not has_filters:
+            top.error("wait needs REF, or filters such as --status running or --bdb 3")
     return args
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser, and those of its commands, whose complaints are one printable line each."""
+    """Argument parser whose errors are one printable line, without commands to a CI system."""
 
     def error(self, message: str) -> NoReturn:
         super().error(escape_ci_commands(one_line(message)))
 
 
 def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command and of its subcommands."""
     made = _Parser(
         prog="redis-actions",
-        description="See and await long-running actions on a Redis Software cluster.",
+        description="List and await long-running actions of a Redis Software cluster.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    top = cast("argparse.ArgumentParser", made)  # whose commands take any as parents
-    top.add_argument("--version", action="version", version=version(_NAME))
+    top = cast("argparse.ArgumentParser", made)  # of which `parents` takes any kind
+    top.add_argument("--version", action="version", version=version("redis-enterprise-actions"))
+    top.set_defaults(interrupted="")
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
     connection = connection_options()
-
     add = partial(commands.add_parser, allow_abbrev=False)
-    add_looks(add, connection)
+    _add_reading_commands(add, connection)
+    _add_waiting_commands(add, connection)
+    _add_local_commands(add, connection)
+    for name, command in commands.choices.items():
+        # The usage line has all options: `parse_arguments` looks for a similar one.
+        command.set_defaults(run=name, usage=command.format_usage)
+        add_examples(name, command)
+    return top
 
-    command = add("get", parents=[connection], help="show one action as it is now")
+
+def _add_reading_commands(add: _AddParser, connection: argparse.ArgumentParser) -> None:
+    """Add `list`, `doctor`, `watch` and `get`."""
+    command = add("list", parents=[connection], help="list the actions and tasks of the cluster")
+    _add_filters(command, _SHOWN)
+    command.add_argument("--json", action="store_true", help="print one JSON object per line")
+
+    command = add("doctor", parents=[connection], help="diagnose connection problems")
+    text = "time limit for each step (default: 10s)"
+    command.add_argument("--timeout", type=parse_duration, default=10.0, metavar="TIME", help=text)
+    command.add_argument("--json", action="store_true", help="print one JSON object per line")
+
+    command = add("watch", parents=[connection], help="show the list of actions live")
+    _add_filters(command, _SHOWN)
+    text = "time between two requests for the list (default: 5s)"
+    command.add_argument("--interval", type=_watch_interval, default=5.0, metavar="TIME", help=text)
+    text = "print the list once, as list does, and exit"
+    command.add_argument("--once", action="store_true", help=text)
+    command.set_defaults(json=False)
+
+    command = add("get", parents=[connection], help="show one action")
     command.add_argument("uid", metavar="UID", help="an action_uid or a task_id")
-    command.add_argument("--json", action="store_true", help="as a JSON object")
-    command.set_defaults(run="get", connects=True, interrupted="")
+    command.add_argument("--json", action="store_true", help="print a JSON object")
 
-    left_alone = "; what runs on the cluster goes on running"
+
+def _add_waiting_commands(add: _AddParser, connection: argparse.ArgumentParser) -> None:
+    """Add `wait`, `submit` and `cancel`."""
+    work_goes_on = "; what runs on the cluster goes on running"
     command = add(
         "wait",
         parents=[connection],
-        help="wait until actions, or other long-running work, have ended",
-        description=f"Wait until everything given has ended, show how it goes, and say how each "
-        f"ended: with live bars on a terminal, or lines.\n\n{_SELECTED}\n\n{_REFERENCES}",
+        help="wait for actions and other long-running operations to end",
+        description=_WAIT_DESCRIPTION,
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    text = "an action's uid, or a reference; - for those on standard input, one a line, or JSON"
+    text = "an action's uid, or a reference; - reads standard input: one per line, or JSON"
     command.add_argument("ref", metavar="REF", nargs="*", help=text)
-    _add_filters(command, _FILTERS)
+    _add_filters(command, "instead of REF: wait for all actions that match all given filters")
     add_stop_options(command)
     add_wait_options(command)
-    command.set_defaults(run="wait", connects=True, interrupted=left_alone)
+    command.set_defaults(interrupted=work_goes_on)
 
     command = add(
         "submit",
         parents=[connection],
-        help="start something long-running, and wait for it if told to",
-        description="Send a call of the API that starts something, and print the reference to "
-        "what it has started, for wait.",
+        help="start a long-running operation and, with --wait, wait for it to end",
+        description="Send an API call that starts a long-running operation, and print the "
+        "reference to that operation, which wait takes.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument("method", metavar="METHOD", help="POST, PUT, PATCH or DELETE")
     command.add_argument("path", metavar="PATH", help="such as /v1/bdbs/1/upgrade")
+    text = "request body, or @FILE, or @- for standard input; these hide secrets from other users"
+    command.add_argument("--data", type=Secret, metavar="JSON", help=text)
+    add_pair = partial(command.add_argument, action="append", default=[], metavar="NAME=VALUE")
+    add_pair("--param", type=name_and_value, help="query parameter; can be repeated")
+    add_pair("--header", type=name_and_secret, help="request header; can be repeated")
+    text = "repeat the call for this long while the answer is 409, busy (default: do not repeat it)"
     command.add_argument(
-        "--data",
-        type=Secret,
-        metavar="JSON",
-        help="the body, or @FILE, or @- for standard input, which keep secrets from other users",
+        "--busy-timeout", type=parse_duration, default=0.0, metavar="TIME", help=text
     )
-    command.add_argument(
-        "--param",
-        type=name_and_value,
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="for the query",
-    )
-    command.add_argument(
-        "--header",
-        type=name_and_secret,
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="a header",
-    )
-    command.add_argument(
-        "--busy-timeout",
-        type=parse_duration,
-        default=0.0,
-        metavar="TIME",
-        help="how long to ask again where the answer is 409, busy (default: not at all)",
-    )
-    command.add_argument("--wait", action="store_true", help="wait until it has ended")
-    text = "with --wait: take the answer for the end where it names nothing to follow"
+    command.add_argument("--wait", action="store_true", help="wait for the operation to end")
+    text = "with --wait: an answer that names nothing to follow counts as completed"
     command.add_argument("--accept-untracked", action="store_true", help=text)
     add_wait_options(command)
-    command.set_defaults(run="submit", connects=True, interrupted=left_alone)
+    command.set_defaults(interrupted=work_goes_on)
 
-    command = add(
-        "cancel",
-        parents=[connection],
-        help="cancel what the API can cancel: node:, cluster:, crdb:",
-    )
-    command.add_argument("ref", metavar="REF", help="a reference, as wait takes")
-    command.add_argument(
-        "--force", action="store_true", help="of a CRDB's task that is committing; may do damage"
-    )
-    command.set_defaults(run="cancel", connects=True, interrupted="")
+    text = "cancel an operation, if the API can: node:, cluster:, crdb:"
+    command = add("cancel", parents=[connection], help=text)
+    command.add_argument("ref", metavar="REF", help="a reference, as for wait")
+    text = "cancel a CRDB task even while it is committing; this may do damage"
+    command.add_argument("--force", action="store_true", help=text)
 
-    command = add("fake-cluster", help="serve a fake cluster with actions under way")
-    command.add_argument("--port", type=int, default=0, help="on 127.0.0.1 (default: a free one)")
+
+def _add_local_commands(add: _AddParser, connection: argparse.ArgumentParser) -> None:
+    """Add the commands that wait for no cluster of the user."""
+    command = add("fake-cluster", help="serve a fake cluster with a few running actions")
+    text = "port on 127.0.0.1 (default: any free port)"
+    command.add_argument("--port", type=int, default=0, help=text)
     versions = ("7.4", "7.8", "7.22", "8.0")
     text = "the version of Redis Software to imitate (default: 8.0)"
     command.add_argument("--version", choices=versions, default="8.0", help=text)
-    command.set_defaults(run="fake-cluster", connects=False, interrupted="")
 
-    command = add("demo", help="wait for several actions on a fake cluster")
-    command.set_defaults(run="demo", connects=False, interrupted="")
+    add("demo", help="wait for several actions on a fake cluster")
+    add("profiles", help="list the profiles")
+    text = "store a password in the system's keyring, for profiles"
+    add("login", parents=[connection], help=text)
+    add("logout", parents=[connection], help="remove a password from the keyring")
 
-    add_chores(add, connection)
-    for name, command in commands.choices.items():
-        command.set_defaults(usage=command.format_usage)  # which has all options
-        add_examples(name, command)
-    return top
-
-
-def add_looks(
-    add: Callable[..., argparse.ArgumentParser],
-    connection: argparse.ArgumentParser,
-) -> None:
-    """Add `list` and `watch`."""
-    command = add("list", parents=[connection], help="show what the cluster does")
-    _add_filters(command, _SHOWN)
-    command.add_argument("--json", action="store_true", help="one JSON object a line")
-    command.set_defaults(run="list", connects=True, interrupted="")
-
-    command = add("doctor", parents=[connection], help="find out what keeps you from the cluster")
-    text = "how long each step may take (default: 10s)"
-    command.add_argument("--timeout", type=parse_duration, default=10.0, metavar="TIME", help=text)
-    command.add_argument("--json", action="store_true", help="one JSON object a line")
-    command.set_defaults(run="doctor", connects=False, interrupted="")
-
-    command = add("watch", parents=[connection], help="see live what the cluster does")
-    _add_filters(command, _SHOWN)
-    text = "from one look to the next (default: 5s)"
-    command.add_argument("--interval", type=_watch_interval, default=5.0, metavar="TIME", help=text)
-    text = "look once, and print what list prints"
-    command.add_argument("--once", action="store_true", help=text)
-    command.set_defaults(run="watch", connects=True, interrupted="", json=False)
+    command = add("completion", help="print the script for Tab completion in a shell")
+    command.add_argument("shell", choices=SHELLS, help="the shell that runs the script")
 
 
-def add_chores(
-    add: Callable[..., argparse.ArgumentParser], connection: argparse.ArgumentParser
-) -> None:
-    """Add what needs no cluster."""
-    for name, text in _TO_SET_UP.items():
-        command = add(name, parents=[] if name == "profiles" else [connection], help=text)
-        command.set_defaults(run=name, connects=False, interrupted="")
-    command = add("completion", help="print what lets Tab complete, for a shell")
-    command.add_argument("shell", choices=SHELLS, help="the shell that is to run it")
-    command.set_defaults(run="completion", connects=False, interrupted="")
-
-
-def _add_filters(command: argparse.ArgumentParser, said: str) -> None:
-    """Add the filters that `selection_from` reads; `said` tells what they are for."""
-    filters = command.add_argument_group("filters", said)
-    filters.add_argument("--bdb", type=int, metavar="UID", help="what works on this database")
-    filters.add_argument("--node", type=int, metavar="UID", help="what works on this node")
-    text = "such as running,failed: phases, or the cluster's own words"
+def _add_filters(command: argparse.ArgumentParser, description: str) -> None:
+    """Add the filters that `selection_from` reads."""
+    filters = command.add_argument_group("filters", description)
+    filters.add_argument("--bdb", type=int, metavar="UID", help="actions on this database")
+    filters.add_argument("--node", type=int, metavar="UID", help="actions on this node")
+    text = "actions with one of these statuses or phases, such as running,failed"
     filters.add_argument(
         "--status", type=parse_statuses, default=frozenset(), metavar="STATUS", help=text
     )
-    text = "a pattern for the action's name, such as 'SM*'"
+    text = "actions whose name matches this pattern, such as 'SM*'"
     filters.add_argument("--name", metavar="PATTERN", help=text)
-
-
-def _watch_interval(text: str) -> float:
-    seconds = parse_duration(text)
-    if seconds < _MIN_INTERVAL:
-        raise argparse.ArgumentTypeError(f"look every {_MIN_INTERVAL:g}s at most")
-    return seconds
-
-
-def parse_statuses(text: str) -> frozenset[str]:
-    """Read words with commas between them."""
-    words = [word.strip().casefold() for word in text.split(",")]
-    return frozenset(word for word in words if word)

@@ -1,6 +1,6 @@
-"""What Tab offers: commands, options, choices, files and profiles, by argcomplete.
+"""Shell completion of commands, options, choices, files and profiles, by argcomplete.
 
-Refuses to ask a cluster: what is waited for is not completed.
+References are not completed, as that would take a request to a cluster.
 """
 
 from __future__ import annotations
@@ -24,9 +24,12 @@ _PROGRAM: Final = "redis-actions"
 
 
 def completion_script(shell: str) -> str:
-    """Return the lines that a shell is to run so that Tab completes. Raises `UsageError`."""
+    """Return the script that enables completion in a shell.
+
+    Raises `UsageError` if argcomplete is not installed.
+    """
     try:
-        from argcomplete.shell_integration import shellcode  # noqa: PLC0415 - an extra, wanted only here
+        from argcomplete.shell_integration import shellcode  # noqa: PLC0415 - an extra, needed only here
     except ImportError:
         raise UsageError(
             "completion needs argcomplete: pip install 'redis-enterprise-actions[cli]'"
@@ -35,20 +38,20 @@ def completion_script(shell: str) -> str:
 
 
 def answer_completion(parser: argparse.ArgumentParser) -> None:
-    """Answer a shell that asks what there is for Tab, and exit; return if none asks."""
+    """Print completions and exit, if a shell asks for them; otherwise return."""
     if "_ARGCOMPLETE" not in os.environ:
         return
     try:
         from argcomplete import autocomplete  # noqa: PLC0415 - as above
     except ImportError:
-        sys.exit(1)  # the library is gone, and whoever pressed Tab wants no traceback
-    # It asks for a class of its own, and is content with a function.
-    offered = cast("BaseCompleter", _completions)
-    autocomplete(parser, exit_method=sys.exit, default_completer=offered)
+        sys.exit(1)  # argcomplete was uninstalled; a traceback would garble the prompt
+    # The type is narrower than what argcomplete takes: any callable.
+    completer = cast("BaseCompleter", _completions)
+    autocomplete(parser, exit_method=sys.exit, default_completer=completer)
 
 
 def _completions(prefix: str, action: argparse.Action, **_: object) -> list[str]:
-    """Return what there is for an argument without choices."""
+    """Return the completions of an argument without choices."""
     if action.metavar == "FILE":
         from argcomplete.completers import FilesCompleter  # noqa: PLC0415 - as above
 
@@ -56,6 +59,6 @@ def _completions(prefix: str, action: argparse.Action, **_: object) -> list[str]
     if action.metavar == "PROFILE":
         return profile_names()
     if action.metavar == "STATUS":
-        done, comma, _rest = prefix.rpartition(",")
-        return [f"{done}{comma}{phase}" for phase in Phase]
+        typed, comma, _word = prefix.rpartition(",")
+        return [f"{typed}{comma}{phase}" for phase in Phase]
     return []

@@ -1,4 +1,4 @@
-"""What each command's help teaches besides its options: examples, and what exit codes say."""
+"""Examples and exit codes at the end of each subcommand's help."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ _EXAMPLES: Final = {
   redis-actions list --name 'SM*' --bdb 3
   redis-actions list --json | jq -r 'select(.progress > 50).uid'
 
-On a terminal it is a table. In a pipe, each line has fields between tabs, and
-- where there is nothing: what wait takes, what is done to what, its status,
-percent done, its state or why it failed, its age in seconds. wait takes the
-same filters.
+On a terminal, list prints a table. In a pipe, each line is an action, as fields
+between tabs: the reference for wait, name and object, status, percent done,
+state or reason of a failure, and age in seconds; - stands for none. wait takes
+the same filters.
 """,
     "watch": """\
   redis-actions watch --status running
   redis-actions watch --node 2 --interval 30s
   redis-actions watch --once | awk -F '\\t' '$6 > 3600 { print $1 }'
 
-On a terminal it is a live view, until Ctrl-C. Elsewhere, and without rich
-(which the extra cli brings), it is a line for each change. A list that the
-user's role may not see is left out.
+On a terminal, watch is a live view, until Ctrl-C. Elsewhere, and without rich
+(which the extra cli installs), it prints a line for each change. A list that
+the user's role does not permit is left out.
 """,
     "doctor": """\
   redis-actions doctor --profile prod
   redis-actions doctor --timeout 3s
   redis-actions doctor --json | jq -r 'select(.level == "failure").advice'
 
-Looks at the settings, and at DNS, TCP, TLS and HTTP of each node, then at the
-clock, credentials, versions and permissions. A line for each says ok, warning
-or failure, and what to do. It changes nothing, and sends one request to each
-node and seven more, or a few where tokens are used. 5 means that something
-failed.
+Checks the settings; DNS, TCP, TLS, HTTP and the clock of each node; and the
+credentials, versions and permissions. Each check prints a line: ok, warning or
+failure, and what to do about it. doctor changes nothing. It sends one request
+to each node and seven more, or a few more with tokens. Exit code 5 means that a
+check failed.
 """,
     "get": """\
   redis-actions get 6c93e2a5-3f7e-4f2e-9a5b-0b0f5a0f5a0f
@@ -68,7 +68,7 @@ failed.
   redis-actions list --profile prod
 
 Profiles are in ~/.config/redis-actions/config.toml, unless XDG_CONFIG_HOME or
-REDIS_ACTIONS_CONFIG says otherwise; on Windows, in %APPDATA%\\redis-actions:
+REDIS_ACTIONS_CONFIG is set; on Windows, in %APPDATA%\\redis-actions:
   default = "prod"
 
   [profiles.prod]
@@ -78,19 +78,20 @@ REDIS_ACTIONS_CONFIG says otherwise; on Windows, in %APPDATA%\\redis-actions:
 
 A profile may have: url, user, password_file, token_file, keyring, auth,
 ca_cert, fingerprint, insecure, client_cert, client_key, trusted_hosts. Relative
-paths begin where the file is. It holds no password, and the files that do must
-be closed to other users. An option goes before the environment, and that before
-a profile, whose secrets, and what it trusts, are for its own URLs only.
+paths are relative to the folder of the file. The file holds no password; a file
+that holds one must not be readable by other users. Options override environment
+variables, which override the profile. A profile's secrets, and the certificates
+that it trusts, apply to its own URLs only.
 
-What this command prints has tabs between name, URLs, user, and default or -.
+This command prints name, URLs, user, and default or -, between tabs.
 """,
     "login": """\
   redis-actions login --profile prod
   redis-actions login --url https://cluster.example.com:9443 --user ops
 
-The password is asked for, or is in --password-file. It is kept for this user at
-this host, and found by profiles with "keyring = true". The extra keyring brings
-what this needs.
+login asks for the password, or reads it from --password-file, and stores it for
+this user at this host. Profiles with "keyring = true" use it. The extra keyring
+installs what this needs.
 """,
     "logout": """\
   redis-actions logout --profile prod
@@ -100,21 +101,21 @@ what this needs.
   eval "$(redis-actions completion zsh)"      in ~/.zshrc, after compinit
   redis-actions completion fish | source      in ~/.config/fish/config.fish
 
-Tab then offers commands, options, choices, files and profiles, and asks no
-cluster. The extra cli brings what this needs.
+Tab then completes commands, options, choices, files and profiles, and sends no
+request. The extra cli installs what this needs.
 """,
 }
 
 _EXIT_CODES: Final = """\
 exit codes:
-  0  it was done              5         the cluster could not be asked
-  2  wrong usage              70        an error that was not foreseen
-  4  it is not known there    74, 141   the output could not be written
+  0  success                  5         the cluster could not be asked
+  2  wrong usage              70        unexpected error
+  4  not found                74, 141   the output could not be written
                               130, 143  interrupted, terminated
 """
 
 
 def add_examples(name: str, command: argparse.ArgumentParser) -> None:
-    """Let the help of a command end with examples, and with what its exit codes say."""
+    """Append examples and exit codes to the help of a subcommand."""
     command.formatter_class = argparse.RawDescriptionHelpFormatter
     command.epilog = f"examples:\n{_EXAMPLES[name]}\n{command.epilog or _EXIT_CODES}"
