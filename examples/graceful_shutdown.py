@@ -49,7 +49,7 @@ class UnderWay:
 
 async def start(client: ActionsClient, bdb: int, under_way: UnderWay) -> None:
     """Begin an upgrade. This is not cut short: a reference that got lost could not be resumed."""
-    operation = await client.upgrade_bdb(bdb)
+    operation = await client.databases.upgrade(bdb)
     if operation.ref is not None:
         under_way.add(operation.ref)
 

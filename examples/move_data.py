@@ -21,11 +21,11 @@ from where import a_cluster
 async def main(source: int, target: int, location: object, sources: object) -> None:
     """Await the export, as an import of half of it would succeed, too."""
     async with a_cluster() as here, a_cluster(os.environ.get("TARGET_URL")) as there:
-        export = await here.export_bdb(source, location)
+        export = await here.databases.export(source, location)
         print(f"exporting: {export.ref}")
         await export.wait(timeout=7200, on_progress=print)
 
-        load = await there.import_bdb(target, sources, busy_timeout=600)
+        load = await there.databases.import_(target, sources, busy_timeout=600)
         print(f"importing: {load.ref}")
         await load.wait(timeout=7200, on_progress=print)
     print(f"database {target} holds what database {source} held")

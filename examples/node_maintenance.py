@@ -43,7 +43,7 @@ async def maintenance(client: ActionsClient, node_uid: int) -> AsyncIterator[Non
 
     A script that is cancelled does so, too, at any moment, which can take a while.
     """
-    begun = asyncio.create_task(begin(client, client.maintenance_on, node_uid))
+    begun = asyncio.create_task(begin(client, client.nodes.maintenance_on, node_uid))
     try:
         on = await asyncio.shield(begun)
         await on.wait(timeout=LONGEST, outage_timeout=OUTAGE)
@@ -66,7 +66,7 @@ async def switch_off(client: ActionsClient, node_uid: int, begun: Awaitable[Oper
         await on.cancel()
     with suppress(WaitError, RequestError):
         await on.wait(timeout=LONGEST, outage_timeout=OUTAGE)
-    off = await begin(client, client.maintenance_off, node_uid)
+    off = await begin(client, client.nodes.maintenance_off, node_uid)
     await off.wait(timeout=LONGEST, outage_timeout=OUTAGE)
 
 

@@ -38,7 +38,7 @@ async def is_out_of_reach(_task: Task[Any, Any], _run: TaskRun, state: State[Any
 async def start_upgrade(bdb_uid: int) -> str | None:
     """Start it, and return its reference."""
     async with ActionsClient.from_env() as client:
-        return (await client.upgrade_bdb(bdb_uid)).ref
+        return (await client.databases.upgrade(bdb_uid)).ref
 
 
 @task(retries=10, retry_delay_seconds=60, retry_condition_fn=is_out_of_reach)

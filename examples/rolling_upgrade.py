@@ -31,7 +31,7 @@ async def rolling_upgrade(
             await upgrade_node(node_uid)
         print(f"node {node_uid} is upgraded")
     for bdb_uid in bdb_uids:
-        upgrade = await client.upgrade_bdb(bdb_uid, busy_timeout=BUSY, outage_timeout=OUTAGE)
+        upgrade = await client.databases.upgrade(bdb_uid, busy_timeout=BUSY, outage_timeout=OUTAGE)
         await upgrade.wait(timeout=LONGEST, outage_timeout=OUTAGE)
         print(f"database {bdb_uid} is upgraded")
 

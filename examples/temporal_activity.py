@@ -48,7 +48,7 @@ async def started(client: ActionsClient, bdb_uid: int) -> Operation:
     for ref in activity.info().heartbeat_details:
         return client.operation(ref)
     try:
-        return await client.upgrade_bdb(bdb_uid)
+        return await client.databases.upgrade(bdb_uid)
     except AnswerLost as lost:
         if lost.ref is None:
             raise

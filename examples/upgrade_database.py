@@ -14,7 +14,7 @@ from where import a_cluster
 async def main(bdb_uid: int) -> None:
     """Start the upgrade, show how far it is, and say how it ended."""
     async with a_cluster() as client:
-        upgrade = await client.upgrade_bdb(bdb_uid, busy_timeout=600)
+        upgrade = await client.databases.upgrade(bdb_uid, busy_timeout=600)
         print(f"follow it from anywhere with: redis-actions wait {upgrade.ref}")
         action = await upgrade.wait(timeout=3600, stall_timeout=900, on_progress=print)
         print(f"{action.title} is done")

@@ -142,12 +142,12 @@ class TestCost:
         """Fifty who wait for the same cost no more than one."""
         large.start_crdb_task(plan=Plan(duration=100), id="t1")
         async with client_of(large) as client:
-            await asyncio.gather(*(client.wait_for_crdb_task("t1") for _ in range(50)))
+            await asyncio.gather(*(client.crdbs.wait_task("t1") for _ in range(50)))
 
             alone = asked(large)
             large.requests.clear()
             large.start_crdb_task(plan=Plan(duration=100), id="t1")
-            await client.wait_for_crdb_task("t1")
+            await client.crdbs.wait_task("t1")
         assert alone.keys() == {"/v1/crdb_tasks/t1"}
         assert alone.total() <= asked(large).total() * 2
 
@@ -155,7 +155,7 @@ class TestCost:
         """However many kinds there are: at most three requests a second."""
         refs = all_of(start_all(large, 15, duration=120))
         async with client_of(large) as client:
-            await client.wait_for_operations(refs)
+            await client.wait_for(*refs)
 
         times = [each.time for each in large.requests]
         assert all(later - first > 1 for first, later in zip(times, times[3:], strict=False))
@@ -184,7 +184,7 @@ class TestCost:
         large.inject(times=None, delay=2.0)
         async with client_of(large) as client:
             with pytest.raises(WaitTimeout):
-                await client.wait_for_operations(refs, poll=wait_fixed(1), timeout=1500)
+                await client.wait_for(*refs, poll=wait_fixed(1), timeout=1500)
 
         per_kind = [count for path, count in asked(large, 200).items() if "change" not in path]
         assert len(per_kind) == 4
@@ -203,20 +203,20 @@ class TestEnds:
         large.plan("DELETE", "/v1/bdbs/8", Plan(duration=30))
         async with client_of(large) as client:
             operations = [
-                await client.export_bdb(7, {"type": "mount_point", "path": "/a"}),
-                await client.update_bdb(7, {"memory_size": 1}),
-                await client.delete_bdb(8),
-                await client.maintenance_on(2),
-                await client.change_primary(1),
-                await client.create_crdb({"name": "a"}),
-                await client.create_bdb({"name": "a"}, params={"dry_run": True}),
+                await client.databases.export(7, {"type": "mount_point", "path": "/a"}),
+                await client.databases.update(7, {"memory_size": 1}),
+                await client.databases.delete(8),
+                await client.nodes.maintenance_on(2),
+                await client.cluster.change_primary(1),
+                await client.crdbs.create({"name": "a"}),
+                await client.databases.create({"name": "a"}, params={"dry_run": True}),
             ]
             large.start_transfer(9, "backup", Plan(duration=40))
             large.start_transfer(10, "import", Plan(duration=40))
             v2_only = large.add_action("export", Plan(duration=25), bdb_uid=11)
             refs = ["backup:9", "import:10", "bdb:7", "bdb:8@gone", v2_only]
 
-            actions = await client.wait_for_operations([*operations, *refs])
+            actions = await client.wait_for(*operations, *refs)
 
         assert [action.kind for action in actions] == [
             Kind.EXPORT,
@@ -250,7 +250,7 @@ class TestEnds:
             *("cluster:change_master", "crdb:t2"),
         ]
         async with ActionsClient(large.urls, username=large.username, password=large.password) as c:
-            results = await c.wait_for_operations(refs, settle=True, timeout=100)
+            results = await c.wait_for(*refs, settle=True, timeout=100)
 
         assert [type(result) for result in results] == [
             ActionFailed,
@@ -270,13 +270,13 @@ class TestEnds:
         large.start_crdb_task(plan=Plan(duration=20, outcome="failed"), id="bad")
         async with client_of(large) as client:
             with pytest.raises(ActionFailed, match="bad"):
-                await client.wait_for_operations([*all_of(started), "crdb:bad"])
+                await client.wait_for(*all_of(started), "crdb:bad")
             assert now() < 35
             count = len(large.requests)
             await asyncio.sleep(30)
             assert len(large.requests) == count
 
-            actions = await client.wait_for_operations(all_of(started))
+            actions = await client.wait_for(*all_of(started))
         assert {action.phase for action in actions} == {Phase.COMPLETED}
 
     async def test_one_leaves(self, large: FakeCluster) -> None:
@@ -295,7 +295,7 @@ class TestEnds:
                 client.operation(started[ListKind.BDBS][0]).wait(timeout=30)
             )
             rest = [refs[-1] for refs in started.values()]
-            waiting = asyncio.ensure_future(client.wait_for_operations(rest))
+            waiting = asyncio.ensure_future(client.wait_for(*rest))
             await asyncio.sleep(20)
             leaver.cancel()
 
@@ -322,13 +322,13 @@ class TestEnds:
     async def test_twice(self, large: FakeCluster) -> None:
         """What is given twice is waited for once, and returned twice."""
         async with client_of(large) as client:
-            operation = await client.maintenance_on(1)
+            operation = await client.nodes.maintenance_on(1)
             ref = operation.ref or ""
-            actions = await client.wait_for_operations([operation, ref, operation, ref])
+            actions = await client.wait_for(operation, ref, operation, ref)
             with pytest.raises(UsageError, match=r"^operations is empty: pass allow_empty=True"):
-                await client.wait_for_operations([])
-            assert await client.wait_for_operations([], allow_empty=True) == []
-            again = await client.wait_for_operations([operation], allow_empty=True)
+                await client.wait_for()
+            assert await client.wait_for(allow_empty=True) == []
+            again = await client.wait_for(operation, allow_empty=True)
 
         assert [action.phase for action in again] == [Phase.COMPLETED]
         assert len({id(action) for action in actions}) <= 2
@@ -340,17 +340,17 @@ class TestEnds:
         cluster.start_crdb_task(plan=Plan(outcome="failed", duration=5), id="bad")
 
         with pytest.raises(ActionFailed):
-            await client.wait_for_operations(["crdb:slow", "crdb:slow", "crdb:bad"])
+            await client.wait_for("crdb:slow", "crdb:slow", "crdb:bad")
         names = {task.get_name() for task in asyncio.all_tasks()}
         assert not {name for name in names if "wait for" in name or name == "poll loop"}
 
-    @pytest.mark.parametrize("wrong", ["crdb:t1", "t1", 5, None, ["crdb:"], ["node:1"], [None]])
+    @pytest.mark.parametrize("wrong", [["crdb:"], ["node:1"], [None], [5], [["crdb:t1"]]])
     async def test_not_several(
         self, cluster: FakeCluster, client: ActionsClient, wrong: list[str]
     ) -> None:
         """What is not several references is not waited for at all."""
         with pytest.raises(UsageError):
-            await client.wait_for_operations(wrong)
+            await client.wait_for(*wrong)
         assert cluster.requests == []
 
 
@@ -370,7 +370,7 @@ class TestTrouble:
         started = start_all(large, 4, duration=100)
         self.spoil(large, path, status=403)
         async with client_of(large) as client:
-            actions = await client.wait_for_operations(all_of(started))
+            actions = await client.wait_for(*all_of(started))
 
         assert {action.phase for action in actions} == {Phase.COMPLETED}
         lists = asked(large)
@@ -383,7 +383,7 @@ class TestTrouble:
         path = LISTS[ListKind.CRDBS]
         refs = [f"crdb:{cluster.start_crdb_task(plan=Plan(duration=1000))}" for _ in range(3)]
         self.spoil(cluster, path, status=403)
-        waiting = asyncio.ensure_future(client.wait_for_operations(refs, poll=wait_fixed(20)))
+        waiting = asyncio.ensure_future(client.wait_for(*refs, poll=wait_fixed(20)))
         await asyncio.sleep(700)
         assert asked(cluster)[path] == 3
         cluster.heal()
@@ -402,7 +402,7 @@ class TestTrouble:
         self.spoil(large, path, status=status)
         async with client_of(large) as client:
             results = {
-                system: await client.wait_for_operations(refs, settle=True)
+                system: await client.wait_for(*refs, settle=True)
                 for system, refs in started.items()
             }
 
@@ -414,7 +414,7 @@ class TestTrouble:
         """A list that fails is passed over for a while; the log says which, and when it is back."""
         started = start_all(large, 4, duration=400)
         async with client_of(large) as client:
-            waiting = asyncio.ensure_future(client.wait_for_operations(all_of(started)))
+            waiting = asyncio.ensure_future(client.wait_for(*all_of(started)))
             await asyncio.sleep(20)
             self.spoil(large, "/v1/crdb_tasks", status=503)
             await asyncio.sleep(100)
@@ -437,7 +437,7 @@ class TestTrouble:
         """An outage is one for all kinds: one request tries again, and the log has two lines."""
         started = start_all(large, 10, duration=400)
         async with client_of(large) as client:
-            waiting = asyncio.ensure_future(client.wait_for_operations(all_of(started)))
+            waiting = asyncio.ensure_future(client.wait_for(*all_of(started)))
             await asyncio.sleep(50)
             large.inject(times=None, status=503)
             await asyncio.sleep(200)
@@ -454,9 +454,7 @@ class TestTrouble:
         """An outage that outlasts the patience of all ends all, of whatever kind."""
         refs = all_of(start_all(large, 2, duration=400))
         async with client_of(large) as client:
-            waiting = asyncio.ensure_future(
-                client.wait_for_operations(refs, settle=True, outage_timeout=60)
-            )
+            waiting = asyncio.ensure_future(client.wait_for(*refs, settle=True, outage_timeout=60))
             await asyncio.sleep(50)
             large.inject(times=None, drop=True)
 
@@ -470,7 +468,7 @@ class TestTrouble:
         started = start_all(large, 4, duration=100)
         large.inject(times=None, bad_entry=True)
         async with client_of(large) as client:
-            actions = await client.wait_for_operations(all_of(started))
+            actions = await client.wait_for(*all_of(started))
 
         assert {action.phase for action in actions} == {Phase.COMPLETED}
         assert now() < 110
@@ -479,7 +477,7 @@ class TestTrouble:
         """A rolling restart of the cluster ends no wait of any kind."""
         started = start_all(large, 5, duration=300)
         async with ActionsClient(large.urls, username=large.username, password=large.password) as c:
-            waiting = asyncio.ensure_future(c.wait_for_operations(all_of(started)))
+            waiting = asyncio.ensure_future(c.wait_for(*all_of(started)))
             for node in (1, 2, 3):
                 await asyncio.sleep(20)
                 await large.restart_node(node, downtime=30)
@@ -499,7 +497,7 @@ def test_hostile(faults: list[dict[str, object]]) -> None:
             for fault in faults:
                 cluster.inject(**fault)  # type: ignore[arg-type]
             async with client_of(cluster) as client:
-                return [*await client.wait_for_operations(refs, settle=True)]
+                return [*await client.wait_for(*refs, settle=True)]
 
     for result in run(main):
         assert isinstance(result, Action | RedisActionsError)

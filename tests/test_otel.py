@@ -229,8 +229,8 @@ async def test_iterators_and_operations(
     uid = cluster.add_action()
     async for _ in client.watch_action(uid):
         assert seen.spans == []
-    await (await client.maintenance_on(1))
-    await client.wait_for_bdb(cluster.add_bdb())
+    await (await client.nodes.maintenance_on(1))
+    await client.databases.wait(cluster.add_bdb())
 
     assert [span.name for span in seen.spans] == ["wait action", "wait node", "wait bdb"]
 

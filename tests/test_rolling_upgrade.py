@@ -137,7 +137,7 @@ async def test_undone_when_maintenance_fails(example: ModuleType) -> None:
 
         calls = [seen.path for seen in cluster.requests if seen.method == "POST"]
         assert calls == [f"/v1/nodes/1/actions/maintenance_{each}" for each in ("on", "off")]
-        off = await client.get_node_action(1, "maintenance_off")
+        off = await client.get("node:1/maintenance_off")
         assert off.status == "completed"
 
 

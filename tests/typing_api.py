@@ -114,30 +114,30 @@ async def start(client: ActionsClient, config: Mapping[str, object]) -> None:
         "PUT",
         "/v1/bdbs/1",
         {"memory_size": 1},
-        {"dry_run": True, "n": 1},
-        {"X-Task-ID": "t"},
+        params={"dry_run": True, "n": 1},
+        headers={"X-Task-ID": "t"},
         busy_timeout=timedelta(minutes=10),
         outage_timeout=None,
         request_timeout=900,
     )
     assert_type(await asyncio.create_task(coming), Operation)
-    assert_type(await client.create_bdb(config, busy_timeout=5), Operation)
-    assert_type(await client.update_bdb(1, config, params={"dry_run": True}), Operation)
-    assert_type(await client.delete_bdb(1), Operation)
-    assert_type(await client.upgrade_bdb(1, {"force_restart": True}), Operation)
-    assert_type(await client.rebalance_bdb(1), Operation)
-    assert_type(await client.export_bdb(1, {"type": "ftp", "url": "ftp://x"}), Operation)
-    assert_type(await client.import_bdb(1, [{"type": "ftp"}], {"x": False}), Operation)
-    assert_type(await client.migrate_shards([1, "2"], 3), Operation)
-    assert_type(await client.fail_over_shards(range(1, 3)), Operation)
-    assert_type(await client.maintenance_on(1, outage_timeout=60), Operation)
-    assert_type(await client.maintenance_off(1), Operation)
-    assert_type(await client.remove_node(3, {"wait_for_persistence": True}), Operation)
-    assert_type(await client.change_primary(2), Operation)
-    assert_type(await client.create_crdb(config, task_id="t", result_ttl=900), Operation)
-    assert_type(await client.update_crdb("g", config), Operation)
-    assert_type(await client.flush_crdb("g", task_id=None), Operation)
-    assert_type(await client.delete_crdb("g", headers={"X-Result-TTL": "60"}), Operation)
+    assert_type(await client.databases.create(config, busy_timeout=5), Operation)
+    assert_type(await client.databases.update(1, config, params={"dry_run": True}), Operation)
+    assert_type(await client.databases.delete(1), Operation)
+    assert_type(await client.databases.upgrade(1, {"force_restart": True}), Operation)
+    assert_type(await client.databases.rebalance(1), Operation)
+    assert_type(await client.databases.export(1, {"type": "ftp", "url": "ftp://x"}), Operation)
+    assert_type(await client.databases.import_(1, [{"type": "ftp"}], {"x": False}), Operation)
+    assert_type(await client.shards.migrate([1, "2"], 3), Operation)
+    assert_type(await client.shards.fail_over(range(1, 3)), Operation)
+    assert_type(await client.nodes.maintenance_on(1, outage_timeout=60), Operation)
+    assert_type(await client.nodes.maintenance_off(1), Operation)
+    assert_type(await client.nodes.remove(3, {"wait_for_persistence": True}), Operation)
+    assert_type(await client.cluster.change_primary(2), Operation)
+    assert_type(await client.crdbs.create(config, task_id="t", result_ttl=900), Operation)
+    assert_type(await client.crdbs.update("g", config), Operation)
+    assert_type(await client.crdbs.flush("g", task_id=None), Operation)
+    assert_type(await client.crdbs.delete("g", headers={"X-Result-TTL": "60"}), Operation)
 
 
 async def follow(client: ActionsClient) -> None:
@@ -155,38 +155,36 @@ async def follow(client: ActionsClient) -> None:
     assert_type(await anext(iterator), Action)
     await operation.cancel()
     await operation.cancel(force=True)
-    mixed = await client.wait_for_operations([operation, "crdb:t"], stall_timeout=60)
+    mixed = await client.wait_for(operation, "crdb:t", stall_timeout=60)
     assert_type(mixed, list[FinishedAction])
-    mixed = await client.wait_for_operations([], allow_empty=True)
+    mixed = await client.wait_for(allow_empty=True)
     assert_type(mixed, list[FinishedAction])
-    settled = await client.wait_for_operations((operation,), settle=True, allow_empty=True)
+    settled = await client.wait_for(*(operation,), settle=True, allow_empty=True)
     assert_type(settled, list[FinishedAction | WaitError | RequestError])
 
 
 async def wait_by_name(client: ActionsClient) -> None:
     """Wait for what somebody else has started."""
+    assert_type(await client.nodes.wait(1, "remove", task_id="t", timeout=5), FinishedAction)
+    assert_type(await client.cluster.wait("change_master", task_id=None), FinishedAction)
+    assert_type(await client.crdbs.wait_task("t", on_progress=print), FinishedAction)
     assert_type(
-        await client.wait_for_node_action(1, "remove", task_id="t", timeout=5), FinishedAction
+        await client.databases.wait_export(1, not_found_grace=timedelta(minutes=2)), FinishedAction
     )
-    assert_type(await client.wait_for_cluster_action("change_master", task_id=None), FinishedAction)
-    assert_type(await client.wait_for_crdb_task("t", on_progress=print), FinishedAction)
-    assert_type(
-        await client.wait_for_export(1, not_found_grace=timedelta(minutes=2)), FinishedAction
-    )
-    assert_type(await client.wait_for_import(1), FinishedAction)
-    assert_type(await client.wait_for_backup(1, poll=AimedWait()), FinishedAction)
-    assert_type(await client.wait_for_bdb(1, gone=True, outage_timeout=None), FinishedAction)
+    assert_type(await client.databases.wait_import(1), FinishedAction)
+    assert_type(await client.databases.wait_backup(1, poll=AimedWait()), FinishedAction)
+    assert_type(await client.databases.wait_gone(1, outage_timeout=None), FinishedAction)
 
 
 async def look(client: ActionsClient) -> None:
     """List and get what is no action."""
-    assert_type(await client.list_node_actions(), list[Action])
-    assert_type(await client.list_node_actions(node_uid=1), list[Action])
-    assert_type(await client.get_node_action(1, "remove"), Action)
-    assert_type(await client.list_cluster_actions(), list[Action])
-    assert_type(await client.get_cluster_action("change_master"), Action)
-    assert_type(await client.list_crdb_tasks(), list[Action])
-    assert_type(await client.get_crdb_task("t"), Action)
+    assert_type(await client.nodes.actions(), list[Action])
+    assert_type(await client.nodes.actions(1), list[Action])
+    assert_type(await client.get("node:1/remove"), Action)
+    assert_type(await client.cluster.actions(), list[Action])
+    assert_type(await client.get("cluster:change_master"), Action)
+    assert_type(await client.crdbs.tasks(), list[Action])
+    assert_type(await client.get("crdb:t"), Action)
 
 
 class Own(ActionsClient):
@@ -211,11 +209,11 @@ def observe(client: ActionsClient, tracers: TracerProvider, meters: MeterProvide
 async def mistakes(client: ActionsClient, operation: Operation) -> None:
     """Make mistakes: mypy would say of each suppression if it were not needed."""
     await client.submit("POST")  # type: ignore[call-arg]
-    await client.upgrade_bdb("1")  # type: ignore[arg-type]
-    await client.delete_bdb(1, force=True)  # type: ignore[call-arg]
-    await client.upgrade_bdb(1, task_id="t")  # type: ignore[call-arg]
-    await client.wait_for_export(1, settle=True)  # type: ignore[call-arg]
-    await operation.wait(timeout="5")  # type: ignore[arg-type]
+    await client.databases.upgrade("1")  # type: ignore[arg-type]
+    await client.databases.delete(1, force=True)  # type: ignore[call-arg]
+    await client.databases.upgrade(1, task_id="t")  # type: ignore[call-arg]
+    await client.databases.wait_export(1, settle=True)  # type: ignore[call-arg]
+    await operation.wait(timeout=b"5")  # type: ignore[arg-type]
     operation.ref = "crdb:t"  # type: ignore[misc]
     client.observe(print)  # type: ignore[arg-type]
 

@@ -211,4 +211,4 @@ async def start_maintenance(cluster: FakeCluster) -> None:
     from redis_enterprise_actions.airflow import RedisEnterpriseHook  # noqa: PLC0415
 
     async with (await RedisEnterpriseHook().aget_settings()).client() as client:
-        await client.maintenance_on(1)
+        await client.nodes.maintenance_on(1)

@@ -29,9 +29,9 @@ SEVERAL = 20  # of what the cluster remembers; it may be thousands
 
 LISTS: list[Callable[[ActionsClient], Awaitable[list[Action]]]] = [
     ActionsClient.list_actions,
-    ActionsClient.list_node_actions,
-    ActionsClient.list_cluster_actions,
-    ActionsClient.list_crdb_tasks,
+    lambda client: client.nodes.actions(),
+    lambda client: client.cluster.actions(),
+    lambda client: client.crdbs.tasks(),
 ]
 
 
@@ -43,7 +43,7 @@ async def some(client: ActionsClient, *, over: bool) -> list[Action]:
     return actions[:SEVERAL]
 
 
-@pytest.mark.parametrize("list_of", LISTS, ids=lambda method: method.__name__)
+@pytest.mark.parametrize("list_of", LISTS, ids=["actions", "nodes", "cluster", "crdbs"])
 async def test_lists(
     client: ActionsClient, list_of: Callable[[ActionsClient], Awaitable[list[Action]]]
 ) -> None:

@@ -1,9 +1,11 @@
-"""The desk: `ActionsClient`, which joins the rooms below and is what users hold."""
+"""`ActionsClient`: joins the parts of the client, and is the object that users hold."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final, Literal, cast
+from collections.abc import Iterable
+from functools import partial
+from typing import TYPE_CHECKING, Literal, cast, overload
 
 from redis_enterprise_actions._client.config.environment import options_from_env
 from redis_enterprise_actions._client.http.auth import as_secret, authenticator_for
@@ -13,35 +15,43 @@ from redis_enterprise_actions._client.http.transport import Transport
 from redis_enterprise_actions._client.pacing.durations import seconds
 from redis_enterprise_actions._client.pacing.retry import RetryBudget, retry_for
 from redis_enterprise_actions._client.polling.poller import Poller
-from redis_enterprise_actions._client.resources.calls import Calls
-from redis_enterprise_actions._client.resources.waits import Waits
-from redis_enterprise_actions._client.sources.paths import checked_uid, quoted_uid
+from redis_enterprise_actions._client.resources.cluster import Cluster
+from redis_enterprise_actions._client.resources.crdbs import Crdbs
+from redis_enterprise_actions._client.resources.databases import Databases
+from redis_enterprise_actions._client.resources.nodes import Nodes
+from redis_enterprise_actions._client.resources.resource import submit
+from redis_enterprise_actions._client.resources.shards import Shards
+from redis_enterprise_actions._client.sources.paths import quoted_uid
 from redis_enterprise_actions._client.sources.registry import StatusSources
 from redis_enterprise_actions._client.submit.submitter import Submitter
-from redis_enterprise_actions._model.errors import ActionNotFound, RequestError
-from redis_enterprise_actions._model.reference import Reference, ReferenceKind, parse_reference
+from redis_enterprise_actions._model.errors import ActionNotFound, RequestError, UsageError
+from redis_enterprise_actions._model.reference import (
+    Reference,
+    ReferenceKind,
+    is_reference,
+    parse_reference,
+)
 
-from .operation import Desk
+from .operation import CALL_TIMEOUT, NOT_FOUND_GRACE, ClientParts, Operation, wait_for_all
 
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Sequence
-    from datetime import timedelta
+    from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
     from types import TracebackType
     from typing import Self
 
     import aiohttp
+    from tenacity.wait import WaitBaseT
 
     from redis_enterprise_actions._client.http.auth import TokenSource
+    from redis_enterprise_actions._client.pacing.durations import Duration
     from redis_enterprise_actions._model.action import Action
-    from redis_enterprise_actions._model.record import Observer
+    from redis_enterprise_actions._model.errors import WaitError
+    from redis_enterprise_actions._model.record import FinishedAction, Observer, Recorder
 
 
-_CALL_PATIENCE: Final = 10.0  # seconds for which a single call asks again
-
-
-class ActionsClient(Waits, Calls):
+class ActionsClient:
     """Asks one Redis Software cluster about its actions, and waits for them.
 
     `url` is the cluster's REST API, such as `https://cluster.example.com:9443`, or a list of the
@@ -74,6 +84,12 @@ class ActionsClient(Waits, Calls):
     Source: requests/users/authorize, requests/users/refresh_jwt.
     """
 
+    databases: Databases
+    nodes: Nodes
+    cluster: Cluster
+    shards: Shards
+    crdbs: Crdbs
+
     def __init__(
         self,
         url: str | Sequence[str],
@@ -89,7 +105,7 @@ class ActionsClient(Waits, Calls):
         verify: bool = True,
         trusted_hosts: Iterable[str] = (),
         session: aiohttp.ClientSession | None = None,
-        request_timeout: float | timedelta = 30.0,
+        request_timeout: Duration = 30.0,
     ) -> None:
         several = isinstance(url, (list, tuple))
         urls = [as_secret(each) for each in cast("list[str]", url if several else [url])]
@@ -109,10 +125,14 @@ class ActionsClient(Waits, Calls):
             session=session,
             request_timeout=patience,
         )
-        self._sources = StatusSources(self._transport)
-        self._poller = Poller(self._sources, requests_sent=lambda: self._transport.requests_sent)
-        self._submitter = Submitter(self._transport, self._sources)
-        self._desk = Desk(self._poller, self._submitter)
+        sources = StatusSources(self._transport)
+        poller = Poller(sources, requests_sent=lambda: self._transport.requests_sent)
+        self._parts = ClientParts(poller, Submitter(self._transport, sources), sources)
+        self.databases = Databases(self._parts)
+        self.nodes = Nodes(self._parts)
+        self.cluster = Cluster(self._parts)
+        self.shards = Shards(self._parts)
+        self.crdbs = Crdbs(self._parts)
 
     @classmethod
     def from_env(
@@ -130,7 +150,7 @@ class ActionsClient(Waits, Calls):
         verify: bool | None = None,
         trusted_hosts: Iterable[str] | None = None,
         session: aiohttp.ClientSession | None = None,
-        request_timeout: float | timedelta = 30.0,
+        request_timeout: Duration = 30.0,
     ) -> Self:
         """Make a client from the environment; what is passed in goes before it.
 
@@ -184,15 +204,17 @@ class ActionsClient(Waits, Calls):
         still empty, and returns a function, which is called with the `Record` as it ends, however
         that is. What either raises is logged, and ends no wait.
         """
-        self._desk.observers.append(observer)
+        self._parts.observers.append(observer)
 
     async def aclose(self) -> None:
         """Close the session that the client made. A closed client raises `ClientClosed`.
 
         So do the waits that are still running.
         """
-        await self._poller.close()
+        await self._parts.poller.close()
         await self._transport.close()
+
+    # --- actions --------------------------------------------------------------------------------
 
     async def list_actions(self, *, bdb_uid: int | None = None) -> list[Action]:
         """Return all actions that the cluster knows: running, pending and remembered ones.
@@ -204,97 +226,350 @@ class ActionsClient(Waits, Calls):
         Source: GET /v1/actions, /v1/actions/bdb/{bdb_uid}, /v2/actions. Needs the permission
         `view_status_of_cluster_action`.
         """
-        return await retry_for(_CALL_PATIENCE, self._sources.actions.list_actions, bdb_uid)
+        return await retry_for(CALL_TIMEOUT, self._parts.sources.actions.list_actions, bdb_uid)
 
     async def get_action(self, uid: str) -> Action:
         """Return one action as it is now. `uid` is an `action_uid` or a `task_id`.
 
-        Raises `ActionNotFound` if the cluster does not know it, and `RequestError`.
+        Raises `ActionNotFound` if the cluster does not know the action, `RequestError`, and
+        `UsageError` for a reference such as `node:1/remove`, which is for `get`.
 
         Source: GET /v1/actions/{uid}, /v2/actions/{uid}.
         """
-        quoted_uid(uid)
+        _check_uid(uid, "get({!r})")
         began = asyncio.get_running_loop().time()
         tries: RetryBudget | None = None
-        while True:  # as `patiently` does, with one step less
+        while True:  # as `retry_for` does, with one step less
             try:
-                found = await self._sources.actions.find_action(uid)
+                found = await self._parts.sources.actions.find_action(uid)
             except RequestError as error:
-                tries = tries or RetryBudget(_CALL_PATIENCE, began)
+                tries = tries or RetryBudget(CALL_TIMEOUT, began)
                 pause = tries.pause_after(error)
                 if pause is None:
                     raise
             else:
-                return _known(found, Reference(ReferenceKind.ACTION, uid), began)
+                if found is None:
+                    elapsed = asyncio.get_running_loop().time() - began
+                    ref = str(Reference(ReferenceKind.ACTION, uid))
+                    raise ActionNotFound(uid, ref=ref, action=None, elapsed=elapsed, polls=1)
+                return found
             await asyncio.sleep(pause)
 
-    async def list_node_actions(self, *, node_uid: int | None = None) -> list[Action]:
-        """Return the actions of all nodes, or of one: those that run, and remembered results.
+    async def wait_for_action(
+        self,
+        uid: str,
+        *,
+        timeout: Duration | None = None,
+        poll: WaitBaseT | None = None,
+        on_progress: Callable[[Action], object] | None = None,
+        stall_timeout: Duration | None = None,
+        outage_timeout: Duration | None = 300.0,
+        not_found_grace: Duration = NOT_FOUND_GRACE,
+        recorder: Recorder | None = None,
+    ) -> FinishedAction:
+        """Wait until an action has completed, and return it, with the record of the wait.
 
-        Their `uid` is a reference, as they have none of their own. Raises `RequestError`.
+        `uid` is an `action_uid` or a `task_id`. A duration is seconds, a `timedelta` or text such
+        as `"30m"`; None is endless:
 
-        Source: GET /v1/nodes/actions, /v1/nodes/{uid}/actions. Needs the permission
-        `view_status_of_all_node_actions`, or `view_status_of_node_action`.
+        - `timeout` covers the whole wait. At the deadline the client asks the cluster once more.
+        - `stall_timeout`: for how long nothing about the action may move.
+        - `outage_timeout`: for how long there may be no usable answer, counted from the first
+          request that got none.
+        - `not_found_grace`: for how long the cluster may not know the action yet, right after it
+          began.
+
+        `poll` is a tenacity wait strategy, by default `AimedWait()`. The waits on one client share
+        their requests, three a second at most. `on_progress` is called, and awaited if it returns
+        an awaitable, with the first answer, each change and the end; an exception of its own ends
+        the wait. `recorder` keeps the record of a wait that neither returns nor raises it, because
+        it is under way or was cancelled.
+
+        Raises `ActionFailed`, `ActionCancelled`, `ActionAborted`, `ActionNotFound`,
+        `ActionVanished`, `ActionStalled` and `WaitTimeout`, all `WaitError`s; `RequestError` if
+        the cluster cannot be asked; `UsageError` and `ClientClosed`. Cancelling the task that
+        awaits this leaves the action on the cluster alone.
         """
-        uid = None if node_uid is None else checked_uid(node_uid, "node")
-        return await retry_for(
-            _CALL_PATIENCE, self._sources.node_actions.list_actions, ReferenceKind.NODE, uid
+        return await self._of_action(uid, "wait_for({!r})").wait(
+            timeout=timeout,
+            poll=poll,
+            on_progress=on_progress,
+            stall_timeout=stall_timeout,
+            outage_timeout=outage_timeout,
+            not_found_grace=not_found_grace,
+            recorder=recorder,
         )
 
-    async def get_node_action(self, node_uid: int, action: str) -> Action:
-        """Return an action of a node as it is now, or the result of its last run.
+    def watch_action(
+        self,
+        uid: str,
+        *,
+        timeout: Duration | None = None,
+        poll: WaitBaseT | None = None,
+        on_progress: Callable[[Action], object] | None = None,
+        stall_timeout: Duration | None = None,
+        outage_timeout: Duration | None = 300.0,
+        not_found_grace: Duration = NOT_FOUND_GRACE,
+        recorder: Recorder | None = None,
+    ) -> AsyncGenerator[Action, None]:
+        """Iterate over the life of an action: the first answer, each change, the end last.
 
-        Raises `ActionNotFound` if there is neither, and `RequestError`.
-
-        Source: GET /v1/nodes/{uid}/actions/{action}. Needs the permission
-        `view_status_of_node_action`.
+        Takes the arguments of `wait_for_action` and raises what it raises, but yields an action
+        that failed, was cancelled or was aborted like any other. The end is a `FinishedAction`.
         """
-        return await self._get_by(parse_reference(f"node:{checked_uid(node_uid, 'node')}/{action}"))
-
-    async def list_cluster_actions(self) -> list[Action]:
-        """Return the actions of the cluster, such as `change_master`; as `list_node_actions`.
-
-        Source: GET /v1/cluster/actions. Needs the permission `view_status_of_cluster_action`.
-        """
-        return await retry_for(
-            _CALL_PATIENCE, self._sources.node_actions.list_actions, ReferenceKind.CLUSTER
+        return self._of_action(uid, "operation({!r}).watch()").watch(
+            timeout=timeout,
+            poll=poll,
+            on_progress=on_progress,
+            stall_timeout=stall_timeout,
+            outage_timeout=outage_timeout,
+            not_found_grace=not_found_grace,
+            recorder=recorder,
         )
 
-    async def get_cluster_action(self, action: str) -> Action:
-        """Return an action of the cluster as it is now; as `get_node_action`.
+    @overload
+    async def wait_for_actions(
+        self,
+        uids: Iterable[str],
+        *,
+        settle: Literal[False] = False,
+        allow_empty: bool = False,
+        timeout: Duration | None = None,
+        poll: WaitBaseT | None = None,
+        on_progress: Callable[[Action], object] | None = None,
+        stall_timeout: Duration | None = None,
+        outage_timeout: Duration | None = 300.0,
+        not_found_grace: Duration = NOT_FOUND_GRACE,
+        recorder: Recorder | None = None,
+    ) -> list[FinishedAction]: ...
 
-        Source: GET /v1/cluster/actions/{action}.
+    @overload
+    async def wait_for_actions(
+        self,
+        uids: Iterable[str],
+        *,
+        settle: Literal[True],
+        allow_empty: bool = False,
+        timeout: Duration | None = None,
+        poll: WaitBaseT | None = None,
+        on_progress: Callable[[Action], object] | None = None,
+        stall_timeout: Duration | None = None,
+        outage_timeout: Duration | None = 300.0,
+        not_found_grace: Duration = NOT_FOUND_GRACE,
+        recorder: Recorder | None = None,
+    ) -> list[FinishedAction | WaitError | RequestError]: ...
+
+    async def wait_for_actions(
+        self,
+        uids: Iterable[str],
+        *,
+        settle: bool = False,
+        allow_empty: bool = False,
+        timeout: Duration | None = None,
+        poll: WaitBaseT | None = None,
+        on_progress: Callable[[Action], object] | None = None,
+        stall_timeout: Duration | None = None,
+        outage_timeout: Duration | None = 300.0,
+        not_found_grace: Duration = NOT_FOUND_GRACE,
+        recorder: Recorder | None = None,
+    ) -> list[FinishedAction] | list[FinishedAction | WaitError | RequestError]:
+        """Wait for several actions at once; return them in the order given.
+
+        The first failure is raised and ends the other waits, not their work on the cluster. With
+        `settle=True` each wait goes on to its end, and the list holds the `FinishedAction`, or
+        the `WaitError` or `RequestError` that ended the wait. No uids at all raise `UsageError`,
+        unless `allow_empty=True`.
+
+        Takes the arguments of `wait_for_action`, which hold for each wait, and raises what it
+        raises. `on_progress` serves all waits; each `Action` carries its `uid`.
         """
-        return await self._get_by(parse_reference(f"cluster:{action}"))
+        if isinstance(uids, str) or not isinstance(uids, Iterable):
+            raise UsageError(f"uids={uids!r} is not several; for one there is wait_for_action")
+        wanted = list(uids)
+        by_uid = {uid: self._of_action(uid, "wait_for({!r})") for uid in wanted}
+        operations = [by_uid[uid] for uid in wanted]
+        _check_some(operations, "uids", allow_empty=allow_empty)
+        waiting = partial(
+            Operation.wait,
+            timeout=timeout,
+            poll=poll,
+            on_progress=on_progress,
+            stall_timeout=stall_timeout,
+            outage_timeout=outage_timeout,
+            not_found_grace=not_found_grace,
+            recorder=recorder,
+        )
+        return await wait_for_all(operations, waiting, settle=settle)
 
-    async def list_crdb_tasks(self) -> list[Action]:
-        """Return the tasks of Active-Active databases: those that run, at least.
+    def _of_action(self, uid: str, call: str) -> Operation:
+        _check_uid(uid, call)
+        return Operation(self._parts, Reference(ReferenceKind.ACTION, uid))
 
-        Raises `RequestError`.
+    # --- work of every kind ---------------------------------------------------------------------
 
-        Source: GET /v1/crdb_tasks. Needs the permission `view_crdb_task_list`.
+    async def submit(
+        self,
+        method: str,
+        path: str,
+        json: object = None,
+        *,
+        params: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+        busy_timeout: Duration | None = 0.0,
+        outage_timeout: Duration | None = 10.0,
+        request_timeout: Duration | None = None,
+        untracked: Literal["refused", "completed"] = "refused",
+    ) -> Operation:
+        """Send a call that starts work, and return the `Operation` to follow.
+
+        `path` is quoted and begins with the API's version, as in `/v1/bdbs/1`; `params` make the
+        query, and `json` the body, `{}` by default. A `method` is POST, PUT, PATCH or DELETE.
+
+        The client reads off the answer what there is to follow: an `action_uid`, by itself or in an
+        object; the `task_id` of a node's action; the `id` of a task of an Active-Active database.
+        An export or an import has no handle: how the database stood before tells it from the last
+        one, whose result is reset. Where the answer to a call that changes a database names
+        nothing, the client follows the database until it has settled; it looks before the call at
+        how the database stands. A cancel is followed until the action, or task, has ended.
+
+        Without any of these the operation is complete only where the API says so: for a dry run,
+        for a call that is documented as done with its answer, or to name an action "if it exists".
+        Otherwise nothing can be followed, and waiting raises `NothingToFollow`; with
+        `untracked="completed"` the answer counts as the end, but not that of a bootstrap, nor one
+        that names several actions. A dry run of an Active-Active database is a task like any other.
+
+        Of settings that the API reads from the query (`dry_run`, `only_failovers`,
+        `max_operations`), or from the body (the `dry_run` of the calls for shards), `UsageError`
+        is raised where they are in the other. An error in the body of an answer that has a status
+        of success is `RequestRejected`.
+
+        Durations are seconds, `timedelta`s or text such as `"30m"`. `busy_timeout`: for how long
+        the call is repeated after a 409, "busy"; `outage_timeout`: for how long the client tries to
+        have the call taken; `request_timeout`: how long one request may take, by default what the
+        client was told.
+
+        The client sends the call a second time only where no node has taken the first, where that
+        was refused with 409, or where it was answered 429 or 503 and is seen to have begun nothing;
+        the client heeds `Retry-After`. If the answer to a call that may have been taken is lost,
+        the client looks for what it starts: an Active-Active task by its `X-Task-ID`, which the
+        client makes up unless it is in `headers`; a node's action, an export or an import by how
+        things stood before, so that the same, started by another caller in that moment, is taken
+        for it. `AnswerLost` is raised if that does not tell. Raises `RequestError` otherwise, and
+        `UsageError` for what cannot be sent.
         """
-        return await retry_for(_CALL_PATIENCE, self._sources.crdb_tasks.list_tasks)
+        return await submit(
+            self._parts,
+            method,
+            path,
+            json,
+            params=params,
+            headers=headers,
+            busy_timeout=busy_timeout,
+            outage_timeout=outage_timeout,
+            request_timeout=request_timeout,
+            untracked=untracked,
+        )
 
-    async def get_crdb_task(self, task_id: str) -> Action:
-        """Return one task of an Active-Active database as it is now.
+    def operation(self, ref: str) -> Operation:
+        """Return the work that a reference names, to await, watch or cancel. Nothing is sent.
 
-        Raises `ActionNotFound` if the cluster does not know it, or not any more (results are kept
-        for 500 s unless told otherwise), and `RequestError`.
-
-        Source: GET /v1/crdb_tasks/{id}. Needs the permission `view_crdb_task`.
+        There are `action:UID` (or the uid alone), `node:UID/ACTION`, `cluster:ACTION`, `crdb:ID`,
+        `export:BDB`, `import:BDB`, `backup:BDB`, `bdb:UID` and `bdb:UID@gone`. Those that `submit`
+        gives out have more behind an `@`, which tells their run from others. Raises `UsageError`
+        for anything else.
         """
-        quoted_uid(task_id)
-        return await self._get_by(Reference(ReferenceKind.CRDB, task_id))
+        return Operation(self._parts, parse_reference(ref))
 
-    async def _get_by(self, ref: Reference) -> Action:
-        began = asyncio.get_running_loop().time()
-        found = await retry_for(_CALL_PATIENCE, self._sources.fetch_certain, ref)
-        return _known(found, ref, began)
+    async def get(self, ref: str) -> Action:
+        """Look once: return the work that a reference names as it is now.
+
+        Takes the references of `operation`. Raises `ActionNotFound` if the cluster does not know
+        the work, `RequestError`, and `UsageError`.
+        """
+        return await self.operation(ref).get()
+
+    @overload
+    async def wait_for(
+        self,
+        *operations: Operation | str,
+        settle: Literal[False] = False,
+        allow_empty: bool = False,
+        timeout: Duration | None = None,
+        poll: WaitBaseT | None = None,
+        on_progress: Callable[[Action], object] | None = None,
+        stall_timeout: Duration | None = None,
+        outage_timeout: Duration | None = 300.0,
+        not_found_grace: Duration | None = None,
+        recorder: Recorder | None = None,
+    ) -> list[FinishedAction]: ...
+
+    @overload
+    async def wait_for(
+        self,
+        *operations: Operation | str,
+        settle: Literal[True],
+        allow_empty: bool = False,
+        timeout: Duration | None = None,
+        poll: WaitBaseT | None = None,
+        on_progress: Callable[[Action], object] | None = None,
+        stall_timeout: Duration | None = None,
+        outage_timeout: Duration | None = 300.0,
+        not_found_grace: Duration | None = None,
+        recorder: Recorder | None = None,
+    ) -> list[FinishedAction | WaitError | RequestError]: ...
+
+    async def wait_for(
+        self,
+        *operations: Operation | str,
+        settle: bool = False,
+        allow_empty: bool = False,
+        timeout: Duration | None = None,
+        poll: WaitBaseT | None = None,
+        on_progress: Callable[[Action], object] | None = None,
+        stall_timeout: Duration | None = None,
+        outage_timeout: Duration | None = 300.0,
+        not_found_grace: Duration | None = None,
+        recorder: Recorder | None = None,
+    ) -> list[FinishedAction] | list[FinishedAction | WaitError | RequestError]:
+        """Wait for operations, and for what references name; as `wait_for_actions` does.
+
+        Takes one or several, each an `Operation` or a reference as `operation` takes it. Without
+        `not_found_grace`, that is 10 s, or 60 s for an export, an import or a backup.
+        """
+        wanted: list[Operation] = []
+        by_ref: dict[str | None, Operation] = {}
+        for each in operations:
+            if isinstance(each, Operation):
+                wanted.append(each)
+            elif isinstance(each, str):
+                operation = self.operation(each)
+                wanted.append(by_ref.setdefault(operation.ref, operation))
+            else:
+                raise UsageError(f"{each!r:.100} is neither an Operation nor a reference")
+        _check_some(wanted, "operations", allow_empty=allow_empty)
+        waiting = partial(
+            Operation.wait,
+            timeout=timeout,
+            poll=poll,
+            on_progress=on_progress,
+            stall_timeout=stall_timeout,
+            outage_timeout=outage_timeout,
+            not_found_grace=not_found_grace,
+            recorder=recorder,
+        )
+        return await wait_for_all(wanted, waiting, settle=settle)
 
 
-def _known(found: Action | None, ref: Reference, began: float) -> Action:
-    if found is None:
-        elapsed = asyncio.get_running_loop().time() - began
-        raise ActionNotFound(ref.name, ref=str(ref), action=None, elapsed=elapsed, polls=1)
-    return found
+def _check_uid(uid: str, call: str) -> None:
+    """Raise `UsageError` for anything but the uid of an action, naming the `call` to use."""
+    quoted_uid(uid)
+    if is_reference(uid):
+        raise UsageError(
+            f"{uid!r} is a reference, not the uid of an action: use {call.format(uid)}"
+        )
+
+
+def _check_some(wanted: Sequence[object], name: str, *, allow_empty: bool) -> None:
+    """Raise `UsageError` for an empty set, unless it is allowed."""
+    if not wanted and not allow_empty:
+        raise UsageError(f"{name} is empty: pass allow_empty=True if that is no mistake")

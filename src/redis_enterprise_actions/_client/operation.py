@@ -1,84 +1,121 @@
-"""What a call has started: one thing to await, watch, write down and cancel, whatever it is."""
+"""Operation: long-running work that a call has started, or that a reference names."""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, TypedDict
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 from redis_enterprise_actions._client.pacing.durations import seconds
+from redis_enterprise_actions._client.pacing.retry import retry_for
 from redis_enterprise_actions._client.polling.wait_state import Limits, WaitState
 from redis_enterprise_actions._client.polling.watch import watch
 from redis_enterprise_actions._model.action import Action, Evidence, Kind, Phase
-from redis_enterprise_actions._model.errors import CancelNotSupported, NothingToFollow, UsageError
+from redis_enterprise_actions._model.errors import (
+    ActionNotFound,
+    CancelNotSupported,
+    NothingToFollow,
+    RequestError,
+    UsageError,
+    WaitError,
+)
 from redis_enterprise_actions._model.outcome import Outcome
 from redis_enterprise_actions._model.record import Recorder, immediate_record, with_record
 from redis_enterprise_actions._model.reference import TRANSFERS, ReferenceKind
 
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
-    from datetime import timedelta
-    from typing import Unpack
+    from collections.abc import (
+        AsyncGenerator,
+        AsyncIterator,
+        Callable,
+        Coroutine,
+        Generator,
+        Sequence,
+    )
 
     from tenacity.wait import WaitBaseT
 
+    from redis_enterprise_actions._client.pacing.durations import Duration
     from redis_enterprise_actions._client.polling.poller import Poller
+    from redis_enterprise_actions._client.sources.registry import StatusSources
     from redis_enterprise_actions._client.submit.submitter import Submitter
     from redis_enterprise_actions._model.record import FinishedAction, Observer
     from redis_enterprise_actions._model.reference import Reference
 
+CALL_TIMEOUT: Final = 10.0  # seconds for which a single look is retried
+NOT_FOUND_GRACE: Final = 10.0  # seconds
+TRANSFER_GRACE: Final = 60.0  # seconds for which an export may be about to begin
 
 _CANCELLABLE: Final = frozenset({ReferenceKind.NODE, ReferenceKind.CLUSTER, ReferenceKind.CRDB})
-_TRANSFER_GRACE: Final = 60.0  # seconds for which an export may be about to begin
-_DURATIONS: Final = ("timeout", "stall_timeout", "outage_timeout", "not_found_grace")
+
+
+@dataclass(frozen=True, slots=True)
+class ClientParts:
+    """Parts of one client that its operations and resources share."""
+
+    poller: Poller
+    submitter: Submitter
+    sources: StatusSources
+    observers: list[Observer] = field(default_factory=list["Observer"])
 
 
 class Operation:
     """Long-running work on the cluster, as `ActionsClient.submit` or a reference names it.
 
-    `ref` names it in one line of text, which `ActionsClient.operation` and the command line take:
-    it may be stored, and outlives the process. It is None where there is nothing to follow. Then
-    either the operation is complete, as the API documents for its call, and `done` is true; or
+    `ref` names the work in one line of text, which `ActionsClient.operation` and the command line
+    take: it may be stored, and outlives the process. It is None where there is nothing to follow.
+    Then either the work is complete, as the API documents for its call, and `done` is true; or
     nothing tells its end, and a wait raises `NothingToFollow`.
-    `answer` is what the cluster answered to the call, decoded; a database has secrets in it.
+    `answer` is the decoded answer of the cluster to the call; that of a database has secrets in it.
 
     `await operation` waits with the default settings and returns the `FinishedAction`; `wait` takes
     the settings; `async for action in operation` yields each change, and failures like any other
     end.
     """
 
-    __slots__ = ("_answered", "_desk", "_problem", "_ref", "answer")
+    __slots__ = ("_answered", "_ended", "_parts", "_problem", "_ref", "_wait", "answer")
 
     def __init__(
         self,
-        desk: Desk,
+        parts: ClientParts,
         ref: Reference | None,
         *,
         call: str = "",
         answer: object = None,
         problem: str | None = None,
     ) -> None:
-        self._desk = desk
+        self._parts = parts
         self._ref = ref
-        self._answered = _answered(call, done=problem is None)
+        self._ended = ref is None and problem is None
+        self._wait: WaitState | None = None  # the last one
         self._problem = problem
+        self._answered = Action(
+            uid="",
+            name=call,
+            kind=Kind.CALL,
+            status="answered" if problem else "completed",
+            phase=Phase.UNKNOWN if problem else Phase.COMPLETED,
+            evidence=Evidence.CALL,
+        )
         self.answer = answer
 
     @property
     def ref(self) -> str | None:
-        """Its reference, such as `action:UID` or `node:1/maintenance_on@TASK_ID`."""
+        """The reference of the work, such as `action:UID` or `node:1/maintenance_on@TASK_ID`."""
         return None if self._ref is None else str(self._ref)
 
     @property
     def done(self) -> bool:
-        """True if it was over with the answer to its call."""
-        return self._ref is None and self._problem is None
+        """True once the end of the work was seen: in the answer to its call, or by this object."""
+        return self._ended or (self._wait is not None and self._wait.is_done)
 
     @property
     def problem(self) -> str | None:
-        """Why nothing tells its end, so that a wait raises `NothingToFollow`; otherwise None."""
+        """Why nothing tells the end of the work, so that a wait raises `NothingToFollow`."""
         return self._problem
 
     def __repr__(self) -> str:
@@ -90,38 +127,84 @@ class Operation:
     def __aiter__(self) -> AsyncIterator[Action]:
         return self.watch()
 
-    async def wait(self, **options: Unpack[WaitOptions]) -> FinishedAction:
-        """Wait until it has completed, and return it as it is then.
+    async def get(self) -> Action:
+        """Look once: return the work as it is now.
 
-        Takes and raises what `ActionsClient.wait_for_action` does, and `NothingToFollow`.
+        Raises `ActionNotFound` if the cluster does not know the work, `RequestError`, and
+        `NothingToFollow` where nothing tells its end.
         """
-        if self._ref is not None:
-            return await self._desk.wait(self._ref, **options)
-        checked(options)
-        over = self._finished(options)
-        await _tell(options.get("on_progress"), self._answered)
-        return over
+        if self._ref is None:
+            if self._problem is not None:
+                raise self._nothing_to_follow(self._problem)
+            return self._answered
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        found = await retry_for(CALL_TIMEOUT, self._parts.sources.fetch_certain, self._ref)
+        if found is None:
+            raise ActionNotFound(
+                self._ref.name, ref=self.ref, action=None, elapsed=clock() - began, polls=1
+            )
+        self._ended = self._ended or found.phase.terminal
+        return found
 
-    def watch(self, **options: Unpack[WaitOptions]) -> AsyncGenerator[Action, None]:
-        """Iterate over its life: the first answer, each change, the end last, however it ends.
+    async def wait(
+        self,
+        *,
+        timeout: Duration | None = None,
+        poll: WaitBaseT | None = None,
+        on_progress: Callable[[Action], object] | None = None,
+        stall_timeout: Duration | None = None,
+        outage_timeout: Duration | None = 300.0,
+        not_found_grace: Duration | None = None,
+        recorder: Recorder | None = None,
+    ) -> FinishedAction:
+        """Wait until the work has completed, and return it as it is then.
 
-        Raises `NothingToFollow` where nothing tells its end.
+        Takes and raises what `ActionsClient.wait_for_action` does, and `NothingToFollow`. Without
+        `not_found_grace`, that is 10 s, or 60 s for an export, an import or a backup.
         """
-        if self._ref is not None:
-            return self._desk.watch(self._ref, **options)
-        checked(options)
-        return self._watch_done(options)
+        limits = self._limits(timeout, stall_timeout, outage_timeout, not_found_grace)
+        _check(poll, on_progress, recorder)
+        if self._ref is None:
+            return await self._answered_end(on_progress, recorder)
+        wait = _begin(self._ref, limits, poll)
+        async for _ in self._updates(wait, on_progress, recorder, every=False):
+            pass
+        return wait.result(asyncio.get_running_loop().time())
+
+    def watch(
+        self,
+        *,
+        timeout: Duration | None = None,
+        poll: WaitBaseT | None = None,
+        on_progress: Callable[[Action], object] | None = None,
+        stall_timeout: Duration | None = None,
+        outage_timeout: Duration | None = 300.0,
+        not_found_grace: Duration | None = None,
+        recorder: Recorder | None = None,
+    ) -> AsyncGenerator[Action, None]:
+        """Iterate over the life of the work: the first answer, each change, and any end.
+
+        Takes the arguments of `wait`, and raises what it raises, but yields an action that failed,
+        was cancelled or was aborted like any other. Raises `NothingToFollow` where nothing tells
+        the end. The clock starts here, not at the first step of the iteration.
+        """
+        limits = self._limits(timeout, stall_timeout, outage_timeout, not_found_grace)
+        _check(poll, on_progress, recorder)
+        if self._ref is None:
+            return self._answered_updates(on_progress, recorder)
+        return self._updates(_begin(self._ref, limits, poll), on_progress, recorder, every=True)
 
     async def cancel(self, *, force: bool = False) -> None:
-        """Ask the cluster to cancel it, and return once that is under way; a wait tells the end.
+        """Ask the cluster to cancel the work; return once that is under way. A wait tells the end.
 
         `force` cancels a change of an Active-Active database that is being committed, which can
         damage the metadata of its clusters; nothing else takes it.
 
-        Raises `CancelNotSupported` for what the API has no cancel for: all but actions of nodes and
-        of the cluster, and tasks of Active-Active databases. Raises `RequestRejected` where the
-        cluster refuses: 404, it has ended; 406, it is being committed; 409, it has failed. The
-        result of an action that has ended stays, as is looked at first.
+        Raises `CancelNotSupported` for work that the API has no cancel for: all but actions of
+        nodes and of the cluster, and tasks of Active-Active databases. Raises `RequestRejected`
+        where the cluster refuses: 404, the work has ended; 406, it is being committed; 409, it has
+        failed. The client looks first, so that the result of an action that has ended stays.
 
         Source: DELETE /v1/nodes/{uid}/actions/{action}, DELETE /v1/cluster/actions/{action}, POST
         /v1/crdb_tasks/{id}/actions/cancel. The first two need the permissions
@@ -131,129 +214,131 @@ class Operation:
             raise CancelNotSupported(self.ref or self._answered.title)
         if force and self._ref.kind is not ReferenceKind.CRDB:
             raise UsageError("force= is for tasks of Active-Active databases")
-        await self._desk.cancel(self._ref, force=force)
+        await self._parts.submitter.cancel(self._ref, force=force)
 
-    async def _watch_done(self, options: WaitOptions) -> AsyncGenerator[Action, None]:
-        over = self._finished(options)
-        await _tell(options.get("on_progress"), self._answered)
-        yield over
+    def _limits(
+        self,
+        timeout: Duration | None,
+        stall_timeout: Duration | None,
+        outage_timeout: Duration | None,
+        not_found_grace: Duration | None,
+    ) -> Limits:
+        if not_found_grace is None:
+            transfer = self._ref is not None and self._ref.kind in TRANSFERS
+            not_found_grace = TRANSFER_GRACE if transfer else NOT_FOUND_GRACE
+        return Limits(
+            timeout=seconds(timeout, "timeout"),
+            stall_timeout=seconds(stall_timeout, "stall_timeout"),
+            outage_timeout=seconds(outage_timeout, "outage_timeout"),
+            not_found_grace=seconds(not_found_grace, "not_found_grace"),
+        )
 
-    def _finished(self, options: WaitOptions) -> FinishedAction:
-        """Return what stands for a call that is over, with a record that says so.
-
-        Raises `NothingToFollow` where that is not known.
-        """
-        action, began, error = self._answered, datetime.now(UTC), self._not_followed()
-        outcome = Outcome.COMPLETED if error is None else error.outcome
-        record = immediate_record(action, began, outcome, None if error is None else str(error))
-        recorder = options.get("recorder")
-        if recorder is not None:
-            recorder.add(lambda: record)
-        if error is None:
-            return with_record(action, record)
-        error.record = record
-        raise error
-
-    def _not_followed(self) -> NothingToFollow | None:
-        if self._problem is None:
-            return None
-        name = self._answered.name
-        return NothingToFollow(name, action=None, elapsed=0.0, polls=0, reason=self._problem)
-
-
-async def _tell(on_progress: Callable[[Action], object] | None, action: Action) -> None:
-    told = None if on_progress is None else on_progress(action)
-    if inspect.isawaitable(told):
-        await told
-
-
-def _answered(call: str, *, done: bool) -> Action:
-    """Return what stands for a call that left nothing to follow."""
-    phase = Phase.COMPLETED if done else Phase.UNKNOWN
-    return Action(
-        uid="",
-        name=call,
-        kind=Kind.CALL,
-        status="completed" if done else "answered",
-        phase=phase,
-        evidence=Evidence.CALL,
-    )
-
-
-class WaitOptions(TypedDict, total=False):
-    """What a wait takes; see `ActionsClient.wait_for_action`."""
-
-    timeout: float | timedelta | None
-    poll: WaitBaseT | None
-    on_progress: Callable[[Action], object] | None
-    stall_timeout: float | timedelta | None
-    outage_timeout: float | timedelta | None
-    not_found_grace: float | timedelta
-    recorder: Recorder | None
-
-
-class Desk:
-    """Follows what references name, for one client."""
-
-    def __init__(self, poller: Poller, submitter: Submitter) -> None:
-        self._poller = poller
-        self._submitter = submitter
-        self.observers: list[Observer] = []
-
-    def watch(self, ref: Reference, **options: Unpack[WaitOptions]) -> AsyncGenerator[Action, None]:
-        """Iterate over its life: the first answer, each change, the end last."""
-        return self._watch(_wait(ref, options), options)
-
-    async def wait(self, ref: Reference, **options: Unpack[WaitOptions]) -> FinishedAction:
-        """Wait until it has completed, and return it as it is then."""
-        wait = _wait(ref, options)
-        async for _ in self._watch(wait, options, every=False):
-            pass
-        return wait.result(asyncio.get_running_loop().time())
-
-    async def cancel(self, ref: Reference, *, force: bool) -> None:
-        """Ask the cluster to cancel it."""
-        await self._submitter.cancel(ref, force=force)
-
-    def _watch(
-        self, wait: WaitState, options: WaitOptions, *, every: bool = True
+    def _updates(
+        self,
+        wait: WaitState,
+        on_progress: Callable[[Action], object] | None,
+        recorder: Recorder | None,
+        *,
+        every: bool,
     ) -> AsyncGenerator[Action, None]:
+        self._ended, self._wait = self.done, wait
         return watch(
-            self._poller,
+            self._parts.poller,
             wait,
-            on_progress=options.get("on_progress"),
-            recorder=options.get("recorder"),
-            observers=self.observers,
-            following=self._submitter.sources.retain_cancellation,
+            on_progress=on_progress,
+            recorder=recorder,
+            observers=self._parts.observers,
+            following=self._parts.sources.retain_cancellation,
             every_update=every,
         )
 
+    async def _answered_updates(
+        self, on_progress: Callable[[Action], object] | None, recorder: Recorder | None
+    ) -> AsyncGenerator[Action, None]:
+        yield await self._answered_end(on_progress, recorder)
 
-def checked(options: WaitOptions) -> dict[str, float]:
-    """Check what a wait is given; return its durations, in seconds."""
-    unknown = options.keys() - WaitOptions.__annotations__.keys()
-    if unknown:
-        raise TypeError(f"a wait takes no {min(unknown)}=")
-    poll, on_progress, recorder = map(options.get, ("poll", "on_progress", "recorder"))
+    async def _answered_end(
+        self, on_progress: Callable[[Action], object] | None, recorder: Recorder | None
+    ) -> FinishedAction:
+        """Return the end of a call that left nothing to follow, with a record that says so."""
+        error = None if self._problem is None else self._nothing_to_follow(self._problem)
+        outcome = Outcome.COMPLETED if error is None else error.outcome
+        message = None if error is None else str(error)
+        record = immediate_record(self._answered, datetime.now(UTC), outcome, message)
+        if recorder is not None:
+            recorder.add(lambda: record)
+        if error is not None:
+            error.record = record
+            raise error
+        returned = None if on_progress is None else on_progress(self._answered)
+        if inspect.isawaitable(returned):
+            await returned
+        return with_record(self._answered, record)
+
+    def _nothing_to_follow(self, problem: str) -> NothingToFollow:
+        name = self._answered.name
+        return NothingToFollow(name, action=None, elapsed=0.0, polls=0, reason=problem)
+
+
+def _check(poll: object, on_progress: object, recorder: object) -> None:
+    """Raise `UsageError` for an argument of a wait that cannot work."""
     if poll is not None and (not callable(poll) or isinstance(poll, type)):
         raise UsageError(f"poll={poll!r} is not a tenacity wait strategy")
     if on_progress is not None and not callable(on_progress):
         raise UsageError(f"on_progress={on_progress!r} cannot be called")
     if recorder is not None and not isinstance(recorder, Recorder):
         raise UsageError(f"recorder={recorder!r} is not a Recorder")
-    return {name: seconds(options.get(name), name) for name in _DURATIONS if name in options}
 
 
-def _wait(ref: Reference, options: WaitOptions) -> WaitState:
-    """Check the options; return a wait that begins now."""
-    limits = checked(options)
-    if ref.kind in TRANSFERS:
-        limits.setdefault("not_found_grace", _TRANSFER_GRACE)
+def _begin(ref: Reference, limits: Limits, poll: WaitBaseT | None) -> WaitState:
     now = asyncio.get_running_loop().time()
-    return WaitState(
-        ref,
-        limits=Limits(**limits),
-        poll=options.get("poll"),
-        now=now,
-        wall=datetime.now(UTC),
-    )
+    return WaitState(ref, limits=limits, poll=poll, now=now, wall=datetime.now(UTC))
+
+
+async def wait_for_all(
+    operations: Sequence[Operation],
+    wait: Callable[[Operation], Coroutine[object, object, FinishedAction]],
+    *,
+    settle: bool,
+) -> list[FinishedAction | WaitError | RequestError]:
+    """Wait for several operations at once; return the results in their order; leave no task.
+
+    Raise the first failure, unless `settle`: then errors of waits stand among the results. A wait
+    that its own callback has cancelled has failed, too.
+    """
+    follow = partial(_settled, wait) if settle else wait
+    tasks: dict[Operation, asyncio.Task[FinishedAction | WaitError | RequestError]] = {
+        each: asyncio.create_task(follow(each), name=f"wait for {each}")
+        for each in dict.fromkeys(operations)
+    }
+
+    def stop(ended: asyncio.Task[FinishedAction | WaitError | RequestError]) -> None:
+        if ended.cancelled():
+            cancel_all()
+
+    def cancel_all() -> None:
+        for task in tasks.values():
+            task.remove_done_callback(stop)
+            task.cancel()
+
+    for task in tasks.values():
+        task.add_done_callback(stop)
+    try:
+        if tasks:
+            await asyncio.wait(tasks.values(), return_when=asyncio.FIRST_EXCEPTION)
+        for task in tasks.values():
+            if task.done():
+                task.result()
+        return [tasks[each].result() for each in operations]
+    finally:
+        cancel_all()
+        await asyncio.gather(*tasks.values(), return_exceptions=True)
+
+
+async def _settled(
+    wait: Callable[[Operation], Coroutine[object, object, FinishedAction]], operation: Operation
+) -> FinishedAction | WaitError | RequestError:
+    try:
+        return await wait(operation)
+    except (WaitError, RequestError) as error:
+        return error

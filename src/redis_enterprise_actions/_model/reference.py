@@ -163,3 +163,9 @@ def parse_reference(text: str) -> Reference:
     if match is None or _INVALID_UID.fullmatch(match["uid"]):
         raise UsageError(f"{text!r} is not a reference: there are {_SHAPES}")
     return Reference(ReferenceKind(word), match["uid"], match["run"] or "")
+
+
+def is_reference(text: str) -> bool:
+    """Return True for a text that begins like a reference with a kind: `node:`, `crdb:` ..."""
+    word, colon, _ = text.partition(":")
+    return bool(colon) and word in _PATTERNS

@@ -39,7 +39,7 @@ async def test_all_kinds(cluster: FakeCluster, client: ActionsClient) -> None:
     """All that the cluster does is there, and each list is asked for once a look."""
     uid = cluster.add_action(plan=Plan(duration=100))
     cluster.plan("POST", "/v1/", Plan(duration=100), times=None)
-    await client.maintenance_on(1)
+    await client.nodes.maintenance_on(1)
     cluster.requests.clear()
     overview = ActionQuery(client, Selection())
     found = await overview.fetch()
@@ -107,7 +107,7 @@ async def test_broken(
     """Of a kind that alone gets no usable answer the last one holds, until there is another."""
     cluster.add_action(uid="a")
     cluster.plan("POST", "/v1/", Plan(duration=1000), times=None)
-    await client.maintenance_on(1)
+    await client.nodes.maintenance_on(1)
     overview = ActionQuery(client, Selection())
     before = {action.uid for action in await overview.fetch()}
     assert before == {"a", "node:1/maintenance_on"}
@@ -144,8 +144,8 @@ async def test_no_refusal(
 async def test_once_each(cluster: FakeCluster, client: ActionsClient, *, listed: bool) -> None:
     """An action of a node that is among the actions, too, is shown once; another run is not it."""
     cluster.plan("POST", "/v1/", Plan(duration=100), times=None)
-    await client.maintenance_on(1)
-    task_id = (await client.get_node_action(1, "maintenance_on")).task_id
+    await client.nodes.maintenance_on(1)
+    task_id = (await client.get("node:1/maintenance_on")).task_id
     plan = Plan() if listed else Plan(duration=0, outcome="completed")
     cluster.add_action("maintenance_on", plan, uid=task_id, node_uid=1)
     found = await ActionQuery(client, Selection()).fetch()

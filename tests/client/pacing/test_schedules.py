@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
     from tenacity.wait import WaitBaseT
 
+    from redis_enterprise_actions import Duration
+
 
 def pauses(schedule: WaitBaseT, count: int) -> list[float]:
     """Return the first pauses of a schedule when every answer comes at once."""
@@ -247,14 +249,20 @@ def test_request_backoff_obeys(said: float, pause: float) -> None:
         (1.5, 1.5),
         (math.inf, math.inf),
         (timedelta(minutes=2), 120.0),
+        ("90", 90.0),
+        ("1.5m", 90.0),
+        (" 1d2h3m4s500ms ", 93784.5),
     ],
 )
-def test_seconds(value: float | timedelta | None, expected: float) -> None:
-    """Durations are seconds or a timedelta, and None is endless."""
+def test_seconds(value: Duration | None, expected: float) -> None:
+    """Durations are seconds, a timedelta or text, and None is endless."""
     assert seconds(value, "timeout") == expected
 
 
-@pytest.mark.parametrize("value", [-1, math.nan, "5", True, timedelta(seconds=-1), [5], 10**400])
+@pytest.mark.parametrize(
+    "value",
+    [-1, math.nan, "soon", "", "1s1s", "-5", True, timedelta(seconds=-1), [5], 10**400],
+)
 def test_no_seconds(value: object) -> None:
     """Anything else is the caller's mistake, by name."""
     with pytest.raises(UsageError, match="timeout="):

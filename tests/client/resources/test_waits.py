@@ -35,37 +35,37 @@ pytestmark = pytest.mark.core
 # What each call asks for, and what that needs.
 CALLS: dict[str, tuple[Call, str, str]] = {
     "list-all-nodes": (
-        lambda client: client.list_node_actions(),
+        lambda client: client.nodes.actions(),
         "/v1/nodes/actions",
         "view_status_of_all_node_actions",
     ),
     "list-node": (
-        lambda client: client.list_node_actions(node_uid=1),
+        lambda client: client.nodes.actions(1),
         "/v1/nodes/1/actions",
         "view_status_of_node_action",
     ),
     "get-node": (
-        lambda client: client.get_node_action(1, "maintenance_on"),
+        lambda client: client.get("node:1/maintenance_on"),
         "/v1/nodes/1/actions/maintenance_on",
         "view_status_of_node_action",
     ),
     "list-cluster": (
-        lambda client: client.list_cluster_actions(),
+        lambda client: client.cluster.actions(),
         "/v1/cluster/actions",
         "view_status_of_cluster_action",
     ),
     "get-cluster": (
-        lambda client: client.get_cluster_action("change_master"),
+        lambda client: client.get("cluster:change_master"),
         "/v1/cluster/actions/change_master",
         "view_status_of_cluster_action",
     ),
     "list-crdb": (
-        lambda client: client.list_crdb_tasks(),
+        lambda client: client.crdbs.tasks(),
         "/v1/crdb_tasks",
         "view_crdb_task_list",
     ),
     "get-crdb": (
-        lambda client: client.get_crdb_task("t1"),
+        lambda client: client.get("crdb:t1"),
         "/v1/crdb_tasks/t1",
         "view_crdb_task",
     ),
@@ -186,23 +186,21 @@ async def test_cancelled(cluster: FakeCluster, client: ActionsClient, name: str)
 
 
 WRONG: dict[str, Call] = {
-    "list: text": lambda client: client.list_node_actions(node_uid="1"),  # type: ignore[arg-type]
-    "list: negative": lambda client: client.list_node_actions(node_uid=-1),
-    "list: bool": lambda client: client.list_node_actions(node_uid=True),
-    "node: text": lambda client: client.get_node_action("1", "remove"),  # type: ignore[arg-type]
-    "node: None": lambda client: client.get_node_action(None, "remove"),  # type: ignore[arg-type]
-    "node action: empty": lambda client: client.get_node_action(1, ""),
-    "node action: path": lambda client: client.get_node_action(1, "../../users"),
-    "node action: None": lambda client: client.get_node_action(1, None),  # type: ignore[arg-type]
+    "list: text": lambda client: client.nodes.actions("1"),  # type: ignore[arg-type]
+    "list: negative": lambda client: client.nodes.actions(-1),
+    "list: bool": lambda client: client.nodes.actions(True),  # noqa: FBT003 - it is the mistake
+    "node: text": lambda client: client.get("node:one/remove"),
+    "node: None": lambda client: client.get("node:/remove"),
+    "node action: empty": lambda client: client.get("node:1/"),
+    "node action: path": lambda client: client.get("node:1/../../users"),
+    "node action: None": lambda client: client.get("node:1"),
     **{
-        f"cluster action: {action!r}": lambda client, action=action: client.get_cluster_action(
-            action
-        )
-        for action in ("", "..", "a/b", "change_master?x", None)
+        f"cluster action: {action!r}": lambda client, action=action: client.get(f"cluster:{action}")
+        for action in ("", "..", "a/b", "change_master?x", "Change")
     },
     **{
-        f"task: {task!r}": lambda client, task=task: client.get_crdb_task(task)
-        for task in ("", ".", "..", None, 7)
+        f"task: {task!r}": lambda client, task=task: client.get(f"crdb:{task}")
+        for task in ("", ".", "..", "\ud800")
     },
 }
 
@@ -225,9 +223,9 @@ class TestNodes:
             1, "maintenance_on", Plan(duration=10, progress="linear"), task_id="n1"
         )
         await asyncio.sleep(5)
-        running = await client.get_node_action(1, "maintenance_on")
+        running = await client.get("node:1/maintenance_on")
         await asyncio.sleep(500)
-        ended = await client.get_node_action(1, "maintenance_on")
+        ended = await client.get("node:1/maintenance_on")
 
         assert (running.phase, running.progress) == (Phase.RUNNING, pytest.approx(50, abs=1))
         assert (ended.phase, ended.status) == (Phase.COMPLETED, "completed")
@@ -243,7 +241,7 @@ class TestNodes:
             "remove",
             Plan(duration=0, outcome="failed", error_code="e17", error="shards are left"),
         )
-        action = await client.get_node_action(1, "remove")
+        action = await client.get("node:1/remove")
 
         assert (action.phase, action.reason) == (Phase.FAILED, "e17: shards are left")
 
@@ -256,7 +254,7 @@ class TestNodes:
         began = now()
 
         with pytest.raises(ActionNotFound) as caught:
-            await client.get_node_action(node, name)
+            await client.get(f"node:{node}/{name}")
         assert (caught.value.uid, caught.value.action) == (f"node:{node}/{name}", None)
         assert (caught.value.polls, caught.value.elapsed) == (1, pytest.approx(0, abs=0.5))
         assert now() - began < 1
@@ -266,7 +264,7 @@ class TestNodes:
         """Not found after an outage tells how long that took."""
         cluster.inject(status=503, retry_after=4)
         with pytest.raises(ActionNotFound) as caught:
-            await client.get_node_action(1, "maintenance_on")
+            await client.get("node:1/maintenance_on")
 
         assert caught.value.elapsed == pytest.approx(4, abs=0.5)
 
@@ -275,11 +273,11 @@ class TestNodes:
         """All nodes' are listed, in an object or not: what runs, and what is remembered."""
         async with FakeCluster(nodes=3) as cluster, client_of(cluster) as client:
             cluster.bare_node_actions = bare
-            assert await client.list_node_actions() == []
+            assert await client.nodes.actions() == []
             cluster.start_node_action(1, "maintenance_on", Plan(duration=0))
             cluster.start_node_action(3, "remove", Plan(duration=100))
             await asyncio.sleep(1)
-            actions = await client.list_node_actions()
+            actions = await client.nodes.actions()
 
             assert {action.uid: action.phase for action in actions} == {
                 "node:1/maintenance_on": Phase.COMPLETED,
@@ -290,7 +288,7 @@ class TestNodes:
     async def test_list_is_of_references(self, client: ActionsClient, cluster: FakeCluster) -> None:
         """The `uid` of each is a reference, which can be followed as it is."""
         cluster.start_node_action(1, "remove", Plan(duration=60))
-        (listed,) = await client.list_node_actions()
+        (listed,) = await client.nodes.actions()
 
         with pytest.raises(TimeoutError) as caught:
             await client.operation(listed.uid).wait(timeout=1)
@@ -302,9 +300,9 @@ class TestNodes:
             cluster.start_node_action(1, "maintenance_on")
             cluster.start_node_action(2, "maintenance_off")
 
-            (action,) = await client.list_node_actions(node_uid=2)
+            (action,) = await client.nodes.actions(2)
             assert action.uid == "node:2/maintenance_off"
-            assert await client.list_node_actions(node_uid=7) == []
+            assert await client.nodes.actions(7) == []
 
     async def test_bad_entry(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """An entry that makes no sense does not cost the others."""
@@ -312,7 +310,7 @@ class TestNodes:
         body = {"actions": [{"status": 42}, {"name": "x", "status": "queued"}, good]}
         cluster.inject(status=200, body=json.dumps(body))
 
-        assert [action.uid for action in await client.list_node_actions()] == ["node:2/remove"]
+        assert [action.uid for action in await client.nodes.actions()] == ["node:2/remove"]
 
 
 class TestCluster:
@@ -321,9 +319,9 @@ class TestCluster:
     async def test_get(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """One is shown as it is now, and its result as long as it is remembered."""
         cluster.start_cluster_action("change_master", Plan(duration=10), node_uid=1)
-        running = await client.get_cluster_action("change_master")
+        running = await client.get("cluster:change_master")
         await asyncio.sleep(11)
-        ended = await client.get_cluster_action("change_master")
+        ended = await client.get("cluster:change_master")
 
         assert (running.phase, ended.phase) == (Phase.RUNNING, Phase.COMPLETED)
         assert (ended.uid, ended.kind) == ("cluster:change_master", Kind.CLUSTER_ACTION)
@@ -333,7 +331,7 @@ class TestCluster:
     async def test_get_unknown(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """One that does not run and never did is not found."""
         with pytest.raises(ActionNotFound, match="action cluster:change_master was not found"):
-            await client.get_cluster_action("change_master")
+            await client.get("cluster:change_master")
 
         assert len(cluster.requests) == 1
 
@@ -341,13 +339,11 @@ class TestCluster:
         """They are listed without those of nodes."""
         start_all(cluster)
 
-        assert [each.uid for each in await client.list_cluster_actions()] == [
-            "cluster:change_master"
-        ]
+        assert [each.uid for each in await client.cluster.actions()] == ["cluster:change_master"]
 
     async def test_list_nothing(self, client: ActionsClient) -> None:
         """There may be none."""
-        assert await client.list_cluster_actions() == []
+        assert await client.cluster.actions() == []
 
 
 class TestCrdbs:
@@ -356,11 +352,11 @@ class TestCrdbs:
     async def test_get(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """One is shown with the step that each cluster is at, and without a progress."""
         cluster.start_crdb_task("flush_crdb", Plan(duration=8, queued=2), id="t1", guid="g1")
-        queued = await client.get_crdb_task("t1")
+        queued = await client.get("crdb:t1")
         await asyncio.sleep(5)
-        running = await client.get_crdb_task("t1")
+        running = await client.get("crdb:t1")
         await asyncio.sleep(6)
-        ended = await client.get_crdb_task("t1")
+        ended = await client.get("crdb:t1")
 
         assert (queued.phase, queued.state, queued.object_uid) == (Phase.PENDING, None, None)
         assert (running.phase, running.progress) == (Phase.RUNNING, None)
@@ -374,7 +370,7 @@ class TestCrdbs:
         cluster.start_crdb_task(
             plan=Plan(duration=0, outcome="failed", error_code="e17", error="split"), id="t1"
         )
-        action = await client.get_crdb_task("t1")
+        action = await client.get("crdb:t1")
 
         assert action.phase is Phase.FAILED
         assert action.reason == "e17: cluster1.local: split; split"
@@ -383,28 +379,28 @@ class TestCrdbs:
         """A result is found for 500 seconds, and not found from then on."""
         cluster.start_crdb_task(plan=Plan(duration=0), id="t1")
         await asyncio.sleep(499)
-        assert (await client.get_crdb_task("t1")).phase is Phase.COMPLETED
+        assert (await client.get("crdb:t1")).phase is Phase.COMPLETED
         await asyncio.sleep(2)
 
         with pytest.raises(ActionNotFound) as caught:
-            await client.get_crdb_task("t1")
+            await client.get("crdb:t1")
         assert caught.value.uid == "t1"
 
     @pytest.mark.parametrize("bare", [False, True])
     async def test_list(self, cluster: FakeCluster, client: ActionsClient, bare: bool) -> None:
         """Those that run are listed, in an object or not."""
         cluster.bare_crdb_tasks = bare
-        assert await client.list_crdb_tasks() == []
+        assert await client.crdbs.tasks() == []
         cluster.start_crdb_task(plan=Plan(duration=1), id="t1")
         cluster.start_crdb_task(plan=Plan(duration=60), id="t2")
         await asyncio.sleep(2)
 
-        assert [each.uid for each in await client.list_crdb_tasks()] == ["t2"]
+        assert [each.uid for each in await client.crdbs.tasks()] == ["t2"]
 
     async def test_quoted(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """An id is quoted, whatever is in it."""
         with pytest.raises(ActionNotFound):
-            await client.get_crdb_task("a/../b?c")
+            await client.get("crdb:a/../b?c")
 
         assert [each.path for each in cluster.requests] == ["/v1/crdb_tasks/a%2F..%2Fb%3Fc"]
 
@@ -413,7 +409,7 @@ async def test_while_waiting(cluster: FakeCluster, client: ActionsClient) -> Non
     """What is listed and shown meanwhile does not disturb the waits of all kinds."""
     start_all(cluster)
     waiting = asyncio.create_task(
-        client.wait_for_operations(["node:1/maintenance_on", "cluster:change_master", "crdb:t1"])
+        client.wait_for("node:1/maintenance_on", "cluster:change_master", "crdb:t1")
     )
     for call, _, _ in CALLS.values():
         await asyncio.sleep(0.5)

@@ -66,10 +66,10 @@ def seen(cluster: FakeCluster, method: str | None = None) -> list[str]:
 
 
 CALLS: dict[str, Start] = {
-    "create": lambda client: client.create_crdb({"name": "new"}),
-    "update": lambda client: client.update_crdb(GUID, {"name": "other"}),
-    "flush": lambda client: client.flush_crdb(GUID),
-    "delete": lambda client: client.delete_crdb(GUID),
+    "create": lambda client: client.crdbs.create({"name": "new"}),
+    "update": lambda client: client.crdbs.update(GUID, {"name": "other"}),
+    "flush": lambda client: client.crdbs.flush(GUID),
+    "delete": lambda client: client.crdbs.delete(GUID),
     "instances": lambda client: client.submit("POST", f"/v1/crdbs/{GUID}/updates"),
     "upgrade": lambda client: client.submit("POST", f"/v1/crdbs/{GUID}/upgrade"),
     "purge": lambda client: client.submit("PUT", f"/v1/crdbs/{GUID}/purge"),
@@ -107,7 +107,7 @@ class TestSuccess:
         task_id = cluster.start_crdb_task(plan=Plan(duration=100, queued=5), guid=crdb)
         states: list[tuple[str, str | None]] = []
 
-        await client.wait_for_crdb_task(
+        await client.crdbs.wait_task(
             task_id, on_progress=lambda action: states.append((action.status, action.state))
         )
         steps = [
@@ -124,14 +124,14 @@ class TestSuccess:
         """A task is followed by its id alone, whoever has started it."""
         task_id = cluster.start_crdb_task(plan=Plan(duration=100), id="a/b ?")
 
-        assert (await client.wait_for_crdb_task("a/b ?")).uid == task_id
+        assert (await client.crdbs.wait_task("a/b ?")).uid == task_id
         assert (await client.operation("crdb:a/b ?")).object_uid is not None
         assert set(seen(cluster)) == {f"{TASKS}/a%2Fb%20%3F"}
 
     @pytest.mark.parametrize("task_id", ["", ".", "..", None, 7])
     async def test_no_id(self, cluster: FakeCluster, client: ActionsClient, task_id: str) -> None:
         """What can be no id is not asked for, nor is the list on its behalf."""
-        two = (client.wait_for_crdb_task(each) for each in (task_id, "." if task_id else ".."))
+        two = (client.crdbs.wait_task(each) for each in (task_id, "." if task_id else ".."))
         for result in await asyncio.gather(*two, return_exceptions=True):
             assert isinstance(result, UsageError)
         assert cluster.requests == []
@@ -145,7 +145,7 @@ class TestFailure:
         cluster.plan(
             "PATCH", "/v1/crdbs", Plan(outcome="failed", error="no room", error_code="full")
         )
-        operation = await client.update_crdb(crdb, {})
+        operation = await client.crdbs.update(crdb, {})
 
         with pytest.raises(ActionFailed) as caught:
             await operation
@@ -161,16 +161,16 @@ class TestFailure:
         task_id = cluster.start_crdb_task(plan=Plan(duration=100))
 
         with pytest.raises(WaitTimeout) as caught:
-            await client.wait_for_crdb_task(task_id, timeout=30)
+            await client.crdbs.wait_task(task_id, timeout=30)
         assert now() == pytest.approx(30, abs=0.1)
         assert caught.value.action is not None
         assert caught.value.action.state == "cluster1.local: execute, cluster2.local: execute"
-        assert (await client.wait_for_crdb_task(task_id)).phase is Phase.COMPLETED
+        assert (await client.crdbs.wait_task(task_id)).phase is Phase.COMPLETED
 
     async def test_never_known(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """A task that is not known for as long as the grace is not found."""
         with pytest.raises(ActionNotFound, match="action t9 was not found"):
-            await client.wait_for_crdb_task("t9", not_found_grace=5)
+            await client.crdbs.wait_task("t9", not_found_grace=5)
         assert now() == pytest.approx(5, abs=0.1)
 
     async def test_vanishes(self, cluster: FakeCluster, client: ActionsClient) -> None:
@@ -178,7 +178,7 @@ class TestFailure:
         task_id = cluster.start_crdb_task(plan=Plan(duration=100, outcome="vanishes"))
 
         with pytest.raises(ActionVanished) as caught:
-            await client.wait_for_crdb_task(task_id)
+            await client.crdbs.wait_task(task_id)
         assert caught.value.action is not None
         assert caught.value.action.status == "started"
         assert seen(cluster).count(f"{TASKS}/{task_id}") == len(seen(cluster))
@@ -188,15 +188,15 @@ class TestFailure:
         cluster.inject(path=TASKS, times=None, status=404, body="<html>no such page</html>")
 
         with pytest.raises(ClusterUnreachable) as caught:
-            await client.wait_for_crdb_task("t1", outage_timeout=5)
+            await client.crdbs.wait_task("t1", outage_timeout=5)
         assert isinstance(caught.value.__cause__, UnreadableReply)
         with pytest.raises(UnreadableReply, match="port 9443"):
-            await client.list_crdb_tasks()
+            await client.crdbs.tasks()
 
     async def test_outage(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """An outage on the way is survived."""
         task_id = cluster.start_crdb_task(plan=Plan(duration=100))
-        waiting = asyncio.create_task(client.wait_for_crdb_task(task_id))
+        waiting = asyncio.create_task(client.crdbs.wait_task(task_id))
         await asyncio.sleep(20)
         cluster.inject(times=None, status=503)
         await asyncio.sleep(40)
@@ -210,7 +210,7 @@ class TestFailure:
         cluster.inject(path=TASKS, times=None, status=status)
 
         with pytest.raises(AuthenticationError) as caught:
-            await client.wait_for_crdb_task("t1")
+            await client.crdbs.wait_task("t1")
         assert ("view_crdb_task" in str(caught.value)) == (status == 403)
         assert len(cluster.requests) == 1
 
@@ -220,7 +220,7 @@ class TestResults:
 
     async def test_default(self, cluster: FakeCluster, client: ActionsClient, crdb: str) -> None:
         """A result can be had for 500 s after the end, and not any more then."""
-        operation = await client.flush_crdb(crdb)
+        operation = await client.crdbs.flush(crdb)
         await asyncio.sleep(10 + 499)
         assert (await operation).phase is Phase.COMPLETED
 
@@ -228,18 +228,18 @@ class TestResults:
         with pytest.raises(ActionNotFound, match="so long ago that the cluster forgot it"):
             await operation
         with pytest.raises(ActionNotFound):
-            await client.get_crdb_task(operation.ref.removeprefix("crdb:"))  # type: ignore[union-attr]
+            await client.get(str(operation.ref))
 
     async def test_ttl(self, cluster: FakeCluster, client: ActionsClient, crdb: str) -> None:
         """It is kept for as long as the call has said."""
-        operation = await client.flush_crdb(crdb, result_ttl=3600)
+        operation = await client.crdbs.flush(crdb, result_ttl=3600)
 
         await asyncio.sleep(3600)
         assert (await operation).phase is Phase.COMPLETED
 
     async def test_missed(self, cluster: FakeCluster, client: ActionsClient, crdb: str) -> None:
         """A result that is gone before it is looked for is a vanished task, and no success."""
-        operation = await client.flush_crdb(crdb, result_ttl=1)
+        operation = await client.crdbs.flush(crdb, result_ttl=1)
 
         with pytest.raises(ActionVanished, match="how it ended is unknown"):
             await operation.wait(poll=wait_fixed(30))
@@ -248,7 +248,7 @@ class TestResults:
     async def test_no_ttl(self, cluster: FakeCluster, client: ActionsClient, ttl: int) -> None:
         """A time to keep it is a number of seconds."""
         with pytest.raises(UsageError, match="result_ttl"):
-            await client.flush_crdb(GUID, result_ttl=ttl)
+            await client.crdbs.flush(GUID, result_ttl=ttl)
         assert cluster.requests == []
 
 
@@ -270,8 +270,8 @@ class TestStart:
 
     async def test_given_id(self, cluster: FakeCluster, client: ActionsClient, crdb: str) -> None:
         """An id may be given; the same call twice is one task then."""
-        first = await client.update_crdb(crdb, {}, task_id="mine")
-        again = await client.update_crdb(crdb, {}, task_id="mine")
+        first = await client.crdbs.update(crdb, {}, task_id="mine")
+        again = await client.crdbs.update(crdb, {}, task_id="mine")
 
         assert first.ref == again.ref == "crdb:mine"
         assert list(cluster.crdb_tasks) == ["mine"]
@@ -294,7 +294,7 @@ class TestStart:
     ) -> None:
         """What a call without an answer has started is found by its id; it is not sent twice."""
         cluster.inject(method="POST", path="/v1/crdbs", **{fault: True})  # type: ignore[arg-type]
-        operation = await client.create_crdb({"name": "new"}, task_id="mine")
+        operation = await client.crdbs.create({"name": "new"}, task_id="mine")
 
         assert operation.ref == "crdb:mine"
         assert seen(cluster) == ["/v1/crdbs", f"{TASKS}/mine"]
@@ -304,7 +304,7 @@ class TestStart:
         """A call that was not taken after all leads to a task that never was."""
         cluster.inject(method="POST", path="/v1/crdbs", drop=True)
         with pytest.raises(AnswerLost) as caught:
-            await client.create_crdb({"name": "new"}, task_id="mine")
+            await client.crdbs.create({"name": "new"}, task_id="mine")
 
         assert caught.value.ref == "crdb:mine"
         assert seen(cluster, "POST") == ["/v1/crdbs"]
@@ -323,14 +323,14 @@ class TestStart:
         """A cluster that is busy is asked again for as long as one is told, and no longer."""
         cluster.inject(method="PUT", path="/v1/crdbs", times=None, status=409)
         with pytest.raises(RequestRejected, match="409"):
-            await client.flush_crdb(crdb)
+            await client.crdbs.flush(crdb)
         assert len(cluster.requests) == 1
         with pytest.raises(RequestRejected, match="409"):
-            await client.flush_crdb(crdb, busy_timeout=20)
+            await client.crdbs.flush(crdb, busy_timeout=20)
         assert now() == pytest.approx(20, abs=0.5)
 
         asyncio.get_running_loop().call_later(30, cluster.heal)
-        operation = await client.flush_crdb(crdb, busy_timeout=60)
+        operation = await client.crdbs.flush(crdb, busy_timeout=60)
         assert (await operation).phase is Phase.COMPLETED
         assert len(cluster.crdb_tasks) == 1
 
@@ -344,7 +344,7 @@ class TestStart:
         )
 
         with pytest.raises(RequestRejected, match="no such thing") as caught:
-            await client.delete_crdb(crdb)
+            await client.crdbs.delete(crdb)
         assert caught.value.status == status
         assert seen(cluster) == [f"/v1/crdbs/{crdb}"]
 
@@ -355,7 +355,7 @@ class TestCancel:
     async def test_running(self, cluster: FakeCluster, client: ActionsClient, crdb: str) -> None:
         """A task that is cancelled fails, as it has no other word, and says why."""
         cluster.plan("PUT", "/v1/crdbs", Plan(duration=100))
-        operation = await client.flush_crdb(crdb)
+        operation = await client.crdbs.flush(crdb)
         waiting = asyncio.ensure_future(operation.wait())
         await asyncio.sleep(20)
         await operation.cancel()
@@ -368,7 +368,7 @@ class TestCancel:
     async def test_committing(self, cluster: FakeCluster, client: ActionsClient, crdb: str) -> None:
         """What is being committed goes on, unless it is forced to stop."""
         cluster.plan("PUT", "/v1/crdbs", Plan(duration=100))
-        operation = await client.flush_crdb(crdb)
+        operation = await client.crdbs.flush(crdb)
         await asyncio.sleep(80)
 
         with pytest.raises(RequestRejected, match="is committing") as caught:
@@ -384,7 +384,7 @@ class TestCancel:
         self, cluster: FakeCluster, client: ActionsClient, crdb: str, pause: float, status: int
     ) -> None:
         """What has ended cannot be cancelled, nor can what is forgotten."""
-        operation = await client.flush_crdb(crdb)
+        operation = await client.crdbs.flush(crdb)
         await asyncio.sleep(pause)
 
         with pytest.raises(RequestRejected) as caught:
@@ -395,7 +395,7 @@ class TestCancel:
         self, cluster: FakeCluster, client: ActionsClient, crdb: str
     ) -> None:
         """Who stops waiting stops nothing on the cluster."""
-        operation = await client.flush_crdb(crdb)
+        operation = await client.crdbs.flush(crdb)
         waiting = asyncio.ensure_future(operation.wait())
         await asyncio.sleep(5)
         waiting.cancel()
@@ -417,7 +417,7 @@ class TestMany:
             cluster.start_crdb_task(plan=Plan(duration=100 + 20 * number)) for number in range(10)
         ]
 
-        actions = await client.wait_for_operations([f"crdb:{each}" for each in ids])
+        actions = await client.wait_for(*(f"crdb:{each}" for each in ids))
         assert [action.uid for action in actions] == ids
         assert {action.status for action in actions} == {"finished"}
         singles = [path for path in seen(cluster) if path != TASKS]
@@ -452,8 +452,8 @@ class TestMany:
             good = cluster.start_crdb_task(plan=Plan(duration=50))
             bad = cluster.start_crdb_task(plan=Plan(duration=20, outcome="failed", error="no room"))
             gone = cluster.start_crdb_task(plan=Plan(duration=30, outcome="vanishes"))
-            results = await client.wait_for_operations(
-                [f"crdb:{each}" for each in (good, bad, gone, "never")], settle=True
+            results = await client.wait_for(
+                *[f"crdb:{each}" for each in (good, bad, gone, "never")], settle=True
             )
 
         assert [type(result) for result in results] == [

@@ -73,7 +73,7 @@ class TestSettles:
         """It has settled when the action on it is over, whose handle nobody has, and not before."""
         async with FakeCluster(version=version) as cluster, client_of(cluster) as client:
             uid = cluster.add_action(name, Plan(duration=100), bdb_uid=1)
-            action = await client.wait_for_bdb(1)
+            action = await client.databases.wait(1)
 
             assert (action.uid, action.kind, action.name) == ("bdb:1", Kind.DATABASE, "db1")
             assert (action.status, action.phase) == ("active", Phase.COMPLETED)
@@ -87,7 +87,7 @@ class TestSettles:
         cluster.add_bdb(7)
         options: dict[str, float] = {} if grace is None else {"not_found_grace": grace}
         seen: list[tuple[str, Phase]] = []
-        action = await client.wait_for_bdb(
+        action = await client.databases.wait(
             7, on_progress=lambda action: seen.append((action.status, action.phase)), **options
         )
 
@@ -106,7 +106,7 @@ class TestSettles:
         asyncio.get_running_loop().call_later(
             late, lambda: cluster.add_action("SMUpdateBDB", Plan(duration=30), bdb_uid=1)
         )
-        action = await client.wait_for_bdb(1)
+        action = await client.databases.wait(1)
 
         assert (action.status, action.evidence) == ("active", Evidence.ACTION)
         assert now() >= late + 30
@@ -115,9 +115,9 @@ class TestSettles:
         """While a change may be about to begin, nothing stalls; a timeout ends the wait."""
         cluster.add_bdb(1)
 
-        assert (await client.wait_for_bdb(1, stall_timeout=2)).evidence is Evidence.QUIET
+        assert (await client.databases.wait(1, stall_timeout=2)).evidence is Evidence.QUIET
         with pytest.raises(WaitTimeout, match="last seen: database 1: active"):
-            await client.wait_for_bdb(1, timeout=5)
+            await client.databases.wait(1, timeout=5)
 
     @pytest.mark.parametrize(
         ("ops", "ends"),
@@ -138,7 +138,7 @@ class TestSettles:
         """What is pending or active keeps it from settling; what failed before does not."""
         body = json.dumps({"uid": 1, "status": "active", "background_op": ops})
         cluster.inject(times=None, path="/v1/bdbs", status=200, body=body)
-        (result,) = await client.wait_for_operations(["bdb:1"], settle=True, timeout=60)
+        (result,) = await client.wait_for("bdb:1", settle=True, timeout=60)
 
         assert result.record is not None
         assert result.record.outcome.value == ends
@@ -214,13 +214,13 @@ class TestSettles:
         """One that is being exported or backed up is active all the same."""
         cluster.start_transfer(1, transfer, Plan(duration=1000))  # type: ignore[arg-type]
 
-        assert (await client.wait_for_bdb(1)).status == "active"
+        assert (await client.databases.wait(1)).status == "active"
         assert now() == pytest.approx(10, abs=0.1)
 
     async def test_import(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """One that is being imported into has not settled."""
         cluster.start_transfer(1, "import", Plan(duration=100))
-        await client.wait_for_bdb(1)
+        await client.databases.wait(1)
 
         assert now() >= 100
 
@@ -235,7 +235,7 @@ class TestSettles:
         cluster.add_action(name, Plan(duration=5, outcome="failed", error="disk full"), bdb_uid=1)
 
         with pytest.raises(ActionFailed, match="disk full") as caught:
-            await client.wait_for_bdb(1)
+            await client.databases.wait(1)
         assert caught.value.action is not None
         assert caught.value.action.status == status
         assert 5 <= caught.value.elapsed <= 8
@@ -245,14 +245,14 @@ class TestSettles:
         cluster.add_action("SMUpdateBDB", Plan(duration=500), bdb_uid=1)
 
         with pytest.raises(WaitTimeout, match=r"database 1.*goes on.*active-change-pending"):
-            await client.wait_for_bdb(1, timeout=60)
+            await client.databases.wait(1, timeout=60)
         assert now() == pytest.approx(60, abs=0.1)
         assert cluster.bdbs[1].status(now()) == "active-change-pending"
 
     async def test_not_found(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """One that is not there, and does not come, is not found after a while."""
         with pytest.raises(ActionNotFound) as caught:
-            await client.wait_for_bdb(5)
+            await client.databases.wait(5)
 
         assert caught.value.uid == "bdb:5"
         assert now() == pytest.approx(10, abs=0.1)
@@ -261,12 +261,12 @@ class TestSettles:
         """One that is not there yet may come while there is time."""
         asyncio.get_running_loop().call_later(5, cluster.add_bdb, 5)
 
-        assert (await client.wait_for_bdb(5)).status == "active"
+        assert (await client.databases.wait(5)).status == "active"
 
     async def test_deleted(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """One that is being deleted has settled when it is not there any more."""
         cluster.add_action("SMDeleteBDB", Plan(duration=30), bdb_uid=1)
-        action = await client.wait_for_bdb(1)
+        action = await client.databases.wait(1)
 
         assert (action.status, action.phase) == ("deleted", Phase.COMPLETED)
         assert 1 not in cluster.bdbs
@@ -279,14 +279,14 @@ class TestSettles:
         )
 
         with pytest.raises(ActionVanished, match="active-change-pending"):
-            await client.wait_for_bdb(1, poll=wait_fixed(50))
+            await client.databases.wait(1, poll=wait_fixed(50))
 
     async def test_stalled(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """One about which nothing moves has stalled, and no other word is asked for."""
         cluster.add_action("SMUpdateBDB", Plan(outcome="never"), bdb_uid=1)
 
         with pytest.raises(ActionStalled, match="has not moved for 60 s"):
-            await client.wait_for_bdb(1, stall_timeout=60)
+            await client.databases.wait(1, stall_timeout=60)
         assert set(asked(cluster)) == {"GET /v1/bdbs/1"}
 
     async def test_outage(self, cluster: FakeCluster, client: ActionsClient) -> None:
@@ -294,13 +294,13 @@ class TestSettles:
         cluster.add_action("SMUpdateBDB", Plan(duration=30), bdb_uid=1)
         cluster.inject(times=5, path="/v1/bdbs", status=503)
 
-        assert (await client.wait_for_bdb(1)).status == "active"
+        assert (await client.databases.wait(1)).status == "active"
 
     @pytest.mark.parametrize("uid", [-1, True, "1", 1.0, None])
     async def test_bad_uid(self, cluster: FakeCluster, client: ActionsClient, uid: object) -> None:
         """What is no uid is refused before anything is sent."""
         with pytest.raises(UsageError, match="not the uid of a database"):
-            await client.wait_for_bdb(uid)  # type: ignore[arg-type]
+            await client.databases.wait(uid)  # type: ignore[arg-type]
 
         assert cluster.requests == []
 
@@ -314,7 +314,7 @@ class TestSettles:
     async def test_cancelled_task(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """Whoever stops waiting stops the asking, and nothing else."""
         cluster.add_action("SMUpdateBDB", Plan(duration=100), bdb_uid=1)
-        waiting = asyncio.create_task(client.wait_for_bdb(1))
+        waiting = asyncio.create_task(client.databases.wait(1))
         await asyncio.sleep(10)
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -334,14 +334,14 @@ class TestGone:
         """It is waited for until it is not there."""
         async with FakeCluster(version=version) as cluster, client_of(cluster) as client:
             uid = cluster.add_action("SMDeleteBDB", Plan(duration=100), bdb_uid=1)
-            action = await client.wait_for_bdb(1, gone=True)
+            action = await client.databases.wait_gone(1)
 
             assert (action.status, action.phase) == ("deleted", Phase.COMPLETED)
             assert 0 <= now() - cluster.actions[uid].ends_at <= 15
 
     async def test_never_there(self, client: ActionsClient) -> None:
         """One that is not there is gone, as the list shows."""
-        action = await client.wait_for_bdb(9, gone=True)
+        action = await client.databases.wait_gone(9)
 
         assert (action.status, action.evidence) == ("deleted", Evidence.LIST)
         assert now() < 1
@@ -354,7 +354,7 @@ class TestGone:
         """Where no list can be had, "not found" has to be said twice, five seconds apart."""
         cluster.add_action("SMDeleteBDB", Plan(duration=20), bdb_uid=1)
         cluster.inject(path="/v1/bdbs", exact=True, times=None, **fault)  # type: ignore[arg-type]
-        action = await client.wait_for_bdb(uid, gone=True)
+        action = await client.databases.wait_gone(uid)
 
         assert (action.status, action.evidence) == ("deleted", Evidence.NOT_FOUND)
         since = 20 if uid == 1 else 0
@@ -370,7 +370,7 @@ class TestGone:
             cluster.inject(path="/v1/bdbs/1", times=3, status=404, body=words)
 
         with pytest.raises(WaitTimeout, match="last seen: database 1: active"):
-            await client.wait_for_bdb(1, gone=True, timeout=60, poll=wait_fixed(1.5))
+            await client.databases.wait_gone(1, timeout=60, poll=wait_fixed(1.5))
 
     @pytest.mark.parametrize(
         "body", ['{"message": "no Route matched"}', "{}", "[]", "<html>", '{"error_code": 404}']
@@ -378,7 +378,7 @@ class TestGone:
     async def test_gateway(self, cluster: FakeCluster, client: ActionsClient, body: str) -> None:
         """A 404 of somebody else's is an outage, whatever its JSON says."""
         cluster.add_action("SMDeleteBDB", Plan(duration=40), bdb_uid=1)
-        waiting = asyncio.ensure_future(client.wait_for_bdb(1, gone=True))
+        waiting = asyncio.ensure_future(client.databases.wait_gone(1))
         await asyncio.sleep(5)
         cluster.inject(times=8, path="/v1/bdbs", status=404, body=body)
         action = await waiting
@@ -392,7 +392,7 @@ class TestGone:
         cluster.add_bdb(1)
 
         with pytest.raises(WaitTimeout, match="last seen: database 1: active"):
-            await client.wait_for_bdb(1, gone=True, timeout=100)
+            await client.databases.wait_gone(1, timeout=100)
 
     async def test_not_made(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """One that could not be made can be deleted: that failure is an older one."""
@@ -401,7 +401,7 @@ class TestGone:
             20, lambda: cluster.add_action("SMDeleteBDB", Plan(duration=10), bdb_uid=1)
         )
 
-        assert (await client.wait_for_bdb(1, gone=True)).status == "deleted"
+        assert (await client.databases.wait_gone(1)).status == "deleted"
 
     async def test_failed(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """A delete that fails is told in the cluster's words."""
@@ -410,7 +410,7 @@ class TestGone:
         )
 
         with pytest.raises(ActionFailed, match="stuck"):
-            await client.wait_for_bdb(1, gone=True)
+            await client.databases.wait_gone(1)
 
 
 class TestStarted:
@@ -419,7 +419,7 @@ class TestStarted:
     async def test_delete(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """A delete whose answer names an action is followed by that, to the end of both."""
         cluster.add_bdb(1)
-        operation = await client.delete_bdb(1)
+        operation = await client.databases.delete(1)
         action = await operation
 
         assert operation.ref == f"action:{action.uid}@bdb:1"
@@ -432,7 +432,7 @@ class TestStarted:
         """A delete whose answer names none is followed by the database."""
         cluster.add_action("SMDeleteBDB", Plan(duration=50), bdb_uid=1)
         cluster.inject(method="DELETE", status=200, body=body)
-        operation = await client.delete_bdb(1)
+        operation = await client.databases.delete(1)
 
         assert operation.ref == "bdb:1@gone,after"
         assert (await operation).status == "deleted"
@@ -443,7 +443,7 @@ class TestStarted:
         cluster.add_bdb(1)
         cluster.inject(method="DELETE", lose=True)
         with pytest.raises(AnswerLost) as caught:
-            await client.delete_bdb(1)
+            await client.databases.delete(1)
 
         assert caught.value.ref == "bdb:1@gone,after"
         assert (await client.operation(caught.value.ref)).status == "deleted"
@@ -455,7 +455,7 @@ class TestStarted:
         cluster.inject(method="PUT", lose=True)
         cluster.plan("PUT", "/v1/bdbs/1", Plan(duration=40))
         with pytest.raises(AnswerLost) as caught:
-            await client.update_bdb(1, {"memory_size": 5})
+            await client.databases.update(1, {"memory_size": 5})
 
         assert caught.value.ref == "bdb:1@after"
         assert (await client.operation(caught.value.ref)).status == "active"
@@ -466,16 +466,16 @@ class TestStarted:
         """A database that is busy takes the next change when it is not, within `busy_timeout`."""
         cluster.add_action("SMUpdateBDB", Plan(duration=30), bdb_uid=1)
         with pytest.raises(RequestRejected, match="409: busy"):
-            await client.update_bdb(1, {"memory_size": 5})
+            await client.databases.update(1, {"memory_size": 5})
 
-        operation = await client.update_bdb(1, {"memory_size": 5}, busy_timeout=60)
+        operation = await client.databases.update(1, {"memory_size": 5}, busy_timeout=60)
         assert now() >= 30
         assert (await operation).phase is Phase.COMPLETED
 
     async def test_nothing_to_do(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """A change to what already is has its database, and a second to begin."""
         cluster.add_bdb(1, name="shop")
-        operation = await client.update_bdb(1, NAME)
+        operation = await client.databases.update(1, NAME)
 
         assert (operation.done, operation.ref) == (False, "bdb:1@unchanged")
         assert (await operation).evidence is Evidence.QUIET
@@ -491,7 +491,7 @@ class TestStarted:
         asyncio.get_running_loop().call_later(
             0.8, lambda: cluster.add_action("SMUpdateBDB", Plan(duration=30), bdb_uid=1)
         )
-        operation = await client.update_bdb(1, NAME)
+        operation = await client.databases.update(1, NAME)
 
         assert operation.ref == ("bdb:1@unchanged" if shown else "bdb:1@after")
         await operation
@@ -518,7 +518,7 @@ class TestShared:
                 for uid in range(1, count + 1):
                     cluster.add_action("SMUpdateBDB", Plan(duration=100), bdb_uid=uid)
                 wanted = [f"bdb:{uid}" for uid in range(1, count + 1)]
-                ended = await client.wait_for_operations(wanted, poll=wait_fixed(5))
+                ended = await client.wait_for(*wanted, poll=wait_fixed(5))
 
                 assert [action.uid for action in ended] == wanted
                 counts.append(len(cluster.requests))
@@ -531,7 +531,7 @@ class TestShared:
         for transfer in ("export", "import", "backup"):
             cluster.start_transfer(3, transfer, Plan(duration=300))  # type: ignore[arg-type]
         wanted = ["bdb:1", "bdb:2@gone", "export:3", "import:3", "backup:3"]
-        ended = await client.wait_for_operations(wanted, poll=wait_fixed(10))
+        ended = await client.wait_for(*wanted, poll=wait_fixed(10))
 
         statuses = ["active", "deleted", "succeeded", "succeeded", "succeeded"]
         assert [action.status for action in ended] == statuses
@@ -544,7 +544,7 @@ class TestShared:
         async with FakeCluster(version=version) as cluster, client_of(cluster) as client:
             for uid in (1, 2):
                 cluster.add_action("SMUpdateBDB", Plan(duration=60), bdb_uid=uid)
-            await client.wait_for_operations(["bdb:1", "bdb:2"], poll=wait_fixed(5))
+            await client.wait_for("bdb:1", "bdb:2", poll=wait_fixed(5))
 
             lists = [path for path in asked(cluster) if not path.startswith("GET /v1/bdbs/")]
             assert lists[0].startswith("GET /v1/bdbs?fields=status,uid,")
@@ -558,7 +558,7 @@ class TestShared:
         cluster.inject(times=None, path="/v1/bdbs", status=status)
 
         with pytest.raises(RequestRejected, match=f"the cluster answered {status}"):
-            await client._sources.databases.fetch_many({bdb(1): None})
+            await client._parts.sources.databases.fetch_many({bdb(1): None})
         assert ["?fields=" in path for path in asked(cluster)] == [True, False]
 
     async def test_other_refusals(self, cluster: FakeCluster, client: ActionsClient) -> None:
@@ -566,7 +566,7 @@ class TestShared:
         cluster.inject(path="/v1/bdbs", status=405)
 
         with pytest.raises(RequestRejected, match="405"):
-            await client._sources.databases.fetch_many({bdb(1): None})
+            await client._parts.sources.databases.fetch_many({bdb(1): None})
         assert len(asked(cluster)) == 1
 
     async def test_forbidden_list(self, cluster: FakeCluster, client: ActionsClient) -> None:
@@ -575,7 +575,7 @@ class TestShared:
             cluster.add_action("SMUpdateBDB", Plan(duration=100), bdb_uid=uid)
         cluster.inject(path="/v1/bdbs", status=403)
         wanted = [f"bdb:{uid}" for uid in (1, 2, 3)]
-        ended = await client.wait_for_operations(wanted, poll=wait_fixed(10))
+        ended = await client.wait_for(*wanted, poll=wait_fixed(10))
 
         assert [action.status for action in ended] == ["active"] * 3
         first, *others = asked(cluster)
@@ -584,7 +584,7 @@ class TestShared:
 
     async def test_forbidden(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """That the list may not be seen is an answer; that we are not known is none."""
-        sources = client._sources
+        sources = client._parts.sources
         cluster.inject(path="/v1/bdbs", status=403)
         assert await sources.fetch_many({bdb(1): None}) is NO_LIST
 
@@ -597,13 +597,13 @@ class TestShared:
         cluster.inject(path="/v1/bdbs", status=403)
 
         with pytest.raises(AuthenticationError, match="needs the permission view_bdb_info"):
-            await client.wait_for_bdb(1)
+            await client.databases.wait(1)
 
     async def test_missing(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """What the list does not hold is left out of what it tells, whatever is waited for."""
         cluster.add_bdb(1)
         wanted = dict.fromkeys((bdb(1), bdb(2), bdb(2, GONE)))
-        found = await client._sources.databases.fetch_many(wanted)
+        found = await client._parts.sources.databases.fetch_many(wanted)
 
         assert set(found.actions) == {bdb(1)}
         assert found.cost == 1
@@ -613,7 +613,7 @@ class TestShared:
         name = "x" * 30_000
         for _ in range(5):
             cluster.add_bdb(name=name)
-        found = await client._sources.databases.fetch_many({bdb(1): None})
+        found = await client._parts.sources.databases.fetch_many({bdb(1): None})
 
         assert 4 < found.cost < 6
 
@@ -622,7 +622,7 @@ class TestShared:
         cluster.add_action("SMUpdateBDB", Plan(duration=100), bdb_uid=1)
         cluster.add_action("SMUpdateBDB", Plan(duration=50), bdb_uid=2)
         cluster.inject(times=None, path="/v1/bdbs", bad_entry=True)
-        ended = await client.wait_for_operations(["bdb:1", "bdb:2"])
+        ended = await client.wait_for("bdb:1", "bdb:2")
 
         assert [action.status for action in ended] == ["active", "active"]
         assert "GET /v1/bdbs/1" in asked(cluster)
@@ -634,8 +634,8 @@ class TestShared:
         """A 404 in no words of the API's says nothing about a database."""
         cluster.inject(times=2, path="/v1/bdbs", status=404, body=body)
         for call in (
-            client._sources.databases.fetch(bdb(1, GONE), None),
-            client._sources.databases.fetch_many({bdb(1): None}),
+            client._parts.sources.databases.fetch(bdb(1, GONE), None),
+            client._parts.sources.databases.fetch_many({bdb(1): None}),
         ):
             with pytest.raises(UnreadableReply, match="404 in no words of the API's"):
                 await call
@@ -650,7 +650,7 @@ class TestSecrets:
         cluster.inject(times=None, path="/v1/bdbs", status=200, body=body)
 
         with pytest.raises(ClusterUnreachable, match="not a database object") as caught:
-            await client.wait_for_bdb(1, outage_timeout=5)
+            await client.databases.wait(1, outage_timeout=5)
         assert DATABASE_SECRET not in f"{caught.value!r} {vars(caught.value)}"
 
     async def test_shown(
@@ -658,8 +658,8 @@ class TestSecrets:
     ) -> None:
         """Neither an action nor an operation shows what its database holds; the answer does."""
         cluster.add_bdb(1)
-        operation = await client.upgrade_bdb(1)
-        seen: list[Action] = [await operation, await client.wait_for_bdb(1)]
+        operation = await client.databases.upgrade(1)
+        seen: list[Action] = [await operation, await client.databases.wait(1)]
 
         assert DATABASE_SECRET not in f"{operation!r} {seen!r} {caplog.text}"
         assert DATABASE_SECRET in str(operation.answer)
@@ -671,7 +671,7 @@ class TestSecrets:
         body = json.dumps({"uid": 1, "status": status})
         with aioresponses() as mocked:
             mocked.get("http://127.0.0.1:1/v1/bdbs/1", body=body, repeat=True)
-            found = await client._sources.fetch(bdb(1))
+            found = await client._parts.sources.fetch(bdb(1))
         await client.aclose()
 
         assert found is not None

@@ -110,11 +110,11 @@ def entry(status: str = "running", **more: object) -> dict[str, object]:
 
 
 CALLS: dict[str, Start] = {
-    "maintenance_on": lambda client: client.maintenance_on(1),
-    "maintenance_off": lambda client: client.maintenance_off(1),
-    "remove": lambda client: client.remove_node(2, {"wait_for_persistence": True}),
+    "maintenance_on": lambda client: client.nodes.maintenance_on(1),
+    "maintenance_off": lambda client: client.nodes.maintenance_off(1),
+    "remove": lambda client: client.nodes.remove(2, {"wait_for_persistence": True}),
     "enslave_node": lambda client: client.submit("POST", "/v1/nodes/2/actions/enslave_node"),
-    "change_master": lambda client: client.change_primary(3),
+    "change_master": lambda client: client.cluster.change_primary(3),
 }
 
 
@@ -132,10 +132,10 @@ class TestSuccess:
 
     async def test_reference(self, three: FakeCluster, client3: ActionsClient) -> None:
         """An operation is named by its node, its action and its run; the cluster's has no run."""
-        on = await client3.maintenance_on(1)
+        on = await client3.nodes.maintenance_on(1)
         assert isinstance(on.answer, dict)
         assert on.ref == f"node:1/maintenance_on@{on.answer['task_id']}"
-        assert (await client3.change_primary(2)).ref == "cluster:change_master@after"
+        assert (await client3.cluster.change_primary(2)).ref == "cluster:change_master@after"
 
         action = await client3.operation(on.ref)
         assert (action.uid, action.task_id) == ("node:1/maintenance_on", on.answer["task_id"])
@@ -146,7 +146,7 @@ class TestSuccess:
         cluster.start_node_action(1, "maintenance_on", Plan(duration=60, progress=progress))  # type: ignore[arg-type]
         told: list[Action] = []
         async with client_of(cluster) as client:
-            await client.wait_for_node_action(1, "maintenance_on", on_progress=told.append)
+            await client.nodes.wait(1, "maintenance_on", on_progress=told.append)
 
         shown = [action.progress for action in told if action.phase is Phase.RUNNING]
         assert (shown == [None]) == (progress == "steps")
@@ -157,9 +157,9 @@ class TestSuccess:
         task_id = three.start_node_action(2, "maintenance_on", Plan(duration=20))
         three.start_cluster_action("change_master", Plan(duration=40), node_uid=2)
 
-        on = await client3.wait_for_node_action(2, "maintenance_on")
+        on = await client3.nodes.wait(2, "maintenance_on")
         assert (on.task_id, on.phase) == (task_id, Phase.COMPLETED)
-        change = await client3.wait_for_cluster_action("change_master")
+        change = await client3.cluster.wait("change_master")
         assert (change.title, change.phase) == ("change_master", Phase.COMPLETED)
         assert now() == pytest.approx(40, abs=2)
 
@@ -185,7 +185,7 @@ class TestSuccess:
     ) -> None:
         """What names no action of a node is not asked for."""
         with pytest.raises(UsageError):
-            await client.wait_for_node_action(node_uid, action, task_id=task_id)
+            await client.nodes.wait(node_uid, action, task_id=task_id)
         assert cluster.requests == []
 
     @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ class TestSuccess:
     ) -> None:
         """... nor of the cluster."""
         with pytest.raises(UsageError):
-            await client.wait_for_cluster_action(action, task_id=task_id)
+            await client.cluster.wait(action, task_id=task_id)
         assert cluster.requests == []
 
 
@@ -246,17 +246,17 @@ class TestFailure:
         cluster.start_node_action(1, "maintenance_on", Plan(progress="stalling", outcome="never"))
 
         with pytest.raises(ActionStalled):
-            await client.wait_for_node_action(1, "maintenance_on", stall_timeout=60)
+            await client.nodes.wait(1, "maintenance_on", stall_timeout=60)
         assert set(seen(cluster)) == {ON}
 
     async def test_never_known(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """What is not known for as long as the grace is not found, nor is it on no such node."""
         with pytest.raises(ActionNotFound, match="node:1/remove was not found"):
-            await client.wait_for_node_action(1, "remove", not_found_grace=5)
+            await client.nodes.wait(1, "remove", not_found_grace=5)
         with pytest.raises(ActionNotFound, match="node:9/maintenance_on was not found"):
-            await client.wait_for_node_action(9, "maintenance_on", not_found_grace=5)
+            await client.nodes.wait(9, "maintenance_on", not_found_grace=5)
         with pytest.raises(ActionNotFound, match="cluster:change_master was not found"):
-            await client.wait_for_cluster_action("change_master", not_found_grace=5)
+            await client.cluster.wait("change_master", not_found_grace=5)
         assert now() == pytest.approx(15, abs=0.5)
 
     @pytest.mark.parametrize("ref", ["node:1/maintenance_on", "cluster:change_master"])
@@ -281,10 +281,10 @@ class TestFailure:
         cluster.inject(times=None, status=404, body=body)
 
         with pytest.raises(ClusterUnreachable) as caught:
-            await client.wait_for_node_action(1, "remove", outage_timeout=5)
+            await client.nodes.wait(1, "remove", outage_timeout=5)
         assert isinstance(caught.value.__cause__, UnreadableReply)
         with pytest.raises(UnreadableReply, match="port 9443"):
-            await client.list_node_actions()
+            await client.nodes.actions()
 
     @pytest.mark.parametrize(
         ("ref", "permission"),
@@ -312,7 +312,7 @@ class TestRuns:
         task_id = cluster.start_node_action(1, "maintenance_on", Plan(duration=0))
         await asyncio.sleep(100)
 
-        assert (await client.wait_for_node_action(1, "maintenance_on")).task_id == task_id
+        assert (await client.nodes.wait(1, "maintenance_on")).task_id == task_id
         assert len(cluster.requests) == 1
 
     async def test_result_of_another(self, cluster: FakeCluster, client: ActionsClient) -> None:
@@ -320,8 +320,8 @@ class TestRuns:
         cluster.start_node_action(1, "maintenance_on", Plan(duration=0), task_id="T1")
 
         with pytest.raises(ActionNotFound):
-            await client.wait_for_node_action(1, "maintenance_on", task_id="T2")
-        assert (await client.wait_for_node_action(1, "maintenance_on", task_id="T1")).task_id
+            await client.nodes.wait(1, "maintenance_on", task_id="T2")
+        assert (await client.nodes.wait(1, "maintenance_on", task_id="T1")).task_id
 
     @pytest.mark.parametrize("waits", [1, 4], ids=["alone", "together"])
     async def test_replaced(self, waits: int) -> None:
@@ -335,7 +335,7 @@ class TestRuns:
                 )
                 for node in nodes
             ]
-            waiting = asyncio.ensure_future(client.wait_for_operations(refs, settle=True))
+            waiting = asyncio.ensure_future(client.wait_for(*refs, settle=True))
             await asyncio.sleep(20)
             for node in nodes:
                 cluster.forget_node_action(node, "maintenance_on")
@@ -349,7 +349,7 @@ class TestRuns:
     async def test_replaced_by_name(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """Which run a name stands for is found out, where the cluster tells."""
         cluster.start_node_action(1, "maintenance_on", Plan(duration=60))
-        waiting = asyncio.ensure_future(client.wait_for_node_action(1, "maintenance_on"))
+        waiting = asyncio.ensure_future(client.nodes.wait(1, "maintenance_on"))
         await asyncio.sleep(20)
         cluster.forget_node_action(1, "maintenance_on")
         cluster.start_node_action(1, "maintenance_on", Plan(duration=0))
@@ -365,7 +365,7 @@ class TestRuns:
         on = [f"node:{node}/maintenance_on@new{node}" for node in (1, 2, 3)]
         old = "node:1/maintenance_on@old1"
 
-        results = await client3.wait_for_operations([*on, old], settle=True)
+        results = await client3.wait_for(*on, old, settle=True)
         assert [getattr(result, "task_id", None) for result in results[:3]] == [
             *("new1", "new2", "new3")
         ]
@@ -518,7 +518,7 @@ class TestStart:
         """The run whose answer was lost is told from the one before it; it is not sent twice."""
         old = cluster.start_node_action(1, "maintenance_on", Plan(duration=0))
         cluster.inject(method="POST", **{fault: True})  # type: ignore[arg-type]
-        operation = await client.maintenance_on(1)
+        operation = await client.nodes.maintenance_on(1)
 
         action = await operation
         assert operation.ref == f"node:1/maintenance_on@{action.task_id}"
@@ -532,7 +532,7 @@ class TestStart:
         cluster.inject(method="POST", drop=True)
 
         with pytest.raises(AnswerLost) as caught:
-            await client.maintenance_on(1)
+            await client.nodes.maintenance_on(1)
         assert caught.value.ref == f"node:1/maintenance_on@lost,completed,{old}"
         with pytest.raises(ActionNotFound):
             await client.operation(caught.value.ref)
@@ -543,7 +543,7 @@ class TestStart:
         cluster.start_node_action(1, "maintenance_on", Plan(duration=0))
         cluster.inject(method="POST", drop=True)
         with pytest.raises(AnswerLost) as caught:
-            await client.maintenance_on(1)
+            await client.nodes.maintenance_on(1)
         waiting = asyncio.ensure_future(client.operation(caught.value.ref or "").wait())
         await asyncio.sleep(5)
         new = cluster.start_node_action(1, "maintenance_on", Plan(duration=30))
@@ -558,7 +558,7 @@ class TestStart:
         if again:
             three.start_cluster_action("change_master", Plan(duration=0), node_uid=1)
         three.inject(method="POST", path=PRIMARY, lose=True)
-        operation = await client3.change_primary(2)
+        operation = await client3.cluster.change_primary(2)
         before = ",completed" if again else ""
         assert operation.ref == f"cluster:change_master@after{before}"
         assert (await operation).phase is Phase.COMPLETED
@@ -566,7 +566,7 @@ class TestStart:
 
         three.inject(method="POST", path=PRIMARY, drop=True)
         with pytest.raises(AnswerLost) as caught:
-            await client3.change_primary(3)
+            await client3.cluster.change_primary(3)
         assert caught.value.ref == "cluster:change_master@lost,completed"
         with pytest.raises(ActionNotFound):
             await client3.operation(caught.value.ref)
@@ -581,7 +581,7 @@ class TestStart:
         three.inject(method="POST", path=PRIMARY, drop=True)
 
         with pytest.raises(AnswerLost) as caught:
-            await client3.change_primary(2)
+            await client3.cluster.change_primary(2)
         assert caught.value.ref == "cluster:change_master@lost,running"
         with pytest.raises(ActionNotFound):
             await client3.operation(caught.value.ref)
@@ -594,8 +594,8 @@ class TestStart:
         three.start_cluster_action("change_master", Plan(duration=60), node_uid=1)
         options = {"busy_timeout": 20}
         calls = {
-            "maintenance_on": lambda **options: client3.maintenance_on(1, **options),
-            "change_master": lambda **options: client3.change_primary(3, **options),
+            "maintenance_on": lambda **options: client3.nodes.maintenance_on(1, **options),
+            "change_master": lambda **options: client3.cluster.change_primary(3, **options),
         }
 
         with pytest.raises(RequestRejected, match="409"):
@@ -611,10 +611,10 @@ class TestStart:
     async def test_no_such_node(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """A call about a node that is not there is refused, in the cluster's words."""
         with pytest.raises(RequestRejected, match="no such node") as caught:
-            await client.maintenance_on(9)
+            await client.nodes.maintenance_on(9)
         assert caught.value.status == 404
         with pytest.raises(RequestRejected, match="cannot be the primary"):
-            await client.change_primary(9)
+            await client.cluster.change_primary(9)
 
 
 class TestPrimary:
@@ -623,8 +623,8 @@ class TestPrimary:
     async def test_moves(self, three: FakeCluster, client3: ActionsClient) -> None:
         """The wait for a change of primary outlasts it, and what others wait for goes on."""
         other = three.start_node_action(2, "maintenance_on", Plan(duration=100))
-        operation = await client3.change_primary(3)
-        waiting = asyncio.ensure_future(client3.wait_for_node_action(2, "maintenance_on"))
+        operation = await client3.cluster.change_primary(3)
+        waiting = asyncio.ensure_future(client3.nodes.wait(2, "maintenance_on"))
 
         assert (await operation).phase is Phase.COMPLETED
         assert three.primary == 3
@@ -637,7 +637,7 @@ class TestPrimary:
     ) -> None:
         """Connections that are cut, and a time without a primary, end no wait."""
         three.plan("POST", PRIMARY, Plan(duration=30))
-        operation = await client3.change_primary(3)
+        operation = await client3.cluster.change_primary(3)
         waiting = asyncio.ensure_future(operation.wait())
         await asyncio.sleep(20)
         await three.stop_node(1)
@@ -651,7 +651,7 @@ class TestPrimary:
     async def test_one_url(self, three: FakeCluster) -> None:
         """With a client that knows one node, a redirect to another is refused, with advice."""
         async with client_of(three) as client:
-            operation = await client.change_primary(3)
+            operation = await client.cluster.change_primary(3)
 
             with pytest.raises(RequestRejected, match=r"trusted_hosts="):
                 await operation
@@ -664,7 +664,7 @@ class TestRemove:
     async def test_gone(self, three: FakeCluster, client3: ActionsClient) -> None:
         """A removal that is not known any more has completed, if its node is gone."""
         three.plan("POST", "/v1/nodes/2/actions/remove", Plan(outcome="vanishes"))
-        operation = await client3.remove_node(2)
+        operation = await client3.nodes.remove(2)
 
         action = await operation
         assert (action.phase, action.evidence) == (Phase.COMPLETED, Evidence.LIST)
@@ -675,14 +675,14 @@ class TestRemove:
     async def test_together(self, three: FakeCluster, client3: ActionsClient) -> None:
         """... of several, each."""
         three.plan("POST", "/v1/nodes", Plan(outcome="vanishes", duration=60), times=None)
-        operations = [await client3.remove_node(node) for node in (2, 3)]
+        operations = [await client3.nodes.remove(node) for node in (2, 3)]
 
-        actions = await client3.wait_for_operations(operations)
+        actions = await client3.wait_for(*operations)
         assert {action.evidence for action in actions} == {Evidence.LIST}
 
     async def test_not_gone(self, three: FakeCluster, client3: ActionsClient) -> None:
         """If its node is there, it has vanished."""
-        operation = await client3.remove_node(2)
+        operation = await client3.nodes.remove(2)
         waiting = asyncio.ensure_future(operation.wait())
         await asyncio.sleep(3)
         three.forget_node_action(2, "remove")
@@ -694,7 +694,7 @@ class TestRemove:
     async def test_stalled(self, three: FakeCluster, client3: ActionsClient) -> None:
         """A removal that is said to run for ever has completed, too, if its node is gone."""
         three.plan("POST", "/v1/nodes", Plan(outcome="stuck", duration=30))
-        operation = await client3.remove_node(2)
+        operation = await client3.nodes.remove(2)
 
         action = await operation.wait(stall_timeout=60)
         assert (action.phase, action.evidence) == (Phase.COMPLETED, Evidence.LIST)
@@ -702,7 +702,7 @@ class TestRemove:
     async def test_from_a_reference(self, three: FakeCluster, client3: ActionsClient) -> None:
         """A run that is named has begun: if its node is gone, it is complete, if nothing tells."""
         three.plan("POST", "/v1/nodes", Plan(outcome="vanishes"))
-        operation = await client3.remove_node(2)
+        operation = await client3.nodes.remove(2)
         await asyncio.sleep(100)
 
         action = await client3.operation(operation.ref or "")
@@ -783,7 +783,7 @@ class TestCancel:
     ) -> None:
         """A wait for an action that is cancelled ends, and says so."""
         cluster.plan("POST", ON, Plan(duration=100, queued=queued))
-        operation = await client.maintenance_on(1)
+        operation = await client.nodes.maintenance_on(1)
         waiting = asyncio.ensure_future(operation.wait())
         await asyncio.sleep(20)
         await operation.cancel()
@@ -799,8 +799,8 @@ class TestCancel:
         """A cluster that forgets what it cancels at once has cancelled it, as we asked."""
         async with FakeCluster(nodes=3) as cluster, of_all(cluster) as client:
             cluster.plan("POST", "/v1/nodes", Plan(duration=100), times=None)
-            operations = [await client.maintenance_on(node + 1) for node in range(waits)]
-            waiting = asyncio.ensure_future(client.wait_for_operations(operations, settle=True))
+            operations = [await client.nodes.maintenance_on(node + 1) for node in range(waits)]
+            waiting = asyncio.ensure_future(client.wait_for(*operations, settle=True))
             await asyncio.sleep(20)
             for node, operation in enumerate(operations, start=1):
                 await operation.cancel()
@@ -814,7 +814,7 @@ class TestCancel:
     async def test_not_ours(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """What vanishes without our cancel has vanished, and so has what only stalls."""
         cluster.plan("POST", ON, Plan(outcome="never"), times=None)
-        operation = await client.maintenance_on(1)
+        operation = await client.nodes.maintenance_on(1)
         waiting = asyncio.ensure_future(operation.wait())
         await asyncio.sleep(5)
         cluster.forget_node_action(1, "maintenance_on")
@@ -839,13 +839,13 @@ class TestCancel:
     ) -> None:
         """A later run that vanishes has vanished, although an earlier one was cancelled."""
         cluster.plan("POST", ON, Plan(outcome="never"), times=None)
-        operation = await client.maintenance_on(1)
+        operation = await client.nodes.maintenance_on(1)
         await operation.cancel()
         if waited:
             with pytest.raises(ActionCancelled):
                 await operation
         cluster.forget_node_action(1, "maintenance_on")
-        later = await client.maintenance_on(1)
+        later = await client.nodes.maintenance_on(1)
         ref = later.ref or "" if named else "node:1/maintenance_on"
         waiting = asyncio.ensure_future(client.operation(ref).wait())
         await asyncio.sleep(5)
@@ -857,7 +857,7 @@ class TestCancel:
     async def test_several_waits(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """That one wait for it is over does not make others forget that it was cancelled."""
         cluster.plan("POST", ON, Plan(outcome="never"), times=None)
-        operation = await client.maintenance_on(1)
+        operation = await client.nodes.maintenance_on(1)
         waiting = asyncio.ensure_future(operation.wait())
         shorter = asyncio.ensure_future(operation.wait(timeout=20))
         await asyncio.sleep(10)
@@ -869,7 +869,7 @@ class TestCancel:
 
         with pytest.raises(ActionCancelled):
             await waiting
-        assert client._sources.node_actions._cancelled == {}
+        assert client._parts.sources.node_actions._cancelled == {}
 
     @pytest.mark.parametrize("ref", ["node:1/maintenance_on", "cluster:change_master"])
     async def test_by_submit(self, cluster: FakeCluster, client: ActionsClient, ref: str) -> None:
@@ -905,28 +905,28 @@ class TestCancel:
 
     async def test_result(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """What has ended cannot be cancelled, and its result stays."""
-        operation = await client.maintenance_on(1)
+        operation = await client.nodes.maintenance_on(1)
         await operation
 
-        with pytest.raises(RequestRejected, match="has ended, or another"):
+        with pytest.raises(RequestRejected, match="has ended, or a later one"):
             await operation.cancel()
         assert seen(cluster, "DELETE") == []
         assert (await operation).phase is Phase.COMPLETED
 
     async def test_another_run(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """A run that is over is not cancelled in the person of the one that runs now."""
-        operation = await client.maintenance_on(1)
+        operation = await client.nodes.maintenance_on(1)
         await operation
         cluster.start_node_action(1, "maintenance_on", Plan(duration=60))
 
-        with pytest.raises(RequestRejected, match="another one has begun since"):
+        with pytest.raises(RequestRejected, match="a later one has begun"):
             await operation.cancel()
         assert seen(cluster, "DELETE") == []
 
     async def test_refused(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """What cannot be cancelled goes on, and the cluster's words say why."""
         cluster.not_cancellable.add("maintenance_on")
-        operation = await client.maintenance_on(1)
+        operation = await client.nodes.maintenance_on(1)
 
         with pytest.raises(RequestRejected, match="cannot be cancelled") as caught:
             await operation.cancel()
@@ -935,7 +935,7 @@ class TestCancel:
 
     async def test_of_the_cluster(self, three: FakeCluster, client3: ActionsClient) -> None:
         """The API has a cancel for the cluster's actions, and no action that it works for."""
-        operation = await client3.change_primary(2)
+        operation = await client3.cluster.change_primary(2)
 
         with pytest.raises(RequestRejected) as caught:
             await operation.cancel()
@@ -945,7 +945,7 @@ class TestCancel:
 
     async def test_waiting_alone(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """Who stops waiting stops nothing on the cluster."""
-        operation = await client.maintenance_on(1)
+        operation = await client.nodes.maintenance_on(1)
         waiting = asyncio.ensure_future(operation.wait())
         await asyncio.sleep(5)
         waiting.cancel()
@@ -969,7 +969,7 @@ class TestLists:
                 three.start_node_action(node, name, Plan(duration=100))
         refs = [f"node:{node}/{name}" for node in (2, 3) for name in names]
 
-        actions = await client3.wait_for_operations(refs)
+        actions = await client3.wait_for(*refs)
         assert [action.uid for action in actions] == refs
         assert {action.phase for action in actions} == {Phase.COMPLETED}
         asked = seen(three)
@@ -1009,8 +1009,8 @@ class TestLists:
         """A 404 in the API's words on a list means that there is nothing."""
         cluster.inject(times=2, status=404, body='{"error_code": "x"}')
 
-        assert await client.list_node_actions(node_uid=1) == []
-        assert await client.list_cluster_actions() == []
+        assert await client.nodes.actions(1) == []
+        assert await client.cluster.actions() == []
 
 
 def test_references_are_hashable() -> None:
@@ -1024,6 +1024,6 @@ def test_references_are_hashable() -> None:
 async def test_fixed_schedule(cluster: FakeCluster, client: ActionsClient) -> None:
     """Any strategy of tenacity sets the pace."""
     cluster.start_node_action(1, "maintenance_on", Plan(duration=95))
-    await client.wait_for_node_action(1, "maintenance_on", poll=wait_fixed(10))
+    await client.nodes.wait(1, "maintenance_on", poll=wait_fixed(10))
 
     assert [round(each.time) for each in cluster.requests] == list(range(0, 101, 10))

@@ -75,16 +75,16 @@ def path_of(kind: str) -> str:
 async def start(client: ActionsClient, kind: Started, **options: float) -> Operation:
     """Start one on database 1."""
     if kind == "export":
-        return await client.export_bdb(1, PLACE, **options)
-    return await client.import_bdb(1, [PLACE], **options)
+        return await client.databases.export(1, PLACE, **options)
+    return await client.databases.import_(1, [PLACE], **options)
 
 
 async def wait_for(client: ActionsClient, kind: Transfer, **options: float) -> Action:
     """Wait for one on database 1 that somebody else has started."""
     call = {
-        "export": client.wait_for_export,
-        "import": client.wait_for_import,
-        "backup": client.wait_for_backup,
+        "export": client.databases.wait_export,
+        "import": client.databases.wait_import,
+        "backup": client.databases.wait_backup,
     }[kind]
     return await call(1, **options)  # type: ignore[arg-type]
 
@@ -433,9 +433,9 @@ class TestVanished:
             ref = parse_reference(operation.ref or "")
             known = {"uid": ref.name, "elapsed": 1.0, "polls": 1}
             doubt = ActionVanished(**known, action=other(Kind.EXPORT, 0))  # type: ignore[arg-type]
-            ended = await client._sources.databases.verify(ref, doubt)
+            ended = await client._parts.sources.databases.verify(ref, doubt)
 
-            found = await client._sources.databases.fetch_many({ref: None})
+            found = await client._parts.sources.databases.fetch_many({ref: None})
 
             assert ended is None
             assert found.actions[ref].phase is Phase.RUNNING  # type: ignore[union-attr]
@@ -448,7 +448,7 @@ class TestVanished:
         await operation
         ref = parse_reference(operation.ref or "")
 
-        assert (await client._sources.databases.fetch_many({ref: None})).actions == {}
+        assert (await client._parts.sources.databases.fetch_many({ref: None})).actions == {}
 
     async def test_no_database(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """One whose database is deleted under it has vanished, as have its times."""
@@ -741,7 +741,7 @@ class TestByName:
         self, cluster: FakeCluster, client: ActionsClient, kind: Transfer
     ) -> None:
         """What is no uid is refused before anything is sent."""
-        call = getattr(client, f"wait_for_{kind}")
+        call = getattr(client.databases, f"wait_{kind}")
         with pytest.raises(UsageError, match="not the uid of a database"):
             await call("1")
 
@@ -756,7 +756,7 @@ class TestByName:
                     for kind in TRANSFERS:
                         cluster.start_transfer(uid, kind, Plan(duration=100))
                 wanted = [f"{kind}:{uid}" for uid in range(1, count + 1) for kind in TRANSFERS]
-                ended = await client.wait_for_operations(wanted, poll=wait_fixed(5))
+                ended = await client.wait_for(*wanted, poll=wait_fixed(5))
 
                 assert [action.uid for action in ended] == wanted
                 counts.append(len(cluster.requests))
@@ -993,7 +993,7 @@ class TestTwoRuns:
             await asyncio.sleep(5)
             cluster.plan("POST", path_of(kind), Plan(duration=20))
             two = await start(client, kind)
-            results = await client.wait_for_operations([one, two], settle=True)
+            results = await client.wait_for(one, two, settle=True)
 
             assert one.ref != two.ref
             assert isinstance(results[0], ActionVanished)
@@ -1015,7 +1015,7 @@ class TestTwoRuns:
         cluster.plan("POST", path_of("export"), Plan(duration=30))
         one = await start(client, "export")
         await start(client, "import")
-        await client.export_bdb(2, PLACE)
+        await client.databases.export(2, PLACE)
 
         assert (await one).status == "succeeded"
 
@@ -1044,7 +1044,7 @@ class TestTwoRuns:
             cluster.plan("POST", path_of("export"), Plan(duration=2))
             await (await start(client, "export"))
             assert one.ref is not None
-            (result,) = await another.wait_for_operations([one.ref], settle=True)
+            (result,) = await another.wait_for(one.ref, settle=True)
 
             if error is None:
                 assert isinstance(result, Action)

@@ -134,7 +134,7 @@ class TestSecrets:
         text = json.dumps({"error_code": "bad", "description": f"not this: {body}, sorry"})
         async with RecordingServer(PUT=[(status, text)]) as server, server.client() as client:
             with pytest.raises(RequestError) as caught:
-                await client.update_bdb(1, body)
+                await client.databases.update(1, body)
         error = caught.value
 
         assert secret not in f"{error!s} {error!r} {vars(error)} {pickle.dumps(error)!r}"
@@ -149,7 +149,7 @@ class TestSecrets:
         page = f"<html><p>no {SECRET} here</p></html>"
         async with RecordingServer(POST=[(406, page)]) as server, server.client() as client:
             with pytest.raises(RequestRejected, match=r"406: no \*\*\* here"):
-                await client.create_bdb({"authentication_redis_pass": SECRET})
+                await client.databases.create({"authentication_redis_pass": SECRET})
 
     @pytest.mark.enable_socket
     async def test_short_secret(self) -> None:
@@ -157,12 +157,12 @@ class TestSecrets:
         text = json.dumps({"description": "a name is needed"})
         async with RecordingServer(POST=[(406, text)]) as server, server.client() as client:
             with pytest.raises(RequestRejected, match="a name is needed"):
-                await client.create_bdb({"password": "a", "token": "", "url": "a://b:c@d"})
+                await client.databases.create({"password": "a", "token": "", "url": "a://b:c@d"})
 
     async def test_operation_repr(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """The repr of an operation has no secret, although its answer has."""
         cluster.add_bdb(1)
-        operation = await client.update_bdb(1, {"authentication_redis_pass": SECRET})
+        operation = await client.databases.update(1, {"authentication_redis_pass": SECRET})
 
         assert isinstance(operation.answer, dict)
         assert DATABASE_SECRET in operation.answer.values()

@@ -148,7 +148,7 @@ class TestAnswers:
         """A dry run starts nothing, is done when it is answered, and costs no other request."""
         cluster.add_bdb(1)
         body = None if "actions" in path else {"name": "x", "memory_size": 5000000}
-        operation = await client.submit(method, path, body, params)
+        operation = await client.submit(method, path, body, params=params)
         action = await operation
 
         assert (operation.done, operation.ref) == (True, None)
@@ -168,13 +168,13 @@ class TestAnswers:
     async def test_dry_run_of_a_crdb(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """A dry run of an Active-Active database is a task with a result, and creates nothing."""
         config = {"name": "x"}
-        operation = await client.submit("POST", "/v1/crdbs", config, {"dry_run": True})
+        operation = await client.submit("POST", "/v1/crdbs", config, params={"dry_run": True})
         assert (await operation).status == "finished"
         assert cluster._crdbs.guids() == []
 
         cluster.plan("POST", "/v1/crdbs", Plan(outcome="failed"))
         with pytest.raises(ActionFailed):
-            await (await client.submit("POST", "/v1/crdbs", config, {"dry_run": "true"}))
+            await (await client.submit("POST", "/v1/crdbs", config, params={"dry_run": "true"}))
 
     async def test_wrong_place(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """Settings in a place where the API ignores them are refused, and nothing is sent."""
@@ -192,15 +192,15 @@ class TestAnswers:
         """Settings of a named call go where the API reads them."""
         cluster.add_bdb(1)
 
-        assert (await client.rebalance_bdb(1, {"dry_run": True})).done
+        assert (await client.databases.rebalance(1, {"dry_run": True})).done
         params = {"only_failovers": True}
-        assert (await client.rebalance_bdb(1, {"dry_run": True}, params=params)).done
+        assert (await client.databases.rebalance(1, {"dry_run": True}, params=params)).done
         assert cluster.actions == {}
 
     async def test_nothing_to_do(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """A change without effect has an answer, and its operation follows the database."""
         cluster.add_bdb(1)
-        operation = await client.update_bdb(1, {"name": "db1"})
+        operation = await client.databases.update(1, {"name": "db1"})
 
         assert operation.ref == "bdb:1@unchanged"
         assert isinstance(operation.answer, dict)
@@ -250,28 +250,30 @@ class Work(NamedTuple):
 # Work that can be told from older work: by its run, or by an id of the client's choice.
 RECOVERABLE = {
     "maintenance_on": Work(
-        lambda c, **o: c.maintenance_on(1, **o), MAINTENANCE_ON, "node:1/maintenance_on"
+        lambda c, **o: c.nodes.maintenance_on(1, **o), MAINTENANCE_ON, "node:1/maintenance_on"
     ),
     "change_primary": Work(
-        lambda c, **o: c.change_primary(1, **o), CHANGE_MASTER, "cluster:change_master"
+        lambda c, **o: c.cluster.change_primary(1, **o), CHANGE_MASTER, "cluster:change_master"
     ),
-    "create_crdb": Work(lambda c, **o: c.create_crdb({}, **o), "/v1/crdbs", "crdb:"),
-    "flush_crdb": Work(lambda c, **o: c.flush_crdb("g", **o), "/v1/crdbs/g/flush", "crdb:"),
-    "export": Work(lambda c, **o: c.export_bdb(1, URL, **o), EXPORT, "export:1@idle,"),
-    "import": Work(lambda c, **o: c.import_bdb(1, [URL], **o), IMPORT, "import:1@idle,"),
+    "create_crdb": Work(lambda c, **o: c.crdbs.create({}, **o), "/v1/crdbs", "crdb:"),
+    "flush_crdb": Work(lambda c, **o: c.crdbs.flush("g", **o), "/v1/crdbs/g/flush", "crdb:"),
+    "export": Work(lambda c, **o: c.databases.export(1, URL, **o), EXPORT, "export:1@idle,"),
+    "import": Work(lambda c, **o: c.databases.import_(1, [URL], **o), IMPORT, "import:1@idle,"),
 }
 # Work that cannot, with the reference that `AnswerLost` has instead.
 UNRECOVERABLE = {
-    "create_bdb": Work(lambda c, **o: c.create_bdb({"name": "x"}, **o), "/v1/bdbs", ""),
+    "create_bdb": Work(lambda c, **o: c.databases.create({"name": "x"}, **o), "/v1/bdbs", ""),
     "update_bdb": Work(
-        lambda c, **o: c.update_bdb(1, {"memory_size": 5}, **o), "/v1/bdbs/1", "bdb:1@after"
+        lambda c, **o: c.databases.update(1, {"memory_size": 5}, **o), "/v1/bdbs/1", "bdb:1@after"
     ),
-    "delete_bdb": Work(lambda c, **o: c.delete_bdb(1, **o), "/v1/bdbs/1", "bdb:1@gone,after"),
-    "upgrade_bdb": Work(lambda c, **o: c.upgrade_bdb(1, **o), "/v1/bdbs/1/upgrade", "bdb:1@after"),
+    "delete_bdb": Work(lambda c, **o: c.databases.delete(1, **o), "/v1/bdbs/1", "bdb:1@gone,after"),
+    "upgrade_bdb": Work(
+        lambda c, **o: c.databases.upgrade(1, **o), "/v1/bdbs/1/upgrade", "bdb:1@after"
+    ),
     "rebalance": Work(
-        lambda c, **o: c.rebalance_bdb(1, **o), "/v1/bdbs/1/actions/rebalance", "bdb:1@after"
+        lambda c, **o: c.databases.rebalance(1, **o), "/v1/bdbs/1/actions/rebalance", "bdb:1@after"
     ),
-    "migrate": Work(lambda c, **o: c.migrate_shards([1], 1, **o), "/v1/shards", ""),
+    "migrate": Work(lambda c, **o: c.shards.migrate([1], 1, **o), "/v1/shards", ""),
     "purge_crdb": Work(
         lambda c, **o: c.submit("PUT", "/v1/crdbs/g/purge", **o), "/v1/crdbs/g/purge", ""
     ),
@@ -425,7 +427,7 @@ class TestLostAnswers:
             RecordingServer(PUT=[(200, f'{{"pass": "{SECRET}"')]) as server,
             server.client() as c,
         ):
-            error = await answer_lost(c.update_bdb(1, {}))
+            error = await answer_lost(c.databases.update(1, {}))
 
         assert str(error) == (
             "PUT /v1/bdbs/1: no usable answer from the cluster: the answer cannot be decoded "
@@ -443,14 +445,14 @@ class TestLostAnswers:
     async def test_unreadable_with_path(self) -> None:
         """If the path names the work, no answer is needed."""
         async with RecordingServer(POST=[(200, "<html>")]) as server, server.client() as client:
-            operation = await client.maintenance_on(1)
+            operation = await client.nodes.maintenance_on(1)
 
         assert (operation.ref, operation.answer) == ("node:1/maintenance_on@after", None)
 
     async def test_dry_run(self, populated: FakeCluster, client: ActionsClient) -> None:
         """A lost dry run has started nothing, so the error has no reference."""
         populated.inject(method="PUT", lose=True)
-        error = await answer_lost(client.update_bdb(1, {}, params={"dry_run": True}))
+        error = await answer_lost(client.databases.update(1, {}, params={"dry_run": True}))
 
         assert error.ref is None
         assert len(populated.requests) == 1
@@ -460,7 +462,7 @@ class TestLostAnswers:
         populated.inject(method="POST", lose=True)
         populated.inject(method="GET", path="/v1/crdb_tasks", status=403)
         error = await answer_lost(
-            client.create_crdb({"name": "x"}, task_id="t", params={"dry_run": True})
+            client.crdbs.create({"name": "x"}, task_id="t", params={"dry_run": True})
         )
 
         assert error.ref == "crdb:t"
@@ -472,7 +474,7 @@ class TestLostAnswers:
         populated.inject(
             path=MAINTENANCE_ON, method="POST", status=502, body='{"error_code": "bad_gateway"}'
         )
-        error = await answer_lost(client.maintenance_on(1))
+        error = await answer_lost(client.nodes.maintenance_on(1))
         twin = pickle.loads(pickle.dumps(error))
 
         assert (
@@ -496,7 +498,7 @@ class TestLostAnswers:
     async def test_polls(self, populated: FakeCluster, client: ActionsClient) -> None:
         """The client looks for lost work five times, a second apart, as it may appear late."""
         populated.inject(path=MAINTENANCE_ON, method="POST", drop=True)
-        submission = asyncio.create_task(client.maintenance_on(1))
+        submission = asyncio.create_task(client.nodes.maintenance_on(1))
         await asyncio.sleep(2.5)
         populated.start_node_action(1, "maintenance_on", task_id="late")
         operation = await submission
@@ -508,7 +510,7 @@ class TestLostAnswers:
     async def test_own_id(self, populated: FakeCluster, client: ActionsClient) -> None:
         """A task with an id of the caller's choice is found by that id."""
         populated.inject(method="POST", lose=True)
-        operation = await client.create_crdb({"name": "x"}, task_id="mine")
+        operation = await client.crdbs.create({"name": "x"}, task_id="mine")
 
         assert operation.ref == "crdb:mine"
         assert list(populated.crdb_tasks) == ["mine"]
@@ -577,7 +579,7 @@ class TestRefused:
     ) -> None:
         """Work that was started in spite of the answer is followed."""
         populated.inject(path=MAINTENANCE_ON, method="POST", status=status, delay=2)
-        submission = asyncio.create_task(client.maintenance_on(1))
+        submission = asyncio.create_task(client.nodes.maintenance_on(1))
         await asyncio.sleep(1)
         populated.start_node_action(1, "maintenance_on", task_id="t1")
         operation = await submission
@@ -592,7 +594,7 @@ class TestRefused:
             RecordingServer(GET=[NOT_FOUND, answer], POST=[(503, "")]) as server,
             server.client() as client,
         ):
-            error = await answer_lost(client.maintenance_on(1))
+            error = await answer_lost(client.nodes.maintenance_on(1))
 
         assert error.ref == "node:1/maintenance_on@lost"
         assert len(server.changes) == 1
@@ -604,7 +606,7 @@ class TestRefused:
         """The client retries for `outage_timeout`, and the error has the number of attempts."""
         populated.inject(path=MAINTENANCE_ON, method="POST", status=503, times=None)
         began = loop_time()
-        error = await answer_lost(client.maintenance_on(1, **options))
+        error = await answer_lost(client.nodes.maintenance_on(1, **options))
 
         assert loop_time() - began == pytest.approx(limit, abs=0.1)
         assert error.attempts == len(requests_of(populated, RECOVERABLE["maintenance_on"])) > 3
@@ -614,7 +616,7 @@ class TestRefused:
     async def test_once(self, populated: FakeCluster, client: ActionsClient) -> None:
         """With `outage_timeout=0` there is one attempt."""
         populated.inject(path=MAINTENANCE_ON, method="POST", status=503, times=None)
-        error = await answer_lost(client.maintenance_on(1, outage_timeout=0))
+        error = await answer_lost(client.nodes.maintenance_on(1, outage_timeout=0))
 
         assert error.attempts == len(requests_of(populated, RECOVERABLE["maintenance_on"])) == 1
 
@@ -624,7 +626,7 @@ class TestRefused:
     ) -> None:
         """The client retries after `Retry-After`."""
         populated.inject(path=MAINTENANCE_ON, method="POST", status=status, retry_after=7)
-        await client.maintenance_on(1)
+        await client.nodes.maintenance_on(1)
         first, second = requests_of(populated, RECOVERABLE["maintenance_on"])
 
         assert second.time - first.time == pytest.approx(7, abs=0.1)
@@ -671,7 +673,7 @@ class TestRefused:
                 cluster.urls, username=cluster.username, password=cluster.password
             ) as client:
                 if kind == "change_primary":
-                    await client.change_primary(2)
+                    await client.cluster.change_primary(2)
                 else:
                     await ALL[kind].start(client)
 
@@ -762,7 +764,7 @@ class TestBusy:
     async def test_without_limit(self, populated: FakeCluster, client: ActionsClient) -> None:
         """With `busy_timeout=None` the client retries without limit."""
         populated.inject(path="/v1/bdbs/1", method="PUT", status=409, times=300)
-        operation = await client.update_bdb(1, {"memory_size": 5}, busy_timeout=None)
+        operation = await client.databases.update(1, {"memory_size": 5}, busy_timeout=None)
 
         assert operation.ref is not None
         assert len(requests_of(populated, ALL["update_bdb"])) == 301
@@ -770,7 +772,7 @@ class TestBusy:
     async def test_retry_after(self, populated: FakeCluster, client: ActionsClient) -> None:
         """The client retries after `Retry-After`."""
         populated.inject(path="/v1/bdbs/1", method="PUT", status=409, retry_after=17)
-        await client.update_bdb(1, {"memory_size": 5}, busy_timeout=60)
+        await client.databases.update(1, {"memory_size": 5}, busy_timeout=60)
         first, second = requests_of(populated, ALL["update_bdb"])
 
         assert second.time - first.time == pytest.approx(17, abs=0.1)
@@ -794,7 +796,7 @@ class TestBusy:
     async def test_problem(self, client: ActionsClient) -> None:
         """The description in the errors of Active-Active calls is read."""
         with pytest.raises(RequestRejected, match="404: CRDB nowhere does not exist"):
-            await client.flush_crdb("nowhere")
+            await client.crdbs.flush("nowhere")
 
 
 class TestStateBefore:
@@ -891,7 +893,7 @@ class TestStateBefore:
     async def test_no_database(self, client: ActionsClient) -> None:
         """The export of a missing database raises the cluster's error for the export."""
         with pytest.raises(RequestRejected, match="404: db_not_exist") as caught:
-            await client.export_bdb(9, URL)
+            await client.databases.export(9, URL)
 
         assert caught.value.method == "POST"
 
@@ -958,18 +960,18 @@ class TestTaskCancelled:
         populated.inject(path=MAINTENANCE_ON, method="POST", lose=True)
         populated.inject(path=MAINTENANCE_ON, method="GET", delay=0.1)
         populated.inject(path=MAINTENANCE_ON, method="GET", delay=5)
-        submission = asyncio.create_task(client.maintenance_on(1))
+        submission = asyncio.create_task(client.nodes.maintenance_on(1))
         await asyncio.sleep(1)
         submission.cancel()
         with pytest.raises(asyncio.CancelledError):
             await submission
 
-        assert (await client.wait_for_node_action(1, "maintenance_on")).phase is Phase.COMPLETED
+        assert (await client.nodes.wait(1, "maintenance_on")).phase is Phase.COMPLETED
         assert len(requests_of(populated, RECOVERABLE["maintenance_on"])) == 1
 
     async def test_never_awaited(self, populated: FakeCluster, client: ActionsClient) -> None:
         """A call that is not awaited sends nothing."""
-        client.delete_bdb(1).close()
+        client.databases.delete(1).close()
         await asyncio.sleep(10)
 
         assert populated.requests == []

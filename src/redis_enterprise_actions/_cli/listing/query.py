@@ -106,9 +106,9 @@ class ActionQuery:
     def __init__(self, client: ActionsClient, selection: Selection) -> None:
         lists: dict[Kind, Callable[[], Awaitable[list[Action]]]] = {
             Kind.TASK: lambda: client.list_actions(bdb_uid=selection.bdb),
-            Kind.NODE_ACTION: lambda: client.list_node_actions(node_uid=selection.node),
-            Kind.CLUSTER_ACTION: client.list_cluster_actions,
-            Kind.CRDB_TASK: client.list_crdb_tasks,
+            Kind.NODE_ACTION: lambda: client.nodes.actions(selection.node),
+            Kind.CLUSTER_ACTION: client.cluster.actions,
+            Kind.CRDB_TASK: client.crdbs.tasks,
         }
         self._lists = {kind: ask for kind, ask in lists.items() if selection.may_match(kind)}
         self._last_answers: dict[Kind, list[Action]] = {}  # when it was last answered for

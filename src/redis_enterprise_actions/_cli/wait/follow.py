@@ -19,10 +19,11 @@ from .events import AbandonedEvent, ChangeEvent, SummaryEvent, WaitEndEvent, Wai
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from redis_enterprise_actions._client.operation import Operation, WaitOptions
+    from redis_enterprise_actions._client.operation import Operation
     from redis_enterprise_actions._model.record import FinishedAction
     from redis_enterprise_actions._model.reference import Reference
 
+    from .options import WaitOptions
     from .reporter import ProgressReporter
 
 # Of several waits, the most definite bad news decides; outcomes of one exit code are not repeated.

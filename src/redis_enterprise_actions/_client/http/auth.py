@@ -79,6 +79,7 @@ def as_secret(value: str | _V) -> Secret | _V:
 # Sends a POST with a proof of who we are and a JSON body, and returns the answer's body.
 Post: TypeAlias = "Callable[[str, Secret | None, Secret], Awaitable[Secret]]"
 TokenSource: TypeAlias = "Callable[[], Awaitable[str] | str]"
+"""A function, or a coroutine function, that returns a token."""
 
 
 class Authenticator(Protocol):

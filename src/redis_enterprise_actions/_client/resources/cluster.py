@@ -1,0 +1,107 @@
+"""The cluster as a whole: its primary node, and its actions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from redis_enterprise_actions._client.operation import (
+    CALL_TIMEOUT,
+    NOT_FOUND_GRACE,
+    Operation,
+)
+from redis_enterprise_actions._client.pacing.retry import retry_for
+from redis_enterprise_actions._client.sources.paths import checked_uid
+from redis_enterprise_actions._model.reference import ReferenceKind, parse_reference
+
+from .resource import Resource, submit
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tenacity.wait import WaitBaseT
+
+    from redis_enterprise_actions._client.pacing.durations import Duration
+    from redis_enterprise_actions._model.action import Action
+    from redis_enterprise_actions._model.record import FinishedAction, Recorder
+
+    from .resource import Untracked
+
+
+class Cluster(Resource):
+    """The cluster as a whole: `client.cluster`. See `Databases` for the arguments."""
+
+    async def change_primary(
+        self,
+        node_uid: int,
+        *,
+        params: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+        busy_timeout: Duration | None = 0.0,
+        outage_timeout: Duration | None = 10.0,
+        request_timeout: Duration | None = None,
+        untracked: Untracked = "refused",
+    ) -> Operation:
+        """Make a node the primary of the cluster.
+
+        The wait outlasts the change: the answers in between count as an outage.
+
+        Source: POST /v1/cluster/actions/change_master (cluster/actions). Needs the permissions
+        `start_cluster_action` and `view_status_of_cluster_action`.
+        """
+        return await submit(
+            self._parts,
+            "POST",
+            "/v1/cluster/actions/change_master",
+            {"node_uid": checked_uid(node_uid, "node")},
+            params=params,
+            headers=headers,
+            busy_timeout=busy_timeout,
+            outage_timeout=outage_timeout,
+            request_timeout=request_timeout,
+            untracked=untracked,
+        )
+
+    async def wait(
+        self,
+        action: str,
+        *,
+        task_id: str | None = None,
+        timeout: Duration | None = None,
+        poll: WaitBaseT | None = None,
+        on_progress: Callable[[Action], object] | None = None,
+        stall_timeout: Duration | None = None,
+        outage_timeout: Duration | None = 300.0,
+        not_found_grace: Duration = NOT_FOUND_GRACE,
+        recorder: Recorder | None = None,
+    ) -> FinishedAction:
+        """Wait until an action of the cluster, such as `change_master`, has completed.
+
+        Raises what `ActionsClient.wait_for_action` raises; for `task_id` see `Nodes.wait`.
+
+        Source: GET /v1/cluster/actions/{action}, /v1/cluster/actions. Needs the permission
+        `view_status_of_cluster_action`.
+        """
+        ref = parse_reference(
+            f"cluster:{action}" if task_id is None else f"cluster:{action}@{task_id}"
+        )
+        return await Operation(self._parts, ref).wait(
+            timeout=timeout,
+            poll=poll,
+            on_progress=on_progress,
+            stall_timeout=stall_timeout,
+            outage_timeout=outage_timeout,
+            not_found_grace=not_found_grace,
+            recorder=recorder,
+        )
+
+    async def actions(self) -> list[Action]:
+        """Return the actions of the cluster: those that run, and remembered results.
+
+        Their `uid` is a reference, as they have none of their own. Raises `RequestError`.
+
+        Source: GET /v1/cluster/actions. Needs the permission `view_status_of_cluster_action`.
+        """
+        return await retry_for(
+            CALL_TIMEOUT, self._parts.sources.node_actions.list_actions, ReferenceKind.CLUSTER
+        )

@@ -1,0 +1,226 @@
+"""Active-Active databases (CRDBs): calls that change them, and their tasks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from redis_enterprise_actions._client.operation import (
+    CALL_TIMEOUT,
+    NOT_FOUND_GRACE,
+    Operation,
+)
+from redis_enterprise_actions._client.pacing.retry import retry_for
+from redis_enterprise_actions._client.sources.paths import quoted_uid
+from redis_enterprise_actions._client.submit.request import checked_headers
+from redis_enterprise_actions._model.errors import UsageError
+from redis_enterprise_actions._model.reference import Reference, ReferenceKind
+
+from .resource import Resource, submit
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tenacity.wait import WaitBaseT
+
+    from redis_enterprise_actions._client.pacing.durations import Duration
+    from redis_enterprise_actions._model.action import Action
+    from redis_enterprise_actions._model.record import FinishedAction, Recorder
+
+    from .resource import Untracked
+
+
+class Crdbs(Resource):
+    """Active-Active databases of a cluster: `client.crdbs`. See `Databases` for the arguments.
+
+    Calls take two arguments more: `task_id` is the id that the task is to have (`X-Task-ID`), and
+    `result_ttl` how many seconds its result is kept (`X-Result-TTL`), 500 by default.
+    """
+
+    async def create(
+        self,
+        config: Mapping[str, object],
+        *,
+        task_id: str | None = None,
+        result_ttl: int | None = None,
+        params: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+        busy_timeout: Duration | None = 0.0,
+        outage_timeout: Duration | None = 10.0,
+        request_timeout: Duration | None = None,
+        untracked: Untracked = "refused",
+    ) -> Operation:
+        """Create an Active-Active database; `config` is its crdb object.
+
+        Source: POST /v1/crdbs (crdbs). Needs the permission `create_crdb`.
+        """
+        return await submit(
+            self._parts,
+            "POST",
+            "/v1/crdbs",
+            config,
+            params=params,
+            headers=_task_headers(headers, task_id, result_ttl),
+            busy_timeout=busy_timeout,
+            outage_timeout=outage_timeout,
+            request_timeout=request_timeout,
+            untracked=untracked,
+        )
+
+    async def update(
+        self,
+        guid: str,
+        changes: Mapping[str, object],
+        *,
+        task_id: str | None = None,
+        result_ttl: int | None = None,
+        params: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+        busy_timeout: Duration | None = 0.0,
+        outage_timeout: Duration | None = 10.0,
+        request_timeout: Duration | None = None,
+        untracked: Untracked = "refused",
+    ) -> Operation:
+        """Change the configuration of an Active-Active database.
+
+        Source: PATCH /v1/crdbs/{guid} (crdbs). Needs the permission `update_crdb`.
+        """
+        return await submit(
+            self._parts,
+            "PATCH",
+            _path(guid),
+            changes,
+            params=params,
+            headers=_task_headers(headers, task_id, result_ttl),
+            busy_timeout=busy_timeout,
+            outage_timeout=outage_timeout,
+            request_timeout=request_timeout,
+            untracked=untracked,
+        )
+
+    async def flush(
+        self,
+        guid: str,
+        *,
+        task_id: str | None = None,
+        result_ttl: int | None = None,
+        params: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+        busy_timeout: Duration | None = 0.0,
+        outage_timeout: Duration | None = 10.0,
+        request_timeout: Duration | None = None,
+        untracked: Untracked = "refused",
+    ) -> Operation:
+        """Delete all data of an Active-Active database, on all of its clusters.
+
+        Source: PUT /v1/crdbs/{guid}/flush (crdbs/flush). Needs the permission `flush_crdb`.
+        """
+        return await submit(
+            self._parts,
+            "PUT",
+            _path(guid, "/flush"),
+            None,
+            params=params,
+            headers=_task_headers(headers, task_id, result_ttl),
+            busy_timeout=busy_timeout,
+            outage_timeout=outage_timeout,
+            request_timeout=request_timeout,
+            untracked=untracked,
+        )
+
+    async def delete(
+        self,
+        guid: str,
+        *,
+        task_id: str | None = None,
+        result_ttl: int | None = None,
+        params: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+        busy_timeout: Duration | None = 0.0,
+        outage_timeout: Duration | None = 10.0,
+        request_timeout: Duration | None = None,
+        untracked: Untracked = "refused",
+    ) -> Operation:
+        """Delete an Active-Active database, on all of its clusters.
+
+        Source: DELETE /v1/crdbs/{guid} (crdbs). Needs the permission `delete_crdb`.
+        """
+        return await submit(
+            self._parts,
+            "DELETE",
+            _path(guid),
+            None,
+            params=params,
+            headers=_task_headers(headers, task_id, result_ttl),
+            busy_timeout=busy_timeout,
+            outage_timeout=outage_timeout,
+            request_timeout=request_timeout,
+            untracked=untracked,
+        )
+
+    async def wait_task(
+        self,
+        task_id: str,
+        *,
+        timeout: Duration | None = None,
+        poll: WaitBaseT | None = None,
+        on_progress: Callable[[Action], object] | None = None,
+        stall_timeout: Duration | None = None,
+        outage_timeout: Duration | None = 300.0,
+        not_found_grace: Duration = NOT_FOUND_GRACE,
+        recorder: Recorder | None = None,
+    ) -> FinishedAction:
+        """Wait until a task of an Active-Active database has finished.
+
+        Its `state` is the step that each cluster is at, and `error` what each says of a failure.
+        The cluster that was asked to do the task is the one that knows it, and forgets the result
+        after 500 s, unless an `X-Result-TTL` said otherwise. That the task has finished does not
+        mean that every instance replicates: look at that, too.
+
+        Raises what `ActionsClient.wait_for_action` raises.
+
+        Source: GET /v1/crdb_tasks/{id}, /v1/crdb_tasks. Needs the permissions `view_crdb_task` and
+        `view_crdb_task_list`.
+        """
+        ref = _task(task_id)
+        return await Operation(self._parts, ref).wait(
+            timeout=timeout,
+            poll=poll,
+            on_progress=on_progress,
+            stall_timeout=stall_timeout,
+            outage_timeout=outage_timeout,
+            not_found_grace=not_found_grace,
+            recorder=recorder,
+        )
+
+    async def tasks(self) -> list[Action]:
+        """Return the tasks of Active-Active databases: those that run, at least.
+
+        Raises `RequestError`.
+
+        Source: GET /v1/crdb_tasks. Needs the permission `view_crdb_task_list`.
+        """
+        return await retry_for(CALL_TIMEOUT, self._parts.sources.crdb_tasks.list_tasks)
+
+
+def _path(guid: str, rest: str = "") -> str:
+    return f"/v1/crdbs/{quoted_uid(guid)}{rest}"
+
+
+def _task(task_id: str) -> Reference:
+    quoted_uid(task_id)
+    return Reference(ReferenceKind.CRDB, task_id)
+
+
+def _task_headers(
+    headers: Mapping[str, str] | None, task_id: str | None, result_ttl: int | None
+) -> dict[str, str]:
+    """Return the headers of a call, with the id of its task and the lifetime of its result."""
+    sent = checked_headers(headers)
+    if task_id is not None:
+        sent["X-Task-ID"] = task_id
+    if result_ttl is not None:
+        if not isinstance(result_ttl, int) or isinstance(result_ttl, bool) or result_ttl < 1:
+            raise UsageError(f"result_ttl={result_ttl!r} is not a number of seconds, 1 or more")
+        sent["X-Result-TTL"] = str(result_ttl)
+    return sent

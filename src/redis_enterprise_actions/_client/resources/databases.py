@@ -1,0 +1,413 @@
+"""Databases (bdbs): calls that change them, and waits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from redis_enterprise_actions._client.operation import (
+    NOT_FOUND_GRACE,
+    TRANSFER_GRACE,
+    Operation,
+)
+from redis_enterprise_actions._client.sources.paths import checked_uid
+from redis_enterprise_actions._model.reference import GONE, Reference, ReferenceKind
+
+from .resource import Resource, as_list, merge, submit
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from tenacity.wait import WaitBaseT
+
+    from redis_enterprise_actions._client.pacing.durations import Duration
+    from redis_enterprise_actions._model.action import Action
+    from redis_enterprise_actions._model.record import FinishedAction, Recorder
+
+    from .resource import Untracked
+
+
+class Databases(Resource):
+    """Databases of a cluster: `client.databases`.
+
+    Calls return an `Operation`; each takes the keyword arguments of `ActionsClient.submit` and
+    raises what that raises. Waits take the keyword arguments of `ActionsClient.wait_for_action`.
+    Vendor pages are named as under requests/ of the REST API's reference.
+    """
+
+    async def create(
+        self,
+        config: Mapping[str, object],
+        *,
+        params: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+        busy_timeout: Duration | None = 0.0,
+        outage_timeout: Duration | None = 10.0,
+        request_timeout: Duration | None = None,
+        untracked: Untracked = "refused",
+    ) -> Operation:
+        """Create a database; `config` is its bdb object. The answer holds its `uid`.
+
+        Source: POST /v1/bdbs (bdbs). Needs the permission `create_bdb`.
+        """
+        return await submit(
+            self._parts,
+            "POST",
+            "/v1/bdbs",
+            config,
+            params=params,
+            headers=headers,
+            busy_timeout=busy_timeout,
+            outage_timeout=outage_timeout,
+            request_timeout=request_timeout,
+            untracked=untracked,
+        )
+
+    async def update(
+        self,
+        bdb_uid: int,
+        changes: Mapping[str, object],
+        *,
+        params: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+        busy_timeout: Duration | None = 0.0,
+        outage_timeout: Duration | None = 10.0,
+        request_timeout: Duration | None = None,
+        untracked: Untracked = "refused",
+    ) -> Operation:
+        """Change settings of a database.
+
+        Where the answer names no action and shows the settled database, there was nothing to
+        change: the operation completes if the database is not busy a second after the first look.
+
+        Source: PUT /v1/bdbs/{uid} (bdbs). Needs the permission `update_bdb`.
+        """
+        return await submit(
+            self._parts,
+            "PUT",
+            _path(bdb_uid),
+            changes,
+            params=params,
+            headers=headers,
+            busy_timeout=busy_timeout,
+            outage_timeout=outage_timeout,
+            request_timeout=request_timeout,
+            untracked=untracked,
+        )
+
+    async def delete(
+        self,
+        bdb_uid: int,
+        *,
+        params: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+        busy_timeout: Duration | None = 0.0,
+        outage_timeout: Duration | None = 10.0,
+        request_timeout: Duration | None = None,
+        untracked: Untracked = "refused",
+    ) -> Operation:
+        """Delete a database. The operation has completed when the database is gone.
+
+        Source: DELETE /v1/bdbs/{uid} (bdbs). Needs the permission `delete_bdb`.
+        """
+        return await submit(
+            self._parts,
+            "DELETE",
+            _path(bdb_uid),
+            None,
+            params=params,
+            headers=headers,
+            busy_timeout=busy_timeout,
+            outage_timeout=outage_timeout,
+            request_timeout=request_timeout,
+            untracked=untracked,
+        )
+
+    async def upgrade(
+        self,
+        bdb_uid: int,
+        settings: Mapping[str, object] | None = None,
+        *,
+        params: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+        busy_timeout: Duration | None = 0.0,
+        outage_timeout: Duration | None = 10.0,
+        request_timeout: Duration | None = None,
+        untracked: Untracked = "refused",
+    ) -> Operation:
+        """Upgrade a database, by default to the latest version; `settings` as the page has them.
+
+        Source: POST /v1/bdbs/{uid}/upgrade (bdbs/upgrade). Needs the permission
+        `update_bdb_with_action`.
+        """
+        return await submit(
+            self._parts,
+            "POST",
+            _path(bdb_uid, "/upgrade"),
+            settings,
+            params=params,
+            headers=headers,
+            busy_timeout=busy_timeout,
+            outage_timeout=outage_timeout,
+            request_timeout=request_timeout,
+            untracked=untracked,
+        )
+
+    async def rebalance(
+        self,
+        bdb_uid: int,
+        settings: Mapping[str, object] | None = None,
+        *,
+        params: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+        busy_timeout: Duration | None = 0.0,
+        outage_timeout: Duration | None = 10.0,
+        request_timeout: Duration | None = None,
+        untracked: Untracked = "refused",
+    ) -> Operation:
+        """Distribute the shards of a database evenly over the nodes. Since 7.8.2.
+
+        `settings` are query parameters: `dry_run`, `only_failovers`, `max_operations`.
+
+        Source: PUT /v1/bdbs/{uid}/actions/rebalance (bdbs/actions/rebalance). Needs the permission
+        `update_bdb_with_action`.
+        """
+        return await submit(
+            self._parts,
+            "PUT",
+            _path(bdb_uid, "/actions/rebalance"),
+            None,
+            params={**(params or {}), **merge(settings)},
+            headers=headers,
+            busy_timeout=busy_timeout,
+            outage_timeout=outage_timeout,
+            request_timeout=request_timeout,
+            untracked=untracked,
+        )
+
+    async def export(
+        self,
+        bdb_uid: int,
+        location: Mapping[str, object],
+        settings: Mapping[str, object] | None = None,
+        *,
+        params: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+        busy_timeout: Duration | None = 0.0,
+        outage_timeout: Duration | None = 10.0,
+        request_timeout: Duration | None = None,
+        untracked: Untracked = "refused",
+    ) -> Operation:
+        """Export a database to `location`, an export_location object.
+
+        Await one export before starting the next on the same database: the next one ends a wait
+        for the first with `ActionVanished`.
+
+        Source: POST /v1/bdbs/{uid}/actions/export (bdbs/actions/export). Needs the permissions
+        `start_bdb_export`, `reset_bdb_current_export_status` and `view_bdb_info`.
+        """
+        return await submit(
+            self._parts,
+            "POST",
+            _path(bdb_uid, "/actions/export"),
+            merge(settings, export_location=location),
+            params=params,
+            headers=headers,
+            busy_timeout=busy_timeout,
+            outage_timeout=outage_timeout,
+            request_timeout=request_timeout,
+            untracked=untracked,
+        )
+
+    async def import_(
+        self,
+        bdb_uid: int,
+        sources: Iterable[Mapping[str, object]],
+        settings: Mapping[str, object] | None = None,
+        *,
+        params: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+        busy_timeout: Duration | None = 0.0,
+        outage_timeout: Duration | None = 10.0,
+        request_timeout: Duration | None = None,
+        untracked: Untracked = "refused",
+    ) -> Operation:
+        """Import into a database from `sources`, dataset_import_sources objects.
+
+        Await one import before starting the next on the same database: the next one ends a wait
+        for the first with `ActionVanished`, as the database shows the result of one import only.
+
+        Source: POST /v1/bdbs/{uid}/actions/import (bdbs/actions/import). Needs the permissions
+        `start_bdb_import`, `reset_bdb_current_import_status` and `view_bdb_info`.
+        """
+        return await submit(
+            self._parts,
+            "POST",
+            _path(bdb_uid, "/actions/import"),
+            merge(settings, dataset_import_sources=as_list(sources, "sources")),
+            params=params,
+            headers=headers,
+            busy_timeout=busy_timeout,
+            outage_timeout=outage_timeout,
+            request_timeout=request_timeout,
+            untracked=untracked,
+        )
+
+    async def wait(
+        self,
+        bdb_uid: int,
+        *,
+        timeout: Duration | None = None,
+        poll: WaitBaseT | None = None,
+        on_progress: Callable[[Action], object] | None = None,
+        stall_timeout: Duration | None = None,
+        outage_timeout: Duration | None = 300.0,
+        not_found_grace: Duration = NOT_FOUND_GRACE,
+        recorder: Recorder | None = None,
+    ) -> FinishedAction:
+        """Wait until nothing is done to a database any more; for callers who have lost the handle.
+
+        The database has settled when it is `active`, no action runs on it, and nothing is pending
+        or active in its `background_op`; or, where it is being deleted, when it is gone. A change
+        may be about to begin: a database that is never seen busy has settled after
+        `not_found_grace`, with the evidence `quiet`.
+
+        Raises what `ActionsClient.wait_for_action` raises. `ActionFailed` means that the database
+        could not be created, or that what was done to it has failed since the first look.
+
+        Source: GET /v1/bdbs/{uid}, /v1/bdbs. Needs the permission `view_bdb_info`, and
+        `view_all_bdbs_info` to serve several waits by one list.
+        """
+        ref = Reference(ReferenceKind.BDB, str(checked_uid(bdb_uid)))
+        return await Operation(self._parts, ref).wait(
+            timeout=timeout,
+            poll=poll,
+            on_progress=on_progress,
+            stall_timeout=stall_timeout,
+            outage_timeout=outage_timeout,
+            not_found_grace=not_found_grace,
+            recorder=recorder,
+        )
+
+    async def wait_gone(
+        self,
+        bdb_uid: int,
+        *,
+        timeout: Duration | None = None,
+        poll: WaitBaseT | None = None,
+        on_progress: Callable[[Action], object] | None = None,
+        stall_timeout: Duration | None = None,
+        outage_timeout: Duration | None = 300.0,
+        not_found_grace: Duration = NOT_FOUND_GRACE,
+        recorder: Recorder | None = None,
+    ) -> FinishedAction:
+        """Wait until a database is gone.
+
+        The list of databases, or a second look 5 s later, confirms that. Raises what `wait`
+        raises, and has the same source.
+        """
+        ref = Reference(ReferenceKind.BDB, str(checked_uid(bdb_uid)), GONE)
+        return await Operation(self._parts, ref).wait(
+            timeout=timeout,
+            poll=poll,
+            on_progress=on_progress,
+            stall_timeout=stall_timeout,
+            outage_timeout=outage_timeout,
+            not_found_grace=not_found_grace,
+            recorder=recorder,
+        )
+
+    async def wait_export(
+        self,
+        bdb_uid: int,
+        *,
+        timeout: Duration | None = None,
+        poll: WaitBaseT | None = None,
+        on_progress: Callable[[Action], object] | None = None,
+        stall_timeout: Duration | None = None,
+        outage_timeout: Duration | None = 300.0,
+        not_found_grace: Duration = TRANSFER_GRACE,
+        recorder: Recorder | None = None,
+    ) -> FinishedAction:
+        """Wait until the export of a database that runs, or is about to, has succeeded.
+
+        The database remembers the result of its last export, and nothing tells to whom a result
+        belongs that is there at the first look. So a result counts once the status was seen empty
+        or under way; until then the client waits, and raises `ActionNotFound` after
+        `not_found_grace`. The operation that `export` returns knows how the database stood before
+        the call, and counts what is new since.
+
+        Raises what `ActionsClient.wait_for_action` raises, otherwise. `ActionVanished` means that
+        the status was reset while the export ran.
+
+        Source: GET /v1/bdbs/{uid}, `export_status`. Needs the permission `view_bdb_info`, and
+        `view_all_bdbs_info` to serve several waits by one list.
+        """
+        ref = Reference(ReferenceKind.EXPORT, str(checked_uid(bdb_uid)))
+        return await Operation(self._parts, ref).wait(
+            timeout=timeout,
+            poll=poll,
+            on_progress=on_progress,
+            stall_timeout=stall_timeout,
+            outage_timeout=outage_timeout,
+            not_found_grace=not_found_grace,
+            recorder=recorder,
+        )
+
+    async def wait_import(
+        self,
+        bdb_uid: int,
+        *,
+        timeout: Duration | None = None,
+        poll: WaitBaseT | None = None,
+        on_progress: Callable[[Action], object] | None = None,
+        stall_timeout: Duration | None = None,
+        outage_timeout: Duration | None = 300.0,
+        not_found_grace: Duration = TRANSFER_GRACE,
+        recorder: Recorder | None = None,
+    ) -> FinishedAction:
+        """Wait until the import into a database has succeeded; as `wait_export` does.
+
+        Source: GET /v1/bdbs/{uid}, `import_status`.
+        """
+        ref = Reference(ReferenceKind.IMPORT, str(checked_uid(bdb_uid)))
+        return await Operation(self._parts, ref).wait(
+            timeout=timeout,
+            poll=poll,
+            on_progress=on_progress,
+            stall_timeout=stall_timeout,
+            outage_timeout=outage_timeout,
+            not_found_grace=not_found_grace,
+            recorder=recorder,
+        )
+
+    async def wait_backup(
+        self,
+        bdb_uid: int,
+        *,
+        timeout: Duration | None = None,
+        poll: WaitBaseT | None = None,
+        on_progress: Callable[[Action], object] | None = None,
+        stall_timeout: Duration | None = None,
+        outage_timeout: Duration | None = 300.0,
+        not_found_grace: Duration = TRANSFER_GRACE,
+        recorder: Recorder | None = None,
+    ) -> FinishedAction:
+        """Wait until the scheduled backup of a database has succeeded; as `wait_export` does.
+
+        Source: GET /v1/bdbs/{uid}, `backup_status`.
+        """
+        ref = Reference(ReferenceKind.BACKUP, str(checked_uid(bdb_uid)))
+        return await Operation(self._parts, ref).wait(
+            timeout=timeout,
+            poll=poll,
+            on_progress=on_progress,
+            stall_timeout=stall_timeout,
+            outage_timeout=outage_timeout,
+            not_found_grace=not_found_grace,
+            recorder=recorder,
+        )
+
+
+def _path(bdb_uid: int, rest: str = "") -> str:
+    return f"/v1/bdbs/{checked_uid(bdb_uid)}{rest}"

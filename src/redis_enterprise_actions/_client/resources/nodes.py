@@ -1,0 +1,189 @@
+"""Nodes: maintenance mode, removal, and actions of nodes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from redis_enterprise_actions._client.operation import (
+    CALL_TIMEOUT,
+    NOT_FOUND_GRACE,
+    Operation,
+)
+from redis_enterprise_actions._client.pacing.retry import retry_for
+from redis_enterprise_actions._client.sources.paths import checked_uid
+from redis_enterprise_actions._model.reference import Reference, ReferenceKind, parse_reference
+
+from .resource import Resource, submit
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tenacity.wait import WaitBaseT
+
+    from redis_enterprise_actions._client.pacing.durations import Duration
+    from redis_enterprise_actions._model.action import Action
+    from redis_enterprise_actions._model.record import FinishedAction, Recorder
+
+    from .resource import Untracked
+
+
+class Nodes(Resource):
+    """Nodes of a cluster: `client.nodes`. See `Databases` for the arguments."""
+
+    async def maintenance_on(
+        self,
+        node_uid: int,
+        settings: Mapping[str, object] | None = None,
+        *,
+        params: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+        busy_timeout: Duration | None = 0.0,
+        outage_timeout: Duration | None = 10.0,
+        request_timeout: Duration | None = None,
+        untracked: Untracked = "refused",
+    ) -> Operation:
+        """Put a node into maintenance mode. Activations stack: each needs a `maintenance_off`.
+
+        Source: POST /v1/nodes/{uid}/actions/maintenance_on (nodes/actions). Needs the permissions
+        `start_node_action` and `view_status_of_node_action`.
+        """
+        return await submit(
+            self._parts,
+            "POST",
+            _path(node_uid, "maintenance_on"),
+            settings,
+            params=params,
+            headers=headers,
+            busy_timeout=busy_timeout,
+            outage_timeout=outage_timeout,
+            request_timeout=request_timeout,
+            untracked=untracked,
+        )
+
+    async def maintenance_off(
+        self,
+        node_uid: int,
+        settings: Mapping[str, object] | None = None,
+        *,
+        params: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+        busy_timeout: Duration | None = 0.0,
+        outage_timeout: Duration | None = 10.0,
+        request_timeout: Duration | None = None,
+        untracked: Untracked = "refused",
+    ) -> Operation:
+        """Take a node out of maintenance mode, once.
+
+        Source: POST /v1/nodes/{uid}/actions/maintenance_off (nodes/actions). Needs the permissions
+        `start_node_action` and `view_status_of_node_action`.
+        """
+        return await submit(
+            self._parts,
+            "POST",
+            _path(node_uid, "maintenance_off"),
+            settings,
+            params=params,
+            headers=headers,
+            busy_timeout=busy_timeout,
+            outage_timeout=outage_timeout,
+            request_timeout=request_timeout,
+            untracked=untracked,
+        )
+
+    async def remove(
+        self,
+        node_uid: int,
+        settings: Mapping[str, object] | None = None,
+        *,
+        params: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+        busy_timeout: Duration | None = 0.0,
+        outage_timeout: Duration | None = 10.0,
+        request_timeout: Duration | None = None,
+        untracked: Untracked = "refused",
+    ) -> Operation:
+        """Move everything off a node and remove the node from the cluster.
+
+        From now on the cluster places nothing on the node, even if the removal fails. Unless
+        `wait_for_persistence` is among the `settings`, or in the cluster's policy, the cluster
+        does not wait for persistence files.
+
+        Source: POST /v1/nodes/{uid}/actions/remove (nodes/actions). Needs the permissions
+        `start_node_action` and `view_status_of_node_action`.
+        """
+        return await submit(
+            self._parts,
+            "POST",
+            _path(node_uid, "remove"),
+            settings,
+            params=params,
+            headers=headers,
+            busy_timeout=busy_timeout,
+            outage_timeout=outage_timeout,
+            request_timeout=request_timeout,
+            untracked=untracked,
+        )
+
+    async def wait(
+        self,
+        node_uid: int,
+        action: str,
+        *,
+        task_id: str | None = None,
+        timeout: Duration | None = None,
+        poll: WaitBaseT | None = None,
+        on_progress: Callable[[Action], object] | None = None,
+        stall_timeout: Duration | None = None,
+        outage_timeout: Duration | None = 300.0,
+        not_found_grace: Duration = NOT_FOUND_GRACE,
+        recorder: Recorder | None = None,
+    ) -> FinishedAction:
+        """Wait until an action of a node, such as `maintenance_on` or `remove`, has completed.
+
+        `task_id`, as the call that started the action answered, names one run of it. Without it,
+        the wait follows the run that is under way, or takes the result that the cluster remembers
+        of the last run, which counts at once. A result that comes without a `task_id` although one
+        is given may be that of an older run: it counts once it has stayed for `not_found_grace`,
+        with the evidence `same-result`.
+
+        Raises what `ActionsClient.wait_for_action` raises. Another run that has taken the place of
+        the one with that `task_id` counts as vanished; without one, runs cannot always be told
+        apart. A removal has also completed when its node is gone, as the list of nodes, or a
+        second look, confirms; a node that had gone before the first look is not found.
+
+        Source: GET /v1/nodes/{uid}/actions/{action}, /v1/nodes/actions. Needs the permissions
+        `view_status_of_node_action` and `view_status_of_all_node_actions`.
+        """
+        ref = _reference(node_uid, action, task_id)
+        return await Operation(self._parts, ref).wait(
+            timeout=timeout,
+            poll=poll,
+            on_progress=on_progress,
+            stall_timeout=stall_timeout,
+            outage_timeout=outage_timeout,
+            not_found_grace=not_found_grace,
+            recorder=recorder,
+        )
+
+    async def actions(self, node_uid: int | None = None) -> list[Action]:
+        """Return the actions of one node, or of all: those that run, and remembered results.
+
+        Their `uid` is a reference, as they have none of their own. Raises `RequestError`.
+
+        Source: GET /v1/nodes/actions, /v1/nodes/{uid}/actions. Needs the permission
+        `view_status_of_all_node_actions`, or `view_status_of_node_action`.
+        """
+        uid = None if node_uid is None else checked_uid(node_uid, "node")
+        return await retry_for(
+            CALL_TIMEOUT, self._parts.sources.node_actions.list_actions, ReferenceKind.NODE, uid
+        )
+
+
+def _path(node_uid: int, action: str) -> str:
+    return f"/v1/nodes/{checked_uid(node_uid, 'node')}/actions/{action}"
+
+
+def _reference(node_uid: int, action: str, task_id: str | None) -> Reference:
+    ref = f"node:{checked_uid(node_uid, 'node')}/{action}"
+    return parse_reference(ref if task_id is None else f"{ref}@{task_id}")

@@ -1,0 +1,94 @@
+"""Shards: calls that move them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from redis_enterprise_actions._client.sources.paths import checked_uid
+
+from .resource import Resource, as_list, merge, submit
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from redis_enterprise_actions._client.operation import (
+        Operation,
+    )
+    from redis_enterprise_actions._client.pacing.durations import Duration
+
+    from .resource import Untracked
+
+
+class Shards(Resource):
+    """Shards of a cluster: `client.shards`. See `Databases` for the arguments."""
+
+    async def migrate(
+        self,
+        shard_uids: Iterable[int | str],
+        target_node_uid: int,
+        settings: Mapping[str, object] | None = None,
+        *,
+        params: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+        busy_timeout: Duration | None = 0.0,
+        outage_timeout: Duration | None = 10.0,
+        request_timeout: Duration | None = None,
+        untracked: Untracked = "refused",
+    ) -> Operation:
+        """Move shards, all of one database, to a node.
+
+        Source: POST /v1/shards/actions/migrate (shards/actions/migrate). Needs the permission
+        `migrate_shard`.
+        """
+        return await submit(
+            self._parts,
+            "POST",
+            "/v1/shards/actions/migrate",
+            merge(
+                settings,
+                shard_uids=_uids(shard_uids),
+                target_node_uid=checked_uid(target_node_uid, "node"),
+            ),
+            params=params,
+            headers=headers,
+            busy_timeout=busy_timeout,
+            outage_timeout=outage_timeout,
+            request_timeout=request_timeout,
+            untracked=untracked,
+        )
+
+    async def fail_over(
+        self,
+        shard_uids: Iterable[int | str],
+        settings: Mapping[str, object] | None = None,
+        *,
+        params: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+        busy_timeout: Duration | None = 0.0,
+        outage_timeout: Duration | None = 10.0,
+        request_timeout: Duration | None = None,
+        untracked: Untracked = "refused",
+    ) -> Operation:
+        """Make the replicas of primary shards, all of one database, the primaries. Since 7.8.2.
+
+        Source: POST /v1/shards/actions/failover (shards/actions/failover). Needs the permission
+        `failover_shard`.
+        """
+        return await submit(
+            self._parts,
+            "POST",
+            "/v1/shards/actions/failover",
+            merge(settings, shard_uids=_uids(shard_uids)),
+            params=params,
+            headers=headers,
+            busy_timeout=busy_timeout,
+            outage_timeout=outage_timeout,
+            request_timeout=request_timeout,
+            untracked=untracked,
+        )
+
+
+def _uids(shard_uids: Iterable[int | str]) -> list[str]:
+    """Return uids of shards as the API has them: strings."""
+    return [str(uid) for uid in as_list(shard_uids, "shard_uids")]
