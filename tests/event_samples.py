@@ -1,11 +1,17 @@
-"""A events of three waits, as events: what displays are shown, and what they made of it before."""
+"""Sample events of waits, what displays print of them, and the JSON Schema of events.
+
+`THREE_WAITS` is one completed, one failed and one abandoned wait. `tests/golden` holds the expected
+output of each display.
+"""
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import jsonschema
 import msgspec
 
 from redis_enterprise_actions import Action, Kind, PendingOp, Phase
@@ -22,14 +28,19 @@ from redis_enterprise_actions._cli.wait.events import (
     WaitsStartedEvent,
     WarningEvent,
 )
+from redis_enterprise_actions._cli.wait.plain import JsonDisplay
 from redis_enterprise_actions._cli.wait.progress import Progress
 
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from redis_enterprise_actions._cli.wait.displays import Display
     from redis_enterprise_actions._cli.wait.events import AnyEvent
 
 GOLDEN = Path(__file__).parent / "golden"
+SCHEMA_FILE = Path(__file__).parents[1] / "docs" / "events.schema.json"
+SCHEMA = json.loads(SCHEMA_FILE.read_text("utf-8"))
 REFS = ("action:a1", "node:1/maintenance_on@t1", "crdb:t2")
 
 UPDATE = Action(
@@ -56,13 +67,13 @@ MAINTENANCE = Action(
 
 
 def time_at(elapsed: float) -> EventTime:
-    """Return the stamp of a moment of the events, which began on a quiet morning."""
+    """Return the time of an event, in seconds after the beginning."""
     began = datetime(2026, 3, 1, 4, 59, 58, tzinfo=UTC)
     return {"time": began + timedelta(seconds=elapsed), "elapsed": elapsed}
 
 
 def at_progress(percent: float, state: str) -> Action:
-    """Return the update with some progress."""
+    """Return the running update with a progress in percent."""
     return msgspec.structs.replace(UPDATE, progress=percent, state=state)
 
 
@@ -90,7 +101,7 @@ def end(
 
 
 def end_before(ref: str, action: Action, code: int, said: str) -> WaitEndEvent:
-    """Return the end of a wait for what had ended before."""
+    """Return the end of a wait for an action that had ended before."""
     told = end(0.2, ref, action, action.status, code, said)
     return msgspec.structs.replace(told, already_over=True)
 
@@ -134,7 +145,7 @@ THREE_WAITS: list[AnyEvent] = [
         why="interrupted",
     ),
 ]
-REJECTED_CALL: list[AnyEvent] = [  # a call that was not taken
+REJECTED_CALL: list[AnyEvent] = [  # a call that the cluster refused
     KeepAliveEvent(**time_at(60), waiting=(), outage=None),
     WaitEndEvent(
         **time_at(70),
@@ -149,7 +160,7 @@ REJECTED_CALL: list[AnyEvent] = [  # a call that was not taken
 ]
 
 
-ENDED_BEFORE: list[AnyEvent] = [  # waits for what had ended before
+ENDED_BEFORE: list[AnyEvent] = [  # waits for actions that had ended before
     WaitsStartedEvent(**time_at(0), refs=REFS[:2]),
     end_before(REFS[0], COMPLETED, 0, "SMUpdateBDB on bdb:1 [a1] had already completed"),
     end_before(REFS[1], FAILED, 1, "action node:1/maintenance_on had already failed: e17"),
@@ -159,8 +170,8 @@ ENDED_BEFORE: list[AnyEvent] = [  # waits for what had ended before
 ]
 
 
-def show_events(display: Display, events: list[AnyEvent]) -> Progress:
-    """Show a events from beginning to end."""
+def show_events(display: Display, events: Iterable[AnyEvent]) -> Progress:
+    """Show events on a display, and close it."""
     progress = Progress()
     for event in events:
         progress.apply(event)
@@ -169,10 +180,29 @@ def show_events(display: Display, events: list[AnyEvent]) -> Progress:
     return progress
 
 
-def golden_text(name: str, made: str) -> str:
-    """Return what was made before and is good; if there is nothing, keep this to be looked at."""
+def golden_text(name: str, actual: str) -> str:
+    """Return the expected text.
+
+    If there is none, keep this one as a proposal to be reviewed, and return where it is.
+    """
     file = GOLDEN / name
     if not file.exists():
-        file.write_text(made, "utf-8", newline="")
-        return f"look at {file}"
+        file.write_text(actual, "utf-8", newline="")
+        return f"review {file}"
     return file.read_bytes().decode()
+
+
+def conforms(line: str) -> bool:
+    """Return True if a line has the fields that the schema of events lists, and no others."""
+    strict = json.loads(json.dumps(SCHEMA))
+    for definition in strict["$defs"].values():
+        if "properties" in definition:
+            definition["additionalProperties"] = False
+    return jsonschema.Draft202012Validator(strict).is_valid(json.loads(line))
+
+
+def json_lines(events: Iterable[AnyEvent]) -> list[str]:
+    """Return the lines of `--output json` for events."""
+    lines: list[str] = []
+    show_events(JsonDisplay(lines.append), events)
+    return lines

@@ -1,6 +1,6 @@
-"""A terminal to draw on: it does what the command's control sequences ask for, and knows no other.
+"""Emulator of a terminal, for the control sequences that the command uses.
 
-Narrower windows fold what is in them, as most terminals do, and wider ones unfold it.
+A narrower window wraps its lines, and a wider one unwraps them, as most terminals do.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _SEQUENCE = re.compile(r"\x1b\[(\??)(\d*(?:;\d+)*)([A-Za-z])")
 
 @dataclass
 class Row:
-    """A row; `folded` if its text goes on in the next one."""
+    """A row. It is `wrapped` if its line goes on in the next row."""
 
     cells: list[str] = field(default_factory=list)
     wrapped: bool = False
@@ -22,7 +22,7 @@ class Row:
 
 @dataclass
 class FakeTerminal:
-    """A window of a terminal; everything that was scrolled out of it is kept."""
+    """A window with its scrollback."""
 
     width: int = 80
     height: int = 24
@@ -34,7 +34,7 @@ class FakeTerminal:
 
     @property
     def screen(self) -> list[str]:
-        """The rows of the window, without what is blank at their ends, or below them."""
+        """The rows of the window, without trailing blanks and empty rows."""
         shown = ["".join(row.cells).rstrip() for row in self.rows[self.top :]]
         while shown and not shown[-1]:
             shown.pop()
@@ -42,16 +42,16 @@ class FakeTerminal:
 
     @property
     def everything(self) -> list[str]:
-        """The same with what was scrolled out."""
+        """The rows of the scrollback and of the window."""
         return ["".join(row.cells).rstrip() for row in self.rows[: self.top]] + self.screen
 
     @property
     def top(self) -> int:
-        """The first row that is in the window."""
+        """The index of the first row in the window."""
         return max(0, len(self.rows) - self.height)
 
     def write(self, text: str) -> None:
-        """Show text, as the kernel hands it on: a line break returns, too."""
+        """Show text, in which a line feed includes a carriage return."""
         while text:
             match = _SEQUENCE.match(text)
             if match is not None:

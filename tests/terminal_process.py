@@ -1,4 +1,4 @@
-"""Commands on a real terminal (a pty) of any size, which keeps what they write."""
+"""Commands on a pseudo-terminal of any size."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class TerminalProcess:
-    """A process on a terminal of its own, between `with` and its end."""
+    """Process on a new terminal, which is killed at the end of `with`."""
 
     def __init__(
         self,
@@ -56,16 +56,16 @@ class TerminalProcess:
         os.close(self._ours)
 
     def resize(self, columns: int, lines: int) -> None:
-        """Change the size, as one who pulls at the window's corner does."""
+        """Change the size of the window."""
         size = struct.pack("HHHH", lines, columns, 0, 0)
         fcntl.ioctl(self._ours, termios.TIOCSWINSZ, size)
 
     def type(self, text: str) -> None:
-        """Type on the keyboard."""
+        """Send keys."""
         os.write(self._ours, text.encode())
 
     def read_until(self, text: str, *, seconds: float = 30) -> str:
-        """Return all that was written, once `text` is in what was written since the last call."""
+        """Wait for `text` in the output since the last call, and return that output."""
         fresh, end = "", time.monotonic() + seconds
         while text not in fresh:
             more = self._read(end - time.monotonic())
@@ -75,7 +75,7 @@ class TerminalProcess:
         return fresh
 
     def read_to_end(self, seconds: float = 30) -> tuple[int, str]:
-        """Return the exit code, and all that was written since the last call."""
+        """Wait for the end; return the exit code and the output since the last call."""
         fresh, end = "", time.monotonic() + seconds
         while more := self._read(end - time.monotonic()):
             fresh += more
@@ -85,5 +85,5 @@ class TerminalProcess:
         ready, _, _ = select.select([self._ours], [], [], max(0, seconds))
         try:
             return search_output(os.read(self._ours, 65536).decode()) if ready else ""
-        except OSError:  # what Linux says at the end
+        except OSError:  # as Linux has it at the end
             return ""

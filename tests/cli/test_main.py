@@ -23,7 +23,7 @@ from redis_enterprise_actions._cli.arguments import parse_arguments
 from redis_enterprise_actions._cli.main import main
 from redis_enterprise_actions._cli.settings.connection import client_from_args
 from redis_enterprise_actions.testing import Plan
-from tests.cli.wait.test_json_lines import conforms
+from tests.event_samples import conforms
 from tests.secrecy import leaks_of
 
 

@@ -1,4 +1,4 @@
-"""Facts about what the command prints as a process: on terminals, in pipes, and for runners."""
+"""Tests of the command as a process: on terminals, in pipes and on CI runners."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ ESCAPES = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
 posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has other terminals")
 
 
-class Ran(NamedTuple):
-    """What was seen of a command on a terminal."""
+class TerminalResult(NamedTuple):
+    """Result of a command on a terminal."""
 
     code: int
     raw: str
@@ -50,13 +50,13 @@ def on_terminal(
     keys: bytes = b"",
     program: list[str] = COMMAND,
     **environ: str,
-) -> Ran:
-    """Run a command on a terminal of its own; press keys once it draws."""
+) -> TerminalResult:
+    """Run a command on a new terminal; send keys once it draws."""
     import termios  # noqa: PLC0415 - not on Windows
 
     terminal, other = os.openpty()
     termios.tcsetwinsize(other, (24, width))
-    # Whoever leads a session and opens a terminal is controlled by it, and so hears its Ctrl-C.
+    # A session leader that opens a terminal gets it as its controlling terminal, with Ctrl-C.
     opening = ("sh", "-c", 'exec "$@" <>"$0" >&0 2>&0', os.ttyname(other))
     window, raw, pictures = FakeTerminal(width=width or 80), "", []
     with subprocess.Popen(
@@ -64,18 +64,18 @@ def on_terminal(
         env={**os.environ, **CLEAN, **environ},
         start_new_session=True,
     ) as process:
-        for piece in pieces_of(terminal, other):
+        for piece in read_terminal(terminal, other):
             raw += piece
             window.write(piece)
             pictures.append(window.screen)
             if keys and "%" in raw:
                 os.write(terminal, keys)
                 keys = b""
-    return Ran(process.returncode, raw, window, pictures)
+    return TerminalResult(process.returncode, raw, window, pictures)
 
 
-def pieces_of(terminal: int, other: int) -> Iterator[str]:
-    """Read a terminal until nobody has it open any more."""
+def read_terminal(terminal: int, other: int) -> Iterator[str]:
+    """Yield the output of a terminal until no process has it open."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     data = os.read(terminal, 65536)
     os.close(other)  # as the command has it now
@@ -87,7 +87,7 @@ def pieces_of(terminal: int, other: int) -> Iterator[str]:
 
 
 def in_pipe(*line: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    """Run a command whose output goes into pipes."""
+    """Run a command with pipes for its output."""
     ran = subprocess.run(
         [*COMMAND, *line],
         env={**os.environ, **CLEAN, **environ},
@@ -99,8 +99,8 @@ def in_pipe(*line: str, **environ: str) -> subprocess.CompletedProcess[str]:
     return subprocess.CompletedProcess(ran.args, ran.returncode, out, err)
 
 
-def normal(text: str) -> str:
-    """Return output without what differs from run to run."""
+def normalized(text: str) -> str:
+    """Return output with times and counts that are the same in each run."""
     text = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "2026-03-01T04:59:58Z", text)
     text = re.sub(r"\+0:00:\d\d", "+0:00:00", text)
     text = re.sub(r"[1-9]\d* polls?", "2 polls", text)
@@ -109,7 +109,7 @@ def normal(text: str) -> str:
 
 @pytest.fixture
 def story(served: Served) -> list[str]:
-    """Two waits that end soon, in different ways, and what the command takes for them."""
+    """Start two actions, one of which fails; return the arguments to wait for them."""
 
     def begin(cluster: object) -> None:
         add = cluster.add_action  # type: ignore[attr-defined]
@@ -136,9 +136,9 @@ def story(served: Served) -> list[str]:
     ],
 )
 def test_terminal(story: list[str], name: str, width: int, environ: dict[str, str]) -> None:
-    """What is left on a terminal in the end is as it ever was, with the cursor in its place."""
+    """The terminal at the end is as the golden file has it, with a visible cursor."""
     ran = on_terminal(*story, width=width, **environ)
-    text = normal("\n".join(ran.terminal.everything) + "\n")
+    text = normalized("\n".join(ran.terminal.everything) + "\n")
 
     assert ran.code == 1
     assert text == golden_text(f"terminal-{name}.txt", text)
@@ -150,7 +150,7 @@ def test_terminal(story: list[str], name: str, width: int, environ: dict[str, st
 
 @posix
 def test_live(served: Served) -> None:
-    """While it lasts there is a bar on a terminal, which goes when it ends."""
+    """During a wait a terminal shows a bar, which is removed at the end."""
     uid = served.add("SMUpdateBDB", Plan(outcome="never"), bdb_uid=1)
     ran = on_terminal("wait", uid, "--timeout", "1")
 
@@ -164,9 +164,9 @@ def test_live(served: Served) -> None:
 @pytest.mark.parametrize("value", ["0", "-1", "wide", "\u00b2", "99999999999"])
 @pytest.mark.parametrize("name", ["COLUMNS", "LINES"])
 def test_odd_size(story: list[str], name: str, value: str) -> None:
-    """A size that no terminal has is not believed: the terminal's own is what counts."""
+    """An impossible `COLUMNS` or `LINES` is ignored."""
     ran = on_terminal(*story, **{name: value})
-    text = normal("\n".join(ran.terminal.everything) + "\n")
+    text = normalized("\n".join(ran.terminal.everything) + "\n")
 
     assert ran.code == 1
     assert text == golden_text("terminal-wide.txt", text)
@@ -175,7 +175,7 @@ def test_odd_size(story: list[str], name: str, value: str) -> None:
 @posix
 @pytest.mark.parametrize("width", [0, 1, 2, 3, 5, 10])
 def test_tiny_window(served: Served, width: int) -> None:
-    """No window is too small for a wait."""
+    """A wait works in a window of any size."""
     uid = served.add("SMUpdateBDB", Plan(outcome="never"), bdb_uid=1)
     ran = on_terminal("wait", uid, "--timeout", "0.5", width=width)
 
@@ -184,7 +184,7 @@ def test_tiny_window(served: Served, width: int) -> None:
     assert "Traceback" not in ran.raw
 
 
-BROKEN_DRAWING = """
+FAILING_DISPLAY = """
 import sys
 from redis_enterprise_actions._cli import main as _cli
 from redis_enterprise_actions._cli.wait import bars as _bars
@@ -200,12 +200,12 @@ sys.exit(_cli.main(sys.argv[1:]))
 
 @posix
 @pytest.mark.parametrize("wanted", ["0", "1"])
-def test_broken_drawing(served: Served, tmp_path: Path, wanted: str) -> None:
-    """An error of the live view leaves the terminal as it was, and a report; it is 70."""
+def test_display_fails(served: Served, tmp_path: Path, wanted: str) -> None:
+    """An error of the live display restores the terminal, writes the report, and is 70."""
     uid = served.add("SMUpdateBDB", Plan(outcome="never"), bdb_uid=1)
     report = tmp_path / "r.json"
     line = ["wait", uid, "--report", str(report)]
-    program = [sys.executable, "-W", "error", "-c", BROKEN_DRAWING]
+    program = [sys.executable, "-W", "error", "-c", FAILING_DISPLAY]
     ran = on_terminal(*line, width=300, program=program, REDIS_ACTIONS_TRACEBACK=wanted)
 
     assert ran.code == 70
@@ -220,7 +220,7 @@ def test_broken_drawing(served: Served, tmp_path: Path, wanted: str) -> None:
 
 @posix
 def test_ctrl_c(served: Served) -> None:
-    """Ctrl-C on a terminal leaves the lines that say how it stood, and the cursor."""
+    """Ctrl-C on a terminal leaves the last state of the waits, and a visible cursor."""
     uid = served.add("SMUpdateBDB", Plan(outcome="never"), bdb_uid=1)
     ran = on_terminal("wait", uid, keys=b"\x03", width=200)
 
@@ -234,7 +234,7 @@ def test_ctrl_c(served: Served) -> None:
 
 @posix
 def test_outage_on_a_terminal(served: Served) -> None:
-    """An outage is drawn as one, and breaks nothing."""
+    """An outage is drawn on a terminal."""
     served.cluster.inject(times=None, status=503)
     ran = on_terminal("wait", "x", "--outage-timeout", "2.5")
 
@@ -246,11 +246,11 @@ def test_outage_on_a_terminal(served: Served) -> None:
 
 @posix
 def test_without_rich(story: list[str], tmp_path: Path) -> None:
-    """On a terminal without rich there are plain lines, and why is said once."""
+    """On a terminal without rich there are plain lines, and one line says why."""
     (tmp_path / "rich.py").write_text("raise ImportError")
     (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['rich'] = None\n")
     ran = on_terminal(*story, width=120, PYTHONPATH=str(tmp_path))
-    text = normal("\n".join(ran.terminal.everything) + "\n")
+    text = normalized("\n".join(ran.terminal.everything) + "\n")
 
     assert ran.code == 1
     assert text == golden_text("terminal-without-rich.txt", text)
@@ -258,9 +258,9 @@ def test_without_rich(story: list[str], tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("environ", [{}, {"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=str)
 def test_pipe(story: list[str], environ: dict[str, str]) -> None:
-    """In a pipe there are the same lines, whatever the terminal is."""
+    """In a pipe the lines are the same, whatever the environment says of a terminal."""
     ran = in_pipe(*story, **environ)
-    text = normal(ran.stdout)
+    text = normalized(ran.stdout)
 
     assert (ran.returncode, ran.stderr) == (1, "")
     assert text == golden_text("pipe.txt", text)
@@ -272,10 +272,10 @@ def test_pipe(story: list[str], environ: dict[str, str]) -> None:
     [("github", {"GITHUB_ACTIONS": "true"}), ("gitlab", {"GITLAB_CI": "true"})],
 )
 def test_pipeline(story: list[str], tmp_path: Path, name: str, environ: dict[str, str]) -> None:
-    """In a pipeline it is told in the way of that pipeline, unasked."""
+    """In a CI pipeline the output is that of the pipeline by default."""
     summary = tmp_path / "summary.md"
     ran = in_pipe(*story, GITHUB_STEP_SUMMARY=str(summary), **environ)
-    text = re.sub(r":\d{10}:", ":1772341198:", normal(ran.stdout))
+    text = re.sub(r":\d{10}:", ":1772341198:", normalized(ran.stdout))
 
     assert (ran.returncode, ran.stderr) == (1, "")
     assert text == golden_text(f"pipeline-{name}.txt", text)
@@ -284,7 +284,7 @@ def test_pipeline(story: list[str], tmp_path: Path, name: str, environ: dict[str
 
 @pytest.mark.parametrize("mode", ["plain", "json", "github"])
 def test_runner(served: Served, mode: str) -> None:
-    """For a runner no gap is longer than the keep-alive, in an outage neither, and no escapes."""
+    """No gap is longer than the keep-alive, not in an outage either; no control sequences."""
     served.cluster.inject(path="/v1/actions/x", times=None, status=503)
     keep_alive, times = 0.5, [time.monotonic()]
     line = ["wait", "x", "--output", mode, "--keep-alive", str(keep_alive)]
@@ -305,7 +305,7 @@ def test_runner(served: Served, mode: str) -> None:
 
 
 def test_jq(served: Served, lines: Callable[[], list[str]]) -> None:
-    """What `list --json` prints can be fed to `wait -`."""
+    """`wait -` reads the output of `list --json`."""
     for number in range(3):
         served.add("retry_bdb", Plan(duration=0.2), uid=f"a{number}")
     listed = in_pipe("list", "--json").stdout
@@ -323,11 +323,11 @@ def test_jq(served: Served, lines: Callable[[], list[str]]) -> None:
     assert '"ended":{"completed":3}' in ran.stdout
 
 
-class TestAfterwards:
-    """Reports and the hook, of the whole command."""
+class TestReportsAndHook:
+    """Reports and the hook."""
 
-    def test_everything(self, story: list[str], tmp_path: Path) -> None:
-        """Reports of every kind are written, and the hook is told of the first."""
+    def test_every_format(self, story: list[str], tmp_path: Path) -> None:
+        """Reports of every format are written, and the hook gets the path of the first."""
         files = [tmp_path / f"report.{kind}" for kind in ("html", "md", "json", "svg")]
         options = [option for file in files for option in ("--report", str(file))]
         ran = in_pipe(*story, *options, "--hook", 'echo "$REDIS_ACTIONS_REPORT" $PATH_TO')
@@ -344,14 +344,14 @@ class TestAfterwards:
         ],
     )
     def test_hook(self, story: list[str], uid: str, hook: str, code: int, said: str) -> None:
-        """A hook that fails is reported; it makes a good exit code 6, and no bad one better."""
+        """A failed hook is reported; it turns exit code 0 into 6, and changes no other."""
         ran = in_pipe("wait", uid, "--hook", hook)
 
         assert (ran.returncode, ran.stderr) == (code, said)
 
     @pytest.mark.parametrize(("outcome", "code"), [("completed", 6), ("failed", 1)])
     def test_report_fails(self, served: Served, tmp_path: Path, outcome: str, code: int) -> None:
-        """A report that cannot be written in the end, as its place is gone, is taken likewise."""
+        """A report that cannot be written turns exit code 0 into 6, and changes no other."""
         uid = served.add("retry_bdb", Plan(duration=1, outcome=outcome))
         served.hold()
         place = tmp_path / "place"
@@ -373,14 +373,14 @@ class TestAfterwards:
 
     @pytest.mark.parametrize("name", ["report.pdf", "nowhere/report.json"])
     def test_no_report(self, story: list[str], name: str) -> None:
-        """A report that never could be is wrong usage, before anything is asked."""
+        """An impossible report is wrong usage."""
         ran = in_pipe(*story, "--report", name)
 
         assert ran.returncode == 2
         assert "argument --report" in ran.stderr
 
-    def test_call_that_is_refused(self, served: Served, tmp_path: Path) -> None:
-        """Where the call itself fails there are a report and a hook as well."""
+    def test_rejected_call(self, served: Served, tmp_path: Path) -> None:
+        """A rejected call has a report and a hook, too."""
         report = tmp_path / "report.json"
         line = ["submit", "POST", "/v1/bdbs/1/upgrade", "--wait", "--report", str(report)]
         ran = in_pipe(*line, "--hook", "echo $REDIS_ACTIONS_OUTCOME $REDIS_ACTIONS_EXIT_CODE")
@@ -389,8 +389,8 @@ class TestAfterwards:
         assert "answered 404" in ran.stdout
         assert report.exists()
 
-    def test_nobody_reads(self, served: Served, tmp_path: Path) -> None:
-        """Where the output is lost the report is written all the same; no hook runs."""
+    def test_output_closed(self, served: Served, tmp_path: Path) -> None:
+        """If the output is closed the report is written; no hook runs."""
         uid = served.add(plan=Plan(duration=1))
         served.hold()
         report = tmp_path / "report.json"
@@ -415,7 +415,7 @@ class TestAfterwards:
     ],
 )
 def test_warnings(unused_tcp_port: int, mode: str, said: str) -> None:
-    """What the package warns of goes where everything goes, and not beside it."""
+    """Warnings of the package go to the display, and not to standard error."""
     url = f"https://127.0.0.1:{unused_tcp_port}"
     line = ["wait", "x", "--url", url, "--insecure", "--user", "x", "--outage-timeout", "0"]
     ran = in_pipe(*line, "--output", mode, REDIS_ENTERPRISE_PASSWORD="x")

@@ -1,4 +1,4 @@
-"""Facts about signals: the command ends at once, says so, and leaves nothing half done."""
+"""Tests of `_cli.signals`: the command ends within a second, and reports what it left."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ sys.exit(main(sys.argv[1:]))
 
 @contextmanager
 def started(*line: str, **options: object) -> Iterator[subprocess.Popen[str]]:
-    """Start a command; if it does not end, end it."""
+    """Start a command, and kill it at the end."""
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(line, text=True, **{**pipes, **options}) as process:  # type: ignore[call-overload]
         try:
@@ -61,8 +61,8 @@ def started(*line: str, **options: object) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def hears(process: subprocess.Popen[str]) -> None:
-    """Wait until a process hears signals, which the kernel tells of it."""
+def wait_for_handler(process: subprocess.Popen[str]) -> None:
+    """Wait until a process has a handler for SIGTERM, as /proc shows."""
     status = Path(f"/proc/{process.pid}/status")
     while status.exists():
         caught = re.search(r"^SigCgt:\s*(\w+)$", status.read_text(), re.MULTILINE)
@@ -73,7 +73,7 @@ def hears(process: subprocess.Popen[str]) -> None:
 
 
 def unread(pipe: int) -> int:
-    """Return how many bytes there are in a pipe."""
+    """Return the number of bytes in a pipe."""
     import fcntl  # noqa: PLC0415 - not on Windows
     import termios  # noqa: PLC0415 - ditto
 
@@ -81,7 +81,7 @@ def unread(pipe: int) -> int:
 
 
 def stop(process: subprocess.Popen[str], signum: signal.Signals) -> tuple[float, str, str]:
-    """Send a signal; return how long it took, and what was said after it."""
+    """Send a signal; return the time until the process ended, and its further output."""
     began = time.monotonic()
     process.send_signal(signum)
     out, err = process.communicate(timeout=20)
@@ -93,7 +93,7 @@ def stop(process: subprocess.Popen[str], signum: signal.Signals) -> tuple[float,
 def test_while_waiting(
     served: Served, tmp_path: Path, signum: signal.Signals, code: int, mode: str
 ) -> None:
-    """While it waits: the report is written, all that is left is told, and no hook runs."""
+    """During a wait: the report is written, abandoned waits are reported, no hook runs."""
     uid = served.add(plan=Plan(outcome="never"))
     report, hooked = tmp_path / "report.json", tmp_path / "hooked"
     line = ["wait", uid, "--output", mode, "--report", str(report), "--hook", f"touch {hooked}"]
@@ -114,7 +114,7 @@ def test_while_waiting(
 
 @each_signal
 def test_in_an_outage(served: Served, signum: signal.Signals, code: int) -> None:
-    """While the cluster does not answer it is no slower."""
+    """During an outage the command ends as fast."""
     served.cluster.inject(times=None, delay=60)
     with started(*COMMAND, "wait", "x", "--json") as process:
         assert process.stdout is not None
@@ -128,7 +128,7 @@ def test_in_an_outage(served: Served, signum: signal.Signals, code: int) -> None
 
 @each_signal
 def test_while_calling(served: Served, tmp_path: Path, signum: signal.Signals, code: int) -> None:
-    """While a call is being made, too; there is a report then, of nothing."""
+    """During a call the command ends as fast, and writes an empty report."""
     served.cluster.inject(times=None, delay=60)
     report = tmp_path / "report.json"
     line = ["submit", "POST", "/v1/bdbs/1/upgrade", "--wait", "--outage-timeout", "60"]
@@ -146,9 +146,9 @@ def test_while_calling(served: Served, tmp_path: Path, signum: signal.Signals, c
 
 @each_signal
 def test_while_reading(served: Served, signum: signal.Signals, code: int) -> None:
-    """While it reads what to wait for, and nothing was said yet."""
+    """While standard input is read the command ends as fast."""
     with started(*EARLY, "wait", "-") as process:
-        hears(process)
+        wait_for_handler(process)
         took, out, err = stop(process, signum)
 
     assert process.returncode == code
@@ -158,7 +158,7 @@ def test_while_reading(served: Served, signum: signal.Signals, code: int) -> Non
 
 @each_signal
 def test_while_hooking(served: Served, tmp_path: Path, signum: signal.Signals, code: int) -> None:
-    """While the hook runs, which ends with it."""
+    """While the hook runs the command ends as fast, and so does the hook."""
     uid = served.add(plan=Plan(duration=0))
     with started(*COMMAND, "wait", uid, "--hook", "echo up; exec sleep 60") as process:
         assert process.stderr is not None
@@ -172,8 +172,8 @@ def test_while_hooking(served: Served, tmp_path: Path, signum: signal.Signals, c
 
 
 @each_signal
-def test_what_hangs(monkeypatch: pytest.MonkeyPatch, signum: signal.Signals, code: int) -> None:
-    """Whatever cannot be ended is left behind, such as a question to a name server."""
+def test_hanging_thread(monkeypatch: pytest.MonkeyPatch, signum: signal.Signals, code: int) -> None:
+    """A thread that cannot be cancelled, such as a DNS lookup, does not delay the end."""
     monkeypatch.setenv("REDIS_ENTERPRISE_PASSWORD", "x")
     line = ["wait", "x", "--url", "http://cluster.invalid:1", "--user", "x"]
     with started(sys.executable, "-c", HANGING_RESOLVER, *line) as process:
@@ -187,8 +187,8 @@ def test_what_hangs(monkeypatch: pytest.MonkeyPatch, signum: signal.Signals, cod
     assert took < SOON
 
 
-def test_nobody_reads(served: Served) -> None:
-    """Not even an output that nobody reads any more keeps it."""
+def test_output_not_read(served: Served) -> None:
+    """An output that is not read does not delay the end."""
     uids = [served.add("n" * 500, Plan(outcome="never")) for _ in range(300)]
     with started(*COMMAND, "wait", *uids) as process:
         assert process.stdout is not None
@@ -204,7 +204,7 @@ def test_nobody_reads(served: Served) -> None:
 
 @each_signal
 def test_ignored(served: Served, signum: signal.Signals, code: int) -> None:
-    """A job in the background, which ignores Ctrl-C, still does; the other signal ends it."""
+    """A background job that ignores Ctrl-C still does; SIGTERM ends it."""
     uid = served.add(plan=Plan(outcome="never"))
     shell = 'trap "" INT; exec "$0" "$@"'
     with started("sh", "-c", shell, *COMMAND, "wait", uid) as process:
@@ -217,11 +217,11 @@ def test_ignored(served: Served, signum: signal.Signals, code: int) -> None:
     assert took < SOON
 
 
-class TestHere:
-    """The same in this process."""
+class TestSignalHandler:
+    """`SignalHandler` in this process."""
 
     def test_handlers_are_put_back(self) -> None:
-        """What others do with signals is as before, afterwards."""
+        """The previous handlers are restored."""
         before = [signal.getsignal(signum) for signum, _ in SIGNALS]
         with SignalHandler(lambda: None):
             assert signal.getsignal(signal.SIGTERM) not in before
@@ -229,7 +229,7 @@ class TestHere:
         assert [signal.getsignal(signum) for signum, _ in SIGNALS] == before
 
     def test_another_thread(self) -> None:
-        """Where no signals can be heard, it goes without."""
+        """In another thread than the main one work runs without handlers."""
         codes: list[int] = []
 
         async def work() -> int:
@@ -246,7 +246,7 @@ class TestHere:
 
     @each_signal
     def test_cancels(self, signum: signal.Signals, code: int) -> None:
-        """A signal cancels what runs, with the exit code as the message, and wakes the loop."""
+        """A signal cancels the task with the exit code as the message, and wakes the loop."""
         said: list[object] = []
 
         async def work() -> int:
@@ -263,8 +263,8 @@ class TestHere:
         assert said == [code]
         assert signals.exit_code == code
 
-    def test_too_late(self) -> None:
-        """What has ended well before it noticed the signal was still interrupted."""
+    def test_signal_at_the_end(self) -> None:
+        """Work that returned in spite of a signal was interrupted."""
 
         async def work() -> int:
             os.kill(os.getpid(), signal.SIGTERM)
@@ -275,7 +275,7 @@ class TestHere:
         assert signals.exit_code == 143
 
     def test_twice(self) -> None:
-        """The second signal does not wait for what the first one has begun to end."""
+        """A second signal ends the process without waiting for the cancellation."""
 
         async def work() -> int:
             os.kill(os.getpid(), signal.SIGTERM)
@@ -290,17 +290,17 @@ class TestHere:
             signals.run(work())
         assert signals.exit_code == 143
 
-    def test_the_hard_way(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """What does not end is ended, after its last words."""
+    def test_forced_exit(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A process that does not end is ended after the timeout, after `on_forced_exit`."""
         ended: list[int] = []
-        last_words = threading.Event()
+        called = threading.Event()
         monkeypatch.setattr("redis_enterprise_actions._cli.signals._SHUTDOWN_TIMEOUT", 0.05)
         monkeypatch.setattr("os._exit", ended.append)
 
-        with SignalHandler(last_words.set) as signals:
+        with SignalHandler(called.set) as signals:
             with pytest.raises(KeyboardInterrupt):
                 os.kill(os.getpid(), signal.SIGTERM)
-                last_words.wait(10)
-            assert last_words.wait(10)
+                called.wait(10)
+            assert called.wait(10)
             signals._timer.join(10)
         assert ended == [143]

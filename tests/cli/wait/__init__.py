@@ -1,1 +1,1 @@
-"""Tests of `_cli/wait`."""
+"""Tests of `_cli.wait`."""

@@ -1,4 +1,4 @@
-"""Facts about the live view: what is drawn at the widths that terminals have, and what stays."""
+"""Tests of `_cli.wait.bars`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from rich.cells import cell_len
 
 from redis_enterprise_actions import PendingOp, Phase
-from redis_enterprise_actions._cli.wait.bars import BarsDisplay, column_widths
+from redis_enterprise_actions._cli.wait.bars import BarsDisplay, RenderedLine, Screen, column_widths
 from redis_enterprise_actions._cli.wait.events import (
     AbandonedEvent,
     ChangeEvent,
@@ -39,7 +39,7 @@ from tests.fake_terminal import FakeTerminal
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from redis_enterprise_actions import Action
     from redis_enterprise_actions._cli.wait.events import AnyEvent
@@ -47,9 +47,9 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def window(monkeypatch: pytest.MonkeyPatch) -> Callable[..., FakeTerminal]:
-    """Return a function that opens a window, which is the terminal from then on."""
+    """Return a function that opens a window, and makes it the terminal."""
 
-    def opened(width: int = 80, height: int = 24) -> FakeTerminal:
+    def open_window(width: int = 80, height: int = 24) -> FakeTerminal:
         terminal = FakeTerminal(width=width, height=height)
         terminal.write("$ redis-actions wait ...\n")
         monkeypatch.setenv("COLUMNS", str(width))
@@ -59,11 +59,11 @@ def window(monkeypatch: pytest.MonkeyPatch) -> Callable[..., FakeTerminal]:
         monkeypatch.setattr("redis_enterprise_actions._cli.wait.bars._write", terminal.write)
         return terminal
 
-    return opened
+    return open_window
 
 
-def drawn(events: Iterable[AnyEvent], elapsed: float) -> tuple[BarsDisplay, Progress]:
-    """Draw events, and then once more at some time."""
+def show_and_draw(events: Iterable[AnyEvent], elapsed: float) -> tuple[BarsDisplay, Progress]:
+    """Show events, and draw once more at a time."""
     bars, progress = BarsDisplay(), Progress()
     for event in events:
         progress.apply(event)
@@ -73,7 +73,7 @@ def drawn(events: Iterable[AnyEvent], elapsed: float) -> tuple[BarsDisplay, Prog
 
 
 def running(action: Action = UPDATE, ref: str = "action:a1") -> list[AnyEvent]:
-    """Return the beginning of one wait."""
+    """Return the first events of one wait."""
     return [
         WaitsStartedEvent(**time_at(0), refs=(ref,)),
         ChangeEvent(**time_at(0.2), ref=ref, action=action),
@@ -82,7 +82,7 @@ def running(action: Action = UPDATE, ref: str = "action:a1") -> list[AnyEvent]:
 
 @pytest.mark.parametrize("width", [40, 80, 120])
 def test_golden(window: Callable[..., FakeTerminal], width: int) -> None:
-    """A story is drawn as it ever was, at each width, and ends with a line for each wait."""
+    """At each width `THREE_WAITS` is drawn as the golden file has it."""
     terminal = window(width)
     bars, progress = BarsDisplay(), Progress()
     pictures = []
@@ -100,13 +100,13 @@ def test_golden(window: Callable[..., FakeTerminal], width: int) -> None:
 
 
 @pytest.mark.parametrize("width", [20, 40, 59, 60, 80, 200])
-def test_nothing_is_folded(window: Callable[..., FakeTerminal], width: int) -> None:
-    """However long the words, no row of the live view reaches the margin."""
+def test_no_row_is_wrapped(window: Callable[..., FakeTerminal], width: int) -> None:
+    """No row reaches the margin, however long its text is."""
     terminal = window(width, 50)
     shards = tuple(PendingOp(shard_uid=str(n), op_name="o" * 99, progress=5.0) for n in range(9))
     busy = msgspec.structs.replace(UPDATE, state="日本" * 99, pending_ops=shards, name="n" * 99)
     outage = OutageEvent(**time_at(1), over=False, seconds=1.0, reason="r" * 500, ref=None)
-    drawn([*running(busy), outage], 9)
+    show_and_draw([*running(busy), outage], 9)
 
     assert all(cell_len(row) < width for row in terminal.screen[1:])
     assert not any(row.wrapped for row in terminal.rows[1:])
@@ -114,16 +114,17 @@ def test_nothing_is_folded(window: Callable[..., FakeTerminal], width: int) -> N
 
 
 def test_progress(window: Callable[..., FakeTerminal]) -> None:
-    """A bar is as long as the progress; where there is none, something moves to and fro."""
+    """A bar is as long as the progress; without progress a block moves to and fro."""
     terminal = window()
     length = column_widths(80).bar
     for progress in (0.0, 50.0, 100.0):
-        drawn(running(msgspec.structs.replace(UPDATE, progress=progress, pending_ops=())), 1)
+        action = msgspec.structs.replace(UPDATE, progress=progress, pending_ops=())
+        show_and_draw(running(action), 1)
         row = terminal.screen[-1]
         assert row.count("━") == int(length * progress / 100)
         assert f" {progress:.0f} %" in row
 
-    bars, progress = drawn(running(MAINTENANCE), 1)
+    bars, progress = show_and_draw(running(MAINTENANCE), 1)
     seen = set()
     for elapsed in range(60):
         bars.draw(elapsed / 8, progress)
@@ -133,7 +134,7 @@ def test_progress(window: Callable[..., FakeTerminal]) -> None:
 
 
 def test_estimate(window: Callable[..., FakeTerminal]) -> None:
-    """What is left is said once there is ground for it, and not in an outage."""
+    """The remaining time is shown once it can be estimated, and not in an outage."""
     terminal = window()
     later = [
         ChangeEvent(
@@ -141,10 +142,10 @@ def test_estimate(window: Callable[..., FakeTerminal]) -> None:
         )
         for when, risen in ((60, 20.0), (120, 40.0))
     ]
-    bars, progress = drawn([*running(), later[0]], 60)
+    bars, progress = show_and_draw([*running(), later[0]], 60)
     assert "about" not in terminal.screen[1]
 
-    bars, progress = drawn([*running(), *later], 120)
+    bars, progress = show_and_draw([*running(), *later], 120)
     assert "about 3 min left, reshard" in terminal.screen[-2]
 
     progress.apply(OutageEvent(**time_at(121), over=False, seconds=1, reason="refused", ref=None))
@@ -154,9 +155,9 @@ def test_estimate(window: Callable[..., FakeTerminal]) -> None:
 
 
 def test_ended_before(window: Callable[..., FakeTerminal]) -> None:
-    """What had ended when it was first seen is shown without a time."""
+    """An action that had ended when it was first seen is shown without a time."""
     terminal = window(100)
-    bars, progress = drawn(ENDED_BEFORE, 5)
+    bars, progress = show_and_draw(ENDED_BEFORE, 5)
     shown = terminal.screen
 
     assert shown[1:] == [
@@ -166,22 +167,22 @@ def test_ended_before(window: Callable[..., FakeTerminal]) -> None:
     bars.close(progress)
 
 
-def test_own_trouble(window: Callable[..., FakeTerminal]) -> None:
-    """A wait that cannot be asked for alone says so in its row; the others go on."""
+def test_own_outage(window: Callable[..., FakeTerminal]) -> None:
+    """The outage of one wait is shown in its row."""
     terminal = window(120)
-    trouble = OutageEvent(
+    outage = OutageEvent(
         **time_at(10), over=False, seconds=2.0, reason="it answered 500", ref="action:a1"
     )
-    drawn([*running(), trouble], 20)
+    show_and_draw([*running(), outage], 20)
 
     assert "no answer for 12 s: it answered 500" in terminal.screen[1]
 
 
 def test_operations(window: Callable[..., FakeTerminal]) -> None:
-    """What waits on shards stands under its action, three of them at most."""
+    """At most three operations on shards are drawn under their action."""
     terminal = window()
     ops = tuple(PendingOp(shard_uid=str(n), progress=10.0 * n) for n in range(5))
-    drawn(running(msgspec.structs.replace(UPDATE, pending_ops=ops)), 1)
+    show_and_draw(running(msgspec.structs.replace(UPDATE, pending_ops=ops)), 1)
 
     under = terminal.screen[2:]
     assert [row[:22].rstrip() for row in under] == [
@@ -194,7 +195,7 @@ def test_operations(window: Callable[..., FakeTerminal]) -> None:
 
 @pytest.mark.parametrize("height", [1, 2, 5, 10, 24])
 def test_more_waits_than_rows(window: Callable[..., FakeTerminal], height: int) -> None:
-    """Failed and running ones come first, and a line says how many more there are."""
+    """Failed and running waits come first, and a line counts the waits that do not fit."""
     terminal = window(80, height)
     refs = tuple(f"action:a{number}" for number in range(60))
     events: list[AnyEvent] = [WaitsStartedEvent(**time_at(0), refs=refs)]
@@ -207,7 +208,7 @@ def test_more_waits_than_rows(window: Callable[..., FakeTerminal], height: int) 
     for ref in refs[40:50]:
         events.append(ChangeEvent(**time_at(1), ref=ref, action=UPDATE))
     events.append(end(2, refs[55], FAILED, "failed", 1, "x"))
-    drawn(events, 3)
+    show_and_draw(events, 3)
     rows = terminal.screen[-(height - 1) :] if height > 1 else terminal.screen
 
     assert len(terminal.rows) - 1 - terminal.rows[0].wrapped >= len(rows)
@@ -219,42 +220,42 @@ def test_more_waits_than_rows(window: Callable[..., FakeTerminal], height: int) 
 
 
 def test_half_the_rows(window: Callable[..., FakeTerminal]) -> None:
-    """However many have failed, half the rows are for those that run."""
+    """Half the rows are for running waits, however many have failed."""
     terminal = window(80, 9)
     refs = tuple(f"action:a{number}" for number in range(20))
     events: list[AnyEvent] = [WaitsStartedEvent(**time_at(0), refs=refs)]
     events += [end(1, ref, FAILED, "failed", 1, "x") for ref in refs[:15]]
     events += [ChangeEvent(**time_at(2), ref=ref, action=UPDATE) for ref in refs[15:]]
-    drawn(events, 3)
+    show_and_draw(events, 3)
 
     assert [row[:2] for row in terminal.screen[-8:]] == ["✗ "] * 4 + ["  "] * 4
     assert terminal.screen[-1] == "  + 13 more: 2 waiting, 11 failed"
 
 
-def test_those_that_were_left(window: Callable[..., FakeTerminal]) -> None:
-    """Those no longer waited for are counted among the rest, too."""
+def test_abandoned_waits(window: Callable[..., FakeTerminal]) -> None:
+    """Abandoned waits that do not fit are counted, too."""
     terminal = window(80, 4)
     refs = tuple(f"action:a{number}" for number in range(5))
     left = [AbandonedEvent(**time_at(1), ref=ref, message="x", action=UPDATE) for ref in refs]
-    drawn([WaitsStartedEvent(**time_at(0), refs=refs), *left], 3)
+    show_and_draw([WaitsStartedEvent(**time_at(0), refs=refs), *left], 3)
 
     assert terminal.screen[-1] == "  + 3 more: 3 left"
 
 
-def test_shards_give_way(window: Callable[..., FakeTerminal]) -> None:
-    """Where there is no room for what stands under the bars, the bars alone are drawn."""
+def test_no_room_for_operations(window: Callable[..., FakeTerminal]) -> None:
+    """Without room for the rows under the bars, the bars alone are drawn."""
     terminal = window(80, 4)
     refs = ("action:a1", "action:a2", "action:a3")
     began = WaitsStartedEvent(**time_at(0), refs=refs)
-    drawn([began, *(ChangeEvent(**time_at(1), ref=ref, action=UPDATE) for ref in refs)], 2)
+    show_and_draw([began, *(ChangeEvent(**time_at(1), ref=ref, action=UPDATE) for ref in refs)], 2)
 
     assert [row[2:13] for row in terminal.screen[-3:]] == ["SMUpdateBDB"] * 3
 
 
-def test_what_stays(window: Callable[..., FakeTerminal]) -> None:
-    """Warnings, and outages that are over, stand above the bars for good."""
+def test_permanent_lines(window: Callable[..., FakeTerminal]) -> None:
+    """Warnings, and outages that are over, stay as lines above the bars."""
     terminal = window()
-    bars, progress = drawn(
+    bars, progress = show_and_draw(
         [
             WarningEvent(**time_at(0), message="the certificate of https://n1 is not verified"),
             *running(),
@@ -270,8 +271,8 @@ def test_what_stays(window: Callable[..., FakeTerminal]) -> None:
     ]
 
 
-def test_drawn_now_and_then(window: Callable[..., FakeTerminal]) -> None:
-    """Many changes at once are one drawing."""
+def test_refresh_limit(window: Callable[..., FakeTerminal]) -> None:
+    """Many changes at once cause one drawing."""
     terminal = window()
     writes: list[str] = []
     original = terminal.write
@@ -279,16 +280,16 @@ def test_drawn_now_and_then(window: Callable[..., FakeTerminal]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("redis_enterprise_actions._cli.wait.bars._write", terminal.write)
         events = [ChangeEvent(**time_at(1), ref="action:a1", action=UPDATE)] * 100
-        drawn([*running(), *events], 2)
+        show_and_draw([*running(), *events], 2)
 
     assert len(writes) == 4  # the beginning, the first answer, the changes, the end
 
 
 def test_no_markup(window: Callable[..., FakeTerminal]) -> None:
-    """What the cluster says is neither markup nor a control sequence."""
+    """Text of the cluster is neither markup nor a control sequence."""
     terminal = window()
     name = "[red]x[/red] :smile: \x1b[2J"
-    bars, progress = drawn(running(msgspec.structs.replace(UPDATE, name=name)), 1)
+    bars, progress = show_and_draw(running(msgspec.structs.replace(UPDATE, name=name)), 1)
 
     assert terminal.screen[1].startswith("  [red]x[/red] :smil")
     left = AbandonedEvent(**time_at(1), ref="action:a1", message=name, action=UPDATE)
@@ -298,7 +299,7 @@ def test_no_markup(window: Callable[..., FakeTerminal]) -> None:
 
 
 def test_colours(window: Callable[..., FakeTerminal], monkeypatch: pytest.MonkeyPatch) -> None:
-    """There are colours, unless `NO_COLOR` says that there are not to be any."""
+    """There are colours, unless `NO_COLOR` is set."""
     terminal = window()
     show_events(BarsDisplay(), THREE_WAITS)
     colours = {style for style in terminal.styles if style not in {"0", "2"}}
@@ -310,14 +311,14 @@ def test_colours(window: Callable[..., FakeTerminal], monkeypatch: pytest.Monkey
     assert terminal.styles <= {"0", "2"}
 
 
-def test_letters_that_are_not_there(
+def test_ascii_terminal(
     window: Callable[..., FakeTerminal], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A terminal without our letters gets others, each as wide as it is counted."""
+    """An ASCII terminal gets ASCII characters, each as wide as it is counted."""
     terminal = window()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), "ascii"))
     strange = msgspec.structs.replace(UPDATE, name="日本" * 20, progress=50.0)
-    bars, progress = drawn(running(strange), 1)
+    bars, progress = show_and_draw(running(strange), 1)
     row = terminal.screen[1]
     bars.close(progress)
 
@@ -326,11 +327,103 @@ def test_letters_that_are_not_there(
     assert " ######------ " in row
 
 
-def test_one_line_at_the_end(window: Callable[..., FakeTerminal]) -> None:
-    """Of one wait its end is all that is said."""
+def test_one_line_remains(window: Callable[..., FakeTerminal]) -> None:
+    """The end of a single wait is the only line that remains."""
     terminal = window()
     gone = end(9, REFS[0], COMPLETED, "completed", 0, "it has completed")
     done = SummaryEvent(**time_at(9), exit_code=0, ended={"completed": 1}, left=0, why=None)
     show_events(BarsDisplay(), [*running(), gone, done])
 
     assert terminal.screen[1:] == ["✓ it has completed"]
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> FakeTerminal:
+    """A terminal with a line in it, as standard output."""
+    terminal = FakeTerminal(width=20, height=8)
+    terminal.write("$ before\n")
+    monkeypatch.setattr("redis_enterprise_actions._cli.wait.bars._write", terminal.write)
+    return terminal
+
+
+def lines(*texts: str) -> list[RenderedLine]:
+    """Return rendered lines."""
+    return [RenderedLine(text, len(text)) for text in texts]
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        [["a", "b"], ["c", "d"]],
+        [["a long one", "b"], ["c", "d"]],
+        [["a", "b", "c"], ["d"]],
+        [["a"], ["b", "c", "d"]],
+        [["a"], []],
+    ],
+)
+def test_screen_draw(terminal: FakeTerminal, frames: Sequence[Sequence[str]]) -> None:
+    """A drawing replaces the last one completely."""
+    screen = Screen()
+    for frame in frames:
+        screen.draw(lines(*frame), 20)
+
+    assert terminal.screen == ["$ before", *frames[-1]]
+    assert not terminal.cursor
+    assert terminal.wraps
+
+
+def test_screen_write_above(terminal: FakeTerminal) -> None:
+    """A line written above stays there, and is wrapped if it is long."""
+    screen = Screen()
+    screen.draw(lines("a", "b"), 20)
+    screen.write_above("this stays and is longer than the window", 20)
+    screen.draw(lines("c"), 20)
+
+    assert terminal.screen == ["$ before", "this stays and is lo", "nger than the window", "c"]
+
+
+def test_screen_close(terminal: FakeTerminal) -> None:
+    """Closing removes the drawing and shows the cursor, once."""
+    screen = Screen()
+    screen.draw(lines("a", "b"), 20)
+    screen.close(20)
+    terminal.write("$ ")
+    screen.close(20)
+
+    assert terminal.screen == ["$ before", "$"]
+    assert terminal.cursor
+
+
+@pytest.mark.parametrize("width", [7, 10, 19, 20, 30])
+def test_screen_resized(terminal: FakeTerminal, width: int) -> None:
+    """In a resized window nothing of the last drawing is left, and lines above stay."""
+    terminal.height = 24
+    screen = Screen()
+    screen.draw(lines("a line of 20 columns", "b" * 19), 20)
+    terminal.resize(width)
+    screen.draw(lines("c" * (width - 1), "d"), width)
+    terminal.resize(20)
+    screen.draw(lines("e", "f"), 20)
+
+    assert terminal.screen == ["$ before", "e", "f"]
+
+
+def test_screen_resized_unnoticed(terminal: FakeTerminal) -> None:
+    """The same holds if there are drawings before the new size is known."""
+    terminal.height = 24
+    screen = Screen()
+    frame = lines("a line of 20 columns", "b" * 19)
+    screen.draw(frame, 20)
+    terminal.resize(7)
+    for _ in range(3):
+        screen.draw(frame, 20)
+    screen.draw(lines("c", "d"), 7)
+
+    assert terminal.screen == ["$ befor", "e", "c", "d"]
+
+
+def test_screen_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
+    """The screen writes to standard output, and flushes it."""
+    Screen().write_above("x", 80)
+
+    assert capsys.readouterr().out == "\r\x1b[Jx\n"

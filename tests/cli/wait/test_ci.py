@@ -1,4 +1,4 @@
-"""Facts about the logs of GitHub Actions and GitLab CI: what is folded, marked and summed up."""
+"""Tests of `_cli.wait.ci`."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class TestGitHub:
 
     @each_sample
     def test_golden(self, tmp_path: Path, name: str, events: list[AnyEvent]) -> None:
-        """A events is told as it ever was, and summed up in Markdown."""
+        """Each sample is printed as the golden file has it, and so is its job summary."""
         lines: list[str] = []
         show_events(GitHubDisplay(lines.append, str(tmp_path / "summary.md")), events)
         text = "".join(f"{line}\n" for line in lines)
@@ -59,7 +59,7 @@ class TestGitHub:
 
     @each_sample
     def test_groups(self, name: str, events: list[AnyEvent]) -> None:
-        """Groups neither nest nor stay open, and no end of a wait is hidden in one."""
+        """Groups neither nest nor stay open, and no end of a wait is folded into one."""
         lines: list[str] = []
         show_events(GitHubDisplay(lines.append, None), events)
         is_open = False
@@ -75,7 +75,7 @@ class TestGitHub:
         assert not is_open
 
     def test_escapes(self) -> None:
-        """What the cluster says ends no command and begins none."""
+        """Text of the cluster neither ends nor begins a workflow command."""
         lines: list[str] = []
         display, progress = GitHubDisplay(lines.append, None), Progress()
         bad = "::warning::x##[add-mask]100%,:"
@@ -91,8 +91,8 @@ class TestGitHub:
         assert plain.startswith("2026-")
         assert "##[" not in plain
 
-    def test_annotations_are_few(self) -> None:
-        """GitHub takes ten annotations of a kind: what is more is a line, and as readable."""
+    def test_annotation_limit(self) -> None:
+        """After ten annotations of a level, which is GitHub's limit, there are plain lines."""
         lines: list[str] = []
         display, progress = GitHubDisplay(lines.append, None), Progress()
         for number in range(12):
@@ -103,7 +103,7 @@ class TestGitHub:
         assert lines[-1] == "2026-03-01T04:59:59Z +0:00:01  a11 failed"
 
     def test_interrupted(self) -> None:
-        """However it ends, no group stays open."""
+        """No group stays open when the display is closed early."""
         lines: list[str] = []
         display, progress = GitHubDisplay(lines.append, None), Progress()
         display.show(WarningEvent(**time_at(0), message="x"), progress)
@@ -114,7 +114,7 @@ class TestGitHub:
 
     @pytest.mark.parametrize("place", [".", "a\0b", "no/such/place"])
     def test_no_summary(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
-        """A summary that cannot be written is a warning, and nothing worse."""
+        """A job summary that cannot be written is a warning."""
         monkeypatch.chdir(tmp_path)
         lines: list[str] = []
         show_events(GitHubDisplay(lines.append, place), THREE_WAITS)
@@ -127,7 +127,7 @@ class TestGitLab:
 
     @each_sample
     def test_golden(self, name: str, events: list[AnyEvent]) -> None:
-        """A events is told as it ever was, and summed up in lines."""
+        """Each sample is printed as the golden file has it, with a summary at the end."""
         lines: list[str] = []
         show_events(GitLabDisplay(lines.append), events)
         text = "".join(f"{line}\n" for line in lines)
@@ -135,7 +135,7 @@ class TestGitLab:
         assert text == golden_text(f"gitlab-{name}.txt", text)
 
     def test_sections(self) -> None:
-        """Each section that begins ends before the next begins, with its own name."""
+        """Each section ends before the next begins, and has a name of its own."""
         lines: list[str] = []
         show_events(GitLabDisplay(lines.append), THREE_WAITS)
         found = re.findall(r"section_(start|end):(\d+):(\w+)", "\n".join(lines))
@@ -147,7 +147,7 @@ class TestGitLab:
         assert len({each[2] for each in begun}) == len(begun) > 1
 
     def test_only_sections_have_controls(self) -> None:
-        """No other line has control characters."""
+        """Only the lines of sections have control characters."""
         lines: list[str] = []
         display = GitLabDisplay(lines.append)
         show_events(display, [*THREE_WAITS[:2], WarningEvent(**time_at(0), message="\x1b[2J\r\n")])
@@ -159,7 +159,7 @@ class TestGitLab:
 
 @pytest.mark.parametrize("display", [GitHubDisplay, GitLabDisplay])
 def test_last_change(display: type[GitHubDisplay | GitLabDisplay]) -> None:
-    """That an action has ended is said by the end of its wait alone, unless that says less."""
+    """A last change is not printed if the end of the wait says the same."""
     lines: list[str] = []
     made = (
         GitHubDisplay(lines.append, None)
@@ -175,7 +175,7 @@ def test_last_change(display: type[GitHubDisplay | GitLabDisplay]) -> None:
 
 
 def test_headings() -> None:
-    """What is folded is headed by what it is about."""
+    """The heading of a group names the wait, or counts the waits."""
     lines: list[str] = []
     progress, display = Progress(), GitHubDisplay(lines.append, None)
     for event in (THREE_WAITS[1], ChangeEvent(**time_at(0), ref=REFS[0], action=UPDATE)):
@@ -192,7 +192,7 @@ def test_headings() -> None:
 
 
 def test_unknown_action() -> None:
-    """An end without an action is titled by what was waited for."""
+    """The title of an end without an action is the uid."""
     lines: list[str] = []
     event = WaitEndEvent(
         **time_at(1),

@@ -1,21 +1,669 @@
-"""Facts about what follows the waits of a command: reports that cannot be written."""
+"""Tests of `_cli.wait.command`, and of `cancel`, with every kind of work."""
 
 from __future__ import annotations
 
+import asyncio
+import io
+import json
+import re
+import signal
+import subprocess
+import sys
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from redis_enterprise_actions import ClusterUnreachable
+from redis_enterprise_actions._cli import main as _cli
+from redis_enterprise_actions._cli.arguments import parse_arguments
+from redis_enterprise_actions._cli.main import main
 from redis_enterprise_actions._cli.wait.command import EXIT_FOLLOW_UP_FAILED, ReportWriter
+from redis_enterprise_actions.testing import Plan
+from tests.secrecy import secrets_in
 
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from redis_enterprise_actions.testing import FakeCluster
+    from tests.served import Served
+
+COMMAND = [sys.executable, "-W", "error", "-m", "redis_enterprise_actions"]
+SECRET = "hunter2-hunter2"
+UPGRADE = ["submit", "POST", "/v1/bdbs/1/upgrade"]
+EXPORT = [
+    *("submit", "POST", "/v1/bdbs/1/actions/export"),
+    *("--data", '{"export_location": {"type": "ftp", "url": "ftp://there"}}'),
+]
+MAINTENANCE = ["submit", "POST", "/v1/nodes/1/actions/maintenance_on"]
+FLUSH = ["submit", "PUT", "/v1/crdbs/g1/flush", "--header", "X-Task-ID=t1"]
+DELETE = ["submit", "DELETE", "/v1/bdbs/1"]
+CHANGE = ["submit", "PUT", "/v1/bdbs/1"]
+POLICY = ["submit", "PUT", "/v1/cluster/policy"]
+
+
+def prepare(cluster: FakeCluster) -> None:
+    """Add a database, and an Active-Active one."""
+    cluster.add_bdb(1)
+    cluster.add_crdb("g1")
+
+
+def plan(duration: float = 0, **options: object) -> Callable[[FakeCluster], None]:
+    """Return a function that prepares a cluster, and plans all work on it."""
+
+    def planned(cluster: FakeCluster) -> None:
+        prepare(cluster)
+        for method in ("POST", "PUT", "DELETE"):
+            cluster.plan(method, "/", Plan(duration=duration, **options), times=None)  # type: ignore[arg-type]
+
+    return planned
+
+
+def now() -> float:
+    """Return the loop's time."""
+    return asyncio.get_running_loop().time()
+
+
+def calls(served: Served) -> list[tuple[str, str]]:
+    """Return the requests other than GET."""
+    seen = served.cluster.requests
+    return [(each.method, each.path) for each in seen if each.method != "GET"]
+
+
+class TestSubmit:
+    """`redis-actions submit`."""
+
+    @pytest.mark.parametrize(
+        ("call", "ref"),
+        [
+            (UPGRADE, r"action:[0-9a-f-]{36}"),
+            (EXPORT, r"export:1@idle,,\d+"),
+            (MAINTENANCE, r"node:1/maintenance_on@[0-9a-f-]{36}"),
+            (FLUSH, r"crdb:t1"),
+            (DELETE, r"action:[0-9a-f-]{36}@bdb:1"),
+            (["submit", "post", "/v1/crdbs"], r"crdb:[0-9a-f-]{36}"),
+        ],
+        ids=["upgrade", "export", "maintenance", "flush", "delete", "create"],
+    )
+    def test_plain(
+        self, served: Served, capsys: pytest.CaptureFixture[str], call: list[str], ref: str
+    ) -> None:
+        """`submit` makes one call and prints the reference, nothing else."""
+        served.do(plan(outcome="never"))
+
+        assert main(call) == 0
+        out, err = capsys.readouterr()
+        assert re.fullmatch(ref + "\n", out)
+        assert err == ""
+        assert calls(served) == [(call[1].upper(), call[2])]
+
+    @pytest.mark.parametrize(
+        "call", [UPGRADE, EXPORT, MAINTENANCE, FLUSH], ids=lambda call: str(call[2])
+    )
+    def test_printed_reference(
+        self, served: Served, lines: Callable[[], list[str]], call: list[str]
+    ) -> None:
+        """`wait` accepts the printed reference, also after the work has ended."""
+        served.do(plan())
+        assert main(call) == 0
+        (ref,) = lines()
+
+        assert main(["wait", ref]) == 0
+        assert lines()[-1].endswith("] had already completed")
+
+    def test_json(self, served: Served, lines: Callable[[], list[str]]) -> None:
+        """With `--json` the reference is in an object."""
+        served.do(plan())
+
+        assert main([*FLUSH, "--json"]) == 0
+        (line,) = lines()
+        told = json.loads(line)
+        assert (told["event"], told["schema"], told["ref"]) == ("submitted", 1, "crdb:t1")
+
+    def test_wait(self, served: Served, lines: Callable[[], list[str]]) -> None:
+        """With `--wait` the reference is printed first, then the lines of `wait`."""
+        served.do(plan(duration=0.3))
+        served.hold(answers=2)
+
+        assert main([*UPGRADE, "--wait"]) == 0
+        ref, first, *_, last = lines()
+        uid = ref.rpartition("  started action:")[2]
+        assert first.endswith(f"  SMUpgradeBDB on bdb:1: active, 0 %, prepare [{uid}]")
+        assert re.search(
+            rf"  SMUpgradeBDB on bdb:1 \[{uid}\] completed after waiting \d+\.\d s$", last
+        )
+
+    def test_wait_json(self, served: Served, lines: Callable[[], list[str]]) -> None:
+        """With `--wait --json` every line is an object."""
+        served.do(plan(outcome="failed", error_code="e17", error="no room"))
+
+        assert main([*MAINTENANCE, "--wait", "--json"]) == 1
+        submitted, began, *changes, end, done = [json.loads(line) for line in lines()]
+        assert [each["event"] for each in (submitted, began, done)] == [
+            "submitted",
+            "began",
+            "done",
+        ]
+        assert {each["event"] for each in changes} == {"change"}
+        assert (end["uid"], end["outcome"]) == ("node:1/maintenance_on", "failed")
+        assert end["exit_code"] == 1
+        assert submitted["ref"] == f"node:1/maintenance_on@{end['action']['task_id']}"
+        assert "e17: no room" in end["message"]
+
+    @pytest.mark.parametrize(
+        ("call", "planned", "options", "code", "said"),
+        [
+            (UPGRADE, {"outcome": "failed", "error": "no room"}, [], 1, "no room"),
+            (EXPORT, {"outcome": "failed", "error": "ftp-error"}, [], 1, "ftp-error"),
+            (MAINTENANCE, {"outcome": "cancelled"}, [], 1, "had already been cancelled"),
+            (MAINTENANCE, {"outcome": "aborted"}, [], 1, "had already been aborted"),
+            (FLUSH, {"outcome": "failed", "error": "split"}, [], 1, "cluster1.local: split; split"),
+            (UPGRADE, {"outcome": "never"}, ["--timeout", "0"], 3, "timed out after 0 s"),
+            (FLUSH, {"outcome": "never"}, ["--stall-timeout", "0.1"], 3, "not moved for 0.1 s"),
+            (FLUSH, {"outcome": "vanishes"}, ["--not-found-grace", "0"], 4, "was not found"),
+            (DELETE, {"duration": 0.3}, [], 0, "] completed after waiting"),
+        ],
+        ids=[
+            *("failed", "export-failed", "cancelled", "aborted", "crdb-failed", "timeout"),
+            *("stalled", "not-found", "deleted"),
+        ],
+    )
+    def test_ends(
+        self,
+        served: Served,
+        lines: Callable[[], list[str]],
+        call: list[str],
+        planned: dict[str, object],
+        options: list[str],
+        code: int,
+        said: str,
+    ) -> None:
+        """Each outcome has its exit code, and a failure the reason that the cluster gives."""
+        served.do(plan(**planned))
+
+        assert main([*call, "--wait", *options]) == code
+        assert said in lines()[-1]
+
+    def test_dry_run(self, served: Served, capsys: pytest.CaptureFixture[str]) -> None:
+        """A call that starts nothing says so on standard error."""
+        served.do(plan(outcome="never"))
+
+        assert main([*CHANGE, "--param", "dry_run=true"]) == 0
+        assert capsys.readouterr() == (
+            "",
+            "the call was answered, and there is nothing to follow\n",
+        )
+
+    def test_dry_run_wait(self, served: Served, lines: Callable[[], list[str]]) -> None:
+        """With `--wait` a call that starts nothing says so in the output."""
+        served.do(plan(outcome="never"))
+
+        assert main([*CHANGE, "--param", "dry_run=true", "--wait"]) == 0
+        said, done = lines()
+        assert said.endswith("  the call was answered, and there is nothing to follow")
+        assert done.endswith("  nothing to wait for; exit code 0")
+
+    def test_dry_run_json(self, served: Served, lines: Callable[[], list[str]]) -> None:
+        """In JSON the reference of a call that starts nothing is null."""
+        served.do(plan(outcome="never"))
+
+        assert main([*CHANGE, "--param", "dry_run=true", "--json", "--wait"]) == 0
+        events = [json.loads(line) for line in lines()]
+        assert [each["event"] for each in events] == ["submitted", "began", "done"]
+        assert events[0]["ref"] is None
+
+    @pytest.mark.parametrize("report", [False, True])
+    def test_not_followed(
+        self,
+        served: Served,
+        tmp_path: Path,
+        capsys: pytest.CaptureFixture[str],
+        report: bool,
+    ) -> None:
+        """An answer that names nothing to follow is exit code 8, and is in the report."""
+        served.cluster.inject(path=POLICY[2], method="PUT", times=None, status=200, body="{}")
+        file = tmp_path / "report.json"
+
+        assert main([*POLICY, "--wait", *(["--report", str(file)] if report else [])]) == 8
+        out, err = capsys.readouterr()
+        assert "cannot be followed: the answer names nothing to follow" in out
+        assert err == ""
+        if report:
+            (record,) = json.loads(file.read_text("utf-8"))["records"]
+            assert record["outcome"] == "not followed"
+
+        assert main(POLICY) == 0
+        out, err = capsys.readouterr()
+        assert (out, "cannot be followed" in err) == ("", True)
+
+    def test_not_followed_json(self, served: Served, lines: Callable[[], list[str]]) -> None:
+        """In JSON an unfollowed call has its outcome, its exit code and its reason."""
+        served.cluster.inject(path=POLICY[2], method="PUT", status=200, body="{}")
+
+        assert main([*POLICY, "--wait", "--json"]) == 8
+        submitted, end, done = [json.loads(line) for line in lines()]
+        assert submitted["ref"] is None
+        assert "names nothing" in submitted["problem"]
+        assert (end["outcome"], end["exit_code"]) == ("not followed", 8)
+        assert done["ended"] == {"not followed": 1}
+
+    def test_accept_untracked(self, served: Served, lines: Callable[[], list[str]]) -> None:
+        """With `--accept-untracked` an answer that names nothing to follow is a success."""
+        served.cluster.inject(path=POLICY[2], method="PUT", status=200, body="{}")
+
+        assert main([*POLICY, "--wait", "--accept-untracked"]) == 0
+        assert lines()[0].endswith("  the call was answered, and there is nothing to follow")
+
+    def test_bootstrap(self, served: Served, capsys: pytest.CaptureFixture[str]) -> None:
+        """A bootstrap with `--wait` is refused before anything is sent."""
+        call = ["submit", "post", "/v1/bootstrap/create_cluster", "--data", "{}"]
+
+        assert main([*call, "--wait"]) == 2
+        assert "GET /v1/bootstrap" in capsys.readouterr().err
+        assert served.cluster.requests == []
+
+    @pytest.mark.parametrize("name", ["dry_run", "only_failovers", "max_operations"])
+    def test_wrong_place(
+        self, served: Served, capsys: pytest.CaptureFixture[str], name: str
+    ) -> None:
+        """A setting that the API does not read from the body is refused, with the right option."""
+        call = ["submit", "PUT", "/v1/bdbs/1/actions/rebalance", "--data", f'{{"{name}": 1}}']
+
+        assert main(call) == 2
+        assert f"--param {name}=" in capsys.readouterr().err
+        assert served.cluster.requests == []
+
+    @pytest.mark.parametrize("where", ["argument", "file", "stdin"])
+    def test_data(
+        self, served: Served, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, where: str
+    ) -> None:
+        """The body is read from the argument, a file or standard input."""
+        served.do(plan())
+        body = '{"name": "Büro"}'
+        (tmp_path / "body.json").write_text(body, "utf-8")
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(body.encode())))
+        given = {"argument": body, "file": f"@{tmp_path / 'body.json'}", "stdin": "@-"}[where]
+
+        assert main(["submit", "PUT", "/v1/bdbs/1", "--data", given]) == 0
+        assert served.do(lambda cluster: cluster.bdbs[1].config(now()))["name"] == "Büro"
+
+    @pytest.mark.parametrize(
+        ("line", "said"),
+        [
+            (["GET", "/v1/bdbs"], "'GET' does not start work: use DELETE, PATCH, POST or PUT"),
+            (["GET", "/v1/bdbs", "--wait"], "'GET' does not start work: use DELETE, PATCH"),
+            (["POST", "", "--wait"], "'' is not a path of the API"),
+            (["POST", "v1/bdbs"], "'v1/bdbs' is not a path of the API"),
+            (["POST", "/v1/bdbs?dry_run=1"], "percent-encoded and without a query"),
+            (["POST", "/v1/bdbs/../users"], "is not a path of the API"),
+            (["POST", "/v1/bdbs", "--data", SECRET], "--data is not JSON"),
+            (["POST", "/v1/bdbs", "--data", "@nowhere.json"], "--data @nowhere.json cannot be"),
+            (
+                ["POST", "/v1/bdbs", "--header", f"Authorization={SECRET}"],
+                "headers= cannot set the header Auth",
+            ),
+        ],
+        ids=["method", "waits", "empty", "relative", "query", "dots", "data", "file", "header"],
+    )
+    def test_wrong_usage(
+        self,
+        served: Served,
+        capsys: pytest.CaptureFixture[str],
+        line: list[str],
+        said: str,
+    ) -> None:
+        """A call that cannot be sent is exit code 2, with one line that shows no secret."""
+        assert main(["submit", *line]) == 2
+
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.startswith("redis-actions: ")
+        assert said in err
+        assert err.count("\n") == 1
+        assert secrets_in(err) == []
+        assert served.cluster.requests == []
+
+    def test_interrupted_while_reading(
+        self, served: Served, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """Ctrl-C works while the body is read, because no event loop runs yet."""
+
+        def read() -> bytes:
+            with pytest.raises(RuntimeError):
+                asyncio.get_running_loop()
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=SimpleNamespace(read=read)))
+
+        assert main([*UPGRADE, "--data", "@-"]) == 130
+        said = "interrupted; what runs on the cluster goes on running\n"
+        assert capsys.readouterr() == ("", said)
+        assert served.cluster.requests == []
+
+    def test_refused(self, served: Served, capsys: pytest.CaptureFixture[str]) -> None:
+        """A rejected call is exit code 5, with the cluster's reason, and is sent once."""
+        assert main(UPGRADE) == 5
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.startswith("redis-actions: POST /v1/bdbs/1/upgrade: the cluster answered 404")
+        assert "no such database" in err
+        assert len(calls(served)) == 1
+
+    def test_busy(self, served: Served, capsys: pytest.CaptureFixture[str]) -> None:
+        """A 409 is exit code 5, unless `--busy-timeout` allows another try."""
+        served.do(plan(duration=0.5))
+        served.hold()
+        assert main(UPGRADE) == 0
+
+        assert main(UPGRADE) == 5
+        assert "answered 409: busy" in capsys.readouterr().err
+        served.go_on()
+        assert main([*UPGRADE, "--busy-timeout", "20s"]) == 0
+        assert capsys.readouterr().out.startswith("action:")
+
+    def test_lost_answer(self, served: Served, lines: Callable[[], list[str]]) -> None:
+        """Work that was started although its answer was lost is found and followed."""
+        served.do(plan())
+        served.cluster.inject(path="/v1/nodes", method="POST", lose=True)
+
+        assert main([*MAINTENANCE, "--wait"]) == 0
+        ref, *_, last = lines()
+        assert "  started node:1/maintenance_on@" in ref
+        assert "  maintenance_on on node:1 [node:1/maintenance_on] had already completed" in last
+        assert len(calls(served)) == 1
+
+    @pytest.mark.parametrize("options", [[], ["--wait"]])
+    def test_answer_lost_for_good(
+        self, served: Served, capsys: pytest.CaptureFixture[str], options: list[str]
+    ) -> None:
+        """A call with an unknown result is exit code 5, and the error says where to look."""
+        served.do(plan(outcome="never"))
+        served.cluster.inject(path="/v1/bdbs", method="POST", lose=True)
+
+        assert main([*UPGRADE, *options]) == 5
+        said, other = capsys.readouterr()
+        if not options:
+            said, other = other, said
+        assert other == ""
+        assert "The cluster may have executed it; follow bdb:1@after to find out" in said
+        assert len(calls(served)) == 1
+
+    @pytest.mark.parametrize(
+        ("options", "most"), [(["--outage-timeout", "0"], 1), (["--outage-timeout", "1h"], 20)]
+    )
+    def test_outage(
+        self, served: Served, lines: Callable[[], list[str]], options: list[str], most: int
+    ) -> None:
+        """`--outage-timeout` limits how long the call is retried, too."""
+        served.do(plan())
+        served.cluster.inject(path="/v1/crdbs", status=503, times=2, retry_after=0)
+        expected = 5 if most == 1 else 0
+
+        assert main([*FLUSH, *options]) == expected
+        assert len(calls(served)) == (1 if most == 1 else 3)
+
+    async def test_default_outage_timeout(self, asked: FakeCluster) -> None:
+        """By default a call is retried for ten seconds."""
+        asked.inject(status=503, method="PUT", times=None)
+        began = now()
+
+        with pytest.raises(ClusterUnreachable):
+            await _cli._dispatch(parse_arguments(FLUSH))
+        assert now() - began == pytest.approx(10, abs=5)
+
+    def test_secrets(self, served: Served, capsys: pytest.CaptureFixture[str]) -> None:
+        """Secrets of the body and of the answer are not printed."""
+        served.do(plan())
+        body = json.dumps({"authentication_redis_pass": SECRET})
+        call = ["submit", "PUT", "/v1/bdbs/1", "--data", body]
+        assert main([*call, "--wait"]) == 0
+        assert main([*call, "--json"]) == 0
+        out, err = capsys.readouterr()
+
+        assert secrets_in(out + err) == []
+
+    def test_echoed_secret(self, served: Served, capsys: pytest.CaptureFixture[str]) -> None:
+        """Secrets of the body that an error response repeats are not printed."""
+        said = '{"error_code": "weak", "description": "open-sesame is weak"}'
+        served.cluster.inject(path="/v1/bdbs/1", method="PUT", status=406, body=said)
+        body = '{"authentication_redis_pass": "open-sesame"}'
+
+        assert main(["submit", "PUT", "/v1/bdbs/1", "--data", body]) == 5
+        assert "answered 406: weak: *** is weak" in capsys.readouterr().err
+
+    def test_control_characters(self, served: Served, lines: Callable[[], list[str]]) -> None:
+        """Control characters of a uid are not printed."""
+        body = json.dumps({"action_uid": "a\x1b[2J\nb"})
+        served.cluster.inject(path="/v1/bdbs", method="POST", status=200, body=body)
+
+        assert main(UPGRADE) == 0
+        assert lines() == ["action:a [2J b"]
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
+    def test_interrupted(self, served: Served) -> None:
+        """Ctrl-C ends the wait at once, after the reference, and cancels no work."""
+        served.do(plan(outcome="never"))
+        with subprocess.Popen(
+            [*COMMAND, *MAINTENANCE, "--wait"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdout is not None
+            ref, change = process.stdout.readline(), process.stdout.readline()
+            process.send_signal(signal.SIGINT)
+            _, said = process.communicate(timeout=10)
+
+        assert "  started node:1/maintenance_on@" in ref
+        assert "maintenance_on on node:1: " in change
+        assert process.returncode == 130
+        assert said == "interrupted; what runs on the cluster goes on running\n"
+        assert calls(served) == [("POST", "/v1/nodes/1/actions/maintenance_on")]
+
+
+class TestWait:
+    """`redis-actions wait` and references."""
+
+    @pytest.mark.parametrize(
+        ("ref", "uid", "title"),
+        [
+            ("a1", "a1", "SMUpdateBDB on bdb:1"),
+            ("action:a1", "a1", "SMUpdateBDB on bdb:1"),
+            ("node:1/maintenance_on", "node:1/maintenance_on", "maintenance_on on node:1"),
+            ("node:1/maintenance_on@t2", "node:1/maintenance_on", "maintenance_on on node:1"),
+            ("cluster:change_master", "cluster:change_master", "change_master"),
+            ("crdb:t1", "t1", "update_crdb on crdb:g1"),
+            ("export:1@idle,,", "export:1", "export on bdb:1"),
+            ("import:1@idle,,", "import:1", "import on bdb:1"),
+            ("backup:1@idle,,", "backup:1", "backup on bdb:1"),
+            ("bdb:1", "bdb:1", "database 1"),
+            ("bdb:7@gone", "bdb:7", "database 7"),
+        ],
+    )
+    def test_every_kind(
+        self, served: Served, lines: Callable[[], list[str]], ref: str, uid: str, title: str
+    ) -> None:
+        """`wait` follows every kind of reference to its end."""
+
+        def begin(cluster: FakeCluster) -> None:
+            cluster.add_action(plan=Plan(duration=0), uid="a1")
+            cluster.start_node_action(1, "maintenance_on", Plan(duration=0), task_id="t2")
+            cluster.start_cluster_action("change_master", Plan(duration=0), node_uid=1)
+            cluster.start_crdb_task(plan=Plan(duration=0), id="t1", guid="g1")
+            for transfer in ("export", "import", "backup"):
+                cluster.start_transfer(1, transfer, Plan(duration=0))
+
+        served.do(begin)
+
+        assert main(["wait", ref, "--json", "--not-found-grace", "0"]) == 0
+        end = json.loads(lines()[-2])
+        assert (end["uid"], end["outcome"], end["action"]["uid"]) == (uid, "completed", uid)
+        assert end["message"] == f"{title} [{uid}] had already completed"
+        assert end["already_over"]
+
+    def test_kinds_together(self, served: Served, lines: Callable[[], list[str]]) -> None:
+        """Several kinds are followed at once, and the worst exit code is returned."""
+
+        def begin(cluster: FakeCluster) -> None:
+            cluster.start_node_action(1, "maintenance_on", Plan(duration=0))
+            cluster.start_crdb_task(plan=Plan(duration=0, outcome="failed", error="split"), id="t1")
+
+        served.do(begin)
+        refs = ["node:1/maintenance_on", "crdb:t1", "crdb:t2", "cluster:change_master"]
+
+        assert main(["wait", *refs, "--json", "--not-found-grace", "0"]) == 1
+        events = [json.loads(line) for line in lines()]
+        ends = {each["uid"]: each["outcome"] for each in events if each["event"] == "end"}
+        assert ends == {
+            "node:1/maintenance_on": "completed",
+            "t1": "failed",
+            "t2": "not found",
+            "cluster:change_master": "not found",
+        }
+
+    def test_two_runs(self, served: Served, lines: Callable[[], list[str]]) -> None:
+        """Two runs of one action are two waits; the same reference twice is one."""
+        served.do(
+            lambda cluster: cluster.start_node_action(
+                1, "maintenance_on", Plan(duration=0), task_id="new"
+            )
+        )
+        name = "node:1/maintenance_on"
+        refs = [f"{name}@old", f"{name}@new", f"{name}@new"]
+
+        assert main(["wait", *refs, "--json", "--not-found-grace", "0"]) == 4
+        events = [json.loads(line) for line in lines()]
+        ends = [(each["uid"], each["outcome"]) for each in events if each["event"] == "end"]
+        assert sorted(ends) == [(name, "completed"), (name, "not found")]
+
+    async def test_default_outage_timeout(self, asked: FakeCluster) -> None:
+        """By default an outage may last five minutes, for every kind of reference."""
+        asked.inject(status=503, times=None)
+        began = now()
+
+        assert await _cli._dispatch(parse_arguments(["wait", "crdb:t1", "export:1"])) == 5
+        assert now() - began == pytest.approx(300, abs=15)
+
+    @pytest.mark.parametrize(
+        ("options", "after"),
+        [
+            (["crdb:t1"], 10),
+            (["export:1"], 60),
+            (["crdb:t1", "--not-found-grace", "20"], 20),
+            (["export:1", "--not-found-grace", "2m"], 120),
+        ],
+    )
+    async def test_not_found_grace(
+        self, asked: FakeCluster, options: list[str], after: float
+    ) -> None:
+        """An unknown action is waited for as long as `--not-found-grace`, or its default, says."""
+        asked.add_bdb(1)
+        began = now()
+
+        assert await _cli._dispatch(parse_arguments(["wait", *options])) == 4
+        assert now() - began == pytest.approx(after, abs=0.1)
+
+    @pytest.mark.parametrize(
+        "ref",
+        [
+            *("", "node:1", "node:x/maintenance_on", "node:1/maintenance on", "cluster:", "crdb:"),
+            *("export:one", "bdb:1@going", "shard:3", "export:1@", "https://n1:9443"),
+        ],
+    )
+    def test_invalid_reference(
+        self, served: Served, capsys: pytest.CaptureFixture[str], ref: str
+    ) -> None:
+        """An invalid reference is exit code 2, and no request is sent."""
+        assert main(["wait", "crdb:t1", ref]) == 2
+
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.startswith(f"redis-actions: {ref!r} is not a reference")
+        assert "crdb:ID" in err
+        assert served.cluster.requests == []
+
+
+class TestCancel:
+    """`redis-actions cancel`."""
+
+    def test_node(self, served: Served, capsys: pytest.CaptureFixture[str]) -> None:
+        """An action of a node is cancelled without output, and a wait then says so."""
+        served.do(plan(outcome="never"))
+        assert main(MAINTENANCE) == 0
+        ref = capsys.readouterr().out.strip()
+
+        assert main(["cancel", ref]) == 0
+        assert capsys.readouterr() == ("", "")
+        assert main(["wait", ref]) == 1
+        assert "was cancelled on the cluster" in capsys.readouterr().out.splitlines()[-1]
+
+    def test_committing(self, served: Served, capsys: pytest.CaptureFixture[str]) -> None:
+        """Cancelling a task that is committing needs `--force`."""
+        served.do(
+            lambda cluster: cluster.start_crdb_task(
+                plan=Plan(duration=1e-3, outcome="stuck"), id="t1"
+            )
+        )
+
+        assert main(["cancel", "crdb:t1"]) == 5
+        assert "answered 406" in capsys.readouterr().err
+        assert main(["cancel", "crdb:t1", "--force"]) == 0
+        assert capsys.readouterr() == ("", "")
+
+    @pytest.mark.parametrize(
+        ("line", "code", "said"),
+        [
+            (["a1"], 2, "action:a1 cannot be cancelled: the API has no such call, and it goes on"),
+            (["export:1"], 2, "export:1 cannot be cancelled"),
+            (["bdb:1@gone"], 2, "bdb:1@gone cannot be cancelled"),
+            (["node:1"], 2, "'node:1' is not a reference"),
+            (["node:1/maintenance_on", "--force"], 2, "force= is for tasks of Active-Active"),
+        ],
+    )
+    def test_not_supported(
+        self,
+        served: Served,
+        capsys: pytest.CaptureFixture[str],
+        line: list[str],
+        code: int,
+        said: str,
+    ) -> None:
+        """Work that the API cannot cancel is exit code 2, and no request is sent."""
+        assert main(["cancel", *line]) == code
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.startswith(f"redis-actions: {said}")
+        assert served.cluster.requests == []
+
+    @pytest.mark.parametrize(
+        ("ref", "status"),
+        [
+            ("node:1/maintenance_on", 404),
+            ("cluster:change_master", 404),
+            ("crdb:gone", 404),
+            ("crdb:t1", 409),
+        ],
+    )
+    def test_refused(
+        self, served: Served, capsys: pytest.CaptureFixture[str], ref: str, status: int
+    ) -> None:
+        """Work that is unknown or has ended is exit code 5, with the cluster's answer."""
+        served.do(
+            lambda cluster: cluster.start_crdb_task(
+                plan=Plan(duration=0, outcome="failed"), id="t1"
+            )
+        )
+
+        assert main(["cancel", ref]) == 5
+        assert f"the cluster answered {status}" in capsys.readouterr().err
+        assert len(calls(served)) == 1
 
 
 @pytest.mark.parametrize("trouble", ["gone", "taken"])
 def test_report_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str], trouble: str) -> None:
-    """A report that cannot be written in the end is said, and does not keep the next from it."""
+    """A report that cannot be written is an error, and the next one is written."""
     file, other = tmp_path / "place" / "report.json", tmp_path / "report.md"
     if trouble == "taken":
         file.mkdir(parents=True)
@@ -27,8 +675,8 @@ def test_report_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str], troubl
     assert other.exists()
 
 
-def test_error_goes_on(tmp_path: Path) -> None:
-    """Whatever happens, they are written, and it goes on happening."""
+def test_reports_after_exception(tmp_path: Path) -> None:
+    """Reports are written after an exception, which goes on."""
     file = tmp_path / "report.json"
     with pytest.raises(KeyboardInterrupt), ReportWriter([str(file)]) as reports:
         raise KeyboardInterrupt

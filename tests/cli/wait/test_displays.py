@@ -1,4 +1,4 @@
-"""Facts about displays: which one is chosen where, and what is said about it."""
+"""Tests of `_cli.wait.displays`."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ DUMB = {"TERM": "dumb"}
         ("plain", GITLAB, True, True, "plain", None),
     ],
 )
-def test_choice(
+def test_choose_output(
     wanted: str,
     environ: dict[str, str],
     terminal: bool,
@@ -56,7 +56,7 @@ def test_choice(
     name: str,
     said: str | None,
 ) -> None:
-    """What is asked for is taken; `auto` is what suits; and what is less is explained."""
+    """`auto` is resolved by the environment; a warning explains any other output than wanted."""
     chosen, why = choose_output(wanted, environ, terminal=terminal, rich=rich)
 
     assert chosen == name
@@ -65,7 +65,7 @@ def test_choice(
 
 
 def test_no_rich() -> None:
-    """A live view that is asked for and cannot be had is wrong usage, with what to install."""
+    """`--output rich` without rich is wrong usage, and the error says what to install."""
     with pytest.raises(UsageError) as caught:
         choose_output("rich", {}, terminal=True, rich=False)
 
@@ -74,7 +74,7 @@ def test_no_rich() -> None:
 
 @pytest.mark.parametrize("missing", [True, False])
 def test_rich_is_looked_for(monkeypatch: pytest.MonkeyPatch, missing: bool) -> None:
-    """Whether rich is there is seen without loading it; what has to be said is said once."""
+    """Rich is looked for without being imported, and a warning is printed once."""
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     monkeypatch.setenv("TERM", "xterm")
     for name in ("GITHUB_ACTIONS", "GITLAB_CI"):
@@ -90,7 +90,7 @@ def test_rich_is_looked_for(monkeypatch: pytest.MonkeyPatch, missing: bool) -> N
 
 @pytest.mark.parametrize("wanted", OUTPUTS[1:])
 def test_display(monkeypatch: pytest.MonkeyPatch, wanted: str) -> None:
-    """There is a display for every name."""
+    """There is a display for every name of an output."""
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     monkeypatch.setenv("TERM", "xterm")
     names = {
@@ -104,18 +104,18 @@ def test_display(monkeypatch: pytest.MonkeyPatch, wanted: str) -> None:
     assert type(create_display(wanted, print)).__name__ == names[wanted]
 
 
-def test_bare() -> None:
-    """A script gets the reference, as one line; anything else is said beside it."""
+def test_reference_display() -> None:
+    """The reference is written as one line; all other events are printed as errors."""
     lines: list[str] = []
     said: list[str] = []
-    bare, progress = ReferenceDisplay(lines.append, said.append), Progress()
-    bare.show(SubmittedEvent(**time_at(0), ref="crdb:a\nb"), progress)
-    bare.show(SubmittedEvent(**time_at(0), ref=None), progress)
-    bare.show(SubmittedEvent(**time_at(0), ref=None, problem="why"), progress)
-    bare.show(WaitsStartedEvent(**time_at(0), refs=()), progress)
-    bare.show(WarningEvent(**time_at(0), message="x"), progress)
-    bare.draw(1, progress)
-    bare.close(progress)
+    display, progress = ReferenceDisplay(lines.append, said.append), Progress()
+    display.show(SubmittedEvent(**time_at(0), ref="crdb:a\nb"), progress)
+    display.show(SubmittedEvent(**time_at(0), ref=None), progress)
+    display.show(SubmittedEvent(**time_at(0), ref=None, problem="why"), progress)
+    display.show(WaitsStartedEvent(**time_at(0), refs=()), progress)
+    display.show(WarningEvent(**time_at(0), message="x"), progress)
+    display.draw(1, progress)
+    display.close(progress)
 
     assert lines == ["crdb:a b"]
     assert said == [

@@ -1,4 +1,4 @@
-"""Facts about waits of the command: when enough has ended, and which exit code that makes."""
+"""Tests of `_cli.wait.follow`, with the command on a virtual clock."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from redis_enterprise_actions._cli.wait.events import ChangeEvent
 from redis_enterprise_actions._cli.wait.follow import EXIT_CODES_WORST_FIRST, StopCondition
 from redis_enterprise_actions._model.outcome import Outcome as End
 from redis_enterprise_actions.testing import Plan
-from tests.cli.wait.test_json_lines import conforms
+from tests.event_samples import conforms
 
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 MODES = ["plain", "json", "github", "gitlab", "rich"]
 
-# How a wait ends: what the cluster does, what the command is told, the word and the code.
+# An action of the cluster, options of the command, the outcome and the exit code.
 ENDS = [
     (Plan(duration=5), [], "completed", 0),
     (Plan(duration=5, outcome="failed", error="no room"), [], "failed", 1),
@@ -79,7 +79,7 @@ async def test_exit_code(
     outcome: str,
     code: int,
 ) -> None:
-    """Each way to end has its code, however it is shown; and it is shown."""
+    """Each outcome has its exit code in every output, and is printed."""
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     monkeypatch.setenv("TERM", "xterm")
     uid = "x"
@@ -119,7 +119,7 @@ async def test_ended_before(
     said: str,
     code: int,
 ) -> None:
-    """What had ended before is told as such, and no time as if it were that of the work."""
+    """An action that had ended before is reported as such, without a duration."""
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     monkeypatch.setenv("TERM", "xterm")
     uid = asked.add_action("retry_bdb", Plan(duration=5, outcome=outcome, error="no room"))
@@ -134,7 +134,7 @@ async def test_ended_before(
 
 
 async def test_seen_late(asked: FakeCluster, lines: Callable[[], list[str]]) -> None:
-    """What had ended when it was seen after an outage is told with the time until then."""
+    """An action that had ended when it was seen after an outage is reported with that time."""
     uid = asked.add_action("retry_bdb", Plan(duration=5))
     asked.inject(status=503, times=None)
     waiting = run("wait", uid, "--output", "plain")
@@ -154,7 +154,7 @@ async def test_waited(
     lines: Callable[[], list[str]],
     mode: str,
 ) -> None:
-    """How long was waited is told as that."""
+    """The duration of the wait is reported as waiting time."""
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     monkeypatch.setenv("TERM", "xterm")
     uid = asked.add_action("retry_bdb", Plan(duration=40))
@@ -179,7 +179,7 @@ async def test_waited(
 async def test_creation_time(
     asked: FakeCluster, lines: Callable[[], list[str]], older: float, said: str
 ) -> None:
-    """Where the cluster names the time of its creation, how old the action was is told, about."""
+    """The age of an action is reported if the cluster gives its creation time."""
     uid = asked.add_action("retry_bdb", Plan(duration=40))
     asked._routes.epoch = time.time() - now() - older
     await run("wait", uid, "--output", "plain", "--interval", "1")
@@ -187,8 +187,8 @@ async def test_creation_time(
     assert re.search(rf"\] completed after waiting 4\d\.\d s{said}$", lines()[-1])
 
 
-def test_every_end_is_above() -> None:
-    """No way to end is without a row above, nor without its place in the order of bad news."""
+def test_every_outcome_is_above() -> None:
+    """Each outcome is in the table above, and in the order of exit codes."""
     # Wrong usage and calls that cannot be followed are no ends of waits for references.
     other = {End.WRONG_USAGE, End.NOT_FOLLOWED, End.INTERRUPTED, End.UNDER_WAY}
     ends = {(str(each), each.exit_code) for each in End if each not in other}
@@ -210,7 +210,7 @@ def test_every_end_is_above() -> None:
     ],
 )
 def test_until(until: StopCondition, codes: list[int], enough: bool, code: int) -> None:
-    """Which ends are enough, and what exit code they make together."""
+    """A stop condition says which exit codes are enough, and what they make together."""
     assert (until.stop_reason(codes) is not None) == enough
     assert until.exit_code(codes) == code
 
@@ -219,7 +219,7 @@ class TestSeveral:
     """Waits for several."""
 
     def add(self, cluster: FakeCluster) -> list[str]:
-        """Let one complete, one fail, and one go on, in this order; return their uids."""
+        """Add an action that completes, one that fails, and one that completes last."""
         return [
             cluster.add_action("retry_bdb", Plan(duration=10)),
             cluster.add_action("retry_bdb", Plan(duration=20, outcome="failed")),
@@ -245,7 +245,7 @@ class TestSeveral:
         left: int,
         after: float,
     ) -> None:
-        """The rest is left when enough has ended, which is said in words; it goes on there."""
+        """The other waits are abandoned when the condition is met; their work goes on."""
         uids = self.add(asked)
         began = now()
         forgotten: list[object] = []
@@ -262,7 +262,7 @@ class TestSeveral:
         assert all("goes on" in each["message"] for each in told if each["event"] == "left")
 
     async def test_any_fails(self, asked: FakeCluster) -> None:
-        """With `--any`, bad ends are waited beyond; if there is no other, the worst decides."""
+        """With `--any` failures do not stop the waits; if all fail, the worst decides."""
         uids = [
             asked.add_action("retry_bdb", Plan(duration=1, outcome="failed")),
             asked.add_action("retry_bdb", Plan(outcome="never")),
@@ -271,27 +271,27 @@ class TestSeveral:
         assert await run("wait", *uids, "--any", "--timeout", "60") == 1
 
     async def test_same_moment(self, asked: FakeCluster, lines: Callable[[], list[str]]) -> None:
-        """Where all have ended when enough had, none is left and nothing is explained."""
+        """If all waits end together, none is abandoned and no reason is given."""
         uid = asked.add_action("retry_bdb", Plan(duration=0))
 
         assert await run("wait", uid, "--json", "--any") == 0
         assert json.loads(lines()[-1])["why"] is None
 
-    async def test_nothing(
+    async def test_allow_empty(
         self,
         asked: FakeCluster,
         lines: Callable[[], list[str]],
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        """Where nothing is given, and may be, there is nothing to wait for."""
+        """With `--allow-empty` an empty input is a success."""
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"# none\n")))
 
         assert await run("wait", "-", "--allow-empty") == 0
         (line,) = lines()
         assert line.endswith("  nothing to wait for; exit code 0")
 
-    async def test_look_fails(self, asked: FakeCluster, lines: Callable[[], list[str]]) -> None:
-        """A look for what filters match is tried again, and that time counts as elapsed."""
+    async def test_listing_fails(self, asked: FakeCluster, lines: Callable[[], list[str]]) -> None:
+        """Listing what the filters match is retried, and that time counts as elapsed."""
         asked.inject(times=None, status=503)
         began = now()
 
@@ -309,7 +309,7 @@ class TestSeveral:
         said: tuple[object, ...],
         code: int,
     ) -> None:
-        """Whoever cancels it can say the exit code; all that was left is told."""
+        """The message of a cancellation is the exit code; abandoned waits are reported."""
         uids = self.add(asked)
         task = run("wait", *uids, "--json")
         await asyncio.sleep(15)
@@ -322,7 +322,7 @@ class TestSeveral:
         assert done["ended"] == {"completed": 1}
 
     async def test_interval(self, asked: FakeCluster) -> None:
-        """With `--interval` it asks that often, whatever progress says."""
+        """`--interval` sets the time between two requests, whatever the progress is."""
         uid = asked.add_action("retry_bdb", Plan(duration=100, progress="linear"))
 
         assert await run("wait", uid, "--interval", "20") == 0
@@ -330,7 +330,7 @@ class TestSeveral:
 
 
 async def test_outage_and_keep_alive(asked: FakeCluster, lines: Callable[[], list[str]]) -> None:
-    """An outage is told when it begins and ends, and in between as often as the keep-alive says."""
+    """An outage is reported when it begins and ends, and keep-alive events mention it."""
     uid = asked.add_action("retry_bdb", Plan(duration=400))
     asked.inject(status=503, times=None)
     task = run("wait", uid, "--json", "--keep-alive", "30", "--outage-timeout", "10m")
@@ -354,8 +354,8 @@ async def test_outage_and_keep_alive(asked: FakeCluster, lines: Callable[[], lis
     assert max(b - a for a, b in zip([0, *times], times, strict=False)) <= 30
 
 
-async def test_own_trouble(asked: FakeCluster, lines: Callable[[], list[str]]) -> None:
-    """What cannot be asked about alone is told of, by its reference, and that it can again."""
+async def test_own_outage(asked: FakeCluster, lines: Callable[[], list[str]]) -> None:
+    """An outage of one action is reported with its reference, when it begins and ends."""
     good = asked.add_action(plan=Plan(duration=400))
     bad = asked.add_action("export", Plan(duration=300))
     task = run("wait", good, bad, "--json")
@@ -373,7 +373,7 @@ async def test_own_trouble(asked: FakeCluster, lines: Callable[[], list[str]]) -
 
 
 @pytest.mark.parametrize(("place", "mode"), [("show", "plain"), ("draw", "rich")])
-async def test_unforeseen(
+async def test_display_fails(
     asked: FakeCluster,
     monkeypatch: pytest.MonkeyPatch,
     lines: Callable[[], list[str]],
@@ -381,7 +381,7 @@ async def test_unforeseen(
     place: str,
     mode: str,
 ) -> None:
-    """An error of the display ends the waits; how they stood is told, and the report is written."""
+    """An error of the display ends the waits; they are reported, and the report is written."""
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     monkeypatch.setenv("TERM", "xterm")
     uid = asked.add_action("retry_bdb", Plan(duration=50))

@@ -1,4 +1,4 @@
-"""Facts about the hook: what it is told, what it is not told, and how its own end is taken."""
+"""Tests of `_cli.wait.hook`."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ posix = pytest.mark.skipif(
 
 
 def progress_of(events: list[AnyEvent]) -> Progress:
-    """Return what a events adds up to."""
+    """Return the progress after events."""
     progress = Progress()
     for event in events:
         progress.apply(event)
     return progress
 
 
-def run(command: str, facts: dict[str, str] | None = None) -> str | None:
+def run(command: str, variables: dict[str, str] | None = None) -> str | None:
     """Run a hook, in real time."""
-    return asyncio.run(_hook.run_hook(command, facts or {}))
+    return asyncio.run(_hook.run_hook(command, variables or {}))
 
 
-def test_told() -> None:
-    """It is told of the end that decided the exit code, and how many have ended how."""
-    facts = _hook.hook_variables(
+def test_hook_variables() -> None:
+    """The variables describe the end that decided the exit code, and count all ends."""
+    variables = _hook.hook_variables(
         progress_of(THREE_WAITS), 1, elapsed=211.04, reports=["a.html", "b.md"]
     )
 
-    assert facts == {
+    assert variables == {
         "REDIS_ACTIONS_OUTCOME": "failed",
         "REDIS_ACTIONS_EXIT_CODE": "1",
         "REDIS_ACTIONS_REF": "node:1/maintenance_on@t1",
@@ -55,34 +55,34 @@ def test_told() -> None:
     }
 
 
-def test_told_of_another_code() -> None:
-    """Where no end has the code, as a report is missing, it is told of the first one."""
-    facts = _hook.hook_variables(progress_of(THREE_WAITS), 6, elapsed=1, reports=[])
+def test_hook_variables_of_another_code() -> None:
+    """If no end has the exit code, the variables describe the first end."""
+    variables = _hook.hook_variables(progress_of(THREE_WAITS), 6, elapsed=1, reports=[])
 
-    assert facts["REDIS_ACTIONS_OUTCOME"] == "completed"
-    assert facts["REDIS_ACTIONS_EXIT_CODE"] == "6"
-    assert "REDIS_ACTIONS_REPORT" not in facts
-
-
-def test_told_of_a_refusal() -> None:
-    """Of a call that was not taken there is a message, and no reference."""
-    facts = _hook.hook_variables(progress_of(REJECTED_CALL), 5, elapsed=1, reports=[])
-
-    assert facts["REDIS_ACTIONS_OUTCOME"] == "rejected"
-    assert facts["REDIS_ACTIONS_REF"] == facts["REDIS_ACTIONS_TITLE"] == ""
-    assert "406" in facts["REDIS_ACTIONS_MESSAGE"]
+    assert variables["REDIS_ACTIONS_OUTCOME"] == "completed"
+    assert variables["REDIS_ACTIONS_EXIT_CODE"] == "6"
+    assert "REDIS_ACTIONS_REPORT" not in variables
 
 
-def test_told_of_nothing() -> None:
-    """Where there was nothing to wait for, that is completed."""
-    facts = _hook.hook_variables(Progress(), 0, elapsed=0, reports=[])
+def test_hook_variables_of_a_rejected_call() -> None:
+    """A call that the cluster refused has a message, and no reference."""
+    variables = _hook.hook_variables(progress_of(REJECTED_CALL), 5, elapsed=1, reports=[])
 
-    assert facts["REDIS_ACTIONS_OUTCOME"] == "completed"
-    assert facts["REDIS_ACTIONS_SUMMARY"] == "nothing to wait for"
+    assert variables["REDIS_ACTIONS_OUTCOME"] == "rejected"
+    assert variables["REDIS_ACTIONS_REF"] == variables["REDIS_ACTIONS_TITLE"] == ""
+    assert "406" in variables["REDIS_ACTIONS_MESSAGE"]
 
 
-def test_environment() -> None:
-    """Nothing of the cluster's settings is passed on, and no value holds a NUL."""
+def test_hook_variables_of_no_wait() -> None:
+    """With nothing to wait for the outcome is `completed`."""
+    variables = _hook.hook_variables(Progress(), 0, elapsed=0, reports=[])
+
+    assert variables["REDIS_ACTIONS_OUTCOME"] == "completed"
+    assert variables["REDIS_ACTIONS_SUMMARY"] == "nothing to wait for"
+
+
+def test_hook_environment() -> None:
+    """Our settings are not passed on, and no value holds a NUL."""
     environ = {"PATH": "/bin", "REDIS_ENTERPRISE_PASSWORD": "hunter2", "redis_enterprise_x": "1"}
 
     kept = _hook.hook_environment(environ, {"REDIS_ACTIONS_MESSAGE": "a\0b"})
@@ -94,10 +94,10 @@ def test_environment() -> None:
 @pytest.mark.enable_socket
 @posix
 class TestRun:
-    """A hook that runs."""
+    """`run_hook`."""
 
     def test_environment(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """It runs in the shell, with what it is told in its environment, and no input."""
+        """The hook runs in the shell, with the variables in its environment, and no input."""
         monkeypatch.setenv("REDIS_ENTERPRISE_TOKEN", "hunter2-hunter2")
         command = f"cat; env > {tmp_path}/env; echo done && true"
 
@@ -107,7 +107,7 @@ class TestRun:
         assert not any("hunter2" in line for line in said)
 
     def test_output(self, capfd: pytest.CaptureFixture[str]) -> None:
-        """What it prints does not get among our lines."""
+        """The output of the hook goes to standard error."""
         assert run("echo out; echo err >&2") is None
         assert capfd.readouterr() == ("", "out\nerr\n")
 
@@ -121,11 +121,11 @@ class TestRun:
         ],
     )
     def test_fails(self, command: str, said: str) -> None:
-        """How it failed is said."""
+        """The error says how the hook failed."""
         assert run(command) == said
 
     def test_too_slow(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-        """It is killed when its time is over, with all that it has started."""
+        """The hook is killed after the timeout, with all processes that it started."""
         monkeypatch.setattr(_hook, "HOOK_TIMEOUT", 0.3)
         began = time.monotonic()
 
@@ -136,7 +136,7 @@ class TestRun:
         assert not (tmp_path / "late").exists()
 
     def test_cancelled(self, tmp_path: Path) -> None:
-        """Where we are to end, it ends with us."""
+        """A cancelled `run_hook` kills the hook."""
 
         async def cancelled() -> None:
             task = asyncio.create_task(_hook.run_hook(f"touch {tmp_path}/up; sleep 60", {}))
@@ -151,7 +151,7 @@ class TestRun:
         assert time.monotonic() - began < 10
 
     def test_without_groups(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Where there are no process groups, it is killed alone."""
+        """Without process groups the hook alone is killed."""
         monkeypatch.setattr(_hook, "HOOK_TIMEOUT", 0.1)
         monkeypatch.delattr("os.killpg")
 

@@ -1,4 +1,4 @@
-"""Facts about the options of waits: what they take, and what becomes of them."""
+"""Tests of `_cli.wait.options`."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from redis_enterprise_actions._cli.wait.options import parse_duration, parse_int
     ("text", "expected"),
     [("90", 90), ("0", 0), ("1.5", 1.5), ("30s", 30), ("15m", 900), ("0.5m", 30), ("2h", 7200)],
 )
-def test_duration(text: str, expected: float) -> None:
-    """Durations have a unit, or are seconds."""
+def test_parse_duration(text: str, expected: float) -> None:
+    """A duration has a unit, or is in seconds."""
     assert parse_duration(text) == expected
 
 
@@ -24,22 +24,22 @@ def test_duration(text: str, expected: float) -> None:
     "text", ["", "s", "-5", "+5", "5 s", "5d", "5M", "1e3", "inf", "nan", ".5", "5.", "٣", "5s\n"]
 )
 def test_no_duration(text: str) -> None:
-    """Anything else is refused, with what would do."""
+    """Any other text is refused, and the error gives examples."""
     with pytest.raises(argparse.ArgumentTypeError) as caught:
         parse_duration(text)
 
     assert str(caught.value) == f"{text!r} is not a duration such as 90, 30s, 15m or 2h"
 
 
-def test_interval() -> None:
-    """An interval is a duration, and not nothing."""
+def test_parse_interval() -> None:
+    """An interval is a duration longer than 0."""
     assert parse_interval("1.5m") == 90
     with pytest.raises(argparse.ArgumentTypeError, match="longer than 0"):
         parse_interval("0s")
 
 
 def test_defaults() -> None:
-    """A wait is without limits of its own, shown as it suits, and followed to all its ends."""
+    """By default a wait has no limits, the output is `auto`, and all waits are followed."""
     args = parse_arguments(["wait", "x"])
 
     assert wait_options(args) == {"timeout": None, "stall_timeout": None}
@@ -47,8 +47,8 @@ def test_defaults() -> None:
     assert (args.report, args.hook) == ([], None)
 
 
-def test_everything() -> None:
-    """Each limit that is given is the wait's; an interval is its schedule."""
+def test_limits() -> None:
+    """Each limit becomes an option of the wait; the interval becomes its schedule."""
     args = parse_arguments([
         *("wait", "x", "--timeout", "1h", "--stall-timeout", "90", "--outage-timeout", "5m"),
         *("--not-found-grace", "2s", "--interval", "7s"),
@@ -66,7 +66,7 @@ def test_everything() -> None:
 
 @pytest.mark.parametrize("until", list(StopCondition))
 def test_until(until: StopCondition) -> None:
-    """Which ends of waits end the others is said with one option."""
+    """Each stop condition has an option."""
     assert parse_arguments(["wait", "x", f"--{until}"]).until is until
 
 

@@ -1,6 +1,8 @@
-"""Facts about plain lines: what each event says, and that no text of the cluster breaks one."""
+"""Tests of `_cli.wait.plain`."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
@@ -13,7 +15,7 @@ from redis_enterprise_actions._cli.wait.events import (
     WaitsStartedEvent,
     WarningEvent,
 )
-from redis_enterprise_actions._cli.wait.plain import PlainDisplay, event_text
+from redis_enterprise_actions._cli.wait.plain import JsonDisplay, PlainDisplay, event_text
 from redis_enterprise_actions._cli.wait.progress import Progress
 from tests.conftest import examples
 from tests.event_samples import (
@@ -23,12 +25,16 @@ from tests.event_samples import (
     THREE_WAITS,
     WAITING,
     golden_text,
+    json_lines,
     show_events,
     time_at,
 )
 
 
-@pytest.mark.parametrize(
+if TYPE_CHECKING:
+    from redis_enterprise_actions._cli.wait.events import AnyEvent
+
+each_sample = pytest.mark.parametrize(
     ("name", "events"),
     [
         ("three-waits", THREE_WAITS),
@@ -36,33 +42,36 @@ from tests.event_samples import (
         ("ended-before", ENDED_BEFORE),
     ],
 )
-def test_golden(name: str, events: list[object]) -> None:
-    """A events is told as it ever was: a line for each event, with its time."""
+
+
+@each_sample
+def test_golden(name: str, events: list[AnyEvent]) -> None:
+    """Each sample is printed as the golden file has it: lines with their time."""
     lines: list[str] = []
-    show_events(PlainDisplay(lines.append), events)  # type: ignore[arg-type]
+    show_events(PlainDisplay(lines.append), events)
     text = "".join(f"{line}\n" for line in lines)
 
     assert text == golden_text(f"plain-{name}.txt", text)
     assert all(line.isprintable() for line in lines)
 
 
-def test_one_end_is_enough() -> None:
-    """Where one wait has ended and nothing else is to be said, its end is the last line."""
+def test_summary_of_one_wait() -> None:
+    """The summary of a single wait has no line, as the end of the wait says the same."""
     done = SummaryEvent(**time_at(1), exit_code=0, ended={"completed": 1}, left=0, why=None)
 
     assert event_text(done, Progress()) is None
 
 
 def test_no_reason() -> None:
-    """An outage without a reason has words, too."""
+    """An outage without a reason says that the reason is unknown."""
     outage = OutageEvent(**time_at(1), over=False, seconds=1.0, reason=None, ref=None)
 
     said = "no usable answer for 1.0 s: reason unknown; asking again"
     assert event_text(outage, Progress()) == said
 
 
-def test_many() -> None:
-    """Of many that are still waited for, three are named."""
+def test_keep_alive_of_many_waits() -> None:
+    """A keep-alive line names three of many waits."""
     alive = KeepAliveEvent(
         **time_at(60), waiting=(RUNNING, WAITING, RUNNING, RUNNING, RUNNING), outage=None
     )
@@ -74,18 +83,34 @@ def test_many() -> None:
     assert event_text(alive, progress) == said
 
 
-def test_nothing_is_drawn() -> None:
-    """Lines stay as they are."""
+@pytest.mark.parametrize("display", [PlainDisplay, JsonDisplay])
+def test_draws_nothing(display: type[PlainDisplay | JsonDisplay]) -> None:
+    """Lines are never redrawn."""
     lines: list[str] = []
-    PlainDisplay(lines.append).draw(1.0, Progress())
+    display(lines.append).draw(1.0, Progress())
 
     assert lines == []
+
+
+@each_sample
+def test_json_golden(name: str, events: list[AnyEvent]) -> None:
+    """Each sample is printed as the golden file has it: an object for each event."""
+    text = "".join(f"{line}\n" for line in json_lines(events))
+
+    assert text == golden_text(f"json-{name}.txt", text)
+
+
+def test_json_strange_characters() -> None:
+    """Characters beyond ASCII are written unchanged, line breaks and controls are escaped."""
+    (line,) = json_lines([WarningEvent(**time_at(0), message="日\n本\x1b")])
+
+    assert '"message":"日\\n本\\u001b"' in line
 
 
 @settings(max_examples=examples(50))
 @given(st.text())
 def test_strange_text(text: str) -> None:
-    """Whatever the cluster says, it breaks no line and moves no cursor."""
+    """No text of the cluster breaks a line or moves a cursor."""
     lines: list[str] = []
     PlainDisplay(lines.append).show(WarningEvent(**time_at(0), message=text), Progress())
 

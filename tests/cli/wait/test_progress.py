@@ -1,14 +1,22 @@
-"""Facts about the progress: what events add up to."""
+"""Tests of `_cli.wait.progress`."""
 
 from __future__ import annotations
 
+import pytest
+
 from redis_enterprise_actions._cli.wait.events import OutageEvent, WaitsStartedEvent
-from redis_enterprise_actions._cli.wait.progress import Progress, format_counts
+from redis_enterprise_actions._cli.wait.progress import (
+    Progress,
+    RemainingTimeEstimator,
+    format_clock,
+    format_counts,
+    format_remaining,
+)
 from tests.event_samples import REFS, REJECTED_CALL, THREE_WAITS, time_at
 
 
 def after(number: int) -> Progress:
-    """Return how everything stands after some events of the story."""
+    """Return the progress after the first events of `THREE_WAITS`."""
     progress = Progress()
     for event in THREE_WAITS[:number]:
         progress.apply(event)
@@ -16,7 +24,7 @@ def after(number: int) -> Progress:
 
 
 def test_beginning() -> None:
-    """In the beginning all are waited for, by the names that were given."""
+    """At the beginning all waits are pending, titled by their references."""
     progress = after(2)
 
     assert [each.ref for each in progress.pending] == list(REFS)
@@ -25,15 +33,15 @@ def test_beginning() -> None:
 
 
 def test_changes() -> None:
-    """An action is known by what is done to what as soon as it was seen."""
+    """A wait is titled by its action after the first answer."""
     progress = after(6)
 
     titles = [each.title for each in progress.pending]
     assert titles == ["SMUpdateBDB on bdb:1", "maintenance_on on node:1", "crdb:t2"]
 
 
-def test_outage() -> None:
-    """An outage is as long as it was when it was told, and what has passed since then."""
+def test_outage_duration() -> None:
+    """The duration of an outage includes the time since its event."""
     progress = after(7)
 
     assert progress.outage_duration(50) == 4 + 8
@@ -42,27 +50,27 @@ def test_outage() -> None:
 
 
 def test_outage_is_over() -> None:
-    """Those that are over are kept."""
+    """Outages that are over are kept."""
     progress = after(9)
 
     assert progress.outage_duration(140) is None
     assert [outage.seconds for outage in progress.outages] == [92]
 
 
-def test_own_trouble() -> None:
-    """What cannot be asked about alone is no outage of all; nor is what nobody waits for."""
+def test_own_outage() -> None:
+    """An outage of one action is none of the cluster; one of an unknown reference is ignored."""
     progress = after(10)
     progress.apply(
         OutageEvent(**time_at(131), over=False, seconds=1.0, reason="x", ref="crdb:other")
     )
 
-    troubled = [each.ref for each in progress.pending if each.own_outage is not None]
-    assert troubled == ["crdb:t2"]
+    affected = [each.ref for each in progress.pending if each.own_outage is not None]
+    assert affected == ["crdb:t2"]
     assert progress.outage_duration(131) is None
 
 
 def test_end() -> None:
-    """In the end nothing is waited for, and all ends are counted."""
+    """At the end no wait is pending, and all ends are counted."""
     progress = after(len(THREE_WAITS))
 
     assert progress.pending == []
@@ -73,8 +81,8 @@ def test_end() -> None:
     )
 
 
-def test_call() -> None:
-    """A call that was not taken is the only end that there is."""
+def test_failed_call() -> None:
+    """The end of a call that the cluster refused is counted."""
     progress = Progress()
     for event in REJECTED_CALL:
         progress.apply(event)
@@ -82,9 +90,69 @@ def test_call() -> None:
     assert progress.outcome_counts == {"rejected": 1}
 
 
-def test_nothing() -> None:
-    """Where there is nothing, that is said."""
+def test_no_waits() -> None:
+    """Without waits the counts say so."""
     progress = Progress()
     progress.apply(WaitsStartedEvent(**time_at(0), refs=()))
 
     assert format_counts(progress.outcome_counts, 0) == "nothing to wait for"
+
+
+@pytest.mark.parametrize(
+    ("seen", "now", "left"),
+    [
+        ([], 10, None),
+        ([(0, None)], 10, None),
+        ([(0, 40)], 10, None),
+        ([(0, 0), (10, 50)], 10, None),
+        ([(0, 0), (10, 20), (20, 40)], 20, 30),
+        ([(0, 0), (10, 20), (20, 40)], 35, 15),
+        ([(0, 0), (10, 20), (20, 40)], 50, None),
+        ([(0, 0), (10, 20), (20, 40), (25, 40)], 25, 25),
+        ([(0, 0), (10, 20), (20, 40), (30, 50)], 30, 100 / 3),
+        ([(0, 0), (10, 20), (20, 40), (30, 10)], 30, None),
+        ([(0, 0), (10, 20), (20, 40), (30, None)], 30, None),
+        ([(0, 50), (10, 10), (20, 20), (30, 30)], 30, 70),
+        ([(0, 0), (10, 20), (10, 40)], 10, None),
+        ([(0, 0), (10, 90), (20, 100)], 20, None),
+    ],
+    ids=[
+        *("nothing", "no-progress", "one", "one-rise", "two-rises", "later", "too-late", "still"),
+        *("slower", "fell", "lost", "fell-first", "at-once", "complete"),
+    ],
+)
+def test_remaining(seen: list[tuple[float, float | None]], now: float, left: float | None) -> None:
+    """An estimate needs two rises; it ends when progress falls or the end is overdue."""
+    estimate = RemainingTimeEstimator()
+    for at, progress in seen:
+        estimate.add(at, progress)
+
+    assert estimate.remaining(now) == (None if left is None else pytest.approx(left))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0.1, "about 5 s left"),
+        (42, "about 40 s left"),
+        (54.9, "about 55 s left"),
+        (55, "about 1 min left"),
+        (91, "about 2 min left"),
+        (3569, "about 59 min left"),
+        (3570, "about 1 h left"),
+        (5400, "about 1.5 h left"),
+        (360_000, "about 100 h left"),
+    ],
+)
+def test_format_remaining(seconds: float, said: str) -> None:
+    """An estimate is rounded to its precision."""
+    assert format_remaining(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0, "0:00:00"), (59.99, "0:00:59"), (125, "0:02:05"), (36_061, "10:01:01")],
+)
+def test_format_clock(seconds: float, said: str) -> None:
+    """A duration is printed as hours, minutes and seconds."""
+    assert format_clock(seconds) == said

@@ -1,4 +1,4 @@
-"""Facts about `_given`: references, and the contents of standard input."""
+"""Tests of `_cli.wait.references`."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ DELETE = Action(
 
 @pytest.fixture
 def stdin(monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes], None]:
-    """Return a function that says what standard input holds."""
+    """Return a function that sets the contents of standard input."""
     return lambda data: monkeypatch.setattr(
         sys, "stdin", io.TextIOWrapper(io.BytesIO(data), "ascii")
     )
@@ -52,12 +52,12 @@ def json_of(value: object) -> str:
 
 
 def refs_in(text: str) -> list[str]:
-    """Return the references that a text holds, as text."""
+    """Return the references in a text, as text."""
     return [str(ref) for ref in parse_text(text).refs]
 
 
-def refuse(line: str) -> None:
-    """Take no complaint: a test that passes this expects none."""
+def fail(line: str) -> None:
+    """Fail, as the test expects no warning."""
     raise AssertionError(line)
 
 
@@ -93,8 +93,8 @@ def refuse(line: str) -> None:
         ("[" * 900 + '"a1"' + "]" * 900, ["action:a1"]),
     ],
 )
-def test_read(text: str, refs: list[str] | None) -> None:
-    """References stand one a line; JSON is as `list`, `submit` and jq print it."""
+def test_parse_text(text: str, refs: list[str] | None) -> None:
+    """References are read one a line, or from JSON as `list`, `submit` and jq print it."""
     expected = ["crdb:t1", "action:a1", "action:a2"] if refs is None else refs
 
     assert refs_in(text) == expected
@@ -168,7 +168,7 @@ DATABASE = {"uid": 1, "status": "active", "authentication_redis_pass": SECRET}
     ids=json.dumps,
 )
 def test_answers(answer: object, refs: list[str]) -> None:
-    """Answers of the API are taken as they are: what a call has started, and lists."""
+    """Answers of the API are read: those to calls that start work, and lists."""
     assert refs_in(json.dumps(answer)) == refs
     assert refs_in(json.dumps(answer, indent=2)) == refs
 
@@ -194,7 +194,7 @@ UNDER_WAY = [
 
 @pytest.mark.parametrize("key", [None, "actions", "state-machines", "crdb_tasks"])
 def test_ended(key: str | None) -> None:
-    """Entries of a list that have ended are left out and counted; unknown words are no end."""
+    """Entries of a list that have ended are counted; an unknown status is no end."""
     listed = [*ENDED, *UNDER_WAY]
     found = parse_text(json.dumps(listed if key is None else {key: listed}))
 
@@ -204,7 +204,7 @@ def test_ended(key: str | None) -> None:
 
 @pytest.mark.parametrize("entry", ENDED, ids=json.dumps)
 def test_ended_alone(entry: dict[str, str]) -> None:
-    """What has ended and is no entry of a list is waited for: the wait tells how it has ended."""
+    """An object outside of a list is read although it has ended."""
     found = parse_text(f"{json.dumps(entry)}\n{json.dumps(entry)}")
 
     assert len(found.refs) == 2
@@ -259,8 +259,8 @@ def test_ended_alone(entry: dict[str, str]) -> None:
     ],
     ids=lambda text: text[:40],
 )
-def test_no_reference(text: str, said: str) -> None:
-    """What names nothing is wrong usage: where it stands and what it is, and not a word of it."""
+def test_errors(text: str, said: str) -> None:
+    """An error names the line and the kind of value, and quotes none of it."""
     with pytest.raises(UsageError) as caught:
         parse_text(text)
 
@@ -271,7 +271,7 @@ def test_no_reference(text: str, said: str) -> None:
 @pytest.mark.parametrize("depth", [*range(800, 1100, 7), 990, 10_000, 1_000_000])
 @pytest.mark.parametrize(("begin", "end"), [("[", "]"), ('{"a": ', "}"), ('{"tasks": [', "]}")])
 def test_deep(begin: str, end: str, depth: int) -> None:
-    """However deep JSON is, it is wrong usage at worst."""
+    """JSON nested to any depth is wrong usage at worst."""
     for text in (begin * depth, begin * depth + "1" + end * depth):
         with pytest.raises(UsageError, match=r"^standard input, line 1"):
             parse_text(text)
@@ -297,7 +297,7 @@ ANY_JSON = st.recursive(
 @settings(max_examples=examples(300))
 @generated(ANY_JSON)
 def test_any_json(value: object) -> None:
-    """Any JSON names references or is wrong usage, and nothing worse; errors quote none of it."""
+    """Any JSON holds references or is wrong usage; errors quote none of it."""
     try:
         found = parse_text(json.dumps(value))
     except UsageError as error:
@@ -310,7 +310,7 @@ def test_any_json(value: object) -> None:
 @settings(max_examples=examples(300))
 @generated(st.text())
 def test_any_text(text: str) -> None:
-    """So does any text."""
+    """Any text holds references or is wrong usage."""
     try:
         found = parse_text(text)
     except UsageError as error:
@@ -320,7 +320,7 @@ def test_any_text(text: str) -> None:
 
 
 def test_many_lines() -> None:
-    """Twenty thousand lines are read in a moment, and counted right."""
+    """Twenty thousand lines are read and counted in less than the time limit of a test."""
     lines = "\n".join(f"a{number}" for number in range(20_000))
 
     assert len(parse_text(lines).refs) == 20_000
@@ -349,19 +349,19 @@ def test_many_lines() -> None:
     ],
 )
 def test_reference_of(action: Action, ref: str) -> None:
-    """The reference to an action is as precise as it can be, and the same as that of its JSON."""
+    """`reference_to` returns the same reference as the JSON of the action is read as."""
     assert str(reference_to(action)) == ref
     assert refs_in(json_of(action)) == [ref]
 
 
-class TestReferences:
-    """The arguments of the command."""
+class TestParseReferences:
+    """`parse_references`."""
 
     def test_arguments(self, stdin: Callable[[bytes], None]) -> None:
-        """`-` among the arguments stands for what standard input holds, in UTF-8."""
+        """`-` among the arguments stands for the contents of standard input, in UTF-8."""
         stdin("\ufeffcrdb:日本\n".encode())
 
-        refs = [str(ref) for ref in parse_references(["a1", "-", "a2"], refuse)]
+        refs = [str(ref) for ref in parse_references(["a1", "-", "a2"], fail)]
         assert refs == ["action:a1", "crdb:日本", "action:a2"]
 
     @pytest.mark.parametrize(
@@ -372,7 +372,7 @@ class TestReferences:
         ],
     )
     def test_ended(self, stdin: Callable[[bytes], None], count: int, said: str) -> None:
-        """How many entries are left out is one line."""
+        """The number of entries left out is one line."""
         stdin(json.dumps([{"action_uid": "a", "status": "failed"}] * count).encode())
         lines: list[str] = []
 
@@ -380,11 +380,11 @@ class TestReferences:
         assert lines == [said]
 
     def test_no_text(self, stdin: Callable[[bytes], None]) -> None:
-        """What is no text is wrong usage, and not shown."""
+        """Standard input that is no UTF-8 is wrong usage, and is not quoted."""
         stdin(SECRET.encode() + b"\xff")
 
         with pytest.raises(UsageError) as caught:
-            parse_references(["-"], refuse)
+            parse_references(["-"], fail)
         assert str(caught.value) == "- cannot be read: it is not UTF-8"
         assert caught.value.__context__ is None
 
@@ -394,11 +394,11 @@ class TestReferences:
         sys.stdin.close()
 
         with pytest.raises(UsageError, match=r"^- cannot be read: .*closed file"):
-            parse_references(["-"], refuse)
+            parse_references(["-"], fail)
 
     def test_no_stdin(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A process without standard input is told so."""
+        """A process without standard input gets an error that says so."""
         monkeypatch.setattr(sys, "stdin", None)
 
         with pytest.raises(UsageError, match="there is no standard input"):
-            parse_references(["-"], refuse)
+            parse_references(["-"], fail)
