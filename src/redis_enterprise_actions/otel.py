@@ -1,8 +1,8 @@
-"""OpenTelemetry: a span for each wait of a client, and what all of its waits come to in numbers.
+"""OpenTelemetry: a span for each wait of a client, and metrics of all its waits.
 
-Knows what OpenTelemetry calls things. Of that it needs the API alone (the extra `otel`), which does
-nothing until the application brings an SDK, and of this package the front door. It makes no span
-for a poll: one request serves many waits, and an hour's wait makes hundreds.
+Needs the OpenTelemetry API alone (the extra `otel`), which does nothing until the application
+configures an SDK. There is no span for a poll: one request serves many waits, and a wait of an hour
+makes hundreds.
 
 Source: OpenTelemetry semantic conventions: general attributes (server.address, server.port),
 recording errors (error.type, the status of a span), naming of metrics.
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span, TracerProvider
     from opentelemetry.util.types import AttributeValue
 
-    from redis_enterprise_actions import Outage, Record, Transition
+    from redis_enterprise_actions import Outage, Record
 
     Attributes = dict[str, AttributeValue]
 
@@ -50,11 +50,12 @@ def instrument(
 ) -> _C:
     """Make a span for each wait that begins on a client from now on; return the client.
 
-    Operations and waits for several are included, a span for each. Its parent is what is current
-    where somebody begins to wait. It has an event for each `Transition` and each `Outage` of the
-    wait's `Record`, and the status ERROR, with the words of the exception, where the wait ends
-    otherwise than well; one that is cancelled has none. Times are the wall clock as the wait began,
-    and the event loop's from there. The providers are the global ones unless given.
+    Waits for several actions make a span for each. The parent is the span that is current where the
+    wait begins. A span has an event for each `Transition` and each `Outage` of the wait's `Record`.
+    Its status is ERROR, with the message of the exception, if the wait raises an error of this
+    package, and unset otherwise, also if the wait is cancelled. Times are the wall clock at the
+    beginning of the wait plus the event loop's clock from there. The providers are the global ones
+    unless given.
 
     Raises `UsageError` for a client that is instrumented already.
     """
@@ -66,7 +67,7 @@ def instrument(
 
 
 class _Telemetry:
-    """The instruments of one client."""
+    """Instruments of one client."""
 
     def __init__(
         self,
@@ -84,122 +85,113 @@ class _Telemetry:
         self._duration = histogram(
             "redis_enterprise.wait.duration",
             "s",
-            "How long waits lasted that have ended, which is not how long the work took.",
+            "Duration of waits that have ended, which is not the duration of the work.",
             explicit_bucket_boundaries_advisory=_SECONDS,
         )
         self._polls = histogram(
             "redis_enterprise.wait.polls",
             "{poll}",
-            "How often the cluster was asked on behalf of a wait that has ended.",
+            "Requests on behalf of a wait that has ended.",
             explicit_bucket_boundaries_advisory=_POLLS,
         )
         self._lag_bound = histogram(
             "redis_enterprise.wait.lag_bound",
             "s",
-            "How late the ends of actions were seen at most.",
+            "Longest possible delay until the end of an action was seen.",
             explicit_bucket_boundaries_advisory=_SECONDS,
         )
         self._outages = histogram(
             "redis_enterprise.wait.outage.duration",
             "s",
-            "How long the outages took that waits which have ended went through.",
+            "Duration of the outages during waits that have ended.",
             explicit_bucket_boundaries_advisory=_SECONDS,
         )
 
     def on_wait_started(self, record: Record) -> Callable[[Record], None]:
-        """Take a wait that begins; return what takes its end."""
+        """Start the span of a wait; return the callback that ends it."""
         kind = record.ref.partition(":")[0]
-        about: Attributes = {**self._server, "redis_enterprise.wait.kind": kind}
-        self._running.add(1, about)
+        attributes: Attributes = {**self._server, "redis_enterprise.wait.kind": kind}
+        self._running.add(1, attributes)
         span = self._tracer.start_span(
             f"wait {kind}",
             kind=trace.SpanKind.CLIENT,
-            attributes={**about, "redis_enterprise.ref": record.ref},
+            attributes={**attributes, "redis_enterprise.ref": record.ref},
             start_time=_nanoseconds(record, 0.0),
         )
-        return partial(self._on_wait_ended, span, about)
+        return partial(self._on_wait_ended, span, attributes)
 
-    def _on_wait_ended(self, span: Span, about: Attributes, record: Record) -> None:
-        self._running.add(-1, about)
-        about = {**about, **_outcome(record)}
-        self._duration.record(record.elapsed, about)
-        self._polls.record(record.polls, about)
+    def _on_wait_ended(self, span: Span, attributes: Attributes, record: Record) -> None:
+        self._running.add(-1, attributes)
+        outcome = record.outcome.value
+        error = outcome if record.outcome.is_error else None
+        end = _present({"redis_enterprise.wait.outcome": outcome, "error.type": error})
+        attributes = {**attributes, **end}
+        self._duration.record(record.elapsed, attributes)
+        self._polls.record(record.polls, attributes)
         if record.lag_bound is not None:
-            self._lag_bound.record(record.lag_bound, about)
+            self._lag_bound.record(record.lag_bound, attributes)
         for outage in record.outages:
-            self._outages.record(_outage_duration(outage, record), about)
+            self._outages.record(_outage_duration(outage, record), attributes)
         if span.is_recording():
-            _describe(span, record)
+            span.set_attributes({**end, **_span_attributes(record)})
+            for at, name, details in sorted(_events(record), key=lambda event: event[0]):
+                span.add_event(name, details, _nanoseconds(record, at))
+            if record.outcome.is_error:
+                span.set_status(trace.StatusCode.ERROR, record.message)
         span.end(_nanoseconds(record, record.elapsed))
 
 
-# --- what a record comes to -----------------------------------------------------------------------
+# --- attributes -----------------------------------------------------------------------------------
 
 
-def _describe(span: Span, record: Record) -> None:
-    """Add to a span what its wait has been through."""
-    span.set_attributes({
-        **_outcome(record),
+def _span_attributes(record: Record) -> Attributes:
+    return _present({
         "redis_enterprise.title": record.title,
         "redis_enterprise.wait.polls": record.polls,
-        **_optional("redis_enterprise.evidence", record.evidence),
-        **_optional("redis_enterprise.wait.lag_bound", record.lag_bound),
-        **_optional("redis_enterprise.wait.already_over", record.already_over or None),
-        **_optional("redis_enterprise.wait.omitted_events", record.omitted or None),
+        "redis_enterprise.evidence": record.evidence,
+        "redis_enterprise.wait.lag_bound": record.lag_bound,
+        "redis_enterprise.wait.already_over": record.already_over or None,
+        "redis_enterprise.wait.omitted_events": record.omitted or None,
     })  # fmt: skip
-    for at, name, attributes in sorted(_events(record), key=lambda event: event[0]):
-        span.add_event(name, attributes, _nanoseconds(record, at))
-    if record.outcome.is_error:
-        span.set_status(trace.StatusCode.ERROR, record.message)
-
-
-def _outcome(record: Record) -> Attributes:
-    outcome = record.outcome.value
-    error = outcome if record.outcome.is_error else None
-    return {"redis_enterprise.wait.outcome": outcome, **_optional("error.type", error)}
 
 
 def _events(record: Record) -> Iterator[tuple[float, str, Attributes]]:
+    """Return time, name and attributes of each transition and outage."""
     for transition in record.transitions:
-        yield transition.at, "redis_enterprise.transition", _transition(transition)
+        details = _present({
+            "redis_enterprise.status": transition.status,
+            "redis_enterprise.phase": transition.phase.value,
+            "redis_enterprise.state": transition.state,
+            "redis_enterprise.progress": transition.progress,
+        })  # fmt: skip
+        yield transition.at, "redis_enterprise.transition", details
     for outage in record.outages:
-        yield outage.began, "redis_enterprise.outage", _outage(outage, record)
-
-
-def _transition(transition: Transition) -> Attributes:
-    return {
-        "redis_enterprise.status": transition.status,
-        "redis_enterprise.phase": transition.phase.value,
-        **_optional("redis_enterprise.state", transition.state),
-        **_optional("redis_enterprise.progress", transition.progress),
-    }
-
-
-def _outage(outage: Outage, record: Record) -> Attributes:
-    return {
-        "redis_enterprise.outage.duration": _outage_duration(outage, record),
-        "redis_enterprise.outage.over": outage.ended is not None,
-        "redis_enterprise.outage.attempts": outage.attempts,
-        "redis_enterprise.outage.reason": outage.reason,
-    }
+        details = {
+            "redis_enterprise.outage.duration": _outage_duration(outage, record),
+            "redis_enterprise.outage.over": outage.ended is not None,
+            "redis_enterprise.outage.attempts": outage.attempts,
+            "redis_enterprise.outage.reason": outage.reason,
+        }
+        yield outage.began, "redis_enterprise.outage", details
 
 
 def _outage_duration(outage: Outage, record: Record) -> float:
-    """Return the seconds that an outage lasted, to the end of the wait if it saw no other end."""
+    """Return the seconds that an outage lasted, until the end of the wait if it did not end."""
     return (record.elapsed if outage.ended is None else outage.ended) - outage.began
 
 
-def _optional(name: str, value: AttributeValue | None) -> Attributes:
-    return {} if value is None else {name: value}
+def _present(attributes: dict[str, AttributeValue | None]) -> Attributes:
+    """Return the attributes that have a value."""
+    return {name: value for name, value in attributes.items() if value is not None}
 
 
 def _nanoseconds(record: Record, at: float) -> int:
-    """Return a moment of a wait in nanoseconds of the wall clock."""
+    """Return a time of a wait in nanoseconds of the wall clock."""
     return round(record.began.timestamp() * 1e6) * 1000 + round(at * 1e9)
 
 
 def _server(urls: tuple[str, ...]) -> Mapping[str, AttributeValue]:
-    """Return the attributes that name the cluster; of several nodes none is *the* server."""
+    """Return the attributes that name the cluster; one of several nodes is not *the* server."""
     nodes = [urlsplit(url) for url in urls]
     ports = [node.port or _PORTS[node.scheme] for node in nodes]
     if len(nodes) == 1:

@@ -1,7 +1,4 @@
-"""What a report looks like in a browser: one page that needs nothing from elsewhere.
-
-It is HTML and well-formed XML at once, holds no script, and forbids itself to load anything.
-"""
+"""HTML page of a report: well-formed XML, without scripts, and forbidden to load anything."""
 
 from __future__ import annotations
 
@@ -23,7 +20,7 @@ from .timeline import (
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Sequence
 
     from redis_enterprise_actions._model.record import Record
 
@@ -70,10 +67,11 @@ li span { color: var(--dim); font-variant-numeric: tabular-nums; }
 }
 """
 _COLUMNS: Final = ("action", "how it ended", "began", "polls", "without answers", "end told by")
+_TABLE_HEAD: Final = "".join([f'<th scope="col">{name}</th>' for name in _COLUMNS])
 
 
 def html_page(records: Sequence[Record]) -> str:
-    """Return the page about these records."""
+    """Return a page: totals, the drawing, and a table of the waits with their events."""
     line = timeline(records)
     parts = [
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"/>',
@@ -82,53 +80,52 @@ def html_page(records: Sequence[Record]) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1"/>',
         f"<title>{escaped(heading(line))}</title><style>{_STYLE}</style></head><body>",
         f"<h1>{escaped(heading(line))}</h1>",
-        *_totals(totals(line)),
-        f"<h2>When</h2>\n{svg_element(line)}" if records else "",
-        *(_table(row.record for row in line.rows) if records else ()),
-        "</body></html>\n",
     ]
-    return "\n".join(filter(None, parts))
+    if records:
+        figures = [
+            f"<div><dt>{name}</dt><dd>{escaped(value)}</dd></div>" for name, value in totals(line)
+        ]
+        parts += [
+            f'<dl class="totals">{"".join(figures)}</dl>',
+            f"<h2>When</h2>\n{svg_element(line)}",
+            f"<h2>What</h2>\n<table><thead><tr>{_TABLE_HEAD}</tr></thead><tbody>",
+            *[_rows(row.record) for row in line.rows],
+            "</tbody></table>",
+        ]
+    return "\n".join([*parts, "</body></html>\n"])
 
 
-def _totals(pairs: Iterable[tuple[str, str]]) -> Iterator[str]:
-    items = [f"<div><dt>{name}</dt><dd>{escaped(value)}</dd></div>" for name, value in pairs]
-    if items:
-        yield f'<dl class="totals">{"".join(items)}</dl>'
-
-
-def _table(records: Iterable[Record]) -> Iterator[str]:
-    head = "".join(f'<th scope="col">{name}</th>' for name in _COLUMNS)
-    yield f"<h2>What</h2>\n<table><thead><tr>{head}</tr></thead><tbody>"
-    for record in records:
-        yield from _rows(record)
-    yield "</tbody></table>"
-
-
-def _rows(record: Record) -> Iterator[str]:
-    sort, sign = css_class(record.outcome), record.outcome.mark
+def _rows(record: Record) -> str:
+    """Return the row of a wait, and a row below it with the list of its events."""
     message = "" if record.message is None else f"<p>{escaped(record.message)}</p>"
-    cells = (
-        f'<strong>{escaped(record.title)}</strong><p class="dim">{escaped(record.ref)}</p>',
-        f'<span class="{sort}">{sign} {escaped(outcome_text(record))}</span>{message}',
-        timestamp_text(record.began),
-        str(record.polls),
-        outages_text(record),
-        EVIDENCE_TEXT[record.evidence],
+    outcome = f"{record.outcome.mark} {escaped(outcome_text(record))}"
+    named = zip(
+        _COLUMNS[2:],
+        (
+            timestamp_text(record.began),
+            str(record.polls),
+            outages_text(record),
+            EVIDENCE_TEXT[record.evidence],
+        ),
+        strict=True,
     )
-    named = zip(("", "", *_COLUMNS[2:]), cells, strict=True)
-    yield "<tr>{}</tr>".format(
-        "".join(f'<td data-name="{n}">{c}</td>' if n else f"<td>{c}</td>" for n, c in named)
-    )
-    yield f'<tr class="more"><td colspan="{len(_COLUMNS)}">{_event_list(record)}</td></tr>'
+    title = f'<strong>{escaped(record.title)}</strong><p class="dim">{escaped(record.ref)}</p>'
+    cells = [
+        f"<td>{title}</td>",
+        f'<td><span class="{css_class(record.outcome)}">{outcome}</span>{message}</td>',
+        *[f'<td data-name="{name}">{value}</td>' for name, value in named],
+    ]
+    more = f'<tr class="more"><td colspan="{len(_COLUMNS)}">{_event_list(record)}</td></tr>'
+    return f"<tr>{''.join(cells)}</tr>\n{more}"
 
 
 def _event_list(record: Record) -> str:
-    """Return everything that happened, in order, to be unfolded."""
+    """Return all transitions and outages in order, to be unfolded."""
     events = [(each.at, transition_text(each)) for each in record.transitions]
     events += [(each.began, outage_text(each, record)) for each in record.outages]
     items = [
-        f"<li><span>{duration_text(at)}</span> {escaped(what)}</li>" for at, what in sorted(events)
+        f"<li><span>{duration_text(at)}</span> {escaped(text)}</li>" for at, text in sorted(events)
     ]
-    left_out = f", {record.omitted} more left out" if record.omitted else ""
+    omitted = f", {record.omitted} more left out" if record.omitted else ""
     changes = count_text(len(record.transitions), "change")
-    return f"<details><summary>{changes}{left_out}</summary><ol>{''.join(items)}</ol></details>"
+    return f"<details><summary>{changes}{omitted}</summary><ol>{''.join(items)}</ol></details>"

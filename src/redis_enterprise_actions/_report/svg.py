@@ -1,7 +1,7 @@
-"""What a timeline looks like: an SVG drawing that is as wide as there is room.
+"""SVG drawing of a timeline, as wide as there is room.
 
-Widths are per cent and heights are pixels, so that nothing is scaled, and texts stay as large as
-they are. No colour tells what no word or pattern tells. Needs nothing from elsewhere.
+Widths are percentages and heights are pixels, so that nothing is scaled and texts keep their size.
+Each colour has a word or a pattern beside it. The drawing loads nothing.
 """
 
 from __future__ import annotations
@@ -18,30 +18,22 @@ from .timeline import heading, outcome_counts, outcome_text
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Sequence
 
     from .timeline import PhaseSpan, Row, Timeline
 
-_LEFT, _WIDTH = 1.5, 97.0  # per cent: where time begins, and how much of the drawing it takes
-_TITLE, _AXIS = 18, 26  # pixels
-_LETTERS: Final = 48  # in a line above, so that it has room on a telephone
-_MANY: Final = 8  # rows, from which on there is an axis below them, too
-_ROW: Final = 84
-_BAR_AT, _BAR, _LANE_AT, _LANE = 40, 20, 62, 12  # in a row; progress has a lane below the bar
-_LEGEND: Final = 22  # a line of it
-_COLUMNS: Final = 3
-_LETTER: Final = 6.8  # pixels that a letter of a label takes at most, on average
-# A label is shown where it fits: always, on drawings as wide as a tablet's, as a desk's.
-_FITS: Final = ((330, ""), (680, " tablet"), (1060, " desk"))
-
-_EDGE: Final = 0.05  # within which a tick's label would stand out
-_SEEN_LATE: Final = 0.002  # from which on it shows that an action was not seen at once
-
-_ALONE: Final = (
-    'xmlns="http://www.w3.org/2000/svg" class="flight" role="img" width="960" '
-    'style="max-width: 100%"'
-)
-_INSIDE: Final = 'class="flight" role="img" width="100%"'
+_LEFT, _WIDTH = 1.5, 97.0  # the time axis, in percent of the drawing's width
+_TITLE_LETTERS: Final = 48  # in a line of the title, for which a telephone has room
+_TITLE_HEIGHT, _AXIS_HEIGHT, _ROW_HEIGHT, _LEGEND_HEIGHT = 18, 26, 84, 22  # pixels
+_BAR_TOP, _BAR_HEIGHT = 40, 20  # pixels, in a row
+_LANE_TOP, _LANE_HEIGHT = 62, 12  # of the progress, below the bar
+_LEGEND_COLUMNS: Final = 3
+_MANY_ROWS: Final = 8  # more rows than these have an axis below them, too
+_EDGE: Final = 0.05  # closer to it, the label of a tick would stand out
+_SEEN_LATE: Final = 0.002  # a later first answer is drawn as a time not seen
+_LETTER: Final = 6.8  # pixels of a letter of a label at most, on average
+# Least widths of a drawing in pixels, and the CSS class of a label that fits from there on.
+_LABEL_CLASSES: Final = ((330, ""), (680, " tablet"), (1060, " desk"))
 
 STYLE: Final = """
 .flight { --paper: #fff; --ink: #1f2328; --dim: #59636e; --line: #d1d9e0; --pending: #e3e8ee;
@@ -92,23 +84,36 @@ _PATTERNS: Final = (
 
 
 def svg_file(line: Timeline) -> str:
-    """Return the drawing as a file of its own, which says what it is about."""
-    title = _title(line)
-    height, body = _body(line, _TITLE * len(title) + 12)
-    root = f'<svg {_ALONE} height="{height}"><title>{escaped(heading(line))}</title>'
-    return "\n".join([root, *_titled(title), *body, "</svg>\n"])
+    """Return the drawing as a file, with a title."""
+    title = [heading(line)]
+    if line.began is not None:
+        waits = f"{count_text(len(line.rows), 'wait')} since {timestamp_text(line.began)}"
+        title = [waits, *wrap(outcome_counts(line), _TITLE_LETTERS)]
+    height, body = _body(line, _TITLE_HEIGHT * len(title) + 12)
+    root = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="flight" role="img" width="960" '
+        f'style="max-width: 100%" height="{height}"><title>{escaped(heading(line))}</title>'
+    )
+    parts = [root, '<rect class="paper" width="100%" height="100%"/>']
+    for n, text in enumerate(title):
+        css, y = "dim" if n else "heading", 22 + _TITLE_HEIGHT * n
+        parts.append(f'<text class="{css}" x="{_LEFT}%" y="{y}">{escaped(text)}</text>')
+    return "\n".join([*parts, *body, "</svg>\n"])
 
 
 def svg_element(line: Timeline) -> str:
-    """Return the drawing for a page that says what it is about."""
+    """Return the drawing as an element of an HTML page, without a title."""
     height, body = _body(line, 0)
-    root = f'<svg {_INSIDE} height="{height}" aria-label="{escaped(heading(line))}">'
+    root = (
+        f'<svg class="flight" role="img" width="100%" height="{height}" '
+        f'aria-label="{escaped(heading(line))}">'
+    )
     return "\n".join([root, *body, "</svg>"])
 
 
-def escaped(words: str) -> str:
-    """Return words of the cluster's as they may stand in SVG and HTML."""
-    return escape(one_line(words))
+def escaped(text: str) -> str:
+    """Return text of the cluster as one line of text for SVG and HTML."""
+    return escape(one_line(text))
 
 
 def css_class(outcome: Outcome) -> str:
@@ -122,138 +127,118 @@ def css_class(outcome: Outcome) -> str:
 
 
 def _body(line: Timeline, top: int) -> tuple[int, list[str]]:
-    """Return what is below `top`, and where that ends."""
-    legend = list(_legend(line))
-    rows_at = top + _AXIS
-    rows_end = rows_at + _ROW * len(line.rows)
-    legend_at = rows_end + (_AXIS if len(line.rows) > _MANY else 0) + 6
-    parts = [
-        f"<style>{STYLE}</style><defs>{_PATTERNS}</defs>",
-        *_axis(line, rows_at, rows_end),
-        *(_row(row, rows_at + _ROW * n) for n, row in enumerate(line.rows)),
-        *_legend_below(legend, legend_at),
-    ]
-    return legend_at + _LEGEND * -(-len(legend) // _COLUMNS) + 8, parts
-
-
-def _title(line: Timeline) -> list[str]:
-    """Return the lines above a drawing that stands alone, none wider than a telephone."""
-    if line.began is None:
-        return [heading(line)]
-    about = f"{count_text(len(line.rows), 'wait')} since {timestamp_text(line.began)}"
-    return [about, *wrap(outcome_counts(line), _LETTERS)]
-
-
-def _titled(lines: Iterable[str]) -> Iterator[str]:
-    yield '<rect class="paper" width="100%" height="100%"/>'
-    for n, words in enumerate(lines):
-        sort = "dim" if n else "heading"
-        yield f'<text class="{sort}" x="{_LEFT}%" y="{22 + _TITLE * n}">{escaped(words)}</text>'
-
-
-def _axis(line: Timeline, top: int, bottom: int) -> Iterator[str]:
-    heights = [top - 8, *([bottom + 14] if len(line.rows) > _MANY else [])]
+    """Return the height of the drawing, and its parts below `top`."""
+    rows_top = top + _AXIS_HEIGHT
+    rows_end = rows_top + _ROW_HEIGHT * len(line.rows)
+    axis_below = len(line.rows) > _MANY_ROWS
+    legend_top = rows_end + (_AXIS_HEIGHT if axis_below else 0) + 6
+    legend = _legend(line)
+    parts = [f"<style>{STYLE}</style><defs>{_PATTERNS}</defs>"]
     for tick in line.ticks:
         x = _x(tick.at)
         anchor = "start" if tick.at < _EDGE else "end" if tick.at > 1 - _EDGE else "middle"
-        yield f'<line class="grid" x1="{x}" x2="{x}" y1="{top - 4}" y2="{bottom}"/>'
-        for y in heights:
-            yield f'<text class="dim" x="{x}" y="{y}" text-anchor="{anchor}">{tick.label}</text>'
+        parts.append(f'<line class="grid" x1="{x}" x2="{x}" y1="{rows_top - 4}" y2="{rows_end}"/>')
+        parts += [
+            f'<text class="dim" x="{x}" y="{y}" text-anchor="{anchor}">{tick.label}</text>'
+            for y in ([rows_top - 8, rows_end + 14] if axis_below else [rows_top - 8])
+        ]
+    parts += [_row(row, rows_top + _ROW_HEIGHT * n) for n, row in enumerate(line.rows)]
+    for n, (sample, name) in enumerate(legend):
+        x = f"{_LEFT + n % _LEGEND_COLUMNS * 33}%"
+        y = legend_top + _LEGEND_HEIGHT * (n // _LEGEND_COLUMNS)
+        parts.append(
+            f'<svg x="{x}" y="{y}" width="33%" height="{_LEGEND_HEIGHT}" overflow="visible">'
+            f'<svg y="14" overflow="visible">{sample}</svg>'
+            f'<text class="dim" x="20" y="14">{name}</text></svg>'
+        )
+    return legend_top + _LEGEND_HEIGHT * -(-len(legend) // _LEGEND_COLUMNS) + 8, parts
 
 
 def _row(row: Row, top: int) -> str:
     record = row.record
-    sort, sign = css_class(record.outcome), record.outcome.mark
-    x, bar = _x(row.begin), _BAR_AT
+    css = css_class(record.outcome)
+    outcome = f"{record.outcome.mark} {escaped(outcome_text(record))}"
+    begin, end, middle = _x(row.begin), _x(row.end), _BAR_TOP + _BAR_HEIGHT // 2
+    gaps = [
+        f'<rect class="outage" x="{_x(gap.begin)}" y="{_BAR_TOP - 2}" width="{_w(gap)}" '
+        f'height="{_BAR_HEIGHT + 4}"><title>{escaped(gap.label)}</title></rect>'
+        for gap in row.gaps
+    ]
     parts = [
-        f'<svg y="{top}" width="100%" height="{_ROW}">',
+        f'<svg y="{top}" width="100%" height="{_ROW_HEIGHT}">',
         f'<text class="title" x="{_LEFT}%" y="16">{escaped(record.title)}</text>',
-        f'<text class="{sort}" x="{_LEFT}%" y="32">{sign} {escaped(outcome_text(record))}</text>',
-        f'<line class="unseen" x1="{x}" x2="{_x(row.end)}" y1="{bar + 10}" y2="{bar + 10}"/>',
+        f'<text class="{css}" x="{_LEFT}%" y="32">{outcome}</text>',
+        f'<line class="unseen" x1="{begin}" x2="{end}" y1="{middle}" y2="{middle}"/>',
         *_spans(row.spans),
-        *(
-            f'<rect class="outage" x="{_x(gap.begin)}" y="{bar - 2}" width="{_w(gap)}" '
-            f'height="{_BAR + 4}"><title>{escaped(gap.label)}</title></rect>'
-            for gap in row.gaps
-        ),
+        *gaps,
         *_labels(row.spans),
-        f'<rect class="{sort}" x="{_x(row.end)}" y="{bar - 3}" width="3" height="{_BAR + 6}"/>',
-        *_progress(row),
+        f'<rect class="{css}" x="{end}" y="{_BAR_TOP - 3}" width="3" height="{_BAR_HEIGHT + 6}"/>',
+        _progress(row) if row.progress else "",
         "</svg>",
     ]
     return "".join(parts)
 
 
-def _spans(spans: Iterable[PhaseSpan]) -> Iterator[str]:
-    odd = False
-    for span in spans:
-        odd = not odd
-        fill = "other" if span.phase is Phase.RUNNING and odd else span.phase.value
-        yield (
-            f"{_clipped(span)}<title>{escaped(span.text)}</title>"
-            f'<rect class="{fill}" width="100%" height="100%"/>'
-            '<line class="edge" x2="0" y2="100%"/></svg>'
-        )
+def _spans(spans: Sequence[PhaseSpan]) -> list[str]:
+    """Return the parts of a bar. Of neighbours that run, every second one has another colour."""
+    return [
+        f"{_clipped(span)}<title>{escaped(span.text)}</title>"
+        f'<rect class="{_fill(span.phase, n)}" width="100%" height="100%"/>'
+        '<line class="edge" x2="0" y2="100%"/></svg>'
+        for n, span in enumerate(spans)
+    ]
 
 
-def _labels(spans: Iterable[PhaseSpan]) -> Iterator[str]:
+def _fill(phase: Phase, n: int) -> str:
+    return "other" if phase is Phase.RUNNING and n % 2 == 0 else phase.value
+
+
+def _labels(spans: Sequence[PhaseSpan]) -> list[str]:
+    """Return the labels that fit into their part of the bar, at least on wide drawings."""
+    labels: list[str] = []
     for span in spans:
-        fits = _fits(span)
-        if fits is not None:
-            label = f'<text class="label{fits}" x="5" y="14">{escaped(span.label)}</text>'
-            yield f"{_clipped(span)}{label}</svg>"
+        needed = _LETTER * len(span.label) + 8
+        share = span.end - span.begin
+        css = next((css for width, css in _LABEL_CLASSES if share * width >= needed), None)
+        if css is not None:
+            label = f'<text class="label{css}" x="5" y="14">{escaped(span.label)}</text>'
+            labels.append(f"{_clipped(span)}{label}</svg>")
+    return labels
 
 
 def _clipped(span: PhaseSpan) -> str:
-    return f'<svg x="{_x(span.begin)}" y="{_BAR_AT}" width="{_w(span)}" height="{_BAR}">'
+    return f'<svg x="{_x(span.begin)}" y="{_BAR_TOP}" width="{_w(span)}" height="{_BAR_HEIGHT}">'
 
 
-def _fits(span: PhaseSpan) -> str | None:
-    """Return on what drawings a label has room, None for nowhere."""
-    needed = _LETTER * len(span.label) + 8
-    share = span.end - span.begin
-    return next((name for width, name in _FITS if share * width >= needed), None)
-
-
-def _progress(row: Row) -> Iterator[str]:
-    """Draw progress as steps: between two looks nothing is known."""
-    if not row.progress:
-        return
-    (first, far), *more = row.progress
-    points = [f"M{first * 1000:.1f} {100 - far * 100:.0f}"]
-    points += [f"H{at * 1000:.1f}V{100 - how_far * 100:.0f}" for at, how_far in more]
-    points.append(f"H{row.end * 1000:.1f}")
-    begin, end = row.begin * 1000, row.end * 1000
-    yield (
-        f'<svg x="{_LEFT}%" y="{_LANE_AT}" width="{_WIDTH}%" height="{_LANE}" '
+def _progress(row: Row) -> str:
+    """Return the progress as steps, since it is not known between two answers."""
+    (at, value), *more = row.progress
+    path = [f"M{at * 1000:.1f} {100 - value * 100:.0f}"]
+    path += [f"H{at * 1000:.1f}V{100 - value * 100:.0f}" for at, value in more]
+    begin, end = f"{row.begin * 1000:.1f}", f"{row.end * 1000:.1f}"
+    return (
+        f'<svg x="{_LEFT}%" y="{_LANE_TOP}" width="{_WIDTH}%" height="{_LANE_HEIGHT}" '
         'viewBox="0 0 1000 100" preserveAspectRatio="none" overflow="visible">'
-        f'<path class="lane" d="M{begin:.1f} 0H{end:.1f}V100H{begin:.1f}Z"/>'
-        f'<path class="progress" d="{"".join(points)}"/></svg>'
+        f'<path class="lane" d="M{begin} 0H{end}V100H{begin}Z"/>'
+        f'<path class="progress" d="{"".join(path)}H{end}"/></svg>'
     )
 
 
-def _legend(line: Timeline) -> Iterator[tuple[str, str]]:
-    """Return what needs to be explained: a drawing, and its name."""
+def _legend(line: Timeline) -> list[tuple[str, str]]:
+    """Return a sample and a name for each sign in the drawing."""
     phases = {span.phase for row in line.rows for span in row.spans}
-    for phase in Phase:
-        if phase in phases:
-            yield f'<rect class="{phase}" y="-10" width="14" height="12"/>', phase.value
+    legend = [
+        (f'<rect class="{phase}" y="-10" width="14" height="12"/>', phase.value)
+        for phase in Phase
+        if phase in phases
+    ]
     if any(not row.spans or row.spans[0].begin > row.begin + _SEEN_LATE for row in line.rows):
-        yield '<line class="unseen" x2="14" y1="-4" y2="-4"/>', "not seen"
+        legend.append(('<line class="unseen" x2="14" y1="-4" y2="-4"/>', "not seen"))
     if any(row.gaps for row in line.rows):
-        yield '<rect class="outage" y="-10" width="14" height="12"/>', "no answer"
+        legend.append(('<rect class="outage" y="-10" width="14" height="12"/>', "no answer"))
     if any(row.progress for row in line.rows):
-        yield '<path class="progress" d="M0 1H5V-4H10V-9H14"/>', "progress"
-
-
-def _legend_below(legend: list[tuple[str, str]], top: int) -> Iterator[str]:
-    for n, (sample, name) in enumerate(legend):
-        x, y = _LEFT + n % _COLUMNS * 33, top + _LEGEND * (n // _COLUMNS)
-        yield (
-            f'<svg x="{x}%" y="{y}" width="33%" height="{_LEGEND}" overflow="visible">'
-            f'<svg y="14" overflow="visible">{sample}</svg>'
-            f'<text class="dim" x="20" y="14">{name}</text></svg>'
-        )
+        legend.append(('<path class="progress" d="M0 1H5V-4H10V-9H14"/>', "progress"))
+    return legend
 
 
 def _x(at: float) -> str:

@@ -1,4 +1,4 @@
-"""Where a report is written, and in which format: its name tells."""
+"""Writer of reports to files. The suffix of the name selects the format."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class ReportDocument(msgspec.Struct, frozen=True, kw_only=True):
-    """What a report holds as JSON. `schema` is the version of its shape; fields may be added."""
+    """A report as JSON. `schema` is the version of its shape; fields may be added."""
 
     schema: Literal[1]
     records: tuple[Record, ...]
@@ -46,30 +46,30 @@ _FORMATS: Final[dict[str, Callable[[Sequence[Record]], str]]] = {
 
 
 def check_report(path: str | os.PathLike[str]) -> None:
-    """Raise `UsageError` if no report can be written to `path`, before there is anything to tell.
+    """Raise `UsageError` if no report can be written to `path`. Nothing is written.
 
-    Its suffix is to be `.html`, `.svg`, `.md` or `.json`, and its directory is to be there and
-    writable. Nothing is written.
+    The suffix must be `.html`, `.svg`, `.md` or `.json`, and the directory must exist and be
+    writable.
     """
     _format_of(Path(path))
     _target_of(Path(path))
 
 
 def write_report(path: str | os.PathLike[str], records: Sequence[Record]) -> None:
-    """Write what waits have been through as a timeline, in the format that the suffix names.
+    """Write the records of waits as a timeline, in the format that the suffix names.
 
-    `.html` is a page, and `.svg` a drawing, that need nothing from elsewhere, `.md` is Markdown for
-    the summary of a job, and `.json` is `{"schema": 1, "records": [...]}`. What was there is
-    replaced at once, or, where that fails, stays as it was.
+    `.html` is a page and `.svg` a drawing, both of which load nothing; `.md` is Markdown for the
+    summary of a job, and `.json` is `{"schema": 1, "records": [...]}`. An existing file is replaced
+    atomically; if that fails, it stays as it was.
 
     Raises `UsageError` as `check_report` does, and `OSError`.
     """
-    written = _format_of(Path(path))(records)
-    place = _target_of(Path(path))
-    draft = place.with_name(f".report-{secrets.token_hex(8)}")  # short, as names have a limit
+    text = _format_of(Path(path))(records)
+    target = _target_of(Path(path))
+    draft = target.with_name(f".report-{secrets.token_hex(8)}")  # short, as names have a limit
     try:
-        draft.write_text(written, "utf-8", newline="\n")
-        draft.replace(place)
+        draft.write_text(text, "utf-8", newline="\n")
+        draft.replace(target)
     except BaseException:
         with contextlib.suppress(OSError):
             draft.unlink()
@@ -77,30 +77,30 @@ def write_report(path: str | os.PathLike[str], records: Sequence[Record]) -> Non
 
 
 def _format_of(path: Path) -> Callable[[Sequence[Record]], str]:
-    written = _FORMATS.get(path.suffix.lower())
-    if written is None:
-        raise UsageError(f"a report is one of {', '.join(_FORMATS)}, as its name ends: {path}")
-    return written
+    formatted = _FORMATS.get(path.suffix.lower())
+    if formatted is None:
+        raise UsageError(f"the name of a report must end with {', '.join(_FORMATS)}: {path}")
+    return formatted
 
 
 def _target_of(path: Path) -> Path:
-    """Return the file that is to be written, which is where a link leads to: a link stays one."""
+    """Return the file to write, with links followed so that a link stays one."""
     try:
-        place = Path(os.path.realpath(path))
-        problem = _problem_of(place)
+        target = Path(os.path.realpath(path))
+        problem = _problem_with(target)
     except (OSError, ValueError) as error:
         problem = getattr(error, "strerror", None) or str(error)
     else:
         if problem is None:
-            return place
+            return target
     raise UsageError(f"a report cannot be written there: {path}: {problem}")
 
 
-def _problem_of(place: Path) -> str | None:
-    """Return why a file cannot be written, as far as that shows. Raises what `stat` raises."""
+def _problem_with(target: Path) -> str | None:
+    """Return the reason why a file cannot be written, or None. Raises `OSError` as `stat` does."""
     with contextlib.suppress(FileNotFoundError):
-        if stat.S_ISDIR(place.stat().st_mode):
+        if stat.S_ISDIR(target.stat().st_mode):
             return "it is a directory"
-    if not place.parent.is_dir():
+    if not target.parent.is_dir():
         return "there is no such directory"
-    return None if os.access(place.parent, os.W_OK | os.X_OK) else "its directory is not writable"
+    return None if os.access(target.parent, os.W_OK | os.X_OK) else "its directory is not writable"
