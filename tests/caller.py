@@ -1,4 +1,4 @@
-"""Asks the fake anything, with nothing but aiohttp and none of our own code."""
+"""HTTP client of the fake cluster that uses aiohttp only, and nothing of this package."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Caller:
-    """Calls a cluster with its credentials, by default at its first node."""
+    """HTTP client with the credentials of a cluster, by default of its first node."""
 
     def __init__(self, session: aiohttp.ClientSession, cluster: FakeCluster) -> None:
         self.session = session
@@ -42,25 +42,25 @@ class Caller:
             )
 
     async def ok(self, *call: Any, **options: Any) -> Any:  # noqa: ANN401 - JSON
-        """Return the body of an answer that must be a 200."""
+        """Return the body of an answer; check that the status is 200."""
         status, body = await self(*call, **options)
         assert status == 200, body
         return body
 
     async def bdb(self, uid: int = 1) -> Any:  # noqa: ANN401 - JSON
-        """Return a database, which must be there."""
+        """Return a database; check that it exists."""
         return await self.ok("GET", f"/v1/bdbs/{uid}")
 
     async def refused(self, *call: Any, **options: Any) -> tuple[int, str]:  # noqa: ANN401 - JSON
-        """Make a call that must fail with an error object; return the status and its code."""
-        status, said = await self(*call, **options)
-        assert said.keys() == {"error_code", "description"}
-        return status, said["error_code"]
+        """Return the status and the error code of an answer; check that it is an error."""
+        status, error = await self(*call, **options)
+        assert error.keys() == {"error_code", "description"}
+        return status, error["error_code"]
 
 
 @asynccontextmanager
 async def calling(cluster: FakeCluster) -> AsyncIterator[Caller]:
-    """Give what calls a cluster."""
+    """Return a client of a cluster."""
     pair = base64.b64encode(f"{cluster.username}:{cluster.password}".encode()).decode()
     async with aiohttp.ClientSession(headers={"Authorization": f"Basic {pair}"}) as session:
         yield Caller(session, cluster)

@@ -1,4 +1,4 @@
-"""What the tests share: a fake cluster on a real socket, and a clock that costs no time."""
+"""Fixtures and settings of all tests: a fake cluster on a real socket, and virtual time."""
 
 from __future__ import annotations
 
@@ -37,18 +37,19 @@ if TYPE_CHECKING:
 
 LIVE = Path(__file__).parent / "live"
 
-# How often looptime looks for what a socket brings before time goes on. Ours are of this machine,
-# and bring it at once: all tests pass with 5. The usual 42 make a run a quarter longer.
-LOOKS = 12
+# Cycles in which looptime polls the sockets before virtual time advances. Local sockets deliver
+# immediately: all tests pass with 5. The default of 42 makes a run a quarter longer.
+NOOP_CYCLES = 12
 
-# Fixtures that serve a cluster. A test that opens a socket and has none of them says so with the
-# marker `enable_socket`: pytest-socket fails it otherwise. `nox -s quick` leaves such tests out.
-SERVING = {"cluster", "served", "fake_cluster"}
+# Fixtures that serve a cluster. A test that opens a socket without them needs the marker
+# `enable_socket`, or pytest-socket fails it. `nox -s quick` leaves such tests out.
+CLUSTER_FIXTURES = {"cluster", "served", "fake_cluster"}
 
-# Their libraries are large, and only the nox session of that name has them.
+# The libraries are large, and only the nox session of that name installs them.
 collect_ignore = [] if find_spec("temporalio") and find_spec("prefect") else ["engines"]
 
-# No test depends on the speed of the machine. `--hypothesis-profile nightly` tries many more cases.
+# No deadline: tests do not depend on the speed of the machine. `--hypothesis-profile nightly` tries
+# many more cases.
 settings.register_profile("here", deadline=None)
 settings.register_profile("nightly", deadline=None, max_examples=1000)
 settings.load_profile("here")
@@ -60,30 +61,30 @@ def examples(count: int) -> int:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let tests take more cases, and a real cluster be asked."""
-    parser.addoption("--waits", type=int, default=200, help="how many waits there are in chaos")
-    parser.addoption("--seed", type=int, default=None, help="what the chaos is drawn from")
-    full = "every combination of faults, of which the default is a part"
+    """Add the options for more cases and for a real cluster."""
+    parser.addoption("--waits", type=int, default=200, help="number of waits in the chaos tests")
+    parser.addoption("--seed", type=int, default=None, help="seed of the chaos tests")
+    full = "test every combination of faults, not a part of them"
     parser.addoption("--full", action="store_true", help=full)
-    asks = "ask the cluster of the environment, and run no other tests; nothing is started there"
-    parser.addoption("--live", action="store_true", help=asks)
+    live = "run only the tests against the cluster of the environment; they start no work"
+    parser.addoption("--live", action="store_true", help=live)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make each run alike: without an event loop that looptime would leak, and with Ctrl-C."""
+    """Make all runs equal: no event loop that looptime would leak, and with Ctrl-C."""
     asyncio.set_event_loop(None)
-    if sys.platform == "win32":  # where each event loop opens a pair of sockets
+    if sys.platform == "win32":  # each event loop opens a pair of sockets
         config.option.force_enable_socket = True
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell sets it with `&`
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell sets that for `&`
         signal.signal(signal.SIGINT, signal.default_int_handler)  # commands under test inherit it
     config.pluginmanager.register(secrecy)
     shorten_stacks()
 
 
 def shorten_stacks() -> None:
-    """Let debug mode note the last three calls instead of all, which takes a third of the time.
+    """Keep three frames of a stack in debug mode instead of all, which takes a third of the time.
 
-    asyncio and aiohttp keep the stack of each future, handle, request and answer then.
+    In debug mode asyncio and aiohttp keep the stack of each future, handle, request and answer.
     """
     extract = traceback.StackSummary.extract
 
@@ -96,9 +97,9 @@ def shorten_stacks() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Let every coroutine test run on virtual time: sockets are real, sleeping is not.
+    """Run every coroutine test on virtual time with real sockets.
 
-    But for those that ask a real cluster, which are run by `--live`, and then alone.
+    `--live` runs the tests against a real cluster, in real time, and no others.
     """
     live = config.getoption("--live")
     others = [item for item in items if item.path.is_relative_to(LIVE) is not live]
@@ -106,35 +107,35 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if item not in others]
     for item in items:
         if pytest_asyncio.is_async_test(item) and not live:
-            item.add_marker(pytest.mark.looptime(noop_cycles=LOOKS))
-        if live or SERVING.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.looptime(noop_cycles=NOOP_CYCLES))
+        if live or CLUSTER_FIXTURES.intersection(getattr(item, "fixturenames", ())):
             item.add_marker("enable_socket")
 
 
 def pytest_collection_finish() -> None:
-    """Take the thousands of tests out of garbage collection, which some tests run and all pay."""
+    """Exclude the test items from garbage collection, which some tests run."""
     gc.collect()
     gc.freeze()
 
 
 @pytest.fixture(autouse=True)
-def the_same_lots(request: pytest.FixtureRequest) -> None:
-    """Jitter is drawn alike in each run of a test: what fails once fails again."""
+def seeded_random(request: pytest.FixtureRequest) -> None:
+    """Seed the jitter of each test, so that its failures can be repeated."""
     random.seed(request.node.nodeid)
 
 
 @pytest.fixture(autouse=True)
 def no_cluster_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test reaches a cluster that happens to be configured on this machine."""
+    """Remove the settings of a cluster that is configured on this machine."""
     for name in [name for name in os.environ if name.startswith("REDIS_ENTERPRISE_")]:
         monkeypatch.delenv(name)
     for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITLAB_CI", "NO_COLOR"):
-        monkeypatch.delenv(name, raising=False)  # nor does the output depend on who runs the tests
+        monkeypatch.delenv(name, raising=False)  # they change the output
 
 
 @pytest.fixture(autouse=True)
 def no_profiles(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nor does one meet the profiles of who runs it."""
+    """Hide the profiles of this machine."""
     for name in ("REDIS_ACTIONS_CONFIG", "REDIS_ACTIONS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     for name in ("XDG_CONFIG_HOME", "APPDATA"):
@@ -143,7 +144,7 @@ def no_profiles(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def memory_keyring() -> Iterator[MemoryKeyring]:
-    """A keyring in memory instead of this machine's."""
+    """Return a keyring in memory, in place of that of this machine."""
     before, memory = keyring.get_keyring(), MemoryKeyring()
     keyring.set_keyring(memory)
     yield memory
@@ -152,14 +153,14 @@ def memory_keyring() -> Iterator[MemoryKeyring]:
 
 @pytest.fixture
 async def cluster() -> AsyncIterator[FakeCluster]:
-    """A fake cluster of the newest version. Nothing may be left running when it ends."""
+    """Return a fake cluster of the newest version."""
     async with FakeCluster() as cluster:
         yield cluster
 
 
 @pytest.fixture
 async def client(cluster: FakeCluster) -> AsyncIterator[ActionsClient]:
-    """A client of that cluster, which must leave no task behind."""
+    """Return a client of that cluster; check that it leaves no task."""
     before = asyncio.all_tasks()
     async with client_of(cluster) as client:
         yield client
@@ -171,7 +172,7 @@ async def client(cluster: FakeCluster) -> AsyncIterator[ActionsClient]:
 
 @pytest.fixture
 def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
-    """Serve a fake cluster for commands, and point the environment at it."""
+    """Return a fake cluster in a thread, with its settings in the environment."""
     served = Served()
     served.start()
     monkeypatch.setenv("REDIS_ENTERPRISE_URL", served.cluster.url)
@@ -183,7 +184,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
 
 @pytest.fixture
 def asked(cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> FakeCluster:
-    """The cluster that a command asks which runs on this loop, and its clock."""
+    """Return the fake cluster on this loop, with its settings in the environment."""
     monkeypatch.setenv("REDIS_ENTERPRISE_URL", cluster.url)
     monkeypatch.setenv("REDIS_ENTERPRISE_USER", cluster.username)
     monkeypatch.setenv("REDIS_ENTERPRISE_PASSWORD", cluster.password)
@@ -192,13 +193,13 @@ def asked(cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> FakeCluster:
 
 @pytest.fixture
 def lines(capsys: pytest.CaptureFixture[str]) -> Callable[[], list[str]]:
-    """Return a function that returns what was printed."""
+    """Return a function that returns the printed lines."""
     return lambda: capsys.readouterr().out.splitlines()
 
 
 def virtual_loop() -> LoopTimeEventLoop:
-    """Return a loop of its own for a test that runs several, on virtual time from 0 on."""
-    return looptime.patch_event_loop(asyncio.new_event_loop(), start=0, noop_cycles=LOOKS)
+    """Return a new loop with virtual time from 0, for tests that run several loops."""
+    return looptime.patch_event_loop(asyncio.new_event_loop(), start=0, noop_cycles=NOOP_CYCLES)
 
 
 ACTIVE = Action(
@@ -207,7 +208,7 @@ ACTIVE = Action(
 
 
 def at(progress: float | None = None, status: str = "active") -> Action:
-    """Return the action with some progress, or another status."""
+    """Return `ACTIVE` with some progress, or another status."""
     return msgspec.structs.replace(ACTIVE, progress=progress, status=status, phase=phase_of(status))
 
 

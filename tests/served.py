@@ -1,4 +1,4 @@
-"""A fake cluster for commands: it is served in a thread, as they run a loop of their own."""
+"""Fake cluster in a thread, for tests of commands, which run their own event loop."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ _T = TypeVar("_T")
 
 
 class Served:
-    """A fake cluster in a thread of its own, so that commands can run in this one."""
+    """Fake cluster in a thread of its own, so that commands can run in this one."""
 
     def __init__(self, **options: object) -> None:
         self.cluster = FakeCluster(**options)  # type: ignore[arg-type]
         self._up = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
-        self._held_until = 0.0  # so many answers
+        self._held_until = 0.0  # number of answers
         self._held_at = 0.0
         self._held_for = 0.0
 
     async def _serve(self) -> None:
         self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
-        self._machine = self._loop.time
+        self._real_clock = self._loop.time
         self._loop.time = self._clock  # type: ignore[method-assign]
         async with self.cluster:
             self._up.set()
@@ -45,9 +45,9 @@ class Served:
         self._thread.join(10)
 
     def hold(self, *, answers: float = math.inf) -> None:
-        """Let the cluster's clock stand still until it has given so many more answers.
+        """Stop the cluster's clock until it has given `answers` more answers.
 
-        However slow this machine is, those answers are about the moment at which it stopped.
+        The answers show the state at that moment, however slow this machine is.
         """
 
         def on_the_loop(_: FakeCluster) -> None:
@@ -64,17 +64,17 @@ class Served:
         return sum(request.status is not None for request in self.cluster.requests)
 
     def _clock(self) -> float:
-        """Return the time, without that for which the clock was held."""
-        time = self._machine()
+        """Return the time, less the time for which the clock was stopped."""
+        time = self._real_clock()
         if self._answers < self._held_until:
             self._held_for = time - self._held_at
         return time - self._held_for
 
-    def do(self, deed: Callable[[FakeCluster], _T]) -> _T:
-        """Do something to the cluster, on its loop."""
+    def do(self, job: Callable[[FakeCluster], _T]) -> _T:
+        """Return `job(cluster)`, called on the cluster's loop."""
 
         async def on_the_loop() -> _T:
-            return deed(self.cluster)
+            return job(self.cluster)
 
         return asyncio.run_coroutine_threadsafe(on_the_loop(), self._loop).result(10)
 

@@ -1,4 +1,4 @@
-"""Facts about the house: which room may know which, and what an import costs."""
+"""Tests of the package as a whole: imports between its parts, public names, clocks."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import pytest
 import redis_enterprise_actions
 
 
-HOUSE = Path(redis_enterprise_actions.__file__).parent
+PACKAGE = Path(redis_enterprise_actions.__file__).parent
 NAME = "redis_enterprise_actions"
 
 
 def files() -> list[Path]:
     """Return every module of the package."""
-    return sorted(HOUSE.rglob("*.py"))
+    return sorted(PACKAGE.rglob("*.py"))
 
 
 def imports_of(file: Path, *, for_types: bool) -> set[str]:
@@ -28,7 +28,7 @@ def imports_of(file: Path, *, for_types: bool) -> set[str]:
         for node in ast.walk(tree):
             if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
                 node.body = [ast.Pass()]
-    package = [NAME, *file.relative_to(HOUSE).parts[:-1]]
+    package = [NAME, *file.relative_to(PACKAGE).parts[:-1]]
     found = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -42,22 +42,22 @@ def imports_of(file: Path, *, for_types: bool) -> set[str]:
 
 
 def test_testing_imports_nothing_of_ours() -> None:
-    """The fake knows nothing of the client, so that the two cannot share a misreading."""
-    for file in (HOUSE / "testing").rglob("*.py"):
+    """The fake imports nothing of the client, so that the two cannot share a mistake."""
+    for file in (PACKAGE / "testing").rglob("*.py"):
         ours = {name for name in imports_of(file, for_types=True) if name.startswith(NAME)}
         assert all(f"{name}.".startswith(f"{NAME}.testing.") for name in ours), file
 
 
-def test_the_airflow_leaf_knows_the_front_door_only() -> None:
-    """What is built for Airflow could be built by anybody, on what is public."""
-    for file in (HOUSE / "airflow").glob("*.py"):
+def test_airflow_uses_the_public_interface_only() -> None:
+    """The Airflow provider uses the public interface only."""
+    for file in (PACKAGE / "airflow").glob("*.py"):
         ours = {name for name in imports_of(file, for_types=True) if name.startswith(NAME)}
         assert all(name == NAME or name.startswith(f"{NAME}.airflow.") for name in ours), file
 
 
 @pytest.mark.enable_socket
 def test_airflow_finds_the_provider_without_loading_airflow() -> None:
-    """What Airflow reads while it is being loaded loads nothing of it, nor needs it."""
+    """Airflow reads the provider's information at its start without loading Airflow."""
     code = (
         "import sys, importlib.metadata as metadata\n"
         "(entry,) = metadata.entry_points(group='apache_airflow_provider', name='provider_info')\n"
@@ -70,17 +70,17 @@ def test_airflow_finds_the_provider_without_loading_airflow() -> None:
     assert run.stdout == "redis_enterprise False\n"
 
 
-def test_front_door() -> None:
-    """What is public is listed, sorted, and there."""
+def test_public_names() -> None:
+    """The public names are listed in order, and exist."""
     names = redis_enterprise_actions.__all__
 
     assert names == sorted(names)
     assert all(hasattr(redis_enterprise_actions, name) for name in names)
-    assert (HOUSE / "py.typed").exists()
+    assert (PACKAGE / "py.typed").exists()
 
 
-def test_no_clock_but_the_loops() -> None:
-    """Only the event loop's clock is read, so that a virtual one governs everything."""
+def test_no_clock_but_that_of_the_loop() -> None:
+    """Only the event loop's clock is read, so that tests run on virtual time."""
     for file in files():
         text = file.read_text("utf-8")
         for clock in ("time.monotonic", "time.perf_counter", "stop_after_delay"):
@@ -89,13 +89,13 @@ def test_no_clock_but_the_loops() -> None:
 
 @pytest.mark.enable_socket
 def test_import_is_lean() -> None:
-    """Importing the package imports no extra, no engine, no web server, and not the command."""
+    """Importing the package imports no extra, no orchestrator, no web server and no command."""
     code = f"import sys, {NAME}; print(*sys.modules)"
     run = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
     loaded = set(run.stdout.split())
-    ours = {f"{NAME}.{room}" for room in ("airflow", "testing", "_cli")}
+    ours = {f"{NAME}.{part}" for part in ("airflow", "testing", "_cli")}
 
     assert NAME in loaded
     assert not loaded & {*ours, "aiohttp.web", "argparse"}

@@ -1,4 +1,4 @@
-"""Facts about the documentation: what its pages show runs, and what they list is complete."""
+"""Tests of the documentation: its code runs, and its lists are complete."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from redis_enterprise_actions import Outcome, Phase, RedisActionsError
 from redis_enterprise_actions._client.config.options import SETTINGS
 from redis_enterprise_actions._client.polling import wait_state as _wait
 from redis_enterprise_actions._model import action as _action
-from tests.reader import Reader, alike, typed
+from tests.page_runner import PageRunner, matches, parse_console
 
 
 if TYPE_CHECKING:
@@ -30,10 +30,10 @@ PAGES = [
 
 
 @pytest.fixture
-def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reader]:
-    """Somebody who types off what is in a page, in an empty folder."""
-    with Reader(tmp_path, monkeypatch) as reader:
-        yield reader
+def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PageRunner]:
+    """Return a runner of pages in an empty folder."""
+    with PageRunner(tmp_path, monkeypatch) as runner:
+        yield runner
 
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="pages are written for a POSIX shell")
@@ -42,15 +42,15 @@ POSIX = pytest.mark.skipif(sys.platform == "win32", reason="pages are written fo
 @pytest.mark.enable_socket
 @POSIX
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_blocks(reader: Reader, page: Path) -> None:
-    """Every block of a page runs, from the first to the last, and prints what is below it."""
-    reader.read(page)
+def test_blocks(runner: PageRunner, page: Path) -> None:
+    """Every block of a page runs, from the first to the last, and prints the text below it."""
+    runner.run_page(page)
 
 
 @pytest.mark.enable_socket
 @POSIX
-def test_reader_sees_what_is_wrong(reader: Reader, tmp_path: Path) -> None:
-    """A block that fails, or prints something else, is an error."""
+def test_wrong_blocks(runner: PageRunner, tmp_path: Path) -> None:
+    """A block that fails, or that prints another text, is an error."""
     pages = {
         "raises": "```python\n1 / 0\n```\n",
         "prints": "```python\nprint(1)\n```\n\n```text\n2\n```\n",
@@ -64,7 +64,7 @@ def test_reader_sees_what_is_wrong(reader: Reader, tmp_path: Path) -> None:
         page = tmp_path / f"{name}.md"
         page.write_text(text, "utf-8")
         with pytest.raises((AssertionError, ZeroDivisionError, SyntaxError, SystemExit)):
-            reader.read(page)
+            runner.run_page(page)
 
 
 @pytest.mark.parametrize(
@@ -77,31 +77,31 @@ def test_reader_sees_what_is_wrong(reader: Reader, tmp_path: Path) -> None:
         ("a", "a\nb", False),
     ],
 )
-def test_alike(expected: str, printed: str, same: bool) -> None:
-    """Three dots stand for anything, and nothing else does."""
-    assert alike(expected, printed) is same
+def test_matches(expected: str, printed: str, same: bool) -> None:
+    """Three dots match any text, and nothing else does."""
+    assert matches(expected, printed) is same
 
 
-def test_typed() -> None:
-    """A command goes on after a backslash, and what it prints is below it."""
+def test_parse_console() -> None:
+    """A command continues after a backslash, and its output is below it."""
     block = "$ one \\\n  two\nsaid\n$ three\n"
 
-    assert typed(block) == [("one \\\n  two", "said\n"), ("three", "")]
+    assert parse_console(block) == [("one \\\n  two", "said\n"), ("three", "")]
 
 
 def text_of(page: str) -> str:
-    """Return a page."""
+    """Return the text of a page."""
     return (ROOT / "docs" / page).read_text("utf-8")
 
 
 def public_errors() -> list[type[RedisActionsError]]:
-    """Return every error that has a public name."""
+    """Return every public error."""
     public = [getattr(redis_enterprise_actions, name) for name in redis_enterprise_actions.__all__]
     return [it for it in public if isinstance(it, type) and issubclass(it, RedisActionsError)]
 
 
 def test_every_error_has_its_section() -> None:
-    """The page of errors says of each what to do, and with which exit code the command ends."""
+    """The page of errors has advice and an exit code for every error."""
     said = dict(re.findall(r"^### (\w+)\n\n((?:(?!^##).*\n)+)", text_of("errors.md"), re.MULTILINE))
     bases = {"RedisActionsError", "RequestError", "WaitError"}
 
@@ -114,11 +114,11 @@ def test_every_error_has_its_section() -> None:
             assert said[error.__name__].startswith(f"*Exit code {error.outcome.exit_code}.* ")
 
 
-def test_everything_public_is_in_the_reference() -> None:
-    """The reference shows each public name."""
-    shown = re.findall(r"^::: redis_enterprise_actions\.(\w+)$", text_of("api.md"), re.MULTILINE)
+def test_reference_has_every_public_name() -> None:
+    """The reference has every public name."""
+    names = re.findall(r"^::: redis_enterprise_actions\.(\w+)$", text_of("api.md"), re.MULTILINE)
 
-    assert sorted([*shown, "__version__"]) == redis_enterprise_actions.__all__
+    assert sorted([*names, "__version__"]) == redis_enterprise_actions.__all__
 
 
 def test_environment() -> None:
@@ -132,8 +132,8 @@ def test_environment() -> None:
     assert all(f"`{option}" in text_of("command-line.md") for option in options)
 
 
-def test_comparison_is_that_of_the_benchmarks() -> None:
-    """The figures in the comparison are those that the benchmarks have."""
+def test_comparison_has_the_figures_of_the_benchmarks() -> None:
+    """The figures in the comparison are those of the benchmarks."""
     row = re.compile(
         r"^\| [^|]* \| ([\d,.]+) \| ([\d.]+ s) \| ([\d.]+ s) \| (\d+) \|$", re.MULTILINE
     )
@@ -149,14 +149,14 @@ def test_comparison_is_that_of_the_benchmarks() -> None:
 
 
 def test_page_of_output_has_every_outcome() -> None:
-    """The page of the JSON lines lists every way in which a wait can end."""
+    """The page of the JSON lines lists every outcome of a wait."""
     words = set(Outcome) - {Outcome.WRONG_USAGE, Outcome.INTERRUPTED, Outcome.UNDER_WAY}
 
     assert all(f"`{word}`" in text_of("output.md") for word in words)
 
 
 def test_front_page() -> None:
-    """What people ask first is a click away."""
+    """The front page links to the pages that readers need first."""
     front = text_of("index.md")
 
     for page in ("tls.md", "errors.md#actionvanished", "ci.md#a-runner", "many-waits.md"):
@@ -164,8 +164,8 @@ def test_front_page() -> None:
 
 
 @pytest.mark.parametrize("name", ["command-line.md", "action.schema.json"])
-def test_written(name: str) -> None:
-    """What the docs say of the command line is what the parser and the type say now."""
+def test_generated_files(name: str) -> None:
+    """The generated files are up to date with the parser and the type."""
     hint = f"docs/{name} is out of date: run python docs/command_line.py"
     written = runpy.run_path(str(ROOT / "docs" / "command_line.py"))["WRITTEN"]
 
@@ -174,14 +174,14 @@ def test_written(name: str) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_images(page: Path) -> None:
-    """Each image that a page shows is there; the builder looks at other links only."""
+    """Each image of a page exists; the site builder checks other links only."""
     images = re.findall(r"!\[[^]]*\]\(([^):]+)\)", page.read_text("utf-8"))
 
     assert [image for image in images if not (page.parent / image).is_file()] == []
 
 
 def test_picture_of_states() -> None:
-    """The picture of the status words has each word, what it means, and how a wait ends with it."""
+    """The picture of the status words has each word, its phase, and the result of a wait."""
     _, *halves = text_of("states.svg").split("the wait goes on")
     for table, half in zip([_action.PHASES, _action.DATABASE_PHASES], halves, strict=True):
         boxes = re.findall(r">Phase\.(\w+)<((?:(?!>Phase\.).)*)", half, re.DOTALL)

@@ -1,4 +1,4 @@
-"""Facts about the pages on testing and on telemetry: what they show runs, and is complete."""
+"""Tests of the pages on testing and telemetry: their code runs, and their lists are complete."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ pytestmark = pytest.mark.enable_socket
 
 
 DOCS = Path(__file__).parent.parent / "docs"
-# It asks for the loop of tests that have none.
+# looptime asks for the event loop of tests that have none.
 LOOPTIME = ("-W", "ignore:There is no current event loop")
-HOUSE = Path(redis_enterprise_actions.__file__).parent
+PACKAGE = Path(redis_enterprise_actions.__file__).parent
 
 
 def page(name: str) -> str:
@@ -34,7 +34,7 @@ def blocks(name: str, language: str = "python") -> list[str]:
 
 
 def run(place: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run Python as a reader would, with warnings as errors and our command at hand."""
+    """Run Python as a reader would, with warnings as errors and the command on the path."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     return subprocess.run(
         [sys.executable, "-W", "error", *arguments],
@@ -48,7 +48,7 @@ def run(place: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_testing(tmp_path: Path) -> None:
-    """Each block about tests is a file of tests that pass, under the settings on that page."""
+    """Each block about tests is a file of tests that pass with the settings on that page."""
     (settings,) = blocks("testing", "toml")
     (tmp_path / "pyproject.toml").write_text(settings, "utf-8")
     shown = blocks("testing")
@@ -71,7 +71,7 @@ def test_a_trace(tmp_path: Path) -> None:
 
 
 def test_an_observer(tmp_path: Path) -> None:
-    """The example of an observer prints a line as a wait begins, and one as it ends."""
+    """The example of an observer prints a line when a wait begins, and one when it ends."""
     _, second = blocks("telemetry")
     ran = run(tmp_path, "-c", second)
 
@@ -82,26 +82,26 @@ def test_an_observer(tmp_path: Path) -> None:
 
 
 def test_names_on_spans() -> None:
-    """Every attribute, event and metric that is exported is on the page."""
-    exported = set(re.findall(r'"(redis_enterprise\.[\w.]+)"', (HOUSE / "otel.py").read_text()))
-    brief = {name.removeprefix("redis_enterprise").removeprefix(".outage") for name in exported}
-    told = page("telemetry")
+    """Every exported attribute, event and metric is on the page."""
+    exported = set(re.findall(r'"(redis_enterprise\.[\w.]+)"', (PACKAGE / "otel.py").read_text()))
+    short = {name.removeprefix("redis_enterprise").removeprefix(".outage") for name in exported}
+    documented = page("telemetry")
 
     assert len(exported) > 20
-    assert {name for name in brief if f"{name}`" not in told} == set()
+    assert {name for name in short if f"{name}`" not in documented} == set()
 
 
 def warnings_of(file: Path) -> list[ast.Call]:
-    """Return the calls in a file that log more than what helps to debug."""
+    """Return the calls in a file that log a warning or an error."""
     nodes = ast.walk(ast.parse(file.read_text("utf-8")))
     calls = [node for node in nodes if isinstance(node, ast.Call)]
-    said = re.compile(r"_\w+\.(warning|error|exception)")
-    return [call for call in calls if said.fullmatch(ast.unparse(call.func))]
+    logs = re.compile(r"_\w+\.(warning|error|exception)")
+    return [call for call in calls if logs.fullmatch(ast.unparse(call.func))]
 
 
 def test_fields_of_warnings() -> None:
-    """Whatever is logged to be seen has fields."""
-    calls = {file: warnings_of(file) for file in HOUSE.rglob("*.py")}
+    """Every warning has fields."""
+    calls = {file: warnings_of(file) for file in PACKAGE.rglob("*.py")}
     bare = {
         (file.name, ast.unparse(call))
         for file, found in calls.items()
@@ -114,8 +114,8 @@ def test_fields_of_warnings() -> None:
 
 
 def test_events_of_warnings() -> None:
-    """Every `event` of them is on the page."""
-    text = "".join(file.read_text("utf-8") for file in HOUSE.rglob("*.py") if warnings_of(file))
+    """Every `event` of a warning is on the page."""
+    text = "".join(file.read_text("utf-8") for file in PACKAGE.rglob("*.py") if warnings_of(file))
     events = set(re.findall(r'\{"event": "([^"]+)"', text))
 
     assert len(events) > 6
@@ -123,14 +123,14 @@ def test_events_of_warnings() -> None:
 
 
 def test_loggers() -> None:
-    """Every logger of ours is in the table."""
+    """Every logger is in the table."""
     rows = re.findall(
         r"^\| (`[\w.]+`(?:, `[\w.]+`)*) \| [a-z]+ \|", page("telemetry"), re.MULTILINE
     )
-    told = {name.strip("`") for row in rows for name in row.split(", ")}
+    documented = {name.strip("`") for row in rows for name in row.split(", ")}
     files = {
-        ".".join(file.relative_to(HOUSE).with_suffix("").parts): file.read_text("utf-8")
-        for file in HOUSE.rglob("*.py")
+        ".".join(file.relative_to(PACKAGE).with_suffix("").parts): file.read_text("utf-8")
+        for file in PACKAGE.rglob("*.py")
     }
 
-    assert {name for name, text in files.items() if "getLogger(__name__)" in text} <= told
+    assert {name for name, text in files.items() if "getLogger(__name__)" in text} <= documented

@@ -1,4 +1,4 @@
-"""Facts about README.md and `examples/`: what they show runs, and what they list is complete."""
+"""Tests of README.md and `examples/`: their code runs, and their lists are complete."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def run(*arguments: str | Path, configured: bool = False) -> subprocess.Complete
 
 
 def test_first_block() -> None:
-    """The first example runs as it stands."""
+    """The first example runs without changes."""
     ran = run("-c", BLOCKS[0])
 
     assert (ran.returncode, ran.stderr) == (0, "")
@@ -64,7 +64,7 @@ def test_first_block() -> None:
 
 
 @pytest.mark.parametrize(
-    ("outcome", "done", "said"),
+    ("outcome", "done", "output"),
     [
         ("completed", True, ""),
         ("failed", False, "do not go on: internal_error no room\n"),
@@ -77,9 +77,9 @@ async def test_second_block(
     capsys: pytest.CaptureFixture[str],
     outcome: str,
     done: bool,
-    said: str,
+    output: str,
 ) -> None:
-    """The function for real clusters does what its lines say."""
+    """The function for real clusters returns and prints what its comments say."""
     monkeypatch.setenv("REDIS_ENTERPRISE_URL", cluster.url)
     monkeypatch.setenv("REDIS_ENTERPRISE_USER", cluster.username)
     monkeypatch.setenv("REDIS_ENTERPRISE_PASSWORD", cluster.password)
@@ -88,11 +88,11 @@ async def test_second_block(
     exec(BLOCKS[1].replace("stall_timeout=600", "stall_timeout=6000"), names)
 
     assert await names["upgrade_is_done"]("u1") is done  # type: ignore[operator]
-    assert capsys.readouterr().out == said
+    assert capsys.readouterr().out == output
 
 
 def test_third_block() -> None:
-    """The example of what is started runs as it stands."""
+    """The example of calls that start work runs without changes."""
     ran = run("-c", BLOCKS[2])
 
     assert (ran.returncode, ran.stderr) == (0, "")
@@ -102,7 +102,7 @@ def test_third_block() -> None:
 
 
 def test_fourth_block() -> None:
-    """The example of a bad day runs as it stands, and says nothing but how it ended."""
+    """The example of a bad day runs without changes, and prints only the result."""
     ran = run("-c", BLOCKS[3])
 
     assert (ran.returncode, ran.stderr) == (0, "")
@@ -110,7 +110,7 @@ def test_fourth_block() -> None:
 
 
 def test_fifth_block() -> None:
-    """The example of a record runs as it stands, and its table lists every field."""
+    """The example of a record runs without changes, and its table lists every field."""
     ran = run("-c", BLOCKS[4])
     page = (ROOT / "docs" / "flight-record.md").read_text("utf-8")
     rows = page[page.index("| `Record` |") :].split("\n\n", maxsplit=1)[0].splitlines()[2:]
@@ -123,9 +123,9 @@ def test_fifth_block() -> None:
 
 
 def test_sixth_block(tmp_path: Path) -> None:
-    """The test that users are shown passes as it stands, where nothing is configured."""
+    """The example of a test passes without changes if no cluster is configured."""
     (tmp_path / "test_theirs.py").write_text(BLOCKS[5], "utf-8")
-    (tmp_path / "pytest.ini").write_text("[pytest]\n", "utf-8")  # or one further up is found
+    (tmp_path / "pytest.ini").write_text("[pytest]\n", "utf-8")  # ends the search
     pytest_itself = ("-W", "default", "-m", "pytest", "-q", "-p", "no:cacheprovider")
     ran = run(*pytest_itself, tmp_path, "--rootdir", tmp_path)
 
@@ -134,7 +134,7 @@ def test_sixth_block(tmp_path: Path) -> None:
 
 
 def test_all_blocks_are_tested() -> None:
-    """No block of Python is without a test above."""
+    """Every block of Python has a test above."""
     assert len(BLOCKS) == 6
 
 
@@ -156,7 +156,7 @@ def test_settings() -> None:
 
 
 def test_ci_runs_the_readmes_tests() -> None:
-    """CI calls the command that readers are told to call."""
+    """CI runs the command that the README gives to readers."""
     commands = re.findall(r"^python3 -m venv .*$", README, re.MULTILINE)
 
     assert len(commands) == 2
@@ -164,7 +164,7 @@ def test_ci_runs_the_readmes_tests() -> None:
 
 
 def test_every_error_is_in_the_table() -> None:
-    """The table of what can happen to a wait lists every error, with the code that it has."""
+    """The table of results of a wait lists every error with its exit code."""
     codes = dict(re.findall(r"^\| .* \| `(\w+)`[^|]*\| (\d*) *\|$", README, re.MULTILINE))
     public = [getattr(redis_enterprise_actions, name) for name in redis_enterprise_actions.__all__]
     bases = {RedisActionsError, RequestError, WaitError}
@@ -177,7 +177,7 @@ def test_every_error_is_in_the_table() -> None:
 
 
 def test_example_of_a_report(tmp_path: Path) -> None:
-    """The example of a report is made by the script that the page about it names."""
+    """The example of a report is made by the script that its page names."""
     paths = [tmp_path / name for name in ("r.html", "r.svg", "r.md", "r.json")]
     ran = run(ROOT / "docs" / "example_report.py", *paths)
     outcomes = [each["outcome"] for each in json.loads(paths[3].read_text("utf-8"))["records"]]
@@ -203,17 +203,17 @@ EXAMPLES = [
     ("move_data", "database 2 holds what database 1 held"),
     ("graceful_shutdown", "all is done"),
 ]
-# They need engines that are no part of the ordinary tests: see tests/engines.
+# They need orchestrators that only tests/engines has.
 ELSEWHERE = {"temporal_activity", "prefect_task"}
 
 
-@pytest.mark.parametrize(("name", "said"), EXAMPLES)
-def test_example(name: str, said: str) -> None:
-    """Each example runs on a fake cluster when none is configured."""
+@pytest.mark.parametrize(("name", "output"), EXAMPLES)
+def test_example(name: str, output: str) -> None:
+    """Each example runs on a fake cluster if none is configured."""
     ran = run(ROOT / "examples" / f"{name}.py")
 
     assert (ran.returncode, ran.stderr) == (0, "")
-    assert ran.stdout.splitlines()[-1] == said
+    assert ran.stdout.splitlines()[-1] == output
 
 
 @pytest.mark.parametrize(
@@ -246,10 +246,10 @@ def test_example(name: str, said: str) -> None:
 def test_example_that_fails(
     served: Served, tmp_path: Path, name: str, failing: str, calls: list[str]
 ) -> None:
-    """Where a step fails, the script undoes what is to be undone, and goes no further."""
+    """If a step fails, the script undoes what has to be undone, and stops."""
     places = [str(tmp_path / "location"), str(tmp_path / "sources")]
-    for place, said in zip(places, ['{"type": "url"}', '[{"type": "url"}]'], strict=True):
-        Path(place).write_text(said, "utf-8")
+    for place, output in zip(places, ['{"type": "url"}', '[{"type": "url"}]'], strict=True):
+        Path(place).write_text(output, "utf-8")
     for uid in (1, 2):
         served.do(lambda cluster, uid=uid: cluster.add_bdb(uid))
     served.cluster.plan(
@@ -275,7 +275,7 @@ def test_example_that_fails(
 
 
 def test_graceful_shutdown(served: Served, tmp_path: Path) -> None:
-    """Stopped by SIGTERM and started again, the orchestrator begins nothing a second time."""
+    """After SIGTERM and a restart, the orchestrator starts no work a second time."""
     served.do(lambda cluster: cluster.add_bdb(1))
     served.cluster.plan("POST", "/v1/", Plan(duration=3))
     script, file = ROOT / "examples" / "graceful_shutdown.py", tmp_path / "under-way.json"
@@ -297,14 +297,14 @@ def test_graceful_shutdown(served: Served, tmp_path: Path) -> None:
 
 
 def test_all_examples_are_tested() -> None:
-    """No example is without a row above."""
+    """Every example has a row above."""
     scripts = {file.stem for file in (ROOT / "examples").glob("*.py")}
 
     assert scripts == {example for example, _ in EXAMPLES} | ELSEWHERE | {"where"}
 
 
 def test_profiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The file of profiles that is shown can be read, and says what profiles may have."""
+    """The example of a profiles file can be read, and has every key."""
     page = (ROOT / "docs" / "profiles.md").read_text("utf-8")
     (shown,) = re.findall(r"^```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     (tmp_path / "config.toml").write_text(shown, "utf-8")

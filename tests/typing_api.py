@@ -45,25 +45,25 @@ if TYPE_CHECKING:
 
 
 def show(action: Action) -> None:
-    """Be a callback."""
+    """Callback."""
 
 
 async def show_later(action: Action) -> None:
-    """Be a coroutine callback."""
+    """Coroutine callback."""
 
 
 def own_schedule(state: RetryCallState) -> float:
-    """Be a wait strategy."""
+    """Wait strategy."""
     return state.attempt_number / 2
 
 
 async def token() -> str:
-    """Be a token function."""
+    """Source of tokens."""
     return "token"
 
 
 def clients(file: Path) -> None:
-    """Make clients of all kinds."""
+    """Create clients with all kinds of settings."""
     assert_type(ActionsClient("https://n1:9443"), ActionsClient)
     ActionsClient(["https://n1:9443", "https://n2:9443"], token=token, fingerprint="AB" * 32)
     ActionsClient("https://n1:9443", token=lambda: "token", trusted_hosts=("10.0.0.7",))
@@ -73,14 +73,14 @@ def clients(file: Path) -> None:
     ActionsClient.from_env(url=None, token=token, auth=None, trusted_hosts=["10.0.0.7"])
 
 
-def what_was_tried(error: ClusterUnreachable) -> None:
-    """Look at what was tried."""
+def unreachable(error: ClusterUnreachable) -> None:
+    """Read the attributes of an unreachable cluster."""
     assert_type(error.nodes, tuple[str, ...])
     assert_type(error.sent, bool)
 
 
 async def client_api(client: ActionsClient) -> None:
-    """Use the client."""
+    """Wait for actions."""
     assert_type(await client.list_actions(), list[Action])
     assert_type(await client.list_actions(bdb_uid=1), list[Action])
     assert_type(await client.get_action("x"), Action)
@@ -108,7 +108,7 @@ async def client_api(client: ActionsClient) -> None:
 
 
 async def start(client: ActionsClient, config: Mapping[str, object]) -> None:
-    """Start long work of every kind."""
+    """Start every kind of work."""
     assert_type(await client.submit("POST", "/v1/bdbs/1/upgrade"), Operation)
     coming = client.submit(
         "PUT",
@@ -164,7 +164,7 @@ async def follow(client: ActionsClient) -> None:
 
 
 async def wait_by_name(client: ActionsClient) -> None:
-    """Wait for what somebody else has started."""
+    """Wait for work that others have started."""
     assert_type(await client.nodes.wait(1, "remove", task_id="t", timeout=5), FinishedAction)
     assert_type(await client.cluster.wait("change_master", task_id=None), FinishedAction)
     assert_type(await client.crdbs.wait_task("t", on_progress=print), FinishedAction)
@@ -177,7 +177,7 @@ async def wait_by_name(client: ActionsClient) -> None:
 
 
 async def look(client: ActionsClient) -> None:
-    """List and get what is no action."""
+    """List and get node actions, cluster actions and CRDB tasks."""
     assert_type(await client.nodes.actions(), list[Action])
     assert_type(await client.nodes.actions(1), list[Action])
     assert_type(await client.get("node:1/remove"), Action)
@@ -188,11 +188,11 @@ async def look(client: ActionsClient) -> None:
 
 
 class Own(ActionsClient):
-    """Be somebody's own client."""
+    """Subclass of the client."""
 
 
 def begun(record: Record) -> Callable[[Record], None]:
-    """Be told of waits that begin."""
+    """Observer of waits."""
     return lambda ended: print(record.ref, ended.outcome)
 
 
@@ -207,7 +207,7 @@ def observe(client: ActionsClient, tracers: TracerProvider, meters: MeterProvide
 
 
 async def mistakes(client: ActionsClient, operation: Operation) -> None:
-    """Make mistakes: mypy would say of each suppression if it were not needed."""
+    """Make mistakes: mypy reports each suppression that is not needed."""
     await client.submit("POST")  # type: ignore[call-arg]
     await client.databases.upgrade("1")  # type: ignore[arg-type]
     await client.databases.delete(1, force=True)  # type: ignore[call-arg]
@@ -219,7 +219,7 @@ async def mistakes(client: ActionsClient, operation: Operation) -> None:
 
 
 async def make() -> None:
-    """Make clients."""
+    """Create clients as context managers."""
     async with ActionsClient("https://x", username="a", password="b", ca_cert="c") as client:
         assert_type(client, ActionsClient)
     assert_type(ActionsClient.from_env(verify=False), ActionsClient)

@@ -1,16 +1,16 @@
-"""Somebody who reads a page of the documentation, and types off everything that is in it.
+"""Runner of the code blocks on a page of the documentation.
 
 - A block of `python` runs in the namespace of its page, on virtual time.
-- A block of `console` is typed in a shell that the page has to itself: what follows `$ ` is a
-  command, and the rest is what it prints. A block of `sh` is nothing but commands.
-- A block of `text` right below one that ran is what that one printed, where `...` stands for
-  anything. Elsewhere it is just text.
-- `<!-- not run: REASON -->` before a block: it is looked at by the language, and
-  what is a command of ours by its parser, and it is not run.
-- `<!-- goes on running -->` before a block: its command runs until the page has been read.
-- A comment that begins with `invisible-code-block: python` is run, too. It is where a page that
-  defines a function has it called: by `play`, on a fake cluster. `serve` lets the page have one at
-  `cluster.example.com:9443`, in real time.
+- A block of `console` runs in a shell that the page has to itself: a line after `$ ` is a command,
+  and the other lines are its output. A block of `sh` has commands only.
+- A block of `text` right below a block that ran is its output, where `...` matches any text.
+  Elsewhere it is just text.
+- `<!-- not run: REASON -->` before a block: its syntax is checked, and the arguments of
+  `redis-actions` are parsed, but it is not run.
+- `<!-- runs in the background -->` before a block: its command runs until the end of the page.
+- A comment that begins with `invisible-code-block: python` is run, too. There a page calls the
+  functions that it defines: with `run_on_cluster`, on a fake cluster in virtual time, or after
+  `serve`, which starts one at `cluster.example.com:9443` in real time.
 """
 
 from __future__ import annotations
@@ -48,25 +48,26 @@ if TYPE_CHECKING:
     import pytest
     from sybil import Example
 
-_CLUSTER: Final = "cluster.example.com:9443"  # what pages call a cluster of the reader's
+_CLUSTER: Final = "cluster.example.com:9443"  # address of the reader's cluster on the pages
 _NOT_RUN: Final = re.compile(r"<!-- not run: .+ -->\s*\Z")
-_GOES_ON: Final = re.compile(r"<!-- goes on running -->\s*\Z")
+_BACKGROUND: Final = re.compile(r"<!-- runs in the background -->\s*\Z")
 _NEW_EVENT_LOOP: Final = asyncio.events.new_event_loop
-_WRITE_DOWN: Final = "import os; print(*map('='.join, os.environ.items()), sep=chr(0), end='')"
-_LONGEST: Final = 60  # seconds of real time that one command may take
+_DUMP_ENV: Final = "import os; print(*map('='.join, os.environ.items()), sep=chr(0), end='')"
+_TIMEOUT: Final = 60  # seconds of real time for one command
 
 
-class Reader:
-    """Reads one page, in a folder of its own."""
+class PageRunner:
+    """Runner of one page, in a folder of its own."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self._folder = folder
         self._monkeypatch = monkeypatch
-        self._printed: tuple[int, str] | None = None  # where the block ended, and what it said
+        # The end of the last block that ran, and its output.
+        self._last_output: tuple[int, str] | None = None
         self._code = 0
         self._state = folder / ".environment"
-        self._going_on: list[subprocess.Popen[str]] = []
-        self._places = {"19443": str(_free_port())}  # as two readers may read at once
+        self._background: list[subprocess.Popen[str]] = []
+        self._addresses = {"19443": str(_free_port())}  # tests run in parallel
         self._served: Served | None = None
         scripts = str(Path(sys.executable).parent)
         self._environment = {**os.environ, "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"}
@@ -76,14 +77,14 @@ class Reader:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for process in self._going_on:
+        for process in self._background:
             process.send_signal(signal.SIGINT)
-            process.communicate(timeout=_LONGEST)
+            process.communicate(timeout=_TIMEOUT)
         if self._served is not None:
             self._served.stop()
 
-    def read(self, page: Path) -> int:
-        """Read the page; return how many blocks there were to run."""
+    def run_page(self, page: Path) -> int:
+        """Run the blocks of a page; return their number."""
         run = {"python": self._python, "console": self._console, "sh": self._sh}
         blocks = Sybil(
             [CodeBlockParser(each, run[each]) for each in run]
@@ -92,7 +93,7 @@ class Reader:
         document = blocks.parse(page)
         document.namespace |= {
             "__name__": "page",
-            "play": self._play,
+            "run_on_cluster": self._run_on_cluster,
             "serve": self._serve,
         }
         count = 0
@@ -104,24 +105,24 @@ class Reader:
     # --- Python ---------------------------------------------------------------------------------
 
     def _python(self, example: Example) -> None:
-        source = "\n" * (example.line + example.parsed.line_offset) + self._here(example)
-        if _marked(example, _NOT_RUN):
+        source = "\n" * (example.line + example.parsed.line_offset) + self._localized(example)
+        if _has_mark(example, _NOT_RUN):
             ast.parse(source)
             return
         code = compile(source, example.path, "exec", dont_inherit=True)
-        said = io.StringIO()
-        with contextlib.redirect_stdout(said), self._monkeypatch.context() as patch:
+        output = io.StringIO()
+        with contextlib.redirect_stdout(output), self._monkeypatch.context() as patch:
             if self._served is None:
                 patch.setattr(asyncio.events, "new_event_loop", looptime.new_event_loop)
             exec(code, example.namespace)
-        self._printed = example.end, said.getvalue()
+        self._last_output = example.end, output.getvalue()
 
-    def _play(
+    def _run_on_cluster(
         self,
-        deed: Callable[[ActionsClient, FakeCluster], object],
+        job: Callable[[ActionsClient, FakeCluster], object],
         **options: object,
     ) -> object:
-        """Let `deed(client, cluster)` be done, with the cluster in the environment, too."""
+        """Return `job(client, cluster)`, with the cluster in the environment."""
 
         async def main() -> object:
             async with (
@@ -133,14 +134,14 @@ class Reader:
                     verify=cluster.url.startswith("http:"),
                 ) as client,
             ):
-                self._tell_of(cluster)
-                done = deed(client, cluster)
+                self._configure(cluster)
+                done = job(client, cluster)
                 return await done if inspect.isawaitable(done) else done
 
         return asyncio.run(main())
 
     def _serve(self, **options: object) -> Served:
-        """Have a cluster from now on, or another one; its clock is a real one."""
+        """Start a cluster in real time, in place of the one before."""
         if self._served is not None:
             self._served.stop()
         self._served = Served(**options)
@@ -148,12 +149,12 @@ class Reader:
             patch.setattr(asyncio.events, "new_event_loop", _NEW_EVENT_LOOP)
             self._served.start()
         cluster = self._served.cluster
-        self._tell_of(cluster)
-        self._places[_CLUSTER] = cluster.url.partition("://")[2]
+        self._configure(cluster)
+        self._addresses[_CLUSTER] = cluster.url.partition("://")[2]
         return self._served
 
-    def _tell_of(self, cluster: FakeCluster) -> None:
-        """Put into the environment where a cluster is, and who may ask it."""
+    def _configure(self, cluster: FakeCluster) -> None:
+        """Put the address of a cluster and its credentials into the environment."""
         for name, value in (
             ("URL", cluster.url),
             ("USER", cluster.username),
@@ -162,36 +163,36 @@ class Reader:
             self._monkeypatch.setenv(f"REDIS_ENTERPRISE_{name}", value)
             self._environment[f"REDIS_ENTERPRISE_{name}"] = value
 
-    def _here(self, example: Example) -> str:
-        """Return a block with the places it names being here."""
+    def _localized(self, example: Example) -> str:
+        """Return a block with the addresses that it names replaced by local ones."""
         text = str(example.parsed)
-        for there, here in self._places.items():
+        for there, here in self._addresses.items():
             text = text.replace(there, here)
         return text
 
     # --- shell ----------------------------------------------------------------------------------
 
     def _console(self, example: Example) -> None:
-        for command, expected in typed(self._here(example)):
-            if _marked(example, _NOT_RUN):
-                self._look_at(command)
-            elif _marked(example, _GOES_ON):
-                self._leave_running(command, expected)
+        for command, expected in parse_console(self._localized(example)):
+            if _has_mark(example, _NOT_RUN):
+                self._check_syntax(command)
+            elif _has_mark(example, _BACKGROUND):
+                self._start_command(command, expected)
             else:
-                printed = self._type(command)
-                assert alike(expected, printed), f"$ {command}\n{printed}"
+                printed = self._run_command(command)
+                assert matches(expected, printed), f"$ {command}\n{printed}"
 
     def _sh(self, example: Example) -> None:
-        commands = self._here(example)
-        if _marked(example, _NOT_RUN):
-            self._look_at(commands)
+        commands = self._localized(example)
+        if _has_mark(example, _NOT_RUN):
+            self._check_syntax(commands)
             return
-        printed = self._type(f"set -e\n{commands}")
+        printed = self._run_command(f"set -e\n{commands}")
         assert self._code == 0, printed
-        self._printed = example.end, printed
+        self._last_output = example.end, printed
 
-    def _look_at(self, commands: str) -> None:
-        """Let the shell read commands without running them."""
+    def _check_syntax(self, commands: str) -> None:
+        """Check commands without running them."""
         ran = subprocess.run(
             [bash(), "-n", "-c", commands], capture_output=True, text=True, check=False
         )
@@ -201,12 +202,12 @@ class Reader:
                 ours = re.split(r" (?:&&|[|>]) ", line)[0]
                 parse_arguments(shlex.split(ours, comments=True)[1:])
 
-    def _type(self, command: str) -> str:
-        """Run a command where the last one left the shell; return what it printed."""
-        write_down = f'"{sys.executable}" -S -c "{_WRITE_DOWN}" > "{self._state}"'
+    def _run_command(self, command: str) -> str:
+        """Run a command with the environment and exit code of the last one; return its output."""
+        dump = f'"{sys.executable}" -S -c "{_DUMP_ENV}" > "{self._state}"'
         script = f"""\
-leave() {{ code=$?; {write_down}; exit $code; }}
-trap leave EXIT
+on_exit() {{ code=$?; {dump}; exit $code; }}
+trap on_exit EXIT
 set -a
 (exit {self._code})
 {command}"""
@@ -216,7 +217,7 @@ set -a
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
             text=True,
-            timeout=_LONGEST,
+            timeout=_TIMEOUT,
             check=False,
             cwd=self._folder,
             env=self._environment,
@@ -226,8 +227,8 @@ set -a
         self._environment = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
         return ran.stdout
 
-    def _leave_running(self, command: str, expected: str) -> None:
-        """Start a command, and go on reading once it has printed what it is said to."""
+    def _start_command(self, command: str, expected: str) -> None:
+        """Start a command, and return when it has printed the expected output."""
         process = subprocess.Popen(
             [bash(), "-c", f"exec {command}"],
             stdout=subprocess.PIPE,
@@ -235,43 +236,43 @@ set -a
             cwd=self._folder,
             env=self._environment,
         )
-        self._going_on.append(process)
+        self._background.append(process)
         assert process.stdout is not None
         printed = ""
-        while not alike(expected, printed):
+        while not matches(expected, printed):
             line = process.stdout.readline()
             assert line, printed
             printed += line
 
-    # --- what was printed -----------------------------------------------------------------------
+    # --- output ---------------------------------------------------------------------------------
 
     def _text(self, example: Example) -> None:
-        end, printed = self._printed or (0, "")
+        end, printed = self._last_output or (0, "")
         between = example.document.text[end : example.start]
-        if self._printed and not between.strip():
-            assert alike(str(example.parsed), printed), printed
+        if self._last_output and not between.strip():
+            assert matches(str(example.parsed), printed), printed
 
 
-def typed(block: str) -> list[tuple[str, str]]:
-    """Return each command of a console, and what is below it."""
+def parse_console(block: str) -> list[tuple[str, str]]:
+    """Return each command of a console block, and the output below it."""
     parts = re.split(r"^\$ ", block, flags=re.MULTILINE)
     assert not parts[0].strip(), "a console begins with a command"
     cut = [re.match(r"((?:.*\\\n)*.*)\n?((?s:.*))", part) for part in parts[1:]]
     return [(match[1], match[2]) for match in cut if match]
 
 
-def alike(expected: str, printed: str) -> bool:
-    """Whether something was printed as it is written down, where `...` is anything."""
+def matches(expected: str, printed: str) -> bool:
+    """Return True if `printed` is the expected output, where `...` matches any text."""
     pattern = ".*?".join(re.escape(part) for part in expected.strip().split("..."))
     return re.fullmatch(pattern, printed.strip(), re.DOTALL) is not None
 
 
 def bash() -> str:
-    """Return the shell; where there is none, the tests that need it are skipped."""
+    """Return the path of bash."""
     return shutil.which("bash") or "bash"
 
 
-def _marked(example: Example, mark: re.Pattern[str]) -> bool:
+def _has_mark(example: Example, mark: re.Pattern[str]) -> bool:
     return mark.search(example.document.text[: example.start]) is not None
 
 
