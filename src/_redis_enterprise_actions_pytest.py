@@ -1,8 +1,8 @@
-"""The pytest plugin: a fake cluster, and a client of it, for each test that asks for one.
+"""pytest plugin with the fixtures `fake_cluster` and `actions_client`.
 
-Stands beside the package, as pytest loads it in every run: neither the package nor aiohttp is
-imported before a fixture is used. It knows how coroutine fixtures get onto the loop that runs
-the test, under pytest-asyncio and anyio, and nothing of what clusters do.
+The module stands beside the package because pytest loads it in every run: neither the package nor
+aiohttp is imported before a fixture is used. The fixtures run on the event loop of the test, under
+pytest-asyncio and anyio.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from redis_enterprise_actions.testing import FakeCluster
 
 _MARKER: Final = (
-    "fake_cluster(faults=[], trouble={}, **settings): how the cluster of the fixture fake_cluster "
-    "is made: the arguments of FakeCluster, those of `inject` for each fault, and those of "
-    "`trouble`. What stands closer to the test goes before."
+    "fake_cluster(faults=[], chaos={}, **settings): settings of the fixture fake_cluster: the "
+    "arguments of FakeCluster, of its method `inject` for each fault, and of its method `chaos`. "
+    "The marker closest to the test wins."
 )
 _LOOP_SCOPES: Final = ("function", "class", "module", "package", "session")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known, and the fixtures for the frameworks that are there."""
+    """Register the marker, and the fixtures for the installed frameworks."""
     config.addinivalue_line("markers", _MARKER)
     if config.pluginmanager.hasplugin("asyncio"):
         config.pluginmanager.register(_on_pytest_asyncio(), "fake_cluster_on_pytest_asyncio")
@@ -41,28 +41,28 @@ def pytest_configure(config: pytest.Config) -> None:
 def fake_cluster(request: pytest.FixtureRequest) -> FakeCluster:
     """Serve a `redis_enterprise_actions.testing.FakeCluster` for as long as the test runs.
 
-    The marker of the same name says how it is made.
+    The marker of the same name has its settings.
     """
     return cast("FakeCluster", request.getfixturevalue(_variant(request, "fake_cluster")))
 
 
 @pytest.fixture
 def actions_client(request: pytest.FixtureRequest) -> ActionsClient:
-    """Open a `redis_enterprise_actions.ActionsClient` of `fake_cluster`, with all that it needs."""
+    """Open a `redis_enterprise_actions.ActionsClient` that is connected to `fake_cluster`."""
     return cast("ActionsClient", request.getfixturevalue(_variant(request, "actions_client")))
 
 
-# --- whose loop it is -----------------------------------------------------------------------------
+# --- the event loop -------------------------------------------------------------------------------
 
 
 def _variant(request: pytest.FixtureRequest, name: str) -> str:
-    """Return the fixture that is set up on the loop which runs the test."""
+    """Return the name of the fixture that runs on the event loop of the test."""
     marker = _test(request).get_closest_marker("asyncio")
     on_anyio = "anyio_backend" in request.fixturenames
     if marker is not None and on_anyio:
         pytest.fail(
             f"pytest-asyncio would run the test, and anyio {name}: in the mode "
-            '"strict", pytest-asyncio leaves alone what is marked for anyio',
+            '"strict", pytest-asyncio leaves tests alone that are marked for anyio',
             pytrace=False,
         )
     if marker is not None:
@@ -85,8 +85,8 @@ def _test(request: pytest.FixtureRequest) -> pytest.Item:
 
 
 def _on_pytest_asyncio() -> ModuleType:
-    """Return a plugin with the fixtures, one for each loop that a test can ask for."""
-    import pytest_asyncio  # noqa: PLC0415 - it need not be there
+    """Return a plugin with the fixtures, one for each loop scope of a test."""
+    import pytest_asyncio  # noqa: PLC0415 - it may not be installed
 
     return _plugin({
         f"_{name}_on_{scope}_loop": pytest_asyncio.fixture(make(), loop_scope=scope)
@@ -96,7 +96,7 @@ def _on_pytest_asyncio() -> ModuleType:
 
 
 def _on_anyio() -> ModuleType:
-    """Return a plugin with the fixtures as anyio wants them: plain ones."""
+    """Return a plugin with the fixtures for anyio, which takes plain ones."""
     return _plugin({
         f"_{name}_on_anyio": pytest.fixture(make()) for name, make in _FIXTURES.items()
     })  # fmt: skip
@@ -108,62 +108,58 @@ def _plugin(fixtures: Mapping[str, object]) -> ModuleType:
     return plugin
 
 
-# --- what they give -------------------------------------------------------------------------------
+# --- the fixtures' values -------------------------------------------------------------------------
 
 
-class _Wanted(NamedTuple):
-    """What the markers of a test say of its cluster."""
+class _Marked(NamedTuple):
+    """Arguments of the markers of a test."""
 
     settings: dict[str, Any]
     faults: list[dict[str, Any]]
-    trouble: dict[str, Any] | None
+    chaos: dict[str, Any] | None
 
 
-def _wanted(test: pytest.Item) -> _Wanted:
-    """Read the markers, the farthest first."""
+def _marked(test: pytest.Item) -> _Marked:
+    """Merge the markers of a test; the closest one wins."""
     settings: dict[str, Any] = {}
     for mark in reversed(list(test.iter_markers("fake_cluster"))):
         if mark.args:
             pytest.fail(f"{mark.args[0]!r} has no name in the marker fake_cluster", pytrace=False)
         settings |= mark.kwargs
-    return _Wanted(
-        faults=settings.pop("faults", []), trouble=settings.pop("trouble", None), settings=settings
+    return _Marked(
+        faults=settings.pop("faults", []), chaos=settings.pop("chaos", None), settings=settings
     )
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
-    """Let trouble begin with the test, as only then a virtual clock does, too."""
+    """Start chaos with the test: a virtual clock begins there, too, and not in the fixture."""
     cluster = cast("FakeCluster | None", getattr(item, "funcargs", {}).get("fake_cluster"))
-    trouble = None if cluster is None else _wanted(item).trouble
-    if cluster is None or trouble is None:
+    chaos = None if cluster is None else _marked(item).chaos
+    if cluster is None or chaos is None:
         return (yield)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(item, "obj", _in_trouble(cast("Any", item).obj, trouble, cluster))
-        return (yield)
+    test = cast("Callable[..., Awaitable[None]]", cast("Any", item).obj)
 
-
-def _in_trouble(
-    test: Callable[..., Awaitable[None]], trouble: dict[str, Any], cluster: FakeCluster
-) -> Callable[..., Awaitable[None]]:
     @wraps(test)
-    async def troubled(**fixtures: object) -> None:
-        cluster.trouble(**trouble)
+    async def with_chaos(**fixtures: object) -> None:
+        cluster.chaos(**chaos)
         await test(**fixtures)
 
-    return troubled
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(item, "obj", with_chaos)
+        return (yield)
 
 
-# Functions are made anew for each loop, as pytest-asyncio writes its scope onto them.
+# Each loop scope has functions of its own, as pytest-asyncio writes the scope onto them.
 
 
 def _make_cluster() -> Callable[..., AsyncGenerator[FakeCluster, None]]:
     async def fake_cluster(request: pytest.FixtureRequest) -> AsyncGenerator[FakeCluster, None]:
         from redis_enterprise_actions.testing import FakeCluster  # noqa: PLC0415 - see the top
 
-        wanted = _wanted(_test(request))
-        async with FakeCluster(**wanted.settings) as cluster:
-            for fault in wanted.faults:
+        marked = _marked(_test(request))
+        async with FakeCluster(**marked.settings) as cluster:
+            for fault in marked.faults:
                 cluster.inject(**fault)
             yield cluster
 
@@ -176,22 +172,25 @@ def _make_client() -> Callable[..., AsyncGenerator[ActionsClient, None]]:
     ) -> AsyncGenerator[ActionsClient, None]:
         from redis_enterprise_actions import ActionsClient  # noqa: PLC0415 - see the top
 
-        proof = _proof(fake_cluster, _wanted(_test(request)).settings, tmp_path)
-        async with ActionsClient(fake_cluster.urls, **proof) as client:
+        settings = _marked(_test(request)).settings
+        options = _client_options(fake_cluster, settings, tmp_path)
+        async with ActionsClient(fake_cluster.urls, **options) as client:
             yield client
 
     return actions_client
 
 
-def _proof(cluster: FakeCluster, settings: Mapping[str, Any], place: Path) -> dict[str, Any]:
-    """Return what the cluster's client has to know of it but for its URLs."""
-    known = {"fingerprint": cluster.fingerprint} if settings.get("tls") else {}
+def _client_options(
+    cluster: FakeCluster, settings: Mapping[str, Any], folder: Path
+) -> dict[str, Any]:
+    """Return the credentials of a client, and the fingerprint of the cluster's certificate."""
+    tls = {"fingerprint": cluster.fingerprint} if settings.get("tls") else {}
     if settings.get("client_certificate"):
-        pem = place / "client.pem"
+        pem = folder / "client.pem"
         pem.write_text(cluster.client_pem, "ascii")
-        return {**known, "client_cert": pem}
+        return {**tls, "client_cert": pem}
     auth = "basic" if cluster.basic else "jwt"
-    return {**known, "username": cluster.username, "password": cluster.password, "auth": auth}
+    return {**tls, "username": cluster.username, "password": cluster.password, "auth": auth}
 
 
 _FIXTURES: Final = {"fake_cluster": _make_cluster, "actions_client": _make_client}

@@ -21,8 +21,8 @@ import pytest
 
 from redis_enterprise_actions import RedisActionsError
 from redis_enterprise_actions._model import errors as _errors
-from redis_enterprise_actions.testing.cluster import DATABASE_SECRET
 from redis_enterprise_actions.testing.server.auth import TOKEN_MARK
+from redis_enterprise_actions.testing.state.databases import DATABASE_SECRET
 
 
 if TYPE_CHECKING:

@@ -51,7 +51,7 @@ from tests.scripted import now
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from redis_enterprise_actions.testing import SeenRequest, Trouble
+    from redis_enterprise_actions.testing import ChaosEpisode, SeenRequest
 
 pytestmark = pytest.mark.enable_socket
 
@@ -246,7 +246,7 @@ async def follow(client: ActionsClient, cluster: FakeCluster, plan: Plan, number
 
 
 def verdict(  # noqa: PLR0911 - one for each way to be wrong
-    plan: Plan, cluster: FakeCluster, spoiled: list[Trouble]
+    plan: Plan, cluster: FakeCluster, spoiled: list[ChaosEpisode]
 ) -> str | None:
     """Return what is wrong with how a wait ended, or None."""
     result = plan.result
@@ -334,7 +334,7 @@ def longest_silence(plan: Plan, cluster: FakeCluster) -> float:
     return max(b - a for a, b in pairwise(times))
 
 
-def was_out(plan: Plan, cluster: FakeCluster, spoiled: list[Trouble]) -> bool:
+def was_out(plan: Plan, cluster: FakeCluster, spoiled: list[ChaosEpisode]) -> bool:
     """Whether the wait got no good answer for as long as it bears."""
     listed = "/v2/actions" if plan.name == "export" else "/v1/actions"
     # Once a delete has ended only the database tells so: no list does, but each answer about it.
@@ -396,7 +396,7 @@ async def test_chaos(seed: int, request: pytest.FixtureRequest) -> None:
                 for number, plan in enumerate(plans)
             ]
             await asyncio.sleep(CALM)
-            troubles = cluster.trouble(seed, horizon=HORIZON, episodes=40, longest=LONGEST)
+            troubles = cluster.chaos(seed, horizon=HORIZON, episodes=40, longest=LONGEST)
             since = now()
             await asyncio.gather(*waits)
             lasted = now()
@@ -436,6 +436,6 @@ async def test_chaos(seed: int, request: pytest.FixtureRequest) -> None:
     assert sockets() <= open_before + 3
 
 
-def shifted(trouble: Trouble, since: float) -> Trouble:
+def shifted(trouble: ChaosEpisode, since: float) -> ChaosEpisode:
     """Return a trouble in the loop's time."""
     return dataclasses.replace(trouble, begins=trouble.begins + since, ends=trouble.ends + since)

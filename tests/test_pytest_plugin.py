@@ -117,11 +117,11 @@ def test_without_a_loop(pytester: pytest.Pytester) -> None:
         ("token_ttl=60, basic=False", "fake_cluster.token_ttl == 60"),
         ("faults=[{'status': 503, 'times': 2}]", "fake_cluster.requests[1].status == 503"),
         (
-            "trouble={'seed': 1, 'horizon': 60, 'episodes': 50}",
+            "chaos={'seed': 1, 'horizon': 60, 'episodes': 50}",
             "{seen.status for seen in fake_cluster.requests} != {200}",
         ),
     ],
-    ids=["version", "nodes", "tls", "certificate", "tokens", "faults", "trouble"],
+    ids=["version", "nodes", "tls", "certificate", "tokens", "faults", "chaos"],
 )
 def test_marker(pytester: pytest.Pytester, mark: str, fact: str) -> None:
     """The marker says how the cluster is made and what goes wrong; the client copes with both."""

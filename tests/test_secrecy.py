@@ -14,7 +14,7 @@ from redis_enterprise_actions import ActionsClient, UnreadableReply, UsageError
 from redis_enterprise_actions._cli.main import main
 from redis_enterprise_actions._client.wire.databases import read_database
 from redis_enterprise_actions.testing import Plan
-from redis_enterprise_actions.testing.cluster import DATABASE_SECRET
+from redis_enterprise_actions.testing.state.databases import DATABASE_SECRET
 from tests.secrecy import SECRETS, leaks_of, secrets_in
 
 

@@ -22,9 +22,10 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from redis_enterprise_actions.testing import FakeCluster, Plan, Trouble
-from redis_enterprise_actions.testing.cluster import DATABASE_SECRET, TOKEN_MARK
-from redis_enterprise_actions.testing.server.chaos import TroubleKind, draw_troubles
+from redis_enterprise_actions.testing import ChaosEpisode, FakeCluster, Plan
+from redis_enterprise_actions.testing.server.auth import TOKEN_MARK
+from redis_enterprise_actions.testing.server.chaos import EpisodeKind, draw_episodes
+from redis_enterprise_actions.testing.state.databases import DATABASE_SECRET
 
 
 if TYPE_CHECKING:
@@ -930,7 +931,7 @@ class TestTokens:
         async with authorized(cluster) as session:
             status, said = await post(session, cluster, "authorize", body)
 
-        assert (status, json.loads(said)["error_code"]) == (400, "invalid_request")
+        assert (status, said["error_code"]) == (400, "invalid_request")
 
     async def test_altered(self, cluster: FakeCluster) -> None:
         """A token that was altered is not accepted."""
@@ -1387,28 +1388,28 @@ class TestFaults:
         assert (await ask("/v1/actions"))[0] == 200
 
 
-def episode(kind: TroubleKind, begins: float = 0, ends: float = 10, **rest: Any) -> Trouble:  # noqa: ANN401
+def episode(kind: EpisodeKind, begins: float = 0, ends: float = 10, **rest: Any) -> ChaosEpisode:  # noqa: ANN401
     """Return an episode of trouble."""
-    return Trouble(kind=kind, begins=begins, ends=ends, **rest)
+    return ChaosEpisode(kind=kind, begins=begins, ends=ends, **rest)
 
 
-GOLDEN = Trouble(begins=3.425477670235755, ends=16.406163713312363, kind="election")
+GOLDEN = ChaosEpisode(begins=3.425477670235755, ends=16.406163713312363, kind="election")
 
 
 class TestDraw:
     """What is drawn by lot."""
 
-    MANY: ClassVar[list[Trouble]] = draw_troubles(
+    MANY: ClassVar[list[ChaosEpisode]] = draw_episodes(
         7, nodes=3, horizon=100, episodes=2000, longest=20
     )
 
     def test_same_seed(self) -> None:
         """The same arguments draw the same, in every Python; others draw otherwise."""
-        drawn = draw_troubles(1, nodes=3, horizon=600, episodes=40, longest=60)
+        drawn = draw_episodes(1, nodes=3, horizon=600, episodes=40, longest=60)
 
-        assert drawn == draw_troubles(1, nodes=3, horizon=600, episodes=40, longest=60)
-        assert drawn != draw_troubles(2, nodes=3, horizon=600, episodes=40, longest=60)
-        assert drawn != draw_troubles(1, nodes=2, horizon=600, episodes=40, longest=60)
+        assert drawn == draw_episodes(1, nodes=3, horizon=600, episodes=40, longest=60)
+        assert drawn != draw_episodes(2, nodes=3, horizon=600, episodes=40, longest=60)
+        assert drawn != draw_episodes(1, nodes=2, horizon=600, episodes=40, longest=60)
         assert drawn[0] == GOLDEN
 
     def test_times(self) -> None:
@@ -1429,7 +1430,7 @@ class TestDraw:
         for trouble in self.MANY:
             drawn.setdefault(trouble.kind, set()).add(trouble.node)
 
-        assert drawn == dict.fromkeys(get_args(TroubleKind), everywhere) | {
+        assert drawn == dict.fromkeys(get_args(EpisodeKind), everywhere) | {
             "restart": alone,
             "failover": alone,
             "election": none,
@@ -1450,13 +1451,13 @@ class TestDraw:
 
     async def test_cluster_draws(self, three: FakeCluster) -> None:
         """A cluster draws for as many nodes as it has."""
-        drawn = three.trouble(5, horizon=600, episodes=9)
+        drawn = three.chaos(5, horizon=600, episodes=9)
 
-        assert drawn == draw_troubles(5, nodes=3, horizon=600, episodes=9, longest=60)
+        assert drawn == draw_episodes(5, nodes=3, horizon=600, episodes=9, longest=60)
 
     async def test_none(self, three: FakeCluster) -> None:
         """There may be no trouble at all."""
-        assert three.trouble(5, horizon=600, episodes=0) == []
+        assert three.chaos(5, horizon=600, episodes=0) == []
 
     @pytest.mark.parametrize(
         "wrong",
@@ -1475,12 +1476,12 @@ class TestDraw:
     async def test_impossible(self, cluster: FakeCluster, wrong: dict[str, Any]) -> None:
         """Times are more than 0, and episodes no fewer."""
         with pytest.raises(ValueError, match=r"more than 0|fewer than 0"):
-            cluster.trouble(1, **({"horizon": 10, "episodes": 1} | wrong))
+            cluster.chaos(1, **({"horizon": 10, "episodes": 1} | wrong))
 
     def test_outside(self) -> None:
         """There is no trouble outside `async with`."""
         with pytest.raises(RuntimeError, match="inside"):
-            FakeCluster().trouble(1, horizon=10, episodes=1)
+            FakeCluster().chaos(1, horizon=10, episodes=1)
 
 
 class TestTrouble:
@@ -1497,13 +1498,13 @@ class TestTrouble:
             (episode("empty"), (200, "")),
             (episode("garbage"), (200, "<html><body>upstream connect error</body></html>")),
         ],
-        ids=lambda value: value.kind if isinstance(value, Trouble) else "",
+        ids=lambda value: value.kind if isinstance(value, ChaosEpisode) else "",
     )
     async def test_answers(
-        self, cluster: FakeCluster, ask: Asker, trouble: Trouble, expected: object
+        self, cluster: FakeCluster, ask: Asker, trouble: ChaosEpisode, expected: object
     ) -> None:
         """Answers go wrong while an episode lasts, as often as they are asked for."""
-        cluster._player.play([dataclasses.replace(trouble, begins=5.0, ends=15.0)])
+        cluster._chaos.run([dataclasses.replace(trouble, begins=5.0, ends=15.0)])
         assert await ask("/v2/actions") == (200, [])
         await asyncio.sleep(5.1)
         for _ in range(2):
@@ -1519,18 +1520,18 @@ class TestTrouble:
         ("kind", "key", "value"), [("bad_entry", "status", 42), ("nan", "progress", float("nan"))]
     )
     async def test_entries(
-        self, cluster: FakeCluster, ask: Asker, kind: TroubleKind, key: str, value: float
+        self, cluster: FakeCluster, ask: Asker, kind: EpisodeKind, key: str, value: float
     ) -> None:
         """Entries go wrong, too."""
         cluster.add_action()
-        cluster._player.play([episode(kind)])
+        cluster._chaos.run([episode(kind)])
         (entry,) = await ask.ok("/v2/actions")
 
         assert entry[key] == pytest.approx(value, nan_ok=True)
 
     async def test_headers(self, cluster: FakeCluster, ask: Asker) -> None:
         """Who is throttled is told for how long, and HTML says that it is."""
-        cluster._player.play([
+        cluster._chaos.run([
             episode("throttled", retry_after=7.0),
             episode("garbage", begins=10, ends=20),
         ])  # fmt: skip
@@ -1542,7 +1543,7 @@ class TestTrouble:
 
     async def test_slow(self, cluster: FakeCluster, ask: Asker) -> None:
         """Slow answers are late by what was drawn."""
-        cluster._player.play([episode("slow", delay=3.5)])
+        cluster._chaos.run([episode("slow", delay=3.5)])
         began = asyncio.get_running_loop().time()
         await ask.ok("/v1/actions")
 
@@ -1550,15 +1551,15 @@ class TestTrouble:
 
     async def test_node(self, three: FakeCluster, ask3: Asker) -> None:
         """Trouble of one node leaves the others alone."""
-        three._player.play([episode("unavailable", node=3)])
+        three._chaos.run([episode("unavailable", node=3)])
 
         assert [(await ask3("/v1/actions", node=node))[0] for node in (1, 2, 3)] == [200, 307, 503]
 
     async def test_oldest(self, cluster: FakeCluster, ask: Asker) -> None:
         """Of several episodes the oldest wins, and what was injected goes before."""
-        cluster._player.play([episode("unavailable", begins=2)])
-        cluster._player.play([episode("throttled", begins=1, ends=5, retry_after=1.0)])
-        cluster._player.play([episode("election", begins=0, ends=1.5)])
+        cluster._chaos.run([episode("unavailable", begins=2)])
+        cluster._chaos.run([episode("throttled", begins=1, ends=5, retry_after=1.0)])
+        cluster._chaos.run([episode("election", begins=0, ends=1.5)])
         await asyncio.sleep(3)
         cluster.inject(status=500)
 
@@ -1568,7 +1569,7 @@ class TestTrouble:
 
     async def test_restart(self, three: FakeCluster, ask3: Asker) -> None:
         """A node that is restarted is away while the episode lasts, and follows then."""
-        three._player.play([episode("restart", node=1)])
+        three._chaos.run([episode("restart", node=1)])
         await asyncio.sleep(1)
         assert running(three) == [2, 3]
         assert three.primary == 2
@@ -1581,7 +1582,7 @@ class TestTrouble:
 
     async def test_last_node(self, three: FakeCluster) -> None:
         """The last node that runs is not restarted."""
-        three._player.play([episode("restart", begins=node, node=node) for node in (1, 2, 3)])
+        three._chaos.run([episode("restart", begins=node, node=node) for node in (1, 2, 3)])
         await asyncio.sleep(4)
         assert running(three) == [3]
         await asyncio.sleep(20)
@@ -1589,7 +1590,7 @@ class TestTrouble:
 
     async def test_restarts_overlap(self, three: FakeCluster) -> None:
         """A restart of a node that is away already does nothing."""
-        three._player.play([
+        three._chaos.run([
             episode("restart", node=2),
             episode("restart", begins=5, ends=20, node=2),
         ])  # fmt: skip
@@ -1603,7 +1604,7 @@ class TestTrouble:
     async def test_restart_of_the_users(self, three: FakeCluster) -> None:
         """What the user stops or starts meanwhile is respected."""
         await three.stop_node(3)
-        three._player.play([episode("restart", node=node) for node in (2, 3)])
+        three._chaos.run([episode("restart", node=node) for node in (2, 3)])
         await asyncio.sleep(1)
         await three.start_node(2)
         await asyncio.sleep(10)
@@ -1614,7 +1615,7 @@ class TestTrouble:
         """A failover moves the primary to the node, or to the lowest other one that runs."""
         await three.stop_node(3)
         await three.start_node(3)
-        three._player.play([episode("failover", begins=at, node=3) for at in (1, 3)])
+        three._chaos.run([episode("failover", begins=at, node=3) for at in (1, 3)])
         primaries = []
         for _ in range(3):
             primaries.append(three.primary)
@@ -1624,7 +1625,7 @@ class TestTrouble:
 
     async def test_failover_of_one(self, cluster: FakeCluster, ask: Asker) -> None:
         """A cluster of one node fails over to none, and does not restart."""
-        cluster._player.play([episode("failover", node=1), episode("restart", node=1)])
+        cluster._chaos.run([episode("failover", node=1), episode("restart", node=1)])
         await asyncio.sleep(1)
 
         assert cluster.primary == 1
@@ -1633,7 +1634,7 @@ class TestTrouble:
     async def test_election(self, three: FakeCluster, ask3: Asker) -> None:
         """There is no primary while the election lasts; then the lowest node is it."""
         three.primary = 3
-        three._player.play([
+        three._chaos.run([
             episode("election"),
             episode("failover", begins=2, node=2),
             episode("election", begins=5, ends=15),
@@ -1648,7 +1649,7 @@ class TestTrouble:
 
     async def test_election_and_restart(self, three: FakeCluster) -> None:
         """A node that comes back in an election is not the primary before it ends."""
-        three._player.play([
+        three._chaos.run([
             episode("restart", begins=1, ends=5, node=1),
             episode("election"),
         ])  # fmt: skip
@@ -1660,7 +1661,7 @@ class TestTrouble:
 
     async def test_election_of_the_users(self, three: FakeCluster) -> None:
         """If the user has named a primary meanwhile, it stays."""
-        three._player.play([episode("election")])
+        three._chaos.run([episode("election")])
         await asyncio.sleep(1)
         three.primary = 3
         await asyncio.sleep(10)
@@ -1669,7 +1670,7 @@ class TestTrouble:
 
     async def test_revoke(self, cluster: FakeCluster) -> None:
         """Tokens are revoked when the episode begins, and those issued later are not."""
-        cluster._player.play([episode("revoke", begins=5)])
+        cluster._chaos.run([episode("revoke", begins=5)])
         async with authorized(cluster) as session:
             token = await authorize(session, cluster)
             await asyncio.sleep(6)
@@ -1681,7 +1682,7 @@ class TestTrouble:
 
     async def test_heal(self, three: FakeCluster, ask3: Asker) -> None:
         """Healing ends all trouble; only a node that was stopped stays so."""
-        three._player.play([
+        three._chaos.run([
             episode("unavailable"),
             episode("election"),
             episode("restart", node=3),
@@ -1698,10 +1699,10 @@ class TestTrouble:
 
     async def test_after_healing(self, three: FakeCluster) -> None:
         """There can be trouble again."""
-        three._player.play([episode("election")])
+        three._chaos.run([episode("election")])
         await asyncio.sleep(1)
         three.heal()
-        three._player.play([episode("election", begins=1, ends=5)])
+        three._chaos.run([episode("election", begins=1, ends=5)])
         await asyncio.sleep(2)
         assert three.primary is None
         await asyncio.sleep(10)
@@ -1713,7 +1714,7 @@ class TestTrouble:
         for turns in range(0, 30, 2):
             before = asyncio.all_tasks()
             async with FakeCluster(nodes=2) as cluster:
-                cluster._player.play([episode("restart", node=2), episode("unavailable")])
+                cluster._chaos.run([episode("restart", node=2), episode("unavailable")])
                 await asyncio.sleep(at)
                 for _ in range(turns):
                     await asyncio.sleep(0)
@@ -1727,7 +1728,7 @@ class TestTrouble:
         """If a node cannot be started again, it is said when the cluster is left."""
         with socket.socket() as taken, pytest.raises(OSError, match="address"):
             async with FakeCluster(nodes=2) as cluster:
-                cluster._player.play([episode("restart", node=2)])
+                cluster._chaos.run([episode("restart", node=2)])
                 await asyncio.sleep(1)
                 taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 taken.bind(("127.0.0.1", port_of(cluster.urls[1])))
@@ -1739,8 +1740,8 @@ class TestTrouble:
         """When all trouble is over, every node runs, one of them is the primary and answers."""
         async with FakeCluster(nodes=3) as cluster, authorized(cluster) as session:
             ask, seen = Asker(session, cluster), set[object]()
-            cluster.trouble(seed, horizon=600, episodes=60)
-            cluster.trouble(seed + 100, horizon=600, episodes=20)
+            cluster.chaos(seed, horizon=600, episodes=60)
+            cluster.chaos(seed + 100, horizon=600, episodes=20)
             while asyncio.get_running_loop().time() < 660:
                 for node in (1, 2, 3):
                     try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from redis_enterprise_actions.testing import FakeCluster, Plan
-from redis_enterprise_actions.testing.cluster import DATABASE_SECRET
+from redis_enterprise_actions.testing.state.databases import DATABASE_SECRET
 from tests.caller import Caller, calling
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 
-from redis_enterprise_actions.testing import FakeCluster, Plan, Trouble
+from redis_enterprise_actions.testing import ChaosEpisode, FakeCluster, Plan
 from tests.caller import Caller, calling
 
 
@@ -442,8 +442,8 @@ class TestEffects:
         """A restart that has stopped a node does not start it when it was removed meanwhile."""
         for node in (2, 3):
             three.start_node_action(node, "remove", Plan(duration=5))
-        restart = Trouble(kind="restart", node=2, begins=1, ends=9)
-        three._player.play([restart])
+        restart = ChaosEpisode(kind="restart", node=2, begins=1, ends=9)
+        three._chaos.run([restart])
         await asyncio.sleep(10)
 
         assert three._nodes.running == [1]

@@ -1,26 +1,30 @@
-"""The fake's front: everything that a test can do to a cluster."""
+"""`FakeCluster`: the settings and the work of a small cluster on 127.0.0.1, and its faults."""
 
 from __future__ import annotations
 
 import asyncio
-import time
 from dataclasses import replace
 from math import inf
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, get_args
 
 from aiohttp import web
 
-from redis_enterprise_actions.testing.routes.actions import Routes
-from redis_enterprise_actions.testing.routes.crdbs import CrdbRoutes
-from redis_enterprise_actions.testing.routes.databases import BdbActions, BdbCalls, TransferCalls
-from redis_enterprise_actions.testing.routes.nodes import NodeRoutes
-from redis_enterprise_actions.testing.server.auth import TOKEN_MARK, Door
-from redis_enterprise_actions.testing.server.chaos import Player, Trouble, draw_troubles
-from redis_enterprise_actions.testing.server.faults import NO_ROUTE, Fault
-from redis_enterprise_actions.testing.server.middleware import Gate, SeenRequest
-from redis_enterprise_actions.testing.server.nodes import Nodes
-from redis_enterprise_actions.testing.server.tls import Certificates, Tls, make_tls
-from redis_enterprise_actions.testing.state.actions import (
+from .clock import Clock, loop_time
+from .routes.actions import ActionRoutes
+from .routes.crdbs import CrdbRoutes
+from .routes.database_actions import DatabaseActionRoutes
+from .routes.databases import DatabaseRoutes
+from .routes.node_actions import ClusterActionRoutes, NodeActionRoutes
+from .routes.nodes import NodeRoutes
+from .routes.shards import ShardRoutes
+from .server.auth import Authentication
+from .server.chaos import ChaosEpisode, ChaosRunner, draw_episodes
+from .server.faults import NO_ROUTE, Fault
+from .server.middleware import Middleware, SeenRequest
+from .server.nodes import NodeServers
+from .server.tls import Certificates, ServerCertificates, make_tls
+from .settings import Version
+from .state.actions import (
     DEFAULT_PLAN,
     FakeAction,
     Kind,
@@ -30,17 +34,9 @@ from redis_enterprise_actions.testing.state.actions import (
     kind_of,
     start_action,
 )
-from redis_enterprise_actions.testing.state.crdbs import Crdbs
-from redis_enterprise_actions.testing.state.databases import (
-    DATABASE_SECRET,
-    Databases,
-    FakeDatabase,
-    Transfer,
-)
-from redis_enterprise_actions.testing.state.node_actions import NodeActions
-
-from .cluster_crdbs import CrdbsFront
-from .cluster_nodes import NodesFront
+from .state.crdbs import RESULT_TTL, CrdbRegistry, FakeCrdbTask
+from .state.databases import DatabaseRegistry, FakeDatabase, Transfer
+from .state.node_actions import ClusterActionName, NodeActionName, NodeActionRegistry
 
 
 if TYPE_CHECKING:
@@ -48,52 +44,48 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-__all__ = ["DATABASE_SECRET", "TOKEN_MARK", "FakeCluster", "Version"]
-
-Version: TypeAlias = Literal["7.4", "7.8", "7.22", "8.0"]
-
 _HAS_V2: Final = frozenset({"7.22", "8.0"})
 
 
-class FakeCluster(NodesFront, CrdbsFront):
-    """A cluster of one node or more, from `async with` to its end.
+class FakeCluster:
+    """A small Redis Software cluster on 127.0.0.1, served inside `async with`.
 
-    `version` is "7.4", "7.8", "7.22" or "8.0" and decides which routes there are. `username`
-    and `password` are attributes, too: they are what its one user has, and everybody else is
-    answered 401. `requests` lists what was asked so far, and `actions` holds the truth about each
-    action by its uid. Raises `ValueError` for what no cluster could be told to do.
+    Raises `ValueError` for what no cluster could be told to do.
 
-    - `nodes`: how many there are. They are numbered from 1, listen on ports of their own (`port`
-      is that of the first; 0 takes a free one) and share everything else. `urls` tells where
-      they answer, `url` where the first one does.
-    - `primary` is the node that answers; it may be set, and is 1 at the start. The others
-      redirect there with a 307, before they ask for credentials. While it is None, as in an
-      election, every node answers 503; the body of that is a guess.
-    - `handle_redirects`: every node answers itself, as with that setting of a cluster. It may be
-      set at any time.
-    - `redirect_to`: a base URL, such as "https://10.0.0.7:9443", that the redirects name instead
-      of the primary's.
-    - `basic`: whether user and password are accepted in a Basic header, as is usual. A cluster
-      on which that is off (control_plane_basic_authentication) still takes them in the body of
+    - `version`: "7.4", "7.8", "7.22" or "8.0"; it decides which routes there are.
+    - `username`, `password`: the credentials of its one user.
+    - `nodes`: their number. Nodes are numbered from 1 and listen on ports of their own; `port` is
+      that of the first, and 0 takes a free one. `urls` has the URLs of all, `url` that of the
+      first.
+    - `handle_redirects`: every node answers itself, as with that setting of a cluster. Otherwise
+      the nodes redirect to the `primary` with a 307, before they ask for credentials. While
+      `primary` is None, as in an election, every node answers 503; its body is a guess.
+    - `basic`: user and password are accepted in a Basic header, as is usual. A cluster on which
+      that is off (control_plane_basic_authentication) still takes them in the body of
       /v1/users/authorize.
-    - `token_ttl`: how many seconds a token (JWT) is good for that was asked for without a `ttl`.
-      `basic` and `token_ttl` may be set at any time, too.
-    - `tls`: "self-signed" or "own-ca", a certificate for 127.0.0.1 from a CA that was made for
-      it; either is made anew for each cluster, and wants `redis-enterprise-actions[testing]`.
-      By default there is plain HTTP.
+    - `token_ttl`: lifetime in seconds of a token (JWT) that was requested without a `ttl`.
+    - `tls`: "self-signed" or "own-ca", a certificate for 127.0.0.1 from a CA of the cluster's own.
+      Both need `redis-enterprise-actions[testing]`. The default is plain HTTP.
     - `client_certificate`: only clients with a certificate of the cluster's own CA can connect,
       and need no other credentials then.
+    - `lateness`: seconds until the status of a database (with its `background_op`, exports,
+      imports and backups) and the remembered results of node and cluster actions show what was
+      begun, cancelled or reset; a new database is missing for as long. Requests act on the actual
+      state, and actions and tasks are shown at once under their ids.
+
+    These attributes may be set at any time: `username`, `password`, `primary`,
+    `handle_redirects`, `basic`, `token_ttl`, `lateness`, and
+
+    - `redirect_to`: a base URL, such as "https://10.0.0.7:9443", that redirects name in place of
+      the primary's.
     - `bare_node_actions`: GET /v1/nodes/actions answers a bare array instead of an object with
-      one, as it is not known which of them it is. It may be set at any time, and is off.
+      one; which of them is right is not known. The default is False.
     - `bare_crdb_tasks`: GET /v1/crdb_tasks answers a bare array, as documented, instead of
-      `{"crdb_tasks": []}`, in the manner of /v1/crdbs. It may be set at any time, and is on.
-    - `lateness`: for so many seconds the status of a database (with its `background_op` and how its
-      exports, imports and backups stand), and what is remembered of the actions on a node or the
-      cluster, still show how things stood before something was begun, cancelled or reset there.
-      A database that was just made is not there yet. Calls meet things as they are, and actions
-      and tasks are seen at once under their ids. It may be set at any time, and is 0 at the start.
-    - `not_cancellable`: the names of the node actions ("remove") that cannot be cancelled while
-      they run, but answer 409, which is a guess. There is none at the start.
+      `{"crdb_tasks": []}`, in the manner of /v1/crdbs. The default is True.
+    - `not_cancellable`: names of the node actions ("remove") whose cancel is answered 409, which
+      is a guess, while they run. There is none by default.
+
+    `requests` lists the requests so far, and `actions` has each action by its uid.
     """
 
     def __init__(
@@ -116,7 +108,7 @@ class FakeCluster(NodesFront, CrdbsFront):
             raise ValueError("token_ttl is in seconds, more than 0")
         if client_certificate and tls != "own-ca":
             raise ValueError('client_certificate needs tls="own-ca": its CA issues them')
-        self._tls: Tls | None = None
+        self._tls: ServerCertificates | None = None
         if tls is not None:
             check_choice(Certificates, "tls", tls)
             self._tls = make_tls(tls, client_certificate=client_certificate)
@@ -131,30 +123,28 @@ class FakeCluster(NodesFront, CrdbsFront):
         self.bare_node_actions = False
         self.bare_crdb_tasks = True
         self.not_cancellable: set[str] = set()
-        self._planned_calls = PlannedCalls()
-        self._door = Door(self)
         self.actions: dict[str, FakeAction] = {}
-        self._databases = Databases(self.actions, shows_transfers=version in _HAS_V2)
+        has_v2 = version in _HAS_V2
+        self._clock = Clock()
+        self._planned_calls = PlannedCalls()
+        self._databases = DatabaseRegistry(self.actions, shows_transfers=has_v2)
         self.lateness = lateness
-        self._bdb_calls = BdbCalls(self._databases, self._planned_calls, version=version)
-        self._bdb_actions = BdbActions(self._databases, self._planned_calls, version=version)
-        self._transfer_calls = TransferCalls(self._databases, self._planned_calls)
-        self._routes = Routes(self.actions, self._databases)
-        self._crdbs = Crdbs()
-        self._crdb_routes = CrdbRoutes(self, crdbs=self._crdbs, planned_calls=self._planned_calls)
+        self._crdbs = CrdbRegistry()
         context = None if self._tls is None else self._tls.context
-        self._nodes = Nodes(nodes, port=port, app=self._app, tls=context)
-        self._node_actions = NodeActions(self._nodes)
-        self._node_routes = NodeRoutes(
-            self, nodes=self._nodes, actions=self._node_actions, planned_calls=self._planned_calls
+        self._nodes = NodeServers(nodes, port=port, app=self._app, tls=context)
+        self._node_actions = NodeActionRegistry(self._nodes)
+        self._authentication = Authentication(self, self._clock)
+        self._chaos = ChaosRunner(self._nodes, self.revoke_tokens)
+        self._middleware = Middleware(
+            self,
+            nodes=self._nodes,
+            authentication=self._authentication,
+            chaos=self._chaos,
+            clock=self._clock,
         )
-        self._player = Player(self._nodes, self.revoke_tokens)
-        self._gate = Gate(self, nodes=self._nodes, door=self._door, player=self._player)
 
     async def __aenter__(self) -> Self:
-        epoch = time.time() - self._now()
-        self._routes.epoch = self._door.epoch = epoch
-        self._databases.epoch = self._crdb_routes.epoch = epoch
+        self._clock.start()
         await self._nodes.open()
         return self
 
@@ -166,23 +156,23 @@ class FakeCluster(NodesFront, CrdbsFront):
     ) -> None:
         try:
             await self._node_actions.close()
-            await self._player.close()
+            await self._chaos.close()
         finally:
             await self._nodes.close()
 
     @property
     def url(self) -> str:
-        """Where the first node answers, such as `http://127.0.0.1:43215`."""
+        """URL of the first node, such as `http://127.0.0.1:43215`."""
         return self.urls[0]
 
     @property
     def urls(self) -> list[str]:
-        """Where each node answers, or did before it was stopped: it keeps its port."""
+        """URL of each node; a stopped node keeps its port."""
         return self._nodes.urls
 
     @property
     def ca_pem(self) -> str:
-        """The certificate to trust, as PEM: the CA's, or the self-signed one.
+        """Certificate to trust, as PEM: that of the CA, or the self-signed one.
 
         Raises `RuntimeError` if the cluster has none, as do `fingerprint` and `client_pem`.
         """
@@ -190,19 +180,19 @@ class FakeCluster(NodesFront, CrdbsFront):
 
     @property
     def fingerprint(self) -> str:
-        """The SHA-256 of the server's certificate: upper-case hex pairs, joined by colons."""
+        """SHA-256 of the server's certificate: upper-case hex pairs, joined by colons."""
         return self._certificates.fingerprint
 
     @property
     def client_pem(self) -> str:
-        """A key and its certificate chain, as one PEM, that a client can show."""
+        """Key and certificate chain of a client, as one PEM."""
         if self._certificates.client_pem is None:
             raise RuntimeError("the cluster asks for no certificate: client_certificate is off")
         return self._certificates.client_pem
 
     @property
     def primary(self) -> int | None:
-        """The node that answers, or None while there is none. It may be set."""
+        """Number of the primary node, or None during an election. It may be set."""
         return self._nodes.primary
 
     @primary.setter
@@ -211,7 +201,7 @@ class FakeCluster(NodesFront, CrdbsFront):
 
     @property
     def lateness(self) -> float:
-        """How many seconds it takes until databases and node actions show what has begun."""
+        """Delay in seconds until databases and node actions show what was begun. It may be set."""
         return self._databases.lateness
 
     @lateness.setter
@@ -221,25 +211,25 @@ class FakeCluster(NodesFront, CrdbsFront):
         self._databases.lateness = seconds
 
     async def stop_node(self, node: int) -> None:
-        """Stop a node: it refuses connections from now on, and open ones are cut.
+        """Stop a node: it refuses connections from now on, and open ones are aborted.
 
-        If it was the primary, the lowest other node that runs is it at once. Raises `ValueError`
-        if there is no such node, or it is stopped already.
+        If it was the primary, the lowest other running node becomes it at once. Raises
+        `ValueError` if there is no such node, or it is stopped already.
         """
         await self._nodes.stop(node)
 
     async def start_node(self, node: int) -> None:
-        """Let a stopped node run again, at its port, as the primary if there is none.
+        """Start a stopped node at its port, as the primary if there is none.
 
         Raises `ValueError` if there is no such node, it runs already or was removed, and `OSError`
-        if somebody else has taken the port.
+        if the port was taken.
         """
         await self._nodes.start(node)
 
     async def restart_node(self, node: int, *, downtime: float = 30.0) -> None:
         """Stop a node and start it again `downtime` seconds of the loop's time later.
 
-        Raises what `stop_node` and `start_node` raise. If it is cancelled in between, the node
+        Raises the errors of `stop_node` and `start_node`. If it is cancelled in between, the node
         stays stopped.
         """
         if not downtime >= 0:
@@ -249,11 +239,11 @@ class FakeCluster(NodesFront, CrdbsFront):
         await self.start_node(node)
 
     def revoke_tokens(self) -> None:
-        """Make every token invalid that was issued so far.
+        """Make all tokens invalid that were issued so far.
 
-        That is what happens to them when an upgrade across 8.0.22 changes the signing secret.
+        An upgrade across 8.0.22 does so, as it changes the signing secret.
         """
-        self._door.tokens.revoke()
+        self._authentication.revoke_tokens()
 
     def add_action(
         self,
@@ -268,11 +258,12 @@ class FakeCluster(NodesFront, CrdbsFront):
     ) -> str:
         """Start an action that goes as planned, and return its uid.
 
-        - `kind`: by default, what actions of that name are: `SM...` is a state machine; import,
+        - `kind`: by default that of actions of this name: `SM...` is a state machine; import,
           export and backup are "other", which only /v2 shows; anything else is a task.
-        - `bdb_uid`: the database it works on, by default 1 for a state machine or an "other",
-          none for a task; it exists from now on. `node_uid`: the node that a task runs on.
-        - `shards`: those that a running state machine has pending operations on.
+        - `bdb_uid`: the database that the action works on, by default 1 for a state machine or an
+          "other", none for a task; it exists from now on.
+        - `node_uid`: the node that a task runs on.
+        - `shards`: the shards on which a running state machine has pending operations.
         """
         kind = kind or kind_of(name)
         check_choice(Kind, "kind", kind)
@@ -283,41 +274,41 @@ class FakeCluster(NodesFront, CrdbsFront):
         action = start_action(
             name,
             plan,
-            now=self._now(),
+            now=loop_time(),
             uid=uid,
             kind=kind,
             bdb_uid=bdb_uid,
             node_uid=node_uid,
             shards=shards,
         )
-        self._routes.add(action)
+        self.actions[action.uid] = action
+        self._databases.add_action(action)
         return action.uid
 
     @property
     def bdbs(self) -> dict[int, FakeDatabase]:
-        """The truth about each database that exists now, by its uid."""
-        return self._databases.present(self._now())
+        """Each database that exists now, by its uid."""
+        return self._databases.existing()
 
     def add_bdb(self, uid: int | None = None, *, name: str | None = None) -> int:
-        """Make a database that is idle, and return its uid.
+        """Add an idle database and return its uid, by default one that was never used.
 
-        By default that is one that was never used, and the name is "db" and the uid. Raises
-        `ValueError` if there is a database of that uid.
+        The default of `name` is "db" and the uid. Raises `ValueError` if there is a database of
+        that uid.
         """
         config = {} if name is None else {"name": name}
-        return self._databases.add(uid, self._now(), config).uid
+        return self._databases.add(uid, config).uid
 
     def start_transfer(self, bdb_uid: int, transfer: Transfer, plan: Plan = DEFAULT_PLAN) -> None:
         """Start an export, an import or a backup of a database, which exists from now on.
 
-        There is one on any version, although only those with a /v2 show it as an action. Its
+        It is started on any version, although only those with a /v2 show it as an action. Its
         progress is linear whatever is planned, and its outcome "completed", "failed" or "never".
         """
         check_choice(Transfer, "transfer", transfer)
         if plan.outcome not in {None, "completed", "failed", "never"}:
             raise ValueError(f"outcome={plan.outcome!r} is none of completed, failed, never")
-        linear = replace(plan, progress="linear")
-        self._databases.start(transfer, bdb_uid, linear, self._now())
+        self._databases.start(transfer, bdb_uid, replace(plan, progress="linear"))
 
     def plan(self, method: str, path: str, plan: Plan, *, times: int | None = 1) -> None:
         """Plan the work that the next `times` calls start, or all if it is None.
@@ -327,10 +318,107 @@ class FakeCluster(NodesFront, CrdbsFront):
         """
         self._planned_calls.add(method, path, plan, times=times)
 
-    def forget(self, uid: str) -> None:
-        """Drop the cluster's memory of an action; asking for it answers 404 from now on.
+    @property
+    def maintenance(self) -> dict[int, int]:
+        """Number of times that maintenance is on, by node that was not removed.
 
-        What it does to its database goes on, and what it did to it stays.
+        Each completed `maintenance_on` adds one, each `maintenance_off` takes one off.
+        """
+        return self._node_actions.maintenance()
+
+    def start_node_action(
+        self,
+        node_uid: int,
+        action: NodeActionName,
+        plan: Plan = DEFAULT_PLAN,
+        *,
+        task_id: str | None = None,
+    ) -> str:
+        """Start an action on a node, as a POST there does, and return its task_id.
+
+        GET on the action shows its progress only if that is "linear" or "stalling", as recorded
+        answers have none; lists show it. An action that "vanishes" does its work and is not
+        remembered. A node whose removal completes is gone at once; it stops if another one runs.
+
+        Raises `ValueError` if there is no such node or action, or that action runs there already.
+        """
+        self._check_member(node_uid)
+        if action not in get_args(NodeActionName):
+            raise ValueError(f"{action!r} is none of {', '.join(get_args(NodeActionName))}")
+        if self._node_actions.is_unfinished(node_uid, action):
+            raise ValueError(f"{action} runs on node {node_uid} already")
+        run = self._node_actions.start(action, plan, node_uid=node_uid, task_id=task_id)
+        return run.work.uid
+
+    def start_cluster_action(
+        self,
+        action: ClusterActionName,
+        plan: Plan = DEFAULT_PLAN,
+        *,
+        node_uid: int,
+    ) -> None:
+        """Start an action of the whole cluster; "change_master" is the only one there is.
+
+        When the action completes, `node_uid` is the primary, if that node runs.
+
+        Raises `ValueError` if there is no such node or action, or that action runs already.
+        """
+        self._check_member(node_uid)
+        if action not in get_args(ClusterActionName):
+            raise ValueError(f"{action!r} is none of {', '.join(get_args(ClusterActionName))}")
+        if self._node_actions.is_unfinished(None, action):
+            raise ValueError(f"{action} is under way already")
+        self._node_actions.start(action, plan, promotes=node_uid)
+
+    def forget_node_action(self, node_uid: int, action: NodeActionName) -> None:
+        """Remove an action on a node from the cluster, which answers 404 to it from now on."""
+        self._node_actions.forget(node_uid, action)
+
+    @property
+    def crdb_tasks(self) -> dict[str, FakeCrdbTask]:
+        """Each Active-Active task by its id, even if the cluster has forgotten it."""
+        return self._crdbs.tasks
+
+    def add_crdb(self, guid: str | None = None, *, name: str = "crdb") -> str:
+        """Add an Active-Active database and return its guid.
+
+        Raises `ValueError` if there is, or was, one of that guid.
+        """
+        return self._crdbs.add(guid, name)
+
+    def start_crdb_task(
+        self,
+        operation: str = "update_crdb",
+        plan: Plan = DEFAULT_PLAN,
+        *,
+        guid: str | None = None,
+        id: str | None = None,  # noqa: A002 - the API's name for it
+        result_ttl: float = RESULT_TTL,
+    ) -> str:
+        """Start an Active-Active task, as requests about CRDBs do, and return its id.
+
+        The cluster keeps the result for `result_ttl` seconds, or not at all if the task
+        "vanishes". A task that is planned to be cancelled or aborted fails.
+
+        The task works on the CRDB of that `guid`, or on a new one, which exists from now on. The
+        CRDB of a "create_crdb" exists when that task has finished, and the CRDB of a
+        "delete_crdb" until then.
+
+        Raises `ValueError` if a task of that id has not ended, or if there is, or was, already a
+        CRDB that is to be created.
+        """
+        if result_ttl < 0:
+            raise ValueError("result_ttl is in seconds, 0 or more")
+        if any(task.id == id for task in self._crdbs.running_tasks()):
+            raise ValueError(f"task {id} has not ended")
+        if operation == "create_crdb" or guid is None or not self._crdbs.has_had(guid):
+            guid = self._crdbs.add(guid, "crdb")
+        return self._crdbs.start(operation, guid, plan, task_id=id, result_ttl=result_ttl).id
+
+    def forget(self, uid: str) -> None:
+        """Remove an action from the cluster, which answers 404 to it from now on.
+
+        Its effects on its database remain.
         """
         del self.actions[uid]
 
@@ -356,39 +444,38 @@ class FakeCluster(NodesFront, CrdbsFront):
         no_handle: bool = False,
         no_route: bool = False,
     ) -> None:
-        """Make the next `times` answers go wrong, or all until `heal` if it is None.
+        """Spoil the next `times` answers, or all until `heal` if it is None.
 
-        Only requests whose path begins with `path`, or is that and no more if `exact`, are hit; if
-        `method` is given, only those with that one ("POST"), and if `node` is, only those that
-        reach that node. Faults wait their turn: a request is hit by the oldest one that fits it,
-        before it is redirected or asked for credentials.
+        The fault hits requests whose path begins with `path`, or equals it if `exact`; with
+        `method` ("POST") only those by it, and with `node` only those to that node. A request is
+        hit by the oldest fault that fits, before it is redirected or asked for credentials.
 
         - `status` answers that instead, with `body` and `headers`; `retry_after` (seconds, or a
-          date) adds that header, to a 503 unless told otherwise.
+          date) adds that header, by default to a 503.
         - `delay` answers that many seconds late.
-        - `drop` closes the connection without an answer. aiohttp's client repeats a GET whose
-          kept-alive connection was dropped once by itself, so it may take two.
-        - `lose` does what is asked, and then closes the connection without an answer. aiohttp's
-          client repeats a PUT or a DELETE, too, which then finds its own work under way.
-        - `truncate` cuts the connection in the middle of the body.
+        - `drop` closes the connection without an answer. aiohttp's client repeats a GET once by
+          itself if a kept-alive connection was dropped, so that it may take two.
+        - `lose` does the work, and then closes the connection without an answer. aiohttp's client
+          repeats a PUT or a DELETE, too, which then finds its own work under way.
+        - `truncate` closes the connection in the middle of the body.
         - `empty` answers 200 without a body.
-        - `bad_entry` spoils one entry of a list, whose status becomes the number 42: the first
-          one that has not ended, or else the first. Answers that are no list stay as they are.
+        - `bad_entry` gives one entry of a list the number 42 as its status: the first that has
+          not ended, or else the first. Answers that are no list stay as they are.
         - `nan` makes every progress the bare word NaN, as servers in Python write it.
         - `no_handle` leaves `action_uid`, `task_id` and `id` out of the answer to a call that
-          starts something, which it does. GET is never hit.
+          starts work. GET is never hit.
         - `no_route` answers as a gateway in front of the cluster that has no route to it: 404,
           with {"message": "no Route matched with those values"}.
         """
         if times is not None and times < 1:
             raise ValueError("times is 1 or more, or None for ever")
-        waits = retry_after is not None
+        has_retry_after = retry_after is not None
         spoils = truncate or bad_entry or nan or no_handle
-        if not any((status, waits, delay, drop, lose, empty, no_route, spoils)):
+        if not any((status, has_retry_after, delay, drop, lose, empty, no_route, spoils)):
             raise ValueError("no fault is given")
-        if empty and (status or body or waits or no_route):
+        if empty and (status or body or has_retry_after or no_route):
             raise ValueError("an empty answer has no body, and no status but 200")
-        if no_route and (status or body or waits):
+        if no_route and (status or body or has_retry_after):
             raise ValueError("a gateway with no route answers 404, and has a body of its own")
         if node is not None:
             self._nodes.check(node)
@@ -403,7 +490,7 @@ class FakeCluster(NodesFront, CrdbsFront):
             method=method,
             node=node,
             times=inf if times is None else times,
-            status=503 if status is None and waits else status,
+            status=503 if status is None and has_retry_after else status,
             body=body.encode() if isinstance(body, str) else body,
             headers=dict(headers or {}),
             delay=delay,
@@ -416,57 +503,61 @@ class FakeCluster(NodesFront, CrdbsFront):
         )
         if retry_after is not None:
             fault.headers["Retry-After"] = str(retry_after)
-        self._gate.faults.append(fault)
+        self._middleware.faults.append(fault)
 
-    def trouble(
+    def chaos(
         self, seed: int, *, horizon: float, episodes: int, longest: float = 60.0
-    ) -> list[Trouble]:
-        """Draw episodes of trouble by lot, let them happen from now on, and return them.
+    ) -> list[ChaosEpisode]:
+        """Start random faults and changes of nodes, derived from a seed, and return them.
 
-        They depend on nothing but the arguments and the number of nodes, so that a test that
-        fails can be run again. `episodes` of them begin within `horizon` seconds of the loop's
-        time, and none lasts longer than `longest` seconds; they may overlap, and where several
-        spoil an answer, the one that began first does. What was injected goes before. When
-        `horizon` and `longest` are over, all is well: every node runs that a restart has stopped,
-        and there is a primary.
+        The episodes depend on nothing but the arguments and the number of nodes, so that a failed
+        test can be repeated. They begin within `horizon` seconds of the loop's time, and each
+        lasts up to `longest` seconds. Episodes may overlap; of several that spoil an answer, the
+        one that began first does, unless an injected fault hits the request. At the end of all
+        episodes every node runs that a restart has stopped, and there is a primary.
 
         Raises `ValueError` for times that are not more than 0. If a node cannot be started again,
         as its port was taken, that `OSError` is raised when the cluster is left.
         """
         self._nodes.check_open()
-        troubles = draw_troubles(
+        drawn = draw_episodes(
             seed, nodes=len(self._nodes), horizon=horizon, episodes=episodes, longest=longest
         )
-        self._player.play(troubles)
-        return troubles
+        self._chaos.run(drawn)
+        return drawn
 
     def heal(self) -> None:
-        """Take back every fault that is still to come, and end all trouble at once.
+        """Remove all injected faults and end all chaos at once.
 
-        If there was an election, the lowest node that runs is the primary. A node that a restart
+        If there was an election, the lowest running node is the primary. A node that a restart
         has stopped stays so, until `start_node`.
         """
-        self._gate.faults.clear()
-        self._player.end()
+        self._middleware.faults.clear()
+        self._chaos.stop()
 
-    # --- serving --------------------------------------------------------------------------------
-
-    def _now(self) -> float:
-        return asyncio.get_running_loop().time()
+    def _check_member(self, node_uid: int) -> None:
+        if node_uid not in self._node_actions.members():
+            raise ValueError(f"there is no node {node_uid}")
 
     @property
-    def _certificates(self) -> Tls:
+    def _certificates(self) -> ServerCertificates:
         if self._tls is None:
             raise RuntimeError("the cluster has no certificates: tls was not asked for")
         return self._tls
 
     def _app(self, node: int) -> web.Application:
-        app = web.Application(middlewares=[self._gate.at(node)])
-        self._door.add_to(app)
-        self._routes.add_to(app, v2=self.version in _HAS_V2)
-        self._bdb_calls.add_to(app, v2=self.version in _HAS_V2)
-        self._bdb_actions.add_to(app)
-        self._transfer_calls.add_to(app)
-        self._node_routes.add_to(app)
-        self._crdb_routes.add_to(app, upgrade=self.version == "8.0")
+        """Return the application of one node: all share the same state."""
+        app = web.Application(middlewares=[self._middleware.for_node(node)])
+        version, has_v2 = self.version, self.version in _HAS_V2
+        databases, plans, clock = self._databases, self._planned_calls, self._clock
+        nodes, node_actions = self._nodes, self._node_actions
+        self._authentication.add_to(app)
+        ActionRoutes(self.actions, databases, clock).add_to(app, v2=has_v2)
+        DatabaseRoutes(databases, plans, clock, version=version).add_to(app, v2=has_v2)
+        DatabaseActionRoutes(databases, plans, version=version).add_to(app)
+        ShardRoutes(databases, plans, version=version).add_to(app)
+        NodeActionRoutes(self, node_actions, plans).add_to(app)
+        NodeRoutes(self, nodes, node_actions).add_to(app)
+        ClusterActionRoutes(self, nodes, node_actions, plans).add_to(app)
+        CrdbRoutes(self, self._crdbs, plans, clock).add_to(app, upgrade=version == "8.0")
         return app

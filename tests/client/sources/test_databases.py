@@ -33,7 +33,7 @@ from redis_enterprise_actions._client.protocols import NO_LIST
 from redis_enterprise_actions._model.action import AmbiguousAnswer
 from redis_enterprise_actions._model.reference import GONE, Reference, ReferenceKind
 from redis_enterprise_actions.testing import FakeCluster, Plan
-from redis_enterprise_actions.testing.cluster import DATABASE_SECRET
+from redis_enterprise_actions.testing.state.databases import DATABASE_SECRET
 from tests.conftest import client_of
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from redis_enterprise_actions import RequestError, RequestRejected, UsageError
 from redis_enterprise_actions._client.submit.request import build_request, is_dry_run
-from redis_enterprise_actions.testing.cluster import DATABASE_SECRET
+from redis_enterprise_actions.testing.state.databases import DATABASE_SECRET
 from tests.client.submit.handles import BDB, rule_of
 from tests.conftest import examples
 from tests.recorder import RecordingServer

@@ -29,7 +29,7 @@ from redis_enterprise_actions._model.reference import (
     ReferenceKind,
     parse_reference,
 )
-from redis_enterprise_actions.testing.cluster import DATABASE_SECRET
+from redis_enterprise_actions.testing.state.databases import DATABASE_SECRET
 from tests.conftest import examples
 from tests.secrecy import leaks_of
 

@@ -1,79 +1,132 @@
-"""How the fake's actions and databases look on the wire, in each of the API's shapes.
+"""JSON bodies of actions and databases, in each of the API's shapes.
 
-The types are those that were recorded on clusters, where they were: see the tables of
-requests/actions, objects/action and objects/state-machine for the rest.
+Types are those of recorded answers; where there is no recording, those of the vendor's tables
+(requests/actions, objects/action, objects/state-machine, objects/bdb).
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from redis_enterprise_actions.testing.state.databases import pending_ops
+from redis_enterprise_actions.testing.state.databases import DATABASE_SECRET, busy_status
 
 
 if TYPE_CHECKING:
+    from redis_enterprise_actions.testing.clock import Clock
     from redis_enterprise_actions.testing.state.actions import FakeAction
+    from redis_enterprise_actions.testing.state.databases import FakeDatabase
 
 
-_V2_WORDS: Final = {"pending": "queued", "active": "running"}
+_V2_STATUSES: Final = {"pending": "queued", "active": "running"}
 
 
-def task(action: FakeAction, now: float, epoch: float) -> dict[str, object]:
-    """Return a task of /v1: numbers are strings, and the uid comes twice."""
+def task(action: FakeAction, now: float, clock: Clock) -> dict[str, object]:
+    """Return a task of /v1: numbers are strings, and the uid is given twice."""
     status, percent = action.status(now), action.percent(now)
-    wire: dict[str, object] = {
+    body: dict[str, object] = {
         "action_uid": action.uid,
         "task_id": action.uid,
         "name": action.name,
         "status": status,
-        "creation_time": str(int(epoch + action.began_at)),
+        "creation_time": str(clock.unix_time(action.began_at)),
     }
     if percent is not None:
-        wire["progress"] = f"{percent:g}"
+        body["progress"] = f"{percent:g}"
     if action.node_uid is not None:
-        wire["node_uid"] = str(action.node_uid)
+        body["node_uid"] = str(action.node_uid)
     if status == "failed":
-        wire |= {"error_code": action.error_code, "error_message": action.error}
-    return wire
+        body |= {"error_code": action.error_code, "error_message": action.error}
+    return body
 
 
-def machine(action: FakeAction, now: float, epoch: float) -> dict[str, object]:
-    """Return a state machine of /v1: no progress and no state once it has completed."""
+def state_machine(action: FakeAction, now: float, clock: Clock) -> dict[str, object]:
+    """Return a state machine of /v1, without progress and state once it has completed."""
     status, percent = action.status(now), action.percent(now)
-    wire: dict[str, object] = {
+    body: dict[str, object] = {
         "action_uid": action.uid,
         "name": action.name,
         "object_name": f"bdb:{action.bdb_uid}",
         "status": status,
-        "heartbeat": int(epoch + action.moved_at(now)),
-        "pending_ops": pending_ops(action, now, epoch),
+        "heartbeat": clock.unix_time(action.moved_at(now)),
+        "pending_ops": _pending_ops(action, now, clock),
     }
     if status != "completed":
-        wire["state"] = action.state(now)
+        body["state"] = action.state(now)
         if percent is not None:
-            wire["progress"] = percent
+            body["progress"] = percent
     if status == "failed":
-        wire["error"] = action.error
-    return wire
+        body["error"] = action.error
+    return body
 
 
-def v2(action: FakeAction, now: float, epoch: float) -> dict[str, object]:
-    """Return an action of /v2: numbers are numbers, the rare is in `additional_info`."""
+def v2(action: FakeAction, now: float, clock: Clock) -> dict[str, object]:
+    """Return an action of /v2: numbers are numbers, rare fields are in `additional_info`."""
     percent = action.percent(now)
-    wire: dict[str, object] = {
+    body: dict[str, object] = {
         "action_uid": action.uid,
         "action_type": action.kind,
         "name": action.name,
-        "status": _V2_WORDS.get(action.status(now), action.status(now)),
-        "creation_time": int(epoch + action.began_at),
+        "status": _V2_STATUSES.get(action.status(now), action.status(now)),
+        "creation_time": clock.unix_time(action.began_at),
     }
     if percent is not None:
-        wire["progress"] = percent
+        body["progress"] = percent
     info: dict[str, object] = {}
     if action.bdb_uid is not None:
         info |= {"object_type": "bdb", "object_uid": str(action.bdb_uid)}
     if action.status(now) == "failed":
         info["error"] = action.error
-    if pending_ops(action, now, epoch):
-        info["pending_ops"] = pending_ops(action, now, epoch)
-    return wire | {"additional_info": info} if info else wire
+    pending_ops = _pending_ops(action, now, clock)
+    if pending_ops:
+        info["pending_ops"] = pending_ops
+    return body | {"additional_info": info} if info else body
+
+
+def database(bdb: FakeDatabase, now: float, clock: Clock) -> dict[str, object]:
+    """Return a database object, with the few of its many fields that matter here, and a secret.
+
+    The `background_op` of a state machine that has failed is a guess: only its fields are
+    documented.
+    """
+    running, failed = bdb.running(now), bdb.failed(now)
+    body = bdb.config(now) | {
+        "uid": bdb.uid,
+        "status": bdb.status(now),
+        "authentication_admin_pass": DATABASE_SECRET,
+        "background_op": [{"status": "idle"}],
+    }
+    for transfers in bdb.transfers.values():
+        body |= transfers.to_json(now, clock)
+    if running is not None:
+        body |= busy_fields(running)
+    elif failed is not None:
+        error = {"error_code": failed.error_code, "description": failed.error}
+        body["background_op"] = [{"name": failed.name, "status": "failed", "error": error}]
+    return body
+
+
+def busy_fields(action: FakeAction) -> dict[str, object]:
+    """Return the fields by which a database shows an action, as recorded after a delete."""
+    return {
+        "status": busy_status(action),
+        "action_uid": action.uid,
+        "background_op": [{"name": action.name, "progress": 0, "status": "pending"}],
+    }
+
+
+def _pending_ops(action: FakeAction, now: float, clock: Clock) -> dict[str, object]:
+    """Return the operations on the shards of a running state machine, by shard."""
+    if not action.runs_at <= now < action.ends_at:
+        return {}
+    return {
+        str(shard): {
+            "op_name": action.state(now),
+            "status_code": "running",
+            "status_description": "in progress",
+            "progress": action.percent(now),
+            "heartbeat": clock.unix_time(action.moved_at(now)),
+            "last_sample_time": clock.unix_time(now),
+            "snapshot": {},
+        }
+        for shard in action.shards
+    }

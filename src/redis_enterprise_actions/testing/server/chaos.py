@@ -1,4 +1,4 @@
-"""What can befall the fake in the course of a test, drawn by lot from a seed."""
+"""Chaos: faults and changes of nodes at random times, derived from a seed."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ from dataclasses import dataclass, replace
 from math import isfinite
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypeVar, get_args
 
+from redis_enterprise_actions.testing.clock import loop_time
+
 from .faults import NO_ROUTE, Fault
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from .nodes import Nodes
+    from .nodes import NodeServers
 
 
 _T = TypeVar("_T")
-TroubleKind: TypeAlias = Literal[
+EpisodeKind: TypeAlias = Literal[
     "unavailable",
     "throttled",
     "dropped",
@@ -34,21 +36,21 @@ TroubleKind: TypeAlias = Literal[
     "revoke",
     "no_route",
 ]
-_PAGE: Final = b"<html><body>upstream connect error</body></html>"
-_OF_ONE_NODE: Final = frozenset({"restart", "failover"})
-_OF_NO_NODE: Final = frozenset({"election", "revoke"})
-_LEAST_DELAY, _MOST_DELAY = 1.0, 20.0  # seconds
-_MOST_RETRY_AFTER: Final = 30  # seconds
+_GATEWAY_PAGE: Final = b"<html><body>upstream connect error</body></html>"
+_ON_ONE_NODE: Final = frozenset({"restart", "failover"})
+_ON_NO_NODE: Final = frozenset({"election", "revoke"})
+_MIN_DELAY, _MAX_DELAY = 1.0, 20.0  # seconds
+_MAX_RETRY_AFTER: Final = 30  # seconds
 
-# The kinds that answers suffer from; the nodes suffer from the rest.
-_FAULTS: Final[Mapping[TroubleKind, Fault]] = {
+# The kinds that spoil answers; the others change nodes.
+_FAULTS: Final[Mapping[EpisodeKind, Fault]] = {
     "unavailable": Fault(status=503),
     "throttled": Fault(status=429),
     "dropped": Fault(drop=True),
     "slow": Fault(),
     "truncated": Fault(truncate=True),
     "empty": Fault(status=200),
-    "garbage": Fault(status=200, body=_PAGE, headers={"Content-Type": "text/html"}),
+    "garbage": Fault(status=200, body=_GATEWAY_PAGE, headers={"Content-Type": "text/html"}),
     "bad_entry": Fault(bad_entry=True),
     "nan": Fault(nan=True),
     "no_route": Fault(status=404, body=NO_ROUTE, headers={"Content-Type": "application/json"}),
@@ -56,107 +58,104 @@ _FAULTS: Final[Mapping[TroubleKind, Fault]] = {
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Trouble:
-    """One episode of what `FakeCluster.trouble` has drawn.
+class ChaosEpisode:
+    """One fault, or one change of a node, of `FakeCluster.chaos`.
 
-    `begins` and `ends` are in seconds from when it was drawn. `node` is the one that has it, or
-    None if all have.
+    `begins` and `ends` are in seconds since that call. `node` is the affected node, or None if
+    all are.
 
     - "unavailable" answers 503; "throttled" 429, with `retry_after` in seconds; "slow" comes
       `delay` seconds late; "garbage" is a success in HTML; "dropped", "truncated", "empty",
       "bad_entry", "nan" and "no_route" are as in `FakeCluster.inject`.
-    - "restart": the node is stopped at the beginning and started at the end, unless it is the
-      only one that runs.
-    - "failover": at the beginning, the primary moves to the node, or to the lowest other one that
-      runs.
-    - "election": there is no primary until the end; then the lowest node that runs is it.
+    - "restart": the node is stopped at the beginning and started at the end, unless no other
+      node runs.
+    - "failover": at the beginning, the primary moves to the node, or to the lowest other running
+      one.
+    - "election": there is no primary until the end; then the lowest running node becomes it.
     - "revoke": tokens are revoked at the beginning.
     """
 
     begins: float
     ends: float
-    kind: TroubleKind
+    kind: EpisodeKind
     node: int | None = None
     delay: float = 0.0
     retry_after: float | None = None
 
 
-def draw_troubles(
+def draw_episodes(
     seed: int, *, nodes: int, horizon: float, episodes: int, longest: float
-) -> list[Trouble]:
-    """Return so many episodes, by their beginnings: the same for the same arguments.
+) -> list[ChaosEpisode]:
+    """Return random episodes in the order of their beginnings, the same for the same arguments.
 
-    They begin from 0 on and before `horizon`, and last for more than 0 and up to `longest`
-    seconds.
+    Each begins before `horizon` and lasts up to `longest` seconds. Raises `ValueError` for times
+    that are not more than 0, and for a negative number of episodes.
     """
     if not (isfinite(horizon) and horizon > 0 and isfinite(longest) and longest > 0):
         raise ValueError("horizon and longest are in seconds, more than 0")
     if episodes < 0:
         raise ValueError("there are no fewer than 0 episodes")
-    # Of what it draws, only random() is promised to be the same in every version of Python.
-    lots = random.Random(seed)  # noqa: S311 - nothing here is a secret
-    drawn = [_draw(lots, nodes, horizon, longest) for _ in range(episodes)]
-    return sorted(drawn, key=lambda trouble: trouble.begins)
+    # Of the methods of Random, random() alone promises the same numbers in each Python.
+    rng = random.Random(seed)  # noqa: S311 - nothing here is a secret
+    drawn = [_draw(rng, nodes, horizon, longest) for _ in range(episodes)]
+    return sorted(drawn, key=lambda episode: episode.begins)
 
 
-def fault_of(troubles: Sequence[Trouble], node: int, now: float) -> Fault | None:
-    """Return what the oldest trouble does to an answer of a node, if there is one at `now`."""
-    for trouble in troubles:
-        fault = _FAULTS.get(trouble.kind)
-        if fault and trouble.begins <= now < trouble.ends and trouble.node in {None, node}:
-            wait = trouble.retry_after
-            headers = {} if wait is None else {"Retry-After": f"{wait:g}"}
-            return replace(fault, delay=trouble.delay, headers=fault.headers | headers)
-    return None
-
-
-def _draw(lots: random.Random, nodes: int, horizon: float, longest: float) -> Trouble:
-    # As many lots for every kind, so that a change to one leaves the others alone.
-    begins = lots.random() * horizon
-    ends = begins + (1 - lots.random()) * longest
-    kind: TroubleKind = _pick(lots, get_args(TroubleKind))
-    node = _pick(lots, range(1, nodes + 1))
-    everywhere = lots.random() < 1 / (nodes + 1) and kind not in _OF_ONE_NODE
-    delay = _LEAST_DELAY + lots.random() * (_MOST_DELAY - _LEAST_DELAY)
-    retry_after = float(_pick(lots, range(1, _MOST_RETRY_AFTER + 1)))
-    return Trouble(
+def _draw(rng: random.Random, nodes: int, horizon: float, longest: float) -> ChaosEpisode:
+    # Each kind draws as many numbers, so that a change to one leaves the others alone.
+    begins = rng.random() * horizon
+    ends = begins + (1 - rng.random()) * longest
+    kind: EpisodeKind = _pick(rng, get_args(EpisodeKind))
+    node = _pick(rng, range(1, nodes + 1))
+    everywhere = rng.random() < 1 / (nodes + 1) and kind not in _ON_ONE_NODE
+    delay = _MIN_DELAY + rng.random() * (_MAX_DELAY - _MIN_DELAY)
+    retry_after = float(_pick(rng, range(1, _MAX_RETRY_AFTER + 1)))
+    return ChaosEpisode(
         begins=begins,
         ends=ends,
         kind=kind,
-        node=None if everywhere or kind in _OF_NO_NODE else node,
+        node=None if everywhere or kind in _ON_NO_NODE else node,
         delay=delay if kind == "slow" else 0.0,
         retry_after=retry_after if kind == "throttled" else None,
     )
 
 
-def _pick(lots: random.Random, options: Sequence[_T]) -> _T:
-    return options[int(lots.random() * len(options))]
+def _pick(rng: random.Random, options: Sequence[_T]) -> _T:
+    return options[int(rng.random() * len(options))]
 
 
-class Player:
-    """The troubles of one cluster: each schedule has a task, until `close`."""
+class ChaosRunner:
+    """Episodes of one cluster; each call of `run` has a task, until `close`."""
 
-    def __init__(self, nodes: Nodes, revoke: Callable[[], None]) -> None:
+    def __init__(self, nodes: NodeServers, revoke_tokens: Callable[[], None]) -> None:
         self._nodes = nodes
-        self._revoke = revoke
-        self._troubles: list[Trouble] = []  # the oldest first, in the loop's time
-        self._elections = 0  # under way
+        self._revoke_tokens = revoke_tokens
+        self._episodes: list[ChaosEpisode] = []  # the oldest first, in the loop's time
+        self._elections = 0  # number of those that have not ended
         self._tasks: list[asyncio.Task[None]] = []
 
-    def play(self, troubles: Sequence[Trouble]) -> None:
-        """Let troubles happen, whose times are counted from now."""
-        now = _now()
-        dated = [replace(each, begins=now + each.begins, ends=now + each.ends) for each in troubles]
-        self._troubles = sorted([*self._troubles, *dated], key=lambda trouble: trouble.begins)
-        self._tasks.append(asyncio.create_task(self._run(dated)))
+    def run(self, episodes: Sequence[ChaosEpisode]) -> None:
+        """Start episodes, whose times count from now."""
+        now = loop_time()
+        dated = [replace(each, begins=now + each.begins, ends=now + each.ends) for each in episodes]
+        self._episodes = sorted([*self._episodes, *dated], key=lambda each: each.begins)
+        self._tasks.append(asyncio.create_task(self._change_nodes(dated)))
 
     def fault(self, node: int) -> Fault | None:
-        """Return what an answer of a node suffers from now."""
-        return fault_of(self._troubles, node, _now())
+        """Return the fault of the oldest episode that spoils the answers of a node now."""
+        now = loop_time()
+        for episode in self._episodes:
+            fault = _FAULTS.get(episode.kind)
+            if fault and episode.begins <= now < episode.ends and episode.node in {None, node}:
+                headers = dict(fault.headers)
+                if episode.retry_after is not None:
+                    headers["Retry-After"] = f"{episode.retry_after:g}"
+                return replace(fault, delay=episode.delay, headers=headers)
+        return None
 
-    def end(self) -> None:
-        """Call everything off; nodes that are stopped stay so."""
-        self._troubles.clear()
+    def stop(self) -> None:
+        """End all episodes; stopped nodes stay so."""
+        self._episodes.clear()
         for task in self._tasks:
             task.cancel()
         if self._elections:
@@ -164,51 +163,43 @@ class Player:
             self._nodes.elect()
 
     async def close(self) -> None:
-        """Call everything off and wait for it. Raises what went wrong while it was played."""
-        self.end()
+        """End all episodes and await their tasks. Raises the first error of a task."""
+        self.stop()
         tasks, self._tasks = self._tasks, []
         for result in await asyncio.gather(*tasks, return_exceptions=True):
             if isinstance(result, Exception):
                 raise result
 
-    async def _run(self, troubles: Sequence[Trouble]) -> None:
-        stopped: set[Trouble] = set()
-        moments = [(each.begins, True, each) for each in troubles]
-        moments += [(each.ends, False, each) for each in troubles]
-        for at, begins, trouble in sorted(moments, key=lambda moment: moment[:2]):
-            await asyncio.sleep(at - _now())
-            if trouble.kind == "restart":
-                await (self._stop if begins else self._start)(trouble, stopped)
-            elif trouble.kind == "election":
-                self._elect(begins=begins)
-            elif trouble.kind == "failover" and begins:
-                self._nodes.fail_over(trouble.node)
-            elif trouble.kind == "revoke" and begins:
-                self._revoke()
+    async def _change_nodes(self, episodes: Sequence[ChaosEpisode]) -> None:
+        stopped: set[ChaosEpisode] = set()
+        moments = [(each.begins, True, each) for each in episodes]
+        moments += [(each.ends, False, each) for each in episodes]
+        for at, begins, episode in sorted(moments, key=lambda moment: moment[:2]):
+            await asyncio.sleep(at - loop_time())
+            if episode.kind == "restart" and begins:
+                running = self._nodes.running
+                if episode.node in running and len(running) > 1:
+                    stopped.add(episode)
+                    await self._nodes.stop(episode.node)
+            elif episode.kind == "restart" and episode in stopped:
+                await self._start(episode)
+            elif episode.kind == "election":
+                self._elections += 1 if begins else -1
+                if begins:
+                    self._nodes.primary = None
+                elif not self._elections:
+                    self._nodes.elect()
+            elif episode.kind == "failover" and begins:
+                self._nodes.fail_over(episode.node)
+            elif episode.kind == "revoke" and begins:
+                self._revoke_tokens()
 
-    async def _stop(self, trouble: Trouble, stopped: set[Trouble]) -> None:
-        running = self._nodes.running
-        if trouble.node in running and len(running) > 1:
-            stopped.add(trouble)
-            await self._nodes.stop(trouble.node)
-
-    async def _start(self, trouble: Trouble, stopped: set[Trouble]) -> None:
-        """Start what the same trouble has stopped, unless somebody else has, or it was removed."""
-        if trouble.node is None or trouble not in stopped:
+    async def _start(self, episode: ChaosEpisode) -> None:
+        """Start the node that the same episode has stopped, if it is still stopped."""
+        node = episode.node
+        assert node is not None, "a restart is of one node"
+        if node in {*self._nodes.running, *self._nodes.gone}:
             return
-        if trouble.node in {*self._nodes.running, *self._nodes.gone}:
-            return
-        await self._nodes.start(trouble.node)
+        await self._nodes.start(node)
         if self._elections:
             self._nodes.primary = None
-
-    def _elect(self, *, begins: bool) -> None:
-        self._elections += 1 if begins else -1
-        if begins:
-            self._nodes.primary = None
-        elif not self._elections:
-            self._nodes.elect()
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

@@ -1,4 +1,4 @@
-"""How the fake's answers go wrong."""
+"""Faults of answers: bad statuses, closed connections, spoiled bodies."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 JSON: TypeAlias = "dict[str, JSON] | list[JSON] | str | float | bool | None"
 
 _ENDED: Final = frozenset({"completed", "failed", "cancelled", "aborted"})
-_NO_STATUS: Final = 42  # statuses are words
-_HANDLES: Final = ("action_uid", "task_id", "id")  # by which an answer names what it started
-_READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-# What a gateway (Kong) answers that has no route to the cluster at the moment.
+_BAD_STATUS: Final = 42  # statuses are words
+_HANDLES: Final = ("action_uid", "task_id", "id")  # fields that name the work a call started
+_SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+# The answer of a gateway (Kong) that has no route to the cluster at the moment.
 NO_ROUTE: Final = b'{"message": "no Route matched with those values"}'
 
 
 @dataclass(kw_only=True, slots=True)
 class Fault:
-    """One kind of bad answer, for the next `times` requests for `path` at `node`.
+    """A fault of the next `times` answers.
 
-    Those are the requests whose path begins with `path`, or is that if `exact`, by any method if
-    that is None, and at any node if that is. `no_handle` spares requests that only read.
+    The fault hits requests whose path begins with `path`, or equals it if `exact`; None as
+    `method` or `node` means any. `no_handle` spares requests that only read.
     """
 
     path: str = "/"
@@ -50,11 +50,11 @@ class Fault:
 
 
 def next_fault(faults: Sequence[Fault], method: str, path: str, node: int) -> Fault | None:
-    """Return what hits a request for `path` at `node`, and count it."""
+    """Return the oldest fault that hits a request, and count the request."""
     for fault in faults:
         on_path = path == fault.path if fault.exact else path.startswith(fault.path)
         hit = on_path and fault.method in {None, method}
-        hit = hit and not (fault.no_handle and method in _READING)
+        hit = hit and not (fault.no_handle and method in _SAFE_METHODS)
         if fault.times > 0 and hit and fault.node in {None, node}:
             fault.times -= 1
             return fault
@@ -62,47 +62,47 @@ def next_fault(faults: Sequence[Fault], method: str, path: str, node: int) -> Fa
 
 
 def disconnect(request: web.Request) -> None:
-    """Hang up without a word."""
+    """Close the connection without an answer."""
     assert request.transport is not None, "a handler is cancelled when its client leaves"
     request.transport.abort()
 
 
 async def send_half(request: web.Request, whole: web.StreamResponse) -> None:
-    """Promise the whole body, send half of it, and hang up."""
+    """Announce the whole body, send half of it, and close the connection."""
     body = whole.body if isinstance(whole, web.Response) else None
     data = body if isinstance(body, bytes) else b"{}"
     headers = {"Content-Type": "application/json", "Content-Length": str(len(data))}
     part = web.StreamResponse(status=whole.status, headers=headers)
     await part.prepare(request)
     await part.write(data[: len(data) // 2])
-    await asyncio.sleep(0)  # until it is on its way
+    await asyncio.sleep(0)  # lets the transport send it
     disconnect(request)
 
 
 def spoil(response: web.StreamResponse, fault: Fault) -> None:
-    """Make the JSON of an answer wrong, if it has any."""
+    """Spoil the JSON of an answer, if it has any."""
     if not isinstance(response, web.Response) or response.content_type != "application/json":
         return
     body: JSON = json.loads(response.text or "")
     if fault.bad_entry:
         _spoil_entry(body)
     if fault.nan:
-        body = _without_progress(body)
+        body = _with_nan_progress(body)
     if fault.no_handle and isinstance(body, dict):
         body = {key: value for key, value in body.items() if key not in _HANDLES}
     response.text = json.dumps(body)
 
 
 def _spoil_entry(body: JSON) -> None:
-    """Give one entry of a list a status that is none: the first that runs, or the first."""
+    """Give one entry of a list a bad status: the first that has not ended, or else the first."""
     entries = [entry for entry in _entries(body) if isinstance(entry, dict)]
     running = [entry for entry in entries if entry.get("status") not in _ENDED]
     for entry in (running or entries)[:1]:
-        entry["status"] = _NO_STATUS
+        entry["status"] = _BAD_STATUS
 
 
 def _entries(body: JSON) -> list[JSON]:
-    """Return the actions in the answer of a list route, in its order; of any other, none."""
+    """Return the entries of a list route's answer in its order; of any other answer, none."""
     if isinstance(body, list):
         return body
     assert isinstance(body, dict), "no route answers a bare value"
@@ -110,12 +110,12 @@ def _entries(body: JSON) -> list[JSON]:
     return [entry for each in lists if isinstance(each, list) for entry in each]
 
 
-def _without_progress(body: JSON) -> JSON:
-    """Return the same with NaN, as Python's JSON has it, for every progress."""
+def _with_nan_progress(body: JSON) -> JSON:
+    """Return the body with NaN for each progress, as Python's JSON writes it."""
     if isinstance(body, list):
-        return [_without_progress(each) for each in body]
+        return [_with_nan_progress(each) for each in body]
     if not isinstance(body, dict):
         return body
     return {
-        key: nan if key == "progress" else _without_progress(value) for key, value in body.items()
+        key: nan if key == "progress" else _with_nan_progress(value) for key, value in body.items()
     }

@@ -1,34 +1,40 @@
-"""What happens to a request on its way in: the log, faults, redirects, credentials."""
+"""HTTP middleware of the fake cluster: request log, faults, redirects, authentication."""
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
+
+from redis_enterprise_actions.testing.clock import loop_time
 
 from .faults import Fault, disconnect, next_fault, send_half, spoil
 
 
 if TYPE_CHECKING:
-    from aiohttp.typedefs import Handler, Middleware
+    from aiohttp.typedefs import Handler
+    from aiohttp.typedefs import Middleware as AiohttpMiddleware
 
-    from .auth import Door
-    from .chaos import Player
-    from .nodes import Nodes
+    from redis_enterprise_actions.testing.clock import Clock
+    from redis_enterprise_actions.testing.settings import ClusterSettings
 
-# What a node says in an election is not documented.
+    from .auth import Authentication
+    from .chaos import ChaosRunner
+    from .nodes import NodeServers
+
+# The body of a 503 during an election is not documented.
 _NO_PRIMARY: Final = {"error_code": "no_primary", "description": "the cluster has no primary node"}
 
 
 @dataclass(kw_only=True, slots=True)
 class SeenRequest:
-    """A request that the cluster got, and what it answered.
+    """A request that the fake cluster received, and the status that it answered.
 
-    `time` is the loop's, in seconds; `path` is as it was sent, still quoted; `status` is None
-    until it is answered, and for ever if the connection was dropped or cut off; `node` is the one
-    that was asked. Neither headers nor bodies are kept.
+    `time` is the loop's, in seconds; `path` is as sent, still quoted; `status` is None until the
+    answer, and for ever if the connection was closed without one; `node` is the receiving node.
+    Neither headers nor bodies are kept.
     """
 
     time: float
@@ -38,67 +44,70 @@ class SeenRequest:
     node: int = 1
 
 
-class House(Protocol):
-    """What the gate is told by the cluster, which may be told otherwise at any time."""
+class Middleware:
+    """aiohttp middleware of the nodes: request log, faults, redirects, authentication.
 
-    requests: list[SeenRequest]
-    handle_redirects: bool
-    redirect_to: str | None
+    `faults` has the injected faults, the oldest first.
+    """
 
-
-class Gate:
-    """The way in, the same at every node. `faults` are those still to come."""
-
-    def __init__(self, house: House, *, nodes: Nodes, door: Door, player: Player) -> None:
+    def __init__(
+        self,
+        settings: ClusterSettings,
+        *,
+        nodes: NodeServers,
+        authentication: Authentication,
+        chaos: ChaosRunner,
+        clock: Clock,
+    ) -> None:
         self.faults: list[Fault] = []
-        self._house = house
+        self._settings = settings
         self._nodes = nodes
-        self._door = door
-        self._player = player
+        self._authentication = authentication
+        self._chaos = chaos
+        self._clock = clock
 
-    def at(self, node: int) -> Middleware:
-        """Return the gate of one node."""
+    def for_node(self, node: int) -> AiohttpMiddleware:
+        """Return the middleware of one node."""
 
         @web.middleware
-        async def gate(request: web.Request, handler: Handler) -> web.StreamResponse:
-            answered = await self._log(node, request, handler)
-            return web.Response() if answered is None else answered  # None: nobody is there
+        async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+            response = await self._log(node, request, handler)
+            return web.Response() if response is None else response  # None: the client is gone
 
-        return gate
+        return middleware
 
     async def _log(
         self, node: int, request: web.Request, handler: Handler
     ) -> web.StreamResponse | None:
-        """Answer, and keep that; None if the connection is gone."""
-        if node not in self._nodes.running:  # it was connected while the node stopped
+        """Answer a request and record it; return None if the connection was closed."""
+        if node not in self._nodes.running:  # the client connected while the node stopped
             disconnect(request)
             return None
-        now, path = asyncio.get_running_loop().time(), request.raw_path
-        seen = SeenRequest(time=now, method=request.method, path=path, node=node)
-        self._house.requests.append(seen)
-        response = await self._answer(node, request, handler)
+        seen = SeenRequest(
+            time=loop_time(), method=request.method, path=request.raw_path, node=node
+        )
+        self._settings.requests.append(seen)
+        response = await self._answer_with_faults(node, request, handler)
         if response is not None:
             seen.status = response.status
-            response.headers.setdefault("Date", self._door.date())
+            response.headers.setdefault("Date", self._clock.http_date())
             response.headers.setdefault("Server", "envoy")  # seen on real clusters
         return response
 
-    async def _answer(
+    async def _answer_with_faults(
         self, node: int, request: web.Request, handler: Handler
     ) -> web.StreamResponse | None:
-        """Let faults happen before anything else, and to the answer."""
-        fault = next_fault(self.faults, request.method, request.path, node) or self._player.fault(
-            node
-        )
+        fault = next_fault(self.faults, request.method, request.path, node)
+        fault = fault or self._chaos.fault(node)
         if fault is None:
-            return await self._rightly(node, request, handler)
+            return await self._answer(node, request, handler)
         await asyncio.sleep(fault.delay)
         if fault.drop:
             disconnect(request)
             return None
         if fault.status is not None:
             return web.Response(status=fault.status, body=fault.body, headers=fault.headers)
-        response = await self._rightly(node, request, handler)
+        response = await self._answer(node, request, handler)
         if fault.lose:
             disconnect(request)
             return None
@@ -109,21 +118,22 @@ class Gate:
             return None
         return response
 
-    async def _rightly(
+    async def _answer(
         self, node: int, request: web.Request, handler: Handler
     ) -> web.StreamResponse:
-        """Redirect, ask for credentials, and answer, as clusters do."""
+        """Answer as clusters do: redirect to the primary, authenticate, then serve the route."""
         primary = self._nodes.primary
         if primary is None:
             return web.json_response(_NO_PRIMARY, status=503)
-        if node != primary and not self._house.handle_redirects:
-            base = self._house.redirect_to or self._nodes.url_of(primary)
+        if node != primary and not self._settings.handle_redirects:
+            base = self._settings.redirect_to or self._nodes.url_of(primary)
             location = f"{base.rstrip('/')}{request.raw_path}"
             return web.Response(status=307, headers={"Location": location})
-        if not self._door.admits(request):
-            return self._door.refusal()
+        if not self._authentication.is_authorized(request):
+            return self._authentication.unauthorized()
         try:
             return await handler(request)
         except web.HTTPException as error:
-            kind = error.content_type
-            return web.Response(status=error.status, text=error.text, content_type=kind)
+            return web.Response(
+                status=error.status, text=error.text, content_type=error.content_type
+            )

@@ -1,4 +1,4 @@
-"""The fake's nodes: which of them run, on which ports, and which one is the primary."""
+"""HTTP servers of the fake cluster's nodes, and the choice of the primary."""
 
 from __future__ import annotations
 
@@ -16,13 +16,12 @@ if TYPE_CHECKING:
 
 _HOST: Final = "127.0.0.1"
 _BACKLOG: Final = 128
-# A connection that was just accepted takes a few turns of the loop to be known, and only a known
-# one can be cut.
+# aiohttp knows an accepted connection a few turns of the loop later, and only then can it be cut.
 _TURNS: Final = 10
 
 
-class Node:
-    """One node: a port that it keeps while the cluster is open, and a server while it runs."""
+class NodeServer:
+    """Server of one node; the node keeps its port until the cluster is closed."""
 
     def __init__(
         self,
@@ -33,7 +32,7 @@ class Node:
         tls: ssl.SSLContext | None,
     ) -> None:
         self.number = number
-        self.runs = False
+        self.is_running = False
         self._wanted_port = port
         self._app = app
         self._tls = tls
@@ -42,9 +41,9 @@ class Node:
         self.reset()
 
     def reset(self) -> None:
-        """Let go of the port, and of the loop."""
+        """Forget the port and the loop."""
         self._port = self._wanted_port
-        self._one_by_one = asyncio.Lock()
+        self._lock = asyncio.Lock()
 
     @property
     def url(self) -> str:
@@ -52,19 +51,19 @@ class Node:
         return f"{scheme}://{_HOST}:{self._port}"
 
     async def start(self) -> None:
-        """Listen. Raises `OSError` if somebody else has the port."""
-        self.runs = True
+        """Listen. Raises `OSError` if the port is taken."""
+        self.is_running = True
         try:
-            async with self._one_by_one:
+            async with self._lock:
                 await self._listen()
         except BaseException:
             await self.stop()
             raise
 
     async def stop(self) -> None:
-        """Let nobody in, cut what is connected, and return when it is."""
-        self.runs = False
-        async with self._one_by_one:
+        """Accept no more connections and abort the open ones."""
+        self.is_running = False
+        async with self._lock:
             listener, self._listener = self._listener, None
             runner, self._runner = self._runner, None
             try:
@@ -83,7 +82,7 @@ class Node:
         assert runner.server is not None, "it was set up"
         listening = socket.create_server((_HOST, self._port), backlog=_BACKLOG)
         self._port = listening.getsockname()[1]
-        # In two steps, as the second one can be cancelled when it has started to listen.
+        # Two steps, so that a cancel of the second one leaves a listener that `stop` closes.
         self._listener = await asyncio.get_running_loop().create_server(
             runner.server, sock=listening, ssl=self._tls, backlog=_BACKLOG, start_serving=False
         )
@@ -91,9 +90,9 @@ class Node:
 
 
 async def _cut(listener: asyncio.Server | None, runner: web.AppRunner | None) -> None:
-    """Accept no more, and abort what is connected."""
+    """Accept no more connections and abort the open ones."""
     if listener is not None:
-        # What was accepted fails, and leaks, if it meets a closed listener.
+        # A connection that is accepted on a closed listener fails, and leaks.
         for each in listener.sockets:
             with suppress(NotImplementedError):  # a loop that does not watch sockets, on Windows
                 asyncio.get_running_loop().remove_reader(each.fileno())
@@ -105,10 +104,10 @@ async def _cut(listener: asyncio.Server | None, runner: web.AppRunner | None) ->
         await asyncio.sleep(0)
 
 
-class Nodes:
-    """All nodes of a cluster, numbered from 1, and what they have agreed on: the primary.
+class NodeServers:
+    """Servers of all nodes of a cluster, numbered from 1, and the choice of the primary.
 
-    Those that are `gone` were removed: they cannot start again.
+    The nodes in `gone` were removed and cannot start again.
     """
 
     def __init__(
@@ -122,7 +121,7 @@ class Nodes:
         if count < 1:
             raise ValueError("a cluster has 1 node or more")
         self._nodes = [
-            Node(number, port=port if number == 1 else 0, app=app, tls=tls)
+            NodeServer(number, port=port if number == 1 else 0, app=app, tls=tls)
             for number in range(1, count + 1)
         ]
         self.gone: set[int] = set()
@@ -152,7 +151,7 @@ class Nodes:
 
     @property
     def running(self) -> list[int]:
-        return [node.number for node in self._nodes if node.runs]
+        return [node.number for node in self._nodes if node.is_running]
 
     def check(self, number: int) -> None:
         if not 1 <= number <= len(self):
@@ -174,13 +173,13 @@ class Nodes:
     async def close(self) -> None:
         self._open = False
         for node in self._nodes:
-            node.runs = False  # at once: what is asked of it until it has stopped is cut
+            node.is_running = False  # at once, so that requests until it has stopped are cut
         for node in self._nodes:
             await node.stop()
             node.reset()
 
     async def start(self, number: int) -> None:
-        """Let a stopped node run again, as the primary if there is none."""
+        """Start a stopped node, as the primary if there is none."""
         self.check_open()
         self.check(number)
         if number in self.running:
@@ -192,7 +191,7 @@ class Nodes:
             self._primary = number
 
     async def stop(self, number: int) -> None:
-        """Stop a running node; another one is the primary at once."""
+        """Stop a running node; if it was the primary, another one becomes it at once."""
         self.check_open()
         self.check(number)
         if number not in self.running:
@@ -208,7 +207,7 @@ class Nodes:
             self._primary = next(iter(self.running), None)
 
     def fail_over(self, to: int | None) -> None:
-        """Move the primary, if there is one, to that node or, if it cannot be, to the lowest."""
+        """Move the primary, if there is one, to a running node, by default the lowest other one."""
         others = [number for number in self.running if number != self._primary]
         if self._primary is not None and others:
             self._primary = to if to in others else others[0]

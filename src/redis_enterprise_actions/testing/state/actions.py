@@ -1,4 +1,4 @@
-"""What the fake's actions do: the truth, as a function of time."""
+"""Actions of the fake cluster as functions of time, and plans for them."""
 
 from __future__ import annotations
 
@@ -19,9 +19,11 @@ Outcome: TypeAlias = Literal[
     "completed", "failed", "cancelled", "aborted", "vanishes", "never", "stuck"
 ]
 Progress: TypeAlias = Literal["steps", "linear", "stalling", "none"]
-_HALF_WAY: Final = 0.5  # how far an action gets that does not complete
-_HALF_DONE: Final = frozenset({"failed", "cancelled", "aborted"})
-_STALLS_AT: Final = 0.6  # how far a stalling one gets, or one that never ends
+# Outcomes of work that was done, whatever the lists show of it.
+SUCCESSES: Final = frozenset({"completed", "vanishes", "stuck"})
+_FAILURES: Final = frozenset({"failed", "cancelled", "aborted"})
+_FAILS_AT: Final = 0.5  # share of the work that is done when it fails
+_STALLS_AT: Final = 0.6  # share of the work that is done when it stalls, or if it never ends
 _EPSILON: Final = 1e-9
 
 # Step names as seen on clusters.
@@ -39,7 +41,7 @@ _STEPS: Final[Mapping[str, str]] = {
 }
 
 # The words of each family for "not yet running" and "running" (objects/action,
-# objects/state-machine); state machines know neither cancelled nor aborted.
+# objects/state-machine). State machines are neither cancelled nor aborted.
 _WORDS: Final[Mapping[Kind, tuple[str, str]]] = {
     "task": ("queued", "running"),
     "state-machine": ("pending", "active"),
@@ -90,9 +92,10 @@ DEFAULT_PLAN: Final = Plan()
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FakeAction:
-    """An action that the cluster runs: the truth that its answers are made from.
+    """An action that the fake cluster runs, from which its answers are made.
 
-    It runs from `runs_at` on and ends at `ends_at` (`inf` if never), in the loop's time.
+    The action is queued at `began_at`, runs from `runs_at` on and ends at `ends_at` (`inf` if
+    never), in the loop's time.
     """
 
     uid: str
@@ -111,14 +114,14 @@ class FakeAction:
     error: str
 
     def status(self, now: float) -> str:
-        """Return the word that its family has for how it stands at `now`."""
+        """Return the status at `now`, in the words of the action's family."""
         queued, running = _WORDS[self.kind]
         if now < self.runs_at:
             return queued
         return running if now < self.ends_at or self.outcome == "stuck" else self.outcome
 
     def percent(self, now: float) -> float | None:
-        """Return the progress to report at `now`, 0 to 100, or None where there is none."""
+        """Return the progress to report at `now`, 0 to 100, or None if none is reported."""
         return None if self.progress == "none" else round(100 * self._shown_share(now), 2)
 
     def state(self, now: float) -> str:
@@ -127,7 +130,7 @@ class FakeAction:
         return steps[min(int(self._share(now) * len(steps) + _EPSILON), len(steps) - 1)]
 
     def moved_at(self, now: float) -> float:
-        """Return when its progress last changed, in the loop's time."""
+        """Return the time of the last change of progress, in the loop's time."""
         return min(now, self.runs_at + self._shown_share(now) * self.duration)
 
     @property
@@ -145,13 +148,14 @@ class FakeAction:
         reach = 1.0
         if self.outcome == "never" or self.progress == "stalling":
             reach = _STALLS_AT
-        elif self.outcome in _HALF_DONE:
-            reach = _HALF_WAY
+        elif self.outcome in _FAILURES:
+            reach = _FAILS_AT
         ran = max(0.0, now - self.runs_at)
         return min(reach, ran / self.duration) if ran < self.duration else reach
 
 
 def kind_of(name: str) -> Kind:
+    """Return the kind that actions of a name are."""
     if name.startswith("SM"):
         return "state-machine"
     return "other" if name in {"import", "export", "backup"} else "task"
@@ -170,7 +174,7 @@ def start_action(
 ) -> FakeAction:
     """Return an action that begins at `now` and goes as planned.
 
-    Raises `ValueError` if it is planned to end as only tasks do, and is none.
+    Raises `ValueError` if an action of another kind is planned to end as only tasks do.
     """
     kind = kind or kind_of(name)
     outcome = plan.outcome or ("vanishes" if name == "SMDeleteBDB" else "completed")
@@ -196,13 +200,16 @@ def start_action(
 
 
 class PlannedCalls:
-    """Plans for the work that calls start, in the order in which they were made."""
+    """Plans for work that is started by requests, the oldest first."""
 
     def __init__(self) -> None:
         self._planned: list[_PlannedCall] = []
 
     def add(self, method: str, path: str, plan: Plan, *, times: int | None) -> None:
-        """Plan the work of the next `times` calls of `method`, or of all, below `path`."""
+        """Add a plan for the next `times` requests, or for all, whose path begins with `path`.
+
+        Raises `ValueError` for less than one request.
+        """
         if times is not None and times < 1:
             raise ValueError("times is 1 or more, or None for ever")
         left = inf if times is None else times
@@ -220,7 +227,9 @@ class PlannedCalls:
 
 @dataclass(kw_only=True, slots=True)
 class _PlannedCall:
+    """A plan, and the number of requests that it is left for."""
+
     method: str
     path: str
     plan: Plan
-    left: float
+    left: float  # inf for all

@@ -1,7 +1,7 @@
-"""What runs on the fake's nodes, or on the whole cluster, and what has become of it.
+"""Actions on nodes and on the whole fake cluster, as functions of time.
 
-Such work has no uid that it could be asked for by: it is known by where it runs and by its name,
-and its result is remembered until somebody removes it or starts the same again.
+The API identifies such a run by its node and its name, not by a uid. The cluster remembers the
+result until a request removes it or starts the same action again.
 """
 
 from __future__ import annotations
@@ -11,29 +11,30 @@ from dataclasses import dataclass, replace
 from math import inf
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from .actions import start_action
+from redis_enterprise_actions.testing.clock import loop_time
+
+from .actions import SUCCESSES, start_action
 
 
 if TYPE_CHECKING:
-    from redis_enterprise_actions.testing.server.nodes import Nodes
+    from redis_enterprise_actions.testing.server.nodes import NodeServers
 
     from .actions import FakeAction, Plan
 
 NodeActionName: TypeAlias = Literal["maintenance_on", "maintenance_off", "remove", "enslave_node"]
 ClusterActionName: TypeAlias = Literal["change_master"]
 
-_DONE: Final = frozenset({"completed", "vanishes", "stuck"})  # outcomes of work that was done
-_UNDER_WAY: Final = frozenset({"queued", "running", "cancelling"})
-_CANCELLING: Final = 2.0  # how many seconds it takes to cancel what runs
+_UNFINISHED: Final = frozenset({"queued", "running", "cancelling"})
+_CANCELLING: Final = 2.0  # seconds until a cancelled run has ended
 
 
 @dataclass(kw_only=True, slots=True)
-class Run:
+class NodeActionRun:
     """One run of an action on a node, or on the cluster if `node_uid` is None.
 
-    `action` is its name in paths; `promotes` is the node that a change_master is about;
-    `cancelled_at` is when it was told to stop, and `forgotten_at` when its result was removed, or
-    the same was started again, in the loop's time.
+    `action` is its name in paths, and `promotes` the node that a change_master makes the primary.
+    `cancelled_at` and `forgotten_at` are the times of a cancel and of the removal of the result,
+    in the loop's time.
     """
 
     action: str
@@ -47,7 +48,7 @@ class Run:
         return self.work.node_uid
 
     def status(self, now: float) -> str:
-        """Return how it stands at `now`; what waits in the queue is cancelled at once."""
+        """Return the status at `now`; a queued run is cancelled at once."""
         if now < self.cancelled_at:
             return self.work.status(now)
         began = self.work.runs_at <= self.cancelled_at
@@ -56,106 +57,113 @@ class Run:
     def percent(self, now: float) -> float | None:
         return self.work.percent(min(now, self.cancelled_at))
 
-    def under_way(self, now: float) -> bool:
-        return self.status(now) in _UNDER_WAY
+    def is_unfinished(self, now: float) -> bool:
+        return self.status(now) in _UNFINISHED
 
-    def done(self, now: float) -> bool:
-        """Whether it has done by `now` what it was to do."""
-        return self.work.outcome in _DONE and self.work.ends_at <= min(now, self.cancelled_at)
-
-
-def run_of(
-    action: NodeActionName | ClusterActionName,
-    plan: Plan,
-    *,
-    node_uid: int | None = None,
-    promotes: int | None = None,
-    task_id: str | None = None,
-) -> Run:
-    """Return a run that begins now and goes as planned."""
-    now = _now()
-    name = "remove_node" if action == "remove" else action  # as seen in lists
-    work = start_action(name, plan, now=now, uid=task_id, kind="task", node_uid=node_uid)
-    return Run(action=action, work=work, promotes=promotes)
+    def has_succeeded(self, now: float) -> bool:
+        """Return True if the work of the run is done by `now`."""
+        return self.work.outcome in SUCCESSES and self.work.ends_at <= min(now, self.cancelled_at)
 
 
-class NodeActions:
-    """The runs of a cluster, the same on every node, and what they do to it."""
+class NodeActionRegistry:
+    """Registry of the runs of a cluster; their effects on its nodes are tasks of the loop."""
 
-    def __init__(self, nodes: Nodes) -> None:
+    def __init__(self, nodes: NodeServers) -> None:
         self._nodes = nodes
-        self._runs: list[Run] = []  # the oldest first
-        self._latest: dict[tuple[int | None, str], Run] = {}
+        self._runs: list[NodeActionRun] = []  # the oldest first
+        self._latest: dict[tuple[int | None, str], NodeActionRun] = {}
         self._effects: list[asyncio.Task[None]] = []
 
-    def start(self, run: Run) -> None:
-        """Take a run from its beginning, and forget the one before it."""
-        before = self._latest.get((run.node_uid, run.action))
+    def start(
+        self,
+        action: NodeActionName | ClusterActionName,
+        plan: Plan,
+        *,
+        node_uid: int | None = None,
+        promotes: int | None = None,
+        task_id: str | None = None,
+    ) -> NodeActionRun:
+        """Start a run that goes as planned; the cluster forgets the one before it."""
+        name = "remove_node" if action == "remove" else action  # as seen in lists
+        work = start_action(
+            name, plan, now=loop_time(), uid=task_id, kind="task", node_uid=node_uid
+        )
+        run = NodeActionRun(action=action, work=work, promotes=promotes)
+        before = self._latest.get((node_uid, action))
         if before is not None:
-            before.forgotten_at = run.work.began_at
+            before.forgotten_at = work.began_at
         self._runs.append(run)
-        self._latest[run.node_uid, run.action] = run
-        if run.action in {"remove", "change_master"} and run.work.outcome in _DONE:
+        self._latest[node_uid, action] = run
+        if action in {"remove", "change_master"} and work.outcome in SUCCESSES:
             self._effects.append(asyncio.create_task(self._take_effect(run)))
+        return run
 
-    def known(self, *, late: float = 0.0) -> list[Run]:
-        """Return what runs and what is remembered, less what was begun, cancelled or removed late.
+    def list_runs(self, *, lateness: float = 0.0) -> list[NodeActionRun]:
+        """Return the runs that the cluster shows, as they stood `lateness` seconds ago.
 
-        That is in the last `late` seconds.
+        That holds for what was begun, cancelled or removed; statuses are those of now.
         """
-        now = _now()
-        horizon = now - late
-        seen = [
+        at = loop_time()
+        horizon = at - lateness
+        shown = [
             replace(run, cancelled_at=inf) if horizon < run.cancelled_at < inf else run
             for run in self._runs
             if run.work.began_at <= horizon < run.forgotten_at
         ]
-        return [run for run in seen if not (run.work.outcome == "vanishes" and run.done(now))]
+        return [
+            run for run in shown if not (run.work.outcome == "vanishes" and run.has_succeeded(at))
+        ]
 
-    def find(self, node_uid: int | None, action: str, *, late: float = 0.0) -> Run | None:
-        """Return the run of that name if it is under way, or remembered; see `known`."""
-        asked, known = (node_uid, action), self.known(late=late)
-        return next((run for run in known if (run.node_uid, run.action) == asked), None)
+    def find(
+        self, node_uid: int | None, action: str, *, lateness: float = 0.0
+    ) -> NodeActionRun | None:
+        """Return the run of that name, or None if the cluster shows none; see `list_runs`."""
+        for run in self.list_runs(lateness=lateness):
+            if (run.node_uid, run.action) == (node_uid, action):
+                return run
+        return None
 
-    def under_way(self, node_uid: int | None, action: str) -> bool:
-        """Whether such a run is under way, so that no other can be started."""
+    def is_unfinished(self, node_uid: int | None, action: str) -> bool:
+        """Return True if a run of that name has not ended, so that no other can be started."""
         run = self.find(node_uid, action)
-        return run is not None and run.under_way(_now())
+        return run is not None and run.is_unfinished(loop_time())
 
     def forget(self, node_uid: int | None, action: str, *, at: float = -inf) -> None:
-        """Drop the memory of the latest run of that name, at a time, or as if it had never been."""
+        """Remove the latest run of that name, at a time, or as if it had never been."""
         self._latest.pop((node_uid, action)).forgotten_at = at
 
-    def cancel(self, run: Run) -> None:
-        """Tell a run to stop; it has been told if it is stopping."""
-        run.cancelled_at = min(run.cancelled_at, _now())
+    def cancel(self, run: NodeActionRun) -> None:
+        """Cancel a run; a second cancel changes nothing."""
+        run.cancelled_at = min(run.cancelled_at, loop_time())
 
     def members(self) -> list[int]:
-        """Return the uids of the nodes that the cluster has: those that were not removed."""
-        now = _now()
-        gone = {run.node_uid for run in self._runs if run.action == "remove" and run.done(now)}
+        """Return the uids of the nodes that were not removed."""
+        at = loop_time()
+        gone = {
+            run.node_uid for run in self._runs if run.action == "remove" and run.has_succeeded(at)
+        }
         return [uid for uid in range(1, len(self._nodes) + 1) if uid not in gone]
 
     def maintenance(self) -> dict[int, int]:
-        """Return how often maintenance is on, by node: activations stack."""
-        now = _now()
+        """Return the number of times that maintenance is on, by node: activations stack."""
+        at = loop_time()
         depth = dict.fromkeys(self.members(), 0)
         for run in sorted(self._runs, key=lambda run: run.work.ends_at):
             step = {"maintenance_on": 1, "maintenance_off": -1}.get(run.action, 0)
-            if run.node_uid in depth and run.done(now):
+            if run.node_uid in depth and run.has_succeeded(at):
                 depth[run.node_uid] = max(0, depth[run.node_uid] + step)
         return depth
 
     async def close(self) -> None:
-        """Let nothing take effect any more."""
+        """Cancel the effects that are still to come."""
         effects, self._effects = self._effects, []
         for effect in effects:
             effect.cancel()
         await asyncio.gather(*effects, return_exceptions=True)
 
-    async def _take_effect(self, run: Run) -> None:
+    async def _take_effect(self, run: NodeActionRun) -> None:
         """Wait until a run is done, and change the nodes."""
-        await asyncio.sleep(run.work.ends_at - _now())
+        await asyncio.sleep(run.work.ends_at - loop_time())
         if run.cancelled_at < run.work.ends_at:
             return
         running = self._nodes.running
@@ -165,7 +173,3 @@ class NodeActions:
             self._nodes.gone.add(run.node_uid)
         if run.node_uid in running and len(running) > 1:
             await self._nodes.stop(run.node_uid)
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()
