@@ -87,10 +87,11 @@ def fresh(session: nox.Session, name: str) -> Path:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style and format, and compare imports with the declared dependencies."""
-    provide(session, *group("lint"))
+    """Check style, format and architecture, and compare imports with the declared dependencies."""
+    provide(session, *group("lint"), "-e", ".")
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
+    session.run("lint-imports", "--no-cache", silent=True)
     session.run("deptry", "src", silent=True)
 
 

@@ -70,6 +70,7 @@ def clients(file: Path) -> None:
     ActionsClient("https://n1:9443", username="ops", password="p", auth="jwt", ca_cert=file)
     ActionsClient("https://n1:9443", client_cert=file, client_key=str(file), verify=False)
     assert_type(ActionsClient.from_env(), ActionsClient)
+    assert_type(ActionsClient.from_profile("prod", request_timeout="1m"), ActionsClient)
     ActionsClient.from_env(url=None, token=token, auth=None, trusted_hosts=["10.0.0.7"])
 
 
@@ -153,6 +154,8 @@ async def follow(client: ActionsClient) -> None:
         assert_type(action, Action)
     iterator: AsyncIterator[Action] = operation.watch(poll=own_schedule, not_found_grace=5)
     assert_type(await anext(iterator), Action)
+    assert_type(await operation.get(), Action)
+    assert_type(await client.get("node:1/remove"), Action)
     await operation.cancel()
     await operation.cancel(force=True)
     mixed = await client.wait_for(operation, "crdb:t", stall_timeout=60)
@@ -173,6 +176,7 @@ async def wait_by_name(client: ActionsClient) -> None:
     )
     assert_type(await client.databases.wait_import(1), FinishedAction)
     assert_type(await client.databases.wait_backup(1, poll=AimedWait()), FinishedAction)
+    assert_type(await client.databases.wait(1, timeout="1h30m"), FinishedAction)
     assert_type(await client.databases.wait_gone(1, outage_timeout=None), FinishedAction)
 
 
@@ -222,6 +226,7 @@ async def make() -> None:
     """Create clients as context managers."""
     async with ActionsClient("https://x", username="a", password="b", ca_cert="c") as client:
         assert_type(client, ActionsClient)
+    await client.aclose()
     assert_type(ActionsClient.from_env(verify=False), ActionsClient)
 
 

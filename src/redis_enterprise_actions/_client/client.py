@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Literal, cast, overload
 
 from redis_enterprise_actions._client.config.environment import options_from_env
+from redis_enterprise_actions._client.config.resolve import profile_options
 from redis_enterprise_actions._client.http.auth import as_secret, authenticator_for
 from redis_enterprise_actions._client.http.nodes import NodePool
 from redis_enterprise_actions._client.http.tls import tls_settings
@@ -177,6 +178,21 @@ class ActionsClient:
         }
         options = options_from_env(given)
         return cls(**options, session=session, request_timeout=request_timeout)
+
+    @classmethod
+    def from_profile(
+        cls,
+        name: str,
+        *,
+        session: aiohttp.ClientSession | None = None,
+        request_timeout: Duration = 30.0,
+    ) -> Self:
+        """Make a client from a profile of the configuration file, as `redis-actions -p NAME` does.
+
+        Variables of the environment go before the settings of the profile. Secrets are read from
+        the files and the keyring that the profile names. Raises `UsageError`.
+        """
+        return cls(**profile_options(name), session=session, request_timeout=request_timeout)
 
     async def __aenter__(self) -> Self:
         return self

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypedDict
 
 from redis_enterprise_actions._cli.output import EXIT_INTERNAL_ERROR
 from redis_enterprise_actions._model.action import Action
@@ -17,13 +17,14 @@ from .events import AbandonedEvent, ChangeEvent, SummaryEvent, WaitEndEvent, Wai
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+
+    from tenacity.wait import WaitBaseT
 
     from redis_enterprise_actions._client.operation import Operation
-    from redis_enterprise_actions._model.record import FinishedAction
+    from redis_enterprise_actions._model.record import FinishedAction, Recorder
     from redis_enterprise_actions._model.reference import Reference
 
-    from .options import WaitOptions
     from .reporter import ProgressReporter
 
 # Of several waits, the most definite bad news decides; outcomes of one exit code are not repeated.
@@ -37,6 +38,18 @@ EXIT_CODES_WORST_FIRST: Final = tuple(
         Outcome.COMPLETED,
     )
 )
+
+
+class WaitOptions(TypedDict, total=False):
+    """Keyword arguments of `Operation.wait` that the command uses."""
+
+    timeout: float | None
+    poll: WaitBaseT | None
+    on_progress: Callable[[Action], object] | None
+    stall_timeout: float | None
+    outage_timeout: float | None
+    not_found_grace: float
+    recorder: Recorder | None
 
 
 class StopCondition(enum.StrEnum):

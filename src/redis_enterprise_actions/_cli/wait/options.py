@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import argparse
 import re
-from typing import TYPE_CHECKING, Final, TypedDict
+from typing import Final
 
 from redis_enterprise_actions._client.pacing.schedules import every
 from redis_enterprise_actions._model.errors import UsageError
 from redis_enterprise_actions._report.write import check_report
 
 from .displays import OUTPUTS
-from .follow import StopCondition
+from .follow import StopCondition, WaitOptions
 
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tenacity.wait import WaitBaseT
-
-    from redis_enterprise_actions import Action, Recorder
 
 _UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600}
 _KEEP_ALIVE: Final = 60.0  # seconds
@@ -41,18 +34,6 @@ _STOP_CONDITIONS: Final = (
     (StopCondition.FAIL_FAST, "stop at the first that does not complete"),
     (StopCondition.ANY, "stop, with 0, at the first that completes"),
 )
-
-
-class WaitOptions(TypedDict, total=False):
-    """Keyword arguments of `Operation.wait` that the command uses."""
-
-    timeout: float | None
-    poll: WaitBaseT | None
-    on_progress: Callable[[Action], object] | None
-    stall_timeout: float | None
-    outage_timeout: float | None
-    not_found_grace: float
-    recorder: Recorder | None
 
 
 def parse_duration(text: str) -> float:

@@ -1,0 +1,172 @@
+"""Tests of the public interface: its names, kinds of functions, types and completion."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import jedi
+import pytest
+
+import redis_enterprise_actions
+from redis_enterprise_actions import (
+    ActionsClient,
+    Cluster,
+    Crdbs,
+    Databases,
+    Nodes,
+    Operation,
+    Shards,
+)
+
+
+PACKAGE = Path(redis_enterprise_actions.__file__).parent
+NAMES = Path(__file__).parent / "golden" / "public-names.txt"
+CLASSES = [ActionsClient, Operation, Databases, Nodes, Cluster, Shards, Crdbs]
+RESOURCES = {
+    "databases": Databases,
+    "nodes": Nodes,
+    "cluster": Cluster,
+    "shards": Shards,
+    "crdbs": Crdbs,
+}
+# Methods that send nothing, or return an asynchronous iterator.
+NOT_AWAITED = {
+    *("ActionsClient.from_env", "ActionsClient.from_profile", "ActionsClient.observe"),
+    *("ActionsClient.operation", "ActionsClient.watch_action", "Operation.watch"),
+}
+
+
+def public_methods() -> dict[str, object]:
+    """Return the public methods of the client, its resources and its operations."""
+    return {
+        f"{kind.__name__}.{name}": method
+        for kind in CLASSES
+        for name, method in inspect.getmembers(kind, inspect.isroutine)
+        if not name.startswith("_")
+    }
+
+
+def described() -> list[str]:
+    """Return a line for each public name: methods with their parameters."""
+    lines = list(redis_enterprise_actions.__all__)
+    for name, method in public_methods().items():
+        parameters = inspect.signature(method).parameters  # type: ignore[arg-type]
+        lines.append(f"{name}({', '.join(each for each in parameters if each != 'self')})")
+    return sorted(lines)
+
+
+def test_names() -> None:
+    """Public names and parameters are those of the golden file, which tells of each change."""
+    assert described() == NAMES.read_text("utf-8").splitlines()
+
+
+def test_one_list_of_names() -> None:
+    """`__all__`, the table of modules and the imports for type checkers have the same names."""
+    tree = ast.parse((PACKAGE / "__init__.py").read_text("utf-8"))
+    typed: dict[str, str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.level and node.module:
+            typed |= {alias.name: node.module for alias in node.names}
+    names = redis_enterprise_actions.__all__
+
+    assert names == sorted(names)
+    assert typed == dict(redis_enterprise_actions._MODULES)
+    assert {*typed, "__version__"} == set(names)
+    assert set(names) <= set(dir(redis_enterprise_actions))
+
+
+@pytest.mark.parametrize("name", redis_enterprise_actions.__all__)
+def test_name_is_there(name: str) -> None:
+    """Each name is loaded when it is first used, and is the same object afterwards."""
+    first = getattr(redis_enterprise_actions, name)
+
+    assert first is getattr(redis_enterprise_actions, name)
+
+
+def test_unknown_name() -> None:
+    """A name that is not public is an `AttributeError` like that of any module."""
+    with pytest.raises(
+        AttributeError, match=r"^module 'redis_enterprise_actions' has no attribute 'x'"
+    ):
+        redis_enterprise_actions.x  # noqa: B018 - the look is the test
+
+
+@pytest.mark.enable_socket
+def test_lazy() -> None:
+    """Importing the package loads none of its modules."""
+    code = "import sys, redis_enterprise_actions; print(*sys.modules)"
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    ours = [name for name in run.stdout.split() if name.startswith("redis_enterprise_actions")]
+
+    assert ours == ["redis_enterprise_actions"]
+    assert not {"aiohttp", "msgspec", "tenacity"} & set(run.stdout.split())
+
+
+@pytest.mark.parametrize(("name", "method"), public_methods().items(), ids=str)
+def test_coroutine_functions(name: str, method: object) -> None:
+    """What is awaited is a coroutine function, and says so."""
+    assert inspect.iscoroutinefunction(method) is (name not in NOT_AWAITED)
+
+
+@pytest.mark.parametrize(("name", "method"), public_methods().items(), ids=str)
+def test_parameters_are_spelled_out(name: str, method: object) -> None:
+    """No public method takes `**options`, and each parameter and result has a type."""
+    signature = inspect.signature(method)  # type: ignore[arg-type]
+
+    for each in signature.parameters.values():
+        assert each.kind is not inspect.Parameter.VAR_KEYWORD
+        assert each.name == "self" or each.annotation is not inspect.Parameter.empty
+    assert signature.return_annotation is not inspect.Signature.empty
+    assert "Any" not in re.findall(r"\w+", str(signature))
+
+
+def test_every_method_is_typed() -> None:
+    """`typing_api.py` uses each public method of the client, its resources and operations."""
+    text = (Path(__file__).parent / "typing_api.py").read_text("utf-8")
+    missing = []
+    for name in public_methods():
+        kind, _, method = name.partition(".")
+        resource = next((key for key, value in RESOURCES.items() if value.__name__ == kind), None)
+        used = rf"\.{resource}\.{method}\(" if resource else rf"\.{method}\("
+        if not re.search(used, text):
+            missing.append(name)
+
+    assert missing == []
+
+
+SCRIPT = """
+from redis_enterprise_actions import ActionsClient
+
+async def main(client: ActionsClient):
+    op = await client.databases.upgrade(1)
+    op.
+"""
+
+
+def completions(line: str) -> set[str]:
+    """Return what an editor offers at the end of a line of the script."""
+    lines = SCRIPT.splitlines()
+    lines[-1] = f"    {line}"
+    found = jedi.Script("\n".join(lines)).complete(len(lines), len(lines[-1]))
+    return {each.name for each in found}
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("op.", {"wait", "watch", "get", "cancel", "ref", "done", "answer"}),
+        ("client.", {"databases", "nodes", "cluster", "shards", "crdbs", "wait_for_action"}),
+        ("client.nodes.", {"maintenance_on", "maintenance_off", "remove", "wait", "actions"}),
+        ("client.databases.upgrade(1, bu", {"busy_timeout="}),
+    ],
+)
+def test_completion(line: str, offered: set[str]) -> None:
+    """An editor offers what there is: on the client, its resources and an operation."""
+    assert offered <= completions(line)
