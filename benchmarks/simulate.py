@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     Progress: TypeAlias = Callable[[float], float | None]
 
 _ENTRY: Final = 300  # bytes of a list
-_WORTH_A_REQUEST: Final = 2**15  # bytes, as `_client.sources.actions` has it
+_WORTH_A_REQUEST: Final = 2**15  # bytes, as `_client.protocols` has it
 _SPREAD: Final = 0.8  # of the logarithms of durations
 _STEPS: Final = 7
 

@@ -248,7 +248,7 @@ class Operation:
             on_progress=on_progress,
             recorder=recorder,
             observers=self._parts.observers,
-            following=self._parts.sources.retain_cancellation,
+            following=self._parts.sources.retain_cancel,
             every_update=every,
         )
 

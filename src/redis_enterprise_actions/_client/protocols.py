@@ -27,6 +27,14 @@ class ListResult(NamedTuple):
     changed: Mapping[Reference, Action | None] | None = None
 
 
+_BYTES_PER_REQUEST: Final = 2**15  # bytes of answers that cost a cluster as much as a request
+
+
+def list_cost(*bodies: bytes) -> float:
+    """Return the cost of list requests that were answered with these bodies."""
+    return max(float(len(bodies)), sum(map(len, bodies)) / _BYTES_PER_REQUEST)
+
+
 # Where the user may not read a list. The infinite cost keeps the planner from asking again.
 NO_LIST: Final = ListResult({}, cost=math.inf)
 
@@ -39,12 +47,12 @@ class StatusSource(Protocol):
     ) -> Awaitable[Action | AmbiguousAnswer | None]:
         """Return the present state, or None if the cluster does not know the reference.
 
-        `last` is the state as last seen. The result is `Uncertain` if the answer may belong to
+        `last` is the state as last seen. The result is ambiguous if the answer may belong to
         other work, such as an earlier run.
         """
 
     def fetch_many(self, wanted: Mapping[Reference, Action | None], /) -> Awaitable[ListResult]:
-        """Return the states that one list shows. All references have the same `ReferenceKind`.
+        """Return the states that one list shows. All references have the same `ListKind`.
 
         `wanted` maps each reference to its state as last seen.
         """

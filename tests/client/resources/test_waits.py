@@ -89,7 +89,7 @@ FAULTS: dict[str, tuple[list[dict[str, object]], type[RequestError] | None, str,
     "a proxy's 404": (
         [{"status": 404, "body": "<html>nginx</html>", "times": None}],
         UnreadableReply,
-        "404 in no words of the API",
+        "a 404 that is not the REST API",
         4,
     ),
     "slow": ([{"delay": 3}], None, "", 1),

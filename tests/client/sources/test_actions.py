@@ -167,7 +167,7 @@ class TestFind:
         assert await api.find_action("x") is None
         assert [action.uid for action in await api.list_actions(None)] == [uid]
         (record,) = caplog.records
-        assert "going on with /v1 alone" in record.getMessage()
+        assert "the client uses /v1 alone" in record.getMessage()
         assert vars(record)["event"] == "no v2"
         assert f"answered {status}: invalid_schema" in vars(record)["reason"]
 

@@ -631,13 +631,13 @@ class TestShared:
     async def test_strange_404(
         self, cluster: FakeCluster, client: ActionsClient, body: str
     ) -> None:
-        """A 404 in no words of the API's says nothing about a database."""
+        """A a 404 that is not the REST API's says nothing about a database."""
         cluster.inject(times=2, path="/v1/bdbs", status=404, body=body)
         for call in (
             client._parts.sources.databases.fetch(bdb(1, GONE), None),
             client._parts.sources.databases.fetch_many({bdb(1): None}),
         ):
-            with pytest.raises(UnreadableReply, match="404 in no words of the API's"):
+            with pytest.raises(UnreadableReply, match="a 404 that is not the REST API's"):
                 await call
 
 

@@ -33,6 +33,8 @@ from redis_enterprise_actions import (
 from redis_enterprise_actions._client.sources.node_actions import (
     NodeActionsApi,
     action_path,
+)
+from redis_enterprise_actions._client.sources.node_runs import (
     identify_next_run,
     parse_run,
 )

@@ -29,11 +29,10 @@ from redis_enterprise_actions import (
     UsageError,
     WaitTimeout,
 )
-from redis_enterprise_actions._client.sources.databases import (
-    _find_run,
-    _is_old,
-    _result_mark,
-    _with_run,
+from redis_enterprise_actions._client.sources.transfer_runs import (
+    baseline_of,
+    find_run,
+    is_old_result,
     was_busy_before,
 )
 from redis_enterprise_actions._client.wire.transfers import TransferStatus
@@ -91,7 +90,7 @@ async def wait_for(client: ActionsClient, kind: Transfer, **options: float) -> A
 
 def before(standing: TransferStatus, track: ReferenceKind = ReferenceKind.EXPORT) -> Reference:
     """Return the reference to one that is called for while the last one stands so."""
-    return _with_run(Reference(track, "1"), *_result_mark(standing))
+    return baseline_of(standing).write_to(Reference(track, "1"))
 
 
 def posts(cluster: FakeCluster) -> list[int | None]:
@@ -243,7 +242,7 @@ class TestNewRun:
             for status, began in map(str.split, filter(None, runs.split(", ")))
         ]
         seen = None if last is None else other(Kind.OTHER, last)
-        found = _find_run(shown, 1_000_500, seen)
+        found = find_run(shown, 1_000_500, seen)
 
         assert found == (None if ours is None else shown[runs.split(", ").index(ours)])
 
@@ -894,7 +893,7 @@ class TestReferences:
         assert parse_reference(str(ref)) == ref
         assert str(ref).isprintable()
         assert " " not in str(ref)
-        assert _is_old(now, ref)
+        assert is_old_result(now, ref)
 
     @pytest.mark.parametrize(
         ("status", "last_time", "old"),
@@ -910,7 +909,7 @@ class TestReferences:
         then = TransferStatus(status="succeeded", progress=None, error=None, last_time="Mon, 1 Jan")
         now = TransferStatus(status=status, progress=None, error=None, last_time=last_time)
 
-        assert _is_old(now, before(then)) is old
+        assert is_old_result(now, before(then)) is old
 
     @pytest.mark.parametrize(
         ("ref", "under_way"),

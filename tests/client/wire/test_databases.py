@@ -13,10 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from redis_enterprise_actions import Action, Kind, Phase, UnreadableReply
+from redis_enterprise_actions._client.wire.database_status import (
+    database_action,
+    deleted_database_action,
+)
 from redis_enterprise_actions._client.wire.databases import (
     DATABASE_FIELDS,
     WireDatabase,
-    database_action,
     failure_marks,
     read_database,
     read_databases,
@@ -89,7 +92,7 @@ class TestSettling:
         """A database that is being deleted, as recorded."""
         wire = read_database(json.dumps(DELETED).encode(), "/v1/bdbs/3")
 
-        assert database_action(wire, BDB_GONE, None) == Action(
+        assert database_action(wire, BDB_GONE) == Action(
             uid="bdb:3",
             name="shop",
             kind=Kind.DATABASE,
@@ -153,14 +156,14 @@ class TestSettling:
     )
     def test_phases(self, wire: dict[str, object], settles: str, goes: str) -> None:
         """Active and idle is the end, or a failure; of one that is to go only the delete's."""
-        assert said_of(database_action(bdb(**wire), BDB, None)) == settles
-        assert said_of(database_action(bdb(**wire), BDB_GONE, None)) == goes
+        assert said_of(database_action(bdb(**wire), BDB)) == settles
+        assert said_of(database_action(bdb(**wire), BDB_GONE)) == goes
 
     @pytest.mark.parametrize("known", ["", "creation-failed"])
     def test_creation_failed_before(self, known: str) -> None:
         """Of a call it is known whether the database was without success before."""
         ref = Reference(ReferenceKind.BDB, "3", f"after,{known}".rstrip(","))
-        found = database_action(bdb(status="creation-failed"), ref, None)
+        found = database_action(bdb(status="creation-failed"), ref)
 
         assert isinstance(found, AmbiguousAnswer)
         assert said_of(found) == "known failure: failed or failed"
@@ -177,14 +180,14 @@ class TestSettling:
     )
     def test_never_begun(self, ref: str, said: str) -> None:
         """A delete that was called for, and of which nothing is seen, need never have begun."""
-        assert said_of(database_action(bdb(), parse_reference(ref), None)) == said
+        assert said_of(database_action(bdb(), parse_reference(ref))) == said
 
     def test_another_failure(self) -> None:
         """Beside a failure that was there before, a new one is told as that."""
         old, new = op("failed", "SMUpdateBDB"), op("failed", "SMUpgradeBDB", error="boom")
         known = failure_marks(bdb(background_op=old))
         found = database_action(
-            bdb(background_op=[*old, *new]), parse_reference(f"bdb:3@after,{known}"), None
+            bdb(background_op=[*old, *new]), parse_reference(f"bdb:3@after,{known}")
         )
 
         assert isinstance(found, AmbiguousAnswer)
@@ -221,8 +224,8 @@ class TestSettling:
     )
     def test_not_there(self, ref: Reference, last: dict[str, object] | None, ended: bool) -> None:
         """One that is not there has ended well if that was wanted, or was seen coming."""
-        seen = None if last is None else action_in(database_action(bdb(**last), ref, None))
-        found = database_action(None, ref, seen)
+        seen = None if last is None else action_in(database_action(bdb(**last), ref))
+        found = deleted_database_action(ref, seen)
 
         assert isinstance(found, Action) is ended
         if isinstance(found, Action):
@@ -241,7 +244,7 @@ class TestSettling:
     def test_error(self, error: object, said: str | None) -> None:
         """A failure is told in the cluster's words, be they a text or an object."""
         wire = bdb(status="active-change-pending", background_op=op("failed", error=error))
-        found = action_in(database_action(wire, BDB, None))
+        found = action_in(database_action(wire, BDB))
 
         assert said is None or said in (found.error or "")
         assert (found.error is None) is (said is None)
@@ -249,7 +252,7 @@ class TestSettling:
     def test_no_error_without_failure(self) -> None:
         """What is said of an error while it goes on is no failure yet."""
         wire = bdb(action_uid="a", background_op=op("pending", error="x"))
-        found = action_in(database_action(wire, BDB, None))
+        found = action_in(database_action(wire, BDB))
 
         assert (found.phase, found.error) == (Phase.RUNNING, None)
 
@@ -266,7 +269,7 @@ class TestSettling:
     )
     def test_progress(self, wire: dict[str, object], progress: float | None) -> None:
         """Progress is that of a named operation, as long as there is something to come."""
-        found = action_in(database_action(bdb(**wire), BDB, None))
+        found = action_in(database_action(bdb(**wire), BDB))
 
         assert found.progress == progress
 
@@ -463,7 +466,7 @@ def test_any_database(value: object, ref: Reference) -> None:
         assert str(error) == "GET /v1/bdbs: the answer cannot be read: not a list of databases"
     for wire in wires:
         action = (
-            action_in(database_action(wire, ref, None))
+            action_in(database_action(wire, ref))
             if ref.kind is ReferenceKind.BDB
             else transfer_status(wire, ref.kind).to_action(ref)
         )

@@ -20,7 +20,7 @@ from redis_enterprise_actions._client.http.auth import Secret, as_secret, authen
 from redis_enterprise_actions._client.http.nodes import NodePool
 from redis_enterprise_actions._client.http.tls import client_cert_refusal, ssl_context, tls_settings
 from redis_enterprise_actions._client.http.transport import Request, Transport
-from redis_enterprise_actions._client.sources.actions import FIELDS_UNSUPPORTED
+from redis_enterprise_actions._client.sources.not_found import FIELDS_UNSUPPORTED
 from redis_enterprise_actions._model.errors import (
     ClientCertificateRefused,
     RedisActionsError,

@@ -1,14 +1,18 @@
-"""Uids in the paths of requests."""
+"""Paths of the API, and the uids in them."""
 
 from __future__ import annotations
 
+from typing import Final
 from urllib.parse import quote
 
 from redis_enterprise_actions._model.errors import UsageError
 
 
+DATABASES: Final = "/v1/bdbs"
+
+
 def quoted_uid(uid: str) -> str:
-    """Quote a uid for a path; refuse what would ask for something else."""
+    """Quote a uid for a path. Raises `UsageError` for a uid that would change the path."""
     if not isinstance(uid, str) or uid in {"", ".", ".."}:
         raise UsageError(f"{uid!r} is not the uid of an action")
     try:
@@ -18,7 +22,7 @@ def quoted_uid(uid: str) -> str:
 
 
 def checked_uid(uid: int, what: str = "database") -> int:
-    """Check the uid of a database or a node."""
+    """Return the uid of a database or a node. Raises `UsageError` if it is not one."""
     if not isinstance(uid, int) or isinstance(uid, bool) or uid < 0:
         raise UsageError(f"{uid!r} is not the uid of a {what}, such as 1")
     return uid

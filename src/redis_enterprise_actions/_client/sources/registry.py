@@ -1,13 +1,12 @@
-"""Whom to ask about what is waited for: each of the ways in which the API tracks long work."""
+"""Status sources of a client, by kind of list."""
 
 from __future__ import annotations
 
 import logging
-from collections import Counter
-from contextlib import contextmanager
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Final
 
-from redis_enterprise_actions._client.protocols import NO_LIST
+from redis_enterprise_actions._client.protocols import NO_LIST, ListResult, StatusSource
 from redis_enterprise_actions._model.action import Action
 from redis_enterprise_actions._model.errors import AuthenticationError
 from redis_enterprise_actions._model.reference import ListKind
@@ -19,32 +18,28 @@ from .node_actions import NodeActionsApi
 
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
-    from typing import TypeAlias
+    from collections.abc import Mapping
+    from contextlib import AbstractContextManager
 
     from redis_enterprise_actions._client.http.transport import Transport
-    from redis_enterprise_actions._client.protocols import ListResult, StatusSource
     from redis_enterprise_actions._model.action import AmbiguousAnswer
     from redis_enterprise_actions._model.errors import WaitError
     from redis_enterprise_actions._model.reference import Reference
 
-    Sighting: TypeAlias = Action | AmbiguousAnswer | None
-
 _log = logging.getLogger(__name__)
 
-# Whose list needs a permission of its own.
-_GUARDED: Final = frozenset({ListKind.NODES, ListKind.CRDBS, ListKind.BDBS})
+# The lists that need another permission than a single object.
+_LISTS_WITH_PERMISSION: Final = frozenset({ListKind.NODES, ListKind.CRDBS, ListKind.BDBS})
 
 
 class StatusSources:
-    """All of them, for one client."""
+    """Status source for all kinds of references."""
 
     def __init__(self, transport: Transport) -> None:
         self.actions = ActionsApi(transport)
         self.node_actions = NodeActionsApi(transport)
         self.crdb_tasks = CrdbTasksApi(transport)
-        self.databases = DatabasesApi(transport, self.actions)
-        self._followed: Counter[str] = Counter()  # actions of nodes and of the cluster, by name
+        self.databases = DatabasesApi(transport, self.actions.v2)
         self._sources: dict[ListKind, StatusSource] = {
             ListKind.ACTIONS: self.actions,
             ListKind.NODES: self.node_actions,
@@ -53,44 +48,38 @@ class StatusSources:
             ListKind.BDBS: self.databases,
         }
 
-    async def fetch(self, ref: Reference, last: Action | None = None) -> Sighting:
-        """Return how it stands, given how it stood; None if the cluster does not know it."""
+    async def fetch(
+        self, ref: Reference, last: Action | None = None
+    ) -> Action | AmbiguousAnswer | None:
+        """Return the present state, or None; see `StatusSource.fetch`."""
         return await self._sources[ref.list_kind].fetch(ref, last)
 
     async def fetch_certain(self, ref: Reference) -> Action | None:
-        """Return how it stands, as far as one answer tells without a doubt."""
+        """Return the present state, or None if the cluster's answer is ambiguous or "not found"."""
         found = await self.fetch(ref)
         return found if isinstance(found, Action) else None
 
     async def fetch_many(self, wanted: Mapping[Reference, Action | None]) -> ListResult:
-        """Return what one request finds of several, all of one system.
+        """Return the states that one list shows; see `StatusSource.fetch_many`.
 
-        Who may not see a list may be allowed to see each by itself: that is no refusal.
+        Return `NO_LIST` for a list that the user may not read, as the user may still be allowed to
+        read each object.
         """
-        system = next(iter(wanted)).list_kind
+        kind = next(iter(wanted)).list_kind
         try:
-            return await self._sources[system].fetch_many(wanted)
+            return await self._sources[kind].fetch_many(wanted)
         except AuthenticationError as error:
-            if error.status != 403 or system not in _GUARDED:
+            if error.status != 403 or kind not in _LISTS_WITH_PERMISSION:
                 raise
-            _log.debug("%s; each of the %s is asked for alone", str(error), system)
+            _log.debug("%s; the client asks for each of the %s instead", str(error), kind)
             return NO_LIST
 
     async def verify(self, ref: Reference, doubt: WaitError) -> Action | None:
-        """Return it as ended if that is known in spite of the doubt, or None."""
+        """Return a vanished or stalled action as ended if that is certain, otherwise None."""
         return await self._sources[ref.list_kind].verify(ref, doubt)
 
-    @contextmanager
-    def retain_cancellation(self, ref: Reference) -> Generator[None]:
-        """Keep what is known of what a wait follows, until nobody follows it any more."""
-        if ref.list_kind not in {ListKind.NODES, ListKind.CLUSTER}:
-            yield
-            return
-        self._followed[ref.name] += 1
-        try:
-            yield
-        finally:
-            self._followed[ref.name] -= 1
-            if not self._followed[ref.name]:
-                del self._followed[ref.name]
-                self.node_actions.forget_cancel(ref)
+    def retain_cancel(self, ref: Reference) -> AbstractContextManager[None]:
+        """Keep the record of a cancelled run until the last wait for the action leaves."""
+        if ref.list_kind in {ListKind.NODES, ListKind.CLUSTER}:
+            return self.node_actions.retain_cancel(ref)
+        return nullcontext()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 import msgspec
 
-from redis_enterprise_actions._client.sources.node_actions import parse_run
+from redis_enterprise_actions._client.sources.node_runs import parse_run
 from redis_enterprise_actions._client.wire.databases import (
     find_database,
     has_no_new_failure,

@@ -17,16 +17,16 @@ from redis_enterprise_actions._client.http.auth import Secret
 from redis_enterprise_actions._client.http.failover import failover
 from redis_enterprise_actions._client.http.transport import Request
 from redis_enterprise_actions._client.pacing.retry import RetryState, retry_for
-from redis_enterprise_actions._client.sources.databases import was_busy_before
-from redis_enterprise_actions._client.sources.node_actions import (
+from redis_enterprise_actions._client.sources.node_actions import action_path
+from redis_enterprise_actions._client.sources.node_runs import (
     UNKNOWN_STATUS,
     RunIdentity,
-    action_path,
     identify_next_run,
     parse_run,
     with_lost_call,
 )
 from redis_enterprise_actions._client.sources.paths import quoted_uid
+from redis_enterprise_actions._client.sources.transfer_runs import was_busy_before
 from redis_enterprise_actions._client.wire.error_body import parse_error_body
 from redis_enterprise_actions._client.wire.lenient_json import decode
 from redis_enterprise_actions._model.errors import (

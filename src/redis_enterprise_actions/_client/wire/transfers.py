@@ -1,4 +1,4 @@
-"""Exports, imports and backups, as the fields of a database tell of them."""
+"""Status of a database's export, import or backup, in the fields of the database (objects/bdb)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class TransferStatus(msgspec.Struct, frozen=True):
-    """How an export, import or backup stands, or the last one stood, in a database's fields."""
+    """Status of the running export, import or backup, or the result of the last one."""
 
     status: str
     progress: float | None
@@ -26,16 +26,16 @@ class TransferStatus(msgspec.Struct, frozen=True):
 
     @property
     def is_idle(self) -> bool:
-        """Whether there is none, nor a result of one."""
+        """True if there is neither a running transfer nor a result."""
         return self.status.casefold() in {"", "idle"}
 
     @property
     def is_result(self) -> bool:
-        """Whether what it tells is a result."""
+        """True if the status is the result of a transfer that ended."""
         return phase_of(self.status).terminal
 
     def to_action(self, ref: Reference) -> Action:
-        """Return it as an action."""
+        """Convert the status to the action for a reference."""
         phase = phase_of(self.status)
         return Action(
             uid=ref.name,
