@@ -737,6 +737,15 @@ class TestRemove:
         assert await api.fetch(ref, stands("node:1/remove", "cancelling", "T1")) is None
         assert seen(cluster) == ["/v1/nodes/9/actions/remove"]
 
+    async def test_another_run_cancelled(self, api: NodeActionsApi) -> None:
+        """A removal is not taken for cancelled because an earlier run of it was."""
+        ref = parse_reference("node:9/remove@T2")
+        api.record_cancel(ref, "T1")
+        found = await api.fetch(ref, stands("node:9/remove", "running", "T2"))
+
+        assert isinstance(found, Action)
+        assert (found.phase, found.evidence) == (Phase.COMPLETED, Evidence.LIST)
+
     @pytest.mark.parametrize("body", ["<html>", "{}", '{"message": "no Route matched"}'])
     async def test_gateway(self, cluster: FakeCluster, api: NodeActionsApi, body: str) -> None:
         """A 404 that is not the API's says nothing of the node."""
