@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from redis_enterprise_actions import (
     ClusterUnreachable,
     Evidence,
     Kind,
+    NothingToFollow,
     Operation,
     Outcome,
     Phase,
@@ -198,6 +200,109 @@ class TestFollowing:
         with pytest.raises(ActionNotFound):
             await client.operation(f"{kind}:1").wait(not_found_grace=5)
         assert now() - began == pytest.approx(5, abs=0.1)
+
+
+class TestGet:
+    """One look at the work of an operation."""
+
+    @pytest.mark.parametrize("kind", STARTS)
+    async def test_under_way(self, stage: FakeCluster, client: ActionsClient, kind: str) -> None:
+        """`get` returns the work as it is now, and `done` is true once the end was seen."""
+        stage.plan("POST", "/", Plan(duration=60))
+        stage.plan("PUT", "/", Plan(duration=60))
+        operation = await STARTS[kind](client)
+        await asyncio.sleep(10)
+        running = await operation.get()
+
+        assert (running.phase.terminal, operation.done) == (False, False)
+        await asyncio.sleep(100)
+        assert not operation.done
+        ended = await operation.get()
+        assert (ended.phase, operation.done) == (Phase.COMPLETED, True)
+        assert await client.get(str(operation.ref)) == ended
+
+    @pytest.mark.parametrize("failing", [True, False], ids=["failed", "completed"])
+    async def test_done_after_a_wait(
+        self, stage: FakeCluster, client: ActionsClient, *, failing: bool
+    ) -> None:
+        """A wait that saw the end makes `done` true, whatever the end was."""
+        stage.plan("POST", "/", Plan(duration=60, outcome="failed" if failing else "completed"))
+        operation = await client.databases.upgrade(1)
+        with pytest.raises(WaitTimeout):
+            await operation.wait(timeout=10)
+        assert not operation.done
+        with suppress(ActionFailed):
+            await operation
+
+        assert operation.done
+        with pytest.raises(WaitTimeout):
+            await client.operation("crdb:t").wait(timeout=0, outage_timeout=0, not_found_grace=60)
+        assert operation.done
+
+    async def test_not_found(self, client: ActionsClient) -> None:
+        """Work that the cluster does not know is not found, at once, by its reference."""
+        with pytest.raises(ActionNotFound) as caught:
+            await client.get("node:1/remove")
+
+        assert (caught.value.ref, caught.value.uid) == ("node:1/remove", "node:1/remove")
+        assert (caught.value.polls, caught.value.elapsed) == (1, pytest.approx(0, abs=0.5))
+
+    async def test_answered(self, stage: FakeCluster, client: ActionsClient) -> None:
+        """An operation that was over with the answer to its call needs no request."""
+        operation = await done(client)
+        requests = len(stage.requests)
+        action = await operation.get()
+
+        assert (action.kind, action.phase) == (Kind.CALL, Phase.COMPLETED)
+        assert len(stage.requests) == requests
+
+    @pytest.mark.enable_socket
+    async def test_nothing_to_follow(self) -> None:
+        """Where nothing tells the end, `get` says so."""
+        async with RecordingServer(POST=[(200, "{}")]) as server, server.client() as other:
+            operation = await other.submit("POST", "/v1/unheard_of")
+        with pytest.raises(NothingToFollow):
+            await operation.get()
+        assert not operation.done
+
+
+class TestSeveral:
+    """`wait_for` takes operations and references together."""
+
+    async def test_one_wait_for_a_reference(
+        self, stage: FakeCluster, client: ActionsClient
+    ) -> None:
+        """A reference that is given twice, in two spellings, is one wait."""
+        uid = stage.add_action("retry_bdb", Plan(duration=30))
+        seen: list[str] = []
+        first, second = await client.wait_for(
+            uid, f"action:{uid}", on_progress=lambda action: seen.append(action.status)
+        )
+
+        assert first is second
+        assert seen.count("completed") == 1
+
+    @pytest.mark.parametrize(
+        ("call", "use"),
+        [
+            (lambda c, ref: c.get_action(ref), "use get('{}')"),
+            (lambda c, ref: c.wait_for_action(ref), "use wait_for('{}')"),
+            (lambda c, ref: c.wait_for_actions(["u1", ref]), "use wait_for('{}')"),
+            (lambda c, ref: anext(c.watch_action(ref)), "use operation('{}').watch()"),
+        ],
+        ids=["get", "wait", "wait for several", "watch"],
+    )
+    @pytest.mark.parametrize("ref", ["node:1/remove", "action:u1", "bdb:1@gone", "crdb:t"])
+    async def test_reference_for_a_uid(
+        self, client: ActionsClient, call: Callable[..., Any], use: str, ref: str
+    ) -> None:
+        """A reference is no uid of an action: the error names the call that takes it."""
+        with pytest.raises(UsageError) as caught:
+            await call(client, ref)
+
+        assert str(caught.value) == (
+            f"{ref!r} is a reference, not the uid of an action: {use.format(ref)}"
+        )
 
 
 class TestDone:
