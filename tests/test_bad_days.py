@@ -889,7 +889,7 @@ class TestTokens:
             raise ConnectionResetError("vault is away")
 
         async with ActionsClient(cluster.url, token=token) as client:
-            with pytest.raises(ClusterUnreachable, match="token= gave none: vault is away") as out:
+            with pytest.raises(ClusterUnreachable, match="token= failed: vault is away") as out:
                 await client.wait_for_action("x", outage_timeout=20)
         assert isinstance(out.value.__cause__, ClusterUnreachable)
         assert out.value.__cause__.sent is False

@@ -98,7 +98,7 @@ def clusters() -> Iterator[dict[int, LaggingCluster]]:
         return reply
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Transport, "_send_to_node", once)
+        patch.setattr(Transport, "send_to_node", once)
         patch.setattr("tests.test_lagging_cluster.CLUSTERS", by_client)
         yield by_client
 

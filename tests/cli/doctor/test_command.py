@@ -638,7 +638,7 @@ async def test_refused_by_tls(
     async def refuse(*_: object) -> None:
         raise ClientCertificateRefused("GET", "/v1/nodes", reason="CERTIFICATE_REQUIRED")
 
-    monkeypatch.setattr(Transport, "send_unauthenticated", refuse)
+    monkeypatch.setattr(Transport, "send_to_node", refuse)
 
     assert await examined(urls=[cluster.url]) == 5
     assert any("our client certificate is not accepted" in line for line in lines())

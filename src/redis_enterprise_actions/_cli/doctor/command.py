@@ -236,7 +236,7 @@ class Diagnosis:
     async def _check_http(self, node: URL) -> CheckResult:
         """Ask without saying who we are, as it may be somebody else who answers."""
         try:
-            reply = await self._transport.send_unauthenticated(node, _TRIED)
+            reply = await self._transport.send_to_node(node, _TRIED)
         except ClientCertificateRefused as error:
             return network.no_handshake(str(node), OSError(), error.reason)
         except RequestError as error:
@@ -282,7 +282,7 @@ class Diagnosis:
     async def _ask_openly(self, node: URL, call: Request) -> Reply | None:
         try:
             async with asyncio.timeout(self._limit):
-                return await self._transport.send_unauthenticated(node, call)
+                return await self._transport.send_to_node(node, call)
         except (RequestError, TimeoutError):
             return None
 
@@ -365,7 +365,7 @@ class Diagnosis:
         call = Request("POST", "/v1/users/authorize", body=said, quotable=False)
         try:
             async with asyncio.timeout(self._limit):
-                reply = await self._transport.send_unauthenticated(node, call)
+                reply = await self._transport.send_to_node(node, call)
         except (RequestError, TimeoutError):
             return False
         return reply.status == 200 and b"access_token" in reply.body

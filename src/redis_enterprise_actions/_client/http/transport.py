@@ -1,8 +1,7 @@
-"""How to ask: the session, the nodes, the credentials, and one request with its detours.
+"""Transport: sends one request to one node, with its redirects and its authentication.
 
-Knows HTTP. Refuses to know what an action is: (status, headers, bytes) go out, and what the
-bytes mean is `_wire`'s. Credentials go to the configured nodes only, and to no other that a
-redirect may name.
+It knows HTTP and nothing of actions: a reply is a status, a body in bytes, and headers. Credentials
+go to the configured and trusted nodes only.
 """
 
 from __future__ import annotations
@@ -50,23 +49,24 @@ _log = logging.getLogger(__name__)
 
 MAX_BODY: Final = 64 * 2**20  # bytes; a cluster with 100,000 remembered actions sends about half
 _CONNECTIONS: Final = 8  # a cluster manager has about ten API threads
-_HANGING: Final = 2.0  # seconds after which a node that is not waited for any more counts as gone
-_LEAST: Final = 5.0  # seconds that a node is given, even if there are many
-_CONNECT: Final = 10.0  # seconds after which a node that cannot be connected to counts as gone
+_ABANDONED: Final = 2.0  # seconds without an answer; a request cancelled after that is a failure
+_MIN_TIMEOUT: Final = 5.0  # seconds for one of several nodes
+_CONNECT_TIMEOUT: Final = 10.0  # seconds
 _NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 _REDIRECTS: Final = frozenset({307, 308})  # those that keep the method
 _HEADERS: Final[Mapping[str, str]] = {
     hdrs.ACCEPT: "application/json",
     hdrs.USER_AGENT: "redis-enterprise-actions",
 }
-# aiohttp names its TLS setting in its errors, whether TLS is spoken or not.
+# aiohttp names its TLS setting in its errors, even for plain HTTP.
 _TLS_SETTING: Final = re.compile(" ssl:(default|True|False|<[^>]*>)")
-_TELLTALES: Final = (aiohttp.ClientResponseError, aiohttp.ClientPayloadError)
+# Errors of aiohttp that hold the headers of the request, or bytes of the answer.
+_WITH_SECRETS: Final = (aiohttp.ClientResponseError, aiohttp.ClientPayloadError)
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class Reply(NamedTuple):
-    """What came back. No `repr` shows the body, as databases and tokens come in such."""
+    """Response to a request. Its `repr` hides the body, which may hold passwords and tokens."""
 
     status: int
     body: bytes
@@ -76,17 +76,10 @@ class Reply(NamedTuple):
         return f"<answer {self.status} of {len(self.body)} bytes>"
 
 
-class _Body(list[bytes]):
-    """The pieces that have come of a body, which no `repr` shows either."""
-
-    def __repr__(self) -> str:
-        return f"<{len(self)} pieces>"
-
-
 class Request(NamedTuple):
-    """One request: `path` and `query` are quoted, and `patience` is in seconds.
+    """Request to any node. `path` and `query` are quoted already; `timeout` is in seconds.
 
-    Unless what the cluster says may be `quoted`, errors show nothing but its code.
+    Errors quote the cluster's words only if they are `quotable`, and otherwise its error code.
     """
 
     method: str
@@ -100,12 +93,12 @@ class Request(NamedTuple):
 
     @property
     def is_write(self) -> bool:
-        """Whether it may change something, so that twice is not once."""
+        """Return True if the request may change something, so that it must not be sent twice."""
         return self.method != "GET"
 
 
 class Transport:
-    """Asks one cluster. Makes its session when first needed and closes what it made."""
+    """Sender of requests to one cluster. It opens a session for the first one, unless given one."""
 
     def __init__(
         self,
@@ -117,9 +110,9 @@ class Transport:
         request_timeout: float,
     ) -> None:
         self.nodes = nodes
-        self.requests_sent = 0  # requests so far
+        self.requests_sent = 0
         self._tried_since = -math.inf
-        self._tried: list[URL] = []  # the nodes that the last request went to, one after the other
+        self._tried: list[URL] = []  # the nodes of the last request, in order
         self._authenticator = authenticator
         self._tls = tls
         self._external_session = session
@@ -137,226 +130,215 @@ class Transport:
         self._ssl = tls.context if pinned is None or both else pinned
         self._request_timeout = request_timeout
         self._default_timeout = _timeout(request_timeout)
-        self._default_headers = {} if session is None else dict(_HEADERS)  # ours brings them
+        self._default_headers = {} if session is None else dict(_HEADERS)  # an own session has them
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
-        self._warn()
+        for url in nodes.urls:
+            if url.scheme == "https" and not tls.verified:
+                fields = {"event": "certificate not verified", "url": str(url)}
+                _log.warning("the certificate of %s is not verified", url, extra=fields)
+            if url.scheme == "http" and authenticator.has_credentials and url.host not in _LOOPBACK:
+                fields = {"event": "credentials unencrypted", "url": str(url)}
+                _log.warning("the credentials go to %s unencrypted", url, extra=fields)
 
     async def close(self) -> None:
-        """Close the session if it is ours."""
+        """Close the session, unless it was given."""
         self._closed = True
         if self._own_session is not None:
             await self._own_session.close()
 
     def get(self, path: str, *, permission: str, query: str = "") -> Awaitable[Reply]:
-        """GET `path`; see `send`. `permission` is what the vendor's page asks for."""
+        """GET `path`; see `send`. `permission` is the one that the vendor's page names."""
         return self.send(_get_request(path, query, permission))
 
-    async def send(self, call: Request) -> Reply:
-        """Send a request once; return an answer of status 2xx or 404.
+    async def send(self, request: Request) -> Reply:
+        """Send a request once; return a reply of status 2xx or 404.
 
-        A node that redirects us to another one and a token that is renewed take requests of their
-        own, as neither has done anything. Raises `RequestError`, `ClientClosed`, and what a
-        `token=` of the user's raises.
+        A redirect to another node, and a token that is renewed after a 401, are followed by another
+        request: the cluster has not executed the first one. Raises `RequestError`, `ClientClosed`,
+        and errors of the caller's `token=`.
         """
-        proof = self._authenticator.static_header or await self._authorize(
-            call, self._authenticator.authorization(self._post_for_token)
+        authorization = self._authenticator.static_header or await self._authorize(
+            request, self._authenticator.authorization(self._post_for_token)
         )
-        reply = await self._send_once(call, proof)
+        reply = await self._send_once(request, authorization)
         if reply.status == 200:
             return reply
         if reply.status == 401:
-            proof = await self._authorize(
-                call, self._authenticator.reauthorize(proof, self._post_for_token)
+            authorization = await self._authorize(
+                request, self._authenticator.reauthorize(authorization, self._post_for_token)
             )
-            if proof is not None:
-                reply = await self._send_once(call, proof)
-        refused = self._error_for(call, reply)
-        if refused is not None:
-            raise refused
+            if authorization is not None:
+                reply = await self._send_once(request, authorization)
+        error = self._error_for(request, reply)
+        if error is not None:
+            raise error
         return reply
 
-    async def send_unauthenticated(self, node: URL, call: Request) -> Reply:
-        """Ask one node, without saying who we are, and return any answer, a redirect included.
-
-        Raises `RequestError` where there is none.
-        """
-        return await self._send_to_node(node, call, None)
-
-    def mark_answered(self) -> None:
-        """Note that the last answers were usable."""
-        if self.nodes.has_failures:
-            self.nodes.mark_answered(asyncio.get_running_loop().time())
-
-    def abandon(self) -> None:
-        """Leave the node that was being asked, if it has had time enough, to others."""
-        now = asyncio.get_running_loop().time()
-        if self._tried and now - self._tried_since >= _HANGING:
-            self.nodes.mark_failed(self._tried, now, backoff=None)
-
-    def fail_over(self, error: RequestError) -> None:
-        """Leave the nodes that gave no usable answer to the last request, as `error` says."""
-        if not self._tried:
-            return
-        now = asyncio.get_running_loop().time()
-        rest = self.nodes.mark_failed(self._tried, now, backoff=error.retry_after)
-        error.nodes = tuple(map(str, self._tried))
-        error.has_alternative = rest is None
-        error.retry_after = rest or None
-
-    # --- one answer -----------------------------------------------------------------------------
-
-    async def _post_for_token(self, path: str, proof: Secret | None, body: Secret) -> Secret:
-        """POST `body` for a token."""
-        call = Request("POST", path, body=body, quotable=False)  # it may repeat the password
-        reply = await self._send_once(call, proof)
-        refused = self._error_for(call, reply)
-        if reply.status == 404:
-            hint = 'This cluster grants no tokens: leave out auth="jwt"'
-            refused = RequestRejected("POST", path, status=404, hint=hint)
-        if refused is not None:
-            raise refused
-        return Secret(reply.body.decode("utf-8", "replace"))
-
-    async def _authorize(self, call: Request, proving: Awaitable[Secret | None]) -> Secret | None:
-        try:
-            return await proving
-        except RedisActionsError:
-            raise
-        except OSError as error:  # of `token=`; a TimeoutError is one
-            reason = f"it was not asked, as token= gave none: {str(error) or type(error).__name__}"
-            unreachable = ClusterUnreachable(call.method, call.path, reason=reason)
-            unreachable.sent = False
-            self._tried = []
-            raise unreachable from error
-
-    def _error_for(self, call: Request, reply: Reply) -> RequestError | None:
-        return error_for(
-            call.method,
-            call.path,
-            reply.status,
-            reply.headers,
-            reply.body,
-            permission=call.permission,
-            check=self._authenticator.hint,
-            quoted=call.quotable,
-        )
-
-    async def _send_once(self, call: Request, proof: Secret | None) -> Reply:
-        """Ask the node whose turn it is, and then the one that it names; return any answer.
-
-        Raises an error where there is none, or one that says "not now".
-        """
-        self._tried = asked = [self.nodes.current]
-        self._tried_since = asyncio.get_running_loop().time()
-        try:
-            reply = await self._send_to_node(asked[0], call, proof)
-            if reply.status != 200:
-                reply = await self._follow_redirects(asked, call, proof, reply)
-        except ClusterUnreachable as error:
-            error.nodes = tuple(map(str, asked))
-            raise
-        finally:
-            self._tried = asked  # whatever was asked meanwhile
-        self.nodes.current = asked[-1]
-        return reply
-
-    async def _follow_redirects(
-        self, asked: list[URL], call: Request, proof: Secret | None, reply: Reply
+    async def send_to_node(
+        self, node: URL, request: Request, authorization: Secret | None = None
     ) -> Reply:
-        """Ask the node that one names instead of answering; it is added to those `asked`."""
-        is_new = self.nodes.is_healthy(asked[0])
-        while True:
-            refused = self._error_for(call, reply) if is_retryable(reply.status) else None
-            if refused is not None:
-                raise refused
-            if reply.status not in _REDIRECTS:
-                return reply
-            target = self.nodes.redirect_target(asked[-1], reply.headers.get("Location", ""))
-            if target is None:
-                return reply
-            asked.append(target)
-            rest = self.nodes.remaining_backoff(target, asyncio.get_running_loop().time())
-            if is_new and rest:
-                reason = f"it redirects to {target}, which wants to be left alone"
-                raise _not_sent(call, reason, rest)
-            if target in asked[:-1]:
-                round_trip = " to ".join(map(str, asked))
-                raise _not_sent(call, f"it redirects from {round_trip}")
-            reply = await self._send_to_node(target, call, proof)
+        """Send a request to one node; return any reply, also a redirect.
 
-    async def _send_to_node(self, node: URL, call: Request, proof: Secret | None) -> Reply:
+        Raises `RequestError` if there is none, and `ClientClosed`.
+        """
         turn = TURN.get()
         if turn is not None:
             await turn()
             self._tried_since = asyncio.get_running_loop().time()
         session = self._session()
+        headers = (
+            {**request.headers, **_HEADERS} if request.headers else self._default_headers.copy()
+        )
+        if authorization is not None:
+            headers[hdrs.AUTHORIZATION] = authorization.reveal()
+        if request.body is not None:
+            headers[hdrs.CONTENT_TYPE] = "application/json"
         self.requests_sent += 1
         try:
             response = await session.request(
-                call.method,
-                _url(node, call.path, call.query),
-                headers=self._headers(proof, call),
-                data=None if call.body is None else call.body.reveal(),
+                request.method,
+                _url(node, request.path, request.query),
+                headers=headers,
+                data=None if request.body is None else request.body.reveal(),
                 ssl=self._ssl,
-                timeout=self._timeout_for(node, call),
+                timeout=self._timeout_for(node, request),
                 allow_redirects=False,
                 raise_for_status=False,
-                middlewares=(_without_resending,) if call.is_write else None,
+                middlewares=(_without_resending,) if request.is_write else None,
             )
             try:
                 content = response.content
                 if content.is_eof() and content.total_bytes <= MAX_BODY:  # all of it is there
-                    redacted = self._authenticator.redact(content.read_nowait())
-                    return Reply(response.status, redacted, response.headers)
-                return Reply(
-                    response.status, await self._read_body(call, response), response.headers
-                )
+                    body = content.read_nowait()
+                else:
+                    body = await _read_body(request, response)
+                return Reply(response.status, self._authenticator.redact(body), response.headers)
             finally:
                 if response.connection is not None:  # otherwise it was read to its end
                     response.release()
         except (aiohttp.ClientError, OSError, ValueError) as error:
             misused = "AUTHORIZATION header" in str(error)
-            unreachable = _unreachable(call.method, call.path, error)
-            # An error about a reply holds the headers of the request, or bytes of the answer.
-            harmless = None if isinstance(error, _TELLTALES) or _is_cut_in_headers(error) else error
-        _without_frames(harmless)
+            unreachable = _unreachable(request, error)
+            has_secrets = isinstance(error, _WITH_SECRETS) or _is_cut_in_headers(error)
+            cause = None if has_secrets else error
+        # Outside of `except`, as an error in there would keep the other one as its context.
         if misused:
             raise UsageError("session= brings credentials of its own, as from .netrc")
         if self._closed or session.closed:
-            raise ClientClosed from harmless
-        raise unreachable from harmless
+            raise ClientClosed from cause
+        raise unreachable from cause
 
-    def _headers(self, proof: Secret | None, call: Request) -> dict[str, str]:
-        headers = {**call.headers, **_HEADERS} if call.headers else self._default_headers.copy()
-        if proof is not None:
-            headers[hdrs.AUTHORIZATION] = proof.reveal()
-        if call.body is not None:
-            headers[hdrs.CONTENT_TYPE] = "application/json"
-        return headers
+    def mark_answered(self) -> None:
+        """Record that the last reply was usable."""
+        if self.nodes.has_failures:
+            self.nodes.mark_answered(asyncio.get_running_loop().time())
 
-    def _timeout_for(self, node: URL, call: Request) -> aiohttp.ClientTimeout:
-        """Return how long a node may take: a share, while there is another one to ask."""
-        if call.timeout is None and len(self.nodes.urls) == 1:
+    def abandon(self) -> None:
+        """Record that a request was cancelled; a node that had time enough to answer has failed."""
+        now = asyncio.get_running_loop().time()
+        if self._tried and now - self._tried_since >= _ABANDONED:
+            self.nodes.mark_failed(self._tried, now, backoff=None)
+
+    def fail_over(self, error: RequestError) -> None:
+        """Record that the last reply was unusable, and add to its error the nodes that were tried.
+
+        The next request goes to another node.
+        """
+        if not self._tried:
+            return
+        now = asyncio.get_running_loop().time()
+        backoff = self.nodes.mark_failed(self._tried, now, backoff=error.retry_after)
+        error.nodes = tuple(map(str, self._tried))
+        error.has_alternative = backoff is None
+        error.retry_after = backoff or None
+
+    async def _post_for_token(
+        self, path: str, authorization: Secret | None, body: Secret
+    ) -> Secret:
+        request = Request("POST", path, body=body, quotable=False)  # it may repeat the password
+        reply = await self._send_once(request, authorization)
+        error = self._error_for(request, reply)
+        if reply.status == 404:
+            hint = 'This cluster grants no tokens: leave out auth="jwt"'
+            error = RequestRejected("POST", path, status=404, hint=hint)
+        if error is not None:
+            raise error
+        return Secret(reply.body.decode("utf-8", "replace"))
+
+    async def _authorize(self, request: Request, header: Awaitable[Secret | None]) -> Secret | None:
+        try:
+            return await header
+        except RedisActionsError:
+            raise
+        except OSError as error:  # of `token=`; a TimeoutError is one
+            self._tried = []
+            reason = f"it was not sent, as token= failed: {str(error) or type(error).__name__}"
+            raise _not_sent(request, reason) from error
+
+    def _error_for(self, request: Request, reply: Reply) -> RequestError | None:
+        return error_for(
+            request.method,
+            request.path,
+            reply.status,
+            reply.headers,
+            reply.body,
+            permission=request.permission,
+            check=self._authenticator.hint,
+            quoted=request.quotable,
+        )
+
+    async def _send_once(self, request: Request, authorization: Secret | None) -> Reply:
+        """Send a request to the current node, and to those that it redirects to; return any reply.
+
+        Raises an error if there is none, or if its status says "not now".
+        """
+        self._tried = tried = [self.nodes.current]
+        self._tried_since = asyncio.get_running_loop().time()
+        try:
+            reply = await self.send_to_node(tried[0], request, authorization)
+            if reply.status != 200:
+                reply = await self._follow_redirects(tried, request, authorization, reply)
+        except ClusterUnreachable as error:
+            error.nodes = tuple(map(str, tried))
+            raise
+        finally:
+            self._tried = tried  # other requests may have set it meanwhile
+        self.nodes.current = tried[-1]
+        return reply
+
+    async def _follow_redirects(
+        self, tried: list[URL], request: Request, authorization: Secret | None, reply: Reply
+    ) -> Reply:
+        """Follow redirects to known nodes, which are added to `tried`; return the last reply."""
+        was_healthy = self.nodes.is_healthy(tried[0])
+        while True:
+            error = self._error_for(request, reply) if is_retryable(reply.status) else None
+            if error is not None:
+                raise error
+            if reply.status not in _REDIRECTS:
+                return reply
+            target = self.nodes.redirect_target(tried[-1], reply.headers.get("Location", ""))
+            if target is None:
+                return reply
+            tried.append(target)
+            backoff = self.nodes.remaining_backoff(target, asyncio.get_running_loop().time())
+            if was_healthy and backoff:
+                reason = f"it redirects to {target}, which sent Retry-After"
+                raise _not_sent(request, reason, backoff)
+            if target in tried[:-1]:
+                circle = " to ".join(map(str, tried))
+                raise _not_sent(request, f"it redirects from {circle}")
+            reply = await self.send_to_node(target, request, authorization)
+
+    def _timeout_for(self, node: URL, request: Request) -> aiohttp.ClientTimeout:
+        """Return the timeout of one node: a share of the request's, if there is another node."""
+        if request.timeout is None and len(self.nodes.urls) == 1:
             return self._default_timeout
-        total = call.timeout or self._request_timeout
-        if self.nodes.has_alternative(node) and not call.is_write:
-            total = min(total, max(_LEAST, total / len(self.nodes.urls)))
+        total = request.timeout or self._request_timeout
+        if self.nodes.has_alternative(node) and not request.is_write:
+            total = min(total, max(_MIN_TIMEOUT, total / len(self.nodes.urls)))
         return _timeout(total)
-
-    async def _read_body(self, call: Request, response: aiohttp.ClientResponse) -> bytes:
-        """Read a body as it comes, and no further than we are willing to hold."""
-        body = _Body()
-        size = 0
-        content = response.content
-        while not content.at_eof():
-            body.append(await content.readany())
-            size += len(body[-1])
-            if size > MAX_BODY:
-                response.close()
-                problem = f"it is larger than {MAX_BODY} bytes"
-                raise UnreadableReply(call.method, call.path, problem=problem)
-        return self._authenticator.redact(b"".join(body))
 
     def _session(self) -> aiohttp.ClientSession:
         loop = asyncio.get_running_loop()
@@ -377,29 +359,29 @@ class Transport:
             raise ClientClosed
         return session
 
-    def _warn(self) -> None:
-        """Log what is not as safe as it might be."""
-        for url in self.nodes.urls:
-            if url.scheme == "https" and not self._tls.verified:
-                fields = {"event": "certificate not verified", "url": str(url)}
-                _log.warning("the certificate of %s is not verified", url, extra=fields)
-            if (
-                url.scheme == "http"
-                and self._authenticator.has_credentials
-                and url.host not in _LOOPBACK
-            ):
-                fields = {"event": "credentials unencrypted", "url": str(url)}
-                _log.warning("the credentials go to %s unencrypted", url, extra=fields)
+
+async def _read_body(request: Request, response: aiohttp.ClientResponse) -> bytes:
+    """Read a body of at most `MAX_BODY` bytes."""
+    pieces: list[bytes] = []
+    size = 0
+    while not response.content.at_eof():
+        pieces.append(await response.content.readany())
+        size += len(pieces[-1])
+        if size > MAX_BODY:
+            response.close()
+            problem = f"it is larger than {MAX_BODY} bytes"
+            raise UnreadableReply(request.method, request.path, problem=problem)
+    return b"".join(pieces)
 
 
 class _ResponseLost(aiohttp.ClientError):
-    """The connection was lost after a request had gone out on it."""
+    """Loss of a connection after a request was sent on it."""
 
 
 async def _without_resending(
     request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
 ) -> aiohttp.ClientResponse:
-    """Keep aiohttp from sending a PUT or DELETE again whose answer was lost."""
+    """Middleware that keeps aiohttp from sending a PUT or DELETE again after a lost answer."""
     try:
         return await handler(request)
     except aiohttp.ClientConnectorError:
@@ -409,26 +391,21 @@ async def _without_resending(
     raise _ResponseLost(reason)
 
 
-def _not_sent(call: Request, reason: str, retry_after: float | None = None) -> ClusterUnreachable:
-    """Return the error for a request that no node has taken."""
-    error = ClusterUnreachable(call.method, call.path, reason=reason, retry_after=retry_after)
+def _not_sent(
+    request: Request, reason: str, retry_after: float | None = None
+) -> ClusterUnreachable:
+    """Return the error of a request that the cluster certainly has not executed."""
+    error = ClusterUnreachable(request.method, request.path, reason=reason, retry_after=retry_after)
     error.sent = False
     return error
 
 
-def _without_frames(error: BaseException | None) -> None:
-    """Drop the frames that an error went through, as aiohttp's hold the headers of the request."""
-    while error is not None:
-        error.__traceback__ = None
-        error = error.__cause__ or error.__context__
-
-
 def _is_cut_in_headers(error: Exception) -> bool:
-    """Whether the connection was lost within an answer's headers, which the error then holds."""
+    """Return True if the connection was lost within the headers, which the error then holds."""
     return isinstance(error, aiohttp.ServerDisconnectedError) and not isinstance(error.message, str)
 
 
-@lru_cache(1024)  # a wait asks for the same one again and again
+@lru_cache(1024)  # a wait sends the same one again and again
 def _get_request(path: str, query: str, permission: str) -> Request:
     return Request("GET", path, query, permission=permission)
 
@@ -440,7 +417,7 @@ def _url(node: URL, path: str, query: str) -> URL:
 
 @lru_cache
 def _timeout(total: float) -> aiohttp.ClientTimeout:
-    return aiohttp.ClientTimeout(total=total, sock_connect=min(_CONNECT, total))
+    return aiohttp.ClientTimeout(total=total, sock_connect=min(_CONNECT_TIMEOUT, total))
 
 
 def _reason(error: Exception) -> str:
@@ -452,11 +429,12 @@ def _reason(error: Exception) -> str:
         return f"the answer is not HTTP ({type(error).__name__})"
     if isinstance(error, TimeoutError):
         return f"no answer in time{f' ({error})' if str(error) else ''}"
-    said = _TLS_SETTING.sub("", str(error)) or type(error).__name__
-    return said.replace("[None]", "[it hung up]")
+    message = _TLS_SETTING.sub("", str(error)) or type(error).__name__
+    return message.replace("[None]", "[connection closed]")
 
 
-def _unreachable(method: str, path: str, error: Exception) -> ClusterUnreachable:
+def _unreachable(request: Request, error: Exception) -> ClusterUnreachable:
+    method, path = request.method, request.path
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return UntrustedCertificate(method, path, reason=str(error.certificate_error))
     if isinstance(error, aiohttp.ServerFingerprintMismatch):
