@@ -1,7 +1,6 @@
-"""Who we are: what proves it to the cluster, and for how long it does.
+"""Authentication: the header `Authorization`, and the tokens that it may need.
 
-Knows passwords and tokens, and keeps them out of everything that can be printed. Refuses to know
-how a request is sent: it is given a coroutine function for those that obtain a token.
+Passwords and tokens are kept as `Secret`, so that nothing that is printed shows them.
 
 Vendor pages (redis.io/docs, operate/rs/references/rest-api): requests/users/authorize,
 requests/users/refresh_jwt, objects/jwt_authorize.
@@ -41,16 +40,16 @@ _log = logging.getLogger(__name__)
 _AUTHORIZE: Final = "/v1/users/authorize"
 _REFRESH: Final = "/v1/users/refresh_jwt"
 _TTL: Final = 300.0  # seconds that a token lives unless it says otherwise (objects/jwt_authorize)
-_FRESH: Final = 0.6  # of its life, after which a token is refreshed
-_USABLE: Final = 0.9  # of its life, after which it is not relied on any more
-_OTHER_STYLE: Final = frozenset({400, 401, 406})  # what clusters that want a body may answer
-_SHORTEST: Final = 8  # characters of a secret that is not likely to be anything else
-_SURROGATE: Final = re.compile("[\ud800-\udfff]")  # what cannot be sent as UTF-8
+_REFRESH_AT: Final = 0.6  # fraction of a token's life, after which it is refreshed
+_EXPIRES_AT: Final = 0.9  # fraction of a token's life, after which it is not used any more
+_WANTS_BODY: Final = frozenset({400, 401, 406})  # statuses of clusters that want a body
+_MIN_REDACTED: Final = 8  # characters; a shorter text may be in a body by chance
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")  # it cannot be sent as UTF-8
 _TOKEN: Final = re.compile(r"(?:[!-~]+ )?[!-~]+")  # a token, or a scheme and a token (RFC 9110)
 
 
 class Secret:
-    """A text that no `repr`, log or traceback shows."""
+    """Text that no `repr` or log record shows."""
 
     __slots__ = ("_text",)
 
@@ -67,53 +66,51 @@ class Secret:
         return "***"
 
     def reveal(self) -> str:
-        """Return the text, which is to be kept in no variable."""
+        """Return the text."""
         return self._text
 
 
 def as_secret(value: str | _V) -> Secret | _V:
-    """Hide what may be secret; None, or a function, is what it is."""
+    """Return a text as a secret, and None or a function unchanged."""
     return value if value is None or callable(value) else Secret(cast("str", value))
 
 
-# Sends a POST with a proof of who we are and a JSON body, and returns the answer's body.
+# Sends a POST to a path, with the header `Authorization` and a JSON body; returns the reply's body.
 Post: TypeAlias = "Callable[[str, Secret | None, Secret], Awaitable[Secret]]"
 TokenSource: TypeAlias = "Callable[[], Awaitable[str] | str]"
 """A function, or a coroutine function, that returns a token."""
 
 
 class Authenticator(Protocol):
-    """A way to prove who we are."""
+    """Way to authenticate. `hint` says what to check if the cluster refuses it."""
 
-    hint: str  # what to check when the cluster does not believe it
+    hint: str
     has_credentials: bool  # False for a client certificate, or nothing
     static_header: Secret | None  # the header, if it is always the same
 
     async def authorization(self, post: Post) -> Secret | None:
-        """Return the value of the header `Authorization`; None is no header."""
+        """Return the header `Authorization`, or None for no header."""
 
     async def reauthorize(self, refused: Secret | None, post: Post) -> Secret | None:
-        """Return another proof than the one that was refused, or None if there is no other."""
+        """Return another header than the one that was refused, or None if there is no other."""
 
     def redact(self, body: bytes) -> bytes:
-        """Return a body without our proof, should a server have sent it back."""
+        """Return a body without the credentials, which a server may send back."""
         ...
 
 
 class StaticAuth:
-    """A proof that stays the same: Basic credentials, a token, or none at all."""
+    """Authentication by a header that stays the same (Basic, or a token), or by none."""
 
-    def __init__(self, proof: Secret | None, hint: str) -> None:
+    def __init__(self, header: Secret | None, hint: str) -> None:
         self.hint = hint
-        self.has_credentials = proof is not None
-        self.static_header = proof
+        self.has_credentials = header is not None
+        self.static_header = header
 
-    async def authorization(self, post: Post) -> Secret | None:
-        del post
+    async def authorization(self, _: Post) -> Secret | None:
         return self.static_header
 
-    async def reauthorize(self, refused: Secret | None, post: Post) -> Secret | None:
-        del refused, post
+    async def reauthorize(self, _: Secret | None, __: Post) -> Secret | None:
         return None
 
     def redact(self, body: bytes) -> bytes:
@@ -127,75 +124,72 @@ class _Token(NamedTuple):
 
 
 class TokenAuth:
-    """Tokens that come and go: each is used for most of its life, then there is another.
+    """Authentication by tokens, each of which is used for most of its life."""
 
-    `source` returns a new token; it is given the last one as long as that is valid.
-    """
-
-    def __init__(self, source: TokenProvider, hint: str) -> None:
+    def __init__(self, provider: TokenProvider, hint: str) -> None:
         self.hint = hint
         self.has_credentials = True
         self.static_header: Secret | None = None
-        self._source = source
+        self._provider = provider
         self._token: _Token | None = None
         self._lock = asyncio.Lock()
         self._failed_at = -math.inf
         self._last_error: Exception | None = None
 
     async def authorization(self, post: Post) -> Secret | None:
-        arrived = _now()
+        called_at = _now()
         async with self._lock:
             token, now = self._token, _now()
             if token is None or now >= token.expires_at:
-                token = await self._renew(None, post, arrived)
+                token = await self._fetch(None, post, called_at)
             elif now >= token.refresh_at:
-                token = await self._refresh(token, post, arrived)
+                token = await self._refresh(token, post, called_at)
             return token.header
 
     async def reauthorize(self, refused: Secret | None, post: Post) -> Secret | None:
-        arrived = _now()
+        called_at = _now()
         async with self._lock:
             token = self._token
             if token is None or token.header == refused:
-                token = await self._renew(None, post, arrived)
+                token = await self._fetch(None, post, called_at)
             return None if token.header == refused else token.header
 
     def redact(self, body: bytes) -> bytes:
         return body if self._token is None else _redacted(self._token.header, body)
 
-    async def _refresh(self, token: _Token, post: Post, arrived: float) -> _Token:
-        """Return a new token or, where there is none to be had, the one that is still good."""
+    async def _refresh(self, token: _Token, post: Post, called_at: float) -> _Token:
+        """Return a new token or, after a transient failure, the present one, which is valid yet."""
         try:
-            return await self._renew(token.header, post, arrived)
+            return await self._fetch(token.header, post, called_at)
         except (RequestError, OSError) as error:
             if isinstance(error, RequestError) and not error.transient:
                 raise
-            _log.debug("the token is used a little longer: %s", str(error))
-            now, rest = _now(), getattr(error, "retry_after", None) or 0.0
-        again = max((now + token.expires_at) / 2, now + rest)
-        self._token = token._replace(refresh_at=again)
+            _log.debug("the token could not be refreshed yet: %s", str(error))
+            now, pause = _now(), getattr(error, "retry_after", None) or 0.0
+        retry_at = max((now + token.expires_at) / 2, now + pause)
+        self._token = token._replace(refresh_at=retry_at)
         return token
 
-    async def _renew(self, last: Secret | None, post: Post, arrived: float) -> _Token:
-        """Fetch a token, unless that has failed while we waited for our turn."""
-        if self._last_error is not None and self._failed_at > arrived:
+    async def _fetch(self, last: Secret | None, post: Post, called_at: float) -> _Token:
+        """Return a new token. Raises the error of another call that failed since `called_at`."""
+        if self._last_error is not None and self._failed_at > called_at:
             raise _copied(self._last_error)
         now = _now()
         try:
-            proof, life = await self._source.fetch(last, post)
+            header, life = await self._provider.fetch(last, post)
         except Exception as error:
             self._failed_at, self._last_error = _now(), _copied(error)
             raise
-        token = _Token(proof, now + _FRESH * life, now + _USABLE * life)
-        if self._token is not None and proof == self._token.header:  # it has not grown younger
-            usable_until = self._token.expires_at
-            token = _Token(proof, max(now, (now + usable_until) / 2), usable_until)
+        token = _Token(header, now + _REFRESH_AT * life, now + _EXPIRES_AT * life)
+        if self._token is not None and header == self._token.header:  # it expires as before
+            expires_at = self._token.expires_at
+            token = _Token(header, max(now, (now + expires_at) / 2), expires_at)
         self._token, self._last_error = token, None
         return token
 
 
 def _copied(error: Exception) -> Exception:
-    """Return an error of ours for somebody else, with a traceback of its own."""
+    """Return an error for another caller: each has its own traceback and attributes."""
     return copy(error) if isinstance(error, RedisActionsError) else error
 
 
@@ -204,69 +198,75 @@ def _now() -> float:
 
 
 class TokenProvider(Protocol):
+    """Origin of tokens."""
+
     async def fetch(self, last: Secret | None, post: Post) -> tuple[Secret, float]:
-        """Return a new proof and the seconds for which it is good."""
+        """Return a new header and its life in seconds.
+
+        `last` is the header of the last token, as long as that is valid.
+        """
         ...
 
 
 class ClusterTokens:
     """Tokens that the cluster grants for a user's name and password."""
 
-    def __init__(self, username: str, password: Secret, proof: Secret) -> None:
+    def __init__(self, username: str, password: Secret, header: Secret) -> None:
         body = Secret(json.dumps({"username": username, "password": password.reveal()}))
-        # What the page of the call and that of its object say; the one that worked goes first.
-        self._login_requests = [(proof, Secret("{}")), (None, body)]
+        # The page of the call (header) and that of its object (body) differ; the one that the
+        # cluster accepted comes first.
+        self._login_requests = [(header, Secret("{}")), (None, body)]
 
     async def fetch(self, last: Secret | None, post: Post) -> tuple[Secret, float]:
         if last is not None:
             try:
                 return _parse_grant(await post(_REFRESH, last, Secret("{}")), _REFRESH)
             except RequestRejected as error:
-                _log.debug("the token is not refreshed but asked for anew: %s", str(error))
-        return _parse_grant(await self._authorize(post), _AUTHORIZE)
+                _log.debug("the token is not refreshed, but a new one fetched: %s", str(error))
+        return _parse_grant(await self._log_in(post), _AUTHORIZE)
 
-    async def _authorize(self, post: Post) -> Secret:
-        """Send the password in a header or, to clusters that refuse that, in the body."""
+    async def _log_in(self, post: Post) -> Secret:
+        """Send the password in a header or, if the cluster refuses that, in the body."""
         try:
             return await post(_AUTHORIZE, *self._login_requests[0])
         except RequestRejected as error:
-            if error.status not in _OTHER_STYLE or error.error_code == "password_expired":
+            if error.status not in _WANTS_BODY or error.error_code == "password_expired":
                 raise
-            refused = error
+            first_error = error
         try:
-            granted = await post(_AUTHORIZE, *self._login_requests[1])
+            grant = await post(_AUTHORIZE, *self._login_requests[1])
         except RequestRejected as error:
-            raise error if error.status == 401 else refused from None
+            raise error if error.status == 401 else first_error from None
         self._login_requests.reverse()
-        return granted
+        return grant
 
 
 class TokenReply(msgspec.Struct):
-    """The answer to both calls (objects/jwt_authorize)."""
+    """Answer to both calls (objects/jwt_authorize)."""
 
     access_token: str
 
 
 class TokenClaims(msgspec.Struct):
-    """What a token says about itself (RFC 7519): when it was issued and when it ends."""
+    """Times of a token's issue and end (RFC 7519)."""
 
     iat: float
     exp: float
 
 
 class CallableTokens:
-    """Tokens that a function of the user's returns, within `patience` seconds."""
+    """Tokens that the caller's function returns, within `timeout` seconds."""
 
     def __init__(self, call: TokenSource, timeout: float) -> None:
         self._call = call
         self._timeout = timeout
 
-    async def fetch(self, last: Secret | None, post: Post) -> tuple[Secret, float]:
-        del last, post
+    async def fetch(self, _: Secret | None, __: Post) -> tuple[Secret, float]:
         limit = asyncio.timeout(self._timeout)
         try:
             async with limit:
-                token = await self._told()
+                result = self._call()
+                token = Secret(await result if inspect.isawaitable(result) else result)
         except TimeoutError as error:
             if limit.expired():
                 raise TimeoutError(f"it took more than {self._timeout:g} s") from error
@@ -275,21 +275,17 @@ class CallableTokens:
             raise UsageError("what token= returned is not a token")
         return _token_header(token), _token_lifetime(token) or math.inf
 
-    async def _told(self) -> Secret:
-        came = self._call()
-        return Secret(await came if inspect.isawaitable(came) else came)
-
 
 def basic_header(username: str, password: Secret) -> Secret:
-    """Return the proof that HTTP Basic authentication wants (RFC 7617)."""
+    """Return the header of HTTP Basic authentication (RFC 7617)."""
     if not _is_encodable(username):
         raise UsageError("username= is not a text")
     if not _is_encodable(password.reveal()):
         raise UsageError("password= is not a text")
     if ":" in username:
         raise UsageError("username= must not contain a colon (RFC 7617)")
-    pair = Secret(f"{username}:{password.reveal()}")
-    return Secret("Basic " + base64.b64encode(pair.reveal().encode()).decode("ascii"))
+    pair = f"{username}:{password.reveal()}"
+    return Secret("Basic " + base64.b64encode(pair.encode()).decode("ascii"))
 
 
 def authenticator_for(
@@ -300,7 +296,7 @@ def authenticator_for(
     auth: str,
     timeout: float,
 ) -> Authenticator:
-    """Return the way to prove who we are that the arguments of a client ask for."""
+    """Return the way to authenticate for the arguments of a client. Raises `UsageError`."""
     if auth not in {"basic", "jwt"}:
         raise UsageError(f'auth={auth!r:.100} is neither "basic" nor "jwt"')
     if token is not None:
@@ -317,17 +313,17 @@ def authenticator_for(
         return StaticAuth(None, "Pass username= and password=, or token=, or client_cert=")
     if username is None or password is None:
         raise UsageError("a user name and a password go together")
-    proof = basic_header(username, password)
+    header = basic_header(username, password)
     if auth == "jwt":
-        return TokenAuth(ClusterTokens(username, password, proof), _CHECK)
-    return StaticAuth(proof, _CHECK)
+        return TokenAuth(ClusterTokens(username, password, header), _CHECK_USER)
+    return StaticAuth(header, _CHECK_USER)
 
 
-_CHECK: Final = "Check the user name and the password"
+_CHECK_USER: Final = "Check the user name and the password"
 
 
 def _parse_grant(body: Secret, path: str) -> tuple[Secret, float]:
-    """Read the token that the cluster grants; its answer is never quoted."""
+    """Return the header and the life of the token in a reply, which errors do not quote."""
     try:
         token = Secret(decode_struct(body.reveal().encode(), TokenReply).access_token)
     except ValueError:
@@ -338,20 +334,20 @@ def _parse_grant(body: Secret, path: str) -> tuple[Secret, float]:
 
 
 def _token_header(token: Secret) -> Secret:
-    """Return the header for a token; one that brings its scheme along keeps it."""
+    """Return the header of a token, whose scheme is JWT unless it has its own."""
     return token if " " in token.reveal() else Secret(f"JWT {token.reveal()}")
 
 
 def _token_lifetime(token: Secret) -> float | None:
-    """Return the seconds from a token's issue to its end, if it tells them. No clock is asked."""
+    """Return the seconds from a token's issue to its end, or None if it does not tell them."""
     try:
         _, claims, _ = token.reveal().rpartition(" ")[2].split(".")
-        told = decode_struct(
+        times = decode_struct(
             base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)), TokenClaims
         )
     except ValueError:  # a binascii.Error is one
         return None
-    life = told.exp - told.iat
+    life = times.exp - times.iat
     return life if 0 < life < math.inf else None
 
 
@@ -363,6 +359,8 @@ def _is_encodable(text: str) -> bool:
     return isinstance(text, str) and not _SURROGATE.search(text)
 
 
-def _redacted(proof: Secret, body: bytes) -> bytes:
-    _, _, text = proof.reveal().partition(" ")
-    return body if len(text) < _SHORTEST else body.replace(text.encode(), b"***")
+def _redacted(header: Secret, body: bytes) -> bytes:
+    _, _, credentials = header.reveal().partition(" ")
+    if len(credentials) < _MIN_REDACTED:
+        return body
+    return body.replace(credentials.encode(), b"***")

@@ -1,4 +1,4 @@
-"""Which node to ask next: to stay with one that answers, and leave one that does not."""
+"""Failover: another node after a reply that cannot be used, and the same one after any other."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _T = TypeVar("_T")
 
 
 class HasTransport(Protocol):
-    """What asks the cluster."""
+    """Object whose methods send requests by a transport."""
 
     transport: Transport
 
@@ -30,12 +30,12 @@ _A = TypeVar("_A", bound=HasTransport)
 def failover(
     call: Callable[Concatenate[_A, _P], Awaitable[_T]],
 ) -> Callable[Concatenate[_A, _P], Coroutine[object, object, _T]]:
-    """Turn to another node where there is no usable answer, and stay where there is one."""
+    """Record the outcome of each call for the choice of the next node."""
 
     @functools.wraps(call)
-    async def asking(self: _A, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+    async def wrapper(self: _A, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
         try:
-            found = await call(self, *args, **kwargs)
+            result = await call(self, *args, **kwargs)
         except RequestError as error:
             if error.transient:
                 self.transport.fail_over(error)
@@ -44,6 +44,6 @@ def failover(
             self.transport.abandon()
             raise
         self.transport.mark_answered()
-        return found
+        return result
 
-    return asking
+    return wrapper

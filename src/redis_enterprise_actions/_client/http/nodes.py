@@ -1,13 +1,11 @@
-"""Which node to ask: a cluster's URLs, which of them answers, and whom a redirect may name.
+"""Node pool: the URLs of a cluster, the node for the next request, and known redirect targets.
 
-Knows URLs. Refuses to know what is asked of a node, and how. A node that answers is stuck to; one
-that does not is left for the next, and has its turn again after the others. Credentials go to
-none but these.
+A node that answers stays the current one; one that fails is left for the next, and comes last.
 """
 
 from __future__ import annotations
 
-import encodings.idna  # noqa: F401 # pyright: ignore[reportUnusedImport] - or Python loads it when it may no longer be able to read it
+import encodings.idna  # noqa: F401 # pyright: ignore[reportUnusedImport] - loaded now, as the process may be out of files later
 import re
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
@@ -27,90 +25,92 @@ _SPACE: Final = re.compile(r"\s")
 
 
 class NodePool:
-    """The nodes of one cluster."""
+    """Nodes of one cluster. Credentials go to these, and to the trusted hosts, only."""
 
     def __init__(self, urls: Iterable[Secret], trusted_hosts: Iterable[str] = ()) -> None:
         self.urls: Final = tuple(dict.fromkeys(map(base_url, urls)))
         if not self.urls:
             raise UsageError("no cluster is given: the list of its URLs is empty")
-        self.current = self.urls[0]  # the one to ask next
-        self._failed: dict[URL, float] = {}  # and when to ask them again, the last to fail last
+        self.current = self.urls[0]  # the node for the next request
+        self._failed: dict[URL, float] = {}  # the time when each may be used again; last one last
+        if isinstance(trusted_hosts, str):
+            raise UsageError("trusted_hosts= is a list of hosts, not one")
+        try:
+            hosts = list(trusted_hosts)
+        except TypeError:
+            raise UsageError("trusted_hosts= is not a list of hosts") from None
         ports = {url.port for url in self.urls}
         self._trusted = {
             (url.host, port)
-            for url in map(_parse_trusted_host, _hosts(trusted_hosts))
+            for url in map(_parse_trusted_host, hosts)
             for port in (ports if url.explicit_port is None else {url.port})
         }
 
     @property
     def has_failures(self) -> bool:
-        """Whether one has failed, and the cluster has not given a usable answer since."""
+        """Return True if a node has failed since the last usable reply of the cluster."""
         return bool(self._failed)
 
     def mark_answered(self, now: float) -> None:
-        """Note that the cluster has given a usable answer: what failed may be asked again."""
+        """Record a usable reply: nodes that failed may be used again, after their backoff."""
         self._failed = {url: until for url, until in self._failed.items() if until > now}
 
     def mark_failed(
         self, nodes: Iterable[URL], now: float, *, backoff: float | None
     ) -> float | None:
-        """Move on from nodes that do not answer, and want to be left alone for `rest` seconds.
+        """Record that nodes failed, and are not to be used for `backoff` seconds; go to the next.
 
-        Return the seconds after which the next one may be asked, or None if there is one that
-        has not failed since the last good answer.
+        Return the seconds until the next one may be used, or None if there is one that has not
+        failed since the last usable reply.
         """
         for node in nodes:
             self._failed.pop(node, None)
             self._failed[node] = now + min(backoff or 0.0, MAX_RETRY_AFTER)
-        others = [url for url in self._from(self.current) if url not in self._failed]
-        if others:
-            self.current = others[0]
-            return None
+        start = self.urls.index(self.current) if self.current in self.urls else 0
+        for url in self.urls[start:] + self.urls[:start]:
+            if url not in self._failed:
+                self.current = url
+                return None
         self.current = min(
             (url for url in self._failed if url in self.urls), key=self._failed.__getitem__
         )
         return self.remaining_backoff(self.current, now)
 
     def remaining_backoff(self, node: URL, now: float) -> float:
-        """Return the seconds for which a node wants to be left alone."""
+        """Return the seconds for which a node is not to be used."""
         return max(0.0, self._failed.get(node, now) - now)
 
     def has_alternative(self, node: URL) -> bool:
-        """Whether there is another node that has not failed since the last good answer."""
+        """Return True if another node has not failed since the last usable reply."""
         return any(url not in self._failed for url in self.urls if url != node)
 
     def is_healthy(self, node: URL) -> bool:
-        """Whether a node has not failed since the last good answer."""
+        """Return True if a node has not failed since the last usable reply."""
         return node not in self._failed
 
     def redirect_target(self, node: URL, location: str) -> URL | None:
-        """Return the node that a redirect from `node` names, or None if it is none that we trust.
+        """Return the node that a redirect from `node` names, or None if it is not a known one.
 
-        What it names besides is not taken from it: the same path is asked there.
+        Only the host is taken from `location`: the same path is requested there.
         """
-        named = _parse_url(location)
-        if named is None:
+        target = _parse_url(location)
+        if target is None:
             return None
-        named = node.join(named)
-        if not named.absolute:
+        target = node.join(target)
+        if not target.absolute:
             return None
-        origin = named.origin()
+        origin = target.origin()
         for url in self.urls:
             if url.origin() == origin:
                 return url
         trusted = origin.scheme == node.scheme and (origin.host, origin.port) in self._trusted
         return origin if trusted else None
 
-    def _from(self, node: URL) -> tuple[URL, ...]:
-        """Return all nodes, beginning with `node`."""
-        start = self.urls.index(node) if node in self.urls else 0
-        return self.urls[start:] + self.urls[:start]
-
 
 def base_url(url: Secret) -> URL:
-    """Check a cluster's URL and return it without a trailing slash.
+    """Return a cluster's URL without a trailing slash. Raises `UsageError` if it is not one.
 
-    It is no secret, but people put passwords into URLs.
+    It is passed as a secret, as users may put a password into it.
     """
     problem = _url_problem(url.reveal()) if isinstance(url, Secret) else _NO_TEXT
     if problem is not None:
@@ -123,7 +123,7 @@ _NO_TEXT: Final = "the cluster's URL is not a string"
 
 
 def _url_problem(url: str) -> str | None:
-    """Return why something is not a cluster's URL. Raises nothing, as it may hold a password."""
+    """Return the problem with a cluster's URL, or None. It does not quote a password."""
     if not isinstance(url, str):
         return _NO_TEXT
     parsed = _parse_url(url)
@@ -140,7 +140,7 @@ def _url_problem(url: str) -> str | None:
 
 
 def _parse_url(text: str) -> URL | None:
-    """Return a URL, or None for what is none; yarl finds out about some when it is asked."""
+    """Return a URL, or None for an invalid one; yarl checks some parts only when they are read."""
     try:
         url = URL(text)
         _ = url.user, url.password, url.port
@@ -153,17 +153,8 @@ def _parse_url(text: str) -> URL | None:
     return url
 
 
-def _hosts(trusted_hosts: Iterable[str]) -> list[str]:
-    if isinstance(trusted_hosts, str):
-        raise UsageError("trusted_hosts= is a list of hosts, not one")
-    try:
-        return list(trusted_hosts)
-    except TypeError:
-        raise UsageError("trusted_hosts= is not a list of hosts") from None
-
-
 def _parse_trusted_host(host: str) -> URL:
-    """Read `host`, `host:port` or either with an IPv6 address in brackets."""
+    """Return the URL of `host` or `host:port`, where an IPv6 address has brackets."""
     url = _parse_url(f"https://{host}") if isinstance(host, str) else None
     if url is None or not url.host or url != url.origin() or _SPACE.search(host):
         raise UsageError(f"trusted_hosts= has {host!r:.100}, which is not a host or host:port")

@@ -1,7 +1,4 @@
-"""Whom we take for the cluster, and what we show of ourselves: certificates.
-
-Knows certificates' files and fingerprints. Refuses to know HTTP.
-"""
+"""TLS settings: the certificates that are trusted, and the client's own."""
 
 from __future__ import annotations
 
@@ -18,21 +15,21 @@ if TYPE_CHECKING:
 
     Path: TypeAlias = "str | os.PathLike[str]"
 
-# As people have it from `openssl x509 -fingerprint -sha256`, or from a browser.
+# As `openssl x509 -fingerprint -sha256` prints it, and browsers show it.
 _FINGERPRINT: Final = re.compile(
     r"(?:sha-?256(?: fingerprint)?[:=] ?)?((?:[0-9a-f]{2}[: ]?){31}[0-9a-f]{2})", re.IGNORECASE
 )
-# What a server that misses a certificate of ours, or does not like it, says (RFC 8446, 6.2).
+# Alerts of a server that misses the client's certificate, or refuses it (RFC 8446, 6.2).
 _REFUSAL: Final = re.compile(
     "ALERT_(BAD_CERT|CERTIFICATE|UNSUPPORTED_CERT|UNKNOWN_CA|ACCESS_DENIED)"
 )
 
 
 class TLSSettings(NamedTuple):
-    """The settings of a connection.
+    """TLS settings of a connection.
 
     `context` is an SSL context, or True to verify with the system's CAs, or False not to verify.
-    Of a certificate that has a SHA-256 `fingerprint` nothing else is checked.
+    With a SHA-256 `fingerprint`, nothing else of the certificate is checked.
     """
 
     context: ssl.SSLContext | bool
@@ -48,7 +45,10 @@ def tls_settings(
     client_cert: Path | None = None,
     client_key: Path | None = None,
 ) -> TLSSettings:
-    """Check the settings that a client was given, and load its files."""
+    """Return the settings for the arguments of a client, with its files loaded.
+
+    Raises `UsageError` for arguments that contradict each other and files that cannot be loaded.
+    """
     if ca_cert is not None and not verify:
         raise UsageError("verify=False and ca_cert= contradict each other")
     if fingerprint is not None and not verify:
@@ -57,16 +57,16 @@ def tls_settings(
         raise UsageError("ca_cert= and fingerprint= contradict each other")
     if client_key is not None and client_cert is None:
         raise UsageError("client_key= goes with client_cert=")
-    by_authority = verify and fingerprint is None
+    by_ca = verify and fingerprint is None
     return TLSSettings(
-        context=_context(by_authority, ca_cert, client_cert, client_key),
+        context=_context(by_ca, ca_cert, client_cert, client_key),
         fingerprint=None if fingerprint is None else _digest(fingerprint),
         verified=verify,
     )
 
 
 def ssl_context(context: ssl.SSLContext | bool) -> ssl.SSLContext:  # noqa: FBT001 - see `TLS`
-    """Return the context that a connection of such settings is made with."""
+    """Return the SSL context for `TLSSettings.context`."""
     if isinstance(context, ssl.SSLContext):
         return context
     made = ssl.create_default_context()
@@ -77,9 +77,9 @@ def ssl_context(context: ssl.SSLContext | bool) -> ssl.SSLContext:  # noqa: FBT0
 
 
 def client_cert_refusal(error: BaseException | None) -> str | None:
-    """Return what a server says in TLS about our certificate, or None if it says nothing."""
+    """Return the reason of a server that refused the client's certificate, or None."""
     while error is not None:
-        # aiohttp's own are SSLErrors, too, without a reason.
+        # aiohttp's own errors are SSLErrors, too, without a reason.
         reason = getattr(error, "reason", None) if isinstance(error, ssl.SSLError) else None
         if reason and _REFUSAL.search(reason):
             return str(reason)
@@ -88,12 +88,12 @@ def client_cert_refusal(error: BaseException | None) -> str | None:
 
 
 def _context(
-    verify: bool,  # noqa: FBT001 - private, and read where it is computed
+    verify: bool,  # noqa: FBT001 - private, with one caller
     ca_cert: Path | None,
     client_cert: Path | None,
     client_key: Path | None,
 ) -> ssl.SSLContext | bool:
-    """Return the context; aiohttp has one for each of True and False, made once."""
+    """Return the SSL context. For True and False, aiohttp has one each, made once."""
     if ca_cert is None and client_cert is None:
         return verify
     try:
@@ -113,7 +113,7 @@ def _context(
 
 
 def _file(path: Path) -> str:
-    """Return a path as a string. An empty one Python would take for none."""
+    """Return a path as a string. Raise an error for "", which `ssl` would take for None."""
     text = os.fspath(path)
     if not text:
         raise ValueError("it is empty")
@@ -121,7 +121,7 @@ def _file(path: Path) -> str:
 
 
 def _no_passphrase() -> NoReturn:
-    """Refuse to ask for a passphrase, as Python would on the terminal, for ever."""
+    """Raise an error instead of Python's prompt for a passphrase, which never ends."""
     raise ValueError("its key is encrypted; decrypt it first")
 
 
