@@ -1,4 +1,4 @@
-"""Facts about `_doctor`: what is looked at, in which order, and what never is shown or sent."""
+"""Tests of `_cli.doctor.command`: the whole command, against clusters and other servers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from aiohttp import web
 
 from redis_enterprise_actions import ClientCertificateRefused
 from redis_enterprise_actions._cli.arguments import parse_arguments
-from redis_enterprise_actions._cli.doctor import command
+from redis_enterprise_actions._cli.doctor import network
 from redis_enterprise_actions._cli.doctor.command import doctor
 from redis_enterprise_actions._client.http.transport import Transport
 from redis_enterprise_actions.testing import FakeCluster
@@ -37,20 +37,20 @@ USER = ("admin@example.com", "fake-password")
 
 @pytest.fixture(autouse=True)
 def user(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who asks, as the environment says it."""
+    """Set the user and the password in the environment."""
     monkeypatch.setenv("REDIS_ENTERPRISE_USER", USER[0])
     monkeypatch.setenv("REDIS_ENTERPRISE_PASSWORD", USER[1])
 
 
-async def examined(*options: str, urls: list[str]) -> int:
-    """Run the command on this loop; return its exit code."""
+async def run_doctor(*options: str, urls: list[str]) -> int:
+    """Run the command on this loop and return its exit code."""
     given = [word for url in urls for word in ("--url", url)]
     work = doctor(parse_arguments(["doctor", *given, *options]))
     return work if isinstance(work, int) else await work
 
 
 def plain(lines: list[str], *names: str) -> list[str]:
-    """Return lines without ports, of some checks if any are named."""
+    """Return lines without hosts, only those of the named checks if there are any."""
     found = [line for line in lines if not names or line[9:20].strip() in names]
     return [line.replace("127.0.0.1:", "") for line in found]
 
@@ -59,8 +59,8 @@ HEALTHY = """\
 ok       settings     url is URL, from an option
 ok       settings     username is admin@example.com, from the environment
 ok       settings     password is given, from the environment
-ok       dns          URL: an address, no name
-ok       tcp          URL: connects
+ok       dns          URL: is an address, not a name
+ok       tcp          URL: accepts connections
 ok       http         URL: answers 401, as the REST API does
 ok       clock        URL: within 5 s of ours
 ok       credentials  the cluster accepts admin@example.com, by the password
@@ -70,24 +70,24 @@ ok       permissions  may see actions
 ok       permissions  may see actions of nodes
 ok       permissions  may see tasks of Active-Active databases
 ok       permissions  may see databases
-ok       v2           there
+ok       v2           available
 15 ok, 0 warnings, 0 failures, 8 requests sent; exit code 0"""
 
 
 async def test_healthy(lines: Lines) -> None:
     """A healthy cluster gets a line for each check, 0, and nothing but GETs."""
     async with FakeCluster() as fake:  # here, as the clock of a fixture's is another
-        assert await examined(urls=[fake.url]) == 0
+        assert await run_doctor(urls=[fake.url]) == 0
         assert "\n".join(lines()).replace(fake.url, "URL") == HEALTHY
     assert {request.method for request in fake.requests} == {"GET"}
     assert len(fake.requests) == 8
 
 
 async def test_json(lines: Lines) -> None:
-    """With `--json` each line is an object that says the same."""
+    """With `--json` each line is a JSON object with the same content."""
     async with FakeCluster() as fake:
         fake.inject(path="/v1/crdb_tasks", status=403)
-        assert await examined("--json", urls=[fake.url]) == 0
+        assert await run_doctor("--json", urls=[fake.url]) == 0
     *checks, end = map(json.loads, lines())
     (warning,) = [each for each in checks if each["level"] == "warning"]
     assert warning == {
@@ -109,44 +109,50 @@ async def test_json(lines: Lines) -> None:
 
 
 def test_settings_that_cannot_work(monkeypatch: pytest.MonkeyPatch, lines: Lines) -> None:
-    """Without a cluster to ask, that is what is said, and 2."""
+    """Without a URL the settings fail, and the exit code is 2."""
     assert doctor(parse_arguments(["doctor"])) == 2
     assert lines()[0].startswith("failure  settings     no cluster is given")
 
 
 async def test_self_signed(lines: Lines) -> None:
-    """The fingerprint of a self-signed certificate is ready to be pasted, and then works."""
+    """The printed fingerprint of a self-signed certificate is valid for `--fingerprint`."""
     async with FakeCluster(tls="self-signed") as fake:
-        assert await examined(urls=[fake.url]) == 5
+        assert await run_doctor(urls=[fake.url]) == 5
         (line,) = plain(lines(), "tls")
         assert "the certificate is self-signed" in line
         assert line.endswith(f"fingerprint={fake.fingerprint}")
         assert fake.requests == []  # not even a question, so no password either
 
-        assert await examined("--fingerprint", fake.fingerprint, urls=[fake.url]) == 0
+        assert await run_doctor("--fingerprint", fake.fingerprint, urls=[fake.url]) == 0
         assert "trusted by its fingerprint" in plain(lines(), "tls")[0]
-        assert await examined("--fingerprint", "ab" * 32, urls=[fake.url]) == 5
+        assert await run_doctor("--fingerprint", "ab" * 32, urls=[fake.url]) == 5
         assert "is not the pinned one" in plain(lines(), "tls")[0]
-        assert await examined("--insecure", urls=[fake.url]) == 0
+        assert await run_doctor("--insecure", urls=[fake.url]) == 0
         assert plain(lines(), "tls")[0].startswith("warning  tls")
 
 
 async def test_client_certificate(tmp_path: Path, lines: Lines) -> None:
-    """A cluster that wants a client certificate says so, and is asked with one."""
+    """A missing client certificate is a failure; the right one is used."""
     async with FakeCluster(tls="own-ca", client_certificate=True) as fake:
         for name, pem in (("ca", fake.ca_pem), ("client", fake.client_pem)):
             (tmp_path / name).write_text(pem)
         ca = ("--ca-cert", str(tmp_path / "ca"))
 
-        assert await examined(*ca, urls=[fake.url]) == 5
+        assert await run_doctor(*ca, urls=[fake.url]) == 5
         assert any("--client-cert" in line for line in lines())
-        assert await examined(*ca, "--client-cert", str(tmp_path / "client"), urls=[fake.url]) == 0
+        assert (
+            await run_doctor(*ca, "--client-cert", str(tmp_path / "client"), urls=[fake.url]) == 0
+        )
 
 
 @pytest.mark.parametrize(
     ("names", "until", "said"),
     [
-        (["other.example.com"], 90, "for other names. To do: use one that it has: other.example"),
+        (
+            ["other.example.com"],
+            90,
+            "for other host names. To do: use one of its host names: other.example",
+        ),
         (["127.0.0.1"], -1, "the certificate has expired on "),
         (["127.0.0.1"], 10.5, "it expires in 10 days. To do: renew"),
     ],
@@ -155,7 +161,7 @@ async def test_client_certificate(tmp_path: Path, lines: Lines) -> None:
 async def test_certificate(
     tmp_path: Path, lines: Lines, names: list[str], until: float, said: str
 ) -> None:
-    """What is wrong with a certificate, or soon will be, is said."""
+    """The result names the problem of a certificate, or that it expires soon."""
     ca, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     end = datetime.now(UTC) + timedelta(days=until)
     ca.issue_cert(*names, not_after=end, not_before=end - timedelta(days=30)).configure_cert(
@@ -163,17 +169,17 @@ async def test_certificate(
     )
     ca.cert_pem.write_to_path(str(tmp_path / "ca"))
     async with served(lambda _: web.Response(status=401), context) as url:
-        await examined("--ca-cert", str(tmp_path / "ca"), urls=[url])
+        await run_doctor("--ca-cert", str(tmp_path / "ca"), urls=[url])
 
     assert said in plain(lines(), "tls")[0]
 
 
 async def test_basic_is_off(lines: Lines) -> None:
-    """Where Basic is refused but a token is granted, that is said."""
+    """If the cluster refuses Basic and grants a token, the advice is `--auth jwt`."""
     async with FakeCluster(basic=False) as fake:
-        assert await examined(urls=[fake.url]) == 5
+        assert await run_doctor(urls=[fake.url]) == 5
         assert plain(lines(), "credentials")[0].endswith("To do: use --auth jwt")
-        assert await examined("--auth", "jwt", urls=[fake.url]) == 0
+        assert await run_doctor("--auth", "jwt", urls=[fake.url]) == 0
 
 
 async def test_wrong_password(
@@ -182,7 +188,7 @@ async def test_wrong_password(
     """A wrong password is sent twice at most, as clusters lock users out, and never shown."""
     monkeypatch.setenv("REDIS_ENTERPRISE_PASSWORD", "wrong-password")
 
-    assert await examined(urls=[cluster.url]) == 5
+    assert await run_doctor(urls=[cluster.url]) == 5
     said = lines()
     assert "the cluster refuses admin@example.com" in plain(said, "credentials")[0]
     assert len(cluster.requests) == 4  # two of which are without it
@@ -190,44 +196,44 @@ async def test_wrong_password(
 
 
 async def test_password_expired(cluster: FakeCluster, lines: Lines) -> None:
-    """An expired password is called that, and not sent again."""
+    """An expired password is named as such, and not sent again."""
     body = json.dumps({"error_code": "password_expired"})
     cluster.inject(status=401)
     cluster.inject(times=None, status=401, body=body)
 
-    assert await examined(urls=[cluster.url]) == 5
+    assert await run_doctor(urls=[cluster.url]) == 5
     assert "has expired" in plain(lines(), "credentials")[0]
     assert len(cluster.requests) == 2
 
 
 async def test_followers(lines: Lines) -> None:
-    """A follower that redirects to the primary is well; elsewhere, it says what to do."""
+    """A redirect to a configured node passes; a redirect elsewhere has advice."""
     async with FakeCluster(nodes=2) as fake:
-        assert await examined(urls=fake.urls[::-1]) == 0
-        assert "which is the primary then, and is followed" in plain(lines(), "http")[0]
+        assert await run_doctor(urls=fake.urls[::-1]) == 0
+        assert "presumably the primary; the client follows" in plain(lines(), "http")[0]
 
-        assert await examined(urls=[fake.urls[1]]) == 5
+        assert await run_doctor(urls=[fake.urls[1]]) == 5
         (line,) = plain(lines(), "http")
         assert "redirects elsewhere (307)" in line
         assert "REDIS_ENTERPRISE_TRUSTED_HOSTS" in line
 
         await fake.stop_node(2)
-        assert await examined(urls=fake.urls) == 0
+        assert await run_doctor(urls=fake.urls) == 0
         assert plain(lines(), "tcp")[1].startswith("warning  tcp")
 
 
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (web.Response(text="<html>", content_type="text/html"), "as a proxy, or another web"),
+        (web.Response(text="<html>", content_type="text/html"), "as a proxy or another web"),
         (web.Response(status=302, headers={"Location": "/login"}), "answers 302 as a proxy"),
-        (web.Response(status=503), "answers 503. To do: it may start"),
+        (web.Response(status=503), "answers 503. To do: try again"),
         (web.Response(status=400), "answers 400. To do: begin the URL with https://"),
     ],
     ids=["html", "302", "503", "400"],
 )
 async def test_no_api(lines: Lines, answer: web.Response, said: str) -> None:
-    """What is not the REST API is told by its answer, and gets no password."""
+    """A server that is not the REST API is recognized by its answer, and gets no password."""
     asked: list[web.Request] = []
 
     def reply(request: web.Request) -> web.Response:
@@ -235,7 +241,7 @@ async def test_no_api(lines: Lines, answer: web.Response, said: str) -> None:
         return answer
 
     async with served(reply) as url:
-        assert await examined(urls=[url]) == 5
+        assert await run_doctor(urls=[url]) == 5
     assert said in plain(lines(), "http")[0]
     assert {request.headers.get("Authorization") for request in asked} == {None}
 
@@ -247,7 +253,7 @@ JSON = {"Content-Type": "application/json"}
 BASIC = {"WWW-Authenticate": 'Basic realm="Restricted"'}
 ENVOY = {"Server": "envoy"}
 NGINX_401 = b"<html><head><title>401 Authorization Required</title></head></html>"
-STRANGERS: dict[str, Answer] = {
+OTHER_SERVERS: dict[str, Answer] = {
     "go": (404, b"404 page not found\n", TEXT),
     "nginx": (404, b"<html><head><title>404 Not Found</title></head></html>", HTML),
     "gateway": (404, b'{"message": "no Route matched with those values"}', JSON),
@@ -276,16 +282,16 @@ def answering(status: int, body: bytes, headers: dict[str, str]) -> web.Response
 
 
 @pytest.mark.parametrize(
-    ("stranger", "auth"),
+    ("server_name", "auth"),
     [
-        *((stranger, "basic") for stranger in STRANGERS),
-        *((stranger, auth) for stranger in ("go", "bearer") for auth in ("jwt", "token")),
+        *((server_name, "basic") for server_name in OTHER_SERVERS),
+        *((server_name, auth) for server_name in ("go", "bearer") for auth in ("jwt", "token")),
     ],
 )
-async def test_strangers(
-    stranger: str, auth: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lines: Lines
+async def test_other_servers(
+    server_name: str, auth: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lines: Lines
 ) -> None:
-    """Another web server is called that, gets no credentials of any kind, and ends with 5."""
+    """Another web server is a failure, and gets no credentials of any kind."""
     options = ["--auth", auth]
     if auth == "token":
         monkeypatch.delenv("REDIS_ENTERPRISE_USER")
@@ -297,10 +303,10 @@ async def test_strangers(
 
     def reply(request: web.Request) -> web.Response:
         asked.append(request)
-        return answering(*STRANGERS[stranger])
+        return answering(*OTHER_SERVERS[server_name])
 
     async with served(reply) as url:
-        assert await examined(*options, urls=[url]) == 5
+        assert await run_doctor(*options, urls=[url]) == 5
     assert {request.method for request in asked} == {"GET"}  # so no password in a body, either
     assert {request.headers.get("Authorization") for request in asked} == {None}
     assert len(asked) <= 3
@@ -322,22 +328,22 @@ async def test_one_that_hangs_up(lines: Lines) -> None:
     server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
-        assert await examined(urls=[f"http://127.0.0.1:{port}"]) == 5
+        assert await run_doctor(urls=[f"http://127.0.0.1:{port}"]) == 5
     assert any(b"GET /v1/nodes " in each for each in came)
     assert not any(b"authorization" in each.lower() for each in came)
-    assert "no answer that can be used" in plain(lines(), "http")[0]
+    assert "no usable answer" in plain(lines(), "http")[0]
 
 
-async def test_one_of_several_is_a_stranger(cluster: FakeCluster, lines: Lines) -> None:
-    """A stranger among the nodes is a failure; the cluster is asked, and the stranger is not."""
+async def test_one_other_server_among_nodes(cluster: FakeCluster, lines: Lines) -> None:
+    """Another web server among the nodes is a failure; only the cluster gets credentials."""
     asked: list[web.Request] = []
 
     def reply(request: web.Request) -> web.Response:
         asked.append(request)
-        return answering(*STRANGERS["basic, nginx"])
+        return answering(*OTHER_SERVERS["basic, nginx"])
 
     async with served(reply) as url:
-        assert await examined(urls=[url, cluster.url]) == 5
+        assert await run_doctor(urls=[url, cluster.url]) == 5
     assert {request.headers.get("Authorization") for request in asked} == {None}
     assert plain(lines(), "credentials") == [
         "ok       credentials  the cluster accepts admin@example.com, by the password"
@@ -346,16 +352,16 @@ async def test_one_of_several_is_a_stranger(cluster: FakeCluster, lines: Lines) 
 
 @pytest.mark.parametrize("how", ["--url", "--trusted-host"])
 @pytest.mark.parametrize("opened", [True, False], ids=["at once", "to credentials only"])
-async def test_redirected_to_a_stranger(how: str, lines: Lines, *, opened: bool) -> None:
-    """A redirect leads no credentials to a node that does not answer as the API does."""
-    strangers: list[web.Request] = []
+async def test_redirect_to_another_server(how: str, lines: Lines, *, opened: bool) -> None:
+    """A redirect to a server that is not the REST API does not send it credentials."""
+    others: list[web.Request] = []
     nodes: list[str | None] = []
 
-    def strange(request: web.Request) -> web.Response:
-        strangers.append(request)
-        return answering(*STRANGERS["basic, text"])
+    def other_reply(request: web.Request) -> web.Response:
+        others.append(request)
+        return answering(*OTHER_SERVERS["basic, text"])
 
-    async with served(strange) as other:
+    async with served(other_reply) as other:
 
         def reply(request: web.Request) -> web.Response:
             nodes.append(request.headers.get("Authorization"))
@@ -365,27 +371,27 @@ async def test_redirected_to_a_stranger(how: str, lines: Lines, *, opened: bool)
 
         async with served(reply) as url:
             named = other if how == "--url" else other.removeprefix("http://")
-            assert await examined(how, named, urls=[url]) == 5
-    assert {request.headers.get("Authorization") for request in strangers} <= {None}
+            assert await run_doctor(how, named, urls=[url]) == 5
+    assert {request.headers.get("Authorization") for request in others} <= {None}
     assert opened is all(proof is None for proof in nodes)
     assert plain(lines(), "credentials")[0].startswith("failure")
 
 
 async def test_trusted_host(lines: Lines) -> None:
-    """A trusted host that is redirected to is looked at without credentials, too, and asked."""
+    """A trusted host as the target of a redirect is checked without credentials first."""
     async with FakeCluster(nodes=2) as fake:
         host = fake.urls[0].removeprefix("http://")
 
-        assert await examined("--trusted-host", host, urls=[fake.urls[1]]) == 0
+        assert await run_doctor("--trusted-host", host, urls=[fake.urls[1]]) == 0
     first, second = plain(lines(), "http")
-    assert "is followed" in first
+    assert "the client follows" in first
     assert "answers 401, as the REST API does" in second
     assert [seen.node for seen in fake.requests[:2]] == [2, 1]
     assert {seen.node for seen in fake.requests[2:]} == {1}
 
 
 async def test_redirects_in_a_circle(lines: Lines) -> None:
-    """Nodes that only send us to each other are none that credentials are sent to."""
+    """Nodes that redirect in a circle get no credentials."""
     asked: list[str | None] = []
     urls: list[str] = []
 
@@ -396,16 +402,16 @@ async def test_redirects_in_a_circle(lines: Lines) -> None:
 
     async with served(reply) as one, served(reply) as another:
         urls += one, another
-        assert await examined(urls=urls) == 5
+        assert await run_doctor(urls=urls) == 5
     assert asked == [None, None]
     assert plain(lines(), "credentials")[0].startswith("failure  credentials  not sent")
 
 
 @pytest.mark.parametrize("version", ["7.4", "7.8", "7.22", "8.0"])
 async def test_versions(version: Version, lines: Lines) -> None:
-    """A cluster of each version is well, with one request more than there are questions."""
+    """A cluster of each version passes, with eight requests."""
     async with FakeCluster(version=version) as fake:
-        assert await examined(urls=[fake.url]) == 0
+        assert await run_doctor(urls=[fake.url]) == 0
         assert len(fake.requests) == 8
     assert f"Redis Software {version}" in plain(lines(), "version")[0]
 
@@ -425,7 +431,7 @@ NOT_FOUND: Answer = (404, b'{"error_code": "not_found", "description": "no"}', J
 def cluster_of(
     opening: dict[str, Answer], known: Callable[[str], Answer | None] = lambda _: None
 ) -> Callable[[web.Request], web.Response]:
-    """Return an API that answers so without credentials, "" for all, and else as clusters do."""
+    """Return an API: `opening` answers without credentials, `known` or `API` with them."""
 
     def reply(request: web.Request) -> web.Response:
         if "Authorization" not in request.headers:
@@ -458,14 +464,14 @@ DONE: Answer = (200, b'{"bootstrap_status": {"state": "completed"}}', JSON)
     ids=["envoy", "state id", "error_code", "404", "list of nodes", "bootstrap", "other routes"],
 )
 async def test_signs(opening: dict[str, Answer], requests: int, lines: Lines) -> None:
-    """Each sign of the API is enough, and further ones are looked for where there is none."""
+    """Each sign of the API is enough; without one, up to two more requests look for others."""
     async with served(cluster_of(opening)) as url:
-        assert await examined(urls=[url]) == 0
+        assert await run_doctor(urls=[url]) == 0
     assert f"{requests} requests sent" in lines()[-1]
 
 
-async def test_no_word_of_bootstrap(lines: Lines) -> None:
-    """A server that answers 401 once, and then no more, has shown nothing of the API."""
+async def test_bootstrap_without_answer(lines: Lines) -> None:
+    """A server that answers 401 once, and then hangs up, is not the API."""
     asked: list[str] = []
 
     def reply(request: web.Request) -> web.Response:
@@ -476,8 +482,8 @@ async def test_no_word_of_bootstrap(lines: Lines) -> None:
         return answering(*PLAIN)
 
     async with served(reply) as url:
-        assert await examined(urls=[url]) == 5
-    assert "answers 401, also where" in plain(lines(), "http")[0]
+        assert await run_doctor(urls=[url]) == 5
+    assert "answers 401, also for a path" in plain(lines(), "http")[0]
 
 
 BEFORE: Answer = (200, b'{"bootstrap_status": {"state": "idle"}, "local_node_info": {}}', JSON)
@@ -491,21 +497,21 @@ BEFORE: Answer = (200, b'{"bootstrap_status": {"state": "idle"}, "local_node_inf
     [(b"idle", "idle"), (b"creating_cluster", "creating_cluster"), (b"error", "error")],
 )
 async def test_before_bootstrap(nodes: Answer, state: bytes, said: str, lines: Lines) -> None:
-    """A node that is in no cluster yet is the API, but nothing can be asked: that is told."""
+    """A node that is in no cluster yet is a failure of its own."""
     bootstrap = (200, BEFORE[1].replace(b"idle", state), JSON)
     opening = {"": nodes, "/v1/bootstrap": bootstrap}
 
     async with served(cluster_of(opening, lambda _: nodes)) as url:
-        assert await examined(urls=[url]) == 5
-    (told,) = [line for line in lines() if "in no cluster yet" in line]
+        assert await run_doctor(urls=[url]) == 5
+    (told,) = [line for line in lines() if "of a node in no cluster" in line]
     assert f"its bootstrap is '{said}'. To do: create a cluster" in told
 
 
 @pytest.mark.parametrize("body", [b"{}", b"[]", b'{"bootstrap_status": "x"}', b"<html>", b"["])
 async def test_bootstrap_of_something_else(body: bytes, lines: Lines) -> None:
-    """Another answer to /v1/bootstrap is no sign of the API."""
+    """Any other answer to /v1/bootstrap is no sign of the API."""
     async with served(cluster_of({"": PLAIN, "/v1/bootstrap": (200, body, {})})) as url:
-        assert await examined(urls=[url]) == 5
+        assert await run_doctor(urls=[url]) == 5
     assert plain(lines(), "credentials")[0].startswith("failure  credentials  not sent")
 
 
@@ -527,165 +533,168 @@ async def test_bootstrap_of_something_else(body: bytes, lines: Lines) -> None:
     ],
     ids=lambda it: str(it[:2]),
 )
-async def test_nothing_works(answer: Answer, lines: Lines) -> None:
-    """Where every route gives a known user such an answer, that is a failure."""
+async def test_no_route_works(answer: Answer, lines: Lines) -> None:
+    """The same unusable answer on every route is a failure."""
     async with served(cluster_of({"": REFUSED}, lambda _: answer)) as url:
-        assert await examined(urls=[url]) == 5
+        assert await run_doctor(urls=[url]) == 5
     assert "failure" in {line.split()[0] for line in lines()}
 
 
 @pytest.mark.parametrize("answer", [NOT_FOUND, (403, b"", {})], ids=["404", "403"])
-async def test_little_works(answer: Answer, lines: Lines) -> None:
-    """Actions are all that waits need; that nothing else can be seen is worth warnings."""
+async def test_only_actions_work(answer: Answer, lines: Lines) -> None:
+    """Waits need the list of actions only; any other missing list is a warning."""
 
     def known(path: str) -> Answer | None:
         return None if path == "/v1/actions" else answer
 
     async with served(cluster_of({"": REFUSED}, known)) as url:
-        assert await examined(urls=[url]) == 0
+        assert await run_doctor(urls=[url]) == 0
     assert "ok       permissions  may see actions" in lines()
 
 
 async def test_empty_list_of_actions_by_404(lines: Lines) -> None:
-    """A list of actions that is answered 404, as is documented for one without any, is no end."""
+    """The API's own 404 for the list of actions is a warning: an empty list has it, too."""
 
     def known(path: str) -> Answer | None:
         return NOT_FOUND if path == "/v1/actions" else None
 
     async with served(cluster_of({"": REFUSED}, known)) as url:
-        assert await examined(urls=[url]) == 0
+        assert await run_doctor(urls=[url]) == 0
     assert plain(lines(), "permissions")[0].startswith("warning")
 
 
-async def test_forbidden_and_not_there(lines: Lines) -> None:
-    """Where the nodes may not be seen and all else is not there, nothing can be done."""
+async def test_nothing_visible(lines: Lines) -> None:
+    """A user who can see nothing at all is a failure."""
 
     def known(path: str) -> Answer | None:
         return (403, b"", {}) if path == "/v1/nodes" else NOT_FOUND
 
     async with served(cluster_of({"": REFUSED}, known)) as url:
-        assert await examined(urls=[url]) == 5
-    assert "none of this can be seen" in plain(lines(), "permissions")[-1]
+        assert await run_doctor(urls=[url]) == 5
+    assert "the user can see none of this" in plain(lines(), "permissions")[-1]
 
 
 @pytest.mark.parametrize("body", [b"", b"[", b"[1, {}]", b"{}", b"[" * 10**5, b"\xff\x00"])
 async def test_hostile_bodies(lines: Lines, body: bytes) -> None:
-    """Whatever is in the answers, every check is told of."""
+    """Every check has a result, whatever is in the answers."""
     async with served(cluster_of({"": REFUSED}, lambda _: (200, body, JSON))) as url:
-        await examined(urls=[url])
+        await run_doctor(urls=[url])
     checks = {line[9:20].strip() for line in lines()[:-1]}
     assert checks >= {"http", "credentials", "version", "primary", "permissions", "v2"}
 
 
 async def test_slow(cluster: FakeCluster, lines: Lines) -> None:
-    """A step that takes too long is ended."""
+    """A step ends at its time limit."""
     cluster.inject(times=None, delay=3600)
 
-    assert await examined("--timeout", "3s", urls=[cluster.url]) == 5
-    assert "no answer that can be used: no answer in time" in plain(lines(), "http")[0]
+    assert await run_doctor("--timeout", "3s", urls=[cluster.url]) == 5
+    assert "no usable answer: no answer in time" in plain(lines(), "http")[0]
 
 
 async def test_clock(cluster: FakeCluster, lines: Lines) -> None:
-    """A clock that is off by more than seconds is worth a warning."""
+    """A clock that is off by more than five seconds is a warning."""
     cluster.inject(status=401, headers={"Date": "Mon, 01 Jan 2001 00:00:00 GMT"})
 
-    assert await examined(urls=[cluster.url]) == 0
-    assert " s behind ours. To do: let NTP" in plain(lines(), "clock")[0]
+    assert await run_doctor(urls=[cluster.url]) == 0
+    assert " s behind ours. To do: synchronize both clocks with NTP" in plain(lines(), "clock")[0]
 
 
 async def test_denied(cluster: FakeCluster, lines: Lines) -> None:
-    """A list of actions that may not be seen is a failure, named by its permission."""
+    """A forbidden list of actions is a failure, whose advice names the permission."""
     cluster.inject(path="/v1/actions", status=403)
     cluster.inject(path="/v1/bdbs", status=400)  # to `fields=`, which is then left out
 
-    assert await examined(urls=[cluster.url]) == 5
+    assert await run_doctor(urls=[cluster.url]) == 5
     first, *_, last = plain(lines(), "permissions")
     assert first.startswith("failure")
     assert first.endswith("the permission view_status_of_cluster_action")
     assert last == "ok       permissions  may see databases"
 
 
-async def test_names(monkeypatch: pytest.MonkeyPatch, lines: Lines) -> None:
-    """A name that does not resolve is a failure, and a look-up that hangs is given up."""
+async def test_lookup(monkeypatch: pytest.MonkeyPatch, lines: Lines) -> None:
+    """A name that does not resolve is a failure, and so is a lookup that hangs."""
 
     async def look_up(host: str, _: int) -> list[str]:
         if host == "slow.example.com":
             await asyncio.sleep(3600)
         raise OSError("no such name")
 
-    monkeypatch.setattr(command, "resolve", look_up)
+    monkeypatch.setattr(network, "resolve", look_up)
     urls = ["https://n1.example.com:9443", "https://slow.example.com:9443"]
 
-    assert await examined(urls=urls) == 5
+    assert await run_doctor(urls=urls) == 5
     first, second = plain(lines(), "dns")
     assert "n1.example.com does not resolve: no such name" in first
-    assert "nothing within 10 s" in second
+    assert "no result within 10 s" in second
 
 
 async def test_no_tls(cluster: FakeCluster, lines: Lines) -> None:
-    """A server that does not speak TLS is told from one whose certificate is not trusted."""
+    """A server without TLS is a failure of the handshake, not of the certificate."""
     url = cluster.url.replace("http:", "https:")
 
-    assert await examined(urls=[url]) == 5
-    assert "TLS is not spoken" in plain(lines(), "tls")[0]
+    assert await run_doctor(urls=[url]) == 5
+    assert "the TLS handshake failed" in plain(lines(), "tls")[0]
 
 
 async def test_refused_by_tls(
     cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch, lines: Lines
 ) -> None:
-    """A refusal of our certificate that comes as late as the answer is told as such."""
+    """A refusal of the client certificate may come as late as the answer."""
 
     async def refuse(*_: object) -> None:
         raise ClientCertificateRefused("GET", "/v1/nodes", reason="CERTIFICATE_REQUIRED")
 
     monkeypatch.setattr(Transport, "send_to_node", refuse)
 
-    assert await examined(urls=[cluster.url]) == 5
-    assert any("our client certificate is not accepted" in line for line in lines())
+    assert await run_doctor(urls=[cluster.url]) == 5
+    assert any("the server refuses the client certificate" in line for line in lines())
 
 
 async def test_tokens_that_do_not_come(cluster: FakeCluster, lines: Lines) -> None:
-    """Where it cannot be told whether tokens are granted, the refusal is what is said."""
+    """If the request for a token fails, the result is the refusal of the password."""
     cluster.inject(path="/v1/users", times=None, drop=True)
     cluster.inject(path="/v1/nodes", times=2, status=401)
 
-    assert await examined(urls=[cluster.url]) == 5
+    assert await run_doctor(urls=[cluster.url]) == 5
     assert "the cluster refuses admin@example.com" in plain(lines(), "credentials")[0]
 
 
 async def test_forbidden_list_of_nodes(cluster: FakeCluster, lines: Lines) -> None:
-    """Whoever may not see the nodes is known all the same."""
+    """A user who may not list the nodes passes the check of credentials."""
     cluster.inject(path="/v1/nodes", status=401)
     cluster.inject(path="/v1/nodes", status=403)
 
-    assert await examined(urls=[cluster.url]) == 0
+    assert await run_doctor(urls=[cluster.url]) == 0
     said = plain(lines(), "credentials", "version")
     assert said[0].startswith("ok")
     assert said[1].endswith("the permission view_all_nodes_info")
 
 
-async def test_anybody(
+async def test_token_and_no_credentials(
     cluster: FakeCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lines: Lines
 ) -> None:
-    """A token is one way to say who we are, and saying nothing is none."""
+    """The result of the credentials names a token, and no credentials."""
     monkeypatch.delenv("REDIS_ENTERPRISE_USER")
     (tmp_path / "token").write_text("hunter2-hunter2")
     (tmp_path / "token").chmod(0o600)
 
-    assert await examined("--token-file", str(tmp_path / "token"), urls=[cluster.url]) == 5
+    assert await run_doctor("--token-file", str(tmp_path / "token"), urls=[cluster.url]) == 5
     said = lines()
     assert "the cluster refuses the token" in plain(said, "credentials")[0]
     assert not any(secret in line for line in said for secret in SECRETS)
 
     monkeypatch.delenv("REDIS_ENTERPRISE_PASSWORD")
-    assert await examined(urls=[cluster.url]) == 5
-    assert "one who does not say who he is" in plain(lines(), "credentials")[0]
+    assert await run_doctor(urls=[cluster.url]) == 5
+    assert (
+        "the cluster refuses a client certificate, or no credentials"
+        in plain(lines(), "credentials")[0]
+    )
 
 
 def served(
     reply: Callable[[web.Request], web.Response], context: ssl.SSLContext | None = None
 ) -> AbstractAsyncContextManager[str]:
-    """Serve one answer to everything; give the URL."""
+    """Serve `reply` on every path; yield the URL."""
     from contextlib import asynccontextmanager  # noqa: PLC0415
 
     @asynccontextmanager

@@ -1,124 +1,123 @@
-"""Facts about `_network_words`: what was seen on the way to a node, in words."""
+"""Tests of `_cli.doctor.network`."""
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import socket
 import ssl
-from datetime import UTC, datetime
+import threading
+from datetime import UTC, datetime, timedelta
 
 import pytest
+import trustme
 
-from redis_enterprise_actions._cli.doctor import network as words
-from redis_enterprise_actions._cli.doctor.network import Certificate
-from redis_enterprise_actions._cli.doctor.result import CheckResult, Level
-
-
-NODE = "https://n1:9443"
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
-SHOWN = Certificate("AB:CD", names=("n1",))
-NO_NAME = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+from redis_enterprise_actions._cli.doctor import network
+from redis_enterprise_actions._cli.doctor.network import Certificate, fetch_certificate, resolve
 
 
-def untrusted(code: int) -> CheckResult:
-    """Return the result for a certificate that OpenSSL refuses with a code."""
-    error = ssl.SSLCertVerificationError()
-    error.verify_code = code
-    return words.untrusted(NODE, SHOWN, error)
+CA = trustme.CA()
+END = datetime(2051, 2, 3, 4, 5, 6, tzinfo=UTC)  # a GeneralizedTime, as from 2050 on
+YESTERDAY = datetime.now(UTC).replace(microsecond=0) - timedelta(days=1)
+NAMES = ("n1.example.com", "127.0.0.1", "::1")
 
 
-@pytest.mark.parametrize(
-    ("result", "level", "said"),
-    [
-        (words.too_slow("dns", NODE, 10), Level.FAILURE, "nothing within 10 s. To do: "),
-        (words.resolved(NODE, "n1", ["10.0.0.1"]), Level.OK, "n1 is 10.0.0.1"),
-        (words.unresolved(NODE, "n1", NO_NAME), Level.FAILURE, "n1 does not resolve: "),
-        (words.unconnected(NODE, OSError()), Level.FAILURE, "cannot be connected to: OSError"),
-        (untrusted(9), Level.FAILURE, "is not good yet. To do: check this machine's clock"),
-        (untrusted(20), Level.FAILURE, "from a CA that is not trusted. To do: pass its CA"),
-        (words.trusted(NODE, SHOWN, "x", NOW), Level.OK, "trusted by x"),
-        (words.no_handshake(NODE, OSError(), "NO"), Level.FAILURE, "not accepted: NO. To do"),
-        (words.no_handshake(NODE, ssl.SSLError(), None), Level.FAILURE, "TLS is not spoken: "),
-        (words.clock(NODE, None), Level.WARNING, "does not tell the time"),
-        (words.clock(NODE, 7), Level.WARNING, "7 s ahead of ours"),
-        (
-            words.answered(NODE, 8443, 200, {}, b"<html>", target=None),
-            Level.FAILURE,
-            "as the Cluster Manager UI does. To do: use the URL of the REST API",
-        ),
-        (
-            words.answered(NODE, 9443, 404, {}, b"404 page not found\n", target=None),
-            Level.FAILURE,
-            "as a proxy, or another web server does: 404 page not found. To do: use the URL",
-        ),
-        (
-            words.answered(NODE, 9443, 401, {}, b"", target=None),
-            Level.FAILURE,
-            "answers 401, also where the REST API has nothing, as a proxy",
-        ),
-        (
-            words.answered(NODE, 9443, 401, {}, b"", target=None, known=True),
-            Level.OK,
-            "as the REST",
-        ),
-        (words.unbootstrapped(NODE, "idle"), Level.FAILURE, "its bootstrap is 'idle'. To do: "),
-    ],
-    ids=lambda it: it.check if isinstance(it, CheckResult) else "",
-)
-def test_words(result: CheckResult, level: Level, said: str) -> None:
-    """Each result says what was seen and what to do, and how bad it is."""
-    assert result.level is level
-    assert said in str(result)
+def run(host: str) -> list[str]:
+    """Look up a name on a loop without a virtual clock."""
+    return asyncio.run(resolve(host, 9443))
 
 
-ENVOY = {"Server": "envoy"}
-STATE_ID = {"cluster-state-id": "42"}
-PROBLEM = b'{"title": "Unauthorized", "status": 401, "type": "about:blank"}'
+def test_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each address is returned once."""
+    found = [(2, 1, 6, "", (address, 9443)) for address in ("10.0.0.1", "10.0.0.2", "10.0.0.1")]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+
+    assert run("n1.example.com") == ["10.0.0.1", "10.0.0.2"]
 
 
-@pytest.mark.parametrize(
-    ("status", "headers", "body", "shows"),
-    [
-        (401, ENVOY, b"", True),
-        (401, STATE_ID, b"<html>", True),
-        (401, {}, b'{"error_code": "unauthorized", "description": "no"}', True),
-        (403, {}, b'{"error_code": "forbidden"}', True),
-        (404, {}, b'{"error_code": "not_found"}', True),
-        (200, {}, b'[{"uid": 1, "addr": "10.0.0.1"}]', True),
-        (200, {}, b'[7, {"uid": "2"}]', True),
-        (200, STATE_ID, b"", True),
-        (401, {"Server": "istio-envoy"}, b"", False),
-        (401, {"Server": "nginx"}, b"<html>401 Authorization Required</html>", False),
-        (401, {"WWW-Authenticate": 'Basic realm="x"'}, b"", False),
-        (401, {}, b'{"message": "Unauthorized"}', False),
-        (401, {}, b'{"error_code": 401}', False),
-        (401, {}, b'{"error_code": ""}', False),
-        (401, {}, PROBLEM, False),
-        (302, STATE_ID, b"", False),
-        (404, ENVOY, b"", False),
-        (404, {}, b"404 page not found\n", False),
-        (404, {}, b'{"message": "no Route matched with those values"}', False),
-        (200, ENVOY, b"<html>", False),
-        (200, {}, b'{"status": "ok"}', False),
-        (200, {}, b"[]", False),
-        (200, {}, b'[{"ID": "f7476465", "Name": "client-1"}]', False),
-        (200, {}, b'[{"uid": "f7476465-4d6e"}, {"uid": true}]', False),
-    ],
-)
-def test_shows_api(status: int, headers: dict[str, str], body: bytes, *, shows: bool) -> None:
-    """An answer is the API's by its own header, its own errors, or a list of nodes."""
-    assert words.is_rest_api(status, headers, body) is shows
+def test_no_such_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that does not resolve raises the error of the system."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", fail)
+    with pytest.raises(socket.gaierror, match="not known"):
+        run("nowhere.example.com")
 
 
-@pytest.mark.parametrize(
-    ("status", "headers", "leaves"),
-    [(401, {}, True), (503, {}, True), (401, ENVOY, False), (404, {}, False), (200, {}, False)],
-)
-def test_leaves_open(status: int, headers: dict[str, str], *, leaves: bool) -> None:
-    """A 401 that anybody could say, and "not now", leave open whether it is the API."""
-    assert words.is_inconclusive(status, headers, b"") is leaves
+def test_hanging(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lookup that hangs delays neither a timeout nor the end of the loop."""
+    free = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: free.wait(30) and [])
+
+    async def impatient() -> None:
+        before = set(threading.enumerate())
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(resolve("n1", 9443), 0.01)
+        (left,) = set(threading.enumerate()) - before
+        assert left.daemon
+        free.set()
+        left.join(10)
+        await asyncio.sleep(0)  # the loop drops the result
+
+    asyncio.run(impatient())
 
 
-@pytest.mark.parametrize("date", ["", "soon", "Mon, 99 Jan 2001 00:00:00 GMT"])
-def test_no_date(date: str) -> None:
-    """A node that does not tell the time has no skew."""
-    assert words.clock_skew({"Date": date}, NOW) is None
+def unverified_context() -> ssl.SSLContext:
+    """Return a context that accepts any certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def fetched(issued: trustme.LeafCert) -> Certificate:
+    """Return what a client reads of a server's certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    issued.configure_cert(context)
+
+    async def fetch() -> Certificate:
+        server = await asyncio.start_server(lambda _, w: w.close(), "127.0.0.1", 0, ssl=context)
+        async with server:
+            port = server.sockets[0].getsockname()[1]
+            return await fetch_certificate("127.0.0.1", port, unverified_context)
+
+    return asyncio.run(fetch())
+
+
+@pytest.mark.enable_socket
+@pytest.mark.parametrize("ends", [END, YESTERDAY], ids=["valid", "expired"])
+def test_certificate(ends: datetime) -> None:
+    """Names, end and fingerprint are read of a certificate that is not trusted, or has expired."""
+    begins = YESTERDAY - timedelta(days=1)
+    issued = CA.issue_cert(*NAMES, not_before=begins, not_after=ends)
+    der = ssl.PEM_cert_to_DER_cert(issued.cert_chain_pems[0].bytes().decode())
+
+    assert fetched(issued) == Certificate(
+        hashlib.sha256(der).digest().hex(":").upper(), ends=ends, names=NAMES
+    )
+
+
+@pytest.mark.enable_socket
+def test_certificate_without_names() -> None:
+    """A certificate may be for no host that can be shown."""
+    assert fetched(CA.issue_cert("ops@example.com")).names == ()
+
+
+@pytest.mark.parametrize("der", [b"", b"\x30", b"\x30\x03\x02\x01\x00", b"no certificate"])
+def test_unreadable_certificate(monkeypatch: pytest.MonkeyPatch, der: bytes) -> None:
+    """Of bytes that are no certificate there is the fingerprint."""
+
+    class Peer:
+        def getpeercert(self, *, binary_form: bool) -> bytes:
+            assert binary_form
+            return der
+
+    async def handshake(*_: object) -> Peer:
+        return Peer()
+
+    monkeypatch.setattr(network, "handshake", handshake)
+    certificate = asyncio.run(fetch_certificate("127.0.0.1", 9443, unverified_context))
+
+    assert certificate == Certificate(hashlib.sha256(der).digest().hex(":").upper())

@@ -1,24 +1,22 @@
-"""What one check comes to: a result, and how it is told.
-
-Refuses to know what is looked at.
-"""
+"""Results of the checks of `doctor`, and the report that prints them."""
 
 from __future__ import annotations
 
 import enum
-from typing import Final
+from typing import Final, Self
 
 import msgspec
 
-from redis_enterprise_actions._model.text import one_line
+from redis_enterprise_actions._cli.output import print_json, print_line
+from redis_enterprise_actions._model.text import count_text, one_line
 
 
-_FAILED_EXIT_CODE: Final = 5
-_MAX_LENGTH: Final = 1000  # characters that a line may have of what somebody else says
+_EXIT_FAILED: Final = 5
+_MAX_LENGTH: Final = 1000  # characters; a result may quote a server or an operating system
 
 
 class Level(enum.StrEnum):
-    """How bad it is."""
+    """Severity of a result."""
 
     OK = "ok"
     WARNING = "warning"
@@ -26,10 +24,10 @@ class Level(enum.StrEnum):
 
 
 class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What was `seen`, of which node if it is about one, and what there is to do about it.
+    """Result of one check: what was `seen`, at which node, and what to do about it.
 
-    `spared` is whether it only is a warning where another node is well, as the client then asks
-    that.
+    A failure with `any_node_suffices` counts as a warning if another node passes the check, as the
+    client then uses that node.
     """
 
     level: Level
@@ -39,15 +37,47 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
     advice: str | None = None
     any_node_suffices: bool = False
 
+    @classmethod
+    def ok(cls, check: str, seen: str, *, node: str | None = None) -> Self:
+        """Return the result of a check that passed."""
+        return cls(level=Level.OK, check=check, seen=seen, node=node)
+
+    @classmethod
+    def warning(
+        cls, check: str, seen: str, advice: str | None = None, *, node: str | None = None
+    ) -> Self:
+        """Return a result that keeps nothing from working."""
+        return cls(level=Level.WARNING, check=check, seen=seen, node=node, advice=advice)
+
+    @classmethod
+    def failure(
+        cls,
+        check: str,
+        seen: str,
+        advice: str | None = None,
+        *,
+        node: str | None = None,
+        any_node_suffices: bool = False,
+    ) -> Self:
+        """Return the result of a check that failed."""
+        return cls(
+            level=Level.FAILURE,
+            check=check,
+            seen=seen,
+            node=node,
+            advice=advice,
+            any_node_suffices=any_node_suffices,
+        )
+
     def __str__(self) -> str:
-        where = f"{self.node}: " if self.node else ""
+        node = f"{self.node}: " if self.node else ""
         advice = f". To do: {self.advice}" if self.advice else ""
-        said = one_line(f"{where}{self.seen}{advice}")[:_MAX_LENGTH]
-        return f"{self.level:<7}  {self.check:<11}  {said}"
+        text = one_line(f"{node}{self.seen}{advice}")[:_MAX_LENGTH]
+        return f"{self.level:<7}  {self.check:<11}  {text}"
 
 
 class CheckEvent(msgspec.Struct, frozen=True, kw_only=True, tag="check", tag_field="event"):
-    """A result, as programs are told it."""
+    """JSON object of a result."""
 
     level: Level
     check: str
@@ -56,8 +86,8 @@ class CheckEvent(msgspec.Struct, frozen=True, kw_only=True, tag="check", tag_fie
     advice: str | None
 
 
-class Summary(msgspec.Struct, frozen=True, kw_only=True, tag="done", tag_field="event"):
-    """What all checks come to."""
+class SummaryEvent(msgspec.Struct, frozen=True, kw_only=True, tag="done", tag_field="event"):
+    """JSON object of the summary: the number of results by level, and the exit code."""
 
     ok: int
     warnings: int
@@ -66,48 +96,48 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, tag="done", tag_field="
     exit_code: int
 
     def __str__(self) -> str:
-        counts = (
-            (self.ok, "ok", "ok"),
-            (self.warnings, "warning", "warnings"),
-            (self.failures, "failure", "failures"),
-            (self.requests, "request sent", "requests sent"),
+        warnings, failures = (
+            count_text(self.warnings, "warning"),
+            count_text(self.failures, "failure"),
         )
-        told = ", ".join(f"{number} {one if number == 1 else more}" for number, one, more in counts)
-        return f"{told}; exit code {self.exit_code}"
+        requests = count_text(self.requests, "request")
+        return f"{self.ok} ok, {warnings}, {failures}, {requests} sent; exit code {self.exit_code}"
 
 
-def check_event(result: CheckResult) -> CheckEvent:
-    """Return a result without what is nobody's business."""
-    return CheckEvent(
-        level=result.level,
-        check=result.check,
-        node=result.node,
-        seen=one_line(result.seen)[:_MAX_LENGTH],
-        advice=result.advice,
-    )
+class DiagnosticReport:
+    """Collection of results that prints each as it is added, as a line or as JSON."""
 
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+        self._levels: list[Level] = []
 
-def downgrade(results: list[CheckResult]) -> list[CheckResult]:
-    """Return results of one check at all nodes, gentler where one node is enough."""
-    well = any(each.level is not Level.FAILURE for each in results)
-    return [
-        msgspec.structs.replace(each, level=Level.WARNING)
-        if well and each.any_node_suffices and each.level is Level.FAILURE
-        else each
-        for each in results
-    ]
+    def add(self, result: CheckResult) -> None:
+        """Print a result, and count it."""
+        self._levels.append(result.level)
+        event = CheckEvent(
+            level=result.level,
+            check=result.check,
+            node=result.node,
+            seen=one_line(result.seen)[:_MAX_LENGTH],
+            advice=result.advice,
+        )
+        if self._as_json:
+            print_json(event)
+        else:
+            print_line(str(result))
 
-
-def summarize(
-    results: list[CheckResult], requests: int, *, refused: int = _FAILED_EXIT_CODE
-) -> Summary:
-    """Sum up. `refused` is the exit code where something has failed."""
-    count = [each.level for each in results].count
-    failures = count(Level.FAILURE)
-    return Summary(
-        ok=count(Level.OK),
-        warnings=count(Level.WARNING),
-        failures=failures,
-        requests=requests,
-        exit_code=refused if failures else 0,
-    )
+    def finish(self, requests: int, *, exit_failed: int = _EXIT_FAILED) -> int:
+        """Print the summary; return the exit code: `exit_failed` if a check failed, else 0."""
+        failures = self._levels.count(Level.FAILURE)
+        summary = SummaryEvent(
+            ok=self._levels.count(Level.OK),
+            warnings=self._levels.count(Level.WARNING),
+            failures=failures,
+            requests=requests,
+            exit_code=exit_failed if failures else 0,
+        )
+        if self._as_json:
+            print_json(summary)
+        else:
+            print_line(str(summary))
+        return summary.exit_code
