@@ -1,4 +1,4 @@
-"""Facts about the fake's Active-Active databases, and the tasks that work on them."""
+"""Tests of `testing.routes.crdbs` and `testing.state.crdbs`, over HTTP."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ from tests.caller import Caller, calling
 
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from redis_enterprise_actions.testing import Outcome
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.contract]
@@ -30,13 +28,6 @@ STARTS = [
     ("PUT", "/purge", "purge_crdb"),
     ("POST", "/upgrade", "upgrade_crdb"),
 ]
-
-
-@pytest.fixture
-async def call(cluster: FakeCluster) -> AsyncIterator[Caller]:
-    """Return what calls the cluster."""
-    async with calling(cluster) as caller:
-        yield caller
 
 
 async def task_of(call: Caller, task_id: str) -> Any:  # noqa: ANN401 - JSON

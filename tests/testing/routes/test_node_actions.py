@@ -1,4 +1,4 @@
-"""Facts about the fake's nodes, and about what runs on them and on the cluster."""
+"""Tests of `testing.routes.node_actions`, over HTTP, without code of the client."""
 
 from __future__ import annotations
 
@@ -17,10 +17,22 @@ if TYPE_CHECKING:
 
     from redis_enterprise_actions.testing import NodeActionName, Outcome
 
+
 pytestmark = [pytest.mark.enable_socket, pytest.mark.contract]
 
+
+def said(answer: tuple[int, Any]) -> tuple[int, str]:
+    """Return the status and the error code of an answer."""
+    status, body = answer
+    return status, body["error_code"]
+
+
 REMOVE = "/v1/nodes/2/actions/remove"
+
+
 MAINTENANCE = "/v1/nodes/1/actions/maintenance_on"
+
+
 PROMOTE = "/v1/cluster/actions/change_master"
 
 
@@ -28,20 +40,6 @@ PROMOTE = "/v1/cluster/actions/change_master"
 async def call(cluster: FakeCluster) -> AsyncIterator[Caller]:
     """Return what calls the cluster."""
     async with calling(cluster) as caller:
-        yield caller
-
-
-@pytest.fixture
-async def three() -> AsyncIterator[FakeCluster]:
-    """A cluster of three nodes."""
-    async with FakeCluster(nodes=3) as cluster:
-        yield cluster
-
-
-@pytest.fixture
-async def call3(three: FakeCluster) -> AsyncIterator[Caller]:
-    """Return what calls the cluster of three."""
-    async with calling(three) as caller:
         yield caller
 
 
@@ -110,41 +108,6 @@ class TestLateness:
         cluster.forget_node_action(1, "maintenance_on")
 
         assert await call.refused("GET", MAINTENANCE) == (404, "action_not_found")
-
-
-def said(answer: tuple[int, Any]) -> tuple[int, str]:
-    """Return the status and the error code of an answer."""
-    status, body = answer
-    return status, body["error_code"]
-
-
-class TestNodes:
-    """Which nodes there are."""
-
-    async def test_list(self, three: FakeCluster, call3: Caller) -> None:
-        """Nodes have numbers for uids, and a status."""
-        await three.stop_node(3)
-        nodes = await call3.ok("GET", "/v1/nodes")
-
-        assert [(node["uid"], node["status"]) for node in nodes] == [
-            (1, "active"),
-            (2, "active"),
-            (3, "down"),
-        ]
-        assert await call3.ok("GET", "/v1/nodes/2") == nodes[1]
-
-    @pytest.mark.parametrize("uid", ["0", "4", "-1", "one"])
-    async def test_not_there(self, call3: Caller, uid: str) -> None:
-        """A node that is not there is a 404, for everything that could be asked of it."""
-        for method, path in (
-            ("GET", ""),
-            ("GET", "/actions"),
-            ("GET", "/actions/remove"),
-            ("POST", "/actions/remove"),
-            ("DELETE", "/actions/remove"),
-        ):
-            answer = await call3(method, f"/v1/nodes/{uid}{path}", json={})
-            assert said(answer) == (404, "node_not_exist")
 
 
 class TestStart:

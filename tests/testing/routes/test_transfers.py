@@ -1,4 +1,4 @@
-"""Facts about the exports, imports and backups of `FakeCluster`."""
+"""Tests of exports, imports and backups on the fake cluster, over HTTP."""
 
 from __future__ import annotations
 

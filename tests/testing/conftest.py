@@ -1,0 +1,35 @@
+"""Fixtures of the tests of the fake cluster."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from redis_enterprise_actions.testing import FakeCluster
+from tests.caller import Caller, calling
+
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+
+@pytest.fixture
+async def call(cluster: FakeCluster) -> AsyncIterator[Caller]:
+    """Return what calls the cluster."""
+    async with calling(cluster) as caller:
+        yield caller
+
+
+@pytest.fixture
+async def three() -> AsyncIterator[FakeCluster]:
+    """A cluster of three nodes."""
+    async with FakeCluster(nodes=3) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+async def call3(three: FakeCluster) -> AsyncIterator[Caller]:
+    """Return what calls the cluster of three."""
+    async with calling(three) as caller:
+        yield caller

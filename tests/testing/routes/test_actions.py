@@ -1,0 +1,171 @@
+"""Tests of `testing.routes.actions`, over HTTP, without code of the client."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from redis_enterprise_actions.testing import FakeCluster, Plan
+
+
+if TYPE_CHECKING:
+    from tests.caller import Caller
+
+
+pytestmark = [pytest.mark.enable_socket, pytest.mark.contract]
+
+
+def running(cluster: FakeCluster) -> list[int]:
+    """Return the nodes that run."""
+    return cluster._nodes.running
+
+
+class TestBodies:
+    """What actions look like on the wire."""
+
+    async def test_task(self, cluster: FakeCluster, call: Caller) -> None:
+        """A task of v1 has strings for numbers and its uid twice."""
+        uid = cluster.add_action("retry_bdb", Plan(duration=10, progress="linear"), node_uid=2)
+        await asyncio.sleep(5)
+        body = await call.ok("GET", f"/v1/actions/{uid}")
+
+        assert body.pop("creation_time").isdecimal()
+        assert float(body.pop("progress")) == pytest.approx(50, abs=1)
+        assert body == {
+            "action_uid": uid,
+            "task_id": uid,
+            "name": "retry_bdb",
+            "status": "running",
+            "node_uid": "2",
+        }
+
+    async def test_machine(self, cluster: FakeCluster, call: Caller) -> None:
+        """A state machine of v1 has numbers for numbers, a step and an object."""
+        uid = cluster.add_action("SMCreateBDB", Plan(duration=7), bdb_uid=3)
+        await asyncio.sleep(1.5)
+        body = await call.ok("GET", f"/v1/actions/{uid}")
+
+        assert isinstance(body.pop("heartbeat"), int)
+        assert body == {
+            "action_uid": uid,
+            "name": "SMCreateBDB",
+            "object_name": "bdb:3",
+            "status": "active",
+            "state": "provision",
+            "progress": 14.29,
+            "pending_ops": {},
+        }
+
+    async def test_completed_machine(self, cluster: FakeCluster, call: Caller) -> None:
+        """A completed state machine has neither progress nor state."""
+        uid = cluster.add_action("SMCreateBDB", Plan(duration=0))
+        body = await call.ok("GET", f"/v1/actions/{uid}")
+
+        assert body["status"] == "completed"
+        assert not {"progress", "state"} & set(body)
+
+    async def test_completed_task(self, cluster: FakeCluster, call: Caller) -> None:
+        """A completed task has the progress "100"."""
+        uid = cluster.add_action("retry_bdb", Plan(duration=0))
+
+        assert (await call.ok("GET", f"/v1/actions/{uid}"))["progress"] == "100"
+
+    async def test_v2(self, cluster: FakeCluster, call: Caller) -> None:
+        """An action of v2 has its object in `additional_info`, if it has one."""
+        export = cluster.add_action("export", Plan(duration=10, progress="linear"), bdb_uid=3)
+        task = cluster.add_action("retry_bdb", Plan(queued=5))
+        await asyncio.sleep(1)
+        body = await call.ok("GET", f"/v2/actions/{export}")
+
+        assert isinstance(body.pop("creation_time"), int)
+        assert body.pop("progress") == pytest.approx(10, abs=1)
+        assert body == {
+            "action_uid": export,
+            "action_type": "other",
+            "name": "export",
+            "status": "running",
+            "additional_info": {"object_type": "bdb", "object_uid": "3"},
+        }
+        assert "additional_info" not in await call.ok("GET", f"/v2/actions/{task}")
+
+    @pytest.mark.parametrize(
+        ("name", "queued", "running"),
+        [("retry_bdb", "queued", "running"), ("SMUpdateBDB", "pending", "active")],
+    )
+    async def test_words(
+        self, cluster: FakeCluster, call: Caller, name: str, queued: str, running: str
+    ) -> None:
+        """Each family of v1 has its own words, and v2 has one set for all."""
+        uid = cluster.add_action(name, Plan(queued=5, duration=5))
+        seen = []
+        for _ in range(3):
+            seen.append((await call.ok("GET", f"/v1/actions/{uid}"))["status"])
+            seen.append((await call.ok("GET", f"/v2/actions/{uid}"))["status"])
+            await asyncio.sleep(5)
+
+        assert seen == [queued, "queued", running, "running", "completed", "completed"]
+
+    @pytest.mark.parametrize(
+        ("name", "v1", "v2"),
+        [
+            (
+                "retry_bdb",
+                {"error_code": "internal_error", "error_message": "no room"},
+                {"error": "no room"},
+            ),
+            (
+                "SMUpdateBDB",
+                {"error": "no room"},
+                {"error": "no room", "object_type": "bdb", "object_uid": "1"},
+            ),
+        ],
+    )
+    async def test_failed(
+        self,
+        cluster: FakeCluster,
+        call: Caller,
+        name: str,
+        v1: dict[str, str],
+        v2: dict[str, str],
+    ) -> None:
+        """Where the reason of a failure stands depends on the family."""
+        uid = cluster.add_action(name, Plan(duration=0, outcome="failed", error="no room"))
+        body = await call.ok("GET", f"/v1/actions/{uid}")
+
+        assert {key: body[key] for key in body if key.startswith("error")} == v1
+        assert (await call.ok("GET", f"/v2/actions/{uid}"))["additional_info"] == v2
+
+    async def test_pending_ops(self, cluster: FakeCluster, call: Caller) -> None:
+        """A running state machine has pending operations on its shards."""
+        uid = cluster.add_action("SMCreateBDB", Plan(duration=7), shards=(3, 4))
+        await asyncio.sleep(1.5)
+        ops = (await call.ok("GET", f"/v1/actions/{uid}"))["pending_ops"]
+
+        assert list(ops) == ["3", "4"]
+        assert ops["3"]["op_name"] == "provision"
+        assert ops["3"]["progress"] == 14.29
+        assert (await call.ok("GET", f"/v2/actions/{uid}"))["additional_info"][
+            "pending_ops"
+        ].keys() == {
+            "3",
+            "4",
+        }
+        await asyncio.sleep(7)
+        assert (await call.ok("GET", f"/v1/actions/{uid}"))["pending_ops"] == {}
+
+    async def test_lists(self, cluster: FakeCluster, call: Caller) -> None:
+        """v1 has an object of two arrays, a database an array, v2 an array of everything."""
+        task, machine = cluster.add_action("retry_bdb"), cluster.add_action(bdb_uid=2)
+        export = cluster.add_action("export", bdb_uid=2)
+        v1 = await call.ok("GET", "/v1/actions")
+
+        assert [entry["action_uid"] for entry in v1["actions"]] == [task]
+        assert [entry["action_uid"] for entry in v1["state-machines"]] == [machine]
+        assert [e["action_uid"] for e in await call.ok("GET", "/v1/actions/bdb/2")] == [machine]
+        assert [e["action_uid"] for e in await call.ok("GET", "/v2/actions")] == [
+            task,
+            machine,
+            export,
+        ]

@@ -1,0 +1,211 @@
+"""Tests of `testing.routes.database_actions`, over HTTP, without code of the client."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from redis_enterprise_actions.testing import FakeCluster, Plan
+from tests.caller import Caller, calling
+
+
+if TYPE_CHECKING:
+    from redis_enterprise_actions.testing import Version
+
+
+pytestmark = [pytest.mark.enable_socket, pytest.mark.contract]
+
+
+# Ways to ask for a dry run, as the pages have them, and what has no effect in a body.
+DRY = ["?dry_run", "?dry_run=true", "?dry_run=1"]
+
+
+BODY: dict[str, object] = {"dry_run": True, "only_failovers": True, "max_operations": 0}
+
+
+ON_DATABASES = [
+    ("PUT", "rebalance", "SMUpdateBDB", (3, 4), {"7.8", "7.22", "8.0"}),
+    ("PUT", "revamp", "SMUpdateBDB", (3, 4), {"7.22", "8.0"}),
+    ("POST", "recover", "SMRecoverBDB", (), {"7.4", "7.8", "7.22", "8.0"}),
+    ("POST", "stop_traffic", "SMUpdateBDB", (), {"7.8", "7.22", "8.0"}),
+    ("POST", "resume_traffic", "SMUpdateBDB", (), {"7.8", "7.22", "8.0"}),
+]
+
+
+ON_SHARDS = [
+    ("/v1/shards/actions/migrate", "SMStandaloneRedisMigrate", "Migrate was triggered"),
+    ("/v1/shards/4/actions/migrate", "SMStandaloneRedisMigrate", "Migrate was triggered"),
+    ("/v1/shards/actions/failover", "SMRedisFailover", "Failover was triggered"),
+    ("/v1/shards/4/actions/failover", "SMRedisFailover", "Failover was triggered"),
+]
+
+
+class TestActing:
+    """Routes that answer with an `action_uid` alone."""
+
+    @pytest.mark.parametrize(("method", "path", "name", "shards", "versions"), ON_DATABASES)
+    @pytest.mark.parametrize("version", ["7.4", "7.8", "7.22", "8.0"])
+    async def test_on_databases(
+        self,
+        method: str,
+        path: str,
+        name: str,
+        shards: tuple[int, ...],
+        versions: set[str],
+        version: Version,
+    ) -> None:
+        """An action on a database says no more than its uid, where there is such a route."""
+        async with FakeCluster(version=version) as cluster, calling(cluster) as call:
+            cluster.add_bdb(2)
+            status, said = await call(method, f"/v1/bdbs/2/actions/{path}")
+            if version not in versions:
+                assert status == 404
+                return
+
+            [action] = cluster.actions.values()
+            assert (status, said) == (200, {"action_uid": action.uid})
+            assert (action.name, action.bdb_uid, action.shards) == (name, 2, shards)
+            assert (await call.bdb(2))["action_uid"] == action.uid
+
+    async def test_rebalance_shows(self, cluster: FakeCluster, call: Caller) -> None:
+        """A rebalance is an update like others, but for its pending operations."""
+        cluster.add_bdb()
+        uid = (await call.ok("PUT", "/v1/bdbs/1/actions/rebalance", {}))["action_uid"]
+        machine = await call.ok("GET", f"/v1/actions/{uid}")
+
+        assert (machine["name"], list(machine["pending_ops"])) == ("SMUpdateBDB", ["1", "2"])
+
+    @pytest.mark.parametrize("query", DRY)
+    @pytest.mark.parametrize(("method", "path"), [each[:2] for each in ON_DATABASES])
+    async def test_dry(
+        self, cluster: FakeCluster, call: Caller, method: str, path: str, query: str
+    ) -> None:
+        """A dry run answers a blueprint, starts nothing, and leaves the plans alone."""
+        cluster.add_bdb()
+        cluster.plan(method, "/", Plan(duration=99))
+        blueprint = await call.ok(method, f"/v1/bdbs/1/actions/{path}{query}")
+
+        assert blueprint[0].keys() == {"nodes", "slot_range"}
+        assert cluster.actions == {}
+        await call.ok(method, f"/v1/bdbs/1/actions/{path}")
+        assert [action.duration for action in cluster.actions.values()] == [99]
+
+    @pytest.mark.parametrize(("method", "path"), [each[:2] for each in ON_DATABASES])
+    async def test_not_dry_by_its_body(
+        self, cluster: FakeCluster, call: Caller, method: str, path: str
+    ) -> None:
+        """Settings in a body are not read: the action is started, as without them."""
+        cluster.add_bdb(2)
+        said = await call.ok(method, f"/v1/bdbs/2/actions/{path}", BODY)
+
+        [action] = cluster.actions.values()
+        assert said == {"action_uid": action.uid}
+        assert action.shards == next(each[3] for each in ON_DATABASES if each[1] == path)
+
+    @pytest.mark.parametrize(
+        ("query", "shards"),
+        [
+            ("?only_failovers=true", (3,)),
+            ("?only_failovers&max_operations=5", (3,)),
+            ("?only_failovers=1&max_operations=0", ()),
+            ("?only_failovers=false&max_operations=0", (3, 4)),
+            ("?max_operations=1", (3, 4)),
+        ],
+    )
+    async def test_only_failovers(
+        self, cluster: FakeCluster, call: Caller, query: str, shards: tuple[int, ...]
+    ) -> None:
+        """Failovers are of primaries, and only they can be limited in number, in the query."""
+        cluster.add_bdb(2)
+        await call.ok("PUT", f"/v1/bdbs/2/actions/rebalance{query}")
+
+        [action] = cluster.actions.values()
+        assert action.shards == shards
+
+    @pytest.mark.parametrize("number", ["", "x", "-1", "1.5", "²"])
+    async def test_no_number(self, cluster: FakeCluster, call: Caller, number: str) -> None:
+        """What is no number of operations is refused."""
+        cluster.add_bdb()
+        path = f"/v1/bdbs/1/actions/rebalance?max_operations={number}"
+
+        assert await call.refused("PUT", path) == (400, "invalid_request")
+        assert cluster.actions == {}
+
+    @pytest.mark.parametrize(("path", "name", "description"), ON_SHARDS)
+    async def test_on_shards(
+        self, cluster: FakeCluster, call: Caller, path: str, name: str, description: str
+    ) -> None:
+        """What moves shards works on the database of the first one, and describes itself."""
+        cluster.add_bdb(2)
+        said = await call.ok("POST", path, {"shard_uids": ["4"]})
+
+        [action] = cluster.actions.values()
+        assert said == {"action_uid": action.uid, "description": description}
+        assert (action.name, action.bdb_uid, action.shards) == (name, 2, (4,))
+
+    @pytest.mark.parametrize(("path", "_name", "_description"), ON_SHARDS)
+    async def test_dry_on_shards(
+        self, cluster: FakeCluster, call: Caller, path: str, _name: str, _description: str
+    ) -> None:
+        """A dry run that moves no shards says no more than that it would."""
+        cluster.add_bdb(2)
+
+        assert await call.ok("POST", path, {"shard_uids": [4], "dry_run": True}) == ""
+        assert cluster.actions == {}
+
+    @pytest.mark.parametrize(("path", "_name", "_description"), ON_SHARDS)
+    @pytest.mark.parametrize("query", DRY)
+    async def test_not_dry_by_the_query(
+        self,
+        cluster: FakeCluster,
+        call: Caller,
+        path: str,
+        _name: str,
+        _description: str,
+        query: str,
+    ) -> None:
+        """What moves shards reads its body alone."""
+        cluster.add_bdb(2)
+        said = await call.ok("POST", f"{path}{query}", {"shard_uids": [4], "dry_run": False})
+
+        assert list(cluster.actions) == [said["action_uid"]]
+
+    @pytest.mark.parametrize(("path", "_name", "_description"), ON_SHARDS)
+    async def test_versions(self, path: str, _name: str, _description: str) -> None:
+        """There is no failover before 7.8."""
+        async with FakeCluster(version="7.4") as cluster, calling(cluster) as call:
+            cluster.add_bdb(2)
+            status, _ = await call("POST", path, {"shard_uids": ["4"]})
+
+            assert status == (404 if "failover" in path else 200)
+
+    @pytest.mark.parametrize(
+        ("path", "body", "code"),
+        [
+            ("/v1/shards/actions/migrate", {}, "shard_not_exist"),
+            ("/v1/shards/actions/migrate", {"shard_uids": []}, "shard_not_exist"),
+            ("/v1/shards/actions/migrate", {"shard_uids": "4"}, "shard_not_exist"),
+            ("/v1/shards/actions/migrate", {"shard_uids": ["x"]}, "shard_not_exist"),
+            ("/v1/shards/x/actions/migrate", {}, "shard_not_exist"),
+            ("/v1/shards/9/actions/migrate", {}, "db_not_exist"),
+            ("/v1/shards/0/actions/migrate", {}, "db_not_exist"),
+        ],
+    )
+    async def test_no_shard(
+        self, cluster: FakeCluster, call: Caller, path: str, body: object, code: str
+    ) -> None:
+        """Without a shard there is nothing to move."""
+        cluster.add_bdb()
+
+        assert await call.refused("POST", path, body) == (404, code)
+
+    async def test_not_as_tasks(
+        self, cluster: FakeCluster, call: Caller, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """A plan that no state machine can follow is the test's mistake, and shown to it."""
+        cluster.add_bdb()
+        cluster.plan("DELETE", "/v1/bdbs", Plan(outcome="aborted"))
+
+        assert (await call("DELETE", "/v1/bdbs/1"))[0] == 500
+        assert "a state-machine cannot be aborted" in caplog.text

@@ -1,0 +1,50 @@
+"""Tests of `testing.routes.nodes`, over HTTP, without code of the client."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+
+if TYPE_CHECKING:
+    from redis_enterprise_actions.testing import FakeCluster
+    from tests.caller import Caller
+
+
+pytestmark = [pytest.mark.enable_socket, pytest.mark.contract]
+
+
+def said(answer: tuple[int, Any]) -> tuple[int, str]:
+    """Return the status and the error code of an answer."""
+    status, body = answer
+    return status, body["error_code"]
+
+
+class TestNodes:
+    """Which nodes there are."""
+
+    async def test_list(self, three: FakeCluster, call3: Caller) -> None:
+        """Nodes have numbers for uids, and a status."""
+        await three.stop_node(3)
+        nodes = await call3.ok("GET", "/v1/nodes")
+
+        assert [(node["uid"], node["status"]) for node in nodes] == [
+            (1, "active"),
+            (2, "active"),
+            (3, "down"),
+        ]
+        assert await call3.ok("GET", "/v1/nodes/2") == nodes[1]
+
+    @pytest.mark.parametrize("uid", ["0", "4", "-1", "one"])
+    async def test_not_there(self, call3: Caller, uid: str) -> None:
+        """A node that is not there is a 404, for everything that could be asked of it."""
+        for method, path in (
+            ("GET", ""),
+            ("GET", "/actions"),
+            ("GET", "/actions/remove"),
+            ("POST", "/actions/remove"),
+            ("DELETE", "/actions/remove"),
+        ):
+            answer = await call3(method, f"/v1/nodes/{uid}{path}", json={})
+            assert said(answer) == (404, "node_not_exist")

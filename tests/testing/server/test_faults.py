@@ -1,0 +1,227 @@
+"""Tests of `testing.server.faults`, over HTTP, without code of the client."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import aiohttp
+import pytest
+
+from redis_enterprise_actions.testing import FakeCluster, Plan
+from tests.caller import Caller
+from tests.testing.sessions import post
+
+
+pytestmark = [pytest.mark.enable_socket, pytest.mark.contract]
+
+
+def statuses(body: Any) -> dict[str, object]:  # noqa: ANN401 - JSON
+    """Return the status of each entry of a list, by uid."""
+    entries = body if isinstance(body, list) else body["actions"] + body["state-machines"]
+    return {entry["action_uid"]: entry["status"] for entry in entries}
+
+
+class TestFaults:
+    """`inject` and `heal`."""
+
+    async def test_status(self, cluster: FakeCluster, call: Caller) -> None:
+        """An answer can be replaced, with body and headers, so many times."""
+        cluster.inject(times=2, status=500, body="oh", headers={"X-Why": "test"})
+
+        assert [await call("GET", "/v1/actions") for _ in range(2)] == [(500, "oh")] * 2
+        assert (await call("GET", "/v1/actions"))[0] == 200
+
+    async def test_bytes(self, cluster: FakeCluster, call: Caller) -> None:
+        """A body can be any bytes."""
+        cluster.inject(status=200, body=b"\xff")
+        async with call.session.get(f"{cluster.url}/v1/actions") as response:
+            assert await response.read() == b"\xff"
+
+    @pytest.mark.parametrize("value", [7, "Mon, 23 Nov 2026 10:00:30 GMT"])
+    async def test_retry_after(
+        self, cluster: FakeCluster, call: Caller, value: float | str
+    ) -> None:
+        """Retry-After comes with a 503 unless told otherwise."""
+        cluster.inject(retry_after=value)
+        cluster.inject(retry_after=value, status=429)
+        for status in (503, 429):
+            async with call.session.get(f"{cluster.url}/v1/actions") as response:
+                assert response.status == status
+                assert response.headers["Retry-After"] == str(value)
+
+    async def test_delay(self, cluster: FakeCluster, call: Caller) -> None:
+        """An answer can come late, and be right."""
+        cluster.inject(delay=30)
+        began = asyncio.get_running_loop().time()
+
+        assert (await call("GET", "/v1/actions"))[0] == 200
+        assert asyncio.get_running_loop().time() - began == pytest.approx(30, abs=0.01)
+
+    async def test_drop(self, cluster: FakeCluster, call: Caller) -> None:
+        """A connection can be closed without an answer."""
+        cluster.inject(times=2, drop=True)
+
+        with pytest.raises(aiohttp.ServerDisconnectedError):
+            await call("GET", "/v1/actions")
+        assert {request.status for request in cluster.requests} == {None}
+
+    async def test_truncate(self, cluster: FakeCluster, call: Caller) -> None:
+        """A connection can be cut in the middle of the body."""
+        cluster.inject(truncate=True)
+
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await call("GET", "/v1/actions")
+
+    async def test_path(self, cluster: FakeCluster, call: Caller) -> None:
+        """Faults can be for some paths only, and take turns otherwise."""
+        cluster.inject(path="/v2", status=500)
+        cluster.inject(path="/v1", status=501)
+        cluster.inject(status=502)
+
+        paths = ["/v1/actions", "/v2/actions", "/v1/actions", "/v1/actions"]
+        assert [(await call("GET", path))[0] for path in paths] == [501, 500, 502, 200]
+
+    async def test_empty(self, cluster: FakeCluster, call: Caller) -> None:
+        """An answer can be a success without a body."""
+        cluster.inject(empty=True)
+
+        assert await call("GET", "/v1/actions") == (200, "")
+        assert (await call("GET", "/v1/actions"))[0] == 200
+
+    @pytest.mark.parametrize(
+        ("path", "spoiled"),
+        [("/v1/actions", "task"), ("/v1/actions/bdb/1", "up"), ("/v2/actions", "up")],
+    )
+    async def test_bad_entry(
+        self, cluster: FakeCluster, call: Caller, path: str, spoiled: str
+    ) -> None:
+        """One entry of a list can be spoiled: the first that has not ended."""
+        cluster.add_action("retry_bdb", Plan(duration=0), uid="done")
+        cluster.add_action(plan=Plan(duration=0), uid="over")
+        cluster.add_action(uid="up")
+        cluster.add_action("retry_bdb", uid="task")
+        right = statuses(await call.ok("GET", path))
+        cluster.inject(bad_entry=True)
+
+        assert statuses(await call.ok("GET", path)) == right | {spoiled: 42}
+        assert statuses(await call.ok("GET", path)) == right
+
+    async def test_bad_entry_among_machines(self, cluster: FakeCluster, call: Caller) -> None:
+        """In the list of v1 the state machines come after the tasks."""
+        cluster.add_action(uid="up")
+        cluster.add_action("retry_bdb", Plan(duration=0), uid="done")
+        cluster.inject(bad_entry=True)
+
+        assert statuses(await call.ok("GET", "/v1/actions")) == {"done": "completed", "up": 42}
+
+    @pytest.mark.parametrize("path", ["/v1/actions", "/v1/actions/bdb/1", "/v2/actions"])
+    async def test_bad_entry_of_ended(self, cluster: FakeCluster, call: Caller, path: str) -> None:
+        """Where all have ended, the first entry is spoiled; where there is none, none is."""
+        cluster.inject(bad_entry=True, times=2)
+        uids = [cluster.add_action(plan=Plan(duration=0)) for _ in range(2)]
+        assert statuses(await call.ok("GET", path)) == {uids[0]: 42, uids[1]: "completed"}
+
+        for uid in uids:
+            cluster.forget(uid)
+        if path != "/v1/actions/bdb/1":
+            assert statuses(await call.ok("GET", path)) == {}
+
+    @pytest.mark.parametrize("path", ["/v1/actions/u", "/v2/actions/u", "/v1/bdbs/1", "/v3"])
+    async def test_bad_entry_of_no_list(
+        self, cluster: FakeCluster, call: Caller, path: str
+    ) -> None:
+        """An answer that is no list has no entry to spoil."""
+        cluster.add_action(uid="u")
+        right = await call("GET", path)
+        cluster.inject(bad_entry=True)
+
+        assert await call("GET", path) == right
+
+    async def test_nan(self, cluster: FakeCluster, call: Caller) -> None:
+        """Every progress can be NaN, in a way that no JSON is."""
+        cluster.add_action("retry_bdb", uid="task")
+        cluster.add_action(uid="machine", shards=(1,))
+        for path, count in [
+            ("/v1/actions", 3),
+            ("/v2/actions", 3),
+            ("/v1/actions/task", 1),
+            ("/v1/bdbs/1", 1),
+            ("/v1/actions/bdb/1", 2),
+        ]:
+            cluster.inject(nan=True)
+            async with call.session.get(f"{cluster.url}{path}") as response:
+                text = await response.text()
+            assert text.count('"progress": NaN') == text.count('"progress"') == count
+
+    async def test_nan_without_progress(self, cluster: FakeCluster, call: Caller) -> None:
+        """Where there is no progress, there is nothing to make NaN."""
+        cluster.inject(nan=True)
+
+        assert await call("GET", "/v1/actions") == (200, {"actions": [], "state-machines": []})
+
+    async def test_exact(self, cluster: FakeCluster, call: Caller) -> None:
+        """A fault may be for one path alone, and not for what begins with it."""
+        cluster.add_action(uid="u")
+        cluster.inject(path="/v1/actions", exact=True, status=503)
+
+        assert (await call("GET", "/v1/actions/u"))[0] == 200
+        assert (await call("GET", "/v1/actions"))[0] == 503
+
+    @pytest.mark.parametrize("headers", [None, {"Server": "kong"}])
+    async def test_no_route(
+        self, cluster: FakeCluster, call: Caller, headers: dict[str, str] | None
+    ) -> None:
+        """A gateway without a route answers 404, in JSON, and not as the cluster does."""
+        cluster.add_action(uid="u")
+        cluster.inject(path="/v1/actions/u", no_route=True, headers=headers)
+        async with call.session.get(f"{cluster.url}/v1/actions/u") as response:
+            said = response.status, response.content_type, await response.json()
+            server = response.headers["Server"]
+
+        assert said == (404, "application/json", {"message": "no Route matched with those values"})
+        assert (server == "kong") == bool(headers)
+        assert (await call("GET", "/v1/actions/u"))[0] == 200
+
+    async def test_several_at_once(self, cluster: FakeCluster, call: Caller) -> None:
+        """An answer can be late and wrong in more than one way."""
+        cluster.add_action(uid="u")
+        cluster.inject(nan=True, bad_entry=True, delay=5)
+        began = asyncio.get_running_loop().time()
+        (entry,) = await call.ok("GET", "/v2/actions")
+
+        assert entry["status"] == 42
+        assert entry["progress"] != entry["progress"]
+        assert asyncio.get_running_loop().time() - began == pytest.approx(5, abs=0.01)
+
+    async def test_node(self, three: FakeCluster, call3: Caller) -> None:
+        """A fault can be for one node only."""
+        three.inject(status=500, node=2, times=None)
+
+        assert [(await call3("GET", "/v1/actions", node=node))[0] for node in (1, 2, 3)] == [
+            200,
+            500,
+            307,
+        ]
+
+    async def test_first_of_all(self, three: FakeCluster) -> None:
+        """Faults come before redirects and credentials, and hit POST, too."""
+        three.inject(status=500, times=None)
+        async with aiohttp.ClientSession() as session:
+            assert (await Caller(session, three)("GET", "/v1/actions", node=2))[0] == 500
+            assert (await Caller(session, three)("GET", "/v1/actions"))[0] == 500
+            assert (await post(session, three, "authorize", b""))[0] == 500
+
+    async def test_truncated_redirect(self, three: FakeCluster, call3: Caller) -> None:
+        """A redirect can be cut off, too."""
+        three.inject(truncate=True)
+
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await call3("GET", "/v1/actions", node=2)
+
+    async def test_heal(self, cluster: FakeCluster, call: Caller) -> None:
+        """A fault without an end lasts until it is taken back."""
+        cluster.inject(times=None, status=503)
+        assert {(await call("GET", "/v1/actions"))[0] for _ in range(20)} == {503}
+        cluster.heal()
+        assert (await call("GET", "/v1/actions"))[0] == 200
