@@ -1,9 +1,9 @@
-"""Make an example of a report: a night of maintenance on a fake cluster, in a second.
+"""Write an example of a report: a night of maintenance on a fake cluster, in a second.
 
     python docs/example_report.py docs/report.svg report.html report.md report.json
 
-The event loop's clock is virtual, and the wall clock that of a night in March. Needs looptime, of
-the dependency group `tests`.
+The event loop's clock is virtual, and the wall clock shows a night in March. Needs looptime, of the
+dependency group `tests`.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ EVENING = datetime(2026, 3, 1, 22, tzinfo=UTC)
 
 
 class Work(NamedTuple):
-    """What begins in which minute of the night, and returns its reference."""
+    """Work that `start` starts, in a minute of the night. It returns the reference."""
 
     minute: float
-    begin: Callable[[FakeCluster], str]
+    start: Callable[[FakeCluster], str]
     timeout: float | None = None
 
 
@@ -56,12 +56,12 @@ def upgrade(fake: FakeCluster) -> str:
 
 
 def rebalance(fake: FakeCluster) -> str:
-    """Begin what does not end."""
+    """Start an action that does not end."""
     return fake.add_action("rebalance", Plan(outcome="never"), kind="task")
 
 
 def update(fake: FakeCluster) -> str:
-    """Begin what will fail."""
+    """Start an action that fails."""
     return fake.add_action(
         "SMUpdateBDB",
         Plan(duration=13 * MINUTE, outcome="failed", error="not enough memory"),
@@ -70,14 +70,14 @@ def update(fake: FakeCluster) -> str:
 
 
 def reshard(fake: FakeCluster) -> str:
-    """Begin what somebody will cancel."""
+    """Start an action that is cancelled on the cluster."""
     return fake.add_action(
         "reshard", Plan(duration=50 * MINUTE, outcome="cancelled", progress="linear"), kind="task"
     )
 
 
 def create(fake: FakeCluster) -> str:
-    """Begin what nobody will wait for to the end."""
+    """Start an action that outlasts the wait for it."""
     return fake.add_action("SMCreateBDB", Plan(duration=600 * MINUTE), bdb_uid=3)
 
 
@@ -92,21 +92,21 @@ NIGHT = (
 
 
 async def restarts(fake: FakeCluster) -> None:
-    """Let the cluster be away twice."""
+    """Restart the cluster twice."""
     for minutes, seconds in ((31, 210), (22, 25)):
         await asyncio.sleep(minutes * MINUTE)
         await fake.restart_node(1, downtime=seconds)
 
 
 async def night() -> list[Record]:
-    """Return what the waits of the night have been through."""
+    """Return the records of the waits of the night."""
     recorder = Recorder()
     async with FakeCluster() as fake:
         client = ActionsClient(fake.url, username=fake.username, password=fake.password)
 
         async def follow(work: Work) -> None:
             await asyncio.sleep(work.minute * MINUTE)
-            operation = client.operation(work.begin(fake))
+            operation = client.operation(work.start(fake))
             try:
                 await operation.wait(timeout=work.timeout, recorder=recorder)
             except (WaitError, RequestError) as error:

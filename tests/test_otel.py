@@ -1,4 +1,4 @@
-"""Facts about spans and metrics, as OpenTelemetry's own SDK exports them."""
+"""Tests of `otel`, with what OpenTelemetry's own SDK exports."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ DURATION = "redis_enterprise.wait.duration"
 OUTAGES = "redis_enterprise.wait.outage.duration"
 
 
-class Seen(NamedTuple):
-    """What was exported."""
+class Exports(NamedTuple):
+    """Exports of a client's spans and metrics."""
 
     tracer: trace.Tracer
     exporter: InMemorySpanExporter
@@ -67,35 +67,33 @@ class Seen(NamedTuple):
 
 
 @pytest.fixture
-def seen(client: ActionsClient) -> Seen:
+def exports(client: ActionsClient) -> Exports:
     """Instrument the client, with an SDK that exports to memory."""
     exporter, reader = InMemorySpanExporter(), InMemoryMetricReader()
     tracers = TracerProvider(shutdown_on_exit=False)
     tracers.add_span_processor(SimpleSpanProcessor(exporter))
     meters = MeterProvider([reader], shutdown_on_exit=False)
     instrument(client, tracer_provider=tracers, meter_provider=meters)
-    return Seen(tracers.get_tracer("test"), exporter, reader)
+    return Exports(tracers.get_tracer("test"), exporter, reader)
 
 
-def times(span: ReadableSpan) -> list[tuple[str, float]]:
-    """Return the names of a span's events, and how many seconds after its start each was."""
+def event_times(span: ReadableSpan) -> list[tuple[str, float]]:
+    """Return the names of a span's events, with their seconds after its start."""
     assert span.start_time is not None
     return [(event.name, (event.timestamp - span.start_time) / 1e9) for event in span.events]
 
 
-async def test_a_wait_with_an_outage(
-    cluster: FakeCluster, client: ActionsClient, seen: Seen
-) -> None:
-    """The span of a wait has its length, its server, and what happened, in order and in time."""
+async def test_outage(cluster: FakeCluster, client: ActionsClient, exports: Exports) -> None:
+    """The span of a wait has its duration, its server, and its events in order."""
     uid = cluster.add_action("retry_bdb", Plan(duration=600, progress="none"))
-    with seen.tracer.start_as_current_span("deploy") as parent:
+    with exports.tracer.start_as_current_span("deploy") as parent:
         waiting = asyncio.create_task(client.wait_for_action(uid))
         await asyncio.sleep(100)
         cluster.inject(status=503, times=None)
         await asyncio.sleep(60)
         cluster.heal()
     record = (await waiting).record
-    _, span = seen.spans
+    _, span = exports.spans
     first, outage, last = span.events
 
     assert span.name == "wait action"
@@ -114,7 +112,7 @@ async def test_a_wait_with_an_outage(
         "redis_enterprise.wait.polls": record.polls,
     }
     assert span.end_time - span.start_time == pytest.approx(record.elapsed * 1e9)  # type: ignore[operator]
-    assert times(span) == [
+    assert event_times(span) == [
         ("redis_enterprise.transition", pytest.approx(0, abs=0.5)),
         ("redis_enterprise.outage", pytest.approx(record.outages[0].began)),
         ("redis_enterprise.transition", pytest.approx(record.elapsed, abs=0.5)),
@@ -135,10 +133,12 @@ async def test_a_wait_with_an_outage(
     }
 
 
-async def test_states_and_progress(cluster: FakeCluster, client: ActionsClient, seen: Seen) -> None:
-    """A state machine's events tell the states that it went through, and how far it was."""
+async def test_states_and_progress(
+    cluster: FakeCluster, client: ActionsClient, exports: Exports
+) -> None:
+    """The events of a state machine have its states and its progress."""
     await client.wait_for_action(cluster.add_action("SMUpgradeBDB", Plan(duration=600)))
-    (span,) = seen.spans
+    (span,) = exports.spans
     attributes = [event.attributes or {} for event in span.events]
     states = [each["redis_enterprise.state"] for each in attributes[:-1]]
 
@@ -154,16 +154,16 @@ async def test_states_and_progress(cluster: FakeCluster, client: ActionsClient, 
         ("never", {"outage_timeout": 30}, ClusterUnreachable, "unreachable"),
     ],
 )
-async def test_a_wait_that_fails(
+async def test_failed_wait(
     cluster: FakeCluster,
     client: ActionsClient,
-    seen: Seen,
+    exports: Exports,
     outcome: Outcome,
     options: WaitOptions,
     error: type[Exception],
     kind: str,
 ) -> None:
-    """Its span is an error, with the words of the exception and the kind of its end."""
+    """The span of a failed wait is an error, with the exception's message and the outcome."""
     uid = cluster.add_action("retry_bdb", Plan(duration=20, outcome=outcome))
     waiting = asyncio.create_task(client.wait_for_action(uid, **options))
     await asyncio.sleep(10)
@@ -171,85 +171,85 @@ async def test_a_wait_that_fails(
         cluster.inject(status=503, times=None)
     with pytest.raises(error) as caught:
         await waiting
-    (span,) = seen.spans
+    (span,) = exports.spans
 
     assert span.status.status_code is trace.StatusCode.ERROR
     assert span.status.description == str(caught.value)
     assert span.attributes is not None
     assert span.attributes["error.type"] == span.attributes["redis_enterprise.wait.outcome"] == kind
-    assert [point.attributes["error.type"] for point in seen.points(DURATION)] == [kind]
+    assert [point.attributes["error.type"] for point in exports.points(DURATION)] == [kind]
 
 
-async def test_an_outage_to_the_end(
-    cluster: FakeCluster, client: ActionsClient, seen: Seen
+async def test_outage_to_the_end(
+    cluster: FakeCluster, client: ActionsClient, exports: Exports
 ) -> None:
-    """An outage that ends the wait has lasted until then."""
+    """An outage that ends the wait lasts until the end of the span."""
     uid = cluster.add_action(plan=Plan(duration=600))
     cluster.inject(status=503, times=None)
     with pytest.raises(ClusterUnreachable):
         await client.wait_for_action(uid, outage_timeout=30)
-    (span,) = seen.spans
+    (span,) = exports.spans
     (outage,) = [event.attributes or {} for event in span.events]
 
     assert outage["redis_enterprise.outage.over"] is False
     assert outage["redis_enterprise.outage.duration"] == pytest.approx(30, abs=1)
 
 
-async def test_a_wait_that_is_cancelled(
-    cluster: FakeCluster, client: ActionsClient, seen: Seen
+async def test_cancelled_wait(
+    cluster: FakeCluster, client: ActionsClient, exports: Exports
 ) -> None:
-    """Its span ends there and is no error; what was seen until then is on it."""
+    """The span of a cancelled wait ends there, is no error, and has the events until then."""
     waiting = asyncio.create_task(client.wait_for_action(cluster.add_action("retry_bdb")))
     await asyncio.sleep(5)
     waiting.cancel()
     await asyncio.wait([waiting])
-    (span,) = seen.spans
+    (span,) = exports.spans
 
     assert span.status.status_code is trace.StatusCode.UNSET
     assert span.attributes is not None
     assert span.attributes["redis_enterprise.wait.outcome"] == "interrupted"
     assert "error.type" not in span.attributes
-    assert [name for name, _ in times(span)] == ["redis_enterprise.transition"]
-    assert [point.value for point in seen.points(RUNNING)] == [0]  # type: ignore[union-attr]
+    assert [name for name, _ in event_times(span)] == ["redis_enterprise.transition"]
+    assert [point.value for point in exports.points(RUNNING)] == [0]  # type: ignore[union-attr]
 
 
-async def test_already_over(cluster: FakeCluster, client: ActionsClient, seen: Seen) -> None:
-    """The span of a wait for what had ended before says so, as its length means nothing."""
+async def test_already_over(cluster: FakeCluster, client: ActionsClient, exports: Exports) -> None:
+    """The span of a wait for an action that had ended before says so."""
     await client.wait_for_action(cluster.add_action(plan=Plan(duration=0)))
     await client.wait_for_action(cluster.add_action(plan=Plan(duration=5)))
 
-    over = [span.attributes.get("redis_enterprise.wait.already_over") for span in seen.spans]  # type: ignore[union-attr]
+    over = [span.attributes.get("redis_enterprise.wait.already_over") for span in exports.spans]  # type: ignore[union-attr]
     assert over == [True, None]
 
 
-async def test_iterators_and_operations(
-    cluster: FakeCluster, client: ActionsClient, seen: Seen
+async def test_every_kind_of_wait(
+    cluster: FakeCluster, client: ActionsClient, exports: Exports
 ) -> None:
-    """Whatever waits has a span, named after the kind of what it waits for."""
+    """Every wait has a span, named after the kind of its reference."""
     uid = cluster.add_action()
     async for _ in client.watch_action(uid):
-        assert seen.spans == []
+        assert exports.spans == []
     await (await client.nodes.maintenance_on(1))
     await client.databases.wait(cluster.add_bdb())
 
-    assert [span.name for span in seen.spans] == ["wait action", "wait node", "wait bdb"]
+    assert [span.name for span in exports.spans] == ["wait action", "wait node", "wait bdb"]
 
 
 async def test_many_waits(
-    cluster: FakeCluster, client: ActionsClient, seen: Seen, pytestconfig: pytest.Config
+    cluster: FakeCluster, client: ActionsClient, exports: Exports, pytestconfig: pytest.Config
 ) -> None:
     """Each of many waits makes one span, a child of the span around it, and none for a poll."""
     count = 1000 if pytestconfig.getoption("--full") else 200
     uids = [
         cluster.add_action("retry_bdb", Plan(duration=300 + each % 60)) for each in range(count)
     ]
-    with seen.tracer.start_as_current_span("deploy") as parent:
+    with exports.tracer.start_as_current_span("deploy") as parent:
         waiting = asyncio.create_task(client.wait_for_actions(uids))
         await asyncio.sleep(100)
-        (running,) = seen.points(RUNNING)
+        (running,) = exports.points(RUNNING)
         actions = await waiting
-    *spans, last = seen.spans
-    (polls,) = seen.points("redis_enterprise.wait.polls")
+    *spans, last = exports.spans
+    (polls,) = exports.points("redis_enterprise.wait.polls")
 
     assert running.value == count  # type: ignore[union-attr]
     assert last.name == "deploy"
@@ -262,13 +262,13 @@ async def test_many_waits(
     assert polls.sum == sum(action.record.polls for action in actions)  # type: ignore[union-attr]
 
 
-async def test_metrics(cluster: FakeCluster, client: ActionsClient, seen: Seen) -> None:
-    """There are histograms of how long waits took, of their outages, and of how late they ended."""
+async def test_metrics(cluster: FakeCluster, client: ActionsClient, exports: Exports) -> None:
+    """There are histograms of the durations of waits, of outages, and of the lag bounds."""
     uid = cluster.add_action("retry_bdb", Plan(duration=100))
     cluster.inject(status=503, times=3)
     record = (await client.wait_for_action(uid)).record
-    (duration,), (outage,) = seen.points(DURATION), seen.points(OUTAGES)
-    (lag_bound,) = seen.points("redis_enterprise.wait.lag_bound")
+    (duration,), (outage,) = exports.points(DURATION), exports.points(OUTAGES)
+    (lag_bound,) = exports.points("redis_enterprise.wait.lag_bound")
 
     assert (duration.count, duration.sum) == (1, record.elapsed)  # type: ignore[union-attr]
     assert (lag_bound.count, lag_bound.sum) == (1, record.lag_bound)  # type: ignore[union-attr]
@@ -294,12 +294,12 @@ async def test_metrics(cluster: FakeCluster, client: ActionsClient, seen: Seen) 
     ids=["default port", "IPv6", "several"],
 )
 def test_server(urls: tuple[str, ...], named: dict[str, object]) -> None:
-    """One node is the server; of several none is, and all are named."""
+    """One node is the server; several nodes are named, and none of them is the server."""
     assert _server(urls) == named
 
 
 async def test_without_an_sdk(cluster: FakeCluster, client: ActionsClient) -> None:
-    """Where there is no SDK, nothing happens, and the wait goes as ever."""
+    """Without an SDK nothing is exported, and the wait is unchanged."""
     # Not the global ones: that of the tracers can be set once in a process, and may have been.
     nothing = {"tracer_provider": NoOpTracerProvider(), "meter_provider": NoOpMeterProvider()}
     assert instrument(client, **nothing) is client
@@ -308,7 +308,7 @@ async def test_without_an_sdk(cluster: FakeCluster, client: ActionsClient) -> No
 
 
 async def test_not_sampled(cluster: FakeCluster, client: ActionsClient) -> None:
-    """A span that is not sampled is not described, and ends all the same."""
+    """A span that is not sampled gets no attributes, and ends."""
     exporter = InMemorySpanExporter()
     tracers = TracerProvider(ALWAYS_OFF, shutdown_on_exit=False)
     tracers.add_span_processor(SimpleSpanProcessor(exporter))
@@ -318,7 +318,7 @@ async def test_not_sampled(cluster: FakeCluster, client: ActionsClient) -> None:
     assert not exporter.get_finished_spans()
 
 
-async def test_twice(client: ActionsClient, seen: Seen) -> None:
-    """A client that would make each span twice is not made."""
+async def test_instrumented_twice(client: ActionsClient, exports: Exports) -> None:
+    """A client cannot be instrumented twice, which would make each span twice."""
     with pytest.raises(UsageError, match="instrumented already"):
         instrument(client)

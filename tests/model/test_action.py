@@ -29,8 +29,8 @@ MACHINE = Action(
 )
 
 
-def but(**changes: object) -> Action:
-    """Return the machine above with some fields changed."""
+def changed(**changes: object) -> Action:
+    """Return `MACHINE` with some fields changed."""
     return msgspec.structs.replace(MACHINE, **changes)
 
 
@@ -54,31 +54,33 @@ def but(**changes: object) -> Action:
     ],
 )
 def test_words(word: str, phase: Phase, terminal: bool) -> None:
-    """Each documented word has its phase, in any case; a word never seen ends nothing."""
+    """Each documented word has its phase, in any case; an unlisted word is not terminal."""
     assert phase_of(word) is phase
     assert phase.terminal is terminal
 
 
 @pytest.mark.parametrize(
-    ("new", "news", "moved"),
+    ("new", "visible", "moved"),
     [
         pytest.param(MACHINE, False, False, id="nothing"),
-        pytest.param(but(status="pending"), True, True, id="status"),
-        pytest.param(but(progress=15.0), True, True, id="progress"),
-        pytest.param(but(progress=None), True, True, id="progress gone"),
-        pytest.param(but(state="flush"), True, True, id="state"),
-        pytest.param(but(error="disk full"), True, True, id="error"),
-        pytest.param(but(error_code="internal_error"), True, True, id="error code"),
-        pytest.param(but(pending_ops=()), True, True, id="an operation ended"),
-        pytest.param(but(heartbeat=datetime(2026, 1, 3, tzinfo=UTC)), False, True, id="heartbeat"),
+        pytest.param(changed(status="pending"), True, True, id="status"),
+        pytest.param(changed(progress=15.0), True, True, id="progress"),
+        pytest.param(changed(progress=None), True, True, id="progress gone"),
+        pytest.param(changed(state="flush"), True, True, id="state"),
+        pytest.param(changed(error="disk full"), True, True, id="error"),
+        pytest.param(changed(error_code="internal_error"), True, True, id="error code"),
+        pytest.param(changed(pending_ops=()), True, True, id="an operation ended"),
         pytest.param(
-            but(pending_ops=(PendingOp(shard_uid="3", op_name="flush", progress=41.0),)),
+            changed(heartbeat=datetime(2026, 1, 3, tzinfo=UTC)), False, True, id="heartbeat"
+        ),
+        pytest.param(
+            changed(pending_ops=(PendingOp(shard_uid="3", op_name="flush", progress=41.0),)),
             True,
             True,
             id="an operation's progress",
         ),
         pytest.param(
-            but(
+            changed(
                 pending_ops=(
                     PendingOp(
                         shard_uid="3",
@@ -93,7 +95,7 @@ def test_words(word: str, phase: Phase, terminal: bool) -> None:
             id="an operation's heartbeat",
         ),
         pytest.param(
-            but(
+            changed(
                 pending_ops=(
                     PendingOp(
                         shard_uid="3",
@@ -109,14 +111,14 @@ def test_words(word: str, phase: Phase, terminal: bool) -> None:
         ),
     ],
 )
-def test_changes(new: Action, news: bool, moved: bool) -> None:
-    """Users see what differs to the eye; a heartbeat is movement, a sample time is nothing."""
-    assert is_visible_change(MACHINE, new) is news
-    assert (news or has_moved(MACHINE, new)) is moved
+def test_changes(new: Action, visible: bool, moved: bool) -> None:
+    """Fields but time stamps are visible changes; a heartbeat is movement, a sample time is not."""
+    assert is_visible_change(MACHINE, new) is visible
+    assert (visible or has_moved(MACHINE, new)) is moved
 
 
-def test_first_answer_is_news() -> None:
-    """The first answer counts as a change."""
+def test_first_answer() -> None:
+    """The first answer is a visible change."""
     assert is_visible_change(None, MACHINE)
 
 
@@ -145,7 +147,7 @@ def test_first_answer_is_news() -> None:
             "action: no status [c3]",
         ),
         (
-            but(pending_ops=tuple(PendingOp(shard_uid=str(n)) for n in range(5)), state=None),
+            changed(pending_ops=tuple(PendingOp(shard_uid=str(n)) for n in range(5)), state=None),
             "SMUpdateBDB on bdb:1: active, 14.29 %, shard 0 working, shard 1 working, "
             "shard 2 working, +2 more [a10586b1]",
         ),
@@ -156,14 +158,14 @@ def test_first_answer_is_news() -> None:
     ],
     ids=["machine", "hostile text", "bare", "many shards", "settled"],
 )
-def test_one_line(action: Action, line: str) -> None:
-    """An action reads as one printable line."""
+def test_str(action: Action, line: str) -> None:
+    """An action is one printable line as text."""
     assert str(action) == line
     assert line.isprintable()
 
 
-def test_settled_by_the_database() -> None:
-    """What only the database shows is completed, and says where that is known from."""
+def test_completed_by_database() -> None:
+    """An action that ended by the evidence of its database is completed, and names the evidence."""
     action = completed(MACHINE)
 
     assert (action.phase, action.evidence) == (Phase.COMPLETED, Evidence.DATABASE)
@@ -177,11 +179,11 @@ def test_value() -> None:
 
     assert pickle.loads(pickle.dumps(MACHINE)) == MACHINE
     assert msgspec.json.decode(msgspec.json.encode(MACHINE), type=Action) == MACHINE
-    assert len({MACHINE, but(progress=14.29), but(progress=15.0)}) == 2
+    assert len({MACHINE, changed(progress=14.29), changed(progress=15.0)}) == 2
 
 
 HOSTILE = "<script>alert(1)</script>\x1b[31m\u202e\n\"'&##[error]"
-EVIL = Action(
+HOSTILE_ACTION = Action(
     uid=HOSTILE,
     name=HOSTILE,
     kind=Kind.TASK,
@@ -194,7 +196,7 @@ EVIL = Action(
 )
 
 
-@pytest.mark.parametrize("action", [MACHINE, EVIL, completed(MACHINE)])
+@pytest.mark.parametrize("action", [MACHINE, HOSTILE_ACTION, completed(MACHINE)])
 def test_to_dict(action: Action) -> None:
     """`to_dict` returns the fields as JSON has them, and nothing else."""
     fields = action.to_dict()
@@ -216,31 +218,31 @@ def test_to_dict_values() -> None:
 
 def test_to_json() -> None:
     """`to_json` is one line of printable characters, whatever the cluster sends."""
-    line = EVIL.to_json()
+    line = HOSTILE_ACTION.to_json()
 
     assert line.isprintable()
     assert "##" not in line
-    assert msgspec.json.decode(line, type=Action) == EVIL
+    assert msgspec.json.decode(line, type=Action) == HOSTILE_ACTION
 
 
 @pytest.mark.parametrize(
     ("action", "text"),
     [
         (MACHINE, "<Action 'a10586b1' SMUpdateBDB running 14%>"),
-        (but(progress=None), "<Action 'a10586b1' SMUpdateBDB running>"),
-        (but(name="", uid="", phase=Phase.FAILED), "<Action '' action failed 14%>"),
-        (but(uid="a\x1b\n'", name="x\n\x1by"), '<Action "a\\x1b\\n\'" x  y running 14%>'),
+        (changed(progress=None), "<Action 'a10586b1' SMUpdateBDB running>"),
+        (changed(name="", uid="", phase=Phase.FAILED), "<Action '' action failed 14%>"),
+        (changed(uid="a\x1b\n'", name="x\n\x1by"), '<Action "a\\x1b\\n\'" x  y running 14%>'),
     ],
 )
 def test_repr(action: Action, text: str) -> None:
     """The `repr` is short, and printable whatever the cluster sends."""
     assert repr(action) == text
-    assert repr(EVIL).isprintable()
+    assert repr(HOSTILE_ACTION).isprintable()
 
 
 def test_html() -> None:
     """In a notebook, an action is a table of the fields that have a value."""
-    html = but(creation_time=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))._repr_html_()
+    html = changed(creation_time=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))._repr_html_()
     table = ET.fromstring(html)
 
     assert [each.text for each in table.iter("caption")] == ["SMUpdateBDB on bdb:1"]
@@ -262,7 +264,7 @@ def test_html_of_another_source() -> None:
 
 def test_hostile_html() -> None:
     """Text of the cluster is escaped in the table, and printable."""
-    html = EVIL._repr_html_()
+    html = HOSTILE_ACTION._repr_html_()
     table = ET.fromstring(html)
 
     assert html.isprintable()

@@ -34,7 +34,7 @@ from redis_enterprise_actions import (
     WaitError,
     WaitTimeout,
 )
-from tests.flights import flight
+from tests.records import make_record
 
 
 RUNNING = Action(
@@ -59,24 +59,24 @@ FAILED = Action(
 SILENT = Action(uid="a1", name="retry_bdb", kind=Kind.TASK, status="failed", phase=Phase.FAILED)
 
 
-def pinned() -> UntrustedCertificate:
-    """Return the error about a certificate that is not the pinned one."""
+def pin_mismatch() -> UntrustedCertificate:
+    """Return the error for a certificate that is not the pinned one."""
     error = UntrustedCertificate("GET", "/v1/actions", reason="other", nodes=("https://n1:9443",))
     error.fingerprint = "AB:CD"
     return error
 
 
-def during_a_wait(error: RequestError, action: Action | None = RUNNING) -> RequestError:
+def in_wait(error: RequestError, action: Action | None = RUNNING) -> RequestError:
     """Return an error of a request as a wait raises it."""
     error.ref, error.uid = "action:a1", "a1"
     error.action, error.elapsed, error.polls = action, 12.34, 7
     return error
 
 
-def seen_ended(error: WaitError, seen_at: float = 0.02) -> WaitError:
+def already_ended(error: WaitError, seen_at: float = 0.02) -> WaitError:
     """Return the error of a wait for an action that had ended when it was first seen."""
     phase = Phase(error.outcome.value)
-    error.record = flight(
+    error.record = make_record(
         elapsed=seen_at,
         outcome=error.outcome,
         transitions=(Transition(at=seen_at, status=phase.value, phase=phase),),
@@ -86,24 +86,24 @@ def seen_ended(error: WaitError, seen_at: float = 0.02) -> WaitError:
 
 ERRORS: list[tuple[RedisActionsError, str]] = [
     (
-        seen_ended(ActionFailed("a1", action=FAILED, elapsed=0.02, polls=1)),
+        already_ended(ActionFailed("a1", action=FAILED, elapsed=0.02, polls=1)),
         "action a1 (retry_bdb) had already failed: internal_error: disk full",
     ),
     (
-        seen_ended(ActionFailed("a1", action=SILENT, elapsed=0.02, polls=1)),
+        already_ended(ActionFailed("a1", action=SILENT, elapsed=0.02, polls=1)),
         "action a1 (retry_bdb) had already failed: the cluster gave no reason",
     ),
     (
-        seen_ended(ActionFailed("a1", action=FAILED, elapsed=90, polls=5), 90.0),
+        already_ended(ActionFailed("a1", action=FAILED, elapsed=90, polls=5), 90.0),
         "action a1 (retry_bdb) had already failed when first seen, after waiting 1 min 30 s: "
         "internal_error: disk full",
     ),
     (
-        seen_ended(ActionCancelled("a1", action=RUNNING, elapsed=0.02, polls=1)),
+        already_ended(ActionCancelled("a1", action=RUNNING, elapsed=0.02, polls=1)),
         "action a1 (SMUpdateBDB on bdb:1) had already been cancelled",
     ),
     (
-        seen_ended(ActionAborted("a1", action=RUNNING, elapsed=0.02, polls=1)),
+        already_ended(ActionAborted("a1", action=RUNNING, elapsed=0.02, polls=1)),
         "action a1 (SMUpdateBDB on bdb:1) had already been aborted",
     ),
     (
@@ -172,7 +172,7 @@ ERRORS: list[tuple[RedisActionsError, str]] = [
         "GET /v1/actions/a1: no usable answer from the cluster: Connect call failed (1 attempt)",
     ),
     (
-        during_a_wait(
+        in_wait(
             ClusterUnreachable(
                 "GET",
                 "/v1/actions/a1",
@@ -194,7 +194,7 @@ ERRORS: list[tuple[RedisActionsError, str]] = [
         "the certificate has, or pin it with fingerprint= (REDIS_ENTERPRISE_FINGERPRINT)",
     ),
     (
-        pinned(),
+        pin_mismatch(),
         "GET /v1/actions: the certificate of https://n1:9443 is not the pinned one: its "
         "fingerprint is AB:CD. If the cluster's certificate was changed, pin the new one with "
         "fingerprint= (REDIS_ENTERPRISE_FINGERPRINT)",
@@ -219,7 +219,7 @@ ERRORS: list[tuple[RedisActionsError, str]] = [
         "GET /v1/actions: the cluster answered 406",
     ),
     (
-        during_a_wait(
+        in_wait(
             AuthenticationError(
                 "GET",
                 "/v1/actions/a1",
@@ -249,14 +249,14 @@ ERRORS: list[tuple[RedisActionsError, str]] = [
 
 @pytest.mark.parametrize(("error", "message"), ERRORS, ids=[type(e).__name__ for e, _ in ERRORS])
 def test_message(error: RedisActionsError, message: str) -> None:
-    """Each error says what happened in one line."""
+    """Each error has its message, in one printable line."""
     assert str(error) == message
     assert repr(error) == f"{type(error).__name__}({message!r})"
     assert message.isprintable()
 
 
-def test_strange_names() -> None:
-    """Whatever a uid or a reference holds, a message stays one line that moves no cursor."""
+def test_hostile_names() -> None:
+    """A message is one printable line, also where a uid or a reference holds other characters."""
     rejected = RequestRejected("GET", "/v1/actions/x", status=400)
     rejected.uid, rejected.elapsed = "a\x1b[2J\nb", 1.0
     errors = [
@@ -270,7 +270,7 @@ def test_strange_names() -> None:
 
 @pytest.mark.parametrize("error", [e for e, _ in ERRORS], ids=[type(e).__name__ for e, _ in ERRORS])
 def test_pickle(error: RedisActionsError) -> None:
-    """Each error goes through a pickle and a copy with its type, message and attributes."""
+    """Each error keeps type, message and attributes in a pickle and a copy."""
     for twin in (pickle.loads(pickle.dumps(error)), copy.copy(error)):
         assert type(twin) is type(error)
         assert str(twin) == str(error)
@@ -278,7 +278,7 @@ def test_pickle(error: RedisActionsError) -> None:
 
 
 def test_every_error_is_in_the_table() -> None:
-    """No error of the tree is without a pinned message."""
+    """The table of this file lists every error."""
 
     def below(kind: type[RedisActionsError]) -> set[type[RedisActionsError]]:
         return {kind}.union(*(below(sub) for sub in kind.__subclasses__()))
@@ -296,13 +296,13 @@ def test_every_error_is_in_the_table() -> None:
         (ClientClosed, RuntimeError),
     ],
 )
-def test_builtin_relatives(error: type[Exception], builtin: type[Exception]) -> None:
-    """Code that knows only the built-in errors catches ours."""
+def test_builtin_bases(error: type[Exception], builtin: type[Exception]) -> None:
+    """Code that catches the built-in errors catches ours."""
     assert issubclass(error, builtin)
     assert issubclass(error, RedisActionsError)
 
 
-def test_failed_tells_why() -> None:
+def test_failed_attributes() -> None:
     """`ActionFailed` has the cluster's words as data."""
     error = ActionFailed("a1", action=FAILED, elapsed=1, polls=1)
 
@@ -316,9 +316,9 @@ def test_failed_tells_why() -> None:
         ActionNotFound("a1", action=None, elapsed=1, polls=1, ref="action:a1"),
         ActionStalled("a1", action=None, elapsed=1, polls=1, stall_timeout=1, ref="action:a1"),
         WaitTimeout("a1", action=None, elapsed=1, polls=1, timeout=1, ref="action:a1"),
-        during_a_wait(ClusterUnreachable("GET", "/v1/actions/a1", reason="refused")),
-        during_a_wait(RequestRejected("GET", "/v1/actions/a1", status=403)),
-        during_a_wait(UnreadableReply("GET", "/v1/actions/a1", problem="cut off")),
+        in_wait(ClusterUnreachable("GET", "/v1/actions/a1", reason="refused")),
+        in_wait(RequestRejected("GET", "/v1/actions/a1", status=403)),
+        in_wait(UnreadableReply("GET", "/v1/actions/a1", problem="cut off")),
     ],
     ids=lambda error: type(error).__name__,
 )
@@ -357,5 +357,5 @@ def test_failed_without_action() -> None:
     ],
 )
 def test_transient(error: type[RequestError], transient: bool) -> None:
-    """Outages are worth another try, refusals are not."""
+    """Outages are worth a retry, rejections are not."""
     assert error.transient is transient

@@ -1,4 +1,4 @@
-"""Facts about `_record`: what a wait has been through, told without a cluster and with one."""
+"""Tests of `_model.record`, without a cluster and with one."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ from redis_enterprise_actions._model.record import (
 )
 from redis_enterprise_actions.testing import Plan
 from tests.conftest import at
-from tests.flights import ENEMY
+from tests.records import HOSTILE_RECORD
 from tests.scripted import WALL, now
 
 
@@ -58,36 +58,40 @@ if TYPE_CHECKING:
     from redis_enterprise_actions.testing import FakeCluster
 
 
-def logged(*seen: tuple[float, Action], troubles: Iterable[OutageSpan] = ()) -> RecordBuilder:
-    """Return a log that began at 1000 and has seen actions at times since then."""
-    log = RecordBuilder(1000.0, WALL)
-    for when, action in seen:
-        log.add_answer(action, 1000.0 + when)
-    for trouble in troubles:
-        log.add_outage(trouble)
-    return log
+def builder_with(
+    *answers: tuple[float, Action], outages: Iterable[OutageSpan] = ()
+) -> RecordBuilder:
+    """Return a builder that began at 1000, with answers at times since then."""
+    builder = RecordBuilder(1000.0, WALL)
+    for when, action in answers:
+        builder.add_answer(action, 1000.0 + when)
+    for outage in outages:
+        builder.add_outage(outage)
+    return builder
 
 
-def read(
-    log: RecordBuilder, elapsed: float = 60.0, action: Action | None = None, **more: object
+def record_of(
+    builder: RecordBuilder, elapsed: float = 60.0, action: Action | None = None, **more: object
 ) -> Record:
-    """Return the record that a log makes."""
+    """Return the record of a builder."""
     outcome = Outcome.COMPLETED
-    return log.record(
+    return builder.record(
         1000.0 + elapsed,
         **{"ref": "action:a1", "action": action, "polls": 3, "outcome": outcome, **more},  # type: ignore[arg-type]
     )
 
 
 class TestTransitions:
-    """What a log notes of how an action stands."""
+    """Transitions of a builder."""
 
     def test_changes(self) -> None:
-        """Each change of status, phase or state is a transition, and progress alone is none."""
+        """Each change of status, phase or state is a transition; progress alone is none."""
         step = msgspec.structs.replace(at(30), state="provision")
-        log = logged((0, at(10)), (1, at(20)), (2.5, step), (3, step), (60, at(100, "completed")))
+        builder = builder_with(
+            (0, at(10)), (1, at(20)), (2.5, step), (3, step), (60, at(100, "completed"))
+        )
 
-        assert read(log).transitions == (
+        assert record_of(builder).transitions == (
             Transition(at=0, status="active", phase=Phase.RUNNING, progress=10),
             Transition(
                 at=2.5, status="active", phase=Phase.RUNNING, state="provision", progress=30
@@ -96,35 +100,35 @@ class TestTransitions:
         )
 
     def test_bounded(self) -> None:
-        """Of many transitions the first and the last are kept, and the rest is counted."""
-        log = logged(*((n, at(1, f"odd{n}")) for n in range(1000)))
-        record = read(log)
+        """Of many transitions the first and the last are kept, and the others are counted."""
+        builder = builder_with(*((n, at(1, f"odd{n}")) for n in range(1000)))
+        record = record_of(builder)
         kept = [transition.at for transition in record.transitions]
 
         assert kept == [*range(MAX_ENTRIES // 2), *range(1000 - MAX_ENTRIES // 2, 1000)]
         assert record.omitted == 1000 - MAX_ENTRIES
 
     def test_times_are_milliseconds(self) -> None:
-        """Times are rounded to what can be told apart."""
-        log = logged((0.1 + 0.2, at(1)))
+        """Times are rounded to milliseconds."""
+        builder = builder_with((0.1 + 0.2, at(1)))
 
-        assert read(log).transitions[0].at == 0.3
+        assert record_of(builder).transitions[0].at == 0.3
 
 
 class TestProgress:
-    """What a log keeps of progress."""
+    """Progress of a builder."""
 
     def test_each_change(self) -> None:
-        """Each change is a point, and the lack of progress is none."""
-        log = logged((0, at(None)), (1, at(5)), (2, at(5)), (3, at(3)), (4, at(None)))
+        """Each change is a point; a missing progress is none."""
+        builder = builder_with((0, at(None)), (1, at(5)), (2, at(5)), (3, at(3)), (4, at(None)))
 
-        assert read(log).progress == ((1, 5), (3, 3))
+        assert record_of(builder).progress == ((1, 5), (3, 3))
 
     @pytest.mark.parametrize("count", [MAX_POINTS, MAX_POINTS + 1, 5000])
     def test_thinned(self, count: int) -> None:
-        """However long, it is so many points at most, evenly spaced, the ends among them."""
-        log = logged(*((n, at(100 * n / count)) for n in range(count)))
-        points = read(log).progress
+        """The number of points is bounded; they are evenly spaced, from first to last."""
+        builder = builder_with(*((n, at(100 * n / count)) for n in range(count)))
+        points = record_of(builder).progress
         gaps = [b - a for (a, _), (b, _) in itertools.pairwise(points[:-1])]
 
         assert MAX_POINTS / 2 <= len(points) <= MAX_POINTS
@@ -134,13 +138,13 @@ class TestProgress:
 
 
 class TestOutages:
-    """What a log keeps of outages."""
+    """Outages of a builder."""
 
     def test_in_order(self) -> None:
-        """Those that are over and those that last are told together, by their begin."""
+        """Outages that are over and outages that last are listed together, by their begin."""
         over = [OutageSpan(1005, 1020, 9, "refused"), OutageSpan(1020, 1040, 2, "reset\nby peer")]
-        record = read(
-            logged(troubles=over), open_outages=[OutageSpan(1050, None, 1, "it answered 503")]
+        record = record_of(
+            builder_with(outages=over), open_outages=[OutageSpan(1050, None, 1, "it answered 503")]
         )
 
         assert [(each.began, each.ended, each.attempts) for each in record.outages] == [
@@ -150,50 +154,56 @@ class TestOutages:
         ]
         assert record.outages[1].reason == "reset by peer"
 
-    @pytest.mark.parametrize("lasting", [False, True])
-    def test_overlap(self, lasting: bool) -> None:
-        """The wait's own outage and everybody's are one where they overlap."""
-        ended = None if lasting else 1040
-        own, all_of_them = (
+    @pytest.mark.parametrize("open_", [False, True])
+    def test_overlap(self, open_: bool) -> None:
+        """An outage of the action and one of the cluster are one where they overlap."""
+        ended = None if open_ else 1040
+        per_action, cluster_wide = (
             OutageSpan(1005, ended, 1, "refused"),
             OutageSpan(1006, ended, 8, "reset"),
         )
-        over = [OutageSpan(1001, 1002, 1, "503"), *([] if lasting else [own, all_of_them])]
-        record = read(logged(troubles=over), open_outages=[own, all_of_them] if lasting else [])
+        over = [OutageSpan(1001, 1002, 1, "503"), *([] if open_ else [per_action, cluster_wide])]
+        record = record_of(
+            builder_with(outages=over), open_outages=[per_action, cluster_wide] if open_ else []
+        )
 
         assert [each.reason for each in record.outages] == ["503", "reset"]
         assert (record.outages[1].began, record.outages[1].attempts) == (5, 9)
-        assert record.outages[1].ended == (None if lasting else 40)
+        assert record.outages[1].ended == (None if open_ else 40)
 
     def test_bounded(self) -> None:
-        """Many outages are kept like many transitions, and their reasons are short."""
-        log = logged(troubles=(OutageSpan(1000 + n, 1001 + n, 1, "x" * 999) for n in range(300)))
-        record = read(log)
+        """The number of outages is bounded, as is the length of their reasons."""
+        builder = builder_with(
+            outages=(OutageSpan(1000 + n, 1001 + n, 1, "x" * 999) for n in range(300))
+        )
+        record = record_of(builder)
 
         assert (len(record.outages), record.omitted) == (MAX_ENTRIES, 300 - MAX_ENTRIES)
         assert {len(outage.reason) for outage in record.outages} == {200}
 
 
 class TestRecord:
-    """What the whole is."""
+    """Records as a whole, and their texts."""
 
     def test_evidence(self) -> None:
-        """How the end was established is told if the end was seen, and not otherwise."""
+        """The evidence of the end is there if the end was seen, and not otherwise."""
         gone = msgspec.structs.replace(at(None, "completed"), evidence=Evidence.DATABASE)
 
-        assert read(logged(), action=gone).evidence is Evidence.DATABASE
-        assert read(logged(), action=at(50)).evidence is None
-        assert read(logged()).evidence is None
+        assert record_of(builder_with(), action=gone).evidence is Evidence.DATABASE
+        assert record_of(builder_with(), action=at(50)).evidence is None
+        assert record_of(builder_with()).evidence is None
 
     def test_title(self) -> None:
-        """It is called by what was done to what, or, never seen, by its reference."""
-        assert read(logged(), action=at(1)).title == at(1).title
-        assert read(logged()).title == "action:a1"
+        """The title is that of the action, or the reference if no action was seen."""
+        assert record_of(builder_with(), action=at(1)).title == at(1).title
+        assert record_of(builder_with()).title == "action:a1"
 
     def test_json_and_pickle(self) -> None:
-        """A record goes through JSON and a pickle, and is hashable, alone and on its action."""
-        log = logged((0, at(1)), (9, at(2, "completed")), troubles=[OutageSpan(1001, None, 2, "x")])
-        record = read(log, action=at(2, "completed"))
+        """A record survives JSON and pickling, and is hashable, alone and on its action."""
+        builder = builder_with(
+            (0, at(1)), (9, at(2, "completed")), outages=[OutageSpan(1001, None, 2, "x")]
+        )
+        record = record_of(builder, action=at(2, "completed"))
         action = with_record(at(2, "completed"), record)
 
         for value in (record, action):
@@ -203,8 +213,8 @@ class TestRecord:
             assert len({value, pickle.loads(pickle.dumps(value))}) == 1
         assert record.began.tzinfo is not None
 
-    def test_at_once(self) -> None:
-        """A call that left nothing to wait for has a record of no length."""
+    def test_immediate_record(self) -> None:
+        """A call that left nothing to wait for has a record without duration."""
         record = immediate_record(at(None, "completed"), WALL, Outcome.NOT_FOLLOWED, "why")
 
         assert (record.elapsed, record.polls, record.outcome) == (0, 0, "not followed")
@@ -213,7 +223,7 @@ class TestRecord:
 
     def test_html(self) -> None:
         """In a notebook, a finished action is the timeline of its wait, hostile text included."""
-        action = with_record(at(2, "completed"), ENEMY)
+        action = with_record(at(2, "completed"), HOSTILE_RECORD)
         svg = ET.fromstring(action._repr_html_())
 
         assert svg.tag == "svg"
@@ -223,13 +233,13 @@ class TestRecord:
 
     def test_repr(self) -> None:
         """The `repr` of a finished action is as short as that of an action."""
-        action = with_record(at(2, "completed"), read(logged()))
+        action = with_record(at(2, "completed"), record_of(builder_with()))
 
         assert repr(action) == "<FinishedAction 'a1' SMUpdateBDB completed 2%>"
         assert set(action.to_dict()) == {*Action.__struct_fields__, "record"}
 
     @pytest.mark.parametrize(
-        ("seen", "outcome", "over", "words"),
+        ("answers", "outcome", "over", "text"),
         [
             ([], "interrupted", False, None),
             ([(0.1, "active"), (60, "completed")], "completed", False, None),
@@ -247,13 +257,13 @@ class TestRecord:
         ],
     )
     def test_already_over(
-        self, seen: list[tuple[float, str]], outcome: str, over: bool, words: str | None
+        self, answers: list[tuple[float, str]], outcome: str, over: bool, text: str | None
     ) -> None:
-        """What had ended when it was first seen is known from the record, and told in words."""
-        log = logged(*((when, at(None, status)) for when, status in seen))
-        record = read(log, outcome=Outcome(outcome))
+        """A record says that the action had ended when first seen, and its text says so."""
+        builder = builder_with(*((when, at(None, status)) for when, status in answers))
+        record = record_of(builder, outcome=Outcome(outcome))
 
-        assert (record.already_over, already_ended_text(record)) == (over, words)
+        assert (record.already_over, already_ended_text(record)) == (over, text)
 
     @pytest.mark.parametrize(
         ("created", "lag_bound", "age"),
@@ -267,31 +277,35 @@ class TestRecord:
         ],
     )
     def test_age(self, created: float | None, lag_bound: float | None, age: float | None) -> None:
-        """How old an action was at its end is told where that is known, and never negative."""
+        """The age of an action at its end is returned where it is known, and never negative."""
         when = None if created is None else WALL + timedelta(seconds=created)
         action = msgspec.structs.replace(at(None, "completed"), creation_time=when)
 
-        assert age_at_end(action, read(logged(), lag_bound=lag_bound)) == age
+        assert age_at_end(action, record_of(builder_with(), lag_bound=lag_bound)) == age
 
-    def test_plain(self) -> None:
-        """The action without its record is what it was."""
+    def test_without_record(self) -> None:
+        """An action without its record equals the original."""
         action = at(2, "completed")
 
         assert (
-            without_record(with_record(action, read(logged()))) == without_record(action) == action
+            without_record(with_record(action, record_of(builder_with())))
+            == without_record(action)
+            == action
         )
         assert without_record(action) is action
 
     def test_memory(self) -> None:
-        """A wait in which little happens costs half a kilobyte more, a flapping one a few."""
+        """A builder takes about a kilobyte with few changes, and a bounded size with many."""
 
         def cost(changes: int) -> float:
             actions = [at(n % 7, f"odd{n % 2}") for n in range(changes)]
             tracemalloc.start()
-            logs = [logged(*((n, each) for n, each in enumerate(actions))) for _ in range(20)]
+            builders = [
+                builder_with(*((n, each) for n, each in enumerate(actions))) for _ in range(20)
+            ]
             size, _ = tracemalloc.get_traced_memory()
             tracemalloc.stop()
-            return size / len(logs)
+            return size / len(builders)
 
         assert cost(3) < 1200
         assert cost(10_000) < 24_000
@@ -301,7 +315,7 @@ class TestWaits:
     """The records of waits on a cluster."""
 
     async def test_completed(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """A wait that completed tells what it saw, and what that took."""
+        """A wait that completed has a record of its answers and requests."""
         uid = cluster.add_action("SMCreateBDB", Plan(duration=70))
         began, wall = now(), datetime.now(UTC)
         action = await client.wait_for_action(uid, poll=wait_fixed(1))
@@ -320,7 +334,7 @@ class TestWaits:
         assert record.lag_bound == pytest.approx(1, abs=0.1)
 
     async def test_failed(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """A wait that failed has its record on the error, which survives a pickle."""
+        """The error of a wait that failed has the record, also after a pickle."""
         uid = cluster.add_action(plan=Plan(duration=5, outcome="failed", error="no room"))
         with pytest.raises(ActionFailed) as caught:
             await client.wait_for_action(uid)
@@ -336,7 +350,7 @@ class TestWaits:
     async def test_ended_before(
         self, cluster: FakeCluster, client: ActionsClient, outcome: Outcome
     ) -> None:
-        """An error about what had ended before says so, and its record says the same."""
+        """The error for an action that had ended before says so, as does its record."""
         uid = cluster.add_action("retry_bdb", Plan(duration=0, outcome=outcome))  # type: ignore[arg-type]
         with pytest.raises(WaitError, match="had already") as caught:
             await client.wait_for_action(uid)
@@ -347,18 +361,20 @@ class TestWaits:
         assert record.message == str(caught.value) == str(pickle.loads(pickle.dumps(caught.value)))
 
     async def test_watch(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """The last of a watch has the record, those before and a callback's have none."""
+        """The last action of a watch has the record; earlier ones and those of callbacks do not."""
         uid = cluster.add_action(plan=Plan(duration=5, outcome="failed"))
-        told: list[Action] = []
-        *before, last = [each async for each in client.watch_action(uid, on_progress=told.append)]
+        updates: list[Action] = []
+        *before, last = [
+            each async for each in client.watch_action(uid, on_progress=updates.append)
+        ]
 
-        assert {type(each) for each in (*before, *told)} == {Action}
+        assert {type(each) for each in (*before, *updates)} == {Action}
         assert isinstance(last, FinishedAction)
         assert last.record.outcome is Outcome.FAILED
         assert "failed after waiting" in (last.record.message or "")
 
     async def test_outage(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """An outage is told from the first request without an answer to the next good answer."""
+        """An outage lasts from the first request without an answer to the next good answer."""
         uid = cluster.add_action(plan=Plan(duration=100))
         waiting = asyncio.create_task(client.wait_for_action(uid, poll=wait_fixed(1)))
         await asyncio.sleep(20.5)
@@ -372,8 +388,8 @@ class TestWaits:
         assert outage.attempts == 4
         assert "503" in outage.reason
 
-    async def test_everybodys_outage(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """An outage is in the record of each wait that it kept waiting."""
+    async def test_cluster_outage(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """An outage of the cluster is in the record of each wait."""
         uids = [cluster.add_action(plan=Plan(duration=100)) for _ in range(3)]
         waiting = asyncio.create_task(client.wait_for_actions(uids, poll=wait_fixed(1)))
         await asyncio.sleep(20.5)
@@ -399,7 +415,7 @@ class TestWaits:
         assert record.title == record.ref
 
     async def test_rejected(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """A refusal that ends a wait has the record."""
+        """A rejected request that ends a wait has the record."""
         uid = cluster.add_action(plan=Plan(duration=100))
         cluster.inject(times=None, status=403)
         with pytest.raises(AuthenticationError) as caught:
@@ -420,7 +436,7 @@ class TestWaits:
             (Plan(outcome="aborted", duration=9, progress="none"), {}, WaitError, "aborted"),
         ],
     )
-    async def test_other_ends(
+    async def test_other_outcomes(
         self,
         cluster: FakeCluster,
         client: ActionsClient,
@@ -429,7 +445,7 @@ class TestWaits:
         error: type[WaitError],
         outcome: str,
     ) -> None:
-        """Each end has its word."""
+        """Each end has its outcome."""
         uid = cluster.add_action("retry_bdb", plan)
         with pytest.raises(error) as caught:
             await client.wait_for_action(uid, **options)  # type: ignore[arg-type]
@@ -440,7 +456,7 @@ class TestWaits:
         assert 0 <= caught.value.record.polls - caught.value.polls <= 1  # a look at the database
 
     async def test_not_found(self, client: ActionsClient) -> None:
-        """What was never seen has a record without transitions; a single look has none."""
+        """A wait for an unknown action has a record without transitions; a single look has none."""
         with pytest.raises(ActionNotFound) as caught:
             await client.wait_for_action("x", not_found_grace=5)
         with pytest.raises(ActionNotFound) as looked:
@@ -451,7 +467,7 @@ class TestWaits:
         assert looked.value.record is None
 
     async def test_settled(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """Of several waits each has a record of its own."""
+        """Each of several waits has a record of its own."""
         uids = [
             cluster.add_action(plan=Plan(duration=5, outcome=o)) for o in ("completed", "failed")
         ]
@@ -459,16 +475,16 @@ class TestWaits:
 
         assert [each.record.ref for each in results if each.record] == [f"action:{u}" for u in uids]
 
-    async def test_how_late(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """An end lies between the last look that saw the work going on and the one that saw it."""
+    async def test_lag_bound(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """The end lies between the last answer that showed the work going on and the next one."""
         uid, began = cluster.add_action(plan=Plan(duration=100, progress="none")), now()
         record = (await client.wait_for_action(uid)).record
 
         assert record.lag_bound is not None
         assert 0 < began + record.elapsed - cluster.actions[uid].ends_at < record.lag_bound
 
-    async def test_how_late_is_not_known(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """Nothing tells it of what was over at the first look, or ended as its database shows."""
+    async def test_no_lag_bound(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """There is no lag bound where the action had ended before, or ended by other evidence."""
         over = await client.wait_for_action(cluster.add_action(plan=Plan(duration=0)))
         stuck = cluster.add_action(plan=Plan(duration=30, outcome="stuck"))
         settled = await client.wait_for_action(stuck, stall_timeout=60)
@@ -478,10 +494,10 @@ class TestWaits:
 
 
 class TestRecorder:
-    """What keeps records that nobody returns."""
+    """Recorders, which have the records that no call returns."""
 
     async def test_under_way(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """It shows waits that are under way, an outage that lasts included."""
+        """A recorder has the records of waits that are under way, with an outage that lasts."""
         recorder = Recorder()
         uids = [cluster.add_action(plan=Plan(duration=100)) for _ in range(2)]
         waiting = asyncio.create_task(client.wait_for_actions(uids, recorder=recorder))
@@ -499,7 +515,7 @@ class TestRecorder:
         await asyncio.gather(waiting, return_exceptions=True)
 
     async def test_interrupted(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """A wait that was cancelled stays as it was then."""
+        """The record of a cancelled wait does not change any more."""
         recorder = Recorder()
         uid = cluster.add_action(plan=Plan(duration=100))
         waiting = asyncio.create_task(client.wait_for_action(uid, recorder=recorder))
@@ -512,7 +528,7 @@ class TestRecorder:
         assert record.elapsed == pytest.approx(20, abs=0.1)
 
     async def test_other_interruptions(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """A callback that fails, a watch that is left and a client that is closed interrupt."""
+        """A callback that fails, a watch that is left or a closed client interrupts a wait."""
         recorder = Recorder()
         uid = cluster.add_action(plan=Plan(duration=100))
         with pytest.raises(ZeroDivisionError):
@@ -531,7 +547,7 @@ class TestRecorder:
     async def test_callback_fails_at_the_end(
         self, cluster: FakeCluster, client: ActionsClient
     ) -> None:
-        """An action that has ended has ended, whatever its last callback does."""
+        """The outcome of a wait is that of its action, also if the last callback fails."""
 
         def fail(action: Action) -> None:
             if action.phase.terminal:
@@ -548,17 +564,17 @@ class TestRecorder:
         """The error of a wait in a callback keeps the record of that wait."""
         uid = cluster.add_action(plan=Plan(duration=100))
 
-        async def wait_in_vain(_: Action) -> None:
+        async def wait_for_unknown(_: Action) -> None:
             await client.wait_for_action("x", not_found_grace=1)
 
         with pytest.raises(ActionNotFound) as caught:
-            await client.wait_for_action(uid, on_progress=wait_in_vain)
+            await client.wait_for_action(uid, on_progress=wait_for_unknown)
 
         assert caught.value.record is not None
         assert caught.value.record.ref == "action:x"
 
-    async def test_all_ends(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """It has the records that are returned and raised, too."""
+    async def test_finished_waits(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """A recorder has the records that are returned and raised, too."""
         recorder = Recorder()
         uids = [
             cluster.add_action(plan=Plan(duration=5, outcome=o)) for o in ("completed", "failed")
@@ -569,6 +585,6 @@ class TestRecorder:
         assert isinstance(results[1], (WaitError, RequestError))
 
     def test_not_a_recorder(self, client: ActionsClient) -> None:
-        """Anything else is refused before anything is sent."""
+        """Any other type is refused before anything is sent."""
         with pytest.raises(UsageError, match="is not a Recorder"):
             client.watch_action("x", recorder=[])  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Facts about `_reference`: what is waited for, and how that is written down."""
+"""Tests of `_model.reference`."""
 
 from __future__ import annotations
 
@@ -52,28 +52,28 @@ REFERENCES: st.SearchStrategy[Reference] = st.one_of(
 @settings(max_examples=examples(100))
 @given(REFERENCES)
 def test_text(ref: Reference) -> None:
-    """Whatever is waited for can be written as text, and is the same when it is read again."""
+    """A reference is the same after formatting and parsing."""
     assert parse_reference(str(ref)) == ref
 
 
 @settings(max_examples=examples(50))
 @given(REFERENCES)
 def test_json(ref: Reference) -> None:
-    """The same goes for JSON."""
+    """A reference is the same after encoding and decoding as JSON."""
     assert msgspec.json.decode(msgspec.json.encode(ref), type=Reference) == ref
 
 
 @settings(max_examples=examples(100))
 @given(REFERENCES, REFERENCES)
-def test_one_text_each(one: Reference, other: Reference) -> None:
-    """Two different things are never written alike."""
+def test_distinct_texts(one: Reference, other: Reference) -> None:
+    """Two different references have different texts."""
     assert (str(one) == str(other)) is (one == other)
 
 
 @settings(max_examples=examples(100))
 @given(st.text() | st.builds("{}:{}".format, st.sampled_from(list(ReferenceKind)), st.text()))
 def test_any_text(text: str) -> None:
-    """Any text is a reference, which then reads the same again, or a mistake of the caller's."""
+    """Any text parses to a reference with the same text, or raises a `UsageError`."""
     try:
         ref = parse_reference(text)
     except UsageError as error:
@@ -125,7 +125,7 @@ def test_any_text(text: str) -> None:
     ids=lambda value: value if isinstance(value, str) else None,
 )
 def test_shapes(text: str, ref: Reference, name: str, system: ListKind) -> None:
-    """Each kind has its shape, what it is called in errors, and what is asked about it."""
+    """Each kind has its shape, its name in errors, and its list."""
     read = parse_reference(text)
 
     assert (read, read.name, read.list_kind) == (ref, name, system)
@@ -133,7 +133,7 @@ def test_shapes(text: str, ref: Reference, name: str, system: ListKind) -> None:
 
 
 def test_parts() -> None:
-    """A node's action tells its node and its name; a database tells its number."""
+    """A node's action has its node's uid and its name; a database has its uid."""
     assert (
         parse_reference("node:12/remove@t").numeric_uid,
         parse_reference("node:12/remove@t").action_name,
@@ -155,8 +155,8 @@ def test_parts() -> None:
     ],
     ids=lambda text: f"{text!r:.30}",
 )
-def test_bad(text: str) -> None:
-    """What is no reference is a mistake of the caller's; the error says which ones there are."""
+def test_invalid_text(text: str) -> None:
+    """Other text is a `UsageError`, which lists the shapes of references."""
     with pytest.raises(UsageError) as caught:
         parse_reference(text)
 
@@ -167,8 +167,8 @@ def test_bad(text: str) -> None:
 
 
 @pytest.mark.parametrize("value", [None, 5, b"a1", ["a1"]], ids=repr)
-def test_no_text(value: object) -> None:
-    """Anything but text is a mistake of the caller's."""
+def test_invalid_type(value: object) -> None:
+    """Another type than text is a `UsageError`."""
     read: Callable[[object], Reference] = parse_reference  # type: ignore[assignment]
     with pytest.raises(UsageError, match="is not a reference such as action:UID or crdb:ID"):
         read(value)

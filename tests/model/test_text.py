@@ -18,7 +18,7 @@ from redis_enterprise_actions._model.text import (
 
 
 def test_one_line_keeps_letters() -> None:
-    """Letters of any script stay; what moves the cursor does not."""
+    """Letters of any script stay; control characters do not."""
     assert one_line("täglich  \r\n\t日\x07本\u202e") == "täglich 日 本 "
 
 
@@ -50,7 +50,7 @@ def test_duration(seconds: float, text: str) -> None:
     ("count", "text"), [(0, "0 polls"), (1, "1 poll"), (2, "2 polls")], ids=str
 )
 def test_count(count: int, text: str) -> None:
-    """A noun is in the singular for one only."""
+    """A noun is in the singular for a count of one only."""
     assert count_text(count, "poll") == text
 
 

@@ -1,4 +1,4 @@
-"""Facts about `_page`: a page that is whole, reads as HTML and as XML, and asks for nothing."""
+"""Tests of `_report.html`."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import pytest
 
 from redis_enterprise_actions import Outcome, Record
 from redis_enterprise_actions._report.html import html_page
-from tests.flights import CASES, ENEMY, HOSTILE, QUIET, TROUBLED, UNSEEN, flight
+from tests.records import CASES, HOSTILE_RECORD, HOSTILE_TEXT, QUIET, TROUBLED, UNSEEN, make_record
 
 
 class Tags(HTMLParser):
-    """Collects the elements of a page, as a browser would."""
+    """Parser that collects the elements of a page."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -26,21 +26,21 @@ class Tags(HTMLParser):
         self.found.append((tag, dict(attrs)))
 
 
-def parsed(records: list[Record]) -> ET.Element:
+def parse_page(records: list[Record]) -> ET.Element:
     """Return the page, parsed as XML."""
     return ET.fromstring(html_page(records).removeprefix("<!DOCTYPE html>\n"))
 
 
-def cells(records: list[Record]) -> list[list[str]]:
-    """Return the table, its head included, without what is unfolded below each row."""
-    rows = [row for row in parsed(records).iter("tr") if row.get("class") != "more"]
+def table_cells(records: list[Record]) -> list[list[str]]:
+    """Return the table with its head, without the rows of events."""
+    rows = [row for row in parse_page(records).iter("tr") if row.get("class") != "more"]
     return [[" ".join("".join(cell.itertext()).split()) for cell in row] for row in rows]
 
 
 @pytest.mark.parametrize("records", CASES.values(), ids=CASES)
-def test_whole(records: list[Record]) -> None:
-    """The page is well-formed, names its language, letters and width, and has one heading."""
-    root = parsed(records)
+def test_well_formed(records: list[Record]) -> None:
+    """The page is well-formed, declares language, charset and width, and has one heading."""
+    root = parse_page(records)
 
     assert root.get("lang") == "en"
     assert [len(list(root.iter(kind))) for kind in ("h1", "body")] == [1, 1]
@@ -51,7 +51,7 @@ def test_whole(records: list[Record]) -> None:
 
 
 @pytest.mark.parametrize("records", CASES.values(), ids=CASES)
-def test_needs_nothing(records: list[Record]) -> None:
+def test_loads_nothing(records: list[Record]) -> None:
     """The page has no script and no link, and forbids itself to load anything."""
     tags = Tags(html_page(records)).found
     names = {name for _, attributes in tags for name in attributes}
@@ -64,15 +64,15 @@ def test_needs_nothing(records: list[Record]) -> None:
     assert policy.startswith("default-src 'none'")
 
 
-def test_light_and_dark() -> None:
+def test_colour_schemes() -> None:
     """Page and drawing follow the reader's choice of light or dark."""
     assert html_page([QUIET]).count("@media (prefers-color-scheme: dark)") == 2
     assert 'name="color-scheme" content="light dark"' in html_page([QUIET])
 
 
 def test_table() -> None:
-    """The table tells of each wait what the drawing cannot."""
-    head, quiet, unseen, troubled = cells([QUIET, TROUBLED, UNSEEN])
+    """The table has a row of details for each wait."""
+    head, quiet, unseen, troubled = table_cells([QUIET, TROUBLED, UNSEEN])
 
     assert head == [*("action", "how it ended", "began", "polls", "without answers", "end told by")]
     assert quiet == [
@@ -88,9 +88,9 @@ def test_table() -> None:
     assert unseen[1] == "■ interrupted after waiting 0.0 s"
 
 
-def test_story() -> None:
-    """What happened is told in order, changes and outages together, and what is left out."""
-    root = parsed([TROUBLED])
+def test_event_list() -> None:
+    """Transitions and outages are listed together in order, with the number of those left out."""
+    root = parse_page([TROUBLED])
     (summary,) = root.iter("summary")
     items = ["".join(item.itertext()) for item in root.iter("li")]
 
@@ -104,26 +104,26 @@ def test_story() -> None:
     ]
 
 
-def test_nothing() -> None:
-    """A page about nothing says so."""
-    root = parsed([])
+def test_no_records() -> None:
+    """A page without records says so."""
+    root = parse_page([])
 
     assert [each.text for each in root.iter("h1")] == ["no waits"]
     assert list(root.iter("table")) == []
 
 
-def test_hostile_words() -> None:
-    """Words of the cluster make no element, however they read, and no control character."""
-    hostile, harmless = Tags(html_page([ENEMY])).found, Tags(html_page(CASES["one"])).found
+def test_hostile_text() -> None:
+    """Text of the cluster makes no element and no control character."""
+    hostile, harmless = Tags(html_page([HOSTILE_RECORD])).found, Tags(html_page(CASES["one"])).found
 
     assert {tag for tag, _ in hostile} <= {tag for tag, _ in harmless} | {"p"}
-    assert "<script>alert(1)</script>" in "".join(parsed([ENEMY]).itertext())
-    assert not set(html_page([ENEMY])) & {"\x00", "\x1b", "\u202e"}
-    assert "alert(1)" in HOSTILE
+    assert "<script>alert(1)</script>" in "".join(parse_page([HOSTILE_RECORD]).itertext())
+    assert not set(html_page([HOSTILE_RECORD])) & {"\x00", "\x1b", "\u202e"}
+    assert "alert(1)" in HOSTILE_TEXT
 
 
-def test_wider_than_a_telephone() -> None:
-    """In a narrow window the table becomes a list, whose items say what they are."""
+def test_narrow_window() -> None:
+    """In a narrow window the table becomes a list with named items."""
     found = Tags(html_page([QUIET])).found
     named = {attributes.get("data-name") for tag, attributes in found if tag == "td"}
 
@@ -132,7 +132,7 @@ def test_wider_than_a_telephone() -> None:
 
 
 def test_outcomes() -> None:
-    """Every outcome is called by its word."""
+    """Every outcome is shown by its word."""
     for outcome in Outcome:
-        shown = "".join(parsed([flight(outcome=outcome)]).itertext())
+        shown = "".join(parse_page([make_record(outcome=outcome)]).itertext())
         assert f"{outcome} after waiting 1 min" in shown or f"{outcome}, waited 1 min" in shown

@@ -1,4 +1,4 @@
-"""Facts about `_summary`: Markdown in full, and words that cannot break out of it."""
+"""Tests of `_report.markdown`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from redis_enterprise_actions import Phase, Record
 from redis_enterprise_actions._report.markdown import markdown_report
-from tests.flights import CASES, ENEMY, QUIET, TROUBLED, UNSEEN, flight, step
+from tests.records import CASES, HOSTILE_RECORD, QUIET, TROUBLED, UNSEEN, make_record, transition
 
 
 def bars(records: list[Record]) -> list[str]:
@@ -18,8 +18,8 @@ def bars(records: list[Record]) -> list[str]:
     ]
 
 
-def test_in_full() -> None:
-    """A summary has a heading, totals, a table with bars, a legend, and remarks to unfold."""
+def test_whole_report() -> None:
+    """A report has a heading, totals, a table with bars, a legend, and remarks to unfold."""
     assert markdown_report([QUIET, TROUBLED]).replace("\u00a0", " ") == (
         "### 2 waits: 1 completed, 1 unreachable\n"
         "\n"
@@ -46,24 +46,26 @@ def test_in_full() -> None:
     )
 
 
-def test_nothing() -> None:
-    """A summary of nothing says so."""
+def test_no_records() -> None:
+    """A report without records says so."""
     assert markdown_report([]) == "### no waits\n"
 
 
 def test_no_remarks() -> None:
-    """Where nothing is to be said, nothing is to be unfolded."""
+    """A report without remarks has no part to unfold."""
     assert "<details>" not in markdown_report([QUIET])
 
 
 def test_no_reference() -> None:
-    """What has no reference is called by its title alone."""
-    assert "| **PUT /v1/bdbs/1** |" in markdown_report([flight(ref="", title="PUT /v1/bdbs/1")])
+    """A record without a reference has its title alone."""
+    assert "| **PUT /v1/bdbs/1** |" in markdown_report(
+        [make_record(ref="", title="PUT /v1/bdbs/1")]
+    )
 
 
-def test_short_ones_are_seen() -> None:
-    """A wait that is too short for a letter has one all the same, at its place."""
-    short = flight(99.0, elapsed=0.1, transitions=(step(0.0, Phase.RUNNING),))
+def test_short_waits() -> None:
+    """A wait that is shorter than the time of a letter has one letter, at its place."""
+    short = make_record(99.0, elapsed=0.1, transitions=(transition(0.0, Phase.RUNNING),))
     long_, unseen, brief = bars([QUIET, short, UNSEEN])
 
     assert brief.strip("\u00a0") == "█"
@@ -73,7 +75,7 @@ def test_short_ones_are_seen() -> None:
 
 
 @pytest.mark.parametrize("records", CASES.values(), ids=CASES)
-def test_shape(records: list[Record]) -> None:
+def test_table_shape(records: list[Record]) -> None:
     """Each wait has one row, of as many cells as the head has."""
     rows = [line for line in markdown_report(records).splitlines() if line.startswith("|")]
     cells = {len(re.findall(r"(?<!\\)\|", row)) for row in rows}
@@ -82,9 +84,9 @@ def test_shape(records: list[Record]) -> None:
     assert cells <= {6}
 
 
-def test_hostile_words() -> None:
-    """Words of the cluster make no element, link, mention, heading or row."""
-    text = markdown_report([ENEMY])
+def test_hostile_text() -> None:
+    """Text of the cluster makes no element, link, mention, heading or row."""
+    text = markdown_report([HOSTILE_RECORD])
     words = re.sub(r"`[^`]*`", "", text.replace("<br>", "")).replace("**", "")
 
     assert set(re.findall(r"<[^>]*>", words)) == {

@@ -1,4 +1,4 @@
-"""Facts about `_svg`: what is drawn, read as XML."""
+"""Tests of `_report.svg`, which read the drawing as XML."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import pytest
 from redis_enterprise_actions import Outcome, Phase, Record
 from redis_enterprise_actions._report.svg import css_class, svg_element, svg_file
 from redis_enterprise_actions._report.timeline import timeline
-from tests.flights import CASES, ENEMY, QUIET, TROUBLED, UNSEEN, flight, step
+from tests.records import CASES, HOSTILE_RECORD, QUIET, TROUBLED, UNSEEN, make_record, transition
 
 
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def drawn(records: list[Record]) -> ET.Element:
+def parse_svg(records: list[Record]) -> ET.Element:
     """Return the drawing, parsed."""
     return ET.fromstring(svg_file(timeline(records)))
 
 
 def texts(root: ET.Element) -> list[str]:
-    """Return what can be read."""
+    """Return the texts of a drawing."""
     return ["".join(each.itertext()) for each in root.iter(f"{SVG}text")]
 
 
@@ -33,8 +33,8 @@ def classes(root: ET.Element, kind: str) -> list[str]:
 
 @pytest.mark.parametrize("records", CASES.values(), ids=CASES)
 def test_well_formed(records: list[Record]) -> None:
-    """The drawing is XML, holds drawing only, and refers to nothing but itself."""
-    root = drawn(records)
+    """The drawing is XML, holds SVG elements only, and refers to nothing but itself."""
+    root = parse_svg(records)
     kinds = {each.tag.removeprefix(SVG) for each in root.iter()}
 
     assert kinds <= {
@@ -47,8 +47,8 @@ def test_well_formed(records: list[Record]) -> None:
 
 
 def test_rows() -> None:
-    """Each wait has a bar with its title, its phases, and how it ended, in words and a sign."""
-    root = drawn([QUIET, TROUBLED, UNSEEN])
+    """Each wait has a bar with its title, its phases, and its outcome with a mark."""
+    root = parse_svg([QUIET, TROUBLED, UNSEEN])
 
     assert {"SMUpdateBDB on bdb:1", "remove on node:1"} <= set(texts(root))
     assert {
@@ -61,8 +61,8 @@ def test_rows() -> None:
 
 
 def test_outages() -> None:
-    """Outages are hatched, and say what they were."""
-    root = drawn([TROUBLED])
+    """Outages are hatched, and have a text."""
+    root = parse_svg([TROUBLED])
     bars = [each for each in root.iter(f"{SVG}rect") if each.get("class") == "outage"]
 
     said = [title.text or "" for bar in bars for title in bar]
@@ -73,8 +73,8 @@ def test_outages() -> None:
 
 
 def test_progress() -> None:
-    """Progress is a line of steps: level until the next look, then up."""
-    root = drawn([QUIET])
+    """Progress is a line of steps: level until the next answer, then up."""
+    root = parse_svg([QUIET])
     lines = [each.get("d") for each in root.iter(f"{SVG}path") if each.get("class") == "progress"]
 
     assert lines[0] == "M200.0 90H600.0V50H1000.0"
@@ -85,9 +85,9 @@ def test_progress() -> None:
     [(0.5, "label"), (0.15, "label tablet"), (0.09, "label desk"), (0.01, None)],
 )
 def test_labels(share: float, shown: str | None) -> None:
-    """A label is shown where it has room, and its words can be had everywhere."""
-    steps = (step(0.0, Phase.RUNNING, "provision"), step(100 * share, Phase.COMPLETED))
-    root = drawn([flight(transitions=steps)])
+    """A label is shown where it has room; its text is always there as a title."""
+    steps = (transition(0.0, Phase.RUNNING, "provision"), transition(100 * share, Phase.COMPLETED))
+    root = parse_svg([make_record(transitions=steps)])
     labels = [each for each in classes(root, "text") if each.startswith("label")]
 
     assert labels == ([shown] if shown else [])
@@ -95,13 +95,13 @@ def test_labels(share: float, shown: str | None) -> None:
 
 
 def test_legend() -> None:
-    """What is drawn is explained, and nothing else."""
+    """The legend explains the signs that are drawn, and no others."""
     names = {*Phase, "not seen", "no answer", "progress"}
 
-    assert [each for each in texts(drawn([QUIET])) if each in names and each != "pending"] == [
+    assert [each for each in texts(parse_svg([QUIET])) if each in names and each != "pending"] == [
         *("running", "progress")
     ]
-    assert set(texts(drawn([TROUBLED]))) & names == {
+    assert set(texts(parse_svg([TROUBLED]))) & names == {
         *("running", "cancelling", "unknown", "not seen", "no answer")
     }
 
@@ -110,9 +110,9 @@ def test_axis() -> None:
     """Many rows have an axis below them, too."""
 
     def zeros(records: list[Record]) -> int:
-        return texts(drawn(records)).count("0 s") + texts(drawn(records)).count("0 min")
+        return texts(parse_svg(records)).count("0 s") + texts(parse_svg(records)).count("0 min")
 
-    root = drawn(CASES["two hundred"])
+    root = parse_svg(CASES["two hundred"])
     labels = [int(each.get("y", "")) for each in root if each.text == "0 min"]
     legend = [int(each.get("y", "")) for each in root if each.get("width") == "33%"]
 
@@ -121,17 +121,17 @@ def test_axis() -> None:
     assert max(labels) < min(legend)
 
 
-def test_nothing_is_lost_below() -> None:
-    """The drawing is as high as what it holds."""
+def test_height() -> None:
+    """The drawing is as high as its content."""
     for records in CASES.values():
-        root = drawn(records)
+        root = parse_svg(records)
         rows = [each for each in root if each.tag == f"{SVG}svg"]
         lowest = max([int(each.get("y", "")) + int(each.get("height", "")) for each in rows] or [0])
         assert lowest <= int(root.get("height", "0"))
 
 
-def test_inside() -> None:
-    """Inside a page it is as wide as that, and has no heading of its own."""
+def test_element() -> None:
+    """The element for a page has the page's width, and no heading of its own."""
     inside = svg_element(timeline([QUIET]))
 
     assert 'width="100%"' in inside.splitlines()[0]
@@ -139,12 +139,12 @@ def test_inside() -> None:
     assert "since 2026-03-01" in svg_file(timeline([QUIET]))
 
 
-def test_hostile_words() -> None:
-    """Words of the cluster stay words."""
-    root = drawn([ENEMY])
+def test_hostile_text() -> None:
+    """Text of the cluster stays text."""
+    root = parse_svg([HOSTILE_RECORD])
 
     assert any("<script>alert(1)</script>" in each for each in texts(root))
-    assert "<script" not in svg_file(timeline([ENEMY]))
+    assert "<script" not in svg_file(timeline([HOSTILE_RECORD]))
 
 
 def test_css_classes() -> None:

@@ -1,4 +1,4 @@
-"""Facts about `_timeline`: where everything lies, and what it is called."""
+"""Tests of `_report.timeline`."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from redis_enterprise_actions._report.timeline import (
     totals,
     transition_text,
 )
-from tests.flights import CASES, QUIET, TROUBLED, UNSEEN, flight, step
+from tests.records import CASES, QUIET, TROUBLED, UNSEEN, make_record, transition
 from tests.scripted import WALL
 
 
 class TestPlaces:
-    """Where everything lies, as fractions of the whole."""
+    """Positions, as fractions of the timeline."""
 
     def test_rows(self) -> None:
-        """Rows are sorted by their begin, and lie where they were in time."""
+        """Rows are sorted by their begin, and lie at their time."""
         line = timeline([TROUBLED, QUIET, UNSEEN])
 
         assert [row.record for row in line.rows] == [QUIET, UNSEEN, TROUBLED]
@@ -41,26 +41,28 @@ class TestPlaces:
         assert [(s.begin, s.end) for s in troubled] == [(0.1, 0.3), (0.3, 0.5), (0.5, 1)]
 
     def test_gaps(self) -> None:
-        """An outage lies where there was no answer, to the end if there was none any more."""
+        """An outage lies at its time; one that did not end lasts to the end of the row."""
         gaps = timeline([TROUBLED]).rows[0].gaps
 
         assert [(gap.begin, gap.end) for gap in gaps] == [(0.2, 0.3), (0.6, 1)]
 
     def test_progress(self) -> None:
-        """Progress is a fraction, too, however odd it is."""
-        odd = flight(progress=((0.0, -5.0), (50.0, 50.0), (100.0, 1e9)))
+        """Progress is a fraction from 0 to 1, also where the record holds another value."""
+        odd = make_record(progress=((0.0, -5.0), (50.0, 50.0), (100.0, 1e9)))
 
         assert timeline([odd]).rows[0].progress == ((0, 0), (0.5, 0.5), (1, 1))
 
-    def test_what_lies_outside(self) -> None:
-        """Nothing lies outside of its row, whatever the record says."""
-        odd = flight(transitions=(step(-5.0, Phase.RUNNING), step(500.0, Phase.UNKNOWN)))
+    def test_out_of_range(self) -> None:
+        """Nothing lies outside of its row, also where the record holds odd times."""
+        odd = make_record(
+            transitions=(transition(-5.0, Phase.RUNNING), transition(500.0, Phase.UNKNOWN))
+        )
         spans = timeline([odd]).rows[0].spans
 
         assert [(s.begin, s.end) for s in spans] == [(0, 1), (1, 1)]
 
-    def test_none(self) -> None:
-        """Nothing makes an empty timeline, and what took no time one that is nearly so."""
+    def test_no_records(self) -> None:
+        """No record makes an empty timeline; a wait without duration makes a very short one."""
         assert timeline([]).rows == ()
         assert timeline([UNSEEN]).rows[0].end == 0
 
@@ -82,19 +84,19 @@ class TestPlaces:
 )
 def test_ticks(seconds: float, labels: list[str]) -> None:
     """The axis has round times in one unit, and six of them at most."""
-    ticks = timeline([flight(elapsed=seconds)]).ticks
+    ticks = timeline([make_record(elapsed=seconds)]).ticks
 
     assert [tick.label for tick in ticks] == labels
     assert all(0 <= tick.at <= 1 for tick in ticks)
     assert len(ticks) <= 6
 
 
-class TestWords:
-    """What everything is called."""
+class TestTexts:
+    """Texts beside the drawing."""
 
-    def test_ended(self) -> None:
-        """How a wait ended is told with the time that it lasted, so far or in all."""
-        under_way = flight(outcome=Outcome.UNDER_WAY)
+    def test_outcome_text(self) -> None:
+        """The outcome of a wait is shown with its duration, so far or in all."""
+        under_way = make_record(outcome=Outcome.UNDER_WAY)
 
         assert outcome_text(QUIET) == "completed after waiting 1 min 40 s"
         assert outcome_text(under_way) == "under way, waited 1 min 40 s"
@@ -108,14 +110,16 @@ class TestWords:
             (Outcome.ABORTED, "had already been aborted"),
         ],
     )
-    def test_ended_before(self, outcome: Outcome, words: str) -> None:
-        """What had ended when it was first seen is told without a time."""
-        seen = flight(elapsed=0.1, outcome=outcome, transitions=(step(0.1, Phase(outcome.value)),))
+    def test_already_ended(self, outcome: Outcome, words: str) -> None:
+        """The end of an action that had ended when first seen is shown without a time."""
+        seen = make_record(
+            elapsed=0.1, outcome=outcome, transitions=(transition(0.1, Phase(outcome.value)),)
+        )
 
         assert outcome_text(seen) == words
 
-    def test_stands(self) -> None:
-        """Status, state and progress are told as far as there are any."""
+    def test_status_text(self) -> None:
+        """Status, state and progress are shown where there are any."""
         bare = Transition(at=0.0, status="", phase=Phase.UNKNOWN)
 
         assert [status_text(each) for each in QUIET.transitions[:2]] == [
@@ -125,8 +129,8 @@ class TestWords:
         assert transition_text(QUIET.transitions[1]) == "running, provision, 10 %"
         assert status_text(bare) == transition_text(bare) == "no status"
 
-    def test_missing(self) -> None:
-        """An outage is told with its length, its attempts and its reason."""
+    def test_outage_text(self) -> None:
+        """An outage is shown with its duration, its attempts and its reason."""
         assert [outage_text(outage, TROUBLED) for outage in TROUBLED.outages] == [
             "no answer for 10.0 s (1 attempt): it answered 503",
             "no answer for 40.0 s, to the end (9 attempts): refused",
@@ -135,7 +139,7 @@ class TestWords:
     @pytest.mark.parametrize(
         ("record", "words"), [(QUIET, "none"), (TROUBLED, "2 outages, 50.0 s")]
     )
-    def test_without_answers(self, record: Record, words: str) -> None:
+    def test_outages_text(self, record: Record, words: str) -> None:
         """The outages of one wait are counted and added up."""
         assert outages_text(record) == words
 
@@ -148,11 +152,11 @@ class TestWords:
         ],
     )
     def test_heading(self, case: str, words: str) -> None:
-        """The heading counts the waits by how they ended."""
+        """The heading counts the waits by outcome."""
         assert heading(timeline(CASES[case])) == words
 
     def test_totals(self) -> None:
-        """The totals say from when to when, how often was asked, and what was missing."""
+        """The totals have begin, end, duration, polls and outages."""
         assert totals(timeline([])) == []
         assert totals(timeline([QUIET]))[-2:] == [("polls", "7"), ("without answers", "0 outages")]
         assert totals(timeline([TROUBLED, QUIET])) == [
@@ -163,13 +167,13 @@ class TestWords:
             ("without answers", "2 outages, 50.0 s"),
         ]
 
-    def test_several(self) -> None:
-        """One is one."""
+    def test_singular(self) -> None:
+        """A single wait is in the singular."""
         assert [count_text(n, "poll") for n in (0, 1, 2)] == ["0 polls", "1 poll", "2 polls"]
 
 
-def test_every_outcome_can_be_drawn() -> None:
-    """There is a word for each outcome, and a record with it has a row."""
+def test_every_outcome() -> None:
+    """A record with any outcome has a row and a text."""
     records = [msgspec.structs.replace(QUIET, outcome=each) for each in Outcome]
 
     assert len(timeline(records).rows) == len(Outcome)

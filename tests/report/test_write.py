@@ -1,4 +1,4 @@
-"""Facts about `_report_file`: which formats there are, and that files are whole or not there."""
+"""Tests of `_report.write`."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from redis_enterprise_actions import (
     check_report,
     write_report,
 )
-from redis_enterprise_actions._report import write as _report_file
+from redis_enterprise_actions._report import write as _write
 from redis_enterprise_actions._report.write import ReportDocument
-from tests.flights import CASES, QUIET, TROUBLED
+from tests.records import CASES, QUIET, TROUBLED
 
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ SCHEMA = Path(__file__).parents[2] / "docs" / "flight-record.schema.json"
     ],
 )
 def test_formats(tmp_path: Path, name: str, begin: str) -> None:
-    """The name of the file says in which format it is written."""
+    """The suffix of the name selects the format."""
     check_report(str(tmp_path / name))
     write_report(str(tmp_path / name), [QUIET, TROUBLED])
     written = (tmp_path / name).read_text("utf-8")
@@ -57,8 +57,8 @@ def test_formats(tmp_path: Path, name: str, begin: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["report", "report.pdf", "report.json.gz", ".html", "no/r.html"])
-def test_nowhere_to_write(tmp_path: Path, name: str) -> None:
-    """Another format, and a place that is not there, are told before there is anything to tell."""
+def test_refused_paths(tmp_path: Path, name: str) -> None:
+    """An unknown format, and a directory that does not exist, are refused by both functions."""
     for attempt in (check_report, lambda path: write_report(path, [])):
         with pytest.raises(UsageError, match="a report"):
             attempt(tmp_path / name)
@@ -125,8 +125,8 @@ def link_to_a_directory(place: Path) -> Path:
         (lambda place: place / "\ud800.md", "surrogates"),
     ],
 )
-def test_cannot_be_written(tmp_path: Path, made: Callable[[Path], Path], why: str) -> None:
-    """Where no report can ever be written, that is told in words, and nothing is made there."""
+def test_unwritable_target(tmp_path: Path, made: Callable[[Path], Path], why: str) -> None:
+    """A path that cannot be written is refused with the reason, and nothing is created."""
     path = made(tmp_path)
     before = sorted(tmp_path.iterdir())
 
@@ -136,8 +136,8 @@ def test_cannot_be_written(tmp_path: Path, made: Callable[[Path], Path], why: st
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_not_writable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A directory in which no file can be made is told of at once."""
+def test_unwritable_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A directory that is not writable is refused by the check."""
     # As root, who runs tests in containers, may write anywhere.
     monkeypatch.setattr(os, "access", lambda place, _: place != tmp_path)
 
@@ -145,8 +145,8 @@ def test_not_writable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         check_report(tmp_path / "r.md")
 
 
-def test_check_changes_nothing(tmp_path: Path) -> None:
-    """A report that is there already stays as it is until there is another."""
+def test_check_writes_nothing(tmp_path: Path) -> None:
+    """An existing report stays as it is until it is replaced."""
     (tmp_path / "r.md").write_text("before", "utf-8")
     check_report(tmp_path / "r.md")
     check_report(tmp_path / "s.md")
@@ -156,7 +156,7 @@ def test_check_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_longest_name(tmp_path: Path) -> None:
-    """A name may be as long as names can be."""
+    """A name may have the greatest length that the system allows."""
     path = tmp_path / f"{'r' * 252}.md"
     check_report(path)
     write_report(path, [QUIET])
@@ -164,8 +164,8 @@ def test_longest_name(tmp_path: Path) -> None:
     assert [each.name for each in tmp_path.iterdir()] == [path.name]
 
 
-def test_replaced_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where writing fails, what was there stays, and nothing else is left."""
+def test_failed_replacement(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If writing fails, the existing file stays, and no draft is left."""
     path = tmp_path / "r.md"
     path.write_text("before", "utf-8")
 
@@ -181,7 +181,7 @@ def test_replaced_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_no_draft(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where not even a draft can be written, the reason for that is raised."""
+    """If the draft cannot be written, its error is raised."""
 
     def fail(*_: object, **__: object) -> None:
         raise OSError("disk full")
@@ -193,7 +193,7 @@ def test_no_draft(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_link(tmp_path: Path) -> None:
-    """A link stays one, and what it leads to is written."""
+    """A link stays one, and its target is written."""
     (tmp_path / "there").mkdir()
     link = tmp_path / "r.md"
     link.symlink_to(tmp_path / "there" / "real.md")
@@ -204,7 +204,7 @@ def test_link(tmp_path: Path) -> None:
 
 
 def test_permissions(tmp_path: Path) -> None:
-    """A report is as readable as any file that is made there."""
+    """A report has the permissions of any new file."""
     (tmp_path / "any").touch()
     write_report(tmp_path / "r.md", [QUIET])
 
@@ -214,7 +214,7 @@ def test_permissions(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("records", CASES.values(), ids=CASES)
 def test_json(tmp_path: Path, records: Sequence[Record]) -> None:
-    """As JSON it has a version, and the records as they were given."""
+    """A JSON report has a version, and the records as given."""
     write_report(tmp_path / "r.json", records)
     written = (tmp_path / "r.json").read_bytes()
 
@@ -238,21 +238,21 @@ def test_schema() -> None:
 
 @pytest.mark.parametrize("words", [Outcome, Evidence, Phase])
 def test_words_are_documented(words: type[Outcome | Evidence | Phase]) -> None:
-    """The page about reports names every word that a program may meet."""
+    """The page about reports names every word of the JSON."""
     page = (SCHEMA.parent / "flight-record.md").read_text("utf-8")
 
     assert [word for word in words if f"`{word}`" not in page] == []
 
 
-def test_formats_are_told() -> None:
-    """The refusal names every format."""
+def test_unknown_format() -> None:
+    """The error for an unknown format names every format."""
     with pytest.raises(UsageError) as caught:
         check_report("r.pdf")
 
-    assert all(suffix in str(caught.value) for suffix in _report_file._FORMATS)
+    assert all(suffix in str(caught.value) for suffix in _write._FORMATS)
 
 
-@pytest.mark.parametrize("suffix", _report_file._FORMATS)
+@pytest.mark.parametrize("suffix", _write._FORMATS)
 def test_hostile_text(tmp_path: Path, suffix: str) -> None:
     """No report has control characters, or marks that change the direction of text."""
     record = msgspec.structs.replace(QUIET, title=HOSTILE, message=HOSTILE, ref=HOSTILE)
@@ -265,7 +265,7 @@ def test_hostile_text(tmp_path: Path, suffix: str) -> None:
 
 
 def test_hostile_json(tmp_path: Path) -> None:
-    """As JSON, what was escaped is read as it was, and no line holds a command."""
+    """JSON escapes commands of CI systems, and its values are the same."""
     record = msgspec.structs.replace(QUIET, title=HOSTILE)
     write_report(tmp_path / "r.json", [record])
     written = (tmp_path / "r.json").read_text("utf-8")
