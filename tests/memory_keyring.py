@@ -1,4 +1,4 @@
-"""A keyring in memory, for tests: nothing touches the keyring of this machine."""
+"""Keyring in memory, so that tests leave the machine's keyring alone."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import keyring.backend
 
 
 class MemoryKeyring(keyring.backend.KeyringBackend):
-    """Keeps passwords until the test is over."""
+    """Keyring of one test."""
 
     priority = 1  # type: ignore[assignment]
 

@@ -1,4 +1,4 @@
-"""A server on 127.0.0.1 that keeps what it is asked, whole, and answers what it is told."""
+"""Server on 127.0.0.1 that records whole requests and gives prepared answers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NOT_FOUND = (404, '{"error_code": "action_not_found", "description": "there is n
 
 
 class RecordedCall(NamedTuple):
-    """What came in. `body` is decoded, or None where there was none."""
+    """Request to the server. `body` is decoded, or None."""
 
     method: str
     path: str
@@ -33,9 +33,9 @@ class RecordedCall(NamedTuple):
 
 
 class RecordingServer:
-    """Answers each method as `answers` says, by default 404 to a GET and an empty 200 to all else.
+    """Server with prepared `answers` to each method: a status and a body. The last one is repeated.
 
-    An answer is a status and a body; where there are several, the last one stays.
+    By default it answers 404 to GET, and 200 without a body to other methods.
     """
 
     def __init__(self, **answers: list[tuple[int, str | bytes]]) -> None:
@@ -68,7 +68,7 @@ class RecordingServer:
 
     @property
     def changes(self) -> list[RecordedCall]:
-        """What came in that may have changed something."""
+        """The requests that may have changed something."""
         return [call for call in self.calls if call.method != "GET"]
 
     async def _answer(self, request: web.Request) -> web.Response:

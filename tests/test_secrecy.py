@@ -1,4 +1,4 @@
-"""Facts about secrets: nothing that people or machines read shows one."""
+"""Tests that no message, `repr`, log record or output shows a secret."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SECRET = "hunter2-hunter2"
 
 
 def reachable(root: object) -> list[object]:
-    """Return the objects of ours that hang on one."""
+    """Return the package's objects that are reachable from one."""
     found, todo = {id(root): root}, [root]
     while todo:
         for each in gc.get_referents(todo.pop()):
@@ -49,7 +49,7 @@ def reachable(root: object) -> list[object]:
     ],
 )
 async def test_repr(cluster: FakeCluster, options: dict[str, str]) -> None:
-    """No object that a client is made of shows a secret, before and after it was used."""
+    """No part of a client shows a secret in its `repr`."""
     async with ActionsClient(cluster.url, **options) as client:  # type: ignore[arg-type]
         with pytest.raises(Exception, match="401"):
             await client.get_action("x")
@@ -75,7 +75,7 @@ async def test_repr(cluster: FakeCluster, options: dict[str, str]) -> None:
 )
 @pytest.mark.parametrize("make", [ActionsClient, ActionsClient.from_env])
 def test_bad_settings(make: type[ActionsClient], options: dict[str, str]) -> None:
-    """A setting that cannot work does not bring a secret before anybody's eyes."""
+    """The error of an invalid argument does not show a secret."""
     options = {"url": "https://n1:9443"} | options
     with pytest.raises(UsageError) as caught:
         make(**options)  # type: ignore[arg-type]
@@ -84,7 +84,7 @@ def test_bad_settings(make: type[ActionsClient], options: dict[str, str]) -> Non
 
 
 def test_databases() -> None:
-    """A database that cannot be read takes its secrets with it."""
+    """The error of an unreadable database does not show its secrets."""
     body = f'{{"authentication_admin_pass": "{DATABASE_SECRET}"}}'.encode()
     with pytest.raises(UnreadableReply) as caught:
         read_database(body, "/v1/bdbs/1")
@@ -110,7 +110,7 @@ def test_output(
     capsys: pytest.CaptureFixture[str],
     command: list[str],
 ) -> None:
-    """No command prints a secret of a profile, whatever becomes of it."""
+    """No command prints a secret of a profile, however it ends."""
     monkeypatch.setenv("REDIS_ACTIONS_CONFIG", str(tmp_path / "config.toml"))
     for name in ("URL", "USER", "PASSWORD"):
         monkeypatch.delenv(f"REDIS_ENTERPRISE_{name}")
@@ -205,7 +205,7 @@ def test_nothing():
 @pytest.mark.enable_socket
 @pytest.mark.prints_password
 def test_a_leak_fails_its_test(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A test that shows a secret fails, wherever it shows it, and no other test does."""
+    """A test that shows a secret anywhere fails, and no other test does."""
     root = Path(__file__).parent.parent
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(root), str(root / "src")]))
     pytester.makeini("[pytest]")

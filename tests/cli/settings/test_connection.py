@@ -1,7 +1,4 @@
-"""Facts about `_login`: what goes first, where a secret may go, and that none is shown.
-
-More of them, against a cluster, are in `test_cli`.
-"""
+"""Tests of `_cli.settings.connection`. More, with a cluster, are in `tests.cli.test_main`."""
 
 from __future__ import annotations
 
@@ -41,7 +38,7 @@ password_file = "password"
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a file of profiles and a secret, for a process without a terminal."""
+    """Write profiles and secrets to a folder, for a process without a terminal; return its path."""
     monkeypatch.setenv("REDIS_ACTIONS_CONFIG", str(tmp_path / "config.toml"))
     monkeypatch.setattr(sys, "stdin", None)
     (tmp_path / "config.toml").write_text(PROFILE)
@@ -51,94 +48,97 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def sent(client: ActionsClient) -> str:
-    """Return what proves who we are, as it is sent: `ops:password`, or a token."""
-    scheme, _, proof = client._transport._authenticator.static_header.reveal().partition(" ")  # type: ignore[attr-defined]
-    return base64.b64decode(proof).decode() if scheme == "Basic" else proof
+def credentials_of(client: ActionsClient) -> str:
+    """Return the credentials that the client sends: `ops:password`, or a token."""
+    scheme, _, credentials = client._transport._authenticator.static_header.reveal().partition(" ")  # type: ignore[attr-defined]
+    return base64.b64decode(credentials).decode() if scheme == "Basic" else credentials
 
 
-def made(*options: str) -> ActionsClient:
-    """Return the client of a command with such options."""
+def client_with(*options: str) -> ActionsClient:
+    """Return the client of a command with these options."""
     return client_from_args(parse_arguments(["list", *options]))
 
 
 class TestProfile:
-    """What a profile adds to the options and the environment."""
+    """Settings of a profile, beside options and the environment."""
 
     async def test_alone(self, folder: Path) -> None:
         """A profile is enough."""
-        client = made("--profile", "prod")
+        client = client_with("--profile", "prod")
 
         assert client.urls == (URL, "https://n2:9443")
-        assert sent(client) == f"ops:{SECRET}"
+        assert credentials_of(client) == f"ops:{SECRET}"
 
     async def test_order(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """The environment goes before it, and an option before both."""
+        """The environment goes before the profile, and an option before both."""
         monkeypatch.setenv("REDIS_ACTIONS_PROFILE", "prod")
         monkeypatch.setenv("REDIS_ENTERPRISE_USER", "ops2")
         monkeypatch.setenv("REDIS_ENTERPRISE_PASSWORD", OTHER)
 
-        assert sent(made()) == f"ops2:{OTHER}"
-        assert sent(made("--user", "ops3")) == f"ops3:{OTHER}"
-        assert sent(made("--password-file", str(folder / "password"))) == f"ops2:{SECRET}"
-        assert made("--url", "https://n3").urls == ("https://n3",)
+        assert credentials_of(client_with()) == f"ops2:{OTHER}"
+        assert credentials_of(client_with("--user", "ops3")) == f"ops3:{OTHER}"
+        assert (
+            credentials_of(client_with("--password-file", str(folder / "password")))
+            == f"ops2:{SECRET}"
+        )
+        assert client_with("--url", "https://n3").urls == ("https://n3",)
 
     async def test_token(self, folder: Path) -> None:
-        """It can have a token instead of a user."""
+        """A profile can have a token instead of a user."""
         (folder / "config.toml").write_text(f'[profiles.p]\nurl = "{URL}"\ntoken_file = "token"\n')
 
-        assert sent(made("--profile", "p")) == SECRET
+        assert credentials_of(client_with("--profile", "p")) == SECRET
 
     @pytest.mark.parametrize("key", ["password_file", "token_file"])
-    async def test_open_file(self, folder: Path, key: str) -> None:
-        """A file of its that others may read is refused, by its key."""
+    async def test_unsafe_file(self, folder: Path, key: str) -> None:
+        """A secret file that others may read is wrong usage, by its key."""
         text = f'[profiles.p]\nurl = "{URL}"\nuser = "ops"\n{key} = "password"\n'
         (folder / "config.toml").write_text(text)
         (folder / "password").chmod(0o644)
 
         with pytest.raises(UsageError, match=f"^{key} of profile p: other users may read"):
-            made("--profile", "p")
+            client_with("--profile", "p")
 
     @pytest.mark.parametrize("option", [True, False], ids=["option", "environment"])
-    async def test_elsewhere(
+    async def test_other_cluster(
         self, folder: Path, monkeypatch: pytest.MonkeyPatch, *, option: bool
     ) -> None:
-        """Its password is for its own URLs, and not sent to a cluster that is given otherwise."""
+        """The profile's password is for its own URLs, and not credentials_of to another cluster."""
         options = ("--url", "https://other") if option else ()
         monkeypatch.setenv("REDIS_ENTERPRISE_URL", "https://other")
 
         with pytest.raises(UsageError, match=r"^no password"):
-            made("--profile", "prod", *options)
+            client_with("--profile", "prod", *options)
         for own in ("https://n2:9443", f"{URL}/"):
-            assert sent(made("--profile", "prod", "--url", own)) == f"ops:{SECRET}"
+            assert credentials_of(client_with("--profile", "prod", "--url", own)) == f"ops:{SECRET}"
 
-    async def test_trust_elsewhere(self, folder: Path) -> None:
-        """Nor is a cluster trusted as another one is: of that the profile says the user only."""
+    async def test_trust_of_other_cluster(self, folder: Path) -> None:
+        """The profile's trust is for its own URLs; for another cluster it gives the user only."""
         text = f'default = "p"\n[profiles.p]\nurl = "{URL}"\nuser = "ops"\ninsecure = true\n'
         (folder / "config.toml").write_text(text)
         options = ("--password-file", str(folder / "password"), "--url")
-        own, other = made(*options, URL), made(*options, "https://other")
+        own, other = client_with(*options, URL), client_with(*options, "https://other")
 
         assert [each._transport._tls.verified for each in (own, other)] == [False, True]
-        assert sent(other) == f"ops:{SECRET}"
+        assert credentials_of(other) == f"ops:{SECRET}"
 
-    async def test_anywhere(self, folder: Path) -> None:
-        """That of a profile without a URL is for any that is given."""
+    async def test_profile_without_url(self, folder: Path) -> None:
+        """The password of a profile without a URL is for any cluster."""
         (folder / "config.toml").write_text(PROFILE.replace("url = ", "# "))
 
-        assert sent(made("--profile", "prod", "--url", URL)) == f"ops:{SECRET}"
+        assert credentials_of(client_with("--profile", "prod", "--url", URL)) == f"ops:{SECRET}"
 
     async def test_no_user(self, folder: Path) -> None:
-        """A password file without a user's name is wrong usage, with a profile as without."""
+        """A password file without a user is wrong usage, also with a profile."""
         (folder / "config.toml").write_text(f'[profiles.p]\nurl = "{URL}"\n')
 
         with pytest.raises(UsageError, match="needs --user"):
-            made("--profile", "p", "--password-file", str(folder / "password"))
+            client_with("--profile", "p", "--password-file", str(folder / "password"))
 
     def test_secrecy(self, folder: Path) -> None:
-        """What goes wrong late does not bring a secret before anybody's eyes."""
+        """An error of a later setting does not show the secret."""
         with pytest.raises(UsageError) as caught:
-            made("--profile", "prod", "--ca-cert", "nowhere.pem")
+            client_with("--profile", "prod", "--ca-cert", "nowhere.pem")
 
         assert "nowhere.pem" in str(caught.value)
         assert leaks_of(caught.value) == []
@@ -154,20 +154,20 @@ class TestKeyring:
         (folder / "config.toml").write_text(text)
 
     async def test_found(self, memory_keyring: MemoryKeyring) -> None:
-        """It is that of the user at one of the hosts, whichever comes first."""
+        """The password is that of the user at the first host that has one."""
         save_password("ops@n2:9443", Secret(SECRET))
-        assert sent(made("--profile", "prod")) == f"ops:{SECRET}"
+        assert credentials_of(client_with("--profile", "prod")) == f"ops:{SECRET}"
 
         save_password("ops@n1:9443", Secret(OTHER))
-        assert sent(made("--profile", "prod")) == f"ops:{OTHER}"
+        assert credentials_of(client_with("--profile", "prod")) == f"ops:{OTHER}"
 
-    async def test_elsewhere(self, memory_keyring: MemoryKeyring) -> None:
-        """It is sent to no other host, and belongs to no other user."""
+    async def test_other_cluster(self, memory_keyring: MemoryKeyring) -> None:
+        """The password is not credentials_of to another host, nor used for another user."""
         save_password("ops@n1:9443", Secret(SECRET))
 
         for options in (("--url", "https://other"), ("--user", "ops2")):
             with pytest.raises(UsageError, match=r"^no password"):
-                made("--profile", "prod", *options)
+                client_with("--profile", "prod", *options)
 
     @pytest.mark.parametrize(
         ("options", "account"),
@@ -179,23 +179,23 @@ class TestKeyring:
         ids=["profile", "options", "both"],
     )
     def test_account(self, options: list[str], account: str) -> None:
-        """What it is stored under comes from where the client's user and cluster come from."""
+        """The account is client_with of the user and the cluster of the client."""
         assert account_from_args(parse_arguments(["login", *options])) == account
 
     def test_account_of_the_environment(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Or from the environment."""
+        """The account can come from the environment."""
         monkeypatch.setenv("REDIS_ENTERPRISE_URL", f"{URL} https://n2")
         monkeypatch.setenv("REDIS_ENTERPRISE_USER", "u")
 
         assert account_from_args(parse_arguments(["login"])) == "u@n1:9443"
 
     def test_no_account(self) -> None:
-        """Without a user or a cluster there is nothing to store it under."""
+        """Without a user there is no account."""
         with pytest.raises(UsageError, match="--user"):
             account_from_args(parse_arguments(["login", "--url", URL]))
 
     def test_new_password(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """What is to be stored comes from a file, or is asked for; never from the environment."""
+        """A password to store comes from a file or a prompt, not from the environment."""
         monkeypatch.setenv("REDIS_ENTERPRISE_PASSWORD", OTHER)
         by_file = parse_arguments(["login", "--password-file", str(folder / "password")])
 
@@ -233,6 +233,6 @@ class TestWrongNames:
     ) -> None:
         """A variable of another name is logged as a warning."""
         monkeypatch.setenv("REDIS_ENTERPRISE_CA_FILE", "ca.pem")
-        made("--profile", "prod")
+        client_with("--profile", "prod")
 
         assert "did you mean REDIS_ENTERPRISE_CA_CERT?" in caplog.text

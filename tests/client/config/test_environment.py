@@ -1,4 +1,4 @@
-"""Tests of `_client.config.environment`, with the rules of `_client.config.options`."""
+"""Tests of `_client.config.environment`, and of `merge` with it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import pytest
 
 from redis_enterprise_actions import UsageError
 from redis_enterprise_actions._client.config.environment import options_from_env
-from redis_enterprise_actions._client.config.options import merge
 
 
 if TYPE_CHECKING:
@@ -98,33 +97,6 @@ def test_invalid_switch(monkeypatch: pytest.MonkeyPatch) -> None:
     """A switch that is neither true nor false is wrong usage."""
     with pytest.raises(UsageError, match="REDIS_ENTERPRISE_INSECURE='maybe'"):
         completed(monkeypatch, {"url": URL}, INSECURE="maybe")
-
-
-@pytest.mark.parametrize(
-    ("first", "second", "settings"),
-    [
-        ({"USER": "u"}, {"USER": "v", "PASSWORD": "p"}, {"username": "u", "password": "p"}),
-        ({"USER": "u", "PASSWORD": "p"}, {"TOKEN": "t"}, {"username": "u", "password": "p"}),
-        ({"TOKEN": "t"}, {"USER": "u", "PASSWORD": "p"}, {"token": "t"}),
-        ({"CLIENT_CERT": "c"}, {"USER": "u", "TOKEN": "t", "CLIENT_KEY": "k"},
-         {"client_cert": "c"}),
-        ({"FINGERPRINT": "f"}, {"CA_CERT": "c", "INSECURE": "true"}, {"fingerprint": "f"}),
-        ({"INSECURE": "true"}, {"CA_CERT": "c"}, {"verify": False}),
-        ({"INSECURE": "false"}, {"CA_CERT": "c", "INSECURE": "true"},
-         {"verify": True, "ca_cert": "c"}),
-        ({"URL": URL}, {"URL": "https://other", "TRUSTED_HOSTS": "h"},
-         {"url": [URL], "trusted_hosts": ["h"]}),
-    ],
-)  # fmt: skip
-def test_merge_twice(
-    first: dict[str, str], second: dict[str, str], settings: dict[str, object]
-) -> None:
-    """The first source goes before the second one."""
-    options: dict[str, object] = {}
-    for source in (first, second):
-        options = merge(options, lambda name, source=source: source.get(name.upper(), ""))  # type: ignore[misc]
-
-    assert options == settings
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Facts about `_profiles`: where the file is, what may be in it, and what is said of the rest."""
+"""Tests of `_client.config.profiles`."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ keyring = true
 
 @pytest.fixture
 def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
-    """Return a function that writes the file of profiles, in a folder of its own."""
+    """Return a function that writes the file of profiles, in its own folder."""
     folder = tmp_path / "conf"
     folder.mkdir()
     monkeypatch.setenv("REDIS_ACTIONS_CONFIG", str(folder / "config.toml"))
@@ -62,10 +62,10 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
 
 
 class TestProfile:
-    """What a profile says."""
+    """Settings of a profile."""
 
-    def test_said(self, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-        """It says what the environment would, and knows its files from where it is written."""
+    def test_settings(self, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Settings have the form of the environment's; paths start from the file's folder."""
         folder = write(TWO).parent
         monkeypatch.setenv("HOME", "/home/ops")
         prod = load_profile("prod")
@@ -82,7 +82,7 @@ class TestProfile:
         assert not prod.keyring
 
     def test_switches(self, write: Write) -> None:
-        """What is true is true, and one URL needs no list."""
+        """Switches are booleans, and a single URL needs no list."""
         write(TWO)
         lab = load_profile("lab")
         assert lab is not None
@@ -91,51 +91,51 @@ class TestProfile:
         assert lab.urls == ["https://lab:9443"]
 
     def test_repr(self, write: Write) -> None:
-        """It shows its keys, and no value."""
+        """The `repr` shows no setting."""
         write('[profiles.prod]\nuser = "u"\nurl = "https://n1"\n')
 
         assert repr(load_profile("prod")) == "Profile(name='prod')"
 
 
-class TestWhich:
-    """Which profile it is."""
+class TestChoice:
+    """Choice of the profile."""
 
     def test_order(self, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-        """The one that is asked for, else the environment's, else the file's default."""
+        """The given name goes before the environment, and that before the file's default."""
         write(TWO)
-        asked = load_profile("lab")
+        name = load_profile("lab")
         by_default = load_profile(None)
         monkeypatch.setenv("REDIS_ACTIONS_PROFILE", "lab")
         by_variable = load_profile(None)
 
-        assert [each and each.name for each in (asked, by_default, by_variable)] == [
+        assert [each and each.name for each in (name, by_default, by_variable)] == [
             *("lab", "prod", "lab")
         ]
 
     def test_none(self, write: Write) -> None:
-        """Without a default nobody asks for one."""
+        """Without a default there is no profile."""
         write("[profiles.lab]\n")
 
         assert load_profile(None) is None
 
     @pytest.mark.parametrize(
-        ("text", "asked", "said"),
+        ("text", "name", "expected"),
         [
             (TWO, "dev", "there is no profile 'dev' in {file}: there are prod, lab"),
             ("", "dev", "there is no profile 'dev' in {file}: there are none"),
             ('default = "dev"', None, "there is no profile 'dev' in {file}: there are none"),
         ],
     )
-    def test_unknown(self, write: Write, text: str, asked: str | None, said: str) -> None:
-        """One that is not there is wrong usage, and those that are there are named."""
+    def test_unknown(self, write: Write, text: str, name: str | None, expected: str) -> None:
+        """An unknown profile is wrong usage, and the known ones are named."""
         file = write(text)
 
         with pytest.raises(UsageError) as caught:
-            load_profile(asked)
-        assert str(caught.value) == said.format(file=file)
+            load_profile(name)
+        assert str(caught.value) == expected.format(file=file)
 
     def test_all(self, write: Write) -> None:
-        """All of them can be listed, and their names be known where one of them is wrong."""
+        """All profiles can be listed, and their names also if one of them is invalid."""
         write(TWO)
         found, default = load_profiles()
         assert ([each.name for each in found], default) == (["prod", "lab"], "prod")
@@ -147,8 +147,8 @@ class TestWhich:
         assert profile_names() == []
 
 
-class TestPlace:
-    """Where the file is."""
+class TestPath:
+    """Path of the file."""
 
     @pytest.mark.parametrize(
         ("platform", "variables", "path"),
@@ -160,14 +160,14 @@ class TestPlace:
         ],
         ids=["named", "xdg", "home", "windows"],
     )
-    def test_place(
+    def test_path(
         self,
         monkeypatch: pytest.MonkeyPatch,
         platform: str,
         variables: dict[str, str],
         path: str,
     ) -> None:
-        """It is where the machine keeps such files, or where the environment says."""
+        """The file is in the platform's folder, or where the environment says."""
         monkeypatch.setattr(sys, "platform", platform)
         monkeypatch.setenv("HOME", "/home/ops")
         for name in ("REDIS_ACTIONS_CONFIG", "XDG_CONFIG_HOME", "APPDATA"):
@@ -178,7 +178,7 @@ class TestPlace:
         assert config_path() == Path(path)
 
     def test_no_file(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-        """There need not be one, unless the environment names it."""
+        """The file need not exist, unless the environment names it."""
         monkeypatch.delenv("REDIS_ACTIONS_CONFIG", raising=False)
         monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
         assert load_profile(None) is None
@@ -189,11 +189,11 @@ class TestPlace:
 
 
 class TestNoHome:
-    """Where nobody has a home directory, as in a container for a user whom it does not know."""
+    """Processes without a home directory, such as a container's unknown user."""
 
     @pytest.fixture(autouse=True)
-    def nobody(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """No variable tells where it is, and neither does the system."""
+    def no_home(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Hide the home directory from variables and from the system."""
         for name in ("REDIS_ACTIONS_CONFIG", "XDG_CONFIG_HOME", "APPDATA", "HOME", "USERPROFILE"):
             monkeypatch.delenv(name, raising=False)
         monkeypatch.setattr(sys, "platform", "linux")
@@ -211,7 +211,7 @@ class TestNoHome:
         assert profile_names() == []
 
     def test_profile(self) -> None:
-        """A profile that is asked for is not there, and why is said."""
+        """A profile that is named is unknown, with the reason."""
         with pytest.raises(UsageError) as caught:
             load_profile("prod")
         assert str(caught.value) == (
@@ -220,7 +220,7 @@ class TestNoHome:
         )
 
     def test_command(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """The command that lists them says so, too."""
+        """The command `profiles` gives the reason, too."""
         assert main(["profiles"]) == 2
         assert capsys.readouterr().err == (
             "redis-actions: there are no profiles in any file: no home directory is known, and "
@@ -234,24 +234,24 @@ KEYS_OF_FILES = ["client_cert", "client_key", "ca_cert", "password_file", "token
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows makes up homes for any name")
 @pytest.mark.parametrize("key", KEYS_OF_FILES)
 def test_no_such_home(write: Write, key: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """A path that begins with `~` and nobody's name is wrong usage, and is not repeated."""
+    """A path that begins with `~` and an unknown user is wrong usage, and is not quoted."""
     write(f'[profiles.p]\nurl = "https://n1"\nuser = "u"\n{key} = "~nosuchuser/{SECRET}"\n')
-    said = f"{key} of profile p begins with ~, and there is no such home directory"
+    expected = f"{key} of profile p begins with ~, and there is no such home directory"
 
     assert main(["list", "--profile", "p"]) == 2
-    assert capsys.readouterr().err == f"redis-actions: {said}\n"
+    assert capsys.readouterr().err == f"redis-actions: {expected}\n"
 
 
-def test_all_files_are_above() -> None:
+def test_table_has_all_paths() -> None:
     """Each setting that is a path has a row in the table above."""
     assert set(KEYS_OF_FILES) == _profiles._FILES
 
 
-class TestWrong:
-    """What is wrong with a file is said by its keys, and no value is repeated."""
+class TestInvalid:
+    """Errors about a file name its keys, and quote no value."""
 
     @pytest.mark.parametrize(
-        ("text", "said"),
+        ("text", "expected"),
         [
             (f"x = {SECRET}", "it is not TOML: see line 1, column 5"),
             (f'x = "{SECRET}', "it is not TOML: see end of document"),
@@ -264,12 +264,12 @@ class TestWrong:
         ],
         ids=["toml", "cut", "deep", "unknown", "default", "profiles", "profile", "password"],
     )
-    def test_top(self, write: Write, text: str, said: str) -> None:
-        """The file as a whole."""
-        self.check(write, text, said)
+    def test_file(self, write: Write, text: str, expected: str) -> None:
+        """An error outside of the profiles."""
+        self.check(write, text, expected)
 
     @pytest.mark.parametrize(
-        ("line", "said"),
+        ("line", "expected"),
         [
             (f'password = "{SECRET}"', "password: a secret is not kept in this file, but in pass"),
             (f'token = "{SECRET}"', "token: a secret is not kept in this file"),
@@ -290,27 +290,27 @@ class TestWrong:
         ],
         ids=lambda text: text.partition(" ")[0] if " = " in text else "",
     )
-    def test_profile(self, write: Write, line: str, said: str) -> None:
-        """One profile of it."""
-        self.check(write, f"[profiles.p]\n{line}\n", f"profiles.p.{said}")
+    def test_profile(self, write: Write, line: str, expected: str) -> None:
+        """An error within a profile."""
+        self.check(write, f"[profiles.p]\n{line}\n", f"profiles.p.{expected}")
 
-    def check(self, write: Write, text: str, said: str) -> None:
-        """Check what is said of a file, and that nothing shows what it holds."""
+    def check(self, write: Write, text: str, expected: str) -> None:
+        """Check the error of a file, and that it shows no secret."""
         file = write(text)
         with pytest.raises(UsageError) as caught:
             load_profile("p")
 
-        assert str(caught.value).startswith(f"{file}: {said}")
+        assert str(caught.value).startswith(f"{file}: {expected}")
         assert leaks_of(caught.value) == []
 
-    def test_not_asked_for(self, write: Write) -> None:
-        """What is wrong with a profile does not matter to who asks for another."""
+    def test_other_profile(self, write: Write) -> None:
+        """An invalid profile does not affect the others."""
         write("[profiles.a]\ncolour = 5\n[profiles.b]\n")
 
         assert load_profile("b") is not None
 
-    def test_no_text(self, write: Write) -> None:
-        """What is not UTF-8 is said to be so, and shown nowhere."""
+    def test_not_utf8(self, write: Write) -> None:
+        """A file that is not UTF-8 is an error that shows none of it."""
         file = write("")
         file.write_bytes(b"\xff" + SECRET.encode())
         with pytest.raises(UsageError) as caught:
@@ -320,7 +320,7 @@ class TestWrong:
         assert leaks_of(caught.value) == []
 
     def test_unreadable(self, write: Write) -> None:
-        """A file that cannot be read is named, with why."""
+        """A file that cannot be read is an error with the reason."""
         file = write("")
         file.unlink()
         file.mkdir()
@@ -330,8 +330,8 @@ class TestWrong:
         assert str(caught.value) == f"{file}: it cannot be read: Is a directory"
 
     @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
-    def test_anybody_writes(self, write: Write) -> None:
-        """A file that anybody may change is not believed where to send a password."""
+    def test_writable_by_all(self, write: Write) -> None:
+        """A file that all users may change is an error, as it could divert passwords."""
         file = write(TWO)
         file.chmod(0o646)
 

@@ -1,4 +1,4 @@
-"""Facts about `_secret_files`: which files may hold a secret."""
+"""Tests of `_client.config.secrets`."""
 
 from __future__ import annotations
 
@@ -9,20 +9,32 @@ import sys
 import threading
 from pathlib import Path
 
+import keyring
+import keyring.errors
 import pytest
 
 from redis_enterprise_actions import UsageError
-from redis_enterprise_actions._client.config.secrets import FileSafety, file_safety, read_secret
+from redis_enterprise_actions._client.config.secrets import (
+    FileSafety,
+    delete_password,
+    file_safety,
+    load_password,
+    read_secret,
+    save_password,
+)
 from redis_enterprise_actions._client.http.auth import Secret
+from tests.memory_keyring import MemoryKeyring
+from tests.secrecy import leaks_of
 
 
 SECRET = "hunter2-hunter2"
+ACCOUNT = "ops@n1:9443"
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
 
 
-def file_of(folder: Path, mode: int) -> Path:
-    """Return a file that holds a secret."""
+def secret_file(folder: Path, mode: int) -> Path:
+    """Write a secret to a file; return its path."""
     file = folder / "a secret"
     file.write_text(SECRET + "\n")
     file.chmod(mode)
@@ -30,7 +42,7 @@ def file_of(folder: Path, mode: int) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("mode", "ours", "fixed", "judged"),
+    ("mode", "ours", "fixed", "expected"),
     [
         (0o600, True, False, FileSafety.PRIVATE),
         (0o400, True, False, FileSafety.PRIVATE),
@@ -47,20 +59,20 @@ def file_of(folder: Path, mode: int) -> Path:
         (0o440, True, True, FileSafety.PRIVATE),
     ],
 )
-def test_verdict(mode: int, *, ours: bool, fixed: bool, judged: FileSafety) -> None:
-    """Ours is closed to others; what somebody else put there is as open as it was meant to be."""
-    assert file_safety(stat.S_IFREG | mode, ours=ours, fixed=fixed) is judged
+def test_file_safety(mode: int, *, ours: bool, fixed: bool, expected: FileSafety) -> None:
+    """The user's own file must be closed to others; another user's must not be writable."""
+    assert file_safety(stat.S_IFREG | mode, ours=ours, fixed=fixed) is expected
 
 
 @pytest.mark.parametrize("kind", [stat.S_IFIFO, stat.S_IFCHR, stat.S_IFSOCK])
-def test_no_file(kind: int) -> None:
-    """What is no file, such as what a shell pipes in, is not judged."""
+def test_not_regular(kind: int) -> None:
+    """A pipe or a device, such as a shell's `<(command)`, is private."""
     assert file_safety(kind | 0o666, ours=True, fixed=False) is FileSafety.PRIVATE
 
 
-def test_closed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """A file that is closed to others is read, without a word; the end of its line is no secret."""
-    assert read_secret(file_of(tmp_path, 0o600), "it") == Secret(SECRET)
+def test_private(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A private file is read without a warning, and without the end of its line."""
+    assert read_secret(secret_file(tmp_path, 0o600), "it") == Secret(SECRET)
     assert caplog.messages == []
 
 
@@ -68,9 +80,9 @@ def test_closed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
 @pytest.mark.parametrize(
     ("mode", "may"), [(0o644, "read"), (0o640, "read"), (0o622, "change"), (0o666, "change")]
 )
-def test_open(tmp_path: Path, mode: int, may: str) -> None:
-    """A file of ours that others may read or change is refused, with what to do about it."""
-    file = file_of(tmp_path, mode)
+def test_unsafe(tmp_path: Path, mode: int, may: str) -> None:
+    """A user's own file that others may read or change is wrong usage, with the remedy."""
+    file = secret_file(tmp_path, mode)
 
     with pytest.raises(UsageError) as caught:
         read_secret(file, "--password-file")
@@ -80,11 +92,11 @@ def test_open(tmp_path: Path, mode: int, may: str) -> None:
 
 
 @posix
-def test_somebody_elses(
+def test_readable_by_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A file that somebody else has put there for everybody is read, with a warning."""
-    file = file_of(tmp_path, 0o444)
+    """Another user's file that all may read is read, with a warning."""
+    file = secret_file(tmp_path, 0o444)
     monkeypatch.setattr(os, "geteuid", lambda: file.stat().st_uid + 1)
 
     assert read_secret(file, "--token-file") == Secret(SECRET)
@@ -102,7 +114,7 @@ def test_somebody_elses(
 
 @posix
 def test_pipe(tmp_path: Path) -> None:
-    """A pipe is read, as a shell's `<(command)` is one."""
+    """A pipe is read, such as a shell's `<(command)`."""
     os.mkfifo(tmp_path / "pipe")
     writer = threading.Thread(target=(tmp_path / "pipe").write_text, args=(SECRET,))
     writer.start()
@@ -111,15 +123,59 @@ def test_pipe(tmp_path: Path) -> None:
     writer.join(10)
 
 
-def test_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where there are no such modes, as on Windows, none is looked at."""
-    file = file_of(tmp_path, 0o666)
+def test_no_modes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a platform without such modes, as Windows, they are not checked."""
+    file = secret_file(tmp_path, 0o666)
     monkeypatch.setattr("redis_enterprise_actions._client.config.secrets._HAS_MODES", False)
 
     assert read_secret(file, "it") == Secret(SECRET)
 
 
-def test_no_such_name() -> None:
-    """A name that no file can have is told of as any other that cannot be read."""
+def test_impossible_name() -> None:
+    """A name that no file can have is an error like that of an unreadable file."""
     with pytest.raises(UsageError, match=r"--token-file cannot be read: .*null"):
         read_secret(Path("a\0b"), "--token-file")
+
+
+@pytest.mark.enable_socket
+def test_keyring(memory_keyring: MemoryKeyring) -> None:
+    """A stored password is found by its account until it is deleted."""
+    save_password(ACCOUNT, Secret(SECRET))
+    assert memory_keyring.passwords == {("redis-actions", ACCOUNT): SECRET}
+    assert load_password(ACCOUNT) == Secret(SECRET)
+    assert load_password("ops@n2:9443") is None
+    assert delete_password(ACCOUNT)
+
+    assert load_password(ACCOUNT) is None
+    assert not delete_password(ACCOUNT)
+
+
+class Locked(MemoryKeyring):
+    """Keyring that cannot be opened."""
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        raise keyring.errors.KeyringLocked(password)
+
+    def get_password(self, service: str, username: str) -> str | None:
+        raise keyring.errors.NoKeyringError
+
+
+def test_unusable_keyring(memory_keyring: MemoryKeyring) -> None:
+    """A keyring that does not work is wrong usage, and the error has no password."""
+    keyring.set_keyring(Locked())
+    with pytest.raises(UsageError) as caught:
+        save_password(ACCOUNT, Secret(SECRET))
+
+    assert str(caught.value) == "the system's keyring cannot be used: KeyringLocked"
+    assert leaks_of(caught.value) == []
+    with pytest.raises(UsageError, match="cannot be used: NoKeyringError"):
+        load_password(ACCOUNT)
+
+
+def test_no_keyring_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the library, the error says what to install."""
+    monkeypatch.setitem(sys.modules, "keyring", None)
+
+    with pytest.raises(UsageError) as caught:
+        load_password(ACCOUNT)
+    assert "pip install 'redis-enterprise-actions[keyring]'" in str(caught.value)

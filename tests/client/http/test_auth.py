@@ -1,4 +1,4 @@
-"""Facts about `_access`: passwords, tokens, how long they are good for, and that none is shown."""
+"""Tests of `_client.http.auth`."""
 
 from __future__ import annotations
 
@@ -38,49 +38,49 @@ IN_BODY = {"username": "ops", "password": SECRET}
 
 
 def jwt(life: object = 300, number: int = 0) -> str:
-    """Return a token that says how long it lives."""
+    """Return a token whose claims tell its life."""
     claims = json.dumps({"iat": 1_800_000_000, "exp": 1_800_000_000 + life, "jti": number})  # type: ignore[operator]
     return ".".join(
         base64.urlsafe_b64encode(part.encode()).decode().rstrip("=") for part in ("{}", claims, "s")
     )
 
 
-def refusal(status: int, code: str | None = None) -> RequestRejected:
-    """Return what a cluster says that refuses."""
+def rejected(status: int, code: str | None = None) -> RequestRejected:
+    """Return the error of a cluster that refuses a login."""
     kind = AuthenticationError if status == 401 else RequestRejected
     return kind("POST", "/v1/users/authorize", status=status, error_code=code)
 
 
 @dataclass
-class Grants:
-    """A cluster that grants tokens, or answers what it is told to."""
+class GrantingCluster:
+    """Cluster that grants tokens, unless it has other `answers`."""
 
     life: float = 300
     answers: list[RequestError | bytes] = field(default_factory=list)
-    asked: list[tuple[str, Secret | None, Secret]] = field(default_factory=list)
+    requests: list[tuple[str, Secret | None, Secret]] = field(default_factory=list)
 
-    async def post(self, path: str, proof: Secret | None, body: Secret) -> Secret:
-        """Answer what comes next, or grant a token."""
-        self.asked.append((path.rpartition("/")[2], proof, body))
+    async def post(self, path: str, header: Secret | None, body: Secret) -> Secret:
+        """Give the next answer, or grant a token."""
+        self.requests.append((path.rpartition("/")[2], header, body))
         answer = self.answers.pop(0) if self.answers else None
         if isinstance(answer, Exception):
             raise answer
-        granted = json.dumps({"access_token": jwt(self.life, len(self.asked))}).encode()
+        granted = json.dumps({"access_token": jwt(self.life, len(self.requests))}).encode()
         return Secret((answer or granted).decode("utf-8", "replace"))
 
 
-def by_token(call: Callable[[], object]) -> Authenticator:
-    """Return the access by what a function returns."""
+def callable_auth(call: Callable[[], object]) -> Authenticator:
+    """Return authentication by the tokens that a function returns."""
     return authenticator_for(None, None, call, auth="basic", timeout=5.0)  # type: ignore[arg-type]
 
 
-def by_jwt() -> Authenticator:
-    """Return the access by tokens that the cluster grants."""
+def cluster_auth() -> Authenticator:
+    """Return authentication by tokens that the cluster cluster."""
     return authenticator_for("ops", Secret(SECRET), None, auth="jwt", timeout=5.0)
 
 
-def test_hidden() -> None:
-    """A secret is shown by nothing but asking for it."""
+def test_secret() -> None:
+    """Only `reveal` shows a secret."""
     secret = as_secret(SECRET)
 
     assert (repr(secret), str(secret), f"{secret}", str([secret])) == ("***", "***", "***", "[***]")
@@ -110,7 +110,7 @@ def test_hidden() -> None:
     ],
 )
 def test_bad_arguments(arguments: tuple[object, ...], auth: str, problem: str) -> None:
-    """What does not go together, or cannot be sent, is the caller's mistake."""
+    """Arguments that contradict each other, or cannot be sent, are wrong usage."""
     with pytest.raises(UsageError, match=problem):
         authenticator_for(*arguments, auth=auth, timeout=5.0)  # type: ignore[arg-type]
 
@@ -124,177 +124,189 @@ def test_bad_arguments(arguments: tuple[object, ...], auth: str, problem: str) -
         ((None, None, Secret("Bearer abc")), Secret("Bearer abc")),
     ],
 )
-async def test_fixed(arguments: tuple[None, None, None], header: Secret | None) -> None:
-    """What does not change is sent each time, and there is nothing else to send."""
-    grants = Grants()
-    access = authenticator_for(*arguments, auth="basic", timeout=5.0)
+async def test_static(arguments: tuple[None, None, None], header: Secret | None) -> None:
+    """A static header is always the same, and there is no other one."""
+    cluster = GrantingCluster()
+    authenticator = authenticator_for(*arguments, auth="basic", timeout=5.0)
 
-    assert isinstance(access, StaticAuth)
-    assert access.has_credentials is (header is not None)
-    assert [await access.authorization(grants.post) for _ in range(2)] == [header, header]
-    assert await access.reauthorize(header, grants.post) is None
-    assert grants.asked == []
+    assert isinstance(authenticator, StaticAuth)
+    assert authenticator.has_credentials is (header is not None)
+    assert [await authenticator.authorization(cluster.post) for _ in range(2)] == [header, header]
+    assert await authenticator.reauthorize(header, cluster.post) is None
+    assert cluster.requests == []
 
 
 def test_redact() -> None:
-    """A body loses what proves who we are."""
-    access = authenticator_for("ops", Secret(SECRET), None, auth="basic", timeout=1)
-    said = BASIC.reveal().partition(" ")[2]
+    """Credentials are removed from a body."""
+    authenticator = authenticator_for("ops", Secret(SECRET), None, auth="basic", timeout=1)
+    expected = BASIC.reveal().partition(" ")[2]
 
-    assert access.redact(f"you sent Basic {said}!".encode()) == b"you sent Basic ***!"
+    assert authenticator.redact(f"you sent Basic {expected}!".encode()) == b"you sent Basic ***!"
 
 
-class TestGranted:
-    """Tokens that the cluster grants are asked for once, and refreshed in time."""
+class TestClusterTokens:
+    """Tokens that the cluster cluster are fetched once, and refreshed in time."""
 
-    async def test_one_for_all(self) -> None:
-        """Those who ask at the same time share a token, which is asked for with the password."""
-        grants, access = Grants(), by_jwt()
-        proofs = await asyncio.gather(*(access.authorization(grants.post) for _ in range(5)))
+    async def test_concurrent(self) -> None:
+        """Concurrent requests share one token, which is fetched with the password."""
+        cluster, authenticator = GrantingCluster(), cluster_auth()
+        headers = await asyncio.gather(
+            *(authenticator.authorization(cluster.post) for _ in range(5))
+        )
 
-        assert proofs == [Secret(f"JWT {jwt(300, 1)}")] * 5
-        assert grants.asked == [("authorize", BASIC, Secret("{}"))]
+        assert headers == [Secret(f"JWT {jwt(300, 1)}")] * 5
+        assert cluster.requests == [("authorize", BASIC, Secret("{}"))]
 
     async def test_refreshed(self) -> None:
-        """After six tenths of its life a token is refreshed with itself."""
-        grants, access = Grants(), by_jwt()
-        first = await access.authorization(grants.post)
+        """A token is refreshed, with itself, after 60 % of its life."""
+        cluster, authenticator = GrantingCluster(), cluster_auth()
+        first = await authenticator.authorization(cluster.post)
         await asyncio.sleep(179)
-        assert await access.authorization(grants.post) == first
+        assert await authenticator.authorization(cluster.post) == first
         await asyncio.sleep(2)
 
-        assert await access.authorization(grants.post) == Secret(f"JWT {jwt(300, 2)}")
-        assert grants.asked[1:] == [("refresh_jwt", first, Secret("{}"))]
+        assert await authenticator.authorization(cluster.post) == Secret(f"JWT {jwt(300, 2)}")
+        assert cluster.requests[1:] == [("refresh_jwt", first, Secret("{}"))]
 
     async def test_hours(self) -> None:
-        """Hours on tokens of five minutes take one call for each token."""
-        grants, access = Grants(), by_jwt()
+        """Tokens of five minutes take one request each, for hours."""
+        cluster, authenticator = GrantingCluster(), cluster_auth()
         while now() < 3 * 3600:
-            await access.authorization(grants.post)
+            await authenticator.authorization(cluster.post)
             await asyncio.sleep(15)
 
-        assert len(grants.asked) == pytest.approx(3 * 3600 / 180, abs=10)
-        assert {what for what, _, _ in grants.asked[1:]} == {"refresh_jwt"}
+        assert len(cluster.requests) == pytest.approx(3 * 3600 / 180, abs=10)
+        assert {what for what, _, _ in cluster.requests[1:]} == {"refresh_jwt"}
 
-    async def test_too_late(self) -> None:
-        """A token that nobody used for most of its life is not relied on."""
-        grants, access = Grants(), by_jwt()
-        await access.authorization(grants.post)
+    async def test_expired(self) -> None:
+        """A token that was not used for 90 % of its life is replaced, not refreshed."""
+        cluster, authenticator = GrantingCluster(), cluster_auth()
+        await authenticator.authorization(cluster.post)
         await asyncio.sleep(271)
-        await access.authorization(grants.post)
+        await authenticator.authorization(cluster.post)
 
-        assert [what for what, _, _ in grants.asked] == ["authorize", "authorize"]
+        assert [what for what, _, _ in cluster.requests] == ["authorize", "authorize"]
 
     async def test_refresh_refused(self) -> None:
-        """A cluster that does not refresh is asked for a new token."""
-        grants, access = Grants(), by_jwt()
-        await access.authorization(grants.post)
+        """If the cluster refuses to refresh a token, a new one is fetched."""
+        cluster, authenticator = GrantingCluster(), cluster_auth()
+        await authenticator.authorization(cluster.post)
         await asyncio.sleep(200)
-        grants.answers.append(refusal(401))
-        await access.authorization(grants.post)
+        cluster.answers.append(rejected(401))
+        await authenticator.authorization(cluster.post)
 
-        assert [what for what, _, _ in grants.asked] == ["authorize", "refresh_jwt", "authorize"]
+        assert [what for what, _, _ in cluster.requests] == [
+            "authorize",
+            "refresh_jwt",
+            "authorize",
+        ]
 
     async def test_refresh_fails(self) -> None:
-        """While the cluster does not answer, a token that is still good is used."""
-        grants, access = Grants(), by_jwt()
-        first = await access.authorization(grants.post)
+        """A valid token is used on if the cluster does not answer, until it expires."""
+        cluster, authenticator = GrantingCluster(), cluster_auth()
+        first = await authenticator.authorization(cluster.post)
         await asyncio.sleep(200)
-        grants.answers.append(ClusterUnreachable("POST", "/x", reason="refused"))
-        assert await access.authorization(grants.post) == first
+        cluster.answers.append(ClusterUnreachable("POST", "/x", reason="refused"))
+        assert await authenticator.authorization(cluster.post) == first
         await asyncio.sleep(80)
-        grants.answers.append(ClusterUnreachable("POST", "/x", reason="refused"))
+        cluster.answers.append(ClusterUnreachable("POST", "/x", reason="refused"))
 
         with pytest.raises(ClusterUnreachable):
-            await access.authorization(grants.post)
+            await authenticator.authorization(cluster.post)
 
     @pytest.mark.parametrize(("retry_after", "most"), [(None, 9), (60.0, 2)])
-    async def test_refresh_fails_on(self, retry_after: float | None, most: int) -> None:
-        """While it fails, it is not tried with each request, nor before the cluster wants it."""
-        grants, access = Grants(), by_jwt()
-        await access.authorization(grants.post)
+    async def test_refresh_pauses(self, retry_after: float | None, most: int) -> None:
+        """A failed refresh is not repeated with each request, nor before Retry-After."""
+        cluster, authenticator = GrantingCluster(), cluster_auth()
+        await authenticator.authorization(cluster.post)
         await asyncio.sleep(190)
         while now() < 268:
-            grants.answers = [
+            cluster.answers = [
                 ClusterUnreachable("POST", "/x", reason="busy", retry_after=retry_after)
             ]
-            await access.authorization(grants.post)
+            await authenticator.authorization(cluster.post)
             await asyncio.sleep(1)
 
-        assert 2 <= len(grants.asked) <= 1 + most
+        assert 2 <= len(cluster.requests) <= 1 + most
 
-    async def test_refresh_is_the_end(self) -> None:
-        """A certificate that does not verify is no reason to go on with the old token."""
-        grants, access = Grants(), by_jwt()
-        await access.authorization(grants.post)
+    async def test_refresh_fails_for_good(self) -> None:
+        """A refresh that fails for good raises its error, though the token is valid."""
+        cluster, authenticator = GrantingCluster(), cluster_auth()
+        await authenticator.authorization(cluster.post)
         await asyncio.sleep(200)
-        grants.answers += [refusal(401), refusal(403)]
+        cluster.answers += [rejected(401), rejected(403)]
 
         with pytest.raises(RequestRejected) as caught:
-            await access.authorization(grants.post)
+            await authenticator.authorization(cluster.post)
         assert caught.value.status == 403
 
-    async def test_renewed(self) -> None:
-        """A token that was refused is replaced, once for all who were refused."""
-        grants, access = Grants(), by_jwt()
-        first = await access.authorization(grants.post)
-        renewed = await asyncio.gather(*(access.reauthorize(first, grants.post) for _ in range(3)))
+    async def test_reauthorized(self) -> None:
+        """A refused token is replaced once for all concurrent requests."""
+        cluster, authenticator = GrantingCluster(), cluster_auth()
+        first = await authenticator.authorization(cluster.post)
+        renewed = await asyncio.gather(
+            *(authenticator.reauthorize(first, cluster.post) for _ in range(3))
+        )
 
         assert renewed == [Secret(f"JWT {jwt(300, 2)}")] * 3
-        assert [what for what, _, _ in grants.asked] == ["authorize", "authorize"]
+        assert [what for what, _, _ in cluster.requests] == ["authorize", "authorize"]
 
     @pytest.mark.parametrize("status", [400, 401, 406])
-    async def test_in_body(self, status: int) -> None:
+    async def test_password_in_body(self, status: int) -> None:
         """A cluster that refuses the password in a header gets it in the body from then on."""
-        grants, access = Grants(answers=[refusal(status)]), by_jwt()
-        proof = await access.authorization(grants.post)
-        await access.reauthorize(proof, grants.post)
+        cluster, authenticator = GrantingCluster(answers=[rejected(status)]), cluster_auth()
+        header = await authenticator.authorization(cluster.post)
+        await authenticator.reauthorize(header, cluster.post)
 
-        assert [(what, proof) for what, proof, _ in grants.asked] == [
+        assert [(what, header) for what, header, _ in cluster.requests] == [
             ("authorize", BASIC),
             ("authorize", None),
             ("authorize", None),
         ]
-        assert [json.loads(body.reveal()) for _, _, body in grants.asked] == [{}, IN_BODY, IN_BODY]
+        assert [json.loads(body.reveal()) for _, _, body in cluster.requests] == [
+            {},
+            IN_BODY,
+            IN_BODY,
+        ]
 
-    async def test_not_in_body_any_more(self) -> None:
-        """A cluster that was upgraded may want it in a header again."""
-        grants, access = Grants(answers=[refusal(400)]), by_jwt()
-        proof = await access.authorization(grants.post)
-        grants.answers.append(refusal(401))
-        await access.reauthorize(proof, grants.post)
+    async def test_password_in_header_again(self) -> None:
+        """A cluster that was upgraded may want the password in a header again."""
+        cluster, authenticator = GrantingCluster(answers=[rejected(400)]), cluster_auth()
+        header = await authenticator.authorization(cluster.post)
+        cluster.answers.append(rejected(401))
+        await authenticator.reauthorize(header, cluster.post)
 
-        assert [proof for _, proof, _ in grants.asked] == [BASIC, None, None, BASIC]
+        assert [header for _, header, _ in cluster.requests] == [BASIC, None, None, BASIC]
 
     @pytest.mark.parametrize(
-        ("answers", "said"),
+        ("answers", "expected"),
         [
-            ([refusal(401), refusal(401, "second")], "second"),
-            ([refusal(400), refusal(401, "second")], "second"),
-            ([refusal(401, "first"), refusal(400)], "first"),
-            ([refusal(403, "first")], "first"),
-            ([refusal(401, "password_expired")], "password_expired"),
-            ([refusal(401), ClusterUnreachable("POST", "/x", reason="x", error_code="x")], "x"),
+            ([rejected(401), rejected(401, "second")], "second"),
+            ([rejected(400), rejected(401, "second")], "second"),
+            ([rejected(401, "first"), rejected(400)], "first"),
+            ([rejected(403, "first")], "first"),
+            ([rejected(401, "password_expired")], "password_expired"),
+            ([rejected(401), ClusterUnreachable("POST", "/x", reason="x", error_code="x")], "x"),
         ],
     )
-    async def test_refused(self, answers: list[RequestError], said: str) -> None:
-        """A wrong password is refused in the words that tell the most."""
-        grants, access = Grants(answers=[*answers]), by_jwt()
+    async def test_refused(self, answers: list[RequestError], expected: str) -> None:
+        """Of the two errors of a refused login, the one that tells more is raised."""
+        cluster, authenticator = GrantingCluster(answers=[*answers]), cluster_auth()
 
         with pytest.raises((RequestRejected, ClusterUnreachable)) as caught:
-            await access.authorization(grants.post)
-        assert caught.value.error_code == said
-        assert len(grants.asked) == len(answers)
+            await authenticator.authorization(cluster.post)
+        assert caught.value.error_code == expected
+        assert len(cluster.requests) == len(answers)
 
     @pytest.mark.parametrize(
         "body", [b"", b"{}", b"[]", b'{"access_token": 5}', b'{"access_token": "a\\nb"}', b"\xff"]
     )
     async def test_unreadable(self, body: bytes) -> None:
         """An answer without a token is unreadable, and is not quoted."""
-        access = by_jwt()
+        authenticator = cluster_auth()
 
         with pytest.raises(UnreadableReply, match="no access_token") as caught:
-            await access.authorization(Grants(answers=[body or b" "]).post)
+            await authenticator.authorization(GrantingCluster(answers=[body or b" "]).post)
         assert caught.value.excerpt == ""
 
     @pytest.mark.parametrize(
@@ -310,32 +322,37 @@ class TestGranted:
         ],
     )
     async def test_lifetime(self, token: str, life: float) -> None:
-        """A token lives as long as it says, or as long as the vendor's do."""
-        grants, access = Grants(answers=[json.dumps({"access_token": token}).encode()]), by_jwt()
-        await access.authorization(grants.post)
+        """A token lives as long as it tells, or else as long as the vendor's tokens."""
+        cluster, authenticator = (
+            GrantingCluster(answers=[json.dumps({"access_token": token}).encode()]),
+            cluster_auth(),
+        )
+        await authenticator.authorization(cluster.post)
         await asyncio.sleep(min(0.6 * life, 1e6) - 1)
-        await access.authorization(grants.post)
-        assert len(grants.asked) == 1
+        await authenticator.authorization(cluster.post)
+        assert len(cluster.requests) == 1
         await asyncio.sleep(2)
-        await access.authorization(grants.post)
+        await authenticator.authorization(cluster.post)
 
-        assert len(grants.asked) == (2 if life < 1e6 else 1)
+        assert len(cluster.requests) == (2 if life < 1e6 else 1)
 
 
-class TestCalled:
-    """Tokens that a function of the user's returns."""
+class TestCallableTokens:
+    """Tokens that the caller's function returns."""
 
     async def test_opaque(self) -> None:
-        """A token that does not tell its life is good until it is refused."""
+        """A token that does not tell its life is used until it is refused."""
         tokens = iter(["one", "two"])
-        access = by_token(lambda: next(tokens))
-        first = [await access.authorization(Grants().post) for _ in range(3)]
+        authenticator = callable_auth(lambda: next(tokens))
+        first = [await authenticator.authorization(GrantingCluster().post) for _ in range(3)]
 
         assert first == [Secret("JWT one")] * 3
-        assert await access.reauthorize(first[0], Grants().post) == Secret("JWT two")
+        assert await authenticator.reauthorize(first[0], GrantingCluster().post) == Secret(
+            "JWT two"
+        )
 
     async def test_coroutine(self) -> None:
-        """The function may be a coroutine function; a token that tells its life is renewed."""
+        """The function may be a coroutine function; and its tokens are replaced in time."""
         calls = 0
 
         async def token() -> str:
@@ -344,15 +361,17 @@ class TestCalled:
             await asyncio.sleep(1)
             return "Bearer " + jwt(100, calls)
 
-        access = by_token(token)
-        first = await access.authorization(Grants().post)
+        authenticator = callable_auth(token)
+        first = await authenticator.authorization(GrantingCluster().post)
         await asyncio.sleep(61)
 
         assert first == Secret("Bearer " + jwt(100, 1))
-        assert await access.authorization(Grants().post) == Secret("Bearer " + jwt(100, 2))
+        assert await authenticator.authorization(GrantingCluster().post) == Secret(
+            "Bearer " + jwt(100, 2)
+        )
 
-    async def test_kept_in_a_cache(self) -> None:
-        """A function that returns the same token again does not make it younger."""
+    async def test_cached(self) -> None:
+        """A function that returns the same token again does not prolong its life."""
         calls: list[float] = []
         old, new = jwt(100, 1), jwt(100, 2)
 
@@ -360,39 +379,39 @@ class TestCalled:
             calls.append(now())
             return old if now() < 95 else new
 
-        access = by_token(token)
+        authenticator = callable_auth(token)
         while now() < 120:
-            proof = await access.authorization(Grants().post)
-            assert proof == Secret(f"JWT {old if now() < 95 else new}")
+            header = await authenticator.authorization(GrantingCluster().post)
+            assert header == Secret(f"JWT {old if now() < 95 else new}")
             await asyncio.sleep(1)
         assert len(calls) < 25
 
-    async def test_the_same_again(self) -> None:
-        """If there is no other token than the one refused, there is none."""
-        access = by_token(lambda: "one")
-        proof = await access.authorization(Grants().post)
+    async def test_same_token(self) -> None:
+        """There is no other header if the function returns the refused token again."""
+        authenticator = callable_auth(lambda: "one")
+        header = await authenticator.authorization(GrantingCluster().post)
 
-        assert await access.reauthorize(proof, Grants().post) is None
+        assert await authenticator.reauthorize(header, GrantingCluster().post) is None
 
     @pytest.mark.parametrize("token", ["", "a\nb", None, 5, b"x", "ä"])
-    async def test_no_token(self, token: object) -> None:
-        """What is no token is the caller's mistake, and not shown."""
+    async def test_invalid_token(self, token: object) -> None:
+        """A result that is not a token is wrong usage, and not shown."""
         with pytest.raises(UsageError, match="what token= returned is not a token"):
-            await by_token(lambda: token).authorization(Grants().post)
+            await callable_auth(lambda: token).authorization(GrantingCluster().post)
 
     async def test_hangs(self) -> None:
-        """A function that does not return is given up."""
+        """A function that does not return in time is cancelled."""
 
         async def token() -> str:
             await asyncio.sleep(3600)
             return "late"
 
         with pytest.raises(TimeoutError):
-            await by_token(token).authorization(Grants().post)
+            await callable_auth(token).authorization(GrantingCluster().post)
         assert now() == pytest.approx(5, abs=0.01)
 
     async def test_raises(self) -> None:
-        """What the function raises is raised, and the next one who asks asks it again."""
+        """An error of the function is raised, and the next request calls the function again."""
         tokens = iter([ZeroDivisionError(), "one"])
 
         def token() -> str:
@@ -401,29 +420,29 @@ class TestCalled:
                 raise came
             return came  # type: ignore[return-value]
 
-        access = by_token(token)
+        authenticator = callable_auth(token)
         with pytest.raises(ZeroDivisionError):
-            await access.authorization(Grants().post)
-        assert await access.authorization(Grants().post) == Secret("JWT one")
+            await authenticator.authorization(GrantingCluster().post)
+        assert await authenticator.authorization(GrantingCluster().post) == Secret("JWT one")
 
     async def test_cancelled(self) -> None:
-        """Who is cancelled while a token is fetched keeps nobody else from fetching one."""
+        """A request that is cancelled while it fetches a token does not affect the others."""
 
         async def token() -> str:
             await asyncio.sleep(2)
             return "one-and-only"
 
-        access = by_token(token)
-        first = asyncio.create_task(access.authorization(Grants().post))
-        second = asyncio.create_task(access.authorization(Grants().post))
+        authenticator = callable_auth(token)
+        first = asyncio.create_task(authenticator.authorization(GrantingCluster().post))
+        second = asyncio.create_task(authenticator.authorization(GrantingCluster().post))
         await asyncio.sleep(1)
         first.cancel()
 
         assert await second == Secret("JWT one-and-only")
         assert first.cancelled()
-        assert access.redact(b"<one-and-only>") == b"<***>"
+        assert authenticator.redact(b"<one-and-only>") == b"<***>"
 
 
 def test_redact_before_the_first_token() -> None:
-    """Where there is no token yet, there is nothing to take out."""
-    assert by_jwt().redact(b"x") == b"x"
+    """Before the first token, a body is not changed."""
+    assert cluster_auth().redact(b"x") == b"x"

@@ -1,4 +1,4 @@
-"""Facts about `_nodes`: which node is asked next, and whom a redirect may name."""
+"""Tests of `_client.http.nodes`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ N1, N2, N3 = (URL(f"https://n{number}:9443") for number in (1, 2, 3))
 
 
 def nodes(count: int = 3, trusted_hosts: Iterable[str] = ()) -> NodePool:
-    """Return a cluster of nodes."""
+    """Return a pool of nodes."""
     return NodePool(
         [Secret(f"https://n{number}:9443") for number in range(1, count + 1)], trusted_hosts
     )
@@ -63,8 +63,8 @@ def test_url(url: str, base: str) -> None:
         5,
     ],
 )
-def test_no_url(url: str) -> None:
-    """What is no cluster's URL is said to be none, and a password in it is not repeated."""
+def test_invalid_url(url: str) -> None:
+    """A text that is not a cluster's URL is wrong usage, and a password in it is not quoted."""
     with pytest.raises(UsageError) as caught:
         base_url(Secret(url))
 
@@ -72,35 +72,35 @@ def test_no_url(url: str) -> None:
     assert caught.value.__cause__ is None
 
 
-class TestTurns:
-    """A node that answers is stuck to; one that does not is left."""
+class TestFailover:
+    """A node that answers stays the current one; one that fails is left."""
 
     def test_first(self) -> None:
-        """The first URL is the first to be asked, and one that comes twice is one node."""
+        """The first URL is the current one, and a URL that is given twice is one node."""
         several = NodePool(map(Secret, [*map(str, (N2, N1)), "https://n2:9443/"]))
 
         assert several.urls == (N2, N1)
         assert several.current == N2
 
     def test_one(self) -> None:
-        """A single URL is a cluster of one node, and a failure leaves it where it is."""
+        """A single node stays the current one after a failure."""
         one = nodes(1)
 
         assert one.mark_failed([N1], 0.0, backoff=None) == 0.0
         assert one.current == N1
 
     def test_round(self) -> None:
-        """Each node is asked once, at once; then the one that failed longest ago, with pauses."""
+        """Each node is tried once, without a pause; then the one that failed longest ago."""
         three = nodes()
         turns = []
         for moment in range(6):
-            rest = three.mark_failed([three.current], float(moment), backoff=None)
-            turns.append((rest, three.current))
+            pause = three.mark_failed([three.current], float(moment), backoff=None)
+            turns.append((pause, three.current))
 
         assert turns == [(None, N2), (None, N3), (0.0, N1), (0.0, N2), (0.0, N3), (0.0, N1)]
 
     def test_sticks(self) -> None:
-        """After a good answer we stay, and those that failed before are worth a try again."""
+        """After a usable reply the node stays, and nodes that failed before may be used again."""
         two = nodes(2)
         two.mark_failed([N1], 0.0, backoff=None)
         two.mark_answered(1.0)
@@ -110,8 +110,8 @@ class TestTurns:
         assert two.mark_failed([N2], 2.0, backoff=None) is None
         assert two.current == N1
 
-    def test_rest(self) -> None:
-        """A node that wants to be left alone is not asked sooner, while there is another one."""
+    def test_backoff(self) -> None:
+        """A node is not used during its backoff, while there is another one."""
         two = nodes(2)
         two.mark_failed([N1], 0.0, backoff=100.0)
         two.mark_answered(1.0)
@@ -121,20 +121,20 @@ class TestTurns:
         assert two.mark_failed([N2], 100.0, backoff=30.0) == 0.0
         assert two.current == N1
 
-    def test_all_rest(self) -> None:
-        """If all want to be left alone, the first to be back is waited for."""
+    def test_all_in_backoff(self) -> None:
+        """If all nodes are in backoff, the one whose backoff ends first is next."""
         two = nodes(2)
         two.mark_failed([N1], 0.0, backoff=20.0)
 
         assert two.mark_failed([N2], 5.0, backoff=60.0) == 15.0
         assert two.current == N1
 
-    def test_longest_rest(self) -> None:
-        """No node is left alone for years because it said so."""
+    def test_longest_backoff(self) -> None:
+        """A backoff is at most five minutes."""
         assert nodes(1).mark_failed([N1], 0.0, backoff=1e9) == 300.0
 
-    def test_stranger(self) -> None:
-        """A trusted node that is none of the list is left for the list when it fails."""
+    def test_trusted_host(self) -> None:
+        """After a trusted host outside of the list fails, a node of the list is next."""
         three = nodes()
         three.current = URL("https://10.0.0.7:9443")
 
@@ -142,14 +142,14 @@ class TestTurns:
         assert three.current == N2
 
     @pytest.mark.parametrize("urls", [[], (), ["https://n1:9443", None], {"https://n1:9443"}, 5])
-    def test_no_list(self, urls: list[str]) -> None:
-        """What is no URL and no list of URLs is said to be none."""
+    def test_invalid_urls(self, urls: list[str]) -> None:
+        """A value that is neither a URL nor a list of URLs is wrong usage."""
         with pytest.raises(UsageError, match="URL"):
             ActionsClient(urls)
 
 
 class TestRedirects:
-    """A redirect may name nodes of the cluster and trusted hosts, nothing else."""
+    """A redirect is followed to nodes of the cluster and trusted hosts only."""
 
     @pytest.mark.parametrize(
         ("location", "target"),
@@ -181,13 +181,13 @@ class TestRedirects:
         ],
     )
     def test_target(self, location: str, target: URL | None) -> None:
-        """Scheme, host and port have to be those of a node, or trusted."""
+        """Scheme, host and port must be those of a node, or trusted."""
         trusting = nodes(3, ["10.0.0.7", "10.0.0.8:1234", "[fd00::7]"])
 
         assert trusting.redirect_target(N1, location) == target
 
     def test_path_in_front(self) -> None:
-        """A node behind a path keeps it."""
+        """A node with a path in its URL keeps it."""
         proxied = NodePool(map(Secret, ["https://n1:9443", "https://proxy/redis"]))
 
         found = proxied.redirect_target(N1, "https://proxy/v1/actions")
@@ -212,6 +212,6 @@ class TestRedirects:
         ids=repr,
     )
     def test_bad_hosts(self, hosts: list[str]) -> None:
-        """What is no host, or not several, is the caller's mistake."""
+        """A value that is not a list of hosts is wrong usage."""
         with pytest.raises(UsageError, match="trusted_hosts="):
             nodes(1, hosts)

@@ -1,4 +1,4 @@
-"""Facts about `_tls`: which settings go together, and which files can be loaded."""
+"""Tests of `_client.http.tls`."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ PAIRS = DIGEST.hex(":").upper()
 
 
 @pytest.mark.parametrize("verify", [True, False])
-def test_nothing_said(verify: bool) -> None:
-    """Without a file the system's CAs are asked, or nobody."""
+def test_no_files(verify: bool) -> None:
+    """Without a file, the system's CAs verify the certificate, or nothing does."""
     assert tls_settings(verify=verify) == (verify, None, verify)
 
 
@@ -39,13 +39,13 @@ def test_nothing_said(verify: bool) -> None:
     ],
 )
 def test_fingerprint(text: str) -> None:
-    """A fingerprint is taken as tools print it; nothing else of the certificate is checked."""
+    """A fingerprint is accepted as tools print it; nothing else of the certificate is checked."""
     assert tls_settings(fingerprint=text) == (False, DIGEST, True)
 
 
 @pytest.mark.parametrize("text", ["", "AB:CD", DIGEST.hex()[:-1], "g" * 64, DIGEST, None, 5])
 def test_bad_fingerprint(text: str) -> None:
-    """What is no SHA-256 fingerprint is said to be none; None is none given."""
+    """A text that is not a SHA-256 fingerprint is wrong usage."""
     if text is None:
         assert tls_settings(fingerprint=text).fingerprint is None
         return
@@ -67,7 +67,7 @@ def test_bad_fingerprint(text: str) -> None:
     ],
 )
 def test_bad_settings(settings: dict[str, object], problem: str) -> None:
-    """What contradicts itself or cannot be loaded is the caller's mistake, by name."""
+    """Arguments that contradict each other or cannot be loaded are wrong usage, by name."""
     with pytest.raises(UsageError, match=problem):
         tls_settings(**settings)  # type: ignore[arg-type]
 
@@ -75,7 +75,7 @@ def test_bad_settings(settings: dict[str, object], problem: str) -> None:
 @pytest.mark.parametrize("setting", ["ca_cert", "client_cert"])
 @pytest.mark.parametrize("make", [lambda path: path.write_text("no certificate"), lambda _: None])
 def test_bad_files(tmp_path: Path, make: Callable[[Path], object], setting: str) -> None:
-    """A file that is not there or holds something else is named."""
+    """A file that is missing or has other contents is named."""
     make(tmp_path / "some.pem")
 
     with pytest.raises(UsageError, match=rf"{setting}=.*some\.pem.*cannot be loaded"):
@@ -89,10 +89,10 @@ def certificate() -> trustme.LeafCert:
 
 
 class TestClientCertificate:
-    """A certificate of our own comes from one file or two, and nobody is asked for a passphrase."""
+    """A client certificate comes from one file or two, and never causes a prompt."""
 
     def test_one_file(self, certificate: trustme.LeafCert, tmp_path: Path) -> None:
-        """The key may be in the same file; the cluster is verified all the same."""
+        """The key may be in the same file; the cluster's certificate is verified all the same."""
         certificate.private_key_and_cert_chain_pem.write_to_path(tmp_path / "client.pem")
 
         context = tls_settings(client_cert=tmp_path / "client.pem").context
@@ -101,7 +101,7 @@ class TestClientCertificate:
         assert context.check_hostname
 
     def test_two_files(self, certificate: trustme.LeafCert, tmp_path: Path) -> None:
-        """The key may be in a file of its own; a pinned certificate is not verified besides."""
+        """The key may be in its own file; a pinned certificate is not verified besides."""
         certificate.cert_chain_pems[0].write_to_path(tmp_path / "client.pem")
         certificate.private_key_pem.write_to_path(tmp_path / "key.pem")
 
@@ -113,7 +113,7 @@ class TestClientCertificate:
         assert settings.fingerprint == DIGEST
 
     def test_encrypted_key(self, certificate: trustme.LeafCert, tmp_path: Path) -> None:
-        """A key with a passphrase is refused, where Python would ask for it on the terminal."""
+        """A key with a passphrase is wrong usage; Python would prompt for it on the terminal."""
         key = serialization.load_pem_private_key(certificate.private_key_pem.bytes(), None)
         encrypted = key.private_bytes(
             serialization.Encoding.PEM,
@@ -139,8 +139,8 @@ class TestClientCertificate:
         (None, False),
     ],
 )
-def test_refused(reason: str | None, refused: bool) -> None:
-    """A server that does not like our certificate says so in words of TLS, down the chain."""
+def test_client_cert_refusal(reason: str | None, refused: bool) -> None:
+    """An alert about the client's certificate is found in the chain of an error."""
     alert = ssl.SSLError(1, "alert")
     alert.reason = reason  # type: ignore[misc,assignment]
     error = OSError("cannot connect")

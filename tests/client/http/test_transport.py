@@ -1,4 +1,4 @@
-"""Facts about `_transport`: sessions, credentials, TLS, and what goes wrong on the way."""
+"""Tests of `_client.http.transport`."""
 
 from __future__ import annotations
 
@@ -51,19 +51,19 @@ def transport(url: str | list[str] = URL, **options: object) -> Transport:
 ANONYMOUS = {"username": None, "password": None}
 
 
-async def ask(transport: Transport, path: str = "/v1/actions") -> Reply:
-    """GET once and close."""
+async def send_get(transport: Transport, path: str = "/v1/actions") -> Reply:
+    """Send one GET and close the transport."""
     try:
         return await transport.get(path, permission="view_status_of_cluster_action")
     finally:
         await transport.close()
 
 
-async def test_what_is_sent() -> None:
-    """A request carries Basic credentials and asks for JSON."""
+async def test_headers() -> None:
+    """A request has Basic credentials and accepts JSON."""
     with aioresponses() as mocked:
         mocked.get(f"{URL}/v1/actions", body=b"{}")
-        assert (await ask(transport())).body == b"{}"
+        assert (await send_get(transport())).body == b"{}"
 
     ((call,),) = mocked.requests.values()
     headers = call.kwargs["headers"]
@@ -72,12 +72,12 @@ async def test_what_is_sent() -> None:
     assert call.kwargs["allow_redirects"] is False
 
 
-async def test_what_is_sent_by_a_session_of_theirs() -> None:
-    """A session that was passed in asks for the same."""
+async def test_headers_of_given_session() -> None:
+    """A given session sends the same headers."""
     with aioresponses() as mocked:
         mocked.get(f"{URL}/v1/actions", body=b"{}")
         async with aiohttp.ClientSession(headers={"Accept": "text/html"}) as session:
-            await ask(transport(session=session))
+            await send_get(transport(session=session))
 
     ((call,),) = mocked.requests.values()
     assert call.kwargs["headers"]["Accept"] == "application/json"
@@ -85,14 +85,14 @@ async def test_what_is_sent_by_a_session_of_theirs() -> None:
 
 
 async def test_no_credentials(cluster: FakeCluster) -> None:
-    """Without credentials none are sent, and the cluster says so."""
+    """Without credentials the cluster answers 401."""
     with pytest.raises(AuthenticationError) as caught:
-        await ask(transport(cluster.url, **ANONYMOUS))
+        await send_get(transport(cluster.url, **ANONYMOUS))
 
     assert caught.value.status == 401
 
 
-def test_secrets_stay_inside() -> None:
+def test_repr_has_no_secret() -> None:
     """No `repr` shows a password."""
     assert SECRET not in repr(vars(transport())) + repr(vars(transport()._authenticator))
 
@@ -106,30 +106,30 @@ def test_request_timeout(timeout: float) -> None:
 
 @pytest.mark.parametrize("status", [200, 404])
 async def test_replies(status: int) -> None:
-    """Success and 404 are answers."""
+    """200 and 404 are replies."""
     with aioresponses() as mocked:
         mocked.get(f"{URL}/v1/actions", status=status, body=b"x")
 
-        reply = await ask(transport())
+        reply = await send_get(transport())
         assert (reply.status, reply.body) == (status, b"x")
 
 
-async def test_refusal() -> None:
+async def test_other_status() -> None:
     """Other statuses are errors with the cluster's words."""
     with aioresponses() as mocked:
         mocked.get(f"{URL}/v1/actions", status=406, body=b'{"error_code": "no"}')
 
         with pytest.raises(RequestRejected, match="answered 406: no"):
-            await ask(transport())
+            await send_get(transport())
 
 
 async def test_redirect_is_not_followed() -> None:
-    """A redirect is refused, so that credentials go nowhere else."""
+    """A redirect to an unknown host is an error, and is not followed with credentials."""
     with aioresponses() as mocked:
         mocked.get(f"{URL}/v1/actions", status=307, headers={"Location": "http://10.0.0.7/v1"})
 
         with pytest.raises(RequestRejected, match=r"redirects to http://10\.0\.0\.7, and"):
-            await ask(transport())
+            await send_get(transport())
     assert len(mocked.requests) == 1
 
 
@@ -147,57 +147,57 @@ async def test_redirect_is_not_followed() -> None:
     ids=lambda value: repr(value)[:30],
 )
 async def test_unreachable(error: Exception, reason: str) -> None:
-    """Whatever goes wrong on the way is one kind of error, with its cause."""
+    """Errors of the connection are `ClusterUnreachable`, with their cause."""
     with aioresponses() as mocked:
         mocked.get(f"{URL}/v1/actions", exception=error)
 
         with pytest.raises(ClusterUnreachable) as caught:
-            await ask(transport())
+            await send_get(transport())
     assert caught.value.reason == reason
     assert caught.value.__cause__ is error
 
 
 @pytest.mark.enable_socket
-async def test_nobody_there(unused_tcp_port: int) -> None:
-    """A port where nobody listens is an unreachable cluster."""
+async def test_closed_port(unused_tcp_port: int) -> None:
+    """A closed port is an unreachable cluster, and the request was not sent."""
     with pytest.raises(ClusterUnreachable, match="Cannot connect") as caught:
-        await ask(transport(f"http://127.0.0.1:{unused_tcp_port}"))
+        await send_get(transport(f"http://127.0.0.1:{unused_tcp_port}"))
     assert caught.value.sent is False
 
 
 async def test_hanging_server(cluster: FakeCluster) -> None:
-    """A server that does not answer is given up after `request_timeout`."""
+    """A request to a server that does not answer fails after `request_timeout`."""
     cluster.inject(delay=3600)
     began = asyncio.get_running_loop().time()
 
     with pytest.raises(ClusterUnreachable, match="no answer in time"):
-        await ask(transport(cluster.url, request_timeout=4.0))
+        await send_get(transport(cluster.url, request_timeout=4.0))
     assert asyncio.get_running_loop().time() - began == pytest.approx(4, abs=0.01)
 
 
-async def test_turn_is_not_the_nodes(cluster: FakeCluster) -> None:
-    """Of the time for which a node may hang, waiting for the request's turn is no part."""
+async def test_rate_limit_is_not_hanging(cluster: FakeCluster) -> None:
+    """The wait for the rate limit does not count as time that a node had to answer."""
     cluster.inject(delay=3600, times=None)
     spare = cluster.url.replace("127.0.0.1", "localhost")
-    asking = transport([cluster.url, spare])
+    sender = transport([cluster.url, spare])
 
     async def hang(turn: float, seconds: float) -> str:
         token = TURN.set(partial(asyncio.sleep, turn))
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(asking.get("/v1/actions", permission=""), seconds)
+            await asyncio.wait_for(sender.get("/v1/actions", permission=""), seconds)
         TURN.reset(token)
-        asking.abandon()
-        return str(asking.nodes.current)
+        sender.abandon()
+        return str(sender.nodes.current)
 
     try:
         assert await hang(1.5, 3.0) == cluster.url
         assert await hang(1.5, 4.0) == spare
     finally:
-        await asking.close()
+        await sender.close()
 
 
 async def raw_server(reply: bytes) -> AsyncIterator[str]:
-    """Serve some bytes to whoever asks."""
+    """Answer each request with some bytes."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -214,11 +214,11 @@ async def raw_server(reply: bytes) -> AsyncIterator[str]:
     "reply",
     [b"garbage\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n", b"\x00" * 100, b""],
 )
-async def test_no_http(reply: bytes) -> None:
-    """What is no HTTP is an unreachable cluster, and no part of the chain shows a password."""
+async def test_not_http(reply: bytes) -> None:
+    """A reply that is not HTTP is an outage, and no error of the chain shows a password."""
     async for url in raw_server(reply):
         with pytest.raises(ClusterUnreachable) as caught:
-            await ask(transport(url))
+            await send_get(transport(url))
         error: BaseException | None = caught.value
         while error is not None:
             assert "b3BzQGV4" not in repr(error) + repr(error.args) + str(error)
@@ -226,12 +226,12 @@ async def test_no_http(reply: bytes) -> None:
 
 
 async def test_echo(cluster: FakeCluster) -> None:
-    """A server that sends our credentials back does not bring them into a message."""
+    """Credentials that a server sends back are not in the message of the error."""
     header = "Basic b3BzQGV4YW1wbGUuY29tOmh1bnRlcjItaHVudGVyMg=="
     cluster.inject(status=400, body=f"you sent {header}, why?")
 
     with pytest.raises(RequestRejected, match=r"you sent Basic \*\*\*, why"):
-        await ask(transport(cluster.url))
+        await send_get(transport(cluster.url))
 
 
 @pytest.mark.enable_socket
@@ -244,18 +244,18 @@ async def test_echo(cluster: FakeCluster) -> None:
     ],
 )
 async def test_garbled_echo(reply: bytes) -> None:
-    """Bytes that are not HTTP are not quoted, as they may hold what we sent."""
+    """Bytes that are not HTTP are not quoted, as they may hold the credentials."""
     secret = b"b3BzQGV4YW1wbGUuY29tOmh1bnRlcjItaHVudGVyMg=="
     async for url in raw_server(reply % secret):
         with pytest.raises(ClusterUnreachable, match=r"not HTTP|garbled") as caught:
-            await ask(transport(url))
+            await send_get(transport(url))
         assert secret.decode() not in f"{caught.value}{caught.value.__cause__}"
 
 
 @pytest.mark.enable_socket
 @pytest.mark.parametrize("method", ["GET", "PUT"])
 async def test_cut_within_headers(method: str) -> None:
-    """Nor are the headers that came before a connection was cut, as they may hold it, too."""
+    """Headers before the loss of a connection are not quoted: they may hold credentials."""
     secret = b"b3BzQGV4YW1wbGUuY29tOmh1bnRlcjItaHVudGVyMg=="
     async for url in raw_server(b"HTTP/1.1 200 OK\r\nX-Echo: " + secret + b"\r\nContent-Ty"):
         cut = transport(url)
@@ -274,55 +274,55 @@ async def test_cut_within_headers(method: str) -> None:
     reason="before 3.13.1, aiohttp replaces our credentials with .netrc's, and does not say so",
 )
 async def test_netrc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A session that finds credentials of its own is the caller's mistake, and no outage."""
+    """A session with credentials of its own, from .netrc, is wrong usage and not an outage."""
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login ops password pw\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     async with aiohttp.ClientSession(trust_env=True) as session:
         with pytest.raises(UsageError, match="credentials of its own"):
-            await ask(transport(session=session))
+            await send_get(transport(session=session))
 
 
-async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Take a request, and never answer."""
+async def never_answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Read a request, and never answer."""
     await reader.read()
     writer.close()
 
 
 @pytest.mark.enable_socket
 async def test_silent_handshake(unused_tcp_port: int) -> None:
-    """A node that takes a connection and says nothing counts as gone after ten seconds."""
+    """A node that accepts a connection without a TLS handshake fails after ten seconds."""
     began = asyncio.get_running_loop().time()
-    async with await asyncio.start_server(say_nothing, "127.0.0.1", unused_tcp_port):
+    async with await asyncio.start_server(never_answer, "127.0.0.1", unused_tcp_port):
         with pytest.raises(ClusterUnreachable, match="no answer in time"):
-            await ask(transport(f"https://127.0.0.1:{unused_tcp_port}"))
+            await send_get(transport(f"https://127.0.0.1:{unused_tcp_port}"))
         assert asyncio.get_running_loop().time() - began == pytest.approx(10, abs=0.1)
         await asyncio.sleep(1)
 
 
 @pytest.mark.enable_socket
-async def test_patience_of_a_call(unused_tcp_port: int) -> None:
-    """A call may have a patience of its own."""
+async def test_timeout_of_request(unused_tcp_port: int) -> None:
+    """A request may have its own timeout."""
     began = asyncio.get_running_loop().time()
-    async with await asyncio.start_server(say_nothing, "127.0.0.1", unused_tcp_port):
-        asking = transport(f"http://127.0.0.1:{unused_tcp_port}")
+    async with await asyncio.start_server(never_answer, "127.0.0.1", unused_tcp_port):
+        sender = transport(f"http://127.0.0.1:{unused_tcp_port}")
         with pytest.raises(ClusterUnreachable, match="no answer in time"):
-            await asking.send(Request("GET", "/v1/actions", timeout=3.0))
+            await sender.send(Request("GET", "/v1/actions", timeout=3.0))
         assert asyncio.get_running_loop().time() - began == pytest.approx(3, abs=0.1)
-        await asking.close()
+        await sender.close()
         await asyncio.sleep(1)
 
 
 @pytest.mark.parametrize("fault", [{"drop": True}, {"truncate": True}])
 async def test_cut_connection(cluster: FakeCluster, fault: dict[str, bool]) -> None:
-    """A connection that is dropped or cut in the middle of a body is an unreachable cluster."""
+    """A connection that is lost before or within a body is an unreachable cluster."""
     cluster.inject(times=None, **fault)  # type: ignore[arg-type]
 
     with pytest.raises(ClusterUnreachable) as caught:
-        await ask(transport(cluster.url, username=cluster.username, password=cluster.password))
+        await send_get(transport(cluster.url, username=cluster.username, password=cluster.password))
     assert caught.value.sent is True
 
 
-def test_bodies_stay_inside() -> None:
+def test_repr_of_reply() -> None:
     """The `repr` of a reply does not show its body."""
     assert SECRET not in repr(Reply(200, SECRET.encode(), {}))
 
@@ -334,13 +334,13 @@ async def test_large_body(cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch)
     cluster.inject(status=200, body=b"x" * 10_000)
 
     with pytest.raises(UnreadableReply, match="larger than 10000 bytes"):
-        await ask(transport(cluster.url))
-    assert len((await ask(transport(cluster.url))).body) == 10_000
+        await send_get(transport(cluster.url))
+    assert len((await send_get(transport(cluster.url))).body) == 10_000
 
 
 @pytest.mark.enable_socket
 async def test_endless_body(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is given up as soon as it is over the limit, whether it has an end or not."""
+    """A body without an end is an error as soon as it is over the limit."""
     monkeypatch.setattr(transport_module, "MAX_BODY", 10_000)
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -353,55 +353,55 @@ async def test_endless_body(monkeypatch: pytest.MonkeyPatch) -> None:
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         with pytest.raises(UnreadableReply, match="larger than 10000 bytes"):
-            await ask(transport(url))
+            await send_get(transport(url))
         assert asyncio.get_running_loop().time() == pytest.approx(10, abs=0.1)
         await asyncio.sleep(2)
 
 
 class TestSession:
-    """Whoever opened the session closes it."""
+    """The transport closes its own session only."""
 
-    async def test_ours(self, cluster: FakeCluster) -> None:
-        """A session that we made is closed by us, and a closed transport says that it is."""
-        ours = transport(cluster.url)
+    async def test_own(self, cluster: FakeCluster) -> None:
+        """The transport closes its own session; requests then raise `ClientClosed`."""
+        sender = transport(cluster.url)
         with pytest.raises(AuthenticationError):
-            await ours.get("/v1/actions", permission="p")
-        await ours.close()
-        await ours.close()
+            await sender.get("/v1/actions", permission="p")
+        await sender.close()
+        await sender.close()
 
         with pytest.raises(ClientClosed):
-            await ours.get("/v1/actions", permission="p")
+            await sender.get("/v1/actions", permission="p")
 
     async def test_never_used(self) -> None:
-        """A transport that was never used has nothing to close, and opens nothing from then on."""
-        ours = transport()
-        await ours.close()
+        """A transport that is closed before its first request opens no session later."""
+        sender = transport()
+        await sender.close()
 
         with pytest.raises(ClientClosed):
-            await ask(ours)
+            await send_get(sender)
 
-    async def test_theirs(self, cluster: FakeCluster) -> None:
-        """A session that was passed in stays open, and its settings do not get in the way."""
+    async def test_given(self, cluster: FakeCluster) -> None:
+        """A given session stays open, and its `raise_for_status` has no effect."""
         async with aiohttp.ClientSession(raise_for_status=True) as session:
             with pytest.raises(AuthenticationError):
-                await ask(transport(cluster.url, session=session))
+                await send_get(transport(cluster.url, session=session))
             assert not session.closed
 
-    async def test_theirs_closed(self) -> None:
-        """A session that was closed by its owner is a closed client."""
+    async def test_given_and_closed(self) -> None:
+        """A given session that is closed raises `ClientClosed`."""
         session = aiohttp.ClientSession()
         await session.close()
 
         with pytest.raises(ClientClosed):
-            await ask(transport(session=session))
+            await send_get(transport(session=session))
 
     async def test_closed_under_a_request(self, cluster: FakeCluster) -> None:
-        """A request that is cut off by closing the client says so, and is no outage."""
+        """Closing the client during a request raises `ClientClosed`, not an outage."""
         cluster.inject(delay=60)
-        ours = transport(cluster.url)
-        request = asyncio.create_task(ours.get("/v1/actions", permission="p"))
+        sender = transport(cluster.url)
+        request = asyncio.create_task(sender.get("/v1/actions", permission="p"))
         await asyncio.sleep(1)
-        await ours.close()
+        await sender.close()
 
         with pytest.raises(ClientClosed):
             await request
@@ -409,7 +409,7 @@ class TestSession:
     @pytest.mark.filterwarnings("ignore:.*'auth' parameter is deprecated:DeprecationWarning")
     @pytest.mark.filterwarnings("ignore:BasicAuth is deprecated:DeprecationWarning")
     async def test_two_sets_of_credentials(self) -> None:
-        """A session with credentials of its own and credentials beside it contradict."""
+        """A session with credentials and other credentials contradict each other."""
         async with aiohttp.ClientSession(auth=aiohttp.BasicAuth("a", "b")) as session:
             with pytest.raises(UsageError, match="credentials of its own"):
                 transport(session=session)
@@ -417,16 +417,16 @@ class TestSession:
 
 @pytest.fixture(scope="module")
 def authority() -> trustme.CA:
-    """Make a certificate authority that no system trusts."""
+    """Return a certificate authority that no system trusts."""
     return trustme.CA()
 
 
 class TestTLS:
-    """Certificates are verified unless the user says otherwise."""
+    """Certificates are verified unless the caller switches it off."""
 
     @pytest.fixture
     async def url(self, authority: trustme.CA) -> AsyncIterator[str]:
-        """Serve `[]` over TLS, with a certificate of an authority that nobody knows."""
+        """Serve `[]` over TLS, with a certificate of an unknown authority."""
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         authority.issue_cert("127.0.0.1").configure_cert(context)
 
@@ -441,28 +441,28 @@ class TestTLS:
 
     @pytest.mark.enable_socket
     async def test_unknown_certificate(self, url: str) -> None:
-        """A certificate that does not verify is fatal, and says what to do."""
+        """A certificate that does not verify is an error that says what to do."""
         with pytest.raises(UntrustedCertificate, match=r"not trusted: .*certificate.*ca_cert="):
-            await ask(transport(url))
+            await send_get(transport(url))
 
     @pytest.mark.enable_socket
     async def test_ca_cert(self, url: str, authority: trustme.CA, tmp_path: Path) -> None:
-        """A certificate that the CA file vouches for is accepted."""
+        """A certificate that `ca_cert` has signed is accepted."""
         authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
 
-        assert (await ask(transport(url, ca_cert=str(tmp_path / "ca.pem")))).body == b"[]"
+        assert (await send_get(transport(url, ca_cert=str(tmp_path / "ca.pem")))).body == b"[]"
 
     @pytest.mark.enable_socket
     async def test_not_verified(self, url: str, caplog: pytest.LogCaptureFixture) -> None:
         """With `verify=False` any certificate is accepted, and a warning is logged."""
-        assert (await ask(transport(url, verify=False))).body == b"[]"
+        assert (await send_get(transport(url, verify=False))).body == b"[]"
         (record,) = caplog.records
         assert record.levelno == logging.WARNING
         assert "not verified" in record.getMessage()
         assert (vars(record)["event"], vars(record)["url"]) == ("certificate not verified", url)
 
-    def test_password_in_the_clear(self, caplog: pytest.LogCaptureFixture) -> None:
-        """Credentials over plain HTTP to another machine are warned about, without showing them."""
+    def test_unencrypted_credentials(self, caplog: pytest.LogCaptureFixture) -> None:
+        """Credentials over plain HTTP to another machine cause a warning, which hides them."""
         transport("http://cluster.example.com:8080")
         transport("http://cluster.example.com:8080", **ANONYMOUS)
         transport("http://127.0.0.1:8080")
