@@ -385,8 +385,8 @@ class TestOneOfMany:
 
         assert {result for result, _ in ended.values()} == {"completed"}
         first, last = warnings_in(caplog)
-        assert first.endswith("asking again, while others are answered for")
-        assert last == "action e 1 is answered for again"
+        assert first.endswith("asking again, while requests for other actions are answered")
+        assert last == "requests for action e 1 are answered again"
 
     async def test_nodes_that_hang(self) -> None:
         """Nodes that hang are left in time for one that does not."""

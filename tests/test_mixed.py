@@ -424,7 +424,7 @@ class TestTrouble:
         assert {action.phase for action in actions} == {Phase.COMPLETED}
         assert now() < 420
         assert [line for line in warnings_in(caplog) if "list" in line] == [
-            "the list of all CRDB tasks fails; each is asked for alone",
+            "the list of all CRDB tasks fails; requesting each one alone",
             "the list of all CRDB tasks is answered again",
         ]
         fields = [vars(record) for record in caplog.records if "list" in vars(record)]

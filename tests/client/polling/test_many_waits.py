@@ -1004,7 +1004,7 @@ class TestOutage:
 
         assert [type(result) for result in results] == [Action] * 3
         assert len(scripted.lists) > 10
-        assert "asked for alone" in caplog.text
+        assert "requesting each one alone" in caplog.text
 
     async def test_one_that_fails(self, scripted: ScriptedCluster) -> None:
         """An action that alone cannot be read ends its wait by its budget, and no other."""

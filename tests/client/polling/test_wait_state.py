@@ -8,7 +8,6 @@ import pytest
 from tenacity import wait_fixed
 
 from redis_enterprise_actions import (
-    Action,
     ActionAborted,
     ActionCancelled,
     ActionFailed,
@@ -17,16 +16,12 @@ from redis_enterprise_actions import (
     ActionVanished,
     AuthenticationError,
     ClusterUnreachable,
-    Evidence,
-    Phase,
     UnreadableReply,
     WaitError,
     WaitTimeout,
 )
 from redis_enterprise_actions._client.polling.wait_state import LAST_POLL_TIMEOUT, Limits, WaitState
-from redis_enterprise_actions._model.action import Ambiguity, AmbiguousAnswer
 from redis_enterprise_actions._model.record import without_record
-from redis_enterprise_actions._model.reference import parse_reference
 from tests.conftest import at
 from tests.scripted import WALL, ref_of
 
@@ -465,159 +460,3 @@ class TestOutage:
         with pytest.raises(AuthenticationError) as caught:
             wait.on_error(AuthenticationError("GET", "/v1/actions/a1", status=403), 1005.0)
         assert (caught.value.action, caught.value.elapsed, caught.value.polls) == (at(10), 5.0, 2)
-
-
-# What is answered: how it stands, and with what doubt.
-RUNS, ENDED, FAILED = at(50), at(None, "completed"), at(None, "failed")
-IDLE = AmbiguousAnswer(Ambiguity.IDLE, at(None, ""))
-OLD, SAME = (
-    AmbiguousAnswer(Ambiguity.OLD_RESULT, ENDED),
-    AmbiguousAnswer(Ambiguity.SAME_RESULT, ENDED),
-)
-QUIET, GONE = (
-    AmbiguousAnswer(Ambiguity.QUIET, ENDED),
-    AmbiguousAnswer(Ambiguity.GONE, ENDED, mark="db_not_found"),
-)
-GONE_OTHERWISE = AmbiguousAnswer(Ambiguity.GONE, ENDED, mark="not_found")
-REPLACED = AmbiguousAnswer(Ambiguity.REPLACED, ENDED)
-
-
-def failing(mark: str, known: str | None = None, otherwise: object = QUIET) -> AmbiguousAnswer:
-    """Return a database's failure, which may be an older one."""
-    return AmbiguousAnswer(Ambiguity.KNOWN_FAILURE, FAILED, mark, known, otherwise)  # type: ignore[arg-type]
-
-
-class TestDoubts:
-    """Answers that mean one thing or another, by what was seen before."""
-
-    @pytest.mark.parametrize(
-        ("ref", "answers", "ended", "evidence"),
-        [
-            # A transfer's old result is none, until the status was seen without one.
-            ("export:1", {0: OLD, 30: OLD, 59: OLD}, None, None),
-            ("export:1", {0: OLD, 1: IDLE, 2: OLD}, 2, Evidence.ACTION),
-            ("export:1", {0: RUNS, 2: OLD}, 2, Evidence.ACTION),
-            ("export:1", {0: ENDED}, 0, Evidence.ACTION),
-            # A node action's result like the one before is the new one's in the end.
-            ("node:1/x@after,completed", {0: SAME, 5: SAME, 9.9: SAME}, None, None),
-            ("node:1/x@after,completed", {0: SAME, 10: SAME}, 10, Evidence.SAME_RESULT),
-            ("node:1/x@after,completed", {0: None, 4: SAME, 10: SAME}, 10, Evidence.SAME_RESULT),
-            ("node:1/x@after,completed", {0: SAME, 3: RUNS, 4: SAME}, 4, Evidence.ACTION),
-            # A database has settled once it was seen busy, or could have been.
-            ("bdb:1", {0: QUIET, 5: QUIET, 9.9: QUIET}, None, None),
-            ("bdb:1", {0: QUIET, 10: QUIET}, 10, Evidence.QUIET),
-            ("bdb:1", {3: QUIET, 12: QUIET}, None, None),
-            ("bdb:1", {3: QUIET, 13: QUIET}, 13, Evidence.QUIET),
-            ("bdb:1", {0: RUNS, 1: QUIET}, 1, Evidence.ACTION),
-            ("bdb:1", {0: QUIET, 9: RUNS, 11: QUIET}, 11, Evidence.ACTION),
-            ("bdb:1@unchanged", {0: QUIET, 0.9: QUIET}, None, None),
-            ("bdb:1@unchanged", {0: QUIET, 1: QUIET}, 1, Evidence.QUIET),
-            ("bdb:1", {0: at(status="odd"), 11: QUIET, 20: QUIET}, None, None),
-            ("bdb:1@busy", {0: RUNS, 1: QUIET, 9: QUIET}, None, None),
-            ("bdb:1@busy", {0: RUNS, 1: QUIET, 11: QUIET}, 11, Evidence.QUIET),
-            ("bdb:1@busy", {0: RUNS, 1: QUIET, 2: RUNS, 3: QUIET}, 3, Evidence.ACTION),
-            ("bdb:1@busy", {0: QUIET, 1: RUNS, 2: QUIET}, 2, Evidence.ACTION),
-            ("bdb:1@busy", {0: QUIET, 1: failing("x", "")}, 1, Evidence.ACTION),
-            # A failure that was there before the call, or the first look, is an old one.
-            ("bdb:1", {0: failing("x"), 9: failing("x")}, None, None),
-            ("bdb:1", {0: failing("x"), 10: failing("x")}, 10, Evidence.QUIET),
-            ("bdb:1", {0: failing("x"), 2: failing("y")}, 2, Evidence.ACTION),
-            ("bdb:1", {0: QUIET, 2: failing("x")}, 2, Evidence.ACTION),
-            ("bdb:1", {0: failing("x"), 1: RUNS, 2: failing("x")}, 2, Evidence.ACTION),
-            ("bdb:1@after", {0: failing("x", "")}, 0, Evidence.ACTION),
-            ("bdb:1@after,x", {0: failing("x", "x"), 3: failing("x", "x")}, None, None),
-            ("bdb:1@after,x", {0: failing("y", "x")}, 0, Evidence.ACTION),
-            ("bdb:1", {0: failing("x", None, RUNS), 30: failing("x", None, RUNS)}, None, None),
-            # "Not found" counts if it is said twice, five seconds apart, in the same words.
-            ("bdb:1@gone", {0: GONE, 4.9: GONE}, None, None),
-            ("bdb:1@gone", {0: GONE, 5: GONE}, 5, Evidence.NOT_FOUND),
-            ("bdb:1@gone", {0: GONE, 3: RUNS, 6: GONE}, None, None),
-            ("bdb:1@gone", {0: RUNS, 20: GONE, 25: GONE}, 25, Evidence.NOT_FOUND),
-            ("bdb:1@gone", {0: GONE, 4: GONE_OTHERWISE, 8: GONE_OTHERWISE}, None, None),
-            ("action:a1@bdb:7", {0: GONE, 5: GONE}, 5, Evidence.NOT_FOUND),
-            ("action:a1", {0: RUNS, 20: GONE, 25: GONE}, 25, Evidence.NOT_FOUND),
-        ],
-    )
-    def test_ends(
-        self,
-        ref: str,
-        answers: dict[float, Action | AmbiguousAnswer | None],
-        ended: float | None,
-        evidence: Evidence | None,
-    ) -> None:
-        """The doubt is dispelled by what comes, or by the time in which it would have come."""
-        limits = Limits(not_found_grace=60.0 if ref.startswith("export") else 10.0)
-        wait = WaitState(parse_reference(ref), limits=limits, now=1000.0, wall=WALL)
-        over: list[float] = []
-        for at_, found in answers.items():
-            wait.on_request(1000.0 + at_)
-            wait.on_answer(found, 1000.0 + at_)
-            over += [at_] if wait.is_done else []
-
-        assert over == ([] if ended is None else [ended])
-        if ended is not None:
-            assert wait.action is not None
-            assert wait.action.evidence is evidence
-
-    def test_whose_failure(self) -> None:
-        """A failure that follows on what was under way before the call may be that of either."""
-        wait = WaitState(parse_reference("bdb:1@busy"), limits=Limits(), now=1000.0, wall=WALL)
-        wait.on_answer(RUNS, 1000.0)
-
-        with pytest.raises(ActionVanished):
-            wait.on_answer(failing("x", ""), 1001.0)
-
-    @pytest.mark.parametrize("seen", [None, RUNS])
-    def test_replaced(self, seen: Action | None) -> None:
-        """A run whose place another has taken has vanished, whether it was seen or not."""
-        wait = WaitState(parse_reference("export:1"), limits=Limits(), now=1000.0, wall=WALL)
-        if seen is not None:
-            wait.on_answer(seen, 1000.0)
-
-        with pytest.raises(ActionVanished):
-            wait.on_answer(REPLACED, 1001.0)
-
-    @pytest.mark.parametrize(
-        ("ref", "found", "limit"),
-        [
-            ("bdb:1", QUIET, 1010.0),
-            ("bdb:1@unchanged", QUIET, 1001.0),
-            ("bdb:1@gone", GONE, 1005.0),
-            ("node:1/x", SAME, 1010.0),
-        ],
-    )
-    def test_asked_in_time(self, ref: str, found: AmbiguousAnswer, limit: float) -> None:
-        """The moment at which a doubt is over is one to ask at."""
-        wait = WaitState(
-            parse_reference(ref), limits=Limits(), poll=wait_fixed(60), now=1000.0, wall=WALL
-        )
-        wait.on_request(1000.0)
-        wait.on_answer(found, 1000.0)
-
-        assert wait.due == limit
-        wait.check_limits(1000.0)
-
-    @pytest.mark.parametrize("found", [QUIET, GONE], ids=["quiet", "gone"])
-    def test_not_stalled(self, found: AmbiguousAnswer) -> None:
-        """What is in doubt has not stalled; what is certain again may."""
-        wait = WaitState(
-            parse_reference("bdb:1"), limits=Limits(stall_timeout=2), now=1000.0, wall=WALL
-        )
-        for at_ in (0.0, 2.0, 4.0):
-            wait.on_request(1000.0 + at_)
-            wait.on_answer(found, 1000.0 + at_)
-        wait.on_request(1004.5)
-        wait.on_answer(RUNS, 1004.5)
-        wait.on_request(1006.5)
-
-        with pytest.raises(ActionStalled):
-            wait.on_answer(RUNS, 1006.5)
-
-    def test_shown(self) -> None:
-        """As long as it is in doubt it is shown as what it is, and as not over."""
-        wait = WaitState(parse_reference("bdb:1@gone"), limits=Limits(), now=1000.0, wall=WALL)
-        assert wait.on_answer(GONE, 1000.0)
-
-        assert wait.action is not None
-        assert (wait.action.status, wait.action.phase) == ("not found", Phase.PENDING)
-        assert wait.action.evidence is Evidence.ACTION

@@ -131,7 +131,7 @@ class PollPlanner:
         if ref not in self._failing_since:
             self._failing_since[ref] = since = min(waiter.state.asked_at for waiter in requesters)
             extra = _log_fields("outage", now - since, error, ref)
-            message = "%s; asking again, while others are answered for"
+            message = "%s; asking again, while requests for other actions are answered"
             _outage_log.warning(message, str(error), extra=extra)
         return True
 
@@ -141,7 +141,8 @@ class PollPlanner:
         ref = waiter.state.ref
         if self._failing_since and ref in self._failing_since:
             extra = _log_fields("outage over", now - self._failing_since.pop(ref), ref=ref)
-            _outage_log.warning("action %s is answered for again", one_line(ref.name), extra=extra)
+            message = "requests for action %s are answered again"
+            _outage_log.warning(message, one_line(ref.name), extra=extra)
 
     # --- the next request -----------------------------------------------------------------------
 
@@ -299,7 +300,7 @@ class ListEndpoint:
             self.avoided_until = now + _LIST_AVOIDED
         if self._failures == _LIST_FAILURES:
             fields = {"event": "list fails", "list": str(self._kind)}
-            message = "the list of all %s fails; each is asked for alone"
+            message = "the list of all %s fails; requesting each one alone"
             _log.warning(message, self._kind, extra=fields)
 
 

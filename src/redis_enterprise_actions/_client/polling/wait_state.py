@@ -240,7 +240,7 @@ class WaitState:
         if found.phase is Phase.UNKNOWN and found.status not in self._unknown_statuses:
             self._unknown_statuses |= {found.status}
             fields = {"event": "unknown status", "ref": str(self.ref), "status": found.status}
-            _log.warning("unknown status, taken as not yet over: %s", found, extra=fields)
+            _log.warning("unknown status, treated as unfinished: %s", found, extra=fields)
         return is_update
 
     def on_error(

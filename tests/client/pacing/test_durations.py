@@ -1,0 +1,39 @@
+"""Tests of `_client.pacing.durations`."""
+
+from __future__ import annotations
+
+import math
+from datetime import timedelta
+
+import pytest
+
+from redis_enterprise_actions import UsageError
+from redis_enterprise_actions._client.pacing.durations import Duration, seconds
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (None, math.inf),
+        (0, 0.0),
+        (1.5, 1.5),
+        (math.inf, math.inf),
+        (timedelta(minutes=2), 120.0),
+        ("90", 90.0),
+        ("1.5m", 90.0),
+        (" 1d2h3m4s500ms ", 93784.5),
+    ],
+)
+def test_seconds(value: Duration | None, expected: float) -> None:
+    """Durations are seconds or a timedelta, and None is endless."""
+    assert seconds(value, "timeout") == expected
+
+
+@pytest.mark.parametrize(
+    "value",
+    [-1, math.nan, "soon", "", "1s1s", "-5", True, timedelta(seconds=-1), [5], 10**400],
+)
+def test_no_seconds(value: object) -> None:
+    """Anything else is the caller's mistake, by name."""
+    with pytest.raises(UsageError, match="timeout="):
+        seconds(value, "timeout")  # type: ignore[arg-type]
