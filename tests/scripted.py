@@ -1,4 +1,4 @@
-"""A cluster without a wire: what a hub may ask, answered from a table, and what it did ask."""
+"""`ScriptedCluster`: a status source for pollers that answers from a table, without HTTP."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from redis_enterprise_actions import RedisActionsError, WaitError
 
-WALL: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)  # when waits begin, to the outer world
+WALL: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)  # wall clock at the beginning of waits
 
 
 def ref_of(uid: str) -> Reference:
@@ -37,57 +37,57 @@ def ref_of(uid: str) -> Reference:
 
 
 def now() -> float:
-    """Return the loop's time."""
+    """Return the time of the event loop."""
     return asyncio.get_running_loop().time()
 
 
 @dataclass
-class Work:
-    """An action of the scripted cluster: it is known from `begins` on and ends at `ends`.
+class ScriptedAction:
+    """Action that the cluster knows from `begins` on, and that ends at `ends`.
 
-    From `rests` on nothing is seen to move.
+    From `stalls_at` on nothing moves.
     """
 
     ends: float
     begins: float = 0.0
     status: str = "completed"
     listed: bool = True
-    settled: bool = False  # the database shows that it has ended well
-    rests: float = math.inf
+    verified: bool = False  # the database shows that it has completed
+    stalls_at: float = math.inf
 
-    def seen(self, when: float) -> Action | None:
-        """Return what the cluster says of it."""
+    def state_at(self, when: float) -> Action | None:
+        """Return the action at a time, or None if the cluster does not know it."""
         if when < self.begins or (when >= self.ends and self.status == "vanishes"):
             return None
         if when >= self.ends:
             return at(100.0, self.status)
-        moved = min(when, self.rests) - self.begins
+        moved = min(when, self.stalls_at) - self.begins
         return at(round(100 * moved / max(self.ends - self.begins, 1.0)))
 
 
 @dataclass
 class ScriptedCluster:
-    """Answers a hub, `latency` seconds late, and keeps what it was asked."""
+    """Status source that answers after `latency` seconds, and keeps the requests."""
 
-    work: dict[str, Work] = field(default_factory=dict)
+    work: dict[str, ScriptedAction] = field(default_factory=dict)
     latency: float = 0.0
     list_cost: float = 1.0
     error: RedisActionsError | None = None
     list_error: RedisActionsError | None = None
-    asked: list[tuple[str, float, float]] = field(default_factory=list)
-    said: dict[Action, Action] = field(default_factory=dict)
-    shown: dict[Reference, Action] = field(default_factory=dict)
-    tells_changes: bool = True  # whether a list says what has changed since the last one
-    under_way: int = 0
-    most_under_way: int = 0
+    requests: list[tuple[str, float, float]] = field(default_factory=list)
+    known_actions: dict[Action, Action] = field(default_factory=dict)
+    last_list: dict[Reference, Action] = field(default_factory=dict)
+    reports_changes: bool = True  # a list says what has changed since the last one
+    in_flight: int = 0
+    most_in_flight: int = 0
 
     def __post_init__(self) -> None:
-        """Make the hub that asks this cluster."""
-        self.poller = Poller(self, requests_sent=lambda: len(self.asked))
+        """Make the poller that uses this source."""
+        self.poller = Poller(self, requests_sent=lambda: len(self.requests))
 
     def add(self, uid: str, ends: float, **more: object) -> str:
         """Add an action; return its uid."""
-        self.work[uid] = Work(ends, **more)  # type: ignore[arg-type]
+        self.work[uid] = ScriptedAction(ends, **more)  # type: ignore[arg-type]
         return uid
 
     async def wait(
@@ -106,67 +106,67 @@ class ScriptedCluster:
         return without_record(wait.result(now()))
 
     @property
-    def lists(self) -> list[float]:
-        """When the list was asked for."""
-        return [began for what, began, _ in self.asked if what == "list"]
+    def list_times(self) -> list[float]:
+        """Return the times of the list requests."""
+        return [began for what, began, _ in self.requests if what == "list"]
 
-    def singles(self, uid: str) -> list[float]:
-        """When an action was asked for alone."""
-        return [began for what, began, _ in self.asked if what == uid]
+    def single_times(self, uid: str) -> list[float]:
+        """Return the times of the single requests for an action."""
+        return [began for what, began, _ in self.requests if what == uid]
 
-    # --- what a hub asks ------------------------------------------------------------------------
+    # --- `StatusSource` -------------------------------------------------------------------------
 
     async def fetch(self, ref: Reference, _: Action | None) -> Action | None:
-        """Answer for one action."""
-        await self._answer(ref.uid, self.error)
-        return self._seen(ref.uid)
+        """Return the state of one action."""
+        await self._respond(ref.uid, self.error)
+        return self._state_of(ref.uid)
 
     async def fetch_many(self, wanted: Mapping[Reference, Action | None]) -> ListResult:
-        """Answer with a list."""
-        await self._answer("list", self.error or self.list_error)
-        seen = {ref: self._seen(ref.uid) for ref in wanted if ref.uid in self.work}
+        """Return the states that the list shows."""
+        await self._respond("list", self.error or self.list_error)
+        seen = {ref: self._state_of(ref.uid) for ref in wanted if ref.uid in self.work}
         shown = {
             ref: action for ref, action in seen.items() if action and self.work[ref.uid].listed
         }
-        before, self.shown = self.shown, shown
-        if not self.tells_changes:
+        before, self.last_list = self.last_list, shown
+        if not self.reports_changes:
             return ListResult(shown, cost=self.list_cost)
         changed = {ref: shown.get(ref) for ref in [*shown, *before]}
         changed = {ref: it for ref, it in changed.items() if it is not before.get(ref)}
         return ListResult(shown, self.list_cost, changed)
 
     async def verify(self, _: Reference, doubt: WaitError) -> Action | None:
-        """Answer for a database."""
-        await self._answer("database", self.error)
+        """Return an action as completed if its database shows that."""
+        await self._respond("database", self.error)
         assert doubt.action is not None
-        if not self.work[doubt.uid].settled:
+        if not self.work[doubt.uid].verified:
             return None
         return completed(doubt.action) if isinstance(doubt, ActionVanished) else None
 
-    def _seen(self, uid: str) -> Action | None:
+    def _state_of(self, uid: str) -> Action | None:
         work = self.work.get(uid)
-        action = work.seen(now()) if work else None
+        action = work.state_at(now()) if work else None
         if action is None:
             return None
         action = msgspec.structs.replace(action, uid=uid)
-        # As from bytes that are what they were, the same action comes of what says the same.
-        return self.said.setdefault(action, action)
+        # Equal states are the same object, as for a list whose bytes have not changed.
+        return self.known_actions.setdefault(action, action)
 
-    async def _answer(self, what: str, error: RedisActionsError | None) -> None:
-        self.under_way += 1
-        self.most_under_way = max(self.most_under_way, self.under_way)
+    async def _respond(self, what: str, error: RedisActionsError | None) -> None:
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
         began = now()
-        entry = len(self.asked)
-        self.asked.append((what, began, math.inf))
+        entry = len(self.requests)
+        self.requests.append((what, began, math.inf))
         try:
             await asyncio.sleep(self.latency)
         finally:
-            self.under_way -= 1
-            self.asked[entry] = (what, began, now())
+            self.in_flight -= 1
+            self.requests[entry] = (what, began, now())
         if error is not None:
             raise error
 
 
 def unreachable() -> ClusterUnreachable:
-    """Return the lack of an answer."""
+    """Return the error of a failed request."""
     return ClusterUnreachable("GET", "/v1/actions", reason="refused")

@@ -25,7 +25,7 @@ from redis_enterprise_actions._client.pacing.durations import Duration, seconds
     ],
 )
 def test_seconds(value: Duration | None, expected: float) -> None:
-    """Durations are seconds or a timedelta, and None is endless."""
+    """Durations are seconds, a timedelta or text; None is unlimited."""
     assert seconds(value, "timeout") == expected
 
 
@@ -34,6 +34,6 @@ def test_seconds(value: Duration | None, expected: float) -> None:
     [-1, math.nan, "soon", "", "1s1s", "-5", True, timedelta(seconds=-1), [5], 10**400],
 )
 def test_no_seconds(value: object) -> None:
-    """Anything else is the caller's mistake, by name."""
+    """Any other value is a usage error that names the argument."""
     with pytest.raises(UsageError, match="timeout="):
         seconds(value, "timeout")  # type: ignore[arg-type]

@@ -22,16 +22,16 @@ def test_request_backoff() -> None:
     assert len(set(given)) > 10
 
 
-@pytest.mark.parametrize(("said", "pause"), [(42.0, 42.0), (999_999_999.0, 300.0), (0.0, 0.1)])
-def test_request_backoff_obeys(said: float, pause: float) -> None:
-    """Where the cluster said how long to stay away, that is the pause, within reason."""
-    error = ClusterUnreachable("GET", "/", reason="x", retry_after=said)
+@pytest.mark.parametrize(("seconds", "pause"), [(42.0, 42.0), (999_999_999.0, 300.0), (0.0, 0.1)])
+def test_retry_after(seconds: float, pause: float) -> None:
+    """`Retry-After` is the pause, within limits."""
+    error = ClusterUnreachable("GET", "/", reason="x", retry_after=seconds)
 
     assert PollState(0.0).pause_after(RequestBackoff(), error, 0.0) == pause
 
 
 class Flaky:
-    """Fails as told, then answers; keeps when it was called."""
+    """Callable that raises the given errors and then answers; it keeps the times of its calls."""
 
     def __init__(self, *errors: Exception) -> None:
         self.errors = list(errors)
@@ -44,24 +44,24 @@ class Flaky:
         return "answer"
 
 
-def out(*nodes: str, elsewhere: bool = False) -> ClusterUnreachable:
-    """Return an outage."""
+def unreachable(*nodes: str, has_alternative: bool = False) -> ClusterUnreachable:
+    """Return the error of an outage."""
     error = ClusterUnreachable("GET", "/v1/actions", reason="x", nodes=nodes)
-    error.has_alternative = elsewhere
+    error.has_alternative = has_alternative
     return error
 
 
-async def test_patiently() -> None:
-    """A call is repeated while it may help."""
-    flaky = Flaky(out(), out())
+async def test_retry_for() -> None:
+    """A call is repeated after transient errors."""
+    flaky = Flaky(unreachable(), unreachable())
 
     assert await retry_for(10.0, flaky) == "answer"
     assert len(flaky.calls) == 3
 
 
-async def test_patience_ends() -> None:
-    """It ends by time, not by tries, and the error tells how many there were."""
-    flaky = Flaky(*(out() for _ in range(1000)))
+async def test_budget_ends() -> None:
+    """The retries end by time, and the error counts the attempts."""
+    flaky = Flaky(*(unreachable() for _ in range(1000)))
 
     began = asyncio.get_running_loop().time()
     with pytest.raises(ClusterUnreachable) as caught:
@@ -72,8 +72,10 @@ async def test_patience_ends() -> None:
 
 
 async def test_another_node() -> None:
-    """Another node is asked at once, even where patience is over; all that were asked are named."""
-    flaky = Flaky(*(out(f"http://n{number}", elsewhere=number < 3) for number in (1, 2, 3)))
+    """Another node is asked at once, even after the budget; the error names all of them."""
+    flaky = Flaky(
+        *(unreachable(f"http://n{number}", has_alternative=number < 3) for number in (1, 2, 3))
+    )
 
     with pytest.raises(ClusterUnreachable) as caught:
         await retry_for(0.0, flaky)
@@ -83,8 +85,8 @@ async def test_another_node() -> None:
     assert flaky.calls[-1] - flaky.calls[0] < 0.3
 
 
-async def test_no_patience_with_refusals() -> None:
-    """What will not change is raised at once."""
+async def test_refusal() -> None:
+    """A refusal is raised at once."""
     flaky = Flaky(RequestRejected("GET", "/", status=406))
 
     with pytest.raises(RequestRejected):

@@ -1,4 +1,4 @@
-"""Facts about `_pace`: schedules, what they are told, and how one call is repeated."""
+"""Tests of `_client.pacing.schedules`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tenacity import (
     wait_random,
 )
 
-from redis_enterprise_actions import UsageError
+from redis_enterprise_actions import ClusterUnreachable, UsageError
 from redis_enterprise_actions._client.pacing.schedules import AimedWait, PollState
 
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 def pauses(schedule: WaitBaseT, count: int) -> list[float]:
-    """Return the first pauses of a schedule when every answer comes at once."""
+    """Return the first pauses of a schedule if every answer comes at once."""
     state, now, given = PollState(1000.0), 1000.0, []
     for _ in range(count):
         given.append(state.pause_after(schedule, "an answer", now))
@@ -59,18 +59,18 @@ def pauses(schedule: WaitBaseT, count: int) -> list[float]:
     ids=lambda value: type(value).__name__,
 )
 def test_any_strategy_of_tenacity(schedule: WaitBaseT, expected: list[float]) -> None:
-    """Any of tenacity's strategies is a schedule; none makes a busy loop."""
+    """Any strategy of tenacity is a schedule, and none makes a busy loop."""
     assert pauses(schedule, 4) == pytest.approx(expected)
 
 
-def test_what_a_strategy_is_told() -> None:
-    """A strategy sees the number of the answer, the age of the wait and the answer itself."""
+def test_state_of_a_strategy() -> None:
+    """A strategy gets the number of the answer, the age of the wait and the answer."""
     seen: list[tuple[object, ...]] = []
 
     def schedule(state: RetryCallState) -> float:
         assert state.outcome is not None
-        told = (state.attempt_number, state.seconds_since_start, state.idle_for)
-        seen.append((*told, state.outcome.result()))
+        given = (state.attempt_number, state.seconds_since_start, state.idle_for)
+        seen.append((*given, state.outcome.result()))
         return 2.0
 
     state = PollState(100.0)
@@ -83,9 +83,10 @@ def test_what_a_strategy_is_told() -> None:
 def polls_of(
     schedule: AimedWait, length: float, progress: Callable[[float], object]
 ) -> list[float]:
-    """Return when a wait polls whose action takes `length` seconds; the last poll finds the end.
+    """Return the times of the polls of an action of this length; the last finds the end.
 
-    `progress` is told the age of the wait.
+    `progress` is called with the age of the wait.
+
     """
     state, at = PollState(0.0), [0.0]
     while at[-1] < length:
@@ -95,7 +96,7 @@ def polls_of(
 
 
 def linear(length: float) -> Callable[[float], float | None]:
-    """Return progress that goes with time."""
+    """Return progress that is proportional to time."""
     return lambda age: round(100 * age / length, 2)
 
 
@@ -105,7 +106,7 @@ def stepwise(length: float, steps: int) -> Callable[[float], float | None]:
 
 
 class TestAimedWait:
-    """The schedule that looks when the end is due."""
+    """The default schedule."""
 
     @given(
         length=st.floats(0, 20_000),
@@ -114,7 +115,7 @@ class TestAimedWait:
         data=st.data(),
     )
     def test_guarantees(self, length: float, price: float, cap: float, data: st.DataObject) -> None:
-        """Whatever progress says, polls are few and the end is noticed soon."""
+        """Whatever the progress, polls are few and the end is detected soon."""
         kinds: list[Callable[[float], object]] = [
             linear(length or 1),
             stepwise(length or 1, data.draw(st.integers(1, 20))),
@@ -141,7 +142,7 @@ class TestAimedWait:
 
     @pytest.mark.parametrize("length", [10.0, 60.0, 3600.0])
     def test_linear_progress(self, length: float) -> None:
-        """With linear progress few polls are enough, and the end is noticed at once."""
+        """With linear progress few polls are enough, and the end is detected at once."""
         polls = polls_of(AimedWait(0.1, cap=1e6), length, linear(length))
 
         assert len(polls) <= max(20, math.sqrt(length / 0.1) / 2)
@@ -158,26 +159,26 @@ class TestAimedWait:
         # A fixed pause of d is late by d/2 on average, and so is one that doubles up to d.
         assert fmean(length / (2 * lag) for length in lengths) >= 4 * count
 
-    def test_each_look(self) -> None:
-        """What is seen decides where the next look goes."""
-        looks: list[tuple[float, float | None, float]] = [
-            (10.0, 10.0, 5.0),  # 90 s to go on average; far: never more than 5 * sqrt(0.1 * age)
-            (12.0, 50.0, 1.875),  # lately 20 % a second: due in 2.5 s, look at 3/4 of that
-            (13.875, 50.0, 0.675),  # nothing new: still due at 14.5, look just after it
-            (14.55, 50.0, 0.2),  # the due time is just past: look again soon
-            (16.5, 50.0, 2.0),  # it is 2 s past: wait as long again
-            (24.1, 20.0, 2 * math.sqrt(2.61)),  # it fell: as one who knows nothing
-            (26.1, 80.0, 0.05 + 20 * 2 / 60),  # it rose again: due in 0.67 s, look after it
-            (26.4, None, 2 * math.sqrt(2.84)),  # no progress: as one who knows nothing
-            (26.5, 80.0, 2 * math.sqrt(2.85)),  # it is back, but says nothing new
+    def test_each_pause(self) -> None:
+        """The progress of each answer decides the next pause."""
+        answers: list[tuple[float, float | None, float]] = [
+            (10.0, 10.0, 5.0),  # 90 s left by the average; capped at 5 * sqrt(0.1 * age)
+            (12.0, 50.0, 1.875),  # latest rate 20 % a second: due in 2.5 s, pause 3/4 of it
+            (13.875, 50.0, 0.675),  # unchanged: still due at 14.5, pause until just after
+            (14.55, 50.0, 0.2),  # just past the due time: poll again soon
+            (16.5, 50.0, 2.0),  # 2 s past: pause as long again
+            (24.1, 20.0, 2 * math.sqrt(2.61)),  # it fell: as without progress
+            (26.1, 80.0, 0.05 + 20 * 2 / 60),  # it rose again: due in 0.67 s
+            (26.4, None, 2 * math.sqrt(2.84)),  # no progress
+            (26.5, 80.0, 2 * math.sqrt(2.85)),  # the same progress again
         ]
         state, schedule = PollState(0.0), AimedWait(0.1)
-        for age, progress, pause in looks:
+        for age, progress, pause in answers:
             came = SimpleNamespace(progress=progress)
             assert state.pause_after(schedule, came, age) == pytest.approx(pause), age
 
     def test_states_are_apart(self) -> None:
-        """Many waits can share one strategy, and none of them is remembered when it is over."""
+        """Many waits can share a strategy, which forgets each of them when it is over."""
         shared = AimedWait(0.1)
         alone = [polls_of(AimedWait(0.1), n, linear(n)) for n in (50.0, 90.0)]
         states, at = [PollState(0.0), PollState(0.0)], [[0.0], [0.0]]
@@ -195,7 +196,7 @@ class TestAimedWait:
         assert len(shared._schedules) == 0
 
     def test_after_an_error(self) -> None:
-        """An outcome that is an error, or none at all, says nothing about progress."""
+        """An error as outcome, or no outcome, counts as no progress."""
         state = PollState(0.0)
         assert state.pause_after(
             AimedWait(0.1), ClusterUnreachable("GET", "/", reason="x"), 0.0
@@ -206,14 +207,14 @@ class TestAimedWait:
         "settings",
         [{"price": 0}, {"price": -1}, {"price": "x"}, {"price": 10}, {"cap": math.inf}],
     )
-    def test_nonsense(self, settings: dict[str, float]) -> None:
-        """A price is a number of seconds, and the cap leaves room for it."""
+    def test_invalid_settings(self, settings: dict[str, float]) -> None:
+        """A price is a number of seconds, and the cap is at least twice as large."""
         with pytest.raises(UsageError, match="price="):
             AimedWait(**settings)
 
 
 @pytest.mark.parametrize("pause", [-1, math.nan, math.inf, None, "soon", True, 10**400])
-def test_nonsense_from_a_strategy(pause: object) -> None:
-    """A pause that is no number of seconds is the caller's mistake, and is said to be."""
+def test_invalid_pause(pause: object) -> None:
+    """A pause that is not a number of seconds is a usage error."""
     with pytest.raises(UsageError, match="not a number of seconds"):
         PollState(0.0).pause_after(lambda _: pause, "an answer", 0.0)  # type: ignore[arg-type, return-value]

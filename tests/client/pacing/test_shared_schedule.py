@@ -1,4 +1,4 @@
-"""Facts about `_tick`: when one request for all pays, and what the cluster is spared."""
+"""Tests of `_client.pacing.shared_schedule`."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from redis_enterprise_actions._client.pacing.shared_schedule import (
 )
 
 
-def told(progress: object) -> SimpleNamespace:
-    """Return an answer with that progress."""
+def answer_with(progress: object) -> SimpleNamespace:
+    """Return an answer with this progress."""
     return SimpleNamespace(progress=progress)
 
 
-def aimed(began: float, *looks: tuple[float, object], price: float = 0.1) -> Schedule:
-    """Return the pace of a wait that has had those answers."""
-    pace = schedule_for(AimedWait(price), began)
-    for when, progress in looks:
-        pace.on_answer(told(progress), when, when)
-    return pace
+def aimed(began: float, *answers: tuple[float, object], price: float = 0.1) -> Schedule:
+    """Return the schedule of a wait that has had these answers."""
+    schedule = schedule_for(AimedWait(price), began)
+    for when, progress in answers:
+        schedule.on_answer(answer_with(progress), when, when)
+    return schedule
 
 
-class TestTimeToLose:
-    """The lag that is to be expected equals the price."""
+class TestBreakEvenInterval:
+    """The expected lag equals the cost of a request."""
 
     @pytest.mark.parametrize(
-        ("cost", "pull", "ahead", "expected"),
+        ("cost", "lag_cost", "expected_ends", "expected"),
         [
             (1, 2, [], 1.0),
             (1, 0, [], math.inf),
@@ -47,44 +47,52 @@ class TestTimeToLose:
         ],
     )
     def test_table(
-        self, cost: float, pull: float, ahead: list[tuple[float, float]], expected: float
+        self,
+        cost: float,
+        lag_cost: float,
+        expected_ends: list[tuple[float, float]],
+        expected: float,
     ) -> None:
         """Known solutions."""
-        assert break_even_interval(cost, pull, ahead) == pytest.approx(expected)
+        assert break_even_interval(cost, lag_cost, expected_ends) == pytest.approx(expected)
 
     @given(
         cost=st.floats(0.1, 1000),
-        pull=st.floats(1e-6, 1e4),
-        ahead=st.lists(st.tuples(st.floats(0, 100), st.floats(0.1, 100)), max_size=20),
+        lag_cost=st.floats(1e-6, 1e4),
+        expected_ends=st.lists(st.tuples(st.floats(0, 100), st.floats(0.1, 100)), max_size=20),
     )
-    def test_solves(self, cost: float, pull: float, ahead: list[tuple[float, float]]) -> None:
+    def test_solves(
+        self, cost: float, lag_cost: float, expected_ends: list[tuple[float, float]]
+    ) -> None:
         """The result solves the equation."""
-        d = break_even_interval(cost, pull, ahead)
+        d = break_even_interval(cost, lag_cost, expected_ends)
 
-        lost = pull * d * d / 2 + sum(weight * max(0, d - left) for left, weight in ahead)
+        lost = lag_cost * d * d / 2 + sum(
+            weight * max(0, d - left) for left, weight in expected_ends
+        )
         assert lost == pytest.approx(cost, rel=1e-6)
 
 
-class TestCrowd:
+class TestSharedSchedule:
     """Waits that share their requests."""
 
-    def test_none(self) -> None:
-        """Of one wait that knows nothing, the crowd looks a little sooner than the wait would."""
-        pace = aimed(0.0, (30.0, None))
+    def test_one_wait(self) -> None:
+        """For one wait without progress, the shared schedule is a little faster than its own."""
+        schedule = aimed(0.0, (30.0, None))
 
-        pause = SharedSchedule([pace], 30.0).due(1.0) - 30
-        assert pause == pytest.approx((pace.due - 30) * math.sqrt(0.6))
+        pause = SharedSchedule([schedule], 30.0).due(1.0) - 30
+        assert pause == pytest.approx((schedule.due - 30) * math.sqrt(0.6))
 
-    def test_more_look_sooner(self) -> None:
-        """The more wait, the sooner a look pays."""
-        paces = [aimed(0.0, (30.0, None)) for _ in range(100)]
-        dues = [SharedSchedule(paces[:count], 30.0).due(1.0) - 30 for count in (1, 10, 100)]
+    def test_more_waits_poll_sooner(self) -> None:
+        """The more waits, the sooner the next request."""
+        schedules = [aimed(0.0, (30.0, None)) for _ in range(100)]
+        dues = [SharedSchedule(schedules[:count], 30.0).due(1.0) - 30 for count in (1, 10, 100)]
 
         assert dues[0] == pytest.approx(dues[1] * math.sqrt(10))
         assert dues[0] == pytest.approx(dues[2] * 10)
 
     def test_just_after_an_aim(self) -> None:
-        """Where an end is due soon, the look comes just after it."""
+        """If an end is expected soon, the request comes just after it."""
         far, near = aimed(0.0, (500.0, None)), aimed(0.0, (500.0, 99.9))
 
         due = SharedSchedule([far, near], 500.0).due(1.0) - 500
@@ -92,29 +100,29 @@ class TestCrowd:
 
     def test_costly(self) -> None:
         """A request that costs a hundred comes a tenth as often."""
-        crowd = SharedSchedule([aimed(0.0, (30.0, None))], 30.0)
+        shared = SharedSchedule([aimed(0.0, (30.0, None))], 30.0)
 
-        assert crowd.due(100.0) - 30 == pytest.approx(min(15, 10 * (crowd.due(1.0) - 30)))
+        assert shared.due(100.0) - 30 == pytest.approx(min(15, 10 * (shared.due(1.0) - 30)))
 
     def test_other_strategies(self) -> None:
-        """Who has a strategy of its own is looked at when that says so, at the latest."""
+        """A wait with another strategy is polled when its strategy says, at the latest."""
         fixed = schedule_for(wait_fixed(7), 0.0)
-        fixed.on_answer(told(None), 10.0, 10.0)
+        fixed.on_answer(answer_with(None), 10.0, 10.0)
         slow = aimed(0.0, (10.0, None), price=5.0)
 
         assert SharedSchedule([fixed], 10.0).due(1.0) == 17.0
         assert SharedSchedule([slow, fixed], 10.0).due(1.0) == 17.0
 
-    def test_nothing_new(self) -> None:
-        """An answer that says nothing new is a look like any other."""
-        pace = aimed(0.0, (10.0, None))
-        assert pace.on_unchanged(20.0, 20.1)
+    def test_unchanged_answer(self) -> None:
+        """An unchanged answer counts as a poll."""
+        schedule = aimed(0.0, (10.0, None))
+        assert schedule.on_unchanged(20.0, 20.1)
 
-        assert forecast([pace], 20.1).latest == pytest.approx(35.1)
-        assert pace.due > 20.1
+        assert forecast([schedule], 20.1).latest == pytest.approx(35.1)
+        assert schedule.due > 20.1
 
-    def test_fresh(self) -> None:
-        """Who was never looked at is due at once."""
+    def test_new_wait(self) -> None:
+        """A wait that was never polled is due at once."""
         assert SharedSchedule([aimed(5.0), aimed(0.0, (5.0, None))], 5.0).due(1.0) == 5.0
 
     @given(
@@ -126,27 +134,28 @@ class TestCrowd:
     def test_guarantee(
         self, began: list[float], data: st.DataObject, cost: float, price: float
     ) -> None:
-        """Whatever progress says, no wait goes unseen for longer than its age allows."""
+        """Whatever the progress, no wait goes unpolled for longer than its age allows."""
         progress = st.floats(0, 100) | st.none() | st.just(math.nan)
         now = 10_000.0
-        paces = []
+        schedules = []
         for start in began:
-            looks = sorted(data.draw(st.lists(st.floats(start, now), max_size=4)))
-            answers = [(when, data.draw(progress)) for when in [*looks, now]]
-            paces.append(aimed(start, *answers, price=price))
-        due = SharedSchedule(paces, now).due(cost) - now
+            answers = sorted(data.draw(st.lists(st.floats(start, now), max_size=4)))
+            answers = [(when, data.draw(progress)) for when in [*answers, now]]
+            schedules.append(aimed(start, *answers, price=price))
+        due = SharedSchedule(schedules, now).due(cost) - now
 
         for start in began:
             age = now - start + 20 * price
             assert due <= min(15, 2 * math.sqrt(2 * price * cost * age)) + 1e-6
 
     @given(count=st.integers(2, 3000), cost=st.floats(1, 500), age=st.floats(0, 5000))
-    def test_shares(self, count: int, cost: float, age: float) -> None:
-        """A list is asked for whenever it costs no more than the single requests it replaces."""
-        paces = [aimed(0.0, (age, None)) for _ in range(min(count, 50))]
-        if cost <= len(paces):
-            assert SharedSchedule(paces, age).is_cheaper(cost, len(paces))
-        if cost > 20 * len(paces):
+    def test_is_cheaper(self, count: int, cost: float, age: float) -> None:
+        """A list is used if it costs no more than the single requests that it replaces."""
+        schedules = [aimed(0.0, (age, None)) for _ in range(min(count, 50))]
+        if cost <= len(schedules):
+            assert SharedSchedule(schedules, age).is_cheaper(cost, len(schedules))
+        if cost > 20 * len(schedules):
             assert (
-                not SharedSchedule(paces, age).is_cheaper(cost, len(paces)) or len(paces) * GAP > 2
+                not SharedSchedule(schedules, age).is_cheaper(cost, len(schedules))
+                or len(schedules) * GAP > 2
             )

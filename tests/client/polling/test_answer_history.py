@@ -13,7 +13,6 @@ from tests.conftest import at
 from tests.scripted import WALL
 
 
-# What is answered: how it stands, and with what doubt.
 RUNS, ENDED, FAILED = at(50), at(None, "completed"), at(None, "failed")
 IDLE = AmbiguousAnswer(Ambiguity.IDLE, at(None, ""))
 OLD, SAME = (
@@ -29,27 +28,27 @@ REPLACED = AmbiguousAnswer(Ambiguity.REPLACED, ENDED)
 
 
 def failing(mark: str, known: str | None = None, otherwise: object = QUIET) -> AmbiguousAnswer:
-    """Return a database's failure, which may be an older one."""
+    """Return the failure of a database, which may be an older one."""
     return AmbiguousAnswer(Ambiguity.KNOWN_FAILURE, FAILED, mark, known, otherwise)  # type: ignore[arg-type]
 
 
-class TestDoubts:
-    """Answers that mean one thing or another, by what was seen before."""
+class TestAmbiguousAnswers:
+    """Answers whose meaning depends on the answers before."""
 
     @pytest.mark.parametrize(
         ("ref", "answers", "ended", "evidence"),
         [
-            # A transfer's old result is none, until the status was seen without one.
+            # The old result of a transfer does not count until the status was seen without one.
             ("export:1", {0: OLD, 30: OLD, 59: OLD}, None, None),
             ("export:1", {0: OLD, 1: IDLE, 2: OLD}, 2, Evidence.ACTION),
             ("export:1", {0: RUNS, 2: OLD}, 2, Evidence.ACTION),
             ("export:1", {0: ENDED}, 0, Evidence.ACTION),
-            # A node action's result like the one before is the new one's in the end.
+            # A node action's result that equals the one before counts after the grace period.
             ("node:1/x@after,completed", {0: SAME, 5: SAME, 9.9: SAME}, None, None),
             ("node:1/x@after,completed", {0: SAME, 10: SAME}, 10, Evidence.SAME_RESULT),
             ("node:1/x@after,completed", {0: None, 4: SAME, 10: SAME}, 10, Evidence.SAME_RESULT),
             ("node:1/x@after,completed", {0: SAME, 3: RUNS, 4: SAME}, 4, Evidence.ACTION),
-            # A database has settled once it was seen busy, or could have been.
+            # A database has settled once it was seen busy, or after the grace period.
             ("bdb:1", {0: QUIET, 5: QUIET, 9.9: QUIET}, None, None),
             ("bdb:1", {0: QUIET, 10: QUIET}, 10, Evidence.QUIET),
             ("bdb:1", {3: QUIET, 12: QUIET}, None, None),
@@ -64,7 +63,7 @@ class TestDoubts:
             ("bdb:1@busy", {0: RUNS, 1: QUIET, 2: RUNS, 3: QUIET}, 3, Evidence.ACTION),
             ("bdb:1@busy", {0: QUIET, 1: RUNS, 2: QUIET}, 2, Evidence.ACTION),
             ("bdb:1@busy", {0: QUIET, 1: failing("x", "")}, 1, Evidence.ACTION),
-            # A failure that was there before the call, or the first look, is an old one.
+            # A failure that was there before the call, or at the first poll, is an old one.
             ("bdb:1", {0: failing("x"), 9: failing("x")}, None, None),
             ("bdb:1", {0: failing("x"), 10: failing("x")}, 10, Evidence.QUIET),
             ("bdb:1", {0: failing("x"), 2: failing("y")}, 2, Evidence.ACTION),
@@ -74,7 +73,7 @@ class TestDoubts:
             ("bdb:1@after,x", {0: failing("x", "x"), 3: failing("x", "x")}, None, None),
             ("bdb:1@after,x", {0: failing("y", "x")}, 0, Evidence.ACTION),
             ("bdb:1", {0: failing("x", None, RUNS), 30: failing("x", None, RUNS)}, None, None),
-            # "Not found" counts if it is said twice, five seconds apart, in the same words.
+            # "Not found" counts after two answers, five seconds apart, with the same mark.
             ("bdb:1@gone", {0: GONE, 4.9: GONE}, None, None),
             ("bdb:1@gone", {0: GONE, 5: GONE}, 5, Evidence.NOT_FOUND),
             ("bdb:1@gone", {0: GONE, 3: RUNS, 6: GONE}, None, None),
@@ -91,7 +90,7 @@ class TestDoubts:
         ended: float | None,
         evidence: Evidence | None,
     ) -> None:
-        """The doubt is dispelled by what comes, or by the time in which it would have come."""
+        """An ambiguous answer is resolved by later answers, or by time."""
         limits = Limits(not_found_grace=60.0 if ref.startswith("export") else 10.0)
         wait = WaitState(parse_reference(ref), limits=limits, now=1000.0, wall=WALL)
         over: list[float] = []
@@ -106,7 +105,7 @@ class TestDoubts:
             assert wait.action.evidence is evidence
 
     def test_whose_failure(self) -> None:
-        """A failure that follows on what was under way before the call may be that of either."""
+        """A failure after work that was in progress before the call may belong to that work."""
         wait = WaitState(parse_reference("bdb:1@busy"), limits=Limits(), now=1000.0, wall=WALL)
         wait.on_answer(RUNS, 1000.0)
 
@@ -115,7 +114,7 @@ class TestDoubts:
 
     @pytest.mark.parametrize("seen", [None, RUNS])
     def test_replaced(self, seen: Action | None) -> None:
-        """A run whose place another has taken has vanished, whether it was seen or not."""
+        """A run that another has replaced has vanished, whether it was seen or not."""
         wait = WaitState(parse_reference("export:1"), limits=Limits(), now=1000.0, wall=WALL)
         if seen is not None:
             wait.on_answer(seen, 1000.0)
@@ -132,8 +131,8 @@ class TestDoubts:
             ("node:1/x", SAME, 1010.0),
         ],
     )
-    def test_asked_in_time(self, ref: str, found: AmbiguousAnswer, limit: float) -> None:
-        """The moment at which a doubt is over is one to ask at."""
+    def test_polled_when_decided(self, ref: str, found: AmbiguousAnswer, limit: float) -> None:
+        """The wait polls at the time from which an answer has one meaning."""
         wait = WaitState(
             parse_reference(ref), limits=Limits(), poll=wait_fixed(60), now=1000.0, wall=WALL
         )
@@ -145,7 +144,7 @@ class TestDoubts:
 
     @pytest.mark.parametrize("found", [QUIET, GONE], ids=["quiet", "gone"])
     def test_not_stalled(self, found: AmbiguousAnswer) -> None:
-        """What is in doubt has not stalled; what is certain again may."""
+        """A wait with ambiguous answers has not stalled; with clear ones it may."""
         wait = WaitState(
             parse_reference("bdb:1"), limits=Limits(stall_timeout=2), now=1000.0, wall=WALL
         )
@@ -160,7 +159,7 @@ class TestDoubts:
             wait.on_answer(RUNS, 1006.5)
 
     def test_shown(self) -> None:
-        """As long as it is in doubt it is shown as what it is, and as not over."""
+        """An object that is not certainly gone is shown as "not found" and pending."""
         wait = WaitState(parse_reference("bdb:1@gone"), limits=Limits(), now=1000.0, wall=WALL)
         assert wait.on_answer(GONE, 1000.0)
 

@@ -1,4 +1,4 @@
-"""Facts about `_hub` with many waits: they share requests, and nothing else."""
+"""Tests of `_client.polling.poller` and its planner, with many waits on a scripted source."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from redis_enterprise_actions import (
 )
 from redis_enterprise_actions._client.pacing.shared_schedule import GAP
 from redis_enterprise_actions._model.reference import ListKind
-from tests.scripted import ScriptedCluster, Work, now, unreachable
+from tests.scripted import ScriptedAction, ScriptedCluster, now, unreachable
 
 
 if TYPE_CHECKING:
@@ -39,40 +39,40 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 async def scripted() -> AsyncIterator[ScriptedCluster]:
-    """A scripted cluster, whose hub must leave no task behind."""
+    """Return a scripted cluster whose poller must leave no task behind."""
     yield ScriptedCluster()
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
 async def all_of(*waits: object) -> list[object]:
-    """Return the result or the error of each."""
+    """Return the result or the error of each wait."""
     return await asyncio.gather(*waits, return_exceptions=True)  # type: ignore[call-overload, no-any-return]
 
 
 class TestSharing:
-    """What is asked."""
+    """Waits share requests."""
 
     async def test_one_list_for_all(self, scripted: ScriptedCluster) -> None:
-        """Several waits are served by one request, whose answer goes to each of them."""
+        """One list serves several waits."""
         uids = [scripted.add(f"a{n}", ends=10.0) for n in range(50)]
 
         results = await all_of(*(scripted.wait(uid) for uid in uids))
         assert [result.uid for result in results] == uids  # type: ignore[attr-defined]
-        assert {what for what, _, _ in scripted.asked} == {"list"}
-        assert len(scripted.asked) <= 32
+        assert {what for what, _, _ in scripted.requests} == {"list"}
+        assert len(scripted.requests) <= 32
 
     async def test_one_alone(self, scripted: ScriptedCluster) -> None:
-        """One wait asks for its own action, and so does the last one that is left."""
+        """A lone wait requests its own action, and so does the last wait that is left."""
         scripted.add("short", ends=5.0)
         scripted.add("long", ends=60.0)
         await all_of(scripted.wait("short"), scripted.wait("long"))
 
-        assert max(scripted.lists) < 6
-        assert min(scripted.singles("long")) > max(scripted.lists)
-        assert scripted.singles("short") == []
+        assert max(scripted.list_times) < 6
+        assert min(scripted.single_times("long")) > max(scripted.list_times)
+        assert scripted.single_times("short") == []
 
     async def test_same_uid(self, scripted: ScriptedCluster) -> None:
-        """Waits for one action share what is asked for it, and each gets its end."""
+        """Waits for one action share its requests, and each gets its end."""
         scripted.add("a", ends=20.0)
         results = await all_of(*(scripted.wait("a") for _ in range(10)))
 
@@ -81,21 +81,23 @@ class TestSharing:
         alone = ScriptedCluster(work=scripted.work)
         scripted.work["a"].begins, scripted.work["a"].ends = now(), now() + 20.0
         await alone.wait("a")
-        assert len(scripted.asked) == len(alone.asked)
+        assert len(scripted.requests) == len(alone.requests)
 
     async def test_due_or_not(self, scripted: ScriptedCluster) -> None:
-        """What a list says of a wait that is not due yet is told at once."""
+        """A wait that is not due yet gets the answer of a list at once."""
         scripted.add("often", ends=30.0)
         scripted.add("seldom", ends=10.0)
         slow = asyncio.create_task(scripted.wait("seldom", poll=wait_fixed(1000)))
         await asyncio.gather(slow, scripted.wait("often", poll=wait_fixed(1)))
 
         assert now() < 32
-        assert scripted.singles("seldom") == []
+        assert scripted.single_times("seldom") == []
 
     @pytest.mark.parametrize("ends", [100.0, 1e6], ids=["with progress", "without"])
-    async def test_own_pace(self, scripted: ScriptedCluster, ends: float) -> None:
-        """A strategy is asked once for each poll that was due, whoever else polls."""
+    async def test_strategy_is_called_once_per_due_poll(
+        self, scripted: ScriptedCluster, ends: float
+    ) -> None:
+        """A strategy is called once for each poll that was due, whatever other waits do."""
         scripted.add("often", ends=100.0)
         scripted.add("own", ends=ends)
         calls: list[float] = []
@@ -112,16 +114,16 @@ class TestSharing:
         assert all(later - sooner >= 30 for sooner, later in pairwise(calls))
 
     async def test_list_gap(self, scripted: ScriptedCluster) -> None:
-        """An action that the list does not hold is asked for alone, and missing is not gone."""
+        """An action that the list does not show is requested alone; missing is not gone."""
         scripted.add("there", ends=40.0)
         scripted.add("gap", ends=30.0, listed=False)
         results = await all_of(scripted.wait("there"), scripted.wait("gap"))
 
         assert [type(result) for result in results] == [Action, Action]
-        assert len(scripted.singles("gap")) > 3
+        assert len(scripted.single_times("gap")) > 3
 
     async def test_gap_that_comes_and_goes(self, scripted: ScriptedCluster) -> None:
-        """An action that is back in the list is no longer asked for alone."""
+        """An action that is in the list again is no longer requested alone."""
         scripted.add("there", ends=200.0)
         scripted.add("gap", ends=200.0)
         waits = asyncio.gather(scripted.wait("there"), scripted.wait("gap"))
@@ -131,47 +133,47 @@ class TestSharing:
         scripted.work["gap"].listed = True
         await waits
 
-        assert 10 <= min(scripted.singles("gap")) < 13
-        assert max(scripted.singles("gap")) < 80
+        assert 10 <= min(scripted.single_times("gap")) < 13
+        assert max(scripted.single_times("gap")) < 80
 
     async def test_gap_now_and_then(self, scripted: ScriptedCluster) -> None:
-        """One that a list does not hold now and then is asked for alone then, and not for long."""
+        """An action that the list misses now and then is requested alone only for a short time."""
         scripted.add("there", ends=100.0)
-        scripted.add("gap", ends=1e6)  # of which there is nothing new
+        scripted.add("gap", ends=1e6)  # without visible progress
         waits = all_of(scripted.wait("there"), scripted.wait("gap", timeout=100.0))
         waiting = asyncio.ensure_future(waits)
         for _ in range(3):
             await asyncio.sleep(10)
-            asked = len(scripted.singles("gap"))
+            count = len(scripted.single_times("gap"))
             scripted.work["gap"].listed = False
-            while len(scripted.singles("gap")) == asked:  # noqa: ASYNC110 - the time is virtual
+            while len(scripted.single_times("gap")) == count:  # noqa: ASYNC110 - the time is virtual
                 await asyncio.sleep(0.01)
             scripted.work["gap"].listed = True
         await waiting
 
-        assert 3 <= len(scripted.singles("gap")) <= 6
+        assert 3 <= len(scripted.single_times("gap")) <= 6
 
     async def test_costly_list(self, scripted: ScriptedCluster) -> None:
-        """Where a list costs more than it saves, each action is asked for alone."""
+        """If a list costs more than it saves, each action is requested alone."""
         scripted.list_cost = 200.0
         for uid in ("a", "b", "c"):
             scripted.add(uid, ends=100.0)
         await all_of(*(scripted.wait(uid) for uid in ("a", "b", "c")))
 
-        assert scripted.lists == [0.0]
-        assert all(len(scripted.singles(uid)) > 5 for uid in ("a", "b", "c"))
+        assert scripted.list_times == [0.0]
+        assert all(len(scripted.single_times(uid)) > 5 for uid in ("a", "b", "c"))
 
     async def test_costly_list_pays_for_many(self, scripted: ScriptedCluster) -> None:
-        """For enough waits even a costly list is cheaper than one request for each."""
+        """For enough waits, even a costly list is cheaper than one request for each."""
         scripted.list_cost = 20.0
         uids = [scripted.add(f"a{n}", ends=30.0) for n in range(100)]
         await all_of(*(scripted.wait(uid) for uid in uids))
 
-        assert len(scripted.lists) > 5
-        assert len(scripted.asked) - len(scripted.lists) < 5
+        assert len(scripted.list_times) > 5
+        assert len(scripted.requests) - len(scripted.list_times) < 5
 
     async def test_cost_is_measured_again(self, scripted: ScriptedCluster) -> None:
-        """What a list costs is found out anew after a while."""
+        """The cost of a list is measured again after a while."""
         scripted.list_cost = 200.0
         for uid in ("a", "b"):
             scripted.add(uid, ends=2000.0)
@@ -180,31 +182,31 @@ class TestSharing:
         scripted.list_cost = 1.0
         await waits
 
-        assert len([when for when in scripted.lists if when < 299]) == 1
-        assert len([when for when in scripted.lists if when > 299]) > 50
+        assert len([when for when in scripted.list_times if when < 299]) == 1
+        assert len([when for when in scripted.list_times if when > 299]) > 50
 
 
-class TestCourtesy:
-    """What the cluster is spared."""
+class TestRateLimit:
+    """Limits on the number of requests."""
 
     @pytest.mark.parametrize("count", [2, 30, 1000])
     @pytest.mark.parametrize("latency", [0.0, 0.2, 2.0])
     async def test_limits(self, scripted: ScriptedCluster, count: int, latency: float) -> None:
-        """One request at a time, at most three a second, a tenth of the wall time."""
+        """One request at a time, at most three a second, and a tenth of the time."""
         rng = random.Random(count)
         scripted.latency = latency
         uids = [scripted.add(f"a{n}", ends=rng.lognormvariate(3.4, 0.8)) for n in range(count)]
         await all_of(*(scripted.wait(uid) for uid in uids))
 
-        began = [when for _, when, _ in scripted.asked]
-        spent = sum(ended - when for _, when, ended in scripted.asked)
-        assert scripted.most_under_way == 1
+        began = [when for _, when, _ in scripted.requests]
+        spent = sum(ended - when for _, when, ended in scripted.requests)
+        assert scripted.most_in_flight == 1
         assert all(later - sooner > 0.999 for sooner, later in zip(began, began[3:], strict=False))
-        # The last request has no rest after it.
+        # No rest follows the last request.
         assert spent - latency <= 0.1001 * (began[-1] - began[0])
 
-    async def test_joiners_do_not_hurry_it(self, scripted: ScriptedCluster) -> None:
-        """Waits that come one after the other do not make a request each."""
+    async def test_joining_waits_add_no_requests(self, scripted: ScriptedCluster) -> None:
+        """Waits that begin one after the other do not make a request each."""
         uids = [scripted.add(f"a{n}", ends=20.0) for n in range(200)]
         waits = []
         for uid in uids:
@@ -212,9 +214,9 @@ class TestCourtesy:
             await asyncio.sleep(0.01)
         await asyncio.gather(*waits)
 
-        assert len([when for _, when, _ in scripted.asked if when < 2]) <= 7
+        assert len([when for _, when, _ in scripted.requests if when < 2]) <= 7
 
-    async def test_leavers_do_not_hurry_it(self, scripted: ScriptedCluster) -> None:
+    async def test_leaving_waits_add_no_requests(self, scripted: ScriptedCluster) -> None:
         """Waits that are cancelled one after the other make no requests."""
         uids = [scripted.add(f"a{n}", ends=2000.0) for n in range(100)]
         waits = [asyncio.create_task(scripted.wait(uid, poll=wait_fixed(50))) for uid in uids]
@@ -224,10 +226,10 @@ class TestCourtesy:
         waits[0].cancel()
         await asyncio.wait(waits)
 
-        assert len(scripted.asked) == 1
+        assert len(scripted.requests) == 1
 
     async def test_first_alone_at_once(self, scripted: ScriptedCluster) -> None:
-        """A wait that finds nobody there asks at once, as far as three a second allow."""
+        """The first wait of a client polls at once, within three requests a second."""
         ended = []
         for n in range(10):
             scripted.add(f"a{n}", ends=0.0)
@@ -239,10 +241,10 @@ class TestCourtesy:
 
 
 class TestAsIfAlone:
-    """No wait notices the others."""
+    """A wait ends as it would without the others."""
 
     async def test_deadlines(self, scripted: ScriptedCluster) -> None:
-        """Each wait ends at its own deadline, after a last look at it."""
+        """Each wait ends at its own deadline, after a last poll there."""
         scripted.add("never", ends=1e9)
         scripted.add("late", ends=19.9)
         ends: dict[float, float] = {}
@@ -259,7 +261,7 @@ class TestAsIfAlone:
         assert all(end == pytest.approx(timeout, abs=0.4) for timeout, end in ends.items())
 
     async def test_deadlines_while_a_request_hangs(self, scripted: ScriptedCluster) -> None:
-        """Waits end at their deadlines though the request that serves them goes on."""
+        """Waits end at their deadlines although the request that serves them hangs."""
         scripted.latency = 100.0
         scripted.add("a", ends=10.0)
         scripted.add("b", ends=10.0)
@@ -268,10 +270,10 @@ class TestAsIfAlone:
 
         assert [type(result) for result in results] == [*[WaitTimeout] * 3, Action]
         assert [round(result.elapsed, 3) for result in results[:3]] == [5, 7, 9]  # type: ignore[attr-defined]
-        assert len(scripted.asked) == 1
+        assert len(scripted.requests) == 1
 
-    async def test_deadline_of_one_who_came_late(self, scripted: ScriptedCluster) -> None:
-        """A wait that comes while a request hangs ends soon after its deadline, unasked."""
+    async def test_deadline_of_a_late_joiner(self, scripted: ScriptedCluster) -> None:
+        """A wait that begins while a request hangs ends soon after its deadline, without a poll."""
         scripted.latency = 100.0
         scripted.add("a", ends=10.0)
         first = asyncio.create_task(scripted.wait("a", timeout=500))
@@ -284,7 +286,7 @@ class TestAsIfAlone:
         await first
 
     async def test_own_grace(self, scripted: ScriptedCluster) -> None:
-        """An unknown uid is not found after its own grace, having been asked for alone there."""
+        """An unknown uid is not found after its own grace period, with a poll at its end."""
         scripted.add("there", ends=60.0)
         scripted.add("late", ends=60.0, begins=8.0)
         waits = [scripted.wait("x", not_found_grace=3), scripted.wait("y", not_found_grace=9)]
@@ -295,7 +297,7 @@ class TestAsIfAlone:
         assert results[3].elapsed == pytest.approx(9, abs=1.5)  # type: ignore[attr-defined]
 
     async def test_own_stall(self, scripted: ScriptedCluster) -> None:
-        """A wait whose action stands still is stalled, those whose actions move are not."""
+        """An action without progress stalls its own wait, and not the others."""
         for uid in ("a", "b", "c"):
             scripted.add(uid, ends=50.0)
         scripted.add("stuck", ends=1e9, status="vanishes")
@@ -306,20 +308,22 @@ class TestAsIfAlone:
         assert results[-1].elapsed == pytest.approx(20, abs=1)  # type: ignore[attr-defined]
 
     async def test_vanished(self, scripted: ScriptedCluster) -> None:
-        """What vanishes from the list is asked for alone, and then the database is."""
+        """An action that vanishes from the list is requested alone, and then its database."""
         scripted.add("there", ends=30.0)
         scripted.add("gone", ends=10.0, status="vanishes")
-        scripted.add("deleted", ends=10.0, status="vanishes", settled=True)
+        scripted.add("deleted", ends=10.0, status="vanishes", verified=True)
         results = await all_of(*(scripted.wait(uid) for uid in ("there", "gone", "deleted")))
 
         assert [type(result) for result in results] == [Action, ActionVanished, Action]
         assert results[-1].evidence is Evidence.DATABASE  # type: ignore[attr-defined]
-        assert len(scripted.singles("gone")) == len(scripted.singles("deleted")) == 1
-        assert len(scripted.singles("database")) == 2
+        assert len(scripted.single_times("gone")) == len(scripted.single_times("deleted")) == 1
+        assert len(scripted.single_times("database")) == 2
 
     @pytest.mark.parametrize("moment", [10.5, 11.0, 11.2, 11.4, 11.6, 11.8, 12.0, 12.5, 13.0])
-    async def test_cancelled_in_doubt(self, scripted: ScriptedCluster, moment: float) -> None:
-        """Waits that are cancelled while they are in doubt are no longer asked about."""
+    async def test_cancelled_before_verification(
+        self, scripted: ScriptedCluster, moment: float
+    ) -> None:
+        """No request follows for waits that are cancelled before they are verified."""
         scripted.latency = 0.15
         scripted.add("there", ends=30.0)
         scripted.add("gone", ends=10.0, status="vanishes")
@@ -331,11 +335,13 @@ class TestAsIfAlone:
         await asyncio.wait(waits)
 
         about = {"gone", "too", "database"}
-        assert [when for what, when, _ in scripted.asked if what in about and when > moment] == []
+        assert [
+            when for what, when, _ in scripted.requests if what in about and when > moment
+        ] == []
         assert waits[0].result().phase.terminal
 
-    async def test_doubts_that_are_left(self, scripted: ScriptedCluster) -> None:
-        """Of many in doubt, those who leave are no longer asked about."""
+    async def test_cancelled_verifications(self, scripted: ScriptedCluster) -> None:
+        """No verification follows for waits that are cancelled."""
         for uid in ("a", "b", "c"):
             scripted.add(uid, begins=-1e6, ends=1e6)
         scripted.add("d", ends=40.0)
@@ -344,16 +350,16 @@ class TestAsIfAlone:
         await asyncio.sleep(10)
         scripted.latency = 0.4
         await asyncio.sleep(10.6)
-        assert len(scripted.singles("database")) == 1
+        assert len(scripted.single_times("database")) == 1
         waits[1].cancel()
         waits[2].cancel()
         results = await all_of(*waits, other)
 
         assert isinstance(results[0], ActionStalled)
-        assert len(scripted.singles("database")) == 1
+        assert len(scripted.single_times("database")) == 1
 
-    async def test_changing_places_in_doubt(self, scripted: ScriptedCluster) -> None:
-        """When one in doubt leaves and another comes while the loop sleeps, none is asked about."""
+    async def test_leave_and_join_before_verification(self, scripted: ScriptedCluster) -> None:
+        """If one wait leaves and another joins while the loop sleeps, neither is verified."""
         for uid in "abcdef":
             scripted.add(uid, begins=-1e6, ends=1e6)
         waits = [asyncio.create_task(scripted.wait(uid, stall_timeout=20)) for uid in "abcde"]
@@ -367,10 +373,10 @@ class TestAsIfAlone:
         results = await all_of(*waits, come)
 
         assert [type(result) for result in results].count(ActionStalled) == 4
-        assert len(scripted.singles("database")) == 4
+        assert len(scripted.single_times("database")) == 4
 
-    async def test_changing_places_alone(self, scripted: ScriptedCluster) -> None:
-        """The same, where the loop sleeps until a single action may be asked for."""
+    async def test_leave_and_join_before_single_request(self, scripted: ScriptedCluster) -> None:
+        """If one wait leaves and another joins while the loop sleeps, no request is lost."""
         for uid in "abc":
             scripted.add(uid, ends=30.0)
         scripted.poller._planner.list_endpoint(ListKind.ACTIONS).record_answer(0.0, cost=1e6)
@@ -382,19 +388,19 @@ class TestAsIfAlone:
         comes = asyncio.create_task(scripted.wait("c"))
 
         assert [type(result) for result in await all_of(first, comes)] == [Action] * 2
-        assert scripted.singles("b") == []
+        assert scripted.single_times("b") == []
 
-    async def test_no_look_just_before_a_deadline(self, scripted: ScriptedCluster) -> None:
-        """A list that would be asked for just before a deadline is asked for at it."""
+    async def test_no_list_just_before_a_deadline(self, scripted: ScriptedCluster) -> None:
+        """A list that is due just before a deadline is requested at the deadline."""
         for uid in ("a", "b"):
             scripted.add(uid, ends=100.0)
         waits = [scripted.wait(uid, timeout=10.3, poll=wait_fixed(5)) for uid in ("a", "b")]
         await all_of(*waits)
 
-        assert scripted.lists == pytest.approx([0, 5, 10.3], abs=1e-3)
+        assert scripted.list_times == pytest.approx([0, 5, 10.3], abs=1e-3)
 
-    async def test_refusal_of_one(self, scripted: ScriptedCluster) -> None:
-        """A refused list ends all waits that it was for, each with an error of its own."""
+    async def test_refused_list(self, scripted: ScriptedCluster) -> None:
+        """A refused list ends all its waits, each with an error of its own."""
         scripted.add("a", ends=10.0)
         scripted.add("b", ends=10.0)
         scripted.error = AuthenticationError("GET", "/v1/actions", status=403)
@@ -402,10 +408,10 @@ class TestAsIfAlone:
 
         assert first is not second
         assert (first.uid, second.uid) == ("a", "b")  # type: ignore[attr-defined]
-        assert len(scripted.asked) == 1
+        assert len(scripted.requests) == 1
 
     async def test_strategy_that_fails(self, scripted: ScriptedCluster) -> None:
-        """What a strategy raises, or answers wrongly, ends its own wait."""
+        """An error or a wrong result of a strategy ends its own wait."""
         for uid in ("a", "b", "c"):
             scripted.add(uid, ends=10.0)
 
@@ -420,10 +426,10 @@ class TestAsIfAlone:
         assert [type(result) for result in results] == [KeyError, UsageError, Action]
 
     @pytest.mark.parametrize("error", [StopIteration, asyncio.CancelledError])
-    async def test_strategy_that_runs_dry(
+    async def test_strategy_that_raises_special_errors(
         self, scripted: ScriptedCluster, error: type[BaseException]
     ) -> None:
-        """Nor do they care for one that has no more pauses, or asks a task that was cancelled."""
+        """A strategy that raises StopIteration or CancelledError ends its own wait only."""
         scripted.add("a1", ends=60.0)
         scripted.add("a2", ends=20.0)
 
@@ -438,7 +444,7 @@ class TestAsIfAlone:
         assert (await other).status == "completed"
 
     async def test_slow_callback(self, scripted: ScriptedCluster) -> None:
-        """A callback that takes its time delays nobody, and nothing is asked for it meanwhile."""
+        """A slow callback delays no other wait, and meanwhile no request is made for its wait."""
         scripted.add("a", ends=20.0)
         scripted.add("b", ends=20.0)
         ended: dict[str, float] = {}
@@ -454,18 +460,18 @@ class TestAsIfAlone:
         await all_of(scripted.wait("a", on_progress=slow), quick())
         assert ended["b"] < 22
         assert ended["a"] == pytest.approx(200, abs=2)
-        assert [when for _, when, _ in scripted.asked if 22 < when < 99] == []
+        assert [when for _, when, _ in scripted.requests if 22 < when < 99] == []
 
     async def test_callback_that_raises(self, scripted: ScriptedCluster) -> None:
-        """What a callback raises is its own wait's end."""
+        """An error of a callback ends its own wait."""
         scripted.add("a", ends=20.0)
         scripted.add("b", ends=20.0)
         results = await all_of(scripted.wait("a", on_progress=lambda _: 1 // 0), scripted.wait("b"))
 
         assert [type(result) for result in results] == [ZeroDivisionError, Action]
 
-    async def test_failed_one(self, scripted: ScriptedCluster) -> None:
-        """The failure of an action is its own wait's."""
+    async def test_failed_action(self, scripted: ScriptedCluster) -> None:
+        """A failed action ends its own wait."""
         scripted.add("a", ends=10.0, status="failed")
         scripted.add("b", ends=20.0)
         results = await all_of(scripted.wait("a"), scripted.wait("b"))
@@ -473,21 +479,21 @@ class TestAsIfAlone:
         assert [type(result) for result in results] == [ActionFailed, Action]
 
     async def test_price_of_each(self, scripted: ScriptedCluster) -> None:
-        """Who is worth more requests gets more, and the others are told, too."""
+        """A wait with a lower price gets more requests, which serve the other waits too."""
         scripted.add("a", ends=200.0)
         scripted.add("b", ends=200.0)
         await all_of(*(scripted.wait(uid, poll=AimedWait(5.0, cap=60)) for uid in ("a", "b")))
-        few = len(scripted.asked)
+        few = len(scripted.requests)
         began = now()
         scripted.add("c", begins=began, ends=began + 200)
         scripted.add("d", begins=began, ends=began + 200)
         await all_of(scripted.wait("c", poll=AimedWait(5.0, cap=60)), scripted.wait("d"))
 
-        assert len(scripted.asked) - few > 2 * few
+        assert len(scripted.requests) - few > 2 * few
 
 
-class TestComingAndGoing:
-    """Joining, leaving, closing."""
+class TestJoinAndLeave:
+    """Waits join and leave, and the client closes."""
 
     async def test_cancel_any_subset(self, scripted: ScriptedCluster) -> None:
         """Cancelling some waits, during a request and between two, disturbs no other."""
@@ -505,7 +511,7 @@ class TestComingAndGoing:
             assert isinstance(result, asyncio.CancelledError if uid in gone else Action)
 
     async def test_last_one_out(self, scripted: ScriptedCluster) -> None:
-        """When the last wait is cancelled, the request under way is, and nothing is left."""
+        """Cancelling the last wait cancels the request in flight and leaves no task."""
         scripted.latency = 1000.0
         scripted.add("a", ends=10.0)
         before = asyncio.all_tasks()
@@ -516,7 +522,7 @@ class TestComingAndGoing:
         await asyncio.wait(waits)
 
         assert asyncio.all_tasks() == before
-        assert scripted.under_way == 0
+        assert scripted.in_flight == 0
         assert now() == 5.0
 
     @pytest.mark.parametrize("ends", [0.0, 1000.0])
@@ -544,8 +550,8 @@ class TestComingAndGoing:
 
         assert waits[0].cancelled()
 
-    async def test_request_that_nobody_needs(self, scripted: ScriptedCluster) -> None:
-        """A request for one who has left makes way for those who came meanwhile."""
+    async def test_request_without_waiters(self, scripted: ScriptedCluster) -> None:
+        """A request for a wait that left is cancelled for the waits that joined meanwhile."""
         scripted.latency = 1000.0
         for uid in ("a", "b"):
             scripted.add(uid, ends=10.0)
@@ -559,22 +565,22 @@ class TestComingAndGoing:
         assert (await second).phase.terminal
         assert now() < 20
 
-    async def test_between_two_news(self, scripted: ScriptedCluster) -> None:
-        """While nobody waits for news there is no loop; it begins anew."""
+    async def test_between_two_updates(self, scripted: ScriptedCluster) -> None:
+        """While no wait expects an update there is no loop task; it starts again later."""
         scripted.add("a", ends=50.0)
         before = asyncio.all_tasks()
         seen = []
 
-        async def look(action: Action) -> None:
+        async def on_progress(action: Action) -> None:
             seen.append(action)
             assert asyncio.all_tasks() == before
             await asyncio.sleep(7)
 
-        await scripted.wait("a", on_progress=look)
+        await scripted.wait("a", on_progress=on_progress)
         assert len(seen) > 3
 
     async def test_closed(self, scripted: ScriptedCluster) -> None:
-        """Closing ends every wait at once, and those that come later."""
+        """Closing ends every wait at once, and each later one."""
         scripted.latency = 1000.0
         for uid in ("a", "b"):
             scripted.add(uid, ends=10.0)
@@ -588,7 +594,7 @@ class TestComingAndGoing:
         await scripted.poller.close()
 
     async def test_loop_is_cancelled(self, scripted: ScriptedCluster) -> None:
-        """If somebody cancels the loop itself, the waits are cancelled, too, and do not hang."""
+        """Cancelling the loop task cancels the waits, and none hangs."""
         scripted.add("a", ends=1000.0)
         waits = [asyncio.create_task(scripted.wait("a")) for _ in range(2)]
         await asyncio.sleep(3)
@@ -598,8 +604,8 @@ class TestComingAndGoing:
 
         assert [type(result) for result in results] == [asyncio.CancelledError] * 2
 
-    async def test_bug(self, scripted: ScriptedCluster) -> None:
-        """What nobody foresaw reaches those who wait, instead of leaving them waiting."""
+    async def test_unexpected_error(self, scripted: ScriptedCluster) -> None:
+        """An unexpected error ends the waits, and none hangs."""
         scripted.add("a", ends=1000.0)
         scripted.add("b", ends=1000.0)
         scripted.error = LookupError("a bug")  # type: ignore[assignment]
@@ -607,22 +613,22 @@ class TestComingAndGoing:
 
         assert [type(result) for result in results] == [LookupError] * 2
 
-    async def test_bug_in_the_loop(
+    async def test_unexpected_error_in_the_loop(
         self, scripted: ScriptedCluster, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """So does what goes wrong in the loop itself."""
+        """An error of the loop itself ends the waits, and none hangs."""
         monkeypatch.setattr(scripted.poller._planner, "next_request", lambda *_: 1 // 0)
         results = await all_of(scripted.wait("a"), scripted.wait("b"))
 
         assert [type(result) for result in results] == [ZeroDivisionError] * 2
 
 
-class TestMoments:
-    """Things that happen in one moment, and joiners who come at a bad one."""
+class TestRaces:
+    """Events at the same moment, and waits that join at a bad one."""
 
     @pytest.mark.parametrize("turns", [0, 1, 2, 3])
-    async def test_leaving_as_another_comes(self, scripted: ScriptedCluster, turns: int) -> None:
-        """Who leaves last is not kept by who comes next."""
+    async def test_leave_as_another_joins(self, scripted: ScriptedCluster, turns: int) -> None:
+        """A wait that joins does not delay the last one that leaves."""
         scripted.latency = 0.1
         scripted.add("a", ends=1000.0)
         scripted.add("b", ends=500.0)
@@ -638,8 +644,8 @@ class TestMoments:
         assert (await comes).phase.terminal
 
     @pytest.mark.parametrize("turns", [0, 1, 2, 3])
-    async def test_timeout_as_another_comes(self, scripted: ScriptedCluster, turns: int) -> None:
-        """Nor is one whose deadline is over."""
+    async def test_timeout_as_another_joins(self, scripted: ScriptedCluster, turns: int) -> None:
+        """A wait that joins does not delay one that timed out."""
         scripted.latency = 50.0
         scripted.add("a", ends=1000.0)
         scripted.add("b", ends=0.0)
@@ -654,8 +660,8 @@ class TestMoments:
         assert isinstance(first.exception(), WaitTimeout)
         assert (await comes).phase.terminal
 
-    async def test_leaving_as_the_request_fails(self, scripted: ScriptedCluster) -> None:
-        """When the only asker leaves in the moment that its request fails, nobody notices."""
+    async def test_leave_as_the_request_fails(self, scripted: ScriptedCluster) -> None:
+        """A wait that leaves as its request fails disturbs no other."""
         scripted.list_cost = 1e6
         for uid in ("a", "b"):
             scripted.add(uid, ends=30.0)
@@ -676,7 +682,7 @@ class TestMoments:
         assert waits["b"].result().phase.terminal
 
     async def test_joiner_during_a_rest(self, scripted: ScriptedCluster) -> None:
-        """A slow cluster's rest does not keep a joiner from a last look at its deadline."""
+        """A rest after a slow answer does not keep a joining wait from its last poll."""
         scripted.latency = 1.0
         for uid in ("a", "b"):
             scripted.add(uid, ends=1e6)
@@ -691,7 +697,7 @@ class TestMoments:
         await asyncio.wait(waits)
 
     async def test_joiner_while_a_request_hangs(self, scripted: ScriptedCluster) -> None:
-        """A joiner's deadline counts, also where those before it have none."""
+        """The deadline of a joining wait counts even if the waits before it have none."""
         scripted.latency = 100.0
         scripted.add("a", ends=10.0)
         first = asyncio.create_task(scripted.wait("a"))
@@ -703,8 +709,8 @@ class TestMoments:
         await first
 
     @pytest.mark.parametrize("count", [0, 1])
-    async def test_no_time_at_all(self, scripted: ScriptedCluster, count: int) -> None:
-        """A wait with a timeout of nothing asks once, and finds what has ended."""
+    async def test_zero_timeout(self, scripted: ScriptedCluster, count: int) -> None:
+        """A wait with a timeout of zero polls once, and finds an action that has ended."""
         scripted.add("over", ends=0.0)
         scripted.add("a", ends=1e6)
         others = [asyncio.create_task(scripted.wait("a")) for _ in range(count)]
@@ -718,7 +724,7 @@ class TestMoments:
             await asyncio.wait([other])
 
     async def test_joiners_for_one_uid(self, scripted: ScriptedCluster) -> None:
-        """Waits for one action that come one after the other do not make a request each."""
+        """Waits for one action that begin one after the other do not make a request each."""
         scripted.add("a", ends=20.0)
         waits = []
         for _ in range(100):
@@ -726,10 +732,10 @@ class TestMoments:
             await asyncio.sleep(0.01)
         await asyncio.gather(*waits)
 
-        assert len([when for _, when, _ in scripted.asked if when < 1]) <= 4
+        assert len([when for _, when, _ in scripted.requests if when < 1]) <= 4
 
     async def test_cancelled_requests_count(self, scripted: ScriptedCluster) -> None:
-        """Requests that are cancelled under way are requests."""
+        """Requests that are cancelled in flight count for the rate limit."""
         scripted.latency = 5.0
         scripted.add("a", ends=1e6)
         other = asyncio.create_task(scripted.wait("b", not_found_grace=1e6))
@@ -741,14 +747,14 @@ class TestMoments:
         other.cancel()
         await asyncio.wait([other])
 
-        assert len(scripted.asked) <= 9
+        assert len(scripted.requests) <= 9
 
 
-class TestStarving:
-    """Much trouble for one is little for the others."""
+class TestFairness:
+    """Trouble with one wait costs the others little."""
 
-    async def test_many_doubts(self, scripted: ScriptedCluster) -> None:
-        """Many in doubt about one action ask its database once, and delay nobody."""
+    async def test_many_verifications_of_one_action(self, scripted: ScriptedCluster) -> None:
+        """Many unverified waits for one action need one verification and delay no other wait."""
         scripted.add("gone", ends=10.0, status="vanishes")
         scripted.add("other", ends=13.0)
         doubts = [asyncio.create_task(scripted.wait("gone")) for _ in range(90)]
@@ -757,10 +763,10 @@ class TestStarving:
         assert now() < 15
         await asyncio.wait(doubts)
 
-        assert len(scripted.singles("database")) == 1
+        assert len(scripted.single_times("database")) == 1
 
-    async def test_many_doubts_about_many(self, scripted: ScriptedCluster) -> None:
-        """Many doubtful actions take turns with the others."""
+    async def test_many_verifications(self, scripted: ScriptedCluster) -> None:
+        """Verifications of many actions alternate with polls."""
         for n in range(60):
             scripted.add(f"s{n}", begins=-1e6, ends=1e6)
         scripted.add("other", ends=13.0)
@@ -771,25 +777,25 @@ class TestStarving:
 
         assert {type(result) for result in await doubts} == {ActionStalled}
 
-    async def test_doubts_in_an_outage(self, scripted: ScriptedCluster) -> None:
-        """Doubts do not hammer a cluster that does not answer."""
+    async def test_verifications_in_an_outage(self, scripted: ScriptedCluster) -> None:
+        """Verifications do not flood a cluster that does not answer."""
         for n in range(50):
             scripted.add(f"s{n}", begins=-1e6, ends=1e6)
         stalled = [scripted.wait(f"s{n}", stall_timeout=8) for n in range(50)]
         doubts = asyncio.gather(*stalled, return_exceptions=True)
-        while not scripted.singles("database"):  # noqa: ASYNC110 - on virtual time
+        while not scripted.single_times("database"):  # noqa: ASYNC110 - on virtual time
             await asyncio.sleep(0.1)
-        before = len(scripted.asked)
+        before = len(scripted.requests)
         scripted.error = unreachable()
         await asyncio.sleep(30)
-        tried = len(scripted.asked) - before
+        tried = len(scripted.requests) - before
         scripted.error = None
 
         assert tried < 25
         assert {type(result) for result in await doubts} == {ActionStalled}
 
     async def test_one_short_list(self, scripted: ScriptedCluster) -> None:
-        """A single list that held nothing is soon made up for."""
+        """A single empty list delays the ends only a little."""
         rng = random.Random(0)
         uids = [scripted.add(f"a{n}", ends=rng.uniform(30, 45)) for n in range(300)]
         ended: dict[str, float] = {}
@@ -810,8 +816,8 @@ class TestStarving:
         lags = [ended[uid] - scripted.work[uid].ends for uid in uids]
         assert max(lags) < 3
 
-    async def test_one_bad_apple(self, scripted: ScriptedCluster) -> None:
-        """An action that can be had by no route is asked for at its pace, the others at theirs."""
+    async def test_one_unreadable_action(self, scripted: ScriptedCluster) -> None:
+        """An unreadable action is requested by its schedule, the others by theirs."""
         for uid in ("good", "too", "bad"):
             scripted.add(uid, ends=100.0, listed=uid != "bad")
         ask = scripted.fetch
@@ -829,11 +835,11 @@ class TestStarving:
         await asyncio.wait([bad])
 
         assert now() < 104
-        assert len(scripted.lists) > 20
-        assert len(scripted.singles("bad")) < 40
+        assert len(scripted.list_times) > 20
+        assert len(scripted.single_times("bad")) < 40
 
-    async def test_many_apart(self, scripted: ScriptedCluster) -> None:
-        """Many that have to be asked for alone, and often, leave the list its turns."""
+    async def test_many_unlisted_actions(self, scripted: ScriptedCluster) -> None:
+        """Many actions that are requested alone leave the list its turns."""
         gaps = [scripted.add(f"gap{n}", ends=60.0, listed=False) for n in range(12)]
         good = [scripted.add(f"good{n}", ends=50.0) for n in range(5)]
         poll = wait_fixed(0.2)
@@ -842,11 +848,11 @@ class TestStarving:
 
         assert [type(result) for result in results] == [Action] * 5
         assert now() < 54
-        assert len([when for when in scripted.lists if 10 < when < 50]) > 10
+        assert len([when for when in scripted.list_times if 10 < when < 50]) > 10
         await apart
 
-    async def test_fellows_pace(self, scripted: ScriptedCluster) -> None:
-        """Polls for a fellow do not spoil the aim of a wait for the same action."""
+    async def test_schedules_of_one_action(self, scripted: ScriptedCluster) -> None:
+        """Polls for one wait do not spoil the aim of another wait for the same action."""
         scripted.add("a", ends=100.0)
         often = asyncio.create_task(scripted.wait("a", poll=wait_fixed(0.2)))
         aimed = asyncio.create_task(scripted.wait("a"))
@@ -856,15 +862,15 @@ class TestStarving:
 
         assert now() < 101.5
 
-    async def test_stall_of_one_apart(self, scripted: ScriptedCluster) -> None:
-        """What a list tells of one asked for alone counts from when the list was asked for."""
+    async def test_stall_of_an_unlisted_action(self, scripted: ScriptedCluster) -> None:
+        """An answer of a list counts from the time at which the list was requested."""
         scripted.add("there", ends=100.0)
         scripted.add("too", ends=100.0)
         scripted.add("x", begins=-1e6, ends=1e6, listed=False)
         waiting = asyncio.create_task(scripted.wait("x", poll=wait_fixed(50), stall_timeout=30))
         others = asyncio.gather(scripted.wait("there"), scripted.wait("too"))
         await asyncio.sleep(20)
-        scripted.work["x"] = Work(ends=1e6, begins=-0.5e6)
+        scripted.work["x"] = ScriptedAction(ends=1e6, begins=-0.5e6)
         with pytest.raises(ActionStalled):
             await waiting
 
@@ -872,7 +878,7 @@ class TestStarving:
         await others
 
     async def test_errors_of_any_kind(self, scripted: ScriptedCluster) -> None:
-        """An exception that cannot be copied arrives as it is, and only where it belongs."""
+        """An exception that cannot be copied arrives as it is, and only at its own wait."""
 
         class OddError(Exception):
             def __init__(self, one: int, two: int) -> None:
@@ -893,7 +899,7 @@ class TestStarving:
         assert [type(result) for result in results] == [OddError, Action]
 
     async def test_endless_pause(self, scripted: ScriptedCluster) -> None:
-        """A strategy that pauses for ages is no trouble to others."""
+        """A strategy that pauses for ages does not disturb other waits."""
         scripted.add("a", ends=20.0)
         scripted.add("b", ends=20.0)
         waits = [scripted.wait("a", poll=wait_fixed(1e160)), scripted.wait("b")]
@@ -902,25 +908,25 @@ class TestStarving:
 
 
 class TestOutage:
-    """What happens while the cluster does not answer."""
+    """The cluster does not answer."""
 
     async def test_one_request_is_retried(
         self, scripted: ScriptedCluster, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """However many wait, one request is repeated, and two lines are logged."""
+        """For any number of waits, one request is retried and two lines are logged."""
         uids = [scripted.add(f"a{n}", ends=60.0) for n in range(500)]
         waits = [asyncio.create_task(scripted.wait(uid)) for uid in uids]
         await asyncio.sleep(5)
-        before = len(scripted.asked)
+        before = len(scripted.requests)
         scripted.error = unreachable()
         await asyncio.sleep(35)
         scripted.error = None
-        tried = [when for _, when, _ in scripted.asked[before:]]
+        tried = [when for _, when, _ in scripted.requests[before:]]
         healed = now()
         await asyncio.gather(*waits)
 
         assert 4 < len(tried) < 25
-        first = [when for _, when, _ in scripted.asked if when > healed][:4]
+        first = [when for _, when, _ in scripted.requests if when > healed][:4]
         assert first[3] - first[0] > 2 * GAP
         began, ended = caplog.records
         assert (began.levelno, ended.levelno) == (logging.WARNING, logging.WARNING)
@@ -928,7 +934,7 @@ class TestOutage:
         assert "answers again after" in ended.getMessage()
 
     async def test_own_budgets(self, scripted: ScriptedCluster) -> None:
-        """Each wait ends when its own budget is used up; who has more outlasts it."""
+        """Each wait ends with its own budget; a wait with a larger one outlasts the outage."""
         for uid in ("a", "b", "c"):
             scripted.add(uid, ends=20.0)
         waits = [
@@ -948,20 +954,20 @@ class TestOutage:
         assert (await waits[2]).phase.terminal
 
     async def test_budget_of_many(self, scripted: ScriptedCluster) -> None:
-        """A budget ends in time, also for those whom the requests that failed were not for."""
+        """A budget ends in time for waits that the failed requests were not made for, too."""
         uids = [scripted.add(f"a{n}", ends=1e6) for n in range(300)]
         waits = [asyncio.create_task(scripted.wait(uid, outage_timeout=30)) for uid in uids]
         await asyncio.sleep(5)
         scripted.error = unreachable()
-        before = len(scripted.asked)
+        before = len(scripted.requests)
         results = await all_of(*waits)
 
         assert {type(result) for result in results} == {ClusterUnreachable}
         assert now() == pytest.approx(36, abs=3)
-        assert len(scripted.asked) - before < 40
+        assert len(scripted.requests) - before < 40
 
     async def test_long_queue(self, scripted: ScriptedCluster) -> None:
-        """Those whose turn comes late, as the list does not hold them, are not out meanwhile."""
+        """Unlisted actions whose turn comes late are not in an outage meanwhile."""
         uids = [scripted.add(f"u{n}", ends=400, listed=n < 3) for n in range(150)]
         waits = [asyncio.create_task(scripted.wait(uid, outage_timeout=30)) for uid in uids]
         await asyncio.sleep(100)
@@ -973,7 +979,7 @@ class TestOutage:
         assert {action.status for action in actions} == {"completed"}
 
     async def test_deadline_in_an_outage(self, scripted: ScriptedCluster) -> None:
-        """A deadline in an outage is kept, with a last try at it."""
+        """A wait keeps its deadline in an outage, with a last poll there."""
         for uid in ("a", "b"):
             scripted.add(uid, ends=200.0)
         slow = asyncio.create_task(scripted.wait("b"))
@@ -984,7 +990,7 @@ class TestOutage:
         with pytest.raises(WaitTimeout) as caught:
             await waiting
         assert now() == pytest.approx(33, abs=1e-3)
-        assert scripted.asked[-1][1] == pytest.approx(33, abs=1e-3)
+        assert scripted.requests[-1][1] == pytest.approx(33, abs=1e-3)
         assert caught.value.__cause__ is not None
         scripted.error = None
         await slow
@@ -992,22 +998,22 @@ class TestOutage:
     async def test_list_that_fails(
         self, scripted: ScriptedCluster, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """Where the list alone fails, each action is asked for alone; later it is tried again."""
+        """If only the list fails, each action is requested alone; later the list is tried again."""
         for uid in ("a", "b", "c"):
             scripted.add(uid, ends=300.0)
         scripted.list_error = UnreadableReply("GET", "/v1/actions", problem="too large")
         waits = [asyncio.create_task(scripted.wait(uid)) for uid in ("a", "b", "c")]
         await asyncio.sleep(100)
-        assert 2 <= len(scripted.lists) <= 3
+        assert 2 <= len(scripted.list_times) <= 3
         scripted.list_error = None
         results = await all_of(*waits)
 
         assert [type(result) for result in results] == [Action] * 3
-        assert len(scripted.lists) > 10
+        assert len(scripted.list_times) > 10
         assert "requesting each one alone" in caplog.text
 
-    async def test_one_that_fails(self, scripted: ScriptedCluster) -> None:
-        """An action that alone cannot be read ends its wait by its budget, and no other."""
+    async def test_one_action_that_fails(self, scripted: ScriptedCluster) -> None:
+        """An action that alone cannot be read ends its own wait by its budget."""
         scripted.list_cost = 1000.0
         for uid in ("a", "b", "bad"):
             scripted.add(uid, ends=100.0)
@@ -1025,4 +1031,4 @@ class TestOutage:
         )
 
         assert [type(result) for result in results] == [Action, Action, ClusterUnreachable]
-        assert len(scripted.singles("bad")) < 40
+        assert len(scripted.single_times("bad")) < 40

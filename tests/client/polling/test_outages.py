@@ -1,4 +1,4 @@
-"""Facts about `_outages`: a wait's own outage and everybody's, without a clock."""
+"""Tests of `_client.polling.outages`."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from redis_enterprise_actions import ClusterUnreachable, RequestError, Unreadabl
 from redis_enterprise_actions._client.polling.outages import OngoingOutages
 
 
-def refused(node: str = "http://n1", *, elsewhere: bool = False) -> ClusterUnreachable:
-    """Return the lack of an answer from a node."""
+def refused(node: str = "http://n1", *, has_alternative: bool = False) -> ClusterUnreachable:
+    """Return the error of a node that refuses the connection."""
     error = ClusterUnreachable("GET", "/v1/actions/a1", reason="refused", nodes=[node])
-    error.has_alternative = elsewhere
+    error.has_alternative = has_alternative
     return error
 
 
 def both() -> OngoingOutages:
-    """Return an outage that is the wait's own, and one, with two errors, that is everybody's."""
+    """Return an outage of the action, and a cluster-wide one with two failures."""
     outages = OngoingOutages()
     outages.record(refused("http://n1"), per_action=True, began=10.0, budget=30.0)
     outages.record(refused("http://n1"), per_action=False, began=8.0, budget=30.0)
@@ -25,15 +25,15 @@ def both() -> OngoingOutages:
 
 
 def test_begins_once() -> None:
-    """An outage lasts from the first error on, however many follow."""
+    """An outage lasts from the first failure on."""
     first = both().first
 
     assert first is not None
     assert (first.began, first.end, first.failures) == (8.0, 38.0, 2)
 
 
-def test_everybodys_is_over() -> None:
-    """When others are answered for, the wait's own outage goes on."""
+def test_end_of_the_cluster_wide_outage() -> None:
+    """If the cluster answers others, the outage of the action goes on."""
     outages = both()
     over = outages.end_cluster_wide(15.0)
 
@@ -43,8 +43,8 @@ def test_everybodys_is_over() -> None:
     assert outages.end_cluster_wide(16.0) is None
 
 
-def test_are_over() -> None:
-    """An answer ends all of them."""
+def test_end_of_all() -> None:
+    """An answer ends all outages."""
     outages = both()
     over = outages.end_all(20.0)
 
@@ -65,18 +65,20 @@ def test_are_over() -> None:
     ids=["unreachable", "unreadable"],
 )
 def test_unreachable(error: RequestError, reason: str) -> None:
-    """The error for all of them tells the last reason, each node, and every attempt."""
+    """The error has the last reason, each node, and the attempts of all outages."""
     unreachable = both().unreachable_error(error)
 
     assert (unreachable.reason, unreachable.attempts) == (reason, 3)
     assert unreachable.nodes == ("http://n1", "http://n2")
 
 
-def test_elsewhere() -> None:
-    """There is another node to ask until one that was asked is named again."""
+def test_has_alternative() -> None:
+    """Another node can be asked until one is named again."""
     outages = OngoingOutages()
 
     def took(node: str) -> bool:
-        return outages.record(refused(node, elsewhere=True), per_action=True, began=0.0, budget=9.0)
+        return outages.record(
+            refused(node, has_alternative=True), per_action=True, began=0.0, budget=9.0
+        )
 
     assert [took(node) for node in ("http://n1", "http://n2", "http://n1")] == [True, True, False]

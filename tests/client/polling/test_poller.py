@@ -1,4 +1,4 @@
-"""Facts about `_hub`: how a wait is run, with answers from a list instead of a cluster."""
+"""Tests of `_client.polling.poller` with one wait, on answers from a list."""
 
 from __future__ import annotations
 
@@ -38,20 +38,21 @@ if TYPE_CHECKING:
     Verify: TypeAlias = Callable[[Reference, WaitError], Awaitable[Action | None]]
 
 
-class Script:
-    """Answers in the order given, the last one for ever; keeps when it was asked.
+class ScriptedSource:
+    """Source that answers in the order given, the last answer for ever.
 
-    An answer is an action, None for "not known", an error to raise, or a number of seconds to
-    hang before the next answer.
+    An answer is an action, None for "not found", an error to raise, or a number of seconds to hang
+    before the next answer.
+
     """
 
     def __init__(self, *answers: Action | RedisActionsError | float | None) -> None:
         self.answers = list(answers)
-        self.asked: list[float] = []
+        self.request_times: list[float] = []
         self.verify: Verify = never_verified
 
     async def fetch(self, _: Reference, __: Action | None) -> Action | None:
-        self.asked.append(asyncio.get_running_loop().time())
+        self.request_times.append(asyncio.get_running_loop().time())
         answer = self._next()
         if isinstance(answer, (int, float)):
             await asyncio.sleep(answer)
@@ -70,18 +71,18 @@ class Script:
 
 
 async def never_verified(_: Reference, __: WaitError) -> None:
-    """Say that the database does not know better."""
+    """Return that the database confirms no end."""
 
 
-async def watching(
-    script: Script,
+async def watch_source(
+    script: ScriptedSource,
     *,
     verify: Verify = never_verified,
     on_progress: Callable[[Action], object] | None = None,
     poll: float = 5.0,
     **limits: float,
 ) -> AsyncGenerator[Action, None]:
-    """Watch a script that begins now."""
+    """Watch an action of a source from now on."""
     now = asyncio.get_running_loop().time()
     wait = WaitState(
         ref_of("a1"), limits=Limits(**limits), poll=wait_fixed(poll), now=now, wall=WALL
@@ -94,25 +95,27 @@ async def watching(
 
 
 async def test_yields_changes() -> None:
-    """A watch yields the first answer, each change and the end, and asks before it sleeps."""
-    script = Script(at(1), at(1), at(2), at(2, "completed"))
+    """A watch yields the first answer, each change and the end, and polls before it sleeps."""
+    script = ScriptedSource(at(1), at(1), at(2), at(2, "completed"))
 
-    assert [a async for a in watching(script)] == [at(1), at(2), at(2, "completed")]
-    assert [when - script.asked[0] for when in script.asked] == pytest.approx([0, 5, 10, 15])
+    assert [a async for a in watch_source(script)] == [at(1), at(2), at(2, "completed")]
+    assert [when - script.request_times[0] for when in script.request_times] == pytest.approx(
+        [0, 5, 10, 15]
+    )
 
 
 async def test_failure_is_yielded() -> None:
-    """A watch never raises for an action that failed."""
-    assert [a async for a in watching(Script(at(1, "failed")))] == [at(1, "failed")]
+    """A watch does not raise for an action that failed."""
+    assert [a async for a in watch_source(ScriptedSource(at(1, "failed")))] == [at(1, "failed")]
 
 
 async def test_deadline_cuts_a_request() -> None:
     """A request that hangs is cut at the deadline, to the millisecond."""
     began = asyncio.get_running_loop().time()
-    script = Script(at(1), 3600.0)
+    script = ScriptedSource(at(1), 3600.0)
 
     with pytest.raises(WaitTimeout) as caught:
-        async for _ in watching(script, timeout=12):
+        async for _ in watch_source(script, timeout=12):
             pass
 
     assert asyncio.get_running_loop().time() - began == pytest.approx(12, abs=1e-3)
@@ -120,23 +123,23 @@ async def test_deadline_cuts_a_request() -> None:
 
 
 async def test_last_poll_is_bounded() -> None:
-    """The poll made at the deadline may hang for two seconds, not for ever."""
+    """The poll at the deadline may take two seconds, not longer."""
     began = asyncio.get_running_loop().time()
-    script = Script(at(1), at(1), 3600.0)
+    script = ScriptedSource(at(1), at(1), 3600.0)
 
     with pytest.raises(WaitTimeout):
-        async for _ in watching(script, timeout=10):
+        async for _ in watch_source(script, timeout=10):
             pass
 
     assert asyncio.get_running_loop().time() - began == pytest.approx(12, abs=1e-3)
 
 
-async def test_change_at_the_deadline_is_told() -> None:
-    """What the poll at the deadline brings is yielded before the timeout is raised."""
+async def test_change_at_the_deadline_is_yielded() -> None:
+    """A change that the poll at the deadline finds is yielded before the timeout is raised."""
     seen = []
 
     with pytest.raises(WaitTimeout):
-        async for action in watching(Script(at(1), at(2), at(3)), timeout=7):
+        async for action in watch_source(ScriptedSource(at(1), at(2), at(3)), timeout=7):
             seen.append(action)
 
     assert seen == [at(1), at(2), at(3)]
@@ -144,7 +147,9 @@ async def test_change_at_the_deadline_is_told() -> None:
 
 async def test_end_at_the_deadline_counts() -> None:
     """An action that ended during the last sleep has ended."""
-    seen = [a async for a in watching(Script(at(1), at(1), at(2, "completed")), timeout=7)]
+    seen = [
+        a async for a in watch_source(ScriptedSource(at(1), at(1), at(2, "completed")), timeout=7)
+    ]
 
     assert seen[-1] == at(2, "completed")
 
@@ -154,7 +159,7 @@ async def test_slow_consumer() -> None:
     seen = []
 
     with pytest.raises(WaitTimeout):
-        async for action in watching(Script(at(1), at(2)), timeout=7):
+        async for action in watch_source(ScriptedSource(at(1), at(2)), timeout=7):
             seen.append(action)
             await asyncio.sleep(60)
 
@@ -162,45 +167,45 @@ async def test_slow_consumer() -> None:
 
 
 async def test_verified_when_vanished() -> None:
-    """When the database shows that a vanished action has ended, it has."""
+    """A vanished action has ended if the database shows it."""
     doubts: list[WaitError] = []
 
     async def verify(_: Reference, doubt: WaitError) -> Action:
         doubts.append(doubt)
         return completed(at(1))
 
-    seen = [a async for a in watching(Script(at(1), None), verify=verify)]
+    seen = [a async for a in watch_source(ScriptedSource(at(1), None), verify=verify)]
 
     assert seen == [at(1), completed(at(1))]
     assert [type(doubt) for doubt in doubts] == [ActionVanished]
 
 
 async def test_verified_when_stalled() -> None:
-    """When the database shows that a stalled action has ended, it has."""
+    """A stalled action has ended if the database shows it."""
 
     async def verify(_: Reference, doubt: WaitError) -> Action:
         assert isinstance(doubt, ActionStalled)
         return completed(at(1))
 
-    seen = [a async for a in watching(Script(at(1)), verify=verify, stall_timeout=30)]
+    seen = [a async for a in watch_source(ScriptedSource(at(1)), verify=verify, stall_timeout=30)]
 
     assert seen == [at(1), completed(at(1))]
 
 
 @pytest.mark.parametrize(
     ("script", "error"),
-    [(Script(at(1), None), ActionVanished), (Script(at(1)), ActionStalled)],
+    [(ScriptedSource(at(1), None), ActionVanished), (ScriptedSource(at(1)), ActionStalled)],
     ids=["vanished", "stalled"],
 )
-async def test_not_verified(script: Script, error: type[WaitError]) -> None:
-    """When the database does not know better, the doubt is raised."""
+async def test_not_verified(script: ScriptedSource, error: type[WaitError]) -> None:
+    """The error is raised if the database does not show an end."""
     with pytest.raises(error):
-        async for _ in watching(script, stall_timeout=30):
+        async for _ in watch_source(script, stall_timeout=30):
             pass
 
 
-async def test_settling_meets_an_outage() -> None:
-    """When the database cannot be asked, that is an outage, and asked again."""
+async def test_verification_during_an_outage() -> None:
+    """A verification that fails is retried."""
     errors: list[RedisActionsError] = [ClusterUnreachable("GET", "/v1/bdbs/1", reason="x")]
 
     async def verify(_: Reference, __: WaitError) -> Action:
@@ -208,101 +213,103 @@ async def test_settling_meets_an_outage() -> None:
             raise errors.pop()
         return completed(at(1))
 
-    seen = [a async for a in watching(Script(at(1), None), verify=verify)]
+    seen = [a async for a in watch_source(ScriptedSource(at(1), None), verify=verify)]
 
     assert seen == [at(1), completed(at(1))]
 
 
-@pytest.mark.parametrize("script", [Script(at(1), None), Script(at(1))], ids=["gone", "still"])
-async def test_settling_fails_for_good(script: Script) -> None:
-    """When the database cannot be asked for as long as the budget, that ends the wait."""
+@pytest.mark.parametrize(
+    "script", [ScriptedSource(at(1), None), ScriptedSource(at(1))], ids=["gone", "still"]
+)
+async def test_verification_outlasts_the_budget(script: ScriptedSource) -> None:
+    """A verification that fails for as long as the budget ends the wait."""
 
     async def verify(_: Reference, __: WaitError) -> None:
         raise ClusterUnreachable("GET", "/v1/bdbs/1", reason="x")
 
     began = asyncio.get_running_loop().time()
     with pytest.raises(ClusterUnreachable) as caught:
-        async for _ in watching(script, verify=verify, stall_timeout=5, outage_timeout=60):
+        async for _ in watch_source(script, verify=verify, stall_timeout=5, outage_timeout=60):
             pass
 
     assert 65 <= asyncio.get_running_loop().time() - began <= 66.1
     assert caught.value.attempts < 40
 
 
-def slip(number: int, *, elsewhere: bool = True) -> ClusterUnreachable:
-    """Return the lack of an answer from one node, where there is another one."""
+def node_error(number: int, *, has_alternative: bool = True) -> ClusterUnreachable:
+    """Return the error of a request to one node."""
     node = f"http://n{number}:8080"
     error = ClusterUnreachable("GET", "/v1/actions/a1", reason="refused", nodes=(node,))
-    error.has_alternative = elsewhere
+    error.has_alternative = has_alternative
     return error
 
 
 async def test_another_node(caplog: pytest.LogCaptureFixture) -> None:
-    """Where another node can be asked, it is asked at once: that is no outage yet."""
-    script = Script(at(1), slip(1), slip(2), at(2, "completed"))
+    """If another node is left, it is asked at once, and that is no outage yet."""
+    script = ScriptedSource(at(1), node_error(1), node_error(2), at(2, "completed"))
 
-    seen = [a async for a in watching(script, outage_timeout=0)]
+    seen = [a async for a in watch_source(script, outage_timeout=0)]
     assert seen == [at(1), at(2, "completed")]
-    assert script.asked[3] - script.asked[1] < 1.5
+    assert script.request_times[3] - script.request_times[1] < 1.5
     assert caplog.records == []
 
 
 async def test_another_node_at_the_deadline() -> None:
-    """A node that fails at the deadline does not hide what another one knows."""
-    script = Script(at(1), slip(1), at(2, "completed"))
+    """A node that fails at the deadline does not hide the answer of another node."""
+    script = ScriptedSource(at(1), node_error(1), at(2, "completed"))
 
-    assert [a async for a in watching(script, timeout=3)] == [at(1), at(2, "completed")]
+    assert [a async for a in watch_source(script, timeout=3)] == [at(1), at(2, "completed")]
 
 
 async def test_no_other_node(caplog: pytest.LogCaptureFixture) -> None:
-    """When all nodes have failed, it is; the error names them."""
-    script = Script(at(1), slip(1), slip(2, elsewhere=False))
+    """Once all nodes have failed, there is an outage, and the error names them."""
+    script = ScriptedSource(at(1), node_error(1), node_error(2, has_alternative=False))
 
     with pytest.raises(ClusterUnreachable) as caught:
-        [a async for a in watching(script, outage_timeout=20)]
+        [a async for a in watch_source(script, outage_timeout=20)]
     assert caught.value.nodes == ("http://n1:8080", "http://n2:8080")
-    assert caught.value.attempts == len(script.asked) - 1
+    assert caught.value.attempts == len(script.request_times) - 1
     assert [record.getMessage()[-12:] for record in caplog.records] == ["asking again"]
 
 
 async def test_outage_survived() -> None:
-    """An outage within the budget is passed over, with more and more time between requests."""
+    """An outage within the budget ends no wait."""
     out = [ClusterUnreachable("GET", "/v1/actions/a1", reason="x") for _ in range(8)]
-    script = Script(at(1), *out, at(2, "completed"))
+    script = ScriptedSource(at(1), *out, at(2, "completed"))
 
-    assert [a async for a in watching(script)] == [at(1), at(2, "completed")]
+    assert [a async for a in watch_source(script)] == [at(1), at(2, "completed")]
 
 
 async def test_outage_not_survived() -> None:
-    """An outage ends the wait at the end of its budget, where it is tried once more."""
-    script = Script(at(1), ClusterUnreachable("GET", "/v1/actions/a1", reason="x"))
+    """An outage ends the wait at the end of its budget, after a last attempt there."""
+    script = ScriptedSource(at(1), ClusterUnreachable("GET", "/v1/actions/a1", reason="x"))
 
     with pytest.raises(ClusterUnreachable) as caught:
-        async for _ in watching(script, outage_timeout=60):
+        async for _ in watch_source(script, outage_timeout=60):
             pass
 
     assert caught.value.action == at(1)
-    assert script.asked[-1] - script.asked[0] == pytest.approx(65, abs=1e-3)
-    assert caught.value.attempts == len(script.asked) - 1
+    assert script.request_times[-1] - script.request_times[0] == pytest.approx(65, abs=1e-3)
+    assert caught.value.attempts == len(script.request_times) - 1
 
 
 async def test_fatal_at_once() -> None:
     """A refusal ends the wait within one request."""
-    script = Script(AuthenticationError("GET", "/v1/actions/a1", status=401))
+    script = ScriptedSource(AuthenticationError("GET", "/v1/actions/a1", status=401))
 
     with pytest.raises(AuthenticationError):
-        async for _ in watching(script):
+        async for _ in watch_source(script):
             pass
 
-    assert len(script.asked) == 1
+    assert len(script.request_times) == 1
 
 
 class TestCallback:
-    """`on_progress`."""
+    """The `on_progress` callback."""
 
     @pytest.mark.parametrize("asynchronous", [False, True])
     async def test_sees_everything(self, asynchronous: bool) -> None:
-        """A callback, sync or async, sees the first answer, each change and the end, in order."""
+        """A callback, sync or async, gets the first answer, each change and the end, in order."""
         seen: list[Action] = []
 
         async def coroutine(action: Action) -> None:
@@ -310,21 +317,21 @@ class TestCallback:
             seen.append(action)
 
         callback = coroutine if asynchronous else seen.append
-        script = Script(at(1), at(1), at(2), at(2), at(2, "failed"))
-        yielded = [a async for a in watching(script, on_progress=callback)]
+        script = ScriptedSource(at(1), at(1), at(2), at(2), at(2, "failed"))
+        yielded = [a async for a in watch_source(script, on_progress=callback)]
 
         assert seen == yielded == [at(1), at(2), at(2, "failed")]
 
     @pytest.mark.parametrize("error", [KeyError("mine"), TimeoutError("mine"), RuntimeError()])
-    async def test_its_exception_is_the_waits(self, error: Exception) -> None:
-        """What a callback raises ends the wait and arrives as it is."""
+    async def test_its_error_ends_the_wait(self, error: Exception) -> None:
+        """An error of a callback ends the wait and is raised unchanged."""
 
         async def callback(_: Action) -> None:
             await asyncio.sleep(1)
             raise error
 
         with pytest.raises(type(error)) as caught:
-            async for _ in watching(Script(at(1)), on_progress=callback, timeout=10):
+            async for _ in watch_source(ScriptedSource(at(1)), on_progress=callback, timeout=10):
                 pass
         assert caught.value is error
 
@@ -336,45 +343,45 @@ class TestCallback:
             await asyncio.sleep(3600)
 
         with pytest.raises(WaitTimeout) as caught:
-            async for _ in watching(Script(at(1)), on_progress=callback, timeout=10):
+            async for _ in watch_source(ScriptedSource(at(1)), on_progress=callback, timeout=10):
                 pass
         assert asyncio.get_running_loop().time() - began == pytest.approx(10, abs=1e-3)
         assert caught.value.action == at(1)
 
-    async def test_is_cut_and_then_asked_once_more(self) -> None:
-        """A callback that takes until the deadline does not hide that the action has ended."""
+    async def test_is_cut_and_then_polled_once_more(self) -> None:
+        """A callback that lasts until the deadline does not hide that the action has ended."""
 
         async def callback(action: Action) -> None:
             if not action.phase.terminal:
                 await asyncio.sleep(3600)
 
-        script = Script(at(1), at(1, "completed"))
-        seen = [a async for a in watching(script, on_progress=callback, timeout=10)]
+        script = ScriptedSource(at(1), at(1, "completed"))
+        seen = [a async for a in watch_source(script, on_progress=callback, timeout=10)]
 
         assert seen == [at(1), at(1, "completed")]
-        assert script.asked[1] - script.asked[0] == pytest.approx(10, abs=1e-3)
+        assert script.request_times[1] - script.request_times[0] == pytest.approx(10, abs=1e-3)
 
     async def test_is_not_cut_at_the_end(self) -> None:
-        """The callback for the end may take its time, even past the deadline."""
+        """The callback for the end may last past the deadline."""
         done = []
 
         async def callback(action: Action) -> None:
             await asyncio.sleep(3600)
             done.append(action)
 
-        script = Script(at(1, "completed"))
-        assert [a async for a in watching(script, on_progress=callback, timeout=10)] == done
+        script = ScriptedSource(at(1, "completed"))
+        assert [a async for a in watch_source(script, on_progress=callback, timeout=10)] == done
 
 
 async def test_cancelled_anywhere() -> None:
-    """A wait of 13 s that is cancelled, at any of its awaits, leaves no task behind."""
+    """A wait that is cancelled at any of its awaits leaves no task behind."""
 
     async def callback(_: Action) -> None:
         await asyncio.sleep(1)
 
     async def wait() -> None:
-        script = Script(at(1), 2.0, at(2), at(3), 2.0, at(3, "completed"))
-        async for _ in watching(script, on_progress=callback, poll=1.0):
+        script = ScriptedSource(at(1), 2.0, at(2), at(3), 2.0, at(3, "completed"))
+        async for _ in watch_source(script, on_progress=callback, poll=1.0):
             await asyncio.sleep(0.5)
 
     before = asyncio.all_tasks()

@@ -9,12 +9,12 @@ from redis_enterprise_actions._client.polling.timers import Stopwatch
 
 
 def test_stopwatch() -> None:
-    """Time in which our own loop was held up is not the cluster's."""
-    asyncio.run(held_up())
+    """Time in which the event loop was blocked is not counted."""
+    asyncio.run(block_the_loop())
 
 
-async def held_up() -> None:
-    """Hold the loop up, on the real clock."""
+async def block_the_loop() -> None:
+    """Block the event loop during a measurement."""
     loop = asyncio.get_running_loop()
     began = loop.time()
     watch = Stopwatch(loop)

@@ -1,4 +1,4 @@
-"""Facts about `_wait`: the rules of one wait, told answers and times, without a clock."""
+"""Tests of `_client.polling.wait_state`: the rules of one wait, without a clock."""
 
 from __future__ import annotations
 
@@ -34,28 +34,28 @@ def new_wait(poll: float = 5.0, **limits: float) -> WaitState:
 
 
 def rest(wait: WaitState, now: float) -> float:
-    """Return how long the wait would sleep now, or raise what ends it."""
+    """Return the time until the next poll, or raise what ends the wait."""
     wait.check_limits(now)
     return max(0.0, wait.due - now)
 
 
 def outage(**more: object) -> ClusterUnreachable:
-    """Return the lack of an answer."""
+    """Return the error of a failed request."""
     return ClusterUnreachable("GET", "/v1/actions/a1", reason="refused", **more)  # type: ignore[arg-type]
 
 
-class TestNews:
-    """What is told to the user."""
+class TestUpdates:
+    """Updates for the user."""
 
     def test_only_changes(self) -> None:
-        """The first answer is news, and then each change."""
+        """The first answer is an update, and then each change."""
         wait = new_wait()
         answers = [at(1), at(1), at(2), at(2), at(2, "completed")]
 
         assert [wait.on_answer(answer, 1000.0) for answer in answers] == [1, 0, 1, 0, 1]
 
     @pytest.mark.parametrize("status", ["completed", "failed", "cancelled", "aborted"])
-    def test_over(self, status: str) -> None:
+    def test_terminal_status(self, status: str) -> None:
         """A terminal status ends the wait, and nothing else does."""
         wait = new_wait()
         wait.on_answer(at(1), 1000.0)
@@ -64,8 +64,8 @@ class TestNews:
         wait.on_answer(at(1, status), 1001.0)
         assert wait.is_done
 
-    def test_unknown_word(self, caplog: pytest.LogCaptureFixture) -> None:
-        """An unknown word is shown, logged once, and ends nothing."""
+    def test_unknown_status(self, caplog: pytest.LogCaptureFixture) -> None:
+        """An unknown status is shown, logged once, and ends nothing."""
         wait = new_wait()
 
         assert [wait.on_answer(at(status="odd"), 1000.0) for _ in range(3)] == [True, False, False]
@@ -78,7 +78,7 @@ class TestNews:
 
 
 class TestResult:
-    """How a wait that is over ends."""
+    """Ends of a wait."""
 
     def test_completed(self) -> None:
         """A completed action is the result."""
@@ -91,8 +91,8 @@ class TestResult:
         ("status", "error"),
         [("failed", ActionFailed), ("cancelled", ActionCancelled), ("aborted", ActionAborted)],
     )
-    def test_otherwise(self, status: str, error: type[WaitError]) -> None:
-        """Each other end has an error of its own, with what the wait knows."""
+    def test_other_ends(self, status: str, error: type[WaitError]) -> None:
+        """Each other end has its own error, with the facts of the wait."""
         wait = new_wait()
         wait.on_request(1000.0)
         wait.on_answer(at(50), 1000.0)
@@ -106,8 +106,8 @@ class TestResult:
         assert caught.value.action == at(50, status)
         assert (caught.value.uid, caught.value.elapsed, caught.value.polls) == ("a1", 6.5, 2)
 
-    def test_how_late(self) -> None:
-        """The end may be as old as the question to the last answer before it, changed or not."""
+    def test_lag_bound(self) -> None:
+        """The end is at most as old as the request of the answer before it, changed or not."""
         wait, running = new_wait(), at(50)
         for asked, found in ((1000.0, running), (1005.0, running), (1010.0, at(100, "completed"))):
             wait.on_request(asked)
@@ -115,20 +115,20 @@ class TestResult:
 
         assert wait.final_record(1011.0).lag_bound == 5.5
 
-    def test_nothing_new(self) -> None:
-        """An answer that says nothing new tells that it still went on."""
+    def test_unchanged_answer(self) -> None:
+        """An unchanged answer shows that the action still ran."""
         wait = new_wait()
         wait.on_request(1000.0)
         wait.on_answer(at(1), 1000.0)
         wait.on_request(1003.0)
         assert wait.hears_no_more(1003.0)
         wait.on_request(1005.0)
-        assert not wait.hears_no_more(1005.0)  # as the strategy wants to know
+        assert not wait.hears_no_more(1005.0)  # the strategy is due
         wait.on_answer(at(1, "completed"), 1005.5)
 
         assert wait.final_record(1006.0).lag_bound == 2.5
 
-    def test_not_over(self) -> None:
+    def test_not_done(self) -> None:
         """There is no result before the end."""
         with pytest.raises(AssertionError):
             new_wait().result(1000.0)
@@ -138,7 +138,7 @@ class TestDeadline:
     """`timeout` covers everything."""
 
     def test_request_is_cut(self) -> None:
-        """A request may take what is left."""
+        """A request may take the time that is left."""
         assert new_wait(timeout=10).on_request(1004.0) == 1010.0
         assert new_wait().on_request(1004.0) == math.inf
 
@@ -165,7 +165,7 @@ class TestDeadline:
 
     @pytest.mark.parametrize(("timeout", "pause"), [(5.3, 5.3), (5.6, 5.0)])
     def test_no_poll_just_before(self, timeout: float, pause: float) -> None:
-        """A poll that would come just before the deadline is made at it instead."""
+        """A poll that is due just before the deadline is made at the deadline."""
         wait = new_wait(timeout=timeout)
         wait.on_request(1000.0)
         wait.on_answer(at(1), 1000.0)
@@ -173,7 +173,7 @@ class TestDeadline:
         assert rest(wait, 1000.0) == pytest.approx(pause)
 
     def test_zero(self) -> None:
-        """A timeout of nothing asks once and then ends."""
+        """A timeout of zero polls once and then ends."""
         wait = new_wait(timeout=0)
 
         assert wait.on_request(1000.0) == 1000.0 + LAST_POLL_TIMEOUT
@@ -187,7 +187,7 @@ class TestDeadline:
 
         assert wait.on_request(1006.9999) == 1006.9999 + LAST_POLL_TIMEOUT
 
-    def test_cut(self) -> None:
+    def test_cut_request(self) -> None:
         """A request that was cut at the deadline was the last."""
         wait = new_wait(timeout=7)
         wait.on_request(1000.0)
@@ -200,7 +200,7 @@ class TestDeadline:
         assert caught.value.action == at(1)
 
     def test_slept_late(self) -> None:
-        """A wait that was kept from its deadline still asks once more before it ends."""
+        """A wait that slept past its deadline polls once more before it ends."""
         wait = new_wait(timeout=7)
         wait.on_request(1000.0)
         wait.on_answer(at(1), 1000.0)
@@ -208,7 +208,7 @@ class TestDeadline:
         assert rest(wait, 1060.0) == 0.0
 
     def test_during_an_outage(self) -> None:
-        """A deadline within an outage is a timeout that names the outage as its cause."""
+        """A deadline within an outage is a timeout with the outage as its cause."""
         wait = new_wait(timeout=7)
         wait.on_request(1000.0)
         error = outage()
@@ -226,7 +226,7 @@ class TestNotFound:
     """A uid that the cluster does not know, before and after it was seen."""
 
     def test_grace(self) -> None:
-        """Never seen is not found once the grace is over, not before."""
+        """An action that was never seen is not found once the grace period is over."""
         wait = new_wait(poll=6, not_found_grace=10)
         for now, pause in ((1000.0, 6.0), (1006.0, 4.0)):
             wait.on_request(now)
@@ -240,7 +240,7 @@ class TestNotFound:
         assert (caught.value.action, caught.value.polls) == (None, 3)
 
     def test_no_grace(self) -> None:
-        """Without grace the first "not known" ends it."""
+        """Without a grace period the first "not found" ends the wait."""
         wait = new_wait(not_found_grace=0)
         wait.on_request(1000.0)
         wait.on_answer(None, 1000.0)
@@ -249,7 +249,7 @@ class TestNotFound:
             rest(wait, 1000.0)
 
     def test_appears(self) -> None:
-        """An action that appears within the grace is waited for like any other."""
+        """An action that appears within the grace period is waited for like any other."""
         wait = new_wait(not_found_grace=10)
         wait.on_request(1000.0)
         wait.on_answer(None, 1000.0)
@@ -261,7 +261,7 @@ class TestNotFound:
         assert rest(wait, 1050.0) == 5.0
 
     def test_outage_within_the_grace(self) -> None:
-        """While the cluster does not answer, the grace ends nothing."""
+        """While the cluster does not answer, the grace period ends nothing."""
         wait = new_wait(not_found_grace=10)
         wait.on_request(1000.0)
         wait.on_answer(None, 1000.0)
@@ -273,7 +273,7 @@ class TestNotFound:
         assert rest(wait, 1050.0) > 0
 
     def test_vanished(self) -> None:
-        """Seen, then gone, is another thing than never seen."""
+        """An action that was seen, and then is not found, has vanished."""
         wait = new_wait()
         wait.on_request(1000.0)
         wait.on_answer(at(40), 1000.0)
@@ -288,7 +288,7 @@ class TestStall:
     """`stall_timeout`: nothing moved for that long."""
 
     def test_stalled(self) -> None:
-        """A wait whose action does not move is asked about at the limit, and then ends."""
+        """A wait without movement polls at the limit, and then ends."""
         wait = new_wait(stall_timeout=12)
         for now, pause in ((1000.0, 5.0), (1005.0, 5.0), (1010.0, 2.0)):
             wait.on_request(now)
@@ -301,14 +301,14 @@ class TestStall:
         assert caught.value.stall_timeout == 12
 
     def test_moving(self) -> None:
-        """What moves is not stalled, however slowly."""
+        """An action that moves is not stalled, however slowly."""
         wait = new_wait(stall_timeout=12)
         for n in range(20):
             now = 1000.0 + 11 * n
             wait.on_request(now)
             assert wait.on_answer(at(n), now) is True
 
-    def test_ended(self) -> None:
+    def test_end_at_the_limit(self) -> None:
         """An end that comes at the limit is an end."""
         wait = new_wait(stall_timeout=5)
         wait.on_request(1000.0)
@@ -317,8 +317,8 @@ class TestStall:
 
         assert wait.on_answer(at(10, "completed"), 1005.0) is True
 
-    def test_not_without_asking(self) -> None:
-        """At the limit nothing ends until the cluster has answered there."""
+    def test_not_without_an_answer(self) -> None:
+        """At the limit the wait goes on until the cluster has answered there."""
         wait = new_wait(stall_timeout=5)
         wait.on_request(1000.0)
         wait.on_answer(at(10), 1000.0)
@@ -327,7 +327,7 @@ class TestStall:
         assert rest(wait, 1005.0) == 0.0
 
     def test_zero(self) -> None:
-        """A limit of nothing lets the first answer through."""
+        """A limit of zero lets the first answer through."""
         wait = new_wait(stall_timeout=0)
         wait.on_request(1000.0)
         assert wait.on_answer(at(10), 1000.0) is True
@@ -355,14 +355,14 @@ class TestOutage:
         assert rest(wait, 1040.0) == 5.0
 
     def test_not_survived(self) -> None:
-        """At the end of the budget the wait ends, with the cause and what was tried."""
+        """At the end of the budget the wait ends, with the cause and the attempts."""
         wait = new_wait(outage_timeout=60)
         wait.on_request(1000.0)
         wait.on_answer(at(10), 1000.0)
         for now in (1005.0, 1030.0):
             wait.on_request(now)
             wait.on_error(outage(retry_after=50.0), now)
-        assert wait.soft_limit == 1065.0  # not 1080: the last try is at the end of the budget
+        assert wait.soft_limit == 1065.0  # not 1080: the last attempt is at the end of the budget
         assert wait.on_request(1065.0) == 1065.0 + LAST_POLL_TIMEOUT
         last = outage(status=503, error_code="busy")
         wait.on_error(last, 1065.0)
@@ -375,7 +375,7 @@ class TestOutage:
         assert (error.uid, error.action, error.elapsed, error.polls) == ("a1", at(10), 65.0, 4)
 
     def test_unreadable(self) -> None:
-        """Answers that make no sense are an outage, too."""
+        """Unreadable answers are an outage, too."""
         wait = new_wait(outage_timeout=0)
         wait.on_request(1000.0)
         wait.on_error(UnreadableReply("GET", "/v1/actions/a1", problem="not JSON"), 1000.0)
@@ -384,7 +384,7 @@ class TestOutage:
             rest(wait, 1000.0)
 
     def test_each_outage_has_its_own_budget(self) -> None:
-        """The budget is time since the last good answer, not the sum of all outages."""
+        """The budget is the time since the last good answer, not the sum of all outages."""
         wait = new_wait(outage_timeout=60)
         for n in range(10):
             wait.on_request(1000.0 + 100 * n)
@@ -396,7 +396,7 @@ class TestOutage:
 
     @pytest.mark.parametrize("own", [True, False])
     def test_when_the_cluster_answers_others(self, own: bool) -> None:
-        """What was everybody's outage is over when anybody is answered; one's own is not."""
+        """An answer to others ends a cluster-wide outage, but not one of this action."""
         wait = new_wait(outage_timeout=60)
         wait.on_request(1000.0)
         wait.on_error(outage(), 1000.0, per_action=own)
@@ -406,8 +406,8 @@ class TestOutage:
 
         assert wait.hard_limit == (1060.0 if own else 1110.0)
 
-    def test_when_the_cluster_answers_all(self) -> None:
-        """Where there is no outage, none is over."""
+    def test_when_there_is_no_outage(self) -> None:
+        """An answer to others changes nothing without an outage."""
         wait = new_wait()
         wait.on_cluster_answered(1006.0)
 
@@ -428,7 +428,7 @@ class TestOutage:
             wait.check_limits(1000.0)
 
     def test_cut_at_another_node(self) -> None:
-        """A request to another node that hangs is cut short, and that is the end."""
+        """A request to another node that hangs is cut short, and that ends the wait."""
         wait = new_wait(outage_timeout=10)
         error = outage()
         error.nodes, error.has_alternative = ("n1",), True
@@ -440,7 +440,7 @@ class TestOutage:
             wait.check_limits(1012.0)
 
     def test_requests_are_cut_at_the_budget(self) -> None:
-        """During an outage a request may take what is left of the budget."""
+        """During an outage a request may take the rest of the budget."""
         wait = new_wait(outage_timeout=60)
         assert wait.on_request(1000.0) == math.inf
         wait.on_error(outage(), 1030.0)
@@ -451,7 +451,7 @@ class TestOutage:
             rest(wait, 1060.0)
 
     def test_fatal(self) -> None:
-        """A refusal ends the wait at once, and knows about the wait."""
+        """A refusal ends the wait at once, with the facts of the wait."""
         wait = new_wait()
         wait.on_request(1000.0)
         wait.on_answer(at(10), 1000.0)

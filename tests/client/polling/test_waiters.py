@@ -1,4 +1,4 @@
-"""Facts about `_company`: who sings in a chorus gets what it would have got alone."""
+"""Tests of `_client.polling.waiters`: a wait in a chorus ends as it would alone."""
 
 from __future__ import annotations
 
@@ -31,176 +31,188 @@ if TYPE_CHECKING:
     from redis_enterprise_actions._client.protocols import ListResult
     from redis_enterprise_actions._model.reference import Reference
 
-PACES: list[WaitBaseT | None] = [
+STRATEGIES: list[WaitBaseT | None] = [
     *(None, AimedWait(0.02), AimedWait(cap=1.0), AimedWait(cap=2.0), wait_fixed(1.3)),
 ]
 
 
 @dataclass(frozen=True)
-class Plan:
+class WaitPlan:
     """An action, and a wait for it. Times are seconds."""
 
     ends: float
     joins: float = 0.0
     status: str = "completed"
     listed: bool = True
-    settled: bool = False
-    of_first: bool = False  # whether it waits for the action of the first plan
-    pace: int = 0
-    rests: float = math.inf
+    verified: bool = False
+    of_first: bool = False  # it waits for the action of the first plan
+    strategy: int = 0
+    stalls_at: float = math.inf
     timeout: float | None = None
     stall: float | None = None
     leaves: float | None = None
-    every: bool = False
+    every_update: bool = False
 
 
 @dataclass(frozen=True)
-class Weather:
-    """What the cluster goes through; a trouble is when, for how long, and whether lists alone."""
+class ClusterPlan:
+    """Behaviour of the cluster. An outage is its begin, its length, and if only lists fail."""
 
     latency: float = 0.0
     cost: float = 1.0
-    troubles: tuple[tuple[float, float, bool], ...] = ()
-    gap: tuple[int, float, float] | None = None  # whose entry is missing, from when to when
+    outages: tuple[tuple[float, float, bool], ...] = ()
+    gap: tuple[int, float, float] | None = None  # number of an unlisted action, begin, end
 
 
-def planned(lots: Random) -> tuple[list[Plan], Weather]:
-    """Draw some plans, most of which can be sung, and what the cluster goes through."""
+def draw_plans(rng: Random) -> tuple[list[WaitPlan], ClusterPlan]:
+    """Draw some plans, most of which allow a chorus, and the behaviour of the cluster."""
     plans = [
-        Plan(
-            ends=lots.uniform(0.5, 120),
-            joins=lots.choice([0.0, 0.0, 0.0, 3.0, 20.0]) + lots.random(),  # no two at once
-            status=lots.choice(["completed", "completed", "completed", "failed", "vanishes"]),
-            listed=lots.random() < 0.9,
-            settled=lots.random() < 0.5,
-            of_first=lots.random() < 0.1,
-            rests=lots.choice([math.inf, math.inf, math.inf, 8.0]),
-            pace=lots.choice([0, 0, 0, 0, 0, 1, 2, 3, 4]),
-            timeout=lots.choice([None, None, None, 12.0, 40.0]),
-            stall=lots.choice([None, None, None, None, None, 6.0, 30.0]),
-            leaves=lots.choice([None, None, None, None, lots.uniform(2, 40)]),
-            every=lots.random() < 0.3,
+        WaitPlan(
+            ends=rng.uniform(0.5, 120),
+            joins=rng.choice([0.0, 0.0, 0.0, 3.0, 20.0]) + rng.random(),  # no two at once
+            status=rng.choice(["completed", "completed", "completed", "failed", "vanishes"]),
+            listed=rng.random() < 0.9,
+            verified=rng.random() < 0.5,
+            of_first=rng.random() < 0.1,
+            stalls_at=rng.choice([math.inf, math.inf, math.inf, 8.0]),
+            strategy=rng.choice([0, 0, 0, 0, 0, 1, 2, 3, 4]),
+            timeout=rng.choice([None, None, None, 12.0, 40.0]),
+            stall=rng.choice([None, None, None, None, None, 6.0, 30.0]),
+            leaves=rng.choice([None, None, None, None, rng.uniform(2, 40)]),
+            every_update=rng.random() < 0.3,
         )
-        for _ in range(lots.randint(2, 14))
+        for _ in range(rng.randint(2, 14))
     ]
-    begins, ends = lots.uniform(0, 40), lots.uniform(40, 100)
-    weather = Weather(
-        latency=lots.choice([0.0, 0.05, 0.6]),
-        cost=lots.choice([0.5, 1.0, 2.0, 8.0]),
-        troubles=tuple(
-            (lots.uniform(0, 60), lots.uniform(0.1, 9), lots.random() < 0.5)
-            for _ in range(lots.choice([0, 0, 1, 2]))
+    begins, ends = rng.uniform(0, 40), rng.uniform(40, 100)
+    cluster_plan = ClusterPlan(
+        latency=rng.choice([0.0, 0.05, 0.6]),
+        cost=rng.choice([0.5, 1.0, 2.0, 8.0]),
+        outages=tuple(
+            (rng.uniform(0, 60), rng.uniform(0.1, 9), rng.random() < 0.5)
+            for _ in range(rng.choice([0, 0, 1, 2]))
         ),
-        gap=lots.choice([None, (0, begins, ends)]),
+        gap=rng.choice([None, (0, begins, ends)]),
     )
-    return plans, weather
+    return plans, cluster_plan
 
 
-class Run:
-    """A run of several waits over one hub: what was asked, and what each wait has been through."""
+class Simulation:
+    """Run of several waits on one poller, with its requests and records."""
 
-    def __init__(self, plans: list[Plan], weather: Weather, *, tells_changes: bool) -> None:
-        self.plans, self.weather = plans, weather
+    def __init__(
+        self, plans: list[WaitPlan], cluster_plan: ClusterPlan, *, reports_changes: bool
+    ) -> None:
+        self.plans, self.cluster_plan = plans, cluster_plan
         self.cluster = ScriptedCluster(
-            latency=weather.latency, list_cost=weather.cost, tells_changes=tells_changes
+            latency=cluster_plan.latency,
+            list_cost=cluster_plan.cost,
+            reports_changes=reports_changes,
         )
         self._recorders = [Recorder() for _ in plans]
-        self.told: list[list[Action]] = [[] for _ in plans]
-        self.midway: list[list[Record]] = []
-        self.sang: list[bool] = []
+        self.updates: list[list[Action]] = [[] for _ in plans]
+        self.midway_records: list[list[Record]] = []
+        self.had_chorus: list[bool] = []
         random.seed(1)  # for the pauses in an outage
         loop = virtual_loop()
         try:
-            loop.run_until_complete(self._play())
+            loop.run_until_complete(self._run())
         finally:
             loop.close()
 
     @property
     def records(self) -> list[list[Record]]:
-        """What each wait has been through so far; nothing, where it has not begun."""
+        """Return the records of each wait so far; none for a wait that has not begun."""
         return [recorder.records() for recorder in self._recorders]
 
-    async def _play(self) -> None:
+    async def _run(self) -> None:
         for number, plan in enumerate(self.plans):
             self.cluster.add(
                 f"a{number}",
                 ends=plan.ends,
                 status=plan.status,
                 listed=plan.listed,
-                settled=plan.settled,
-                rests=plan.rests,
+                verified=plan.verified,
+                stalls_at=plan.stalls_at,
             )
-        others = [asyncio.ensure_future(it) for it in (self._trouble(), self._gap(), self._read())]
+        others = [
+            asyncio.ensure_future(it) for it in (self._fail(), self._unlist(), self._read_records())
+        ]
         waits = [self._wait(number, plan) for number, plan in enumerate(self.plans)]
         await asyncio.gather(*waits)
         await asyncio.gather(*others)
 
-    async def _wait(self, number: int, plan: Plan) -> None:
+    async def _wait(self, number: int, plan: WaitPlan) -> None:
         await asyncio.sleep(plan.joins)
         limits = {"timeout": plan.timeout, "stall_timeout": plan.stall}
         given = {name: limit for name, limit in limits.items() if limit is not None}
         uid = "a0" if plan.of_first else f"a{number}"
         wait = WaitState(
-            ref_of(uid), limits=Limits(**given), poll=PACES[plan.pace], now=now(), wall=WALL
+            ref_of(uid),
+            limits=Limits(**given),
+            poll=STRATEGIES[plan.strategy],
+            now=now(),
+            wall=WALL,
         )
 
         async def follow() -> None:
-            news = watch(
+            updates = watch(
                 self.cluster.poller,
                 wait,
                 on_progress=None,
-                every_update=plan.every,
+                every_update=plan.every_update,
                 recorder=self._recorders[number],
             )
-            async with contextlib.aclosing(news):
-                async for action in news:
-                    self.told[number].append(action)
+            async with contextlib.aclosing(updates):
+                async for action in updates:
+                    self.updates[number].append(action)
 
         with contextlib.suppress(Exception):
             await asyncio.wait_for(follow(), plan.leaves)
 
-    async def _trouble(self) -> None:
-        for begins, lasts, lists_only in sorted(self.weather.troubles):
+    async def _fail(self) -> None:
+        for begins, lasts, lists_only in sorted(self.cluster_plan.outages):
             await asyncio.sleep(max(0.0, begins - now()))
             self.cluster.list_error = unreachable()
             self.cluster.error = None if lists_only else unreachable()
             await asyncio.sleep(lasts)
             self.cluster.error = self.cluster.list_error = None
 
-    async def _gap(self) -> None:
-        if self.weather.gap is None or self.weather.gap[0] >= len(self.plans):
+    async def _unlist(self) -> None:
+        if self.cluster_plan.gap is None or self.cluster_plan.gap[0] >= len(self.plans):
             return
-        number, begins, ends = self.weather.gap
+        number, begins, ends = self.cluster_plan.gap
         await asyncio.sleep(begins)
         self.cluster.work[f"a{number}"].listed = False
         await asyncio.sleep(ends - begins)
         self.cluster.work[f"a{number}"].listed = True
 
-    async def _read(self) -> None:
+    async def _read_records(self) -> None:
         for _ in range(4):
             await asyncio.sleep(4.44)
-            self.midway += self.records
-            self.sang.append(bool(self.cluster.poller._waiters.choruses()))
+            self.midway_records += self.records
+            self.had_chorus.append(bool(self.cluster.poller._waiters.choruses()))
 
 
 @pytest.mark.parametrize("seed", range(50))
 def test_same_as_alone(seed: int) -> None:
-    """Waits are asked for, told and recorded alike, whether or not a list says what has changed."""
-    plans, weather = planned(Random(seed))
-    sung, alone = (Run(plans, weather, tells_changes=tells) for tells in (True, False))
+    """Requests, updates and records are the same with and without a chorus."""
+    plans, cluster_plan = draw_plans(Random(seed))
+    together, alone = (
+        Simulation(plans, cluster_plan, reports_changes=reports) for reports in (True, False)
+    )
 
-    assert sung.cluster.asked == alone.cluster.asked
-    assert sung.told == alone.told
-    assert sung.midway == alone.midway
-    assert sung.records == alone.records
-    assert not any(alone.sang)
+    assert together.cluster.requests == alone.cluster.requests
+    assert together.updates == alone.updates
+    assert together.midway_records == alone.midway_records
+    assert together.records == alone.records
+    assert not any(alone.had_chorus)
 
 
 class TestChorus:
-    """What is noted once for all."""
+    """Polls that are counted once for all members."""
 
     async def test_is_cut_at_its_deadline(self) -> None:
-        """A wait ends at its deadline, though what it has sung is still under way."""
+        """A member ends at its deadline although the shared request is still in flight."""
         scripted = ScriptedCluster()
         uids = [scripted.add(f"a{n}", ends=500.0) for n in range(3)]
         waits = [asyncio.ensure_future(scripted.wait(uid, timeout=40.0)) for uid in uids]
@@ -211,8 +223,8 @@ class TestChorus:
         assert now() == pytest.approx(40.0, abs=0.01)
         assert [type(result) for result in results] == [WaitTimeout] * 3
 
-    async def test_what_is_no_answer(self) -> None:
-        """What is raised in place of an answer, and is no outage, ends the waits of all."""
+    async def test_unexpected_error(self) -> None:
+        """An error that is no outage ends the waits of all members."""
         scripted = ScriptedCluster()
         uids = [scripted.add(f"a{n}", ends=500.0) for n in range(3)]
         waits = [asyncio.ensure_future(scripted.wait(uid)) for uid in uids]
@@ -222,8 +234,8 @@ class TestChorus:
 
         assert [type(result) for result in results] == [UsageError] * 3
 
-    async def test_fellow(self) -> None:
-        """Who waits for the same as the last singer is served with it, by a request for one."""
+    async def test_second_waiter(self) -> None:
+        """A second waiter for a member's action is served by single requests for both."""
         scripted = ScriptedCluster()
         uids = [scripted.add(f"a{n}", ends=30.0) for n in range(2)]
         first, second = (asyncio.ensure_future(scripted.wait(uid)) for uid in uids)
@@ -231,13 +243,13 @@ class TestChorus:
         second.cancel()
         third = asyncio.ensure_future(scripted.wait(uids[0], poll=AimedWait(0.2)))
         await asyncio.sleep(0)
-        asked = len(scripted.asked)
+        count = len(scripted.requests)
         await asyncio.gather(first, third)
 
-        assert {what for what, _, _ in scripted.asked[asked:]} == {uids[0]}
+        assert {what for what, _, _ in scripted.requests[count:]} == {uids[0]}
 
     async def test_as_last_seen(self) -> None:
-        """The list is asked for each action as it was seen last."""
+        """The poller passes each action to the source as it was last seen."""
         scripted = ScriptedCluster()
         uids = [scripted.add(f"a{n}", ends=30.0) for n in range(3)]
         known: list[dict[Reference, Action | None]] = []
@@ -258,7 +270,7 @@ class TestChorus:
 
 
 def waiter(uid: str, *, action: Action | None = None, **limits: float) -> Waiter:
-    """Return one who waits, and has seen so much."""
+    """Return a waiter that has seen this action."""
     wait = WaitState(ref_of(uid), limits=Limits(**limits), now=0.0, wall=WALL)
     if action is not None:
         wait.on_request(0.0)
@@ -266,11 +278,11 @@ def waiter(uid: str, *, action: Action | None = None, **limits: float) -> Waiter
     return Waiter(wait, every_update=False)
 
 
-class TestCompany:
-    """Who waits."""
+class TestWaiterRegistry:
+    """The registry of waiters."""
 
     def test_as_last_seen(self) -> None:
-        """Who comes later and has seen nothing takes nothing away."""
+        """A later waiter that has seen nothing does not replace the action last seen."""
         registry, seen = WaiterRegistry(), at(10.0)
         registry.add(waiter("a", action=seen))
         registry.add(waiter("a"))
@@ -278,7 +290,7 @@ class TestCompany:
         assert registry.wanted(ListKind.ACTIONS) == {ref_of("a"): seen}
 
     def test_parting(self) -> None:
-        """Who parts has its turn by its limit, as those have who never joined."""
+        """A waiter that leaves a chorus keeps its limit and its place in the order."""
         registry, chorus = WaiterRegistry(), Chorus({})
         first, second = waiter("a", action=at(1.0), timeout=60.0), waiter("b", timeout=60.0)
         for each in (first, second):

@@ -1,4 +1,4 @@
-"""Facts about what one who waits gets to see: those who observe waits, and when they are told."""
+"""Tests of `_client.polling.watch`: observers of waits."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ pytestmark = pytest.mark.core
 WHO: ContextVar[str] = ContextVar("WHO")
 
 
-class Book:
-    """Writes down who waits for what, and how that ends."""
+class RecordingObserver:
+    """Observer that keeps the records of waits."""
 
     def __init__(self, client: ActionsClient) -> None:
         self.begun: list[tuple[str, Record]] = []
@@ -37,8 +37,8 @@ class Book:
 
 
 async def test_observer(cluster: FakeCluster, client: ActionsClient) -> None:
-    """An observer is told of a wait as it begins, where it begins, and as it ends."""
-    book = Book(client)
+    """An observer is called as a wait begins, in the context of the wait, and as it ends."""
+    book = RecordingObserver(client)
     uid = cluster.add_action()
     WHO.set("deploy")
     waiting = asyncio.create_task(client.wait_for_action(uid))
@@ -52,8 +52,8 @@ async def test_observer(cluster: FakeCluster, client: ActionsClient) -> None:
 
 
 async def test_observer_of_a_failure(cluster: FakeCluster, client: ActionsClient) -> None:
-    """It gets the record that the error has."""
-    book = Book(client)
+    """An observer gets the record that the error has."""
+    book = RecordingObserver(client)
     with pytest.raises(ActionFailed) as caught:
         await client.wait_for_action(cluster.add_action(plan=Plan(outcome="failed")))
 
@@ -61,8 +61,8 @@ async def test_observer_of_a_failure(cluster: FakeCluster, client: ActionsClient
 
 
 async def test_observer_of_an_iterator(cluster: FakeCluster, client: ActionsClient) -> None:
-    """A wait by iterator begins with its first step, and ends where it is closed."""
-    book = Book(client)
+    """A wait by iterator begins with its first step, and ends when it is closed."""
+    book = RecordingObserver(client)
     never, left = (client.watch_action(cluster.add_action()) for _ in range(2))
     await anext(left)
 
@@ -76,7 +76,7 @@ async def test_observer_of_an_iterator(cluster: FakeCluster, client: ActionsClie
 async def test_observer_that_fails(
     cluster: FakeCluster, client: ActionsClient, caplog: pytest.LogCaptureFixture, when: str
 ) -> None:
-    """An observer's error ends no wait, and no other observer; the log has it."""
+    """An error of an observer ends no wait and no other observer; it is logged."""
 
     def begins(_: Record) -> Callable[[Record], None]:
         if when == "begun":
@@ -87,12 +87,12 @@ async def test_observer_that_fails(
         raise RuntimeError("no room")
 
     client.observe(begins)
-    book = Book(client)
+    book = RecordingObserver(client)
     uid = cluster.add_action()
     action = await client.wait_for_action(uid)
 
     assert book.ended == [action.record]
     assert caplog.messages == [f"an observer of the wait for action:{uid} failed"]
     assert "no room" in caplog.text
-    (said,) = (vars(record) for record in caplog.records)
-    assert (said["event"], said["ref"]) == ("observer failed", f"action:{uid}")
+    (fields,) = (vars(record) for record in caplog.records)
+    assert (fields["event"], fields["ref"]) == ("observer failed", f"action:{uid}")
