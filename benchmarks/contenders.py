@@ -1,8 +1,8 @@
-"""What waits: our client, and what people would use instead.
+"""Contenders of the benchmarks: our client, and the loops that people would write instead.
 
 `CONTENDERS` maps a name to a function that imports what it needs and returns the way to wait:
-given the URL of a cluster and the uids, it notes for each the moment at which its wait returned,
-in seconds of `time.monotonic()`, and returns what it raised for the others.
+given the URL of a cluster and the uids, this records the time at which each wait returned, in
+seconds of `time.monotonic()`, and returns the errors of the others.
 
 Each is written as its users would write it, with the library's defaults where they can work, and
 with a pause of one second unless its name says otherwise.
@@ -28,7 +28,7 @@ ENDS: Final = ("completed", "failed", "cancelled", "aborted")
 async def each(
     uids: Iterable[str], wait: Callable[[str], Awaitable[object]], returned: Returned
 ) -> list[BaseException]:
-    """Wait for each uid in a task of its own; return what was raised."""
+    """Wait for each uid in a task of its own; return the errors."""
 
     async def noted(uid: str) -> None:
         await wait(uid)
@@ -50,7 +50,7 @@ def ours() -> Way:
 
 
 def plain(pause: float = PAUSE) -> Way:
-    """Return a loop over aiohttp and msgspec; all are measured against that of one second."""
+    """Return a loop over aiohttp and msgspec; with a pause of one second it is the base line."""
     import aiohttp
     import msgspec
 
@@ -75,7 +75,7 @@ def plain(pause: float = PAUSE) -> Way:
 
 
 def one_list() -> Way:
-    """Return what a careful user may write: one list a second that serves all waits."""
+    """Return one list a second that serves all waits, as a careful user may write it."""
     import aiohttp
     import msgspec
 
@@ -123,7 +123,7 @@ def rust_client() -> Way:
     return way
 
 
-BASE: Final = "plain loop"  # what the others are measured against
+BASE: Final = "plain loop"  # of the ratios
 CONTENDERS: Final[dict[str, Callable[[], Way]]] = {
     "ours": ours,
     BASE: plain,

@@ -1,4 +1,4 @@
-"""Very many waits over many clusters in one client process.
+"""Benchmark of 100,000 waits over 100 clusters in one client process.
 
 Usage: python benchmarks/many.py [--clusters 100] [--waits 1000] [--median 30] [--out DIR]
 

@@ -1,9 +1,9 @@
-"""What single steps cost the client: a poll, reading a list, an import.
+"""Benchmark of single steps: the cost of a poll, of reading a list, and of an import.
 
 Usage: python benchmarks/micro.py [--quick] [--out DIR]
 
-What is compared is done in turns, block by block, so that what else the machine does hits all;
-a ratio is the median of the blocks' ratios to the first line of its table.
+The ways that are compared run in turns, block by block, so that other load of the machine affects
+all of them; a ratio is the median of the blocks' ratios to the first line of its table.
 """
 
 from __future__ import annotations
@@ -43,15 +43,15 @@ if TYPE_CHECKING:
 
 Rows: TypeAlias = dict[str, list[float]]  # seconds, by the block
 
-_ENDLESS: Final = 10.0**6  # seconds that the actions take which are polled
+_ENDLESS: Final = 10.0**6  # seconds; duration of the polled actions
 _PATH: Final = "/v1/actions"
-_LONE: Final = 20  # waits at a time, each by a client and on a cluster of its own
-_ENTRIES: Final = 100_000  # to read in a block
-_WANTED: Final = 10  # actions of a list that somebody waits for
+_CLUSTERS: Final = 20  # with one wait each, and a client of its own
+_ENTRIES: Final = 100_000  # read in a block
+_WANTED: Final = 10  # actions of a list that have waiters
 _BARE: Final = "bare aiohttp + msgspec"
-_STAGGER: Final = 0.35  # seconds over which they begin, as they must not go in step
+_STAGGER: Final = 0.35  # seconds over which the waits begin, so that they do not run in step
 _CREDENTIALS: Final = {"Authorization": "Basic dTpw"}  # u and p; no cluster answers without
-_SCHEDULES: Final = {  # the shortest pauses that our client grants, by whose schedule
+_SCHEDULES: Final = {  # with the shortest pauses of our client
     "wait_for_action": AimedWait(0.1, cap=0.2),
     "the same, on tenacity's": tenacity.wait_fixed(0),
 }
@@ -62,19 +62,19 @@ _IMPORTS: Final = {
 _TIMED: Final = "import time; t = time.process_time(); {}; print(time.process_time() - t)"
 
 
-class Lone:
-    """One action on a cluster of its own, and two ways to ask for it."""
+class SingleAction:
+    """One action on a cluster of its own, and two ways to request it."""
 
     def __init__(self, stage: Server, k: int) -> None:
         self.client = ActionsClient(stage.url(k), username="u", password="p")
         self.session = aiohttp.ClientSession(headers=_CREDENTIALS)
-        self._late = k / _LONE * _STAGGER
+        self._late = k / _CLUSTERS * _STAGGER
         self._uid = truth.uids(1 + k, 1)[0]
         self._url = f"{stage.url(k)}{_PATH}/{self._uid}"
         self._read = msgspec.json.Decoder(WireAction).decode
 
-    async def ask_barely(self, times: int, pause: float | None = None) -> None:
-        """Ask with aiohttp and msgspec, pausing after each time if so told."""
+    async def request_barely(self, times: int, pause: float | None = None) -> None:
+        """Request it with aiohttp and msgspec, with a pause after each request if given."""
         await asyncio.sleep(self._late if pause else 0)
         for _ in range(times):
             async with self.session.get(self._url) as response:
@@ -82,7 +82,7 @@ class Lone:
             if pause is not None:
                 await asyncio.sleep(pause)
 
-    async def ask(self, times: int) -> None:
+    async def request(self, times: int) -> None:
         """Ask with our client, one call after the other."""
         for _ in range(times):
             await self.client.get_action(self._uid)
@@ -95,7 +95,7 @@ class Lone:
 
 
 async def _polls(stage: Server, blocks: int, polls: int, seconds: float) -> dict[str, Rows]:
-    """Return the client's CPU seconds of a poll: of lone calls, and within waits.
+    """Return the client's CPU seconds of a poll: of single calls, and within waits.
 
     A block is so many polls, or so many seconds of waiting, what a wait costs beside its polls
     included. The bare loop pauses as the wait did.
@@ -103,28 +103,28 @@ async def _polls(stage: Server, blocks: int, polls: int, seconds: float) -> dict
     calls: Rows = {_BARE: [], "get_action": []}
     waits: Rows = {_BARE: []} | {name: [] for name in _SCHEDULES}
     async with AsyncExitStack() as stack:
-        all_of_them = [Lone(stage, k) for k in range(_LONE)]
-        for lone in all_of_them:
-            await stack.enter_async_context(lone.session)
-            await stack.enter_async_context(lone.client)
-            await lone.ask_barely(1)
-            await lone.ask(1)
-        first = all_of_them[0]
+        actions = [SingleAction(stage, k) for k in range(_CLUSTERS)]
+        for action in actions:
+            await stack.enter_async_context(action.session)
+            await stack.enter_async_context(action.client)
+            await action.request_barely(1)
+            await action.request(1)
+        first = actions[0]
         for _ in range(blocks):
-            calls[_BARE].append((await _cost(stage, first.ask_barely(polls)))[0])
-            calls["get_action"].append((await _cost(stage, first.ask(polls)))[0])
+            calls[_BARE].append((await _cost(stage, first.request_barely(polls)))[0])
+            calls["get_action"].append((await _cost(stage, first.request(polls)))[0])
             for name, poll in _SCHEDULES.items():
-                ours = (lone.wait(seconds, poll) for lone in all_of_them)
+                ours = (action.wait(seconds, poll) for action in actions)
                 cpu, asked = await _cost(stage, *ours)
                 waits[name].append(cpu)
-            times = round(asked / _LONE)
-            loops = (lone.ask_barely(times, seconds / times) for lone in all_of_them)
+            times = round(asked / _CLUSTERS)
+            loops = (action.request_barely(times, seconds / times) for action in actions)
             waits[_BARE].append((await _cost(stage, *loops))[0])
     return {"a poll": calls, f"a poll of a wait ({times / seconds:.3g} a second)": waits}
 
 
 async def _cost(stage: Server, *work: Awaitable[None]) -> tuple[float, int]:
-    """Return the CPU seconds of a request, and how many the server saw."""
+    """Return the CPU seconds of a request, and the number of requests."""
     before, cpu = stage.stats()["requests"], time.process_time()
     await asyncio.gather(*work)
     cpu = time.process_time() - cpu
@@ -133,7 +133,7 @@ async def _cost(stage: Server, *work: Awaitable[None]) -> tuple[float, int]:
 
 
 def _lists(size: int, blocks: int) -> Rows:
-    """Return the seconds that it takes to read a list of so many actions once."""
+    """Return the seconds of reading a list of so many actions."""
     actions = truth.script(1, size, 30.0, "mixed")
     book = Book(actions, (), v1, int(time.time()))
     tasks, machines = (book.family(20.0, tasks=tasks) for tasks in (True, False))
@@ -187,7 +187,7 @@ def main() -> None:
     """Measure, print tables, write the figures."""
     options = _options()
     with server() as stage:
-        stage.reset(n=1, clusters=_LONE, median=_ENDLESS, progress="linear")
+        stage.reset(n=1, clusters=_CLUSTERS, median=_ENDLESS, progress="linear")
         stage.start(time.monotonic())
         found = asyncio.run(_polls(stage, options.blocks, options.polls, options.seconds))
     for size in options.sizes:

@@ -1,4 +1,4 @@
-"""Lets one contender wait, in a process of its own, and prints what it cost as a JSON line.
+"""Benchmark of one contender, in a process of its own; prints its cost as a line of JSON.
 
 Usage: python benchmarks/one.py --contender NAME --waits N [--clusters K] [...]
 
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from contenders import Returned, Way
     from stage import Server
 
-_HEADSTART: Final = 0.2  # seconds from here to the beginning of all actions
-_SLACK: Final = 60.0  # seconds after the last end; who takes longer did not keep up
+_HEADSTART: Final = 0.2  # seconds until all actions begin
+_SLACK: Final = 60.0  # seconds after the last end; a slower contender did not keep up
 _MIB: Final = 1024  # KiB
 _SCRIPT: Final = ("clusters", "seed", "median", "progress", "remembered", "latency")
 _EARLY: Final = "returned before its action ended"
@@ -54,10 +54,10 @@ def main() -> None:
 
 
 def _measure(stage: Server, way: Way, options: argparse.Namespace) -> None:
-    """Let all wait from the same beginning, and print what it took; does not return.
+    """Start all waits together, and print their cost; does not return.
 
-    Some that do not keep up cannot be stopped by what runs beside them on their event loop, and
-    others leave threads behind: the process ends from another thread.
+    The process ends from another thread: a contender that does not keep up cannot be stopped on its
+    event loop, and some leave threads behind.
     """
     seeds = range(options.seed, options.seed + options.clusters)
     uids = [truth.uids(seed, options.waits) for seed in seeds]
@@ -74,7 +74,7 @@ def _measure(stage: Server, way: Way, options: argparse.Namespace) -> None:
     cpu_before = time.process_time()
 
     def finish(errors: Sequence[BaseException] | None) -> None:
-        """Print and end; `errors` is None for a contender that did not keep up."""
+        """Print and exit; `errors` is None for a contender that did not keep up."""
         if not only_once.acquire(blocking=False):
             return
         cpu, wall = time.process_time() - cpu_before, time.monotonic() - t0
@@ -99,7 +99,7 @@ def _measure(stage: Server, way: Way, options: argparse.Namespace) -> None:
 
 
 async def _all(ways: Iterable[Awaitable[list[BaseException]]]) -> list[BaseException]:
-    """Await all; return what they returned and what they raised."""
+    """Await all; return the errors that they returned or raised."""
     results = await asyncio.gather(*ways, return_exceptions=True)
     return [
         error
@@ -109,7 +109,7 @@ async def _all(ways: Iterable[Awaitable[list[BaseException]]]) -> list[BaseExcep
 
 
 def _sorts(errors: Sequence[BaseException], *, early: int) -> dict[str, int]:
-    """Count errors by what they say, the commonest first, and the waits that ended early."""
+    """Count the errors by text, the most frequent first, and the waits that ended early."""
     texts = (f"{type(error).__name__}: {error}"[:160] for error in errors)
     return dict(Counter(texts).most_common(3)) | ({_EARLY: early} if early else {})
 
@@ -126,7 +126,7 @@ def _spread(lags: list[float]) -> dict[str, float] | None:
 
 
 def _resident_after_rest() -> int:
-    """Tidy up, forget the peak so far, and return the memory in use, in KiB."""
+    """Collect garbage, reset the peak, and return the memory in use, in KiB."""
     gc.collect()
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # see proc(5)
     return _resident("VmRSS")

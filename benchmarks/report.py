@@ -1,6 +1,6 @@
-"""Writes the results as Markdown: one table for each number of waits.
+"""Results as Markdown: one table for each number of waits.
 
-A ratio stands in parentheses after each figure: this contender's by the plain loop's.
+After each figure stands its ratio to that of the plain loop.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from contenders import BASE
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-Run: TypeAlias = dict[str, Any]  # what one.py prints
+Run: TypeAlias = dict[str, Any]  # output of one.py
 
 
 class Column(NamedTuple):
-    """A figure: what stands above it, how it is read off a run, and how it is written."""
+    """Column of a table: its title, its value in a run, and its format."""
 
     title: str
     read: Callable[[Run], float]
@@ -120,7 +120,7 @@ def _cells(run: Run, base: Run | None) -> Iterable[str]:
 
 
 def _remarks(run: Run) -> Iterable[str]:
-    """Say what was not as it should be."""
+    """Return the deviations of a run."""
     if "left_out" in run:
         yield f"left out: {run['left_out']}"
         return

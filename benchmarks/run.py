@@ -1,11 +1,11 @@
-"""Lets all contenders wait for the same actions, one after the other, and compares them.
+"""Benchmark of all contenders on the same actions, one after the other.
 
 Usage: python benchmarks/run.py [--quick] [--waits 1 100 ...] [--out DIR] [...]
 
-Writes `results.json` after each contender, and `results.md` from it at the end. Where there is
-one wait, it is made on several clusters at once, each with a client of its own, as one wait alone
-says little. Contenders with few waits, which leave the machine idle nearly all the time, run at
-the same time, each against a server of its own.
+Writes `results.json` after each contender, and `results.md` from it at the end. A single wait is
+made on several clusters at once, each with a client of its own, to get a stable figure. Contenders
+with few waits, which leave the machine idle nearly all the time, run at the same time, each against
+a server of its own.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _PACKAGES: Final = (
 
 
 def main() -> None:
-    """Run all that was asked for, and write it down."""
+    """Run all contenders that were asked for, and write the results."""
     options = _options()
     options.out.mkdir(parents=True, exist_ok=True)
     results = _setting(options)
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def _one(waits: int, options: argparse.Namespace, contender: str) -> dict[str, object]:
-    """Run one contender in a process of its own; return what it printed, or why it did not."""
+    """Run one contender in a process of its own; return its output, or the reason of a failure."""
     clusters = _LONE if waits == 1 else 1
     limit = options.slack + max(
         max(truth.durations(options.seed + k, waits, options.median)) for k in range(clusters)

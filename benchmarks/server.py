@@ -1,13 +1,13 @@
-"""The scripted server: plays any number of clusters in one process, and counts.
+"""Scripted server: plays any number of clusters in one process, and counts requests.
 
 Usage: python benchmarks/server.py [PORT]
 
 Prints `{"port": ...}` and ends when its standard input does. Cluster k is at `/c/k`, with the
-truth of seed + k. What an answer says was true when its request came; it is sent `latency`
+script of seed + k. An answer shows the state at the time of its request, and is sent `latency`
 seconds later. `POST /bench/reset?n=..` writes a script, `POST /bench/start?t0=..` sets the
-moment of CLOCK_MONOTONIC at which all actions begin, and `GET /bench/stats` tells the counts.
+time of CLOCK_MONOTONIC at which all actions begin, and `GET /bench/stats` returns the counts.
 
-It is not what is measured, so it is as fast as it can be made: no framework, no headers read.
+The server is not measured, and made as fast as possible: no framework, no headers read.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _NO_ROUTE: Final = b'{"error_code":"no_route","description":"No such route"}'
 
 
 class Counts:
-    """What came and went: at one cluster, or at all of them."""
+    """Counts of requests: of one cluster, or of all."""
 
     def __init__(self) -> None:
         self.requests = 0
@@ -45,7 +45,7 @@ class Counts:
         self._recent: deque[float] = deque()
         self._busy_since = 0.0
 
-    def came(self, now: float) -> None:
+    def began(self, now: float) -> None:
         """Count a request that begins."""
         self.requests += 1
         if not self.under_way:
@@ -57,7 +57,7 @@ class Counts:
             self._recent.popleft()
         self.most_in_a_second = max(self.most_in_a_second, len(self._recent))
 
-    def went(self, now: float) -> None:
+    def ended(self, now: float) -> None:
         """Count a request that ends."""
         self.under_way -= 1
         if not self.under_way:
@@ -65,7 +65,7 @@ class Counts:
 
 
 class Cluster:
-    """One cluster's script, and what was asked of it."""
+    """Script of one cluster, and the counts of its requests."""
 
     def __init__(self, seed: int, *, n: int, median: float, progress: str, remembered: int) -> None:
         self.counts = Counts()
@@ -91,7 +91,7 @@ class Stage:
         self.reset({})
 
     def reset(self, asked: dict[str, str]) -> dict[str, object]:
-        """Write a new script; nothing has begun in it yet."""
+        """Write a new script, whose actions have not begun yet."""
         write = partial(
             Cluster,
             n=int(asked.get("n", 0)),
@@ -111,13 +111,13 @@ class Stage:
         return {"clusters": len(self.clusters)}
 
     def start(self, asked: dict[str, str]) -> dict[str, object]:
-        """Let all actions begin at `t0`, and begin to count."""
+        """Start all actions at `t0`, and the counts."""
         self._t0 = float(asked["t0"])
         self._cpu = time.process_time()
         return {"t0": self._t0}
 
     def stats(self, _asked: dict[str, str]) -> dict[str, object]:
-        """Return the counts since the start; `most_...` are those of the cluster most asked."""
+        """Return the counts since the start; `most_...` is the maximum over the clusters."""
         each = [cluster.counts for cluster in self.clusters]
         return {
             "requests": self.counts.requests,
@@ -143,7 +143,7 @@ class Stage:
 
 
 class Connection(asyncio.Protocol):
-    """Reads requests without a body, one after the other, and answers each."""
+    """Connection that reads requests without a body and answers each."""
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
@@ -162,7 +162,7 @@ class Connection(asyncio.Protocol):
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
-        """Answer each request that has come whole."""
+        """Answer each request that is complete."""
         *requests, self._unread = (self._unread + data).split(b"\r\n\r\n")
         for request in requests:
             self._take(request[: request.index(b"\r\n")].split(b" ", 2)[1].decode())
@@ -180,18 +180,18 @@ class Connection(asyncio.Protocol):
             return
         counted = (cluster.counts, stage.counts)
         for counts in counted:
-            counts.came(now)
+            counts.began(now)
         head, body = cluster.answer(path, stage.age(now))
         if stage.latency:
             self._loop.call_later(stage.latency, self._answer, counted, head, body)
-        else:  # after what else has come by now, so that this counts as under way
+        else:  # after the requests received by now, which count as simultaneous
             self._loop.call_soon(self._answer, counted, head, body)
 
     def _answer(self, counted: tuple[Counts, ...], head: bytes, body: bytes) -> None:
         self._stage.bytes += self._send(head, body)
         now = time.monotonic()
         for counts in counted:
-            counts.went(now)
+            counts.ended(now)
 
     def _send(self, head: bytes, body: bytes) -> int:
         answer = head % len(body) + body

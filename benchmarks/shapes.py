@@ -1,6 +1,6 @@
-"""How a scripted action looks on the wire, fast: what does not change is encoded once.
+"""JSON of a scripted action, made fast: constant parts are encoded once.
 
-Follows the vendor's shapes as the library's fake cluster does, and imports nothing of it.
+The shapes follow the vendor's, as the fake cluster of the library does, and share no code with it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from truth import Action
 
 _NUMBER: Final = b',"progress":%.2f'
-_STRING: Final = b',"progress":"%.2f"'  # a task of v1 says its numbers so
+_STRING: Final = b',"progress":"%.2f"'  # numbers of a task of v1 are strings
 
 
 class Entry:

@@ -1,9 +1,9 @@
-"""The schedules without a cluster: how often one asks, and how late one learns of the end.
+"""Simulation of the schedules without a cluster: number of requests, and detection lag.
 
 Usage: python benchmarks/simulate.py
 
-Arithmetic on the modules `_pace` and `_tick`: no sockets, no clock, no chance but a seed. An action
-is its duration and what it says of its progress; an answer takes no time.
+The simulation uses `_client.pacing` without sockets and clocks; only a seed is random. An action is
+its duration and its progress; an answer takes no time.
 """
 
 from __future__ import annotations
@@ -39,24 +39,24 @@ _STEPS: Final = 7
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Job:
-    """An action that takes `length` seconds; `tells` is given its age and returns a percentage."""
+    """Action that takes `length` seconds; `progress` maps an age to percent."""
 
     length: float
-    tells: Progress
+    progress: Progress
 
-    def at(self, age: float) -> Seen:
-        """Return what an answer at that age says."""
-        return Seen(self.tells(age))
+    def at(self, age: float) -> Answer:
+        """Return the answer at an age."""
+        return Answer(self.progress(age))
 
 
-class Seen(NamedTuple):
-    """An answer, as far as schedules look at it."""
+class Answer(NamedTuple):
+    """Answer, as far as schedules use it."""
 
     progress: float | None
 
 
 class Outcome(NamedTuple):
-    """What waiting cost: requests, and the mean of the seconds from an end to its notice."""
+    """Cost of waiting: requests, and the mean detection lag in seconds."""
 
     requests: float
     lag: float
@@ -75,7 +75,7 @@ def silent(length: float) -> Progress:
 
 
 def linear(length: float) -> Progress:
-    """Return progress that goes with time."""
+    """Return progress that is proportional to time."""
     return lambda age: round(100 * age / length, 2)
 
 
@@ -93,20 +93,20 @@ def jobs(kind: str, sizes: Sequence[float]) -> list[Job]:
     return [Job(size, ways[n % len(ways)](size)) for n, size in enumerate(sizes)]
 
 
-def alone(job: Job, schedule: WaitBaseT, gap: float = GAP) -> list[float]:
-    """Return when a lone wait asks, in seconds; the last time finds the end."""
-    pace = schedule_for(schedule, 0.0)
-    asked = [0.0]
-    while asked[-1] < job.length:
-        pace.on_answer(job.at(asked[-1]), asked[-1], asked[-1])
-        asked.append(max(pace.due, asked[-1] + gap))
-    return asked
+def alone(job: Job, strategy: WaitBaseT, gap: float = GAP) -> list[float]:
+    """Return the times of the polls of a lone wait, in seconds; the last finds the end."""
+    schedule = schedule_for(strategy, 0.0)
+    polled_at = [0.0]
+    while polled_at[-1] < job.length:
+        schedule.on_answer(job.at(polled_at[-1]), polled_at[-1], polled_at[-1])
+        polled_at.append(max(schedule.due, polled_at[-1] + gap))
+    return polled_at
 
 
-def each_alone(work: Sequence[Job], schedule: WaitBaseT, gap: float = GAP) -> Outcome:
+def each_alone(work: Sequence[Job], strategy: WaitBaseT, gap: float = GAP) -> Outcome:
     """Wait for each job alone, as clients of their own do. Requests are those of one wait."""
-    polls = [alone(job, schedule, gap) for job in work]
-    late = fmean(asked[-1] - job.length for asked, job in zip(polls, work, strict=True))
+    polls = [alone(job, strategy, gap) for job in work]
+    late = fmean(polled_at[-1] - job.length for polled_at, job in zip(polls, work, strict=True))
     return Outcome(fmean(map(len, polls)), late)
 
 
@@ -124,27 +124,27 @@ def together(work: Sequence[Job], price: float = 0.1) -> Outcome:
     """
     cost = max(1.0, _ENTRY * len(work) / _WORTH_A_REQUEST)
     left = {job: schedule_for(AimedWait(price), 0.0) for job in work}
-    looked, now = [*left], 0.0
-    courtesy, requests, late = RateLimiter(), 0, 0.0
+    polled, now = [*left], 0.0
+    limiter, requests, late = RateLimiter(), 0, 0.0
     while left:
-        courtesy.record(now, now, 1)
+        limiter.record(now, now, 1)
         requests += 1
-        for job in looked:
+        for job in polled:
             if now >= job.length:
                 late += now - job.length
                 del left[job]
             else:
-                left[job].on_answer(job.at(now), now, now, shared=len(looked) > 1)
+                left[job].on_answer(job.at(now), now, now, shared=len(polled) > 1)
         if left:
-            due, looked = _next(left, now, cost)
-            now = max(due, courtesy.earliest(urgent=False))
+            due, polled = _next(left, now, cost)
+            now = max(due, limiter.earliest(urgent=False))
     return Outcome(requests, late / len(work))
 
 
 def _next(left: dict[Job, Schedule], now: float, cost: float) -> tuple[float, list[Job]]:
-    crowd = SharedSchedule(left.values(), now)
-    if len(left) > 1 and crowd.is_cheaper(cost, len(left)):
-        return crowd.due(cost), [*left]
+    shared = SharedSchedule(left.values(), now)
+    if len(left) > 1 and shared.is_cheaper(cost, len(left)):
+        return shared.due(cost), [*left]
     first = min(left, key=lambda job: left[job].due)
     return left[first].due, [first]
 

@@ -1,4 +1,4 @@
-"""Starts the server and the contenders, each as a process of its own, and tells them what to do."""
+"""Processes of the benchmarks: the server, and one process for each contender."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PATIENCE: Final = 120.0  # seconds
 
 
 class Stats(TypedDict):
-    """What the server has counted since the start."""
+    """Counts of the server since the start."""
 
     requests: int
     bytes: int
@@ -32,7 +32,7 @@ class Stats(TypedDict):
 
 
 class Server:
-    """The server's control routes, which it does not count."""
+    """Client of the control routes of the server, whose requests are not counted."""
 
     def __init__(self, port: int) -> None:
         self.port = port
@@ -46,7 +46,7 @@ class Server:
         self._call("POST", f"/bench/reset?{urlencode(script)}")
 
     def start(self, t0: float) -> None:
-        """Let all actions begin at this moment of `time.monotonic()`."""
+        """Start all actions at this time of `time.monotonic()`."""
         self._call("POST", f"/bench/start?t0={t0!r}")
 
     def stats(self) -> Stats:
@@ -65,7 +65,7 @@ class Server:
 
 @contextmanager
 def server() -> Iterator[Server]:
-    """Start a server, and end it afterwards."""
+    """Start a server, and stop it at the end."""
     many_sockets()
     with subprocess.Popen(
         [sys.executable, str(_HERE / "server.py")],
@@ -100,6 +100,6 @@ def in_its_own_process(asked: Mapping[str, object], limit: float) -> dict[str, o
 
 
 def many_sockets() -> None:
-    """Allow this process, and those that it starts, as many sockets as there may be."""
+    """Raise the limit of open sockets of this process and its children."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

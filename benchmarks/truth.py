@@ -1,7 +1,7 @@
-"""What really happens on the scripted clusters: a pure function of seed, number and time.
+"""Script of the clusters: a pure function of seed, number and time.
 
-The server answers by it and the runner judges by it, so neither has to ask the other. All
-actions begin at age 0. Refuses to know sockets and clocks.
+The server answers by the script and the runner judges by it, so that they need not ask each other.
+All actions begin at age 0.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ SPREAD: Final = 0.8  # sigma of the log-normal distribution
 SHORTEST: Final = 0.5  # seconds
 LONGEST: Final = 8.0  # medians
 STEPS: Final = 7  # as state machines have them
-MODES: Final = ("none", "linear", "steps")  # how an action tells its progress
+MODES: Final = ("none", "linear", "steps")  # of progress
 TASKS: Final = 5  # every fifth action is a task, the others are state machines
 
 
 @dataclass(frozen=True, kw_only=True)
 class Action:
-    """One action of the script; `duration` and `cuts`, the ends of its steps, in seconds."""
+    """Action of the script; `duration` and `cuts`, the ends of its steps, are in seconds."""
 
     uid: str
     number: int
@@ -34,7 +34,7 @@ class Action:
     cuts: tuple[float, ...]
 
     def progress(self, age: float) -> float | None:
-        """Return the percentage that a running action tells, None for one that tells none."""
+        """Return the progress of a running action in percent, or None."""
         if self.mode == "none":
             return None
         if self.mode == "linear":
@@ -42,21 +42,21 @@ class Action:
         return 100 * bisect_right(self.cuts, age) / STEPS
 
     def moved_at(self, age: float) -> float:
-        """Return the age at which progress was last seen to move."""
+        """Return the age of the last visible progress."""
         if self.mode == "linear":
             return age
         return max((cut for cut in self.cuts if cut <= age), default=0.0)
 
 
 def durations(seed: int, n: int, median: float) -> list[float]:
-    """Return how long each of n actions takes, in seconds: log-normal, and clipped."""
+    """Return the durations of n actions, in seconds: log-normal, and clipped."""
     chance = Random(f"durations {seed}")
     drawn = (chance.lognormvariate(math.log(median), SPREAD) for _ in range(n))
     return [min(max(seconds, SHORTEST), LONGEST * median) for seconds in drawn]
 
 
 def uids(seed: int, n: int) -> list[str]:
-    """Return the uids of n actions; those of two seeds never meet."""
+    """Return the uids of n actions; two seeds have no uid in common."""
     chance = Random(f"uids {seed}")
     return [str(UUID(int=chance.getrandbits(128), version=4)) for _ in range(n)]
 

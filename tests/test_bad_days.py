@@ -1,4 +1,4 @@
-"""Facts about waits on bad days: over real sockets, against a cluster that is at its worst."""
+"""Tests of waits and calls during faults of the cluster, over real sockets."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ pytestmark = pytest.mark.enable_socket
 
 
 class Names(AbstractResolver):
-    """The name service of the tests: every host is this machine, unless it is out of order."""
+    """Resolver that maps every host to this machine, or fails while `broken`."""
 
     broken = False
 
@@ -63,11 +63,11 @@ class Names(AbstractResolver):
         """Have nothing to close."""
 
 
-# --- what can go wrong, for as long as it does --------------------------------------------------
+# --- faults, as context managers ----------------------------------------------------------------
 
 
 def injected(**fault: object) -> Fault:
-    """Return a fault that the fake knows, for all requests about actions."""
+    """Return a fault that the fake injects into all requests about actions."""
 
     @asynccontextmanager
     async def wrong(cluster: FakeCluster, _: Names) -> AsyncIterator[None]:
@@ -80,7 +80,7 @@ def injected(**fault: object) -> Fault:
 
 @asynccontextmanager
 async def refused(cluster: FakeCluster, _: Names) -> AsyncIterator[None]:
-    """Nobody listens."""
+    """The connection is refused."""
     await cluster.stop_node(1)
     yield
     await cluster.start_node(1)
@@ -88,7 +88,7 @@ async def refused(cluster: FakeCluster, _: Names) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def cut_short(cluster: FakeCluster, _: Names) -> AsyncIterator[None]:
-    """Somebody takes the connection and hangs up, before TLS or anything else is spoken."""
+    """A server accepts connections and closes them at once."""
     await cluster.stop_node(1)
     port = int(cluster.url.rpartition(":")[2])
 
@@ -103,7 +103,7 @@ async def cut_short(cluster: FakeCluster, _: Names) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def no_names(_: FakeCluster, names: Names) -> AsyncIterator[None]:
-    """The name service is out of order."""
+    """Names do not resolve."""
     names.broken = True
     yield
     names.broken = False
@@ -111,7 +111,7 @@ async def no_names(_: FakeCluster, names: Names) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def too_large(cluster: FakeCluster, _: Names) -> AsyncIterator[None]:
-    """Answers are larger than what we are willing to hold."""
+    """Responses exceed the size limit."""
     del cluster
     with patch.object(transport_module, "MAX_BODY", 10):
         yield
@@ -144,7 +144,7 @@ LASTS = 20.0  # seconds
 async def waiting(
     cluster: FakeCluster, names: Names, *, waits: int, **options: float
 ) -> AsyncIterator[list[asyncio.Task[Action]]]:
-    """Wait for actions that end at `ENDS_AT`; no connection is kept, so that names matter."""
+    """Wait for actions that end at `ENDS_AT`, with a new connection for each request."""
     connector = aiohttp.TCPConnector(resolver=names, use_dns_cache=False, force_close=True)
     async with aiohttp.ClientSession(connector=connector) as session:
         url = cluster.url.replace("127.0.0.1", "cluster.test")
@@ -162,7 +162,7 @@ async def waiting(
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Let each outage hit each place, with one wait or three by turns; with `--full`, with both."""
+    """Combine each outage and place with one or three waits by turns; `--full` with both."""
     if metafunc.cls is TestOutages:
         both, full = (1, 3), metafunc.config.getoption("--full")
         cases = [
@@ -174,7 +174,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 class TestOutages:
-    """Whatever the outage and wherever it hits: it is survived, or it is told for what it is."""
+    """Each kind of outage, at each place of a wait, is survived or named."""
 
     async def test_survived(
         self,
@@ -184,7 +184,7 @@ class TestOutages:
         waits: int,
         place: str,
     ) -> None:
-        """Within the budget the waits end well, soon after their actions or the outage."""
+        """Within the budget the waits complete, soon after their actions or the outage."""
         names = Names()
         began = now()
         async with waiting(cluster, names, waits=waits, outage_timeout=60) as tasks:
@@ -196,13 +196,13 @@ class TestOutages:
         assert {action.status for action in actions} == {"completed"}
         healed = PLACES[place] + LASTS
         assert now() - began <= max(ENDS_AT, healed) + 16
-        told = [record for record in caplog.records if "unencrypted" not in record.getMessage()]
-        assert len(told) == 2  # it begins, it ends
+        warnings = [record for record in caplog.records if "unencrypted" not in record.getMessage()]
+        assert len(warnings) == 2  # the begin and the end of the outage
 
     async def test_not_survived(
         self, cluster: FakeCluster, fault: str, waits: int, place: str
     ) -> None:
-        """Without a budget it ends each wait, with what was last seen and why."""
+        """Without a budget an outage ends each wait, with the last action and the reason."""
         names = Names()
         async with waiting(cluster, names, waits=waits, outage_timeout=0) as tasks:
             await asyncio.sleep(PLACES[place])
@@ -223,7 +223,7 @@ class TestOutages:
 async def test_spoiled_values(
     cluster: FakeCluster, caplog: pytest.LogCaptureFixture, fault: str, waits: int, place: str
 ) -> None:
-    """A value or an entry that is wrong costs that one, and is no outage."""
+    """An invalid value or entry of a list is no outage."""
     names = Names()
     async with waiting(cluster, names, waits=waits, outage_timeout=0) as tasks:
         await asyncio.sleep(PLACES[place])
@@ -236,11 +236,11 @@ async def test_spoiled_values(
 
 
 class TestLongOutage:
-    """Ten minutes of outage in an hour's wait."""
+    """Ten minutes of outage in a wait of an hour."""
 
     @asynccontextmanager
     async def out(self, cluster: FakeCluster) -> AsyncIterator[str]:
-        """Start an hour's action, and let the cluster be out from half an hour on."""
+        """Start an action of an hour, and an outage after half an hour."""
 
         async def go_out() -> None:
             await asyncio.sleep(1800)
@@ -253,7 +253,7 @@ class TestLongOutage:
         outage.cancel()
 
     async def test_default(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """The default budget of five minutes does not cover it."""
+        """The default budget of five minutes ends the wait."""
         began = now()
         async with self.out(cluster) as uid:
             with pytest.raises(ClusterUnreachable, match="it answered 503") as caught:
@@ -271,7 +271,7 @@ class TestLongOutage:
         client: ActionsClient,
         caplog: pytest.LogCaptureFixture,
     ) -> None:
-        """A larger budget covers it, at two lines in the log, one with its length."""
+        """A larger budget covers the outage, with two lines in the log, one with its length."""
         async with self.out(cluster) as uid:
             action = await client.wait_for_action(uid, outage_timeout=900)
 
@@ -285,7 +285,7 @@ class TestLongOutage:
         assert len(during) < 150
 
     async def test_many(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """However many wait, one request is tried again; each spends its own budget."""
+        """For any number of waits, one request is retried, and each wait has its own budget."""
         uids = [cluster.add_action(plan=Plan(duration=3600)) for _ in range(60)]
         budgets = dict(zip(uids, [60, 200, 900, None] * 15, strict=True))
 
@@ -301,15 +301,17 @@ class TestLongOutage:
         assert len(during) < 150
 
     @pytest.mark.parametrize("at", [112.0, 112.5, 113.0, 113.5])
-    async def test_old_doubts(self, cluster: FakeCluster, client: ActionsClient, at: float) -> None:
-        """An outage begins with a request without an answer, not with what that was to settle."""
+    async def test_outage_during_verifications(
+        self, cluster: FakeCluster, client: ActionsClient, at: float
+    ) -> None:
+        """An outage begins with a request without an answer, not with a doubt before it."""
         stuck = [cluster.add_action(plan=Plan(outcome="never"), bdb_uid=n) for n in range(1, 61)]
         uid = cluster.add_action(plan=Plan(duration=1000))
         waits = [asyncio.create_task(client.wait_for_action(uid, outage_timeout=20))]
         for each in stuck:
             waiting = client.wait_for_action(each, stall_timeout=100, timeout=200)
             waits.append(asyncio.create_task(waiting))
-        await asyncio.sleep(at)  # when their databases are asked, one by one
+        await asyncio.sleep(at)  # while their databases are requested, one by one
         cluster.inject(times=None, status=503)
 
         with pytest.raises(ClusterUnreachable):
@@ -320,19 +322,19 @@ class TestLongOutage:
 
 
 def warnings_in(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """Return what was logged for people."""
+    """Return the warnings in the log."""
     records = (record for record in caplog.records if record.levelno >= logging.WARNING)
     return [record.getMessage() for record in records]
 
 
 class TestOneOfMany:
-    """Trouble with one action, one node or the list is no trouble with the others."""
+    """Trouble with one action, one node or the list does not affect other actions."""
 
     @asynccontextmanager
     async def ends(
         self, cluster: FakeCluster, uids: list[str], **options: float
     ) -> AsyncIterator[dict[str, tuple[object, float]]]:
-        """Wait for all of them; when it is left, hold how and when each wait ended."""
+        """Wait for all of them; afterwards the dict holds the end of each wait and its time."""
         ended: dict[str, tuple[object, float]] = {}
 
         async def wait(client: ActionsClient, uid: str) -> None:
@@ -354,7 +356,7 @@ class TestOneOfMany:
     async def test_routes_that_fail(
         self, cluster: FakeCluster, caplog: pytest.LogCaptureFixture, path: str
     ) -> None:
-        """Where asking about some of them fails, their waits end by their budgets, in few words."""
+        """If requests for some actions fail, their waits end by their budgets, in few log lines."""
         good = [cluster.add_action(plan=Plan(duration=1000)) for _ in range(2)]
         bad = [
             cluster.add_action("export", Plan(duration=2000))
@@ -374,7 +376,7 @@ class TestOneOfMany:
     async def test_one_route_heals(
         self, cluster: FakeCluster, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """A route that works again is told of, once, and on one line whatever a uid holds."""
+        """A route that works again is logged once, on one line whatever the uid holds."""
         export = cluster.add_action("export", Plan(duration=300), uid="e\n1")
         uids = [cluster.add_action(plan=Plan(duration=400)), export]
         async with self.ends(cluster, uids) as ended:
@@ -389,7 +391,7 @@ class TestOneOfMany:
         assert last == "requests for action e 1 are answered again"
 
     async def test_nodes_that_hang(self) -> None:
-        """Nodes that hang are left in time for one that does not."""
+        """Nodes that hang are left in time for a node that answers."""
         async with FakeCluster(nodes=3, handle_redirects=True) as cluster:
             uids = [cluster.add_action(plan=Plan(duration=100)) for _ in range(3)]
             async with self.ends(cluster, uids, outage_timeout=40) as ended:
@@ -400,7 +402,7 @@ class TestOneOfMany:
             assert {result for result, _ in ended.values()} == {"completed"}
 
     async def test_cut_at_a_hanging_node(self) -> None:
-        """A node at which a wait was cut short is not where the next one begins."""
+        """A request does not begin at the node where the last one was cut short."""
         async with FakeCluster(nodes=2, handle_redirects=True) as cluster:
             cluster.inject(node=1, delay=3600, times=None)
             uid = cluster.add_action(plan=Plan(duration=1))
@@ -413,7 +415,7 @@ class TestOneOfMany:
             assert now() - began < 1
 
     async def test_all_hang(self, cluster: FakeCluster) -> None:
-        """Where all hangs, many waits end as soon as one would."""
+        """If all nodes hang, many waits end as soon as one would."""
         uids = [cluster.add_action(plan=Plan(duration=1000)) for _ in range(60)]
         async with self.ends(cluster, uids, outage_timeout=60) as ended:
             await asyncio.sleep(100)
@@ -443,7 +445,7 @@ class TestOneOfMany:
 
 
 class TestFatal:
-    """What no patience can mend is raised within one request, and says what to do."""
+    """Errors that a retry cannot change are raised within one request, with advice."""
 
     @pytest.mark.parametrize(
         ("fault", "error", "words"),
@@ -473,7 +475,7 @@ class TestFatal:
         words: str,
         waits: int,
     ) -> None:
-        """A refusal, or a redirect to who knows where, ends all that it concerns."""
+        """A refusal, or a redirect to an unlisted host, fails the waits immediately."""
         uids = [cluster.add_action(plan=Plan(duration=60)) for _ in range(waits)]
         tasks = [asyncio.create_task(client.wait_for_action(uid)) for uid in uids]
         await asyncio.sleep(30)
@@ -490,7 +492,7 @@ class TestFatal:
 
 
 class TestNodes:
-    """A cluster of several nodes is asked as one."""
+    """The client uses several nodes as one cluster."""
 
     @pytest.fixture
     async def three(self) -> AsyncIterator[FakeCluster]:
@@ -499,12 +501,12 @@ class TestNodes:
             yield cluster
 
     def of(self, cluster: FakeCluster, **options: object) -> ActionsClient:
-        """Return a client of all its nodes."""
-        given = {"username": cluster.username, "password": cluster.password} | options
-        return ActionsClient(cluster.urls, **given)  # type: ignore[arg-type]
+        """Return a client of all nodes."""
+        settings = {"username": cluster.username, "password": cluster.password} | options
+        return ActionsClient(cluster.urls, **settings)  # type: ignore[arg-type]
 
     async def test_redirect(self, three: FakeCluster) -> None:
-        """A follower's redirect to another node is followed once, and then that one is asked."""
+        """A redirect to another node is followed once, and then this node is asked."""
         three.primary = 3
         uid = three.add_action(plan=Plan(duration=60))
         async with self.of(three) as client:
@@ -514,7 +516,7 @@ class TestNodes:
         assert {seen.node for seen in three.requests[1:]} == {3}
 
     async def test_trusted_host(self, three: FakeCluster) -> None:
-        """A redirect to a host that is trusted is followed, too; to others it is not."""
+        """A redirect to a trusted host is followed, and to other hosts it is not."""
         three.primary = 2
         uid = three.add_action(plan=Plan(duration=1))
         host = three.urls[1].removeprefix("http://")
@@ -529,7 +531,7 @@ class TestNodes:
         assert [seen.node for seen in three.requests] == [1]
 
     async def test_credentials_stay(self, three: FakeCluster) -> None:
-        """A server that a redirect names, and nobody trusts, gets to see nothing."""
+        """An unlisted server that a redirect names gets no request."""
         async with FakeCluster() as stranger:
             three.primary = 2
             three.redirect_to = stranger.url
@@ -542,7 +544,7 @@ class TestNodes:
     async def test_rolling_restart(
         self, three: FakeCluster, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """One node after the other is restarted, and the waits do not notice."""
+        """A restart of one node after the other ends no wait and logs nothing."""
         uids = [three.add_action(plan=Plan(duration=150 + number)) for number in range(20)]
         async with self.of(three) as client:
             waiting = asyncio.gather(
@@ -558,7 +560,7 @@ class TestNodes:
         assert caplog.records == []
 
     async def test_back_and_forth(self) -> None:
-        """A node that was left is as good as any, once another one has answered."""
+        """A node that failed is used again once another node has answered."""
         async with FakeCluster(nodes=2) as cluster:
             uid = cluster.add_action(plan=Plan(duration=100))
             async with self.of(cluster) as client:
@@ -572,7 +574,7 @@ class TestNodes:
                 assert (await task).status == "completed"
 
     async def test_all_down(self, three: FakeCluster) -> None:
-        """When no node answers, the error names them all."""
+        """If no node answers, the error names all of them."""
         for node in (1, 2, 3):
             await three.stop_node(node)
         async with self.of(three) as client:
@@ -592,10 +594,10 @@ class TestNodes:
             assert (await client.get_action(uid)).uid == uid
 
         assert [seen.node for seen in three.requests] == [1, 3]
-        assert now() - began == pytest.approx(10, abs=1)  # a third of what a request may take
+        assert now() - began == pytest.approx(10, abs=1)  # a third of `request_timeout`
 
     async def test_garbage(self, three: FakeCluster) -> None:
-        """A node that answers nonsense is left, too."""
+        """A node with an unreadable answer is left for the next one."""
         three.handle_redirects = True
         uid = three.add_action(plan=Plan(duration=60))
         three.inject(status=200, body="<html>")
@@ -605,7 +607,7 @@ class TestNodes:
         assert [seen.node for seen in three.requests] == [1, 2]
 
     async def test_retry_after(self, three: FakeCluster) -> None:
-        """A node that wants to be left alone is, while there are others."""
+        """A node that answers `Retry-After` is left alone while there are others."""
         three.handle_redirects = True
         uid = three.add_action(plan=Plan(duration=60))
         three.inject(retry_after=3600)
@@ -627,7 +629,7 @@ class TestNodes:
 
     @pytest.mark.parametrize("primary", [2, 3])
     async def test_unreadable_primary(self, three: FakeCluster, primary: int) -> None:
-        """A primary that answers nonsense, to all its followers' redirects, is an outage."""
+        """A primary with unreadable answers to all redirects is an outage."""
         three.primary = primary
         three.inject(times=None, node=primary, status=200, body="<html>please wait</html>")
         async with self.of(three) as client:
@@ -643,7 +645,7 @@ class TestNodes:
                 assert now() - began < most
 
     async def test_beside_good_traffic(self, three: FakeCluster) -> None:
-        """What others are answered does not prolong a call or a wait that gets nothing."""
+        """Answers to other calls do not prolong a call or a wait without an answer."""
         three.handle_redirects = True
         good, bad = (
             three.add_action(plan=Plan(duration=1)),
@@ -669,7 +671,7 @@ class TestNodes:
             traffic.cancel()
 
     async def test_resting_primary(self, three: FakeCluster) -> None:
-        """A primary that wants to be left alone is not asked through its followers, either."""
+        """A primary that answers `Retry-After` is not asked through redirects, either."""
         three.primary = 3
         uid = three.add_action(plan=Plan(duration=10))
         three.inject(node=3, retry_after=30)
@@ -681,7 +683,7 @@ class TestNodes:
         assert len(three.requests) < 10
 
     async def test_known_bug_of_v2(self, three: FakeCluster) -> None:
-        """A list of /v2 that is known to be broken is no reason to leave a node."""
+        """A list of /v2 with its known bug is no reason to leave a node."""
         three.handle_redirects = True
         three.inject(times=None, path="/v2", status=500, body='{"error_code": "invalid_schema"}')
         async with self.of(three) as client:
@@ -691,7 +693,7 @@ class TestNodes:
         assert {seen.node for seen in three.requests} == {1}
 
     async def test_election(self, three: FakeCluster) -> None:
-        """A cluster without a primary is out, and comes back with another one."""
+        """A cluster without a primary is an outage, which ends with the next primary."""
         uid = three.add_action(plan=Plan(duration=100))
         async with self.of(three) as client:
             task = asyncio.create_task(client.wait_for_action(uid))
@@ -714,19 +716,19 @@ async def token_of(cluster: FakeCluster, **options: int) -> str:
 
 
 class TestTokens:
-    """Tokens come and go; who waits does not notice."""
+    """Tokens expire and are renewed without effect on waits."""
 
     def of(self, cluster: FakeCluster, **options: object) -> ActionsClient:
-        """Return a client that lives on tokens which the cluster grants."""
-        given = {"username": cluster.username, "password": cluster.password, "auth": "jwt"}
-        return ActionsClient(cluster.urls, **(given | options))  # type: ignore[arg-type]
+        """Return a client that uses tokens of the cluster."""
+        settings = {"username": cluster.username, "password": cluster.password, "auth": "jwt"}
+        return ActionsClient(cluster.urls, **(settings | options))  # type: ignore[arg-type]
 
     def calls(self, cluster: FakeCluster) -> list[str]:
         """Return the calls for tokens."""
         return [seen.path.rpartition("/")[2] for seen in cluster.requests if seen.method == "POST"]
 
     async def test_hours(self, cluster: FakeCluster) -> None:
-        """Three hours on tokens of five minutes: one call for each, and never a 401."""
+        """Three hours on tokens of five minutes take one call for each, and never get a 401."""
         uid = cluster.add_action(plan=Plan(duration=3 * 3600))
         async with self.of(cluster) as client:
             await client.wait_for_action(uid)
@@ -736,8 +738,8 @@ class TestTokens:
         assert calls == ["authorize"] + ["refresh_jwt"] * (len(calls) - 1)
         assert 3 * 3600 / 300 <= len(calls) <= 3 * 3600 / 180 + 1
 
-    async def test_seldom_asked(self, cluster: FakeCluster) -> None:
-        """Between polls that are further apart than a token lives, there is no 401 either."""
+    async def test_long_pauses(self, cluster: FakeCluster) -> None:
+        """With pauses longer than the life of a token, there is no 401 either."""
         uid = cluster.add_action(plan=Plan(duration=3600))
         async with self.of(cluster) as client:
             await client.wait_for_action(uid, poll=wait_fixed(600))
@@ -746,7 +748,7 @@ class TestTokens:
         assert self.calls(cluster) == ["authorize"] * 7
 
     async def test_revoked(self, cluster: FakeCluster, caplog: pytest.LogCaptureFixture) -> None:
-        """A token that is not accepted any more is replaced, once, and the waits go on."""
+        """A revoked token is replaced once, and the waits go on."""
         uids = [cluster.add_action(plan=Plan(duration=60)) for _ in range(5)]
         async with self.of(cluster) as client:
             waiting = asyncio.gather(
@@ -762,7 +764,7 @@ class TestTokens:
         assert [record for record in caplog.records if record.levelno > logging.DEBUG] == []
 
     async def test_wrong_password(self, cluster: FakeCluster) -> None:
-        """A wrong password is refused before anything else is asked."""
+        """A wrong password is refused before any other request."""
         async with self.of(cluster, password="wrong-password") as client:
             with pytest.raises(AuthenticationError, match="Check the user name and the password"):
                 await client.wait_for_action("x")
@@ -771,7 +773,7 @@ class TestTokens:
         assert len(cluster.requests) == 2
 
     async def test_basic_switched_off(self) -> None:
-        """On a cluster that takes no Basic authentication, the password goes into the body."""
+        """If the cluster takes no Basic authentication, the password goes into the body."""
         async with FakeCluster(basic=False) as cluster:
             uid = cluster.add_action(plan=Plan(duration=300))
             async with self.of(cluster) as client:
@@ -781,14 +783,14 @@ class TestTokens:
             assert {seen.status for seen in cluster.requests[1:]} == {200}
 
     async def test_no_tokens(self, cluster: FakeCluster) -> None:
-        """A cluster that does not know tokens says so in words that help."""
+        """The error names a cluster that does not grant tokens."""
         cluster.inject(path="/v1/users", status=404, times=None)
         async with self.of(cluster) as client:
             with pytest.raises(RequestRejected, match="grants no tokens"):
                 await client.wait_for_action("x")
 
     async def test_outage_of_tokens(self, cluster: FakeCluster) -> None:
-        """Where no token is to be had, that is an outage like any other."""
+        """If no token can be had, that is an outage."""
         uid = cluster.add_action(plan=Plan(duration=400))
         async with self.of(cluster) as client:
             task = asyncio.create_task(client.wait_for_action(uid))
@@ -801,7 +803,7 @@ class TestTokens:
         assert 401 not in {seen.status for seen in cluster.requests}
 
     async def test_failover(self) -> None:
-        """Tokens are asked for at whichever node answers."""
+        """Tokens are requested from any node that answers."""
         async with FakeCluster(nodes=3) as cluster:
             uid = cluster.add_action(plan=Plan(duration=1200))
             async with self.of(cluster) as client:
@@ -815,7 +817,7 @@ class TestTokens:
         assert len(posted) > 1
 
     async def test_given(self, cluster: FakeCluster) -> None:
-        """A token that is given is sent, and when it is refused there is no other."""
+        """A refused token that the user gave is not replaced."""
         token = await token_of(cluster)
         uid = cluster.add_action(plan=Plan(duration=1))
         async with ActionsClient(cluster.url, token=token) as client:
@@ -829,7 +831,7 @@ class TestTokens:
 
     @pytest.mark.parametrize("waits", [1, 3])
     async def test_function(self, cluster: FakeCluster, waits: int) -> None:
-        """A token function's trouble with its network is an outage; its other errors are raised."""
+        """A network error of a token function is an outage; its other errors are raised."""
         trouble: list[Exception] = [ConnectionResetError("vault is away"), TimeoutError()]
 
         def token() -> str:
@@ -845,7 +847,7 @@ class TestTokens:
 
     @pytest.mark.parametrize("status", [400, 401, 403, 503])
     async def test_echo(self, cluster: FakeCluster, status: int) -> None:
-        """What a cluster says of a password is not repeated, but for its code."""
+        """Errors do not repeat the description of a refused password, only the error code."""
         header = base64.b64encode(f"{cluster.username}:{cluster.password}".encode()).decode()
         body = {"error_code": "refused_it", "description": f"you sent {header}"}
         cluster.inject(times=None, path="/v1/users", status=status, body=json.dumps(body))
@@ -856,7 +858,7 @@ class TestTokens:
         assert header not in f"{caught.value} {caught.value.__cause__}"
 
     async def test_function_fails_late(self, cluster: FakeCluster) -> None:
-        """A token that is still good is used while its function fails."""
+        """A token that is still valid is used while its function fails."""
         granted = await token_of(cluster, ttl=100)
         tokens: list[str | Exception] = [granted, ConnectionRefusedError("vault"), granted]
 
@@ -871,8 +873,8 @@ class TestTokens:
             await client.wait_for_action(uid, outage_timeout=0)
         assert {seen.status for seen in cluster.requests if seen.method == "GET"} == {200}
 
-    async def test_waiting_in_line(self, cluster: FakeCluster) -> None:
-        """Who waits for a token while that fails does not wait for the same once more."""
+    async def test_queued_for_a_failing_token(self, cluster: FakeCluster) -> None:
+        """Calls that queue for a token share its failure."""
         cluster.inject(times=None, path="/v1/users", delay=3600)
         async with self.of(cluster, request_timeout=4) as client:
             began = now()
@@ -883,7 +885,7 @@ class TestTokens:
         assert now() - began < 20
 
     async def test_function_is_away(self, cluster: FakeCluster) -> None:
-        """If there is no token for as long as the budget, the error says that it is about those."""
+        """If a token function fails for as long as the budget, the error names the function."""
 
         def token() -> str:
             raise ConnectionResetError("vault is away")
@@ -896,15 +898,15 @@ class TestTokens:
 
 
 class TestCertificates:
-    """Who the cluster is and who we are, shown by certificates."""
+    """Certificates of the cluster and of the client."""
 
     def of(self, cluster: FakeCluster, **options: object) -> ActionsClient:
         """Return a client with these options."""
-        given = {"username": cluster.username, "password": cluster.password} | options
-        return ActionsClient(cluster.urls, **given)  # type: ignore[arg-type]
+        settings = {"username": cluster.username, "password": cluster.password} | options
+        return ActionsClient(cluster.urls, **settings)  # type: ignore[arg-type]
 
     async def test_fingerprint(self) -> None:
-        """A self-signed certificate is accepted if it is the pinned one, on every node."""
+        """A pinned self-signed certificate is accepted on every node."""
         async with FakeCluster(tls="self-signed", nodes=2) as cluster:
             uid = cluster.add_action(plan=Plan(duration=60))
             async with self.of(cluster, fingerprint=cluster.fingerprint) as client:
@@ -916,8 +918,8 @@ class TestCertificates:
             assert {seen.node for seen in cluster.requests} == {1, 2}
 
     @pytest.mark.parametrize("waits", [1, 3])
-    async def test_another_one(self, waits: int) -> None:
-        """Any other certificate ends the waits before anything is sent, and is told."""
+    async def test_other_certificate(self, waits: int) -> None:
+        """Any other certificate ends the waits before a request, and the error shows it."""
         async with FakeCluster(tls="own-ca") as cluster:
             async with self.of(cluster, fingerprint="AB:" * 31 + "CD") as client:
                 tasks = [asyncio.create_task(client.wait_for_action(f"x{n}")) for n in range(waits)]
@@ -930,7 +932,7 @@ class TestCertificates:
             assert cluster.requests == []
 
     async def test_session_pins(self) -> None:
-        """In a session of the user's, too, only the pinned certificate will do."""
+        """In a session of the user, only the pinned certificate is accepted, too."""
         async with FakeCluster(tls="self-signed") as cluster, aiohttp.ClientSession() as session:
             uid = cluster.add_action(plan=Plan(duration=1))
             for fingerprint, requests in (("AB" * 32, 0), (cluster.fingerprint, 1)):
@@ -941,7 +943,7 @@ class TestCertificates:
                 assert len(cluster.requests) == requests
 
     async def test_no_trust(self) -> None:
-        """A certificate that nobody vouches for ends a wait at once, with what to do."""
+        """An untrusted certificate ends a wait at once, with advice."""
         async with FakeCluster(tls="self-signed") as cluster:
             began = now()
             async with self.of(cluster) as client:
@@ -952,7 +954,7 @@ class TestCertificates:
             assert cluster.requests == []
 
     async def test_ca_cert(self, tmp_path: Path) -> None:
-        """A certificate that the CA's file vouches for is accepted, over a restart, too."""
+        """A certificate that the CA file vouches for is accepted, also after a restart."""
         async with FakeCluster(tls="own-ca") as cluster:
             (tmp_path / "ca.pem").write_text(cluster.ca_pem)
             uid = cluster.add_action(plan=Plan(duration=60))
@@ -965,7 +967,7 @@ class TestCertificates:
 
     @pytest.mark.parametrize("pinned", [True, False])
     async def test_client_certificate(self, tmp_path: Path, pinned: bool) -> None:
-        """A client certificate needs no password beside it, and a pinned server none of the CA."""
+        """A client certificate needs no password, and a pinned server no CA file."""
         async with FakeCluster(tls="own-ca", client_certificate=True) as cluster:
             (tmp_path / "ca.pem").write_text(cluster.ca_pem)
             (tmp_path / "client.pem").write_text(cluster.client_pem)
@@ -981,7 +983,7 @@ class TestCertificates:
                 assert (await client.wait_for_action(uid)).status == "completed"
 
     async def test_pinned_and_client_certificate(self, tmp_path: Path) -> None:
-        """With a certificate of our own, a server that is not the pinned one is refused, too."""
+        """With a client certificate, a server that is not the pinned one is refused, too."""
         async with FakeCluster(tls="own-ca", client_certificate=True) as cluster:
             (tmp_path / "client.pem").write_text(cluster.client_pem)
             async with ActionsClient(
@@ -993,7 +995,7 @@ class TestCertificates:
             assert cluster.requests == []
 
     async def test_no_client_certificate(self) -> None:
-        """A cluster that says in TLS that it wants a client certificate ends a wait at once."""
+        """A TLS alert that asks for a client certificate ends a wait at once."""
         authority = trustme.CA()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         authority.issue_cert("127.0.0.1").configure_cert(context)
@@ -1001,14 +1003,14 @@ class TestCertificates:
         context.verify_mode = ssl.CERT_REQUIRED
 
         async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            # As asyncio's own server hangs up without a word.
-            given, said = ssl.MemoryBIO(), ssl.MemoryBIO()
-            tls = context.wrap_bio(given, said, server_side=True)
+            # The server of asyncio sends no TLS alert.
+            received, to_send = ssl.MemoryBIO(), ssl.MemoryBIO()
+            tls = context.wrap_bio(received, to_send, server_side=True)
             while data := await reader.read(65536):
-                given.write(data)
+                received.write(data)
                 with contextlib.suppress(ssl.SSLError):
                     tls.do_handshake()
-                writer.write(said.read())
+                writer.write(to_send.read())
             writer.close()
 
         async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
@@ -1022,8 +1024,8 @@ class TestCertificates:
         assert caught.value.nodes == (url,)
         assert now() - began < 1
 
-    async def test_no_word(self, tmp_path: Path) -> None:
-        """One that hangs up without a word is taken for an outage, in legible words."""
+    async def test_closed_handshake(self, tmp_path: Path) -> None:
+        """A server that closes the handshake without an alert is an outage."""
         async with FakeCluster(tls="own-ca", client_certificate=True) as cluster:
             (tmp_path / "ca.pem").write_text(cluster.ca_pem)
             async with self.of(cluster, ca_cert=tmp_path / "ca.pem") as client:
@@ -1035,7 +1037,7 @@ class TestCertificates:
             assert cluster.requests == []
 
     async def test_session(self, tmp_path: Path) -> None:
-        """A session of the user's cannot take a pinned certificate and a client's at once."""
+        """A session of the user cannot have a pinned and a client certificate at once."""
         async with FakeCluster(tls="own-ca", client_certificate=True) as cluster:
             (tmp_path / "client.pem").write_text(cluster.client_pem)
             async with aiohttp.ClientSession() as session:
@@ -1049,7 +1051,7 @@ class TestCertificates:
 
     @pytest.mark.parametrize("place", PLACES)
     async def test_handshake_cut_short(self, place: str) -> None:
-        """A handshake that is cut short is an outage, not a matter of trust."""
+        """A handshake that is cut short is an outage, not an untrusted certificate."""
         async with FakeCluster(tls="self-signed") as cluster:
             uid = cluster.add_action(plan=Plan(duration=ENDS_AT))
             async with self.of(cluster, fingerprint=cluster.fingerprint) as client:

@@ -1,11 +1,11 @@
-"""Facts about waits in chaos: each ends with what the cluster's own truth says, and nothing stays.
+"""Chaos test: each wait ends as the records of the fake cluster say, and nothing is left over.
 
-Hundreds of waits with every outcome, on real sockets under virtual time, against a cluster of
-three nodes that restart, redirect, elect, stall, hang up, lie, answer 503 and forget its tokens,
-behind a gateway that answers 404 at times. Its databases and the results of its node actions are
-shown late. One wait in eight is for what a call has started: without a handle in its answer, or
-with the result of an older run before it.
-All of it is drawn from a seed, which is printed: `--seed` runs it again, `--waits` makes it larger.
+Hundreds of waits with every outcome run on real sockets under virtual time, against a cluster of
+three nodes that restart, redirect, elect, stall, hang up, send garbage, answer 503 and forget
+tokens, behind a gateway that answers 404 at times. Databases and the results of node actions are
+shown late. One wait in eight is for the work of a call: without a handle in its answer, or with the
+result of an older run before it. All is drawn from a seed, which is printed: `--seed` repeats it,
+`--waits` sets the number.
 """
 
 from __future__ import annotations
@@ -55,23 +55,23 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.enable_socket
 
-HORIZON: Final = 1800.0  # seconds in which trouble begins
-LONGEST: Final = 120.0  # seconds that an episode lasts at most
-CALM: Final = 60.0  # seconds before the first trouble
-BUDGETS: Final = (45.0, 90.0, 200.0)  # seconds of outage that those who have a budget bear
-# What spoils an answer that the fake logs as a success.
+HORIZON: Final = 1800.0  # seconds in which faults begin
+LONGEST: Final = 120.0  # seconds; longest fault
+CALM: Final = 60.0  # seconds before the first fault
+BUDGETS: Final = (45.0, 90.0, 200.0)  # seconds; outage budgets
+# Faults that spoil an answer which the fake logs as a success.
 SPOILS: Final = frozenset({
     *("truncated", "empty", "garbage", "bad_entry", "slow", "dropped", "no_route"),
 })  # fmt: skip
 LATENESS: Final = 4.0  # seconds by which databases and node actions are shown late
-CALLED: Final = 8  # of so many waits one is for what a call has started
-OURS, THEIRS = "ours", "theirs"  # whose failure it is
+CALLED: Final = 8  # one of so many waits is for the work of a call
+OURS, THEIRS = "ours", "theirs"  # error text of this run, and of the older one
 NODE_ACTIONS: Final = ("maintenance_on", "maintenance_off", "enslave_node")
 
 
 @dataclass(kw_only=True)
 class Plan:
-    """One wait: what the cluster is told to do, how it is waited for, and how that must end."""
+    """One wait: the work, the options of the wait, and the expected end."""
 
     fate: str
     name: str = "SMUpdateBDB"
@@ -79,10 +79,10 @@ class Plan:
     duration: float = 300.0
     begins: float = 0.0
     options: dict[str, float | None] = field(default_factory=dict)
-    gives_up_at: float | None = None  # its task is cancelled then
+    gives_up_at: float | None = None  # its task is cancelled after so many seconds
     forgotten_at: float | None = None
-    call: str = ""  # that starts it: a path below its database, or a node
-    old: bool = False  # there is the result of an older run
+    call: str = ""  # starts the work: a path below the database, or a path
+    old: bool = False  # an older run has a result
     bdb_uid: int = 0
     uid: str = "never-heard-of"
     seen: list[Action] = field(default_factory=list)
@@ -104,39 +104,39 @@ ENDS: Final[dict[str, type[Exception]]] = {
 
 def draw(seed: int, count: int) -> list[Plan]:
     """Return so many waits, the same for the same seed."""
-    lots = random.Random(seed)
+    rng = random.Random(seed)
     calls = random.Random(seed + 1)
-    plans = [draw_one(lots) for _ in range(count)]
+    plans = [draw_one(rng) for _ in range(count)]
     for number in range(0, count, CALLED):
         plans[number] = draw_call(calls, number)
     return plans
 
 
-def draw_call(lots: random.Random, number: int) -> Plan:
-    """Return a wait for what a call starts: on a database of its own, or on a node."""
+def draw_call(rng: random.Random, number: int) -> Plan:
+    """Return a wait for the work of a call: on a database of its own, or on a node."""
     calls = ["upgrade", "flush", "actions/export", "actions/import", ""]
-    call = lots.choice(calls) if number >= 3 * CALLED * len(NODE_ACTIONS) else "node"
-    if call == "node":  # each of them once, as a node does one of a kind at a time
+    call = rng.choice(calls) if number >= 3 * CALLED * len(NODE_ACTIONS) else "node"
+    if call == "node":  # each of them once, as a node runs one action of a name at a time
         node, action = divmod(number // CALLED, len(NODE_ACTIONS))
         call = f"/v1/nodes/{node + 1}/actions/{NODE_ACTIONS[action]}"
     return Plan(
         fate="called",
-        outcome=lots.choice(["completed", "failed"]),
-        duration=min(lots.lognormvariate(4, 1.0), HORIZON),
-        begins=lots.random() * HORIZON,
+        outcome=rng.choice(["completed", "failed"]),
+        duration=min(rng.lognormvariate(4, 1.0), HORIZON),
+        begins=rng.random() * HORIZON,
         call=call,
-        old=lots.random() < 0.5,
+        old=rng.random() < 0.5,
         bdb_uid=100_000 + number,
     )
 
 
-def draw_one(lots: random.Random) -> Plan:
+def draw_one(rng: random.Random) -> Plan:
     """Return one wait."""
-    duration = min(lots.lognormvariate(5.7, 0.8), HORIZON)
-    begins = lots.random() * HORIZON if lots.random() < 0.5 else 0.0
-    any_name = lots.choice(["SMCreateBDB", "SMUpdateBDB", "retry_bdb", "maintenance_on", "export"])
-    task = lots.choice(["retry_bdb", "remove_node"])
-    budget = {"outage_timeout": lots.choice([*BUDGETS, *[None] * 6])}
+    duration = min(rng.lognormvariate(5.7, 0.8), HORIZON)
+    begins = rng.random() * HORIZON if rng.random() < 0.5 else 0.0
+    any_name = rng.choice(["SMCreateBDB", "SMUpdateBDB", "retry_bdb", "maintenance_on", "export"])
+    task = rng.choice(["retry_bdb", "remove_node"])
+    budget = {"outage_timeout": rng.choice([*BUDGETS, *[None] * 6])}
     plans: list[Callable[[], Plan]] = [
         *[lambda: Plan(fate="completed", name=any_name)] * 8,
         lambda: Plan(fate="failed", name=any_name, outcome="failed"),
@@ -148,12 +148,12 @@ def draw_one(lots: random.Random) -> Plan:
         lambda: Plan(fate="stuck", outcome="stuck", options={"stall_timeout": 400.0}),
         lambda: Plan(fate="unknown"),
         lambda: Plan(fate="forgotten", outcome="never", forgotten_at=CALM + duration),
-        lambda: Plan(fate="given up", name=any_name, gives_up_at=duration * lots.random()),
+        lambda: Plan(fate="given up", name=any_name, gives_up_at=duration * rng.random()),
     ]
-    plan = lots.choice(plans)()
+    plan = rng.choice(plans)()
     plan.options |= budget
     plan.duration = duration
-    # What can be gone before it is seen is begun in the calm, so that it was seen.
+    # Actions that vanish begin before the first fault, so that each was seen.
     plan.begins = 0.0 if plan.fate in {"deleted", "forgotten"} else begins
     if plan.fate == "deleted":
         plan.duration += CALM
@@ -161,7 +161,7 @@ def draw_one(lots: random.Random) -> Plan:
 
 
 async def follow_call(client: ActionsClient, cluster: FakeCluster, plan: Plan) -> None:
-    """Start something by a call whose answer has no handle, and wait for it."""
+    """Start work by a call whose answer has no handle, and wait for it."""
     transfer = plan.call.removeprefix("actions/")
     path = f"/v1/bdbs/{plan.bdb_uid}/{plan.call}".rstrip("/")
     method = "PUT" if plan.call in {"", "flush"} else "POST"
@@ -193,13 +193,13 @@ async def follow_call(client: ActionsClient, cluster: FakeCluster, plan: Plan) -
         except AnswerLost as lost:
             operation = client.operation(lost.ref or "")
         plan.result = await operation.wait(outage_timeout=None, timeout=3 * HORIZON)
-    except Exception as error:  # noqa: BLE001 - looked at below
+    except Exception as error:  # noqa: BLE001 - checked below
         plan.result = error.with_traceback(None)
     plan.ended = now()
 
 
 def runs_of(plan: Plan, cluster: FakeCluster) -> list[tuple[float, str]]:
-    """Return when what a call has started ends, and how: the truth."""
+    """Return the true end and outcome of the work that a call has started."""
     database = cluster.bdbs[plan.bdb_uid]
     if plan.call.startswith("actions/"):
         runs = database.transfers[plan.call.removeprefix("actions/")]._runs  # type: ignore[index]
@@ -215,7 +215,7 @@ def runs_of(plan: Plan, cluster: FakeCluster) -> list[tuple[float, str]]:
 
 
 async def follow(client: ActionsClient, cluster: FakeCluster, plan: Plan, number: int) -> None:
-    """Begin one action and wait for it, as planned."""
+    """Start one action and wait for it, as planned."""
     if plan.fate == "called":
         await follow_call(client, cluster, plan)
         return
@@ -240,7 +240,7 @@ async def follow(client: ActionsClient, cluster: FakeCluster, plan: Plan, number
                 on_progress=plan.seen.append,
                 **plan.options,  # type: ignore[arg-type]
             )
-    except Exception as error:  # noqa: BLE001 - looked at below
+    except Exception as error:  # noqa: BLE001 - checked below
         plan.result = error.with_traceback(None)
     plan.ended = now()
 
@@ -248,7 +248,7 @@ async def follow(client: ActionsClient, cluster: FakeCluster, plan: Plan, number
 def verdict(  # noqa: PLR0911 - one for each way to be wrong
     plan: Plan, cluster: FakeCluster, spoiled: list[ChaosEpisode]
 ) -> str | None:
-    """Return what is wrong with how a wait ended, or None."""
+    """Return the fault in the end of a wait, or None."""
     result = plan.result
     if plan.fate == "given up" and isinstance(result, TimeoutError):
         return None
@@ -293,7 +293,7 @@ def verdict_on_call(plan: Plan, cluster: FakeCluster) -> str | None:
 
 
 def definite(plans: Iterable[Plan]) -> float:
-    """Return the share of calls whose end was told."""
+    """Return the share of calls whose end was known."""
     results = [plan.result for plan in plans if plan.fate == "called"]
     return sum(isinstance(each, (Action, ActionFailed)) for each in results) / len(results)
 
@@ -302,12 +302,12 @@ GONE: Final = {Evidence.LIST, Evidence.NOT_FOUND}
 
 
 def in_time(plan: Plan, cluster: FakeCluster) -> bool:
-    """Whether a wait ended when it was to end, as far as that is known."""
+    """Return True if a wait ended in time, as far as that is known."""
     result, elapsed = plan.result, plan.ended - plan.began + TICK
     if isinstance(result, WaitTimeout):
         limit = plan.options["timeout"]
         assert limit is not None
-        # A last look by the list, and at each of three nodes, at three a second for all of them.
+        # A last poll by the list, and at each of three nodes, at three a second for all waits.
         return limit <= elapsed <= limit + 30
     if isinstance(result, ActionStalled):
         return elapsed >= 400
@@ -335,9 +335,9 @@ def longest_silence(plan: Plan, cluster: FakeCluster) -> float:
 
 
 def was_out(plan: Plan, cluster: FakeCluster, spoiled: list[ChaosEpisode]) -> bool:
-    """Whether the wait got no good answer for as long as it bears."""
+    """Return True if the wait got no good answer for as long as its budget."""
     listed = "/v2/actions" if plan.name == "export" else "/v1/actions"
-    # Once a delete has ended only the database tells so: no list does, but each answer about it.
+    # The end of a delete is shown by answers about its database only, not by a list.
     deleted = cluster.actions[plan.uid] if plan.fate == "deleted" else None
 
     def tells(seen: SeenRequest) -> bool:
@@ -353,7 +353,7 @@ def was_out(plan: Plan, cluster: FakeCluster, spoiled: list[ChaosEpisode]) -> bo
 
 
 def alive() -> Counter[str]:
-    """Return how many of the objects there are that a wait consists of."""
+    """Return the number of live objects of each class that a wait consists of."""
     gc.collect()
     return Counter(type(each).__name__ for each in gc.get_objects() if type(each) in PARTS)
 
@@ -362,12 +362,12 @@ PARTS: Final = {WaitState, Waiter, AimedSchedule}
 
 
 def sockets() -> int:
-    """Return how many files and sockets are open, where that can be seen."""
+    """Return the number of open files and sockets, if the system shows it."""
     return len(os.listdir("/proc/self/fd")) if os.path.exists("/proc/self/fd") else 0  # noqa: PTH208, PTH110
 
 
 def seeds(config: pytest.Config) -> Iterable[int]:
-    """Return the seeds to run: the one that was given, or some that never change."""
+    """Return the given seed, or the default ones."""
     given = config.getoption("--seed")
     several = [1, 2] if config.getoption("--full") else [1]
     return several if given is None else [given]
@@ -380,7 +380,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 async def test_chaos(seed: int, request: pytest.FixtureRequest) -> None:
-    """Every wait ends as the truth says, or with the outage that it had; nothing is left."""
+    """Every wait ends with the truth or with an outage, and nothing is left."""
     count = request.config.getoption("--waits")
     print(f"\nchaos with --seed {seed} --waits {count}")
     began, cpu = time.perf_counter(), time.process_time()
@@ -418,7 +418,7 @@ async def test_chaos(seed: int, request: pytest.FixtureRequest) -> None:
     print(f"{lasted / 3600:.2f} hours in {time.perf_counter() - began:.1f} s, ", end="")
     print(f"{time.process_time() - cpu:.1f} s of CPU; {len(cluster.requests)} requests")
     print(f"troubles: {Counter(trouble.kind for trouble in troubles)}")
-    print(f"ends: {ends}; of calls {definite(plans):.0%} told")
+    print(f"ends: {ends}; of calls {definite(plans):.0%} known")
     print(f"wrong: {Counter((why, fate) for why, fate, *_ in wrong)}")
     assert wrong == []
     assert left == set()
@@ -431,11 +431,11 @@ async def test_chaos(seed: int, request: pytest.FixtureRequest) -> None:
     assert statuses[401] <= 3 * revoked
     del waits, client
     plans.clear()
-    assert secrecy.leaks_so_far(request.node) == []  # lets the errors go, and their frames
+    assert secrecy.leaks_so_far(request.node) == []  # also releases the errors
     assert alive() - before == Counter()
     assert sockets() <= open_before + 3
 
 
 def shifted(trouble: ChaosEpisode, since: float) -> ChaosEpisode:
-    """Return a trouble in the loop's time."""
+    """Return a fault with times on the clock of the loop."""
     return dataclasses.replace(trouble, begins=trouble.begins + since, ends=trouble.ends + since)

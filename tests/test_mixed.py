@@ -1,4 +1,4 @@
-"""Facts about waits of all kinds side by side: what they share, and what keeps them apart."""
+"""Tests of waits of all kinds on one client: shared requests, and separate ends."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ ON_NODES: Final = ("maintenance_on", "maintenance_off", "enslave_node")
 
 @pytest.fixture
 async def large() -> AsyncIterator[FakeCluster]:
-    """A cluster on whose nodes much can go on at a time."""
+    """Return a cluster of six nodes, for many node actions."""
     async with FakeCluster(nodes=6) as cluster:
         yield cluster
 
@@ -100,23 +100,23 @@ def all_of(started: dict[ListKind, list[str]]) -> list[str]:
     return [ref for refs in started.values() for ref in refs]
 
 
-def asked(cluster: FakeCluster, begin: float = 0.0, end: float = math.inf) -> Counter[str]:
-    """Return how often each path was asked for between two moments."""
+def request_counts(cluster: FakeCluster, begin: float = 0.0, end: float = math.inf) -> Counter[str]:
+    """Return the number of requests for each path between two times."""
     return Counter(
         each.path.partition("?")[0] for each in cluster.requests if begin <= each.time < end
     )
 
 
 def warnings_in(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """Return what was logged for people."""
+    """Return the warnings in the log."""
     return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
 
 
 class TestCost:
-    """What waits of all kinds cost the cluster."""
+    """Number of requests for waits of all kinds."""
 
     async def rush(self, each: int) -> Counter[str]:
-        """Wait for so much of each kind; return what was asked in some minutes on the way."""
+        """Wait for so much work of each kind; return the requests in five minutes of it."""
         async with FakeCluster(nodes=17) as cluster, client_of(cluster) as client:
             refs = all_of(start_all(cluster, each, duration=400))
             waiting = asyncio.gather(
@@ -124,7 +124,7 @@ class TestCost:
             )
             began = now()
             await asyncio.sleep(400)
-            under_way = asked(cluster, began + 50, began + 350)
+            under_way = request_counts(cluster, began + 50, began + 350)
             assert {action.phase for action in await waiting} == {Phase.COMPLETED}
         return under_way
 
@@ -132,27 +132,27 @@ class TestCost:
         """Requests grow with the number of kinds, not with that of waits."""
         few, many = await self.rush(5), await self.rush(50)
 
-        # Of the cluster's actions there is one, and so no need for the list.
+        # There is one cluster action, so that its list is not needed.
         assert few.keys() == many.keys() == {*SHARED, "/v1/cluster/actions/change_master"}
         for path, count in few.items():
             assert count == pytest.approx(30, abs=1)
             assert many[path] == pytest.approx(30, abs=1)
 
     async def test_the_same_work(self, large: FakeCluster) -> None:
-        """Fifty who wait for the same cost no more than one."""
+        """Fifty waits for the same work cost no more than one."""
         large.start_crdb_task(plan=Plan(duration=100), id="t1")
         async with client_of(large) as client:
             await asyncio.gather(*(client.crdbs.wait_task("t1") for _ in range(50)))
 
-            alone = asked(large)
+            alone = request_counts(large)
             large.requests.clear()
             large.start_crdb_task(plan=Plan(duration=100), id="t1")
             await client.crdbs.wait_task("t1")
         assert alone.keys() == {"/v1/crdb_tasks/t1"}
-        assert alone.total() <= asked(large).total() * 2
+        assert alone.total() <= request_counts(large).total() * 2
 
-    async def test_politeness(self, large: FakeCluster) -> None:
-        """However many kinds there are: at most three requests a second."""
+    async def test_rate_limit(self, large: FakeCluster) -> None:
+        """For any number of kinds there are at most three requests a second."""
         refs = all_of(start_all(large, 15, duration=120))
         async with client_of(large) as client:
             await client.wait_for(*refs)
@@ -160,8 +160,8 @@ class TestCost:
         times = [each.time for each in large.requests]
         assert all(later - first > 1 for first, later in zip(times, times[3:], strict=False))
 
-    async def test_never_a_fourth(self, large: FakeCluster) -> None:
-        """Nor are there more where looks take several requests, or come at limits."""
+    async def test_rate_limit_at_limits(self, large: FakeCluster) -> None:
+        """That holds if polls take several requests, or come at limits."""
         refs = all_of(start_all(large, 15, duration=60))
         refs += [large.add_action("export", Plan(duration=40 + n), bdb_uid=1) for n in range(15)]
         refs += [f"unknown-{n}" for n in range(15)]
@@ -179,14 +179,16 @@ class TestCost:
         assert all(later - first > 1 for first, later in zip(times, times[3:], strict=False))
 
     async def test_turns(self, large: FakeCluster) -> None:
-        """Where the cluster is slow, the kinds take turns, and none is left out."""
+        """If the cluster is slow, the lists take turns."""
         refs = all_of(start_all(large, 5, duration=2000))
         large.inject(times=None, delay=2.0)
         async with client_of(large) as client:
             with pytest.raises(WaitTimeout):
                 await client.wait_for(*refs, poll=wait_fixed(1), timeout=1500)
 
-        per_kind = [count for path, count in asked(large, 200).items() if "change" not in path]
+        per_kind = [
+            count for path, count in request_counts(large, 200).items() if "change" not in path
+        ]
         assert len(per_kind) == 4
         assert max(per_kind) <= min(per_kind) * 1.5
         paths = [each.path for each in large.requests if each.time > 200]
@@ -194,10 +196,10 @@ class TestCost:
 
 
 class TestEnds:
-    """Each wait has an end of its own."""
+    """Each wait has its own end."""
 
     async def test_all_kinds(self, large: FakeCluster) -> None:
-        """References and operations of every kind are waited for together, in order."""
+        """References and operations of every kind can be waited for together, in order."""
         large.add_bdb(7)
         large.add_bdb(8)
         large.plan("DELETE", "/v1/bdbs/8", Plan(duration=30))
@@ -238,7 +240,7 @@ class TestEnds:
             assert action.brief in str(action)
 
     async def test_settled(self, large: FakeCluster) -> None:
-        """With `settle`, the list holds for each of any kind how it ended."""
+        """With `settle`, the list holds the end of each wait."""
         large.start_crdb_task(plan=Plan(duration=20, outcome="failed", error="no room"), id="t1")
         large.start_node_action(1, "remove", Plan(duration=30, outcome="vanishes"))
         large.start_node_action(2, "remove", Plan(duration=30, outcome="cancelled"))
@@ -280,7 +282,7 @@ class TestEnds:
         assert {action.phase for action in actions} == {Phase.COMPLETED}
 
     async def test_one_leaves(self, large: FakeCluster) -> None:
-        """Who leaves, times out or is slow to listen disturbs no wait of another kind."""
+        """A wait that leaves, times out or has a slow callback disturbs no other kind."""
         started = start_all(large, 2, duration=60)
 
         async def dawdle(_: Action) -> None:
@@ -320,7 +322,7 @@ class TestEnds:
         assert {type(result) for result in await waiting} == {ClientClosed}
 
     async def test_twice(self, large: FakeCluster) -> None:
-        """What is given twice is waited for once, and returned twice."""
+        """A reference that is given twice is waited for once, and returned twice."""
         async with client_of(large) as client:
             operation = await client.nodes.maintenance_on(1)
             ref = operation.ref or ""
@@ -335,7 +337,7 @@ class TestEnds:
         assert [action.uid for action in actions] == ["node:1/maintenance_on"] * 4
 
     async def test_twice_and_failing(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """... and when another fails, nothing goes on waiting for it."""
+        """After a failure, no wait for a reference that was given twice is left."""
         cluster.start_crdb_task(plan=Plan(outcome="never"), id="slow")
         cluster.start_crdb_task(plan=Plan(outcome="failed", duration=5), id="bad")
 
@@ -348,17 +350,17 @@ class TestEnds:
     async def test_not_several(
         self, cluster: FakeCluster, client: ActionsClient, wrong: list[str]
     ) -> None:
-        """What is not several references is not waited for at all."""
+        """A single reference instead of several is a usage error."""
         with pytest.raises(UsageError):
             await client.wait_for(*wrong)
         assert cluster.requests == []
 
 
 class TestTrouble:
-    """Trouble of one kind is none of the others'."""
+    """Trouble of one kind does not affect the others."""
 
     def spoil(self, cluster: FakeCluster, path: str, **fault: object) -> None:
-        """Let a list go wrong, and what stands below it be."""
+        """Let a list fail, but not the objects below it."""
         cluster.inject(path=f"{path}/", times=None, delay=0.001)
         cluster.inject(path=path, times=None, **fault)  # type: ignore[arg-type]
 
@@ -366,37 +368,37 @@ class TestTrouble:
     async def test_forbidden(
         self, large: FakeCluster, path: str, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """Whose role does not show a list is served one by one, without a word."""
+        """Work whose list is forbidden is requested one by one, without a warning."""
         started = start_all(large, 4, duration=100)
         self.spoil(large, path, status=403)
         async with client_of(large) as client:
             actions = await client.wait_for(*all_of(started))
 
         assert {action.phase for action in actions} == {Phase.COMPLETED}
-        lists = asked(large)
+        lists = request_counts(large)
         assert lists[path] == 1
         assert min(lists[each] for each in SHARED if each != path) > 3
         assert warnings_in(caplog) == []
 
     async def test_allowed_again(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """A list that may not be seen is asked for every five minutes, and used once it may."""
+        """A forbidden list is tried every five minutes, and used once it is allowed."""
         path = LISTS[ListKind.CRDBS]
         refs = [f"crdb:{cluster.start_crdb_task(plan=Plan(duration=1000))}" for _ in range(3)]
         self.spoil(cluster, path, status=403)
         waiting = asyncio.ensure_future(client.wait_for(*refs, poll=wait_fixed(20)))
         await asyncio.sleep(700)
-        assert asked(cluster)[path] == 3
+        assert request_counts(cluster)[path] == 3
         cluster.heal()
         await waiting
 
-        assert asked(cluster, 940, 1000).keys() == {path}
+        assert request_counts(cluster, 940, 1000).keys() == {path}
 
     @pytest.mark.parametrize(
         ("path", "status"),
         [*((path, 401) for path in GUARDED), ("/v1/crdb_tasks", 400), ("/v1/cluster/actions", 403)],
     )
     async def test_refused(self, large: FakeCluster, path: str, status: int) -> None:
-        """Any other refusal of a list ends the waits that it is for, and no others."""
+        """Any other refusal of a list ends the waits for it, and no others."""
         started = start_all(large, 3, duration=100)
         started[ListKind.CLUSTER] = ["cluster:change_master", "cluster:other"]
         self.spoil(large, path, status=status)
@@ -411,7 +413,7 @@ class TestTrouble:
             assert [isinstance(end, RequestRejected) for end in ends] == [refused] * len(ends)
 
     async def test_list_fails(self, large: FakeCluster, caplog: pytest.LogCaptureFixture) -> None:
-        """A list that fails is passed over for a while; the log says which, and when it is back."""
+        """A list that fails is avoided for a while; the log says which, and when it is back."""
         started = start_all(large, 4, duration=400)
         async with client_of(large) as client:
             waiting = asyncio.ensure_future(client.wait_for(*all_of(started)))
@@ -434,7 +436,7 @@ class TestTrouble:
         ]
 
     async def test_outage(self, large: FakeCluster, caplog: pytest.LogCaptureFixture) -> None:
-        """An outage is one for all kinds: one request tries again, and the log has two lines."""
+        """An outage concerns all kinds: one request is retried, and the log has two lines."""
         started = start_all(large, 10, duration=400)
         async with client_of(large) as client:
             waiting = asyncio.ensure_future(client.wait_for(*all_of(started)))
@@ -445,13 +447,13 @@ class TestTrouble:
             actions = await waiting
 
         assert {action.phase for action in actions} == {Phase.COMPLETED}
-        assert 10 < asked(large, 50, 250).total() < 60
+        assert 10 < request_counts(large, 50, 250).total() < 60
         first, last = warnings_in(caplog)
         assert "503" in first
         assert last.startswith("the cluster answers again after 2")
 
     async def test_outage_for_ever(self, large: FakeCluster) -> None:
-        """An outage that outlasts the patience of all ends all, of whatever kind."""
+        """An outage that outlasts the budgets ends all waits, of any kind."""
         refs = all_of(start_all(large, 2, duration=400))
         async with client_of(large) as client:
             waiting = asyncio.ensure_future(client.wait_for(*refs, settle=True, outage_timeout=60))
@@ -464,7 +466,7 @@ class TestTrouble:
         assert now() == pytest.approx(110, abs=10)
 
     async def test_bad_entry(self, large: FakeCluster) -> None:
-        """One entry of each list that makes no sense costs no other."""
+        """An invalid entry of a list does not affect the other entries."""
         started = start_all(large, 4, duration=100)
         large.inject(times=None, bad_entry=True)
         async with client_of(large) as client:
@@ -489,7 +491,7 @@ class TestTrouble:
 @settings(max_examples=examples(25), suppress_health_check=[HealthCheck.too_slow])
 @given(faults=st.lists(FAULTS, max_size=12))
 def test_hostile(faults: list[dict[str, object]]) -> None:
-    """Whatever is answered to waits of all kinds, each returns, or raises an error of our tree."""
+    """For any answers, waits of all kinds return or raise an error of ours."""
 
     async def main() -> list[object]:
         async with FakeCluster(nodes=2, handle_redirects=True) as cluster:
@@ -506,7 +508,7 @@ def test_hostile(faults: list[dict[str, object]]) -> None:
 
 
 def test_no_list_pays() -> None:
-    """A list that cannot be had is never cheaper than any number of single requests."""
+    """A list that cannot be read is never cheaper than any number of single requests."""
     for count in (2, 10, 1000):
         crowd = SharedSchedule(
             [WaitState(ref_of("x"), limits=Limits(), now=0.0, wall=WALL).schedule] * count, 0.0
@@ -515,8 +517,8 @@ def test_no_list_pays() -> None:
 
 
 @dataclass
-class Kinds(ScriptedCluster):
-    """A scripted cluster that keeps, besides, of what kinds it was asked for lists, and when."""
+class KindsSource(ScriptedCluster):
+    """Scripted cluster that also keeps the kinds and times of list requests."""
 
     listed: list[tuple[float, set[ListKind]]] = field(default_factory=list)
 
@@ -526,7 +528,7 @@ class Kinds(ScriptedCluster):
         return await super().fetch_many(wanted)
 
     async def follow(self, ref: Reference) -> Action:
-        """Wait for something of any kind, with a look every ten seconds."""
+        """Wait for work of any kind, with a poll every ten seconds."""
         wait = WaitState(ref, limits=Limits(), poll=wait_fixed(10), now=now(), wall=WALL)
         async for _ in watch(self.poller, wait, on_progress=None, every_update=False):
             pass
@@ -534,8 +536,8 @@ class Kinds(ScriptedCluster):
 
 
 async def test_left_at_the_last_moment() -> None:
-    """Where all of a kind leave as others come, what was due for them is not asked any more."""
-    cluster = Kinds()
+    """If all waits of a kind leave as others join, their list is not requested."""
+    cluster = KindsSource()
     uids = [cluster.add(uid, 100.0) for uid in ("1", "2")]
     old = [asyncio.create_task(cluster.follow(Reference(ReferenceKind.CRDB, uid))) for uid in uids]
     await asyncio.sleep(25)
@@ -546,7 +548,7 @@ async def test_left_at_the_last_moment() -> None:
             task.cancel()
         new.extend(asyncio.create_task(cluster.follow(ref_of(uid))) for uid in uids)
 
-    due = cluster.listed[-1][0] + 10 - TICK / 2  # which counts as due
+    due = cluster.listed[-1][0] + 10 - TICK / 2  # counts as due
     asyncio.get_running_loop().call_at(due, swap)
     await asyncio.wait(old)
     actions = await asyncio.gather(*new)

@@ -1,4 +1,4 @@
-"""Facts about the example that upgrades a cluster: it ends right on a bad day, and undoes."""
+"""Tests of the example that upgrades a cluster: it survives faults, and undoes maintenance."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NODES, DATABASES = (1, 2, 3), (1, 2, 3, 4)
 
 @pytest.fixture
 def example(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The example, as a script would import it."""
+    """Return the example, as a script would import it."""
     monkeypatch.syspath_prepend(Path(__file__).parent.parent / "examples")
     import rolling_upgrade  # type: ignore[import-not-found]  # noqa: PLC0415
 
@@ -41,13 +41,13 @@ def client_of(cluster: FakeCluster) -> ActionsClient:
 
 
 def started(cluster: FakeCluster) -> Counter[int | None]:
-    """Return how many upgrades there were of each database."""
+    """Return the number of upgrades of each database."""
     upgrades = [each for each in cluster.actions.values() if each.name == "SMUpgradeBDB"]
     return Counter(each.bdb_uid for each in upgrades)
 
 
 def prepare(cluster: FakeCluster) -> None:
-    """Let there be databases, and work that takes minutes."""
+    """Add databases, and plan work that takes minutes."""
     for uid in DATABASES:
         cluster.add_bdb(uid)
     cluster.plan("POST", "/v1/nodes", Plan(duration=180, queued=5), times=None)
@@ -55,20 +55,20 @@ def prepare(cluster: FakeCluster) -> None:
 
 
 async def spoil(cluster: FakeCluster, seed: int) -> None:
-    """Move the primary, leave the cluster without one, refuse calls and lose answers, by lot."""
-    lots = random.Random(seed)
+    """Move the primary, remove it for a while, refuse calls and lose answers, at random."""
+    rng = random.Random(seed)
     while True:
-        await asyncio.sleep(lots.uniform(5, 60))
-        match lots.choice(["failover", "election", "refused", "lost", "dropped"]):
+        await asyncio.sleep(rng.uniform(5, 60))
+        match rng.choice(["failover", "election", "refused", "lost", "dropped"]):
             case "failover":
                 others = [node for node in NODES if node != cluster.primary]
-                cluster.primary = lots.choice(others)
+                cluster.primary = rng.choice(others)
             case "election":
                 primary, cluster.primary = cluster.primary, None
-                await asyncio.sleep(lots.uniform(2, 40))
+                await asyncio.sleep(rng.uniform(2, 40))
                 cluster.primary = primary
             case "refused":
-                cluster.inject(status=503, times=lots.randrange(1, 4))
+                cluster.inject(status=503, times=rng.randrange(1, 4))
             case "lost":
                 cluster.inject(path="/v1/nodes", method="POST", lose=True)
             case "dropped":
@@ -77,7 +77,7 @@ async def spoil(cluster: FakeCluster, seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(8))
 async def test_bad_day(example: ModuleType, seed: int) -> None:
-    """Failovers and lost answers change nothing: all is upgraded, once, and all is undone."""
+    """With failovers and lost answers, each database is upgraded once, and nothing is left."""
     async with FakeCluster(nodes=len(NODES)) as cluster, client_of(cluster) as client:
         prepare(cluster)
 
@@ -110,7 +110,7 @@ async def test_restarts(example: ModuleType) -> None:
 
 
 async def test_undone_when_the_work_fails(example: ModuleType) -> None:
-    """A node that cannot be upgraded is taken out of maintenance, and the next is left alone."""
+    """A failure ends the maintenance of its node, and the upgrade of the others."""
     async with FakeCluster(nodes=len(NODES)) as cluster, client_of(cluster) as client:
         prepare(cluster)
 
@@ -126,7 +126,7 @@ async def test_undone_when_the_work_fails(example: ModuleType) -> None:
 
 
 async def test_undone_when_maintenance_fails(example: ModuleType) -> None:
-    """A node that does not get into maintenance mode is taken out of what it got into."""
+    """A node that fails to enter maintenance mode leaves it again."""
     async with FakeCluster(nodes=len(NODES)) as cluster, client_of(cluster) as client:
         cluster.plan(
             "POST", "/v1/nodes/1/actions/maintenance_on", Plan(outcome="failed", error="full")
@@ -143,7 +143,7 @@ async def test_undone_when_maintenance_fails(example: ModuleType) -> None:
 
 @pytest.mark.parametrize("after", [0.5, 3, 100, 600])
 async def test_undone_when_cancelled(example: ModuleType, after: float) -> None:
-    """A script that is stopped, at whatever moment, takes the node out of maintenance first."""
+    """A script that is cancelled at any time ends the maintenance of its node first."""
     async with FakeCluster(nodes=len(NODES)) as cluster, client_of(cluster) as client:
         prepare(cluster)
 
@@ -164,7 +164,7 @@ async def test_undone_when_cancelled(example: ModuleType, after: float) -> None:
 
 @pytest.mark.parametrize("after", [0, 0.2, 60])
 async def test_undone_when_cancelled_while_undoing(example: ModuleType, after: float) -> None:
-    """It stays until that is done, as nothing outlives a script that Ctrl-C ends."""
+    """A cancelled script lasts until the maintenance of its node is over."""
     async with FakeCluster(nodes=len(NODES)) as cluster, client_of(cluster) as client:
         prepare(cluster)
 
@@ -181,7 +181,7 @@ async def test_undone_when_cancelled_while_undoing(example: ModuleType, after: f
 
 
 async def test_undone_when_late(example: ModuleType) -> None:
-    """Where it takes too long to get into maintenance, that is called off before it is undone."""
+    """If maintenance mode takes too long, it is cancelled before it is undone."""
     async with FakeCluster(nodes=len(NODES)) as cluster, client_of(cluster) as client:
         cluster.plan("POST", "/v1/nodes/1/actions/maintenance_on", Plan(duration=10_000))
 
@@ -193,7 +193,7 @@ async def test_undone_when_late(example: ModuleType) -> None:
 
 
 async def test_refused(example: ModuleType) -> None:
-    """What the cluster refuses to begin is not undone."""
+    """A refused call is not undone."""
     async with FakeCluster(nodes=len(NODES)) as cluster, client_of(cluster) as client:
         cluster.inject(method="POST", status=403)
 

@@ -1,4 +1,4 @@
-"""Facts about the schedules as a whole: what waiting costs, and how late it learns of the end."""
+"""Tests of the schedules by simulation: number of requests, and detection lag."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 
 @pytest.fixture(scope="module")
 def simulate() -> ModuleType:
-    """The simulation, which is a script beside the package."""
+    """Return the simulation, a script beside the package."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(BENCHMARKS)
         spec = importlib.util.spec_from_file_location("simulate", BENCHMARKS / "simulate.py")
@@ -42,7 +42,7 @@ def simulate() -> ModuleType:
     ],
 )
 def test_many(simulate: ModuleType, count: int, seeds: int, share: int, kind: str) -> None:
-    """Many waits take a small share of the requests of loops of a second, at no more lag."""
+    """Many waits take a fraction of the requests of one-second loops, at no more lag."""
     for seed in range(seeds):
         work = simulate.jobs(kind, simulate.lengths(count, seed=seed))
         ours, loops = simulate.together(work), simulate.fixed(work, 1.0)
@@ -52,7 +52,7 @@ def test_many(simulate: ModuleType, count: int, seeds: int, share: int, kind: st
 
 
 def test_alone_without_progress(simulate: ModuleType) -> None:
-    """Lag times polls is at most 1.5 of that of fixed pauses which are tuned in hindsight."""
+    """Lag times polls is at most 1.5 times that of a fixed pause tuned in hindsight."""
     work = simulate.jobs("none", simulate.lengths(3000))
     ours = simulate.each_alone(work, AimedWait())
     tuned = simulate.fixed(work, 2 * ours.lag)
@@ -62,7 +62,7 @@ def test_alone_without_progress(simulate: ModuleType) -> None:
 
 
 def test_alone_with_progress(simulate: ModuleType) -> None:
-    """Linear progress saves three quarters of what other schedules ask at equal mean lag."""
+    """Linear progress saves three quarters of the requests, at equal mean lag."""
     work = simulate.jobs("linear", simulate.lengths(300))
     ours = simulate.each_alone(work, AimedWait())
     capped = wait_exponential(multiplier=0.01, max=2 * ours.lag)

@@ -86,7 +86,6 @@ def polls_of(
     """Return the times of the polls of an action of this length; the last finds the end.
 
     `progress` is called with the age of the wait.
-
     """
     state, at = PollState(0.0), [0.0]
     while at[-1] < length:

@@ -43,7 +43,6 @@ class ScriptedSource:
 
     An answer is an action, None for "not found", an error to raise, or a number of seconds to hang
     before the next answer.
-
     """
 
     def __init__(self, *answers: Action | RedisActionsError | float | None) -> None:
