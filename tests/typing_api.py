@@ -15,6 +15,7 @@ from redis_enterprise_actions import (
     AimedWait,
     AnswerLost,
     CancelNotSupported,
+    ClientClosed,
     ClusterUnreachable,
     Evidence,
     FinishedAction,
@@ -242,6 +243,17 @@ def action_api(action: Action) -> None:
     assert_type(action.evidence, Evidence)
     assert_type(action.task_id, str | None)
     assert_type(action.node_uid, str | None)
+    assert_type(action.to_dict(), dict[str, object])
+    assert_type(action.to_json(), str)
+
+
+def outcome_api(outcome: Outcome) -> None:
+    """Read an outcome."""
+    assert_type(outcome.exit_code, int)
+    assert_type(outcome.mark, str)
+    assert_type(outcome.ascii_mark, str)
+    assert_type(outcome.is_error, bool)
+    assert_type(Outcome.of(ClientClosed()), Outcome)
 
 
 def errors(error: Exception) -> None:
@@ -249,6 +261,8 @@ def errors(error: Exception) -> None:
     if isinstance(error, (WaitError, RequestError)):
         assert_type(error.record, Record | None)
         assert_type(error.outcome, Outcome)
+        assert_type(error.ref, str | None)
+        assert_type(error.uid, str | None)
     if isinstance(error, ActionFailed):
         assert_type(error.error_code, str | None)
     if isinstance(error, WaitTimeout):

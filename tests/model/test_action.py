@@ -11,7 +11,13 @@ import msgspec
 import pytest
 
 from redis_enterprise_actions import Action, Evidence, Kind, PendingOp, Phase
-from redis_enterprise_actions._model.action import completed, has_moved, is_visible_change, phase_of
+from redis_enterprise_actions._model.action import (
+    cancelled,
+    completed,
+    has_moved,
+    is_visible_change,
+    phase_of,
+)
 
 
 MACHINE = Action(
@@ -170,6 +176,14 @@ def test_completed_by_database() -> None:
 
     assert (action.phase, action.evidence) == (Phase.COMPLETED, Evidence.DATABASE)
     assert (action.uid, action.object_uid, action.progress) == ("a10586b1", "1", None)
+
+
+def test_cancelled() -> None:
+    """An action that the answer to a cancelling call ended is cancelled, and names the evidence."""
+    action = cancelled(MACHINE)
+
+    assert (action.phase, action.evidence) == (Phase.CANCELLED, Evidence.CALL)
+    assert (action.status, action.progress, action.pending_ops) == ("cancelled", None, ())
 
 
 def test_value() -> None:
