@@ -1,4 +1,4 @@
-"""Facts about `_looking`: `list` and `watch`, in a pipe and on terminals of all kinds."""
+"""Tests of `_cli.listing.command`: `list` and `watch`, in pipes and on terminals."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ UID                                   WHAT                  STATUS  DONE
 
 @pytest.fixture
 def two(served: Served) -> Served:
-    """A cluster that does two things, which take for ever and tell no age."""
+    """Serve a cluster with two running actions without a creation time."""
     served.add("SMUpdateBDB", Plan(duration=1e6), uid=FIRST, bdb_uid=1)
     served.add("SMDeleteBDB", Plan(duration=1e6), uid=SECOND, bdb_uid=2)
     return served
@@ -73,7 +73,7 @@ class TestList:
     """`redis-actions list`."""
 
     def test_pipe(self, two: Served, lines: Callable[[], list[str]]) -> None:
-        """In a pipe: fields between tabs, without a heading, for `cut` and `awk`."""
+        """In a pipe there are fields between tabs, without a heading, for `cut` and `awk`."""
         assert main(["list"]) == 0
         assert lines() == [
             f"{FIRST}\tSMUpdateBDB on bdb:1\tactive\t0\tprepare\t-",
@@ -100,14 +100,14 @@ class TestList:
         options: list[str],
         uids: list[str],
     ) -> None:
-        """What is listed matches all that is asked for; that nothing does is said aside."""
+        """Listed actions match all filters; standard error says if none does."""
         assert main(["list", *options, "--json"]) == 0
         out, err = capsys.readouterr()
         assert [json.loads(line)["uid"] for line in out.splitlines()] == uids
         assert err == ("" if uids else "no actions\n")
 
     def test_refused(self, two: Served, capsys: pytest.CaptureFixture[str]) -> None:
-        """What the cluster refuses to list is said aside, and the rest is listed."""
+        """Standard error names the list that the cluster refuses; the others are printed."""
         two.cluster.inject(path="/v1/nodes", times=None, status=403)
 
         assert main(["list"]) == 0
@@ -120,7 +120,7 @@ class TestList:
         ("columns", "expected"), [(40, AT_40), (80, AT_80), (100, AT_100)], ids=str
     )
     def test_terminal(self, two: Served, columns: int, expected: str) -> None:
-        """On a terminal: a table as wide as that, in colours."""
+        """On a terminal there is a table of its width, in colours."""
         with TerminalProcess([*COMMAND, "list"], columns=columns) as terminal:
             code, written = terminal.read_to_end()
 
@@ -130,21 +130,21 @@ class TestList:
     @terminals
     @pytest.mark.parametrize("variable", ["NO_COLOR=1", "TERM=dumb"])
     def test_no_colour(self, two: Served, variable: str) -> None:
-        """Not in colours where somebody, or the terminal, has none of them."""
+        """`NO_COLOR` and a dumb terminal turn colours off."""
         name, _, value = variable.partition("=")
         with TerminalProcess([*COMMAND, "list"], environment={name: value}) as terminal:
             assert terminal.read_to_end() == (0, AT_80)
 
     @terminals
     def test_empty(self, served: Served) -> None:
-        """On a terminal, too, nothing has no headings."""
+        """An empty list has no headings on a terminal, either."""
         with TerminalProcess([*COMMAND, "list"]) as terminal:
             assert terminal.read_to_end() == (0, "no actions\n")
 
     @terminals
     @pytest.mark.parametrize("size", ["0", "-1", "wide"])
     def test_odd_size(self, two: Served, size: str) -> None:
-        """A size that no terminal has is not believed."""
+        """An impossible size in the environment is ignored."""
         sizes = ["env", f"COLUMNS={size}", f"LINES={size}"]
         with TerminalProcess([*sizes, *COMMAND, "list"], columns=80) as terminal:
             code, written = terminal.read_to_end()
@@ -153,7 +153,7 @@ class TestList:
 
 
 def test_rich_is_not_loaded(two: Served) -> None:
-    """What draws nothing loads nothing that draws, nor what completes, nor the keyring."""
+    """`list` imports neither rich, argcomplete nor keyring."""
     code = (
         "import sys; from redis_enterprise_actions._cli.main import main\n"
         "assert main(['list']) == 0\n"
@@ -167,16 +167,16 @@ def test_rich_is_not_loaded(two: Served) -> None:
 
 
 class TestWatchInALog:
-    """`redis-actions watch` where there is no terminal."""
+    """`redis-actions watch` without a terminal."""
 
     def test_once(self, two: Served, lines: Callable[[], list[str]]) -> None:
-        """With `--once` it is `list`."""
+        """`watch --once` prints the same as `list`."""
         assert main(["list"]) == main(["watch", "--once"]) == 0
         printed = lines()
         assert printed[:2] == printed[2:]
 
     def test_once_in_an_outage(self, two: Served, capsys: pytest.CaptureFixture[str]) -> None:
-        """And ends with an error where `list` does."""
+        """`watch --once` fails as `list` does."""
         two.cluster.inject(times=None, status=401)
 
         assert main(["watch", "--once"]) == 5
@@ -185,7 +185,7 @@ class TestWatchInALog:
     async def test_lines(
         self, cluster: FakeCluster, client: ActionsClient, lines: Callable[[], list[str]]
     ) -> None:
-        """A line with its time for each that is there, then for each change, and for outages."""
+        """There is a line for each action, then for each change and outage, with its time."""
         cluster.add_action("SMUpdateBDB", Plan(duration=100), uid="a")
         watching = asyncio.create_task(watch_actions(parse_arguments(["watch"]), client))
         await asyncio.sleep(6)
@@ -210,7 +210,7 @@ class TestWatchInALog:
         assert sum(line.startswith("answers again, after ") for line in told) == 1
 
     async def test_interval(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """However long it takes, each list is asked for once in an interval."""
+        """Each list is requested once in an interval."""
         args = parse_arguments(["watch", "--interval", "1m", "--bdb", "1"])
         watching = asyncio.create_task(watch_actions(args, client))
         await asyncio.sleep(3590)
@@ -222,7 +222,7 @@ class TestWatchInALog:
     @pytest.mark.parametrize(("told", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
     @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
     def test_told_to_end(self, two: Served, told: signal.Signals, code: int) -> None:
-        """A signal ends it at once, with its code, one line and no traceback."""
+        """A signal ends the command at once, with its exit code, one line and no traceback."""
         with subprocess.Popen(
             [*COMMAND, "watch"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as process:
@@ -234,7 +234,7 @@ class TestWatchInALog:
         assert (complaint, process.returncode) == ("interrupted\n", code)
 
     def test_fatal(self, two: Served, capsys: pytest.CaptureFixture[str]) -> None:
-        """What another look would not mend ends it."""
+        """An error that is not transient ends the command."""
         two.cluster.inject(times=None, status=401)
 
         assert main(["watch"]) == 5
@@ -243,10 +243,10 @@ class TestWatchInALog:
 
 @terminals
 class TestWatchOnATerminal:
-    """`redis-actions watch` where somebody looks."""
+    """`redis-actions watch` on a terminal."""
 
     def test_live(self, two: Served) -> None:
-        """The whole terminal is drawn, in its size, and is as before at the end."""
+        """The view fills the terminal, follows its size, and restores it at the end."""
         with TerminalProcess([*COMMAND, "watch"], columns=100) as terminal:
             wide = terminal.read_until("SMDeleteBDB")
             terminal.resize(40, 12)
@@ -267,7 +267,7 @@ class TestWatchOnATerminal:
 
     @pytest.mark.parametrize("size", ["0", "-1", "wide", "\u00b2"])
     def test_odd_size(self, two: Served, size: str) -> None:
-        """A size that no terminal has is not believed: it is drawn in the terminal's own."""
+        """An impossible size in the environment is ignored: the terminal's own counts."""
         sizes = ["env", f"COLUMNS={size}", f"LINES={size}"]
         with TerminalProcess([*sizes, *COMMAND, "watch"], columns=100) as terminal:
             written = terminal.read_until("SMDeleteBDB")
@@ -279,7 +279,7 @@ class TestWatchOnATerminal:
         assert code == 130
 
     def test_lost(self, two: Served) -> None:
-        """A terminal that cannot be written to any more has the code of lost output."""
+        """A terminal that can no longer be written to ends the command with 74."""
         code = (
             "import sys\n"
             "from redis_enterprise_actions._cli import main\n"
@@ -301,7 +301,7 @@ class TestWatchOnATerminal:
         assert "redis-actions: the output cannot be written: " in written
 
     def test_terminated(self, two: Served) -> None:
-        """SIGTERM leaves the terminal as it was, too."""
+        """SIGTERM restores the terminal, too."""
         with TerminalProcess([*COMMAND, "watch"]) as terminal:
             terminal.read_until("SMDeleteBDB")
             terminal.process.terminate()
@@ -311,12 +311,12 @@ class TestWatchOnATerminal:
         assert rest.index("\x1b[?1049l") < rest.index("interrupted")
 
     def test_no_colour(self, two: Served) -> None:
-        """With NO_COLOR it is drawn without colours."""
+        """With NO_COLOR the view has no colours."""
         with TerminalProcess([*COMMAND, "watch"], environment={"NO_COLOR": "1"}) as terminal:
             assert not re.search(r"\x1b\[\d+m", terminal.read_until("SMDeleteBDB"))
 
     def test_dumb(self, two: Served) -> None:
-        """A terminal that can only write lines gets lines."""
+        """A dumb terminal gets lines."""
         with TerminalProcess([*COMMAND, "watch"], environment={"TERM": "dumb"}) as terminal:
             written = terminal.read_until("SMUpdateBDB on bdb:1: active")
             terminal.process.send_signal(signal.SIGINT)
@@ -326,7 +326,7 @@ class TestWatchOnATerminal:
         assert code == 130
 
     def test_without_rich(self, two: Served) -> None:
-        """Without rich there are lines, and it says once what is missing."""
+        """Without rich the command prints lines, and says once what to install."""
         code = (
             "import sys; sys.modules['rich'] = sys.modules['rich.console'] = None\n"
             "from redis_enterprise_actions._cli.main import main; sys.exit(main(['watch']))"
@@ -336,5 +336,5 @@ class TestWatchOnATerminal:
             terminal.process.send_signal(signal.SIGINT)
             assert terminal.read_to_end()[0] == 130
 
-        assert written.count("[cli]'; until then there are lines") == 1
+        assert written.count("[cli]'; printing lines instead") == 1
         assert "\x1b" not in written

@@ -1,4 +1,4 @@
-"""Facts about `_table`: what a list of actions looks like, at the widths that terminals have."""
+"""Tests of `_cli.listing.table`, at usual widths of terminals."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from redis_enterprise_actions import Action, Kind, Phase
 from redis_enterprise_actions._cli.listing.table import (
+    GAP,
     RenderContext,
     display_width,
+    fit_widths,
     format_age,
     progress_bar,
     reference_of,
@@ -31,7 +33,7 @@ UUID = "2d81d873-0b12-4636-90d2-ff4dd1ed3b8"
 
 
 def action(number: int, name: str, status: str, **more: object) -> Action:
-    """Return one with a uid as clusters give them."""
+    """Return an action with a uid like those of clusters."""
     begun = NOW - timedelta(seconds=int(more.pop("age", 60)))  # type: ignore[call-overload]
     phase = phase_of(status)
     return Action(
@@ -85,7 +87,7 @@ retry_bdb on node:1       failed                  33%  internal_error: nod…   
 
 
 def on(width: int, **more: object) -> RenderContext:
-    """Return something to draw on."""
+    """Return a context of this width."""
     return msgspec.structs.replace(RenderContext(width=width, now=NOW), **more)
 
 
@@ -93,18 +95,18 @@ def on(width: int, **more: object) -> RenderContext:
     ("width", "expected"), [(40, AT_40), (80, AT_80), (140, AT_140)], ids=["40", "80", "140"]
 )
 def test_listed(width: int, expected: str) -> None:
-    """The table is as wide as the terminal, at most; the uids are whole at any width."""
+    """The table fits the width, and the uids are complete at any width."""
     assert "\n".join(render_list(THREE, on(width))) == expected
 
 
 @pytest.mark.parametrize(("width", "expected"), [(40, WATCHED_AT_40), (80, WATCHED_AT_80)])
 def test_watched(width: int, expected: str) -> None:
-    """With bars, the uid gives way first, and what is done to what stays longest."""
+    """The bar and the uid shrink first, the name and the object last."""
     assert "\n".join(render_watch(THREE, on(width))) == expected
 
 
 def test_watched_wide() -> None:
-    """Where there is room, there is everything."""
+    """A wide table has all columns."""
     headings, first, *_ = render_watch(THREE, on(160))
 
     assert headings.split() == ["WHAT", "STATUS", "DONE", "STATE", "AGE", "UID"]
@@ -112,7 +114,7 @@ def test_watched_wide() -> None:
 
 
 def test_watched_narrow() -> None:
-    """Where there is next to nothing, half of it says what, and the other half how it stands."""
+    """In a very narrow table the name takes one half, and the status the other."""
     assert render_watch(THREE[:1], on(18)) == ["WHAT      STATUS", "SMUpdat…  active"]
 
 
@@ -121,7 +123,7 @@ LINES = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), max_siz
 
 @given(st.integers(30, 200), LINES, LINES, LINES)
 def test_any_width(width: int, name: str, status: str, state: str) -> None:
-    """Whatever the cluster says, nothing that can give way is wider than the terminal."""
+    """No line is wider than the terminal, but for a line with a uid alone."""
     odd = msgspec.structs.replace(THREE[0], name=name, status=status, state=state)
     for line in render_watch([odd, *THREE], on(width)):
         assert display_width(line) <= width
@@ -131,7 +133,7 @@ def test_any_width(width: int, name: str, status: str, state: str) -> None:
 
 
 def test_fields() -> None:
-    """For programs: fields between tabs, numbers without units, no heading, nothing cut."""
+    """The fields for programs have tabs between them, no units, and are complete."""
     unknown = msgspec.structs.replace(ACTIVE, kind=Kind.CRDB_TASK, name="a\tb")
 
     assert tab_separated([*THREE[:2], unknown], NOW) == [
@@ -142,7 +144,7 @@ def test_fields() -> None:
 
 
 def test_reference() -> None:
-    """What stands for a uid is what `wait` takes."""
+    """The reference is what `wait` takes."""
     node = msgspec.structs.replace(ACTIVE, uid="node:1/remove", kind=Kind.NODE_ACTION)
 
     assert reference_of(node) == "node:1/remove"
@@ -157,20 +159,20 @@ def test_reference() -> None:
     ],
 )  # fmt: skip
 def test_age(seconds: int, said: str) -> None:
-    """An age is said in its largest unit."""
+    """An age has its largest unit."""
     assert format_age(seconds) == said
 
 
 def test_clocks_differ() -> None:
-    """An action that began in our future is new."""
+    """An action that began in our future has the age 0."""
     assert tab_separated([action(1, "x", "queued", age=-60)], NOW)[0].endswith("\t0")
 
 
 class TestColour:
-    """Colours, where there are colours."""
+    """Colours in tables."""
 
     def test_status(self) -> None:
-        """Only headings and statuses are coloured, and the columns stay where they are."""
+        """Only headings and statuses are coloured, and the columns stay aligned."""
         plain = render_list(THREE, on(140))
         coloured = render_list(THREE, on(140, colour=True))
 
@@ -186,7 +188,7 @@ class TestColour:
 
 
 class TestBar:
-    """What a bar shows."""
+    """Progress bars."""
 
     @pytest.mark.parametrize(
         ("progress", "unicode", "drawn"),
@@ -198,20 +200,20 @@ class TestBar:
         ],
     )
     def test_progress(self, progress: float, drawn: str, *, unicode: bool) -> None:
-        """It is as full as the work is done."""
+        """The bar is filled in proportion to the progress."""
         action = msgspec.structs.replace(ACTIVE, progress=progress)
 
         assert progress_bar(action, 10, on(80, unicode=unicode)) == drawn
 
     def test_unknown(self) -> None:
-        """Where nothing is known it moves, and claims nothing."""
+        """Without a known progress the bar is animated."""
         drawn = [progress_bar(ACTIVE, 4, on(80, frame=frame)) for frame in range(5)]
 
         assert drawn == ["━───", "─━──", "──━─", "───━", "━───"]
 
     @pytest.mark.parametrize("phase", [Phase.PENDING, Phase.FAILED, Phase.COMPLETED])
     def test_none(self, phase: Phase) -> None:
-        """What does not go on has none."""
+        """Only running actions have a bar."""
         assert progress_bar(msgspec.structs.replace(ACTIVE, phase=phase), 10, on(80)) == ""
 
 
@@ -226,12 +228,12 @@ class TestBar:
     ],
 )
 def test_cut(text: str, width: int, shown: str, *, unicode: bool) -> None:
-    """What is cut shows it, and wide letters count for two."""
+    """Truncated text has a mark, and wide characters count for two."""
     assert truncate(text, width, on(80, unicode=unicode)) == shown
 
 
 def test_strange_words() -> None:
-    """What the cluster says cannot move the cursor, or colour the terminal."""
+    """Text of the cluster cannot move the cursor or colour the terminal."""
     odd = msgspec.structs.replace(THREE[0], status="\x1b[2J\t", state="a\nb", error="\x07")
 
     for lines in (
@@ -243,3 +245,61 @@ def test_strange_words() -> None:
     (line,) = tab_separated([odd], NOW)
     assert len(line.split("\t")) == 6
     assert line.replace("\t", "").isprintable()
+
+
+NATURAL = {"uid": 36, "what": 20, "state": 30}
+SHRINK_ORDER = (("state", 8), ("state", 0), ("what", 16))
+
+
+@pytest.mark.parametrize(
+    ("width", "widths"),
+    [
+        (200, NATURAL),
+        (90, NATURAL),
+        (89, NATURAL | {"state": 29}),
+        (68, NATURAL | {"state": 8}),
+        (67, {"uid": 36, "what": 20}),
+        (57, {"uid": 36, "what": 19}),
+        (54, {"uid": 36, "what": 16}),
+        (53, None),
+    ],
+)
+def test_fit_widths(width: int, widths: dict[str, int] | None) -> None:
+    """Columns shrink in order, and no more than is needed."""
+    assert fit_widths(NATURAL, SHRINK_ORDER, width) == widths
+
+
+def test_space_goes_back() -> None:
+    """The space of a removed column goes back to the columns that shrank before."""
+    shrink_order = (("what", 5), ("uid", 0))
+
+    assert fit_widths({"what": 20, "uid": 36}, shrink_order, 30) == {"what": 20}
+    assert fit_widths({"what": 20, "uid": 36}, shrink_order, 15) == {"what": 15}
+
+
+def test_absent_column() -> None:
+    """A column that is not in the table cannot shrink."""
+    assert fit_widths({"uid": 5}, SHRINK_ORDER, 4) is None
+    assert fit_widths({}, SHRINK_ORDER, 0) == {}
+
+
+COLUMNS = st.sampled_from("abcde")
+
+
+@given(
+    st.dictionaries(COLUMNS, st.integers(1, 50)),
+    st.lists(st.tuples(COLUMNS, st.integers(0, 20))),
+    st.integers(0, 120),
+)
+def test_fit_any_widths(
+    natural: dict[str, int], shrink_order: list[tuple[str, int]], width: int
+) -> None:
+    """All columns fit, none is wider than its content, and no space is left that one could use."""
+    widths = fit_widths(natural, shrink_order, width)
+    if widths is None:
+        return
+
+    used = sum(widths.values()) + len(GAP) * max(0, len(widths) - 1)
+    assert used <= max(width, 0)
+    assert all(0 < each <= natural[column] for column, each in widths.items())
+    assert used == width or all(each == natural[column] for column, each in widths.items())

@@ -1,4 +1,4 @@
-"""What `list` and `watch` do: look at all that the cluster does, once or again and again."""
+"""The commands `list` and `watch`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NoReturn, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import msgspec
 
@@ -17,13 +17,12 @@ from redis_enterprise_actions._model.errors import ClusterUnreachable, RequestEr
 
 from .query import ActionQuery, select, selection_from
 from .table import RenderContext, render_list, tab_separated
-from .watch_view import LiveView, WatchState, describe_changes
+from .watch_view import LineView, LiveView, WatchState
 
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Coroutine, Sequence
-    from types import TracebackType
 
     from redis_enterprise_actions._client.client import ActionsClient
     from redis_enterprise_actions._model.action import Action
@@ -34,7 +33,7 @@ _T = TypeVar("_T")
 
 
 async def list_actions(args: argparse.Namespace, client: ActionsClient) -> int:
-    """Print what is selected as it is now: a table, fields in a pipe, or JSON lines."""
+    """Print the matching actions as a table, as fields in a pipe, or as JSON lines."""
     async with client:
         actions, _ = await fetch_selected(client, selection_from(args))
     if args.json:
@@ -49,19 +48,19 @@ async def list_actions(args: argparse.Namespace, client: ActionsClient) -> int:
 
 
 async def fetch_selected(client: ActionsClient, selection: Selection) -> tuple[list[Action], bool]:
-    """Look once; return the selected actions, newest first, and True if all lists were seen.
+    """Return the matching actions, newest first, and True if no list was missing.
 
-    Complains about those that were not.
+    Prints an error for each missing list.
     """
     query = ActionQuery(client, selection)
     actions = select(await query.fetch(), selection)
-    for missing in query.unavailable:
-        print_error(missing)
+    for message in query.unavailable:
+        print_error(message)
     return actions, not query.unavailable
 
 
 async def watch_actions(args: argparse.Namespace, client: ActionsClient) -> int:
-    """Show what is selected, again and again, until cancelled."""
+    """Show the matching actions at intervals, until cancelled."""
     if args.once:
         return await list_actions(args, client)
     state = WatchState(
@@ -72,8 +71,10 @@ async def watch_actions(args: argparse.Namespace, client: ActionsClient) -> int:
             return await _watch_until_cancelled(ActionQuery(client, state.selection), state, view)
 
 
-async def _watch_until_cancelled(query: ActionQuery, state: WatchState, view: _View) -> NoReturn:
-    """Show look after look. Raises a `RequestError` that another look would not mend."""
+async def _watch_until_cancelled(
+    query: ActionQuery, state: WatchState, view: LineView | LiveView
+) -> NoReturn:
+    """Fetch and show actions. Raises `RequestError` unless a later request may succeed."""
     while True:
         began = datetime.now(UTC)
         try:
@@ -96,8 +97,8 @@ async def _watch_until_cancelled(query: ActionQuery, state: WatchState, view: _V
         await _redraw_until_done(asyncio.sleep(state.interval), view)
 
 
-async def _redraw_until_done(work: Coroutine[object, object, _T], view: _View) -> _T:
-    """Await something, and keep the view fresh until it is there."""
+async def _redraw_until_done(work: Coroutine[object, object, _T], view: LineView | LiveView) -> _T:
+    """Await `work`, and redraw the view at intervals meanwhile."""
     task = asyncio.ensure_future(work)
     try:
         while not task.done():
@@ -109,54 +110,12 @@ async def _redraw_until_done(work: Coroutine[object, object, _T], view: _View) -
         await asyncio.wait({task})
 
 
-# --- what a look is shown on --------------------------------------------------------------------
-
-
-class _View(Protocol):
-    """What shows scenes. `refresh` is after how many seconds it wants to draw anew, if ever."""
-
-    redraw_interval: float | None
-
-    def show(self, state: WatchState) -> None: ...
-
-    def redraw(self) -> None: ...
-
-
-class LineView:
-    """Shows a line for each change, with its time."""
-
-    redraw_interval: float | None = None
-
-    def __init__(self, state: WatchState) -> None:
-        self._state = state
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Nothing: what is written stays."""
-
-    def show(self, state: WatchState) -> None:
-        """Tell what has changed."""
-        for line in describe_changes(self._state, state):
-            print_line(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}  {line}")
-        self._state = state
-
-    def redraw(self) -> None:
-        """Nothing, likewise."""
-
-
 def _make_view(state: WatchState) -> LiveView | LineView:
     if _is_capable_terminal():
         try:
             return LiveView(state)
         except UsageError as error:
-            print_error(f"{error}; until then there are lines")
+            print_error(f"{error}; printing lines instead")
     return LineView(state)
 
 
@@ -174,5 +133,5 @@ def _format_actions(actions: Sequence[Action]) -> list[str]:
 
 
 def _is_capable_terminal() -> bool:
-    """Whether the output is a terminal that can do more than lines."""
+    """Return True if the output is a terminal that can move the cursor."""
     return sys.stdout is not None and sys.stdout.isatty() and can_draw(os.environ)

@@ -1,7 +1,4 @@
-"""Which of the cluster's actions are asked for, and in which order they are shown.
-
-Pure: functions from actions to actions.
-"""
+"""Query of `list` and `watch`: the lists to fetch, the filters, and the order of actions."""
 
 from __future__ import annotations
 
@@ -37,10 +34,10 @@ _KIND_NAMES: Final = {
 
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
-    """What is asked for; what is None, or empty, leaves nothing out.
+    """Filters of actions. A filter that is None or empty matches every action.
 
-    `bdb` and `node` are uids, `statuses` are phases or the cluster's own words, in any case, and
-    `name` is a pattern as shells have it, for the action's name, in any case.
+    `bdb` and `node` are uids, `statuses` are phases or statuses of the cluster, and `name` is a
+    pattern as in shells. Case does not matter.
     """
 
     bdb: int | None = None
@@ -49,59 +46,56 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     name: str | None = None
 
     def matches(self, action: Action) -> bool:
-        """Whether an action is asked for."""
+        """Return True if an action matches all filters."""
+        status = action.status.strip().casefold()
         return (
             (self.bdb is None or _works_on(action, "bdb", self.bdb))
             and (self.node is None or _works_on(action, "node", self.node))
-            and (not self.statuses or bool(self.statuses & _status_words(action)))
+            and (not self.statuses or bool(self.statuses & {action.phase.value, status}))
             and (self.name is None or fnmatchcase(action.name.casefold(), self.name.casefold()))
         )
 
     def may_match(self, kind: Kind) -> bool:
-        """Whether actions of a kind can be asked for: those of nodes work on no database."""
+        """Return True if an action of this kind can match. Actions of nodes have no database."""
         if self.bdb is not None:
             return kind not in {Kind.NODE_ACTION, Kind.CLUSTER_ACTION, Kind.CRDB_TASK}
         return self.node is None or kind not in {Kind.CLUSTER_ACTION, Kind.CRDB_TASK}
 
 
 def selection_from(args: argparse.Namespace) -> Selection:
-    """Return the selection that the filters of a command line make."""
+    """Return the filters on the command line."""
     return Selection(bdb=args.bdb, node=args.node, statuses=args.status, name=args.name)
 
 
 def select(actions: Iterable[Action], selection: Selection) -> list[Action]:
-    """Return the actions that are asked for, newest first."""
+    """Return the matching actions, newest first."""
     return newest_first(filter(selection.matches, actions))
 
 
 def newest_first(actions: Iterable[Action]) -> list[Action]:
-    """Return actions, newest first.
+    """Return actions in the order of their creation, newest first.
 
-    Not all tell when they began. Of the others, what goes on is new, and what has ended is as old
-    as its last heartbeat, or older than anything.
+    Of those without a creation time, running ones come first; ended ones count by their last
+    heartbeat, or come last.
     """
-    return sorted(actions, key=_sort_time, reverse=True)
+
+    def sort_time(action: Action) -> float:
+        time = action.creation_time or (action.heartbeat if action.phase.terminal else None)
+        if time is not None:
+            return time.timestamp()
+        return -math.inf if action.phase.terminal else math.inf
+
+    return sorted(actions, key=sort_time, reverse=True)
 
 
-def _sort_time(action: Action) -> float:
-    began = action.creation_time or (action.heartbeat if action.phase.terminal else None)
-    if began is not None:
-        return began.timestamp()
-    return -math.inf if action.phase.terminal else math.inf
-
-
-def _works_on(action: Action, what: str, uid: int) -> bool:
-    if what == "node" and action.node_uid == str(uid):
+def _works_on(action: Action, object_type: str, uid: int) -> bool:
+    if object_type == "node" and action.node_uid == str(uid):
         return True
-    return action.object_type == what and action.object_uid == str(uid)
-
-
-def _status_words(action: Action) -> frozenset[str]:
-    return frozenset({action.phase.value, action.status.strip().casefold()})
+    return action.object_type == object_type and action.object_uid == str(uid)
 
 
 class ActionQuery:
-    """Asks for the lists of all kinds of which something can be selected."""
+    """Requests for all lists that may hold a matching action."""
 
     def __init__(self, client: ActionsClient, selection: Selection) -> None:
         lists: dict[Kind, Callable[[], Awaitable[list[Action]]]] = {
@@ -111,23 +105,23 @@ class ActionQuery:
             Kind.CRDB_TASK: client.crdbs.tasks,
         }
         self._lists = {kind: ask for kind, ask in lists.items() if selection.may_match(kind)}
-        self._last_answers: dict[Kind, list[Action]] = {}  # when it was last answered for
+        self._last_answers: dict[Kind, list[Action]] = {}
         self._errors: dict[Kind, RequestError] = {}
 
     @property
     def unavailable(self) -> list[str]:
-        """The kinds of which the last look has nothing new, in words, and why."""
+        """Messages on the lists that the last `fetch` did not get."""
         return [
             f"{_KIND_NAMES[kind]} are not listed: {error.detail}"
             for kind, error in self._errors.items()
         ]
 
     async def fetch(self) -> list[Action]:
-        """Return all that the lists hold of which something can be selected, each work once.
+        """Return the entries of all lists, without duplicates. Raises `RequestError`.
 
-        A kind that is refused to us (403), or not known there, is left out from then on, unless
-        there is no other. Of one that alone is answered for with 500 or gibberish, what was last
-        known is returned. Raises `RequestError`.
+        A list that is forbidden (403), or that the cluster does not have, is not requested again,
+        unless there is no other list. If one list alone has the status 500 or is unreadable, its
+        last answer is used.
         """
         for kind, ask in self._lists.items():
             if kind in self._errors and not self._errors[kind].transient:
@@ -147,7 +141,7 @@ class ActionQuery:
 
 
 def _can_leave_out(kind: Kind, error: RequestError) -> bool:
-    """Whether an error is about one list, and one that can be done without."""
+    """Return True if an error concerns one list only, and `list` works without that list."""
     if isinstance(error, RequestRejected):
         return error.status == 403 or (error.status != 401 and kind is not Kind.TASK)
     broken = isinstance(error, ClusterUnreachable) and error.status == 500
@@ -155,9 +149,10 @@ def _can_leave_out(kind: Kind, error: RequestError) -> bool:
 
 
 def _without_duplicates(actions: list[Action]) -> list[Action]:
-    """Return each piece of work once: the list of actions may have those of nodes, too.
+    """Return each run once: the list of actions may contain runs of nodes' actions, too.
 
-    Its entries are kept, as they say more. A node's need not tell which run it is of.
+    The entries of that list are kept, as they have more fields. An entry of a node's action may
+    lack the `task_id`: such an entry is a duplicate if name, node and end are the same.
     """
     entries = [action for action in actions if action.kind not in _NODE_KINDS]
     uids = {action.uid for action in entries}

@@ -1,7 +1,4 @@
-"""What a list of actions looks like as text: columns that fit a width, or fields for programs.
-
-Pure: functions from actions to lines. Refuses to know a terminal and a clock.
-"""
+"""Actions as text: a table that fits a width, or tab-separated fields for programs."""
 
 from __future__ import annotations
 
@@ -25,13 +22,13 @@ if TYPE_CHECKING:
 
     _Squeeze: TypeAlias = tuple[tuple["Column", int], ...]
 
-_BAR_WIDTH: Final = 20  # as wide as a bar is where there is room
+_BAR_WIDTH: Final = 20  # where there is room
 _C = TypeVar("_C")
 GAP: Final = "  "  # between two columns
 
 
 class Column(enum.Enum):
-    """What is said of each action; the values are the headings."""
+    """Column of a table of actions. The value is its heading."""
 
     UID = "UID"
     WHAT = "WHAT"
@@ -63,10 +60,10 @@ _WATCH_COLUMNS: Final = (
 )
 
 
-_RIGHT_ALIGNED: Final = frozenset({Column.DONE, Column.AGE})  # numbers, which end where others end
+_RIGHT_ALIGNED: Final = frozenset({Column.DONE, Column.AGE})
 
 
-# What gives way where it is narrow, in this order, and down to which width; at 0 it is left out.
+# Columns that shrink if the table is too wide, in this order, and their least width: 0 is removal.
 _LIST_SHRINK_ORDER: Final[_Squeeze] = (
     (Column.STATE, 8),
     (Column.STATE, 0),
@@ -104,10 +101,9 @@ _BOLD: Final = "1"
 
 
 class RenderContext(msgspec.Struct, frozen=True, kw_only=True):
-    """What is drawn on: `width` characters, at the time `now`.
+    """Width, time, and capabilities of the terminal that a table is rendered for.
 
-    `colour` is whether there are colours, `letters` whether there are letters besides ASCII, and
-    `turn` counts how often it was drawn, for what moves.
+    `unicode` is False if only ASCII can be shown. `frame` counts the renderings, for animations.
     """
 
     width: int
@@ -118,9 +114,9 @@ class RenderContext(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def tab_separated(actions: Sequence[Action], now: datetime) -> list[str]:
-    """Return a line for each action, for programs: fields between tabs, `-` where there is none.
+    """Return a line for each action, for programs: fields between tabs, `-` for an empty one.
 
-    Progress is a number of percent, and the age one of seconds.
+    Progress is in percent, and the age in seconds.
     """
     return [
         "\t".join(
@@ -139,7 +135,7 @@ def tab_separated(actions: Sequence[Action], now: datetime) -> list[str]:
 
 
 def render_list(actions: Sequence[Action], context: RenderContext) -> list[str]:
-    """Return a table of actions, whose uids are whole: if need be, an action has three lines."""
+    """Return a table with complete uids. If that is too wide, an action takes three lines."""
     widths = fit_widths(
         _natural_widths(_LIST_COLUMNS, actions, context), _LIST_SHRINK_ORDER, context.width
     )
@@ -149,7 +145,7 @@ def render_list(actions: Sequence[Action], context: RenderContext) -> list[str]:
 
 
 def render_watch(actions: Sequence[Action], context: RenderContext) -> list[str]:
-    """Return a table of actions with bars, where what is less important gives way."""
+    """Return a table with progress bars. If that is too wide, columns shrink or are removed."""
     widths = fit_widths(
         _natural_widths(_WATCH_COLUMNS, actions, context), _WATCH_SHRINK_ORDER, context.width
     )
@@ -160,12 +156,13 @@ def render_watch(actions: Sequence[Action], context: RenderContext) -> list[str]
 
 
 def reference_of(action: Action) -> str:
-    """Return what `wait` takes for an action: its uid, which of CRDBs' tasks needs a word."""
+    """Return the reference to an action for `wait`: its uid, with a prefix for CRDB tasks."""
     return f"crdb:{action.uid}" if action.kind is Kind.CRDB_TASK else action.uid
 
 
-def format_age(seconds: int) -> str:
-    """Return an age as people say it: `59s`, `59m`, `47h`, `3d`."""
+def format_age(seconds: float) -> str:
+    """Return an age in its largest unit: `59s`, `59m`, `47h`, `3d`."""
+    seconds = max(0, int(seconds))
     for size, unit, limit in ((1, "s", 60), (60, "m", 3600), (3600, "h", 172800)):
         if seconds < limit:
             return f"{seconds // size}{unit}"
@@ -173,7 +170,7 @@ def format_age(seconds: int) -> str:
 
 
 def truncate(text: str, width: int, context: RenderContext) -> str:
-    """Return a text that is no wider than that, with a mark where something is missing."""
+    """Return a text that is at most `width` columns wide, with a mark at the end if it was cut."""
     if display_width(text) <= width:
         return text
     mark = "…" if context.unicode else "~"
@@ -183,7 +180,7 @@ def truncate(text: str, width: int, context: RenderContext) -> str:
 
 
 def display_width(text: str) -> int:
-    """Return how many columns a text takes on a terminal."""
+    """Return the number of columns that a text takes on a terminal."""
     return sum(
         0 if unicodedata.combining(char) else 1 + (unicodedata.east_asian_width(char) in "WF")
         for char in text
@@ -191,7 +188,7 @@ def display_width(text: str) -> int:
 
 
 def progress_bar(action: Action, width: int, context: RenderContext) -> str:
-    """Return a bar for what goes on: full to its progress, or moving where that is not known."""
+    """Return the progress bar of a running action; animated if the progress is not known."""
     if action.phase.terminal or action.phase is Phase.PENDING:
         return ""
     full, empty = "━─" if context.unicode else "#-"
@@ -212,13 +209,13 @@ def _cell_text(action: Action, column: Column, now: datetime) -> str:
 
 
 def _age_seconds(action: Action, now: datetime) -> int:
-    """Return an age in whole seconds; clocks that differ make nobody younger than nothing."""
+    """Return the age in seconds: 0 if the cluster's clock is ahead of this machine's."""
     assert action.creation_time is not None
     return max(0, int((now - action.creation_time).total_seconds()))
 
 
 def _reason_or_state(action: Action) -> str:
-    """Return the step that it is in, or why it failed."""
+    """Return the reason of a failure, or else the current step."""
     return action.reason or action.state or ""
 
 
@@ -232,7 +229,7 @@ _CELL_TEXTS: Final[Mapping[Column, Callable[[Action], str]]] = {
 
 
 def _cell(action: Action, column: Column, width: int, context: RenderContext) -> str:
-    """Return what stands in a cell, as wide as its column."""
+    """Return the text of a cell, padded to the width of its column."""
     if column is Column.BAR:
         text = progress_bar(action, width, context)
     elif column is Column.WHAT:
@@ -246,7 +243,7 @@ def _cell(action: Action, column: Column, width: int, context: RenderContext) ->
 
 
 def _truncate_title(title: str, width: int, context: RenderContext) -> str:
-    """Cut a title where it hurts least: what is worked on is kept, if that is short."""
+    """Truncate the name in a title, and keep the object unless that is too long."""
     name, on, what = title.rpartition(" on ")
     room = width - display_width(on + what)
     return (
@@ -255,7 +252,7 @@ def _truncate_title(title: str, width: int, context: RenderContext) -> str:
 
 
 def coloured(text: str, colour: str, context: RenderContext) -> str:
-    """Return a text in a colour, given as SGR parameters, if there are colours."""
+    """Return a text in a colour, given as SGR parameters, if the terminal has colours."""
     return f"\x1b[{colour}m{text}\x1b[0m" if context.colour and text else text
 
 
@@ -265,17 +262,16 @@ def coloured(text: str, colour: str, context: RenderContext) -> str:
 def _natural_widths(
     columns: Sequence[Column], actions: Sequence[Action], context: RenderContext
 ) -> dict[Column, int]:
-    """Return how wide each column would be; one in which nothing stands is none."""
-    wanted = {column: _wanted(column, actions, context) for column in columns}
-    return {column: max(width, len(column.value)) for column, width in wanted.items() if width}
+    """Return the width that each column takes without shrinking. Empty columns are left out."""
 
+    def content_width(column: Column) -> int:
+        if column is Column.BAR:
+            return _BAR_WIDTH
+        texts = (_cell_text(action, column, context.now) for action in actions)
+        return max(map(display_width, texts), default=0)
 
-def _wanted(column: Column, actions: Sequence[Action], context: RenderContext) -> int:
-    if column is Column.BAR:
-        return _BAR_WIDTH
-    return max(
-        (display_width(_cell_text(action, column, context.now)) for action in actions), default=0
-    )
+    widths = {column: content_width(column) for column in columns}
+    return {column: max(width, len(column.value)) for column, width in widths.items() if width}
 
 
 def _render_rows(
@@ -295,15 +291,15 @@ def _render_rows(
 
 
 def _render_stacked(action: Action, context: RenderContext) -> list[str]:
-    """Return an action as three lines, for where it is narrow."""
-    uid, title, status, done, state, old = (
+    """Return an action as three lines."""
+    uid, title, status, done, state, age = (
         _cell_text(action, column, context.now)
         for column in (*_LIST_COLUMNS[:3], Column.DONE, Column.STATE, Column.AGE)
     )
     status = truncate(status, context.width // 2, context)
-    room = context.width - display_width(GAP.join(filter(None, (status, done, old)))) - 2 * len(GAP)
+    room = context.width - display_width(GAP.join(filter(None, (status, done, age)))) - 2 * len(GAP)
     state = truncate(state, room, context) if room > 3 else ""
-    parts = (coloured(status, _COLOURS[action.phase], context), done, state, old)
+    parts = (coloured(status, _COLOURS[action.phase], context), done, state, age)
     return [
         uid,
         GAP + _truncate_title(title, context.width - len(GAP), context),
@@ -314,10 +310,10 @@ def _render_stacked(action: Action, context: RenderContext) -> list[str]:
 def fit_widths(
     natural: Mapping[_C, int], shrink_order: Sequence[tuple[_C, int]], width: int
 ) -> dict[_C, int] | None:
-    """Return a width for each column that has one, so that they all fit, or None.
+    """Return widths with which all columns fit, or None if they cannot.
 
-    `squeeze` is what gives way, in this order, and down to which width; at 0 a column is left out.
-    What is left over in the end goes back to those that gave way, from the left.
+    `shrink_order` has the columns that shrink, in this order, and their least widths: 0 removes the
+    column. The space that is left goes back to the columns that shrank, from the left.
     """
     widths = dict(natural)
     for column, least in shrink_order:

@@ -1,7 +1,4 @@
-"""What a watcher sees: what the cluster does, how fresh that is, and what is in the way.
-
-Pure: values, and functions from them to lines. What they are drawn on is not known here.
-"""
+"""Views of `watch`: a live table, or a line for each change."""
 
 from __future__ import annotations
 
@@ -12,7 +9,11 @@ from typing import TYPE_CHECKING, Final, Self
 
 import msgspec
 
-from redis_enterprise_actions._cli.output import escape_ci_commands, wrapping_output_errors
+from redis_enterprise_actions._cli.output import (
+    escape_ci_commands,
+    print_line,
+    wrapping_output_errors,
+)
 from redis_enterprise_actions._cli.terminal import NEEDS_RICH, with_valid_size
 from redis_enterprise_actions._model.action import Action, is_visible_change
 from redis_enterprise_actions._model.errors import UsageError
@@ -32,19 +33,19 @@ if TYPE_CHECKING:
 _RED: Final = "31"  # SGR: red
 _DIM: Final = "2"
 _MAX_PROBLEM_LINES: Final = 3
-_LATE: Final = 3.0  # seconds that a look may take without a word
+_LATE: Final = 3.0  # seconds beyond the interval, before an answer counts as late
 
 
 class WatchState(msgspec.Struct, frozen=True, kw_only=True):
-    """All that is known at one time. `lost_at` is when the cluster began not to answer.
+    """Last known actions of a cluster, and the problems of the last request.
 
-    `where` is what is watched, `missing` which lists are missing, and why, and `problem` why
-    there is no usable answer.
+    `cluster` is its URLs. `outage_since` is the time of the first request without a usable answer,
+    and `problem` the reason. `unavailable` has messages on lists that could not be read.
     """
 
     cluster: str
     selection: Selection
-    interval: float  # seconds between two looks
+    interval: float  # seconds
     actions: tuple[Action, ...] = ()
     answered_at: datetime | None = None
     outage_since: datetime | None = None
@@ -53,20 +54,20 @@ class WatchState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def render(state: WatchState, context: RenderContext, height: int) -> list[str]:
-    """Return the state as at most `height` lines, none of them wider than the context."""
+    """Return at most `height` lines, which are at most `context.width` wide."""
     shown = select(state.actions, state.selection)
     top = [
         truncate(_header(state, shown, context), context.width, context),
         *_problem_lines(state, context),
         "",
     ]
-    room = max(0, height - len(top) - 1)  # below the headings
+    room = max(0, height - len(top) - 1)  # below the line of headings
     if not shown:
         return top[:height]
     if len(shown) <= room:
         return top + render_watch(shown, context)
-    going_on_first = sorted(shown, key=lambda action: action.phase.terminal)
-    some = newest_first(going_on_first[: max(0, room - 1)])
+    running_first = sorted(shown, key=lambda action: action.phase.terminal)
+    some = newest_first(running_first[: max(0, room - 1)])
     more = coloured(
         truncate(f"and {len(shown) - len(some)} more", context.width, context), _DIM, context
     )
@@ -75,23 +76,25 @@ def render(state: WatchState, context: RenderContext, height: int) -> list[str]:
 
 def _header(state: WatchState, shown: list[Action], context: RenderContext) -> str:
     if state.answered_at is None:
-        return escape_ci_commands(one_line(f"{state.cluster}: looking ..."))
-    going = sum(not action.phase.terminal for action in shown)
-    counted = f"{going} of {len(shown)} under way" if shown else "nothing to show"
-    old = int((context.now - state.answered_at).total_seconds())
-    late = state.outage_since is None and old > state.interval + _LATE
-    then = "no answer since" if late else f"every {state.interval:g}s at {state.cluster}"
-    return one_line(f"{counted}, seen {format_age(max(0, old))} ago, {then}")
+        return escape_ci_commands(one_line(f"{state.cluster}: waiting for the first answer"))
+    running = sum(not action.phase.terminal for action in shown)
+    count = f"{running} of {len(shown)} under way" if shown else "no actions"
+    age = (context.now - state.answered_at).total_seconds()
+    is_late = state.outage_since is None and int(age) > state.interval + _LATE
+    then = "no answer since" if is_late else f"every {state.interval:g}s at {state.cluster}"
+    return one_line(f"{count}, seen {format_age(age)} ago, {then}")
 
 
 def _problem_lines(state: WatchState, context: RenderContext) -> list[str]:
-    """Return what is in the way, in whole words where they fit."""
-    notes = list(state.unavailable)
+    """Return the outage and the missing lists, each on at most three lines."""
+    problems = list(state.unavailable)
     if state.outage_since is not None:
-        lost = format_age(max(0, int((context.now - state.outage_since).total_seconds())))
-        notes.insert(0, f"no usable answer for {lost}: {state.problem}")
+        lasted = format_age((context.now - state.outage_since).total_seconds())
+        problems.insert(0, f"no usable answer for {lasted}: {state.problem}")
     lines = [
-        line for note in notes for line in wrap(one_line(note), context.width)[:_MAX_PROBLEM_LINES]
+        line
+        for problem in problems
+        for line in wrap(one_line(problem), context.width)[:_MAX_PROBLEM_LINES]
     ]
     return [
         coloured(truncate(escape_ci_commands(line), context.width, context), _RED, context)
@@ -100,7 +103,7 @@ def _problem_lines(state: WatchState, context: RenderContext) -> list[str]:
 
 
 def describe_changes(before: WatchState, after: WatchState) -> list[str]:
-    """Return a line for each thing that has changed between two looks."""
+    """Return a line for each change between two states."""
     lines: list[str] = []
     if after.outage_since is not None and before.outage_since is None:
         lines.append(f"no usable answer: {after.problem}")
@@ -109,8 +112,8 @@ def describe_changes(before: WatchState, after: WatchState) -> list[str]:
         and after.outage_since is None
         and after.answered_at is not None
     ):
-        lost = int((after.answered_at - before.outage_since).total_seconds())
-        lines.append(f"answers again, after {format_age(lost)}")
+        lasted = format_age((after.answered_at - before.outage_since).total_seconds())
+        lines.append(f"answers again, after {lasted}")
     lines += [line for line in after.unavailable if line not in before.unavailable]
     lines += _describe_action_changes(before.actions, after.actions, after.selection)
     return [one_line(line) for line in lines]
@@ -119,7 +122,7 @@ def describe_changes(before: WatchState, after: WatchState) -> list[str]:
 def _describe_action_changes(
     before: Iterable[Action], after: Iterable[Action], selection: Selection
 ) -> list[str]:
-    """Return a line for each change to what is, or was, selected; the oldest work first."""
+    """Return a line for each changed action that matches, or did, oldest first."""
     old = {(action.kind, action.uid): action for action in before}
     new = {(action.kind, action.uid): action for action in after}
     changes = [
@@ -136,18 +139,44 @@ def _describe_action_changes(
     return gone + [str(action) for action in reversed(newest_first(changes))]
 
 
-class LiveView:
-    """A state on the terminal, between `with` and its end, drawn anew whenever that is asked for.
+class LineView:
+    """Printer of a line for each change, with its time."""
 
-    Raises `UsageError` where rich is missing.
-    """
+    redraw_interval: float | None = None
+
+    def __init__(self, state: WatchState) -> None:
+        self._state = state
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Do nothing: printed lines stay."""
+
+    def show(self, state: WatchState) -> None:
+        """Print the changes since the last state."""
+        for line in describe_changes(self._state, state):
+            print_line(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}  {line}")
+        self._state = state
+
+    def redraw(self) -> None:
+        """Do nothing: printed lines stay."""
+
+
+class LiveView:
+    """Full-screen table, redrawn at intervals. Raises `UsageError` if rich is not installed."""
 
     redraw_interval: float | None = 0.5
 
     def __init__(self, state: WatchState, console: Console | None = None) -> None:
         try:
-            import rich.console  # noqa: PLC0415 - an extra, wanted only here
-            import rich.live  # noqa: PLC0415 - ditto
+            import rich.console  # noqa: PLC0415 - an extra, needed only here
+            import rich.live  # noqa: PLC0415 - as above
         except ImportError:
             raise UsageError(f"a live view {NEEDS_RICH}") from None
         self._state = state
@@ -170,12 +199,12 @@ class LiveView:
             self._live.stop()
 
     def show(self, state: WatchState) -> None:
-        """Draw another state from now on."""
+        """Replace the state, and draw it."""
         self._state = state
         self.redraw()
 
     def redraw(self) -> None:
-        """Draw the state as it looks now, in the size that the terminal has now."""
+        """Draw the state with the current ages, in the current size of the terminal."""
         from rich.text import Text  # noqa: PLC0415 - as above
 
         width, height = self._console.size
