@@ -407,5 +407,5 @@ async def test_display_fails(
         await run("wait", uid, "--output", mode, "--report", str(report))
 
     last = lines()[-1]
-    assert "an error that was not foreseen: 1 no longer waited for; exit code 70" in last
+    assert "unexpected error: 1 no longer waited for; exit code 70" in last
     assert uid in report.read_text("utf-8")

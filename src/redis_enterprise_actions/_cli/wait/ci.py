@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from redis_enterprise_actions._cli.output import escape_ci_commands
 from redis_enterprise_actions._model.action import Evidence
-from redis_enterprise_actions._model.text import one_line
+from redis_enterprise_actions._model.text import duration_text, one_line
 from redis_enterprise_actions._report.markdown import escaped, table
 
 from .events import (
@@ -170,14 +170,14 @@ def job_summary(progress: Progress, summary: SummaryEvent) -> str:
     if ends:
         rows = []
         for end in ends[:_MAX_ROWS]:
-            bold = "**" if not isinstance(end, AbandonedEvent) and end.exit_code else ""
+            bold = "**" if isinstance(end, WaitEndEvent) and end.exit_code else ""
             how = f"{bold}{end_text(end)}{bold}"
             rows.append((_cell(_title(end)), how, format_clock(end.elapsed), _cell(end.message)))
         parts.append(table(("what", "how it ended", "waited", "in words"), rows))
     if len(ends) > _MAX_ROWS:
         parts.append(f"+{len(ends) - _MAX_ROWS} more")
     parts += [
-        f"- The cluster gave no usable answer for {outage.seconds:.1f} s."
+        f"- The cluster gave no usable answer for {duration_text(outage.seconds)}."
         for outage in progress.outages
     ]
     return "\n\n".join(parts) + "\n\n"
@@ -187,9 +187,11 @@ def summary_lines(progress: Progress, summary: SummaryEvent) -> list[str]:
     """Return the same as lines of text. Bad ends are last, where they are seen."""
     ends = sorted(
         progress.all_ends,
-        key=lambda end: not isinstance(end, AbandonedEvent) and end.exit_code != 0,
+        key=lambda end: isinstance(end, WaitEndEvent) and end.exit_code != 0,
     )
-    outages = [f"  no usable answer for {outage.seconds:.1f} s" for outage in progress.outages]
+    outages = [
+        f"  no usable answer for {duration_text(outage.seconds)}" for outage in progress.outages
+    ]
     lines = [f"  {end_text_with_duration(end)}  {_title(end)}" for end in ends]
     why = f"{summary.why}: " if summary.why else ""
     counts = format_counts(summary.ended, summary.left)

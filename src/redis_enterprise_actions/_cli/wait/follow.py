@@ -94,7 +94,7 @@ async def follow(
 
     reporter.report(WaitsStartedEvent(**reporter.event_time(), refs=tuple(map(str, operations))))
     tasks = {asyncio.create_task(follow_and_keep(*each)) for each in operations.items()}
-    unexpected = "an error that was not foreseen"
+    unexpected = "unexpected error"
     why: str | None = "interrupted"
     exit_code = Outcome.INTERRUPTED.exit_code
     try:
@@ -166,7 +166,7 @@ async def _follow_one(
     if isinstance(result, Action):
         age = age_at_end(result, result.record)
         about = "" if age is None else f", about {duration_text(age)} after it was created"
-        waited = f"completed after waiting {result.record.elapsed:.1f} s{about}"
+        waited = f"completed after waiting {duration_text(result.record.elapsed)}{about}"
         message = f"{result.title} [{one_line(ref.name)}] {already_ended or waited}"
     else:
         message = str(result)

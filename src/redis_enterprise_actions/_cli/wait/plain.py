@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from redis_enterprise_actions._model.text import json_text, one_line, percent_text
+from redis_enterprise_actions._model.text import duration_text, json_text, one_line, percent_text
 
 from .events import (
     AbandonedEvent,
@@ -72,7 +72,7 @@ def event_text(event: AnyEvent, progress: Progress) -> str | None:
     """Return an event in words, as one printable line, or None if it needs none."""
     text: str | None
     match event:
-        case SubmittedEvent(ref=None):  # where it is waited for, its end tells a problem
+        case SubmittedEvent(ref=None):  # the end of a wait tells the problem
             unfollowed = "the call was answered, and there is nothing to follow"
             text = unfollowed if event.problem is None else None
         case SubmittedEvent():
@@ -95,13 +95,13 @@ def event_text(event: AnyEvent, progress: Progress) -> str | None:
 
 
 def _outage_text(event: OutageEvent) -> str:
-    if event.over:
-        subject = "the cluster answers" if event.ref is None else f"{event.ref} is answered for"
-        return f"{subject} again after {event.seconds:.1f} s"
     about = "" if event.ref is None else f" about {event.ref}"
-    meanwhile = "" if event.ref is None else ", while others are answered for"
+    duration = duration_text(event.seconds)
+    if event.over:
+        return f"the cluster answers{about} again after {duration}"
+    others = "" if event.ref is None else "; the other waits go on"
     reason = event.reason or UNKNOWN_REASON
-    return f"no usable answer{about} for {event.seconds:.1f} s: {reason}; asking again{meanwhile}"
+    return f"no usable answer{about} for {duration}: {reason}; asking again{others}"
 
 
 def _summary_text(event: SummaryEvent) -> str | None:
@@ -113,7 +113,7 @@ def _summary_text(event: SummaryEvent) -> str | None:
 
 def _keep_alive_text(event: KeepAliveEvent, progress: Progress) -> str:
     if not event.waiting:
-        text = "still asking the cluster to take the call"
+        text = "still asking the cluster to accept the call"
     else:
         total = len(progress.waits)
         count = f" for {len(event.waiting)} of {total}" if total > 1 else ""
@@ -127,4 +127,4 @@ def _keep_alive_text(event: KeepAliveEvent, progress: Progress) -> str:
         text = f"still waiting{count}: {'; '.join(named)}"
     if event.outage is None:
         return text
-    return f"no usable answer for {event.outage:.1f} s: {progress.outage_reason}; {text}"
+    return f"no usable answer for {duration_text(event.outage)}: {progress.outage_reason}; {text}"
