@@ -9,8 +9,14 @@ import msgspec
 import pytest
 
 from redis_enterprise_actions import Evidence
-from redis_enterprise_actions._cli.wait.ci import GitHubDisplay, GitLabDisplay
-from redis_enterprise_actions._cli.wait.events import ChangeEvent, WaitEndEvent, WarningEvent
+from redis_enterprise_actions._cli.wait.ci import GitHubDisplay, GitLabDisplay, job_summary
+from redis_enterprise_actions._cli.wait.events import (
+    ChangeEvent,
+    SummaryEvent,
+    WaitEndEvent,
+    WaitsStartedEvent,
+    WarningEvent,
+)
 from redis_enterprise_actions._cli.wait.progress import Progress
 from tests.event_samples import (
     COMPLETED,
@@ -120,6 +126,27 @@ class TestGitHub:
         show_events(GitHubDisplay(lines.append, place), THREE_WAITS)
 
         assert lines[-1].startswith("::warning title=redis-actions::the job summary cannot be")
+
+
+def test_job_summary_limit() -> None:
+    """The table of a job summary has 200 rows at most, and a line counts the others."""
+    refs = tuple(f"action:a{number}" for number in range(203))
+    progress = Progress()
+    progress.apply(WaitsStartedEvent(**time_at(0), refs=refs))
+    for ref in refs:
+        progress.apply(end(1, ref, UPDATE, "failed", 1, "x" * 400))
+    done = SummaryEvent(**time_at(1), exit_code=1, ended={"failed": 203}, left=0, why=None)
+    text = job_summary(progress, done)
+
+    assert text.count(f"| {'x' * 300}… |") == 200
+    assert text.endswith("|\n\n+3 more\n\n")
+
+
+def test_job_summary_without_waits() -> None:
+    """A job summary without waits has no table."""
+    done = SummaryEvent(**time_at(1), exit_code=0, ended={}, left=0, why=None)
+
+    assert job_summary(Progress(), done) == "### redis-actions: nothing to wait for\n\n"
 
 
 class TestGitLab:

@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from redis_enterprise_actions import ClusterUnreachable
-from redis_enterprise_actions._cli import main as _cli
-from redis_enterprise_actions._cli.arguments import parse_arguments
 from redis_enterprise_actions._cli.main import main
 from redis_enterprise_actions._cli.wait.command import EXIT_FOLLOW_UP_FAILED, ReportWriter
 from redis_enterprise_actions.testing import Plan
+from tests.cli.wait import run_command
 from tests.secrecy import secrets_in
 
 
@@ -410,7 +409,7 @@ class TestSubmit:
         began = now()
 
         with pytest.raises(ClusterUnreachable):
-            await _cli._dispatch(parse_arguments(FLUSH))
+            await run_command(*FLUSH)
         assert now() - began == pytest.approx(10, abs=5)
 
     def test_secrets(self, served: Served, capsys: pytest.CaptureFixture[str]) -> None:
@@ -543,7 +542,7 @@ class TestWait:
         asked.inject(status=503, times=None)
         began = now()
 
-        assert await _cli._dispatch(parse_arguments(["wait", "crdb:t1", "export:1"])) == 5
+        assert await run_command("wait", "crdb:t1", "export:1") == 5
         assert now() - began == pytest.approx(300, abs=15)
 
     @pytest.mark.parametrize(
@@ -562,7 +561,7 @@ class TestWait:
         asked.add_bdb(1)
         began = now()
 
-        assert await _cli._dispatch(parse_arguments(["wait", *options])) == 4
+        assert await run_command("wait", *options) == 4
         assert now() - began == pytest.approx(after, abs=0.1)
 
     @pytest.mark.parametrize(

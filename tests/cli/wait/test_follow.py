@@ -13,19 +13,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from redis_enterprise_actions._cli import main as _cli
-from redis_enterprise_actions._cli.arguments import parse_arguments
 from redis_enterprise_actions._cli.wait import bars as _bars
 from redis_enterprise_actions._cli.wait import plain as _plain
 from redis_enterprise_actions._cli.wait.events import ChangeEvent
 from redis_enterprise_actions._cli.wait.follow import EXIT_CODES_WORST_FIRST, StopCondition
 from redis_enterprise_actions._model.outcome import Outcome as End
 from redis_enterprise_actions.testing import Plan
+from tests.cli.wait import run_command
 from tests.event_samples import conforms
 
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Callable
     from pathlib import Path
 
@@ -52,12 +50,7 @@ ENDS = [
 
 def run(*line: str) -> asyncio.Task[int]:
     """Run a command on this loop."""
-    return asyncio.create_task(_run(parse_arguments(line)))
-
-
-async def _run(args: argparse.Namespace) -> int:
-    with _cli._log_capture(args) as log_capture:
-        return await _cli._dispatch(args, log_capture)
+    return asyncio.create_task(run_command(*line))
 
 
 def now() -> float:
@@ -181,7 +174,7 @@ async def test_creation_time(
 ) -> None:
     """The age of an action is reported if the cluster gives its creation time."""
     uid = asked.add_action("retry_bdb", Plan(duration=40))
-    asked._routes.epoch = time.time() - now() - older
+    asked._clock._epoch = time.time() - now() - older
     await run("wait", uid, "--output", "plain", "--interval", "1")
 
     assert re.search(rf"\] completed after waiting 4\d\.\d s{said}$", lines()[-1])

@@ -89,7 +89,7 @@ def event_text(event: AnyEvent, progress: Progress) -> str | None:
             text = _keep_alive_text(event, progress)
         case WaitEndEvent() | AbandonedEvent():
             text = event.message
-        case SummaryEvent():
+        case _:
             text = _summary_text(event)
     return None if text is None else one_line(text)
 
