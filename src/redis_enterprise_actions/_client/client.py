@@ -187,7 +187,7 @@ class ActionsClient:
         session: aiohttp.ClientSession | None = None,
         request_timeout: Duration = 30.0,
     ) -> Self:
-        """Make a client from a profile of the configuration file, as `redis-actions -p NAME` does.
+        """Make a client from a profile of the configuration file, as `--profile` does.
 
         Variables of the environment go before the settings of the profile. Secrets are read from
         the files and the keyring that the profile names. Raises `UsageError`.

@@ -42,7 +42,7 @@ def secret_file(folder: Path, mode: int) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("mode", "ours", "fixed", "expected"),
+    ("mode", "owned", "read_only", "expected"),
     [
         (0o600, True, False, FileSafety.PRIVATE),
         (0o400, True, False, FileSafety.PRIVATE),
@@ -59,15 +59,15 @@ def secret_file(folder: Path, mode: int) -> Path:
         (0o440, True, True, FileSafety.PRIVATE),
     ],
 )
-def test_file_safety(mode: int, *, ours: bool, fixed: bool, expected: FileSafety) -> None:
+def test_file_safety(mode: int, *, owned: bool, read_only: bool, expected: FileSafety) -> None:
     """The user's own file must be closed to others; another user's must not be writable."""
-    assert file_safety(stat.S_IFREG | mode, ours=ours, fixed=fixed) is expected
+    assert file_safety(stat.S_IFREG | mode, owned=owned, read_only=read_only) is expected
 
 
 @pytest.mark.parametrize("kind", [stat.S_IFIFO, stat.S_IFCHR, stat.S_IFSOCK])
 def test_not_regular(kind: int) -> None:
     """A pipe or a device, such as a shell's `<(command)`, is private."""
-    assert file_safety(kind | 0o666, ours=True, fixed=False) is FileSafety.PRIVATE
+    assert file_safety(kind | 0o666, owned=True, read_only=False) is FileSafety.PRIVATE
 
 
 def test_private(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

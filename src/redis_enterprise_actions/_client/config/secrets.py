@@ -37,8 +37,8 @@ class FileSafety(enum.Enum):
     UNSAFE = enum.auto()  # the user of the command can change that: an error
 
 
-def file_safety(mode: int, *, ours: bool, fixed: bool) -> FileSafety:
-    """Judge a file by its mode, its owner (`ours`), and its file system (`fixed` if read-only).
+def file_safety(mode: int, *, owned: bool, read_only: bool) -> FileSafety:
+    """Judge a file by its mode, whether the user owns it, and whether its file system is read-only.
 
     A file that is not a regular one, such as `/dev/fd/3`, counts as private. A file of the user's
     own must be closed to others. Another user's, or one on a read-only file system, such as a
@@ -47,7 +47,7 @@ def file_safety(mode: int, *, ours: bool, fixed: bool) -> FileSafety:
     """
     if not stat.S_ISREG(mode):
         return FileSafety.PRIVATE
-    if not fixed and mode & (_OTHERS_WRITE | _OTHERS_READ if ours else _OTHERS_WRITE):
+    if not read_only and mode & (_OTHERS_WRITE | _OTHERS_READ if owned else _OTHERS_WRITE):
         return FileSafety.UNSAFE
     return FileSafety.READ_BY_ALL if mode & _ALL_READ else FileSafety.PRIVATE
 
@@ -79,8 +79,8 @@ def _check_safety(stream: BufferedReader, file: Path, what: str) -> None:
     if not _HAS_MODES:
         return
     status = os.fstat(stream.fileno())
-    fixed = bool(os.fstatvfs(stream.fileno()).f_flag & os.ST_RDONLY)
-    safety = file_safety(status.st_mode, ours=status.st_uid == os.geteuid(), fixed=fixed)
+    read_only = bool(os.fstatvfs(stream.fileno()).f_flag & os.ST_RDONLY)
+    safety = file_safety(status.st_mode, owned=status.st_uid == os.geteuid(), read_only=read_only)
     if safety is FileSafety.UNSAFE:
         may = "change" if status.st_mode & _OTHERS_WRITE else "read"
         remedy = f"chmod 600 {shlex.quote(str(file))}"

@@ -44,6 +44,7 @@ _REFRESH_AT: Final = 0.6  # fraction of a token's life, after which it is refres
 _EXPIRES_AT: Final = 0.9  # fraction of a token's life, after which it is not used any more
 _WANTS_BODY: Final = frozenset({400, 401, 406})  # statuses of clusters that want a body
 _MIN_REDACTED: Final = 8  # characters; a shorter text may be in a body by chance
+_CHECK_USER: Final = "Check the user name and the password"
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")  # it cannot be sent as UTF-8
 _TOKEN: Final = re.compile(r"(?:[!-~]+ )?[!-~]+")  # a token, or a scheme and a token (RFC 9110)
 
@@ -88,10 +89,10 @@ class Authenticator(Protocol):
     has_credentials: bool  # False for a client certificate, or nothing
     static_header: Secret | None  # the header, if it is always the same
 
-    async def authorization(self, post: Post) -> Secret | None:
+    async def authorization(self, post: Post, /) -> Secret | None:
         """Return the header `Authorization`, or None for no header."""
 
-    async def reauthorize(self, refused: Secret | None, post: Post) -> Secret | None:
+    async def reauthorize(self, refused: Secret | None, post: Post, /) -> Secret | None:
         """Return another header than the one that was refused, or None if there is no other."""
 
     def redact(self, body: bytes) -> bytes:
@@ -200,7 +201,7 @@ def _now() -> float:
 class TokenProvider(Protocol):
     """Origin of tokens."""
 
-    async def fetch(self, last: Secret | None, post: Post) -> tuple[Secret, float]:
+    async def fetch(self, last: Secret | None, post: Post, /) -> tuple[Secret, float]:
         """Return a new header and its life in seconds.
 
         `last` is the header of the last token, as long as that is valid.
@@ -317,9 +318,6 @@ def authenticator_for(
     if auth == "jwt":
         return TokenAuth(ClusterTokens(username, password, header), _CHECK_USER)
     return StaticAuth(header, _CHECK_USER)
-
-
-_CHECK_USER: Final = "Check the user name and the password"
 
 
 def _parse_grant(body: Secret, path: str) -> tuple[Secret, float]:

@@ -108,35 +108,27 @@ class NodePool:
 
 
 def base_url(url: Secret) -> URL:
-    """Return a cluster's URL without a trailing slash. Raises `UsageError` if it is not one.
+    """Return a cluster's URL without a trailing slash.
 
-    It is passed as a secret, as users may put a password into it.
+    It is passed as a secret, as users may put a password into it, and errors do not quote it then.
+    Raises `UsageError` if it is not such a URL.
     """
-    problem = _url_problem(url.reveal()) if isinstance(url, Secret) else _NO_TEXT
-    if problem is not None:
-        raise UsageError(problem)
-    parsed = URL(url.reveal())
-    return parsed.with_path(parsed.path.rstrip("/"))
-
-
-_NO_TEXT: Final = "the cluster's URL is not a string"
-
-
-def _url_problem(url: str) -> str | None:
-    """Return the problem with a cluster's URL, or None. It does not quote a password."""
-    if not isinstance(url, str):
-        return _NO_TEXT
-    parsed = _parse_url(url)
+    text = url.reveal() if isinstance(url, Secret) else None
+    if not isinstance(text, str):
+        raise UsageError("the cluster's URL is not a string")
+    parsed = _parse_url(text)
     if parsed is None:
-        return "the cluster's URL cannot be parsed"
+        raise UsageError("the cluster's URL cannot be parsed")
     if parsed.user is not None or parsed.password is not None:
-        return "credentials do not belong in the URL: pass username= and password="
+        raise UsageError("credentials do not belong in the URL: pass username= and password=")
     if parsed.query_string or parsed.fragment:
-        return "the cluster's URL must have no query and no fragment"
-    if parsed.host and parsed.scheme in {"http", "https"} and not _SPACE.search(url):
-        return None
-    shown = "this" if "@" in url else repr(url)
-    return f"{shown} is not a cluster's URL, such as https://cluster.example.com:9443"
+        raise UsageError("the cluster's URL must have no query and no fragment")
+    if not parsed.host or parsed.scheme not in {"http", "https"} or _SPACE.search(text):
+        shown = "this" if "@" in text else repr(text)
+        raise UsageError(
+            f"{shown} is not a cluster's URL, such as https://cluster.example.com:9443"
+        )
+    return parsed.with_path(parsed.path.rstrip("/"))
 
 
 def _parse_url(text: str) -> URL | None:
