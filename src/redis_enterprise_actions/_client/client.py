@@ -53,32 +53,37 @@ if TYPE_CHECKING:
 
 
 class ActionsClient:
-    """Asks one Redis Software cluster about its actions, and waits for them.
+    """Client of one Redis Software cluster: lists its actions, starts work, and waits for it.
 
     `url` is the cluster's REST API, such as `https://cluster.example.com:9443`, or a list of the
-    URLs of its nodes: the client sticks to one that answers, and turns to the next when it does
-    not. A node that redirects to another is followed if that is one of them, or its host (`host` or
-    `host:port`) is one of `trusted_hosts`.
+    URLs of its nodes: the client stays with a node that answers, and asks the next one when that
+    node does not. The client follows a redirect to another node if that is in the list, or if its
+    host (`host` or `host:port`) is one of `trusted_hosts`.
 
-    One of these proves who we are, and goes to those nodes only:
+    The client authenticates in one of these ways, and sends credentials to those nodes only:
 
-    - `username` and `password`, a cluster user's, with HTTP Basic authentication, or, with
-      `auth="jwt"`, for tokens that the cluster grants and the client renews in time;
-    - `token`, a token, or a function or coroutine function that returns one. It is called for
-      the first token, when a token that tells its lifetime is nearing its end, and when the
-      cluster refuses one, in no particular context. What it raises reaches whoever asked, but for
-      an `OSError`, which is a request that failed. It is sent as `JWT ...` unless it brings another
-      scheme along;
-    - `client_cert`, a PEM file with a client certificate, whose key is in there or in `client_key`.
+    - `username` and `password` of a cluster user: HTTP Basic authentication, or, with
+      `auth="jwt"`, tokens that the cluster grants and the client renews in time;
+    - `token`: a token, or a function or coroutine function that returns one. The client calls the
+      function for the first token, when a token that tells its lifetime is about to expire, and
+      when the cluster refuses one. An `OSError` of the function is a failed request; any other
+      exception reaches the caller of the client. The token is sent as `JWT ...`, unless it names
+      another scheme;
+    - `client_cert`: a PEM file with a client certificate, whose key is in the same file or in
+      `client_key`.
 
-    The cluster's certificate is verified against the system's CAs, or those in the PEM file
-    `ca_cert`; or it must have the SHA-256 `fingerprint`, in hexadecimal digits, and nothing else
-    of it matters; or, with `verify=False`, it is not verified, which is logged as a warning.
+    The client verifies the cluster's certificate against the CAs of the system, or against those
+    in the PEM file `ca_cert`. With `fingerprint`, in hexadecimal digits, the certificate must have
+    that SHA-256 fingerprint, and nothing else of it matters. With `verify=False` it is not
+    verified, and a warning is logged.
 
-    `request_timeout` is what one request may take, in seconds; of several nodes each is given a
-    share of it, as long as there is another one to ask. All waits on a client share one poll loop:
-    use one client for each cluster. A `session` that is passed in stays open; one that
-    the client makes is closed by `aclose`, or by leaving `async with`.
+    `request_timeout` is the limit of one request; while there is another node to ask, a node is
+    given a share of it. All waits on a client share one poll loop: use one client for each cluster.
+    The client closes the session that it makes, by `aclose` or at the end of `async with`; a
+    `session` that is passed in stays open.
+
+    `databases`, `nodes`, `cluster`, `shards` and `crdbs` hold the calls and the waits for one kind
+    of object each.
 
     Raises `UsageError` for settings that cannot work.
 
@@ -153,7 +158,7 @@ class ActionsClient:
         session: aiohttp.ClientSession | None = None,
         request_timeout: Duration = 30.0,
     ) -> Self:
-        """Make a client from the environment; what is passed in goes before it.
+        """Make a client from the environment. An argument goes before its variable.
 
         Takes the arguments of `ActionsClient`. Reads `REDIS_ENTERPRISE_URL` (one or several, with
         spaces between them), `REDIS_ENTERPRISE_TRUSTED_HOSTS` (likewise), `REDIS_ENTERPRISE_USER`,
@@ -161,7 +166,7 @@ class ActionsClient:
         `REDIS_ENTERPRISE_TOKEN`, `REDIS_ENTERPRISE_CLIENT_CERT`, `REDIS_ENTERPRISE_CLIENT_KEY`,
         `REDIS_ENTERPRISE_CA_CERT` (paths of PEM files), `REDIS_ENTERPRISE_FINGERPRINT` and
         `REDIS_ENTERPRISE_INSECURE` (`true`, `1`, `yes` or `on` switches verification off; the CA
-        and the fingerprint are then not used). Raises `UsageError` if they do not suffice.
+        and the fingerprint are then not used). Raises `UsageError` if settings are missing.
         """
         given = {
             "url": url,
@@ -214,18 +219,19 @@ class ActionsClient:
         return tuple(str(url) for url in self._transport.nodes.urls)
 
     def observe(self, observer: Observer) -> None:
-        """Tell `observer` of each wait that begins on this client from now on.
+        """Call `observer` for each wait that begins on this client from now on.
 
-        It is called as a wait begins, in the context of whoever waits, with its `Record`, which is
-        still empty, and returns a function, which is called with the `Record` as it ends, however
-        that is. What either raises is logged, and ends no wait.
+        The client calls the observer when a wait begins, in the context of the task that waits,
+        with the still empty `Record` of the wait. The observer returns a function that the client
+        calls with the `Record` when the wait ends, however it ends. Exceptions of both are logged,
+        and end no wait.
         """
         self._parts.observers.append(observer)
 
     async def aclose(self) -> None:
-        """Close the session that the client made. A closed client raises `ClientClosed`.
+        """Close the client, and the session that it made.
 
-        So do the waits that are still running.
+        Waits that are still running, and later calls, raise `ClientClosed`.
         """
         await self._parts.poller.close()
         await self._transport.close()

@@ -163,7 +163,7 @@ class Operation:
         Takes and raises what `ActionsClient.wait_for_action` does, and `NothingToFollow`. Without
         `not_found_grace`, that is 10 s, or 60 s for an export, an import or a backup.
         """
-        limits = self._limits(timeout, stall_timeout, outage_timeout, not_found_grace)
+        limits = _limits(self._ref, timeout, stall_timeout, outage_timeout, not_found_grace)
         _check(poll, on_progress, recorder)
         if self._ref is None:
             return await self._answered_end(on_progress, recorder)
@@ -189,7 +189,7 @@ class Operation:
         was cancelled or was aborted like any other. Raises `NothingToFollow` where nothing tells
         the end. The clock starts here, not at the first step of the iteration.
         """
-        limits = self._limits(timeout, stall_timeout, outage_timeout, not_found_grace)
+        limits = _limits(self._ref, timeout, stall_timeout, outage_timeout, not_found_grace)
         _check(poll, on_progress, recorder)
         if self._ref is None:
             return self._answered_updates(on_progress, recorder)
@@ -215,23 +215,6 @@ class Operation:
         if force and self._ref.kind is not ReferenceKind.CRDB:
             raise UsageError("force= is for tasks of Active-Active databases")
         await self._parts.submitter.cancel(self._ref, force=force)
-
-    def _limits(
-        self,
-        timeout: Duration | None,
-        stall_timeout: Duration | None,
-        outage_timeout: Duration | None,
-        not_found_grace: Duration | None,
-    ) -> Limits:
-        if not_found_grace is None:
-            transfer = self._ref is not None and self._ref.kind in TRANSFERS
-            not_found_grace = TRANSFER_GRACE if transfer else NOT_FOUND_GRACE
-        return Limits(
-            timeout=seconds(timeout, "timeout"),
-            stall_timeout=seconds(stall_timeout, "stall_timeout"),
-            outage_timeout=seconds(outage_timeout, "outage_timeout"),
-            not_found_grace=seconds(not_found_grace, "not_found_grace"),
-        )
 
     def _updates(
         self,
@@ -288,6 +271,24 @@ def _check(poll: object, on_progress: object, recorder: object) -> None:
         raise UsageError(f"on_progress={on_progress!r} cannot be called")
     if recorder is not None and not isinstance(recorder, Recorder):
         raise UsageError(f"recorder={recorder!r} is not a Recorder")
+
+
+def _limits(
+    ref: Reference | None,
+    timeout: Duration | None,
+    stall_timeout: Duration | None,
+    outage_timeout: Duration | None,
+    not_found_grace: Duration | None,
+) -> Limits:
+    if not_found_grace is None:
+        transfer = ref is not None and ref.kind in TRANSFERS
+        not_found_grace = TRANSFER_GRACE if transfer else NOT_FOUND_GRACE
+    return Limits(
+        timeout=seconds(timeout, "timeout"),
+        stall_timeout=seconds(stall_timeout, "stall_timeout"),
+        outage_timeout=seconds(outage_timeout, "outage_timeout"),
+        not_found_grace=seconds(not_found_grace, "not_found_grace"),
+    )
 
 
 def _begin(ref: Reference, limits: Limits, poll: WaitBaseT | None) -> WaitState:
