@@ -1,4 +1,4 @@
-"""Facts about `_routes`: which of the API's routes is asked, and what its 404 means."""
+"""Tests of `_client.sources.actions`."""
 
 from __future__ import annotations
 
@@ -10,20 +10,12 @@ import pytest
 
 from redis_enterprise_actions import (
     Action,
-    ActionStalled,
-    ActionVanished,
-    ClusterUnreachable,
-    Evidence,
     Kind,
-    Phase,
     RequestRejected,
     UnreadableReply,
     UsageError,
-    WaitError,
 )
 from redis_enterprise_actions._client.sources.actions import ActionsApi
-from redis_enterprise_actions._client.sources.paths import quoted_uid
-from redis_enterprise_actions._model.action import Ambiguity, AmbiguousAnswer
 from redis_enterprise_actions._model.reference import Reference, ReferenceKind
 from redis_enterprise_actions.testing import FakeCluster, Plan
 from tests.conftest import client_of
@@ -31,8 +23,6 @@ from tests.scripted import ref_of
 
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from redis_enterprise_actions._client.http.transport import Transport
     from redis_enterprise_actions._client.protocols import ListResult
     from redis_enterprise_actions.testing import Version
@@ -40,22 +30,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.core
 
 
-A1 = ref_of("a1")
-NO_DATABASE = '{"error_code": "db_not_found"}'
-DENIED = "the cluster answered 403. The user's role needs the permission view_bdb_info"
-
-
 def transport_to(cluster: FakeCluster) -> Transport:
     """Return a transport to the fake."""
     return client_of(cluster)._transport
-
-
-@pytest.fixture
-async def api(cluster: FakeCluster) -> AsyncIterator[ActionsApi]:
-    """Return the actions endpoints of the fake cluster."""
-    transport = transport_to(cluster)
-    yield ActionsApi(transport)
-    await transport.close()
 
 
 def asked(cluster: FakeCluster) -> list[str]:
@@ -63,12 +40,6 @@ def asked(cluster: FakeCluster) -> list[str]:
     paths = [request.path for request in cluster.requests]
     cluster.requests.clear()
     return paths
-
-
-def told(caplog: pytest.LogCaptureFixture) -> tuple[object, ...]:
-    """Return the fields of the one record about a database that could not be asked."""
-    (record,) = caplog.records
-    return tuple(vars(record)[name] for name in ("event", "ref", "reason"))
 
 
 class TestFind:
@@ -89,148 +60,69 @@ class TestFind:
             assert (found.uid, found.name) == (uid, name)
             assert asked(cluster) == [f"/v1/actions/{uid}"]
 
-    async def test_v2(self, cluster: FakeCluster, api: ActionsApi) -> None:
+    async def test_v2(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
         """What only v2 knows is found there; whether there is a v2 is found out once."""
         first, second = cluster.add_action("export"), cluster.add_action("import")
 
-        found = await api.find_action(first)
+        found = await actions_api.find_action(first)
         assert found is not None
         assert (found.uid, found.kind) == (first, Kind.OTHER)
         assert asked(cluster) == [f"/v1/actions/{first}", "/v2/actions"]
 
-        assert await api.find_action(second)
+        assert await actions_api.find_action(second)
         assert asked(cluster) == [f"/v1/actions/{second}", f"/v2/actions/{second}"]
 
-        assert await api.find_action(first, found)
+        assert await actions_api.find_action(first, found)
         assert asked(cluster) == [f"/v2/actions/{first}"]
 
-    async def test_unknown(self, cluster: FakeCluster, api: ActionsApi) -> None:
+    async def test_unknown(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
         """What neither knows is not known."""
-        assert await api.find_action("x") is None
+        assert await actions_api.find_action("x") is None
         assert asked(cluster) == ["/v1/actions/x", "/v2/actions", "/v2/actions/x"]
 
-        assert await api.find_action("x") is None
+        assert await actions_api.find_action("x") is None
         assert asked(cluster) == ["/v1/actions/x", "/v2/actions/x"]
 
-    @pytest.mark.enable_socket
-    async def test_unknown_without_v2(self) -> None:
-        """Where there is no v2, its list says so once, and it is not asked again."""
-        async with FakeCluster(version="7.8") as cluster:
-            transport = transport_to(cluster)
-            api = ActionsApi(transport)
-            assert [await api.find_action("x") for _ in range(3)] == [None] * 3
-            await transport.close()
-
-            assert asked(cluster) == ["/v1/actions/x", "/v2/actions", *["/v1/actions/x"] * 2]
-
-    async def test_gone_from_v2(self, cluster: FakeCluster, api: ActionsApi) -> None:
+    async def test_gone_from_v2(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
         """What v2 no longer knows is looked up in v1 before it is said to be gone."""
         uid = cluster.add_action("export")
-        found = await api.find_action(uid)
+        found = await actions_api.find_action(uid)
         cluster.forget(uid)
         asked(cluster)
 
-        assert await api.find_action(uid, found) is None
+        assert await actions_api.find_action(uid, found) is None
         assert asked(cluster) == [f"/v2/actions/{uid}", f"/v1/actions/{uid}"]
 
-    async def test_v2_is_found_out_once(self, cluster: FakeCluster, api: ActionsApi) -> None:
-        """Many who ask at once find out once."""
-        await asyncio.gather(*(api.find_action(f"x{n}") for n in range(10)))
-
-        assert asked(cluster).count("/v2/actions") <= 10
-        await asyncio.gather(*(api.find_action(f"x{n}") for n in range(10)))
-        assert "/v2/actions" not in asked(cluster)
-
-    async def test_finding_out_fails(self, cluster: FakeCluster, api: ActionsApi) -> None:
-        """An outage while finding out is an outage, and v2 is asked again."""
-        uid = cluster.add_action("export")
-        cluster.inject(path="/v2", status=503)
-
-        with pytest.raises(ClusterUnreachable):
-            await api.find_action(uid)
-        assert await api.find_action(uid) is not None
-
-    @pytest.mark.parametrize("status", [400, 500])
-    async def test_broken_v2(
-        self,
-        cluster: FakeCluster,
-        api: ActionsApi,
-        status: int,
-        caplog: pytest.LogCaptureFixture,
-    ) -> None:
-        """A v2 that fails with the known bug leaves v1, which is then believed."""
-        cluster.inject(
-            times=None, path="/v2", status=status, body='{"error_code": "invalid_schema"}'
-        )
-        uid = cluster.add_action()
-
-        assert await api.find_action("x") is None
-        assert [action.uid for action in await api.list_actions(None)] == [uid]
-        (record,) = caplog.records
-        assert "the client uses /v1 alone" in record.getMessage()
-        assert vars(record)["event"] == "no v2"
-        assert f"answered {status}: invalid_schema" in vars(record)["reason"]
-
-    async def test_broken_v2_list(self, cluster: FakeCluster, api: ActionsApi) -> None:
-        """A v2 whose list alone is broken is there all the same."""
-        uid = cluster.add_action("export")
-        cluster.inject(path="/v2/actions", status=400, body='{"error_code": "invalid_schema"}')
-
-        assert await api.find_action(uid) is not None
-
-    async def test_broken_v2_of_a_known_action(self, cluster: FakeCluster, api: ActionsApi) -> None:
-        """A v2 that breaks does not make an action that it has shown vanish."""
-        uid = cluster.add_action("export")
-        found = await api.find_action(uid)
-        cluster.inject(path="/v2", status=500, body='{"error_code": "invalid_schema"}')
-
-        with pytest.raises(ClusterUnreachable):
-            await api.find_action(uid, found)
-
-    async def test_odd_404_of_v2(self, cluster: FakeCluster, api: ActionsApi) -> None:
-        """In v2, too, a 404 without the API's words is looked into with the list."""
-        uid = cluster.add_action("export")
-        found = await api.find_action(uid)
-        cluster.inject(path="/v2", status=404, body="<html>no route</html>")
-        assert await api.find_action(uid, found) == found
-
-        cluster.inject(times=2, path="/v2", status=404, body="<html>no route</html>")
-        with pytest.raises(UnreadableReply, match="port 9443"):
-            await api.find_action(uid, found)
-
-    async def test_refused_v2(self, cluster: FakeCluster, api: ActionsApi) -> None:
-        """A v2 that is refused for another reason is not passed over."""
-        cluster.inject(path="/v2", status=406)
-
-        with pytest.raises(RequestRejected):
-            await api.find_action("x")
-
     @pytest.mark.parametrize("body", [b"", b"404: Not Found", b"<html>no such page</html>"])
-    async def test_missing_route(self, cluster: FakeCluster, api: ActionsApi, body: bytes) -> None:
+    async def test_missing_route(
+        self, cluster: FakeCluster, actions_api: ActionsApi, body: bytes
+    ) -> None:
         """A 404 without the API's words is no missing action, if the list is missing, too."""
         cluster.inject(times=None, status=404, body=body)
 
         with pytest.raises(UnreadableReply, match="port 9443"):
-            await api.find_action("x")
+            await actions_api.find_action("x")
 
-    async def test_odd_404(self, cluster: FakeCluster, api: ActionsApi) -> None:
+    async def test_odd_404(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
         """A 404 without the API's words is looked into with the list."""
         uid = cluster.add_action()
         cluster.inject(status=404)
-        found = await api.find_action(uid)
+        found = await actions_api.find_action(uid)
         assert found is not None
         assert found.uid == uid
         assert asked(cluster) == [f"/v1/actions/{uid}", "/v1/actions"]
 
         cluster.inject(status=404)
-        assert await api.find_action("x") is None
+        assert await actions_api.find_action("x") is None
 
-    async def test_odd_404_on_an_empty_cluster(self, cluster: FakeCluster, api: ActionsApi) -> None:
+    async def test_odd_404_on_an_empty_cluster(
+        self, cluster: FakeCluster, actions_api: ActionsApi
+    ) -> None:
         """Where the list answers 404 in the API's words, nothing is there."""
         cluster.inject(status=404)
         cluster.inject(status=404, body='{"error_code": "action_not_found"}')
 
-        assert await api.find_action("x") is None
+        assert await actions_api.find_action("x") is None
 
     @pytest.mark.parametrize(
         ("uid", "path"),
@@ -242,43 +134,41 @@ class TestFind:
         ],
     )
     async def test_quoting(
-        self, cluster: FakeCluster, api: ActionsApi, uid: str, path: str
+        self, cluster: FakeCluster, actions_api: ActionsApi, uid: str, path: str
     ) -> None:
         """A uid that needs quoting is quoted, and cannot ask for anything else."""
         cluster.add_action(uid=uid)
-        found = await api.find_action(uid)
+        found = await actions_api.find_action(uid)
 
         assert found is not None
         assert found.uid == uid
         assert asked(cluster) == [path]
-
-    @pytest.mark.parametrize("uid", ["", ".", "..", "\udc80", None, 5])
-    def test_no_uid(self, uid: str) -> None:
-        """What can be no uid is not sent."""
-        with pytest.raises(UsageError, match="not the uid"):
-            quoted_uid(uid)
 
 
 @pytest.mark.enable_socket
 class TestList:
     """All actions, or those on one database."""
 
-    async def test_both_versions(self, cluster: FakeCluster, api: ActionsApi) -> None:
+    async def test_both_versions(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
         """The list is v1's, and after it what only v2 knows."""
         machine, task = cluster.add_action("SMUpdateBDB"), cluster.add_action("retry_bdb")
         other = cluster.add_action("backup")
 
-        assert [action.uid for action in await api.list_actions(None)] == [task, machine, other]
+        assert [action.uid for action in await actions_api.list_actions(None)] == [
+            task,
+            machine,
+            other,
+        ]
         assert asked(cluster) == ["/v1/actions", "/v2/actions"]
 
-    async def test_database(self, cluster: FakeCluster, api: ActionsApi) -> None:
+    async def test_database(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
         """The list of a database has its state machines, and its imports and exports."""
         mine, other = cluster.add_action(bdb_uid=2), cluster.add_action("export", bdb_uid=2)
         cluster.add_action(bdb_uid=3)
         cluster.add_action("export", bdb_uid=3)
         cluster.add_action("retry_bdb")
 
-        assert [action.uid for action in await api.list_actions(2)] == [mine, other]
+        assert [action.uid for action in await actions_api.list_actions(2)] == [mine, other]
         assert asked(cluster) == ["/v1/actions/bdb/2", "/v2/actions"]
 
     async def test_without_v2(self) -> None:
@@ -286,8 +176,8 @@ class TestList:
         async with FakeCluster(version="7.4") as cluster:
             transport = transport_to(cluster)
             uid = cluster.add_action()
-            api = ActionsApi(transport)
-            lists = [await api.list_actions(None) for _ in range(2)]
+            actions_api = ActionsApi(transport)
+            lists = [await actions_api.list_actions(None) for _ in range(2)]
             await transport.close()
 
             assert [[action.uid for action in actions] for actions in lists] == [[uid], [uid]]
@@ -296,60 +186,38 @@ class TestList:
     @pytest.mark.parametrize(
         "body", [b'{"error_code": "action_not_found"}', b'{"title": "Not Found", "status": 404}']
     )
-    async def test_empty(self, cluster: FakeCluster, api: ActionsApi, body: bytes) -> None:
+    async def test_empty(self, cluster: FakeCluster, actions_api: ActionsApi, body: bytes) -> None:
         """A 404 of the API's own on a list is an empty list."""
         cluster.inject(status=404, body=body)
 
-        assert await api.list_actions(None) == []
+        assert await actions_api.list_actions(None) == []
 
-    async def test_unknown_database(self, api: ActionsApi) -> None:
+    async def test_unknown_database(self, actions_api: ActionsApi) -> None:
         """A database that is not there has no actions."""
-        assert await api.list_actions(99) == []
+        assert await actions_api.list_actions(99) == []
 
     @pytest.mark.parametrize(
         "body", [b"<html>no such page</html>", b"", b"{}", b'{"message": "none"}']
     )
-    async def test_wrong_server(self, cluster: FakeCluster, api: ActionsApi, body: bytes) -> None:
+    async def test_wrong_server(
+        self, cluster: FakeCluster, actions_api: ActionsApi, body: bytes
+    ) -> None:
         """A 404 that is not the API's, such as a gateway's, is not an empty list."""
         cluster.inject(status=404, body=body)
 
         with pytest.raises(UnreadableReply, match="port 9443"):
-            await api.list_actions(None)
+            await actions_api.list_actions(None)
 
     @pytest.mark.parametrize("bdb_uid", [-1, "1", 1.0, True])
-    async def test_no_database(self, api: ActionsApi, bdb_uid: int) -> None:
+    async def test_no_database(self, actions_api: ActionsApi, bdb_uid: int) -> None:
         """A database's uid is a number."""
         with pytest.raises(UsageError, match="not the uid of a database"):
-            await api.list_actions(bdb_uid)
+            await actions_api.list_actions(bdb_uid)
 
 
-def machine(name: str = "SMUpdateBDB", **more: object) -> Action:
-    """Return a state machine on database 1."""
-    fields: dict[str, object] = {
-        "uid": "a1",
-        "name": name,
-        "kind": Kind.STATE_MACHINE,
-        "status": "active",
-        "phase": Phase.RUNNING,
-        "object_type": "bdb",
-        "object_uid": "1",
-    }
-    return Action(**(fields | more))  # type: ignore[arg-type]
-
-
-def vanished(action: Action | None) -> WaitError:
-    """Return the doubt about an action that is gone."""
-    return ActionVanished("a1", action=action, elapsed=1, polls=1)
-
-
-def stalled(action: Action) -> WaitError:
-    """Return the doubt about an action that does not move."""
-    return ActionStalled("a1", action=action, elapsed=1, polls=1, stall_timeout=1)
-
-
-async def find_many(api: ActionsApi, wanted: dict[str, Action | None]) -> ListResult:
+async def find_many(actions_api: ActionsApi, wanted: dict[str, Action | None]) -> ListResult:
     """Look several actions up."""
-    return await api.fetch_many({ref_of(uid): last for uid, last in wanted.items()})
+    return await actions_api.fetch_many({ref_of(uid): last for uid, last in wanted.items()})
 
 
 def uids_of(found: ListResult) -> set[str]:
@@ -360,352 +228,122 @@ def uids_of(found: ListResult) -> set[str]:
 class TestFindMany:
     """Looking several actions up."""
 
-    async def test_v1(self, cluster: FakeCluster, api: ActionsApi) -> None:
+    async def test_v1(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
         """Of actions that v1 knows, or that nobody has seen yet, v1's list is asked for."""
         uids = [cluster.add_action(), cluster.add_action("retry_bdb")]
-        found = await find_many(api, {uids[0]: None, uids[1]: None, "x": None})
+        found = await find_many(actions_api, {uids[0]: None, uids[1]: None, "x": None})
 
         assert asked(cluster) == ["/v1/actions"]
         assert uids_of(found) == set(uids)
         assert found.cost == 1
 
-    async def test_v2(self, cluster: FakeCluster, api: ActionsApi) -> None:
+    async def test_v2(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
         """What only v2 has shown is looked for there, and without need v1 is left alone."""
         export, update = cluster.add_action("export"), cluster.add_action()
-        other = await api.find_action(export)
+        other = await actions_api.find_action(export)
         asked(cluster)
 
-        found = await find_many(api, {export: other, update: None})
+        found = await find_many(actions_api, {export: other, update: None})
         assert asked(cluster) == ["/v1/actions", "/v2/actions"]
         assert uids_of(found) == {export, update}
         assert found.cost == 2
 
-        found = await find_many(api, {export: other})
+        found = await find_many(actions_api, {export: other})
         assert asked(cluster) == ["/v2/actions"]
         assert uids_of(found) == {export}
 
-    async def test_v2_for_all(self, cluster: FakeCluster, api: ActionsApi) -> None:
+    async def test_v2_for_all(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
         """Where v2 is asked for one, what was never seen is looked for in its answer, too."""
         export, fresh = cluster.add_action("export"), cluster.add_action("export")
-        other = await api.find_action(export)
+        other = await actions_api.find_action(export)
 
-        found = await find_many(api, {export: other, fresh: None})
+        found = await find_many(actions_api, {export: other, fresh: None})
         assert uids_of(found) == {export, fresh}
 
-    async def test_broken_v2(self, cluster: FakeCluster, api: ActionsApi) -> None:
+    async def test_broken_v2(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
         """Where v2's list is known to be broken, v1's has to do."""
         export, update = cluster.add_action("export"), cluster.add_action()
-        other = await api.find_action(export)
+        other = await actions_api.find_action(export)
         cluster.inject(path="/v2/actions", status=406, body='{"error_code": "invalid_schema"}')
 
-        found = await find_many(api, {export: other, update: None})
+        found = await find_many(actions_api, {export: other, update: None})
         assert uids_of(found) == {update}
 
-    async def test_refused_v2(self, cluster: FakeCluster, api: ActionsApi) -> None:
+    async def test_refused_v2(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
         """What v2 refuses is not v1's trouble; where v2 alone is asked, it is the answer."""
         export, update = cluster.add_action("export"), cluster.add_action()
-        other = await api.find_action(export)
+        other = await actions_api.find_action(export)
         cluster.inject(path="/v2/actions", times=2, status=406)
 
-        found = await find_many(api, {export: other, update: None})
+        found = await find_many(actions_api, {export: other, update: None})
         assert uids_of(found) == {update}
         with pytest.raises(RequestRejected):
-            await find_many(api, {export: other})
+            await find_many(actions_api, {export: other})
 
-    async def test_cost(self, cluster: FakeCluster, api: ActionsApi) -> None:
+    async def test_cost(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
         """A long list costs more than a short one, by its size."""
         for _ in range(2000):
             cluster.add_action(plan=Plan(duration=0))
 
-        found = await find_many(api, {"x": None})
+        found = await find_many(actions_api, {"x": None})
         assert 2000 * 100 / 2**15 < found.cost < 2000 * 600 / 2**15
 
-    async def test_in_both(self, cluster: FakeCluster, api: ActionsApi) -> None:
+    async def test_in_both(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
         """What v2 has shown, and v1 lists by now, is not looked for in v2 again."""
         update = cluster.add_action()
-        seen = await api.find_action(update)
+        seen = await actions_api.find_action(update)
         assert seen is not None
         other = msgspec.structs.replace(seen, kind=Kind.OTHER)
         asked(cluster)
 
-        found = await find_many(api, {update: other, cluster.add_action(): None})
+        found = await find_many(actions_api, {update: other, cluster.add_action(): None})
         assert asked(cluster) == ["/v1/actions"]
         assert len(found.actions) == 2
 
-    async def test_changed(self, cluster: FakeCluster, api: ActionsApi) -> None:
+    async def test_changed(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
         """It is told what v1 lists otherwise than it did, by every reference to it."""
         first, second = (cluster.add_action(plan=Plan(duration=seconds)) for seconds in (5.0, 1e6))
         wanted = [ref_of(first), ref_of(second)]
-        lists = [await api.fetch_many(dict.fromkeys(wanted)) for _ in range(2)]
+        lists = [await actions_api.fetch_many(dict.fromkeys(wanted)) for _ in range(2)]
         await asyncio.sleep(6)
-        lists.append(await api.fetch_many(dict.fromkeys(wanted)))
+        lists.append(await actions_api.fetch_many(dict.fromkeys(wanted)))
         wanted.append(Reference(ReferenceKind.ACTION, first, "bdb:7"))
-        lists.append(await api.fetch_many(dict.fromkeys(wanted)))
+        lists.append(await actions_api.fetch_many(dict.fromkeys(wanted)))
         cluster.forget(first)
-        lists.append(await api.fetch_many(dict.fromkeys(wanted)))
+        lists.append(await actions_api.fetch_many(dict.fromkeys(wanted)))
 
         changed = [set(found.changed or ()) for found in lists]
         assert changed == [set(wanted[:2]), set(), {wanted[0]}, set(), {wanted[0], wanted[2]}]
         assert lists[-1].changed == {wanted[0]: None, wanted[2]: None}
         assert lists[-1].actions.keys() == {wanted[1]}
 
-    async def test_changed_in_v2(self, cluster: FakeCluster, api: ActionsApi) -> None:
+    async def test_changed_in_v2(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
         """Of what v2 lists it is not told."""
         export = cluster.add_action("export")
-        other = await api.find_action(export)
-        found = await find_many(api, {export: other, cluster.add_action(): None})
+        other = await actions_api.find_action(export)
+        found = await find_many(actions_api, {export: other, cluster.add_action(): None})
 
         assert len(found.actions) == 2
         assert found.changed is None
 
-    async def test_empty(self, cluster: FakeCluster, api: ActionsApi) -> None:
+    async def test_empty(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
         """A 404 of the API's own on the list means that there is nothing."""
         cluster.inject(status=404, body='{"error_code": "action_not_found"}')
 
-        assert (await find_many(api, {"x": None})).actions == {}
+        assert (await find_many(actions_api, {"x": None})).actions == {}
 
     @pytest.mark.parametrize("body", ["<html>", "{}", '{"actions": 5}', "["])
-    async def test_no_list(self, cluster: FakeCluster, api: ActionsApi, body: str) -> None:
+    async def test_no_list(self, cluster: FakeCluster, actions_api: ActionsApi, body: str) -> None:
         """What is no list is unreadable."""
         cluster.inject(status=200, body=body)
 
         with pytest.raises(UnreadableReply):
-            await find_many(api, {"x": None})
+            await find_many(actions_api, {"x": None})
 
-
-class TestDeleted:
-    """A delete whose action was never seen."""
-
-    REF = Reference(ReferenceKind.ACTION, "a1", "bdb:7")
-
-    async def test_gone(self, api: ActionsApi) -> None:
-        """It has completed if the database is gone."""
-        action = await api.fetch(self.REF, None)
-
-        assert isinstance(action, Action)
-        said = "completed, as the list does not hold what it removed"
-        assert str(action) == f"SMDeleteBDB on bdb:7: {said} [a1]"
-        assert action.evidence is Evidence.LIST
-
-    @pytest.mark.parametrize("status", [403, 500, 503])
-    async def test_no_list(self, cluster: FakeCluster, api: ActionsApi, status: int) -> None:
-        """Without a list, one "not found" is not enough, and is told with that doubt."""
-        cluster.inject(path="/v1/bdbs/7", status=404, body=NO_DATABASE)
-        cluster.inject(path="/v1/bdbs", status=status)
-        found = await api.fetch(self.REF, None)
-
-        assert isinstance(found, AmbiguousAnswer)
-        assert (found.ambiguity, found.mark) == (Ambiguity.GONE, "db_not_found")
-        assert found.action.phase is Phase.COMPLETED
-
-    async def test_still_listed(self, cluster: FakeCluster, api: ActionsApi) -> None:
-        """A database that the list has is not gone, whatever is said of it alone."""
-        cluster.add_bdb(7)
-        cluster.inject(path="/v1/bdbs/7", status=404, body=NO_DATABASE)
-        action = await api.fetch(self.REF, None)
-
-        assert isinstance(action, Action)
-        assert action.phase is Phase.RUNNING
-
-    @pytest.mark.parametrize(
-        ("body", "gone"),
-        [
-            ('{"bdbs": [{"uid": 7}]}', False),
-            ('[{"uid": 7.0}]', False),
-            ('[{"uid": " 7"}]', False),
-            ('[{"uid": "007"}]', False),
-            ('{"bdbs": []}', True),
-            ('[{"uid": 9007199254740993}]', True),
-            ('[{"uid": 1e300}]', None),
-            ('[{"uid": true}]', None),
-            ("[]", True),
-            ('[{"uid": 70}]', True),
-            ('[{"uid": 70}, {}]', None),
-            ('[{"uid": "seven"}]', None),
-            ('[{"uid": 7.5}]', None),
-            ('{"databases": []}', None),
-            ("null", None),
-            ("<html>", None),
-        ],
-    )
-    async def test_shapes_of_the_list(
-        self, cluster: FakeCluster, api: ActionsApi, body: str, gone: bool | None
-    ) -> None:
-        """A list counts if all of it can be read; otherwise it is none."""
-        cluster.inject(path="/v1/bdbs/7", status=404, body=NO_DATABASE)
-        cluster.inject(path="/v1/bdbs", status=200, body=body)
-        found = await api.fetch(self.REF, None)
-
-        if gone is None:
-            assert isinstance(found, AmbiguousAnswer)
-        else:
-            assert isinstance(found, Action)
-            assert found.phase.terminal is gone
-
-    @pytest.mark.parametrize(("status", "goes_on"), [("Delete-Pending", True), ("active", False)])
-    async def test_record_goes_first(
-        self, cluster: FakeCluster, api: ActionsApi, status: str, goes_on: bool
-    ) -> None:
-        """A record that goes before its database leaves a delete that goes on."""
-        cluster.inject(path="/v1/bdbs/7", status=200, body=f'{{"status": "{status}"}}')
-        begun = machine("SMDeleteBDB", object_uid="7")
-
-        assert await api.fetch(self.REF, begun) is (begun if goes_on else None)
-
-    @pytest.mark.parametrize("status", [400, 406])
-    async def test_no_fields(self, cluster: FakeCluster, api: ActionsApi, status: int) -> None:
-        """Versions that do not take `fields=` are asked without."""
-        cluster.inject(path="/v1/bdbs/7", status=404, body=NO_DATABASE)
-        cluster.inject(path="/v1/bdbs", status=status)
-        found = await api.fetch(self.REF, None)
-
-        assert isinstance(found, Action)
-        assert asked(cluster)[-2:] == ["/v1/bdbs?fields=uid", "/v1/bdbs"]
-
-    async def test_fields_in_vain(self, cluster: FakeCluster, api: ActionsApi) -> None:
-        """A list that is refused with and without is none."""
-        cluster.inject(path="/v1/bdbs/7", status=404, body=NO_DATABASE)
-        cluster.inject(path="/v1/bdbs", status=406, times=2)
-
-        assert isinstance(await api.fetch(self.REF, None), AmbiguousAnswer)
-
-    async def test_there(self, cluster: FakeCluster, api: ActionsApi) -> None:
-        """As long as the database is there, nothing is known."""
-        cluster.add_bdb(7)
-
-        assert await api.fetch(self.REF, None) is None
-
-    async def test_seen(self, cluster: FakeCluster, api: ActionsApi) -> None:
-        """What is known of it goes first; then its database tells, while it is deleted."""
-        uid = cluster.add_action("SMDeleteBDB", bdb_uid=7)
-        ref = Reference(ReferenceKind.ACTION, uid, "bdb:7")
-        seen = await api.fetch(ref, None)
-        cluster.forget(uid)
-
-        assert isinstance(seen, Action)
-        assert seen.phase is Phase.RUNNING
-        assert await api.fetch(ref, seen) is seen
-
-    async def test_may_not_ask(
-        self, cluster: FakeCluster, api: ActionsApi, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        """Who may not see the database learns nothing of it, but is told so."""
-        cluster.inject(path="/v1/bdbs", status=403)
-
-        assert await api.fetch(self.REF, None) is None
-        assert told(caplog) == ("database cannot tell", str(self.REF), DENIED)
-
-    async def test_together(self, cluster: FakeCluster, api: ActionsApi) -> None:
+    async def test_together(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
         """One action may be waited for by two references."""
         uid = cluster.add_action("SMDeleteBDB", bdb_uid=7)
         refs = [Reference(ReferenceKind.ACTION, uid, "bdb:7"), Reference(ReferenceKind.ACTION, uid)]
 
-        found = await api.fetch_many(dict.fromkeys(refs))
+        found = await actions_api.fetch_many(dict.fromkeys(refs))
         assert list(found.actions) == refs
-
-
-class TestSettle:
-    """What the database says about an action that vanished or stalled."""
-
-    async def test_deleted(self, api: ActionsApi) -> None:
-        """A delete that is listed as running, but whose database is gone, has completed."""
-        ended = await api.verify(A1, stalled(machine("SMDeleteBDB")))
-
-        assert ended is not None
-        assert (ended.phase, ended.evidence) == (Phase.COMPLETED, Evidence.LIST)
-
-    async def test_not_deleted(self, cluster: FakeCluster, api: ActionsApi) -> None:
-        """A delete whose database is there has not."""
-        cluster.add_action(plan=Plan(duration=0))
-
-        assert await api.verify(A1, stalled(machine("SMDeleteBDB"))) is None
-
-    @pytest.mark.parametrize(
-        "body", [b"", b"<html>no such page</html>", b'{"message": "no Route matched"}', b"{}"]
-    )
-    async def test_missing_route(self, cluster: FakeCluster, api: ActionsApi, body: bytes) -> None:
-        """A 404 without the API's words does not say that the database is gone."""
-        for action in (machine("SMDeleteBDB"), machine()):
-            cluster.inject(path="/v1/bdbs", status=404, body=body)
-            with pytest.raises(UnreadableReply) as caught:
-                await api.verify(A1, stalled(action))
-            assert caught.value.excerpt == ""
-
-    async def test_stuck(self, cluster: FakeCluster, api: ActionsApi) -> None:
-        """A machine that is listed as running, on a database that is idle, has completed."""
-        cluster.add_action(plan=Plan(duration=0, outcome="stuck"))
-        ended = await api.verify(A1, stalled(machine()))
-
-        assert ended is not None
-        assert (ended.phase, ended.evidence) == (Phase.COMPLETED, Evidence.DATABASE)
-
-    async def test_busy(self, cluster: FakeCluster, api: ActionsApi) -> None:
-        """A database with a running action does not say that it ended."""
-        cluster.add_action(plan=Plan(outcome="never"))
-
-        assert await api.verify(A1, stalled(machine())) is None
-
-    @pytest.mark.parametrize(
-        "phase", [Phase.PENDING, Phase.UNKNOWN, Phase.CANCELLING], ids=lambda phase: phase.value
-    )
-    async def test_never_ran(self, cluster: FakeCluster, api: ActionsApi, phase: Phase) -> None:
-        """What does not run has not ended, however idle its database is."""
-        cluster.add_action(plan=Plan(duration=0, outcome="stuck"))
-
-        assert await api.verify(A1, stalled(machine(phase=phase))) is None
-
-    @pytest.mark.parametrize(
-        "body",
-        [
-            '{"status": "active-change-pending"}',
-            '{"status": "active", "action_uid": "a2"}',
-            '{"status": "active", "background_op": [{"name": "SMUpgradeBDB", "status": "active"}]}',
-            '{"status": "active", "background_op": [{"status": "idle"}, {"status": "pending"}]}',
-            '{"status": "active", "background_op": [{"name": "x", "status": "failed"}]}',
-        ],
-    )
-    async def test_other_database_status(
-        self, cluster: FakeCluster, api: ActionsApi, body: str
-    ) -> None:
-        """A database that waits for a change, or is changed, does not say that it ended well."""
-        cluster.inject(status=200, body=body)
-
-        assert await api.verify(A1, stalled(machine())) is None
-
-    @pytest.mark.parametrize(
-        "doubt",
-        [
-            vanished(machine()),
-            vanished(None),
-            stalled(machine(kind=Kind.TASK)),
-            stalled(machine(kind=Kind.OTHER)),
-            stalled(machine(object_type="crdb")),
-            stalled(machine(object_uid=None)),
-            stalled(machine(object_uid="..")),
-        ],
-    )
-    async def test_not_asked(self, cluster: FakeCluster, api: ActionsApi, doubt: WaitError) -> None:
-        """Where a database could not tell, it is not asked."""
-        assert await api.verify(A1, doubt) is None
-        assert asked(cluster) == []
-
-    async def test_database_is_gone(self, api: ActionsApi) -> None:
-        """That the database is gone says nothing about a change to it."""
-        assert await api.verify(A1, stalled(machine())) is None
-
-    async def test_may_not_ask(
-        self, cluster: FakeCluster, api: ActionsApi, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        """A user who may not see databases is told why it stays in doubt."""
-        cluster.inject(path="/v1/bdbs", status=403)
-
-        assert await api.verify(A1, stalled(machine())) is None
-        assert told(caplog) == ("database cannot tell", str(A1), DENIED)
-        assert DENIED in caplog.text
-
-    async def test_outage(self, cluster: FakeCluster, api: ActionsApi) -> None:
-        """An outage is for the wait to deal with."""
-        cluster.inject(path="/v1/bdbs", status=503)
-
-        with pytest.raises(ClusterUnreachable):
-            await api.verify(A1, stalled(machine("SMDeleteBDB")))

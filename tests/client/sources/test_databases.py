@@ -29,7 +29,6 @@ from redis_enterprise_actions import (
     UsageError,
     WaitTimeout,
 )
-from redis_enterprise_actions._client.protocols import NO_LIST
 from redis_enterprise_actions._model.action import AmbiguousAnswer
 from redis_enterprise_actions._model.reference import GONE, Reference, ReferenceKind
 from redis_enterprise_actions.testing import FakeCluster, Plan
@@ -581,16 +580,6 @@ class TestShared:
         first, *others = asked(cluster)
         assert first.startswith("GET /v1/bdbs?fields")
         assert set(others) == {f"GET /v1/bdbs/{uid}" for uid in (1, 2, 3)}
-
-    async def test_forbidden(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """That the list may not be seen is an answer; that we are not known is none."""
-        sources = client._parts.sources
-        cluster.inject(path="/v1/bdbs", status=403)
-        assert await sources.fetch_many({bdb(1): None}) is NO_LIST
-
-        cluster.inject(path="/v1/bdbs", status=401, times=2)
-        with pytest.raises(AuthenticationError, match="401"):
-            await sources.fetch_many({bdb(1): None})
 
     async def test_forbidden_alone(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """A database that we may not see says which permission it needs."""

@@ -1,4 +1,4 @@
-"""Facts about `_host_actions`: actions of nodes and of the cluster, and which run of them."""
+"""Tests of `_client.sources.node_actions`."""
 
 from __future__ import annotations
 
@@ -33,10 +33,6 @@ from redis_enterprise_actions import (
 from redis_enterprise_actions._client.sources.node_actions import (
     NodeActionsApi,
     action_path,
-)
-from redis_enterprise_actions._client.sources.node_runs import (
-    identify_next_run,
-    parse_run,
 )
 from redis_enterprise_actions._model.action import Ambiguity, AmbiguousAnswer, phase_of
 from redis_enterprise_actions._model.reference import Reference, parse_reference
@@ -92,7 +88,7 @@ def seen(cluster: FakeCluster, method: str | None = None) -> list[str]:
     return [each.path for each in cluster.requests if method in {None, each.method}]
 
 
-def stands(ref: str, status: str = "running", task_id: str | None = None) -> Action:
+def action_of(ref: str, status: str = "running", task_id: str | None = None) -> Action:
     """Return an action that stands so."""
     parsed = parse_reference(ref)
     return Action(
@@ -375,99 +371,6 @@ class TestRuns:
         assert type(results[3]) in {ActionVanished, ActionNotFound}
         assert "/v1/nodes/actions" in seen(three)
 
-    RUNS = (
-        # what is waited for, as last seen, what is shown, whether that is it; None: it may be
-        ("node:1/remove", None, ("completed", "T1"), True),
-        ("node:1/remove", None, ("completed", None), True),
-        ("node:1/remove", ("running", "T1"), ("completed", "T1"), True),
-        ("node:1/remove", ("running", "T1"), ("completed", "T2"), False),
-        ("node:1/remove", ("running", "T1"), ("completed", None), True),
-        ("node:1/remove", ("running", None), ("completed", "T2"), True),
-        ("node:1/remove@T1", None, ("completed", "T1"), True),
-        ("node:1/remove@T1", None, ("completed", "T2"), False),
-        ("node:1/remove@T1", None, ("running", None), True),
-        ("node:1/remove@T1", None, ("completed", None), None),
-        ("node:1/remove@T1", ("running", None), ("completed", "T2"), False),
-        ("node:1/remove@after,completed,T1", None, ("completed", "T1"), False),
-        ("node:1/remove@after,completed,T1", None, ("failed", "T1"), False),
-        ("node:1/remove@after,completed,T1", None, ("completed", "T2"), True),
-        ("node:1/remove@after,completed,T1", None, ("completed", None), None),
-        ("node:1/remove@after,completed,T1", None, ("failed", None), True),
-        ("node:1/remove@after,completed,T1", ("running", "T2"), ("completed", "T2"), True),
-        ("node:1/remove@after,completed,T1", ("running", "T2"), ("completed", "T3"), False),
-        ("node:1/remove@after,failed,,T2", None, ("failed", None), None),
-        ("node:1/remove@after,failed,,T2", None, ("completed", None), True),
-        ("node:1/remove@after,failed,,T2", None, ("completed", "T1"), False),
-        ("node:1/remove@after,failed,,T2", None, ("queued", None), True),
-        ("node:1/remove@after,failed,,a,b", None, ("completed", "a,b"), True),
-        ("node:1/remove@after,a%2Cb,c%2Cd", None, ("completed", "c,d"), False),
-        ("node:1/remove@after,running,T1", None, ("running", None), False),
-        ("cluster:change_master@after", None, ("completed", None), True),
-        ("cluster:change_master@after", None, ("running", "T1"), True),
-        ("cluster:change_master@after,?", None, ("completed", None), None),
-        ("cluster:change_master@after,?", None, ("running", None), True),
-        ("cluster:change_master@after,?", None, ("failed", "T1"), None),
-        ("cluster:change_master@after,?", None, ("running", "T1"), True),
-        ("cluster:change_master@after,?,,T1", None, ("failed", "T1"), True),
-        ("cluster:change_master@after,?,,T2", None, ("failed", "T1"), False),
-        ("cluster:change_master@after,completed", None, ("completed", None), None),
-        ("cluster:change_master@after,Completed", None, ("completed", None), None),
-        ("cluster:change_master@after,completed", None, ("failed", None), True),
-        ("cluster:change_master@after,completed", None, ("running", None), True),
-        ("cluster:change_master@after,completed", None, ("completed", "T1"), True),
-        ("cluster:change_master@after,completed", ("running", None), ("completed", None), None),
-        ("cluster:change_master@lost,completed", None, ("completed", None), False),
-        ("cluster:change_master@lost,completed", ("running", None), ("completed", None), None),
-        ("cluster:change_master@lost,completed", None, ("failed", None), True),
-        ("cluster:change_master@lost", None, ("completed", None), True),
-        ("cluster:change_master@after,running", None, ("running", None), False),
-        ("cluster:change_master@after,running", None, ("completed", None), False),
-    )
-
-    @pytest.mark.parametrize(("ref", "last", "shown", "is_it"), RUNS, ids=str)
-    async def test_table(
-        self,
-        cluster: FakeCluster,
-        api: NodeActionsApi,
-        ref: str,
-        last: tuple[str, str | None] | None,
-        shown: tuple[str, str | None],
-        is_it: bool | None,
-    ) -> None:
-        """A task_id tells runs apart; a result without one may be that of an older run."""
-        body = {"status": shown[0]} | ({} if shown[1] is None else {"task_id": shown[1]})
-        cluster.inject(status=200, body=json.dumps(body))
-        found = await api.fetch(parse_reference(ref), last and stands(ref, *last))
-
-        if is_it is None:
-            assert isinstance(found, AmbiguousAnswer)
-            assert found.ambiguity is Ambiguity.SAME_RESULT
-        else:
-            assert isinstance(found, Action) == is_it
-
-    @pytest.mark.parametrize(
-        ("before", "new", "run"),
-        [
-            (None, "", "after"),
-            (None, "T2", "T2"),
-            (("completed", None), "", "after,completed"),
-            (("completed", None), "T2", "after,completed,,T2"),
-            (("completed", "T1"), "", "after,completed,T1"),
-            (("completed", "T1"), "T2", "T2"),
-            (("a,b", "c,d"), "", "after,a%2Cb,c%2Cd"),
-            (("", None), "T2", "after,?,,T2"),
-        ],
-        ids=str,
-    )
-    def test_written(self, before: tuple[str, str | None] | None, new: str, run: str) -> None:
-        """A run is written as its task_id where that tells enough, or else with what was before."""
-        known = identify_next_run(before and stands("node:1/remove", *before))._replace(task_id=new)
-        ref = parse_reference("node:1/remove")
-
-        assert str(known) == run
-        read = parse_run(msgspec.structs.replace(ref, run=run))
-        assert read == known or (read.previous_status, read.task_id) == (None, new)
-
     LISTED = (
         # what is waited for, as last seen, what the list shows, the run it is taken for
         ("node:1/maintenance_on", None, entry(), None),
@@ -502,7 +405,7 @@ class TestRuns:
         cluster.inject(status=200, body=json.dumps({"actions": [shown]}))
         wanted = parse_reference(ref)
         found = await api.fetch_many(
-            {wanted: None if last is None else stands(ref, "running", last)}
+            {wanted: None if last is None else action_of(ref, "running", last)}
         )
 
         assert [action.task_id for action in found.actions.values()] == (
@@ -723,7 +626,7 @@ class TestRemove:
     async def test_no_telling(self, cluster: FakeCluster, api: NodeActionsApi) -> None:
         """Where the node may not be looked at, its removal stays in doubt."""
         cluster.inject(path="/v1/nodes/9", status=403)
-        last = stands("node:1/remove")
+        last = action_of("node:1/remove")
         doubt = ActionStalled("x", action=last, elapsed=1, polls=1, stall_timeout=1)
 
         assert await api.verify(parse_reference("node:9/remove"), doubt) is None
@@ -734,14 +637,14 @@ class TestRemove:
         ref = parse_reference("node:9/remove@T1")
         api.record_cancel(ref, "T1")
 
-        assert await api.fetch(ref, stands("node:1/remove", "cancelling", "T1")) is None
+        assert await api.fetch(ref, action_of("node:1/remove", "cancelling", "T1")) is None
         assert seen(cluster) == ["/v1/nodes/9/actions/remove"]
 
     async def test_another_run_cancelled(self, api: NodeActionsApi) -> None:
         """A removal is not taken for cancelled because an earlier run of it was."""
         ref = parse_reference("node:9/remove@T2")
         api.record_cancel(ref, "T1")
-        found = await api.fetch(ref, stands("node:9/remove", "running", "T2"))
+        found = await api.fetch(ref, action_of("node:9/remove", "running", "T2"))
 
         assert isinstance(found, Action)
         assert (found.phase, found.evidence) == (Phase.COMPLETED, Evidence.LIST)
@@ -753,7 +656,7 @@ class TestRemove:
         cluster.inject(path="/v1/nodes/9", status=404, body=body)
 
         with pytest.raises(UnreadableReply):
-            await api.fetch(parse_reference("node:9/remove"), stands("node:1/remove"))
+            await api.fetch(parse_reference("node:9/remove"), action_of("node:1/remove"))
 
     @pytest.mark.parametrize("status", [403, 500, 404])
     async def test_no_list(self, cluster: FakeCluster, api: NodeActionsApi, status: int) -> None:
@@ -761,7 +664,7 @@ class TestRemove:
         for path in ("/v1/nodes/9/", "/v1/nodes/9"):
             cluster.inject(path=path, status=404, body='{"error_code": "not_found"}')
         cluster.inject(path="/v1/nodes", status=status)
-        found = await api.fetch(parse_reference("node:9/remove"), stands("node:1/remove"))
+        found = await api.fetch(parse_reference("node:9/remove"), action_of("node:1/remove"))
 
         assert isinstance(found, AmbiguousAnswer)
         assert (found.ambiguity, found.mark) == (Ambiguity.GONE, "not_found")
@@ -778,7 +681,7 @@ class TestRemove:
         self, cluster: FakeCluster, api: NodeActionsApi, ref: str, known: bool
     ) -> None:
         """Of anything else a node tells nothing."""
-        last = stands(ref) if known else None
+        last = action_of(ref) if known else None
         doubt = ActionVanished(ref, action=last, elapsed=1, polls=1)
 
         assert await api.verify(parse_reference(ref), doubt) is None
@@ -837,7 +740,7 @@ class TestCancel:
         """A cancel that the cluster does not get done is no end."""
         ref = parse_reference("node:1/maintenance_on@T1")
         api.record_cancel(ref, "T1")
-        known = {"uid": ref.name, "action": stands(str(ref)), "elapsed": 1.0, "polls": 1}
+        known = {"uid": ref.name, "action": action_of(str(ref)), "elapsed": 1.0, "polls": 1}
 
         assert await api.verify(ref, ActionVanished(**known)) is not None  # type: ignore[arg-type]
         stalled = ActionStalled(**known, stall_timeout=1)  # type: ignore[arg-type]

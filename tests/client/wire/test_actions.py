@@ -1,4 +1,4 @@
-"""Facts about `_wire`: every documented body decodes, and so does every known deviation."""
+"""Tests of `_client.wire.actions`."""
 
 from __future__ import annotations
 
@@ -10,14 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from redis_enterprise_actions import Action, Kind, PendingOp, Phase, UnreadableReply
-from redis_enterprise_actions._client.wire import lenient_json as _lenient
 from redis_enterprise_actions._client.wire.actions import (
     read_action,
     read_action_v2,
     read_actions,
     read_actions_v2,
 )
-from redis_enterprise_actions._client.wire.databases import read_database
 
 
 TASK = {
@@ -420,24 +418,6 @@ def test_unreadable(body: bytes) -> None:
         assert str(caught.value).isprintable()
 
 
-def test_database() -> None:
-    """Of a database only its status and its running action are read."""
-    database = read_database(b'{"uid": 1, "status": "active", "port": 12}', "/v1/bdbs/1")
-
-    assert (database.status, database.action_uid) == ("active", None)
-
-
-@pytest.mark.parametrize("body", [b"", b"[]", b'{"authentication_admin_pass": "hunter2"'])
-def test_unreadable_database(body: bytes) -> None:
-    """An unreadable database answer is not quoted, as it may hold secrets."""
-    with pytest.raises(UnreadableReply) as caught:
-        read_database(body, "/v1/bdbs/1")
-
-    assert caught.value.excerpt == ""
-    assert "hunter2" not in repr(caught.value)
-    assert caught.value.__cause__ is None
-
-
 KEYS = sorted(
     {*TASK, *MACHINE, *V2, "actions", "state-machines", "error", "error_code", "error_message"}
 )
@@ -459,7 +439,6 @@ def test_any_body(body: bytes) -> None:
         lambda: [read_action_v2(body, "x", "/v2/actions/x")],
         lambda: read_actions(body, "/v1/actions"),
         lambda: read_actions_v2(body, "/v2/actions"),
-        lambda: read_database(body, "/v1/bdbs/1") and [],
     ):
         try:
             actions = read()
@@ -470,63 +449,3 @@ def test_any_body(body: bytes) -> None:
             assert action.uid
             assert str(action).isprintable()
             assert action.progress is None or 0 <= action.progress <= 100
-
-
-class TestNearlyJson:
-    """What one value spoils does not cost the others."""
-
-    @pytest.mark.parametrize(
-        ("progress", "read"),
-        [
-            ("NaN", None),
-            ("-Infinity", None),
-            ("1e999", None),
-            ("9" * 5000, None),
-            ("50.5", 50.5),
-            ("50", 50.0),
-        ],
-        ids=lambda value: str(value)[:10],
-    )
-    def test_numbers(self, progress: str, read: float | None) -> None:
-        """What is no number, or too large for one, is no progress; the rest can be read."""
-        entry = '{"action_uid": "%s", "status": "running", "progress": %s}'
-        entries = ", ".join([entry % ("a", progress), entry % ("b", "NaN"), entry % ("c", "7")])
-        body = f'{{"actions": [{entries}], "state-machines": []}}'.encode()
-
-        found = read_actions(body, "/v1/actions")
-        assert [(action.uid, action.progress) for action in found] == [
-            ("a", read),
-            ("b", None),
-            ("c", 7.0),
-        ]
-
-    @pytest.mark.parametrize(
-        ("name", "read"), [(b"\xff\xfe", "\ufffd\ufffd"), (b"\\ud800", "?"), (b"\xc3\xa4", "ä")]
-    )
-    def test_text(self, name: bytes, read: str) -> None:
-        """A text that is not Unicode is read as well as it can be."""
-        good = b'{"action_uid": "b", "status": "running"}'
-        bad = b'{"action_uid": "a", "status": "running", "name": "' + name + b'"}'
-
-        found = read_actions(b'{"actions": [' + bad + b", " + good + b"]}", "/v1/actions")
-        assert [(action.uid, action.name) for action in found] == [("a", read), ("b", "")]
-
-    def test_too_large(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """What would hold up everything for seconds is not mended."""
-        body = b'{"action_uid": "a", "status": "running", "progress": NaN}'
-        monkeypatch.setattr(_lenient, "_MAX_REPAIRED", len(body) - 1)
-
-        with pytest.raises(UnreadableReply, match="malformed"):
-            read_action(body, "a", "/v1/actions/a")
-
-    def test_duplicates(self) -> None:
-        """Of a key that comes twice the last value counts."""
-        body = b'{"action_uid": "a", "status": "queued", "status": "running"}'
-
-        assert read_action(body, "a", "/v1/actions/a").status == "running"
-
-    def test_byte_order_mark(self) -> None:
-        """A mark in front is no part of the answer."""
-        body = b'\xef\xbb\xbf{"action_uid": "a", "status": "running"}'
-
-        assert read_action(body, "a", "/v1/actions/a").status == "running"

@@ -30,6 +30,15 @@ def refused(
     return error_for("GET", "/v1/actions", status, headers or {}, body, permission=permission)
 
 
+def test_not_quoted() -> None:
+    """Without `quoted`, an error has the code of the body, and not its text."""
+    body = b'{"error_code": "bad_password", "description": "hunter2"}'
+    error = error_for("POST", "/v1/users", 400, {}, body, permission=None, quoted=False)
+
+    assert isinstance(error, RequestRejected)
+    assert (error.error_code, error.description) == ("bad_password", None)
+
+
 @pytest.mark.parametrize("status", [200, 201, 204, 404])
 def test_no_refusal(status: int) -> None:
     """A success is no refusal, and what 404 means is for others to say."""

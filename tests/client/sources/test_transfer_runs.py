@@ -30,12 +30,17 @@ from redis_enterprise_actions import (
     WaitTimeout,
 )
 from redis_enterprise_actions._client.sources.transfer_runs import (
+    Baseline,
     baseline_of,
     find_run,
     is_old_result,
+    parse_baseline,
+    transfer_action,
     was_busy_before,
 )
+from redis_enterprise_actions._client.wire.databases import WireDatabase
 from redis_enterprise_actions._client.wire.transfers import TransferStatus
+from redis_enterprise_actions._model.action import Ambiguity, AmbiguousAnswer
 from redis_enterprise_actions._model.reference import Reference, ReferenceKind, parse_reference
 from redis_enterprise_actions.testing import FakeCluster, Plan
 from tests.conftest import client_of, examples
@@ -894,6 +899,34 @@ class TestReferences:
         assert str(ref).isprintable()
         assert " " not in str(ref)
         assert is_old_result(now, ref)
+
+    @pytest.mark.parametrize(
+        ("baseline", "status", "ambiguity"),
+        [
+            (Baseline("idle", ""), "", Ambiguity.IDLE),
+            (Baseline("idle", ""), "exporting", None),
+            (Baseline("idle", ""), "succeeded", None),
+            (Baseline("succeeded", "T"), "succeeded", Ambiguity.OLD_RESULT),
+            (Baseline("", ""), "succeeded", Ambiguity.OLD_RESULT),
+            (Baseline("exporting", ""), "succeeded", Ambiguity.REPLACED),
+            (Baseline("exporting", ""), "exporting", None),
+        ],
+        ids=str,
+    )
+    def test_ambiguity(self, baseline: Baseline, status: str, ambiguity: Ambiguity | None) -> None:
+        """A result is ambiguous if it may be older than the call, or of another transfer."""
+        wire = WireDatabase(status="active", export_status=status, last_export_time="T")
+        found = transfer_action(wire, baseline.write_to(Reference(ReferenceKind.EXPORT, "1")))
+
+        assert (found.ambiguity if isinstance(found, AmbiguousAnswer) else None) is ambiguity
+
+    async def test_no_database(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """The baseline of a database that does not exist has the time of the call only."""
+        ref = Reference(ReferenceKind.EXPORT, "99")
+        baseline = parse_baseline(await client._parts.sources.databases.with_baseline(ref))
+
+        assert baseline[:2] == ("", "")
+        assert baseline.by_cluster_clock
 
     @pytest.mark.parametrize(
         ("status", "last_time", "old"),

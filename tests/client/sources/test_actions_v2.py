@@ -1,0 +1,110 @@
+"""Tests of `_client.sources.actions_v2`, through `ActionsApi`."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from redis_enterprise_actions import (
+    ClusterUnreachable,
+    RequestRejected,
+    UnreadableReply,
+)
+from redis_enterprise_actions._client.sources.actions import ActionsApi
+from redis_enterprise_actions.testing import FakeCluster
+from tests.client.sources.test_actions import asked, transport_to
+
+
+pytestmark = pytest.mark.core
+
+
+class TestV2:
+    """The endpoints of v2, which a cluster may not have."""
+
+    @pytest.mark.enable_socket
+    async def test_unknown_without_v2(self) -> None:
+        """Where there is no v2, its list says so once, and it is not asked again."""
+        async with FakeCluster(version="7.8") as cluster:
+            transport = transport_to(cluster)
+            actions_api = ActionsApi(transport)
+            assert [await actions_api.find_action("x") for _ in range(3)] == [None] * 3
+            await transport.close()
+
+            assert asked(cluster) == ["/v1/actions/x", "/v2/actions", *["/v1/actions/x"] * 2]
+
+    async def test_v2_is_found_out_once(
+        self, cluster: FakeCluster, actions_api: ActionsApi
+    ) -> None:
+        """Many who ask at once find out once."""
+        await asyncio.gather(*(actions_api.find_action(f"x{n}") for n in range(10)))
+
+        assert asked(cluster).count("/v2/actions") <= 10
+        await asyncio.gather(*(actions_api.find_action(f"x{n}") for n in range(10)))
+        assert "/v2/actions" not in asked(cluster)
+
+    async def test_finding_out_fails(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
+        """An outage while finding out is an outage, and v2 is asked again."""
+        uid = cluster.add_action("export")
+        cluster.inject(path="/v2", status=503)
+
+        with pytest.raises(ClusterUnreachable):
+            await actions_api.find_action(uid)
+        assert await actions_api.find_action(uid) is not None
+
+    @pytest.mark.parametrize("status", [400, 500])
+    async def test_broken_v2(
+        self,
+        cluster: FakeCluster,
+        actions_api: ActionsApi,
+        status: int,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        """A v2 that fails with the known bug leaves v1, which is then believed."""
+        cluster.inject(
+            times=None, path="/v2", status=status, body='{"error_code": "invalid_schema"}'
+        )
+        uid = cluster.add_action()
+
+        assert await actions_api.find_action("x") is None
+        assert [action.uid for action in await actions_api.list_actions(None)] == [uid]
+        (record,) = caplog.records
+        assert "the client uses /v1 alone" in record.getMessage()
+        assert vars(record)["event"] == "no v2"
+        assert f"answered {status}: invalid_schema" in vars(record)["reason"]
+
+    async def test_broken_v2_list(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
+        """A v2 whose list alone is broken is there all the same."""
+        uid = cluster.add_action("export")
+        cluster.inject(path="/v2/actions", status=400, body='{"error_code": "invalid_schema"}')
+
+        assert await actions_api.find_action(uid) is not None
+
+    async def test_broken_v2_of_a_known_action(
+        self, cluster: FakeCluster, actions_api: ActionsApi
+    ) -> None:
+        """A v2 that breaks does not make an action that it has shown vanish."""
+        uid = cluster.add_action("export")
+        found = await actions_api.find_action(uid)
+        cluster.inject(path="/v2", status=500, body='{"error_code": "invalid_schema"}')
+
+        with pytest.raises(ClusterUnreachable):
+            await actions_api.find_action(uid, found)
+
+    async def test_odd_404_of_v2(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
+        """In v2, too, a 404 without the API's words is looked into with the list."""
+        uid = cluster.add_action("export")
+        found = await actions_api.find_action(uid)
+        cluster.inject(path="/v2", status=404, body="<html>no route</html>")
+        assert await actions_api.find_action(uid, found) == found
+
+        cluster.inject(times=2, path="/v2", status=404, body="<html>no route</html>")
+        with pytest.raises(UnreadableReply, match="port 9443"):
+            await actions_api.find_action(uid, found)
+
+    async def test_refused_v2(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
+        """A v2 that is refused for another reason is not passed over."""
+        cluster.inject(path="/v2", status=406)
+
+        with pytest.raises(RequestRejected):
+            await actions_api.find_action("x")
