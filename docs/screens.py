@@ -1,7 +1,7 @@
-"""Draws the pictures of docs/output.md and docs/looking.md: what commands show in a real terminal.
+"""Screenshots of docs/output.md and docs/looking.md: output of commands in a real terminal.
 
-`python docs/screens.py` runs the command in tmux, against a fake cluster, and writes what the
-terminal holds at that moment as SVG. It needs tmux, and the extra `cli`.
+`python docs/screens.py` runs each command in tmux against a fake cluster, and writes the content of
+the terminal as SVG. It needs tmux, and the extra `cli`.
 """
 
 from __future__ import annotations
@@ -25,45 +25,46 @@ REFS = ["upgrade", "rebalance", "export:4", "drain", "retry"]
 
 
 @dataclass
-class Scene:
-    """One picture: the window, when it is taken, and what is different from other times."""
+class Screenshot:
+    """Screenshot: the command, the size of the window, and the time at which it is taken."""
 
     name: str
     title: str
     width: int
     height: int
     after: float  # seconds
-    before: tuple[str, ...] = ()  # what stands before the command
-    outage: float | None = None  # when the cluster stops to answer, in seconds
-    typed: str = ""  # keys, just before the picture
+    variables: tuple[str, ...] = ()  # before the command
+    outage: float | None = None  # seconds until the cluster stops answering
+    keys: str = ""  # typed just before the screenshot
     command: str = " ".join(["wait", *REFS])
 
 
-SCENES = [
-    Scene("live", "redis-actions wait, on a terminal", 92, 11, 14),
-    Scene("outage", "the cluster does not answer", 92, 11, 20, outage=12),
-    Scene("narrow", "40 columns", 40, 18, 14),
-    Scene("ended", "Ctrl-C, and what had ended", 92, 11, 14, typed="C-c"),
-    Scene("plain", "without rich, or with TERM=dumb", 110, 16, 14, before=("TERM=dumb",)),
-    Scene("watch", "redis-actions watch", 100, 9, 14, command="watch"),
-    Scene("watch-narrow", "40 columns", 40, 9, 14, command="watch"),
-    Scene("list", "redis-actions list", 100, 9, 2, command="list"),
+SCREENSHOTS = [
+    Screenshot("live", "redis-actions wait, on a terminal", 92, 11, 14),
+    Screenshot("outage", "the cluster does not answer", 92, 11, 20, outage=12),
+    Screenshot("narrow", "40 columns", 40, 18, 14),
+    Screenshot("ended", "Ctrl-C, and what had ended", 92, 11, 14, keys="C-c"),
+    Screenshot("plain", "without rich, or with TERM=dumb", 110, 16, 14, variables=("TERM=dumb",)),
+    Screenshot("watch", "redis-actions watch", 100, 9, 14, command="watch"),
+    Screenshot("watch-narrow", "40 columns", 40, 9, 14, command="watch"),
+    Screenshot("list", "redis-actions list", 100, 9, 2, command="list"),
 ]
 
 
-def begin(cluster: FakeCluster) -> None:
-    """Let there be work of several kinds under way."""
+def start_work(cluster: FakeCluster) -> None:
+    """Start work of several kinds."""
     add = cluster.add_action
-    add("SMUpgradeBDB", uid="upgrade", duration=40, bdb_uid=1, shards=(1, 2))
-    add("SMUpdateBDB", uid="rebalance", duration=60, bdb_uid=2)
-    add("maintenance_on", uid="drain", duration=50, node_uid=2, progress="none")
-    add("retry_bdb", uid="retry", duration=9, node_uid=1, outcome="failed", error="node 1 is full")
+    add("SMUpgradeBDB", Plan(duration=40), uid="upgrade", bdb_uid=1, shards=(1, 2))
+    add("SMUpdateBDB", Plan(duration=60), uid="rebalance", bdb_uid=2)
+    add("maintenance_on", Plan(duration=50, progress="none"), uid="drain", node_uid=2)
+    failure = Plan(duration=9, outcome="failed", error="node 1 is full")
+    add("retry_bdb", failure, uid="retry", node_uid=1)
     cluster.add_bdb(4)
     cluster.start_transfer(4, "export", Plan(duration=8))
 
 
 async def tmux(server: str, *words: str) -> str:
-    """Run a command of a tmux of our own; return what it prints."""
+    """Run a command of a tmux server of our own; return its output."""
     program = await asyncio.create_subprocess_exec(
         *("tmux", "-L", server, "-f", "/dev/null", *words), stdout=asyncio.subprocess.PIPE
     )
@@ -73,10 +74,10 @@ async def tmux(server: str, *words: str) -> str:
     return out.decode()
 
 
-async def picture(scene: Scene) -> str:
-    """Return what the window holds, with the colours."""
+async def capture(screenshot: Screenshot) -> str:
+    """Return the content of the window, with colours."""
     async with FakeCluster() as cluster:
-        begin(cluster)
+        start_work(cluster)
         environ = {
             "REDIS_ENTERPRISE_URL": cluster.url,
             "REDIS_ENTERPRISE_USER": cluster.username,
@@ -84,41 +85,41 @@ async def picture(scene: Scene) -> str:
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "PS1": "$ ",
         }
-        server = f"screen-{scene.name}"
-        size = ("-x", str(scene.width), "-y", str(scene.height))
+        server = f"screen-{screenshot.name}"
+        size = ("-x", str(screenshot.width), "-y", str(screenshot.height))
         settings = ["=".join(each) for each in environ.items()]
         await tmux(server, "new-session", "-d", *size, "env", *settings, "sh")
-        line = " ".join([*scene.before, "redis-actions", scene.command])
+        line = " ".join([*screenshot.variables, "redis-actions", screenshot.command])
         await tmux(server, "send-keys", line, "Enter")
-        if scene.outage is not None:
-            await asyncio.sleep(scene.outage)
+        if screenshot.outage is not None:
+            await asyncio.sleep(screenshot.outage)
             cluster.inject(status=503, times=None)
-        await asyncio.sleep(scene.after - (scene.outage or 0))
-        if scene.typed:
-            await tmux(server, "send-keys", scene.typed)
+        await asyncio.sleep(screenshot.after - (screenshot.outage or 0))
+        if screenshot.keys:
+            await tmux(server, "send-keys", screenshot.keys)
             await asyncio.sleep(1)
         shown = await tmux(server, "capture-pane", "-p", "-e")
         await tmux(server, "kill-server")
         return shown
 
 
-def drawn(scene: Scene, shown: str) -> str:
-    """Return a window as SVG that needs nothing from elsewhere."""
+def to_svg(screenshot: Screenshot, content: str) -> str:
+    """Return the content of a window as SVG without external resources."""
     with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: PTH123 - a device
-        console = Console(record=True, width=scene.width, file=nowhere)
-        console.print(Text.from_ansi(shown.rstrip()), soft_wrap=True)
-        console.print()  # or the last line would be cut
-    svg = console.export_svg(title=scene.title, theme=MONOKAI, unique_id=scene.name)
+        console = Console(record=True, width=screenshot.width, file=nowhere)
+        console.print(Text.from_ansi(content.rstrip()), soft_wrap=True)
+        console.print()  # without this, the last line is cut off
+    svg = console.export_svg(title=screenshot.title, theme=MONOKAI, unique_id=screenshot.name)
     svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
     return "\n".join(line.rstrip() for line in svg.splitlines()) + "\n"
 
 
 async def main(names: list[str]) -> None:
-    """Draw the scenes that are named, or all of them."""
-    for scene in SCENES:
-        if not names or scene.name in names:
-            svg = drawn(scene, await picture(scene))
-            (HERE / f"screen-{scene.name}.svg").write_text(svg, "utf-8")
+    """Take the named screenshots, or all."""
+    for screenshot in SCREENSHOTS:
+        if not names or screenshot.name in names:
+            svg = to_svg(screenshot, await capture(screenshot))
+            (HERE / f"screen-{screenshot.name}.svg").write_text(svg, "utf-8")
 
 
 if __name__ == "__main__":

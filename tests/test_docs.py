@@ -167,7 +167,7 @@ def test_front_page() -> None:
 def test_generated_files(name: str) -> None:
     """The generated files are up to date with the parser and the type."""
     hint = f"docs/{name} is out of date: run python docs/command_line.py"
-    written = runpy.run_path(str(ROOT / "docs" / "command_line.py"))["WRITTEN"]
+    written = runpy.run_path(str(ROOT / "docs" / "command_line.py"))["PAGES"]
 
     assert text_of(name) == written[name](), hint
 
