@@ -11,7 +11,7 @@ from airflow.sdk import Connection
 from redis_enterprise_actions import ClientClosed
 from redis_enterprise_actions.airflow import client_cache as _shared
 from redis_enterprise_actions.airflow.client_cache import shared_client
-from redis_enterprise_actions.airflow.connection import Settings
+from redis_enterprise_actions.airflow.connection import ConnectionSettings
 from tests.airflow.conftest import connection_to
 
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from redis_enterprise_actions.testing import FakeCluster
 
 
-def settings_of(cluster: FakeCluster) -> Settings:
+def settings_of(cluster: FakeCluster) -> ConnectionSettings:
     """Return the settings for a cluster."""
-    return Settings.of(Connection.from_json(connection_to(cluster)))
+    return ConnectionSettings.from_connection(Connection.from_json(connection_to(cluster)))
 
 
 async def test_shared_and_closed_by_the_last(cluster: FakeCluster) -> None:
@@ -65,7 +65,7 @@ def test_another_loop_has_another_client(cluster_url: str) -> None:
     """Nothing is shared across event loops."""
 
     async def client_here() -> object:
-        settings = Settings.of(
+        settings = ConnectionSettings.from_connection(
             Connection(conn_id="c", conn_type="redis_enterprise", host=cluster_url)
         )
         async with shared_client(settings) as client:

@@ -8,14 +8,16 @@ import pytest
 from airflow.sdk import Connection
 
 from redis_enterprise_actions import UsageError
-from redis_enterprise_actions.airflow.connection import Settings
+from redis_enterprise_actions.airflow.connection import ConnectionSettings
 
 
-def settings(extra: object = None, **given: object) -> Settings:
+def settings(extra: object = None, **given: object) -> ConnectionSettings:
     """Return what a connection says."""
     text = None if extra is None else json.dumps(extra)
     given = {"host": "a", **given}
-    return Settings.of(Connection(conn_id="c", conn_type="redis_enterprise", extra=text, **given))
+    return ConnectionSettings.from_connection(
+        Connection(conn_id="c", conn_type="redis_enterprise", extra=text, **given)
+    )
 
 
 @pytest.mark.parametrize(
@@ -83,7 +85,7 @@ def test_what_cannot_be(given: dict[str, object], said: str) -> None:
 def test_extra_that_is_no_json() -> None:
     """So is one whose extra cannot be read, which is not shown."""
     with pytest.raises(UsageError, match="no JSON object") as caught:
-        Settings.of(
+        ConnectionSettings.from_connection(
             Connection(conn_id="c", conn_type="redis_enterprise", host="a", extra="hunter2-hunter2")
         )
 
@@ -100,5 +102,7 @@ def test_no_secret_in_sight() -> None:
 
 async def test_client() -> None:
     """A client is made of them."""
-    async with settings({"fingerprint": "ab" * 32}, login="ops", password="p").client() as client:
+    async with settings(
+        {"fingerprint": "ab" * 32}, login="ops", password="p"
+    ).make_client() as client:
         assert repr(client) == "ActionsClient('https://a:9443')"

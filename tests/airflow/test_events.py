@@ -7,14 +7,14 @@ import json
 import pytest
 
 from redis_enterprise_actions import ClusterUnreachable, RequestRejected, UsageError
-from redis_enterprise_actions.airflow.events import end_of, failure_with, json_of
+from redis_enterprise_actions.airflow.events import action_to_json, event_of, failure_with
 from tests.airflow.raised import AirflowException, AirflowFailException
 from tests.conftest import ACTIVE
 
 
 def test_an_action_as_json() -> None:
     """What is returned as an XCom is plain JSON, with the fields of an `Action`."""
-    said = json_of(ACTIVE)
+    said = action_to_json(ACTIVE)
 
     assert json.loads(json.dumps(said)) == said
     assert (said["uid"], said["phase"], said["kind"]) == ("a1", "running", "state-machine")
@@ -22,7 +22,7 @@ def test_an_action_as_json() -> None:
 
 def test_an_error_before_anything_was_seen() -> None:
     """An error without an action has none."""
-    end = end_of("a1", UsageError("no such thing"))
+    end = event_of("a1", UsageError("no such thing"))
 
     assert end == {
         "ref": "a1",

@@ -10,7 +10,7 @@ import pytest
 
 from redis_enterprise_actions import UsageError
 from redis_enterprise_actions.airflow import RedisEnterpriseOperator
-from redis_enterprise_actions.airflow.events import End
+from redis_enterprise_actions.airflow.events import WaitEvent
 from redis_enterprise_actions.testing import Plan
 from tests.airflow.conftest import Store, context_of
 from tests.airflow.raised import (
@@ -45,9 +45,9 @@ def posted(server: Served) -> list[str]:
     return [seen.path for seen in server.cluster.requests if seen.method == "POST"]
 
 
-def end(outcome: str = "completed", ref: str = "action:a1") -> End:
+def end(outcome: str = "completed", ref: str = "action:a1") -> WaitEvent:
     """Return what a trigger's event holds."""
-    return End(ref=ref, outcome=outcome, message="words", action={"uid": "a1"})
+    return WaitEvent(ref=ref, outcome=outcome, message="words", action={"uid": "a1"})
 
 
 def test_begun(server: Served) -> None:
@@ -239,7 +239,7 @@ def test_worker_killed_in_the_call(server: Served) -> None:
 
     with pytest.raises(Killed):
         Dying(task_id="t", method="POST", path=UPGRADE).execute(context_of(store))  # type: ignore[arg-type]
-    with pytest.raises(AirflowFailException, match="whether that has begun anything is not known"):
+    with pytest.raises(AirflowFailException, match="which may or may not have started work"):
         operator().execute(context_of(store))  # type: ignore[arg-type]
 
     assert posted(server) == []

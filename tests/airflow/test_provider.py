@@ -9,7 +9,7 @@ from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
 
 import redis_enterprise_actions.airflow
 from redis_enterprise_actions.airflow import get_provider_info
-from redis_enterprise_actions.airflow.connection import Settings
+from redis_enterprise_actions.airflow.connection import ConnectionSettings
 from redis_enterprise_actions.airflow.provider import FIELDS
 
 
@@ -31,7 +31,7 @@ def test_airflow_knows_the_form() -> None:
 
 def test_the_form_asks_for_what_is_read() -> None:
     """What the form asks for besides host and login is what settings are made of."""
-    settings = {field.name for field in dataclasses.fields(Settings)}
+    settings = {field.name for field in dataclasses.fields(ConnectionSettings)}
     trust = {"ca_cert", "fingerprint", "client_cert", "client_key"}
 
     assert set(FIELDS) == settings - {"username", "password", "trust"} | trust

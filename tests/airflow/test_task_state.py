@@ -4,47 +4,47 @@ from __future__ import annotations
 
 import pytest
 
-from redis_enterprise_actions.airflow.task_state import Memory, Past
+from redis_enterprise_actions.airflow.task_state import EarlierTry, TaskState
 from tests.airflow.conftest import Store, context_of
 
 
 @pytest.mark.parametrize(
     ("ref", "ended", "on_retry", "when_cleared"),
     [
-        ("action:1", False, Past("action:1"), Past("action:1", cleared=True)),
-        ("action:1", True, Past("action:1"), None),
-        (None, False, Past(None), None),
-        (None, True, Past(None), None),
+        ("action:1", False, EarlierTry("action:1"), EarlierTry("action:1", cleared=True)),
+        ("action:1", True, EarlierTry("action:1"), None),
+        (None, False, EarlierTry(None), None),
+        (None, True, EarlierTry(None), None),
     ],
     ids=["runs", "has ended", "call under way", "nothing to do"],
 )
 def test_recall(
-    ref: str | None, ended: bool, on_retry: Past | None, when_cleared: Past | None
+    ref: str | None, ended: bool, on_retry: EarlierTry | None, when_cleared: EarlierTry | None
 ) -> None:
     """A retry never makes the call again; a task that was cleared does, unless work may run."""
     store = Store()
-    first = Memory.of(context_of(store))
-    (first.end if ended else first.begin)(ref)
+    first = TaskState.from_context(context_of(store))
+    (first.record_end if ended else first.record_start)(ref)
 
-    assert Memory.of(context_of(store)).recall() == on_retry
-    assert Memory.of(context_of(store, max_tries=1)).recall() == when_cleared
+    assert TaskState.from_context(context_of(store)).load() == on_retry
+    assert TaskState.from_context(context_of(store, max_tries=1)).load() == when_cleared
 
 
 def test_forgotten() -> None:
     """What has begun nothing is forgotten."""
-    memory = Memory.of(context_of(Store()))
-    memory.begin(None)
-    memory.forget()
+    memory = TaskState.from_context(context_of(Store()))
+    memory.record_start(None)
+    memory.clear()
 
-    assert memory.recall() is None
+    assert memory.load() is None
 
 
 def test_without_a_store() -> None:
     """Before Airflow 3.3 there is nothing to remember with, and that can be asked."""
-    memory = Memory.of(context_of())
-    memory.begin("action:1")
-    memory.end("action:1")
-    memory.forget()
+    memory = TaskState.from_context(context_of())
+    memory.record_start("action:1")
+    memory.record_end("action:1")
+    memory.clear()
 
-    assert memory.recall() is None
-    assert not memory.lasting
+    assert memory.load() is None
+    assert not memory.is_persistent

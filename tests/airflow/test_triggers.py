@@ -210,5 +210,5 @@ async def start_maintenance(cluster: FakeCluster) -> None:
     """Start something that can be cancelled."""
     from redis_enterprise_actions.airflow import RedisEnterpriseHook  # noqa: PLC0415
 
-    async with (await RedisEnterpriseHook().aget_settings()).client() as client:
+    async with (await RedisEnterpriseHook().aget_settings()).make_client() as client:
         await client.nodes.maintenance_on(1)

@@ -1,7 +1,7 @@
-"""In Airflow: a connection, an operator and a sensor that hold no worker while they wait.
+"""Airflow provider: a connection, an operator and a sensor that hold no worker while they wait.
 
-Needs the extra `airflow`: Airflow 3.1 or newer. What is here is loaded when it is asked for, as
-Airflow itself looks in here, for `get_provider_info`, while it is still being loaded.
+The provider needs the extra `airflow`: Airflow 3.1 or newer. Its modules are loaded on first use,
+as Airflow calls `get_provider_info` while Airflow itself is still being loaded.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = [
     "get_provider_info",
 ]
 
-_WHERE: Final[Mapping[str, str]] = MappingProxyType({
+_MODULES: Final[Mapping[str, str]] = MappingProxyType({
     "RedisEnterpriseActionSensor": ".sensors",
     "RedisEnterpriseHook": ".hooks",
     "RedisEnterpriseOperator": ".operators",
@@ -39,6 +39,6 @@ _WHERE: Final[Mapping[str, str]] = MappingProxyType({
 
 
 def __getattr__(name: str) -> object:
-    if name not in _WHERE:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_WHERE[name], __name__), name)
+    return getattr(importlib.import_module(_MODULES[name], __name__), name)

@@ -1,8 +1,8 @@
-"""One client for all who ask one cluster as one user, on one event loop.
+"""Cache of clients, by event loop and connection settings.
 
-A triggerer runs a thousand waits on one loop. Those with equal settings share a client, and with
-it one poll loop; whoever comes last closes it. A password that is changed makes other settings, so
-that waits which begin after that use the new one.
+A triggerer runs a thousand waits on one loop. Waits with equal settings share a client, and with
+it one poll loop; the last of them closes it. A changed password makes other settings, so that
+later waits use it.
 """
 
 from __future__ import annotations
@@ -18,34 +18,34 @@ if TYPE_CHECKING:
 
     from redis_enterprise_actions import ActionsClient
 
-    from .connection import Settings
+    from .connection import ConnectionSettings
 
 
-class _Shared:
-    """A client, and how many use it."""
+class _CachedClient:
+    """A client and the number of its users."""
 
     def __init__(self, client: ActionsClient) -> None:
         self.client = client
         self.users = 0
 
 
-_CLIENTS: Final[MutableMapping[asyncio.AbstractEventLoop, dict[Settings, _Shared]]] = (
-    WeakKeyDictionary()
-)
+_CLIENTS: Final[
+    MutableMapping[asyncio.AbstractEventLoop, dict[ConnectionSettings, _CachedClient]]
+] = WeakKeyDictionary()
 
 
 @contextlib.asynccontextmanager
-async def shared_client(settings: Settings) -> AsyncGenerator[ActionsClient]:
-    """Give the client that all with these settings share. Raises `UsageError` for bad ones."""
+async def shared_client(settings: ConnectionSettings) -> AsyncGenerator[ActionsClient]:
+    """Yield the client of these settings. Raises `UsageError` for bad ones."""
     clients = _CLIENTS.setdefault(asyncio.get_running_loop(), {})
-    shared = clients.get(settings)
-    if shared is None:
-        shared = clients[settings] = _Shared(settings.client())
-    shared.users += 1
+    cached = clients.get(settings)
+    if cached is None:
+        cached = clients[settings] = _CachedClient(settings.make_client())
+    cached.users += 1
     try:
-        yield shared.client
+        yield cached.client
     finally:
-        shared.users -= 1
-        if not shared.users:
+        cached.users -= 1
+        if not cached.users:
             del clients[settings]
-            await shared.client.aclose()
+            await cached.client.aclose()

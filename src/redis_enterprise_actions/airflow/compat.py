@@ -1,4 +1,4 @@
-"""Where Airflow keeps its exceptions: up to 3.1 in another place than later."""
+"""Airflow's exceptions, which moved after Airflow 3.1."""
 
 from __future__ import annotations
 

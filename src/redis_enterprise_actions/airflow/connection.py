@@ -1,4 +1,4 @@
-"""What a connection says about the cluster. Refuses to know where Airflow keeps connections."""
+"""Settings of a client, as read from an Airflow connection."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from redis_enterprise_actions import ActionsClient, UsageError
 if TYPE_CHECKING:
     from typing import Self
 
-_PORT: Final = 9443
-_YES: Final = frozenset({"true", "1", "yes", "on"})
-_NO: Final = frozenset({"false", "0", "no", "off"})
-_FILES: Final = ("ca_cert", "fingerprint", "client_cert", "client_key")
+_DEFAULT_PORT: Final = 9443
+_TRUE: Final = frozenset({"true", "1", "yes", "on"})
+_FALSE: Final = frozenset({"false", "0", "no", "off"})
+_TRUST_OPTIONS: Final = ("ca_cert", "fingerprint", "client_cert", "client_key")
 
 
-class Connection(Protocol):
-    """What is read of a connection of Airflow's."""
+class AirflowConnection(Protocol):
+    """The attributes of an Airflow connection that are read."""
 
     conn_id: str
     schema: str | None
@@ -31,7 +31,7 @@ class Connection(Protocol):
 
     @property
     def extra(self) -> str | None:
-        """The connection's extra fields, as JSON."""
+        """Extra fields of the connection, as JSON."""
         ...
 
 
@@ -43,8 +43,8 @@ class _Trust(TypedDict, total=False):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
-class Settings:
-    """Which cluster, and as whom: what makes two clients the same. Its `repr` shows no secret."""
+class ConnectionSettings:
+    """URLs, credentials and TLS options of a cluster. The `repr` shows no secret."""
 
     urls: tuple[str, ...]
     username: str | None
@@ -52,16 +52,16 @@ class Settings:
     auth: Literal["basic", "jwt"]
     verify: bool
     trusted_hosts: tuple[str, ...]
-    trust: tuple[tuple[str, str], ...]  # files and fingerprint
+    trust: tuple[tuple[str, str], ...]  # names and values of `_Trust`
 
     def __repr__(self) -> str:
         return f"<settings for {', '.join(self.urls)}>"
 
     @classmethod
-    def of(cls, connection: Connection) -> Self:
-        """Read a connection. Raises `UsageError` for one that names no cluster, or wrongly."""
-        extra = _extra(connection)
-        urls = (*_url(connection), *_several(extra.get("urls")))
+    def from_connection(cls, connection: AirflowConnection) -> Self:
+        """Read a connection. Raises `UsageError` if its fields are wrong or name no cluster."""
+        extra = _parse_extra(connection)
+        urls = (*_url(connection), *_parse_list(extra.get("urls")))
         if not urls:
             raise UsageError(f"connection {connection.conn_id!r} has neither a host nor urls")
         return cls(
@@ -69,13 +69,13 @@ class Settings:
             username=connection.login or None,
             password=connection.password or None,
             auth=cast('Literal["basic", "jwt"]', extra.get("auth") or "basic"),
-            verify=_verify(extra.get("verify")),
-            trusted_hosts=_several(extra.get("trusted_hosts")),
-            trust=tuple((name, str(extra[name])) for name in _FILES if extra.get(name)),
+            verify=_parse_verify(extra.get("verify")),
+            trusted_hosts=_parse_list(extra.get("trusted_hosts")),
+            trust=tuple((name, str(extra[name])) for name in _TRUST_OPTIONS if extra.get(name)),
         )
 
-    def client(self) -> ActionsClient:
-        """Make a client. Raises `UsageError` where the settings do not go together."""
+    def make_client(self) -> ActionsClient:
+        """Return a new client. Raises `UsageError` for settings that contradict each other."""
         return ActionsClient(
             self.urls,
             username=self.username,
@@ -87,8 +87,8 @@ class Settings:
         )
 
 
-def _extra(connection: Connection) -> dict[str, object]:
-    """Return the extras, without Airflow's own reader, which logs what it cannot read."""
+def _parse_extra(connection: AirflowConnection) -> dict[str, object]:
+    """Return the extra fields. Airflow's own reader would log fields that it cannot read."""
     try:
         extra: object = json.loads(connection.extra or "{}")
     except ValueError:
@@ -98,30 +98,27 @@ def _extra(connection: Connection) -> dict[str, object]:
     return cast("dict[str, object]", extra)
 
 
-def _url(connection: Connection) -> tuple[str, ...]:
+def _url(connection: AirflowConnection) -> tuple[str, ...]:
     host = connection.host or ""
     if not host or "://" in host:
         return (host,) if host else ()
     if ":" in host and not host.startswith("["):
         host = f"[{host}]"  # an IPv6 address
-    return (f"{connection.schema or 'https'}://{host}:{connection.port or _PORT}",)
+    return (f"{connection.schema or 'https'}://{host}:{connection.port or _DEFAULT_PORT}",)
 
 
-def _several(said: object) -> tuple[str, ...]:
-    """Return what is a list, or words with spaces or commas between them."""
-    words = (
-        cast("list[object]", said) if isinstance(said, list) else re.split(r"[\s,]+", _text(said))
-    )
-    return tuple(str(word) for word in words if word)
+def _parse_list(value: object) -> tuple[str, ...]:
+    """Return the items of a list, or of text with spaces or commas between them."""
+    if isinstance(value, list):
+        items = cast("list[object]", value)
+    else:
+        items = re.split(r"[\s,]+", "" if value is None else str(value))
+    return tuple(str(item) for item in items if item)
 
 
-def _text(said: object) -> str:
-    return "" if said is None else str(said)
-
-
-def _verify(said: object) -> bool:
-    """Return whether to verify: unless it is said that one should not, one does."""
-    word = _text(said).strip().casefold()
-    if word and word not in _YES | _NO:
-        raise UsageError(f"verify is {said!r}, which is neither true nor false")
-    return word not in _NO
+def _parse_verify(value: object) -> bool:
+    """Return False only if verification is switched off in so many words."""
+    word = "" if value is None else str(value).strip().casefold()
+    if word and word not in _TRUE | _FALSE:
+        raise UsageError(f"verify is {value!r}, which is neither true nor false")
+    return word not in _FALSE

@@ -1,4 +1,4 @@
-"""How a task lets go of its worker: until when, and with which limits."""
+"""Deferral of a task to a trigger, with the limits of its wait."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 Duration: TypeAlias = float | timedelta
 
-# How long after the deadline Airflow's own clock waits for a triggerer to have its last look.
-_SPARE: Final = timedelta(minutes=10)
+# Time after the deadline that Airflow gives the triggerer for the last poll.
+_DEADLINE_MARGIN: Final = timedelta(minutes=10)
 
 
 def seconds(duration: Duration | None, name: str) -> float | None:
-    """Return a duration in seconds, None being endless. Raises `UsageError`.
+    """Return a duration in seconds, or None for an endless one. Raises `UsageError` for others.
 
-    To be called before anything is sent: a wait that cannot begin is of no use.
+    Operators call it before they send anything, as a wait with a bad limit cannot begin.
     """
     if duration is None:
         return None
@@ -36,13 +36,13 @@ def seconds(duration: Duration | None, name: str) -> float | None:
 
 
 def deadline_in(*limits: float | None) -> datetime | None:
-    """Return when the shortest of some limits, in seconds from now, is over."""
+    """Return the end of the shortest limit, each in seconds from now, or None if there is none."""
     given = [limit for limit in limits if limit is not None]
     return datetime.now(UTC) + timedelta(seconds=min(given)) if given else None
 
 
-class Wait(NamedTuple):
-    """What a task waits for, and with which limits."""
+class WaitOptions(NamedTuple):
+    """Reference, connection and limits of a wait."""
 
     conn_id: str
     ref: str
@@ -52,8 +52,8 @@ class Wait(NamedTuple):
     cancel_on_kill: bool = False
 
 
-def defer(operator: BaseOperator, wait: Wait, **remembered: bool) -> NoReturn:
-    """Let the task go on in `execute_complete` when what it waits for has ended."""
+def defer(operator: BaseOperator, wait: WaitOptions, **kwargs: bool) -> NoReturn:
+    """Defer a task; it continues in `execute_complete` when the work has ended."""
     trigger = RedisEnterpriseTrigger(
         redis_enterprise_conn_id=wait.conn_id,
         ref=wait.ref,
@@ -62,7 +62,9 @@ def defer(operator: BaseOperator, wait: Wait, **remembered: bool) -> NoReturn:
         outage_timeout=wait.outage_timeout,
         cancel_on_kill=wait.cancel_on_kill,
     )
-    last = None if wait.deadline is None else wait.deadline - datetime.now(UTC) + _SPARE
+    timeout = (
+        None if wait.deadline is None else wait.deadline - datetime.now(UTC) + _DEADLINE_MARGIN
+    )
     operator.defer(
-        trigger=trigger, method_name="execute_complete", kwargs=dict(remembered), timeout=last
+        trigger=trigger, method_name="execute_complete", kwargs=dict(kwargs), timeout=timeout
     )

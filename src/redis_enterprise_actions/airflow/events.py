@@ -1,8 +1,8 @@
-"""How a wait ended: as JSON between Airflow's processes, and which of Airflow's exceptions it is.
+"""Events that triggers send at the end of a wait, and the Airflow exceptions that follow from them.
 
-Airflow tries a task again after an `AirflowException` or an `AirflowTaskTimeout`, and does not
-after an `AirflowFailException`. Another try is of use where the cluster was out of reach or slow;
-it changes nothing where the work has failed or the cluster refuses.
+Airflow retries a task after an `AirflowException` or an `AirflowTaskTimeout`, and not after an
+`AirflowFailException`. A retry is of use if the cluster was out of reach or slow; it changes
+nothing if the work has failed or the cluster refuses a request.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, TypedDict
 
 import msgspec
 
-from redis_enterprise_actions import Action, RequestError, WaitError
+from redis_enterprise_actions import Action, Outcome, RequestError, WaitError
 
 from .compat import AirflowException, AirflowFailException, AirflowTaskTimeout
 
@@ -19,18 +19,18 @@ from .compat import AirflowException, AirflowFailException, AirflowTaskTimeout
 if TYPE_CHECKING:
     from redis_enterprise_actions import RedisActionsError
 
-COMPLETED: Final = "completed"
+COMPLETED: Final = Outcome.COMPLETED.value
 _TIMED_OUT: Final = "WaitTimeout"
-_ANOTHER_TRY: Final = frozenset({
+_RETRYABLE: Final = frozenset({
     *("ClusterUnreachable", "UnreadableReply", "ActionStalled", "ClientClosed"),
 })  # fmt: skip
 
 
-class End(TypedDict):
-    """How a wait ended: what a trigger's event holds.
+class WaitEvent(TypedDict):
+    """Payload of a trigger's event: the end of a wait.
 
-    `outcome` is "completed", or the name of the error that was raised, and `message` what that
-    says. `action` is the `Action` as last seen.
+    `outcome` is "completed", or the class name of the error, and `message` its text. `action` is
+    the `Action` as last seen.
     """
 
     ref: str
@@ -39,34 +39,31 @@ class End(TypedDict):
     action: dict[str, object] | None
 
 
-def json_of(action: Action) -> dict[str, object]:
-    """Return an action as what JSON can hold. Times are text, in ISO 8601."""
+def action_to_json(action: Action) -> dict[str, object]:
+    """Return an action as a JSON object. Times are text, in ISO 8601."""
     return msgspec.json.decode(msgspec.json.encode(action), type=dict[str, object])
 
 
-def end_of(ref: str, came: Action | RedisActionsError) -> End:
-    """Return how a wait ended, given what it returned or raised."""
-    if isinstance(came, Action):
-        return End(ref=ref, outcome=COMPLETED, message=str(came), action=json_of(came))
-    seen = came.action if isinstance(came, (RequestError, WaitError)) else None
-    action = None if seen is None else json_of(seen)
-    return End(ref=ref, outcome=type(came).__name__, message=str(came), action=action)
+def event_of(ref: str, result: Action | RedisActionsError) -> WaitEvent:
+    """Return the event for the action that a wait returned, or for the error that it raised."""
+    if isinstance(result, Action):
+        return WaitEvent(
+            ref=ref, outcome=COMPLETED, message=str(result), action=action_to_json(result)
+        )
+    seen = result.action if isinstance(result, (RequestError, WaitError)) else None
+    action = None if seen is None else action_to_json(seen)
+    return WaitEvent(ref=ref, outcome=type(result).__name__, message=str(result), action=action)
 
 
-def failure_of(
+def airflow_error(
     outcome: str, message: str, *, repeatable: bool = True
 ) -> AirflowException | AirflowTaskTimeout:
-    """Return the exception for an error's name and message.
+    """Return the Airflow exception for an error's class name and message.
 
-    Where another try would not be `repeatable`, there is to be none.
+    Without `repeatable`, the exception is one after which Airflow does not retry.
     """
     if repeatable and outcome == _TIMED_OUT:
         return AirflowTaskTimeout(message)
-    if repeatable and outcome in _ANOTHER_TRY:
+    if repeatable and outcome in _RETRYABLE:
         return AirflowException(message)
     return AirflowFailException(message)
-
-
-def failure_with(error: RedisActionsError) -> AirflowException | AirflowTaskTimeout:
-    """Return the exception for an error after which nothing has begun."""
-    return failure_of(type(error).__name__, str(error))

@@ -1,4 +1,4 @@
-"""Where the connection comes from, and what its form looks like."""
+"""Airflow hook: the connection to a cluster and its form."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from airflow.sdk import BaseHook
 
 from redis_enterprise_actions import ActionsClient, RedisActionsError
 
-from .connection import Settings
+from .connection import ConnectionSettings
 from .provider import CONN_TYPE, FIELDS, HIDDEN, HOOK_NAME, LABELS, PLACEHOLDERS
 
 
 class RedisEnterpriseHook(BaseHook):
     """A Redis Software cluster, as a connection of the type `redis_enterprise` describes it.
 
-    Host, port (9443 by default), login and password are what they say. Extras: `urls`, more nodes
-    of the same cluster; `auth`, "basic" or "jwt"; `ca_cert`, `fingerprint` and `verify`;
-    `trusted_hosts`; `client_cert` and `client_key`. They mean what the arguments of
-    `ActionsClient` do, and files are read where the task or its trigger runs. Lists are JSON lists,
-    or text with spaces between the items.
+    The fields are host, port (9443 by default), login and password. Extra fields: `urls`, more
+    nodes of the same cluster; `auth`, "basic" or "jwt"; `ca_cert`, `fingerprint` and `verify`;
+    `trusted_hosts`; `client_cert` and `client_key`. They mean the same as the arguments of
+    `ActionsClient`. Files are read where the task or its trigger runs. Lists are JSON lists, or
+    text with spaces between the items.
     """
 
     conn_name_attr: ClassVar[str] = "redis_enterprise_conn_id"
@@ -33,23 +33,27 @@ class RedisEnterpriseHook(BaseHook):
         self.redis_enterprise_conn_id = redis_enterprise_conn_id
 
     def get_client(self) -> ActionsClient:
-        """Return a client of one's own, to be used with `async with`.
+        """Return a new client, to be used with `async with`.
 
-        Raises `UsageError` for a connection that cannot work, and what Airflow raises for one that
-        is not there. In a trigger, where Airflow cannot be asked like this, use `aget_settings`.
+        Raises `UsageError` for a connection with wrong fields, and Airflow's error for a missing
+        one. Triggers use `aget_settings`, as this method blocks the event loop.
         """
-        return Settings.of(self.get_connection(self.redis_enterprise_conn_id)).client()
+        return ConnectionSettings.from_connection(
+            self.get_connection(self.redis_enterprise_conn_id)
+        ).make_client()
 
     def get_conn(self) -> ActionsClient:
-        """Return what `get_client` does: this is what Airflow calls it."""
+        """Return a new client: Airflow's name for `get_client`."""
         return self.get_client()
 
-    async def aget_settings(self) -> Settings:
-        """Return what the connection says, asked for without blocking the event loop."""
-        return Settings.of(await self.aget_connection(self.redis_enterprise_conn_id))
+    async def aget_settings(self) -> ConnectionSettings:
+        """Return the settings of the connection, without blocking the event loop."""
+        return ConnectionSettings.from_connection(
+            await self.aget_connection(self.redis_enterprise_conn_id)
+        )
 
     def test_connection(self) -> tuple[bool, str]:
-        """Ask the cluster for its actions; return whether it answers, and what to tell people."""
+        """List the actions of the cluster; return True or False, and a message for the user."""
         try:
             count = asyncio.run(_count_actions(self.get_client()))
         except RedisActionsError as error:
@@ -58,7 +62,7 @@ class RedisEnterpriseHook(BaseHook):
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, object]:
-        """Return how the form's usual fields are to look, for Airflow 3.1."""
+        """Return the appearance of the form's standard fields, for Airflow 3.1."""
         return {
             "hidden_fields": list(HIDDEN),
             "relabeling": dict(LABELS),
@@ -67,14 +71,14 @@ class RedisEnterpriseHook(BaseHook):
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, object]:
-        """Return the form's own fields, for Airflow 3.1, which puts stand-ins for these modules."""
-        # Newer ones do without.
+        """Return the form's own fields, for Airflow 3.1."""
+        # Airflow 3.1 replaces wtforms with mocks; newer versions do not call this method.
         from wtforms import BooleanField, StringField  # type: ignore[import-untyped] # noqa: PLC0415
 
         return {
             name: StringField(field.label, description=field.description)
-            if field.ticked is None
-            else BooleanField(field.label, description=field.description, default=field.ticked)
+            if field.default is None
+            else BooleanField(field.label, description=field.description, default=field.default)
             for name, field in FIELDS.items()
         }
 

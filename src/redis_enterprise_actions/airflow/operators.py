@@ -1,4 +1,4 @@
-"""The operator: makes a call that starts something, once, and waits for that without a worker."""
+"""Airflow operator that starts work on a cluster, once, and waits for it without a worker."""
 
 from __future__ import annotations
 
@@ -16,56 +16,57 @@ from redis_enterprise_actions import (
 )
 
 from .compat import AirflowFailException, TaskDeferralError, TaskDeferralTimeout
-from .deferral import Wait, deadline_in, defer, seconds
-from .events import COMPLETED, failure_of, failure_with, json_of
+from .deferral import WaitOptions, deadline_in, defer, seconds
+from .events import COMPLETED, action_to_json, airflow_error
 from .hooks import RedisEnterpriseHook
-from .task_state import Memory
+from .task_state import TaskState
 
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
-    from datetime import datetime
 
     from airflow.sdk import Context
 
     from redis_enterprise_actions import ActionsClient
 
     from .deferral import Duration
-    from .events import End
-    from .task_state import Past
+    from .events import WaitEvent
+    from .task_state import EarlierTry
 
-_TASK_ID: Final = "x-task-id"
-_BOOTSTRAP: Final = "/v1/bootstrap"  # goes on after its answer, and nothing tells how it ends
-_OVER: Final = frozenset({
+_TASK_ID_HEADER: Final = "x-task-id"
+_BOOTSTRAP: Final = (
+    "/v1/bootstrap"  # its work goes on after the answer, and no route tells how it ends
+)
+_ENDED: Final = frozenset({
     *("ActionFailed", "ActionCancelled", "ActionAborted", "ActionNotFound", "ActionVanished"),
 })  # fmt: skip
 
 
 class RedisEnterpriseOperator(BaseOperator):
-    """Makes a call to a Redis Software cluster, and waits until what it started has ended.
+    """Operator that makes a call to a Redis Software cluster and waits until the work has ended.
 
     `method`, `path`, `json`, `query` and `headers` make the call, as in `ActionsClient.submit`
     (whose `params` is `query` here, as Airflow has `params` of its own); all of them are templated.
-    A `json` that is text is read as JSON, and one that ends with `.json` is a file of the DAG's.
+    Text as `json` is read as JSON; text that ends with `.json` names a file beside the DAG.
 
     The reference of the work is pushed as the XCom `ref` as soon as it is known, and the finished
     `Action` is returned as a dict.
 
-    Durations are seconds or `timedelta`s, and None is endless. `timeout` and `execution_timeout`
-    end the wait, whichever is first, and not the work on the cluster; `stall_timeout` and
-    `outage_timeout` are those of `ActionsClient.wait_for_action`; `busy_timeout` is how long a
-    "busy" (409) is asked again, on the worker.
+    Durations are seconds or `timedelta`s, and None is endless. The shorter of `timeout` and
+    `execution_timeout` ends the wait, and not the work on the cluster; `stall_timeout` and
+    `outage_timeout` are those of `ActionsClient.wait_for_action`. For `busy_timeout`, the worker
+    repeats a call that is answered "busy" (409).
 
-    A call whose answer names nothing to follow, and that is not documented as done by then, fails
-    the task, unless `untracked` is `"completed"`: then its answer is enough.
+    A call whose answer names nothing to follow fails the task, unless its page documents it as
+    done by then, or `untracked` is `"completed"`.
 
     With `cancel_on_kill`, a user who marks the waiting task, or clears it, cancels the work on the
     cluster, where the API documents that: actions of nodes and tasks of Active-Active databases.
 
-    Raises `AirflowFailException` where another try changes nothing, `AirflowException` where the
-    cluster was out of reach, and `AirflowTaskTimeout`. Another try waits for what the first one
-    has started, and does not start it again; before Airflow 3.3, which remembers nothing from one
-    try to the next, there is no other try once the call was made.
+    Raises `AirflowFailException` if a retry would change nothing, `AirflowException` if the
+    cluster was out of reach, and `AirflowTaskTimeout`. A retry waits for the work that the first
+    try has started, and does not start it again. Airflow before 3.3 keeps no state between tries,
+    so that there is no retry once the call was made.
     """
 
     template_fields: Collection[str] = (
@@ -105,54 +106,60 @@ class RedisEnterpriseOperator(BaseOperator):
         self.busy_timeout = seconds(busy_timeout, "busy_timeout")
         self.untracked: Literal["refused", "completed"] = untracked
         self.cancel_on_kill = cancel_on_kill
-        self._running: str | None = None  # what `on_kill` is about, on the worker
+        self._running: str | None = None  # reference of the work, for `on_kill` on the worker
 
     def execute(self, context: Context) -> dict[str, object]:
-        """Make the call, or find what an earlier try has called for, and wait for that."""
+        """Make the call, unless an earlier try has, and wait for its work."""
         deadline = deadline_in(self.timeout, seconds(self.execution_timeout, "execution_timeout"))
-        memory = Memory.of(cast("Mapping[str, object]", context))
-        past = memory.recall()
-        begun = self._begin(memory) if past is None else self._begun_before(past)
-        if not isinstance(begun, str):
-            return begun
-        self._running = begun
-        context["ti"].xcom_push(key="ref", value=begun)
-        return defer(
-            self, self._wait_for(begun, deadline), cleared=past is not None and past.cleared
+        state = TaskState.from_context(cast("Mapping[str, object]", context))
+        earlier = state.load()
+        started = self._start(state) if earlier is None else self._resume(earlier)
+        if not isinstance(started, str):
+            return started
+        self._running = started
+        context["ti"].xcom_push(key="ref", value=started)
+        options = WaitOptions(
+            conn_id=self.redis_enterprise_conn_id,
+            ref=started,
+            deadline=deadline,
+            stall_timeout=self.stall_timeout,
+            outage_timeout=self.outage_timeout,
+            cancel_on_kill=self.cancel_on_kill,
         )
+        return defer(self, options, cleared=earlier is not None and earlier.cleared)
 
     def execute_complete(
-        self, context: Context, event: End, *, cleared: bool = False
+        self, context: Context, event: WaitEvent, *, cleared: bool = False
     ) -> dict[str, object]:
-        """Return the finished action, or raise what its end means to Airflow."""
-        memory = Memory.of(cast("Mapping[str, object]", context))
+        """Return the finished action, or raise the Airflow exception for its end."""
+        state = TaskState.from_context(cast("Mapping[str, object]", context))
         outcome, ref = event["outcome"], event["ref"]
-        if cleared and outcome in _OVER:
+        if cleared and outcome in _ENDED:
             self.log.info("%s; making the call again, as this task was cleared", event["message"])
-            memory.forget()
+            state.clear()
             return self.execute(context)
         if outcome == COMPLETED:
-            memory.end(ref)
+            state.record_end(ref)
             self.log.info("%s", event["message"])
             return cast("dict[str, object]", event["action"])
-        failure = failure_of(outcome, event["message"], repeatable=memory.lasting)
+        failure = airflow_error(outcome, event["message"], repeatable=state.is_persistent)
         if isinstance(failure, AirflowFailException):
-            memory.end(ref)
+            state.record_end(ref)
         raise failure
 
     def resume_execution(
         self, next_method: str, next_kwargs: dict[str, object] | None, context: Context
     ) -> object:
-        """Go on after the wait. A trigger that broke is no reason to make the call again."""
+        """Continue after the wait. A trigger that failed is no reason to repeat the call."""
         try:
             return super().resume_execution(next_method, next_kwargs, context)
         except (TaskDeferralError, TaskDeferralTimeout) as error:
-            if Memory.of(cast("Mapping[str, object]", context)).lasting:
+            if TaskState.from_context(cast("Mapping[str, object]", context)).is_persistent:
                 raise
-            raise AirflowFailException(f"{error}; what was begun goes on, see XCom ref") from error
+            raise AirflowFailException(f"{error}; the work goes on, see XCom ref") from error
 
     def on_kill(self) -> None:
-        """Cancel the work, if that was asked for, in the moment before there is a trigger."""
+        """Cancel the work with `cancel_on_kill`, as long as there is no trigger yet."""
         if self._running is None or not self.cancel_on_kill:
             return
         try:
@@ -160,43 +167,44 @@ class RedisEnterpriseOperator(BaseOperator):
         except CancelNotSupported as error:
             self.log.warning("%s", error)
 
-    def _begin(self, memory: Memory) -> str | dict[str, object]:
-        """Make the call; return the reference of what it began, or the action if that is over.
+    def _start(self, state: TaskState) -> str | dict[str, object]:
+        """Make the call; return the reference of its work, or the action if that has ended.
 
-        What it is about to do is noted first, as a worker may be killed at any time.
+        The state is stored before the call, as a worker may be killed at any time.
         """
         if self.path.startswith(_BOOTSTRAP):
             raise AirflowFailException(f"{self.path} is not followed yet, and was not called")
-        memory.begin(self._known_ahead())
+        state.record_start(self._chosen_ref())
         try:
-            begun = asyncio.run(self._submit(self._hook.get_client()))
+            started = asyncio.run(self._submit(self._hook.get_client()))
         except AnswerLost as lost:
-            begun = self._followable(lost)
-        except NothingToFollow as error:  # and yet the call was made
-            memory.end(None)
+            started = self._ref_of_lost_answer(lost)
+        except NothingToFollow as error:  # the call was made
+            state.record_end(None)
             raise AirflowFailException(str(error)) from error
         except RedisActionsError as error:
-            memory.forget()
-            raise failure_with(error) from error
-        if isinstance(begun, str):
-            memory.begin(begun)
+            state.clear()
+            raise airflow_error(type(error).__name__, str(error)) from error
+        if isinstance(started, str):
+            state.record_start(started)
         else:
-            memory.end(None)
-        return begun
+            state.record_end(None)
+        return started
 
-    def _begun_before(self, past: Past) -> str:
-        if past.ref is None:
+    def _resume(self, earlier: EarlierTry) -> str:
+        if earlier.ref is None:
             raise AirflowFailException(
-                f"an earlier try ended while it called {self.method} {self.path}: whether that has "
-                "begun anything is not known. Look, and clear this task to make the call"
+                f"an earlier try ended during its call {self.method} {self.path}, which may or may "
+                "not have started work. Check the cluster, and clear this task to make the call"
             )
-        self.log.info("an earlier try has begun %s: waiting for that", past.ref)
-        return past.ref
+        self.log.info("an earlier try has started %s: waiting for it", earlier.ref)
+        return earlier.ref
 
-    def _followable(self, lost: AnswerLost) -> str:
-        """Return the reference that tells what came of a call, or raise where there is none.
+    def _ref_of_lost_answer(self, lost: AnswerLost) -> str:
+        """Return the reference of the work of a call whose answer was lost, or raise.
 
-        Whether a database has settled does not tell whether it ever was unsettled.
+        The reference of a database is not enough: if the database is idle, the call may have
+        started nothing.
         """
         if lost.ref is None or lost.ref.startswith("bdb:"):
             raise AirflowFailException(str(lost)) from lost
@@ -212,26 +220,16 @@ class RedisEnterpriseOperator(BaseOperator):
                 untracked=self.untracked,
             )
             if operation.ref is None:
-                return json_of(await operation)
-            self.log.info("%s %s has begun %s", self.method, self.path, operation.ref)
+                return action_to_json(await operation)
+            self.log.info("%s %s has started %s", self.method, self.path, operation.ref)
             return operation.ref
 
-    def _known_ahead(self) -> str | None:
-        """Return what the call will begin, where its caller gives that a name."""
+    def _chosen_ref(self) -> str | None:
+        """Return the reference that the call will have if a header chooses it, or None."""
         for name, value in (self.headers or {}).items():
-            if name.casefold() == _TASK_ID:
+            if name.casefold() == _TASK_ID_HEADER:
                 return f"crdb:{value}"
         return None
-
-    def _wait_for(self, ref: str, deadline: datetime | None) -> Wait:
-        return Wait(
-            self.redis_enterprise_conn_id,
-            ref,
-            deadline,
-            self.stall_timeout,
-            self.outage_timeout,
-            self.cancel_on_kill,
-        )
 
     @property
     def _hook(self) -> RedisEnterpriseHook:

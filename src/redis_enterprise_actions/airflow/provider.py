@@ -1,6 +1,6 @@
-"""What Airflow is told: which connection type there is, and what its form asks for.
+"""Description of the provider for Airflow: the connection type and the fields of its form.
 
-Imports nothing of Airflow's, as it is read while Airflow is being loaded, in each of its processes.
+The module imports nothing of Airflow's, as Airflow loads it while it is being loaded itself.
 """
 
 from __future__ import annotations
@@ -15,39 +15,39 @@ if TYPE_CHECKING:
 CONN_TYPE: Final = "redis_enterprise"
 HOOK_NAME: Final = "Redis Enterprise"
 
-_HOME: Final = "redis_enterprise_actions.airflow"
+_PACKAGE: Final = "redis_enterprise_actions.airflow"
 
 
-class Field(NamedTuple):
-    """One of the form's fields: a line of text, or a box to tick."""
+class FormField(NamedTuple):
+    """One field of the form: a line of text, or a checkbox if `default` is a bool."""
 
     label: str
     description: str
-    ticked: bool | None = None  # of a box, whether it is at first
+    default: bool | None = None
 
 
-# What `_settings` reads from the connection's extras.
-FIELDS: Final[Mapping[str, Field]] = MappingProxyType({
-    "urls": Field(
+# The extra fields that `connection` reads.
+FIELDS: Final[Mapping[str, FormField]] = MappingProxyType({
+    "urls": FormField(
         "URLs of more nodes",
-        "Other nodes of the same cluster, with spaces between them, for when one does not answer",
+        "Other nodes of the same cluster, with spaces between them, in case one does not answer",
     ),
-    "auth": Field("Authentication", "basic, or jwt to send the password for tokens only"),
-    "ca_cert": Field(
+    "auth": FormField("Authentication", "basic, or jwt to send the password for tokens only"),
+    "ca_cert": FormField(
         "CA certificate",
         "PEM file, on workers and triggerers, with the CA of the cluster's certificate",
     ),
-    "fingerprint": Field(
+    "fingerprint": FormField(
         "Fingerprint", "Or the SHA-256 fingerprint of that certificate, in hexadecimal digits"
     ),
-    "verify": Field(
-        "Verify the certificate", "Without, anybody can pose as the cluster", ticked=True
+    "verify": FormField(
+        "Verify the certificate", "If off, any server can pose as the cluster", default=True
     ),
-    "trusted_hosts": Field(
+    "trusted_hosts": FormField(
         "Trusted hosts", "Other hosts that nodes may redirect to, with spaces between them"
     ),
-    "client_cert": Field("Client certificate", "PEM file, instead of login and password"),
-    "client_key": Field("Client key", "PEM file, if the certificate's does not hold the key"),
+    "client_cert": FormField("Client certificate", "PEM file, instead of login and password"),
+    "client_key": FormField("Client key", "PEM file, if the certificate's does not hold the key"),
 })  # fmt: skip
 
 HIDDEN: Final = ("schema", "extra")
@@ -60,9 +60,9 @@ PLACEHOLDERS: Final[Mapping[str, str]] = MappingProxyType({
 
 
 def get_provider_info() -> dict[str, object]:
-    """Describe the provider, as the entry point `apache_airflow_provider` is to.
+    """Return the description of the provider, for the entry point `apache_airflow_provider`.
 
-    Airflow 3.2 and newer read the form from here, and 3.1 from the hook.
+    Airflow 3.2 and newer read the form from here, Airflow 3.1 from the hook.
 
     Source: provider_info.schema.json of Airflow.
     """
@@ -73,9 +73,9 @@ def get_provider_info() -> dict[str, object]:
         "connection-types": [
             {
                 "connection-type": CONN_TYPE,
-                "hook-class-name": f"{_HOME}.RedisEnterpriseHook",
+                "hook-class-name": f"{_PACKAGE}.RedisEnterpriseHook",
                 "hook-name": HOOK_NAME,
-                "conn-fields": {name: _declared(field) for name, field in FIELDS.items()},
+                "conn-fields": {name: _field_schema(field) for name, field in FIELDS.items()},
                 "ui-field-behaviour": {
                     "hidden-fields": list(HIDDEN),
                     "relabeling": dict(LABELS),
@@ -86,8 +86,8 @@ def get_provider_info() -> dict[str, object]:
     }
 
 
-def _declared(field: Field) -> dict[str, object]:
+def _field_schema(field: FormField) -> dict[str, object]:
     schema: dict[str, object] = {"type": ["string", "null"]}
-    if field.ticked is not None:
-        schema = {"type": ["boolean", "null"], "default": field.ticked}
+    if field.default is not None:
+        schema = {"type": ["boolean", "null"], "default": field.default}
     return {"label": field.label, "description": field.description, "schema": schema}

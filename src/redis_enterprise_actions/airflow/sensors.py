@@ -1,4 +1,4 @@
-"""The sensor: waits, without a worker, for what somebody else has started."""
+"""Airflow sensor that waits, without a worker, for work that was started elsewhere."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, cast
 from airflow.sdk import BaseSensorOperator
 
 from .compat import AirflowSensorTimeout
-from .deferral import Wait, deadline_in, defer, seconds
-from .events import COMPLETED, failure_of
+from .deferral import WaitOptions, deadline_in, defer, seconds
+from .events import COMPLETED, airflow_error
 from .hooks import RedisEnterpriseHook
 
 
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from .deferral import Duration
-    from .events import End
+    from .events import WaitEvent
 
 
 class RedisEnterpriseActionSensor(BaseSensorOperator):
-    """Waits until what a reference names has completed, and returns that `Action` as a dict.
+    """Sensor that waits until the work of a reference has completed, and returns it as a dict.
 
     `ref` is a reference, such as `action:UID`, `node:1/maintenance_on` or `bdb:1`, and templated.
     `timeout` is that of Airflow's sensors, seconds or a `timedelta`, and raises
     `AirflowSensorTimeout`; `execution_timeout` ends the wait, too. `stall_timeout` and
-    `outage_timeout` are those of `ActionsClient.wait_for_action`, None being endless. Between its
-    looks it is deferred, so that `mode` and `poke_interval` are of no account.
+    `outage_timeout` are those of `ActionsClient.wait_for_action`; None is endless. The sensor is
+    deferred, so that `mode` and `poke_interval` have no effect.
 
-    Raises what `RedisEnterpriseOperator` does; with `soft_fail`, the task is skipped instead.
+    Raises the exceptions of `RedisEnterpriseOperator`, or skips the task with `soft_fail`.
     """
 
     template_fields: Collection[str] = ("redis_enterprise_conn_id", "ref")
@@ -52,9 +52,9 @@ class RedisEnterpriseActionSensor(BaseSensorOperator):
         self.outage_timeout = seconds(outage_timeout, "outage_timeout")
 
     def execute(self, context: Context) -> None:  # noqa: ARG002 - Airflow's signature
-        """Wait in a trigger."""
+        """Defer the task to a trigger."""
         limit = seconds(self.execution_timeout, "execution_timeout")
-        wait = Wait(
+        wait = WaitOptions(
             self.redis_enterprise_conn_id,
             self.ref,
             deadline_in(self.timeout, limit),
@@ -63,11 +63,11 @@ class RedisEnterpriseActionSensor(BaseSensorOperator):
         )
         defer(self, wait)
 
-    def execute_complete(self, context: Context, event: End) -> dict[str, object]:  # noqa: ARG002
-        """Return the finished action, or raise what its end means to Airflow."""
+    def execute_complete(self, context: Context, event: WaitEvent) -> dict[str, object]:  # noqa: ARG002
+        """Return the finished action, or raise the Airflow exception for its end."""
         if event["outcome"] == COMPLETED:
             self.log.info("%s", event["message"])
             return cast("dict[str, object]", event["action"])
         if event["outcome"] == "WaitTimeout":
             raise AirflowSensorTimeout(event["message"])
-        raise failure_of(event["outcome"], event["message"])
+        raise airflow_error(event["outcome"], event["message"])

@@ -1,7 +1,7 @@
-"""What a task remembers from one try to the next: what it has called for already.
+"""State of a task that outlives its tries: the work that it has started.
 
-Airflow drops a task's XComs before each try; from 3.3 on there is a store that outlives them.
-With an older one nothing is remembered, and `lasting` is false.
+Airflow deletes a task's XComs before each try; since 3.3 it has a store that outlives them. With
+older versions nothing is kept, and `is_persistent` is False.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 _KEY: Final = "redis_enterprise_action"
 
 
-class _Store(Protocol):
-    """Airflow's `task_state_store`, as far as it is used."""
+class _StateStore(Protocol):
+    """The methods of Airflow's `task_state_store` that are used."""
 
     def get(self, key: str) -> object: ...
     def set(self, key: str, value: object) -> None: ...
@@ -28,69 +28,70 @@ class _TaskInstance(Protocol):
     max_tries: int
 
 
-class _Note(TypedDict):
-    """What is in the store. `max_tries` grows when a user clears the task, and only then."""
+class _StoredState(TypedDict):
+    """Value in the store. `max_tries` grows when a user clears the task, and only then."""
 
     ref: str | None
     ended: bool
     max_tries: int
 
 
-class Past(NamedTuple):
-    """What an earlier try has begun. `ref` is None where it ended before it could tell.
+class EarlierTry(NamedTuple):
+    """Work that an earlier try has started. `ref` is None if that try ended during its call.
 
-    `cleared` is whether a user has cleared the task since, who wants it done anew.
+    `cleared` is True if a user has cleared the task since then, to repeat the work.
     """
 
     ref: str | None
     cleared: bool = False
 
 
-class Memory:
-    """What one task has begun, and whether that is known to have ended."""
+class TaskState:
+    """State of one task: the work that it has started, and its end."""
 
-    def __init__(self, store: _Store | None, max_tries: int) -> None:
+    def __init__(self, store: _StateStore | None, max_tries: int) -> None:
         self._store = store
         self._max_tries = max_tries
 
     @classmethod
-    def of(cls, context: Mapping[str, object]) -> Self:
-        """Return that of the task whose context it is."""
-        store = cast("_Store | None", context.get("task_state_store"))
+    def from_context(cls, context: Mapping[str, object]) -> Self:
+        """Return the state of the task of a context."""
+        store = cast("_StateStore | None", context.get("task_state_store"))
         return cls(store, cast("_TaskInstance", context["ti"]).max_tries)
 
     @property
-    def lasting(self) -> bool:
-        """Whether the next try will remember."""
+    def is_persistent(self) -> bool:
+        """True if the next try will find the state."""
         return self._store is not None
 
-    def recall(self) -> Past | None:
-        """Return what an earlier try has begun, or None if the call is to be made.
+    def load(self) -> EarlierTry | None:
+        """Return the work that an earlier try has started, or None if the call is to be made.
 
-        A user who clears a task gets it done anew if the old work has ended, or nobody knows what
-        came of the call, so that they have looked. What may still run is not begun twice.
+        After a user has cleared the task, the call is made again if the old work has ended, or if
+        its outcome is unknown, as the user has checked. Work that may still run is not started
+        twice.
         """
-        note = None if self._store is None else cast("_Note | None", self._store.get(_KEY))
-        if note is None:
+        stored = None if self._store is None else cast("_StoredState | None", self._store.get(_KEY))
+        if stored is None:
             return None
-        cleared = note["max_tries"] != self._max_tries
-        if cleared and (note["ended"] or note["ref"] is None):
+        cleared = stored["max_tries"] != self._max_tries
+        if cleared and (stored["ended"] or stored["ref"] is None):
             return None
-        return Past(note["ref"], cleared)
+        return EarlierTry(stored["ref"], cleared)
 
-    def begin(self, ref: str | None) -> None:
-        """Note that a call is about to be made, or was, with the reference if that is known."""
+    def record_start(self, ref: str | None) -> None:
+        """Store that a call is about to be made, or was made, with the reference if it is known."""
         self._write(ref, ended=False)
 
-    def end(self, ref: str | None) -> None:
-        """Note that what was begun has ended, well or not."""
+    def record_end(self, ref: str | None) -> None:
+        """Store that the work has ended, with whatever outcome."""
         self._write(ref, ended=True)
 
-    def forget(self) -> None:
-        """Note that nothing has begun."""
+    def clear(self) -> None:
+        """Store that no work was started."""
         if self._store is not None:
             self._store.delete(_KEY)
 
     def _write(self, ref: str | None, *, ended: bool) -> None:
         if self._store is not None:
-            self._store.set(_KEY, _Note(ref=ref, ended=ended, max_tries=self._max_tries))
+            self._store.set(_KEY, _StoredState(ref=ref, ended=ended, max_tries=self._max_tries))

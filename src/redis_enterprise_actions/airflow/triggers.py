@@ -1,7 +1,6 @@
-"""What waits while the task holds no worker: one reference, until its deadline.
+"""Airflow trigger that waits for one reference while the task holds no worker.
 
-Knows nothing of how the work was started, and can be run anywhere, again and again: another
-triggerer goes on where one was killed.
+If a triggerer is killed, another one continues the wait.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from redis_enterprise_actions import AuthenticationError, CancelNotSupported, RedisActionsError
 
 from .client_cache import shared_client
-from .events import end_of
+from .events import event_of
 from .hooks import RedisEnterpriseHook
 
 
@@ -24,23 +23,23 @@ if TYPE_CHECKING:
 
     from redis_enterprise_actions import Action
 
-    from .connection import Settings
+    from .connection import ConnectionSettings
 
 _CLASS: Final = "redis_enterprise_actions.airflow.RedisEnterpriseTrigger"
-_CANCEL: Final = (
-    25.0  # seconds to cancel in, of the 30 that Airflow gives, [triggerer] on_kill_timeout
-)
+# Seconds; Airflow allows 30 by default ([triggerer] on_kill_timeout).
+_CANCEL_TIMEOUT: Final = 25.0
 
 
 class RedisEnterpriseTrigger(BaseTrigger):
-    """Waits for what a reference names, and fires one event: how that ended.
+    """Trigger that waits for the work of a reference, and sends one event at its end.
 
-    `ref` is a reference, as of `Operation.ref`. `deadline` is when to give up, on the wall's clock,
-    as a triggerer may be started anew; None is never. `stall_timeout` and `outage_timeout` are
-    seconds, as of `ActionsClient.wait_for_action`, counted anew by each triggerer.
+    `ref` is a reference, as of `Operation.ref`. `deadline` ends the wait, in wall-clock time, as a
+    triggerer may be restarted; None is endless. `stall_timeout` and `outage_timeout` are in
+    seconds, as of `ActionsClient.wait_for_action`, and start anew in each triggerer.
 
     With `cancel_on_kill`, a user who marks the waiting task, or clears it, cancels the work on the
-    cluster where the API documents that (Airflow 3.3 and newer). A triggerer that ends never does.
+    cluster where the API documents that (Airflow 3.3 and newer). The end of a triggerer cancels
+    nothing.
     """
 
     def __init__(
@@ -62,47 +61,47 @@ class RedisEnterpriseTrigger(BaseTrigger):
         self.cancel_on_kill = cancel_on_kill
 
     def serialize(self) -> tuple[str, dict[str, object]]:
-        """Return what another process makes the same trigger of. There is no secret in it."""
+        """Return the class and the arguments of the same trigger, without secrets."""
         names = ("redis_enterprise_conn_id", "ref", "deadline", "stall_timeout", "outage_timeout")
         return _CLASS, {name: getattr(self, name) for name in (*names, "cancel_on_kill")}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Wait, tell each change to the task's log, and say how it ended."""
+        """Wait, write each change to the task's log, and yield the event of the end."""
         try:
-            came: Action | RedisActionsError = await self._wait()
+            result: Action | RedisActionsError = await self._wait()
         except RedisActionsError as error:
-            came = error
-        yield TriggerEvent(end_of(self.ref, came))  # type: ignore[no-untyped-call] # Airflow's
+            result = error
+        yield TriggerEvent(event_of(self.ref, result))  # type: ignore[no-untyped-call] # Airflow's
 
     async def _wait(self) -> Action:
-        """Wait, and go on with what the connection says now if the cluster refuses what it said."""
+        """Wait, and once more if credentials are refused and the connection has changed."""
         settings = await self._hook.aget_settings()
         while True:
             try:
-                return await self._wait_as(settings)
+                return await self._wait_with(settings)
             except AuthenticationError:
-                newer = await self._hook.aget_settings()
-                if newer == settings:
+                current = await self._hook.aget_settings()
+                if current == settings:
                     raise
-                settings = newer
-                self.log.warning("the connection has changed: asking the cluster anew")
+                settings = current
+                self.log.warning("the connection has changed: continuing with the new credentials")
 
-    async def _wait_as(self, settings: Settings) -> Action:
+    async def _wait_with(self, settings: ConnectionSettings) -> Action:
         async with shared_client(settings) as client:
             return await client.operation(self.ref).wait(
-                timeout=self._left(),
+                timeout=self._remaining(),
                 stall_timeout=self.stall_timeout,
                 outage_timeout=self.outage_timeout,
                 on_progress=lambda action: self.log.info("%s", action),
             )
 
     async def on_kill(self) -> None:
-        """Cancel the work, if that was asked for. Called when a user acts on the waiting task."""
+        """Cancel the work with `cancel_on_kill`, when a user marks or clears the waiting task."""
         if not self.cancel_on_kill:
             self.log.info("%s goes on: cancel_on_kill is not set", self.ref)
             return
         settings = await self._hook.aget_settings()
-        async with asyncio.timeout(_CANCEL), shared_client(settings) as client:
+        async with asyncio.timeout(_CANCEL_TIMEOUT), shared_client(settings) as client:
             try:
                 await client.operation(self.ref).cancel()
             except CancelNotSupported as error:
@@ -114,8 +113,8 @@ class RedisEnterpriseTrigger(BaseTrigger):
     def _hook(self) -> RedisEnterpriseHook:
         return RedisEnterpriseHook(self.redis_enterprise_conn_id)
 
-    def _left(self) -> float | None:
-        """Return the seconds until the deadline. With none left, there is still one look."""
+    def _remaining(self) -> float | None:
+        """Return the seconds until the deadline; with 0 the wait still polls once."""
         if self.deadline is None:
             return None
         return max(0.0, (self.deadline - datetime.now(UTC)).total_seconds())
