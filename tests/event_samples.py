@@ -85,7 +85,7 @@ def ended(action: Action, status: str, **more: object) -> Action:
 
 
 def end(
-    elapsed: float, ref: str, action: Action, outcome: str, code: int, said: str
+    elapsed: float, ref: str, action: Action, outcome: str, code: int, message: str
 ) -> WaitEndEvent:
     """Return the end of a wait."""
     uid = ref.partition("@")[0].removeprefix("action:")
@@ -95,15 +95,15 @@ def end(
         uid=uid,
         outcome=outcome,
         exit_code=code,
-        message=said,
+        message=message,
         action=action,
     )
 
 
-def end_before(ref: str, action: Action, code: int, said: str) -> WaitEndEvent:
+def end_before(ref: str, action: Action, code: int, message: str) -> WaitEndEvent:
     """Return the end of a wait for an action that had ended before."""
-    told = end(0.2, ref, action, action.status, code, said)
-    return msgspec.structs.replace(told, already_over=True)
+    event = end(0.2, ref, action, action.status, code, message)
+    return msgspec.structs.replace(event, already_over=True)
 
 
 FAILED = ended(MAINTENANCE, "failed", error_code="e17", error="no room, 100% full")

@@ -108,7 +108,7 @@ def normalized(text: str) -> str:
 
 
 @pytest.fixture
-def story(served: Served) -> list[str]:
+def two_waits(served: Served) -> list[str]:
     """Start two actions, one of which fails; return the arguments to wait for them."""
 
     def begin(cluster: object) -> None:
@@ -135,9 +135,9 @@ def story(served: Served) -> list[str]:
         ("dumb", 80, {"TERM": "dumb"}),
     ],
 )
-def test_terminal(story: list[str], name: str, width: int, environ: dict[str, str]) -> None:
+def test_terminal(two_waits: list[str], name: str, width: int, environ: dict[str, str]) -> None:
     """The terminal at the end is as the golden file has it, with a visible cursor."""
-    ran = on_terminal(*story, width=width, **environ)
+    ran = on_terminal(*two_waits, width=width, **environ)
     text = normalized("\n".join(ran.terminal.everything) + "\n")
 
     assert ran.code == 1
@@ -163,9 +163,9 @@ def test_live(served: Served) -> None:
 @posix
 @pytest.mark.parametrize("value", ["0", "-1", "wide", "\u00b2", "99999999999"])
 @pytest.mark.parametrize("name", ["COLUMNS", "LINES"])
-def test_odd_size(story: list[str], name: str, value: str) -> None:
+def test_odd_size(two_waits: list[str], name: str, value: str) -> None:
     """An impossible `COLUMNS` or `LINES` is ignored."""
-    ran = on_terminal(*story, **{name: value})
+    ran = on_terminal(*two_waits, **{name: value})
     text = normalized("\n".join(ran.terminal.everything) + "\n")
 
     assert ran.code == 1
@@ -245,11 +245,11 @@ def test_outage_on_a_terminal(served: Served) -> None:
 
 
 @posix
-def test_without_rich(story: list[str], tmp_path: Path) -> None:
+def test_without_rich(two_waits: list[str], tmp_path: Path) -> None:
     """On a terminal without rich there are plain lines, and one line says why."""
     (tmp_path / "rich.py").write_text("raise ImportError")
     (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['rich'] = None\n")
-    ran = on_terminal(*story, width=120, PYTHONPATH=str(tmp_path))
+    ran = on_terminal(*two_waits, width=120, PYTHONPATH=str(tmp_path))
     text = normalized("\n".join(ran.terminal.everything) + "\n")
 
     assert ran.code == 1
@@ -257,9 +257,9 @@ def test_without_rich(story: list[str], tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("environ", [{}, {"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=str)
-def test_pipe(story: list[str], environ: dict[str, str]) -> None:
+def test_pipe(two_waits: list[str], environ: dict[str, str]) -> None:
     """In a pipe the lines are the same, whatever the environment says of a terminal."""
-    ran = in_pipe(*story, **environ)
+    ran = in_pipe(*two_waits, **environ)
     text = normalized(ran.stdout)
 
     assert (ran.returncode, ran.stderr) == (1, "")
@@ -271,10 +271,10 @@ def test_pipe(story: list[str], environ: dict[str, str]) -> None:
     ("name", "environ"),
     [("github", {"GITHUB_ACTIONS": "true"}), ("gitlab", {"GITLAB_CI": "true"})],
 )
-def test_pipeline(story: list[str], tmp_path: Path, name: str, environ: dict[str, str]) -> None:
+def test_pipeline(two_waits: list[str], tmp_path: Path, name: str, environ: dict[str, str]) -> None:
     """In a CI pipeline the output is that of the pipeline by default."""
     summary = tmp_path / "summary.md"
-    ran = in_pipe(*story, GITHUB_STEP_SUMMARY=str(summary), **environ)
+    ran = in_pipe(*two_waits, GITHUB_STEP_SUMMARY=str(summary), **environ)
     text = re.sub(r":\d{10}:", ":1772341198:", normalized(ran.stdout))
 
     assert (ran.returncode, ran.stderr) == (1, "")
@@ -326,28 +326,30 @@ def test_jq(served: Served, lines: Callable[[], list[str]]) -> None:
 class TestReportsAndHook:
     """Reports and the hook."""
 
-    def test_every_format(self, story: list[str], tmp_path: Path) -> None:
+    def test_every_format(self, two_waits: list[str], tmp_path: Path) -> None:
         """Reports of every format are written, and the hook gets the path of the first."""
         files = [tmp_path / f"report.{kind}" for kind in ("html", "md", "json", "svg")]
         options = [option for file in files for option in ("--report", str(file))]
-        ran = in_pipe(*story, *options, "--hook", 'echo "$REDIS_ACTIONS_REPORT" $PATH_TO')
+        ran = in_pipe(*two_waits, *options, "--hook", 'echo "$REDIS_ACTIONS_REPORT" $PATH_TO')
 
         assert (ran.returncode, ran.stderr) == (1, f"{files[0]}\n")
         assert all("SMUpdateBDB" in file.read_text("utf-8") for file in files)
 
     @pytest.mark.parametrize(
-        ("uid", "hook", "code", "said"),
+        ("uid", "hook", "code", "expected"),
         [
             ("a1", "true", 0, ""),
             ("a1", "exit 3", 6, "redis-actions: the hook ended with 3\n"),
             ("a2", "exit 3", 1, "redis-actions: the hook ended with 3\n"),
         ],
     )
-    def test_hook(self, story: list[str], uid: str, hook: str, code: int, said: str) -> None:
+    def test_hook(
+        self, two_waits: list[str], uid: str, hook: str, code: int, expected: str
+    ) -> None:
         """A failed hook is reported; it turns exit code 0 into 6, and changes no other."""
         ran = in_pipe("wait", uid, "--hook", hook)
 
-        assert (ran.returncode, ran.stderr) == (code, said)
+        assert (ran.returncode, ran.stderr) == (code, expected)
 
     @pytest.mark.parametrize(("outcome", "code"), [("completed", 6), ("failed", 1)])
     def test_report_fails(self, served: Served, tmp_path: Path, outcome: str, code: int) -> None:
@@ -372,9 +374,9 @@ class TestReportsAndHook:
         assert err.startswith(f"redis-actions: --report {place}/report.json cannot be written: ")
 
     @pytest.mark.parametrize("name", ["report.pdf", "nowhere/report.json"])
-    def test_no_report(self, story: list[str], name: str) -> None:
+    def test_no_report(self, two_waits: list[str], name: str) -> None:
         """An impossible report is wrong usage."""
-        ran = in_pipe(*story, "--report", name)
+        ran = in_pipe(*two_waits, "--report", name)
 
         assert ran.returncode == 2
         assert "argument --report" in ran.stderr
@@ -407,18 +409,18 @@ class TestReportsAndHook:
 
 
 @pytest.mark.parametrize(
-    ("mode", "said"),
+    ("mode", "expected"),
     [
         ("plain", "  warning: the certificate of https"),
         ("json", '{"event":"warning"'),
         ("github", "::warning title=redis-actions::warning: the certificate of https"),
     ],
 )
-def test_warnings(unused_tcp_port: int, mode: str, said: str) -> None:
+def test_warnings(unused_tcp_port: int, mode: str, expected: str) -> None:
     """Warnings of the package go to the display, and not to standard error."""
     url = f"https://127.0.0.1:{unused_tcp_port}"
     line = ["wait", "x", "--url", url, "--insecure", "--user", "x", "--outage-timeout", "0"]
     ran = in_pipe(*line, "--output", mode, REDIS_ENTERPRISE_PASSWORD="x")
 
     assert (ran.returncode, ran.stderr) == (5, "")
-    assert said in ran.stdout
+    assert expected in ran.stdout

@@ -247,20 +247,20 @@ class TestSignalHandler:
     @each_signal
     def test_cancels(self, signum: signal.Signals, code: int) -> None:
         """A signal cancels the task with the exit code as the message, and wakes the loop."""
-        said: list[object] = []
+        args: list[object] = []
 
         async def work() -> int:
             asyncio.get_running_loop().call_later(0.05, os.kill, os.getpid(), signum)
             try:
                 await asyncio.sleep(60)
             except asyncio.CancelledError as error:
-                said.extend(error.args)
+                args.extend(error.args)
                 raise
             return 0
 
         with SignalHandler(lambda: None) as signals, pytest.raises(KeyboardInterrupt):
             signals.run(work())
-        assert said == [code]
+        assert args == [code]
         assert signals.exit_code == code
 
     def test_signal_at_the_end(self) -> None:

@@ -90,9 +90,9 @@ class TestGitHub:
         for _ in range(10):
             display.show(WarningEvent(**time_at(0), message=bad), progress)
 
-        said = r"::warning::x#\#[add-mask]100%25,:"
-        assert lines[1] == f"::warning title=redis-actions::warning: {said}"
-        assert lines[3] == f"::error title=SMUpdateBDB on bdb%3A1%3A failed::\\{said}"
+        escaped = r"::warning::x#\#[add-mask]100%25,:"
+        assert lines[1] == f"::warning title=redis-actions::warning: {escaped}"
+        assert lines[3] == f"::error title=SMUpdateBDB on bdb%3A1%3A failed::\\{escaped}"
         plain = lines[-1]
         assert plain.startswith("2026-")
         assert "##[" not in plain
@@ -102,8 +102,8 @@ class TestGitHub:
         lines: list[str] = []
         display, progress = GitHubDisplay(lines.append, None), Progress()
         for number in range(12):
-            said = f"a{number} failed"
-            display.show(end(1, f"action:a{number}", UPDATE, "failed", 1, said), progress)
+            message = f"a{number} failed"
+            display.show(end(1, f"action:a{number}", UPDATE, "failed", 1, message), progress)
 
         assert [line.startswith("::error") for line in lines] == [True] * 10 + [False] * 2
         assert lines[-1] == "2026-03-01T04:59:59Z +0:00:01  a11 failed"

@@ -118,8 +118,8 @@ class TestSubmit:
 
         assert main([*FLUSH, "--json"]) == 0
         (line,) = lines()
-        told = json.loads(line)
-        assert (told["event"], told["schema"], told["ref"]) == ("submitted", 1, "crdb:t1")
+        event = json.loads(line)
+        assert (event["event"], event["schema"], event["ref"]) == ("submitted", 1, "crdb:t1")
 
     def test_wait(self, served: Served, lines: Callable[[], list[str]]) -> None:
         """With `--wait` the reference is printed first, then the lines of `wait`."""
@@ -152,7 +152,7 @@ class TestSubmit:
         assert "e17: no room" in end["message"]
 
     @pytest.mark.parametrize(
-        ("call", "planned", "options", "code", "said"),
+        ("call", "planned", "options", "code", "expected"),
         [
             (UPGRADE, {"outcome": "failed", "error": "no room"}, [], 1, "no room"),
             (EXPORT, {"outcome": "failed", "error": "ftp-error"}, [], 1, "ftp-error"),
@@ -177,13 +177,13 @@ class TestSubmit:
         planned: dict[str, object],
         options: list[str],
         code: int,
-        said: str,
+        expected: str,
     ) -> None:
         """Each outcome has its exit code, and a failure the reason that the cluster gives."""
         served.do(plan(**planned))
 
         assert main([*call, "--wait", *options]) == code
-        assert said in lines()[-1]
+        assert expected in lines()[-1]
 
     def test_dry_run(self, served: Served, capsys: pytest.CaptureFixture[str]) -> None:
         """A call that starts nothing says so on standard error."""
@@ -200,8 +200,8 @@ class TestSubmit:
         served.do(plan(outcome="never"))
 
         assert main([*CHANGE, "--param", "dry_run=true", "--wait"]) == 0
-        said, done = lines()
-        assert said.endswith("  the call was answered, and there is nothing to follow")
+        submitted, done = lines()
+        assert submitted.endswith("  the call was answered, and there is nothing to follow")
         assert done.endswith("  nothing to wait for; exit code 0")
 
     def test_dry_run_json(self, served: Served, lines: Callable[[], list[str]]) -> None:
@@ -289,7 +289,7 @@ class TestSubmit:
         assert served.do(lambda cluster: cluster.bdbs[1].config(now()))["name"] == "Büro"
 
     @pytest.mark.parametrize(
-        ("line", "said"),
+        ("line", "expected"),
         [
             (["GET", "/v1/bdbs"], "'GET' does not start work: use DELETE, PATCH, POST or PUT"),
             (["GET", "/v1/bdbs", "--wait"], "'GET' does not start work: use DELETE, PATCH"),
@@ -311,7 +311,7 @@ class TestSubmit:
         served: Served,
         capsys: pytest.CaptureFixture[str],
         line: list[str],
-        said: str,
+        expected: str,
     ) -> None:
         """A call that cannot be sent is exit code 2, with one line that shows no secret."""
         assert main(["submit", *line]) == 2
@@ -319,7 +319,7 @@ class TestSubmit:
         out, err = capsys.readouterr()
         assert out == ""
         assert err.startswith("redis-actions: ")
-        assert said in err
+        assert expected in err
         assert err.count("\n") == 1
         assert secrets_in(err) == []
         assert served.cluster.requests == []
@@ -337,8 +337,8 @@ class TestSubmit:
         monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=SimpleNamespace(read=read)))
 
         assert main([*UPGRADE, "--data", "@-"]) == 130
-        said = "interrupted; what runs on the cluster goes on running\n"
-        assert capsys.readouterr() == ("", said)
+        expected = "interrupted; what runs on the cluster goes on running\n"
+        assert capsys.readouterr() == ("", expected)
         assert served.cluster.requests == []
 
     def test_refused(self, served: Served, capsys: pytest.CaptureFixture[str]) -> None:
@@ -382,11 +382,11 @@ class TestSubmit:
         served.cluster.inject(path="/v1/bdbs", method="POST", lose=True)
 
         assert main([*UPGRADE, *options]) == 5
-        said, other = capsys.readouterr()
+        printed, other = capsys.readouterr()
         if not options:
-            said, other = other, said
+            printed, other = other, printed
         assert other == ""
-        assert "The cluster may have executed it; follow bdb:1@after to find out" in said
+        assert "The cluster may have executed it; follow bdb:1@after to find out" in printed
         assert len(calls(served)) == 1
 
     @pytest.mark.parametrize(
@@ -425,8 +425,8 @@ class TestSubmit:
 
     def test_echoed_secret(self, served: Served, capsys: pytest.CaptureFixture[str]) -> None:
         """Secrets of the body that an error response repeats are not printed."""
-        said = '{"error_code": "weak", "description": "open-sesame is weak"}'
-        served.cluster.inject(path="/v1/bdbs/1", method="PUT", status=406, body=said)
+        answer = '{"error_code": "weak", "description": "open-sesame is weak"}'
+        served.cluster.inject(path="/v1/bdbs/1", method="PUT", status=406, body=answer)
         body = '{"authentication_redis_pass": "open-sesame"}'
 
         assert main(["submit", "PUT", "/v1/bdbs/1", "--data", body]) == 5
@@ -453,12 +453,12 @@ class TestSubmit:
             assert process.stdout is not None
             ref, change = process.stdout.readline(), process.stdout.readline()
             process.send_signal(signal.SIGINT)
-            _, said = process.communicate(timeout=10)
+            _, err = process.communicate(timeout=10)
 
         assert "  started node:1/maintenance_on@" in ref
         assert "maintenance_on on node:1: " in change
         assert process.returncode == 130
-        assert said == "interrupted; what runs on the cluster goes on running\n"
+        assert err == "interrupted; what runs on the cluster goes on running\n"
         assert calls(served) == [("POST", "/v1/nodes/1/actions/maintenance_on")]
 
 
@@ -612,7 +612,7 @@ class TestCancel:
         assert capsys.readouterr() == ("", "")
 
     @pytest.mark.parametrize(
-        ("line", "code", "said"),
+        ("line", "code", "expected"),
         [
             (["a1"], 2, "action:a1 cannot be cancelled: the API has no such call, and it goes on"),
             (["export:1"], 2, "export:1 cannot be cancelled"),
@@ -627,13 +627,13 @@ class TestCancel:
         capsys: pytest.CaptureFixture[str],
         line: list[str],
         code: int,
-        said: str,
+        expected: str,
     ) -> None:
         """Work that the API cannot cancel is exit code 2, and no request is sent."""
         assert main(["cancel", *line]) == code
         out, err = capsys.readouterr()
         assert out == ""
-        assert err.startswith(f"redis-actions: {said}")
+        assert err.startswith(f"redis-actions: {expected}")
         assert served.cluster.requests == []
 
     @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ DUMB = {"TERM": "dumb"}
 
 
 @pytest.mark.parametrize(
-    ("wanted", "environ", "terminal", "rich", "name", "said"),
+    ("wanted", "environ", "terminal", "rich", "name", "warning"),
     [
         ("auto", {}, True, True, "rich", None),
         ("auto", {"TERM": "xterm"}, True, True, "rich", None),
@@ -54,14 +54,14 @@ def test_choose_output(
     terminal: bool,
     rich: bool,
     name: str,
-    said: str | None,
+    warning: str | None,
 ) -> None:
     """`auto` is resolved by the environment; a warning explains any other output than wanted."""
     chosen, why = choose_output(wanted, environ, terminal=terminal, rich=rich)
 
     assert chosen == name
-    assert (why or "").startswith(said or "")
-    assert (why is None) == (said is None)
+    assert (why or "").startswith(warning or "")
+    assert (why is None) == (warning is None)
 
 
 def test_no_rich() -> None:
@@ -81,11 +81,11 @@ def test_rich_is_looked_for(monkeypatch: pytest.MonkeyPatch, missing: bool) -> N
         monkeypatch.delenv(name, raising=False)
     if missing:
         monkeypatch.setitem(__import__("sys").modules, "rich", None)
-    said: list[str] = []
-    display = create_display("auto", said.append)
+    errors: list[str] = []
+    display = create_display("auto", errors.append)
 
     assert type(display).__name__ == ("PlainDisplay" if missing else "BarsDisplay")
-    assert len(said) == missing
+    assert len(errors) == missing
 
 
 @pytest.mark.parametrize("wanted", OUTPUTS[1:])
@@ -107,8 +107,8 @@ def test_display(monkeypatch: pytest.MonkeyPatch, wanted: str) -> None:
 def test_reference_display() -> None:
     """The reference is written as one line; all other events are printed as errors."""
     lines: list[str] = []
-    said: list[str] = []
-    display, progress = ReferenceDisplay(lines.append, said.append), Progress()
+    errors: list[str] = []
+    display, progress = ReferenceDisplay(lines.append, errors.append), Progress()
     display.show(SubmittedEvent(**time_at(0), ref="crdb:a\nb"), progress)
     display.show(SubmittedEvent(**time_at(0), ref=None), progress)
     display.show(SubmittedEvent(**time_at(0), ref=None, problem="why"), progress)
@@ -118,7 +118,7 @@ def test_reference_display() -> None:
     display.close(progress)
 
     assert lines == ["crdb:a b"]
-    assert said == [
+    assert errors == [
         "the call was answered, and there is nothing to follow",
         "the call was answered, but cannot be followed: why",
         "warning: x",

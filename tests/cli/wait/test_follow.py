@@ -83,9 +83,9 @@ async def test_exit_code(
 
     assert await run("wait", uid, "--output", mode, *options) == code
     printed = lines()
-    said = {"timed out": "timed out after", "stalled": "has not moved", "unreachable": "no usable"}
-    said |= {"rejected": "answered 403"}
-    assert any(said.get(outcome, outcome) in line for line in printed)
+    texts = {"timed out": "timed out after", "stalled": "has not moved", "unreachable": "no usable"}
+    texts |= {"rejected": "answered 403"}
+    assert any(texts.get(outcome, outcome) in line for line in printed)
     if mode == "json":
         assert all(conforms(line) for line in printed)
         *_, end, done = map(json.loads, printed)
@@ -95,7 +95,7 @@ async def test_exit_code(
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize(
-    ("outcome", "said", "code"),
+    ("outcome", "expected", "code"),
     [
         ("completed", "had already completed", 0),
         ("failed", "had already failed: internal_error: no room", 1),
@@ -109,7 +109,7 @@ async def test_ended_before(
     lines: Callable[[], list[str]],
     mode: str,
     outcome: Outcome,
-    said: str,
+    expected: str,
     code: int,
 ) -> None:
     """An action that had ended before is reported as such, without a duration."""
@@ -120,7 +120,7 @@ async def test_ended_before(
 
     assert await run("wait", uid, "--output", mode) == code
     printed = lines()
-    assert any(said in line for line in printed)
+    assert any(expected in line for line in printed)
     assert not any(f"{outcome} after" in line or "seen after" in line for line in printed)
     if mode == "json":
         assert [json.loads(line).get("already_over") for line in printed][-2:] == [True, None]
@@ -160,7 +160,7 @@ async def test_waited(
 
 
 @pytest.mark.parametrize(
-    ("older", "said"),
+    ("older", "expected"),
     [
         (-7200, ""),  # the clocks of the cluster and of the client differ
         (0, ""),
@@ -170,14 +170,14 @@ async def test_waited(
     ],
 )
 async def test_creation_time(
-    asked: FakeCluster, lines: Callable[[], list[str]], older: float, said: str
+    asked: FakeCluster, lines: Callable[[], list[str]], older: float, expected: str
 ) -> None:
     """The age of an action is reported if the cluster gives its creation time."""
     uid = asked.add_action("retry_bdb", Plan(duration=40))
     asked._clock._epoch = time.time() - now() - older
     await run("wait", uid, "--output", "plain", "--interval", "1")
 
-    assert re.search(rf"\] completed after waiting 4\d\.\d s{said}$", lines()[-1])
+    assert re.search(rf"\] completed after waiting 4\d\.\d s{expected}$", lines()[-1])
 
 
 def test_every_outcome_is_above() -> None:
@@ -242,17 +242,19 @@ class TestSeveral:
         uids = self.add(asked)
         began = now()
         forgotten: list[object] = []
-        asyncio.get_running_loop().set_exception_handler(lambda _, told: forgotten.append(told))
+        asyncio.get_running_loop().set_exception_handler(
+            lambda _, context: forgotten.append(context)
+        )
 
         assert await run("wait", *uids, "--json", *options) == code
         gc.collect()
         assert forgotten == []
         assert now() - began == pytest.approx(after, abs=3)
-        told = [json.loads(line) for line in lines()]
-        kinds = [event["event"] for event in told]
+        events = [json.loads(line) for line in lines()]
+        kinds = [event["event"] for event in events]
         assert (kinds.count("end"), kinds.count("left")) == (ends, left)
-        assert (told[-1]["left"], told[-1]["why"] is None) == (left, left == 0)
-        assert all("goes on" in each["message"] for each in told if each["event"] == "left")
+        assert (events[-1]["left"], events[-1]["why"] is None) == (left, left == 0)
+        assert all("goes on" in each["message"] for each in events if each["event"] == "left")
 
     async def test_any_fails(self, asked: FakeCluster) -> None:
         """With `--any` failures do not stop the waits; if all fail, the worst decides."""
@@ -294,19 +296,19 @@ class TestSeveral:
         assert end["elapsed"] == pytest.approx(now() - began, abs=0.1)
         assert 1 < end["elapsed"] < 15
 
-    @pytest.mark.parametrize(("said", "code"), [((143,), 143), ((), 130), (("x",), 130)])
+    @pytest.mark.parametrize(("args", "code"), [((143,), 143), ((), 130), (("x",), 130)])
     async def test_cancelled(
         self,
         asked: FakeCluster,
         lines: Callable[[], list[str]],
-        said: tuple[object, ...],
+        args: tuple[object, ...],
         code: int,
     ) -> None:
         """The message of a cancellation is the exit code; abandoned waits are reported."""
         uids = self.add(asked)
         task = run("wait", *uids, "--json")
         await asyncio.sleep(15)
-        task.cancel(*said)
+        task.cancel(*args)
 
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -331,19 +333,19 @@ async def test_outage_and_keep_alive(asked: FakeCluster, lines: Callable[[], lis
     asked.heal()
 
     assert await task == 0
-    told = [json.loads(line) for line in lines()]
-    began, over = [event for event in told if event["event"] == "outage"]
+    events = [json.loads(line) for line in lines()]
+    began, over = [event for event in events if event["event"] == "outage"]
     assert (began["over"], over["over"]) == (False, True)
     assert began["reason"] == "it answered 503"
     assert over["seconds"] == pytest.approx(200, abs=15)
     alive = [
         each
-        for each in told
+        for each in events
         if each["event"] == "alive" and began["elapsed"] < each["elapsed"] < 200
     ]
     assert len(alive) >= 5
     assert all(each["outage"] == pytest.approx(each["elapsed"], abs=1) for each in alive)
-    times = [event["elapsed"] for event in told]
+    times = [event["elapsed"] for event in events]
     assert max(b - a for a, b in zip([0, *times], times, strict=False)) <= 30
 
 

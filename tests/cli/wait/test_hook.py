@@ -102,9 +102,9 @@ class TestRun:
         command = f"cat; env > {tmp_path}/env; echo done && true"
 
         assert run(command, {"REDIS_ACTIONS_TITLE": "$(rm x) 'y'"}) is None
-        said = (tmp_path / "env").read_text().splitlines()
-        assert "REDIS_ACTIONS_TITLE=$(rm x) 'y'" in said
-        assert not any("hunter2" in line for line in said)
+        variables = (tmp_path / "env").read_text().splitlines()
+        assert "REDIS_ACTIONS_TITLE=$(rm x) 'y'" in variables
+        assert not any("hunter2" in line for line in variables)
 
     def test_output(self, capfd: pytest.CaptureFixture[str]) -> None:
         """The output of the hook goes to standard error."""
@@ -112,7 +112,7 @@ class TestRun:
         assert capfd.readouterr() == ("", "out\nerr\n")
 
     @pytest.mark.parametrize(
-        ("command", "said"),
+        ("command", "error"),
         [
             ("exit 3", "the hook ended with 3"),
             ("no-such-command 2>/dev/null", "the hook ended with 127"),
@@ -120,17 +120,17 @@ class TestRun:
             ("a\0b", "the hook cannot be run: embedded null byte"),
         ],
     )
-    def test_fails(self, command: str, said: str) -> None:
+    def test_fails(self, command: str, error: str) -> None:
         """The error says how the hook failed."""
-        assert run(command) == said
+        assert run(command) == error
 
     def test_too_slow(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         """The hook is killed after the timeout, with all processes that it started."""
         monkeypatch.setattr(_hook, "HOOK_TIMEOUT", 0.3)
         began = time.monotonic()
 
-        said = run(f"(sleep 0.6; touch {tmp_path}/late) & sleep 60")
-        assert said == "the hook had not ended after 0.3 s, and was killed"
+        error = run(f"(sleep 0.6; touch {tmp_path}/late) & sleep 60")
+        assert error == "the hook had not ended after 0.3 s, and was killed"
         assert time.monotonic() - began < 5
         time.sleep(0.5)  # the shell's own time cannot be moved
         assert not (tmp_path / "late").exists()

@@ -66,8 +66,8 @@ def test_no_reason() -> None:
     """An outage without a reason says that the reason is unknown."""
     outage = OutageEvent(**time_at(1), over=False, seconds=1.0, reason=None, ref=None)
 
-    said = "no usable answer for 1.0 s: reason unknown; asking again"
-    assert event_text(outage, Progress()) == said
+    expected = "no usable answer for 1.0 s: reason unknown; asking again"
+    assert event_text(outage, Progress()) == expected
 
 
 def test_keep_alive_of_many_waits() -> None:
@@ -79,8 +79,8 @@ def test_keep_alive_of_many_waits() -> None:
     progress.apply(WaitsStartedEvent(**time_at(0), refs=("a", "b", "c", "d", "e", "f")))
 
     runs = "SMUpdateBDB on bdb:1: active, 28.57 %"
-    said = f"still waiting for 5 of 6: {runs}; crdb:t2: not seen yet; {runs}; +2 more"
-    assert event_text(alive, progress) == said
+    expected = f"still waiting for 5 of 6: {runs}; crdb:t2: not seen yet; {runs}; +2 more"
+    assert event_text(alive, progress) == expected
 
 
 @pytest.mark.parametrize("display", [PlainDisplay, JsonDisplay])

@@ -131,7 +131,7 @@ def test_remaining(seen: list[tuple[float, float | None]], now: float, left: flo
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"),
+    ("seconds", "expected"),
     [
         (0.1, "about 5 s left"),
         (42, "about 40 s left"),
@@ -144,15 +144,15 @@ def test_remaining(seen: list[tuple[float, float | None]], now: float, left: flo
         (360_000, "about 100 h left"),
     ],
 )
-def test_format_remaining(seconds: float, said: str) -> None:
+def test_format_remaining(seconds: float, expected: str) -> None:
     """An estimate is rounded to its precision."""
-    assert format_remaining(seconds) == said
+    assert format_remaining(seconds) == expected
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"),
+    ("seconds", "expected"),
     [(0, "0:00:00"), (59.99, "0:00:59"), (125, "0:02:05"), (36_061, "10:01:01")],
 )
-def test_format_clock(seconds: float, said: str) -> None:
+def test_format_clock(seconds: float, expected: str) -> None:
     """A duration is printed as hours, minutes and seconds."""
-    assert format_clock(seconds) == said
+    assert format_clock(seconds) == expected

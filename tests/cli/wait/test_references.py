@@ -212,7 +212,7 @@ def test_ended_alone(entry: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("node:1", f"line 1: {NO_REFERENCE}"),
         (f"a1\n\n# more\n  password: {SECRET}\n", f"line 4: {NO_REFERENCE}"),
@@ -259,12 +259,12 @@ def test_ended_alone(entry: dict[str, str]) -> None:
     ],
     ids=lambda text: text[:40],
 )
-def test_errors(text: str, said: str) -> None:
+def test_errors(text: str, message: str) -> None:
     """An error names the line and the kind of value, and quotes none of it."""
     with pytest.raises(UsageError) as caught:
         parse_text(text)
 
-    assert str(caught.value) == f"standard input, {said}"
+    assert str(caught.value) == f"standard input, {message}"
     assert caught.value.__context__ is None
 
 
@@ -365,19 +365,19 @@ class TestParseReferences:
         assert refs == ["action:a1", "crdb:日本", "action:a2"]
 
     @pytest.mark.parametrize(
-        ("count", "said"),
+        ("count", "message"),
         [
             (1, "1 entry had already ended and is left out"),
             (2, "2 entries had already ended and are left out"),
         ],
     )
-    def test_ended(self, stdin: Callable[[bytes], None], count: int, said: str) -> None:
+    def test_ended(self, stdin: Callable[[bytes], None], count: int, message: str) -> None:
         """The number of entries left out is one line."""
         stdin(json.dumps([{"action_uid": "a", "status": "failed"}] * count).encode())
         lines: list[str] = []
 
         assert parse_references(["-"], lines.append) == []
-        assert lines == [said]
+        assert lines == [message]
 
     def test_no_text(self, stdin: Callable[[bytes], None]) -> None:
         """Standard input that is no UTF-8 is wrong usage, and is not quoted."""
