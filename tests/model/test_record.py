@@ -272,7 +272,7 @@ class TestRecord:
             (-5.5, 2.0, 65.5),
             (-5.0, 2.0, None),  # about as old as the wait
             (3600.0, 2.0, None),  # the clocks differ
-            (-63.0, None, None),  # nobody saw it go on
+            (-63.0, None, None),  # no answer showed it before its end
             (None, 2.0, None),
         ],
     )

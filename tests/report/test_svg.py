@@ -65,8 +65,8 @@ def test_outages() -> None:
     root = parse_svg([TROUBLED])
     bars = [each for each in root.iter(f"{SVG}rect") if each.get("class") == "outage"]
 
-    said = [title.text or "" for bar in bars for title in bar]
-    assert said == [
+    titles = [title.text or "" for bar in bars for title in bar]
+    assert titles == [
         "no answer for 10.0 s (1 attempt): it answered 503",
         "no answer for 40.0 s, to the end (9 attempts): refused",
     ]

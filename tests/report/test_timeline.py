@@ -102,7 +102,7 @@ class TestTexts:
         assert outcome_text(under_way) == "under way, waited 1 min 40 s"
 
     @pytest.mark.parametrize(
-        ("outcome", "words"),
+        ("outcome", "text"),
         [
             (Outcome.COMPLETED, "had already completed"),
             (Outcome.FAILED, "had already failed"),
@@ -110,13 +110,13 @@ class TestTexts:
             (Outcome.ABORTED, "had already been aborted"),
         ],
     )
-    def test_already_ended(self, outcome: Outcome, words: str) -> None:
+    def test_already_ended(self, outcome: Outcome, text: str) -> None:
         """The end of an action that had ended when first seen is shown without a time."""
         seen = make_record(
             elapsed=0.1, outcome=outcome, transitions=(transition(0.1, Phase(outcome.value)),)
         )
 
-        assert outcome_text(seen) == words
+        assert outcome_text(seen) == text
 
     def test_status_text(self) -> None:
         """Status, state and progress are shown where there are any."""
@@ -137,23 +137,23 @@ class TestTexts:
         ]
 
     @pytest.mark.parametrize(
-        ("record", "words"), [(QUIET, "none"), (TROUBLED, "2 outages, 50.0 s")]
+        ("record", "text"), [(QUIET, "none"), (TROUBLED, "2 outages, 50.0 s")]
     )
-    def test_outages_text(self, record: Record, words: str) -> None:
+    def test_outages_text(self, record: Record, text: str) -> None:
         """The outages of one wait are counted and added up."""
-        assert outages_text(record) == words
+        assert outages_text(record) == text
 
     @pytest.mark.parametrize(
-        ("case", "words"),
+        ("case", "text"),
         [
             ("none", "no waits"),
             ("one", "1 wait: 1 completed"),
             ("several", "3 waits: 1 completed, 1 unreachable, 1 interrupted"),
         ],
     )
-    def test_heading(self, case: str, words: str) -> None:
+    def test_heading(self, case: str, text: str) -> None:
         """The heading counts the waits by outcome."""
-        assert heading(timeline(CASES[case])) == words
+        assert heading(timeline(CASES[case])) == text
 
     def test_totals(self) -> None:
         """The totals have begin, end, duration, polls and outages."""

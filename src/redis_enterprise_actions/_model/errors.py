@@ -383,7 +383,7 @@ class ActionVanished(WaitError):
 
     How it ended is unknown. Either the cluster has forgotten it; or the same action of a node was
     started again; or a later export or import of that database was started, by this client or, as
-    /v2/actions tells from 7.22 on, by another one; or the status of an export was reset.
+    /v2/actions shows from 7.22 on, by another one; or the status of an export was reset.
     """
 
     outcome = Outcome.VANISHED
@@ -420,7 +420,7 @@ class ActionStalled(WaitError):
 class NothingToFollow(WaitError):
     """The answer to a call names nothing to follow, so that the end of the work cannot be known.
 
-    The call was made. `uid` is the call, and `reason` says why nothing tells its end. Pass
+    The call was made. `uid` is the call, and `reason` says why its end cannot be known. Pass
     `untracked="completed"` to `submit` where it is enough that the call was answered.
     """
 
