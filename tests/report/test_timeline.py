@@ -136,9 +136,7 @@ class TestTexts:
             "no answer for 40.0 s, to the end (9 attempts): refused",
         ]
 
-    @pytest.mark.parametrize(
-        ("record", "text"), [(QUIET, "none"), (TROUBLED, "2 outages, 50.0 s")]
-    )
+    @pytest.mark.parametrize(("record", "text"), [(QUIET, "none"), (TROUBLED, "2 outages, 50.0 s")])
     def test_outages_text(self, record: Record, text: str) -> None:
         """The outages of one wait are counted and added up."""
         assert outages_text(record) == text

@@ -122,7 +122,7 @@ _EVIDENCE_TEXT: Final[Mapping[Evidence, str]] = MappingProxyType(
     {
         Evidence.DATABASE: "as its database shows",
         Evidence.LIST: "as the list does not hold what it removed",
-        Evidence.NOT_FOUND: "as what it removed was not found twice",
+        Evidence.NOT_FOUND: "as two requests did not find what it removed",
         Evidence.QUIET: "as the database was never seen busy",
         Evidence.SAME_RESULT: "as its result, like the one before it, stayed",
     }
@@ -280,14 +280,15 @@ class Ambiguity(enum.Enum):
 class AmbiguousAnswer(msgspec.Struct, frozen=True):
     """An answer whose meaning depends on the earlier answers to the same wait.
 
-    `action` is the state if the ambiguity resolves in its favour. `mark` tells one failure, or one
-    kind of "not found", from another. `known_failure` is the failure that was there before the
-    call, None if that is not known, and `otherwise` the state if the present failure is that one.
+    `action` is the state if the ambiguity resolves in its favour. `discriminator` distinguishes one
+    failure, or one kind of "not found", from another. `known_failure` is the failure that was there
+    before the call, None if that is not known, and `otherwise` the state if the present failure is
+    that one.
     """
 
     ambiguity: Ambiguity
     action: Action
-    mark: str = ""
+    discriminator: str = ""
     known_failure: str | None = None
     otherwise: Action | AmbiguousAnswer | None = None
 

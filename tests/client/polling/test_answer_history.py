@@ -21,9 +21,9 @@ OLD, SAME = (
 )
 QUIET, GONE = (
     AmbiguousAnswer(Ambiguity.QUIET, ENDED),
-    AmbiguousAnswer(Ambiguity.GONE, ENDED, mark="db_not_found"),
+    AmbiguousAnswer(Ambiguity.GONE, ENDED, discriminator="db_not_found"),
 )
-GONE_OTHERWISE = AmbiguousAnswer(Ambiguity.GONE, ENDED, mark="not_found")
+GONE_OTHERWISE = AmbiguousAnswer(Ambiguity.GONE, ENDED, discriminator="not_found")
 REPLACED = AmbiguousAnswer(Ambiguity.REPLACED, ENDED)
 
 

@@ -667,7 +667,7 @@ class TestRemove:
         found = await api.fetch(parse_reference("node:9/remove"), action_of("node:1/remove"))
 
         assert isinstance(found, AmbiguousAnswer)
-        assert (found.ambiguity, found.mark) == (Ambiguity.GONE, "not_found")
+        assert (found.ambiguity, found.discriminator) == (Ambiguity.GONE, "not_found")
 
     @pytest.mark.parametrize(
         ("ref", "known"),

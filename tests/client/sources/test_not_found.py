@@ -40,7 +40,7 @@ class TestConfirmGone:
         found = await actions_api.fetch(REF, None)
 
         assert isinstance(found, AmbiguousAnswer)
-        assert (found.ambiguity, found.mark) == (Ambiguity.GONE, "db_not_found")
+        assert (found.ambiguity, found.discriminator) == (Ambiguity.GONE, "db_not_found")
         assert found.action.phase is Phase.COMPLETED
 
     async def test_still_listed(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:

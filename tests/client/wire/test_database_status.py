@@ -115,7 +115,7 @@ class TestDatabaseAction:
 
         assert isinstance(found, AmbiguousAnswer)
         assert said_of(found) == "known failure: failed or failed"
-        assert (found.mark, found.known_failure) == ("creation-failed", known)
+        assert (found.discriminator, found.known_failure) == ("creation-failed", known)
 
     @pytest.mark.parametrize(
         ("ref", "said"),

@@ -130,9 +130,11 @@ class AnswerHistory:
     ) -> Resolved:
         """Return the failure of a database, unless it was there before the call or first answer."""
         if self._failure is None:
-            self._failure = found.mark if found.known_failure is None else found.known_failure
+            self._failure = (
+                found.discriminator if found.known_failure is None else found.known_failure
+            )
         failure = self._failure
-        if set(found.mark.split("+")) <= set(failure.split("+")):
+        if set(found.discriminator.split("+")) <= set(failure.split("+")):
             resolved = self.resolve(
                 found.otherwise, asked_at=asked_at, last=last, missing_since=missing_since
             )
@@ -155,8 +157,8 @@ class AnswerHistory:
 
     def _resolve_gone(self, found: AmbiguousAnswer, asked_at: float, last: Action | None) -> Action:
         """Return an object as gone once two answers say "not found", with the same mark."""
-        if self._gone != found.mark:
-            self._gone, self._gone_since = found.mark, asked_at
+        if self._gone != found.discriminator:
+            self._gone, self._gone_since = found.discriminator, asked_at
         if asked_at >= self._gone_since + _GONE_CONFIRMATION - TICK:
             return structs.replace(found.action, evidence=Evidence.NOT_FOUND)
         if last is not None:

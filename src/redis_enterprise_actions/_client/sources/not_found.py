@@ -44,7 +44,9 @@ async def confirm_gone(
     list_path, _, uid = path.rpartition("/")
     uids = await _listed_uids(transport, list_path, list_permission)
     if uids is None:
-        return AmbiguousAnswer(Ambiguity.GONE, gone, mark=error_code_of(not_found.body) or "")
+        return AmbiguousAnswer(
+            Ambiguity.GONE, gone, discriminator=error_code_of(not_found.body) or ""
+        )
     return None if int(uid) in uids else gone
 
 

@@ -85,7 +85,7 @@ def _with_failure(wire: WireDatabase, ref: Reference, action: Action) -> Action 
     return AmbiguousAnswer(
         Ambiguity.KNOWN_FAILURE,
         action,
-        mark=failure_marks(wire, deletes=ref.is_deletion),
+        discriminator=failure_marks(wire, deletes=ref.is_deletion),
         known_failure=known_failure,
         otherwise=otherwise,
     )
