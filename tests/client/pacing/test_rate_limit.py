@@ -49,6 +49,17 @@ class TestRateLimiter:
 
         assert limiter.earliest(urgent=True) == pytest.approx(11.05)
 
+    @pytest.mark.parametrize(
+        ("due", "limit", "start"),
+        [(10.0, math.inf, 14.0), (20.0, math.inf, 20.0), (10.0, 12.0, 12.0), (20.0, 12.0, 12.0)],
+    )
+    def test_start_between(self, due: float, limit: float, start: float) -> None:
+        """A request starts when it is due and the rest is over, but no later than its limit."""
+        limiter = RateLimiter()
+        limiter.record(4.0, 5.0, 1)
+
+        assert limiter.start_between(due, limit) == start
+
     async def test_acquire(self) -> None:
         """The fourth request in a second waits, and that time does not count as the cluster's."""
         limiter, now = RateLimiter(), asyncio.get_running_loop().time

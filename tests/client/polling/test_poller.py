@@ -62,7 +62,7 @@ class ScriptedSource:
         return answer
 
     async def fetch_many(self, _: Mapping[Reference, Action | None]) -> ListResult:
-        """Fail, as one wait alone asks for no list."""
+        """Fail, as a single wait requests no list."""
         raise AssertionError
 
     def _next(self) -> Action | RedisActionsError | float | None:
@@ -74,7 +74,7 @@ async def never_verified(_: Reference, __: WaitError) -> None:
 
 
 async def watch_source(
-    script: ScriptedSource,
+    source: ScriptedSource,
     *,
     verify: Verify = never_verified,
     on_progress: Callable[[Action], object] | None = None,
@@ -86,8 +86,8 @@ async def watch_source(
     wait = WaitState(
         ref_of("a1"), limits=Limits(**limits), poll=wait_fixed(poll), now=now, wall=WALL
     )
-    script.verify = verify
-    poller = Poller(script, requests_sent=lambda: 0)
+    source.verify = verify
+    poller = Poller(source, requests_sent=lambda: 0)
     async with aclosing(watch(poller, wait, on_progress=on_progress)) as watched:
         async for action in watched:
             yield without_record(action)
@@ -95,10 +95,10 @@ async def watch_source(
 
 async def test_yields_changes() -> None:
     """A watch yields the first answer, each change and the end, and polls before it sleeps."""
-    script = ScriptedSource(at(1), at(1), at(2), at(2, "completed"))
+    source = ScriptedSource(at(1), at(1), at(2), at(2, "completed"))
 
-    assert [a async for a in watch_source(script)] == [at(1), at(2), at(2, "completed")]
-    assert [when - script.request_times[0] for when in script.request_times] == pytest.approx(
+    assert [a async for a in watch_source(source)] == [at(1), at(2), at(2, "completed")]
+    assert [when - source.request_times[0] for when in source.request_times] == pytest.approx(
         [0, 5, 10, 15]
     )
 
@@ -111,10 +111,10 @@ async def test_failure_is_yielded() -> None:
 async def test_deadline_cuts_a_request() -> None:
     """A request that hangs is cut at the deadline, to the millisecond."""
     began = asyncio.get_running_loop().time()
-    script = ScriptedSource(at(1), 3600.0)
+    source = ScriptedSource(at(1), 3600.0)
 
     with pytest.raises(WaitTimeout) as caught:
-        async for _ in watch_source(script, timeout=12):
+        async for _ in watch_source(source, timeout=12):
             pass
 
     assert asyncio.get_running_loop().time() - began == pytest.approx(12, abs=1e-3)
@@ -124,10 +124,10 @@ async def test_deadline_cuts_a_request() -> None:
 async def test_last_poll_is_bounded() -> None:
     """The poll at the deadline may take two seconds, not longer."""
     began = asyncio.get_running_loop().time()
-    script = ScriptedSource(at(1), at(1), 3600.0)
+    source = ScriptedSource(at(1), at(1), 3600.0)
 
     with pytest.raises(WaitTimeout):
-        async for _ in watch_source(script, timeout=10):
+        async for _ in watch_source(source, timeout=10):
             pass
 
     assert asyncio.get_running_loop().time() - began == pytest.approx(12, abs=1e-3)
@@ -192,14 +192,14 @@ async def test_verified_when_stalled() -> None:
 
 
 @pytest.mark.parametrize(
-    ("script", "error"),
+    ("source", "error"),
     [(ScriptedSource(at(1), None), ActionVanished), (ScriptedSource(at(1)), ActionStalled)],
     ids=["vanished", "stalled"],
 )
-async def test_not_verified(script: ScriptedSource, error: type[WaitError]) -> None:
+async def test_not_verified(source: ScriptedSource, error: type[WaitError]) -> None:
     """The error is raised if the database does not show an end."""
     with pytest.raises(error):
-        async for _ in watch_source(script, stall_timeout=30):
+        async for _ in watch_source(source, stall_timeout=30):
             pass
 
 
@@ -218,9 +218,9 @@ async def test_verification_during_an_outage() -> None:
 
 
 @pytest.mark.parametrize(
-    "script", [ScriptedSource(at(1), None), ScriptedSource(at(1))], ids=["gone", "still"]
+    "source", [ScriptedSource(at(1), None), ScriptedSource(at(1))], ids=["gone", "still"]
 )
-async def test_verification_outlasts_the_budget(script: ScriptedSource) -> None:
+async def test_verification_outlasts_the_budget(source: ScriptedSource) -> None:
     """A verification that fails for as long as the budget ends the wait."""
 
     async def verify(_: Reference, __: WaitError) -> None:
@@ -228,7 +228,7 @@ async def test_verification_outlasts_the_budget(script: ScriptedSource) -> None:
 
     began = asyncio.get_running_loop().time()
     with pytest.raises(ClusterUnreachable) as caught:
-        async for _ in watch_source(script, verify=verify, stall_timeout=5, outage_timeout=60):
+        async for _ in watch_source(source, verify=verify, stall_timeout=5, outage_timeout=60):
             pass
 
     assert 65 <= asyncio.get_running_loop().time() - began <= 66.1
@@ -245,62 +245,62 @@ def node_error(number: int, *, has_alternative: bool = True) -> ClusterUnreachab
 
 async def test_another_node(caplog: pytest.LogCaptureFixture) -> None:
     """If another node is left, it is asked at once, and that is no outage yet."""
-    script = ScriptedSource(at(1), node_error(1), node_error(2), at(2, "completed"))
+    source = ScriptedSource(at(1), node_error(1), node_error(2), at(2, "completed"))
 
-    seen = [a async for a in watch_source(script, outage_timeout=0)]
+    seen = [a async for a in watch_source(source, outage_timeout=0)]
     assert seen == [at(1), at(2, "completed")]
-    assert script.request_times[3] - script.request_times[1] < 1.5
+    assert source.request_times[3] - source.request_times[1] < 1.5
     assert caplog.records == []
 
 
 async def test_another_node_at_the_deadline() -> None:
     """A node that fails at the deadline does not hide the answer of another node."""
-    script = ScriptedSource(at(1), node_error(1), at(2, "completed"))
+    source = ScriptedSource(at(1), node_error(1), at(2, "completed"))
 
-    assert [a async for a in watch_source(script, timeout=3)] == [at(1), at(2, "completed")]
+    assert [a async for a in watch_source(source, timeout=3)] == [at(1), at(2, "completed")]
 
 
 async def test_no_other_node(caplog: pytest.LogCaptureFixture) -> None:
     """Once all nodes have failed, there is an outage, and the error names them."""
-    script = ScriptedSource(at(1), node_error(1), node_error(2, has_alternative=False))
+    source = ScriptedSource(at(1), node_error(1), node_error(2, has_alternative=False))
 
     with pytest.raises(ClusterUnreachable) as caught:
-        [a async for a in watch_source(script, outage_timeout=20)]
+        [a async for a in watch_source(source, outage_timeout=20)]
     assert caught.value.nodes == ("http://n1:8080", "http://n2:8080")
-    assert caught.value.attempts == len(script.request_times) - 1
+    assert caught.value.attempts == len(source.request_times) - 1
     assert [record.getMessage()[-12:] for record in caplog.records] == ["asking again"]
 
 
 async def test_outage_survived() -> None:
     """An outage within the budget ends no wait."""
     out = [ClusterUnreachable("GET", "/v1/actions/a1", reason="x") for _ in range(8)]
-    script = ScriptedSource(at(1), *out, at(2, "completed"))
+    source = ScriptedSource(at(1), *out, at(2, "completed"))
 
-    assert [a async for a in watch_source(script)] == [at(1), at(2, "completed")]
+    assert [a async for a in watch_source(source)] == [at(1), at(2, "completed")]
 
 
 async def test_outage_not_survived() -> None:
     """An outage ends the wait at the end of its budget, after a last attempt there."""
-    script = ScriptedSource(at(1), ClusterUnreachable("GET", "/v1/actions/a1", reason="x"))
+    source = ScriptedSource(at(1), ClusterUnreachable("GET", "/v1/actions/a1", reason="x"))
 
     with pytest.raises(ClusterUnreachable) as caught:
-        async for _ in watch_source(script, outage_timeout=60):
+        async for _ in watch_source(source, outage_timeout=60):
             pass
 
     assert caught.value.action == at(1)
-    assert script.request_times[-1] - script.request_times[0] == pytest.approx(65, abs=1e-3)
-    assert caught.value.attempts == len(script.request_times) - 1
+    assert source.request_times[-1] - source.request_times[0] == pytest.approx(65, abs=1e-3)
+    assert caught.value.attempts == len(source.request_times) - 1
 
 
 async def test_fatal_at_once() -> None:
     """A refusal ends the wait within one request."""
-    script = ScriptedSource(AuthenticationError("GET", "/v1/actions/a1", status=401))
+    source = ScriptedSource(AuthenticationError("GET", "/v1/actions/a1", status=401))
 
     with pytest.raises(AuthenticationError):
-        async for _ in watch_source(script):
+        async for _ in watch_source(source):
             pass
 
-    assert len(script.request_times) == 1
+    assert len(source.request_times) == 1
 
 
 class TestCallback:
@@ -316,8 +316,8 @@ class TestCallback:
             seen.append(action)
 
         callback = coroutine if asynchronous else seen.append
-        script = ScriptedSource(at(1), at(1), at(2), at(2), at(2, "failed"))
-        yielded = [a async for a in watch_source(script, on_progress=callback)]
+        source = ScriptedSource(at(1), at(1), at(2), at(2), at(2, "failed"))
+        yielded = [a async for a in watch_source(source, on_progress=callback)]
 
         assert seen == yielded == [at(1), at(2), at(2, "failed")]
 
@@ -354,11 +354,11 @@ class TestCallback:
             if not action.phase.terminal:
                 await asyncio.sleep(3600)
 
-        script = ScriptedSource(at(1), at(1, "completed"))
-        seen = [a async for a in watch_source(script, on_progress=callback, timeout=10)]
+        source = ScriptedSource(at(1), at(1, "completed"))
+        seen = [a async for a in watch_source(source, on_progress=callback, timeout=10)]
 
         assert seen == [at(1), at(1, "completed")]
-        assert script.request_times[1] - script.request_times[0] == pytest.approx(10, abs=1e-3)
+        assert source.request_times[1] - source.request_times[0] == pytest.approx(10, abs=1e-3)
 
     async def test_is_not_cut_at_the_end(self) -> None:
         """The callback for the end may last past the deadline."""
@@ -368,8 +368,8 @@ class TestCallback:
             await asyncio.sleep(3600)
             done.append(action)
 
-        script = ScriptedSource(at(1, "completed"))
-        assert [a async for a in watch_source(script, on_progress=callback, timeout=10)] == done
+        source = ScriptedSource(at(1, "completed"))
+        assert [a async for a in watch_source(source, on_progress=callback, timeout=10)] == done
 
 
 async def test_cancelled_anywhere() -> None:
@@ -379,8 +379,8 @@ async def test_cancelled_anywhere() -> None:
         await asyncio.sleep(1)
 
     async def wait() -> None:
-        script = ScriptedSource(at(1), 2.0, at(2), at(3), 2.0, at(3, "completed"))
-        async for _ in watch_source(script, on_progress=callback, poll=1.0):
+        source = ScriptedSource(at(1), 2.0, at(2), at(3), 2.0, at(3, "completed"))
+        async for _ in watch_source(source, on_progress=callback, poll=1.0):
             await asyncio.sleep(0.5)
 
     before = asyncio.all_tasks()

@@ -87,7 +87,7 @@ class PollPlanner:
             endpoint.last_kind, endpoint.last_request = request.kind, self._requests
 
     def require_verification(self, waiter: Waiter, doubt: WaitError) -> None:
-        """Plan a look at the database, which may show that the action has ended after all."""
+        """Plan a request for the database, which may show that the action has ended."""
         if waiter.unverified is None:
             self._unverified.append(waiter)
         waiter.unverified = doubt

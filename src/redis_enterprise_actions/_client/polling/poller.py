@@ -122,9 +122,10 @@ class Poller:
     # --- waiters join and leave -----------------------------------------------------------------
 
     def _add(self, waiter: Waiter, loop: asyncio.AbstractEventLoop) -> None:
+        """Add a waiter, and start the loop or wake it if the waiter is due earlier."""
         state = waiter.state
-        for fellow in self._waiters.fellows(state.ref):
-            self._detach(fellow)
+        for other in self._waiters.fellows(state.ref):
+            self._detach(other)
         self._waiters.add(waiter)
         self._wake_leavers()
         waiter.expires_at = max(state.hard_limit, loop.time()) + LAST_POLL_TIMEOUT
@@ -372,7 +373,7 @@ class Poller:
         self._planner.record_answer(now)
 
     def _on_error(self, error: RequestError) -> None:
-        """Book a failed request on its action or on the cluster, and tell the waits concerned."""
+        """Record a failed request, per action or cluster-wide, and pass it to its waits."""
         now, requesters = self._now(), list(self._requesters)
         if not requesters:
             return  # they left in the same moment
@@ -403,7 +404,7 @@ class Poller:
         now = self._now()
         try:
             waiter.state.on_error(error, now, per_action=per_action, since=since)
-            # A failed list says nothing about one action: the next request is for a single one.
+            # A failed list proves nothing about an action, so the next request is for a single one.
             if self._requesting_chorus is None:
                 waiter.state.check_limits(now)
         except (RequestError, WaitError) as end:
