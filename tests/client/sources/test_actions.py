@@ -49,7 +49,7 @@ class TestFind:
     @pytest.mark.parametrize("version", ["7.4", "7.8", "7.22", "8.0"])
     @pytest.mark.parametrize("name", ["retry_bdb", "SMUpdateBDB"])
     async def test_v1(self, version: Version, name: str) -> None:
-        """What v1 knows costs one request, on every version."""
+        """An action that v1 knows costs one request, on every version."""
         async with FakeCluster(version=version) as cluster:
             transport = transport_to(cluster)
             uid = cluster.add_action(name)
@@ -61,7 +61,7 @@ class TestFind:
             assert asked(cluster) == [f"/v1/actions/{uid}"]
 
     async def test_v2(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
-        """What only v2 knows is found there; whether there is a v2 is found out once."""
+        """An action that only v2 knows is found there; the list of v2 is requested once."""
         first, second = cluster.add_action("export"), cluster.add_action("import")
 
         found = await actions_api.find_action(first)
@@ -76,7 +76,7 @@ class TestFind:
         assert asked(cluster) == [f"/v2/actions/{first}"]
 
     async def test_unknown(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
-        """What neither knows is not known."""
+        """An action that neither version knows is not found."""
         assert await actions_api.find_action("x") is None
         assert asked(cluster) == ["/v1/actions/x", "/v2/actions", "/v2/actions/x"]
 
@@ -84,7 +84,7 @@ class TestFind:
         assert asked(cluster) == ["/v1/actions/x", "/v2/actions/x"]
 
     async def test_gone_from_v2(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
-        """What v2 no longer knows is looked up in v1 before it is said to be gone."""
+        """An action that v2 no longer knows is looked up in v1 as well."""
         uid = cluster.add_action("export")
         found = await actions_api.find_action(uid)
         cluster.forget(uid)
@@ -118,7 +118,7 @@ class TestFind:
     async def test_odd_404_on_an_empty_cluster(
         self, cluster: FakeCluster, actions_api: ActionsApi
     ) -> None:
-        """Where the list answers 404 in the API's words, nothing is there."""
+        """A 404 of the API's for the list means that there are no actions."""
         cluster.inject(status=404)
         cluster.inject(status=404, body='{"error_code": "action_not_found"}')
 
@@ -150,7 +150,7 @@ class TestList:
     """All actions, or those on one database."""
 
     async def test_both_versions(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
-        """The list is v1's, and after it what only v2 knows."""
+        """The list has the actions of v1, and then those that only v2 shows."""
         machine, task = cluster.add_action("SMUpdateBDB"), cluster.add_action("retry_bdb")
         other = cluster.add_action("backup")
 
@@ -172,7 +172,7 @@ class TestList:
         assert asked(cluster) == ["/v1/actions/bdb/2", "/v2/actions"]
 
     async def test_without_v2(self) -> None:
-        """Where there is no v2, the list is v1's."""
+        """Without v2 the list has the actions of v1."""
         async with FakeCluster(version="7.4") as cluster:
             transport = transport_to(cluster)
             uid = cluster.add_action()
@@ -221,7 +221,7 @@ async def find_many(actions_api: ActionsApi, wanted: dict[str, Action | None]) -
 
 
 def uids_of(found: ListResult) -> set[str]:
-    """Return the uids of what was found."""
+    """Return the uids in a list result."""
     return {ref.uid for ref in found.actions}
 
 
@@ -229,7 +229,7 @@ class TestFindMany:
     """Looking several actions up."""
 
     async def test_v1(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
-        """Of actions that v1 knows, or that nobody has seen yet, v1's list is asked for."""
+        """The list of v1 is requested for actions that v1 has shown or that are not seen yet."""
         uids = [cluster.add_action(), cluster.add_action("retry_bdb")]
         found = await find_many(actions_api, {uids[0]: None, uids[1]: None, "x": None})
 
@@ -238,7 +238,7 @@ class TestFindMany:
         assert found.cost == 1
 
     async def test_v2(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
-        """What only v2 has shown is looked for there, and without need v1 is left alone."""
+        """An action that only v2 has shown is looked for there; v1 is requested only if needed."""
         export, update = cluster.add_action("export"), cluster.add_action()
         other = await actions_api.find_action(export)
         asked(cluster)
@@ -253,7 +253,7 @@ class TestFindMany:
         assert uids_of(found) == {export}
 
     async def test_v2_for_all(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
-        """Where v2 is asked for one, what was never seen is looked for in its answer, too."""
+        """A list of v2 that is requested for one action serves all missing ones."""
         export, fresh = cluster.add_action("export"), cluster.add_action("export")
         other = await actions_api.find_action(export)
 
@@ -261,7 +261,7 @@ class TestFindMany:
         assert uids_of(found) == {export, fresh}
 
     async def test_broken_v2(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
-        """Where v2's list is known to be broken, v1's has to do."""
+        """The list of v1 is used alone if that of v2 has the known bug."""
         export, update = cluster.add_action("export"), cluster.add_action()
         other = await actions_api.find_action(export)
         cluster.inject(path="/v2/actions", status=406, body='{"error_code": "invalid_schema"}')
@@ -270,7 +270,7 @@ class TestFindMany:
         assert uids_of(found) == {update}
 
     async def test_refused_v2(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
-        """What v2 refuses is not v1's trouble; where v2 alone is asked, it is the answer."""
+        """A rejected list of v2 is ignored if v1 has answered, and raised otherwise."""
         export, update = cluster.add_action("export"), cluster.add_action()
         other = await actions_api.find_action(export)
         cluster.inject(path="/v2/actions", times=2, status=406)
@@ -289,7 +289,7 @@ class TestFindMany:
         assert 2000 * 100 / 2**15 < found.cost < 2000 * 600 / 2**15
 
     async def test_in_both(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
-        """What v2 has shown, and v1 lists by now, is not looked for in v2 again."""
+        """An action that v2 has shown and v1 lists is not looked for in v2 again."""
         update = cluster.add_action()
         seen = await actions_api.find_action(update)
         assert seen is not None
@@ -301,7 +301,7 @@ class TestFindMany:
         assert len(found.actions) == 2
 
     async def test_changed(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
-        """It is told what v1 lists otherwise than it did, by every reference to it."""
+        """A list of v1 reports changes for each reference to an action."""
         first, second = (cluster.add_action(plan=Plan(duration=seconds)) for seconds in (5.0, 1e6))
         wanted = [ref_of(first), ref_of(second)]
         lists = [await actions_api.fetch_many(dict.fromkeys(wanted)) for _ in range(2)]
@@ -318,7 +318,7 @@ class TestFindMany:
         assert lists[-1].actions.keys() == {wanted[1]}
 
     async def test_changed_in_v2(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
-        """Of what v2 lists it is not told."""
+        """A result with actions of v2 does not say what changed."""
         export = cluster.add_action("export")
         other = await actions_api.find_action(export)
         found = await find_many(actions_api, {export: other, cluster.add_action(): None})
@@ -334,7 +334,7 @@ class TestFindMany:
 
     @pytest.mark.parametrize("body", ["<html>", "{}", '{"actions": 5}', "["])
     async def test_no_list(self, cluster: FakeCluster, actions_api: ActionsApi, body: str) -> None:
-        """What is no list is unreadable."""
+        """A body without a list is unreadable."""
         cluster.inject(status=200, body=body)
 
         with pytest.raises(UnreadableReply):

@@ -24,7 +24,7 @@ class TestV2:
 
     @pytest.mark.enable_socket
     async def test_unknown_without_v2(self) -> None:
-        """Where there is no v2, its list says so once, and it is not asked again."""
+        """A cluster without v2 is asked for its list once."""
         async with FakeCluster(version="7.8") as cluster:
             transport = transport_to(cluster)
             actions_api = ActionsApi(transport)

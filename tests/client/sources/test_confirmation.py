@@ -100,7 +100,7 @@ class TestDeleted:
         assert await actions_api.fetch(self.REF, None) is None
 
     async def test_seen(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
-        """What is known of it goes first; then its database tells, while it is deleted."""
+        """The record of a deletion counts first, and then the status of the database."""
         uid = cluster.add_action("SMDeleteBDB", bdb_uid=7)
         ref = Reference(ReferenceKind.ACTION, uid, "bdb:7")
         seen = await actions_api.fetch(ref, None)
@@ -113,7 +113,7 @@ class TestDeleted:
     async def test_may_not_ask(
         self, cluster: FakeCluster, actions_api: ActionsApi, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """Who may not see the database learns nothing of it, but is told so."""
+        """A deletion is not confirmed if the user may not see the database, which is logged."""
         cluster.inject(path="/v1/bdbs", status=403)
 
         assert await actions_api.fetch(self.REF, None) is None
@@ -121,7 +121,7 @@ class TestDeleted:
 
 
 class TestFinished:
-    """What the database says about an action that vanished or stalled."""
+    """Verification of a stalled or vanished action by its database."""
 
     async def test_deleted(self, actions_api: ActionsApi) -> None:
         """A delete that is listed as running, but whose database is gone, has completed."""
@@ -169,7 +169,7 @@ class TestFinished:
     async def test_never_ran(
         self, cluster: FakeCluster, actions_api: ActionsApi, phase: Phase
     ) -> None:
-        """What does not run has not ended, however idle its database is."""
+        """An action that was not seen running has not ended, although its database is idle."""
         cluster.add_action(plan=Plan(duration=0, outcome="stuck"))
 
         assert await actions_api.verify(A1, stalled(machine(phase=phase))) is None
@@ -207,7 +207,7 @@ class TestFinished:
     async def test_not_asked(
         self, cluster: FakeCluster, actions_api: ActionsApi, doubt: WaitError
     ) -> None:
-        """Where a database could not tell, it is not asked."""
+        """No database is requested if it could not confirm an end."""
         assert await actions_api.verify(A1, doubt) is None
         assert asked(cluster) == []
 

@@ -1,4 +1,4 @@
-"""Facts about `_crdb_tasks`: tasks of Active-Active databases, from the call to the end."""
+"""Tests of `_client.sources.crdb_tasks`."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def crdb(cluster: FakeCluster) -> str:
 
 @pytest.fixture
 async def tasks(cluster: FakeCluster) -> AsyncIterator[CrdbTasksApi]:
-    """What asks the cluster for tasks."""
+    """Return the CRDB task endpoints of the fake cluster."""
     transport = client_of(cluster)._transport
     yield CrdbTasksApi(transport)
     await transport.close()
@@ -121,7 +121,7 @@ class TestSuccess:
         ]
 
     async def test_by_id(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """A task is followed by its id alone, whoever has started it."""
+        """A task is followed by its id, even one of another user."""
         task_id = cluster.start_crdb_task(plan=Plan(duration=100), id="a/b ?")
 
         assert (await client.crdbs.wait_task("a/b ?")).uid == task_id
@@ -130,7 +130,7 @@ class TestSuccess:
 
     @pytest.mark.parametrize("task_id", ["", ".", "..", None, 7])
     async def test_no_id(self, cluster: FakeCluster, client: ActionsClient, task_id: str) -> None:
-        """What can be no id is not asked for, nor is the list on its behalf."""
+        """An invalid id is rejected before any request."""
         two = (client.crdbs.wait_task(each) for each in (task_id, "." if task_id else ".."))
         for result in await asyncio.gather(*two, return_exceptions=True):
             assert isinstance(result, UsageError)
@@ -174,7 +174,7 @@ class TestFailure:
         assert now() == pytest.approx(5, abs=0.1)
 
     async def test_vanishes(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """A task that was there and is not any more has vanished, with what was last seen."""
+        """A task that was seen and is gone has vanished; the error has its last state."""
         task_id = cluster.start_crdb_task(plan=Plan(duration=100, outcome="vanishes"))
 
         with pytest.raises(ActionVanished) as caught:
@@ -206,7 +206,7 @@ class TestFailure:
 
     @pytest.mark.parametrize("status", [401, 403])
     async def test_refused(self, cluster: FakeCluster, client: ActionsClient, status: int) -> None:
-        """Who may not see a task is told so at once, with the permission that it takes."""
+        """A 403 fails the wait immediately and names the permission."""
         cluster.inject(path=TASKS, times=None, status=status)
 
         with pytest.raises(AuthenticationError) as caught:
@@ -216,7 +216,7 @@ class TestFailure:
 
 
 class TestResults:
-    """How long the result of a task is kept."""
+    """Results of tasks, which the cluster keeps for a time."""
 
     async def test_default(self, cluster: FakeCluster, client: ActionsClient, crdb: str) -> None:
         """A result can be had for 500 s after the end, and not any more then."""
@@ -292,7 +292,7 @@ class TestStart:
     async def test_lost_answer(
         self, cluster: FakeCluster, client: ActionsClient, crdb: str, fault: str
     ) -> None:
-        """What a call without an answer has started is found by its id; it is not sent twice."""
+        """The task of a call without an answer is found by its id; the call is not sent twice."""
         cluster.inject(method="POST", path="/v1/crdbs", **{fault: True})  # type: ignore[arg-type]
         operation = await client.crdbs.create({"name": "new"}, task_id="mine")
 
@@ -366,7 +366,7 @@ class TestCancel:
         assert now() < 40
 
     async def test_committing(self, cluster: FakeCluster, client: ActionsClient, crdb: str) -> None:
-        """What is being committed goes on, unless it is forced to stop."""
+        """A task that is being committed goes on, unless the cancel is forced."""
         cluster.plan("PUT", "/v1/crdbs", Plan(duration=100))
         operation = await client.crdbs.flush(crdb)
         await asyncio.sleep(80)
@@ -383,7 +383,7 @@ class TestCancel:
     async def test_too_late(
         self, cluster: FakeCluster, client: ActionsClient, crdb: str, pause: float, status: int
     ) -> None:
-        """What has ended cannot be cancelled, nor can what is forgotten."""
+        """An ended or forgotten task cannot be cancelled."""
         operation = await client.crdbs.flush(crdb)
         await asyncio.sleep(pause)
 
@@ -394,7 +394,7 @@ class TestCancel:
     async def test_waiting_alone(
         self, cluster: FakeCluster, client: ActionsClient, crdb: str
     ) -> None:
-        """Who stops waiting stops nothing on the cluster."""
+        """Cancelling the Python task does not cancel the remote work."""
         operation = await client.crdbs.flush(crdb)
         waiting = asyncio.ensure_future(operation.wait())
         await asyncio.sleep(5)
@@ -411,7 +411,7 @@ class TestMany:
 
     @pytest.mark.parametrize("bare", [True, False], ids=["array", "object"])
     async def test_list(self, cluster: FakeCluster, client: ActionsClient, bare: bool) -> None:
-        """One list serves many; what has left it, as it has ended, is asked for alone."""
+        """One list serves many tasks; a task that is missing there is fetched alone."""
         cluster.bare_crdb_tasks = bare
         ids = [
             cluster.start_crdb_task(plan=Plan(duration=100 + 20 * number)) for number in range(10)

@@ -1,4 +1,4 @@
-"""Facts about databases that are waited for: when one has settled, or is no more."""
+"""Tests of `_client.sources.databases`."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def bdb(uid: int, run: str = "") -> Reference:
 
 
 def asked(cluster: FakeCluster) -> list[str]:
-    """Return what the cluster was asked since last time."""
+    """Return the paths of the requests since the last call."""
     seen = [f"{request.method} {request.path}" for request in cluster.requests]
     cluster.requests.clear()
     return seen
@@ -69,7 +69,7 @@ class TestSettles:
     @pytest.mark.parametrize("version", VERSIONS)
     @pytest.mark.parametrize("name", ["SMCreateBDB", "SMUpdateBDB", "SMUpgradeBDB"])
     async def test_settles(self, version: Version, name: str) -> None:
-        """It has settled when the action on it is over, whose handle nobody has, and not before."""
+        """A database settles when the action on it has ended, even one without a known uid."""
         async with FakeCluster(version=version) as cluster, client_of(cluster) as client:
             uid = cluster.add_action(name, Plan(duration=100), bdb_uid=1)
             action = await client.databases.wait(1)
@@ -134,7 +134,7 @@ class TestSettles:
     async def test_background_op(
         self, cluster: FakeCluster, client: ActionsClient, ops: object, ends: str
     ) -> None:
-        """What is pending or active keeps it from settling; what failed before does not."""
+        """Pending and active background operations keep a database busy; failed ones do not."""
         body = json.dumps({"uid": 1, "status": "active", "background_op": ops})
         cluster.inject(times=None, path="/v1/bdbs", status=200, body=body)
         (result,) = await client.wait_for("bdb:1", settle=True, timeout=60)
@@ -167,7 +167,7 @@ class TestSettles:
                 await operation
 
     async def test_fails_again(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """What fails once more, after it was seen to go on, has failed, in whatever words."""
+        """A failure after the database was seen busy is new, even if it has the old text."""
         for ops in ("failed", "active", "failed"):
             body = json.dumps(
                 {"uid": 1, "status": "active", "background_op": [OP | {"status": ops}]}
@@ -185,7 +185,7 @@ class TestSettles:
     async def test_failed_and_busy(
         self, cluster: FakeCluster, client: ActionsClient, status: str, ops: list[object]
     ) -> None:
-        """What is being done before the call is noted as such, beside an older failure too."""
+        """The baseline of a busy database says so beside an older failure."""
         failed: list[object] = [OP | {"status": "failed", "error": "old"}]
         body = json.dumps({"uid": 1, "status": status, "background_op": failed + ops})
         cluster.inject(method="GET", times=None, path="/v1/bdbs/1", status=200, body=body)
@@ -197,7 +197,7 @@ class TestSettles:
         assert known
 
     async def test_watched(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """What is done to it can be followed."""
+        """A change of a database can be watched."""
         cluster.add_action("SMUpdateBDB", Plan(duration=10), bdb_uid=1)
         seen = [action async for action in client.operation("bdb:1")]
 
@@ -230,7 +230,7 @@ class TestSettles:
     async def test_failed(
         self, cluster: FakeCluster, client: ActionsClient, name: str, status: str
     ) -> None:
-        """What fails is told in the cluster's words."""
+        """A failure has the cluster's words."""
         cluster.add_action(name, Plan(duration=5, outcome="failed", error="disk full"), bdb_uid=1)
 
         with pytest.raises(ActionFailed, match="disk full") as caught:
@@ -240,7 +240,7 @@ class TestSettles:
         assert 5 <= caught.value.elapsed <= 8
 
     async def test_timeout(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """The timeout is kept to, and what is done to it goes on."""
+        """A timeout ends the wait, and the change goes on."""
         cluster.add_action("SMUpdateBDB", Plan(duration=500), bdb_uid=1)
 
         with pytest.raises(WaitTimeout, match=r"database 1.*goes on.*active-change-pending"):
@@ -297,21 +297,21 @@ class TestSettles:
 
     @pytest.mark.parametrize("uid", [-1, True, "1", 1.0, None])
     async def test_bad_uid(self, cluster: FakeCluster, client: ActionsClient, uid: object) -> None:
-        """What is no uid is refused before anything is sent."""
+        """An invalid uid is rejected before any request."""
         with pytest.raises(UsageError, match="not the uid of a database"):
             await client.databases.wait(uid)  # type: ignore[arg-type]
 
         assert cluster.requests == []
 
     async def test_cancel(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """What is done to a database cannot be cancelled, and nobody is asked to."""
+        """A change of a database cannot be cancelled, and the client sends no request to do so."""
         with pytest.raises(CancelNotSupported, match="bdb:1"):
             await client.operation("bdb:1").cancel()
 
         assert cluster.requests == []
 
     async def test_cancelled_task(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """Whoever stops waiting stops the asking, and nothing else."""
+        """Cancelling the Python task stops the requests, and nothing else."""
         cluster.add_action("SMUpdateBDB", Plan(duration=100), bdb_uid=1)
         waiting = asyncio.create_task(client.databases.wait(1))
         await asyncio.sleep(10)
@@ -350,7 +350,7 @@ class TestGone:
     async def test_without_a_list(
         self, cluster: FakeCluster, client: ActionsClient, uid: int, fault: dict[str, int]
     ) -> None:
-        """Where no list can be had, "not found" has to be said twice, five seconds apart."""
+        """Without a usable list, a second "not found" five seconds later confirms a deletion."""
         cluster.add_action("SMDeleteBDB", Plan(duration=20), bdb_uid=1)
         cluster.inject(path="/v1/bdbs", exact=True, times=None, **fault)  # type: ignore[arg-type]
         action = await client.databases.wait_gone(uid)
@@ -361,7 +361,7 @@ class TestGone:
         assert action.record.lag_bound is None
 
     async def test_found_again(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """What is there after all is not gone; and other words are another answer."""
+        """A confirmation needs the same error code twice; a database that is found is not gone."""
         cluster.add_bdb(1)
         cluster.inject(path="/v1/bdbs", exact=True, times=None, status=403)
         for code in ("db_not_found", "no_such_thing", "db_not_found"):
@@ -375,7 +375,7 @@ class TestGone:
         "body", ['{"message": "no Route matched"}', "{}", "[]", "<html>", '{"error_code": 404}']
     )
     async def test_gateway(self, cluster: FakeCluster, client: ActionsClient, body: str) -> None:
-        """A 404 of somebody else's is an outage, whatever its JSON says."""
+        """A 404 that is not the API's is an outage."""
         cluster.add_action("SMDeleteBDB", Plan(duration=40), bdb_uid=1)
         waiting = asyncio.ensure_future(client.databases.wait_gone(1))
         await asyncio.sleep(5)
@@ -438,7 +438,7 @@ class TestStarted:
         assert now() >= 50
 
     async def test_lost_delete(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """A delete that was taken, and whose answer is lost, names what is to be followed."""
+        """A deletion whose answer was lost has a reference to follow."""
         cluster.add_bdb(1)
         cluster.inject(method="DELETE", lose=True)
         with pytest.raises(AnswerLost) as caught:
@@ -472,7 +472,7 @@ class TestStarted:
         assert (await operation).phase is Phase.COMPLETED
 
     async def test_nothing_to_do(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """A change to what already is has its database, and a second to begin."""
+        """A change without effect is followed by its database, and has a second to begin."""
         cluster.add_bdb(1, name="shop")
         operation = await client.databases.update(1, NAME)
 
@@ -497,7 +497,7 @@ class TestStarted:
         assert now() >= 30.8
 
     async def test_may_not_look(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """Where we may not see how the database stood, the call is made all the same."""
+        """The call is sent although the user may not see the database."""
         cluster.add_bdb(1)
         cluster.inject(method="GET", status=403)
         cluster.inject(method="POST", status=200)
@@ -524,7 +524,7 @@ class TestShared:
         assert counts[0] == pytest.approx(counts[1], abs=1)
 
     async def test_mixed(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """What settles, what goes and what is transferred share the list, and end on their own."""
+        """Changes, deletions and transfers share one list, and end separately."""
         cluster.add_action("SMUpdateBDB", Plan(duration=100), bdb_uid=1)
         cluster.add_action("SMDeleteBDB", Plan(duration=200), bdb_uid=2)
         for transfer in ("export", "import", "backup"):
@@ -539,7 +539,7 @@ class TestShared:
 
     @pytest.mark.parametrize(("version", "refused"), [("7.8", True), ("8.0", False)])
     async def test_fields(self, version: Version, refused: bool) -> None:
-        """Only what is read is asked for, unless the version refuses that: then it is once."""
+        """The client asks for the fields that it reads, until a version rejects that."""
         async with FakeCluster(version=version) as cluster, client_of(cluster) as client:
             for uid in (1, 2):
                 cluster.add_action("SMUpdateBDB", Plan(duration=60), bdb_uid=uid)
@@ -569,7 +569,7 @@ class TestShared:
         assert len(asked(cluster)) == 1
 
     async def test_forbidden_list(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """Where the list may not be seen, each database is asked for alone, and none is missed."""
+        """If the list is forbidden, each database is fetched alone."""
         for uid in (1, 2, 3):
             cluster.add_action("SMUpdateBDB", Plan(duration=100), bdb_uid=uid)
         cluster.inject(path="/v1/bdbs", status=403)
@@ -589,7 +589,7 @@ class TestShared:
             await client.databases.wait(1)
 
     async def test_missing(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """What the list does not hold is left out of what it tells, whatever is waited for."""
+        """The result of a list leaves out databases that the list does not show."""
         cluster.add_bdb(1)
         wanted = dict.fromkeys((bdb(1), bdb(2), bdb(2, GONE)))
         found = await client._parts.sources.databases.fetch_many(wanted)
@@ -645,7 +645,7 @@ class TestSecrets:
     async def test_shown(
         self, cluster: FakeCluster, client: ActionsClient, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """Neither an action nor an operation shows what its database holds; the answer does."""
+        """No action or operation shows the secrets of its database; `answer` does."""
         cluster.add_bdb(1)
         operation = await client.databases.upgrade(1)
         seen: list[Action] = [await operation, await client.databases.wait(1)]

@@ -14,7 +14,7 @@ DELETION = Reference(ReferenceKind.ACTION, "a", "bdb:7")
 
 
 def update(cache: ListCache, **progress: int) -> dict[Reference, float | None]:
-    """Read a list with these uids; return the progress of what changed, None for what is gone."""
+    """Read a list; return the progress of the changed entries, and None for missing ones."""
     entries = [
         {"action_uid": uid, "status": "active", "progress": value}
         for uid, value in progress.items()

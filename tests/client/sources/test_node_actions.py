@@ -77,7 +77,7 @@ async def client3(three: FakeCluster) -> AsyncIterator[ActionsClient]:
 
 @pytest.fixture
 async def api(cluster: FakeCluster) -> AsyncIterator[NodeActionsApi]:
-    """What asks the cluster for such actions."""
+    """Return the node actions endpoints of the fake cluster."""
     transport = client_of(cluster)._transport
     yield NodeActionsApi(transport)
     await transport.close()
@@ -140,7 +140,7 @@ class TestSuccess:
 
     @pytest.mark.parametrize("progress", ["linear", "steps"])
     async def test_progress(self, cluster: FakeCluster, progress: str) -> None:
-        """What there is of progress is told, and no more; a run without it completes, too."""
+        """Progress is reported if the cluster has it; a run without progress completes, too."""
         cluster.start_node_action(1, "maintenance_on", Plan(duration=60, progress=progress))  # type: ignore[arg-type]
         told: list[Action] = []
         async with client_of(cluster) as client:
@@ -151,7 +151,7 @@ class TestSuccess:
         assert (len(shown) > 3) == (progress == "linear")
 
     async def test_by_name(self, three: FakeCluster, client3: ActionsClient) -> None:
-        """What somebody else has started is waited for by its name."""
+        """A wait by name follows an action that another user has started."""
         task_id = three.start_node_action(2, "maintenance_on", Plan(duration=20))
         three.start_cluster_action("change_master", Plan(duration=40), node_uid=2)
 
@@ -181,7 +181,7 @@ class TestSuccess:
         action: str,
         task_id: str | None,
     ) -> None:
-        """What names no action of a node is not asked for."""
+        """An invalid name of an action is rejected before any request."""
         with pytest.raises(UsageError):
             await client.nodes.wait(node_uid, action, task_id=task_id)
         assert cluster.requests == []
@@ -248,7 +248,7 @@ class TestFailure:
         assert set(seen(cluster)) == {ON}
 
     async def test_never_known(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """What is not known for as long as the grace is not found, nor is it on no such node."""
+        """An action that stays unknown for the grace is not found, as is one on a missing node."""
         with pytest.raises(ActionNotFound, match="node:1/remove was not found"):
             await client.nodes.wait(1, "remove", not_found_grace=5)
         with pytest.raises(ActionNotFound, match="node:9/maintenance_on was not found"):
@@ -259,7 +259,7 @@ class TestFailure:
 
     @pytest.mark.parametrize("ref", ["node:1/maintenance_on", "cluster:change_master"])
     async def test_vanishes(self, cluster: FakeCluster, client: ActionsClient, ref: str) -> None:
-        """What was there and is not any more has vanished: how it ended is unknown."""
+        """An action that was seen and is gone has vanished, as its end is unknown."""
         cluster.start_node_action(1, "maintenance_on", Plan(duration=60, outcome="vanishes"))
         cluster.start_cluster_action(
             "change_master", Plan(duration=60, outcome="vanishes"), node_uid=1
@@ -294,7 +294,7 @@ class TestFailure:
     async def test_refused(
         self, cluster: FakeCluster, client: ActionsClient, ref: str, permission: str
     ) -> None:
-        """Who may not see an action is told so at once, with the permission that it takes."""
+        """A 403 fails the wait immediately and names the permission."""
         cluster.inject(times=None, status=403)
 
         with pytest.raises(AuthenticationError, match=permission):
@@ -303,10 +303,10 @@ class TestFailure:
 
 
 class TestRuns:
-    """Which run of an action is meant."""
+    """The run of an action that a wait follows."""
 
     async def test_result_of_the_last(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """Without a run, what is remembered of the last one will do."""
+        """Without a run in the reference, the result of the last run counts."""
         task_id = cluster.start_node_action(1, "maintenance_on", Plan(duration=0))
         await asyncio.sleep(100)
 
@@ -345,7 +345,7 @@ class TestRuns:
                 assert result.action.status == "running"
 
     async def test_replaced_by_name(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """Which run a name stands for is found out, where the cluster tells."""
+        """A wait by name follows the run that it saw first, if the cluster gives a task_id."""
         cluster.start_node_action(1, "maintenance_on", Plan(duration=60))
         waiting = asyncio.ensure_future(client.nodes.wait(1, "maintenance_on"))
         await asyncio.sleep(20)
@@ -356,7 +356,7 @@ class TestRuns:
             await waiting
 
     async def test_together(self, three: FakeCluster, client3: ActionsClient) -> None:
-        """Lists tell no run: what they show as ended is asked for alone, by its run."""
+        """Lists do not name runs: an action that ended there is fetched alone, by its run."""
         for node in (1, 2, 3):
             three.start_node_action(node, "maintenance_on", Plan(duration=0), task_id=f"old{node}")
             three.start_node_action(node, "maintenance_on", Plan(duration=60), task_id=f"new{node}")
@@ -401,7 +401,7 @@ class TestRuns:
         shown: dict[str, object],
         run: str | bool | None,
     ) -> None:
-        """A list that tells no run is believed about what runs, and not about a result."""
+        """A list entry without a task_id counts while it is in progress, and not as a result."""
         cluster.inject(status=200, body=json.dumps({"actions": [shown]}))
         wanted = parse_reference(ref)
         found = await api.fetch_many(
@@ -432,7 +432,7 @@ class TestStart:
         assert cluster.maintenance == {1: 2}
 
     async def test_lost_call(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """A call that nobody has taken leads to no run, whatever ran before it."""
+        """A call that was not executed has no run, although an earlier run exists."""
         old = cluster.start_node_action(1, "maintenance_on", Plan(duration=0))
         cluster.inject(method="POST", drop=True)
 
@@ -444,7 +444,7 @@ class TestStart:
         assert seen(cluster, "POST") == [ON]
 
     async def test_late(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """What a lost call has started after all is found by the reference to it, and is new."""
+        """The run of a call whose answer was lost is found by its reference, and is new."""
         cluster.start_node_action(1, "maintenance_on", Plan(duration=0))
         cluster.inject(method="POST", drop=True)
         with pytest.raises(AnswerLost) as caught:
@@ -481,7 +481,7 @@ class TestStart:
         assert (await waiting).phase is Phase.COMPLETED
 
     async def test_lost_beside_another(self, three: FakeCluster, client3: ActionsClient) -> None:
-        """What ran when the call was lost, and has ended since, is not what it was to start."""
+        """A run that was in progress before the lost call is not the run of the call."""
         three.start_cluster_action("change_master", Plan(duration=3), node_uid=1)
         three.inject(method="POST", path=PRIMARY, drop=True)
 
@@ -526,7 +526,7 @@ class TestPrimary:
     """The primary moves in the middle of a wait."""
 
     async def test_moves(self, three: FakeCluster, client3: ActionsClient) -> None:
-        """The wait for a change of primary outlasts it, and what others wait for goes on."""
+        """A change of primary does not disturb the wait for it, nor other waits."""
         other = three.start_node_action(2, "maintenance_on", Plan(duration=100))
         operation = await client3.cluster.change_primary(3)
         waiting = asyncio.ensure_future(client3.nodes.wait(2, "maintenance_on"))
@@ -624,7 +624,7 @@ class TestRemove:
             await client.operation(ref)
 
     async def test_no_telling(self, cluster: FakeCluster, api: NodeActionsApi) -> None:
-        """Where the node may not be looked at, its removal stays in doubt."""
+        """A removal is not verified if the user may not see the node."""
         cluster.inject(path="/v1/nodes/9", status=403)
         last = action_of("node:1/remove")
         doubt = ActionStalled("x", action=last, elapsed=1, polls=1, stall_timeout=1)
@@ -710,7 +710,7 @@ class TestCancel:
 
     @pytest.mark.parametrize("waits", [1, 3], ids=["alone", "together"])
     async def test_forgotten(self, waits: int) -> None:
-        """A cluster that forgets what it cancels at once has cancelled it, as we asked."""
+        """A cancelled action that the cluster forgets immediately counts as cancelled."""
         async with FakeCluster(nodes=3) as cluster, of_all(cluster) as client:
             cluster.plan("POST", "/v1/nodes", Plan(duration=100), times=None)
             operations = [await client.nodes.maintenance_on(node + 1) for node in range(waits)]
@@ -726,7 +726,7 @@ class TestCancel:
                 assert result.action.evidence is Evidence.CALL
 
     async def test_not_ours(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """What vanishes without our cancel has vanished, and so has what only stalls."""
+        """An action that disappears without a cancel has vanished."""
         cluster.plan("POST", ON, Plan(outcome="never"), times=None)
         operation = await client.nodes.maintenance_on(1)
         waiting = asyncio.ensure_future(operation.wait())
@@ -804,7 +804,7 @@ class TestCancel:
     async def test_submitted_and_forgotten(
         self, cluster: FakeCluster, client: ActionsClient
     ) -> None:
-        """... be it that the cluster forgets it at once; what had ended is not found."""
+        """A submitted cancel is followed although the cluster forgets the action immediately."""
         cluster.start_node_action(1, "maintenance_on", Plan(duration=60))
         operation = await client.submit("DELETE", ON)
         waiting = asyncio.ensure_future(operation.wait())
@@ -818,7 +818,7 @@ class TestCancel:
             await (await client.submit("DELETE", ON))
 
     async def test_result(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """What has ended cannot be cancelled, and its result stays."""
+        """An ended action cannot be cancelled, and its result stays."""
         operation = await client.nodes.maintenance_on(1)
         await operation
 
@@ -838,7 +838,7 @@ class TestCancel:
         assert seen(cluster, "DELETE") == []
 
     async def test_refused(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """What cannot be cancelled goes on, and the cluster's words say why."""
+        """A cancel that the cluster rejects raises its reason, and the action goes on."""
         cluster.not_cancellable.add("maintenance_on")
         operation = await client.nodes.maintenance_on(1)
 
@@ -858,7 +858,7 @@ class TestCancel:
         assert (await operation).phase is Phase.COMPLETED
 
     async def test_waiting_alone(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """Who stops waiting stops nothing on the cluster."""
+        """Cancelling the Python task does not cancel the remote work."""
         operation = await client.nodes.maintenance_on(1)
         waiting = asyncio.ensure_future(operation.wait())
         await asyncio.sleep(5)
@@ -871,7 +871,7 @@ class TestCancel:
 
 
 class TestLists:
-    """What the lists tell."""
+    """Lists of the actions of nodes and of the cluster."""
 
     @pytest.mark.parametrize("bare", [True, False], ids=["array", "object"])
     async def test_shapes(self, three: FakeCluster, client3: ActionsClient, bare: bool) -> None:
@@ -928,7 +928,7 @@ class TestLists:
 
 
 def test_references_are_hashable() -> None:
-    """A run is part of what is waited for."""
+    """References to different runs are different."""
     one, other = parse_reference("node:1/remove@T1"), parse_reference("node:1/remove@T2")
 
     assert len({one, other, msgspec.structs.replace(one, run="T2")}) == 2

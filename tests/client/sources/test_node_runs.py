@@ -119,7 +119,7 @@ class TestRuns:
         ids=str,
     )
     def test_written(self, before: tuple[str, str | None] | None, new: str, run: str) -> None:
-        """A run is written as its task_id where that tells enough, or else with what was before."""
+        """A run is written as its task_id if that suffices, otherwise with the run before."""
         known = identify_next_run(before and action_of("node:1/remove", *before))._replace(
             task_id=new
         )

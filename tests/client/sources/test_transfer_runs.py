@@ -1,4 +1,4 @@
-"""Facts about exports, imports and backups: which run is meant, and how it ended."""
+"""Tests of `_client.sources.transfer_runs`."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ async def start(client: ActionsClient, kind: Started, **options: float) -> Opera
 
 
 async def wait_for(client: ActionsClient, kind: Transfer, **options: float) -> Action:
-    """Wait for one on database 1 that somebody else has started."""
+    """Wait for a transfer of database 1 that another user has started."""
     call = {
         "export": client.databases.wait_export,
         "import": client.databases.wait_import,
@@ -104,7 +104,7 @@ def posts(cluster: FakeCluster) -> list[int | None]:
 
 
 def no_resets(cluster: FakeCluster) -> None:
-    """Let nobody reset a status."""
+    """Refuse every reset of a status."""
     for kind in TRANSFERS:
         cluster.inject(times=None, path=f"{path_of(kind)}_reset_status", status=403)
 
@@ -120,7 +120,7 @@ class TestNewRun:
     async def test_reset(
         self, version: Version, kind: Started, before: Result | None, queued: float
     ) -> None:
-        """Where the result of the last one can be reset, any result is that of ours."""
+        """If the last result can be reset, any result is that of the new transfer."""
         async with FakeCluster(version=version) as cluster, client_of(cluster) as client:
             cluster.add_bdb(1)
             if before is not None:
@@ -142,7 +142,7 @@ class TestNewRun:
     async def test_no_reset(
         self, version: Version, kind: Started, before: Result, outcome: Result
     ) -> None:
-        """Where it cannot, the new run is seen coming, and its result is its own."""
+        """Without a reset, a transfer that was seen in progress has its own result."""
         async with FakeCluster(version=version) as cluster, client_of(cluster) as client:
             cluster.start_transfer(1, kind, Plan(duration=0, outcome=before, error="old"))
             no_resets(cluster)
@@ -179,7 +179,7 @@ class TestNewRun:
     @pytest.mark.enable_socket
     @pytest.mark.parametrize("kind", STARTED)
     async def test_unseen_change(self, kind: Started) -> None:
-        """Without a reset, a result counts where the status or its time is not what it was."""
+        """Without a reset, a result counts if its status or its time differs from the baseline."""
         async with FakeCluster(version="7.4") as cluster, client_of(cluster) as client:
             cluster.start_transfer(1, kind, Plan(duration=0))
             await asyncio.sleep(10)
@@ -268,7 +268,7 @@ def other(kind: Kind, began: float, status: str = "running") -> Action:
 
 @pytest.mark.enable_socket
 class TestEnds:
-    """How one can end that we have started."""
+    """Ends of a transfer that this client has started."""
 
     @pytest.mark.parametrize("kind", STARTED)
     async def test_watched(
@@ -289,7 +289,7 @@ class TestEnds:
     @pytest.mark.parametrize("version", OLD_AND_NEW)
     @pytest.mark.parametrize("kind", STARTED)
     async def test_failed(self, version: Version, kind: Started) -> None:
-        """What fails is told in the cluster's words."""
+        """A failure has the cluster's words."""
         async with FakeCluster(version=version) as cluster, client_of(cluster) as client:
             cluster.add_bdb(1)
             cluster.plan(
@@ -343,7 +343,7 @@ class TestEnds:
 
     @pytest.mark.parametrize("kind", STARTED)
     async def test_cancel(self, cluster: FakeCluster, client: ActionsClient, kind: Started) -> None:
-        """None can be cancelled, and nobody is asked to."""
+        """A transfer cannot be cancelled, and the client sends no request to do so."""
         cluster.add_bdb(1)
         operation = await start(client, kind)
         cluster.requests.clear()
@@ -356,7 +356,7 @@ class TestEnds:
     async def test_no_database(
         self, cluster: FakeCluster, client: ActionsClient, kind: Started
     ) -> None:
-        """Where there is no database, the call says so."""
+        """A call for a database that does not exist is rejected."""
         with pytest.raises(RequestRejected, match="404: db_not_exist"):
             await start(client, kind)
 
@@ -366,7 +366,7 @@ class TestEnds:
     async def test_not_allowed_to_look(
         self, cluster: FakeCluster, client: ActionsClient, kind: Started
     ) -> None:
-        """Whoever may not see the database may start it all the same."""
+        """A user who may not see the database can start a transfer."""
         cluster.add_bdb(1)
         cluster.inject(method="GET", status=403)
         operation = await start(client, kind)
@@ -396,7 +396,7 @@ class TestVanished:
         assert action.evidence is Evidence.DATABASE
 
     async def test_failed(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """If it did not, nobody knows how it ended."""
+        """Without a success in between, the end of a vanished transfer is unknown."""
         cluster.start_transfer(1, "export", Plan(duration=0))
         await asyncio.sleep(10)
         cluster.plan("POST", path_of("export"), Plan(duration=50, outcome="failed"))
@@ -416,7 +416,7 @@ class TestVanished:
     async def test_by_name(
         self, cluster: FakeCluster, client: ActionsClient, kind: Transfer
     ) -> None:
-        """Without knowing how things stood before, nobody can tell, and nobody asks."""
+        """Without a baseline a vanished transfer is not verified."""
         cluster.start_transfer(1, kind, Plan(duration=50))
         cluster.requests.clear()
 
@@ -514,7 +514,7 @@ class TestBusy:
             assert 140 <= now() <= 160
 
     async def test_cannot_look_again(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """If we may not look again then, nobody can tell the end of ours from that of theirs."""
+        """The two ends cannot be distinguished if the database may not be read again."""
         cluster.start_transfer(1, "export", Plan(duration=5))
         cluster.inject(method="POST", delay=10)
         later(5, lambda: cluster.inject(method="GET", status=403))
@@ -547,7 +547,7 @@ class TestLostAnswer:
     @pytest.mark.parametrize("kind", STARTED)
     @pytest.mark.parametrize("before", [None, "completed"])
     async def test_taken(self, version: Version, kind: Started, before: Result | None) -> None:
-        """What was begun is found by how things stood before, and is not begun again."""
+        """A transfer that did start is found by the baseline, and is not started again."""
         async with FakeCluster(version=version) as cluster, client_of(cluster) as client:
             cluster.add_bdb(1)
             if before is not None:
@@ -563,7 +563,7 @@ class TestLostAnswer:
     @pytest.mark.parametrize("version", OLD_AND_NEW)
     @pytest.mark.parametrize("kind", STARTED)
     async def test_not_taken(self, version: Version, kind: Started) -> None:
-        """What was not begun is not found, and its reference tells so."""
+        """A transfer that did not start is not found, and the error has its reference."""
         async with FakeCluster(version=version) as cluster, client_of(cluster) as client:
             cluster.add_bdb(1)
             cluster.inject(method="POST", drop=True)
@@ -654,7 +654,7 @@ async def test_any_day(seed: int) -> None:
 
 
 def begin_another(cluster: FakeCluster, kind: Transfer, lots: random.Random) -> None:
-    """Start what somebody else wants, unless something is under way."""
+    """Start a transfer for another user, unless one is in progress."""
     if not cluster.bdbs[1].transfers[kind].running(now()):
         result = lots.choice(["completed", "failed"])
         seconds = lots.choice([12, 30])  # longer than a call of ours is on its way
@@ -669,7 +669,7 @@ async def last_of(operation: Operation) -> Action:
 
 @pytest.mark.enable_socket
 class TestByName:
-    """Those that somebody else has started."""
+    """Transfers that another user has started, and the client waits for by name."""
 
     @pytest.mark.parametrize("version", OLD_AND_NEW)
     @pytest.mark.parametrize("kind", TRANSFERS)
@@ -744,7 +744,7 @@ class TestByName:
     async def test_bad_uid(
         self, cluster: FakeCluster, client: ActionsClient, kind: Transfer
     ) -> None:
-        """What is no uid is refused before anything is sent."""
+        """An invalid uid is rejected before any request."""
         call = getattr(client.databases, f"wait_{kind}")
         with pytest.raises(UsageError, match="not the uid of a database"):
             await call("1")
@@ -752,7 +752,7 @@ class TestByName:
         assert cluster.requests == []
 
     async def test_shared(self) -> None:
-        """Many of them, of every kind, on many databases, cost what few do."""
+        """Many transfers of all kinds on many databases cost as many requests as a few."""
         counts = []
         for count in (2, 20):
             async with FakeCluster() as cluster, client_of(cluster) as client:
@@ -769,7 +769,7 @@ class TestByName:
 
 @pytest.mark.enable_socket
 class TestV2:
-    """What /v2/actions alone shows, where there is one."""
+    """Start times of transfers, which /v2/actions alone shows."""
 
     async def test_queued(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """One that is queued, and of which the database shows nothing yet, is shown by v2."""
@@ -820,7 +820,7 @@ class TestV2:
         assert (await operation.wait(outage_timeout=5)).status == "succeeded"
 
     async def test_none(self) -> None:
-        """Where there is no v2, it is asked for once."""
+        """A cluster without v2 is asked for it once."""
         async with FakeCluster(version="7.8") as cluster, client_of(cluster) as client:
             cluster.add_bdb(1)
             cluster.plan("POST", path_of("export"), Plan(queued=30, duration=50))
@@ -829,7 +829,7 @@ class TestV2:
             assert [seen.path for seen in cluster.requests].count("/v2/actions") == 1
 
     async def test_other_work(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """What is of another kind, or on another database, is another's."""
+        """Transfers of another kind, or of another database, do not count."""
         cluster.add_bdb(1)
         cluster.add_bdb(2)
         cluster.inject(method="POST", drop=True)
@@ -864,7 +864,7 @@ class TestV2:
 
 
 class TestReferences:
-    """What is written down of how a database stood."""
+    """The baseline in a reference."""
 
     @pytest.mark.parametrize(
         ("status", "last_time", "run"),
@@ -966,7 +966,7 @@ class TestReferences:
 
     @pytest.mark.parametrize("date", ["", "nonsense", "Mon, 99 Jan 2026"])
     async def test_no_date(self, cluster: FakeCluster, client: ActionsClient, date: str) -> None:
-        """Where the cluster does not tell the time, ours tells runs apart, and v2 is not asked."""
+        """Without a `Date` the client's clock distinguishes runs, and v2 is not asked."""
         headers = {"Date": date, "Content-Type": "application/json"}
         cluster.add_bdb(1)
         body = '{"uid": 1, "status": "active", "export_status": ""}'
@@ -1032,7 +1032,7 @@ class TestTwoRuns:
             assert isinstance(results[1], Action)
 
     async def test_refused_one(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """A second call that is refused takes nobody's place."""
+        """A second call that is rejected does not replace the first transfer."""
         cluster.add_bdb(1)
         one = await start(client, "export")
         with pytest.raises(RequestRejected):
@@ -1085,7 +1085,7 @@ class TestTwoRuns:
                 assert isinstance(result, error)
 
     async def test_not_of_ours(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """A run that began long after the call is another's, whoever started it."""
+        """A transfer that began long after the call is not the one called for."""
         cluster.add_bdb(1)
         cluster.inject(method="POST", drop=True)
         with pytest.raises(AnswerLost) as caught:

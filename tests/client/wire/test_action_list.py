@@ -14,7 +14,7 @@ NAMES = (TASK["action_uid"], MACHINE["action_uid"])
 
 
 class TestReader:
-    """What is read of a list for those who want some of its entries."""
+    """The wanted entries of successive lists."""
 
     def body(self, *tasks: object, machines: object = ()) -> bytes:
         """Return a list of /v1."""
@@ -23,13 +23,13 @@ class TestReader:
     def read(
         self, body: bytes, wanted: set[str], reader: ActionListReader | None = None
     ) -> dict[str, Action]:
-        """Return what a reader, by default a new one, has read of a list."""
+        """Return the actions of a reader, by default a new one, after it has read a list."""
         reader = reader or ActionListReader()
         reader.read(body, wanted, "/v1/actions")
         return dict(reader.actions)
 
     def test_wanted(self) -> None:
-        """Only what is wanted is made into actions, by whichever name it is wanted."""
+        """Only wanted entries become actions, by each wanted uid."""
         task = TASK | {"task_id": "T1", "action_uid": "a1"}
         body = self.body(task, TASK | {"task_id": "T2"}, machines=[MACHINE])
 
@@ -79,7 +79,7 @@ class TestReader:
         assert second["b"].progress == 99
 
     def test_wanted_later(self) -> None:
-        """An entry that nobody wanted is found when somebody does, by either of its names."""
+        """An entry that is wanted later is found by each of its uids."""
         reader = ActionListReader()
         body = self.body(TASK | {"task_id": "T1", "action_uid": "a1"}, machines=[MACHINE])
         names = [{"x"}, {"T1"}, {"a1"}]
@@ -88,7 +88,7 @@ class TestReader:
         assert found == [set(), {"T1"}, {"a1"}]
 
     def test_back_again(self) -> None:
-        """What was not wanted for the time of a list is the same action afterwards."""
+        """An entry that is not wanted during one list is the same action afterwards."""
         reader = ActionListReader()
         body = self.body(machines=[MACHINE, MACHINE | {"action_uid": "b"}])
         both = {MACHINE["action_uid"], "b"}
@@ -98,7 +98,7 @@ class TestReader:
         assert found[0][MACHINE["action_uid"]] is found[2][MACHINE["action_uid"]]
 
     def test_and_back(self) -> None:
-        """An entry that says again what it said before the last list is not taken for that one."""
+        """An entry that changes back to earlier bytes is reported as changed."""
         reader = ActionListReader()
         bodies = [self.body(machines=[MACHINE | {"progress": told}]) for told in (10, 20, 10)]
         found = [self.read(body, {MACHINE["action_uid"]}, reader) for body in bodies]
@@ -127,7 +127,7 @@ class TestReader:
         assert reader.actions[uid].progress == 14.29
 
     def test_changed(self) -> None:
-        """A list tells by their uids what has changed since the last one, come or gone."""
+        """A list returns the uids that changed, appeared or disappeared."""
         reader = ActionListReader()
         a, b, c = (MACHINE | {"action_uid": uid} for uid in "abc")
         lists: list[list[object]] = [
@@ -166,7 +166,7 @@ class TestReader:
         assert told == [({"a"}, {"a"}), ({"a", "t"}, {"a", "t"}), ({"a", "b", "t"}, {"b", "t"})]
 
     def test_changed_family(self) -> None:
-        """A list that comes bare, of one family alone, has lost what was in the other."""
+        """A bare array has no entries of the other family."""
         reader = ActionListReader()
         reader.read(self.body(TASK, machines=[MACHINE]), {"x", *NAMES}, "/v1/actions")
         changed = reader.read(json.dumps([MACHINE]).encode(), {"x", *NAMES}, "/v1/actions")
@@ -186,7 +186,7 @@ class TestReader:
         ]
 
     def test_memory(self) -> None:
-        """What is no longer listed is forgotten, and no body is kept but the last."""
+        """Entries that are gone are forgotten, and only the last body is kept."""
         reader = ActionListReader()
         body = self.body(MACHINE | {"error": "x" * 10, "pending_ops": {"1": {}}}, machines=[])
         reader.read(body, {MACHINE["action_uid"]}, "/v1/actions")

@@ -140,7 +140,7 @@ def test_v2_list() -> None:
 
 
 def test_v2_single() -> None:
-    """A single answer of /v2, with what it is about in `additional_info`."""
+    """An answer of /v2 has its object in `additional_info`."""
     action = read_action_v2(json.dumps(V2).encode(), "159ca2f8", "/v2/actions/159ca2f8")
 
     assert action == Action(
@@ -178,7 +178,7 @@ PROGRESS = [
 
 @pytest.mark.parametrize(("wire", "progress"), PROGRESS, ids=[repr(w)[:12] for w, _ in PROGRESS])
 def test_progress(wire: object, progress: float | None) -> None:
-    """Progress comes as a string, an int or a float; what is none of them is no progress."""
+    """Progress is a string, an int or a float; any other value counts as missing."""
     assert one(progress=wire).progress == progress
     assert one_v2(progress=wire).progress == progress
 
@@ -238,7 +238,7 @@ def test_node(wire: object, node_uid: str | None) -> None:
     ],
 )
 def test_object(wire: object, object_type: str | None, object_uid: str | None) -> None:
-    """`object_name` is the type and the uid of what is worked on."""
+    """`object_name` has the type and the uid of the object."""
     action = one(object_name=wire)
 
     assert (action.object_type, action.object_uid) == (object_type, object_uid)
@@ -310,7 +310,7 @@ def test_pending_ops_of_v2() -> None:
     ],
 )
 def test_failure_text(wire: dict[str, object], code: str | None, text: str | None) -> None:
-    """Why something failed stands in one of several places, as a string or an object."""
+    """The reason of a failure is in one of several fields, as a string or an object."""
     action = one(status="failed", **wire)
 
     assert (action.error_code, action.error) == (code, text)
@@ -326,7 +326,7 @@ def test_failure_text_of_v2(error: object, text: str) -> None:
 
 @pytest.mark.parametrize("info", [None, [], "x", {"object_type": 5, "object_uid": None}])
 def test_additional_info_nonsense(info: object) -> None:
-    """Nonsense in `additional_info` costs no more than what would be in it."""
+    """An unreadable `additional_info` counts as missing."""
     action = one_v2(additional_info=info)
 
     assert (action.uid, action.object_type, action.object_uid) == ("x", None, None)
@@ -354,7 +354,7 @@ def test_kind_of_a_single_answer(wire: dict[str, object], kind: Kind) -> None:
 
 
 def test_asked_by_task_id() -> None:
-    """What was asked for by `task_id`, or in another case, is found under that name."""
+    """An action that is requested by `task_id`, or in another case, has the requested uid."""
     body = b'{"action_uid": "A1", "task_id": "T1", "status": "queued"}'
 
     assert read_action(body, "T1", "/v1/actions/T1").uid == "T1"
@@ -362,7 +362,7 @@ def test_asked_by_task_id() -> None:
 
 
 def test_answer_without_uid() -> None:
-    """An answer that names no uid, as of node actions, is about what was asked for."""
+    """An answer without a uid is about the requested action."""
     assert read_action(b'{"status": "queued"}', "x", "/v1/actions/x").uid == "x"
     assert read_action_v2(b'{"status": "queued"}', "x", "/v2/actions/x").uid == "x"
 

@@ -34,7 +34,7 @@ TASK = {  # as in objects/crdb_task
 
 
 def task(**wire: object) -> Action:
-    """Decode what the route of one CRDB task answers."""
+    """Decode the answer about one CRDB task."""
     body = json.dumps({"id": "t1", "status": "started"} | wire).encode()
     return read_crdb_task(body, "t1", "/v1/crdb_tasks/t1")
 
@@ -141,12 +141,12 @@ class TestCrdbTask:
         ],
     )
     def test_times(self, started: object, when: datetime | None) -> None:
-        """Times are ISO's, in UTC unless they say otherwise; what is none is missing."""
+        """Times are in ISO 8601, and in UTC without an offset; other values count as missing."""
         assert task(started=started).creation_time == when
 
     @pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"id": "t1"}', b'{"status": null}'])
     def test_unreadable(self, body: bytes) -> None:
-        """What has no status is no task."""
+        """An object without a status is unreadable."""
         with pytest.raises(UnreadableReply, match="/v1/crdb_tasks/t1"):
             read_crdb_task(body, "t1", "/v1/crdb_tasks/t1")
 
@@ -159,7 +159,7 @@ class TestCrdbTask:
 
 @pytest.mark.parametrize("key", [None, "crdb_tasks", "tasks"])
 def test_crdb_tasks(key: str | None) -> None:
-    """The list may be an array, or in an object; what has no id, or no status, is left out."""
+    """The list is an array, or in an object; entries without an id or a status are skipped."""
     entries = [5, {"status": "queued"}, {"id": "t2"}, {"id": "t1", "status": "started"}]
     (only,) = tasks(entries if key is None else {key: entries})
 

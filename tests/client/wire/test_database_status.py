@@ -34,7 +34,7 @@ def said_of(found: Action | AmbiguousAnswer | None) -> str:
 
 
 class TestDatabaseAction:
-    """How a database stands that is to settle, or to be no more."""
+    """The state of a database that changes or is being deleted."""
 
     def test_recorded(self) -> None:
         """A database that is being deleted, as recorded."""
@@ -181,7 +181,7 @@ class TestDatabaseAction:
         assert (found.error is None) is (said is None)
 
     def test_no_error_without_failure(self) -> None:
-        """What is said of an error while it goes on is no failure yet."""
+        """The error of an operation in progress is not a failure."""
         wire = bdb(action_uid="a", background_op=op("pending", error="x"))
         found = action_in(database_action(wire, BDB))
 

@@ -57,7 +57,7 @@ DELETED = {
 
 
 def bdb(**wire: object) -> WireDatabase:
-    """Return a database that is idle but for what is said otherwise."""
+    """Return a database that is idle unless `wire` says otherwise."""
     body = {"uid": 3, "status": "active", "background_op": [{"status": "idle"}]} | wire
     return read_database(json.dumps(body).encode(), "/v1/bdbs/3")
 
@@ -156,12 +156,12 @@ class TestList:
         "body", [b"", b"{}", b"null", b'{"bdbs": []}', b"[", b"<html>", b"[" * 100_000]
     )
     def test_no_list(self, body: bytes) -> None:
-        """What is no list is an unreadable answer."""
+        """A body without a list is unreadable."""
         with pytest.raises(UnreadableReply, match="not a list of databases"):
             read_databases(body, "/v1/bdbs")
 
     def test_fields(self) -> None:
-        """What is asked for is what is read, and no secret is among it."""
+        """The requested fields are those that are read, and none is secret."""
         fields = DATABASE_FIELDS.split(",")
 
         assert {"uid", "status", "action_uid", "import_status", "last_backup_time"} < set(fields)
@@ -187,7 +187,7 @@ READERS: list[Callable[[bytes], object]] = [
     ],
 )
 def test_secrets(read: Callable[[bytes], object], body: str) -> None:
-    """What cannot be read takes its secrets with it: message, attributes, causes."""
+    """The error for an unreadable database has no secret in its message, attributes or causes."""
     with pytest.raises(UnreadableReply) as caught:
         read((body % DATABASE_SECRET).encode("utf-8", "surrogatepass"))
 

@@ -1,4 +1,4 @@
-"""Facts about `_refusal`: statuses and error bodies become errors with the cluster's words."""
+"""Tests of `_client.wire.error_body`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from redis_enterprise_actions._client.wire.error_body import (
 def refused(
     status: int, body: bytes = b"", headers: dict[str, str] | None = None
 ) -> RequestError | None:
-    """Return what a status and a body mean on the list of actions."""
+    """Return the error for a status and a body on the list of actions."""
     permission = "view_status_of_cluster_action"
     return error_for("GET", "/v1/actions", status, headers or {}, body, permission=permission)
 
@@ -41,7 +41,7 @@ def test_not_quoted() -> None:
 
 @pytest.mark.parametrize("status", [200, 201, 204, 404])
 def test_no_refusal(status: int) -> None:
-    """A success is no refusal, and what 404 means is for others to say."""
+    """There is no error for a success, nor for a 404, whose meaning depends on the route."""
     assert refused(status) is None
 
 
@@ -99,7 +99,7 @@ def test_words(body: bytes, code: str | None, text: str | None) -> None:
 
 
 def test_long_words() -> None:
-    """What the cluster says is cut to what one can read, in no time."""
+    """Long texts are cut, without a noticeable delay."""
     body = json.dumps({"error_code": "e" * 9999, "description": "d" * 9999}).encode()
     code, text = parse_error_body(body)
     assert (len(code or ""), len(text or "")) == (2000, 2000)
@@ -128,7 +128,7 @@ def test_permission() -> None:
 
 
 def test_credentials() -> None:
-    """A 401 says what to check."""
+    """A 401 names the setting to check."""
     assert "Check the credentials" in str(refused(401))
 
 
@@ -143,7 +143,7 @@ def test_credentials() -> None:
     ],
 )
 def test_redirect(location: str, shown: str) -> None:
-    """A redirect is refused with where it points and what to do, and nothing more of the URL."""
+    """The error for a redirect names the host and the remedy, and nothing else of the URL."""
     message = str(refused(307, headers={"Location": location}))
 
     assert shown in message
@@ -197,7 +197,7 @@ def test_retry_after(headers: dict[str, str], pause: float | None) -> None:
 
 
 def test_error_code_of() -> None:
-    """The code of an error body is what tells a missing action from a missing route."""
+    """The code of an error body distinguishes a missing action from a missing route."""
     assert error_code_of(b'{"error_code": "action_not_found"}') == "action_not_found"
     assert error_code_of(b"404: Not Found") is None
 

@@ -13,7 +13,7 @@ from redis_enterprise_actions._client.wire.actions import (
 
 
 class TestRepair:
-    """What one value spoils does not cost the others."""
+    """One invalid value does not spoil the others."""
 
     @pytest.mark.parametrize(
         ("progress", "read"),
@@ -28,7 +28,7 @@ class TestRepair:
         ids=lambda value: str(value)[:10],
     )
     def test_numbers(self, progress: str, read: float | None) -> None:
-        """What is no number, or too large for one, is no progress; the rest can be read."""
+        """A progress that is not a number, or too large, is missing; the rest is read."""
         entry = '{"action_uid": "%s", "status": "running", "progress": %s}'
         entries = ", ".join([entry % ("a", progress), entry % ("b", "NaN"), entry % ("c", "7")])
         body = f'{{"actions": [{entries}], "state-machines": []}}'.encode()
@@ -52,7 +52,7 @@ class TestRepair:
         assert [(action.uid, action.name) for action in found] == [("a", read), ("b", "")]
 
     def test_too_large(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """What would hold up everything for seconds is not mended."""
+        """A body that would take seconds to repair is unreadable."""
         body = b'{"action_uid": "a", "status": "running", "progress": NaN}'
         monkeypatch.setattr(_lenient, "_MAX_REPAIRED", len(body) - 1)
 

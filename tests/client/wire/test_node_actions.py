@@ -25,7 +25,7 @@ PATH = "/v1/nodes/1/actions/maintenance_on"
 
 
 def host(ref: Reference = ON, **wire: object) -> Action:
-    """Decode what the route of one action of a node or the cluster answers."""
+    """Decode the answer about one action of a node or of the cluster."""
     return read_node_action(json.dumps({"status": "running"} | wire).encode(), ref, PATH)
 
 
@@ -101,7 +101,7 @@ class TestReadNodeAction:
         "body", [b"", b"[]", b"{", b'"running"', b'{"task_id": "T1"}', b'{"status": 5}', b"\xff"]
     )
     def test_unreadable(self, body: bytes) -> None:
-        """What has no status is no action, and the error names the path."""
+        """An object without a status is unreadable, and the error names the path."""
         with pytest.raises(UnreadableReply, match=PATH):
             read_node_action(body, ON, PATH)
 
@@ -134,7 +134,7 @@ class TestReadNodeActions:
         assert read_node_actions(body, ReferenceKind.NODE, PATH) == []
 
     def test_names(self) -> None:
-        """What lists call remove_node is called remove by paths, and by us."""
+        """The action that lists call remove_node has the name remove, as in paths."""
         (removal,) = hosts([{"name": "remove_node", "node_uid": "2", "status": "running"}])
 
         assert (removal.uid, removal.name) == (REMOVE.name, "remove")
@@ -173,7 +173,7 @@ class TestReadNodeActions:
         "body", [b"", b"[", b"5", b"{}", b'{"actions": 5}', b'{"action": []}', b"<html>"]
     )
     def test_unreadable(self, body: bytes) -> None:
-        """What holds no list is unreadable, not empty."""
+        """A body without a list is unreadable, not empty."""
         for read in (
             lambda: read_node_actions(body, ReferenceKind.NODE, PATH),
             lambda: read_crdb_tasks(body, PATH),

@@ -14,7 +14,7 @@ from tests.client.wire.test_databases import TRANSFERS, bdb
 
 
 class TestTransferStatus:
-    """How an export, an import or a backup stands."""
+    """The status of an export, import or backup."""
 
     @pytest.mark.parametrize("track", TRANSFERS)
     @pytest.mark.parametrize(
