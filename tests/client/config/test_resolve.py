@@ -107,7 +107,7 @@ class TestProfileOptions:
 
     def test_no_url(self) -> None:
         """A profile without a URL needs that of the environment."""
-        with pytest.raises(UsageError, match="neither REDIS_ENTERPRISE_URL nor a profile has one"):
+        with pytest.raises(UsageError, match="REDIS_ENTERPRISE_URL is not set, and the profile"):
             profile_options("user")
 
     def test_unknown(self) -> None:

@@ -51,6 +51,8 @@ def client_from_args(args: argparse.Namespace) -> ActionsClient:
 
 def settings_from_args(args: argparse.Namespace) -> ResolvedOptions:
     """Return the options of the client, completed by the environment and the profile."""
+    if args.password_file is not None and not (args.user or _setting(args, "user")):
+        raise UsageError("--password-file needs --user, or REDIS_ENTERPRISE_USER")
     given = {
         "url": args.url,
         "username": args.user or None,
@@ -64,18 +66,13 @@ def settings_from_args(args: argparse.Namespace) -> ResolvedOptions:
         "verify": False if args.insecure else None,
         "trusted_hosts": args.trusted_host,
     }
-    settings = resolve_options(given, args.profile, _ask_password)
-    if args.password_file is not None and "username" not in settings.options:
-        raise UsageError("--password-file needs --user, or REDIS_ENTERPRISE_USER")
-    return settings
+    return resolve_options(given, args.profile, _ask_password)
 
 
 def account_from_args(args: argparse.Namespace) -> str:
     """Return the account whose password `login` stores: the user at the first URL."""
-    profile = load_profile(args.profile)
-    settings = [env_setting] if profile is None else [env_setting, profile.setting]
-    urls = args.url or next(filter(None, (setting("url").split() for setting in settings)), None)
-    user = args.user or next(filter(None, (setting("user") for setting in settings)), None)
+    urls = args.url or _setting(args, "url").split()
+    user = args.user or _setting(args, "user")
     if not urls or not user:
         raise UsageError("the keyring keeps the password of a user (--user) of a cluster (--url)")
     return keyring_account(user, urls[0])
@@ -86,6 +83,12 @@ def read_new_password(args: argparse.Namespace) -> Secret:
     if args.password_file is not None:
         return read_secret(args.password_file, "--password-file")
     return _ask_password()
+
+
+def _setting(args: argparse.Namespace, name: str) -> str:
+    """Return the text of a setting from the environment, or else from the profile."""
+    profile = load_profile(args.profile)
+    return env_setting(name) or ("" if profile is None else profile.setting(name))
 
 
 def _secret(file: Path | None, option: str) -> str | None:

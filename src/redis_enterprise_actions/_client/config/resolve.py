@@ -63,7 +63,8 @@ def resolve_options(
         options = merge(options, lambda name: _profile_setting(profile, urls, name))
         origins = dict.fromkeys(options, f"profile {profile.name}") | origins
     if not options.get("url"):
-        raise UsageError("no cluster is given: neither REDIS_ENTERPRISE_URL nor a profile has one")
+        no_profile = "there is no profile" if profile is None else "the profile has no URL"
+        raise UsageError(f"no cluster is given: REDIS_ENTERPRISE_URL is not set, and {no_profile}")
     if "username" in options and not options.keys() & {"token", "password"}:
         password = _keyring_password(profile, options)
         if password is None and ask_password is not None:
