@@ -1,4 +1,4 @@
-"""Facts about the pytest plugin, from runs of pytest on tests like those of its users."""
+"""Tests of the pytest plugin, by runs of pytest on tests like those of its users."""
 
 from __future__ import annotations
 
@@ -77,14 +77,14 @@ ON_ANYIO = """
     "options", [(), ("-p", "no:asyncio", "-p", "no:looptime_plugin")], ids=["with", "without"]
 )
 def test_under_anyio(pytester: pytest.Pytester, options: tuple[str, ...]) -> None:
-    """So it has under anyio, whether pytest-asyncio is there or not."""
+    """A test under anyio has both, with or without pytest-asyncio."""
     result = ran(pytester, ON_ANYIO.format(backend="asyncio"), *options)
 
     result.assert_outcomes(passed=1)
 
 
 def test_under_both(pytester: pytest.Pytester) -> None:
-    """Where pytest-asyncio and anyio both lay hands on a test, it is told so, and does not hang."""
+    """A test that pytest-asyncio and anyio would both run fails, and does not hang."""
     result = ran(pytester, ON_ANYIO.format(backend="asyncio"), "--asyncio-mode=auto")
 
     result.assert_outcomes(errors=1)
@@ -92,7 +92,7 @@ def test_under_both(pytester: pytest.Pytester) -> None:
 
 
 def test_under_trio(pytester: pytest.Pytester) -> None:
-    """A loop that is not asyncio's is told from one that is."""
+    """A test under trio fails with a message."""
     result = ran(pytester, ON_ANYIO.format(backend="trio"))
 
     result.assert_outcomes(errors=1)
@@ -100,7 +100,7 @@ def test_under_trio(pytester: pytest.Pytester) -> None:
 
 
 def test_without_a_loop(pytester: pytest.Pytester) -> None:
-    """A test that is no coroutine is told so, and does not hang."""
+    """A test that is no coroutine function fails with a message, and does not hang."""
     result = ran(pytester, "def test_it(fake_cluster): ...")
 
     result.assert_outcomes(errors=1)
@@ -124,7 +124,7 @@ def test_without_a_loop(pytester: pytest.Pytester) -> None:
     ids=["version", "nodes", "tls", "certificate", "tokens", "faults", "chaos"],
 )
 def test_marker(pytester: pytest.Pytester, mark: str, fact: str) -> None:
-    """The marker says how the cluster is made and what goes wrong; the client copes with both."""
+    """The marker has the settings and the faults of the cluster; the client copes with both."""
     source = f"""
         import pytest
         {IMPORT_PLAN}
@@ -142,7 +142,7 @@ def test_marker(pytester: pytest.Pytester, mark: str, fact: str) -> None:
 
 
 def test_markers_add_up(pytester: pytest.Pytester) -> None:
-    """What the module says holds for all of its tests, unless one says otherwise."""
+    """A marker of the module holds for all of its tests, unless a test overrides it."""
     source = """
         import pytest
 
@@ -184,7 +184,7 @@ def test_marker_that_cannot_be(pytester: pytest.Pytester, mark: str, said: str) 
 
 
 def test_fixtures_of_the_users(pytester: pytest.Pytester) -> None:
-    """A fixture of theirs can build on ours, and one that has the name of ours takes its place."""
+    """A user's fixture can use the plugin's, and one of the same name replaces it."""
     pytester.makeconftest(
         dedent("""
             import pytest

@@ -1,1 +1,1 @@
-"""The tests of what is built for Airflow, which `nox -s airflow` runs with the real Airflow."""
+"""Tests of the Airflow provider, which `nox -s airflow` runs with the real Airflow."""

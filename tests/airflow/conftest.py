@@ -1,4 +1,4 @@
-"""What the tests share: a connection to a fake cluster, and the context that a task gets."""
+"""Fixtures of the Airflow tests: connections to fake clusters, contexts of tasks."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Store(dict[str, object]):
 
 
 class Task:
-    """Airflow's task instance, as far as it is used."""
+    """The attributes of Airflow's task instance that are used."""
 
     def __init__(self, max_tries: int = 0) -> None:
         self.max_tries = max_tries

@@ -1,4 +1,4 @@
-"""Airflow's exceptions, wherever this version keeps them."""
+"""Airflow's exceptions, which moved after Airflow 3.1."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Facts about the client that all who ask one cluster share."""
+"""Tests of `airflow.client_cache`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def settings_of(cluster: FakeCluster) -> ConnectionSettings:
 
 
 async def test_shared_and_closed_by_the_last(cluster: FakeCluster) -> None:
-    """Equal settings share a client, which is closed when nobody uses it, and not before."""
+    """Equal settings share a client, which the last user closes."""
     async with shared_client(settings_of(cluster)) as first:
         async with shared_client(settings_of(cluster)) as second:
             assert second is first
@@ -46,7 +46,7 @@ async def test_a_new_password_is_a_new_client(cluster: FakeCluster) -> None:
 
 
 async def test_cancelled(cluster: FakeCluster) -> None:
-    """One who is cancelled leaves like any other."""
+    """A cancelled user releases the client like any other."""
 
     async def use() -> None:
         async with shared_client(settings_of(cluster)):
@@ -76,5 +76,5 @@ def test_another_loop_has_another_client(cluster_url: str) -> None:
 
 @pytest.fixture
 def cluster_url() -> str:
-    """A place where no request is sent to."""
+    """URL that receives no request."""
     return "http://127.0.0.1:9"

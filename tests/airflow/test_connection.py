@@ -1,4 +1,4 @@
-"""Facts about what a connection says."""
+"""Tests of `airflow.connection`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from redis_enterprise_actions.airflow.connection import ConnectionSettings
 
 
 def settings(extra: object = None, **given: object) -> ConnectionSettings:
-    """Return what a connection says."""
+    """Return the settings of a connection."""
     text = None if extra is None else json.dumps(extra)
     given = {"host": "a", **given}
     return ConnectionSettings.from_connection(
@@ -42,12 +42,12 @@ def settings(extra: object = None, **given: object) -> ConnectionSettings:
     ],
 )
 def test_urls(given: dict[str, object], urls: list[str]) -> None:
-    """The host is a node, and so is each of the URLs besides."""
+    """The host is a node, and so is each of the extra URLs."""
     assert list(settings(**given).urls) == urls
 
 
 def test_all_of_it() -> None:
-    """Each extra goes where its name says."""
+    """Each extra field becomes the setting of its name."""
     trust = {"ca_cert": "ca.pem", "client_cert": "me.pem", "client_key": "key.pem"}
     found = settings(
         {"auth": "jwt", "verify": True, "trusted_hosts": "b c", **trust}, login="ops", password="p"
@@ -64,7 +64,7 @@ def test_all_of_it() -> None:
     [(None, True), ("", True), (True, True), ("yes", True), (False, False), ("FALSE", False)],
 )
 def test_verify(said: object, verify: bool) -> None:
-    """A certificate is verified unless it is said that it is not to be."""
+    """A certificate is verified unless `verify` is false."""
     assert settings({"verify": said}).verify is verify
 
 
@@ -77,13 +77,13 @@ def test_verify(said: object, verify: bool) -> None:
     ],
 )
 def test_what_cannot_be(given: dict[str, object], said: str) -> None:
-    """A connection that cannot work is a mistake of usage, and says which."""
+    """A connection with wrong fields is a `UsageError` that names them."""
     with pytest.raises(UsageError, match=said):
         settings(**given)
 
 
 def test_extra_that_is_no_json() -> None:
-    """So is one whose extra cannot be read, which is not shown."""
+    """An extra that is no JSON object is a `UsageError`, which does not show it."""
     with pytest.raises(UsageError, match="no JSON object") as caught:
         ConnectionSettings.from_connection(
             Connection(conn_id="c", conn_type="redis_enterprise", host="a", extra="hunter2-hunter2")
@@ -101,7 +101,7 @@ def test_no_secret_in_sight() -> None:
 
 
 async def test_client() -> None:
-    """A client is made of them."""
+    """A client is made of the settings."""
     async with settings(
         {"fingerprint": "ab" * 32}, login="ops", password="p"
     ).make_client() as client:

@@ -1,4 +1,4 @@
-"""Facts about whole DAGs, run by the real Airflow: each task defers, and the trigger is run."""
+"""Tests of whole DAGs, run by the real Airflow: each task defers, and its trigger runs."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ def run(dag: DAG) -> DagRun:
 
 
 def states(ran: DagRun) -> dict[str, str]:
-    """Return how its tasks ended."""
+    """Return the states of the tasks of a run."""
     return {task.task_id: str(task.state) for task in ran.get_task_instances()}
 
 
 @pytest.fixture
 def example(server: Served) -> DAG:
-    """The example, with a cluster that has what it needs."""
+    """The example DAG, with a cluster that has its databases."""
     server.do(lambda cluster: cluster.add_bdb(2))
     return dag_of(EXAMPLE, "upgrade_databases")
 
@@ -76,7 +76,7 @@ def test_example(server: Served, example: DAG, capfd: pytest.CaptureFixture[str]
 
 
 def test_example_that_fails(server: Served, example: DAG) -> None:
-    """Where an upgrade fails, its task fails at once, retries or not, and so does what follows."""
+    """The task of a failed upgrade fails without a retry, and so do the tasks after it."""
     server.do(lambda cluster: cluster.plan("POST", "/v1/", Plan(duration=0.5, outcome="failed")))
 
     assert states(run(example)) == {
@@ -87,7 +87,7 @@ def test_example_that_fails(server: Served, example: DAG) -> None:
 
 
 def test_documented(server: Served) -> None:
-    """What docs/airflow.md shows runs as it stands."""
+    """The DAGs of docs/airflow.md run unchanged."""
     server.do(lambda cluster: cluster.plan("POST", "/v1/", Plan(duration=0.5)))
 
     assert states(run(dag_of(DOCUMENTED, "maintenance"))) == {

@@ -1,4 +1,4 @@
-"""Facts about how an end crosses from one process to the next."""
+"""Tests of `airflow.events`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.conftest import ACTIVE
 
 
 def test_an_action_as_json() -> None:
-    """What is returned as an XCom is plain JSON, with the fields of an `Action`."""
+    """The XCom of an action is plain JSON with the fields of an `Action`."""
     said = action_to_json(ACTIVE)
 
     assert json.loads(json.dumps(said)) == said
@@ -40,5 +40,5 @@ def test_an_error_before_anything_was_seen() -> None:
     ],
 )
 def test_nothing_begun(error: Exception, raised: type[Exception]) -> None:
-    """After an outage in which nothing was begun there is another try, unlike after a refusal."""
+    """An outage before the work started leads to a retry; a refusal does not."""
     assert type(failure_with(error)) is raised  # type: ignore[arg-type]

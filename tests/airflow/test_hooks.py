@@ -1,4 +1,4 @@
-"""Facts about the hook."""
+"""Tests of `airflow.hooks`."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 
 async def test_client(connected: FakeCluster) -> None:
-    """It makes a client of the connection."""
+    """The hook makes a client of the connection."""
     async with RedisEnterpriseHook().get_conn() as client:
         assert await client.list_actions() == []
 
 
 def test_form_of_3_1(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Airflow 3.1 reads the form from the hook, with modules that it puts there for that."""
+    """Airflow 3.1 reads the form from the hook, with mocked modules."""
     forms = types.ModuleType("wtforms")
     for kind in ("StringField", "BooleanField"):
         setattr(forms, kind, lambda label, kind=kind, **more: (kind, label, more))
@@ -40,7 +40,7 @@ def test_form_of_3_1(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_connection_works(server: Served) -> None:
-    """The button that tests a connection says that the cluster answers."""
+    """A test of the connection reports that the cluster answers."""
     assert RedisEnterpriseHook().test_connection() == (
         True,
         "The cluster answers: it knows of 0 actions",
@@ -48,7 +48,7 @@ def test_connection_works(server: Served) -> None:
 
 
 def test_connection_refused(server: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It says what is wrong, without a traceback, and without the password."""
+    """A failed test of the connection has the reason, without traceback and password."""
     password, server.cluster.password = server.cluster.password, "another"
     worked, said = RedisEnterpriseHook().test_connection()
 
@@ -58,7 +58,7 @@ def test_connection_refused(server: Served, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_connection_that_cannot_be(monkeypatch: pytest.MonkeyPatch, server: Served) -> None:
-    """A connection with a mistake in it is told, too."""
+    """A test of a connection with wrong fields reports them."""
     said = connection_to(server.cluster, verify="perhaps")
     monkeypatch.setenv(f"AIRFLOW_CONN_{CONN_ID.upper()}", said)
 

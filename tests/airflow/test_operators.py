@@ -1,4 +1,4 @@
-"""Facts about the operator: it makes a call once, whatever happens to its tries."""
+"""Tests of `airflow.operators`: the call is made once, whatever happens to the tries."""
 
 from __future__ import annotations
 
@@ -34,24 +34,24 @@ def operator(path: str = UPGRADE, **given: object) -> RedisEnterpriseOperator:
 
 
 def deferred(op: RedisEnterpriseOperator, context: dict[str, object]) -> TaskDeferred:
-    """Let a try run until it lets go of its worker."""
+    """Run a try until it defers."""
     with pytest.raises(TaskDeferred) as caught:
         op.execute(context)  # type: ignore[arg-type]
     return caught.value
 
 
 def posted(server: Served) -> list[str]:
-    """Return the paths of the calls that the cluster saw."""
+    """Return the paths of the calls to the cluster."""
     return [seen.path for seen in server.cluster.requests if seen.method == "POST"]
 
 
 def end(outcome: str = "completed", ref: str = "action:a1") -> WaitEvent:
-    """Return what a trigger's event holds."""
+    """Return the payload of a trigger's event."""
     return WaitEvent(ref=ref, outcome=outcome, message="words", action={"uid": "a1"})
 
 
 def test_begun(server: Served) -> None:
-    """It makes the call, tells the reference at once, and lets go of its worker."""
+    """The operator makes the call, pushes the reference at once, and defers."""
     context = context_of(Store())
     event = deferred(operator(timeout=60, cancel_on_kill=True), context)
     trigger = event.trigger.serialize()[1]
@@ -87,14 +87,14 @@ def test_deadline(server: Served, given: dict[str, object], left: int | None) ->
 
 
 def test_completed() -> None:
-    """It returns the finished action."""
+    """The finished action is returned."""
     op = operator()
 
     assert op.execute_complete(context_of(Store()), end()) == {"uid": "a1"}  # type: ignore[arg-type]
 
 
 def test_nothing_to_wait_for(server: Served) -> None:
-    """Where the call has started nothing that lasts, it is done at once."""
+    """A call that starts no lasting work completes the task at once."""
     call = operator("/v1/bdbs", json={"name": "x"}, query={"dry_run": True})
     result = call.execute(context_of(Store()))  # type: ignore[arg-type]
 
@@ -103,7 +103,7 @@ def test_nothing_to_wait_for(server: Served) -> None:
 
 
 def test_nothing_to_follow(server: Served) -> None:
-    """Where the answer names nothing to follow the task fails, unless the answer is enough."""
+    """An answer that names nothing to follow fails the task, unless `untracked` allows it."""
     server.cluster.inject(path="/v1/services", times=2, status=200, body="{}")
     with pytest.raises(AirflowFailException, match="cannot be followed"):
         operator("/v1/services").execute(context_of(Store()))  # type: ignore[arg-type]
@@ -114,7 +114,7 @@ def test_nothing_to_follow(server: Served) -> None:
 
 
 def test_bootstrap(server: Served) -> None:
-    """A bootstrap, which is not followed yet, is not called either."""
+    """A bootstrap, which cannot be followed, is not called."""
     with pytest.raises(AirflowFailException, match="not called"):
         operator("/v1/bootstrap/create_cluster").execute(context_of(Store()))  # type: ignore[arg-type]
 
@@ -123,7 +123,7 @@ def test_bootstrap(server: Served) -> None:
 
 @pytest.mark.parametrize("body", ['{"name": "two", "uid": 2}', {"name": "two", "uid": 2}])
 def test_body(server: Served, body: object) -> None:
-    """A body that is text is JSON."""
+    """Text as a body is read as JSON."""
     deferred(operator("/v1/bdbs", json=body), context_of())
 
     assert 2 in server.do(lambda cluster: cluster.bdbs)
@@ -164,7 +164,7 @@ def test_failures(outcome: str, lasting: bool, raised: type[BaseException]) -> N
 
 
 def test_another_try_makes_no_other_call(server: Served) -> None:
-    """A try after a timeout waits for what the first one has begun."""
+    """A retry after a timeout waits for the work of the first try."""
     store = Store()
     ref = deferred(operator(), context_of(store)).trigger.ref
     with pytest.raises(AirflowTaskTimeout):
@@ -177,7 +177,7 @@ def test_another_try_makes_no_other_call(server: Served) -> None:
 
 
 def test_worker_killed_after_the_end(server: Served) -> None:
-    """A worker that is killed when all was done, but not told yet, leads to no other call."""
+    """A worker that is killed after the work has ended leads to no other call."""
     store = Store()
     ref = deferred(operator(), context_of(store)).trigger.ref
     operator().execute_complete(context_of(store), end(ref=ref))  # type: ignore[arg-type]
@@ -188,7 +188,7 @@ def test_worker_killed_after_the_end(server: Served) -> None:
 
 @pytest.mark.parametrize("outcome", ["completed", "ActionFailed"])
 def test_cleared_after_the_end(server: Served, outcome: str) -> None:
-    """A user who clears a task whose work has ended wants it done anew."""
+    """Clearing a task whose work has ended repeats the call."""
     server.do(lambda cluster: cluster.plan("POST", "/v1/", Plan(duration=0), times=None))
     store = Store()
     ref = deferred(operator(), context_of(store)).trigger.ref
@@ -202,7 +202,7 @@ def test_cleared_after_the_end(server: Served, outcome: str) -> None:
 
 
 def test_cleared_while_waiting(server: Served) -> None:
-    """A user who clears a task that waits does not start twice what still runs."""
+    """Clearing a waiting task does not start its work twice."""
     store = Store()
     ref = deferred(operator(), context_of(store)).trigger.ref
     again = deferred(operator(), context_of(store, max_tries=1))
@@ -214,7 +214,7 @@ def test_cleared_while_waiting(server: Served) -> None:
 
 @pytest.mark.parametrize("cleared", [True, False])
 def test_cleared_and_over(server: Served, cleared: bool) -> None:
-    """Where that turns out to be cancelled, the call is made again; for a retry it is not."""
+    """If that work was cancelled, the call is made again; a retry does not repeat it."""
     server.do(lambda cluster: cluster.plan("POST", "/v1/", Plan(duration=0), times=None))
     context = context_of(Store())
     ref = deferred(operator(), context).trigger.ref
@@ -225,14 +225,14 @@ def test_cleared_and_over(server: Served, cleared: bool) -> None:
 
 
 def test_worker_killed_in_the_call(server: Served) -> None:
-    """Where it is not known what a call came to, only a user who has looked lets it be made."""
+    """A call with an unknown outcome is made again only after a user has cleared the task."""
     store = Store()
 
     class Killed(BaseException):
         """The end of a worker."""
 
     class Dying(RedisEnterpriseOperator):
-        """One whose worker ends while the call is under way."""
+        """Operator whose worker is killed during the call."""
 
         async def _submit(self, client: object) -> str:
             raise Killed
@@ -248,11 +248,11 @@ def test_worker_killed_in_the_call(server: Served) -> None:
 
 
 def test_named_ahead(server: Served) -> None:
-    """A task of an Active-Active database that was given its id is known before the call."""
+    """The reference of a call with a chosen task id is stored before the call."""
     store = Store()
 
     class Dying(RedisEnterpriseOperator):
-        """One whose worker ends while the call is under way."""
+        """Operator whose worker is killed during the call."""
 
         async def _submit(self, client: object) -> str:
             raise KeyboardInterrupt
@@ -267,7 +267,7 @@ def test_named_ahead(server: Served) -> None:
 
 @pytest.mark.parametrize("status", [400, 401, 409])
 def test_refused(server: Served, status: int) -> None:
-    """What has begun nothing leaves nothing behind."""
+    """A call that started nothing leaves no state."""
     server.do(lambda cluster: cluster.inject(method="POST", status=status))
     store = Store()
     with pytest.raises(AirflowFailException, match=str(status)):
@@ -277,7 +277,7 @@ def test_refused(server: Served, status: int) -> None:
 
 
 def test_answer_lost_and_found(server: Served) -> None:
-    """Where the answer is lost, and a look finds the work, that is followed."""
+    """After a lost answer, work that is found on the cluster is followed."""
     server.do(lambda cluster: cluster.inject(method="POST", lose=True))
     event = deferred(operator("/v1/nodes/1/actions/maintenance_on"), context_of(Store()))
 
@@ -286,7 +286,7 @@ def test_answer_lost_and_found(server: Served) -> None:
 
 @pytest.mark.parametrize("lasting", [True, False])
 def test_answer_lost(server: Served, lasting: bool) -> None:
-    """Where no look can tell, the task fails, and the next try does not make the call."""
+    """After a lost answer with an unknown outcome, the task fails, and a retry makes no call."""
     server.do(lambda cluster: cluster.inject(method="POST", lose=True))
     store = Store() if lasting else None
     with pytest.raises(AirflowFailException, match="may have executed it; follow bdb:1"):
@@ -299,7 +299,7 @@ def test_answer_lost(server: Served, lasting: bool) -> None:
 
 
 def test_answer_lost_that_can_be_followed(server: Served) -> None:
-    """A reference that tells whether anything has begun is followed."""
+    """A reference that shows if work was started is followed."""
     server.do(lambda cluster: cluster.inject(method="POST", path="/v1/crdbs", lose=True))
     server.do(lambda cluster: cluster.inject(method="GET", times=None, status=400))
     event = deferred(
@@ -313,14 +313,14 @@ def test_answer_lost_that_can_be_followed(server: Served) -> None:
     ("lasting", "raised"), [(True, TaskDeferralError), (False, AirflowFailException)]
 )
 def test_broken_trigger(lasting: bool, raised: type[Exception]) -> None:
-    """A trigger that broke is tried again where that does not make the call again."""
+    """A failed trigger leads to a retry if that does not repeat the call."""
     context = context_of(Store() if lasting else None)
     with pytest.raises(raised):
         operator().resume_execution("__fail__", {"error": "it broke"}, context)  # type: ignore[arg-type]
 
 
 def test_resumed(server: Served) -> None:
-    """What resumes after the trigger's event is told of it by name."""
+    """The method after the event takes it by the name `event`."""
     result = operator().resume_execution(
         "execute_complete",
         {"event": end(), "cleared": False},
@@ -340,7 +340,7 @@ def test_resumed(server: Served) -> None:
     ids=["asked for", "not asked for", "not documented"],
 )
 def test_on_kill(server: Served, path: str, asked: bool, deleted: int) -> None:
-    """A worker that is killed before there is a trigger cancels what that would."""
+    """A worker that is killed before there is a trigger cancels the work, too."""
     op = operator(path, cancel_on_kill=asked)
     op.on_kill()
     deferred(op, context_of(Store()))
@@ -351,13 +351,13 @@ def test_on_kill(server: Served, path: str, asked: bool, deleted: int) -> None:
 
 @pytest.mark.parametrize("timeout", [-1, float("nan"), "soon", True, timedelta(seconds=-1)])
 def test_no_duration(timeout: object) -> None:
-    """A duration that is none is a mistake of the DAG's, and shows before anything is sent."""
+    """A bad duration raises when the DAG is loaded, before any request."""
     with pytest.raises(UsageError, match=r"timeout=.* is not a duration"):
         operator(timeout=timeout)
 
 
 def test_templates() -> None:
-    """All that makes the call is templated."""
+    """All arguments of the call are templated."""
     fields = {"redis_enterprise_conn_id", "method", "path", "json", "query", "headers"}
 
     assert set(RedisEnterpriseOperator.template_fields) == fields

@@ -1,4 +1,4 @@
-"""Facts about what Airflow is told."""
+"""Tests of `airflow.provider`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from redis_enterprise_actions.airflow.provider import FIELDS
 
 
 def test_airflow_knows_the_form() -> None:
-    """Airflow finds the provider by itself, and makes the form of what it says."""
+    """Airflow finds the provider by itself and builds its form."""
     (form,) = (
         form
         for form in HookMetaService.hook_meta_data()
@@ -30,7 +30,7 @@ def test_airflow_knows_the_form() -> None:
 
 
 def test_the_form_asks_for_what_is_read() -> None:
-    """What the form asks for besides host and login is what settings are made of."""
+    """The extra fields of the form are those that settings read."""
     settings = {field.name for field in dataclasses.fields(ConnectionSettings)}
     trust = {"ca_cert", "fingerprint", "client_cert", "client_key"}
 
@@ -38,7 +38,7 @@ def test_the_form_asks_for_what_is_read() -> None:
 
 
 def test_public_names() -> None:
-    """What is public is there, loaded when it is asked for; nothing else is."""
+    """Public names are loaded on first use; other names raise."""
     leaf = redis_enterprise_actions.airflow
 
     assert leaf.__all__ == sorted(leaf.__all__)

@@ -1,4 +1,4 @@
-"""Facts about the sensor."""
+"""Tests of `airflow.sensors`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def sensor(**given: object) -> RedisEnterpriseActionSensor:
 
 
 def test_deferred() -> None:
-    """It lets go of its worker at once, with the shorter timeout as its deadline."""
+    """The sensor defers at once, with the shorter timeout as its deadline."""
     op = sensor(timeout=600, execution_timeout=timedelta(hours=1), stall_timeout=60)
     with pytest.raises(TaskDeferred) as caught:
         op.execute(context_of())  # type: ignore[arg-type]
@@ -36,7 +36,7 @@ def test_deferred() -> None:
 
 
 def test_completed() -> None:
-    """It returns the finished action."""
+    """The finished action is returned."""
     assert sensor().execute_complete(context_of(), end()) == {"uid": "a1"}  # type: ignore[arg-type]
 
 
@@ -49,7 +49,7 @@ def test_completed() -> None:
     ],
 )
 def test_failures(outcome: str, raised: type[Exception]) -> None:
-    """Each end is the exception of Airflow's that it should be, a timeout that of sensors."""
+    """Each end raises its Airflow exception, and a timeout that of sensors."""
     with pytest.raises(raised, match="words") as caught:
         sensor().execute_complete(context_of(), end(outcome))  # type: ignore[arg-type]
 
@@ -57,7 +57,7 @@ def test_failures(outcome: str, raised: type[Exception]) -> None:
 
 
 def test_soft_fail() -> None:
-    """With `soft_fail`, it is skipped instead."""
+    """With `soft_fail`, the task is skipped instead."""
     with pytest.raises(AirflowSkipException):
         sensor(soft_fail=True).resume_execution(
             "execute_complete",

@@ -1,4 +1,4 @@
-"""Facts about what a task remembers from one try to the next."""
+"""Tests of `airflow.task_state`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_recall(
 
 
 def test_forgotten() -> None:
-    """What has begun nothing is forgotten."""
+    """The state of a call that started nothing is removed."""
     memory = TaskState.from_context(context_of(Store()))
     memory.record_start(None)
     memory.clear()
@@ -40,7 +40,7 @@ def test_forgotten() -> None:
 
 
 def test_without_a_store() -> None:
-    """Before Airflow 3.3 there is nothing to remember with, and that can be asked."""
+    """Before Airflow 3.3 there is no store, and `is_persistent` is False."""
     memory = TaskState.from_context(context_of())
     memory.record_start("action:1")
     memory.record_end("action:1")

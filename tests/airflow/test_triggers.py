@@ -1,4 +1,4 @@
-"""Facts about what waits while the task holds no worker."""
+"""Tests of `airflow.triggers`."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 
 def trigger_for(ref: str, **given: object) -> RedisEnterpriseTrigger:
-    """Return a trigger that waits for what a reference names."""
+    """Return a trigger for a reference."""
     return RedisEnterpriseTrigger(redis_enterprise_conn_id=CONN_ID, ref=ref, **given)  # type: ignore[arg-type]
 
 
 async def fire(trigger: RedisEnterpriseTrigger) -> dict[str, object]:
-    """Run a trigger in the manner of a triggerer; return what its one event holds."""
+    """Run a trigger as a triggerer does; return the payload of its one event."""
     (event,) = [event async for event in trigger.run()]
     json.dumps(event.payload)
     return event.payload
@@ -58,7 +58,7 @@ async def test_completed(connected: FakeCluster, lines: Callable[[], list[str]])
 async def test_failures(
     connected: FakeCluster, name: str, plan: Plan, given: dict[str, object], outcome: str
 ) -> None:
-    """Each failure has its name, its words, and the action as last seen."""
+    """Each failure has its name, its message, and the action as last seen."""
     uid = connected.add_action(name, plan)
     event = await fire(trigger_for(uid, **given))
 
@@ -68,7 +68,7 @@ async def test_failures(
 
 
 async def test_nothing_there(connected: FakeCluster) -> None:
-    """What was never seen has no action."""
+    """The event for an unknown action has no action."""
     event = await fire(trigger_for("nothing"))
 
     assert (event["outcome"], event["action"]) == ("ActionNotFound", None)
@@ -84,7 +84,7 @@ async def test_unreachable(connected: FakeCluster) -> None:
 
 
 async def test_what_cannot_be_asked_for(connected: FakeCluster) -> None:
-    """A reference that is none ends the wait, and does not break the trigger."""
+    """A malformed reference ends the wait, and does not fail the trigger."""
     assert (await fire(trigger_for("bdb:one")))["outcome"] == "UsageError"
 
 
@@ -94,7 +94,7 @@ async def test_what_cannot_be_asked_for(connected: FakeCluster) -> None:
 async def test_deadline_that_is_over(
     connected: FakeCluster, ends: float | None, outcome: str
 ) -> None:
-    """A triggerer that comes back after the deadline has one look before it gives up."""
+    """A triggerer that restarts after the deadline polls once before it gives up."""
     uid = connected.add_action(plan=Plan(duration=ends or 3600))
     await asyncio.sleep(10)
     over = datetime.now(UTC) - timedelta(minutes=1)
@@ -104,7 +104,7 @@ async def test_deadline_that_is_over(
 
 
 async def test_deadline_ahead(connected: FakeCluster) -> None:
-    """The deadline is on the wall's clock: what is left of it when the trigger runs counts."""
+    """The deadline is in wall-clock time: the wait has the time that is left of it."""
     uid = connected.add_action(plan=Plan(outcome="never"))
     began = asyncio.get_running_loop().time()
     event = await fire(trigger_for(uid, deadline=datetime.now(UTC) + timedelta(minutes=10)))
@@ -114,7 +114,7 @@ async def test_deadline_ahead(connected: FakeCluster) -> None:
 
 
 def test_what_is_serialised() -> None:
-    """The connection's id, the reference, the deadline and the limits are, and nothing else is."""
+    """The connection's id, the reference, the deadline and the limits are serialised."""
     deadline = datetime(2030, 1, 1, tzinfo=UTC)
     trigger = trigger_for("export:1", deadline=deadline, stall_timeout=5.0, cancel_on_kill=True)
 
@@ -134,7 +134,7 @@ def test_what_is_serialised() -> None:
 
 
 async def test_killed_triggerer(connected: FakeCluster) -> None:
-    """Where one was killed, another one made from the same text goes on; nothing is cancelled."""
+    """After a kill, a trigger of the same serialised form continues; nothing is cancelled."""
     connected.add_bdb(1)
     uid = connected.add_action("SMUpgradeBDB", Plan(duration=600))
     first = trigger_for(uid, cancel_on_kill=True)
@@ -149,7 +149,7 @@ async def test_killed_triggerer(connected: FakeCluster) -> None:
 
 
 async def test_password_changed(connected: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A password that is changed, on the cluster and in the connection, costs no wait its end."""
+    """A password that is changed on the cluster and in the connection ends no wait."""
     uid = connected.add_action(plan=Plan(duration=600))
     task = asyncio.create_task(fire(trigger_for(uid)))
     await asyncio.sleep(60)
@@ -196,7 +196,7 @@ async def test_on_kill(
     deleted: int,
     said: str,
 ) -> None:
-    """A user's kill cancels the work where that was asked for and the API has it; or says so."""
+    """A user's kill cancels the work with `cancel_on_kill` if the API can, or logs a warning."""
     connected.add_bdb(1)
     connected.plan("POST", "/v1/", Plan(duration=3600))
     await start_maintenance(connected)
@@ -207,7 +207,7 @@ async def test_on_kill(
 
 
 async def start_maintenance(cluster: FakeCluster) -> None:
-    """Start something that can be cancelled."""
+    """Start work that can be cancelled."""
     from redis_enterprise_actions.airflow import RedisEnterpriseHook  # noqa: PLC0415
 
     async with (await RedisEnterpriseHook().aget_settings()).make_client() as client:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 async def call(cluster: FakeCluster) -> AsyncIterator[Caller]:
-    """Return what calls the cluster."""
+    """Return an HTTP client of the cluster."""
     async with calling(cluster) as caller:
         yield caller
 
@@ -30,6 +30,6 @@ async def three() -> AsyncIterator[FakeCluster]:
 
 @pytest.fixture
 async def call3(three: FakeCluster) -> AsyncIterator[Caller]:
-    """Return what calls the cluster of three."""
+    """Return an HTTP client of the cluster of three nodes."""
     async with calling(three) as caller:
         yield caller

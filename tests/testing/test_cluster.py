@@ -36,19 +36,19 @@ class TestServer:
             assert (await Caller(session, cluster)("GET", "/v1/actions"))[0] == 200
 
     async def test_credentials(self, cluster: FakeCluster) -> None:
-        """Nobody is let in without the right credentials."""
+        """Wrong credentials are answered 401."""
         async with aiohttp.ClientSession() as session:
             assert await Caller(session, cluster)("GET", "/v1/actions") == (401, "")
 
     async def test_server(self, cluster: FakeCluster) -> None:
-        """Every answer comes through an Envoy, as on real clusters."""
+        """Every answer has the Server header of Envoy, as on real clusters."""
         async with aiohttp.ClientSession() as session, session.get(cluster.url) as answer:
             assert answer.status == 401
             assert answer.headers["Server"] == "envoy"
 
     @pytest.mark.parametrize("path", ["/", "/v1/action", "/v1/bdbs/x", "/v1/bdbs/9"])
     async def test_unknown_path(self, call: Caller, path: str) -> None:
-        """What is not there is 404."""
+        """An unknown path is answered 404."""
         assert (await call("GET", path))[0] == 404
 
     async def test_log(self, cluster: FakeCluster, call: Caller) -> None:
@@ -77,7 +77,7 @@ class TestServer:
         assert [(seen.path, seen.status) for seen in cluster.requests] == [("/v2/actions", 200)]
 
     async def test_outside(self, unused_tcp_port: int) -> None:
-        """A cluster is there from `async with` to its end, on the port that it was given."""
+        """A cluster answers inside `async with`, on the given port."""
         cluster = FakeCluster(port=unused_tcp_port)
         with pytest.raises(RuntimeError):
             _ = cluster.url
@@ -101,7 +101,7 @@ class TestServer:
         assert asyncio.get_running_loop().time() - began < 2
 
     async def test_end_meets_newcomers(self) -> None:
-        """A connection that arrives while the cluster ends is not left open."""
+        """A connection that is made while the cluster ends is closed."""
         for turns in range(12):
             async with FakeCluster() as cluster, authorized(cluster) as session:
                 asks = four_requests(session, cluster)

@@ -1,4 +1,4 @@
-"""Airflow as it is run: each component a process, in a home of its own, with SQLite."""
+"""Airflow with each component in a process, in a home of its own, with SQLite."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ class Instance:
             return answer.read()  # type: ignore[no-any-return]
 
     def memory(self, component: str) -> float:
-        """Return what a component and its children hold, in MB that they share with nobody."""
+        """Return the unshared memory of a component and its children, in MB."""
         group, held = self.processes[component].pid, 0
         for place in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
@@ -129,12 +129,12 @@ class Instance:
         return held / 1024
 
     def states(self) -> dict[str, int]:
-        """Return how many of the DAG's tasks are in which state."""
+        """Return the number of the DAG's tasks in each state."""
         found = self._ask("select coalesce(state, 'none'), count(*) from task_instance group by 1")
         return {str(state): int(count) for state, count in found}
 
     def tries(self) -> int:
-        """Return how many tries the tasks took, all together."""
+        """Return the number of tries of all tasks."""
         ((tries,),) = self._ask("select sum(try_number) from task_instance")
         return int(tries)
 

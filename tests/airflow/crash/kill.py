@@ -1,4 +1,4 @@
-"""Kills the triggerer in the middle of a dozen waits, starts another one, and looks what comes.
+"""Test that kills the triggerer during a dozen waits and starts another one.
 
 Usage: python -m tests.airflow.crash.kill AIRFLOW_HOME, which is made
 """
@@ -25,7 +25,7 @@ MAINTENANCE = "/v1/nodes/1/actions/maintenance_on"
 
 
 def main(home: Path) -> None:
-    """Let it happen, and print the figures."""
+    """Run the test and print the figures."""
     served = Served()
     served.start()
     try:
@@ -37,7 +37,7 @@ def main(home: Path) -> None:
 
 
 def plan(served: Served) -> None:
-    """Lay down how long each upgrade takes, and that one of them fails."""
+    """Plan the upgrades, one of which fails."""
     served.do(lambda cluster: cluster.plan("POST", MAINTENANCE, Plan(duration=3600)))
     for uid in range(1, UPGRADES + 1):
         path, outcome = f"/v1/bdbs/{uid}/upgrade", "failed" if uid == FAILS else None
@@ -50,7 +50,7 @@ def plan(served: Served) -> None:
 
 
 def crash(served: Served, airflow: Instance) -> None:
-    """Kill the triggerer while all wait, and see that another one goes on."""
+    """Kill the triggerer during all waits, and check that another one continues."""
     began = time.monotonic()
     all_wait = until("all wait", lambda: airflow.states() == {"deferred": WAITS}, limit=LONG)
     until("all are looked at", lambda: lists(served) > 2, limit=30)
@@ -78,7 +78,7 @@ def crash(served: Served, airflow: Instance) -> None:
 
 
 def kill(served: Served, airflow: Instance) -> float:
-    """Kill the triggerer, and start one; return the seconds until the cluster is asked again."""
+    """Kill the triggerer and start one; return the seconds until the next poll."""
     airflow.end("triggerer", signal.SIGKILL)
     killed, asked = time.monotonic(), len(served.cluster.requests)
     time.sleep(5)
@@ -97,13 +97,13 @@ def user_kills(served: Served, airflow: Instance) -> float:
 
 
 def changes(served: Served) -> Counter[str]:
-    """Return how often the cluster was called to do what."""
+    """Return the number of calls by path."""
     seen = served.cluster.requests
     return Counter(f"{each.method} {each.path}" for each in seen if each.method != "GET")
 
 
 def lists(served: Served) -> int:
-    """Return how often the cluster was asked for all actions."""
+    """Return the number of requests for the list of actions."""
     return sum(seen.path == "/v1/actions" for seen in served.cluster.requests)
 
 

@@ -18,15 +18,15 @@ pytestmark = [pytest.mark.enable_socket, pytest.mark.contract]
 
 
 def running(cluster: FakeCluster) -> list[int]:
-    """Return the nodes that run."""
+    """Return the running nodes."""
     return cluster._nodes.running
 
 
 class TestBodies:
-    """What actions look like on the wire."""
+    """JSON bodies of actions."""
 
     async def test_task(self, cluster: FakeCluster, call: Caller) -> None:
-        """A task of v1 has strings for numbers and its uid twice."""
+        """A task of v1 has numbers as strings, and its uid twice."""
         uid = cluster.add_action("retry_bdb", Plan(duration=10, progress="linear"), node_uid=2)
         await asyncio.sleep(5)
         body = await call.ok("GET", f"/v1/actions/{uid}")
@@ -42,7 +42,7 @@ class TestBodies:
         }
 
     async def test_machine(self, cluster: FakeCluster, call: Caller) -> None:
-        """A state machine of v1 has numbers for numbers, a step and an object."""
+        """A state machine of v1 has numbers, a step and an object."""
         uid = cluster.add_action("SMCreateBDB", Plan(duration=7), bdb_uid=3)
         await asyncio.sleep(1.5)
         body = await call.ok("GET", f"/v1/actions/{uid}")
@@ -97,7 +97,7 @@ class TestBodies:
     async def test_words(
         self, cluster: FakeCluster, call: Caller, name: str, queued: str, running: str
     ) -> None:
-        """Each family of v1 has its own words, and v2 has one set for all."""
+        """Each family of v1 has statuses of its own; v2 has one set for all."""
         uid = cluster.add_action(name, Plan(queued=5, duration=5))
         seen = []
         for _ in range(3):
@@ -130,7 +130,7 @@ class TestBodies:
         v1: dict[str, str],
         v2: dict[str, str],
     ) -> None:
-        """Where the reason of a failure stands depends on the family."""
+        """The field with the reason of a failure depends on the family."""
         uid = cluster.add_action(name, Plan(duration=0, outcome="failed", error="no room"))
         body = await call.ok("GET", f"/v1/actions/{uid}")
 

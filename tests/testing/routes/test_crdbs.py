@@ -31,27 +31,27 @@ STARTS = [
 
 
 async def task_of(call: Caller, task_id: str) -> Any:  # noqa: ANN401 - JSON
-    """Return a task that must be known."""
+    """Return a task; check that the cluster has it."""
     return await call.ok("GET", f"{TASKS}/{task_id}")
 
 
 async def cancel(call: Caller, task_id: str, *, force: str = "") -> int:
-    """Return what is answered to whoever cancels a task."""
+    """Cancel a task and return the status of the answer."""
     status, _ = await call("POST", f"{TASKS}/{task_id}/actions/cancel{force}")
     return status
 
 
 def not_found(detail: str) -> tuple[int, dict[str, object]]:
-    """Return what is answered where nothing is."""
+    """Return the answer to requests for missing objects."""
     body: dict[str, object] = {"detail": detail, "status": 404, "title": "Not Found"}
     return 404, body | {"type": "about:blank"}
 
 
 class TestCrdbs:
-    """Which databases there are."""
+    """Active-Active databases and their lists."""
 
     async def test_seen(self, cluster: FakeCluster, call: Caller) -> None:
-        """A database is in the list, alone, and holds a secret."""
+        """A database is in the list, has a route of its own, and holds a secret."""
         guid = cluster.add_crdb(name="orders")
         body = await call.ok("GET", f"{CRDBS}/{guid}")
 
@@ -60,7 +60,7 @@ class TestCrdbs:
         assert await call.ok("GET", CRDBS) == {"crdbs": [body]}
 
     async def test_created(self, cluster: FakeCluster, call: Caller) -> None:
-        """A database is there when the task that makes it has finished."""
+        """A database exists when the task that creates it has finished."""
         task_id = (await call.ok("POST", CRDBS, json={"name": "orders"}))["id"]
         await asyncio.sleep(9)
         task = await task_of(call, task_id)
@@ -73,7 +73,7 @@ class TestCrdbs:
 
     @pytest.mark.parametrize("outcome", ["failed", "never"])
     async def test_not_created(self, cluster: FakeCluster, call: Caller, outcome: Outcome) -> None:
-        """What was not made is not there."""
+        """A database whose creation fails does not exist."""
         cluster.plan("POST", CRDBS, Plan(duration=1, outcome=outcome))
         await call.ok("POST", CRDBS, json={})
         await asyncio.sleep(2)
@@ -93,7 +93,7 @@ class TestCrdbs:
         assert await call.ok("GET", CRDBS) == {"crdbs": []}
 
     async def test_direct(self, cluster: FakeCluster, call: Caller) -> None:
-        """Tasks that a test starts make, delete and work on databases, too."""
+        """Tasks that a test starts create, delete and change databases, too."""
         cluster.start_crdb_task("create_crdb", Plan(duration=5), guid="g1")
         cluster.start_crdb_task(guid="g2")
         cluster.start_crdb_task("delete_crdb", Plan(duration=5), guid="g2")
@@ -124,7 +124,7 @@ class TestStart:
 
     @pytest.mark.parametrize(("method", "path", "operation"), STARTS)
     async def test_unknown(self, call: Caller, method: str, path: str, operation: str) -> None:
-        """A database that is not there cannot be worked on."""
+        """Work on a missing database is answered 404."""
         answer = await call(method, f"{CRDBS}/g1{path}", json={})
 
         assert answer == not_found("CRDB g1 does not exist")
@@ -146,7 +146,7 @@ class TestStart:
             assert (await call("POST", f"{CRDBS}/{guid}/upgrade", json={}))[0] == 404
 
     async def test_bad_request(self, cluster: FakeCluster, call: Caller) -> None:
-        """What is sent has to be a JSON object, except with DELETE."""
+        """Every body has to be a JSON object, except with DELETE."""
         guid = cluster.add_crdb()
 
         assert (await call("POST", CRDBS, data=b"{}"))[0] == 400
@@ -156,7 +156,7 @@ class TestStart:
         await call.ok("DELETE", f"{CRDBS}/{guid}")
 
     async def test_planned(self, cluster: FakeCluster, call: Caller) -> None:
-        """What was planned for a call is how the task goes that it starts."""
+        """A task goes as planned for the call that starts it."""
         guid = cluster.add_crdb()
         cluster.plan("PUT", f"{CRDBS}/{guid}/flush", Plan(queued=5, duration=5, outcome="failed"))
         task_id = (await call.ok("PUT", f"{CRDBS}/{guid}/flush", json={}))["id"]
@@ -173,7 +173,7 @@ class TestStart:
     async def test_chosen_id(
         self, cluster: FakeCluster, call: Caller, method: str, path: str
     ) -> None:
-        """Whoever chooses the id can call again, and nothing more is started."""
+        """A repeated call with the same id starts nothing more."""
         cluster.add_crdb("g1")
         cluster.plan(method, path, Plan(duration=20, queued=2))
         headers = {"X-Task-ID": "t1"}
@@ -199,11 +199,11 @@ DRY = ["?dry_run", "?dry_run=true", "?dry_run=1"]
 
 
 class TestDry:
-    """Dry runs: tasks that end with a verdict and change nothing."""
+    """Dry runs, which end with a verdict and change nothing."""
 
     @pytest.mark.parametrize("query", DRY)
     async def test_create(self, cluster: FakeCluster, call: Caller, query: str) -> None:
-        """A dry run makes no database, and its task goes through its life."""
+        """A dry run creates no database; its task runs and ends."""
         cluster.plan("POST", CRDBS, Plan(queued=5, duration=5))
         body = await call.ok("POST", f"{CRDBS}{query}", json={"name": "orders"})
         seen = []
@@ -232,7 +232,7 @@ class TestDry:
 
     @pytest.mark.parametrize("path", ["", "/{guid}/updates"])
     async def test_failed(self, cluster: FakeCluster, call: Caller, path: str) -> None:
-        """A verdict can be that it would fail."""
+        """The verdict of a dry run can be a failure."""
         path = CRDBS + path.format(guid=cluster.add_crdb())
         cluster.plan("POST", path, Plan(duration=1, outcome="failed", error="no quorum"))
         task_id = (await call.ok("POST", f"{path}?dry_run", json={}))["id"]
@@ -243,7 +243,7 @@ class TestDry:
         assert len((await call.ok("GET", CRDBS))["crdbs"]) == 1
 
     async def test_unknown(self, call: Caller) -> None:
-        """What is not there cannot be tried either."""
+        """A dry run on a missing database is answered 404."""
         answer = await call("POST", f"{CRDBS}/g1/updates?dry_run", json={})
 
         assert answer == not_found("CRDB g1 does not exist")
@@ -267,10 +267,10 @@ class TestDry:
 
 
 class TestTasks:
-    """How tasks are seen."""
+    """Tasks and their list."""
 
     async def test_queued(self, cluster: FakeCluster, call: Caller) -> None:
-        """A queued task knows nothing of its database or its worker."""
+        """A queued task shows neither its database nor its worker."""
         task_id = cluster.start_crdb_task(plan=Plan(queued=5))
 
         assert await task_of(call, task_id) == {
@@ -280,7 +280,7 @@ class TestTasks:
         }
 
     async def test_started(self, cluster: FakeCluster, call: Caller) -> None:
-        """A started task tells the steps that its worker and the clusters are at."""
+        """A started task shows the steps of its worker and of the clusters."""
         cluster.start_crdb_task("flush_crdb", guid="g1", id="t1")
         await asyncio.sleep(5)
         body = await task_of(call, "t1")
@@ -302,7 +302,7 @@ class TestTasks:
         }
 
     async def test_steps(self, cluster: FakeCluster, call: Caller) -> None:
-        """The steps follow on one another; the last one is what it ends with."""
+        """The steps follow each other, and the last one stays."""
         cluster.start_crdb_task(id="t1")
         seen = []
         for _ in range(5):
@@ -312,7 +312,7 @@ class TestTasks:
         assert seen == ["prepare", "execute", "execute", "commit", "commit"]
 
     async def test_finished(self, cluster: FakeCluster, call: Caller) -> None:
-        """A finished task tells when it began and ended."""
+        """A finished task shows its start and its end."""
         cluster.start_crdb_task(plan=Plan(duration=0), id="t1")
         body = await task_of(call, "t1")
 
@@ -354,7 +354,7 @@ class TestTasks:
         ]
 
     async def test_list(self, cluster: FakeCluster, call: Caller) -> None:
-        """The list has what has not ended, in one of two shapes."""
+        """The list has the tasks that have not ended, in one of two shapes."""
         cluster.start_crdb_task(plan=Plan(queued=5), id="t1")
         cluster.start_crdb_task(plan=Plan(duration=1), id="t2")
         await asyncio.sleep(2)
@@ -366,7 +366,7 @@ class TestTasks:
 
     @pytest.mark.parametrize("bare", [True, False])
     async def test_bad_entry(self, cluster: FakeCluster, call: Caller, *, bare: bool) -> None:
-        """An entry can be spoilt in either shape."""
+        """An entry can be spoiled in either shape."""
         cluster.bare_crdb_tasks = bare
         cluster.start_crdb_task()
         cluster.inject(bad_entry=True)
@@ -376,7 +376,7 @@ class TestTasks:
 
 
 class TestKept:
-    """How long it is known what became of a task."""
+    """Results of tasks and the time for which they are kept."""
 
     async def test_default(self, cluster: FakeCluster, call: Caller) -> None:
         """A result is kept for 500 s."""
@@ -390,7 +390,7 @@ class TestKept:
         assert await cancel(call, task_id) == 404
 
     async def test_asked_for(self, cluster: FakeCluster, call: Caller) -> None:
-        """Whoever starts a task says how long."""
+        """The time can be chosen when the task is started."""
         headers = {"X-Result-TTL": "5"}
         task_id = (await call.ok("POST", CRDBS, json={}, headers=headers))["id"]
         await asyncio.sleep(14)
@@ -401,14 +401,14 @@ class TestKept:
 
     @pytest.mark.parametrize("ttl", ["soon", "-1", "1.5", ""])
     async def test_not_seconds(self, cluster: FakeCluster, call: Caller, ttl: str) -> None:
-        """That has to be a number of seconds."""
+        """The time has to be a number of seconds."""
         answer = await call("POST", CRDBS, json={}, headers={"X-Result-TTL": ttl})
 
         assert answer[0] == 400
         assert cluster.crdb_tasks == {}
 
     async def test_again(self, cluster: FakeCluster, call: Caller) -> None:
-        """An id that is not known any more can be used anew, and what was done stays done."""
+        """A forgotten id can be used again, and the work of its first task stays done."""
         headers = {"X-Task-ID": "t1", "X-Result-TTL": "1"}
         await call.ok("POST", CRDBS, json={}, headers=headers)
         await asyncio.sleep(12)
@@ -418,7 +418,7 @@ class TestKept:
         assert len((await call.ok("GET", CRDBS))["crdbs"]) == 2
 
     async def test_vanishes(self, cluster: FakeCluster, call: Caller) -> None:
-        """A result may be not kept at all; the work is done."""
+        """The result of a task that vanishes is not kept; its work is done."""
         guid = cluster.add_crdb()
         cluster.plan("DELETE", CRDBS, Plan(duration=5, outcome="vanishes"))
         task_id = (await call.ok("DELETE", f"{CRDBS}/{guid}"))["id"]
@@ -433,7 +433,7 @@ class TestCancel:
     """Calls that cancel a task."""
 
     async def test_started(self, cluster: FakeCluster, call: Caller) -> None:
-        """A task has failed two seconds after it was cancelled, and says why."""
+        """A task has failed two seconds after it was cancelled, and shows the reason."""
         task_id = (await call.ok("POST", CRDBS, json={}))["id"]
         await asyncio.sleep(7)
         assert await cancel(call, task_id) == 200
@@ -465,7 +465,7 @@ class TestCancel:
         assert "crdb_guid" not in body
 
     async def test_committing(self, cluster: FakeCluster, call: Caller) -> None:
-        """In the last quarter of its time a task can only be forced to stop."""
+        """In the last quarter of its time the cancel of a task has to be forced."""
         cluster.start_crdb_task(id="t1")
         await asyncio.sleep(8)
 
@@ -477,19 +477,19 @@ class TestCancel:
 
     @pytest.mark.parametrize("outcome", ["completed", "failed"])
     async def test_ended(self, cluster: FakeCluster, call: Caller, outcome: Outcome) -> None:
-        """What has ended cannot be cancelled."""
+        """An ended task cannot be cancelled."""
         cluster.start_crdb_task(plan=Plan(duration=0, outcome=outcome), id="t1")
 
         assert await cancel(call, "t1") == 409
         assert await cancel(call, "t1", force="?force=true") == 409
 
     async def test_unknown(self, call: Caller) -> None:
-        """What is not known cannot be cancelled."""
+        """An unknown task cannot be cancelled."""
         assert await cancel(call, "t1") == 404
 
 
 class TestMisuse:
-    """What no cluster could be told to do."""
+    """Arguments that no cluster could obey."""
 
     @pytest.mark.parametrize(
         ("options", "message"),
@@ -501,13 +501,13 @@ class TestMisuse:
     async def test_options(
         self, cluster: FakeCluster, options: dict[str, Any], message: str
     ) -> None:
-        """Times have to make sense, and ids be free."""
+        """Times are 0 or more, and ids are free."""
         cluster.start_crdb_task(id="taken")
         with pytest.raises(ValueError, match=message):
             cluster.start_crdb_task(**options)
 
     async def test_twice(self, cluster: FakeCluster) -> None:
-        """An id belongs to one task at a time, a guid to one database for ever."""
+        """An id belongs to one unfinished task, a guid to one database for ever."""
         cluster.start_crdb_task(plan=Plan(duration=1), guid="g1", id="t1")
 
         with pytest.raises(ValueError, match="task t1 has not ended"):

@@ -55,7 +55,7 @@ class TestActing:
         versions: set[str],
         version: Version,
     ) -> None:
-        """An action on a database says no more than its uid, where there is such a route."""
+        """The answer has the uid of the action and no more, in versions with the route."""
         async with FakeCluster(version=version) as cluster, calling(cluster) as call:
             cluster.add_bdb(2)
             status, said = await call(method, f"/v1/bdbs/2/actions/{path}")
@@ -69,7 +69,7 @@ class TestActing:
             assert (await call.bdb(2))["action_uid"] == action.uid
 
     async def test_rebalance_shows(self, cluster: FakeCluster, call: Caller) -> None:
-        """A rebalance is an update like others, but for its pending operations."""
+        """A rebalance looks like an update with pending operations."""
         cluster.add_bdb()
         uid = (await call.ok("PUT", "/v1/bdbs/1/actions/rebalance", {}))["action_uid"]
         machine = await call.ok("GET", f"/v1/actions/{uid}")
@@ -116,7 +116,7 @@ class TestActing:
     async def test_only_failovers(
         self, cluster: FakeCluster, call: Caller, query: str, shards: tuple[int, ...]
     ) -> None:
-        """Failovers are of primaries, and only they can be limited in number, in the query."""
+        """Failovers are of primaries, and only their number can be limited, in the query."""
         cluster.add_bdb(2)
         await call.ok("PUT", f"/v1/bdbs/2/actions/rebalance{query}")
 
@@ -125,7 +125,7 @@ class TestActing:
 
     @pytest.mark.parametrize("number", ["", "x", "-1", "1.5", "²"])
     async def test_no_number(self, cluster: FakeCluster, call: Caller, number: str) -> None:
-        """What is no number of operations is refused."""
+        """A limit that is no number is refused."""
         cluster.add_bdb()
         path = f"/v1/bdbs/1/actions/rebalance?max_operations={number}"
 
@@ -136,7 +136,7 @@ class TestActing:
     async def test_on_shards(
         self, cluster: FakeCluster, call: Caller, path: str, name: str, description: str
     ) -> None:
-        """What moves shards works on the database of the first one, and describes itself."""
+        """A move of shards is an action on the database of the first one, with a description."""
         cluster.add_bdb(2)
         said = await call.ok("POST", path, {"shard_uids": ["4"]})
 
@@ -148,7 +148,7 @@ class TestActing:
     async def test_dry_on_shards(
         self, cluster: FakeCluster, call: Caller, path: str, _name: str, _description: str
     ) -> None:
-        """A dry run that moves no shards says no more than that it would."""
+        """The answer to a dry run on shards is empty."""
         cluster.add_bdb(2)
 
         assert await call.ok("POST", path, {"shard_uids": [4], "dry_run": True}) == ""
@@ -165,7 +165,7 @@ class TestActing:
         _description: str,
         query: str,
     ) -> None:
-        """What moves shards reads its body alone."""
+        """A move of shards reads `dry_run` from its body alone."""
         cluster.add_bdb(2)
         said = await call.ok("POST", f"{path}{query}", {"shard_uids": [4], "dry_run": False})
 
@@ -195,7 +195,7 @@ class TestActing:
     async def test_no_shard(
         self, cluster: FakeCluster, call: Caller, path: str, body: object, code: str
     ) -> None:
-        """Without a shard there is nothing to move."""
+        """A move of no shard is answered 404."""
         cluster.add_bdb()
 
         assert await call.refused("POST", path, body) == (404, code)
@@ -203,7 +203,7 @@ class TestActing:
     async def test_not_as_tasks(
         self, cluster: FakeCluster, call: Caller, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """A plan that no state machine can follow is the test's mistake, and shown to it."""
+        """A plan that no state machine can follow raises an error in the test."""
         cluster.add_bdb()
         cluster.plan("DELETE", "/v1/bdbs", Plan(outcome="aborted"))
 

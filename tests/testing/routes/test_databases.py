@@ -38,10 +38,10 @@ def op(name: str) -> list[dict[str, object]]:
 
 
 class TestReading:
-    """What databases show of themselves."""
+    """Database objects."""
 
     async def test_idle(self, cluster: FakeCluster, call: Caller) -> None:
-        """A database that is idle has no `action_uid`, and nothing of transfers but their words."""
+        """An idle database has no `action_uid`, and of transfers nothing but statuses."""
         uid = cluster.add_bdb(name="cache")
 
         assert await call.bdb(uid) == {
@@ -70,7 +70,7 @@ class TestReading:
 
     @pytest.mark.parametrize("version", ["7.22", "8.0"])
     async def test_fields(self, version: Version) -> None:
-        """Where there is a parameter `fields`, only those are sent, and the uid."""
+        """With the parameter `fields`, the answer has those and the uid."""
         async with FakeCluster(version=version) as cluster, calling(cluster) as call:
             cluster.add_bdb()
             one = await call.ok("GET", "/v1/bdbs/1?fields=status,action_uid,nonsense")
@@ -82,7 +82,7 @@ class TestReading:
     @pytest.mark.parametrize("version", ["7.4", "7.8"])
     @pytest.mark.parametrize("path", ["/v1/bdbs", "/v1/bdbs/1"])
     async def test_no_fields(self, version: Version, path: str) -> None:
-        """The older versions refuse it."""
+        """Older versions refuse the parameter `fields`."""
         async with FakeCluster(version=version) as cluster, calling(cluster) as call:
             cluster.add_bdb()
 
@@ -91,7 +91,7 @@ class TestReading:
 
     @pytest.mark.parametrize("uid", ["9", "x", "-1", "0"])
     async def test_none(self, cluster: FakeCluster, call: Caller, uid: str) -> None:
-        """Of a database that is not there, a cluster says so in JSON."""
+        """A missing database is answered 404, in JSON."""
         cluster.add_bdb()
 
         assert await call.refused("GET", f"/v1/bdbs/{uid}") == (404, "db_not_exist")
@@ -105,7 +105,7 @@ class TestReading:
         ],
     )
     async def test_failed(self, cluster: FakeCluster, call: Caller, name: str, status: str) -> None:
-        """A state machine that failed leaves its mark until something else has run."""
+        """A failed state machine shows until another action has run."""
         uid = cluster.add_action(name, Plan(duration=5, outcome="failed", error="no room"))
         assert "error" not in (await call.bdb())["background_op"][0]
         await asyncio.sleep(5)
@@ -119,7 +119,7 @@ class TestReading:
         assert (await call.bdb())["background_op"] == [{"status": "idle"}]
 
     async def test_last_to_end(self, cluster: FakeCluster, call: Caller) -> None:
-        """Of several that ran, the last one to end decides, whichever began last."""
+        """Of several actions, the last one to end decides, in whatever order they began."""
         cluster.add_action(plan=Plan(duration=9, outcome="failed"))
         cluster.add_action(plan=Plan(duration=5))
         await asyncio.sleep(9)
@@ -136,7 +136,7 @@ class TestReading:
         assert (await call.bdb())["status"] == "active"
 
     async def test_forgotten(self, cluster: FakeCluster, call: Caller) -> None:
-        """That an action is forgotten does not end what it does to its database."""
+        """A forgotten action still has its effect on its database."""
         uid = cluster.add_action(plan=Plan(duration=5))
         cluster.forget(uid)
         assert (await call.bdb())["action_uid"] == uid
@@ -146,10 +146,10 @@ class TestReading:
 
 
 class TestTruth:
-    """What a test can do to databases, and know of them."""
+    """Methods of `FakeCluster` about databases."""
 
     async def test_add(self, cluster: FakeCluster) -> None:
-        """Uids are not given twice, even if a database is gone."""
+        """Uids are not used twice, even if a database is gone."""
         assert [cluster.add_bdb(), cluster.add_bdb(5), cluster.add_bdb()] == [1, 5, 6]
 
         cluster.add_action("SMDeleteBDB", Plan(duration=0), bdb_uid=6)
@@ -159,14 +159,14 @@ class TestTruth:
 
     @pytest.mark.parametrize(("uid", "said"), [(1, "there is a database 1"), (0, "1 or more")])
     async def test_cannot_add(self, cluster: FakeCluster, uid: int, said: str) -> None:
-        """There are no two databases of one uid, and none with a uid that is not one."""
+        """Two databases of one uid are refused, and so are uids below 1."""
         cluster.add_bdb()
 
         with pytest.raises(ValueError, match=said):
             cluster.add_bdb(uid)
 
     async def test_truth(self, cluster: FakeCluster) -> None:
-        """The truth is there to compare with."""
+        """Tests can compare with the actual state."""
         uid = cluster.add_action("SMDeleteBDB", Plan(duration=5))
         database = cluster.bdbs[1]
 
@@ -181,7 +181,7 @@ class TestCreating:
     """POST /v1/bdbs and /v2/bdbs."""
 
     async def test_create(self, cluster: FakeCluster, call: Caller) -> None:
-        """A create answers the whole database, which is pending until it is done."""
+        """A create answers the whole database, which is pending until its action is done."""
         cluster.plan("POST", "/v1/bdbs", Plan(duration=30))
         made = await call.ok("POST", "/v1/bdbs", {"name": "cache", "memory_size": 100})
         during = await call.bdb()
@@ -197,7 +197,7 @@ class TestCreating:
         assert (after["status"], "action_uid" in after) == ("active", False)
 
     async def test_on_actions(self, cluster: FakeCluster, call: Caller) -> None:
-        """What a call starts is an action like any other."""
+        """The action that a call starts is listed like any other."""
         uid = (await call.ok("POST", "/v1/bdbs", {"name": "cache"}))["action_uid"]
 
         assert (await call.ok("GET", f"/v1/actions/{uid}"))["object_name"] == "bdb:1"
@@ -205,7 +205,7 @@ class TestCreating:
         assert [each["action_uid"] for each in await call.ok("GET", "/v1/actions/bdb/1")] == [uid]
 
     async def test_default(self, cluster: FakeCluster, call: Caller) -> None:
-        """What nobody planned for takes 10 s and ends well."""
+        """Work without a plan takes 10 s and completes."""
         await call.ok("POST", "/v1/bdbs", {"name": "cache"})
         await asyncio.sleep(9.9)
         assert (await call.bdb())["status"] == "pending"
@@ -229,7 +229,7 @@ class TestCreating:
             assert (await call("POST", "/v2/bdbs", {"bdb": {"name": "x"}}))[0] == status
 
     async def test_failed(self, cluster: FakeCluster, call: Caller) -> None:
-        """A create that fails leaves a database that says so."""
+        """A failed create leaves a database whose status shows it."""
         cluster.plan("POST", "/v1/bdbs", Plan(duration=5, outcome="failed", error_code="no_room"))
         made = await call.ok("POST", "/v1/bdbs", {"name": "cache"})
         await asyncio.sleep(5)
@@ -239,7 +239,7 @@ class TestCreating:
         assert left["background_op"][0]["error"]["error_code"] == "no_room"
 
     async def test_uid_exists(self, cluster: FakeCluster, call: Caller) -> None:
-        """A uid that is taken cannot be asked for."""
+        """A create with a used uid is refused."""
         cluster.add_bdb(4)
 
         assert await call.refused("POST", "/v1/bdbs", {"name": "x", "uid": 4}) == (
@@ -277,7 +277,7 @@ class TestCreating:
     async def test_rejected(
         self, cluster: FakeCluster, call: Caller, config: dict[str, object], code: str
     ) -> None:
-        """What no database can be is 406."""
+        """An impossible configuration is answered 406."""
         assert await call.refused("POST", "/v1/bdbs", config) == (406, code)
         assert cluster.bdbs == {}
 
@@ -286,7 +286,7 @@ class TestChanging:
     """PUT /v1/bdbs/{uid} and its like."""
 
     async def test_update(self, cluster: FakeCluster, call: Caller) -> None:
-        """A change shows when it is done."""
+        """A change shows when its action is done."""
         cluster.add_bdb()
         cluster.plan("PUT", "/v1/bdbs/1", Plan(duration=5, queued=5))
         said = await call.ok("PUT", "/v1/bdbs/1", {"memory_size": 7, "name": "db1", "uid": 2})
@@ -303,7 +303,7 @@ class TestChanging:
 
     @pytest.mark.parametrize("outcome", ["failed", "never"])
     async def test_not_done(self, cluster: FakeCluster, call: Caller, outcome: Outcome) -> None:
-        """A change that is not made does not show."""
+        """A change whose action fails does not show."""
         cluster.add_bdb()
         cluster.plan("PUT", "/v1/bdbs/1", Plan(outcome=outcome))
         await call.ok("PUT", "/v1/bdbs/1", {"memory_size": 7})
@@ -314,7 +314,7 @@ class TestChanging:
         assert after["status"] == "active-change-pending"
 
     async def test_done_at_once(self, cluster: FakeCluster, call: Caller) -> None:
-        """An action that takes no time is answered all the same."""
+        """An action that takes no time is in the answer, too."""
         cluster.add_bdb()
         cluster.plan("PUT", "/v1/bdbs/1", Plan(duration=0))
         said = await call.ok("PUT", "/v1/bdbs/1", {"tags": []})
@@ -326,21 +326,21 @@ class TestChanging:
     async def test_nothing_to_do(
         self, cluster: FakeCluster, call: Caller, body: dict[str, object]
     ) -> None:
-        """Where nothing differs, nothing is started, and the answer has no `action_uid`."""
+        """An update without a difference starts nothing, and its answer has no `action_uid`."""
         cluster.add_bdb()
 
         assert await call.ok("PUT", "/v1/bdbs/1", body) == await call.bdb()
         assert cluster.actions == {}
 
     async def test_put_back(self, cluster: FakeCluster, call: Caller) -> None:
-        """A database that is put back as it was got is no change."""
+        """A PUT of the object that GET returned is no change."""
         cluster.add_bdb()
 
         assert "action_uid" not in await call.ok("PUT", "/v1/bdbs/1", await call.bdb())
 
     @pytest.mark.parametrize("path", ["flush", "reset_admin_pass"])
     async def test_always_to_do(self, cluster: FakeCluster, call: Caller, path: str) -> None:
-        """A flush, or a new password, is something to do even if nothing else changes."""
+        """A flush, or a new password, is work even if nothing else changes."""
         cluster.add_bdb()
         said = await call.ok("PUT", f"/v1/bdbs/1/{path}", {"memory_size": 7})
         await asyncio.sleep(10)
@@ -374,7 +374,7 @@ class TestChanging:
 
     @pytest.mark.parametrize("query", ["?dry_run=false", "?dry_run=0"])
     async def test_not_dry(self, cluster: FakeCluster, call: Caller, query: str) -> None:
-        """That a run is not to be dry can be said, too."""
+        """`dry_run=false` is no dry run."""
         cluster.add_bdb()
 
         assert "action_uid" in await call.ok("PUT", f"/v1/bdbs/1{query}", {"x": 1})
@@ -399,7 +399,7 @@ class TestChanging:
         path: str,
         asked: dict[str, object],
     ) -> None:
-        """A body cannot make a run dry: the work is done, and no setting comes of it."""
+        """`dry_run` in a body is ignored: the work is done, and nothing is configured by it."""
         cluster.add_bdb()
         said = await call.ok(method, path, asked | BODY)
         started = [action.uid for action in cluster.actions.values()]
@@ -411,14 +411,14 @@ class TestChanging:
         )
 
     async def test_nothing_but_what_the_query_has(self, cluster: FakeCluster, call: Caller) -> None:
-        """A body that sets nothing but what is read from the query changes nothing."""
+        """A body with nothing but names of the query changes nothing."""
         cluster.add_bdb()
 
         assert "action_uid" not in await call.ok("PUT", "/v1/bdbs/1", BODY)
         assert cluster.actions == {}
 
     async def test_rejected(self, cluster: FakeCluster, call: Caller) -> None:
-        """A change to what no database can be is 406."""
+        """A change to an impossible configuration is answered 406."""
         cluster.add_bdb()
         asked = {"memory_size": -1}
 
@@ -453,7 +453,7 @@ class TestDeleting:
         assert await call.ok("GET", "/v1/bdbs") == []
 
     async def test_planned(self, cluster: FakeCluster, call: Caller) -> None:
-        """A delete that is planned to complete does that, which no cluster was seen to do."""
+        """A delete that is planned to complete does so, which was never seen on a cluster."""
         cluster.add_bdb()
         cluster.plan("DELETE", "/v1/bdbs", Plan(outcome="completed", duration=0))
         uid = (await call.ok("DELETE", "/v1/bdbs/1"))["action_uid"]
@@ -462,7 +462,7 @@ class TestDeleting:
         assert cluster.bdbs == {}
 
     async def test_made_anew(self, cluster: FakeCluster, call: Caller) -> None:
-        """A database that is made under an old uid has nothing of the old one."""
+        """A database that is created under an old uid has nothing of the old one."""
         cluster.add_bdb(1, name="old")
         cluster.start_transfer(1, "export", Plan(duration=0))
         cluster.add_action("SMDeleteBDB", Plan(duration=0), bdb_uid=1)
@@ -494,7 +494,7 @@ STARTING: list[tuple[str, str, Any]] = [
 
 @pytest.mark.parametrize(("method", "path", "body"), STARTING)
 class TestStarting:
-    """What all calls share that start something on a database."""
+    """Behaviour of all calls that start work on a database."""
 
     async def test_busy(
         self, cluster: FakeCluster, call: Caller, method: str, path: str, body: object
@@ -510,7 +510,7 @@ class TestStarting:
     async def test_none(
         self, cluster: FakeCluster, call: Caller, method: str, path: str, body: object
     ) -> None:
-        """A database that is not there is not made."""
+        """A call on a missing database does not create it."""
         assert await call.refused(method, path, body) == (404, "db_not_exist")
         assert cluster.bdbs == {}
 
@@ -532,7 +532,7 @@ class TestStarting:
         body: object,
         raw: bytes,
     ) -> None:
-        """A body has to say that it is JSON, and has to be an object."""
+        """A body has to be declared as JSON, and has to be an object."""
         cluster.add_bdb()
 
         assert await call.refused(method, path, data=raw) == (400, "invalid_request")
@@ -542,14 +542,14 @@ class TestStarting:
 
 @pytest.mark.parametrize(("method", "path"), [("POST", "/v1/bdbs"), ("PUT", "/v1/bdbs/1")])
 async def test_body_is_needed(cluster: FakeCluster, call: Caller, method: str, path: str) -> None:
-    """A configuration is no matter of course."""
+    """A missing body is refused."""
     cluster.add_bdb()
 
     assert await call.refused(method, path) == (400, "invalid_request")
 
 
 class TestLateness:
-    """How long a database shows how it stood before."""
+    """Setting `lateness`, with databases."""
 
     @pytest.mark.parametrize(
         ("method", "path", "body"),
@@ -563,7 +563,7 @@ class TestLateness:
     async def test_status(
         self, cluster: FakeCluster, call: Caller, method: str, path: str, body: object
     ) -> None:
-        """Its status and its `background_op` are late; calls and actions are not."""
+        """The status and the `background_op` are late; calls and actions are not."""
         cluster.add_bdb()
         cluster.lateness = 5
         before = await call.bdb()
@@ -582,7 +582,7 @@ class TestLateness:
         assert await call.ok("GET", "/v1/bdbs") == [after]
 
     async def test_over_before_it_shows(self, cluster: FakeCluster, call: Caller) -> None:
-        """What is quick is over, and has changed things, when it is first seen."""
+        """A quick action is over, with its effects, when the database first shows it."""
         cluster.add_bdb()
         cluster.plan("PUT", "/v1/bdbs/1", Plan(duration=1))
         cluster.lateness = 5
@@ -596,7 +596,7 @@ class TestLateness:
         assert (late["status"], late["memory_size"]) == ("active", 7)
 
     async def test_made(self, cluster: FakeCluster, call: Caller) -> None:
-        """What is made is not there yet, and what is deleted is there still."""
+        """A new database is missing at first, and a deleted one is still there."""
         cluster.add_bdb()
         cluster.plan("DELETE", "/v1/bdbs", Plan(duration=1))
         cluster.lateness = 5
@@ -611,7 +611,7 @@ class TestLateness:
         assert [each["uid"] for each in await call.ok("GET", "/v1/bdbs")] == [2]
 
     async def test_failed_before(self, cluster: FakeCluster, call: Caller) -> None:
-        """What went wrong before is what shows."""
+        """An earlier failure shows for as long."""
         cluster.add_action(plan=Plan(duration=0, outcome="failed"))
         cluster.lateness = 5
         await asyncio.sleep(5)
@@ -622,7 +622,7 @@ class TestLateness:
         assert before["background_op"][0]["status"] == "failed"
 
     async def test_later(self, cluster: FakeCluster, call: Caller) -> None:
-        """It can be set, and taken back, at any time."""
+        """`lateness` can be set and reset at any time."""
         cluster.add_action()
         assert (await call.bdb())["status"] == "active-change-pending"
         cluster.lateness = 5
@@ -631,7 +631,7 @@ class TestLateness:
         assert (await call.bdb())["status"] == "active-change-pending"
 
     async def test_of_the_cluster(self) -> None:
-        """A cluster can have it from the beginning."""
+        """`lateness` can be an argument of the cluster."""
         async with FakeCluster(lateness=5) as cluster, calling(cluster) as call:
             cluster.add_bdb()
             await call.ok("DELETE", "/v1/bdbs/1")
@@ -652,7 +652,7 @@ NO_HANDLE: list[tuple[str, str, Any]] = [
 async def test_no_handle(
     cluster: FakeCluster, call: Caller, method: str, path: str, body: object
 ) -> None:
-    """A call can do what it is to do, and not say by what it could be followed."""
+    """A call can do its work and leave the reference out of its answer."""
     cluster.add_bdb(1)
     cluster.inject(no_handle=True)
     seen = await call.ok("GET", "/v1/nodes/1")
@@ -665,7 +665,7 @@ async def test_no_handle(
 
 
 async def test_no_handle_but_the_rest(cluster: FakeCluster, call: Caller) -> None:
-    """The rest of the answer is there, and so is the handle of the next call."""
+    """The rest of the answer stays, and the next call has its reference."""
     cluster.inject(no_handle=True, method="POST", path="/v1/bdbs")
     first = await call.ok("POST", "/v1/bdbs", {"name": "one"})
     second = await call.ok("POST", "/v1/bdbs", {"name": "two"})
@@ -685,7 +685,7 @@ async def test_no_handle_where_there_is_none(cluster: FakeCluster, call: Caller)
 
 
 async def test_lost_answer(cluster: FakeCluster, call: Caller) -> None:
-    """A call whose answer is lost has started what it was to start."""
+    """A call whose answer is lost has started its work."""
     cluster.inject(path="/v1/bdbs", method="POST", lose=True)
 
     with pytest.raises(aiohttp.ServerDisconnectedError):

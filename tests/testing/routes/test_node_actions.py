@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.enable_socket, pytest.mark.contract]
 
 
-def said(answer: tuple[int, Any]) -> tuple[int, str]:
+def status_and_code(answer: tuple[int, Any]) -> tuple[int, str]:
     """Return the status and the error code of an answer."""
     status, body = answer
     return status, body["error_code"]
@@ -38,13 +38,13 @@ PROMOTE = "/v1/cluster/actions/change_master"
 
 @pytest.fixture
 async def call(cluster: FakeCluster) -> AsyncIterator[Caller]:
-    """Return what calls the cluster."""
+    """Return an HTTP client of the cluster."""
     async with calling(cluster) as caller:
         yield caller
 
 
 async def statuses(call: Caller, path: str, *, times: int, every: float = 5.0) -> list[str]:
-    """Return how an action stands, several times."""
+    """Return the status of an action, several times."""
     seen = []
     for _ in range(times):
         seen.append((await call.ok("GET", path))["status"])
@@ -53,7 +53,7 @@ async def statuses(call: Caller, path: str, *, times: int, every: float = 5.0) -
 
 
 class TestLateness:
-    """How long the actions of nodes and of the cluster show how things stood before."""
+    """Setting `lateness`, with actions of nodes and of the cluster."""
 
     @pytest.mark.parametrize("path", [MAINTENANCE, PROMOTE])
     async def test_begun(self, cluster: FakeCluster, call: Caller, path: str) -> None:
@@ -76,7 +76,7 @@ class TestLateness:
         assert (await call.ok("GET", path))["status"] == "running"
 
     async def test_first(self, cluster: FakeCluster, call: Caller) -> None:
-        """Where there was no run before, there is none yet."""
+        """The first run is missing at first."""
         cluster.lateness = 5
         await call.ok("POST", MAINTENANCE, {})
         early = await call.refused("GET", MAINTENANCE)
@@ -100,7 +100,7 @@ class TestLateness:
         assert await call.refused("GET", MAINTENANCE) == (404, "action_not_found")
 
     async def test_forgotten(self, cluster: FakeCluster, call: Caller) -> None:
-        """What a test makes the cluster forget is forgotten at once."""
+        """A result that a test removes is gone at once."""
         cluster.start_node_action(1, "maintenance_on", Plan(duration=0))
         cluster.lateness = 5
         await asyncio.sleep(6)
@@ -126,15 +126,18 @@ class TestStart:
         assert await call3.ok("GET", path) == {"status": "running", "task_id": task_id}
 
     async def test_one_at_a_time(self, call3: Caller) -> None:
-        """The same action on the same node has to wait; others need not."""
+        """The same action on the same node is refused; others are not."""
         await call3.ok("POST", REMOVE, json={})
 
-        assert said(await call3("POST", REMOVE, json={})) == (409, "action_already_running")
+        assert status_and_code(await call3("POST", REMOVE, json={})) == (
+            409,
+            "action_already_running",
+        )
         await call3.ok("POST", REMOVE.replace("2", "3"), json={})
         await call3.ok("POST", "/v1/nodes/2/actions/maintenance_on", json={})
 
     async def test_again(self, call: Caller) -> None:
-        """Whoever starts an action erases the result of the run before."""
+        """The start of an action removes the result of the run before."""
         first = await call.ok("POST", MAINTENANCE, json={})
         await asyncio.sleep(11)
         second = await call.ok("POST", MAINTENANCE, json={})
@@ -154,21 +157,21 @@ class TestStart:
         ],
     )
     async def test_bad_request(self, call: Caller, data: bytes, content_type: str) -> None:
-        """The body has to be a JSON object, and to be called so."""
+        """The body has to be a JSON object, and declared as JSON."""
         headers = {"Content-Type": content_type}
         for path in (MAINTENANCE, PROMOTE):
             answer = await call("POST", path, data=data, headers=headers)
-            assert said(answer) == (400, "invalid_request")
+            assert status_and_code(answer) == (400, "invalid_request")
 
     async def test_unknown(self, call: Caller) -> None:
-        """An action that does not exist can be neither started nor seen."""
+        """An unknown action is answered 404, to a start, too."""
         for method in ("GET", "POST", "DELETE"):
             for path in ("/v1/nodes/1/actions/explode", "/v1/cluster/actions/explode"):
                 answer = await call(method, path, json={})
-                assert said(answer) == (404, "action_not_found")
+                assert status_and_code(answer) == (404, "action_not_found")
 
     async def test_planned(self, cluster: FakeCluster, call: Caller) -> None:
-        """What was planned for a call is how the action goes that it starts."""
+        """An action goes as planned for the call that starts it."""
         cluster.plan(
             "POST", MAINTENANCE, Plan(queued=5, duration=5, outcome="failed", error="no room")
         )
@@ -179,7 +182,7 @@ class TestStart:
         assert (body["error_code"], body["error_message"]) == ("internal_error", "no room")
 
     async def test_plans_wait(self, cluster: FakeCluster, call: Caller) -> None:
-        """A plan is for its own calls alone, and for no more of them than it says."""
+        """A plan is for its own calls alone, and for their planned number."""
         cluster.plan("POST", REMOVE, Plan(duration=1), times=None)
         cluster.plan("PUT", MAINTENANCE, Plan(duration=2))
         cluster.plan("POST", MAINTENANCE, Plan(duration=3))
@@ -202,7 +205,7 @@ class TestStart:
 
 
 class TestSeen:
-    """How an action on a node is seen."""
+    """Answers about actions on nodes."""
 
     @pytest.mark.parametrize(
         ("outcome", "seen"),
@@ -218,7 +221,7 @@ class TestSeen:
     async def test_outcome(
         self, cluster: FakeCluster, call: Caller, outcome: Outcome, seen: str
     ) -> None:
-        """An action ends as it was to end."""
+        """An action ends with its planned outcome."""
         cluster.start_node_action(1, "maintenance_on", Plan(duration=5, outcome=outcome))
 
         assert await statuses(call, MAINTENANCE, times=2) == ["running", seen]
@@ -229,7 +232,7 @@ class TestSeen:
         await call.ok("GET", MAINTENANCE)
         await asyncio.sleep(5)
 
-        assert said(await call("GET", MAINTENANCE)) == (404, "action_not_found")
+        assert status_and_code(await call("GET", MAINTENANCE)) == (404, "action_not_found")
         assert cluster.maintenance == {1: 1}
 
     async def test_progress(self, cluster: FakeCluster, call: Caller) -> None:
@@ -246,7 +249,7 @@ class TestSeen:
         assert ["progress" in entry for entry in listed] == [True, True, False]
 
     async def test_lists(self, three: FakeCluster, call3: Caller) -> None:
-        """Lists tell no task_id, and have names of their own."""
+        """Lists have no task_id, and names of their own."""
         three.start_node_action(2, "remove")
         three.start_node_action(3, "maintenance_on", Plan(duration=0))
         three.start_cluster_action("change_master", node_uid=2)
@@ -266,25 +269,28 @@ class TestSeen:
         assert await call3.ok("GET", "/v1/nodes/actions") == [removal, other]
 
     async def test_listed_failure(self, cluster: FakeCluster, call: Caller) -> None:
-        """Lists tell why an action has failed."""
+        """Lists show the reason of a failure."""
         cluster.start_node_action(1, "remove", Plan(duration=0, outcome="failed", error_code="e1"))
         (entry,) = (await call.ok("GET", "/v1/nodes/actions"))["actions"]
 
         assert (entry["status"], entry["error_code"]) == ("failed", "e1")
 
     async def test_is_no_action(self, cluster: FakeCluster, call: Caller) -> None:
-        """What runs on a node has a task_id, but no action of that uid is known."""
+        """The task_id of an action on a node is not the uid of an action."""
         task_id = cluster.start_node_action(1, "remove", task_id="t1")
 
         assert task_id == (await call.ok("GET", "/v1/nodes/1/actions/remove"))["task_id"] == "t1"
-        assert said(await call("GET", f"/v1/actions/{task_id}")) == (404, "action_not_found")
+        assert status_and_code(await call("GET", f"/v1/actions/{task_id}")) == (
+            404,
+            "action_not_found",
+        )
 
 
 class TestCancel:
-    """Calls that cancel an action on a node, or remove what is remembered of it."""
+    """Calls that cancel an action on a node, or remove its result."""
 
     async def test_running(self, call3: Caller) -> None:
-        """What runs is cancelling for two seconds, and never does its work."""
+        """A cancelled run is cancelling for two seconds, and its work is never done."""
         await call3.ok("POST", REMOVE, json={})
         await asyncio.sleep(5)
         assert await call3.ok("DELETE", REMOVE) == ""
@@ -306,19 +312,19 @@ class TestCancel:
         await call3.ok("POST", REMOVE, json={})
 
     async def test_queued(self, cluster: FakeCluster, call: Caller) -> None:
-        """What waits in the queue is cancelled at once."""
+        """A queued run is cancelled at once."""
         cluster.start_node_action(1, "maintenance_on", Plan(queued=5))
         await call.ok("DELETE", MAINTENANCE)
 
         assert (await call.ok("GET", MAINTENANCE))["status"] == "cancelled"
 
     async def test_remembered(self, cluster: FakeCluster, call: Caller) -> None:
-        """The result of what has ended is removed, and then there is nothing more."""
+        """DELETE on an ended action removes its result; the next one is answered 404."""
         cluster.start_node_action(1, "maintenance_on", Plan(duration=0))
         await call.ok("DELETE", MAINTENANCE)
 
         for method in ("GET", "DELETE"):
-            assert said(await call(method, MAINTENANCE)) == (404, "action_not_found")
+            assert status_and_code(await call(method, MAINTENANCE)) == (404, "action_not_found")
         assert cluster.maintenance == {1: 1}
 
     async def test_not_cancellable(self, cluster: FakeCluster, call: Caller) -> None:
@@ -326,32 +332,32 @@ class TestCancel:
         cluster.not_cancellable.add("maintenance_on")
         cluster.start_node_action(1, "maintenance_on", Plan(duration=5))
 
-        assert said(await call("DELETE", MAINTENANCE)) == (409, "action_not_cancellable")
+        assert status_and_code(await call("DELETE", MAINTENANCE)) == (409, "action_not_cancellable")
         assert (await call.ok("GET", MAINTENANCE))["status"] == "running"
         await asyncio.sleep(5)
         await call.ok("DELETE", MAINTENANCE)
 
     async def test_forget(self, cluster: FakeCluster, call: Caller) -> None:
-        """What a cluster forgets is not known any more."""
+        """A forgotten action is answered 404."""
         cluster.start_node_action(1, "maintenance_on")
         cluster.forget_node_action(1, "maintenance_on")
 
-        assert said(await call("GET", MAINTENANCE)) == (404, "action_not_found")
+        assert status_and_code(await call("GET", MAINTENANCE)) == (404, "action_not_found")
 
 
 class TestEffects:
-    """What actions do to the cluster."""
+    """Effects of actions on the cluster."""
 
     async def test_removed(self, three: FakeCluster, call3: Caller) -> None:
-        """A removed node is gone, and answers no more; the result is still known."""
+        """A removed node is gone and stopped; the result is still known."""
         await call3.ok("POST", REMOVE, json={})
         await asyncio.sleep(9)
         assert len(await call3.ok("GET", "/v1/nodes")) == 3
         await asyncio.sleep(2)
 
         assert [node["uid"] for node in await call3.ok("GET", "/v1/nodes")] == [1, 3]
-        assert said(await call3("GET", "/v1/nodes/2")) == (404, "node_not_exist")
-        assert said(await call3("POST", REMOVE, json={})) == (404, "node_not_exist")
+        assert status_and_code(await call3("GET", "/v1/nodes/2")) == (404, "node_not_exist")
+        assert status_and_code(await call3("POST", REMOVE, json={})) == (404, "node_not_exist")
         assert (await call3.ok("GET", REMOVE))["status"] == "completed"
         assert len((await call3.ok("GET", "/v1/nodes/2/actions"))["actions"]) == 1
         with pytest.raises(aiohttp.ClientConnectionError):
@@ -364,7 +370,7 @@ class TestEffects:
         await call3.ok("DELETE", REMOVE)
 
         for path in (REMOVE, "/v1/nodes/2/actions"):
-            assert said(await call3("GET", path)) == (404, "node_not_exist")
+            assert status_and_code(await call3("GET", path)) == (404, "node_not_exist")
 
     async def test_removed_primary(self, three: FakeCluster, call3: Caller) -> None:
         """Another node is the primary when the primary is removed."""
@@ -385,7 +391,7 @@ class TestEffects:
         assert len(await call3.ok("GET", "/v1/nodes")) == 3
 
     async def test_last(self, cluster: FakeCluster, call: Caller) -> None:
-        """The only node that runs goes on answering."""
+        """The only running node goes on answering."""
         cluster.start_node_action(1, "remove", Plan(duration=1))
         await asyncio.sleep(2)
 
@@ -402,7 +408,7 @@ class TestEffects:
             await three.start_node(2)
 
     async def test_trouble(self, three: FakeCluster) -> None:
-        """A restart that has stopped a node does not start it when it was removed meanwhile."""
+        """Chaos does not start a node that was removed during its restart."""
         for node in (2, 3):
             three.start_node_action(node, "remove", Plan(duration=5))
         restart = ChaosEpisode(kind="restart", node=2, begins=1, ends=9)
@@ -412,7 +418,7 @@ class TestEffects:
         assert three._nodes.running == [1]
 
     async def test_left(self) -> None:
-        """A cluster that is left lets nothing take effect any more."""
+        """After the end of the cluster, no effect takes place."""
         before = asyncio.all_tasks()
         async with FakeCluster(nodes=2) as cluster:
             cluster.start_node_action(2, "remove")
@@ -420,7 +426,7 @@ class TestEffects:
         assert asyncio.all_tasks() == before
 
     async def test_maintenance(self, cluster: FakeCluster) -> None:
-        """Activations stack, each is taken off alone, and they count when they complete."""
+        """Activations stack, are taken off one by one, and count when they complete."""
         seen = []
         actions: tuple[NodeActionName, ...] = (
             "maintenance_off",
@@ -438,7 +444,7 @@ class TestEffects:
         assert seen == [0, 0, 1, 2, 1, 0]
 
     async def test_failed_maintenance(self, three: FakeCluster) -> None:
-        """What fails does not count, nor does a node that is gone."""
+        """A failed activation does not count, nor does a removed node."""
         three.start_node_action(1, "maintenance_on", Plan(duration=1, outcome="failed"))
         three.start_node_action(2, "maintenance_on", Plan(duration=1))
         three.start_node_action(3, "maintenance_on", Plan(duration=1))
@@ -453,7 +459,7 @@ class TestCluster:
 
     @pytest.mark.parametrize("uid", [2, "2"])
     async def test_change_master(self, three: FakeCluster, call3: Caller, uid: int | str) -> None:
-        """When it completes, the node that was asked for is the primary."""
+        """The requested node is the primary when the action completes."""
         assert await call3.ok("POST", PROMOTE, json={"node_uid": uid}) == {}
         running = {"name": "change_master", "status": "running", "progress": 0.0}
         assert await call3.ok("GET", PROMOTE) == running
@@ -469,14 +475,14 @@ class TestCluster:
 
     @pytest.mark.parametrize("outcome", ["failed", "never"])
     async def test_not_done(self, three: FakeCluster, outcome: Outcome) -> None:
-        """Nothing changes if it does not complete."""
+        """A failed change of the primary changes nothing."""
         three.start_cluster_action("change_master", Plan(duration=1, outcome=outcome), node_uid=2)
         await asyncio.sleep(2)
 
         assert three.primary == 1
 
     async def test_stopped(self, three: FakeCluster) -> None:
-        """A node that was stopped in the meantime is not the primary."""
+        """A node that was stopped in the meantime does not become the primary."""
         three.start_cluster_action("change_master", Plan(duration=1), node_uid=2)
         await three.stop_node(2)
         await asyncio.sleep(2)
@@ -484,19 +490,19 @@ class TestCluster:
         assert three.primary == 1
 
     async def test_refused(self, three: FakeCluster, call3: Caller) -> None:
-        """The node has to be one of the cluster's, and to run; one change runs at a time."""
+        """The node has to be a running one of the cluster; one change runs at a time."""
         await three.stop_node(3)
 
-        assert said(await call3("POST", PROMOTE, json={})) == (400, "invalid_request")
+        assert status_and_code(await call3("POST", PROMOTE, json={})) == (400, "invalid_request")
         for uid in (3, 9):
             answer = await call3("POST", PROMOTE, json={"node_uid": uid})
-            assert said(answer) == (406, "invalid_node")
+            assert status_and_code(answer) == (406, "invalid_node")
         await call3.ok("POST", PROMOTE, json={"node_uid": 2})
         answer = await call3("POST", PROMOTE, json={"node_uid": 2})
-        assert said(answer) == (409, "action_already_running")
+        assert status_and_code(answer) == (409, "action_already_running")
 
     async def test_planned(self, three: FakeCluster, call3: Caller) -> None:
-        """What was planned is how it goes."""
+        """The change of the primary goes as planned."""
         three.plan("POST", PROMOTE, Plan(duration=1, outcome="failed", progress="none", error="no"))
         await call3.ok("POST", PROMOTE, json={"node_uid": 2})
         await asyncio.sleep(1)
@@ -509,15 +515,15 @@ class TestCluster:
         }
 
     async def test_cancel(self, three: FakeCluster, call3: Caller) -> None:
-        """It cannot be cancelled."""
+        """The change of the primary cannot be cancelled."""
         await call3.ok("POST", PROMOTE, json={"node_uid": 2})
 
-        assert said(await call3("DELETE", PROMOTE)) == (404, "action_not_found")
+        assert status_and_code(await call3("DELETE", PROMOTE)) == (404, "action_not_found")
         assert (await call3.ok("GET", PROMOTE))["status"] == "running"
 
 
 class TestMisuse:
-    """What no cluster could be told to do."""
+    """Arguments that no cluster could obey."""
 
     async def test_no_call(self, cluster: FakeCluster) -> None:
         """A plan is for one call or more."""
@@ -525,7 +531,7 @@ class TestMisuse:
             cluster.plan("POST", "/", Plan(), times=0)
 
     async def test_which(self, cluster: FakeCluster) -> None:
-        """There has to be such a node, and such an action."""
+        """Unknown nodes and actions are refused."""
         with pytest.raises(ValueError, match="there is no node 2"):
             cluster.start_node_action(2, "remove")
         with pytest.raises(ValueError, match="there is no node 2"):

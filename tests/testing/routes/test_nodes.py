@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.enable_socket, pytest.mark.contract]
 
 
-def said(answer: tuple[int, Any]) -> tuple[int, str]:
+def status_and_code(answer: tuple[int, Any]) -> tuple[int, str]:
     """Return the status and the error code of an answer."""
     status, body = answer
     return status, body["error_code"]
 
 
 class TestNodes:
-    """Which nodes there are."""
+    """Nodes and their list."""
 
     async def test_list(self, three: FakeCluster, call3: Caller) -> None:
-        """Nodes have numbers for uids, and a status."""
+        """Nodes have numbers as uids, and a status."""
         await three.stop_node(3)
         nodes = await call3.ok("GET", "/v1/nodes")
 
@@ -38,7 +38,7 @@ class TestNodes:
 
     @pytest.mark.parametrize("uid", ["0", "4", "-1", "one"])
     async def test_not_there(self, call3: Caller, uid: str) -> None:
-        """A node that is not there is a 404, for everything that could be asked of it."""
+        """Every request about a missing node is answered 404."""
         for method, path in (
             ("GET", ""),
             ("GET", "/actions"),
@@ -47,4 +47,4 @@ class TestNodes:
             ("DELETE", "/actions/remove"),
         ):
             answer = await call3(method, f"/v1/nodes/{uid}{path}", json={})
-            assert said(answer) == (404, "node_not_exist")
+            assert status_and_code(answer) == (404, "node_not_exist")

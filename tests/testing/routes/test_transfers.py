@@ -30,14 +30,14 @@ IMPORT = ("POST", "/v1/bdbs/1/actions/import", {"dataset_import_sources": [{"typ
 
 @pytest.fixture
 async def call(cluster: FakeCluster) -> AsyncIterator[Caller]:
-    """Return what calls the cluster, which has a database."""
+    """Return an HTTP client of the cluster, which has a database."""
     cluster.add_bdb()
     async with calling(cluster) as caller:
         yield caller
 
 
 async def fields(call: Caller, kind: Transfer) -> dict[str, Any]:
-    """Return what the database shows of a kind of transfer, without that in the names."""
+    """Return a database's fields of one kind of transfer, without the kind in the names."""
     database = await call.bdb()
     return {
         name.removeprefix(f"{kind}_"): value for name, value in database.items() if kind in name
@@ -45,11 +45,11 @@ async def fields(call: Caller, kind: Transfer) -> dict[str, Any]:
 
 
 class TestFields:
-    """What a database shows of them."""
+    """Fields of the database object."""
 
     @pytest.mark.parametrize("kind", TRANSFERS)
     async def test_course(self, cluster: FakeCluster, call: Caller, kind: Transfer) -> None:
-        """One that is queued shows as little as it may, then its progress, then its success."""
+        """A transfer shows an empty status at first, then its progress, then its success."""
         cluster.start_transfer(1, kind, Plan(queued=4, duration=8))
         queued = await fields(call, kind)
         await asyncio.sleep(6)
@@ -66,7 +66,7 @@ class TestFields:
 
     @pytest.mark.parametrize("kind", ["export", "backup"])
     async def test_time(self, kind: Transfer) -> None:
-        """When one last succeeded is told in ISO 8601, UTC."""
+        """The time of the last success is in ISO 8601, UTC."""
         async with FakeCluster() as cluster, calling(cluster) as call:
             cluster.start_transfer(1, kind, Plan(duration=90))
             began = datetime.now(UTC)
@@ -78,7 +78,7 @@ class TestFields:
         assert took == pytest.approx(90, abs=5)
 
     async def test_date(self, cluster: FakeCluster, call: Caller) -> None:
-        """The clock of the answers is that of what they say."""
+        """The Date header and the times in bodies have the same clock."""
         await asyncio.sleep(5000)
         cluster.start_transfer(1, "export", Plan(duration=0))
         async with call.session.get(f"{cluster.url}/v1/bdbs/1") as response:
@@ -88,7 +88,7 @@ class TestFields:
 
     @pytest.mark.parametrize("kind", TRANSFERS)
     async def test_failed(self, cluster: FakeCluster, call: Caller, kind: Transfer) -> None:
-        """One that fails has a reason, and no time."""
+        """A failed transfer has a reason, and no time."""
         cluster.start_transfer(1, kind, Plan(duration=5, outcome="failed", error="general-error"))
         await asyncio.sleep(5)
 
@@ -96,7 +96,7 @@ class TestFields:
 
     @pytest.mark.parametrize("kind", TRANSFERS)
     async def test_never(self, cluster: FakeCluster, call: Caller, kind: Transfer) -> None:
-        """One that never ends goes on running."""
+        """A transfer that never ends goes on running."""
         cluster.start_transfer(1, kind, Plan(outcome="never"))
         await asyncio.sleep(10_000)
         shown = await fields(call, kind)
@@ -108,7 +108,7 @@ class TestFields:
     async def test_stale(
         self, cluster: FakeCluster, call: Caller, kind: Transfer, outcome: Result
     ) -> None:
-        """One that is queued shows the result of the one before it."""
+        """A queued transfer shows the result of the one before it."""
         cluster.start_transfer(1, kind, Plan(duration=0, outcome=outcome))
         before = await fields(call, kind)
         cluster.start_transfer(1, kind, Plan(queued=5, duration=5))
@@ -152,7 +152,7 @@ class TestFields:
         assert (await call.bdb())["status"] == "active"
 
     async def test_database(self, cluster: FakeCluster, call: Caller) -> None:
-        """The database that one is started on exists from now on."""
+        """The database of a transfer exists from now on."""
         cluster.start_transfer(7, "import")
 
         assert (await call.bdb(7))["import_status"] == "importing"
@@ -171,7 +171,7 @@ class TestActions:
     @pytest.mark.parametrize("kind", TRANSFERS)
     @pytest.mark.parametrize("version", ["7.22", "8.0"])
     async def test_v2(self, version: Version, kind: Transfer) -> None:
-        """Where there is a v2, it shows them, and v1 does not."""
+        """Only /v2 shows transfers as actions."""
         async with FakeCluster(version=version) as cluster, calling(cluster) as call:
             cluster.start_transfer(3, kind, Plan(duration=10))
             [uid] = cluster.actions
@@ -185,7 +185,7 @@ class TestActions:
 
     @pytest.mark.parametrize("version", ["7.4", "7.8"])
     async def test_no_v2(self, version: Version) -> None:
-        """Where there is none, they are no actions, but the database shows them."""
+        """Without /v2, transfers are no actions, but the database shows them."""
         async with FakeCluster(version=version) as cluster, calling(cluster) as call:
             cluster.add_bdb()
             await call.ok(*EXPORT)
@@ -200,7 +200,7 @@ class TestActions:
     async def test_added(
         self, cluster: FakeCluster, call: Caller, outcome: Outcome, status: str
     ) -> None:
-        """An action of that name is one, and stays one if it is forgotten."""
+        """An action of that name is a transfer, and stays one if it is forgotten."""
         uid = cluster.add_action("export", Plan(duration=9, outcome=outcome, error="no way"))
         await asyncio.sleep(3.5)
         assert (await fields(call, "export"))["progress"] == 33.33
@@ -212,13 +212,13 @@ class TestActions:
         assert shown["failure_reason"] == ("no way" if status == "failed" else "")
 
     async def test_without_progress(self, cluster: FakeCluster, call: Caller) -> None:
-        """One may have no progress."""
+        """A transfer may have no progress."""
         cluster.add_action("export", Plan(progress="none"))
 
         assert await fields(call, "export") == {"status": "exporting", "failure_reason": ""}
 
     async def test_of_another_kind(self, cluster: FakeCluster, call: Caller) -> None:
-        """What only has the name of one, or only its kind, is work like other work."""
+        """An action with only the name, or only the kind, of a transfer is none."""
         cluster.add_action("export", kind="task", bdb_uid=1)
         cluster.add_action("reshard", kind="other", bdb_uid=2)
 
@@ -227,7 +227,7 @@ class TestActions:
 
 
 class TestCalls:
-    """Routes that start and reset them."""
+    """Routes that start and reset transfers."""
 
     @pytest.mark.parametrize(
         ("asked", "kind"), [(EXPORT, "export"), (IMPORT, "import")], ids=["export", "import"]
@@ -239,7 +239,7 @@ class TestCalls:
         asked: tuple[str, str, object],
         kind: Transfer,
     ) -> None:
-        """One is started as planned, and the answer is empty."""
+        """A transfer is started as planned, and the answer is empty."""
         cluster.plan(
             "POST", asked[1], Plan(queued=5, duration=5, outcome="failed", error="no-disk")
         )
@@ -255,7 +255,7 @@ class TestCalls:
     async def test_twice(
         self, cluster: FakeCluster, call: Caller, asked: tuple[str, str, object]
     ) -> None:
-        """There are no two of a kind at once, even if the first is queued."""
+        """A second transfer of a kind is refused, even if the first is queued."""
         cluster.plan("POST", "/v1/bdbs", Plan(queued=5, duration=5))
         await call.ok(*asked)
         assert await call.refused(*asked) == (409, "busy")
@@ -264,7 +264,7 @@ class TestCalls:
         await call.ok(*asked)
 
     async def test_busy(self, cluster: FakeCluster, call: Caller) -> None:
-        """An export leaves room for a backup and a change; an import leaves none."""
+        """During an export a backup and a change are allowed; during an import they are not."""
         await call.ok(*EXPORT)
         cluster.start_transfer(1, "backup")
         await call.ok("PUT", "/v1/bdbs/1/flush")
@@ -285,7 +285,7 @@ class TestCalls:
     async def test_rejected(
         self, cluster: FakeCluster, call: Caller, kind: str, code: str, body: object
     ) -> None:
-        """A place is needed."""
+        """The location is required."""
         path = f"/v1/bdbs/1/actions/{kind}"
 
         assert await call.refused("POST", path, body) == (406, code)
@@ -303,7 +303,7 @@ class TestCalls:
     async def test_not_dry_by_its_body(
         self, cluster: FakeCluster, call: Caller, method: str, path: str, body: dict[str, object]
     ) -> None:
-        """No body makes a run dry."""
+        """`dry_run` in a body is ignored."""
         assert await call(method, path, body | {"dry_run": True}) == (200, "")
         assert len(cluster.actions) == 1
 
@@ -312,7 +312,7 @@ class TestCalls:
     async def test_reset(
         self, cluster: FakeCluster, call: Caller, kind: Transfer, outcome: Result
     ) -> None:
-        """A reset wipes out the result of that kind, and no other."""
+        """A reset removes the result of its kind, and no other."""
         other: Transfer = "backup" if kind == "export" else "export"
         cluster.start_transfer(1, kind, Plan(duration=0, outcome=outcome))
         cluster.start_transfer(1, other, Plan(duration=0))
@@ -330,7 +330,7 @@ class TestCalls:
     async def test_reset_too_early(
         self, cluster: FakeCluster, call: Caller, kind: Transfer
     ) -> None:
-        """While one is queued or runs, nothing is reset."""
+        """A reset is refused while a transfer is queued or runs."""
         path = f"/v1/bdbs/1/actions/{kind}_reset_status"
         cluster.start_transfer(1, kind, Plan(queued=5, duration=5))
         for _ in range(2):
@@ -343,7 +343,7 @@ class TestCalls:
     async def test_late(
         self, cluster: FakeCluster, call: Caller, method: str, path: str, body: object
     ) -> None:
-        """Resets and beginnings show late, if the cluster is told so; calls are not late."""
+        """Resets and beginnings show late with `lateness`; calls are not late."""
         kind: Transfer = "export" if body is EXPORT[2] else "import"
         cluster.start_transfer(1, kind, Plan(duration=0))
         cluster.lateness = 5
@@ -374,7 +374,7 @@ class TestCalls:
         assert (early, (await call.bdb())["status"]) == ("active", "import-pending")
 
     async def test_last_success(self, cluster: FakeCluster, call: Caller) -> None:
-        """When the last one succeeded is shown after resets, and after a failure, too."""
+        """The time of the last success is shown after resets, and after a failure, too."""
         cluster.start_transfer(1, "export", Plan(duration=0))
         last = (await fields(call, "export"))["last_export_time"]
         seen = []
@@ -388,7 +388,7 @@ class TestCalls:
         assert seen == [last] * 3
 
     async def test_reset_of_none(self, call: Caller) -> None:
-        """There is nothing to reset where there is no database."""
+        """A reset on a missing database is answered 404."""
         path = "/v1/bdbs/9/actions/export_reset_status"
 
         assert await call.refused("PUT", path) == (404, "db_not_exist")

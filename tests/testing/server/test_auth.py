@@ -22,22 +22,22 @@ pytestmark = [pytest.mark.enable_socket, pytest.mark.contract]
 
 
 def pair_of(cluster: FakeCluster) -> dict[str, str]:
-    """Return the cluster's credentials as they stand in a body."""
+    """Return the cluster's credentials as fields of a body."""
     return {"username": cluster.username, "password": cluster.password}
 
 
 def decoded(part: str) -> dict[str, Any]:
-    """Return what a part of a token says."""
+    """Return the decoded part of a token."""
     said: dict[str, Any] = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
     return said
 
 
 class TestTokens:
-    """Tokens, and whom they let in."""
+    """Tokens and the requests that they authorize."""
 
     @pytest.mark.parametrize("scheme", ["JWT", "Bearer"])
     async def test_authorize(self, cluster: FakeCluster, scheme: str) -> None:
-        """Who shows the credentials gets a token, which is as good on every route."""
+        """The credentials are exchanged for a token that is accepted on every route."""
         async with authorized(cluster) as session:
             token = await authorize(session, cluster)
         cluster.add_action(uid="u")
@@ -54,7 +54,7 @@ class TestTokens:
             await Caller(session, cluster).ok("GET", "/v1/actions")
 
     async def test_shape(self) -> None:
-        """A token has three parts; it tells in whole seconds when it ends, and is unique."""
+        """A token has three parts, an expiry in whole seconds, and is unique."""
         async with FakeCluster() as cluster, authorized(cluster) as session:
             tokens = [await authorize(session, cluster, ttl=600) for _ in range(2)]
         header, payload, signature = tokens[0].split(".")
@@ -83,7 +83,7 @@ class TestTokens:
         ids=["default", "least", "most"],
     )
     async def test_expiry(self, asked: dict[str, int], ttl: int) -> None:
-        """A token is good for the time that was asked for, or the cluster's, and no longer."""
+        """A token is valid for the requested time, or for the cluster's, and no longer."""
         async with FakeCluster(token_ttl=40) as cluster:
             async with authorized(cluster) as session:
                 token = await authorize(session, cluster, **asked)
@@ -105,7 +105,7 @@ class TestTokens:
             assert (await Caller(session, cluster)("GET", "/v1/actions"))[0] == 401
 
     async def test_refresh(self, cluster: FakeCluster) -> None:
-        """A token that is still good is exchanged for one that lasts longer."""
+        """A valid token is exchanged for one that lasts longer."""
         async with authorized(cluster) as session:
             token = await authorize(session, cluster, ttl=10)
         await asyncio.sleep(9)
@@ -123,19 +123,19 @@ class TestTokens:
         "header", [None, "Basic bm86bm8=", "JWT a.b.c", "Bearer", "JWT", "\u00fc", ""]
     )
     async def test_refused(self, cluster: FakeCluster, path: str, header: str | None) -> None:
-        """Nobody gets a token without the right credentials."""
+        """Wrong credentials get no token."""
         async with with_header(header) as session:
             for body in (b"", b"{}", b'{"username": "no", "password": "no"}'):
                 assert await post(session, cluster, path, body) == (401, "")
 
     async def test_header_comes_first(self, cluster: FakeCluster) -> None:
-        """A wrong header is not made good by a right body."""
+        """A wrong header is refused in spite of a right body."""
         async with with_header("Basic bm86bm8=") as session:
             body = json.dumps(pair_of(cluster)).encode()
             assert (await post(session, cluster, "authorize", body))[0] == 401
 
     async def test_refresh_needs_a_token(self, cluster: FakeCluster) -> None:
-        """User and password are not refreshed."""
+        """A refresh with user and password is refused."""
         async with authorized(cluster) as session:
             assert (await post(session, cluster, "refresh_jwt", b""))[0] == 401
 
@@ -144,7 +144,7 @@ class TestTokens:
         "ttl", [0, -1, 86401, 1.5, 60.0, "60", None, True, []], ids=lambda ttl: repr(ttl)
     )
     async def test_invalid_ttl(self, cluster: FakeCluster, path: str, ttl: object) -> None:
-        """A time is a whole number of seconds, a day at most."""
+        """A ttl is a whole number of seconds, a day at most."""
         async with authorized(cluster) as session:
             token = await authorize(session, cluster)
             header = None if path == "authorize" else {"Authorization": f"JWT {token}"}
@@ -155,7 +155,7 @@ class TestTokens:
 
     @pytest.mark.parametrize("body", [b"{", b"[]", b"1", b"\xff"])
     async def test_no_json(self, cluster: FakeCluster, body: bytes) -> None:
-        """What is no JSON object is not understood."""
+        """A body that is no JSON object is answered 400."""
         async with authorized(cluster) as session:
             status, said = await post(session, cluster, "authorize", body)
 
@@ -169,7 +169,7 @@ class TestTokens:
             assert (await Caller(session, cluster)("GET", "/v1/actions"))[0] == 401
 
     async def test_revoke(self, cluster: FakeCluster) -> None:
-        """Revoked tokens are no good, and cannot be refreshed; those issued later are."""
+        """Revoked tokens are refused, to a refresh, too; later tokens are accepted."""
         async with authorized(cluster) as session:
             token = await authorize(session, cluster)
             cluster.revoke_tokens()
@@ -181,7 +181,7 @@ class TestTokens:
             assert (await Caller(session, cluster)("GET", "/v1/actions"))[0] == 200
 
     async def test_no_basic(self) -> None:
-        """Where Basic is off, user and password are good for nothing but a token, in a body."""
+        """With Basic off, user and password are accepted for tokens only, in a body."""
         async with FakeCluster(basic=False) as cluster:
             async with authorized(cluster) as session:
                 async with session.get(f"{cluster.url}/v1/actions") as response:
@@ -203,7 +203,7 @@ class TestTokens:
         assert seen == [200, 401, 200]
 
     async def test_followers_redirect(self, three: FakeCluster, call3: Caller) -> None:
-        """A token is asked of the primary, and is good on every node."""
+        """A token is issued by the primary, and accepted on every node."""
         status, _ = await post(call3.session, three, "authorize", b"", node=2)
         token = await authorize(call3.session, three)
         three.primary = 2

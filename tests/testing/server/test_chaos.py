@@ -21,12 +21,12 @@ pytestmark = [pytest.mark.enable_socket, pytest.mark.contract]
 
 
 def running(cluster: FakeCluster) -> list[int]:
-    """Return the nodes that run."""
+    """Return the running nodes."""
     return cluster._nodes.running
 
 
 def episode(kind: EpisodeKind, begins: float = 0, ends: float = 10, **rest: Any) -> ChaosEpisode:  # noqa: ANN401
-    """Return an episode of trouble."""
+    """Return an episode."""
     return ChaosEpisode(kind=kind, begins=begins, ends=ends, **rest)
 
 
@@ -34,14 +34,14 @@ GOLDEN = ChaosEpisode(begins=3.425477670235755, ends=16.406163713312363, kind="e
 
 
 class TestDraw:
-    """What is drawn by lot."""
+    """Random choice of episodes."""
 
     MANY: ClassVar[list[ChaosEpisode]] = draw_episodes(
         7, nodes=3, horizon=100, episodes=2000, longest=20
     )
 
     def test_same_seed(self) -> None:
-        """The same arguments draw the same, in every Python; others draw otherwise."""
+        """The same arguments give the same episodes in every Python; others give others."""
         drawn = draw_episodes(1, nodes=3, horizon=600, episodes=40, longest=60)
 
         assert drawn == draw_episodes(1, nodes=3, horizon=600, episodes=40, longest=60)
@@ -50,9 +50,9 @@ class TestDraw:
         assert drawn[0] == GOLDEN
 
     def test_times(self) -> None:
-        """Episodes begin before the horizon, by their beginnings, and none is too long."""
-        begins = [trouble.begins for trouble in self.MANY]
-        lengths = [trouble.ends - trouble.begins for trouble in self.MANY]
+        """Episodes begin before the horizon, in order, and none is too long."""
+        begins = [episode.begins for episode in self.MANY]
+        lengths = [episode.ends - episode.begins for episode in self.MANY]
 
         assert begins == sorted(begins)
         assert min(begins) >= 0
@@ -61,11 +61,11 @@ class TestDraw:
         assert max(lengths) <= 20
 
     def test_kinds(self) -> None:
-        """Every kind is drawn, on every node that it can be on."""
+        """Every kind occurs, on every node that it can hit."""
         everywhere, alone, none = {None, 1, 2, 3}, {1, 2, 3}, {None}
         drawn: dict[str, set[int | None]] = {}
-        for trouble in self.MANY:
-            drawn.setdefault(trouble.kind, set()).add(trouble.node)
+        for episode in self.MANY:
+            drawn.setdefault(episode.kind, set()).add(episode.node)
 
         assert drawn == dict.fromkeys(get_args(EpisodeKind), everywhere) | {
             "restart": alone,
@@ -75,25 +75,25 @@ class TestDraw:
         }
 
     def test_details(self) -> None:
-        """Slow answers have a delay, throttled ones are told when to come again."""
-        delays = [trouble.delay for trouble in self.MANY if trouble.kind == "slow"]
-        waits = [trouble.retry_after for trouble in self.MANY if trouble.kind == "throttled"]
+        """Slow answers have a delay, throttled ones a Retry-After."""
+        delays = [episode.delay for episode in self.MANY if episode.kind == "slow"]
+        waits = [episode.retry_after for episode in self.MANY if episode.kind == "throttled"]
 
         assert all(1 <= delay <= 20 for delay in delays)
         assert set(waits) == {float(seconds) for seconds in range(1, 31)}
-        assert {trouble.delay for trouble in self.MANY if trouble.kind != "slow"} == {0}
-        assert {trouble.retry_after for trouble in self.MANY if trouble.kind != "throttled"} == {
+        assert {episode.delay for episode in self.MANY if episode.kind != "slow"} == {0}
+        assert {episode.retry_after for episode in self.MANY if episode.kind != "throttled"} == {
             None
         }
 
     async def test_cluster_draws(self, three: FakeCluster) -> None:
-        """A cluster draws for as many nodes as it has."""
+        """The episodes of a cluster are for its number of nodes."""
         drawn = three.chaos(5, horizon=600, episodes=9)
 
         assert drawn == draw_episodes(5, nodes=3, horizon=600, episodes=9, longest=60)
 
     async def test_none(self, three: FakeCluster) -> None:
-        """There may be no trouble at all."""
+        """No episodes are allowed."""
         assert three.chaos(5, horizon=600, episodes=0) == []
 
     @pytest.mark.parametrize(
@@ -111,21 +111,21 @@ class TestDraw:
         ids=repr,
     )
     async def test_impossible(self, cluster: FakeCluster, wrong: dict[str, Any]) -> None:
-        """Times are more than 0, and episodes no fewer."""
+        """Times are more than 0, and episodes 0 or more."""
         with pytest.raises(ValueError, match=r"more than 0|fewer than 0"):
             cluster.chaos(1, **({"horizon": 10, "episodes": 1} | wrong))
 
     def test_outside(self) -> None:
-        """There is no trouble outside `async with`."""
+        """Chaos starts inside `async with` only."""
         with pytest.raises(RuntimeError, match="inside"):
             FakeCluster().chaos(1, horizon=10, episodes=1)
 
 
-class TestTrouble:
-    """What trouble does."""
+class TestChaos:
+    """Effects of episodes."""
 
     @pytest.mark.parametrize(
-        ("trouble", "expected"),
+        ("episode", "expected"),
         [
             (episode("unavailable"), (503, "")),
             (episode("throttled", retry_after=7.0), (429, "")),
@@ -138,10 +138,10 @@ class TestTrouble:
         ids=lambda value: value.kind if isinstance(value, ChaosEpisode) else "",
     )
     async def test_answers(
-        self, cluster: FakeCluster, call: Caller, trouble: ChaosEpisode, expected: object
+        self, cluster: FakeCluster, call: Caller, episode: ChaosEpisode, expected: object
     ) -> None:
-        """Answers go wrong while an episode lasts, as often as they are asked for."""
-        cluster._chaos.run([dataclasses.replace(trouble, begins=5.0, ends=15.0)])
+        """Every answer is spoiled while an episode lasts."""
+        cluster._chaos.run([dataclasses.replace(episode, begins=5.0, ends=15.0)])
         assert await call("GET", "/v2/actions") == (200, [])
         await asyncio.sleep(5.1)
         for _ in range(2):
@@ -159,7 +159,7 @@ class TestTrouble:
     async def test_entries(
         self, cluster: FakeCluster, call: Caller, kind: EpisodeKind, key: str, value: float
     ) -> None:
-        """Entries go wrong, too."""
+        """Entries of lists are spoiled, too."""
         cluster.add_action()
         cluster._chaos.run([episode(kind)])
         (entry,) = await call.ok("GET", "/v2/actions")
@@ -167,7 +167,7 @@ class TestTrouble:
         assert entry[key] == pytest.approx(value, nan_ok=True)
 
     async def test_headers(self, cluster: FakeCluster, call: Caller) -> None:
-        """Who is throttled is told for how long, and HTML says that it is."""
+        """A throttled answer has Retry-After, and HTML its content type."""
         cluster._chaos.run([
             episode("throttled", retry_after=7.0),
             episode("garbage", begins=10, ends=20),
@@ -179,7 +179,7 @@ class TestTrouble:
             assert response.content_type == "text/html"
 
     async def test_slow(self, cluster: FakeCluster, call: Caller) -> None:
-        """Slow answers are late by what was drawn."""
+        """Slow answers are late by the episode's delay."""
         cluster._chaos.run([episode("slow", delay=3.5)])
         began = asyncio.get_running_loop().time()
         await call.ok("GET", "/v1/actions")
@@ -187,7 +187,7 @@ class TestTrouble:
         assert asyncio.get_running_loop().time() - began == pytest.approx(3.5, abs=0.01)
 
     async def test_node(self, three: FakeCluster, call3: Caller) -> None:
-        """Trouble of one node leaves the others alone."""
+        """An episode of one node leaves the others alone."""
         three._chaos.run([episode("unavailable", node=3)])
 
         assert [(await call3("GET", "/v1/actions", node=node))[0] for node in (1, 2, 3)] == [
@@ -197,7 +197,7 @@ class TestTrouble:
         ]
 
     async def test_oldest(self, cluster: FakeCluster, call: Caller) -> None:
-        """Of several episodes the oldest wins, and what was injected goes before."""
+        """Of several episodes the oldest wins, and injected faults come first."""
         cluster._chaos.run([episode("unavailable", begins=2)])
         cluster._chaos.run([episode("throttled", begins=1, ends=5, retry_after=1.0)])
         cluster._chaos.run([episode("election", begins=0, ends=1.5)])
@@ -209,7 +209,7 @@ class TestTrouble:
         assert (await call("GET", "/v1/actions"))[0] == 503
 
     async def test_restart(self, three: FakeCluster, call3: Caller) -> None:
-        """A node that is restarted is away while the episode lasts, and follows then."""
+        """A restarted node is down during the episode, and no primary afterwards."""
         three._chaos.run([episode("restart", node=1)])
         await asyncio.sleep(1)
         assert running(three) == [2, 3]
@@ -222,7 +222,7 @@ class TestTrouble:
         assert (await call3("GET", "/v1/actions"))[0] == 307
 
     async def test_last_node(self, three: FakeCluster) -> None:
-        """The last node that runs is not restarted."""
+        """The only running node is not restarted."""
         three._chaos.run([episode("restart", begins=node, node=node) for node in (1, 2, 3)])
         await asyncio.sleep(4)
         assert running(three) == [3]
@@ -230,7 +230,7 @@ class TestTrouble:
         assert running(three) == [1, 2, 3]
 
     async def test_restarts_overlap(self, three: FakeCluster) -> None:
-        """A restart of a node that is away already does nothing."""
+        """A restart of a stopped node does nothing."""
         three._chaos.run([
             episode("restart", node=2),
             episode("restart", begins=5, ends=20, node=2),
@@ -243,7 +243,7 @@ class TestTrouble:
         assert running(three) == [1, 2, 3]
 
     async def test_restart_of_the_users(self, three: FakeCluster) -> None:
-        """What the user stops or starts meanwhile is respected."""
+        """A node that the test stops or starts meanwhile stays so."""
         await three.stop_node(3)
         three._chaos.run([episode("restart", node=node) for node in (2, 3)])
         await asyncio.sleep(1)
@@ -253,7 +253,7 @@ class TestTrouble:
         assert running(three) == [1, 2]
 
     async def test_failover(self, three: FakeCluster) -> None:
-        """A failover moves the primary to the node, or to the lowest other one that runs."""
+        """A failover moves the primary to the node, or to the lowest other running one."""
         await three.stop_node(3)
         await three.start_node(3)
         three._chaos.run([episode("failover", begins=at, node=3) for at in (1, 3)])
@@ -265,7 +265,7 @@ class TestTrouble:
         assert primaries == [1, 3, 1]
 
     async def test_failover_of_one(self, cluster: FakeCluster, call: Caller) -> None:
-        """A cluster of one node fails over to none, and does not restart."""
+        """A cluster of one node neither fails over nor restarts."""
         cluster._chaos.run([episode("failover", node=1), episode("restart", node=1)])
         await asyncio.sleep(1)
 
@@ -301,7 +301,7 @@ class TestTrouble:
         assert three.primary == 1
 
     async def test_election_of_the_users(self, three: FakeCluster) -> None:
-        """If the user has named a primary meanwhile, it stays."""
+        """A primary that the test sets meanwhile stays."""
         three._chaos.run([episode("election")])
         await asyncio.sleep(1)
         three.primary = 3
@@ -322,7 +322,7 @@ class TestTrouble:
                 assert (await Caller(session, cluster)("GET", "/v1/actions"))[0] == status
 
     async def test_heal(self, three: FakeCluster, call3: Caller) -> None:
-        """Healing ends all trouble; only a node that was stopped stays so."""
+        """`heal` ends all chaos; only a stopped node stays so."""
         three._chaos.run([
             episode("unavailable"),
             episode("election"),
@@ -339,7 +339,7 @@ class TestTrouble:
         await three.start_node(3)
 
     async def test_after_healing(self, three: FakeCluster) -> None:
-        """There can be trouble again."""
+        """Chaos can start again after `heal`."""
         three._chaos.run([episode("election")])
         await asyncio.sleep(1)
         three.heal()
@@ -351,7 +351,7 @@ class TestTrouble:
 
     @pytest.mark.parametrize("at", [0, 5, 10])
     async def test_end(self, at: float) -> None:
-        """A cluster may end in the middle of trouble, at any moment, and leaves no task."""
+        """A cluster may end during chaos, at any moment, and leaves no task."""
         for turns in range(0, 30, 2):
             before = asyncio.all_tasks()
             async with FakeCluster(nodes=2) as cluster:
@@ -366,7 +366,7 @@ class TestTrouble:
         gc.collect()
 
     async def test_port_taken(self) -> None:
-        """If a node cannot be started again, it is said when the cluster is left."""
+        """The error of a node that cannot be started again is raised when the cluster is left."""
         with socket.socket() as taken, pytest.raises(OSError, match="address"):
             async with FakeCluster(nodes=2) as cluster:
                 cluster._chaos.run([episode("restart", node=2)])
@@ -378,7 +378,7 @@ class TestTrouble:
 
     @pytest.mark.parametrize("seed", range(12))
     async def test_all_is_well(self, seed: int) -> None:
-        """When all trouble is over, every node runs, one of them is the primary and answers."""
+        """After all episodes every node runs, and one of them is the primary and answers."""
         async with FakeCluster(nodes=3) as cluster, authorized(cluster) as session:
             call, seen = Caller(session, cluster), set[object]()
             cluster.chaos(seed, horizon=600, episodes=60)

@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.enable_socket, pytest.mark.contract]
 
 
 def statuses(body: Any) -> dict[str, object]:  # noqa: ANN401 - JSON
-    """Return the status of each entry of a list, by uid."""
+    """Return the statuses of a list, by uid."""
     entries = body if isinstance(body, list) else body["actions"] + body["state-machines"]
     return {entry["action_uid"]: entry["status"] for entry in entries}
 
@@ -26,7 +26,7 @@ class TestFaults:
     """`inject` and `heal`."""
 
     async def test_status(self, cluster: FakeCluster, call: Caller) -> None:
-        """An answer can be replaced, with body and headers, so many times."""
+        """An answer can be replaced, with body and headers, a number of times."""
         cluster.inject(times=2, status=500, body="oh", headers={"X-Why": "test"})
 
         assert [await call("GET", "/v1/actions") for _ in range(2)] == [(500, "oh")] * 2
@@ -96,7 +96,7 @@ class TestFaults:
     async def test_bad_entry(
         self, cluster: FakeCluster, call: Caller, path: str, spoiled: str
     ) -> None:
-        """One entry of a list can be spoiled: the first that has not ended."""
+        """The first entry that has not ended can be spoiled."""
         cluster.add_action("retry_bdb", Plan(duration=0), uid="done")
         cluster.add_action(plan=Plan(duration=0), uid="over")
         cluster.add_action(uid="up")
@@ -117,7 +117,7 @@ class TestFaults:
 
     @pytest.mark.parametrize("path", ["/v1/actions", "/v1/actions/bdb/1", "/v2/actions"])
     async def test_bad_entry_of_ended(self, cluster: FakeCluster, call: Caller, path: str) -> None:
-        """Where all have ended, the first entry is spoiled; where there is none, none is."""
+        """If all entries have ended, the first one is spoiled; an empty list stays."""
         cluster.inject(bad_entry=True, times=2)
         uids = [cluster.add_action(plan=Plan(duration=0)) for _ in range(2)]
         assert statuses(await call.ok("GET", path)) == {uids[0]: 42, uids[1]: "completed"}
@@ -131,7 +131,7 @@ class TestFaults:
     async def test_bad_entry_of_no_list(
         self, cluster: FakeCluster, call: Caller, path: str
     ) -> None:
-        """An answer that is no list has no entry to spoil."""
+        """An answer that is no list stays as it is."""
         cluster.add_action(uid="u")
         right = await call("GET", path)
         cluster.inject(bad_entry=True)
@@ -139,7 +139,7 @@ class TestFaults:
         assert await call("GET", path) == right
 
     async def test_nan(self, cluster: FakeCluster, call: Caller) -> None:
-        """Every progress can be NaN, in a way that no JSON is."""
+        """Every progress can be NaN, which is no JSON."""
         cluster.add_action("retry_bdb", uid="task")
         cluster.add_action(uid="machine", shards=(1,))
         for path, count in [
@@ -155,13 +155,13 @@ class TestFaults:
             assert text.count('"progress": NaN') == text.count('"progress"') == count
 
     async def test_nan_without_progress(self, cluster: FakeCluster, call: Caller) -> None:
-        """Where there is no progress, there is nothing to make NaN."""
+        """An answer without progress stays as it is."""
         cluster.inject(nan=True)
 
         assert await call("GET", "/v1/actions") == (200, {"actions": [], "state-machines": []})
 
     async def test_exact(self, cluster: FakeCluster, call: Caller) -> None:
-        """A fault may be for one path alone, and not for what begins with it."""
+        """A fault may be for one path alone, and not for longer ones."""
         cluster.add_action(uid="u")
         cluster.inject(path="/v1/actions", exact=True, status=503)
 
@@ -220,7 +220,7 @@ class TestFaults:
             await call3("GET", "/v1/actions", node=2)
 
     async def test_heal(self, cluster: FakeCluster, call: Caller) -> None:
-        """A fault without an end lasts until it is taken back."""
+        """A fault without an end lasts until `heal`."""
         cluster.inject(times=None, status=503)
         assert {(await call("GET", "/v1/actions"))[0] for _ in range(20)} == {503}
         cluster.heal()

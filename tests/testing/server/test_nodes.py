@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.enable_socket, pytest.mark.contract]
 
 
 class TestNodes:
-    """Several nodes, of which one is the primary."""
+    """Nodes, one of which is the primary."""
 
     async def test_urls(self, unused_tcp_port: int) -> None:
         """Each node has a port of its own; the first one has the one that was given."""
@@ -29,7 +29,7 @@ class TestNodes:
             assert cluster.primary == 1
 
     async def test_one_state(self, three: FakeCluster, call3: Caller) -> None:
-        """All nodes know the same, and the log tells which of them was asked."""
+        """All nodes share the state, and the log has the node of each request."""
         three.handle_redirects = True
         uid = three.add_action()
         for node in (3, 1, 2):
@@ -40,7 +40,7 @@ class TestNodes:
     @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
     @pytest.mark.parametrize("path", ["/v1/actions?x=1&y=%2F", "/v2/actions/a%2Fb", "/v9"])
     async def test_redirect(self, three: FakeCluster, method: str, path: str) -> None:
-        """A follower sends everybody to the same path of the primary, and asks nobody's name."""
+        """A follower redirects to the same path of the primary, without authentication."""
         url = f"{three.urls[1]}{path}"
         async with (
             aiohttp.ClientSession() as session,
@@ -51,7 +51,7 @@ class TestNodes:
             assert await response.read() == b""
 
     async def test_redirect_is_followed(self, three: FakeCluster, call3: Caller) -> None:
-        """Who follows a redirect, and shows the credentials again, is answered."""
+        """A redirected request with the credentials is answered."""
         three.primary = 3
         async with call3.session.get(f"{three.url}/v1/actions", allow_redirects=False) as response:
             there = response.headers["Location"]
@@ -62,14 +62,14 @@ class TestNodes:
 
     @pytest.mark.parametrize("base", ["https://10.0.0.7:9443", "https://10.0.0.7:9443/"])
     async def test_redirect_to(self, three: FakeCluster, call3: Caller, base: str) -> None:
-        """Followers can be told to name another address, as clusters name their inner ones."""
+        """Redirects can name another address, as clusters name internal ones."""
         three.redirect_to = base
         url = f"{three.urls[2]}/v1/actions"
         async with call3.session.get(url, allow_redirects=False) as response:
             assert response.headers["Location"] == "https://10.0.0.7:9443/v1/actions"
 
     async def test_handle_redirects(self) -> None:
-        """A cluster that handles redirects by itself answers everywhere."""
+        """With `handle_redirects` every node answers."""
         async with (
             FakeCluster(nodes=2, handle_redirects=True) as cluster,
             authorized(cluster) as session,
@@ -102,7 +102,7 @@ class TestNodes:
         assert (await call3("GET", "/v1/actions", node=3))[0] == 307
 
     async def test_stop_cuts(self, three: FakeCluster, call3: Caller) -> None:
-        """A node that stops cuts the connections that it has, in the middle of an answer, too."""
+        """A stopping node aborts its connections, in the middle of an answer, too."""
         three.inject(delay=60)
         asking = asyncio.create_task(call3("GET", "/v1/actions"))
         await asyncio.sleep(1)
@@ -113,7 +113,7 @@ class TestNodes:
         assert [(seen.node, seen.status) for seen in three.requests] == [(1, None)]
 
     async def test_stop_the_primary(self, three: FakeCluster, call3: Caller) -> None:
-        """If the primary stops, the lowest node that runs is it; if none does, there is none."""
+        """If the primary stops, the lowest running node becomes it; if none runs, there is none."""
         primaries = []
         for node in (1, 3, 2):
             await three.stop_node(node)
@@ -133,7 +133,7 @@ class TestNodes:
         assert (await call3("GET", "/v1/actions"))[0] == 307
 
     async def test_start_alone(self, three: FakeCluster, call3: Caller) -> None:
-        """The first node that comes back when none ran is the primary."""
+        """The first node that starts when none ran is the primary."""
         for node in (1, 2, 3):
             await three.stop_node(node)
         await three.start_node(2)
@@ -143,7 +143,7 @@ class TestNodes:
         assert (await call3("GET", "/v1/actions", node=2))[0] == 200
 
     async def test_restart(self, three: FakeCluster, call3: Caller) -> None:
-        """A restart takes as long as it was told to."""
+        """A restart takes its downtime."""
         began = asyncio.get_running_loop().time()
         restarting = asyncio.create_task(three.restart_node(1, downtime=20))
         await asyncio.sleep(19)
@@ -210,7 +210,7 @@ class TestNodes:
         gc.collect()
 
     async def test_port_taken(self, three: FakeCluster, call3: Caller) -> None:
-        """If somebody else takes the port of a stopped node, it cannot start, but may later."""
+        """A stopped node whose port was taken cannot start, but may later."""
         await three.stop_node(2)
         port = URL(three.urls[1]).port
         with socket.create_server(("127.0.0.1", port)), pytest.raises(OSError, match="address"):
@@ -229,7 +229,7 @@ class TestNodes:
 
     @pytest.mark.parametrize("node", [0, 4, -1])
     async def test_unknown(self, three: FakeCluster, node: int) -> None:
-        """There is nothing to do with a node that is not there."""
+        """Unknown nodes are refused."""
         with pytest.raises(ValueError, match=f"no node {node}: the cluster has 3"):
             await three.stop_node(node)
         with pytest.raises(ValueError, match=f"no node {node}: the cluster has 3"):
@@ -247,7 +247,7 @@ class TestNodes:
 
     @pytest.mark.parametrize("downtime", [-1, float("nan")])
     async def test_downtime(self, three: FakeCluster, downtime: float) -> None:
-        """A node is not down for less than nothing, and is not even stopped for that."""
+        """A negative downtime is refused before the node is stopped."""
         with pytest.raises(ValueError, match="downtime"):
             await three.restart_node(2, downtime=downtime)
         await three.stop_node(2)

@@ -37,7 +37,7 @@ def fingerprint_of(cluster: FakeCluster) -> aiohttp.Fingerprint:
 
 
 def unverified() -> ssl.SSLContext:
-    """Return a client's context that trusts everybody."""
+    """Return a client's context without verification."""
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -45,12 +45,12 @@ def unverified() -> ssl.SSLContext:
 
 
 def mutual() -> FakeCluster:
-    """Return a cluster that asks its clients for a certificate."""
+    """Return a cluster that requires client certificates."""
     return FakeCluster(tls="own-ca", client_certificate=True)
 
 
 def showing(pem: str, cluster: FakeCluster, folder: Path) -> ssl.SSLContext:
-    """Return a client's context that trusts a cluster and shows a certificate."""
+    """Return a client's context that trusts a cluster and sends a certificate."""
     context = ssl.create_default_context(cadata=cluster.ca_pem)
     file = folder / "client.pem"
     file.write_text(pem)
@@ -60,10 +60,10 @@ def showing(pem: str, cluster: FakeCluster, folder: Path) -> ssl.SSLContext:
 
 @pytest.mark.parametrize("tls", ["self-signed", "own-ca"])
 class TestEitherTls:
-    """TLS, whoever has signed the certificate."""
+    """TLS with either kind of certificate."""
 
     async def test_answers(self, tls: Certificates) -> None:
-        """A cluster with TLS answers over https, and over nothing else."""
+        """A cluster with TLS answers over https only."""
         async with FakeCluster(tls=tls, nodes=2) as cluster, authorized(cluster) as session:
             for url, port in zip(cluster.urls, map(port_of, cluster.urls), strict=True):
                 assert url == f"https://127.0.0.1:{port}"
@@ -94,7 +94,7 @@ class TestEitherTls:
         assert hashlib.sha256(shown).digest() == fingerprint_of(cluster).fingerprint
 
     async def test_not_trusted(self, tls: Certificates) -> None:
-        """Nobody trusts it unasked."""
+        """The certificate is not trusted by default."""
         async with FakeCluster(tls=tls) as cluster, authorized(cluster) as session:
             with pytest.raises(aiohttp.ClientConnectorCertificateError):
                 await session.get(cluster.url)
@@ -122,7 +122,7 @@ class TestEitherTls:
                 assert response.status == 200
 
     async def test_end_is_quick(self, tls: Certificates) -> None:
-        """The end of a cluster waits for no farewell, though a connection is open."""
+        """The end of a cluster does not wait for open connections."""
         began = asyncio.get_running_loop().time()
         async with FakeCluster(tls=tls) as cluster:
             _, writer = await asyncio.open_connection(
@@ -149,7 +149,7 @@ class TestEitherTls:
         gc.collect()
 
     async def test_late_handshake(self, tls: Certificates) -> None:
-        """A connection that takes its time to shake hands is not answered by a stopped node."""
+        """A slow handshake is not completed by a stopped node."""
         async with FakeCluster(tls=tls) as cluster:
             reader, writer = await asyncio.open_connection("127.0.0.1", port_of(cluster.url))
             await asyncio.sleep(1)
@@ -165,10 +165,10 @@ class TestEitherTls:
 
 
 class TestTls:
-    """Who has signed, and who has to show a certificate."""
+    """Signers, and certificates of clients."""
 
     async def test_own_ca(self) -> None:
-        """A certificate of an own CA is good for 127.0.0.1 and localhost, to who trusts it."""
+        """A certificate of an own CA is valid for 127.0.0.1 and localhost."""
         async with FakeCluster(tls="own-ca") as cluster, authorized(cluster) as session:
             trusting = ssl.create_default_context(cadata=cluster.ca_pem)
             for host in ("127.0.0.1", "localhost"):
@@ -177,7 +177,7 @@ class TestTls:
                     assert response.status == 200
 
     async def test_self_signed(self) -> None:
-        """A self-signed certificate is the one to trust; it names no host."""
+        """A self-signed certificate is its own CA, and names no host."""
         async with FakeCluster(tls="self-signed") as cluster, authorized(cluster) as session:
             trusting = ssl.create_default_context(cadata=cluster.ca_pem)
             with pytest.raises(aiohttp.ClientConnectorCertificateError, match=r"match|valid for"):
@@ -189,7 +189,7 @@ class TestTls:
             assert hashlib.sha256(der).digest() == fingerprint_of(cluster).fingerprint
 
     async def test_client_certificate(self, tmp_path: Path) -> None:
-        """A client's certificate is all that it needs, also to be given a token."""
+        """A client's certificate is enough, for a token, too."""
         async with mutual() as cluster, aiohttp.ClientSession() as session:
             shown = showing(cluster.client_pem, cluster, tmp_path)
             async with session.get(f"{cluster.url}/v1/actions", ssl=shown) as response:
@@ -200,7 +200,7 @@ class TestTls:
             assert status == 401
 
     async def test_no_client_certificate(self, tmp_path: Path) -> None:
-        """A client without a certificate, or with one of another CA, is not let in."""
+        """A client without a certificate, or with one of another CA, is refused."""
         async with mutual() as cluster, authorized(cluster) as session:
             trusting = ssl.create_default_context(cadata=cluster.ca_pem)
             strange = showing(mutual().client_pem, cluster, tmp_path)
@@ -212,12 +212,12 @@ class TestTls:
 
     @pytest.mark.parametrize("name", ["ca_pem", "fingerprint", "client_pem"])
     def test_no_certificates(self, name: str) -> None:
-        """A cluster over plain HTTP has no certificates to give."""
+        """A cluster over plain HTTP has no certificates."""
         with pytest.raises(RuntimeError, match="tls was not asked for"):
             getattr(FakeCluster(), name)
 
     def test_no_client_pem(self) -> None:
-        """A cluster that asks for no certificate has none for clients."""
+        """A cluster that requires no client certificates has none."""
         with pytest.raises(RuntimeError, match="client_certificate is off"):
             _ = FakeCluster(tls="own-ca").client_pem
 
@@ -230,11 +230,11 @@ class TestTls:
         assert list(tmp_path.iterdir()) == []
 
     def test_keys_are_not_shown(self) -> None:
-        """A cluster shows no key."""
+        """The repr of a cluster shows no key."""
         assert "PRIVATE" not in repr(vars(mutual()))
 
     def test_no_trustme(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Where trustme is missing, what to install is said, and plain HTTP works."""
+        """Without trustme, the error names the extra, and plain HTTP works."""
         monkeypatch.setitem(sys.modules, "trustme", None)
         FakeCluster()
         with pytest.raises(RuntimeError, match=r"install redis-enterprise-actions\[testing\]"):

@@ -29,12 +29,12 @@ pytestmark = [pytest.mark.enable_socket, pytest.mark.contract]
 
 
 def running(cluster: FakeCluster) -> list[int]:
-    """Return the nodes that run."""
+    """Return the running nodes."""
     return cluster._nodes.running
 
 
 class TestCurves:
-    """How progress goes."""
+    """Progress as a function of time."""
 
     @pytest.mark.parametrize(
         ("progress", "outcome", "expected"),
@@ -56,7 +56,7 @@ class TestCurves:
         outcome: Outcome,
         expected: list[str | None],
     ) -> None:
-        """Progress rises with steps or time, stalls, or is not given."""
+        """Progress rises with steps or time, stalls, or is missing."""
         uid = cluster.add_action("retry_bdb", Plan(duration=8, progress=progress, outcome=outcome))
         seen: list[str | None] = []
         for _ in range(5):
@@ -68,14 +68,14 @@ class TestCurves:
         assert [value and float(value) for value in seen] == wanted
 
     async def test_none(self, cluster: FakeCluster, call: Caller) -> None:
-        """Without progress there is none, in either version."""
+        """With progress "none", neither version has a progress."""
         uid = cluster.add_action(plan=Plan(progress="none"))
 
         assert "progress" not in await call.ok("GET", f"/v1/actions/{uid}")
         assert "progress" not in await call.ok("GET", f"/v2/actions/{uid}")
 
     async def test_heartbeat(self, cluster: FakeCluster, call: Caller) -> None:
-        """A heartbeat is when progress last changed."""
+        """The heartbeat is the time of the last change of progress."""
         uid = cluster.add_action("SMUpdateBDB", Plan(duration=14, outcome="never"))
         start = (await call.ok("GET", f"/v1/actions/{uid}"))["heartbeat"]
         await asyncio.sleep(5.5)
@@ -85,7 +85,7 @@ class TestCurves:
 
 
 class TestEnds:
-    """How actions end."""
+    """Ends of actions."""
 
     @pytest.mark.parametrize(
         ("outcome", "status"),
@@ -101,7 +101,7 @@ class TestEnds:
     async def test_outcome(
         self, cluster: FakeCluster, call: Caller, outcome: Outcome, status: str
     ) -> None:
-        """An action ends when its time is over, as it was told to."""
+        """An action ends after its duration with its outcome."""
         uid = cluster.add_action("retry_bdb", Plan(duration=8, outcome=outcome))
         await asyncio.sleep(7.9)
         assert (await call.ok("GET", f"/v1/actions/{uid}"))["status"] == "running"
@@ -109,7 +109,7 @@ class TestEnds:
         assert (await call.ok("GET", f"/v1/actions/{uid}"))["status"] == status
 
     async def test_truth(self, cluster: FakeCluster) -> None:
-        """The truth is there to compare with."""
+        """Tests can compare with the actual state."""
         now = asyncio.get_running_loop().time()
         uid, never = (
             cluster.add_action(plan=Plan(duration=8)),
@@ -120,7 +120,7 @@ class TestEnds:
         assert cluster.actions[never].ends_at == float("inf")
 
     async def test_delete(self, cluster: FakeCluster, call: Caller) -> None:
-        """A delete takes its record and the database with it."""
+        """A completed delete removes its own record and the database."""
         uid = cluster.add_action("SMDeleteBDB", Plan(duration=5), bdb_uid=2)
         assert (await call.ok("GET", "/v1/bdbs/2"))["status"] == "delete-pending"
         await asyncio.sleep(5.1)
@@ -157,14 +157,14 @@ class TestEnds:
         assert (await call.ok("GET", "/v1/bdbs/2"))["status"] == "active"
 
     async def test_forget(self, cluster: FakeCluster, call: Caller) -> None:
-        """What is forgotten is not known."""
+        """A forgotten action is answered 404."""
         uid = cluster.add_action()
         cluster.forget(uid)
 
         assert (await call("GET", f"/v1/actions/{uid}"))[0] == 404
 
     async def test_database(self, cluster: FakeCluster, call: Caller) -> None:
-        """A database names its running action, and none when it is idle; it holds secrets."""
+        """A busy database names its action, an idle one none; both hold secrets."""
         uid = cluster.add_action(plan=Plan(duration=5))
         busy = await call.ok("GET", "/v1/bdbs/1")
         await asyncio.sleep(5.1)
@@ -188,7 +188,7 @@ class TestEnds:
     ],
 )
 async def test_kind(cluster: FakeCluster, name: str, kind: Kind) -> None:
-    """A name tells the kind, unless one is given."""
+    """The name decides the kind, unless one is given."""
     assert cluster.actions[cluster.add_action(name)].kind == kind
     assert cluster.actions[cluster.add_action(name, kind="task")].kind == "task"
 
@@ -226,7 +226,7 @@ async def test_kind(cluster: FakeCluster, name: str, kind: Kind) -> None:
     ],
 )
 async def test_impossible(cluster: FakeCluster, add: Callable[[FakeCluster], object]) -> None:
-    """What cannot be, or is a slip of the pen, is refused where it is written."""
+    """Impossible arguments and misspelled words are refused at once."""
     with pytest.raises(ValueError, match=r"no|seconds|times|1 node|needs"):
         add(cluster)
 

@@ -1,4 +1,4 @@
-"""The DAG of the crash: a dozen upgrades at once, and what a user will put an end to."""
+"""DAG of the crash test: a dozen upgrades at once, and work that a user will cancel."""
 
 from __future__ import annotations
 
