@@ -215,7 +215,11 @@ class RedisEnterpriseOperator(BaseOperator):
         body = json_text.loads(self.json) if isinstance(self.json, str) else self.json
         async with client:
             operation = await client.submit(
-                *(self.method, self.path, body, self.query, self.headers),
+                self.method,
+                self.path,
+                json=body,
+                params=self.query,
+                headers=self.headers,
                 busy_timeout=self.busy_timeout,
                 untracked=self.untracked,
             )
