@@ -51,13 +51,22 @@ class ActionListReader:
         for kind, raws in families.items():
             last_raws, entries = last.get(kind, ((), []))
             if grown or len(raws) != len(last_raws):
-                entries = self._read_all(raws, kind, _reusable(raws, last_raws, entries), grown)
+                reusable = _reusable(raws, last_raws, entries)
+                if grown:  # an entry that was not wanted may be wanted now
+                    reusable = [entry or None for entry in reusable]
+                entries = [
+                    _decode_entry(raw, kind, wanted) if entry is None else entry
+                    for raw, entry in zip(raws, reusable, strict=True)
+                ]
                 rebuild = True
             elif self._read_changed(raws, kind, last_raws, entries, changed):
                 rebuild = True
             self._last[kind] = raws, entries
         if rebuild:
-            before, self.actions = self.actions, self._by_uid()
+            before = self.actions
+            # Reversed, as of two entries with one uid the first counts.
+            read = reversed([entries for _, entries in self._last.values()])
+            self.actions = dict(chain.from_iterable(chain.from_iterable(map(reversed, read))))
             changed += [uid for uid, now in self.actions.items() if before.get(uid) is not now]
             changed += before.keys() - self.actions.keys()
         return changed
@@ -83,25 +92,6 @@ class ActionListReader:
                     actions[uid] = action
                     changed.append(uid)
         return moved
-
-    def _read_all(
-        self,
-        raws: Sequence[msgspec.Raw],
-        kind: Kind,
-        reusable: Sequence[_Entry | None],
-        grown: bool,  # noqa: FBT001
-    ) -> list[_Entry]:
-        if grown:  # an entry that was not wanted may be wanted now
-            reusable = [entry or None for entry in reusable]
-        return [
-            _decode_entry(raw, kind, self._wanted) if entry is None else entry
-            for raw, entry in zip(raws, reusable, strict=True)
-        ]
-
-    def _by_uid(self) -> dict[str, Action]:
-        """Return the actions by uid. Of two entries with one uid, the first counts."""
-        read = [entries for _, entries in self._last.values()]
-        return dict(chain.from_iterable(chain.from_iterable(map(reversed, reversed(read)))))
 
 
 def _reusable(
