@@ -144,12 +144,12 @@ class TestWait:
 def busy(served: Served) -> Served:
     """Serve a cluster with running work of all kinds, and two ended actions."""
 
-    def deed(cluster: FakeCluster) -> None:
+    def start_work(cluster: FakeCluster) -> None:
         cluster.add_bdb(1)
         cluster.add_bdb(2)
         cluster.plan("POST", "/v1/nodes/", Plan(duration=0.6), times=None)
 
-    served.do(deed)
+    served.do(start_work)
     served.add("SMUpdateBDB", Plan(duration=0.6), uid="u1", bdb_uid=1)
     served.add("SMUpdateBDB", Plan(duration=0.6), uid="u2", bdb_uid=2)
     served.add("SMUpdateBDB", Plan(duration=0), uid="done", bdb_uid=1)
@@ -158,7 +158,7 @@ def busy(served: Served) -> Served:
     return served
 
 
-class TestWaitForWhatIsListed:
+class TestWaitWithFilters:
     """`redis-actions wait` with filters instead of references."""
 
     def events(self, capsys: pytest.CaptureFixture[str]) -> tuple[list[str], list[str], str]:
@@ -238,7 +238,9 @@ class TestWaitForWhatIsListed:
         assert err.startswith("tasks of Active-Active databases are not listed: ")
 
     @pytest.mark.parametrize("status", [403, 500])
-    def test_unseen(self, served: Served, capsys: pytest.CaptureFixture[str], status: int) -> None:
+    def test_missing_list(
+        self, served: Served, capsys: pytest.CaptureFixture[str], status: int
+    ) -> None:
         """`--allow-empty` does not apply if a list could not be read."""
         served.cluster.inject(path="/v1/crdb_tasks", times=None, status=status)
 
@@ -248,7 +250,7 @@ class TestWaitForWhatIsListed:
             in capsys.readouterr().err
         )
 
-    def test_odd_name(self, served: Served, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_invalid_reference(self, served: Served, capsys: pytest.CaptureFixture[str]) -> None:
         """A running action that makes no valid reference is an error; it is not skipped."""
         odd = {"name": "Maintenance2", "node_uid": "1", "status": "running"}
         body = json.dumps({"actions": [odd]})
@@ -367,7 +369,7 @@ def test_stdin_is_not_printed(
     assert served.cluster.requests == []
 
 
-class TestLook:
+class TestListAndGet:
     """`redis-actions list` and `get`."""
 
     def test_nothing(self, served: Served, capsys: pytest.CaptureFixture[str]) -> None:
@@ -624,7 +626,7 @@ class TestConnection:
         assert "timed out, or stalled" in said
 
 
-def test_strange_letters(served: Served, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_unencodable_text(served: Served, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A character that the terminal cannot encode does not end a wait."""
     uid = served.add("retry_bdb", Plan(duration=0, outcome="failed", error="Knoten wäscht 日本"))
     run = subprocess.run(
@@ -689,7 +691,7 @@ class TestProcesses:
         assert (run.returncode, run.stderr) == (0, "")
         assert len(run.stdout.splitlines()) == 5
 
-    def test_too_slow(self, fake: dict[str, str]) -> None:
+    def test_timeout(self, fake: dict[str, str]) -> None:
         """The exit code for a timeout is 3."""
         run = self.run(fake, "wait", fake["never"], "--timeout", "1")
 
@@ -719,7 +721,7 @@ class TestProcesses:
         assert process.returncode == 130
         assert said == "interrupted; what runs on the cluster goes on running\n"
 
-    def test_reader_has_enough(self, fake: dict[str, str]) -> None:
+    def test_closed_pipe(self, fake: dict[str, str]) -> None:
         """A reader that closes the pipe, as `head` does, ends the command without an error."""
         with subprocess.Popen(
             [*COMMAND, "wait", *(fake[name] for name in ("completes", "fails", "deletes"))],
@@ -736,7 +738,7 @@ class TestProcesses:
             assert process.stderr.read() == ""
 
     @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full")
-    def test_no_room_for_output(self, fake: dict[str, str]) -> None:
+    def test_unwritable_output(self, fake: dict[str, str]) -> None:
         """Output that cannot be written has its own exit code, and no traceback."""
         with open("/dev/full", "w", encoding="utf-8") as full:  # noqa: PTH123 - a device
             run = subprocess.run(
@@ -762,7 +764,7 @@ class TestProcesses:
             assert f"--port {wrong} cannot be used" in run.stderr
 
 
-class TestUnforeseen:
+class TestUnexpectedErrors:
     """Unexpected errors: exit code 70, and one line without secrets."""
 
     SAID = re.compile(
@@ -818,7 +820,7 @@ class TestUnforeseen:
         )
         assert out == ""
 
-    def test_deep_body(self, served: Served, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_deepest_body(self, served: Served, capsys: pytest.CaptureFixture[str]) -> None:
         """A body with the greatest allowed depth is sent."""
         data = "[" * 50 + '{"a":' * 50 + "1" + "}" * 50 + "]" * 50
 
@@ -858,7 +860,7 @@ class TestUnforeseen:
 
     @pytest.mark.parametrize("depth", [101, 500, 900, 990, 1500, 5000, 100_000])
     @pytest.mark.parametrize("closed", [True, False])
-    def test_brackets(
+    def test_nesting(
         self,
         served: Served,
         capsys: pytest.CaptureFixture[str],
@@ -915,7 +917,7 @@ def test_report_is_checked_first(
     assert served.cluster.requests == []
 
 
-def test_usage_is_no_command(capsys: pytest.CaptureFixture[str]) -> None:
+def test_usage_error_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     """The error about an argument of several lines is one line."""
     with pytest.raises(SystemExit):
         main(["wait", "x", "--report", "a\n::error::b\x85##[c]"])

@@ -118,20 +118,19 @@ def tab_separated(actions: Sequence[Action], now: datetime) -> list[str]:
 
     Progress is in percent, and the age in seconds.
     """
-    return [
-        "\t".join(
-            one_line(field) or "-"
-            for field in (
-                reference_of(action),
-                action.title,
-                action.status,
-                "" if action.progress is None else f"{action.progress:g}",
-                _reason_or_state(action),
-                "" if action.creation_time is None else str(_age_seconds(action, now)),
-            )
+    lines: list[str] = []
+    for action in actions:
+        age = _age(action, now)
+        fields = (
+            reference_of(action),
+            action.title,
+            action.status,
+            "" if action.progress is None else f"{action.progress:g}",
+            _reason_or_state(action),
+            "" if age is None else str(age),
         )
-        for action in actions
-    ]
+        lines.append("\t".join(one_line(field) or "-" for field in fields))
+    return lines
 
 
 def render_list(actions: Sequence[Action], context: RenderContext) -> list[str]:
@@ -204,14 +203,15 @@ def progress_bar(action: Action, width: int, context: RenderContext) -> str:
 
 def _cell_text(action: Action, column: Column, now: datetime) -> str:
     if column is Column.AGE:
-        return "" if action.creation_time is None else format_age(_age_seconds(action, now))
+        seconds = _age(action, now)
+        return "" if seconds is None else format_age(seconds)
     return escape_ci_commands(one_line(_CELL_TEXTS[column](action)))
 
 
-def _age_seconds(action: Action, now: datetime) -> int:
+def _age(action: Action, now: datetime) -> int | None:
     """Return the age in seconds: 0 if the cluster's clock is ahead of this machine's."""
-    assert action.creation_time is not None
-    return max(0, int((now - action.creation_time).total_seconds()))
+    created = action.creation_time
+    return None if created is None else max(0, int((now - created).total_seconds()))
 
 
 def _reason_or_state(action: Action) -> str:
