@@ -144,6 +144,13 @@ def test_redact() -> None:
     assert authenticator.redact(f"you sent Basic {expected}!".encode()) == b"you sent Basic ***!"
 
 
+def test_redact_short_token() -> None:
+    """A token that may be in a body by chance is not removed."""
+    authenticator = authenticator_for(None, None, Secret("true"), auth="basic", timeout=1)
+
+    assert authenticator.redact(b'{"auto": true}') == b'{"auto": true}'
+
+
 class TestClusterTokens:
     """Tokens that the cluster cluster are fetched once, and refreshed in time."""
 

@@ -10,7 +10,7 @@ import trustme
 from cryptography.hazmat.primitives import serialization
 
 from redis_enterprise_actions import UsageError
-from redis_enterprise_actions._client.http.tls import client_cert_refusal, tls_settings
+from redis_enterprise_actions._client.http.tls import client_cert_refusal, ssl_context, tls_settings
 
 
 if TYPE_CHECKING:
@@ -148,3 +148,15 @@ def test_client_cert_refusal(reason: str | None, refused: bool) -> None:
 
     assert client_cert_refusal(error) == (reason if refused else None)
     assert client_cert_refusal(None) is None
+
+
+@pytest.mark.parametrize(
+    ("verify", "mode"), [(True, ssl.CERT_REQUIRED), (False, ssl.CERT_NONE)], ids=["yes", "no"]
+)
+def test_ssl_context(*, verify: bool, mode: ssl.VerifyMode) -> None:
+    """Each setting has an SSL context, and one that is given is used."""
+    context = ssl_context(tls_settings(verify=verify).context)
+
+    assert context.verify_mode is mode
+    assert context.check_hostname is verify
+    assert ssl_context(context) is context
