@@ -30,7 +30,7 @@ HOUR_LONG = """
 """
 
 
-def ran(pytester: pytest.Pytester, source: str, *options: str) -> pytest.RunResult:
+def run_tests(pytester: pytest.Pytester, source: str, *options: str) -> pytest.RunResult:
     """Run a file of tests, with warnings as errors and no marker that is not known."""
     pytester.makeini("[pytest]")  # or one further up might be found
     pytester.makepyfile(dedent(source))
@@ -52,7 +52,7 @@ def test_under_pytest_asyncio(
 ) -> None:
     """A test has a cluster and its client by their names, whatever loop it runs on."""
     test = f"async def test_it(fake_cluster, actions_client):{HOUR_LONG}"
-    result = ran(pytester, f"import pytest\n{IMPORT_PLAN}\n\n{mark}\n{test}", *options)
+    result = run_tests(pytester, f"import pytest\n{IMPORT_PLAN}\n\n{mark}\n{test}", *options)
 
     result.assert_outcomes(passed=1)
 
@@ -78,14 +78,14 @@ ON_ANYIO = """
 )
 def test_under_anyio(pytester: pytest.Pytester, options: tuple[str, ...]) -> None:
     """A test under anyio has both, with or without pytest-asyncio."""
-    result = ran(pytester, ON_ANYIO.format(backend="asyncio"), *options)
+    result = run_tests(pytester, ON_ANYIO.format(backend="asyncio"), *options)
 
     result.assert_outcomes(passed=1)
 
 
 def test_under_both(pytester: pytest.Pytester) -> None:
     """A test that pytest-asyncio and anyio would both run fails, and does not hang."""
-    result = ran(pytester, ON_ANYIO.format(backend="asyncio"), "--asyncio-mode=auto")
+    result = run_tests(pytester, ON_ANYIO.format(backend="asyncio"), "--asyncio-mode=auto")
 
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*pytest-asyncio would run the test, and anyio fake_cluster*"])
@@ -93,7 +93,7 @@ def test_under_both(pytester: pytest.Pytester) -> None:
 
 def test_under_trio(pytester: pytest.Pytester) -> None:
     """A test under trio fails with a message."""
-    result = ran(pytester, ON_ANYIO.format(backend="trio"))
+    result = run_tests(pytester, ON_ANYIO.format(backend="trio"))
 
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*fake_cluster needs asyncio*"])
@@ -101,7 +101,7 @@ def test_under_trio(pytester: pytest.Pytester) -> None:
 
 def test_without_a_loop(pytester: pytest.Pytester) -> None:
     """A test that is no coroutine function fails with a message, and does not hang."""
-    result = ran(pytester, "def test_it(fake_cluster): ...")
+    result = run_tests(pytester, "def test_it(fake_cluster): ...")
 
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*fake_cluster is for coroutine tests*"])
@@ -136,7 +136,7 @@ def test_marker(pytester: pytest.Pytester, mark: str, fact: str) -> None:
             assert (await actions_client.wait_for_action(uid)).status == "completed"
             assert {fact}
     """
-    result = ran(pytester, source, "--asyncio-mode=auto", "--looptime")
+    result = run_tests(pytester, source, "--asyncio-mode=auto", "--looptime")
 
     result.assert_outcomes(passed=1)
 
@@ -155,7 +155,7 @@ def test_markers_add_up(pytester: pytest.Pytester) -> None:
         async def test_two(fake_cluster):
             assert (fake_cluster.version, len(fake_cluster.urls)) == ("7.8", 2)
     """
-    result = ran(pytester, source, "--asyncio-mode=auto")
+    result = run_tests(pytester, source, "--asyncio-mode=auto")
 
     result.assert_outcomes(passed=2)
 
@@ -177,7 +177,7 @@ def test_marker_that_cannot_be(pytester: pytest.Pytester, mark: str, said: str) 
         @pytest.mark.fake_cluster({mark})
         async def test_it(fake_cluster): ...
     """
-    result = ran(pytester, source, "--asyncio-mode=auto")
+    result = run_tests(pytester, source, "--asyncio-mode=auto")
 
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines([said])
@@ -205,7 +205,7 @@ def test_fixtures_of_the_users(pytester: pytest.Pytester) -> None:
             assert 7 in fake_cluster.bdbs
             assert actions_client == "theirs"
     """
-    result = ran(pytester, source, "--asyncio-mode=auto")
+    result = run_tests(pytester, source, "--asyncio-mode=auto")
 
     result.assert_outcomes(passed=1)
 

@@ -112,7 +112,7 @@ class FakeCluster:
         if tls is not None:
             check_choice(Certificates, "tls", tls)
             self._tls = make_tls(tls, client_certificate=client_certificate)
-        self.version = version
+        self.version: Version = version
         self.username = username
         self.password = password
         self.handle_redirects = handle_redirects

@@ -36,6 +36,17 @@ class TestNodes:
         ]
         assert await call3.ok("GET", "/v1/nodes/2") == nodes[1]
 
+    async def test_status(self, three: FakeCluster, call3: Caller) -> None:
+        """The status of all nodes is an object by uid, with the primary as the master."""
+        await three.stop_node(3)
+        found = await call3.ok("GET", "/v1/nodes/status")
+
+        assert {uid: (node["node_status"], node["role"]) for uid, node in found.items()} == {
+            "1": ("active", "master"),
+            "2": ("active", "slave"),
+            "3": ("down", "slave"),
+        }
+
     @pytest.mark.parametrize("uid", ["0", "4", "-1", "one"])
     async def test_not_there(self, call3: Caller, uid: str) -> None:
         """Every request about a missing node is answered 404."""

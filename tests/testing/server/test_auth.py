@@ -21,12 +21,12 @@ from tests.testing.sessions import authorize, authorized, post, with_header
 pytestmark = [pytest.mark.enable_socket, pytest.mark.contract]
 
 
-def pair_of(cluster: FakeCluster) -> dict[str, str]:
+def credentials_of(cluster: FakeCluster) -> dict[str, str]:
     """Return the cluster's credentials as fields of a body."""
     return {"username": cluster.username, "password": cluster.password}
 
 
-def decoded(part: str) -> dict[str, Any]:
+def decode_part(part: str) -> dict[str, Any]:
     """Return the decoded part of a token."""
     said: dict[str, Any] = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
     return said
@@ -49,7 +49,7 @@ class TestTokens:
     async def test_authorize_by_body(self, cluster: FakeCluster) -> None:
         """The credentials may stand in the body, if there is no header."""
         async with aiohttp.ClientSession() as session:
-            token = await authorize(session, cluster, **pair_of(cluster), ttl=60)
+            token = await authorize(session, cluster, **credentials_of(cluster), ttl=60)
         async with with_header(f"JWT {token}") as session:
             await Caller(session, cluster).ok("GET", "/v1/actions")
 
@@ -58,9 +58,9 @@ class TestTokens:
         async with FakeCluster() as cluster, authorized(cluster) as session:
             tokens = [await authorize(session, cluster, ttl=600) for _ in range(2)]
         header, payload, signature = tokens[0].split(".")
-        said = decoded(payload)
+        said = decode_part(payload)
 
-        assert decoded(header) == {"alg": "HS256", "typ": "JWT"}
+        assert decode_part(header) == {"alg": "HS256", "typ": "JWT"}
         assert set(said) == {"iat", "exp", "jti"}
         assert said["iat"] == pytest.approx(time.time(), abs=60)
         assert said["exp"] - said["iat"] == 600
@@ -71,9 +71,9 @@ class TestTokens:
     async def test_iat(self, cluster: FakeCluster) -> None:
         """Tokens are dated on the loop's clock."""
         async with authorized(cluster) as session:
-            first = decoded((await authorize(session, cluster)).split(".")[1])
+            first = decode_part((await authorize(session, cluster)).split(".")[1])
             await asyncio.sleep(1000)
-            second = decoded((await authorize(session, cluster)).split(".")[1])
+            second = decode_part((await authorize(session, cluster)).split(".")[1])
 
         assert second["iat"] - first["iat"] == pytest.approx(1000, abs=1)
 
@@ -131,7 +131,7 @@ class TestTokens:
     async def test_header_comes_first(self, cluster: FakeCluster) -> None:
         """A wrong header is refused in spite of a right body."""
         async with with_header("Basic bm86bm8=") as session:
-            body = json.dumps(pair_of(cluster)).encode()
+            body = json.dumps(credentials_of(cluster)).encode()
             assert (await post(session, cluster, "authorize", body))[0] == 401
 
     async def test_refresh_needs_a_token(self, cluster: FakeCluster) -> None:
@@ -189,7 +189,7 @@ class TestTokens:
                     assert "WWW-Authenticate" not in response.headers
                 assert (await post(session, cluster, "authorize", b""))[0] == 401
             async with aiohttp.ClientSession() as session:
-                token = await authorize(session, cluster, **pair_of(cluster))
+                token = await authorize(session, cluster, **credentials_of(cluster))
             async with with_header(f"JWT {token}") as session:
                 await Caller(session, cluster).ok("GET", "/v1/actions")
 
@@ -215,7 +215,7 @@ class TestTokens:
     async def test_secrets_are_not_shown(self, three: FakeCluster) -> None:
         """Neither the log nor the cluster shows passwords, tokens, headers or bodies."""
         async with aiohttp.ClientSession() as session:
-            token = await authorize(session, three, **pair_of(three))
+            token = await authorize(session, three, **credentials_of(three))
         async with with_header(f"JWT {token}") as session:
             await Caller(session, three).ok("GET", "/v1/actions")
             await authorize(session, three, "refresh_jwt", ttl=77_777)

@@ -36,7 +36,7 @@ def fingerprint_of(cluster: FakeCluster) -> aiohttp.Fingerprint:
     return aiohttp.Fingerprint(bytes.fromhex(cluster.fingerprint.replace(":", "")))
 
 
-def unverified() -> ssl.SSLContext:
+def unverified_context() -> ssl.SSLContext:
     """Return a client's context without verification."""
     context = ssl.create_default_context()
     context.check_hostname = False
@@ -44,12 +44,12 @@ def unverified() -> ssl.SSLContext:
     return context
 
 
-def mutual() -> FakeCluster:
+def requiring_certificates() -> FakeCluster:
     """Return a cluster that requires client certificates."""
     return FakeCluster(tls="own-ca", client_certificate=True)
 
 
-def showing(pem: str, cluster: FakeCluster, folder: Path) -> ssl.SSLContext:
+def context_with_certificate(pem: str, cluster: FakeCluster, folder: Path) -> ssl.SSLContext:
     """Return a client's context that trusts a cluster and sends a certificate."""
     context = ssl.create_default_context(cadata=cluster.ca_pem)
     file = folder / "client.pem"
@@ -86,7 +86,7 @@ class TestEitherTls:
                 with pytest.raises(aiohttp.ServerFingerprintMismatch):
                     await session.get(cluster.url, ssl=wrong)
             _, writer = await asyncio.open_connection(
-                "127.0.0.1", port_of(cluster.url), ssl=unverified()
+                "127.0.0.1", port_of(cluster.url), ssl=unverified_context()
             )
             shown = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
             writer.transport.abort()
@@ -126,7 +126,7 @@ class TestEitherTls:
         began = asyncio.get_running_loop().time()
         async with FakeCluster(tls=tls) as cluster:
             _, writer = await asyncio.open_connection(
-                "127.0.0.1", port_of(cluster.url), ssl=unverified()
+                "127.0.0.1", port_of(cluster.url), ssl=unverified_context()
             )
         writer.transport.abort()
 
@@ -155,7 +155,7 @@ class TestEitherTls:
             await asyncio.sleep(1)
             await cluster.stop_node(1)
             with contextlib.suppress(OSError):
-                await writer.start_tls(unverified())
+                await writer.start_tls(unverified_context())
                 writer.write(b"GET /v1/actions HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
                 assert await reader.read() == b""
             writer.transport.abort()
@@ -190,8 +190,8 @@ class TestTls:
 
     async def test_client_certificate(self, tmp_path: Path) -> None:
         """A client's certificate is enough, for a token, too."""
-        async with mutual() as cluster, aiohttp.ClientSession() as session:
-            shown = showing(cluster.client_pem, cluster, tmp_path)
+        async with requiring_certificates() as cluster, aiohttp.ClientSession() as session:
+            shown = context_with_certificate(cluster.client_pem, cluster, tmp_path)
             async with session.get(f"{cluster.url}/v1/actions", ssl=shown) as response:
                 assert response.status == 200
             status, body = await post(session, cluster, "authorize", b"", ssl=shown)
@@ -201,9 +201,11 @@ class TestTls:
 
     async def test_no_client_certificate(self, tmp_path: Path) -> None:
         """A client without a certificate, or with one of another CA, is refused."""
-        async with mutual() as cluster, authorized(cluster) as session:
+        async with requiring_certificates() as cluster, authorized(cluster) as session:
             trusting = ssl.create_default_context(cadata=cluster.ca_pem)
-            strange = showing(mutual().client_pem, cluster, tmp_path)
+            strange = context_with_certificate(
+                requiring_certificates().client_pem, cluster, tmp_path
+            )
             for context in (trusting, strange):
                 with pytest.raises((aiohttp.ClientError, OSError)):
                     await session.get(f"{cluster.url}/v1/actions", ssl=context)
@@ -225,13 +227,13 @@ class TestTls:
         """No key is left on the disk."""
         monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
         FakeCluster(tls="self-signed")
-        mutual()
+        requiring_certificates()
 
         assert list(tmp_path.iterdir()) == []
 
     def test_keys_are_not_shown(self) -> None:
         """The repr of a cluster shows no key."""
-        assert "PRIVATE" not in repr(vars(mutual()))
+        assert "PRIVATE" not in repr(vars(requiring_certificates()))
 
     def test_no_trustme(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Without trustme, the error names the extra, and plain HTTP works."""
