@@ -7,24 +7,24 @@ import json
 import pytest
 
 from redis_enterprise_actions import ClusterUnreachable, RequestRejected, UsageError
-from redis_enterprise_actions.airflow.events import action_to_json, event_of, failure_with
+from redis_enterprise_actions.airflow.events import action_to_json, airflow_error, event_of
 from tests.airflow.raised import AirflowException, AirflowFailException
 from tests.conftest import ACTIVE
 
 
 def test_an_action_as_json() -> None:
     """The XCom of an action is plain JSON with the fields of an `Action`."""
-    said = action_to_json(ACTIVE)
+    decoded = action_to_json(ACTIVE)
 
-    assert json.loads(json.dumps(said)) == said
-    assert (said["uid"], said["phase"], said["kind"]) == ("a1", "running", "state-machine")
+    assert json.loads(json.dumps(decoded)) == decoded
+    assert (decoded["uid"], decoded["phase"], decoded["kind"]) == ("a1", "running", "state-machine")
 
 
 def test_an_error_before_anything_was_seen() -> None:
     """An error without an action has none."""
-    end = event_of("a1", UsageError("no such thing"))
+    event = event_of("a1", UsageError("no such thing"))
 
-    assert end == {
+    assert event == {
         "ref": "a1",
         "outcome": "UsageError",
         "message": "no such thing",
@@ -41,4 +41,4 @@ def test_an_error_before_anything_was_seen() -> None:
 )
 def test_nothing_begun(error: Exception, raised: type[Exception]) -> None:
     """An outage before the work started leads to a retry; a refusal does not."""
-    assert type(failure_with(error)) is raised  # type: ignore[arg-type]
+    assert type(airflow_error(type(error).__name__, str(error))) is raised

@@ -62,9 +62,9 @@ async def authorize(
 ) -> str:
     """Request a token and return it; check that it was issued."""
     body = json.dumps(asked).encode() if asked else b""
-    status, said = await post(session, cluster, route, body)
-    assert (status, list(said)) == (200, ["access_token"])
-    token = said["access_token"]
+    status, answer = await post(session, cluster, route, body)
+    assert (status, list(answer)) == (200, ["access_token"])
+    token = answer["access_token"]
     assert isinstance(token, str)
     return token
 

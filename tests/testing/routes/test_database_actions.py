@@ -58,13 +58,13 @@ class TestActing:
         """The answer has the uid of the action and no more, in versions with the route."""
         async with FakeCluster(version=version) as cluster, calling(cluster) as call:
             cluster.add_bdb(2)
-            status, said = await call(method, f"/v1/bdbs/2/actions/{path}")
+            status, answer = await call(method, f"/v1/bdbs/2/actions/{path}")
             if version not in versions:
                 assert status == 404
                 return
 
             [action] = cluster.actions.values()
-            assert (status, said) == (200, {"action_uid": action.uid})
+            assert (status, answer) == (200, {"action_uid": action.uid})
             assert (action.name, action.bdb_uid, action.shards) == (name, 2, shards)
             assert (await call.bdb(2))["action_uid"] == action.uid
 
@@ -97,10 +97,10 @@ class TestActing:
     ) -> None:
         """Settings in a body are not read: the action is started, as without them."""
         cluster.add_bdb(2)
-        said = await call.ok(method, f"/v1/bdbs/2/actions/{path}", BODY)
+        answer = await call.ok(method, f"/v1/bdbs/2/actions/{path}", BODY)
 
         [action] = cluster.actions.values()
-        assert said == {"action_uid": action.uid}
+        assert answer == {"action_uid": action.uid}
         assert action.shards == next(each[3] for each in ON_DATABASES if each[1] == path)
 
     @pytest.mark.parametrize(
@@ -138,10 +138,10 @@ class TestActing:
     ) -> None:
         """A move of shards is an action on the database of the first one, with a description."""
         cluster.add_bdb(2)
-        said = await call.ok("POST", path, {"shard_uids": ["4"]})
+        answer = await call.ok("POST", path, {"shard_uids": ["4"]})
 
         [action] = cluster.actions.values()
-        assert said == {"action_uid": action.uid, "description": description}
+        assert answer == {"action_uid": action.uid, "description": description}
         assert (action.name, action.bdb_uid, action.shards) == (name, 2, (4,))
 
     @pytest.mark.parametrize(("path", "_name", "_description"), ON_SHARDS)
@@ -167,9 +167,9 @@ class TestActing:
     ) -> None:
         """A move of shards reads `dry_run` from its body alone."""
         cluster.add_bdb(2)
-        said = await call.ok("POST", f"{path}{query}", {"shard_uids": [4], "dry_run": False})
+        answer = await call.ok("POST", f"{path}{query}", {"shard_uids": [4], "dry_run": False})
 
-        assert list(cluster.actions) == [said["action_uid"]]
+        assert list(cluster.actions) == [answer["action_uid"]]
 
     @pytest.mark.parametrize(("path", "_name", "_description"), ON_SHARDS)
     async def test_versions(self, path: str, _name: str, _description: str) -> None:

@@ -157,12 +157,12 @@ class TestTruth:
         assert cluster.add_bdb() == 7
         assert cluster.add_bdb(6) == 6
 
-    @pytest.mark.parametrize(("uid", "said"), [(1, "there is a database 1"), (0, "1 or more")])
-    async def test_cannot_add(self, cluster: FakeCluster, uid: int, said: str) -> None:
+    @pytest.mark.parametrize(("uid", "message"), [(1, "there is a database 1"), (0, "1 or more")])
+    async def test_cannot_add(self, cluster: FakeCluster, uid: int, message: str) -> None:
         """Two databases of one uid are refused, and so are uids below 1."""
         cluster.add_bdb()
 
-        with pytest.raises(ValueError, match=said):
+        with pytest.raises(ValueError, match=message):
             cluster.add_bdb(uid)
 
     async def test_truth(self, cluster: FakeCluster) -> None:
@@ -256,9 +256,9 @@ class TestCreating:
         self, cluster: FakeCluster, call: Caller, path: str, asked: object, query: str
     ) -> None:
         """A dry run makes nothing."""
-        said = await call.ok("POST", f"{path}{query}", asked)
+        answer = await call.ok("POST", f"{path}{query}", asked)
 
-        assert (said["uid"], said["name"], "action_uid" in said) == (1, "cache", False)
+        assert (answer["uid"], answer["name"], "action_uid" in answer) == (1, "cache", False)
         assert (cluster.bdbs, cluster.actions) == ({}, {})
 
     @pytest.mark.parametrize(
@@ -289,15 +289,15 @@ class TestChanging:
         """A change shows when its action is done."""
         cluster.add_bdb()
         cluster.plan("PUT", "/v1/bdbs/1", Plan(duration=5, queued=5))
-        said = await call.ok("PUT", "/v1/bdbs/1", {"memory_size": 7, "name": "db1", "uid": 2})
+        answer = await call.ok("PUT", "/v1/bdbs/1", {"memory_size": 7, "name": "db1", "uid": 2})
         during = await call.bdb()
         await asyncio.sleep(10)
         after = await call.bdb()
 
-        assert cluster.actions[said["action_uid"]].name == "SMUpdateBDB"
-        assert (said["uid"], said["status"]) == (1, "active-change-pending")
-        assert said["background_op"] == op("SMUpdateBDB")
-        assert during == said
+        assert cluster.actions[answer["action_uid"]].name == "SMUpdateBDB"
+        assert (answer["uid"], answer["status"]) == (1, "active-change-pending")
+        assert answer["background_op"] == op("SMUpdateBDB")
+        assert during == answer
         assert during["memory_size"] == 1073741824
         assert (after["uid"], after["memory_size"], after["status"]) == (1, 7, "active")
 
@@ -317,9 +317,9 @@ class TestChanging:
         """An action that takes no time is in the answer, too."""
         cluster.add_bdb()
         cluster.plan("PUT", "/v1/bdbs/1", Plan(duration=0))
-        said = await call.ok("PUT", "/v1/bdbs/1", {"tags": []})
+        answer = await call.ok("PUT", "/v1/bdbs/1", {"tags": []})
 
-        assert said["action_uid"] in cluster.actions
+        assert answer["action_uid"] in cluster.actions
         assert (await call.bdb())["tags"] == []
 
     @pytest.mark.parametrize("body", [{}, {"name": "db1", "shards_count": 1}])
@@ -342,12 +342,12 @@ class TestChanging:
     async def test_always_to_do(self, cluster: FakeCluster, call: Caller, path: str) -> None:
         """A flush, or a new password, is work even if nothing else changes."""
         cluster.add_bdb()
-        said = await call.ok("PUT", f"/v1/bdbs/1/{path}", {"memory_size": 7})
+        answer = await call.ok("PUT", f"/v1/bdbs/1/{path}", {"memory_size": 7})
         await asyncio.sleep(10)
         again = await call.ok("PUT", f"/v1/bdbs/1/{path}")
 
-        assert cluster.actions[said["action_uid"]].name == "SMUpdateBDB"
-        assert (said["uid"], said["status"]) == (1, "active-change-pending")
+        assert cluster.actions[answer["action_uid"]].name == "SMUpdateBDB"
+        assert (answer["uid"], answer["status"]) == (1, "active-change-pending")
         assert again["memory_size"] == 7
         assert again["action_uid"] in cluster.actions
 
@@ -368,8 +368,8 @@ class TestChanging:
         """A dry run answers the database, and starts nothing."""
         cluster.add_bdb()
 
-        said = await call.ok(method, path + query, {"memory_size": 7})
-        assert said == await call.bdb()
+        answer = await call.ok(method, path + query, {"memory_size": 7})
+        assert answer == await call.bdb()
         assert cluster.actions == {}
 
     @pytest.mark.parametrize("query", ["?dry_run=false", "?dry_run=0"])
@@ -401,11 +401,11 @@ class TestChanging:
     ) -> None:
         """`dry_run` in a body is ignored: the work is done, and nothing is configured by it."""
         cluster.add_bdb()
-        said = await call.ok(method, path, asked | BODY)
+        answer = await call.ok(method, path, asked | BODY)
         started = [action.uid for action in cluster.actions.values()]
         await asyncio.sleep(10)
 
-        assert started == [said["action_uid"]]
+        assert started == [answer["action_uid"]]
         assert not any(
             BODY.keys() & database.keys() for database in await call.ok("GET", "/v1/bdbs")
         )
@@ -428,10 +428,10 @@ class TestChanging:
     async def test_upgrade(self, cluster: FakeCluster, call: Caller) -> None:
         """The answer to an upgrade still says that the database is active."""
         cluster.add_bdb()
-        said = await call.ok("POST", "/v1/bdbs/1/upgrade", {})
+        answer = await call.ok("POST", "/v1/bdbs/1/upgrade", {})
 
-        assert cluster.actions[said["action_uid"]].name == "SMUpgradeBDB"
-        assert (said["status"], said["background_op"]) == ("active", op("SMUpgradeBDB"))
+        assert cluster.actions[answer["action_uid"]].name == "SMUpgradeBDB"
+        assert (answer["status"], answer["background_op"]) == ("active", op("SMUpgradeBDB"))
         assert (await call.bdb())["status"] == "active-change-pending"
 
 
@@ -441,14 +441,14 @@ class TestDeleting:
     async def test_delete(self, cluster: FakeCluster, call: Caller) -> None:
         """A delete answers the database; then it is gone, and so is the action."""
         cluster.add_bdb()
-        said = await call.ok("DELETE", "/v1/bdbs/1")
+        answer = await call.ok("DELETE", "/v1/bdbs/1")
         during = await call.bdb()
         await asyncio.sleep(10)
 
-        assert (said["status"], said["background_op"]) == ("delete-pending", op("SMDeleteBDB"))
-        assert during == said
+        assert (answer["status"], answer["background_op"]) == ("delete-pending", op("SMDeleteBDB"))
+        assert during == answer
         assert await call.refused("GET", "/v1/bdbs/1") == (404, "db_not_exist")
-        uid = said["action_uid"]
+        uid = answer["action_uid"]
         assert await call.refused("GET", f"/v1/actions/{uid}") == (404, "action_not_found")
         assert await call.ok("GET", "/v1/bdbs") == []
 
@@ -567,17 +567,17 @@ class TestLateness:
         cluster.add_bdb()
         cluster.lateness = 5
         before = await call.bdb()
-        said = await call.ok(method, path, body)
+        answer = await call.ok(method, path, body)
         at_once = await call.bdb()
         busy = await call.refused(method, path, body)
-        machine = await call.ok("GET", f"/v1/actions/{said['action_uid']}")
+        machine = await call.ok("GET", f"/v1/actions/{answer['action_uid']}")
         await asyncio.sleep(5)
         after = await call.bdb()
 
         assert (before["status"], at_once) == ("active", before)
         assert busy == (409, "busy")
         assert machine["status"] == "active"
-        assert after["action_uid"] == said["action_uid"]
+        assert after["action_uid"] == answer["action_uid"]
         assert after["background_op"] == op(machine["name"])
         assert await call.ok("GET", "/v1/bdbs") == [after]
 
@@ -656,11 +656,11 @@ async def test_no_handle(
     cluster.add_bdb(1)
     cluster.inject(no_handle=True)
     seen = await call.ok("GET", "/v1/nodes/1")
-    said = await call.ok(method, path, body)
+    answer = await call.ok(method, path, body)
     nodes = await call.ok("GET", "/v1/nodes/actions")
 
     assert seen["uid"] == 1
-    assert not said.keys() & {"action_uid", "task_id", "id"}
+    assert not answer.keys() & {"action_uid", "task_id", "id"}
     assert len(cluster.actions) + len(cluster.crdb_tasks) + len(nodes["actions"]) == 1
 
 

@@ -196,7 +196,7 @@ class TestStart:
         assert seen == ["completed", "running"]
 
     async def test_lost(self, cluster: FakeCluster, call: Caller) -> None:
-        """An action runs even if the answer that said so was lost."""
+        """An action runs even if the answer to its start was lost."""
         cluster.inject(method="POST", path=MAINTENANCE, lose=True)
         with pytest.raises(aiohttp.ClientError):
             await call("POST", MAINTENANCE, json={})

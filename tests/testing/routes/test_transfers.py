@@ -71,10 +71,10 @@ class TestFields:
             cluster.start_transfer(1, kind, Plan(duration=90))
             began = datetime.now(UTC)
             await asyncio.sleep(100)
-            said = (await fields(call, kind))[f"last_{kind}_time"]
+            answer = (await fields(call, kind))[f"last_{kind}_time"]
 
-        assert said.endswith("Z")
-        took = (datetime.fromisoformat(said) - began).total_seconds()
+        assert answer.endswith("Z")
+        took = (datetime.fromisoformat(answer) - began).total_seconds()
         assert took == pytest.approx(90, abs=5)
 
     async def test_date(self, cluster: FakeCluster, call: Caller) -> None:
@@ -82,9 +82,9 @@ class TestFields:
         await asyncio.sleep(5000)
         cluster.start_transfer(1, "export", Plan(duration=0))
         async with call.session.get(f"{cluster.url}/v1/bdbs/1") as response:
-            date, said = parsedate_to_datetime(response.headers["Date"]), await response.json()
+            date, answer = parsedate_to_datetime(response.headers["Date"]), await response.json()
 
-        assert abs(date - datetime.fromisoformat(said["last_export_time"])).total_seconds() <= 1
+        assert abs(date - datetime.fromisoformat(answer["last_export_time"])).total_seconds() <= 1
 
     @pytest.mark.parametrize("kind", TRANSFERS)
     async def test_failed(self, cluster: FakeCluster, call: Caller, kind: Transfer) -> None:
@@ -243,11 +243,11 @@ class TestCalls:
         cluster.plan(
             "POST", asked[1], Plan(queued=5, duration=5, outcome="failed", error="no-disk")
         )
-        said = await call(*asked)
+        answer = await call(*asked)
         [action] = cluster.actions.values()
         await asyncio.sleep(10)
 
-        assert said == (200, "")
+        assert answer == (200, "")
         assert (action.name, action.kind, action.bdb_uid) == (kind, "other", 1)
         assert await fields(call, kind) == {"status": "failed", "failure_reason": "no-disk"}
 
@@ -316,12 +316,12 @@ class TestCalls:
         other: Transfer = "backup" if kind == "export" else "export"
         cluster.start_transfer(1, kind, Plan(duration=0, outcome=outcome))
         cluster.start_transfer(1, other, Plan(duration=0))
-        said = await call("PUT", f"/v1/bdbs/1/actions/{kind}_reset_status")
+        answer = await call("PUT", f"/v1/bdbs/1/actions/{kind}_reset_status")
         shown = await fields(call, kind)
         cluster.start_transfer(1, kind, Plan(queued=5))
         waiting = await fields(call, kind)
 
-        assert said == (200, "")
+        assert answer == (200, "")
         assert (shown["status"], shown["failure_reason"]) == ("", "")
         assert waiting["status"] == ("initializing" if kind == "import" else "")
         assert (await fields(call, other))["status"] == "succeeded"

@@ -28,8 +28,8 @@ def credentials_of(cluster: FakeCluster) -> dict[str, str]:
 
 def decode_part(part: str) -> dict[str, Any]:
     """Return the decoded part of a token."""
-    said: dict[str, Any] = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-    return said
+    answer: dict[str, Any] = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    return answer
 
 
 class TestTokens:
@@ -58,12 +58,12 @@ class TestTokens:
         async with FakeCluster() as cluster, authorized(cluster) as session:
             tokens = [await authorize(session, cluster, ttl=600) for _ in range(2)]
         header, payload, signature = tokens[0].split(".")
-        said = decode_part(payload)
+        answer = decode_part(payload)
 
         assert decode_part(header) == {"alg": "HS256", "typ": "JWT"}
-        assert set(said) == {"iat", "exp", "jti"}
-        assert said["iat"] == pytest.approx(time.time(), abs=60)
-        assert said["exp"] - said["iat"] == 600
+        assert set(answer) == {"iat", "exp", "jti"}
+        assert answer["iat"] == pytest.approx(time.time(), abs=60)
+        assert answer["exp"] - answer["iat"] == 600
         assert signature.startswith(TOKEN_MARK)
         assert "=" not in tokens[0]
         assert tokens[0] != tokens[1]
@@ -149,17 +149,17 @@ class TestTokens:
             token = await authorize(session, cluster)
             header = None if path == "authorize" else {"Authorization": f"JWT {token}"}
             body = json.dumps({"ttl": ttl}).encode()
-            status, said = await post(session, cluster, path, body, headers=header)
+            status, answer = await post(session, cluster, path, body, headers=header)
 
-        assert (status, said["error_code"]) == (400, "invalid_ttl")
+        assert (status, answer["error_code"]) == (400, "invalid_ttl")
 
     @pytest.mark.parametrize("body", [b"{", b"[]", b"1", b"\xff"])
     async def test_no_json(self, cluster: FakeCluster, body: bytes) -> None:
         """A body that is no JSON object is answered 400."""
         async with authorized(cluster) as session:
-            status, said = await post(session, cluster, "authorize", body)
+            status, answer = await post(session, cluster, "authorize", body)
 
-        assert (status, said["error_code"]) == (400, "invalid_request")
+        assert (status, answer["error_code"]) == (400, "invalid_request")
 
     async def test_altered(self, cluster: FakeCluster) -> None:
         """A token that was altered is not accepted."""

@@ -176,10 +176,14 @@ class TestFaults:
         cluster.add_action(uid="u")
         cluster.inject(path="/v1/actions/u", no_route=True, headers=headers)
         async with call.session.get(f"{cluster.url}/v1/actions/u") as response:
-            said = response.status, response.content_type, await response.json()
+            answer = response.status, response.content_type, await response.json()
             server = response.headers["Server"]
 
-        assert said == (404, "application/json", {"message": "no Route matched with those values"})
+        assert answer == (
+            404,
+            "application/json",
+            {"message": "no Route matched with those values"},
+        )
         assert (server == "kong") == bool(headers)
         assert (await call("GET", "/v1/actions/u"))[0] == 200
 
