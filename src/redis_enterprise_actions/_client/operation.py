@@ -115,7 +115,7 @@ class Operation:
 
     @property
     def problem(self) -> str | None:
-        """Why nothing tells the end of the work, so that a wait raises `NothingToFollow`."""
+        """Reason for which a wait raises `NothingToFollow`, or None."""
         return self._problem
 
     def __repr__(self) -> str:

@@ -331,9 +331,9 @@ class Databases(Resource):
     ) -> FinishedAction:
         """Wait until the export of a database that runs, or is about to, has succeeded.
 
-        The database remembers the result of its last export, and nothing tells to whom a result
-        belongs that is there at the first look. So a result counts once the status was seen empty
-        or under way; until then the client waits, and raises `ActionNotFound` after
+        The database remembers the result of its last export, and a result that is there at the
+        first look may be older than the export that is meant. So a result counts once the status
+        was seen empty or under way; until then the client waits, and raises `ActionNotFound` after
         `not_found_grace`. The operation that `export` returns knows how the database stood before
         the call, and counts what is new since.
 
