@@ -19,7 +19,7 @@ from redis_enterprise_actions._cli.arguments import (
     parse_statuses,
     read_data,
 )
-from redis_enterprise_actions._client.http.auth import Secret
+from redis_enterprise_actions._client.http.redaction import Secret
 from tests.conftest import examples
 from tests.secrecy import leaks_of
 

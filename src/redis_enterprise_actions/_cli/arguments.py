@@ -20,7 +20,7 @@ from redis_enterprise_actions._cli.wait.options import (
     parse_duration,
 )
 from redis_enterprise_actions._client.config.options import similar_name
-from redis_enterprise_actions._client.http.auth import Secret
+from redis_enterprise_actions._client.http.redaction import Secret
 from redis_enterprise_actions._model.errors import UsageError
 from redis_enterprise_actions._model.text import one_line
 

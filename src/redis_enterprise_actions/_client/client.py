@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Literal, cast, overload
 
 from redis_enterprise_actions._client.config.environment import options_from_env
 from redis_enterprise_actions._client.config.resolve import profile_options
-from redis_enterprise_actions._client.http.auth import as_secret, authenticator_for
+from redis_enterprise_actions._client.http.auth import authenticator_for
 from redis_enterprise_actions._client.http.nodes import NodePool
+from redis_enterprise_actions._client.http.redaction import as_secret
 from redis_enterprise_actions._client.http.tls import tls_settings
 from redis_enterprise_actions._client.http.transport import Transport
 from redis_enterprise_actions._client.pacing.durations import seconds

@@ -16,7 +16,7 @@ from redis_enterprise_actions._cli.settings.connection import (
     read_new_password,
 )
 from redis_enterprise_actions._client.config.secrets import save_password
-from redis_enterprise_actions._client.http.auth import Secret
+from redis_enterprise_actions._client.http.redaction import Secret
 from tests.secrecy import leaks_of
 
 

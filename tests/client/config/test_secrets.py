@@ -22,7 +22,7 @@ from redis_enterprise_actions._client.config.secrets import (
     read_secret,
     save_password,
 )
-from redis_enterprise_actions._client.http.auth import Secret
+from redis_enterprise_actions._client.http.redaction import Secret
 from tests.memory_keyring import MemoryKeyring
 from tests.secrecy import leaks_of
 

@@ -17,13 +17,8 @@ from redis_enterprise_actions import (
     UnreadableReply,
     UsageError,
 )
-from redis_enterprise_actions._client.http.auth import (
-    Authenticator,
-    Secret,
-    StaticAuth,
-    as_secret,
-    authenticator_for,
-)
+from redis_enterprise_actions._client.http.auth import Authenticator, StaticAuth, authenticator_for
+from redis_enterprise_actions._client.http.redaction import Secret, as_secret
 from tests.scripted import now
 
 

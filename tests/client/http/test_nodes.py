@@ -8,8 +8,8 @@ import pytest
 from yarl import URL
 
 from redis_enterprise_actions import ActionsClient, UsageError
-from redis_enterprise_actions._client.http.auth import Secret
 from redis_enterprise_actions._client.http.nodes import NodePool, base_url
+from redis_enterprise_actions._client.http.redaction import Secret
 
 
 if TYPE_CHECKING:

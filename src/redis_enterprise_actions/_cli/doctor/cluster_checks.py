@@ -7,7 +7,7 @@ import json
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from redis_enterprise_actions._client.http.auth import Secret
+from redis_enterprise_actions._client.http.redaction import Secret
 from redis_enterprise_actions._client.http.transport import Request
 from redis_enterprise_actions._client.sources.not_found import FIELDS_UNSUPPORTED
 from redis_enterprise_actions._client.wire.actions import read_actions

@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, cast
 
 from redis_enterprise_actions._cli.settings.connection import settings_from_args
-from redis_enterprise_actions._client.http.auth import Secret, as_secret, authenticator_for
+from redis_enterprise_actions._client.http.auth import authenticator_for
 from redis_enterprise_actions._client.http.nodes import NodePool
+from redis_enterprise_actions._client.http.redaction import Secret, as_secret
 from redis_enterprise_actions._client.http.tls import tls_settings
 from redis_enterprise_actions._client.http.transport import Transport
 from redis_enterprise_actions._model.errors import UsageError

@@ -17,7 +17,7 @@ from redis_enterprise_actions._client.config.environment import env_setting
 from redis_enterprise_actions._client.config.profiles import load_profile
 from redis_enterprise_actions._client.config.resolve import keyring_account, resolve_options
 from redis_enterprise_actions._client.config.secrets import read_secret
-from redis_enterprise_actions._client.http.auth import Secret
+from redis_enterprise_actions._client.http.redaction import Secret
 from redis_enterprise_actions._model.errors import UsageError
 
 

@@ -16,7 +16,7 @@ from .secrets import load_password, read_secret
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from redis_enterprise_actions._client.http.auth import Secret
+    from redis_enterprise_actions._client.http.redaction import Secret
 
     from .options import ClientOptions
     from .profiles import Profile

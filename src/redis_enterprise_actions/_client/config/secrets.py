@@ -9,7 +9,7 @@ import shlex
 import stat
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from redis_enterprise_actions._client.http.auth import Secret, as_secret
+from redis_enterprise_actions._client.http.redaction import Secret, as_secret
 from redis_enterprise_actions._model.errors import UsageError
 
 

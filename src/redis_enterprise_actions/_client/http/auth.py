@@ -16,7 +16,7 @@ import logging
 import math
 import re
 from copy import copy
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 
@@ -29,11 +29,11 @@ from redis_enterprise_actions._model.errors import (
     UsageError,
 )
 
+from .redaction import Secret, without_credentials
+
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-
-_V = TypeVar("_V")
 
 _log = logging.getLogger(__name__)
 
@@ -43,37 +43,9 @@ _TTL: Final = 300.0  # seconds that a token lives unless it says otherwise (obje
 _REFRESH_AT: Final = 0.6  # fraction of a token's life, after which it is refreshed
 _EXPIRES_AT: Final = 0.9  # fraction of a token's life, after which it is not used any more
 _WANTS_BODY: Final = frozenset({400, 401, 406})  # statuses of clusters that want a body
-_MIN_REDACTED: Final = 8  # characters; a shorter text may be in a body by chance
 _CHECK_USER: Final = "Check the user name and the password"
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")  # it cannot be sent as UTF-8
 _TOKEN: Final = re.compile(r"(?:[!-~]+ )?[!-~]+")  # a token, or a scheme and a token (RFC 9110)
-
-
-class Secret:
-    """Text that no `repr` or log record shows."""
-
-    __slots__ = ("_text",)
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and self._text == other._text
-
-    def __hash__(self) -> int:
-        return hash(self._text)
-
-    def __repr__(self) -> str:
-        return "***"
-
-    def reveal(self) -> str:
-        """Return the text."""
-        return self._text
-
-
-def as_secret(value: str | _V) -> Secret | _V:
-    """Return a text as a secret, and None or a function unchanged."""
-    return value if value is None or callable(value) else Secret(cast("str", value))
 
 
 # Sends a POST to a path, with the header `Authorization` and a JSON body; returns the reply's body.
@@ -115,7 +87,7 @@ class StaticAuth:
         return None
 
     def redact(self, body: bytes) -> bytes:
-        return body if self.static_header is None else _redacted(self.static_header, body)
+        return body if self.static_header is None else without_credentials(self.static_header, body)
 
 
 class _Token(NamedTuple):
@@ -156,7 +128,7 @@ class TokenAuth:
             return None if token.header == refused else token.header
 
     def redact(self, body: bytes) -> bytes:
-        return body if self._token is None else _redacted(self._token.header, body)
+        return body if self._token is None else without_credentials(self._token.header, body)
 
     async def _refresh(self, token: _Token, post: Post, called_at: float) -> _Token:
         """Return a new token or, after a transient failure, the present one, which is valid yet."""
@@ -355,10 +327,3 @@ def _is_token(token: Secret) -> bool:
 
 def _is_encodable(text: str) -> bool:
     return isinstance(text, str) and not _SURROGATE.search(text)
-
-
-def _redacted(header: Secret, body: bytes) -> bytes:
-    _, _, credentials = header.reveal().partition(" ")
-    if len(credentials) < _MIN_REDACTED:
-        return body
-    return body.replace(credentials.encode(), b"***")

@@ -15,7 +15,7 @@ from yarl import URL
 from redis_enterprise_actions._client.pacing.retry import MAX_RETRY_AFTER
 from redis_enterprise_actions._model.errors import UsageError
 
-from .auth import Secret
+from .redaction import Secret
 
 
 if TYPE_CHECKING:

@@ -32,7 +32,7 @@ from redis_enterprise_actions._model.errors import (
     UsageError,
 )
 
-from .auth import Secret
+from .redaction import Secret
 from .tls import client_cert_refusal
 
 

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from redis_enterprise_actions._client.http.auth import Secret
+from redis_enterprise_actions._client.http.redaction import Secret, secrets_in, without_secrets
 from redis_enterprise_actions._client.http.transport import Request
 from redis_enterprise_actions._client.sources.paths import quoted_uid
 from redis_enterprise_actions._model.errors import UsageError
@@ -27,9 +27,6 @@ _RESERVED_HEADERS: Final = frozenset({
     *("authorization", "content-type", "content-length", "host", "cookie", "transfer-encoding"),
     "connection",
 })  # fmt: skip
-_SECRET_KEYS: Final = re.compile("pass|secret|token|credential|private|key(?:$|_id)", re.IGNORECASE)
-_URL_PASSWORD: Final = re.compile(r"://[^/\s:@]*:([^/\s@]+)@")  # sftp://user:password@host
-_MIN_SECRET_LENGTH: Final = 4  # characters; shorter texts occur in ordinary words
 _TASK_ID: Final = "X-Task-ID"
 _PURGE: Final = "/purge"  # the only CRDB call whose page does not have X-Task-ID
 
@@ -49,9 +46,7 @@ class SubmitRequest(NamedTuple):
 
     def redacted(self, text: str | None) -> str | None:
         """Return a text of the cluster without the secrets in the body."""
-        for secret in self.secrets:
-            text = text and text.replace(secret.reveal(), "***")
-        return text
+        return without_secrets(self.secrets, text)
 
 
 def build_request(
@@ -86,9 +81,7 @@ def build_request(
         headers=sent_headers,
         timeout=request_timeout,
     )
-    # Longest first, as one secret may be a part of another.
-    secrets = sorted(_find_secrets(json), key=lambda secret: len(secret.reveal()), reverse=True)
-    return SubmitRequest(call, rule.follow, ref, dry_run, tuple(secrets))
+    return SubmitRequest(call, rule.follow, ref, dry_run, secrets_in(json))
 
 
 def checked_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
@@ -166,21 +159,3 @@ def _task_reference(path: str, headers: dict[str, str]) -> Reference | None:
     if path.endswith(_PURGE):
         return None
     return Reference(ReferenceKind.CRDB, headers.setdefault(given or _TASK_ID, str(uuid.uuid4())))
-
-
-def _find_secrets(json: object) -> list[Secret]:
-    found: list[Secret] = []
-    left: list[tuple[object, bool]] = [(json, False)]
-    while left:  # no recursion: a body may be nested deeper than Python's stack
-        value, is_secret = left.pop()
-        if isinstance(value, str):
-            texts = [value] if is_secret else _URL_PASSWORD.findall(value)
-            found += [Secret(text) for text in texts if len(text) >= _MIN_SECRET_LENGTH]
-        elif isinstance(value, Mapping):
-            items = cast("Mapping[object, object]", value).items()
-            left += [
-                (each, is_secret or bool(_SECRET_KEYS.search(str(key)))) for key, each in items
-            ]
-        elif isinstance(value, list | tuple):
-            left += [(each, is_secret) for each in cast("list[object]", value)]
-    return found

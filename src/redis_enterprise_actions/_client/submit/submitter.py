@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from redis_enterprise_actions._client.http.auth import Secret
 from redis_enterprise_actions._client.http.failover import failover
+from redis_enterprise_actions._client.http.redaction import Secret
 from redis_enterprise_actions._client.http.transport import Request
 from redis_enterprise_actions._client.pacing.retry import RetryState, retry_for
 from redis_enterprise_actions._client.sources.node_actions import action_path

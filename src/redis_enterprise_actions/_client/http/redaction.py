@@ -1,0 +1,83 @@
+"""Redaction: secrets that no output shows, and texts of the cluster without what was sent to it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final, TypeVar, cast
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+_V = TypeVar("_V")
+
+_MIN_REDACTED: Final = 8  # characters; a shorter text may be in a body by chance
+_SECRET_KEYS: Final = re.compile("pass|secret|token|credential|private|key(?:$|_id)", re.IGNORECASE)
+_URL_PASSWORD: Final = re.compile(r"://[^/\s:@]*:([^/\s@]+)@")  # sftp://user:password@host
+_MIN_SECRET_LENGTH: Final = 4  # characters; shorter texts occur in ordinary words
+
+
+class Secret:
+    """Text that no `repr` or log record shows."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._text == other._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __repr__(self) -> str:
+        return "***"
+
+    def reveal(self) -> str:
+        """Return the text."""
+        return self._text
+
+
+def as_secret(value: str | _V) -> Secret | _V:
+    """Return a text as a secret, and None or a function unchanged."""
+    return value if value is None or callable(value) else Secret(cast("str", value))
+
+
+def without_credentials(header: Secret, body: bytes) -> bytes:
+    """Return a body without the credentials of a header, which a server may send back."""
+    _, _, credentials = header.reveal().partition(" ")
+    if len(credentials) < _MIN_REDACTED:
+        return body
+    return body.replace(credentials.encode(), b"***")
+
+
+def without_secrets(secrets: Iterable[Secret], text: str | None) -> str | None:
+    """Return a text of the cluster without the secrets that were in the body of a call."""
+    for secret in secrets:
+        text = text and text.replace(secret.reveal(), "***")
+    return text
+
+
+def secrets_in(json: object) -> tuple[Secret, ...]:
+    """Return the secrets in the body of a call: values of telling names, and passwords in URLs.
+
+    The longest come first, as one secret may be a part of another.
+    """
+    found: list[Secret] = []
+    left: list[tuple[object, bool]] = [(json, False)]
+    while left:  # no recursion: a body may be nested deeper than Python's stack
+        value, is_secret = left.pop()
+        if isinstance(value, str):
+            texts = [value] if is_secret else _URL_PASSWORD.findall(value)
+            found += [Secret(text) for text in texts if len(text) >= _MIN_SECRET_LENGTH]
+        elif isinstance(value, Mapping):
+            items = cast("Mapping[object, object]", value).items()
+            left += [
+                (each, is_secret or bool(_SECRET_KEYS.search(str(key)))) for key, each in items
+            ]
+        elif isinstance(value, list | tuple):
+            left += [(each, is_secret) for each in cast("list[object]", value)]
+    return tuple(sorted(found, key=lambda secret: len(secret.reveal()), reverse=True))
