@@ -53,14 +53,18 @@ async def _main() -> None:
         ended = await command("wait", "a", url=url, terminal=True, COLUMNS="0", TERM="xterm")
         _check("a terminal of 0 columns", ended, code=0)
 
-        ended = await process(sys.executable, "-c", WITHOUT_A_HOME, *PLAIN, **settings(url))
+        ended = await process(
+            *(sys.executable, "-c", WITHOUT_A_HOME, *PLAIN), environ=settings(url)
+        )
         _check("a user without a home", ended, code=0)
 
         with tempfile.TemporaryDirectory() as place:
             link, config = _files(place, url)
             ended = await command(*PLAIN, "--report", link, url=url)
             _check("a report that is a link to itself", ended, code=2)
-            ended = await process(*COMMAND, "list", "--profile", "p", REDIS_ACTIONS_CONFIG=config)
+            ended = await process(
+                *(*COMMAND, "list", "--profile", "p"), environ={"REDIS_ACTIONS_CONFIG": config}
+            )
             _check("the home of a user that does not exist", ended, code=2)
 
         nested = "[" * 990 + '"a"' + "]" * 990

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from programs import check, command, now, run, told
+from programs import check, command, now, run, summary
 from servers import answer, client_of, not_found
 
 from redis_enterprise_actions import ActionFailed
@@ -39,7 +39,9 @@ async def _main() -> None:
         operation = await client.databases.create(CONFIG)
         check((operation.ref or "").startswith("bdb:5"), f"the operation follows {operation.ref}")
         [end] = await client.wait_for(operation, settle=True, timeout=20)
-        check(isinstance(end, ActionFailed), f"{told(end)}, {now() - began:.1f} s after the call")
+        check(
+            isinstance(end, ActionFailed), f"{summary(end)}, {now() - began:.1f} s after the call"
+        )
         [url] = client.urls
         ended = await command(
             *("submit", "POST", "/v1/bdbs", "--data", '{"name": "db"}', "--wait"), url=url

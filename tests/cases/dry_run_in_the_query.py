@@ -11,7 +11,7 @@ import base64
 from typing import TYPE_CHECKING
 
 import aiohttp
-from programs import check, run, told
+from programs import check, run, summary
 from servers import action, answer, client_of
 
 from redis_enterprise_actions import ActionsClient, UsageError
@@ -41,7 +41,7 @@ async def _dry_run_of_a_rebalance() -> None:
             await client.submit("PUT", PATH, {"dry_run": True})
         except UsageError as error:
             refusal = error
-        check(refusal is not None and len(sent) == 1, f"submit with a body: {told(refusal)}")
+        check(refusal is not None and len(sent) == 1, f"submit with a body: {summary(refusal)}")
 
 
 async def _dry_run_of_a_crdb() -> None:
@@ -61,7 +61,7 @@ async def _dry_run_of_a_crdb() -> None:
             session.get(f"{fake.url}/v1/crdbs") as response,
         ):
             crdbs = await response.json()
-        check(crdbs == {"crdbs": []}, f"{told(end)}; databases afterwards: {crdbs}")
+        check(crdbs == {"crdbs": []}, f"{summary(end)}; databases afterwards: {crdbs}")
 
 
 async def _main() -> None:

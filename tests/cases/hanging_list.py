@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from programs import check, now, run, told
+from programs import check, now, run, summary
 from servers import answer, client_of
 
 from redis_enterprise_actions import FinishedAction
@@ -38,7 +38,7 @@ async def _main() -> None:
         right = all(isinstance(end, FinishedAction) for end in ends) and 6 <= late <= 9
         check(
             right,
-            f"{count} with a timeout of {timeout} s, over at 6 s: {told(ends[0])}, at {late:.1f} s",
+            f"{count} with timeout={timeout}, over at 6 s: {summary(ends[0])}, at {late:.1f} s",
         )
 
 

@@ -29,12 +29,12 @@ async def _main() -> None:
             return answer(action("failed", error="y" * length))
 
         with tempfile.TemporaryDirectory() as place:
-            told = Path(place, "told")
+            environment = Path(place, "environment")
             async with serving(serve) as url:
                 ended = await command(
-                    *("wait", "a", "--output", "json", "--hook", f'env > "{told}"'), url=url
+                    *("wait", "a", "--output", "json", "--hook", f'env > "{environment}"'), url=url
                 )
-            size = _size(told)
+            size = _size(environment)
             check(ended.code == 1 and size > 0, f"{length} characters: the hook got {size}")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from programs import check, now, run, told
+from programs import check, now, run, summary
 from servers import answer, client_of, not_found
 
 from redis_enterprise_actions import FinishedAction
@@ -50,7 +50,7 @@ async def _main() -> None:
         late = now() - began
         check(
             isinstance(end, FinishedAction) and late >= 7,
-            f"{ref}, which ends at 7 s: {told(end)}, at {late:.1f} s",
+            f"{ref}, which ends at 7 s: {summary(end)}, at {late:.1f} s",
         )
 
 

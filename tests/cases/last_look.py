@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from programs import check, now, run, told
+from programs import check, now, run, summary
 from servers import action, answer, client_of
 
 from redis_enterprise_actions import FinishedAction
@@ -38,7 +38,7 @@ async def _main() -> None:
             late = now() - began
         check(
             isinstance(end, FinishedAction) and late <= timeout + 0.5,
-            f"with a timeout of {timeout} s: {told(end)}, at {late:.1f} s",
+            f"with a timeout of {timeout} s: {summary(end)}, at {late:.1f} s",
         )
 
 

@@ -13,7 +13,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 from aiohttp import web
-from programs import check, now, run, told
+from programs import check, now, run, summary
 from servers import action, answer, serving
 
 from redis_enterprise_actions import ActionsClient, FinishedAction, RedisActionsError
@@ -50,12 +50,12 @@ async def _main() -> None:
         began = now()
         asyncio.get_running_loop().call_later(3, change_primary)
         [end] = await client.wait_for("action:a", settle=True, timeout=20)
-        check(isinstance(end, FinishedAction), f"the wait: {told(end)}")
+        check(isinstance(end, FinishedAction), f"the wait: {summary(end)}")
         try:
             listed: object = await client.list_actions()
         except RedisActionsError as error:
             listed = error
-        check(isinstance(listed, list), f"the list: {told(listed)}")
+        check(isinstance(listed, list), f"the list: {summary(listed)}")
         check(received[2] > 0, f"requests by node: {received}")
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from programs import check, run, told
+from programs import check, run, summary
 from servers import answer, client_of
 
 from redis_enterprise_actions import ActionFailed
@@ -64,7 +64,7 @@ async def _main() -> None:
         async with client_of(serve) as client:
             operation = await call(client)
             [end] = await client.wait_for(operation, settle=True, timeout=60)
-            check(isinstance(end, ActionFailed), f"{what}: {told(end)}")
+            check(isinstance(end, ActionFailed), f"{what}: {summary(end)}")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from programs import check, now, run, told
+from programs import check, now, run, summary
 from servers import action, answer, client_of
 
 
@@ -46,11 +46,11 @@ async def _main() -> None:
         calls = await asyncio.gather(
             *(client.databases.upgrade(uid) for uid in range(1, 21)), return_exceptions=True
         )
-        failed = [told(each) for each in calls if isinstance(each, BaseException)]
+        failed = [summary(each) for each in calls if isinstance(each, BaseException)]
         check(not failed, f"{len(failed)} of 20 calls failed: {failed[:1]}")
         check(posts == 20, f"{posts} calls were received")
         end, when = await waiting
-        check(when - began < 4, f"the wait, over at 2 s: {told(end)}, at {when - began:.1f} s")
+        check(when - began < 4, f"the wait, over at 2 s: {summary(end)}, at {when - began:.1f} s")
 
 
 if __name__ == "__main__":

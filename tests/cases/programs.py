@@ -1,4 +1,4 @@
-"""Runs a program that shows a fault, and the command in it; counts what is wrong."""
+"""Runner of the programs, and of the command in them; counts the faults."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import looptime
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Mapping
     from typing import NoReturn
 
     from looptime import LoopTimeEventLoop
 
 COMMAND: Final = (sys.executable, "-m", "redis_enterprise_actions")
 
-# Runs what its arguments say on a terminal, and prints what is printed there.
+# Runs its arguments as a command on a terminal, and prints the output.
 _ON_TERMINAL: Final = (
     "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
 )
@@ -49,7 +49,8 @@ def run(
 
 def _virtual_loop() -> LoopTimeEventLoop:
     # For the number of cycles see tests/conftest.py.
-    return looptime.patch_event_loop(asyncio.new_event_loop(), start=0, noop_cycles=12)
+    loop = asyncio.SelectorEventLoop()
+    return looptime.patch_event_loop(loop, start=0, noop_cycles=12)
 
 
 def check(right: bool, what: str) -> None:
@@ -58,8 +59,8 @@ def check(right: bool, what: str) -> None:
     _findings.append(right)
 
 
-def told(end: object) -> str:
-    """Return the end of a wait in one short line."""
+def summary(end: object) -> str:
+    """Return one short line that describes the end of a wait."""
     return f"{type(end).__name__}: {end}".partition("\n")[0][:200]
 
 
@@ -96,17 +97,19 @@ async def command(
     line = (*COMMAND, *args)
     if terminal:
         line = (sys.executable, "-c", _ON_TERMINAL, *line)
-    return await process(*line, stdin=stdin, limit=limit, **(settings(url) | environ))
+    return await process(*line, environ=settings(url) | environ, stdin=stdin, limit=limit)
 
 
-async def process(*line: str, stdin: str = "", limit: float = 30.0, **environ: str) -> Ended:
+async def process(
+    *line: str, environ: Mapping[str, str] | None = None, stdin: str = "", limit: float = 30.0
+) -> Ended:
     """Run a process to its end, and kill it after `limit` seconds."""
     started = await asyncio.create_subprocess_exec(
         *line,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env=inherited() | environ,
+        env={**inherited(), **(environ or {})},
     )
     killing = asyncio.get_running_loop().call_later(limit, started.kill)
     try:

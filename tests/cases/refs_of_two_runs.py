@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from programs import check, run, told
+from programs import check, run, summary
 from servers import answer, client_of
 
 from redis_enterprise_actions import WaitError
@@ -37,7 +37,7 @@ async def _main() -> None:
         bdb |= {"export_status": "succeeded", "last_export_time": "T2"}
         check(first.ref != second.ref, f"references {first.ref} and {second.ref}")
         [end] = await client.wait_for(first.ref or "", settle=True, timeout=60)
-        check(isinstance(end, WaitError), f"the first run, which failed: {told(end)}")
+        check(isinstance(end, WaitError), f"the first run, which failed: {summary(end)}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Waits whose list is refused are asked for one by one.
+"""The client polls each wait alone where the cluster refuses the list.
 
 GET /v1/actions answers 405; a role may not list actions (403), a gateway may not know the route.
 The fault: as soon as a second wait began on the client, both ended with RequestRejected.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from programs import check, now, run, told
+from programs import check, now, run, summary
 from servers import action, answer, client_of
 
 from redis_enterprise_actions import FinishedAction
@@ -36,7 +36,9 @@ async def _main() -> None:
             await asyncio.sleep(3)
             [second] = await client.wait_for("action:b", settle=True, timeout=60)
             for end in (*await first, second):
-                check(isinstance(end, FinishedAction), f"a list that answers {status}: {told(end)}")
+                check(
+                    isinstance(end, FinishedAction), f"a list that answers {status}: {summary(end)}"
+                )
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from programs import check, run, told
+from programs import check, run, summary
 from servers import answer, client_of
 
 from redis_enterprise_actions import ActionFailed
@@ -39,7 +39,9 @@ async def _main() -> None:
     async with client_of(serve) as client:
         operation = await client.submit("POST", "/v1/bdbs/7/modules/upgrade", {"modules": []})
         [end] = await client.wait_for(operation, settle=True, timeout=60)
-        check(isinstance(end, ActionFailed) and "boom" in str(end), f"{operation.ref}: {told(end)}")
+        check(
+            isinstance(end, ActionFailed) and "boom" in str(end), f"{operation.ref}: {summary(end)}"
+        )
 
 
 if __name__ == "__main__":

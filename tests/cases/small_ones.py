@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
-from programs import COMMAND, check, command, inherited, process, run, settings, told
+from programs import COMMAND, check, command, inherited, process, run, settings, summary
 from servers import action, answer, client_of, serving
 from tenacity import wait_fixed
 
@@ -26,9 +26,11 @@ from redis_enterprise_actions import Recorder, WaitTimeout
 
 
 if TYPE_CHECKING:
+    from typing import NoReturn
+
     from aiohttp import web
 
-    from redis_enterprise_actions import Action
+    from redis_enterprise_actions import Action, Record
 
 LOGGER = logging.getLogger("redis_enterprise_actions")
 FORGED = "abc\nCRITICAL forged\x1b[31m"
@@ -36,6 +38,10 @@ FORGED = "abc\nCRITICAL forged\x1b[31m"
 
 def _raise_stop_iteration(_: Action) -> None:
     next(iter(()))
+
+
+def _fail(_: Record) -> NoReturn:
+    raise ValueError  # which is logged
 
 
 async def _completed(request: web.BaseRequest) -> web.Response:
@@ -56,7 +62,7 @@ async def _forged_text() -> None:
     LOGGER.addHandler(handler)
     try:
         async with client_of(serve) as client:
-            client.observe(lambda _: 1 / 0)  # which is logged
+            client.observe(_fail)
             operation = await client.submit("POST", "/v1/bdbs/1/upgrade")
             await client.wait_for(operation, settle=True, timeout=20)
     finally:
@@ -75,7 +81,7 @@ async def _stop_iteration() -> None:
         except Exception as error:  # noqa: BLE001 - that is the question
             end = error
     named = isinstance(end, RuntimeError) and _raise_stop_iteration.__name__ in str(end)
-    check(named, f"StopIteration of a callback: {told(end)}")
+    check(named, f"StopIteration of a callback: {summary(end)}")
 
 
 async def _size_of_a_record() -> None:
@@ -99,11 +105,11 @@ async def _size_of_a_record() -> None:
 
 async def _closed_standard_error() -> None:
     async def serve(request: web.BaseRequest) -> web.Response:
-        return answer({"actions": []})
+        return answer({}, 403)  # which the command complains of
 
     async with serving(serve) as url:
         line = f"{shlex.join(COMMAND)} list --json 2>&-"
-        ended = await process("sh", "-c", line, **settings(url))
+        ended = await process("sh", "-c", line, environ=settings(url))
     lines = ended.out.splitlines()
     clean = all(line.startswith("{") and json.loads(line) for line in lines)
     check(clean, f"standard error closed, on standard output: {lines}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from programs import check, now, run, told
+from programs import check, now, run, summary
 from servers import answer, client_of, not_found
 
 from redis_enterprise_actions import ActionFailed
@@ -43,7 +43,9 @@ async def _main() -> None:
     async with client_of(serve) as client:
         operation = await client.databases.export(1, {"type": "mount_point", "path": "/x"})
         [end] = await client.wait_for(operation, settle=True, timeout=20)
-        check(isinstance(end, ActionFailed), f"{told(end)}, {since('export'):.1f} s after the call")
+        check(
+            isinstance(end, ActionFailed), f"{summary(end)}, {since('export'):.1f} s after the call"
+        )
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from programs import check, run, told
+from programs import check, run, summary
 from servers import action, answer, client_of, not_found
 
 from redis_enterprise_actions import ActionStalled, WaitTimeout
@@ -38,10 +38,10 @@ async def _main() -> None:
 
         async with client_of(serve) as client:
             [end] = await client.wait_for("action:a", settle=True, stall_timeout=2, timeout=20)
-            check(isinstance(end, ActionStalled), f"{status}: {told(end)}")
+            check(isinstance(end, ActionStalled), f"{status}: {summary(end)}")
             if bdb is AT_WORK:
                 [end] = await client.wait_for("bdb:7", settle=True, timeout=20)
-                check(isinstance(end, WaitTimeout), f"the database at work: {told(end)}")
+                check(isinstance(end, WaitTimeout), f"the database at work: {summary(end)}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""A cluster that answers slowly is asked for at most a tenth of the time.
+"""The client keeps a slow cluster busy for at most a tenth of the time.
 
-That holds for answers of up to 6.7 s, and for errors as for answers; behind slower ones the client
+That holds for answers of up to 6.7 s, and for errors as for answers; after slower ones the client
 rests for 60 s. The fault: failed requests were not counted.
 """
 
@@ -42,7 +42,8 @@ async def _main() -> None:
             busy = latency * requests / DURATION
             allowed = max(0.1, latency / (latency + REST))
             check(
-                busy <= allowed + 2 * latency / DURATION,  # besides the first and the last one
+                # The first and the last request, and 6 s for the retries of an outage, come on top.
+                busy <= allowed + (2 * latency + 6) / DURATION,
                 f"{status} after {latency} s: busy {busy:.3f} of the time, allowed {allowed:.3f}",
             )
 
