@@ -1,4 +1,4 @@
-"""What the command does not expect never ends it with a traceback and exit code 1.
+"""The command survives odd environments and input: no traceback, and no exit code 1.
 
 That code means "failed, cancelled or aborted". The faults: a terminal of 0 columns, a user without
 a home, a report that is a link to itself, the home of a user that does not exist, and deeply nested

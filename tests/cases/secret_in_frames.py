@@ -1,4 +1,4 @@
-"""What SECURITY.md says of the frames of a traceback is what happens.
+"""SECURITY.md tells the truth about secrets in the frames of a traceback.
 
 A time limit around `get_action`, `list_actions` or `submit` raises through frames of aiohttp, whose
 local variables hold the header with the password. SECURITY.md may promise nothing else.

@@ -69,7 +69,8 @@ async def _forged_text() -> None:
         LOGGER.removeHandler(handler)
     forged = [line for line in log.getvalue().splitlines() if line.startswith("CRITICAL")]
     check(bool(log.getvalue()) and not forged, f"log lines that a uid forged: {forged!a}")
-    check(repr(operation).isprintable(), f"repr of an operation: {operation!a}")
+    shown = repr(operation)
+    check(shown.isprintable(), f"repr of an operation: {shown!a}")
 
 
 async def _stop_iteration() -> None:
