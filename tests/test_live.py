@@ -51,7 +51,7 @@ def test_asks(served: Served) -> None:
 def test_sees_a_strange_word(served: Served) -> None:
     """A status that we do not know fails one of them, as that is what they are for."""
     served.cluster.inject(status=200, body='{"actions": [{"action_uid": "a", "status": "odd"}]}')
-    ran = live("tests/live", "-k", "list_actions")
+    ran = live("tests/live", "-k", "test_lists and actions")
 
     assert ran.returncode == 1
     assert "odd" in ran.stdout

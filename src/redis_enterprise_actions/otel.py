@@ -166,13 +166,13 @@ def _events(record: Record) -> Iterator[tuple[float, str, Attributes]]:
         })  # fmt: skip
         yield transition.at, "redis_enterprise.transition", details
     for outage in record.outages:
-        details = {
+        outage_details: dict[str, AttributeValue] = {
             "redis_enterprise.outage.duration": _outage_duration(outage, record),
             "redis_enterprise.outage.over": outage.ended is not None,
             "redis_enterprise.outage.attempts": outage.attempts,
             "redis_enterprise.outage.reason": outage.reason,
         }
-        yield outage.began, "redis_enterprise.outage", details
+        yield outage.began, "redis_enterprise.outage", outage_details
 
 
 def _outage_duration(outage: Outage, record: Record) -> float:

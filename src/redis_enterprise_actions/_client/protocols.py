@@ -50,12 +50,15 @@ class StatusSource(Protocol):
         `last` is the state as last seen. The result is ambiguous if the answer may belong to
         other work, such as an earlier run.
         """
+        ...
 
     def fetch_many(self, wanted: Mapping[Reference, Action | None], /) -> Awaitable[ListResult]:
         """Return the states that one list shows. All references have the same `ListKind`.
 
         `wanted` maps each reference to its state as last seen.
         """
+        ...
 
     def verify(self, ref: Reference, doubt: WaitError, /) -> Awaitable[Action | None]:
         """Return a vanished or stalled action as ended if that is certain, otherwise None."""
+        ...

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import enum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, Protocol, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from .action import Action, Phase
 
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from .errors import RedisActionsError
 
 
 class Outcome(enum.StrEnum):
@@ -24,6 +26,7 @@ class Outcome(enum.StrEnum):
     waited for. `NOT_FOLLOWED` is a call whose answer named nothing to follow.
     """
 
+    _value_: str
     exit_code: int
     mark: str
     ascii_mark: str
@@ -58,7 +61,7 @@ class Outcome(enum.StrEnum):
         return self not in _NO_ERRORS
 
     @classmethod
-    def of(cls, result: Action | ErrorWithOutcome) -> Outcome:
+    def of(cls, result: Action | RedisActionsError) -> Outcome:
         """Return the outcome of a wait that returned or raised `result`.
 
         The outcome of an action that has not ended is `UNDER_WAY`.
@@ -66,14 +69,6 @@ class Outcome(enum.StrEnum):
         if isinstance(result, Action):
             return _BY_PHASE.get(result.phase, cls.UNDER_WAY)
         return result.outcome
-
-
-class ErrorWithOutcome(Protocol):
-    """An error of this package."""
-
-    @property
-    def outcome(self) -> Outcome:
-        """Outcome of a wait that the error ended."""
 
 
 _NO_ERRORS: Final = (Outcome.COMPLETED, Outcome.INTERRUPTED, Outcome.UNDER_WAY)

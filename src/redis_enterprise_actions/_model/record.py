@@ -156,7 +156,7 @@ def already_ended_text(record: Record) -> str | None:
 
     Return None if the wait saw the action end, or ended otherwise than the action.
     """
-    if not record.already_over or record.outcome != record.transitions[0].phase.value:
+    if not record.already_over or str(record.outcome) != record.transitions[0].phase.value:
         return None
     seen_at = record.transitions[0].at
     late = f" when first seen, after waiting {duration_text(seen_at)}"

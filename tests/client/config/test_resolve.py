@@ -77,6 +77,11 @@ class TestProfileOptions:
         """A client can be made of the options as they are."""
         async with ActionsClient(**profile_options("token")) as client:
             assert client.urls == (URLS[0],)
+        async with ActionsClient.from_profile("token", request_timeout="1m") as client:
+            assert client.urls == (URLS[0],)
+            assert client._transport._request_timeout == 60
+        with pytest.raises(UsageError, match="there is no profile 'dev'"):
+            ActionsClient.from_profile("dev")
 
     def test_environment(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """The environment goes before the profile, as for the command."""

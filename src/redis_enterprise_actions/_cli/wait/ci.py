@@ -168,7 +168,7 @@ def job_summary(progress: Progress, summary: SummaryEvent) -> str:
     why = f"{escaped(summary.why)}: " if summary.why else ""
     parts = [f"### redis-actions: {why}{format_counts(summary.ended, summary.left)}"]
     if ends:
-        rows = []
+        rows: list[tuple[str, ...]] = []
         for end in ends[:_MAX_ROWS]:
             bold = "**" if isinstance(end, WaitEndEvent) and end.exit_code else ""
             how = f"{bold}{end_text(end)}{bold}"
