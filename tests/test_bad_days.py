@@ -1041,7 +1041,7 @@ class TestCertificates:
         async with FakeCluster(tls="own-ca", client_certificate=True) as cluster:
             (tmp_path / "client.pem").write_text(cluster.client_pem)
             async with aiohttp.ClientSession() as session:
-                with pytest.raises(UsageError, match="need no session="):
+                with pytest.raises(UsageError, match="session= cannot be combined with both"):
                     ActionsClient(
                         cluster.url,
                         client_cert=tmp_path / "client.pem",

@@ -73,7 +73,7 @@ def test_verify(said: object, verify: bool) -> None:
     [
         ({"host": ""}, "connection 'c' has neither a host nor urls"),
         ({"extra": {"verify": "perhaps"}}, "neither true nor false"),
-        ({"extra": ["a"]}, "the extra of connection 'c' is no JSON object"),
+        ({"extra": ["a"]}, "the extra of connection 'c' is not a JSON object"),
     ],
 )
 def test_what_cannot_be(given: dict[str, object], said: str) -> None:
@@ -83,7 +83,7 @@ def test_what_cannot_be(given: dict[str, object], said: str) -> None:
 
 
 def test_extra_that_is_no_json() -> None:
-    """An extra that is no JSON object is a `UsageError`, which does not show it."""
+    """An extra that is not a JSON object is a `UsageError`, which does not show it."""
     with pytest.raises(UsageError, match="no JSON object") as caught:
         ConnectionSettings.from_connection(
             Connection(conn_id="c", conn_type="redis_enterprise", host="a", extra="hunter2-hunter2")

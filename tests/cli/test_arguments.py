@@ -361,7 +361,7 @@ def test_interval() -> None:
         (["list", "--node", "one"], "invalid int value"),
         (["list", "--once"], "unrecognized arguments: --once"),
         (["profiles", "--profile", "p"], "unrecognized arguments: --profile"),
-        (["login", "--password", "hunter2-hunter2"], "a secret is no argument"),
+        (["login", "--password", "hunter2-hunter2"], "a secret must not be an argument"),
         (["completion"], "required: shell"),
     ],
     ids=" ".join,

@@ -668,7 +668,7 @@ class TestMany:
     @pytest.mark.parametrize("uids", ["abc", None, 5])
     async def test_not_several(self, client: ActionsClient, uids: str) -> None:
         """One string is not several uids."""
-        with pytest.raises(UsageError, match="is not several"):
+        with pytest.raises(UsageError, match="is not a list of uids"):
             await client.wait_for_actions(uids)
 
     async def test_cancelled(self, cluster: FakeCluster, client: ActionsClient) -> None:

@@ -136,7 +136,7 @@ ERRORS: list[tuple[RedisActionsError, str]] = [
     ),
     (
         CancelNotSupported("action:a1"),
-        "action:a1 cannot be cancelled: the API has no such call, and it goes on",
+        "action:a1 cannot be cancelled: the API has no such call, and the work goes on",
     ),
     (
         ActionNotFound("a\n1", action=None, elapsed=10, polls=5),

@@ -407,7 +407,9 @@ class ActionsClient:
         raises. `on_progress` serves all waits; each `Action` carries its `uid`.
         """
         if isinstance(uids, str) or not isinstance(uids, Iterable):
-            raise UsageError(f"uids={uids!r} is not several; for one there is wait_for_action")
+            raise UsageError(
+                f"uids={uids!r} is not a list of uids; for one action there is wait_for_action"
+            )
         wanted = list(uids)
         by_uid = {uid: self._of_action(uid, "wait_for({!r})") for uid in wanted}
         operations = [by_uid[uid] for uid in wanted]

@@ -82,7 +82,7 @@ class CancelNotSupported(RedisActionsError):
 
     def _message(self) -> str:
         ref = one_line(self.ref)
-        return f"{ref} cannot be cancelled: the API has no such call, and it goes on"
+        return f"{ref} cannot be cancelled: the API has no such call, and the work goes on"
 
 
 class RequestError(RedisActionsError):

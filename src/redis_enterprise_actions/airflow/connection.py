@@ -94,7 +94,7 @@ def _parse_extra(connection: AirflowConnection) -> dict[str, object]:
     except ValueError:
         extra = None
     if not isinstance(extra, dict):
-        raise UsageError(f"the extra of connection {connection.conn_id!r} is no JSON object")
+        raise UsageError(f"the extra of connection {connection.conn_id!r} is not a JSON object")
     return cast("dict[str, object]", extra)
 
 

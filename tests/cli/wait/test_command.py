@@ -614,7 +614,11 @@ class TestCancel:
     @pytest.mark.parametrize(
         ("line", "code", "expected"),
         [
-            (["a1"], 2, "action:a1 cannot be cancelled: the API has no such call, and it goes on"),
+            (
+                ["a1"],
+                2,
+                "action:a1 cannot be cancelled: the API has no such call, and the work goes on",
+            ),
             (["export:1"], 2, "export:1 cannot be cancelled"),
             (["bdb:1@gone"], 2, "bdb:1@gone cannot be cancelled"),
             (["node:1"], 2, "'node:1' is not a reference"),

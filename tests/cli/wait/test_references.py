@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SECRET = "hunter2-not-real"
-NO_REFERENCE = "this is no reference such as action:UID or crdb:ID"
+NO_REFERENCE = "this is not a reference such as action:UID or crdb:ID"
 NO_NAME = "an object with no usable ref, uid, action_uid, task_id or id names nothing"
 
 DELETE = Action(
@@ -224,13 +224,13 @@ def test_ended_alone(entry: dict[str, str]) -> None:
         (f'{{"ref": "{SECRET}:1"}}', f"line 1: {NO_REFERENCE}"),
         ('{"action_uid": "\\ud800"}', f"line 1: {NO_REFERENCE}"),
         ('{"uid": "node:1", "kind": "node-action"}', f"line 1: {NO_REFERENCE}"),
-        (f'a1\n{{"ref": "{SECRET}"', "line 2: this is no JSON"),
-        (f'{{\n"a": "{SECRET}",\n"b" 1}}', "line 3: this is no JSON"),
-        (f'{{"ref": "a1"}}\n{{"p": "{SECRET}", "ref": {{}}, }}', "line 2: this is no JSON"),
-        (f'["{SECRET}", {"1" * 5000}]', "line 1: this is no JSON: a number has too many digits"),
-        ("[" * 500, "line 1: this is no JSON"),
-        ("a1\n" + "[" * 500 + "\n\n", "line 2: this is no JSON"),
-        ('a1\n["a2",\n"a3"\n\n', "line 3: this is no JSON"),
+        (f'a1\n{{"ref": "{SECRET}"', "line 2: this is not JSON"),
+        (f'{{\n"a": "{SECRET}",\n"b" 1}}', "line 3: this is not JSON"),
+        (f'{{"ref": "a1"}}\n{{"p": "{SECRET}", "ref": {{}}, }}', "line 2: this is not JSON"),
+        (f'["{SECRET}", {"1" * 5000}]', "line 1: this is not JSON: a number has too many digits"),
+        ("[" * 500, "line 1: this is not JSON"),
+        ("a1\n" + "[" * 500 + "\n\n", "line 2: this is not JSON"),
+        ('a1\n["a2",\n"a3"\n\n', "line 3: this is not JSON"),
         ("[" * 100_000 + f'"{SECRET}"', "line 1: this JSON is nested too deeply"),
         ('{"a":' * 100_000, "line 1: this JSON is nested too deeply"),
         ("[1]", "line 1, entry 1: a number names nothing"),

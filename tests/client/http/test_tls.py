@@ -59,7 +59,7 @@ def test_bad_fingerprint(text: str) -> None:
         ({"verify": False, "ca_cert": "ca.pem"}, "contradict"),
         ({"verify": False, "fingerprint": PAIRS}, "contradict"),
         ({"ca_cert": "ca.pem", "fingerprint": PAIRS}, "contradict"),
-        ({"client_key": "key.pem"}, "goes with client_cert="),
+        ({"client_key": "key.pem"}, "needs client_cert="),
         ({"ca_cert": ""}, "ca_cert='' cannot be loaded: it is empty"),
         ({"client_cert": ""}, "client_cert='' cannot be loaded: it is empty"),
         ({"ca_cert": 5}, "ca_cert=5 cannot be loaded"),

@@ -155,7 +155,7 @@ class TestTokens:
 
     @pytest.mark.parametrize("body", [b"{", b"[]", b"1", b"\xff"])
     async def test_no_json(self, cluster: FakeCluster, body: bytes) -> None:
-        """A body that is no JSON object is answered 400."""
+        """A body that is not a JSON object is answered 400."""
         async with authorized(cluster) as session:
             status, answer = await post(session, cluster, "authorize", body)
 

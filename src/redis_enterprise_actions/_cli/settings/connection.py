@@ -34,13 +34,13 @@ environment:
   REDIS_ENTERPRISE_AUTH           "basic", or "jwt" to send the password for tokens only
   REDIS_ENTERPRISE_TOKEN          a token to send instead
   REDIS_ENTERPRISE_CLIENT_CERT    a PEM file with a client certificate
-  REDIS_ENTERPRISE_CLIENT_KEY     a PEM file with its key, if that is not in there
+  REDIS_ENTERPRISE_CLIENT_KEY     a PEM file with its key, if the key is in a file of its own
   REDIS_ENTERPRISE_CA_CERT        a PEM file with the CA that signed the cluster's certificate
   REDIS_ENTERPRISE_FINGERPRINT    the SHA-256 fingerprint of the one certificate to trust
   REDIS_ENTERPRISE_INSECURE       "true", "1", "yes" or "on" accepts any certificate
   REDIS_ACTIONS_PROFILE           the profile to take the rest from
   REDIS_ACTIONS_CONFIG            the file of profiles, not ~/.config/redis-actions/config.toml
-  REDIS_ACTIONS_TRACEBACK         "1" prints the traceback of an error that was not foreseen, which
+  REDIS_ACTIONS_TRACEBACK         "1" prints the traceback of an unexpected error, which
                                   may show secrets"""
 
 
@@ -127,7 +127,7 @@ def connection_options() -> argparse.ArgumentParser:
     group.add_argument("--token-file", type=Path, metavar="FILE", help=text)
     text = "PEM file of a client certificate (REDIS_ENTERPRISE_CLIENT_CERT)"
     group.add_argument("--client-cert", metavar="FILE", help=text)
-    text = "PEM file of its key, if that is not in there (REDIS_ENTERPRISE_CLIENT_KEY)"
+    text = "PEM file of its key, if the key is in a file of its own (REDIS_ENTERPRISE_CLIENT_KEY)"
     group.add_argument("--client-key", metavar="FILE", help=text)
     text = "PEM file of the CA to trust (REDIS_ENTERPRISE_CA_CERT)"
     group.add_argument("--ca-cert", metavar="FILE", help=text)
@@ -144,4 +144,4 @@ class _RefuseSecret(argparse.Action):
     """Option that refuses a secret on the command line, without repeating it as argparse would."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        parser.error("a secret is no argument: use the environment or a file")
+        parser.error("a secret must not be an argument: use the environment or a file")

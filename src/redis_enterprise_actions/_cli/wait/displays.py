@@ -81,7 +81,7 @@ def choose_output(
     if wanted not in {"auto", "rich"}:
         return wanted, None
     if not terminal or not can_draw(environ):
-        no_terminal = "plain lines, as the output is no terminal that can draw"
+        no_terminal = "plain lines, as the output is not a terminal that can draw"
         return "plain", no_terminal if wanted == "rich" else None
     if rich:
         return "rich", None

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _JSON: Final = ("{", "[", '"')  # how a line of JSON begins, and no reference does
 _WHITESPACE: Final = re.compile(r"\s*")
 _LINE: Final = re.compile(r"[^\r\n]*")
-_NO_REFERENCE: Final = "this is no reference such as action:UID or crdb:ID"
+_NO_REFERENCE: Final = "this is not a reference such as action:UID or crdb:ID"
 _NO_UID: Final = "an object with no usable ref, uid, action_uid, task_id or id names nothing"
 
 _WITH_RUN: Final = frozenset({Kind.NODE_ACTION, Kind.CLUSTER_ACTION})  # `uid@run` is the reference
@@ -126,9 +126,9 @@ def _decode_json(text: str, start: int, line: int) -> tuple[object, int]:
         return json.JSONDecoder().raw_decode(text, start)
     except json.JSONDecodeError as error:
         line += text[start : error.pos].rstrip().count("\n")  # not beyond the last content
-        problem = "this is no JSON"
+        problem = "this is not JSON"
     except ValueError:
-        problem = "this is no JSON: a number has too many digits"
+        problem = "this is not JSON: a number has too many digits"
     except RecursionError:
         problem = "this JSON is nested too deeply"
     # Outside of the handlers: their errors hold the whole text and must not be its context.

@@ -274,7 +274,7 @@ def authenticator_for(
         raise UsageError(f'auth={auth!r:.100} is neither "basic" nor "jwt"')
     if token is not None:
         if username is not None or password is not None or auth == "jwt":
-            raise UsageError("token= goes without username=, password= and auth=")
+            raise UsageError("token= cannot be combined with username=, password= or auth=")
         if not isinstance(token, Secret):
             return TokenAuth(CallableTokens(token, timeout), "Check what token= returns")
         if not _is_token(token):
@@ -285,7 +285,7 @@ def authenticator_for(
             raise UsageError('auth="jwt" needs username= and password=')
         return StaticAuth(None, "Pass username= and password=, or token=, or client_cert=")
     if username is None or password is None:
-        raise UsageError("a user name and a password go together")
+        raise UsageError("username= and password= go together")
     header = basic_header(username, password)
     if auth == "jwt":
         return TokenAuth(ClusterTokens(username, password, header), _CHECK_USER)

@@ -56,7 +56,7 @@ def tls_settings(
     if fingerprint is not None and ca_cert is not None:
         raise UsageError("ca_cert= and fingerprint= contradict each other")
     if client_key is not None and client_cert is None:
-        raise UsageError("client_key= goes with client_cert=")
+        raise UsageError("client_key= needs client_cert=")
     by_ca = verify and fingerprint is None
     return TLSSettings(
         context=_context(by_ca, ca_cert, client_cert, client_key),

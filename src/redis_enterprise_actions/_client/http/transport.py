@@ -122,10 +122,10 @@ class Transport:
         if session is not None and not isinstance(session, aiohttp.ClientSession):
             raise UsageError("session= is not an aiohttp.ClientSession")
         if session is not None and session.auth is not None and authenticator.has_credentials:
-            raise UsageError("session= brings credentials of its own: leave out username=")
+            raise UsageError("session= has credentials of its own: leave out username=")
         both = tls.fingerprint is not None and isinstance(tls.context, ssl.SSLContext)
         if both and session is not None:
-            raise UsageError("fingerprint= and client_cert= together need no session=")
+            raise UsageError("session= cannot be combined with both fingerprint= and client_cert=")
         pinned = None if tls.fingerprint is None else aiohttp.Fingerprint(tls.fingerprint)
         self._ssl = tls.context if pinned is None or both else pinned
         self._request_timeout = request_timeout
@@ -224,7 +224,7 @@ class Transport:
             cause = None if has_secrets else error
         # Outside of `except`, as an error in there would keep the other one as its context.
         if misused:
-            raise UsageError("session= brings credentials of its own, as from .netrc")
+            raise UsageError("session= has credentials of its own, as from .netrc")
         if self._closed or session.closed:
             raise ClientClosed from cause
         raise unreachable from cause

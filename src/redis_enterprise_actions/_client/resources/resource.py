@@ -78,5 +78,5 @@ def merge(settings: Mapping[str, object] | None, **own: object) -> dict[str, obj
 def as_list(values: Iterable[_T], name: str) -> list[_T]:
     """Return several values as a list; raise `UsageError` for one value."""
     if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
-        raise UsageError(f"{name}= is not several")
+        raise UsageError(f"{name}= is not a list of values")
     return list(values)

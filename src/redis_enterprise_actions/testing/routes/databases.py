@@ -80,7 +80,7 @@ class DatabaseRoutes:
     async def _create_v2(self, request: web.Request) -> web.Response:
         config = (await read_body(request, required=True)).get("bdb")
         if not isinstance(config, dict):
-            raise error_response(400, "invalid_request", "bdb is no JSON object")
+            raise error_response(400, "invalid_request", "bdb is not a JSON object")
         return self._create(request, cast("dict[str, object]", config))
 
     def _create(self, request: web.Request, body: dict[str, object]) -> web.Response:

@@ -113,7 +113,7 @@ async def _read_body(request: web.Request) -> dict[str, object]:
     except ValueError:
         body = None
     if not isinstance(body, dict):
-        raise error_response(400, "invalid_request", "the body is no JSON object")
+        raise error_response(400, "invalid_request", "the body is not a JSON object")
     return cast("dict[str, object]", body)
 
 
