@@ -235,8 +235,9 @@ class TestGet:
             await operation
 
         assert operation.done
+        stage.inject(method="GET", delay=30)
         with pytest.raises(WaitTimeout):
-            await client.operation("crdb:t").wait(timeout=0, outage_timeout=0, not_found_grace=60)
+            await operation.wait(timeout=1)
         assert operation.done
 
     async def test_not_found(self, client: ActionsClient) -> None:

@@ -26,7 +26,7 @@ objects/crdb_task.
 """
 
 from redis_enterprise_actions.testing.server.chaos import ChaosEpisode
-from redis_enterprise_actions.testing.server.middleware import SeenRequest
+from redis_enterprise_actions.testing.settings import SeenRequest
 from redis_enterprise_actions.testing.state.actions import FakeAction, Kind, Outcome, Plan, Progress
 from redis_enterprise_actions.testing.state.crdbs import FakeCrdbTask
 from redis_enterprise_actions.testing.state.databases import FakeDatabase, Transfer

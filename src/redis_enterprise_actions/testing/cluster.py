@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final, get_args
 
 from aiohttp import web
 
+from redis_enterprise_actions.testing.server.middleware import Middleware
+
 from .clock import Clock, loop_time
 from .routes.actions import ActionRoutes
 from .routes.crdbs import CrdbRoutes
@@ -20,10 +22,9 @@ from .routes.shards import ShardRoutes
 from .server.auth import Authentication
 from .server.chaos import ChaosEpisode, ChaosRunner, draw_episodes
 from .server.faults import NO_ROUTE, Fault
-from .server.middleware import Middleware, SeenRequest
 from .server.nodes import NodeServers
 from .server.tls import Certificates, ServerCertificates, make_tls
-from .settings import Version
+from .settings import SeenRequest, Version
 from .state.actions import (
     DEFAULT_PLAN,
     FakeAction,

@@ -1,12 +1,10 @@
-"""Settings of a fake cluster that its server and its routes read."""
+"""Settings of a fake cluster that its server and its routes read, and its log of requests."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeAlias
 
-
-if TYPE_CHECKING:
-    from redis_enterprise_actions.testing.server.middleware import SeenRequest
 
 Version: TypeAlias = Literal["7.4", "7.8", "7.22", "8.0"]
 
@@ -42,3 +40,19 @@ class ClusterSettings(Protocol):
 def is_since(version: str, since: str) -> bool:
     """Return True if a version has what came with another one."""
     return [int(part) for part in version.split(".")] >= [int(part) for part in since.split(".")]
+
+
+@dataclass(kw_only=True, slots=True)
+class SeenRequest:
+    """A request that the fake cluster received, and the status that it answered.
+
+    `time` is the loop's, in seconds; `path` is as sent, still quoted; `status` is None until the
+    answer, and for ever if the connection was closed without one; `node` is the receiving node.
+    Neither headers nor bodies are kept.
+    """
+
+    time: float
+    method: str
+    path: str
+    status: int | None = None
+    node: int = 1

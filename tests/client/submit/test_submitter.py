@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from redis_enterprise_actions.testing import Transfer
-    from redis_enterprise_actions.testing.server.middleware import SeenRequest
+    from redis_enterprise_actions.testing.settings import SeenRequest
 
     Result: TypeAlias = Literal["completed", "failed"]
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
 from redis_enterprise_actions.testing.clock import loop_time
+from redis_enterprise_actions.testing.settings import SeenRequest
 
 from .faults import Fault, disconnect, next_fault, send_half, spoil
 
@@ -24,24 +24,9 @@ if TYPE_CHECKING:
     from .chaos import ChaosRunner
     from .nodes import NodeServers
 
+
 # The body of a 503 during an election is not documented.
 _NO_PRIMARY: Final = {"error_code": "no_primary", "description": "the cluster has no primary node"}
-
-
-@dataclass(kw_only=True, slots=True)
-class SeenRequest:
-    """A request that the fake cluster received, and the status that it answered.
-
-    `time` is the loop's, in seconds; `path` is as sent, still quoted; `status` is None until the
-    answer, and for ever if the connection was closed without one; `node` is the receiving node.
-    Neither headers nor bodies are kept.
-    """
-
-    time: float
-    method: str
-    path: str
-    status: int | None = None
-    node: int = 1
 
 
 class Middleware:
