@@ -88,10 +88,10 @@ def fresh(session: nox.Session, name: str) -> Path:
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style, format and architecture, and compare imports with the declared dependencies."""
-    provide(session, *group("lint"), "-e", ".")
+    provide(session, *group("lint"))
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
-    session.run("lint-imports", "--no-cache", silent=True)
+    session.run("lint-imports", "--no-cache", silent=True, env={"PYTHONPATH": "src"})
     session.run("deptry", "src", silent=True)
 
 
