@@ -31,7 +31,7 @@ from shapes import Book, v1
 from stage import server
 
 from redis_enterprise_actions import ActionsClient, AimedWait, WaitTimeout
-from redis_enterprise_actions._client.wire.action_list import ActionListReader
+from redis_enterprise_actions._client.sources.list_cache import ActionListReader
 from redis_enterprise_actions._client.wire.actions import WireAction, read_actions
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Literal, cast, overload
 
-from redis_enterprise_actions._client.config.environment import options_from_env
+from redis_enterprise_actions._client.config.options import options_from_env
 from redis_enterprise_actions._client.config.resolve import profile_options
 from redis_enterprise_actions._client.http.auth import authenticator_for
 from redis_enterprise_actions._client.http.nodes import NodePool

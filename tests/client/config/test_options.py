@@ -1,4 +1,4 @@
-"""Tests of `_client.config.options`. Those of `merge` with one source are in `test_environment`."""
+"""Tests of `_client.config.options`."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import inspect
 
 import pytest
 
-from redis_enterprise_actions import ActionsClient
+from redis_enterprise_actions import ActionsClient, UsageError
 from redis_enterprise_actions._client.config.options import (
     SETTINGS,
     ClientOptions,
     merge,
+    options_from_env,
     similar_name,
 )
 
@@ -76,3 +77,121 @@ def test_similar_name(name: str, similar: str | None) -> None:
 def test_unknown_synonym() -> None:
     """A synonym of a setting that is not known here is not a similar name."""
     assert similar_name("verify", ["user"]) is None
+
+
+def completed(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, object], **variables: str
+) -> ClientOptions:
+    """Return the given options, completed by variables of the environment."""
+    for name, value in variables.items():
+        monkeypatch.setenv(f"REDIS_ENTERPRISE_{name}", value)
+    return options_from_env(given)
+
+
+@pytest.mark.parametrize(
+    ("given", "variables", "settings"),
+    [
+        ({}, {"URL": URL}, {"url": [URL]}),
+        ({}, {"URL": f" {URL} https://n2:9443, https://n3:9443\n"},
+         {"url": [URL, "https://n2:9443", "https://n3:9443"]}),
+        ({"url": URL}, {"URL": "https://other"}, {"url": URL}),
+        ({"url": None}, {"URL": URL}, {"url": [URL]}),
+        ({"url": URL}, {"TRUSTED_HOSTS": "a b:1"}, {"url": URL, "trusted_hosts": ["a", "b:1"]}),
+        ({"url": URL, "trusted_hosts": ["c"]}, {"TRUSTED_HOSTS": "a"},
+         {"url": URL, "trusted_hosts": ["c"]}),
+        ({"url": URL}, {"USER": "u", "PASSWORD": "p", "AUTH": "jwt"},
+         {"url": URL, "username": "u", "password": "p", "auth": "jwt"}),
+        ({"url": URL, "username": "v"}, {"USER": "u", "PASSWORD": "p"},
+         {"url": URL, "username": "v", "password": "p"}),
+        ({"url": URL, "token": "t"}, {"USER": "u", "PASSWORD": "p", "TOKEN": "s"},
+         {"url": URL, "token": "t"}),
+        ({"url": URL, "username": "u"}, {"PASSWORD": "p", "TOKEN": "s"},
+         {"url": URL, "username": "u", "password": "p"}),
+        ({"url": URL}, {"TOKEN": "s"}, {"url": URL, "token": "s"}),
+        ({"url": URL}, {"USER": "u", "PASSWORD": "p", "AUTH": "jwt", "TOKEN": "s"},
+         {"url": URL, "token": "s"}),
+        ({"url": URL}, {"USER": ""}, {"url": URL}),
+        ({"url": ""}, {"URL": URL}, {"url": [URL]}),
+        ({"url": URL, "token": "t"}, {"AUTH": "jwt"}, {"url": URL, "token": "t"}),
+        ({"url": URL, "auth": "jwt"}, {"TOKEN": "t", "USER": "u", "PASSWORD": "p"},
+         {"url": URL, "username": "u", "password": "p", "auth": "jwt"}),
+        ({"url": URL, "client_cert": "d"},
+         {"CLIENT_CERT": "c", "CLIENT_KEY": "k", "TOKEN": "t", "USER": "u", "PASSWORD": "p"},
+         {"url": URL, "client_cert": "d"}),
+        ({"url": URL}, {"CLIENT_CERT": "c", "USER": "u", "PASSWORD": "p"},
+         {"url": URL, "client_cert": "c", "username": "u", "password": "p"}),
+        ({"url": URL}, {"CLIENT_CERT": "c", "CLIENT_KEY": "k"},
+         {"url": URL, "client_cert": "c", "client_key": "k"}),
+        ({"url": URL}, {"CA_CERT": "c"}, {"url": URL, "ca_cert": "c"}),
+        ({"url": URL}, {"FINGERPRINT": "f"}, {"url": URL, "fingerprint": "f"}),
+        ({"url": URL, "fingerprint": "g"}, {"FINGERPRINT": "f", "CA_CERT": "c", "INSECURE": "1"},
+         {"url": URL, "fingerprint": "g"}),
+        ({"url": URL, "ca_cert": "d"}, {"FINGERPRINT": "f", "CA_CERT": "c", "INSECURE": "1"},
+         {"url": URL, "ca_cert": "d"}),
+        ({"url": URL}, {"CA_CERT": "c", "INSECURE": "YES "}, {"url": URL, "verify": False}),
+        ({"url": URL}, {"CA_CERT": "c", "INSECURE": "no"},
+         {"url": URL, "verify": True, "ca_cert": "c"}),
+        ({"url": URL, "client_cert": "d", "username": "u"},
+         {"CLIENT_CERT": "c", "CLIENT_KEY": "k", "TOKEN": "t", "PASSWORD": "p"},
+         {"url": URL, "client_cert": "d", "username": "u", "password": "p"}),
+        ({"url": URL, "verify": True}, {"CA_CERT": "c", "INSECURE": "yes"},
+         {"url": URL, "verify": True, "ca_cert": "c"}),
+        ({"url": URL, "verify": False}, {"CA_CERT": "c"}, {"url": URL, "verify": False}),
+    ],
+)  # fmt: skip
+def test_completed(
+    monkeypatch: pytest.MonkeyPatch,
+    given: dict[str, object],
+    variables: dict[str, str],
+    settings: dict[str, object],
+) -> None:
+    """The environment adds what is not given, and no second way to authenticate or to verify."""
+    assert completed(monkeypatch, given, **variables) == settings
+
+
+@pytest.mark.parametrize("variables", [{}, {"URL": ""}, {"URL": " "}])
+def test_no_url(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> None:
+    """Options without a URL are wrong usage."""
+    with pytest.raises(UsageError, match="REDIS_ENTERPRISE_URL is not set"):
+        completed(monkeypatch, {}, **variables)
+
+
+def test_invalid_switch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A switch that is neither true nor false is wrong usage."""
+    with pytest.raises(UsageError, match="REDIS_ENTERPRISE_INSECURE='maybe'"):
+        completed(monkeypatch, {"url": URL}, INSECURE="maybe")
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("CA_FILE", "CA_CERT"),
+        ("USERNAME", "USER"),
+        ("VERIFY", "INSECURE"),
+        ("URLS", "URL"),
+        ("PASSWD", "PASSWORD"),
+        ("TRUSTED_HOST", "TRUSTED_HOSTS"),
+    ],
+)
+def test_wrong_name(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, name: str, meant: str
+) -> None:
+    """A variable with a wrong name is answered with the right one, without its value."""
+    completed(monkeypatch, {"url": URL}, **{name: "hunter2-hunter2"})
+
+    assert caplog.messages == [
+        f"REDIS_ENTERPRISE_{name} in the environment is unknown; "
+        f"did you mean REDIS_ENTERPRISE_{meant}?"
+    ]
+
+
+@pytest.mark.parametrize(
+    "name", ["USER", "COLOUR", "SERVICE_HOST", "SERVICE_PORT", "PORT", "PORT_9443_TCP_ADDR"]
+)
+def test_other_names(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    """Known variables and those of other programs, such as Kubernetes, cause no warning."""
+    completed(monkeypatch, {"url": URL}, **{name: "x"})
+
+    assert caplog.messages == []

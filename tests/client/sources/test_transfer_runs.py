@@ -38,8 +38,7 @@ from redis_enterprise_actions._client.sources.transfer_runs import (
     transfer_action,
     was_busy_before,
 )
-from redis_enterprise_actions._client.wire.databases import WireDatabase
-from redis_enterprise_actions._client.wire.transfers import TransferStatus
+from redis_enterprise_actions._client.wire.databases import TransferStatus, WireDatabase
 from redis_enterprise_actions._model.action import Ambiguity, AmbiguousAnswer
 from redis_enterprise_actions._model.reference import Reference, ReferenceKind, parse_reference
 from redis_enterprise_actions.testing import FakeCluster, Plan

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from redis_enterprise_actions._client.client import ActionsClient
-from redis_enterprise_actions._client.config.environment import env_setting
+from redis_enterprise_actions._client.config.options import env_setting
 from redis_enterprise_actions._client.config.profiles import load_profile
 from redis_enterprise_actions._client.config.resolve import keyring_account, resolve_options
 from redis_enterprise_actions._client.config.secrets import read_secret

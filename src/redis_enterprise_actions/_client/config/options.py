@@ -1,17 +1,18 @@
-"""Options of a client: their names, and the rules by which another source adds to those given."""
+"""Options of a client: their names, the rules of merging them, and those in the environment."""
 
 from __future__ import annotations
 
 import difflib
+import logging
+import os
 import re
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, cast
 
 from redis_enterprise_actions._model.errors import UsageError
 
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Required, TypeAlias
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     # Returns the text of a setting, such as "ca_cert", or "" if it is not set.
     SettingSource: TypeAlias = "Callable[[str], str]"
 
+_log = logging.getLogger(__name__)
+
+_PREFIX: Final = "REDIS_ENTERPRISE_"
 # The arguments of `ActionsClient`, and the name that each has in the environment, in profiles and
 # on the command line. `username` is redis-py's name and `verify` is httpx's; `user` and `insecure`
 # are those of redisctl and curl.
@@ -122,3 +126,39 @@ def similar_name(name: str, known: Iterable[str]) -> str | None:
     if synonym in names:
         return synonym
     return next(iter(difflib.get_close_matches(name, names, 1, _SIMILAR)), None)
+
+
+def options_from_env(given: Mapping[str, object]) -> ClientOptions:
+    """Return the options that are given (those that are not None), and those of the environment.
+
+    Raises `UsageError` if neither has the URL of a cluster.
+    """
+    warn_of_wrong_names()
+    options = merge(given, env_setting)
+    if not options.get("url"):
+        raise UsageError("no cluster is given: REDIS_ENTERPRISE_URL is not set")
+    return cast("ClientOptions", options)
+
+
+def env_setting(name: str) -> str:
+    """Return the text of a setting: that of `url` is in `REDIS_ENTERPRISE_URL`."""
+    return os.environ.get(_PREFIX + name.upper(), "")
+
+
+def warn_of_wrong_names() -> None:
+    """Log a warning for each variable whose name is nearly that of a known one.
+
+    Any other `REDIS_ENTERPRISE_*` may be meant for another program: in Kubernetes, a service
+    `redis-enterprise` alone adds a dozen.
+    """
+    known = SETTINGS.values()
+    for variable in sorted(os.environ):
+        name = variable.removeprefix(_PREFIX).lower()
+        if not variable.startswith(_PREFIX) or name in known:
+            continue
+        similar = similar_name(name, known)
+        if similar is not None:
+            right = _PREFIX + similar.upper()
+            fields = {"event": "unknown variable", "variable": variable, "similar": right}
+            text = "%s in the environment is unknown; did you mean %s?"
+            _log.warning(text, variable, right, extra=fields)

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from redis_enterprise_actions._model.errors import UsageError
 
-from .environment import env_setting, warn_of_wrong_names
-from .options import merge
+from .options import env_setting, merge, warn_of_wrong_names
 from .profiles import load_profile
 from .secrets import load_password, read_secret
 

@@ -1,6 +1,7 @@
 """Endpoints of actions: tasks and state machines. Vendor page: requests/actions.
 
-The client uses /v1, which all versions have, and /v2 for what /v1 does not show.
+The client uses /v1, which all versions have, and /v2 for what /v1 does not show. If the record of
+an action is stuck or gone, the database that the action works on may show its end.
 """
 
 from __future__ import annotations
@@ -16,13 +17,21 @@ from redis_enterprise_actions._client.wire.actions import (
     read_actions,
     read_actions_v2,
 )
+from redis_enterprise_actions._client.wire.databases import (
+    DELETE_DATABASE,
+    DELETE_PENDING,
+    failed_ops,
+    is_settled,
+    read_database,
+)
 from redis_enterprise_actions._client.wire.error_body import (
     error_code_of,
     is_api_error,
     unreadable_reply,
 )
-from redis_enterprise_actions._model.action import Action
-from redis_enterprise_actions._model.errors import ActionStalled, RequestError
+from redis_enterprise_actions._model.action import Action, Evidence, Kind, Phase, completed
+from redis_enterprise_actions._model.errors import ActionStalled, RequestError, RequestRejected
+from redis_enterprise_actions._model.text import one_line
 
 from .actions_v2 import (
     ACTION_NOT_FOUND,
@@ -33,16 +42,16 @@ from .actions_v2 import (
     with_uid,
 )
 from .actions_v2 import PATH as V2_PATH
-from .confirmation import DatabaseConfirmation, deletion_of
+from .databases import DATABASES, VIEW_DATABASE, VIEW_DATABASES
 from .list_cache import ListCache
-from .not_found import FOREIGN_404
+from .not_found import FOREIGN_404, confirm_gone, get
 from .paths import checked_uid, quoted_uid
 
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from redis_enterprise_actions._client.http.transport import Transport
+    from redis_enterprise_actions._client.http.transport import Reply, Transport
     from redis_enterprise_actions._model.action import AmbiguousAnswer
     from redis_enterprise_actions._model.errors import WaitError
     from redis_enterprise_actions._model.reference import Reference
@@ -58,7 +67,6 @@ class ActionsApi:
     def __init__(self, transport: Transport) -> None:
         self.transport = transport
         self.v2 = ActionsV2Api(transport)
-        self._database = DatabaseConfirmation(transport)
         self._cache = ListCache()
 
     @failover
@@ -96,8 +104,8 @@ class ActionsApi:
         found = await self.find_action(ref.uid, last)
         if found is not None:
             return found
-        deletion = deletion_of(ref, last)
-        return None if deletion is None else await self._database.deleted(ref, deletion)
+        deletion = _deletion_of(ref, last)
+        return None if deletion is None else await self._confirm_deletion(ref, deletion)
 
     @failover
     async def fetch_many(self, wanted: Mapping[Reference, Action | None]) -> ListResult:
@@ -132,10 +140,10 @@ class ActionsApi:
         """Return a stalled action as ended if its database shows that, otherwise None."""
         if doubt.action is None or not isinstance(doubt, ActionStalled):
             return None
-        deletion = deletion_of(ref, doubt.action)
+        deletion = _deletion_of(ref, doubt.action)
         if deletion is None:
-            return await self._database.finished(ref, doubt)
-        found = await self._database.deleted(ref, deletion)
+            return await self._confirm_end(ref, doubt.action)
+        found = await self._confirm_deletion(ref, deletion)
         return found if isinstance(found, Action) and found.phase.terminal else None
 
     async def _list_body(self, path: str) -> bytes:
@@ -148,7 +156,80 @@ class ActionsApi:
             return _EMPTY_LIST
         raise unreadable_reply(path, FOREIGN_404, reply.body)
 
+    @failover
+    async def _confirm_end(self, ref: Reference, action: Action) -> Action | None:
+        """Return a stalled action as completed if its database is settled, otherwise None.
+
+        A server bug (RS166122, up to 8.0.2) leaves finished state machines listed as running. An
+        action that was seen running on a database where nothing is in progress has ended.
+        """
+        bdb_uid = _database_uid(action)
+        if bdb_uid is None or action.phase is not Phase.RUNNING:
+            return None
+        path = f"{DATABASES}/{bdb_uid}"
+        reply = await self._get_database(path, ref)
+        if reply is None or reply.status == 404:
+            return None
+        database = read_database(reply.body, path)
+        return completed(action) if is_settled(database) and not failed_ops(database) else None
+
+    @failover
+    async def _confirm_deletion(
+        self, ref: Reference, deletion: Action
+    ) -> Action | AmbiguousAnswer | None:
+        """Return the deletion of a database as completed if the database is gone.
+
+        The record of a deletion disappears with its database, or a moment earlier. Return
+        `deletion` unchanged while the database is being deleted, and None if it is not.
+        """
+        path = f"{DATABASES}/{deletion.object_uid}"
+        reply = await self._get_database(path, ref)
+        if reply is None:
+            return None
+        if reply.status != 404:
+            status = read_database(reply.body, path).status.strip().casefold()
+            return deletion if status == DELETE_PENDING else None
+        gone = completed(deletion, Evidence.LIST)
+        confirmed = await confirm_gone(
+            self.transport, reply, path, list_permission=VIEW_DATABASES, gone=gone
+        )
+        return confirmed or deletion
+
+    async def _get_database(self, path: str, ref: Reference) -> Reply | None:
+        """GET the database of an action; return None, and log a warning, if that is refused."""
+        try:
+            return await get(self.transport, path, permission=VIEW_DATABASE)
+        except RequestRejected as error:
+            fields = {"event": "database cannot tell", "ref": str(ref), "reason": error.detail}
+            message = "cannot confirm the end of %s by its database: %s"
+            _log.warning(message, one_line(str(ref)), error, extra=fields)
+            return None
+
 
 @lru_cache(1024)  # a wait asks for the same action again and again
 def _action_path(uid: str) -> str:
     return f"{_PATH}/{quoted_uid(uid)}"
+
+
+def _deletion_of(ref: Reference, last: Action | None) -> Action | None:
+    """Return the deletion of a database that a reference, or the action as last seen, is about."""
+    if last is not None:
+        return last if last.name == DELETE_DATABASE and _database_uid(last) is not None else None
+    if not ref.run:
+        return None
+    return Action(
+        uid=ref.uid,
+        name=DELETE_DATABASE,
+        status="",
+        phase=Phase.RUNNING,
+        kind=Kind.STATE_MACHINE,
+        object_type="bdb",
+        object_uid=ref.run.partition(":")[2],
+    )
+
+
+def _database_uid(action: Action) -> str | None:
+    """Return the uid of the database that a state machine works on."""
+    uid = action.object_uid or ""
+    is_database = action.object_type == "bdb" and uid.isascii() and uid.isdecimal()
+    return uid if is_database and action.kind is Kind.STATE_MACHINE else None

@@ -7,26 +7,24 @@ from __future__ import annotations
 
 import email.utils
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from redis_enterprise_actions._client.http.failover import failover
 from redis_enterprise_actions._client.protocols import ListResult, list_cost
-from redis_enterprise_actions._client.wire.database_status import (
-    database_action,
-    deleted_database_action,
-)
 from redis_enterprise_actions._client.wire.databases import (
     DATABASE_FIELDS,
     DELETE_PENDING,
+    database_action,
+    deleted_database_action,
     failure_marks,
     is_busy,
     is_settled,
     read_database,
     read_databases,
+    transfer_status,
 )
-from redis_enterprise_actions._client.wire.transfers import transfer_status
 from redis_enterprise_actions._model.action import (
     Action,
     Ambiguity,
@@ -43,9 +41,7 @@ from redis_enterprise_actions._model.errors import (
 )
 from redis_enterprise_actions._model.reference import AFTER, BUSY, GONE, ReferenceKind
 
-from .confirmation import VIEW_DATABASE, VIEW_DATABASES
 from .not_found import FIELDS_UNSUPPORTED, FOREIGN_404, confirm_gone, get
-from .paths import DATABASES
 from .transfer_runs import (
     Baseline,
     baseline_of,
@@ -66,6 +62,11 @@ if TYPE_CHECKING:
     from redis_enterprise_actions._model.reference import Reference
 
     from .actions_v2 import ActionsV2Api
+
+# requests/bdbs
+DATABASES: Final = "/v1/bdbs"
+VIEW_DATABASE: Final = "view_bdb_info"
+VIEW_DATABASES: Final = "view_all_bdbs_info"
 
 
 class DatabasesApi:

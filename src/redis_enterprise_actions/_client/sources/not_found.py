@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from redis_enterprise_actions._client.wire.error_body import error_code_of, is_api_error
-from redis_enterprise_actions._client.wire.lists import read_uids
+from redis_enterprise_actions._client.wire.replies import read_uids
 from redis_enterprise_actions._model.action import Action, Ambiguity, AmbiguousAnswer
 from redis_enterprise_actions._model.errors import RequestError, RequestRejected, UnreadableReply
 

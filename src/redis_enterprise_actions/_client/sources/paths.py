@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
 from urllib.parse import quote
 
 from redis_enterprise_actions._model.errors import UsageError
-
-
-DATABASES: Final = "/v1/bdbs"
 
 
 def quoted_uid(uid: str) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeGuard
 
 import msgspec
 
-from redis_enterprise_actions._client.wire.transfers import TransferStatus, transfer_status
+from redis_enterprise_actions._client.wire.databases import TransferStatus, transfer_status
 from redis_enterprise_actions._model.action import (
     Action,
     Ambiguity,

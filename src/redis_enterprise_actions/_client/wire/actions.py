@@ -24,7 +24,7 @@ from .lenient_json import (
     percentage,
     utc_time,
 )
-from .lists import decode_each
+from .replies import decode_each
 
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from redis_enterprise_actions._model.action import Action, Kind, phase_of
 
 from .error_body import unreadable_reply
 from .lenient_json import TextOrInt, as_text, decode_or_default, decode_struct
-from .lists import decode_entries
+from .replies import decode_entries
 
 
 class WireCrdbError(msgspec.Struct):

@@ -1,4 +1,4 @@
-"""JSON bodies of databases (objects/bdb).
+"""JSON bodies of databases (objects/bdb), and the states that they show as `Action`.
 
 A database object holds secrets: no error or log record quotes a body.
 """
@@ -11,12 +11,21 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
-from redis_enterprise_actions._model.action import DATABASE_PHASES, Phase, phase_of
+from redis_enterprise_actions._model.action import (
+    DATABASE_PHASES,
+    Action,
+    Ambiguity,
+    AmbiguousAnswer,
+    Kind,
+    Phase,
+    phase_of,
+)
 from redis_enterprise_actions._model.errors import UnreadableReply
+from redis_enterprise_actions._model.reference import GONE, Reference, ReferenceKind
 
 from .actions import error_text
 from .lenient_json import Numeric, TextOrInt, as_text, decode, decode_struct, percentage
-from .lists import decode_each
+from .replies import decode_each
 
 
 if TYPE_CHECKING:
@@ -174,3 +183,146 @@ def has_no_new_failure(wire: WireDatabase, ref: Reference) -> bool:
     """Return True if a database has no failure but those before the call, which `ref` lists."""
     marks = failure_marks(wire, deletes=ref.is_deletion).split("+")
     return set(marks) <= {"", *(ref.known_failure or "").split("+")}
+
+
+# --- state of a database -------------------------------------------------------------------------
+
+
+def database_action(wire: WireDatabase, ref: Reference) -> Action | AmbiguousAnswer:
+    """Return the state of a database as an action, which is completed once the database settles.
+
+    An active, idle database and a failure are ambiguous: the change may not have begun, and the
+    failure may be older than the call.
+    """
+    ops = background_ops(wire)
+    op = next((each for each in ops if each.busy), ops[0] if ops else BackgroundOp("", ""))
+    phase = phase_of(wire.status, DATABASE_PHASES)
+    busy = bool(wire.action_uid) or op.busy
+    if phase.terminal and ref.is_deletion:
+        phase = Phase.RUNNING if busy else Phase.PENDING
+    elif phase is Phase.COMPLETED and busy:
+        phase = Phase.RUNNING
+    action = msgspec.structs.replace(
+        _new_action(ref, wire.status),
+        name=wire.name or "",
+        phase=phase,
+        state=op.name or None,
+        progress=op.progress if op.name and phase is not Phase.COMPLETED else None,
+    )
+    return _with_failure(wire, ref, action)
+
+
+def deleted_database_action(ref: Reference, last: Action | None) -> Action | None:
+    """Return the action for a database that does not exist, or None if that is no success.
+
+    It is one if `ref` follows a deletion, or a database that was seen while it was being deleted
+    and that no call of the client's was to change.
+    """
+    was_deleting = last is not None and last.status.casefold() == DELETE_PENDING
+    if not ref.is_deletion and (ref.run or not was_deleting):
+        return None
+    return msgspec.structs.replace(
+        last or _new_action(ref, ""),
+        status="deleted",
+        phase=Phase.COMPLETED,
+        progress=None,
+        state=None,
+    )
+
+
+def _with_failure(wire: WireDatabase, ref: Reference, action: Action) -> Action | AmbiguousAnswer:
+    """Return the state of a database with its failure, which may be older than the call."""
+    failed = failed_ops(wire, deletes=ref.is_deletion)
+    known_failure = ref.known_failure
+    otherwise = _unless_idle(action, ref)
+    if failed:
+        known_marks = set((known_failure or "").split("+"))
+        op = next((each for each in failed if each.mark not in known_marks), failed[0])
+        action = msgspec.structs.replace(
+            action, phase=Phase.FAILED, state=op.name or None, error=op.error
+        )
+    elif action.phase is not Phase.FAILED:
+        return otherwise
+    elif known_failure is None:
+        return action
+    return AmbiguousAnswer(
+        Ambiguity.KNOWN_FAILURE,
+        action,
+        discriminator=failure_marks(wire, deletes=ref.is_deletion),
+        known_failure=known_failure,
+        otherwise=otherwise,
+    )
+
+
+def _unless_idle(action: Action, ref: Reference) -> Action | AmbiguousAnswer:
+    """Return the state of a database, ambiguous if the work may not have begun."""
+    if action.phase.terminal:
+        return AmbiguousAnswer(Ambiguity.QUIET, action)
+    # The call that was to delete an idle database may never have been executed.
+    is_idle = action.phase is Phase.PENDING and phase_of(action.status, DATABASE_PHASES).terminal
+    if is_idle and ref.is_deletion and ref.run != GONE:
+        return AmbiguousAnswer(Ambiguity.IDLE, action)
+    return action
+
+
+def _new_action(ref: Reference, status: str) -> Action:
+    return Action(
+        uid=ref.name,
+        name="",
+        kind=Kind.DATABASE,
+        status=status,
+        phase=Phase.UNKNOWN,
+        object_type="bdb",
+        object_uid=ref.uid,
+    )
+
+
+# --- state of an export, import or backup ---------------------------------------------------------
+
+
+class TransferStatus(msgspec.Struct, frozen=True):
+    """Status of the running export, import or backup, or the result of the last one."""
+
+    status: str
+    progress: float | None
+    error: str | None
+    last_time: str
+
+    @property
+    def is_idle(self) -> bool:
+        """True if there is neither a running transfer nor a result."""
+        return self.status.casefold() in {"", "idle"}
+
+    @property
+    def is_result(self) -> bool:
+        """True if the status is the result of a transfer that ended."""
+        return phase_of(self.status).terminal
+
+    def to_action(self, ref: Reference) -> Action:
+        """Convert the status to the action for a reference."""
+        phase = phase_of(self.status)
+        return Action(
+            uid=ref.name,
+            name=ref.kind.value,
+            kind=Kind(ref.kind.value),
+            status=self.status,
+            phase=phase,
+            progress=None if phase.terminal else self.progress,
+            object_type="bdb",
+            object_uid=ref.uid,
+            error=self.error if phase is Phase.FAILED else None,
+        )
+
+
+def transfer_status(wire: WireDatabase, track: ReferenceKind) -> TransferStatus:
+    """Return what a database says of its exports, imports or backups."""
+    last = {
+        ReferenceKind.EXPORT: wire.last_export_time,
+        ReferenceKind.BACKUP: wire.last_backup_time,
+    }.get(track)
+    return TransferStatus(
+        status=getattr(wire, f"{track}_status") or "",
+        progress=percentage(getattr(wire, f"{track}_progress")),
+        error=getattr(wire, f"{track}_failure_reason") or None,
+        last_time=last or "",
+    )

@@ -12,7 +12,7 @@ from redis_enterprise_actions._model.reference import Reference, ReferenceKind
 
 from .error_body import unreadable_reply
 from .lenient_json import Numeric, TextOrInt, as_text, decode_struct, percentage, utc_time
-from .lists import decode_entries
+from .replies import decode_entries
 
 
 # Names of actions in answers that differ from those in paths.

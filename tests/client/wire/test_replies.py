@@ -1,4 +1,4 @@
-"""Tests of `_client.wire.lists`."""
+"""Tests of `_client.wire.replies`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from redis_enterprise_actions import UnreadableReply
-from redis_enterprise_actions._client.wire.lists import decode_entries, read_uids
+from redis_enterprise_actions._client.wire.replies import decode_entries, read_uids
 
 
 class Entry(msgspec.Struct):
