@@ -85,12 +85,6 @@ def merge(given: Mapping[str, Any], source: SettingSource) -> dict[str, Any]:
         several = [] if options.get(name) else re.findall(r"[^\s,]+", source(SETTINGS[name]))
         if several:
             options[name] = several
-    _add_authentication(options, source)
-    _add_trust(options, source)
-    return options
-
-
-def _add_authentication(options: dict[str, Any], source: SettingSource) -> None:
     has_certificate = "client_cert" in options
     has_user = bool(options.keys() & {"username", "password", "auth"})
     if not has_certificate and not has_user:
@@ -99,9 +93,6 @@ def _add_authentication(options: dict[str, Any], source: SettingSource) -> None:
         _add(options, source, "username", "password", "auth")
     if not has_certificate:
         _add(options, source, "client_cert", "client_key")
-
-
-def _add_trust(options: dict[str, Any], source: SettingSource) -> None:
     if not options.keys() & {"verify", "ca_cert", "fingerprint"}:
         word = source("insecure").strip().casefold()
         if word not in _YES | _NO:
@@ -110,6 +101,7 @@ def _add_trust(options: dict[str, Any], source: SettingSource) -> None:
             options["verify"] = word in _NO
     if options.get("verify", True) and not options.keys() & {"ca_cert", "fingerprint"}:
         _add(options, source, "ca_cert", "fingerprint")
+    return options
 
 
 def _add(options: dict[str, Any], source: SettingSource, *names: str) -> None:

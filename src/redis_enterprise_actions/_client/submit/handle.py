@@ -119,26 +119,22 @@ def embedded_error(answer: object) -> tuple[str | None, str | None] | None:
     """Return the code and the text of an error in the body of a success, or None."""
     entries = _entries(answer)
     databases = [_fields(entry).get("bdb") for entry in entries]
-    errors = (_error(_fields(each)) for each in (*entries, *databases))
-    return next((error for error in errors if error is not None), None)
-
-
-def _error(fields: Mapping[str, object]) -> tuple[str | None, str | None] | None:
-    if any(_uid(fields, name) is not None for name in ("action_uid", "task_id", "id")):
-        return None
-    texts = (fields.get(name) for name in ("description", "message", "detail", "title"))
-    text = next((text for text in texts if isinstance(text, str) and text), None)
-    code, title, status = fields.get("error_code"), fields.get("title"), fields.get("status")
-    if (isinstance(code, str) and code.strip()) or isinstance(code, int):
-        return str(code), text
-    if isinstance(title, str) and isinstance(status, int | str):  # RFC 7807, of crdbs
-        return None, text
-    error = fields.get("error") or fields.get("errors")
-    if not error or not isinstance(error, str | list | dict):
-        return None
-    if isinstance(error, str):
-        return None, error
-    return None, msgspec.json.encode(error).decode()[:_MAX_ERROR_LENGTH]
+    for fields in map(_fields, (*entries, *databases)):
+        if any(_uid(fields, name) is not None for name in ("action_uid", "task_id", "id")):
+            continue
+        texts = (fields.get(name) for name in ("description", "message", "detail", "title"))
+        text = next((text for text in texts if isinstance(text, str) and text), None)
+        code, title, status = fields.get("error_code"), fields.get("title"), fields.get("status")
+        if (isinstance(code, str) and code.strip()) or isinstance(code, int):
+            return str(code), text
+        if isinstance(title, str) and isinstance(status, int | str):  # RFC 7807, of crdbs
+            return None, text
+        error = fields.get("error") or fields.get("errors")
+        if error and isinstance(error, str):
+            return None, error
+        if error and isinstance(error, list | dict):
+            return None, msgspec.json.encode(error).decode()[:_MAX_ERROR_LENGTH]
+    return None
 
 
 def _action_uids(answer: object) -> list[str]:

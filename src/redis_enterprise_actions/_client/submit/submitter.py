@@ -117,15 +117,13 @@ class Submitter:
             found = await retry_for(_CANCEL_RETRY, self.sources.fetch_certain, ref)
             if (found is None and ref.run) or (found is not None and found.phase.terminal):
                 hint = "This run has ended, or a later one has begun"
-                raise _rejected(call, _NOT_FOUND, None, None, hint)
+                raise RequestRejected(call.method, call.path, status=_NOT_FOUND, hint=hint)
             run = None if found is None else found.task_id
         request = SubmitRequest(call, follow, ref)
         try:
-            reply = await retry_for(_CANCEL_RETRY, self._send_once, request)
+            await retry_for(_CANCEL_RETRY, self._send_once, request)
         except _OutcomeUnknown as unknown:
             raise _answer_lost(unknown.error, request, ref) from unknown.error.__cause__
-        if reply.status == _NOT_FOUND:
-            raise _rejected(call, reply.status, *parse_error_body(reply.body))
         if ref.kind is not ReferenceKind.CRDB:
             self.sources.node_actions.record_cancel(ref, run)
 
@@ -179,11 +177,14 @@ class Submitter:
     async def _send_once(self, request: SubmitRequest) -> Reply:
         """Send the request. Raises `_OutcomeUnknown` if it was sent and has no answer."""
         try:
-            return await self._send(request)
+            reply = await self._send(request)
         except RequestError as error:
             if error.transient and getattr(error, "sent", True):
                 raise _OutcomeUnknown(error) from None
             raise
+        if reply.status == _NOT_FOUND:
+            raise _rejected(request, reply.status, *parse_error_body(reply.body))
+        return reply
 
     @failover
     async def _send(self, request: SubmitRequest) -> Reply:
@@ -234,8 +235,6 @@ class Submitter:
     ) -> Handle:
         """Return the handle of the work. Raises `RequestRejected` and `AnswerLost`."""
         call = request.call
-        if reply.status == _NOT_FOUND:
-            raise _rejected(call, reply.status, *parse_error_body(reply.body))
         answer: object = None
         try:
             if reply.body.strip():
@@ -247,27 +246,20 @@ class Submitter:
                 raise _answer_lost(unreadable, request, before) from None
         problem = embedded_error(answer)
         if problem is not None:
-            raise _rejected(call, reply.status, *map(request.redacted, problem))
+            raise _rejected(request, reply.status, *problem)
         if before is not None and before.kind in TRANSFERS:
-            before = await self._transfer_started(before, reply, outage_timeout)
+            databases = self.sources.databases
+            if was_busy_before(before):  # that run has ended, as the cluster accepted the request
+                with contextlib.suppress(RequestError):
+                    before = await retry_for(outage_timeout, databases.with_baseline, before)
+            if not before.run:  # the user may not read the state: only the time tells runs apart
+                before = databases.with_call_time(before, reply)
+            databases.record_call(before)
         if request.follow is Follow.NODE_ACTION and before is not None:
             self.sources.node_actions.forget_cancel(before)
         elif request.follow is Follow.NODE_ACTION_CANCEL and before is not None:
             self.sources.node_actions.record_cancel(before, parse_run(before).task_id or None)
         return read_handle(request.follow, before, reply.status, answer, dry_run=request.dry_run)
-
-    async def _transfer_started(
-        self, before: Reference, reply: Reply, outage_timeout: float
-    ) -> Reference:
-        """Record that a transfer was started. Return it with the result of the run before it."""
-        databases = self.sources.databases
-        if was_busy_before(before):  # that run has ended, as the cluster accepted the request
-            with contextlib.suppress(RequestError):
-                before = await retry_for(outage_timeout, databases.with_baseline, before)
-        if not before.run:  # the user may not read the state: only the time tells runs apart
-            before = databases.with_call_time(before, reply)
-        databases.record_call(before)
-        return before
 
 
 class _OutcomeUnknown(Exception):
@@ -303,13 +295,13 @@ def _answer_lost(
 
 
 def _rejected(
-    call: Request, status: int, code: str | None, description: str | None, hint: str | None = None
+    request: SubmitRequest, status: int, code: str | None, description: str | None
 ) -> RequestRejected:
+    """Return the error for a refusal in the body of an answer, without the request's secrets."""
     return RequestRejected(
-        call.method,
-        call.path,
+        request.call.method,
+        request.call.path,
         status=status,
-        error_code=code,
-        description=description,
-        hint=hint,
+        error_code=request.redacted(code),
+        description=request.redacted(description),
     )

@@ -20,11 +20,10 @@ from .lenient_json import (
     as_text,
     decode,
     decode_or_default,
-    decode_struct,
     percentage,
     utc_time,
 )
-from .replies import decode_each
+from .replies import decode_array, decode_each, decode_reply
 
 
 if TYPE_CHECKING:
@@ -107,10 +106,7 @@ def read_action(body: bytes, uid: str, path: str) -> Action:
 
 
 def _read_action(body: bytes, uid: str, path: str) -> Action:
-    try:
-        wire = decode_struct(body, WireAction)
-    except ValueError as error:
-        raise unreadable_reply(path, error, body) from None
+    wire = decode_reply(body, WireAction, path)
     _check_uid(uid, (wire.action_uid, wire.task_id), body, path)
     return action_from_v1(wire, uid)
 
@@ -120,10 +116,7 @@ _read_action_cached: Final = lru_cache(_CACHED_BODIES)(_read_action)
 
 def read_action_v2(body: bytes, uid: str, path: str) -> Action:
     """Decode the answer of GET /v2/actions/{uid}."""
-    try:
-        wire = decode_struct(body, WireActionV2)
-    except ValueError as error:
-        raise unreadable_reply(path, error, body) from None
+    wire = decode_reply(body, WireActionV2, path)
     _check_uid(uid, (wire.action_uid,), body, path)
     return _action_from_v2(wire, uid)
 
@@ -142,25 +135,18 @@ def read_actions_v2(
     body: bytes, path: str, wanted: Container[str | None] | None = None
 ) -> list[Action]:
     """Decode the array of /v2/actions: the entries whose uid is `wanted`, or all of them."""
-    try:
-        raws = decode(body, list[msgspec.Raw])
-    except ValueError as error:
-        raise unreadable_reply(path, error, body) from None
     return [
         _action_from_v2(wire, wire.action_uid)
-        for wire in decode_each(raws, WireActionV2)
+        for wire in decode_each(decode_array(body, path), WireActionV2)
         if wire.action_uid is not None and (wanted is None or wire.action_uid in wanted)
     ]
 
 
 def split_families(body: bytes, path: str) -> dict[Kind, Sequence[msgspec.Raw]]:
     """Return the undecoded entries of a list of /v1 by family."""
-    try:
-        if body.lstrip()[:1] == b"[":
-            return {Kind.STATE_MACHINE: decode(body, list[msgspec.Raw])}
-        wire = decode_struct(body, WireActions)
-    except ValueError as error:
-        raise unreadable_reply(path, error, body) from None
+    if body.lstrip().startswith(b"["):
+        return {Kind.STATE_MACHINE: decode_array(body, path)}
+    wire = decode_reply(body, WireActions, path)
     if wire.actions is None and wire.state_machines is None:
         raise unreadable_reply(path, 'neither "actions" nor "state-machines" in it', body)
     return {Kind.TASK: wire.actions or (), Kind.STATE_MACHINE: wire.state_machines or ()}

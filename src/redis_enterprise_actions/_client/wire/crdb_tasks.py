@@ -9,8 +9,8 @@ import msgspec
 from redis_enterprise_actions._model.action import Action, Kind, phase_of
 
 from .error_body import unreadable_reply
-from .lenient_json import TextOrInt, as_text, decode_or_default, decode_struct
-from .replies import decode_entries
+from .lenient_json import TextOrInt, as_text, decode_or_default
+from .replies import decode_entries, decode_reply
 
 
 class WireCrdbError(msgspec.Struct):
@@ -49,10 +49,7 @@ class WireCrdbTask(msgspec.Struct):
 
 def read_crdb_task(body: bytes, uid: str, path: str) -> Action:
     """Decode the answer of GET /v1/crdb_tasks/{id}."""
-    try:
-        wire = decode_struct(body, WireCrdbTask)
-    except ValueError as error:
-        raise unreadable_reply(path, error, body) from None
+    wire = decode_reply(body, WireCrdbTask, path)
     if wire.id and wire.id.casefold() != uid.casefold():
         raise unreadable_reply(path, "it is about another task", body)
     return _crdb_task(wire, uid)

@@ -234,7 +234,13 @@ def _with_failure(wire: WireDatabase, ref: Reference, action: Action) -> Action 
     """Return the state of a database with its failure, which may be older than the call."""
     failed = failed_ops(wire, deletes=ref.is_deletion)
     known_failure = ref.known_failure
-    otherwise = _unless_idle(action, ref)
+    otherwise: Action | AmbiguousAnswer = action
+    is_idle = action.phase is Phase.PENDING and phase_of(wire.status, DATABASE_PHASES).terminal
+    if action.phase.terminal:
+        otherwise = AmbiguousAnswer(Ambiguity.QUIET, action)
+    elif is_idle and ref.is_deletion and ref.run != GONE:
+        # The call that was to delete an idle database may never have been executed.
+        otherwise = AmbiguousAnswer(Ambiguity.IDLE, action)
     if failed:
         known_marks = set((known_failure or "").split("+"))
         op = next((each for each in failed if each.mark not in known_marks), failed[0])
@@ -252,17 +258,6 @@ def _with_failure(wire: WireDatabase, ref: Reference, action: Action) -> Action 
         known_failure=known_failure,
         otherwise=otherwise,
     )
-
-
-def _unless_idle(action: Action, ref: Reference) -> Action | AmbiguousAnswer:
-    """Return the state of a database, ambiguous if the work may not have begun."""
-    if action.phase.terminal:
-        return AmbiguousAnswer(Ambiguity.QUIET, action)
-    # The call that was to delete an idle database may never have been executed.
-    is_idle = action.phase is Phase.PENDING and phase_of(action.status, DATABASE_PHASES).terminal
-    if is_idle and ref.is_deletion and ref.run != GONE:
-        return AmbiguousAnswer(Ambiguity.IDLE, action)
-    return action
 
 
 def _new_action(ref: Reference, status: str) -> Action:

@@ -51,20 +51,14 @@ def _repair(data: bytes) -> bytes | None:
     text = data.decode("utf-8-sig", "replace")
     try:
         read = json.loads(
-            text, parse_constant=lambda _: None, parse_float=_finite, parse_int=_bounded_int
+            text,
+            parse_constant=lambda _: None,
+            parse_float=_finite_number,
+            parse_int=lambda digits: (int if len(digits) < _MAX_DIGITS else _finite_number)(digits),
         )
         return json.dumps(read, ensure_ascii=False).encode("utf-8", "replace")
     except (ValueError, RecursionError):
         return None
-
-
-def _finite(text: str) -> float | None:
-    number = float(text)
-    return number if math.isfinite(number) else None
-
-
-def _bounded_int(text: str) -> float | None:
-    return int(text) if len(text) < _MAX_DIGITS else _finite(text)
 
 
 def decode_struct(data: bytes | msgspec.Raw, shape: type[_S]) -> _S:

@@ -10,9 +10,8 @@ import msgspec
 from redis_enterprise_actions._model.action import Action, Kind, phase_of
 from redis_enterprise_actions._model.reference import Reference, ReferenceKind
 
-from .error_body import unreadable_reply
-from .lenient_json import Numeric, TextOrInt, as_text, decode_struct, percentage, utc_time
-from .replies import decode_entries
+from .lenient_json import Numeric, TextOrInt, as_text, percentage, utc_time
+from .replies import decode_entries, decode_reply
 
 
 # Names of actions in answers that differ from those in paths.
@@ -38,11 +37,7 @@ class WireNodeAction(msgspec.Struct):
 
 def read_node_action(body: bytes, ref: Reference, path: str) -> Action:
     """Decode the answer of GET /v1/nodes/{uid}/actions/{action} or /v1/cluster/actions/{action}."""
-    try:
-        wire = decode_struct(body, WireNodeAction)
-    except ValueError as error:
-        raise unreadable_reply(path, error, body) from None
-    return node_action(wire, ref)
+    return node_action(decode_reply(body, WireNodeAction, path), ref)
 
 
 def read_node_actions(body: bytes, kind: ReferenceKind, path: str) -> list[Action]:

@@ -1,4 +1,4 @@
-"""Decoding of lists: an array, or an object that holds one, whose entries may be unreadable."""
+"""Decoding of replies: objects, and lists, whose entries may be unreadable."""
 
 from __future__ import annotations
 
@@ -25,11 +25,27 @@ class _Entry(msgspec.Struct):
     uid: int | float | str | None = None
 
 
+def decode_reply(body: bytes, shape: type[_S], path: str) -> _S:
+    """Decode the object in a reply. Raises `UnreadableReply`."""
+    try:
+        return decode_struct(body, shape)
+    except ValueError as error:
+        raise unreadable_reply(path, error, body) from None
+
+
+def decode_array(body: bytes, path: str) -> list[msgspec.Raw]:
+    """Return the undecoded entries of the array in a reply. Raises `UnreadableReply`."""
+    try:
+        return decode(body, list[msgspec.Raw])
+    except ValueError as error:
+        raise unreadable_reply(path, error, body) from None
+
+
 def decode_entries(body: bytes, keys: Sequence[str], shape: type[_S], path: str) -> Iterator[_S]:
     """Decode the entries of a list, which may be in an object under one of `keys`."""
+    if body.lstrip().startswith(b"["):
+        return decode_each(decode_array(body, path), shape)
     try:
-        if body.lstrip().startswith(b"["):
-            return decode_each(decode(body, list[msgspec.Raw]), shape)
         fields = decode(body, dict[str, msgspec.Raw])
         inner = next((fields[key] for key in keys if key in fields), None)
         if inner is not None:
@@ -63,15 +79,9 @@ def read_uids(body: bytes, key: str) -> frozenset[int] | None:
         if not body.lstrip().startswith(b"["):
             body = bytes(decode(body, dict[str, msgspec.Raw])[key])
         entries = [decode_struct(raw, _Entry) for raw in decode(body, list[msgspec.Raw])]
-        return frozenset(_whole_number(entry.uid) for entry in entries)
-    except (KeyError, OverflowError, TypeError, ValueError):
+        uids = [entry.uid for entry in entries]
+        return frozenset(
+            int(uid if isinstance(uid, str) else str(uid).removesuffix(".0")) for uid in uids
+        )
+    except (KeyError, ValueError):
         return None
-
-
-def _whole_number(uid: float | str | None) -> int:
-    """Return a uid as a number. Raises `ValueError` or `TypeError` for anything else."""
-    if isinstance(uid, float):
-        return int(str(uid).removesuffix(".0"))
-    if uid is None:
-        raise ValueError("no uid")
-    return int(uid)
