@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,20 @@ import redis_enterprise_actions
 
 
 PACKAGE = Path(redis_enterprise_actions.__file__).parent
+FOR_TYPES = re.compile(r"^if TYPE_CHECKING:\n(?:(?: .*)?\n)+", re.MULTILINE)
+# Folders and modules that import each library when they run; all import msgspec.
+LIBRARIES = {
+    "aiohttp": {"_client/http", "testing"},
+    "airflow": {"airflow"},
+    "argcomplete": {"_cli/completion"},
+    "keyring": {"_client/config/secrets"},
+    "opentelemetry": {"otel"},
+    "rich": {"_cli/listing/watch_view", "_cli/wait/bars"},
+    "tenacity": {"_client/pacing"},
+    "trustme": {"testing/server/tls"},
+    "wtforms": {"airflow/hooks"},
+    "yarl": {"_client/http"},
+}
 
 
 def run(code: str) -> str:
@@ -20,6 +35,24 @@ def run(code: str) -> str:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
     return ran.stdout
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_places_of_a_library(library: str) -> None:
+    """Each library is imported where the table says, and nowhere else."""
+    imports = re.compile(rf"^ *(?:from|import) {library}\b", re.MULTILINE)
+    found = {
+        file.relative_to(PACKAGE).with_suffix("").as_posix()
+        for file in PACKAGE.rglob("*.py")
+        if imports.search(FOR_TYPES.sub("", file.read_text("utf-8")))
+    }
+    uses = {
+        place: {module for module in found if f"{module}/".startswith(f"{place}/")}
+        for place in LIBRARIES[library]
+    }
+
+    assert all(uses.values())
+    assert found == set().union(*uses.values())
 
 
 @pytest.mark.enable_socket

@@ -350,7 +350,7 @@ class TestEnds:
     async def test_not_several(
         self, cluster: FakeCluster, client: ActionsClient, wrong: list[str]
     ) -> None:
-        """A single reference instead of several is a usage error."""
+        """A wait refuses all references if one of them is invalid."""
         with pytest.raises(UsageError):
             await client.wait_for(*wrong)
         assert cluster.requests == []

@@ -37,7 +37,7 @@ def untrusted(code: int) -> CheckResult:
         (
             checks.no_handshake(NODE, OSError(), "NO"),
             Level.FAILURE,
-            "client certificate: NO. To do",
+            "the server refuses the client certificate: NO. To do",
         ),
         (
             checks.no_handshake(NODE, ssl.SSLError(), None),

@@ -85,11 +85,12 @@ async def test_another_node() -> None:
     assert flaky.calls[-1] - flaky.calls[0] < 0.3
 
 
-async def test_refusal() -> None:
-    """A refusal is raised at once."""
-    flaky = Flaky(RequestRejected("GET", "/", status=406))
+@pytest.mark.parametrize("error", [RequestRejected("GET", "/", status=406), OSError()], ids=repr)
+async def test_no_retry(error: Exception) -> None:
+    """A refusal is raised at once, and so is an error of another library."""
+    flaky = Flaky(error)
 
-    with pytest.raises(RequestRejected):
+    with pytest.raises(type(error)):
         await retry_for(10.0, flaky)
 
     assert len(flaky.calls) == 1

@@ -202,6 +202,8 @@ WRONG: dict[str, Call] = {
         f"task: {task!r}": lambda client, task=task: client.get(f"crdb:{task}")
         for task in ("", ".", "..", "\ud800")
     },
+    "no text: None": lambda client: client.get(None),  # type: ignore[arg-type]
+    "no text: number": lambda client: client.get(7),  # type: ignore[arg-type]
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -229,6 +229,21 @@ async def test_impossible(cluster: FakeCluster, add: Callable[[FakeCluster], obj
     """Impossible arguments and misspelled words are refused at once."""
     with pytest.raises(ValueError, match=r"no|seconds|times|1 node|needs"):
         add(cluster)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"duration": -1}, "duration and queued are seconds, 0 or more"),
+        ({"queued": -1}, "duration and queued are seconds, 0 or more"),
+        ({"outcome": "odd"}, "outcome='odd' is none of completed"),
+        ({"progress": "odd"}, "progress='odd' is none of steps"),
+    ],
+)
+def test_impossible_plan(options: dict[str, Any], message: str) -> None:
+    """A plan has times of 0 seconds or more, and the words of the API."""
+    with pytest.raises(ValueError, match=message):
+        Plan(**options)
 
 
 async def test_plans_wait_their_turn(cluster: FakeCluster, call: Caller) -> None:
