@@ -17,7 +17,7 @@ import msgspec
 
 from redis_enterprise_actions import Action
 from redis_enterprise_actions._cli.arguments import build_parser
-from redis_enterprise_actions._cli.settings.connection import ENVIRONMENT, connection_options
+from redis_enterprise_actions._cli.connection import ENVIRONMENT, connection_options
 
 
 if TYPE_CHECKING:

@@ -20,8 +20,8 @@ import pytest
 from redis_enterprise_actions import UsageError
 from redis_enterprise_actions._cli import main as _main
 from redis_enterprise_actions._cli.arguments import parse_arguments
+from redis_enterprise_actions._cli.connection import client_from_args
 from redis_enterprise_actions._cli.main import main
-from redis_enterprise_actions._cli.settings.connection import client_from_args
 from redis_enterprise_actions.testing import Plan
 from tests.event_samples import conforms
 from tests.secrecy import leaks_of

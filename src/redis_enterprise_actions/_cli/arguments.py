@@ -12,17 +12,16 @@ from typing import TYPE_CHECKING, Final, NoReturn, cast
 
 import msgspec
 
+from redis_enterprise_actions._cli.connection import ENVIRONMENT, connection_options
 from redis_enterprise_actions._cli.listing.query import Selection, selection_from
-from redis_enterprise_actions._cli.settings.connection import ENVIRONMENT, connection_options
-from redis_enterprise_actions._cli.wait.options import (
-    add_stop_options,
-    add_wait_options,
-    parse_duration,
-)
+from redis_enterprise_actions._cli.wait.displays import OUTPUTS
+from redis_enterprise_actions._cli.wait.follow import StopCondition
 from redis_enterprise_actions._client.config.options import similar_name
 from redis_enterprise_actions._client.http.redaction import Secret
+from redis_enterprise_actions._client.pacing.durations import parse_duration
 from redis_enterprise_actions._model.errors import UsageError
 from redis_enterprise_actions._model.text import one_line
+from redis_enterprise_actions._report.write import check_report
 
 from .completion import SHELLS, answer_completion
 from .help import add_examples
@@ -45,7 +44,7 @@ as list does, and waits for those that match all filters and have not ended; wit
 ended ones with that status. --name '*' matches everything. Nothing to wait for is an error, unless
 --allow-empty is given.
 
-Durations are seconds, or as in 30s, 15m, 2h.
+Durations (TIME) are seconds, or as in 500ms, 30s, 15m, 1h30m, 1d.
 
 A reference (REF) is one of
   UID, or action:UID         an action, by its action_uid or task_id
@@ -71,7 +70,6 @@ exit codes of wait:
   4, 5 or 70, as above.
 """
 _MAX_DEPTH: Final = 100  # the bodies of the API are ten levels deep at most
-_MIN_INTERVAL: Final = 1.0  # seconds; a limit to the load on the cluster
 _OPTION: Final = re.compile("--[a-z-]+(?==|$)")
 _SHOWN: Final = "only actions that match all given filters are shown"
 
@@ -141,11 +139,37 @@ def parse_statuses(text: str) -> frozenset[str]:
     return frozenset(word for word in words if word)
 
 
-def _watch_interval(text: str) -> float:
-    seconds = parse_duration(text)
-    if seconds < _MIN_INTERVAL:
-        raise argparse.ArgumentTypeError(f"the shortest interval is {_MIN_INTERVAL:g}s")
+def parse_time(text: str) -> float:
+    """Return a duration such as `90`, `1.5m` or `1h30m` in seconds."""
+    try:
+        return parse_duration(text)
+    except ValueError:
+        message = f"{text!r} is not a duration such as 90, 30s, 15m or 2h"
+        raise argparse.ArgumentTypeError(message) from None
+
+
+def parse_interval(text: str) -> float:
+    """Return a duration that is longer than 0, in seconds."""
+    seconds = parse_time(text)
+    if seconds == 0:
+        raise argparse.ArgumentTypeError("an interval must be longer than 0")
     return seconds
+
+
+def _watch_interval(text: str) -> float:
+    seconds = parse_time(text)
+    if seconds < 1:  # would load the cluster too much
+        raise argparse.ArgumentTypeError("the shortest interval is 1s")
+    return seconds
+
+
+def parse_report_path(text: str) -> str:
+    """Return the path of a file that a report can be written to."""
+    try:
+        check_report(text)
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
 
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -215,7 +239,7 @@ def _add_reading_commands(add: _AddParser, connection: argparse.ArgumentParser) 
 
     command = add("doctor", parents=[connection], help="diagnose connection problems")
     text = "time limit for each step (default: 10s)"
-    command.add_argument("--timeout", type=parse_duration, default=10.0, metavar="TIME", help=text)
+    command.add_argument("--timeout", type=parse_time, default=10.0, metavar="TIME", help=text)
     command.add_argument("--json", action="store_true", help="print one JSON object per line")
 
     command = add("watch", parents=[connection], help="show the list of actions live")
@@ -245,8 +269,8 @@ def _add_waiting_commands(add: _AddParser, connection: argparse.ArgumentParser) 
     text = "an action's uid, or a reference; - reads standard input: one per line, or JSON"
     command.add_argument("ref", metavar="REF", nargs="*", help=text)
     _add_filters(command, "instead of REF: wait for all actions that match all given filters")
-    add_stop_options(command)
-    add_wait_options(command)
+    _add_stop_options(command)
+    _add_wait_options(command)
     command.set_defaults(interrupted=work_goes_on)
 
     command = add(
@@ -266,13 +290,11 @@ def _add_waiting_commands(add: _AddParser, connection: argparse.ArgumentParser) 
     add_pair("--param", type=name_and_value, help="query parameter; can be repeated")
     add_pair("--header", type=name_and_secret, help="request header; can be repeated")
     text = "repeat the call for this long while the answer is 409, busy (default: do not repeat it)"
-    command.add_argument(
-        "--busy-timeout", type=parse_duration, default=0.0, metavar="TIME", help=text
-    )
+    command.add_argument("--busy-timeout", type=parse_time, default=0.0, metavar="TIME", help=text)
     command.add_argument("--wait", action="store_true", help="wait for the operation to end")
     text = "with --wait: an answer that names nothing to follow counts as completed"
     command.add_argument("--accept-untracked", action="store_true", help=text)
-    add_wait_options(command)
+    _add_wait_options(command)
     command.set_defaults(interrupted=work_goes_on)
 
     text = "cancel an operation, if the API can: node:, cluster:, crdb:"
@@ -280,6 +302,63 @@ def _add_waiting_commands(add: _AddParser, connection: argparse.ArgumentParser) 
     command.add_argument("ref", metavar="REF", help="a reference, as for wait")
     text = "cancel a CRDB task even while it is committing; this may do damage"
     command.add_argument("--force", action="store_true", help=text)
+
+
+def _add_wait_options(command: argparse.ArgumentParser) -> None:
+    """Add the options of a wait: its limits, its display, its reports and the hook."""
+    limits = command.add_argument_group("how long to wait")
+    for name, text in (
+        ("--timeout", "give up after this long (default: never)"),
+        ("--stall-timeout", "give up when nothing has moved for this long (default: never)"),
+        (
+            "--outage-timeout",
+            "give up after an outage this long (default: 5m, and 10s for a call of submit)",
+        ),
+        (
+            "--not-found-grace",
+            "tolerate 'not found' this long (default: 10s, and 60s for exports and the like)",
+        ),
+    ):
+        limits.add_argument(name, type=parse_time, metavar="TIME", help=text)
+    text = "ask this often (default: when the end is due)"
+    limits.add_argument("--interval", type=parse_interval, metavar="TIME", help=text)
+
+    display = command.add_argument_group("what is shown")
+    output = display.add_mutually_exclusive_group()
+    text = (
+        "auto (the default) is github or gitlab in their pipelines, rich (live bars) on a terminal "
+        "if rich is installed, and plain otherwise"
+    )
+    output.add_argument("--output", choices=OUTPUTS, default="auto", help=text)
+    text = "short for --output json: one JSON object a line"
+    output.add_argument("--json", action="store_const", dest="output", const="json", help=text)
+    text = "print a line at least this often while still waiting (default: 60s; 0: never)"
+    display.add_argument("--keep-alive", type=parse_time, default=60.0, metavar="TIME", help=text)
+
+    after = command.add_argument_group("what follows the wait")
+    text = "write a record of the wait, as .html, .svg, .md or .json; can be repeated"
+    after.add_argument(
+        "--report", type=parse_report_path, action="append", default=[], metavar="FILE", help=text
+    )
+    text = "run a command in the shell, with REDIS_ACTIONS_OUTCOME and more in its environment"
+    after.add_argument("--hook", metavar="CMD", help=text)
+
+
+def _add_stop_options(command: argparse.ArgumentParser) -> None:
+    """Add the options that say when several waits stop, and if there may be none."""
+    group = command.add_argument_group("of several")
+    several = group.add_mutually_exclusive_group()
+    for condition, text in (
+        (StopCondition.ALL, "follow each to its end, however the others end (the default)"),
+        (StopCondition.FAIL_FAST, "stop at the first that does not complete"),
+        (StopCondition.ANY, "stop, with 0, at the first that completes"),
+    ):
+        several.add_argument(
+            f"--{condition}", action="store_const", dest="until", const=condition, help=text
+        )
+    text = "exit with 0, not 2, if there is nothing to wait for"
+    group.add_argument("--allow-empty", action="store_true", help=text)
+    command.set_defaults(until=StopCondition.ALL)
 
 
 def _add_local_commands(add: _AddParser, connection: argparse.ArgumentParser) -> None:

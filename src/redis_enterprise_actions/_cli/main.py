@@ -12,13 +12,13 @@ import traceback
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from redis_enterprise_actions._cli.doctor.command import doctor
-from redis_enterprise_actions._cli.listing.command import list_actions, watch_actions
-from redis_enterprise_actions._cli.settings.connection import (
+from redis_enterprise_actions._cli.connection import (
     account_from_args,
     client_from_args,
     read_new_password,
 )
+from redis_enterprise_actions._cli.doctor.command import doctor
+from redis_enterprise_actions._cli.listing.command import list_actions, watch_actions
 from redis_enterprise_actions._cli.wait.command import submit, wait
 from redis_enterprise_actions._cli.wait.references import parse_references
 from redis_enterprise_actions._cli.wait.reporter import LogCapture, unhandled_logs_to_stderr
@@ -26,6 +26,7 @@ from redis_enterprise_actions._client.config.profiles import NO_HOME, config_pat
 from redis_enterprise_actions._client.config.secrets import delete_password, save_password
 from redis_enterprise_actions._client.submit.calls import reason_not_followable
 from redis_enterprise_actions._model.errors import RedisActionsError, UsageError
+from redis_enterprise_actions._model.outcome import Outcome
 from redis_enterprise_actions._model.text import one_line
 
 from .arguments import parse_arguments, read_data
@@ -49,12 +50,6 @@ if TYPE_CHECKING:
     from redis_enterprise_actions._client.client import ActionsClient
 
 
-_SUBMIT_OUTAGE_TIMEOUT: Final = 10.0  # seconds
-_EXIT_INTERRUPTED: Final = 130  # 128 + SIGINT, as in shells
-_EXIT_PIPE_CLOSED: Final = 141  # 128 + SIGPIPE
-_EXIT_OUTPUT_LOST: Final = 74  # EX_IOERR of sysexits.h
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     for stream in (sys.stdout, sys.stderr):
@@ -71,12 +66,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Without this, Python fails again at exit, as it flushes standard output.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(lost.error, BrokenPipeError):
-            return _EXIT_PIPE_CLOSED
+            return 141  # 128 + SIGPIPE, as in shells
         print_error(f"redis-actions: the output cannot be written: {lost.error}")
-        return _EXIT_OUTPUT_LOST
+        return 74  # EX_IOERR of sysexits.h
     except KeyboardInterrupt:
         print_error("interrupted")
-        return _EXIT_INTERRUPTED
+        return Outcome.INTERRUPTED.exit_code
     except Exception as error:  # noqa: BLE001 - a traceback may show secrets
         _print_internal_error(error)
         return EXIT_INTERNAL_ERROR
@@ -145,7 +140,6 @@ def _submit(
     problem = reason_not_followable(args.method.upper(), args.path) if args.wait else None
     if problem is not None:
         raise UsageError(f"--wait cannot follow this call, which was not made: {problem}")
-    outage_timeout = args.outage_timeout
     call = client.submit(
         args.method,
         args.path,
@@ -153,7 +147,7 @@ def _submit(
         params=dict(args.param),
         headers={name: value.reveal() for name, value in args.header},
         busy_timeout=args.busy_timeout,
-        outage_timeout=_SUBMIT_OUTAGE_TIMEOUT if outage_timeout is None else outage_timeout,
+        outage_timeout=10.0 if args.outage_timeout is None else args.outage_timeout,
         untracked="completed" if args.accept_untracked else "refused",
     )
     return submit(args, client, call, log_capture)
@@ -189,11 +183,8 @@ def _profiles(_: argparse.Namespace) -> int:
 def _login(args: argparse.Namespace) -> int:
     account = account_from_args(args)
     save_password(account, read_new_password(args))
-    print_line(
-        one_line(
-            f"stored the password of {account} in the keyring, for profiles with keyring = true"
-        )
-    )
+    text = f"stored the password of {account} in the keyring, for profiles with keyring = true"
+    print_line(one_line(text))
     return 0
 
 

@@ -22,14 +22,16 @@ from redis_enterprise_actions._model.text import json_text
 
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Mapping
 
     from redis_enterprise_actions._model.action import Action
 
 EXIT_INTERNAL_ERROR: Final = 70  # EX_SOFTWARE of sysexits.h
+NEEDS_RICH: Final = "needs rich: pip install 'redis-enterprise-actions[cli]'"
 
 _LINE_COMMAND: Final = re.compile(r"^[^\S\n]*(?=::|---|\+\+\+|~~~|\^\^\^\s*\+\+\+)", re.MULTILINE)
 _HASH: Final = re.compile("#(?=#)")
+_SIZE: Final = re.compile("[1-9][0-9]{0,3}")
 
 
 class OutputError(Exception):
@@ -92,3 +94,20 @@ def print_traceback(error: BaseException) -> None:
 def escape_ci_commands(text: str) -> str:
     """Insert a backslash where a CI system would see the beginning of a command."""
     return _HASH.sub(r"#\\", _LINE_COMMAND.sub(r"\g<0>\\", text))
+
+
+# --- the terminal ---------------------------------------------------------------------------------
+
+
+def can_draw(environ: Mapping[str, str]) -> bool:
+    """Return True unless `TERM` names a terminal that can neither move a cursor nor colour text."""
+    return environ.get("TERM", "").casefold() not in {"dumb", "unknown"}
+
+
+def with_valid_size(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment without a `COLUMNS` or `LINES` that no terminal can have.
+
+    rich prefers these variables to the size of the terminal, whatever they hold.
+    """
+    invalid = [name for name in ("COLUMNS", "LINES") if not _SIZE.fullmatch(environ.get(name, ""))]
+    return {name: value for name, value in environ.items() if name not in invalid}

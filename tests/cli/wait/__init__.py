@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from redis_enterprise_actions._cli import main as _main
 from redis_enterprise_actions._cli.arguments import parse_arguments
-from redis_enterprise_actions._cli.settings.connection import client_from_args
+from redis_enterprise_actions._cli.connection import client_from_args
 from redis_enterprise_actions._cli.wait.reporter import LogCapture
 
 

@@ -56,7 +56,7 @@ def window(monkeypatch: pytest.MonkeyPatch) -> Callable[..., FakeTerminal]:
         monkeypatch.setenv("LINES", str(height))
         monkeypatch.setenv("TERM", "xterm-256color")
         monkeypatch.delenv("NO_COLOR", raising=False)
-        monkeypatch.setattr("redis_enterprise_actions._cli.wait.bars._write", terminal.write)
+        monkeypatch.setattr("redis_enterprise_actions._cli.wait.bars.write_output", terminal.write)
         return terminal
 
     return open_window
@@ -278,7 +278,7 @@ def test_refresh_limit(window: Callable[..., FakeTerminal]) -> None:
     original = terminal.write
     terminal.write = lambda text: (writes.append(text), original(text))[1]  # type: ignore[method-assign]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("redis_enterprise_actions._cli.wait.bars._write", terminal.write)
+        patch.setattr("redis_enterprise_actions._cli.wait.bars.write_output", terminal.write)
         events = [ChangeEvent(**time_at(1), ref="action:a1", action=UPDATE)] * 100
         show_and_draw([*running(), *events], 2)
 
@@ -342,7 +342,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> FakeTerminal:
     """A terminal with a line in it, as standard output."""
     terminal = FakeTerminal(width=20, height=8)
     terminal.write("$ before\n")
-    monkeypatch.setattr("redis_enterprise_actions._cli.wait.bars._write", terminal.write)
+    monkeypatch.setattr("redis_enterprise_actions._cli.wait.bars.write_output", terminal.write)
     return terminal
 
 

@@ -15,8 +15,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from redis_enterprise_actions import ClusterUnreachable
+from redis_enterprise_actions._cli.arguments import parse_arguments
 from redis_enterprise_actions._cli.main import main
-from redis_enterprise_actions._cli.wait.command import EXIT_FOLLOW_UP_FAILED, ReportWriter
+from redis_enterprise_actions._cli.wait.command import (
+    EXIT_FOLLOW_UP_FAILED,
+    ReportWriter,
+    wait_options,
+)
+from redis_enterprise_actions._cli.wait.follow import StopCondition
 from redis_enterprise_actions.testing import Plan
 from tests.cli.wait import run_command
 from tests.secrecy import secrets_in
@@ -686,3 +692,29 @@ def test_reports_after_exception(tmp_path: Path) -> None:
 
     assert reports.exit_code == 0
     assert file.exists()
+
+
+def test_default_options() -> None:
+    """By default a wait has no limits, the output is `auto`, and all waits are followed."""
+    args = parse_arguments(["wait", "x"])
+
+    assert wait_options(args) == {"timeout": None, "stall_timeout": None}
+    assert (args.output, args.keep_alive, args.until) == ("auto", 60, StopCondition.ALL)
+    assert (args.report, args.hook) == ([], None)
+
+
+def test_options_of_limits() -> None:
+    """Each limit becomes an option of the wait; the interval becomes its schedule."""
+    args = parse_arguments([
+        *("wait", "x", "--timeout", "1h", "--stall-timeout", "90", "--outage-timeout", "5m"),
+        *("--not-found-grace", "2s", "--interval", "7s"),
+    ])  # fmt: skip
+    options = wait_options(args)
+
+    assert options.pop("poll")(None) == 7  # type: ignore[misc, arg-type]
+    assert options == {
+        "timeout": 3600,
+        "stall_timeout": 90,
+        "outage_timeout": 300,
+        "not_found_grace": 2,
+    }

@@ -5,9 +5,9 @@ Nodes are asked without credentials first. Only nodes that answer as the REST AP
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, cast
 
-from redis_enterprise_actions._cli.settings.connection import settings_from_args
+from redis_enterprise_actions._cli.connection import settings_from_args
 from redis_enterprise_actions._client.http.auth import authenticator_for
 from redis_enterprise_actions._client.http.nodes import NodePool
 from redis_enterprise_actions._client.http.redaction import Secret, as_secret
@@ -23,9 +23,6 @@ from .result import CheckResult, DiagnosticReport
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Coroutine
-
-_SECRETS: Final = frozenset({"password", "token"})
-_EXIT_WRONG_SETTINGS: Final = 2
 
 
 def doctor(args: argparse.Namespace) -> Coroutine[object, object, int] | int:
@@ -57,9 +54,9 @@ def doctor(args: argparse.Namespace) -> Coroutine[object, object, int] | int:
     except UsageError as error:
         advice = "see redis-actions doctor --help"
         report.add(CheckResult.failure("settings", str(error), advice))
-        return report.finish(0, exit_failed=_EXIT_WRONG_SETTINGS)
+        return report.finish(0, exit_failed=error.outcome.exit_code)
     for name, source in settings.origins.items():
-        value: object = "given" if name in _SECRETS else options.get(name)
+        value: object = "given" if name in {"password", "token"} else options.get(name)
         if isinstance(value, (list, tuple)):
             value = " ".join(map(str, cast("list[object]", value)))
         report.add(CheckResult.ok("settings", f"{name} is {value}, from {source}"))

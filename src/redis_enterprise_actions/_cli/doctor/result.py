@@ -11,7 +11,6 @@ from redis_enterprise_actions._cli.output import print_json, print_line
 from redis_enterprise_actions._model.text import count_text, one_line
 
 
-_EXIT_FAILED: Final = 5
 _MAX_LENGTH: Final = 1000  # characters; a result may quote a server or an operating system
 
 
@@ -76,34 +75,6 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.level:<7}  {self.check:<11}  {text}"
 
 
-class CheckEvent(msgspec.Struct, frozen=True, kw_only=True, tag="check", tag_field="event"):
-    """JSON object of a result."""
-
-    level: Level
-    check: str
-    node: str | None
-    seen: str
-    advice: str | None
-
-
-class SummaryEvent(msgspec.Struct, frozen=True, kw_only=True, tag="done", tag_field="event"):
-    """JSON object of the summary: the number of results by level, and the exit code."""
-
-    ok: int
-    warnings: int
-    failures: int
-    requests: int
-    exit_code: int
-
-    def __str__(self) -> str:
-        warnings, failures = (
-            count_text(self.warnings, "warning"),
-            count_text(self.failures, "failure"),
-        )
-        requests = count_text(self.requests, "request")
-        return f"{self.ok} ok, {warnings}, {failures}, {requests} sent; exit code {self.exit_code}"
-
-
 class DiagnosticReport:
     """Collection of results that prints each as it is added, as a line or as JSON."""
 
@@ -114,30 +85,38 @@ class DiagnosticReport:
     def add(self, result: CheckResult) -> None:
         """Print a result, and count it."""
         self._levels.append(result.level)
-        event = CheckEvent(
-            level=result.level,
-            check=result.check,
-            node=result.node,
-            seen=one_line(result.seen)[:_MAX_LENGTH],
-            advice=result.advice,
-        )
         if self._as_json:
-            print_json(event)
+            print_json(
+                {
+                    "event": "check",
+                    "level": result.level,
+                    "check": result.check,
+                    "node": result.node,
+                    "seen": one_line(result.seen)[:_MAX_LENGTH],
+                    "advice": result.advice,
+                }
+            )
         else:
             print_line(str(result))
 
-    def finish(self, requests: int, *, exit_failed: int = _EXIT_FAILED) -> int:
+    def finish(self, requests: int, *, exit_failed: int = 5) -> int:
         """Print the summary; return the exit code: `exit_failed` if a check failed, else 0."""
-        failures = self._levels.count(Level.FAILURE)
-        summary = SummaryEvent(
-            ok=self._levels.count(Level.OK),
-            warnings=self._levels.count(Level.WARNING),
-            failures=failures,
-            requests=requests,
-            exit_code=exit_failed if failures else 0,
-        )
+        ok, warnings, failures = map(self._levels.count, Level)
+        code = exit_failed if failures else 0
         if self._as_json:
-            print_json(summary)
+            print_json(
+                {
+                    "event": "done",
+                    "ok": ok,
+                    "warnings": warnings,
+                    "failures": failures,
+                    "requests": requests,
+                    "exit_code": code,
+                }
+            )
         else:
-            print_line(str(summary))
-        return summary.exit_code
+            print_line(
+                f"{ok} ok, {count_text(warnings, 'warning')}, {count_text(failures, 'failure')}, "
+                f"{count_text(requests, 'request')} sent; exit code {code}"
+            )
+        return code

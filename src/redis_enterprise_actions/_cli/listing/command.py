@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import msgspec
 
-from redis_enterprise_actions._cli.output import print_error, print_json, print_line
-from redis_enterprise_actions._cli.terminal import can_draw
+from redis_enterprise_actions._cli.output import can_draw, print_error, print_json, print_line
 from redis_enterprise_actions._model.errors import ClusterUnreachable, RequestError, UsageError
 
 from .query import ActionQuery, select, selection_from

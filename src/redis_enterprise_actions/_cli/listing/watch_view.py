@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Final, Self
 import msgspec
 
 from redis_enterprise_actions._cli.output import (
+    NEEDS_RICH,
     escape_ci_commands,
     print_line,
+    with_valid_size,
     wrapping_output_errors,
 )
-from redis_enterprise_actions._cli.terminal import NEEDS_RICH, with_valid_size
 from redis_enterprise_actions._model.action import Action, is_visible_change
 from redis_enterprise_actions._model.errors import UsageError
 from redis_enterprise_actions._model.text import one_line

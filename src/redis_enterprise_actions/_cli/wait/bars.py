@@ -7,8 +7,11 @@ from collections import Counter
 from itertools import chain
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from redis_enterprise_actions._cli.output import escape_ci_commands, write_output
-from redis_enterprise_actions._cli.terminal import with_valid_size
+from redis_enterprise_actions._cli.output import (
+    escape_ci_commands,
+    with_valid_size,
+    write_output,
+)
 from redis_enterprise_actions._model.action import Phase
 from redis_enterprise_actions._model.outcome import Outcome
 from redis_enterprise_actions._model.text import one_line
@@ -377,18 +380,20 @@ class Screen:
         # Wrapped lines that were only overwritten would be joined in a wider window.
         clear = "" if width == self._width else _CLEAR_BELOW
         rows = "".join(f"{line.text}{_CLEAR_LINE}\n" for line in lines)
-        _write(f"{hide}{self._cursor_to_start(width)}{clear}{_NO_WRAP}{rows}{_WRAP}{_CLEAR_BELOW}")
+        write_output(
+            f"{hide}{self._cursor_to_start(width)}{clear}{_NO_WRAP}{rows}{_WRAP}{_CLEAR_BELOW}"
+        )
         self._drawn, self._width, self._hidden = lines, width, True
 
     def write_above(self, text: str, width: int) -> None:
         """Write a line that stays, in place of the lines drawn last."""
-        _write(f"{self._cursor_to_start(width)}{_CLEAR_BELOW}{text}\n")
+        write_output(f"{self._cursor_to_start(width)}{_CLEAR_BELOW}{text}\n")
         self._drawn = ()
 
     def close(self, width: int) -> None:
         """Remove the lines and show the cursor."""
         if self._hidden:
-            _write(f"{self._cursor_to_start(width)}{_CLEAR_BELOW}{_SHOW_CURSOR}")
+            write_output(f"{self._cursor_to_start(width)}{_CLEAR_BELOW}{_SHOW_CURSOR}")
         self._drawn, self._hidden = (), False
 
     def _cursor_to_start(self, width: int) -> str:
@@ -398,7 +403,3 @@ class Screen:
         """
         rows = sum(max(1, -(-line.cells // width)) for line in self._drawn)
         return f"\r\x1b[{rows}A" if rows else "\r"
-
-
-def _write(text: str) -> None:
-    write_output(text)

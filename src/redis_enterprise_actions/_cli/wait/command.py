@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Self
 from redis_enterprise_actions._cli.listing.command import fetch_selected
 from redis_enterprise_actions._cli.listing.query import selection_from
 from redis_enterprise_actions._cli.output import print_error, print_line
+from redis_enterprise_actions._client.pacing.schedules import every
 from redis_enterprise_actions._model.errors import NothingToFollow, RequestError, UsageError
 from redis_enterprise_actions._model.record import Recorder
 from redis_enterprise_actions._model.reference import parse_reference
@@ -19,7 +20,6 @@ from .displays import ReferenceDisplay, create_display
 from .events import SubmittedEvent, SummaryEvent, WaitEndEvent
 from .follow import StopCondition, follow
 from .hook import hook_variables, run_hook
-from .options import wait_options
 from .plain import JsonDisplay
 from .references import reference_to, report_ended
 from .reporter import ProgressReporter
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from redis_enterprise_actions._model.reference import Reference
 
     from .displays import Display
+    from .follow import WaitOptions
     from .reporter import LogCapture
 
 
@@ -101,6 +102,18 @@ async def submit(
                     reporter=reporter,
                 )
     return await _run_hook(args, reporter, code or reports.exit_code)
+
+
+def wait_options(args: argparse.Namespace) -> WaitOptions:
+    """Return the options that the arguments set, as `Operation.wait` takes them."""
+    options: WaitOptions = {"timeout": args.timeout, "stall_timeout": args.stall_timeout}
+    if args.outage_timeout is not None:
+        options["outage_timeout"] = args.outage_timeout
+    if args.not_found_grace is not None:
+        options["not_found_grace"] = args.not_found_grace
+    if args.interval is not None:
+        options["poll"] = every(args.interval)
+    return options
 
 
 async def _find_references(

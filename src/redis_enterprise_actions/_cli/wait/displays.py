@@ -7,8 +7,7 @@ import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final, Protocol
 
-from redis_enterprise_actions._cli.output import print_line, write_output
-from redis_enterprise_actions._cli.terminal import NEEDS_RICH, can_draw
+from redis_enterprise_actions._cli.output import NEEDS_RICH, can_draw, print_line, write_output
 from redis_enterprise_actions._model.errors import UsageError
 from redis_enterprise_actions._model.text import one_line
 

@@ -1,4 +1,4 @@
-"""Tests of `_cli.settings.connection`. More, with a cluster, are in `tests.cli.test_main`."""
+"""Tests of `_cli.connection`. More, with a cluster, are in `tests.cli.test_main`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from redis_enterprise_actions import ActionsClient, UsageError
 from redis_enterprise_actions._cli.arguments import parse_arguments
-from redis_enterprise_actions._cli.settings.connection import (
+from redis_enterprise_actions._cli.connection import (
     account_from_args,
     client_from_args,
     read_new_password,

@@ -1,1 +1,0 @@
-"""Connection settings of the command."""

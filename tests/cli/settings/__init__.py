@@ -1,1 +1,0 @@
-"""Tests of `_cli/settings`."""
