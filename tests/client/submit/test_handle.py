@@ -120,7 +120,7 @@ class TestAnswers:
         assert handle_of(method, path, answer, 201) == handle_of(method, path, answer, 200)
 
     def test_known_failure(self) -> None:
-        """A database with a failure from before the call, database again, may be unchanged."""
+        """A database that shows the failure from before the call again may be unchanged."""
         database = {"status": "active", "background_op": [{"name": "x", "status": "failed"}]}
         mark = failure_marks(read_database(json.dumps(database).encode(), BDB))
         for known, run in ((mark, f"unchanged,{mark}"), ("y", "after,y")):
