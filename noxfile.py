@@ -179,7 +179,7 @@ def engines(session: nox.Session) -> None:
 @nox.session(python=AIRFLOW_PYTHON, default=False, tags=["ci"])
 def airflow(session: nox.Session) -> None:
     """Check and test what is built for Airflow, with the real one; lines and branches to 100 %."""
-    env = airflow_at_home(session, *group("airflow"))
+    env = install_airflow(session, *group("airflow"))
     python = Path(session.virtualenv.bin).resolve() / "python"
     session.run("mypy", *(str(file) for file in sorted(AIRFLOW.glob("*.py"))), silent=True)
     session.run("pyright", "--project", "tests/airflow", "--pythonpath", str(python))
@@ -193,7 +193,7 @@ def airflow(session: nox.Session) -> None:
         session.run("coverage", "report", "--rcfile", "tests/airflow/coverage.ini", env=env)
 
 
-def airflow_at_home(session: nox.Session, *wanted: str) -> dict[str, str]:
+def install_airflow(session: nox.Session, *wanted: str) -> dict[str, str]:
     """Install Airflow; return an environment in which it keeps to the session's directory."""
     provide(session, "-e", ".[airflow]", *wanted)
     home = fresh(session, "airflow")
@@ -265,7 +265,7 @@ def chaos(session: nox.Session) -> None:
 @nox.session(python=AIRFLOW_PYTHON, default=False, tags=["nightly"])
 def airflow_lowest(session: nox.Session) -> None:
     """Run the same tests with Airflow 3.1, which remembers nothing from one try to the next."""
-    env = airflow_at_home(session, *group("airflow-lowest"))
+    env = install_airflow(session, *group("airflow-lowest"))
     session.run("airflow", "db", "migrate", env=env, silent=True)
     session.run(*AIRFLOW_TESTS, *session.posargs, env=env)
 
@@ -273,7 +273,7 @@ def airflow_lowest(session: nox.Session) -> None:
 @nox.session(python=AIRFLOW_PYTHON, default=False, tags=["nightly"])
 def airflow_crash(session: nox.Session) -> None:
     """Kill a real triggerer in the middle of a dozen waits, and let another run a thousand."""
-    env = airflow_at_home(session, *group("airflow"))
+    env = install_airflow(session, *group("airflow"))
     session.run(
         "python", "-m", "tests.airflow.crash.kill", f"{env['AIRFLOW_HOME']}/killed", env=env
     )

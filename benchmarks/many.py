@@ -14,8 +14,8 @@ from typing import Any
 
 import truth
 from contenders import CONTENDERS
+from processes import in_its_own_process
 from report import row, size
-from stage import in_its_own_process
 
 
 def main() -> None:
@@ -40,17 +40,17 @@ def _page(run: dict[str, Any]) -> str:
 
 def _figures(run: dict[str, Any]) -> dict[str, str]:
     server, memory, lag = run["server"], run["memory_mib"], run["lag_s"] or {}
-    asked = run["waits"] * run["clusters"]
+    waits = run["waits"] * run["clusters"]
     rate = server["requests"] / run["clusters"] / run["wall_s"]
     return {
-        "returned": f"{run['returned']:,} of {asked:,}",
+        "returned": f"{run['returned']:,} of {waits:,}",
         "kept up": "yes" if run["kept_up"] else "no",
         "errors": json.dumps(run["errors"]) if run["errors"] else "none",
         "wall time": f"{run['wall_s']:.1f} s",
         "client CPU": f"{run['client_cpu_s']:.1f} s",
-        "client CPU of a wait": f"{run['client_cpu_s'] / asked * 1e6:,.0f} µs",
+        "client CPU of a wait": f"{run['client_cpu_s'] / waits * 1e6:,.0f} µs",
         "peak memory": f"{memory['before'] + memory['growth']:,.0f} MiB",
-        "memory of a wait": f"{memory['growth'] / asked * 1024:.1f} KiB",
+        "memory of a wait": f"{memory['growth'] / waits * 1024:.1f} KiB",
         "requests": f"{server['requests']:,}",
         "requests a second of a cluster": f"{rate:.2f}",
         "most in one second at a cluster": f"{server['most_in_a_second']:,}",

@@ -26,9 +26,9 @@ import aiohttp
 import msgspec
 import tenacity
 import truth
+from control import server
 from report import row
-from shapes import Book, v1
-from stage import server
+from shapes import ClusterActions, v1
 
 from redis_enterprise_actions import ActionsClient, AimedWait, WaitTimeout
 from redis_enterprise_actions._client.sources.list_cache import ActionListReader
@@ -38,7 +38,7 @@ from redis_enterprise_actions._client.wire.actions import WireAction, read_actio
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from stage import Server
+    from control import Server
     from tenacity.wait import wait_base
 
 Rows: TypeAlias = dict[str, list[float]]  # seconds, by the block
@@ -65,15 +65,15 @@ _TIMED: Final = "import time; t = time.process_time(); {}; print(time.process_ti
 class SingleAction:
     """One action on a cluster of its own, and two ways to request it."""
 
-    def __init__(self, stage: Server, k: int) -> None:
-        self.client = ActionsClient(stage.url(k), username="u", password="p")
+    def __init__(self, control: Server, k: int) -> None:
+        self.client = ActionsClient(control.url(k), username="u", password="p")
         self.session = aiohttp.ClientSession(headers=_CREDENTIALS)
         self._late = k / _CLUSTERS * _STAGGER
         self._uid = truth.uids(1 + k, 1)[0]
-        self._url = f"{stage.url(k)}{_PATH}/{self._uid}"
+        self._url = f"{control.url(k)}{_PATH}/{self._uid}"
         self._read = msgspec.json.Decoder(WireAction).decode
 
-    async def request_barely(self, times: int, pause: float | None = None) -> None:
+    async def request_without_client(self, times: int, pause: float | None = None) -> None:
         """Request it with aiohttp and msgspec, with a pause after each request if given."""
         await asyncio.sleep(self._late if pause else 0)
         for _ in range(times):
@@ -94,7 +94,7 @@ class SingleAction:
             await self.client.wait_for_action(self._uid, poll=poll, timeout=seconds)
 
 
-async def _polls(stage: Server, blocks: int, polls: int, seconds: float) -> dict[str, Rows]:
+async def _polls(control: Server, blocks: int, polls: int, seconds: float) -> dict[str, Rows]:
     """Return the client's CPU seconds of a poll: of single calls, and within waits.
 
     A block is so many polls, or so many seconds of waiting, what a wait costs beside its polls
@@ -103,40 +103,40 @@ async def _polls(stage: Server, blocks: int, polls: int, seconds: float) -> dict
     calls: Rows = {_BARE: [], "get_action": []}
     waits: Rows = {_BARE: []} | {name: [] for name in _SCHEDULES}
     async with AsyncExitStack() as stack:
-        actions = [SingleAction(stage, k) for k in range(_CLUSTERS)]
+        actions = [SingleAction(control, k) for k in range(_CLUSTERS)]
         for action in actions:
             await stack.enter_async_context(action.session)
             await stack.enter_async_context(action.client)
-            await action.request_barely(1)
+            await action.request_without_client(1)
             await action.request(1)
         first = actions[0]
         for _ in range(blocks):
-            calls[_BARE].append((await _cost(stage, first.request_barely(polls)))[0])
-            calls["get_action"].append((await _cost(stage, first.request(polls)))[0])
+            calls[_BARE].append((await _cost(control, first.request_without_client(polls)))[0])
+            calls["get_action"].append((await _cost(control, first.request(polls)))[0])
             for name, poll in _SCHEDULES.items():
                 ours = (action.wait(seconds, poll) for action in actions)
-                cpu, asked = await _cost(stage, *ours)
+                cpu, requests = await _cost(control, *ours)
                 waits[name].append(cpu)
-            times = round(asked / _CLUSTERS)
-            loops = (action.request_barely(times, seconds / times) for action in actions)
-            waits[_BARE].append((await _cost(stage, *loops))[0])
+            times = round(requests / _CLUSTERS)
+            loops = (action.request_without_client(times, seconds / times) for action in actions)
+            waits[_BARE].append((await _cost(control, *loops))[0])
     return {"a poll": calls, f"a poll of a wait ({times / seconds:.3g} a second)": waits}
 
 
-async def _cost(stage: Server, *work: Awaitable[None]) -> tuple[float, int]:
+async def _cost(control: Server, *work: Awaitable[None]) -> tuple[float, int]:
     """Return the CPU seconds of a request, and the number of requests."""
-    before, cpu = stage.stats()["requests"], time.process_time()
+    before, cpu = control.stats()["requests"], time.process_time()
     await asyncio.gather(*work)
     cpu = time.process_time() - cpu
-    asked = stage.stats()["requests"] - before
-    return cpu / asked, asked
+    requests = control.stats()["requests"] - before
+    return cpu / requests, requests
 
 
 def _lists(size: int, blocks: int) -> Rows:
     """Return the seconds of reading a list of so many actions."""
     actions = truth.script(1, size, 30.0, "mixed")
-    book = Book(actions, (), v1, int(time.time()))
-    tasks, machines = (book.family(20.0, tasks=tasks) for tasks in (True, False))
+    cluster_actions = ClusterActions(actions, (), v1, int(time.time()))
+    tasks, machines = (cluster_actions.family(20.0, tasks=tasks) for tasks in (True, False))
     body = b'{"actions":[%b],"state-machines":[%b]}' % (tasks, machines)
     ways: dict[str, Callable[[], object]] = {
         "json": partial(json.loads, body),
@@ -186,10 +186,10 @@ def _page(title: str, rows: Rows) -> str:
 def main() -> None:
     """Measure, print tables, write the figures."""
     options = _options()
-    with server() as stage:
-        stage.reset(n=1, clusters=_CLUSTERS, median=_ENDLESS, progress="linear")
-        stage.start(time.monotonic())
-        found = asyncio.run(_polls(stage, options.blocks, options.polls, options.seconds))
+    with server() as control:
+        control.reset(n=1, clusters=_CLUSTERS, median=_ENDLESS, progress="linear")
+        control.start(time.monotonic())
+        found = asyncio.run(_polls(control, options.blocks, options.polls, options.seconds))
     for size in options.sizes:
         found[f"a list of {size:,}"] = _lists(size, options.blocks)
     found["an import"] = _imports(options.imports)

@@ -24,14 +24,14 @@ from typing import TYPE_CHECKING, Final
 
 import truth
 from contenders import CONTENDERS
-from stage import many_sockets, server
+from control import many_sockets, server
 
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable, Sequence
 
     from contenders import Returned, Way
-    from stage import Server
+    from control import Server
 
 _HEADSTART: Final = 0.2  # seconds until all actions begin
 _SLACK: Final = 60.0  # seconds after the last end; a slower contender did not keep up
@@ -49,11 +49,11 @@ def main() -> None:
     except ImportError as error:
         print(json.dumps(_identity(options) | {"left_out": f"cannot be imported: {error}"}))
         return
-    with server() as stage:
-        _measure(stage, way, options)
+    with server() as control:
+        _measure(control, way, options)
 
 
-def _measure(stage: Server, way: Way, options: argparse.Namespace) -> None:
+def _measure(control: Server, way: Way, options: argparse.Namespace) -> None:
     """Start all waits together, and print their cost; does not return.
 
     The process ends from another thread: a contender that does not keep up cannot be stopped on its
@@ -66,10 +66,10 @@ def _measure(stage: Server, way: Way, options: argparse.Namespace) -> None:
     limit = options.limit or max(ends.values()) + _SLACK
     returned: Returned = {}
     only_once = threading.Lock()
-    stage.reset(**{name: getattr(options, name) for name in _SCRIPT}, n=options.waits)
+    control.reset(**{name: getattr(options, name) for name in _SCRIPT}, n=options.waits)
     before = _resident_after_rest()
     t0 = time.monotonic() + _HEADSTART
-    stage.start(t0)
+    control.start(t0)
     time.sleep(max(t0 - time.monotonic(), 0))
     cpu_before = time.process_time()
 
@@ -78,7 +78,7 @@ def _measure(stage: Server, way: Way, options: argparse.Namespace) -> None:
         if not only_once.acquire(blocking=False):
             return
         cpu, wall = time.process_time() - cpu_before, time.monotonic() - t0
-        peak, stats = _resident("VmHWM"), stage.stats()
+        peak, stats = _resident("VmHWM"), control.stats()
         lags = sorted(at - t0 - ends[uid] for uid, at in returned.copy().items())
         measured = {
             "returned": len(lags),
@@ -95,7 +95,7 @@ def _measure(stage: Server, way: Way, options: argparse.Namespace) -> None:
         os._exit(0)
 
     threading.Timer(limit, finish, [None]).start()
-    finish(asyncio.run(_all(way(stage.url(k), those, returned) for k, those in enumerate(uids))))
+    finish(asyncio.run(_all(way(control.url(k), those, returned) for k, those in enumerate(uids))))
 
 
 async def _all(ways: Iterable[Awaitable[list[BaseException]]]) -> list[BaseException]:

@@ -124,11 +124,11 @@ def _remarks(run: Run) -> Iterable[str]:
     if "left_out" in run:
         yield f"left out: {run['left_out']}"
         return
-    asked = run["waits"] * run["clusters"]
+    waits = run["waits"] * run["clusters"]
     if not run["kept_up"]:
-        yield f"did not keep up: {run['returned']:,} of {asked:,} waits returned in time"
+        yield f"did not keep up: {run['returned']:,} of {waits:,} waits returned in time"
     if run["failures"]:
-        yield f"{run['failures']:,} of {asked:,} waits failed"
+        yield f"{run['failures']:,} of {waits:,} waits failed"
     for error, times in run["errors"].items():
         yield f"{times:,} times: {error}"
 

@@ -22,8 +22,8 @@ from typing import Final
 
 import truth
 from contenders import CONTENDERS
+from processes import in_its_own_process
 from report import report
-from stage import in_its_own_process
 
 
 _LONE: Final = 50  # clusters with one wait each
@@ -59,7 +59,7 @@ def _one(waits: int, options: argparse.Namespace, contender: str) -> dict[str, o
     limit = options.slack + max(
         max(truth.durations(options.seed + k, waits, options.median)) for k in range(clusters)
     )
-    asked = {
+    arguments = {
         "contender": contender,
         "waits": waits,
         "clusters": clusters,
@@ -69,15 +69,15 @@ def _one(waits: int, options: argparse.Namespace, contender: str) -> dict[str, o
         "latency": options.latency,
         "remembered": options.remembered,
     }
-    return in_its_own_process(asked, limit)
+    return in_its_own_process(arguments, limit)
 
 
 def _line(run: dict[str, object]) -> str:
     head = f"{run['waits']} x {run['contender']}: "
     if "left_out" in run:
         return f"{head}left out: {run['left_out']}"
-    told = ("returned", "kept_up", "failures", "wall_s", "client_cpu_s", "lag_s", "server")
-    return head + json.dumps({name: run[name] for name in told})
+    printed = ("returned", "kept_up", "failures", "wall_s", "client_cpu_s", "lag_s", "server")
+    return head + json.dumps({name: run[name] for name in printed})
 
 
 def _setting(options: argparse.Namespace) -> dict[str, object]:

@@ -23,7 +23,7 @@ from functools import partial
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
-from shapes import Book, v1
+from shapes import ClusterActions, v1
 from truth import script
 
 
@@ -71,7 +71,7 @@ class Cluster:
         self.counts = Counts()
         actions = script(seed, n, median, progress)
         past = script(-seed - 1, remembered, median, progress)
-        self._book = Book(actions, past, v1, int(time.time()))
+        self._actions = ClusterActions(actions, past, v1, int(time.time()))
 
     def answer(self, path: str, age: float) -> tuple[bytes, bytes]:
         """Return the head and the body for a path below the cluster's own."""
@@ -79,29 +79,29 @@ class Cluster:
         if route != "actions":
             return _MISSING, _NO_ROUTE
         if uid:
-            return _found(self._book.one(uid, age), uid)
-        tasks, machines = (self._book.family(age, tasks=tasks) for tasks in (True, False))
+            return _found(self._actions.one(uid, age), uid)
+        tasks, machines = (self._actions.family(age, tasks=tasks) for tasks in (True, False))
         return _OK, b'{"actions":[%b],"state-machines":[%b]}' % (tasks, machines)
 
 
-class Stage:
+class ServerState:
     """All clusters, the common clock, and the counts over all."""
 
     def __init__(self) -> None:
         self.reset({})
 
-    def reset(self, asked: dict[str, str]) -> dict[str, object]:
+    def reset(self, query: dict[str, str]) -> dict[str, object]:
         """Write a new script, whose actions have not begun yet."""
         write = partial(
             Cluster,
-            n=int(asked.get("n", 0)),
-            median=float(asked.get("median", 30)),
-            progress=asked.get("progress", "mixed"),
-            remembered=int(asked.get("remembered", 0)),
+            n=int(query.get("n", 0)),
+            median=float(query.get("median", 30)),
+            progress=query.get("progress", "mixed"),
+            remembered=int(query.get("remembered", 0)),
         )
-        seed = int(asked.get("seed", 1))
-        self.latency = float(asked.get("latency", 0))
-        self.clusters = [write(seed + k) for k in range(int(asked.get("clusters", 1)))]
+        seed = int(query.get("seed", 1))
+        self.latency = float(query.get("latency", 0))
+        self.clusters = [write(seed + k) for k in range(int(query.get("clusters", 1)))]
         self.counts = Counts()
         self.bytes = 0
         self._t0 = math.inf
@@ -110,13 +110,13 @@ class Stage:
         gc.freeze()
         return {"clusters": len(self.clusters)}
 
-    def start(self, asked: dict[str, str]) -> dict[str, object]:
+    def start(self, query: dict[str, str]) -> dict[str, object]:
         """Start all actions at `t0`, and the counts."""
-        self._t0 = float(asked["t0"])
+        self._t0 = float(query["t0"])
         self._cpu = time.process_time()
         return {"t0": self._t0}
 
-    def stats(self, _asked: dict[str, str]) -> dict[str, object]:
+    def stats(self, _query: dict[str, str]) -> dict[str, object]:
         """Return the counts since the start; `most_...` is the maximum over the clusters."""
         each = [cluster.counts for cluster in self.clusters]
         return {
@@ -145,12 +145,12 @@ class Stage:
 class Connection(asyncio.Protocol):
     """Connection that reads requests without a body and answers each."""
 
-    def __init__(self, stage: Stage) -> None:
-        self._stage = stage
+    def __init__(self, state: ServerState) -> None:
+        self._state = state
         self._controls = {
-            "/bench/reset": stage.reset,
-            "/bench/start": stage.start,
-            "/bench/stats": stage.stats,
+            "/bench/reset": state.reset,
+            "/bench/start": state.start,
+            "/bench/stats": state.stats,
         }
         self._unread = b""
         self._loop = asyncio.get_running_loop()
@@ -169,26 +169,26 @@ class Connection(asyncio.Protocol):
 
     def _take(self, target: str) -> None:
         if target.startswith("/bench/"):
-            asked = urlsplit(target)
-            told = self._controls[asked.path](dict(parse_qsl(asked.query)))
-            self._send(_OK, json.dumps(told).encode())
+            url = urlsplit(target)
+            result = self._controls[url.path](dict(parse_qsl(url.query)))
+            self._send(_OK, json.dumps(result).encode())
             return
-        stage, now = self._stage, time.monotonic()
-        cluster, path = stage.cluster(target)
+        state, now = self._state, time.monotonic()
+        cluster, path = state.cluster(target)
         if cluster is None:
             self._send(_MISSING, _NO_ROUTE)
             return
-        counted = (cluster.counts, stage.counts)
+        counted = (cluster.counts, state.counts)
         for counts in counted:
             counts.began(now)
-        head, body = cluster.answer(path, stage.age(now))
-        if stage.latency:
-            self._loop.call_later(stage.latency, self._answer, counted, head, body)
+        head, body = cluster.answer(path, state.age(now))
+        if state.latency:
+            self._loop.call_later(state.latency, self._answer, counted, head, body)
         else:  # after the requests received by now, which count as simultaneous
             self._loop.call_soon(self._answer, counted, head, body)
 
     def _answer(self, counted: tuple[Counts, ...], head: bytes, body: bytes) -> None:
-        self._stage.bytes += self._send(head, body)
+        self._state.bytes += self._send(head, body)
         now = time.monotonic()
         for counts in counted:
             counts.ended(now)
@@ -209,8 +209,8 @@ def _found(body: bytes | None, uid: str) -> tuple[bytes, bytes]:
 
 async def serve(port: int) -> None:
     """Serve until standard input ends."""
-    stage, loop = Stage(), asyncio.get_running_loop()
-    make = partial(Connection, stage)
+    state, loop = ServerState(), asyncio.get_running_loop()
+    make = partial(Connection, state)
     server = await loop.create_server(make, "127.0.0.1", port, backlog=16_384)
     print(json.dumps({"port": server.sockets[0].getsockname()[1]}), flush=True)
     reader = asyncio.StreamReader()

@@ -21,11 +21,11 @@ _STRING: Final = b',"progress":"%.2f"'  # numbers of a task of v1 are strings
 class Entry:
     """One action in one shape. `ended` is how it looks from `duration` on, in seconds.
 
-    A running action is `head`, its progress in the format `told`, and, if it `beats`, the epoch
+    A running action is `head`, its progress in the `progress_format`, and, if it `beats`, the epoch
     seconds of its last move.
     """
 
-    __slots__ = ("_action", "_beats", "_head", "_still", "_told", "duration", "ended")
+    __slots__ = ("_action", "_beats", "_head", "_progress_format", "_still", "duration", "ended")
 
     def __init__(
         self,
@@ -33,12 +33,12 @@ class Entry:
         head: dict[str, object],
         ended: dict[str, object],
         *,
-        told: bytes = _NUMBER,
+        progress_format: bytes = _NUMBER,
         beats: int | None = None,
     ) -> None:
         self._action = action
         self._head = _encode(head)[:-1]
-        self._told = told
+        self._progress_format = progress_format
         self._beats = beats
         self.duration = action.duration
         self.ended = _encode(ended)
@@ -54,7 +54,7 @@ class Entry:
         body = self._head
         progress = self._action.progress(age)
         if progress is not None:
-            body += self._told % progress
+            body += self._progress_format % progress
         if self._beats is not None:
             body += b',"heartbeat":%d' % (self._beats + self._action.moved_at(age))
         return body + b"}"
@@ -70,7 +70,7 @@ def task(action: Action, epoch: int) -> Entry:
         "creation_time": str(epoch),
     }
     ended = head | {"status": "completed", "progress": "100"}
-    return Entry(action, head | {"status": "running"}, ended, told=_STRING)
+    return Entry(action, head | {"status": "running"}, ended, progress_format=_STRING)
 
 
 def machine(action: Action, epoch: int) -> Entry:
@@ -91,7 +91,7 @@ def v1(action: Action, epoch: int) -> Entry:
     return task(action, epoch) if action.is_task else machine(action, epoch)
 
 
-class Book:
+class ClusterActions:
     """All actions of one cluster in one shape; `past` are those that ended before the others."""
 
     def __init__(
@@ -120,10 +120,10 @@ class Book:
 
     def family(self, age: float, *, tasks: bool) -> bytes:
         """Return one family's entries, without the brackets."""
-        said = [entry.at(age) for entry in self._live[tasks]]
+        entries = [entry.at(age) for entry in self._live[tasks]]
         if self._remembered[tasks]:
-            said.append(self._remembered[tasks])
-        return b",".join(said)
+            entries.append(self._remembered[tasks])
+        return b",".join(entries)
 
 
 def _encode(wire: dict[str, object]) -> bytes:

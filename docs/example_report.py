@@ -98,7 +98,7 @@ async def restarts(fake: FakeCluster) -> None:
         await fake.restart_node(1, downtime=seconds)
 
 
-async def night() -> list[Record]:
+async def records_of_night() -> list[Record]:
     """Return the records of the waits of the night."""
     recorder = Recorder()
     async with FakeCluster() as fake:
@@ -128,7 +128,7 @@ def main() -> None:
     for path in sys.argv[1:]:
         check_report(path)
     with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
-        records = runner.run(night())
+        records = runner.run(records_of_night())
     for path in sys.argv[1:]:
         write_report(path, records)
 

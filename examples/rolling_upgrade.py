@@ -50,8 +50,8 @@ async def main(node_uids: list[int], bdb_uids: list[int]) -> None:
 
 def uids(position: int, default: str) -> list[int]:
     """Read uids, with commas between them, from the command line."""
-    given = sys.argv[position] if len(sys.argv) > position else default
-    return [int(each) for each in given.split(",")]
+    argument = sys.argv[position] if len(sys.argv) > position else default
+    return [int(each) for each in argument.split(",")]
 
 
 if __name__ == "__main__":

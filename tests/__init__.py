@@ -1,1 +1,1 @@
-"""Facts about the package, one file for each module."""
+"""Tests of the package, one file for each module."""

@@ -25,7 +25,7 @@ from redis_enterprise_actions._model.action import phase_of
 from redis_enterprise_actions.testing import FakeCluster
 from tests import secrecy
 from tests.memory_keyring import MemoryKeyring
-from tests.served import Served
+from tests.threaded_cluster import ThreadedCluster
 
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ NOOP_CYCLES = 12
 
 # Fixtures that serve a cluster. A test that opens a socket without them needs the marker
 # `enable_socket`, or pytest-socket fails it. `nox -s quick` leaves such tests out.
-CLUSTER_FIXTURES = {"cluster", "served", "fake_cluster"}
+CLUSTER_FIXTURES = {"cluster", "threaded", "fake_cluster"}
 
 # The libraries are large, and only the nox session of that name installs them.
 collect_ignore = [] if find_spec("temporalio") and find_spec("prefect") else ["engines"]
@@ -171,19 +171,19 @@ async def client(cluster: FakeCluster) -> AsyncIterator[ActionsClient]:
 
 
 @pytest.fixture
-def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+def threaded(monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadedCluster]:
     """Return a fake cluster in a thread, with its settings in the environment."""
-    served = Served()
-    served.start()
-    monkeypatch.setenv("REDIS_ENTERPRISE_URL", served.cluster.url)
-    monkeypatch.setenv("REDIS_ENTERPRISE_USER", served.cluster.username)
-    monkeypatch.setenv("REDIS_ENTERPRISE_PASSWORD", served.cluster.password)
-    yield served
-    served.stop()
+    threaded = ThreadedCluster()
+    threaded.start()
+    monkeypatch.setenv("REDIS_ENTERPRISE_URL", threaded.cluster.url)
+    monkeypatch.setenv("REDIS_ENTERPRISE_USER", threaded.cluster.username)
+    monkeypatch.setenv("REDIS_ENTERPRISE_PASSWORD", threaded.cluster.password)
+    yield threaded
+    threaded.stop()
 
 
 @pytest.fixture
-def asked(cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> FakeCluster:
+def cluster_in_environment(cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> FakeCluster:
     """Return the fake cluster on this loop, with its settings in the environment."""
     monkeypatch.setenv("REDIS_ENTERPRISE_URL", cluster.url)
     monkeypatch.setenv("REDIS_ENTERPRISE_USER", cluster.username)

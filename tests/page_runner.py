@@ -38,7 +38,7 @@ from sybil.parsers.markdown import CodeBlockParser
 from redis_enterprise_actions import ActionsClient
 from redis_enterprise_actions._cli.arguments import parse_arguments
 from redis_enterprise_actions.testing import FakeCluster
-from tests.served import Served
+from tests.threaded_cluster import ThreadedCluster
 
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class PageRunner:
         self._state = folder / ".environment"
         self._background: list[subprocess.Popen[str]] = []
         self._addresses = {"19443": str(_free_port())}  # tests run in parallel
-        self._served: Served | None = None
+        self._threaded: ThreadedCluster | None = None
         scripts = str(Path(sys.executable).parent)
         self._environment = {**os.environ, "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"}
 
@@ -80,8 +80,8 @@ class PageRunner:
         for process in self._background:
             process.send_signal(signal.SIGINT)
             process.communicate(timeout=_TIMEOUT)
-        if self._served is not None:
-            self._served.stop()
+        if self._threaded is not None:
+            self._threaded.stop()
 
     def run_page(self, page: Path) -> int:
         """Run the blocks of a page; return their number."""
@@ -112,7 +112,7 @@ class PageRunner:
         code = compile(source, example.path, "exec", dont_inherit=True)
         output = io.StringIO()
         with contextlib.redirect_stdout(output), self._monkeypatch.context() as patch:
-            if self._served is None:
+            if self._threaded is None:
                 patch.setattr(asyncio.events, "new_event_loop", looptime.new_event_loop)
             exec(code, example.namespace)
         self._last_output = example.end, output.getvalue()
@@ -140,18 +140,18 @@ class PageRunner:
 
         return asyncio.run(main())
 
-    def _serve(self, **options: object) -> Served:
+    def _serve(self, **options: object) -> ThreadedCluster:
         """Start a cluster in real time, in place of the one before."""
-        if self._served is not None:
-            self._served.stop()
-        self._served = Served(**options)
+        if self._threaded is not None:
+            self._threaded.stop()
+        self._threaded = ThreadedCluster(**options)
         with self._monkeypatch.context() as patch:
             patch.setattr(asyncio.events, "new_event_loop", _NEW_EVENT_LOOP)
-            self._served.start()
-        cluster = self._served.cluster
+            self._threaded.start()
+        cluster = self._threaded.cluster
         self._configure(cluster)
         self._addresses[_CLUSTER] = cluster.url.partition("://")[2]
-        return self._served
+        return self._threaded
 
     def _configure(self, cluster: FakeCluster) -> None:
         """Put the address of a cluster and its credentials into the environment."""

@@ -135,13 +135,13 @@ class ScriptedCluster:
         changed = {ref: it for ref, it in changed.items() if it is not before.get(ref)}
         return ListResult(shown, self.list_cost, changed)
 
-    async def verify(self, _: Reference, doubt: WaitError) -> Action | None:
+    async def verify(self, _: Reference, unverified: WaitError) -> Action | None:
         """Return an action as completed if its database shows that."""
         await self._respond("database", self.error)
-        assert doubt.action is not None
-        if not self.work[doubt.uid].verified:
+        assert unverified.action is not None
+        if not self.work[unverified.uid].verified:
             return None
-        return completed(doubt.action) if isinstance(doubt, ActionVanished) else None
+        return completed(unverified.action) if isinstance(unverified, ActionVanished) else None
 
     def _state_of(self, uid: str) -> Action | None:
         work = self.work.get(uid)

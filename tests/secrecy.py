@@ -84,7 +84,7 @@ class Search(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Search a log record: its message, its arguments and its traceback."""
-        self._look("log record", f"{self.format(record)} {record.args!r}")
+        self._search("log record", f"{self.format(record)} {record.args!r}")
 
     def add_error(self, error: BaseException) -> None:
         """Keep an error until `leaks` is called, when it has its attributes and its causes."""
@@ -93,7 +93,7 @@ class Search(logging.Handler):
     def add_output(self, text: str | bytes | None) -> None:
         """Search text that was printed."""
         if text and self._output:
-            self._look("output", text if isinstance(text, str) else text.decode("latin-1"))
+            self._search("output", text if isinstance(text, str) else text.decode("latin-1"))
 
     def leaks(self) -> list[str]:
         """Search the errors kept so far; return a line for each leak found since the last call."""
@@ -102,15 +102,15 @@ class Search(logging.Handler):
         for error in errors:
             for each in _chain(error, seen):
                 try:
-                    self._look("error", f"{each} {each!r} {each.args!r} {vars(each)!r}")
+                    self._search("error", f"{each} {each!r} {each.args!r} {vars(each)!r}")
                     if isinstance(each, RedisActionsError):
-                        self._look("pickle", pickle.dumps(each).decode("latin-1"))
+                        self._search("pickle", pickle.dumps(each).decode("latin-1"))
                 except Exception as problem:  # noqa: BLE001 - it must not end the whole run
                     self._found.append(f"a {type(each).__name__} cannot be shown: {problem!r}")
         found, self._found = self._found, []
         return found
 
-    def _look(self, where: str, text: str) -> None:
+    def _search(self, where: str, text: str) -> None:
         for secret in secrets_in(text):
             at = text.index(secret)
             self._found.append(f"{where}: ...{text[max(at - 100, 0) : at + len(secret)]}...")
@@ -138,7 +138,9 @@ def _feeding(search: Search) -> Iterator[None]:
         search.add_error(self)
 
     @functools.wraps(revive)  # whose name stands in the pickles
-    def reviving(cls: type[RedisActionsError], attributes: dict[str, object]) -> RedisActionsError:
+    def recording_restore(
+        cls: type[RedisActionsError], attributes: dict[str, object]
+    ) -> RedisActionsError:
         error = revive(cls, attributes)
         search.add_error(error)
         return error
@@ -160,7 +162,7 @@ def _feeding(search: Search) -> Iterator[None]:
     root = logging.getLogger()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(RedisActionsError, "__init__", making)
-        patch.setattr(_errors, "_unpickle", reviving)
+        patch.setattr(_errors, "_unpickle", recording_restore)
         patch.setattr(pytest.CaptureFixture, "readouterr", reading)
         patch.setattr(subprocess.Popen, "communicate", communicating)
         root.addHandler(search)
@@ -203,6 +205,6 @@ def pytest_runtest_makereport(
         search.add_output(text)
     search.sections = len(report.sections)
     if leaks := search.leaks():
-        said = "\n".join(["A secret is shown.", *dict.fromkeys(leaks), report.longreprtext])
-        report.outcome, report.longrepr = "failed", said
+        message = "\n".join(["A secret is shown.", *dict.fromkeys(leaks), report.longreprtext])
+        report.outcome, report.longrepr = "failed", message
     return report

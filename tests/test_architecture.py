@@ -1,4 +1,4 @@
-"""Tests of facts about the whole package that no import contract can state."""
+"""Tests of the whole package that no import contract can state."""
 
 from __future__ import annotations
 

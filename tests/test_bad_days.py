@@ -654,12 +654,12 @@ class TestNodes:
         three.inject(times=None, path=f"/v1/actions/{bad}", status=500)
         async with self.of(three) as client:
 
-            async def ask_on() -> None:
+            async def keep_requesting() -> None:
                 while True:
                     await client.get_action(good)
                     await asyncio.sleep(0.05)
 
-            traffic = asyncio.create_task(ask_on())
+            traffic = asyncio.create_task(keep_requesting())
             for call, most in (
                 (client.get_action(bad), 11),
                 (client.wait_for_action(bad, outage_timeout=5), 9),
@@ -678,8 +678,8 @@ class TestNodes:
         async with self.of(three) as client:
             await client.wait_for_action(uid)
 
-        asked = [seen.time for seen in three.requests if seen.node == 3]
-        assert asked[1] - asked[0] >= 30
+        times = [seen.time for seen in three.requests if seen.node == 3]
+        assert times[1] - times[0] >= 30
         assert len(three.requests) < 10
 
     async def test_known_bug_of_v2(self, three: FakeCluster) -> None:
@@ -816,7 +816,7 @@ class TestTokens:
             posted = {seen.node for seen in cluster.requests if seen.method == "POST"}
         assert len(posted) > 1
 
-    async def test_given(self, cluster: FakeCluster) -> None:
+    async def test_token_of_caller(self, cluster: FakeCluster) -> None:
         """A refused token that the user gave is not replaced."""
         token = await token_of(cluster)
         uid = cluster.add_action(plan=Plan(duration=1))
@@ -832,17 +832,17 @@ class TestTokens:
     @pytest.mark.parametrize("waits", [1, 3])
     async def test_function(self, cluster: FakeCluster, waits: int) -> None:
         """A network error of a token function is an outage; its other errors are raised."""
-        trouble: list[Exception] = [ConnectionResetError("vault is away"), TimeoutError()]
+        errors: list[Exception] = [ConnectionResetError("vault is away"), TimeoutError()]
 
         def token() -> str:
-            raise trouble.pop(0) if trouble else ZeroDivisionError
+            raise errors.pop(0) if errors else ZeroDivisionError
 
         async with ActionsClient(cluster.url, token=token) as client:
             tasks = [asyncio.create_task(client.wait_for_action(f"x{n}")) for n in range(waits)]
             results = await asyncio.gather(*tasks, return_exceptions=True)
 
         assert {type(result) for result in results} == {ZeroDivisionError}
-        assert trouble == []
+        assert errors == []
         assert cluster.requests == []
 
     @pytest.mark.parametrize("status", [400, 401, 403, 503])

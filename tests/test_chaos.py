@@ -340,13 +340,13 @@ def was_out(plan: Plan, cluster: FakeCluster, spoiled: list[ChaosEpisode]) -> bo
     # The end of a delete is shown by answers about its database only, not by a list.
     deleted = cluster.actions[plan.uid] if plan.fate == "deleted" else None
 
-    def tells(seen: SeenRequest) -> bool:
+    def shows_end(seen: SeenRequest) -> bool:
         if deleted is None or seen.time < deleted.ends_at:
             return seen.status == 200 and (plan.uid in seen.path or seen.path == listed)
         return seen.status in {200, 404} and seen.path == f"/v1/bdbs/{deleted.bdb_uid}"
 
     def good(seen: SeenRequest) -> bool:
-        return tells(seen) and not any(each.begins <= seen.time < each.ends for each in spoiled)
+        return shows_end(seen) and not any(each.begins <= seen.time < each.ends for each in spoiled)
 
     since = plan.ended - (plan.options["outage_timeout"] or 0) + 1
     return not any(good(seen) for seen in cluster.requests if since < seen.time < plan.ended - 1)
@@ -368,9 +368,9 @@ def sockets() -> int:
 
 def seeds(config: pytest.Config) -> Iterable[int]:
     """Return the given seed, or the default ones."""
-    given = config.getoption("--seed")
+    seed = config.getoption("--seed")
     several = [1, 2] if config.getoption("--full") else [1]
-    return several if given is None else [given]
+    return several if seed is None else [seed]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -396,7 +396,7 @@ async def test_chaos(seed: int, request: pytest.FixtureRequest) -> None:
                 for number, plan in enumerate(plans)
             ]
             await asyncio.sleep(CALM)
-            troubles = cluster.chaos(seed, horizon=HORIZON, episodes=40, longest=LONGEST)
+            episodes = cluster.chaos(seed, horizon=HORIZON, episodes=40, longest=LONGEST)
             since = now()
             await asyncio.gather(*waits)
             lasted = now()
@@ -404,7 +404,7 @@ async def test_chaos(seed: int, request: pytest.FixtureRequest) -> None:
             await asyncio.sleep(0)
         left = {task.get_name() for task in asyncio.all_tasks()} & {"poll loop"}
 
-    spoiled = [shifted(trouble, since) for trouble in troubles if trouble.kind in SPOILS]
+    spoiled = [shifted(episode, since) for episode in episodes if episode.kind in SPOILS]
     wrong = [
         (why, plan.fate, plan.result, plan.options)
         for plan in plans
@@ -417,7 +417,7 @@ async def test_chaos(seed: int, request: pytest.FixtureRequest) -> None:
     ends = Counter(type(plan.result).__name__ for plan in plans)
     print(f"{lasted / 3600:.2f} hours in {time.perf_counter() - began:.1f} s, ", end="")
     print(f"{time.process_time() - cpu:.1f} s of CPU; {len(cluster.requests)} requests")
-    print(f"troubles: {Counter(trouble.kind for trouble in troubles)}")
+    print(f"troubles: {Counter(episode.kind for episode in episodes)}")
     print(f"ends: {ends}; of calls {definite(plans):.0%} known")
     print(f"wrong: {Counter((why, fate) for why, fate, *_ in wrong)}")
     assert wrong == []
@@ -426,7 +426,7 @@ async def test_chaos(seed: int, request: pytest.FixtureRequest) -> None:
     assert definite(plans) > 0.6
     assert len(cluster.requests) < 3.2 * lasted
     statuses = Counter(seen.status for seen in cluster.requests)
-    revoked = sum(trouble.kind == "revoke" for trouble in troubles)
+    revoked = sum(episode.kind == "revoke" for episode in episodes)
     assert statuses.keys() <= {200, 307, 401, 404, 429, 503, None}
     assert statuses[401] <= 3 * revoked
     del waits, client
@@ -436,6 +436,6 @@ async def test_chaos(seed: int, request: pytest.FixtureRequest) -> None:
     assert sockets() <= open_before + 3
 
 
-def shifted(trouble: ChaosEpisode, since: float) -> ChaosEpisode:
+def shifted(episode: ChaosEpisode, since: float) -> ChaosEpisode:
     """Return a fault with times on the clock of the loop."""
-    return dataclasses.replace(trouble, begins=trouble.begins + since, ends=trouble.ends + since)
+    return dataclasses.replace(episode, begins=episode.begins + since, ends=episode.ends + since)

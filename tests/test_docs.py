@@ -13,7 +13,7 @@ import pytest
 import redis_enterprise_actions
 from redis_enterprise_actions import Outcome, Phase, RedisActionsError
 from redis_enterprise_actions._client.config.options import SETTINGS
-from redis_enterprise_actions._client.polling import wait_state as _wait
+from redis_enterprise_actions._client.polling import wait_state
 from redis_enterprise_actions._model import action as _action
 from tests.page_runner import PageRunner, matches, parse_console
 
@@ -102,16 +102,18 @@ def public_errors() -> list[type[RedisActionsError]]:
 
 def test_every_error_has_its_section() -> None:
     """The page of errors has advice and an exit code for every error."""
-    said = dict(re.findall(r"^### (\w+)\n\n((?:(?!^##).*\n)+)", text_of("errors.md"), re.MULTILINE))
+    sections = dict(
+        re.findall(r"^### (\w+)\n\n((?:(?!^##).*\n)+)", text_of("errors.md"), re.MULTILINE)
+    )
     bases = {"RedisActionsError", "RequestError", "WaitError"}
 
-    assert said.keys() == {error.__name__ for error in public_errors()} - bases
+    assert sections.keys() == {error.__name__ for error in public_errors()} - bases
     for error in public_errors():
-        if error.__name__ not in said:
+        if error.__name__ not in sections:
             continue
-        assert "**Do:**" in said[error.__name__]
+        assert "**Do:**" in sections[error.__name__]
         if error.__name__ != "ClientClosed":
-            assert said[error.__name__].startswith(f"*Exit code {error.outcome.exit_code}.* ")
+            assert sections[error.__name__].startswith(f"*Exit code {error.outcome.exit_code}.* ")
 
 
 def test_reference_has_every_public_name() -> None:
@@ -196,6 +198,6 @@ def test_picture_of_states() -> None:
         assert drawn == table
         for phase, box in boxes:
             (end,) = re.findall(r">(returns the Action|raises \w+)<", box) or [None]
-            raised = _wait._ERRORS.get(Phase[phase])
+            raised = wait_state._ERRORS.get(Phase[phase])
             expected = f"raises {raised.__name__}" if raised else "returns the Action"
             assert end == (expected if Phase[phase].terminal else None)

@@ -92,7 +92,9 @@ def clusters() -> Iterator[dict[int, LaggingCluster]]:
     """Answer the requests of each client by its simulated cluster, in place of sockets."""
     by_client: dict[int, LaggingCluster] = {}
 
-    async def once(self: Transport, node: URL, call: Request, proof: Secret | None) -> Reply:
+    async def once(
+        self: Transport, node: URL, call: Request, authorization: Secret | None
+    ) -> Reply:
         reply = await by_client[int(node.port or 0)].answer(call)
         self.requests_sent += 1
         return reply

@@ -1,4 +1,4 @@
-"""Facts about `pytest --live`: it asks the cluster of the environment, and starts nothing there."""
+"""Tests of `pytest --live`, which starts nothing on the cluster of the environment."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from redis_enterprise_actions.testing import Plan
 
 
 if TYPE_CHECKING:
-    from tests.served import Served
+    from tests.threaded_cluster import ThreadedCluster
 
 pytestmark = pytest.mark.enable_socket
 
@@ -34,23 +34,23 @@ def live(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_asks(served: Served) -> None:
+def test_on_a_cluster(threaded: ThreadedCluster) -> None:
     """All of them pass on a cluster, whatever it does, and nothing is changed there."""
     for outcome in ("completed", "failed"):
-        served.add("SMUpdateBDB", Plan(duration=0, outcome=outcome), bdb_uid=1)
-    served.add("retry_bdb", Plan(duration=0), node_uid=1)
-    served.add("SMUpdateBDB", Plan(outcome="never"), bdb_uid=2)
-    served.add("export", Plan(duration=0), bdb_uid=3)
+        threaded.add("SMUpdateBDB", Plan(duration=0, outcome=outcome), bdb_uid=1)
+    threaded.add("retry_bdb", Plan(duration=0), node_uid=1)
+    threaded.add("SMUpdateBDB", Plan(outcome="never"), bdb_uid=2)
+    threaded.add("export", Plan(duration=0), bdb_uid=3)
     ran = live("tests/live")
 
     assert ran.returncode == 0, ran.stdout
     assert "9 passed" in ran.stdout
-    assert {request.method for request in served.cluster.requests} == {"GET"}
+    assert {request.method for request in threaded.cluster.requests} == {"GET"}
 
 
-def test_sees_a_strange_word(served: Served) -> None:
+def test_sees_a_strange_word(threaded: ThreadedCluster) -> None:
     """A status that we do not know fails one of them, as that is what they are for."""
-    served.cluster.inject(status=200, body='{"actions": [{"action_uid": "a", "status": "odd"}]}')
+    threaded.cluster.inject(status=200, body='{"actions": [{"action_uid": "a", "status": "odd"}]}')
     ran = live("tests/live", "-k", "test_lists and actions")
 
     assert ran.returncode == 1

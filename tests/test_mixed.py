@@ -285,12 +285,12 @@ class TestEnds:
         """A wait that leaves, times out or has a slow callback disturbs no other kind."""
         started = start_all(large, 2, duration=60)
 
-        async def dawdle(_: Action) -> None:
+        async def slow_callback(_: Action) -> None:
             await asyncio.sleep(500)
 
         async with client_of(large) as client:
             slow = asyncio.ensure_future(
-                client.operation(started[ListKind.NODES][0]).wait(on_progress=dawdle)
+                client.operation(started[ListKind.NODES][0]).wait(on_progress=slow_callback)
             )
             leaver = asyncio.ensure_future(client.operation(started[ListKind.CRDBS][0]).wait())
             hasty = asyncio.ensure_future(
@@ -356,7 +356,7 @@ class TestEnds:
         assert cluster.requests == []
 
 
-class TestTrouble:
+class TestFaults:
     """Trouble of one kind does not affect the others."""
 
     def spoil(self, cluster: FakeCluster, path: str, **fault: object) -> None:
@@ -404,12 +404,11 @@ class TestTrouble:
         self.spoil(large, path, status=status)
         async with client_of(large) as client:
             results = {
-                system: await client.wait_for(*refs, settle=True)
-                for system, refs in started.items()
+                kind: await client.wait_for(*refs, settle=True) for kind, refs in started.items()
             }
 
-        for system, ends in results.items():
-            refused = LISTS[system] == path
+        for kind, ends in results.items():
+            refused = LISTS[kind] == path
             assert [isinstance(end, RequestRejected) for end in ends] == [refused] * len(ends)
 
     async def test_list_fails(self, large: FakeCluster, caplog: pytest.LogCaptureFixture) -> None:
@@ -510,10 +509,10 @@ def test_hostile(faults: list[dict[str, object]]) -> None:
 def test_no_list_pays() -> None:
     """A list that cannot be read is never cheaper than any number of single requests."""
     for count in (2, 10, 1000):
-        crowd = SharedSchedule(
+        shared = SharedSchedule(
             [WaitState(ref_of("x"), limits=Limits(), now=0.0, wall=WALL).schedule] * count, 0.0
         )
-        assert not crowd.is_cheaper(NO_LIST.cost, count)
+        assert not shared.is_cheaper(NO_LIST.cost, count)
 
 
 @dataclass

@@ -161,7 +161,7 @@ def test_markers_add_up(pytester: pytest.Pytester) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mark", "said"),
+    ("mark", "message"),
     [
         ("'7.8'", "*'7.8' has no name in the marker fake_cluster*"),
         ("version='6'", "*version='6'*"),
@@ -169,7 +169,7 @@ def test_markers_add_up(pytester: pytest.Pytester) -> None:
     ],
     ids=["no name", "no such version", "no such setting"],
 )
-def test_marker_that_cannot_be(pytester: pytest.Pytester, mark: str, said: str) -> None:
+def test_marker_that_cannot_be(pytester: pytest.Pytester, mark: str, message: str) -> None:
     """A mistake in the marker is the error of its test."""
     source = f"""
         import pytest
@@ -180,7 +180,7 @@ def test_marker_that_cannot_be(pytester: pytest.Pytester, mark: str, said: str) 
     result = run_tests(pytester, source, "--asyncio-mode=auto")
 
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines([said])
+    result.stdout.fnmatch_lines([message])
 
 
 def test_fixtures_of_the_users(pytester: pytest.Pytester) -> None:

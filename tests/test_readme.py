@@ -30,7 +30,7 @@ from redis_enterprise_actions.testing import Plan
 
 if TYPE_CHECKING:
     from redis_enterprise_actions.testing import FakeCluster
-    from tests.served import Served
+    from tests.threaded_cluster import ThreadedCluster
 
 pytestmark = pytest.mark.enable_socket
 
@@ -244,18 +244,18 @@ def test_example(name: str, output: str) -> None:
     ids=["maintenance", "export", "import", "upgrade", "rolling"],
 )
 def test_example_that_fails(
-    served: Served, tmp_path: Path, name: str, failing: str, calls: list[str]
+    threaded: ThreadedCluster, tmp_path: Path, name: str, failing: str, calls: list[str]
 ) -> None:
     """If a step fails, the script undoes what has to be undone, and stops."""
     places = [str(tmp_path / "location"), str(tmp_path / "sources")]
     for place, output in zip(places, ['{"type": "url"}', '[{"type": "url"}]'], strict=True):
         Path(place).write_text(output, "utf-8")
     for uid in (1, 2):
-        served.do(lambda cluster, uid=uid: cluster.add_bdb(uid))
-    served.cluster.plan(
+        threaded.do(lambda cluster, uid=uid: cluster.add_bdb(uid))
+    threaded.cluster.plan(
         "POST", f"/v1/{failing}", Plan(duration=0, outcome="failed", error="disk-full")
     )
-    served.cluster.plan("POST", "/v1/", Plan(duration=0), times=None)
+    threaded.cluster.plan("POST", "/v1/", Plan(duration=0), times=None)
     place = {"type": "url", "url": "ftp://there"}
     (tmp_path / "location").write_text(json.dumps(place))
     (tmp_path / "sources").write_text(json.dumps([place]))
@@ -269,15 +269,15 @@ def test_example_that_fails(
     assert ran.returncode == 1
     assert "ActionFailed" in ran.stderr.splitlines()[-1]
     assert "disk-full" in ran.stderr.splitlines()[-1]
-    assert set(served.do(lambda cluster: cluster.maintenance).values()) == {0}
-    posted = [seen.path for seen in served.cluster.requests if seen.method == "POST"]
+    assert set(threaded.do(lambda cluster: cluster.maintenance).values()) == {0}
+    posted = [seen.path for seen in threaded.cluster.requests if seen.method == "POST"]
     assert [path.removeprefix("/v1/") for path in posted] == calls
 
 
-def test_graceful_shutdown(served: Served, tmp_path: Path) -> None:
+def test_graceful_shutdown(threaded: ThreadedCluster, tmp_path: Path) -> None:
     """After SIGTERM and a restart, the orchestrator starts no work a second time."""
-    served.do(lambda cluster: cluster.add_bdb(1))
-    served.cluster.plan("POST", "/v1/", Plan(duration=3))
+    threaded.do(lambda cluster: cluster.add_bdb(1))
+    threaded.cluster.plan("POST", "/v1/", Plan(duration=3))
     script, file = ROOT / "examples" / "graceful_shutdown.py", tmp_path / "under-way.json"
     stopped = subprocess.Popen([sys.executable, "-W", "error", script, file, "1"])
     while not file.exists():
@@ -293,7 +293,7 @@ def test_graceful_shutdown(served: Served, tmp_path: Path) -> None:
     assert first == f"going on with {ref}"
     assert last.startswith("SMUpgradeBDB on bdb:1: completed")
     assert json.loads(file.read_text()) == []
-    assert [seen.method for seen in served.cluster.requests].count("POST") == 1
+    assert [seen.method for seen in threaded.cluster.requests].count("POST") == 1
 
 
 def test_all_examples_are_tested() -> None:

@@ -85,11 +85,11 @@ async def test_bad_day(example: ModuleType, seed: int) -> None:
             assert cluster.maintenance[node] == 1
             await asyncio.sleep(30)
 
-        trouble = asyncio.create_task(spoil(cluster, seed))
+        faults = asyncio.create_task(spoil(cluster, seed))
         try:
             await example.rolling_upgrade(client, NODES, DATABASES, reinstall)
         finally:
-            trouble.cancel()
+            faults.cancel()
 
         assert set(cluster.maintenance.values()) == {0}
         assert started(cluster) == Counter(dict.fromkeys(DATABASES, 1))

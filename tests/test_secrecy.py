@@ -21,7 +21,7 @@ from tests.secrecy import SECRETS, leaks_of, secrets_in
 if TYPE_CHECKING:
     from redis_enterprise_actions.testing import FakeCluster
     from tests.memory_keyring import MemoryKeyring
-    from tests.served import Served
+    from tests.threaded_cluster import ThreadedCluster
 
 pytest_plugins = ["pytester"]
 
@@ -103,7 +103,7 @@ def test_databases() -> None:
     ids=" ".join,
 )  # fmt: skip
 def test_output(
-    served: Served,
+    threaded: ThreadedCluster,
     memory_keyring: MemoryKeyring,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -114,18 +114,18 @@ def test_output(
     monkeypatch.setenv("REDIS_ACTIONS_CONFIG", str(tmp_path / "config.toml"))
     for name in ("URL", "USER", "PASSWORD"):
         monkeypatch.delenv(f"REDIS_ENTERPRISE_{name}")
-    for name, text in (("right", served.cluster.password), ("wrong", SECRET), ("open", SECRET)):
+    for name, text in (("right", threaded.cluster.password), ("wrong", SECRET), ("open", SECRET)):
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o644 if name == "open" else 0o600)
     (tmp_path / "config.toml").write_text(
         'default = "right"\n[profiles.none]\npassword = "hunter2-hunter2"\n'
         + "".join(
-            f'[profiles.{name}]\nurl = "{served.cluster.url}"\n'
-            f'user = "{served.cluster.username}"\npassword_file = "{name}"\n'
+            f'[profiles.{name}]\nurl = "{threaded.cluster.url}"\n'
+            f'user = "{threaded.cluster.username}"\npassword_file = "{name}"\n'
             for name in ("right", "wrong", "open")
         )
     )
-    served.add("SMUpdateBDB", Plan(duration=100))
+    threaded.add("SMUpdateBDB", Plan(duration=100))
     if command == ["login"]:
         command = ["login", "--password-file", str(tmp_path / "right")]
     code = main(command)

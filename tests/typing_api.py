@@ -49,7 +49,7 @@ def show(action: Action) -> None:
     """Callback."""
 
 
-async def show_later(action: Action) -> None:
+async def show_async(action: Action) -> None:
     """Coroutine callback."""
 
 
@@ -88,7 +88,7 @@ async def client_api(client: ActionsClient) -> None:
     assert_type(await client.get_action("x"), Action)
     assert_type(
         await client.wait_for_action(
-            "x", timeout=1.5, poll=wait_fixed(1) + wait_random(0, 1), on_progress=show_later
+            "x", timeout=1.5, poll=wait_fixed(1) + wait_random(0, 1), on_progress=show_async
         ),
         FinishedAction,
     )
@@ -150,7 +150,7 @@ async def follow(client: ActionsClient) -> None:
     assert_type(operation.done, bool)
     assert_type(operation.answer, object)
     assert_type(await operation, FinishedAction)
-    assert_type(await operation.wait(timeout=timedelta(1), on_progress=show_later), FinishedAction)
+    assert_type(await operation.wait(timeout=timedelta(1), on_progress=show), FinishedAction)
     async for action in operation:
         assert_type(action, Action)
     iterator: AsyncIterator[Action] = operation.watch(poll=own_schedule, not_found_grace=5)
@@ -181,7 +181,7 @@ async def wait_by_name(client: ActionsClient) -> None:
     assert_type(await client.databases.wait_gone(1, outage_timeout=None), FinishedAction)
 
 
-async def look(client: ActionsClient) -> None:
+async def get_and_list(client: ActionsClient) -> None:
     """List and get node actions, cluster actions and CRDB tasks."""
     assert_type(await client.nodes.actions(), list[Action])
     assert_type(await client.nodes.actions(1), list[Action])
@@ -192,7 +192,7 @@ async def look(client: ActionsClient) -> None:
     assert_type(await client.get("crdb:t"), Action)
 
 
-class Own(ActionsClient):
+class ClientSubclass(ActionsClient):
     """Subclass of the client."""
 
 
@@ -208,7 +208,7 @@ def observe(client: ActionsClient, tracers: TracerProvider, meters: MeterProvide
     client.observe(observer)
     assert_type(client.urls, tuple[str, ...])
     assert_type(instrument(client, tracer_provider=tracers, meter_provider=meters), ActionsClient)
-    assert_type(instrument(Own("https://n1")), Own)
+    assert_type(instrument(ClientSubclass("https://n1")), ClientSubclass)
 
 
 async def mistakes(client: ActionsClient, operation: Operation) -> None:

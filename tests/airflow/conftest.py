@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from redis_enterprise_actions.testing import FakeCluster
-    from tests.served import Served
+    from tests.threaded_cluster import ThreadedCluster
 
 CONN_ID = "redis_enterprise_default"
 
@@ -40,14 +40,14 @@ def connected(cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> FakeClus
 
 
 @pytest.fixture
-def server(served: Served, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+def server(threaded: ThreadedCluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadedCluster]:
     """A cluster in a thread of its own, as a connection that Airflow knows."""
-    monkeypatch.setenv(f"AIRFLOW_CONN_{CONN_ID.upper()}", connection_to(served.cluster))
-    served.do(lambda cluster: cluster.add_bdb(1))
-    return served
+    monkeypatch.setenv(f"AIRFLOW_CONN_{CONN_ID.upper()}", connection_to(threaded.cluster))
+    threaded.do(lambda cluster: cluster.add_bdb(1))
+    return threaded
 
 
-class Store(dict[str, object]):
+class TaskStateStore(dict[str, object]):
     """Airflow's `task_state_store`, which outlives a try."""
 
     def set(self, key: str, value: object) -> None:
@@ -69,7 +69,7 @@ class Task:
         self.xcoms[key] = value
 
 
-def context_of(store: Store | None = None, max_tries: int = 0) -> dict[str, object]:
+def context_of(store: TaskStateStore | None = None, max_tries: int = 0) -> dict[str, object]:
     """Return the context of one try. Without a store, it is that of Airflow 3.1."""
     context: dict[str, object] = {"ti": Task(max_tries)}
     return context if store is None else context | {"task_state_store": store}

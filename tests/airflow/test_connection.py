@@ -11,17 +11,17 @@ from redis_enterprise_actions import UsageError
 from redis_enterprise_actions.airflow.connection import ConnectionSettings
 
 
-def settings(extra: object = None, **given: object) -> ConnectionSettings:
+def settings(extra: object = None, **fields: object) -> ConnectionSettings:
     """Return the settings of a connection."""
     text = None if extra is None else json.dumps(extra)
-    given = {"host": "a", **given}
+    fields = {"host": "a", **fields}
     return ConnectionSettings.from_connection(
-        Connection(conn_id="c", conn_type="redis_enterprise", extra=text, **given)
+        Connection(conn_id="c", conn_type="redis_enterprise", extra=text, **fields)
     )
 
 
 @pytest.mark.parametrize(
-    ("given", "urls"),
+    ("fields", "urls"),
     [
         ({}, ["https://a:9443"]),
         ({"port": 8443}, ["https://a:8443"]),
@@ -41,9 +41,9 @@ def settings(extra: object = None, **given: object) -> ConnectionSettings:
         ({"extra": {"urls": "https://a:9443"}}, ["https://a:9443"]),
     ],
 )
-def test_urls(given: dict[str, object], urls: list[str]) -> None:
+def test_urls(fields: dict[str, object], urls: list[str]) -> None:
     """The host is a node, and so is each of the extra URLs."""
-    assert list(settings(**given).urls) == urls
+    assert list(settings(**fields).urls) == urls
 
 
 def test_all_of_it() -> None:
@@ -60,26 +60,26 @@ def test_all_of_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "verify"),
+    ("value", "verify"),
     [(None, True), ("", True), (True, True), ("yes", True), (False, False), ("FALSE", False)],
 )
-def test_verify(said: object, verify: bool) -> None:
+def test_verify(value: object, verify: bool) -> None:
     """A certificate is verified unless `verify` is false."""
-    assert settings({"verify": said}).verify is verify
+    assert settings({"verify": value}).verify is verify
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("fields", "message"),
     [
         ({"host": ""}, "connection 'c' has neither a host nor urls"),
         ({"extra": {"verify": "perhaps"}}, "neither true nor false"),
         ({"extra": ["a"]}, "the extra of connection 'c' is not a JSON object"),
     ],
 )
-def test_what_cannot_be(given: dict[str, object], said: str) -> None:
+def test_invalid(fields: dict[str, object], message: str) -> None:
     """A connection with wrong fields is a `UsageError` that names them."""
-    with pytest.raises(UsageError, match=said):
-        settings(**given)
+    with pytest.raises(UsageError, match=message):
+        settings(**fields)
 
 
 def test_extra_that_is_no_json() -> None:

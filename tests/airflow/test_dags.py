@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
     from airflow.sdk import DAG
 
-    from tests.served import Served
+    from tests.threaded_cluster import ThreadedCluster
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = (ROOT / "examples" / "airflow" / "upgrade_databases.py").read_text("utf-8")
@@ -52,13 +52,13 @@ def states(ran: DagRun) -> dict[str, str]:
 
 
 @pytest.fixture
-def example(server: Served) -> DAG:
+def example(server: ThreadedCluster) -> DAG:
     """The example DAG, with a cluster that has its databases."""
     server.do(lambda cluster: cluster.add_bdb(2))
     return dag_of(EXAMPLE, "upgrade_databases")
 
 
-def test_example(server: Served, example: DAG, capfd: pytest.CaptureFixture[str]) -> None:
+def test_example(server: ThreadedCluster, example: DAG, capfd: pytest.CaptureFixture[str]) -> None:
     """The example upgrades two databases, one after the other, with one call for each."""
     server.do(lambda cluster: cluster.plan("POST", "/v1/", Plan(duration=1.5), times=None))
     ran = run(example)
@@ -67,15 +67,15 @@ def test_example(server: Served, example: DAG, capfd: pytest.CaptureFixture[str]
     posted = [seen.path for seen in server.cluster.requests if seen.method == "POST"]
     assert posted == ["/v1/bdbs/1/upgrade", "/v1/bdbs/2/upgrade"]
     (task,) = (each for each in ran.get_task_instances() if each.task_id == "upgrade_1")
-    said = task.xcom_pull(task_ids="upgrade_1")
-    assert (said["name"], said["object_uid"]) == ("SMUpgradeBDB", "1")
-    assert task.xcom_pull(task_ids="upgrade_1", key="ref") == f"action:{said['uid']}"
-    json.dumps(said)
+    result = task.xcom_pull(task_ids="upgrade_1")
+    assert (result["name"], result["object_uid"]) == ("SMUpgradeBDB", "1")
+    assert task.xcom_pull(task_ids="upgrade_1", key="ref") == f"action:{result['uid']}"
+    json.dumps(result)
     out = capfd.readouterr()
     assert server.cluster.password not in out.out + out.err
 
 
-def test_example_that_fails(server: Served, example: DAG) -> None:
+def test_example_that_fails(server: ThreadedCluster, example: DAG) -> None:
     """The task of a failed upgrade fails without a retry, and so do the tasks after it."""
     server.do(lambda cluster: cluster.plan("POST", "/v1/", Plan(duration=0.5, outcome="failed")))
 
@@ -86,7 +86,7 @@ def test_example_that_fails(server: Served, example: DAG) -> None:
     }
 
 
-def test_documented(server: Served) -> None:
+def test_documented(server: ThreadedCluster) -> None:
     """The DAGs of docs/airflow.md run unchanged."""
     server.do(lambda cluster: cluster.plan("POST", "/v1/", Plan(duration=0.5)))
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pytest
 
     from redis_enterprise_actions.testing import FakeCluster
-    from tests.served import Served
+    from tests.threaded_cluster import ThreadedCluster
 
 
 async def test_client(connected: FakeCluster) -> None:
@@ -39,7 +39,7 @@ def test_form_of_3_1(monkeypatch: pytest.MonkeyPatch) -> None:
     assert RedisEnterpriseHook.get_ui_field_behaviour()["hidden_fields"] == ["schema", "extra"]
 
 
-def test_connection_works(server: Served) -> None:
+def test_connection_works(server: ThreadedCluster) -> None:
     """A test of the connection reports that the cluster answers."""
     assert RedisEnterpriseHook().test_connection() == (
         True,
@@ -47,20 +47,22 @@ def test_connection_works(server: Served) -> None:
     )
 
 
-def test_connection_refused(server: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_connection_refused(server: ThreadedCluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """A failed test of the connection has the reason, without traceback and password."""
     password, server.cluster.password = server.cluster.password, "another"
-    worked, said = RedisEnterpriseHook().test_connection()
+    worked, message = RedisEnterpriseHook().test_connection()
 
     assert worked is False
-    assert "401" in said
-    assert password not in said
+    assert "401" in message
+    assert password not in message
 
 
-def test_connection_that_cannot_be(monkeypatch: pytest.MonkeyPatch, server: Served) -> None:
+def test_connection_that_cannot_be(
+    monkeypatch: pytest.MonkeyPatch, server: ThreadedCluster
+) -> None:
     """A test of a connection with wrong fields reports them."""
-    said = connection_to(server.cluster, verify="perhaps")
-    monkeypatch.setenv(f"AIRFLOW_CONN_{CONN_ID.upper()}", said)
+    uri = connection_to(server.cluster, verify="perhaps")
+    monkeypatch.setenv(f"AIRFLOW_CONN_{CONN_ID.upper()}", uri)
 
     assert RedisEnterpriseHook().test_connection() == (
         False,

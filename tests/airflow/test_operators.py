@@ -12,7 +12,7 @@ from redis_enterprise_actions import UsageError
 from redis_enterprise_actions.airflow import RedisEnterpriseOperator
 from redis_enterprise_actions.airflow.events import WaitEvent
 from redis_enterprise_actions.testing import Plan
-from tests.airflow.conftest import Store, context_of
+from tests.airflow.conftest import TaskStateStore, context_of
 from tests.airflow.raised import (
     AirflowException,
     AirflowFailException,
@@ -23,14 +23,14 @@ from tests.airflow.raised import (
 
 
 if TYPE_CHECKING:
-    from tests.served import Served
+    from tests.threaded_cluster import ThreadedCluster
 
 UPGRADE = "/v1/bdbs/1/upgrade"
 
 
-def operator(path: str = UPGRADE, **given: object) -> RedisEnterpriseOperator:
+def operator(path: str = UPGRADE, **options: object) -> RedisEnterpriseOperator:
     """Return an operator that makes a call."""
-    return RedisEnterpriseOperator(task_id="t", method="POST", path=path, **given)
+    return RedisEnterpriseOperator(task_id="t", method="POST", path=path, **options)
 
 
 def deferred(op: RedisEnterpriseOperator, context: dict[str, object]) -> TaskDeferred:
@@ -40,7 +40,7 @@ def deferred(op: RedisEnterpriseOperator, context: dict[str, object]) -> TaskDef
     return caught.value
 
 
-def posted(server: Served) -> list[str]:
+def posted(server: ThreadedCluster) -> list[str]:
     """Return the paths of the calls to the cluster."""
     return [seen.path for seen in server.cluster.requests if seen.method == "POST"]
 
@@ -50,9 +50,9 @@ def end(outcome: str = "completed", ref: str = "action:a1") -> WaitEvent:
     return WaitEvent(ref=ref, outcome=outcome, message="words", action={"uid": "a1"})
 
 
-def test_begun(server: Served) -> None:
+def test_begun(server: ThreadedCluster) -> None:
     """The operator makes the call, pushes the reference at once, and defers."""
-    context = context_of(Store())
+    context = context_of(TaskStateStore())
     event = deferred(operator(timeout=60, cancel_on_kill=True), context)
     trigger = event.trigger.serialize()[1]
 
@@ -67,7 +67,7 @@ def test_begun(server: Served) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "left"),
+    ("options", "left"),
     [
         ({"execution_timeout": timedelta(minutes=3)}, 180),
         ({"execution_timeout": timedelta(minutes=3), "timeout": timedelta(minutes=2)}, 120),
@@ -76,9 +76,9 @@ def test_begun(server: Served) -> None:
         ({}, None),
     ],
 )
-def test_deadline(server: Served, given: dict[str, object], left: int | None) -> None:
+def test_deadline(server: ThreadedCluster, options: dict[str, object], left: int | None) -> None:
     """The shorter of the two timeouts is the deadline; without them there is none."""
-    event = deferred(operator(**given), context_of())
+    event = deferred(operator(**options), context_of())
     deadline = event.trigger.serialize()[1]["deadline"]
 
     assert (deadline is None) is (event.timeout is None) is (left is None)
@@ -90,39 +90,39 @@ def test_completed() -> None:
     """The finished action is returned."""
     op = operator()
 
-    assert op.execute_complete(context_of(Store()), end()) == {"uid": "a1"}  # type: ignore[arg-type]
+    assert op.execute_complete(context_of(TaskStateStore()), end()) == {"uid": "a1"}  # type: ignore[arg-type]
 
 
-def test_nothing_to_wait_for(server: Served) -> None:
+def test_nothing_to_wait_for(server: ThreadedCluster) -> None:
     """A call that starts no persistent work completes the task at once."""
     call = operator("/v1/bdbs", json={"name": "x"}, query={"dry_run": True})
-    result = call.execute(context_of(Store()))  # type: ignore[arg-type]
+    result = call.execute(context_of(TaskStateStore()))  # type: ignore[arg-type]
 
     assert result["phase"] == "completed"
     json.dumps(result)
 
 
-def test_nothing_to_follow(server: Served) -> None:
+def test_nothing_to_follow(server: ThreadedCluster) -> None:
     """An answer that names nothing to follow fails the task, unless `untracked` allows it."""
     server.cluster.inject(path="/v1/services", times=2, status=200, body="{}")
     with pytest.raises(AirflowFailException, match="cannot be followed"):
-        operator("/v1/services").execute(context_of(Store()))  # type: ignore[arg-type]
+        operator("/v1/services").execute(context_of(TaskStateStore()))  # type: ignore[arg-type]
 
     call = operator("/v1/services", untracked="completed")
-    assert call.execute(context_of(Store()))["phase"] == "completed"  # type: ignore[arg-type]
+    assert call.execute(context_of(TaskStateStore()))["phase"] == "completed"  # type: ignore[arg-type]
     assert posted(server) == ["/v1/services", "/v1/services"]
 
 
-def test_bootstrap(server: Served) -> None:
+def test_bootstrap(server: ThreadedCluster) -> None:
     """A bootstrap, which cannot be followed, is not called."""
     with pytest.raises(AirflowFailException, match="not called"):
-        operator("/v1/bootstrap/create_cluster").execute(context_of(Store()))  # type: ignore[arg-type]
+        operator("/v1/bootstrap/create_cluster").execute(context_of(TaskStateStore()))  # type: ignore[arg-type]
 
     assert posted(server) == []
 
 
 @pytest.mark.parametrize("body", ['{"name": "two", "uid": 2}', {"name": "two", "uid": 2}])
-def test_body(server: Served, body: object) -> None:
+def test_body(server: ThreadedCluster, body: object) -> None:
     """Text as a body is read as JSON."""
     deferred(operator("/v1/bdbs", json=body), context_of())
 
@@ -156,16 +156,16 @@ def test_failures(outcome: str, persistent: bool, raised: type[BaseException]) -
 
     Where nothing is remembered for the next try, there is none that would make the call again.
     """
-    context = context_of(Store() if persistent else None)
+    context = context_of(TaskStateStore() if persistent else None)
     with pytest.raises(raised, match="words") as caught:
         operator().execute_complete(context, end(outcome))  # type: ignore[arg-type]
 
     assert type(caught.value) is raised
 
 
-def test_another_try_makes_no_other_call(server: Served) -> None:
+def test_another_try_makes_no_other_call(server: ThreadedCluster) -> None:
     """A retry after a timeout waits for the work of the first try."""
-    store = Store()
+    store = TaskStateStore()
     ref = deferred(operator(), context_of(store)).trigger.ref
     with pytest.raises(AirflowTaskTimeout):
         operator().execute_complete(context_of(store), end("WaitTimeout", ref))  # type: ignore[arg-type]
@@ -176,9 +176,9 @@ def test_another_try_makes_no_other_call(server: Served) -> None:
     assert posted(server) == [UPGRADE]
 
 
-def test_worker_killed_after_the_end(server: Served) -> None:
+def test_worker_killed_after_the_end(server: ThreadedCluster) -> None:
     """A worker that is killed after the work has ended leads to no other call."""
-    store = Store()
+    store = TaskStateStore()
     ref = deferred(operator(), context_of(store)).trigger.ref
     operator().execute_complete(context_of(store), end(ref=ref))  # type: ignore[arg-type]
 
@@ -187,10 +187,10 @@ def test_worker_killed_after_the_end(server: Served) -> None:
 
 
 @pytest.mark.parametrize("outcome", ["completed", "ActionFailed"])
-def test_cleared_after_the_end(server: Served, outcome: str) -> None:
+def test_cleared_after_the_end(server: ThreadedCluster, outcome: str) -> None:
     """Clearing a task whose work has ended repeats the call."""
     server.do(lambda cluster: cluster.plan("POST", "/v1/", Plan(duration=0), times=None))
-    store = Store()
+    store = TaskStateStore()
     ref = deferred(operator(), context_of(store)).trigger.ref
     try:
         operator().execute_complete(context_of(store), end(outcome, ref))  # type: ignore[arg-type]
@@ -201,9 +201,9 @@ def test_cleared_after_the_end(server: Served, outcome: str) -> None:
     assert posted(server) == [UPGRADE] * 2
 
 
-def test_cleared_while_waiting(server: Served) -> None:
+def test_cleared_while_waiting(server: ThreadedCluster) -> None:
     """Clearing a waiting task does not start its work twice."""
-    store = Store()
+    store = TaskStateStore()
     ref = deferred(operator(), context_of(store)).trigger.ref
     again = deferred(operator(), context_of(store, max_tries=1))
 
@@ -213,10 +213,10 @@ def test_cleared_while_waiting(server: Served) -> None:
 
 
 @pytest.mark.parametrize("cleared", [True, False])
-def test_cleared_and_over(server: Served, cleared: bool) -> None:
+def test_cleared_and_over(server: ThreadedCluster, cleared: bool) -> None:
     """If that work was cancelled, the call is made again; a retry does not repeat it."""
     server.do(lambda cluster: cluster.plan("POST", "/v1/", Plan(duration=0), times=None))
-    context = context_of(Store())
+    context = context_of(TaskStateStore())
     ref = deferred(operator(), context).trigger.ref
     with pytest.raises(TaskDeferred if cleared else AirflowFailException):
         operator().execute_complete(context, end("ActionCancelled", ref), cleared=cleared)  # type: ignore[arg-type]
@@ -224,21 +224,21 @@ def test_cleared_and_over(server: Served, cleared: bool) -> None:
     assert posted(server) == [UPGRADE] * (2 if cleared else 1)
 
 
-def test_worker_killed_in_the_call(server: Served) -> None:
+def test_worker_killed_in_the_call(server: ThreadedCluster) -> None:
     """A call with an unknown outcome is made again only after a user has cleared the task."""
-    store = Store()
+    store = TaskStateStore()
 
-    class Killed(BaseException):
+    class WorkerKilled(BaseException):
         """The end of a worker."""
 
-    class Dying(RedisEnterpriseOperator):
+    class CallKilled(RedisEnterpriseOperator):
         """Operator whose worker is killed during the call."""
 
         async def _submit(self, client: object) -> str:
-            raise Killed
+            raise WorkerKilled
 
-    with pytest.raises(Killed):
-        Dying(task_id="t", method="POST", path=UPGRADE).execute(context_of(store))  # type: ignore[arg-type]
+    with pytest.raises(WorkerKilled):
+        CallKilled(task_id="t", method="POST", path=UPGRADE).execute(context_of(store))  # type: ignore[arg-type]
     with pytest.raises(AirflowFailException, match="which may or may not have started work"):
         operator().execute(context_of(store))  # type: ignore[arg-type]
 
@@ -247,11 +247,11 @@ def test_worker_killed_in_the_call(server: Served) -> None:
     assert posted(server) == [UPGRADE]
 
 
-def test_named_ahead(server: Served) -> None:
+def test_named_ahead(server: ThreadedCluster) -> None:
     """The reference of a call with a chosen task id is stored before the call."""
-    store = Store()
+    store = TaskStateStore()
 
-    class Dying(RedisEnterpriseOperator):
+    class CallKilled(RedisEnterpriseOperator):
         """Operator whose worker is killed during the call."""
 
         async def _submit(self, client: object) -> str:
@@ -259,36 +259,36 @@ def test_named_ahead(server: Served) -> None:
 
     named = {"headers": {"Accept": "*/*", "X-Task-ID": "mine"}}
     with pytest.raises(KeyboardInterrupt):
-        Dying(task_id="t", method="POST", path="/v1/crdbs", **named).execute(context_of(store))  # type: ignore[arg-type]
+        CallKilled(task_id="t", method="POST", path="/v1/crdbs", **named).execute(context_of(store))  # type: ignore[arg-type]
 
     assert deferred(operator("/v1/crdbs", **named), context_of(store)).trigger.ref == "crdb:mine"
     assert posted(server) == []
 
 
 @pytest.mark.parametrize("status", [400, 401, 409])
-def test_refused(server: Served, status: int) -> None:
+def test_refused(server: ThreadedCluster, status: int) -> None:
     """A call that started nothing leaves no state."""
     server.do(lambda cluster: cluster.inject(method="POST", status=status))
-    store = Store()
+    store = TaskStateStore()
     with pytest.raises(AirflowFailException, match=str(status)):
         operator().execute(context_of(store))  # type: ignore[arg-type]
 
     assert store == {}
 
 
-def test_answer_lost_and_found(server: Served) -> None:
+def test_answer_lost_and_found(server: ThreadedCluster) -> None:
     """After a lost answer, work that is found on the cluster is followed."""
     server.do(lambda cluster: cluster.inject(method="POST", lose=True))
-    event = deferred(operator("/v1/nodes/1/actions/maintenance_on"), context_of(Store()))
+    event = deferred(operator("/v1/nodes/1/actions/maintenance_on"), context_of(TaskStateStore()))
 
     assert event.trigger.ref.startswith("node:1/maintenance_on@")
 
 
 @pytest.mark.parametrize("persistent", [True, False])
-def test_answer_lost(server: Served, persistent: bool) -> None:
+def test_answer_lost(server: ThreadedCluster, persistent: bool) -> None:
     """After a lost answer with an unknown outcome, the task fails, and a retry makes no call."""
     server.do(lambda cluster: cluster.inject(method="POST", lose=True))
-    store = Store() if persistent else None
+    store = TaskStateStore() if persistent else None
     with pytest.raises(AirflowFailException, match="may have executed it; follow bdb:1"):
         operator().execute(context_of(store))  # type: ignore[arg-type]
 
@@ -298,12 +298,12 @@ def test_answer_lost(server: Served, persistent: bool) -> None:
             operator().execute(context_of(store))  # type: ignore[arg-type]
 
 
-def test_answer_lost_that_can_be_followed(server: Served) -> None:
+def test_answer_lost_that_can_be_followed(server: ThreadedCluster) -> None:
     """A reference that shows if work was started is followed."""
     server.do(lambda cluster: cluster.inject(method="POST", path="/v1/crdbs", lose=True))
     server.do(lambda cluster: cluster.inject(method="GET", times=None, status=400))
     event = deferred(
-        operator("/v1/crdbs", headers={"X-Task-ID": "mine"}, json={}), context_of(Store())
+        operator("/v1/crdbs", headers={"X-Task-ID": "mine"}, json={}), context_of(TaskStateStore())
     )
 
     assert event.trigger.ref == "crdb:mine"
@@ -314,36 +314,36 @@ def test_answer_lost_that_can_be_followed(server: Served) -> None:
 )
 def test_broken_trigger(persistent: bool, raised: type[Exception]) -> None:
     """A failed trigger leads to a retry if that does not repeat the call."""
-    context = context_of(Store() if persistent else None)
+    context = context_of(TaskStateStore() if persistent else None)
     with pytest.raises(raised):
         operator().resume_execution("__fail__", {"error": "it broke"}, context)  # type: ignore[arg-type]
 
 
-def test_resumed(server: Served) -> None:
+def test_resumed(server: ThreadedCluster) -> None:
     """The method after the event takes it by the name `event`."""
     result = operator().resume_execution(
         "execute_complete",
         {"event": end(), "cleared": False},
-        context_of(Store()),  # type: ignore[arg-type]
+        context_of(TaskStateStore()),  # type: ignore[arg-type]
     )
 
     assert result == {"uid": "a1"}
 
 
 @pytest.mark.parametrize(
-    ("path", "asked", "deleted"),
+    ("path", "is_cancelling", "deleted"),
     [
         ("/v1/nodes/1/actions/maintenance_on", True, 1),
         ("/v1/nodes/1/actions/maintenance_on", False, 0),
         (UPGRADE, True, 0),
     ],
-    ids=["asked for", "not asked for", "not documented"],
+    ids=["requested", "not requested", "not documented"],
 )
-def test_on_kill(server: Served, path: str, asked: bool, deleted: int) -> None:
+def test_on_kill(server: ThreadedCluster, path: str, is_cancelling: bool, deleted: int) -> None:
     """A worker that is killed before there is a trigger cancels the work, too."""
-    op = operator(path, cancel_on_kill=asked)
+    op = operator(path, cancel_on_kill=is_cancelling)
     op.on_kill()
-    deferred(op, context_of(Store()))
+    deferred(op, context_of(TaskStateStore()))
     op.on_kill()
 
     assert sum(seen.method == "DELETE" for seen in server.cluster.requests) == deleted

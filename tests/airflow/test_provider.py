@@ -29,7 +29,7 @@ def test_airflow_knows_the_form() -> None:
     assert form.extra_fields["verify"]["value"] is True
 
 
-def test_the_form_asks_for_what_is_read() -> None:
+def test_form_fields() -> None:
     """The extra fields of the form are those that settings read."""
     settings = {field.name for field in dataclasses.fields(ConnectionSettings)}
     trust = {"ca_cert", "fingerprint", "client_cert", "client_key"}

@@ -18,9 +18,9 @@ from tests.airflow.raised import (
 from tests.airflow.test_operators import end
 
 
-def sensor(**given: object) -> RedisEnterpriseActionSensor:
+def sensor(**options: object) -> RedisEnterpriseActionSensor:
     """Return a sensor for one reference."""
-    return RedisEnterpriseActionSensor(task_id="s", ref="export:1", **given)
+    return RedisEnterpriseActionSensor(task_id="s", ref="export:1", **options)
 
 
 def test_deferred() -> None:

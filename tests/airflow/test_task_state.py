@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from redis_enterprise_actions.airflow.task_state import EarlierTry, TaskState
-from tests.airflow.conftest import Store, context_of
+from tests.airflow.conftest import TaskStateStore, context_of
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ def test_recall(
     ref: str | None, ended: bool, on_retry: EarlierTry | None, when_cleared: EarlierTry | None
 ) -> None:
     """A retry never makes the call again; a task that was cleared does, unless work may run."""
-    store = Store()
+    store = TaskStateStore()
     first = TaskState.from_context(context_of(store))
     (first.record_end if ended else first.record_start)(ref)
 
@@ -32,7 +32,7 @@ def test_recall(
 
 def test_forgotten() -> None:
     """The state of a call that started nothing is removed."""
-    memory = TaskState.from_context(context_of(Store()))
+    memory = TaskState.from_context(context_of(TaskStateStore()))
     memory.record_start(None)
     memory.clear()
 

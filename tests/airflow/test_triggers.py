@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from redis_enterprise_actions.testing import FakeCluster
 
 
-def trigger_for(ref: str, **given: object) -> RedisEnterpriseTrigger:
+def trigger_for(ref: str, **options: object) -> RedisEnterpriseTrigger:
     """Return a trigger for a reference."""
-    return RedisEnterpriseTrigger(redis_enterprise_conn_id=CONN_ID, ref=ref, **given)  # type: ignore[arg-type]
+    return RedisEnterpriseTrigger(redis_enterprise_conn_id=CONN_ID, ref=ref, **options)  # type: ignore[arg-type]
 
 
 async def fire(trigger: RedisEnterpriseTrigger) -> dict[str, object]:
@@ -48,7 +48,7 @@ async def test_completed(connected: FakeCluster, lines: Callable[[], list[str]])
 
 
 @pytest.mark.parametrize(
-    ("name", "plan", "given", "outcome"),
+    ("name", "plan", "options", "outcome"),
     [
         ("SMUpdateBDB", Plan(outcome="failed"), {}, "ActionFailed"),
         ("SMUpdateBDB", Plan(outcome="never"), {"stall_timeout": 60}, "ActionStalled"),
@@ -56,11 +56,11 @@ async def test_completed(connected: FakeCluster, lines: Callable[[], list[str]])
     ],
 )
 async def test_failures(
-    connected: FakeCluster, name: str, plan: Plan, given: dict[str, object], outcome: str
+    connected: FakeCluster, name: str, plan: Plan, options: dict[str, object], outcome: str
 ) -> None:
     """Each failure has its name, its message, and the action as last seen."""
     uid = connected.add_action(name, plan)
-    event = await fire(trigger_for(uid, **given))
+    event = await fire(trigger_for(uid, **options))
 
     assert event["outcome"] == outcome
     assert uid in str(event["message"])
@@ -83,7 +83,7 @@ async def test_unreachable(connected: FakeCluster) -> None:
     assert event["outcome"] == "ClusterUnreachable"
 
 
-async def test_what_cannot_be_asked_for(connected: FakeCluster) -> None:
+async def test_malformed_reference(connected: FakeCluster) -> None:
     """A malformed reference ends the wait, and does not fail the trigger."""
     assert (await fire(trigger_for("bdb:one")))["outcome"] == "UsageError"
 
@@ -180,30 +180,30 @@ async def test_many_share(connected: FakeCluster) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "ref", "deleted", "said"),
+    ("is_cancelling", "ref", "deleted", "expected"),
     [
         (True, "node:1/maintenance_on", 1, "is being cancelled"),
         (False, "node:1/maintenance_on", 0, "goes on: cancel_on_kill is not set"),
         (True, "export:1", 0, "cannot be cancelled"),
     ],
-    ids=["asked for", "not asked for", "not documented"],
+    ids=["requested", "not requested", "not documented"],
 )
 async def test_on_kill(
     connected: FakeCluster,
     lines: Callable[[], list[str]],
-    asked: bool,
+    is_cancelling: bool,
     ref: str,
     deleted: int,
-    said: str,
+    expected: str,
 ) -> None:
     """A user's kill cancels the work with `cancel_on_kill` if the API can, or logs a warning."""
     connected.add_bdb(1)
     connected.plan("POST", "/v1/", Plan(duration=3600))
     await start_maintenance(connected)
-    await trigger_for(ref, cancel_on_kill=asked).on_kill()
+    await trigger_for(ref, cancel_on_kill=is_cancelling).on_kill()
 
     assert sum(seen.method == "DELETE" for seen in connected.requests) == deleted
-    assert said in lines()[-1]
+    assert expected in lines()[-1]
 
 
 async def start_maintenance(cluster: FakeCluster) -> None:

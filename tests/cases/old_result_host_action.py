@@ -44,18 +44,18 @@ CASES: dict[
 
 
 async def _main() -> None:
-    for what, (call, called, old) in CASES.items():
+    for what, (call, after_call, old) in CASES.items():
         looks = -1  # after the call
 
         async def serve(
             request: web.BaseRequest,
-            called: dict[str, str] = called,
+            after_call: dict[str, str] = after_call,
             old: dict[str, str] = old,
         ) -> web.Response:
             nonlocal looks
             if request.method == "POST":
                 looks = 0
-                return answer(called)
+                return answer(after_call)
             if "/actions/" not in request.path:
                 return answer({"uid": 1})
             looks += looks >= 0

@@ -15,8 +15,8 @@ DATABASE = {"uid": 1, "authentication_redis_pass": SECRET}
 
 
 async def _main() -> None:
-    for given in (DATABASE, [DATABASE]):
-        ended = await command("wait", "-", stdin=json.dumps(given))
+    for document in (DATABASE, [DATABASE]):
+        ended = await command("wait", "-", stdin=json.dumps(document))
         hidden = SECRET not in ended.out + ended.err
         check(ended.code == 2 and hidden, str(ended))
 

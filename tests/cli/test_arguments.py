@@ -97,8 +97,8 @@ class TestData:
 
         with pytest.raises(UsageError) as caught:
             read_data(Secret(f"@{path}"))
-        said, _, why = str(caught.value).partition(": ")
-        assert said == f"--data @{path} cannot be read"
+        message, _, why = str(caught.value).partition(": ")
+        assert message == f"--data @{path} cannot be read"
         assert why
 
     @pytest.mark.parametrize(
@@ -210,44 +210,46 @@ class TestParser:
         with pytest.raises(SystemExit) as caught:
             parse_arguments(line)
 
-        said = capsys.readouterr().err
+        message = capsys.readouterr().err
         assert caught.value.code == 2
-        assert said.startswith("usage: redis-actions ")
-        assert SECRET not in said
+        assert message.startswith("usage: redis-actions ")
+        assert SECRET not in message
 
     @pytest.mark.parametrize(
-        ("more", "said"),
+        ("more", "expected"),
         [
             ([f'{{"password": "{SECRET}"}}'], "..."),
             (["--force"], "--force"),
             ([f"--pass={SECRET}", "-p" + SECRET, f"--{SECRET}", "x"], "--pass ... ... ..."),
         ],
     )
-    def test_too_much(self, more: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_too_much(
+        self, more: list[str], expected: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         """The error for superfluous arguments shows only names of options."""
         with pytest.raises(SystemExit) as caught:
             parse_arguments(["submit", "POST", "/v1/bdbs", *more])
 
         *_, last = capsys.readouterr().err.splitlines()
         assert caught.value.code == 2
-        assert last == f"redis-actions: error: unrecognized arguments: {said}"
+        assert last == f"redis-actions: error: unrecognized arguments: {expected}"
 
     @pytest.mark.parametrize(
-        ("line", "said"),
+        ("line", "expected"),
         [
             ([], "wait needs REF, or filters such as --status running or --bdb 3"),
             (["x", "--name", "SM*"], "wait takes REF or filters, not both"),
         ],
     )
     def test_nothing_to_wait_for(
-        self, line: list[str], said: str, capsys: pytest.CaptureFixture[str]
+        self, line: list[str], expected: str, capsys: pytest.CaptureFixture[str]
     ) -> None:
         """`wait` takes either references or filters."""
         with pytest.raises(SystemExit) as caught:
             parse_arguments(["wait", *line])
 
         assert caught.value.code == 2
-        assert capsys.readouterr().err.endswith(f"redis-actions: error: {said}\n")
+        assert capsys.readouterr().err.endswith(f"redis-actions: error: {expected}\n")
 
     @pytest.mark.parametrize(
         ("line", "refs"),
@@ -355,7 +357,7 @@ def test_interval() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "expected"),
     [
         (["watch", "--interval", "0.5s"], "the shortest interval is 1s"),
         (["watch", "--interval", "0"], "the shortest interval is 1s"),
@@ -370,7 +372,7 @@ def test_interval() -> None:
     ids=" ".join,
 )
 def test_wrong_usage_of_other_commands(
-    line: list[str], said: str, capsys: pytest.CaptureFixture[str]
+    line: list[str], expected: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The exit code for wrong usage is 2, and the error shows no secret."""
     with pytest.raises(SystemExit) as caught:
@@ -378,7 +380,7 @@ def test_wrong_usage_of_other_commands(
 
     complaint = capsys.readouterr().err
     assert caught.value.code == 2
-    assert said in complaint
+    assert expected in complaint
     assert "hunter2" not in complaint
 
 

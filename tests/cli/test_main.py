@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from redis_enterprise_actions.testing import FakeCluster
     from tests.memory_keyring import MemoryKeyring
-    from tests.served import Served
+    from tests.threaded_cluster import ThreadedCluster
 
 SECRET = "hunter2-hunter2"
 STAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ \+0:00:\d\d  "
@@ -42,10 +42,10 @@ COMMAND = [sys.executable, "-W", "error", "-m", "redis_enterprise_actions"]
 class TestWait:
     """`redis-actions wait`."""
 
-    def test_completed(self, served: Served, lines: Callable[[], list[str]]) -> None:
+    def test_completed(self, threaded: ThreadedCluster, lines: Callable[[], list[str]]) -> None:
         """`wait` prints a line for each change and one for the end, and exits with 0."""
-        served.hold(answers=1)
-        uid = served.add("SMCreateBDB", Plan(duration=0.5), bdb_uid=4)
+        threaded.hold(answers=1)
+        uid = threaded.add("SMCreateBDB", Plan(duration=0.5), bdb_uid=4)
         began = time.monotonic()
 
         assert main(["wait", uid]) == 0
@@ -53,13 +53,13 @@ class TestWait:
         first, *_, change, last = lines()
         assert re.fullmatch(rf"{STAMP}SMCreateBDB on bdb:4: active, 0 %, init \[{uid}\]", first)
         assert re.fullmatch(rf"{STAMP}SMCreateBDB on bdb:4: completed \[{uid}\]", change)
-        said = rf"{STAMP}SMCreateBDB on bdb:4 \[{uid}\] completed after waiting (\d+\.\d) s"
-        end = re.fullmatch(said, last)
+        output = rf"{STAMP}SMCreateBDB on bdb:4 \[{uid}\] completed after waiting (\d+\.\d) s"
+        end = re.fullmatch(output, last)
         assert end is not None
         assert 0.5 <= float(end[1]) <= round(spent, 1)
 
     @pytest.mark.parametrize(
-        ("outcome", "options", "code", "said"),
+        ("outcome", "options", "code", "expected"),
         [
             ("failed", [], 1, r"failed after waiting \d+\.\d s and \d+ polls: internal_error: "),
             ("cancelled", [], 1, "was cancelled on the cluster"),
@@ -71,21 +71,21 @@ class TestWait:
     )
     def test_otherwise(
         self,
-        served: Served,
+        threaded: ThreadedCluster,
         lines: Callable[[], list[str]],
         outcome: str,
         options: list[str],
         code: int,
-        said: str,
+        expected: str,
     ) -> None:
         """Each other outcome has its own last line and exit code."""
-        served.hold(answers=1)
-        uid = served.add("retry_bdb", Plan(duration=0.3, outcome=outcome))
+        threaded.hold(answers=1)
+        uid = threaded.add("retry_bdb", Plan(duration=0.3, outcome=outcome))
 
         assert main(["wait", uid, *options]) == code
-        assert re.search(said, lines()[-1])
+        assert re.search(expected, lines()[-1])
 
-    def test_unknown(self, served: Served, lines: Callable[[], list[str]]) -> None:
+    def test_unknown(self, threaded: ThreadedCluster, lines: Callable[[], list[str]]) -> None:
         """The exit code for an unknown action is 4."""
         assert main(["wait", "x", "--not-found-grace", "0"]) == 4
         (line,) = lines()
@@ -96,17 +96,17 @@ class TestWait:
             line,
         )
 
-    def test_outage(self, served: Served, lines: Callable[[], list[str]]) -> None:
+    def test_outage(self, threaded: ThreadedCluster, lines: Callable[[], list[str]]) -> None:
         """The exit code for an unreachable cluster is 5."""
-        served.cluster.inject(times=None, status=503)
+        threaded.cluster.inject(times=None, status=503)
 
         assert main(["wait", "x", "--outage-timeout", "0"]) == 5
         assert "no usable answer from the cluster: it answered 503" in lines()[-1]
 
-    def test_several(self, served: Served, lines: Callable[[], list[str]]) -> None:
+    def test_several(self, threaded: ThreadedCluster, lines: Callable[[], list[str]]) -> None:
         """Each action is followed to its end; the exit code is that of the worst outcome."""
-        good = served.add(plan=Plan(duration=2))
-        bad = served.add("retry_bdb", Plan(duration=0.2, outcome="failed"))
+        good = threaded.add(plan=Plan(duration=2))
+        bad = threaded.add("retry_bdb", Plan(duration=0.2, outcome="failed"))
 
         assert main(["wait", good, "x", bad, good, "--not-found-grace", "0"]) == 1
         ends = [line for line in lines() if re.search(" (after|ended) |exit code", line)]
@@ -115,10 +115,10 @@ class TestWait:
         assert f"[{good}] completed" in ends[2]
         assert ends[3].endswith("  1 completed, 1 not found, 1 failed; exit code 1")
 
-    def test_json(self, served: Served, lines: Callable[[], list[str]]) -> None:
+    def test_json(self, threaded: ThreadedCluster, lines: Callable[[], list[str]]) -> None:
         """With `--json` each line is a JSON object with the same content."""
-        served.hold(answers=1)
-        uid = served.add("retry_bdb", Plan(duration=0.3, outcome="failed", error="disk full"))
+        threaded.hold(answers=1)
+        uid = threaded.add("retry_bdb", Plan(duration=0.3, outcome="failed", error="disk full"))
 
         assert main(["wait", uid, "--json"]) == 1
         began, *changes, end, done = [json.loads(line) for line in lines()]
@@ -131,9 +131,11 @@ class TestWait:
         assert end["action"]["error"] == "disk full"
         assert "disk full" in end["message"]
 
-    def test_json_completed(self, served: Served, lines: Callable[[], list[str]]) -> None:
+    def test_json_completed(
+        self, threaded: ThreadedCluster, lines: Callable[[], list[str]]
+    ) -> None:
         """The end event of a completed action contains the action."""
-        uid = served.add(plan=Plan(duration=0))
+        uid = threaded.add(plan=Plan(duration=0))
 
         assert main(["wait", uid, "--json"]) == 0
         end = json.loads(lines()[-2])
@@ -141,7 +143,7 @@ class TestWait:
 
 
 @pytest.fixture
-def busy(served: Served) -> Served:
+def busy(threaded: ThreadedCluster) -> ThreadedCluster:
     """Serve a cluster with running work of all kinds, and two ended actions."""
 
     def start_work(cluster: FakeCluster) -> None:
@@ -149,13 +151,13 @@ def busy(served: Served) -> Served:
         cluster.add_bdb(2)
         cluster.plan("POST", "/v1/nodes/", Plan(duration=0.6), times=None)
 
-    served.do(start_work)
-    served.add("SMUpdateBDB", Plan(duration=0.6), uid="u1", bdb_uid=1)
-    served.add("SMUpdateBDB", Plan(duration=0.6), uid="u2", bdb_uid=2)
-    served.add("SMUpdateBDB", Plan(duration=0), uid="done", bdb_uid=1)
-    served.add("retry_bdb", Plan(duration=0, outcome="failed"), uid="bad")
-    served.do(lambda cluster: cluster.start_crdb_task(plan=Plan(duration=0.6), id="t1"))
-    return served
+    threaded.do(start_work)
+    threaded.add("SMUpdateBDB", Plan(duration=0.6), uid="u1", bdb_uid=1)
+    threaded.add("SMUpdateBDB", Plan(duration=0.6), uid="u2", bdb_uid=2)
+    threaded.add("SMUpdateBDB", Plan(duration=0), uid="done", bdb_uid=1)
+    threaded.add("retry_bdb", Plan(duration=0, outcome="failed"), uid="bad")
+    threaded.do(lambda cluster: cluster.start_crdb_task(plan=Plan(duration=0.6), id="t1"))
+    return threaded
 
 
 class TestWaitWithFilters:
@@ -165,9 +167,9 @@ class TestWaitWithFilters:
         """Return the references, the outcomes, and standard error."""
         out, err = capsys.readouterr()
         assert all(map(conforms, out.splitlines()))
-        began, *told, done = map(json.loads, out.splitlines())
+        began, *messages, done = map(json.loads, out.splitlines())
         assert done["event"] == "done"
-        ends = [f"{each['ref']} {each['outcome']}" for each in told if each["event"] == "end"]
+        ends = [f"{each['ref']} {each['outcome']}" for each in messages if each["event"] == "end"]
         return sorted(began["refs"]), sorted(ends), err
 
     @pytest.mark.parametrize(
@@ -185,7 +187,7 @@ class TestWaitWithFilters:
     )
     def test_filters(
         self,
-        busy: Served,
+        busy: ThreadedCluster,
         capsys: pytest.CaptureFixture[str],
         filters: list[str],
         refs: list[str],
@@ -198,16 +200,16 @@ class TestWaitWithFilters:
         began, ends, err = self.events(capsys)
         assert began == refs
         assert ends == [f"{ref} completed" for ref in refs]
-        said = {1: "1 entry had already ended and is left out\n", 0: ""}
-        assert err == said.get(ended, f"{ended} entries had already ended and are left out\n")
+        output = {1: "1 entry had already ended and is left out\n", 0: ""}
+        assert err == output.get(ended, f"{ended} entries had already ended and are left out\n")
 
-    def test_failed(self, busy: Served, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_failed(self, busy: ThreadedCluster, capsys: pytest.CaptureFixture[str]) -> None:
         """Ended work that `--status` selects is reported with its outcome."""
         assert main(["wait", "--status", "failed", "--json"]) == 1
         assert self.events(capsys) == (["action:bad"], ["action:bad failed"], "")
 
     @pytest.mark.parametrize("run", ["", "@t9"])
-    def test_run(self, busy: Served, capsys: pytest.CaptureFixture[str], run: str) -> None:
+    def test_run(self, busy: ThreadedCluster, capsys: pytest.CaptureFixture[str], run: str) -> None:
         """`wait` follows the listed run of a node's action, if the list names the run."""
         listed = {"name": "maintenance_on", "node_uid": "1", "status": "running", "progress": 5}
         if run:
@@ -224,7 +226,7 @@ class TestWaitWithFilters:
         assert main(["wait", "--node", "1", "--name", "maint*", "--json"]) == 0
         assert self.events(capsys) == ([ref], [f"{ref} completed"], "")
 
-    def test_refused(self, busy: Served, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_refused(self, busy: ThreadedCluster, capsys: pytest.CaptureFixture[str]) -> None:
         """A refused list is named as in `list`; `wait` follows the other kinds."""
         busy.cluster.inject(path="/v1/crdb_tasks", times=None, status=403)
         assert main(["list"]) == 0
@@ -239,10 +241,10 @@ class TestWaitWithFilters:
 
     @pytest.mark.parametrize("status", [403, 500])
     def test_missing_list(
-        self, served: Served, capsys: pytest.CaptureFixture[str], status: int
+        self, threaded: ThreadedCluster, capsys: pytest.CaptureFixture[str], status: int
     ) -> None:
         """`--allow-empty` does not apply if a list could not be read."""
-        served.cluster.inject(path="/v1/crdb_tasks", times=None, status=status)
+        threaded.cluster.inject(path="/v1/crdb_tasks", times=None, status=status)
 
         assert main(["wait", "--status", "running", "--allow-empty"]) == 2
         assert (
@@ -250,20 +252,22 @@ class TestWaitWithFilters:
             in capsys.readouterr().err
         )
 
-    def test_invalid_reference(self, served: Served, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_invalid_reference(
+        self, threaded: ThreadedCluster, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         """A running action that makes no valid reference is an error; it is not skipped."""
         odd = {"name": "Maintenance2", "node_uid": "1", "status": "running"}
         body = json.dumps({"actions": [odd]})
-        served.cluster.inject(path="/v1/nodes/actions", status=200, body=body)
+        threaded.cluster.inject(path="/v1/nodes/actions", status=200, body=body)
 
         assert main(["wait", "--name", "*", "--allow-empty"]) == 2
         assert "'node:1/Maintenance2' is not a reference" in capsys.readouterr().err
 
     def test_unreachable(
-        self, served: Served, capsys: pytest.CaptureFixture[str], tmp_path: Path
+        self, threaded: ThreadedCluster, capsys: pytest.CaptureFixture[str], tmp_path: Path
     ) -> None:
         """A failed list request ends as a failed call: with an event, a report and the hook."""
-        served.cluster.inject(times=None, status=401)
+        threaded.cluster.inject(times=None, status=401)
         report, hooked = tmp_path / "report.json", tmp_path / "hooked"
         line = ["wait", "--bdb", "1", "--json", "--report", str(report)]
 
@@ -297,7 +301,7 @@ class TestNothingToWaitFor:
     @pytest.mark.parametrize("output", ["plain", "json", "github", "gitlab"])
     def test_wrong(
         self,
-        served: Served,
+        threaded: ThreadedCluster,
         monkeypatch: pytest.MonkeyPatch,
         capsys: pytest.CaptureFixture[str],
         line: list[str],
@@ -314,14 +318,14 @@ class TestNothingToWaitFor:
         assert last == (
             "redis-actions: there is nothing to wait for; with --allow-empty that is a success"
         )
-        told = ["1 entry had already ended and is left out"]
-        assert before == (told if data and b"completed" in data else [])
+        messages = ["1 entry had already ended and is left out"]
+        assert before == (messages if data and b"completed" in data else [])
 
     @pytest.mark.parametrize(("line", "data"), NOTHING)
     @pytest.mark.parametrize("until", ["--all", "--any", "--fail-fast"])
     def test_allowed(
         self,
-        served: Served,
+        threaded: ThreadedCluster,
         monkeypatch: pytest.MonkeyPatch,
         capsys: pytest.CaptureFixture[str],
         line: list[str],
@@ -348,17 +352,17 @@ SECRETS_IN_STDIN = [
 ]
 
 
-@pytest.mark.parametrize("given", SECRETS_IN_STDIN, ids=json.dumps)
+@pytest.mark.parametrize("document", SECRETS_IN_STDIN, ids=json.dumps)
 @pytest.mark.parametrize("cut", [0, 1])
 def test_stdin_is_not_printed(
-    served: Served,
+    threaded: ThreadedCluster,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    given: object,
+    document: object,
     cut: int,
 ) -> None:
     """`wait -` quotes nothing of unusable input, JSON or not."""
-    text = json.dumps(given)[cut:]
+    text = json.dumps(document)[cut:]
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
 
     assert main(["wait", "-"]) == 2
@@ -366,20 +370,20 @@ def test_stdin_is_not_printed(
     assert out == ""
     assert err.startswith("redis-actions: standard input, line 1")
     assert "hunter2" not in err
-    assert served.cluster.requests == []
+    assert threaded.cluster.requests == []
 
 
 class TestListAndGet:
     """`redis-actions list` and `get`."""
 
-    def test_nothing(self, served: Served, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_nothing(self, threaded: ThreadedCluster, capsys: pytest.CaptureFixture[str]) -> None:
         """An empty list is reported on standard error."""
         assert main(["list"]) == 0
         assert capsys.readouterr() == ("", "no actions\n")
 
-    def test_list(self, served: Served, lines: Callable[[], list[str]]) -> None:
+    def test_list(self, threaded: ThreadedCluster, lines: Callable[[], list[str]]) -> None:
         """`list` prints a line for each action, or for those on one database."""
-        task, machine = served.add("retry_bdb"), served.add(bdb_uid=2)
+        task, machine = threaded.add("retry_bdb"), threaded.add(bdb_uid=2)
 
         assert main(["list"]) == 0
         assert [line.partition("\t")[0] for line in lines()] == [machine, task]
@@ -387,9 +391,9 @@ class TestListAndGet:
         (line,) = lines()
         assert json.loads(line)["uid"] == machine
 
-    def test_get(self, served: Served, lines: Callable[[], list[str]]) -> None:
+    def test_get(self, threaded: ThreadedCluster, lines: Callable[[], list[str]]) -> None:
         """`get` prints one action and exits with 0, whatever its status."""
-        uid = served.add("retry_bdb", Plan(duration=0, outcome="failed"))
+        uid = threaded.add("retry_bdb", Plan(duration=0, outcome="failed"))
 
         assert main(["get", uid]) == 0
         (line,) = lines()
@@ -397,7 +401,9 @@ class TestListAndGet:
         assert main(["get", uid, "--json"]) == 0
         assert json.loads(lines()[0])["phase"] == "failed"
 
-    def test_get_unknown(self, served: Served, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_get_unknown(
+        self, threaded: ThreadedCluster, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         """The exit code for an unknown action is 4, with an error on standard error."""
         assert main(["get", "x"]) == 4
         captured = capsys.readouterr()
@@ -406,7 +412,7 @@ class TestListAndGet:
 
     def test_wrong_password(
         self,
-        served: Served,
+        threaded: ThreadedCluster,
         monkeypatch: pytest.MonkeyPatch,
         capsys: pytest.CaptureFixture[str],
     ) -> None:
@@ -414,9 +420,9 @@ class TestListAndGet:
         monkeypatch.setenv("REDIS_ENTERPRISE_PASSWORD", "hunter2-hunter2")
 
         assert main(["list"]) == 5
-        said = capsys.readouterr().err
-        assert "Check the user name and the password" in said
-        assert "hunter2" not in said
+        output = capsys.readouterr().err
+        assert "Check the user name and the password" in output
+        assert "hunter2" not in output
 
 
 class TestConnection:
@@ -424,7 +430,7 @@ class TestConnection:
 
     def test_options(
         self,
-        served: Served,
+        threaded: ThreadedCluster,
         monkeypatch: pytest.MonkeyPatch,
         tmp_path: Path,
         lines: Callable[[], list[str]],
@@ -432,30 +438,33 @@ class TestConnection:
         """Options override the environment, and a file can hold the password."""
         for name in ("URL", "USER", "PASSWORD"):
             monkeypatch.setenv(f"REDIS_ENTERPRISE_{name}", "https://wrong")
-        (tmp_path / "password").write_text(served.cluster.password + "\n")
+        (tmp_path / "password").write_text(threaded.cluster.password + "\n")
         (tmp_path / "password").chmod(0o600)
-        uid = served.add()
+        uid = threaded.add()
 
         options = [
-            *("--url", served.cluster.url, "--user", served.cluster.username),
+            *("--url", threaded.cluster.url, "--user", threaded.cluster.username),
             *("--password-file", str(tmp_path / "password"), "--insecure"),
         ]
         assert main(["list", *options]) == 0
         assert uid in lines()[0]
 
     def test_prompt(
-        self, served: Served, monkeypatch: pytest.MonkeyPatch, lines: Callable[[], list[str]]
+        self,
+        threaded: ThreadedCluster,
+        monkeypatch: pytest.MonkeyPatch,
+        lines: Callable[[], list[str]],
     ) -> None:
         """On a terminal the command asks for a missing password."""
         monkeypatch.delenv("REDIS_ENTERPRISE_PASSWORD")
         monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
-        monkeypatch.setattr("getpass.getpass", lambda _: served.cluster.password)
+        monkeypatch.setattr("getpass.getpass", lambda _: threaded.cluster.password)
 
         assert main(["list"]) == 0
 
     def test_no_prompt(
         self,
-        served: Served,
+        threaded: ThreadedCluster,
         monkeypatch: pytest.MonkeyPatch,
         capsys: pytest.CaptureFixture[str],
     ) -> None:
@@ -471,7 +480,7 @@ class TestConnection:
 
     def test_prompt_left(
         self,
-        served: Served,
+        threaded: ThreadedCluster,
         monkeypatch: pytest.MonkeyPatch,
         capsys: pytest.CaptureFixture[str],
     ) -> None:
@@ -493,7 +502,7 @@ class TestConnection:
         assert "needs --user" in capsys.readouterr().err
 
     @pytest.mark.parametrize(
-        ("content", "said"),
+        ("content", "expected"),
         [(None, "cannot be read"), (b"\xff\xfe\xff", "cannot be read"), (b"\n", "is empty")],
     )
     def test_bad_password_file(
@@ -501,7 +510,7 @@ class TestConnection:
         tmp_path: Path,
         capsys: pytest.CaptureFixture[str],
         content: bytes | None,
-        said: str,
+        expected: str,
     ) -> None:
         """A password file that cannot be read is wrong usage; the error names the option."""
         if content is not None:
@@ -510,7 +519,7 @@ class TestConnection:
 
         options = ["--user", "ops", "--password-file", str(tmp_path / "password")]
         assert main(["list", *options]) == 2
-        assert f"--password-file {said}" in capsys.readouterr().err
+        assert f"--password-file {expected}" in capsys.readouterr().err
 
     def test_secret_of_another_encoding(self, tmp_path: Path) -> None:
         """The error for a file that is not UTF-8 has no part of the secret, nor have its causes."""
@@ -523,10 +532,10 @@ class TestConnection:
         assert str(caught.value) == "--token-file cannot be read: it is not UTF-8"
         assert leaks_of(caught.value) == []
 
-    def token(self, served: Served) -> str:
+    def token(self, threaded: ThreadedCluster) -> str:
         """Return a token that the cluster grants."""
-        url = f"{served.cluster.url}/v1/users/authorize"
-        account = {"username": served.cluster.username, "password": served.cluster.password}
+        url = f"{threaded.cluster.url}/v1/users/authorize"
+        account = {"username": threaded.cluster.username, "password": threaded.cluster.password}
         body = json.dumps(account).encode()
         request = Request(url, data=body, headers={"Content-Type": "application/json"})
         with urlopen(request) as response:
@@ -535,14 +544,14 @@ class TestConnection:
     @pytest.mark.parametrize("where", ["file", "environment"])
     def test_token(
         self,
-        served: Served,
+        threaded: ThreadedCluster,
         monkeypatch: pytest.MonkeyPatch,
         tmp_path: Path,
         where: str,
     ) -> None:
         """A token comes from a file or the environment, and overrides a user."""
-        token = self.token(served)
-        served.cluster.requests.clear()
+        token = self.token(threaded)
+        threaded.cluster.requests.clear()
         monkeypatch.delenv("REDIS_ENTERPRISE_PASSWORD")
         options = []
         if where == "file":
@@ -554,24 +563,26 @@ class TestConnection:
             monkeypatch.setenv("REDIS_ENTERPRISE_TOKEN", token)
 
         assert main(["list", *options]) == 0
-        assert {seen.method for seen in served.cluster.requests} == {"GET"}
+        assert {seen.method for seen in threaded.cluster.requests} == {"GET"}
 
-    def test_user_goes_before_token(self, served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_user_goes_before_token(
+        self, threaded: ThreadedCluster, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """A user given as an option overrides a token in the environment."""
         monkeypatch.setenv("REDIS_ENTERPRISE_TOKEN", "not-a-good-one")
 
-        assert main(["list", "--user", served.cluster.username]) == 0
+        assert main(["list", "--user", threaded.cluster.username]) == 0
 
-    def test_granted(self, served: Served) -> None:
+    def test_granted(self, threaded: ThreadedCluster) -> None:
         """With `--auth jwt` the password is sent to get a token only."""
         assert main(["list", "--auth", "jwt"]) == 0
-        assert served.cluster.requests[0].path == "/v1/users/authorize"
+        assert threaded.cluster.requests[0].path == "/v1/users/authorize"
 
-    def test_several_nodes(self, served: Served, unused_tcp_port: int) -> None:
+    def test_several_nodes(self, threaded: ThreadedCluster, unused_tcp_port: int) -> None:
         """`--url` can be repeated, and the environment can hold several."""
         down = f"http://127.0.0.1:{unused_tcp_port}"
 
-        assert main(["list", "--url", down, "--url", served.cluster.url]) == 0
+        assert main(["list", "--url", down, "--url", threaded.cluster.url]) == 0
         assert main(["list", "--url", down, "--trusted-host", "10.0.0.7"]) == 5
 
     def test_no_cluster(self, capsys: pytest.CaptureFixture[str]) -> None:
@@ -605,9 +616,9 @@ class TestConnection:
         with pytest.raises(SystemExit) as caught:
             main(arguments)
         assert caught.value.code == 2
-        said = capsys.readouterr().err
-        assert "usage: redis-actions" in said
-        assert "hunter2" not in said
+        output = capsys.readouterr().err
+        assert "usage: redis-actions" in output
+        assert "hunter2" not in output
 
     def test_version(self, lines: Callable[[], list[str]]) -> None:
         """`--version` prints the version of the package."""
@@ -621,14 +632,16 @@ class TestConnection:
         with pytest.raises(SystemExit) as caught:
             main(["wait", "--help"])
         assert caught.value.code == 0
-        said = capsys.readouterr().out
-        assert "REDIS_ENTERPRISE_CA_CERT" in said
-        assert "timed out, or stalled" in said
+        output = capsys.readouterr().out
+        assert "REDIS_ENTERPRISE_CA_CERT" in output
+        assert "timed out, or stalled" in output
 
 
-def test_unencodable_text(served: Served, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_unencodable_text(
+    threaded: ThreadedCluster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """A character that the terminal cannot encode does not end a wait."""
-    uid = served.add("retry_bdb", Plan(duration=0, outcome="failed", error="Knoten wäscht 日本"))
+    uid = threaded.add("retry_bdb", Plan(duration=0, outcome="failed", error="Knoten wäscht 日本"))
     run = subprocess.run(
         [*COMMAND, "wait", uid],
         env={**os.environ, "PYTHONIOENCODING": "ascii"},
@@ -660,9 +673,9 @@ def fake() -> Iterator[dict[str, str]]:
         assert it.wait(10) == 130
 
 
-def test_captured_output(monkeypatch: pytest.MonkeyPatch, served: Served) -> None:
+def test_captured_output(monkeypatch: pytest.MonkeyPatch, threaded: ThreadedCluster) -> None:
     """Standard output may be any object with a `write` method."""
-    uid = served.add()
+    uid = threaded.add()
     monkeypatch.setattr(sys, "stdout", io.StringIO())
 
     assert main(["get", uid]) == 0
@@ -716,10 +729,10 @@ class TestProcesses:
             process.stdout.readline()
             time.sleep(0.3)
             process.send_signal(signal.SIGINT)
-            _, said = process.communicate(timeout=10)
+            _, output = process.communicate(timeout=10)
 
         assert process.returncode == 130
-        assert said == "interrupted; what runs on the cluster goes on running\n"
+        assert output == "interrupted; what runs on the cluster goes on running\n"
 
     def test_closed_pipe(self, fake: dict[str, str]) -> None:
         """A reader that closes the pipe, as `head` does, ends the command without an error."""
@@ -767,7 +780,7 @@ class TestProcesses:
 class TestUnexpectedErrors:
     """Unexpected errors: exit code 70, and one line without secrets."""
 
-    SAID = re.compile(
+    INTERNAL_ERROR = re.compile(
         r"redis-actions: unexpected error: (\w+) in "
         r"redis_enterprise_actions\.([\w.]+), "
         r"line \d+; REDIS_ACTIONS_TRACEBACK=1 prints the traceback, which may contain secrets\n"
@@ -789,7 +802,7 @@ class TestUnexpectedErrors:
     @pytest.mark.parametrize("where", ["parse_arguments", "settings", "command", "loop"])
     def test_any(
         self,
-        served: Served,
+        threaded: ThreadedCluster,
         monkeypatch: pytest.MonkeyPatch,
         capsys: pytest.CaptureFixture[str],
         error: Exception,
@@ -812,15 +825,17 @@ class TestUnexpectedErrors:
 
         assert main(["list"]) == 70
         out, err = capsys.readouterr()
-        said = self.SAID.fullmatch(err)
-        assert said is not None
-        assert said.groups() == (
+        match = self.INTERNAL_ERROR.fullmatch(err)
+        assert match is not None
+        assert match.groups() == (
             type(error).__name__,
             "_cli.signals" if where == "loop" else "_cli.main",
         )
         assert out == ""
 
-    def test_deepest_body(self, served: Served, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_deepest_body(
+        self, threaded: ThreadedCluster, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         """A body with the greatest allowed depth is sent."""
         data = "[" * 50 + '{"a":' * 50 + "1" + "}" * 50 + "]" * 50
 
@@ -843,7 +858,7 @@ class TestUnexpectedErrors:
         assert first == "KeyError: 'c'"
         assert "Traceback (most recent call last):" in more
         assert more[-2:] == ["ValueError: a", r"\::error::b"]
-        assert self.SAID.fullmatch(f"{last}\n")
+        assert self.INTERNAL_ERROR.fullmatch(f"{last}\n")
 
     def test_interrupted_early(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -862,7 +877,7 @@ class TestUnexpectedErrors:
     @pytest.mark.parametrize("closed", [True, False])
     def test_nesting(
         self,
-        served: Served,
+        threaded: ThreadedCluster,
         capsys: pytest.CaptureFixture[str],
         depth: int,
         closed: bool,
@@ -875,7 +890,7 @@ class TestUnexpectedErrors:
             "redis-actions: --data is not JSON\n",
             "redis-actions: --data is nested more than 100 levels deep\n",
         }
-        assert served.cluster.requests == []
+        assert threaded.cluster.requests == []
 
     @pytest.mark.parametrize("program", ["module", "script"])
     def test_program(self, tmp_path: Path, program: str) -> None:
@@ -895,12 +910,12 @@ class TestUnexpectedErrors:
         )
 
         assert ran.returncode == 70
-        assert self.SAID.fullmatch(ran.stderr)
+        assert self.INTERNAL_ERROR.fullmatch(ran.stderr)
 
 
 @pytest.mark.parametrize("make", ["loop", "directory", "nowhere", "long"])
 def test_report_is_checked_first(
-    served: Served, tmp_path: Path, capsys: pytest.CaptureFixture[str], make: str
+    threaded: ThreadedCluster, tmp_path: Path, capsys: pytest.CaptureFixture[str], make: str
 ) -> None:
     """A report that cannot be written is wrong usage, before a request is sent."""
     names = {"nowhere": "no/r.json", "long": f"{'r' * 300}.json"}
@@ -914,7 +929,7 @@ def test_report_is_checked_first(
         main(["wait", "x", "--report", str(file)])
     assert caught.value.code == 2
     assert "a report cannot be written there" in capsys.readouterr().err
-    assert served.cluster.requests == []
+    assert threaded.cluster.requests == []
 
 
 def test_usage_error_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tests.served import Served
+    from tests.threaded_cluster import ThreadedCluster
 
 pytestmark = pytest.mark.enable_socket
 
@@ -108,7 +108,7 @@ def normalized(text: str) -> str:
 
 
 @pytest.fixture
-def two_waits(served: Served) -> list[str]:
+def two_waits(threaded: ThreadedCluster) -> list[str]:
     """Start two actions, one of which fails; return the arguments to wait for them."""
 
     def begin(cluster: object) -> None:
@@ -121,7 +121,7 @@ def two_waits(served: Served) -> list[str]:
             node_uid=1,
         )
 
-    served.do(begin)
+    threaded.do(begin)
     return ["wait", "a1", "a2"]
 
 
@@ -149,9 +149,9 @@ def test_terminal(two_waits: list[str], name: str, width: int, environ: dict[str
 
 
 @posix
-def test_live(served: Served) -> None:
+def test_live(threaded: ThreadedCluster) -> None:
     """During a wait a terminal shows a bar, which is removed at the end."""
-    uid = served.add("SMUpdateBDB", Plan(outcome="never"), bdb_uid=1)
+    uid = threaded.add("SMUpdateBDB", Plan(outcome="never"), bdb_uid=1)
     ran = on_terminal("wait", uid, "--timeout", "1")
 
     assert ran.code == 3
@@ -174,9 +174,9 @@ def test_odd_size(two_waits: list[str], name: str, value: str) -> None:
 
 @posix
 @pytest.mark.parametrize("width", [0, 1, 2, 3, 5, 10])
-def test_tiny_window(served: Served, width: int) -> None:
+def test_tiny_window(threaded: ThreadedCluster, width: int) -> None:
     """A wait works in a window of any size."""
-    uid = served.add("SMUpdateBDB", Plan(outcome="never"), bdb_uid=1)
+    uid = threaded.add("SMUpdateBDB", Plan(outcome="never"), bdb_uid=1)
     ran = on_terminal("wait", uid, "--timeout", "0.5", width=width)
 
     assert ran.code == 3
@@ -200,9 +200,9 @@ sys.exit(_cli.main(sys.argv[1:]))
 
 @posix
 @pytest.mark.parametrize("wanted", ["0", "1"])
-def test_display_fails(served: Served, tmp_path: Path, wanted: str) -> None:
+def test_display_fails(threaded: ThreadedCluster, tmp_path: Path, wanted: str) -> None:
     """An error of the live display restores the terminal, writes the report, and is 70."""
-    uid = served.add("SMUpdateBDB", Plan(outcome="never"), bdb_uid=1)
+    uid = threaded.add("SMUpdateBDB", Plan(outcome="never"), bdb_uid=1)
     report = tmp_path / "r.json"
     line = ["wait", uid, "--report", str(report)]
     program = [sys.executable, "-W", "error", "-c", FAILING_DISPLAY]
@@ -219,9 +219,9 @@ def test_display_fails(served: Served, tmp_path: Path, wanted: str) -> None:
 
 
 @posix
-def test_ctrl_c(served: Served) -> None:
+def test_ctrl_c(threaded: ThreadedCluster) -> None:
     """Ctrl-C on a terminal leaves the last state of the waits, and a visible cursor."""
-    uid = served.add("SMUpdateBDB", Plan(outcome="never"), bdb_uid=1)
+    uid = threaded.add("SMUpdateBDB", Plan(outcome="never"), bdb_uid=1)
     ran = on_terminal("wait", uid, keys=b"\x03", width=200)
 
     assert ran.code == 130
@@ -233,9 +233,9 @@ def test_ctrl_c(served: Served) -> None:
 
 
 @posix
-def test_outage_on_a_terminal(served: Served) -> None:
+def test_outage_on_a_terminal(threaded: ThreadedCluster) -> None:
     """An outage is drawn on a terminal."""
-    served.cluster.inject(times=None, status=503)
+    threaded.cluster.inject(times=None, status=503)
     ran = on_terminal("wait", "x", "--outage-timeout", "2.5")
 
     assert ran.code == 5
@@ -283,9 +283,9 @@ def test_pipeline(two_waits: list[str], tmp_path: Path, name: str, environ: dict
 
 
 @pytest.mark.parametrize("mode", ["plain", "json", "github"])
-def test_runner(served: Served, mode: str) -> None:
+def test_runner(threaded: ThreadedCluster, mode: str) -> None:
     """No gap is longer than the keep-alive, not in an outage either; no control sequences."""
-    served.cluster.inject(path="/v1/actions/x", times=None, status=503)
+    threaded.cluster.inject(path="/v1/actions/x", times=None, status=503)
     keep_alive, times = 0.5, [time.monotonic()]
     line = ["wait", "x", "--output", mode, "--keep-alive", str(keep_alive)]
     with subprocess.Popen(
@@ -304,10 +304,10 @@ def test_runner(served: Served, mode: str) -> None:
     assert ESCAPES.search(text) is None
 
 
-def test_jq(served: Served, lines: Callable[[], list[str]]) -> None:
+def test_jq(threaded: ThreadedCluster, lines: Callable[[], list[str]]) -> None:
     """`wait -` reads the output of `list --json`."""
     for number in range(3):
-        served.add("retry_bdb", Plan(duration=0.2), uid=f"a{number}")
+        threaded.add("retry_bdb", Plan(duration=0.2), uid=f"a{number}")
     listed = in_pipe("list", "--json").stdout
     ran = subprocess.run(
         [*COMMAND, "wait", "-", "--json"],
@@ -352,10 +352,12 @@ class TestReportsAndHook:
         assert (ran.returncode, ran.stderr) == (code, expected)
 
     @pytest.mark.parametrize(("outcome", "code"), [("completed", 6), ("failed", 1)])
-    def test_report_fails(self, served: Served, tmp_path: Path, outcome: str, code: int) -> None:
+    def test_report_fails(
+        self, threaded: ThreadedCluster, tmp_path: Path, outcome: str, code: int
+    ) -> None:
         """A report that cannot be written turns exit code 0 into 6, and changes no other."""
-        uid = served.add("retry_bdb", Plan(duration=1, outcome=outcome))
-        served.hold()
+        uid = threaded.add("retry_bdb", Plan(duration=1, outcome=outcome))
+        threaded.hold()
         place = tmp_path / "place"
         place.mkdir()
         with subprocess.Popen(
@@ -367,7 +369,7 @@ class TestReportsAndHook:
             assert process.stdout is not None
             process.stdout.readline()
             place.rmdir()
-            served.go_on()
+            threaded.go_on()
             _, err = process.communicate(timeout=30)
 
         assert process.returncode == code
@@ -381,7 +383,7 @@ class TestReportsAndHook:
         assert ran.returncode == 2
         assert "argument --report" in ran.stderr
 
-    def test_rejected_call(self, served: Served, tmp_path: Path) -> None:
+    def test_rejected_call(self, threaded: ThreadedCluster, tmp_path: Path) -> None:
         """A rejected call has a report and a hook, too."""
         report = tmp_path / "report.json"
         line = ["submit", "POST", "/v1/bdbs/1/upgrade", "--wait", "--report", str(report)]
@@ -391,17 +393,17 @@ class TestReportsAndHook:
         assert "answered 404" in ran.stdout
         assert report.exists()
 
-    def test_output_closed(self, served: Served, tmp_path: Path) -> None:
+    def test_output_closed(self, threaded: ThreadedCluster, tmp_path: Path) -> None:
         """If the output is closed the report is written; no hook runs."""
-        uid = served.add(plan=Plan(duration=1))
-        served.hold()
+        uid = threaded.add(plan=Plan(duration=1))
+        threaded.hold()
         report = tmp_path / "report.json"
         line = ["wait", uid, "--report", str(report), "--hook", f"touch {tmp_path}/hooked"]
         with subprocess.Popen([*COMMAND, *line], stdout=subprocess.PIPE) as process:
             assert process.stdout is not None
             process.stdout.readline()
             process.stdout.close()
-            served.go_on()
+            threaded.go_on()
             assert process.wait(30) == 141
 
         assert uid in report.read_text()

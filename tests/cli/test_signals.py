@@ -23,7 +23,7 @@ from redis_enterprise_actions.testing import Plan
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.served import Served
+    from tests.threaded_cluster import ThreadedCluster
 
 
 pytestmark = [
@@ -42,7 +42,7 @@ SOON = 2.5  # seconds: one, and what a busy machine takes
 HANGING_RESOLVER = """
 import socket, sys, time
 def hang(*_, **__):
-    print("asked", flush=True)
+    print("started", flush=True)
     time.sleep(30)
 socket.getaddrinfo = hang
 from redis_enterprise_actions._cli.main import main
@@ -91,10 +91,10 @@ def stop(process: subprocess.Popen[str], signum: signal.Signals) -> tuple[float,
 @each_signal
 @pytest.mark.parametrize("mode", ["plain", "json", "github", "gitlab"])
 def test_while_waiting(
-    served: Served, tmp_path: Path, signum: signal.Signals, code: int, mode: str
+    threaded: ThreadedCluster, tmp_path: Path, signum: signal.Signals, code: int, mode: str
 ) -> None:
     """During a wait: the report is written, abandoned waits are reported, no hook runs."""
-    uid = served.add(plan=Plan(outcome="never"))
+    uid = threaded.add(plan=Plan(outcome="never"))
     report, hooked = tmp_path / "report.json", tmp_path / "hooked"
     line = ["wait", uid, "--output", mode, "--report", str(report), "--hook", f"touch {hooked}"]
     with started(*COMMAND, *line) as process:
@@ -113,9 +113,9 @@ def test_while_waiting(
 
 
 @each_signal
-def test_in_an_outage(served: Served, signum: signal.Signals, code: int) -> None:
+def test_in_an_outage(threaded: ThreadedCluster, signum: signal.Signals, code: int) -> None:
     """During an outage the command ends as fast."""
-    served.cluster.inject(times=None, delay=60)
+    threaded.cluster.inject(times=None, delay=60)
     with started(*COMMAND, "wait", "x", "--json") as process:
         assert process.stdout is not None
         process.stdout.readline()
@@ -127,9 +127,11 @@ def test_in_an_outage(served: Served, signum: signal.Signals, code: int) -> None
 
 
 @each_signal
-def test_while_calling(served: Served, tmp_path: Path, signum: signal.Signals, code: int) -> None:
+def test_while_calling(
+    threaded: ThreadedCluster, tmp_path: Path, signum: signal.Signals, code: int
+) -> None:
     """During a call the command ends as fast, and writes an empty report."""
-    served.cluster.inject(times=None, delay=60)
+    threaded.cluster.inject(times=None, delay=60)
     report = tmp_path / "report.json"
     line = ["submit", "POST", "/v1/bdbs/1/upgrade", "--wait", "--outage-timeout", "60"]
     options = ["--keep-alive", "0.3", "--report", str(report)]
@@ -145,7 +147,7 @@ def test_while_calling(served: Served, tmp_path: Path, signum: signal.Signals, c
 
 
 @each_signal
-def test_while_reading(served: Served, signum: signal.Signals, code: int) -> None:
+def test_while_reading(threaded: ThreadedCluster, signum: signal.Signals, code: int) -> None:
     """While standard input is read the command ends as fast."""
     with started(*EARLY, "wait", "-") as process:
         wait_for_handler(process)
@@ -157,9 +159,11 @@ def test_while_reading(served: Served, signum: signal.Signals, code: int) -> Non
 
 
 @each_signal
-def test_while_hooking(served: Served, tmp_path: Path, signum: signal.Signals, code: int) -> None:
+def test_while_hooking(
+    threaded: ThreadedCluster, tmp_path: Path, signum: signal.Signals, code: int
+) -> None:
     """While the hook runs the command ends as fast, and so does the hook."""
-    uid = served.add(plan=Plan(duration=0))
+    uid = threaded.add(plan=Plan(duration=0))
     with started(*COMMAND, "wait", uid, "--hook", "echo up; exec sleep 60") as process:
         assert process.stderr is not None
         assert process.stderr.readline() == "up\n"
@@ -178,7 +182,7 @@ def test_hanging_thread(monkeypatch: pytest.MonkeyPatch, signum: signal.Signals,
     line = ["wait", "x", "--url", "http://cluster.invalid:1", "--user", "x"]
     with started(sys.executable, "-c", HANGING_RESOLVER, *line) as process:
         assert process.stdout is not None
-        while process.stdout.readline() != "asked\n":
+        while process.stdout.readline() != "started\n":
             pass
         took, _, err = stop(process, signum)
 
@@ -187,9 +191,9 @@ def test_hanging_thread(monkeypatch: pytest.MonkeyPatch, signum: signal.Signals,
     assert took < SOON
 
 
-def test_output_not_read(served: Served) -> None:
+def test_output_not_read(threaded: ThreadedCluster) -> None:
     """An output that is not read does not delay the end."""
-    uids = [served.add("n" * 500, Plan(outcome="never")) for _ in range(300)]
+    uids = [threaded.add("n" * 500, Plan(outcome="never")) for _ in range(300)]
     with started(*COMMAND, "wait", *uids) as process:
         assert process.stdout is not None
         before, now = -1, 0
@@ -203,9 +207,9 @@ def test_output_not_read(served: Served) -> None:
 
 
 @each_signal
-def test_ignored(served: Served, signum: signal.Signals, code: int) -> None:
+def test_ignored(threaded: ThreadedCluster, signum: signal.Signals, code: int) -> None:
     """A background job that ignores Ctrl-C still does; SIGTERM ends it."""
-    uid = served.add(plan=Plan(outcome="never"))
+    uid = threaded.add(plan=Plan(outcome="never"))
     shell = 'trap "" INT; exec "$0" "$@"'
     with started("sh", "-c", shell, *COMMAND, "wait", uid) as process:
         assert process.stdout is not None

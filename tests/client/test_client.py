@@ -1,4 +1,4 @@
-"""Facts about `ActionsClient`: what users are promised, over a real socket."""
+"""Tests of `_client.client`, over a real socket."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def now() -> float:
     return asyncio.get_running_loop().time()
 
 
-class TestAsking:
+class TestSingleCalls:
     """`get_action` and `list_actions`."""
 
     async def test_get(self, cluster: FakeCluster, client: ActionsClient) -> None:
@@ -87,7 +87,7 @@ class TestAsking:
         assert [action.uid for action in await client.list_actions()] == uids
         assert [action.uid for action in await client.list_actions(bdb_uid=3)] == uids[2:]
 
-    async def test_asks_again(self, cluster: FakeCluster, client: ActionsClient) -> None:
+    async def test_retry(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """A call outlasts a short outage."""
         uid = cluster.add_action()
         cluster.inject(times=3, status=503)
@@ -105,9 +105,7 @@ class TestAsking:
         assert now() - began <= 10
         assert caught.value.attempts == len(cluster.requests) > 3
 
-    async def test_unreadable_is_asked_again(
-        self, cluster: FakeCluster, client: ActionsClient
-    ) -> None:
+    async def test_unreadable_is_retried(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """An answer that makes no sense is asked for again."""
         uid = cluster.add_action()
         cluster.inject(status=200, body="<html>starting</html>")
@@ -350,12 +348,12 @@ class TestProgress:
     async def test_watch(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """A watch yields what a callback sees, and does not raise for a failed action."""
         uid = cluster.add_action("retry_bdb", Plan(duration=3, outcome="failed"))
-        told: list[Action] = []
+        updates: list[Action] = []
 
         watched = [
-            without_record(a) async for a in client.watch_action(uid, on_progress=told.append)
+            without_record(a) async for a in client.watch_action(uid, on_progress=updates.append)
         ]
-        assert watched == told
+        assert watched == updates
         assert watched[-1].phase is Phase.FAILED
 
     async def test_watch_left_early(self, cluster: FakeCluster, client: ActionsClient) -> None:
@@ -525,8 +523,8 @@ class TestSharing:
         results = await client.wait_for_actions([*deletes, update])
 
         assert [action.evidence for action in results[:3]] == [Evidence.LIST] * 3
-        asked = [r.path for r in cluster.requests if r.path.startswith("/v1/bdbs/")]
-        assert sorted(asked) == ["/v1/bdbs/5", "/v1/bdbs/6", "/v1/bdbs/7"]
+        paths = [r.path for r in cluster.requests if r.path.startswith("/v1/bdbs/")]
+        assert sorted(paths) == ["/v1/bdbs/5", "/v1/bdbs/6", "/v1/bdbs/7"]
 
     async def test_ten_thousand_remembered(
         self, cluster: FakeCluster, client: ActionsClient
@@ -716,7 +714,7 @@ async def test_closed_under_a_wait(cluster: FakeCluster) -> None:
         await waiting
 
 
-async def test_given_session(cluster: FakeCluster) -> None:
+async def test_session_of_caller(cluster: FakeCluster) -> None:
     """A session that is passed in is used, and left open."""
     uid = cluster.add_action(plan=Plan(duration=1))
     async with aiohttp.ClientSession() as session:
@@ -803,7 +801,7 @@ def test_two_loops() -> None:
     """A client that is taken to another event loop says that it cannot go along."""
     client = ActionsClient("http://127.0.0.1:1")
 
-    async def ask() -> None:
+    async def request() -> None:
         with pytest.raises((ClusterUnreachable, UsageError)) as caught:
             await client.wait_for_action("x", outage_timeout=0)
         errors.append(type(caught.value))
@@ -814,9 +812,9 @@ def test_two_loops() -> None:
 
     errors: list[type[BaseException]] = []
     with asyncio.Runner() as first:
-        first.run(ask())
+        first.run(request())
         with asyncio.Runner() as second:
-            second.run(ask())
+            second.run(request())
         first.run(client.aclose())
     assert errors == [ClusterUnreachable, UsageError]
 

@@ -59,7 +59,7 @@ def now() -> float:
 
 
 @pytest.fixture
-async def stage(cluster: FakeCluster) -> FakeCluster:
+async def cluster_with_data(cluster: FakeCluster) -> FakeCluster:
     """A cluster with a database, an Active-Active database, and nothing to do."""
     cluster.add_bdb(1)
     cluster.add_crdb("g")
@@ -87,7 +87,9 @@ class TestFollowing:
     """An operation is awaited, waited for, and iterated over."""
 
     @pytest.mark.parametrize("kind", STARTS)
-    async def test_await(self, stage: FakeCluster, client: ActionsClient, kind: str) -> None:
+    async def test_await(
+        self, cluster_with_data: FakeCluster, client: ActionsClient, kind: str
+    ) -> None:
         """Awaiting it returns its `Action` when it has completed; any number of times."""
         operation = await STARTS[kind](client)
         first, again = await operation, await operation
@@ -96,10 +98,12 @@ class TestFollowing:
         assert first.uid == client.operation(operation.ref)._ref.name  # type: ignore[union-attr]
 
     @pytest.mark.parametrize("kind", STARTS)
-    async def test_wait(self, stage: FakeCluster, client: ActionsClient, kind: str) -> None:
+    async def test_wait(
+        self, cluster_with_data: FakeCluster, client: ActionsClient, kind: str
+    ) -> None:
         """`wait` takes the settings of any wait, and tells of each change."""
-        stage.plan("POST", "/", Plan(duration=60, progress="linear"))
-        stage.plan("PUT", "/", Plan(duration=60))
+        cluster_with_data.plan("POST", "/", Plan(duration=60, progress="linear"))
+        cluster_with_data.plan("PUT", "/", Plan(duration=60))
         seen: list[Action] = []
         operation = await STARTS[kind](client)
         action = await operation.wait(
@@ -110,7 +114,7 @@ class TestFollowing:
         assert len(seen) > 1
         polls = [
             request.time
-            for request in stage.requests
+            for request in cluster_with_data.requests
             if request.method == "GET" and request.path != "/v2/actions"
         ]
         pauses = {round(b - a, 2) for a, b in itertools.pairwise(polls[-5:])}
@@ -121,10 +125,12 @@ class TestFollowing:
         assert watched == again
 
     @pytest.mark.parametrize("kind", STARTS)
-    async def test_watch(self, stage: FakeCluster, client: ActionsClient, kind: str) -> None:
+    async def test_watch(
+        self, cluster_with_data: FakeCluster, client: ActionsClient, kind: str
+    ) -> None:
         """Iterating over it yields each change and the end, which may be a failure."""
-        stage.plan("POST", "/", Plan(duration=60, outcome="failed", error="disk full"))
-        stage.plan("PUT", "/", Plan(duration=60, outcome="failed", error="disk full"))
+        cluster_with_data.plan("POST", "/", Plan(duration=60, outcome="failed", error="disk full"))
+        cluster_with_data.plan("PUT", "/", Plan(duration=60, outcome="failed", error="disk full"))
         operation = await STARTS[kind](client)
         seen = [action async for action in operation]
 
@@ -135,10 +141,12 @@ class TestFollowing:
             await operation
 
     @pytest.mark.parametrize("kind", STARTS)
-    async def test_timeout(self, stage: FakeCluster, client: ActionsClient, kind: str) -> None:
+    async def test_timeout(
+        self, cluster_with_data: FakeCluster, client: ActionsClient, kind: str
+    ) -> None:
         """A wait that times out leaves the operation to be waited for again."""
-        stage.plan("POST", "/", Plan(duration=60))
-        stage.plan("PUT", "/", Plan(duration=60))
+        cluster_with_data.plan("POST", "/", Plan(duration=60))
+        cluster_with_data.plan("PUT", "/", Plan(duration=60))
         operation = await STARTS[kind](client)
         began = now()
         with pytest.raises(WaitTimeout):
@@ -148,11 +156,13 @@ class TestFollowing:
         assert (await operation).phase is Phase.COMPLETED
 
     @pytest.mark.parametrize("kind", STARTS)
-    async def test_elsewhere(self, stage: FakeCluster, client: ActionsClient, kind: str) -> None:
+    async def test_elsewhere(
+        self, cluster_with_data: FakeCluster, client: ActionsClient, kind: str
+    ) -> None:
         """Its reference is followed by another client, in another process for all it knows."""
-        stage.plan("POST", "/", Plan(duration=60))
+        cluster_with_data.plan("POST", "/", Plan(duration=60))
         operation = await STARTS[kind](client)
-        async with client_of(stage) as other:
+        async with client_of(cluster_with_data) as other:
             same = other.operation(str(operation.ref))
 
             assert (same.ref, same.done, same.answer) == (operation.ref, False, None)
@@ -160,22 +170,24 @@ class TestFollowing:
             assert (await same).phase is Phase.COMPLETED
 
     @pytest.mark.parametrize("kind", STARTS)
-    async def test_abandoned(self, stage: FakeCluster, client: ActionsClient, kind: str) -> None:
+    async def test_abandoned(
+        self, cluster_with_data: FakeCluster, client: ActionsClient, kind: str
+    ) -> None:
         """Cancelling the task that waits cancels nothing on the cluster, and asks no more."""
-        stage.plan("POST", "/", Plan(duration=60))
-        stage.plan("PUT", "/", Plan(duration=60))
+        cluster_with_data.plan("POST", "/", Plan(duration=60))
+        cluster_with_data.plan("PUT", "/", Plan(duration=60))
         operation = await STARTS[kind](client)
         waiting = asyncio.create_task(operation.wait())
         await asyncio.sleep(20)
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
-        asked = len(stage.requests)
+        requests_before = len(cluster_with_data.requests)
         await asyncio.sleep(100)
 
-        assert len(stage.requests) == asked
-        assert not any(seen.path.endswith("cancel") for seen in stage.requests)
-        assert "DELETE" not in {seen.method for seen in stage.requests}
+        assert len(cluster_with_data.requests) == requests_before
+        assert not any(seen.path.endswith("cancel") for seen in cluster_with_data.requests)
+        assert "DELETE" not in {seen.method for seen in cluster_with_data.requests}
         assert (await operation).phase is Phase.COMPLETED
 
     async def test_nothing_known(self, client: ActionsClient) -> None:
@@ -188,7 +200,7 @@ class TestFollowing:
 
     @pytest.mark.parametrize("kind", ["export", "import", "backup"])
     async def test_grace_of_transfers(
-        self, stage: FakeCluster, client: ActionsClient, kind: str
+        self, cluster_with_data: FakeCluster, client: ActionsClient, kind: str
     ) -> None:
         """An export may be about to begin for a minute, unless told otherwise."""
         began = now()
@@ -206,10 +218,12 @@ class TestGet:
     """One look at the work of an operation."""
 
     @pytest.mark.parametrize("kind", STARTS)
-    async def test_under_way(self, stage: FakeCluster, client: ActionsClient, kind: str) -> None:
+    async def test_under_way(
+        self, cluster_with_data: FakeCluster, client: ActionsClient, kind: str
+    ) -> None:
         """`get` returns the work as it is now, and `done` is true once the end was seen."""
-        stage.plan("POST", "/", Plan(duration=60))
-        stage.plan("PUT", "/", Plan(duration=60))
+        cluster_with_data.plan("POST", "/", Plan(duration=60))
+        cluster_with_data.plan("PUT", "/", Plan(duration=60))
         operation = await STARTS[kind](client)
         await asyncio.sleep(10)
         running = await operation.get()
@@ -223,10 +237,12 @@ class TestGet:
 
     @pytest.mark.parametrize("failing", [True, False], ids=["failed", "completed"])
     async def test_done_after_a_wait(
-        self, stage: FakeCluster, client: ActionsClient, *, failing: bool
+        self, cluster_with_data: FakeCluster, client: ActionsClient, *, failing: bool
     ) -> None:
         """A wait that saw the end makes `done` true, whatever the end was."""
-        stage.plan("POST", "/", Plan(duration=60, outcome="failed" if failing else "completed"))
+        cluster_with_data.plan(
+            "POST", "/", Plan(duration=60, outcome="failed" if failing else "completed")
+        )
         operation = await client.databases.upgrade(1)
         with pytest.raises(WaitTimeout):
             await operation.wait(timeout=10)
@@ -235,7 +251,7 @@ class TestGet:
             await operation
 
         assert operation.done
-        stage.inject(method="GET", delay=30)
+        cluster_with_data.inject(method="GET", delay=30)
         with pytest.raises(WaitTimeout):
             await operation.wait(timeout=1)
         assert operation.done
@@ -248,14 +264,14 @@ class TestGet:
         assert (caught.value.ref, caught.value.uid) == ("node:1/remove", "node:1/remove")
         assert (caught.value.polls, caught.value.elapsed) == (1, pytest.approx(0, abs=0.5))
 
-    async def test_answered(self, stage: FakeCluster, client: ActionsClient) -> None:
+    async def test_answered(self, cluster_with_data: FakeCluster, client: ActionsClient) -> None:
         """An operation that was over with the answer to its call needs no request."""
         operation = await done(client)
-        requests = len(stage.requests)
+        requests = len(cluster_with_data.requests)
         action = await operation.get()
 
         assert (action.kind, action.phase) == (Kind.CALL, Phase.COMPLETED)
-        assert len(stage.requests) == requests
+        assert len(cluster_with_data.requests) == requests
 
     @pytest.mark.enable_socket
     async def test_nothing_to_follow(self) -> None:
@@ -271,10 +287,10 @@ class TestSeveral:
     """`wait_for` takes operations and references together."""
 
     async def test_one_wait_for_a_reference(
-        self, stage: FakeCluster, client: ActionsClient
+        self, cluster_with_data: FakeCluster, client: ActionsClient
     ) -> None:
         """A reference that is given twice, in two spellings, is one wait."""
-        uid = stage.add_action("retry_bdb", Plan(duration=30))
+        uid = cluster_with_data.add_action("retry_bdb", Plan(duration=30))
         seen: list[str] = []
         first, second = await client.wait_for(
             uid, f"action:{uid}", on_progress=lambda action: seen.append(action.status)
@@ -309,10 +325,10 @@ class TestSeveral:
 class TestDone:
     """An operation that was over with the answer to its call."""
 
-    async def test_await(self, stage: FakeCluster, client: ActionsClient) -> None:
+    async def test_await(self, cluster_with_data: FakeCluster, client: ActionsClient) -> None:
         """Awaiting it returns at once, without a request, what says that it was the call."""
         operation = await done(client)
-        began, asked = now(), len(stage.requests)
+        began, requests_before = now(), len(cluster_with_data.requests)
 
         assert without_record(await operation) == Action(
             uid="",
@@ -322,29 +338,29 @@ class TestDone:
             phase=Phase.COMPLETED,
             evidence=Evidence.CALL,
         )
-        assert (now(), len(stage.requests)) == (began, asked)
+        assert (now(), len(cluster_with_data.requests)) == (began, requests_before)
         assert operation.ref is None
         assert repr(operation) == "<Operation PUT /v1/bdbs/1: completed>"
 
-    async def test_watch(self, stage: FakeCluster, client: ActionsClient) -> None:
+    async def test_watch(self, cluster_with_data: FakeCluster, client: ActionsClient) -> None:
         """Iterating over it yields that once; callbacks are told, and awaited."""
-        told: list[Action] = []
+        updates: list[Action] = []
 
-        async def tell(action: Action) -> None:
+        async def callback(action: Action) -> None:
             await asyncio.sleep(1)
-            told.append(action)
+            updates.append(action)
 
         operation = await done(client)
-        action = await operation.wait(on_progress=told.append)
-        await operation.wait(on_progress=tell)
+        action = await operation.wait(on_progress=updates.append)
+        await operation.wait(on_progress=callback)
 
         assert [without_record(each) async for each in operation] == [without_record(action)]
-        assert [without_record(each) async for each in operation.watch(on_progress=tell)] == told[
-            :1
-        ]
-        assert told == [without_record(action)] * 3
+        assert [
+            without_record(each) async for each in operation.watch(on_progress=callback)
+        ] == updates[:1]
+        assert updates == [without_record(action)] * 3
 
-    async def test_record(self, stage: FakeCluster, client: ActionsClient) -> None:
+    async def test_record(self, cluster_with_data: FakeCluster, client: ActionsClient) -> None:
         """Its record is that of a wait of no length, for which nothing was asked."""
         recorder = FlightRecorder()
         operation = await done(client)
@@ -358,7 +374,9 @@ class TestDone:
         )
         assert (record.outcome, record.evidence) == (Outcome.COMPLETED, Evidence.CALL)
 
-    async def test_callback_fails(self, stage: FakeCluster, client: ActionsClient) -> None:
+    async def test_callback_fails(
+        self, cluster_with_data: FakeCluster, client: ActionsClient
+    ) -> None:
         """What a callback raises reaches who waits."""
 
         def fail(_: Action) -> None:
@@ -367,14 +385,16 @@ class TestDone:
         with pytest.raises(OSError, match="no terminal"):
             await (await done(client)).wait(on_progress=fail)
 
-    async def test_among_others(self, stage: FakeCluster, client: ActionsClient) -> None:
+    async def test_among_others(
+        self, cluster_with_data: FakeCluster, client: ActionsClient
+    ) -> None:
         """It is waited for together with others."""
         operations = [await done(client), await done(client), await client.databases.upgrade(1)]
         actions = await client.wait_for(*operations)
 
         assert [action.kind for action in actions] == [Kind.CALL, Kind.CALL, Kind.STATE_MACHINE]
 
-    async def test_cancel(self, stage: FakeCluster, client: ActionsClient) -> None:
+    async def test_cancel(self, cluster_with_data: FakeCluster, client: ActionsClient) -> None:
         """It cannot be cancelled any more."""
         operation = await done(client)
         with pytest.raises(CancelNotSupported, match=r"^PUT /v1/bdbs/1 cannot be cancelled"):
@@ -395,26 +415,26 @@ BAD_OPTIONS = [
 ]
 
 
-@pytest.mark.parametrize(("options", "error", "said"), BAD_OPTIONS, ids=str)
+@pytest.mark.parametrize(("options", "error", "expected"), BAD_OPTIONS, ids=str)
 @pytest.mark.parametrize("is_done", [True, False], ids=["done", "under way"])
 async def test_bad_options(
-    stage: FakeCluster,
+    cluster_with_data: FakeCluster,
     client: ActionsClient,
     options: dict[str, Any],
     error: type[Exception],
-    said: str,
+    expected: str,
     *,
     is_done: bool,
 ) -> None:
     """A setting that cannot work is refused, whether or not there is anything to wait for."""
     operation = await done(client) if is_done else client.operation("node:1/maintenance_on")
-    asked = len(stage.requests)
+    requests_before = len(cluster_with_data.requests)
 
-    with pytest.raises(error, match=said):
+    with pytest.raises(error, match=expected):
         await operation.wait(**options)
-    with pytest.raises(error, match=said):
+    with pytest.raises(error, match=expected):
         operation.watch(**options)
-    assert len(stage.requests) == asked
+    assert len(cluster_with_data.requests) == requests_before
 
 
 @pytest.mark.enable_socket
@@ -426,17 +446,19 @@ class TestCancel:
         [("node", f"DELETE {ON}"), ("crdb", "POST /v1/crdb_tasks/ID/actions/cancel")],
     )
     async def test_cancelled(
-        self, stage: FakeCluster, client: ActionsClient, kind: str, line: str
+        self, cluster_with_data: FakeCluster, client: ActionsClient, kind: str, line: str
     ) -> None:
         """It is asked for by the documented call; a wait tells the end."""
-        stage.plan("POST", "/", Plan(duration=600))
-        stage.plan("PUT", "/", Plan(duration=600))
+        cluster_with_data.plan("POST", "/", Plan(duration=600))
+        cluster_with_data.plan("PUT", "/", Plan(duration=600))
         operation = await STARTS[kind](client)
         waiting = asyncio.create_task(operation.wait())
         await asyncio.sleep(20)
-        before = len(stage.requests)
+        before = len(cluster_with_data.requests)
         await operation.cancel()
-        calls = [f"{s.method} {s.path}" for s in stage.requests[before:] if s.method != "GET"]
+        calls = [
+            f"{s.method} {s.path}" for s in cluster_with_data.requests[before:] if s.method != "GET"
+        ]
 
         assert calls == [line.replace("ID", operation.ref.removeprefix("crdb:"))]
         with pytest.raises(ActionCancelled if kind == "node" else ActionFailed) as caught:
@@ -452,7 +474,7 @@ class TestCancel:
     )
     @pytest.mark.parametrize("force", [True, False])
     async def test_not_supported(
-        self, stage: FakeCluster, client: ActionsClient, ref: str, *, force: bool
+        self, cluster_with_data: FakeCluster, client: ActionsClient, ref: str, *, force: bool
     ) -> None:
         """What the API has no cancel for is not asked to be cancelled, and goes on."""
         with pytest.raises(CancelNotSupported) as caught:
@@ -460,40 +482,42 @@ class TestCancel:
 
         assert caught.value.ref == ref
         assert str(caught.value).startswith(f"{ref} cannot be cancelled")
-        assert stage.requests == []
+        assert cluster_with_data.requests == []
 
     @pytest.mark.parametrize("ref", ["node:1/maintenance_on", "cluster:change_master@t1"])
-    async def test_no_force(self, stage: FakeCluster, client: ActionsClient, ref: str) -> None:
+    async def test_no_force(
+        self, cluster_with_data: FakeCluster, client: ActionsClient, ref: str
+    ) -> None:
         """There is no force but for Active-Active tasks."""
         with pytest.raises(UsageError, match=r"force= is for tasks of Active-Active databases"):
             await client.operation(ref).cancel(force=True)
 
-        assert stage.requests == []
+        assert cluster_with_data.requests == []
 
-    async def test_cluster(self, stage: FakeCluster, client: ActionsClient) -> None:
+    async def test_cluster(self, cluster_with_data: FakeCluster, client: ActionsClient) -> None:
         """The cancel of a cluster's action is documented, but no action has it: that is said."""
-        stage.plan("POST", MASTER, Plan(duration=60))
+        cluster_with_data.plan("POST", MASTER, Plan(duration=60))
         operation = await client.cluster.change_primary(1)
         with pytest.raises(RequestRejected, match="404: action_not_found: Action change_master"):
             await operation.cancel()
 
-        assert stage.requests[-1].method == "DELETE"
-        assert stage.requests[-1].path == MASTER
+        assert cluster_with_data.requests[-1].method == "DELETE"
+        assert cluster_with_data.requests[-1].path == MASTER
         assert (await operation).phase is Phase.COMPLETED
 
-    async def test_queued(self, stage: FakeCluster, client: ActionsClient) -> None:
+    async def test_queued(self, cluster_with_data: FakeCluster, client: ActionsClient) -> None:
         """What waits in the queue is cancelled at once."""
-        stage.plan("POST", ON, Plan(queued=600))
+        cluster_with_data.plan("POST", ON, Plan(queued=600))
         operation = await client.nodes.maintenance_on(1)
         await operation.cancel()
 
         with pytest.raises(ActionCancelled):
             await operation.wait(timeout=1)
-        assert stage.maintenance == {1: 0}
+        assert cluster_with_data.maintenance == {1: 0}
 
-    async def test_refused(self, stage: FakeCluster, client: ActionsClient) -> None:
+    async def test_refused(self, cluster_with_data: FakeCluster, client: ActionsClient) -> None:
         """What the cluster does not cancel now is refused in its words, and goes on."""
-        stage.not_cancellable = {"maintenance_on"}
+        cluster_with_data.not_cancellable = {"maintenance_on"}
         operation = await client.nodes.maintenance_on(1)
         with pytest.raises(RequestRejected, match="409: action_not_cancellable") as caught:
             await operation.cancel()
@@ -501,19 +525,21 @@ class TestCancel:
         assert (caught.value.status, caught.value.method) == (409, "DELETE")
         assert (await operation).phase is Phase.COMPLETED
 
-    async def test_not_allowed(self, stage: FakeCluster, client: ActionsClient) -> None:
+    async def test_not_allowed(self, cluster_with_data: FakeCluster, client: ActionsClient) -> None:
         """Who may not cancel is told which permission that needs."""
         operation = await client.nodes.maintenance_on(1)
-        stage.inject(method="DELETE", status=403)
+        cluster_with_data.inject(method="DELETE", status=403)
         with pytest.raises(AuthenticationError, match="needs the permission cancel_node_action"):
             await operation.cancel()
 
-        stage.inject(method="DELETE", status=403)
+        cluster_with_data.inject(method="DELETE", status=403)
         with pytest.raises(AuthenticationError, match="the permission cancel_cluster_action"):
             await client.operation("cluster:change_master").cancel()
 
     @pytest.mark.parametrize("named", [True, False])
-    async def test_over(self, stage: FakeCluster, client: ActionsClient, *, named: bool) -> None:
+    async def test_over(
+        self, cluster_with_data: FakeCluster, client: ActionsClient, *, named: bool
+    ) -> None:
         """What has ended is not cancelled: its result stays, and nobody takes it for cancelled."""
         operation = await client.nodes.maintenance_on(1)
         await operation
@@ -522,15 +548,15 @@ class TestCancel:
             await client.operation(str(ref)).cancel()
 
         assert caught.value.status == 404
-        assert "DELETE" not in {seen.method for seen in stage.requests}
+        assert "DELETE" not in {seen.method for seen in cluster_with_data.requests}
         assert (await client.operation(str(ref))).phase is Phase.COMPLETED
 
-    async def test_never_began(self, stage: FakeCluster, client: ActionsClient) -> None:
+    async def test_never_began(self, cluster_with_data: FakeCluster, client: ActionsClient) -> None:
         """What is not there is not found, in the cluster's words."""
         with pytest.raises(RequestRejected, match="404: action_not_found"):
             await client.operation("node:1/maintenance_on").cancel()
 
-    async def test_another_run(self, stage: FakeCluster, client: ActionsClient) -> None:
+    async def test_another_run(self, cluster_with_data: FakeCluster, client: ActionsClient) -> None:
         """A run that has ended is not taken for the one that runs now, which goes on."""
         first = await client.nodes.maintenance_on(1)
         await first
@@ -540,14 +566,14 @@ class TestCancel:
 
         assert (await second).phase is Phase.COMPLETED
 
-    async def test_forgotten(self, stage: FakeCluster, client: ActionsClient) -> None:
+    async def test_forgotten(self, cluster_with_data: FakeCluster, client: ActionsClient) -> None:
         """What was cancelled by us, and is then forgotten, has been cancelled."""
-        stage.plan("POST", ON, Plan(duration=600))
+        cluster_with_data.plan("POST", ON, Plan(duration=600))
         operation = await client.nodes.maintenance_on(1)
         waiting = asyncio.create_task(operation.wait(poll=wait_fixed(1)))
         await asyncio.sleep(5)
         await operation.cancel()
-        stage.forget_node_action(1, "maintenance_on")
+        cluster_with_data.forget_node_action(1, "maintenance_on")
 
         with pytest.raises(ActionCancelled) as caught:
             await waiting
@@ -566,16 +592,19 @@ class TestCancel:
         [call] = server.calls
         assert (call.line, call.body) == ("POST /v1/crdb_tasks/a%2Fb/actions/cancel", {})
 
-    async def test_force(self, stage: FakeCluster, client: ActionsClient) -> None:
+    async def test_force(self, cluster_with_data: FakeCluster, client: ActionsClient) -> None:
         """A task that is being committed is cancelled by force only."""
-        task = stage.start_crdb_task(plan=Plan(duration=100), guid="g")
+        task = cluster_with_data.start_crdb_task(plan=Plan(duration=100), guid="g")
         operation = client.operation(f"crdb:{task}")
         await asyncio.sleep(80)
         with pytest.raises(RequestRejected, match=r"406: .*committing"):
             await operation.cancel()
         await operation.cancel(force=True)
 
-        assert stage.requests[-1].path == f"/v1/crdb_tasks/{task}/actions/cancel?force=true"
+        assert (
+            cluster_with_data.requests[-1].path
+            == f"/v1/crdb_tasks/{task}/actions/cancel?force=true"
+        )
         with pytest.raises(ActionFailed, match="cancelled"):
             await operation
 
@@ -584,24 +613,26 @@ class TestCancel:
         "fault", [{"lose": True}, {"drop": True}, {"status": 503}, {"truncate": True}], ids=str
     )
     async def test_lost(
-        self, stage: FakeCluster, client: ActionsClient, ref: str, fault: dict[str, Any]
+        self, cluster_with_data: FakeCluster, client: ActionsClient, ref: str, fault: dict[str, Any]
     ) -> None:
         """A cancel whose answer is lost is not asked for again; the error refers to the work."""
-        stage.start_node_action(1, "maintenance_on", Plan(duration=600))
-        stage.start_crdb_task(plan=Plan(duration=600), guid="g", id="t1")
+        cluster_with_data.start_node_action(1, "maintenance_on", Plan(duration=600))
+        cluster_with_data.start_crdb_task(plan=Plan(duration=600), guid="g", id="t1")
         for method in ("POST", "DELETE"):
-            stage.inject(method=method, **fault)
+            cluster_with_data.inject(method=method, **fault)
         with pytest.raises(AnswerLost) as caught:
             await client.operation(ref).cancel()
 
         assert caught.value.ref == ref
-        assert [seen.method != "GET" for seen in stage.requests].count(True) == 1
+        assert [seen.method != "GET" for seen in cluster_with_data.requests].count(True) == 1
         action = await anext(aiter(client.operation(ref)))
         assert action.phase is not Phase.COMPLETED
 
-    async def test_nobody_there(self, stage: FakeCluster, client: ActionsClient) -> None:
+    async def test_nobody_there(
+        self, cluster_with_data: FakeCluster, client: ActionsClient
+    ) -> None:
         """A cancel that nobody takes is tried for ten seconds, and is not lost."""
-        await stage.stop_node(1)
+        await cluster_with_data.stop_node(1)
         began = now()
         with pytest.raises(ClusterUnreachable) as caught:
             await client.operation("crdb:t1").cancel()
@@ -610,7 +641,7 @@ class TestCancel:
         assert caught.value.attempts > 4
         assert now() - began <= 10
 
-    async def test_again(self, stage: FakeCluster, client: ActionsClient) -> None:
+    async def test_again(self, cluster_with_data: FakeCluster, client: ActionsClient) -> None:
         """One may cancel again what is being cancelled."""
         operation = await client.nodes.maintenance_on(1)
         await operation.cancel()
@@ -619,16 +650,16 @@ class TestCancel:
         with pytest.raises(ActionCancelled):
             await operation
 
-    async def test_closed(self, stage: FakeCluster) -> None:
+    async def test_closed(self, cluster_with_data: FakeCluster) -> None:
         """A closed client starts, follows and cancels nothing."""
-        async with client_of(stage) as client:
+        async with client_of(cluster_with_data) as client:
             operation = await client.nodes.maintenance_on(1)
-        asked = len(stage.requests)
+        requests_before = len(cluster_with_data.requests)
         for call in (operation.wait, operation.cancel, lambda: client.databases.upgrade(1)):
             with pytest.raises(ClientClosed):
                 await call()
 
-        assert len(stage.requests) == asked
+        assert len(cluster_with_data.requests) == requests_before
 
 
 def test_not_supported_is_ours() -> None:

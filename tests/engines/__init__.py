@@ -1,1 +1,1 @@
-"""Facts about the examples for engines, inside those engines."""
+"""Tests of the examples for Prefect and Temporal, inside those engines."""

@@ -1,4 +1,4 @@
-"""What the tests of engines share: the examples, and a cluster where those look for it."""
+"""Fixtures of the tests of engines: the examples on the path, and a cluster in the environment."""
 
 from __future__ import annotations
 

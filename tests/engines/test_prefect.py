@@ -1,4 +1,4 @@
-"""Facts about the Prefect flow among the examples, on a server of Prefect's that lasts a test."""
+"""Tests of `examples/prefect_task.py`, with a Prefect server for each test."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def test_it_upgrades() -> None:
     async def upgraded() -> tuple[str, int]:
         async with configured() as cluster:
             cluster.plan("POST", "/v1/bdbs/1/upgrade", Plan(duration=0.5))
-            said = await upgrade_database(1)
-            return said, [seen.method for seen in cluster.requests].count("POST")
+            result = await upgrade_database(1)
+            return result, [seen.method for seen in cluster.requests].count("POST")
 
-    said, calls = asyncio.run(upgraded())
+    result, calls = asyncio.run(upgraded())
 
-    assert said.startswith("SMUpgradeBDB on bdb:1: completed")
+    assert result.startswith("SMUpgradeBDB on bdb:1: completed")
     assert calls == 1
 
 
@@ -71,10 +71,10 @@ def test_out_of_reach() -> None:
         async with configured() as cluster:
             uid = cluster.add_action("SMUpgradeBDB", Plan(duration=0.5))
             cluster.inject(status=403)
-            said = await await_upgrade.with_options(retry_delay_seconds=0)(f"action:{uid}")
-            return said, [seen.method for seen in cluster.requests].count("POST")
+            result = await await_upgrade.with_options(retry_delay_seconds=0)(f"action:{uid}")
+            return result, [seen.method for seen in cluster.requests].count("POST")
 
-    said, calls = asyncio.run(refused_once())
+    result, calls = asyncio.run(refused_once())
 
-    assert said.startswith("SMUpgradeBDB on bdb:1: completed")
+    assert result.startswith("SMUpgradeBDB on bdb:1: completed")
     assert calls == 0

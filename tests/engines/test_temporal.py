@@ -1,4 +1,4 @@
-"""Facts about the Temporal activity among the examples, in Temporal's own test environment."""
+"""Tests of `examples/temporal_activity.py`, in Temporal's test environment."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ async def test_it_beats_until_it_is_done() -> None:
     async with configured() as cluster:
         cluster.plan("POST", "/v1/bdbs/1/upgrade", Plan(duration=600))
         attempt = Attempt()
-        said = await attempt.run()
+        result = await attempt.run()
 
-        assert said.startswith("SMUpgradeBDB on bdb:1: completed")
+        assert result.startswith("SMUpgradeBDB on bdb:1: completed")
         assert len(set(attempt.beats)) == 1
         assert attempt.beats[0].startswith("action:")
         assert 60 <= len(attempt.beats) <= 64
@@ -66,9 +66,9 @@ async def test_it_resumes() -> None:
         with pytest.raises(asyncio.CancelledError):
             await dying
         second = Attempt(first.beats[-1])
-        said = await second.run()
+        result = await second.run()
 
-        assert said.startswith("SMUpgradeBDB on bdb:1: completed")
+        assert result.startswith("SMUpgradeBDB on bdb:1: completed")
         assert set(second.beats) == set(first.beats)
         assert calls(cluster) == 1
 
@@ -78,9 +78,9 @@ async def test_a_lost_answer() -> None:
     async with configured() as cluster:
         cluster.plan("POST", "/v1/bdbs/1/upgrade", Plan(duration=600))
         cluster.inject(path="/v1/bdbs/1/upgrade", lose=True)
-        said = await Attempt().run()
+        result = await Attempt().run()
 
-        assert said == "database 1: active [bdb:1]"
+        assert result == "database 1: active [bdb:1]"
         assert asyncio.get_running_loop().time() > 600
         assert calls(cluster) == 1
 

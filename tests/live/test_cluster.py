@@ -1,4 +1,4 @@
-"""Facts about whatever cluster is given: it is read and waited for, and nothing is started on it.
+"""Tests against the cluster of the environment, which read and wait, and start nothing.
 
 A wrong password is not tried, as a cluster may lock the user out.
 """

@@ -103,9 +103,9 @@ class TestTransitions:
         """Of many transitions the first and the last are kept, and the others are counted."""
         builder = builder_with(*((n, at(1, f"odd{n}")) for n in range(1000)))
         record = record_of(builder)
-        kept = [transition.at for transition in record.transitions]
+        times = [transition.at for transition in record.transitions]
 
-        assert kept == [*range(MAX_ENTRIES // 2), *range(1000 - MAX_ENTRIES // 2, 1000)]
+        assert times == [*range(MAX_ENTRIES // 2), *range(1000 - MAX_ENTRIES // 2, 1000)]
         assert record.omitted == 1000 - MAX_ENTRIES
 
     def test_times_are_milliseconds(self) -> None:

@@ -84,7 +84,7 @@ def test_any_text(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "ref", "name", "system"),
+    ("text", "ref", "name", "list_kind"),
     [
         ("a1", Reference(ReferenceKind.ACTION, "a1"), "a1", ListKind.ACTIONS),
         ("action:a1", Reference(ReferenceKind.ACTION, "a1"), "a1", ListKind.ACTIONS),
@@ -124,11 +124,11 @@ def test_any_text(text: str) -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )
-def test_shapes(text: str, ref: Reference, name: str, system: ListKind) -> None:
+def test_shapes(text: str, ref: Reference, name: str, list_kind: ListKind) -> None:
     """Each kind has its shape, its name in errors, and its list."""
     read = parse_reference(text)
 
-    assert (read, read.name, read.list_kind) == (ref, name, system)
+    assert (read, read.name, read.list_kind) == (ref, name, list_kind)
     assert str(read) == (text if ":" in text else f"action:{text}")
 
 

@@ -58,10 +58,10 @@ async def authorize(
     session: aiohttp.ClientSession,
     cluster: FakeCluster,
     route: str = "authorize",
-    **asked: object,
+    **fields: object,
 ) -> str:
     """Request a token and return it; check that it was issued."""
-    body = json.dumps(asked).encode() if asked else b""
+    body = json.dumps(fields).encode() if fields else b""
     status, answer = await post(session, cluster, route, body)
     assert (status, list(answer)) == (200, ["access_token"])
     token = answer["access_token"]

@@ -94,20 +94,20 @@ class TestServer:
         began = asyncio.get_running_loop().time()
         async with FakeCluster() as cluster, authorized(cluster) as session:
             cluster.inject(delay=3600)
-            asking = asyncio.create_task(Caller(session, cluster)("GET", "/v1/actions"))
+            request = asyncio.create_task(Caller(session, cluster)("GET", "/v1/actions"))
             await asyncio.sleep(1)
-            asking.cancel()
-            await asyncio.wait([asking])
+            request.cancel()
+            await asyncio.wait([request])
         assert asyncio.get_running_loop().time() - began < 2
 
     async def test_end_meets_newcomers(self) -> None:
         """A connection that is made while the cluster ends is closed."""
         for turns in range(12):
             async with FakeCluster() as cluster, authorized(cluster) as session:
-                asks = four_requests(session, cluster)
+                requests = four_requests(session, cluster)
                 for _ in range(turns):
                     await asyncio.sleep(0)
-            for asking in asks:
-                asking.cancel()
-            await asyncio.gather(*asks, return_exceptions=True)
+            for request in requests:
+                request.cancel()
+            await asyncio.gather(*requests, return_exceptions=True)
         gc.collect()

@@ -53,7 +53,7 @@ def settings_from_args(args: argparse.Namespace) -> ResolvedOptions:
     """Return the options of the client, completed by the environment and the profile."""
     if args.password_file is not None and not (args.user or _setting(args, "user")):
         raise UsageError("--password-file needs --user, or REDIS_ENTERPRISE_USER")
-    given = {
+    from_arguments = {
         "url": args.url,
         "username": args.user or None,
         "password": _secret(args.password_file, "--password-file"),
@@ -66,7 +66,7 @@ def settings_from_args(args: argparse.Namespace) -> ResolvedOptions:
         "verify": False if args.insecure else None,
         "trusted_hosts": args.trusted_host,
     }
-    return resolve_options(given, args.profile, _ask_password)
+    return resolve_options(from_arguments, args.profile, _ask_password)
 
 
 def account_from_args(args: argparse.Namespace) -> str:

@@ -116,11 +116,11 @@ class ActionsClient:
     ) -> None:
         several = isinstance(url, (list, tuple))
         urls = [as_secret(each) for each in cast("list[str]", url if several else [url])]
-        patience = seconds(request_timeout, "request_timeout")
+        request_limit = seconds(request_timeout, "request_timeout")
         self._transport = Transport(
             NodePool(urls, trusted_hosts),
             authenticator=authenticator_for(
-                username, as_secret(password), as_secret(token), auth=auth, timeout=patience
+                username, as_secret(password), as_secret(token), auth=auth, timeout=request_limit
             ),
             tls=tls_settings(
                 verify=verify,
@@ -130,7 +130,7 @@ class ActionsClient:
                 client_key=client_key,
             ),
             session=session,
-            request_timeout=patience,
+            request_timeout=request_limit,
         )
         sources = StatusSources(self._transport)
         poller = Poller(sources, requests_sent=lambda: self._transport.requests_sent)
@@ -169,7 +169,7 @@ class ActionsClient:
         `REDIS_ENTERPRISE_INSECURE` (`true`, `1`, `yes` or `on` switches verification off; the CA
         and the fingerprint are then not used). Raises `UsageError` if settings are missing.
         """
-        given = {
+        arguments = {
             "url": url,
             "username": username,
             "password": password,
@@ -182,7 +182,7 @@ class ActionsClient:
             "verify": verify,
             "trusted_hosts": trusted_hosts,
         }
-        options = options_from_env(given)
+        options = options_from_env(arguments)
         return cls(**options, session=session, request_timeout=request_timeout)
 
     @classmethod

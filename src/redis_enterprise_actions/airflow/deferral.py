@@ -37,8 +37,8 @@ def seconds(duration: Duration | None, name: str) -> float | None:
 
 def deadline_in(*limits: float | None) -> datetime | None:
     """Return the end of the shortest limit, each in seconds from now, or None if there is none."""
-    given = [limit for limit in limits if limit is not None]
-    return datetime.now(UTC) + timedelta(seconds=min(given)) if given else None
+    set_limits = [limit for limit in limits if limit is not None]
+    return datetime.now(UTC) + timedelta(seconds=min(set_limits)) if set_limits else None
 
 
 class WaitOptions(NamedTuple):

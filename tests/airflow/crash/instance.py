@@ -72,8 +72,8 @@ class Instance:
             self.end(component, signal.SIGTERM)
 
     def _answers(self) -> bool:
-        with socket.socket() as asking:
-            return asking.connect_ex(("127.0.0.1", self._port)) == 0
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self._port)) == 0
 
     def start(self, component: str) -> None:
         """Start a component, which writes to a log of its own."""

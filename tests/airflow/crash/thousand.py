@@ -16,7 +16,7 @@ from collections import Counter
 
 from redis_enterprise_actions.testing import Plan
 from tests.airflow.conftest import CONN_ID, connection_to
-from tests.served import Served
+from tests.threaded_cluster import ThreadedCluster
 
 
 WAITS = 1000
@@ -25,15 +25,15 @@ SHORT, LONG = 20.0, 60.0  # seconds that the first one and the last one take
 
 def main() -> None:
     """Serve a cluster on which a thousand actions run, and let another process wait for them."""
-    served = Served()
-    served.start()
+    threaded = ThreadedCluster()
+    threaded.start()
     try:
         step = (LONG - SHORT) / WAITS
         uids = [
-            served.add("retry_bdb", Plan(duration=SHORT + step * each)) for each in range(WAITS)
+            threaded.add("retry_bdb", Plan(duration=SHORT + step * each)) for each in range(WAITS)
         ]
-        began = len(served.cluster.requests)
-        env = os.environ | {f"AIRFLOW_CONN_{CONN_ID.upper()}": connection_to(served.cluster)}
+        began = len(threaded.cluster.requests)
+        env = os.environ | {f"AIRFLOW_CONN_{CONN_ID.upper()}": connection_to(threaded.cluster)}
         ran = subprocess.run(
             [sys.executable, "-m", "tests.airflow.crash.runner"],
             input=json.dumps(uids),
@@ -42,21 +42,19 @@ def main() -> None:
             stdout=subprocess.PIPE,
             check=True,
         )
-        said = json.loads(ran.stdout.splitlines()[-1])
-        seen = served.cluster.requests[began:]
+        measured = json.loads(ran.stdout.splitlines()[-1])
+        seen = threaded.cluster.requests[began:]
     finally:
-        served.stop()
-    assert said["outcomes"] == {"completed": WAITS}, said
+        threaded.stop()
+    assert measured["outcomes"] == {"completed": WAITS}, measured
     paths = Counter("lists" if each.path == "/v1/actions" else "others" for each in seen)
     print(f"waits                         {WAITS}, all completed")
     print(f"the last one took             {LONG:.0f} s on the cluster")
-    print(
-        f"all over after                {said['seconds']:.0f} s, the loading of Airflow not counted"
-    )
+    print(f"all over after                {measured['seconds']:.0f} s, loading Airflow not counted")
     print(f"requests                      {len(seen)}: {dict(paths)}")
-    print(f"memory of Airflow itself      {said['before']:.0f} MB")
-    print(f"memory with all of them       {said['after']:.0f} MB")
-    print(f"time of the processor         {said['processor']:.1f} s")
+    print(f"memory of Airflow itself      {measured['before']:.0f} MB")
+    print(f"memory with all of them       {measured['after']:.0f} MB")
+    print(f"CPU time                     {measured['processor']:.1f} s")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ NO_MASTER = b'{"1": {"role": "slave"}, "2": 3}'
 
 
 @pytest.mark.parametrize(
-    ("result", "level", "said"),
+    ("result", "level", "expected"),
     [
         (checks.refused("ops", LOST, grants_tokens=False), Level.FAILURE, "unclear whether"),
         (checks.version(200, TWO), Level.WARNING, "nodes run 7.4.6-272, 8.0.20-68. To do: finish"),
@@ -56,7 +56,7 @@ NO_MASTER = b'{"1": {"role": "slave"}, "2": 3}'
     ],
     ids=lambda it: it.check if isinstance(it, CheckResult) else "",
 )
-def test_results(result: CheckResult, level: Level, said: str) -> None:
+def test_results(result: CheckResult, level: Level, expected: str) -> None:
     """Each result has its level, and says what was seen and what to do."""
     assert result.level is level
-    assert said in str(result)
+    assert expected in str(result)

@@ -44,8 +44,8 @@ def user(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def run_doctor(*options: str, urls: list[str]) -> int:
     """Run the command on this loop and return its exit code."""
-    given = [word for url in urls for word in ("--url", url)]
-    work = doctor(parse_arguments(["doctor", *given, *options]))
+    url_options = [word for url in urls for word in ("--url", url)]
+    work = doctor(parse_arguments(["doctor", *url_options, *options]))
     return work if isinstance(work, int) else await work
 
 
@@ -146,7 +146,7 @@ async def test_client_certificate(tmp_path: Path, lines: Lines) -> None:
 
 
 @pytest.mark.parametrize(
-    ("names", "until", "said"),
+    ("names", "until", "expected"),
     [
         (
             ["other.example.com"],
@@ -159,7 +159,7 @@ async def test_client_certificate(tmp_path: Path, lines: Lines) -> None:
     ids=["other names", "expired", "soon"],
 )
 async def test_certificate(
-    tmp_path: Path, lines: Lines, names: list[str], until: float, said: str
+    tmp_path: Path, lines: Lines, names: list[str], until: float, expected: str
 ) -> None:
     """The result names the problem of a certificate, or that it expires soon."""
     ca, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -168,10 +168,10 @@ async def test_certificate(
         context
     )
     ca.cert_pem.write_to_path(str(tmp_path / "ca"))
-    async with served(lambda _: web.Response(status=401), context) as url:
+    async with serve_reply(lambda _: web.Response(status=401), context) as url:
         await run_doctor("--ca-cert", str(tmp_path / "ca"), urls=[url])
 
-    assert said in plain(lines(), "tls")[0]
+    assert expected in plain(lines(), "tls")[0]
 
 
 async def test_basic_is_off(lines: Lines) -> None:
@@ -189,10 +189,10 @@ async def test_wrong_password(
     monkeypatch.setenv("REDIS_ENTERPRISE_PASSWORD", "wrong-password")
 
     assert await run_doctor(urls=[cluster.url]) == 5
-    said = lines()
-    assert "the cluster refuses admin@example.com" in plain(said, "credentials")[0]
+    printed = lines()
+    assert "the cluster refuses admin@example.com" in plain(printed, "credentials")[0]
     assert len(cluster.requests) == 4  # two of which are without it
-    assert not any(secret in line for line in said for secret in SECRETS)
+    assert not any(secret in line for line in printed for secret in SECRETS)
 
 
 async def test_password_expired(cluster: FakeCluster, lines: Lines) -> None:
@@ -223,7 +223,7 @@ async def test_followers(lines: Lines) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "expected"),
     [
         (web.Response(text="<html>", content_type="text/html"), "as a proxy or another web"),
         (web.Response(status=302, headers={"Location": "/login"}), "answers 302 as a proxy"),
@@ -232,18 +232,18 @@ async def test_followers(lines: Lines) -> None:
     ],
     ids=["html", "302", "503", "400"],
 )
-async def test_no_api(lines: Lines, answer: web.Response, said: str) -> None:
+async def test_no_api(lines: Lines, answer: web.Response, expected: str) -> None:
     """A server that is not the REST API is recognized by its answer, and gets no password."""
-    asked: list[web.Request] = []
+    requests: list[web.Request] = []
 
     def reply(request: web.Request) -> web.Response:
-        asked.append(request)
+        requests.append(request)
         return answer
 
-    async with served(reply) as url:
+    async with serve_reply(reply) as url:
         assert await run_doctor(urls=[url]) == 5
-    assert said in plain(lines(), "http")[0]
-    assert {request.headers.get("Authorization") for request in asked} == {None}
+    assert expected in plain(lines(), "http")[0]
+    assert {request.headers.get("Authorization") for request in requests} == {None}
 
 
 Answer = tuple[int, bytes, dict[str, str]]
@@ -299,22 +299,24 @@ async def test_other_servers(
         (tmp_path / "token").write_text("hunter2-hunter2")
         (tmp_path / "token").chmod(0o600)
         options = ["--token-file", str(tmp_path / "token")]
-    asked: list[web.Request] = []
+    requests: list[web.Request] = []
 
     def reply(request: web.Request) -> web.Response:
-        asked.append(request)
+        requests.append(request)
         return answering(*OTHER_SERVERS[server_name])
 
-    async with served(reply) as url:
+    async with serve_reply(reply) as url:
         assert await run_doctor(*options, urls=[url]) == 5
-    assert {request.method for request in asked} == {"GET"}  # so no password in a body, either
-    assert {request.headers.get("Authorization") for request in asked} == {None}
-    assert len(asked) <= 3
-    said = lines()
-    assert plain(said, "http")[0].startswith("failure")
-    assert ". To do: " in plain(said, "http")[0]
-    assert plain(said, "credentials")[0].startswith("failure  credentials  not sent")
-    assert said[-1].endswith(f"{len(asked)} request{'s' * (len(asked) > 1)} sent; exit code 5")
+    assert {request.method for request in requests} == {"GET"}  # so no password in a body, either
+    assert {request.headers.get("Authorization") for request in requests} == {None}
+    assert len(requests) <= 3
+    printed = lines()
+    assert plain(printed, "http")[0].startswith("failure")
+    assert ". To do: " in plain(printed, "http")[0]
+    assert plain(printed, "credentials")[0].startswith("failure  credentials  not sent")
+    assert printed[-1].endswith(
+        f"{len(requests)} request{'s' * (len(requests) > 1)} sent; exit code 5"
+    )
 
 
 async def test_one_that_hangs_up(lines: Lines) -> None:
@@ -336,15 +338,15 @@ async def test_one_that_hangs_up(lines: Lines) -> None:
 
 async def test_one_other_server_among_nodes(cluster: FakeCluster, lines: Lines) -> None:
     """Another web server among the nodes is a failure; only the cluster gets credentials."""
-    asked: list[web.Request] = []
+    requests: list[web.Request] = []
 
     def reply(request: web.Request) -> web.Response:
-        asked.append(request)
+        requests.append(request)
         return answering(*OTHER_SERVERS["basic, nginx"])
 
-    async with served(reply) as url:
+    async with serve_reply(reply) as url:
         assert await run_doctor(urls=[url, cluster.url]) == 5
-    assert {request.headers.get("Authorization") for request in asked} == {None}
+    assert {request.headers.get("Authorization") for request in requests} == {None}
     assert plain(lines(), "credentials") == [
         "ok       credentials  the cluster accepts admin@example.com, by the password"
     ]
@@ -361,7 +363,7 @@ async def test_redirect_to_another_server(how: str, lines: Lines, *, opened: boo
         others.append(request)
         return answering(*OTHER_SERVERS["basic, text"])
 
-    async with served(other_reply) as other:
+    async with serve_reply(other_reply) as other:
 
         def reply(request: web.Request) -> web.Response:
             nodes.append(request.headers.get("Authorization"))
@@ -369,11 +371,11 @@ async def test_redirect_to_another_server(how: str, lines: Lines, *, opened: boo
                 return answering(307, b"", {"Location": f"{other}/v1/nodes"})
             return answering(401, b"", ENVOY)
 
-        async with served(reply) as url:
+        async with serve_reply(reply) as url:
             named = other if how == "--url" else other.removeprefix("http://")
             assert await run_doctor(how, named, urls=[url]) == 5
     assert {request.headers.get("Authorization") for request in others} <= {None}
-    assert opened is all(proof is None for proof in nodes)
+    assert opened is all(authorization is None for authorization in nodes)
     assert plain(lines(), "credentials")[0].startswith("failure")
 
 
@@ -392,18 +394,18 @@ async def test_trusted_host(lines: Lines) -> None:
 
 async def test_redirects_in_a_circle(lines: Lines) -> None:
     """Nodes that redirect in a circle get no credentials."""
-    asked: list[str | None] = []
+    requests: list[str | None] = []
     urls: list[str] = []
 
     def reply(request: web.Request) -> web.Response:
-        asked.append(request.headers.get("Authorization"))
+        requests.append(request.headers.get("Authorization"))
         other = urls[1] if str(request.url.origin()) == urls[0] else urls[0]
         return answering(307, b"", {"Location": other})
 
-    async with served(reply) as one, served(reply) as another:
+    async with serve_reply(reply) as one, serve_reply(reply) as another:
         urls += one, another
         assert await run_doctor(urls=urls) == 5
-    assert asked == [None, None]
+    assert requests == [None, None]
     assert plain(lines(), "credentials")[0].startswith(
         "failure  credentials  not sent, and no further checks: no node is known to be the REST API"
     )
@@ -467,23 +469,23 @@ DONE: Answer = (200, b'{"bootstrap_status": {"state": "completed"}}', JSON)
 )
 async def test_signs(opening: dict[str, Answer], requests: int, lines: Lines) -> None:
     """Each sign of the API is enough; without one, up to two more requests look for others."""
-    async with served(cluster_of(opening)) as url:
+    async with serve_reply(cluster_of(opening)) as url:
         assert await run_doctor(urls=[url]) == 0
     assert f"{requests} requests sent" in lines()[-1]
 
 
 async def test_bootstrap_without_answer(lines: Lines) -> None:
     """A server that answers 401 once, and then hangs up, is not the API."""
-    asked: list[str] = []
+    requests: list[str] = []
 
     def reply(request: web.Request) -> web.Response:
-        asked.append(request.path)
-        if len(asked) > 1:
+        requests.append(request.path)
+        if len(requests) > 1:
             assert request.transport is not None
             request.transport.abort()
         return answering(*PLAIN)
 
-    async with served(reply) as url:
+    async with serve_reply(reply) as url:
         assert await run_doctor(urls=[url]) == 5
     assert "answers 401, also for a path" in plain(lines(), "http")[0]
 
@@ -495,24 +497,24 @@ BEFORE: Answer = (200, b'{"bootstrap_status": {"state": "idle"}, "local_node_inf
     "nodes", [(503, b"", ENVOY), (503, b"<html>", HTML), PLAIN, REFUSED], ids=lambda it: str(it[:2])
 )
 @pytest.mark.parametrize(
-    ("state", "said"),
+    ("state", "expected"),
     [(b"idle", "idle"), (b"creating_cluster", "creating_cluster"), (b"error", "error")],
 )
-async def test_before_bootstrap(nodes: Answer, state: bytes, said: str, lines: Lines) -> None:
+async def test_before_bootstrap(nodes: Answer, state: bytes, expected: str, lines: Lines) -> None:
     """A node that is in no cluster yet is a failure of its own."""
     bootstrap = (200, BEFORE[1].replace(b"idle", state), JSON)
     opening = {"": nodes, "/v1/bootstrap": bootstrap}
 
-    async with served(cluster_of(opening, lambda _: nodes)) as url:
+    async with serve_reply(cluster_of(opening, lambda _: nodes)) as url:
         assert await run_doctor(urls=[url]) == 5
-    (told,) = [line for line in lines() if "of a node in no cluster" in line]
-    assert f"its bootstrap is '{said}'. To do: create a cluster" in told
+    (line,) = [line for line in lines() if "of a node in no cluster" in line]
+    assert f"its bootstrap is '{expected}'. To do: create a cluster" in line
 
 
 @pytest.mark.parametrize("body", [b"{}", b"[]", b'{"bootstrap_status": "x"}', b"<html>", b"["])
 async def test_bootstrap_of_something_else(body: bytes, lines: Lines) -> None:
     """Any other answer to /v1/bootstrap is no sign of the API."""
-    async with served(cluster_of({"": PLAIN, "/v1/bootstrap": (200, body, {})})) as url:
+    async with serve_reply(cluster_of({"": PLAIN, "/v1/bootstrap": (200, body, {})})) as url:
         assert await run_doctor(urls=[url]) == 5
     assert plain(lines(), "credentials")[0].startswith("failure  credentials  not sent")
 
@@ -537,7 +539,7 @@ async def test_bootstrap_of_something_else(body: bytes, lines: Lines) -> None:
 )
 async def test_no_route_works(answer: Answer, lines: Lines) -> None:
     """The same unusable answer on every route is a failure."""
-    async with served(cluster_of({"": REFUSED}, lambda _: answer)) as url:
+    async with serve_reply(cluster_of({"": REFUSED}, lambda _: answer)) as url:
         assert await run_doctor(urls=[url]) == 5
     assert "failure" in {line.split()[0] for line in lines()}
 
@@ -549,7 +551,7 @@ async def test_only_actions_work(answer: Answer, lines: Lines) -> None:
     def known(path: str) -> Answer | None:
         return None if path == "/v1/actions" else answer
 
-    async with served(cluster_of({"": REFUSED}, known)) as url:
+    async with serve_reply(cluster_of({"": REFUSED}, known)) as url:
         assert await run_doctor(urls=[url]) == 0
     assert "ok       permissions  may see actions" in lines()
 
@@ -560,7 +562,7 @@ async def test_empty_list_of_actions_by_404(lines: Lines) -> None:
     def known(path: str) -> Answer | None:
         return NOT_FOUND if path == "/v1/actions" else None
 
-    async with served(cluster_of({"": REFUSED}, known)) as url:
+    async with serve_reply(cluster_of({"": REFUSED}, known)) as url:
         assert await run_doctor(urls=[url]) == 0
     assert plain(lines(), "permissions")[0].startswith("warning")
 
@@ -571,7 +573,7 @@ async def test_nothing_visible(lines: Lines) -> None:
     def known(path: str) -> Answer | None:
         return (403, b"", {}) if path == "/v1/nodes" else NOT_FOUND
 
-    async with served(cluster_of({"": REFUSED}, known)) as url:
+    async with serve_reply(cluster_of({"": REFUSED}, known)) as url:
         assert await run_doctor(urls=[url]) == 5
     assert "the user can see none of this" in plain(lines(), "permissions")[-1]
 
@@ -579,7 +581,7 @@ async def test_nothing_visible(lines: Lines) -> None:
 @pytest.mark.parametrize("body", [b"", b"[", b"[1, {}]", b"{}", b"[" * 10**5, b"\xff\x00"])
 async def test_hostile_bodies(lines: Lines, body: bytes) -> None:
     """Every check has a result, whatever is in the answers."""
-    async with served(cluster_of({"": REFUSED}, lambda _: (200, body, JSON))) as url:
+    async with serve_reply(cluster_of({"": REFUSED}, lambda _: (200, body, JSON))) as url:
         await run_doctor(urls=[url])
     checks = {line[9:20].strip() for line in lines()[:-1]}
     assert checks >= {"http", "credentials", "version", "primary", "permissions", "v2"}
@@ -616,12 +618,12 @@ async def test_denied(cluster: FakeCluster, lines: Lines) -> None:
 async def test_lookup(monkeypatch: pytest.MonkeyPatch, lines: Lines) -> None:
     """A name that does not resolve is a failure, and so is a lookup that hangs."""
 
-    async def look_up(host: str, _: int) -> list[str]:
+    async def resolve(host: str, _: int) -> list[str]:
         if host == "slow.example.com":
             await asyncio.sleep(3600)
         raise OSError("no such name")
 
-    monkeypatch.setattr(network, "resolve", look_up)
+    monkeypatch.setattr(network, "resolve", resolve)
     urls = ["https://n1.example.com:9443", "https://slow.example.com:9443"]
 
     assert await run_doctor(urls=urls) == 5
@@ -667,9 +669,9 @@ async def test_forbidden_list_of_nodes(cluster: FakeCluster, lines: Lines) -> No
     cluster.inject(path="/v1/nodes", status=403)
 
     assert await run_doctor(urls=[cluster.url]) == 0
-    said = plain(lines(), "credentials", "version")
-    assert said[0].startswith("ok")
-    assert said[1].endswith("the permission view_all_nodes_info")
+    printed = plain(lines(), "credentials", "version")
+    assert printed[0].startswith("ok")
+    assert printed[1].endswith("the permission view_all_nodes_info")
 
 
 async def test_token_and_no_credentials(
@@ -681,9 +683,9 @@ async def test_token_and_no_credentials(
     (tmp_path / "token").chmod(0o600)
 
     assert await run_doctor("--token-file", str(tmp_path / "token"), urls=[cluster.url]) == 5
-    said = lines()
-    assert "the cluster refuses the token" in plain(said, "credentials")[0]
-    assert not any(secret in line for line in said for secret in SECRETS)
+    printed = lines()
+    assert "the cluster refuses the token" in plain(printed, "credentials")[0]
+    assert not any(secret in line for line in printed for secret in SECRETS)
 
     monkeypatch.delenv("REDIS_ENTERPRISE_PASSWORD")
     assert await run_doctor(urls=[cluster.url]) == 5
@@ -693,14 +695,14 @@ async def test_token_and_no_credentials(
     )
 
 
-def served(
+def serve_reply(
     reply: Callable[[web.Request], web.Response], context: ssl.SSLContext | None = None
 ) -> AbstractAsyncContextManager[str]:
     """Serve `reply` on every path; yield the URL."""
     from contextlib import asynccontextmanager  # noqa: PLC0415
 
     @asynccontextmanager
-    async def serving() -> AsyncIterator[str]:
+    async def serve() -> AsyncIterator[str]:
         async def handler(request: web.BaseRequest) -> web.Response:
             answer = reply(request)  # type: ignore[arg-type]
             body = answer.body if isinstance(answer.body, bytes) else None
@@ -716,4 +718,4 @@ def served(
         finally:
             await runner.cleanup()
 
-    return serving()
+    return serve()

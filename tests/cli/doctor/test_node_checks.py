@@ -25,7 +25,7 @@ def untrusted(code: int) -> CheckResult:
 
 
 @pytest.mark.parametrize(
-    ("result", "level", "said"),
+    ("result", "level", "expected"),
     [
         (checks.too_slow("dns", NODE, 10), Level.FAILURE, "no result within 10 s. To do: "),
         (checks.resolved(NODE, "n1", ["10.0.0.1"]), Level.OK, "n1 is 10.0.0.1"),
@@ -70,10 +70,10 @@ def untrusted(code: int) -> CheckResult:
     ],
     ids=lambda it: it.check if isinstance(it, CheckResult) else "",
 )
-def test_results(result: CheckResult, level: Level, said: str) -> None:
+def test_results(result: CheckResult, level: Level, expected: str) -> None:
     """Each result has its level, and says what was seen and what to do."""
     assert result.level is level
-    assert said in str(result)
+    assert expected in str(result)
 
 
 ENVOY = {"Server": "envoy"}

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from redis_enterprise_actions import ActionsClient
     from redis_enterprise_actions.testing import FakeCluster
-    from tests.served import Served
+    from tests.threaded_cluster import ThreadedCluster
 
 terminals = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such terminals")
 if sys.platform != "win32":
@@ -57,11 +57,11 @@ UID                                   WHAT                  STATUS  DONE
 
 
 @pytest.fixture
-def two(served: Served) -> Served:
+def two(threaded: ThreadedCluster) -> ThreadedCluster:
     """Serve a cluster with two running actions without a creation time."""
-    served.add("SMUpdateBDB", Plan(duration=1e6), uid=FIRST, bdb_uid=1)
-    served.add("SMDeleteBDB", Plan(duration=1e6), uid=SECOND, bdb_uid=2)
-    return served
+    threaded.add("SMUpdateBDB", Plan(duration=1e6), uid=FIRST, bdb_uid=1)
+    threaded.add("SMDeleteBDB", Plan(duration=1e6), uid=SECOND, bdb_uid=2)
+    return threaded
 
 
 def plain(text: str) -> str:
@@ -72,7 +72,7 @@ def plain(text: str) -> str:
 class TestList:
     """`redis-actions list`."""
 
-    def test_pipe(self, two: Served, lines: Callable[[], list[str]]) -> None:
+    def test_pipe(self, two: ThreadedCluster, lines: Callable[[], list[str]]) -> None:
         """In a pipe there are fields between tabs, without a heading, for `cut` and `awk`."""
         assert main(["list"]) == 0
         assert lines() == [
@@ -95,7 +95,7 @@ class TestList:
     )
     def test_filters(
         self,
-        two: Served,
+        two: ThreadedCluster,
         capsys: pytest.CaptureFixture[str],
         options: list[str],
         uids: list[str],
@@ -106,7 +106,7 @@ class TestList:
         assert [json.loads(line)["uid"] for line in out.splitlines()] == uids
         assert err == ("" if uids else "no actions\n")
 
-    def test_refused(self, two: Served, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_refused(self, two: ThreadedCluster, capsys: pytest.CaptureFixture[str]) -> None:
         """Standard error names the list that the cluster refuses; the others are printed."""
         two.cluster.inject(path="/v1/nodes", times=None, status=403)
 
@@ -119,7 +119,7 @@ class TestList:
     @pytest.mark.parametrize(
         ("columns", "expected"), [(40, AT_40), (80, AT_80), (100, AT_100)], ids=str
     )
-    def test_terminal(self, two: Served, columns: int, expected: str) -> None:
+    def test_terminal(self, two: ThreadedCluster, columns: int, expected: str) -> None:
         """On a terminal there is a table of its width, in colours."""
         with TerminalProcess([*COMMAND, "list"], columns=columns) as terminal:
             code, written = terminal.read_to_end()
@@ -129,21 +129,21 @@ class TestList:
 
     @terminals
     @pytest.mark.parametrize("variable", ["NO_COLOR=1", "TERM=dumb"])
-    def test_no_colour(self, two: Served, variable: str) -> None:
+    def test_no_colour(self, two: ThreadedCluster, variable: str) -> None:
         """`NO_COLOR` and a dumb terminal turn colours off."""
         name, _, value = variable.partition("=")
         with TerminalProcess([*COMMAND, "list"], environment={name: value}) as terminal:
             assert terminal.read_to_end() == (0, AT_80)
 
     @terminals
-    def test_empty(self, served: Served) -> None:
+    def test_empty(self, threaded: ThreadedCluster) -> None:
         """An empty list has no headings on a terminal, either."""
         with TerminalProcess([*COMMAND, "list"]) as terminal:
             assert terminal.read_to_end() == (0, "no actions\n")
 
     @terminals
     @pytest.mark.parametrize("size", ["0", "-1", "wide"])
-    def test_odd_size(self, two: Served, size: str) -> None:
+    def test_odd_size(self, two: ThreadedCluster, size: str) -> None:
         """An impossible size in the environment is ignored."""
         sizes = ["env", f"COLUMNS={size}", f"LINES={size}"]
         with TerminalProcess([*sizes, *COMMAND, "list"], columns=80) as terminal:
@@ -152,7 +152,7 @@ class TestList:
         assert (code, plain(written)) == (0, AT_80)
 
 
-def test_rich_is_not_loaded(two: Served) -> None:
+def test_rich_is_not_loaded(two: ThreadedCluster) -> None:
     """`list` imports neither rich, argcomplete nor keyring."""
     code = (
         "import sys; from redis_enterprise_actions._cli.main import main\n"
@@ -169,13 +169,15 @@ def test_rich_is_not_loaded(two: Served) -> None:
 class TestWatchInALog:
     """`redis-actions watch` without a terminal."""
 
-    def test_once(self, two: Served, lines: Callable[[], list[str]]) -> None:
+    def test_once(self, two: ThreadedCluster, lines: Callable[[], list[str]]) -> None:
         """`watch --once` prints the same as `list`."""
         assert main(["list"]) == main(["watch", "--once"]) == 0
         printed = lines()
         assert printed[:2] == printed[2:]
 
-    def test_once_in_an_outage(self, two: Served, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_once_in_an_outage(
+        self, two: ThreadedCluster, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         """`watch --once` fails as `list` does."""
         two.cluster.inject(times=None, status=401)
 
@@ -203,11 +205,11 @@ class TestWatchInALog:
         printed = lines()
 
         assert all(re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ  \S", line) for line in printed)
-        told = [line.partition("  ")[2] for line in printed]
-        assert told[0] == "SMUpdateBDB on bdb:1: active, 0 %, prepare [a]"
-        assert "retry_bdb: failed, 33.33 %, internal_error: no room [u]" in told[1:]
-        assert sum(line.startswith("no usable answer: ") for line in told) == 1
-        assert sum(line.startswith("answers again, after ") for line in told) == 1
+        messages = [line.partition("  ")[2] for line in printed]
+        assert messages[0] == "SMUpdateBDB on bdb:1: active, 0 %, prepare [a]"
+        assert "retry_bdb: failed, 33.33 %, internal_error: no room [u]" in messages[1:]
+        assert sum(line.startswith("no usable answer: ") for line in messages) == 1
+        assert sum(line.startswith("answers again, after ") for line in messages) == 1
 
     async def test_interval(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """Each list is requested once in an interval."""
@@ -219,21 +221,21 @@ class TestWatchInALog:
 
         assert [seen.path for seen in cluster.requests] == [*LISTS_OF_A_DATABASE] * 60
 
-    @pytest.mark.parametrize(("told", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+    @pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
     @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
-    def test_told_to_end(self, two: Served, told: signal.Signals, code: int) -> None:
+    def test_ended_by_signal(self, two: ThreadedCluster, signum: signal.Signals, code: int) -> None:
         """A signal ends the command at once, with its exit code, one line and no traceback."""
         with subprocess.Popen(
             [*COMMAND, "watch"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as process:
             assert process.stdout is not None
             process.stdout.readline()
-            process.send_signal(told)
+            process.send_signal(signum)
             _, complaint = process.communicate(timeout=10)
 
         assert (complaint, process.returncode) == ("interrupted\n", code)
 
-    def test_fatal(self, two: Served, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_fatal(self, two: ThreadedCluster, capsys: pytest.CaptureFixture[str]) -> None:
         """An error that is not transient ends the command."""
         two.cluster.inject(times=None, status=401)
 
@@ -245,7 +247,7 @@ class TestWatchInALog:
 class TestWatchOnATerminal:
     """`redis-actions watch` on a terminal."""
 
-    def test_live(self, two: Served) -> None:
+    def test_live(self, two: ThreadedCluster) -> None:
         """The view fills the terminal, follows its size, and restores it at the end."""
         with TerminalProcess([*COMMAND, "watch"], columns=100) as terminal:
             wide = terminal.read_until("SMDeleteBDB")
@@ -266,7 +268,7 @@ class TestWatchOnATerminal:
         assert rest.endswith("interrupted\n")
 
     @pytest.mark.parametrize("size", ["0", "-1", "wide", "\u00b2"])
-    def test_odd_size(self, two: Served, size: str) -> None:
+    def test_odd_size(self, two: ThreadedCluster, size: str) -> None:
         """An impossible size in the environment is ignored: the terminal's own counts."""
         sizes = ["env", f"COLUMNS={size}", f"LINES={size}"]
         with TerminalProcess([*sizes, *COMMAND, "watch"], columns=100) as terminal:
@@ -278,7 +280,7 @@ class TestWatchOnATerminal:
         assert max(len(line) for line in re.split(r"[\r\n]+", frame)) > 80
         assert code == 130
 
-    def test_lost(self, two: Served) -> None:
+    def test_lost(self, two: ThreadedCluster) -> None:
         """A terminal that can no longer be written to ends the command with 74."""
         code = (
             "import sys\n"
@@ -300,7 +302,7 @@ class TestWatchOnATerminal:
         assert ended == 74
         assert "redis-actions: the output cannot be written: " in written
 
-    def test_terminated(self, two: Served) -> None:
+    def test_terminated(self, two: ThreadedCluster) -> None:
         """SIGTERM restores the terminal, too."""
         with TerminalProcess([*COMMAND, "watch"]) as terminal:
             terminal.read_until("SMDeleteBDB")
@@ -310,12 +312,12 @@ class TestWatchOnATerminal:
         assert code == 143
         assert rest.index("\x1b[?1049l") < rest.index("interrupted")
 
-    def test_no_colour(self, two: Served) -> None:
+    def test_no_colour(self, two: ThreadedCluster) -> None:
         """With NO_COLOR the view has no colours."""
         with TerminalProcess([*COMMAND, "watch"], environment={"NO_COLOR": "1"}) as terminal:
             assert not re.search(r"\x1b\[\d+m", terminal.read_until("SMDeleteBDB"))
 
-    def test_dumb(self, two: Served) -> None:
+    def test_dumb(self, two: ThreadedCluster) -> None:
         """A dumb terminal gets lines."""
         with TerminalProcess([*COMMAND, "watch"], environment={"TERM": "dumb"}) as terminal:
             written = terminal.read_until("SMUpdateBDB on bdb:1: active")
@@ -325,7 +327,7 @@ class TestWatchOnATerminal:
         assert "\x1b" not in written + rest
         assert code == 130
 
-    def test_without_rich(self, two: Served) -> None:
+    def test_without_rich(self, two: ThreadedCluster) -> None:
         """Without rich the command prints lines, and says once what to install."""
         code = (
             "import sys; sys.modules['rich'] = sys.modules['rich.console'] = None\n"

@@ -85,9 +85,9 @@ def test_matches(selection: Selection, uids: list[str]) -> None:
 )
 def test_may_match(selection: Selection, kinds: set[Kind]) -> None:
     """A kind of which no action can match is not requested."""
-    asked = (Kind.TASK, Kind.NODE_ACTION, Kind.CLUSTER_ACTION, Kind.CRDB_TASK)
+    refused = (Kind.TASK, Kind.NODE_ACTION, Kind.CLUSTER_ACTION, Kind.CRDB_TASK)
 
-    assert {kind for kind in asked if selection.may_match(kind)} == kinds
+    assert {kind for kind in refused if selection.may_match(kind)} == kinds
 
 
 @pytest.mark.parametrize(
@@ -184,9 +184,9 @@ async def test_refused(cluster: FakeCluster, client: ActionsClient, status: int)
     cluster.inject(path="/v1/crdb_tasks", times=None, status=status)
     query = ActionQuery(client, Selection())
     first = await query.fetch()
-    (said,) = query.unavailable
+    (reason,) = query.unavailable
     assert [action.uid for action in first] == ["a"]
-    assert said.startswith(
+    assert reason.startswith(
         f"tasks of Active-Active databases are not listed: the cluster answered {status}"
     )
 

@@ -152,15 +152,15 @@ def test_reference() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"),
+    ("seconds", "expected"),
     [
         (0, "0s"), (59, "59s"), (60, "1m"), (3599, "59m"), (3600, "1h"), (172799, "47h"),
         (172800, "2d"), (8640000, "100d"),
     ],
 )  # fmt: skip
-def test_age(seconds: int, said: str) -> None:
+def test_age(seconds: int, expected: str) -> None:
     """An age has its largest unit."""
-    assert format_age(seconds) == said
+    assert format_age(seconds) == expected
 
 
 def test_clocks_differ() -> None:

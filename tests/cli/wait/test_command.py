@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from redis_enterprise_actions.testing import FakeCluster
-    from tests.served import Served
+    from tests.threaded_cluster import ThreadedCluster
 
 COMMAND = [sys.executable, "-W", "error", "-m", "redis_enterprise_actions"]
 SECRET = "hunter2-hunter2"
@@ -71,9 +71,9 @@ def now() -> float:
     return asyncio.get_running_loop().time()
 
 
-def calls(served: Served) -> list[tuple[str, str]]:
+def calls(threaded: ThreadedCluster) -> list[tuple[str, str]]:
     """Return the requests other than GET."""
-    seen = served.cluster.requests
+    seen = threaded.cluster.requests
     return [(each.method, each.path) for each in seen if each.method != "GET"]
 
 
@@ -93,44 +93,48 @@ class TestSubmit:
         ids=["upgrade", "export", "maintenance", "flush", "delete", "create"],
     )
     def test_plain(
-        self, served: Served, capsys: pytest.CaptureFixture[str], call: list[str], ref: str
+        self,
+        threaded: ThreadedCluster,
+        capsys: pytest.CaptureFixture[str],
+        call: list[str],
+        ref: str,
     ) -> None:
         """`submit` makes one call and prints the reference, nothing else."""
-        served.do(plan(outcome="never"))
+        threaded.do(plan(outcome="never"))
 
         assert main(call) == 0
         out, err = capsys.readouterr()
         assert re.fullmatch(ref + "\n", out)
         assert err == ""
-        assert calls(served) == [(call[1].upper(), call[2])]
+        assert calls(threaded) == [(call[1].upper(), call[2])]
 
     @pytest.mark.parametrize(
         "call", [UPGRADE, EXPORT, MAINTENANCE, FLUSH], ids=lambda call: str(call[2])
     )
     def test_printed_reference(
-        self, served: Served, lines: Callable[[], list[str]], call: list[str]
+        self, threaded: ThreadedCluster, lines: Callable[[], list[str]], call: list[str]
     ) -> None:
         """`wait` accepts the printed reference, also after the work has ended."""
-        served.do(plan())
+        threaded.do(plan())
         assert main(call) == 0
         (ref,) = lines()
 
         assert main(["wait", ref]) == 0
         assert lines()[-1].endswith("] had already completed")
 
-    def test_json(self, served: Served, lines: Callable[[], list[str]]) -> None:
+    def test_json(self, threaded: ThreadedCluster, lines: Callable[[], list[str]]) -> None:
         """With `--json` the reference is in an object."""
-        served.do(plan())
+        threaded.do(plan())
 
         assert main([*FLUSH, "--json"]) == 0
         (line,) = lines()
         event = json.loads(line)
         assert (event["event"], event["schema"], event["ref"]) == ("submitted", 1, "crdb:t1")
 
-    def test_wait(self, served: Served, lines: Callable[[], list[str]]) -> None:
+    def test_wait(self, threaded: ThreadedCluster, lines: Callable[[], list[str]]) -> None:
         """With `--wait` the reference is printed first, then the lines of `wait`."""
-        served.do(plan(duration=0.3))
-        served.hold(answers=2)
+        threaded.do(plan(duration=0.3))
+        threaded.hold(answers=2)
 
         assert main([*UPGRADE, "--wait"]) == 0
         ref, first, *_, last = lines()
@@ -140,9 +144,9 @@ class TestSubmit:
             rf"  SMUpgradeBDB on bdb:1 \[{uid}\] completed after waiting \d+\.\d s$", last
         )
 
-    def test_wait_json(self, served: Served, lines: Callable[[], list[str]]) -> None:
+    def test_wait_json(self, threaded: ThreadedCluster, lines: Callable[[], list[str]]) -> None:
         """With `--wait --json` every line is an object."""
-        served.do(plan(outcome="failed", error_code="e17", error="no room"))
+        threaded.do(plan(outcome="failed", error_code="e17", error="no room"))
 
         assert main([*MAINTENANCE, "--wait", "--json"]) == 1
         submitted, began, *changes, end, done = [json.loads(line) for line in lines()]
@@ -177,7 +181,7 @@ class TestSubmit:
     )
     def test_ends(
         self,
-        served: Served,
+        threaded: ThreadedCluster,
         lines: Callable[[], list[str]],
         call: list[str],
         planned: dict[str, object],
@@ -186,14 +190,14 @@ class TestSubmit:
         expected: str,
     ) -> None:
         """Each outcome has its exit code, and a failure the reason that the cluster gives."""
-        served.do(plan(**planned))
+        threaded.do(plan(**planned))
 
         assert main([*call, "--wait", *options]) == code
         assert expected in lines()[-1]
 
-    def test_dry_run(self, served: Served, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_dry_run(self, threaded: ThreadedCluster, capsys: pytest.CaptureFixture[str]) -> None:
         """A call that starts nothing says so on standard error."""
-        served.do(plan(outcome="never"))
+        threaded.do(plan(outcome="never"))
 
         assert main([*CHANGE, "--param", "dry_run=true"]) == 0
         assert capsys.readouterr() == (
@@ -201,18 +205,18 @@ class TestSubmit:
             "the call was answered, and there is nothing to follow\n",
         )
 
-    def test_dry_run_wait(self, served: Served, lines: Callable[[], list[str]]) -> None:
+    def test_dry_run_wait(self, threaded: ThreadedCluster, lines: Callable[[], list[str]]) -> None:
         """With `--wait` a call that starts nothing says so in the output."""
-        served.do(plan(outcome="never"))
+        threaded.do(plan(outcome="never"))
 
         assert main([*CHANGE, "--param", "dry_run=true", "--wait"]) == 0
         submitted, done = lines()
         assert submitted.endswith("  the call was answered, and there is nothing to follow")
         assert done.endswith("  nothing to wait for; exit code 0")
 
-    def test_dry_run_json(self, served: Served, lines: Callable[[], list[str]]) -> None:
+    def test_dry_run_json(self, threaded: ThreadedCluster, lines: Callable[[], list[str]]) -> None:
         """In JSON the reference of a call that starts nothing is null."""
-        served.do(plan(outcome="never"))
+        threaded.do(plan(outcome="never"))
 
         assert main([*CHANGE, "--param", "dry_run=true", "--json", "--wait"]) == 0
         events = [json.loads(line) for line in lines()]
@@ -222,13 +226,13 @@ class TestSubmit:
     @pytest.mark.parametrize("report", [False, True])
     def test_not_followed(
         self,
-        served: Served,
+        threaded: ThreadedCluster,
         tmp_path: Path,
         capsys: pytest.CaptureFixture[str],
         report: bool,
     ) -> None:
         """An answer that names nothing to follow is exit code 8, and is in the report."""
-        served.cluster.inject(path=POLICY[2], method="PUT", times=None, status=200, body="{}")
+        threaded.cluster.inject(path=POLICY[2], method="PUT", times=None, status=200, body="{}")
         file = tmp_path / "report.json"
 
         assert main([*POLICY, "--wait", *(["--report", str(file)] if report else [])]) == 8
@@ -243,9 +247,11 @@ class TestSubmit:
         out, err = capsys.readouterr()
         assert (out, "cannot be followed" in err) == ("", True)
 
-    def test_not_followed_json(self, served: Served, lines: Callable[[], list[str]]) -> None:
+    def test_not_followed_json(
+        self, threaded: ThreadedCluster, lines: Callable[[], list[str]]
+    ) -> None:
         """In JSON an unfollowed call has its outcome, its exit code and its reason."""
-        served.cluster.inject(path=POLICY[2], method="PUT", status=200, body="{}")
+        threaded.cluster.inject(path=POLICY[2], method="PUT", status=200, body="{}")
 
         assert main([*POLICY, "--wait", "--json"]) == 8
         submitted, end, done = [json.loads(line) for line in lines()]
@@ -254,45 +260,47 @@ class TestSubmit:
         assert (end["outcome"], end["exit_code"]) == ("not followed", 8)
         assert done["ended"] == {"not followed": 1}
 
-    def test_accept_untracked(self, served: Served, lines: Callable[[], list[str]]) -> None:
+    def test_accept_untracked(
+        self, threaded: ThreadedCluster, lines: Callable[[], list[str]]
+    ) -> None:
         """With `--accept-untracked` an answer that names nothing to follow is a success."""
-        served.cluster.inject(path=POLICY[2], method="PUT", status=200, body="{}")
+        threaded.cluster.inject(path=POLICY[2], method="PUT", status=200, body="{}")
 
         assert main([*POLICY, "--wait", "--accept-untracked"]) == 0
         assert lines()[0].endswith("  the call was answered, and there is nothing to follow")
 
-    def test_bootstrap(self, served: Served, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_bootstrap(self, threaded: ThreadedCluster, capsys: pytest.CaptureFixture[str]) -> None:
         """A bootstrap with `--wait` is refused before anything is sent."""
         call = ["submit", "post", "/v1/bootstrap/create_cluster", "--data", "{}"]
 
         assert main([*call, "--wait"]) == 2
         assert "GET /v1/bootstrap" in capsys.readouterr().err
-        assert served.cluster.requests == []
+        assert threaded.cluster.requests == []
 
     @pytest.mark.parametrize("name", ["dry_run", "only_failovers", "max_operations"])
     def test_wrong_place(
-        self, served: Served, capsys: pytest.CaptureFixture[str], name: str
+        self, threaded: ThreadedCluster, capsys: pytest.CaptureFixture[str], name: str
     ) -> None:
         """A setting that the API does not read from the body is refused, with the right option."""
         call = ["submit", "PUT", "/v1/bdbs/1/actions/rebalance", "--data", f'{{"{name}": 1}}']
 
         assert main(call) == 2
         assert f"--param {name}=" in capsys.readouterr().err
-        assert served.cluster.requests == []
+        assert threaded.cluster.requests == []
 
     @pytest.mark.parametrize("where", ["argument", "file", "stdin"])
     def test_data(
-        self, served: Served, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, where: str
+        self, threaded: ThreadedCluster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, where: str
     ) -> None:
         """The body is read from the argument, a file or standard input."""
-        served.do(plan())
+        threaded.do(plan())
         body = '{"name": "Büro"}'
         (tmp_path / "body.json").write_text(body, "utf-8")
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(body.encode())))
-        given = {"argument": body, "file": f"@{tmp_path / 'body.json'}", "stdin": "@-"}[where]
+        data = {"argument": body, "file": f"@{tmp_path / 'body.json'}", "stdin": "@-"}[where]
 
-        assert main(["submit", "PUT", "/v1/bdbs/1", "--data", given]) == 0
-        assert served.do(lambda cluster: cluster.bdbs[1].config(now()))["name"] == "Büro"
+        assert main(["submit", "PUT", "/v1/bdbs/1", "--data", data]) == 0
+        assert threaded.do(lambda cluster: cluster.bdbs[1].config(now()))["name"] == "Büro"
 
     @pytest.mark.parametrize(
         ("line", "expected"),
@@ -314,7 +322,7 @@ class TestSubmit:
     )
     def test_wrong_usage(
         self,
-        served: Served,
+        threaded: ThreadedCluster,
         capsys: pytest.CaptureFixture[str],
         line: list[str],
         expected: str,
@@ -328,10 +336,13 @@ class TestSubmit:
         assert expected in err
         assert err.count("\n") == 1
         assert secrets_in(err) == []
-        assert served.cluster.requests == []
+        assert threaded.cluster.requests == []
 
     def test_interrupted_while_reading(
-        self, served: Served, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+        self,
+        threaded: ThreadedCluster,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
     ) -> None:
         """Ctrl-C works while the body is read, because no event loop runs yet."""
 
@@ -345,47 +356,47 @@ class TestSubmit:
         assert main([*UPGRADE, "--data", "@-"]) == 130
         expected = "interrupted; what runs on the cluster goes on running\n"
         assert capsys.readouterr() == ("", expected)
-        assert served.cluster.requests == []
+        assert threaded.cluster.requests == []
 
-    def test_refused(self, served: Served, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_refused(self, threaded: ThreadedCluster, capsys: pytest.CaptureFixture[str]) -> None:
         """A rejected call is exit code 5, with the cluster's reason, and is sent once."""
         assert main(UPGRADE) == 5
         out, err = capsys.readouterr()
         assert out == ""
         assert err.startswith("redis-actions: POST /v1/bdbs/1/upgrade: the cluster answered 404")
         assert "no such database" in err
-        assert len(calls(served)) == 1
+        assert len(calls(threaded)) == 1
 
-    def test_busy(self, served: Served, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_busy(self, threaded: ThreadedCluster, capsys: pytest.CaptureFixture[str]) -> None:
         """A 409 is exit code 5, unless `--busy-timeout` allows another try."""
-        served.do(plan(duration=0.5))
-        served.hold()
+        threaded.do(plan(duration=0.5))
+        threaded.hold()
         assert main(UPGRADE) == 0
 
         assert main(UPGRADE) == 5
         assert "answered 409: busy" in capsys.readouterr().err
-        served.go_on()
+        threaded.go_on()
         assert main([*UPGRADE, "--busy-timeout", "20s"]) == 0
         assert capsys.readouterr().out.startswith("action:")
 
-    def test_lost_answer(self, served: Served, lines: Callable[[], list[str]]) -> None:
+    def test_lost_answer(self, threaded: ThreadedCluster, lines: Callable[[], list[str]]) -> None:
         """Work that was started although its answer was lost is found and followed."""
-        served.do(plan())
-        served.cluster.inject(path="/v1/nodes", method="POST", lose=True)
+        threaded.do(plan())
+        threaded.cluster.inject(path="/v1/nodes", method="POST", lose=True)
 
         assert main([*MAINTENANCE, "--wait"]) == 0
         ref, *_, last = lines()
         assert "  started node:1/maintenance_on@" in ref
         assert "  maintenance_on on node:1 [node:1/maintenance_on] had already completed" in last
-        assert len(calls(served)) == 1
+        assert len(calls(threaded)) == 1
 
     @pytest.mark.parametrize("options", [[], ["--wait"]])
     def test_answer_lost_for_good(
-        self, served: Served, capsys: pytest.CaptureFixture[str], options: list[str]
+        self, threaded: ThreadedCluster, capsys: pytest.CaptureFixture[str], options: list[str]
     ) -> None:
         """A call with an unknown result is exit code 5, and the error says where to look."""
-        served.do(plan(outcome="never"))
-        served.cluster.inject(path="/v1/bdbs", method="POST", lose=True)
+        threaded.do(plan(outcome="never"))
+        threaded.cluster.inject(path="/v1/bdbs", method="POST", lose=True)
 
         assert main([*UPGRADE, *options]) == 5
         printed, other = capsys.readouterr()
@@ -393,34 +404,38 @@ class TestSubmit:
             printed, other = other, printed
         assert other == ""
         assert "The cluster may have executed it; follow bdb:1@after to find out" in printed
-        assert len(calls(served)) == 1
+        assert len(calls(threaded)) == 1
 
     @pytest.mark.parametrize(
         ("options", "most"), [(["--outage-timeout", "0"], 1), (["--outage-timeout", "1h"], 20)]
     )
     def test_outage(
-        self, served: Served, lines: Callable[[], list[str]], options: list[str], most: int
+        self,
+        threaded: ThreadedCluster,
+        lines: Callable[[], list[str]],
+        options: list[str],
+        most: int,
     ) -> None:
         """`--outage-timeout` limits how long the call is retried, too."""
-        served.do(plan())
-        served.cluster.inject(path="/v1/crdbs", status=503, times=2, retry_after=0)
+        threaded.do(plan())
+        threaded.cluster.inject(path="/v1/crdbs", status=503, times=2, retry_after=0)
         expected = 5 if most == 1 else 0
 
         assert main([*FLUSH, *options]) == expected
-        assert len(calls(served)) == (1 if most == 1 else 3)
+        assert len(calls(threaded)) == (1 if most == 1 else 3)
 
-    async def test_default_outage_timeout(self, asked: FakeCluster) -> None:
+    async def test_default_outage_timeout(self, cluster_in_environment: FakeCluster) -> None:
         """By default a call is retried for ten seconds."""
-        asked.inject(status=503, method="PUT", times=None)
+        cluster_in_environment.inject(status=503, method="PUT", times=None)
         began = now()
 
         with pytest.raises(ClusterUnreachable):
             await run_command(*FLUSH)
         assert now() - began == pytest.approx(10, abs=5)
 
-    def test_secrets(self, served: Served, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_secrets(self, threaded: ThreadedCluster, capsys: pytest.CaptureFixture[str]) -> None:
         """Secrets of the body and of the answer are not printed."""
-        served.do(plan())
+        threaded.do(plan())
         body = json.dumps({"authentication_redis_pass": SECRET})
         call = ["submit", "PUT", "/v1/bdbs/1", "--data", body]
         assert main([*call, "--wait"]) == 0
@@ -429,27 +444,31 @@ class TestSubmit:
 
         assert secrets_in(out + err) == []
 
-    def test_echoed_secret(self, served: Served, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_echoed_secret(
+        self, threaded: ThreadedCluster, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         """Secrets of the body that an error response repeats are not printed."""
         answer = '{"error_code": "weak", "description": "open-sesame is weak"}'
-        served.cluster.inject(path="/v1/bdbs/1", method="PUT", status=406, body=answer)
+        threaded.cluster.inject(path="/v1/bdbs/1", method="PUT", status=406, body=answer)
         body = '{"authentication_redis_pass": "open-sesame"}'
 
         assert main(["submit", "PUT", "/v1/bdbs/1", "--data", body]) == 5
         assert "answered 406: weak: *** is weak" in capsys.readouterr().err
 
-    def test_control_characters(self, served: Served, lines: Callable[[], list[str]]) -> None:
+    def test_control_characters(
+        self, threaded: ThreadedCluster, lines: Callable[[], list[str]]
+    ) -> None:
         """Control characters of a uid are not printed."""
         body = json.dumps({"action_uid": "a\x1b[2J\nb"})
-        served.cluster.inject(path="/v1/bdbs", method="POST", status=200, body=body)
+        threaded.cluster.inject(path="/v1/bdbs", method="POST", status=200, body=body)
 
         assert main(UPGRADE) == 0
         assert lines() == ["action:a [2J b"]
 
     @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
-    def test_interrupted(self, served: Served) -> None:
+    def test_interrupted(self, threaded: ThreadedCluster) -> None:
         """Ctrl-C ends the wait at once, after the reference, and cancels no work."""
-        served.do(plan(outcome="never"))
+        threaded.do(plan(outcome="never"))
         with subprocess.Popen(
             [*COMMAND, *MAINTENANCE, "--wait"],
             stdout=subprocess.PIPE,
@@ -465,7 +484,7 @@ class TestSubmit:
         assert "maintenance_on on node:1: " in change
         assert process.returncode == 130
         assert err == "interrupted; what runs on the cluster goes on running\n"
-        assert calls(served) == [("POST", "/v1/nodes/1/actions/maintenance_on")]
+        assert calls(threaded) == [("POST", "/v1/nodes/1/actions/maintenance_on")]
 
 
 class TestWait:
@@ -488,7 +507,12 @@ class TestWait:
         ],
     )
     def test_every_kind(
-        self, served: Served, lines: Callable[[], list[str]], ref: str, uid: str, title: str
+        self,
+        threaded: ThreadedCluster,
+        lines: Callable[[], list[str]],
+        ref: str,
+        uid: str,
+        title: str,
     ) -> None:
         """`wait` follows every kind of reference to its end."""
 
@@ -500,7 +524,7 @@ class TestWait:
             for transfer in ("export", "import", "backup"):
                 cluster.start_transfer(1, transfer, Plan(duration=0))
 
-        served.do(begin)
+        threaded.do(begin)
 
         assert main(["wait", ref, "--json", "--not-found-grace", "0"]) == 0
         end = json.loads(lines()[-2])
@@ -508,14 +532,16 @@ class TestWait:
         assert end["message"] == f"{title} [{uid}] had already completed"
         assert end["already_over"]
 
-    def test_kinds_together(self, served: Served, lines: Callable[[], list[str]]) -> None:
+    def test_kinds_together(
+        self, threaded: ThreadedCluster, lines: Callable[[], list[str]]
+    ) -> None:
         """Several kinds are followed at once, and the worst exit code is returned."""
 
         def begin(cluster: FakeCluster) -> None:
             cluster.start_node_action(1, "maintenance_on", Plan(duration=0))
             cluster.start_crdb_task(plan=Plan(duration=0, outcome="failed", error="split"), id="t1")
 
-        served.do(begin)
+        threaded.do(begin)
         refs = ["node:1/maintenance_on", "crdb:t1", "crdb:t2", "cluster:change_master"]
 
         assert main(["wait", *refs, "--json", "--not-found-grace", "0"]) == 1
@@ -528,9 +554,9 @@ class TestWait:
             "cluster:change_master": "not found",
         }
 
-    def test_two_runs(self, served: Served, lines: Callable[[], list[str]]) -> None:
+    def test_two_runs(self, threaded: ThreadedCluster, lines: Callable[[], list[str]]) -> None:
         """Two runs of one action are two waits; the same reference twice is one."""
-        served.do(
+        threaded.do(
             lambda cluster: cluster.start_node_action(
                 1, "maintenance_on", Plan(duration=0), task_id="new"
             )
@@ -543,9 +569,9 @@ class TestWait:
         ends = [(each["uid"], each["outcome"]) for each in events if each["event"] == "end"]
         assert sorted(ends) == [(name, "completed"), (name, "not found")]
 
-    async def test_default_outage_timeout(self, asked: FakeCluster) -> None:
+    async def test_default_outage_timeout(self, cluster_in_environment: FakeCluster) -> None:
         """By default an outage may last five minutes, for every kind of reference."""
-        asked.inject(status=503, times=None)
+        cluster_in_environment.inject(status=503, times=None)
         began = now()
 
         assert await run_command("wait", "crdb:t1", "export:1") == 5
@@ -561,10 +587,10 @@ class TestWait:
         ],
     )
     async def test_not_found_grace(
-        self, asked: FakeCluster, options: list[str], after: float
+        self, cluster_in_environment: FakeCluster, options: list[str], after: float
     ) -> None:
         """An unknown action is waited for as long as `--not-found-grace`, or its default, says."""
-        asked.add_bdb(1)
+        cluster_in_environment.add_bdb(1)
         began = now()
 
         assert await run_command("wait", *options) == 4
@@ -578,7 +604,7 @@ class TestWait:
         ],
     )
     def test_invalid_reference(
-        self, served: Served, capsys: pytest.CaptureFixture[str], ref: str
+        self, threaded: ThreadedCluster, capsys: pytest.CaptureFixture[str], ref: str
     ) -> None:
         """An invalid reference is exit code 2, and no request is sent."""
         assert main(["wait", "crdb:t1", ref]) == 2
@@ -587,15 +613,15 @@ class TestWait:
         assert out == ""
         assert err.startswith(f"redis-actions: {ref!r} is not a reference")
         assert "crdb:ID" in err
-        assert served.cluster.requests == []
+        assert threaded.cluster.requests == []
 
 
 class TestCancel:
     """`redis-actions cancel`."""
 
-    def test_node(self, served: Served, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_node(self, threaded: ThreadedCluster, capsys: pytest.CaptureFixture[str]) -> None:
         """An action of a node is cancelled without output, and a wait then says so."""
-        served.do(plan(outcome="never"))
+        threaded.do(plan(outcome="never"))
         assert main(MAINTENANCE) == 0
         ref = capsys.readouterr().out.strip()
 
@@ -604,9 +630,11 @@ class TestCancel:
         assert main(["wait", ref]) == 1
         assert "was cancelled on the cluster" in capsys.readouterr().out.splitlines()[-1]
 
-    def test_committing(self, served: Served, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_committing(
+        self, threaded: ThreadedCluster, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         """Cancelling a task that is committing needs `--force`."""
-        served.do(
+        threaded.do(
             lambda cluster: cluster.start_crdb_task(
                 plan=Plan(duration=1e-3, outcome="stuck"), id="t1"
             )
@@ -633,7 +661,7 @@ class TestCancel:
     )
     def test_not_supported(
         self,
-        served: Served,
+        threaded: ThreadedCluster,
         capsys: pytest.CaptureFixture[str],
         line: list[str],
         code: int,
@@ -644,7 +672,7 @@ class TestCancel:
         out, err = capsys.readouterr()
         assert out == ""
         assert err.startswith(f"redis-actions: {expected}")
-        assert served.cluster.requests == []
+        assert threaded.cluster.requests == []
 
     @pytest.mark.parametrize(
         ("ref", "status"),
@@ -656,10 +684,10 @@ class TestCancel:
         ],
     )
     def test_refused(
-        self, served: Served, capsys: pytest.CaptureFixture[str], ref: str, status: int
+        self, threaded: ThreadedCluster, capsys: pytest.CaptureFixture[str], ref: str, status: int
     ) -> None:
         """Work that is unknown or has ended is exit code 5, with the cluster's answer."""
-        served.do(
+        threaded.do(
             lambda cluster: cluster.start_crdb_task(
                 plan=Plan(duration=0, outcome="failed"), id="t1"
             )
@@ -667,14 +695,14 @@ class TestCancel:
 
         assert main(["cancel", ref]) == 5
         assert f"the cluster answered {status}" in capsys.readouterr().err
-        assert len(calls(served)) == 1
+        assert len(calls(threaded)) == 1
 
 
-@pytest.mark.parametrize("trouble", ["gone", "taken"])
-def test_report_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str], trouble: str) -> None:
+@pytest.mark.parametrize("path_state", ["gone", "taken"])
+def test_report_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str], path_state: str) -> None:
     """A report that cannot be written is an error, and the next one is written."""
     file, other = tmp_path / "place" / "report.json", tmp_path / "report.md"
-    if trouble == "taken":
+    if path_state == "taken":
         file.mkdir(parents=True)
     with ReportWriter([str(file), str(other)]) as reports:
         pass

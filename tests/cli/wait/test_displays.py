@@ -73,7 +73,7 @@ def test_no_rich() -> None:
 
 
 @pytest.mark.parametrize("missing", [True, False])
-def test_rich_is_looked_for(monkeypatch: pytest.MonkeyPatch, missing: bool) -> None:
+def test_finds_rich(monkeypatch: pytest.MonkeyPatch, missing: bool) -> None:
     """Rich is looked for without being imported, and a warning is printed once."""
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     monkeypatch.setenv("TERM", "xterm")

@@ -63,7 +63,7 @@ def now() -> float:
     ("does", "options", "outcome", "code"), ENDS, ids=[end[2].replace(" ", "-") for end in ENDS]
 )
 async def test_exit_code(
-    asked: FakeCluster,
+    cluster_in_environment: FakeCluster,
     monkeypatch: pytest.MonkeyPatch,
     lines: Callable[[], list[str]],
     mode: str,
@@ -77,9 +77,9 @@ async def test_exit_code(
     monkeypatch.setenv("TERM", "xterm")
     uid = "x"
     if isinstance(does, Plan):
-        uid = asked.add_action("retry_bdb", does)
+        uid = cluster_in_environment.add_action("retry_bdb", does)
     if isinstance(does, int):
-        asked.inject(status=does, times=None)
+        cluster_in_environment.inject(status=does, times=None)
 
     assert await run("wait", uid, "--output", mode, *options) == code
     printed = lines()
@@ -104,7 +104,7 @@ async def test_exit_code(
     ],
 )
 async def test_ended_before(
-    asked: FakeCluster,
+    cluster_in_environment: FakeCluster,
     monkeypatch: pytest.MonkeyPatch,
     lines: Callable[[], list[str]],
     mode: str,
@@ -115,7 +115,9 @@ async def test_ended_before(
     """An action that had ended before is reported as such, without a duration."""
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     monkeypatch.setenv("TERM", "xterm")
-    uid = asked.add_action("retry_bdb", Plan(duration=5, outcome=outcome, error="no room"))
+    uid = cluster_in_environment.add_action(
+        "retry_bdb", Plan(duration=5, outcome=outcome, error="no room")
+    )
     await asyncio.sleep(60)
 
     assert await run("wait", uid, "--output", mode) == code
@@ -126,13 +128,15 @@ async def test_ended_before(
         assert [json.loads(line).get("already_over") for line in printed][-2:] == [True, None]
 
 
-async def test_seen_late(asked: FakeCluster, lines: Callable[[], list[str]]) -> None:
+async def test_seen_late(
+    cluster_in_environment: FakeCluster, lines: Callable[[], list[str]]
+) -> None:
     """An action that had ended when it was seen after an outage is reported with that time."""
-    uid = asked.add_action("retry_bdb", Plan(duration=5))
-    asked.inject(status=503, times=None)
+    uid = cluster_in_environment.add_action("retry_bdb", Plan(duration=5))
+    cluster_in_environment.inject(status=503, times=None)
     waiting = run("wait", uid, "--output", "plain")
     await asyncio.sleep(100)
-    asked.heal()
+    cluster_in_environment.heal()
     await waiting
 
     assert re.search(
@@ -142,7 +146,7 @@ async def test_seen_late(asked: FakeCluster, lines: Callable[[], list[str]]) -> 
 
 @pytest.mark.parametrize("mode", MODES)
 async def test_waited(
-    asked: FakeCluster,
+    cluster_in_environment: FakeCluster,
     monkeypatch: pytest.MonkeyPatch,
     lines: Callable[[], list[str]],
     mode: str,
@@ -150,7 +154,7 @@ async def test_waited(
     """The duration of the wait is reported as waiting time."""
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     monkeypatch.setenv("TERM", "xterm")
-    uid = asked.add_action("retry_bdb", Plan(duration=40))
+    uid = cluster_in_environment.add_action("retry_bdb", Plan(duration=40))
     await run("wait", uid, "--output", mode)
     text = " ".join(lines())
 
@@ -170,11 +174,11 @@ async def test_waited(
     ],
 )
 async def test_creation_time(
-    asked: FakeCluster, lines: Callable[[], list[str]], older: float, expected: str
+    cluster_in_environment: FakeCluster, lines: Callable[[], list[str]], older: float, expected: str
 ) -> None:
     """The age of an action is reported if the cluster gives its creation time."""
-    uid = asked.add_action("retry_bdb", Plan(duration=40))
-    asked._clock._epoch = time.time() - now() - older
+    uid = cluster_in_environment.add_action("retry_bdb", Plan(duration=40))
+    cluster_in_environment._clock._epoch = time.time() - now() - older
     await run("wait", uid, "--output", "plain", "--interval", "1")
 
     assert re.search(rf"\] completed after waiting 4\d\.\d s{expected}$", lines()[-1])
@@ -230,7 +234,7 @@ class TestSeveral:
     )
     async def test_ends(
         self,
-        asked: FakeCluster,
+        cluster_in_environment: FakeCluster,
         lines: Callable[[], list[str]],
         options: list[str],
         code: int,
@@ -239,7 +243,7 @@ class TestSeveral:
         after: float,
     ) -> None:
         """The other waits are abandoned when the condition is met; their work goes on."""
-        uids = self.add(asked)
+        uids = self.add(cluster_in_environment)
         began = now()
         forgotten: list[object] = []
         asyncio.get_running_loop().set_exception_handler(
@@ -256,25 +260,27 @@ class TestSeveral:
         assert (events[-1]["left"], events[-1]["why"] is None) == (left, left == 0)
         assert all("goes on" in each["message"] for each in events if each["event"] == "left")
 
-    async def test_any_fails(self, asked: FakeCluster) -> None:
+    async def test_any_fails(self, cluster_in_environment: FakeCluster) -> None:
         """With `--any` failures do not stop the waits; if all fail, the worst decides."""
         uids = [
-            asked.add_action("retry_bdb", Plan(duration=1, outcome="failed")),
-            asked.add_action("retry_bdb", Plan(outcome="never")),
+            cluster_in_environment.add_action("retry_bdb", Plan(duration=1, outcome="failed")),
+            cluster_in_environment.add_action("retry_bdb", Plan(outcome="never")),
         ]
 
         assert await run("wait", *uids, "--any", "--timeout", "60") == 1
 
-    async def test_same_moment(self, asked: FakeCluster, lines: Callable[[], list[str]]) -> None:
+    async def test_same_moment(
+        self, cluster_in_environment: FakeCluster, lines: Callable[[], list[str]]
+    ) -> None:
         """If all waits end together, none is abandoned and no reason is given."""
-        uid = asked.add_action("retry_bdb", Plan(duration=0))
+        uid = cluster_in_environment.add_action("retry_bdb", Plan(duration=0))
 
         assert await run("wait", uid, "--json", "--any") == 0
         assert json.loads(lines()[-1])["why"] is None
 
     async def test_allow_empty(
         self,
-        asked: FakeCluster,
+        cluster_in_environment: FakeCluster,
         lines: Callable[[], list[str]],
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
@@ -285,9 +291,11 @@ class TestSeveral:
         (line,) = lines()
         assert line.endswith("  nothing to wait for; exit code 0")
 
-    async def test_listing_fails(self, asked: FakeCluster, lines: Callable[[], list[str]]) -> None:
+    async def test_listing_fails(
+        self, cluster_in_environment: FakeCluster, lines: Callable[[], list[str]]
+    ) -> None:
         """Listing what the filters match is retried, and that time counts as elapsed."""
-        asked.inject(times=None, status=503)
+        cluster_in_environment.inject(times=None, status=503)
         began = now()
 
         assert await run("wait", "--status", "running", "--json") == 5
@@ -299,13 +307,13 @@ class TestSeveral:
     @pytest.mark.parametrize(("args", "code"), [((143,), 143), ((), 130), (("x",), 130)])
     async def test_cancelled(
         self,
-        asked: FakeCluster,
+        cluster_in_environment: FakeCluster,
         lines: Callable[[], list[str]],
         args: tuple[object, ...],
         code: int,
     ) -> None:
         """The message of a cancellation is the exit code; abandoned waits are reported."""
-        uids = self.add(asked)
+        uids = self.add(cluster_in_environment)
         task = run("wait", *uids, "--json")
         await asyncio.sleep(15)
         task.cancel(*args)
@@ -316,21 +324,23 @@ class TestSeveral:
         assert (done["exit_code"], done["left"], done["why"]) == (code, 2, "interrupted")
         assert done["ended"] == {"completed": 1}
 
-    async def test_interval(self, asked: FakeCluster) -> None:
+    async def test_interval(self, cluster_in_environment: FakeCluster) -> None:
         """`--interval` sets the time between two requests, whatever the progress is."""
-        uid = asked.add_action("retry_bdb", Plan(duration=100, progress="linear"))
+        uid = cluster_in_environment.add_action("retry_bdb", Plan(duration=100, progress="linear"))
 
         assert await run("wait", uid, "--interval", "20") == 0
-        assert len(asked.requests) == pytest.approx(6, abs=1)
+        assert len(cluster_in_environment.requests) == pytest.approx(6, abs=1)
 
 
-async def test_outage_and_keep_alive(asked: FakeCluster, lines: Callable[[], list[str]]) -> None:
+async def test_outage_and_keep_alive(
+    cluster_in_environment: FakeCluster, lines: Callable[[], list[str]]
+) -> None:
     """An outage is reported when it begins and ends, and keep-alive events mention it."""
-    uid = asked.add_action("retry_bdb", Plan(duration=400))
-    asked.inject(status=503, times=None)
+    uid = cluster_in_environment.add_action("retry_bdb", Plan(duration=400))
+    cluster_in_environment.inject(status=503, times=None)
     task = run("wait", uid, "--json", "--keep-alive", "30", "--outage-timeout", "10m")
     await asyncio.sleep(200)
-    asked.heal()
+    cluster_in_environment.heal()
 
     assert await task == 0
     events = [json.loads(line) for line in lines()]
@@ -349,15 +359,17 @@ async def test_outage_and_keep_alive(asked: FakeCluster, lines: Callable[[], lis
     assert max(b - a for a, b in zip([0, *times], times, strict=False)) <= 30
 
 
-async def test_own_outage(asked: FakeCluster, lines: Callable[[], list[str]]) -> None:
+async def test_own_outage(
+    cluster_in_environment: FakeCluster, lines: Callable[[], list[str]]
+) -> None:
     """An outage of one action is reported with its reference, when it begins and ends."""
-    good = asked.add_action(plan=Plan(duration=400))
-    bad = asked.add_action("export", Plan(duration=300))
+    good = cluster_in_environment.add_action(plan=Plan(duration=400))
+    bad = cluster_in_environment.add_action("export", Plan(duration=300))
     task = run("wait", good, bad, "--json")
     await asyncio.sleep(5)
-    asked.inject(path="/v2", status=500, times=None)
+    cluster_in_environment.inject(path="/v2", status=500, times=None)
     await asyncio.sleep(100)
-    asked.heal()
+    cluster_in_environment.heal()
 
     assert await task == 0
     began, over = [event for event in map(json.loads, lines()) if event["event"] == "outage"]
@@ -369,7 +381,7 @@ async def test_own_outage(asked: FakeCluster, lines: Callable[[], list[str]]) ->
 
 @pytest.mark.parametrize(("place", "mode"), [("show", "plain"), ("draw", "rich")])
 async def test_display_fails(
-    asked: FakeCluster,
+    cluster_in_environment: FakeCluster,
     monkeypatch: pytest.MonkeyPatch,
     lines: Callable[[], list[str]],
     tmp_path: Path,
@@ -379,7 +391,7 @@ async def test_display_fails(
     """An error of the display ends the waits; they are reported, and the report is written."""
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     monkeypatch.setenv("TERM", "xterm")
-    uid = asked.add_action("retry_bdb", Plan(duration=50))
+    uid = cluster_in_environment.add_action("retry_bdb", Plan(duration=50))
     report = tmp_path / "r.json"
 
     event_text = _plain.event_text

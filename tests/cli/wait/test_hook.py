@@ -85,8 +85,8 @@ def test_hook_environment() -> None:
     """Our settings are not passed on, and no value holds a NUL."""
     environ = {"PATH": "/bin", "REDIS_ENTERPRISE_PASSWORD": "hunter2", "redis_enterprise_x": "1"}
 
-    kept = _hook.hook_environment(environ, {"REDIS_ACTIONS_MESSAGE": "a\0b"})
-    assert kept == {"PATH": "/bin", "REDIS_ACTIONS_MESSAGE": "a b"} | (
+    environment = _hook.hook_environment(environ, {"REDIS_ACTIONS_MESSAGE": "a\0b"})
+    assert environment == {"PATH": "/bin", "REDIS_ACTIONS_MESSAGE": "a b"} | (
         {} if sys.platform == "win32" else {"redis_enterprise_x": "1"}
     )
 

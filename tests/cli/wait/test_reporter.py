@@ -280,8 +280,8 @@ def test_not_drained_command(capsys: pytest.CaptureFixture[str]) -> None:
 
 def log(message: str, error: BaseException | None = None) -> None:
     """Log a record without a handler; pytest installs some, so `lastResort` is called directly."""
-    given = None if error is None else (type(error), error, error.__traceback__)
-    record = OURS.makeRecord("x", logging.WARNING, "x", 1, message, (), given)
+    exc_info = None if error is None else (type(error), error, error.__traceback__)
+    record = OURS.makeRecord("x", logging.WARNING, "x", 1, message, (), exc_info)
     assert logging.lastResort is not None
     logging.lastResort.handle(record)
 

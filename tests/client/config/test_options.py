@@ -80,16 +80,16 @@ def test_unknown_synonym() -> None:
 
 
 def completed(
-    monkeypatch: pytest.MonkeyPatch, given: dict[str, object], **variables: str
+    monkeypatch: pytest.MonkeyPatch, arguments: dict[str, object], **variables: str
 ) -> ClientOptions:
     """Return the given options, completed by variables of the environment."""
     for name, value in variables.items():
         monkeypatch.setenv(f"REDIS_ENTERPRISE_{name}", value)
-    return options_from_env(given)
+    return options_from_env(arguments)
 
 
 @pytest.mark.parametrize(
-    ("given", "variables", "settings"),
+    ("arguments", "variables", "settings"),
     [
         ({}, {"URL": URL}, {"url": [URL]}),
         ({}, {"URL": f" {URL} https://n2:9443, https://n3:9443\n"},
@@ -141,12 +141,12 @@ def completed(
 )  # fmt: skip
 def test_completed(
     monkeypatch: pytest.MonkeyPatch,
-    given: dict[str, object],
+    arguments: dict[str, object],
     variables: dict[str, str],
     settings: dict[str, object],
 ) -> None:
     """The environment adds what is not given, and no second way to authenticate or to verify."""
-    assert completed(monkeypatch, given, **variables) == settings
+    assert completed(monkeypatch, arguments, **variables) == settings
 
 
 @pytest.mark.parametrize("variables", [{}, {"URL": ""}, {"URL": " "}])

@@ -1,4 +1,4 @@
-"""Tests of `_client.config.resolve`. Those of the command's options are in `cli.settings`."""
+"""Tests of `_client.config.resolve`. Tests of the command's options are in `tests/cli/settings`."""
 
 from __future__ import annotations
 
@@ -125,8 +125,8 @@ class TestProfileOptions:
 def test_origins(monkeypatch: pytest.MonkeyPatch, memory_keyring: MemoryKeyring) -> None:
     """Each option has its origin, and no `repr` shows a secret."""
     monkeypatch.setenv("REDIS_ENTERPRISE_USER", "ops2")
-    given = {"ca_cert": "mine.pem", "verify": None}
-    resolved = resolve_options(given, "keyring", lambda: Secret(SECRET))
+    arguments = {"ca_cert": "mine.pem", "verify": None}
+    resolved = resolve_options(arguments, "keyring", lambda: Secret(SECRET))
 
     assert resolved.origins == {
         "ca_cert": "an option",

@@ -44,8 +44,8 @@ URL = "http://127.0.0.1:9443"
 
 def transport(url: str | list[str] = URL, **options: object) -> Transport:
     """Return the transport of a client with these options, which the caller closes."""
-    given = {"username": "ops@example.com", "password": SECRET} | options
-    return ActionsClient(url, **given)._transport  # type: ignore[arg-type]
+    settings = {"username": "ops@example.com", "password": SECRET} | options
+    return ActionsClient(url, **settings)._transport  # type: ignore[arg-type]
 
 
 ANONYMOUS = {"username": None, "password": None}
@@ -72,7 +72,7 @@ async def test_headers() -> None:
     assert call.kwargs["allow_redirects"] is False
 
 
-async def test_headers_of_given_session() -> None:
+async def test_headers_of_session_of_caller() -> None:
     """A given session sends the same headers."""
     with aioresponses() as mocked:
         mocked.get(f"{URL}/v1/actions", body=b"{}")
@@ -380,14 +380,14 @@ class TestSession:
         with pytest.raises(ClientClosed):
             await send_get(sender)
 
-    async def test_given(self, cluster: FakeCluster) -> None:
+    async def test_session_of_caller(self, cluster: FakeCluster) -> None:
         """A given session stays open, and its `raise_for_status` has no effect."""
         async with aiohttp.ClientSession(raise_for_status=True) as session:
             with pytest.raises(AuthenticationError):
                 await send_get(transport(cluster.url, session=session))
             assert not session.closed
 
-    async def test_given_and_closed(self) -> None:
+    async def test_closed_session_of_caller(self) -> None:
         """A given session that is closed raises `ClientClosed`."""
         session = aiohttp.ClientSession()
         await session.close()

@@ -15,11 +15,11 @@ def test_request_backoff() -> None:
     """Failed requests back off with jitter, up to ten seconds."""
     error = ClusterUnreachable("GET", "/", reason="x")
     state = PollState(0.0)
-    given = [state.pause_after(RequestBackoff(), error, 0.0) for _ in range(50)]
+    pauses = [state.pause_after(RequestBackoff(), error, 0.0) for _ in range(50)]
 
-    assert all(0.1 <= pause <= max(0.1, min(10.0, 0.5 * 2**n)) for n, pause in enumerate(given))
-    assert max(given) > 2
-    assert len(set(given)) > 10
+    assert all(0.1 <= pause <= max(0.1, min(10.0, 0.5 * 2**n)) for n, pause in enumerate(pauses))
+    assert max(pauses) > 2
+    assert len(set(pauses)) > 10
 
 
 @pytest.mark.parametrize(("seconds", "pause"), [(42.0, 42.0), (999_999_999.0, 300.0), (0.0, 0.1)])

@@ -36,11 +36,11 @@ if TYPE_CHECKING:
 
 def pauses(schedule: WaitBaseT, count: int) -> list[float]:
     """Return the first pauses of a schedule if every answer comes at once."""
-    state, now, given = PollState(1000.0), 1000.0, []
+    state, now, result = PollState(1000.0), 1000.0, []
     for _ in range(count):
-        given.append(state.pause_after(schedule, "an answer", now))
-        now += given[-1]
-    return given
+        result.append(state.pause_after(schedule, "an answer", now))
+        now += result[-1]
+    return result
 
 
 @pytest.mark.parametrize(
@@ -69,8 +69,8 @@ def test_state_of_a_strategy() -> None:
 
     def schedule(state: RetryCallState) -> float:
         assert state.outcome is not None
-        given = (state.attempt_number, state.seconds_since_start, state.idle_for)
-        seen.append((*given, state.outcome.result()))
+        state_fields = (state.attempt_number, state.seconds_since_start, state.idle_for)
+        seen.append((*state_fields, state.outcome.result()))
         return 2.0
 
     state = PollState(100.0)

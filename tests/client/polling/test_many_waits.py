@@ -534,11 +534,11 @@ class TestJoinAndLeave:
         scripted.add("a", ends=ends)
         scripted.error = error
         waits = [asyncio.create_task(scripted.wait("a", every=True)) for _ in range(2)]
-        ask = scripted.fetch
+        fetch = scripted.fetch
 
         async def one(ref: Reference, last: Action | None) -> Action | None:
             try:
-                return await ask(ref, last)
+                return await fetch(ref, last)
             finally:
                 waits[0].cancel()
 
@@ -665,7 +665,7 @@ class TestRaces:
         scripted.list_cost = 1e6
         for uid in ("a", "b"):
             scripted.add(uid, ends=30.0)
-        ask = scripted.fetch
+        fetch = scripted.fetch
         waits = {uid: asyncio.create_task(scripted.wait(uid)) for uid in ("a", "b")}
 
         async def one(ref: Reference, last: Action | None) -> Action | None:
@@ -673,7 +673,7 @@ class TestRaces:
                 waits["a"].cancel()
                 await asyncio.sleep(0)
                 raise unreachable()
-            return await ask(ref, last)
+            return await fetch(ref, last)
 
         object.__setattr__(scripted, "fetch", one)
         await asyncio.wait(waits.values())
@@ -820,10 +820,10 @@ class TestFairness:
         """An unreadable action is requested by its schedule, the others by theirs."""
         for uid in ("good", "too", "bad"):
             scripted.add(uid, ends=100.0, listed=uid != "bad")
-        ask = scripted.fetch
+        fetch = scripted.fetch
 
         async def one(ref: Reference, last: Action | None) -> Action | None:
-            found = await ask(ref, last)
+            found = await fetch(ref, last)
             if ref.uid == "bad":
                 raise UnreadableReply("GET", "/v1/actions/bad", problem="not JSON")
             return found
@@ -887,12 +887,12 @@ class TestFairness:
         scripted.add("a", ends=20.0)
         scripted.add("b", ends=20.0)
         scripted.poller._planner.list_endpoint(ListKind.ACTIONS).record_answer(0.0, cost=1e6)
-        ask = scripted.fetch
+        fetch = scripted.fetch
 
         async def one(ref: Reference, last: Action | None) -> Action | None:
             if ref.uid == "a":
                 raise OddError(1, 2)
-            return await ask(ref, last)
+            return await fetch(ref, last)
 
         object.__setattr__(scripted, "fetch", one)
         results = await all_of(scripted.wait("a"), scripted.wait("b"))
@@ -1017,10 +1017,10 @@ class TestOutage:
         scripted.list_cost = 1000.0
         for uid in ("a", "b", "bad"):
             scripted.add(uid, ends=100.0)
-        ask = scripted.fetch
+        fetch = scripted.fetch
 
         async def one(ref: Reference, last: Action | None) -> Action | None:
-            found = await ask(ref, last)
+            found = await fetch(ref, last)
             if ref.uid == "bad" and now() > 1:
                 raise UnreadableReply("GET", "/v1/actions/bad", problem="not JSON")
             return found

@@ -109,9 +109,13 @@ class TestResult:
     def test_lag_bound(self) -> None:
         """The end is at most as old as the request of the answer before it, changed or not."""
         wait, running = new_wait(), at(50)
-        for asked, found in ((1000.0, running), (1005.0, running), (1010.0, at(100, "completed"))):
-            wait.on_request(asked)
-            wait.on_answer(found, asked + 0.5)
+        for asked_at, found in (
+            (1000.0, running),
+            (1005.0, running),
+            (1010.0, at(100, "completed")),
+        ):
+            wait.on_request(asked_at)
+            wait.on_answer(found, asked_at + 0.5)
 
         assert wait.final_record(1011.0).lag_bound == 5.5
 
@@ -300,7 +304,7 @@ class TestStall:
             wait.on_answer(at(10), 1012.0)
         assert caught.value.stall_timeout == 12
 
-    def test_moving(self) -> None:
+    def test_slow_progress(self) -> None:
         """An action that moves is not stalled, however slowly."""
         wait = new_wait(stall_timeout=12)
         for n in range(20):

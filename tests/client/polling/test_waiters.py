@@ -144,11 +144,11 @@ class Simulation:
     async def _wait(self, number: int, plan: WaitPlan) -> None:
         await asyncio.sleep(plan.joins)
         limits = {"timeout": plan.timeout, "stall_timeout": plan.stall}
-        given = {name: limit for name, limit in limits.items() if limit is not None}
+        limits_set = {name: limit for name, limit in limits.items() if limit is not None}
         uid = "a0" if plan.of_first else f"a{number}"
         wait = WaitState(
             ref_of(uid),
-            limits=Limits(**given),
+            limits=Limits(**limits_set),
             poll=STRATEGIES[plan.strategy],
             now=now(),
             wall=WALL,
@@ -255,14 +255,14 @@ class TestChorus:
         known: list[dict[Reference, Action | None]] = []
         many = scripted.fetch_many
 
-        async def spy(wanted: Mapping[Reference, Action | None]) -> ListResult:
+        async def recording_fetch(wanted: Mapping[Reference, Action | None]) -> ListResult:
             known.append(dict(wanted))
             found = await many(wanted)
             shown.append(dict(found.actions))
             return found
 
         shown: list[dict[Reference, Action]] = []
-        object.__setattr__(scripted, "fetch_many", spy)
+        object.__setattr__(scripted, "fetch_many", recording_fetch)
         await asyncio.gather(*map(scripted.wait, uids))
 
         assert len(known) > 5

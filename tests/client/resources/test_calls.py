@@ -1,4 +1,4 @@
-"""Facts about `_calls`: what is sent for each call that has a name."""
+"""Tests of the methods of resources that start work: the request that each of them sends."""
 
 from __future__ import annotations
 
@@ -176,12 +176,12 @@ def offline() -> ActionsClient:
     return ActionsClient("https://n1:9443", username="ops", password="fake-password")
 
 
-@pytest.mark.parametrize(("name", "given", "line", "body"), CALLS, ids=ids)
+@pytest.mark.parametrize(("name", "arguments", "line", "body"), CALLS, ids=ids)
 async def test_sent(
-    sent: list[Sent], name: str, given: tuple[Any, ...], line: str, body: object
+    sent: list[Sent], name: str, arguments: tuple[Any, ...], line: str, body: object
 ) -> None:
     """One call is made, by that method and path, with that body."""
-    await attrgetter(name)(offline())(*given)
+    await attrgetter(name)(offline())(*arguments)
 
     [(call, *_)] = sent
     assert f"{call.method} {call.path}{call.query}" == line
@@ -189,11 +189,11 @@ async def test_sent(
 
 
 @pytest.mark.enable_socket
-@pytest.mark.parametrize(("name", "given", "line", "body"), [CALLS[0], CALLS[2]], ids=ids)
-async def test_on_the_wire(name: str, given: tuple[Any, ...], line: str, body: object) -> None:
+@pytest.mark.parametrize(("name", "arguments", "line", "body"), [CALLS[0], CALLS[2]], ids=ids)
+async def test_on_the_wire(name: str, arguments: tuple[Any, ...], line: str, body: object) -> None:
     """It arrives as it is meant, with a body that is called JSON, or without one."""
     async with RecordingServer() as server, server.client() as client:
-        await attrgetter(name)(client)(*given)
+        await attrgetter(name)(client)(*arguments)
 
     [call] = server.changes
     assert (call.line, call.body) == (line, body)
@@ -206,13 +206,13 @@ def with_query(line: str) -> str:
     return f"{path}?{'&'.join(filter(None, ['n=5&q=a+b%26c', own]))}"
 
 
-@pytest.mark.parametrize(("name", "given", "line", "body"), CALLS, ids=ids)
+@pytest.mark.parametrize(("name", "arguments", "line", "body"), CALLS, ids=ids)
 async def test_options(
-    sent: list[Sent], name: str, given: tuple[Any, ...], line: str, body: object
+    sent: list[Sent], name: str, arguments: tuple[Any, ...], line: str, body: object
 ) -> None:
     """Every call takes what `submit` takes, and hands it on."""
     await attrgetter(name)(offline())(
-        *given,
+        *arguments,
         params={"n": 5, "q": "a b&c"},
         headers={"X-More": "yes"},
         busy_timeout=None,
@@ -226,13 +226,13 @@ async def test_options(
     assert (call.timeout, *limits) == (5, math.inf, 1)
 
 
-@pytest.mark.parametrize(("name", "given", "line", "body"), CRDB_CALLS, ids=ids)
+@pytest.mark.parametrize(("name", "arguments", "line", "body"), CRDB_CALLS, ids=ids)
 async def test_crdb_options(
-    sent: list[Sent], name: str, given: tuple[Any, ...], line: str, body: object
+    sent: list[Sent], name: str, arguments: tuple[Any, ...], line: str, body: object
 ) -> None:
     """A task is given the id and the time to live that are asked for, as headers."""
     operation = await attrgetter(name)(offline())(
-        *given, task_id="t-1", result_ttl=3600, headers={"X-More": "yes"}
+        *arguments, task_id="t-1", result_ttl=3600, headers={"X-More": "yes"}
     )
 
     [(call, *_)] = sent
@@ -240,12 +240,12 @@ async def test_crdb_options(
     assert operation.ref == "crdb:t-1"
 
 
-@pytest.mark.parametrize(("name", "given", "line", "body"), CRDB_CALLS, ids=ids)
+@pytest.mark.parametrize(("name", "arguments", "line", "body"), CRDB_CALLS, ids=ids)
 async def test_crdb_id(
-    sent: list[Sent], name: str, given: tuple[Any, ...], line: str, body: object
+    sent: list[Sent], name: str, arguments: tuple[Any, ...], line: str, body: object
 ) -> None:
     """A task that is given no id has a new one each time, and no time to live."""
-    first, second = [await attrgetter(name)(offline())(*given) for _ in range(2)]
+    first, second = [await attrgetter(name)(offline())(*arguments) for _ in range(2)]
 
     assert [f"crdb:{each.call.headers['X-Task-ID']}" for each in sent] == [
         first.ref,
@@ -257,7 +257,7 @@ async def test_crdb_id(
 
 async def start(client: ActionsClient, name: str, guid: str) -> Any:  # noqa: ANN401 - see `CALLS`
     """Make a call that fits the fake, which has a database, a CRDB, and three nodes."""
-    given: dict[str, tuple[Any, ...]] = {
+    arguments: dict[str, tuple[Any, ...]] = {
         "databases.create": ({"name": "new"},),
         "databases.update": (1, {"memory_size": 5}),
         "databases.export": (1, URL),
@@ -270,7 +270,7 @@ async def start(client: ActionsClient, name: str, guid: str) -> Any:  # noqa: AN
         "crdbs.delete": (guid,),
     }
     default = (3,) if name in {"nodes.remove", "cluster.change_primary"} else (1,)
-    return await attrgetter(name)(client)(*given.get(name, default))
+    return await attrgetter(name)(client)(*arguments.get(name, default))
 
 
 @pytest.mark.enable_socket
@@ -406,21 +406,21 @@ BAD: list[tuple[str, tuple[Any, ...], dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "given", "options", "said"), BAD, ids=short)
+@pytest.mark.parametrize(("name", "arguments", "options", "expected"), BAD, ids=short)
 async def test_bad(
-    sent: list[Sent], name: str, given: tuple[Any, ...], options: dict[str, Any], said: str
+    sent: list[Sent], name: str, arguments: tuple[Any, ...], options: dict[str, Any], expected: str
 ) -> None:
     """A call that cannot be sent is refused, and nothing is sent."""
     call: Callable[..., Awaitable[object]] = attrgetter(name)(offline())
     with pytest.raises(UsageError) as caught:
-        await call(*given, **options)
+        await call(*arguments, **options)
     assert sent == []
 
-    assert said in str(caught.value)
+    assert expected in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("name", "given", "options"),
+    ("name", "arguments", "options"),
     [
         ("databases.create", ({"authentication_redis_pass": SECRET},), {"busy_timeout": -1}),
         ("databases.create", ({"authentication_redis_pass": SECRET, "a": object()},), {}),
@@ -432,11 +432,13 @@ async def test_bad(
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-async def test_bad_with_secrets(name: str, given: tuple[Any, ...], options: dict[str, Any]) -> None:
+async def test_bad_with_secrets(
+    name: str, arguments: tuple[Any, ...], options: dict[str, Any]
+) -> None:
     """The error about what cannot be sent does not show it."""
     call: Callable[..., Awaitable[object]] = attrgetter(name)(offline())
     with pytest.raises(UsageError) as caught:
-        await call(*given, **options)
+        await call(*arguments, **options)
 
     assert leaks_of(caught.value) == []
 
@@ -445,11 +447,11 @@ async def test_bad_with_secrets(name: str, given: tuple[Any, ...], options: dict
 def test_described(name: str) -> None:
     """Each call says what it takes, which page of the vendor's it rests on, and what it needs."""
     call = attrgetter(name)(offline())
-    said = inspect.getdoc(call) or ""
+    documentation = inspect.getdoc(call) or ""
 
     assert "headers" in inspect.signature(call).parameters
-    assert "Source: " in said
-    assert "Needs the permission" in said
+    assert "Source: " in documentation
+    assert "Needs the permission" in documentation
 
 
 def test_misspelled() -> None:

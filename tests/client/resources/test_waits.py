@@ -1,4 +1,4 @@
-"""Facts about what the client lists and shows that is no action: of nodes, the cluster, CRDBs."""
+"""Tests of the methods of resources that read: actions of nodes and the cluster, CRDB tasks."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ async def test_call(
 async def test_fault(cluster: FakeCluster, client: ActionsClient, name: str, fault: str) -> None:
     """It is asked again for up to ten seconds, and the error has what the cluster said last."""
     call, path, _ = CALLS[name]
-    faults, error, said, least = FAULTS[fault]
+    faults, error, expected, least = FAULTS[fault]
     start_all(cluster)
     for each in faults:
         cluster.inject(**each)  # type: ignore[arg-type]
@@ -160,7 +160,7 @@ async def test_fault(cluster: FakeCluster, client: ActionsClient, name: str, fau
     if error is None:
         assert await call(client)
     else:
-        with pytest.raises(error, match=said) as caught:
+        with pytest.raises(error, match=expected) as caught:
             await call(client)
         assert caught.value.path == path
         assert str(caught.value).startswith(f"GET {path}: ")
@@ -176,11 +176,11 @@ async def test_cancelled(cluster: FakeCluster, client: ActionsClient, name: str)
     call, *_ = CALLS[name]
     start_all(cluster)
     cluster.inject(delay=5)
-    asking = asyncio.ensure_future(call(client))
+    task = asyncio.ensure_future(call(client))
     await asyncio.sleep(1)
-    asking.cancel()
+    task.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await asking
+        await task
 
     assert await call(client)
 

@@ -41,8 +41,8 @@ def transport_to(cluster: FakeCluster) -> Transport:
     return client_of(cluster)._transport
 
 
-def asked(cluster: FakeCluster) -> list[str]:
-    """Return the paths that the cluster was asked for since last time."""
+def take_paths(cluster: FakeCluster) -> list[str]:
+    """Return the paths of the requests since the last call, and clear the list."""
     paths = [request.path for request in cluster.requests]
     cluster.requests.clear()
     return paths
@@ -64,7 +64,7 @@ class TestFind:
 
             assert found is not None
             assert (found.uid, found.name) == (uid, name)
-            assert asked(cluster) == [f"/v1/actions/{uid}"]
+            assert take_paths(cluster) == [f"/v1/actions/{uid}"]
 
     async def test_v2(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
         """An action that only v2 knows is found there; the list of v2 is requested once."""
@@ -73,31 +73,31 @@ class TestFind:
         found = await actions_api.find_action(first)
         assert found is not None
         assert (found.uid, found.kind) == (first, Kind.OTHER)
-        assert asked(cluster) == [f"/v1/actions/{first}", "/v2/actions"]
+        assert take_paths(cluster) == [f"/v1/actions/{first}", "/v2/actions"]
 
         assert await actions_api.find_action(second)
-        assert asked(cluster) == [f"/v1/actions/{second}", f"/v2/actions/{second}"]
+        assert take_paths(cluster) == [f"/v1/actions/{second}", f"/v2/actions/{second}"]
 
         assert await actions_api.find_action(first, found)
-        assert asked(cluster) == [f"/v2/actions/{first}"]
+        assert take_paths(cluster) == [f"/v2/actions/{first}"]
 
     async def test_unknown(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
         """An action that neither version knows is not found."""
         assert await actions_api.find_action("x") is None
-        assert asked(cluster) == ["/v1/actions/x", "/v2/actions", "/v2/actions/x"]
+        assert take_paths(cluster) == ["/v1/actions/x", "/v2/actions", "/v2/actions/x"]
 
         assert await actions_api.find_action("x") is None
-        assert asked(cluster) == ["/v1/actions/x", "/v2/actions/x"]
+        assert take_paths(cluster) == ["/v1/actions/x", "/v2/actions/x"]
 
     async def test_gone_from_v2(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
         """An action that v2 no longer knows is looked up in v1 as well."""
         uid = cluster.add_action("export")
         found = await actions_api.find_action(uid)
         cluster.forget(uid)
-        asked(cluster)
+        take_paths(cluster)
 
         assert await actions_api.find_action(uid, found) is None
-        assert asked(cluster) == [f"/v2/actions/{uid}", f"/v1/actions/{uid}"]
+        assert take_paths(cluster) == [f"/v2/actions/{uid}", f"/v1/actions/{uid}"]
 
     @pytest.mark.parametrize("body", [b"", b"404: Not Found", b"<html>no such page</html>"])
     async def test_missing_route(
@@ -116,7 +116,7 @@ class TestFind:
         found = await actions_api.find_action(uid)
         assert found is not None
         assert found.uid == uid
-        assert asked(cluster) == [f"/v1/actions/{uid}", "/v1/actions"]
+        assert take_paths(cluster) == [f"/v1/actions/{uid}", "/v1/actions"]
 
         cluster.inject(status=404)
         assert await actions_api.find_action("x") is None
@@ -148,7 +148,7 @@ class TestFind:
 
         assert found is not None
         assert found.uid == uid
-        assert asked(cluster) == [path]
+        assert take_paths(cluster) == [path]
 
 
 @pytest.mark.enable_socket
@@ -165,7 +165,7 @@ class TestList:
             machine,
             other,
         ]
-        assert asked(cluster) == ["/v1/actions", "/v2/actions"]
+        assert take_paths(cluster) == ["/v1/actions", "/v2/actions"]
 
     async def test_database(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
         """The list of a database has its state machines, and its imports and exports."""
@@ -175,7 +175,7 @@ class TestList:
         cluster.add_action("retry_bdb")
 
         assert [action.uid for action in await actions_api.list_actions(2)] == [mine, other]
-        assert asked(cluster) == ["/v1/actions/bdb/2", "/v2/actions"]
+        assert take_paths(cluster) == ["/v1/actions/bdb/2", "/v2/actions"]
 
     async def test_without_v2(self) -> None:
         """Without v2 the list has the actions of v1."""
@@ -187,7 +187,7 @@ class TestList:
             await transport.close()
 
             assert [[action.uid for action in actions] for actions in lists] == [[uid], [uid]]
-            assert asked(cluster) == ["/v1/actions", "/v2/actions", "/v1/actions"]
+            assert take_paths(cluster) == ["/v1/actions", "/v2/actions", "/v1/actions"]
 
     @pytest.mark.parametrize(
         "body", [b'{"error_code": "action_not_found"}', b'{"title": "Not Found", "status": 404}']
@@ -239,7 +239,7 @@ class TestFindMany:
         uids = [cluster.add_action(), cluster.add_action("retry_bdb")]
         found = await find_many(actions_api, {uids[0]: None, uids[1]: None, "x": None})
 
-        assert asked(cluster) == ["/v1/actions"]
+        assert take_paths(cluster) == ["/v1/actions"]
         assert uids_of(found) == set(uids)
         assert found.cost == 1
 
@@ -247,15 +247,15 @@ class TestFindMany:
         """An action that only v2 has shown is looked for there; v1 is requested only if needed."""
         export, update = cluster.add_action("export"), cluster.add_action()
         other = await actions_api.find_action(export)
-        asked(cluster)
+        take_paths(cluster)
 
         found = await find_many(actions_api, {export: other, update: None})
-        assert asked(cluster) == ["/v1/actions", "/v2/actions"]
+        assert take_paths(cluster) == ["/v1/actions", "/v2/actions"]
         assert uids_of(found) == {export, update}
         assert found.cost == 2
 
         found = await find_many(actions_api, {export: other})
-        assert asked(cluster) == ["/v2/actions"]
+        assert take_paths(cluster) == ["/v2/actions"]
         assert uids_of(found) == {export}
 
     async def test_v2_for_all(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
@@ -300,10 +300,10 @@ class TestFindMany:
         seen = await actions_api.find_action(update)
         assert seen is not None
         other = msgspec.structs.replace(seen, kind=Kind.OTHER)
-        asked(cluster)
+        take_paths(cluster)
 
         found = await find_many(actions_api, {update: other, cluster.add_action(): None})
-        assert asked(cluster) == ["/v1/actions"]
+        assert take_paths(cluster) == ["/v1/actions"]
         assert len(found.actions) == 2
 
     async def test_changed(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
@@ -362,8 +362,8 @@ A1 = ref_of("a1")
 DENIED = "the cluster answered 403. The user's role needs the permission view_bdb_info"
 
 
-def told(caplog: pytest.LogCaptureFixture) -> tuple[object, ...]:
-    """Return the fields of the one record about a database that could not be asked."""
+def logged_problem(caplog: pytest.LogCaptureFixture) -> tuple[object, ...]:
+    """Return the fields of the only log record."""
     (record,) = caplog.records
     return tuple(vars(record)[name] for name in ("event", "ref", "reason"))
 
@@ -400,15 +400,15 @@ class TestDeleted:
     async def test_not_a_deletion(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
         """No database is asked about an action that is not known to delete one."""
         assert await actions_api.fetch(A1, None) is None
-        assert "/v1/bdbs" not in "".join(asked(cluster))
+        assert "/v1/bdbs" not in "".join(take_paths(cluster))
 
     async def test_gone(self, actions_api: ActionsApi) -> None:
         """It has completed if the database is gone."""
         action = await actions_api.fetch(self.REF, None)
 
         assert isinstance(action, Action)
-        said = "completed, as the list does not hold what it removed"
-        assert str(action) == f"SMDeleteBDB on bdb:7: {said} [a1]"
+        outcome = "completed, as the list does not hold what it removed"
+        assert str(action) == f"SMDeleteBDB on bdb:7: {outcome} [a1]"
         assert action.evidence is Evidence.LIST
 
     @pytest.mark.parametrize(("status", "goes_on"), [("Delete-Pending", True), ("active", False)])
@@ -445,7 +445,7 @@ class TestDeleted:
         cluster.inject(path="/v1/bdbs", status=403)
 
         assert await actions_api.fetch(self.REF, None) is None
-        assert told(caplog) == ("database cannot tell", str(self.REF), DENIED)
+        assert logged_problem(caplog) == ("database cannot tell", str(self.REF), DENIED)
 
 
 class TestFinished:
@@ -532,12 +532,12 @@ class TestFinished:
             stalled(machine(object_uid="..")),
         ],
     )
-    async def test_not_asked(
+    async def test_no_request(
         self, cluster: FakeCluster, actions_api: ActionsApi, doubt: WaitError
     ) -> None:
         """No database is requested if it could not confirm an end."""
         assert await actions_api.verify(A1, doubt) is None
-        assert asked(cluster) == []
+        assert take_paths(cluster) == []
 
     async def test_database_is_gone(self, actions_api: ActionsApi) -> None:
         """That the database is gone says nothing about a change to it."""
@@ -550,7 +550,7 @@ class TestFinished:
         cluster.inject(path="/v1/bdbs", status=403)
 
         assert await actions_api.verify(A1, stalled(machine())) is None
-        assert told(caplog) == ("database cannot tell", str(A1), DENIED)
+        assert logged_problem(caplog) == ("database cannot tell", str(A1), DENIED)
         assert DENIED in caplog.text
 
     async def test_outage(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:

@@ -13,7 +13,7 @@ from redis_enterprise_actions import (
 )
 from redis_enterprise_actions._client.sources.actions import ActionsApi
 from redis_enterprise_actions.testing import FakeCluster
-from tests.client.sources.test_actions import asked, transport_to
+from tests.client.sources.test_actions import take_paths, transport_to
 
 
 pytestmark = pytest.mark.core
@@ -31,7 +31,7 @@ class TestV2:
             assert [await actions_api.find_action("x") for _ in range(3)] == [None] * 3
             await transport.close()
 
-            assert asked(cluster) == ["/v1/actions/x", "/v2/actions", *["/v1/actions/x"] * 2]
+            assert take_paths(cluster) == ["/v1/actions/x", "/v2/actions", *["/v1/actions/x"] * 2]
 
     async def test_v2_is_found_out_once(
         self, cluster: FakeCluster, actions_api: ActionsApi
@@ -39,9 +39,9 @@ class TestV2:
         """Many who ask at once find out once."""
         await asyncio.gather(*(actions_api.find_action(f"x{n}") for n in range(10)))
 
-        assert asked(cluster).count("/v2/actions") <= 10
+        assert take_paths(cluster).count("/v2/actions") <= 10
         await asyncio.gather(*(actions_api.find_action(f"x{n}") for n in range(10)))
-        assert "/v2/actions" not in asked(cluster)
+        assert "/v2/actions" not in take_paths(cluster)
 
     async def test_finding_out_fails(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
         """An outage while finding out is an outage, and v2 is asked again."""

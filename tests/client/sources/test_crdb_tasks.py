@@ -60,8 +60,8 @@ async def tasks(cluster: FakeCluster) -> AsyncIterator[CrdbTasksApi]:
     await transport.close()
 
 
-def seen(cluster: FakeCluster, method: str | None = None) -> list[str]:
-    """Return the paths that the cluster was asked for, by one method or any."""
+def requested_paths(cluster: FakeCluster, method: str | None = None) -> list[str]:
+    """Return the paths of all requests, or of those with one method."""
     return [each.path for each in cluster.requests if method in {None, each.method}]
 
 
@@ -126,7 +126,7 @@ class TestSuccess:
 
         assert (await client.crdbs.wait_task("a/b ?")).uid == task_id
         assert (await client.operation("crdb:a/b ?")).object_uid is not None
-        assert set(seen(cluster)) == {f"{TASKS}/a%2Fb%20%3F"}
+        assert set(requested_paths(cluster)) == {f"{TASKS}/a%2Fb%20%3F"}
 
     @pytest.mark.parametrize("task_id", ["", ".", "..", None, 7])
     async def test_no_id(self, cluster: FakeCluster, client: ActionsClient, task_id: str) -> None:
@@ -181,7 +181,7 @@ class TestFailure:
             await client.crdbs.wait_task(task_id)
         assert caught.value.action is not None
         assert caught.value.action.status == "started"
-        assert seen(cluster).count(f"{TASKS}/{task_id}") == len(seen(cluster))
+        assert requested_paths(cluster).count(f"{TASKS}/{task_id}") == len(requested_paths(cluster))
 
     async def test_missing_route(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """A web page that says 404 is no missing task, be it about one or about all."""
@@ -297,7 +297,7 @@ class TestStart:
         operation = await client.crdbs.create({"name": "new"}, task_id="mine")
 
         assert operation.ref == "crdb:mine"
-        assert seen(cluster) == ["/v1/crdbs", f"{TASKS}/mine"]
+        assert requested_paths(cluster) == ["/v1/crdbs", f"{TASKS}/mine"]
         assert (await operation).phase is Phase.COMPLETED
 
     async def test_lost_call(self, cluster: FakeCluster, client: ActionsClient, crdb: str) -> None:
@@ -307,7 +307,7 @@ class TestStart:
             await client.crdbs.create({"name": "new"}, task_id="mine")
 
         assert caught.value.ref == "crdb:mine"
-        assert seen(cluster, "POST") == ["/v1/crdbs"]
+        assert requested_paths(cluster, "POST") == ["/v1/crdbs"]
         with pytest.raises(ActionNotFound):
             await client.operation("crdb:mine")
 
@@ -346,7 +346,7 @@ class TestStart:
         with pytest.raises(RequestRejected, match="no such thing") as caught:
             await client.crdbs.delete(crdb)
         assert caught.value.status == status
-        assert seen(cluster) == [f"/v1/crdbs/{crdb}"]
+        assert requested_paths(cluster) == [f"/v1/crdbs/{crdb}"]
 
 
 class TestCancel:
@@ -377,7 +377,7 @@ class TestCancel:
         await operation.cancel(force=True)
         with pytest.raises(ActionFailed):
             await operation
-        assert seen(cluster, "POST")[-1].endswith("/actions/cancel?force=true")
+        assert requested_paths(cluster, "POST")[-1].endswith("/actions/cancel?force=true")
 
     @pytest.mark.parametrize(("pause", "status"), [(20, 409), (600, 404)])
     async def test_too_late(
@@ -402,7 +402,7 @@ class TestCancel:
         with pytest.raises(asyncio.CancelledError):
             await waiting
 
-        assert seen(cluster, "POST") == []
+        assert requested_paths(cluster, "POST") == []
         assert (await operation).phase is Phase.COMPLETED
 
 
@@ -420,11 +420,11 @@ class TestMany:
         actions = await client.wait_for(*(f"crdb:{each}" for each in ids))
         assert [action.uid for action in actions] == ids
         assert {action.status for action in actions} == {"finished"}
-        singles = [path for path in seen(cluster) if path != TASKS]
+        singles = [path for path in requested_paths(cluster) if path != TASKS]
         assert len(singles) <= 2 * len(ids)
         for each in ids[:-1]:  # the last one is alone in the end
-            asked = [one.time for one in cluster.requests if one.path == f"{TASKS}/{each}"]
-            assert min(asked) >= cluster.crdb_tasks[each].ends_at
+            times = [one.time for one in cluster.requests if one.path == f"{TASKS}/{each}"]
+            assert min(times) >= cluster.crdb_tasks[each].ends_at
 
     async def test_empty_list(self, cluster: FakeCluster, tasks: CrdbTasksApi) -> None:
         """A 404 in the API's words on the list means that there is nothing."""

@@ -56,7 +56,7 @@ def bdb(uid: int, run: str = "") -> Reference:
     return Reference(ReferenceKind.BDB, str(uid), run)
 
 
-def asked(cluster: FakeCluster) -> list[str]:
+def take_requests(cluster: FakeCluster) -> list[str]:
     """Return the paths of the requests since the last call."""
     seen = [f"{request.method} {request.path}" for request in cluster.requests]
     cluster.requests.clear()
@@ -94,7 +94,7 @@ class TestSettles:
         assert action.evidence is Evidence.QUIET
         assert seen == [("active", Phase.PENDING)] * (lasts > 0) + [("active", Phase.COMPLETED)]
         assert now() == pytest.approx(lasts, abs=0.1)
-        assert len(asked(cluster)) <= 8
+        assert len(take_requests(cluster)) <= 8
 
     @pytest.mark.parametrize("late", [1, 8, 9.5])
     async def test_marked_late(
@@ -148,8 +148,8 @@ class TestSettles:
         self, cluster: FakeCluster, client: ActionsClient, before: str, path: str
     ) -> None:
         """A failure that was not there before the call is its own; an older one is not."""
-        told = "boom" if before == "the same" else "old"
-        old: list[object] = [] if before == "none" else [OP | {"status": "failed", "error": told}]
+        error = "boom" if before == "the same" else "old"
+        old: list[object] = [] if before == "none" else [OP | {"status": "failed", "error": error}]
         failed = [OP | {"status": "failed", "error": "boom"}]
         shown: list[list[object]] = [old, [*failed]]
         for ops in shown:
@@ -172,7 +172,7 @@ class TestSettles:
             body = json.dumps(
                 {"uid": 1, "status": "active", "background_op": [OP | {"status": ops}]}
             )
-            times = None if ops == "failed" and asked(cluster) else 2
+            times = None if ops == "failed" and take_requests(cluster) else 2
             cluster.inject(method="GET", times=times, path="/v1/bdbs/1", status=200, body=body)
         cluster.inject(method="POST", status=200)
         operation = await client.submit("POST", "/v1/bdbs/1/actions/retry")
@@ -286,7 +286,7 @@ class TestSettles:
 
         with pytest.raises(ActionStalled, match="has not moved for 60 s"):
             await client.databases.wait(1, stall_timeout=60)
-        assert set(asked(cluster)) == {"GET /v1/bdbs/1"}
+        assert set(take_requests(cluster)) == {"GET /v1/bdbs/1"}
 
     async def test_outage(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """An outage is outlasted."""
@@ -318,10 +318,10 @@ class TestSettles:
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
-        asked(cluster)
+        take_requests(cluster)
         await asyncio.sleep(100)
 
-        assert asked(cluster) == []
+        assert take_requests(cluster) == []
         assert cluster.bdbs[1].status(now()) == "active"
 
 
@@ -455,7 +455,9 @@ class TestStarted:
 
         assert caught.value.ref == "bdb:1@gone,after"
         assert (await client.operation(caught.value.ref)).status == "deleted"
-        assert [path for path in asked(cluster) if "DELETE" in path] == ["DELETE /v1/bdbs/1"]
+        assert [path for path in take_requests(cluster) if "DELETE" in path] == [
+            "DELETE /v1/bdbs/1"
+        ]
 
     async def test_lost_update(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """So does a change, which has settled when the database has."""
@@ -505,7 +507,7 @@ class TestStarted:
         await operation
         assert now() >= 30.8
 
-    async def test_may_not_look(self, cluster: FakeCluster, client: ActionsClient) -> None:
+    async def test_database_forbidden(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """The call is sent although the user may not see the database."""
         cluster.add_bdb(1)
         cluster.inject(method="GET", status=403)
@@ -543,7 +545,7 @@ class TestShared:
 
         statuses = ["active", "deleted", "succeeded", "succeeded", "succeeded"]
         assert [action.status for action in ended] == statuses
-        paths = [path for path in asked(cluster) if "?fields=" not in path]
+        paths = [path for path in take_requests(cluster) if "?fields=" not in path]
         assert len(paths) <= 2  # the one that is gone from the list
 
     @pytest.mark.parametrize(("version", "refused"), [("7.8", True), ("8.0", False)])
@@ -554,7 +556,9 @@ class TestShared:
                 cluster.add_action("SMUpdateBDB", Plan(duration=60), bdb_uid=uid)
             await client.wait_for("bdb:1", "bdb:2", poll=wait_fixed(5))
 
-            lists = [path for path in asked(cluster) if not path.startswith("GET /v1/bdbs/")]
+            lists = [
+                path for path in take_requests(cluster) if not path.startswith("GET /v1/bdbs/")
+            ]
             assert lists[0].startswith("GET /v1/bdbs?fields=status,uid,")
             assert len(lists) > 5
             others = {path.partition("?")[1] for path in lists[1:]}
@@ -567,7 +571,7 @@ class TestShared:
 
         with pytest.raises(RequestRejected, match=f"the cluster answered {status}"):
             await client._parts.sources.databases.fetch_many({bdb(1): None})
-        assert ["?fields=" in path for path in asked(cluster)] == [True, False]
+        assert ["?fields=" in path for path in take_requests(cluster)] == [True, False]
 
     async def test_other_refusals(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """Any other refusal has nothing to do with fields."""
@@ -575,7 +579,7 @@ class TestShared:
 
         with pytest.raises(RequestRejected, match="405"):
             await client._parts.sources.databases.fetch_many({bdb(1): None})
-        assert len(asked(cluster)) == 1
+        assert len(take_requests(cluster)) == 1
 
     async def test_forbidden_list(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """If the list is forbidden, each database is fetched alone."""
@@ -586,7 +590,7 @@ class TestShared:
         ended = await client.wait_for(*wanted, poll=wait_fixed(10))
 
         assert [action.status for action in ended] == ["active"] * 3
-        first, *others = asked(cluster)
+        first, *others = take_requests(cluster)
         assert first.startswith("GET /v1/bdbs?fields")
         assert set(others) == {f"GET /v1/bdbs/{uid}" for uid in (1, 2, 3)}
 
@@ -623,7 +627,7 @@ class TestShared:
         ended = await client.wait_for("bdb:1", "bdb:2")
 
         assert [action.status for action in ended] == ["active", "active"]
-        assert "GET /v1/bdbs/1" in asked(cluster)
+        assert "GET /v1/bdbs/1" in take_requests(cluster)
 
     @pytest.mark.parametrize("body", ["<html>not here</html>", "", "[]"])
     async def test_strange_404(

@@ -149,7 +149,7 @@ class TestReader:
     def test_and_back(self) -> None:
         """An entry that changes back to earlier bytes is reported as changed."""
         reader = ActionListReader()
-        bodies = [self.body(machines=[MACHINE | {"progress": told}]) for told in (10, 20, 10)]
+        bodies = [self.body(machines=[MACHINE | {"progress": changes}]) for changes in (10, 20, 10)]
         found = [self.read(body, {MACHINE["action_uid"]}, reader) for body in bodies]
 
         assert [action.progress for each in found for action in each.values()] == [10, 20, 10]
@@ -167,12 +167,12 @@ class TestReader:
         """The second of two entries with one name changes nothing, wherever it is."""
         reader = ActionListReader()
         uid = MACHINE["action_uid"]
-        told = []
+        changes = []
         for progress in (50, 60):
             late = MACHINE | {"progress": progress}
-            told.append(reader.read(self.body(machines=[MACHINE, late]), {uid}, "/v1/actions"))
+            changes.append(reader.read(self.body(machines=[MACHINE, late]), {uid}, "/v1/actions"))
 
-        assert told == [[uid], []]
+        assert changes == [[uid], []]
         assert reader.actions[uid].progress == 14.29
 
     def test_changed(self) -> None:
@@ -189,14 +189,14 @@ class TestReader:
             [a, b, c],  # two have come
             [a, 5, c],  # one cannot be read
         ]
-        told = [
+        changes = [
             set(reader.read(self.body(machines=each), set("abc"), "/v1/actions")) for each in lists
         ]
 
         changed: list[set[str]] = [{"a", "b"}, set(), {"b"}, {"b", "c"}]
-        assert told[:4] == changed
-        assert told[4] <= {"a", "c"}
-        assert told[5:] == [{"c"}, {"b", "c"}, {"b"}]
+        assert changes[:4] == changed
+        assert changes[4] <= {"a", "c"}
+        assert changes[5:] == [{"c"}, {"b", "c"}, {"b"}]
         assert reader.actions.keys() == {"a", "c"}
 
     def test_changed_name(self) -> None:
@@ -207,12 +207,12 @@ class TestReader:
             TASK | {"action_uid": "a", "task_id": "t"},
             TASK | {"action_uid": "b", "task_id": "t"},
         ]
-        told = []
+        changes = []
         for entry in entries:
             changed = reader.read(self.body(entry), {"a", "b", "t"}, "/v1/actions")
-            told.append((set(changed), reader.actions.keys() & {"a", "b", "t"}))
+            changes.append((set(changed), reader.actions.keys() & {"a", "b", "t"}))
 
-        assert told == [({"a"}, {"a"}), ({"a", "t"}, {"a", "t"}), ({"a", "b", "t"}, {"b", "t"})]
+        assert changes == [({"a"}, {"a"}), ({"a", "t"}, {"a", "t"}), ({"a", "b", "t"}, {"b", "t"})]
 
     def test_changed_family(self) -> None:
         """A bare array has no entries of the other family."""

@@ -83,8 +83,8 @@ async def api(cluster: FakeCluster) -> AsyncIterator[NodeActionsApi]:
     await transport.close()
 
 
-def seen(cluster: FakeCluster, method: str | None = None) -> list[str]:
-    """Return the paths that the cluster was asked for, by one method or any."""
+def requested_paths(cluster: FakeCluster, method: str | None = None) -> list[str]:
+    """Return the paths of all requests, or of those with one method."""
     return [each.path for each in cluster.requests if method in {None, each.method}]
 
 
@@ -142,11 +142,11 @@ class TestSuccess:
     async def test_progress(self, cluster: FakeCluster, progress: str) -> None:
         """Progress is reported if the cluster has it; a run without progress completes, too."""
         cluster.start_node_action(1, "maintenance_on", Plan(duration=60, progress=progress))  # type: ignore[arg-type]
-        told: list[Action] = []
+        updates: list[Action] = []
         async with client_of(cluster) as client:
-            await client.nodes.wait(1, "maintenance_on", on_progress=told.append)
+            await client.nodes.wait(1, "maintenance_on", on_progress=updates.append)
 
-        shown = [action.progress for action in told if action.phase is Phase.RUNNING]
+        shown = [action.progress for action in updates if action.phase is Phase.RUNNING]
         assert (shown == [None]) == (progress == "steps")
         assert (len(shown) > 3) == (progress == "linear")
 
@@ -222,8 +222,8 @@ class TestFailure:
         with pytest.raises(error) as caught:
             await operation
         assert caught.value.action is not None
-        said = (caught.value.action.error_code, caught.value.action.error)
-        assert said == (("full", "no room") if outcome == "failed" else (None, None))
+        expected = (caught.value.action.error_code, caught.value.action.error)
+        assert expected == (("full", "no room") if outcome == "failed" else (None, None))
         assert name in str(caught.value)
         assert ("full: no room" in str(caught.value)) == (outcome == "failed")
 
@@ -245,7 +245,7 @@ class TestFailure:
 
         with pytest.raises(ActionStalled):
             await client.nodes.wait(1, "maintenance_on", stall_timeout=60)
-        assert set(seen(cluster)) == {ON}
+        assert set(requested_paths(cluster)) == {ON}
 
     async def test_never_known(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """An action that stays unknown for the grace is not found, as is one on a missing node."""
@@ -369,7 +369,7 @@ class TestRuns:
         ]
         # Of a run that is named the list shows that one runs, which might be it.
         assert type(results[3]) in {ActionVanished, ActionNotFound}
-        assert "/v1/nodes/actions" in seen(three)
+        assert "/v1/nodes/actions" in requested_paths(three)
 
     LISTED = (
         # what is waited for, as last seen, what the list shows, the run it is taken for
@@ -428,7 +428,7 @@ class TestStart:
         action = await operation
         assert operation.ref == f"node:1/maintenance_on@{action.task_id}"
         assert action.task_id != old
-        assert seen(cluster, "POST") == [ON]
+        assert requested_paths(cluster, "POST") == [ON]
         assert cluster.maintenance == {1: 2}
 
     async def test_lost_call(self, cluster: FakeCluster, client: ActionsClient) -> None:
@@ -441,7 +441,7 @@ class TestStart:
         assert caught.value.ref == f"node:1/maintenance_on@lost,completed,{old}"
         with pytest.raises(ActionNotFound):
             await client.operation(caught.value.ref)
-        assert seen(cluster, "POST") == [ON]
+        assert requested_paths(cluster, "POST") == [ON]
 
     async def test_late(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """The run of a call whose answer was lost is found by its reference, and is new."""
@@ -573,9 +573,9 @@ class TestRemove:
 
         action = await operation
         assert (action.phase, action.evidence) == (Phase.COMPLETED, Evidence.LIST)
-        said = "remove on node:2: completed, as the list does not hold what it removed"
-        assert str(action).startswith(said)
-        assert "/v1/nodes/2" in seen(three)
+        expected = "remove on node:2: completed, as the list does not hold what it removed"
+        assert str(action).startswith(expected)
+        assert "/v1/nodes/2" in requested_paths(three)
 
     async def test_together(self, three: FakeCluster, client3: ActionsClient) -> None:
         """... of several, each."""
@@ -594,7 +594,7 @@ class TestRemove:
 
         with pytest.raises(ActionVanished):
             await waiting
-        assert seen(three).count("/v1/nodes/2") == 1
+        assert requested_paths(three).count("/v1/nodes/2") == 1
 
     async def test_stalled(self, three: FakeCluster, client3: ActionsClient) -> None:
         """A removal that is said to run for ever has completed, too, if its node is gone."""
@@ -638,7 +638,7 @@ class TestRemove:
         api.record_cancel(ref, "T1")
 
         assert await api.fetch(ref, action_of("node:1/remove", "cancelling", "T1")) is None
-        assert seen(cluster) == ["/v1/nodes/9/actions/remove"]
+        assert requested_paths(cluster) == ["/v1/nodes/9/actions/remove"]
 
     async def test_another_run_cancelled(self, api: NodeActionsApi) -> None:
         """A removal is not taken for cancelled because an earlier run of it was."""
@@ -677,7 +677,7 @@ class TestRemove:
             ("node:1/remove", False),
         ],
     )
-    async def test_not_asked(
+    async def test_no_request(
         self, cluster: FakeCluster, api: NodeActionsApi, ref: str, known: bool
     ) -> None:
         """Of anything else a node tells nothing."""
@@ -704,7 +704,7 @@ class TestCancel:
 
         with pytest.raises(ActionCancelled, match="cancelled on the cluster"):
             await waiting
-        assert seen(cluster, "DELETE") == [ON]
+        assert requested_paths(cluster, "DELETE") == [ON]
         assert now() < 45
         assert cluster.maintenance == {1: 0}
 
@@ -824,7 +824,7 @@ class TestCancel:
 
         with pytest.raises(RequestRejected, match="has ended, or a later one"):
             await operation.cancel()
-        assert seen(cluster, "DELETE") == []
+        assert requested_paths(cluster, "DELETE") == []
         assert (await operation).phase is Phase.COMPLETED
 
     async def test_another_run(self, cluster: FakeCluster, client: ActionsClient) -> None:
@@ -835,7 +835,7 @@ class TestCancel:
 
         with pytest.raises(RequestRejected, match="a later one has begun"):
             await operation.cancel()
-        assert seen(cluster, "DELETE") == []
+        assert requested_paths(cluster, "DELETE") == []
 
     async def test_refused(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """A cancel that the cluster rejects raises its reason, and the action goes on."""
@@ -854,7 +854,7 @@ class TestCancel:
         with pytest.raises(RequestRejected) as caught:
             await operation.cancel()
         assert caught.value.status == 404
-        assert seen(three, "DELETE") == [PRIMARY]
+        assert requested_paths(three, "DELETE") == [PRIMARY]
         assert (await operation).phase is Phase.COMPLETED
 
     async def test_waiting_alone(self, cluster: FakeCluster, client: ActionsClient) -> None:
@@ -866,7 +866,7 @@ class TestCancel:
         with pytest.raises(asyncio.CancelledError):
             await waiting
 
-        assert seen(cluster, "DELETE") == []
+        assert requested_paths(cluster, "DELETE") == []
         assert (await operation).phase is Phase.COMPLETED
 
 
@@ -886,9 +886,9 @@ class TestLists:
         actions = await client3.wait_for(*refs)
         assert [action.uid for action in actions] == refs
         assert {action.phase for action in actions} == {Phase.COMPLETED}
-        asked = seen(three)
-        assert asked.count("/v1/nodes/actions") >= 5
-        assert len(asked) - asked.count("/v1/nodes/actions") <= 3 * len(refs)
+        paths = requested_paths(three)
+        assert paths.count("/v1/nodes/actions") >= 5
+        assert len(paths) - paths.count("/v1/nodes/actions") <= 3 * len(refs)
 
     async def test_cluster(self, cluster: FakeCluster, api: NodeActionsApi) -> None:
         """The cluster's actions have a list of their own."""
@@ -898,7 +898,7 @@ class TestLists:
         )
 
         assert [action.status for action in found.actions.values()] == ["running"]
-        assert (seen(cluster), found.cost) == (["/v1/cluster/actions"], 1.0)
+        assert (requested_paths(cluster), found.cost) == (["/v1/cluster/actions"], 1.0)
 
     async def test_cost(self, cluster: FakeCluster, api: NodeActionsApi) -> None:
         """A long list costs more than a short one, by its size."""

@@ -12,7 +12,7 @@ from redis_enterprise_actions import (
 )
 from redis_enterprise_actions._model.action import Ambiguity, AmbiguousAnswer
 from redis_enterprise_actions._model.reference import Reference, ReferenceKind
-from tests.client.sources.test_actions import asked
+from tests.client.sources.test_actions import take_paths
 
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class TestConfirmGone:
         found = await actions_api.fetch(REF, None)
 
         assert isinstance(found, Action)
-        assert asked(cluster)[-2:] == ["/v1/bdbs?fields=uid", "/v1/bdbs"]
+        assert take_paths(cluster)[-2:] == ["/v1/bdbs?fields=uid", "/v1/bdbs"]
 
     async def test_fields_in_vain(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
         """A list that is refused with and without is none."""

@@ -92,9 +92,9 @@ async def wait_for(client: ActionsClient, kind: Transfer, **options: float) -> A
     return await call(1, **options)  # type: ignore[arg-type]
 
 
-def before(standing: TransferStatus, track: ReferenceKind = ReferenceKind.EXPORT) -> Reference:
+def before(standing: TransferStatus, kind: ReferenceKind = ReferenceKind.EXPORT) -> Reference:
     """Return the reference to one that is called for while the last one stands so."""
-    return baseline_of(standing).write_to(Reference(track, "1"))
+    return baseline_of(standing).write_to(Reference(kind, "1"))
 
 
 def posts(cluster: FakeCluster) -> list[int | None]:
@@ -362,7 +362,7 @@ class TestEnds:
         assert posts(cluster) == [404]
 
     @pytest.mark.parametrize("kind", STARTED)
-    async def test_not_allowed_to_look(
+    async def test_database_forbidden(
         self, cluster: FakeCluster, client: ActionsClient, kind: Started
     ) -> None:
         """A user who may not see the database can start a transfer."""
@@ -512,7 +512,7 @@ class TestBusy:
             assert (await operation).status == "succeeded"
             assert 140 <= now() <= 160
 
-    async def test_cannot_look_again(self, cluster: FakeCluster, client: ActionsClient) -> None:
+    async def test_second_read_forbidden(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """The two ends cannot be distinguished if the database may not be read again."""
         cluster.start_transfer(1, "export", Plan(duration=5))
         cluster.inject(method="POST", delay=10)
@@ -634,21 +634,21 @@ async def test_any_day(seed: int) -> None:
                 error="ours",
             ),
         )
-        told: Action | None
+        end: Action | None
         called = now()
         try:
-            told = await last_of(await start(client, kind, busy_timeout=300, outage_timeout=60))
+            end = await last_of(await start(client, kind, busy_timeout=300, outage_timeout=60))
         except (AnswerLost, ActionNotFound, ActionVanished):
-            told = None
+            end = None
         runs = cluster.bdbs[1].transfers[kind]._runs
         ours = [run for run in runs if run.error == "ours"]
         crossed = any(run.began_at >= called for run in runs if run.error == "theirs")
 
         assert len(ours) <= 1
-        if told is not None and not (fault and crossed):
+        if end is not None and not (fault and crossed):
             ends = {"completed": "succeeded", "failed": "failed"}
             assert [(ends[run.outcome], run.ends_at <= now()) for run in ours] == [
-                (told.status.replace("completed", "succeeded"), True)
+                (end.status.replace("completed", "succeeded"), True)
             ]
 
 
@@ -889,10 +889,10 @@ class TestReferences:
         st.text(max_size=50),
         st.sampled_from([ReferenceKind.EXPORT, ReferenceKind.IMPORT, ReferenceKind.BACKUP]),
     )
-    def test_any(self, status: str, last_time: str, track: ReferenceKind) -> None:
+    def test_any(self, status: str, last_time: str, kind: ReferenceKind) -> None:
         """Whatever a database says, it is a line of text, and knows the same when it sees it."""
         now = TransferStatus(status=status, progress=None, error=None, last_time=last_time)
-        ref = before(now, track)
+        ref = before(now, kind)
 
         assert parse_reference(str(ref)) == ref
         assert str(ref).isprintable()

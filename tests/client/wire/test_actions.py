@@ -353,7 +353,7 @@ def test_kind_of_a_single_answer(wire: dict[str, object], kind: Kind) -> None:
     assert one(**wire).kind is kind
 
 
-def test_asked_by_task_id() -> None:
+def test_requested_by_task_id() -> None:
     """An action that is requested by `task_id`, or in another case, has the requested uid."""
     body = b'{"action_uid": "A1", "task_id": "T1", "status": "queued"}'
 

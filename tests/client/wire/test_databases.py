@@ -223,7 +223,7 @@ DATABASES = st.fixed_dictionaries(
 @settings(max_examples=examples(60))
 @given(
     DATABASES | ANYTHING | st.lists(DATABASES, max_size=4),
-    st.sampled_from([BDB, BDB_GONE, *(Reference(track, "3") for track in TRANSFERS)]),
+    st.sampled_from([BDB, BDB_GONE, *(Reference(kind, "3") for kind in TRANSFERS)]),
 )
 def test_any_database(value: object, ref: Reference) -> None:
     """Whatever is said of databases is read as actions, or is unreadable, and nothing else."""
@@ -253,21 +253,21 @@ def test_any_database(value: object, ref: Reference) -> None:
 @given(st.binary(max_size=60) | st.text(max_size=60).map(str.encode))
 def test_any_bytes(body: bytes) -> None:
     """Whatever the bytes are, they are read, or raise `UnreadableReply` without a word of them."""
-    for read, said in zip(READERS, ["not a database object", "not a list of"], strict=True):
+    for read, expected in zip(READERS, ["not a database object", "not a list of"], strict=True):
         try:
             read(body)
         except UnreadableReply as error:
-            assert said in str(error)
+            assert expected in str(error)
             assert (error.excerpt, error.__cause__, error.__context__) == ("", None, None)
 
 
-def said_of(found: Action | AmbiguousAnswer | None) -> str:
+def summary(found: Action | AmbiguousAnswer | None) -> str:
     """Return the phase in an answer, after the doubt about it, if there is one."""
-    said = action_in(found).phase.value
+    text = action_in(found).phase.value
     if not isinstance(found, AmbiguousAnswer):
-        return said
+        return text
     otherwise = "" if found.otherwise is None else f" or {action_in(found.otherwise).phase.value}"
-    return f"{found.ambiguity.name.lower().replace('_', ' ')}: {said}{otherwise}"
+    return f"{found.ambiguity.name.lower().replace('_', ' ')}: {text}{otherwise}"
 
 
 class TestDatabaseAction:
@@ -341,8 +341,8 @@ class TestDatabaseAction:
     )
     def test_phases(self, wire: dict[str, object], settles: str, goes: str) -> None:
         """Active and idle is the end, or a failure; of one that is to go only the delete's."""
-        assert said_of(database_action(bdb(**wire), BDB)) == settles
-        assert said_of(database_action(bdb(**wire), BDB_GONE)) == goes
+        assert summary(database_action(bdb(**wire), BDB)) == settles
+        assert summary(database_action(bdb(**wire), BDB_GONE)) == goes
 
     @pytest.mark.parametrize("known", ["", "creation-failed"])
     def test_creation_failed_before(self, known: str) -> None:
@@ -351,11 +351,11 @@ class TestDatabaseAction:
         found = database_action(bdb(status="creation-failed"), ref)
 
         assert isinstance(found, AmbiguousAnswer)
-        assert said_of(found) == "known failure: failed or failed"
+        assert summary(found) == "known failure: failed or failed"
         assert (found.discriminator, found.known_failure) == ("creation-failed", known)
 
     @pytest.mark.parametrize(
-        ("ref", "said"),
+        ("ref", "expected"),
         [
             ("bdb:3@gone,after", "idle: pending"),
             ("bdb:3@gone", "pending"),
@@ -363,9 +363,9 @@ class TestDatabaseAction:
             ("bdb:3@busy", "quiet: completed"),
         ],
     )
-    def test_never_begun(self, ref: str, said: str) -> None:
+    def test_never_begun(self, ref: str, expected: str) -> None:
         """A delete that was called for, and of which nothing is seen, need never have begun."""
-        assert said_of(database_action(bdb(), parse_reference(ref))) == said
+        assert summary(database_action(bdb(), parse_reference(ref))) == expected
 
     def test_another_failure(self) -> None:
         """Beside a failure that was there before, a new one is told as that."""
@@ -401,7 +401,7 @@ class TestDatabaseAction:
             assert (found.progress, found.state, found.title) == (None, None, "database 3")
 
     @pytest.mark.parametrize(
-        ("error", "said"),
+        ("error", "expected"),
         [
             ("disk full", "disk full"),
             ({"description": "disk full", "error_code": "x"}, "disk full"),
@@ -409,13 +409,13 @@ class TestDatabaseAction:
         ],
         ids=str,
     )
-    def test_error(self, error: object, said: str | None) -> None:
+    def test_error(self, error: object, expected: str | None) -> None:
         """A failure is told in the cluster's words, be they a text or an object."""
         wire = bdb(status="active-change-pending", background_op=op("failed", error=error))
         found = action_in(database_action(wire, BDB))
 
-        assert said is None or said in (found.error or "")
-        assert (found.error is None) is (said is None)
+        assert expected is None or expected in (found.error or "")
+        assert (found.error is None) is (expected is None)
 
     def test_no_error_without_failure(self) -> None:
         """The error of an operation in progress is not a failure."""
@@ -445,7 +445,7 @@ class TestDatabaseAction:
 class TestTransferStatus:
     """The status of an export, import or backup."""
 
-    @pytest.mark.parametrize("track", TRANSFERS)
+    @pytest.mark.parametrize("kind", TRANSFERS)
     @pytest.mark.parametrize(
         ("status", "phase", "idle", "over"),
         [
@@ -463,18 +463,18 @@ class TestTransferStatus:
         ],
     )
     def test_words(
-        self, track: ReferenceKind, status: str | None, phase: Phase, idle: bool, over: bool
+        self, kind: ReferenceKind, status: str | None, phase: Phase, idle: bool, over: bool
     ) -> None:
         """Idle is an empty status, or the documented word; a strange one is neither, nor over."""
-        now = transfer_status(bdb(**{f"{track}_status": status}), track)
-        action = now.to_action(Reference(track, "3"))
+        now = transfer_status(bdb(**{f"{kind}_status": status}), kind)
+        action = now.to_action(Reference(kind, "3"))
 
         assert (now.is_idle, now.is_result, action.phase) == (idle, over, phase)
-        assert (action.status, action.kind) == (status or "", Kind(track.value))
-        assert (action.uid, action.title) == (f"{track}:3", f"{track} on bdb:3")
+        assert (action.status, action.kind) == (status or "", Kind(kind.value))
+        assert (action.uid, action.title) == (f"{kind}:3", f"{kind} on bdb:3")
 
-    @pytest.mark.parametrize("track", TRANSFERS)
-    def test_own_fields(self, track: ReferenceKind) -> None:
+    @pytest.mark.parametrize("kind", TRANSFERS)
+    def test_own_fields(self, kind: ReferenceKind) -> None:
         """Each of the three is read from fields of its own."""
         fields = {
             f"{each}_{name}": value
@@ -486,22 +486,22 @@ class TestTransferStatus:
             }.items()
         }
         times = {"last_export_time": "T0", "last_import_time": "T1", "last_backup_time": "T2"}
-        number = TRANSFERS.index(track)
+        number = TRANSFERS.index(kind)
 
-        assert transfer_status(bdb(**fields, **times), track) == TransferStatus(
+        assert transfer_status(bdb(**fields, **times), kind) == TransferStatus(
             status=f"s{number}",
             progress=float(number),
             error=f"r{number}",
-            last_time="" if track is ReferenceKind.IMPORT else f"T{number}",
+            last_time="" if kind is ReferenceKind.IMPORT else f"T{number}",
         )
 
-    @pytest.mark.parametrize("track", TRANSFERS)
-    def test_failure(self, track: ReferenceKind) -> None:
+    @pytest.mark.parametrize("kind", TRANSFERS)
+    def test_failure(self, kind: ReferenceKind) -> None:
         """The cluster's reason is that of a failure alone; an end has no progress."""
-        said = {f"{track}_failure_reason": "no-space", f"{track}_progress": 40}
-        ref = Reference(track, "3")
-        failed = transfer_status(bdb(**said, **{f"{track}_status": "failed"}), track).to_action(ref)
-        runs = transfer_status(bdb(**said, **{f"{track}_status": "exporting"}), track).to_action(
+        fields = {f"{kind}_failure_reason": "no-space", f"{kind}_progress": 40}
+        ref = Reference(kind, "3")
+        failed = transfer_status(bdb(**fields, **{f"{kind}_status": "failed"}), kind).to_action(ref)
+        runs = transfer_status(bdb(**fields, **{f"{kind}_status": "exporting"}), kind).to_action(
             ref
         )
 

@@ -29,9 +29,9 @@ def host(ref: Reference = ON, **wire: object) -> Action:
     return read_node_action(json.dumps({"status": "running"} | wire).encode(), ref, PATH)
 
 
-def hosts(body: object, track: ReferenceKind = ReferenceKind.NODE) -> list[Action]:
+def hosts(body: object, kind: ReferenceKind = ReferenceKind.NODE) -> list[Action]:
     """Decode a list of them."""
-    return read_node_actions(json.dumps(body).encode(), track, PATH)
+    return read_node_actions(json.dumps(body).encode(), kind, PATH)
 
 
 class TestReadNodeAction:

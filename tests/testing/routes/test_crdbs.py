@@ -375,7 +375,7 @@ class TestTasks:
         assert (body if bare else body["crdb_tasks"])[0]["status"] == 42
 
 
-class TestKept:
+class TestRetention:
     """Results of tasks and the time for which they are kept."""
 
     async def test_default(self, cluster: FakeCluster, call: Caller) -> None:
@@ -389,7 +389,7 @@ class TestKept:
         assert answer == not_found(f"Task {task_id} does not exist")
         assert await cancel(call, task_id) == 404
 
-    async def test_asked_for(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_chosen(self, cluster: FakeCluster, call: Caller) -> None:
         """The time can be chosen when the task is started."""
         headers = {"X-Result-TTL": "5"}
         task_id = (await call.ok("POST", CRDBS, json={}, headers=headers))["id"]

@@ -249,14 +249,14 @@ class TestCreating:
 
     @pytest.mark.parametrize("query", DRY)
     @pytest.mark.parametrize(
-        ("path", "asked"),
+        ("path", "body"),
         [("/v1/bdbs", {"name": "cache"}), ("/v2/bdbs", {"bdb": {"name": "cache"}})],
     )
     async def test_dry(
-        self, cluster: FakeCluster, call: Caller, path: str, asked: object, query: str
+        self, cluster: FakeCluster, call: Caller, path: str, body: object, query: str
     ) -> None:
         """A dry run makes nothing."""
-        answer = await call.ok("POST", f"{path}{query}", asked)
+        answer = await call.ok("POST", f"{path}{query}", body)
 
         assert (answer["uid"], answer["name"], "action_uid" in answer) == (1, "cache", False)
         assert (cluster.bdbs, cluster.actions) == ({}, {})
@@ -380,7 +380,7 @@ class TestChanging:
         assert "action_uid" in await call.ok("PUT", f"/v1/bdbs/1{query}", {"x": 1})
 
     @pytest.mark.parametrize(
-        ("method", "path", "asked"),
+        ("method", "path", "body"),
         [
             ("PUT", "/v1/bdbs/1", {"memory_size": 7}),
             ("PUT", "/v1/bdbs/1/flush", {}),
@@ -397,11 +397,11 @@ class TestChanging:
         call: Caller,
         method: str,
         path: str,
-        asked: dict[str, object],
+        body: dict[str, object],
     ) -> None:
         """`dry_run` in a body is ignored: the work is done, and nothing is configured by it."""
         cluster.add_bdb()
-        answer = await call.ok(method, path, asked | BODY)
+        answer = await call.ok(method, path, body | BODY)
         started = [action.uid for action in cluster.actions.values()]
         await asyncio.sleep(10)
 
@@ -420,10 +420,10 @@ class TestChanging:
     async def test_rejected(self, cluster: FakeCluster, call: Caller) -> None:
         """A change to an impossible configuration is answered 406."""
         cluster.add_bdb()
-        asked = {"memory_size": -1}
+        body = {"memory_size": -1}
 
         for path in ("/v1/bdbs/1", "/v1/bdbs/1/flush"):
-            assert await call.refused("PUT", path, asked) == (406, "invalid_memory_size")
+            assert await call.refused("PUT", path, body) == (406, "invalid_memory_size")
 
     async def test_upgrade(self, cluster: FakeCluster, call: Caller) -> None:
         """The answer to an upgrade still says that the database is active."""

@@ -204,7 +204,7 @@ class TestStart:
         assert (await call.ok("GET", MAINTENANCE))["status"] == "running"
 
 
-class TestSeen:
+class TestLists:
     """Answers about actions on nodes."""
 
     @pytest.mark.parametrize(
@@ -407,7 +407,7 @@ class TestEffects:
         with pytest.raises(ValueError, match="node 2 was removed"):
             await three.start_node(2)
 
-    async def test_trouble(self, three: FakeCluster) -> None:
+    async def test_chaos(self, three: FakeCluster) -> None:
         """Chaos does not start a node that was removed during its restart."""
         for node in (2, 3):
             three.start_node_action(node, "remove", Plan(duration=5))

@@ -230,20 +230,22 @@ class TestCalls:
     """Routes that start and reset transfers."""
 
     @pytest.mark.parametrize(
-        ("asked", "kind"), [(EXPORT, "export"), (IMPORT, "import")], ids=["export", "import"]
+        ("call_arguments", "kind"),
+        [(EXPORT, "export"), (IMPORT, "import")],
+        ids=["export", "import"],
     )
     async def test_start(
         self,
         cluster: FakeCluster,
         call: Caller,
-        asked: tuple[str, str, object],
+        call_arguments: tuple[str, str, object],
         kind: Transfer,
     ) -> None:
         """A transfer is started as planned, and the answer is empty."""
         cluster.plan(
-            "POST", asked[1], Plan(queued=5, duration=5, outcome="failed", error="no-disk")
+            "POST", call_arguments[1], Plan(queued=5, duration=5, outcome="failed", error="no-disk")
         )
-        answer = await call(*asked)
+        answer = await call(*call_arguments)
         [action] = cluster.actions.values()
         await asyncio.sleep(10)
 
@@ -251,17 +253,17 @@ class TestCalls:
         assert (action.name, action.kind, action.bdb_uid) == (kind, "other", 1)
         assert await fields(call, kind) == {"status": "failed", "failure_reason": "no-disk"}
 
-    @pytest.mark.parametrize("asked", [EXPORT, IMPORT], ids=["export", "import"])
+    @pytest.mark.parametrize("call_arguments", [EXPORT, IMPORT], ids=["export", "import"])
     async def test_twice(
-        self, cluster: FakeCluster, call: Caller, asked: tuple[str, str, object]
+        self, cluster: FakeCluster, call: Caller, call_arguments: tuple[str, str, object]
     ) -> None:
         """A second transfer of a kind is refused, even if the first is queued."""
         cluster.plan("POST", "/v1/bdbs", Plan(queued=5, duration=5))
-        await call.ok(*asked)
-        assert await call.refused(*asked) == (409, "busy")
+        await call.ok(*call_arguments)
+        assert await call.refused(*call_arguments) == (409, "busy")
         await asyncio.sleep(10)
 
-        await call.ok(*asked)
+        await call.ok(*call_arguments)
 
     async def test_busy(self, cluster: FakeCluster, call: Caller) -> None:
         """During an export a backup and a change are allowed; during an import they are not."""

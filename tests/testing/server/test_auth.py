@@ -78,15 +78,15 @@ class TestTokens:
         assert second["iat"] - first["iat"] == pytest.approx(1000, abs=1)
 
     @pytest.mark.parametrize(
-        ("asked", "ttl"),
+        ("fields", "ttl"),
         [({}, 40), ({"ttl": 1}, 1), ({"ttl": 86400}, 86400)],
         ids=["default", "least", "most"],
     )
-    async def test_expiry(self, asked: dict[str, int], ttl: int) -> None:
+    async def test_expiry(self, fields: dict[str, int], ttl: int) -> None:
         """A token is valid for the requested time, or for the cluster's, and no longer."""
         async with FakeCluster(token_ttl=40) as cluster:
             async with authorized(cluster) as session:
-                token = await authorize(session, cluster, **asked)
+                token = await authorize(session, cluster, **fields)
             async with with_header(f"JWT {token}") as session:
                 call = Caller(session, cluster)
                 await asyncio.sleep(ttl - 0.1)

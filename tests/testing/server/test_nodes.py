@@ -104,11 +104,11 @@ class TestNodes:
     async def test_stop_cuts(self, three: FakeCluster, call3: Caller) -> None:
         """A stopping node aborts its connections, in the middle of an answer, too."""
         three.inject(delay=60)
-        asking = asyncio.create_task(call3("GET", "/v1/actions"))
+        request = asyncio.create_task(call3("GET", "/v1/actions"))
         await asyncio.sleep(1)
         await three.stop_node(1)
         with pytest.raises(aiohttp.ClientError):
-            await asking
+            await request
 
         assert [(seen.node, seen.status) for seen in three.requests] == [(1, None)]
 
@@ -199,11 +199,11 @@ class TestNodes:
         """A connection that arrives while a node stops is cut, and not left open."""
         for turns in range(12):
             async with FakeCluster(nodes=2) as cluster, authorized(cluster) as session:
-                asks = four_requests(session, cluster)
+                requests = four_requests(session, cluster)
                 for _ in range(turns):
                     await asyncio.sleep(0)
                 await cluster.stop_node(1)
-                results = await asyncio.gather(*asks, return_exceptions=True)
+                results = await asyncio.gather(*requests, return_exceptions=True)
 
             for result in results:
                 assert isinstance(result, (tuple, aiohttp.ClientError)), turns

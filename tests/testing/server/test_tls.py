@@ -113,11 +113,11 @@ class TestEitherTls:
         async with FakeCluster(tls=tls) as cluster, authorized(cluster) as session:
             pinned, url = fingerprint_of(cluster), f"{cluster.url}/v1/actions"
             cluster.inject(delay=60)
-            asking = asyncio.create_task(session.get(url, ssl=pinned))
+            request = asyncio.create_task(session.get(url, ssl=pinned))
             await asyncio.sleep(1)
             await cluster.restart_node(1, downtime=5)
             with pytest.raises(aiohttp.ClientError):
-                await asking
+                await request
             async with session.get(url, ssl=pinned) as response:
                 assert response.status == 200
 
@@ -137,11 +137,11 @@ class TestEitherTls:
         for turns in range(0, 60, 3):
             async with FakeCluster(tls=tls) as cluster, authorized(cluster) as session:
                 url, pinned = f"{cluster.url}/v1/actions", fingerprint_of(cluster)
-                asks = [asyncio.create_task(session.get(url, ssl=pinned)) for _ in range(3)]
+                requests = [asyncio.create_task(session.get(url, ssl=pinned)) for _ in range(3)]
                 for _ in range(turns):
                     await asyncio.sleep(0)
                 await cluster.stop_node(1)
-                results = await asyncio.gather(*asks, return_exceptions=True)
+                results = await asyncio.gather(*requests, return_exceptions=True)
                 for result in results:
                     assert isinstance(result, (aiohttp.ClientResponse, aiohttp.ClientError)), turns
                     if isinstance(result, aiohttp.ClientResponse):

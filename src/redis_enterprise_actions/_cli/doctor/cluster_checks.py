@@ -80,8 +80,8 @@ class ClusterChecks:
         elif user is None:
             self._who = "a client certificate, or no credentials"
         else:
-            proof = "a token for the password" if auth == "jwt" else "the password"
-            self._who = f"{user}, by {proof}"
+            credential = "a token for the password" if auth == "jwt" else "the password"
+            self._who = f"{user}, by {credential}"
 
     async def run(self, node: URL) -> None:
         """Run the checks. `node` gets the questions that take no credentials."""

@@ -104,7 +104,9 @@ class ActionQuery:
             Kind.CLUSTER_ACTION: client.cluster.actions,
             Kind.CRDB_TASK: client.crdbs.tasks,
         }
-        self._lists = {kind: ask for kind, ask in lists.items() if selection.may_match(kind)}
+        self._lists = {
+            kind: fetch_list for kind, fetch_list in lists.items() if selection.may_match(kind)
+        }
         self._last_answers: dict[Kind, list[Action]] = {}
         self._errors: dict[Kind, RequestError] = {}
 
@@ -123,11 +125,11 @@ class ActionQuery:
         unless there is no other list. If one list alone has the status 500 or is unreadable, its
         last answer is used.
         """
-        for kind, ask in self._lists.items():
+        for kind, fetch_list in self._lists.items():
             if kind in self._errors and not self._errors[kind].transient:
                 continue
             try:
-                self._last_answers[kind] = await ask()
+                self._last_answers[kind] = await fetch_list()
             except RequestError as error:
                 others = self._lists.keys() - self._errors.keys() - {kind}
                 if not others or not _can_leave_out(kind, error):

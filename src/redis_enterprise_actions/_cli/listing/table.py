@@ -245,9 +245,11 @@ def _cell(action: Action, column: Column, width: int, context: RenderContext) ->
 def _truncate_title(title: str, width: int, context: RenderContext) -> str:
     """Truncate the name in a title, and keep the object unless that is too long."""
     name, on, what = title.rpartition(" on ")
-    room = width - display_width(on + what)
+    available = width - display_width(on + what)
     return (
-        truncate(title, width, context) if room < 4 else truncate(name, room, context) + on + what
+        truncate(title, width, context)
+        if available < 4
+        else truncate(name, available, context) + on + what
     )
 
 
@@ -297,8 +299,10 @@ def _render_stacked(action: Action, context: RenderContext) -> list[str]:
         for column in (*_LIST_COLUMNS[:3], Column.DONE, Column.STATE, Column.AGE)
     )
     status = truncate(status, context.width // 2, context)
-    room = context.width - display_width(GAP.join(filter(None, (status, done, age)))) - 2 * len(GAP)
-    state = truncate(state, room, context) if room > 3 else ""
+    available = (
+        context.width - display_width(GAP.join(filter(None, (status, done, age)))) - 2 * len(GAP)
+    )
+    state = truncate(state, available, context) if available > 3 else ""
     parts = (coloured(status, _COLOURS[action.phase], context), done, state, age)
     return [
         uid,

@@ -62,13 +62,13 @@ def render(state: WatchState, context: RenderContext, height: int) -> list[str]:
         *_problem_lines(state, context),
         "",
     ]
-    room = max(0, height - len(top) - 1)  # below the line of headings
+    max_rows = max(0, height - len(top) - 1)  # below the line of headings
     if not shown:
         return top[:height]
-    if len(shown) <= room:
+    if len(shown) <= max_rows:
         return top + render_watch(shown, context)
     running_first = sorted(shown, key=lambda action: action.phase.terminal)
-    some = newest_first(running_first[: max(0, room - 1)])
+    some = newest_first(running_first[: max(0, max_rows - 1)])
     more = coloured(
         truncate(f"and {len(shown) - len(some)} more", context.width, context), _DIM, context
     )

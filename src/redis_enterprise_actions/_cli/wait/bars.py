@@ -170,21 +170,21 @@ class Frame:
         rows = [*self._rows(list(progress.waits.values()), height - len(outage)), *outage]
         return [_render_line(row, self._console) for row in rows[:height]]
 
-    def _rows(self, waits: list[WaitProgress], room: int) -> list[Text]:
-        if len(waits) > room:
-            return self._prioritised_rows(waits, room)
+    def _rows(self, waits: list[WaitProgress], max_rows: int) -> list[Text]:
+        if len(waits) > max_rows:
+            return self._prioritised_rows(waits, max_rows)
         blocks = [self._block(each) for each in waits]
-        if sum(map(len, blocks)) > room:
+        if sum(map(len, blocks)) > max_rows:
             return [block[0] for block in blocks]
         return list(chain.from_iterable(blocks))
 
-    def _prioritised_rows(self, waits: list[WaitProgress], room: int) -> list[Text]:
+    def _prioritised_rows(self, waits: list[WaitProgress], max_rows: int) -> list[Text]:
         """Return the rows that fit, those of failed and running waits first."""
-        bad = [each for each in waits if _has_failed(each)][: max(1, room // 2)]
+        bad = [each for each in waits if _has_failed(each)][: max(1, max_rows // 2)]
         taken = {each.ref for each in bad}
         others = sorted((each for each in waits if each.ref not in taken), key=_rank)
         ranked = [*bad, *others]
-        shown, more = ranked[: max(0, room - 1)], ranked[max(0, room - 1) :]
+        shown, more = ranked[: max(0, max_rows - 1)], ranked[max(0, max_rows - 1) :]
         return [*map(self._row, shown), self._text(_hidden_text(more), "dim", _INDENT)]
 
     def _block(self, wait: WaitProgress) -> list[Text]:
@@ -219,11 +219,11 @@ class Frame:
         sign, style = _end_sign(end, self._glyphs)
         how, reason = _end_words(end)
         title = max(_MIN_TEXT, min(self._columns.title, self._width - 4 - len(how)))
-        room = self._width - 4 - title
+        available = self._width - 4 - title
         row = self._cell(f"{sign} {wait.title}", title + 2, style)
         row.append(" ")
         return row.append_text(
-            self._cell(how + reason if room > len(how) + _MIN_TEXT else how, room)
+            self._cell(how + reason if available > len(how) + _MIN_TEXT else how, available)
         )
 
     def _operation_row(self, op: PendingOp) -> Text:

@@ -52,9 +52,9 @@ def hook_variables(
 
 def hook_environment(environ: Mapping[str, str], variables: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of a hook: `environ` without our settings, and the variables."""
-    kept = {name: value for name, value in environ.items() if not name.startswith(_OUR_PREFIX)}
+    inherited = {name: value for name, value in environ.items() if not name.startswith(_OUR_PREFIX)}
     # No variable can hold a NUL, which the cluster may have sent.
-    return kept | {name: value.replace("\0", " ") for name, value in variables.items()}
+    return inherited | {name: value.replace("\0", " ") for name, value in variables.items()}
 
 
 async def run_hook(command: str, variables: Mapping[str, str]) -> str | None:

@@ -73,14 +73,14 @@ class ClientOptions(TypedDict, total=False):
     trusted_hosts: Iterable[str]
 
 
-def merge(given: Mapping[str, Any], source: SettingSource) -> dict[str, Any]:
+def merge(base: Mapping[str, Any], source: SettingSource) -> dict[str, Any]:
     """Return the options that are given (those that are not None), and those that a source adds.
 
     An empty text adds nothing. A source is asked only for what is of use: of the ways to
     authenticate, for that of the given options, or else for a token before a user; and not for a
     CA or a fingerprint where verification is switched off or another of the two is given.
     """
-    options = {name: value for name, value in given.items() if value is not None}
+    options = {name: value for name, value in base.items() if value is not None}
     for name in ("url", "trusted_hosts"):
         several = [] if options.get(name) else re.findall(r"[^\s,]+", source(SETTINGS[name]))
         if several:
@@ -120,13 +120,13 @@ def similar_name(name: str, known: Iterable[str]) -> str | None:
     return next(iter(difflib.get_close_matches(name, names, 1, _SIMILAR)), None)
 
 
-def options_from_env(given: Mapping[str, object]) -> ClientOptions:
+def options_from_env(arguments: Mapping[str, object]) -> ClientOptions:
     """Return the options that are given (those that are not None), and those of the environment.
 
     Raises `UsageError` if neither has the URL of a cluster.
     """
     warn_of_wrong_names()
-    options = merge(given, env_setting)
+    options = merge(arguments, env_setting)
     if not options.get("url"):
         raise UsageError("no cluster is given: REDIS_ENTERPRISE_URL is not set")
     return cast("ClientOptions", options)

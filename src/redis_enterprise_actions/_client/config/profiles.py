@@ -106,9 +106,9 @@ def profile_names() -> list[str]:
 
 def config_path() -> Path | None:
     """Return the path of the file, which need not exist; None without a home directory."""
-    given = os.environ.get("REDIS_ACTIONS_CONFIG")
-    if given:
-        return Path(given)
+    path = os.environ.get("REDIS_ACTIONS_CONFIG")
+    if path:
+        return Path(path)
     variable = "APPDATA" if sys.platform == "win32" else "XDG_CONFIG_HOME"
     try:
         folder = os.environ.get(variable) or Path.home() / ".config"

@@ -42,7 +42,7 @@ def profile_options(name: str) -> ClientOptions:
 
 
 def resolve_options(
-    given: Mapping[str, object],
+    arguments: Mapping[str, object],
     profile_name: str | None,
     ask_password: Callable[[], Secret] | None = None,
 ) -> ResolvedOptions:
@@ -54,8 +54,8 @@ def resolve_options(
     """
     warn_of_wrong_names()
     profile = load_profile(profile_name)
-    origins = {name: "an option" for name, value in given.items() if value is not None}
-    options = merge(given, env_setting)
+    origins = {name: "an option" for name, value in arguments.items() if value is not None}
+    options = merge(arguments, env_setting)
     origins = dict.fromkeys(options, "the environment") | origins
     if profile is not None:
         urls = options.get("url", ())

@@ -48,9 +48,9 @@ class OngoingOutages:
         outage = self._by_scope.get(per_action)
         if outage is None:
             outage = self._by_scope[per_action] = OngoingOutage(began, budget)
-        asked = {node for each in self for node in each.nodes}
+        requested = {node for each in self for node in each.nodes}
         outage.record(error)
-        return error.has_alternative and not asked.issuperset(error.nodes)
+        return error.has_alternative and not requested.issuperset(error.nodes)
 
     def end_cluster_wide(self, now: float) -> OutageSpan | None:
         """End the cluster-wide outage, and return it."""

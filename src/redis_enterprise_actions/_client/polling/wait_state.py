@@ -282,12 +282,12 @@ class WaitState:
 
         In a client with thousands of waits most answers take this short path.
         """
-        asked = self.asked_at
+        requested_at = self.asked_at
         if self._outages or self._reached(self.soft_limit):
             return False
-        if not self.schedule.on_unchanged(asked, now):
+        if not self.schedule.on_unchanged(requested_at, now):
             return False
-        self._last_running_at = asked
+        self._last_running_at = requested_at
         return True
 
     @property

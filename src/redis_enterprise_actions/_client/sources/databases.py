@@ -170,8 +170,8 @@ class DatabasesApi:
         """
         now = time.time_ns() // 1_000_000
         second = _date_of(reply)
-        called = now if second is None else min(max(now, second), second + 999)
-        self._last_call_time = max(called, self._last_call_time + 1)
+        call_time = now if second is None else min(max(now, second), second + 999)
+        self._last_call_time = max(call_time, self._last_call_time + 1)
         baseline = parse_baseline(ref).with_call_time(
             self._last_call_time, by_cluster_clock=second is not None
         )

@@ -140,11 +140,11 @@ def transfer_action_from_v2(
 
     `is_last_call` says that this client has not called for a later one.
     """
-    called = parse_baseline(ref).call_time
-    run = find_run(runs, called, last)
+    call_time = parse_baseline(ref).call_time
+    run = find_run(runs, call_time, last)
     if run is None:
         is_idle = isinstance(seen, AmbiguousAnswer) and seen.ambiguity is Ambiguity.IDLE
-        if is_idle or not _may_be_later_run(runs, called, is_last_call=is_last_call):
+        if is_idle or not _may_be_later_run(runs, call_time, is_last_call=is_last_call):
             return seen
         return replaced(ref)
     began = creation_timestamp(run)
@@ -154,19 +154,19 @@ def transfer_action_from_v2(
     if isinstance(seen, Action):  # the database has the reason of a failure, v2 has not
         return seen if run.phase in {seen.phase, Phase.RUNNING} else run
     # In the second of the call an earlier transfer may have begun and ended as well.
-    is_new = _is_from_v2(last) or not run.phase.terminal or began > called // 1000
+    is_new = _is_from_v2(last) or not run.phase.terminal or began > call_time // 1000
     return run if is_new else seen
 
 
-def find_run(runs: Sequence[Action], called: int, last: Action | None) -> Action | None:
-    """Return the transfer that was called for at `called` (milliseconds), or None if unclear.
+def find_run(runs: Sequence[Action], call_time: int, last: Action | None) -> Action | None:
+    """Return the transfer that was called for at `call_time` (milliseconds), or None if unclear.
 
     v2 has start times in seconds, by the clocks of several nodes.
     """
     if last is not None and _is_from_v2(last):
         began = creation_timestamp(last)
         return next((run for run in runs if creation_timestamp(run) == began), None)
-    second = called // 1000
+    second = call_time // 1000
     same = [run for run in runs if creation_timestamp(run) == second]
     later = [run for run in runs if second < creation_timestamp(run) <= second + _MAX_START_DELAY]
     if same or later:
@@ -175,12 +175,12 @@ def find_run(runs: Sequence[Action], called: int, last: Action | None) -> Action
     return before[0] if len(before) == 1 and not before[0].phase.terminal else None
 
 
-def _may_be_later_run(runs: Sequence[Action], called: int, *, is_last_call: bool) -> bool:
+def _may_be_later_run(runs: Sequence[Action], call_time: int, *, is_last_call: bool) -> bool:
     """Return True if a result may be that of a transfer that began after the one called for.
 
     If this was the client's last call, those that began about then are this one and earlier ones.
     """
-    second = called // 1000
+    second = call_time // 1000
     began = [time for run in runs if (time := creation_timestamp(run)) >= second - _MAX_CLOCK_SKEW]
     return (len(began) > 1 and not is_last_call) or max(
         began, default=0

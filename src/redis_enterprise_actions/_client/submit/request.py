@@ -153,9 +153,9 @@ def _encode_body(method: str, json: object) -> Secret | None:
 
 def _task_reference(path: str, headers: dict[str, str]) -> Reference | None:
     """Return the task that a call starts, by its `X-Task-ID`, which is added if it is missing."""
-    given = next((name for name in headers if name.casefold() == _TASK_ID.casefold()), None)
-    if given is not None:
-        quoted_uid(headers[given])
+    header = next((name for name in headers if name.casefold() == _TASK_ID.casefold()), None)
+    if header is not None:
+        quoted_uid(headers[header])
     if path.endswith(_PURGE):
         return None
-    return Reference(ReferenceKind.CRDB, headers.setdefault(given or _TASK_ID, str(uuid.uuid4())))
+    return Reference(ReferenceKind.CRDB, headers.setdefault(header or _TASK_ID, str(uuid.uuid4())))

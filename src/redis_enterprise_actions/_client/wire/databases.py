@@ -309,15 +309,15 @@ class TransferStatus(msgspec.Struct, frozen=True):
         )
 
 
-def transfer_status(wire: WireDatabase, track: ReferenceKind) -> TransferStatus:
+def transfer_status(wire: WireDatabase, kind: ReferenceKind) -> TransferStatus:
     """Return what a database says of its exports, imports or backups."""
     last = {
         ReferenceKind.EXPORT: wire.last_export_time,
         ReferenceKind.BACKUP: wire.last_backup_time,
-    }.get(track)
+    }.get(kind)
     return TransferStatus(
-        status=getattr(wire, f"{track}_status") or "",
-        progress=percentage(getattr(wire, f"{track}_progress")),
-        error=getattr(wire, f"{track}_failure_reason") or None,
+        status=getattr(wire, f"{kind}_status") or "",
+        progress=percentage(getattr(wire, f"{kind}_progress")),
+        error=getattr(wire, f"{kind}_failure_reason") or None,
         last_time=last or "",
     )

@@ -69,9 +69,9 @@ class Authentication:
         if "Authorization" in request.headers:
             authorized = self._has_password(request)
         else:
-            given = body.get("username"), body.get("password")
+            sent = body.get("username"), body.get("password")
             expected = self._settings.username, self._settings.password
-            authorized = _has_certificate(request) or given == expected
+            authorized = _has_certificate(request) or sent == expected
         return self._issue_token(body) if authorized else self.unauthorized()
 
     async def _refresh(self, request: web.Request) -> web.Response:
@@ -96,8 +96,8 @@ class Authentication:
 
     def _has_password(self, request: web.Request) -> bool:
         pair = f"{self._settings.username}:{self._settings.password}".encode()
-        given = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
-        equal = hmac.compare_digest(given, b"Basic " + base64.b64encode(pair))
+        sent = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
+        equal = hmac.compare_digest(sent, b"Basic " + base64.b64encode(pair))
         return equal and self._settings.basic
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _HERE: Final = Path(__file__).parent
-_PATIENCE: Final = 120.0  # seconds
+_GRACE: Final = 120.0  # seconds
 
 
 class Stats(TypedDict):
@@ -81,20 +81,20 @@ def server() -> Iterator[Server]:
             process.stdin.close()
 
 
-def in_its_own_process(asked: Mapping[str, object], limit: float) -> dict[str, object]:
+def in_its_own_process(options: Mapping[str, object], limit: float) -> dict[str, object]:
     """Run `one.py` as asked; return what it printed, or why it printed nothing.
 
     `limit` is in seconds; a process that does not end itself is killed some time later.
     """
-    flags = [f"--{name}={value}" for name, value in asked.items()]
+    flags = [f"--{name}={value}" for name, value in options.items()]
     command = [sys.executable, str(_HERE / "one.py"), *flags, f"--limit={limit}"]
-    patience = limit + _PATIENCE
+    timeout = limit + _GRACE
     try:
-        done = subprocess.run(command, stdout=subprocess.PIPE, timeout=patience, check=True)
+        done = subprocess.run(command, stdout=subprocess.PIPE, timeout=timeout, check=True)
     except subprocess.TimeoutExpired:
-        return {**asked, "left_out": f"did not keep up, and was killed after {patience:.0f} s"}
+        return {**options, "left_out": f"did not keep up, and was killed after {timeout:.0f} s"}
     except subprocess.CalledProcessError as error:
-        return {**asked, "left_out": f"its process ended with {error.returncode}"}
+        return {**options, "left_out": f"its process ended with {error.returncode}"}
     run: dict[str, object] = json.loads(done.stdout)
     return run
 

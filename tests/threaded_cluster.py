@@ -17,7 +17,7 @@ _DEFAULT_PLAN = Plan()
 _T = TypeVar("_T")
 
 
-class Served:
+class ThreadedCluster:
     """Fake cluster in a thread of its own, so that commands can run in this one."""
 
     def __init__(self, **options: object) -> None:
