@@ -125,9 +125,9 @@ class TestSecrets:
         ("status", "body", "secret"),
         [
             (status, *SECRET_BODIES[row])
-            for status, row in ((400, 0), (406, 2), (409, 8), (500, 9), (503, 11))
+            for status, row in ((400, 0), (404, 1), (406, 2), (409, 8), (500, 9), (503, 11))
         ],
-        ids=[400, 406, 409, 500, 503],
+        ids=[400, 404, 406, 409, 500, 503],
     )
     async def test_errors(self, status: int, body: dict[str, Any], secret: str) -> None:
         """An error that quotes the body has no secret: message, attributes, pickle and causes."""

@@ -151,9 +151,8 @@ class DatabasesApi:
         """Return a reference with the state before a call, which a new run is compared to."""
         wire, reply = await self._get(ref.numeric_uid)
         if ref.kind is not ReferenceKind.BDB:
-            baseline = Baseline("", "")
-            if wire is not None:
-                baseline = baseline_of(transfer_status(wire, ref.kind))
+            status = None if wire is None else transfer_status(wire, ref.kind)
+            baseline = Baseline() if status is None else baseline_of(status)
             return self.with_call_time(baseline.write_to(ref), reply)
         run, failures = f"{GONE},{AFTER}" if ref.is_deletion else AFTER, ""
         if wire is not None:

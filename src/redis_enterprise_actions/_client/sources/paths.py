@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Final
 from urllib.parse import quote
 
 from redis_enterprise_actions._model.errors import UsageError
 
 
+UNUSABLE_UIDS: Final = frozenset({"", ".", ".."})  # no path can hold them
+
+
 def quoted_uid(uid: str) -> str:
     """Quote a uid for a path. Raises `UsageError` for a uid that would change the path."""
-    if not isinstance(uid, str) or uid in {"", ".", ".."}:
+    if not isinstance(uid, str) or uid in UNUSABLE_UIDS:
         raise UsageError(f"{uid!r} is not the uid of an action")
     try:
         return quote(uid, safe="")

@@ -23,6 +23,8 @@ from redis_enterprise_actions._model.action import (
 )
 from redis_enterprise_actions._model.reference import TRANSFERS, Reference
 
+from .actions_v2 import is_v2_only
+
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,8 +48,8 @@ class Baseline(NamedTuple):
     begins with `~` if it is by the client's clock instead of the cluster's.
     """
 
-    status: str
-    last_time: str
+    status: str = ""
+    last_time: str = ""
     call: str = ""
 
     @property
@@ -78,7 +80,7 @@ class Baseline(NamedTuple):
 def parse_baseline(ref: Reference) -> Baseline:
     """Return the baseline in a reference; an empty one if it does not follow a transfer."""
     if ref.kind not in TRANSFERS:
-        return Baseline("", "")
+        return Baseline()
     status, last_time, call = [*ref.run.split(","), "", ""][:3]
     return Baseline(status, last_time, call)
 
@@ -154,7 +156,7 @@ def transfer_action_from_v2(
     if isinstance(seen, Action):  # the database has the reason of a failure, v2 has not
         return seen if run.phase in {seen.phase, Phase.RUNNING} else run
     # In the second of the call an earlier transfer may have begun and ended as well.
-    is_new = _is_from_v2(last) or not run.phase.terminal or began > call_time // 1000
+    is_new = is_v2_only(last) or not run.phase.terminal or began > call_time // 1000
     return run if is_new else seen
 
 
@@ -163,7 +165,7 @@ def find_run(runs: Sequence[Action], call_time: int, last: Action | None) -> Act
 
     v2 has start times in seconds, by the clocks of several nodes.
     """
-    if last is not None and _is_from_v2(last):
+    if last is not None and is_v2_only(last):
         began = creation_timestamp(last)
         return next((run for run in runs if creation_timestamp(run) == began), None)
     second = call_time // 1000
@@ -185,10 +187,6 @@ def _may_be_later_run(runs: Sequence[Action], call_time: int, *, is_last_call: b
     return (len(began) > 1 and not is_last_call) or max(
         began, default=0
     ) > second + _MAX_START_DELAY
-
-
-def _is_from_v2(last: Action | None) -> bool:
-    return last is not None and last.kind is Kind.OTHER
 
 
 def creation_timestamp(action: Action) -> float:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, cast
 import msgspec
 
 from redis_enterprise_actions._client.sources.node_runs import parse_run
+from redis_enterprise_actions._client.sources.paths import UNUSABLE_UIDS
 from redis_enterprise_actions._client.wire.databases import (
     find_database,
     has_no_new_failure,
@@ -21,7 +22,6 @@ from .calls import NO_HANDLE, Follow
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_UNUSABLE_UIDS: Final = frozenset({"", ".", ".."})  # no path can hold them
 _BDB_UID: Final = re.compile(r"\d{1,18}", re.ASCII)
 _MAX_ERROR_LENGTH: Final = 500  # characters of an error that is not text
 _ACCEPTED: Final = 202  # the cluster has not done the work yet
@@ -165,4 +165,4 @@ def _uid(fields: Mapping[str, object], key: str) -> str | None:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     text = value.strip() if isinstance(value, str) else ""
-    return None if text in _UNUSABLE_UIDS else text
+    return None if text in UNUSABLE_UIDS else text
