@@ -139,34 +139,30 @@ def _read_config(file: Path | None) -> dict[str, Any]:
     table: dict[str, Any] = {}
     if file is None:
         return table
-    try:
-        table = tomllib.loads(_read_text(file))
-    except (tomllib.TOMLDecodeError, RecursionError) as error:  # the former may hold the text
-        where = re.search(r"\(at ([^)]*)\)$", str(error))
-        problem: str | None = f"it is not TOML: see {where[1] if where else 'its brackets'}"
-    else:
-        problem = _problem_with(table, _FILE)
-    if problem is not None:
-        raise UsageError(f"{file}: {problem}")
-    return table
-
-
-def _read_text(file: Path) -> str:
+    problem: str | None
     try:
         with file.open("rb") as stream:
-            if os.name == "posix" and os.fstat(stream.fileno()).st_mode & _WRITABLE_BY_ALL:
-                problem = f"any user may change it, and divert passwords: chmod o-w {file}"
-            else:
-                return stream.read().decode("utf-8-sig")
+            mode = os.fstat(stream.fileno()).st_mode
+            is_safe = os.name != "posix" or not mode & _WRITABLE_BY_ALL
+            text = stream.read().decode("utf-8-sig") if is_safe else ""
+        table = tomllib.loads(text)
+        problem = _problem_with(table, _FILE)
+        if not is_safe:
+            problem = f"any user may change it, and divert passwords: chmod o-w {file}"
     except FileNotFoundError:
         if not os.environ.get("REDIS_ACTIONS_CONFIG"):
-            return ""
+            return table
         problem = "there is no such file, which REDIS_ACTIONS_CONFIG names"
     except OSError as error:
         problem = f"it cannot be read: {error.strerror}"
     except UnicodeError:  # it holds the text
         problem = "it is not UTF-8"
-    raise UsageError(f"{file}: {problem}")
+    except (tomllib.TOMLDecodeError, RecursionError) as error:  # the former may hold the text
+        where = re.search(r"\(at ([^)]*)\)$", str(error))
+        problem = f"it is not TOML: see {where[1] if where else 'its brackets'}"
+    if problem is not None:
+        raise UsageError(f"{file}: {problem}")
+    return table
 
 
 def _problem_with(table: dict[str, Any], checks: dict[str, _Check]) -> str | None:

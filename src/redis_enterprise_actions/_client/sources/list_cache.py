@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import chain, compress, count
-from operator import eq, ne
+from operator import ne
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
     from redis_enterprise_actions._model.action import Action, Kind
     from redis_enterprise_actions._model.reference import Reference
+
+_decode: Final = msgspec.json.Decoder(WireAction).decode
+_Entry: TypeAlias = "tuple[tuple[str, Action], ...]"  # one action for each uid of a list entry
 
 
 class ListCache:
@@ -72,10 +75,6 @@ class ListCache:
         return {ref: action for action in actions for ref in self._refs_by_uid[action.uid]}
 
 
-_decode: Final = msgspec.json.Decoder(WireAction).decode
-_Entry: TypeAlias = "tuple[tuple[str, Action], ...]"  # one action for each uid of a list entry
-
-
 class ActionListReader:
     """Reader of successive lists of /v1/actions, which decodes only the entries that changed.
 
@@ -104,9 +103,12 @@ class ActionListReader:
         for kind, raws in families.items():
             last_raws, entries = last.get(kind, ((), []))
             if grown or len(raws) != len(last_raws):
-                reusable = _reusable(raws, last_raws, entries)
-                if grown:  # an entry that was not wanted may be wanted now
-                    reusable = [entry or None for entry in reusable]
+                known = {
+                    bytes(raw): entry
+                    for raw, entry in zip(last_raws, entries, strict=True)
+                    if entry or not grown  # an entry that was not wanted may be wanted now
+                }
+                reusable = map(known.get, map(bytes, raws))
                 entries = [
                     _decode_entry(raw, kind, wanted) if entry is None else entry
                     for raw, entry in zip(raws, reusable, strict=True)
@@ -145,17 +147,6 @@ class ActionListReader:
                     actions[uid] = action
                     changed.append(uid)
         return moved
-
-
-def _reusable(
-    raws: Sequence[msgspec.Raw], last_raws: Sequence[msgspec.Raw], entries: Sequence[_Entry]
-) -> list[_Entry | None]:
-    """Return the decoded entry for each of `raws` that the last list had, None for the others."""
-    if len(raws) == len(last_raws):  # entries keep their places as a rule
-        same = map(eq, raws, last_raws)
-        return [entry if is_same else None for is_same, entry in zip(same, entries, strict=True)]
-    known = dict(zip(map(bytes, last_raws), entries, strict=True))
-    return [known.get(raw) for raw in map(bytes, raws)]
 
 
 def _decode_entry(raw: msgspec.Raw, kind: Kind, wanted: AbstractSet[str]) -> _Entry:
