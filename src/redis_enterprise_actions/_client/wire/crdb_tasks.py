@@ -73,7 +73,7 @@ def _crdb_task(wire: WireCrdbTask, uid: str) -> Action:
         state=_steps(wire.progress),
         object_type="crdb" if wire.crdb_guid else None,
         object_uid=wire.crdb_guid or None,
-        creation_time=_iso(wire.started),
+        creation_time=_iso_time(wire.started),
         error_code=next(filter(None, (as_text(each.error_code) for each in errors)), None),
         error="; ".join(filter(None, texts)) or None,
     )
@@ -87,7 +87,7 @@ def _steps(raw: msgspec.Raw) -> str | None:
     return ", ".join(texts) or progress.worker or None
 
 
-def _iso(text: str | None) -> datetime | None:
+def _iso_time(text: str | None) -> datetime | None:
     """Return an ISO 8601 time, which is UTC unless it has an offset, or None."""
     try:
         time = datetime.fromisoformat(text or "")

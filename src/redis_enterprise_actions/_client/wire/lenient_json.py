@@ -48,13 +48,12 @@ def _repair(data: bytes) -> bytes | None:
     """
     if len(data) > _MAX_REPAIRED:
         return None
-    text = data.decode("utf-8-sig", "replace")
     try:
         read = json.loads(
-            text,
+            data.decode("utf-8-sig", "replace"),
             parse_constant=lambda _: None,
             parse_float=_finite_number,
-            parse_int=lambda digits: (int if len(digits) < _MAX_DIGITS else _finite_number)(digits),
+            parse_int=lambda text: int(text) if len(text) < _MAX_DIGITS else _finite_number(text),
         )
         return json.dumps(read, ensure_ascii=False).encode("utf-8", "replace")
     except (ValueError, RecursionError):
