@@ -27,7 +27,7 @@ _ON_TERMINAL: Final = (
 # Settings of this machine that would change what the command does.
 _NOT_INHERITED: Final = ("REDIS_", "GITHUB_", "GITLAB_", "NO_COLOR", "COLUMNS")
 
-_findings: Final[list[bool]] = []
+_results: Final[list[bool]] = []
 
 
 def run(
@@ -44,7 +44,7 @@ def run(
     faulthandler.dump_traceback_later(limit, exit=True)  # with exit code 1
     with asyncio.Runner(loop_factory=_virtual_loop if virtual else None) as runner:
         runner.run(program())
-    sys.exit(0 if _findings and all(_findings) else 1)
+    sys.exit(0 if _results and all(_results) else 1)
 
 
 def _virtual_loop() -> LoopTimeEventLoop:
@@ -56,7 +56,7 @@ def _virtual_loop() -> LoopTimeEventLoop:
 def check(right: bool, what: str) -> None:
     """Print what happened, and whether that is right."""
     print("right:" if right else "WRONG:", what, flush=True)
-    _findings.append(right)
+    _results.append(right)
 
 
 def summary(end: object) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from redis_enterprise_actions.testing import FakeCluster
-from tests.caller import Caller, calling
+from tests.http_client import HttpClient, http_client
 
 
 if TYPE_CHECKING:
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-async def call(cluster: FakeCluster) -> AsyncIterator[Caller]:
+async def call(cluster: FakeCluster) -> AsyncIterator[HttpClient]:
     """Return an HTTP client of the cluster."""
-    async with calling(cluster) as caller:
-        yield caller
+    async with http_client(cluster) as client:
+        yield client
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ async def three() -> AsyncIterator[FakeCluster]:
 
 
 @pytest.fixture
-async def call3(three: FakeCluster) -> AsyncIterator[Caller]:
+async def call3(three: FakeCluster) -> AsyncIterator[HttpClient]:
     """Return an HTTP client of the cluster of three nodes."""
-    async with calling(three) as caller:
-        yield caller
+    async with http_client(three) as client:
+        yield client

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 from yarl import URL
 
-from tests.caller import Caller
+from tests.http_client import HttpClient
 
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def four_requests(
     session: aiohttp.ClientSession, cluster: FakeCluster
 ) -> list[asyncio.Task[tuple[int, Any]]]:
     """Start four requests at once."""
-    call = Caller(session, cluster)
+    call = HttpClient(session, cluster)
     return [asyncio.create_task(call("GET", "/v1/actions")) for _ in range(4)]
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from redis_enterprise_actions.testing import Version
 
 
-from tests.caller import Caller
+from tests.http_client import HttpClient
 from tests.testing.sessions import authorized, four_requests
 
 
@@ -32,13 +32,13 @@ class TestServer:
     async def test_version(self, version: Version, status: int) -> None:
         """There is no v2 before 7.22."""
         async with FakeCluster(version=version) as cluster, authorized(cluster) as session:
-            assert (await Caller(session, cluster)("GET", "/v2/actions"))[0] == status
-            assert (await Caller(session, cluster)("GET", "/v1/actions"))[0] == 200
+            assert (await HttpClient(session, cluster)("GET", "/v2/actions"))[0] == status
+            assert (await HttpClient(session, cluster)("GET", "/v1/actions"))[0] == 200
 
     async def test_credentials(self, cluster: FakeCluster) -> None:
         """Wrong credentials are answered 401."""
         async with aiohttp.ClientSession() as session:
-            assert await Caller(session, cluster)("GET", "/v1/actions") == (401, "")
+            assert await HttpClient(session, cluster)("GET", "/v1/actions") == (401, "")
 
     async def test_server(self, cluster: FakeCluster) -> None:
         """Every answer has the Server header of Envoy, as on real clusters."""
@@ -47,11 +47,11 @@ class TestServer:
             assert answer.headers["Server"] == "envoy"
 
     @pytest.mark.parametrize("path", ["/", "/v1/action", "/v1/bdbs/x", "/v1/bdbs/9"])
-    async def test_unknown_path(self, call: Caller, path: str) -> None:
+    async def test_unknown_path(self, call: HttpClient, path: str) -> None:
         """An unknown path is answered 404."""
         assert (await call("GET", path))[0] == 404
 
-    async def test_log(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_log(self, cluster: FakeCluster, call: HttpClient) -> None:
         """Requests are logged with time, path and answer, but not with credentials."""
         cluster.inject(status=503)
         await call("GET", "/v1/actions?x=1")
@@ -65,7 +65,7 @@ class TestServer:
         assert cluster.password not in repr(cluster.requests)
         assert "Basic" not in repr(cluster.requests)
 
-    async def test_log_is_the_users(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_log_is_the_users(self, cluster: FakeCluster, call: HttpClient) -> None:
         """The log may be cleared at any time, while an answer is under way, too."""
         cluster.inject(delay=5)
         late = asyncio.create_task(call("GET", "/v1/actions"))
@@ -94,7 +94,7 @@ class TestServer:
         began = asyncio.get_running_loop().time()
         async with FakeCluster() as cluster, authorized(cluster) as session:
             cluster.inject(delay=3600)
-            request = asyncio.create_task(Caller(session, cluster)("GET", "/v1/actions"))
+            request = asyncio.create_task(HttpClient(session, cluster)("GET", "/v1/actions"))
             await asyncio.sleep(1)
             request.cancel()
             await asyncio.wait([request])

@@ -59,6 +59,6 @@ class StatusSource(Protocol):
         """
         ...
 
-    def verify(self, ref: Reference, doubt: WaitError, /) -> Awaitable[Action | None]:
+    def verify(self, ref: Reference, unverified: WaitError, /) -> Awaitable[Action | None]:
         """Return a vanished or stalled action as ended if that is certain, otherwise None."""
         ...

@@ -99,7 +99,7 @@ class Instance:
 
     def mark_failed(self, task_id: str) -> None:
         """Mark a task of the DAG's one run as failed, as a user does in the browser."""
-        ((run_id,),) = self._ask("select run_id from dag_run")
+        ((run_id,),) = self._query("select run_id from dag_run")
         token = json.loads(self._call("GET", "/auth/token"))["access_token"]
         path = f"/api/v2/dags/crash/dagRuns/{quote(run_id)}/taskInstances/{task_id}"
         self._call("PATCH", path, {"new_state": "failed"}, token)
@@ -130,15 +130,17 @@ class Instance:
 
     def states(self) -> dict[str, int]:
         """Return the number of the DAG's tasks in each state."""
-        found = self._ask("select coalesce(state, 'none'), count(*) from task_instance group by 1")
+        found = self._query(
+            "select coalesce(state, 'none'), count(*) from task_instance group by 1"
+        )
         return {str(state): int(count) for state, count in found}
 
     def tries(self) -> int:
         """Return the number of tries of all tasks."""
-        ((tries,),) = self._ask("select sum(try_number) from task_instance")
+        ((tries,),) = self._query("select sum(try_number) from task_instance")
         return int(tries)
 
-    def _ask(self, query: str) -> list[tuple[str, ...]]:
+    def _query(self, query: str) -> list[tuple[str, ...]]:
         file = f"file:{self.home / 'airflow.db'}?mode=ro"
         with contextlib.closing(sqlite3.connect(file, uri=True, timeout=10)) as database:
             return database.execute(query).fetchall()

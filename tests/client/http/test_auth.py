@@ -32,9 +32,9 @@ BASIC = Secret("Basic " + base64.b64encode(f"ops:{SECRET}".encode()).decode())
 IN_BODY = {"username": "ops", "password": SECRET}
 
 
-def jwt(life: object = 300, number: int = 0) -> str:
+def jwt(lifetime: object = 300, number: int = 0) -> str:
     """Return a token whose claims tell its life."""
-    claims = json.dumps({"iat": 1_800_000_000, "exp": 1_800_000_000 + life, "jti": number})  # type: ignore[operator]
+    claims = json.dumps({"iat": 1_800_000_000, "exp": 1_800_000_000 + lifetime, "jti": number})  # type: ignore[operator]
     return ".".join(
         base64.urlsafe_b64encode(part.encode()).decode().rstrip("=") for part in ("{}", claims, "s")
     )
@@ -50,7 +50,7 @@ def rejected(status: int, code: str | None = None) -> RequestRejected:
 class GrantingCluster:
     """Cluster that grants tokens, unless it has other `answers`."""
 
-    life: float = 300
+    lifetime: float = 300
     answers: list[RequestError | bytes] = field(default_factory=list)
     requests: list[tuple[str, Secret | None, Secret]] = field(default_factory=list)
 
@@ -60,7 +60,7 @@ class GrantingCluster:
         answer = self.answers.pop(0) if self.answers else None
         if isinstance(answer, Exception):
             raise answer
-        granted = json.dumps({"access_token": jwt(self.life, len(self.requests))}).encode()
+        granted = json.dumps({"access_token": jwt(self.lifetime, len(self.requests))}).encode()
         return Secret((answer or granted).decode("utf-8", "replace"))
 
 
@@ -312,7 +312,7 @@ class TestClusterTokens:
         assert caught.value.excerpt == ""
 
     @pytest.mark.parametrize(
-        ("token", "life"),
+        ("token", "lifetime"),
         [
             (jwt(1000), 1000),
             ("opaque", 300),
@@ -323,20 +323,20 @@ class TestClusterTokens:
             ("e30.e30.x", 300),
         ],
     )
-    async def test_lifetime(self, token: str, life: float) -> None:
+    async def test_lifetime(self, token: str, lifetime: float) -> None:
         """A token lives as long as it tells, or else as long as the vendor's tokens."""
         cluster, authenticator = (
             GrantingCluster(answers=[json.dumps({"access_token": token}).encode()]),
             cluster_auth(),
         )
         await authenticator.authorization(cluster.post)
-        await asyncio.sleep(min(0.6 * life, 1e6) - 1)
+        await asyncio.sleep(min(0.6 * lifetime, 1e6) - 1)
         await authenticator.authorization(cluster.post)
         assert len(cluster.requests) == 1
         await asyncio.sleep(2)
         await authenticator.authorization(cluster.post)
 
-        assert len(cluster.requests) == (2 if life < 1e6 else 1)
+        assert len(cluster.requests) == (2 if lifetime < 1e6 else 1)
 
 
 class TestCallableTokens:

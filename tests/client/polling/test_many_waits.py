@@ -757,11 +757,11 @@ class TestFairness:
         """Many unverified waits for one action need one verification and delay no other wait."""
         scripted.add("gone", ends=10.0, status="vanishes")
         scripted.add("other", ends=13.0)
-        doubts = [asyncio.create_task(scripted.wait("gone")) for _ in range(90)]
+        results = [asyncio.create_task(scripted.wait("gone")) for _ in range(90)]
         other = asyncio.create_task(scripted.wait("other"))
         assert (await other).phase.terminal
         assert now() < 15
-        await asyncio.wait(doubts)
+        await asyncio.wait(results)
 
         assert len(scripted.single_times("database")) == 1
 
@@ -771,18 +771,18 @@ class TestFairness:
             scripted.add(f"s{n}", begins=-1e6, ends=1e6)
         scripted.add("other", ends=13.0)
         stalled = [scripted.wait(f"s{n}", stall_timeout=8) for n in range(60)]
-        doubts = asyncio.gather(*stalled, return_exceptions=True)
+        results = asyncio.gather(*stalled, return_exceptions=True)
         assert (await scripted.wait("other")).phase.terminal
         assert now() < 16
 
-        assert {type(result) for result in await doubts} == {ActionStalled}
+        assert {type(result) for result in await results} == {ActionStalled}
 
     async def test_verifications_in_an_outage(self, scripted: ScriptedCluster) -> None:
         """Verifications do not flood a cluster that does not answer."""
         for n in range(50):
             scripted.add(f"s{n}", begins=-1e6, ends=1e6)
         stalled = [scripted.wait(f"s{n}", stall_timeout=8) for n in range(50)]
-        doubts = asyncio.gather(*stalled, return_exceptions=True)
+        results = asyncio.gather(*stalled, return_exceptions=True)
         while not scripted.single_times("database"):  # noqa: ASYNC110 - on virtual time
             await asyncio.sleep(0.1)
         before = len(scripted.requests)
@@ -792,7 +792,7 @@ class TestFairness:
         scripted.error = None
 
         assert tried < 25
-        assert {type(result) for result in await doubts} == {ActionStalled}
+        assert {type(result) for result in await results} == {ActionStalled}
 
     async def test_one_short_list(self, scripted: ScriptedCluster) -> None:
         """A single empty list delays the ends only a little."""

@@ -167,23 +167,23 @@ async def test_slow_consumer() -> None:
 
 async def test_verified_when_vanished() -> None:
     """A vanished action has ended if the database shows it."""
-    doubts: list[WaitError] = []
+    verified: list[WaitError] = []
 
-    async def verify(_: Reference, doubt: WaitError) -> Action:
-        doubts.append(doubt)
+    async def verify(_: Reference, unverified: WaitError) -> Action:
+        verified.append(unverified)
         return completed(at(1))
 
     seen = [a async for a in watch_source(ScriptedSource(at(1), None), verify=verify)]
 
     assert seen == [at(1), completed(at(1))]
-    assert [type(doubt) for doubt in doubts] == [ActionVanished]
+    assert [type(unverified) for unverified in verified] == [ActionVanished]
 
 
 async def test_verified_when_stalled() -> None:
     """A stalled action has ended if the database shows it."""
 
-    async def verify(_: Reference, doubt: WaitError) -> Action:
-        assert isinstance(doubt, ActionStalled)
+    async def verify(_: Reference, unverified: WaitError) -> Action:
+        assert isinstance(unverified, ActionStalled)
         return completed(at(1))
 
     seen = [a async for a in watch_source(ScriptedSource(at(1)), verify=verify, stall_timeout=30)]

@@ -109,13 +109,13 @@ class TestResult:
     def test_lag_bound(self) -> None:
         """The end is at most as old as the request of the answer before it, changed or not."""
         wait, running = new_wait(), at(50)
-        for asked_at, found in (
+        for requested_at, found in (
             (1000.0, running),
             (1005.0, running),
             (1010.0, at(100, "completed")),
         ):
-            wait.on_request(asked_at)
-            wait.on_answer(found, asked_at + 0.5)
+            wait.on_request(requested_at)
+            wait.on_answer(found, requested_at + 0.5)
 
         assert wait.final_record(1011.0).lag_bound == 5.5
 

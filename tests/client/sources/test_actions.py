@@ -521,7 +521,7 @@ class TestFinished:
         assert await actions_api.verify(A1, stalled(machine())) is None
 
     @pytest.mark.parametrize(
-        "doubt",
+        "unverified",
         [
             vanished(machine()),
             vanished(None),
@@ -533,10 +533,10 @@ class TestFinished:
         ],
     )
     async def test_no_request(
-        self, cluster: FakeCluster, actions_api: ActionsApi, doubt: WaitError
+        self, cluster: FakeCluster, actions_api: ActionsApi, unverified: WaitError
     ) -> None:
         """No database is requested if it could not confirm an end."""
-        assert await actions_api.verify(A1, doubt) is None
+        assert await actions_api.verify(A1, unverified) is None
         assert take_paths(cluster) == []
 
     async def test_database_is_gone(self, actions_api: ActionsApi) -> None:

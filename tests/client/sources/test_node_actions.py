@@ -627,10 +627,10 @@ class TestRemove:
         """A removal is not verified if the user may not see the node."""
         cluster.inject(path="/v1/nodes/9", status=403)
         last = action_of("node:1/remove")
-        doubt = ActionStalled("x", action=last, elapsed=1, polls=1, stall_timeout=1)
+        unverified = ActionStalled("x", action=last, elapsed=1, polls=1, stall_timeout=1)
 
-        assert await api.verify(parse_reference("node:9/remove"), doubt) is None
-        assert await api.verify(parse_reference("node:9/remove"), doubt) is not None
+        assert await api.verify(parse_reference("node:9/remove"), unverified) is None
+        assert await api.verify(parse_reference("node:9/remove"), unverified) is not None
 
     async def test_cancelled(self, cluster: FakeCluster, api: NodeActionsApi) -> None:
         """A removal that we have cancelled has vanished, whatever becomes of its node."""
@@ -682,9 +682,9 @@ class TestRemove:
     ) -> None:
         """Of anything else a node tells nothing."""
         last = action_of(ref) if known else None
-        doubt = ActionVanished(ref, action=last, elapsed=1, polls=1)
+        unverified = ActionVanished(ref, action=last, elapsed=1, polls=1)
 
-        assert await api.verify(parse_reference(ref), doubt) is None
+        assert await api.verify(parse_reference(ref), unverified) is None
         assert cluster.requests == []
 
 

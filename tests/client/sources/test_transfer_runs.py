@@ -435,8 +435,8 @@ class TestVanished:
             cluster.start_transfer(1, "export", Plan(duration=1000))
             ref = parse_reference(operation.ref or "")
             known = {"uid": ref.name, "elapsed": 1.0, "polls": 1}
-            doubt = ActionVanished(**known, action=other(Kind.EXPORT, 0))  # type: ignore[arg-type]
-            ended = await client._parts.sources.databases.verify(ref, doubt)
+            unverified = ActionVanished(**known, action=other(Kind.EXPORT, 0))  # type: ignore[arg-type]
+            ended = await client._parts.sources.databases.verify(ref, unverified)
 
             found = await client._parts.sources.databases.fetch_many({ref: None})
 

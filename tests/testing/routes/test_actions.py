@@ -11,7 +11,7 @@ from redis_enterprise_actions.testing import FakeCluster, Plan
 
 
 if TYPE_CHECKING:
-    from tests.caller import Caller
+    from tests.http_client import HttpClient
 
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.contract]
@@ -25,7 +25,7 @@ def running(cluster: FakeCluster) -> list[int]:
 class TestBodies:
     """JSON bodies of actions."""
 
-    async def test_task(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_task(self, cluster: FakeCluster, call: HttpClient) -> None:
         """A task of v1 has numbers as strings, and its uid twice."""
         uid = cluster.add_action("retry_bdb", Plan(duration=10, progress="linear"), node_uid=2)
         await asyncio.sleep(5)
@@ -41,7 +41,7 @@ class TestBodies:
             "node_uid": "2",
         }
 
-    async def test_machine(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_machine(self, cluster: FakeCluster, call: HttpClient) -> None:
         """A state machine of v1 has numbers, a step and an object."""
         uid = cluster.add_action("SMCreateBDB", Plan(duration=7), bdb_uid=3)
         await asyncio.sleep(1.5)
@@ -58,7 +58,7 @@ class TestBodies:
             "pending_ops": {},
         }
 
-    async def test_completed_machine(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_completed_machine(self, cluster: FakeCluster, call: HttpClient) -> None:
         """A completed state machine has neither progress nor state."""
         uid = cluster.add_action("SMCreateBDB", Plan(duration=0))
         body = await call.ok("GET", f"/v1/actions/{uid}")
@@ -66,13 +66,13 @@ class TestBodies:
         assert body["status"] == "completed"
         assert not {"progress", "state"} & set(body)
 
-    async def test_completed_task(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_completed_task(self, cluster: FakeCluster, call: HttpClient) -> None:
         """A completed task has the progress "100"."""
         uid = cluster.add_action("retry_bdb", Plan(duration=0))
 
         assert (await call.ok("GET", f"/v1/actions/{uid}"))["progress"] == "100"
 
-    async def test_v2(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_v2(self, cluster: FakeCluster, call: HttpClient) -> None:
         """An action of v2 has its object in `additional_info`, if it has one."""
         export = cluster.add_action("export", Plan(duration=10, progress="linear"), bdb_uid=3)
         task = cluster.add_action("retry_bdb", Plan(queued=5))
@@ -95,7 +95,7 @@ class TestBodies:
         [("retry_bdb", "queued", "running"), ("SMUpdateBDB", "pending", "active")],
     )
     async def test_words(
-        self, cluster: FakeCluster, call: Caller, name: str, queued: str, running: str
+        self, cluster: FakeCluster, call: HttpClient, name: str, queued: str, running: str
     ) -> None:
         """Each family of v1 has statuses of its own; v2 has one set for all."""
         uid = cluster.add_action(name, Plan(queued=5, duration=5))
@@ -125,7 +125,7 @@ class TestBodies:
     async def test_failed(
         self,
         cluster: FakeCluster,
-        call: Caller,
+        call: HttpClient,
         name: str,
         v1: dict[str, str],
         v2: dict[str, str],
@@ -137,7 +137,7 @@ class TestBodies:
         assert {key: body[key] for key in body if key.startswith("error")} == v1
         assert (await call.ok("GET", f"/v2/actions/{uid}"))["additional_info"] == v2
 
-    async def test_pending_ops(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_pending_ops(self, cluster: FakeCluster, call: HttpClient) -> None:
         """A running state machine has pending operations on its shards."""
         uid = cluster.add_action("SMCreateBDB", Plan(duration=7), shards=(3, 4))
         await asyncio.sleep(1.5)
@@ -155,7 +155,7 @@ class TestBodies:
         await asyncio.sleep(7)
         assert (await call.ok("GET", f"/v1/actions/{uid}"))["pending_ops"] == {}
 
-    async def test_lists(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_lists(self, cluster: FakeCluster, call: HttpClient) -> None:
         """v1 has an object of two arrays, a database an array, v2 an array of everything."""
         task, machine = cluster.add_action("retry_bdb"), cluster.add_action(bdb_uid=2)
         export = cluster.add_action("export", bdb_uid=2)

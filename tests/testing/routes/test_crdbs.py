@@ -10,7 +10,7 @@ import pytest
 
 from redis_enterprise_actions.testing import FakeCluster, Plan
 from redis_enterprise_actions.testing.state.databases import DATABASE_SECRET
-from tests.caller import Caller, calling
+from tests.http_client import HttpClient, http_client
 
 
 if TYPE_CHECKING:
@@ -30,12 +30,12 @@ STARTS = [
 ]
 
 
-async def task_of(call: Caller, task_id: str) -> Any:  # noqa: ANN401 - JSON
+async def task_of(call: HttpClient, task_id: str) -> Any:  # noqa: ANN401 - JSON
     """Return a task; check that the cluster has it."""
     return await call.ok("GET", f"{TASKS}/{task_id}")
 
 
-async def cancel(call: Caller, task_id: str, *, force: str = "") -> int:
+async def cancel(call: HttpClient, task_id: str, *, force: str = "") -> int:
     """Cancel a task and return the status of the answer."""
     status, _ = await call("POST", f"{TASKS}/{task_id}/actions/cancel{force}")
     return status
@@ -50,7 +50,7 @@ def not_found(detail: str) -> tuple[int, dict[str, object]]:
 class TestCrdbs:
     """Active-Active databases and their lists."""
 
-    async def test_seen(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_seen(self, cluster: FakeCluster, call: HttpClient) -> None:
         """A database is in the list, has a route of its own, and holds a secret."""
         guid = cluster.add_crdb(name="orders")
         body = await call.ok("GET", f"{CRDBS}/{guid}")
@@ -59,7 +59,7 @@ class TestCrdbs:
         assert DATABASE_SECRET in str(body)
         assert await call.ok("GET", CRDBS) == {"crdbs": [body]}
 
-    async def test_created(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_created(self, cluster: FakeCluster, call: HttpClient) -> None:
         """A database exists when the task that creates it has finished."""
         task_id = (await call.ok("POST", CRDBS, json={"name": "orders"}))["id"]
         await asyncio.sleep(9)
@@ -72,7 +72,9 @@ class TestCrdbs:
         assert (await call.ok("GET", f"{CRDBS}/{task['crdb_guid']}"))["name"] == "orders"
 
     @pytest.mark.parametrize("outcome", ["failed", "never"])
-    async def test_not_created(self, cluster: FakeCluster, call: Caller, outcome: Outcome) -> None:
+    async def test_not_created(
+        self, cluster: FakeCluster, call: HttpClient, outcome: Outcome
+    ) -> None:
         """A database whose creation fails does not exist."""
         cluster.plan("POST", CRDBS, Plan(duration=1, outcome=outcome))
         await call.ok("POST", CRDBS, json={})
@@ -80,7 +82,7 @@ class TestCrdbs:
 
         assert await call.ok("GET", CRDBS) == {"crdbs": []}
 
-    async def test_deleted(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_deleted(self, cluster: FakeCluster, call: HttpClient) -> None:
         """A database is gone when the task that deletes it has finished."""
         guid = cluster.add_crdb()
         await call.ok("DELETE", f"{CRDBS}/{guid}")
@@ -92,7 +94,7 @@ class TestCrdbs:
         assert answer == not_found(f"CRDB {guid} does not exist")
         assert await call.ok("GET", CRDBS) == {"crdbs": []}
 
-    async def test_direct(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_direct(self, cluster: FakeCluster, call: HttpClient) -> None:
         """Tasks that a test starts create, delete and change databases, too."""
         cluster.start_crdb_task("create_crdb", Plan(duration=5), guid="g1")
         cluster.start_crdb_task(guid="g2")
@@ -110,7 +112,7 @@ class TestStart:
 
     @pytest.mark.parametrize(("method", "path", "operation"), STARTS)
     async def test_answer(
-        self, cluster: FakeCluster, call: Caller, method: str, path: str, operation: str
+        self, cluster: FakeCluster, call: HttpClient, method: str, path: str, operation: str
     ) -> None:
         """The answer says "queued" and has an id, and nothing more."""
         guid = cluster.add_crdb()
@@ -123,29 +125,29 @@ class TestStart:
         assert cluster.crdb_tasks[task_id].guid == guid
 
     @pytest.mark.parametrize(("method", "path", "operation"), STARTS)
-    async def test_unknown(self, call: Caller, method: str, path: str, operation: str) -> None:
+    async def test_unknown(self, call: HttpClient, method: str, path: str, operation: str) -> None:
         """Work on a missing database is answered 404."""
         answer = await call(method, f"{CRDBS}/g1{path}", json={})
 
         assert answer == not_found("CRDB g1 does not exist")
 
-    async def test_errors_are_problems(self, call: Caller) -> None:
+    async def test_errors_are_problems(self, call: HttpClient) -> None:
         """An error has the content type that belongs to its body."""
         async with call.session.get(f"{call.cluster.url}{CRDBS}/g1") as response:
             assert response.content_type == "application/problem+json"
 
-    async def test_put(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_put(self, cluster: FakeCluster, call: HttpClient) -> None:
         """A database is changed with PATCH; PUT is not allowed."""
         assert (await call("PUT", f"{CRDBS}/{cluster.add_crdb()}", json={}))[0] == 405
 
     async def test_upgrade(self) -> None:
         """An older cluster cannot upgrade a database."""
-        async with FakeCluster(version="7.22") as cluster, calling(cluster) as call:
+        async with FakeCluster(version="7.22") as cluster, http_client(cluster) as call:
             guid = cluster.add_crdb()
 
             assert (await call("POST", f"{CRDBS}/{guid}/upgrade", json={}))[0] == 404
 
-    async def test_bad_request(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_bad_request(self, cluster: FakeCluster, call: HttpClient) -> None:
         """Every body has to be a JSON object, except with DELETE."""
         guid = cluster.add_crdb()
 
@@ -155,7 +157,7 @@ class TestStart:
         assert cluster.crdb_tasks == {}
         await call.ok("DELETE", f"{CRDBS}/{guid}")
 
-    async def test_planned(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_planned(self, cluster: FakeCluster, call: HttpClient) -> None:
         """A task goes as planned for the call that starts it."""
         guid = cluster.add_crdb()
         cluster.plan("PUT", f"{CRDBS}/{guid}/flush", Plan(queued=5, duration=5, outcome="failed"))
@@ -171,7 +173,7 @@ class TestStart:
         ("method", "path"), [("POST", CRDBS), ("DELETE", f"{CRDBS}/g1"), ("PATCH", f"{CRDBS}/g1")]
     )
     async def test_chosen_id(
-        self, cluster: FakeCluster, call: Caller, method: str, path: str
+        self, cluster: FakeCluster, call: HttpClient, method: str, path: str
     ) -> None:
         """A repeated call with the same id starts nothing more."""
         cluster.add_crdb("g1")
@@ -188,7 +190,7 @@ class TestStart:
         assert third == {"id": "t1", "status": "finished"}
         assert list(cluster.crdb_tasks) == ["t1"]
 
-    async def test_id_of_a_purge(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_id_of_a_purge(self, cluster: FakeCluster, call: HttpClient) -> None:
         """The id of a purge cannot be chosen."""
         path = f"{CRDBS}/{cluster.add_crdb()}/purge"
 
@@ -202,7 +204,7 @@ class TestDry:
     """Dry runs, which end with a verdict and change nothing."""
 
     @pytest.mark.parametrize("query", DRY)
-    async def test_create(self, cluster: FakeCluster, call: Caller, query: str) -> None:
+    async def test_create(self, cluster: FakeCluster, call: HttpClient, query: str) -> None:
         """A dry run creates no database; its task runs and ends."""
         cluster.plan("POST", CRDBS, Plan(queued=5, duration=5))
         body = await call.ok("POST", f"{CRDBS}{query}", json={"name": "orders"})
@@ -218,7 +220,7 @@ class TestDry:
         assert cluster.bdbs == {}
         assert cluster.crdb_tasks[body["id"]].dry
 
-    async def test_updates(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_updates(self, cluster: FakeCluster, call: HttpClient) -> None:
         """A dry run of updates is a task on the database that it would change."""
         guid = cluster.add_crdb()
         before = await call.ok("GET", CRDBS)
@@ -231,7 +233,7 @@ class TestDry:
         assert await call.ok("GET", CRDBS) == before
 
     @pytest.mark.parametrize("path", ["", "/{guid}/updates"])
-    async def test_failed(self, cluster: FakeCluster, call: Caller, path: str) -> None:
+    async def test_failed(self, cluster: FakeCluster, call: HttpClient, path: str) -> None:
         """The verdict of a dry run can be a failure."""
         path = CRDBS + path.format(guid=cluster.add_crdb())
         cluster.plan("POST", path, Plan(duration=1, outcome="failed", error="no quorum"))
@@ -242,14 +244,14 @@ class TestDry:
         assert (task["status"], task["errors"][0]["description"]) == ("failed", "no quorum")
         assert len((await call.ok("GET", CRDBS))["crdbs"]) == 1
 
-    async def test_unknown(self, call: Caller) -> None:
+    async def test_unknown(self, call: HttpClient) -> None:
         """A dry run on a missing database is answered 404."""
         answer = await call("POST", f"{CRDBS}/g1/updates?dry_run", json={})
 
         assert answer == not_found("CRDB g1 does not exist")
 
     @pytest.mark.parametrize("query", ["", "?dry_run=false", "?dry_run=0"])
-    async def test_not_dry(self, call: Caller, query: str) -> None:
+    async def test_not_dry(self, call: HttpClient, query: str) -> None:
         """Nothing but the query makes a run dry."""
         body = {"name": "orders", "dry_run": True, "only_failovers": True}
         await call.ok("POST", f"{CRDBS}{query}", json=body)
@@ -257,7 +259,7 @@ class TestDry:
 
         assert len((await call.ok("GET", CRDBS))["crdbs"]) == 1
 
-    async def test_of_no_other_call(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_of_no_other_call(self, cluster: FakeCluster, call: HttpClient) -> None:
         """A call whose page has no dry run does its work."""
         guid = cluster.add_crdb()
         await call.ok("DELETE", f"{CRDBS}/{guid}?dry_run=true")
@@ -269,7 +271,7 @@ class TestDry:
 class TestTasks:
     """Tasks and their list."""
 
-    async def test_queued(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_queued(self, cluster: FakeCluster, call: HttpClient) -> None:
         """A queued task shows neither its database nor its worker."""
         task_id = cluster.start_crdb_task(plan=Plan(queued=5))
 
@@ -279,7 +281,7 @@ class TestTasks:
             "operation": "update_crdb",
         }
 
-    async def test_started(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_started(self, cluster: FakeCluster, call: HttpClient) -> None:
         """A started task shows the steps of its worker and of the clusters."""
         cluster.start_crdb_task("flush_crdb", guid="g1", id="t1")
         await asyncio.sleep(5)
@@ -301,7 +303,7 @@ class TestTasks:
             },
         }
 
-    async def test_steps(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_steps(self, cluster: FakeCluster, call: HttpClient) -> None:
         """The steps follow each other, and the last one stays."""
         cluster.start_crdb_task(id="t1")
         seen = []
@@ -311,7 +313,7 @@ class TestTasks:
 
         assert seen == ["prepare", "execute", "execute", "commit", "commit"]
 
-    async def test_finished(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_finished(self, cluster: FakeCluster, call: HttpClient) -> None:
         """A finished task shows its start and its end."""
         cluster.start_crdb_task(plan=Plan(duration=0), id="t1")
         body = await task_of(call, "t1")
@@ -332,7 +334,7 @@ class TestTasks:
         ],
     )
     async def test_outcomes(
-        self, cluster: FakeCluster, call: Caller, outcome: Outcome, status: str
+        self, cluster: FakeCluster, call: HttpClient, outcome: Outcome, status: str
     ) -> None:
         """A task has two ways to end."""
         cluster.start_crdb_task(plan=Plan(duration=5, outcome=outcome), id="t1")
@@ -342,7 +344,7 @@ class TestTasks:
         assert (await task_of(call, "t1"))["status"] == status
         assert len(listed) == (status == "started")
 
-    async def test_errors(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_errors(self, cluster: FakeCluster, call: HttpClient) -> None:
         """A failed task has an error of each cluster, one of which has no name."""
         cluster.start_crdb_task(
             plan=Plan(duration=0, outcome="failed", error="no", error_code="e1"), id="t1"
@@ -353,7 +355,7 @@ class TestTasks:
             {"cluster_name": "", "description": "no", "error_code": "e1"},
         ]
 
-    async def test_list(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_list(self, cluster: FakeCluster, call: HttpClient) -> None:
         """The list has the tasks that have not ended, in one of two shapes."""
         cluster.start_crdb_task(plan=Plan(queued=5), id="t1")
         cluster.start_crdb_task(plan=Plan(duration=1), id="t2")
@@ -365,7 +367,7 @@ class TestTasks:
         assert await call.ok("GET", TASKS) == {"crdb_tasks": [entry]}
 
     @pytest.mark.parametrize("bare", [True, False])
-    async def test_bad_entry(self, cluster: FakeCluster, call: Caller, *, bare: bool) -> None:
+    async def test_bad_entry(self, cluster: FakeCluster, call: HttpClient, *, bare: bool) -> None:
         """An entry can be spoiled in either shape."""
         cluster.bare_crdb_tasks = bare
         cluster.start_crdb_task()
@@ -378,7 +380,7 @@ class TestTasks:
 class TestRetention:
     """Results of tasks and the time for which they are kept."""
 
-    async def test_default(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_default(self, cluster: FakeCluster, call: HttpClient) -> None:
         """A result is kept for 500 s."""
         task_id = cluster.start_crdb_task(plan=Plan(duration=10))
         await asyncio.sleep(509)
@@ -389,7 +391,7 @@ class TestRetention:
         assert answer == not_found(f"Task {task_id} does not exist")
         assert await cancel(call, task_id) == 404
 
-    async def test_chosen(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_chosen(self, cluster: FakeCluster, call: HttpClient) -> None:
         """The time can be chosen when the task is started."""
         headers = {"X-Result-TTL": "5"}
         task_id = (await call.ok("POST", CRDBS, json={}, headers=headers))["id"]
@@ -400,14 +402,14 @@ class TestRetention:
         assert (await call("GET", f"{TASKS}/{task_id}"))[0] == 404
 
     @pytest.mark.parametrize("ttl", ["soon", "-1", "1.5", ""])
-    async def test_not_seconds(self, cluster: FakeCluster, call: Caller, ttl: str) -> None:
+    async def test_not_seconds(self, cluster: FakeCluster, call: HttpClient, ttl: str) -> None:
         """The time has to be a number of seconds."""
         answer = await call("POST", CRDBS, json={}, headers={"X-Result-TTL": ttl})
 
         assert answer[0] == 400
         assert cluster.crdb_tasks == {}
 
-    async def test_again(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_again(self, cluster: FakeCluster, call: HttpClient) -> None:
         """A forgotten id can be used again, and the work of its first task stays done."""
         headers = {"X-Task-ID": "t1", "X-Result-TTL": "1"}
         await call.ok("POST", CRDBS, json={}, headers=headers)
@@ -417,7 +419,7 @@ class TestRetention:
 
         assert len((await call.ok("GET", CRDBS))["crdbs"]) == 2
 
-    async def test_vanishes(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_vanishes(self, cluster: FakeCluster, call: HttpClient) -> None:
         """The result of a task that vanishes is not kept; its work is done."""
         guid = cluster.add_crdb()
         cluster.plan("DELETE", CRDBS, Plan(duration=5, outcome="vanishes"))
@@ -432,7 +434,7 @@ class TestRetention:
 class TestCancel:
     """Calls that cancel a task."""
 
-    async def test_started(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_started(self, cluster: FakeCluster, call: HttpClient) -> None:
         """A task has failed two seconds after it was cancelled, and shows the reason."""
         task_id = (await call.ok("POST", CRDBS, json={}))["id"]
         await asyncio.sleep(7)
@@ -452,7 +454,7 @@ class TestCancel:
         await asyncio.sleep(10)
         assert await call.ok("GET", CRDBS) == {"crdbs": []}
 
-    async def test_queued(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_queued(self, cluster: FakeCluster, call: HttpClient) -> None:
         """A task that was cancelled in the queue never had a database."""
         cluster.start_crdb_task("create_crdb", Plan(queued=1), id="t1")
         assert await cancel(call, "t1") == 200
@@ -464,7 +466,7 @@ class TestCancel:
         assert body["status"] == "failed"
         assert "crdb_guid" not in body
 
-    async def test_committing(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_committing(self, cluster: FakeCluster, call: HttpClient) -> None:
         """In the last quarter of its time the cancel of a task has to be forced."""
         cluster.start_crdb_task(id="t1")
         await asyncio.sleep(8)
@@ -476,14 +478,14 @@ class TestCancel:
         assert (await task_of(call, "t1"))["status"] == "failed"
 
     @pytest.mark.parametrize("outcome", ["completed", "failed"])
-    async def test_ended(self, cluster: FakeCluster, call: Caller, outcome: Outcome) -> None:
+    async def test_ended(self, cluster: FakeCluster, call: HttpClient, outcome: Outcome) -> None:
         """An ended task cannot be cancelled."""
         cluster.start_crdb_task(plan=Plan(duration=0, outcome=outcome), id="t1")
 
         assert await cancel(call, "t1") == 409
         assert await cancel(call, "t1", force="?force=true") == 409
 
-    async def test_unknown(self, call: Caller) -> None:
+    async def test_unknown(self, call: HttpClient) -> None:
         """An unknown task cannot be cancelled."""
         assert await cancel(call, "t1") == 404
 

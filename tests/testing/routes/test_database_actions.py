@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from redis_enterprise_actions.testing import FakeCluster, Plan
-from tests.caller import Caller, calling
+from tests.http_client import HttpClient, http_client
 
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class TestActing:
         version: Version,
     ) -> None:
         """The answer has the uid of the action and no more, in versions with the route."""
-        async with FakeCluster(version=version) as cluster, calling(cluster) as call:
+        async with FakeCluster(version=version) as cluster, http_client(cluster) as call:
             cluster.add_bdb(2)
             status, answer = await call(method, f"/v1/bdbs/2/actions/{path}")
             if version not in versions:
@@ -68,7 +68,7 @@ class TestActing:
             assert (action.name, action.bdb_uid, action.shards) == (name, 2, shards)
             assert (await call.bdb(2))["action_uid"] == action.uid
 
-    async def test_rebalance_shows(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_rebalance_shows(self, cluster: FakeCluster, call: HttpClient) -> None:
         """A rebalance looks like an update with pending operations."""
         cluster.add_bdb()
         uid = (await call.ok("PUT", "/v1/bdbs/1/actions/rebalance", {}))["action_uid"]
@@ -79,7 +79,7 @@ class TestActing:
     @pytest.mark.parametrize("query", DRY)
     @pytest.mark.parametrize(("method", "path"), [each[:2] for each in ON_DATABASES])
     async def test_dry(
-        self, cluster: FakeCluster, call: Caller, method: str, path: str, query: str
+        self, cluster: FakeCluster, call: HttpClient, method: str, path: str, query: str
     ) -> None:
         """A dry run answers a blueprint, starts nothing, and leaves the plans alone."""
         cluster.add_bdb()
@@ -93,7 +93,7 @@ class TestActing:
 
     @pytest.mark.parametrize(("method", "path"), [each[:2] for each in ON_DATABASES])
     async def test_not_dry_by_its_body(
-        self, cluster: FakeCluster, call: Caller, method: str, path: str
+        self, cluster: FakeCluster, call: HttpClient, method: str, path: str
     ) -> None:
         """Settings in a body are not read: the action is started, as without them."""
         cluster.add_bdb(2)
@@ -114,7 +114,7 @@ class TestActing:
         ],
     )
     async def test_only_failovers(
-        self, cluster: FakeCluster, call: Caller, query: str, shards: tuple[int, ...]
+        self, cluster: FakeCluster, call: HttpClient, query: str, shards: tuple[int, ...]
     ) -> None:
         """Failovers are of primaries, and only their number can be limited, in the query."""
         cluster.add_bdb(2)
@@ -124,7 +124,7 @@ class TestActing:
         assert action.shards == shards
 
     @pytest.mark.parametrize("number", ["", "x", "-1", "1.5", "²"])
-    async def test_no_number(self, cluster: FakeCluster, call: Caller, number: str) -> None:
+    async def test_no_number(self, cluster: FakeCluster, call: HttpClient, number: str) -> None:
         """A limit that is no number is refused."""
         cluster.add_bdb()
         path = f"/v1/bdbs/1/actions/rebalance?max_operations={number}"
@@ -134,7 +134,7 @@ class TestActing:
 
     @pytest.mark.parametrize(("path", "name", "description"), ON_SHARDS)
     async def test_on_shards(
-        self, cluster: FakeCluster, call: Caller, path: str, name: str, description: str
+        self, cluster: FakeCluster, call: HttpClient, path: str, name: str, description: str
     ) -> None:
         """A move of shards is an action on the database of the first one, with a description."""
         cluster.add_bdb(2)
@@ -146,7 +146,7 @@ class TestActing:
 
     @pytest.mark.parametrize(("path", "_name", "_description"), ON_SHARDS)
     async def test_dry_on_shards(
-        self, cluster: FakeCluster, call: Caller, path: str, _name: str, _description: str
+        self, cluster: FakeCluster, call: HttpClient, path: str, _name: str, _description: str
     ) -> None:
         """The answer to a dry run on shards is empty."""
         cluster.add_bdb(2)
@@ -159,7 +159,7 @@ class TestActing:
     async def test_not_dry_by_the_query(
         self,
         cluster: FakeCluster,
-        call: Caller,
+        call: HttpClient,
         path: str,
         _name: str,
         _description: str,
@@ -174,7 +174,7 @@ class TestActing:
     @pytest.mark.parametrize(("path", "_name", "_description"), ON_SHARDS)
     async def test_versions(self, path: str, _name: str, _description: str) -> None:
         """There is no failover before 7.8."""
-        async with FakeCluster(version="7.4") as cluster, calling(cluster) as call:
+        async with FakeCluster(version="7.4") as cluster, http_client(cluster) as call:
             cluster.add_bdb(2)
             status, _ = await call("POST", path, {"shard_uids": ["4"]})
 
@@ -193,7 +193,7 @@ class TestActing:
         ],
     )
     async def test_no_shard(
-        self, cluster: FakeCluster, call: Caller, path: str, body: object, code: str
+        self, cluster: FakeCluster, call: HttpClient, path: str, body: object, code: str
     ) -> None:
         """A move of no shard is answered 404."""
         cluster.add_bdb()
@@ -201,7 +201,7 @@ class TestActing:
         assert await call.refused("POST", path, body) == (404, code)
 
     async def test_not_as_tasks(
-        self, cluster: FakeCluster, call: Caller, caplog: pytest.LogCaptureFixture
+        self, cluster: FakeCluster, call: HttpClient, caplog: pytest.LogCaptureFixture
     ) -> None:
         """A plan that no state machine can follow raises an error in the test."""
         cluster.add_bdb()

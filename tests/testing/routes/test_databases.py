@@ -10,7 +10,7 @@ import pytest
 
 from redis_enterprise_actions.testing import FakeCluster, Plan
 from redis_enterprise_actions.testing.state.databases import DATABASE_SECRET
-from tests.caller import Caller, calling
+from tests.http_client import HttpClient, http_client
 
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def op(name: str) -> list[dict[str, object]]:
 class TestReading:
     """Database objects."""
 
-    async def test_idle(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_idle(self, cluster: FakeCluster, call: HttpClient) -> None:
         """An idle database has no `action_uid`, and of transfers nothing but statuses."""
         uid = cluster.add_bdb(name="cache")
 
@@ -61,7 +61,7 @@ class TestReading:
             "backup_failure_reason": "",
         }
 
-    async def test_list(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_list(self, cluster: FakeCluster, call: HttpClient) -> None:
         """The list is a bare array of the same objects, by uid."""
         cluster.add_bdb(7)
         cluster.add_action(bdb_uid=3)
@@ -71,7 +71,7 @@ class TestReading:
     @pytest.mark.parametrize("version", ["7.22", "8.0"])
     async def test_fields(self, version: Version) -> None:
         """With the parameter `fields`, the answer has those and the uid."""
-        async with FakeCluster(version=version) as cluster, calling(cluster) as call:
+        async with FakeCluster(version=version) as cluster, http_client(cluster) as call:
             cluster.add_bdb()
             one = await call.ok("GET", "/v1/bdbs/1?fields=status,action_uid,nonsense")
 
@@ -83,14 +83,14 @@ class TestReading:
     @pytest.mark.parametrize("path", ["/v1/bdbs", "/v1/bdbs/1"])
     async def test_no_fields(self, version: Version, path: str) -> None:
         """Older versions refuse the parameter `fields`."""
-        async with FakeCluster(version=version) as cluster, calling(cluster) as call:
+        async with FakeCluster(version=version) as cluster, http_client(cluster) as call:
             cluster.add_bdb()
 
             assert await call.refused("GET", f"{path}?fields=uid") == (400, "invalid_request")
             assert (await call("GET", path))[0] == 200
 
     @pytest.mark.parametrize("uid", ["9", "x", "-1", "0"])
-    async def test_none(self, cluster: FakeCluster, call: Caller, uid: str) -> None:
+    async def test_none(self, cluster: FakeCluster, call: HttpClient, uid: str) -> None:
         """A missing database is answered 404, in JSON."""
         cluster.add_bdb()
 
@@ -104,7 +104,9 @@ class TestReading:
             ("SMCreateBDB", "creation-failed"),
         ],
     )
-    async def test_failed(self, cluster: FakeCluster, call: Caller, name: str, status: str) -> None:
+    async def test_failed(
+        self, cluster: FakeCluster, call: HttpClient, name: str, status: str
+    ) -> None:
         """A failed state machine shows until another action has run."""
         uid = cluster.add_action(name, Plan(duration=5, outcome="failed", error="no room"))
         assert "error" not in (await call.bdb())["background_op"][0]
@@ -118,7 +120,7 @@ class TestReading:
         assert failed["background_op"] == [{"name": name, "status": "failed", "error": error}]
         assert (await call.bdb())["background_op"] == [{"status": "idle"}]
 
-    async def test_last_to_end(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_last_to_end(self, cluster: FakeCluster, call: HttpClient) -> None:
         """Of several actions, the last one to end decides, in whatever order they began."""
         cluster.add_action(plan=Plan(duration=9, outcome="failed"))
         cluster.add_action(plan=Plan(duration=5))
@@ -126,7 +128,7 @@ class TestReading:
 
         assert (await call.bdb())["status"] == "active-change-pending"
 
-    async def test_resumed(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_resumed(self, cluster: FakeCluster, call: HttpClient) -> None:
         """A state machine that failed may be resumed under its uid."""
         uid = cluster.add_action(plan=Plan(duration=0, outcome="failed"))
         cluster.add_action(plan=Plan(duration=5), uid=uid)
@@ -135,7 +137,7 @@ class TestReading:
 
         assert (await call.bdb())["status"] == "active"
 
-    async def test_forgotten(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_forgotten(self, cluster: FakeCluster, call: HttpClient) -> None:
         """A forgotten action still has its effect on its database."""
         uid = cluster.add_action(plan=Plan(duration=5))
         cluster.forget(uid)
@@ -145,7 +147,7 @@ class TestReading:
         assert "action_uid" not in await call.bdb()
 
 
-class TestTruth:
+class TestMethods:
     """Methods of `FakeCluster` about databases."""
 
     async def test_add(self, cluster: FakeCluster) -> None:
@@ -180,7 +182,7 @@ class TestTruth:
 class TestCreating:
     """POST /v1/bdbs and /v2/bdbs."""
 
-    async def test_create(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_create(self, cluster: FakeCluster, call: HttpClient) -> None:
         """A create answers the whole database, which is pending until its action is done."""
         cluster.plan("POST", "/v1/bdbs", Plan(duration=30))
         made = await call.ok("POST", "/v1/bdbs", {"name": "cache", "memory_size": 100})
@@ -196,7 +198,7 @@ class TestCreating:
         assert during == made
         assert (after["status"], "action_uid" in after) == ("active", False)
 
-    async def test_on_actions(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_on_actions(self, cluster: FakeCluster, call: HttpClient) -> None:
         """The action that a call starts is listed like any other."""
         uid = (await call.ok("POST", "/v1/bdbs", {"name": "cache"}))["action_uid"]
 
@@ -204,7 +206,7 @@ class TestCreating:
         assert (await call.ok("GET", f"/v2/actions/{uid}"))["name"] == "SMCreateBDB"
         assert [each["action_uid"] for each in await call.ok("GET", "/v1/actions/bdb/1")] == [uid]
 
-    async def test_default(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_default(self, cluster: FakeCluster, call: HttpClient) -> None:
         """Work without a plan takes 10 s and completes."""
         await call.ok("POST", "/v1/bdbs", {"name": "cache"})
         await asyncio.sleep(9.9)
@@ -213,7 +215,7 @@ class TestCreating:
 
         assert (await call.bdb())["status"] == "active"
 
-    async def test_v2(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_v2(self, cluster: FakeCluster, call: HttpClient) -> None:
         """In v2 the configuration stands in a body of its own."""
         made = await call.ok("POST", "/v2/bdbs", {"bdb": {"name": "cache", "uid": 4}})
 
@@ -225,10 +227,10 @@ class TestCreating:
     )
     async def test_v2_versions(self, version: Version, status: int) -> None:
         """There is no v2 before 7.22."""
-        async with FakeCluster(version=version) as cluster, calling(cluster) as call:
+        async with FakeCluster(version=version) as cluster, http_client(cluster) as call:
             assert (await call("POST", "/v2/bdbs", {"bdb": {"name": "x"}}))[0] == status
 
-    async def test_failed(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_failed(self, cluster: FakeCluster, call: HttpClient) -> None:
         """A failed create leaves a database whose status shows it."""
         cluster.plan("POST", "/v1/bdbs", Plan(duration=5, outcome="failed", error_code="no_room"))
         made = await call.ok("POST", "/v1/bdbs", {"name": "cache"})
@@ -238,7 +240,7 @@ class TestCreating:
         assert (made["status"], left["status"]) == ("pending", "creation-failed")
         assert left["background_op"][0]["error"]["error_code"] == "no_room"
 
-    async def test_uid_exists(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_uid_exists(self, cluster: FakeCluster, call: HttpClient) -> None:
         """A create with a used uid is refused."""
         cluster.add_bdb(4)
 
@@ -253,7 +255,7 @@ class TestCreating:
         [("/v1/bdbs", {"name": "cache"}), ("/v2/bdbs", {"bdb": {"name": "cache"}})],
     )
     async def test_dry(
-        self, cluster: FakeCluster, call: Caller, path: str, body: object, query: str
+        self, cluster: FakeCluster, call: HttpClient, path: str, body: object, query: str
     ) -> None:
         """A dry run makes nothing."""
         answer = await call.ok("POST", f"{path}{query}", body)
@@ -275,7 +277,7 @@ class TestCreating:
         ],
     )
     async def test_rejected(
-        self, cluster: FakeCluster, call: Caller, config: dict[str, object], code: str
+        self, cluster: FakeCluster, call: HttpClient, config: dict[str, object], code: str
     ) -> None:
         """An impossible configuration is answered 406."""
         assert await call.refused("POST", "/v1/bdbs", config) == (406, code)
@@ -285,7 +287,7 @@ class TestCreating:
 class TestChanging:
     """PUT /v1/bdbs/{uid} and its like."""
 
-    async def test_update(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_update(self, cluster: FakeCluster, call: HttpClient) -> None:
         """A change shows when its action is done."""
         cluster.add_bdb()
         cluster.plan("PUT", "/v1/bdbs/1", Plan(duration=5, queued=5))
@@ -302,7 +304,7 @@ class TestChanging:
         assert (after["uid"], after["memory_size"], after["status"]) == (1, 7, "active")
 
     @pytest.mark.parametrize("outcome", ["failed", "never"])
-    async def test_not_done(self, cluster: FakeCluster, call: Caller, outcome: Outcome) -> None:
+    async def test_not_done(self, cluster: FakeCluster, call: HttpClient, outcome: Outcome) -> None:
         """A change whose action fails does not show."""
         cluster.add_bdb()
         cluster.plan("PUT", "/v1/bdbs/1", Plan(outcome=outcome))
@@ -313,7 +315,7 @@ class TestChanging:
         assert after["memory_size"] == 1073741824
         assert after["status"] == "active-change-pending"
 
-    async def test_done_at_once(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_done_at_once(self, cluster: FakeCluster, call: HttpClient) -> None:
         """An action that takes no time is in the answer, too."""
         cluster.add_bdb()
         cluster.plan("PUT", "/v1/bdbs/1", Plan(duration=0))
@@ -324,7 +326,7 @@ class TestChanging:
 
     @pytest.mark.parametrize("body", [{}, {"name": "db1", "shards_count": 1}])
     async def test_nothing_to_do(
-        self, cluster: FakeCluster, call: Caller, body: dict[str, object]
+        self, cluster: FakeCluster, call: HttpClient, body: dict[str, object]
     ) -> None:
         """An update without a difference starts nothing, and its answer has no `action_uid`."""
         cluster.add_bdb()
@@ -332,14 +334,14 @@ class TestChanging:
         assert await call.ok("PUT", "/v1/bdbs/1", body) == await call.bdb()
         assert cluster.actions == {}
 
-    async def test_put_back(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_put_back(self, cluster: FakeCluster, call: HttpClient) -> None:
         """A PUT of the object that GET returned is no change."""
         cluster.add_bdb()
 
         assert "action_uid" not in await call.ok("PUT", "/v1/bdbs/1", await call.bdb())
 
     @pytest.mark.parametrize("path", ["flush", "reset_admin_pass"])
-    async def test_always_to_do(self, cluster: FakeCluster, call: Caller, path: str) -> None:
+    async def test_always_to_do(self, cluster: FakeCluster, call: HttpClient, path: str) -> None:
         """A flush, or a new password, is work even if nothing else changes."""
         cluster.add_bdb()
         answer = await call.ok("PUT", f"/v1/bdbs/1/{path}", {"memory_size": 7})
@@ -363,7 +365,7 @@ class TestChanging:
         ],
     )
     async def test_dry(
-        self, cluster: FakeCluster, call: Caller, method: str, path: str, query: str
+        self, cluster: FakeCluster, call: HttpClient, method: str, path: str, query: str
     ) -> None:
         """A dry run answers the database, and starts nothing."""
         cluster.add_bdb()
@@ -373,7 +375,7 @@ class TestChanging:
         assert cluster.actions == {}
 
     @pytest.mark.parametrize("query", ["?dry_run=false", "?dry_run=0"])
-    async def test_not_dry(self, cluster: FakeCluster, call: Caller, query: str) -> None:
+    async def test_not_dry(self, cluster: FakeCluster, call: HttpClient, query: str) -> None:
         """`dry_run=false` is no dry run."""
         cluster.add_bdb()
 
@@ -394,7 +396,7 @@ class TestChanging:
     async def test_not_dry_by_its_body(
         self,
         cluster: FakeCluster,
-        call: Caller,
+        call: HttpClient,
         method: str,
         path: str,
         body: dict[str, object],
@@ -410,14 +412,16 @@ class TestChanging:
             BODY.keys() & database.keys() for database in await call.ok("GET", "/v1/bdbs")
         )
 
-    async def test_nothing_but_what_the_query_has(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_nothing_but_what_the_query_has(
+        self, cluster: FakeCluster, call: HttpClient
+    ) -> None:
         """A body with nothing but names of the query changes nothing."""
         cluster.add_bdb()
 
         assert "action_uid" not in await call.ok("PUT", "/v1/bdbs/1", BODY)
         assert cluster.actions == {}
 
-    async def test_rejected(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_rejected(self, cluster: FakeCluster, call: HttpClient) -> None:
         """A change to an impossible configuration is answered 406."""
         cluster.add_bdb()
         body = {"memory_size": -1}
@@ -425,7 +429,7 @@ class TestChanging:
         for path in ("/v1/bdbs/1", "/v1/bdbs/1/flush"):
             assert await call.refused("PUT", path, body) == (406, "invalid_memory_size")
 
-    async def test_upgrade(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_upgrade(self, cluster: FakeCluster, call: HttpClient) -> None:
         """The answer to an upgrade still says that the database is active."""
         cluster.add_bdb()
         answer = await call.ok("POST", "/v1/bdbs/1/upgrade", {})
@@ -438,7 +442,7 @@ class TestChanging:
 class TestDeleting:
     """DELETE /v1/bdbs/{uid}."""
 
-    async def test_delete(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_delete(self, cluster: FakeCluster, call: HttpClient) -> None:
         """A delete answers the database; then it is gone, and so is the action."""
         cluster.add_bdb()
         answer = await call.ok("DELETE", "/v1/bdbs/1")
@@ -452,7 +456,7 @@ class TestDeleting:
         assert await call.refused("GET", f"/v1/actions/{uid}") == (404, "action_not_found")
         assert await call.ok("GET", "/v1/bdbs") == []
 
-    async def test_planned(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_planned(self, cluster: FakeCluster, call: HttpClient) -> None:
         """A delete that is planned to complete does so, which was never seen on a cluster."""
         cluster.add_bdb()
         cluster.plan("DELETE", "/v1/bdbs", Plan(outcome="completed", duration=0))
@@ -461,7 +465,7 @@ class TestDeleting:
         assert (await call.ok("GET", f"/v1/actions/{uid}"))["status"] == "completed"
         assert cluster.bdbs == {}
 
-    async def test_made_anew(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_made_anew(self, cluster: FakeCluster, call: HttpClient) -> None:
         """A database that is created under an old uid has nothing of the old one."""
         cluster.add_bdb(1, name="old")
         cluster.start_transfer(1, "export", Plan(duration=0))
@@ -497,7 +501,7 @@ class TestStarting:
     """Behaviour of all calls that start work on a database."""
 
     async def test_busy(
-        self, cluster: FakeCluster, call: Caller, method: str, path: str, body: object
+        self, cluster: FakeCluster, call: HttpClient, method: str, path: str, body: object
     ) -> None:
         """A database does one thing at a time."""
         uid = cluster.add_action(plan=Plan(duration=10))
@@ -508,14 +512,14 @@ class TestStarting:
         assert (await call(method, path, body))[0] == 200
 
     async def test_none(
-        self, cluster: FakeCluster, call: Caller, method: str, path: str, body: object
+        self, cluster: FakeCluster, call: HttpClient, method: str, path: str, body: object
     ) -> None:
         """A call on a missing database does not create it."""
         assert await call.refused(method, path, body) == (404, "db_not_exist")
         assert cluster.bdbs == {}
 
     async def test_after_failure(
-        self, cluster: FakeCluster, call: Caller, method: str, path: str, body: object
+        self, cluster: FakeCluster, call: HttpClient, method: str, path: str, body: object
     ) -> None:
         """A database on which a state machine failed takes more work."""
         cluster.add_action(plan=Plan(duration=0, outcome="failed"))
@@ -526,7 +530,7 @@ class TestStarting:
     async def test_no_json(
         self,
         cluster: FakeCluster,
-        call: Caller,
+        call: HttpClient,
         method: str,
         path: str,
         body: object,
@@ -541,7 +545,9 @@ class TestStarting:
 
 
 @pytest.mark.parametrize(("method", "path"), [("POST", "/v1/bdbs"), ("PUT", "/v1/bdbs/1")])
-async def test_body_is_needed(cluster: FakeCluster, call: Caller, method: str, path: str) -> None:
+async def test_body_is_needed(
+    cluster: FakeCluster, call: HttpClient, method: str, path: str
+) -> None:
     """A missing body is refused."""
     cluster.add_bdb()
 
@@ -561,7 +567,7 @@ class TestLateness:
         ],
     )
     async def test_status(
-        self, cluster: FakeCluster, call: Caller, method: str, path: str, body: object
+        self, cluster: FakeCluster, call: HttpClient, method: str, path: str, body: object
     ) -> None:
         """The status and the `background_op` are late; calls and actions are not."""
         cluster.add_bdb()
@@ -581,7 +587,7 @@ class TestLateness:
         assert after["background_op"] == op(machine["name"])
         assert await call.ok("GET", "/v1/bdbs") == [after]
 
-    async def test_over_before_it_shows(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_over_before_it_shows(self, cluster: FakeCluster, call: HttpClient) -> None:
         """A quick action is over, with its effects, when the database first shows it."""
         cluster.add_bdb()
         cluster.plan("PUT", "/v1/bdbs/1", Plan(duration=1))
@@ -595,7 +601,7 @@ class TestLateness:
         assert (early["status"], early["memory_size"]) == ("active", 1073741824)
         assert (late["status"], late["memory_size"]) == ("active", 7)
 
-    async def test_made(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_made(self, cluster: FakeCluster, call: HttpClient) -> None:
         """A new database is missing at first, and a deleted one is still there."""
         cluster.add_bdb()
         cluster.plan("DELETE", "/v1/bdbs", Plan(duration=1))
@@ -610,7 +616,7 @@ class TestLateness:
         assert (early, refused) == ([1], (404, "db_not_exist"))
         assert [each["uid"] for each in await call.ok("GET", "/v1/bdbs")] == [2]
 
-    async def test_failed_before(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_failed_before(self, cluster: FakeCluster, call: HttpClient) -> None:
         """An earlier failure shows for as long."""
         cluster.add_action(plan=Plan(duration=0, outcome="failed"))
         cluster.lateness = 5
@@ -621,7 +627,7 @@ class TestLateness:
         assert await call.bdb() == before
         assert before["background_op"][0]["status"] == "failed"
 
-    async def test_later(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_later(self, cluster: FakeCluster, call: HttpClient) -> None:
         """`lateness` can be set and reset at any time."""
         cluster.add_action()
         assert (await call.bdb())["status"] == "active-change-pending"
@@ -632,7 +638,7 @@ class TestLateness:
 
     async def test_of_the_cluster(self) -> None:
         """`lateness` can be an argument of the cluster."""
-        async with FakeCluster(lateness=5) as cluster, calling(cluster) as call:
+        async with FakeCluster(lateness=5) as cluster, http_client(cluster) as call:
             cluster.add_bdb()
             await call.ok("DELETE", "/v1/bdbs/1")
 
@@ -650,7 +656,7 @@ NO_HANDLE: list[tuple[str, str, Any]] = [
 
 @pytest.mark.parametrize(("method", "path", "body"), NO_HANDLE)
 async def test_no_handle(
-    cluster: FakeCluster, call: Caller, method: str, path: str, body: object
+    cluster: FakeCluster, call: HttpClient, method: str, path: str, body: object
 ) -> None:
     """A call can do its work and leave the reference out of its answer."""
     cluster.add_bdb(1)
@@ -664,7 +670,7 @@ async def test_no_handle(
     assert len(cluster.actions) + len(cluster.crdb_tasks) + len(nodes["actions"]) == 1
 
 
-async def test_no_handle_but_the_rest(cluster: FakeCluster, call: Caller) -> None:
+async def test_no_handle_but_the_rest(cluster: FakeCluster, call: HttpClient) -> None:
     """The rest of the answer stays, and the next call has its reference."""
     cluster.inject(no_handle=True, method="POST", path="/v1/bdbs")
     first = await call.ok("POST", "/v1/bdbs", {"name": "one"})
@@ -675,7 +681,7 @@ async def test_no_handle_but_the_rest(cluster: FakeCluster, call: Caller) -> Non
     assert second["action_uid"] in cluster.actions
 
 
-async def test_no_handle_where_there_is_none(cluster: FakeCluster, call: Caller) -> None:
+async def test_no_handle_where_there_is_none(cluster: FakeCluster, call: HttpClient) -> None:
     """An answer that names nothing stays as it is."""
     cluster.add_bdb()
     cluster.inject(no_handle=True, times=2)
@@ -684,7 +690,7 @@ async def test_no_handle_where_there_is_none(cluster: FakeCluster, call: Caller)
     assert isinstance(await call.ok("PUT", "/v1/bdbs/1/actions/rebalance?dry_run"), list)
 
 
-async def test_lost_answer(cluster: FakeCluster, call: Caller) -> None:
+async def test_lost_answer(cluster: FakeCluster, call: HttpClient) -> None:
     """A call whose answer is lost has started its work."""
     cluster.inject(path="/v1/bdbs", method="POST", lose=True)
 
@@ -694,7 +700,7 @@ async def test_lost_answer(cluster: FakeCluster, call: Caller) -> None:
     assert (await call.bdb())["action_uid"] == action.uid
 
 
-async def test_lost_and_repeated(cluster: FakeCluster, call: Caller) -> None:
+async def test_lost_and_repeated(cluster: FakeCluster, call: HttpClient) -> None:
     """A DELETE whose answer is lost is repeated by aiohttp, and finds the database busy."""
     cluster.add_bdb()
     cluster.inject(path="/v1/bdbs/1", method="DELETE", lose=True)

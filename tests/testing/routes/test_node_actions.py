@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from redis_enterprise_actions.testing import ChaosEpisode, FakeCluster, Plan
-from tests.caller import Caller, calling
+from tests.http_client import HttpClient, http_client
 
 
 if TYPE_CHECKING:
@@ -37,13 +37,13 @@ PROMOTE = "/v1/cluster/actions/change_master"
 
 
 @pytest.fixture
-async def call(cluster: FakeCluster) -> AsyncIterator[Caller]:
+async def call(cluster: FakeCluster) -> AsyncIterator[HttpClient]:
     """Return an HTTP client of the cluster."""
-    async with calling(cluster) as caller:
-        yield caller
+    async with http_client(cluster) as client:
+        yield client
 
 
-async def statuses(call: Caller, path: str, *, times: int, every: float = 5.0) -> list[str]:
+async def statuses(call: HttpClient, path: str, *, times: int, every: float = 5.0) -> list[str]:
     """Return the status of an action, several times."""
     seen = []
     for _ in range(times):
@@ -56,7 +56,7 @@ class TestLateness:
     """Setting `lateness`, with actions of nodes and of the cluster."""
 
     @pytest.mark.parametrize("path", [MAINTENANCE, PROMOTE])
-    async def test_begun(self, cluster: FakeCluster, call: Caller, path: str) -> None:
+    async def test_begun(self, cluster: FakeCluster, call: HttpClient, path: str) -> None:
         """The result of the run before is shown, by each route, and calls meet the new one."""
         body = {"node_uid": "1"}
         cluster.plan("POST", path, Plan(duration=0, outcome="failed"))
@@ -75,7 +75,7 @@ class TestLateness:
         assert again == (409, "action_already_running")
         assert (await call.ok("GET", path))["status"] == "running"
 
-    async def test_first(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_first(self, cluster: FakeCluster, call: HttpClient) -> None:
         """The first run is missing at first."""
         cluster.lateness = 5
         await call.ok("POST", MAINTENANCE, {})
@@ -85,7 +85,7 @@ class TestLateness:
         assert early == (404, "action_not_found")
         assert (await call.ok("GET", MAINTENANCE))["status"] == "running"
 
-    async def test_cancelled(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_cancelled(self, cluster: FakeCluster, call: HttpClient) -> None:
         """A cancellation shows late, and so does the removal of a result."""
         cluster.start_node_action(1, "maintenance_on", Plan(duration=30))
         cluster.lateness = 5
@@ -99,7 +99,7 @@ class TestLateness:
         assert seen == ["running", "running", "cancelled", "cancelled"]
         assert await call.refused("GET", MAINTENANCE) == (404, "action_not_found")
 
-    async def test_forgotten(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_forgotten(self, cluster: FakeCluster, call: HttpClient) -> None:
         """A result that a test removes is gone at once."""
         cluster.start_node_action(1, "maintenance_on", Plan(duration=0))
         cluster.lateness = 5
@@ -116,7 +116,7 @@ class TestStart:
     @pytest.mark.parametrize(
         "action", ["maintenance_on", "maintenance_off", "remove", "enslave_node"]
     )
-    async def test_answer(self, call3: Caller, action: str) -> None:
+    async def test_answer(self, call3: HttpClient, action: str) -> None:
         """The answer says "queued", and the task_id that the action has from now on."""
         path = f"/v1/nodes/2/actions/{action}"
         body = await call3.ok("POST", path, json={})
@@ -125,7 +125,7 @@ class TestStart:
         assert body == {"status": "queued"}
         assert await call3.ok("GET", path) == {"status": "running", "task_id": task_id}
 
-    async def test_one_at_a_time(self, call3: Caller) -> None:
+    async def test_one_at_a_time(self, call3: HttpClient) -> None:
         """The same action on the same node is refused; others are not."""
         await call3.ok("POST", REMOVE, json={})
 
@@ -136,7 +136,7 @@ class TestStart:
         await call3.ok("POST", REMOVE.replace("2", "3"), json={})
         await call3.ok("POST", "/v1/nodes/2/actions/maintenance_on", json={})
 
-    async def test_again(self, call: Caller) -> None:
+    async def test_again(self, call: HttpClient) -> None:
         """The start of an action removes the result of the run before."""
         first = await call.ok("POST", MAINTENANCE, json={})
         await asyncio.sleep(11)
@@ -156,21 +156,21 @@ class TestStart:
             (b"\xff", "application/json"),
         ],
     )
-    async def test_bad_request(self, call: Caller, data: bytes, content_type: str) -> None:
+    async def test_bad_request(self, call: HttpClient, data: bytes, content_type: str) -> None:
         """The body has to be a JSON object, and declared as JSON."""
         headers = {"Content-Type": content_type}
         for path in (MAINTENANCE, PROMOTE):
             answer = await call("POST", path, data=data, headers=headers)
             assert status_and_code(answer) == (400, "invalid_request")
 
-    async def test_unknown(self, call: Caller) -> None:
+    async def test_unknown(self, call: HttpClient) -> None:
         """An unknown action is answered 404, to a start, too."""
         for method in ("GET", "POST", "DELETE"):
             for path in ("/v1/nodes/1/actions/explode", "/v1/cluster/actions/explode"):
                 answer = await call(method, path, json={})
                 assert status_and_code(answer) == (404, "action_not_found")
 
-    async def test_planned(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_planned(self, cluster: FakeCluster, call: HttpClient) -> None:
         """An action goes as planned for the call that starts it."""
         cluster.plan(
             "POST", MAINTENANCE, Plan(queued=5, duration=5, outcome="failed", error="no room")
@@ -181,7 +181,7 @@ class TestStart:
         body = await call.ok("GET", MAINTENANCE)
         assert (body["error_code"], body["error_message"]) == ("internal_error", "no room")
 
-    async def test_plans_wait(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_plans_wait(self, cluster: FakeCluster, call: HttpClient) -> None:
         """A plan is for its own calls alone, and for their planned number."""
         cluster.plan("POST", REMOVE, Plan(duration=1), times=None)
         cluster.plan("PUT", MAINTENANCE, Plan(duration=2))
@@ -195,7 +195,7 @@ class TestStart:
 
         assert seen == ["completed", "running"]
 
-    async def test_lost(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_lost(self, cluster: FakeCluster, call: HttpClient) -> None:
         """An action runs even if the answer to its start was lost."""
         cluster.inject(method="POST", path=MAINTENANCE, lose=True)
         with pytest.raises(aiohttp.ClientError):
@@ -219,14 +219,14 @@ class TestLists:
         ],
     )
     async def test_outcome(
-        self, cluster: FakeCluster, call: Caller, outcome: Outcome, seen: str
+        self, cluster: FakeCluster, call: HttpClient, outcome: Outcome, seen: str
     ) -> None:
         """An action ends with its planned outcome."""
         cluster.start_node_action(1, "maintenance_on", Plan(duration=5, outcome=outcome))
 
         assert await statuses(call, MAINTENANCE, times=2) == ["running", seen]
 
-    async def test_vanishes(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_vanishes(self, cluster: FakeCluster, call: HttpClient) -> None:
         """An action that vanishes has done its work, and is not remembered."""
         cluster.start_node_action(1, "maintenance_on", Plan(duration=5, outcome="vanishes"))
         await call.ok("GET", MAINTENANCE)
@@ -235,7 +235,7 @@ class TestLists:
         assert status_and_code(await call("GET", MAINTENANCE)) == (404, "action_not_found")
         assert cluster.maintenance == {1: 1}
 
-    async def test_progress(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_progress(self, cluster: FakeCluster, call: HttpClient) -> None:
         """The action itself has progress only if that was asked for; lists have it anyway."""
         cluster.start_node_action(1, "maintenance_on", Plan(progress="linear"))
         cluster.start_node_action(1, "maintenance_off", Plan(progress="steps"))
@@ -248,7 +248,7 @@ class TestLists:
             assert "progress" not in await call.ok("GET", f"/v1/nodes/1/actions/{action}")
         assert ["progress" in entry for entry in listed] == [True, True, False]
 
-    async def test_lists(self, three: FakeCluster, call3: Caller) -> None:
+    async def test_lists(self, three: FakeCluster, call3: HttpClient) -> None:
         """Lists have no task_id, and names of their own."""
         three.start_node_action(2, "remove")
         three.start_node_action(3, "maintenance_on", Plan(duration=0))
@@ -268,14 +268,14 @@ class TestLists:
         three.bare_node_actions = True
         assert await call3.ok("GET", "/v1/nodes/actions") == [removal, other]
 
-    async def test_listed_failure(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_listed_failure(self, cluster: FakeCluster, call: HttpClient) -> None:
         """Lists show the reason of a failure."""
         cluster.start_node_action(1, "remove", Plan(duration=0, outcome="failed", error_code="e1"))
         (entry,) = (await call.ok("GET", "/v1/nodes/actions"))["actions"]
 
         assert (entry["status"], entry["error_code"]) == ("failed", "e1")
 
-    async def test_is_no_action(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_is_no_action(self, cluster: FakeCluster, call: HttpClient) -> None:
         """The task_id of an action on a node is not the uid of an action."""
         task_id = cluster.start_node_action(1, "remove", task_id="t1")
 
@@ -289,7 +289,7 @@ class TestLists:
 class TestCancel:
     """Calls that cancel an action on a node, or remove its result."""
 
-    async def test_running(self, call3: Caller) -> None:
+    async def test_running(self, call3: HttpClient) -> None:
         """A cancelled run is cancelling for two seconds, and its work is never done."""
         await call3.ok("POST", REMOVE, json={})
         await asyncio.sleep(5)
@@ -302,7 +302,7 @@ class TestCancel:
         assert len(await call3.ok("GET", "/v1/nodes")) == 3
         assert (await call3("GET", "/v1/nodes", node=2))[0] == 307
 
-    async def test_conflict(self, call3: Caller) -> None:
+    async def test_conflict(self, call3: HttpClient) -> None:
         """While an action is being cancelled, it cannot be started again."""
         await call3.ok("POST", REMOVE, json={})
         await call3.ok("DELETE", REMOVE)
@@ -311,14 +311,14 @@ class TestCancel:
         await asyncio.sleep(2.1)
         await call3.ok("POST", REMOVE, json={})
 
-    async def test_queued(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_queued(self, cluster: FakeCluster, call: HttpClient) -> None:
         """A queued run is cancelled at once."""
         cluster.start_node_action(1, "maintenance_on", Plan(queued=5))
         await call.ok("DELETE", MAINTENANCE)
 
         assert (await call.ok("GET", MAINTENANCE))["status"] == "cancelled"
 
-    async def test_remembered(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_remembered(self, cluster: FakeCluster, call: HttpClient) -> None:
         """DELETE on an ended action removes its result; the next one is answered 404."""
         cluster.start_node_action(1, "maintenance_on", Plan(duration=0))
         await call.ok("DELETE", MAINTENANCE)
@@ -327,7 +327,7 @@ class TestCancel:
             assert status_and_code(await call(method, MAINTENANCE)) == (404, "action_not_found")
         assert cluster.maintenance == {1: 1}
 
-    async def test_not_cancellable(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_not_cancellable(self, cluster: FakeCluster, call: HttpClient) -> None:
         """Some actions cannot be cancelled, but their results can be removed."""
         cluster.not_cancellable.add("maintenance_on")
         cluster.start_node_action(1, "maintenance_on", Plan(duration=5))
@@ -337,7 +337,7 @@ class TestCancel:
         await asyncio.sleep(5)
         await call.ok("DELETE", MAINTENANCE)
 
-    async def test_forget(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_forget(self, cluster: FakeCluster, call: HttpClient) -> None:
         """A forgotten action is answered 404."""
         cluster.start_node_action(1, "maintenance_on")
         cluster.forget_node_action(1, "maintenance_on")
@@ -348,7 +348,7 @@ class TestCancel:
 class TestEffects:
     """Effects of actions on the cluster."""
 
-    async def test_removed(self, three: FakeCluster, call3: Caller) -> None:
+    async def test_removed(self, three: FakeCluster, call3: HttpClient) -> None:
         """A removed node is gone and stopped; the result is still known."""
         await call3.ok("POST", REMOVE, json={})
         await asyncio.sleep(9)
@@ -363,7 +363,7 @@ class TestEffects:
         with pytest.raises(aiohttp.ClientConnectionError):
             await call3("GET", "/v1/nodes", node=2)
 
-    async def test_removed_and_forgotten(self, three: FakeCluster, call3: Caller) -> None:
+    async def test_removed_and_forgotten(self, three: FakeCluster, call3: HttpClient) -> None:
         """When the result is removed, too, there is no trace of the node."""
         three.start_node_action(2, "remove", Plan(duration=1))
         await asyncio.sleep(2)
@@ -372,7 +372,7 @@ class TestEffects:
         for path in (REMOVE, "/v1/nodes/2/actions"):
             assert status_and_code(await call3("GET", path)) == (404, "node_not_exist")
 
-    async def test_removed_primary(self, three: FakeCluster, call3: Caller) -> None:
+    async def test_removed_primary(self, three: FakeCluster, call3: HttpClient) -> None:
         """Another node is the primary when the primary is removed."""
         three.start_node_action(1, "remove", Plan(duration=1))
         await asyncio.sleep(2)
@@ -382,7 +382,9 @@ class TestEffects:
         assert [node["uid"] for node in nodes] == [2, 3]
 
     @pytest.mark.parametrize("outcome", ["failed", "never"])
-    async def test_not_removed(self, three: FakeCluster, call3: Caller, outcome: Outcome) -> None:
+    async def test_not_removed(
+        self, three: FakeCluster, call3: HttpClient, outcome: Outcome
+    ) -> None:
         """A removal that does not complete changes nothing."""
         three.start_node_action(2, "remove", Plan(duration=1, outcome=outcome))
         await asyncio.sleep(2)
@@ -390,14 +392,14 @@ class TestEffects:
         assert (await call3("GET", "/v1/nodes", node=2))[0] == 307
         assert len(await call3.ok("GET", "/v1/nodes")) == 3
 
-    async def test_last(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_last(self, cluster: FakeCluster, call: HttpClient) -> None:
         """The only running node goes on answering."""
         cluster.start_node_action(1, "remove", Plan(duration=1))
         await asyncio.sleep(2)
 
         assert await call.ok("GET", "/v1/nodes") == []
 
-    async def test_stopped_before(self, three: FakeCluster, call3: Caller) -> None:
+    async def test_stopped_before(self, three: FakeCluster, call3: HttpClient) -> None:
         """A node that was stopped can be removed."""
         three.start_node_action(2, "remove", Plan(duration=1))
         await three.stop_node(2)
@@ -458,7 +460,9 @@ class TestCluster:
     """Actions of the whole cluster."""
 
     @pytest.mark.parametrize("uid", [2, "2"])
-    async def test_change_master(self, three: FakeCluster, call3: Caller, uid: int | str) -> None:
+    async def test_change_master(
+        self, three: FakeCluster, call3: HttpClient, uid: int | str
+    ) -> None:
         """The requested node is the primary when the action completes."""
         assert await call3.ok("POST", PROMOTE, json={"node_uid": uid}) == {}
         running = {"name": "change_master", "status": "running", "progress": 0.0}
@@ -489,7 +493,7 @@ class TestCluster:
 
         assert three.primary == 1
 
-    async def test_refused(self, three: FakeCluster, call3: Caller) -> None:
+    async def test_refused(self, three: FakeCluster, call3: HttpClient) -> None:
         """The node has to be a running one of the cluster; one change runs at a time."""
         await three.stop_node(3)
 
@@ -501,7 +505,7 @@ class TestCluster:
         answer = await call3("POST", PROMOTE, json={"node_uid": 2})
         assert status_and_code(answer) == (409, "action_already_running")
 
-    async def test_planned(self, three: FakeCluster, call3: Caller) -> None:
+    async def test_planned(self, three: FakeCluster, call3: HttpClient) -> None:
         """The change of the primary goes as planned."""
         three.plan("POST", PROMOTE, Plan(duration=1, outcome="failed", progress="none", error="no"))
         await call3.ok("POST", PROMOTE, json={"node_uid": 2})
@@ -514,7 +518,7 @@ class TestCluster:
             "error_message": "no",
         }
 
-    async def test_cancel(self, three: FakeCluster, call3: Caller) -> None:
+    async def test_cancel(self, three: FakeCluster, call3: HttpClient) -> None:
         """The change of the primary cannot be cancelled."""
         await call3.ok("POST", PROMOTE, json={"node_uid": 2})
 

@@ -9,7 +9,7 @@ import pytest
 
 if TYPE_CHECKING:
     from redis_enterprise_actions.testing import FakeCluster
-    from tests.caller import Caller
+    from tests.http_client import HttpClient
 
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.contract]
@@ -24,7 +24,7 @@ def status_and_code(answer: tuple[int, Any]) -> tuple[int, str]:
 class TestNodes:
     """Nodes and their list."""
 
-    async def test_list(self, three: FakeCluster, call3: Caller) -> None:
+    async def test_list(self, three: FakeCluster, call3: HttpClient) -> None:
         """Nodes have numbers as uids, and a status."""
         await three.stop_node(3)
         nodes = await call3.ok("GET", "/v1/nodes")
@@ -36,7 +36,7 @@ class TestNodes:
         ]
         assert await call3.ok("GET", "/v1/nodes/2") == nodes[1]
 
-    async def test_status(self, three: FakeCluster, call3: Caller) -> None:
+    async def test_status(self, three: FakeCluster, call3: HttpClient) -> None:
         """The status of all nodes is an object by uid, with the primary as the master."""
         await three.stop_node(3)
         found = await call3.ok("GET", "/v1/nodes/status")
@@ -48,7 +48,7 @@ class TestNodes:
         }
 
     @pytest.mark.parametrize("uid", ["0", "4", "-1", "one"])
-    async def test_not_there(self, call3: Caller, uid: str) -> None:
+    async def test_not_there(self, call3: HttpClient, uid: str) -> None:
         """Every request about a missing node is answered 404."""
         for method, path in (
             ("GET", ""),

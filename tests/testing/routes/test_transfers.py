@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 import pytest
 
 from redis_enterprise_actions.testing import FakeCluster, Plan, Transfer
-from tests.caller import Caller, calling
+from tests.http_client import HttpClient, http_client
 
 
 if TYPE_CHECKING:
@@ -29,14 +29,14 @@ IMPORT = ("POST", "/v1/bdbs/1/actions/import", {"dataset_import_sources": [{"typ
 
 
 @pytest.fixture
-async def call(cluster: FakeCluster) -> AsyncIterator[Caller]:
+async def call(cluster: FakeCluster) -> AsyncIterator[HttpClient]:
     """Return an HTTP client of the cluster, which has a database."""
     cluster.add_bdb()
-    async with calling(cluster) as caller:
-        yield caller
+    async with http_client(cluster) as client:
+        yield client
 
 
-async def fields(call: Caller, kind: Transfer) -> dict[str, Any]:
+async def fields(call: HttpClient, kind: Transfer) -> dict[str, Any]:
     """Return a database's fields of one kind of transfer, without the kind in the names."""
     database = await call.bdb()
     return {
@@ -48,7 +48,7 @@ class TestFields:
     """Fields of the database object."""
 
     @pytest.mark.parametrize("kind", TRANSFERS)
-    async def test_course(self, cluster: FakeCluster, call: Caller, kind: Transfer) -> None:
+    async def test_course(self, cluster: FakeCluster, call: HttpClient, kind: Transfer) -> None:
         """A transfer shows an empty status at first, then its progress, then its success."""
         cluster.start_transfer(1, kind, Plan(queued=4, duration=8))
         queued = await fields(call, kind)
@@ -67,7 +67,7 @@ class TestFields:
     @pytest.mark.parametrize("kind", ["export", "backup"])
     async def test_time(self, kind: Transfer) -> None:
         """The time of the last success is in ISO 8601, UTC."""
-        async with FakeCluster() as cluster, calling(cluster) as call:
+        async with FakeCluster() as cluster, http_client(cluster) as call:
             cluster.start_transfer(1, kind, Plan(duration=90))
             began = datetime.now(UTC)
             await asyncio.sleep(100)
@@ -77,7 +77,7 @@ class TestFields:
         took = (datetime.fromisoformat(answer) - began).total_seconds()
         assert took == pytest.approx(90, abs=5)
 
-    async def test_date(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_date(self, cluster: FakeCluster, call: HttpClient) -> None:
         """The Date header and the times in bodies have the same clock."""
         await asyncio.sleep(5000)
         cluster.start_transfer(1, "export", Plan(duration=0))
@@ -87,7 +87,7 @@ class TestFields:
         assert abs(date - datetime.fromisoformat(answer["last_export_time"])).total_seconds() <= 1
 
     @pytest.mark.parametrize("kind", TRANSFERS)
-    async def test_failed(self, cluster: FakeCluster, call: Caller, kind: Transfer) -> None:
+    async def test_failed(self, cluster: FakeCluster, call: HttpClient, kind: Transfer) -> None:
         """A failed transfer has a reason, and no time."""
         cluster.start_transfer(1, kind, Plan(duration=5, outcome="failed", error="general-error"))
         await asyncio.sleep(5)
@@ -95,7 +95,7 @@ class TestFields:
         assert await fields(call, kind) == {"status": "failed", "failure_reason": "general-error"}
 
     @pytest.mark.parametrize("kind", TRANSFERS)
-    async def test_never(self, cluster: FakeCluster, call: Caller, kind: Transfer) -> None:
+    async def test_never(self, cluster: FakeCluster, call: HttpClient, kind: Transfer) -> None:
         """A transfer that never ends goes on running."""
         cluster.start_transfer(1, kind, Plan(outcome="never"))
         await asyncio.sleep(10_000)
@@ -106,7 +106,7 @@ class TestFields:
     @pytest.mark.parametrize("kind", TRANSFERS)
     @pytest.mark.parametrize("outcome", ["completed", "failed"])
     async def test_stale(
-        self, cluster: FakeCluster, call: Caller, kind: Transfer, outcome: Result
+        self, cluster: FakeCluster, call: HttpClient, kind: Transfer, outcome: Result
     ) -> None:
         """A queued transfer shows the result of the one before it."""
         cluster.start_transfer(1, kind, Plan(duration=0, outcome=outcome))
@@ -118,7 +118,7 @@ class TestFields:
         after = await fields(call, kind)
         assert (after["status"], after["failure_reason"]) == (RUNNING[kind], "")
 
-    async def test_time_stays(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_time_stays(self, cluster: FakeCluster, call: HttpClient) -> None:
         """The time of the last success stays when another one runs, fails, and is reset."""
         cluster.start_transfer(1, "backup", Plan(duration=0))
         then = (await fields(call, "backup"))["last_backup_time"]
@@ -134,7 +134,7 @@ class TestFields:
             "last_backup_time": then,
         }
 
-    async def test_status(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_status(self, cluster: FakeCluster, call: HttpClient) -> None:
         """An import makes its database pending; an export or a backup leaves it active."""
         cluster.start_transfer(1, "export")
         cluster.start_transfer(1, "backup")
@@ -151,7 +151,7 @@ class TestFields:
         assert changing["status"] == "active-change-pending"
         assert (await call.bdb())["status"] == "active"
 
-    async def test_database(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_database(self, cluster: FakeCluster, call: HttpClient) -> None:
         """The database of a transfer exists from now on."""
         cluster.start_transfer(7, "import")
 
@@ -172,7 +172,7 @@ class TestActions:
     @pytest.mark.parametrize("version", ["7.22", "8.0"])
     async def test_v2(self, version: Version, kind: Transfer) -> None:
         """Only /v2 shows transfers as actions."""
-        async with FakeCluster(version=version) as cluster, calling(cluster) as call:
+        async with FakeCluster(version=version) as cluster, http_client(cluster) as call:
             cluster.start_transfer(3, kind, Plan(duration=10))
             [uid] = cluster.actions
             [listed] = await call.ok("GET", "/v2/actions")
@@ -186,7 +186,7 @@ class TestActions:
     @pytest.mark.parametrize("version", ["7.4", "7.8"])
     async def test_no_v2(self, version: Version) -> None:
         """Without /v2, transfers are no actions, but the database shows them."""
-        async with FakeCluster(version=version) as cluster, calling(cluster) as call:
+        async with FakeCluster(version=version) as cluster, http_client(cluster) as call:
             cluster.add_bdb()
             await call.ok(*EXPORT)
 
@@ -198,7 +198,7 @@ class TestActions:
         [("completed", "succeeded"), ("failed", "failed"), ("stuck", "succeeded")],
     )
     async def test_added(
-        self, cluster: FakeCluster, call: Caller, outcome: Outcome, status: str
+        self, cluster: FakeCluster, call: HttpClient, outcome: Outcome, status: str
     ) -> None:
         """An action of that name is a transfer, and stays one if it is forgotten."""
         uid = cluster.add_action("export", Plan(duration=9, outcome=outcome, error="no way"))
@@ -211,13 +211,13 @@ class TestActions:
         assert shown["status"] == status
         assert shown["failure_reason"] == ("no way" if status == "failed" else "")
 
-    async def test_without_progress(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_without_progress(self, cluster: FakeCluster, call: HttpClient) -> None:
         """A transfer may have no progress."""
         cluster.add_action("export", Plan(progress="none"))
 
         assert await fields(call, "export") == {"status": "exporting", "failure_reason": ""}
 
-    async def test_of_another_kind(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_of_another_kind(self, cluster: FakeCluster, call: HttpClient) -> None:
         """An action with only the name, or only the kind, of a transfer is none."""
         cluster.add_action("export", kind="task", bdb_uid=1)
         cluster.add_action("reshard", kind="other", bdb_uid=2)
@@ -237,7 +237,7 @@ class TestCalls:
     async def test_start(
         self,
         cluster: FakeCluster,
-        call: Caller,
+        call: HttpClient,
         call_arguments: tuple[str, str, object],
         kind: Transfer,
     ) -> None:
@@ -255,7 +255,7 @@ class TestCalls:
 
     @pytest.mark.parametrize("call_arguments", [EXPORT, IMPORT], ids=["export", "import"])
     async def test_twice(
-        self, cluster: FakeCluster, call: Caller, call_arguments: tuple[str, str, object]
+        self, cluster: FakeCluster, call: HttpClient, call_arguments: tuple[str, str, object]
     ) -> None:
         """A second transfer of a kind is refused, even if the first is queued."""
         cluster.plan("POST", "/v1/bdbs", Plan(queued=5, duration=5))
@@ -265,7 +265,7 @@ class TestCalls:
 
         await call.ok(*call_arguments)
 
-    async def test_busy(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_busy(self, cluster: FakeCluster, call: HttpClient) -> None:
         """During an export a backup and a change are allowed; during an import they are not."""
         await call.ok(*EXPORT)
         cluster.start_transfer(1, "backup")
@@ -285,7 +285,7 @@ class TestCalls:
     )
     @pytest.mark.parametrize("body", [None, {}, {"export_location": {}}])
     async def test_rejected(
-        self, cluster: FakeCluster, call: Caller, kind: str, code: str, body: object
+        self, cluster: FakeCluster, call: HttpClient, kind: str, code: str, body: object
     ) -> None:
         """The location is required."""
         path = f"/v1/bdbs/1/actions/{kind}"
@@ -295,7 +295,7 @@ class TestCalls:
 
     @pytest.mark.parametrize(("method", "path", "body"), [EXPORT, IMPORT], ids=["export", "import"])
     async def test_dry(
-        self, cluster: FakeCluster, call: Caller, method: str, path: str, body: object
+        self, cluster: FakeCluster, call: HttpClient, method: str, path: str, body: object
     ) -> None:
         """A dry run starts nothing."""
         assert await call(method, f"{path}?dry_run=true", body) == (200, "")
@@ -303,7 +303,12 @@ class TestCalls:
 
     @pytest.mark.parametrize(("method", "path", "body"), [EXPORT, IMPORT], ids=["export", "import"])
     async def test_not_dry_by_its_body(
-        self, cluster: FakeCluster, call: Caller, method: str, path: str, body: dict[str, object]
+        self,
+        cluster: FakeCluster,
+        call: HttpClient,
+        method: str,
+        path: str,
+        body: dict[str, object],
     ) -> None:
         """`dry_run` in a body is ignored."""
         assert await call(method, path, body | {"dry_run": True}) == (200, "")
@@ -312,7 +317,7 @@ class TestCalls:
     @pytest.mark.parametrize("kind", TRANSFERS)
     @pytest.mark.parametrize("outcome", ["completed", "failed"])
     async def test_reset(
-        self, cluster: FakeCluster, call: Caller, kind: Transfer, outcome: Result
+        self, cluster: FakeCluster, call: HttpClient, kind: Transfer, outcome: Result
     ) -> None:
         """A reset removes the result of its kind, and no other."""
         other: Transfer = "backup" if kind == "export" else "export"
@@ -330,7 +335,7 @@ class TestCalls:
 
     @pytest.mark.parametrize("kind", TRANSFERS)
     async def test_reset_too_early(
-        self, cluster: FakeCluster, call: Caller, kind: Transfer
+        self, cluster: FakeCluster, call: HttpClient, kind: Transfer
     ) -> None:
         """A reset is refused while a transfer is queued or runs."""
         path = f"/v1/bdbs/1/actions/{kind}_reset_status"
@@ -343,7 +348,7 @@ class TestCalls:
 
     @pytest.mark.parametrize(("method", "path", "body"), [EXPORT, IMPORT], ids=["export", "import"])
     async def test_late(
-        self, cluster: FakeCluster, call: Caller, method: str, path: str, body: object
+        self, cluster: FakeCluster, call: HttpClient, method: str, path: str, body: object
     ) -> None:
         """Resets and beginnings show late with `lateness`; calls are not late."""
         kind: Transfer = "export" if body is EXPORT[2] else "import"
@@ -366,7 +371,7 @@ class TestCalls:
         assert [each["status"] for each in shown] == ["succeeded"] * 3 + ["", running]
         assert busy == (409, "busy")
 
-    async def test_late_import(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_late_import(self, cluster: FakeCluster, call: HttpClient) -> None:
         """The status of the database is that of before an import, too."""
         cluster.lateness = 5
         await call(*IMPORT)
@@ -375,7 +380,7 @@ class TestCalls:
 
         assert (early, (await call.bdb())["status"]) == ("active", "import-pending")
 
-    async def test_last_success(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_last_success(self, cluster: FakeCluster, call: HttpClient) -> None:
         """The time of the last success is shown after resets, and after a failure, too."""
         cluster.start_transfer(1, "export", Plan(duration=0))
         last = (await fields(call, "export"))["last_export_time"]
@@ -389,12 +394,12 @@ class TestCalls:
 
         assert seen == [last] * 3
 
-    async def test_reset_of_none(self, call: Caller) -> None:
+    async def test_reset_of_none(self, call: HttpClient) -> None:
         """A reset on a missing database is answered 404."""
         path = "/v1/bdbs/9/actions/export_reset_status"
 
         assert await call.refused("PUT", path) == (404, "db_not_exist")
 
-    async def test_no_backup(self, call: Caller) -> None:
+    async def test_no_backup(self, call: HttpClient) -> None:
         """No route starts a backup."""
         assert (await call("POST", "/v1/bdbs/1/actions/backup", {}))[0] == 404

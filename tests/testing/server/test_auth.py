@@ -14,7 +14,7 @@ import pytest
 
 from redis_enterprise_actions.testing import FakeCluster
 from redis_enterprise_actions.testing.server.auth import TOKEN_MARK
-from tests.caller import Caller
+from tests.http_client import HttpClient
 from tests.testing.sessions import authorize, authorized, post, with_header
 
 
@@ -42,7 +42,7 @@ class TestTokens:
             token = await authorize(session, cluster)
         cluster.add_action(uid="u")
         async with with_header(f"{scheme} {token}") as session:
-            call = Caller(session, cluster)
+            call = HttpClient(session, cluster)
             for path in ("/v1/actions", "/v1/actions/u", "/v1/bdbs/1", "/v2/actions"):
                 await call.ok("GET", path)
 
@@ -51,7 +51,7 @@ class TestTokens:
         async with aiohttp.ClientSession() as session:
             token = await authorize(session, cluster, **credentials_of(cluster), ttl=60)
         async with with_header(f"JWT {token}") as session:
-            await Caller(session, cluster).ok("GET", "/v1/actions")
+            await HttpClient(session, cluster).ok("GET", "/v1/actions")
 
     async def test_shape(self) -> None:
         """A token has three parts, an expiry in whole seconds, and is unique."""
@@ -88,7 +88,7 @@ class TestTokens:
             async with authorized(cluster) as session:
                 token = await authorize(session, cluster, **fields)
             async with with_header(f"JWT {token}") as session:
-                call = Caller(session, cluster)
+                call = HttpClient(session, cluster)
                 await asyncio.sleep(ttl - 0.1)
                 assert (await call("GET", "/v1/actions"))[0] == 200
                 await asyncio.sleep(0.2)
@@ -100,9 +100,9 @@ class TestTokens:
         async with authorized(cluster) as session:
             token = await authorize(session, cluster)
         async with with_header(f"JWT {token}") as session:
-            assert (await Caller(session, cluster)("GET", "/v1/actions"))[0] == 200
+            assert (await HttpClient(session, cluster)("GET", "/v1/actions"))[0] == 200
             await asyncio.sleep(0.6)
-            assert (await Caller(session, cluster)("GET", "/v1/actions"))[0] == 401
+            assert (await HttpClient(session, cluster)("GET", "/v1/actions"))[0] == 401
 
     async def test_refresh(self, cluster: FakeCluster) -> None:
         """A valid token is exchanged for one that lasts longer."""
@@ -113,7 +113,7 @@ class TestTokens:
             newer = await authorize(session, cluster, "refresh_jwt")
         async with with_header(f"JWT {newer}") as session:
             await asyncio.sleep(290)
-            assert (await Caller(session, cluster)("GET", "/v1/actions"))[0] == 200
+            assert (await HttpClient(session, cluster)("GET", "/v1/actions"))[0] == 200
             await asyncio.sleep(20)
             status, body = await post(session, cluster, "refresh_jwt", b"")
             assert (status, body) == (401, "")
@@ -166,7 +166,7 @@ class TestTokens:
         async with authorized(cluster) as session:
             token = await authorize(session, cluster)
         async with with_header(f"JWT {token}0") as session:
-            assert (await Caller(session, cluster)("GET", "/v1/actions"))[0] == 401
+            assert (await HttpClient(session, cluster)("GET", "/v1/actions"))[0] == 401
 
     async def test_revoke(self, cluster: FakeCluster) -> None:
         """Revoked tokens are refused, to a refresh, too; later tokens are accepted."""
@@ -175,10 +175,10 @@ class TestTokens:
             cluster.revoke_tokens()
             later = await authorize(session, cluster)
         async with with_header(f"JWT {token}") as session:
-            assert (await Caller(session, cluster)("GET", "/v1/actions"))[0] == 401
+            assert (await HttpClient(session, cluster)("GET", "/v1/actions"))[0] == 401
             assert (await post(session, cluster, "refresh_jwt", b""))[0] == 401
         async with with_header(f"JWT {later}") as session:
-            assert (await Caller(session, cluster)("GET", "/v1/actions"))[0] == 200
+            assert (await HttpClient(session, cluster)("GET", "/v1/actions"))[0] == 200
 
     async def test_no_basic(self) -> None:
         """With Basic off, user and password are accepted for tokens only, in a body."""
@@ -191,9 +191,9 @@ class TestTokens:
             async with aiohttp.ClientSession() as session:
                 token = await authorize(session, cluster, **credentials_of(cluster))
             async with with_header(f"JWT {token}") as session:
-                await Caller(session, cluster).ok("GET", "/v1/actions")
+                await HttpClient(session, cluster).ok("GET", "/v1/actions")
 
-    async def test_basic_later(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_basic_later(self, cluster: FakeCluster, call: HttpClient) -> None:
         """Basic may be switched off and on at any time."""
         seen = []
         for basic in (True, False, True):
@@ -202,13 +202,13 @@ class TestTokens:
 
         assert seen == [200, 401, 200]
 
-    async def test_followers_redirect(self, three: FakeCluster, call3: Caller) -> None:
+    async def test_followers_redirect(self, three: FakeCluster, call3: HttpClient) -> None:
         """A token is issued by the primary, and accepted on every node."""
         status, _ = await post(call3.session, three, "authorize", b"", node=2)
         token = await authorize(call3.session, three)
         three.primary = 2
         async with with_header(f"JWT {token}") as session:
-            assert (await Caller(session, three)("GET", "/v1/actions", node=2))[0] == 200
+            assert (await HttpClient(session, three)("GET", "/v1/actions", node=2))[0] == 200
 
         assert status == 307
 
@@ -217,7 +217,7 @@ class TestTokens:
         async with aiohttp.ClientSession() as session:
             token = await authorize(session, three, **credentials_of(three))
         async with with_header(f"JWT {token}") as session:
-            await Caller(session, three).ok("GET", "/v1/actions")
+            await HttpClient(session, three).ok("GET", "/v1/actions")
             await authorize(session, three, "refresh_jwt", ttl=77_777)
 
         fields = {field.name for field in dataclasses.fields(three.requests[0])}

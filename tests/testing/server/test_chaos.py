@@ -13,7 +13,7 @@ import pytest
 
 from redis_enterprise_actions.testing import ChaosEpisode, FakeCluster
 from redis_enterprise_actions.testing.server.chaos import EpisodeKind, draw_episodes
-from tests.caller import Caller
+from tests.http_client import HttpClient
 from tests.testing.sessions import authorize, authorized, port_of, with_header
 
 
@@ -138,7 +138,7 @@ class TestChaos:
         ids=lambda value: value.kind if isinstance(value, ChaosEpisode) else "",
     )
     async def test_answers(
-        self, cluster: FakeCluster, call: Caller, episode: ChaosEpisode, expected: object
+        self, cluster: FakeCluster, call: HttpClient, episode: ChaosEpisode, expected: object
     ) -> None:
         """Every answer is spoiled while an episode lasts."""
         cluster._chaos.run([dataclasses.replace(episode, begins=5.0, ends=15.0)])
@@ -157,7 +157,7 @@ class TestChaos:
         ("kind", "key", "value"), [("bad_entry", "status", 42), ("nan", "progress", float("nan"))]
     )
     async def test_entries(
-        self, cluster: FakeCluster, call: Caller, kind: EpisodeKind, key: str, value: float
+        self, cluster: FakeCluster, call: HttpClient, kind: EpisodeKind, key: str, value: float
     ) -> None:
         """Entries of lists are spoiled, too."""
         cluster.add_action()
@@ -166,7 +166,7 @@ class TestChaos:
 
         assert entry[key] == pytest.approx(value, nan_ok=True)
 
-    async def test_headers(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_headers(self, cluster: FakeCluster, call: HttpClient) -> None:
         """A throttled answer has Retry-After, and HTML its content type."""
         cluster._chaos.run([
             episode("throttled", retry_after=7.0),
@@ -178,7 +178,7 @@ class TestChaos:
         async with call.session.get(f"{cluster.url}/v1/actions") as response:
             assert response.content_type == "text/html"
 
-    async def test_slow(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_slow(self, cluster: FakeCluster, call: HttpClient) -> None:
         """Slow answers are late by the episode's delay."""
         cluster._chaos.run([episode("slow", delay=3.5)])
         began = asyncio.get_running_loop().time()
@@ -186,7 +186,7 @@ class TestChaos:
 
         assert asyncio.get_running_loop().time() - began == pytest.approx(3.5, abs=0.01)
 
-    async def test_node(self, three: FakeCluster, call3: Caller) -> None:
+    async def test_node(self, three: FakeCluster, call3: HttpClient) -> None:
         """An episode of one node leaves the others alone."""
         three._chaos.run([episode("unavailable", node=3)])
 
@@ -196,7 +196,7 @@ class TestChaos:
             503,
         ]
 
-    async def test_oldest(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_oldest(self, cluster: FakeCluster, call: HttpClient) -> None:
         """Of several episodes the oldest wins, and injected faults come first."""
         cluster._chaos.run([episode("unavailable", begins=2)])
         cluster._chaos.run([episode("throttled", begins=1, ends=5, retry_after=1.0)])
@@ -208,7 +208,7 @@ class TestChaos:
         await asyncio.sleep(3)
         assert (await call("GET", "/v1/actions"))[0] == 503
 
-    async def test_restart(self, three: FakeCluster, call3: Caller) -> None:
+    async def test_restart(self, three: FakeCluster, call3: HttpClient) -> None:
         """A restarted node is down during the episode, and no primary afterwards."""
         three._chaos.run([episode("restart", node=1)])
         await asyncio.sleep(1)
@@ -264,7 +264,7 @@ class TestChaos:
 
         assert primaries == [1, 3, 1]
 
-    async def test_failover_of_one(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_failover_of_one(self, cluster: FakeCluster, call: HttpClient) -> None:
         """A cluster of one node neither fails over nor restarts."""
         cluster._chaos.run([episode("failover", node=1), episode("restart", node=1)])
         await asyncio.sleep(1)
@@ -272,7 +272,7 @@ class TestChaos:
         assert cluster.primary == 1
         await call.ok("GET", "/v1/actions")
 
-    async def test_election(self, three: FakeCluster, call3: Caller) -> None:
+    async def test_election(self, three: FakeCluster, call3: HttpClient) -> None:
         """There is no primary while the election lasts; then the lowest node is it."""
         three.primary = 3
         three._chaos.run([
@@ -319,9 +319,9 @@ class TestChaos:
             await asyncio.sleep(6)
         for shown, status in ((token, 401), (later, 200)):
             async with with_header(f"JWT {shown}") as session:
-                assert (await Caller(session, cluster)("GET", "/v1/actions"))[0] == status
+                assert (await HttpClient(session, cluster)("GET", "/v1/actions"))[0] == status
 
-    async def test_heal(self, three: FakeCluster, call3: Caller) -> None:
+    async def test_heal(self, three: FakeCluster, call3: HttpClient) -> None:
         """`heal` ends all chaos; only a stopped node stays so."""
         three._chaos.run([
             episode("unavailable"),
@@ -380,7 +380,7 @@ class TestChaos:
     async def test_all_is_well(self, seed: int) -> None:
         """After all episodes every node runs, and one of them is the primary and answers."""
         async with FakeCluster(nodes=3) as cluster, authorized(cluster) as session:
-            call, seen = Caller(session, cluster), set[object]()
+            call, seen = HttpClient(session, cluster), set[object]()
             cluster.chaos(seed, horizon=600, episodes=60)
             cluster.chaos(seed + 100, horizon=600, episodes=20)
             while asyncio.get_running_loop().time() < 660:

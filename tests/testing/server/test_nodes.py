@@ -11,7 +11,7 @@ import pytest
 from yarl import URL
 
 from redis_enterprise_actions.testing import FakeCluster
-from tests.caller import Caller
+from tests.http_client import HttpClient
 from tests.testing.sessions import authorized, four_requests
 
 
@@ -28,7 +28,7 @@ class TestNodes:
             assert cluster.urls[0] == cluster.url == f"http://127.0.0.1:{unused_tcp_port}"
             assert cluster.primary == 1
 
-    async def test_one_state(self, three: FakeCluster, call3: Caller) -> None:
+    async def test_one_state(self, three: FakeCluster, call3: HttpClient) -> None:
         """All nodes share the state, and the log has the node of each request."""
         three.handle_redirects = True
         uid = three.add_action()
@@ -50,7 +50,7 @@ class TestNodes:
             assert response.headers["Location"] == f"{three.url}{path}"
             assert await response.read() == b""
 
-    async def test_redirect_is_followed(self, three: FakeCluster, call3: Caller) -> None:
+    async def test_redirect_is_followed(self, three: FakeCluster, call3: HttpClient) -> None:
         """A redirected request with the credentials is answered."""
         three.primary = 3
         async with call3.session.get(f"{three.url}/v1/actions", allow_redirects=False) as response:
@@ -61,7 +61,7 @@ class TestNodes:
         assert [(seen.node, seen.status) for seen in three.requests] == [(1, 307), (3, 200)]
 
     @pytest.mark.parametrize("base", ["https://10.0.0.7:9443", "https://10.0.0.7:9443/"])
-    async def test_redirect_to(self, three: FakeCluster, call3: Caller, base: str) -> None:
+    async def test_redirect_to(self, three: FakeCluster, call3: HttpClient, base: str) -> None:
         """Redirects can name another address, as clusters name internal ones."""
         three.redirect_to = base
         url = f"{three.urls[2]}/v1/actions"
@@ -74,14 +74,14 @@ class TestNodes:
             FakeCluster(nodes=2, handle_redirects=True) as cluster,
             authorized(cluster) as session,
         ):
-            call = Caller(session, cluster)
+            call = HttpClient(session, cluster)
             assert (await call("GET", "/v1/actions", node=2))[0] == 200
             cluster.handle_redirects = False
             assert (await call("GET", "/v1/actions", node=2))[0] == 307
 
     @pytest.mark.parametrize("handle_redirects", [True, False])
     async def test_no_primary(
-        self, three: FakeCluster, call3: Caller, *, handle_redirects: bool
+        self, three: FakeCluster, call3: HttpClient, *, handle_redirects: bool
     ) -> None:
         """Without a primary every node answers 503."""
         three.handle_redirects = handle_redirects
@@ -90,7 +90,7 @@ class TestNodes:
             status, body = await call3("GET", "/v1/actions", node=node)
             assert (status, body["error_code"]) == (503, "no_primary")
 
-    async def test_stop(self, three: FakeCluster, call3: Caller) -> None:
+    async def test_stop(self, three: FakeCluster, call3: HttpClient) -> None:
         """A stopped node refuses connections at the port that it keeps, and the others go on."""
         urls = three.urls
         await three.stop_node(2)
@@ -101,7 +101,7 @@ class TestNodes:
         assert three.primary == 1
         assert (await call3("GET", "/v1/actions", node=3))[0] == 307
 
-    async def test_stop_cuts(self, three: FakeCluster, call3: Caller) -> None:
+    async def test_stop_cuts(self, three: FakeCluster, call3: HttpClient) -> None:
         """A stopping node aborts its connections, in the middle of an answer, too."""
         three.inject(delay=60)
         request = asyncio.create_task(call3("GET", "/v1/actions"))
@@ -112,7 +112,7 @@ class TestNodes:
 
         assert [(seen.node, seen.status) for seen in three.requests] == [(1, None)]
 
-    async def test_stop_the_primary(self, three: FakeCluster, call3: Caller) -> None:
+    async def test_stop_the_primary(self, three: FakeCluster, call3: HttpClient) -> None:
         """If the primary stops, the lowest running node becomes it; if none runs, there is none."""
         primaries = []
         for node in (1, 3, 2):
@@ -121,7 +121,7 @@ class TestNodes:
 
         assert primaries == [2, 2, None]
 
-    async def test_start(self, three: FakeCluster, call3: Caller) -> None:
+    async def test_start(self, three: FakeCluster, call3: HttpClient) -> None:
         """A node comes back at its port, as a follower."""
         urls = three.urls
         assert (await call3("GET", "/v1/actions"))[0] == 200
@@ -132,7 +132,7 @@ class TestNodes:
         assert three.primary == 2
         assert (await call3("GET", "/v1/actions"))[0] == 307
 
-    async def test_start_alone(self, three: FakeCluster, call3: Caller) -> None:
+    async def test_start_alone(self, three: FakeCluster, call3: HttpClient) -> None:
         """The first node that starts when none ran is the primary."""
         for node in (1, 2, 3):
             await three.stop_node(node)
@@ -142,7 +142,7 @@ class TestNodes:
         assert three.primary == 2
         assert (await call3("GET", "/v1/actions", node=2))[0] == 200
 
-    async def test_restart(self, three: FakeCluster, call3: Caller) -> None:
+    async def test_restart(self, three: FakeCluster, call3: HttpClient) -> None:
         """A restart takes its downtime."""
         began = asyncio.get_running_loop().time()
         restarting = asyncio.create_task(three.restart_node(1, downtime=20))
@@ -154,7 +154,7 @@ class TestNodes:
         assert asyncio.get_running_loop().time() - began == pytest.approx(20, abs=0.01)
         assert (await call3("GET", "/v1/actions"))[0] == 307
 
-    async def test_restart_cancelled(self, three: FakeCluster, call3: Caller) -> None:
+    async def test_restart_cancelled(self, three: FakeCluster, call3: HttpClient) -> None:
         """A restart that is cancelled leaves the node stopped."""
         restarting = asyncio.create_task(three.restart_node(2))
         await asyncio.sleep(1)
@@ -178,7 +178,7 @@ class TestNodes:
         """Stopping and starting can be cancelled at any moment, and leave nothing behind."""
         for turns in range(20):
             async with FakeCluster(nodes=2) as cluster, authorized(cluster) as session:
-                await Caller(session, cluster)("GET", "/v1/actions", node=2)
+                await HttpClient(session, cluster)("GET", "/v1/actions", node=2)
                 if step == "start":
                     await cluster.stop_node(2)
                 work = cluster.start_node(2) if step == "start" else cluster.stop_node(2)
@@ -189,7 +189,7 @@ class TestNodes:
                 await asyncio.wait([working])
         gc.collect()
 
-    async def test_stop_and_start_at_once(self, three: FakeCluster, call3: Caller) -> None:
+    async def test_stop_and_start_at_once(self, three: FakeCluster, call3: HttpClient) -> None:
         """A node that is started while it stops is stopped first."""
         await asyncio.gather(three.stop_node(2), three.start_node(2))
 
@@ -209,7 +209,7 @@ class TestNodes:
                 assert isinstance(result, (tuple, aiohttp.ClientError)), turns
         gc.collect()
 
-    async def test_port_taken(self, three: FakeCluster, call3: Caller) -> None:
+    async def test_port_taken(self, three: FakeCluster, call3: HttpClient) -> None:
         """A stopped node whose port was taken cannot start, but may later."""
         await three.stop_node(2)
         port = URL(three.urls[1]).port
@@ -224,7 +224,7 @@ class TestNodes:
         cluster = FakeCluster(nodes=2)
         for _ in range(2):
             async with cluster, authorized(cluster) as session:
-                assert (await Caller(session, cluster)("GET", "/v1/actions", node=2))[0] == 307
+                assert (await HttpClient(session, cluster)("GET", "/v1/actions", node=2))[0] == 307
                 await cluster.stop_node(2)
 
     @pytest.mark.parametrize("node", [0, 4, -1])

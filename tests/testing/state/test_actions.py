@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from redis_enterprise_actions.testing import Kind, Outcome, Progress
-    from tests.caller import Caller
+    from tests.http_client import HttpClient
 
 
 from typing import TYPE_CHECKING
@@ -51,7 +51,7 @@ class TestCurves:
     async def test_curve(
         self,
         cluster: FakeCluster,
-        call: Caller,
+        call: HttpClient,
         progress: Progress,
         outcome: Outcome,
         expected: list[str | None],
@@ -67,14 +67,14 @@ class TestCurves:
         wanted = [value and pytest.approx(float(value), abs=0.5) for value in expected]
         assert [value and float(value) for value in seen] == wanted
 
-    async def test_none(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_none(self, cluster: FakeCluster, call: HttpClient) -> None:
         """With progress "none", neither version has a progress."""
         uid = cluster.add_action(plan=Plan(progress="none"))
 
         assert "progress" not in await call.ok("GET", f"/v1/actions/{uid}")
         assert "progress" not in await call.ok("GET", f"/v2/actions/{uid}")
 
-    async def test_heartbeat(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_heartbeat(self, cluster: FakeCluster, call: HttpClient) -> None:
         """The heartbeat is the time of the last change of progress."""
         uid = cluster.add_action("SMUpdateBDB", Plan(duration=14, outcome="never"))
         start = (await call.ok("GET", f"/v1/actions/{uid}"))["heartbeat"]
@@ -99,7 +99,7 @@ class TestEnds:
         ],
     )
     async def test_outcome(
-        self, cluster: FakeCluster, call: Caller, outcome: Outcome, status: str
+        self, cluster: FakeCluster, call: HttpClient, outcome: Outcome, status: str
     ) -> None:
         """An action ends after its duration with its outcome."""
         uid = cluster.add_action("retry_bdb", Plan(duration=8, outcome=outcome))
@@ -119,7 +119,7 @@ class TestEnds:
         assert cluster.actions[uid].ends_at == pytest.approx(now + 8)
         assert cluster.actions[never].ends_at == float("inf")
 
-    async def test_delete(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_delete(self, cluster: FakeCluster, call: HttpClient) -> None:
         """A completed delete removes its own record and the database."""
         uid = cluster.add_action("SMDeleteBDB", Plan(duration=5), bdb_uid=2)
         assert (await call.ok("GET", "/v1/bdbs/2"))["status"] == "delete-pending"
@@ -135,7 +135,7 @@ class TestEnds:
 
     @pytest.mark.parametrize("outcome", ["failed", "never"])
     async def test_delete_that_fails(
-        self, cluster: FakeCluster, call: Caller, outcome: Outcome
+        self, cluster: FakeCluster, call: HttpClient, outcome: Outcome
     ) -> None:
         """A delete that does not succeed leaves the database where it is."""
         cluster.add_action("SMDeleteBDB", Plan(duration=5, outcome=outcome), bdb_uid=2)
@@ -143,7 +143,7 @@ class TestEnds:
 
         await call.ok("GET", "/v1/bdbs/2")
 
-    async def test_deleted_stays_deleted(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_deleted_stays_deleted(self, cluster: FakeCluster, call: HttpClient) -> None:
         """A database is gone even if its delete is forgotten, until one is made anew."""
         uid = cluster.add_action("SMDeleteBDB", Plan(duration=5), bdb_uid=2)
         cluster.add_action("retry_bdb", Plan(duration=1), bdb_uid=2)
@@ -156,14 +156,14 @@ class TestEnds:
         await asyncio.sleep(5.1)
         assert (await call.ok("GET", "/v1/bdbs/2"))["status"] == "active"
 
-    async def test_forget(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_forget(self, cluster: FakeCluster, call: HttpClient) -> None:
         """A forgotten action is answered 404."""
         uid = cluster.add_action()
         cluster.forget(uid)
 
         assert (await call("GET", f"/v1/actions/{uid}"))[0] == 404
 
-    async def test_database(self, cluster: FakeCluster, call: Caller) -> None:
+    async def test_database(self, cluster: FakeCluster, call: HttpClient) -> None:
         """A busy database names its action, an idle one none; both hold secrets."""
         uid = cluster.add_action(plan=Plan(duration=5))
         busy = await call.ok("GET", "/v1/bdbs/1")
@@ -246,7 +246,7 @@ def test_impossible_plan(options: dict[str, Any], message: str) -> None:
         Plan(**options)
 
 
-async def test_plans_wait_their_turn(cluster: FakeCluster, call: Caller) -> None:
+async def test_plans_wait_their_turn(cluster: FakeCluster, call: HttpClient) -> None:
     """Plans are for calls of their method and path, one after the other."""
     for uid in range(1, 5):
         cluster.add_bdb(uid)

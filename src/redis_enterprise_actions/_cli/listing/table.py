@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from redis_enterprise_actions._model.action import Action
 
-    _Squeeze: TypeAlias = tuple[tuple["Column", int], ...]
+    _ShrinkOrder: TypeAlias = tuple[tuple["Column", int], ...]
 
 _BAR_WIDTH: Final = 20  # where there is room
 _C = TypeVar("_C")
@@ -64,7 +64,7 @@ _RIGHT_ALIGNED: Final = frozenset({Column.DONE, Column.AGE})
 
 
 # Columns that shrink if the table is too wide, in this order, and their least width: 0 is removal.
-_LIST_SHRINK_ORDER: Final[_Squeeze] = (
+_LIST_SHRINK_ORDER: Final[_ShrinkOrder] = (
     (Column.STATE, 8),
     (Column.STATE, 0),
     (Column.WHAT, 16),
@@ -72,7 +72,7 @@ _LIST_SHRINK_ORDER: Final[_Squeeze] = (
 )
 
 
-_WATCH_SHRINK_ORDER: Final[_Squeeze] = (
+_WATCH_SHRINK_ORDER: Final[_ShrinkOrder] = (
     (Column.BAR, 10),
     (Column.UID, 0),
     (Column.STATE, 12),

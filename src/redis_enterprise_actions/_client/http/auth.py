@@ -149,11 +149,11 @@ class TokenAuth:
             raise _copied(self._last_error)
         now = _now()
         try:
-            header, life = await self._provider.fetch(last, post)
+            header, lifetime = await self._provider.fetch(last, post)
         except Exception as error:
             self._failed_at, self._last_error = _now(), _copied(error)
             raise
-        token = _Token(header, now + _REFRESH_AT * life, now + _EXPIRES_AT * life)
+        token = _Token(header, now + _REFRESH_AT * lifetime, now + _EXPIRES_AT * lifetime)
         if self._token is not None and header == self._token.header:  # it expires as before
             expires_at = self._token.expires_at
             token = _Token(header, max(now, (now + expires_at) / 2), expires_at)
@@ -317,8 +317,8 @@ def _token_lifetime(token: Secret) -> float | None:
         )
     except ValueError:  # a binascii.Error is one
         return None
-    life = times.exp - times.iat
-    return life if 0 < life < math.inf else None
+    lifetime = times.exp - times.iat
+    return lifetime if 0 < lifetime < math.inf else None
 
 
 def _is_token(token: Secret) -> bool:

@@ -89,7 +89,7 @@ class AimedSchedule:
         self._progress = 0.0
 
     def on_answer(
-        self, answer: object, _asked_at: float, now: float, *, shared: bool = False
+        self, answer: object, _requested_at: float, now: float, *, shared: bool = False
     ) -> None:
         """Record an answer. A `shared` poll does not count as one of this wait."""
         self._last_poll_at = now
@@ -108,7 +108,7 @@ class AimedSchedule:
         elif progress < last:
             self._progress_at, self._progress, self.aim = now, progress, None
 
-    def on_unchanged(self, _asked_at: float, now: float) -> bool:
+    def on_unchanged(self, _requested_at: float, now: float) -> bool:
         """Record a shared answer that equals the last one. False if `on_answer` is needed."""
         self._last_poll_at = now
         self.latest = now + self.cap
@@ -160,19 +160,19 @@ class StrategySchedule:
     def on_answer(
         self,
         answer: object,
-        asked_at: float,
+        requested_at: float,
         now: float,
         *,
         shared: bool = False,  # noqa: ARG002 - as in `AimedSchedule`
     ) -> None:
-        """Record an answer to a request sent at `asked_at`."""
-        if asked_at >= self.due - TICK:
+        """Record an answer to a request sent at `requested_at`."""
+        if requested_at >= self.due - TICK:
             self._pause = self._state.pause_after(self._strategy, answer, now)
             self.on_no_answer(now)
 
-    def on_unchanged(self, asked_at: float, _now: float) -> bool:
+    def on_unchanged(self, requested_at: float, _now: float) -> bool:
         """Return False if `on_answer` is needed, as the request was due."""
-        return asked_at < self.due - TICK
+        return requested_at < self.due - TICK
 
     def on_no_answer(self, now: float) -> None:
         """Record a failed request."""

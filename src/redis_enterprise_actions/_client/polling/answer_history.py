@@ -73,15 +73,15 @@ class AnswerHistory:
         self,
         found: Action | AmbiguousAnswer | None,
         *,
-        asked_at: float,
+        requested_at: float,
         last: Action | None,
         missing_since: float | None,
     ) -> Resolved:
         """Return the state of the action, or None for "not found".
 
-        `asked_at` is the time of the request, `last` the action as last seen, and `missing_since`
-        the time of the first "not found". `Ambiguity.REPLACED` is returned if the cluster tells
-        nothing about this work any more, as other work has taken its place.
+        `requested_at` is the time of the request, `last` the action as last seen, and
+        `missing_since` the time of the first "not found". `Ambiguity.REPLACED` is returned if the
+        cluster tells nothing about this work any more, as other work has taken its place.
         """
         if not isinstance(found, AmbiguousAnswer):
             self._quiet_since = self._gone = None
@@ -93,17 +93,17 @@ class AnswerHistory:
         if found.ambiguity is Ambiguity.REPLACED:
             return Ambiguity.REPLACED
         if found.ambiguity is Ambiguity.GONE:
-            return self._resolve_gone(found, asked_at, last)
+            return self._resolve_gone(found, requested_at, last)
         if found.ambiguity is Ambiguity.QUIET:
-            return self._resolve_quiet(found.action, asked_at)
+            return self._resolve_quiet(found.action, requested_at)
         if found.ambiguity is Ambiguity.KNOWN_FAILURE:
-            return self._resolve_failure(found, asked_at, last, missing_since)
-        return self._resolve_result(found, asked_at, last, missing_since)
+            return self._resolve_failure(found, requested_at, last, missing_since)
+        return self._resolve_result(found, requested_at, last, missing_since)
 
     def _resolve_result(
         self,
         found: AmbiguousAnswer,
-        asked_at: float,
+        requested_at: float,
         last: Action | None,
         missing_since: float | None,
     ) -> Action | None:
@@ -116,15 +116,15 @@ class AnswerHistory:
             return found.action
         if found.ambiguity is Ambiguity.OLD_RESULT:
             return None
-        since = asked_at if missing_since is None else missing_since
-        if asked_at >= since + self._grace - TICK:
+        since = requested_at if missing_since is None else missing_since
+        if requested_at >= since + self._grace - TICK:
             return structs.replace(found.action, evidence=Evidence.SAME_RESULT)
         return None
 
     def _resolve_failure(
         self,
         found: AmbiguousAnswer,
-        asked_at: float,
+        requested_at: float,
         last: Action | None,
         missing_since: float | None,
     ) -> Resolved:
@@ -136,7 +136,7 @@ class AnswerHistory:
         failure = self._failure
         if set(found.discriminator.split("+")) <= set(failure.split("+")):
             resolved = self.resolve(
-                found.otherwise, asked_at=asked_at, last=last, missing_since=missing_since
+                found.otherwise, requested_at=requested_at, last=last, missing_since=missing_since
             )
             self._failure = failure
             return resolved
@@ -144,22 +144,24 @@ class AnswerHistory:
             return Ambiguity.REPLACED  # the failure may be that of the work before the call
         return found.action
 
-    def _resolve_quiet(self, action: Action, asked_at: float) -> Action:
+    def _resolve_quiet(self, action: Action, requested_at: float) -> Action:
         """Return a database without work as settled, or as pending if work may still begin."""
         self._failure, self._gone, self._quiet = "", None, True
         if self._busy:
             return action
         if self._quiet_since is None:
-            self._quiet_since = asked_at
-        if asked_at >= self._quiet_since + self._settling_time - TICK:
+            self._quiet_since = requested_at
+        if requested_at >= self._quiet_since + self._settling_time - TICK:
             return structs.replace(action, evidence=Evidence.QUIET)
         return structs.replace(action, phase=Phase.PENDING)
 
-    def _resolve_gone(self, found: AmbiguousAnswer, asked_at: float, last: Action | None) -> Action:
+    def _resolve_gone(
+        self, found: AmbiguousAnswer, requested_at: float, last: Action | None
+    ) -> Action:
         """Return an object as gone once two answers say "not found", with the same mark."""
         if self._gone != found.discriminator:
-            self._gone, self._gone_since = found.discriminator, asked_at
-        if asked_at >= self._gone_since + _GONE_CONFIRMATION - TICK:
+            self._gone, self._gone_since = found.discriminator, requested_at
+        if requested_at >= self._gone_since + _GONE_CONFIRMATION - TICK:
             return structs.replace(found.action, evidence=Evidence.NOT_FOUND)
         if last is not None:
             return last

@@ -86,11 +86,11 @@ class PollPlanner:
             endpoint = self.list_endpoint(request.waiter.list_kind)
             endpoint.last_kind, endpoint.last_request = request.kind, self._requests
 
-    def require_verification(self, waiter: Waiter, doubt: WaitError) -> None:
+    def require_verification(self, waiter: Waiter, unverified: WaitError) -> None:
         """Plan a request for the database, which may show that the action has ended."""
         if waiter.unverified is None:
             self._unverified.append(waiter)
-        waiter.unverified = doubt
+        waiter.unverified = unverified
 
     def forget(self, ref: Reference) -> None:
         """Forget an action that has no waiter any more."""
@@ -106,7 +106,7 @@ class PollPlanner:
         Return the time at which the cluster-wide outage began, or None after a first failure.
         """
         if self.outage is None:
-            self.outage = ClusterOutage(min(waiter.state.asked_at for waiter in requesters))
+            self.outage = ClusterOutage(min(waiter.state.requested_at for waiter in requesters))
         self.outage.record_failure(error, [waiter.state.ref for waiter in requesters], now)
         if self.outage.failures == _OUTAGE_FAILURES and not error.has_alternative:
             extra = _log_fields("outage", now - self.outage.began, error)
@@ -129,7 +129,9 @@ class PollPlanner:
             return False
         ref = requesters[0].state.ref
         if ref not in self._failing_since:
-            self._failing_since[ref] = since = min(waiter.state.asked_at for waiter in requesters)
+            self._failing_since[ref] = since = min(
+                waiter.state.requested_at for waiter in requesters
+            )
             extra = _log_fields("outage", now - since, error, ref)
             message = "%s; asking again, while requests for other actions are answered"
             _outage_log.warning(message, str(error), extra=extra)
@@ -230,7 +232,7 @@ class PollPlanner:
         endpoint = self.list_endpoint(kind)
         if singles < 2 or now < endpoint.avoided_until:
             return None
-        since = max([state.asked_at for state in states], default=-math.inf)
+        since = max([state.requested_at for state in states], default=-math.inf)
         if chorus.members:
             since = max(since, chorus.looks.asked)
         schedules = [state.schedule for state in states]

@@ -266,28 +266,30 @@ class Poller:
         chorus.looks.hear(now)
 
     async def _request_verification(self, waiter: Waiter) -> None:
-        doubt = waiter.unverified
-        if doubt is None:
+        unverified = waiter.unverified
+        if unverified is None:
             return  # it left while the loop slept
         ref = waiter.state.ref
-        doubts: dict[Waiter, WaitError | None] = {
+        unverified_waiters: dict[Waiter, WaitError | None] = {
             each: each.unverified
             for each in self._waiters.fellows(ref)
-            if type(each.unverified) is type(doubt)
+            if type(each.unverified) is type(unverified)
         }
-        for each in doubts:
+        for each in unverified_waiters:
             each.unverified = None
-        self._start_request(doubts)
-        await self._send(self._source.verify(ref, doubt), partial(self._on_verification, doubts))
+        self._start_request(unverified_waiters)
+        await self._send(
+            self._source.verify(ref, unverified), partial(self._on_verification, unverified_waiters)
+        )
 
     def _on_verification(
-        self, doubts: dict[Waiter, WaitError | None], ended: Action | None
+        self, unverified_waiters: dict[Waiter, WaitError | None], ended: Action | None
     ) -> None:
         now = self._now()
         for waiter in tuple(self._requesters):
-            doubt = doubts[waiter]
-            if ended is None and doubt is not None:
-                self._fail(waiter, doubt)
+            unverified = unverified_waiters[waiter]
+            if ended is None and unverified is not None:
+                self._fail(waiter, unverified)
             else:
                 self._deliver(waiter, ended, now)
         self._on_cluster_answered(now)
@@ -359,8 +361,8 @@ class Poller:
                 self._remove(waiter)
             else:
                 state.check_limits(now)
-        except (ActionVanished, ActionStalled) as doubt:
-            self._planner.require_verification(waiter, doubt)
+        except (ActionVanished, ActionStalled) as unverified:
+            self._planner.require_verification(waiter, unverified)
         except Exception as error:  # noqa: BLE001 - an error of a strategy ends its wait only
             self._fail(waiter, error)
 

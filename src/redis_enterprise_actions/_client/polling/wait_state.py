@@ -110,7 +110,7 @@ class WaitState:
         *("_began", "_builder", "_counted", "_finished", "_history", "_lag_bound"),
         *("_last_moved_at", "_last_running_at", "_limits", "_looks", "_missing_since"),
         *("_other_node_left", "_outages", "_polls", "_record", "_unknown_statuses", "action"),
-        *("asked_at", "deadline", "hard_limit", "ref", "schedule", "soft_limit"),
+        *("requested_at", "deadline", "hard_limit", "ref", "schedule", "soft_limit"),
     )
 
     def __init__(
@@ -129,7 +129,7 @@ class WaitState:
         self._limits = limits
         self._began = now
         self._polls = 0
-        self.asked_at = now  # time of the last request, or of the last failure
+        self.requested_at = now  # time of the last request, or of the last failure
         self._last_moved_at = now
         self._last_running_at: float | None = None
         self._lag_bound: float | None = None  # see `Record.lag_bound`
@@ -166,7 +166,7 @@ class WaitState:
     def due(self) -> float:
         """The time of the next request, if no other wait shares it."""
         due = self.schedule.due
-        if self.deadline - due < min(due - self.asked_at, CLOSE_TO_DEADLINE):
+        if self.deadline - due < min(due - self.requested_at, CLOSE_TO_DEADLINE):
             due = self.deadline
         return min(due, self.soft_limit)
 
@@ -175,7 +175,7 @@ class WaitState:
     def on_request(self, now: float) -> float:
         """Record a request. Return the time at which it must be cut short."""
         self._polls += 1
-        self.asked_at = now
+        self.requested_at = now
         return self.hard_limit if now < self.hard_limit - TICK else now + LAST_POLL_TIMEOUT
 
     def on_answer(
@@ -197,7 +197,7 @@ class WaitState:
                 self._history = AnswerHistory(self.ref, self._limits.not_found_grace)
             resolved = self._history.resolve(
                 found,
-                asked_at=self.asked_at,
+                requested_at=self.requested_at,
                 last=self.action,
                 missing_since=self._missing_since,
             )
@@ -208,7 +208,7 @@ class WaitState:
             if self.action is not None:
                 raise ActionVanished(**self._error_context(now))
             if self._missing_since is None:
-                self._missing_since = self.asked_at
+                self._missing_since = self.requested_at
             is_update = False
         else:
             is_update = self._on_action(found, now)
@@ -218,21 +218,21 @@ class WaitState:
                 self._builder.add_outage(outage)
             self._update_limits()
         if not self.is_done:
-            self.schedule.on_answer(found, self.asked_at, now, shared=shared)
+            self.schedule.on_answer(found, self.requested_at, now, shared=shared)
         return is_update
 
     def _on_action(self, found: Action, now: float) -> bool:
         if not found.phase.terminal:
-            self._last_running_at = self.asked_at
+            self._last_running_at = self.requested_at
         elif self._last_running_at is not None and found.evidence is Evidence.ACTION:
             self._lag_bound = now - self._last_running_at
         last, stall_timeout = self.action, self._limits.stall_timeout
         is_update = found is not last and is_visible_change(last, found)
         if is_update or (last is not None and has_moved(last, found)):
-            self._last_moved_at = self.asked_at
+            self._last_moved_at = self.requested_at
             self._builder.add_answer(found, now)
         elif self._history is not None and self._history.is_uncertain:
-            self._last_moved_at = self.asked_at
+            self._last_moved_at = self.requested_at
         elif self._reached(self._last_moved_at + stall_timeout):
             raise ActionStalled(**self._error_context(now), stall_timeout=stall_timeout)
         self.action = found
@@ -256,10 +256,10 @@ class WaitState:
         self._other_node_left = self._outages.record(
             error,
             per_action=per_action,
-            began=min(self.asked_at, since),
+            began=min(self.requested_at, since),
             budget=self._limits.outage_timeout,
         )
-        self.asked_at = now
+        self.requested_at = now
         self.schedule.on_no_answer(now)
         self._update_limits()
 
@@ -272,7 +272,7 @@ class WaitState:
 
     def on_timeout(self, now: float) -> None:
         """Record that the request in flight was cut short at a limit."""
-        self.asked_at = now
+        self.requested_at = now
         self._other_node_left = False
 
     # --- shared polls ---------------------------------------------------------------------------
@@ -282,7 +282,7 @@ class WaitState:
 
         In a client with thousands of waits most answers take this short path.
         """
-        requested_at = self.asked_at
+        requested_at = self.requested_at
         if self._outages or self._reached(self.soft_limit):
             return False
         if not self.schedule.on_unchanged(requested_at, now):
@@ -304,7 +304,7 @@ class WaitState:
         """Record an answer to a shared poll in which the action changed, but did not end."""
         self.action = found
         self._builder.add_answer(found, now)
-        self.schedule.on_answer(found, self.asked_at, now, shared=True)
+        self.schedule.on_answer(found, self.requested_at, now, shared=True)
 
     def catch_up(self) -> None:
         """Copy the counters of the shared polls."""
@@ -312,7 +312,7 @@ class WaitState:
         if looks is not None:
             self._polls += looks.count - self._counted
             self._counted = looks.count
-            self.asked_at, self._last_running_at = looks.asked, looks.ran_at
+            self.requested_at, self._last_running_at = looks.asked, looks.ran_at
             self.schedule.on_unchanged(looks.ran_at, looks.heard)
 
     def part(self) -> None:
@@ -327,7 +327,7 @@ class WaitState:
 
         While another node can be asked, a node that fails ends no wait.
         """
-        if self.asked_at < self.soft_limit - TICK or self._other_node_left:
+        if self.requested_at < self.soft_limit - TICK or self._other_node_left:
             return
         outage = self._outages.first
         if outage is not None:
@@ -358,7 +358,7 @@ class WaitState:
         return since + self._limits.not_found_grace
 
     def _reached(self, limit: float) -> bool:
-        return self.asked_at >= limit - TICK
+        return self.requested_at >= limit - TICK
 
     # --- the end --------------------------------------------------------------------------------
 

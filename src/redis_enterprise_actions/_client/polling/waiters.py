@@ -52,7 +52,7 @@ class Waiter:
         self.list_misses = 0  # successive lists that did not show its action
         self.single_until = -math.inf  # until then a list that did not show its action is not used
         self.poll_now = False
-        self.unverified: WaitError | None = None  # the doubt that the database has to confirm
+        self.unverified: WaitError | None = None  # the error that the database has to confirm
 
     @property
     def is_steady(self) -> bool:

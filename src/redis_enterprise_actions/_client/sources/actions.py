@@ -136,13 +136,13 @@ class ActionsApi:
             _log.debug("%s; the list of v1 is used alone", str(error))
         return ListResult(found, list_cost(*bodies), changed)
 
-    async def verify(self, ref: Reference, doubt: WaitError) -> Action | None:
+    async def verify(self, ref: Reference, unverified: WaitError) -> Action | None:
         """Return a stalled action as ended if its database shows that, otherwise None."""
-        if doubt.action is None or not isinstance(doubt, ActionStalled):
+        if unverified.action is None or not isinstance(unverified, ActionStalled):
             return None
-        deletion = _deletion_of(ref, doubt.action)
+        deletion = _deletion_of(ref, unverified.action)
         if deletion is None:
-            return await self._confirm_end(ref, doubt.action)
+            return await self._confirm_end(ref, unverified.action)
         found = await self._confirm_deletion(ref, deletion)
         return found if isinstance(found, Action) and found.phase.terminal else None
 

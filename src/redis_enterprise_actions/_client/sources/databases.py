@@ -127,13 +127,13 @@ class DatabasesApi:
         return ListResult(found, list_cost(body))
 
     @failover
-    async def verify(self, ref: Reference, doubt: WaitError) -> Action | None:
+    async def verify(self, ref: Reference, unverified: WaitError) -> Action | None:
         """Return a vanished transfer as ended if its result, which may have been reset, was seen.
 
         Return None for a transfer without a baseline, or that began during another one.
         """
-        action, baseline = doubt.action, parse_baseline(ref)
-        if action is None or not isinstance(doubt, ActionVanished):
+        action, baseline = unverified.action, parse_baseline(ref)
+        if action is None or not isinstance(unverified, ActionVanished):
             return None
         if not baseline.status or baseline.was_busy or self._is_replaced(ref):
             return None

@@ -98,15 +98,15 @@ class NodeActionsApi:
             found[ref] = matched
         return ListResult(found, cost)
 
-    async def verify(self, ref: Reference, doubt: WaitError) -> Action | None:
+    async def verify(self, ref: Reference, unverified: WaitError) -> Action | None:
         """Return a vanished run as cancelled if this client has cancelled it.
 
         Return a stalled removal as completed if its node is gone. Otherwise return None.
         """
-        action = doubt.action
+        action = unverified.action
         if action is None:
             return None
-        if isinstance(doubt, ActionVanished):
+        if isinstance(unverified, ActionVanished):
             return cancelled(action) if self._has_cancelled(ref, action) else None
         return await self._verify_removal(ref, action) if _is_removal(ref) else None
 

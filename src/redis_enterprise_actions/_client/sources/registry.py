@@ -74,9 +74,9 @@ class StatusSources:
             _log.debug("%s; the client asks for each of the %s instead", str(error), kind)
             return NO_LIST
 
-    async def verify(self, ref: Reference, doubt: WaitError) -> Action | None:
+    async def verify(self, ref: Reference, unverified: WaitError) -> Action | None:
         """Return a vanished or stalled action as ended if that is certain, otherwise None."""
-        return await self._sources[ref.list_kind].verify(ref, doubt)
+        return await self._sources[ref.list_kind].verify(ref, unverified)
 
     def retain_cancel(self, ref: Reference) -> AbstractContextManager[None]:
         """Keep the record of a cancelled run until the last wait for the action leaves."""

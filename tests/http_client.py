@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from redis_enterprise_actions.testing import FakeCluster
 
 
-class Caller:
+class HttpClient:
     """HTTP client with the credentials of a cluster, by default of its first node."""
 
     def __init__(self, session: aiohttp.ClientSession, cluster: FakeCluster) -> None:
@@ -59,8 +59,8 @@ class Caller:
 
 
 @asynccontextmanager
-async def calling(cluster: FakeCluster) -> AsyncIterator[Caller]:
+async def http_client(cluster: FakeCluster) -> AsyncIterator[HttpClient]:
     """Return a client of a cluster."""
     pair = base64.b64encode(f"{cluster.username}:{cluster.password}".encode()).decode()
     async with aiohttp.ClientSession(headers={"Authorization": f"Basic {pair}"}) as session:
-        yield Caller(session, cluster)
+        yield HttpClient(session, cluster)
