@@ -94,7 +94,7 @@ async def orchestrate(client: ActionsClient, file: Path, bdbs: list[int]) -> boo
 
 
 async def main() -> None:
-    """Do as told; on a fake cluster, be stopped once and start again."""
+    """Follow the arguments; on a fake cluster, stop once and start again."""
     async with a_cluster() as client:
         if sys.argv[1:]:
             file, *bdbs = sys.argv[1:]

@@ -1,4 +1,4 @@
-"""Where the examples run: on your cluster if one is configured, else on a fake one."""
+"""Addresses of the examples: your cluster if one is configured, else a fake one."""
 
 from __future__ import annotations
 

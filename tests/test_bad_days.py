@@ -506,7 +506,7 @@ class TestNodes:
         return ActionsClient(cluster.urls, **settings)  # type: ignore[arg-type]
 
     async def test_redirect(self, three: FakeCluster) -> None:
-        """A redirect to another node is followed once, and then this node is asked."""
+        """A redirect to another node is followed once; then requests go to that node."""
         three.primary = 3
         uid = three.add_action(plan=Plan(duration=60))
         async with self.of(three) as client:
@@ -671,7 +671,7 @@ class TestNodes:
             traffic.cancel()
 
     async def test_resting_primary(self, three: FakeCluster) -> None:
-        """A primary that answers `Retry-After` is not asked through redirects, either."""
+        """A primary that answers `Retry-After` is not reached through redirects, either."""
         three.primary = 3
         uid = three.add_action(plan=Plan(duration=10))
         three.inject(node=3, retry_after=30)

@@ -273,7 +273,7 @@ def verdict(  # noqa: PLR0911 - one for each way to be wrong
 
 
 def verdict_on_call(plan: Plan, cluster: FakeCluster) -> str | None:
-    """Return what is wrong with the end that was told of what a call has started, or None.
+    """Return the fault in the reported end of the work of a call, or None.
 
     A call whose answer is lost need not have been taken, and then a database that has settled is
     no claim that it was. What cannot be known is no fault; `definite` counts how often it can.

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def live(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the tests that ask a cluster."""
+    """Run the tests against a cluster."""
     return subprocess.run(
         [sys.executable, "-m", "pytest", "--live", "-p", "no:cacheprovider", *arguments],
         cwd=ROOT,

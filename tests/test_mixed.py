@@ -357,7 +357,7 @@ class TestEnds:
 
 
 class TestFaults:
-    """Trouble of one kind does not affect the others."""
+    """Faults of one kind do not affect the others."""
 
     def spoil(self, cluster: FakeCluster, path: str, **fault: object) -> None:
         """Let a list fail, but not the objects below it."""

@@ -111,7 +111,7 @@ def test_lazy() -> None:
 
 @pytest.mark.parametrize("name", public_methods())
 def test_coroutine_functions(name: str) -> None:
-    """What is awaited is a coroutine function, and says so."""
+    """Each method that is awaited is a coroutine function."""
     assert inspect.iscoroutinefunction(public_methods()[name]) is (name not in NOT_AWAITED)
 
 

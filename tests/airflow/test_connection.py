@@ -93,7 +93,7 @@ def test_extra_that_is_no_json() -> None:
 
 
 def test_no_secret_in_sight() -> None:
-    """Settings do not show the password, and tell those with another one apart."""
+    """Settings do not show the password; settings with another password differ."""
     one, other = settings(login="ops", password="hunter2-hunter2"), settings(login="ops")
 
     assert repr(one) == repr(other) == "<settings for https://a:9443>"

@@ -121,7 +121,7 @@ async def process(
 
 
 def settings(url: str) -> dict[str, str]:
-    """Return the variables that tell the command about a cluster."""
+    """Return the environment variables of a cluster."""
     return {
         "REDIS_ENTERPRISE_URL": url,
         "REDIS_ENTERPRISE_USER": "ops",

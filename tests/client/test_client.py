@@ -96,7 +96,7 @@ class TestSingleCalls:
         assert len(cluster.requests) == 4
 
     async def test_gives_up(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """A call gives up after ten seconds, and says what was tried."""
+        """A call gives up after ten seconds; the error has the attempts."""
         cluster.inject(times=None, status=503, body='{"description": "no quorum"}')
         began = now()
 
@@ -106,14 +106,14 @@ class TestSingleCalls:
         assert caught.value.attempts == len(cluster.requests) > 3
 
     async def test_unreadable_is_retried(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """An answer that makes no sense is asked for again."""
+        """A request with an unreadable answer is retried."""
         uid = cluster.add_action()
         cluster.inject(status=200, body="<html>starting</html>")
 
         assert (await client.get_action(uid)).uid == uid
 
     async def test_unreadable_for_good(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """What never makes sense is given up, too."""
+        """A call gives up if every answer is unreadable."""
         cluster.inject(times=None, status=200, body="<html>starting</html>")
 
         with pytest.raises(UnreadableReply, match="<html>"):
@@ -123,7 +123,7 @@ class TestSingleCalls:
 
 @pytest.mark.enable_socket
 class TestEnds:
-    """How a wait can end."""
+    """The ends of a wait."""
 
     @pytest.mark.parametrize("version", ["7.4", "7.8", "7.22", "8.0"])
     @pytest.mark.parametrize("name", ["SMUpdateBDB", "module_installation"])
@@ -367,7 +367,7 @@ class TestProgress:
         assert len(cluster.requests) == requests
 
     async def test_callback_raises(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """What a callback raises ends its wait, unchanged."""
+        """An exception of a callback ends its wait, unchanged."""
         uid, error = cluster.add_action(), KeyError("mine")
 
         async def callback(_: Action) -> None:
@@ -398,7 +398,7 @@ class TestPoll:
     """`poll=` takes any wait strategy of tenacity."""
 
     async def test_strategy(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """A strategy decides when to ask again."""
+        """A strategy decides when the next poll is."""
         uid = cluster.add_action(plan=Plan(duration=30))
         await client.wait_for_action(uid, poll=wait_exponential(multiplier=1, max=8))
 
@@ -449,10 +449,10 @@ class TestPoll:
 
 
 class TestSharing:
-    """What several waits on one client ask of the cluster."""
+    """Requests of several waits on one client."""
 
     async def test_one_list(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """Several waits of every family of v1 ask for one list, and for nothing else."""
+        """Several waits of every family of v1 share one list, and send no other request."""
         uids = [cluster.add_action(plan=Plan(duration=20 + n // 2), bdb_uid=n) for n in range(30)]
         uids += [cluster.add_action("retry_bdb", Plan(duration=30)) for _ in range(30)]
         results = await client.wait_for_actions(uids)
@@ -462,7 +462,7 @@ class TestSharing:
         assert len(cluster.requests) < 3 * 36
 
     async def test_v2_when_needed(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """The list of v2 is asked for as long as it alone shows what is waited for."""
+        """The list of v2 is requested as long as it alone shows the actions."""
         exports = [cluster.add_action("export", Plan(duration=30), bdb_uid=n) for n in range(5)]
         update = cluster.add_action(plan=Plan(duration=90))
         another = cluster.add_action(plan=Plan(duration=90))
@@ -476,7 +476,7 @@ class TestSharing:
         assert len([r for r in cluster.requests if r.path == "/v2/actions"]) > 10
 
     async def test_both_lists_count(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """A look that takes the lists of v1 and v2 is two of the three requests of a second."""
+        """A poll of the lists of v1 and v2 counts as two of the three requests per second."""
         uids = [cluster.add_action(name, Plan(duration=60)) for name in ("export", "SMUpdateBDB")]
         await client.wait_for_actions(uids, poll=wait_fixed(0.1))
 
@@ -487,7 +487,7 @@ class TestSharing:
         assert len(made) > 80
 
     async def test_both_routes_count(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """Nor is an action that neither knows asked for more often than that."""
+        """An unknown action is not requested more often than that, either."""
         await client.list_actions()
         with pytest.raises(ActionNotFound):
             await client.wait_for_action("x", not_found_grace=60, poll=wait_fixed(0.1))
@@ -497,7 +497,7 @@ class TestSharing:
         assert len(times) > 100
 
     async def test_v2_alone(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """Where only v2 shows what is waited for, v1 is not asked."""
+        """If only v2 shows the actions, v1 is not requested."""
         uids = [
             cluster.add_action(name, Plan(duration=30)) for name in ("export", "import", "backup")
         ]
@@ -507,7 +507,7 @@ class TestSharing:
         assert set(late) == {"/v2/actions"}
 
     async def test_by_task_id(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """Who waits for a task by its `task_id` is served by the list, too."""
+        """A wait for a task by its `task_id` uses the list, too."""
         uids = [cluster.add_action("retry_bdb", Plan(duration=20)) for _ in range(2)]
         [first, _] = (await client.list_actions())[:2]
         assert first.uid == uids[0]
@@ -563,7 +563,7 @@ class TestMany:
     """`wait_for_actions`."""
 
     async def test_in_order(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """Results come in the order given, a uid given twice is asked for once."""
+        """Results have the order of the arguments; a repeated uid is requested once."""
         long, short = (
             cluster.add_action(plan=Plan(duration=9)),
             cluster.add_action(plan=Plan(duration=3)),
@@ -632,7 +632,7 @@ class TestMany:
         assert isinstance(second, RequestError)
 
     async def test_callback_raises(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """What a callback raises is raised, settling or not."""
+        """An exception of a callback is raised, with or without `settle`."""
         uid = cluster.add_action()
 
         def callback(_: Action) -> None:
@@ -739,7 +739,7 @@ async def test_session_of_caller(cluster: FakeCluster) -> None:
     ids=repr,
 )
 async def test_bad_options(client: ActionsClient, options: dict[str, object]) -> None:
-    """An option that cannot work is said to be wrong by name, before anything is sent."""
+    """An invalid option is an error that names it, before anything is sent."""
     (name,) = options
     with pytest.raises(UsageError, match=f"{name}="):
         client.watch_action("x", **options)  # type: ignore[arg-type]
@@ -749,7 +749,7 @@ async def test_bad_options(client: ActionsClient, options: dict[str, object]) ->
 
 @pytest.mark.parametrize("uid", ["", ".", "..", None, 5])
 async def test_bad_uid(cluster: FakeCluster, client: ActionsClient, uid: str) -> None:
-    """What can be no uid is not sent."""
+    """A text that cannot be a uid is not sent."""
     calls: list[Callable[[], object]] = [
         lambda: client.get_action(uid),
         lambda: client.wait_for_action(uid),
@@ -784,7 +784,7 @@ async def test_bad_uid(cluster: FakeCluster, client: ActionsClient, uid: str) ->
     ids=repr,
 )
 def test_bad_settings(options: dict[str, object]) -> None:
-    """A setting that cannot work is said to be wrong at once."""
+    """An invalid setting is an error at once."""
     with pytest.raises(UsageError):
         ActionsClient("https://127.0.0.1:9443", **options)  # type: ignore[arg-type]
 
@@ -798,7 +798,7 @@ def test_bad_password_is_not_repeated() -> None:
 
 @pytest.mark.enable_socket
 def test_two_loops() -> None:
-    """A client that is taken to another event loop says that it cannot go along."""
+    """A client that is used in a second event loop raises `UsageError`."""
     client = ActionsClient("http://127.0.0.1:1")
 
     async def request() -> None:
@@ -821,7 +821,7 @@ def test_two_loops() -> None:
 
 @pytest.mark.enable_socket
 def test_closed_in_another_loop() -> None:
-    """Nor is it closed there under waits, which would not hear of it."""
+    """A client with waits cannot be closed in another event loop."""
     client = ActionsClient("http://127.0.0.1:1")
 
     async def begin() -> asyncio.Task[Action]:
@@ -842,7 +842,7 @@ def test_closed_in_another_loop() -> None:
 
 
 def test_repr() -> None:
-    """A client's `repr` tells where it points and not who it is."""
+    """A client's `repr` has its URLs, and no credentials."""
     client = ActionsClient("https://127.0.0.1:9443", username="ops", password="hunter2-hunter2")
 
     assert repr(client) == "ActionsClient('https://127.0.0.1:9443')"
@@ -872,7 +872,7 @@ class TestFromEnv:
     async def test_arguments_go_first(
         self, cluster: FakeCluster, environment: Callable[..., None]
     ) -> None:
-        """What is passed in goes before the environment."""
+        """Arguments take precedence over the environment."""
         environment(URL="https://wrong", USER="wrong", PASSWORD="wrong", CA_CERT="", INSECURE="no")
 
         async with ActionsClient.from_env(
@@ -930,7 +930,7 @@ class TestFromEnv:
 
 
 def test_urls() -> None:
-    """The nodes are told, as they were given."""
+    """`urls` has the URLs of the nodes, in order."""
     client = ActionsClient(["https://n1:9443", "https://n2"], username="u", password="p")
 
     assert client.urls == ("https://n1:9443", "https://n2")

@@ -101,7 +101,7 @@ class TestFollowing:
     async def test_wait(
         self, cluster_with_data: FakeCluster, client: ActionsClient, kind: str
     ) -> None:
-        """`wait` takes the settings of any wait, and tells of each change."""
+        """`wait` takes the settings of any wait, and reports each change."""
         cluster_with_data.plan("POST", "/", Plan(duration=60, progress="linear"))
         cluster_with_data.plan("PUT", "/", Plan(duration=60))
         seen: list[Action] = []
@@ -173,7 +173,7 @@ class TestFollowing:
     async def test_abandoned(
         self, cluster_with_data: FakeCluster, client: ActionsClient, kind: str
     ) -> None:
-        """Cancelling the task that waits cancels nothing on the cluster, and asks no more."""
+        """Cancelling the waiting task cancels nothing on the cluster, and stops the polls."""
         cluster_with_data.plan("POST", "/", Plan(duration=60))
         cluster_with_data.plan("PUT", "/", Plan(duration=60))
         operation = await STARTS[kind](client)
@@ -191,7 +191,7 @@ class TestFollowing:
         assert (await operation).phase is Phase.COMPLETED
 
     async def test_nothing_known(self, client: ActionsClient) -> None:
-        """What a reference names need not be there."""
+        """The object of a reference need not exist."""
         began = now()
         with pytest.raises(ActionNotFound):
             await client.operation("node:1/maintenance_on")
@@ -202,7 +202,7 @@ class TestFollowing:
     async def test_grace_of_transfers(
         self, cluster_with_data: FakeCluster, client: ActionsClient, kind: str
     ) -> None:
-        """An export may be about to begin for a minute, unless told otherwise."""
+        """An export may be about to begin for a minute, by default."""
         began = now()
         with pytest.raises(ActionNotFound):
             await client.operation(f"{kind}:1")
@@ -215,7 +215,7 @@ class TestFollowing:
 
 
 class TestGet:
-    """One look at the work of an operation."""
+    """A single read of the work of an operation."""
 
     @pytest.mark.parametrize("kind", STARTS)
     async def test_under_way(
@@ -275,7 +275,7 @@ class TestGet:
 
     @pytest.mark.enable_socket
     async def test_nothing_to_follow(self) -> None:
-        """Where nothing tells the end, `get` says so."""
+        """`get` raises an error if nothing can be followed."""
         async with RecordingServer(POST=[(200, "{}")]) as server, server.client() as other:
             operation = await other.submit("POST", "/v1/unheard_of")
         with pytest.raises(NothingToFollow):
@@ -326,7 +326,7 @@ class TestDone:
     """An operation that was over with the answer to its call."""
 
     async def test_await(self, cluster_with_data: FakeCluster, client: ActionsClient) -> None:
-        """Awaiting it returns at once, without a request, what says that it was the call."""
+        """Awaiting it returns an action with the evidence `call`, without a request."""
         operation = await done(client)
         began, requests_before = now(), len(cluster_with_data.requests)
 
@@ -343,7 +343,7 @@ class TestDone:
         assert repr(operation) == "<Operation PUT /v1/bdbs/1: completed>"
 
     async def test_watch(self, cluster_with_data: FakeCluster, client: ActionsClient) -> None:
-        """Iterating over it yields that once; callbacks are told, and awaited."""
+        """Iterating over it yields that once; callbacks are called, and awaited."""
         updates: list[Action] = []
 
         async def callback(action: Action) -> None:
@@ -361,7 +361,7 @@ class TestDone:
         assert updates == [without_record(action)] * 3
 
     async def test_record(self, cluster_with_data: FakeCluster, client: ActionsClient) -> None:
-        """Its record is that of a wait of no length, for which nothing was asked."""
+        """Its record is that of a wait of no length, without polls."""
         recorder = FlightRecorder()
         operation = await done(client)
         action = await operation.wait(recorder=recorder)
@@ -377,7 +377,7 @@ class TestDone:
     async def test_callback_fails(
         self, cluster_with_data: FakeCluster, client: ActionsClient
     ) -> None:
-        """What a callback raises reaches who waits."""
+        """An exception of a callback reaches the caller."""
 
         def fail(_: Action) -> None:
             raise OSError("no terminal")
@@ -448,7 +448,7 @@ class TestCancel:
     async def test_cancelled(
         self, cluster_with_data: FakeCluster, client: ActionsClient, kind: str, line: str
     ) -> None:
-        """It is asked for by the documented call; a wait tells the end."""
+        """`cancel` sends the documented call; a wait then ends."""
         cluster_with_data.plan("POST", "/", Plan(duration=600))
         cluster_with_data.plan("PUT", "/", Plan(duration=600))
         operation = await STARTS[kind](client)
@@ -476,7 +476,7 @@ class TestCancel:
     async def test_not_supported(
         self, cluster_with_data: FakeCluster, client: ActionsClient, ref: str, *, force: bool
     ) -> None:
-        """What the API has no cancel for is not asked to be cancelled, and goes on."""
+        """Work for which the API has no cancel goes on; no request is sent."""
         with pytest.raises(CancelNotSupported) as caught:
             await client.operation(ref).cancel(force=force)
 
@@ -495,7 +495,7 @@ class TestCancel:
         assert cluster_with_data.requests == []
 
     async def test_cluster(self, cluster_with_data: FakeCluster, client: ActionsClient) -> None:
-        """The cancel of a cluster's action is documented, but no action has it: that is said."""
+        """No cluster action can be cancelled, although the API documents the call."""
         cluster_with_data.plan("POST", MASTER, Plan(duration=60))
         operation = await client.cluster.change_primary(1)
         with pytest.raises(RequestRejected, match="404: action_not_found: Action change_master"):
@@ -506,7 +506,7 @@ class TestCancel:
         assert (await operation).phase is Phase.COMPLETED
 
     async def test_queued(self, cluster_with_data: FakeCluster, client: ActionsClient) -> None:
-        """What waits in the queue is cancelled at once."""
+        """Queued work is cancelled at once."""
         cluster_with_data.plan("POST", ON, Plan(queued=600))
         operation = await client.nodes.maintenance_on(1)
         await operation.cancel()
@@ -516,7 +516,7 @@ class TestCancel:
         assert cluster_with_data.maintenance == {1: 0}
 
     async def test_refused(self, cluster_with_data: FakeCluster, client: ActionsClient) -> None:
-        """What the cluster does not cancel now is refused in its words, and goes on."""
+        """A cancel that the cluster refuses raises its message; the work goes on."""
         cluster_with_data.not_cancellable = {"maintenance_on"}
         operation = await client.nodes.maintenance_on(1)
         with pytest.raises(RequestRejected, match="409: action_not_cancellable") as caught:
@@ -526,7 +526,7 @@ class TestCancel:
         assert (await operation).phase is Phase.COMPLETED
 
     async def test_not_allowed(self, cluster_with_data: FakeCluster, client: ActionsClient) -> None:
-        """Who may not cancel is told which permission that needs."""
+        """The error of a forbidden cancel names the permission."""
         operation = await client.nodes.maintenance_on(1)
         cluster_with_data.inject(method="DELETE", status=403)
         with pytest.raises(AuthenticationError, match="needs the permission cancel_node_action"):
@@ -540,7 +540,7 @@ class TestCancel:
     async def test_over(
         self, cluster_with_data: FakeCluster, client: ActionsClient, *, named: bool
     ) -> None:
-        """What has ended is not cancelled: its result stays, and nobody takes it for cancelled."""
+        """Work that has ended is not cancelled, and keeps its result."""
         operation = await client.nodes.maintenance_on(1)
         await operation
         ref = operation.ref if named else "node:1/maintenance_on"
@@ -552,7 +552,7 @@ class TestCancel:
         assert (await client.operation(str(ref))).phase is Phase.COMPLETED
 
     async def test_never_began(self, cluster_with_data: FakeCluster, client: ActionsClient) -> None:
-        """What is not there is not found, in the cluster's words."""
+        """The cancel of unknown work raises the cluster's "not found"."""
         with pytest.raises(RequestRejected, match="404: action_not_found"):
             await client.operation("node:1/maintenance_on").cancel()
 
@@ -567,7 +567,7 @@ class TestCancel:
         assert (await second).phase is Phase.COMPLETED
 
     async def test_forgotten(self, cluster_with_data: FakeCluster, client: ActionsClient) -> None:
-        """What was cancelled by us, and is then forgotten, has been cancelled."""
+        """Work that this client cancelled, and that the cluster then forgot, ends as cancelled."""
         cluster_with_data.plan("POST", ON, Plan(duration=600))
         operation = await client.nodes.maintenance_on(1)
         waiting = asyncio.create_task(operation.wait(poll=wait_fixed(1)))
@@ -615,7 +615,7 @@ class TestCancel:
     async def test_lost(
         self, cluster_with_data: FakeCluster, client: ActionsClient, ref: str, fault: dict[str, Any]
     ) -> None:
-        """A cancel whose answer is lost is not asked for again; the error refers to the work."""
+        """A cancel whose answer is lost is not sent again; the error refers to the work."""
         cluster_with_data.start_node_action(1, "maintenance_on", Plan(duration=600))
         cluster_with_data.start_crdb_task(plan=Plan(duration=600), guid="g", id="t1")
         for method in ("POST", "DELETE"):
@@ -631,7 +631,7 @@ class TestCancel:
     async def test_nobody_there(
         self, cluster_with_data: FakeCluster, client: ActionsClient
     ) -> None:
-        """A cancel that nobody takes is tried for ten seconds, and is not lost."""
+        """A cancel that no node accepts is retried for ten seconds, and is not an `AnswerLost`."""
         await cluster_with_data.stop_node(1)
         began = now()
         with pytest.raises(ClusterUnreachable) as caught:

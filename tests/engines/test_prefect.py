@@ -65,7 +65,7 @@ def test_a_failure_is_not_tried_again() -> None:
 
 
 def test_out_of_reach() -> None:
-    """A wait that could not ask is tried again, by reference; nothing is started anew."""
+    """A wait that fails is retried by reference; no work is started again."""
 
     async def refused_once() -> tuple[str, int]:
         async with configured() as cluster:

@@ -74,7 +74,7 @@ async def test_it_resumes() -> None:
 
 
 async def test_a_lost_answer() -> None:
-    """Where the answer to the call is lost, the database tells when what it began is over."""
+    """If the answer to the call is lost, the wait follows the database."""
     async with configured() as cluster:
         cluster.plan("POST", "/v1/bdbs/1/upgrade", Plan(duration=600))
         cluster.inject(path="/v1/bdbs/1/upgrade", lose=True)

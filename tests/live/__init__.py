@@ -1,1 +1,1 @@
-"""Tests that ask the cluster of the environment; `pytest --live` runs them."""
+"""Tests against the cluster of the environment; `pytest --live` runs them."""

@@ -59,7 +59,7 @@ async def test_lists(
 
 
 async def test_listed_alone(client: ActionsClient) -> None:
-    """What is listed is found alone, too, and is the same kind of work."""
+    """Each listed action is found alone, too, with the same kind."""
     for listed in await some(client, over=True):
         alone = await client.get_action(listed.uid)
 
@@ -92,7 +92,7 @@ async def test_unknown(client: ActionsClient) -> None:
 
 
 async def test_what_has_ended(client: ActionsClient) -> None:
-    """A wait for what has ended says how, at once, and each for itself."""
+    """A wait for an action that has ended returns or raises its outcome at once."""
     actions = await some(client, over=True)
     ends = await client.wait_for_actions(
         [each.uid for each in actions], settle=True, timeout=60, stall_timeout=30

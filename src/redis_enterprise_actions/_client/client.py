@@ -470,8 +470,8 @@ class ActionsClient:
 
         Durations are seconds, `timedelta`s or text such as `"30m"`. `busy_timeout`: for how long
         the call is repeated after a 409, "busy"; `outage_timeout`: for how long the client tries to
-        have the call taken; `request_timeout`: how long one request may take, by default what the
-        client was told.
+        have the call taken; `request_timeout`: how long one request may take, by default that of
+        the client.
 
         The client sends the call a second time only where no node has taken the first, where that
         was refused with 409, or where it was answered 429 or 503 and is seen to have begun nothing;

@@ -88,7 +88,7 @@ _SHAPES: Final = (
 
 
 class Reference(msgspec.Struct, frozen=True, cache_hash=True):
-    """Name of one piece of work: `kind:uid`, or `kind:uid@run` where runs must be told apart.
+    """Name of one piece of work: `kind:uid`, or `kind:uid@run` where runs must be distinguished.
 
     `run` depends on the kind:
 

@@ -33,7 +33,7 @@ IN_BODY = {"username": "ops", "password": SECRET}
 
 
 def jwt(lifetime: object = 300, number: int = 0) -> str:
-    """Return a token whose claims tell its life."""
+    """Return a token whose claims have its lifetime."""
     claims = json.dumps({"iat": 1_800_000_000, "exp": 1_800_000_000 + lifetime, "jti": number})  # type: ignore[operator]
     return ".".join(
         base64.urlsafe_b64encode(part.encode()).decode().rstrip("=") for part in ("{}", claims, "s")
@@ -292,7 +292,7 @@ class TestClusterTokens:
         ],
     )
     async def test_refused(self, answers: list[RequestError], expected: str) -> None:
-        """Of the two errors of a refused login, the one that tells more is raised."""
+        """Of the two errors of a refused login, the more specific one is raised."""
         cluster, authenticator = GrantingCluster(answers=[*answers]), cluster_auth()
 
         with pytest.raises((RequestRejected, ClusterUnreachable)) as caught:
@@ -324,7 +324,7 @@ class TestClusterTokens:
         ],
     )
     async def test_lifetime(self, token: str, lifetime: float) -> None:
-        """A token lives as long as it tells, or else as long as the vendor's tokens."""
+        """A token is used for the lifetime in its claims, or else for the vendor's default."""
         cluster, authenticator = (
             GrantingCluster(answers=[json.dumps({"access_token": token}).encode()]),
             cluster_auth(),
@@ -343,7 +343,7 @@ class TestCallableTokens:
     """Tokens that the caller's function returns."""
 
     async def test_opaque(self) -> None:
-        """A token that does not tell its life is used until it is refused."""
+        """A token without a lifetime is used until it is refused."""
         tokens = iter(["one", "two"])
         authenticator = callable_auth(lambda: next(tokens))
         first = [await authenticator.authorization(GrantingCluster().post) for _ in range(3)]

@@ -72,7 +72,7 @@ async def test_budget_ends() -> None:
 
 
 async def test_another_node() -> None:
-    """Another node is asked at once, even after the budget; the error names all of them."""
+    """Another node is tried at once, even after the budget; the error names all of them."""
     flaky = Flaky(
         *(unreachable(f"http://n{number}", has_alternative=number < 3) for number in (1, 2, 3))
     )

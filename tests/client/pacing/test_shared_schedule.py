@@ -134,7 +134,7 @@ class TestSharedSchedule:
     def test_guarantee(
         self, began: list[float], data: st.DataObject, cost: float, price: float
     ) -> None:
-        """Whatever the progress, no wait goes unpolled for longer than its age allows."""
+        """With any progress, no wait goes unpolled for longer than its age allows."""
         progress = st.floats(0, 100) | st.none() | st.just(math.nan)
         now = 10_000.0
         schedules = []

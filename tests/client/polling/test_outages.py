@@ -73,7 +73,7 @@ def test_unreachable(error: RequestError, reason: str) -> None:
 
 
 def test_has_alternative() -> None:
-    """Another node can be asked until one is named again."""
+    """Another node can be tried until one is named again."""
     outages = OngoingOutages()
 
     def took(node: str) -> bool:

@@ -244,7 +244,7 @@ def node_error(number: int, *, has_alternative: bool = True) -> ClusterUnreachab
 
 
 async def test_another_node(caplog: pytest.LogCaptureFixture) -> None:
-    """If another node is left, it is asked at once, and that is no outage yet."""
+    """If another node is left, it is tried at once, and that is no outage yet."""
     source = ScriptedSource(at(1), node_error(1), node_error(2), at(2, "completed"))
 
     seen = [a async for a in watch_source(source, outage_timeout=0)]

@@ -230,7 +230,7 @@ async def test_options(
 async def test_crdb_options(
     sent: list[Sent], name: str, arguments: tuple[Any, ...], line: str, body: object
 ) -> None:
-    """A task is given the id and the time to live that are asked for, as headers."""
+    """The chosen task id and time to live are sent as headers."""
     operation = await attrgetter(name)(offline())(
         *arguments, task_id="t-1", result_ttl=3600, headers={"X-More": "yes"}
     )
@@ -276,7 +276,7 @@ async def start(client: ActionsClient, name: str, guid: str) -> Any:  # noqa: AN
 @pytest.mark.enable_socket
 @pytest.mark.parametrize("name", sorted(NAMES))
 async def test_followed(name: str) -> None:
-    """Whatever it starts on the cluster is followed to its end, and it is not over before."""
+    """The operation follows all work that the call starts, and is not done before it ends."""
     async with FakeCluster(nodes=3) as cluster:
         cluster.add_bdb(1)
         guid = cluster.add_crdb()
@@ -445,7 +445,7 @@ async def test_bad_with_secrets(
 
 @pytest.mark.parametrize("name", sorted(NAMES))
 def test_described(name: str) -> None:
-    """Each call says what it takes, which page of the vendor's it rests on, and what it needs."""
+    """Each docstring names the parameters, the vendor's page and the permission."""
     call = attrgetter(name)(offline())
     documentation = inspect.getdoc(call) or ""
 
@@ -473,7 +473,7 @@ async def test_request_timeout() -> None:
 
 
 async def test_deletes_that_are_over(cluster: FakeCluster, client: ActionsClient) -> None:
-    """Deletes that are over before they are first asked about have completed, each at once."""
+    """Deletes that end before their first poll have completed, each at once."""
     for uid in range(1, 6):
         cluster.add_bdb(uid)
     cluster.plan("DELETE", "/v1/bdbs", Plan(duration=1), times=None)

@@ -149,7 +149,7 @@ async def test_call(
 
 
 async def test_fault(cluster: FakeCluster, client: ActionsClient, name: str, fault: str) -> None:
-    """It is asked again for up to ten seconds, and the error has what the cluster said last."""
+    """A call is retried for up to ten seconds; the error has the last answer."""
     call, path, _ = CALLS[name]
     faults, error, expected, least = FAULTS[fault]
     start_all(cluster)
@@ -263,7 +263,7 @@ class TestNodes:
         assert len(cluster.requests) == 1
 
     async def test_elapsed(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """Not found after an outage tells how long that took."""
+        """A "not found" after an outage has the length of the outage."""
         cluster.inject(status=503, retry_after=4)
         with pytest.raises(ActionNotFound) as caught:
             await client.get("node:1/maintenance_on")
@@ -408,7 +408,7 @@ class TestCrdbs:
 
 
 async def test_while_waiting(cluster: FakeCluster, client: ActionsClient) -> None:
-    """What is listed and shown meanwhile does not disturb the waits of all kinds."""
+    """Lists and single reads do not disturb waits of any kind."""
     start_all(cluster)
     waiting = asyncio.create_task(
         client.wait_for("node:1/maintenance_on", "cluster:change_master", "crdb:t1")

@@ -142,7 +142,7 @@ class TestFind:
     async def test_quoting(
         self, cluster: FakeCluster, actions_api: ActionsApi, uid: str, path: str
     ) -> None:
-        """A uid that needs quoting is quoted, and cannot ask for anything else."""
+        """A uid is quoted, and cannot change the path of the request."""
         cluster.add_action(uid=uid)
         found = await actions_api.find_action(uid)
 
@@ -398,7 +398,7 @@ class TestDeleted:
     REF = Reference(ReferenceKind.ACTION, "a1", "bdb:7")
 
     async def test_not_a_deletion(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
-        """No database is asked about an action that is not known to delete one."""
+        """No database is requested for an action that is not known to delete one."""
         assert await actions_api.fetch(A1, None) is None
         assert "/v1/bdbs" not in "".join(take_paths(cluster))
 
@@ -546,7 +546,7 @@ class TestFinished:
     async def test_may_not_ask(
         self, cluster: FakeCluster, actions_api: ActionsApi, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """A user who may not see databases is told why it stays in doubt."""
+        """For a user who may not see databases the log has the reason."""
         cluster.inject(path="/v1/bdbs", status=403)
 
         assert await actions_api.verify(A1, stalled(machine())) is None

@@ -24,7 +24,7 @@ class TestV2:
 
     @pytest.mark.enable_socket
     async def test_unknown_without_v2(self) -> None:
-        """A cluster without v2 is asked for its list once."""
+        """The list of v2 is requested once from a cluster without v2."""
         async with FakeCluster(version="7.8") as cluster:
             transport = transport_to(cluster)
             actions_api = ActionsApi(transport)
@@ -36,7 +36,7 @@ class TestV2:
     async def test_v2_is_found_out_once(
         self, cluster: FakeCluster, actions_api: ActionsApi
     ) -> None:
-        """Many who ask at once find out once."""
+        """Concurrent requests probe for v2 once."""
         await asyncio.gather(*(actions_api.find_action(f"x{n}") for n in range(10)))
 
         assert take_paths(cluster).count("/v2/actions") <= 10
@@ -44,7 +44,7 @@ class TestV2:
         assert "/v2/actions" not in take_paths(cluster)
 
     async def test_finding_out_fails(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
-        """An outage while finding out is an outage, and v2 is asked again."""
+        """An outage during the probe is an outage, and v2 is requested again."""
         uid = cluster.add_action("export")
         cluster.inject(path="/v2", status=503)
 

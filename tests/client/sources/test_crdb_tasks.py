@@ -157,7 +157,7 @@ class TestFailure:
         assert "full: cluster1.local: no room; no room" in str(caught.value)
 
     async def test_timeout(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """At the timeout the task is told as last seen, and goes on."""
+        """The error of a timeout has the task as last seen; the task goes on."""
         task_id = cluster.start_crdb_task(plan=Plan(duration=100))
 
         with pytest.raises(WaitTimeout) as caught:
@@ -231,7 +231,7 @@ class TestResults:
             await client.get(str(operation.ref))
 
     async def test_ttl(self, cluster: FakeCluster, client: ActionsClient, crdb: str) -> None:
-        """It is kept for as long as the call has said."""
+        """A result is kept for the `result_ttl` of the call."""
         operation = await client.crdbs.flush(crdb, result_ttl=3600)
 
         await asyncio.sleep(3600)
@@ -320,7 +320,7 @@ class TestStart:
         assert caught.value.ref is None
 
     async def test_busy(self, cluster: FakeCluster, client: ActionsClient, crdb: str) -> None:
-        """A cluster that is busy is asked again for as long as one is told, and no longer."""
+        """A call to a busy cluster is retried for the `busy_timeout`."""
         cluster.inject(method="PUT", path="/v1/crdbs", times=None, status=409)
         with pytest.raises(RequestRejected, match="409"):
             await client.crdbs.flush(crdb)
@@ -350,7 +350,7 @@ class TestStart:
 
 
 class TestCancel:
-    """Tasks that are told to stop."""
+    """Tasks that are cancelled."""
 
     async def test_running(self, cluster: FakeCluster, client: ActionsClient, crdb: str) -> None:
         """A task that is cancelled fails, as it has no other word, and says why."""

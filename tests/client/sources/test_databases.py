@@ -281,7 +281,7 @@ class TestSettles:
             await client.databases.wait(1, poll=wait_fixed(50))
 
     async def test_stalled(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """One about which nothing moves has stalled, and no other word is asked for."""
+        """A database without any change has stalled, without another request."""
         cluster.add_action("SMUpdateBDB", Plan(outcome="never"), bdb_uid=1)
 
         with pytest.raises(ActionStalled, match="has not moved for 60 s"):
@@ -403,7 +403,7 @@ class TestGone:
         assert (await client.databases.wait_gone(1)).status == "deleted"
 
     async def test_failed(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """A delete that fails is told in the cluster's words."""
+        """A delete that fails has the cluster's message."""
         cluster.add_action(
             "SMDeleteBDB", Plan(duration=10, outcome="failed", error="stuck"), bdb_uid=1
         )
@@ -620,7 +620,7 @@ class TestShared:
         assert 4 < found.cost < 6
 
     async def test_bad_entry(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """One entry that makes no sense costs the others nothing, and is asked for alone."""
+        """One unreadable entry does not affect the others, and is requested alone."""
         cluster.add_action("SMUpdateBDB", Plan(duration=100), bdb_uid=1)
         cluster.add_action("SMUpdateBDB", Plan(duration=50), bdb_uid=2)
         cluster.inject(times=None, path="/v1/bdbs", bad_entry=True)
@@ -633,7 +633,7 @@ class TestShared:
     async def test_strange_404(
         self, cluster: FakeCluster, client: ActionsClient, body: str
     ) -> None:
-        """A a 404 that is not the REST API's says nothing about a database."""
+        """A 404 that is not the REST API's says nothing about a database."""
         cluster.inject(times=2, path="/v1/bdbs", status=404, body=body)
         for call in (
             client._parts.sources.databases.fetch(bdb(1, GONE), None),

@@ -117,7 +117,7 @@ class TestReader:
         assert len({id(action) for each in found for action in each.values()}) == 1
 
     def test_other_place(self) -> None:
-        """Entries that have changed places are told apart."""
+        """Entries that have changed places are distinguished."""
         reader = ActionListReader()
         entries = [MACHINE, MACHINE | {"action_uid": "b", "progress": 99}]
         wanted = {MACHINE["action_uid"], "b"}

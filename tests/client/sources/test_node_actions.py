@@ -229,7 +229,7 @@ class TestFailure:
 
     @pytest.mark.parametrize("name", ["maintenance_on", "change_master"])
     async def test_timeout(self, three: FakeCluster, client3: ActionsClient, name: str) -> None:
-        """At the timeout the action is told as last seen, and goes on."""
+        """The error of a timeout has the action as last seen; the action goes on."""
         for path in (ON, PRIMARY):
             three.plan("POST", path, Plan(duration=100))
         operation = await CALLS[name](client3)
@@ -240,7 +240,7 @@ class TestFailure:
         assert (await operation).phase is Phase.COMPLETED
 
     async def test_stalls(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """An action that does not move has stalled; nothing else could tell better."""
+        """An action without progress has stalled."""
         cluster.start_node_action(1, "maintenance_on", Plan(progress="stalling", outcome="never"))
 
         with pytest.raises(ActionStalled):
@@ -420,7 +420,7 @@ class TestStart:
     async def test_lost_answer(
         self, cluster: FakeCluster, client: ActionsClient, fault: str
     ) -> None:
-        """The run whose answer was lost is told from the one before it; it is not sent twice."""
+        """A run with a lost answer is distinguished from the run before; it is sent once."""
         old = cluster.start_node_action(1, "maintenance_on", Plan(duration=0))
         cluster.inject(method="POST", **{fault: True})  # type: ignore[arg-type]
         operation = await client.nodes.maintenance_on(1)
@@ -459,7 +459,7 @@ class TestStart:
     async def test_lost_change(
         self, three: FakeCluster, client3: ActionsClient, again: bool
     ) -> None:
-        """Runs without a task_id are told apart by their status, as far as that goes."""
+        """Runs without a task_id are distinguished by their status, as far as possible."""
         if again:
             three.start_cluster_action("change_master", Plan(duration=0), node_uid=1)
         three.inject(method="POST", path=PRIMARY, lose=True)
@@ -597,7 +597,7 @@ class TestRemove:
         assert requested_paths(three).count("/v1/nodes/2") == 1
 
     async def test_stalled(self, three: FakeCluster, client3: ActionsClient) -> None:
-        """A removal that is said to run for ever has completed, too, if its node is gone."""
+        """A removal that is listed as running for ever has completed if its node is gone."""
         three.plan("POST", "/v1/nodes", Plan(outcome="stuck", duration=30))
         operation = await client3.nodes.remove(2)
 
@@ -605,7 +605,7 @@ class TestRemove:
         assert (action.phase, action.evidence) == (Phase.COMPLETED, Evidence.LIST)
 
     async def test_from_a_reference(self, three: FakeCluster, client3: ActionsClient) -> None:
-        """A run that is named has begun: if its node is gone, it is complete, if nothing tells."""
+        """A removal that vanished before the first poll has completed if its node is gone."""
         three.plan("POST", "/v1/nodes", Plan(outcome="vanishes"))
         operation = await client3.nodes.remove(2)
         await asyncio.sleep(100)
@@ -619,11 +619,11 @@ class TestRemove:
         ["node:9/remove", "node:9/remove@lost,,T1", "node:1/remove@T1", "node:9/enslave_node@T1"],
     )
     async def test_not_begun(self, cluster: FakeCluster, client: ActionsClient, ref: str) -> None:
-        """A removal of which nothing tells that it began is not complete, node or no node."""
+        """A removal that did not begin has not completed, with or without a node."""
         with pytest.raises(ActionNotFound):
             await client.operation(ref)
 
-    async def test_no_telling(self, cluster: FakeCluster, api: NodeActionsApi) -> None:
+    async def test_node_forbidden(self, cluster: FakeCluster, api: NodeActionsApi) -> None:
         """A removal is not verified if the user may not see the node."""
         cluster.inject(path="/v1/nodes/9", status=403)
         last = action_of("node:1/remove")
@@ -680,7 +680,7 @@ class TestRemove:
     async def test_no_request(
         self, cluster: FakeCluster, api: NodeActionsApi, ref: str, known: bool
     ) -> None:
-        """Of anything else a node tells nothing."""
+        """The node is not requested for other actions."""
         last = action_of(ref) if known else None
         unverified = ActionVanished(ref, action=last, elapsed=1, polls=1)
 
@@ -689,7 +689,7 @@ class TestRemove:
 
 
 class TestCancel:
-    """Actions that are told to stop."""
+    """Actions that are cancelled."""
 
     @pytest.mark.parametrize("queued", [0, 60], ids=["running", "queued"])
     async def test_cancelled(
@@ -787,7 +787,7 @@ class TestCancel:
 
     @pytest.mark.parametrize("ref", ["node:1/maintenance_on", "cluster:change_master"])
     async def test_by_submit(self, cluster: FakeCluster, client: ActionsClient, ref: str) -> None:
-        """A cancel that is submitted is accepted, not done: the action tells how it ends."""
+        """A submitted cancel is accepted, not done: the wait follows the action."""
         cluster.start_node_action(1, "maintenance_on", Plan(duration=60, outcome="failed"))
         cluster.start_cluster_action(
             "change_master", Plan(duration=60, outcome="failed"), node_uid=1

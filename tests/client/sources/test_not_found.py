@@ -34,7 +34,7 @@ class TestConfirmGone:
     async def test_no_list(
         self, cluster: FakeCluster, actions_api: ActionsApi, status: int
     ) -> None:
-        """Without a list, one "not found" is not enough, and is told with that doubt."""
+        """Without a list, a single "not found" is ambiguous."""
         cluster.inject(path="/v1/bdbs/7", status=404, body=NO_DATABASE)
         cluster.inject(path="/v1/bdbs", status=status)
         found = await actions_api.fetch(REF, None)
@@ -44,7 +44,7 @@ class TestConfirmGone:
         assert found.action.phase is Phase.COMPLETED
 
     async def test_still_listed(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
-        """A database that the list has is not gone, whatever is said of it alone."""
+        """A database that the list has is not gone, even if it is not found alone."""
         cluster.add_bdb(7)
         cluster.inject(path="/v1/bdbs/7", status=404, body=NO_DATABASE)
         action = await actions_api.fetch(REF, None)
@@ -91,7 +91,7 @@ class TestConfirmGone:
     async def test_no_fields(
         self, cluster: FakeCluster, actions_api: ActionsApi, status: int
     ) -> None:
-        """Versions that do not take `fields=` are asked without."""
+        """Versions that reject `fields=` get requests without it."""
         cluster.inject(path="/v1/bdbs/7", status=404, body=NO_DATABASE)
         cluster.inject(path="/v1/bdbs", status=status)
         found = await actions_api.fetch(REF, None)

@@ -602,7 +602,7 @@ class TestLostAnswer:
 @pytest.mark.enable_socket
 @pytest.mark.parametrize("seed", range(40))
 async def test_any_day(seed: int) -> None:
-    """Whatever others do meanwhile, and whatever is lost, no end is told that is not that of ours.
+    """Other transfers and lost answers never give a transfer the end of another one.
 
     Nor is ours begun twice, or told to be over before it is. What others begin while ours is on
     its way cannot be told from it where it is not answered.
@@ -890,7 +890,7 @@ class TestReferences:
         st.sampled_from([ReferenceKind.EXPORT, ReferenceKind.IMPORT, ReferenceKind.BACKUP]),
     )
     def test_any(self, status: str, last_time: str, kind: ReferenceKind) -> None:
-        """Whatever a database says, it is a line of text, and knows the same when it sees it."""
+        """A baseline is one line of text for any status, and equals itself after a round trip."""
         now = TransferStatus(status=status, progress=None, error=None, last_time=last_time)
         ref = before(now, kind)
 

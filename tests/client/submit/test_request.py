@@ -153,7 +153,7 @@ class TestSecrets:
 
     @pytest.mark.enable_socket
     async def test_short_secret(self) -> None:
-        """A secret that is too short to be told from other text is not redacted."""
+        """A secret that is too short to be distinguished from other text is not redacted."""
         text = json.dumps({"description": "a name is needed"})
         async with RecordingServer(POST=[(406, text)]) as server, server.client() as client:
             with pytest.raises(RequestRejected, match="a name is needed"):

@@ -663,7 +663,7 @@ class TestRefused:
 
     @pytest.mark.parametrize("kind", ALL)
     async def test_next_node(self, kind: str) -> None:
-        """If a node is down the client asks the next one at once. The request is executed once."""
+        """If a node is down the client tries the next one at once. The request is executed once."""
         async with FakeCluster(nodes=2) as cluster:
             cluster.add_bdb(1)
             cluster.add_crdb("g")
@@ -800,7 +800,7 @@ class TestBusy:
 
 
 class TestStateBefore:
-    """State that is read before a request, so that its work is told from older work."""
+    """State that is read before a request, which distinguishes its work from older work."""
 
     @pytest.mark.parametrize(
         ("kind", "paths"),

@@ -369,7 +369,7 @@ def test_answer_without_uid() -> None:
 
 @pytest.mark.parametrize("read", [read_action, read_action_v2])
 def test_answer_about_another(read: type[read_action]) -> None:
-    """An answer about another action than the one asked for is not believed."""
+    """An answer about another action than the requested one is unreadable."""
     with pytest.raises(UnreadableReply, match="another action"):
         read(b'{"action_uid": "y", "status": "completed"}', "x", "/v1/actions/x")
 
@@ -433,7 +433,7 @@ ANYTHING = st.recursive(
 
 @given(ANYTHING.map(lambda value: json.dumps(value).encode()) | st.binary())
 def test_any_body(body: bytes) -> None:
-    """Whatever the body is, it decodes or raises `UnreadableReply`."""
+    """Any body decodes or raises `UnreadableReply`."""
     for read in (
         lambda: [read_action(body, "x", "/v1/actions/x")],
         lambda: [read_action_v2(body, "x", "/v2/actions/x")],

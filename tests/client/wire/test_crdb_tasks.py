@@ -194,7 +194,7 @@ BODIES = st.binary(max_size=200) | (
 @settings(max_examples=examples(100))
 @given(body=BODIES)
 def test_hostile(body: bytes) -> None:
-    """Whatever the bytes are: actions that can be shown, compared and sent on, or our error."""
+    """Any bytes are actions that can be printed, compared and encoded, or raise our error."""
     actions: list[Action] = []
     for read in (
         lambda: [read_crdb_task(body, "t1", "/v1/crdb_tasks/t1")],

@@ -97,7 +97,7 @@ class TestFailureMarks:
     """Marks that distinguish failures in references."""
 
     def test_marks(self) -> None:
-        """A failure is told from another by its name and its error, in letters and digits."""
+        """Failures are distinguished by their name and error, in letters and digits."""
         wires = [
             bdb(background_op=op("failed", name, error=error))
             for name in ("SMUpdateBDB", "SM,Up@date", None)
@@ -226,7 +226,7 @@ DATABASES = st.fixed_dictionaries(
     st.sampled_from([BDB, BDB_GONE, *(Reference(kind, "3") for kind in TRANSFERS)]),
 )
 def test_any_database(value: object, ref: Reference) -> None:
-    """Whatever is said of databases is read as actions, or is unreadable, and nothing else."""
+    """Any JSON is read as actions or is unreadable, without another error."""
     body = json.dumps(value).encode()
     wires: list[WireDatabase] = []
     try:
@@ -252,7 +252,7 @@ def test_any_database(value: object, ref: Reference) -> None:
 @settings(max_examples=examples(60))
 @given(st.binary(max_size=60) | st.text(max_size=60).map(str.encode))
 def test_any_bytes(body: bytes) -> None:
-    """Whatever the bytes are, they are read, or raise `UnreadableReply` without a word of them."""
+    """Any bytes are read, or raise `UnreadableReply` without quoting them."""
     for read, expected in zip(READERS, ["not a database object", "not a list of"], strict=True):
         try:
             read(body)
@@ -368,7 +368,7 @@ class TestDatabaseAction:
         assert summary(database_action(bdb(), parse_reference(ref))) == expected
 
     def test_another_failure(self) -> None:
-        """Beside a failure that was there before, a new one is told as that."""
+        """A new failure beside an older one is a new failure."""
         old, new = op("failed", "SMUpdateBDB"), op("failed", "SMUpgradeBDB", error="boom")
         known = failure_marks(bdb(background_op=old))
         found = database_action(
@@ -410,7 +410,7 @@ class TestDatabaseAction:
         ids=str,
     )
     def test_error(self, error: object, expected: str | None) -> None:
-        """A failure is told in the cluster's words, be they a text or an object."""
+        """A failure has the cluster's message, from a text or an object."""
         wire = bdb(status="active-change-pending", background_op=op("failed", error=error))
         found = action_in(database_action(wire, BDB))
 

@@ -67,7 +67,7 @@ def test_no_refusal(status: int) -> None:
     ],
 )
 def test_status(status: int, kind: type[RequestError]) -> None:
-    """Statuses that pass are told from those that do not."""
+    """Transient statuses are distinguished from permanent ones."""
     error = refused(status)
 
     assert type(error) is kind
@@ -235,7 +235,7 @@ def test_is_api_error(body: bytes, ours: bool) -> None:
     st.dictionaries(st.sampled_from(["Retry-After", "Date", "Location"]), st.text()),
 )
 def test_any_refusal(status: int, body: bytes, headers: dict[str, str]) -> None:
-    """Whatever a server answers, the error can be made and read."""
+    """Any answer makes an error that can be printed."""
     error = refused(status, body, headers)
 
     assert error is None or str(error).isprintable()

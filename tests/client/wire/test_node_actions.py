@@ -164,7 +164,7 @@ class TestReadNodeActions:
         ids=lambda entry: str(entry)[:60],
     )
     def test_bad_entry(self, entry: object) -> None:
-        """An entry that cannot be told from others is left out, and costs no other."""
+        """An entry that cannot be distinguished from others is left out; the others stay."""
         good = {"name": "maintenance_on", "node_uid": "1", "status": "running"}
 
         assert hosts([entry, good, entry]) == [host(ON)]
@@ -185,7 +185,7 @@ class TestReadNodeActions:
 @settings(max_examples=examples(100))
 @given(body=BODIES)
 def test_hostile(body: bytes) -> None:
-    """Whatever the bytes are: actions that can be shown, compared and sent on, or our error."""
+    """Any bytes are actions that can be printed, compared and encoded, or raise our error."""
     actions: list[Action] = []
     for read in (
         lambda: [read_node_action(body, ON, PATH)],

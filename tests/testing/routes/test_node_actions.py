@@ -236,7 +236,7 @@ class TestLists:
         assert cluster.maintenance == {1: 1}
 
     async def test_progress(self, cluster: FakeCluster, call: HttpClient) -> None:
-        """The action itself has progress only if that was asked for; lists have it anyway."""
+        """The single answer has progress only if it is linear; lists have that of steps, too."""
         cluster.start_node_action(1, "maintenance_on", Plan(progress="linear"))
         cluster.start_node_action(1, "maintenance_off", Plan(progress="steps"))
         cluster.start_node_action(1, "enslave_node", Plan(progress="none"))
@@ -364,7 +364,7 @@ class TestEffects:
             await call3("GET", "/v1/nodes", node=2)
 
     async def test_removed_and_forgotten(self, three: FakeCluster, call3: HttpClient) -> None:
-        """When the result is removed, too, there is no trace of the node."""
+        """After the result is removed, there is no trace of the node."""
         three.start_node_action(2, "remove", Plan(duration=1))
         await asyncio.sleep(2)
         await call3.ok("DELETE", REMOVE)

@@ -42,7 +42,7 @@ class TestFaults:
     async def test_retry_after(
         self, cluster: FakeCluster, call: HttpClient, value: float | str
     ) -> None:
-        """Retry-After comes with a 503 unless told otherwise."""
+        """By default a 503 has a Retry-After."""
         cluster.inject(retry_after=value)
         cluster.inject(retry_after=value, status=429)
         for status in (503, 429):
