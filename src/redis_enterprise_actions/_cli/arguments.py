@@ -82,7 +82,15 @@ def read_data(data: Secret | None) -> object:
     if data is None:
         return None
     text = data.reveal()
-    body = _read_bytes(text.removeprefix("@")) if text.startswith("@") else text
+    body: str | bytes = text
+    if text.startswith("@"):
+        path = text.removeprefix("@")
+        if path == "-" and sys.stdin is None:
+            raise UsageError("--data @- cannot be read: there is no standard input")
+        try:
+            body = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+        except (OSError, ValueError) as error:
+            raise UsageError(f"--data @{path} cannot be read: {error}") from None
     problem = "is not JSON"  # raised below: what caused the decoder's error may quote the body
     try:
         value: object = msgspec.json.decode(body)
@@ -108,15 +116,6 @@ def _is_too_deep(value: object) -> bool:
             )
         ]
     return any(isinstance(each, (dict, list)) for each in level)
-
-
-def _read_bytes(path: str) -> bytes:
-    if path == "-" and sys.stdin is None:
-        raise UsageError("--data @- cannot be read: there is no standard input")
-    try:
-        return sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
-    except (OSError, ValueError) as error:
-        raise UsageError(f"--data @{path} cannot be read: {error}") from None
 
 
 def name_and_value(text: str) -> tuple[str, str]:

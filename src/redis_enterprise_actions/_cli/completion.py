@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from argcomplete.completers import BaseCompleter
 
 SHELLS: Final = ("bash", "zsh", "fish")
-_PROGRAM: Final = "redis-actions"
 
 
 def completion_script(shell: str) -> str:
@@ -34,7 +33,7 @@ def completion_script(shell: str) -> str:
         raise UsageError(
             "completion needs argcomplete: pip install 'redis-enterprise-actions[cli]'"
         ) from None
-    return str(shellcode([_PROGRAM], shell=shell, use_defaults=False))
+    return str(shellcode(["redis-actions"], shell=shell, use_defaults=False))
 
 
 def answer_completion(parser: argparse.ArgumentParser) -> None:

@@ -142,17 +142,17 @@ class NodeChecks:
     async def _check_tls(self, node: URL) -> CheckResult | None:
         if node.scheme != "https":
             return None
+
+        def unverified() -> ssl.SSLContext:
+            cert, key = self._client_cert
+            tls = tls_settings(verify=False, client_cert=cert, client_key=key)
+            return ssl_context(tls.context)
+
         try:
-            certificate = await network.fetch_certificate(
-                *_host_and_port(node), self._unverified_context
-            )
+            certificate = await network.fetch_certificate(*_host_and_port(node), unverified)
             return await self._check_certificate(node, certificate)
         except OSError as error:
             return no_handshake(str(node), error, client_cert_refusal(error))
-
-    def _unverified_context(self) -> ssl.SSLContext:
-        cert, key = self._client_cert
-        return ssl_context(tls_settings(verify=False, client_cert=cert, client_key=key).context)
 
     async def _check_certificate(self, node: URL, certificate: Certificate) -> CheckResult:
         """Return whether the client, by its own settings, trusts a certificate."""

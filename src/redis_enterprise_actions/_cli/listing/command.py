@@ -66,7 +66,13 @@ async def watch_actions(args: argparse.Namespace, client: ActionsClient) -> int:
         cluster=" ".join(client.urls), selection=selection_from(args), interval=args.interval
     )
     async with client:
-        with _make_view(state) as view:
+        view: LineView | LiveView = LineView(state)
+        if _is_capable_terminal():
+            try:
+                view = LiveView(state)
+            except UsageError as error:
+                print_error(f"{error}; printing lines instead")
+        with view:
             return await _watch_until_cancelled(ActionQuery(client, state.selection), state, view)
 
 
@@ -107,15 +113,6 @@ async def _redraw_until_done(work: Coroutine[object, object, _T], view: LineView
     finally:
         task.cancel()
         await asyncio.wait({task})
-
-
-def _make_view(state: WatchState) -> LiveView | LineView:
-    if _is_capable_terminal():
-        try:
-            return LiveView(state)
-        except UsageError as error:
-            print_error(f"{error}; printing lines instead")
-    return LineView(state)
 
 
 def _format_actions(actions: Sequence[Action]) -> list[str]:

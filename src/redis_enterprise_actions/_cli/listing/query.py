@@ -137,9 +137,8 @@ class ActionQuery:
                 self._errors[kind] = error
             else:
                 self._errors.pop(kind, None)
-        return _without_duplicates(
-            [action for listed in self._last_answers.values() for action in listed]
-        )
+        actions = [action for listed in self._last_answers.values() for action in listed]
+        return _without_duplicates(actions)
 
 
 def _can_leave_out(kind: Kind, error: RequestError) -> bool:
@@ -156,19 +155,17 @@ def _without_duplicates(actions: list[Action]) -> list[Action]:
     The entries of that list are kept, as they have more fields. An entry of a node's action may
     lack the `task_id`: such an entry is a duplicate if name, node and end are the same.
     """
-    entries = [action for action in actions if action.kind not in _NODE_KINDS]
+    node_kinds = {Kind.NODE_ACTION, Kind.CLUSTER_ACTION}
+
+    def run_of(action: Action) -> tuple[str, str | None, bool]:
+        return action.name, action.node_uid, action.phase.terminal
+
+    entries = [action for action in actions if action.kind not in node_kinds]
     uids = {action.uid for action in entries}
-    runs = {_run_key(action) for action in entries}
+    runs = set(map(run_of, entries))
     return entries + [
         action
         for action in actions
-        if action.kind in _NODE_KINDS
-        and not (_run_key(action) in runs if action.task_id is None else action.task_id in uids)
+        if action.kind in node_kinds
+        and not (run_of(action) in runs if action.task_id is None else action.task_id in uids)
     ]
-
-
-def _run_key(action: Action) -> tuple[str, str | None, bool]:
-    return action.name, action.node_uid, action.phase.terminal
-
-
-_NODE_KINDS: Final = frozenset({Kind.NODE_ACTION, Kind.CLUSTER_ACTION})

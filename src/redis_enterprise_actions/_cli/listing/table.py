@@ -48,7 +48,6 @@ _LIST_COLUMNS: Final = (
     Column.AGE,
 )
 
-
 _WATCH_COLUMNS: Final = (
     Column.WHAT,
     Column.STATUS,
@@ -58,7 +57,6 @@ _WATCH_COLUMNS: Final = (
     Column.AGE,
     Column.UID,
 )
-
 
 _RIGHT_ALIGNED: Final = frozenset({Column.DONE, Column.AGE})
 
@@ -70,7 +68,6 @@ _LIST_SHRINK_ORDER: Final[_ShrinkOrder] = (
     (Column.WHAT, 16),
     (Column.STATUS, 10),
 )
-
 
 _WATCH_SHRINK_ORDER: Final[_ShrinkOrder] = (
     (Column.BAR, 10),
@@ -84,7 +81,6 @@ _WATCH_SHRINK_ORDER: Final[_ShrinkOrder] = (
     (Column.WHAT, 8),
 )
 
-
 _COLOURS: Final = {  # SGR parameters
     Phase.PENDING: "2",
     Phase.RUNNING: "36",
@@ -95,9 +91,6 @@ _COLOURS: Final = {  # SGR parameters
     Phase.ABORTED: "33",
     Phase.UNKNOWN: "35",
 }
-
-
-_BOLD: Final = "1"
 
 
 class RenderContext(msgspec.Struct, frozen=True, kw_only=True):
@@ -289,7 +282,7 @@ def _render_rows(
         GAP.join(_cell(action, column, width, context) for column, width in widths.items())
         for action in actions
     ]
-    return [coloured(headings.rstrip(), _BOLD, context), *(row.rstrip() for row in rows)]
+    return [coloured(headings.rstrip(), "1", context), *(row.rstrip() for row in rows)]
 
 
 def _render_stacked(action: Action, context: RenderContext) -> list[str]:

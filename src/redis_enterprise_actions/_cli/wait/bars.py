@@ -65,12 +65,11 @@ class Glyphs(NamedTuple):
     half: str
     empty: str
     abandoned: str
-    outage: str
     ellipsis: str
 
 
-_UNICODE: Final = Glyphs("━", "╸", "─", "·", "!", "…")
-_ASCII: Final = Glyphs("#", "-", "-", "-", "!", "~")
+_UNICODE: Final = Glyphs("━", "╸", "─", "·", "…")
+_ASCII: Final = Glyphs("#", "-", "-", "-", "~")
 
 
 class ColumnWidths(NamedTuple):
@@ -140,10 +139,9 @@ class BarsDisplay:
         for end in progress.all_ends:
             sign, style = _end_sign(end, _glyphs(self._console))
             self._write_line(style, f"{sign} {one_line(end.message)}")
-        if self._summary is not None:
-            text = event_text(self._summary, progress)
-            if text is not None:
-                self._write_line("", text)
+        text = None if self._summary is None else event_text(self._summary, progress)
+        if text is not None:
+            self._write_line("", text)
 
     def _write_line(self, style: str, text: str) -> None:
         from rich.text import Text  # noqa: PLC0415 - ditto
@@ -165,8 +163,12 @@ class Frame:
 
     def render(self, progress: Progress, height: int) -> list[RenderedLine]:
         """Return the lines, no more than `height`."""
-        self._in_outage = progress.outage_duration(self._elapsed) is not None
-        outage = self._outage_rows(progress)
+        seconds = progress.outage_duration(self._elapsed)
+        self._in_outage = seconds is not None
+        outage: list[Text] = []
+        if seconds is not None:
+            text = f"! no usable answer for {seconds:.0f} s: {progress.outage_reason}"
+            outage = [self._text(text, "yellow")]
         rows = [*self._rows(list(progress.waits.values()), height - len(outage)), *outage]
         return [_render_line(row, self._console) for row in rows[:height]]
 
@@ -179,13 +181,30 @@ class Frame:
         return list(chain.from_iterable(blocks))
 
     def _prioritised_rows(self, waits: list[WaitProgress], max_rows: int) -> list[Text]:
-        """Return the rows that fit, those of failed and running waits first."""
-        bad = [each for each in waits if _has_failed(each)][: max(1, max_rows // 2)]
+        """Return the rows that fit, those of failed and running waits first.
+
+        The last row counts the waits that are not shown, by outcome.
+        """
+
+        def rank(wait: WaitProgress) -> int:
+            if wait.end is not None:
+                return 2
+            return 0 if wait.action is not None and wait.action.phase in _UNDER_WAY else 1
+
+        bad = [each for each in waits if isinstance(each.end, WaitEndEvent) and each.end.exit_code]
+        bad = bad[: max(1, max_rows // 2)]
         taken = {each.ref for each in bad}
-        others = sorted((each for each in waits if each.ref not in taken), key=_rank)
-        ranked = [*bad, *others]
-        shown, more = ranked[: max(0, max_rows - 1)], ranked[max(0, max_rows - 1) :]
-        return [*map(self._row, shown), self._text(_hidden_text(more), "dim", _INDENT)]
+        ranked = bad + sorted((each for each in waits if each.ref not in taken), key=rank)
+        shown, hidden = ranked[: max(0, max_rows - 1)], ranked[max(0, max_rows - 1) :]
+        words: Counter[str] = Counter()
+        for wait in hidden:
+            if isinstance(wait.end, WaitEndEvent):
+                words[wait.end.outcome] += 1
+            else:
+                words["waiting" if wait.end is None else "left"] += 1
+        counts = ", ".join(f"{number} {word}" for word, number in words.items())
+        text = f"+ {len(hidden)} more: {counts}"
+        return [*map(self._row, shown), self._text(text, "dim", _INDENT)]
 
     def _block(self, wait: WaitProgress) -> list[Text]:
         """Return the row of a wait, and the rows under it."""
@@ -217,13 +236,17 @@ class Frame:
 
     def _end_row(self, wait: WaitProgress, end: WaitEndEvent | AbandonedEvent) -> Text:
         sign, style = _end_sign(end, self._glyphs)
-        how, reason = _end_words(end)
+        if isinstance(end, AbandonedEvent):
+            how, reason = "no longer waited for", None
+        else:
+            how, reason = end_text_with_duration(end), end.action and end.action.reason
+        how_and_why = f"{how}: {reason}" if reason else how
         title = max(_MIN_TEXT, min(self._columns.title, self._width - 4 - len(how)))
         available = self._width - 4 - title
         row = self._cell(f"{sign} {wait.title}", title + 2, style)
         row.append(" ")
         return row.append_text(
-            self._cell(how + reason if available > len(how) + _MIN_TEXT else how, available)
+            self._cell(how_and_why if available > len(how) + _MIN_TEXT else how, available)
         )
 
     def _operation_row(self, op: PendingOp) -> Text:
@@ -246,19 +269,12 @@ class Frame:
         how = wait.action.state or wait.action.status
         return how if left is None else f"{format_remaining(left)}, {how}"
 
-    def _outage_rows(self, progress: Progress) -> list[Text]:
-        seconds = progress.outage_duration(self._elapsed)
-        if seconds is None:
-            return []
-        text = (
-            f"{self._glyphs.outage} no usable answer for {seconds:.0f} s: {progress.outage_reason}"
-        )
-        return [self._text(text, "yellow")]
-
     def _bar(self, progress: float | None, style: str) -> Text:
         bar, width = self._cell("", 0), self._columns.bar
         if progress is None:
-            at = _sweep_position(self._elapsed, width - _SWEEP_WIDTH)
+            span = width - _SWEEP_WIDTH  # in which the block moves to and fro
+            at = int(self._elapsed * _SWEEP_SPEED) % (2 * span)
+            at = min(at, 2 * span - at)
             bar.append(self._glyphs.empty * at, "dim")
             bar.append(self._glyphs.full * _SWEEP_WIDTH, style)
             return bar.append(self._glyphs.empty * (width - at - _SWEEP_WIDTH), "dim")
@@ -311,49 +327,12 @@ def _end_sign(end: WaitEndEvent | AbandonedEvent, glyphs: Glyphs) -> tuple[str, 
     return outcome.ascii_mark if glyphs is _ASCII else outcome.mark, colour
 
 
-def _end_words(end: WaitEndEvent | AbandonedEvent) -> tuple[str, str]:
-    """Return the end of a wait in a few words, and the reason that the cluster gives."""
-    if isinstance(end, AbandonedEvent):
-        return "no longer waited for", ""
-    reason = None if end.action is None else end.action.reason
-    return end_text_with_duration(end), f": {reason}" if reason else ""
-
-
-def _has_failed(wait: WaitProgress) -> bool:
-    return isinstance(wait.end, WaitEndEvent) and wait.end.exit_code != 0
-
-
-def _rank(wait: WaitProgress) -> int:
-    """Return a sort key: running waits come first, ended ones last."""
-    if wait.end is not None:
-        return 2
-    return 0 if wait.action is not None and wait.action.phase in _UNDER_WAY else 1
-
-
-def _hidden_text(waits: list[WaitProgress]) -> str:
-    """Return in words how many waits are not shown, by outcome."""
-    words: Counter[str] = Counter()
-    for wait in waits:
-        if isinstance(wait.end, WaitEndEvent):
-            words[wait.end.outcome] += 1
-        else:
-            words["waiting" if wait.end is None else "left"] += 1
-    counts = ", ".join(f"{number} {word}" for word, number in words.items())
-    return f"+ {len(waits)} more: {counts}"
-
-
 def _progress(action: Action | None) -> float | None:
     return None if action is None else action.progress
 
 
 def _percent(progress: float | None) -> str:
     return "" if progress is None else f"{int(progress)} %"
-
-
-def _sweep_position(elapsed: float, span: int) -> int:
-    """Return the position of a block that moves to and fro between 0 and `span`."""
-    at = int(elapsed * _SWEEP_SPEED) % (2 * span)
-    return min(at, 2 * span - at)
 
 
 class RenderedLine(NamedTuple):

@@ -58,10 +58,21 @@ class GitHubDisplay(LineDisplay):
         text = _log_text(event, progress)
         if text is not None:
             self._fold(_heading(progress) if isinstance(event, _FOLDED) else None)
-            self._write(self._format_line(event, text))
+            level, title = _annotation(event)
+            count = self._annotations[level] = self._annotations.get(level, 0) + 1
+            if level and count <= _MAX_ANNOTATIONS:
+                self._annotate(level, title, text)
+            else:
+                self._write(escape_ci_commands(log_line(event, text)))
         if isinstance(event, SummaryEvent):
             self._fold(None)
-            self._append_summary(event, progress)
+            if self._summary_file:
+                try:
+                    with Path(self._summary_file).open("a", encoding="utf-8") as file:
+                        file.write(job_summary(progress, event))
+                except (OSError, ValueError) as error:
+                    text = f"the job summary cannot be written: {error}"
+                    self._annotate("warning", "redis-actions", text)
 
     def close(self, progress: Progress) -> None:  # noqa: ARG002 - not needed to end a group
         """End the group that is open."""
@@ -73,22 +84,9 @@ class GitHubDisplay(LineDisplay):
             self._write("::endgroup::" if heading is None else f"::group::{_escape_data(heading)}")
             self._open = heading is not None
 
-    def _format_line(self, event: AnyEvent, text: str) -> str:
-        level, title = _annotation(event)
-        count = self._annotations[level] = self._annotations.get(level, 0) + 1
-        if level and count <= _MAX_ANNOTATIONS:
-            return f"::{level} title={_escape_property(title)}::{_escape_data(text)}"
-        return escape_ci_commands(log_line(event, text))
-
-    def _append_summary(self, summary: SummaryEvent, progress: Progress) -> None:
-        if not self._summary_file:
-            return
-        try:
-            with Path(self._summary_file).open("a", encoding="utf-8") as file:
-                file.write(job_summary(progress, summary))
-        except (OSError, ValueError) as error:
-            text = f"the job summary cannot be written: {error}"
-            self._write(f"::warning title=redis-actions::{_escape_data(text)}")
+    def _annotate(self, level: str, title: str, text: str) -> None:
+        title = _escape_data(title).replace(":", "%3A").replace(",", "%2C")
+        self._write(f"::{level} title={title}::{_escape_data(text)}")
 
 
 class GitLabDisplay(LineDisplay):
@@ -156,10 +154,6 @@ def _annotation(event: AnyEvent) -> tuple[str, str]:
 
 def _escape_data(text: str) -> str:
     return escape_ci_commands(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _escape_property(text: str) -> str:
-    return _escape_data(text).replace(":", "%3A").replace(",", "%2C")
 
 
 def job_summary(progress: Progress, summary: SummaryEvent) -> str:

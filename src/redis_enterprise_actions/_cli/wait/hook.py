@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
 HOOK_TIMEOUT: Final = 30.0  # seconds
 
-_OUR_PREFIX: Final = "REDIS_ENTERPRISE_"  # variables with this prefix are not passed on
-_STDERR: Final = 2
-
 
 def hook_variables(
     progress: Progress, code: int, *, elapsed: float, reports: Sequence[str]
@@ -52,7 +49,9 @@ def hook_variables(
 
 def hook_environment(environ: Mapping[str, str], variables: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of a hook: `environ` without our settings, and the variables."""
-    inherited = {name: value for name, value in environ.items() if not name.startswith(_OUR_PREFIX)}
+    inherited = {
+        name: value for name, value in environ.items() if not name.startswith("REDIS_ENTERPRISE_")
+    }
     # No variable can hold a NUL, which the cluster may have sent.
     return inherited | {name: value.replace("\0", " ") for name, value in variables.items()}
 
@@ -66,7 +65,7 @@ async def run_hook(command: str, variables: Mapping[str, str]) -> str | None:
         process = await asyncio.create_subprocess_shell(
             command,
             stdin=asyncio.subprocess.DEVNULL,
-            stdout=_STDERR,
+            stdout=2,  # standard error
             env=hook_environment(os.environ, variables),
             start_new_session=True,
         )

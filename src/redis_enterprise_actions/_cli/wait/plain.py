@@ -12,7 +12,6 @@ from .events import (
     KeepAliveEvent,
     OutageEvent,
     SubmittedEvent,
-    SummaryEvent,
     WaitEndEvent,
     WaitsStartedEvent,
     WarningEvent,
@@ -90,7 +89,11 @@ def event_text(event: AnyEvent, progress: Progress) -> str | None:
         case WaitEndEvent() | AbandonedEvent():
             text = event.message
         case _:
-            text = _summary_text(event)
+            text = None
+            if event.why is not None or sum(event.ended.values()) != 1:  # not said by an end
+                why = "" if event.why is None else f"{event.why}: "
+                counts = format_counts(event.ended, event.left)
+                text = f"{why}{counts}; exit code {event.exit_code}"
     return None if text is None else one_line(text)
 
 
@@ -102,13 +105,6 @@ def _outage_text(event: OutageEvent) -> str:
     others = "" if event.ref is None else "; the other waits go on"
     reason = event.reason or UNKNOWN_REASON
     return f"no usable answer{about} for {duration}: {reason}; asking again{others}"
-
-
-def _summary_text(event: SummaryEvent) -> str | None:
-    if event.why is None and sum(event.ended.values()) == 1:
-        return None  # the end of the wait says the same
-    why = "" if event.why is None else f"{event.why}: "
-    return f"{why}{format_counts(event.ended, event.left)}; exit code {event.exit_code}"
 
 
 def _keep_alive_text(event: KeepAliveEvent, progress: Progress) -> str:

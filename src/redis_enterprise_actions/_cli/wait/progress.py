@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 
 UNKNOWN_REASON: Final = "reason unknown"  # of an outage
-_MINUTE: Final = 60.0
-_HOUR: Final = 3600.0
 
 
 @dataclass(slots=True)
@@ -106,23 +104,18 @@ class Progress:
             wait.action = event.action
             wait.estimator.add(event.elapsed, event.action.progress)
         elif isinstance(event, OutageEvent):
-            self._apply_outage(event)
+            current = None if event.over else event
+            if event.ref is None:
+                self._outage = current
+                self.outages += [event] if event.over else []
+            elif event.ref in self.waits:
+                self.waits[event.ref].own_outage = current
         elif isinstance(event, WaitEndEvent) and event.ref is None:
             self.failed_call = event
         elif isinstance(event, WaitEndEvent | AbandonedEvent) and event.ref is not None:
             wait = self.waits[event.ref]
             wait.end = event
             wait.action = event.action or wait.action
-
-    def _apply_outage(self, event: OutageEvent) -> None:
-        current = None if event.over else event
-        if event.ref is not None:
-            if event.ref in self.waits:
-                self.waits[event.ref].own_outage = current
-            return
-        if event.over:
-            self.outages.append(event)
-        self._outage = current
 
     @property
     def pending(self) -> list[WaitProgress]:
@@ -199,11 +192,11 @@ def format_counts(counts: dict[str, int], abandoned: int) -> str:
 
 def format_remaining(seconds: float) -> str:
     """Return an estimate, rounded to its precision: `about 40 s left`, `about 3 min left`."""
-    if seconds < _MINUTE - 5:
+    if seconds < 55:
         return f"about {max(5, round(seconds / 5) * 5)} s left"
-    if seconds < _HOUR - _MINUTE / 2:
-        return f"about {max(1, round(seconds / _MINUTE))} min left"
-    return f"about {round(seconds / _HOUR, 1):g} h left"
+    if seconds < 3570:
+        return f"about {max(1, round(seconds / 60))} min left"
+    return f"about {round(seconds / 3600, 1):g} h left"
 
 
 def format_clock(seconds: float) -> str:

@@ -24,9 +24,7 @@ if TYPE_CHECKING:
     from .events import AnyEvent, EventTime
 
 
-_KEEP_ALIVE_FRACTION: Final = 0.97  # as timers are late, and CI runners strict
 _LOGGER: Final = "redis_enterprise_actions"
-_OUTAGES: Final = {"outage": False, "outage over": True}  # `event` of a record: is it over?
 
 
 class ProgressReporter:
@@ -41,7 +39,7 @@ class ProgressReporter:
         self.progress = Progress()
         self._display = display
         self._log = log
-        self._keep_alive = keep_alive * _KEEP_ALIVE_FRACTION
+        self._keep_alive = keep_alive * 0.97  # as timers are late, and CI runners strict
         self._logged = asyncio.Event()
         self._clock = asyncio.get_running_loop().time
         self._began = self._last_shown_at = self._clock()
@@ -160,22 +158,19 @@ class LogCapture(logging.Handler):
 
     def drain(self, event_time: Callable[[], EventTime]) -> list[OutageEvent | WarningEvent]:
         """Return events for the records since the last call, and forget these records."""
-        records, self._records = self._records, deque()
-        return [_event_from(record, event_time()) for record in records]
-
-
-def _event_from(record: logging.LogRecord, time: EventTime) -> OutageEvent | WarningEvent:
-    fields = vars(record)
-    over = _OUTAGES.get(fields.get("event", ""))
-    if over is None:
-        return WarningEvent(**time, message=record.getMessage())
-    return OutageEvent(
-        **time,
-        over=over,
-        seconds=round(fields["seconds"], 3),
-        reason=fields["reason"],
-        ref=fields["ref"],
-    )
+        events: list[OutageEvent | WarningEvent] = []
+        while self._records:
+            record = self._records.popleft()
+            fields, time = vars(record), event_time()
+            kind = fields.get("event")
+            if kind in {"outage", "outage over"}:
+                over, seconds = kind == "outage over", round(fields["seconds"], 3)
+                reason, ref = fields["reason"], fields["ref"]
+                event = OutageEvent(**time, over=over, seconds=seconds, reason=reason, ref=ref)
+                events.append(event)
+            else:
+                events.append(WarningEvent(**time, message=record.getMessage()))
+        return events
 
 
 class _StderrHandler(logging.Handler):
