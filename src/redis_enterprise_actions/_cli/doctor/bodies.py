@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
@@ -39,13 +39,6 @@ class WireBootstrap(msgspec.Struct):
     bootstrap_status: WireState | None = None
 
 
-class PrimaryNode(NamedTuple):
-    """Primary node: its uid, and the name of its host, if known."""
-
-    uid: str
-    hostname: str | None
-
-
 def lists_nodes(body: bytes) -> bool:
     """Return True if a body is a list of nodes, of which at least one has a uid."""
     return any((as_text(node.uid) or "").isdecimal() for node in _read_nodes(body))
@@ -57,8 +50,8 @@ def software_versions(body: bytes) -> list[str]:
     return sorted({_shorten(version) for version in versions if version})
 
 
-def primary_node(body: bytes) -> PrimaryNode | None:
-    """Return the primary in the status of the nodes, or None."""
+def primary_node(body: bytes) -> str | None:
+    """Return the primary in the status of the nodes as `node 2 (its host)`, or None."""
     try:
         entries = decode(body, dict[str, msgspec.Raw])
     except ValueError:
@@ -66,8 +59,8 @@ def primary_node(body: bytes) -> PrimaryNode | None:
     for uid, raw in entries.items():
         node = _read_node(raw)
         if node is not None and node.role == "master":
-            hostname = as_text(node.hostname)
-            return PrimaryNode(_shorten(uid), None if hostname is None else _shorten(hostname))
+            host = _shorten(node.hostname or "")
+            return f"node {_shorten(uid)}" + (f" ({host})" if host else "")
     return None
 
 

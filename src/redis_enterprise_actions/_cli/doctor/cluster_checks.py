@@ -199,8 +199,7 @@ def primary(status: int, body: bytes) -> CheckResult:
     node = primary_node(body) if status < 300 else None
     if node is None:
         return CheckResult.warning("primary", "the nodes' status does not name it")
-    host = f" ({node.hostname})" if node.hostname else ""
-    return CheckResult.ok("primary", f"node {node.uid}{host} is the primary")
+    return CheckResult.ok("primary", f"{node} is the primary")
 
 
 def v2_actions(status: int, body: bytes) -> CheckResult:

@@ -26,7 +26,7 @@ from .events import (
     WaitEndEvent,
     WarningEvent,
 )
-from .plain import LineDisplay, event_text, log_line
+from .plain import LineDisplay, event_text, log_line, summary_text
 from .progress import end_text, end_text_with_duration, format_clock, format_counts
 
 
@@ -187,9 +187,7 @@ def summary_lines(progress: Progress, summary: SummaryEvent) -> list[str]:
         f"  no usable answer for {duration_text(outage.seconds)}" for outage in progress.outages
     ]
     lines = [f"  {end_text_with_duration(end)}  {_title(end)}" for end in ends]
-    why = f"{summary.why}: " if summary.why else ""
-    counts = format_counts(summary.ended, summary.left)
-    return [f"redis-actions: {why}{counts}; exit code {summary.exit_code}", *outages, *lines]
+    return [f"redis-actions: {summary_text(summary)}", *outages, *lines]
 
 
 def _title(end: WaitEndEvent | AbandonedEvent) -> str:

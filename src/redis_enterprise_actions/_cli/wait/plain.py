@@ -22,7 +22,7 @@ from .progress import UNKNOWN_REASON, format_clock, format_counts
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .events import AnyEvent, Event
+    from .events import AnyEvent, Event, SummaryEvent
     from .progress import Progress
 
 
@@ -89,11 +89,8 @@ def event_text(event: AnyEvent, progress: Progress) -> str | None:
         case WaitEndEvent() | AbandonedEvent():
             text = event.message
         case _:
-            text = None
-            if event.why is not None or sum(event.ended.values()) != 1:  # not said by an end
-                why = "" if event.why is None else f"{event.why}: "
-                counts = format_counts(event.ended, event.left)
-                text = f"{why}{counts}; exit code {event.exit_code}"
+            said = event.why is None and sum(event.ended.values()) == 1  # by the end of the wait
+            text = None if said else summary_text(event)
     return None if text is None else one_line(text)
 
 
@@ -105,6 +102,12 @@ def _outage_text(event: OutageEvent) -> str:
     others = "" if event.ref is None else "; the other waits go on"
     reason = event.reason or UNKNOWN_REASON
     return f"no usable answer{about} for {duration}: {reason}; asking again{others}"
+
+
+def summary_text(event: SummaryEvent) -> str:
+    """Return the summary in a line: why the waits ended early, the counts and the exit code."""
+    why = f"{event.why}: " if event.why else ""
+    return f"{why}{format_counts(event.ended, event.left)}; exit code {event.exit_code}"
 
 
 def _keep_alive_text(event: KeepAliveEvent, progress: Progress) -> str:
