@@ -53,7 +53,7 @@ def crash(threaded: ThreadedCluster, airflow: Instance) -> None:
     """Kill the triggerer during all waits, and check that another one continues."""
     began = time.monotonic()
     all_wait = until("all wait", lambda: airflow.states() == {"deferred": WAITS}, limit=LONG)
-    until("all are looked at", lambda: lists(threaded) > 2, limit=30)
+    until("all are polled", lambda: lists(threaded) > 2, limit=30)
     memory = airflow.memory("triggerer")
     resumed = kill(threaded, airflow)
     cancelled = user_kills(threaded, airflow)
@@ -82,7 +82,7 @@ def kill(threaded: ThreadedCluster, airflow: Instance) -> float:
     airflow.end("triggerer", signal.SIGKILL)
     killed, requests_before = time.monotonic(), len(threaded.cluster.requests)
     time.sleep(5)
-    assert len(threaded.cluster.requests) == requests_before, "somebody else asks"
+    assert len(threaded.cluster.requests) == requests_before, "another client sends requests"
     assert airflow.states() == {"deferred": WAITS}
     airflow.start("triggerer")
     until("it goes on", lambda: len(threaded.cluster.requests) > requests_before, limit=120)
