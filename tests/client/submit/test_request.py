@@ -7,14 +7,12 @@ import pickle
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from redis_enterprise_actions import RequestError, RequestRejected, UsageError
 from redis_enterprise_actions._client.submit.request import build_request, is_dry_run
 from redis_enterprise_actions.testing.state.databases import DATABASE_SECRET
+from tests.client.http.test_redaction import SECRET_BODIES
 from tests.client.submit.handles import BDB, rule_of
-from tests.conftest import examples
 from tests.recorder import RecordingServer
 from tests.secrecy import leaks_of, secrets_in
 
@@ -86,39 +84,8 @@ class TestIsDryRun:
         assert is_dry_run(rule_of("PUT", BDB), [], {"dry_run": value})
 
 
-# Bodies that hold a secret, and that secret.
-SECRET_BODIES: list[tuple[dict[str, Any], str]] = [
-    ({"authentication_redis_pass": SECRET}, SECRET),
-    ({"Password": SECRET}, SECRET),
-    ({"a": {"b": [{"secret_access_key": SECRET}]}}, SECRET),
-    ({"export_location": {"access_key_id": SECRET}}, SECRET),
-    ({"export_location": {"account_key": SECRET}}, SECRET),
-    ({"export_location": {"key": SECRET}}, SECRET),
-    ({"sas_token": (SECRET,)}, SECRET),
-    ({"credentials": {"name": {"of": SECRET}}}, SECRET),
-    ({"private_key": SECRET}, SECRET),
-    ({"export_location": {"url": f"sftp://ops:{SECRET}@host/x"}}, SECRET),
-    ({"replica_sources": [{"uri": f"redis://:{SECRET}@host:1"}]}, SECRET),
-    ({"a_password": SECRET[:4], "b_password": SECRET}, SECRET[4:8]),
-]
-
-
 class TestSecrets:
     """Secrets in the body of a request."""
-
-    @pytest.mark.parametrize(
-        ("body", "secret"), SECRET_BODIES, ids=[json.dumps(body) for body, _ in SECRET_BODIES]
-    )
-    def test_redacted(self, body: dict[str, Any], secret: str) -> None:
-        """A text of the cluster has stars for each secret, and its other words."""
-        request = build_request("PUT", "/v1/bdbs/1", body, None, None, request_timeout=None)
-        text = request.redacted(f"not this: {body}, sorry")
-
-        assert text is not None
-        assert secret not in text
-        assert text.startswith("not this: ")
-        assert "***" in text
-        assert text.endswith("sorry")
 
     @pytest.mark.enable_socket
     @pytest.mark.parametrize(
@@ -175,22 +142,3 @@ class TestSecrets:
 
         assert SECRET not in f"{request!r} {request.call!r} {request.secrets!r}"
         assert [secret.reveal() for secret in request.secrets] == [SECRET]
-
-    @settings(max_examples=examples(100))
-    @given(
-        st.lists(st.text("abc", min_size=4, max_size=8), max_size=4).flatmap(
-            lambda secrets: st.tuples(
-                st.just(secrets),
-                st.lists(st.sampled_from([*secrets, " ", "no"])).map("".join),
-            )
-        )
-    )
-    def test_any_secrets(self, drawn: tuple[list[str], str]) -> None:
-        """No secret is left, whatever the secrets are and wherever they stand."""
-        secrets, text = drawn
-        request = build_request(
-            "PUT", "/v1/x", {"password": secrets}, None, None, request_timeout=None
-        )
-        left = request.redacted(text) or ""
-
-        assert [secret for secret in secrets if secret in left] == []
