@@ -103,7 +103,7 @@ ENDS: Final[dict[str, type[Exception]]] = {
 
 
 def draw(seed: int, count: int) -> list[Plan]:
-    """Return so many waits, the same for the same seed."""
+    """Return this many waits, the same for the same seed."""
     rng = random.Random(seed)
     calls = random.Random(seed + 1)
     plans = [draw_one(rng) for _ in range(count)]

@@ -298,7 +298,7 @@ LINES = {
     "wrong usage": ["wait", "UID", "--report", "UID\n::error::evil"],
     "wrong argument": ["list", "--bdb", "UID\n::error::evil\x9b"],
 }
-WITHOUT_CLUSTER = {"fake-cluster", "demo"}  # they ask a fake cluster only
+WITHOUT_CLUSTER = {"fake-cluster", "demo"}  # these commands send requests to a fake cluster only
 OUTPUTS = {"wait --output auto": "github", "submit --wait": "github"}
 OUTPUTS |= {f"wait --output {by}": by for by in ("github", "gitlab")}
 

@@ -16,7 +16,7 @@ def test_table() -> None:
 
 
 def test_vague() -> None:
-    """No message speaks of persons that are not there."""
+    """No message has a vague pronoun such as "somebody"."""
     assert [line for line in table() if VAGUE.search(line)] == []
 
 

@@ -71,7 +71,7 @@ async def large() -> AsyncIterator[FakeCluster]:
 
 
 def start_all(cluster: FakeCluster, each: int, duration: float) -> dict[ListKind, list[str]]:
-    """Start so much work of each kind; return the references."""
+    """Start work of each kind, `each` times; return the references."""
     actions = [cluster.add_action("retry_bdb", Plan(duration=duration)) for _ in range(each)]
     nodes = range(1, len(cluster.urls) + 1)
     spots = [(node, name) for name in ON_NODES for node in nodes][:each]
@@ -116,7 +116,7 @@ class TestCost:
     """Number of requests for waits of all kinds."""
 
     async def rush(self, each: int) -> Counter[str]:
-        """Wait for so much work of each kind; return the requests in five minutes of it."""
+        """Wait for `each` objects of each kind; return the requests in five minutes of that."""
         async with FakeCluster(nodes=17) as cluster, client_of(cluster) as client:
             refs = all_of(start_all(cluster, each, duration=400))
             waiting = asyncio.gather(

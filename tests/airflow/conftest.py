@@ -76,6 +76,6 @@ def context_of(store: TaskStateStore | None = None, max_tries: int = 0) -> dict[
 
 
 def again(trigger: RedisEnterpriseTrigger) -> RedisEnterpriseTrigger:
-    """Return the trigger as another process makes it from what was serialised."""
+    """Return the trigger as another process restores it from its serialised form."""
     _, arguments = trigger.serialize()
     return RedisEnterpriseTrigger(**arguments)  # type: ignore[arg-type]

@@ -21,7 +21,7 @@ def test_an_action_as_json() -> None:
 
 
 def test_an_error_before_anything_was_seen() -> None:
-    """An error without an action has none."""
+    """The event for an error before the first answer has no action."""
     event = event_of("a1", UsageError("no such thing"))
 
     assert event == {

@@ -48,7 +48,7 @@ def test_connection_works(server: ThreadedCluster) -> None:
 
 
 def test_connection_refused(server: ThreadedCluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A failed test of the connection has the reason, without traceback and password."""
+    """A failed test of the connection reports the reason, without traceback and password."""
     password, server.cluster.password = server.cluster.password, "another"
     worked, message = RedisEnterpriseHook().test_connection()
 

@@ -152,9 +152,9 @@ def test_body(server: ThreadedCluster, body: object) -> None:
     ],
 )
 def test_failures(outcome: str, persistent: bool, raised: type[BaseException]) -> None:
-    """Each end is the exception of Airflow's that it should be.
+    """Each outcome raises the exception of the table.
 
-    Where nothing is remembered for the next try, there is none that would make the call again.
+    Without a store, a retry would make the call again, so that no outcome leads to one.
     """
     context = context_of(TaskStateStore() if persistent else None)
     with pytest.raises(raised, match="words") as caught:
@@ -299,7 +299,7 @@ def test_answer_lost(server: ThreadedCluster, persistent: bool) -> None:
 
 
 def test_answer_lost_that_can_be_followed(server: ThreadedCluster) -> None:
-    """A reference that shows if work was started is followed."""
+    """After a lost answer, a reference with a chosen task id is followed."""
     server.do(lambda cluster: cluster.inject(method="POST", path="/v1/crdbs", lose=True))
     server.do(lambda cluster: cluster.inject(method="GET", times=None, status=400))
     event = deferred(
@@ -313,7 +313,7 @@ def test_answer_lost_that_can_be_followed(server: ThreadedCluster) -> None:
     ("persistent", "raised"), [(True, TaskDeferralError), (False, AirflowFailException)]
 )
 def test_broken_trigger(persistent: bool, raised: type[Exception]) -> None:
-    """A failed trigger leads to a retry if that does not repeat the call."""
+    """A failed trigger leads to a retry only if that does not repeat the call."""
     context = context_of(TaskStateStore() if persistent else None)
     with pytest.raises(raised):
         operator().resume_execution("__fail__", {"error": "it broke"}, context)  # type: ignore[arg-type]

@@ -104,7 +104,7 @@ async def test_deadline_that_is_over(
 
 
 async def test_deadline_ahead(connected: FakeCluster) -> None:
-    """The deadline is in wall-clock time: the wait has the time that is left of it."""
+    """The deadline is in wall-clock time: the wait gets the time that is left until then."""
     uid = connected.add_action(plan=Plan(outcome="never"))
     began = asyncio.get_running_loop().time()
     event = await fire(trigger_for(uid, deadline=datetime.now(UTC) + timedelta(minutes=10)))

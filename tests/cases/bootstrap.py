@@ -1,7 +1,7 @@
 """A bootstrap is not taken for completed when its call is answered.
 
 The vendor documents POST /v1/bootstrap/create_cluster as asynchronous: GET /v1/bootstrap is to be
-asked until its state is completed, or error. Here it fails after 3 s. The fault: `submit --wait`
+polled until its state is completed, or error. Here it fails after 3 s. The fault: `submit --wait`
 ended with 0 at once.
 """
 

@@ -1,7 +1,7 @@
 """A call that is answered only when its work is over can be made from the shell.
 
 The vendor documents that for certificates, with up to 900 s; here it takes 35 s. The fault: the
-command grants an answer 30 s, and no option says otherwise.
+command waited 30 s for an answer, and no option changed that.
 """
 
 from __future__ import annotations

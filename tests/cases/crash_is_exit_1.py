@@ -1,8 +1,8 @@
 """The command survives odd environments and input: no traceback, and no exit code 1.
 
-That code means "failed, cancelled or aborted". The faults: a terminal of 0 columns, a user without
-a home, a report that is a link to itself, the home of a user that does not exist, and deeply nested
-JSON did.
+That code means "failed, cancelled or aborted". The faults: the command ended with it for a terminal
+of 0 columns, a user without a home, a report that is a link to itself, the home of a user that does
+not exist, and deeply nested JSON.
 """
 
 from __future__ import annotations

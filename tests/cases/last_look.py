@@ -1,4 +1,4 @@
-"""At its deadline a wait asks once more, even while a request hangs.
+"""At its deadline a wait polls once more, even while a request hangs.
 
 The action is over at 4 s. The first request after 3 s gets no answer; all others are answered at
 once. The fault: both waits timed out, as the request that hung was in the way of the last look.

@@ -79,7 +79,7 @@ async def _stop_iteration() -> None:
             end: object = await asyncio.wait_for(
                 client.wait_for_action("a", on_progress=_raise_stop_iteration), timeout=10
             )
-        except Exception as error:  # noqa: BLE001 - that is the question
+        except Exception as error:  # noqa: BLE001 - the program checks for any error
             end = error
     named = isinstance(end, RuntimeError) and _raise_stop_iteration.__name__ in str(end)
     check(named, f"StopIteration of a callback: {summary(end)}")

@@ -1,4 +1,4 @@
-"""A process that stood still past a limit asks once more before it ends its wait.
+"""A process that stood still past a limit polls once more before it ends its wait.
 
 SIGSTOP stops the command from 2 s to 10 s after its first request, past its limit of 4 s or 5 s;
 the action is over at 3 s. `docker pause` and a loop that is held up do the same. The fault: a wait

@@ -15,13 +15,13 @@ import pytest
 
 
 FOLDER: Final = Path(__file__).parent
-# Subjects of the work that mends what is wrong today.
+# Subjects of the work that will correct what is wrong today.
 SHORT_PATH: Final = "a wait from top to bottom, and no late end"
 SECURITY: Final = "bodies, words, security"
 
 
 class Case(NamedTuple):
-    """Program: what is still to come until it ends right, and why it takes more than 10 s."""
+    """Program: the work that will correct it, if any, and why it takes more than 10 s."""
 
     fixed_by: str = ""
     slow: str = ""
@@ -58,7 +58,7 @@ RIGHT: Final = [name for name, case in CASES.items() if not case.fixed_by]
 
 
 def test_table_is_complete() -> None:
-    """The table has each program, and those that are wrong name what will mend them."""
+    """The table has each program, and the wrong ones name the work that will correct them."""
     modules = [file for file in FOLDER.glob("*.py") if file != Path(__file__)]
     programs = {file.stem for file in modules if "__main__" in file.read_text("utf-8")}
 

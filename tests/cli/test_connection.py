@@ -103,7 +103,7 @@ class TestProfile:
     async def test_other_cluster(
         self, folder: Path, monkeypatch: pytest.MonkeyPatch, *, option: bool
     ) -> None:
-        """The profile's password is for its own URLs, and not credentials_of to another cluster."""
+        """The profile's password is for its own URLs, and is not sent to another cluster."""
         options = ("--url", "https://other") if option else ()
         monkeypatch.setenv("REDIS_ENTERPRISE_URL", "https://other")
 
@@ -162,7 +162,7 @@ class TestKeyring:
         assert credentials_of(client_with("--profile", "prod")) == f"ops:{OTHER}"
 
     async def test_other_cluster(self, memory_keyring: MemoryKeyring) -> None:
-        """The password is not credentials_of to another host, nor used for another user."""
+        """The password is not sent to another host, nor used for another user."""
         save_password("ops@n1:9443", Secret(SECRET))
 
         for options in (("--url", "https://other"), ("--user", "ops2")):
@@ -179,7 +179,7 @@ class TestKeyring:
         ids=["profile", "options", "both"],
     )
     def test_account(self, options: list[str], account: str) -> None:
-        """The account is client_with of the user and the cluster of the client."""
+        """The account consists of the user and the cluster of the client."""
         assert account_from_args(parse_arguments(["login", *options])) == account
 
     def test_account_of_the_environment(self, monkeypatch: pytest.MonkeyPatch) -> None:

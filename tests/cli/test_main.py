@@ -255,7 +255,7 @@ class TestWaitWithFilters:
     def test_invalid_reference(
         self, threaded: ThreadedCluster, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        """A running action that makes no valid reference is an error; it is not skipped."""
+        """A running action without a valid reference is an error; it is not skipped."""
         odd = {"name": "Maintenance2", "node_uid": "1", "status": "running"}
         body = json.dumps({"actions": [odd]})
         threaded.cluster.inject(path="/v1/nodes/actions", status=200, body=body)

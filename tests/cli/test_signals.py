@@ -114,7 +114,7 @@ def test_while_waiting(
 
 @each_signal
 def test_in_an_outage(threaded: ThreadedCluster, signum: signal.Signals, code: int) -> None:
-    """During an outage the command ends as fast."""
+    """During an outage the command ends as quickly."""
     threaded.cluster.inject(times=None, delay=60)
     with started(*COMMAND, "wait", "x", "--json") as process:
         assert process.stdout is not None
@@ -130,7 +130,7 @@ def test_in_an_outage(threaded: ThreadedCluster, signum: signal.Signals, code: i
 def test_while_calling(
     threaded: ThreadedCluster, tmp_path: Path, signum: signal.Signals, code: int
 ) -> None:
-    """During a call the command ends as fast, and writes an empty report."""
+    """During a call the command ends as quickly, and writes an empty report."""
     threaded.cluster.inject(times=None, delay=60)
     report = tmp_path / "report.json"
     line = ["submit", "POST", "/v1/bdbs/1/upgrade", "--wait", "--outage-timeout", "60"]
@@ -148,7 +148,7 @@ def test_while_calling(
 
 @each_signal
 def test_while_reading(threaded: ThreadedCluster, signum: signal.Signals, code: int) -> None:
-    """While standard input is read the command ends as fast."""
+    """While standard input is read the command ends as quickly."""
     with started(*EARLY, "wait", "-") as process:
         wait_for_handler(process)
         took, out, err = stop(process, signum)
@@ -162,7 +162,7 @@ def test_while_reading(threaded: ThreadedCluster, signum: signal.Signals, code: 
 def test_while_hooking(
     threaded: ThreadedCluster, tmp_path: Path, signum: signal.Signals, code: int
 ) -> None:
-    """While the hook runs the command ends as fast, and so does the hook."""
+    """While the hook runs the command ends as quickly, and so does the hook."""
     uid = threaded.add(plan=Plan(duration=0))
     with started(*COMMAND, "wait", uid, "--hook", "echo up; exec sleep 60") as process:
         assert process.stderr is not None

@@ -90,7 +90,7 @@ class TestFollowing:
     async def test_await(
         self, cluster_with_data: FakeCluster, client: ActionsClient, kind: str
     ) -> None:
-        """Awaiting it returns its `Action` when it has completed; any number of times."""
+        """Awaiting an operation returns its completed `Action`, any number of times."""
         operation = await STARTS[kind](client)
         first, again = await operation, await operation
 
@@ -128,7 +128,7 @@ class TestFollowing:
     async def test_watch(
         self, cluster_with_data: FakeCluster, client: ActionsClient, kind: str
     ) -> None:
-        """Iterating over it yields each change and the end, which may be a failure."""
+        """Iterating over an operation yields each change and the end, which may be a failure."""
         cluster_with_data.plan("POST", "/", Plan(duration=60, outcome="failed", error="disk full"))
         cluster_with_data.plan("PUT", "/", Plan(duration=60, outcome="failed", error="disk full"))
         operation = await STARTS[kind](client)
@@ -159,7 +159,7 @@ class TestFollowing:
     async def test_elsewhere(
         self, cluster_with_data: FakeCluster, client: ActionsClient, kind: str
     ) -> None:
-        """Its reference is followed by another client, in another process for all it knows."""
+        """Another client, as in another process, follows the reference of an operation."""
         cluster_with_data.plan("POST", "/", Plan(duration=60))
         operation = await STARTS[kind](client)
         async with client_of(cluster_with_data) as other:
@@ -191,7 +191,7 @@ class TestFollowing:
         assert (await operation).phase is Phase.COMPLETED
 
     async def test_nothing_known(self, client: ActionsClient) -> None:
-        """The object of a reference need not exist."""
+        """A reference may name an object that does not exist, which is then not found."""
         began = now()
         with pytest.raises(ActionNotFound):
             await client.operation("node:1/maintenance_on")
@@ -289,7 +289,7 @@ class TestSeveral:
     async def test_one_wait_for_a_reference(
         self, cluster_with_data: FakeCluster, client: ActionsClient
     ) -> None:
-        """A reference that is given twice, in two spellings, is one wait."""
+        """A reference that is given twice, in two spellings, is waited for once."""
         uid = cluster_with_data.add_action("retry_bdb", Plan(duration=30))
         seen: list[str] = []
         first, second = await client.wait_for(
@@ -313,7 +313,7 @@ class TestSeveral:
     async def test_reference_for_a_uid(
         self, client: ActionsClient, call: Callable[..., Any], use: str, ref: str
     ) -> None:
-        """A reference is no uid of an action: the error names the call that takes it."""
+        """A reference is not accepted as a uid: the error names the call that takes it."""
         with pytest.raises(UsageError) as caught:
             await call(client, ref)
 
@@ -326,7 +326,7 @@ class TestDone:
     """An operation that was over with the answer to its call."""
 
     async def test_await(self, cluster_with_data: FakeCluster, client: ActionsClient) -> None:
-        """Awaiting it returns an action with the evidence `call`, without a request."""
+        """Awaiting such an operation returns an action with evidence `call`, without a request."""
         operation = await done(client)
         began, requests_before = now(), len(cluster_with_data.requests)
 
@@ -343,7 +343,7 @@ class TestDone:
         assert repr(operation) == "<Operation PUT /v1/bdbs/1: completed>"
 
     async def test_watch(self, cluster_with_data: FakeCluster, client: ActionsClient) -> None:
-        """Iterating over it yields that once; callbacks are called, and awaited."""
+        """Iterating over it yields that action once; callbacks are called, and awaited."""
         updates: list[Action] = []
 
         async def callback(action: Action) -> None:
@@ -361,7 +361,7 @@ class TestDone:
         assert updates == [without_record(action)] * 3
 
     async def test_record(self, cluster_with_data: FakeCluster, client: ActionsClient) -> None:
-        """Its record is that of a wait of no length, without polls."""
+        """Its record is that of a wait without duration and without polls."""
         recorder = FlightRecorder()
         operation = await done(client)
         action = await operation.wait(recorder=recorder)
@@ -388,14 +388,14 @@ class TestDone:
     async def test_among_others(
         self, cluster_with_data: FakeCluster, client: ActionsClient
     ) -> None:
-        """It is waited for together with others."""
+        """It can be waited for together with other operations."""
         operations = [await done(client), await done(client), await client.databases.upgrade(1)]
         actions = await client.wait_for(*operations)
 
         assert [action.kind for action in actions] == [Kind.CALL, Kind.CALL, Kind.STATE_MACHINE]
 
     async def test_cancel(self, cluster_with_data: FakeCluster, client: ActionsClient) -> None:
-        """It cannot be cancelled any more."""
+        """It can no longer be cancelled."""
         operation = await done(client)
         with pytest.raises(CancelNotSupported, match=r"^PUT /v1/bdbs/1 cannot be cancelled"):
             await operation.cancel()
@@ -426,7 +426,7 @@ async def test_bad_options(
     *,
     is_done: bool,
 ) -> None:
-    """A setting that cannot work is refused, whether or not there is anything to wait for."""
+    """An invalid setting is refused, whether or not there is anything to wait for."""
     operation = await done(client) if is_done else client.operation("node:1/maintenance_on")
     requests_before = len(cluster_with_data.requests)
 
@@ -642,7 +642,7 @@ class TestCancel:
         assert now() - began <= 10
 
     async def test_again(self, cluster_with_data: FakeCluster, client: ActionsClient) -> None:
-        """One may cancel again what is being cancelled."""
+        """Work that is being cancelled can be cancelled again."""
         operation = await client.nodes.maintenance_on(1)
         await operation.cancel()
         await operation.cancel()
@@ -663,5 +663,5 @@ class TestCancel:
 
 
 def test_not_supported_is_ours() -> None:
-    """That something cannot be cancelled is an error of ours."""
+    """`CancelNotSupported` is a `RedisActionsError`."""
     assert issubclass(CancelNotSupported, RedisActionsError)

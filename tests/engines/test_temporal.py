@@ -38,7 +38,7 @@ class Attempt:
 
 
 def calls(cluster: FakeCluster) -> int:
-    """Return how many upgrades were called for."""
+    """Return the number of calls for an upgrade."""
     return sum(seen.path == "/v1/bdbs/1/upgrade" for seen in cluster.requests)
 
 

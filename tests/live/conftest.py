@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def no_cluster_in_the_environment() -> None:
-    """There is one here: that of the environment."""
+    """Replace the fixture that removes the settings: these tests need the environment."""
 
 
 @pytest.fixture

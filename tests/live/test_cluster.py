@@ -47,7 +47,7 @@ async def some(client: ActionsClient, *, over: bool) -> list[Action]:
 async def test_lists(
     client: ActionsClient, list_of: Callable[[ActionsClient], Awaitable[list[Action]]]
 ) -> None:
-    """Every entry is read, its status is a word that is known, and it makes JSON."""
+    """Every entry has a uid and a known status, and is the same after encoding as JSON."""
     try:
         actions = await list_of(client)
     except AuthenticationError as error:
@@ -67,7 +67,7 @@ async def test_listed_alone(client: ActionsClient) -> None:
 
 
 async def test_of_a_database(client: ActionsClient) -> None:
-    """The list of a database holds what all of them hold of it."""
+    """The list of a database has actions on that database only."""
     bdbs = {each.object_uid for each in await client.list_actions() if each.object_type == "bdb"}
     if not bdbs:
         pytest.skip("the cluster remembers nothing that was done to a database")
@@ -81,7 +81,7 @@ async def test_of_a_database(client: ActionsClient) -> None:
 
 
 async def test_unknown(client: ActionsClient) -> None:
-    """An action that never was is not found, be it looked up or waited for."""
+    """An action that does not exist is not found, neither by a single read nor by a wait."""
     uid = str(uuid.uuid4())
     with pytest.raises(ActionNotFound):
         await client.get_action(uid)
@@ -106,7 +106,7 @@ async def test_what_has_ended(client: ActionsClient) -> None:
 
 
 async def test_what_is_under_way(client: ActionsClient) -> None:
-    """A wait for what is under way has news of it, and leaves it alone when it gives up."""
+    """A watch of running work yields that work, and can be left."""
     for action in await some(client, over=False):
         async for seen in client.watch_action(action.uid, timeout=60):
             assert seen.uid == action.uid

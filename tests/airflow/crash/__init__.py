@@ -1,4 +1,4 @@
 """Long tests of a running Airflow: a triggerer that is killed, and a thousand waits.
 
-`nox -s airflow_crash` runs it.
+`nox -s airflow_crash` runs them.
 """

@@ -147,7 +147,7 @@ class Instance:
 
 
 def until(what: str, happens: Callable[[], bool], *, limit: float) -> float:
-    """Look twice a second until something happens; return the seconds that it took."""
+    """Call `happens` twice a second until it returns True; return the seconds that this took."""
     began = time.monotonic()
     while not happens():
         if time.monotonic() - began > limit:

@@ -19,7 +19,7 @@ from tests.airflow.conftest import CONN_ID
 
 
 async def run(uids: list[str]) -> dict[str, object]:
-    """Run a trigger for each of them, in the way of a triggerer's process."""
+    """Run a trigger for each uid, as a triggerer's process does."""
     runner = TriggerRunner()
     before, began, used = memory(), time.monotonic(), time.process_time()
     for number, uid in enumerate(uids, 1):
@@ -39,7 +39,7 @@ async def run(uids: list[str]) -> dict[str, object]:
 
 
 def workload(number: int, uid: str) -> RunTrigger:
-    """Return what a triggerer's process is sent for one trigger."""
+    """Return the workload that a triggerer's process gets for one trigger."""
     trigger = RedisEnterpriseTrigger(redis_enterprise_conn_id=CONN_ID, ref=uid)
     classpath, arguments = trigger.serialize()
     return RunTrigger(

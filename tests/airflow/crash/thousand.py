@@ -1,7 +1,7 @@
-"""A thousand waits in one triggerer: what they cost it, and what they cost the cluster.
+"""A thousand waits in one triggerer: their cost for the triggerer and for the cluster.
 
-The triggers are run by Airflow's own `TriggerRunner`, in a process of its own, as in a triggerer,
-but for its supervisor: a thousand tasks would have to be started to get there by way of it.
+Airflow's own `TriggerRunner` runs the triggers in a process of its own, as in a triggerer, but
+without its supervisor, for which a thousand tasks would have to be started.
 
 Usage: python -m tests.airflow.crash.thousand
 """

@@ -75,7 +75,7 @@ ok       v2           available
 
 
 async def test_healthy(lines: Lines) -> None:
-    """A healthy cluster gets a line for each check, 0, and nothing but GETs."""
+    """A healthy cluster gets a line for each check and exit code 0; all requests are GETs."""
     async with FakeCluster() as fake:  # here, as the clock of a fixture's is another
         assert await run_doctor(urls=[fake.url]) == 0
         assert "\n".join(lines()).replace(fake.url, "URL") == HEALTHY
@@ -121,7 +121,7 @@ async def test_self_signed(lines: Lines) -> None:
         (line,) = plain(lines(), "tls")
         assert "the certificate is self-signed" in line
         assert line.endswith(f"fingerprint={fake.fingerprint}")
-        assert fake.requests == []  # not even a question, so no password either
+        assert fake.requests == []  # not even a request, so no password either
 
         assert await run_doctor("--fingerprint", fake.fingerprint, urls=[fake.url]) == 0
         assert "trusted by its fingerprint" in plain(lines(), "tls")[0]

@@ -89,7 +89,7 @@ def fetched(issued: trustme.LeafCert) -> Certificate:
 @pytest.mark.enable_socket
 @pytest.mark.parametrize("ends", [END, YESTERDAY], ids=["valid", "expired"])
 def test_certificate(ends: datetime) -> None:
-    """Names, end and fingerprint are read of a certificate that is not trusted, or has expired."""
+    """Names, expiry and fingerprint are read from an untrusted or expired certificate."""
     begins = YESTERDAY - timedelta(days=1)
     issued = CA.issue_cert(*NAMES, not_before=begins, not_after=ends)
     der = ssl.PEM_cert_to_DER_cert(issued.cert_chain_pems[0].bytes().decode())
@@ -101,13 +101,13 @@ def test_certificate(ends: datetime) -> None:
 
 @pytest.mark.enable_socket
 def test_certificate_without_names() -> None:
-    """A certificate may be for no host that can be shown."""
+    """A certificate may name no host that can be shown."""
     assert fetched(CA.issue_cert("ops@example.com")).names == ()
 
 
 @pytest.mark.parametrize("der", [b"", b"\x30", b"\x30\x03\x02\x01\x00", b"no certificate"])
 def test_unreadable_certificate(monkeypatch: pytest.MonkeyPatch, der: bytes) -> None:
-    """Of bytes that are no certificate there is the fingerprint."""
+    """For bytes that are no certificate there is only the fingerprint."""
 
     class Peer:
         def getpeercert(self, *, binary_form: bool) -> bytes:

@@ -84,7 +84,7 @@ def test_matches(selection: Selection, uids: list[str]) -> None:
     ids=["all", "bdb", "node"],
 )
 def test_may_match(selection: Selection, kinds: set[Kind]) -> None:
-    """A kind of which no action can match is not requested."""
+    """A kind whose actions cannot match is not requested."""
     refused = (Kind.TASK, Kind.NODE_ACTION, Kind.CLUSTER_ACTION, Kind.CRDB_TASK)
 
     assert {kind for kind in refused if selection.may_match(kind)} == kinds

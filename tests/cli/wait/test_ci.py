@@ -186,7 +186,7 @@ class TestGitLab:
 
 @pytest.mark.parametrize("display", [GitHubDisplay, GitLabDisplay])
 def test_last_change(display: type[GitHubDisplay | GitLabDisplay]) -> None:
-    """A last change is not printed if the end of the wait says the same."""
+    """The last change is not printed if the end of the wait says the same."""
     lines: list[str] = []
     made = (
         GitHubDisplay(lines.append, None)

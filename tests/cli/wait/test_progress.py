@@ -58,7 +58,7 @@ def test_outage_is_over() -> None:
 
 
 def test_own_outage() -> None:
-    """An outage of one action is none of the cluster; one of an unknown reference is ignored."""
+    """An outage of one action is not the cluster's; one of an unknown reference is ignored."""
     progress = after(10)
     progress.apply(
         OutageEvent(**time_at(131), over=False, seconds=1.0, reason="x", ref="crdb:other")

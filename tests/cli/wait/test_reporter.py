@@ -45,7 +45,7 @@ class RecordingDisplay:
     closed: int = 0
 
     def show(self, event: AnyEvent, progress: Progress) -> None:
-        """Keep what is display."""
+        """Keep the event and its time, or fail."""
         if self.fails_at is not None and isinstance(event, self.fails_at):
             raise BrokenPipeError
         self.events.append((now(), event))

@@ -75,7 +75,7 @@ def test_similar_name(name: str, similar: str | None) -> None:
 
 
 def test_unknown_synonym() -> None:
-    """A synonym of a setting that is not known here is not a similar name."""
+    """A synonym of a name that is not among the known ones is not proposed."""
     assert similar_name("verify", ["user"]) is None
 
 

@@ -114,7 +114,7 @@ class TestAimedWait:
         data=st.data(),
     )
     def test_guarantees(self, length: float, price: float, cap: float, data: st.DataObject) -> None:
-        """With any progress, polls are few and the end is detected soon."""
+        """With any progress, the polls are few and the end is detected soon after."""
         kinds: list[Callable[[float], object]] = [
             linear(length or 1),
             stepwise(length or 1, data.draw(st.integers(1, 20))),

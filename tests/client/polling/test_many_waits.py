@@ -624,7 +624,7 @@ class TestJoinAndLeave:
 
 
 class TestRaces:
-    """Events at the same moment, and waits that join at a bad one."""
+    """Events at the same moment, and waits that join at such a moment."""
 
     @pytest.mark.parametrize("turns", [0, 1, 2, 3])
     async def test_leave_as_another_joins(self, scripted: ScriptedCluster, turns: int) -> None:

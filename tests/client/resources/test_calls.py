@@ -52,7 +52,7 @@ PATHS = [
     *("/v1/bdbs/1\r\nX-More: yes", 5),
 ]
 
-# What is called, with what, and what is sent for it.
+# Calls, their arguments, and the request line and the body that are sent.
 CALLS: list[tuple[str, tuple[Any, ...], str, Any]] = [
     ("databases.create", ({"name": "x"},), "POST /v1/bdbs", {"name": "x"}),
     ("databases.update", (3, {"name": "x"}), "PUT /v1/bdbs/3", {"name": "x"}),
@@ -134,17 +134,17 @@ NAMES = {
 
 
 def ids(value: object) -> str | None:
-    """Name the rows of the tables by what is called."""
+    """Return the name of the call as the id of a row."""
     return value if isinstance(value, str) and "/" not in value else None
 
 
 def short(value: object) -> str:
-    """Name the rows by what is in them."""
+    """Return a shortened value as the id of a row."""
     return f"{value!r:.40}"
 
 
 def test_table() -> None:
-    """Every call that has a name is in the table."""
+    """Every named call is in the table."""
     assert {name for name, *_ in CALLS} == NAMES
 
 
@@ -172,7 +172,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[Sent]:
 
 
 def offline() -> ActionsClient:
-    """Return a client of a cluster that is not there, for what needs none."""
+    """Return a client of a cluster that does not exist, for tests that send nothing."""
     return ActionsClient("https://n1:9443", username="ops", password="fake-password")
 
 
@@ -180,7 +180,7 @@ def offline() -> ActionsClient:
 async def test_sent(
     sent: list[Sent], name: str, arguments: tuple[Any, ...], line: str, body: object
 ) -> None:
-    """One call is made, by that method and path, with that body."""
+    """Each call has the method, the path and the body of the table."""
     await attrgetter(name)(offline())(*arguments)
 
     [(call, *_)] = sent
@@ -191,7 +191,7 @@ async def test_sent(
 @pytest.mark.enable_socket
 @pytest.mark.parametrize(("name", "arguments", "line", "body"), [CALLS[0], CALLS[2]], ids=ids)
 async def test_on_the_wire(name: str, arguments: tuple[Any, ...], line: str, body: object) -> None:
-    """It arrives as it is meant, with a body that is called JSON, or without one."""
+    """The server receives the line and the body of the table; only a body has a content type."""
     async with RecordingServer() as server, server.client() as client:
         await attrgetter(name)(client)(*arguments)
 
@@ -210,7 +210,7 @@ def with_query(line: str) -> str:
 async def test_options(
     sent: list[Sent], name: str, arguments: tuple[Any, ...], line: str, body: object
 ) -> None:
-    """Every call takes what `submit` takes, and hands it on."""
+    """Every call accepts the options of `submit` and passes them on."""
     await attrgetter(name)(offline())(
         *arguments,
         params={"n": 5, "q": "a b&c"},
@@ -244,7 +244,7 @@ async def test_crdb_options(
 async def test_crdb_id(
     sent: list[Sent], name: str, arguments: tuple[Any, ...], line: str, body: object
 ) -> None:
-    """A task that is given no id has a new one each time, and no time to live."""
+    """Without a `task_id` each task gets a new id, and no time to live."""
     first, second = [await attrgetter(name)(offline())(*arguments) for _ in range(2)]
 
     assert [f"crdb:{each.call.headers['X-Task-ID']}" for each in sent] == [
@@ -295,14 +295,14 @@ async def test_followed(name: str) -> None:
 
 
 def nested(depth: int) -> list[object]:
-    """Return lists in lists."""
+    """Return lists nested to a depth."""
     value: list[object] = []
     for _ in range(depth):
         value = [value]
     return value
 
 
-# What cannot be sent, and what is said of it.
+# Calls that cannot be sent, and the error of each.
 BAD: list[tuple[str, tuple[Any, ...], dict[str, Any], str]] = [
     (
         "submit",
@@ -435,7 +435,7 @@ async def test_bad(
 async def test_bad_with_secrets(
     name: str, arguments: tuple[Any, ...], options: dict[str, Any]
 ) -> None:
-    """The error about what cannot be sent does not show it."""
+    """The error for arguments that cannot be sent does not show them."""
     call: Callable[..., Awaitable[object]] = attrgetter(name)(offline())
     with pytest.raises(UsageError) as caught:
         await call(*arguments, **options)
@@ -463,7 +463,7 @@ def test_misspelled() -> None:
 
 @pytest.mark.enable_socket
 async def test_request_timeout() -> None:
-    """A call may take longer than other requests, or less long."""
+    """A call may have a longer `request_timeout` than the other requests of its client."""
     async with FakeCluster() as cluster, client_of(cluster, request_timeout=5) as client:
         cluster.inject(method="POST", delay=8)
         operation = await client.databases.create({"name": "x"}, request_timeout=10)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.core
 
-# What each call asks for, and what that needs.
+# Each call with its path and the permission that it needs.
 CALLS: dict[str, tuple[Call, str, str]] = {
     "list-all-nodes": (
         lambda client: client.nodes.actions(),
@@ -70,7 +70,7 @@ CALLS: dict[str, tuple[Call, str, str]] = {
         "view_crdb_task",
     ),
 }
-# What goes wrong, how a call ends, and how many requests that takes at least. None: it returns.
+# Faults, the error of a call (None: it returns), and the least number of requests.
 NO_QUORUM = {"status": 503, "body": '{"description": "no quorum"}', "times": None}
 FAULTS: dict[str, tuple[list[dict[str, object]], type[RequestError] | None, str, int]] = {
     "hiccups": (
@@ -97,7 +97,7 @@ FAULTS: dict[str, tuple[list[dict[str, object]], type[RequestError] | None, str,
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Let each call meet two of the faults, and with `--full` all of them."""
+    """Combine each call with two of the faults, with `--full` with all of them."""
     full = metafunc.config.getoption("--full")
     if metafunc.function is test_cancelled:
         metafunc.parametrize("name", CALLS if full else ["list-node", "get-crdb"])
@@ -127,7 +127,7 @@ def start_all(cluster: FakeCluster) -> None:
 async def test_call(
     cluster: FakeCluster, client: ActionsClient, call: Call, path: str, permission: str
 ) -> None:
-    """It is one request, answered at once; a 403 is final, and names the missing permission."""
+    """A call sends one request; a 403 is final, and names the missing permission."""
     start_all(cluster)
     began = now()
     seen = await call(client)
@@ -172,7 +172,7 @@ async def test_fault(cluster: FakeCluster, client: ActionsClient, name: str, fau
 
 
 async def test_cancelled(cluster: FakeCluster, client: ActionsClient, name: str) -> None:
-    """It ends with its task, and the client goes on."""
+    """A call ends when its task is cancelled, and the client remains usable."""
     call, *_ = CALLS[name]
     start_all(cluster)
     cluster.inject(delay=5)
@@ -220,7 +220,7 @@ class TestNodes:
     """Actions of nodes."""
 
     async def test_get(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """One is shown as it is now: while it runs, and as a result that is remembered."""
+        """An action is returned as it is now: while it runs, and as a result that is remembered."""
         cluster.start_node_action(
             1, "maintenance_on", Plan(duration=10, progress="linear"), task_id="n1"
         )
@@ -237,7 +237,7 @@ class TestNodes:
             assert action.title == "maintenance_on on node:1"
 
     async def test_get_failed(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """A failure is shown with the cluster's words, and not raised."""
+        """A failure is returned with the cluster's words, and not raised."""
         cluster.start_node_action(
             1,
             "remove",
@@ -251,7 +251,7 @@ class TestNodes:
     async def test_get_unknown(
         self, cluster: FakeCluster, client: ActionsClient, node: int, name: str
     ) -> None:
-        """One that does not run and never did, or whose node is unknown, is not found, at once."""
+        """An action that never ran, or whose node is unknown, is not found, at once."""
         cluster.start_node_action(1, "maintenance_on")
         began = now()
 
@@ -263,7 +263,7 @@ class TestNodes:
         assert len(cluster.requests) == 1
 
     async def test_elapsed(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """A "not found" after an outage has the length of the outage."""
+        """The elapsed time of a "not found" includes the outage before it."""
         cluster.inject(status=503, retry_after=4)
         with pytest.raises(ActionNotFound) as caught:
             await client.get("node:1/maintenance_on")
@@ -272,7 +272,7 @@ class TestNodes:
 
     @pytest.mark.parametrize("bare", [False, True])
     async def test_list(self, bare: bool) -> None:
-        """All nodes' are listed, in an object or not: what runs, and what is remembered."""
+        """The list has the running and remembered actions of all nodes, in either of its shapes."""
         async with FakeCluster(nodes=3) as cluster, client_of(cluster) as client:
             cluster.bare_node_actions = bare
             assert await client.nodes.actions() == []
@@ -288,7 +288,7 @@ class TestNodes:
             assert {action.kind for action in actions} == {Kind.NODE_ACTION}
 
     async def test_list_is_of_references(self, client: ActionsClient, cluster: FakeCluster) -> None:
-        """The `uid` of each is a reference, which can be followed as it is."""
+        """The `uid` of a listed action is a reference that can be followed."""
         cluster.start_node_action(1, "remove", Plan(duration=60))
         (listed,) = await client.nodes.actions()
 
@@ -297,7 +297,7 @@ class TestNodes:
         assert caught.value.action.uid == listed.uid  # type: ignore[attr-defined]
 
     async def test_list_one(self) -> None:
-        """One node's are listed alone; a node that is not there has none."""
+        """The actions of one node are listed alone; an unknown node has none."""
         async with FakeCluster(nodes=2) as cluster, client_of(cluster) as client:
             cluster.start_node_action(1, "maintenance_on")
             cluster.start_node_action(2, "maintenance_off")
@@ -307,7 +307,7 @@ class TestNodes:
             assert await client.nodes.actions(7) == []
 
     async def test_bad_entry(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """An entry that makes no sense does not cost the others."""
+        """An invalid entry does not affect the others."""
         good = {"name": "remove_node", "node_uid": "2", "status": "queued"}
         body = {"actions": [{"status": 42}, {"name": "x", "status": "queued"}, good]}
         cluster.inject(status=200, body=json.dumps(body))
@@ -319,7 +319,7 @@ class TestCluster:
     """Actions of the cluster."""
 
     async def test_get(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """One is shown as it is now, and its result as long as it is remembered."""
+        """An action is returned as it is now, and its result as long as it is remembered."""
         cluster.start_cluster_action("change_master", Plan(duration=10), node_uid=1)
         running = await client.get("cluster:change_master")
         await asyncio.sleep(11)
@@ -331,20 +331,20 @@ class TestCluster:
         assert ended.node_uid is None
 
     async def test_get_unknown(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """One that does not run and never did is not found."""
+        """An action that never ran is not found."""
         with pytest.raises(ActionNotFound, match="action cluster:change_master was not found"):
             await client.get("cluster:change_master")
 
         assert len(cluster.requests) == 1
 
     async def test_list(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """They are listed without those of nodes."""
+        """The list of the cluster's actions has none of nodes."""
         start_all(cluster)
 
         assert [each.uid for each in await client.cluster.actions()] == ["cluster:change_master"]
 
     async def test_list_nothing(self, client: ActionsClient) -> None:
-        """There may be none."""
+        """The list may be empty."""
         assert await client.cluster.actions() == []
 
 
@@ -352,7 +352,7 @@ class TestCrdbs:
     """Tasks of Active-Active databases."""
 
     async def test_get(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """One is shown with the step that each cluster is at, and without a progress."""
+        """A task is returned with the step of each cluster, and without a progress."""
         cluster.start_crdb_task("flush_crdb", Plan(duration=8, queued=2), id="t1", guid="g1")
         queued = await client.get("crdb:t1")
         await asyncio.sleep(5)
@@ -368,7 +368,7 @@ class TestCrdbs:
         assert ended.kind is Kind.CRDB_TASK
 
     async def test_get_failed(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """A failure is shown with what each cluster says, and not raised."""
+        """A failure is returned with the words of each cluster, and not raised."""
         cluster.start_crdb_task(
             plan=Plan(duration=0, outcome="failed", error_code="e17", error="split"), id="t1"
         )
@@ -390,7 +390,7 @@ class TestCrdbs:
 
     @pytest.mark.parametrize("bare", [False, True])
     async def test_list(self, cluster: FakeCluster, client: ActionsClient, bare: bool) -> None:
-        """Those that run are listed, in an object or not."""
+        """Running tasks are listed, in either shape of the list."""
         cluster.bare_crdb_tasks = bare
         assert await client.crdbs.tasks() == []
         cluster.start_crdb_task(plan=Plan(duration=1), id="t1")

@@ -103,14 +103,14 @@ class TestFind:
     async def test_missing_route(
         self, cluster: FakeCluster, actions_api: ActionsApi, body: bytes
     ) -> None:
-        """A 404 without the API's words is no missing action, if the list is missing, too."""
+        """A 404 without the API's words is unreadable if the list is missing, too."""
         cluster.inject(times=None, status=404, body=body)
 
         with pytest.raises(UnreadableReply, match="port 9443"):
             await actions_api.find_action("x")
 
     async def test_odd_404(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
-        """A 404 without the API's words is looked into with the list."""
+        """After a 404 without the API's words, the list is searched for the action."""
         uid = cluster.add_action()
         cluster.inject(status=404)
         found = await actions_api.find_action(uid)
@@ -227,7 +227,7 @@ async def find_many(actions_api: ActionsApi, wanted: dict[str, Action | None]) -
 
 
 def uids_of(found: ListResult) -> set[str]:
-    """Return the uids in a list result."""
+    """Return the uids in the result of a list."""
     return {ref.uid for ref in found.actions}
 
 
@@ -393,7 +393,7 @@ def stalled(action: Action) -> WaitError:
 
 
 class TestDeleted:
-    """A delete whose action was never seen."""
+    """Deletes whose action was never seen."""
 
     REF = Reference(ReferenceKind.ACTION, "a1", "bdb:7")
 
@@ -403,7 +403,7 @@ class TestDeleted:
         assert "/v1/bdbs" not in "".join(take_paths(cluster))
 
     async def test_gone(self, actions_api: ActionsApi) -> None:
-        """It has completed if the database is gone."""
+        """The delete has completed if the database is gone."""
         action = await actions_api.fetch(self.REF, None)
 
         assert isinstance(action, Action)
@@ -422,7 +422,7 @@ class TestDeleted:
         assert await actions_api.fetch(self.REF, begun) is (begun if goes_on else None)
 
     async def test_there(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
-        """As long as the database is there, nothing is known."""
+        """While the database is there, the action is not found."""
         cluster.add_bdb(7)
 
         assert await actions_api.fetch(self.REF, None) is None
@@ -459,7 +459,7 @@ class TestFinished:
         assert (ended.phase, ended.evidence) == (Phase.COMPLETED, Evidence.LIST)
 
     async def test_not_deleted(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
-        """A delete whose database is there has not."""
+        """A delete whose database is still there has not completed."""
         cluster.add_action(plan=Plan(duration=0))
 
         assert await actions_api.verify(A1, stalled(machine("SMDeleteBDB"))) is None
@@ -540,7 +540,7 @@ class TestFinished:
         assert take_paths(cluster) == []
 
     async def test_database_is_gone(self, actions_api: ActionsApi) -> None:
-        """That the database is gone says nothing about a change to it."""
+        """A missing database says nothing about a change to it."""
         assert await actions_api.verify(A1, stalled(machine())) is None
 
     async def test_may_not_ask(
@@ -554,7 +554,7 @@ class TestFinished:
         assert DENIED in caplog.text
 
     async def test_outage(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
-        """An outage is for the wait to deal with."""
+        """An outage during the verification is raised."""
         cluster.inject(path="/v1/bdbs", status=503)
 
         with pytest.raises(ClusterUnreachable):

@@ -92,7 +92,7 @@ class TestV2:
             await actions_api.find_action(uid, found)
 
     async def test_odd_404_of_v2(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
-        """In v2, too, a 404 without the API's words is looked into with the list."""
+        """On v2, too, the list is searched after a 404 without the API's words."""
         uid = cluster.add_action("export")
         found = await actions_api.find_action(uid)
         cluster.inject(path="/v2", status=404, body="<html>no route</html>")
@@ -103,7 +103,7 @@ class TestV2:
             await actions_api.find_action(uid, found)
 
     async def test_refused_v2(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
-        """A v2 that is refused for another reason is not passed over."""
+        """Any other refusal by v2 is raised."""
         cluster.inject(path="/v2", status=406)
 
         with pytest.raises(RequestRejected):

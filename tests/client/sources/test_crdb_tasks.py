@@ -103,7 +103,7 @@ class TestSuccess:
         assert now() - task.ends_at < 2
 
     async def test_steps(self, cluster: FakeCluster, client: ActionsClient, crdb: str) -> None:
-        """On the way there are names of steps, of each cluster, and no percentages."""
+        """While a task runs, its state is the step of each cluster."""
         task_id = cluster.start_crdb_task(plan=Plan(duration=100, queued=5), guid=crdb)
         states: list[tuple[str, str | None]] = []
 
@@ -138,10 +138,10 @@ class TestSuccess:
 
 
 class TestFailure:
-    """Tasks that do not."""
+    """Tasks that do not finish."""
 
     async def test_words(self, cluster: FakeCluster, client: ActionsClient, crdb: str) -> None:
-        """Each cluster has its say about a failure."""
+        """The error of a failed task has the words of each cluster."""
         cluster.plan(
             "PATCH", "/v1/crdbs", Plan(outcome="failed", error="no room", error_code="full")
         )
@@ -184,7 +184,7 @@ class TestFailure:
         assert requested_paths(cluster).count(f"{TASKS}/{task_id}") == len(requested_paths(cluster))
 
     async def test_missing_route(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """A web page that says 404 is no missing task, be it about one or about all."""
+        """A 404 with a web page is no missing task: a wait has an outage, a list an error."""
         cluster.inject(path=TASKS, times=None, status=404, body="<html>no such page</html>")
 
         with pytest.raises(ClusterUnreachable) as caught:
@@ -219,7 +219,7 @@ class TestResults:
     """Results of tasks, which the cluster keeps for a time."""
 
     async def test_default(self, cluster: FakeCluster, client: ActionsClient, crdb: str) -> None:
-        """A result can be had for 500 s after the end, and not any more then."""
+        """A result is available for 500 s after the end, and not found later."""
         operation = await client.crdbs.flush(crdb)
         await asyncio.sleep(10 + 499)
         assert (await operation).phase is Phase.COMPLETED
@@ -238,7 +238,7 @@ class TestResults:
         assert (await operation).phase is Phase.COMPLETED
 
     async def test_missed(self, cluster: FakeCluster, client: ActionsClient, crdb: str) -> None:
-        """A result that is gone before it is looked for is a vanished task, and no success."""
+        """A task whose result is gone before it is polled has vanished, and is no success."""
         operation = await client.crdbs.flush(crdb, result_ttl=1)
 
         with pytest.raises(ActionVanished, match="how it ended is unknown"):
@@ -259,7 +259,7 @@ class TestStart:
     async def test_id(
         self, cluster: FakeCluster, client: ActionsClient, crdb: str, call: Start
     ) -> None:
-        """Each call brings an id of its own for its task, so that an answer may be lost."""
+        """Each call sends an id for its task, so that the task is found if the answer is lost."""
         cluster.inject(path="/v1/crdbs", lose=True)
         operation = await call(client)
 
@@ -269,7 +269,7 @@ class TestStart:
         assert (await operation).phase is Phase.COMPLETED
 
     async def test_given_id(self, cluster: FakeCluster, client: ActionsClient, crdb: str) -> None:
-        """An id may be given; the same call twice is one task then."""
+        """A second call with the same id starts no second task."""
         first = await client.crdbs.update(crdb, {}, task_id="mine")
         again = await client.crdbs.update(crdb, {}, task_id="mine")
 
@@ -280,7 +280,7 @@ class TestStart:
     async def test_given_in_headers(
         self, cluster: FakeCluster, client: ActionsClient, crdb: str
     ) -> None:
-        """... as a header of `submit`, too, in whatever case."""
+        """`submit` accepts the id as a header, in any case."""
         operation = await client.submit(
             "PUT", f"/v1/crdbs/{crdb}/flush", headers={"x-task-id": "mine"}
         )
@@ -301,7 +301,7 @@ class TestStart:
         assert (await operation).phase is Phase.COMPLETED
 
     async def test_lost_call(self, cluster: FakeCluster, client: ActionsClient, crdb: str) -> None:
-        """A call that was not taken after all leads to a task that never was."""
+        """The task of a call that was not executed is not found."""
         cluster.inject(method="POST", path="/v1/crdbs", drop=True)
         with pytest.raises(AnswerLost) as caught:
             await client.crdbs.create({"name": "new"}, task_id="mine")
@@ -312,7 +312,7 @@ class TestStart:
             await client.operation("crdb:mine")
 
     async def test_purge(self, cluster: FakeCluster, client: ActionsClient, crdb: str) -> None:
-        """A purge takes no id: when its answer is lost, nothing is made up."""
+        """A purge sends no id: if its answer is lost, the error has no reference."""
         cluster.inject(method="PUT", path="/v1/crdbs", times=None, drop=True)
 
         with pytest.raises(AnswerLost) as caught:
@@ -353,7 +353,7 @@ class TestCancel:
     """Tasks that are cancelled."""
 
     async def test_running(self, cluster: FakeCluster, client: ActionsClient, crdb: str) -> None:
-        """A task that is cancelled fails, as it has no other word, and says why."""
+        """A task that is cancelled fails, with the error code `cancelled`."""
         cluster.plan("PUT", "/v1/crdbs", Plan(duration=100))
         operation = await client.crdbs.flush(crdb)
         waiting = asyncio.ensure_future(operation.wait())

@@ -82,7 +82,7 @@ class TestSettles:
     async def test_idle(
         self, cluster: FakeCluster, client: ActionsClient, grace: float | None, lasts: float
     ) -> None:
-        """One that is never seen busy counts as settled once a change would have begun."""
+        """A database that is never seen busy has settled once a change would have begun."""
         cluster.add_bdb(7)
         options: dict[str, float] = {} if grace is None else {"not_found_grace": grace}
         seen: list[tuple[str, Phase]] = []
@@ -100,7 +100,7 @@ class TestSettles:
     async def test_marked_late(
         self, cluster: FakeCluster, client: ActionsClient, late: float
     ) -> None:
-        """A change that is shown late is waited for all the same, to its end."""
+        """A change that is shown late is waited for, to its end."""
         cluster.add_bdb(1)
         asyncio.get_running_loop().call_later(
             late, lambda: cluster.add_action("SMUpdateBDB", Plan(duration=30), bdb_uid=1)
@@ -111,7 +111,7 @@ class TestSettles:
         assert now() >= late + 30
 
     async def test_not_stalled(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """While a change may be about to begin, nothing stalls; a timeout ends the wait."""
+        """While a change may be about to begin, the wait does not stall; a timeout ends it."""
         cluster.add_bdb(1)
 
         assert (await client.databases.wait(1, stall_timeout=2)).evidence is Evidence.QUIET
@@ -185,7 +185,7 @@ class TestSettles:
     async def test_failed_and_busy(
         self, cluster: FakeCluster, client: ActionsClient, status: str, ops: list[object]
     ) -> None:
-        """The baseline of a busy database says so beside an older failure."""
+        """The baseline names an older failure, and is "busy" if an operation is in progress."""
         failed: list[object] = [OP | {"status": "failed", "error": "old"}]
         body = json.dumps({"uid": 1, "status": status, "background_op": failed + ops})
         cluster.inject(method="GET", times=None, path="/v1/bdbs/1", status=200, body=body)
@@ -210,14 +210,14 @@ class TestSettles:
     async def test_transfers(
         self, cluster: FakeCluster, client: ActionsClient, transfer: str
     ) -> None:
-        """One that is being exported or backed up is active all the same."""
+        """A database that is being exported or backed up is active."""
         cluster.start_transfer(1, transfer, Plan(duration=1000))  # type: ignore[arg-type]
 
         assert (await client.databases.wait(1)).status == "active"
         assert now() == pytest.approx(10, abs=0.1)
 
     async def test_import(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """One that is being imported into has not settled."""
+        """A database into which data is being imported has not settled."""
         cluster.start_transfer(1, "import", Plan(duration=100))
         await client.databases.wait(1)
 
@@ -249,7 +249,7 @@ class TestSettles:
         assert cluster.bdbs[1].status(now()) == "active-change-pending"
 
     async def test_not_found(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """One that is not there, and does not come, is not found after a while."""
+        """A database that does not exist is not found after the grace period."""
         with pytest.raises(ActionNotFound) as caught:
             await client.databases.wait(5)
 
@@ -257,13 +257,13 @@ class TestSettles:
         assert now() == pytest.approx(10, abs=0.1)
 
     async def test_comes(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """One that is not there yet may come while there is time."""
+        """A database that appears within the grace period is waited for."""
         asyncio.get_running_loop().call_later(5, cluster.add_bdb, 5)
 
         assert (await client.databases.wait(5)).status == "active"
 
     async def test_deleted(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """One that is being deleted has settled when it is not there any more."""
+        """A database that is being deleted has settled when it is gone."""
         cluster.add_action("SMDeleteBDB", Plan(duration=30), bdb_uid=1)
         action = await client.databases.wait(1)
 
@@ -271,7 +271,7 @@ class TestSettles:
         assert 1 not in cluster.bdbs
 
     async def test_vanished(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """One that goes without our seeing it deleted has vanished."""
+        """A database that disappears, and was not seen being deleted, has vanished."""
         cluster.add_action("SMUpdateBDB", Plan(duration=10), bdb_uid=1)
         asyncio.get_running_loop().call_later(
             20, lambda: cluster.add_action("SMDeleteBDB", Plan(duration=10), bdb_uid=1)
@@ -326,11 +326,11 @@ class TestSettles:
 
 
 class TestGone:
-    """A database that is to be no more."""
+    """Waits until a database is gone."""
 
     @pytest.mark.parametrize("version", VERSIONS)
     async def test_gone(self, version: Version) -> None:
-        """It is waited for until it is not there."""
+        """The wait ends when the database is gone."""
         async with FakeCluster(version=version) as cluster, client_of(cluster) as client:
             uid = cluster.add_action("SMDeleteBDB", Plan(duration=100), bdb_uid=1)
             action = await client.databases.wait_gone(1)
@@ -339,7 +339,7 @@ class TestGone:
             assert 0 <= now() - cluster.actions[uid].ends_at <= 15
 
     async def test_never_there(self, client: ActionsClient) -> None:
-        """One that is not there is gone, as the list shows."""
+        """A database that does not exist is gone, as the list shows."""
         action = await client.databases.wait_gone(9)
 
         assert (action.status, action.evidence) == ("deleted", Evidence.LIST)
@@ -387,14 +387,14 @@ class TestGone:
         assert len(action.record.outages) == 1
 
     async def test_idle(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """That it is active is not enough."""
+        """An active database is not gone."""
         cluster.add_bdb(1)
 
         with pytest.raises(WaitTimeout, match="last seen: database 1: active"):
             await client.databases.wait_gone(1, timeout=100)
 
     async def test_not_made(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """One that could not be made can be deleted: that failure is an older one."""
+        """A database whose creation failed can be deleted: that failure is an older one."""
         cluster.add_action("SMCreateBDB", Plan(duration=0, outcome="failed"), bdb_uid=1)
         asyncio.get_running_loop().call_later(
             20, lambda: cluster.add_action("SMDeleteBDB", Plan(duration=10), bdb_uid=1)
@@ -425,7 +425,7 @@ class TestStarted:
         assert (await databases.with_baseline(bdb(99, run))).run == baseline
 
     async def test_delete(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """A delete whose answer names an action is followed by that, to the end of both."""
+        """A delete whose answer names an action is followed by that action, to the end of both."""
         cluster.add_bdb(1)
         operation = await client.databases.delete(1)
         action = await operation
@@ -437,7 +437,7 @@ class TestStarted:
     async def test_delete_without_handle(
         self, cluster: FakeCluster, client: ActionsClient, body: str
     ) -> None:
-        """A delete whose answer names none is followed by the database."""
+        """A delete whose answer names no action is followed by the database."""
         cluster.add_action("SMDeleteBDB", Plan(duration=50), bdb_uid=1)
         cluster.inject(method="DELETE", status=200, body=body)
         operation = await client.databases.delete(1)
@@ -460,7 +460,7 @@ class TestStarted:
         ]
 
     async def test_lost_update(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """So does a change, which has settled when the database has."""
+        """A change whose answer was lost has a reference, which settles with the database."""
         cluster.add_bdb(1)
         cluster.inject(method="PUT", lose=True)
         cluster.plan("PUT", "/v1/bdbs/1", Plan(duration=40))
@@ -473,7 +473,7 @@ class TestStarted:
         assert cluster.bdbs[1].config(now())["memory_size"] == 5
 
     async def test_busy(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """A database that is busy takes the next change when it is not, within `busy_timeout`."""
+        """With `busy_timeout`, a call on a busy database is retried until it is accepted."""
         cluster.add_action("SMUpdateBDB", Plan(duration=30), bdb_uid=1)
         with pytest.raises(RequestRejected, match="409: busy"):
             await client.databases.update(1, {"memory_size": 5})
@@ -495,7 +495,7 @@ class TestStarted:
     async def test_change_without_handle(
         self, cluster: FakeCluster, client: ActionsClient, shown: dict[str, object]
     ) -> None:
-        """A change that has lost its handle is waited for, once it shows."""
+        """A change whose answer names no action is waited for once the database shows it."""
         cluster.add_bdb(1)
         cluster.inject(method="PUT", status=200, body=json.dumps(shown))
         asyncio.get_running_loop().call_later(
@@ -521,7 +521,7 @@ class TestShared:
     """Several databases, and one list."""
 
     async def test_requests(self) -> None:
-        """The requests do not grow with the databases that are waited for."""
+        """The number of requests does not grow with the number of databases."""
         counts = []
         for count in (2, 30):
             async with FakeCluster() as cluster, client_of(cluster) as client:
@@ -574,7 +574,7 @@ class TestShared:
         assert ["?fields=" in path for path in take_requests(cluster)] == [True, False]
 
     async def test_other_refusals(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """Any other refusal has nothing to do with fields."""
+        """After any other refusal, the list is not requested without fields."""
         cluster.inject(path="/v1/bdbs", status=405)
 
         with pytest.raises(RequestRejected, match="405"):
@@ -611,7 +611,7 @@ class TestShared:
         assert found.cost == 1
 
     async def test_cost(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """A long list is worth several requests."""
+        """A long list costs as much as several requests."""
         name = "x" * 30_000
         for _ in range(5):
             cluster.add_bdb(name=name)
@@ -658,7 +658,7 @@ class TestSecrets:
     async def test_shown(
         self, cluster: FakeCluster, client: ActionsClient, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """No action or operation shows the secrets of its database; `answer` does."""
+        """No action and no `repr` shows the secrets of a database; `Operation.answer` does."""
         cluster.add_bdb(1)
         operation = await client.databases.upgrade(1)
         seen: list[Action] = [await operation, await client.databases.wait(1)]
@@ -668,7 +668,7 @@ class TestSecrets:
 
     @pytest.mark.parametrize("status", ["active", "x" * 1_000_000])
     async def test_odd_sizes(self, status: str) -> None:
-        """A status as long as a book is none that ends a wait, and no error quotes the body."""
+        """A status of a million characters is unknown; `active` is completed."""
         client = ActionsClient("http://127.0.0.1:1", token="t")
         body = json.dumps({"uid": 1, "status": status})
         with aioresponses() as mocked:

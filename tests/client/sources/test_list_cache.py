@@ -200,7 +200,7 @@ class TestReader:
         assert reader.actions.keys() == {"a", "c"}
 
     def test_changed_name(self) -> None:
-        """An entry that has got another name, or one name more, is found by those it has."""
+        """An entry whose names change is found by each name that it has."""
         reader = ActionListReader()
         entries = [
             TASK | {"action_uid": "a", "task_id": "a"},

@@ -89,7 +89,7 @@ def requested_paths(cluster: FakeCluster, method: str | None = None) -> list[str
 
 
 def action_of(ref: str, status: str = "running", task_id: str | None = None) -> Action:
-    """Return an action that stands so."""
+    """Return an action with this status."""
     parsed = parse_reference(ref)
     return Action(
         uid=parsed.name,
@@ -129,7 +129,7 @@ class TestSuccess:
         assert now() < 12
 
     async def test_reference(self, three: FakeCluster, client3: ActionsClient) -> None:
-        """An operation is named by its node, its action and its run; the cluster's has no run."""
+        """A reference has the node, the action and the run; for a cluster action it has no run."""
         on = await client3.nodes.maintenance_on(1)
         assert isinstance(on.answer, dict)
         assert on.ref == f"node:1/maintenance_on@{on.answer['task_id']}"
@@ -192,14 +192,14 @@ class TestSuccess:
     async def test_bad_name_of_the_cluster(
         self, cluster: FakeCluster, client: ActionsClient, action: str, task_id: str | None
     ) -> None:
-        """... nor of the cluster."""
+        """An invalid name of a cluster action is rejected before any request."""
         with pytest.raises(UsageError):
             await client.cluster.wait(action, task_id=task_id)
         assert cluster.requests == []
 
 
 class TestFailure:
-    """Actions that do not."""
+    """Actions that do not complete."""
 
     @pytest.mark.parametrize(
         ("outcome", "error"),
@@ -214,7 +214,7 @@ class TestFailure:
         outcome: Outcome,
         error: type[WaitError],
     ) -> None:
-        """An end that is no success is an error of its own, with the cluster's words."""
+        """Each other end has its own error; that of a failure has the cluster's words."""
         for path in (ON, PRIMARY):
             three.plan("POST", path, Plan(outcome=outcome, error="no room", error_code="full"))
         operation = await CALLS[name](client3)
@@ -275,7 +275,7 @@ class TestFailure:
     async def test_missing_route(
         self, cluster: FakeCluster, client: ActionsClient, body: str
     ) -> None:
-        """A web page that says 404 is no missing action, be it about one or about all."""
+        """A 404 with a web page is no missing action: a wait has an outage, a list an error."""
         cluster.inject(times=None, status=404, body=body)
 
         with pytest.raises(ClusterUnreachable) as caught:
@@ -314,7 +314,7 @@ class TestRuns:
         assert len(cluster.requests) == 1
 
     async def test_result_of_another(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """With a run, the result of another is none, however it ended."""
+        """With a run in the reference, the result of another run does not count."""
         cluster.start_node_action(1, "maintenance_on", Plan(duration=0), task_id="T1")
 
         with pytest.raises(ActionNotFound):
@@ -323,7 +323,7 @@ class TestRuns:
 
     @pytest.mark.parametrize("waits", [1, 4], ids=["alone", "together"])
     async def test_replaced(self, waits: int) -> None:
-        """A run that another has taken the place of has vanished; the other is not taken for it."""
+        """A run that another one has replaced has vanished; the other is not taken for it."""
         async with FakeCluster(nodes=4) as cluster, of_all(cluster) as client:
             nodes = range(1, waits + 1)
             refs = [
@@ -367,7 +367,7 @@ class TestRuns:
         assert [getattr(result, "task_id", None) for result in results[:3]] == [
             *("new1", "new2", "new3")
         ]
-        # Of a run that is named the list shows that one runs, which might be it.
+        # The list only shows that some run is in progress, which might be the named one.
         assert type(results[3]) in {ActionVanished, ActionNotFound}
         assert "/v1/nodes/actions" in requested_paths(three)
 
@@ -494,7 +494,7 @@ class TestStart:
 
     @pytest.mark.parametrize("name", ["maintenance_on", "change_master"])
     async def test_busy(self, three: FakeCluster, client3: ActionsClient, name: str) -> None:
-        """While another run is under way the call waits for its turn, if it may."""
+        """While another run is in progress, the call is retried for `busy_timeout`."""
         three.start_node_action(1, "maintenance_on", Plan(duration=60), task_id="other")
         three.start_cluster_action("change_master", Plan(duration=60), node_uid=1)
         options = {"busy_timeout": 20}
@@ -564,10 +564,10 @@ class TestPrimary:
 
 
 class TestRemove:
-    """A node that is removed takes the record of it along."""
+    """Removals of nodes: the cluster forgets the action with the node."""
 
     async def test_gone(self, three: FakeCluster, client3: ActionsClient) -> None:
-        """A removal that is not known any more has completed, if its node is gone."""
+        """A removal that is no longer known has completed if its node is gone."""
         three.plan("POST", "/v1/nodes/2/actions/remove", Plan(outcome="vanishes"))
         operation = await client3.nodes.remove(2)
 
@@ -578,7 +578,7 @@ class TestRemove:
         assert "/v1/nodes/2" in requested_paths(three)
 
     async def test_together(self, three: FakeCluster, client3: ActionsClient) -> None:
-        """... of several, each."""
+        """Each of several removals has completed if its node is gone."""
         three.plan("POST", "/v1/nodes", Plan(outcome="vanishes", duration=60), times=None)
         operations = [await client3.nodes.remove(node) for node in (2, 3)]
 
@@ -586,7 +586,7 @@ class TestRemove:
         assert {action.evidence for action in actions} == {Evidence.LIST}
 
     async def test_not_gone(self, three: FakeCluster, client3: ActionsClient) -> None:
-        """If its node is there, it has vanished."""
+        """If its node is still there, the removal has vanished."""
         operation = await client3.nodes.remove(2)
         waiting = asyncio.ensure_future(operation.wait())
         await asyncio.sleep(3)
@@ -633,7 +633,7 @@ class TestRemove:
         assert await api.verify(parse_reference("node:9/remove"), unverified) is not None
 
     async def test_cancelled(self, cluster: FakeCluster, api: NodeActionsApi) -> None:
-        """A removal that we have cancelled has vanished, whatever becomes of its node."""
+        """A removal that this client has cancelled has vanished, although its node is gone."""
         ref = parse_reference("node:9/remove@T1")
         api.record_cancel(ref, "T1")
 
@@ -641,7 +641,7 @@ class TestRemove:
         assert requested_paths(cluster) == ["/v1/nodes/9/actions/remove"]
 
     async def test_another_run_cancelled(self, api: NodeActionsApi) -> None:
-        """A removal is not taken for cancelled because an earlier run of it was."""
+        """A removal is not taken for cancelled because an earlier run was."""
         ref = parse_reference("node:9/remove@T2")
         api.record_cancel(ref, "T1")
         found = await api.fetch(ref, action_of("node:9/remove", "running", "T2"))
@@ -737,7 +737,7 @@ class TestCancel:
             await waiting
 
     async def test_cancelled_and_stalled(self, api: NodeActionsApi) -> None:
-        """A cancel that the cluster does not get done is no end."""
+        """A cancelled action that stalls has not ended; one that vanishes has."""
         ref = parse_reference("node:1/maintenance_on@T1")
         api.record_cancel(ref, "T1")
         known = {"uid": ref.name, "action": action_of(str(ref)), "elapsed": 1.0, "polls": 1}
@@ -769,7 +769,7 @@ class TestCancel:
             await waiting
 
     async def test_several_waits(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """That one wait for it is over does not make others forget that it was cancelled."""
+        """A wait that ends early does not make others forget that the action was cancelled."""
         cluster.plan("POST", ON, Plan(outcome="never"), times=None)
         operation = await client.nodes.maintenance_on(1)
         waiting = asyncio.ensure_future(operation.wait())
@@ -828,7 +828,7 @@ class TestCancel:
         assert (await operation).phase is Phase.COMPLETED
 
     async def test_another_run(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """A run that is over is not cancelled in the person of the one that runs now."""
+        """Cancelling a run that is over does not cancel the run that is in progress."""
         operation = await client.nodes.maintenance_on(1)
         await operation
         cluster.start_node_action(1, "maintenance_on", Plan(duration=60))
@@ -848,7 +848,7 @@ class TestCancel:
         assert (await operation).phase is Phase.COMPLETED
 
     async def test_of_the_cluster(self, three: FakeCluster, client3: ActionsClient) -> None:
-        """The API has a cancel for the cluster's actions, and no action that it works for."""
+        """The API documents a cancel for cluster actions, but the cluster answers 404."""
         operation = await client3.cluster.change_primary(2)
 
         with pytest.raises(RequestRejected) as caught:
@@ -875,7 +875,7 @@ class TestLists:
 
     @pytest.mark.parametrize("bare", [True, False], ids=["array", "object"])
     async def test_shapes(self, three: FakeCluster, client3: ActionsClient, bare: bool) -> None:
-        """Several are served by the list, in whichever shape it comes."""
+        """Many waits share the list, in either of its shapes."""
         three.bare_node_actions = bare
         names: list[NodeActionName] = ["maintenance_on", "maintenance_off", "remove"]
         for node in (2, 3):
@@ -916,7 +916,7 @@ class TestLists:
         ],
     )
     def test_path(self, ref: str, path: str) -> None:
-        """A reference without its run is a path."""
+        """A reference without its run gives the path of the action."""
         assert action_path(parse_reference(ref)) == path
 
     async def test_empty(self, cluster: FakeCluster, client: ActionsClient) -> None:

@@ -76,7 +76,7 @@ class TestConfirmGone:
     async def test_shapes_of_the_list(
         self, cluster: FakeCluster, actions_api: ActionsApi, body: str, gone: bool | None
     ) -> None:
-        """A list counts if all of it can be read; otherwise it is none."""
+        """A list counts only if all of it can be read."""
         cluster.inject(path="/v1/bdbs/7", status=404, body=NO_DATABASE)
         cluster.inject(path="/v1/bdbs", status=200, body=body)
         found = await actions_api.fetch(REF, None)
@@ -100,7 +100,7 @@ class TestConfirmGone:
         assert take_paths(cluster)[-2:] == ["/v1/bdbs?fields=uid", "/v1/bdbs"]
 
     async def test_fields_in_vain(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
-        """A list that is refused with and without is none."""
+        """A list that is refused with and without `fields=` does not count."""
         cluster.inject(path="/v1/bdbs/7", status=404, body=NO_DATABASE)
         cluster.inject(path="/v1/bdbs", status=406, times=2)
 

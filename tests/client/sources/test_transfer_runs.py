@@ -71,12 +71,12 @@ def later(seconds: float, call: object, *args: object) -> None:
 
 
 def path_of(kind: str) -> str:
-    """Return where the transfers of database 1 are started."""
+    """Return the path that starts a transfer of database 1."""
     return f"/v1/bdbs/1/actions/{kind}"
 
 
 async def start(client: ActionsClient, kind: Started, **options: float) -> Operation:
-    """Start one on database 1."""
+    """Start a transfer of database 1."""
     if kind == "export":
         return await client.databases.export(1, PLACE, **options)
     return await client.databases.import_(1, [PLACE], **options)
@@ -93,12 +93,12 @@ async def wait_for(client: ActionsClient, kind: Transfer, **options: float) -> A
 
 
 def before(standing: TransferStatus, kind: ReferenceKind = ReferenceKind.EXPORT) -> Reference:
-    """Return the reference to one that is called for while the last one stands so."""
+    """Return the reference for a call that is made while the last transfer has this status."""
     return baseline_of(standing).write_to(Reference(kind, "1"))
 
 
 def posts(cluster: FakeCluster) -> list[int | None]:
-    """Return how each call was answered that was to start something."""
+    """Return the status of each answer to a call that starts something."""
     return [seen.status for seen in cluster.requests if seen.method == "POST"]
 
 
@@ -141,7 +141,7 @@ class TestNewRun:
     async def test_no_reset(
         self, version: Version, kind: Started, before: Result, outcome: Result
     ) -> None:
-        """Without a reset, a transfer that was seen in progress has its own result."""
+        """Without a reset, the result of a transfer that was seen in progress is its own."""
         async with FakeCluster(version=version) as cluster, client_of(cluster) as client:
             cluster.start_transfer(1, kind, Plan(duration=0, outcome=before, error="old"))
             no_resets(cluster)
@@ -165,7 +165,7 @@ class TestNewRun:
     @pytest.mark.parametrize("kind", STARTED)
     @pytest.mark.parametrize("before", [None, "completed", "failed"])
     async def test_at_once(self, version: Version, kind: Started, before: Result | None) -> None:
-        """One that is over before we look has a result that was not there."""
+        """A transfer that ends before the first poll has a result that was not there before."""
         async with FakeCluster(version=version) as cluster, client_of(cluster) as client:
             cluster.add_bdb(1)
             if before is not None:
@@ -240,7 +240,7 @@ class TestNewRun:
         ],
     )
     def test_run_of(self, runs: str, last: float | None, ours: str | None) -> None:
-        """v2 tells a run by when it began: soon after the call, or as it was seen before."""
+        """A run is found in v2 by its start: soon after the call, or as it was seen before."""
         shown = [
             other(Kind.OTHER, float(began), status)
             for status, began in map(str.split, filter(None, runs.split(", ")))
@@ -273,7 +273,7 @@ class TestEnds:
     async def test_watched(
         self, cluster: FakeCluster, client: ActionsClient, kind: Started
     ) -> None:
-        """It is followed by its progress, to its end, under one name."""
+        """A transfer is followed by its progress, to its end, under one name."""
         cluster.add_bdb(1)
         cluster.plan("POST", path_of(kind), Plan(duration=100, progress="linear"))
         seen = [action async for action in await start(client, kind)]
@@ -305,7 +305,7 @@ class TestEnds:
     async def test_timeout(
         self, cluster: FakeCluster, client: ActionsClient, kind: Started
     ) -> None:
-        """The timeout is kept to, and the work goes on."""
+        """A timeout ends the wait at its time, and the work goes on."""
         cluster.add_bdb(1)
         cluster.plan("POST", path_of(kind), Plan(duration=500))
         operation = await start(client, kind)
@@ -319,7 +319,7 @@ class TestEnds:
     async def test_stalled(
         self, cluster: FakeCluster, client: ActionsClient, kind: Started
     ) -> None:
-        """One that does not move has stalled; its database has said so, and is not asked again."""
+        """A transfer without movement stalls, and no further request verifies that."""
         cluster.add_bdb(1)
         cluster.plan("POST", path_of(kind), Plan(outcome="never"))
         operation = await start(client, kind)
@@ -330,7 +330,7 @@ class TestEnds:
         assert len(cluster.requests) == caught.value.polls
 
     async def test_never_begun(self) -> None:
-        """One that was taken, and does not begin within a minute, is not found."""
+        """A transfer that was accepted, but does not begin within a minute, is not found."""
         async with FakeCluster(version="7.4") as cluster, client_of(cluster) as client:
             cluster.add_bdb(1)
             cluster.plan("POST", path_of("export"), Plan(queued=1000))
@@ -376,10 +376,10 @@ class TestEnds:
 
 
 class TestVanished:
-    """One that was there and is not: its database may know."""
+    """Transfers that were seen and then are not: the database may show the end."""
 
     async def after_reset(self, cluster: FakeCluster, operation: Operation, kind: str) -> Action:
-        """Let the status be reset between two looks, after the run has ended."""
+        """Reset the status between two polls, after the run has ended."""
         await asyncio.sleep(20)
         later(80, cluster.bdbs[1].transfers[kind].reset, now() + 80)  # type: ignore[index]
         return await operation.wait(poll=wait_fixed(100))
@@ -404,7 +404,7 @@ class TestVanished:
             await self.after_reset(cluster, await start(client, "export"), "export")
 
     async def test_import(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """Imports have no such time."""
+        """A vanished import has an unknown end, as imports have no time of the last success."""
         cluster.add_bdb(1)
         cluster.plan("POST", path_of("import"), Plan(duration=50))
 
@@ -426,7 +426,7 @@ class TestVanished:
     @pytest.mark.enable_socket
     @pytest.mark.parametrize("version", OLD_AND_NEW)
     async def test_another_since(self, version: Version) -> None:
-        """That another one runs by now tells nothing of it."""
+        """A later transfer that runs now says nothing about the end of the first one."""
         async with FakeCluster(version=version) as cluster, client_of(cluster) as client:
             cluster.add_bdb(1)
             cluster.plan("POST", path_of("export"), Plan(duration=5))
@@ -445,7 +445,7 @@ class TestVanished:
 
     @pytest.mark.enable_socket
     async def test_end_in_a_list(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """An end that a list shows is looked at again, as v2 may tell whose it is."""
+        """An end in a list is ignored, so that the transfer is requested alone, with v2."""
         cluster.add_bdb(1)
         operation = await start(client, "export")
         await operation
@@ -454,7 +454,7 @@ class TestVanished:
         assert (await client._parts.sources.databases.fetch_many({ref: None})).actions == {}
 
     async def test_no_database(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """One whose database is deleted under it has vanished, as have its times."""
+        """A transfer whose database is deleted meanwhile has vanished."""
         cluster.start_transfer(1, "export", Plan(duration=0))
         cluster.plan("POST", path_of("export"), Plan(duration=100))
         operation = await start(client, "export")
@@ -467,11 +467,11 @@ class TestVanished:
 
 @pytest.mark.enable_socket
 class TestBusy:
-    """Other runs, of other people."""
+    """Runs that others have started."""
 
     @pytest.mark.parametrize("kind", STARTED)
     async def test_busy(self, cluster: FakeCluster, client: ActionsClient, kind: Started) -> None:
-        """While one is under way, another is refused."""
+        """While a transfer is in progress, another one is refused."""
         cluster.start_transfer(1, kind, Plan(duration=100))
 
         with pytest.raises(RequestRejected, match="409: busy"):
@@ -482,7 +482,7 @@ class TestBusy:
     @pytest.mark.parametrize("reset", [True, False], ids=["reset", "no reset"])
     @pytest.mark.parametrize("kind", STARTED)
     async def test_waits_its_turn(self, version: Version, kind: Started, reset: bool) -> None:
-        """Within `busy_timeout` it comes after the other, whose result is not taken for its own."""
+        """With `busy_timeout` it follows the other one, whose result is not taken for its own."""
         async with FakeCluster(version=version) as cluster, client_of(cluster) as client:
             cluster.start_transfer(1, kind, Plan(duration=50, outcome="failed", error="theirs"))
             if not reset:
@@ -501,7 +501,7 @@ class TestBusy:
     @pytest.mark.parametrize("result", ["completed", "failed"])
     @pytest.mark.parametrize("kind", STARTED)
     async def test_ends_before_ours(self, version: Version, kind: Started, result: Result) -> None:
-        """One that ends while our call is on its way has a result that is not ours."""
+        """A transfer that ends while our call is in flight does not give its result to ours."""
         async with FakeCluster(version=version) as cluster, client_of(cluster) as client:
             cluster.start_transfer(1, kind, Plan(duration=5, outcome=result, error="theirs"))
             cluster.inject(method="POST", delay=10)
@@ -513,7 +513,7 @@ class TestBusy:
             assert 140 <= now() <= 160
 
     async def test_second_read_forbidden(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """The two ends cannot be distinguished if the database may not be read again."""
+        """If the database may not be read again, the baseline is the transfer in progress."""
         cluster.start_transfer(1, "export", Plan(duration=5))
         cluster.inject(method="POST", delay=10)
         later(5, lambda: cluster.inject(method="GET", status=403))
@@ -526,7 +526,7 @@ class TestBusy:
     async def test_begins_before_ours(
         self, cluster: FakeCluster, client: ActionsClient, kind: Started
     ) -> None:
-        """One that begins while our call is on its way goes before it, and its result with it."""
+        """A transfer that begins while our call is in flight does not give its result to ours."""
         cluster.add_bdb(1)
         later(2, lambda: cluster.start_transfer(1, kind, Plan(duration=20, outcome="failed")))
         cluster.inject(method="POST", delay=5)
@@ -578,7 +578,7 @@ class TestLostAnswer:
     async def test_another_under_way(
         self, cluster: FakeCluster, client: ActionsClient, fault: dict[str, object]
     ) -> None:
-        """While another is under way, one proves nothing of ours, and it is not begun again."""
+        """While another one is in progress, no call is sent again after a lost answer or a 503."""
         cluster.start_transfer(1, "export", Plan(duration=100))
         cluster.inject(method="POST", **fault)  # type: ignore[arg-type]
 
@@ -590,7 +590,7 @@ class TestLostAnswer:
     async def test_not_now(
         self, cluster: FakeCluster, client: ActionsClient, kind: Started
     ) -> None:
-        """A call that is answered "not now", and began nothing, is made again."""
+        """A call that is answered 503, and began nothing, is sent again."""
         cluster.add_bdb(1)
         cluster.inject(method="POST", status=503)
         operation = await start(client, kind)
@@ -604,8 +604,8 @@ class TestLostAnswer:
 async def test_any_day(seed: int) -> None:
     """Other transfers and lost answers never give a transfer the end of another one.
 
-    Nor is ours begun twice, or told to be over before it is. What others begin while ours is on
-    its way cannot be told from it where it is not answered.
+    A transfer does not start twice, and none is reported as ended before its end. If the answer is
+    lost, a transfer that others start meanwhile cannot be distinguished from it.
     """
     lots = random.Random(seed)
     kind = lots.choice(STARTED)
@@ -673,7 +673,7 @@ class TestByName:
     @pytest.mark.parametrize("version", OLD_AND_NEW)
     @pytest.mark.parametrize("kind", TRANSFERS)
     async def test_under_way(self, version: Version, kind: Transfer) -> None:
-        """One that is under way is waited for, whatever became of the one before."""
+        """A transfer in progress is waited for, whatever the result of the one before."""
         async with FakeCluster(version=version) as cluster, client_of(cluster) as client:
             cluster.start_transfer(1, kind, Plan(duration=0, outcome="failed"))
             cluster.start_transfer(1, kind, Plan(duration=100))
@@ -688,7 +688,7 @@ class TestByName:
     async def test_about_to_begin(
         self, cluster: FakeCluster, client: ActionsClient, kind: Transfer, before: Result | None
     ) -> None:
-        """One that begins within a minute is waited for, too."""
+        """A transfer that begins within a minute is waited for, too."""
         cluster.add_bdb(1)
         if before is not None:
             cluster.start_transfer(1, kind, Plan(duration=0, outcome=before))
@@ -701,7 +701,7 @@ class TestByName:
     async def test_failed(
         self, cluster: FakeCluster, client: ActionsClient, kind: Transfer
     ) -> None:
-        """One that fails does so in the cluster's words."""
+        """A transfer that fails has the cluster's words."""
         cluster.start_transfer(1, kind, Plan(duration=10, outcome="failed", error="no-space"))
 
         with pytest.raises(ActionFailed, match=f"{kind} on bdb:1.*no-space"):
@@ -718,7 +718,7 @@ class TestByName:
         before: Result | None,
         grace: float | None,
     ) -> None:
-        """A result that was there when we came tells nothing; a minute later, none is found."""
+        """A result from before the wait does not count; without a new run, none is found."""
         cluster.add_bdb(1)
         if before is not None:
             cluster.start_transfer(1, kind, Plan(duration=0, outcome=before))
@@ -771,7 +771,7 @@ class TestV2:
     """Start times of transfers, which /v2/actions alone shows."""
 
     async def test_queued(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """One that is queued, and of which the database shows nothing yet, is shown by v2."""
+        """A queued transfer that the database does not show yet is shown by v2."""
         cluster.start_transfer(1, "export", Plan(duration=0))
         await asyncio.sleep(10)
         cluster.plan("POST", path_of("export"), Plan(queued=200, duration=50))
@@ -782,7 +782,7 @@ class TestV2:
         assert {action.uid for action in seen} == {"export:1"}
 
     async def test_reset_result(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """A result that was reset, and that v2 still shows, counts where it was seen coming."""
+        """A result that was reset, and that v2 still shows, counts if its run was seen before."""
         cluster.add_bdb(1)
         cluster.plan(
             "POST", path_of("export"), Plan(queued=10, duration=5, outcome="failed", error="x")
@@ -810,7 +810,7 @@ class TestV2:
     async def test_no_more_than_a_hint(
         self, cluster: FakeCluster, client: ActionsClient, fault: dict[str, object]
     ) -> None:
-        """Trouble with v2 is no trouble of one who waits: the database will tell."""
+        """Faults of v2 do not disturb a wait: the database shows the end."""
         cluster.add_bdb(1)
         cluster.inject(times=None, path="/v2/actions", **fault)  # type: ignore[arg-type]
         cluster.plan("POST", path_of("export"), Plan(queued=30, duration=50))
@@ -819,7 +819,7 @@ class TestV2:
         assert (await operation.wait(outage_timeout=5)).status == "succeeded"
 
     async def test_none(self) -> None:
-        """A cluster without v2 is asked for it once."""
+        """A cluster without v2 gets one request for it."""
         async with FakeCluster(version="7.8") as cluster, client_of(cluster) as client:
             cluster.add_bdb(1)
             cluster.plan("POST", path_of("export"), Plan(queued=30, duration=50))
@@ -845,7 +845,7 @@ class TestV2:
     async def test_odd_references(
         self, cluster: FakeCluster, client: ActionsClient, since: str
     ) -> None:
-        """A reference that tells no time asks nothing of v2."""
+        """For a reference without a valid time, v2 is not requested."""
         cluster.start_transfer(1, "export", Plan(queued=1000))
 
         with pytest.raises(ActionNotFound):
@@ -856,7 +856,7 @@ class TestV2:
     async def test_short_references(
         self, cluster: FakeCluster, client: ActionsClient, run: str
     ) -> None:
-        """One that tells less, or more, than it should names a run all the same."""
+        """A reference with fewer, or more, parts than usual names a run all the same."""
         cluster.start_transfer(1, "export", Plan(duration=10))
 
         assert (await client.operation(f"export:1@{run}")).status == "succeeded"
@@ -878,7 +878,7 @@ class TestReferences:
         ],
     )
     def test_run(self, status: str, last_time: str, run: str) -> None:
-        """The status and when one last succeeded are one short word."""
+        """The status and the time of the last success make one short word."""
         now = TransferStatus(status=status, progress=None, error=None, last_time=last_time)
 
         assert before(now).run == run
@@ -937,7 +937,7 @@ class TestReferences:
         ],
     )
     def test_known_again(self, status: str, last_time: str, old: bool) -> None:
-        """A result is known again by both, in whatever form the cluster writes times."""
+        """A result is recognised by its status and its time, in any format of the time."""
         then = TransferStatus(status="succeeded", progress=None, error=None, last_time="Mon, 1 Jan")
         now = TransferStatus(status=status, progress=None, error=None, last_time=last_time)
 
@@ -960,12 +960,12 @@ class TestReferences:
         ],
     )
     def test_under_way(self, ref: str | None, under_way: bool) -> None:
-        """Another run was under way where there was neither none nor a result."""
+        """Another run was in progress if the baseline is neither idle nor a result."""
         assert was_busy_before(None if ref is None else parse_reference(ref)) is under_way
 
     @pytest.mark.parametrize("date", ["", "nonsense", "Mon, 99 Jan 2026"])
     async def test_no_date(self, cluster: FakeCluster, client: ActionsClient, date: str) -> None:
-        """Without a `Date` the client's clock distinguishes runs, and v2 is not asked."""
+        """Without a `Date` the client's clock distinguishes runs, and v2 is not requested."""
         headers = {"Date": date, "Content-Type": "application/json"}
         cluster.add_bdb(1)
         body = '{"uid": 1, "status": "active", "export_status": ""}'
@@ -980,7 +980,7 @@ class TestReferences:
         assert "/v2/actions" not in {seen.path for seen in cluster.requests}
 
     async def test_stamps(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """Each call has a time of its own, in the second that the cluster tells."""
+        """Each call has a time of its own, within the second of the cluster's `Date`."""
         headers = {"Date": "Thu, 01 Jan 2099 00:01:40 GMT", "Content-Type": "application/json"}
         cluster.add_bdb(1)
         body = '{"uid": 1, "status": "active"}'
@@ -1016,7 +1016,7 @@ class TestTwoRuns:
     @pytest.mark.parametrize("kind", STARTED)
     @pytest.mark.parametrize("first", ["completed", "failed"])
     async def test_later_one(self, version: Version, kind: Started, first: Result) -> None:
-        """Once this client has started the next one, the end of the first is not known any more."""
+        """Once this client has started the next transfer, the end of the first is unknown."""
         async with FakeCluster(version=version) as cluster, client_of(cluster) as client:
             cluster.add_bdb(1)
             cluster.plan("POST", path_of(kind), Plan(duration=3, outcome=first))
@@ -1040,7 +1040,7 @@ class TestTwoRuns:
         assert (await one).status == "succeeded"
 
     async def test_other_kinds(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """Nor does one of another kind, or on another database."""
+        """A transfer of another kind, or on another database, does not replace it either."""
         cluster.add_bdb(1)
         cluster.add_bdb(2)
         cluster.plan("POST", path_of("export"), Plan(duration=30))
@@ -1051,7 +1051,7 @@ class TestTwoRuns:
         assert (await one).status == "succeeded"
 
     async def test_under_way(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """A wait that is under way ends, too, as its run has, at an unknown time."""
+        """A wait in progress vanishes, too, if the next run starts before it sees the end."""
         cluster.add_bdb(1)
         cluster.plan("POST", path_of("import"), Plan(duration=10))
         one = await start(client, "import")
@@ -1066,7 +1066,7 @@ class TestTwoRuns:
     async def test_v2_decides(
         self, cluster: FakeCluster, first: Result, error: type[ActionFailed] | None
     ) -> None:
-        """From 7.22 on another process is told the end of the first, by when it began."""
+        """From 7.22 on, another process finds the end of the first run by its start time."""
         async with client_of(cluster) as client, client_of(cluster) as another:
             cluster.add_bdb(1)
             cluster.plan("POST", path_of("export"), Plan(queued=2, duration=2, outcome=first))

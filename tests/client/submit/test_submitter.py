@@ -548,7 +548,7 @@ class TestRefused:
     async def test_not_retried(
         self, populated: FakeCluster, client: ActionsClient, kind: str
     ) -> None:
-        """If the work cannot be observed, it does not."""
+        """If the work cannot be observed, the client does not send the request again."""
         work = UNRECOVERABLE[kind]
         inject(populated, work, status=503)
         error = await answer_lost(work.start(client))
@@ -939,7 +939,7 @@ class TestTaskCancelled:
     async def test_cancelled(
         self, populated: FakeCluster, client: ActionsClient, kind: str, after: float
     ) -> None:
-        """That holds before the request, during it, between two polls and between two attempts."""
+        """No request follows a cancellation before a request, during it, or between two."""
         work = ALL[kind]
         method = "PUT" if kind == "update_bdb" else "POST"
         populated.inject(method="GET", path="/", delay=1)

@@ -83,7 +83,7 @@ class TestCrdbTask:
         ],
     )
     def test_status(self, status: str, phase: Phase) -> None:
-        """Its family has words of its own: finished is complete."""
+        """CRDB tasks have status words of their own: `finished` is completed."""
         assert task(status=status).phase is phase
 
     @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ class TestCrdbTask:
         ],
     )
     def test_steps(self, progress: object, state: str | None) -> None:
-        """Steps of clusters go before the worker's, and neither is a percentage."""
+        """The steps of clusters take precedence over the worker's, and neither is a percentage."""
         action = task(progress=progress)
 
         assert (action.state, action.progress) == (state, None)
@@ -124,7 +124,7 @@ class TestCrdbTask:
         ],
     )
     def test_errors(self, errors: object, code: str | None, error: str | None) -> None:
-        """Each cluster has its say about a failure; one may have no name, or no words."""
+        """The error has the words of each cluster; a name, or the words, may be missing."""
         action = task(status="failed", errors=errors)
 
         assert (action.error_code, action.error) == (code, error)
@@ -151,7 +151,7 @@ class TestCrdbTask:
             read_crdb_task(body, "t1", "/v1/crdb_tasks/t1")
 
     def test_another(self) -> None:
-        """An answer about another task is not taken for this one's; case means nothing."""
+        """An answer about another task is unreadable; the case of an id does not matter."""
         assert task(id="T1").uid == "t1"
         with pytest.raises(UnreadableReply, match="another task"):
             task(id="t2")

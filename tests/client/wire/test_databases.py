@@ -64,19 +64,19 @@ def bdb(**wire: object) -> WireDatabase:
 
 
 def op(status: str, name: str | None = "SMUpdateBDB", **more: object) -> list[object]:
-    """Return a `background_op` that holds one."""
+    """Return a `background_op` with one operation."""
     return [{"name": name, "status": status} | more]
 
 
 def action_in(found: Action | AmbiguousAnswer | None) -> Action:
-    """Return the action in an answer, whatever its doubt."""
+    """Return the action in an answer, ambiguous or not."""
     action = found.action if isinstance(found, AmbiguousAnswer) else found
     assert action is not None
     return action
 
 
 def test_database() -> None:
-    """Of a database only its status and its running action are read."""
+    """The status and the running action of a database are read."""
     database = read_database(b'{"uid": 1, "status": "active", "port": 12}', "/v1/bdbs/1")
 
     assert (database.status, database.action_uid) == ("active", None)
@@ -115,10 +115,10 @@ class TestFailureMarks:
 
 
 class TestList:
-    """Several databases."""
+    """Lists of databases."""
 
     def test_by_uid(self) -> None:
-        """Each is found by its uid, be it a number or a text."""
+        """Databases are found by uid, which is a number or a text."""
         body = json.dumps([{"uid": 3, "status": "active"}, {"uid": "12", "status": "pending"}])
 
         found = read_databases(body.encode(), "/v1/bdbs")
@@ -143,7 +143,7 @@ class TestList:
         ids=lambda entry: str(entry)[:40],
     )
     def test_bad_entries(self, entry: object, caplog: pytest.LogCaptureFixture) -> None:
-        """An entry that cannot be one is left out, without a word of it, and others are read."""
+        """An invalid entry is skipped, logged without its content, and the others are read."""
         good = {"uid": 3, "status": "active"}
         body = json.dumps([entry, good, {"authentication_admin_pass": DATABASE_SECRET}]).encode()
         with caplog.at_level(logging.DEBUG):
@@ -340,13 +340,13 @@ class TestDatabaseAction:
         ids=str,
     )
     def test_phases(self, wire: dict[str, object], settles: str, goes: str) -> None:
-        """Active and idle is the end, or a failure; of one that is to go only the delete's."""
+        """An active, idle database has settled; if it is to be deleted, it is pending."""
         assert summary(database_action(bdb(**wire), BDB)) == settles
         assert summary(database_action(bdb(**wire), BDB_GONE)) == goes
 
     @pytest.mark.parametrize("known", ["", "creation-failed"])
     def test_creation_failed_before(self, known: str) -> None:
-        """Of a call it is known whether the database was without success before."""
+        """A failed creation is ambiguous: the reference may name the failure before the call."""
         ref = Reference(ReferenceKind.BDB, "3", f"after,{known}".rstrip(","))
         found = database_action(bdb(status="creation-failed"), ref)
 
@@ -364,7 +364,7 @@ class TestDatabaseAction:
         ],
     )
     def test_never_begun(self, ref: str, expected: str) -> None:
-        """A delete that was called for, and of which nothing is seen, need never have begun."""
+        """A delete that does not show may not have begun; a change has settled."""
         assert summary(database_action(bdb(), parse_reference(ref))) == expected
 
     def test_another_failure(self) -> None:
@@ -391,7 +391,7 @@ class TestDatabaseAction:
         ids=str,
     )
     def test_not_there(self, ref: Reference, last: dict[str, object] | None, ended: bool) -> None:
-        """One that is not there has ended well if that was wanted, or was seen coming."""
+        """A missing database has ended well if it was to be deleted, or was seen being deleted."""
         seen = None if last is None else action_in(database_action(bdb(**last), ref))
         found = deleted_database_action(ref, seen)
 
@@ -436,7 +436,7 @@ class TestDatabaseAction:
         ids=str,
     )
     def test_progress(self, wire: dict[str, object], progress: float | None) -> None:
-        """Progress is that of a named operation, as long as there is something to come."""
+        """Progress is that of a named operation in progress."""
         found = action_in(database_action(bdb(**wire), BDB))
 
         assert found.progress == progress
@@ -465,7 +465,7 @@ class TestTransferStatus:
     def test_words(
         self, kind: ReferenceKind, status: str | None, phase: Phase, idle: bool, over: bool
     ) -> None:
-        """Idle is an empty status, or the documented word; a strange one is neither, nor over."""
+        """An empty or the documented word is idle; an unknown one is neither idle nor a result."""
         now = transfer_status(bdb(**{f"{kind}_status": status}), kind)
         action = now.to_action(Reference(kind, "3"))
 
@@ -475,7 +475,7 @@ class TestTransferStatus:
 
     @pytest.mark.parametrize("kind", TRANSFERS)
     def test_own_fields(self, kind: ReferenceKind) -> None:
-        """Each of the three is read from fields of its own."""
+        """Each kind of transfer is read from its own fields."""
         fields = {
             f"{each}_{name}": value
             for number, each in enumerate(TRANSFERS)
@@ -497,7 +497,7 @@ class TestTransferStatus:
 
     @pytest.mark.parametrize("kind", TRANSFERS)
     def test_failure(self, kind: ReferenceKind) -> None:
-        """The cluster's reason is that of a failure alone; an end has no progress."""
+        """Only a failed transfer has the cluster's reason; it has no progress."""
         fields = {f"{kind}_failure_reason": "no-space", f"{kind}_progress": 40}
         ref = Reference(kind, "3")
         failed = transfer_status(bdb(**fields, **{f"{kind}_status": "failed"}), kind).to_action(ref)

@@ -91,7 +91,7 @@ def test_status(status: int, kind: type[RequestError]) -> None:
     ],
 )
 def test_words(body: bytes, code: str | None, text: str | None) -> None:
-    """Every known form of error body gives up the cluster's own words."""
+    """Every known form of error body yields the cluster's own words."""
     assert parse_error_body(body) == (code, text)
     error = refused(400, body)
     assert isinstance(error, RequestRejected)

@@ -50,7 +50,7 @@ class TestReadNodeAction:
         )
 
     def test_documented(self) -> None:
-        """A body as documented; of the cluster's actions there is no node."""
+        """A body as documented is read; a cluster action has no node."""
         wire = {"name": "change_master", "progress": "50", "creation_time": "1760400087"}
         assert host(
             PRIMARY, status="failed", error_code="e1", error_message="no", **wire
@@ -81,7 +81,7 @@ class TestReadNodeAction:
         ],
     )
     def test_status(self, status: str, phase: Phase) -> None:
-        """The words are those of tasks; one that was never seen is unknown."""
+        """The status words are those of tasks; any other word is unknown."""
         assert host(status=status).phase is phase
 
     @pytest.mark.parametrize("progress", [None, "soon", -1, 101, "NaN", [1], True])
@@ -94,7 +94,7 @@ class TestReadNodeAction:
 
     @pytest.mark.parametrize("task_id", ["", None, 5])
     def test_no_task_id(self, task_id: object) -> None:
-        """An empty task_id is none."""
+        """An empty task_id counts as missing."""
         assert host(task_id=task_id).task_id is None
 
     @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ class TestReadNodeAction:
             read_node_action(body, ON, PATH)
 
     def test_one_line(self) -> None:
-        """An action of a node reads as a sentence, one of the cluster has no object."""
+        """An action of a node is printed with its node, one of the cluster without an object."""
         assert str(host(status="running", progress=10)) == (
             "maintenance_on on node:1: running, 10 % [node:1/maintenance_on]"
         )
@@ -114,7 +114,7 @@ class TestReadNodeAction:
 
 
 class TestReadNodeActions:
-    """Lists of them."""
+    """Lists of actions."""
 
     @pytest.mark.parametrize("wrapped", [True, False], ids=["object", "array"])
     def test_shapes(self, wrapped: bool) -> None:
@@ -130,7 +130,7 @@ class TestReadNodeActions:
 
     @pytest.mark.parametrize("body", [b"[]", b" \n[]", b' {"actions": []}'])
     def test_empty(self, body: bytes) -> None:
-        """An empty list is one, whatever is around it."""
+        """An empty list has no actions, in any shape."""
         assert read_node_actions(body, ReferenceKind.NODE, PATH) == []
 
     def test_names(self) -> None:
@@ -140,7 +140,7 @@ class TestReadNodeActions:
         assert (removal.uid, removal.name) == (REMOVE.name, "remove")
 
     def test_cluster(self) -> None:
-        """The cluster's actions need no node, and have none."""
+        """A cluster action has no node, even if its entry names one."""
         body = {"actions": [{"name": "change_master", "node_uid": "3", "status": "running"}]}
 
         assert hosts(body, ReferenceKind.CLUSTER) == [host(PRIMARY)]

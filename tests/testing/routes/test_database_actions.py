@@ -116,7 +116,7 @@ class TestActing:
     async def test_only_failovers(
         self, cluster: FakeCluster, call: HttpClient, query: str, shards: tuple[int, ...]
     ) -> None:
-        """Failovers are of primaries, and only their number can be limited, in the query."""
+        """Failovers are of primaries only, and the query can limit their number."""
         cluster.add_bdb(2)
         await call.ok("PUT", f"/v1/bdbs/2/actions/rebalance{query}")
 

@@ -144,7 +144,7 @@ class TestEnds:
         await call.ok("GET", "/v1/bdbs/2")
 
     async def test_deleted_stays_deleted(self, cluster: FakeCluster, call: HttpClient) -> None:
-        """A database is gone even if its delete is forgotten, until one is made anew."""
+        """A deleted database stays gone if its delete is forgotten, until it is created again."""
         uid = cluster.add_action("SMDeleteBDB", Plan(duration=5), bdb_uid=2)
         cluster.add_action("retry_bdb", Plan(duration=1), bdb_uid=2)
         await asyncio.sleep(5.1)
