@@ -1,4 +1,4 @@
-"""`ActionsClient`: joins the parts of the client, and is the object that users hold."""
+"""`ActionsClient`: the public class of the client, which joins its parts."""
 
 from __future__ import annotations
 
@@ -73,15 +73,15 @@ class ActionsClient:
     - `client_cert`: a PEM file with a client certificate, whose key is in the same file or in
       `client_key`.
 
-    The client verifies the cluster's certificate against the CAs of the system, or against those
-    in the PEM file `ca_cert`. With `fingerprint`, in hexadecimal digits, the certificate must have
-    that SHA-256 fingerprint, and nothing else of it matters. With `verify=False` it is not
-    verified, and a warning is logged.
+    The client verifies the cluster's certificate against the CAs of the system, or against those in
+    the PEM file `ca_cert`. With `fingerprint`, in hexadecimal digits, the client accepts the
+    certificate with that SHA-256 fingerprint, and checks nothing else of it. With `verify=False`
+    the client verifies nothing, and logs a warning.
 
-    `request_timeout` is the limit of one request; while there is another node to ask, a node is
-    given a share of it. All waits on a client share one poll loop: use one client for each cluster.
-    The client closes the session that it makes, by `aclose` or at the end of `async with`; a
-    `session` that is passed in stays open.
+    `request_timeout` is the limit of one request; as long as there is another node to ask, each
+    node gets only a share of it. All waits on a client share one poll loop: use one client for each
+    cluster. The client closes the session that it makes, by `aclose` or at the end of `async with`;
+    a `session` that is passed in stays open.
 
     `databases`, `nodes`, `cluster`, `shards` and `crdbs` hold the calls and the waits for one kind
     of object each.
@@ -159,7 +159,7 @@ class ActionsClient:
         session: aiohttp.ClientSession | None = None,
         request_timeout: Duration = 30.0,
     ) -> Self:
-        """Make a client from the environment. An argument goes before its variable.
+        """Make a client from the environment. An argument takes precedence over its variable.
 
         Takes the arguments of `ActionsClient`. Reads `REDIS_ENTERPRISE_URL` (one or several, with
         spaces between them), `REDIS_ENTERPRISE_TRUSTED_HOSTS` (likewise), `REDIS_ENTERPRISE_USER`,
@@ -195,8 +195,8 @@ class ActionsClient:
     ) -> Self:
         """Make a client from a profile of the configuration file, as `--profile` does.
 
-        Variables of the environment go before the settings of the profile. Secrets are read from
-        the files and the keyring that the profile names. Raises `UsageError`.
+        Environment variables take precedence over the settings of the profile. Secrets are read
+        from the files and the keyring that the profile names. Raises `UsageError`.
         """
         return cls(**profile_options(name), session=session, request_timeout=request_timeout)
 
@@ -224,8 +224,8 @@ class ActionsClient:
 
         The client calls the observer when a wait begins, in the context of the task that waits,
         with the still empty `Record` of the wait. The observer returns a function that the client
-        calls with the `Record` when the wait ends, however it ends. Exceptions of both are logged,
-        and end no wait.
+        calls with the `Record` when the wait ends, however it ends. Exceptions of either are
+        logged, and end no wait.
         """
         self._parts.observers.append(observer)
 
@@ -242,9 +242,9 @@ class ActionsClient:
     async def list_actions(self, *, bdb_uid: int | None = None) -> list[Action]:
         """Return all actions that the cluster knows: running, pending and remembered ones.
 
-        With `bdb_uid`, only those on that database; v1 lists its state machines alone. Where
-        the cluster has /v2/actions (7.22 and newer), imports, exports and backups are among
-        them. Raises `RequestError`.
+        With `bdb_uid`, return only those on that database, of which v1 lists only the state
+        machines. Where the cluster has /v2/actions (7.22 and newer), imports, exports and backups
+        are included. Raises `RequestError`.
 
         Source: GET /v1/actions, /v1/actions/bdb/{bdb_uid}, /v2/actions. Needs the permission
         `view_status_of_cluster_action`.
@@ -255,14 +255,14 @@ class ActionsClient:
         """Return one action as it is now. `uid` is an `action_uid` or a `task_id`.
 
         Raises `ActionNotFound` if the cluster does not know the action, `RequestError`, and
-        `UsageError` for a reference such as `node:1/remove`, which is for `get`.
+        `UsageError` for a reference such as `node:1/remove`, which `get` takes.
 
         Source: GET /v1/actions/{uid}, /v2/actions/{uid}.
         """
         _check_uid(uid, "get({!r})")
         began = asyncio.get_running_loop().time()
         tries: RetryBudget | None = None
-        while True:  # as `retry_for` does, with one step less
+        while True:  # as in `retry_for`, without its extra coroutine
             try:
                 found = await self._parts.sources.actions.find_action(uid)
             except RequestError as error:
@@ -293,20 +293,20 @@ class ActionsClient:
         """Wait until an action has completed, and return it, with the record of the wait.
 
         `uid` is an `action_uid` or a `task_id`. A duration is seconds, a `timedelta` or text such
-        as `"30m"`; None is endless:
+        as `"30m"`; None means no limit:
 
         - `timeout` covers the whole wait. At the deadline the client asks the cluster once more.
-        - `stall_timeout`: for how long nothing about the action may move.
-        - `outage_timeout`: for how long there may be no usable answer, counted from the first
-          request that got none.
-        - `not_found_grace`: for how long the cluster may not know the action yet, right after it
-          began.
+        - `stall_timeout`: how long nothing about the action may change, heartbeats included.
+        - `outage_timeout`: how long there may be no usable answer, counted from the first request
+          that got none.
+        - `not_found_grace`: how long the client tolerates "not found" for an action that it has not
+          seen yet.
 
         `poll` is a tenacity wait strategy, by default `AimedWait()`. The waits on one client share
         their requests, three a second at most. `on_progress` is called, and awaited if it returns
         an awaitable, with the first answer, each change and the end; an exception of its own ends
         the wait. `recorder` keeps the record of a wait that neither returns nor raises it, because
-        it is under way or was cancelled.
+        the wait is under way or was cancelled.
 
         Raises `ActionFailed`, `ActionCancelled`, `ActionAborted`, `ActionNotFound`,
         `ActionVanished`, `ActionStalled` and `WaitTimeout`, all `WaitError`s; `RequestError` if
@@ -335,7 +335,7 @@ class ActionsClient:
         not_found_grace: Duration = NOT_FOUND_GRACE,
         recorder: Recorder | None = None,
     ) -> AsyncGenerator[Action, None]:
-        """Iterate over the life of an action: the first answer, each change, the end last.
+        """Iterate over the life of an action: the first answer, each change, and the end.
 
         Takes the arguments of `wait_for_action` and raises what it raises, but yields an action
         that failed, was cancelled or was aborted like any other. The end is a `FinishedAction`.
@@ -450,37 +450,39 @@ class ActionsClient:
         `path` is quoted and begins with the API's version, as in `/v1/bdbs/1`; `params` make the
         query, and `json` the body, `{}` by default. A `method` is POST, PUT, PATCH or DELETE.
 
-        The client reads off the answer what there is to follow: an `action_uid`, by itself or in an
-        object; the `task_id` of a node's action; the `id` of a task of an Active-Active database.
-        An export or an import has no handle: how the database stood before tells it from the last
-        one, whose result is reset. Where the answer to a call that changes a database names
-        nothing, the client follows the database until it has settled; it looks before the call at
-        how the database stands. A cancel is followed until the action, or task, has ended.
+        The client follows the work that the answer names: by an `action_uid`, alone or in an
+        object; by the `task_id` of a node's action; by the `id` of a task of an Active-Active
+        database. For an export or an import the answer names nothing: the client reads the database
+        before the call and resets the last result, so that it can tell the new one from it. Where
+        the answer to a call that changes a database names nothing, the client follows the database
+        until it has settled; for that, too, it reads the database before the call. A cancel is
+        followed until the action, or task, has ended.
 
         Without any of these the operation is complete only where the API says so: for a dry run,
-        for a call that is documented as done with its answer, or to name an action "if it exists".
-        Otherwise nothing can be followed, and waiting raises `NothingToFollow`; with
-        `untracked="completed"` the answer counts as the end, but not that of a bootstrap, nor one
-        that names several actions. A dry run of an Active-Active database is a task like any other.
+        for a call that is documented as done when it is answered, or one that is documented to name
+        an action "if it exists". Otherwise nothing can be followed, and waiting raises
+        `NothingToFollow`; with `untracked="completed"` the answer counts as the end, but not that
+        of a bootstrap, nor one that names several actions. A dry run of an Active-Active database
+        is a task like any other.
 
-        Of settings that the API reads from the query (`dry_run`, `only_failovers`,
-        `max_operations`), or from the body (the `dry_run` of the calls for shards), `UsageError`
-        is raised where they are in the other. An error in the body of an answer that has a status
-        of success is `RequestRejected`.
+        The API reads `dry_run`, `only_failovers` and `max_operations` from the query, but the
+        `dry_run` of the calls for shards from the body: a setting in the wrong place raises
+        `UsageError`. An error in the body of an answer whose status is a success raises
+        `RequestRejected`.
 
-        Durations are seconds, `timedelta`s or text such as `"30m"`. `busy_timeout`: for how long
-        the call is repeated after a 409, "busy"; `outage_timeout`: for how long the client tries to
-        have the call taken; `request_timeout`: how long one request may take, by default that of
+        Durations are seconds, `timedelta`s or text such as `"30m"`. `busy_timeout`: how long the
+        client repeats the call after a 409, "busy"; `outage_timeout`: how long the client tries to
+        get the call accepted; `request_timeout`: how long one request may take, by default that of
         the client.
 
-        The client sends the call a second time only where no node has taken the first, where that
-        was refused with 409, or where it was answered 429 or 503 and is seen to have begun nothing;
-        the client heeds `Retry-After`. If the answer to a call that may have been taken is lost,
-        the client looks for what it starts: an Active-Active task by its `X-Task-ID`, which the
-        client makes up unless it is in `headers`; a node's action, an export or an import by how
-        things stood before, so that the same, started by another caller in that moment, is taken
-        for it. `AnswerLost` is raised if that does not tell. Raises `RequestError` otherwise, and
-        `UsageError` for what cannot be sent.
+        The client sends the call again only if no node can have executed it, if the cluster
+        answered 409, or if it answered 429 or 503 and shows no new work; the client honours
+        `Retry-After`. If the answer to a call that the cluster may have executed is lost, the
+        client looks for the work: for an Active-Active task by its `X-Task-ID`, which the client
+        makes up unless it is in `headers`; for a node's action, an export or an import by a change
+        of its state since before the call, so that the same work, started by another caller at that
+        moment, is mistaken for it. Raises `AnswerLost` if that does not settle whether the work
+        began, another `RequestError` for other failures, and `UsageError` for what cannot be sent.
         """
         return await submit(
             self._parts,
@@ -498,10 +500,10 @@ class ActionsClient:
     def operation(self, ref: str) -> Operation:
         """Return the work that a reference names, to await, watch or cancel. Nothing is sent.
 
-        There are `action:UID` (or the uid alone), `node:UID/ACTION`, `cluster:ACTION`, `crdb:ID`,
-        `export:BDB`, `import:BDB`, `backup:BDB`, `bdb:UID` and `bdb:UID@gone`. Those that `submit`
-        gives out have more behind an `@`, which tells their run from others. Raises `UsageError`
-        for anything else.
+        References are `action:UID` (or the uid alone), `node:UID/ACTION`, `cluster:ACTION`,
+        `crdb:ID`, `export:BDB`, `import:BDB`, `backup:BDB`, `bdb:UID` and `bdb:UID@gone`. Those
+        from `submit` may end in `@` and a text that distinguishes their run from others. Raises
+        `UsageError` for anything else.
         """
         return Operation(self._parts, parse_reference(ref))
 
@@ -556,10 +558,10 @@ class ActionsClient:
         not_found_grace: Duration | None = None,
         recorder: Recorder | None = None,
     ) -> list[FinishedAction] | list[FinishedAction | WaitError | RequestError]:
-        """Wait for operations, and for what references name; as `wait_for_actions` does.
+        """Wait for operations and for the work that references name, as `wait_for_actions` does.
 
-        Takes one or several, each an `Operation` or a reference as `operation` takes it. Without
-        `not_found_grace`, that is 10 s, or 60 s for an export, an import or a backup.
+        Takes one or several, each an `Operation` or a reference as `operation` takes it.
+        `not_found_grace` is 10 s by default, and 60 s for an export, an import or a backup.
         """
         wanted: list[Operation] = []
         by_ref: dict[str | None, Operation] = {}

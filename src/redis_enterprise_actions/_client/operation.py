@@ -91,7 +91,7 @@ class Operation:
         self._parts = parts
         self._ref = ref
         self._ended = ref is None and problem is None
-        self._wait: WaitState | None = None  # the last one
+        self._wait: WaitState | None = None  # the latest wait
         self._problem = problem
         self._answered = Action(
             uid="",
@@ -160,8 +160,8 @@ class Operation:
     ) -> FinishedAction:
         """Wait until the work has completed, and return it as it is then.
 
-        Takes and raises what `ActionsClient.wait_for_action` does, and `NothingToFollow`. Without
-        `not_found_grace`, that is 10 s, or 60 s for an export, an import or a backup.
+        Takes and raises what `ActionsClient.wait_for_action` does, and `NothingToFollow`. The
+        default of `not_found_grace` is 10 s, and 60 s for an export, an import or a backup.
         """
         limits = _limits(self._ref, timeout, stall_timeout, outage_timeout, not_found_grace)
         _check(poll, on_progress, recorder)
@@ -196,15 +196,15 @@ class Operation:
         return self._updates(_begin(self._ref, limits, poll), on_progress, recorder, every=True)
 
     async def cancel(self, *, force: bool = False) -> None:
-        """Ask the cluster to cancel the work; return once that is under way. A wait tells the end.
+        """Ask the cluster for a cancel; return once the cluster accepts it. A wait shows the end.
 
-        `force` cancels a change of an Active-Active database that is being committed, which can
-        damage the metadata of its clusters; nothing else takes it.
+        `force` is for tasks of Active-Active databases only: it cancels even a change that is being
+        committed, which can damage the metadata of the clusters.
 
         Raises `CancelNotSupported` for work that the API has no cancel for: all but actions of
         nodes and of the cluster, and tasks of Active-Active databases. Raises `RequestRejected`
         where the cluster refuses: 404, the work has ended; 406, it is being committed; 409, it has
-        failed. The client looks first, so that the result of an action that has ended stays.
+        failed. The client looks first, as a cancel would remove the result of an ended action.
 
         Source: DELETE /v1/nodes/{uid}/actions/{action}, DELETE /v1/cluster/actions/{action}, POST
         /v1/crdb_tasks/{id}/actions/cancel. The first two need the permissions
@@ -305,7 +305,7 @@ async def wait_for_all(
     """Wait for several operations at once; return the results in their order; leave no task.
 
     Raise the first failure, unless `settle`: then errors of waits stand among the results. A wait
-    that its own callback has cancelled has failed, too.
+    that was cancelled by its own callback counts as failed, too.
     """
     follow = partial(_settled, wait) if settle else wait
     tasks: dict[Operation, asyncio.Task[FinishedAction | WaitError | RequestError]] = {

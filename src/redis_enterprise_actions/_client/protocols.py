@@ -35,7 +35,7 @@ def list_cost(*bodies: bytes) -> float:
     return max(float(len(bodies)), sum(map(len, bodies)) / _BYTES_PER_REQUEST)
 
 
-# Where the user may not read a list. The infinite cost keeps the planner from asking again.
+# For a list that the user may not read. The infinite cost keeps the planner from asking again.
 NO_LIST: Final = ListResult({}, cost=math.inf)
 
 

@@ -64,7 +64,7 @@ class UsageError(RedisActionsError, ValueError):
 
 
 class ClientClosed(RedisActionsError, RuntimeError):
-    """The client is closed, or the session that it was given."""
+    """The client, or the session that it was given, is closed."""
 
     def _message(self) -> str:
         return "the client is closed"

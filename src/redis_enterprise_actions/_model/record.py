@@ -63,17 +63,17 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     the kind of work and its object. `began` is the wall clock as the wait began, in UTC; all other
     times are seconds of the event loop's clock since then. `elapsed` is the duration of the wait,
     not of the work. `polls` counts the requests on behalf of this wait, alone or together with
-    others, looks at a database included. `evidence` is the source that told of the action's end,
-    None where the end was not seen. `message` is the message of the error, None for a wait that
-    completed, was interrupted or is under way. `progress` holds pairs of seconds and percent, one
-    for each change as long as there are few.
+    others, requests for a database included. `evidence` is the source that the action's end is
+    known from, None where the end was not seen. `message` is the message of the error, None for a
+    wait that completed, was interrupted or is under way. `progress` holds pairs of seconds and
+    percent, one for each change as long as there are few.
 
     The record is bounded: of more than a hundred transitions, or outages, those in the middle are
     left out, and `omitted` counts them.
 
     The cluster does not tell when an action ended. `lag_bound` is the longest possible delay until
     the end was seen: the time since the request whose answer last showed the action as not ended.
-    It is None where there was no such answer, or where the action's end was told by another source.
+    It is None where there was no such answer, or where the end is known from another source.
 
     Immutable, hashable and picklable; `msgspec.json.encode(record)` makes JSON of it.
     """
@@ -329,7 +329,7 @@ class ProgressCurve:
 
 
 def _append(entries: list[_T], entry: _T) -> int:
-    """Append an entry; return 1 if one in the middle had to go for it, else 0."""
+    """Append an entry; return 1 if one in the middle was dropped for it, else 0."""
     entries.append(entry)
     if len(entries) <= MAX_ENTRIES:
         return 0

@@ -80,7 +80,7 @@ _PATTERNS: Final[Mapping[str, re.Pattern[str]]] = MappingProxyType({
         ReferenceKind.BDB: rf"(?P<uid>{_NUMBER})(?:@(?P<run>{_DATABASE_RUN}))?",
     }.items()
 })  # fmt: skip
-_INVALID_UID: Final = re.compile("\\.{1,2}|.*[\ud800-\udfff].*", re.DOTALL)  # in no URL path
+_INVALID_UID: Final = re.compile("\\.{1,2}|.*[\ud800-\udfff].*", re.DOTALL)  # not for a URL path
 _SHAPES: Final = (
     "action:UID, node:UID/ACTION, cluster:ACTION, crdb:ID, export:BDB, import:BDB, backup:BDB, "
     "bdb:UID and bdb:UID@gone"

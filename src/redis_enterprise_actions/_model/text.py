@@ -51,7 +51,8 @@ def json_text(value: object) -> str:
     """Return a value as JSON in which only printable characters stand unescaped.
 
     Controls (C0 and C1), marks that change the direction of text and the like are escaped, and so
-    is the first of two `#`, with which commands of CI systems begin. The values are the same.
+    is the first of two `#`, with which commands of CI systems begin. The decoded values are the
+    same.
     """
     return _ESCAPED_IN_JSON.sub(_json_escape, msgspec.json.encode(value).decode())
 

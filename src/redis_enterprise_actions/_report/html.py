@@ -120,7 +120,7 @@ def _rows(record: Record) -> str:
 
 
 def _event_list(record: Record) -> str:
-    """Return all transitions and outages in order, to be unfolded."""
+    """Return a list, to be unfolded, of all transitions and outages in order."""
     events = [(each.at, transition_text(each)) for each in record.transitions]
     events += [(each.began, outage_text(each, record)) for each in record.outages]
     items = [

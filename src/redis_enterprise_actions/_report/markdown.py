@@ -1,4 +1,4 @@
-"""Markdown: reports with bars of letters, and the parts that job summaries of GitHub share."""
+"""Markdown: reports with bars of characters, and the parts that job summaries of GitHub share."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from .timeline import Row
 
-_WIDTH: Final = 20  # letters of a bar, for which a table has room
+_WIDTH: Final = 20  # characters of a bar that a table has room for
 _BLANK: Final = "\u00a0"
 _UNSEEN: Final = "·"
 _OUTAGE: Final = "X"
@@ -87,9 +87,9 @@ def _cells(record: Record, bar: str) -> tuple[str, ...]:
 
 
 def _bar(row: Row) -> str:
-    """Return a bar of letters, each for the state in the middle of its time."""
+    """Return a bar of characters, each for the state in the middle of its time span."""
     letters = [_letter(row, (n + 0.5) / _WIDTH) for n in range(_WIDTH)]
-    if set(letters) == {_BLANK}:  # the wait was shorter than the time of a letter
+    if set(letters) == {_BLANK}:  # the wait was shorter than the time span of a character
         letter = _PHASE_LETTERS[row.spans[-1].phase] if row.spans else _UNSEEN
         letters[min(int(row.begin * _WIDTH), _WIDTH - 1)] = letter
     return "".join(letters)

@@ -23,15 +23,15 @@ if TYPE_CHECKING:
     from .timeline import PhaseSpan, Row, Timeline
 
 _LEFT, _WIDTH = 1.5, 97.0  # the time axis, in percent of the drawing's width
-_TITLE_LETTERS: Final = 48  # in a line of the title, for which a telephone has room
+_TITLE_LETTERS: Final = 48  # letters in a line of the title, which fit on a telephone
 _TITLE_HEIGHT, _AXIS_HEIGHT, _ROW_HEIGHT, _LEGEND_HEIGHT = 18, 26, 84, 22  # pixels
 _BAR_TOP, _BAR_HEIGHT = 40, 20  # pixels, in a row
 _LANE_TOP, _LANE_HEIGHT = 62, 12  # of the progress, below the bar
 _LEGEND_COLUMNS: Final = 3
-_MANY_ROWS: Final = 8  # more rows than these have an axis below them, too
-_EDGE: Final = 0.05  # closer to it, the label of a tick would stand out
+_MANY_ROWS: Final = 8  # with more rows, there is an axis below them, too
+_EDGE: Final = 0.05  # closer to an end of the axis, a centred label would stick out
 _SEEN_LATE: Final = 0.002  # a later first answer is drawn as a time not seen
-_LETTER: Final = 6.8  # pixels of a letter of a label at most, on average
+_LETTER: Final = 6.8  # pixels; upper bound of the average width of a letter in labels
 # Least widths of a drawing in pixels, and the CSS class of a label that fits from there on.
 _LABEL_CLASSES: Final = ((330, ""), (680, " tablet"), (1060, " desk"))
 

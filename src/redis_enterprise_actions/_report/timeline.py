@@ -81,7 +81,7 @@ class Row(NamedTuple):
 
 
 class Timeline(NamedTuple):
-    """The bars in the order of their begin. Positions are fractions of `seconds` after `began`."""
+    """The bars, ordered by their beginning. Positions are fractions of `seconds` after `began`."""
 
     rows: tuple[Row, ...]
     began: datetime | None

@@ -76,9 +76,10 @@ class ClientOptions(TypedDict, total=False):
 def merge(base: Mapping[str, Any], source: SettingSource) -> dict[str, Any]:
     """Return the options that are given (those that are not None), and those that a source adds.
 
-    An empty text adds nothing. A source is asked only for what is of use: of the ways to
-    authenticate, for that of the given options, or else for a token before a user; and not for a
-    CA or a fingerprint where verification is switched off or another of the two is given.
+    An empty text adds nothing. A given way to authenticate keeps the source from adding another
+    one, except that a client certificate may accompany a token or a user. Of a source's own, the
+    token takes precedence over the user. A source adds no CA and no fingerprint where verification
+    is switched off, or where either of them is given.
     """
     options = {name: value for name, value in base.items() if value is not None}
     for name in ("url", "trusted_hosts"):

@@ -38,7 +38,7 @@ NO_HOME: Final = "no home directory is known, and REDIS_ACTIONS_CONFIG is not se
 
 @dataclasses.dataclass(frozen=True)
 class Profile:
-    """Settings of one cluster in the file, whose folder relative paths start from."""
+    """Settings of one cluster in the file. Relative paths start from the folder of the file."""
 
     name: str
     table: Mapping[str, Any] = dataclasses.field(repr=False)
@@ -57,7 +57,7 @@ class Profile:
     def setting(self, name: str) -> str:
         """Return the text of a setting, as the environment would have it, or "" if it is not set.
 
-        It is not for secrets: see `path`.
+        Secrets are not among these settings: the profile has the paths of their files (`path`).
         """
         if name in _FILES:
             return str(self.path(name) or "")
@@ -70,7 +70,7 @@ class Profile:
             return None
         try:
             return self.folder / Path(self.table[key]).expanduser()
-        except RuntimeError:  # its message has the path
+        except RuntimeError:  # the message has the path, which may be a misplaced secret
             problem = (
                 f"{key} of profile {self.name} begins with ~, and there is no such home directory"
             )
@@ -78,9 +78,9 @@ class Profile:
 
 
 def load_profile(name: str | None) -> Profile | None:
-    """Return the profile of that name, or else of `REDIS_ACTIONS_PROFILE`, or the file's default.
+    """Return the named profile, or else that of `REDIS_ACTIONS_PROFILE`, or the file's default.
 
-    Without any of them, return None. Raises `UsageError`.
+    Return None if none of them is set. Raises `UsageError`.
     """
     file = config_path()
     table = _read_config(file)
@@ -155,7 +155,7 @@ def _read_config(file: Path | None) -> dict[str, Any]:
         problem = "there is no such file, which REDIS_ACTIONS_CONFIG names"
     except OSError as error:
         problem = f"it cannot be read: {error.strerror}"
-    except UnicodeError:  # it holds the text
+    except UnicodeError:  # the error holds the text of the file
         problem = "it is not UTF-8"
     except (tomllib.TOMLDecodeError, RecursionError) as error:  # the former may hold the text
         where = re.search(r"\(at ([^)]*)\)$", str(error))

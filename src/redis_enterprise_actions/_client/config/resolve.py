@@ -35,8 +35,8 @@ class ResolvedOptions:
 def profile_options(name: str) -> ClientOptions:
     """Return the options that the environment and the profile `name` give together.
 
-    As for the command, a variable of the environment goes before the profile's setting. Secrets are
-    read from the profile's files and from the keyring. Raises `UsageError`.
+    As for the command, an environment variable takes precedence over the profile's setting. Secrets
+    are read from the profile's files and from the keyring. Raises `UsageError`.
     """
     return resolve_options({}, name).options
 
@@ -48,9 +48,9 @@ def resolve_options(
 ) -> ResolvedOptions:
     """Return the given options (those that are not None), completed by all other sources.
 
-    Given options go before the environment, and the environment before the profile. If there is a
-    user without a password, it is looked for in the keyring, if the profile says so, and then asked
-    for. Raises `UsageError`.
+    Given options take precedence over the environment, and the environment over the profile. The
+    password of a user, if no source has it, is read from the keyring, if the profile says so, or
+    else taken from `ask_password`. Raises `UsageError`.
     """
     warn_of_wrong_names()
     profile = load_profile(profile_name)
@@ -84,10 +84,10 @@ def keyring_account(user: str, url: str) -> str:
 
 
 def _profile_setting(profile: Profile, urls: list[str], name: str) -> str:
-    """Return the text of a setting of a profile, or "" where it is not for the given URLs.
+    """Return the text of a setting of a profile, or "" if it is not for the given URLs.
 
-    The secrets of a profile that has URLs, and its trust, are for these alone. Only the user's name
-    and the way to authenticate are for other clusters, too.
+    The secrets of a profile that has URLs, and its TLS settings, are for these URLs only. The
+    user's name and the way to authenticate are for other clusters, too.
     """
     own = {url.rstrip("/") for url in profile.urls}
     if own and not {url.rstrip("/") for url in urls} <= own and name not in _FOR_ANY_CLUSTER:

@@ -120,4 +120,4 @@ def _use_keyring(call: Callable[[ModuleType], _T]) -> _T:
         return call(keyring)
     except (keyring.errors.KeyringError, OSError) as error:
         problem = f"the system's keyring cannot be used: {type(error).__name__}"
-    raise UsageError(problem)  # without the error, whose message may hold the password
+    raise UsageError(problem)  # without a cause, whose message may hold the password

@@ -131,7 +131,7 @@ class TokenAuth:
         return body if self._token is None else without_credentials(self._token.header, body)
 
     async def _refresh(self, token: _Token, post: Post, called_at: float) -> _Token:
-        """Return a new token or, after a transient failure, the present one, which is valid yet."""
+        """Return a new token or, after a transient failure, the present one, still valid."""
         try:
             return await self._fetch(token.header, post, called_at)
         except (RequestError, OSError) as error:
@@ -162,7 +162,7 @@ class TokenAuth:
 
 
 def _copied(error: Exception) -> Exception:
-    """Return an error for another caller: each has its own traceback and attributes."""
+    """Return a copy of an error, as each caller needs its own traceback and attributes."""
     return copy(error) if isinstance(error, RedisActionsError) else error
 
 

@@ -1,4 +1,4 @@
-"""Failover: another node after a reply that cannot be used, and the same one after any other."""
+"""Failover: after an unusable reply, the next request goes to another node."""
 
 from __future__ import annotations
 

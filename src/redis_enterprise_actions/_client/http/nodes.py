@@ -1,6 +1,6 @@
 """Node pool: the URLs of a cluster, the node for the next request, and known redirect targets.
 
-A node that answers stays the current one; one that fails is left for the next, and comes last.
+A node that answers stays the current one. When it fails, the next node becomes the current one.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class NodePool:
         if not self.urls:
             raise UsageError("no cluster is given: the list of its URLs is empty")
         self.current = self.urls[0]  # the node for the next request
-        self._failed: dict[URL, float] = {}  # the time when each may be used again; last one last
+        self._failed: dict[URL, float] = {}  # when each may be used again, in the order of failure
         if isinstance(trusted_hosts, str):
             raise UsageError("trusted_hosts= is a list of hosts, not one")
         try:
@@ -110,7 +110,7 @@ class NodePool:
 def base_url(url: Secret) -> URL:
     """Return a cluster's URL without a trailing slash.
 
-    It is passed as a secret, as users may put a password into it, and errors do not quote it then.
+    The URL is passed as a secret, so that errors do not quote a password that a user put into it.
     Raises `UsageError` if it is not such a URL.
     """
     text = url.reveal() if isinstance(url, Secret) else None

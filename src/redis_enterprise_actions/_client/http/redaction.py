@@ -1,4 +1,4 @@
-"""Redaction: secrets that no output shows, and texts of the cluster without what was sent to it."""
+"""Redaction: secrets that no output shows, and texts of the cluster without such secrets."""
 
 from __future__ import annotations
 
@@ -62,9 +62,9 @@ def without_secrets(secrets: Iterable[Secret], text: str | None) -> str | None:
 
 
 def secrets_in(json: object) -> tuple[Secret, ...]:
-    """Return the secrets in the body of a call: values of telling names, and passwords in URLs.
+    """Return the secrets in the body of a call, the longest first, as one may be part of another.
 
-    The longest come first, as one secret may be a part of another.
+    They are the values under keys such as "password" or "token", and passwords in URLs.
     """
     found: list[Secret] = []
     left: list[tuple[object, bool]] = [(json, False)]

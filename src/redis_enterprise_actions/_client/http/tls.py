@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _FINGERPRINT: Final = re.compile(
     r"(?:sha-?256(?: fingerprint)?[:=] ?)?((?:[0-9a-f]{2}[: ]?){31}[0-9a-f]{2})", re.IGNORECASE
 )
-# Alerts of a server that misses the client's certificate, or refuses it (RFC 8446, 6.2).
+# Alerts of a server that got no client certificate, or refuses it (RFC 8446, 6.2).
 _REFUSAL: Final = re.compile(
     "ALERT_(BAD_CERT|CERTIFICATE|UNSUPPORTED_CERT|UNKNOWN_CA|ACCESS_DENIED)"
 )
@@ -77,7 +77,7 @@ def ssl_context(context: ssl.SSLContext | bool) -> ssl.SSLContext:  # noqa: FBT0
 
 
 def client_cert_refusal(error: BaseException | None) -> str | None:
-    """Return the reason of a server that refused the client's certificate, or None."""
+    """Return the reason why a server refused the client's certificate, or None if it did not."""
     while error is not None:
         # aiohttp's own errors are SSLErrors, too, without a reason.
         reason = getattr(error, "reason", None) if isinstance(error, ssl.SSLError) else None
@@ -93,7 +93,7 @@ def _context(
     client_cert: Path | None,
     client_key: Path | None,
 ) -> ssl.SSLContext | bool:
-    """Return the SSL context. For True and False, aiohttp has one each, made once."""
+    """Return the SSL context, or True or False: for these, aiohttp keeps contexts of its own."""
     if ca_cert is None and client_cert is None:
         return verify
     try:

@@ -1,6 +1,6 @@
 """Transport: sends one request to one node, with its redirects and its authentication.
 
-It knows HTTP and nothing of actions: a reply is a status, a body in bytes, and headers. Credentials
+A reply is a status, headers, and a body in bytes; its meaning is left to the callers. Credentials
 go to the configured and trusted nodes only.
 """
 
@@ -98,7 +98,7 @@ class Request(NamedTuple):
 
 
 class Transport:
-    """Sender of requests to one cluster. It opens a session for the first one, unless given one."""
+    """Sender of requests to one cluster. It opens a session if none is given."""
 
     def __init__(
         self,
@@ -130,7 +130,8 @@ class Transport:
         self._ssl = tls.context if pinned is None or both else pinned
         self._request_timeout = request_timeout
         self._default_timeout = _timeout(request_timeout)
-        self._default_headers = {} if session is None else dict(_HEADERS)  # an own session has them
+        # A session that the transport opens itself sends these headers already.
+        self._default_headers = {} if session is None else dict(_HEADERS)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
         for url in nodes.urls:
@@ -222,7 +223,7 @@ class Transport:
             unreachable = _unreachable(request, error)
             has_secrets = isinstance(error, _WITH_SECRETS) or _is_cut_in_headers(error)
             cause = None if has_secrets else error
-        # Outside of `except`, as an error in there would keep the other one as its context.
+        # Not raised within `except`, where the new error would keep the old one as its context.
         if misused:
             raise UsageError("session= has credentials of its own, as from .netrc")
         if self._closed or session.closed:
@@ -256,7 +257,7 @@ class Transport:
     async def _post_for_token(
         self, path: str, authorization: Secret | None, body: Secret
     ) -> Secret:
-        request = Request("POST", path, body=body, quotable=False)  # it may repeat the password
+        request = Request("POST", path, body=body, quotable=False)  # a reply may hold the password
         reply = await self._send_once(request, authorization)
         error = self._error_for(request, reply)
         if reply.status == 404:
@@ -291,7 +292,7 @@ class Transport:
     async def _send_once(self, request: Request, authorization: Secret | None) -> Reply:
         """Send a request to the current node, and to those that it redirects to; return any reply.
 
-        Raises an error if there is none, or if its status says "not now".
+        Raises an error if there is none, or if its status asks for a retry.
         """
         self._tried = tried = [self.nodes.current]
         self._tried_since = asyncio.get_running_loop().time()
@@ -405,7 +406,7 @@ def _is_cut_in_headers(error: Exception) -> bool:
     return isinstance(error, aiohttp.ServerDisconnectedError) and not isinstance(error.message, str)
 
 
-@lru_cache(1024)  # a wait sends the same one again and again
+@lru_cache(1024)  # a wait sends the same request again and again
 def _get_request(path: str, query: str, permission: str) -> Request:
     return Request("GET", path, query, permission=permission)
 

@@ -44,7 +44,7 @@ def parse_duration(text: str) -> float:
 
 
 def seconds(value: Duration | None, name: str) -> float:
-    """Return a duration in seconds; None is endless. `name` is the argument that holds it."""
+    """Return a duration in seconds; None means no limit. `name` is the argument that holds it."""
     if value is None:
         return math.inf
     number: object = value

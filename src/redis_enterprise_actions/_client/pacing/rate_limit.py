@@ -51,13 +51,13 @@ class RateLimiter:
         """Record a poll that is over and took so many requests, one after the other."""
         self._starts.extend([began] * (requests - self._acquired))
         rest = min(_REST_FACTOR * max(0.0, ended - began - self._waited), _MAX_REST)
-        # The next poll may take as many requests, and two polls of two would exceed a window.
+        # The next poll may take as many requests, and two polls of two would exceed the limit.
         gap = GAP if requests == 1 else max(GAP * requests, _WINDOW)
         self._rest_until = max(self._rest_until, began + gap, ended + rest)
         self._acquired, self._waited = 0, 0.0
 
     def earliest(self, *, urgent: bool) -> float:
-        """Return the earliest time of the next request. An urgent one need not wait for a rest."""
+        """Return the earliest time of the next request. An urgent one ignores the pause."""
         full = len(self._starts) == _PER_WINDOW
         window = self._starts[0] + _WINDOW if full else -math.inf
         return window if urgent else max(self._rest_until, window)

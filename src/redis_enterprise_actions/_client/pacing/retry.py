@@ -39,7 +39,7 @@ async def retry_for(
 ) -> _T:
     """Await `call(...)`, and repeat it after a transient error for `budget` seconds.
 
-    Each other node is tried once even after that.
+    Even after that time, each node that was not asked yet is tried once.
     """
     retries = RetryBudget(budget, asyncio.get_running_loop().time())
     while True:
@@ -96,7 +96,7 @@ class RetryState:
         return tuple(self._nodes)
 
     def pause_after(self, error: RequestError, now: float) -> float:
-        """Return the seconds before the next attempt: few if it can be made at another node.
+        """Return the seconds before the next attempt: few if another node can be asked.
 
         Clears `error.has_alternative` once all nodes have been asked.
         """

@@ -290,7 +290,7 @@ class PollState(RetryCallState):
         try:
             pause: object = strategy(self)
         except (StopIteration, asyncio.CancelledError) as error:
-            # A future cannot hold the first, and the second would cancel the loop of all waits.
+            # A future cannot hold StopIteration; CancelledError would cancel the loop of all waits.
             raise UsageError(f"poll= raised {type(error).__name__} instead of a pause") from error
         if not is_duration(pause) or pause == math.inf:
             raise UsageError(f"poll= returned {pause!r:.100}, which is not a number of seconds")

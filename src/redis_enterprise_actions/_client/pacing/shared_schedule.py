@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 # Lag budget of a shared request, as a fraction of `price`. At 0.6, a hundred waits without progress
-# have no more lag than loops of one second (benchmarks/simulate.py).
+# have no more lag than if each polled every second (benchmarks/simulate.py).
 _LAG_BUDGET: Final = 0.6
 GAP: Final = 0.35  # seconds between two requests; on arrival it may be less
 _SMALLEST_LAG_COST: Final = 1e-18  # avoids a division by zero

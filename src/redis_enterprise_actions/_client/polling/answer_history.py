@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _GONE_CONFIRMATION: Final = 5.0  # seconds between two answers "not found" that confirm each other
 _UNCHANGED_GRACE: Final = 1.0  # seconds; the answer to the call showed the database unchanged
-_NOT_FOUND: Final = "not found"  # status of an object until a second answer confirms that it's gone
+_NOT_FOUND: Final = "not found"  # status of an object until a second answer confirms its end
 
 
 class AnswerHistory:
@@ -64,7 +64,7 @@ class AnswerHistory:
 
     @property
     def decided_at(self) -> float:
-        """The time from which another answer like the last one has one meaning."""
+        """The time from which the last answer, if it is repeated, is no longer ambiguous."""
         quiet = math.inf if self._quiet_since is None else self._quiet_since + self._settling_time
         gone = math.inf if self._gone is None else self._gone_since + _GONE_CONFIRMATION
         return min(quiet, gone)

@@ -316,7 +316,7 @@ class WaitState:
             self.schedule.on_unchanged(looks.ran_at, looks.heard)
 
     def part(self) -> None:
-        """Share polls no longer."""
+        """Stop sharing polls."""
         self.catch_up()
         self._looks = None
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 class Crdbs(Resource):
     """Active-Active databases of a cluster: `client.crdbs`. See `Databases` for the arguments.
 
-    Calls take two arguments more: `task_id` is the id that the task is to have (`X-Task-ID`), and
+    Calls take two more arguments: `task_id` is the id that the task is to have (`X-Task-ID`), and
     `result_ttl` how many seconds its result is kept (`X-Result-TTL`), 500 by default.
     """
 
@@ -172,10 +172,10 @@ class Crdbs(Resource):
     ) -> FinishedAction:
         """Wait until a task of an Active-Active database has finished.
 
-        Its `state` is the step that each cluster is at, and `error` what each says of a failure.
-        The cluster that was asked to do the task is the one that knows it, and forgets the result
-        after 500 s, unless an `X-Result-TTL` said otherwise. That the task has finished does not
-        mean that every instance replicates: look at that, too.
+        The `state` of the `Action` is the step that each cluster is at, and its `error` the failure
+        that each reports. Only the cluster that accepted the call knows the task; it forgets the
+        result after 500 s, unless an `X-Result-TTL` said otherwise. A finished task does not mean
+        that every instance replicates: check that, too.
 
         Raises what `ActionsClient.wait_for_action` raises.
 

@@ -32,7 +32,7 @@ class Databases(Resource):
 
     Calls return an `Operation`; each takes the keyword arguments of `ActionsClient.submit` and
     raises what that raises. Waits take the keyword arguments of `ActionsClient.wait_for_action`.
-    Vendor pages are named as under requests/ of the REST API's reference.
+    Vendor pages are named by their path under requests/ of the REST API's reference.
     """
 
     async def create(
@@ -135,7 +135,7 @@ class Databases(Resource):
         request_timeout: Duration | None = None,
         untracked: Untracked = "refused",
     ) -> Operation:
-        """Upgrade a database, by default to the latest version; `settings` as the page has them.
+        """Upgrade a database, by default to the latest version. `settings` are fields of the body.
 
         Source: POST /v1/bdbs/{uid}/upgrade (bdbs/upgrade). Needs the permission
         `update_bdb_with_action`.
@@ -265,7 +265,7 @@ class Databases(Resource):
         not_found_grace: Duration = NOT_FOUND_GRACE,
         recorder: Recorder | None = None,
     ) -> FinishedAction:
-        """Wait until nothing is done to a database any more; for callers who have lost the handle.
+        """Wait until no work is in progress on a database; for callers who have lost the handle.
 
         The database has settled when it is `active`, no action runs on it, and nothing is pending
         or active in its `background_op`; or, where it is being deleted, when it is gone. A change
@@ -329,15 +329,15 @@ class Databases(Resource):
         not_found_grace: Duration = TRANSFER_GRACE,
         recorder: Recorder | None = None,
     ) -> FinishedAction:
-        """Wait until the export of a database that runs, or is about to, has succeeded.
+        """Wait until the export of a database that is running, or about to begin, has succeeded.
 
-        The database remembers the result of its last export, and a result that is there at the
-        first look may be older than the export that is meant. So a result counts once the status
-        was seen empty or under way; until then the client waits, and raises `ActionNotFound` after
-        `not_found_grace`. The operation that `export` returns knows how the database stood before
-        the call, and counts what is new since.
+        The database remembers the result of its last export, so a result that is there at the first
+        look may be that of an older one. A result counts only after the status was seen empty or in
+        progress; until then the client waits, and raises `ActionNotFound` after `not_found_grace`.
+        The operation that `export` returns knows the result from before the call, and tells a new
+        one from it.
 
-        Raises what `ActionsClient.wait_for_action` raises, otherwise. `ActionVanished` means that
+        Otherwise raises what `ActionsClient.wait_for_action` raises. `ActionVanished` means that
         the status was reset while the export ran.
 
         Source: GET /v1/bdbs/{uid}, `export_status`. Needs the permission `view_bdb_info`, and

@@ -141,16 +141,16 @@ class Nodes(Resource):
     ) -> FinishedAction:
         """Wait until an action of a node, such as `maintenance_on` or `remove`, has completed.
 
-        `task_id`, as the call that started the action answered, names one run of it. Without it,
-        the wait follows the run that is under way, or takes the result that the cluster remembers
-        of the last run, which counts at once. A result that comes without a `task_id` although one
-        is given may be that of an older run: it counts once it has stayed for `not_found_grace`,
-        with the evidence `same-result`.
+        `task_id`, from the answer to the call that started the action, names one run of it. Without
+        it, the wait follows the run that is under way, or takes the result that the cluster
+        remembers of the last run, which counts at once. A result that comes without a `task_id`
+        although one is given may be that of an older run: it counts once it has stayed for
+        `not_found_grace`, with the evidence `same-result`.
 
         Raises what `ActionsClient.wait_for_action` raises. Another run that has taken the place of
         the one with that `task_id` counts as vanished; without one, runs cannot always be told
-        apart. A removal has also completed when its node is gone, as the list of nodes, or a
-        second look, confirms; a node that had gone before the first look is not found.
+        apart. A removal has also completed when its node is gone, as the list of nodes, or a second
+        look, confirms; a node that was gone before the first look counts as not found.
 
         Source: GET /v1/nodes/{uid}/actions/{action}, /v1/nodes/actions. Needs the permissions
         `view_status_of_node_action` and `view_status_of_all_node_actions`.

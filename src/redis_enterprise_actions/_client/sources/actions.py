@@ -84,7 +84,7 @@ class ActionsApi:
     async def find_action(self, uid: str, last: Action | None = None) -> Action | None:
         """Return an action, or None if the cluster does not know it.
 
-        `last` is the action as last seen; it decides if v2 is asked first.
+        `last` is the action as last seen; it decides whether v2 is asked first.
         """
         v2_only = is_v2_only(last)
         found = await self.v2.get_action(uid) if v2_only else None

@@ -130,7 +130,7 @@ class DatabasesApi:
     async def verify(self, ref: Reference, unverified: WaitError) -> Action | None:
         """Return a vanished transfer as ended if its result, which may have been reset, was seen.
 
-        Return None for a transfer without a baseline, or that began during another one.
+        Return None for a transfer without a baseline, and for one that began during another.
         """
         action, baseline = unverified.action, parse_baseline(ref)
         if action is None or not isinstance(unverified, ActionVanished):

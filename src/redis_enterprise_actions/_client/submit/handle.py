@@ -74,7 +74,7 @@ def read_handle(
 def _named_reference(
     follow: Follow, before: Reference | None, fields: Mapping[str, object], uids: Sequence[str]
 ) -> Reference | None:
-    """Return the work that an answer names, or that the path names if it has an end of its own."""
+    """Return the work that an answer names, or else the work in the path if it has a status."""
     task_id = _uid(fields, "task_id")
     deleted = f"{ReferenceKind.BDB}:{before.uid}" if follow is Follow.DELETED and before else ""
     if follow in _CANCELS:

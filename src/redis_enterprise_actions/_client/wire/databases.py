@@ -216,7 +216,7 @@ def deleted_database_action(ref: Reference, last: Action | None) -> Action | Non
     """Return the action for a database that does not exist, or None if that is no success.
 
     It is one if `ref` follows a deletion, or a database that was seen while it was being deleted
-    and that no call of the client's was to change.
+    and that no call of this client was to change.
     """
     was_deleting = last is not None and last.status.casefold() == DELETE_PENDING
     if not ref.is_deletion and (ref.run or not was_deleting):

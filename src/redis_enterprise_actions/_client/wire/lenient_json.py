@@ -43,8 +43,8 @@ def decode(data: bytes | msgspec.Raw, shape: type[_T]) -> _T:
 def _repair(data: bytes) -> bytes | None:
     """Return valid JSON for text that is almost JSON, or None if Python cannot parse it either.
 
-    Servers have sent NaN and text that is not UTF-8. NaN and infinity become null, so that one
-    such value does not cost all others.
+    Servers have sent NaN and text that is not UTF-8. NaN and infinity become null, so that one such
+    value does not make the whole body unreadable.
     """
     if len(data) > _MAX_REPAIRED:
         return None
