@@ -64,7 +64,7 @@ SPOILS: Final = frozenset({
     *("truncated", "empty", "garbage", "bad_entry", "slow", "dropped", "no_route"),
 })  # fmt: skip
 LATENESS: Final = 4.0  # seconds by which databases and node actions are shown late
-CALLED: Final = 8  # one of so many waits is for the work of a call
+CALLED: Final = 8  # one in this many waits is for the work of a call
 OURS, THEIRS = "ours", "theirs"  # error text of this run, and of the older one
 NODE_ACTIONS: Final = ("maintenance_on", "maintenance_off", "enslave_node")
 
@@ -79,7 +79,7 @@ class Plan:
     duration: float = 300.0
     begins: float = 0.0
     options: dict[str, float | None] = field(default_factory=dict)
-    gives_up_at: float | None = None  # its task is cancelled after so many seconds
+    gives_up_at: float | None = None  # its task is cancelled after this many seconds
     forgotten_at: float | None = None
     call: str = ""  # starts the work: a path below the database, or a path
     old: bool = False  # an older run has a result

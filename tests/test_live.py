@@ -35,7 +35,7 @@ def live(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_on_a_cluster(threaded: ThreadedCluster) -> None:
-    """All of them pass on a cluster, whatever it does, and nothing is changed there."""
+    """All tests of `tests/live` pass on a cluster, whatever it does, and change nothing there."""
     for outcome in ("completed", "failed"):
         threaded.add("SMUpdateBDB", Plan(duration=0, outcome=outcome), bdb_uid=1)
     threaded.add("retry_bdb", Plan(duration=0), node_uid=1)
@@ -49,7 +49,7 @@ def test_on_a_cluster(threaded: ThreadedCluster) -> None:
 
 
 def test_sees_a_strange_word(threaded: ThreadedCluster) -> None:
-    """A status that we do not know fails one of them, as that is what they are for."""
+    """An unknown status fails a test: the tests are there to find such words."""
     threaded.cluster.inject(status=200, body='{"actions": [{"action_uid": "a", "status": "odd"}]}')
     ran = live("tests/live", "-k", "test_lists and actions")
 
@@ -58,7 +58,7 @@ def test_sees_a_strange_word(threaded: ThreadedCluster) -> None:
 
 
 def test_without_a_cluster() -> None:
-    """The switch runs no other tests; without a cluster they are skipped, and say why."""
+    """With `--live` no other tests run; without a cluster the tests are skipped, with a reason."""
     ran = live("tests/live", "tests/test_live.py")
 
     assert ran.returncode == 0, ran.stdout
@@ -68,7 +68,7 @@ def test_without_a_cluster() -> None:
 
 
 def test_not_by_default() -> None:
-    """Without the switch they are not run."""
+    """Without `--live` the tests are not run."""
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "tests/live"]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 

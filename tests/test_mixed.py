@@ -161,7 +161,7 @@ class TestCost:
         assert all(later - first > 1 for first, later in zip(times, times[3:], strict=False))
 
     async def test_rate_limit_at_limits(self, large: FakeCluster) -> None:
-        """That holds if polls take several requests, or come at limits."""
+        """The rate limit also holds if polls take several requests, or come at limits."""
         refs = all_of(start_all(large, 15, duration=60))
         refs += [large.add_action("export", Plan(duration=40 + n), bdb_uid=1) for n in range(15)]
         refs += [f"unknown-{n}" for n in range(15)]

@@ -61,7 +61,7 @@ def described() -> list[str]:
 
 
 def test_names() -> None:
-    """Public names and parameters are those of the golden file, which tells of each change."""
+    """Public names and parameters are those of the golden file, so that a change shows there."""
     assert described() == NAMES.read_text("utf-8").splitlines()
 
 

@@ -320,7 +320,7 @@ def test_broken_trigger(persistent: bool, raised: type[Exception]) -> None:
 
 
 def test_resumed(server: ThreadedCluster) -> None:
-    """The method after the event takes it by the name `event`."""
+    """`execute_complete` gets the event of the trigger as its argument `event`."""
     result = operator().resume_execution(
         "execute_complete",
         {"event": end(), "cleared": False},

@@ -1,4 +1,4 @@
-"""SECURITY.md tells the truth about secrets in the frames of a traceback.
+"""SECURITY.md is right about secrets in the frames of a traceback.
 
 A time limit around `get_action`, `list_actions` or `submit` raises through frames of aiohttp, whose
 local variables hold the header with the password. SECURITY.md may promise nothing else.

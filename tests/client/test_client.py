@@ -59,7 +59,7 @@ class TestSingleCalls:
     """`get_action` and `list_actions`."""
 
     async def test_get(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """One action as it is now."""
+        """An action is returned as it is now."""
         uid = cluster.add_action("SMCreateBDB", Plan(duration=7), bdb_uid=4)
         await asyncio.sleep(2)
         action = await client.get_action(uid)
@@ -228,7 +228,7 @@ class TestEnds:
         assert paths == ["/v1/bdbs/7", "/v1/bdbs?fields=uid"]
 
     async def test_delete_forgotten(self, cluster: FakeCluster, client: ActionsClient) -> None:
-        """A delete whose record goes first goes on for as long as its database is being deleted."""
+        """A delete whose record is gone does not end while its database is being deleted."""
         uid = cluster.add_action("SMDeleteBDB", Plan(outcome="never"), bdb_uid=7)
         waiting = asyncio.create_task(client.wait_for_action(uid, timeout=100))
         await asyncio.sleep(20)
@@ -529,7 +529,7 @@ class TestSharing:
     async def test_ten_thousand_remembered(
         self, cluster: FakeCluster, client: ActionsClient
     ) -> None:
-        """One wait, or three, on a cluster that remembers a lot do not fetch it all each time."""
+        """On a cluster with a long history, one wait requests no list, and three waits only one."""
         for n in range(10_000):
             cluster.add_action(plan=Plan(duration=0), uid=f"old{n}")
         one = cluster.add_action(plan=Plan(duration=60))
@@ -665,7 +665,7 @@ class TestMany:
 
     @pytest.mark.parametrize("uids", ["abc", None, 5])
     async def test_not_several(self, client: ActionsClient, uids: str) -> None:
-        """One string is not several uids."""
+        """A single string is refused, as it is not several uids."""
         with pytest.raises(UsageError, match="is not a list of uids"):
             await client.wait_for_actions(uids)
 

@@ -361,7 +361,7 @@ class TestDone:
         assert updates == [without_record(action)] * 3
 
     async def test_record(self, cluster_with_data: FakeCluster, client: ActionsClient) -> None:
-        """Its record is that of a wait without duration and without polls."""
+        """The record of such an operation is that of a wait without duration and polls."""
         recorder = FlightRecorder()
         operation = await done(client)
         action = await operation.wait(recorder=recorder)
@@ -388,14 +388,14 @@ class TestDone:
     async def test_among_others(
         self, cluster_with_data: FakeCluster, client: ActionsClient
     ) -> None:
-        """It can be waited for together with other operations."""
+        """Such an operation can be waited for together with others."""
         operations = [await done(client), await done(client), await client.databases.upgrade(1)]
         actions = await client.wait_for(*operations)
 
         assert [action.kind for action in actions] == [Kind.CALL, Kind.CALL, Kind.STATE_MACHINE]
 
     async def test_cancel(self, cluster_with_data: FakeCluster, client: ActionsClient) -> None:
-        """It can no longer be cancelled."""
+        """Such an operation can no longer be cancelled."""
         operation = await done(client)
         with pytest.raises(CancelNotSupported, match=r"^PUT /v1/bdbs/1 cannot be cancelled"):
             await operation.cancel()
@@ -488,7 +488,7 @@ class TestCancel:
     async def test_no_force(
         self, cluster_with_data: FakeCluster, client: ActionsClient, ref: str
     ) -> None:
-        """There is no force but for Active-Active tasks."""
+        """Only tasks of Active-Active databases can be cancelled by force."""
         with pytest.raises(UsageError, match=r"force= is for tasks of Active-Active databases"):
             await client.operation(ref).cancel(force=True)
 

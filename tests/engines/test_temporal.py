@@ -23,7 +23,7 @@ pytestmark = pytest.mark.enable_socket
 
 
 class Attempt:
-    """One attempt at the activity, with the details of the last one's heartbeat."""
+    """One attempt at the activity, with the heartbeat details of the attempt before."""
 
     def __init__(self, *details: str) -> None:
         self.beats: list[str] = []

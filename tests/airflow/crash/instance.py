@@ -28,7 +28,7 @@ _COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
 
 
 class Instance:
-    """One Airflow, from `with` to its end, whose connection is `connection`."""
+    """Airflow with one connection, which runs from `with` to its end."""
 
     def __init__(self, home: Path, connection: str) -> None:
         self.home = home

@@ -713,7 +713,7 @@ def test_report_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str], path_s
 
 
 def test_reports_after_exception(tmp_path: Path) -> None:
-    """Reports are written after an exception, which goes on."""
+    """After an exception the reports are written, and the exception is raised."""
     file = tmp_path / "report.json"
     with pytest.raises(KeyboardInterrupt), ReportWriter([str(file)]) as reports:
         raise KeyboardInterrupt

@@ -207,7 +207,7 @@ def test_every_outcome_is_above() -> None:
     ],
 )
 def test_until(until: StopCondition, codes: list[int], enough: bool, code: int) -> None:
-    """A stop condition says which exit codes are enough, and what they make together."""
+    """A stop condition decides if exit codes end the waits, and the exit code of the command."""
     assert (until.stop_reason(codes) is not None) == enough
     assert until.exit_code(codes) == code
 

@@ -204,7 +204,7 @@ class TestNoHome:
         monkeypatch.setattr(os.path, "expanduser", unknown)
 
     def test_none(self) -> None:
-        """There is no file, and none is needed."""
+        """Without a home directory there is no file, and none is needed."""
         assert config_path() is None
         assert load_profile(None) is None
         assert load_profiles() == ([], None)

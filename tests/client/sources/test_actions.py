@@ -49,7 +49,7 @@ def take_paths(cluster: FakeCluster) -> list[str]:
 
 
 class TestFind:
-    """One action by its uid."""
+    """Single actions, by uid."""
 
     @pytest.mark.enable_socket
     @pytest.mark.parametrize("version", ["7.4", "7.8", "7.22", "8.0"])
@@ -347,7 +347,7 @@ class TestFindMany:
             await find_many(actions_api, {"x": None})
 
     async def test_together(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
-        """One action may be waited for by two references."""
+        """An action is found for each of two references to it."""
         uid = cluster.add_action("SMDeleteBDB", bdb_uid=7)
         refs = [Reference(ReferenceKind.ACTION, uid, "bdb:7"), Reference(ReferenceKind.ACTION, uid)]
 
@@ -415,7 +415,7 @@ class TestDeleted:
     async def test_record_goes_first(
         self, cluster: FakeCluster, actions_api: ActionsApi, status: str, goes_on: bool
     ) -> None:
-        """A record that goes before its database leaves a delete that goes on."""
+        """If the record goes first, a delete goes on while its database is being deleted."""
         cluster.inject(path="/v1/bdbs/7", status=200, body=f'{{"status": "{status}"}}')
         begun = machine("SMDeleteBDB", object_uid="7")
 

@@ -201,7 +201,7 @@ class TestNewRun:
     async def test_only_an_older_one(
         self, cluster: FakeCluster, client: ActionsClient, kind: Started, age: float
     ) -> None:
-        """An older run, however recent, is not the one that has never begun."""
+        """An older run, however recent, is not taken for a run that never began."""
         cluster.start_transfer(1, kind, Plan(duration=0))
         await asyncio.sleep(age)
         cluster.inject(method="POST", drop=True)

@@ -247,7 +247,7 @@ class Work(NamedTuple):
     ref: str  # beginning of its reference
 
 
-# Work that can be told from older work: by its run, or by an id of the client's choice.
+# Work that is distinguished from older work: by its run, or by an id that the client chooses.
 RECOVERABLE = {
     "maintenance_on": Work(
         lambda c, **o: c.nodes.maintenance_on(1, **o), MAINTENANCE_ON, "node:1/maintenance_on"

@@ -127,7 +127,7 @@ def test_same_answer(length: int, *, same: bool) -> None:
 
 
 def test_v2_list() -> None:
-    """The list of /v2 is an array whose entries tell their own kind."""
+    """The list of /v2 is an array, and each entry names its kind."""
     kinds = ["task", "state-machine", "other", "brand-new"]
     body = json.dumps([V2 | {"action_uid": kind, "action_type": kind} for kind in kinds]).encode()
 
@@ -212,7 +212,7 @@ def test_number_beyond_floats() -> None:
     ],
 )
 def test_times(wire: object, when: datetime | None) -> None:
-    """Times are seconds since the epoch, as a number or a string; nonsense is no time."""
+    """Times are seconds since the epoch, as a number or a string; other values count as missing."""
     assert one(creation_time=wire).creation_time == when
     assert one(heartbeat=wire).heartbeat == when
     assert one_v2(creation_time=wire).creation_time == when
@@ -279,13 +279,13 @@ def test_pending_ops() -> None:
 
 @pytest.mark.parametrize("wire", [{}, None, [], "none"], ids=repr)
 def test_no_pending_ops(wire: object) -> None:
-    """Pending operations may be empty, missing or nonsense."""
+    """Pending operations may be empty, missing or invalid."""
     assert one(pending_ops=wire).pending_ops == ()
     assert one_v2(additional_info={"pending_ops": wire}).pending_ops == ()
 
 
 def test_pending_ops_of_v2() -> None:
-    """In /v2 they are in `additional_info`."""
+    """In /v2 the pending operations are in `additional_info`."""
     action = one_v2(additional_info={"pending_ops": {"1": {"op_name": "reshard"}}})
 
     assert action.pending_ops == (PendingOp(shard_uid="1", op_name="reshard"),)
@@ -320,7 +320,7 @@ def test_failure_text(wire: dict[str, object], code: str | None, text: str | Non
     ("error", "text"), [("no room", "no room"), ({"description": "no room"}, "no room"), (5, "5")]
 )
 def test_failure_text_of_v2(error: object, text: str) -> None:
-    """In /v2 it is in `additional_info`."""
+    """In /v2 the reason is in `additional_info`."""
     assert one_v2(status="failed", additional_info={"error": error}).error == text
 
 
@@ -379,7 +379,7 @@ BAD_ENTRIES = [5, None, "x", [], {}, {"status": "active"}, {"action_uid": "y"}, 
 
 @pytest.mark.parametrize("bad", BAD_ENTRIES, ids=repr)
 def test_bad_entry(bad: object) -> None:
-    """An entry that is no action costs nothing but itself."""
+    """An entry that is no action does not affect the others."""
     v1 = read_actions(json.dumps({"actions": [bad, TASK, bad]}).encode(), "/v1/actions")
     v2 = read_actions_v2(json.dumps([bad, V2, bad]).encode(), "/v2/actions")
 

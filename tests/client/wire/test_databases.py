@@ -97,7 +97,7 @@ class TestFailureMarks:
     """Marks that distinguish failures in references."""
 
     def test_marks(self) -> None:
-        """Failures are distinguished by their name and error, in letters and digits."""
+        """The mark of a failure distinguishes its name and its error, in a few ASCII characters."""
         wires = [
             bdb(background_op=op("failed", name, error=error))
             for name in ("SMUpdateBDB", "SM,Up@date", None)
@@ -206,7 +206,7 @@ ANYTHING = st.recursive(
     | st.integers()
     | st.floats()
     | st.text(max_size=8)
-    # Mostly what leads further than nonsense does.
+    # Mostly words that are read further than random values are.
     | st.sampled_from(WORDS),
     lambda inner: (
         st.lists(inner, max_size=3)

@@ -189,7 +189,7 @@ def test_redirect(location: str, shown: str) -> None:
     ],
 )
 def test_retry_after(headers: dict[str, str], pause: float | None) -> None:
-    """Retry-After is seconds, or a date on the server's own clock; nonsense is ignored."""
+    """Retry-After is seconds, or a date on the server's own clock; other values are ignored."""
     error = refused(503, headers=headers)
 
     assert error is not None

@@ -86,7 +86,7 @@ class TestReadNodeAction:
 
     @pytest.mark.parametrize("progress", [None, "soon", -1, 101, "NaN", [1], True])
     def test_nonsense_is_missing(self, progress: object) -> None:
-        """A field that makes no sense counts as missing, and costs no other."""
+        """An invalid field counts as missing, and does not affect the others."""
         action = host(progress=progress, task_id="T1", error_message=7, error_code=3)
 
         assert (action.progress, action.error, action.error_code) == (None, None, "3")
