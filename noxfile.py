@@ -35,7 +35,7 @@ AIRFLOW_TESTS: Final = (
     *("pytest", "-c", "tests/airflow/pytest.ini", "--rootdir", ".", "--confcutdir", "."),
     "tests/airflow",
 )
-# What a wheel must hold besides what the demo imports.
+# Checks that a wheel has the files and modules that the demo does not use.
 COMPLETE: Final = """
 from importlib.resources import files
 from importlib.util import find_spec
@@ -53,10 +53,10 @@ def group(name: str) -> list[str]:
 
 
 def provide(session: nox.Session, *requirements: str) -> None:
-    """Install requirements, unless the environment was made for the very same ones.
+    """Install requirements, unless the environment was made for exactly these.
 
-    Where they differ, the environment is made anew. `nox --reuse-venv=never` makes it anew in any
-    case, with the newest versions that there are.
+    If they differ, the environment is made again. `nox --reuse-venv=never` makes it again in any
+    case, with the newest versions.
     """
     place = Path(session.virtualenv.location)
     stamp, wanted = place / "requirements.json", json.dumps([requirements, PROJECT])
@@ -73,8 +73,8 @@ def provide(session: nox.Session, *requirements: str) -> None:
 def fresh(session: nox.Session, name: str) -> Path:
     """Return an empty directory in the session's environment.
 
-    Not one of `session.create_tmp()`, in which every temporary file of the session would be, so
-    that a pytest which a test starts there would take this project's settings for its own.
+    `session.create_tmp()` would put all temporary files of the session into a directory of this
+    project. A pytest that a test starts there would then use the settings of this project.
     """
     place = Path(session.virtualenv.location).resolve() / name
     shutil.rmtree(place, ignore_errors=True)
@@ -171,14 +171,14 @@ def docs(session: nox.Session) -> None:
 
 @nox.session(default=False, tags=["ci"])
 def engines(session: nox.Session) -> None:
-    """Run the examples for engines that the ordinary tests do without, inside those engines."""
+    """Run the examples for workflow engines (Prefect, Temporal) inside those engines."""
     provide(session, "-e", ".", *group("tests"), *group("engines"))
     session.run("pytest", "-p", "no:cacheprovider", "tests/engines", *session.posargs)
 
 
 @nox.session(python=AIRFLOW_PYTHON, default=False, tags=["ci"])
 def airflow(session: nox.Session) -> None:
-    """Check and test what is built for Airflow, with the real one; lines and branches to 100 %."""
+    """Check and test the Airflow provider with the real Airflow; cover all lines and branches."""
     env = install_airflow(session, *group("airflow"))
     python = Path(session.virtualenv.bin).resolve() / "python"
     session.run("mypy", *(str(file) for file in sorted(AIRFLOW.glob("*.py"))), silent=True)
@@ -194,7 +194,7 @@ def airflow(session: nox.Session) -> None:
 
 
 def install_airflow(session: nox.Session, *wanted: str) -> dict[str, str]:
-    """Install Airflow; return an environment in which it keeps to the session's directory."""
+    """Install Airflow; return an environment that keeps its files in the session's directory."""
     provide(session, "-e", ".[airflow]", *wanted)
     home = fresh(session, "airflow")
     (home / "dags").mkdir()
@@ -209,7 +209,7 @@ def install_airflow(session: nox.Session, *wanted: str) -> dict[str, str]:
 
 @nox.session(default=False, tags=["ci"])
 def workflow(session: nox.Session) -> None:
-    """Look for what is unsafe in the GitHub workflow."""
+    """Check the GitHub workflow for security problems."""
     provide(session, "zizmor")
     session.run("zizmor", "--offline", ".github/workflows")
 
@@ -253,7 +253,7 @@ def long(session: nox.Session) -> None:
 
 @nox.session(default=False, tags=["nightly"])
 def chaos(session: nox.Session) -> None:
-    """Run one long chaos; `-- --waits 10000 --seed 7` says how long, and which."""
+    """Run one long test with chaos; `-- --waits 10000 --seed 7` sets its size and its seed."""
     provide(session, "-e", ".[cli,otel]", *group("tests"))
     seed = str(random.SystemRandom().randrange(10**6))
     session.run(
@@ -264,7 +264,7 @@ def chaos(session: nox.Session) -> None:
 
 @nox.session(python=AIRFLOW_PYTHON, default=False, tags=["nightly"])
 def airflow_lowest(session: nox.Session) -> None:
-    """Run the same tests with Airflow 3.1, which remembers nothing from one try to the next."""
+    """Run the tests of `airflow` with Airflow 3.1, which keeps no state between two tries."""
     env = install_airflow(session, *group("airflow-lowest"))
     session.run("airflow", "db", "migrate", env=env, silent=True)
     session.run(*AIRFLOW_TESTS, *session.posargs, env=env)
@@ -283,7 +283,7 @@ def airflow_crash(session: nox.Session) -> None:
 
 @nox.session(default=False, tags=["nightly"])
 def links(session: nox.Session) -> None:
-    """Follow the links of the built documentation, those that lead elsewhere included."""
+    """Check all links of the built documentation, including those to other sites."""
     provide(session, *group("docs"), "linkchecker")
     session.run("zensical", "build", "--strict", "--clean")
     but_one = "--ignore-url=/404.html$"  # whose links begin at the server's root
@@ -295,7 +295,7 @@ def links(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def live(session: nox.Session) -> None:
-    """Ask the cluster that the environment names; nothing is started or changed there."""
+    """Run the tests that only read, on the cluster that the environment variables name."""
     provide(session, "-e", ".[cli,otel]", *group("tests"))
     session.run("pytest", "--live", *session.posargs)
 

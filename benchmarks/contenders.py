@@ -1,11 +1,11 @@
 """Contenders of the benchmarks: our client, and the loops that people would write instead.
 
-`CONTENDERS` maps a name to a function that imports what it needs and returns the way to wait:
-given the URL of a cluster and the uids, this records the time at which each wait returned, in
-seconds of `time.monotonic()`, and returns the errors of the others.
+`CONTENDERS` maps a name to a function that imports its libraries and returns a coroutine function.
+Given the URL of a cluster and the uids, the latter records the time at which each wait returned, in
+seconds of `time.monotonic()`, and returns the errors of the other waits.
 
-Each is written as its users would write it, with the library's defaults where they can work, and
-with a pause of one second unless its name says otherwise.
+Each contender is written as its users would write it, with the library's defaults where they can
+work, and with a pause of one second unless its name says otherwise.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def ours() -> Way:
 
 
 def plain(pause: float = PAUSE) -> Way:
-    """Return a loop over aiohttp and msgspec; with a pause of one second it is the base line."""
+    """Return a loop over aiohttp and msgspec; with a pause of one second it is the baseline."""
     import aiohttp
     import msgspec
 
@@ -75,7 +75,7 @@ def plain(pause: float = PAUSE) -> Way:
 
 
 def one_list() -> Way:
-    """Return one list a second that serves all waits, as a careful user may write it."""
+    """Return a loop with one list a second for all waits, as a careful user may write it."""
     import aiohttp
     import msgspec
 
@@ -102,9 +102,9 @@ def one_list() -> Way:
 
 
 def rust_client() -> Way:
-    """Return a loop over `redis-enterprise`, the Rust client of this API, one second.
+    """Return a loop over `redis-enterprise`, the Rust client of this API; it pauses one second.
 
-    It has neither a waiter nor a call for actions, so a user would call its raw GET.
+    That client has neither a waiter nor a call for actions, so a user would call its raw GET.
     """
     from redis_enterprise import EnterpriseClient
 

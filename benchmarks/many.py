@@ -2,7 +2,7 @@
 
 Usage: python benchmarks/many.py [--clusters 100] [--waits 1000] [--median 30] [--out DIR]
 
-One server process plays all clusters, and the client process has a client for each.
+One server process simulates all clusters. The client process has one client for each cluster.
 """
 
 from __future__ import annotations

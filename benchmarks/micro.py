@@ -2,8 +2,8 @@
 
 Usage: python benchmarks/micro.py [--quick] [--out DIR]
 
-The ways that are compared run in turns, block by block, so that other load of the machine affects
-all of them; a ratio is the median of the blocks' ratios to the first line of its table.
+The compared variants take turns, block by block, so that other load on the machine affects all of
+them. A ratio is the median, over the blocks, of the ratio to the first line of the table.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _ENTRIES: Final = 100_000  # read in a block
 _WANTED: Final = 10  # actions of a list that have waiters
 _BARE: Final = "bare aiohttp + msgspec"
 _STAGGER: Final = 0.35  # seconds over which the waits begin, so that they do not run in step
-_CREDENTIALS: Final = {"Authorization": "Basic dTpw"}  # u and p; no cluster answers without
+_CREDENTIALS: Final = {"Authorization": "Basic dTpw"}  # u and p; the server needs them
 _SCHEDULES: Final = {  # with the shortest pauses of our client
     "wait_for_action": AimedWait(0.1, cap=0.2),
     "the same, on tenacity's": tenacity.wait_fixed(0),
@@ -74,7 +74,7 @@ class SingleAction:
         self._read = msgspec.json.Decoder(WireAction).decode
 
     async def request_without_client(self, times: int, pause: float | None = None) -> None:
-        """Request it with aiohttp and msgspec, with a pause after each request if given."""
+        """Request the action with aiohttp and msgspec, and pause for `pause` seconds each time."""
         await asyncio.sleep(self._late if pause else 0)
         for _ in range(times):
             async with self.session.get(self._url) as response:
@@ -83,22 +83,22 @@ class SingleAction:
                 await asyncio.sleep(pause)
 
     async def request(self, times: int) -> None:
-        """Ask with our client, one call after the other."""
+        """Request the action with our client, one call after the other."""
         for _ in range(times):
             await self.client.get_action(self._uid)
 
     async def wait(self, seconds: float, poll: wait_base) -> None:
-        """Wait with our client for so long."""
+        """Wait for the action with our client, for this many seconds."""
         await asyncio.sleep(self._late)
         with suppress(WaitTimeout):
             await self.client.wait_for_action(self._uid, poll=poll, timeout=seconds)
 
 
 async def _polls(control: Server, blocks: int, polls: int, seconds: float) -> dict[str, Rows]:
-    """Return the client's CPU seconds of a poll: of single calls, and within waits.
+    """Return the client's CPU seconds per poll, for single calls and within waits.
 
-    A block is so many polls, or so many seconds of waiting, what a wait costs beside its polls
-    included. The bare loop pauses as the wait did.
+    A block is a number of polls, or a number of seconds of waiting. The latter includes the cost of
+    a wait beyond its polls. The bare loop makes as many requests as the waits did.
     """
     calls: Rows = {_BARE: [], "get_action": []}
     waits: Rows = {_BARE: []} | {name: [] for name in _SCHEDULES}
@@ -124,7 +124,7 @@ async def _polls(control: Server, blocks: int, polls: int, seconds: float) -> di
 
 
 async def _cost(control: Server, *work: Awaitable[None]) -> tuple[float, int]:
-    """Return the CPU seconds of a request, and the number of requests."""
+    """Return the CPU seconds per request, and the number of requests."""
     before, cpu = control.stats()["requests"], time.process_time()
     await asyncio.gather(*work)
     cpu = time.process_time() - cpu
@@ -133,7 +133,7 @@ async def _cost(control: Server, *work: Awaitable[None]) -> tuple[float, int]:
 
 
 def _lists(size: int, blocks: int) -> Rows:
-    """Return the seconds of reading a list of so many actions."""
+    """Return the seconds that reading a list of `size` actions takes."""
     actions = truth.script(1, size, 30.0, "mixed")
     cluster_actions = ClusterActions(actions, (), v1, int(time.time()))
     tasks, machines = (cluster_actions.family(20.0, tasks=tasks) for tasks in (True, False))
@@ -161,7 +161,7 @@ def _seconds_of(way: Callable[[], object], times: int) -> float:
 
 
 def _imports(times: int) -> Rows:
-    """Return the CPU seconds of each import, compiled before, in a fresh process each time."""
+    """Return the CPU seconds of each import of compiled modules, each time in a fresh process."""
     rows: Rows = {name: [] for name in _IMPORTS}
     with tempfile.TemporaryDirectory() as cache:
         environment = os.environ | {"PYTHONPYCACHEPREFIX": cache}

@@ -2,7 +2,7 @@
 
 Usage: python benchmarks/one.py --contender NAME --waits N [--clusters K] [...]
 
-With several clusters there are N waits on each, by a client of its own for each.
+With several clusters there are N waits on each, and one client for each cluster.
 """
 
 from __future__ import annotations

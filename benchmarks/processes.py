@@ -42,7 +42,7 @@ class Server:
         return f"http://127.0.0.1:{self.port}/c/{cluster}"
 
     def reset(self, **script: float | str) -> None:
-        """Write a new script; see `server.py` for what it takes."""
+        """Replace the script; `ServerState.reset` in `server.py` has the arguments."""
         self._call("POST", f"/bench/reset?{urlencode(script)}")
 
     def start(self, t0: float) -> None:
@@ -82,9 +82,9 @@ def server() -> Iterator[Server]:
 
 
 def in_its_own_process(options: Mapping[str, object], limit: float) -> dict[str, object]:
-    """Run `one.py` as asked; return what it printed, or why it printed nothing.
+    """Run `one.py` with these options; return what it printed, or why it printed nothing.
 
-    `limit` is in seconds; a process that does not end itself is killed some time later.
+    `limit` is in seconds; a process that has not ended `_GRACE` seconds later is killed.
     """
     flags = [f"--{name}={value}" for name, value in options.items()]
     command = [sys.executable, str(_HERE / "one.py"), *flags, f"--limit={limit}"]

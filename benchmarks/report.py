@@ -33,7 +33,7 @@ def _count(value: float) -> str:
 
 
 def size(value: float) -> str:
-    """Write a number of bytes."""
+    """Format a number of bytes."""
     for unit in ("B", "kB", "MB"):
         if value < 1000:
             return f"{value:.3g} {unit}"
@@ -80,7 +80,7 @@ def report(results: dict[str, Any]) -> str:
 
 
 def ratio(value: float, base: float) -> str:
-    """Write value / base as `3.1` or, where it is small, as `1/16`."""
+    """Format value / base as `3.1` or, where it is small, as `1/16`."""
     if not base or not value:
         return "-"
     by = value / base
@@ -120,7 +120,7 @@ def _cells(run: Run, base: Run | None) -> Iterable[str]:
 
 
 def _remarks(run: Run) -> Iterable[str]:
-    """Return the deviations of a run."""
+    """Return remarks on a run: that it was left out or did not keep up, and its errors."""
     if "left_out" in run:
         yield f"left out: {run['left_out']}"
         return

@@ -39,7 +39,7 @@ _PACKAGES: Final = (
 
 
 def main() -> None:
-    """Run all contenders that were asked for, and write the results."""
+    """Run the chosen contenders, and write the results."""
     options = _options()
     options.out.mkdir(parents=True, exist_ok=True)
     results = _setting(options)

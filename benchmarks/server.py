@@ -1,4 +1,4 @@
-"""Scripted server: plays any number of clusters in one process, and counts requests.
+"""Scripted server that simulates any number of clusters in one process, and counts requests.
 
 Usage: python benchmarks/server.py [PORT]
 
@@ -7,7 +7,8 @@ script of seed + k. An answer shows the state at the time of its request, and is
 seconds later. `POST /bench/reset?n=..` writes a script, `POST /bench/start?t0=..` sets the
 time of CLOCK_MONOTONIC at which all actions begin, and `GET /bench/stats` returns the counts.
 
-The server is not measured, and made as fast as possible: no framework, no headers read.
+The server is not measured, and is made as fast as possible: it uses no framework and reads no
+headers.
 """
 
 from __future__ import annotations
@@ -91,7 +92,7 @@ class ServerState:
         self.reset({})
 
     def reset(self, query: dict[str, str]) -> dict[str, object]:
-        """Write a new script, whose actions have not begun yet."""
+        """Replace the script by one whose actions have not begun yet."""
         write = partial(
             Cluster,
             n=int(query.get("n", 0)),
@@ -111,7 +112,7 @@ class ServerState:
         return {"clusters": len(self.clusters)}
 
     def start(self, query: dict[str, str]) -> dict[str, object]:
-        """Start all actions at `t0`, and the counts."""
+        """Start all actions at `t0`, and the measurement of CPU time now."""
         self._t0 = float(query["t0"])
         self._cpu = time.process_time()
         return {"t0": self._t0}
@@ -184,7 +185,7 @@ class Connection(asyncio.Protocol):
         head, body = cluster.answer(path, state.age(now))
         if state.latency:
             self._loop.call_later(state.latency, self._answer, counted, head, body)
-        else:  # after the requests received by now, which count as simultaneous
+        else:  # after all requests received so far, so that these count as simultaneous
             self._loop.call_soon(self._answer, counted, head, body)
 
     def _answer(self, counted: tuple[Counts, ...], head: bytes, body: bytes) -> None:

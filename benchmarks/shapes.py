@@ -19,7 +19,7 @@ _STRING: Final = b',"progress":"%.2f"'  # numbers of a task of v1 are strings
 
 
 class Entry:
-    """One action in one shape. `ended` is how it looks from `duration` on, in seconds.
+    """One action in one shape. `ended` is its JSON from the age `duration` on, in seconds.
 
     A running action is `head`, its progress in the `progress_format`, and, if it `beats`, the epoch
     seconds of its last move.
@@ -45,7 +45,7 @@ class Entry:
         self._still = self._running(0.0) if action.mode == "none" else None
 
     def at(self, age: float) -> bytes:
-        """Return the entry as it is at this age."""
+        """Return the JSON of the action at this age."""
         if age >= self.duration:
             return self.ended
         return self._still or self._running(age)
@@ -92,7 +92,7 @@ def v1(action: Action, epoch: int) -> Entry:
 
 
 class ClusterActions:
-    """All actions of one cluster in one shape; `past` are those that ended before the others."""
+    """All actions of one cluster in one shape; those in `past` ended before the others began."""
 
     def __init__(
         self,

@@ -2,8 +2,8 @@
 
 Usage: python benchmarks/simulate.py
 
-The simulation uses `_client.pacing` without sockets and clocks; only a seed is random. An action is
-its duration and its progress; an answer takes no time.
+The simulation uses `_client.pacing` without sockets and clocks, and a fixed seed. An action is its
+duration and its progress; an answer takes no time.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Job:
 
 
 class Answer(NamedTuple):
-    """Answer, as far as schedules use it."""
+    """The part of an answer that schedules use."""
 
     progress: float | None
 
@@ -104,23 +104,23 @@ def alone(job: Job, strategy: WaitBaseT, gap: float = GAP) -> list[float]:
 
 
 def each_alone(work: Sequence[Job], strategy: WaitBaseT, gap: float = GAP) -> Outcome:
-    """Wait for each job alone, as clients of their own do. Requests are those of one wait."""
+    """Wait for each job with a client of its own. Return the mean cost of one wait."""
     polls = [alone(job, strategy, gap) for job in work]
     late = fmean(polled_at[-1] - job.length for polled_at, job in zip(polls, work, strict=True))
     return Outcome(fmean(map(len, polls)), late)
 
 
 def fixed(work: Sequence[Job], pause: float) -> Outcome:
-    """Wait for each job in a loop with a fixed pause. Requests are those of one wait."""
+    """Wait for each job in a loop with a fixed pause. Return the mean cost of one wait."""
     polls = [math.ceil(job.length / pause) for job in work]
     late = fmean(count * pause - job.length for count, job in zip(polls, work, strict=True))
     return Outcome(fmean(polls) + 1, late)
 
 
 def together(work: Sequence[Job], price: float = 0.1) -> Outcome:
-    """Wait for all jobs at once, as on one client. Requests are those of all waits.
+    """Wait for all jobs at once on one client. Return the requests of all waits together.
 
-    All begin at once, and what has ended stays in the list.
+    All jobs begin at the same time, and those that have ended stay in the list.
     """
     cost = max(1.0, _ENTRY * len(work) / _WORTH_A_REQUEST)
     left = {job: schedule_for(AimedWait(price), 0.0) for job in work}

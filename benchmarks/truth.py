@@ -1,7 +1,7 @@
 """Script of the clusters: a pure function of seed, number and time.
 
-The server answers by the script and the runner judges by it, so that they need not ask each other.
-All actions begin at age 0.
+The server and the runner both compute the script, so that they need not exchange it. All actions
+begin at age 0.
 """
 
 from __future__ import annotations

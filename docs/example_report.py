@@ -37,7 +37,7 @@ EVENING = datetime(2026, 3, 1, 22, tzinfo=UTC)
 
 
 class Work(NamedTuple):
-    """Work that `start` starts, in a minute of the night. It returns the reference."""
+    """Work to start at a minute of the night; `start` starts it and returns the reference."""
 
     minute: float
     start: Callable[[FakeCluster], str]

@@ -1,4 +1,4 @@
-"""A step of a deploy job: a deadline, progress in the log, an exit code that says what happened.
+"""Step of a deploy job, with a deadline, progress in the log, and an exit code for each outcome.
 
 Usage: python examples/deploy_step.py [UID]
 """
@@ -14,12 +14,12 @@ from redis_enterprise_actions import Action, RequestError, WaitError, WaitTimeou
 
 
 def log(action: Action) -> None:
-    """Write a line for each change; job logs want them at once."""
+    """Print a line for each change, flushed, so that the job's log shows it at once."""
     print(action, flush=True)
 
 
 async def main() -> int:
-    """Wait for half an hour at most; tell a failure from a delay."""
+    """Wait for half an hour at most; return different exit codes for a failure and a delay."""
     async with somewhere("SMUpdateBDB") as (client, (uid, *_)):
         try:
             await client.wait_for_action(uid, timeout=1800, stall_timeout=600, on_progress=log)

@@ -1,7 +1,7 @@
-"""An orchestrator that may be stopped at any time: SIGTERM ends its waits, not what they wait for.
+"""Orchestrator that can be stopped at any time: SIGTERM ends its waits, not the upgrades.
 
-It upgrades databases and keeps the references of what is under way in a file. Stopped, it leaves
-them there, and started again, it goes on waiting for those before it upgrades others.
+The orchestrator upgrades databases, and keeps the references to running upgrades in a file. When it
+is stopped, the references stay there; when it is started again, it waits for those upgrades, too.
 
 Usage: python examples/graceful_shutdown.py FILE [BDB_UID ...]
 """
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
 
 
 class UnderWay:
-    """The references of what is under way, in a file that is never half written."""
+    """References to running upgrades, in a file that is replaced atomically."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
         self.refs: list[str] = json.loads(file.read_text("utf-8")) if file.exists() else []
 
     def add(self, ref: str) -> None:
-        """Write down what has just begun."""
+        """Add the reference to an upgrade that has just begun."""
         self._write([*self.refs, ref])
 
     def remove(self, ref: str) -> None:
-        """Strike out what has ended."""
+        """Remove the reference to an upgrade that has ended."""
         self._write([each for each in self.refs if each != ref])
 
     def _write(self, refs: list[str]) -> None:
@@ -48,14 +48,14 @@ class UnderWay:
 
 
 async def start(client: ActionsClient, bdb: int, under_way: UnderWay) -> None:
-    """Begin an upgrade. This is not cut short: a reference that got lost could not be resumed."""
+    """Start an upgrade. SIGTERM does not interrupt this, as the reference would be lost."""
     operation = await client.databases.upgrade(bdb)
     if operation.ref is not None:
         under_way.add(operation.ref)
 
 
 async def follow(client: ActionsClient, ref: str, under_way: UnderWay) -> None:
-    """Wait for one, and strike it out once its end is known."""
+    """Wait for an upgrade, and remove its reference when its end is known."""
     try:
         print(await client.operation(ref))
     except WaitError as error:
@@ -64,14 +64,14 @@ async def follow(client: ActionsClient, ref: str, under_way: UnderWay) -> None:
 
 
 async def follow_all(client: ActionsClient, under_way: UnderWay) -> None:
-    """Wait for all that is under way."""
+    """Wait for all running upgrades."""
     async with asyncio.TaskGroup() as group:
         for ref in under_way.refs:
             group.create_task(follow(client, ref, under_way))
 
 
 async def orchestrate(client: ActionsClient, file: Path, bdbs: list[int]) -> bool:
-    """Upgrade until all is done, or SIGTERM comes; return whether all is done."""
+    """Upgrade until SIGTERM or the end; return True if all upgrades have ended."""
     under_way, stop = UnderWay(file), asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     for ref in under_way.refs:

@@ -1,9 +1,9 @@
-"""Export a database, then import what came of it into another one, whose data that replaces.
+"""Export a database, then import the export into another database, replacing its data.
 
 Usage: python examples/move_data.py [FROM_BDB_UID TO_BDB_UID LOCATION SOURCES]
 
 LOCATION and SOURCES are files: the JSON of an export_location, and of the dataset_import_sources
-that name what is then there. They may hold secrets, which do not belong on a command line. If
+that name the exported files. Both may hold secrets, which do not belong on a command line. If
 TARGET_URL is set, the other database is on that cluster, which has a user of the same name.
 """
 
@@ -19,7 +19,7 @@ from where import a_cluster
 
 
 async def main(source: int, target: int, location: object, sources: object) -> None:
-    """Await the export, as an import of half of it would succeed, too."""
+    """Export, wait, import, wait: the import of an incomplete export would succeed, too."""
     async with a_cluster() as here, a_cluster(os.environ.get("TARGET_URL")) as there:
         export = await here.databases.export(source, location)
         print(f"exporting: {export.ref}")

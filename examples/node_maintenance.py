@@ -1,4 +1,4 @@
-"""Put a node into maintenance, do something to it, and take it out again, whatever happens.
+"""Put a node into maintenance mode, work on it, and always take it out of that mode again.
 
 Usage: python examples/node_maintenance.py [NODE_UID]
 """
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from redis_enterprise_actions import ActionsClient, Operation
 
     class Call(Protocol):
-        """One of the client's calls about a node."""
+        """Call of the client that starts an action of a node."""
 
         async def __call__(
             self, node_uid: int, /, *, busy_timeout: float, outage_timeout: float
@@ -39,9 +39,9 @@ LONGEST: Final = 3600
 
 @asynccontextmanager
 async def maintenance(client: ActionsClient, node_uid: int) -> AsyncIterator[None]:
-    """Keep a node in maintenance mode; take it out again even if it never quite got there.
+    """Keep a node in maintenance mode; take it out again even if switching that on failed.
 
-    A script that is cancelled does so, too, at any moment, which can take a while.
+    A cancelled script does so, too, whenever it is cancelled; this can take a while.
     """
     begun = asyncio.create_task(begin(client, client.nodes.maintenance_on, node_uid))
     try:
@@ -53,16 +53,16 @@ async def maintenance(client: ActionsClient, node_uid: int) -> AsyncIterator[Non
         try:
             await asyncio.shield(off)
         finally:
-            await off  # a loop that Ctrl-C ends does not wait for what nobody awaits
+            await off  # at Ctrl-C, the loop does not wait for tasks that are not awaited
 
 
 async def switch_off(client: ActionsClient, node_uid: int, begun: Awaitable[Operation]) -> None:
-    """Take a node out of maintenance mode, after it got there, or will not any more.
+    """Cancel switching maintenance on if that has not ended, and switch maintenance off.
 
-    Maintenance stacks, so what was not switched on, as the call was refused, is not switched off.
+    Activations of maintenance stack: if the cluster refused the call, there is none to switch off.
     """
     on = await begun
-    with suppress(RequestError):  # such as "has ended", which is the usual case
+    with suppress(RequestError):  # usually because the action has ended
         await on.cancel()
     with suppress(WaitError, RequestError):
         await on.wait(timeout=LONGEST, outage_timeout=OUTAGE)
@@ -71,7 +71,7 @@ async def switch_off(client: ActionsClient, node_uid: int, begun: Awaitable[Oper
 
 
 async def begin(client: ActionsClient, call: Call, node_uid: int) -> Operation:
-    """Start an action of a node once: again only if the last call was lost on its way there."""
+    """Start an action of a node once; repeat the call only if the cluster did not receive it."""
     while True:
         try:
             return await call(node_uid, busy_timeout=BUSY, outage_timeout=OUTAGE)

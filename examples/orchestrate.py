@@ -1,4 +1,4 @@
-"""An orchestrator that awaits several actions at once, and does something as each one ends.
+"""Orchestrator that awaits several actions at once, and reacts as each one ends.
 
 Usage: python examples/orchestrate.py [UID ...]
 """
@@ -13,7 +13,7 @@ from redis_enterprise_actions import ActionsClient, WaitError
 
 
 async def follow(client: ActionsClient, uid: str) -> str:
-    """Await one action and say how it ended; a failure does not end the others."""
+    """Await one action and print how it ended; a failure does not end the other waits."""
     try:
         action = await client.wait_for_action(uid, timeout=3600)
     except WaitError as error:
@@ -24,7 +24,7 @@ async def follow(client: ActionsClient, uid: str) -> str:
 
 
 async def main() -> None:
-    """Await all of them in a TaskGroup."""
+    """Await all actions in a TaskGroup."""
     async with somewhere("SMCreateBDB", "retry_bdb", "export") as (client, uids):
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(follow(client, uid)) for uid in uids]

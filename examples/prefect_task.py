@@ -1,7 +1,7 @@
-"""A Prefect flow that upgrades a database: started once, awaited as often as it takes.
+"""Prefect flow that upgrades a database: starts the upgrade once, and retries only the wait.
 
-What starts it and what waits for it are two tasks, so that only the second one is retried. It is
-given a reference, a line of text that Prefect can keep, and so starts nothing.
+One task starts the upgrade, another one waits for it, and only the latter is retried. Its argument
+is a reference, a line of text that Prefect can store, so that a retry starts nothing.
 
 Usage: python examples/prefect_task.py BDB_UID, with the cluster in REDIS_ENTERPRISE_URL etc.
 """
@@ -24,26 +24,26 @@ if TYPE_CHECKING:
 
 
 async def is_out_of_reach(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> bool:
-    """Tell a cluster that cannot be asked, which may pass, from work that has failed."""
+    """Return True if the cluster gave no usable answer, so that a retry can help."""
     try:
         await state.aresult()
     except RequestError:
         return True
-    except Exception:  # noqa: BLE001 - whatever it is, trying again would not help
+    except Exception:  # noqa: BLE001 - after any other error, a retry would not help
         return False
     return False
 
 
 @task
 async def start_upgrade(bdb_uid: int) -> str | None:
-    """Start it, and return its reference."""
+    """Start the upgrade, and return its reference."""
     async with ActionsClient.from_env() as client:
         return (await client.databases.upgrade(bdb_uid)).ref
 
 
 @task(retries=10, retry_delay_seconds=60, retry_condition_fn=is_out_of_reach)
 async def await_upgrade(ref: str) -> str:
-    """Wait for what the reference names, with its progress in the log of the run."""
+    """Wait for the work of a reference; log its progress in the log of the run."""
     async with ActionsClient.from_env() as client:
         logger = get_run_logger()
         action = await client.operation(ref).wait(timeout=3600, on_progress=logger.info)
@@ -52,7 +52,7 @@ async def await_upgrade(ref: str) -> str:
 
 @flow
 async def upgrade_database(bdb_uid: int) -> str:
-    """Upgrade a database, and say how that ended."""
+    """Upgrade a database, and return how that ended."""
     ref = await start_upgrade(bdb_uid)
     return await await_upgrade(ref) if ref else "there was nothing to do"
 

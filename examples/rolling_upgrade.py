@@ -37,7 +37,7 @@ async def rolling_upgrade(
 
 
 async def install(node_uid: int) -> None:
-    """Stand in for what upgrades a node of yours, such as a playbook."""
+    """Print a line; replace this by your own upgrade of a node, such as a playbook."""
     print(f"node {node_uid} is in maintenance, and its software is being replaced")
 
 

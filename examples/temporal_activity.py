@@ -1,8 +1,9 @@
-"""A Temporal activity that upgrades a database: a worker that dies costs no second upgrade.
+"""Temporal activity that upgrades a database, only once even if its worker dies.
 
-Its heartbeats carry the reference of what it started. The next attempt finds it there, and goes on
-waiting for that instead of starting anew. Temporal's own limits apply: give the activity a
-heartbeat_timeout of a minute, and a start_to_close_timeout longer than any upgrade takes.
+The activity's heartbeats carry the reference to the upgrade. The next attempt finds it there, and
+continues the wait instead of starting another upgrade. Temporal's own limits apply: give the
+activity a heartbeat_timeout of a minute, and a start_to_close_timeout longer than any upgrade
+takes.
 
 Usage: Worker(..., activities=[upgrade_database]), with the cluster in REDIS_ENTERPRISE_URL etc.
 """
@@ -29,7 +30,7 @@ BEAT = 10.0  # seconds: well below the heartbeat_timeout
 
 @activity.defn
 async def upgrade_database(bdb_uid: int) -> str:
-    """Upgrade a database, or go on with what an earlier attempt has begun; say how it ended."""
+    """Upgrade a database, or wait for the upgrade of an earlier attempt; return how it ended."""
     async with ActionsClient.from_env() as client:
         operation = await started(client, bdb_uid)
         async with heartbeats(operation):
@@ -44,7 +45,7 @@ async def upgrade_database(bdb_uid: int) -> str:
 
 
 async def started(client: ActionsClient, bdb_uid: int) -> Operation:
-    """Return what an earlier attempt has started, or start it."""
+    """Return the upgrade that an earlier attempt has started, or start one."""
     for ref in activity.info().heartbeat_details:
         return client.operation(ref)
     try:
@@ -52,12 +53,12 @@ async def started(client: ActionsClient, bdb_uid: int) -> Operation:
     except AnswerLost as lost:
         if lost.ref is None:
             raise
-        return client.operation(lost.ref)  # it may have been taken, and that shows there
+        return client.operation(lost.ref)  # the wait shows if the cluster accepted the call
 
 
 @asynccontextmanager
 async def heartbeats(operation: Operation) -> AsyncIterator[None]:
-    """Tell Temporal that we live, and what for, from now until the block ends."""
+    """Send heartbeats with the reference to Temporal until the block ends."""
 
     async def beat() -> None:
         while True:

@@ -1,4 +1,4 @@
-"""Upgrade a database, and go on when it is done.
+"""Upgrade a database, and continue when that has completed.
 
 Usage: python examples/upgrade_database.py [BDB_UID]
 """
@@ -12,7 +12,7 @@ from where import a_cluster
 
 
 async def main(bdb_uid: int) -> None:
-    """Start the upgrade, show how far it is, and say how it ended."""
+    """Start the upgrade, print its progress, and print how it ended."""
     async with a_cluster() as client:
         upgrade = await client.databases.upgrade(bdb_uid, busy_timeout=600)
         print(f"follow it from anywhere with: redis-actions wait {upgrade.ref}")

@@ -1,4 +1,4 @@
-"""Addresses of the examples: your cluster if one is configured, else a fake one."""
+"""Clients for the examples: of your cluster if one is configured, else of a fake one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @asynccontextmanager
 async def somewhere(*names: str) -> AsyncIterator[tuple[ActionsClient, list[str]]]:
-    """Give a client and the uids to wait for: those on the command line, or some fake ones."""
+    """Yield a client and the uids to wait for: those on the command line, or some fake ones."""
     if "REDIS_ENTERPRISE_URL" in os.environ:
         if not sys.argv[1:]:
             sys.exit("give the uid of an action on your cluster")
@@ -33,7 +33,7 @@ async def somewhere(*names: str) -> AsyncIterator[tuple[ActionsClient, list[str]
 
 @asynccontextmanager
 async def a_cluster(url: str | None = None) -> AsyncIterator[ActionsClient]:
-    """Give a client of your cluster, or of a fake one with three nodes and two databases."""
+    """Yield a client of your cluster, or of a fake one with three nodes and two databases."""
     if "REDIS_ENTERPRISE_URL" in os.environ:
         async with ActionsClient.from_env(url=url) as client:
             yield client

@@ -1,6 +1,6 @@
-"""A DAG for Airflow: upgrades some databases, one after the other, and holds no worker meanwhile.
+"""Airflow DAG that upgrades databases, one after the other, and holds no worker while it waits.
 
-Put it into the folder of your DAGs. It needs a connection `redis_enterprise_default`.
+Put this file into the folder of your DAGs. It needs a connection `redis_enterprise_default`.
 """
 
 from __future__ import annotations

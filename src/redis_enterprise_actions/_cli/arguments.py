@@ -91,7 +91,7 @@ def read_data(data: Secret | None) -> object:
             body = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
         except (OSError, ValueError) as error:
             raise UsageError(f"--data @{path} cannot be read: {error}") from None
-    problem = "is not JSON"  # raised below: what caused the decoder's error may quote the body
+    problem = "is not JSON"  # raised below, as the decoder's error may quote the body
     try:
         value: object = msgspec.json.decode(body)
     except (ValueError, RecursionError):
@@ -174,8 +174,8 @@ def parse_report_path(text: str) -> str:
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     """Parse a command line, by default that of the process. Exit with 2 on wrong usage.
 
-    Of superfluous arguments the error names only options, as a body without its `--data` holds
-    secrets. It suggests an option that is similar to the first of them.
+    The error for superfluous arguments names only the options among them, as a body without its
+    `--data` may hold secrets. It suggests an option that is similar to the first of them.
     """
     top = build_parser()
     answer_completion(top)
@@ -214,7 +214,7 @@ def build_parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    top = cast("argparse.ArgumentParser", made)  # of which `parents` takes any kind
+    top = cast("argparse.ArgumentParser", made)  # `parents` takes any ArgumentParser
     top.add_argument("--version", action="version", version=version("redis-enterprise-actions"))
     top.set_defaults(interrupted="")
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
@@ -344,7 +344,7 @@ def _add_wait_options(command: argparse.ArgumentParser) -> None:
 
 
 def _add_stop_options(command: argparse.ArgumentParser) -> None:
-    """Add the options that say when several waits stop, and if there may be none."""
+    """Add the options for the end of several waits, and for no waits at all."""
     group = command.add_argument_group("of several")
     several = group.add_mutually_exclusive_group()
     for condition, text in (
@@ -361,7 +361,7 @@ def _add_stop_options(command: argparse.ArgumentParser) -> None:
 
 
 def _add_local_commands(add: _AddParser, connection: argparse.ArgumentParser) -> None:
-    """Add the commands that wait for no cluster of the user."""
+    """Add the commands that connect to no cluster of the user."""
     command = add("fake-cluster", help="serve a fake cluster with a few running actions")
     text = "port on 127.0.0.1 (default: any free port)"
     command.add_argument("--port", type=int, default=0, help=text)

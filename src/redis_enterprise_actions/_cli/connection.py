@@ -108,7 +108,7 @@ def _ask_password() -> Secret:
 
 
 def connection_options() -> argparse.ArgumentParser:
-    """Return the parser of the options that all commands for a cluster have."""
+    """Return the parser of the options of all commands that connect to a cluster."""
     options = argparse.ArgumentParser(add_help=False)
     text = "each overrides its environment variable, which overrides the profile"
     group = options.add_argument_group("connection", text)

@@ -102,7 +102,7 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _print_internal_error(error: Exception) -> None:
-    """Print the type and the place of an unexpected error, but not its message: a secret, maybe."""
+    """Print the type and the place of an unexpected error; its message may hold a secret."""
     print_traceback(error)
     frames = traceback.walk_tb(error.__traceback__)
     names = [(str(frame.f_globals.get("__name__")), line) for frame, line in frames]

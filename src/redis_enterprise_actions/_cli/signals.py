@@ -53,7 +53,7 @@ class SignalHandler:
     ) -> None:
         self._timer.cancel()
         for signum, previous in self._previous.items():
-            signal.signal(signum, previous)  # type: ignore[arg-type] # what it has returned
+            signal.signal(signum, previous)  # type: ignore[arg-type] # `previous` is what it returned
 
     @property
     def exit_code(self) -> int:

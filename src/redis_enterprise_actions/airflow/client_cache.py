@@ -1,8 +1,8 @@
 """Cache of clients, by event loop and connection settings.
 
-A triggerer runs a thousand waits on one loop. Waits with equal settings share a client, and with
-it one poll loop; the last of them closes it. A changed password makes other settings, so that
-later waits use it.
+A triggerer runs a thousand waits on one loop. Waits with equal settings share a client and its poll
+loop; the last of them closes the client. Settings with a changed password are not equal, so later
+waits use the new password.
 """
 
 from __future__ import annotations

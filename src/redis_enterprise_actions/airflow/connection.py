@@ -117,7 +117,7 @@ def _parse_list(value: object) -> tuple[str, ...]:
 
 
 def _parse_verify(value: object) -> bool:
-    """Return False only if verification is switched off in so many words."""
+    """Return False only if the value explicitly switches verification off."""
     word = "" if value is None else str(value).strip().casefold()
     if word and word not in _TRUE | _FALSE:
         raise UsageError(f"verify is {value!r}, which is neither true nor false")

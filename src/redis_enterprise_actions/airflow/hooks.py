@@ -14,7 +14,7 @@ from .provider import CONN_TYPE, FIELDS, HIDDEN, HOOK_NAME, LABELS, PLACEHOLDERS
 
 
 class RedisEnterpriseHook(BaseHook):
-    """A Redis Software cluster, as a connection of the type `redis_enterprise` describes it.
+    """Hook for the cluster that a connection of the type `redis_enterprise` describes.
 
     The fields are host, port (9443 by default), login and password. Extra fields: `urls`, more
     nodes of the same cluster; `auth`, "basic" or "jwt"; `ca_cert`, `fingerprint` and `verify`;

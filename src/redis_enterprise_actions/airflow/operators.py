@@ -57,8 +57,8 @@ class RedisEnterpriseOperator(BaseOperator):
     `outage_timeout` are those of `ActionsClient.wait_for_action`. For `busy_timeout`, the worker
     repeats a call that is answered "busy" (409).
 
-    A call whose answer names nothing to follow fails the task, unless its page documents it as
-    done by then, or `untracked` is `"completed"`.
+    A call whose answer names nothing to follow fails the task, unless its vendor page says that the
+    work is done by then, or `untracked` is `"completed"`.
 
     With `cancel_on_kill`, a user who marks the waiting task, or clears it, cancels the work on the
     cluster, where the API documents that: actions of nodes and tasks of Active-Active databases.

@@ -1,6 +1,6 @@
 """Description of the provider for Airflow: the connection type and the fields of its form.
 
-The module imports nothing of Airflow's, as Airflow loads it while it is being loaded itself.
+The module imports nothing from Airflow, which loads it while Airflow itself is still being loaded.
 """
 
 from __future__ import annotations

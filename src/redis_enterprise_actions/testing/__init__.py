@@ -5,9 +5,10 @@ clock, so that a test under virtual time (looptime and the like) runs hours in m
 answers have the quirks of real clusters: numbers as strings where a cluster sends strings, no
 progress on a completed state machine, deletes that vanish instead of completing, no /v2 before
 7.22. It has databases, Active-Active databases (CRDBs) and nodes; requests that create, change,
-move, export, import or remove them start work there, as does the test itself. With several nodes,
-the others redirect to their primary, stop and start. Tokens expire, there are certificates, and
-faults are injected one at a time, or at random times that a seed determines.
+move, export, import or remove them start work there, and so can the test itself. With several
+nodes, the others redirect to the primary, and nodes can be stopped and started. Tokens expire,
+there are certificates, and faults are injected one at a time, or at random times that a seed
+determines.
 
     async with FakeCluster() as cluster:
         uid = cluster.add_action("SMUpdateBDB", Plan(duration=60, outcome="failed"))
@@ -15,8 +16,9 @@ faults are injected one at a time, or at random times that a seed determines.
 
 The fake imports nothing from the rest of the package, so that the two cannot share a misreading of
 the API. Where no recording of an answer exists (the body of a 401, the progress of a failed state
-machine, answers of nodes without a primary, the codes of most errors), the fake's is a guess, and
-sends the least. TLS needs `redis-enterprise-actions[testing]`, which brings trustme.
+machine, answers of nodes without a primary, the codes of most errors), the fake's answer is a guess
+that contains as little as possible. TLS needs `redis-enterprise-actions[testing]`, which brings
+trustme.
 
 Vendor pages (redis.io/docs, operate/rs/references/rest-api): requests/actions,
 requests/actions/bdb, requests/bdbs, requests/bdbs/actions, requests/shards/actions, objects/bdb,

@@ -14,13 +14,13 @@ def loop_time() -> float:
 
 
 class Clock:
-    """Translation of the loop's time into what answers show."""
+    """Conversion of the loop's time into the times that answers show."""
 
     def __init__(self) -> None:
         self._epoch = 0.0
 
     def start(self) -> None:
-        """Make the loop's present time mean the present."""
+        """Map the loop's current time to the current wall-clock time."""
         self._epoch = time.time() - loop_time()
 
     def unix_time(self, at: float) -> int:
@@ -32,5 +32,5 @@ class Clock:
         return f"{datetime.fromtimestamp(self._epoch + at, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
     def http_date(self) -> str:
-        """Return the present as a Date header has it."""
+        """Return the current time in the format of a Date header."""
         return formatdate(self._epoch + loop_time(), usegmt=True)

@@ -51,7 +51,7 @@ _HAS_V2: Final = frozenset({"7.22", "8.0"})
 class FakeCluster:
     """A small Redis Software cluster on 127.0.0.1, served inside `async with`.
 
-    Raises `ValueError` for what no cluster could be told to do.
+    Raises `ValueError` for arguments that no cluster could have.
 
     - `version`: "7.4", "7.8", "7.22" or "8.0"; it decides which routes there are.
     - `username`, `password`: the credentials of its one user.
@@ -304,7 +304,7 @@ class FakeCluster:
         """Start an export, an import or a backup of a database, which exists from now on.
 
         It is started on any version, although only those with a /v2 show it as an action. Its
-        progress is linear whatever is planned, and its outcome "completed", "failed" or "never".
+        progress is linear whatever `plan` says, and its outcome "completed", "failed" or "never".
         """
         check_choice(Transfer, "transfer", transfer)
         if plan.outcome not in {None, "completed", "failed", "never"}:
@@ -314,8 +314,8 @@ class FakeCluster:
     def plan(self, method: str, path: str, plan: Plan, *, times: int | None = 1) -> None:
         """Plan the work that the next `times` calls start, or all if it is None.
 
-        Those are the calls by `method` whose path begins with `path`; plans wait their turn.
-        Without a plan, work takes 10 s and ends well.
+        The plan applies to calls by `method` whose path begins with `path`. Of several plans for a
+        call, the oldest applies. Without a plan, work takes 10 s and completes.
         """
         self._planned_calls.add(method, path, plan, times=times)
 
@@ -323,7 +323,7 @@ class FakeCluster:
     def maintenance(self) -> dict[int, int]:
         """Number of times that maintenance is on, by node that was not removed.
 
-        Each completed `maintenance_on` adds one, each `maintenance_off` takes one off.
+        Each completed `maintenance_on` adds one, each `maintenance_off` subtracts one.
         """
         return self._node_actions.maintenance()
 
@@ -337,9 +337,10 @@ class FakeCluster:
     ) -> str:
         """Start an action on a node, as a POST there does, and return its task_id.
 
-        GET on the action shows its progress only if that is "linear" or "stalling", as recorded
-        answers have none; lists show it. An action that "vanishes" does its work and is not
-        remembered. A node whose removal completes is gone at once; it stops if another one runs.
+        GET on the action shows progress only if that is planned as "linear" or "stalling", because
+        recorded answers have none; lists always show it. An action that "vanishes" does its work
+        and is not remembered. A node whose removal completes is gone at once; it stops if another
+        one runs.
 
         Raises `ValueError` if there is no such node or action, or that action runs there already.
         """
@@ -448,10 +449,11 @@ class FakeCluster:
         """Spoil the next `times` answers, or all until `heal` if it is None.
 
         The fault hits requests whose path begins with `path`, or equals it if `exact`; with
-        `method` ("POST") only those by it, and with `node` only those to that node. A request is
-        hit by the oldest fault that fits, before it is redirected or asked for credentials.
+        `method` (such as "POST") only those with that method, and with `node` only those to that
+        node. A request is hit by the oldest fault that fits, before the node redirects it or checks
+        its credentials.
 
-        - `status` answers that instead, with `body` and `headers`; `retry_after` (seconds, or a
+        - `status` is answered instead, with `body` and `headers`; `retry_after` (seconds, or a
           date) adds that header, by default to a 503.
         - `delay` answers that many seconds late.
         - `drop` closes the connection without an answer. aiohttp's client repeats a GET once by
@@ -512,13 +514,13 @@ class FakeCluster:
         """Start random faults and changes of nodes, derived from a seed, and return them.
 
         The episodes depend on nothing but the arguments and the number of nodes, so that a failed
-        test can be repeated. They begin within `horizon` seconds of the loop's time, and each
-        lasts up to `longest` seconds. Episodes may overlap; of several that spoil an answer, the
-        one that began first does, unless an injected fault hits the request. At the end of all
+        test can be repeated. They begin within `horizon` seconds of the loop's time, and each lasts
+        up to `longest` seconds. Episodes may overlap; of several that spoil an answer, the one that
+        began first takes effect, unless an injected fault hits the request. At the end of all
         episodes every node runs that a restart has stopped, and there is a primary.
 
         Raises `ValueError` for times that are not more than 0. If a node cannot be started again,
-        as its port was taken, that `OSError` is raised when the cluster is left.
+        as its port was taken, that `OSError` is raised at the end of `async with`.
         """
         self._nodes.check_open()
         drawn = draw_episodes(
@@ -530,8 +532,8 @@ class FakeCluster:
     def heal(self) -> None:
         """Remove all injected faults and end all chaos at once.
 
-        If there was an election, the lowest running node is the primary. A node that a restart
-        has stopped stays so, until `start_node`.
+        If there was an election, the lowest running node is the primary. A node that a restart has
+        stopped stays stopped, until `start_node`.
         """
         self._middleware.faults.clear()
         self._chaos.stop()

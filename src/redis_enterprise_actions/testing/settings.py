@@ -10,7 +10,7 @@ Version: TypeAlias = Literal["7.4", "7.8", "7.22", "8.0"]
 
 
 class ClusterSettings(Protocol):
-    """The attributes of `FakeCluster` that decide about answers.
+    """The attributes of `FakeCluster` that its answers depend on.
 
     They are read at each request, as a test may change them at any time.
     """
@@ -38,7 +38,7 @@ class ClusterSettings(Protocol):
 
 
 def is_since(version: str, since: str) -> bool:
-    """Return True if a version has what came with another one."""
+    """Return True if `version` is `since` or a later version."""
     return [int(part) for part in version.split(".")] >= [int(part) for part in since.split(".")]
 
 

@@ -84,7 +84,7 @@ class ClusterChecks:
             self._who = f"{user}, by {credential}"
 
     async def run(self, node: URL) -> None:
-        """Run the checks. `node` gets the questions that take no credentials."""
+        """Run the checks. The requests that take no credentials go to `node`."""
         reply = await self._get(NODES)
         results: list[CheckResult] = []
         if not isinstance(reply, Exception):
@@ -160,7 +160,7 @@ class ClusterChecks:
 
 
 def accepted(who: str, status: int, body: bytes = b"") -> CheckResult:
-    """Return the result for an answer to `NODES`, by which the cluster may accept credentials."""
+    """Return the result for an answer to `NODES` that does not refuse the credentials."""
     if status == 403 or (status < 300 and lists_nodes(body)):
         return CheckResult.ok("credentials", f"the cluster accepts {who}")
     seen = f"unclear whether the cluster accepts {who}: {NODES.path} answers {status}"

@@ -1,6 +1,6 @@
 """The command `doctor`: checks the settings, then each node, then the cluster.
 
-Nodes are asked without credentials first. Only nodes that answer as the REST API does get them.
+The first requests carry no credentials. Credentials go only to nodes that answer as the REST API.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def doctor(args: argparse.Namespace) -> Coroutine[object, object, int] | int:
-    """Check the settings; return the exit code if they are wrong, else the further checks."""
+    """Check the settings; return the exit code if they are wrong, else the other checks to run."""
     report = DiagnosticReport(as_json=args.json)
     limit: float = args.timeout
     try:

@@ -38,7 +38,7 @@ async def resolve(host: str, port: int) -> list[str]:
     at exit, even if the lookup hangs.
     """
     lookup: concurrent.futures.Future[list[str]] = concurrent.futures.Future()
-    lookup.set_running_or_notify_cancel()  # from here on, a cancelled wait leaves it alone
+    lookup.set_running_or_notify_cancel()  # a cancelled wait cannot cancel a running lookup
 
     def run() -> None:
         try:
@@ -53,13 +53,13 @@ async def resolve(host: str, port: int) -> list[str]:
 
 
 async def connect(host: str, port: int) -> None:
-    """Connect and hang up. Raises `OSError`."""
+    """Connect and close the connection. Raises `OSError`."""
     transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, host, port)
     await _close(transport)
 
 
 async def handshake(host: str, port: int, context: ssl.SSLContext) -> ssl.SSLObject:
-    """Connect with TLS and hang up. Raises `OSError`, such as `ssl.SSLError`."""
+    """Connect with TLS and close the connection. Raises `OSError`, such as `ssl.SSLError`."""
     loop = asyncio.get_running_loop()
     transport, _ = await loop.create_connection(asyncio.Protocol, host, port, ssl=context)
     ssl_object: ssl.SSLObject = transport.get_extra_info("ssl_object")

@@ -83,7 +83,7 @@ class NodeChecks:
     async def run(self) -> list[URL]:
         """Run the checks; return the nodes that are the REST API, so that they may get credentials.
 
-        A node that redirects counts if the node does that it redirects to. Those come last.
+        A node that redirects is included if its target is the REST API; such nodes come last.
         """
         nodes = list(self._nodes.urls)
         for check, step in (
@@ -155,7 +155,7 @@ class NodeChecks:
             return no_handshake(str(node), error, client_cert_refusal(error))
 
     async def _check_certificate(self, node: URL, certificate: Certificate) -> CheckResult:
-        """Return whether the client, by its own settings, trusts a certificate."""
+        """Return the result for a certificate, by the settings of the client."""
         where, now, pinned = str(node), datetime.now(UTC), self._tls.fingerprint
         if not self._tls.verified:
             advice = _pin(certificate)
@@ -229,8 +229,8 @@ async def probe(transport: Transport, node: URL, request: Request, limit: float)
 def is_rest_api(status: int, headers: Mapping[str, str], body: bytes) -> bool:
     """Return True if an answer to GET /v1/nodes without credentials shows the REST API.
 
-    The API has the header `cluster-state-id`, an `error_code` in its errors, or an Envoy before it.
-    As there are other Envoys, that counts only for a 401, the answer that is to be expected.
+    The API sends the header `cluster-state-id`, an `error_code` in its errors, or the header
+    `Server: envoy`. Other servers send the latter, too, so it counts only with the expected 401.
     """
     if 300 <= status < 400:
         return False

@@ -45,7 +45,7 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
     def warning(
         cls, check: str, seen: str, advice: str | None = None, *, node: str | None = None
     ) -> Self:
-        """Return a result that keeps nothing from working."""
+        """Return the result of a check that found a problem which does not stop the client."""
         return cls(level=Level.WARNING, check=check, seen=seen, node=node, advice=advice)
 
     @classmethod

@@ -75,8 +75,8 @@ def select(actions: Iterable[Action], selection: Selection) -> list[Action]:
 def newest_first(actions: Iterable[Action]) -> list[Action]:
     """Return actions in the order of their creation, newest first.
 
-    Of those without a creation time, running ones come first; ended ones count by their last
-    heartbeat, or come last.
+    Of actions without a creation time, running ones come first. Ended ones are sorted by their last
+    heartbeat; without one, they come last.
     """
 
     def sort_time(action: Action) -> float:

@@ -81,7 +81,7 @@ class ColumnWidths(NamedTuple):
 
 
 def column_widths(width: int) -> ColumnWidths:
-    """Return the column widths for a window of a width; its last cell stays empty."""
+    """Return the column widths for a window of `width` columns, of which the last stays empty."""
     free = max(12, width - _FIXED)
     if width < _NARROW:
         bar = max(4, free * 3 // 10)
@@ -151,7 +151,7 @@ class BarsDisplay:
 
 
 class Frame:
-    """One drawing of the progress, for a window of a width."""
+    """One drawing of the progress, for a window of `width` columns."""
 
     def __init__(self, console: Console, elapsed: float, width: int) -> None:
         self._console = console

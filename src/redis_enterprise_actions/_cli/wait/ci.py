@@ -1,7 +1,7 @@
 """Displays for the logs of GitHub Actions and GitLab CI.
 
-Neither log can interleave what it folds, so progress is folded from one end of a wait to the next,
-and the ends stand between.
+Folded parts of these logs cannot overlap. So the progress between the ends of two waits is folded
+into one part, and the ends stand between the parts.
 
 Sources: docs.github.com, "Workflow commands for GitHub Actions"; the escapes of data are those of
 actions/toolkit, command.ts; docs.gitlab.com, "Job logs", "Custom collapsible sections".
@@ -121,7 +121,7 @@ class GitLabDisplay(LineDisplay):
 
 
 def _log_text(event: AnyEvent, progress: Progress) -> str | None:
-    """Return an event in words, or None if it needs none, or the end of the wait says the same."""
+    """Return an event as text, or None if it needs none or the end of the wait says the same."""
     if (
         isinstance(event, ChangeEvent)
         and event.action.phase.terminal
@@ -178,7 +178,7 @@ def job_summary(progress: Progress, summary: SummaryEvent) -> str:
 
 
 def summary_lines(progress: Progress, summary: SummaryEvent) -> list[str]:
-    """Return the same as lines of text. Bad ends are last, where they are seen."""
+    """Return the summary as lines of text. Bad ends come last, where readers see them."""
     ends = sorted(
         progress.all_ends,
         key=lambda end: isinstance(end, WaitEndEvent) and end.exit_code != 0,

@@ -1,6 +1,7 @@
-"""The commands `wait` and `submit`: what they wait for, and what follows the waits.
+"""The commands `wait` and `submit`.
 
-Things end in this order: the reports, the display, the connection, and last the hook.
+After the waits, the command writes the reports, closes the display and the connection, and runs the
+hook, in this order.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ async def submit(
     starting: Awaitable[Operation],
     log: LogCapture,
 ) -> int:
-    """Make a call, report what it started, follow that with `--wait`; return the exit code."""
+    """Make a call and report what it started; with `--wait`, follow that. Return the exit code."""
     if not args.wait:
         as_json = args.output == "json"
         display: Display = (

@@ -1,4 +1,4 @@
-"""Displays of waits, and the choice of one for the place that the output goes to."""
+"""Displays of waits, and the choice of one that suits the output."""
 
 from __future__ import annotations
 
@@ -69,9 +69,9 @@ class ReferenceDisplay(LineDisplay):
 def choose_output(
     wanted: str, environ: Mapping[str, str], *, terminal: bool, rich: bool
 ) -> tuple[str, str | None]:
-    """Return the name of an output, never `auto`, and a warning if it is not what was wanted.
+    """Return the name of an output, never `auto`, and a warning if it is not the wanted one.
 
-    `terminal` says that standard output is one, `rich` that the package can be imported.
+    `terminal` is True if standard output is a terminal, `rich` if the package can be imported.
     """
     if wanted == "auto" and environ.get("GITHUB_ACTIONS") == "true":
         return "github", None

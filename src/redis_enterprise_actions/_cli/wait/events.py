@@ -1,7 +1,7 @@
 """Events of waits, one Struct for each kind.
 
-`--output json` prints each as a line; every other display is made from them. `schema` is counted
-up when a field is removed or changes its meaning, not when a field is added.
+`--output json` prints each as a line; every other display is made from them. `schema` is increased
+when a field is removed or changes its meaning, not when a field is added.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from .reporter import ProgressReporter
 
-# Of several waits, the most definite bad news decides; outcomes of one exit code are not repeated.
+# Of several waits, the most definite bad outcome decides. One outcome stands for each exit code.
 EXIT_CODES_WORST_FIRST: Final = tuple(
     outcome.exit_code
     for outcome in (

@@ -68,7 +68,7 @@ def log_line(event: Event, text: str) -> str:
 
 
 def event_text(event: AnyEvent, progress: Progress) -> str | None:
-    """Return an event in words, as one printable line, or None if it needs none."""
+    """Return an event as one printable line of text, or None if it needs none."""
     text: str | None
     match event:
         case SubmittedEvent(ref=None):  # the end of a wait tells the problem

@@ -89,7 +89,7 @@ def _read_stdin() -> str:
     try:
         return sys.stdin.buffer.read().decode("utf-8-sig")
     except UnicodeDecodeError:
-        pass  # it holds the whole input, so it must not be the context of the error below
+        pass  # the error holds the whole input, so it must not be the context of the one below
     except (OSError, ValueError) as error:
         raise UsageError(f"- cannot be read: {error}") from None
     raise UsageError("- cannot be read: it is not UTF-8")
@@ -199,7 +199,7 @@ def _flatten(value: object) -> Iterator[tuple[int, object]]:
 
 
 def _entries(value: object) -> Iterable[object] | None:
-    """Return the entries of a list, or of the lists in an answer of the API; None for others."""
+    """Return the entries of a list, or of the lists in an API answer; None for other values."""
     if _is_list(value):
         return value
     if not _is_object(value):

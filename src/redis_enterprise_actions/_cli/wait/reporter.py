@@ -101,7 +101,7 @@ class ProgressReporter:
         self._display.show(event, self.progress)
 
     async def _refresh(self) -> None:
-        """Show what is logged at once, and refresh the display in time, for ever."""
+        """Show log records as they arrive, and refresh the display at intervals, forever."""
         refresh = self._display.refresh
         while True:
             self._logged.clear()

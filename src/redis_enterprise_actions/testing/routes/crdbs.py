@@ -144,7 +144,7 @@ async def _read_body(request: web.Request) -> dict[str, object]:
 
 
 def _started(task: FakeCrdbTask, status: str) -> web.Response:
-    """Return the answer to a call that starts work, which shows the least of a task."""
+    """Return the answer to a call that starts work, which shows only the task's id and status."""
     return web.json_response({"id": task.id, "status": status})
 
 
@@ -164,7 +164,7 @@ def _result_ttl(request: web.Request) -> float:
 
 
 def _problem(error: type[web.HTTPError], detail: str) -> web.HTTPError:
-    """Return the exception with which a route answers an error, as was recorded of CRDBs."""
+    """Return an error answer, as an exception to raise, in the form recorded for CRDBs."""
     status = HTTPStatus(error.status_code)
     body = {"detail": detail, "status": status, "title": status.phrase, "type": "about:blank"}
     return error(text=json.dumps(body), content_type="application/problem+json")

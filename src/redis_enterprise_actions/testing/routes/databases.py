@@ -1,8 +1,8 @@
 """Routes that read, create, change and delete databases.
 
-Vendor pages: requests/bdbs, requests/bdbs/upgrade, objects/bdb. Whatever a change sets is taken,
-remembered, and shown when its action is done; only what no cluster could do is refused. That a
-delete and an upgrade can be dry runs, too, is a guess.
+Vendor pages: requests/bdbs, requests/bdbs/upgrade, objects/bdb. A change may set any field: the
+value is stored, and shown when the action is done. Only values that no database can have are
+refused. That a delete and an upgrade can be dry runs, too, is a guess.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ class DatabaseRoutes:
         return web.json_response(self._start(request, "SMUpdateBDB", database, changes))
 
     async def _change(self, request: web.Request) -> web.Response:
-        """Change the fields of the body and do what the path names, which is always some work."""
+        """Change the fields of the body and do what the path names; start an action in any case."""
         config = without_query_parameters(await read_body(request))
         database = self._idle_database(request)
         _check(config)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from redis_enterprise_actions.testing.settings import ClusterSettings
     from redis_enterprise_actions.testing.state.node_actions import NodeActionRegistry
 
-# A build of each version, all of which were seen.
+# A build of each version, as seen on clusters.
 _BUILDS: Final = {
     "7.4": "7.4.6-272",
     "7.8": "7.8.6-286",

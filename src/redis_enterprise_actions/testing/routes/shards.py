@@ -65,7 +65,7 @@ class ShardRoutes:
         body: dict[str, object],
         uids: list[str],
     ) -> web.Response:
-        """Start an action; the answer to a dry run is empty, as the page has it."""
+        """Start an action; the answer to a dry run is empty, as documented."""
         if not all(uid.isdecimal() for uid in uids):
             raise error_response(404, "shard_not_exist", "no such shard")
         shards = [int(uid) for uid in uids]

@@ -102,7 +102,7 @@ def draw_episodes(
 
 
 def _draw(rng: random.Random, nodes: int, horizon: float, longest: float) -> ChaosEpisode:
-    # Each kind draws as many numbers, so that a change to one leaves the others alone.
+    # Each kind draws the same number of values, so that a change to one kind changes no other.
     begins = rng.random() * horizon
     ends = begins + (1 - rng.random()) * longest
     kind: EpisodeKind = _pick(rng, get_args(EpisodeKind))

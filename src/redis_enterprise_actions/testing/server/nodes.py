@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 _HOST: Final = "127.0.0.1"
 _BACKLOG: Final = 128
-# aiohttp knows an accepted connection a few turns of the loop later, and only then can it be cut.
+# aiohttp registers an accepted connection a few turns of the loop later; until then, the server
+# cannot abort it.
 _TURNS: Final = 10
 
 

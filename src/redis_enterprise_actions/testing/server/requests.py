@@ -22,16 +22,15 @@ _QUERY_PARAMETERS: Final = frozenset({"dry_run", "only_failovers", "max_operatio
 
 
 def error_response(status: int, code: str, description: str) -> web.HTTPException:
-    """Return the exception with which a route answers a status and an error object."""
+    """Return an answer with a status and an error object, as an exception to raise."""
     text = json.dumps({"error_code": code, "description": description})
     return _ERRORS[status](text=text, content_type="application/json")
 
 
 async def read_object(request: web.Request) -> dict[str, object] | None:
-    """Return the JSON object of a body, or None if the body is none, or not declared as JSON.
+    """Return the JSON object of a body, or None if it is no such object, or not declared as JSON.
 
-    The API requires a Content-Type for all that is sent with POST, PUT and PATCH, and knows JSON
-    alone.
+    The API requires a Content-Type for all bodies of POST, PUT and PATCH, and accepts only JSON.
     """
     if request.content_type != "application/json":
         return None
@@ -43,9 +42,9 @@ async def read_object(request: web.Request) -> dict[str, object] | None:
 
 
 async def read_body(request: web.Request, *, required: bool = False) -> dict[str, object]:
-    """Return the JSON object of a body, or an empty one if nothing was sent and may be missing.
+    """Return the JSON object of a body; an empty one if the body is empty and not `required`.
 
-    Anything else is answered 400.
+    Answer 400 to any other body.
     """
     if not required and not await request.read():
         return {}
@@ -58,8 +57,8 @@ async def read_body(request: web.Request, *, required: bool = False) -> dict[str
 def query_flag(request: web.Request, name: str) -> bool:
     """Return True if the query switches a parameter on.
 
-    The bare word is enough, as pages that document a parameter without a type have it. Anything
-    but "false" and "0" is on, which is a guess.
+    The name alone is enough, as some vendor pages document a parameter without a type. Any value
+    but "false" and "0" switches it on, which is a guess.
     """
     return request.query.get(name, "false") not in {"false", "False", "0"}
 

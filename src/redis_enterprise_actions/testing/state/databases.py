@@ -110,7 +110,7 @@ class FakeDatabase:
         return config
 
     def before(self, horizon: float) -> FakeDatabase | None:
-        """Return the database without what began after `horizon`, or None if that made it."""
+        """Return the database without actions begun after `horizon`; None if one created it."""
         work = [action for action in self.work if action.began_at <= horizon]
         if any(action.name == "SMCreateBDB" for action in self.work if action not in work):
             return None
@@ -205,10 +205,10 @@ class TransferHistory:
 
 
 class DatabaseRegistry:
-    """Registry of all databases that there ever were, by uid.
+    """Registry of all databases that ever existed, by uid.
 
-    `actions` is that of the cluster. With `shows_transfers`, exports, imports and backups are
-    actions there, too. A database shows what has begun on it `lateness` seconds later.
+    `actions` are the cluster's. With `shows_transfers`, exports, imports and backups are added to
+    them, too. A database shows what has begun on it `lateness` seconds later.
     """
 
     def __init__(self, actions: dict[str, FakeAction], *, shows_transfers: bool) -> None:

@@ -129,7 +129,7 @@ class NodeActionRegistry:
         return run is not None and run.is_unfinished(loop_time())
 
     def forget(self, node_uid: int | None, action: str, *, at: float = -inf) -> None:
-        """Remove the latest run of that name, at a time, or as if it had never been."""
+        """Forget the latest run of that name from the time `at` on, by default entirely."""
         self._latest.pop((node_uid, action)).forgotten_at = at
 
     def cancel(self, run: NodeActionRun) -> None:
