@@ -29,9 +29,9 @@ WITHOUT_A_HOME = (
 )
 
 
-def _check(what: str, ended: Ended, *, code: int) -> None:
+def _check(what: str, ended: Ended, *codes: int) -> None:
     crashed = "Traceback" in ended.out + ended.err
-    check(ended.code == code and not crashed, f"{what}: {ended}")
+    check(ended.code in codes and not crashed, f"{what}: {ended}")
 
 
 def _files(place: str, url: str) -> tuple[str, str]:
@@ -51,25 +51,27 @@ async def _main() -> None:
 
     async with serving(serve) as url:
         ended = await command("wait", "a", url=url, terminal=True, COLUMNS="0", TERM="xterm")
-        _check("a terminal of 0 columns", ended, code=0)
+        _check("a terminal of 0 columns", ended, 0)
 
         ended = await process(
             *(sys.executable, "-c", WITHOUT_A_HOME, *PLAIN), environ=settings(url)
         )
-        _check("a user without a home", ended, code=0)
+        _check("a user without a home", ended, 0)
 
         with tempfile.TemporaryDirectory() as place:
             link, config = _files(place, url)
             ended = await command(*PLAIN, "--report", link, url=url)
-            _check("a report that is a link to itself", ended, code=2)
+            _check("a report that is a link to itself", ended, 2)
             ended = await process(
                 *(*COMMAND, "list", "--profile", "p"), environ={"REDIS_ACTIONS_CONFIG": config}
             )
-            _check("the home of a user that does not exist", ended, code=2)
+            _check("the home of a user that does not exist", ended, 2)
 
-        nested = "[" * 990 + '"a"' + "]" * 990
-        ended = await command("wait", "-", "--output", "plain", stdin=nested, url=url)
-        _check("990 brackets on standard input", ended, code=2)
+        # Python 3.12 and newer decode the first one, and no version decodes the second.
+        for depth, codes in ((990, (0, 2)), (100_000, (2,))):
+            nested = "[" * depth + '"a"' + "]" * depth
+            ended = await command("wait", "-", "--output", "plain", stdin=nested, url=url)
+            _check(f"{depth} brackets on standard input", ended, *codes)
 
 
 if __name__ == "__main__":
