@@ -84,7 +84,7 @@ def test_invalid(fields: dict[str, object], message: str) -> None:
 
 def test_extra_that_is_no_json() -> None:
     """An extra that is not a JSON object is a `UsageError`, which does not show it."""
-    with pytest.raises(UsageError, match="no JSON object") as caught:
+    with pytest.raises(UsageError, match="is not a JSON object") as caught:
         ConnectionSettings.from_connection(
             Connection(conn_id="c", conn_type="redis_enterprise", host="a", extra="hunter2-hunter2")
         )
