@@ -26,7 +26,7 @@ import aiohttp
 import msgspec
 import tenacity
 import truth
-from control import server
+from processes import server
 from report import row
 from shapes import ClusterActions, v1
 
@@ -38,7 +38,7 @@ from redis_enterprise_actions._client.wire.actions import WireAction, read_actio
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from control import Server
+    from processes import Server
     from tenacity.wait import wait_base
 
 Rows: TypeAlias = dict[str, list[float]]  # seconds, by the block
@@ -57,7 +57,7 @@ _SCHEDULES: Final = {  # with the shortest pauses of our client
 }
 _IMPORTS: Final = {
     "aiohttp, msgspec, tenacity": "import aiohttp, msgspec, tenacity",
-    "redis_enterprise_actions": "import redis_enterprise_actions",
+    "redis_enterprise_actions": "from redis_enterprise_actions import ActionsClient",
 }
 _TIMED: Final = "import time; t = time.process_time(); {}; print(time.process_time() - t)"
 

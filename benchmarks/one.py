@@ -24,14 +24,14 @@ from typing import TYPE_CHECKING, Final
 
 import truth
 from contenders import CONTENDERS
-from control import many_sockets, server
+from processes import many_sockets, server
 
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable, Sequence
 
     from contenders import Returned, Way
-    from control import Server
+    from processes import Server
 
 _HEADSTART: Final = 0.2  # seconds until all actions begin
 _SLACK: Final = 60.0  # seconds after the last end; a slower contender did not keep up
