@@ -1,7 +1,7 @@
 """Tests that run the programs of this folder, each in a process of its own.
 
 `CASES` is the table of all programs. A program that is still wrong has the subject of the work that
-will mend it, and is not run; whoever mends it takes the subject away.
+will mend it, and is not run. The change that mends the fault removes the subject.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ def secret_file(folder: Path, mode: int) -> Path:
         (0o666, False, False, FileSafety.UNSAFE),
         (0o660, False, False, FileSafety.UNSAFE),
         (0o444, True, True, FileSafety.READ_BY_ALL),  # likewise, and we are root
-        (0o666, True, True, FileSafety.READ_BY_ALL),  # which nobody can change
+        (0o666, True, True, FileSafety.READ_BY_ALL),  # on a read-only file system
         (0o440, True, True, FileSafety.PRIVATE),
     ],
 )
