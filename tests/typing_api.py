@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, assert_type
 
@@ -92,6 +93,8 @@ async def client_api(client: ActionsClient) -> None:
         ),
         FinishedAction,
     )
+    assert_type(client.watch_action("x"), AsyncGenerator[Action, None])
+    assert_type(await client.wait_for_actions(["x"]), list[FinishedAction])
     watch = client.watch_action("x", timeout=timedelta(1), poll=own_schedule, on_progress=print)
     checked: AsyncIterator[Action] = watch
     async for action in checked:
@@ -146,6 +149,9 @@ async def follow(client: ActionsClient) -> None:
     """Follow an operation in every way."""
     operation = client.operation("node:1/maintenance_on")
     assert_type(operation, Operation)
+    assert_type(client.operation("crdb:t"), Operation)
+    assert_type(await client.wait_for(operation), list[FinishedAction])
+    assert_type(operation.watch(), AsyncGenerator[Action, None])
     assert_type(operation.ref, str | None)
     assert_type(operation.done, bool)
     assert_type(operation.answer, object)
