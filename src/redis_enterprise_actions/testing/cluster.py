@@ -437,6 +437,7 @@ class FakeCluster:
         headers: Mapping[str, str] | None = None,
         retry_after: float | str | None = None,
         delay: float = 0.0,
+        hang: bool = False,
         drop: bool = False,
         lose: bool = False,
         truncate: bool = False,
@@ -456,6 +457,7 @@ class FakeCluster:
         - `status` is answered instead, with `body` and `headers`; `retry_after` (seconds, or a
           date) adds that header, by default to a 503.
         - `delay` answers that many seconds late.
+        - `hang` never answers, and keeps the connection open until the client closes it.
         - `drop` closes the connection without an answer. aiohttp's client repeats a GET once by
           itself if a kept-alive connection was dropped, so that it may take two.
         - `lose` does the work, and then closes the connection without an answer. aiohttp's client
@@ -474,7 +476,7 @@ class FakeCluster:
             raise ValueError("times is 1 or more, or None for ever")
         has_retry_after = retry_after is not None
         spoils = truncate or bad_entry or nan or no_handle
-        if not any((status, has_retry_after, delay, drop, lose, empty, no_route, spoils)):
+        if not any((status, has_retry_after, delay, hang, drop, lose, empty, no_route, spoils)):
             raise ValueError("no fault is given")
         if empty and (status or body or has_retry_after or no_route):
             raise ValueError("an empty answer has no body, and no status but 200")
@@ -497,6 +499,7 @@ class FakeCluster:
             body=body.encode() if isinstance(body, str) else body,
             headers=dict(headers or {}),
             delay=delay,
+            hang=hang,
             drop=drop,
             lose=lose,
             truncate=truncate,

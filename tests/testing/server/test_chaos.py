@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from redis_enterprise_actions.testing import ChaosEpisode, FakeCluster
-from redis_enterprise_actions.testing.server.chaos import EpisodeKind, draw_episodes
+from redis_enterprise_actions.testing.server.chaos import LIST_ROUTES, EpisodeKind, draw_episodes
 from tests.http_client import HttpClient
 from tests.testing.sessions import authorize, authorized, port_of, with_header
 
@@ -30,7 +30,7 @@ def episode(kind: EpisodeKind, begins: float = 0, ends: float = 10, **rest: Any)
     return ChaosEpisode(kind=kind, begins=begins, ends=ends, **rest)
 
 
-GOLDEN = ChaosEpisode(begins=3.425477670235755, ends=16.406163713312363, kind="election")
+GOLDEN = ChaosEpisode(begins=17.008485913203785, ends=26.862579678011603, kind="bad_entry")
 
 
 class TestDraw:
@@ -70,12 +70,13 @@ class TestDraw:
         assert drawn == dict.fromkeys(get_args(EpisodeKind), everywhere) | {
             "restart": alone,
             "failover": alone,
+            "inner_redirect": alone,
             "election": none,
             "revoke": none,
         }
 
     def test_details(self) -> None:
-        """Slow answers have a delay, throttled ones a Retry-After."""
+        """Slow answers have a delay, throttled ones a Retry-After; spoiled lists have a route."""
         delays = [episode.delay for episode in self.MANY if episode.kind == "slow"]
         waits = [episode.retry_after for episode in self.MANY if episode.kind == "throttled"]
 
@@ -85,6 +86,12 @@ class TestDraw:
         assert {episode.retry_after for episode in self.MANY if episode.kind != "throttled"} == {
             None
         }
+        for kind, statuses in (("hanging_list", {None}), ("refused_list", {403, 405, 406, 501})):
+            drawn = [episode for episode in self.MANY if episode.kind == kind]
+            assert {episode.path for episode in drawn} == set(LIST_ROUTES)
+            assert {episode.status for episode in drawn} == statuses
+        others = [each for each in self.MANY if each.kind not in {"hanging_list", "refused_list"}]
+        assert {(episode.path, episode.status) for episode in others} == {(None, None)}
 
     async def test_cluster_draws(self, three: FakeCluster) -> None:
         """The episodes of a cluster are for its number of nodes."""
@@ -185,6 +192,62 @@ class TestChaos:
         await call.ok("GET", "/v1/actions")
 
         assert asyncio.get_running_loop().time() - began == pytest.approx(3.5, abs=0.01)
+
+    @pytest.mark.parametrize("path", LIST_ROUTES)
+    async def test_hanging_list(self, cluster: FakeCluster, call: HttpClient, path: str) -> None:
+        """A list that hangs is not answered, and what is below it is."""
+        cluster.add_action(uid="u")
+        cluster._chaos.run([episode("hanging_list", path=path)])
+        with pytest.raises(TimeoutError):
+            await call("GET", path, timeout=aiohttp.ClientTimeout(5))
+        (hung,) = cluster.requests
+
+        assert hung.status is None
+        for other in ("/v1/actions/u", "/v2/actions/u", "/v1/bdbs/1", "/v1/nodes", "/v1/crdbs"):
+            await call.ok("GET", other)
+        await asyncio.sleep(5)
+        await call.ok("GET", path)
+
+    async def test_call_on_a_list(self, cluster: FakeCluster, call: HttpClient) -> None:
+        """A call that creates an object has the path of the list, and is answered."""
+        cluster._chaos.run([
+            episode("hanging_list", path="/v1/bdbs"),
+            episode("refused_list", path="/v1/bdbs", status=405),
+        ])  # fmt: skip
+
+        assert await call.ok("POST", "/v1/bdbs", {"name": "db", "memory_size": 1})
+
+    @pytest.mark.parametrize("status", [403, 405, 406, 501])
+    async def test_refused_list(self, cluster: FakeCluster, call: HttpClient, status: int) -> None:
+        """A list that is refused answers that status, and single objects are shown."""
+        cluster.add_action(uid="u")
+        cluster._chaos.run([episode("refused_list", path="/v1/actions", status=status)])
+
+        assert (await call("GET", "/v1/actions"))[0] == status
+        await call.ok("GET", "/v1/actions/u")
+        await call.ok("GET", "/v2/actions")
+        await asyncio.sleep(10)
+        await call.ok("GET", "/v1/actions")
+
+    async def test_inner_redirect(self, three: FakeCluster) -> None:
+        """The primary moves, and others redirect to its inner address until the end."""
+        three._chaos.run([episode("inner_redirect", begins=1, node=3)])
+        seen = []
+        async with authorized(three) as session:
+            for _ in range(3):
+                for node in (1, 2, 3):
+                    url = f"{three.urls[node - 1]}/v1/actions?a=b"
+                    async with session.get(url, allow_redirects=False) as response:
+                        seen.append(response.headers.get("Location", response.status))
+                await asyncio.sleep(5)
+
+        first, third, inside = three.urls[0], three.urls[2], "https://10.0.0.3:9443"
+        path = "/v1/actions?a=b"
+        assert seen == [
+            *(200, f"{first}{path}", f"{first}{path}"),
+            *(f"{inside}{path}", f"{inside}{path}", 200),
+            *(f"{third}{path}", f"{third}{path}", 200),
+        ]
 
     async def test_node(self, three: FakeCluster, call3: HttpClient) -> None:
         """An episode of one node leaves the others alone."""
@@ -381,13 +444,17 @@ class TestChaos:
         """After all episodes every node runs, and one of them is the primary and answers."""
         async with FakeCluster(nodes=3) as cluster, authorized(cluster) as session:
             call, seen = HttpClient(session, cluster), set[object]()
+            patience = aiohttp.ClientTimeout(30)
             cluster.chaos(seed, horizon=600, episodes=60)
             cluster.chaos(seed + 100, horizon=600, episodes=20)
             while asyncio.get_running_loop().time() < 660:
                 for node in (1, 2, 3):
                     try:
-                        seen.add((await call("GET", f"/v1/actions?{node}", node=node))[0])
-                    except (aiohttp.ClientError, ValueError) as error:
+                        answer = await call(
+                            "GET", f"/v1/actions?{node}", node=node, timeout=patience
+                        )
+                        seen.add(answer[0])
+                    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
                         seen.add(type(error))
                 await asyncio.sleep(5)
             answers = [(await call("GET", "/v1/actions", node=node))[0] for node in (1, 2, 3)]

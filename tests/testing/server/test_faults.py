@@ -58,6 +58,32 @@ class TestFaults:
         assert (await call("GET", "/v1/actions"))[0] == 200
         assert asyncio.get_running_loop().time() - began == pytest.approx(30, abs=0.01)
 
+    async def test_hang(self, cluster: FakeCluster, call: HttpClient) -> None:
+        """A list can hang until the client leaves, while what it lists is answered."""
+        cluster.add_action(uid="u")
+        cluster.inject(path="/v1/actions", exact=True, hang=True)
+        began = asyncio.get_running_loop().time()
+        with pytest.raises(TimeoutError):
+            await call("GET", "/v1/actions", timeout=aiohttp.ClientTimeout(100_000))
+
+        assert asyncio.get_running_loop().time() - began >= 100_000
+        assert [request.status for request in cluster.requests] == [None]
+        await call.ok("GET", "/v1/actions/u")
+        await call.ok("GET", "/v1/actions")
+
+    async def test_hang_at_the_end(self) -> None:
+        """A cluster ends although a request hangs, and leaves no task."""
+        before = asyncio.all_tasks()
+        async with aiohttp.ClientSession() as session:
+            async with FakeCluster() as cluster:
+                cluster.inject(hang=True)
+                hanging = asyncio.create_task(session.get(f"{cluster.url}/v1/actions"))
+                await asyncio.sleep(1)
+            with pytest.raises(aiohttp.ClientConnectionError):
+                await hanging
+
+        assert asyncio.all_tasks() == before
+
     async def test_drop(self, cluster: FakeCluster, call: HttpClient) -> None:
         """A connection can be closed without an answer."""
         cluster.inject(times=2, drop=True)

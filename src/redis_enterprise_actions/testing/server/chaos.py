@@ -14,7 +14,7 @@ from .faults import NO_ROUTE, Fault
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from .nodes import NodeServers
 
@@ -35,12 +35,26 @@ EpisodeKind: TypeAlias = Literal[
     "election",
     "revoke",
     "no_route",
+    "hanging_list",
+    "refused_list",
+    "inner_redirect",
 ]
+# The routes whose answers list the work of a whole cluster.
+LIST_ROUTES: Final = (
+    "/v1/actions",
+    "/v2/actions",
+    "/v1/bdbs",
+    "/v1/nodes/actions",
+    "/v1/cluster/actions",
+    "/v1/crdb_tasks",
+)
 _GATEWAY_PAGE: Final = b"<html><body>upstream connect error</body></html>"
-_ON_ONE_NODE: Final = frozenset({"restart", "failover"})
+_ON_ONE_NODE: Final = frozenset({"restart", "failover", "inner_redirect"})
 _ON_NO_NODE: Final = frozenset({"election", "revoke"})
 _MIN_DELAY, _MAX_DELAY = 1.0, 20.0  # seconds
 _MAX_RETRY_AFTER: Final = 30  # seconds
+_REFUSALS: Final = (403, 405, 406, 501)
+_LISTS_ONLY: Final = frozenset({"hanging_list", "refused_list"})
 
 # The kinds that spoil answers; the others change nodes.
 _FAULTS: Final[Mapping[EpisodeKind, Fault]] = {
@@ -54,6 +68,8 @@ _FAULTS: Final[Mapping[EpisodeKind, Fault]] = {
     "bad_entry": Fault(bad_entry=True),
     "nan": Fault(nan=True),
     "no_route": Fault(status=404, body=NO_ROUTE, headers={"Content-Type": "application/json"}),
+    "hanging_list": Fault(method="GET", exact=True, hang=True),
+    "refused_list": Fault(method="GET", exact=True),
 }
 
 
@@ -67,10 +83,14 @@ class ChaosEpisode:
     - "unavailable" answers 503; "throttled" 429, with `retry_after` in seconds; "slow" comes
       `delay` seconds late; "garbage" is a success in HTML; "dropped", "truncated", "empty",
       "bad_entry", "nan" and "no_route" are as in `FakeCluster.inject`.
+    - "hanging_list": GET on the list route `path`, such as "/v1/actions", is never answered;
+      single objects are. "refused_list": it answers `status`: 403, 405, 406 or 501.
     - "restart": the node is stopped at the beginning and started at the end, unless no other
       node runs.
     - "failover": at the beginning, the primary moves to the node, or to the lowest other running
       one.
+    - "inner_redirect": a failover, and until the end the nodes that redirect name the address of
+      the primary inside its network (https://10.0.0.1:9443 for node 1), where nobody listens.
     - "election": there is no primary until the end; then the lowest running node becomes it.
     - "revoke": tokens are revoked at the beginning.
     """
@@ -81,6 +101,8 @@ class ChaosEpisode:
     node: int | None = None
     delay: float = 0.0
     retry_after: float | None = None
+    path: str | None = None
+    status: int | None = None
 
 
 def draw_episodes(
@@ -110,6 +132,7 @@ def _draw(rng: random.Random, nodes: int, horizon: float, longest: float) -> Cha
     everywhere = rng.random() < 1 / (nodes + 1) and kind not in _ON_ONE_NODE
     delay = _MIN_DELAY + rng.random() * (_MAX_DELAY - _MIN_DELAY)
     retry_after = float(_pick(rng, range(1, _MAX_RETRY_AFTER + 1)))
+    path, status = _pick(rng, LIST_ROUTES), _pick(rng, _REFUSALS)
     return ChaosEpisode(
         begins=begins,
         ends=ends,
@@ -117,6 +140,8 @@ def _draw(rng: random.Random, nodes: int, horizon: float, longest: float) -> Cha
         node=None if everywhere or kind in _ON_NO_NODE else node,
         delay=delay if kind == "slow" else 0.0,
         retry_after=retry_after if kind == "throttled" else None,
+        path=path if kind in _LISTS_ONLY else None,
+        status=status if kind == "refused_list" else None,
     )
 
 
@@ -141,17 +166,35 @@ class ChaosRunner:
         self._episodes = sorted([*self._episodes, *dated], key=lambda each: each.begins)
         self._tasks.append(asyncio.create_task(self._change_nodes(dated)))
 
-    def fault(self, node: int) -> Fault | None:
-        """Return the fault of the oldest episode that spoils the answers of a node now."""
-        now = loop_time()
-        for episode in self._episodes:
+    def fault(self, method: str, path: str, node: int) -> Fault | None:
+        """Return the fault of the oldest episode that spoils the answer to a request now."""
+        for episode in self._ongoing():
             fault = _FAULTS.get(episode.kind)
-            if fault and episode.begins <= now < episode.ends and episode.node in {None, node}:
-                headers = dict(fault.headers)
-                if episode.retry_after is not None:
-                    headers["Retry-After"] = f"{episode.retry_after:g}"
-                return replace(fault, delay=episode.delay, headers=headers)
+            if fault is None:
+                continue
+            headers = dict(fault.headers)
+            if episode.retry_after is not None:
+                headers["Retry-After"] = f"{episode.retry_after:g}"
+            fault = replace(
+                fault,
+                node=episode.node,
+                path=episode.path or fault.path,
+                status=episode.status or fault.status,
+                delay=episode.delay,
+                headers=headers,
+            )
+            if fault.hits(method, path, node):
+                return fault
         return None
+
+    @property
+    def redirects_inside(self) -> bool:
+        """True while the nodes redirect to addresses inside the cluster's network."""
+        return any(episode.kind == "inner_redirect" for episode in self._ongoing())
+
+    def _ongoing(self) -> Iterator[ChaosEpisode]:
+        now = loop_time()
+        return (each for each in self._episodes if each.begins <= now < each.ends)
 
     def stop(self) -> None:
         """End all episodes; stopped nodes stay so."""
@@ -189,7 +232,7 @@ class ChaosRunner:
                     self._nodes.primary = None
                 elif not self._elections:
                     self._nodes.elect()
-            elif episode.kind == "failover" and begins:
+            elif episode.kind in {"failover", "inner_redirect"} and begins:
                 self._nodes.fail_over(episode.node)
             elif episode.kind == "revoke" and begins:
                 self._revoke_tokens()

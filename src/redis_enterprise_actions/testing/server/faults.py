@@ -41,6 +41,7 @@ class Fault:
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict[str, str])
     delay: float = 0.0
+    hang: bool = False
     drop: bool = False
     lose: bool = False
     truncate: bool = False
@@ -48,14 +49,18 @@ class Fault:
     nan: bool = False
     no_handle: bool = False
 
+    def hits(self, method: str, path: str, node: int) -> bool:
+        """Return True if the fault hits a request."""
+        if self.no_handle and method in _SAFE_METHODS:
+            return False
+        on_path = path == self.path if self.exact else path.startswith(self.path)
+        return on_path and self.method in {None, method} and self.node in {None, node}
+
 
 def next_fault(faults: Sequence[Fault], method: str, path: str, node: int) -> Fault | None:
     """Return the oldest fault that hits a request, and count the request."""
     for fault in faults:
-        on_path = path == fault.path if fault.exact else path.startswith(fault.path)
-        hit = on_path and fault.method in {None, method}
-        hit = hit and not (fault.no_handle and method in _SAFE_METHODS)
-        if fault.times > 0 and hit and fault.node in {None, node}:
+        if fault.times > 0 and fault.hits(method, path, node):
             fault.times -= 1
             return fault
     return None

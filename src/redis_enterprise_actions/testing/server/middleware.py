@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 # The body of a 503 during an election is not documented.
 _NO_PRIMARY: Final = {"error_code": "no_primary", "description": "the cluster has no primary node"}
 
+_INSIDE: Final = "https://10.0.0.{}:9443"  # address of a node inside the cluster's network
+
 
 class Middleware:
     """aiohttp middleware of the nodes: request log, faults, redirects, authentication.
@@ -83,9 +85,11 @@ class Middleware:
         self, node: int, request: web.Request, handler: Handler
     ) -> web.StreamResponse | None:
         fault = next_fault(self.faults, request.method, request.path, node)
-        fault = fault or self._chaos.fault(node)
+        fault = fault or self._chaos.fault(request.method, request.path, node)
         if fault is None:
             return await self._answer(node, request, handler)
+        if fault.hang:
+            await asyncio.get_running_loop().create_future()  # cancelled when the client leaves
         await asyncio.sleep(fault.delay)
         if fault.drop:
             disconnect(request)
@@ -111,7 +115,8 @@ class Middleware:
         if primary is None:
             return web.json_response(_NO_PRIMARY, status=503)
         if node != primary and not self._settings.handle_redirects:
-            base = self._settings.redirect_to or self._nodes.url_of(primary)
+            inside = _INSIDE.format(primary) if self._chaos.redirects_inside else None
+            base = self._settings.redirect_to or inside or self._nodes.url_of(primary)
             location = f"{base.rstrip('/')}{request.raw_path}"
             return web.Response(status=307, headers={"Location": location})
         if not self._authentication.is_authorized(request):
