@@ -148,7 +148,7 @@ def test_settings() -> None:
     ]
     arguments = inspect.signature(ActionsClient).parameters.keys()
 
-    assert named[0] == arguments - {"session", "request_timeout"}
+    assert named[0] == arguments - {"session"}
     assert named[1] == {setting.upper() for setting in SETTINGS.values()}
     options = run("-m", "redis_enterprise_actions", "list", "--help").stdout
     others = {"--bdb", "--node", "--status", "--name", "--json", "--profile", "--help"}

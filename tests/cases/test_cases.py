@@ -29,7 +29,7 @@ class Case(NamedTuple):
 
 CASES: Final = {
     "bootstrap": Case(),
-    "cli_long_call": Case(SHORT_PATH, slow="longer than the 30 s that the command granted"),
+    "cli_long_call": Case(slow="longer than the 30 s that the command granted"),
     "crash_is_exit_1": Case(),
     "create_without_handle": Case(),
     "doctor": Case(),

@@ -144,6 +144,35 @@ class TestProfile:
         assert leaks_of(caught.value) == []
 
 
+@pytest.mark.parametrize(
+    ("options", "variable", "line", "expected"),
+    [
+        ((), "", "", 30),
+        ((), "", "request_timeout = 45", 45),
+        ((), "", 'request_timeout = "1.5m"', 90),
+        ((), "2m", "request_timeout = 45", 120),
+        (("--request-timeout", "20m"), "2m", "request_timeout = 45", 1200),
+    ],
+)
+async def test_request_timeout(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: tuple[str, ...],
+    variable: str,
+    line: str,
+    expected: float,
+) -> None:
+    """The limit of one request is an option, a variable or a setting of a profile, in this order.
+
+    Without any of them it is 30 s.
+    """
+    monkeypatch.setenv("REDIS_ENTERPRISE_REQUEST_TIMEOUT", variable)
+    (folder / "config.toml").write_text(f"{PROFILE}{line}\n")
+    client = client_with("--profile", "prod", *options)
+
+    assert client._parts.submitter.request_timeout == expected
+
+
 class TestKeyring:
     """Passwords in the system's keyring."""
 

@@ -18,12 +18,12 @@ from redis_enterprise_actions._cli.wait.displays import OUTPUTS
 from redis_enterprise_actions._cli.wait.follow import StopCondition
 from redis_enterprise_actions._client.config.options import similar_name
 from redis_enterprise_actions._client.http.redaction import Secret
-from redis_enterprise_actions._client.pacing.durations import parse_duration
 from redis_enterprise_actions._model.errors import UsageError
 from redis_enterprise_actions._model.text import one_line
 from redis_enterprise_actions._report.write import check_report
 
 from .completion import SHELLS, answer_completion
+from .durations import parse_interval, parse_time
 from .help import add_examples
 from .output import escape_ci_commands
 
@@ -136,23 +136,6 @@ def parse_statuses(text: str) -> frozenset[str]:
     """Parse statuses with commas between them; return them casefolded."""
     words = [word.strip().casefold() for word in text.split(",")]
     return frozenset(word for word in words if word)
-
-
-def parse_time(text: str) -> float:
-    """Return a duration such as `90`, `1.5m` or `1h30m` in seconds."""
-    try:
-        return parse_duration(text)
-    except ValueError:
-        message = f"{text!r} is not a duration such as 90, 30s, 15m or 2h"
-        raise argparse.ArgumentTypeError(message) from None
-
-
-def parse_interval(text: str) -> float:
-    """Return a duration that is longer than 0, in seconds."""
-    seconds = parse_time(text)
-    if seconds == 0:
-        raise argparse.ArgumentTypeError("an interval must be longer than 0")
-    return seconds
 
 
 def _watch_interval(text: str) -> float:

@@ -20,6 +20,8 @@ from redis_enterprise_actions._client.config.secrets import read_secret
 from redis_enterprise_actions._client.http.redaction import Secret
 from redis_enterprise_actions._model.errors import UsageError
 
+from .durations import parse_interval
+
 
 if TYPE_CHECKING:
     from redis_enterprise_actions._client.config.resolve import ResolvedOptions
@@ -38,6 +40,7 @@ environment:
   REDIS_ENTERPRISE_CA_CERT        a PEM file with the CA that signed the cluster's certificate
   REDIS_ENTERPRISE_FINGERPRINT    the SHA-256 fingerprint of the one certificate to trust
   REDIS_ENTERPRISE_INSECURE       "true", "1", "yes" or "on" accepts any certificate
+  REDIS_ENTERPRISE_REQUEST_TIMEOUT  how long one request may take, such as 1m
   REDIS_ACTIONS_PROFILE           the profile to take the rest from
   REDIS_ACTIONS_CONFIG            the file of profiles, not ~/.config/redis-actions/config.toml
   REDIS_ACTIONS_TRACEBACK         "1" prints the traceback of an unexpected error, which
@@ -65,6 +68,7 @@ def settings_from_args(args: argparse.Namespace) -> ResolvedOptions:
         "fingerprint": args.fingerprint,
         "verify": False if args.insecure else None,
         "trusted_hosts": args.trusted_host,
+        "request_timeout": args.request_timeout,
     }
     return resolve_options(from_arguments, args.profile, _ask_password)
 
@@ -137,6 +141,8 @@ def connection_options() -> argparse.ArgumentParser:
     group.add_argument("--insecure", action="store_true", help=text)
     text = "a host to follow redirects to; can be repeated (REDIS_ENTERPRISE_TRUSTED_HOSTS)"
     group.add_argument("--trusted-host", action="append", metavar="HOST", help=text)
+    text = "limit of one request (default: 30s; REDIS_ENTERPRISE_REQUEST_TIMEOUT)"
+    group.add_argument("--request-timeout", type=parse_interval, metavar="TIME", help=text)
     return options
 
 

@@ -77,11 +77,11 @@ REDIS_ACTIONS_CONFIG is set; on Windows, in %APPDATA%\\redis-actions:
   password_file = "prod-password"
 
 A profile may have: url, user, password_file, token_file, keyring, auth,
-ca_cert, fingerprint, insecure, client_cert, client_key, trusted_hosts. Relative
-paths are relative to the folder of the file. The file holds no password; a file
-that holds one must not be readable by other users. Options override environment
-variables, which override the profile. A profile's secrets, and the certificates
-that it trusts, apply to its own URLs only.
+ca_cert, fingerprint, insecure, client_cert, client_key, trusted_hosts,
+request_timeout. Relative paths are relative to the folder of the file. The file
+holds no password; a file that holds one must not be readable by other users.
+Options override environment variables, which override the profile. A profile's
+secrets, and the certificates that it trusts, apply to its own URLs only.
 
 This command prints name, URLs, user, and default or -, between tabs.
 """,

@@ -134,7 +134,8 @@ class ActionsClient:
         )
         sources = StatusSources(self._transport)
         poller = Poller(sources, requests_sent=lambda: self._transport.requests_sent)
-        self._parts = ClientParts(poller, Submitter(self._transport, sources), sources)
+        submitter = Submitter(self._transport, sources, request_timeout=request_limit)
+        self._parts = ClientParts(poller, submitter, sources)
         self.databases = Databases(self._parts)
         self.nodes = Nodes(self._parts)
         self.cluster = Cluster(self._parts)
@@ -157,7 +158,7 @@ class ActionsClient:
         verify: bool | None = None,
         trusted_hosts: Iterable[str] | None = None,
         session: aiohttp.ClientSession | None = None,
-        request_timeout: Duration = 30.0,
+        request_timeout: Duration | None = None,
     ) -> Self:
         """Make a client from the environment. An argument takes precedence over its variable.
 
@@ -167,7 +168,8 @@ class ActionsClient:
         `REDIS_ENTERPRISE_TOKEN`, `REDIS_ENTERPRISE_CLIENT_CERT`, `REDIS_ENTERPRISE_CLIENT_KEY`,
         `REDIS_ENTERPRISE_CA_CERT` (paths of PEM files), `REDIS_ENTERPRISE_FINGERPRINT` and
         `REDIS_ENTERPRISE_INSECURE` (`true`, `1`, `yes` or `on` switches verification off; the CA
-        and the fingerprint are then not used). Raises `UsageError` if settings are missing.
+        and the fingerprint are then not used), and `REDIS_ENTERPRISE_REQUEST_TIMEOUT` (a duration
+        such as `1m`; 30 s if neither is given). Raises `UsageError` if settings are missing.
         """
         arguments = {
             "url": url,
@@ -181,9 +183,9 @@ class ActionsClient:
             "fingerprint": fingerprint,
             "verify": verify,
             "trusted_hosts": trusted_hosts,
+            "request_timeout": request_timeout,
         }
-        options = options_from_env(arguments)
-        return cls(**options, session=session, request_timeout=request_timeout)
+        return cls(**options_from_env(arguments), session=session)
 
     @classmethod
     def from_profile(
@@ -191,14 +193,15 @@ class ActionsClient:
         name: str,
         *,
         session: aiohttp.ClientSession | None = None,
-        request_timeout: Duration = 30.0,
+        request_timeout: Duration | None = None,
     ) -> Self:
         """Make a client from a profile of the configuration file, as `--profile` does.
 
         Environment variables take precedence over the settings of the profile. Secrets are read
         from the files and the keyring that the profile names. Raises `UsageError`.
         """
-        return cls(**profile_options(name), session=session, request_timeout=request_timeout)
+        options = profile_options(name, {"request_timeout": request_timeout})
+        return cls(**options, session=session)
 
     async def __aenter__(self) -> Self:
         return self
@@ -472,8 +475,9 @@ class ActionsClient:
 
         Durations are seconds, `timedelta`s or text such as `"30m"`. `busy_timeout`: how long the
         client repeats the call after a 409, "busy"; `outage_timeout`: how long the client tries to
-        get the call accepted; `request_timeout`: how long one request may take, by default that of
-        the client.
+        get the call accepted; `request_timeout`: how long one request may take, by default as long
+        as the client's, or as the API documents where that is longer: 15 minutes for the
+        certificates of the cluster.
 
         The client sends the call again only if no node can have executed it, if the cluster
         answered 409, or if it answered 429 or 503 and shows no new work; the client honours

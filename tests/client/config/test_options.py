@@ -24,7 +24,7 @@ def test_names() -> None:
     arguments = inspect.signature(ActionsClient).parameters.keys()
 
     assert SETTINGS.keys() == ClientOptions.__annotations__.keys()
-    assert arguments - SETTINGS.keys() == {"session", "request_timeout"}
+    assert arguments - SETTINGS.keys() == {"session"}
     assert inspect.signature(ActionsClient.from_env).parameters.keys() == arguments
 
 
@@ -40,6 +40,8 @@ def test_names() -> None:
         ({"INSECURE": "true"}, {"CA_CERT": "c"}, {"verify": False}),
         ({"INSECURE": "false"}, {"CA_CERT": "c", "INSECURE": "true"},
          {"verify": True, "ca_cert": "c"}),
+        ({"REQUEST_TIMEOUT": "1m"}, {"REQUEST_TIMEOUT": "2m"}, {"request_timeout": 60}),
+        ({"REQUEST_TIMEOUT": " "}, {"REQUEST_TIMEOUT": "90"}, {"request_timeout": 90}),
         ({"URL": URL}, {"URL": "https://other", "TRUSTED_HOSTS": "h"},
          {"url": [URL], "trusted_hosts": ["h"]}),
     ],
@@ -137,6 +139,9 @@ def completed(
         ({"url": URL, "verify": True}, {"CA_CERT": "c", "INSECURE": "yes"},
          {"url": URL, "verify": True, "ca_cert": "c"}),
         ({"url": URL, "verify": False}, {"CA_CERT": "c"}, {"url": URL, "verify": False}),
+        ({"url": URL}, {"REQUEST_TIMEOUT": "1m30s"}, {"url": URL, "request_timeout": 90}),
+        ({"url": URL, "request_timeout": "5s"}, {"REQUEST_TIMEOUT": "x"},
+         {"url": URL, "request_timeout": "5s"}),
     ],
 )  # fmt: skip
 def test_completed(
@@ -160,6 +165,12 @@ def test_invalid_switch(monkeypatch: pytest.MonkeyPatch) -> None:
     """A switch that is neither true nor false is wrong usage."""
     with pytest.raises(UsageError, match="REDIS_ENTERPRISE_INSECURE='maybe'"):
         completed(monkeypatch, {"url": URL}, INSECURE="maybe")
+
+
+def test_invalid_duration(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A time limit that is not a duration is wrong usage."""
+    with pytest.raises(UsageError, match="REDIS_ENTERPRISE_REQUEST_TIMEOUT: 'long' is not a dur"):
+        completed(monkeypatch, {"url": URL}, REQUEST_TIMEOUT="long")
 
 
 @pytest.mark.parametrize(

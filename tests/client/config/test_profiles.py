@@ -280,6 +280,10 @@ class TestInvalid:
             (f'trusted_host = "{SECRET}"', "trusted_host is unknown; did you mean trusted_hosts?"),
             ("user = 5", "user is not a text"),
             ('user = ""', "user is not a text"),
+            *(
+                (f"request_timeout = {value}", "request_timeout is not a duration such as 90")
+                for value in ("0", "-1", "inf", "true", '"0s"', '"soon"', "[90]")
+            ),
             ("url = []", "url is not a URL or a list of them"),
             ("url = [5]", "url is not a URL or a list of them"),
             (f'url = "https://ops:{SECRET}@n1"', "url is not a URL or a list of them, without a"),

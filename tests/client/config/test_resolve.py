@@ -32,6 +32,7 @@ password_file = "password"
 auth = "jwt"
 ca_cert = "ca.pem"
 trusted_hosts = "n3"
+request_timeout = 45
 
 [profiles.token]
 url = "{URLS[0]}"
@@ -70,6 +71,7 @@ class TestProfileOptions:
             "password": SECRET,
             "auth": "jwt",
             "ca_cert": str(folder / "ca.pem"),
+            "request_timeout": 45,
         }
         assert profile_options("token") == {"url": URLS[:1], "token": SECRET, "verify": False}
 
@@ -79,7 +81,7 @@ class TestProfileOptions:
             assert client.urls == (URLS[0],)
         async with ActionsClient.from_profile("token", request_timeout="1m") as client:
             assert client.urls == (URLS[0],)
-            assert client._transport._request_timeout == 60
+            assert client._parts.submitter.request_timeout == 60
         with pytest.raises(UsageError, match="there is no profile 'dev'"):
             ActionsClient.from_profile("dev")
 

@@ -26,6 +26,41 @@ pytestmark = pytest.mark.core
 SECRET = "hunter2-hunter2"
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("PUT", "/v1/cluster/certificates"),
+        ("PUT", "/v1/cluster/update_cert"),
+        ("POST", "/v1/cluster/certificates/rotate"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("own", "client", "limit"), [(None, 30, 900), (None, 1200, 1200), (60, 30, 60), (60, 1200, 60)]
+)
+def test_documented_timeout(
+    method: str, path: str, own: float | None, client: float, limit: float
+) -> None:
+    """A long call has the documented limit, unless the client's is longer or it has one of its own.
+
+    The documented limit is that of the cluster, so an answer may take so long.
+    """
+    request = build_request(
+        method, path, None, None, None, request_timeout=own, client_timeout=client
+    )
+
+    assert request.call.timeout == limit
+
+
+@pytest.mark.parametrize(("own", "limit"), [(None, 30), (60, 60), (5, 5)])
+def test_timeout(own: float | None, limit: float) -> None:
+    """Any other call has the client's limit, unless it has one of its own."""
+    request = build_request(
+        "POST", f"{BDB}/upgrade", None, None, None, request_timeout=own, client_timeout=30
+    )
+
+    assert request.call.timeout == limit
+
+
 class TestIsDryRun:
     """Places from which the API reads `dry_run` and similar settings."""
 
@@ -138,7 +173,9 @@ class TestSecrets:
     def test_request_repr(self) -> None:
         """The repr of a request has no secret."""
         body = {"authentication_redis_pass": SECRET}
-        request = build_request("PUT", "/v1/bdbs/1", body, None, None, request_timeout=None)
+        request = build_request(
+            "PUT", "/v1/bdbs/1", body, None, None, request_timeout=None, client_timeout=30
+        )
 
         assert SECRET not in f"{request!r} {request.call!r} {request.secrets!r}"
         assert [secret.reveal() for secret in request.secrets] == [SECRET]

@@ -9,6 +9,7 @@ import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, cast
 
+from redis_enterprise_actions._client.pacing.durations import parse_duration
 from redis_enterprise_actions._model.errors import UsageError
 
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Required, TypeAlias
 
     from redis_enterprise_actions._client.http.auth import TokenSource
+    from redis_enterprise_actions._client.pacing.durations import Duration
 
     Path: TypeAlias = "str | os.PathLike[str]"
 
@@ -41,6 +43,7 @@ SETTINGS: Final[Mapping[str, str]] = MappingProxyType({
     "ca_cert": "ca_cert",
     "fingerprint": "fingerprint",
     "verify": "insecure",
+    "request_timeout": "request_timeout",
 })  # fmt: skip
 _SYNONYMS: Final[Mapping[str, str]] = MappingProxyType({
     "ca_bundle": "ca_cert",
@@ -58,7 +61,7 @@ _NO: Final = frozenset({"", "0", "false", "no", "off"})
 
 
 class ClientOptions(TypedDict, total=False):
-    """Keyword arguments of `ActionsClient`, but for `session` and `request_timeout`."""
+    """Keyword arguments of `ActionsClient`, but for `session`."""
 
     url: Required[str | Sequence[str]]
     username: str
@@ -71,6 +74,7 @@ class ClientOptions(TypedDict, total=False):
     fingerprint: str
     verify: bool
     trusted_hosts: Iterable[str]
+    request_timeout: Duration
 
 
 def merge(base: Mapping[str, Any], source: SettingSource) -> dict[str, Any]:
@@ -102,6 +106,7 @@ def merge(base: Mapping[str, Any], source: SettingSource) -> dict[str, Any]:
             options["verify"] = word in _NO
     if options.get("verify", True) and not options.keys() & {"ca_cert", "fingerprint"}:
         _add(options, source, "ca_cert", "fingerprint")
+    _add_request_timeout(options, source)
     return options
 
 
@@ -110,6 +115,15 @@ def _add(options: dict[str, Any], source: SettingSource, *names: str) -> None:
         text = "" if name in options else source(SETTINGS[name])
         if text:
             options[name] = text
+
+
+def _add_request_timeout(options: dict[str, Any], source: SettingSource) -> None:
+    text = "" if "request_timeout" in options else source("request_timeout").strip()
+    if text:
+        try:
+            options["request_timeout"] = parse_duration(text)
+        except ValueError as error:
+            raise UsageError(f"REDIS_ENTERPRISE_REQUEST_TIMEOUT: {error}") from None
 
 
 def similar_name(name: str, known: Iterable[str]) -> str | None:

@@ -6,6 +6,7 @@ No error repeats a value of the file, which may be a secret that does not belong
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 import re
 import sys
@@ -13,6 +14,7 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from redis_enterprise_actions._client.pacing.durations import is_duration, parse_duration
 from redis_enterprise_actions._model.errors import UsageError
 
 from .options import similar_name
@@ -62,7 +64,9 @@ class Profile:
         if name in _FILES:
             return str(self.path(name) or "")
         value = self.table.get(name, "")
-        return str(value).lower() if isinstance(value, bool) else " ".join(_words(value))
+        if isinstance(value, (bool, int, float)):
+            return str(value).lower()
+        return " ".join(_words(value))
 
     def path(self, key: str) -> Path | None:
         """Return the path of a file that is set, such as `password_file`."""
@@ -196,6 +200,16 @@ def _are_tables(value: object) -> bool:
     return all(isinstance(each, dict) for each in cast("dict[str, object]", value).values())
 
 
+def _is_time_limit(value: object) -> bool:
+    """Return True for a duration as TOML has it, a number or a text, that is more than 0."""
+    if isinstance(value, str):
+        try:
+            return parse_duration(value) > 0
+        except ValueError:
+            return False
+    return is_duration(value) and 0 < value < math.inf
+
+
 _TEXT: Final[_Check] = _is_text, "a text"
 _SWITCH: Final[_Check] = lambda value: isinstance(value, bool), "true or false"
 _FILE: Final[dict[str, _Check]] = {
@@ -218,4 +232,5 @@ _PROFILE: Final[dict[str, _Check]] = {
     "client_cert": _TEXT,
     "client_key": _TEXT,
     "trusted_hosts": (_are_texts, "a text or a list of texts"),
+    "request_timeout": (_is_time_limit, 'a duration such as 90 or "1m30s", longer than 0'),
 }

@@ -32,13 +32,13 @@ class ResolvedOptions:
     origins: dict[str, str]
 
 
-def profile_options(name: str) -> ClientOptions:
-    """Return the options that the environment and the profile `name` give together.
+def profile_options(name: str, arguments: Mapping[str, object] | None = None) -> ClientOptions:
+    """Return the options that are given, or that the environment or the profile `name` gives.
 
     As for the command, an environment variable takes precedence over the profile's setting. Secrets
     are read from the profile's files and from the keyring. Raises `UsageError`.
     """
-    return resolve_options({}, name).options
+    return resolve_options(arguments or {}, name).options
 
 
 def resolve_options(

@@ -56,7 +56,15 @@ async def submit(
         raise UsageError("request_timeout= must be more than 0 and not endless")
     if untracked not in _UNTRACKED:
         raise UsageError(f"untracked={untracked!r} is none of {', '.join(_UNTRACKED)}")
-    request = build_request(method, path, json, params, headers, request_timeout=limit)
+    request = build_request(
+        method,
+        path,
+        json,
+        params,
+        headers,
+        request_timeout=limit,
+        client_timeout=parts.submitter.request_timeout,
+    )
     started = await parts.submitter.start(request, busy_timeout=busy, outage_timeout=outage)
     accepted = untracked == "completed" and not started.still_running
     return Operation(

@@ -53,13 +53,18 @@ NO_HANDLE: Final[Mapping[Follow, str]] = {
 
 
 class CallRule(NamedTuple):
-    """Row of the table. `query` and `body` are the settings that the API reads from there."""
+    """Row of the table. `query` and `body` are the settings that the API reads from there.
+
+    `timeout` is the documented time in seconds after which the cluster gives up a call that it
+    answers when the work is done; None where the pages name none.
+    """
 
     methods: str
     path: re.Pattern[str]
     follow: Follow
     query: frozenset[str] = _NONE
     body: frozenset[str] = _NONE
+    timeout: float | None = None
 
 
 def _rule(
@@ -69,13 +74,16 @@ def _rule(
     *,
     query: frozenset[str] = _NONE,
     body: frozenset[str] = _NONE,
+    timeout: float | None = None,
 ) -> CallRule:
-    return CallRule(methods, re.compile(path, re.ASCII), follow, query, body)
+    return CallRule(methods, re.compile(path, re.ASCII), follow, query, body, timeout)
 
 
 _BDB: Final = r"/v\d/bdbs/(?P<bdb>\d{1,18})"
 _NODE: Final = r"/v1/nodes/(?P<node>\d{1,18})/actions/(?P<action>[a-z_]+)"
 _CLUSTER: Final = r"/v1/cluster/actions/(?P<action>[a-z_]+)"
+# x-timeout-seconds of the three calls in requests/cluster/certificates
+_CERTIFICATES_TIMEOUT: Final = 900.0
 _MODULES: Final = r"/v1/modules/(?:upgrade|config)/bdb/(?P<bdb>\d{1,18})"
 _SHARDS: Final = r"/v1/shards/(?:\d+/)?actions/(?:migrate|failover)"
 _ROLES: Final = r"/v1/(?:users|roles|redis_acls|ldap_mappings)(?:/\d+)?"
@@ -111,8 +119,18 @@ CALL_RULES: Final[tuple[CallRule, ...]] = (
     _rule("POST PUT DELETE", r"/v2/modules/user-defined(?:/.*)?", Follow.SYNCHRONOUS),
     _rule("POST DELETE", r"/v2/modules(?:/[^/]+)?", Follow.ACTION_ONLY),
     # requests/cluster/certificates: the answer comes when the work is done, after up to 900 s
-    _rule("PUT", r"/v1/cluster/(?:certificates|update_cert)", Follow.SYNCHRONOUS),
-    _rule("POST", r"/v1/cluster/certificates/rotate", Follow.SYNCHRONOUS),
+    _rule(
+        "PUT",
+        r"/v1/cluster/(?:certificates|update_cert)",
+        Follow.SYNCHRONOUS,
+        timeout=_CERTIFICATES_TIMEOUT,
+    ),
+    _rule(
+        "POST",
+        r"/v1/cluster/certificates/rotate",
+        Follow.SYNCHRONOUS,
+        timeout=_CERTIFICATES_TIMEOUT,
+    ),
     # requests/services: the accepted requests, by service
     _rule("POST", r"/v1/(?:local/)?services", Follow.ACTION_ONLY),
 )

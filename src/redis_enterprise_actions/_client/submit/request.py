@@ -57,8 +57,13 @@ def build_request(
     headers: Mapping[str, str] | None,
     *,
     request_timeout: float | None,
+    client_timeout: float,
 ) -> SubmitRequest:
-    """Check the arguments of a call, and build its request. Raises `UsageError`."""
+    """Check the arguments of a call, and build its request. Raises `UsageError`.
+
+    `request_timeout` is the call's own limit in seconds. Without one, the limit is `client_timeout`
+    or, if that is longer, the documented time of the call.
+    """
     if not isinstance(method, str) or method.upper() not in _METHODS:
         raise UsageError(f"{method!r} does not start work: use DELETE, PATCH, POST or PUT")
     method = method.upper()
@@ -79,7 +84,7 @@ def build_request(
         query,
         body=_encode_body(method, json),
         headers=sent_headers,
-        timeout=request_timeout,
+        timeout=request_timeout or max(client_timeout, rule.timeout or 0.0),
     )
     return SubmitRequest(call, rule.follow, ref, dry_run, secrets_in(json))
 

@@ -58,11 +58,17 @@ _NODE_KINDS: Final = frozenset({ReferenceKind.NODE, ReferenceKind.CLUSTER})
 
 
 class Submitter:
-    """Submitter of requests that start or cancel work on one cluster."""
+    """Submitter of requests that start or cancel work on one cluster.
 
-    def __init__(self, transport: Transport, sources: StatusSources) -> None:
+    `request_timeout` is the client's limit of one request, in seconds.
+    """
+
+    def __init__(
+        self, transport: Transport, sources: StatusSources, *, request_timeout: float
+    ) -> None:
         self.transport = transport
         self.sources = sources
+        self.request_timeout = request_timeout
 
     async def start(
         self, request: SubmitRequest, *, busy_timeout: float, outage_timeout: float

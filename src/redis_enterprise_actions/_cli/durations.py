@@ -1,0 +1,24 @@
+"""Durations in options of the command."""
+
+from __future__ import annotations
+
+import argparse
+
+from redis_enterprise_actions._client.pacing.durations import parse_duration
+
+
+def parse_time(text: str) -> float:
+    """Return a duration such as `90`, `1.5m` or `1h30m` in seconds."""
+    try:
+        return parse_duration(text)
+    except ValueError:
+        message = f"{text!r} is not a duration such as 90, 30s, 15m or 2h"
+        raise argparse.ArgumentTypeError(message) from None
+
+
+def parse_interval(text: str) -> float:
+    """Return a duration that is longer than 0, in seconds."""
+    seconds = parse_time(text)
+    if seconds == 0:
+        raise argparse.ArgumentTypeError("an interval must be longer than 0")
+    return seconds
