@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -10,6 +11,7 @@ from redis_enterprise_actions.testing.clock import loop_time
 from redis_enterprise_actions.testing.server.requests import error_response
 
 from . import bodies
+from .kept_texts import KeptTexts, json_array, text_response
 
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ class ActionRoutes:
         self._actions = actions
         self._databases = databases
         self._clock = clock
+        self._texts = KeptTexts()
 
     def add_to(self, app: web.Application, *, v2: bool) -> None:
         app.router.add_get("/v1/actions", self._v1_list)
@@ -39,10 +42,11 @@ class ActionRoutes:
             app.router.add_get("/v2/actions/{uid}", self._v2_single)
 
     async def _v1_list(self, _: web.Request) -> web.Response:
-        return web.json_response({
-            "actions": self._to_json("task", bodies.task),
-            "state-machines": self._to_json("state-machine", bodies.state_machine),
-        })  # fmt: skip
+        shown = self._listed()
+        tasks = [action for action in shown if action.kind == "task"]
+        machines = [action for action in shown if action.kind == "state-machine"]
+        listed = self._array(tasks, bodies.task), self._array(machines, bodies.state_machine)
+        return text_response('{{"actions": {}, "state-machines": {}}}'.format(*listed))
 
     async def _v1_single(self, request: web.Request) -> web.Response:
         action = self._find(request)
@@ -60,33 +64,33 @@ class ActionRoutes:
         ])  # fmt: skip
 
     async def _v2_list(self, _: web.Request) -> web.Response:
-        now = loop_time()
-        return web.json_response([bodies.v2(each, now, self._clock) for each in self._listed()])
+        return text_response(self._array(self._listed(), bodies.v2))
 
     async def _v2_single(self, request: web.Request) -> web.Response:
         return web.json_response(bodies.v2(self._find(request), loop_time(), self._clock))
 
-    def _to_json(
-        self, kind: str, body: Callable[[FakeAction, float, Clock], dict[str, object]]
-    ) -> list[dict[str, object]]:
+    def _array(
+        self,
+        actions: list[FakeAction],
+        body: Callable[[FakeAction, float, Clock], dict[str, object]],
+    ) -> str:
         now = loop_time()
-        return [body(each, now, self._clock) for each in self._listed() if each.kind == kind]
+        return json_array(
+            self._texts.text((body, each.uid), each, now, partial(body, each, now, self._clock))
+            for each in actions
+        )
 
     def _listed(self) -> list[FakeAction]:
         """Return the actions that the cluster shows: all but those that have vanished."""
         now = loop_time()
-        return [
-            action
-            for action in self._actions.values()
-            if action.outcome != "vanishes" or now < action.ends_at
-        ]
+        return [action for action in self._actions.values() if not action.has_vanished(now)]
 
     def _find(self, request: web.Request) -> FakeAction:
         """Return the action of a path; answer 404 if the cluster shows none."""
-        for action in self._listed():
-            if action.uid == request.match_info["uid"]:
-                return action
-        raise _not_found(request)
+        action = self._actions.get(request.match_info["uid"])
+        if action is None or action.has_vanished(loop_time()):
+            raise _not_found(request)
+        return action
 
 
 def _not_found(request: web.Request) -> web.HTTPException:

@@ -103,11 +103,10 @@ class DatabaseActionRoutes:
         return web.Response()
 
     async def _reset_transfers(self, kind: Transfer, request: web.Request) -> web.Response:
-        transfers = self._databases.get(request.match_info["bdb_uid"]).transfers[kind]
-        now = loop_time()
-        if transfers.running(now):
+        database, now = self._databases.get(request.match_info["bdb_uid"]), loop_time()
+        if database.transfers[kind].running(now):
             raise error_response(409, "busy", f"the {kind} is under way")
-        transfers.reset(now)
+        database.reset(kind, now)
         return web.Response()
 
 

@@ -7,6 +7,7 @@ refused. That a delete and an upgrade can be dry runs, too, is a guess.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
 from aiohttp import web
@@ -22,6 +23,7 @@ from redis_enterprise_actions.testing.settings import is_since
 from redis_enterprise_actions.testing.state.databases import FakeDatabase
 
 from . import bodies
+from .kept_texts import KeptTexts, json_array, text_response
 
 
 if TYPE_CHECKING:
@@ -52,6 +54,7 @@ class DatabaseRoutes:
         self._databases = databases
         self._planned_calls = planned_calls
         self._clock = clock
+        self._texts = KeptTexts()
         self._takes_fields = is_since(version, "7.22")
 
     def add_to(self, app: web.Application, *, v2: bool) -> None:
@@ -67,12 +70,22 @@ class DatabaseRoutes:
             app.router.add_post("/v2/bdbs", self._create_v2)
 
     async def _list(self, request: web.Request) -> web.Response:
-        shown = self._databases.list_shown()
-        return web.json_response([self._selected_fields(request, database) for database in shown])
+        now, fields = loop_time(), request.query.get("fields")
+        return text_response(
+            json_array(
+                self._texts.text(
+                    (database.uid, fields),
+                    database,
+                    now,
+                    partial(self._selected_fields, fields, database),
+                )
+                for database in self._databases.list_shown()
+            )
+        )
 
     async def _single(self, request: web.Request) -> web.Response:
         database = self._databases.get_shown(request.match_info["bdb_uid"])
-        return web.json_response(self._selected_fields(request, database))
+        return web.json_response(self._selected_fields(request.query.get("fields"), database))
 
     async def _create_v1(self, request: web.Request) -> web.Response:
         return self._create(request, await read_body(request, required=True))
@@ -91,7 +104,7 @@ class DatabaseRoutes:
         uid = config.get("uid", self._databases.next_uid)
         if not (type(uid) is int and uid > 0):
             raise error_response(406, "invalid_uid", "uid is an integer, 1 or more")
-        if uid in self._databases.existing():
+        if self._databases.find(uid):
             raise error_response(409, "uid_exists", f"there is a database {uid}")
         if is_dry_run(request):
             database = FakeDatabase(uid=uid, made_with=_settable(config))
@@ -158,12 +171,12 @@ class DatabaseRoutes:
     def _to_json(self, database: FakeDatabase) -> dict[str, object]:
         return bodies.database(database, loop_time(), self._clock)
 
-    def _selected_fields(self, request: web.Request, database: FakeDatabase) -> dict[str, object]:
-        """Return a database, or those of its fields that the query names.
+    def _selected_fields(self, fields: str | None, database: FakeDatabase) -> dict[str, object]:
+        """Return a database, or those of its fields that a query names.
 
         Some versions refuse that parameter. Which ones do, and that they answer 400, is a guess.
         """
-        shown, fields = self._to_json(database), request.query.get("fields")
+        shown = self._to_json(database)
         if fields is None:
             return shown
         if not self._takes_fields:

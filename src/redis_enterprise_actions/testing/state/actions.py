@@ -113,6 +113,29 @@ class FakeAction:
     error_code: str
     error: str
 
+    @property
+    def revision(self) -> int:
+        """Number of changes: an action changes with time alone."""
+        return 0
+
+    def has_vanished(self, now: float) -> bool:
+        """Return True if the cluster does not show the action any more."""
+        return self.outcome == "vanishes" and now >= self.ends_at
+
+    def steady_until(self, now: float) -> float:
+        """Return until when answers stay as they are at `now`, or `now` if time changes them."""
+        if now >= self.ends_at:
+            return inf
+        if now < self.runs_at or self.shards:
+            return now
+        if now - self.runs_at >= self._reach * self.duration:
+            return self.ends_at
+        if self.progress not in {"steps", "none"}:
+            return now
+        done = int(self._share(now) * len(self._steps) + _EPSILON)
+        next_step = (done + 1 - 2 * _EPSILON) / len(self._steps)
+        return min(self.runs_at + next_step * self.duration, self.ends_at)
+
     def status(self, now: float) -> str:
         """Return the status at `now`, in the words of the action's family."""
         queued, running = _WORDS[self.kind]
@@ -145,13 +168,15 @@ class FakeAction:
 
     def _share(self, now: float) -> float:
         """Return the share of the work done at `now`, 0 to 1."""
-        reach = 1.0
-        if self.outcome == "never" or self.progress == "stalling":
-            reach = _STALLS_AT
-        elif self.outcome in _FAILURES:
-            reach = _FAILS_AT
         ran = max(0.0, now - self.runs_at)
-        return min(reach, ran / self.duration) if ran < self.duration else reach
+        return min(self._reach, ran / self.duration) if ran < self.duration else self._reach
+
+    @property
+    def _reach(self) -> float:
+        """The share of the work that is ever done."""
+        if self.outcome == "never" or self.progress == "stalling":
+            return _STALLS_AT
+        return _FAILS_AT if self.outcome in _FAILURES else 1.0
 
 
 def kind_of(name: str) -> Kind:

@@ -52,6 +52,7 @@ class FakeDatabase:
     The database exists until `gone_at` (`inf` while nothing deletes it), in the loop's time.
     `work` has the actions on it, the oldest first; `transfers` has its exports, imports and
     backups by kind. Both keep what the cluster forgets. `made_with` is its first configuration.
+    `revision` is the number of changes, and `changed_at` the time of the last one.
     """
 
     uid: int
@@ -59,6 +60,8 @@ class FakeDatabase:
     gone_at: float = inf
     work: list[FakeAction] = field(default_factory=list[FakeAction])
     transfers: dict[Transfer, TransferHistory] = field(default_factory=_no_transfers)
+    revision: int = field(default=0, init=False)
+    changed_at: float = field(default=-inf, init=False)
     _changes: list[tuple[FakeAction, dict[str, object]]] = field(
         default_factory=list[tuple[FakeAction, dict[str, object]]], init=False, repr=False
     )
@@ -109,8 +112,16 @@ class FakeDatabase:
                 config |= change
         return config
 
+    def steady_until(self, now: float) -> float:
+        """Return until when answers stay as they are at `now`, or `now` if time changes them."""
+        if any(transfers.running(now) for transfers in self.transfers.values()):
+            return now
+        return min((work.ends_at for work in self.work if work.ends_at > now), default=inf)
+
     def before(self, horizon: float) -> FakeDatabase | None:
         """Return the database without actions begun after `horizon`; None if one created it."""
+        if self.changed_at <= horizon:
+            return self
         work = [action for action in self.work if action.began_at <= horizon]
         if any(action.name == "SMCreateBDB" for action in self.work if action not in work):
             return None
@@ -126,9 +137,11 @@ class FakeDatabase:
     def add_change(self, action: FakeAction, change: dict[str, object]) -> None:
         """Change the configuration when an action is done."""
         self._changes.append((action, change))
+        self._count_change(action.began_at)
 
     def add(self, action: FakeAction) -> None:
         """Add an action, in place of one with the same uid."""
+        self._count_change(action.began_at)
         for kind, transfers in self.transfers.items():
             if (action.kind, action.name) == ("other", kind):
                 transfers.add(action)
@@ -137,6 +150,15 @@ class FakeDatabase:
         self.work.append(action)
         if action.name == "SMDeleteBDB" and action.outcome in SUCCESSES:
             self.gone_at = min(self.gone_at, action.ends_at)
+
+    def reset(self, transfer: Transfer, now: float) -> None:
+        """Hide the results so far of one kind of transfer, but for the time of the last success."""
+        self.transfers[transfer].reset(now)
+        self._count_change(now)
+
+    def _count_change(self, at: float) -> None:
+        self.revision += 1
+        self.changed_at = max(self.changed_at, at)
 
 
 class TransferHistory:
@@ -219,8 +241,13 @@ class DatabaseRegistry:
 
     def existing(self) -> dict[int, FakeDatabase]:
         """Return the databases that exist, by uid."""
-        now = loop_time()
-        return {uid: self._all[uid] for uid in sorted(self._all) if now < self._all[uid].gone_at}
+        found = {uid: self.find(uid) for uid in sorted(self._all)}
+        return {uid: database for uid, database in found.items() if database is not None}
+
+    def find(self, uid: int) -> FakeDatabase | None:
+        """Return the database of a uid, if it exists."""
+        database = self._all.get(uid)
+        return database if database is not None and loop_time() < database.gone_at else None
 
     def list_shown(self) -> list[FakeDatabase]:
         """Return the databases as the cluster shows them, by uid."""
@@ -229,7 +256,7 @@ class DatabaseRegistry:
 
     def get(self, uid: str) -> FakeDatabase:
         """Return the database of a path; answer 404 if there is none."""
-        database = self.existing().get(_parse_uid(uid))
+        database = self.find(_parse_uid(uid))
         if database is None:
             raise _not_found()
         return database
@@ -257,7 +284,7 @@ class DatabaseRegistry:
             uid = self.next_uid
         if uid < 1:
             raise ValueError("uids of databases are 1 or more")
-        if uid in self.existing():
+        if self.find(uid):
             raise ValueError(f"there is a database {uid}")
         self._all[uid] = FakeDatabase(uid=uid, made_with=config or {})
         return self._all[uid]
@@ -269,7 +296,7 @@ class DatabaseRegistry:
     def add_action(self, action: FakeAction) -> None:
         """Add an action to its database, which is made if it does not exist."""
         if action.bdb_uid is not None:
-            database = self.existing().get(action.bdb_uid)
+            database = self.find(action.bdb_uid)
             if database is None:
                 database = self._all[action.bdb_uid] = FakeDatabase(uid=action.bdb_uid)
             database.add(action)
