@@ -1,6 +1,6 @@
 """Benchmark of 100,000 waits over 100 clusters in one client process.
 
-Usage: python benchmarks/many.py [--clusters 100] [--waits 1000] [--median 30] [--out DIR]
+Usage: python benchmarks/many.py [--quick] [--clusters 100] [--waits 1000] [--median 30] [--out DIR]
 
 One server process simulates all clusters. The client process has one client for each cluster.
 """
@@ -48,10 +48,13 @@ def _figures(run: dict[str, Any]) -> dict[str, str]:
         "errors": json.dumps(run["errors"]) if run["errors"] else "none",
         "wall time": f"{run['wall_s']:.1f} s",
         "client CPU": f"{run['client_cpu_s']:.1f} s",
+        "client CPU of a second": f"{run['client_cpu_s'] / run['wall_s'] * 1000:.0f} ms",
+        "client CPU of a request": f"{run['client_cpu_s'] / server['requests'] * 1000:.2f} ms",
         "client CPU of a wait": f"{run['client_cpu_s'] / waits * 1e6:,.0f} µs",
         "peak memory": f"{memory['before'] + memory['growth']:,.0f} MiB",
         "memory of a wait": f"{memory['growth'] / waits * 1024:.1f} KiB",
         "requests": f"{server['requests']:,}",
+        "requests a second": f"{rate * run['clusters']:,.0f}",
         "requests a second of a cluster": f"{rate:.2f}",
         "most in one second at a cluster": f"{server['most_in_a_second']:,}",
         "most at once at a cluster": f"{server['most_under_way']:,}",
@@ -63,6 +66,7 @@ def _figures(run: dict[str, Any]) -> dict[str, str]:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("--quick", action="store_true", help="20 x 500 waits, median 8 s")
     parser.add_argument("--contender", choices=CONTENDERS, default="ours")
     parser.add_argument("--clusters", type=int, default=100)
     parser.add_argument("--waits", type=int, default=1000, help="on each cluster")
@@ -72,6 +76,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--latency", type=float, default=0.01, help="seconds an answer takes")
     parser.add_argument("--slack", type=float, default=60.0, help="seconds to keep up within")
     parser.add_argument("--out", type=Path)
+    if parser.parse_known_args()[0].quick:
+        parser.set_defaults(clusters=20, waits=500, median=8.0)
     return parser.parse_args()
 
 

@@ -1,6 +1,6 @@
 """Benchmark of single steps: the cost of a poll, of reading a list, and of an import.
 
-Usage: python benchmarks/micro.py [--quick] [--out DIR]
+Usage: python benchmarks/micro.py [--quick] [--steps polls lists imports] [--out DIR]
 
 The compared variants take turns, block by block, so that other load on the machine affects all of
 them. A ratio is the median, over the blocks, of the ratio to the first line of the table.
@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -30,13 +30,12 @@ from processes import server
 from report import row
 from shapes import ClusterActions, v1
 
-from redis_enterprise_actions import ActionsClient, AimedWait, WaitTimeout
-from redis_enterprise_actions._client.sources.list_cache import ActionListReader
+from redis_enterprise_actions import ActionsClient, AimedWait
 from redis_enterprise_actions._client.wire.actions import WireAction, read_actions
 
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable, Coroutine
 
     from processes import Server
     from tenacity.wait import wait_base
@@ -50,6 +49,7 @@ _ENTRIES: Final = 100_000  # read in a block
 _WANTED: Final = 10  # actions of a list that have waiters
 _BARE: Final = "bare aiohttp + msgspec"
 _STAGGER: Final = 0.35  # seconds over which the waits begin, so that they do not run in step
+_WARM: Final = 1.0  # seconds of waiting before the measurement
 _CREDENTIALS: Final = {"Authorization": "Basic dTpw"}  # u and p; the server needs them
 _SCHEDULES: Final = {  # with the shortest pauses of our client
     "wait_for_action": AimedWait(0.1, cap=0.2),
@@ -59,6 +59,7 @@ _IMPORTS: Final = {
     "aiohttp, msgspec, tenacity": "import aiohttp, msgspec, tenacity",
     "redis_enterprise_actions": "from redis_enterprise_actions import ActionsClient",
 }
+_STEPS: Final = ("polls", "lists", "imports")
 _TIMED: Final = "import time; t = time.process_time(); {}; print(time.process_time() - t)"
 
 
@@ -73,67 +74,81 @@ class SingleAction:
         self._url = f"{control.url(k)}{_PATH}/{self._uid}"
         self._read = msgspec.json.Decoder(WireAction).decode
 
-    async def request_without_client(self, times: int, pause: float | None = None) -> None:
-        """Request the action with aiohttp and msgspec, and pause for `pause` seconds each time."""
-        await asyncio.sleep(self._late if pause else 0)
-        for _ in range(times):
-            async with self.session.get(self._url) as response:
-                self._read(await response.read())
-            if pause is not None:
-                await asyncio.sleep(pause)
+    async def request_without_client(self) -> None:
+        """Request the action with aiohttp and msgspec."""
+        async with self.session.get(self._url) as response:
+            self._read(await response.read())
 
-    async def request(self, times: int) -> None:
-        """Request the action with our client, one call after the other."""
-        for _ in range(times):
-            await self.client.get_action(self._uid)
+    async def request(self) -> None:
+        """Request the action with our client."""
+        await self.client.get_action(self._uid)
 
-    async def wait(self, seconds: float, poll: wait_base) -> None:
-        """Wait for the action with our client, for this many seconds."""
+    async def loop(self, pause: float) -> None:
+        """Request the action with aiohttp and msgspec without end, with pauses of these seconds."""
         await asyncio.sleep(self._late)
-        with suppress(WaitTimeout):
-            await self.client.wait_for_action(self._uid, poll=poll, timeout=seconds)
+        while True:
+            await self.request_without_client()
+            await asyncio.sleep(pause)
+
+    async def wait(self, poll: wait_base) -> None:
+        """Wait for the action with our client."""
+        await asyncio.sleep(self._late)
+        await self.client.wait_for_action(self._uid, poll=poll)
 
 
 async def _polls(control: Server, blocks: int, polls: int, seconds: float) -> dict[str, Rows]:
     """Return the client's CPU seconds per poll, for single calls and within waits.
 
-    A block is a number of polls, or a number of seconds of waiting. The latter includes the cost of
-    a wait beyond its polls. The bare loop makes as many requests as the waits did.
+    A block is a number of polls, or a number of seconds in the midst of waits. The bare loop pauses
+    for as long as the waits did.
     """
     calls: Rows = {_BARE: [], "get_action": []}
-    waits: Rows = {_BARE: []} | {name: [] for name in _SCHEDULES}
+    waits: Rows = {name: [] for name in (_BARE, *_SCHEDULES)}
     async with AsyncExitStack() as stack:
         actions = [SingleAction(control, k) for k in range(_CLUSTERS)]
         for action in actions:
             await stack.enter_async_context(action.session)
             await stack.enter_async_context(action.client)
-            await action.request_without_client(1)
-            await action.request(1)
+            await action.request_without_client()
+            await action.request()
         first = actions[0]
+        ways = {_BARE: first.request_without_client, "get_action": first.request}
         for _ in range(blocks):
-            calls[_BARE].append((await _cost(control, first.request_without_client(polls)))[0])
-            calls["get_action"].append((await _cost(control, first.request(polls)))[0])
+            for name, way in ways.items():
+                cpu = time.process_time()
+                for _ in range(polls):
+                    await way()
+                calls[name].append((time.process_time() - cpu) / polls)
             for name, poll in _SCHEDULES.items():
-                ours = (action.wait(seconds, poll) for action in actions)
-                cpu, requests = await _cost(control, *ours)
+                cpu, requests = await _cost(control, seconds, [a.wait(poll) for a in actions])
                 waits[name].append(cpu)
-            times = round(requests / _CLUSTERS)
-            loops = (action.request_without_client(times, seconds / times) for action in actions)
-            waits[_BARE].append((await _cost(control, *loops))[0])
-    return {"a poll": calls, f"a poll of a wait ({times / seconds:.3g} a second)": waits}
+            pause = seconds * _CLUSTERS / requests
+            waits[_BARE].append(
+                (await _cost(control, seconds, [a.loop(pause) for a in actions]))[0]
+            )
+    return {"a poll": calls, f"a poll of a wait ({1 / pause:.3g} a second)": waits}
 
 
-async def _cost(control: Server, *work: Awaitable[None]) -> tuple[float, int]:
-    """Return the CPU seconds per request, and the number of requests."""
+async def _cost(
+    control: Server, seconds: float, work: list[Coroutine[None, None, None]]
+) -> tuple[float, int]:
+    """Return the CPU seconds per request, and the number of requests, in the midst of the work."""
+    tasks = [asyncio.ensure_future(each) for each in work]
+    await asyncio.sleep(_WARM)
     before, cpu = control.stats()["requests"], time.process_time()
-    await asyncio.gather(*work)
+    await asyncio.sleep(seconds)
     cpu = time.process_time() - cpu
     requests = control.stats()["requests"] - before
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
     return cpu / requests, requests
 
 
 def _lists(size: int, blocks: int) -> Rows:
     """Return the seconds that reading a list of `size` actions takes."""
+    from redis_enterprise_actions._client.sources.list_cache import ActionListReader
+
     actions = truth.script(1, size, 30.0, "mixed")
     cluster_actions = ClusterActions(actions, (), v1, int(time.time()))
     tasks, machines = (cluster_actions.family(20.0, tasks=tasks) for tasks in (True, False))
@@ -186,13 +201,17 @@ def _page(title: str, rows: Rows) -> str:
 def main() -> None:
     """Measure, print tables, write the figures."""
     options = _options()
-    with server() as control:
-        control.reset(n=1, clusters=_CLUSTERS, median=_ENDLESS, progress="linear")
-        control.start(time.monotonic())
-        found = asyncio.run(_polls(control, options.blocks, options.polls, options.seconds))
-    for size in options.sizes:
-        found[f"a list of {size:,}"] = _lists(size, options.blocks)
-    found["an import"] = _imports(options.imports)
+    found: dict[str, Rows] = {}
+    if "polls" in options.steps:
+        with server() as control:
+            control.reset(n=1, clusters=_CLUSTERS, median=_ENDLESS, progress="linear")
+            control.start(time.monotonic())
+            found = asyncio.run(_polls(control, options.blocks, options.polls, options.seconds))
+    if "lists" in options.steps:
+        for size in options.sizes:
+            found[f"a list of {size:,}"] = _lists(size, options.blocks)
+    if "imports" in options.steps:
+        found["an import"] = _imports(options.imports)
     for title, rows in found.items():
         print(_page(title, rows))
     if options.out:
@@ -204,6 +223,7 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--quick", action="store_true", help="fewer blocks and polls")
+    parser.add_argument("--steps", nargs="+", choices=_STEPS, default=[*_STEPS])
     parser.add_argument("--blocks", type=int, default=15)
     parser.add_argument("--polls", type=int, default=500, help="in a block")
     parser.add_argument("--seconds", type=float, default=10.0, help="of waiting in a block")

@@ -1,13 +1,11 @@
 """Results as Markdown: one table for each number of waits.
 
-After each figure stands its ratio to that of the plain loop.
+After each figure stands its ratio to that of the base, by default the plain loop.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
-
-from contenders import BASE
 
 
 if TYPE_CHECKING:
@@ -72,10 +70,11 @@ def report(results: dict[str, Any]) -> str:
     packages = ", ".join(f"{name} {what}" for name, what in results["packages"].items() if what)
     parts = [
         "# Waits compared\n",
-        _SETTING.format(base=BASE, versions=packages, **results),
+        _SETTING.format(versions=packages, **results),
     ]
     for waits in dict.fromkeys(run["waits"] for run in results["runs"]):
-        parts += _section(waits, [run for run in results["runs"] if run["waits"] == waits])
+        runs = [run for run in results["runs"] if run["waits"] == waits]
+        parts += _section(waits, runs, results["base"])
     return "\n".join(parts)
 
 
@@ -93,10 +92,10 @@ def _sparing(by: float) -> str:
     return f"{by:.0f}" if by >= 10 else f"{by:.2g}"
 
 
-def _section(waits: int, runs: list[Run]) -> Iterable[str]:
+def _section(waits: int, runs: list[Run], contender: str) -> Iterable[str]:
     clusters = max(run["clusters"] for run in runs)
     each = f", each on one of {clusters} clusters, figures for one of them" if clusters > 1 else ""
-    base = next((run for run in runs if run["contender"] == BASE and run.get("lag_s")), None)
+    base = next((run for run in runs if run["contender"] == contender and run.get("lag_s")), None)
     titles = ["", *(column.title for column in (*COLUMNS, *_PLAIN))]
     yield f"## {waits:,} {'waits' if waits > 1 else 'wait'}{each}\n"
     yield row(titles)

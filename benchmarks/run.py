@@ -1,11 +1,12 @@
 """Benchmark of all contenders on the same actions, one after the other.
 
-Usage: python benchmarks/run.py [--quick] [--waits 1 100 ...] [--out DIR] [...]
+Usage: python benchmarks/run.py [--quick] [--waits 1 100 ...] [--limit 100] [--out DIR] [...]
 
-Writes `results.json` after each contender, and `results.md` from it at the end. A single wait is
-made on several clusters at once, each with a client of its own, to get a stable figure. Contenders
-with few waits, which leave the machine idle nearly all the time, run at the same time, each against
-a server of its own.
+Writes `results.json` after each contender, and `results.md` from it at the end, which it prints. A
+single wait is made on several clusters at once, each with a client of its own, to get a stable
+figure. Contenders with few waits, which leave the machine idle nearly all the time, run at the same
+time, each against a server of its own. With `--limit` all are stopped so many seconds after the
+beginning, and their figures are of what had happened by then.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import Final
 
 import truth
-from contenders import CONTENDERS
+from contenders import BASE, CONTENDERS
 from processes import in_its_own_process
 from report import report
 
@@ -45,18 +46,21 @@ def main() -> None:
     results = _setting(options)
     runs = results["runs"] = []
     for waits in options.waits:
-        with ThreadPoolExecutor(len(options.contenders) if waits <= _LIGHT else 1) as pool:
+        together = options.together or waits <= _LIGHT
+        with ThreadPoolExecutor(len(options.contenders) if together else 1) as pool:
             for run in pool.map(partial(_one, waits, options), options.contenders):
                 print(_line(run), flush=True)
                 runs.append(run)
                 _write(options.out / "results.json", json.dumps(results, indent=1) + "\n")
-    _write(options.out / "results.md", report(results))
+    page = report(results)
+    _write(options.out / "results.md", page)
+    print(page)
 
 
 def _one(waits: int, options: argparse.Namespace, contender: str) -> dict[str, object]:
     """Run one contender in a process of its own; return its output, or the reason of a failure."""
     clusters = _LONE if waits == 1 else 1
-    limit = options.slack + max(
+    limit = options.limit or options.slack + max(
         max(truth.durations(options.seed + k, waits, options.median)) for k in range(clusters)
     )
     arguments = {
@@ -86,7 +90,7 @@ def _setting(options: argparse.Namespace) -> dict[str, object]:
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}",
         "packages": {name: _version(name) for name in _PACKAGES},
-    } | {name: getattr(options, name) for name in ("median", "seed", "progress", "latency")}
+    } | {name: getattr(options, name) for name in ("base", "median", "seed", "progress", "latency")}
 
 
 def _version(package: str) -> str | None:
@@ -105,6 +109,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="1 and 100 waits, median 5 s")
     parser.add_argument("--waits", type=int, nargs="+", default=[1, 100, 1000, 10_000])
     parser.add_argument("--contenders", nargs="+", choices=CONTENDERS, default=[*CONTENDERS])
+    parser.add_argument("--base", choices=CONTENDERS, default=BASE, help="of the ratios")
+    parser.add_argument("--together", action="store_true", help="run all contenders at once")
+    parser.add_argument("--limit", type=float, help="seconds; then all are stopped")
     parser.add_argument("--median", type=float, default=30.0, help="seconds an action takes")
     parser.add_argument("--progress", choices=(*truth.MODES, "mixed"), default="mixed")
     parser.add_argument("--seed", type=int, default=1)
