@@ -7,14 +7,11 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 
-from redis_enterprise_actions.testing import FakeCluster, Outcome, Plan, Progress
+from redis_enterprise_actions.testing import Outcome, Plan, Progress
 from redis_enterprise_actions.testing.routes.kept_texts import KeptTexts
-from tests.http_client import http_client
 
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from tests.http_client import HttpClient
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.contract]
@@ -48,13 +45,6 @@ def test_kept_until_it_changes() -> None:
     assert made[4:] == [1.0, 3.0]
 
 
-@pytest.fixture
-async def late() -> AsyncIterator[HttpClient]:
-    """Return an HTTP client of a cluster that shows databases late."""
-    async with FakeCluster(lateness=2.5) as cluster, http_client(cluster) as call:
-        yield call
-
-
 async def entries(call: HttpClient) -> list[Any]:
     """Return the entries of all lists."""
     v1 = await call.ok("GET", "/v1/actions")
@@ -77,9 +67,11 @@ async def singles(call: HttpClient, shown: list[Any]) -> list[Any]:
 
 
 @pytest.mark.parametrize("progress", get_args(Progress))
-async def test_lists_and_singles(late: HttpClient, progress: Progress) -> None:
+@pytest.mark.parametrize("lateness", [0.0, 2.5])
+async def test_lists_and_singles(call: HttpClient, progress: Progress, lateness: float) -> None:
     """At each moment a list shows an entry as the single object is."""
-    cluster, bdb = late.cluster, 0
+    cluster, bdb = call.cluster, 0
+    cluster.lateness = lateness
     for outcome in get_args(Outcome):
         for name in ("SMUpdateBDB", "SMCreateBDB", "SMDeleteBDB", "retry_bdb", "import", "backup"):
             if outcome in {"cancelled", "aborted"} and name != "retry_bdb":
@@ -91,13 +83,13 @@ async def test_lists_and_singles(late: HttpClient, progress: Progress) -> None:
     cluster.plan("PUT", "/v1/bdbs/1", Plan(duration=2))
     for turn in range(30):
         if turn == 17:
-            await late.ok("PUT", "/v1/bdbs/1", {"name": "renamed"})
+            await call.ok("PUT", "/v1/bdbs/1", {"name": "renamed"})
             cluster.start_transfer(2, "export", Plan(duration=1))
             cluster.forget(next(iter(cluster.actions)))
         if turn == 21:
-            await late.ok("PUT", "/v1/bdbs/2/actions/export_reset_status")
-        shown = await entries(late)
-        assert shown == await singles(late, shown), turn
+            await call.ok("PUT", "/v1/bdbs/2/actions/export_reset_status")
+        shown = await entries(call)
+        assert shown == await singles(call, shown), turn
         await asyncio.sleep(0.5)
     databases = {each["uid"]: each for each in shown if "uid" in each}
     assert databases[1]["name"] == "renamed"
