@@ -21,6 +21,7 @@ from redis_enterprise_actions import (
     UsageError,
     WaitError,
 )
+from redis_enterprise_actions._client.protocols import ListResult, Wanted
 from redis_enterprise_actions._client.sources.actions import ActionsApi
 from redis_enterprise_actions._model.reference import Reference, ReferenceKind
 from redis_enterprise_actions.testing import FakeCluster, Plan
@@ -29,8 +30,9 @@ from tests.scripted import ref_of
 
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from redis_enterprise_actions._client.http.transport import Transport
-    from redis_enterprise_actions._client.protocols import ListResult
     from redis_enterprise_actions.testing import Version
 
 pytestmark = pytest.mark.core
@@ -223,12 +225,20 @@ class TestList:
 
 async def find_many(actions_api: ActionsApi, wanted: dict[str, Action | None]) -> ListResult:
     """Look several actions up."""
-    return await actions_api.fetch_many({ref_of(uid): last for uid, last in wanted.items()})
+    return await actions_api.fetch_many(wanted_of(wanted), None)
+
+
+def wanted_of(wanted: Mapping[str, Action | None]) -> Wanted:
+    """Return a registry of wanted actions, with the action as last seen, by uid."""
+    found = Wanted()
+    found.update({ref_of(uid): last for uid, last in wanted.items()})
+    found.version = len(wanted)
+    return found
 
 
 def uids_of(found: ListResult) -> set[str]:
-    """Return the uids in the result of a list."""
-    return {ref.uid for ref in found.actions}
+    """Return the uids that a list shows and that are new or have changed."""
+    return {ref.uid for ref, entry in found.changed.items() if entry is not None}
 
 
 class TestFindMany:
@@ -240,7 +250,7 @@ class TestFindMany:
         found = await find_many(actions_api, {uids[0]: None, uids[1]: None, "x": None})
 
         assert take_paths(cluster) == ["/v1/actions"]
-        assert uids_of(found) == set(uids)
+        assert found.changed.keys() == set(map(ref_of, uids))
         assert found.cost == 1
 
     async def test_v2(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
@@ -257,14 +267,21 @@ class TestFindMany:
         found = await find_many(actions_api, {export: other})
         assert take_paths(cluster) == ["/v2/actions"]
         assert uids_of(found) == {export}
+        assert found.read is None
+
+    async def test_nothing(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
+        """No list is requested for nothing."""
+        assert await find_many(actions_api, {}) == ListResult({}, 0)
+        assert take_paths(cluster) == []
 
     async def test_v2_for_all(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
         """A list of v2 that is requested for one action serves all missing ones."""
         export, fresh = cluster.add_action("export"), cluster.add_action("export")
         other = await actions_api.find_action(export)
 
-        found = await find_many(actions_api, {export: other, fresh: None})
+        found = await find_many(actions_api, {export: other, fresh: None, "x": None})
         assert uids_of(found) == {export, fresh}
+        assert ref_of("x") not in found.changed
 
     async def test_broken_v2(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
         """The list of v1 is used alone if that of v2 has the known bug."""
@@ -274,6 +291,7 @@ class TestFindMany:
 
         found = await find_many(actions_api, {export: other, update: None})
         assert uids_of(found) == {update}
+        assert found.changed[ref_of(export)] is None
 
     async def test_refused_v2(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
         """A rejected list of v2 is ignored if v1 has answered, and raised otherwise."""
@@ -283,6 +301,7 @@ class TestFindMany:
 
         found = await find_many(actions_api, {export: other, update: None})
         assert uids_of(found) == {update}
+        assert found.changed[ref_of(export)] is None
         with pytest.raises(RequestRejected):
             await find_many(actions_api, {export: other})
 
@@ -304,58 +323,153 @@ class TestFindMany:
 
         found = await find_many(actions_api, {update: other, cluster.add_action(): None})
         assert take_paths(cluster) == ["/v1/actions"]
-        assert len(found.actions) == 2
+        assert len(uids_of(found)) == 2
 
     async def test_changed(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
-        """A list of v1 reports changes for each reference to an action."""
+        """A list reports what changed, each reference to it, and reads what did not."""
         first, second = (cluster.add_action(plan=Plan(duration=seconds)) for seconds in (5.0, 1e6))
-        wanted = [ref_of(first), ref_of(second)]
-        lists = [await actions_api.fetch_many(dict.fromkeys(wanted)) for _ in range(2)]
+        wanted = wanted_of({first: None, second: None})
+        refs = list(wanted)
+        lists = [await actions_api.fetch_many(wanted, None) for _ in range(2)]
         await asyncio.sleep(6)
-        lists.append(await actions_api.fetch_many(dict.fromkeys(wanted)))
-        wanted.append(Reference(ReferenceKind.ACTION, first, "bdb:7"))
-        lists.append(await actions_api.fetch_many(dict.fromkeys(wanted)))
+        lists.append(await actions_api.fetch_many(wanted, None))
+        deletion = Reference(ReferenceKind.ACTION, first, "bdb:7")
+        wanted[deletion] = None
+        wanted.version += 1
+        lists.append(await actions_api.fetch_many(wanted, None))
         cluster.forget(first)
-        lists.append(await actions_api.fetch_many(dict.fromkeys(wanted)))
+        lists.append(await actions_api.fetch_many(wanted, None))
 
-        changed = [set(found.changed or ()) for found in lists]
-        assert changed == [set(wanted[:2]), set(), {wanted[0]}, set(), {wanted[0], wanted[2]}]
-        assert lists[-1].changed == {wanted[0]: None, wanted[2]: None}
-        assert lists[-1].actions.keys() == {wanted[1]}
+        changed = [set(found.changed) for found in lists]
+        assert changed == [set(refs), set(), {refs[0]}, {deletion}, {refs[0], deletion}]
+        assert lists[-1].changed == {refs[0]: None, deletion: None}
+        read = lists[-1].read
+        assert read is not None
+        assert [action and action.uid for action in map(read, wanted)] == [None, second, None]
 
     async def test_changed_in_v2(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
-        """A result with actions of v2 does not say what changed."""
-        export = cluster.add_action("export")
-        other = await actions_api.find_action(export)
-        found = await find_many(actions_api, {export: other, cluster.add_action(): None})
+        """An action that only v2 shows is reported by each list, and that it is gone, too."""
+        export, update = cluster.add_action("export"), cluster.add_action()
+        wanted = wanted_of({export: await actions_api.find_action(export), update: None})
+        lists = [await actions_api.fetch_many(wanted, None) for _ in range(2)]
+        action, read = lists[1].changed[ref_of(export)], lists[1].read
+        assert isinstance(action, Action)
+        assert read is not None
+        assert read(ref_of(export)) is action
+        cluster.forget(export)
+        lists += [await actions_api.fetch_many(wanted, None) for _ in range(2)]
 
-        assert len(found.actions) == 2
-        assert found.changed is None
+        assert [uids_of(found) for found in lists] == [{export, update}, {export}, set(), set()]
+        assert [found.changed.get(ref_of(export)) is None for found in lists] == [
+            False,
+            False,
+            True,
+            True,
+        ]
+        assert all(ref_of(export) in found.changed for found in lists)
+
+    async def test_no_longer_in_v2(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
+        """What v2 has shown is reported as gone, once, when v1 is asked alone and lacks it."""
+        export, fresh = cluster.add_action("export"), cluster.add_action("export")
+        wanted = wanted_of({export: await actions_api.find_action(export), fresh: None})
+        wanted |= wanted_of({cluster.add_action(): None})
+        first = await actions_api.fetch_many(wanted, None)
+        del wanted[ref_of(export)]
+        wanted.version += 1
+        lists = [await actions_api.fetch_many(wanted, None) for _ in range(2)]
+
+        assert ref_of(fresh) in first.changed
+        assert [found.changed for found in lists] == [{ref_of(fresh): None}, {}]
+        assert lists[1].read is not None
+        assert lists[1].read(ref_of(fresh)) is None
+
+    async def test_v1_after_v2(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
+        """The list of v1 reports all that it shows if the last one was that of v2."""
+        export, update = cluster.add_action("export"), cluster.add_action()
+        seen = await actions_api.find_action(export)
+        wanted = wanted_of({update: None})
+        await actions_api.fetch_many(wanted, None)
+        assert seen is not None
+        wanted[ref_of(update)] = msgspec.structs.replace(seen, uid=update)
+        in_v2 = await actions_api.fetch_many(wanted, None)
+        wanted |= wanted_of({"x": None})
+        wanted.version += 1
+        lists = [await actions_api.fetch_many(wanted, None) for _ in range(2)]
+
+        assert uids_of(in_v2) == {update}
+        assert [uids_of(found) for found in lists] == [{update}, set()]
+
+    @pytest.mark.parametrize("ahead", [False, True], ids=["cut short", "another list between"])
+    async def test_waiting_for_v2(
+        self, cluster: FakeCluster, actions_api: ActionsApi, ahead: bool
+    ) -> None:
+        """What v1 reported while v2 is asked is not lost: the first list to come reports it."""
+        export, update = cluster.add_action("export"), cluster.add_action(plan=Plan(duration=5))
+        other = await actions_api.find_action(export)
+        wanted = wanted_of({export: other, update: None})
+        await actions_api.fetch_many(wanted, None)
+        await asyncio.sleep(6)
+        cluster.inject(path="/v2/actions", delay=3)
+        slow = asyncio.ensure_future(actions_api.fetch_many(wanted, None))
+        await asyncio.sleep(1)
+        if not ahead:
+            slow.cancel()
+            await asyncio.wait([slow])
+
+        assert uids_of(await actions_api.fetch_many(wanted, None)) == {export, update}
+        if ahead:
+            assert uids_of(await slow) == {export}
+
+    async def test_leaving_during_v2(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
+        """What left while v2 was asked is not reported; what joined comes with the next list."""
+        uids = [cluster.add_action("export") for _ in range(2)]
+        update, fresh = cluster.add_action(), cluster.add_action()
+        wanted = wanted_of({uid: await actions_api.find_action(uid) for uid in uids})
+        wanted |= wanted_of({update: None})
+        cluster.inject(path="/v2/actions", delay=3)
+        slow = asyncio.ensure_future(actions_api.fetch_many(wanted, None))
+        await asyncio.sleep(1)
+        for uid in (uids[0], update):
+            del wanted[ref_of(uid)]
+        wanted |= wanted_of({fresh: None})
+        wanted.version += 3
+
+        assert uids_of(await slow) == {uids[1]}
+        assert uids_of(await actions_api.fetch_many(wanted, None)) == {uids[1], fresh}
 
     async def test_empty(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
         """A 404 of the API's own on the list means that there is nothing."""
+        wanted = wanted_of({cluster.add_action(): None, "x": None})
+        await actions_api.fetch_many(wanted, None)
         cluster.inject(status=404, body='{"error_code": "action_not_found"}')
 
-        assert (await find_many(actions_api, {"x": None})).actions == {}
+        found = await actions_api.fetch_many(wanted, None)
+        assert found.changed == {next(iter(wanted)): None}
 
     @pytest.mark.parametrize("body", ["<html>", "{}", '{"actions": 5}', "["])
     async def test_no_list(self, cluster: FakeCluster, actions_api: ActionsApi, body: str) -> None:
-        """A body without a list is unreadable."""
+        """A body without a list is unreadable, and the next list is compared with the last one."""
+        first, second = cluster.add_action(plan=Plan(duration=5)), cluster.add_action()
+        wanted = wanted_of({first: None, second: None})
+        await actions_api.fetch_many(wanted, None)
+        await asyncio.sleep(6)
+        cluster.forget(second)
         cluster.inject(status=200, body=body)
 
         with pytest.raises(UnreadableReply):
-            await find_many(actions_api, {"x": None})
+            await actions_api.fetch_many(wanted, None)
+        found = await actions_api.fetch_many(wanted, None)
+        assert uids_of(found) == {first}
+        assert found.changed[ref_of(second)] is None
 
     async def test_together(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
         """An action is found for each of two references to it."""
         uid = cluster.add_action("SMDeleteBDB", bdb_uid=7)
-        refs = [Reference(ReferenceKind.ACTION, uid, "bdb:7"), Reference(ReferenceKind.ACTION, uid)]
+        wanted = wanted_of({uid: None})
+        wanted[Reference(ReferenceKind.ACTION, uid, "bdb:7")] = None
 
-        found = await actions_api.fetch_many(dict.fromkeys(refs))
-        assert list(found.actions) == refs
-
-
-pytestmark = pytest.mark.core
+        found = await actions_api.fetch_many(wanted, None)
+        assert found.changed.keys() == wanted.keys()
 
 
 A1 = ref_of("a1")

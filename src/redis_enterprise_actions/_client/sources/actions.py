@@ -16,6 +16,7 @@ from redis_enterprise_actions._client.wire.actions import (
     read_action,
     read_actions,
     read_actions_v2,
+    split_families,
 )
 from redis_enterprise_actions._client.wire.databases import (
     DELETE_DATABASE,
@@ -43,7 +44,7 @@ from .actions_v2 import (
 )
 from .actions_v2 import PATH as V2_PATH
 from .databases import DATABASES, VIEW_DATABASE, VIEW_DATABASES
-from .list_cache import ListCache
+from .list_cache import ListCache, ListEntry
 from .not_found import FOREIGN_404, confirm_gone, get
 from .paths import checked_uid, quoted_uid
 
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from redis_enterprise_actions._client.http.transport import Reply, Transport
+    from redis_enterprise_actions._client.protocols import Gate, Wanted
     from redis_enterprise_actions._model.action import AmbiguousAnswer
     from redis_enterprise_actions._model.errors import WaitError
     from redis_enterprise_actions._model.reference import Reference
@@ -108,33 +110,48 @@ class ActionsApi:
         return None if deletion is None else await self._confirm_deletion(ref, deletion)
 
     @failover
-    async def fetch_many(self, wanted: Mapping[Reference, Action | None]) -> ListResult:
-        """Return the actions that the lists of v1 and, if need be, v2 show.
+    async def fetch_many(self, wanted: Wanted, _gate: Gate | None = None, /) -> ListResult:
+        """Return what changed in the lists of v1 and, if need be, v2.
 
         An action may exist although no list shows it. v2 is asked if one of the missing actions is
-        of a family that only v2 shows; the client then looks for all missing ones there.
+        of a family that only v2 shows; the client then looks for all missing ones there. v1 is not
+        asked if all are of such a family.
         """
-        self._cache.want(wanted.keys())
-        found: Mapping[Reference, Action] = {}
-        changed: Mapping[Reference, Action | None] | None = None
-        bodies: list[bytes] = []
+        cache, bodies = self._cache, list[bytes]()
+        changed: Mapping[Reference, ListEntry | Action | None] = {}
+        missing, read = list(wanted), None
         if not all(map(is_v2_only, wanted.values())):
-            body = await self._list_body(_PATH)
-            found, changed = self._cache.actions, self._cache.update(body, _PATH)
-            bodies.append(body)
-        missing = () if wanted.keys() <= found.keys() else wanted.keys() - found.keys()
+            bodies.append(await self._list_body(_PATH))
+            changed, read = cache.update(split_families(bodies[0], _PATH), wanted), cache.read
+            if not any(is_v2_only(wanted[ref]) for ref in cache.missing):
+                return ListResult(changed, list_cost(*bodies), read)
+            missing = list(cache.missing)
+            # Nothing is lost if the request for v2 is cut short, or another list comes before it.
+            cache.postpone(changed)
+        found: dict[Reference, Action] = {}
         try:
-            needs_v2 = any(is_v2_only(wanted[ref]) for ref in missing)
-            v2_body = await self.v2.list_body() if needs_v2 else None
+            v2_body = await self.v2.list_body() if missing else None
             if v2_body is not None:
-                v2_actions = read_actions_v2(v2_body, V2_PATH, self._cache.unlisted_uids())
-                found, changed = {**found, **self._cache.by_reference(v2_actions)}, None
+                uids = {ref.uid for ref in missing}
+                actions = reversed(read_actions_v2(v2_body, V2_PATH, uids))
+                by_uid = {action.uid: action for action in actions}
+                found = {ref: by_uid[ref.uid] for ref in missing if ref.uid in by_uid}
                 bodies.append(v2_body)
         except RequestError as error:
             if not bodies:
                 raise
             _log.debug("%s; the list of v1 is used alone", str(error))
-        return ListResult(found, list_cost(*bodies), changed)
+        cache.want(wanted)
+        if read is not None:
+            changed = cache.take_postponed()
+        in_v2 = {
+            ref: found.get(ref)
+            for ref in missing
+            if ref in wanted and (ref in found or is_v2_only(wanted[ref]))
+        }
+        cache.postpone(in_v2)
+        cache.others = found
+        return ListResult({**changed, **in_v2}, list_cost(*bodies), read)
 
     async def verify(self, ref: Reference, unverified: WaitError) -> Action | None:
         """Return a stalled action as ended if its database shows that, otherwise None."""

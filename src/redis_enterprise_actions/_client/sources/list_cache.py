@@ -1,168 +1,274 @@
-"""Cache of the last list of /v1/actions, whose entries are decoded again only if they changed."""
+"""Cache of the last list of /v1/actions, which finds what the next list changes."""
 
 from __future__ import annotations
 
-from itertools import chain, compress, count
+from itertools import chain, compress, count, filterfalse, islice
 from operator import ne
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 
 from redis_enterprise_actions._client.wire.actions import (
     WireAction,
+    WireStatus,
     action_from_v1,
-    split_families,
 )
 from redis_enterprise_actions._client.wire.lenient_json import decode_struct
 from redis_enterprise_actions._client.wire.replies import log_skipped_entry
+from redis_enterprise_actions._model.action import Kind, Phase, phase_of
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from collections.abc import Set as AbstractSet
+    from collections.abc import Container, Iterable, Mapping, Sequence
 
-    from redis_enterprise_actions._model.action import Action, Kind
+    from redis_enterprise_actions._client.protocols import Wanted
+    from redis_enterprise_actions._model.action import Action
     from redis_enterprise_actions._model.reference import Reference
 
-_decode: Final = msgspec.json.Decoder(WireAction).decode
-_Entry: TypeAlias = "tuple[tuple[str, Action], ...]"  # one action for each uid of a list entry
+_decode_status: Final = msgspec.json.Decoder(WireStatus).decode
+_decode_action: Final = msgspec.json.Decoder(WireAction).decode
+_BROKEN: Final = WireStatus("")
+_S = TypeVar("_S", bound=msgspec.Struct)
+
+
+class ListEntry(msgspec.Struct, frozen=True, gc=False):
+    """Entry of a list of /v1/actions, under one of its uids.
+
+    `raw` keeps the whole list in memory, so an entry must not outlive the handling of the list.
+    """
+
+    uid: str
+    kind: Kind
+    status: str
+    phase: Phase
+    raw: msgspec.Raw
+
+    def read(self) -> Action:
+        """Decode the entry."""
+        try:
+            wire = _decode_action(self.raw)
+        except (ValueError, RecursionError):
+            wire = _decode_leniently(self.raw, WireAction, WireAction(self.status))
+        return action_from_v1(wire, self.uid, self.kind)
 
 
 class ListCache:
-    """The entries of the last list for the references that are waited for.
+    """The last list, and the references that are wanted from it.
 
-    Several references may have the same uid. `actions` holds the listed references.
+    An entry is found by its `action_uid` and by its `task_id`; of two entries with one uid the
+    first counts. Several references may have the same uid. `missing` has the wanted references
+    that the last list does not show; of these `others` has the actions that another list showed.
     """
 
     def __init__(self) -> None:
-        self.actions: dict[Reference, Action] = {}
-        self._reader = ActionListReader()
-        self._wanted: AbstractSet[Reference] = frozenset()
-        self._refs_by_uid: dict[str, list[Reference]] = {}
-        self._uids: AbstractSet[str] = frozenset()
+        self.missing: set[Reference] = set()
+        self.others: Mapping[Reference, Action] = {}
+        self._families = _Family(Kind.TASK), _Family(Kind.STATE_MACHINE)
+        self._wanted: Wanted | None = None
+        self._version = 0
+        self._known: set[Reference] = set()  # the keys of `_wanted` at `_version`
+        self._refs: dict[str, tuple[Reference, ...]] = {}  # the same by uid
+        self._added: set[Reference] = set()  # since the last list
+        self._postponed: set[Reference] = set()
 
-    def want(self, wanted: AbstractSet[Reference]) -> None:
-        """Look for these references in lists; earlier ones are dropped when a new one appears."""
-        if wanted <= self._wanted:
-            return
-        self._wanted = dict.fromkeys(wanted).keys()
-        self._refs_by_uid = {}
-        for ref in self._wanted:
-            self._refs_by_uid.setdefault(ref.uid, []).append(ref)
-        self._uids = frozenset(self._refs_by_uid)
-        read = self._reader.actions
-        self.actions = {ref: read[ref.uid] for ref in self._wanted if ref.uid in read}
+    def update(
+        self, families: Mapping[Kind, Sequence[msgspec.Raw]], wanted: Wanted
+    ) -> dict[Reference, ListEntry | None]:
+        """Take over a list; return what differs from the last one.
 
-    def update(self, body: bytes, path: str) -> dict[Reference, Action | None]:
-        """Read a list; return the changed and new references, and those that are gone as None."""
-        uids = self._reader.read(body, self._uids, path)
-        read, refs = self._reader.actions, self._refs_by_uid
-        gone = [ref for uid in uids if uid not in read for ref in refs.get(uid, ())]
-        listed = {ref: read[uid] for uid in uids if uid in read for ref in refs.get(uid, ())}
-        self.actions.update(listed)
-        for ref in gone:
-            del self.actions[ref]
-        return {**listed, **dict.fromkeys(gone)}
-
-    def unlisted_uids(self) -> set[str]:
-        """Return the wanted uids that the last list does not show."""
-        return {
-            uid for uid, refs in self._refs_by_uid.items() if self.actions.keys().isdisjoint(refs)
-        }
-
-    def by_reference(self, actions: Iterable[Action]) -> dict[Reference, Action]:
-        """Map actions with wanted uids to their references."""
-        return {ref: action for action in actions for ref in self._refs_by_uid[action.uid]}
-
-
-class ActionListReader:
-    """Reader of successive lists of /v1/actions, which decodes only the entries that changed.
-
-    `actions` maps uids (an `action_uid` or a `task_id`) to the wanted entries of the last list. It
-    may also hold entries that were wanted earlier.
-    """
-
-    def __init__(self) -> None:
-        self.actions: dict[str, Action] = {}
-        # The entries of the last list as bytes and decoded; () where no uid was wanted.
-        self._last: dict[Kind, tuple[Sequence[msgspec.Raw], list[_Entry]]] = {}
-        self._wanted: AbstractSet[str] = frozenset()
-
-    def read(self, body: bytes, wanted: AbstractSet[str], path: str) -> list[str]:
-        """Read a list; return the uids that changed, appeared or disappeared since the last one.
-
-        The `Action` of an entry is the same object as long as its bytes are the same, unless the
-        entry changes its place in a list of unchanged length.
+        These are the wanted references whose entry has other bytes, those that the list no longer
+        shows, as None, those that it shows and that were not wanted from the last list, and those
+        that were postponed.
         """
-        families = split_families(body, path)
-        grown = not (wanted is self._wanted or wanted <= self._wanted)
-        rebuild = grown or families.keys() != self._last.keys()
-        self._wanted = wanted
-        changed: list[str] = []
-        last, self._last = self._last, {}
-        for kind, raws in families.items():
-            last_raws, entries = last.get(kind, ((), []))
-            if grown or len(raws) != len(last_raws):
-                known = {
-                    bytes(raw): entry
-                    for raw, entry in zip(last_raws, entries, strict=True)
-                    if entry or not grown  # an entry that was not wanted may be wanted now
-                }
-                reusable = map(known.get, map(bytes, raws))
-                entries = [
-                    _decode_entry(raw, kind, wanted) if entry is None else entry
-                    for raw, entry in zip(raws, reusable, strict=True)
-                ]
-                rebuild = True
-            elif self._read_changed(raws, kind, last_raws, entries, changed):
-                rebuild = True
-            self._last[kind] = raws, entries
-        if rebuild:
-            before = self.actions
-            # Reversed, as of two entries with one uid the first counts.
-            read = reversed([entries for _, entries in self._last.values()])
-            self.actions = dict(chain.from_iterable(chain.from_iterable(map(reversed, read))))
-            changed += [uid for uid, now in self.actions.items() if before.get(uid) is not now]
-            changed += before.keys() - self.actions.keys()
+        self.want(wanted)
+        self.others = {}
+        changed: dict[Reference, ListEntry | None] = {}
+        refs, (tasks, machines) = self._refs, self._families
+        gone = tasks.update(families.get(tasks.kind, ()), refs, (), changed)
+        gone += machines.update(families.get(machines.kind, ()), refs, tasks.places, changed)
+        again = self.take_postponed()
+        for uid in gone:
+            again.update(dict.fromkeys(refs[uid], self._entry(uid)))
+        if again:
+            changed |= again
+        if self.missing:
+            self.missing.difference_update(changed)
+        self.missing.update(ref for ref, entry in again.items() if entry is None)
+        for ref in self._added:
+            entry = changed.get(ref) or self._entry(ref.uid)
+            if entry is not None:
+                changed[ref] = entry
+            else:
+                changed.pop(ref, None)
+                self.missing.add(ref)
+        self._added.clear()
         return changed
 
-    def _read_changed(
+    def want(self, wanted: Wanted) -> None:
+        """Take over which references are wanted."""
+        if wanted is self._wanted and wanted.version == self._version:
+            return
+        left = list(filterfalse(wanted.__contains__, self._known))
+        grown = len(wanted) - len(self._known)
+        # What was added is at the end of the dict.
+        unknown = filterfalse(self._known.__contains__, reversed(wanted))
+        added = list(islice(unknown, grown + len(left)))
+        if wanted is self._wanted:  # so is what left and came back since
+            additions = (wanted.version - self._version + grown) // 2
+            self._postponed.update(islice(reversed(wanted), max(additions, 0)))
+        self._wanted, self._version = wanted, wanted.version
+        for ref in left:
+            self._forget(ref)
+        new_uids = {ref.uid for ref in added if ref.uid not in self._refs}
+        for ref in added:
+            self._refs[ref.uid] = (*self._refs.get(ref.uid, ()), ref)
+        self._known.update(added)
+        self._added.update(added)
+        self._postponed.difference_update(added)
+        if new_uids:
+            for family in self._families:
+                family.places.update(family.find(new_uids))
+
+    def postpone(self, refs: Iterable[Reference]) -> None:
+        """Report these references with the next list, too, whatever it shows."""
+        self._postponed.update(self._known.intersection(refs))
+        self._added.difference_update(self._postponed)
+
+    def take_postponed(self) -> dict[Reference, ListEntry | None]:
+        """Return the entries of the postponed references, and forget that they are postponed."""
+        postponed = {ref: self._entry(ref.uid) for ref in self._postponed}
+        self._postponed.clear()
+        return postponed
+
+    def read(self, ref: Reference) -> Action | None:
+        """Decode the entry of a reference that was wanted from the last list."""
+        entry = self._entry(ref.uid)
+        return self.others.get(ref) if entry is None else entry.read()
+
+    def _entry(self, uid: str) -> ListEntry | None:
+        """Return the entry of a uid, or None if no family shows it."""
+        for family in self._families:
+            place = family.places.get(uid)
+            if place is not None:
+                return family.entry(uid, place)
+        return None
+
+    def _forget(self, ref: Reference) -> None:
+        """Remove a reference that is no longer wanted."""
+        for refs in (self._known, self._added, self._postponed, self.missing):
+            refs.discard(ref)
+        others = tuple(other for other in self._refs[ref.uid] if other != ref)
+        if others:
+            self._refs[ref.uid] = others
+            return
+        del self._refs[ref.uid]
+        for family in self._families:
+            family.places.pop(ref.uid, None)
+
+
+class _Family:
+    """Entries of one family in the last list.
+
+    `places` has the place of each wanted uid that they show.
+    """
+
+    __slots__ = ("_raws", "_task_ids", "_uids", "kind", "places")
+
+    def __init__(self, kind: Kind) -> None:
+        self.kind = kind
+        self.places: dict[str, int] = {}
+        self._raws: Sequence[msgspec.Raw] = ()
+        # By place, and empty where an entry has none, or cannot be read.
+        self._uids: list[str] = []
+        self._task_ids: list[str] = []  # those that differ from the uid
+
+    def update(
         self,
         raws: Sequence[msgspec.Raw],
-        kind: Kind,
-        last_raws: Sequence[msgspec.Raw],
-        entries: list[_Entry],
-        changed: list[str],
-    ) -> bool:
-        """Decode the entries whose bytes changed in place; return True if a uid changed, too."""
-        actions, moved = self.actions, False
-        for place in compress(count(), map(ne, raws, last_raws)):
-            before, now = entries[place], _decode_entry(raws[place], kind, self._wanted)
-            entries[place] = now
-            moved = moved or len(before) != len(now)
-            for (old_uid, old_action), (uid, action) in zip(before, now, strict=False):
-                if old_uid != uid:
-                    moved = True
-                elif actions[uid] is old_action:  # of two entries with one uid the first counts
-                    actions[uid] = action
-                    changed.append(uid)
-        return moved
+        refs: Mapping[str, tuple[Reference, ...]],
+        elsewhere: Container[str],
+        changed: dict[Reference, ListEntry | None],
+    ) -> list[str]:
+        """Take over a list: add what differs to `changed`, and return the uids that are gone.
+
+        `refs` has the wanted references by uid. A uid that another family shows (`elsewhere`)
+        counts there alone.
+        """
+        last, before = self._raws, self.places
+        statuses, moved = self._read_statuses(raws)
+        changes: Iterable[tuple[str, int]]
+        if moved:
+            self.places = self.find(refs)
+            changes = [
+                (uid, place)
+                for uid, place in self.places.items()
+                if uid not in before or last[before[uid]] != raws[place]
+            ]
+        else:
+            by_place = (map(names.__getitem__, statuses) for names in (self._uids, self._task_ids))
+            changes = chain.from_iterable(zip(names, statuses, strict=True) for names in by_place)
+        places, kind = self.places, self.kind
+        for uid, place in changes:
+            if places.get(uid) == place and uid not in elsewhere:
+                raw = raws[place]
+                status = statuses[place] if place in statuses else _read_status(raw).status
+                entry = ListEntry(uid, kind, status, phase_of(status), raw)
+                for ref in refs[uid]:
+                    changed[ref] = entry
+        if not moved:
+            return []
+        return [uid for uid in before if uid not in places and uid not in elsewhere]
+
+    def _read_statuses(self, raws: Sequence[msgspec.Raw]) -> tuple[dict[int, str], bool]:
+        """Take over a list; return the statuses of the entries that differ from the last list's.
+
+        They are by place. The flag is True if entries came, moved or went.
+        """
+        last, self._raws = self._raws, raws
+        uids, task_ids = self._uids, self._task_ids
+        moved, grown = len(raws) != len(last), range(len(last), len(raws))
+        for names in (uids, task_ids):
+            del names[len(raws) :]
+            names.extend([""] * len(grown))
+        statuses: dict[int, str] = {}
+        for place in chain(compress(count(), map(ne, raws, last)), grown):
+            wire = _read_status(raws[place])
+            statuses[place], task_id = wire.status, wire.task_id
+            uid = wire.action_uid or task_id or ""
+            if task_id is None or task_id == uid:  # the usual case
+                task_id = ""
+            if uids[place] != uid or task_ids[place] != task_id:
+                uids[place], task_ids[place], moved = uid, task_id, True
+        return statuses, moved
+
+    def find(self, uids: Container[str]) -> dict[str, int]:
+        """Return the first place of each of these uids that an entry has."""
+        places: dict[str, int] = {}
+        for names in (self._uids, self._task_ids):
+            for place in compress(count(), map(uids.__contains__, names)):
+                uid = names[place]
+                if place < places.get(uid, len(names)):
+                    places[uid] = place
+        return places
+
+    def entry(self, uid: str, place: int) -> ListEntry:
+        """Return the entry at a place."""
+        raw = self._raws[place]
+        status = _read_status(raw).status
+        return ListEntry(uid, self.kind, status, phase_of(status), raw)
 
 
-def _decode_entry(raw: msgspec.Raw, kind: Kind, wanted: AbstractSet[str]) -> _Entry:
-    """Decode a list entry: an action for each of its uids, or () if none of them is wanted."""
+def _read_status(raw: msgspec.Raw) -> WireStatus:
+    """Decode the status and the uids of an entry; one that cannot be read has no uids."""
     try:
-        wire = _decode(raw)
+        return _decode_status(raw)
     except (ValueError, RecursionError):
-        try:
-            wire = decode_struct(raw, WireAction)
-        except ValueError:
-            log_skipped_entry()
-            return ()
-    uid, task_id = wire.action_uid, wire.task_id
-    if uid is not None and (task_id is None or task_id == uid):  # the usual case
-        return ((uid, action_from_v1(wire, uid, kind)),) if uid in wanted else ()
-    uids = {uid, task_id}
-    if wanted.isdisjoint(uids):
-        return ()
-    return tuple([(each, action_from_v1(wire, each, kind)) for each in uids if each])
+        return _decode_leniently(raw, WireStatus, _BROKEN)
+
+
+def _decode_leniently(raw: msgspec.Raw, shape: type[_S], default: _S) -> _S:
+    try:
+        return decode_struct(raw, shape)
+    except ValueError:
+        log_skipped_entry()
+        return default

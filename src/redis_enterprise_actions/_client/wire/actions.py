@@ -67,6 +67,14 @@ class WireAction(msgspec.Struct, gc=False):
     error: msgspec.Raw = msgspec.Raw()
 
 
+class WireStatus(msgspec.Struct, gc=False):
+    """The fields of `WireAction` that tell which action it is, and whether it has ended."""
+
+    status: str
+    action_uid: str | None = None
+    task_id: str | None = None
+
+
 class WireActions(msgspec.Struct):
     """The list of /v1/actions; that of /v1/actions/bdb/{uid} may have the same shape."""
 
