@@ -19,6 +19,7 @@ import tempfile
 import time
 from contextlib import AsyncExitStack
 from functools import partial
+from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -31,7 +32,10 @@ from report import row
 from shapes import ClusterActions, v1
 
 from redis_enterprise_actions import ActionsClient, AimedWait
-from redis_enterprise_actions._client.wire.actions import WireAction, read_actions
+from redis_enterprise_actions._client.protocols import Wanted
+from redis_enterprise_actions._client.sources.list_cache import ListCache
+from redis_enterprise_actions._client.wire.actions import WireAction, read_actions, split_families
+from redis_enterprise_actions._model.reference import Reference, ReferenceKind
 
 
 if TYPE_CHECKING:
@@ -40,6 +44,9 @@ if TYPE_CHECKING:
     from processes import Server
     from tenacity.wait import wait_base
 
+    from redis_enterprise_actions import Action
+    from redis_enterprise_actions._client.sources.list_cache import ListEntry
+
 Rows: TypeAlias = dict[str, list[float]]  # seconds, by the block
 
 _ENDLESS: Final = 10.0**6  # seconds; duration of the polled actions
@@ -47,6 +54,8 @@ _PATH: Final = "/v1/actions"
 _CLUSTERS: Final = 20  # with one wait each, and a client of its own
 _ENTRIES: Final = 100_000  # read in a block
 _WANTED: Final = 10  # actions of a list that have waiters
+_STEP: Final = 100  # one entry of so many changes from list to list
+_EPOCH: Final = 1_760_400_000  # when the actions of a list began
 _BARE: Final = "bare aiohttp + msgspec"
 _STAGGER: Final = 0.35  # seconds over which the waits begin, so that they do not run in step
 _WARM: Final = 1.0  # seconds of waiting before the measurement
@@ -145,27 +154,64 @@ async def _cost(
     return cpu / requests, requests
 
 
+class ListReader:
+    """List cache that takes over some lists in turn; the first of `actions` are wanted."""
+
+    def __init__(self, actions: list[truth.Action], wanted: int, *bodies: bytes) -> None:
+        self._bodies = cycle(bodies)
+        self._cache = ListCache()
+        self._wanted = Wanted()
+        for action in actions[:wanted]:
+            self._wanted[Reference(ReferenceKind.ACTION, action.uid)] = None
+            self._wanted.version += 1
+
+    def take(self) -> list[ListEntry | None]:
+        """Take over the next list; return the entries that changed, with their phases."""
+        families = split_families(next(self._bodies), _PATH)
+        return list(self._cache.update(families, self._wanted).values())
+
+    def read(self) -> list[Action | None]:
+        """Take over the next list; return the actions that changed."""
+        return [entry and entry.read() for entry in self.take()]
+
+    def read_all(self) -> list[Action | None]:
+        """Take over the next list as if it were the first one; return all wanted actions."""
+        self._cache = ListCache()
+        return self.read()
+
+
 def _lists(size: int, blocks: int) -> Rows:
     """Return the seconds that reading a list of `size` actions takes."""
-    from redis_enterprise_actions._client.sources.list_cache import ActionListReader
-
     actions = truth.script(1, size, 30.0, "mixed")
-    cluster_actions = ClusterActions(actions, (), v1, int(time.time()))
-    tasks, machines = (cluster_actions.family(20.0, tasks=tasks) for tasks in (True, False))
-    body = b'{"actions":[%b],"state-machines":[%b]}' % (tasks, machines)
+    body, few, each = (_list_of(actions, step) for step in (size, _STEP, 1))
+    reader = partial(ListReader, actions)
     ways: dict[str, Callable[[], object]] = {
         "json": partial(json.loads, body),
         "ours, all of it": partial(read_actions, body, _PATH),
     }
     for wanted in sorted({min(size, _WANTED), size}):
-        uids = {action.uid for action in actions[:wanted]}
-        ways[f"ours, {wanted:,} wanted"] = partial(ActionListReader().read, body, uids, _PATH)
-    ways["the same, for the first time"] = lambda: ActionListReader().read(body, uids, _PATH)
+        ways[f"ours, {wanted:,} wanted"] = reader(wanted, body).take
+    ways[f"the same, 1 of {_STEP} changed"] = reader(size, body, few).read
+    ways["the same, all changed, phases alone"] = reader(size, body, each).take
+    ways["the same, all changed"] = reader(size, body, each).read
+    ways["the same, for the first time"] = reader(size, body).read_all
+    for way in ways.values():
+        way()
     rows: Rows = {name: [] for name in ways}
     for _ in range(blocks):
         for name, way in ways.items():
             rows[name].append(_seconds_of(way, max(_ENTRIES // size, 1)))
     return rows
+
+
+def _list_of(actions: list[truth.Action], step: int) -> bytes:
+    """Return a list of /v1 in which every entry, or one of so many, was sampled again."""
+    cluster_actions = ClusterActions(actions, (), v1, _EPOCH)
+    families = (cluster_actions.family(20.0, tasks=tasks) for tasks in (True, False))
+    tasks, machines = (json.loads(b"[%b]" % family) for family in families)
+    for number, entry in enumerate([*tasks, *machines], 1):
+        entry["last_sample_time"] = _EPOCH + (number % step == 0)
+    return msgspec.json.encode({"actions": tasks, "state-machines": machines})
 
 
 def _seconds_of(way: Callable[[], object], times: int) -> float:
