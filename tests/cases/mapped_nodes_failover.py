@@ -33,6 +33,8 @@ async def _main() -> None:
             if uid != primary:
                 raise web.HTTPTemporaryRedirect(f"https://127.18.0.{primary}:9443{request.path_qs}")
             shown = action("completed" if now() - began > 6 else "active")
+            if request.path == "/v2/actions":
+                return answer([shown])
             listed = request.path == "/v1/actions"
             return answer({"actions": [], "state-machines": [shown]} if listed else shown)
 

@@ -26,6 +26,7 @@ from redis_enterprise_actions._client.resources.shards import Shards
 from redis_enterprise_actions._client.sources.paths import quoted_uid
 from redis_enterprise_actions._client.sources.registry import StatusSources
 from redis_enterprise_actions._client.submit.submitter import Submitter
+from redis_enterprise_actions._model.action import Action
 from redis_enterprise_actions._model.errors import ActionNotFound, RequestError, UsageError
 from redis_enterprise_actions._model.reference import (
     Reference,
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
 
     from redis_enterprise_actions._client.http.auth import TokenSource
     from redis_enterprise_actions._client.pacing.durations import Duration
-    from redis_enterprise_actions._model.action import Action
     from redis_enterprise_actions._model.errors import WaitError
     from redis_enterprise_actions._model.record import FinishedAction, Observer, Recorder
 
@@ -133,7 +133,7 @@ class ActionsClient:
             request_timeout=request_limit,
         )
         sources = StatusSources(self._transport)
-        poller = Poller(sources, requests_sent=lambda: self._transport.requests_sent)
+        poller = Poller(sources.by_kind, requests_sent=lambda: self._transport.requests_sent)
         submitter = Submitter(self._transport, sources, request_timeout=request_limit)
         self._parts = ClientParts(poller, submitter, sources)
         self.databases = Databases(self._parts)
@@ -263,21 +263,21 @@ class ActionsClient:
         Source: GET /v1/actions/{uid}, /v2/actions/{uid}.
         """
         _check_uid(uid, "get({!r})")
+        ref = Reference(ReferenceKind.ACTION, uid)
         began = asyncio.get_running_loop().time()
         tries: RetryBudget | None = None
         while True:  # as in `retry_for`, without its extra coroutine
             try:
-                found = await self._parts.sources.actions.find_action(uid)
+                found = await self._parts.sources.actions.fetch(ref, None)
             except RequestError as error:
                 tries = tries or RetryBudget(CALL_TIMEOUT, began)
                 pause = tries.pause_after(error)
                 if pause is None:
-                    raise
+                    raise tries.final_error(error) from error.__cause__
             else:
-                if found is None:
+                if not isinstance(found, Action):
                     elapsed = asyncio.get_running_loop().time() - began
-                    ref = str(Reference(ReferenceKind.ACTION, uid))
-                    raise ActionNotFound(uid, ref=ref, action=None, elapsed=elapsed, polls=1)
+                    raise ActionNotFound(uid, ref=str(ref), action=None, elapsed=elapsed, polls=1)
                 return found
             await asyncio.sleep(pause)
 

@@ -8,7 +8,8 @@ processes.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from copy import copy
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from .outcome import Outcome
 from .record import already_ended_text
@@ -88,28 +89,61 @@ class CancelNotSupported(RedisActionsError):
 class RequestError(RedisActionsError):
     """The client could not get a usable answer.
 
-    `method` and `path` name the request. Where the error ended a wait, `ref` is the reference
-    waited for, `uid` the uid of its action, `action` the `Action` last seen (or None), `elapsed`
-    the seconds waited, `polls` the number of requests and `record` the record of the wait. They
-    are None outside a wait.
+    `method` and `path` name the request. `attempts` is the number of requests in a row that
+    failed, `nodes` the URLs of the nodes that were asked, and `retry_after` the pause in seconds
+    that the cluster asked for, or None. `sent` is False if no node can have executed the request.
+    `advice` says what to do if the cluster has never answered, or is None.
+
+    Where the error ended a wait, `ref` is the reference waited for, `uid` the uid of its action,
+    `action` the `Action` last seen (or None), `elapsed` the seconds waited, `polls` the number of
+    requests and `record` the record of the wait. They are None outside a wait.
     """
 
     outcome = Outcome.UNREACHABLE
     transient: ClassVar[bool] = False
     record: Record | None = None
-    retry_after: float | None = None
-    nodes: tuple[str, ...] = ()  # URLs of the nodes that were asked
-    has_alternative: bool = False  # True if another node can be asked at once
 
-    def __init__(self, method: str, path: str) -> None:
+    def __init__(
+        self,
+        method: str,
+        path: str,
+        *,
+        attempts: int = 1,
+        nodes: Iterable[str] = (),
+        retry_after: float | None = None,
+        sent: bool = True,
+        advice: str | None = None,
+    ) -> None:
         super().__init__()
         self.method = method
         self.path = path
+        self.attempts = attempts
+        self.nodes = tuple(nodes)
+        self.retry_after = retry_after
+        self.sent = sent
+        self.advice = advice
         self.ref: str | None = None
         self.uid: str | None = None
         self.action: Action | None = None
         self.elapsed: float | None = None
         self.polls: int | None = None
+
+    def with_history(
+        self,
+        *,
+        attempts: int,
+        nodes: Iterable[str],
+        retry_after: float | None = None,
+        sent: bool | None = None,
+    ) -> Self:
+        """Return a copy that counts these requests and names these nodes, with the same cause."""
+        other = copy(self)
+        other.__cause__ = self.__cause__
+        other.attempts, other.nodes = attempts, tuple(nodes)
+        other.retry_after = retry_after
+        if sent is not None:
+            other.sent = sent
+        return other
 
     @property
     def detail(self) -> str:
@@ -129,14 +163,11 @@ class RequestError(RedisActionsError):
 class ClusterUnreachable(RequestError, ConnectionError):
     """The cluster gave no answer, or one that asks for a retry (429, 5xx), until time ran out.
 
-    `reason` is the last problem, `attempts` the number of requests in a row that failed and `nodes`
-    the URLs of the nodes that were asked. `status` is the HTTP status, if there was one,
-    `error_code` the cluster's code, and `retry_after` the pause in seconds that the cluster asked
-    for. `sent` is True if the last request may have reached the cluster.
+    `reason` is the last problem. `status` is the HTTP status, if there was one, `error_code` the
+    cluster's code, and `hint` says what to do about it (or is None).
     """
 
     transient = True
-    sent = True
 
     def __init__(
         self,
@@ -150,22 +181,32 @@ class ClusterUnreachable(RequestError, ConnectionError):
         error_code: str | None = None,
         retry_after: float | None = None,
         ref: str | None = None,
+        sent: bool = True,
+        advice: str | None = None,
+        hint: str | None = None,
     ) -> None:
-        super().__init__(method, path)
+        super().__init__(
+            method,
+            path,
+            attempts=attempts,
+            nodes=nodes,
+            retry_after=retry_after,
+            sent=sent,
+            advice=advice,
+        )
         self.reason = reason
-        self.attempts = attempts
-        self.nodes = tuple(nodes)
         self.status = status
         self.error_code = error_code
-        self.retry_after = retry_after
         self.ref = ref
+        self.hint = hint
 
     @property
     def detail(self) -> str:
         tried = count_text(self.attempts, "attempt")
         if self.nodes:
             tried += f" at {', '.join(self.nodes)}"
-        return f"no usable answer from the cluster: {one_line(self.reason)} ({tried})"
+        hint = f". {self.hint}" if self.hint else ""
+        return f"no usable answer from the cluster: {one_line(self.reason)} ({tried}){hint}"
 
 
 class AnswerLost(ClusterUnreachable):
@@ -193,7 +234,18 @@ class UntrustedCertificate(ClusterUnreachable):
     """
 
     transient = False
-    fingerprint: str | None = None
+
+    def __init__(
+        self,
+        method: str,
+        path: str,
+        *,
+        reason: str,
+        nodes: Iterable[str] = (),
+        fingerprint: str | None = None,
+    ) -> None:
+        super().__init__(method, path, reason=reason, nodes=nodes, sent=False)
+        self.fingerprint = fingerprint
 
     @property
     def detail(self) -> str:
@@ -243,8 +295,10 @@ class RequestRejected(RequestError):
         error_code: str | None = None,
         description: str | None = None,
         hint: str | None = None,
+        retry_after: float | None = None,
+        advice: str | None = None,
     ) -> None:
-        super().__init__(method, path)
+        super().__init__(method, path, retry_after=retry_after, advice=advice)
         self.status = status
         self.error_code = error_code
         self.description = description
@@ -270,8 +324,17 @@ class UnreadableReply(RequestError):
 
     transient = True
 
-    def __init__(self, method: str, path: str, *, problem: str, excerpt: str = "") -> None:
-        super().__init__(method, path)
+    def __init__(
+        self,
+        method: str,
+        path: str,
+        *,
+        problem: str,
+        excerpt: str = "",
+        sent: bool = True,
+        advice: str | None = None,
+    ) -> None:
+        super().__init__(method, path, sent=sent, advice=advice)
         self.problem = problem
         self.excerpt = excerpt
 

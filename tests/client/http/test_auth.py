@@ -120,14 +120,6 @@ async def test_static(arguments: tuple[None, None, None], header: Secret | None)
     assert cluster.requests == []
 
 
-def test_redact() -> None:
-    """Credentials are removed from a body."""
-    authenticator = authenticator_for("ops", Secret(SECRET), None, auth="basic", timeout=1)
-    expected = BASIC.reveal().partition(" ")[2]
-
-    assert authenticator.redact(f"you sent Basic {expected}!".encode()) == b"you sent Basic ***!"
-
-
 class TestClusterTokens:
     """Tokens that the cluster grants are fetched once, and refreshed in time."""
 
@@ -424,9 +416,3 @@ class TestCallableTokens:
 
         assert await second == Secret("JWT one-and-only")
         assert first.cancelled()
-        assert authenticator.redact(b"<one-and-only>") == b"<***>"
-
-
-def test_redact_before_the_first_token() -> None:
-    """Before the first token, a body is not changed."""
-    assert cluster_auth().redact(b"x") == b"x"

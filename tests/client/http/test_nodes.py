@@ -86,7 +86,7 @@ class TestFailover:
         """A single node stays the current one after a failure."""
         one = nodes(1)
 
-        assert one.mark_failed([N1], 0.0, backoff=None) == 0.0
+        one.mark_failed([N1], 0.0)
         assert one.current == N1
 
     def test_round(self) -> None:
@@ -94,20 +94,20 @@ class TestFailover:
         three = nodes()
         turns = []
         for moment in range(6):
-            pause = three.mark_failed([three.current], float(moment), backoff=None)
-            turns.append((pause, three.current))
+            three.mark_failed([three.current], float(moment))
+            turns.append(three.current)
 
-        assert turns == [(None, N2), (None, N3), (0.0, N1), (0.0, N2), (0.0, N3), (0.0, N1)]
+        assert turns == [N2, N3, N1, N2, N3, N1]
 
     def test_sticks(self) -> None:
         """After a usable reply the node stays, and nodes that failed before may be used again."""
         two = nodes(2)
-        two.mark_failed([N1], 0.0, backoff=None)
+        two.mark_failed([N1], 0.0)
         two.mark_answered(1.0)
         stayed = two.current
 
         assert stayed == N2
-        assert two.mark_failed([N2], 2.0, backoff=None) is None
+        two.mark_failed([N2], 2.0)
         assert two.current == N1
 
     def test_backoff(self) -> None:
@@ -116,9 +116,9 @@ class TestFailover:
         two.mark_failed([N1], 0.0, backoff=100.0)
         two.mark_answered(1.0)
 
-        assert two.mark_failed([N2], 10.0, backoff=None) == 0.0
+        two.mark_failed([N2], 10.0)
         assert two.current == N2
-        assert two.mark_failed([N2], 100.0, backoff=30.0) == 0.0
+        two.mark_failed([N2], 100.0, backoff=30.0)
         assert two.current == N1
 
     def test_all_in_backoff(self) -> None:
@@ -126,20 +126,46 @@ class TestFailover:
         two = nodes(2)
         two.mark_failed([N1], 0.0, backoff=20.0)
 
-        assert two.mark_failed([N2], 5.0, backoff=60.0) == 15.0
-        assert two.current == N1
+        two.mark_failed([N2], 5.0, backoff=60.0)
+        assert (two.current, two.remaining_backoff(N1, 5.0)) == (N1, 15.0)
 
     def test_longest_backoff(self) -> None:
         """A backoff is at most five minutes."""
-        assert nodes(1).mark_failed([N1], 0.0, backoff=1e9) == 300.0
+        one = nodes(1)
+        one.mark_failed([N1], 0.0, backoff=1e9)
+
+        assert one.remaining_backoff(N1, 0.0) == 300.0
 
     def test_trusted_host(self) -> None:
         """After a trusted host outside of the list fails, a node of the list is next."""
         three = nodes()
         three.current = URL("https://10.0.0.7:9443")
 
-        assert three.mark_failed([N1, three.current], 0.0, backoff=None) is None
+        three.mark_failed([N1, three.current], 0.0)
         assert three.current == N2
+
+    def test_failure_of_another_node(self) -> None:
+        """A failure of a node that is not the current one leaves the current one, listed or not."""
+        three = nodes()
+        three.mark_failed([N3], 0.0)
+        stayed = three.current
+        three.current = URL("https://10.0.0.7:9443")
+        three.mark_failed([N1, N2], 0.0)
+
+        assert stayed == N1
+        assert three.current == URL("https://10.0.0.7:9443")
+
+    def test_next_node(self) -> None:
+        """The next node is one that was not asked, and has not failed since the last answer."""
+        three = nodes()
+        three.mark_failed([N2], 0.0)
+        three.mark_failed([N3], 0.0, backoff=5.0)
+
+        assert three.next_node([], 1.0) == N1
+        assert three.next_node([N1], 1.0) is None
+        assert three.next_node([N1], 1.0, even_failed=True) == N2
+        assert three.next_node([N1, N2], 1.0, even_failed=True) is None
+        assert three.next_node([N1, N2], 5.0, even_failed=True) == N3
 
     @pytest.mark.parametrize("urls", [[], (), ["https://n1:9443", None], {"https://n1:9443"}, 5])
     def test_invalid_urls(self, urls: list[str]) -> None:

@@ -60,14 +60,14 @@ class TestRateLimiter:
 
         assert limiter.start_between(due, limit) == start
 
-    async def test_acquire(self) -> None:
+    async def test_admit(self) -> None:
         """The fourth request in a second waits, and that time does not count as the cluster's."""
         limiter, now = RateLimiter(), asyncio.get_running_loop().time
         began = now()
         for _ in range(3):
-            await limiter.acquire()
+            await limiter.admit()
         assert now() - began < 0.5
-        await limiter.acquire()
+        await limiter.admit()
 
         assert 1 < now() - began < 1.5
         ended = now()

@@ -16,13 +16,13 @@ from redis_enterprise_actions import (
     Evidence,
     Kind,
     Phase,
-    RequestRejected,
     UnreadableReply,
     UsageError,
     WaitError,
 )
-from redis_enterprise_actions._client.protocols import ListResult, Wanted
+from redis_enterprise_actions._client.protocols import NO_LIST, ListResult, Wanted
 from redis_enterprise_actions._client.sources.actions import ActionsApi
+from redis_enterprise_actions._model.action import AmbiguousAnswer
 from redis_enterprise_actions._model.reference import Reference, ReferenceKind
 from redis_enterprise_actions.testing import FakeCluster, Plan
 from tests.conftest import client_of
@@ -50,6 +50,13 @@ def take_paths(cluster: FakeCluster) -> list[str]:
     return paths
 
 
+async def find(actions_api: ActionsApi, uid: str, last: Action | None = None) -> Action | None:
+    """Look one action up."""
+    found = await actions_api.fetch(ref_of(uid), last)
+    assert not isinstance(found, AmbiguousAnswer)
+    return found
+
+
 class TestFind:
     """Single actions, by uid."""
 
@@ -61,7 +68,7 @@ class TestFind:
         async with FakeCluster(version=version) as cluster:
             transport = transport_to(cluster)
             uid = cluster.add_action(name)
-            found = await ActionsApi(transport).find_action(uid)
+            found = await ActionsApi(transport).fetch(ref_of(uid), None)
             await transport.close()
 
             assert found is not None
@@ -72,33 +79,33 @@ class TestFind:
         """An action that only v2 knows is found there; the list of v2 is requested once."""
         first, second = cluster.add_action("export"), cluster.add_action("import")
 
-        found = await actions_api.find_action(first)
+        found = await find(actions_api, first)
         assert found is not None
         assert (found.uid, found.kind) == (first, Kind.OTHER)
         assert take_paths(cluster) == [f"/v1/actions/{first}", "/v2/actions"]
 
-        assert await actions_api.find_action(second)
+        assert await find(actions_api, second)
         assert take_paths(cluster) == [f"/v1/actions/{second}", f"/v2/actions/{second}"]
 
-        assert await actions_api.find_action(first, found)
+        assert await find(actions_api, first, found)
         assert take_paths(cluster) == [f"/v2/actions/{first}"]
 
     async def test_unknown(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
         """An action that neither version knows is not found."""
-        assert await actions_api.find_action("x") is None
+        assert await find(actions_api, "x") is None
         assert take_paths(cluster) == ["/v1/actions/x", "/v2/actions", "/v2/actions/x"]
 
-        assert await actions_api.find_action("x") is None
+        assert await find(actions_api, "x") is None
         assert take_paths(cluster) == ["/v1/actions/x", "/v2/actions/x"]
 
     async def test_gone_from_v2(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
         """An action that v2 no longer knows is looked up in v1 as well."""
         uid = cluster.add_action("export")
-        found = await actions_api.find_action(uid)
+        found = await find(actions_api, uid)
         cluster.forget(uid)
         take_paths(cluster)
 
-        assert await actions_api.find_action(uid, found) is None
+        assert await find(actions_api, uid, found) is None
         assert take_paths(cluster) == [f"/v2/actions/{uid}", f"/v1/actions/{uid}"]
 
     @pytest.mark.parametrize("body", [b"", b"404: Not Found", b"<html>no such page</html>"])
@@ -109,19 +116,19 @@ class TestFind:
         cluster.inject(times=None, status=404, body=body)
 
         with pytest.raises(UnreadableReply, match="port 9443"):
-            await actions_api.find_action("x")
+            await find(actions_api, "x")
 
     async def test_odd_404(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
         """After a 404 without the API's words, the list is searched for the action."""
         uid = cluster.add_action()
         cluster.inject(status=404)
-        found = await actions_api.find_action(uid)
+        found = await find(actions_api, uid)
         assert found is not None
         assert found.uid == uid
         assert take_paths(cluster) == [f"/v1/actions/{uid}", "/v1/actions"]
 
         cluster.inject(status=404)
-        assert await actions_api.find_action("x") is None
+        assert await find(actions_api, "x") is None
 
     async def test_odd_404_on_an_empty_cluster(
         self, cluster: FakeCluster, actions_api: ActionsApi
@@ -130,7 +137,7 @@ class TestFind:
         cluster.inject(status=404)
         cluster.inject(status=404, body='{"error_code": "action_not_found"}')
 
-        assert await actions_api.find_action("x") is None
+        assert await find(actions_api, "x") is None
 
     @pytest.mark.parametrize(
         ("uid", "path"),
@@ -146,7 +153,7 @@ class TestFind:
     ) -> None:
         """A uid is quoted, and cannot change the path of the request."""
         cluster.add_action(uid=uid)
-        found = await actions_api.find_action(uid)
+        found = await find(actions_api, uid)
 
         assert found is not None
         assert found.uid == uid
@@ -256,7 +263,7 @@ class TestFindMany:
     async def test_v2(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
         """An action that only v2 has shown is looked for there; v1 is requested only if needed."""
         export, update = cluster.add_action("export"), cluster.add_action()
-        other = await actions_api.find_action(export)
+        other = await find(actions_api, export)
         take_paths(cluster)
 
         found = await find_many(actions_api, {export: other, update: None})
@@ -277,7 +284,7 @@ class TestFindMany:
     async def test_v2_for_all(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
         """A list of v2 that is requested for one action serves all missing ones."""
         export, fresh = cluster.add_action("export"), cluster.add_action("export")
-        other = await actions_api.find_action(export)
+        other = await find(actions_api, export)
 
         found = await find_many(actions_api, {export: other, fresh: None, "x": None})
         assert uids_of(found) == {export, fresh}
@@ -286,7 +293,7 @@ class TestFindMany:
     async def test_broken_v2(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
         """The list of v1 is used alone if that of v2 has the known bug."""
         export, update = cluster.add_action("export"), cluster.add_action()
-        other = await actions_api.find_action(export)
+        other = await find(actions_api, export)
         cluster.inject(path="/v2/actions", status=406, body='{"error_code": "invalid_schema"}')
 
         found = await find_many(actions_api, {export: other, update: None})
@@ -294,16 +301,15 @@ class TestFindMany:
         assert found.changed[ref_of(export)] is None
 
     async def test_refused_v2(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
-        """A rejected list of v2 is ignored if v1 has answered, and raised otherwise."""
+        """A refused list of v2 is not used; without v1 there is no list then."""
         export, update = cluster.add_action("export"), cluster.add_action()
-        other = await actions_api.find_action(export)
+        other = await find(actions_api, export)
         cluster.inject(path="/v2/actions", times=2, status=406)
 
         found = await find_many(actions_api, {export: other, update: None})
         assert uids_of(found) == {update}
         assert found.changed[ref_of(export)] is None
-        with pytest.raises(RequestRejected):
-            await find_many(actions_api, {export: other})
+        assert await find_many(actions_api, {export: other}) is NO_LIST
 
     async def test_cost(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
         """A long list costs more than a short one, by its size."""
@@ -316,7 +322,7 @@ class TestFindMany:
     async def test_in_both(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
         """An action that v2 has shown and v1 lists is not looked for in v2 again."""
         update = cluster.add_action()
-        seen = await actions_api.find_action(update)
+        seen = await find(actions_api, update)
         assert seen is not None
         other = msgspec.structs.replace(seen, kind=Kind.OTHER)
         take_paths(cluster)
@@ -350,7 +356,7 @@ class TestFindMany:
     async def test_changed_in_v2(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
         """An action that only v2 shows is reported by each list, and that it is gone, too."""
         export, update = cluster.add_action("export"), cluster.add_action()
-        wanted = wanted_of({export: await actions_api.find_action(export), update: None})
+        wanted = wanted_of({export: await find(actions_api, export), update: None})
         lists = [await actions_api.fetch_many(wanted, None) for _ in range(2)]
         action, read = lists[1].changed[ref_of(export)], lists[1].read
         assert isinstance(action, Action)
@@ -371,7 +377,7 @@ class TestFindMany:
     async def test_no_longer_in_v2(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
         """What v2 has shown is reported as gone, once, when v1 is asked alone and lacks it."""
         export, fresh = cluster.add_action("export"), cluster.add_action("export")
-        wanted = wanted_of({export: await actions_api.find_action(export), fresh: None})
+        wanted = wanted_of({export: await find(actions_api, export), fresh: None})
         wanted |= wanted_of({cluster.add_action(): None})
         first = await actions_api.fetch_many(wanted, None)
         del wanted[ref_of(export)]
@@ -386,7 +392,7 @@ class TestFindMany:
     async def test_v1_after_v2(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
         """The list of v1 reports all that it shows if the last one was that of v2."""
         export, update = cluster.add_action("export"), cluster.add_action()
-        seen = await actions_api.find_action(export)
+        seen = await find(actions_api, export)
         wanted = wanted_of({update: None})
         await actions_api.fetch_many(wanted, None)
         assert seen is not None
@@ -405,7 +411,7 @@ class TestFindMany:
     ) -> None:
         """What v1 reported while v2 is asked is not lost: the first list to come reports it."""
         export, update = cluster.add_action("export"), cluster.add_action(plan=Plan(duration=5))
-        other = await actions_api.find_action(export)
+        other = await find(actions_api, export)
         wanted = wanted_of({export: other, update: None})
         await actions_api.fetch_many(wanted, None)
         await asyncio.sleep(6)
@@ -424,7 +430,7 @@ class TestFindMany:
         """What left while v2 was asked is not reported; what joined comes with the next list."""
         uids = [cluster.add_action("export") for _ in range(2)]
         update, fresh = cluster.add_action(), cluster.add_action()
-        wanted = wanted_of({uid: await actions_api.find_action(uid) for uid in uids})
+        wanted = wanted_of({uid: await find(actions_api, uid) for uid in uids})
         wanted |= wanted_of({update: None})
         cluster.inject(path="/v2/actions", delay=3)
         slow = asyncio.ensure_future(actions_api.fetch_many(wanted, None))
@@ -567,7 +573,7 @@ class TestFinished:
 
     async def test_deleted(self, actions_api: ActionsApi) -> None:
         """A delete that is listed as running, but whose database is gone, has completed."""
-        ended = await actions_api.verify(A1, stalled(machine("SMDeleteBDB")))
+        ended = await actions_api.verify(A1, stalled(machine("SMDeleteBDB")), None)
 
         assert ended is not None
         assert (ended.phase, ended.evidence) == (Phase.COMPLETED, Evidence.LIST)
@@ -576,7 +582,7 @@ class TestFinished:
         """A delete whose database is still there has not completed."""
         cluster.add_action(plan=Plan(duration=0))
 
-        assert await actions_api.verify(A1, stalled(machine("SMDeleteBDB"))) is None
+        assert await actions_api.verify(A1, stalled(machine("SMDeleteBDB")), None) is None
 
     @pytest.mark.parametrize(
         "body", [b"", b"<html>no such page</html>", b'{"message": "no Route matched"}', b"{}"]
@@ -588,13 +594,13 @@ class TestFinished:
         for action in (machine("SMDeleteBDB"), machine()):
             cluster.inject(path="/v1/bdbs", status=404, body=body)
             with pytest.raises(UnreadableReply) as caught:
-                await actions_api.verify(A1, stalled(action))
+                await actions_api.verify(A1, stalled(action), None)
             assert caught.value.excerpt == ""
 
     async def test_stuck(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
         """A machine that is listed as running, on a database that is idle, has completed."""
         cluster.add_action(plan=Plan(duration=0, outcome="stuck"))
-        ended = await actions_api.verify(A1, stalled(machine()))
+        ended = await actions_api.verify(A1, stalled(machine()), None)
 
         assert ended is not None
         assert (ended.phase, ended.evidence) == (Phase.COMPLETED, Evidence.DATABASE)
@@ -603,7 +609,7 @@ class TestFinished:
         """A database with a running action does not say that it ended."""
         cluster.add_action(plan=Plan(outcome="never"))
 
-        assert await actions_api.verify(A1, stalled(machine())) is None
+        assert await actions_api.verify(A1, stalled(machine()), None) is None
 
     @pytest.mark.parametrize(
         "phase", [Phase.PENDING, Phase.UNKNOWN, Phase.CANCELLING], ids=lambda phase: phase.value
@@ -614,7 +620,7 @@ class TestFinished:
         """An action that was not seen running has not ended, although its database is idle."""
         cluster.add_action(plan=Plan(duration=0, outcome="stuck"))
 
-        assert await actions_api.verify(A1, stalled(machine(phase=phase))) is None
+        assert await actions_api.verify(A1, stalled(machine(phase=phase)), None) is None
 
     @pytest.mark.parametrize(
         "body",
@@ -632,7 +638,7 @@ class TestFinished:
         """A database that waits for a change, or is changed, does not say that it ended well."""
         cluster.inject(status=200, body=body)
 
-        assert await actions_api.verify(A1, stalled(machine())) is None
+        assert await actions_api.verify(A1, stalled(machine()), None) is None
 
     @pytest.mark.parametrize(
         "unverified",
@@ -650,12 +656,12 @@ class TestFinished:
         self, cluster: FakeCluster, actions_api: ActionsApi, unverified: WaitError
     ) -> None:
         """No database is requested if it could not confirm an end."""
-        assert await actions_api.verify(A1, unverified) is None
+        assert await actions_api.verify(A1, unverified, None) is None
         assert take_paths(cluster) == []
 
     async def test_database_is_gone(self, actions_api: ActionsApi) -> None:
         """A missing database says nothing about a change to it."""
-        assert await actions_api.verify(A1, stalled(machine())) is None
+        assert await actions_api.verify(A1, stalled(machine()), None) is None
 
     async def test_may_not_ask(
         self, cluster: FakeCluster, actions_api: ActionsApi, caplog: pytest.LogCaptureFixture
@@ -663,7 +669,7 @@ class TestFinished:
         """For a user who may not see databases the log has the reason."""
         cluster.inject(path="/v1/bdbs", status=403)
 
-        assert await actions_api.verify(A1, stalled(machine())) is None
+        assert await actions_api.verify(A1, stalled(machine()), None) is None
         assert logged_problem(caplog) == ("database cannot tell", str(A1), DENIED)
         assert DENIED in caplog.text
 
@@ -672,4 +678,4 @@ class TestFinished:
         cluster.inject(path="/v1/bdbs", status=503)
 
         with pytest.raises(ClusterUnreachable):
-            await actions_api.verify(A1, stalled(machine("SMDeleteBDB")))
+            await actions_api.verify(A1, stalled(machine("SMDeleteBDB")), None)

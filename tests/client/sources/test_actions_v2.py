@@ -14,6 +14,7 @@ from redis_enterprise_actions import (
 from redis_enterprise_actions._client.sources.actions import ActionsApi
 from redis_enterprise_actions.testing import FakeCluster
 from tests.client.sources.test_actions import take_paths, transport_to
+from tests.scripted import ref_of
 
 
 pytestmark = pytest.mark.core
@@ -28,7 +29,7 @@ class TestV2:
         async with FakeCluster(version="7.8") as cluster:
             transport = transport_to(cluster)
             actions_api = ActionsApi(transport)
-            assert [await actions_api.find_action("x") for _ in range(3)] == [None] * 3
+            assert [await actions_api.fetch(ref_of("x"), None) for _ in range(3)] == [None] * 3
             await transport.close()
 
             assert take_paths(cluster) == ["/v1/actions/x", "/v2/actions", *["/v1/actions/x"] * 2]
@@ -37,10 +38,10 @@ class TestV2:
         self, cluster: FakeCluster, actions_api: ActionsApi
     ) -> None:
         """Concurrent requests probe for v2 once."""
-        await asyncio.gather(*(actions_api.find_action(f"x{n}") for n in range(10)))
+        await asyncio.gather(*(actions_api.fetch(ref_of(f"x{n}"), None) for n in range(10)))
 
         assert take_paths(cluster).count("/v2/actions") <= 10
-        await asyncio.gather(*(actions_api.find_action(f"x{n}") for n in range(10)))
+        await asyncio.gather(*(actions_api.fetch(ref_of(f"x{n}"), None) for n in range(10)))
         assert "/v2/actions" not in take_paths(cluster)
 
     async def test_finding_out_fails(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
@@ -49,8 +50,8 @@ class TestV2:
         cluster.inject(path="/v2", status=503)
 
         with pytest.raises(ClusterUnreachable):
-            await actions_api.find_action(uid)
-        assert await actions_api.find_action(uid) is not None
+            await actions_api.fetch(ref_of(uid), None)
+        assert await actions_api.fetch(ref_of(uid), None) is not None
 
     @pytest.mark.parametrize("status", [400, 500])
     async def test_broken_v2(
@@ -66,7 +67,7 @@ class TestV2:
         )
         uid = cluster.add_action()
 
-        assert await actions_api.find_action("x") is None
+        assert await actions_api.fetch(ref_of("x"), None) is None
         assert [action.uid for action in await actions_api.list_actions(None)] == [uid]
         (record,) = caplog.records
         assert "the client uses /v1 alone" in record.getMessage()
@@ -78,33 +79,33 @@ class TestV2:
         uid = cluster.add_action("export")
         cluster.inject(path="/v2/actions", status=400, body='{"error_code": "invalid_schema"}')
 
-        assert await actions_api.find_action(uid) is not None
+        assert await actions_api.fetch(ref_of(uid), None) is not None
 
     async def test_broken_v2_of_a_known_action(
         self, cluster: FakeCluster, actions_api: ActionsApi
     ) -> None:
         """A v2 that breaks does not make an action that it has shown vanish."""
         uid = cluster.add_action("export")
-        found = await actions_api.find_action(uid)
+        found = await actions_api.fetch(ref_of(uid), None)
         cluster.inject(path="/v2", status=500, body='{"error_code": "invalid_schema"}')
 
         with pytest.raises(ClusterUnreachable):
-            await actions_api.find_action(uid, found)
+            await actions_api.fetch(ref_of(uid), found)
 
     async def test_odd_404_of_v2(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
         """On v2, too, the list is searched after a 404 without the API's words."""
         uid = cluster.add_action("export")
-        found = await actions_api.find_action(uid)
+        found = await actions_api.fetch(ref_of(uid), None)
         cluster.inject(path="/v2", status=404, body="<html>no route</html>")
-        assert await actions_api.find_action(uid, found) == found
+        assert await actions_api.fetch(ref_of(uid), found) == found
 
         cluster.inject(times=2, path="/v2", status=404, body="<html>no route</html>")
         with pytest.raises(UnreadableReply, match="port 9443"):
-            await actions_api.find_action(uid, found)
+            await actions_api.fetch(ref_of(uid), found)
 
     async def test_refused_v2(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
         """Any other refusal by v2 is raised."""
         cluster.inject(path="/v2", status=406)
 
         with pytest.raises(RequestRejected):
-            await actions_api.find_action("x")
+            await actions_api.fetch(ref_of("x"), None)

@@ -30,6 +30,8 @@ from redis_enterprise_actions.testing import Plan
 from tests.conftest import client_of
 from tests.scripted import now
 
+from .conftest import wanted_of
+
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -431,19 +433,18 @@ class TestMany:
         cluster.inject(path=TASKS, times=2, status=404, body='{"title": "x", "status": 404}')
 
         assert await tasks.list_tasks() == []
-        assert await tasks.fetch_many({parse_reference("crdb:t1"): None}) == ListResult(
-            {}, cost=1.0
-        )
+        assert await tasks.fetch_many(
+            wanted_of({parse_reference("crdb:t1"): None}), None
+        ) == ListResult({}, cost=1.0)
 
     async def test_cost(self, cluster: FakeCluster, tasks: CrdbTasksApi) -> None:
         """A long list costs more than a short one, by its size."""
         entries = [{"id": f"t{number}", "status": "queued"} for number in range(3000)]
         cluster.inject(path=TASKS, status=200, body=json.dumps(entries))
 
-        found = await tasks.fetch_many(
-            {parse_reference("crdb:t7"): None, parse_reference("crdb:x"): None}
-        )
-        assert [action.uid for action in found.actions.values()] == ["t7"]
+        refs = {parse_reference("crdb:t7"): None, parse_reference("crdb:x"): None}
+        found = await tasks.fetch_many(wanted_of(refs), None)
+        assert [action.uid for action in found.changed.values()] == ["t7"]
         assert found.cost == pytest.approx(len(json.dumps(entries)) / 2**15)
 
     async def test_same_time(self, cluster: FakeCluster) -> None:

@@ -40,6 +40,8 @@ from redis_enterprise_actions.testing import FakeCluster, Plan
 from tests.conftest import client_of
 from tests.scripted import now
 
+from .conftest import wanted_of
+
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -404,11 +406,10 @@ class TestRuns:
         """A list entry without a task_id counts while it is in progress, and not as a result."""
         cluster.inject(status=200, body=json.dumps({"actions": [shown]}))
         wanted = parse_reference(ref)
-        found = await api.fetch_many(
-            {wanted: None if last is None else action_of(ref, "running", last)}
-        )
+        seen = None if last is None else action_of(ref, "running", last)
+        found = await api.fetch_many(wanted_of({wanted: seen}), None)
 
-        assert [action.task_id for action in found.actions.values()] == (
+        assert [action.task_id for action in found.changed.values()] == (
             [] if run is False else [run]
         )
 
@@ -629,8 +630,8 @@ class TestRemove:
         last = action_of("node:1/remove")
         unverified = ActionStalled("x", action=last, elapsed=1, polls=1, stall_timeout=1)
 
-        assert await api.verify(parse_reference("node:9/remove"), unverified) is None
-        assert await api.verify(parse_reference("node:9/remove"), unverified) is not None
+        assert await api.verify(parse_reference("node:9/remove"), unverified, None) is None
+        assert await api.verify(parse_reference("node:9/remove"), unverified, None) is not None
 
     async def test_cancelled(self, cluster: FakeCluster, api: NodeActionsApi) -> None:
         """A removal that this client has cancelled has vanished, although its node is gone."""
@@ -684,7 +685,7 @@ class TestRemove:
         last = action_of(ref) if known else None
         unverified = ActionVanished(ref, action=last, elapsed=1, polls=1)
 
-        assert await api.verify(parse_reference(ref), unverified) is None
+        assert await api.verify(parse_reference(ref), unverified, None) is None
         assert cluster.requests == []
 
 
@@ -742,9 +743,9 @@ class TestCancel:
         api.record_cancel(ref, "T1")
         known = {"uid": ref.name, "action": action_of(str(ref)), "elapsed": 1.0, "polls": 1}
 
-        assert await api.verify(ref, ActionVanished(**known)) is not None  # type: ignore[arg-type]
+        assert await api.verify(ref, ActionVanished(**known), None) is not None  # type: ignore[arg-type]
         stalled = ActionStalled(**known, stall_timeout=1)  # type: ignore[arg-type]
-        assert await api.verify(ref, stalled) is None
+        assert await api.verify(ref, stalled, None) is None
 
     @pytest.mark.parametrize("waited", [True, False], ids=["waited", "not waited"])
     @pytest.mark.parametrize("named", [True, False], ids=["by its run", "by its name"])
@@ -893,11 +894,10 @@ class TestLists:
     async def test_cluster(self, cluster: FakeCluster, api: NodeActionsApi) -> None:
         """The cluster's actions have a list of their own."""
         cluster.start_cluster_action("change_master", node_uid=1)
-        found = await api.fetch_many(
-            {parse_reference("cluster:change_master"): None, parse_reference("cluster:x"): None}
-        )
+        refs = {parse_reference("cluster:change_master"): None, parse_reference("cluster:x"): None}
+        found = await api.fetch_many(wanted_of(refs), None)
 
-        assert [action.status for action in found.actions.values()] == ["running"]
+        assert [action.status for action in found.changed.values()] == ["running"]
         assert (requested_paths(cluster), found.cost) == (["/v1/cluster/actions"], 1.0)
 
     async def test_cost(self, cluster: FakeCluster, api: NodeActionsApi) -> None:
@@ -905,7 +905,9 @@ class TestLists:
         entries = [entry(str(number)) for number in range(2000)]
         cluster.inject(status=200, body=json.dumps(entries))
 
-        found = await api.fetch_many({parse_reference("node:1/maintenance_on"): None})
+        found = await api.fetch_many(
+            wanted_of({parse_reference("node:1/maintenance_on"): None}), None
+        )
         assert found.cost == pytest.approx(len(json.dumps(entries)) / 2**15)
 
     @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ from redis_enterprise_actions._client.sources.registry import StatusSources
 from redis_enterprise_actions._model.reference import parse_reference
 from tests.conftest import client_of
 
+from .conftest import wanted_of
+
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -29,25 +31,32 @@ async def sources(cluster: FakeCluster) -> AsyncIterator[StatusSources]:
     await transport.close()
 
 
-@pytest.mark.parametrize("ref", ["bdb:1", "export:1", "node:1/maintenance_on", "crdb:t1"])
-async def test_forbidden_list(cluster: FakeCluster, sources: StatusSources, ref: str) -> None:
-    """A list that the user may not read is `NO_LIST`; missing authentication is an error."""
-    wanted = {parse_reference(ref): None}
-    cluster.inject(status=403)
-    assert await sources.fetch_many(wanted) is NO_LIST
+KINDS = ["a1", "bdb:1", "export:1", "node:1/maintenance_on", "cluster:change_master", "crdb:t1"]
 
-    cluster.inject(status=401, times=2)
+
+@pytest.mark.parametrize("status", [403, 405, 406, 501, 400, 301])
+@pytest.mark.parametrize("ref", KINDS)
+async def test_refused_list(
+    cluster: FakeCluster, sources: StatusSources, ref: str, status: int
+) -> None:
+    """A list that the cluster refuses is `NO_LIST`."""
+    wanted = parse_reference(ref)
+    cluster.inject(status=status, times=2)
+
+    found = await sources.by_kind[wanted.list_kind].fetch_many(wanted_of({wanted: None}), None)
+    assert found is NO_LIST
+
+
+@pytest.mark.parametrize("ref", KINDS)
+async def test_list_without_credentials(
+    cluster: FakeCluster, sources: StatusSources, ref: str
+) -> None:
+    """A list that the cluster refuses as it does not know the credentials is an error."""
+    wanted = parse_reference(ref)
+    cluster.inject(status=401)
+
     with pytest.raises(AuthenticationError, match="401"):
-        await sources.fetch_many(wanted)
-
-
-@pytest.mark.parametrize("ref", ["a1", "cluster:change_master"])
-async def test_forbidden(cluster: FakeCluster, sources: StatusSources, ref: str) -> None:
-    """A list that needs the same permission as a single object is an error if forbidden."""
-    cluster.inject(status=403)
-
-    with pytest.raises(AuthenticationError, match="403"):
-        await sources.fetch_many({parse_reference(ref): None})
+        await sources.by_kind[wanted.list_kind].fetch_many(wanted_of({wanted: None}), None)
 
 
 async def test_fetch_certain(cluster: FakeCluster, sources: StatusSources) -> None:

@@ -44,6 +44,8 @@ from redis_enterprise_actions._model.reference import Reference, ReferenceKind, 
 from redis_enterprise_actions.testing import FakeCluster, Plan
 from tests.conftest import client_of, examples
 
+from .conftest import wanted_of
+
 
 if TYPE_CHECKING:
     from redis_enterprise_actions import Operation
@@ -436,12 +438,12 @@ class TestVanished:
             ref = parse_reference(operation.ref or "")
             known = {"uid": ref.name, "elapsed": 1.0, "polls": 1}
             unverified = ActionVanished(**known, action=other(Kind.EXPORT, 0))  # type: ignore[arg-type]
-            ended = await client._parts.sources.databases.verify(ref, unverified)
+            ended = await client._parts.sources.databases.verify(ref, unverified, None)
 
-            found = await client._parts.sources.databases.fetch_many({ref: None})
+            found = await client._parts.sources.databases.fetch_many(wanted_of({ref: None}), None)
 
             assert ended is None
-            assert found.actions[ref].phase is Phase.RUNNING  # type: ignore[union-attr]
+            assert found.changed[ref].phase is Phase.RUNNING  # type: ignore[union-attr]
 
     @pytest.mark.enable_socket
     async def test_end_in_a_list(self, cluster: FakeCluster, client: ActionsClient) -> None:
@@ -451,7 +453,9 @@ class TestVanished:
         await operation
         ref = parse_reference(operation.ref or "")
 
-        assert (await client._parts.sources.databases.fetch_many({ref: None})).actions == {}
+        assert (
+            await client._parts.sources.databases.fetch_many(wanted_of({ref: None}), None)
+        ).changed == {}
 
     async def test_no_database(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """A transfer whose database is deleted meanwhile has vanished."""

@@ -118,7 +118,9 @@ class ClusterChecks:
 
     async def _get(self, route: Route) -> Reply | Exception:
         """Send a request as the client does; return the error if there is no usable answer."""
-        get = partial(self._transport.get, route.path, permission=route.permission)
+        get = partial(
+            self._transport.get, route.path, permission=route.permission, decode=_unchanged
+        )
         try:
             async with asyncio.timeout(self._limit):
                 try:
@@ -235,6 +237,10 @@ def denied(check: str, route: Route, error: Exception) -> CheckResult:
     detail = getattr(error, "detail", None) or "no answer in time"
     advice = error.hint if isinstance(error, RequestRejected) else None
     return result(check, f"{route.content}: {detail}", advice)
+
+
+def _unchanged(reply: Reply) -> Reply:
+    return reply
 
 
 def _is_list(route: Route, body: bytes) -> bool:

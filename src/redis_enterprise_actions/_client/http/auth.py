@@ -29,7 +29,7 @@ from redis_enterprise_actions._model.errors import (
     UsageError,
 )
 
-from .redaction import Secret, without_credentials
+from .redaction import Secret
 
 
 if TYPE_CHECKING:
@@ -66,9 +66,6 @@ class Authenticator(Protocol):
 
     async def reauthorize(self, refused: Secret | None, post: Post, /) -> Secret | None:
         """Return another header than the one that was refused, or None if there is no other."""
-
-    def redact(self, body: bytes) -> bytes:
-        """Return a body without the credentials, which a server may send back."""
         ...
 
 
@@ -85,9 +82,6 @@ class StaticAuth:
 
     async def reauthorize(self, _: Secret | None, __: Post) -> Secret | None:
         return None
-
-    def redact(self, body: bytes) -> bytes:
-        return body if self.static_header is None else without_credentials(self.static_header, body)
 
 
 class _Token(NamedTuple):
@@ -126,9 +120,6 @@ class TokenAuth:
             if token is None or token.header == refused:
                 token = await self._fetch(None, post, called_at)
             return None if token.header == refused else token.header
-
-    def redact(self, body: bytes) -> bytes:
-        return body if self._token is None else without_credentials(self._token.header, body)
 
     async def _refresh(self, token: _Token, post: Post, called_at: float) -> _Token:
         """Return a new token or, after a transient failure, the present one, still valid."""

@@ -19,7 +19,7 @@ from .redaction import Secret
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
 _SPACE: Final = re.compile(r"\s")
 
@@ -32,7 +32,9 @@ class NodePool:
         if not self.urls:
             raise UsageError("no cluster is given: the list of its URLs is empty")
         self.current = self.urls[0]  # the node for the next request
-        self._failed: dict[URL, float] = {}  # when each may be used again, in the order of failure
+        # When each node that has failed since the last usable reply may be used again, in the order
+        # of the failures.
+        self.failed: dict[URL, float] = {}
         if isinstance(trusted_hosts, str):
             raise UsageError("trusted_hosts= is a list of hosts, not one")
         try:
@@ -46,47 +48,56 @@ class NodePool:
             for port in (ports if url.explicit_port is None else {url.port})
         }
 
-    @property
-    def has_failures(self) -> bool:
-        """Return True if a node has failed since the last usable reply of the cluster."""
-        return bool(self._failed)
-
     def mark_answered(self, now: float) -> None:
         """Record a usable reply: nodes that failed may be used again, after their backoff."""
-        self._failed = {url: until for url, until in self._failed.items() if until > now}
+        self.failed = {url: until for url, until in self.failed.items() if until > now}
 
     def mark_failed(
-        self, nodes: Iterable[URL], now: float, *, backoff: float | None
-    ) -> float | None:
-        """Record that nodes failed, and are not to be used for `backoff` seconds; go to the next.
+        self, nodes: Iterable[URL], now: float, *, backoff: float | None = None
+    ) -> None:
+        """Record that nodes failed, and are not to be used for `backoff` seconds.
 
-        Return the seconds until the next one may be used, or None if there is one that has not
-        failed since the last usable reply.
+        If the current node is one of them, the next one that has not failed since the last usable
+        reply becomes the current one, or else the one that may be used first.
         """
         for node in nodes:
-            self._failed.pop(node, None)
-            self._failed[node] = now + min(backoff or 0.0, MAX_RETRY_AFTER)
+            self.failed.pop(node, None)
+            self.failed[node] = now + min(backoff or 0.0, MAX_RETRY_AFTER)
+        if self.current not in self.failed:
+            return
+        healthy = [url for url in self._in_turn() if url not in self.failed]
+        known = [url for url in self.failed if url in self.urls]
+        self.current = healthy[0] if healthy else min(known, key=self.failed.__getitem__)
+
+    def next_node(
+        self, asked: Collection[URL], now: float, *, even_failed: bool = False
+    ) -> URL | None:
+        """Return the next node that was not asked and has not failed since the last usable reply.
+
+        With `even_failed`, return one that has failed, and whose backoff is over, if there is none.
+        """
+        left = [url for url in self._in_turn() if url not in asked]
+        healthy = [url for url in left if url not in self.failed]
+        if even_failed:
+            healthy += [url for url in left if url in self.failed and self.failed[url] <= now]
+        return healthy[0] if healthy else None
+
+    def _in_turn(self) -> tuple[URL, ...]:
+        """Return the configured nodes, from the current one on."""
         start = self.urls.index(self.current) if self.current in self.urls else 0
-        for url in self.urls[start:] + self.urls[:start]:
-            if url not in self._failed:
-                self.current = url
-                return None
-        self.current = min(
-            (url for url in self._failed if url in self.urls), key=self._failed.__getitem__
-        )
-        return self.remaining_backoff(self.current, now)
+        return self.urls[start:] + self.urls[:start]
 
     def remaining_backoff(self, node: URL, now: float) -> float:
         """Return the seconds for which a node is not to be used."""
-        return max(0.0, self._failed.get(node, now) - now)
+        return max(0.0, self.failed.get(node, now) - now)
 
     def has_alternative(self, node: URL) -> bool:
         """Return True if another node has not failed since the last usable reply."""
-        return any(url not in self._failed for url in self.urls if url != node)
+        return any(url not in self.failed for url in self.urls if url != node)
 
     def is_healthy(self, node: URL) -> bool:
         """Return True if a node has not failed since the last usable reply."""
-        return node not in self._failed
+        return node not in self.failed
 
     def redirect_target(self, node: URL, location: str) -> URL | None:
         """Return the node that a redirect from `node` names, or None if it is not a known one.

@@ -46,12 +46,13 @@ def as_secret(value: str | _V) -> Secret | _V:
     return value if value is None or callable(value) else Secret(cast("str", value))
 
 
-def without_credentials(header: Secret, body: bytes) -> bytes:
-    """Return a body without the credentials of a header, which a server may send back."""
-    _, _, credentials = header.reveal().partition(" ")
-    if len(credentials) < _MIN_REDACTED:
-        return body
-    return body.replace(credentials.encode(), b"***")
+def credentials_of(header: Secret) -> bytes:
+    """Return the credentials of a header, which a body must not show, or `b""` if they are short.
+
+    A server may send them back.
+    """
+    credentials = header.reveal().partition(" ")[2].encode()
+    return credentials if len(credentials) >= _MIN_REDACTED else b""
 
 
 def without_secrets(secrets: Iterable[Secret], text: str | None) -> str | None:

@@ -1,7 +1,7 @@
-"""Transport: sends one request to one node, with its redirects and its authentication.
+"""Transport: gets a usable answer from any node of the cluster, and sends calls to one of them.
 
-A reply is a status, headers, and a body in bytes; its meaning is left to the callers. Credentials
-go to the configured and trusted nodes only.
+A reply is a status, headers, and a body in bytes; a decoder of the caller tells its meaning, and
+whether it is usable. Credentials go to the configured and trusted nodes only.
 """
 
 from __future__ import annotations
@@ -9,59 +9,57 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-import re
 import ssl
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 import aiohttp
 from aiohttp import hdrs
 from yarl import URL
 
-from redis_enterprise_actions._client.pacing.rate_limit import TURN
-from redis_enterprise_actions._client.wire.error_body import error_for, is_retryable
+from redis_enterprise_actions._client.wire.error_body import error_for
 from redis_enterprise_actions._model.errors import (
-    ClientCertificateRefused,
     ClientClosed,
     ClusterUnreachable,
     RedisActionsError,
+    RequestError,
     RequestRejected,
     UnreadableReply,
-    UntrustedCertificate,
     UsageError,
 )
 
-from .redaction import Secret
-from .tls import client_cert_refusal
+from .attempts import Attempts
+from .connection_errors import ConnectionLost, connection_error, has_secrets, without_resending
+from .redaction import Secret, credentials_of, without_secrets
 
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Mapping
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping
 
-    from redis_enterprise_actions._model.errors import RequestError
+    from redis_enterprise_actions._client.protocols import Gate
 
     from .auth import Authenticator
     from .nodes import NodePool
     from .tls import TLSSettings
 
+_T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 
 MAX_BODY: Final = 64 * 2**20  # bytes; a cluster with 100,000 remembered actions sends about half
-_CONNECTIONS: Final = 8  # a cluster manager has about ten API threads
+_CALLS: Final = 6  # requests of the user at once; a cluster manager has about ten API threads
+_POLLS: Final = 2  # one poll and one last look at once
 _ABANDONED: Final = 2.0  # seconds without an answer; a request cancelled after that is a failure
 _MIN_TIMEOUT: Final = 5.0  # seconds for one of several nodes
 _CONNECT_TIMEOUT: Final = 10.0  # seconds
+_CONNECT_SHARE: Final = 0.8  # at most, of a shorter time limit: "not connected" is not "no answer"
 _NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 _REDIRECTS: Final = frozenset({307, 308})  # those that keep the method
 _HEADERS: Final[Mapping[str, str]] = {
     hdrs.ACCEPT: "application/json",
     hdrs.USER_AGENT: "redis-enterprise-actions",
 }
-# aiohttp names its TLS setting in its errors, even for plain HTTP.
-_TLS_SETTING: Final = re.compile(" ssl:(default|True|False|<[^>]*>)")
-# Errors of aiohttp that hold the headers of the request, or bytes of the answer.
-_WITH_SECRETS: Final = (aiohttp.ClientResponseError, aiohttp.ClientPayloadError)
+_NOT_RESENT: Final = (without_resending,)
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -79,7 +77,9 @@ class Reply(NamedTuple):
 class Request(NamedTuple):
     """Request to any node. `path` and `query` are quoted already; `timeout` is in seconds.
 
-    Errors quote the cluster's words only if they are `quotable`, and otherwise its error code.
+    Errors quote the cluster's words only if they are `quotable`, and otherwise its error code, and
+    without the `secrets` that the body holds. Only a GET, or what is `repeatable`, is sent again
+    after a failure that may have come after its execution.
     """
 
     method: str
@@ -90,15 +90,40 @@ class Request(NamedTuple):
     permission: str | None = None
     timeout: float | None = None
     quotable: bool = True
+    secrets: tuple[Secret, ...] = ()
+    repeatable: bool = False
 
     @property
     def is_write(self) -> bool:
         """Return True if the request may change something, so that it must not be sent twice."""
-        return self.method != "GET"
+        return self.method != "GET" and not self.repeatable
+
+
+class _Headers(dict[str, str]):
+    """Headers of a request. Their `repr` hides them, as they hold credentials.
+
+    `credentials` are the bytes that a server may send back, empty if there are none.
+    """
+
+    __slots__ = ("authorization", "credentials")
+
+    def __init__(self, headers: Mapping[str, str], authorization: Secret | None) -> None:
+        super().__init__(headers)
+        self.authorization = authorization
+        self.credentials = b""
+        if authorization is not None:
+            self[hdrs.AUTHORIZATION] = authorization.reveal()
+            self.credentials = credentials_of(authorization)
+
+    def __repr__(self) -> str:
+        return "<headers>"
 
 
 class Transport:
-    """Sender of requests to one cluster. It opens a session if none is given."""
+    """Sender of requests to one cluster. It opens a session if none is given.
+
+    `has_answered` is True once the cluster has given an answer that is the API's.
+    """
 
     def __init__(
         self,
@@ -111,12 +136,17 @@ class Transport:
     ) -> None:
         self.nodes = nodes
         self.requests_sent = 0
-        self._tried_since = -math.inf
-        self._tried: list[URL] = []  # the nodes of the last request, in order
+        self.has_answered = False
+        self._knows_credentials = False  # a node has accepted them
         self._authenticator = authenticator
         self._tls = tls
         self._external_session = session
-        self._own_session: aiohttp.ClientSession | None = None
+        self._session: aiohttp.ClientSession | None = None  # the one in use, until `close`
+        self._loop: asyncio.AbstractEventLoop | None = None  # of that session
+        self._closed = False
+        self._call_slots = asyncio.Semaphore(_CALLS)
+        self._poll_slots = asyncio.Semaphore(_POLLS)
+        self._token_slots = asyncio.Semaphore(1)
         if not 0 < request_timeout < math.inf:
             raise UsageError("request_timeout= must be more than 0 and not endless")
         if session is not None and not isinstance(session, aiohttp.ClientSession):
@@ -131,9 +161,13 @@ class Transport:
         self._request_timeout = request_timeout
         self._default_timeout = _timeout(request_timeout)
         # A session that the transport opens itself sends these headers already.
-        self._default_headers = {} if session is None else dict(_HEADERS)
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._closed = False
+        self._base_headers: Mapping[str, str] = {} if session is None else _HEADERS
+        # The headers of each GET, unless they need a token.
+        self._headers: _Headers | None = None
+        if authenticator.static_header is not None or not authenticator.has_credentials:
+            self._headers = _Headers(self._base_headers, authenticator.static_header)
+        # A given session may have middlewares of its own, which GETs do not replace.
+        self._get_middlewares = _NOT_RESENT if session is None else None
         for url in nodes.urls:
             if url.scheme == "https" and not tls.verified:
                 fields = {"event": "certificate not verified", "url": str(url)}
@@ -145,219 +179,289 @@ class Transport:
     async def close(self) -> None:
         """Close the session, unless it was given."""
         self._closed = True
-        if self._own_session is not None:
-            await self._own_session.close()
+        session, self._session = self._session, None
+        if session is not None and session is not self._external_session:
+            await session.close()
 
-    def get(self, path: str, *, permission: str, query: str = "") -> Awaitable[Reply]:
-        """GET `path`; see `send`. `permission` is the one that the vendor's page names."""
-        return self.send(_get_request(path, query, permission))
+    def get(
+        self,
+        path: str,
+        *,
+        permission: str,
+        decode: Callable[[Reply], _T],
+        query: str = "",
+        gate: Gate | None = None,
+    ) -> Coroutine[object, object, _T]:
+        """GET `path` from any node, and return what `decode` makes of the reply.
 
-    async def send(self, request: Request) -> Reply:
-        """Send a request once; return a reply of status 2xx or 404.
+        `decode` takes a reply of status 2xx or 404, and raises `UnreadableReply` if it is unusable.
+        After a transient failure the next node is asked that has not failed since the last usable
+        answer: a lost connection, no answer in time, 408, 429, 5xx except 501 and 505, an unusable
+        reply, a redirect that leads nowhere, and credentials that another node has accepted.
 
-        A redirect to another node, and a token that is renewed after a 401, are followed by another
-        request: the cluster has not executed the first one. Raises `RequestError`, `ClientClosed`,
-        and errors of the caller's `token=`.
+        `permission` is the one that the vendor's page names. `gate` is that of a poll, awaited
+        before each request; polls have connections of their own.
+
+        Raises a `RequestError` that counts all requests and names all nodes, `ClientClosed`, and
+        errors of the caller's `token=`.
         """
-        authorization = self._authenticator.static_header or await self._authorize(
-            request, self._authenticator.authorization(self._post_for_token)
-        )
-        reply = await self._send_once(request, authorization)
-        if reply.status == 200:
-            return reply
-        if reply.status == 401:
-            authorization = await self._authorize(
-                request, self._authenticator.reauthorize(authorization, self._post_for_token)
-            )
-            if authorization is not None:
-                reply = await self._send_once(request, authorization)
-        error = self._error_for(request, reply)
-        if error is not None:
-            raise error
-        return reply
+        slots = self._call_slots if gate is None else self._poll_slots
+        return self._request(_get_request(path, query, permission), decode, gate, slots)
 
-    async def send_to_node(
-        self, node: URL, request: Request, authorization: Secret | None = None
-    ) -> Reply:
-        """Send a request to one node; return any reply, also a redirect.
+    def send(self, request: Request) -> Coroutine[object, object, Reply]:
+        """Send a request that changes something; return a reply of status 2xx or 404.
+
+        The request goes on to the next node only if no node can have executed it: there was no
+        connection, or a redirect that leads nowhere, or the node does not know credentials that
+        another one has accepted. Raises what `get` does; `RequestError.sent` is False if no node
+        can have executed the request.
+        """
+        return self._request(request, _unchanged, None, self._call_slots)
+
+    def send_to_node(self, node: URL, request: Request) -> Coroutine[object, object, Reply]:
+        """Send a request without credentials to one node; return any reply, also a redirect.
 
         Raises `RequestError` if there is none, and `ClientClosed`.
         """
-        turn = TURN.get()
-        if turn is not None:
-            await turn()
-            self._tried_since = asyncio.get_running_loop().time()
-        session = self._session()
-        headers = (
-            {**request.headers, **_HEADERS} if request.headers else self._default_headers.copy()
+        headers = _Headers({**request.headers, **self._base_headers}, None)
+        return self._request(
+            request, _unchanged, None, self._call_slots, headers=headers, only_node=node
         )
-        if authorization is not None:
-            headers[hdrs.AUTHORIZATION] = authorization.reveal()
-        if request.body is not None:
-            headers[hdrs.CONTENT_TYPE] = "application/json"
-        self.requests_sent += 1
-        try:
-            response = await session.request(
-                request.method,
-                _url(node, request.path, request.query),
-                headers=headers,
-                data=None if request.body is None else request.body.reveal(),
-                ssl=self._ssl,
-                timeout=self._timeout_for(node, request),
-                allow_redirects=False,
-                raise_for_status=False,
-                middlewares=(_without_resending,) if request.is_write else None,
-            )
-            try:
-                content = response.content
-                if content.is_eof() and content.total_bytes <= MAX_BODY:  # all of it is there
-                    body = content.read_nowait()
-                else:
-                    body = await _read_body(request, response)
-                return Reply(response.status, self._authenticator.redact(body), response.headers)
-            finally:
-                if response.connection is not None:  # otherwise it was read to its end
-                    response.release()
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            misused = "AUTHORIZATION header" in str(error)
-            unreachable = _unreachable(request, error)
-            has_secrets = isinstance(error, _WITH_SECRETS) or _is_cut_in_headers(error)
-            cause = None if has_secrets else error
-        # Not raised within `except`, where the new error would keep the old one as its context.
-        if misused:
-            raise UsageError("session= has credentials of its own, as from .netrc")
-        if self._closed or session.closed:
-            raise ClientClosed from cause
-        raise unreachable from cause
 
-    def mark_answered(self) -> None:
-        """Record that the last reply was usable."""
-        if self.nodes.has_failures:
-            self.nodes.mark_answered(asyncio.get_running_loop().time())
+    async def _request(  # noqa: C901, PLR0912, PLR0915 - see the docstring
+        self,
+        request: Request,
+        decode: Callable[[Reply], _T],
+        gate: Gate | None,
+        slots: asyncio.Semaphore,
+        *,
+        headers: _Headers | None = None,
+        only_node: URL | None = None,
+    ) -> _T:
+        """Send a request to one node after the other; see `get` and `send`.
 
-    def abandon(self) -> None:
-        """Record that a request was cancelled; a node that had time enough to answer has failed."""
-        now = asyncio.get_running_loop().time()
-        if self._tried and now - self._tried_since >= _ABANDONED:
-            self.nodes.mark_failed(self._tried, now, backoff=None)
-
-    def fail_over(self, error: RequestError) -> None:
-        """Record that the last reply was unusable, and add to its error the nodes that were tried.
-
-        The next request goes to another node.
+        All of it is in one coroutine, as each resumption of a poll passes all of its coroutines.
         """
-        if not self._tried:
-            return
-        now = asyncio.get_running_loop().time()
-        backoff = self.nodes.mark_failed(self._tried, now, backoff=error.retry_after)
-        error.nodes = tuple(map(str, self._tried))
-        error.has_alternative = backoff is None
-        error.retry_after = backoff or None
+        loop, nodes = asyncio.get_running_loop(), self.nodes
+        node = nodes.current if only_node is None else only_node
+        attempts: Attempts | None = None  # from the second request on
+        if headers is None and request.body is None and not request.headers:
+            headers = self._headers
+        while True:
+            if headers is None:
+                headers = await self._authorize(request, gate, attempts)
+            failure: RequestError | None = None
+            reply: Reply | None = None
+            problem: Exception | None = None
+            sent_at = math.inf
+            await slots.acquire()
+            try:
+                if gate is not None:
+                    await gate.admit()
+                session = self._session
+                if session is None or self._loop is not loop or session.closed:
+                    session = self._open_session(loop)
+                sent_at = loop.time()
+                self.requests_sent += 1
+                response = await session.request(
+                    request.method,
+                    _url(node, request.path, request.query),
+                    headers=headers,
+                    data=None if request.body is None else request.body.reveal(),
+                    ssl=self._ssl,
+                    timeout=(
+                        self._default_timeout
+                        if request.timeout is None and len(nodes.urls) == 1
+                        else self._timeout_for(node, request)
+                    ),
+                    allow_redirects=False,
+                    raise_for_status=False,
+                    middlewares=(self._get_middlewares if request.method == "GET" else _NOT_RESENT),
+                )
+                try:
+                    content = response.content
+                    if content.is_eof() and content.total_bytes <= MAX_BODY:  # all of it is there
+                        body = content.read_nowait()
+                    else:
+                        body = await _read_body(request, response)
+                finally:
+                    if response.connection is not None:  # otherwise it was read to its end
+                        response.release()
+            except asyncio.CancelledError:
+                if loop.time() - sent_at >= _ABANDONED and only_node is None:
+                    nodes.mark_failed(attempts.chain if attempts else [node], loop.time())
+                raise
+            except UsageError:
+                raise
+            except (aiohttp.ClientError, OSError, ValueError, UnreadableReply) as error:
+                problem = error
+            finally:
+                slots.release()
 
-    async def _post_for_token(
-        self, path: str, authorization: Secret | None, body: Secret
-    ) -> Secret:
-        request = Request("POST", path, body=body, quotable=False)  # a reply may hold the password
-        reply = await self._send_once(request, authorization)
-        error = self._error_for(request, reply)
-        if reply.status == 404:
-            hint = 'This cluster grants no tokens: leave out auth="jwt"'
-            error = RequestRejected("POST", path, status=404, hint=hint)
-        if error is not None:
-            raise error
-        return Secret(reply.body.decode("utf-8", "replace"))
+            if problem is not None:
+                failure = self._failure(request, node, problem)
+                if only_node is not None:
+                    raise failure from failure.__cause__
+            else:
+                if headers.credentials and headers.credentials in body:
+                    body = body.replace(headers.credentials, b"***")
+                reply = Reply(response.status, body, response.headers)
+                if 200 <= reply.status < 300 or reply.status == 404 or only_node is not None:
+                    try:
+                        value = decode(reply)
+                    except UnreadableReply as error:
+                        failure = error
+                    else:
+                        self.has_answered = self._knows_credentials = True
+                        if nodes.failed:
+                            nodes.mark_answered(loop.time())
+                        if node is not nodes.current and attempts is not None:
+                            nodes.current = node
+                        return value
 
-    async def _authorize(self, request: Request, header: Awaitable[Secret | None]) -> Secret | None:
-        try:
-            return await header
-        except RedisActionsError:
-            raise
-        except OSError as error:  # of `token=`; a TimeoutError is one
-            self._tried = []
-            reason = f"it was not sent, as token= failed: {str(error) or type(error).__name__}"
-            raise _not_sent(request, reason) from error
+            if attempts is None:
+                attempts = Attempts(nodes, node, is_write=request.is_write)
+            if isinstance(problem, ConnectionLost) and attempts.may_repeat:
+                attempts.repeat()  # the server may have closed the idle connection at that moment
+            elif failure is not None:
+                node = attempts.fail(failure, loop.time())
+            elif reply is not None:
+                renewed: _Headers | None = None
+                by_token = self._headers is None and slots is not self._token_slots
+                if reply.status == 401 and by_token and not attempts.renewed:
+                    attempts.renewed = True
+                    renewed = await self._reauthorize(request, gate, attempts, headers)
+                if renewed is None:
+                    node = self._next_node(request, reply, attempts, loop.time())
+                else:
+                    headers = renewed
+                    attempts.repeat()
 
-    def _error_for(self, request: Request, reply: Reply) -> RequestError | None:
-        return error_for(
-            request.method,
-            request.path,
-            reply.status,
+    def _next_node(self, request: Request, reply: Reply, attempts: Attempts, now: float) -> URL:
+        """Return the node to ask after a reply that is neither 2xx nor 404, or raise its error."""
+        method, path, status = request.method, request.path, reply.status
+        if status in _REDIRECTS:
+            location = reply.headers.get(hdrs.LOCATION, "")
+            target = self.nodes.redirect_target(attempts.chain[-1], location)
+            if target is not None:
+                return attempts.redirect(target, method, path, now)
+        error = error_for(
+            method,
+            path,
+            status,
             reply.headers,
             reply.body,
             permission=request.permission,
             check=self._authenticator.hint,
             quoted=request.quotable,
+            redact=partial(without_secrets, request.secrets) if request.secrets else None,
         )
+        assert error is not None
+        if error.advice is None:
+            self.has_answered = True
+        if status == 403:
+            self._knows_credentials = True
+        if isinstance(error, ClusterUnreachable):
+            return attempts.fail(error, now)
+        assert isinstance(error, RequestRejected)
+        if status in _REDIRECTS or (status == 401 and self._knows_credentials):
+            return attempts.refuse(error, now)
+        raise attempts.error(error, now)
 
-    async def _send_once(self, request: Request, authorization: Secret | None) -> Reply:
-        """Send a request to the current node, and to those that it redirects to; return any reply.
+    def _failure(self, request: Request, node: URL, problem: Exception) -> RequestError:
+        """Return the error for a request that got no complete answer."""
+        if "AUTHORIZATION header" in str(problem):
+            raise UsageError("session= has credentials of its own, as from .netrc")
+        session = self._session
+        if self._closed or session is None or session.closed:
+            raise ClientClosed from None if has_secrets(problem) else problem
+        if isinstance(problem, UnreadableReply):
+            return problem
+        return connection_error(request.method, request.path, node, problem)
 
-        Raises an error if there is none, or if its status asks for a retry.
-        """
-        self._tried = tried = [self.nodes.current]
-        self._tried_since = asyncio.get_running_loop().time()
+    async def _authorize(
+        self, request: Request, gate: Gate | None, attempts: Attempts | None
+    ) -> _Headers:
+        """Return the headers of a request. Raises the error of the request for a token."""
+        header = self._authenticator.static_header
+        if header is None:
+            call = self._authenticator.authorization(partial(self._post_for_token, gate))
+            header = await self._token_of(request, call, attempts)
+        return self._headers_for(request, header)
+
+    async def _reauthorize(
+        self, request: Request, gate: Gate | None, attempts: Attempts, refused: _Headers
+    ) -> _Headers | None:
+        """Return other headers than those that were refused, or None if there are none."""
+        post = partial(self._post_for_token, gate)
+        call = self._authenticator.reauthorize(refused.authorization, post)
+        header = await self._token_of(request, call, attempts)
+        return None if header is None else self._headers_for(request, header)
+
+    async def _token_of(
+        self, request: Request, call: Awaitable[Secret | None], attempts: Attempts | None
+    ) -> Secret | None:
+        """Await a token. Raises an error that counts the requests before it, too."""
         try:
-            reply = await self.send_to_node(tried[0], request, authorization)
-            if reply.status != 200:
-                reply = await self._follow_redirects(tried, request, authorization, reply)
-        except ClusterUnreachable as error:
-            error.nodes = tuple(map(str, tried))
+            return await call
+        except RequestError as error:
+            asked = [] if attempts is None else attempts.asked
+            raise error.with_history(
+                attempts=len(asked) + error.attempts,
+                nodes=dict.fromkeys([*map(str, asked), *error.nodes]),
+                retry_after=error.retry_after,
+                sent=False,
+            ) from error.__cause__
+        except RedisActionsError:
             raise
-        finally:
-            self._tried = tried  # other requests may have set it meanwhile
-        self.nodes.current = tried[-1]
-        return reply
+        except OSError as error:  # of `token=`; a TimeoutError is one
+            reason = f"it was not sent, as token= failed: {str(error) or type(error).__name__}"
+            raise ClusterUnreachable(
+                request.method, request.path, reason=reason, sent=False
+            ) from error
 
-    async def _follow_redirects(
-        self, tried: list[URL], request: Request, authorization: Secret | None, reply: Reply
-    ) -> Reply:
-        """Follow redirects to known nodes, which are added to `tried`; return the last reply."""
-        was_healthy = self.nodes.is_healthy(tried[0])
-        while True:
-            error = self._error_for(request, reply) if is_retryable(reply.status) else None
-            if error is not None:
-                raise error
-            if reply.status not in _REDIRECTS:
-                return reply
-            target = self.nodes.redirect_target(tried[-1], reply.headers.get("Location", ""))
-            if target is None:
-                return reply
-            tried.append(target)
-            backoff = self.nodes.remaining_backoff(target, asyncio.get_running_loop().time())
-            if was_healthy and backoff:
-                reason = f"it redirects to {target}, which sent Retry-After"
-                raise _not_sent(request, reason, backoff)
-            if target in tried[:-1]:
-                circle = " to ".join(map(str, tried))
-                raise _not_sent(request, f"it redirects from {circle}")
-            reply = await self.send_to_node(target, request, authorization)
+    def _headers_for(self, request: Request, authorization: Secret | None) -> _Headers:
+        headers = {**request.headers, **_HEADERS} if request.headers else dict(self._base_headers)
+        if request.body is not None:
+            headers[hdrs.CONTENT_TYPE] = "application/json"
+        return _Headers(headers, authorization)
+
+    async def _post_for_token(
+        self, gate: Gate | None, path: str, authorization: Secret | None, body: Secret
+    ) -> Secret:
+        # A reply may hold the password. A token that nobody receives does no harm.
+        request = Request("POST", path, body=body, quotable=False, repeatable=True)
+        headers = self._headers_for(request, authorization)
+        reply = await self._request(request, _unchanged, gate, self._token_slots, headers=headers)
+        if reply.status == 404:
+            hint = 'This cluster grants no tokens: leave out auth="jwt"'
+            raise RequestRejected("POST", path, status=404, hint=hint)
+        return Secret(reply.body.decode("utf-8", "replace"))
 
     def _timeout_for(self, node: URL, request: Request) -> aiohttp.ClientTimeout:
         """Return the timeout of one node: a share of the request's, if there is another node."""
-        if request.timeout is None and len(self.nodes.urls) == 1:
-            return self._default_timeout
         total = request.timeout or self._request_timeout
-        if self.nodes.has_alternative(node) and not request.is_write:
+        if not request.is_write and self.nodes.has_alternative(node):
             total = min(total, max(_MIN_TIMEOUT, total / len(self.nodes.urls)))
         return _timeout(total)
 
-    def _session(self) -> aiohttp.ClientSession:
-        loop = asyncio.get_running_loop()
-        if self._external_session is None and self._own_session is None and not self._closed:
-            self._loop = loop
+    def _open_session(self, loop: asyncio.AbstractEventLoop) -> aiohttp.ClientSession:
+        """Return the given session or, for the first request, a new one."""
+        session = self._external_session or self._session
+        if self._closed or (session is not None and session.closed):
+            raise ClientClosed
+        if session is None:
             pinned = self._tls.fingerprint
-            self._own_session = aiohttp.ClientSession(
+            session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
-                    limit=_CONNECTIONS, ssl=True if pinned is None else aiohttp.Fingerprint(pinned)
+                    limit=0, ssl=True if pinned is None else aiohttp.Fingerprint(pinned)
                 ),
                 headers=_HEADERS,
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
-        if self._own_session is not None and self._loop is not loop:
+        elif session is not self._external_session and self._loop is not loop:
             raise UsageError("the client belongs to the event loop that it was first used in")
-        session = self._external_session or self._own_session
-        if self._closed or session is None or session.closed:
-            raise ClientClosed
+        self._session, self._loop = session, loop
         return session
 
 
@@ -375,35 +479,8 @@ async def _read_body(request: Request, response: aiohttp.ClientResponse) -> byte
     return b"".join(pieces)
 
 
-class _ResponseLost(aiohttp.ClientError):
-    """Loss of a connection after a request was sent on it."""
-
-
-async def _without_resending(
-    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
-) -> aiohttp.ClientResponse:
-    """Middleware that keeps aiohttp from sending a PUT or DELETE again after a lost answer."""
-    try:
-        return await handler(request)
-    except aiohttp.ClientConnectorError:
-        raise
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        reason = _reason(error)
-    raise _ResponseLost(reason)
-
-
-def _not_sent(
-    request: Request, reason: str, retry_after: float | None = None
-) -> ClusterUnreachable:
-    """Return the error of a request that the cluster certainly has not executed."""
-    error = ClusterUnreachable(request.method, request.path, reason=reason, retry_after=retry_after)
-    error.sent = False
-    return error
-
-
-def _is_cut_in_headers(error: Exception) -> bool:
-    """Return True if the connection was lost within the headers, which the error then holds."""
-    return isinstance(error, aiohttp.ServerDisconnectedError) and not isinstance(error.message, str)
+def _unchanged(reply: Reply) -> Reply:
+    return reply
 
 
 @lru_cache(1024)  # a wait sends the same request again and again
@@ -418,33 +495,4 @@ def _url(node: URL, path: str, query: str) -> URL:
 
 @lru_cache
 def _timeout(total: float) -> aiohttp.ClientTimeout:
-    return aiohttp.ClientTimeout(total=total, sock_connect=min(_CONNECT_TIMEOUT, total))
-
-
-def _reason(error: Exception) -> str:
-    if _is_cut_in_headers(error):
-        return "the answer is cut off within its headers"
-    if isinstance(error, aiohttp.ClientPayloadError):
-        return f"the answer is cut off, or garbled ({type(error.__cause__ or error).__name__})"
-    if isinstance(error, aiohttp.ClientResponseError):
-        return f"the answer is not HTTP ({type(error).__name__})"
-    if isinstance(error, TimeoutError):
-        return f"no answer in time{f' ({error})' if str(error) else ''}"
-    message = _TLS_SETTING.sub("", str(error)) or type(error).__name__
-    return message.replace("[None]", "[connection closed]")
-
-
-def _unreachable(request: Request, error: Exception) -> ClusterUnreachable:
-    method, path = request.method, request.path
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return UntrustedCertificate(method, path, reason=str(error.certificate_error))
-    if isinstance(error, aiohttp.ServerFingerprintMismatch):
-        untrusted = UntrustedCertificate(method, path, reason="it is not the pinned one")
-        untrusted.fingerprint = error.got.hex(":").upper()
-        return untrusted
-    refused = client_cert_refusal(error)
-    if refused is not None:
-        return ClientCertificateRefused(method, path, reason=refused)
-    unreachable = ClusterUnreachable(method, path, reason=_reason(error))
-    unreachable.sent = not isinstance(error, aiohttp.ClientConnectorError)
-    return unreachable
+    return aiohttp.ClientTimeout(total=total, connect=min(_CONNECT_TIMEOUT, _CONNECT_SHARE * total))

@@ -22,6 +22,15 @@ _TEXT: Final = re.compile(
 _UNITS: Final = (1.0, 86400.0, 3600.0, 60.0, 1.0, 0.001)  # seconds, by group of `_TEXT`
 
 
+class DefaultSeconds(float):
+    """Default of a duration, told from the same number given by the caller."""
+
+    __slots__ = ()
+
+
+DEFAULT_OUTAGE_TIMEOUT: Final = DefaultSeconds(300.0)
+
+
 def is_duration(value: object) -> TypeGuard[float]:
     """Return True for a number of seconds, 0 or more, that a float can hold."""
     if not isinstance(value, (int, float)) or isinstance(value, bool):
@@ -44,7 +53,10 @@ def parse_duration(text: str) -> float:
 
 
 def seconds(value: Duration | None, name: str) -> float:
-    """Return a duration in seconds; None means no limit. `name` is the argument that holds it."""
+    """Return a duration in seconds; None means no limit. `name` is the argument that holds it.
+
+    A `DefaultSeconds` is returned as it is.
+    """
     if value is None:
         return math.inf
     number: object = value
@@ -55,6 +67,8 @@ def seconds(value: Duration | None, name: str) -> float:
             number = parse_duration(value)
         except ValueError:
             number = None
+    if isinstance(number, DefaultSeconds):
+        return number
     if is_duration(number):
         return float(number)
     raise UsageError(

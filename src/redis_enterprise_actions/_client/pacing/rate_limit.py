@@ -5,23 +5,15 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from contextvars import ContextVar
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from .shared_schedule import GAP
-
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
 
 
 _WINDOW: Final = 1.05  # seconds in which three requests may begin, even urgent ones
 _PER_WINDOW: Final = 3
 _REST_FACTOR: Final = 9.0  # pause after a request, in durations of the request
 _MAX_REST: Final = 60.0  # seconds
-
-# `RateLimiter.acquire` of the poll loop; the transport awaits it before each request of a poll.
-TURN: Final[ContextVar[Callable[[], Awaitable[None]] | None]] = ContextVar("TURN", default=None)
 
 
 class RateLimiter:
@@ -35,9 +27,9 @@ class RateLimiter:
         self._starts: deque[float] = deque(maxlen=_PER_WINDOW)
         self._rest_until = -math.inf
         self._acquired = 0  # requests since the last `record`
-        self._waited = 0.0  # seconds that these requests waited in `acquire`
+        self._waited = 0.0  # seconds that these requests waited in `admit`
 
-    async def acquire(self) -> None:
+    async def admit(self) -> None:
         """Wait until one more request stays within three a second, and count it."""
         now = asyncio.get_running_loop().time
         pause = max(0.0, self.earliest(urgent=True) - now())

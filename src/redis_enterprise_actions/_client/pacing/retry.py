@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
+import logging
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar, TypeVarTuple
 
 from tenacity import RetryCallState, wait_random_exponential
 from tenacity.wait import wait_base
 
 from redis_enterprise_actions._model.errors import ClusterUnreachable, RequestError
 
-from .schedules import SHORTEST_PAUSE, PollState
+from .durations import DefaultSeconds
+from .schedules import TICK, PollState
 
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
 
 _T = TypeVar("_T")
-_P = ParamSpec("_P")
+_Args = TypeVarTuple("_Args")
+_log = logging.getLogger(__name__)
+NEVER_REACHED: Final = 10.0  # seconds after which a cluster that was never reached is reported
 MAX_RETRY_AFTER: Final = 300.0  # seconds; a longer `Retry-After` is cut to this
 
 
@@ -34,51 +38,114 @@ class RequestBackoff(wait_base):
         return self._jittered(retry_state)
 
 
+class Cluster(Protocol):
+    """Cluster that calls go to; `has_answered` is True once it has given any answer."""
+
+    @property
+    def has_answered(self) -> bool:
+        """True once the cluster has given an answer that is the API's."""
+        ...
+
+
 async def retry_for(
-    budget: float, call: Callable[_P, Awaitable[_T]], *args: _P.args, **kwargs: _P.kwargs
+    budget: float,
+    call: Callable[[*_Args], Awaitable[_T]],
+    *args: *_Args,
+    cluster: Cluster | None = None,
 ) -> _T:
     """Await `call(...)`, and repeat it after a transient error for `budget` seconds.
 
-    Even after that time, each node that was not asked yet is tried once.
+    Raises the last error, which counts all attempts; see `RetryBudget`.
     """
-    retries = RetryBudget(budget, asyncio.get_running_loop().time())
+    retries = RetryBudget(budget, asyncio.get_running_loop().time(), cluster)
     while True:
         try:
-            return await call(*args, **kwargs)
+            return await call(*args)
         except RequestError as error:
             pause = retries.pause_after(error)
             if pause is None:
-                raise
+                final = retries.final_error(error)
+                if final is error:
+                    raise
+                raise final from error.__cause__
         await asyncio.sleep(pause)
 
 
 class RetryBudget:
-    """Time in which one call is repeated: `seconds` from `began` on the loop's clock."""
+    """Time in which one call is repeated: `seconds` from `began` on the loop's clock.
 
-    __slots__ = ("_attempts", "_began", "_clock", "_seconds", "_state")
+    If `cluster` was never reached, for a reason that seldom passes by itself, a warning says so
+    after ten seconds; if the caller has left `seconds` at its default, the call ends then.
+    """
 
-    def __init__(self, seconds: float, began: float) -> None:
-        self._clock = asyncio.get_running_loop().time
+    __slots__ = ("_attempts", "_began", "_cluster", "_ends_early", "_nodes", "_seconds", "_state",
+                 "_warned", "_was_never_reached")  # fmt: skip
+
+    def __init__(self, seconds: float, began: float, cluster: Cluster | None = None) -> None:
         self._began = began
         self._seconds = seconds
+        self._cluster = cluster
+        self._ends_early = isinstance(seconds, DefaultSeconds)
         self._attempts = 0
-        self._state: RetryState | None = None
+        self._nodes: dict[str, None] = {}
+        self._state = PollState(began)
+        self._warned = False
+        self._was_never_reached = False
 
     def pause_after(self, error: RequestError) -> float | None:
-        """Return the seconds before the next attempt, or None if there is none.
-
-        Adds the attempts and nodes so far to `error`.
-        """
-        self._attempts += 1
+        """Return the seconds before the next attempt, or None if there is none."""
+        self._attempts += error.attempts
+        self._nodes |= dict.fromkeys(error.nodes)
         if not error.transient:
             return None
-        self._state = self._state or RetryState(self._began)
-        pause = self._state.pause_after(error, self._clock())
-        error.nodes = self._state.nodes
-        if isinstance(error, ClusterUnreachable):
-            error.attempts = self._attempts
-        over = self._clock() + pause > self._began + self._seconds
-        return None if over and not error.has_alternative else pause
+        now = asyncio.get_running_loop().time()
+        pause = self._state.pause_after(RequestBackoff(), error, now)
+        never_reached = self._cluster is not None and not self._cluster.has_answered
+        if error.advice is not None and never_reached and not self._warned:
+            left = self._began + NEVER_REACHED - now
+            if left > TICK:
+                pause = min(pause, left)
+            else:
+                self._warned = True
+                warn_never_reached(error)
+                if self._ends_early:
+                    self._was_never_reached = True
+                    return None
+        return None if now + pause > self._began + self._seconds else pause
+
+    def final_error(self, last: RequestError) -> RequestError:
+        """Return the error of all attempts, given the last one's."""
+        if self._was_never_reached:
+            return never_reached_error(last, attempts=self._attempts, nodes=self._nodes)
+        if not last.transient or self._attempts == last.attempts:
+            return last
+        return last.with_history(
+            attempts=self._attempts, nodes=self._nodes, retry_after=last.retry_after
+        )
+
+
+def warn_never_reached(error: RequestError) -> None:
+    """Log that a cluster was not reached yet, and what to do about it."""
+    fields = {"event": "never reached", "reason": error.detail, "advice": error.advice}
+    _log.warning(
+        "the cluster has not been reached yet: %s. %s", error.detail, error.advice, extra=fields
+    )
+
+
+def never_reached_error(
+    last: RequestError, *, attempts: int, nodes: Iterable[str]
+) -> ClusterUnreachable:
+    """Return the error of a call or wait that ends as the cluster was never reached."""
+    return ClusterUnreachable(
+        last.method,
+        last.path,
+        reason=last.reason if isinstance(last, ClusterUnreachable) else last.detail,
+        attempts=attempts,
+        nodes=nodes,
+        sent=last.sent,
+        advice=last.advice,
+        hint=last.advice,
+    )
 
 
 class RetryState:
@@ -96,13 +163,6 @@ class RetryState:
         return tuple(self._nodes)
 
     def pause_after(self, error: RequestError, now: float) -> float:
-        """Return the seconds before the next attempt: few if another node can be asked.
-
-        Clears `error.has_alternative` once all nodes have been asked.
-        """
-        new_nodes = set(error.nodes) - self._nodes.keys()
+        """Return the seconds before the next attempt."""
         self._nodes |= dict.fromkeys(error.nodes)
-        error.has_alternative = error.has_alternative and bool(new_nodes)
-        if error.has_alternative:
-            return SHORTEST_PAUSE
         return self._state.pause_after(RequestBackoff(), error, now)

@@ -48,9 +48,8 @@ class OngoingOutages:
         outage = self._by_scope.get(per_action)
         if outage is None:
             outage = self._by_scope[per_action] = OngoingOutage(began, budget)
-        requested = {node for each in self for node in each.nodes}
         outage.record(error)
-        return error.has_alternative and not requested.issuperset(error.nodes)
+        return False
 
     def end_cluster_wide(self, now: float) -> OutageSpan | None:
         """End the cluster-wide outage, and return it."""
@@ -96,7 +95,7 @@ class OngoingOutage:
     def record(self, error: RequestError) -> None:
         """Record a failed request."""
         self.error = error.with_traceback(None)  # a traceback keeps the response body alive
-        self.failures += 1
+        self.failures += error.attempts
         self.nodes |= dict.fromkeys(error.nodes)
 
     def to_span(self, ended: float | None = None) -> OutageSpan:

@@ -108,7 +108,7 @@ class PollPlanner:
         if self.outage is None:
             self.outage = ClusterOutage(min(waiter.state.requested_at for waiter in requesters))
         self.outage.record_failure(error, [waiter.state.ref for waiter in requesters], now)
-        if self.outage.failures == _OUTAGE_FAILURES and not error.has_alternative:
+        if self.outage.failures == _OUTAGE_FAILURES:
             extra = _log_fields("outage", now - self.outage.began, error)
             _outage_log.warning("%s; asking again", str(error), extra=extra)
         return self.outage.began if self.outage.failures >= _OUTAGE_FAILURES else None
@@ -323,5 +323,5 @@ class ClusterOutage:
     def record_failure(self, error: RequestError, refs: Iterable[Reference], now: float) -> None:
         """Record a failed request for these references."""
         self.retry_at = now + self._retry.pause_after(error, now)
-        self.failures += not error.has_alternative
+        self.failures += 1
         self._last_tried |= dict.fromkeys(refs, now)

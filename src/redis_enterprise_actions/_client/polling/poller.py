@@ -16,8 +16,9 @@ from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from redis_enterprise_actions._client.pacing.rate_limit import TURN
 from redis_enterprise_actions._client.pacing.schedules import TICK
+from redis_enterprise_actions._client.protocols import Wanted
+from redis_enterprise_actions._model.action import Action, AmbiguousAnswer
 from redis_enterprise_actions._model.errors import (
     ActionStalled,
     ActionVanished,
@@ -35,10 +36,10 @@ from .waiters import WaiterRegistry
 
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from redis_enterprise_actions._client.protocols import ListResult, StatusSource
-    from redis_enterprise_actions._model.action import Action, AmbiguousAnswer
+    from redis_enterprise_actions._model.reference import ListKind
 
     from .planner import ListEndpoint
     from .waiters import Chorus, Waiter
@@ -51,8 +52,10 @@ _OTHER_LOOP: Final = "the client belongs to the event loop that it was first use
 class Poller:
     """Poll loop for the waits of one client."""
 
-    def __init__(self, source: StatusSource, *, requests_sent: Callable[[], int]) -> None:
-        self._source = source
+    def __init__(
+        self, sources: Mapping[ListKind, StatusSource], *, requests_sent: Callable[[], int]
+    ) -> None:
+        self._sources = sources
         self._requests_sent = requests_sent
         self._waiters = WaiterRegistry()
         # The request in flight: the individual waiters it was sent for, the individual waiters
@@ -170,7 +173,6 @@ class Poller:
     # --- the loop -------------------------------------------------------------------------------
 
     async def _run(self) -> None:
-        TURN.set(self._planner.rate_limiter.acquire)  # in the context of this task only
         try:
             await asyncio.sleep(0)  # waiters that start together share the first request
             while self._waiters:
@@ -203,7 +205,10 @@ class Poller:
             return  # they left while the loop slept
         last = next((each.state.action for each in waiters if each.state.action), None)
         self._start_request(waiters)
-        await self._send(self._source.fetch(ref, last), partial(self._on_single, waiter))
+        await self._send(
+            self._sources[ref.list_kind].fetch(ref, last, self._planner.rate_limiter),
+            partial(self._on_single, waiter),
+        )
 
     def _on_single(self, first: Waiter, found: Action | AmbiguousAnswer | None) -> None:
         now = self._now()
@@ -224,7 +229,9 @@ class Poller:
         requesters = [waiter for waiter in self._recipients if waiter.single_until <= began]
         self._start_request(requesters, chorus)
         chorus.looks.ask(began)
-        call = self._source.fetch_many(dict(self._waiters.wanted(kind)))
+        wanted = Wanted()
+        wanted.update(self._waiters.wanted(kind))
+        call = self._sources[kind].fetch_many(wanted, self._planner.rate_limiter)
         await self._send(call, partial(self._on_list, endpoint, chorus, began))
         if self._planner.outage is not None:
             endpoint.record_failure(self._now())
@@ -235,11 +242,13 @@ class Poller:
         now = self._now()
         self._on_cluster_answered(now)
         endpoint.record_answer(now, found.cost)
-        self._update_chorus(chorus, found, now)
+        self._update_chorus(chorus, now)
         for waiter in self._recipients:
             if waiter.future.done():
                 continue
-            state, action = waiter.state, found.actions.get(waiter.state.ref)
+            state = waiter.state
+            entry = found.read(state.ref) if found.read else found.changed.get(state.ref)
+            action = entry if isinstance(entry, Action | AmbiguousAnswer) else None
             is_requester = waiter in self._requesters
             if action is not None:
                 if not is_requester:
@@ -248,17 +257,12 @@ class Poller:
                 if not (same and state.hears_no_more(now)):
                     waiter.on_found_in_list()
                     self._deliver(waiter, action, now, shared=True)
-                if found.changed is not None and not waiter.future.done():
-                    self._waiters.join(waiter, chorus, now)
             elif is_requester:
                 waiter.on_missing_in_list(now)
 
-    def _update_chorus(self, chorus: Chorus, found: ListResult, now: float) -> None:
+    def _update_chorus(self, chorus: Chorus, now: float) -> None:
         """Pass what changed to the members of a chorus, and detach those that have to act."""
-        if found.changed is None:
-            acting = list(chorus.members.values())
-        else:
-            acting = chorus.tell(found.changed, now)
+        acting = list(chorus.members.values())
         for waiter in acting:
             self._detach(waiter)
         if acting:
@@ -279,7 +283,8 @@ class Poller:
             each.unverified = None
         self._start_request(unverified_waiters)
         await self._send(
-            self._source.verify(ref, unverified), partial(self._on_verification, unverified_waiters)
+            self._sources[ref.list_kind].verify(ref, unverified, self._planner.rate_limiter),
+            partial(self._on_verification, unverified_waiters),
         )
 
     def _on_verification(

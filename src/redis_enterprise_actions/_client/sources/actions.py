@@ -7,10 +7,9 @@ an action is stuck or gone, the database that the action works on may show its e
 from __future__ import annotations
 
 import logging
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Final
 
-from redis_enterprise_actions._client.http.failover import failover
 from redis_enterprise_actions._client.protocols import ListResult, list_cost
 from redis_enterprise_actions._client.wire.actions import (
     read_action,
@@ -21,36 +20,37 @@ from redis_enterprise_actions._client.wire.actions import (
 from redis_enterprise_actions._client.wire.databases import (
     DELETE_DATABASE,
     DELETE_PENDING,
+    WireDatabase,
     failed_ops,
     is_settled,
     read_database,
 )
-from redis_enterprise_actions._client.wire.error_body import (
-    error_code_of,
-    is_api_error,
-    unreadable_reply,
-)
+from redis_enterprise_actions._client.wire.error_body import foreign_404, is_api_error
 from redis_enterprise_actions._model.action import Action, Evidence, Kind, Phase, completed
 from redis_enterprise_actions._model.errors import ActionStalled, RequestError, RequestRejected
 from redis_enterprise_actions._model.text import one_line
 
+from .actions_v2 import PATH as V2_PATH
 from .actions_v2 import (
-    ACTION_NOT_FOUND,
     VIEW_ACTIONS,
+    Absence,
     ActionsV2Api,
+    absence_of,
     is_on_database,
     is_v2_only,
     with_uid,
 )
-from .actions_v2 import PATH as V2_PATH
 from .databases import DATABASES, VIEW_DATABASE, VIEW_DATABASES
 from .list_cache import ListCache, ListEntry
-from .not_found import FOREIGN_404, confirm_gone, get
+from .not_found import confirm_gone, object_decoder
 from .paths import checked_uid, quoted_uid
+from .refused_lists import refusable
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
+
+    import msgspec
 
     from redis_enterprise_actions._client.http.transport import Reply, Transport
     from redis_enterprise_actions._client.protocols import Gate, Wanted
@@ -71,74 +71,75 @@ class ActionsApi:
         self.v2 = ActionsV2Api(transport)
         self._cache = ListCache()
 
-    @failover
     async def list_actions(self, bdb_uid: int | None) -> list[Action]:
         """Return the actions of v1, or those on a database, and then those that only v2 shows."""
         path = _PATH if bdb_uid is None else f"{_PATH}/bdb/{checked_uid(bdb_uid)}"
-        actions = read_actions(await self._list_body(path), path)
+        actions = await self._list(path, None)
         known = {action.uid for action in actions}
         for action in await self.v2.list_actions() or ():
             if action.uid not in known and (bdb_uid is None or is_on_database(action, bdb_uid)):
                 actions.append(action)
         return actions
 
-    @failover
-    async def find_action(self, uid: str, last: Action | None = None) -> Action | None:
-        """Return an action, or None if the cluster does not know it.
+    async def fetch(
+        self, ref: Reference, last: Action | None, gate: Gate | None = None
+    ) -> Action | AmbiguousAnswer | None:
+        """Return an action, or None; a deletion whose record is gone is looked up by database.
 
         `last` is the action as last seen; it decides whether v2 is asked first.
         """
-        v2_only = is_v2_only(last)
-        found = await self.v2.get_action(uid) if v2_only else None
-        if found is not None:
-            return found
-        path = _action_path(uid)
-        reply = await self.transport.get(path, permission=VIEW_ACTIONS)
-        if reply.status != 404:
-            return read_action(reply.body, uid, path)
-        if error_code_of(reply.body) != ACTION_NOT_FOUND:
-            # The route may be missing instead of the action.
-            found = with_uid(read_actions(await self._list_body(_PATH), _PATH), uid)
-        return found if found is not None or v2_only else await self.v2.find_action(uid)
-
-    async def fetch(self, ref: Reference, last: Action | None) -> Action | AmbiguousAnswer | None:
-        """Return an action, or None; a deletion whose record is gone is looked up by database."""
-        found = await self.find_action(ref.uid, last)
+        v2_only = last is not None and last.kind is Kind.OTHER
+        found = await self.v2.get_action(ref.uid, gate) if v2_only else None
+        if found is None:
+            path, decode = _action_route(ref.uid)
+            answer = await self.transport.get(
+                path, permission=VIEW_ACTIONS, decode=decode, gate=gate
+            )
+            if not isinstance(answer, Absence):
+                return answer
+            if answer is Absence.UNCLEAR:
+                # The route may be missing instead of the action.
+                found = with_uid(await self._list(_PATH, gate), ref.uid)
+            if found is None and not v2_only:
+                found = await self.v2.find_action(ref.uid, gate)
         if found is not None:
             return found
         deletion = _deletion_of(ref, last)
-        return None if deletion is None else await self._confirm_deletion(ref, deletion)
+        return None if deletion is None else await self._confirm_deletion(ref, deletion, gate)
 
-    @failover
-    async def fetch_many(self, wanted: Wanted, _gate: Gate | None = None, /) -> ListResult:
+    @refusable
+    async def fetch_many(self, wanted: Wanted, gate: Gate | None) -> ListResult:
         """Return what changed in the lists of v1 and, if need be, v2.
 
         An action may exist although no list shows it. v2 is asked if one of the missing actions is
         of a family that only v2 shows; the client then looks for all missing ones there. v1 is not
         asked if all are of such a family.
         """
-        cache, bodies = self._cache, list[bytes]()
+        cache, costs = self._cache, list[float]()
         changed: Mapping[Reference, ListEntry | Action | None] = {}
         missing, read = list(wanted), None
         if not all(map(is_v2_only, wanted.values())):
-            bodies.append(await self._list_body(_PATH))
-            changed, read = cache.update(split_families(bodies[0], _PATH), wanted), cache.read
+            families, cost = await self.transport.get(
+                _PATH, permission=VIEW_ACTIONS, decode=_decode_families, gate=gate
+            )
+            costs.append(cost)
+            changed, read = cache.update(families, wanted), cache.read
             if not any(is_v2_only(wanted[ref]) for ref in cache.missing):
-                return ListResult(changed, list_cost(*bodies), read)
+                return ListResult(changed, cost, read)
             missing = list(cache.missing)
             # Nothing is lost if the request for v2 is cut short, or another list comes before it.
             cache.postpone(changed)
         found: dict[Reference, Action] = {}
         try:
-            v2_body = await self.v2.list_body() if missing else None
-            if v2_body is not None:
-                uids = {ref.uid for ref in missing}
-                actions = reversed(read_actions_v2(v2_body, V2_PATH, uids))
-                by_uid = {action.uid: action for action in actions}
+            uids = {ref.uid for ref in missing}
+            decode = partial(_decode_v2, uids)
+            listed = await self.v2.read_list(decode, gate) if missing else None
+            if listed is not None:
+                by_uid, cost = listed
                 found = {ref: by_uid[ref.uid] for ref in missing if ref.uid in by_uid}
-                bodies.append(v2_body)
+                costs.append(cost)
         except RequestError as error:
-            if not bodies:
+            if not costs:
                 raise
             _log.debug("%s; the list of v1 is used alone", str(error))
         cache.want(wanted)
@@ -151,30 +152,29 @@ class ActionsApi:
         }
         cache.postpone(in_v2)
         cache.others = found
-        return ListResult({**changed, **in_v2}, list_cost(*bodies), read)
+        return ListResult({**changed, **in_v2}, sum(costs), read)
 
-    async def verify(self, ref: Reference, unverified: WaitError) -> Action | None:
+    async def verify(
+        self, ref: Reference, unverified: WaitError, gate: Gate | None
+    ) -> Action | None:
         """Return a stalled action as ended if its database shows that, otherwise None."""
         if unverified.action is None or not isinstance(unverified, ActionStalled):
             return None
         deletion = _deletion_of(ref, unverified.action)
         if deletion is None:
-            return await self._confirm_end(ref, unverified.action)
-        found = await self._confirm_deletion(ref, deletion)
+            return await self._confirm_end(ref, unverified.action, gate)
+        found = await self._confirm_deletion(ref, deletion, gate)
         return found if isinstance(found, Action) and found.phase.terminal else None
 
-    async def _list_body(self, path: str) -> bytes:
-        """Return a list of v1, undecoded."""
-        reply = await self.transport.get(path, permission=VIEW_ACTIONS)
-        if reply.status != 404:
-            return reply.body
-        # The page documents 404 for lists, too: there are no actions.
-        if is_api_error(reply.body):
-            return _EMPTY_LIST
-        raise unreadable_reply(path, FOREIGN_404, reply.body)
+    async def _list(self, path: str, gate: Gate | None) -> list[Action]:
+        """Return the actions of a list of v1."""
+        return await self.transport.get(
+            path, permission=VIEW_ACTIONS, decode=partial(_decode_actions, path), gate=gate
+        )
 
-    @failover
-    async def _confirm_end(self, ref: Reference, action: Action) -> Action | None:
+    async def _confirm_end(
+        self, ref: Reference, action: Action, gate: Gate | None
+    ) -> Action | None:
         """Return a stalled action as completed if its database is settled, otherwise None.
 
         A server bug (RS166122, up to 8.0.2) leaves finished state machines listed as running. An
@@ -183,39 +183,44 @@ class ActionsApi:
         bdb_uid = _database_uid(action)
         if bdb_uid is None or action.phase is not Phase.RUNNING:
             return None
-        path = f"{DATABASES}/{bdb_uid}"
-        reply = await self._get_database(path, ref)
-        if reply is None or reply.status == 404:
+        database = await self._get_database(bdb_uid, ref, gate)
+        if not isinstance(database, WireDatabase):
             return None
-        database = read_database(reply.body, path)
         return completed(action) if is_settled(database) and not failed_ops(database) else None
 
-    @failover
     async def _confirm_deletion(
-        self, ref: Reference, deletion: Action
+        self, ref: Reference, deletion: Action, gate: Gate | None
     ) -> Action | AmbiguousAnswer | None:
         """Return the deletion of a database as completed if the database is gone.
 
         The record of a deletion disappears with its database, or a moment earlier. Return
         `deletion` unchanged while the database is being deleted, and None if it is not.
         """
-        path = f"{DATABASES}/{deletion.object_uid}"
-        reply = await self._get_database(path, ref)
-        if reply is None:
+        database = await self._get_database(deletion.object_uid or "", ref, gate)
+        if database is None:
             return None
-        if reply.status != 404:
-            status = read_database(reply.body, path).status.strip().casefold()
-            return deletion if status == DELETE_PENDING else None
-        gone = completed(deletion, Evidence.LIST)
+        if isinstance(database, WireDatabase):
+            return deletion if database.status.strip().casefold() == DELETE_PENDING else None
         confirmed = await confirm_gone(
-            self.transport, reply, path, list_permission=VIEW_DATABASES, gone=gone
+            self.transport,
+            database,
+            f"{DATABASES}/{deletion.object_uid}",
+            list_permission=VIEW_DATABASES,
+            gone=completed(deletion, Evidence.LIST),
+            gate=gate,
         )
         return confirmed or deletion
 
-    async def _get_database(self, path: str, ref: Reference) -> Reply | None:
-        """GET the database of an action; return None, and log a warning, if that is refused."""
+    async def _get_database(
+        self, uid: str, ref: Reference, gate: Gate | None
+    ) -> WireDatabase | Reply | None:
+        """Return the database of an action, or its 404, or None, with a warning, for a refusal."""
+        path = f"{DATABASES}/{uid}"
+        decode = object_decoder(path, partial(read_database, path=path))
         try:
-            return await get(self.transport, path, permission=VIEW_DATABASE)
+            return await self.transport.get(
+                path, permission=VIEW_DATABASE, decode=decode, gate=gate
+            )
         except RequestRejected as error:
             fields = {"event": "database cannot tell", "ref": str(ref), "reason": error.detail}
             message = "cannot confirm the end of %s by its database: %s"
@@ -224,8 +229,37 @@ class ActionsApi:
 
 
 @lru_cache(1024)  # a wait asks for the same action again and again
-def _action_path(uid: str) -> str:
-    return f"{_PATH}/{quoted_uid(uid)}"
+def _action_route(uid: str) -> tuple[str, Callable[[Reply], Action | Absence]]:
+    path = f"{_PATH}/{quoted_uid(uid)}"
+    return path, partial(_decode_action, uid, path)
+
+
+def _decode_action(uid: str, path: str, reply: Reply) -> Action | Absence:
+    return absence_of(reply) if reply.status == 404 else read_action(reply.body, uid, path)
+
+
+def _decode_actions(path: str, reply: Reply) -> list[Action]:
+    return read_actions(_list_body(path, reply), path)
+
+
+def _decode_families(reply: Reply) -> tuple[Mapping[Kind, Sequence[msgspec.Raw]], float]:
+    """Return the undecoded entries of the list of v1 by family, and the cost of the request."""
+    return split_families(_list_body(_PATH, reply), _PATH), list_cost(reply.body)
+
+
+def _decode_v2(uids: set[str], body: bytes) -> tuple[dict[str, Action], float]:
+    """Return the actions in the list of v2 that have one of these uids, and its cost."""
+    actions = reversed(read_actions_v2(body, V2_PATH, uids))  # the first one of each uid counts
+    return {action.uid: action for action in actions}, list_cost(body)
+
+
+def _list_body(path: str, reply: Reply) -> bytes:
+    """Return the body of a list of v1. The page documents 404 for it, too: there are no actions."""
+    if reply.status != 404:
+        return reply.body
+    if is_api_error(reply.body):
+        return _EMPTY_LIST
+    raise foreign_404(path, reply.body)
 
 
 def _deletion_of(ref: Reference, last: Action | None) -> Action | None:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import email.utils
 import time
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from redis_enterprise_actions._client.http.failover import failover
 from redis_enterprise_actions._client.protocols import ListResult, list_cost
 from redis_enterprise_actions._client.wire.databases import (
     DATABASE_FIELDS,
@@ -25,6 +25,7 @@ from redis_enterprise_actions._client.wire.databases import (
     read_databases,
     transfer_status,
 )
+from redis_enterprise_actions._client.wire.error_body import foreign_404
 from redis_enterprise_actions._model.action import (
     Action,
     Ambiguity,
@@ -37,11 +38,11 @@ from redis_enterprise_actions._model.errors import (
     ActionVanished,
     RequestError,
     RequestRejected,
-    UnreadableReply,
 )
 from redis_enterprise_actions._model.reference import AFTER, BUSY, GONE, ReferenceKind
 
-from .not_found import FIELDS_UNSUPPORTED, FOREIGN_404, confirm_gone, get
+from .not_found import FIELDS_UNSUPPORTED, confirm_gone, is_missing
+from .refused_lists import refusable
 from .transfer_runs import (
     Baseline,
     baseline_of,
@@ -54,9 +55,10 @@ from .transfer_runs import (
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable
 
     from redis_enterprise_actions._client.http.transport import Reply, Transport
+    from redis_enterprise_actions._client.protocols import Gate, Wanted
     from redis_enterprise_actions._client.wire.databases import WireDatabase
     from redis_enterprise_actions._model.errors import WaitError
     from redis_enterprise_actions._model.reference import Reference
@@ -80,14 +82,15 @@ class DatabasesApi:
         self._last_call_time = 0
         self._last_calls: dict[tuple[ReferenceKind, int], int] = {}
 
-    @failover
-    async def fetch(self, ref: Reference, last: Action | None) -> Action | AmbiguousAnswer | None:
+    async def fetch(
+        self, ref: Reference, last: Action | None, gate: Gate | None = None
+    ) -> Action | AmbiguousAnswer | None:
         """Return the state of a database or a transfer, or None if the database does not exist."""
         if self._is_replaced(ref):
             return replaced(ref)
-        wire, reply = await self._get(ref.numeric_uid)
+        wire, reply = await self._get(ref.numeric_uid, gate)
         if ref.kind is not ReferenceKind.BDB:
-            return None if wire is None else await self._transfer(wire, ref, last)
+            return None if wire is None else await self._transfer(wire, ref, last, gate)
         if wire is not None:
             return database_action(wire, ref)
         deleted = deleted_database_action(ref, last)
@@ -99,19 +102,19 @@ class DatabasesApi:
             f"{DATABASES}/{ref.numeric_uid}",
             list_permission=VIEW_DATABASES,
             gone=msgspec.structs.replace(deleted, evidence=Evidence.LIST),
+            gate=gate,
         )
         return confirmed or msgspec.structs.replace(
             deleted, status=DELETE_PENDING, phase=Phase.RUNNING
         )
 
-    @failover
-    async def fetch_many(self, wanted: Mapping[Reference, Action | None]) -> ListResult:
+    @refusable
+    async def fetch_many(self, wanted: Wanted, gate: Gate | None) -> ListResult:
         """Return the states that the list of databases shows.
 
         It leaves out missing databases, and results of transfers that v2 may have to confirm.
         """
-        body = await self._list_body()
-        wires = read_databases(body, DATABASES)
+        wires, cost = await self._list(gate)
         found: dict[Reference, Action | AmbiguousAnswer] = {}
         for ref in wanted:
             wire = wires.get(ref.numeric_uid)
@@ -124,10 +127,11 @@ class DatabasesApi:
             in_progress = isinstance(seen, Action) and not seen.phase.terminal
             if in_progress or not parse_baseline(ref).call_time:
                 found[ref] = seen
-        return ListResult(found, list_cost(body))
+        return ListResult(found, cost)
 
-    @failover
-    async def verify(self, ref: Reference, unverified: WaitError) -> Action | None:
+    async def verify(
+        self, ref: Reference, unverified: WaitError, gate: Gate | None
+    ) -> Action | None:
         """Return a vanished transfer as ended if its result, which may have been reset, was seen.
 
         Return None for a transfer without a baseline, and for one that began during another.
@@ -137,19 +141,18 @@ class DatabasesApi:
             return None
         if not baseline.status or baseline.was_busy or self._is_replaced(ref):
             return None
-        wire, _ = await self._get(ref.numeric_uid)
+        wire, _ = await self._get(ref.numeric_uid, gate)
         if wire is None:
             return None
-        seen = await self._transfer(wire, ref, action)
+        seen = await self._transfer(wire, ref, action, gate)
         if not isinstance(seen, AmbiguousAnswer) or seen.ambiguity is not Ambiguity.IDLE:
             return seen if isinstance(seen, Action) and seen.phase.terminal else None
         last_time = baseline_of(transfer_status(wire, ref.kind)).last_time
         return completed(action) if last_time and last_time != baseline.last_time else None
 
-    @failover
     async def with_baseline(self, ref: Reference) -> Reference:
         """Return a reference with the state before a call, which a new run is compared to."""
-        wire, reply = await self._get(ref.numeric_uid)
+        wire, reply = await self._get(ref.numeric_uid, None)
         if ref.kind is not ReferenceKind.BDB:
             status = None if wire is None else transfer_status(wire, ref.kind)
             baseline = Baseline() if status is None else baseline_of(status)
@@ -187,39 +190,54 @@ class DatabasesApi:
         return 0 < parse_baseline(ref).call_time < last_call
 
     async def _transfer(
-        self, wire: WireDatabase, ref: Reference, last: Action | None
+        self, wire: WireDatabase, ref: Reference, last: Action | None, gate: Gate | None
     ) -> Action | AmbiguousAnswer:
         """Return the state of a transfer, from the database and, if need be, from v2."""
         seen = transfer_action(wire, ref)
         if not needs_v2(seen, ref):
             return seen
         try:
-            runs = await self._actions_v2.list_transfers(ref.numeric_uid, ref.kind.value)
+            runs = await self._actions_v2.list_transfers(ref.numeric_uid, ref.kind.value, gate)
         except RequestError:
             return seen
         last_call = self._last_calls.get((ref.kind, ref.numeric_uid))
         is_last_call = last_call == parse_baseline(ref).call_time
         return transfer_action_from_v2(runs, ref, last, seen, is_last_call=is_last_call)
 
-    async def _get(self, bdb_uid: int) -> tuple[WireDatabase | None, Reply]:
-        path = f"{DATABASES}/{bdb_uid}"
-        reply = await get(self.transport, path, permission=VIEW_DATABASE)
-        return None if reply.status == 404 else read_database(reply.body, path), reply
+    async def _get(self, bdb_uid: int, gate: Gate | None) -> tuple[WireDatabase | None, Reply]:
+        path, decode = _database_route(bdb_uid)
+        return await self.transport.get(path, permission=VIEW_DATABASE, decode=decode, gate=gate)
 
-    async def _list_body(self) -> bytes:
-        """Return the list of databases, undecoded."""
+    async def _list(self, gate: Gate | None) -> tuple[dict[int, WireDatabase], float]:
+        """Return the databases of the list by uid, and the cost of the request."""
+        query = self._list_query
         try:
-            reply = await self.transport.get(
-                DATABASES, permission=VIEW_DATABASES, query=self._list_query
+            return await self.transport.get(
+                DATABASES, permission=VIEW_DATABASES, decode=_decode_list, query=query, gate=gate
             )
         except RequestRejected as error:
-            if not self._list_query or error.status not in FIELDS_UNSUPPORTED:
+            if not query or error.status not in FIELDS_UNSUPPORTED:
                 raise
-            self._list_query = ""
-            return await self._list_body()
-        if reply.status == 404:
-            raise UnreadableReply("GET", DATABASES, problem=FOREIGN_404)
-        return reply.body
+        self._list_query = ""
+        return await self._list(gate)
+
+
+@lru_cache(1024)  # a wait asks for the same database again and again
+def _database_route(
+    uid: int,
+) -> tuple[str, Callable[[Reply], tuple[WireDatabase | None, Reply]]]:
+    path = f"{DATABASES}/{uid}"
+    return path, partial(_decode_database, path)
+
+
+def _decode_database(path: str, reply: Reply) -> tuple[WireDatabase | None, Reply]:
+    return None if is_missing(reply, path) else read_database(reply.body, path), reply
+
+
+def _decode_list(reply: Reply) -> tuple[dict[int, WireDatabase], float]:
+    if reply.status == 404:
+        raise foreign_404(DATABASES)
+    return read_databases(reply.body, DATABASES), list_cost(reply.body)
 
 
 def _date_of(reply: Reply) -> int | None:

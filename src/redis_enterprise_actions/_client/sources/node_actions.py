@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from redis_enterprise_actions._client.http.failover import failover
 from redis_enterprise_actions._client.protocols import ListResult, list_cost
 from redis_enterprise_actions._client.wire.node_actions import (
     WireNodeAction,
@@ -30,13 +30,15 @@ from redis_enterprise_actions._model.errors import ActionVanished, RequestReject
 from redis_enterprise_actions._model.reference import LOST, Reference, ReferenceKind
 
 from .node_runs import known_task_id, match_run, parse_run
-from .not_found import confirm_gone, get
+from .not_found import confirm_gone, is_missing, object_decoder
+from .refused_lists import refusable
 
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Generator
 
-    from redis_enterprise_actions._client.http.transport import Transport
+    from redis_enterprise_actions._client.http.transport import Reply, Transport
+    from redis_enterprise_actions._client.protocols import Gate, Wanted
     from redis_enterprise_actions._model.errors import WaitError
 
 _VIEW_ACTION: Final = {
@@ -65,24 +67,28 @@ class NodeActionsApi:
         self._cancelled: dict[str, str | None] = {}
         self._waits: Counter[str] = Counter()
 
-    @failover
-    async def fetch(self, ref: Reference, last: Action | None) -> Action | AmbiguousAnswer | None:
+    async def fetch(
+        self, ref: Reference, last: Action | None, gate: Gate | None = None
+    ) -> Action | AmbiguousAnswer | None:
         """Return the run of an action that `ref` follows, or None if there is none."""
         path = action_path(ref)
-        reply = await get(self.transport, path, permission=_VIEW_ACTION[ref.kind])
-        if reply.status != 404:
-            return match_run(read_node_action(reply.body, ref, path), ref, last)
+        decode = partial(_decode_action, ref, path)
+        found = await self.transport.get(
+            path, permission=_VIEW_ACTION[ref.kind], decode=decode, gate=gate
+        )
+        if found is not None:
+            return match_run(found, ref, last)
         began = last is not None or (ref.run and parse_run(ref).call != LOST)
         if not _is_removal(ref) or not began:
             return None
         if last is not None and self._has_cancelled(ref, last):
             return None
-        return await self._removed(ref, last)
+        return await self._removed(ref, last, gate)
 
-    @failover
-    async def fetch_many(self, wanted: Mapping[Reference, Action | None]) -> ListResult:
+    @refusable
+    async def fetch_many(self, wanted: Wanted, gate: Gate | None) -> ListResult:
         """Return the actions that a list shows, without results that may be of another run."""
-        listed, cost = await self._list(next(iter(wanted)).kind, None)
+        listed, cost = await self._list(next(iter(wanted)).kind, None, gate)
         by_uid = {action.uid: action for action in listed}
         found: dict[Reference, Action] = {}
         for ref, last in wanted.items():
@@ -98,7 +104,9 @@ class NodeActionsApi:
             found[ref] = matched
         return ListResult(found, cost)
 
-    async def verify(self, ref: Reference, unverified: WaitError) -> Action | None:
+    async def verify(
+        self, ref: Reference, unverified: WaitError, gate: Gate | None
+    ) -> Action | None:
         """Return a vanished run as cancelled if this client has cancelled it.
 
         Return a stalled removal as completed if its node is gone. Otherwise return None.
@@ -108,12 +116,12 @@ class NodeActionsApi:
             return None
         if isinstance(unverified, ActionVanished):
             return cancelled(action) if self._has_cancelled(ref, action) else None
-        return await self._verify_removal(ref, action) if _is_removal(ref) else None
+        found = await self._removed(ref, action, gate) if _is_removal(ref) else None
+        return found if isinstance(found, Action) else None
 
-    @failover
     async def list_actions(self, kind: ReferenceKind, node_uid: int | None = None) -> list[Action]:
         """Return all actions of the cluster, of all nodes, or of one node."""
-        listed, _ = await self._list(kind, node_uid)
+        listed, _ = await self._list(kind, node_uid, None)
         return listed
 
     def record_cancel(self, ref: Reference, task_id: str | None) -> None:
@@ -144,28 +152,28 @@ class NodeActionsApi:
         return task_id is None or action.task_id in {None, task_id}
 
     async def _removed(
-        self, ref: Reference, last: Action | None
+        self, ref: Reference, last: Action | None, gate: Gate | None
     ) -> Action | AmbiguousAnswer | None:
         """Return a removal without a record as completed if its node is gone."""
         path = f"/v1/nodes/{ref.numeric_uid}"
+        decode = object_decoder(path, lambda _: None)
         try:
-            reply = await get(self.transport, path, permission=_VIEW_NODE)
+            not_found = await self.transport.get(
+                path, permission=_VIEW_NODE, decode=decode, gate=gate
+            )
         except RequestRejected:
             return None
-        if reply.status != 404:
+        if not_found is None:
             return None
         began = last or node_action(WireNodeAction("", task_id=known_task_id(ref, None)), ref)
         gone = completed(began, Evidence.LIST)
         return await confirm_gone(
-            self.transport, reply, path, list_permission=_VIEW_NODES, gone=gone
+            self.transport, not_found, path, list_permission=_VIEW_NODES, gone=gone, gate=gate
         )
 
-    @failover
-    async def _verify_removal(self, ref: Reference, action: Action) -> Action | None:
-        found = await self._removed(ref, action)
-        return found if isinstance(found, Action) else None
-
-    async def _list(self, kind: ReferenceKind, node_uid: int | None) -> tuple[list[Action], float]:
+    async def _list(
+        self, kind: ReferenceKind, node_uid: int | None, gate: Gate | None
+    ) -> tuple[list[Action], float]:
         """Return the actions of a list, and the cost of the request."""
         if kind is ReferenceKind.CLUSTER:
             path, permission = "/v1/cluster/actions", _VIEW_ACTION[kind]
@@ -173,9 +181,17 @@ class NodeActionsApi:
             path, permission = "/v1/nodes/actions", _VIEW_ALL_NODE_ACTIONS
         else:
             path, permission = f"/v1/nodes/{node_uid}/actions", _VIEW_ACTION[kind]
-        reply = await get(self.transport, path, permission=permission)
-        listed = [] if reply.status == 404 else read_node_actions(reply.body, kind, path)
-        return listed, list_cost(reply.body)
+        decode = partial(_decode_list, kind, path)
+        return await self.transport.get(path, permission=permission, decode=decode, gate=gate)
+
+
+def _decode_action(ref: Reference, path: str, reply: Reply) -> Action | None:
+    return None if is_missing(reply, path) else read_node_action(reply.body, ref, path)
+
+
+def _decode_list(kind: ReferenceKind, path: str, reply: Reply) -> tuple[list[Action], float]:
+    listed = [] if is_missing(reply, path) else read_node_actions(reply.body, kind, path)
+    return listed, list_cost(reply.body)
 
 
 def _is_removal(ref: Reference) -> bool:

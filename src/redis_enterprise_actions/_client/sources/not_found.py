@@ -7,34 +7,55 @@ it either.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from redis_enterprise_actions._client.wire.error_body import error_code_of, is_api_error
+from redis_enterprise_actions._client.wire.error_body import (
+    error_code_of,
+    foreign_404,
+    is_api_error,
+)
 from redis_enterprise_actions._client.wire.replies import read_uids
 from redis_enterprise_actions._model.action import Action, Ambiguity, AmbiguousAnswer
-from redis_enterprise_actions._model.errors import RequestError, RequestRejected, UnreadableReply
+from redis_enterprise_actions._model.errors import RequestError, RequestRejected
 
 
 if TYPE_CHECKING:
-    from redis_enterprise_actions._client.http.transport import Reply, Transport
+    from collections.abc import Callable
 
-FOREIGN_404: Final = "a 404 that is not the REST API's; is the URL that of the API (port 9443)?"
+    from redis_enterprise_actions._client.http.transport import Reply, Transport
+    from redis_enterprise_actions._client.protocols import Gate
+
+_T = TypeVar("_T")
 FIELDS_UNSUPPORTED: Final = frozenset({400, 406})  # answers of some versions to `?fields=`
 
 
-async def get(transport: Transport, path: str, *, permission: str) -> Reply:
-    """GET `path`; a 404 is returned only if it is the API's own.
+def is_missing(reply: Reply, path: str) -> bool:
+    """Return True for the API's own 404. Raises `UnreadableReply` for any other 404."""
+    if reply.status != 404:
+        return False
+    if not is_api_error(reply.body):
+        raise foreign_404(path)
+    return True
 
-    Raises `UnreadableReply` for any other 404, and `RequestError`.
-    """
-    reply = await transport.get(path, permission=permission)
-    if reply.status == 404 and not is_api_error(reply.body):
-        raise UnreadableReply("GET", path, problem=FOREIGN_404)
-    return reply
+
+def object_decoder(path: str, read: Callable[[bytes], _T]) -> Callable[[Reply], _T | Reply]:
+    """Return a decoder that reads the object at `path`, and returns the API's 404 unchanged."""
+    return partial(_decode_object, path, read)
+
+
+def _decode_object(path: str, read: Callable[[bytes], _T], reply: Reply) -> _T | Reply:
+    return reply if is_missing(reply, path) else read(reply.body)
 
 
 async def confirm_gone(
-    transport: Transport, not_found: Reply, path: str, *, list_permission: str, gone: Action
+    transport: Transport,
+    not_found: Reply,
+    path: str,
+    *,
+    list_permission: str,
+    gone: Action,
+    gate: Gate | None,
 ) -> Action | AmbiguousAnswer | None:
     """Return `gone` if the list does not have the object, and None if it has.
 
@@ -42,7 +63,7 @@ async def confirm_gone(
     `gone` is ambiguous, and a second 404 has to confirm it.
     """
     list_path, _, uid = path.rpartition("/")
-    uids = await _listed_uids(transport, list_path, list_permission)
+    uids = await _listed_uids(transport, list_path, list_permission, gate)
     if uids is None:
         return AmbiguousAnswer(
             Ambiguity.GONE, gone, discriminator=error_code_of(not_found.body) or ""
@@ -50,14 +71,20 @@ async def confirm_gone(
     return None if int(uid) in uids else gone
 
 
-async def _listed_uids(transport: Transport, path: str, permission: str) -> frozenset[int] | None:
+async def _listed_uids(
+    transport: Transport, path: str, permission: str, gate: Gate | None
+) -> frozenset[int] | None:
     """Return the uids of all databases or nodes, or None if the list gives no usable answer."""
+
+    def decode(reply: Reply) -> frozenset[int] | None:
+        return None if reply.status == 404 else read_uids(reply.body, path.rpartition("/")[2])
+
     for query in ("?fields=uid", ""):
         try:
-            reply = await transport.get(path, permission=permission, query=query)
+            return await transport.get(
+                path, permission=permission, decode=decode, query=query, gate=gate
+            )
         except RequestError as error:
-            if isinstance(error, RequestRejected) and error.status in FIELDS_UNSUPPORTED:
-                continue
-            return None
-        return None if reply.status == 404 else read_uids(reply.body, path.rpartition("/")[2])
+            if not isinstance(error, RequestRejected) or error.status not in FIELDS_UNSUPPORTED:
+                return None
     return None

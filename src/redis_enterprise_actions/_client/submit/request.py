@@ -78,15 +78,18 @@ def build_request(
     dry_run = is_dry_run(rule, json, params)
     if rule.follow is Follow.CRDB_TASK:
         ref = _task_reference(path, sent_headers)
+    body = _encode_body(method, json)  # first, as it refuses a body that contains itself
+    secrets = secrets_in(json)
     call = Request(
         method,
         path,
         query,
-        body=_encode_body(method, json),
+        body=body,
         headers=sent_headers,
         timeout=request_timeout or max(client_timeout, rule.timeout or 0.0),
+        secrets=secrets,
     )
-    return SubmitRequest(call, rule.follow, ref, dry_run, secrets_in(json))
+    return SubmitRequest(call, rule.follow, ref, dry_run, secrets)
 
 
 def checked_headers(headers: Mapping[str, str] | None) -> dict[str, str]:

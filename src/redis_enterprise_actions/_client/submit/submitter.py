@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from redis_enterprise_actions._client.http.failover import failover
 from redis_enterprise_actions._client.http.redaction import Secret
 from redis_enterprise_actions._client.http.transport import Request
 from redis_enterprise_actions._client.pacing.retry import RetryState, retry_for
@@ -86,7 +85,9 @@ class Submitter:
         cause: RequestError
         while True:
             try:
-                reply = await retry_for(outage_timeout, self._send_once, request)
+                reply = await retry_for(
+                    outage_timeout, self._send_once, request, cluster=self.transport
+                )
             except _OutcomeUnknown as unknown:
                 tries += 1
                 cause, deadline = unknown.error, began + outage_timeout
@@ -147,12 +148,19 @@ class Submitter:
             return ref
         if ref.kind not in _NODE_KINDS:
             try:
-                ref = await retry_for(outage_timeout, self.sources.databases.with_baseline, ref)
+                ref = await retry_for(
+                    outage_timeout,
+                    self.sources.databases.with_baseline,
+                    ref,
+                    cluster=self.transport,
+                )
                 return await self._reset_transfer(ref, outage_timeout)
             except RequestRejected:
                 return ref
         try:
-            found = await retry_for(outage_timeout, self.sources.fetch_certain, ref)
+            found = await retry_for(
+                outage_timeout, self.sources.fetch_certain, ref, cluster=self.transport
+            )
         except RequestRejected:
             return msgspec.structs.replace(ref, run=str(RunIdentity(UNKNOWN_STATUS, "", "")))
         cancels = request.follow is Follow.NODE_ACTION_CANCEL
@@ -171,7 +179,7 @@ class Submitter:
         path = f"/v1/bdbs/{ref.numeric_uid}/actions/{ref.kind}_reset_status"
         request = SubmitRequest(Request("PUT", path, body=Secret("{}")), Follow.DATABASE)
         try:
-            reply = await retry_for(outage_timeout, self._send, request)
+            reply = await retry_for(outage_timeout, self.transport.send, request.call)
         except RequestRejected:
             return ref
         if reply.status == _NOT_FOUND:
@@ -183,27 +191,14 @@ class Submitter:
     async def _send_once(self, request: SubmitRequest) -> Reply:
         """Send the request. Raises `_OutcomeUnknown` if it was sent and has no answer."""
         try:
-            reply = await self._send(request)
+            reply = await self.transport.send(request.call)
         except RequestError as error:
-            if error.transient and getattr(error, "sent", True):
+            if error.transient and error.sent:
                 raise _OutcomeUnknown(error) from None
             raise
         if reply.status == _NOT_FOUND:
             raise _rejected(request, reply.status, *parse_error_body(reply.body))
         return reply
-
-    @failover
-    async def _send(self, request: SubmitRequest) -> Reply:
-        try:
-            return await self.transport.send(request.call)
-        except RequestRejected as error:
-            error.error_code = request.redacted(error.error_code)
-            error.description = request.redacted(error.description)
-            raise
-        except ClusterUnreachable as error:
-            error.error_code = request.redacted(error.error_code)
-            error.reason = request.redacted(error.reason) or ""
-            raise
 
     async def _find_lost_work(
         self, request: SubmitRequest, before: Reference | None, error: AnswerLost

@@ -21,11 +21,15 @@ from .lenient_json import TextOrInt, as_text, decode, decode_struct
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 _MAX_EXCERPT: Final = 200  # characters of a body that an error quotes
 _MAX_PARSED: Final = 2**16  # bytes of an error body
 _MAX_TEXT: Final = 2000  # characters of an error code or a description
+FOREIGN_404: Final = "a 404 that is not the REST API's; is the URL that of the API (port 9443)?"
+USE_API: Final = "Use the URL of the REST API itself (port 9443), not that of a proxy or the UI"
+USE_HTTPS: Final = "Begin the URL with https://"
+_PLAIN_TO_TLS: Final = b"plain HTTP request was sent to HTTPS port"  # as nginx says it
 _TAG: Final = re.compile(rb"<[^>]*>")
 _HOST: Final = re.compile(r"(https?)://(?:[^/?#]*@)?([^/?#@]+)", re.IGNORECASE)
 
@@ -77,6 +81,12 @@ def unreadable_reply(path: str, problem: object, body: bytes) -> UnreadableReply
     return UnreadableReply("GET", path, problem=str(problem), excerpt=_excerpt(body))
 
 
+def foreign_404(path: str, body: bytes = b"") -> UnreadableReply:
+    """Return the error for a 404 that is not the API's, with the beginning of `body`."""
+    excerpt = _excerpt(body)
+    return UnreadableReply("GET", path, problem=FOREIGN_404, excerpt=excerpt, advice=USE_API)
+
+
 def error_for(
     method: str,
     path: str,
@@ -87,18 +97,22 @@ def error_for(
     permission: str | None,
     check: str = "Check the credentials",
     quoted: bool = True,
+    redact: Callable[[str | None], str | None] | None = None,
 ) -> RequestError | None:
     """Return the error for an HTTP status, or None for 2xx and for 404.
 
     The meaning of a 404 depends on the route, so the caller decides about it. The message of a 403
     names `permission`, which the vendor's page for the route requires, and that of a 401 ends in
-    `check`. Without `quoted`, the error has the body's `error_code` only.
+    `check`. Without `quoted`, the error has the body's `error_code` only. `redact` takes secrets
+    out of the cluster's words.
     """
     if 200 <= status < 300 or status == 404:
         return None
     code, description = parse_error_body(body)
     if not quoted:
         description = None
+    if redact is not None:
+        code, description = redact(code), redact(description)
     if is_retryable(status):
         return ClusterUnreachable(
             method,
@@ -109,16 +123,17 @@ def error_for(
             retry_after=_retry_after(headers),
         )
     kind = AuthenticationError if status in {401, 403} else RequestRejected
-    rejected = kind(
+    advice = USE_HTTPS if status == 400 and _PLAIN_TO_TLS in body[:_MAX_PARSED] else None
+    return kind(
         method,
         path,
         status=status,
         error_code=code,
         description=description,
-        hint=_hint(status, headers, permission, check),
+        hint=advice or _hint(status, headers, permission, check),
+        retry_after=_retry_after(headers),
+        advice=advice,
     )
-    rejected.retry_after = _retry_after(headers)
-    return rejected
 
 
 def is_retryable(status: int) -> bool:
