@@ -2,7 +2,8 @@
 
 Usage: python benchmarks/many.py [--quick] [--clusters 100] [--waits 1000] [--median 30] [--out DIR]
 
-One server process simulates all clusters. The client process has one client for each cluster.
+One server process simulates all clusters. The client process has one client for each cluster. The
+waits begin some seconds before the actions, as 100,000 of them take seconds to begin.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ def main() -> None:
     """Run, print a table, write the figures."""
     options = _options()
     limit = options.slack + truth.LONGEST * options.median
-    names = ("contender", "waits", "clusters", "median", "seed", "progress", "latency")
+    names = ("contender", "waits", "clusters", "median", "seed", "progress", "latency", "ahead")
     run = in_its_own_process({name: getattr(options, name) for name in names}, limit)
     print(_page(run))
     if options.out:
@@ -74,10 +75,13 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--progress", choices=(*truth.MODES, "mixed"), default="mixed")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--latency", type=float, default=0.01, help="seconds an answer takes")
+    parser.add_argument(
+        "--ahead", type=float, default=15.0, help="seconds; the waits begin earlier"
+    )
     parser.add_argument("--slack", type=float, default=60.0, help="seconds to keep up within")
     parser.add_argument("--out", type=Path)
     if parser.parse_known_args()[0].quick:
-        parser.set_defaults(clusters=20, waits=500, median=8.0)
+        parser.set_defaults(clusters=20, waits=500, median=8.0, ahead=3.0)
     return parser.parse_args()
 
 

@@ -63,21 +63,21 @@ def _measure(control: Server, way: Way, options: argparse.Namespace) -> None:
     uids = [truth.uids(seed, options.waits) for seed in seeds]
     took = [truth.durations(seed, options.waits, options.median) for seed in seeds]
     ends = dict(zip(chain(*uids), chain(*took), strict=True))
-    limit = options.limit or max(ends.values()) + _SLACK
+    limit = options.ahead + (options.limit or max(ends.values()) + _SLACK)
     returned: Returned = {}
     only_once = threading.Lock()
     control.reset(**{name: getattr(options, name) for name in _SCRIPT}, n=options.waits)
     before = _resident_after_rest()
-    t0 = time.monotonic() + _HEADSTART
+    t0 = time.monotonic() + _HEADSTART + options.ahead
     control.start(t0)
-    time.sleep(max(t0 - time.monotonic(), 0))
+    time.sleep(max(t0 - options.ahead - time.monotonic(), 0))
     cpu_before = time.process_time()
 
     def finish(errors: Sequence[BaseException] | None) -> None:
         """Print and exit; `errors` is None for a contender that did not keep up."""
         if not only_once.acquire(blocking=False):
             return
-        cpu, wall = time.process_time() - cpu_before, time.monotonic() - t0
+        cpu, wall = time.process_time() - cpu_before, time.monotonic() - t0 + options.ahead
         peak, stats = _resident("VmHWM"), control.stats()
         lags = sorted(at - t0 - ends[uid] for uid, at in returned.copy().items())
         measured = {
@@ -151,6 +151,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--progress", choices=(*truth.MODES, "mixed"), default="mixed")
     parser.add_argument("--remembered", type=int, default=0, help="actions that ended before")
     parser.add_argument("--latency", type=float, default=0.01, help="seconds an answer takes")
+    parser.add_argument("--ahead", type=float, default=0.0, help="seconds; the waits begin earlier")
     parser.add_argument("--limit", type=float, help="seconds; then it has not kept up")
     return parser.parse_args()
 
