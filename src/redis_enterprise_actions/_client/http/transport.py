@@ -18,7 +18,7 @@ import aiohttp
 from aiohttp import hdrs
 from yarl import URL
 
-from redis_enterprise_actions._client.wire.error_body import error_for
+from redis_enterprise_actions._client.wire.error_body import FOREIGN_404, USE_API, error_for
 from redis_enterprise_actions._model.errors import (
     ClientClosed,
     ClusterUnreachable,
@@ -147,6 +147,7 @@ class Transport:
         self._call_slots = asyncio.Semaphore(_CALLS)
         self._poll_slots = asyncio.Semaphore(_POLLS)
         self._token_slots = asyncio.Semaphore(1)
+        self._grants_tokens = False  # True once it has granted one
         if not 0 < request_timeout < math.inf:
             raise UsageError("request_timeout= must be more than 0 and not endless")
         if session is not None and not isinstance(session, aiohttp.ClientSession):
@@ -432,10 +433,17 @@ class Transport:
         # A reply may hold the password. A token that nobody receives does no harm.
         request = Request("POST", path, body=body, quotable=False, repeatable=True)
         headers = self._headers_for(request, authorization)
-        reply = await self._request(request, _unchanged, gate, self._token_slots, headers=headers)
+
+        def decode(reply: Reply) -> Reply:
+            if reply.status == 404 and self._grants_tokens:
+                raise UnreadableReply("POST", path, problem=FOREIGN_404, advice=USE_API)
+            return reply
+
+        reply = await self._request(request, decode, gate, self._token_slots, headers=headers)
         if reply.status == 404:
             hint = 'This cluster grants no tokens: leave out auth="jwt"'
             raise RequestRejected("POST", path, status=404, hint=hint)
+        self._grants_tokens = True
         return Secret(reply.body.decode("utf-8", "replace"))
 
     def _timeout_for(self, node: URL, request: Request) -> aiohttp.ClientTimeout:
