@@ -405,6 +405,29 @@ class TestFindMany:
         assert uids_of(in_v2) == {update}
         assert [uids_of(found) for found in lists] == [{update}, set()]
 
+    async def test_gone_after_v2(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
+        """What v2 alone was asked for, and showed, is reported as gone by a list of v1."""
+        export = cluster.add_action("export")
+        seen = await actions_api.find_action(export)
+        wanted = wanted_of({export: seen})
+        in_v2 = await actions_api.fetch_many(wanted, None)
+        assert seen is not None
+        wanted[ref_of(export)] = msgspec.structs.replace(seen, kind=Kind.TASK)
+
+        assert uids_of(in_v2) == {export}
+        assert (await actions_api.fetch_many(wanted, None)).changed == {ref_of(export): None}
+
+    async def test_twice_in_v2(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
+        """Of two entries with one uid in the list of v2 the first counts."""
+        export = cluster.add_action("export")
+        wanted = wanted_of({export: await actions_api.find_action(export)})
+        entries = [{"action_uid": export, "status": word} for word in ("completed", "running")]
+        cluster.inject(status=200, body=msgspec.json.encode(entries))
+
+        found = (await actions_api.fetch_many(wanted, None)).changed[ref_of(export)]
+        assert isinstance(found, Action)
+        assert found.phase is Phase.COMPLETED
+
     @pytest.mark.parametrize("ahead", [False, True], ids=["cut short", "another list between"])
     async def test_waiting_for_v2(
         self, cluster: FakeCluster, actions_api: ActionsApi, ahead: bool

@@ -176,6 +176,7 @@ class TestUids:
         assert reader.read(machine("a", 1), machine("a", 60)) == {}
         assert reader.read(machine("a", 60)) == {A: 60}
         assert reader.read(machine("x", task_id="a"), machine("a", 60)) == {A: 0}
+        assert reader.read(machine("x", task_id="b"), machine("a", 60)) == {A: 60}
 
     def test_twice_in_families(self) -> None:
         """A task counts before a state machine with its uid, and the machine when it is alone."""
@@ -319,6 +320,17 @@ class TestWanted:
         reader.wanted = wanted_of(B)
 
         assert reader.read(machine("a", 1), machine("b")) == {B: 0}
+
+    def test_left_without_a_list(self) -> None:
+        """A reference that joined and left without a list between is not reported."""
+        reader = Reader(A)
+        reader.read(machine("a"), machine("b"))
+        add(reader.wanted, B, DELETION)
+        reader.cache.want(reader.wanted)
+        remove(reader.wanted, B, DELETION)
+
+        assert reader.read(machine("a"), machine("b")) == {}
+        assert reader.cache.missing == set()
 
     def test_postponed(self) -> None:
         """A postponed reference is reported with the next list, whatever that shows."""

@@ -113,9 +113,9 @@ class ListCache:
         # What was added is at the end of the dict.
         unknown = filterfalse(self._known.__contains__, reversed(wanted))
         added = list(islice(unknown, grown + len(left)))
-        if wanted is self._wanted:  # so is what left and came back since
-            additions = (wanted.version - self._version + grown) // 2
-            self._postponed.update(islice(reversed(wanted), max(additions, 0)))
+        # So is what left and came back since.
+        additions = (wanted.version - self._version + grown) // 2
+        self._postponed.update(islice(reversed(wanted), max(additions, 0)))
         self._wanted, self._version = wanted, wanted.version
         for ref in left:
             self._forget(ref)
@@ -180,7 +180,7 @@ class _Family:
         self._raws: Sequence[msgspec.Raw] = ()
         # By place, and empty where an entry has none, or cannot be read.
         self._uids: list[str] = []
-        self._task_ids: list[str] = []  # those that differ from the uid
+        self._task_ids: list[str] = []  # also empty where it is the uid
 
     def update(
         self,
@@ -233,8 +233,7 @@ class _Family:
         statuses: dict[int, str] = {}
         for place in chain(compress(count(), map(ne, raws, last)), grown):
             wire = _read_status(raws[place])
-            statuses[place], task_id = wire.status, wire.task_id
-            uid = wire.action_uid or task_id or ""
+            statuses[place], uid, task_id = wire.status, wire.action_uid or "", wire.task_id
             if task_id is None or task_id == uid:  # the usual case
                 task_id = ""
             if uids[place] != uid or task_ids[place] != task_id:
