@@ -408,7 +408,7 @@ class TestFindMany:
     async def test_gone_after_v2(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
         """What v2 alone was asked for, and showed, is reported as gone by a list of v1."""
         export = cluster.add_action("export")
-        seen = await actions_api.find_action(export)
+        seen = await find(actions_api, export)
         wanted = wanted_of({export: seen})
         in_v2 = await actions_api.fetch_many(wanted, None)
         assert seen is not None
@@ -420,7 +420,7 @@ class TestFindMany:
     async def test_twice_in_v2(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
         """Of two entries with one uid in the list of v2 the first counts."""
         export = cluster.add_action("export")
-        wanted = wanted_of({export: await actions_api.find_action(export)})
+        wanted = wanted_of({export: await find(actions_api, export)})
         entries = [{"action_uid": export, "status": word} for word in ("completed", "running")]
         cluster.inject(status=200, body=msgspec.json.encode(entries))
 
