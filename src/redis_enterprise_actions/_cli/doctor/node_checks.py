@@ -11,9 +11,15 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from redis_enterprise_actions._client.http.connection_errors import (
+    CHECK_NAME,
+    CHECK_NODE,
+    CHECK_SCHEME,
+)
 from redis_enterprise_actions._client.http.tls import client_cert_refusal, ssl_context, tls_settings
 from redis_enterprise_actions._client.http.transport import Request
 from redis_enterprise_actions._client.wire.error_body import (
+    USE_HTTPS,
     WireError,
     error_for,
     is_retryable,
@@ -282,15 +288,13 @@ def resolved(node: str, host: str, addresses: list[str]) -> CheckResult:
 
 def not_resolved(node: str, host: str, error: Exception) -> CheckResult:
     """Return the failure of a lookup."""
-    advice = "check the name, and this machine's DNS and VPN, or use an address"
-    return _node_failure("dns", node, f"{host} does not resolve: {error}", advice)
+    return _node_failure("dns", node, f"{host} does not resolve: {error}", _to_do(CHECK_NAME))
 
 
 def not_connected(node: str, error: OSError) -> CheckResult:
     """Return the failure of a TCP connection."""
     reason = error.strerror or str(error) or type(error).__name__
-    advice = "check that the node runs, its port (9443) and firewalls"
-    return _node_failure("tcp", node, f"cannot connect: {reason}", advice)
+    return _node_failure("tcp", node, f"cannot connect: {reason}", _to_do(CHECK_NODE))
 
 
 def no_handshake(node: str, error: OSError, refusal: str | None) -> CheckResult:
@@ -300,8 +304,8 @@ def no_handshake(node: str, error: OSError, refusal: str | None) -> CheckResult:
         advice = "pass the certificate of a cluster user as --client-cert"
         return CheckResult.failure("tls", seen, advice, node=node)
     reason = getattr(error, "reason", None) or error.strerror or type(error).__name__
-    advice = "check the port (9443), and whether the URL must begin with http://"
-    return CheckResult.failure("tls", f"the TLS handshake failed: {reason}", advice, node=node)
+    seen = f"the TLS handshake failed: {reason}"
+    return CheckResult.failure("tls", seen, _to_do(CHECK_SCHEME), node=node)
 
 
 def trusted(node: str, certificate: Certificate, by: str, now: datetime) -> CheckResult:
@@ -357,8 +361,7 @@ def answered(node: str, port: int | None, status: int, headers: Mapping[str, str
     if known or is_rest_api(status, headers, body):
         return CheckResult.ok("http", f"answers {status}, as the REST API does", node=node)
     if status == 400 and node.startswith("http://"):
-        advice = "begin the URL with https://"
-        return CheckResult.failure("http", "answers 400", advice, node=node)
+        return CheckResult.failure("http", "answers 400", _to_do(USE_HTTPS), node=node)
     server = "the Cluster Manager UI" if port == _UI_PORT else "a proxy or another web server"
     also = ", also for a path that the REST API does not have," if status == 401 else ""
     quote = ": ".join(filter(None, parse_error_body(body)))[:_MAX_QUOTED]
@@ -399,6 +402,11 @@ def clock(node: str, skew: float | None) -> CheckResult:
 def _node_failure(check: str, node: str, seen: str, advice: str) -> CheckResult:
     """Return a failure that counts as a warning if another node passes."""
     return CheckResult.failure(check, seen, advice, node=node, any_node_suffices=True)
+
+
+def _to_do(advice: str) -> str:
+    """Return the advice of an error as `CheckResult` has it, without the capital letter."""
+    return advice[0].lower() + advice[1:]
 
 
 def _pin(certificate: Certificate) -> str:

@@ -35,21 +35,6 @@ class ConnectionLost(aiohttp.ClientError):
     """Loss of a connection after a request was sent on it, and before the answer."""
 
 
-async def without_resending(
-    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
-) -> aiohttp.ClientResponse:
-    """Middleware that keeps aiohttp from sending a request again after a lost answer."""
-    try:
-        return await handler(request)
-    except aiohttp.ClientConnectorError:
-        raise
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        lost = ConnectionLost(_reason(error))
-        cause = None if has_secrets(error) else error
-    # Not raised within `except`, where the new error would keep the old one as its context.
-    raise lost from cause
-
-
 def has_secrets(error: Exception) -> bool:
     """Return True if an error may hold credentials, such as those that a server sends back."""
     return isinstance(error, _WITH_SECRETS) or _is_cut_in_headers(error)
@@ -75,7 +60,7 @@ def _connection_error(method: str, path: str, node: URL, error: Exception) -> Cl
     return ClusterUnreachable(
         method,
         path,
-        reason=_reason(error),
+        reason=reason_of(error),
         sent=not isinstance(error, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)),
         advice=_advice(node, error),
     )
@@ -96,7 +81,7 @@ def _advice(node: URL, error: Exception) -> str | None:
     return None
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
     if _is_cut_in_headers(error):
         return "the answer is cut off within its headers"
     if isinstance(error, aiohttp.ClientPayloadError):
@@ -104,7 +89,7 @@ def _reason(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientResponseError):
         return f"the answer is not HTTP ({type(error).__name__})"
     if isinstance(error, aiohttp.ConnectionTimeoutError):
-        return f"no connection in time ({error})"
+        return "no connection in time"
     if isinstance(error, TimeoutError):
         return f"no answer in time{f' ({error})' if str(error) else ''}"
     message = _TLS_SETTING.sub("", str(error)) or type(error).__name__

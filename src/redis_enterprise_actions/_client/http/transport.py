@@ -30,7 +30,7 @@ from redis_enterprise_actions._model.errors import (
 )
 
 from .attempts import Attempts
-from .connection_errors import ConnectionLost, connection_error, has_secrets, without_resending
+from .connection_errors import ConnectionLost, connection_error, has_secrets, reason_of
 from .redaction import Secret, credentials_of, without_secrets
 
 
@@ -59,7 +59,6 @@ _HEADERS: Final[Mapping[str, str]] = {
     hdrs.ACCEPT: "application/json",
     hdrs.USER_AGENT: "redis-enterprise-actions",
 }
-_NOT_RESENT: Final = (without_resending,)
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -485,6 +484,24 @@ async def _read_body(request: Request, response: aiohttp.ClientResponse) -> byte
             problem = f"it is larger than {MAX_BODY} bytes"
             raise UnreadableReply(request.method, request.path, problem=problem)
     return b"".join(pieces)
+
+
+async def _without_resending(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """Middleware that keeps aiohttp from sending a request again after a lost answer."""
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        lost = ConnectionLost(reason_of(error))
+        cause = None if has_secrets(error) else error
+    # Not raised within `except`, where the new error would keep the old one as its context.
+    raise lost from cause
+
+
+_NOT_RESENT: Final = (_without_resending,)
 
 
 def _unchanged(reply: Reply) -> Reply:
