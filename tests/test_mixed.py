@@ -364,13 +364,16 @@ class TestFaults:
         cluster.inject(path=f"{path}/", times=None, delay=0.001)
         cluster.inject(path=path, times=None, **fault)  # type: ignore[arg-type]
 
-    @pytest.mark.parametrize("path", GUARDED)
-    async def test_forbidden(
-        self, large: FakeCluster, path: str, caplog: pytest.LogCaptureFixture
+    @pytest.mark.parametrize(
+        ("path", "status"),
+        [*((path, 403) for path in GUARDED), ("/v1/actions", 405), ("/v1/crdb_tasks", 400)],
+    )
+    async def test_refused(
+        self, large: FakeCluster, path: str, status: int, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """Work whose list is forbidden is requested one by one, without a warning."""
+        """Work whose list is refused is requested one by one, without a warning."""
         started = start_all(large, 4, duration=100)
-        self.spoil(large, path, status=403)
+        self.spoil(large, path, status=status)
         async with client_of(large) as client:
             actions = await client.wait_for(*all_of(started))
 
@@ -393,15 +396,12 @@ class TestFaults:
 
         assert request_counts(cluster, 940, 1000).keys() == {path}
 
-    @pytest.mark.parametrize(
-        ("path", "status"),
-        [*((path, 401) for path in GUARDED), ("/v1/crdb_tasks", 400), ("/v1/cluster/actions", 403)],
-    )
-    async def test_refused(self, large: FakeCluster, path: str, status: int) -> None:
-        """Any other refusal of a list ends the waits for it, and no others."""
+    @pytest.mark.parametrize("path", GUARDED)
+    async def test_unauthorized(self, large: FakeCluster, path: str) -> None:
+        """A list for which the credentials are unknown ends the waits for it, and no others."""
         started = start_all(large, 3, duration=100)
         started[ListKind.CLUSTER] = ["cluster:change_master", "cluster:other"]
-        self.spoil(large, path, status=status)
+        self.spoil(large, path, status=401)
         async with client_of(large) as client:
             results = {
                 kind: await client.wait_for(*refs, settle=True) for kind, refs in started.items()

@@ -188,6 +188,13 @@ ERRORS: list[tuple[RedisActionsError, str]] = [
         "last seen: SMUpdateBDB on bdb:1: active, 50 % [a1])",
     ),
     (
+        ClusterUnreachable(
+            "GET", "/v1/actions/a1", reason="refused", nodes=["http://n1"], hint="Check the port"
+        ),
+        "GET /v1/actions/a1: no usable answer from the cluster: refused (1 attempt at http://n1). "
+        "Check the port",
+    ),
+    (
         UntrustedCertificate("GET", "/v1/actions", reason="self-signed certificate"),
         "GET /v1/actions: the certificate of the cluster is not trusted: self-signed certificate. "
         "Pass the certificate of its CA as ca_cert= (REDIS_ENTERPRISE_CA_CERT) and use a name that "
@@ -359,3 +366,31 @@ def test_failed_without_action() -> None:
 def test_transient(error: type[RequestError], transient: bool) -> None:
     """Outages are worth a retry, rejections are not."""
     assert error.transient is transient
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ClusterUnreachable("GET", "/", reason="x", status=503, retry_after=9.0, advice="a"),
+        UnreadableReply("GET", "/", problem="x", excerpt="y"),
+        RequestRejected("GET", "/", status=409, hint="z", retry_after=9.0),
+        UntrustedCertificate("GET", "/", reason="x", fingerprint="AB"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_with_history(error: RequestError) -> None:
+    """A history is that of a copy, which has the same cause; the error stays as it is."""
+    error.__cause__ = OSError("no route")
+    before = dict(vars(error))
+    other = error.with_history(attempts=3, nodes=["n1", "n2"], retry_after=5.0, sent=False)
+
+    assert type(other) is type(error)
+    assert (other.attempts, other.nodes, other.retry_after, other.sent) == (
+        *(3, ("n1", "n2"), 5.0, False),
+    )
+    assert other.__cause__ is error.__cause__
+    assert vars(error) == before
+    same = {"attempts", "nodes", "retry_after", "sent"}
+    assert {k: v for k, v in vars(other).items() if k not in same} == {
+        k: v for k, v in before.items() if k not in same
+    }

@@ -162,7 +162,7 @@ class TestRedirectedAway:
 
     @pytest.mark.parametrize("other", ["503", "hangs", "garbage", "refuses"])
     @pytest.mark.parametrize("away_first", [True, False])
-    async def test_beside_an_outage(self, other: str, away_first: bool) -> None:  # noqa: FBT001
+    async def test_beside_an_outage(self, other: str, away_first: bool) -> None:
         """If another node may answer later, it is an outage, for as long as that lasts."""
         pair = [Node(behaviour="away"), Node(behaviour=other)]
         nodes = pair if away_first else pair[::-1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import ssl
 from typing import TYPE_CHECKING
@@ -18,13 +19,18 @@ from redis_enterprise_actions import (
     AuthenticationError,
     ClientClosed,
     ClusterUnreachable,
+    RequestError,
     RequestRejected,
     UnreadableReply,
     UntrustedCertificate,
     UsageError,
 )
 from redis_enterprise_actions._client.http import transport as transport_module
+from redis_enterprise_actions._client.http.redaction import Secret
 from redis_enterprise_actions._client.http.transport import Reply, Request
+from redis_enterprise_actions.testing import FakeCluster
+
+from .node_servers import CountingGate, Node, get, serving, transport_to
 
 
 if TYPE_CHECKING:
@@ -32,7 +38,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from redis_enterprise_actions._client.http.transport import Transport
-    from redis_enterprise_actions.testing import FakeCluster
 
 pytestmark = pytest.mark.core
 
@@ -485,3 +490,206 @@ class TestTLS:
         assert vars(record)["event"] == "credentials unencrypted"
         assert vars(record)["url"] == "http://cluster.example.com:8080"
         assert SECRET not in record.getMessage()
+
+
+CALL = Request("POST", "/v1/bdbs/1/upgrade", body=Secret("{}"))
+
+
+@pytest.mark.enable_socket
+class TestSlots:
+    """At most six requests of the user are out at once; polls never wait for them."""
+
+    async def test_calls_queue(self) -> None:
+        """A call's time limit starts when it is sent."""
+        node = Node(delay=4)
+        async with transport_to(node, request_timeout=5) as sender:
+            replies = await asyncio.gather(*(sender.send(CALL) for _ in range(20)))
+
+        assert [reply.status for reply in replies] == [200] * 20
+        times = [when for *_, when in node.requests]
+        assert [sum(abs(when - turn) < 0.5 for when in times) for turn in (0, 4, 8, 12)] == [
+            *(6, 6, 6, 2)
+        ]
+
+    async def test_poll_beside_calls(self) -> None:
+        """Two polls are sent at once beside any number of slow calls, and no third one."""
+        node = Node()
+        node.behave = lambda path: ("ok", 60.0 if path == CALL.path else 3.0)
+        async with transport_to(node, request_timeout=100) as sender:
+            calls = [asyncio.create_task(sender.send(CALL)) for _ in range(20)]
+            await asyncio.sleep(1)
+            polls = [asyncio.create_task(get(sender, CountingGate())) for _ in range(3)]
+            await asyncio.gather(*polls)
+            sent = [when for _, path, when in node.requests if path != CALL.path]
+            for call in calls:
+                call.cancel()
+            await asyncio.gather(*calls, return_exceptions=True)
+
+        assert sent == pytest.approx([1, 1, 4], abs=0.2)
+
+    async def test_token_beside_calls(self) -> None:
+        """The request for a token does not wait for slow calls that hold all connections."""
+        async with FakeCluster() as cluster:
+            sender = transport(
+                cluster.url, username=cluster.username, password=cluster.password, auth="jwt"
+            )
+            await sender.get("/v1/actions", permission="p", decode=unchanged)
+            cluster.inject(path=CALL.path, times=None, delay=1000)
+            calls = [asyncio.create_task(sender.send(CALL)) for _ in range(20)]
+            await asyncio.sleep(400)  # the token has expired
+            began = asyncio.get_running_loop().time()
+            await sender.get("/v1/actions", permission="p", decode=unchanged, gate=Turn())
+
+            assert asyncio.get_running_loop().time() - began < 1
+            for call in calls:
+                call.cancel()
+            await asyncio.gather(*calls, return_exceptions=True)
+            await sender.close()
+
+    async def test_cancelled_in_the_queue(self) -> None:
+        """A call that is cancelled in the queue is not sent, and frees its place."""
+        node = Node(delay=3)
+        async with transport_to(node) as sender:
+            calls = [asyncio.create_task(sender.send(CALL)) for _ in range(8)]
+            await asyncio.sleep(1)
+            calls[6].cancel()
+            results = await asyncio.gather(*calls, return_exceptions=True)
+
+        assert len(node.requests) == 7
+        assert [isinstance(result, Reply) for result in results].count(True) == 7
+
+    async def test_connector_of_the_caller(self) -> None:
+        """What waited in vain for a connection of a given session was not sent."""
+        node = Node(delay=9)
+        async with (
+            serving(node) as urls,
+            aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1)) as session,
+        ):
+            sender = transport(urls, session=session, request_timeout=10)
+            results = await asyncio.gather(
+                sender.send(CALL), sender.send(CALL), return_exceptions=True
+            )
+
+        assert isinstance(results[0], Reply)
+        assert isinstance(results[1], ClusterUnreachable)
+        assert (results[1].sent, len(node.requests)) == (False, 1)
+        assert results[1].reason == "no connection in time"
+
+
+@pytest.mark.enable_socket
+class TestSent:
+    """An error says whether the request may have been executed."""
+
+    async def test_slow_handshake(self, unused_tcp_port: int) -> None:
+        """A call to a node that does not finish the TLS handshake was not sent."""
+        async with await asyncio.start_server(never_answer, "127.0.0.1", unused_tcp_port):
+            for limit in (4.0, 10.0, 30.0):
+                sender = transport(f"https://127.0.0.1:{unused_tcp_port}", request_timeout=limit)
+                with pytest.raises(ClusterUnreachable, match="no connection in time") as caught:
+                    await sender.send(CALL)
+                assert caught.value.sent is False
+                await sender.close()
+            await asyncio.sleep(1)
+
+    async def test_no_answer(self) -> None:
+        """A call that was sent and not answered may have been executed."""
+        async with transport_to(Node(behaviour="hangs"), request_timeout=4) as sender:
+            with pytest.raises(ClusterUnreachable, match="no answer in time") as caught:
+                await sender.send(CALL)
+        assert caught.value.sent is True
+
+    async def test_token_fails(self, cluster: FakeCluster) -> None:
+        """A call for which there is no token was not sent, although a request for a token was."""
+        cluster.inject(path="/v1/users/authorize", times=None, status=503)
+        sender = transport(
+            cluster.url, username=cluster.username, password=cluster.password, auth="jwt"
+        )
+        with pytest.raises(ClusterUnreachable, match=r"/v1/users/authorize.*503") as caught:
+            await sender.send(CALL)
+        await sender.close()
+
+        assert caught.value.sent is False
+
+    async def test_token_function_fails(self) -> None:
+        """The same holds if the caller's function fails; no other node is asked then."""
+        nodes = [Node(), Node()]
+        options: dict[str, object] = {"username": None, "password": None, "token": fail}
+        async with transport_to(*nodes, **options) as sender:
+            with pytest.raises(ClusterUnreachable, match="token= failed: no vault") as caught:
+                await sender.send(CALL)
+
+        assert caught.value.sent is False
+        assert [node.requests for node in nodes] == [[], []]
+
+
+def fail() -> str:
+    """Return no token."""
+    raise OSError("no vault")
+
+
+@pytest.mark.enable_socket
+class TestAnswered:
+    """The transport knows whether the cluster has ever given an answer that is the API's."""
+
+    @pytest.mark.parametrize(
+        ("behaviour", "answered"),
+        [
+            ("ok", True),
+            ("401", True),
+            ("403", True),
+            ("503", True),
+            ("400", True),
+            ("foreign", False),
+            ("garbage", False),
+            ("hangs", False),
+            ("drops", False),
+            ("refuses", False),
+        ],
+    )
+    async def test_answer(self, behaviour: str, answered: bool) -> None:
+        """Any status is an answer, but for a 404 that is not the API's; garbage is none."""
+        async with transport_to(Node(behaviour=behaviour)) as sender:
+            assert sender.has_answered is False
+            with contextlib.suppress(RequestError):
+                await get(sender)
+
+            assert sender.has_answered is answered
+
+    async def test_plain_to_tls(self) -> None:
+        """A server that wants HTTPS is not the API, and the error says what to do."""
+        with aioresponses() as mocked:
+            body = b"<html><title>400 The plain HTTP request was sent to HTTPS port</title>"
+            mocked.get(f"{URL}/v1/actions", status=400, body=body)
+            sender = transport()
+            with pytest.raises(RequestRejected, match=r"\. Begin the URL with https://") as caught:
+                await send_get(sender)
+
+        assert caught.value.advice == "Begin the URL with https://"
+        assert sender.has_answered is False
+
+
+class TestSecrets:
+    """Credentials that a server sends back are not in what the client reads or quotes."""
+
+    async def test_in_a_body(self) -> None:
+        """A decoder gets the body without them, whatever its size and status."""
+        secret = b"b3BzQGV4YW1wbGUuY29tOmh1bnRlcjItaHVudGVyMg=="
+        for status in (200, 404):
+            with aioresponses() as mocked:
+                body = b"x" * 3_000_000 + secret
+                mocked.get(f"{URL}/v1/actions", status=status, body=body)
+                reply = await send_get(transport())
+            assert reply.body == b"x" * 3_000_000 + b"***"
+
+    async def test_of_a_call(self) -> None:
+        """The cluster's words are quoted without the secrets in the body of a call."""
+        body = b'{"error_code": "odd-password", "description": "not password"}'
+        for status in (400, 503):
+            with aioresponses() as mocked:
+                mocked.post(f"{URL}{CALL.path}", status=status, body=body)
+                sender = transport()
+                with pytest.raises(RequestError) as caught:
+                    await sender.send(CALL._replace(secrets=(Secret("password"),)))
+                await sender.close()
+            assert "password" not in f"{caught.value}"
+            assert "not ***" in str(caught.value)

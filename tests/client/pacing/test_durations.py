@@ -8,7 +8,12 @@ from datetime import timedelta
 import pytest
 
 from redis_enterprise_actions import UsageError
-from redis_enterprise_actions._client.pacing.durations import Duration, seconds
+from redis_enterprise_actions._client.pacing.durations import (
+    DEFAULT_OUTAGE_TIMEOUT,
+    DefaultSeconds,
+    Duration,
+    seconds,
+)
 
 
 @pytest.mark.parametrize(
@@ -27,6 +32,17 @@ from redis_enterprise_actions._client.pacing.durations import Duration, seconds
 def test_seconds(value: Duration | None, expected: float) -> None:
     """Durations are seconds, a timedelta or text; None is unlimited."""
     assert seconds(value, "timeout") == expected
+
+
+def test_default_seconds() -> None:
+    """A default is told from the same number given by the caller."""
+    default = seconds(DEFAULT_OUTAGE_TIMEOUT, "outage_timeout")
+    given = seconds(300.0, "outage_timeout")
+
+    assert default == given
+    assert isinstance(default, DefaultSeconds)
+    assert not isinstance(given, DefaultSeconds)
+    assert repr(DEFAULT_OUTAGE_TIMEOUT) == "300.0"
 
 
 @pytest.mark.parametrize(
