@@ -299,6 +299,39 @@ async def test_a_later_wait_knows(cluster: FakeCluster) -> None:
     assert [seen.path for seen in cluster.requests].count("/v1/actions") == 1
 
 
+@pytest.mark.parametrize("status", REFUSALS)
+async def test_refused_list_and_a_gateway(cluster: FakeCluster, status: int) -> None:
+    """Where the list is refused, a gateway's 404 in place of an action is an outage."""
+    cluster.inject(path="/v1/actions", exact=True, status=status, times=None)
+    cluster.inject(path="/v1/actions/", no_route=True, times=4)
+    async with client_of(cluster) as client:
+        refs = start_actions(cluster, Plan(duration=30), 2)
+        ends = await ends_of(client, refs, timeout=90)
+
+    assert {type(end) for end, _ in ends} == {FinishedAction}
+
+
+@pytest.mark.parametrize("status", REFUSALS)
+async def test_gone_without_a_list(cluster: FakeCluster, status: int) -> None:
+    """Where the list of databases is refused, a second 404 confirms that a database is gone."""
+    cluster.inject(path="/v1/bdbs", exact=True, method="GET", status=status, times=None)
+    cluster.plan("DELETE", "/v1/bdbs", Plan(duration=10), times=None)
+    async with client_of(cluster) as client:
+        for uid in (1, 2):
+            cluster.add_bdb(uid)
+        ends = await asyncio.gather(*(gone(client, uid) for uid in (1, 2)))
+
+    assert all(15 <= took <= 30 for took in ends)
+
+
+async def gone(client: ActionsClient, uid: int) -> float:
+    """Delete a database; return the seconds until it was seen to be gone."""
+    began = now()
+    await client.databases.delete(uid)
+    await client.databases.wait_gone(uid, timeout=90)
+    return now() - began
+
+
 # --- a process that stands still ------------------------------------------------------------------
 
 

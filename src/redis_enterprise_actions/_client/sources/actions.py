@@ -61,6 +61,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _PATH: Final = "/v1/actions"
 _EMPTY_LIST: Final = b"[]"
+_UNAUTHORIZED: Final = 401
 
 
 class ActionsApi:
@@ -99,7 +100,12 @@ class ActionsApi:
                 return answer
             if answer is Absence.UNCLEAR:
                 # The route may be missing instead of the action.
-                found = with_uid(await self._list(_PATH, gate), ref.uid)
+                try:
+                    found = with_uid(await self._list(_PATH, gate), ref.uid)
+                except RequestRejected as error:
+                    if error.status == _UNAUTHORIZED:
+                        raise
+                    raise foreign_404(path) from error  # the list is refused, not the action
             if found is None and not v2_only:
                 found = await self.v2.find_action(ref.uid, gate)
         if found is not None:
