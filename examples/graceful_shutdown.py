@@ -57,7 +57,7 @@ async def start(client: ActionsClient, bdb: int, under_way: UnderWay) -> None:
 async def follow(client: ActionsClient, ref: str, under_way: UnderWay) -> None:
     """Wait for an upgrade, and remove its reference when its end is known."""
     try:
-        print(await client.operation(ref))
+        print(await client.operation(ref).wait(outage_timeout=300))  # also if it is away at first
     except WaitError as error:
         print(error)
     under_way.remove(ref)

@@ -46,7 +46,9 @@ async def await_upgrade(ref: str) -> str:
     """Wait for the work of a reference; log its progress in the log of the run."""
     async with ActionsClient.from_env() as client:
         logger = get_run_logger()
-        action = await client.operation(ref).wait(timeout=3600, on_progress=logger.info)
+        action = await client.operation(ref).wait(
+            timeout=3600, outage_timeout=300, on_progress=logger.info
+        )
     return str(action)
 
 

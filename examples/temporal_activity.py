@@ -35,7 +35,7 @@ async def upgrade_database(bdb_uid: int) -> str:
         operation = await started(client, bdb_uid)
         async with heartbeats(operation):
             try:
-                action = await operation.wait(timeout=3600)
+                action = await operation.wait(timeout=3600, outage_timeout=300)
             except WaitTimeout:
                 raise  # the next attempt goes on waiting
             except WaitError as error:

@@ -50,7 +50,7 @@ CASES: Final = {
     "stall_look": Case(),
     "stdin_secret": Case(),
     "stopped_past_a_limit": Case(SHORT_PATH, slow="stops a process for 8 s of real time"),
-    "submit_503": Case(SHORT_PATH),
+    "submit_503": Case(),
     "tenth_of_the_time": Case(SHORT_PATH),
     "workflow_commands": Case(),
 }

@@ -130,6 +130,18 @@ ERRORS: list[tuple[RedisActionsError, str]] = [
         "The cluster may have executed it; follow bdb:1 to find out",
     ),
     (
+        AnswerLost(
+            "PUT", "/v1/bdbs/1", reason="it hung up", ref="bdb:1", command="redis-actions list"
+        ),
+        "PUT /v1/bdbs/1: no usable answer from the cluster: it hung up (1 attempt). "
+        "The cluster may have executed it; follow bdb:1 to find out, or run: redis-actions list",
+    ),
+    (
+        AnswerLost("POST", "/v1/bdbs", reason="it hung up", command="redis-actions list"),
+        "POST /v1/bdbs: no usable answer from the cluster: it hung up (1 attempt). "
+        "The cluster may have executed it; to find out, run: redis-actions list",
+    ),
+    (
         AnswerLost("POST", "/v1/bdbs", reason="it hung up"),
         "POST /v1/bdbs: no usable answer from the cluster: it hung up (1 attempt). "
         "The cluster may have executed it",

@@ -294,7 +294,7 @@ def _add_wait_options(command: argparse.ArgumentParser) -> None:
         ("--stall-timeout", "give up when nothing has moved for this long (default: never)"),
         (
             "--outage-timeout",
-            "give up after an outage this long (default: 5m, and 10s for a call of submit)",
+            "give up after an outage this long (default: 5m; 10s for a cluster never reached)",
         ),
         (
             "--not-found-grace",

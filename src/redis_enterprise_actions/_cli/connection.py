@@ -28,23 +28,23 @@ if TYPE_CHECKING:
 
 ENVIRONMENT: Final = """\
 environment:
-  REDIS_ENTERPRISE_URL            the cluster's REST API, such as https://cluster.example.com:9443,
-                                  or those of its nodes, with spaces between them
-  REDIS_ENTERPRISE_TRUSTED_HOSTS  other hosts that its nodes may redirect to
-  REDIS_ENTERPRISE_USER           the user's name, often an e-mail address
-  REDIS_ENTERPRISE_PASSWORD       the password; it is never an argument
-  REDIS_ENTERPRISE_AUTH           "basic", or "jwt" to send the password for tokens only
-  REDIS_ENTERPRISE_TOKEN          a token to send instead
-  REDIS_ENTERPRISE_CLIENT_CERT    a PEM file with a client certificate
-  REDIS_ENTERPRISE_CLIENT_KEY     a PEM file with its key, if the key is in a file of its own
-  REDIS_ENTERPRISE_CA_CERT        a PEM file with the CA that signed the cluster's certificate
-  REDIS_ENTERPRISE_FINGERPRINT    the SHA-256 fingerprint of the one certificate to trust
-  REDIS_ENTERPRISE_INSECURE       "true", "1", "yes" or "on" accepts any certificate
+  REDIS_ENTERPRISE_URL              the cluster's REST API, such as https://cluster.example.com:9443,
+                                    or those of its nodes, with spaces between them
+  REDIS_ENTERPRISE_TRUSTED_HOSTS    other hosts that its nodes may redirect to
+  REDIS_ENTERPRISE_USER             the user's name, often an e-mail address
+  REDIS_ENTERPRISE_PASSWORD         the password; it is never an argument
+  REDIS_ENTERPRISE_AUTH             "basic", or "jwt" to send the password for tokens only
+  REDIS_ENTERPRISE_TOKEN            a token to send instead
+  REDIS_ENTERPRISE_CLIENT_CERT      a PEM file with a client certificate
+  REDIS_ENTERPRISE_CLIENT_KEY       a PEM file with its key, if the key is in a file of its own
+  REDIS_ENTERPRISE_CA_CERT          a PEM file with the CA that signed the cluster's certificate
+  REDIS_ENTERPRISE_FINGERPRINT      the SHA-256 fingerprint of the one certificate to trust
+  REDIS_ENTERPRISE_INSECURE         "true", "1", "yes" or "on" accepts any certificate
   REDIS_ENTERPRISE_REQUEST_TIMEOUT  how long one request may take, such as 1m
-  REDIS_ACTIONS_PROFILE           the profile to take the rest from
-  REDIS_ACTIONS_CONFIG            the file of profiles, not ~/.config/redis-actions/config.toml
-  REDIS_ACTIONS_TRACEBACK         "1" prints the traceback of an unexpected error, which
-                                  may show secrets"""
+  REDIS_ACTIONS_PROFILE             the profile to take the rest from
+  REDIS_ACTIONS_CONFIG              the file of profiles, not ~/.config/redis-actions/config.toml
+  REDIS_ACTIONS_TRACEBACK           "1" prints the traceback of an unexpected error, which
+                                    may show secrets"""
 
 
 def client_from_args(args: argparse.Namespace) -> ActionsClient:

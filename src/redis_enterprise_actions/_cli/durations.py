@@ -20,5 +20,5 @@ def parse_interval(text: str) -> float:
     """Return a duration that is longer than 0, in seconds."""
     seconds = parse_time(text)
     if seconds == 0:
-        raise argparse.ArgumentTypeError("an interval must be longer than 0")
+        raise argparse.ArgumentTypeError("the duration must be longer than 0")
     return seconds

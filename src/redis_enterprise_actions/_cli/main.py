@@ -140,6 +140,7 @@ def _submit(
     problem = reason_not_followable(args.method.upper(), args.path) if args.wait else None
     if problem is not None:
         raise UsageError(f"--wait cannot follow this call, which was not made: {problem}")
+    limits = {} if args.outage_timeout is None else {"outage_timeout": args.outage_timeout}
     call = client.submit(
         args.method,
         args.path,
@@ -147,8 +148,8 @@ def _submit(
         params=dict(args.param),
         headers={name: value.reveal() for name, value in args.header},
         busy_timeout=args.busy_timeout,
-        outage_timeout=10.0 if args.outage_timeout is None else args.outage_timeout,
         untracked="completed" if args.accept_untracked else "refused",
+        **limits,
     )
     return submit(args, client, call, log_capture)
 

@@ -14,7 +14,7 @@ from redis_enterprise_actions._client.http.nodes import NodePool
 from redis_enterprise_actions._client.http.redaction import as_secret
 from redis_enterprise_actions._client.http.tls import tls_settings
 from redis_enterprise_actions._client.http.transport import Transport
-from redis_enterprise_actions._client.pacing.durations import seconds
+from redis_enterprise_actions._client.pacing.durations import DEFAULT_OUTAGE_TIMEOUT, seconds
 from redis_enterprise_actions._client.pacing.retry import RetryBudget, retry_for
 from redis_enterprise_actions._client.polling.poller import Poller
 from redis_enterprise_actions._client.resources.cluster import Cluster
@@ -289,7 +289,7 @@ class ActionsClient:
         poll: WaitBaseT | None = None,
         on_progress: Callable[[Action], object] | None = None,
         stall_timeout: Duration | None = None,
-        outage_timeout: Duration | None = 300.0,
+        outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         not_found_grace: Duration = NOT_FOUND_GRACE,
         recorder: Recorder | None = None,
     ) -> FinishedAction:
@@ -301,7 +301,8 @@ class ActionsClient:
         - `timeout` covers the whole wait. At the deadline the client asks the cluster once more.
         - `stall_timeout`: how long nothing about the action may change, heartbeats included.
         - `outage_timeout`: how long there may be no usable answer, counted from the first request
-          that got none.
+          that got none. Left at its default, it is ten seconds for a cluster that was never
+          reached because its URL looks wrong.
         - `not_found_grace`: how long the client tolerates "not found" for an action that it has not
           seen yet.
 
@@ -334,7 +335,7 @@ class ActionsClient:
         poll: WaitBaseT | None = None,
         on_progress: Callable[[Action], object] | None = None,
         stall_timeout: Duration | None = None,
-        outage_timeout: Duration | None = 300.0,
+        outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         not_found_grace: Duration = NOT_FOUND_GRACE,
         recorder: Recorder | None = None,
     ) -> AsyncGenerator[Action, None]:
@@ -364,7 +365,7 @@ class ActionsClient:
         poll: WaitBaseT | None = None,
         on_progress: Callable[[Action], object] | None = None,
         stall_timeout: Duration | None = None,
-        outage_timeout: Duration | None = 300.0,
+        outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         not_found_grace: Duration = NOT_FOUND_GRACE,
         recorder: Recorder | None = None,
     ) -> list[FinishedAction]: ...
@@ -380,7 +381,7 @@ class ActionsClient:
         poll: WaitBaseT | None = None,
         on_progress: Callable[[Action], object] | None = None,
         stall_timeout: Duration | None = None,
-        outage_timeout: Duration | None = 300.0,
+        outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         not_found_grace: Duration = NOT_FOUND_GRACE,
         recorder: Recorder | None = None,
     ) -> list[FinishedAction | WaitError | RequestError]: ...
@@ -395,7 +396,7 @@ class ActionsClient:
         poll: WaitBaseT | None = None,
         on_progress: Callable[[Action], object] | None = None,
         stall_timeout: Duration | None = None,
-        outage_timeout: Duration | None = 300.0,
+        outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         not_found_grace: Duration = NOT_FOUND_GRACE,
         recorder: Recorder | None = None,
     ) -> list[FinishedAction] | list[FinishedAction | WaitError | RequestError]:
@@ -444,7 +445,7 @@ class ActionsClient:
         params: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
         busy_timeout: Duration | None = 0.0,
-        outage_timeout: Duration | None = 10.0,
+        outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         request_timeout: Duration | None = None,
         untracked: Literal["refused", "completed"] = "refused",
     ) -> Operation:
@@ -475,18 +476,21 @@ class ActionsClient:
 
         Durations are seconds, `timedelta`s or text such as `"30m"`. `busy_timeout`: how long the
         client repeats the call after a 409, "busy"; `outage_timeout`: how long the client tries to
-        get the call accepted; `request_timeout`: how long one request may take, by default as long
+        get the call accepted, but only ten seconds if it is left at its default and the cluster was
+        never reached; `request_timeout`: how long one request may take, by default as long
         as the client's, or as the API documents where that is longer: 15 minutes for the
         certificates of the cluster.
 
-        The client sends the call again only if no node can have executed it, if the cluster
-        answered 409, or if it answered 429 or 503 and shows no new work; the client honours
-        `Retry-After`. If the answer to a call that the cluster may have executed is lost, the
-        client looks for the work: for an Active-Active task by its `X-Task-ID`, which the client
-        makes up unless it is in `headers`; for a node's action, an export or an import by a change
-        of its state since before the call, so that the same work, started by another caller at that
-        moment, is mistaken for it. Raises `AnswerLost` if that does not settle whether the work
-        began, another `RequestError` for other failures, and `UsageError` for what cannot be sent.
+        The client sends the call again if no node can have executed it (none was reached, or the
+        answer was 429) and after a 409. After a 503 it looks twice, at least 3 s apart, for work
+        that has begun, and follows that; without any, it sends again the calls that do no harm a
+        second time (docs/outages.md has the list). It honours `Retry-After`. If the answer to a
+        call that the cluster may have executed is lost, the client looks for the work: for an
+        Active-Active task by its `X-Task-ID`, which the client makes up unless it is in `headers`;
+        for a node's action, an export or an import by a change of its state since before the call.
+        The same work, started by another caller at that moment, is mistaken for it. Raises
+        `AnswerLost` if that does not settle whether the work began, another `RequestError` for
+        other failures, and `UsageError` for what cannot be sent.
         """
         return await submit(
             self._parts,
@@ -529,7 +533,7 @@ class ActionsClient:
         poll: WaitBaseT | None = None,
         on_progress: Callable[[Action], object] | None = None,
         stall_timeout: Duration | None = None,
-        outage_timeout: Duration | None = 300.0,
+        outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         not_found_grace: Duration | None = None,
         recorder: Recorder | None = None,
     ) -> list[FinishedAction]: ...
@@ -544,7 +548,7 @@ class ActionsClient:
         poll: WaitBaseT | None = None,
         on_progress: Callable[[Action], object] | None = None,
         stall_timeout: Duration | None = None,
-        outage_timeout: Duration | None = 300.0,
+        outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         not_found_grace: Duration | None = None,
         recorder: Recorder | None = None,
     ) -> list[FinishedAction | WaitError | RequestError]: ...
@@ -558,7 +562,7 @@ class ActionsClient:
         poll: WaitBaseT | None = None,
         on_progress: Callable[[Action], object] | None = None,
         stall_timeout: Duration | None = None,
-        outage_timeout: Duration | None = 300.0,
+        outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         not_found_grace: Duration | None = None,
         recorder: Recorder | None = None,
     ) -> list[FinishedAction] | list[FinishedAction | WaitError | RequestError]:

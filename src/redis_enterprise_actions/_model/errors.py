@@ -216,14 +216,44 @@ class AnswerLost(ClusterUnreachable):
     started, or None; `ActionsClient.operation` follows it. An export, an Active-Active task, or an
     action of a node or the cluster that is not found was never started, and the call may be
     repeated. After other calls to a database `ref` is the database, which settles whether or not
-    the call was executed: compare it with the intended state.
+    the call was executed: compare it with the intended state. `command` is a command of the shell
+    that shows whether the call was executed, or None.
     """
 
     transient = False
 
+    def __init__(
+        self,
+        method: str,
+        path: str,
+        *,
+        reason: str,
+        attempts: int = 1,
+        nodes: Iterable[str] = (),
+        status: int | None = None,
+        error_code: str | None = None,
+        retry_after: float | None = None,
+        ref: str | None = None,
+        command: str | None = None,
+    ) -> None:
+        super().__init__(
+            method,
+            path,
+            reason=reason,
+            attempts=attempts,
+            nodes=nodes,
+            status=status,
+            error_code=error_code,
+            retry_after=retry_after,
+            ref=ref,
+        )
+        self.command = command
+
     @property
     def detail(self) -> str:
         hint = f"; follow {one_line(self.ref)} to find out" if self.ref else ""
+        if self.command:
+            hint += f"{', or' if self.ref else '; to find out,'} run: {one_line(self.command)}"
         return f"{super().detail}. The cluster may have executed it{hint}"
 
 

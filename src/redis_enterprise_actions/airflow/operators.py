@@ -221,6 +221,7 @@ class RedisEnterpriseOperator(BaseOperator):
                 params=self.query,
                 headers=self.headers,
                 busy_timeout=self.busy_timeout,
+                outage_timeout=self.outage_timeout,
                 untracked=self.untracked,
             )
             if operation.ref is None:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Final
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from redis_enterprise_actions._cli.arguments import parse_arguments
 from redis_enterprise_actions._client.submit.calls import (
     CALL_RULES,
     Follow,
+    command_that_finds_out,
+    find_rule,
     reason_not_followable,
 )
+from redis_enterprise_actions._model.reference import Reference, ReferenceKind
 from tests.client.submit.handles import BDB, NODE, handle_of, rule_of, summary
 from tests.conftest import examples
 
@@ -63,6 +68,7 @@ DOCUMENTED: Final = (
     ("POST", "/v1/nodes/2", V74, "no"),
     ("POST", "/v1/cluster/actions/change_master", V74, "cluster:change_master@after"),
     ("DELETE", "/v1/cluster/actions/change_master", V74, "cluster:change_master@after"),
+    ("POST", "/v1/cluster/actions/other", V74, "cluster:other@after"),  # of a later version
     ("POST", "/v1/bootstrap/create_cluster", V74, "no"),
     ("POST", "/v1/bootstrap/join_cluster", V74, "no"),
     ("POST", "/v1/bootstrap/recover_cluster", V74, "no"),
@@ -88,6 +94,31 @@ DOCUMENTED: Final = (
     ("POST", "/v1/services", V78, "no"),
     ("POST", "/v1/local/services", V78, "no"),
 )
+# The calls that are sent again after a 503, if the cluster shows nothing that they have begun.
+REPEATABLE: Final = {
+    ("PUT", BDB),
+    ("DELETE", BDB),
+    ("POST", f"{BDB}/upgrade"),
+    ("POST", f"{BDB}/modules/upgrade"),
+    ("POST", "/v1/modules/upgrade/bdb/7"),
+    ("POST", f"{BDB}/modules/config"),
+    ("POST", "/v1/modules/config/bdb/7"),
+    ("PUT", f"{BDB}/actions/rebalance"),
+    ("PUT", f"{BDB}/actions/revamp"),
+    ("POST", f"{BDB}/actions/stop_traffic"),
+    ("POST", f"{BDB}/actions/resume_traffic"),
+    ("POST", f"{BDB}/actions/export"),
+    ("PUT", f"{BDB}/actions/export_reset_status"),
+    ("PUT", f"{BDB}/actions/import_reset_status"),
+    ("PUT", f"{BDB}/actions/backup_reset_status"),
+    ("POST", "/v1/cluster/actions/change_master"),
+    ("POST", "/v1/crdbs"),
+    ("PATCH", "/v1/crdbs/g"),
+    ("DELETE", "/v1/crdbs/g"),
+    ("POST", "/v1/crdbs/g/updates"),
+    ("PUT", "/v1/crdbs/g/flush"),
+    ("POST", "/v1/crdbs/g/upgrade"),
+}
 SEGMENTS: Final = (
     *("bdbs", "nodes", "cluster", "actions", "crdbs", "users", "shards", "modules"),
     *("certificates", "1", "2", "x"),
@@ -136,6 +167,44 @@ class TestCallRules:
         rows = {rule_of(method, path) for method, path, *_ in DOCUMENTED}
 
         assert rows >= set(CALL_RULES)
+
+    @pytest.mark.parametrize(
+        ("method", "path"), [*((method, path) for method, path, *_ in DOCUMENTED), *UNDOCUMENTED]
+    )
+    def test_repeatable(self, method: str, path: str) -> None:
+        """A call is sent again after a 503 only if the table says so; an unknown one is not."""
+        assert rule_of(method, path).repeatable is ((method, path) in REPEATABLE)
+
+    @pytest.mark.parametrize(
+        ("method", "path"), [*((method, path) for method, path, *_ in DOCUMENTED), *UNDOCUMENTED]
+    )
+    def test_command(self, method: str, path: str) -> None:
+        """The command that shows what came of a call is one that exists."""
+        rule, ref = find_rule(method, path)
+        if rule.follow is Follow.CRDB_TASK:
+            ref = Reference(ReferenceKind.CRDB, "it's mine")
+        name, *words = shlex.split(command_that_finds_out(rule.follow, ref))
+
+        assert name == "redis-actions"
+        assert parse_arguments(words).run in {"list", "wait"}
+
+    @pytest.mark.parametrize(
+        ("method", "path", "command"),
+        [
+            ("POST", "/v1/bdbs", "list --name SMCreateBDB"),
+            ("PUT", BDB, "list --bdb 7"),
+            ("POST", f"{BDB}/actions/import", "list --bdb 7"),
+            ("POST", f"{NODE}/maintenance_on", "list --node 2"),
+            ("POST", "/v1/cluster/actions/change_master", "list --name change_master"),
+            ("POST", "/v1/crdb_tasks/t1/actions/cancel", "wait crdb:t1"),
+            ("POST", "/v1/shards/actions/migrate", "list"),
+        ],
+    )
+    def test_command_by_kind(self, method: str, path: str, command: str) -> None:
+        """The command asks for what the call works on."""
+        rule, ref = find_rule(method, path)
+
+        assert command_that_finds_out(rule.follow, ref) == f"redis-actions {command}"
 
     @pytest.mark.parametrize(("method", "path"), UNDOCUMENTED)
     def test_undocumented(self, method: str, path: str) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import json
 import pickle
+import socket
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
@@ -21,6 +22,7 @@ from redis_enterprise_actions import (
     AuthenticationError,
     ClusterUnreachable,
     Phase,
+    RequestError,
     RequestRejected,
     UsageError,
 )
@@ -30,7 +32,7 @@ from tests.recorder import NOT_FOUND, RecordingServer
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncGenerator, Callable
 
     from redis_enterprise_actions.testing import Transfer
     from redis_enterprise_actions.testing.settings import SeenRequest
@@ -284,6 +286,67 @@ UNRECOVERABLE = {
     ),
 }
 ALL = RECOVERABLE | UNRECOVERABLE
+# Calls that are sent again after a 503, and those that are not.
+REPEATABLE = (
+    *("change_primary", "create_crdb", "flush_crdb", "export"),
+    *("update_bdb", "delete_bdb", "upgrade_bdb", "rebalance"),
+)
+UNREPEATABLE = sorted(ALL.keys() - set(REPEATABLE))
+ONCE = {
+    "maintenance_off": Work(
+        lambda c, **o: c.nodes.maintenance_off(1, **o), MAINTENANCE_OFF, "node:1/maintenance_off"
+    ),
+    "remove": Work(
+        lambda c, **o: c.nodes.remove(1, **o), "/v1/nodes/1/actions/remove", "node:1/remove"
+    ),
+    "flush_bdb": Work(
+        lambda c, **o: c.submit("PUT", "/v1/bdbs/1/flush", **o), "/v1/bdbs/1/flush", "bdb:1@after"
+    ),
+    "create_user": Work(lambda c, **o: c.submit("POST", "/v1/users", {}, **o), "/v1/users", ""),
+    "unknown": Work(lambda c, **o: c.submit("PUT", "/v1/x/1", **o), "/v1/x", ""),
+}
+
+
+class Begun(NamedTuple):
+    """Work that a call began although it was answered with 503."""
+
+    start: Callable[[FakeCluster], object]
+    ref: str  # beginning of the reference to follow
+
+
+BEGUN = {
+    "change_primary": Begun(
+        lambda cluster: cluster.start_cluster_action("change_master", node_uid=1),
+        "cluster:change_master@",
+    ),
+    "maintenance_on": Begun(
+        lambda cluster: cluster.start_node_action(1, "maintenance_on", task_id="t1"),
+        "node:1/maintenance_on@t1",
+    ),
+    "export": Begun(lambda cluster: cluster.start_transfer(1, "export", Plan()), "export:1@idle,"),
+    "import": Begun(lambda cluster: cluster.start_transfer(1, "import", Plan()), "import:1@idle,"),
+    "create_crdb": Begun(lambda cluster: cluster.start_crdb_task(guid="g", id="mine"), "crdb:mine"),
+    "flush_crdb": Begun(lambda cluster: cluster.start_crdb_task(guid="g", id="mine"), "crdb:mine"),
+    **{
+        kind: Begun(
+            lambda cluster, kind=kind: cluster.add_action(uid=f"a-{kind}"),  # type: ignore[misc]
+            f"action:a-{kind}",
+        )
+        for kind in ("update_bdb", "upgrade_bdb", "rebalance")
+    },
+    "delete_bdb": Begun(
+        lambda cluster: cluster.add_action("SMDeleteBDB", uid="a1"), "action:a1@bdb:1"
+    ),
+}
+
+
+def looks_between(
+    cluster: FakeCluster, first: SeenRequest, last: SeenRequest | None
+) -> list[SeenRequest]:
+    """Return the GETs between two requests, or after one."""
+    seen = cluster.requests
+    end = None if last is None else seen.index(last)
+    return [each for each in seen[seen.index(first) : end] if each.method == "GET"]
 
 
 @pytest.fixture
@@ -431,7 +494,8 @@ class TestLostAnswers:
 
         assert str(error) == (
             "PUT /v1/bdbs/1: no usable answer from the cluster: the answer cannot be decoded "
-            "(1 attempt). The cluster may have executed it; follow bdb:1@after to find out"
+            "(1 attempt). The cluster may have executed it; follow bdb:1@after to find out, or "
+            "run: redis-actions list --bdb 1"
         )
         assert len(server.changes) == 1
 
@@ -484,7 +548,8 @@ class TestLostAnswers:
                 f"POST {MAINTENANCE_ON}: no usable answer from the cluster: it answered 502: "
                 f"bad_gateway (1 attempt at {populated.url}). "
                 "The cluster may have executed it; follow "
-                "node:1/maintenance_on@lost,completed,t0 to find out"
+                "node:1/maintenance_on@lost,completed,t0 to find out, or run: "
+                "redis-actions list --node 1"
             )
         )
         assert (error.status, error.error_code, error.ref) == (
@@ -530,26 +595,59 @@ class TestLostAnswers:
 class TestRefused:
     """Requests that are answered with 429 or 503, or that reach no node."""
 
-    @pytest.mark.parametrize("status", [429, 503])
-    @pytest.mark.parametrize("kind", RECOVERABLE)
-    async def test_retried(
-        self, populated: FakeCluster, client: ActionsClient, kind: str, status: int
-    ) -> None:
-        """If the cluster shows no new work, the client sends the request again."""
-        work = RECOVERABLE[kind]
-        method = "PUT" if kind == "flush_crdb" else "POST"
-        populated.inject(path=work.path, method=method, times=2, status=status)
-        operation = await work.start(client)
-
-        assert [seen.status for seen in requests_of(populated, work)] == [status, status, 200]
-        assert (await operation).phase is Phase.COMPLETED
-
-    @pytest.mark.parametrize("kind", UNRECOVERABLE)
-    async def test_not_retried(
+    @pytest.mark.parametrize("kind", ALL)
+    async def test_not_taken(
         self, populated: FakeCluster, client: ActionsClient, kind: str
     ) -> None:
-        """If the work cannot be observed, the client does not send the request again."""
-        work = UNRECOVERABLE[kind]
+        """A 429 says that nothing was taken: any call is sent again, without a look."""
+        work = ALL[kind]
+        if kind == "cancel":
+            populated.start_node_action(1, "maintenance_on", Plan(duration=600))
+        inject(populated, work, times=2, status=429)
+        await work.start(client)
+
+        calls = [seen for seen in populated.requests if seen in requests_of(populated, work)]
+        assert [seen.status for seen in calls] == [429, 429, 200]
+        first, last = (populated.requests.index(calls[at]) for at in (0, -1))
+        assert {seen.method for seen in populated.requests[first:last]} == {calls[0].method}
+
+    @pytest.mark.parametrize("kind", ALL)
+    async def test_never_taken(
+        self, populated: FakeCluster, client: ActionsClient, kind: str
+    ) -> None:
+        """A call that is answered 429 for `outage_timeout` was not executed: nothing is lost."""
+        inject(populated, ALL[kind], times=None, status=429)
+        began = loop_time()
+        with pytest.raises(ClusterUnreachable) as caught:
+            await ALL[kind].start(client, outage_timeout=40)
+
+        assert type(caught.value) is ClusterUnreachable
+        assert (caught.value.status, loop_time() - began <= 40) == (429, True)
+        assert caught.value.attempts == len(requests_of(populated, ALL[kind])) > 4
+
+    @pytest.mark.parametrize("kind", REPEATABLE)
+    async def test_repeated(self, populated: FakeCluster, client: ActionsClient, kind: str) -> None:
+        """After a 503 without new work at two looks, 3 s apart, the call is sent again."""
+        work = ALL[kind]
+        inject(populated, work, times=2, status=503)
+        operation = await work.start(client)
+        calls = requests_of(populated, work)
+
+        assert [seen.status for seen in calls] == [503, 503, 200]
+        for before, after in itertools.pairwise(calls):
+            looks = looks_between(populated, before, after)
+            assert looks[-1].time - looks[0].time >= 2.999
+        assert (await operation).phase is Phase.COMPLETED
+
+    @pytest.mark.parametrize("kind", [*ONCE, *UNREPEATABLE])
+    async def test_not_repeated(
+        self, populated: FakeCluster, client: ActionsClient, kind: str
+    ) -> None:
+        """A call that does harm a second time, or cannot be looked at, is sent once.
+
+        The error has a command that shows what came of the call.
+        """
+        work = (ONCE | ALL)[kind]
         inject(populated, work, status=503)
         error = await answer_lost(work.start(client))
 
@@ -558,6 +656,32 @@ class TestRefused:
             work.ref.partition("@")[0],
         )
         assert len(requests_of(populated, work)) == 1
+        assert str(error).endswith(f"run: {error.command}")
+        assert error.command.startswith("redis-actions ")
+
+    @pytest.mark.parametrize("kind", ["maintenance_on", "remove", "import"])
+    async def test_looked_at(
+        self, populated: FakeCluster, client: ActionsClient, kind: str
+    ) -> None:
+        """A call that is not repeated is looked at twice, too, and followed if it has begun."""
+        work = (ONCE | ALL)[kind]
+        inject(populated, work, status=503, times=2)
+        await answer_lost(work.start(client))
+        call = requests_of(populated, work)[0]
+        looks = looks_between(populated, call, None)
+        assert looks[-1].time - looks[0].time == pytest.approx(3, abs=0.1)
+
+        submission = asyncio.create_task(work.start(client))
+        await asyncio.sleep(1)
+        populated.heal()
+        if kind == "import":
+            populated.start_transfer(1, "import", Plan(duration=60))
+        else:
+            populated.start_node_action(1, kind, Plan(duration=60), task_id="t1")
+        operation = await submission
+        ref = "import:1@idle," if kind == "import" else f"node:1/{kind}@t1"
+        assert operation.ref.startswith(ref)
+        assert len(requests_of(populated, work)) == 2
 
     @pytest.mark.parametrize("status", [408, 500, 502, 504])
     @pytest.mark.parametrize("kind", RECOVERABLE)
@@ -573,19 +697,70 @@ class TestRefused:
         assert error.status == status
         assert [seen.status for seen in requests_of(populated, work)] == [status]
 
-    @pytest.mark.parametrize("status", [429, 503])
-    async def test_started(
-        self, populated: FakeCluster, client: ActionsClient, status: int
+    @pytest.mark.parametrize("late", [0, 1.5], ids=["first look", "second look"])
+    @pytest.mark.parametrize("kind", BEGUN)
+    async def test_begun(
+        self, populated: FakeCluster, client: ActionsClient, kind: str, late: float
     ) -> None:
-        """Work that was started in spite of the answer is followed."""
-        populated.inject(path=MAINTENANCE_ON, method="POST", status=status, delay=2)
-        submission = asyncio.create_task(client.nodes.maintenance_on(1))
-        await asyncio.sleep(1)
-        populated.start_node_action(1, "maintenance_on", task_id="t1")
+        """Work that a look shows, the first or the second, is followed, and nothing sent again."""
+        work, begun = ALL[kind], BEGUN[kind]
+        inject(populated, work, status=503, delay=1)
+        options = {"task_id": "mine"} if "crdb" in kind else {}
+        submission = asyncio.create_task(work.start(client, **options))
+        await asyncio.sleep(0.5 + late)
+        begun.start(populated)
         operation = await submission
 
-        assert operation.ref == "node:1/maintenance_on@t1"
-        assert len(requests_of(populated, RECOVERABLE["maintenance_on"])) == 1
+        assert operation.ref.startswith(begun.ref)
+        assert len(requests_of(populated, work)) == 1
+        assert (await operation).phase is Phase.COMPLETED
+
+    @pytest.mark.parametrize("kind", [kind for kind in REPEATABLE if "bdb" in kind])
+    async def test_other_work(
+        self, populated: FakeCluster, client: ActionsClient, kind: str
+    ) -> None:
+        """Work that was under way on the database before the call is not taken for the call's."""
+        populated.plan("POST", "/v1/bdbs/1/upgrade", Plan(duration=60))
+        other = await client.databases.upgrade(1)
+        work = ALL[kind]
+        inject(populated, work, status=503)
+        with pytest.raises(RequestRejected) as caught:
+            await work.start(client)
+
+        assert caught.value.status == 409
+        assert [seen.status for seen in requests_of(populated, work)][-2:] == [503, 409]
+        assert (await other).phase is Phase.COMPLETED
+
+    async def test_dry_run(self, populated: FakeCluster, client: ActionsClient) -> None:
+        """A dry run that is answered with 503 is sent again, without a look."""
+        populated.inject(method="PUT", status=503, times=2)
+        operation = await client.databases.update(1, {}, params={"dry_run": True})
+
+        assert operation.done
+        assert [seen.status for seen in populated.requests] == [503, 503, 200]
+
+    async def test_look_in_an_outage(self, populated: FakeCluster, client: ActionsClient) -> None:
+        """A look is repeated until the cluster answers it, within `outage_timeout`."""
+        populated.inject(path="/v1/bdbs/1/upgrade", status=503, delay=1)
+        submission = asyncio.create_task(client.databases.upgrade(1, outage_timeout=100))
+        await asyncio.sleep(0.5)
+        populated.inject(method="GET", status=503, times=8)
+        await submission
+
+        statuses = [seen.status for seen in requests_of(populated, ALL["upgrade_bdb"])]
+        assert statuses == [503, 200]
+
+    async def test_outage_without_look(self, populated: FakeCluster, client: ActionsClient) -> None:
+        """If no look is answered within `outage_timeout`, the call counts as lost."""
+        populated.inject(path="/v1/bdbs/1/upgrade", status=503, delay=1)
+        began = loop_time()
+        submission = asyncio.create_task(client.databases.upgrade(1, outage_timeout=50))
+        await asyncio.sleep(0.5)
+        populated.inject(method="GET", status=503, times=None)
+        error = await answer_lost(submission)
+
+        assert error.ref == "bdb:1@after"
+        assert loop_time() - began <= 50
 
     @pytest.mark.parametrize("answer", [(403, ""), (400, ""), (404, "<html>")])
     async def test_unobservable(self, answer: tuple[int, str]) -> None:
@@ -599,37 +774,68 @@ class TestRefused:
         assert error.ref == "node:1/maintenance_on@lost"
         assert len(server.changes) == 1
 
-    @pytest.mark.parametrize(("options", "limit"), [({}, 10), ({"outage_timeout": 20}, 20)])
+    @pytest.mark.parametrize(("options", "limit"), [({}, 300), ({"outage_timeout": 40}, 40)])
     async def test_for_how_long(
         self, populated: FakeCluster, client: ActionsClient, options: dict[str, Any], limit: float
     ) -> None:
         """The client retries for `outage_timeout`, and the error has the number of attempts."""
-        populated.inject(path=MAINTENANCE_ON, method="POST", status=503, times=None)
+        populated.inject(path=CHANGE_MASTER, method="POST", status=503, times=None)
         began = loop_time()
-        error = await answer_lost(client.nodes.maintenance_on(1, **options))
+        error = await answer_lost(client.cluster.change_primary(1, **options))
 
-        assert loop_time() - began == pytest.approx(limit, abs=0.1)
-        assert error.attempts == len(requests_of(populated, RECOVERABLE["maintenance_on"])) > 3
+        assert limit - 3 < loop_time() - began <= limit + 0.1
+        assert error.attempts == len(requests_of(populated, RECOVERABLE["change_primary"])) > 3
         with pytest.raises(ActionNotFound):
             await client.operation(error.ref or "")
 
     async def test_once(self, populated: FakeCluster, client: ActionsClient) -> None:
-        """With `outage_timeout=0` there is one attempt."""
-        populated.inject(path=MAINTENANCE_ON, method="POST", status=503, times=None)
-        error = await answer_lost(client.nodes.maintenance_on(1, outage_timeout=0))
+        """With `outage_timeout=0` there is one attempt, and one look."""
+        populated.inject(path=CHANGE_MASTER, method="POST", status=503, times=None)
+        error = await answer_lost(client.cluster.change_primary(1, outage_timeout=0))
 
-        assert error.attempts == len(requests_of(populated, RECOVERABLE["maintenance_on"])) == 1
+        assert error.attempts == len(requests_of(populated, RECOVERABLE["change_primary"])) == 1
+        assert [seen.method for seen in populated.requests] == ["GET", "POST", "GET"]
+
+    @pytest.mark.parametrize("kind", ["change_primary", "upgrade_bdb", "export", "flush_crdb"])
+    @pytest.mark.parametrize(
+        ("status", "asked", "pause"), [(429, 7, 7), (503, 7, 7), (503, 1, 3), (429, 1, 1)]
+    )
+    async def test_retry_after(
+        self,
+        populated: FakeCluster,
+        client: ActionsClient,
+        kind: str,
+        status: int,
+        asked: float,
+        pause: float,
+    ) -> None:
+        """The client retries after `Retry-After`; the second look, after a 503, is not before it.
+
+        The looks are at least 3 s apart.
+        """
+        work = ALL[kind]
+        inject(populated, work, status=status, retry_after=asked)
+        await work.start(client)
+        first, second = requests_of(populated, work)
+        looks = looks_between(populated, first, second)
+
+        assert second.time - first.time == pytest.approx(pause, abs=0.1)
+        assert [seen.time - first.time for seen in looks][-1:] == (
+            [] if status == 429 else [pytest.approx(pause, abs=0.1)]
+        )
 
     @pytest.mark.parametrize("status", [429, 503])
-    async def test_retry_after(
+    async def test_retry_after_the_budget(
         self, populated: FakeCluster, client: ActionsClient, status: int
     ) -> None:
-        """The client retries after `Retry-After`."""
-        populated.inject(path=MAINTENANCE_ON, method="POST", status=status, retry_after=7)
-        await client.nodes.maintenance_on(1)
-        first, second = requests_of(populated, RECOVERABLE["maintenance_on"])
+        """A `Retry-After` beyond `outage_timeout` ends the call at once."""
+        populated.inject(path=CHANGE_MASTER, method="POST", status=status, retry_after=60)
+        began = loop_time()
+        with pytest.raises(ClusterUnreachable) as caught:
+            await client.cluster.change_primary(1, outage_timeout=50)
 
-        assert second.time - first.time == pytest.approx(7, abs=0.1)
+        assert type(caught.value) is (ClusterUnreachable if status == 429 else AnswerLost)
+        assert loop_time() - began < 1
 
     @pytest.mark.parametrize("kind", ALL)
     async def test_unreachable_for_a_while(self, kind: str) -> None:
@@ -694,6 +900,107 @@ class TestRefused:
 
             taken = [seen.node for seen in requests_of(cluster, ALL[kind]) if seen.status == 200]
             assert taken == [2]
+
+
+class Wrong(NamedTuple):
+    """URL that looks wrong, and the advice about it."""
+
+    url: str
+    advice: str
+
+
+WRONG = {
+    "refused": Wrong("http://127.0.0.1:1", "port"),
+    "name": Wrong("http://no-such-host.invalid:9443", "name"),
+    "plain": Wrong("https://{plain}", "http://"),
+    "404": Wrong("http://{other}", "REST API"),
+}
+
+
+@pytest.mark.enable_socket
+class TestNeverReached:
+    """Calls to a cluster that has never answered."""
+
+    @pytest.fixture(params=WRONG)
+    async def wrong(
+        self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+    ) -> AsyncGenerator[Wrong]:
+        """Return a URL that looks wrong."""
+        known = socket.getaddrinfo
+
+        def look_up(host: str, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - as the original
+            if host == "no-such-host.invalid":
+                raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+            return known(host, *args, **options)
+
+        monkeypatch.setattr(socket, "getaddrinfo", look_up)
+        foreign = (404, "<html>no such page</html>")
+        answers = {method: [foreign] for method in ("GET", "POST", "PUT")}
+        wrong = WRONG[request.param]
+        async with RecordingServer(**answers) as other, FakeCluster() as plain:
+            where = {"other": other.url.partition("//")[2], "plain": plain.url.partition("//")[2]}
+            yield wrong._replace(url=wrong.url.format(**where))
+
+    @pytest.mark.parametrize("kind", ["create_bdb", "update_bdb", "maintenance_on", "create_crdb"])
+    async def test_by_default(self, wrong: Wrong, kind: str) -> None:
+        """The call ends after ten seconds, with advice, and counts as not executed."""
+        began = loop_time()
+        async with ActionsClient(wrong.url, username="u", password="p", verify=False) as client:
+            with pytest.raises(ClusterUnreachable, match=wrong.advice) as caught:
+                await ALL[kind].start(client)
+
+        assert type(caught.value) is ClusterUnreachable
+        assert 9.9 < loop_time() - began < 11
+        assert caught.value.advice in str(caught.value)
+
+    @pytest.mark.parametrize("kind", ["create_bdb", "update_bdb"])
+    async def test_with_limit(
+        self, wrong: Wrong, kind: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """With `outage_timeout`, whatever its value, there is one warning after ten seconds."""
+        began = loop_time()
+        async with ActionsClient(wrong.url, username="u", password="p", verify=False) as client:
+            with pytest.raises(RequestError) as caught:
+                await ALL[kind].start(client, outage_timeout=300)
+
+        warnings = [text for text in caplog.messages if "has not been reached yet" in text]
+        assert len(warnings) == 1
+        assert wrong.advice in warnings[0]
+        assert loop_time() - began > 280
+        assert not isinstance(caught.value, AnswerLost)
+
+    async def test_late(self) -> None:
+        """A cluster that answers within ten seconds is not reported."""
+        async with FakeCluster() as cluster, client_of(cluster) as client:
+            cluster.add_bdb(1)
+            await cluster.stop_node(1)
+            submission = asyncio.create_task(client.databases.upgrade(1))
+            await asyncio.sleep(7)
+            await cluster.start_node(1)
+            assert (await submission).ref.startswith("action:")
+
+    async def test_known(self) -> None:
+        """A cluster that has answered once has the whole five minutes."""
+        async with FakeCluster() as cluster, client_of(cluster) as client:
+            cluster.add_bdb(1)
+            await client.list_actions()
+            await cluster.stop_node(1)
+            began = loop_time()
+            with pytest.raises(ClusterUnreachable):
+                await client.databases.upgrade(1)
+
+            assert 280 < loop_time() - began <= 300
+
+    async def test_404_of_a_known_cluster(self) -> None:
+        """A 404 of another server than the API ends a call at once if the API has answered."""
+        answers = {"GET": [(200, "[]")], "POST": [(404, "<html>")]}
+        async with RecordingServer(**answers) as server, server.client() as client:
+            await client.crdbs.tasks()
+            with pytest.raises(RequestRejected) as caught:
+                await client.databases.create({})
+
+        assert caught.value.status == 404
+        assert len(server.changes) == 1
 
 
 class TestBusy:
@@ -949,6 +1256,25 @@ class TestTaskCancelled:
         await asyncio.sleep(after)
         submission.cancel()
         with pytest.raises((asyncio.CancelledError, AnswerLost)):
+            await submission
+        seen = len(populated.requests)
+        await asyncio.sleep(600)
+
+        assert len(populated.requests) == seen
+
+    @pytest.mark.parametrize("after", [0.5, 1.5, 2.5, 4, 6.5, 8])
+    @pytest.mark.parametrize("kind", ["change_primary", "export", "flush_crdb", "update_bdb"])
+    async def test_cancelled_between_looks(
+        self, populated: FakeCluster, client: ActionsClient, kind: str, after: float
+    ) -> None:
+        """No request follows a cancellation after a 503: during a look, or between two."""
+        work = ALL[kind]
+        inject(populated, work, delay=1, status=503, times=None)
+        populated.inject(method="GET", path="/", delay=1, times=None)
+        submission = asyncio.create_task(work.start(client))
+        await asyncio.sleep(after)
+        submission.cancel()
+        with pytest.raises(asyncio.CancelledError):
             await submission
         seen = len(populated.requests)
         await asyncio.sleep(600)

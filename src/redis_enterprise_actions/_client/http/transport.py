@@ -18,7 +18,13 @@ import aiohttp
 from aiohttp import hdrs
 from yarl import URL
 
-from redis_enterprise_actions._client.wire.error_body import FOREIGN_404, USE_API, error_for
+from redis_enterprise_actions._client.wire.error_body import (
+    FOREIGN_404,
+    USE_API,
+    error_for,
+    foreign_404,
+    is_api_error,
+)
 from redis_enterprise_actions._model.errors import (
     ClientClosed,
     ClusterUnreachable,
@@ -214,9 +220,15 @@ class Transport:
         The request goes on to the next node only if no node can have executed it: there was no
         connection, or a redirect that leads nowhere, or the node does not know credentials that
         another one has accepted. Raises what `get` does; `RequestError.sent` is False if no node
-        can have executed the request.
+        can have executed the request. Until the cluster has answered once, a 404 that is not the
+        API's is such an error.
         """
-        return self._request(request, _unchanged, None, self._call_slots)
+        return self._request(request, partial(self._call_reply, request), None, self._call_slots)
+
+    def _call_reply(self, request: Request, reply: Reply) -> Reply:
+        if reply.status == 404 and not (self.has_answered or is_api_error(reply.body)):
+            raise foreign_404(request.path, method=request.method)
+        return reply
 
     def send_to_node(self, node: URL, request: Request) -> Coroutine[object, object, Reply]:
         """Send a request without credentials to one node; return any reply, also a redirect.

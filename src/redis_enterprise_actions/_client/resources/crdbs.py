@@ -9,6 +9,7 @@ from redis_enterprise_actions._client.operation import (
     NOT_FOUND_GRACE,
     Operation,
 )
+from redis_enterprise_actions._client.pacing.durations import DEFAULT_OUTAGE_TIMEOUT
 from redis_enterprise_actions._client.pacing.retry import retry_for
 from redis_enterprise_actions._client.sources.paths import quoted_uid
 from redis_enterprise_actions._client.submit.request import checked_headers
@@ -46,7 +47,7 @@ class Crdbs(Resource):
         params: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
         busy_timeout: Duration | None = 0.0,
-        outage_timeout: Duration | None = 10.0,
+        outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         request_timeout: Duration | None = None,
         untracked: Untracked = "refused",
     ) -> Operation:
@@ -77,7 +78,7 @@ class Crdbs(Resource):
         params: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
         busy_timeout: Duration | None = 0.0,
-        outage_timeout: Duration | None = 10.0,
+        outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         request_timeout: Duration | None = None,
         untracked: Untracked = "refused",
     ) -> Operation:
@@ -107,7 +108,7 @@ class Crdbs(Resource):
         params: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
         busy_timeout: Duration | None = 0.0,
-        outage_timeout: Duration | None = 10.0,
+        outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         request_timeout: Duration | None = None,
         untracked: Untracked = "refused",
     ) -> Operation:
@@ -137,7 +138,7 @@ class Crdbs(Resource):
         params: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
         busy_timeout: Duration | None = 0.0,
-        outage_timeout: Duration | None = 10.0,
+        outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         request_timeout: Duration | None = None,
         untracked: Untracked = "refused",
     ) -> Operation:
@@ -166,7 +167,7 @@ class Crdbs(Resource):
         poll: WaitBaseT | None = None,
         on_progress: Callable[[Action], object] | None = None,
         stall_timeout: Duration | None = None,
-        outage_timeout: Duration | None = 300.0,
+        outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         not_found_grace: Duration = NOT_FOUND_GRACE,
         recorder: Recorder | None = None,
     ) -> FinishedAction:

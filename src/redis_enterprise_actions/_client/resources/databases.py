@@ -9,6 +9,7 @@ from redis_enterprise_actions._client.operation import (
     TRANSFER_GRACE,
     Operation,
 )
+from redis_enterprise_actions._client.pacing.durations import DEFAULT_OUTAGE_TIMEOUT
 from redis_enterprise_actions._client.sources.paths import checked_uid
 from redis_enterprise_actions._model.reference import GONE, Reference, ReferenceKind
 
@@ -42,7 +43,7 @@ class Databases(Resource):
         params: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
         busy_timeout: Duration | None = 0.0,
-        outage_timeout: Duration | None = 10.0,
+        outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         request_timeout: Duration | None = None,
         untracked: Untracked = "refused",
     ) -> Operation:
@@ -71,7 +72,7 @@ class Databases(Resource):
         params: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
         busy_timeout: Duration | None = 0.0,
-        outage_timeout: Duration | None = 10.0,
+        outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         request_timeout: Duration | None = None,
         untracked: Untracked = "refused",
     ) -> Operation:
@@ -102,7 +103,7 @@ class Databases(Resource):
         params: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
         busy_timeout: Duration | None = 0.0,
-        outage_timeout: Duration | None = 10.0,
+        outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         request_timeout: Duration | None = None,
         untracked: Untracked = "refused",
     ) -> Operation:
@@ -131,7 +132,7 @@ class Databases(Resource):
         params: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
         busy_timeout: Duration | None = 0.0,
-        outage_timeout: Duration | None = 10.0,
+        outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         request_timeout: Duration | None = None,
         untracked: Untracked = "refused",
     ) -> Operation:
@@ -161,7 +162,7 @@ class Databases(Resource):
         params: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
         busy_timeout: Duration | None = 0.0,
-        outage_timeout: Duration | None = 10.0,
+        outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         request_timeout: Duration | None = None,
         untracked: Untracked = "refused",
     ) -> Operation:
@@ -194,7 +195,7 @@ class Databases(Resource):
         params: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
         busy_timeout: Duration | None = 0.0,
-        outage_timeout: Duration | None = 10.0,
+        outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         request_timeout: Duration | None = None,
         untracked: Untracked = "refused",
     ) -> Operation:
@@ -228,7 +229,7 @@ class Databases(Resource):
         params: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
         busy_timeout: Duration | None = 0.0,
-        outage_timeout: Duration | None = 10.0,
+        outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         request_timeout: Duration | None = None,
         untracked: Untracked = "refused",
     ) -> Operation:
@@ -261,7 +262,7 @@ class Databases(Resource):
         poll: WaitBaseT | None = None,
         on_progress: Callable[[Action], object] | None = None,
         stall_timeout: Duration | None = None,
-        outage_timeout: Duration | None = 300.0,
+        outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         not_found_grace: Duration = NOT_FOUND_GRACE,
         recorder: Recorder | None = None,
     ) -> FinishedAction:
@@ -297,7 +298,7 @@ class Databases(Resource):
         poll: WaitBaseT | None = None,
         on_progress: Callable[[Action], object] | None = None,
         stall_timeout: Duration | None = None,
-        outage_timeout: Duration | None = 300.0,
+        outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         not_found_grace: Duration = NOT_FOUND_GRACE,
         recorder: Recorder | None = None,
     ) -> FinishedAction:
@@ -325,7 +326,7 @@ class Databases(Resource):
         poll: WaitBaseT | None = None,
         on_progress: Callable[[Action], object] | None = None,
         stall_timeout: Duration | None = None,
-        outage_timeout: Duration | None = 300.0,
+        outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         not_found_grace: Duration = TRANSFER_GRACE,
         recorder: Recorder | None = None,
     ) -> FinishedAction:
@@ -362,7 +363,7 @@ class Databases(Resource):
         poll: WaitBaseT | None = None,
         on_progress: Callable[[Action], object] | None = None,
         stall_timeout: Duration | None = None,
-        outage_timeout: Duration | None = 300.0,
+        outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         not_found_grace: Duration = TRANSFER_GRACE,
         recorder: Recorder | None = None,
     ) -> FinishedAction:
@@ -389,7 +390,7 @@ class Databases(Resource):
         poll: WaitBaseT | None = None,
         on_progress: Callable[[Action], object] | None = None,
         stall_timeout: Duration | None = None,
-        outage_timeout: Duration | None = 300.0,
+        outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         not_found_grace: Duration = TRANSFER_GRACE,
         recorder: Recorder | None = None,
     ) -> FinishedAction:

@@ -9,6 +9,7 @@ from redis_enterprise_actions._client.operation import (
     NOT_FOUND_GRACE,
     Operation,
 )
+from redis_enterprise_actions._client.pacing.durations import DEFAULT_OUTAGE_TIMEOUT
 from redis_enterprise_actions._client.pacing.retry import retry_for
 from redis_enterprise_actions._client.sources.paths import checked_uid
 from redis_enterprise_actions._model.reference import Reference, ReferenceKind, parse_reference
@@ -39,7 +40,7 @@ class Nodes(Resource):
         params: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
         busy_timeout: Duration | None = 0.0,
-        outage_timeout: Duration | None = 10.0,
+        outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         request_timeout: Duration | None = None,
         untracked: Untracked = "refused",
     ) -> Operation:
@@ -69,7 +70,7 @@ class Nodes(Resource):
         params: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
         busy_timeout: Duration | None = 0.0,
-        outage_timeout: Duration | None = 10.0,
+        outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         request_timeout: Duration | None = None,
         untracked: Untracked = "refused",
     ) -> Operation:
@@ -99,7 +100,7 @@ class Nodes(Resource):
         params: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
         busy_timeout: Duration | None = 0.0,
-        outage_timeout: Duration | None = 10.0,
+        outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         request_timeout: Duration | None = None,
         untracked: Untracked = "refused",
     ) -> Operation:
@@ -135,7 +136,7 @@ class Nodes(Resource):
         poll: WaitBaseT | None = None,
         on_progress: Callable[[Action], object] | None = None,
         stall_timeout: Duration | None = None,
-        outage_timeout: Duration | None = 300.0,
+        outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         not_found_grace: Duration = NOT_FOUND_GRACE,
         recorder: Recorder | None = None,
     ) -> FinishedAction:

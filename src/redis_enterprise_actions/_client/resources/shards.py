@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from redis_enterprise_actions._client.pacing.durations import DEFAULT_OUTAGE_TIMEOUT
 from redis_enterprise_actions._client.sources.paths import checked_uid
 
 from .resource import Resource, as_list, merge, submit
@@ -32,7 +33,7 @@ class Shards(Resource):
         params: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
         busy_timeout: Duration | None = 0.0,
-        outage_timeout: Duration | None = 10.0,
+        outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         request_timeout: Duration | None = None,
         untracked: Untracked = "refused",
     ) -> Operation:
@@ -66,7 +67,7 @@ class Shards(Resource):
         params: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
         busy_timeout: Duration | None = 0.0,
-        outage_timeout: Duration | None = 10.0,
+        outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         request_timeout: Duration | None = None,
         untracked: Untracked = "refused",
     ) -> Operation:

@@ -18,9 +18,6 @@ from redis_enterprise_actions._client.wire.databases import (
     DELETE_PENDING,
     database_action,
     deleted_database_action,
-    failure_marks,
-    is_busy,
-    is_settled,
     read_database,
     read_databases,
     transfer_status,
@@ -39,7 +36,7 @@ from redis_enterprise_actions._model.errors import (
     RequestError,
     RequestRejected,
 )
-from redis_enterprise_actions._model.reference import AFTER, BUSY, GONE, ReferenceKind
+from redis_enterprise_actions._model.reference import ReferenceKind
 
 from .not_found import FIELDS_UNSUPPORTED, confirm_gone, is_missing
 from .refused_lists import refusable
@@ -150,19 +147,20 @@ class DatabasesApi:
         last_time = baseline_of(transfer_status(wire, ref.kind)).last_time
         return completed(action) if last_time and last_time != baseline.last_time else None
 
+    async def find(self, bdb_uid: int) -> WireDatabase | None:
+        """Return a database, or None if it does not exist."""
+        wire, _ = await self._get(bdb_uid, None)
+        return wire
+
     async def with_baseline(self, ref: Reference) -> Reference:
-        """Return a reference with the state before a call, which a new run is compared to."""
+        """Return a reference to a transfer with the state before a call, and the time of the call.
+
+        A new run is compared to that state.
+        """
         wire, reply = await self._get(ref.numeric_uid, None)
-        if ref.kind is not ReferenceKind.BDB:
-            status = None if wire is None else transfer_status(wire, ref.kind)
-            baseline = Baseline() if status is None else baseline_of(status)
-            return self.with_call_time(baseline.write_to(ref), reply)
-        run, failures = f"{GONE},{AFTER}" if ref.is_deletion else AFTER, ""
-        if wire is not None:
-            failures = failure_marks(wire, deletes=ref.is_deletion)
-            settled = is_settled(wire) or (failures and not is_busy(wire))
-            run = run if ref.is_deletion or settled else BUSY
-        return msgspec.structs.replace(ref, run=f"{run},{failures}" if failures else run)
+        status = None if wire is None else transfer_status(wire, ref.kind)
+        baseline = Baseline() if status is None else baseline_of(status)
+        return self.with_call_time(baseline.write_to(ref), reply)
 
     def with_call_time(self, ref: Reference, reply: Reply) -> Reference:
         """Return a reference to a transfer with the time of its call.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import enum
 import re
+import shlex
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from redis_enterprise_actions._model.reference import GONE, Reference, ReferenceKind
@@ -56,7 +57,8 @@ class CallRule(NamedTuple):
     """Row of the table. `query` and `body` are the settings that the API reads from there.
 
     `timeout` is the documented time in seconds after which the cluster gives up a call that it
-    answers when the work is done; None where the pages name none.
+    answers when the work is done; None where the pages name none. `repeatable` says that the call
+    may be sent again after a 503, if the cluster shows nothing that it has begun.
     """
 
     methods: str
@@ -65,6 +67,7 @@ class CallRule(NamedTuple):
     query: frozenset[str] = _NONE
     body: frozenset[str] = _NONE
     timeout: float | None = None
+    repeatable: bool = False
 
 
 def _rule(
@@ -75,44 +78,81 @@ def _rule(
     query: frozenset[str] = _NONE,
     body: frozenset[str] = _NONE,
     timeout: float | None = None,
+    repeatable: bool = False,
 ) -> CallRule:
-    return CallRule(methods, re.compile(path, re.ASCII), follow, query, body, timeout)
+    return CallRule(methods, re.compile(path, re.ASCII), follow, query, body, timeout, repeatable)
 
 
 _BDB: Final = r"/v\d/bdbs/(?P<bdb>\d{1,18})"
 _NODE: Final = r"/v1/nodes/(?P<node>\d{1,18})/actions/(?P<action>[a-z_]+)"
 _CLUSTER: Final = r"/v1/cluster/actions/(?P<action>[a-z_]+)"
+_TRAFFIC: Final = r"(?:stop|resume)_traffic"
+_RESET: Final = r"(?:backup|export|import)_reset_status"
 # x-timeout-seconds of the three calls in requests/cluster/certificates
 _CERTIFICATES_TIMEOUT: Final = 900.0
 _MODULES: Final = r"/v1/modules/(?:upgrade|config)/bdb/(?P<bdb>\d{1,18})"
 _SHARDS: Final = r"/v1/shards/(?:\d+/)?actions/(?:migrate|failover)"
 _ROLES: Final = r"/v1/(?:users|roles|redis_acls|ldap_mappings)(?:/\d+)?"
 
-# The first row that matches a call applies.
+# The first row that matches a call applies. A row is repeatable where the pages, or the state that
+# the call sets, show that the same call a second time does no harm, even if the first one was
+# executed later than the client looked. Not repeatable are, among others:
+# - POST bdbs: it would create a second database
+# - import, flush, recover: they replace or drop data, also what was written since the first call
+# - maintenance_on and maintenance_off: activations stack, and each needs one `maintenance_off`
+# - remove: its page does not say what a second removal does
+# - cancels of node actions: they remove the result of a run that has ended
+# - calls after which nothing shows whether they were executed: shards, users, modules, purge ...
 CALL_RULES: Final[tuple[CallRule, ...]] = (
     # requests/bdbs: the answer is the database, with an action_uid
     _rule("POST", r"/v[12]/bdbs", Follow.CREATED, query=_DRY_RUN),
-    _rule("PUT", _BDB, Follow.CHANGED, query=_DRY_RUN),
-    _rule("DELETE", _BDB, Follow.DELETED),
+    _rule("PUT", _BDB, Follow.CHANGED, query=_DRY_RUN, repeatable=True),  # sets the same values
+    _rule("DELETE", _BDB, Follow.DELETED, repeatable=True),  # uids are not used again
     # requests/bdbs/actions/...: an action_uid, but for export and import, which name nothing
-    _rule("POST", rf"{_BDB}/actions/(?P<transfer>export|import)", Follow.TRANSFER),
-    _rule("PUT", rf"{_BDB}/actions/(?:rebalance|revamp)", Follow.DATABASE, query=_BLUEPRINT),
-    # requests/bdbs/upgrade, requests/bdbs/modules/..., and all else below a database
+    _rule("POST", rf"{_BDB}/actions/(?P<transfer>export)", Follow.TRANSFER, repeatable=True),
+    _rule("POST", rf"{_BDB}/actions/(?P<transfer>import)", Follow.TRANSFER),
+    _rule(  # what is placed well already stays where it is
+        "PUT",
+        rf"{_BDB}/actions/(?:rebalance|revamp)",
+        Follow.DATABASE,
+        query=_BLUEPRINT,
+        repeatable=True,
+    ),
+    # requests/bdbs/upgrade, requests/bdbs/modules/...: the same version or the same settings
+    _rule("POST", rf"{_BDB}/(?:upgrade|modules/upgrade)", Follow.DATABASE, repeatable=True),
+    _rule("POST", rf"{_BDB}/modules/config", Follow.DATABASE, repeatable=True),
+    _rule("POST", _MODULES, Follow.DATABASE, repeatable=True),
+    _rule("POST", rf"{_BDB}/actions/{_TRAFFIC}", Follow.DATABASE, repeatable=True),  # a switch
+    _rule("PUT", rf"{_BDB}/actions/{_RESET}", Follow.DATABASE, repeatable=True),
+    # all else below a database
     _rule("POST PUT PATCH DELETE", rf"{_BDB}/.+", Follow.DATABASE),
-    _rule("POST", _MODULES, Follow.DATABASE),
     # requests/shards/actions/...: an action_uid; the shards may be of several databases
     _rule("POST", _SHARDS, Follow.ACTION_ONLY, body=_DRY_RUN),
     # requests/nodes/actions, requests/cluster/actions: a task_id, if anything
     _rule("POST", _NODE, Follow.NODE_ACTION),
     _rule("DELETE", _NODE, Follow.NODE_ACTION_CANCEL),
+    _rule(  # it names the node that is to be the primary one
+        "POST",
+        r"/v1/cluster/actions/(?P<action>change_master)",
+        Follow.NODE_ACTION,
+        repeatable=True,
+    ),
     _rule("POST", _CLUSTER, Follow.NODE_ACTION),
     _rule("DELETE", _CLUSTER, Follow.NODE_ACTION_CANCEL),
     # requests/bootstrap: a status code
     _rule("POST", r"/v1/bootstrap(?:/.*)?", Follow.BOOTSTRAP),
     # requests/crdbs/..., requests/crdb_tasks: a crdb_task, dry runs included
     _rule("POST", r"/v1/crdb_tasks/(?P<task>[^/]+)/actions/cancel", Follow.CRDB_TASK_CANCEL),
-    _rule("POST", r"/v1/crdbs(?:/[^/]+/updates)?", Follow.CRDB_TASK, query=_DRY_RUN),
-    _rule("POST PUT PATCH DELETE", r"/v1/crdbs(?:/.*)?", Follow.CRDB_TASK),
+    # X-Task-ID: the second call asks for the same task as the first
+    _rule(
+        "POST",
+        r"/v1/crdbs(?:/[^/]+/updates)?",
+        Follow.CRDB_TASK,
+        query=_DRY_RUN,
+        repeatable=True,
+    ),
+    _rule("PUT", r"/v1/crdbs/[^/]+/purge", Follow.CRDB_TASK),  # its page has no X-Task-ID
+    _rule("POST PUT PATCH DELETE", r"/v1/crdbs(?:/.*)?", Follow.CRDB_TASK, repeatable=True),
     # requests/users, roles, redis_acls, ldap_mappings: an action_uid "if it exists"
     _rule("POST PUT DELETE", _ROLES, Follow.OPTIONAL_ACTION),
     # requests/modules: an action_uid (7.4 to 7.22); user-defined ones (8.0) need none
@@ -158,6 +198,21 @@ def _path_reference(follow: Follow, groups: Mapping[str, str]) -> Reference | No
     if "task" in groups:
         return Reference(ReferenceKind.CRDB, groups["task"])
     return None
+
+
+def command_that_finds_out(follow: Follow, ref: Reference | None) -> str:
+    """Return the command of the shell that shows whether a call was executed."""
+    if follow is Follow.CREATED:
+        return "redis-actions list --name SMCreateBDB"
+    if ref is None:
+        return "redis-actions list"
+    if ref.kind is ReferenceKind.NODE:
+        return f"redis-actions list --node {ref.numeric_uid}"
+    if ref.kind is ReferenceKind.CLUSTER:
+        return f"redis-actions list --name {ref.action_name}"
+    if ref.kind is ReferenceKind.CRDB:
+        return f"redis-actions wait {shlex.quote(str(ref))}"
+    return f"redis-actions list --bdb {ref.numeric_uid}"
 
 
 def reason_not_followable(method: str, path: str) -> str | None:

@@ -35,7 +35,7 @@ class SubmitRequest(NamedTuple):
     """Request that starts work.
 
     `call` is the HTTP request, `ref` refers to the work as far as the path names it, and `secrets`
-    are those in the body.
+    are those in the body. `repeatable` is that of the `CallRule`.
     """
 
     call: Request
@@ -43,6 +43,12 @@ class SubmitRequest(NamedTuple):
     ref: Reference | None = None
     dry_run: bool = False
     secrets: tuple[Secret, ...] = ()
+    repeatable: bool = False
+
+    @property
+    def starts_nothing(self) -> bool:
+        """True for a dry run, except that of an Active-Active database, which is a task."""
+        return self.dry_run and self.follow is not Follow.CRDB_TASK
 
     def redacted(self, text: str | None) -> str | None:
         """Return a text of the cluster without the secrets in the body."""
@@ -89,7 +95,7 @@ def build_request(
         timeout=request_timeout or max(client_timeout, rule.timeout or 0.0),
         secrets=secrets,
     )
-    return SubmitRequest(call, rule.follow, ref, dry_run, secrets)
+    return SubmitRequest(call, rule.follow, ref, dry_run, secrets, rule.repeatable)
 
 
 def checked_headers(headers: Mapping[str, str] | None) -> dict[str, str]:

@@ -1,15 +1,17 @@
 """Submitter of requests that start work, with safe retries.
 
-A request is sent again only if no node can have executed it, if the cluster answered 409 (busy), or
-if it answered 429 or 503 and shows no new work. If the answer is lost, the submitter looks for the
-work: by the id that the request gave to it, or by a change of its state.
+A request is sent again if no node can have executed it (the cluster answered 429, or no node was
+reached), or if the cluster answered 409 (busy). After a 503 the submitter looks twice for work that
+has begun; without any, it sends the request again if that does no harm (`CallRule.repeatable`). If
+the answer is lost, the submitter looks for the work: by the id that the request gave to it, or by a
+change of its state.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar, TypeVarTuple
 
 import msgspec
 
@@ -36,24 +38,66 @@ from redis_enterprise_actions._model.errors import (
 )
 from redis_enterprise_actions._model.reference import TRANSFERS, Reference, ReferenceKind
 
-from .calls import Follow
+from .calls import Follow, command_that_finds_out
+from .database_looks import DatabaseLook, begun_work, with_state
 from .handle import Handle, embedded_error, read_handle
 from .request import SubmitRequest
 
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine
+
     from redis_enterprise_actions._client.http.transport import Reply, Transport
     from redis_enterprise_actions._client.sources.registry import StatusSources
+    from redis_enterprise_actions._client.wire.databases import WireDatabase
 
+_T = TypeVar("_T")
+_Args = TypeVarTuple("_Args")
 _CANCEL_RETRY: Final = 10.0  # seconds for which a cancel that no node has received is sent again
 _SEARCH_POLLS: Final = 5  # requests for the state of lost work
 _SEARCH_PAUSE: Final = 1.0  # seconds between two of them
 _SEARCH_RETRY: Final = 30.0  # seconds for which each of them is retried
-_REFUSED: Final = frozenset({429, 503})  # the cluster has stopped working on the request
+_LOOK_PAUSE: Final = 3.0  # seconds at least between the two looks after a 503
 _BUSY: Final = 409
 _NOT_FOUND: Final = 404
+_NOT_TAKEN: Final = 429
+_UNAVAILABLE: Final = 503  # some part of the cluster may be working on the request
 _RECOVERABLE: Final = frozenset({Follow.NODE_ACTION, Follow.TRANSFER, Follow.CRDB_TASK})
+# Calls that show in the state of their object whether they have begun anything.
+_OBSERVABLE: Final = _RECOVERABLE | {Follow.CHANGED, Follow.DATABASE, Follow.DELETED}
 _NODE_KINDS: Final = frozenset({ReferenceKind.NODE, ReferenceKind.CLUSTER})
+
+
+class _OutageBudget:
+    """Time in which the cluster has to accept a call: `seconds` from now on."""
+
+    def __init__(self, seconds: float, transport: Transport) -> None:
+        self._transport = transport
+        self._clock = asyncio.get_running_loop().time
+        self._ends = self._clock() + seconds
+        self._type = type(seconds)
+
+    @property
+    def left(self) -> float:
+        """Seconds that are left, 0 or more; `DefaultSeconds` if the whole time is a default."""
+        return self._type(max(0.0, self._ends - self._clock()))
+
+    def retry(
+        self, call: Callable[[*_Args], Awaitable[_T]], *args: *_Args
+    ) -> Coroutine[object, object, _T]:
+        """Await `call(...)`, and repeat it after a transient error, for the seconds left."""
+        return retry_for(self.left, call, *args, cluster=self._transport)
+
+
+class _Before(NamedTuple):
+    """State before a call: the reference of its work, and the database that the call changes.
+
+    `database` is None if there is none. `is_known` is False if the client could not read it.
+    """
+
+    ref: Reference | None
+    database: WireDatabase | None = None
+    is_known: bool = True
 
 
 class Submitter:
@@ -76,39 +120,35 @@ class Submitter:
 
         Raises `RequestError`: `AnswerLost` if the cluster may have started work that was not found.
         """
-        before = await self._state_before(request, outage_timeout)
         clock = asyncio.get_running_loop().time
-        began = clock()
-        retry_state = RetryState(began)
+        busy_until, budget = clock() + busy_timeout, _OutageBudget(outage_timeout, self.transport)
+        before = await self._state_before(request, budget)
+        retry_state = RetryState(clock())
         tries = 0
-        error: AnswerLost | RequestRejected
-        cause: RequestError
         while True:
             try:
-                reply = await retry_for(
-                    outage_timeout, self._send_once, request, cluster=self.transport
-                )
+                reply = await budget.retry(self._send_once, request)
             except _OutcomeUnknown as unknown:
                 tries += 1
-                cause, deadline = unknown.error, began + outage_timeout
-                error = _answer_lost(cause, request, before, tries)
-                ref = await self._find_lost_work(request, before, error)
+                lost = _answer_lost(unknown.error, request, before.ref, tries)
+                if lost.status != _UNAVAILABLE:
+                    return Handle(await self._find_lost_work(request, before.ref, lost))
+                pause = retry_state.pause_after(unknown.error, clock())
+                if unknown.error.retry_after is None:
+                    pause = min(pause, budget.left)
+                ref = await self._look_twice(request, before, lost, pause, budget)
                 if ref is not None:
                     return Handle(ref)
             except RequestRejected as rejected:
-                if rejected.status != _BUSY:
+                now = clock()
+                if rejected.status != _BUSY or now >= busy_until:
                     raise
-                error = cause = rejected
-                deadline = began + busy_timeout
-            else:
-                return await self._read_answer(request, before, reply, outage_timeout)
-            left = deadline - clock()
-            if left <= 0:
-                raise error
-            await asyncio.sleep(min(retry_state.pause_after(cause, clock()), left))
-            if isinstance(error, RequestRejected):
+                await asyncio.sleep(min(retry_state.pause_after(rejected, now), busy_until - now))
                 # The work that made the cluster busy may have ended, and left a result.
-                before = await self._state_before(request, outage_timeout)
+                budget = _OutageBudget(outage_timeout, self.transport)
+                before = await self._state_before(request, budget)
+            else:
+                return await self._read_answer(request, before.ref, reply, budget)
 
     async def cancel(self, ref: Reference, *, force: bool) -> None:
         """Cancel a CRDB task, or an action of a node or the cluster. Raises `RequestError`."""
@@ -136,39 +176,34 @@ class Submitter:
 
     # --- state before the request ---------------------------------------------------------------
 
-    async def _state_before(
-        self, request: SubmitRequest, outage_timeout: float
-    ) -> Reference | None:
+    async def _state_before(self, request: SubmitRequest, budget: _OutageBudget) -> _Before:
         """Return the reference of the work, with the state that tells it from older work.
 
         If the user may not read the state, the reference has none: the request may be allowed.
         """
         ref = request.ref
         if ref is None or ref.kind is ReferenceKind.CRDB or request.dry_run:
-            return ref
-        if ref.kind not in _NODE_KINDS:
-            try:
-                ref = await retry_for(
-                    outage_timeout,
-                    self.sources.databases.with_baseline,
-                    ref,
-                    cluster=self.transport,
-                )
-                return await self._reset_transfer(ref, outage_timeout)
-            except RequestRejected:
-                return ref
+            return _Before(ref)
+        databases = self.sources.databases
         try:
-            found = await retry_for(
-                outage_timeout, self.sources.fetch_certain, ref, cluster=self.transport
-            )
+            if ref.kind is ReferenceKind.BDB:
+                database = await budget.retry(databases.find, ref.numeric_uid)
+                return _Before(with_state(ref, database), database)
+            if ref.kind in TRANSFERS:
+                ref = await budget.retry(databases.with_baseline, ref)
+                return _Before(await self._reset_transfer(ref, budget))
+            found = await budget.retry(self.sources.fetch_certain, ref)
         except RequestRejected:
-            return msgspec.structs.replace(ref, run=str(RunIdentity(UNKNOWN_STATUS, "", "")))
+            if ref.kind in _NODE_KINDS:
+                run = str(RunIdentity(UNKNOWN_STATUS, "", ""))
+                ref = msgspec.structs.replace(ref, run=run)
+            return _Before(ref, is_known=ref.kind is not ReferenceKind.BDB)
         cancels = request.follow is Follow.NODE_ACTION_CANCEL
         if cancels and found is not None and not found.phase.terminal:
-            return msgspec.structs.replace(ref, run=found.task_id or "")
-        return msgspec.structs.replace(ref, run=str(identify_next_run(found)))
+            return _Before(msgspec.structs.replace(ref, run=found.task_id or ""))
+        return _Before(msgspec.structs.replace(ref, run=str(identify_next_run(found))))
 
-    async def _reset_transfer(self, ref: Reference, outage_timeout: float) -> Reference:
+    async def _reset_transfer(self, ref: Reference, budget: _OutageBudget) -> Reference:
         """Clear the result of the last transfer, so that it is not taken for the next one's.
 
         The cluster accepts a reset before it takes effect, so the status is read again: a result
@@ -179,21 +214,23 @@ class Submitter:
         path = f"/v1/bdbs/{ref.numeric_uid}/actions/{ref.kind}_reset_status"
         request = SubmitRequest(Request("PUT", path, body=Secret("{}")), Follow.DATABASE)
         try:
-            reply = await retry_for(outage_timeout, self.transport.send, request.call)
+            reply = await budget.retry(self.transport.send, request.call)
         except RequestRejected:
             return ref
         if reply.status == _NOT_FOUND:
             return ref
-        return await retry_for(outage_timeout, self.sources.databases.with_baseline, ref)
+        return await budget.retry(self.sources.databases.with_baseline, ref)
 
     # --- the request ----------------------------------------------------------------------------
 
     async def _send_once(self, request: SubmitRequest) -> Reply:
-        """Send the request. Raises `_OutcomeUnknown` if it was sent and has no answer."""
+        """Send the request. Raises `_OutcomeUnknown` if the cluster may have executed it."""
         try:
             reply = await self.transport.send(request.call)
         except RequestError as error:
-            if error.transient and error.sent:
+            status = error.status if isinstance(error, ClusterUnreachable) else None
+            harmless = status == _NOT_TAKEN or (status == _UNAVAILABLE and request.starts_nothing)
+            if error.transient and error.sent and not harmless:
                 raise _OutcomeUnknown(error) from None
             raise
         if reply.status == _NOT_FOUND:
@@ -202,37 +239,81 @@ class Submitter:
 
     async def _find_lost_work(
         self, request: SubmitRequest, before: Reference | None, error: AnswerLost
-    ) -> Reference | None:
-        """Return the work that a request without an answer has started.
-
-        Return None if the cluster refused the request and shows no work, so that it may be sent
-        again. Raises `error` if the cluster may have started the work.
-        """
+    ) -> Reference:
+        """Return the work that a request without an answer has started. Raises `error`."""
         if before is not None and before.kind in TRANSFERS:
             self.sources.databases.record_call(before)
         if before is None or request.follow not in _RECOVERABLE or was_busy_before(before):
             raise error
-        refused = error.status in _REFUSED
-        for poll in range(1 if refused else _SEARCH_POLLS):
+        for poll in range(_SEARCH_POLLS):
             if poll:
                 await asyncio.sleep(_SEARCH_PAUSE)
             try:
-                found = await retry_for(_SEARCH_RETRY, self.sources.fetch_certain, before)
+                found = await retry_for(_SEARCH_RETRY, self._find_run, before)
             except RequestError:
                 raise error from error.__cause__
-            if found is not None and before.kind in _NODE_KINDS:
-                run = parse_run(before)._replace(task_id=found.task_id or "")
-                return msgspec.structs.replace(before, run=str(run))
             if found is not None:
-                return before
-        if not refused:
+                return found
+        raise error
+
+    async def _look_twice(
+        self,
+        request: SubmitRequest,
+        before: _Before,
+        error: AnswerLost,
+        pause: float,
+        budget: _OutageBudget,
+    ) -> Reference | None:
+        """Return the work that a request has begun although it was answered with 503.
+
+        The second look comes `pause` after the first one, and at least 3 s after it. Return None if
+        neither shows any, and the request may be sent again; otherwise raises `error`.
+        """
+        ref = before.ref
+        if ref is not None and ref.kind in TRANSFERS:
+            self.sources.databases.record_call(ref)
+        observable = request.follow in _OBSERVABLE and before.is_known and not was_busy_before(ref)
+        if ref is None or not observable:
             raise error
-        return None
+        pause, twice = max(pause, _LOOK_PAUSE), False
+        try:
+            found, first = await budget.retry(self._look, ref, before, None)
+            twice = found is None and pause <= budget.left
+            if twice:
+                await asyncio.sleep(pause)
+                found, _ = await budget.retry(self._look, ref, before, first)
+        except RequestError:
+            raise error from error.__cause__
+        if found is None and not (twice and request.repeatable):
+            raise error
+        return found
+
+    async def _look(
+        self, ref: Reference, before: _Before, first: DatabaseLook | None
+    ) -> tuple[Reference | None, DatabaseLook | None]:
+        """Return the work that has begun since `before`, and the look at its database.
+
+        `first` is the look before this one.
+        """
+        if ref.kind is not ReferenceKind.BDB:
+            return await self._find_run(ref), None
+        database = await self.sources.databases.find(ref.numeric_uid)
+        actions = database and await self.sources.actions.list_actions(ref.numeric_uid)
+        look = DatabaseLook(database, actions or ())
+        return begun_work(ref, before.database, first, look), look
+
+    async def _find_run(self, before: Reference) -> Reference | None:
+        """Return the run of an action, a task or a transfer that has begun since `before`."""
+        found = await self.sources.fetch_certain(before)
+        if found is None or before.kind not in _NODE_KINDS:
+            return None if found is None else before
+        run = parse_run(before)._replace(task_id=found.task_id or "")
+        return msgspec.structs.replace(before, run=str(run))
 
     # --- the answer -----------------------------------------------------------------------------
 
     async def _read_answer(
-        self, request: SubmitRequest, before: Reference | None, reply: Reply, outage_timeout: float
+        self, request: SubmitRequest, before: Reference | None, reply: Reply, budget: _OutageBudget
     ) -> Handle:
         """Return the handle of the work. Raises `RequestRejected` and `AnswerLost`."""
         call = request.call
@@ -252,7 +333,7 @@ class Submitter:
             databases = self.sources.databases
             if was_busy_before(before):  # that run has ended, as the cluster accepted the request
                 with contextlib.suppress(RequestError):
-                    before = await retry_for(outage_timeout, databases.with_baseline, before)
+                    before = await budget.retry(databases.with_baseline, before)
             if not before.run:  # the user may not read the state: only the time tells runs apart
                 before = databases.with_call_time(before, reply)
             databases.record_call(before)
@@ -264,7 +345,7 @@ class Submitter:
 
 
 class _OutcomeUnknown(Exception):
-    """Signal that a request was sent and has no answer, so that it must not be retried."""
+    """Signal that the cluster may have executed a request, so that it must not be retried."""
 
     def __init__(self, error: RequestError) -> None:
         super().__init__()
@@ -276,7 +357,7 @@ def _answer_lost(
 ) -> AnswerLost:
     """Return the error for a request that the cluster may have executed."""
     ref = request.ref if before is None else before
-    if request.dry_run and request.follow is not Follow.CRDB_TASK:
+    if request.starts_nothing:
         ref = None
     if ref is not None and request.follow is Follow.NODE_ACTION:
         ref = with_lost_call(ref)
@@ -290,6 +371,7 @@ def _answer_lost(
         status=known.status if known else None,
         error_code=known.error_code if known else None,
         ref=None if ref is None else str(ref),
+        command=command_that_finds_out(request.follow, ref),
     )
     answer_lost.__cause__ = error.__cause__
     return answer_lost

@@ -81,10 +81,14 @@ def unreadable_reply(path: str, problem: object, body: bytes) -> UnreadableReply
     return UnreadableReply("GET", path, problem=str(problem), excerpt=_excerpt(body))
 
 
-def foreign_404(path: str, body: bytes = b"") -> UnreadableReply:
-    """Return the error for a 404 that is not the API's, with the beginning of `body`."""
-    excerpt = _excerpt(body)
-    return UnreadableReply("GET", path, problem=FOREIGN_404, excerpt=excerpt, advice=USE_API)
+def foreign_404(path: str, body: bytes = b"", *, method: str = "GET") -> UnreadableReply:
+    """Return the error for a 404 that is not the API's, with the beginning of `body`.
+
+    The API has not executed the request.
+    """
+    return UnreadableReply(
+        method, path, problem=FOREIGN_404, excerpt=_excerpt(body), sent=False, advice=USE_API
+    )
 
 
 def error_for(
