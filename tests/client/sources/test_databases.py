@@ -418,15 +418,6 @@ class TestGone:
 class TestStarted:
     """Databases whose changes are started by calls."""
 
-    @pytest.mark.parametrize(("run", "baseline"), [("", "after"), (GONE, "gone,after")])
-    async def test_baseline_of_no_database(
-        self, client: ActionsClient, run: str, baseline: str
-    ) -> None:
-        """The baseline of a database that does not exist has no failures."""
-        databases = client._parts.sources.databases
-
-        assert (await databases.with_baseline(bdb(99, run))).run == baseline
-
     async def test_delete(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """A delete whose answer names an action is followed by that action, to the end of both."""
         cluster.add_bdb(1)

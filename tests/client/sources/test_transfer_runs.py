@@ -590,17 +590,31 @@ class TestLostAnswer:
             await start(client, "export")
         assert len(posts(cluster)) == 1
 
-    @pytest.mark.parametrize("kind", STARTED)
-    async def test_not_now(
-        self, cluster: FakeCluster, client: ActionsClient, kind: Started
-    ) -> None:
-        """A call that is answered 503, and began nothing, is sent again."""
+    @pytest.mark.parametrize("status", [429, 503])
+    @pytest.mark.parametrize("times", [1, 40])
+    @pytest.mark.parametrize("version", OLD_AND_NEW)
+    async def test_not_now(self, version: str, status: int, times: int) -> None:
+        """An export that is answered 429 or 503, and began nothing, is sent again.
+
+        The run is known by the time at which it was sent, however long that took.
+        """
+        async with FakeCluster(version=version) as cluster, client_of(cluster) as client:
+            cluster.add_bdb(1)
+            cluster.inject(method="POST", status=status, times=times)
+            cluster.plan("POST", "/v1/bdbs/1/actions/export", Plan(duration=1))
+            operation = await start(client, "export")
+
+            assert posts(cluster) == [status] * times + [200]
+            assert (await operation).status == "succeeded"
+
+    async def test_import_not_now(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """An import that is answered 503 is not sent again: it drops what was written since."""
         cluster.add_bdb(1)
         cluster.inject(method="POST", status=503)
-        operation = await start(client, kind)
+        with pytest.raises(AnswerLost):
+            await start(client, "import")
 
-        assert posts(cluster) == [503, 200]
-        assert (await operation).status == "succeeded"
+        assert posts(cluster) == [503]
 
 
 @pytest.mark.enable_socket

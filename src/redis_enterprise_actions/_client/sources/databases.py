@@ -66,6 +66,7 @@ if TYPE_CHECKING:
 DATABASES: Final = "/v1/bdbs"
 VIEW_DATABASE: Final = "view_bdb_info"
 VIEW_DATABASES: Final = "view_all_bdbs_info"
+_RESENT: Final = 5.0  # seconds after which the time of a call is not that of its first request
 
 
 class DatabasesApi:
@@ -176,6 +177,22 @@ class DatabasesApi:
             self._last_call_time, by_cluster_clock=second is not None
         )
         return baseline.write_to(ref)
+
+    def with_later_call(self, ref: Reference, delay: float) -> Reference:
+        """Return a reference to a transfer whose call was sent again, `delay` seconds later.
+
+        The time of the call is at most a second earlier than that, and not later, as it may be that
+        of a `Date` header, which is in seconds.
+        """
+        baseline = parse_baseline(ref)
+        if delay < _RESENT or not baseline.call_time:
+            return ref
+        self._last_call_time = max(
+            baseline.call_time + int((delay - 1) * 1000), self._last_call_time + 1
+        )
+        return baseline.with_call_time(
+            self._last_call_time, by_cluster_clock=baseline.by_cluster_clock
+        ).write_to(ref)
 
     def record_call(self, ref: Reference) -> None:
         """Record a call for a transfer, which replaces earlier ones of its kind."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar, TypeVarTuple
 
 import msgspec
@@ -93,11 +94,13 @@ class _Before(NamedTuple):
     """State before a call: the reference of its work, and the database that the call changes.
 
     `database` is None if there is none. `is_known` is False if the client could not read it.
+    `read_at` is when the state of a transfer was read.
     """
 
     ref: Reference | None
     database: WireDatabase | None = None
     is_known: bool = True
+    read_at: float = math.inf
 
 
 class Submitter:
@@ -127,7 +130,7 @@ class Submitter:
         tries = 0
         while True:
             try:
-                reply = await budget.retry(self._send_once, request)
+                sent_at, reply = await budget.retry(self._send_once, request)
             except _OutcomeUnknown as unknown:
                 tries += 1
                 lost = _answer_lost(unknown.error, request, before.ref, tries)
@@ -148,7 +151,10 @@ class Submitter:
                 budget = _OutageBudget(outage_timeout, self.transport)
                 before = await self._state_before(request, budget)
             else:
-                return await self._read_answer(request, before.ref, reply, budget)
+                ref = before.ref
+                if ref is not None and ref.kind in TRANSFERS:
+                    ref = self.sources.databases.with_later_call(ref, sent_at - before.read_at)
+                return await self._read_answer(request, ref, reply, budget)
 
     async def cancel(self, ref: Reference, *, force: bool) -> None:
         """Cancel a CRDB task, or an action of a node or the cluster. Raises `RequestError`."""
@@ -191,7 +197,8 @@ class Submitter:
                 return _Before(with_state(ref, database), database)
             if ref.kind in TRANSFERS:
                 ref = await budget.retry(databases.with_baseline, ref)
-                return _Before(await self._reset_transfer(ref, budget))
+                ref = await self._reset_transfer(ref, budget)
+                return _Before(ref, read_at=asyncio.get_running_loop().time())
             found = await budget.retry(self.sources.fetch_certain, ref)
         except RequestRejected:
             if ref.kind in _NODE_KINDS:
@@ -223,8 +230,12 @@ class Submitter:
 
     # --- the request ----------------------------------------------------------------------------
 
-    async def _send_once(self, request: SubmitRequest) -> Reply:
-        """Send the request. Raises `_OutcomeUnknown` if the cluster may have executed it."""
+    async def _send_once(self, request: SubmitRequest) -> tuple[float, Reply]:
+        """Send the request; return when it was sent, and the reply.
+
+        Raises `_OutcomeUnknown` if the cluster may have executed it.
+        """
+        sent_at = asyncio.get_running_loop().time()
         try:
             reply = await self.transport.send(request.call)
         except RequestError as error:
@@ -235,7 +246,7 @@ class Submitter:
             raise
         if reply.status == _NOT_FOUND:
             raise _rejected(request, reply.status, *parse_error_body(reply.body))
-        return reply
+        return sent_at, reply
 
     async def _find_lost_work(
         self, request: SubmitRequest, before: Reference | None, error: AnswerLost
