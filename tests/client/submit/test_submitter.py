@@ -774,6 +774,15 @@ class TestRefused:
         assert error.ref == "node:1/maintenance_on@lost"
         assert len(server.changes) == 1
 
+    async def test_unknown_before(self, populated: FakeCluster, client: ActionsClient) -> None:
+        """If the user could not read the database before the call, the call is not sent again."""
+        populated.inject(method="GET", status=403)
+        populated.inject(method="PUT", status=503)
+        error = await answer_lost(client.databases.update(1, {"memory_size": 5}))
+
+        assert error.ref == "bdb:1"
+        assert [seen.method for seen in populated.requests] == ["GET", "PUT"]
+
     @pytest.mark.parametrize(("options", "limit"), [({}, 300), ({"outage_timeout": 40}, 40)])
     async def test_for_how_long(
         self, populated: FakeCluster, client: ActionsClient, options: dict[str, Any], limit: float
