@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from yarl import URL
 
 from redis_enterprise_actions import (
     ActionsClient,
@@ -26,8 +27,6 @@ from .node_servers import INNER, CountingGate, Node, get, serving, transport_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from yarl import URL
 
     from redis_enterprise_actions._client.http.transport import Transport
 
@@ -107,6 +106,32 @@ class TestGet:
             assert [await get(transport), await get(transport)] == ["2", "2"]
         assert received(first, second) == [1, 2]
 
+    async def test_usable_again(self) -> None:
+        """A node that has failed is asked again once another one has answered and failed."""
+        first, second = Node(behaviour="503"), Node()
+        async with transport_to(first, second) as transport:
+            assert await get(transport) == "2"
+            first.behaviour, second.behaviour = "ok", "503"
+            assert await get(transport) == "1"
+
+    async def test_redirect_to_a_busy_node(self) -> None:
+        """A redirect to a node that sent `Retry-After` is left for another node."""
+        busy = Node(behaviour="503", headers={"Retry-After": "40"})
+        second, third = Node(), Node()
+        async with transport_to(busy, second, third) as transport:
+            assert await get(transport) == "2"
+            second.behaviour, second.next_url = "circle", busy.url
+            answer = await get(transport)
+            asked = received(busy, second, third)
+            third.behaviour = "503"
+            with pytest.raises(ClusterUnreachable):
+                await get(transport)
+            busy.behaviour = "ok"
+            transport.nodes.current = URL(second.url)
+
+            assert (answer, asked) == ("3", [1, 2, 1])
+            assert await get(transport) == "1"
+
     async def test_retry_after(self) -> None:
         """`Retry-After` of the only usable node is the pause before the next attempt."""
         first = Node(behaviour="503", headers={"Retry-After": "40"})
@@ -172,6 +197,15 @@ class TestRedirectedAway:
                     await get(transport)
                 assert caught.value.transient
 
+    async def test_reason(self) -> None:
+        """The error of an outage tells its reason, not the redirects."""
+        first, second = Node(behaviour="503"), Node(behaviour="away")
+        async with transport_to(first, second) as transport:
+            with pytest.raises(ClusterUnreachable, match="it answered 503") as caught:
+                await get(transport)
+
+        assert caught.value.nodes == (first.url, second.url)
+
     async def test_later(self) -> None:
         """A node that redirected away, and is now the primary, is found again."""
         first, second = Node(behaviour="away"), Node()
@@ -193,6 +227,16 @@ class TestUnknownCredentials:
 
             assert await get(transport) == "2"
             assert (await transport.send(CALL)).body == b"2"
+
+    async def test_known_and_forbidden(self) -> None:
+        """A node that forbids the request (403) has accepted the credentials."""
+        first, second = Node(behaviour="403"), Node()
+        async with transport_to(first, second) as transport:
+            with pytest.raises(AuthenticationError):
+                await get(transport)
+            first.behaviour = "401"
+
+            assert await get(transport) == "2"
 
     async def test_never_known(self) -> None:
         """A 401 to the first request is fatal at once: clusters lock users out."""

@@ -531,7 +531,11 @@ class TestSlots:
         """The request for a token does not wait for slow calls that hold all connections."""
         async with FakeCluster() as cluster:
             sender = transport(
-                cluster.url, username=cluster.username, password=cluster.password, auth="jwt"
+                cluster.url,
+                username=cluster.username,
+                password=cluster.password,
+                auth="jwt",
+                request_timeout=2000,
             )
             await sender.get("/v1/actions", permission="p", decode=unchanged)
             cluster.inject(path=CALL.path, times=None, delay=1000)
@@ -653,6 +657,16 @@ class TestAnswered:
             with contextlib.suppress(RequestError):
                 await get(sender)
 
+            assert sender.has_answered is answered
+
+    async def test_call(self) -> None:
+        """A 404 to a call is an answer of the API only in the API's own words."""
+        for body, answered in ((b"<html>", False), (b'{"error_code": "no_db"}', True)):
+            with aioresponses() as mocked:
+                mocked.post(f"{URL}{CALL.path}", status=404, body=body)
+                sender = transport()
+                assert (await sender.send(CALL)).body == body
+                await sender.close()
             assert sender.has_answered is answered
 
     async def test_plain_to_tls(self) -> None:
