@@ -22,10 +22,7 @@ from redis_enterprise_actions._client.wire.error_body import (
     FOREIGN_404,
     USE_API,
     error_for,
-<<<<<<< HEAD
     foreign_404,
-=======
->>>>>>> 2316b1d (A 404 to a call that is not the API's is no answer of the cluster; tests of busy, forbidden and recovered nodes)
     is_api_error,
 )
 from redis_enterprise_actions._model.errors import (
@@ -327,8 +324,7 @@ class Transport:
                     except UnreadableReply as error:
                         failure = error
                     else:
-                        if reply.status != 404 or request.method == "GET" or is_api_error(body):
-                            self.has_answered = self._knows_credentials = True
+                        self.has_answered = self._knows_credentials = True
                         if nodes.failed:
                             nodes.mark_answered(loop.time())
                         if node is not nodes.current and attempts is not None:
