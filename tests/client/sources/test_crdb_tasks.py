@@ -341,9 +341,8 @@ class TestStart:
         self, cluster: FakeCluster, client: ActionsClient, crdb: str, status: int
     ) -> None:
         """A call that is refused has started nothing, in the cluster's words."""
-        cluster.inject(
-            path="/v1/crdbs", status=status, body='{"title": "No", "detail": "no such thing"}'
-        )
+        body = json.dumps({"title": "No", "detail": "no such thing", "status": status})
+        cluster.inject(path="/v1/crdbs", status=status, body=body)
 
         with pytest.raises(RequestRejected, match="no such thing") as caught:
             await client.crdbs.delete(crdb)

@@ -95,10 +95,6 @@ class NodePool:
         """Return True if another node has not failed since the last usable reply."""
         return any(url not in self.failed for url in self.urls if url != node)
 
-    def is_healthy(self, node: URL) -> bool:
-        """Return True if a node has not failed since the last usable reply."""
-        return node not in self.failed
-
     def redirect_target(self, node: URL, location: str) -> URL | None:
         """Return the node that a redirect from `node` names, or None if it is not a known one.
 

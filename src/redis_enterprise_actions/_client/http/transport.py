@@ -337,7 +337,8 @@ class Transport:
                 attempts.repeat()  # the server may have closed the idle connection at that moment
             elif failure is not None:
                 node = attempts.fail(failure, loop.time())
-            elif reply is not None:
+            else:
+                assert reply is not None
                 renewed: _Headers | None = None
                 by_token = self._headers is None and slots is not self._token_slots
                 if reply.status == 401 and by_token and not attempts.renewed:

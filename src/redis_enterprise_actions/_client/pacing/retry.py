@@ -88,7 +88,7 @@ class RetryBudget:
         self._ends_early = isinstance(seconds, DefaultSeconds)
         self._attempts = 0
         self._nodes: dict[str, None] = {}
-        self._state = PollState(began)
+        self._state = RetryState(began)
         self._warned = False
         self._was_never_reached = False
 
@@ -99,7 +99,7 @@ class RetryBudget:
         if not error.transient:
             return None
         now = asyncio.get_running_loop().time()
-        pause = self._state.pause_after(RequestBackoff(), error, now)
+        pause = self._state.pause_after(error, now)
         never_reached = self._cluster is not None and not self._cluster.has_answered
         if error.advice is not None and never_reached and not self._warned:
             left = self._began + NEVER_REACHED - now
@@ -149,20 +149,13 @@ def never_reached_error(
 
 
 class RetryState:
-    """State of the retries during one outage: the nodes that failed, and the next pause."""
+    """State of the retries during one outage."""
 
-    __slots__ = ("_nodes", "_state")
+    __slots__ = ("_state",)
 
     def __init__(self, began: float) -> None:
-        self._nodes: dict[str, None] = {}
         self._state = PollState(began)
-
-    @property
-    def nodes(self) -> tuple[str, ...]:
-        """The nodes that failed, in the order in which they were asked."""
-        return tuple(self._nodes)
 
     def pause_after(self, error: RequestError, now: float) -> float:
         """Return the seconds before the next attempt."""
-        self._nodes |= dict.fromkeys(error.nodes)
         return self._state.pause_after(RequestBackoff(), error, now)
