@@ -583,7 +583,7 @@ class TestCancel:
     @pytest.mark.parametrize("status", [404, 406, 409])
     async def test_task_refused(self, status: int) -> None:
         """A task that has ended, or is being committed, is not cancelled; the cluster says why."""
-        body = '{"detail": "not now", "title": "No"}'
+        body = f'{{"detail": "not now", "title": "No", "status": {status}}}'
         async with RecordingServer(POST=[(status, body)]) as server, server.client() as client:
             with pytest.raises(RequestRejected, match=f"{status}: not now") as caught:
                 await client.operation("crdb:a/b").cancel()

@@ -425,13 +425,27 @@ class TestSubmit:
         assert len(calls(threaded)) == (1 if most == 1 else 3)
 
     async def test_default_outage_timeout(self, cluster_in_environment: FakeCluster) -> None:
-        """By default a call is retried for ten seconds."""
+        """By default a call is retried for five minutes."""
         cluster_in_environment.inject(status=503, method="PUT", times=None)
         began = now()
 
         with pytest.raises(ClusterUnreachable):
             await run_command(*FLUSH)
-        assert now() - began == pytest.approx(10, abs=5)
+        assert now() - began == pytest.approx(300, abs=5)
+
+    @pytest.mark.parametrize(
+        ("options", "limit"), [([], 10), (["--outage-timeout", "300"], 300)], ids=str
+    )
+    async def test_never_reached(
+        self, cluster_in_environment: FakeCluster, options: list[str], limit: float
+    ) -> None:
+        """Without `--outage-timeout` a cluster that was never reached is reported early."""
+        await cluster_in_environment.stop_node(1)
+        began = now()
+
+        with pytest.raises(ClusterUnreachable):
+            await run_command(*FLUSH, *options)
+        assert limit - 15 < now() - began <= limit + 1
 
     def test_secrets(self, threaded: ThreadedCluster, capsys: pytest.CaptureFixture[str]) -> None:
         """Secrets of the body and of the answer are not printed."""
