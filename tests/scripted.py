@@ -17,16 +17,17 @@ from redis_enterprise_actions._client.polling.watch import watch
 from redis_enterprise_actions._client.protocols import ListResult
 from redis_enterprise_actions._model.action import completed
 from redis_enterprise_actions._model.record import without_record
-from redis_enterprise_actions._model.reference import Reference, ReferenceKind
+from redis_enterprise_actions._model.reference import ListKind, Reference, ReferenceKind
 from tests.conftest import at
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from tenacity.wait import WaitBaseT
 
     from redis_enterprise_actions import RedisActionsError, WaitError
+    from redis_enterprise_actions._client.protocols import Gate, Wanted
 
 WALL: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)  # wall clock at the beginning of waits
 
@@ -78,12 +79,13 @@ class ScriptedCluster:
     known_actions: dict[Action, Action] = field(default_factory=dict)
     last_list: dict[Reference, Action] = field(default_factory=dict)
     reports_changes: bool = True  # a list says what has changed since the last one
+    has_answered: bool = True
     in_flight: int = 0
     most_in_flight: int = 0
 
     def __post_init__(self) -> None:
         """Make the poller that uses this source."""
-        self.poller = Poller(self, requests_sent=lambda: len(self.requests))
+        self.poller = Poller(dict.fromkeys(ListKind, self), self)
 
     def add(self, uid: str, ends: float, **more: object) -> str:
         """Add an action; return its uid."""
@@ -103,7 +105,7 @@ class ScriptedCluster:
         wait = WaitState(ref_of(uid), limits=Limits(**limits), poll=poll, now=now(), wall=WALL)
         async for _ in watch(self.poller, wait, on_progress=on_progress, every_update=every):
             pass
-        return without_record(wait.result(now()))
+        return without_record(wait.close(now()))
 
     @property
     def list_times(self) -> list[float]:
@@ -116,14 +118,18 @@ class ScriptedCluster:
 
     # --- `StatusSource` -------------------------------------------------------------------------
 
-    async def fetch(self, ref: Reference, _: Action | None) -> Action | None:
+    def path(self, ref: Reference) -> str:
+        """Return the path of an action."""
+        return f"/v1/actions/{ref.uid}"
+
+    async def fetch(self, ref: Reference, _: Action | None, gate: Gate | None) -> Action | None:
         """Return the state of one action."""
-        await self._respond(ref.uid, self.error)
+        await self._respond(ref.uid, self.error, gate)
         return self._state_of(ref.uid)
 
-    async def fetch_many(self, wanted: Mapping[Reference, Action | None]) -> ListResult:
+    async def fetch_many(self, wanted: Wanted, gate: Gate | None) -> ListResult:
         """Return the states that the list shows."""
-        await self._respond("list", self.error or self.list_error)
+        await self._respond("list", self.error or self.list_error, gate)
         seen = {ref: self._state_of(ref.uid) for ref in wanted if ref.uid in self.work}
         shown = {
             ref: action for ref, action in seen.items() if action and self.work[ref.uid].listed
@@ -133,11 +139,11 @@ class ScriptedCluster:
             return ListResult(shown, cost=self.list_cost)
         changed = {ref: shown.get(ref) for ref in [*shown, *before]}
         changed = {ref: it for ref, it in changed.items() if it is not before.get(ref)}
-        return ListResult(shown, self.list_cost, changed)
+        return ListResult(changed, self.list_cost, shown.get)
 
-    async def verify(self, _: Reference, unverified: WaitError) -> Action | None:
+    async def verify(self, _: Reference, unverified: WaitError, gate: Gate | None) -> Action | None:
         """Return an action as completed if its database shows that."""
-        await self._respond("database", self.error)
+        await self._respond("database", self.error, gate)
         assert unverified.action is not None
         if not self.work[unverified.uid].verified:
             return None
@@ -152,7 +158,9 @@ class ScriptedCluster:
         # Equal states are the same object, as for a list whose bytes have not changed.
         return self.known_actions.setdefault(action, action)
 
-    async def _respond(self, what: str, error: RedisActionsError | None) -> None:
+    async def _respond(self, what: str, error: RedisActionsError | None, gate: Gate | None) -> None:
+        if gate is not None:
+            await gate.admit()
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         began = now()

@@ -45,9 +45,9 @@ from tests.test_hostile import FAULTS, run
 
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator
 
-    from redis_enterprise_actions._client.protocols import ListResult
+    from redis_enterprise_actions._client.protocols import Gate, ListResult, Wanted
 
 pytestmark = pytest.mark.enable_socket
 
@@ -521,17 +521,17 @@ class KindsSource(ScriptedCluster):
 
     listed: list[tuple[float, set[ListKind]]] = field(default_factory=list)
 
-    async def fetch_many(self, wanted: Mapping[Reference, Action | None]) -> ListResult:
+    async def fetch_many(self, wanted: Wanted, gate: Gate | None) -> ListResult:
         """Answer with a list."""
         self.listed.append((now(), {ref.list_kind for ref in wanted}))
-        return await super().fetch_many(wanted)
+        return await super().fetch_many(wanted, gate)
 
     async def follow(self, ref: Reference) -> Action:
         """Wait for work of any kind, with a poll every ten seconds."""
         wait = WaitState(ref, limits=Limits(), poll=wait_fixed(10), now=now(), wall=WALL)
         async for _ in watch(self.poller, wait, on_progress=None, every_update=False):
             pass
-        return wait.result(now())
+        return wait.close(now())
 
 
 async def test_left_at_the_last_moment() -> None:

@@ -251,7 +251,7 @@ class TestGet:
             await operation
 
         assert operation.done
-        cluster_with_data.inject(method="GET", delay=30)
+        cluster_with_data.inject(method="GET", delay=30, times=None)
         with pytest.raises(WaitTimeout):
             await operation.wait(timeout=1)
         assert operation.done

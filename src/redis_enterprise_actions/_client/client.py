@@ -133,7 +133,7 @@ class ActionsClient:
             request_timeout=request_limit,
         )
         sources = StatusSources(self._transport)
-        poller = Poller(sources.by_kind, requests_sent=lambda: self._transport.requests_sent)
+        poller = Poller(sources.by_kind, self._transport)
         submitter = Submitter(self._transport, sources, request_timeout=request_limit)
         self._parts = ClientParts(poller, submitter, sources)
         self.databases = Databases(self._parts)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from redis_enterprise_actions._client.pacing.durations import seconds
+from redis_enterprise_actions._client.pacing.durations import (
+    DEFAULT_OUTAGE_TIMEOUT,
+    DefaultSeconds,
+    seconds,
+)
 from redis_enterprise_actions._client.pacing.retry import retry_for
 from redis_enterprise_actions._client.polling.wait_state import Limits, WaitState
-from redis_enterprise_actions._client.polling.watch import watch
+from redis_enterprise_actions._client.polling.watch import observed, wait_for_end, watch
 from redis_enterprise_actions._model.action import Action, Evidence, Kind, Phase
 from redis_enterprise_actions._model.errors import (
     ActionNotFound,
@@ -154,7 +159,7 @@ class Operation:
         poll: WaitBaseT | None = None,
         on_progress: Callable[[Action], object] | None = None,
         stall_timeout: Duration | None = None,
-        outage_timeout: Duration | None = 300.0,
+        outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         not_found_grace: Duration | None = None,
         recorder: Recorder | None = None,
     ) -> FinishedAction:
@@ -167,10 +172,16 @@ class Operation:
         _check(poll, on_progress, recorder)
         if self._ref is None:
             return await self._answered_end(on_progress, recorder)
-        wait = _begin(self._ref, limits, poll)
-        async for _ in self._updates(wait, on_progress, recorder, every=False):
-            pass
-        return wait.result(asyncio.get_running_loop().time())
+        state = self._begin(self._ref, limits, poll)
+        with self._observed(state, recorder):
+            if on_progress is None:
+                await wait_for_end(self._parts.poller, state)
+            else:
+                async for _ in watch(
+                    self._parts.poller, state, on_progress=on_progress, every_update=False
+                ):
+                    pass
+            return state.close(asyncio.get_running_loop().time())
 
     def watch(
         self,
@@ -179,7 +190,7 @@ class Operation:
         poll: WaitBaseT | None = None,
         on_progress: Callable[[Action], object] | None = None,
         stall_timeout: Duration | None = None,
-        outage_timeout: Duration | None = 300.0,
+        outage_timeout: Duration | None = DEFAULT_OUTAGE_TIMEOUT,
         not_found_grace: Duration | None = None,
         recorder: Recorder | None = None,
     ) -> AsyncGenerator[Action, None]:
@@ -193,7 +204,7 @@ class Operation:
         _check(poll, on_progress, recorder)
         if self._ref is None:
             return self._answered_updates(on_progress, recorder)
-        return self._updates(_begin(self._ref, limits, poll), on_progress, recorder, every=True)
+        return self._updates(self._begin(self._ref, limits, poll), on_progress, recorder)
 
     async def cancel(self, *, force: bool = False) -> None:
         """Ask the cluster for a cancel; return once the cluster accepts it. A wait shows the end.
@@ -216,24 +227,32 @@ class Operation:
             raise UsageError("force= is for tasks of Active-Active databases")
         await self._parts.submitter.cancel(self._ref, force=force)
 
-    def _updates(
+    def _begin(self, ref: Reference, limits: Limits, poll: WaitBaseT | None) -> WaitState:
+        now = asyncio.get_running_loop().time()
+        state = WaitState(ref, limits=limits, poll=poll, now=now, wall=datetime.now(UTC))
+        self._ended, self._wait = self.done, state
+        return state
+
+    async def _updates(
         self,
-        wait: WaitState,
+        state: WaitState,
         on_progress: Callable[[Action], object] | None,
         recorder: Recorder | None,
-        *,
-        every: bool,
     ) -> AsyncGenerator[Action, None]:
-        self._ended, self._wait = self.done, wait
-        return watch(
-            self._parts.poller,
-            wait,
-            on_progress=on_progress,
-            recorder=recorder,
-            observers=self._parts.observers,
-            following=self._parts.sources.retain_cancel,
-            every_update=every,
-        )
+        updates = watch(self._parts.poller, state, on_progress=on_progress)
+        with self._observed(state, recorder):
+            async with aclosing(updates):
+                async for action in updates:
+                    yield action
+
+    @contextmanager
+    def _observed(self, state: WaitState, recorder: Recorder | None) -> Generator[None]:
+        """Let others take part in a wait: a recorder, observers, and what a cancel noted."""
+        with (
+            self._parts.sources.retain_cancel(state.ref),
+            observed(state, recorder, self._parts.observers),
+        ):
+            yield
 
     async def _answered_updates(
         self, on_progress: Callable[[Action], object] | None, recorder: Recorder | None
@@ -287,13 +306,9 @@ def _limits(
         timeout=seconds(timeout, "timeout"),
         stall_timeout=seconds(stall_timeout, "stall_timeout"),
         outage_timeout=seconds(outage_timeout, "outage_timeout"),
+        ends_early=isinstance(outage_timeout, DefaultSeconds),
         not_found_grace=seconds(not_found_grace, "not_found_grace"),
     )
-
-
-def _begin(ref: Reference, limits: Limits, poll: WaitBaseT | None) -> WaitState:
-    now = asyncio.get_running_loop().time()
-    return WaitState(ref, limits=limits, poll=poll, now=now, wall=datetime.now(UTC))
 
 
 async def wait_for_all(

@@ -78,8 +78,12 @@ NO_LIST: Final = ListResult({}, cost=math.inf)
 class StatusSource(Protocol):
     """Status endpoints of one or several kinds of work.
 
-    Each method raises a `RequestError`. `gate` is awaited before each HTTP request.
+    Each coroutine raises a `RequestError`. `gate` is awaited before each HTTP request.
     """
+
+    def path(self, ref: Reference, /) -> str:
+        """Return the path of the status of one reference."""
+        ...
 
     def fetch(
         self, ref: Reference, last: Action | None, gate: Gate | None, /

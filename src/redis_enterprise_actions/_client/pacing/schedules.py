@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 from weakref import WeakKeyDictionary
 
 from tenacity import AsyncRetrying, Future, RetryCallState, wait_fixed
@@ -61,7 +61,7 @@ class AimedWait(wait_base):
         outcome = retry_state.outcome
         answer = None if outcome is None or outcome.failed else outcome.result()
         schedule.on_answer(answer, age, age)
-        return schedule.due - age
+        return schedule.due_after(age) - age
 
 
 class AimedSchedule:
@@ -70,20 +70,14 @@ class AimedSchedule:
     Times are seconds on the clock of `began`.
     """
 
-    __slots__ = (
-        *("_last_poll_at", "_polls", "_progress", "_progress_at"),
-        *("aim", "assumed_start", "began", "cap", "latest", "price"),
-    )
+    __slots__ = ("_polls", "_progress", "_progress_at", "aim", "assumed_start", "began", "strategy")
 
     def __init__(self, strategy: AimedWait, began: float) -> None:
-        self.price = strategy.price
+        self.strategy = strategy
         self.began = began
         self.aim: float | None = None  # predicted time of the end
-        self.latest = began  # time by which the next poll is due, shared or not
         # The age counts from before the wait, as nothing ends in its first moments.
         self.assumed_start = began - 20 * strategy.price
-        self.cap = strategy.cap
-        self._last_poll_at: float | None = None
         self._polls = 0
         self._progress_at = began
         self._progress = 0.0
@@ -92,8 +86,6 @@ class AimedSchedule:
         self, answer: object, _requested_at: float, now: float, *, shared: bool = False
     ) -> None:
         """Record an answer. A `shared` poll does not count as one of this wait."""
-        self._last_poll_at = now
-        self.latest = now + self.cap
         if not shared:
             self._polls += 1
         progress, last = _progress_in(answer), self._progress
@@ -108,42 +100,32 @@ class AimedSchedule:
         elif progress < last:
             self._progress_at, self._progress, self.aim = now, progress, None
 
-    def on_unchanged(self, _requested_at: float, now: float) -> bool:
-        """Record a shared answer that equals the last one. False if `on_answer` is needed."""
-        self._last_poll_at = now
-        self.latest = now + self.cap
-        return True
-
     def on_no_answer(self, now: float) -> None:
-        """Record a failed request."""
-        self._last_poll_at = now
-        self.latest = now + self.cap
+        """Record a failed request, which changes nothing."""
 
-    @property
-    def due(self) -> float:
-        """The time of the next poll, if no other wait shares it."""
-        if self._last_poll_at is None:
-            return self.began
-        age = self._last_poll_at - self.began
+    def due_after(self, polled_at: float) -> float:
+        """Return the time of the next poll, if no other wait shares it and the last is over."""
+        price = self.strategy.price
+        age = polled_at - self.began
         # The k-th poll comes at price * k * (k + 9), so pauses grow with the root of the age.
-        blind = self._within(2 * math.sqrt(self.price * (self._last_poll_at - self.assumed_start)))
-        pause = self._pause(self._last_poll_at, blind)
-        if self._polls > 2 * math.sqrt(age / self.price) + 4:
+        blind = self._within(2 * math.sqrt(price * (polled_at - self.assumed_start)))
+        pause = self._pause(polled_at, blind)
+        if self._polls > 2 * math.sqrt(age / price) + 4:
             pause = max(pause, blind)  # keeps the promised number of polls
-        furthest = self._within(5 * math.sqrt(self.price * age))
-        return self._last_poll_at + min(pause, max(furthest, blind))
+        furthest = self._within(5 * math.sqrt(price * age))
+        return polled_at + min(pause, max(furthest, blind))
 
     def _pause(self, now: float, blind: float) -> float:
         if self.aim is None:
             return blind
         left = self.aim - now
-        near = left + self.price / 2
+        near = left + self.strategy.price / 2
         if self._progress_at == now:
             return near if left <= blind else 0.75 * left
-        return min(near if left > 0 else max(-left, 2 * self.price), blind)
+        return min(near if left > 0 else max(-left, 2 * self.strategy.price), blind)
 
     def _within(self, pause: float) -> float:
-        return min(max(pause, 2 * self.price), self.cap)
+        return min(max(pause, 2 * self.strategy.price), self.strategy.cap)
 
 
 class StrategySchedule:
@@ -170,13 +152,13 @@ class StrategySchedule:
             self._pause = self._state.pause_after(self._strategy, answer, now)
             self.on_no_answer(now)
 
-    def on_unchanged(self, requested_at: float, _now: float) -> bool:
-        """Return False if `on_answer` is needed, as the request was due."""
-        return requested_at < self.due - TICK
-
     def on_no_answer(self, now: float) -> None:
         """Record a failed request."""
         self.due = now + self._pause
+
+    def due_after(self, _polled_at: float) -> float:
+        """Return the time of the next poll."""
+        return self.due
 
     @property
     def lag_cost(self) -> float:
@@ -187,54 +169,26 @@ class StrategySchedule:
 Schedule: TypeAlias = AimedSchedule | StrategySchedule
 
 
-class LagForecast(NamedTuple):
-    """Expected lag of several waits while none of them is polled.
-
-    A lag cost is in prices of a request per second squared. `lag_cost` is that of the aimed waits,
-    `strategies_lag_cost` that of the others. `expected_ends` holds, for each predicted end, the
-    seconds until it and 1 / price. One of the waits has to be polled by `latest`.
-    """
-
-    lag_cost: float
-    strategies_lag_cost: float
-    expected_ends: list[tuple[float, float]]
-    latest: float
-
-
-def forecast(schedules: Iterable[Schedule], now: float) -> LagForecast:
-    """Return the expected lag from `now` on."""
-    aimed: list[AimedSchedule] = []
-    strategies_lag_cost, latest = 0.0, math.inf
-    for schedule in schedules:
-        if isinstance(schedule, StrategySchedule):
-            strategies_lag_cost += schedule.lag_cost
-            latest = min(latest, schedule.due)
-        else:
-            aimed.append(schedule)
-            latest = min(latest, schedule.latest)
-    lag_cost, expected_ends = forecast_aimed(aimed, now)
-    return LagForecast(lag_cost, strategies_lag_cost, expected_ends, latest)
-
-
 def forecast_aimed(
     schedules: Iterable[AimedSchedule], now: float
 ) -> tuple[float, list[tuple[float, float]]]:
-    """Return the lag cost and the expected ends of aimed waits; see `LagForecast`.
+    """Return the lag cost of aimed waits, and the pairs (end, 1 / price) of their predicted ends.
 
-    An end is the likelier per second the younger the action is, and the closer after its aim;
-    before the aim it is unlikely. This runs for each of thousands of waits at each poll.
+    A lag cost is in prices of a request per second squared. An end is the likelier per second the
+    younger the action is, and the closer after its aim; before the aim it is unlikely. This runs
+    for each of thousands of waits.
     """
     lag_cost = 0.0
     expected_ends: list[tuple[float, float]] = []
     for schedule in schedules:
-        aim = schedule.aim
+        aim, price = schedule.aim, schedule.strategy.price
         if aim is None:
-            lag_cost += 0.5 / ((now - schedule.assumed_start) * schedule.price)
+            lag_cost += 0.5 / ((now - schedule.assumed_start) * price)
         elif aim > now:
-            lag_cost += 0.25 / ((now - schedule.assumed_start) * schedule.price)
-            expected_ends.append((aim - now, 1 / schedule.price))
+            lag_cost += 0.25 / ((now - schedule.assumed_start) * price)
+            expected_ends.append((aim, 1 / price))
         else:
-            lag_cost += 0.5 / (max(now - aim, schedule.price) * schedule.price)
+            lag_cost += 0.5 / (max(now - aim, price) * price)
     return lag_cost, expected_ends
 
 

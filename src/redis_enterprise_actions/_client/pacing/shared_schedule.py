@@ -8,13 +8,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
-from .schedules import forecast, forecast_aimed
+from .schedules import StrategySchedule, forecast_aimed
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .schedules import AimedSchedule, Schedule
+    from .schedules import Schedule
 
 
 # Lag budget of a shared request, as a fraction of `price`. At 0.6, a hundred waits without progress
@@ -22,45 +22,71 @@ if TYPE_CHECKING:
 _LAG_BUDGET: Final = 0.6
 GAP: Final = 0.35  # seconds between two requests; on arrival it may be less
 _SMALLEST_LAG_COST: Final = 1e-18  # avoids a division by zero
+_LONGEST_USE: Final = 1.0  # seconds for which a sum over many waits is used
+_MANY: Final = 64  # waits
 
 
 class SharedSchedule:
     """Schedule of a group of waits that may share their requests.
 
-    `since` is the time of the last request for them. The members of a chorus (`in_common`) need
-    the next one by `latest`. A cost is counted in requests for a single action.
+    `made_at` is the time of the sum over the waits, and `cap` the longest pause of any of them. A
+    cost is counted in requests for a single action.
     """
 
-    def __init__(
-        self,
-        schedules: Iterable[Schedule],
-        since: float,
-        in_common: Iterable[AimedSchedule] = (),
-        latest: float = math.inf,
-    ) -> None:
-        self._since = since
-        expected = forecast(schedules, since)
-        lag_cost, expected_ends = forecast_aimed(in_common, since)
-        self._latest = min(expected.latest, latest)
-        self._lag_cost = expected.lag_cost + lag_cost
-        self._expected_ends = expected.expected_ends + expected_ends
-        # A `StrategySchedule` is due at its own time, and no earlier for being one of many.
-        self._total_lag_cost = self._lag_cost + expected.strategies_lag_cost
+    __slots__ = (
+        *("_aimed_cost", "_expected_ends", "_strategies", "_youngest", "cap", "count", "made_at"),
+    )
 
-    def due(self, cost: float) -> float:
-        """Return the time of the next request for all of them, if it has this cost."""
-        wait = break_even_interval(cost * _LAG_BUDGET, self._lag_cost, self._expected_ends)
-        return min(self._since + wait, self._latest)
+    def __init__(self, schedules: Iterable[Schedule], now: float) -> None:
+        self.made_at = now
+        self._strategies: list[StrategySchedule] = []
+        aimed = []
+        for schedule in schedules:
+            if isinstance(schedule, StrategySchedule):
+                self._strategies.append(schedule)
+            else:
+                aimed.append(schedule)
+        self.count = len(aimed) + len(self._strategies)
+        self._aimed_cost, self._expected_ends = forecast_aimed(aimed, now)
+        self.cap = min([each.strategy.cap for each in aimed], default=math.inf)
+        self._youngest = min([now - each.assumed_start for each in aimed], default=1.0)
+
+    @property
+    def is_of_many(self) -> bool:
+        """True if the waits are so many that the sum over them is costly."""
+        return self.count > _MANY
+
+    def is_current(self, now: float) -> bool:
+        """Return True if the sum over the waits is new enough."""
+        return now - self.made_at < _LONGEST_USE if self.is_of_many else now == self.made_at
+
+    def due(self, since: float, cost: float) -> float:
+        """Return the time of the next request for all of them, if the last was at `since`."""
+        ends = [(max(0.0, end - since), weight) for end, weight in self._expected_ends]
+        interval = break_even_interval(cost * _LAG_BUDGET, self._aimed_cost, ends)
+        # A strategy is due at its own time, and no earlier for being one of many.
+        return min(since + interval, min([each.due for each in self._strategies], default=math.inf))
+
+    def latest_due(self, since: float, cost: float) -> float:
+        """Return a time at which the request is due even if no wait has progress by then.
+
+        The expected lag of waits falls with their age; that of the youngest falls most.
+        """
+        left = self._youngest / (self._youngest + max(0.0, since - self.made_at))
+        lag_cost = max(self._aimed_cost * left, _SMALLEST_LAG_COST)
+        return since + math.sqrt(2 * cost * _LAG_BUDGET / lag_cost)
 
     def is_cheaper(self, cost: float, singles: int) -> bool:
         """Return True if one request of this cost is cheaper than single ones, lag included."""
-        return self._loss(cost, GAP) <= self._loss(singles, singles * GAP)
+        lag_cost = self._aimed_cost + sum([each.lag_cost for each in self._strategies])
+        lag_cost = max(lag_cost, _SMALLEST_LAG_COST)
+        return _loss(lag_cost, cost, GAP) <= _loss(lag_cost, singles, singles * GAP)
 
-    def _loss(self, cost: float, shortest: float) -> float:
-        """Return the cost per second, of lag and requests, at the best interval."""
-        lag_cost = max(self._total_lag_cost, _SMALLEST_LAG_COST)
-        interval = max(math.sqrt(2 * cost / lag_cost), shortest)
-        return cost / interval + lag_cost * interval / 2
+
+def _loss(lag_cost: float, cost: float, shortest: float) -> float:
+    """Return the cost per second, of lag and requests, at the best interval."""
+    interval = max(math.sqrt(2 * cost / lag_cost), shortest)
+    return cost / interval + lag_cost * interval / 2
 
 
 def break_even_interval(

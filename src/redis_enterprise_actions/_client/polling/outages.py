@@ -1,107 +1,88 @@
-"""`OngoingOutages`: the outages that one wait is in.
-
-An outage is per action if requests for this action fail while others are answered; otherwise it is
-cluster-wide. The module reads no clock.
-"""
+"""`Outage`: a time without usable answers, of the cluster or for one action."""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
-from redis_enterprise_actions._model.errors import ClusterUnreachable
+from redis_enterprise_actions._client.pacing.retry import (
+    NEVER_REACHED,
+    RequestBackoff,
+    warn_never_reached,
+)
+from redis_enterprise_actions._client.pacing.schedules import TICK, PollState
+from redis_enterprise_actions._model.errors import ClusterUnreachable, RequestError
 from redis_enterprise_actions._model.record import OutageSpan
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from redis_enterprise_actions._model.errors import RequestError
+    from redis_enterprise_actions._model.reference import Reference
 
 
-class OngoingOutages:
-    """Outages that are not over: at most one per action, and one cluster-wide."""
+class Outage:
+    """Time without usable answers, since the first request that failed.
 
-    __slots__ = ("_by_scope",)
+    Times are seconds on the event loop's clock. `requests` counts the failed requests at all nodes,
+    and `failures` the polls that they belong to.
+    """
 
-    def __init__(self) -> None:
-        self._by_scope: dict[bool, OngoingOutage] = {}  # the key is `per_action`
-
-    def __iter__(self) -> Iterator[OngoingOutage]:
-        return iter(self._by_scope.values())
-
-    def __bool__(self) -> bool:
-        return bool(self._by_scope)
-
-    @property
-    def per_action(self) -> bool:
-        """True during an outage of this action."""
-        return True in self._by_scope
-
-    @property
-    def first(self) -> OngoingOutage | None:
-        """The outage whose budget ends first."""
-        outages = self._by_scope.values()
-        return min(outages, key=lambda outage: outage.end) if outages else None
-
-    def record(self, error: RequestError, *, per_action: bool, began: float, budget: float) -> bool:
-        """Record a failed request. Return True if another node can be asked at once."""
-        outage = self._by_scope.get(per_action)
-        if outage is None:
-            outage = self._by_scope[per_action] = OngoingOutage(began, budget)
-        outage.record(error)
-        return False
-
-    def end_cluster_wide(self, now: float) -> OutageSpan | None:
-        """End the cluster-wide outage, and return it."""
-        outage = self._by_scope.pop(False, None)
-        return None if outage is None else outage.to_span(now)
-
-    def end_all(self, now: float) -> list[OutageSpan]:
-        """End all outages, and return them."""
-        if not self._by_scope:
-            return []
-        over = [outage.to_span(now) for outage in self]
-        self._by_scope.clear()
-        return over
-
-    def unreachable_error(self, last: RequestError) -> ClusterUnreachable:
-        """Return the error of a wait that an outage ends; it counts the failures of all outages."""
-        known = last if isinstance(last, ClusterUnreachable) else None
-        return ClusterUnreachable(
-            last.method,
-            last.path,
-            reason=_reason(last),
-            attempts=sum(outage.failures for outage in self),
-            nodes=dict.fromkeys(node for outage in self for node in outage.nodes),
-            status=known.status if known else None,
-            error_code=known.error_code if known else None,
-            retry_after=last.retry_after,
-        )
-
-
-class OngoingOutage:
-    """Time without usable answers for one wait, since the first request that failed."""
-
-    __slots__ = ("began", "end", "error", "failures", "nodes")
+    __slots__ = (
+        *("_backoff", "_has_warned", "_last_tried", "began", "error", "failed_at", "failures"),
+        *("is_logged", "is_unreached", "nodes", "requests", "retry_at"),
+    )
 
     error: RequestError  # the last one
 
-    def __init__(self, began: float, budget: float) -> None:
+    def __init__(self, began: float) -> None:
         self.began = began
-        self.end = began + budget
+        self.failed_at = began
         self.failures = 0
+        self.requests = 0
+        self.retry_at = began
+        self.is_logged = False
+        self.is_unreached = False
+        self._has_warned = False
         self.nodes: dict[str, None] = {}
+        self._backoff = PollState(began)
+        self._last_tried: dict[Reference, float] = {}
 
-    def record(self, error: RequestError) -> None:
-        """Record a failed request."""
+    def record_failure(
+        self,
+        error: RequestError,
+        now: float,
+        *,
+        ref: Reference | None = None,
+        is_unreached: bool = False,
+    ) -> None:
+        """Record a failed poll; `ref` is the reference that was asked for alone."""
         self.error = error.with_traceback(None)  # a traceback keeps the response body alive
-        self.failures += error.attempts
+        self.failed_at = now
+        self.failures += 1
+        self.requests += error.attempts
         self.nodes |= dict.fromkeys(error.nodes)
+        self.is_unreached = is_unreached
+        self.retry_at = now + self._backoff.pause_after(RequestBackoff(), error, now)
+        if is_unreached and not self._has_warned:
+            report_at = self.began + NEVER_REACHED
+            self._has_warned = now >= report_at - TICK
+            if self._has_warned:
+                warn_never_reached(error)
+            else:
+                self.retry_at = min(self.retry_at, report_at)
+        if ref is not None:
+            self._last_tried[ref] = now
 
-    def to_span(self, ended: float | None = None) -> OutageSpan:
-        """Return the outage as the record of a wait shows it; `ended` is None while it lasts."""
-        return OutageSpan(self.began, ended, self.failures, _reason(self.error))
+    def last_tried(self, ref: Reference) -> float:
+        """Return the time at which a reference was last asked for in this outage."""
+        return self._last_tried.get(ref, -math.inf)
 
+    @property
+    def reason(self) -> str:
+        """The reason of the last failure."""
+        return (
+            self.error.reason if isinstance(self.error, ClusterUnreachable) else self.error.detail
+        )
 
-def _reason(error: RequestError) -> str:
-    return error.reason if isinstance(error, ClusterUnreachable) else error.detail
+    def to_span(self, ended: float | None = None, *, since: float = -math.inf) -> OutageSpan:
+        """Return the outage as the record of a wait that began at `since` shows it."""
+        return OutageSpan(max(self.began, since), ended, self.requests, self.reason)

@@ -1,113 +1,197 @@
 """`Poller`: the poll loop that all waits of one client share.
 
-The loop runs in a task of its own as long as a waiter expects an update. `PollPlanner` chooses
-each request, a `StatusSource` sends it, and `WaitState` decides what the answer means for a wait.
-A waiter that is busy with its last update is not in the registry: the poller sends no request for
-it, and a slow callback delays no other wait.
+The loop runs in a task of its own as long as a waiter expects an update. The planner chooses each
+request, a `StatusSource` sends it, and `WaitState` decides what the answer means for a wait. A
+waiter leaves when it is told an update or its end, so a slow callback delays no other wait.
+
+Two requests may be out at once: the one that is due, and one beside it, at the limit of a wait or
+while a list is slow.
 """
 
 from __future__ import annotations
 
 import asyncio
+import heapq
+import logging
 import math
 from contextvars import Context
 from copy import copy
-from functools import partial
-from operator import attrgetter
-from typing import TYPE_CHECKING, Final, TypeVar
+from itertools import count
+from typing import TYPE_CHECKING, Final
 
+from redis_enterprise_actions._client.pacing.rate_limit import PollGate, RateLimiter
 from redis_enterprise_actions._client.pacing.schedules import TICK
-from redis_enterprise_actions._client.protocols import Wanted
 from redis_enterprise_actions._model.action import Action, AmbiguousAnswer
 from redis_enterprise_actions._model.errors import (
-    ActionStalled,
-    ActionVanished,
     ClientClosed,
+    ClusterUnreachable,
     RedisActionsError,
     RequestError,
     UsageError,
-    WaitError,
 )
+from redis_enterprise_actions._model.text import one_line
 
-from .planner import PollPlanner, RequestKind
-from .timers import Nap, Stopwatch, Timer
-from .wait_state import LAST_POLL_TIMEOUT
-from .waiters import WaiterRegistry
+from .outages import Outage
+from .planner import PollingState, RequestKind, next_beside, next_request
+from .timers import InterruptibleSleep, Timer
+from .wait_state import CLOSE_TO_LIMIT, Verdict
+from .waiters import QUICK, WaiterRegistry
 
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from collections.abc import Mapping
 
-    from redis_enterprise_actions._client.protocols import ListResult, StatusSource
-    from redis_enterprise_actions._model.reference import ListKind
+    from redis_enterprise_actions._client.pacing.retry import Cluster
+    from redis_enterprise_actions._client.protocols import ListResult, StatusSource, UnreadEntry
+    from redis_enterprise_actions._model.errors import WaitError
+    from redis_enterprise_actions._model.reference import ListKind, Reference
 
-    from .planner import ListEndpoint
-    from .waiters import Chorus, Waiter
+    from .planner import PlannedRequest
+    from .waiters import TrackedAction, Waiter
 
+_outage_log = logging.getLogger("redis_enterprise_actions.outages")  # with fields: docs/output.md
 
-_T = TypeVar("_T")
+# Seconds; a request is slow then. Nine times that, the rest after it, are the longest pause.
+_SLOW: Final = 5 / 3
+_HELD_UP: Final = 0.5  # seconds; a timer that is later shows that the process stood still
+_OUTAGE_FAILURES: Final = 2  # failures in a row; a single one is no outage of the cluster
+_SPARE_LIMITS: Final = 64  # entries of the heap of limits that may be void
 _OTHER_LOOP: Final = "the client belongs to the event loop that it was first used in"
+
+
+class _Request:
+    """Request in flight.
+
+    `number` tells the waiters that it was made for: those with a smaller one. `needed_by` counts
+    those that are still there. `at_limit` holds the ones that were at a limit.
+    """
+
+    __slots__ = (
+        *("at_limit", "began", "endpoint", "first", "gate", "has_failed", "held_up", "is_over"),
+        *("is_quick", "is_slow", "kind", "limit", "needed_by", "number", "planned"),
+        *("slow_timer", "tracked", "unverified"),
+    )
+
+    limit: asyncio.Timeout
+    slow_timer: asyncio.TimerHandle
+
+    def __init__(self, planned: PlannedRequest, number: int, gate: PollGate) -> None:
+        self.planned = planned
+        self.kind = planned.kind
+        self.endpoint = planned.endpoint
+        self.tracked = planned.tracked
+        self.number = number
+        self.gate = gate
+        self.began = gate.began
+        self.needed_by = 0
+        self.first: Waiter | None = None  # the waiter that a single request was due for
+        self.at_limit: list[Waiter] = []
+        self.unverified: WaitError | None = None  # what a verification is about
+        self.is_quick = False  # made at the limit of a wait, for at most `QUICK`
+        self.is_slow = False
+        self.is_over = False
+        self.held_up = 0.0  # seconds for which the event loop itself was blocked
+        self.has_failed = False  # cut short as it takes too long
+
+    @property
+    def patience(self) -> float:
+        """Seconds for the request while others are answered."""
+        return self.endpoint.patience(is_list=self.tracked is None)
+
+    def serves(self, waiter: Waiter) -> bool:
+        """Return True if the request was made for this waiter, too."""
+        tracked = waiter.tracked
+        return (
+            waiter.joined < self.number
+            and tracked is not None
+            and tracked.endpoint is self.endpoint
+            and (self.tracked is None or self.tracked is tracked)
+        )
+
+    def cut(self, *, has_failed: bool = False) -> None:
+        """Cut the request short: nobody needs it any more, or it takes too long."""
+        if not (self.is_over or self.limit.expired()):
+            self.has_failed = has_failed
+            self.limit.reschedule(-math.inf)
 
 
 class Poller:
     """Poll loop for the waits of one client."""
 
-    def __init__(
-        self, sources: Mapping[ListKind, StatusSource], *, requests_sent: Callable[[], int]
-    ) -> None:
-        self._sources = sources
-        self._requests_sent = requests_sent
-        self._waiters = WaiterRegistry()
-        # The request in flight: the individual waiters it was sent for, the individual waiters
-        # that its answer may concern (of a list), and the chorus that it serves (of a list).
-        self._requesters: dict[Waiter, None] = {}
-        self._recipients: list[Waiter] = []
-        self._requesting_chorus: Chorus | None = None
-        self._request: asyncio.Timeout | None = None
-        self._leavers: set[asyncio.Future[None]] = set()  # see `_drain`
+    def __init__(self, sources: Mapping[ListKind, StatusSource], cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._registry = WaiterRegistry(sources)
+        self._rate_limiter = RateLimiter()
+        self._state = PollingState(self._registry, self._rate_limiter)
+        self._answered_at = -math.inf  # time of the last answer of the cluster
+        self._held_up_until = -math.inf  # end of the last time in which the loop was blocked
+        self._due: _Request | None = None  # the request in flight that was due
+        self._beside: _Request | None = None
+        self._beside_task: asyncio.Task[None] | None = None
+        self._sleep = InterruptibleSleep()
+        self._beside_sleep = InterruptibleSleep()
+        # Times at which waiters may reach a limit. An entry is void if the waiter has another time;
+        # one that comes too early is corrected when its time has come.
+        self._limits: list[tuple[float, int, Waiter]] = []
+        self._order = count()
+        self._timer = Timer(self._on_limits)
+        self._leavers: set[asyncio.Future[None]] = set()  # see `drain`
         self._task: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
-        self._nap = Nap()
-        self._timer = Timer(self._on_timeout)
-        self._planner = PollPlanner(self._waiters)
-        self._senders = {
-            RequestKind.SINGLE: self._request_single,
-            RequestKind.LIST: self._request_list,
-            RequestKind.VERIFY: self._request_verification,
-        }
 
-    async def next_update(self, waiter: Waiter) -> Action:
-        """Return the next update of an action, or raise the error that ends the wait."""
+    # --- waiters join and leave -----------------------------------------------------------------
+
+    def add(self, waiter: Waiter) -> None:
+        """Add a waiter, whose `future` is done at its next update, or its end.
+
+        Whoever awaits that removes the waiter again, and then awaits `drain`.
+        """
         loop = asyncio.get_running_loop()
         if self._closed:
             raise ClientClosed
         if self._loop not in {None, loop}:
             raise UsageError(_OTHER_LOOP)
         self._loop = loop
-        if not waiter.state.is_new:
-            waiter.state.check_limits(loop.time())
+        now, state = loop.time(), waiter.state
         waiter.future = loop.create_future()
-        self._add(waiter, loop)
-        try:
-            return await waiter.future
-        finally:
-            self._remove(waiter)
-            await self._drain()
+        state.error = state.check(now) if state.polls else None
+        if state.error is not None:
+            waiter.future.set_result(None)
+            return
+        self._registry.add(waiter, now)
+        self._wake_leavers()
+        if self._state.outage is not None and self._state.outage.failures >= _OUTAGE_FAILURES:
+            state.join_outage(self._state.outage)
+        self._set_limit(waiter, now)
+        if self._task is None or self._task.done():
+            # The loop serves all waiters, so it does not run in the context of the first one.
+            self._task = loop.create_task(self._run(), name="poll loop", context=Context())
+            return
+        assert waiter.tracked is not None
+        due = max(waiter.tracked.due, self._rate_limiter.earliest(urgent=False))
+        for sleep in (self._sleep, self._beside_sleep):
+            if due < sleep.until:
+                sleep.end()
 
-    async def close(self) -> None:
-        """End all waits with `ClientClosed`, and those that begin later."""
-        if self._waiters and self._loop is not asyncio.get_running_loop():
-            raise UsageError(_OTHER_LOOP)
-        self._closed = True
-        for waiter in self._waiters:
-            self._fail(waiter, ClientClosed())
-        await self._drain()
+    def remove(self, waiter: Waiter) -> None:
+        """Remove a waiter, and cut requests short that no waiter needs any more."""
+        requests = [each for each in (self._due, self._beside) if each and each.serves(waiter)]
+        if not self._registry.remove(waiter):
+            return
+        waiter.check_at = waiter.ends_at = math.inf
+        for request in requests:
+            request.needed_by -= 1
+            if not request.needed_by:
+                request.cut()
+        if not self._registry.count:
+            self._sleep.end()
+            self._beside_sleep.end()
 
-    async def _drain(self) -> None:
+    async def drain(self) -> None:
         """Wait until the loop task has ended, if no waiter is left. Return early if one joins."""
         task = self._task
-        if self._waiters or task is None or task.done():
+        if self._registry.count or task is None or task.done():
             return
         leaver: asyncio.Future[None] = task.get_loop().create_future()
         self._leavers.add(leaver)
@@ -117,328 +201,567 @@ class Poller:
         finally:
             self._leavers.discard(leaver)
 
+    async def close(self) -> None:
+        """End all waits with `ClientClosed`, and those that begin later."""
+        if self._registry.count and self._loop is not asyncio.get_running_loop():
+            raise UsageError(_OTHER_LOOP)
+        self._closed = True
+        for waiter in self._registry:
+            self._end(waiter, ClientClosed())
+        await self.drain()
+
     def _wake_leavers(self, *_: object) -> None:
         for leaver in self._leavers:
             if not leaver.done():
                 leaver.set_result(None)
 
-    # --- waiters join and leave -----------------------------------------------------------------
-
-    def _add(self, waiter: Waiter, loop: asyncio.AbstractEventLoop) -> None:
-        """Add a waiter, and start the loop or wake it if the waiter is due earlier."""
-        state = waiter.state
-        for other in self._waiters.fellows(state.ref):
-            self._detach(other)
-        self._waiters.add(waiter)
-        self._wake_leavers()
-        waiter.expires_at = max(state.hard_limit, loop.time()) + LAST_POLL_TIMEOUT
-        if waiter.expires_at < self._timer.when:
-            self._timer.set(waiter.expires_at)
-        if self._task is None or self._task.done():
-            # The loop serves all waiters, so it does not run in the context of the first one.
-            self._task = loop.create_task(self._run(), name="poll loop", context=Context())
-        elif min(max(state.due, self._planner.earliest), state.soft_limit) < self._nap.until:
-            self._nap.end()
-
-    def _remove(self, waiter: Waiter) -> None:
-        """Remove a waiter, and cancel the request in flight if no waiter needs it any more."""
-        waiter.unverified = None
-        if self._waiters.remove(waiter):
-            self._planner.forget(waiter.state.ref)
-        if not self._waiters:
-            self._nap.end()
-        self._requesters.pop(waiter, None)
-        chorus = self._requesting_chorus
-        is_needed = self._requesters or (chorus and chorus.members)
-        if self._request is not None and not is_needed:
-            self._request.reschedule(-math.inf)
-            self._request = None
-
-    def _detach(self, waiter: Waiter) -> None:
-        """Take a waiter out of its chorus, if it is in one. Its share of the request stays."""
-        chorus = waiter.chorus
-        if chorus is None:
-            return
-        self._waiters.part(waiter, self._now())
-        if chorus is self._requesting_chorus:
-            self._requesters[waiter] = None
-            self._recipients.append(waiter)
-            waiter.expires_at = waiter.state.hard_limit
-
-    def _fail(self, waiter: Waiter, error: Exception) -> None:
+    def _wake(self, waiter: Waiter) -> None:
+        """Tell a waiter its update, or its end; it leaves."""
         if not waiter.future.done():
-            waiter.future.set_exception(error)
-        self._remove(waiter)
+            waiter.future.set_result(None)
+        self.remove(waiter)
+
+    def _end(self, waiter: Waiter, error: Exception) -> None:
+        """End a wait by an error."""
+        waiter.state.fail(error, self._now())
+        self._wake(waiter)
 
     # --- the loop -------------------------------------------------------------------------------
 
     async def _run(self) -> None:
+        registry, state = self._registry, self._state
         try:
             await asyncio.sleep(0)  # waiters that start together share the first request
-            while self._waiters:
-                request = self._planner.next_request(self._now())
-                count = len(self._waiters)
-                woken = await self._nap.was_ended_before(request.when)
-                if not woken and len(self._waiters) == count:
-                    await self._senders[request.kind](request.waiter)
-                    self._planner.record_request(request)
+            while registry.count or self._beside_task is not None:
+                if not registry.count:
+                    await self._end_beside()
+                    continue
+                registry.attach_due(self._now())
+                state.next_limit = self._timer.when
+                planned, number = next_request(state, self._now()), registry.number
+                if planned is not None and self._correct_limits(planned.when + CLOSE_TO_LIMIT):
+                    state.next_limit = self._timer.when
+                    planned = next_request(state, self._now())
+                when = math.inf if planned is None else planned.when
+                woken = await self._sleep.was_ended_before(when)
+                if planned is not None and not woken and registry.number == number:
+                    await self._send(planned)
         except Exception as error:  # noqa: BLE001 - no waiter may hang if the loop itself fails
-            for waiter in self._waiters:
-                self._fail(waiter, error)
+            self._end_all(error)
         finally:
-            for waiter in self._waiters:
+            await self._end_beside()
+            for waiter in registry:
                 waiter.future.cancel()
-                self._remove(waiter)
+                self.remove(waiter)
             self._timer.set(math.inf)
-            self._planner.outage = None
+            self._limits.clear()
+            state.outage = None
+
+    async def _run_beside(self) -> None:
+        """Send the requests that are made while another one is out."""
+        try:
+            while (out := self._due) is not None:
+                slow_at = out.began + out.endpoint.slow_after(self._now())
+                planned = next_beside(self._state, out.planned, slow_at, self._now())
+                if planned is None:
+                    return
+                if not await self._beside_sleep.was_ended_before(planned.when):
+                    self._note_timer(planned.when)
+                    await self._send(planned, beside=True)
+        except Exception as error:  # noqa: BLE001 - likewise
+            self._end_all(error)
+        finally:
+            self._beside_task = None
+
+    def _start_beside(self) -> None:
+        """Have requests made beside the one that is out, if there is a need."""
+        if self._due is None:
+            self._sleep.end()
+        elif self._beside_task is None:
+            self._beside_task = asyncio.get_running_loop().create_task(
+                self._run_beside(), name="poll beside", context=Context()
+            )
+        elif self._beside is None:
+            self._beside_sleep.end()
+        elif not self._beside.planned.is_urgent:
+            self._beside.cut()
+
+    async def _end_beside(self) -> None:
+        if self._beside_task is not None:
+            self._beside_task.cancel()
+            await asyncio.wait([self._beside_task])
+
+    def _end_all(self, error: Exception) -> None:
+        for waiter in self._registry:
+            self._end(waiter, error)
 
     def _now(self) -> float:
         assert self._loop is not None
         return self._loop.time()
 
-    # --- requests and their answers -------------------------------------------------------------
+    # --- requests -------------------------------------------------------------------------------
 
-    async def _request_single(self, waiter: Waiter) -> None:
-        ref = waiter.state.ref
-        waiters = self._waiters.fellows(ref)
-        if not waiters:
+    async def _send(self, planned: PlannedRequest, *, beside: bool = False) -> None:
+        """Send a request, and pass its answer or its error to the waits."""
+        endpoint, tracked = planned.endpoint, planned.tracked
+        if not (endpoint.tracked if tracked is None else tracked.waiters):
             return  # they left while the loop slept
-        last = next((each.state.action for each in waiters if each.state.action), None)
-        self._start_request(waiters)
-        await self._send(
-            self._sources[ref.list_kind].fetch(ref, last, self._planner.rate_limiter),
-            partial(self._on_single, waiter),
-        )
-
-    def _on_single(self, first: Waiter, found: Action | AmbiguousAnswer | None) -> None:
-        now = self._now()
-        for waiter in tuple(self._requesters):
-            if found is not None:
-                waiter.on_found_alone()
-            self._deliver(waiter, found, now, shared=waiter is not first)
-        if not any(waiter.unverified for waiter in self._requesters):
-            self._on_cluster_answered(now)
-
-    async def _request_list(self, first: Waiter) -> None:
-        kind, began = first.list_kind, self._now()
-        chorus = self._waiters.chorus_of(kind)
-        self._recipients = [waiter for waiter in self._waiters.solos if waiter.list_kind is kind]
-        if not self._recipients and not chorus.members:
-            return  # they left while the loop slept
-        endpoint = self._planner.list_endpoint(kind)
-        requesters = [waiter for waiter in self._recipients if waiter.single_until <= began]
-        self._start_request(requesters, chorus)
-        chorus.looks.ask(began)
-        wanted = Wanted()
-        wanted.update(self._waiters.wanted(kind))
-        call = self._sources[kind].fetch_many(wanted, self._planner.rate_limiter)
-        await self._send(call, partial(self._on_list, endpoint, chorus, began))
-        if self._planner.outage is not None:
-            endpoint.record_failure(self._now())
-
-    def _on_list(
-        self, endpoint: ListEndpoint, chorus: Chorus, began: float, found: ListResult
-    ) -> None:
-        now = self._now()
-        self._on_cluster_answered(now)
-        endpoint.record_answer(now, found.cost)
-        self._update_chorus(chorus, now)
-        for waiter in self._recipients:
-            if waiter.future.done():
-                continue
-            state = waiter.state
-            entry = found.read(state.ref) if found.read else found.changed.get(state.ref)
-            action = entry if isinstance(entry, Action | AmbiguousAnswer) else None
-            is_requester = waiter in self._requesters
-            if action is not None:
-                if not is_requester:
-                    state.on_request(began)
-                same = is_requester and action is state.action and waiter.is_steady
-                if not (same and state.hears_no_more(now)):
-                    waiter.on_found_in_list()
-                    self._deliver(waiter, action, now, shared=True)
-            elif is_requester:
-                waiter.on_missing_in_list(now)
-
-    def _update_chorus(self, chorus: Chorus, now: float) -> None:
-        """Pass what changed to the members of a chorus, and detach those that have to act."""
-        acting = list(chorus.members.values())
-        for waiter in acting:
-            self._detach(waiter)
-        if acting:
-            self._recipients.sort(key=attrgetter("order"))
-        chorus.looks.hear(now)
-
-    async def _request_verification(self, waiter: Waiter) -> None:
-        unverified = waiter.unverified
-        if unverified is None:
-            return  # it left while the loop slept
-        ref = waiter.state.ref
-        unverified_waiters: dict[Waiter, WaitError | None] = {
-            each: each.unverified
-            for each in self._waiters.fellows(ref)
-            if type(each.unverified) is type(unverified)
-        }
-        for each in unverified_waiters:
-            each.unverified = None
-        self._start_request(unverified_waiters)
-        await self._send(
-            self._sources[ref.list_kind].verify(ref, unverified, self._planner.rate_limiter),
-            partial(self._on_verification, unverified_waiters),
-        )
-
-    def _on_verification(
-        self, unverified_waiters: dict[Waiter, WaitError | None], ended: Action | None
-    ) -> None:
-        now = self._now()
-        for waiter in tuple(self._requesters):
-            unverified = unverified_waiters[waiter]
-            if ended is None and unverified is not None:
-                self._fail(waiter, unverified)
-            else:
-                self._deliver(waiter, ended, now)
-        self._on_cluster_answered(now)
-
-    def _start_request(self, requesters: Iterable[Waiter], chorus: Chorus | None = None) -> None:
-        """Record the waiters that the next request is for. Only a list has a chorus."""
-        now = self._now()
-        self._requesters = dict.fromkeys(requesters)
-        self._requesting_chorus = chorus
-        for waiter in self._requesters:
-            waiter.poll_now = False
-            waiter.expires_at = waiter.state.on_request(now)
-
-    async def _send(self, call: Awaitable[_T], take: Callable[[_T], None]) -> None:
-        """Await a request and pass its answer to `take`, or its error to the requesters."""
-        assert self._loop is not None
-        began, sent = self._now(), self._requests_sent()
-        self._set_timer()
-        stopwatch = Stopwatch(self._loop)
-        duration = 0.0
-        try:
-            try:
-                async with asyncio.timeout(None) as self._request:
-                    answer = await call
-            finally:
-                self._request = None
-        except Exception as error:  # noqa: BLE001 - each waiter gets it; TimeoutError: all left
-            for chorus in self._waiters.choruses().values():
-                for waiter in list(chorus.members.values()):
-                    self._detach(waiter)
-            if isinstance(error, RequestError):
-                self._on_error(error)
-            else:
-                copied = isinstance(error, RedisActionsError)
-                for waiter in tuple(self._requesters):
-                    self._fail(waiter, copy(error) if copied else error)
+        request = self._begin(planned)
+        if beside:
+            self._beside = request
         else:
-            duration = stopwatch.took()
-            take(answer)
+            self._due = request
+        source, gate, listed, found = endpoint.source, request.gate, None, None
+        try:
+            async with asyncio.timeout(QUICK if request.is_quick else None) as request.limit:
+                if tracked is None:
+                    listed = await source.fetch_many(endpoint.wanted, gate)
+                elif request.unverified is None:
+                    found = await source.fetch(tracked.ref, tracked.action, gate)
+                else:
+                    found = await source.verify(tracked.ref, request.unverified, gate)
+        except Exception as error:  # noqa: BLE001 - each waiter gets it
+            self._on_error(request, error)
+        else:
+            self._on_answer(request, listed, found)
         finally:
-            stopwatch.stop()
-            requests = max(1, self._requests_sent() - sent)
-            self._planner.rate_limiter.record(began, began + duration, requests)
-            now = self._now()
-            for waiter in self._requesters:
-                waiter.expires_at = max(waiter.state.hard_limit, now) + LAST_POLL_TIMEOUT
-            self._requesters, self._recipients, self._requesting_chorus = {}, [], None
+            request.slow_timer.cancel()
+            if beside:
+                self._beside = None
+                self._sleep.end()
+            else:
+                self._due = None
+                self._beside_sleep.end()
+        self._check_again(request)
+
+    def _begin(self, planned: PlannedRequest) -> _Request:
+        """Record a request that is about to be sent."""
+        assert self._loop is not None
+        now, state, endpoint = self._now(), self._state, planned.endpoint
+        request = _Request(planned, self._registry.next_number(), PollGate(self._rate_limiter, now))
+        request.slow_timer = self._loop.call_at(now + _SLOW, self._on_slow, request)
+        tracked = planned.tracked
+        if tracked is None:
+            request.needed_by = endpoint.count
+        else:
+            request.needed_by = len(tracked.waiters)
+            request.first = min(tracked.waiters, key=lambda it: it.due)
+            if planned.kind is RequestKind.VERIFY:
+                request.unverified = tracked.unverified
+        request.at_limit = [each for each in self._registry.at_limit if request.serves(each)]
+        for waiter in request.at_limit:
+            del self._registry.at_limit[waiter]
+        request.is_quick = not all(waiter.was_cut for waiter in request.at_limit)
+        state.requests += 1
+        state.last_was_verification = planned.kind is RequestKind.VERIFY
+        endpoint.last_request = state.requests
+        endpoint.last_was_list = tracked is None
+        if tracked is None:
+            endpoint.on_asked(now)
+        else:
+            tracked.on_asked(now)
+        return request
+
+    def _finish(self, request: _Request) -> float:
+        """Return the seconds that a request took the cluster, which is over now."""
+        now, gate = self._now(), request.gate
+        request.is_over = True
+        if not gate.requests:
+            self._rate_limiter.record_start(request.began)
+        if request.kind is RequestKind.LIST:
+            request.endpoint.out_since = math.inf
+        elif request.tracked is not None:
+            request.tracked.on_heard(now)
+        if not request.is_slow:
+            self._note_timer(request.slow_timer.when())
+        return max(0.0, now - request.began - gate.waited - request.held_up)
+
+    def _on_slow(self, request: _Request) -> None:
+        """Note that a request is slow, and have others made beside it."""
+        self._note_timer(request.slow_timer.when())
+        request.is_slow = True
+        if request is self._due and self._beside_task is None:
+            self._start_beside()
+
+    def _note_timer(self, when: float) -> None:
+        """Note that a timer that was set to a time fires now: the loop was blocked if it is late.
+
+        That time does not count as the cluster's for the requests that are out.
+        """
+        now = self._now()
+        held_up = now - max(when, self._held_up_until)
+        if held_up > TICK:
+            self._held_up_until = now
+            for request in (self._due, self._beside):
+                if request is not None:
+                    request.held_up += min(held_up, now - request.began)
+
+    def _served_by(self, request: _Request) -> list[Waiter]:
+        """Return the waiters that a request was made for, and that are still there."""
+        endpoint, tracked = request.endpoint, request.tracked
+        every = endpoint.tracked.values() if tracked is None else [tracked]
+        return [waiter for each in every for waiter in each.waiters if request.serves(waiter)]
+
+    def _check_again(self, request: _Request) -> None:
+        """Ask once more for those that were at a limit, and for which the request told nothing."""
+        now = self._now()
+        for waiter in request.at_limit:
+            if waiter.tracked is not None and waiter in waiter.tracked.waiters:
+                self._set_limit(waiter, now)
+
+    # --- answers --------------------------------------------------------------------------------
+
+    def _on_answer(
+        self,
+        request: _Request,
+        listed: ListResult | None,
+        found: Action | AmbiguousAnswer | None,
+    ) -> None:
+        took = self._finish(request)
+        if listed is not None:
+            self._on_list(request, listed, took)
+        elif request.unverified is None:
+            self._on_single(request, found, took)
+        else:
+            self._on_verification(request, found)
+        self._rate_limiter.record_answer(request.gate, self._now(), took)
+
+    def _on_single(
+        self, request: _Request, found: Action | AmbiguousAnswer | None, took: float
+    ) -> None:
+        tracked = request.tracked
+        assert tracked is not None
+        tracked.endpoint.on_single_heard(self._now(), took)
+        if found is not None:
+            tracked.on_found_alone()
+        self._deliver(tracked, found, request)
+        if tracked not in self._registry.unverified:
+            self._on_cluster_answered()
+
+    def _on_list(self, request: _Request, listed: ListResult, took: float) -> None:
+        """Pass the entries of a list that mean anything to their waiters."""
+        now, endpoint = self._now(), request.endpoint
+        self._on_cluster_answered()
+        if listed.cost == math.inf:
+            endpoint.refuse(now)
+            return
+        endpoint.read, changed = listed.read, listed.changed
+        if listed.read is None:
+            touched = list(endpoint.tracked.values())
+        else:
+            concerned = [endpoint.tracked[ref] for ref in changed if ref in endpoint.tracked]
+            limits = [each.tracked for each in request.at_limit if each.tracked is not None]
+            touched = list(dict.fromkeys([*concerned, *endpoint.attentive, *limits]))
+        for tracked in touched:
+            ref = tracked.ref
+            entry = changed.get(ref)
+            if listed.read is not None and ref not in changed:
+                entry = listed.read(ref)
+            self._on_entry(request, tracked, entry)
+        endpoint.on_heard(request.began, now, listed.cost, took)
+
+    def _on_entry(
+        self,
+        request: _Request,
+        tracked: TrackedAction,
+        entry: UnreadEntry | Action | AmbiguousAnswer | None,
+    ) -> None:
+        """Pass the entry of a list, None if there is none, to the waiters that it concerns."""
+        if not tracked.waiters:
+            return  # the end of another wait has ended this one
+        if tracked.was_heard_since(request.began):
+            tracked.set_quiet(
+                quiet=False
+            )  # a later request was answered before; the next list counts
+        elif entry is None:
+            if tracked.is_attached and any(map(request.serves, tracked.waiters)):
+                tracked.on_missing(self._now())
+        elif isinstance(entry, AmbiguousAnswer):
+            tracked.on_listed(request.began)
+            self._deliver(tracked, entry, request)
+        elif (
+            entry.phase.unfinished
+            and not tracked.needs_reading(self._now())
+            and not any(each.tracked is tracked for each in request.at_limit)
+        ):
+            tracked.on_unread(entry if isinstance(entry, Action) else None)
+        else:
+            tracked.on_listed(request.began)
+            found = entry if isinstance(entry, Action) else entry.read()
+            self._deliver(tracked, found, request)
+
+    def _on_verification(self, request: _Request, ended: Action | AmbiguousAnswer | None) -> None:
+        """End the waits whose error the database confirms; pass the end to them if it does not."""
+        tracked = request.tracked
+        assert tracked is not None
+        if ended is not None:
+            self._deliver(tracked, ended, request)
+        else:
+            for waiter in self._served_by(request):
+                error = waiter.state.unverified
+                if type(error) is type(request.unverified) and error is not None:
+                    waiter.state.error = error
+                    self._wake(waiter)
+        tracked_again = tracked in self._registry.unverified and tracked.unverified is not None
+        if not tracked_again:
+            self._registry.unverified.pop(tracked, None)
+        self._on_cluster_answered()
 
     def _deliver(
-        self,
-        waiter: Waiter,
-        found: Action | AmbiguousAnswer | None,
-        now: float,
-        *,
-        shared: bool = False,
+        self, tracked: TrackedAction, found: Action | AmbiguousAnswer | None, request: _Request
     ) -> None:
-        """Pass an answer to a wait, and wake its waiter if the answer is an update for it."""
-        state = waiter.state
-        try:
-            is_update = state.on_answer(found, now, shared=shared)
-            if found is not None:
-                self._waiters.record_action(state.ref, state.action)
-            waiter.unverified = None
-            self._planner.record_action_answer(waiter, now)
-            if is_update and (waiter.every_update or state.is_done):
-                assert state.action is not None
-                if not waiter.future.done():
-                    waiter.future.set_result(state.action)
-                self._remove(waiter)
+        """Pass an answer to the waits of one reference, and wake those that it is an update for."""
+        now, action = self._now(), None
+        for waiter in tuple(tracked.waiters):
+            if not request.serves(waiter):
+                continue
+            state = waiter.state
+            try:
+                verdict = state.on_answer(
+                    found, request.began, now, shared=waiter is not request.first
+                )
+            except Exception as error:  # noqa: BLE001 - an error of a strategy ends its wait only
+                self._end(waiter, error)
+                continue
+            action = state.action or action
+            if verdict is Verdict.VERIFY:
+                self._registry.unverified[tracked] = None
+            if verdict is Verdict.DONE or (verdict is Verdict.UPDATE and waiter.every_update):
+                self._wake(waiter)
             else:
-                state.check_limits(now)
-        except (ActionVanished, ActionStalled) as unverified:
-            self._planner.require_verification(waiter, unverified)
-        except Exception as error:  # noqa: BLE001 - an error of a strategy ends its wait only
-            self._fail(waiter, error)
+                self._check(waiter, now)
+        if tracked.unverified is None:
+            self._registry.unverified.pop(tracked, None)
+            self._end_outage_of(tracked)
+        if tracked.waiters:
+            tracked.on_read(action, now, listed=request.tracked is None)
 
-    def _on_cluster_answered(self, now: float) -> None:
-        """End the cluster-wide outage, if there is one, for all waiters."""
-        if self._planner.outage is not None:
-            for waiter in self._waiters:
-                waiter.on_others_answered(now)
-                waiter.update_expiry(now)
-        self._planner.record_answer(now)
+    # --- failures -------------------------------------------------------------------------------
 
-    def _on_error(self, error: RequestError) -> None:
-        """Record a failed request, per action or cluster-wide, and pass it to its waits."""
-        now, requesters = self._now(), list(self._requesters)
-        if not requesters:
-            return  # they left in the same moment
-        single, planner = self._requesting_chorus is None, self._planner
-        since = None
-        if error.transient and not (
-            single and planner.record_action_failure(error, requesters, now)
-        ):
-            since = planner.record_failure(error, requesters, now)
-        for waiter in requesters:
-            self._deliver_error(waiter, error, per_action=single and since is None)
-        if since is not None:
-            for waiter in self._waiters:
-                if waiter not in self._requesters:
-                    waiter.state.on_request(now)
-                    self._deliver_error(waiter, error, since=since)
-                    waiter.update_expiry(now)
+    def _on_error(self, request: _Request, error: Exception) -> None:
+        took = self._finish(request)
+        if request.limit.expired():
+            self._on_cut(request, took)
+        elif isinstance(error, RequestError) and error.transient:
+            self._on_failure(request, error, took)
+        else:
+            copied = isinstance(error, RedisActionsError)
+            for waiter in self._served_by(request):
+                self._end(waiter, copy(error) if copied else error)
 
-    def _deliver_error(
-        self,
-        waiter: Waiter,
-        error: RequestError,
-        *,
-        per_action: bool = False,
-        since: float = math.inf,
+    def _on_cut(self, request: _Request, took: float) -> None:
+        """Record a request that nobody needed any more, or that took too long."""
+        now, tracked = self._now(), request.tracked
+        if request.has_failed and tracked is not None:
+            method, path = "GET", request.endpoint.source.path(tracked.ref)
+            reason = f"no answer in {took:.0f} s, while others were answered"
+            self._on_failure(request, ClusterUnreachable(method, path, reason=reason), took)
+            return
+        if request.is_quick:
+            self._rate_limiter.record_urgent(request.gate)
+            for waiter in request.at_limit:
+                waiter.was_cut = True
+        else:
+            self._rate_limiter.record_failure(request.gate, now, took)
+        if tracked is None and (request.has_failed or took >= QUICK - TICK):
+            request.endpoint.on_failed(now, alone=request.has_failed)
+
+    def _on_failure(self, request: _Request, error: RequestError, took: float) -> None:
+        """Record a transient failure: of the list, of one action, or of the cluster."""
+        now, tracked = self._now(), request.tracked
+        if request.is_quick:
+            self._rate_limiter.record_urgent(request.gate)
+        else:
+            self._rate_limiter.record_failure(request.gate, now, took)
+        others_answered = self._answered_at > request.began
+        if tracked is None:
+            # A failed list proves nothing about an action, so it ends no wait.
+            request.endpoint.on_failed(now, alone=others_answered)
+            if not others_answered:
+                self._record_outage(error, request, None)
+            return
+        tracked.endpoint.on_single_heard(now, took)
+        waiters = self._served_by(request)
+        for waiter in waiters:
+            waiter.state.unverified = None
+            waiter.state.on_no_answer(now)
+        self._registry.unverified.pop(tracked, None)
+        outage = tracked.outage
+        is_alone = others_answered or (outage is not None and self._answered_at >= outage.began)
+        if not is_alone:
+            self._record_outage(error, request, tracked.ref)
+        if is_alone or self._state.outage is None or not self._is_declared:
+            self._record_outage_of(tracked, error, request, is_alone=is_alone)
+        for waiter in waiters:
+            self._check(waiter, now)
+
+    @property
+    def _is_declared(self) -> bool:
+        """True during an outage of the cluster that concerns all waits."""
+        outage = self._state.outage
+        return outage is not None and outage.failures >= _OUTAGE_FAILURES
+
+    def _record_outage(self, error: RequestError, request: _Request, ref: Reference | None) -> None:
+        """Record a failure of the cluster. The second one in a row concerns all waits."""
+        now, outage = self._now(), self._state.outage
+        if outage is None:
+            outage = self._state.outage = Outage(request.began)
+        is_unreached = error.advice is not None and not self._cluster.has_answered
+        outage.record_failure(error, now, ref=ref, is_unreached=is_unreached)
+        if outage.failures == _OUTAGE_FAILURES:
+            extra = _log_fields("outage", now - outage.began, error)
+            _outage_log.warning("%s; asking again", str(error), extra=extra)
+            for waiter in self._registry:
+                tracked = waiter.tracked
+                assert tracked is not None
+                if tracked.outage is not None and tracked.outage.began >= outage.began:
+                    tracked.outage = None
+                waiter.state.join_cluster_outage(outage)
+                waiter.check_at = math.inf
+            self._limits.clear()
+            for waiter in self._registry:
+                self._set_limit(waiter, now)
+        if outage.failures >= _OUTAGE_FAILURES:
+            for waiter in list(self._registry.at_limit):
+                self._check(waiter, now)
+
+    def _record_outage_of(
+        self, tracked: TrackedAction, error: RequestError, request: _Request, *, is_alone: bool
     ) -> None:
-        """Pass a failed request to a wait, and end the wait if it has reached a limit."""
+        """Record a failure of one action, which may be the only one that fails."""
         now = self._now()
-        try:
-            waiter.state.on_error(error, now, per_action=per_action, since=since)
-            # A failed list proves nothing about an action, so the next request is for a single one.
-            if self._requesting_chorus is None:
-                waiter.state.check_limits(now)
-        except (RequestError, WaitError) as end:
-            self._fail(waiter, end)
+        if tracked.outage is None:
+            tracked.outage = Outage(request.began)
+        tracked.outage.record_failure(error, now)
+        for waiter in self._served_by(request):
+            waiter.state.join_outage(tracked.outage)
+        if is_alone and not tracked.outage.is_logged:
+            tracked.outage.is_logged = True
+            extra = _log_fields("outage", now - tracked.outage.began, error, tracked.ref)
+            message = "%s; asking again, while requests for other actions are answered"
+            _outage_log.warning(message, str(error), extra=extra)
+
+    def _end_outage_of(self, tracked: TrackedAction) -> None:
+        """Record an answer for one action, which ends the outage of this action."""
+        outage, tracked.outage = tracked.outage, None
+        if outage is not None and outage.is_logged:
+            extra = _log_fields("outage over", self._now() - outage.began, ref=tracked.ref)
+            message = "requests for action %s are answered again"
+            _outage_log.warning(message, one_line(tracked.ref.name), extra=extra)
+
+    def _on_cluster_answered(self) -> None:
+        """Record an answer, which ends the outage of the cluster."""
+        now, outage, out = self._now(), self._state.outage, self._due
+        self._answered_at = now
+        if out is not None and now - out.began - out.held_up > out.patience:
+            out.cut(has_failed=True)  # it hangs while others are answered
+        if outage is None:
+            return
+        self._state.outage = None
+        if outage.failures < _OUTAGE_FAILURES:
+            return
+        lasted = now - outage.began
+        extra = _log_fields("outage over", lasted)
+        _outage_log.warning("the cluster answers again after %.1f s", lasted, extra=extra)
+        for waiter in self._registry:
+            waiter.state.leave_outage(outage, now)
+        for waiter in list(self._registry.at_limit):
+            if waiter.state.next_limit > now:
+                del self._registry.at_limit[waiter]
+                self._set_limit(waiter, now)
 
     # --- limits ---------------------------------------------------------------------------------
 
-    def _on_timeout(self) -> None:
-        """End the waits that expired while a request for them, or for others, was in flight."""
-        now = self._now()
-        for chorus in self._waiters.choruses().values():
-            for waiter in chorus.nearing(now):
-                self._detach(waiter)
-        for waiter in list(self._waiters.solos):
-            if waiter.expires_at > now + TICK:
-                continue
-            state = waiter.state
-            # The limit may have moved since the timer was set, such as at the end of an outage.
-            is_later = state.hard_limit > now
-            waiter.expires_at = state.hard_limit + LAST_POLL_TIMEOUT if is_later else math.inf
-            state.on_timeout(now)
-            try:
-                state.check_limits(now)
-            except (RequestError, WaitError) as end:
-                self._fail(waiter, end)
-        self._set_timer()
+    def _check(self, waiter: Waiter, now: float) -> None:
+        """End a wait that has reached a limit, or note when it may reach the next."""
+        state = waiter.state
+        state.error = state.check(now)
+        if state.error is not None:
+            self._wake(waiter)
+        else:
+            self._set_limit(waiter, now)
 
-    def _set_timer(self) -> None:
-        expiries = [waiter.expires_at for waiter in self._waiters.solos]
-        self._timer.set(min([*expiries, self._waiters.review_at]))
+    def _set_limit(self, waiter: Waiter, now: float) -> None:
+        """Note when a wait may reach a limit, unless an earlier time is noted already."""
+        state = waiter.state
+        if waiter.ends_at < math.inf and state.hard_limit > now:
+            waiter.ends_at = math.inf  # the limit has moved
+        limit = state.next_limit
+        if limit > now:
+            waiter.was_cut = False
+        if limit < waiter.check_at:
+            self._push(waiter, limit)
+
+    def _push(self, waiter: Waiter, when: float) -> None:
+        waiter.check_at = when
+        if len(self._limits) > 2 * self._registry.count + _SPARE_LIMITS:
+            self._limits = [entry for entry in self._limits if entry[2].check_at == entry[0]]
+            heapq.heapify(self._limits)
+        heapq.heappush(self._limits, (when, next(self._order), waiter))
+        if self._limits[0][0] < self._timer.when:
+            self._timer.set(self._limits[0][0])
+
+    def _correct_limits(self, until: float) -> bool:
+        """Correct the noted times before `until`. Return True if there were wrong ones."""
+        first = self._timer.when
+        while self._limits and self._limits[0][0] < until:
+            when, _, waiter = self._limits[0]
+            limit = waiter.state.next_limit
+            is_void = waiter.check_at != when
+            if not is_void and (waiter.ends_at < math.inf or limit <= when + TICK):
+                break
+            heapq.heappop(self._limits)
+            if not is_void:
+                self._push(waiter, limit)
+        self._timer.set(self._limits[0][0] if self._limits else math.inf)
+        return self._timer.when != first
+
+    def _on_limits(self) -> None:
+        """Handle the waits whose noted time has come."""
+        now = self._now()
+        self._note_timer(self._timer.when)
+        while self._limits and self._limits[0][0] <= now + TICK:
+            when, _, waiter = heapq.heappop(self._limits)
+            if waiter.check_at == when:
+                waiter.check_at = math.inf
+                self._on_limit(waiter, now)
+        self._timer.set(self._limits[0][0] if self._limits else math.inf)
+        if self._registry.at_limit:
+            self._start_beside()
+
+    def _on_limit(self, waiter: Waiter, now: float) -> None:
+        """Have the cluster asked for a wait at its limit, or end one that got no answer there."""
+        state = waiter.state
+        if waiter.ends_at <= now + TICK:
+            if now - waiter.ends_at < _HELD_UP:
+                state.error = state.check(now, forced=True)
+                self._wake(waiter)
+                return
+            waiter.ends_at = math.inf  # the process stood still: once more
+        elif state.next_limit > now + TICK:
+            self._push(waiter, state.next_limit)
+            return
+        out = next(
+            (each for each in (self._due, self._beside) if each and each.serves(waiter)), None
+        )
+        if out is not None and out.began >= state.next_limit - TICK:
+            out.at_limit.append(waiter)  # it was made at this limit
+        elif state.unverified is None:
+            self._registry.at_limit[waiter] = None
+        if state.hard_limit <= now + TICK:
+            waiter.ends_at = now + QUICK
+            self._push(waiter, waiter.ends_at)
+        else:
+            self._push(waiter, state.hard_limit)
+
+
+def _log_fields(
+    event: str, seconds: float, error: RequestError | None = None, ref: Reference | None = None
+) -> dict[str, object]:
+    """Return the fields of a log record about an outage: of one reference, or of the cluster."""
+    return {
+        "event": event,
+        "seconds": seconds,
+        "reason": None if error is None else one_line(getattr(error, "reason", error.detail)),
+        "ref": None if ref is None else str(ref),
+    }

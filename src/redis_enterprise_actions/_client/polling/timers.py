@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from redis_enterprise_actions._client.pacing.schedules import TICK
 
@@ -13,33 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-_BEAT: Final = 0.05  # seconds
-
-
-class Stopwatch:
-    """Duration of a request, without the time in which the event loop itself was blocked."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._began = loop.time()
-        self._held_up = 0.0
-        self._beat = loop.call_later(_BEAT, self._late)
-
-    def took(self) -> float:
-        """Return the duration so far, in seconds."""
-        now = self._loop.time()
-        return now - self._began - self._held_up - max(0.0, now - self._beat.when())
-
-    def stop(self) -> None:
-        self._beat.cancel()
-
-    def _late(self) -> None:
-        self._held_up += max(0.0, self._loop.time() - self._beat.when())
-        self._beat = self._loop.call_later(_BEAT, self._late)
-
-
-class Nap:
-    """Interruptible sleep of the poll loop. `until` is its end, or `-inf` while awake."""
+class InterruptibleSleep:
+    """Sleep of a task that others can end. `until` is its end, or `-inf` while awake."""
 
     def __init__(self) -> None:
         self.until = -math.inf
@@ -52,12 +27,13 @@ class Nap:
             return False
         self._sleep = loop.create_future()
         self.until = when
-        timer = loop.call_at(when, self.end)
+        timer = None if when == math.inf else loop.call_at(when, self.end)
         try:
             await self._sleep
             return loop.time() < when - TICK
         finally:
-            timer.cancel()
+            if timer is not None:
+                timer.cancel()
             self._sleep = None
             self.until = -math.inf
 

@@ -1,19 +1,20 @@
 """`WaitState`: the state and the rules of one wait.
 
-A `WaitState` is given the time and each answer or error. It returns whether the answer is an update
-for the user, until when a request may take and when the next one is due; it raises the error that
-ends the wait. It reads no clock and awaits nothing.
+A `WaitState` is given the time and each answer or failure, and says as a value what it means:
+`Verdict` for an answer, an error or None for a limit. It reads no clock and awaits nothing.
 """
 
 from __future__ import annotations
 
+import enum
 import logging
 import math
 from copy import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypedDict, TypeVar
 
-from redis_enterprise_actions._client.pacing.schedules import TICK, schedule_for
+from redis_enterprise_actions._client.pacing.retry import NEVER_REACHED
+from redis_enterprise_actions._client.pacing.schedules import TICK, AimedSchedule, schedule_for
 from redis_enterprise_actions._model.action import (
     Ambiguity,
     AmbiguousAnswer,
@@ -29,7 +30,9 @@ from redis_enterprise_actions._model.errors import (
     ActionNotFound,
     ActionStalled,
     ActionVanished,
+    ClusterUnreachable,
     RequestError,
+    WaitError,
     WaitTimeout,
 )
 from redis_enterprise_actions._model.outcome import Outcome
@@ -37,7 +40,6 @@ from redis_enterprise_actions._model.record import RecordBuilder, with_message, 
 from redis_enterprise_actions._model.reference import ReferenceKind
 
 from .answer_history import AnswerHistory
-from .outages import OngoingOutages
 
 
 if TYPE_CHECKING:
@@ -46,16 +48,14 @@ if TYPE_CHECKING:
     from tenacity.wait import WaitBaseT
 
     from redis_enterprise_actions._model.action import Action
-    from redis_enterprise_actions._model.errors import WaitError
     from redis_enterprise_actions._model.record import FinishedAction, Record
     from redis_enterprise_actions._model.reference import Reference
 
+    from .outages import Outage
+
 _log = logging.getLogger(__name__)
 
-_E = TypeVar("_E", bound=RequestError)
-
-LAST_POLL_TIMEOUT: Final = 2.0  # seconds for a poll that is made at a limit
-CLOSE_TO_DEADLINE: Final = 0.5  # seconds; a poll due this shortly before is made at the deadline
+CLOSE_TO_LIMIT: Final = 0.5  # seconds; a poll due this shortly before a limit is made at it
 
 _ERRORS: Final[dict[Phase, type[WaitError]]] = {
     Phase.FAILED: ActionFailed,
@@ -66,51 +66,59 @@ _ERRORS: Final[dict[Phase, type[WaitError]]] = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
-    """Time limits of one wait, in seconds; `inf` for none."""
+    """Time limits of one wait, in seconds; `inf` for none.
+
+    With `ends_early`, a cluster that was never reached ends the wait after ten seconds.
+    """
 
     timeout: float = math.inf
     stall_timeout: float = math.inf
     outage_timeout: float = 300.0
     not_found_grace: float = 10.0
+    ends_early: bool = False
 
 
-class Looks:
-    """Polls that many waits share as long as the answers change nothing for them.
+class Verdict(enum.Enum):
+    """Meaning of an answer for a wait."""
 
-    They are counted once for all these waits; `WaitState.catch_up` copies them into one wait.
-    """
+    NOTHING = enum.auto()  # nothing new for the user
+    UPDATE = enum.auto()  # the first answer, or a visible change
+    VERIFY = enum.auto()  # `WaitState.unverified` ends the wait, unless the database tells better
+    DONE = enum.auto()  # the action has ended
 
-    __slots__ = ("asked", "count", "heard", "ran_at")
 
-    def __init__(self) -> None:
-        self.count = 0
-        self.asked = -math.inf  # time of the last request
-        self.ran_at = -math.inf  # time of the last request that was answered
-        self.heard = -math.inf  # time of its answer
+class PollCounts(Protocol):
+    """Polls that were made for one reference, as counted for all its waits together."""
 
-    def ask(self, now: float) -> None:
-        """Record a request."""
-        self.count += 1
-        self.asked = now
+    @property
+    def polls(self) -> int:
+        """The number of requests."""
 
-    def hear(self, now: float) -> None:
-        """Record its answer."""
-        self.ran_at, self.heard = self.asked, now
+    @property
+    def asked_at(self) -> float:
+        """The time of the last request."""
+
+    @property
+    def shown_at(self) -> float:
+        """The time of the last request whose answer showed the action unfinished."""
+
+    def refresh(self) -> None:
+        """Pass the action to the waits, if the list shows a change that none of them needed."""
 
 
 class WaitState:
     """State of one wait for one action.
 
-    Times are seconds on the event loop's clock; `wall` is the wall clock at the beginning. At
-    `hard_limit` the wait ends even if a request is in flight; at `soft_limit` it ends unless a
-    request made there brings something new.
+    Times are seconds on the event loop's clock; `wall` is the wall clock at the beginning. At a
+    limit (`next_limit`) the cluster is asked once more, and `check` then returns the error that
+    ends the wait. `error` is that error once the wait has ended by it.
     """
 
     __slots__ = (
-        *("_began", "_builder", "_counted", "_finished", "_history", "_lag_bound"),
-        *("_last_moved_at", "_last_running_at", "_limits", "_looks", "_missing_since"),
-        *("_other_node_left", "_outages", "_polls", "_record", "_unknown_statuses", "action"),
-        *("requested_at", "deadline", "hard_limit", "ref", "schedule", "soft_limit"),
+        *("_action", "_asked_at", "_builder", "_counts", "_finished", "_history", "_joined_at"),
+        *("_lag_bound", "_limits", "_missing_since", "_moved_at", "_polls", "_record"),
+        *("_shown_at", "_unknown_statuses", "began", "deadline", "error", "outages", "ref"),
+        *("schedule", "unverified"),
     )
 
     def __init__(
@@ -123,19 +131,22 @@ class WaitState:
         wall: datetime,
     ) -> None:
         self.ref = ref
-        self.action: Action | None = None
         self.schedule = schedule_for(poll, now)
+        self.began = now
         self.deadline = now + limits.timeout
+        self.outages: tuple[Outage, ...] = ()
+        self.unverified: WaitError | None = None  # the error that the database has to confirm
+        self.error: Exception | None = None
         self._limits = limits
-        self._began = now
-        self._polls = 0
-        self.requested_at = now  # time of the last request, or of the last failure
-        self._last_moved_at = now
-        self._last_running_at: float | None = None
+        self._action: Action | None = None
+        self._counts: PollCounts | None = None  # while the poller polls for the wait
+        self._joined_at = 0  # their number of polls then
+        self._polls = 0  # before that
+        self._asked_at = now  # likewise: the last request
+        self._shown_at: float | None = None  # likewise: the last that showed the action unfinished
+        self._moved_at = now
         self._lag_bound: float | None = None  # see `Record.lag_bound`
         self._missing_since: float | None = None
-        self._outages = OngoingOutages()
-        self._other_node_left = False  # a node failed, and another one has not been asked yet
         self._unknown_statuses: frozenset[str] = frozenset()
         self._history: AnswerHistory | None = None
         if ref.kind is not ReferenceKind.ACTION:
@@ -143,264 +154,311 @@ class WaitState:
         self._builder = RecordBuilder(now, wall)
         self._record: Record | None = None
         self._finished: FinishedAction | None = None
-        self._looks: Looks | None = None  # polls that the wait shares
-        self._counted = 0  # how many of them are in `_polls`
-        self._update_limits()
+
+    @property
+    def action(self) -> Action | None:
+        """The action as last seen."""
+        if self._counts is not None:
+            self._counts.refresh()
+        return self._action
 
     @property
     def is_done(self) -> bool:
         """True once the action was seen to have ended."""
-        return self.action is not None and self.action.phase.terminal
+        return self._action is not None and self._action.phase.terminal
 
     @property
-    def is_new(self) -> bool:
-        """True until the first request for this wait."""
-        return self._polls == 0
+    def is_over(self) -> bool:
+        """True once the wait has ended, by the end of the action or by an error."""
+        return self.error is not None or self.is_done
 
     @property
-    def is_failing(self) -> bool:
-        """True if the last request for this action alone failed, with no answer since."""
-        return self._outages.per_action
+    def is_steady(self) -> bool:
+        """True if only a changed answer or a limit can mean anything for the wait."""
+        return (
+            self._action is not None
+            and self._history is None
+            and not self.outages
+            and self.unverified is None
+            and type(self.schedule) is AimedSchedule
+        )
 
     @property
-    def due(self) -> float:
-        """The time of the next request, if no other wait shares it."""
-        due = self.schedule.due
-        if self.deadline - due < min(due - self.requested_at, CLOSE_TO_DEADLINE):
-            due = self.deadline
-        return min(due, self.soft_limit)
+    def has_stall_limit(self) -> bool:
+        """True if the wait has to know when the action last moved."""
+        return self._limits.stall_timeout < math.inf
 
-    # --- requests, answers, errors --------------------------------------------------------------
+    # --- polls ----------------------------------------------------------------------------------
 
-    def on_request(self, now: float) -> float:
-        """Record a request. Return the time at which it must be cut short."""
-        self._polls += 1
-        self.requested_at = now
-        return self.hard_limit if now < self.hard_limit - TICK else now + LAST_POLL_TIMEOUT
+    def join(self, counts: PollCounts) -> None:
+        """Begin to be polled for."""
+        self._counts, self._joined_at = counts, counts.polls
+
+    def leave(self) -> None:
+        """End to be polled for, and keep the counters."""
+        self._polls, self._asked_at, self._shown_at = self.polls, self.asked_at, self._running_at
+        self._counts = None
+
+    @property
+    def _was_asked(self) -> bool:
+        return self._counts is not None and self._counts.polls > self._joined_at
+
+    @property
+    def polls(self) -> int:
+        """The number of requests so far."""
+        return self._polls + (0 if self._counts is None else self._counts.polls - self._joined_at)
+
+    @property
+    def asked_at(self) -> float:
+        """The time of the last request, or of the beginning."""
+        return self._counts.asked_at if self._was_asked and self._counts else self._asked_at
+
+    @property
+    def _running_at(self) -> float | None:
+        """The time of the last request whose answer showed the action unfinished."""
+        shown_at = self._shown_at
+        if shown_at is None or self._counts is None:
+            return shown_at
+        return max(shown_at, self._counts.shown_at)
+
+    def on_seen(self, action: Action) -> None:
+        """Record a change of the action that was no update for anybody."""
+        if self._action is not None:
+            self._action = action
+
+    # --- answers --------------------------------------------------------------------------------
 
     def on_answer(
-        self, found: Action | AmbiguousAnswer | None, now: float, *, shared: bool = False
-    ) -> bool:
-        """Record an answer, None for "not found". Return True if it is an update for the user.
+        self,
+        found: Action | AmbiguousAnswer | None,
+        asked_at: float,
+        now: float,
+        *,
+        shared: bool = False,
+    ) -> Verdict:
+        """Record an answer, None for "not found", to a request made at `asked_at`.
 
-        A `shared` answer is that of a request which was not made for this wait alone.
-
-        Raises `ActionVanished` and `ActionStalled`. The caller verifies both by the database, and
-        an outage lasts until the database has answered.
+        A `shared` answer is that of a request which was not made for this wait alone. An outage
+        lasts on after `Verdict.VERIFY`, until the database has answered.
         """
-        limits_change = (
-            self.action is None or self._outages or self._limits.stall_timeout < math.inf
-        )
+        self.unverified = None
         if self._history is not None or isinstance(found, AmbiguousAnswer):
-            limits_change = True
             if self._history is None:
                 self._history = AnswerHistory(self.ref, self._limits.not_found_grace)
             resolved = self._history.resolve(
                 found,
-                requested_at=self.requested_at,
-                last=self.action,
+                requested_at=asked_at,
+                last=self._action,
                 missing_since=self._missing_since,
             )
             if resolved is Ambiguity.REPLACED:
-                raise ActionVanished(**self._error_context(now))
+                return self._verify(ActionVanished(**self._context(now)))
             found = resolved
         if found is None:
-            if self.action is not None:
-                raise ActionVanished(**self._error_context(now))
+            if self._action is not None:
+                return self._verify(ActionVanished(**self._context(now)))
             if self._missing_since is None:
-                self._missing_since = self.requested_at
-            is_update = False
+                self._missing_since = asked_at
+            verdict = Verdict.NOTHING
         else:
-            is_update = self._on_action(found, now)
-        self._other_node_left = False
-        if limits_change:
-            for outage in self._outages.end_all(now):
-                self._builder.add_outage(outage)
-            self._update_limits()
+            verdict = self._on_action(found, asked_at, now)
+            if verdict is Verdict.VERIFY:
+                return verdict
+        for outage in self.outages:
+            self.leave_outage(outage, now)
         if not self.is_done:
-            self.schedule.on_answer(found, self.requested_at, now, shared=shared)
-        return is_update
+            self.schedule.on_answer(found, asked_at, now, shared=shared)
+        return verdict
 
-    def _on_action(self, found: Action, now: float) -> bool:
+    def _on_action(self, found: Action, asked_at: float, now: float) -> Verdict:
+        running_at = self._running_at
         if not found.phase.terminal:
-            self._last_running_at = self.requested_at
-        elif self._last_running_at is not None and found.evidence is Evidence.ACTION:
-            self._lag_bound = now - self._last_running_at
-        last, stall_timeout = self.action, self._limits.stall_timeout
+            self._shown_at = asked_at
+        elif running_at is not None and found.evidence is Evidence.ACTION:
+            self._lag_bound = now - running_at
+        last, stall_timeout = self._action, self._limits.stall_timeout
         is_update = found is not last and is_visible_change(last, found)
         if is_update or (last is not None and has_moved(last, found)):
-            self._last_moved_at = self.requested_at
+            self._moved_at = asked_at
             self._builder.add_answer(found, now)
         elif self._history is not None and self._history.is_uncertain:
-            self._last_moved_at = self.requested_at
-        elif self._reached(self._last_moved_at + stall_timeout):
-            raise ActionStalled(**self._error_context(now), stall_timeout=stall_timeout)
-        self.action = found
+            self._moved_at = asked_at
+        elif asked_at >= self._moved_at + stall_timeout - TICK:
+            return self._verify(ActionStalled(**self._context(now), stall_timeout=stall_timeout))
+        self._action = found
         self._missing_since = None
         if found.phase is Phase.UNKNOWN and found.status not in self._unknown_statuses:
             self._unknown_statuses |= {found.status}
             fields = {"event": "unknown status", "ref": str(self.ref), "status": found.status}
             _log.warning("unknown status, treated as unfinished: %s", found, extra=fields)
-        return is_update
+        if found.phase.terminal:
+            return Verdict.DONE
+        return Verdict.UPDATE if is_update else Verdict.NOTHING
 
-    def on_error(
-        self, error: RequestError, now: float, *, per_action: bool = True, since: float = math.inf
-    ) -> None:
-        """Record a failed request. Raise `error` if it is not worth a retry.
+    def _verify(self, error: WaitError) -> Verdict:
+        self.unverified = error
+        return Verdict.VERIFY
 
-        `per_action` says that the failure concerns this action only. Otherwise it belongs to a
-        cluster-wide outage, which began at `since` or when the request was sent.
-        """
-        if not error.transient:
-            raise self._with_context(copy(error), now) from error.__cause__
-        self._other_node_left = self._outages.record(
-            error,
-            per_action=per_action,
-            began=min(self.requested_at, since),
-            budget=self._limits.outage_timeout,
-        )
-        self.requested_at = now
+    # --- outages --------------------------------------------------------------------------------
+
+    def join_outage(self, outage: Outage) -> None:
+        """Record that an outage concerns this wait."""
+        if outage not in self.outages:
+            self.outages = (*self.outages, outage)
+
+    def join_cluster_outage(self, outage: Outage) -> None:
+        """Record an outage of the cluster, of which its first failure of this action is a part."""
+        earlier = [each for each in self.outages if each.began < outage.began]
+        self.outages = (*earlier, outage)
+
+    def leave_outage(self, outage: Outage, now: float) -> None:
+        """Record that an outage is over."""
+        if outage in self.outages:
+            self.outages = tuple([each for each in self.outages if each is not outage])
+            self._builder.add_outage(outage.to_span(now, since=self.began))
+
+    def on_no_answer(self, now: float) -> None:
+        """Record a failed request that was made for this wait."""
         self.schedule.on_no_answer(now)
-        self._update_limits()
 
-    def on_cluster_answered(self, now: float) -> None:
-        """End the cluster-wide outage, as the cluster has answered another wait."""
-        outage = self._outages.end_cluster_wide(now)
-        if outage is not None:
-            self._builder.add_outage(outage)
-            self._update_limits()
-
-    def on_timeout(self, now: float) -> None:
-        """Record that the request in flight was cut short at a limit."""
-        self.requested_at = now
-        self._other_node_left = False
-
-    # --- shared polls ---------------------------------------------------------------------------
-
-    def hears_no_more(self, now: float) -> bool:
-        """Record a shared answer that equals the last one. Return False if `on_answer` is needed.
-
-        In a client with thousands of waits most answers take this short path.
-        """
-        requested_at = self.requested_at
-        if self._outages or self._reached(self.soft_limit):
-            return False
-        if not self.schedule.on_unchanged(requested_at, now):
-            return False
-        self._last_running_at = requested_at
-        return True
-
-    @property
-    def is_at_ease(self) -> bool:
-        """True if only the end of the action or the deadline can end this wait."""
-        seen = self.action is not None and not self.action.phase.terminal
-        return seen and not self._outages and self._limits.stall_timeout == math.inf
-
-    def join(self, looks: Looks) -> None:
-        """Share polls with other waits from now on."""
-        self._looks, self._counted = looks, looks.count
-
-    def goes_on(self, found: Action, now: float) -> None:
-        """Record an answer to a shared poll in which the action changed, but did not end."""
-        self.action = found
-        self._builder.add_answer(found, now)
-        self.schedule.on_answer(found, self.requested_at, now, shared=True)
-
-    def catch_up(self) -> None:
-        """Copy the counters of the shared polls."""
-        looks = self._looks
-        if looks is not None:
-            self._polls += looks.count - self._counted
-            self._counted = looks.count
-            self.requested_at, self._last_running_at = looks.asked, looks.ran_at
-            self.schedule.on_unchanged(looks.ran_at, looks.heard)
-
-    def part(self) -> None:
-        """Stop sharing polls."""
-        self.catch_up()
-        self._looks = None
+    def fail(self, error: Exception, now: float) -> None:
+        """End the wait by an error, which gets the facts of the wait if it is a request's."""
+        if isinstance(error, RequestError):
+            self.error = self._with_context(copy(error), now)
+            self.error.__cause__ = error.__cause__
+        else:
+            self.error = error
 
     # --- limits ---------------------------------------------------------------------------------
 
-    def check_limits(self, now: float) -> None:
-        """Raise the error of a limit that is reached, if the cluster was asked at or after it.
+    @property
+    def next_limit(self) -> float:
+        """The time at which the wait ends unless a request made there brings something new."""
+        if self.outages or self.unverified is not None:
+            return self.hard_limit
+        if self._action is None:
+            return (
+                self.deadline
+                if self._missing_since is None
+                else min(self.deadline, self._grace_end)
+            )
+        limit = min(self.deadline, self._moved_at + self._limits.stall_timeout)
+        return limit if self._history is None else min(limit, self._history.decided_at)
 
-        While another node can be asked, a node that fails ends no wait.
+    @property
+    def hard_limit(self) -> float:
+        """The time at which the wait ends even if the cluster does not answer there."""
+        if not self.outages:
+            return self.deadline
+        return min(self.deadline, *map(self._end_of, self.outages))
+
+    def due(self, heard_at: float) -> float:
+        """Return the time of the next request, if no other wait shares it.
+
+        `heard_at` is the time of the last answer, or failure.
         """
-        if self.requested_at < self.soft_limit - TICK or self._other_node_left:
-            return
-        outage = self._outages.first
-        if outage is not None:
-            if self._reached(outage.end):
-                unreachable = self._outages.unreachable_error(outage.error)
-                raise self._with_context(unreachable, now) from outage.error
-        elif self._missing_since is not None and self._reached(self._grace_end):
-            raise ActionNotFound(**self._error_context(now))
-        if self._reached(self.deadline):
-            cause = outage.error if outage else None
-            raise WaitTimeout(**self._error_context(now), timeout=self._limits.timeout) from cause
+        if heard_at < self.began:
+            return self.began
+        due = self.schedule.due_after(heard_at)
+        if self.deadline - due < min(due - self.asked_at, CLOSE_TO_LIMIT):
+            return self.deadline
+        return due
 
-    def _update_limits(self) -> None:
-        self.hard_limit = self.deadline
-        outage = self._outages.first
-        if outage is not None:
-            self.hard_limit = self.soft_limit = min(self.deadline, outage.end)
-        elif self.action is None:
-            self.soft_limit = min(self.deadline, self._grace_end)
-        else:
-            self.soft_limit = min(self.deadline, self._last_moved_at + self._limits.stall_timeout)
-            if self._history is not None:
-                self.soft_limit = min(self.soft_limit, self._history.decided_at)
+    def check(self, now: float, *, forced: bool = False) -> WaitError | RequestError | None:
+        """Return the error of a limit that is reached, if the cluster was asked at or after it.
+
+        If `forced`, it counts as asked now: no answer has come at the limit.
+        """
+        asked_at = now if forced else self.asked_at
+        if self.outages:
+            asked_at = max(asked_at, *[outage.failed_at for outage in self.outages])
+            first = min(self.outages, key=self._end_of)
+            if asked_at >= self._end_of(first) - TICK:
+                return self._unreachable(first, now)
+        elif (
+            self._action is None
+            and self._missing_since is not None
+            and asked_at >= self._grace_end - TICK
+        ):
+            return ActionNotFound(**self._context(now))
+        if asked_at < self.deadline - TICK:
+            return None
+        timed_out = WaitTimeout(**self._context(now), timeout=self._limits.timeout)
+        timed_out.__cause__ = self.outages[0].error if self.outages else None
+        return timed_out
 
     @property
     def _grace_end(self) -> float:
-        since = self._began if self._missing_since is None else self._missing_since
+        since = self.began if self._missing_since is None else self._missing_since
         return since + self._limits.not_found_grace
 
-    def _reached(self, limit: float) -> bool:
-        return self.requested_at >= limit - TICK
+    def _end_of(self, outage: Outage) -> float:
+        """Return the time at which an outage ends the wait."""
+        budget = self._limits.outage_timeout
+        if self._limits.ends_early and outage.is_unreached:
+            budget = min(budget, NEVER_REACHED)
+        return max(outage.began, self.began) + budget
+
+    def _unreachable(self, outage: Outage, now: float) -> ClusterUnreachable:
+        last = outage.error
+        known = last if isinstance(last, ClusterUnreachable) else None
+        unreachable = ClusterUnreachable(
+            last.method,
+            last.path,
+            reason=outage.reason,
+            attempts=sum(each.requests for each in self.outages),
+            nodes=dict.fromkeys(node for each in self.outages for node in each.nodes),
+            status=known.status if known else None,
+            error_code=known.error_code if known else None,
+            retry_after=last.retry_after,
+            sent=last.sent,
+            advice=last.advice,
+            hint=last.advice if outage.is_unreached else None,
+        )
+        unreachable.__cause__ = last
+        return self._with_context(unreachable, now)
 
     # --- the end --------------------------------------------------------------------------------
 
-    def result(self, now: float) -> FinishedAction:
-        """Return the action if it completed. Raise the `WaitError` of any other end."""
-        action = self.finished_action(now)
-        failure = self._failure(now)
-        if failure is None:
-            return action
-        failure.record = action.record
-        raise failure
+    def close(self, now: float) -> FinishedAction:
+        """Return the action if it completed. Raise the error of any other end."""
+        if self.error is None:
+            finished = self.finished_action(now)
+            failure = self._failure(now)
+            if failure is None:
+                return finished
+            failure.record = finished.record
+            raise failure
+        self.final_record(now)
+        raise self.error
 
     def finished_action(self, now: float) -> FinishedAction:
         """Return the action with its record, whether it completed or failed."""
-        if self.action is None or not self.is_done:
+        if self._action is None or not self.is_done:
             raise AssertionError("the wait is not over")
         if self._finished is None:
-            self._finished = with_record(self.action, self.final_record(now))
+            self._finished = with_record(self._action, self.final_record(now))
         return self._finished
 
-    def final_record(self, now: float, error: WaitError | RequestError | None = None) -> Record:
+    def final_record(self, now: float) -> Record:
         """Return the record of the wait, which ends now: by `error`, or as the action ended.
 
         Without an error or an end, the waiter left. Later calls return the same record.
         """
         if self._record is None:
-            if error is None:
-                error = self._failure(now)
-            without_error = Outcome.COMPLETED if self.is_done else Outcome.INTERRUPTED
-            outcome = error.outcome if error else without_error
-            self._record = self._build_record(now, outcome)
-            if error is not None:
+            error = self.error if self.error is not None else self._failure(now)
+            if isinstance(error, (WaitError, RequestError)):
+                self._record = self._build_record(now, error.outcome)
                 # The message depends on the record: an action may have ended before the wait.
                 error.record = self._record
-                self._record = with_message(str(error), self._record)
-        if error is not None:
-            error.record = self._record
+                error.record = self._record = with_message(str(error), self._record)
+            else:
+                outcome = Outcome.COMPLETED if self.is_done else Outcome.INTERRUPTED
+                self._record = self._build_record(now, outcome)
         return self._record
 
     def current_record(self, now: float) -> Record:
         """Return the record of the wait so far."""
-        self.catch_up()
         return self._record or self._build_record(now, Outcome.UNDER_WAY)
 
     def _build_record(self, now: float, outcome: Outcome) -> Record:
@@ -408,24 +466,24 @@ class WaitState:
             now,
             ref=str(self.ref),
             action=self.action,
-            polls=self._polls,
+            polls=self.polls,
             outcome=outcome,
-            open_outages=[outage.to_span() for outage in self._outages],
+            open_outages=[outage.to_span(since=self.began) for outage in self.outages],
             lag_bound=self._lag_bound,
         )
 
     def _failure(self, now: float) -> WaitError | None:
         """Return the error for an action that ended otherwise than completed."""
-        error = None if self.action is None else _ERRORS.get(self.action.phase)
-        return None if error is None else error(**self._error_context(now))
+        error = None if self._action is None else _ERRORS.get(self._action.phase)
+        return None if error is None else error(**self._context(now))
 
-    def _error_context(self, now: float) -> _ErrorContext:
+    def _context(self, now: float) -> _Context:
         return {
             "ref": str(self.ref),
             "uid": self.ref.name,
             "action": self.action,
-            "elapsed": now - self._began,
-            "polls": self._polls,
+            "elapsed": now - self.began,
+            "polls": self.polls,
         }
 
     def _with_context(self, error: _E, now: float) -> _E:
@@ -433,12 +491,15 @@ class WaitState:
         error.ref = str(self.ref)
         error.uid = self.ref.name
         error.action = self.action
-        error.elapsed = now - self._began
-        error.polls = self._polls
+        error.elapsed = now - self.began
+        error.polls = self.polls
         return error
 
 
-class _ErrorContext(TypedDict):
+_E = TypeVar("_E", bound=RequestError)
+
+
+class _Context(TypedDict):
     ref: str
     uid: str
     action: Action | None

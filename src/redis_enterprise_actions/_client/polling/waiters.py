@@ -1,256 +1,469 @@
-"""Registry of waiters, keyed by reference.
+"""Registry of what is waited for: list routes, references on them, and the waiters of each.
 
-Each waiter is either individual (a "solo") or in a `Chorus`: there, the polls of one list are
-counted once for all members, so that thousands of waits cost little as long as nothing happens.
-The module reads no clock and sends nothing.
+`ListEndpoint` counts the requests for one list, `TrackedAction` those for one reference alone; what
+a wait knows of its polls is computed from both when somebody asks. So an answer that changes
+nothing costs nothing for each wait. The module reads no clock and sends nothing.
 """
 
 from __future__ import annotations
 
+import logging
 import math
-from itertools import count
-from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
-from redis_enterprise_actions._client.pacing.schedules import AimedSchedule
-
-from .wait_state import LAST_POLL_TIMEOUT, Looks
+from redis_enterprise_actions._client.pacing.shared_schedule import SharedSchedule
+from redis_enterprise_actions._client.protocols import Wanted
 
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
+    from redis_enterprise_actions._client.protocols import StatusSource
     from redis_enterprise_actions._model.action import Action
     from redis_enterprise_actions._model.errors import WaitError
     from redis_enterprise_actions._model.reference import ListKind, Reference
 
+    from .outages import Outage
     from .wait_state import WaitState
 
+_log = logging.getLogger(__name__)
+
+SLOW_REQUEST: Final = 3.0  # seconds; while a request takes longer, others are made beside it
+QUICK: Final = 2.0  # seconds within which a healthy list answers; a poll at a limit may take it
 _SINGLE_PERIOD: Final = 60.0  # seconds without the list for an action that it did not show
-_AHEAD: Final = 5.0  # seconds; a member leaves its chorus this long before a limit, plus a pause
+_LIST_EXPIRY: Final = 300.0  # seconds until the cost of a list is measured again
+_LIST_AVOIDED: Final = 60.0  # seconds without a list that failed; doubled with each failure
+_PATIENCE: Final = 5.0  # seconds for a request while others are answered; likewise for a list
+_LIST_FAILURES: Final = 2  # failures in a row, after which a list is avoided
+_MOST_DOUBLINGS: Final = 3
+_PER_REQUEST: Final = 0.1  # seconds of an answer that cost a cluster as much as a request
+_READ_EVERY: Final = 1 / 32  # of the age of a wait: how often its schedule hears of progress
 
 
 class Waiter:
-    """One task that waits for updates of one action."""
+    """One task that awaits updates of one action.
+
+    `joined` is a number that grows with each request and each waiter: a request made before a
+    waiter joined was not made for it.
+    """
 
     __slots__ = (
-        *("chorus", "every_update", "expires_at", "future", "list_kind", "list_misses", "order"),
-        *("poll_now", "single_until", "state", "suspect", "unverified"),
+        *("check_at", "ends_at", "every_update", "future", "joined", "state", "tracked"),
+        "was_cut",
     )
 
-    future: asyncio.Future[Action]
-    expires_at: float  # time at which the wait ends even without an answer
-    order: int  # sequence number in the registry
+    future: asyncio.Future[None]  # done when there is an update, or the end
 
     def __init__(self, state: WaitState, *, every_update: bool) -> None:
         self.state = state
-        self.list_kind = state.ref.list_kind
+        self.tracked: TrackedAction | None = None
         self.every_update = every_update  # False: only the end is an update
-        self.chorus: Chorus | None = None
-        self.suspect = False  # requests for its action fail while others are answered
-        self.list_misses = 0  # successive lists that did not show its action
-        self.single_until = -math.inf  # until then a list that did not show its action is not used
-        self.poll_now = False
-        self.unverified: WaitError | None = None  # the error that the database has to confirm
+        self.joined = 0
+        self.check_at = math.inf  # time of the valid entry in the heap of limits
+        self.ends_at = math.inf  # time at which the wait ends although no answer came at its limit
+        self.was_cut = False  # the first poll at its limit was cut short: the next one is not
 
     @property
-    def is_steady(self) -> bool:
-        """True if the last list showed the action and nothing has to be verified."""
-        return not self.list_misses and self.unverified is None
+    def due(self) -> float:
+        """The time of the next request, if no other waiter shares it."""
+        state = self.state
+        if self.tracked is None or not state.polls:
+            return state.began
+        return state.due(self.tracked.heard_at)
 
-    def update_expiry(self, now: float) -> None:
-        """Set the expiry anew, as an outage has begun or ended."""
-        end = self.state.hard_limit
-        if end > now:
-            self.expires_at = end + LAST_POLL_TIMEOUT
-        else:
-            self.expires_at = min(self.expires_at, now + LAST_POLL_TIMEOUT)
 
-    def on_others_answered(self, now: float) -> None:
-        """Record that the cluster answered a request for others."""
-        self.state.on_cluster_answered(now)
-        self.suspect = self.suspect or self.state.is_failing
+class TrackedAction:
+    """One reference that is waited for, with its waiters.
 
-    def on_missing_in_list(self, now: float) -> None:
-        """Record that the list did not show the action. Only a single request can confirm that."""
+    Polls of its list count while it is `attached` to the list; those for it alone always do.
+    """
+
+    __slots__ = (
+        *("_alone_asked_at", "_alone_heard_at", "_alone_polls", "_alone_shown_at"),
+        *("_attached_at", "_is_quiet", "_is_stale", "action", "endpoint", "is_attached"),
+        *("list_misses", "outage", "poll_now", "read_at", "ref", "single_until", "waiters"),
+    )
+
+    def __init__(self, ref: Reference, endpoint: ListEndpoint) -> None:
+        self.ref = ref
+        self.endpoint = endpoint
+        self.waiters: list[Waiter] = []
+        self.action: Action | None = None  # as last seen
+        self.outage: Outage | None = None  # of this action
+        self.is_attached = True
+        self.list_misses = 0  # successive lists that did not show the action
+        self.single_until = -math.inf  # until then a list that did not show it is not used
+        self.poll_now = False
+        self.read_at = -math.inf  # time from which a change is read even if nobody listens
+        self._attached_at = endpoint.polls
+        self._is_quiet = False  # only a change of its entry, or a limit, can mean anything
+        self._is_stale = False  # the list shows a change that was not read
+        self._alone_polls = 0
+        self._alone_asked_at = -math.inf
+        self._alone_heard_at = -math.inf
+        self._alone_shown_at = -math.inf
+
+    # --- counters, as `PollCounts` --------------------------------------------------------------
+
+    @property
+    def polls(self) -> int:
+        """The number of requests for the reference, alone or together with others."""
+        shared = self.endpoint.polls - self._attached_at if self.is_attached else 0
+        return self._alone_polls + shared
+
+    @property
+    def asked_at(self) -> float:
+        """The time of the last request."""
+        if self.is_attached and self.endpoint.polls > self._attached_at:
+            return max(self._alone_asked_at, self.endpoint.asked_at)
+        return self._alone_asked_at
+
+    @property
+    def heard_at(self) -> float:
+        """The time of the last answer or failure."""
+        if self.is_attached and self.endpoint.polls > self._attached_at:
+            return max(self._alone_heard_at, self.endpoint.heard_at)
+        return self._alone_heard_at
+
+    @property
+    def shown_at(self) -> float:
+        """The time of the last request whose answer showed the action unfinished."""
+        if self._is_quiet:
+            return max(self._alone_shown_at, self.endpoint.shown_at)
+        return self._alone_shown_at
+
+    @property
+    def is_new(self) -> bool:
+        """True if nothing was asked yet for any of its waiters."""
+        return not any(waiter.state.polls for waiter in self.waiters)
+
+    @property
+    def due(self) -> float:
+        """The time of the next request, if no other reference shares it."""
+        return -math.inf if self.poll_now else min([waiter.due for waiter in self.waiters])
+
+    @property
+    def unverified(self) -> WaitError | None:
+        """The first error of its waits that the database has to confirm."""
+        errors = [waiter.state.unverified for waiter in self.waiters]
+        return next((each for each in errors if each is not None), None)
+
+    def refresh(self) -> None:
+        """Read the entry of the last list, if that changed and was not read."""
+        if self._is_stale:
+            self._is_stale = False
+            action = None if self.endpoint.read is None else self.endpoint.read(self.ref)
+            if action is not None:
+                self._on_seen(action)
+
+    def on_asked(self, now: float) -> None:
+        """Record a request for this action alone."""
+        if self.is_attached:
+            self.endpoint.single_asked_at = now
+        self._alone_polls += 1
+        self._alone_asked_at = now
+        self.poll_now = False
+
+    def on_heard(self, now: float) -> None:
+        """Record the answer to it, or that it failed."""
+        self._alone_heard_at = now
+
+    def was_heard_since(self, when: float) -> bool:
+        """Return True if the action was asked for alone after a time, and there was an answer."""
+        return self._alone_asked_at > when and self._alone_heard_at > self._alone_asked_at
+
+    # --- the list -------------------------------------------------------------------------------
+
+    def attach(self) -> None:
+        """Count the polls of the list from now on."""
+        if not self.is_attached:
+            self.is_attached, self._attached_at = True, self.endpoint.polls
+            self.endpoint.alone.pop(self, None)
+
+    def detach(self) -> None:
+        """Count no more polls of the list."""
+        if self.is_attached:
+            polls, asked_at, heard_at = self.polls, self.asked_at, self.heard_at
+            self.is_attached = False
+            self._alone_polls, self._alone_asked_at, self._alone_heard_at = (
+                polls,
+                asked_at,
+                heard_at,
+            )
+            self.endpoint.alone[self] = None
+
+    def on_missing(self, now: float) -> None:
+        """Record that the list does not show the action. Only a single request can confirm that."""
+        self.set_quiet(quiet=False)
         self.list_misses += 1
         self.single_until, self.poll_now = now + _SINGLE_PERIOD, True
+        self.detach()
 
     def on_found_alone(self) -> None:
         """Record that a single request found the action. The list gets one more chance."""
         if self.list_misses == 1:
             self.single_until = -math.inf
+            self.attach()
 
-    def on_found_in_list(self) -> None:
-        """Record that the list showed the action."""
+    def on_listed(self, asked_at: float) -> None:
+        """Record that the list shows the action."""
         self.list_misses = 0
         self.single_until, self.poll_now = -math.inf, False
+        if not self.is_attached:
+            self._alone_polls += 1
+            self._alone_asked_at = asked_at
+            self.attach()
 
-    def urgency(self, now: float) -> tuple[bool, float]:
-        """Return a sort key: waits at a limit first, then by the time at which they are due."""
-        if self.state.soft_limit <= now:
-            return False, self.state.soft_limit
-        return True, -math.inf if self.poll_now else self.state.due
+    def set_quiet(self, *, quiet: bool) -> None:
+        """Record whether only a change of its entry, or a limit, can mean anything."""
+        if not quiet and self._is_quiet:
+            self.refresh()
+            self._alone_shown_at = self.shown_at
+        self._is_quiet = quiet
+        if quiet:
+            self.endpoint.attentive.pop(self, None)
+        else:
+            self.endpoint.attentive[self] = None
+
+    def needs_reading(self, now: float) -> bool:
+        """Return True if a change has to be read; if not, it is only noted."""
+        return not self._is_quiet or now >= self.read_at
+
+    def on_unread(self, action: Action | None) -> None:
+        """Note a change that means nothing to the waiters; `action` is None if it is not read."""
+        self._is_stale = action is None
+        if action is not None:
+            self._on_seen(action)
+
+    def on_read(self, action: Action | None, now: float, *, listed: bool) -> None:
+        """Record that the waiters know the present state, from the list or from another request."""
+        self._is_stale = False
+        if action is not None:
+            self.action = self.endpoint.wanted[self.ref] = action
+        began, listens, is_steady = now, False, True
+        for waiter in self.waiters:
+            state = waiter.state
+            began = min(began, state.began)
+            listens = listens or waiter.every_update or state.has_stall_limit
+            is_steady = is_steady and state.is_steady
+        self.read_at = -math.inf if listens else now + (now - began) * _READ_EVERY
+        self.set_quiet(quiet=is_steady and (listed or self._is_quiet))
+
+    def _on_seen(self, action: Action) -> None:
+        self.action = self.endpoint.wanted[self.ref] = action
+        for waiter in self.waiters:
+            waiter.state.on_seen(action)
 
 
-class Chorus:
-    """Waiters that share the polls of one list, while their limits are far away.
+class ListEndpoint:
+    """One list route: its requests and answers, its cost, and the references on it."""
 
-    Each is the only waiter for its action, and all have the same kind of schedule.
-    """
+    def __init__(self, kind: ListKind, source: StatusSource) -> None:
+        self.kind = kind
+        self.source = source
+        self.tracked: dict[Reference, TrackedAction] = {}
+        self.wanted = Wanted()
+        self.attentive: dict[TrackedAction, None] = {}  # those that each answer may concern
+        self.alone: dict[TrackedAction, None] = {}  # those that the list did not show
+        self.count = 0  # of waiters
+        self.has_new = False  # a waiter has joined for which nothing was asked yet
+        self.newest = -math.inf  # when the newest wait began
+        self.out_since = math.inf  # time of the request that is out
+        self.polls = 0
+        self.asked_at = -math.inf
+        self.single_asked_at = -math.inf  # time of the last single request for one that is listed
+        self.heard_at = -math.inf
+        self.shown_at = -math.inf  # time of the last request that was answered
+        self.read: Callable[[Reference], Action | None] | None = None  # see `ListResult`
+        self.avoided_until = -math.inf
+        self.last_request = 0  # number of the last request for this list or its actions
+        self.last_was_list = False
+        self._cost = 1.0
+        self._cost_until = -math.inf
+        self._took = 0.0  # seconds of the last answer
+        self._single_took = _PER_REQUEST  # likewise, of one for a single action
+        self._single_until = -math.inf
+        self._failures = 0
+        self._is_failing = False  # and the log says so
+        self._schedule: SharedSchedule | None = None
 
-    def __init__(self, wanted: dict[Reference, Action | None]) -> None:
-        self.members: dict[Reference, Waiter] = {}
-        self.schedules: dict[Reference, AimedSchedule] = {}
-        self.looks = Looks()
-        self.review_at = math.inf  # until then no limit is near
-        self._cap = math.inf  # longest pause of the members, in seconds
-        self._wanted = wanted
+    def slow_after(self, now: float) -> float:
+        """Return the seconds after which other requests are made beside one that is out."""
+        single_took = self._single_took if now < self._single_until else 0.0
+        return max(SLOW_REQUEST, 2 * self._took, 2 * single_took)
 
-    @property
-    def latest(self) -> float:
-        """The time by which the next poll is due for the members."""
-        return self.looks.heard + self._cap if self.members else math.inf
+    def patience(self, *, is_list: bool) -> float:
+        """Return the seconds for a request while others are answered."""
+        return _PATIENCE * 2.0 ** min(self._failures if is_list else 0, _MOST_DOUBLINGS)
 
-    def joined(self, waiter: Waiter, now: float) -> bool:
-        """Add a waiter that got the last answer. Return False if it cannot be a member."""
-        schedule = waiter.state.schedule
-        if not (isinstance(schedule, AimedSchedule) and waiter.state.is_at_ease):
-            return False
-        if schedule.cap != self._cap:
-            if self.members:
-                return False
-            self._cap = schedule.cap
-        review_at = self._review_of(waiter)
-        if review_at <= now:
-            return False
-        self.review_at = min(self.review_at, review_at)
-        self.members[waiter.state.ref], self.schedules[waiter.state.ref] = waiter, schedule
-        waiter.chorus = self
-        waiter.state.join(self.looks)
-        return True
+    def is_healthy(self, now: float) -> bool:
+        """Return True if the list can be expected to answer within `QUICK`."""
+        hangs = now - self.out_since > QUICK
+        return not (self._failures or hangs or self._took > QUICK)
 
-    def parted(self, waiter: Waiter) -> None:
-        """Remove a waiter, and bring its counters up to date."""
-        del self.members[waiter.state.ref], self.schedules[waiter.state.ref]
-        waiter.chorus = None
-        waiter.state.part()
-        if not self.members:
-            self.review_at = math.inf
+    def is_usable(self, now: float) -> bool:
+        """Return True if the list serves several references and does not fail."""
+        listed = len(self.tracked) - len(self.alone)
+        return listed > 1 and now >= self.avoided_until
 
-    def tell(self, changed: Mapping[Reference, Action | None], now: float) -> list[Waiter]:
-        """Record what changed for the members. Return those that have to act on it themselves."""
-        acting: list[Waiter] = []
-        for ref, action in changed.items():
-            waiter = self.members.get(ref)
-            if waiter is None or waiter.future.done():
-                continue
-            if waiter.every_update or action is None or not action.phase.unfinished:
-                acting.append(waiter)
-            else:
-                waiter.state.goes_on(action, now)
-                self._wanted[ref] = action
-        return acting
+    def cost_at(self, now: float) -> float:
+        """Return the cost of the list, in requests for a single action."""
+        return self._cost if now < self._cost_until else 1.0
 
-    def nearing(self, now: float) -> list[Waiter]:
-        """Return the members whose limits are near."""
-        if now < self.review_at:
-            return []
-        reviews = {waiter: self._review_of(waiter) for waiter in self.members.values()}
-        self.review_at = min((at for at in reviews.values() if at > now), default=math.inf)
-        return [waiter for waiter, at in reviews.items() if at <= now]
+    def schedule(self, since: float, *, is_bound: Callable[[float], bool]) -> SharedSchedule:
+        """Return the schedule of the waits that the list serves.
 
-    def _review_of(self, waiter: Waiter) -> float:
-        return waiter.state.soft_limit - self._cap - _AHEAD
+        The sum over them is made anew at most once a second, and not while `is_bound` is true of
+        the time at which the list is due at the latest.
+        """
+        schedule = self._schedule
+        count = len(self.tracked) - len(self.alone)
+        if schedule is not None and abs(schedule.count - count) * 8 <= schedule.count:
+            if schedule.is_current(since):
+                return schedule
+            if is_bound(schedule.latest_due(since, self._cost)):
+                return schedule
+        self._schedule = SharedSchedule(
+            [
+                waiter.state.schedule
+                for tracked in self.tracked.values()
+                if tracked.is_attached
+                for waiter in tracked.waiters
+            ],
+            since,
+        )
+        return self._schedule
+
+    def forget_schedule(self) -> None:
+        """Have the sum over the waits made anew, if they are few."""
+        if self._schedule is not None and not self._schedule.is_of_many:
+            self._schedule = None
+
+    def on_asked(self, now: float) -> None:
+        """Record a request for the list."""
+        self.has_new = False
+        self.polls += 1
+        self.asked_at = now
+        self.out_since = min(self.out_since, now)
+
+    def on_heard(self, asked_at: float, now: float, cost: float, took: float) -> None:
+        """Record an answer, its cost, and the seconds that it took the cluster."""
+        self.shown_at, self.heard_at = asked_at, now
+        self._took = took
+        # A list that is slow, where single requests are not, costs accordingly.
+        self._cost = max(cost, took / self._single_took if took > QUICK else 0.0)
+        self._cost_until = now + _LIST_EXPIRY
+        if self._is_failing:
+            fields = {"event": "list answered", "list": str(self.kind)}
+            _log.warning("the list of all %s is answered again", self.kind, extra=fields)
+        self._failures, self._is_failing = 0, False
+
+    def refuse(self, now: float) -> None:
+        """Record that the cluster refuses the list, which is not used for a while."""
+        self.avoided_until = now + _LIST_EXPIRY
+
+    def on_single_heard(self, now: float, took: float) -> None:
+        """Record the seconds that a request for a single action took the cluster."""
+        self._single_took, self._single_until = max(took, _PER_REQUEST), now + _LIST_EXPIRY
+
+    def on_failed(self, now: float, *, alone: bool) -> None:
+        """Record a failed request. If `alone`, others were answered meanwhile."""
+        self.heard_at = now
+        self._failures += 1
+        if self._failures < _LIST_FAILURES and not alone:
+            return
+        doublings = min(max(0, self._failures - _LIST_FAILURES), _MOST_DOUBLINGS)
+        self.avoided_until = now + _LIST_AVOIDED * 2**doublings
+        if not self._is_failing:
+            self._is_failing = True
+            fields = {"event": "list fails", "list": str(self.kind)}
+            message = "the list of all %s fails; requesting each one alone"
+            _log.warning(message, self.kind, extra=fields)
 
 
 class WaiterRegistry:
-    """All waiters of one poller: the `solos`, and a chorus for each list."""
+    """All waiters of one poller, by list and reference."""
 
-    def __init__(self) -> None:
-        self.solos: dict[Waiter, None] = {}
-        self._order = count()
-        self._is_sorted = True
-        self._by_ref: dict[Reference, list[Waiter]] = {}
-        self._choruses: dict[ListKind, Chorus] = {}
-        self._wanted: dict[ListKind, dict[Reference, Action | None]] = {}
-
-    def __len__(self) -> int:
-        """Return the number of references that have waiters."""
-        return len(self._by_ref)
+    def __init__(self, sources: Mapping[ListKind, StatusSource]) -> None:
+        self._sources = sources
+        self.endpoints: dict[ListKind, ListEndpoint] = {}
+        self.count = 0  # of waiters
+        self.number = 0  # of the last waiter or request
+        self.at_limit: dict[Waiter, None] = {}  # those that a request is urgent for
+        self.unverified: dict[TrackedAction, None] = {}
 
     def __iter__(self) -> Iterator[Waiter]:
-        """Iterate over a copy of all waiters, in the order in which they joined."""
-        return iter([waiter for waiters in self._by_ref.values() for waiter in waiters])
+        """Iterate over a copy of all waiters."""
+        return iter(
+            [
+                waiter
+                for endpoint in self.endpoints.values()
+                for tracked in endpoint.tracked.values()
+                for waiter in tracked.waiters
+            ]
+        )
 
-    def solos_in_turn(self) -> list[Waiter]:
-        """Return the solos in the order in which they joined."""
-        if not self._is_sorted:
-            self.solos = dict.fromkeys(sorted(self.solos, key=attrgetter("order")))
-            self._is_sorted = True
-        return list(self.solos)
+    def next_number(self) -> int:
+        """Return the number of the next waiter or request."""
+        self.number += 1
+        return self.number
 
-    def fellows(self, ref: Reference) -> list[Waiter]:
-        """Return the waiters for one reference."""
-        return list(self._by_ref.get(ref, ()))
+    def endpoint(self, kind: ListKind) -> ListEndpoint:
+        """Return the endpoint of a list."""
+        if kind not in self.endpoints:
+            self.endpoints[kind] = ListEndpoint(kind, self._sources[kind])
+        return self.endpoints[kind]
 
-    def chorus_of(self, kind: ListKind) -> Chorus:
-        """Return the chorus of a list."""
-        if kind not in self._choruses:
-            self._choruses[kind] = Chorus(self.wanted(kind))
-        return self._choruses[kind]
+    def attach_due(self, now: float) -> None:
+        """Use the lists again for the references that were asked for alone for long enough."""
+        for endpoint in self.endpoints.values():
+            while endpoint.alone and (first := next(iter(endpoint.alone))).single_until <= now:
+                first.attach()
 
-    def choruses(self) -> dict[ListKind, Chorus]:
-        """Return the choruses that have members."""
-        return {kind: each for kind, each in self._choruses.items() if each.members}
-
-    def wanted(self, kind: ListKind) -> dict[Reference, Action | None]:
-        """Return the references of a list that have waiters, with the action as last seen."""
-        return self._wanted.setdefault(kind, {})
-
-    @property
-    def review_at(self) -> float:
-        """The time at which the limits of some members of a chorus come near."""
-        return min((each.review_at for each in self._choruses.values()), default=math.inf)
-
-    def add(self, waiter: Waiter) -> None:
-        """Add a waiter."""
-        ref = waiter.state.ref
-        self._by_ref.setdefault(ref, []).append(waiter)
-        self.solos[waiter] = None
-        waiter.order = next(self._order)
-        self.record_action(ref, waiter.state.action)
-
-    def record_action(self, ref: Reference, action: Action | None) -> None:
-        """Record an action as last seen."""
-        wanted = self.wanted(ref.list_kind)
-        wanted[ref] = action or wanted.get(ref)
+    def add(self, waiter: Waiter, now: float) -> None:
+        """Add a waiter, for the first time or again."""
+        state = waiter.state
+        endpoint = self.endpoint(state.ref.list_kind)
+        tracked = endpoint.tracked.get(state.ref)
+        if tracked is None:
+            tracked = waiter.tracked or TrackedAction(state.ref, endpoint)
+            if tracked.single_until <= now:
+                tracked.attach()
+            else:
+                endpoint.alone[tracked] = None
+            endpoint.tracked[state.ref] = tracked
+            endpoint.wanted[state.ref] = tracked.action
+            endpoint.wanted.version += 1
+        waiter.tracked = tracked
+        tracked.waiters.append(waiter)
+        tracked.set_quiet(quiet=False)
+        state.join(tracked)
+        waiter.joined = self.next_number()
+        endpoint.has_new = endpoint.has_new or not state.polls
+        endpoint.newest = max(endpoint.newest, state.began)
+        endpoint.forget_schedule()
+        endpoint.count += 1
+        self.count += 1
 
     def remove(self, waiter: Waiter) -> bool:
-        """Remove a waiter. Return True if it was the last one for its reference."""
-        if waiter.chorus is not None:
-            waiter.chorus.parted(waiter)
-        self.solos.pop(waiter, None)
-        ref = waiter.state.ref
-        waiters = self._by_ref.get(ref, [])
-        if waiter not in waiters:
+        """Remove a waiter. Return False if it had been removed before."""
+        tracked = waiter.tracked
+        if tracked is None or waiter not in tracked.waiters:
             return False
-        waiters.remove(waiter)
-        if waiters:
-            return False
-        del self._by_ref[ref], self._wanted[waiter.list_kind][ref]
+        tracked.refresh()
+        waiter.state.leave()
+        tracked.waiters.remove(waiter)
+        self.at_limit.pop(waiter, None)
+        self.count -= 1
+        endpoint = tracked.endpoint
+        endpoint.count -= 1
+        endpoint.forget_schedule()
+        if not tracked.waiters:
+            tracked.detach()
+            tracked.set_quiet(quiet=False)
+            del endpoint.tracked[tracked.ref], endpoint.wanted[tracked.ref]
+            del endpoint.attentive[tracked], endpoint.alone[tracked]
+            endpoint.wanted.version += 1
+            self.unverified.pop(tracked, None)
         return True
-
-    def join(self, waiter: Waiter, chorus: Chorus, now: float) -> None:
-        """Move a solo into a chorus, if it can be a member."""
-        if len(self._by_ref[waiter.state.ref]) == 1 and chorus.joined(waiter, now):
-            del self.solos[waiter]
-
-    def part(self, waiter: Waiter, now: float) -> None:
-        """Move a member of a chorus to the solos."""
-        assert waiter.chorus is not None
-        waiter.chorus.parted(waiter)
-        self.solos[waiter] = None
-        self._is_sorted = False
-        waiter.expires_at = max(waiter.state.hard_limit, now) + LAST_POLL_TIMEOUT

@@ -9,21 +9,17 @@ import asyncio
 import inspect
 import logging
 import math
-from contextlib import nullcontext
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
-
-from redis_enterprise_actions._model.errors import RequestError, WaitError
 
 from .waiters import Waiter
 
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
-    from contextlib import AbstractContextManager
+    from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Sequence
 
     from redis_enterprise_actions._model.action import Action
     from redis_enterprise_actions._model.record import Observer, Record, Recorder
-    from redis_enterprise_actions._model.reference import Reference
 
     from .poller import Poller
     from .wait_state import WaitState
@@ -35,37 +31,53 @@ _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 
 
+async def wait_for_end(poller: Poller, state: WaitState) -> None:
+    """Wait until the wait is over: `WaitState.close` then makes its result."""
+    waiter = Waiter(state, every_update=False)
+    try:
+        poller.add(waiter)
+        await waiter.future
+    finally:
+        poller.remove(waiter)
+        await poller.drain()
+
+
 async def watch(
-    poller: Poller,
-    state: WaitState,
-    *,
-    on_progress: OnProgress | None,
-    every_update: bool = True,
-    recorder: Recorder | None = None,
-    observers: Sequence[Observer] = (),
-    following: Callable[[Reference], AbstractContextManager[object]] = nullcontext,
+    poller: Poller, state: WaitState, *, on_progress: OnProgress | None, every_update: bool = True
 ) -> AsyncGenerator[Action, None]:
     """Yield the first answer, each change, and the end.
 
-    Without `every_update`, only the end is yielded. `following` is entered for as long as the wait
-    lasts.
+    Without `every_update`, only the end is yielded.
     """
+    clock = asyncio.get_running_loop().time
+    waiter = Waiter(state, every_update=every_update or on_progress is not None)
+    while not state.is_done:
+        try:
+            poller.add(waiter)
+            await waiter.future
+        finally:
+            poller.remove(waiter)
+            await poller.drain()
+        if state.error is not None:
+            state.close(clock())
+        action = state.action
+        assert action is not None
+        if on_progress is not None:
+            await _run_callback(on_progress, action, state)
+        yield state.finished_action(clock()) if state.is_done else action
+
+
+@contextmanager
+def observed(
+    state: WaitState, recorder: Recorder | None, observers: Sequence[Observer]
+) -> Generator[None]:
+    """Give the record of a wait to its recorder and its observers, as it begins and as it ends."""
     clock = asyncio.get_running_loop().time
     if recorder is not None:
         recorder.add(lambda: state.current_record(clock()))
     on_ended = _notify(observers, state.current_record(clock())) if observers else []
-    waiter = Waiter(state, every_update=every_update or on_progress is not None)
     try:
-        with following(state.ref):
-            while not state.is_done:
-                try:
-                    action = await poller.next_update(waiter)
-                except (WaitError, RequestError) as error:
-                    state.final_record(clock(), error)
-                    raise
-                if on_progress is not None:
-                    await _run_callback(on_progress, action, state)
-                yield state.finished_action(clock()) if state.is_done else action
+        yield
     finally:
         _notify(on_ended, state.final_record(clock()))
 

@@ -113,6 +113,10 @@ class ActionsApi:
         deletion = _deletion_of(ref, last)
         return None if deletion is None else await self._confirm_deletion(ref, deletion, gate)
 
+    def path(self, ref: Reference) -> str:
+        """Return the path of an action in v1."""
+        return _action_route(ref.uid)[0]
+
     @refusable
     async def fetch_many(self, wanted: Wanted, gate: Gate | None) -> ListResult:
         """Return what changed in the lists of v1 and, if need be, v2.

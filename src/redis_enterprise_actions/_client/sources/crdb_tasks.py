@@ -37,6 +37,10 @@ class CrdbTasksApi:
     def __init__(self, transport: Transport) -> None:
         self.transport = transport
 
+    def path(self, ref: Reference) -> str:
+        """Return the path of a task."""
+        return _task_route(ref.uid)[0]
+
     async def fetch(self, ref: Reference, _: Action | None, gate: Gate | None) -> Action | None:
         """Return a task, or None if the cluster does not know it."""
         path, decode = _task_route(ref.uid)

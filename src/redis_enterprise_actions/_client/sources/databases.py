@@ -80,6 +80,10 @@ class DatabasesApi:
         self._last_call_time = 0
         self._last_calls: dict[tuple[ReferenceKind, int], int] = {}
 
+    def path(self, ref: Reference) -> str:
+        """Return the path of a database."""
+        return f"{DATABASES}/{ref.numeric_uid}"
+
     async def fetch(
         self, ref: Reference, last: Action | None, gate: Gate | None = None
     ) -> Action | AmbiguousAnswer | None:

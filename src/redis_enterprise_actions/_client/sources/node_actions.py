@@ -67,6 +67,10 @@ class NodeActionsApi:
         self._cancelled: dict[str, str | None] = {}
         self._waits: Counter[str] = Counter()
 
+    def path(self, ref: Reference) -> str:
+        """Return the path of an action of a node or the cluster."""
+        return action_path(ref)
+
     async def fetch(
         self, ref: Reference, last: Action | None, gate: Gate | None = None
     ) -> Action | AmbiguousAnswer | None:
