@@ -27,47 +27,46 @@ class RateLimiter:
     tenth of the time; after a failed one the client rests until none of it is owed, up to a minute.
     So polling takes at most a tenth of any time, and six seconds, as long as answers take up to
     6.7 s. Urgent requests, those at the limits of waits, are bound by the three a second only.
+
+    `urgent_from` is the earliest time of the next request, and `earliest` that of one which is not
+    urgent.
     """
 
+    __slots__ = ("_credit", "_credit_at", "_rest_until", "_starts", "urgent_from")
+
     def __init__(self) -> None:
+        self.urgent_from = -math.inf
         self._starts: deque[float] = deque(maxlen=_PER_WINDOW)
         self._rest_until = -math.inf
         self._credit = _CREDIT
         self._credit_at = -math.inf
 
-    def earliest(self, *, urgent: bool) -> float:
-        """Return the earliest time of the next request. An urgent one ignores the rest."""
-        full = len(self._starts) == _PER_WINDOW
-        window = self._starts[0] + _WINDOW if full else -math.inf
-        return window if urgent else max(self._rest_until, window)
+    @property
+    def earliest(self) -> float:
+        """The earliest time of the next request that is not urgent."""
+        return max(self._rest_until, self.urgent_from)
 
     def record_start(self, now: float) -> None:
         """Record that a request begins."""
         self._starts.append(now)
+        if len(self._starts) == _PER_WINDOW:
+            self.urgent_from = self._starts[0] + _WINDOW
 
-    def record_answer(self, poll: PollGate, ended: float, duration: float) -> None:
-        """Record a poll that was answered after `duration` seconds of the cluster's time."""
-        self._draw(ended, duration)
-        self._rest(poll, ended + min(_REST_FACTOR * duration, _MAX_REST))
+    def record_end(
+        self, poll: PollGate, ended: float, duration: float, *, is_answered: bool
+    ) -> None:
+        """Record a poll that took the cluster `duration` seconds, and was answered or failed."""
+        grown = min(_CREDIT, self._credit + _REFILL * (ended - self._credit_at))
+        self._credit, self._credit_at = max(-_CREDIT, grown - duration), ended
+        if is_answered:
+            rest = min(_REST_FACTOR * duration, _MAX_REST)
+        else:
+            rest = max(0.0, -self._credit / _REFILL)
+        self._rest_until = max(self._rest_until, ended + rest, poll.began + poll.gap)
 
-    def record_failure(self, poll: PollGate, ended: float, duration: float) -> None:
-        """Record a poll that failed, or was cut short, after `duration` seconds."""
-        self._draw(ended, duration)
-        self._rest(poll, ended + max(0.0, -self._credit / _REFILL))
-
-    def _draw(self, now: float, duration: float) -> None:
-        """Take the duration of a request from the credit, which has grown meanwhile."""
-        grown = min(_CREDIT, self._credit + _REFILL * (now - self._credit_at))
-        self._credit, self._credit_at = max(-_CREDIT, grown - duration), now
-
-    def record_urgent(self, poll: PollGate) -> None:
-        """Record an urgent poll that is over, whatever became of it."""
-        self._rest(poll, -math.inf)
-
-    def _rest(self, poll: PollGate, until: float) -> None:
-        # The next poll may take as many requests, and two polls of two would exceed the limit.
-        gap = GAP if poll.requests <= 1 else max(GAP * poll.requests, _WINDOW)
-        self._rest_until = max(self._rest_until, poll.began + gap, until)
+    def record_urgent_end(self, poll: PollGate) -> None:
+        """Record an urgent poll that failed, or was cut short: it is no reason for a rest."""
+        self._rest_until = max(self._rest_until, poll.began + poll.gap)
 
 
 class PollGate:
@@ -81,11 +80,17 @@ class PollGate:
         self.requests = 0
         self.waited = 0.0
 
+    @property
+    def gap(self) -> float:
+        """Seconds from the beginning of the poll to that of the next one, at least."""
+        # The next poll may take as many requests, and two polls of two would exceed the limit.
+        return GAP if self.requests <= 1 else max(GAP * self.requests, _WINDOW)
+
     async def admit(self) -> None:
         """Wait until one more request stays within three a second, and count it."""
-        clock = asyncio.get_running_loop().time
-        while (pause := self._limiter.earliest(urgent=True) - clock()) > TICK:
+        limiter, clock = self._limiter, asyncio.get_running_loop().time
+        while (pause := limiter.urgent_from - clock()) > TICK:
             self.waited += pause
             await asyncio.sleep(pause)
-        self._limiter.record_start(clock())
+        limiter.record_start(clock())
         self.requests += 1

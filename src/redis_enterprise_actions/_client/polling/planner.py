@@ -54,30 +54,26 @@ class PollingState:
 
 def next_request(state: PollingState, now: float) -> PlannedRequest | None:
     """Return the next request, or None if no waiter needs one."""
-    urgent = at_limit(state, now)
-    if urgent is not None:
-        return urgent
+    if state.registry.at_limit:
+        return at_limit(state, now)
     poll = _next_poll(state, now)
+    if not state.registry.unverified:
+        return poll
     verification = _next_verification(state)
-    if verification is None or poll is None:
-        return poll or verification
     # Verifications and polls alternate.
-    is_turn = state.last_was_verification and poll.when <= verification.when
+    is_turn = state.last_was_verification and poll is not None and poll.when <= verification.when
     return poll if is_turn else verification
 
 
-def at_limit(state: PollingState, now: float) -> PlannedRequest | None:
-    """Return the request for the wait that has been at its limit longest, or None."""
+def at_limit(state: PollingState, now: float) -> PlannedRequest:
+    """Return the request for the wait that has been at its limit longest. There must be one."""
     waiters = state.registry.at_limit
-    tracked = next((each.tracked for each in waiters if each.tracked), None)
-    if tracked is None:
-        return None
-    when = state.rate_limiter.earliest(urgent=True)
-    endpoint = tracked.endpoint
+    tracked = next(iter(waiters)).tracked
+    when, endpoint = state.rate_limiter.urgent_from, tracked.endpoint
     if tracked.is_attached and endpoint.is_healthy(now) and endpoint.is_usable(now):
         for waiter in waiters:
             other = waiter.tracked
-            if other is not tracked and other and other.is_attached and other.endpoint is endpoint:
+            if other is not tracked and other.is_attached and other.endpoint is endpoint:
                 return PlannedRequest(when, RequestKind.LIST, endpoint, None, is_urgent=True)
     return PlannedRequest(when, RequestKind.SINGLE, endpoint, tracked, is_urgent=True)
 
@@ -89,9 +85,8 @@ def next_beside(
 
     Before `slow_at` there is none, except at a limit.
     """
-    urgent = at_limit(state, now)
-    if urgent is not None:
-        return urgent
+    if state.registry.at_limit:
+        return at_limit(state, now)
     busy = out.tracked
     endpoints = [each for each in state.registry.endpoints.values() if each.tracked]
     if state.outage is not None:
@@ -108,11 +103,9 @@ def next_beside(
     return None if plan is None else plan._replace(when=max(plan.when, slow_at))
 
 
-def _next_verification(state: PollingState) -> PlannedRequest | None:
-    tracked = next(iter(state.registry.unverified), None)
-    if tracked is None:
-        return None
-    when = state.rate_limiter.earliest(urgent=True)
+def _next_verification(state: PollingState) -> PlannedRequest:
+    tracked = next(iter(state.registry.unverified))
+    when = state.rate_limiter.urgent_from
     if state.outage is not None:
         when = max(when, state.outage.retry_at)
     return PlannedRequest(when, RequestKind.VERIFY, tracked.endpoint, tracked)
@@ -137,7 +130,7 @@ def _retry(
     if not candidates:
         return None
     first = min(candidates, key=lambda it: (it.outage is not None, outage.last_tried(it.ref)))
-    when = max(outage.retry_at, state.rate_limiter.earliest(urgent=False))
+    when = max(outage.retry_at, state.rate_limiter.earliest)
     return PlannedRequest(when, RequestKind.SINGLE, first.endpoint, first)
 
 
@@ -176,18 +169,17 @@ def _next_single(
     first = candidates[0]
     if len(candidates) > 1:
         first = min(candidates, key=lambda tracked: tracked.due)
-    earliest = state.rate_limiter.earliest
-    is_first_wait = state.registry.count == len(first.waiters) and first.is_new
-    if first.poll_now or is_first_wait:
-        when = max(now, earliest(urgent=True))
+    is_first = not first.polls and state.registry.count == len(first.waiters)
+    if first.poll_now or is_first:
+        when = max(now, state.rate_limiter.urgent_from)
     else:
-        when = max(first.due, earliest(urgent=False))
+        when = max(first.due, state.rate_limiter.earliest)
     return PlannedRequest(when, RequestKind.SINGLE, first.endpoint, first)
 
 
 def _list_due(state: PollingState, endpoint: ListEndpoint, now: float) -> float | None:
     """Return the time of the next list request, or None if single requests are cheaper."""
-    earliest = state.rate_limiter.earliest(urgent=False)
+    earliest = state.rate_limiter.earliest
     since = max(endpoint.asked_at, endpoint.single_asked_at, endpoint.newest)
     cost = endpoint.cost_at(now)
     schedule = endpoint.schedule(since, is_bound=lambda due: due <= earliest)

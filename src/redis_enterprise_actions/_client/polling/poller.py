@@ -14,6 +14,7 @@ import asyncio
 import heapq
 import logging
 import math
+import time
 from contextvars import Context
 from copy import copy
 from itertools import count
@@ -67,7 +68,7 @@ class _Request:
     """
 
     __slots__ = (
-        *("at_limit", "began", "endpoint", "first", "gate", "has_failed", "held_up", "is_over"),
+        *("at_limit", "began", "endpoint", "first", "gate", "has_failed", "held_up"),
         *("is_quick", "is_slow", "kind", "limit", "needed_by", "number", "planned"),
         *("slow_timer", "tracked", "unverified"),
     )
@@ -89,7 +90,6 @@ class _Request:
         self.unverified: WaitError | None = None  # what a verification is about
         self.is_quick = False  # made at the limit of a wait, for at most `QUICK`
         self.is_slow = False
-        self.is_over = False
         self.held_up = 0.0  # seconds for which the event loop itself was blocked
         self.has_failed = False  # cut short as it takes too long
 
@@ -100,17 +100,13 @@ class _Request:
 
     def serves(self, waiter: Waiter) -> bool:
         """Return True if the request was made for this waiter, too."""
-        tracked = waiter.tracked
-        return (
-            waiter.joined < self.number
-            and tracked is not None
-            and tracked.endpoint is self.endpoint
-            and (self.tracked is None or self.tracked is tracked)
-        )
+        tracked, own = waiter.tracked, self.tracked
+        is_about = tracked.endpoint is self.endpoint if own is None else tracked is own
+        return is_about and waiter.joined < self.number
 
     def cut(self, *, has_failed: bool = False) -> None:
         """Cut the request short: nobody needs it any more, or it takes too long."""
-        if not (self.is_over or self.limit.expired()):
+        if not self.limit.expired():
             self.has_failed = has_failed
             self.limit.reschedule(-math.inf)
 
@@ -138,6 +134,7 @@ class Poller:
         self._leavers: set[asyncio.Future[None]] = set()  # see `drain`
         self._task: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._clock = time.monotonic  # that of the loop, once there is one
         self._closed = False
 
     # --- waiters join and leave -----------------------------------------------------------------
@@ -152,7 +149,7 @@ class Poller:
             raise ClientClosed
         if self._loop not in {None, loop}:
             raise UsageError(_OTHER_LOOP)
-        self._loop = loop
+        self._loop, self._clock = loop, loop.time
         now, state = loop.time(), waiter.state
         waiter.future = loop.create_future()
         state.error = state.check(now) if state.polls else None
@@ -168,22 +165,21 @@ class Poller:
             # The loop serves all waiters, so it does not run in the context of the first one.
             self._task = loop.create_task(self._run(), name="poll loop", context=Context())
             return
-        assert waiter.tracked is not None
-        due = max(waiter.tracked.due, self._rate_limiter.earliest(urgent=False))
+        due = max(waiter.due, self._rate_limiter.earliest)
         for sleep in (self._sleep, self._beside_sleep):
             if due < sleep.until:
                 sleep.end()
 
     def remove(self, waiter: Waiter) -> None:
         """Remove a waiter, and cut requests short that no waiter needs any more."""
-        requests = [each for each in (self._due, self._beside) if each and each.serves(waiter)]
         if not self._registry.remove(waiter):
             return
         waiter.check_at = waiter.ends_at = math.inf
-        for request in requests:
-            request.needed_by -= 1
-            if not request.needed_by:
-                request.cut()
+        for request in (self._due, self._beside):
+            if request is not None and request.serves(waiter):
+                request.needed_by -= 1
+                if not request.needed_by:
+                    request.cut()
         if not self._registry.count:
             self._sleep.end()
             self._beside_sleep.end()
@@ -223,7 +219,7 @@ class Poller:
 
     def _end(self, waiter: Waiter, error: Exception) -> None:
         """End a wait by an error."""
-        waiter.state.fail(error, self._now())
+        waiter.state.fail(error, self._clock())
         self._wake(waiter)
 
     # --- the loop -------------------------------------------------------------------------------
@@ -236,14 +232,14 @@ class Poller:
                 if not registry.count:
                     await self._end_beside()
                     continue
-                registry.attach_due(self._now())
+                registry.attach_due(self._clock())
                 state.next_limit = self._timer.when
-                planned, number = next_request(state, self._now()), registry.number
-                if planned is not None and self._correct_limits(planned.when + CLOSE_TO_LIMIT):
-                    state.next_limit = self._timer.when
-                    planned = next_request(state, self._now())
+                now, number = self._clock(), registry.number
+                planned = next_request(state, now)
                 when = math.inf if planned is None else planned.when
-                woken = await self._sleep.was_ended_before(when)
+                if planned is not None and planned.tracked is None and self._correct_limits(when):
+                    continue
+                woken = when > now and await self._sleep.was_ended_before(when)
                 if planned is not None and not woken and registry.number == number:
                     await self._send(planned)
         except Exception as error:  # noqa: BLE001 - no waiter may hang if the loop itself fails
@@ -261,8 +257,8 @@ class Poller:
         """Send the requests that are made while another one is out."""
         try:
             while (out := self._due) is not None:
-                slow_at = out.began + out.endpoint.slow_after(self._now())
-                planned = next_beside(self._state, out.planned, slow_at, self._now())
+                slow_at = out.began + out.endpoint.slow_after(self._clock())
+                planned = next_beside(self._state, out.planned, slow_at, self._clock())
                 if planned is None:
                     return
                 if not await self._beside_sleep.was_ended_before(planned.when):
@@ -295,10 +291,6 @@ class Poller:
         for waiter in self._registry:
             self._end(waiter, error)
 
-    def _now(self) -> float:
-        assert self._loop is not None
-        return self._loop.time()
-
     # --- requests -------------------------------------------------------------------------------
 
     async def _send(self, planned: PlannedRequest, *, beside: bool = False) -> None:
@@ -321,60 +313,71 @@ class Poller:
                 else:
                     found = await source.verify(tracked.ref, request.unverified, gate)
         except Exception as error:  # noqa: BLE001 - each waiter gets it
-            self._on_error(request, error)
+            self._on_error(request, error, *self._end_request(request))
+        except BaseException:
+            self._end_request(request)
+            raise
         else:
-            self._on_answer(request, listed, found)
-        finally:
-            request.slow_timer.cancel()
-            if beside:
-                self._beside = None
-                self._sleep.end()
-            else:
-                self._due = None
-                self._beside_sleep.end()
-        self._check_again(request)
+            self._on_answer(request, listed, found, *self._end_request(request))
+        for waiter in request.at_limit:
+            if waiter in waiter.tracked.waiters:  # the request told nothing about it
+                self._set_limit(waiter, self._clock())
 
     def _begin(self, planned: PlannedRequest) -> _Request:
         """Record a request that is about to be sent."""
         assert self._loop is not None
-        now, state, endpoint = self._now(), self._state, planned.endpoint
-        request = _Request(planned, self._registry.next_number(), PollGate(self._rate_limiter, now))
-        request.slow_timer = self._loop.call_at(now + _SLOW, self._on_slow, request)
+        now, state, registry, endpoint = (
+            self._clock(),
+            self._state,
+            self._registry,
+            planned.endpoint,
+        )
         tracked = planned.tracked
-        if tracked is None:
-            request.needed_by = endpoint.count
-        else:
-            request.needed_by = len(tracked.waiters)
-            request.first = min(tracked.waiters, key=lambda it: it.due)
-            if planned.kind is RequestKind.VERIFY:
-                request.unverified = tracked.unverified
-        request.at_limit = [each for each in self._registry.at_limit if request.serves(each)]
-        for waiter in request.at_limit:
-            del self._registry.at_limit[waiter]
-        request.is_quick = not all(waiter.was_cut for waiter in request.at_limit)
+        registry.number += 1
+        request = _Request(planned, registry.number, PollGate(self._rate_limiter, now))
+        request.slow_timer = self._loop.call_at(now + _SLOW, self._on_slow, request)
+        if registry.at_limit:
+            request.at_limit = [each for each in registry.at_limit if request.serves(each)]
+            request.is_quick = not all(waiter.was_cut for waiter in request.at_limit)
+            for waiter in request.at_limit:
+                del registry.at_limit[waiter]
         state.requests += 1
         state.last_was_verification = planned.kind is RequestKind.VERIFY
         endpoint.last_request = state.requests
         endpoint.last_was_list = tracked is None
         if tracked is None:
+            request.needed_by = endpoint.count
             endpoint.on_asked(now)
         else:
+            request.needed_by = len(tracked.waiters)
+            request.first = tracked.waiters[0]
+            if request.needed_by > 1:
+                request.first = min(tracked.waiters, key=lambda waiter: waiter.due)
+            if planned.kind is RequestKind.VERIFY:
+                request.unverified = tracked.unverified
             tracked.on_asked(now)
         return request
 
-    def _finish(self, request: _Request) -> float:
-        """Return the seconds that a request took the cluster, which is over now."""
-        now, gate = self._now(), request.gate
-        request.is_over = True
-        if not gate.requests:
+    def _end_request(self, request: _Request) -> tuple[float, float]:
+        """Record that a request is over. Return the seconds that it took the cluster, and now."""
+        now = self._clock()
+        if not request.gate.requests:
             self._rate_limiter.record_start(request.began)
-        if request.kind is RequestKind.LIST:
+        if request.tracked is None:
             request.endpoint.out_since = math.inf
-        elif request.tracked is not None:
+        else:
             request.tracked.on_heard(now)
-        if not request.is_slow:
+        if not request.is_slow and now > request.slow_timer.when():
             self._note_timer(request.slow_timer.when())
-        return max(0.0, now - request.began - gate.waited - request.held_up)
+        request.slow_timer.cancel()
+        if request is self._beside:
+            self._beside = None
+            self._sleep.end()
+        else:
+            self._due = None
+            if self._beside_task is not None:
+                self._beside_sleep.end()
+        return max(0.0, now - request.began - request.gate.waited - request.held_up), now
 
     def _on_slow(self, request: _Request) -> None:
         """Note that a request is slow, and have others made beside it."""
@@ -388,26 +391,13 @@ class Poller:
 
         That time does not count as the cluster's for the requests that are out.
         """
-        now = self._now()
+        now = self._clock()
         held_up = now - max(when, self._held_up_until)
         if held_up > TICK:
             self._held_up_until = now
             for request in (self._due, self._beside):
                 if request is not None:
                     request.held_up += min(held_up, now - request.began)
-
-    def _served_by(self, request: _Request) -> list[Waiter]:
-        """Return the waiters that a request was made for, and that are still there."""
-        endpoint, tracked = request.endpoint, request.tracked
-        every = endpoint.tracked.values() if tracked is None else [tracked]
-        return [waiter for each in every for waiter in each.waiters if request.serves(waiter)]
-
-    def _check_again(self, request: _Request) -> None:
-        """Ask once more for those that were at a limit, and for which the request told nothing."""
-        now = self._now()
-        for waiter in request.at_limit:
-            if waiter.tracked is not None and waiter in waiter.tracked.waiters:
-                self._set_limit(waiter, now)
 
     # --- answers --------------------------------------------------------------------------------
 
@@ -416,48 +406,52 @@ class Poller:
         request: _Request,
         listed: ListResult | None,
         found: Action | AmbiguousAnswer | None,
+        took: float,
+        now: float,
     ) -> None:
-        took = self._finish(request)
+        self._rate_limiter.record_end(request.gate, now, took, is_answered=True)
         if listed is not None:
-            self._on_list(request, listed, took)
+            self._on_list(request, listed, took, now)
         elif request.unverified is None:
-            self._on_single(request, found, took)
+            self._on_single(request, found, took, now)
         else:
-            self._on_verification(request, found)
-        self._rate_limiter.record_answer(request.gate, self._now(), took)
+            self._on_verification(request, found, now)
 
     def _on_single(
-        self, request: _Request, found: Action | AmbiguousAnswer | None, took: float
+        self, request: _Request, found: Action | AmbiguousAnswer | None, took: float, now: float
     ) -> None:
         tracked = request.tracked
         assert tracked is not None
-        tracked.endpoint.on_single_heard(self._now(), took)
-        if found is not None:
+        tracked.endpoint.on_single_heard(now, took)
+        if found is not None and tracked.list_misses:
             tracked.on_found_alone()
-        self._deliver(tracked, found, request)
+        self._deliver(tracked, found, request, now)
         if tracked not in self._registry.unverified:
-            self._on_cluster_answered()
+            self._on_cluster_answered(now)
 
-    def _on_list(self, request: _Request, listed: ListResult, took: float) -> None:
+    def _on_list(self, request: _Request, listed: ListResult, took: float, now: float) -> None:
         """Pass the entries of a list that mean anything to their waiters."""
-        now, endpoint = self._now(), request.endpoint
-        self._on_cluster_answered()
+        endpoint = request.endpoint
+        self._on_cluster_answered(now)
         if listed.cost == math.inf:
             endpoint.refuse(now)
             return
         endpoint.read, changed = listed.read, listed.changed
+        at_limit = dict.fromkeys(waiter.tracked for waiter in request.at_limit)
         if listed.read is None:
             touched = list(endpoint.tracked.values())
         else:
             concerned = [endpoint.tracked[ref] for ref in changed if ref in endpoint.tracked]
-            limits = [each.tracked for each in request.at_limit if each.tracked is not None]
-            touched = list(dict.fromkeys([*concerned, *endpoint.attentive, *limits]))
+            touched = list(dict.fromkeys([*concerned, *endpoint.attentive, *at_limit]))
         for tracked in touched:
             ref = tracked.ref
             entry = changed.get(ref)
             if listed.read is not None and ref not in changed:
                 entry = listed.read(ref)
-            self._on_entry(request, tracked, entry)
+            if not tracked.waiters:
+                continue  # the end of another wait has ended this one
+            if tracked in at_limit or not tracked.ignores(entry, now):
+                self._on_entry(request, tracked, entry, now)
         endpoint.on_heard(request.began, now, listed.cost, took)
 
     def _on_entry(
@@ -465,133 +459,133 @@ class Poller:
         request: _Request,
         tracked: TrackedAction,
         entry: UnreadEntry | Action | AmbiguousAnswer | None,
+        now: float,
     ) -> None:
-        """Pass the entry of a list, None if there is none, to the waiters that it concerns."""
-        if not tracked.waiters:
-            return  # the end of another wait has ended this one
+        """Pass an entry of a list, None if there is none, to the waiters that it concerns."""
         if tracked.was_heard_since(request.began):
-            tracked.set_quiet(
-                quiet=False
-            )  # a later request was answered before; the next list counts
+            tracked.listen()  # a later request was answered before; the next list counts
         elif entry is None:
             if tracked.is_attached and any(map(request.serves, tracked.waiters)):
-                tracked.on_missing(self._now())
-        elif isinstance(entry, AmbiguousAnswer):
-            tracked.on_listed(request.began)
-            self._deliver(tracked, entry, request)
-        elif (
-            entry.phase.unfinished
-            and not tracked.needs_reading(self._now())
-            and not any(each.tracked is tracked for each in request.at_limit)
-        ):
-            tracked.on_unread(entry if isinstance(entry, Action) else None)
+                tracked.on_missing(now)
         else:
             tracked.on_listed(request.began)
-            found = entry if isinstance(entry, Action) else entry.read()
-            self._deliver(tracked, found, request)
+            if not isinstance(entry, (Action, AmbiguousAnswer)):
+                entry = entry.read()
+            self._deliver(tracked, entry, request, now)
 
-    def _on_verification(self, request: _Request, ended: Action | AmbiguousAnswer | None) -> None:
+    def _on_verification(
+        self, request: _Request, ended: Action | AmbiguousAnswer | None, now: float
+    ) -> None:
         """End the waits whose error the database confirms; pass the end to them if it does not."""
         tracked = request.tracked
         assert tracked is not None
         if ended is not None:
-            self._deliver(tracked, ended, request)
+            self._deliver(tracked, ended, request, now)
         else:
             for waiter in self._served_by(request):
                 error = waiter.state.unverified
-                if type(error) is type(request.unverified) and error is not None:
+                if error is not None and type(error) is type(request.unverified):
                     waiter.state.error = error
                     self._wake(waiter)
-        tracked_again = tracked in self._registry.unverified and tracked.unverified is not None
-        if not tracked_again:
+        if tracked.unverified is None:
             self._registry.unverified.pop(tracked, None)
-        self._on_cluster_answered()
+        self._on_cluster_answered(now)
 
     def _deliver(
-        self, tracked: TrackedAction, found: Action | AmbiguousAnswer | None, request: _Request
+        self,
+        tracked: TrackedAction,
+        found: Action | AmbiguousAnswer | None,
+        request: _Request,
+        now: float,
     ) -> None:
         """Pass an answer to the waits of one reference, and wake those that it is an update for."""
-        now, action = self._now(), None
+        action, is_unverified = None, False
         for waiter in tuple(tracked.waiters):
             if not request.serves(waiter):
                 continue
             state = waiter.state
             try:
-                verdict = state.on_answer(
-                    found, request.began, now, shared=waiter is not request.first
-                )
+                shared = waiter is not request.first
+                verdict = state.on_answer(found, request.began, now, shared=shared)
             except Exception as error:  # noqa: BLE001 - an error of a strategy ends its wait only
                 self._end(waiter, error)
                 continue
-            action = state.action or action
-            if verdict is Verdict.VERIFY:
-                self._registry.unverified[tracked] = None
+            action = state.last_action or action
+            is_unverified = is_unverified or verdict is Verdict.VERIFY
             if verdict is Verdict.DONE or (verdict is Verdict.UPDATE and waiter.every_update):
                 self._wake(waiter)
             else:
                 self._check(waiter, now)
-        if tracked.unverified is None:
+        if is_unverified:
+            self._registry.unverified[tracked] = None
+        else:
             self._registry.unverified.pop(tracked, None)
-            self._end_outage_of(tracked)
+            if tracked.outage is not None:
+                self._end_outage_of(tracked, now)
         if tracked.waiters:
-            tracked.on_read(action, now, listed=request.tracked is None)
+            tracked.on_read(action, now, is_listed=request.tracked is None)
+
+    def _served_by(self, request: _Request) -> list[Waiter]:
+        """Return the waiters that a request was made for, and that are still there."""
+        endpoint, tracked = request.endpoint, request.tracked
+        every = endpoint.tracked.values() if tracked is None else [tracked]
+        return [waiter for each in every for waiter in each.waiters if request.serves(waiter)]
 
     # --- failures -------------------------------------------------------------------------------
 
-    def _on_error(self, request: _Request, error: Exception) -> None:
-        took = self._finish(request)
+    def _on_error(self, request: _Request, error: Exception, took: float, now: float) -> None:
         if request.limit.expired():
-            self._on_cut(request, took)
+            self._on_cut(request, took, now)
         elif isinstance(error, RequestError) and error.transient:
-            self._on_failure(request, error, took)
+            self._on_failure(request, error, took, now)
         else:
             copied = isinstance(error, RedisActionsError)
             for waiter in self._served_by(request):
                 self._end(waiter, copy(error) if copied else error)
 
-    def _on_cut(self, request: _Request, took: float) -> None:
+    def _on_cut(self, request: _Request, took: float, now: float) -> None:
         """Record a request that nobody needed any more, or that took too long."""
-        now, tracked = self._now(), request.tracked
+        tracked = request.tracked
         if request.has_failed and tracked is not None:
-            method, path = "GET", request.endpoint.source.path(tracked.ref)
+            path = request.endpoint.source.path(tracked.ref)
             reason = f"no answer in {took:.0f} s, while others were answered"
-            self._on_failure(request, ClusterUnreachable(method, path, reason=reason), took)
+            self._on_failure(request, ClusterUnreachable("GET", path, reason=reason), took, now)
             return
-        if request.is_quick:
-            self._rate_limiter.record_urgent(request.gate)
-            for waiter in request.at_limit:
-                waiter.was_cut = True
-        else:
-            self._rate_limiter.record_failure(request.gate, now, took)
+        for waiter in request.at_limit:
+            waiter.was_cut = True
+        self._record_failed_end(request, took, now)
         if tracked is None and (request.has_failed or took >= QUICK - TICK):
             request.endpoint.on_failed(now, alone=request.has_failed)
 
-    def _on_failure(self, request: _Request, error: RequestError, took: float) -> None:
-        """Record a transient failure: of the list, of one action, or of the cluster."""
-        now, tracked = self._now(), request.tracked
+    def _record_failed_end(self, request: _Request, took: float, now: float) -> None:
         if request.is_quick:
-            self._rate_limiter.record_urgent(request.gate)
+            self._rate_limiter.record_urgent_end(request.gate)
         else:
-            self._rate_limiter.record_failure(request.gate, now, took)
+            self._rate_limiter.record_end(request.gate, now, took, is_answered=False)
+
+    def _on_failure(self, request: _Request, error: RequestError, took: float, now: float) -> None:
+        """Record a transient failure: of the list, of one action, or of the cluster."""
+        tracked = request.tracked
+        self._record_failed_end(request, took, now)
         others_answered = self._answered_at > request.began
         if tracked is None:
             # A failed list proves nothing about an action, so it ends no wait.
             request.endpoint.on_failed(now, alone=others_answered)
             if not others_answered:
-                self._record_outage(error, request, None)
+                self._record_outage(error, request, None, now)
             return
         tracked.endpoint.on_single_heard(now, took)
         waiters = self._served_by(request)
         for waiter in waiters:
             waiter.state.unverified = None
-            waiter.state.on_no_answer(now)
+            waiter.state.schedule.on_no_answer(now)
         self._registry.unverified.pop(tracked, None)
         outage = tracked.outage
         is_alone = others_answered or (outage is not None and self._answered_at >= outage.began)
         if not is_alone:
-            self._record_outage(error, request, tracked.ref)
-        if is_alone or self._state.outage is None or not self._is_declared:
-            self._record_outage_of(tracked, error, request, is_alone=is_alone)
+            self._record_outage(error, request, tracked.ref, now)
+        if is_alone or not self._is_declared:
+            self._record_outage_of(tracked, error, request, now, is_alone=is_alone)
         for waiter in waiters:
             self._check(waiter, now)
 
@@ -601,9 +595,11 @@ class Poller:
         outage = self._state.outage
         return outage is not None and outage.failures >= _OUTAGE_FAILURES
 
-    def _record_outage(self, error: RequestError, request: _Request, ref: Reference | None) -> None:
+    def _record_outage(
+        self, error: RequestError, request: _Request, ref: Reference | None, now: float
+    ) -> None:
         """Record a failure of the cluster. The second one in a row concerns all waits."""
-        now, outage = self._now(), self._state.outage
+        outage = self._state.outage
         if outage is None:
             outage = self._state.outage = Outage(request.began)
         is_unreached = error.advice is not None and not self._cluster.has_answered
@@ -613,7 +609,6 @@ class Poller:
             _outage_log.warning("%s; asking again", str(error), extra=extra)
             for waiter in self._registry:
                 tracked = waiter.tracked
-                assert tracked is not None
                 if tracked.outage is not None and tracked.outage.began >= outage.began:
                     tracked.outage = None
                 waiter.state.join_cluster_outage(outage)
@@ -626,10 +621,15 @@ class Poller:
                 self._check(waiter, now)
 
     def _record_outage_of(
-        self, tracked: TrackedAction, error: RequestError, request: _Request, *, is_alone: bool
+        self,
+        tracked: TrackedAction,
+        error: RequestError,
+        request: _Request,
+        now: float,
+        *,
+        is_alone: bool,
     ) -> None:
         """Record a failure of one action, which may be the only one that fails."""
-        now = self._now()
         if tracked.outage is None:
             tracked.outage = Outage(request.began)
         tracked.outage.record_failure(error, now)
@@ -641,17 +641,17 @@ class Poller:
             message = "%s; asking again, while requests for other actions are answered"
             _outage_log.warning(message, str(error), extra=extra)
 
-    def _end_outage_of(self, tracked: TrackedAction) -> None:
+    def _end_outage_of(self, tracked: TrackedAction, now: float) -> None:
         """Record an answer for one action, which ends the outage of this action."""
         outage, tracked.outage = tracked.outage, None
         if outage is not None and outage.is_logged:
-            extra = _log_fields("outage over", self._now() - outage.began, ref=tracked.ref)
+            extra = _log_fields("outage over", now - outage.began, ref=tracked.ref)
             message = "requests for action %s are answered again"
             _outage_log.warning(message, one_line(tracked.ref.name), extra=extra)
 
-    def _on_cluster_answered(self) -> None:
+    def _on_cluster_answered(self, now: float) -> None:
         """Record an answer, which ends the outage of the cluster."""
-        now, outage, out = self._now(), self._state.outage, self._due
+        outage, out = self._state.outage, self._due
         self._answered_at = now
         if out is not None and now - out.began - out.held_up > out.patience:
             out.cut(has_failed=True)  # it hangs while others are answered
@@ -702,9 +702,9 @@ class Poller:
             self._timer.set(self._limits[0][0])
 
     def _correct_limits(self, until: float) -> bool:
-        """Correct the noted times before `until`. Return True if there were wrong ones."""
+        """Correct the times noted for soon after `until`. Return True if there were wrong ones."""
         first = self._timer.when
-        while self._limits and self._limits[0][0] < until:
+        while self._limits and self._limits[0][0] < until + CLOSE_TO_LIMIT:
             when, _, waiter = self._limits[0]
             limit = waiter.state.next_limit
             is_void = waiter.check_at != when
@@ -718,7 +718,7 @@ class Poller:
 
     def _on_limits(self) -> None:
         """Handle the waits whose noted time has come."""
-        now = self._now()
+        now = self._clock()
         self._note_timer(self._timer.when)
         while self._limits and self._limits[0][0] <= now + TICK:
             when, _, waiter = heapq.heappop(self._limits)

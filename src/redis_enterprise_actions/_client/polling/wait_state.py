@@ -163,6 +163,11 @@ class WaitState:
         return self._action
 
     @property
+    def last_action(self) -> Action | None:
+        """The action as it was last passed to the wait; `action` may be newer."""
+        return self._action
+
+    @property
     def is_done(self) -> bool:
         """True once the action was seen to have ended."""
         return self._action is not None and self._action.phase.terminal
@@ -196,22 +201,32 @@ class WaitState:
 
     def leave(self) -> None:
         """End to be polled for, and keep the counters."""
-        self._polls, self._asked_at, self._shown_at = self.polls, self.asked_at, self._running_at
+        assert self._counts is not None
+        polls = self._counts.polls - self._joined_at
+        if polls:
+            self._asked_at = self._counts.asked_at
+        self._polls += polls
+        self._shown_at = self._running_at
         self._counts = None
 
     @property
-    def _was_asked(self) -> bool:
-        return self._counts is not None and self._counts.polls > self._joined_at
+    def is_new(self) -> bool:
+        """True until the first request."""
+        return not self.polls
 
     @property
     def polls(self) -> int:
         """The number of requests so far."""
-        return self._polls + (0 if self._counts is None else self._counts.polls - self._joined_at)
+        counts = self._counts
+        return self._polls + (0 if counts is None else counts.polls - self._joined_at)
 
     @property
     def asked_at(self) -> float:
         """The time of the last request, or of the beginning."""
-        return self._counts.asked_at if self._was_asked and self._counts else self._asked_at
+        counts = self._counts
+        if counts is None or counts.polls == self._joined_at:
+            return self._asked_at
+        return counts.asked_at
 
     @property
     def _running_at(self) -> float | None:
@@ -317,10 +332,6 @@ class WaitState:
             self.outages = tuple([each for each in self.outages if each is not outage])
             self._builder.add_outage(outage.to_span(now, since=self.began))
 
-    def on_no_answer(self, now: float) -> None:
-        """Record a failed request that was made for this wait."""
-        self.schedule.on_no_answer(now)
-
     def fail(self, error: Exception, now: float) -> None:
         """End the wait by an error, which gets the facts of the wait if it is a request's."""
         if isinstance(error, RequestError):
@@ -352,15 +363,16 @@ class WaitState:
             return self.deadline
         return min(self.deadline, *map(self._end_of, self.outages))
 
-    def due(self, heard_at: float) -> float:
+    def due(self, asked_at: float, heard_at: float) -> float:
         """Return the time of the next request, if no other wait shares it.
 
-        `heard_at` is the time of the last answer, or failure.
+        `asked_at` is the time of the last request for the action, `heard_at` that of its answer, or
+        failure. Both may have been for other waits, before this one.
         """
-        if heard_at < self.began:
+        if asked_at < self.began or heard_at < self.began:
             return self.began
         due = self.schedule.due_after(heard_at)
-        if self.deadline - due < min(due - self.asked_at, CLOSE_TO_LIMIT):
+        if self.deadline - due < min(due - asked_at, CLOSE_TO_LIMIT):
             return self.deadline
         return due
 

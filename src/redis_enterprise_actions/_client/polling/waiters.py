@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Final
 
 from redis_enterprise_actions._client.pacing.shared_schedule import SharedSchedule
 from redis_enterprise_actions._client.protocols import Wanted
+from redis_enterprise_actions._model.action import Action, AmbiguousAnswer
 
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Iterator, Mapping
 
-    from redis_enterprise_actions._client.protocols import StatusSource
-    from redis_enterprise_actions._model.action import Action
+    from redis_enterprise_actions._client.protocols import StatusSource, UnreadEntry
     from redis_enterprise_actions._model.errors import WaitError
     from redis_enterprise_actions._model.reference import ListKind, Reference
 
@@ -38,14 +38,15 @@ _PATIENCE: Final = 5.0  # seconds for a request while others are answered; likew
 _LIST_FAILURES: Final = 2  # failures in a row, after which a list is avoided
 _MOST_DOUBLINGS: Final = 3
 _PER_REQUEST: Final = 0.1  # seconds of an answer that cost a cluster as much as a request
+_FEW_CHANGES: Final = 8  # one of so many waiters may have joined or left since the last sum
 _READ_EVERY: Final = 1 / 32  # of the age of a wait: how often its schedule hears of progress
 
 
 class Waiter:
     """One task that awaits updates of one action.
 
-    `joined` is a number that grows with each request and each waiter: a request made before a
-    waiter joined was not made for it.
+    `joined` is a number that grows with each request and each waiter: a request with a smaller
+    number was not made for this waiter.
     """
 
     __slots__ = (
@@ -54,10 +55,10 @@ class Waiter:
     )
 
     future: asyncio.Future[None]  # done when there is an update, or the end
+    tracked: TrackedAction
 
     def __init__(self, state: WaitState, *, every_update: bool) -> None:
         self.state = state
-        self.tracked: TrackedAction | None = None
         self.every_update = every_update  # False: only the end is an update
         self.joined = 0
         self.check_at = math.inf  # time of the valid entry in the heap of limits
@@ -67,10 +68,8 @@ class Waiter:
     @property
     def due(self) -> float:
         """The time of the next request, if no other waiter shares it."""
-        state = self.state
-        if self.tracked is None or not state.polls:
-            return state.began
-        return state.due(self.tracked.heard_at)
+        tracked = self.tracked
+        return self.state.due(tracked.asked_at, tracked.heard_at)
 
 
 class TrackedAction:
@@ -81,7 +80,7 @@ class TrackedAction:
 
     __slots__ = (
         *("_alone_asked_at", "_alone_heard_at", "_alone_polls", "_alone_shown_at"),
-        *("_attached_at", "_is_quiet", "_is_stale", "action", "endpoint", "is_attached"),
+        *("_attached_at", "_is_stale", "action", "endpoint", "is_attached", "is_quiet"),
         *("list_misses", "outage", "poll_now", "read_at", "ref", "single_until", "waiters"),
     )
 
@@ -92,12 +91,12 @@ class TrackedAction:
         self.action: Action | None = None  # as last seen
         self.outage: Outage | None = None  # of this action
         self.is_attached = True
+        self.is_quiet = False  # only a change of its entry, or a limit, can mean anything
         self.list_misses = 0  # successive lists that did not show the action
         self.single_until = -math.inf  # until then a list that did not show it is not used
         self.poll_now = False
         self.read_at = -math.inf  # time from which a change is read even if nobody listens
         self._attached_at = endpoint.polls
-        self._is_quiet = False  # only a change of its entry, or a limit, can mean anything
         self._is_stale = False  # the list shows a change that was not read
         self._alone_polls = 0
         self._alone_asked_at = -math.inf
@@ -129,14 +128,7 @@ class TrackedAction:
     @property
     def shown_at(self) -> float:
         """The time of the last request whose answer showed the action unfinished."""
-        if self._is_quiet:
-            return max(self._alone_shown_at, self.endpoint.shown_at)
-        return self._alone_shown_at
-
-    @property
-    def is_new(self) -> bool:
-        """True if nothing was asked yet for any of its waiters."""
-        return not any(waiter.state.polls for waiter in self.waiters)
+        return max(self._alone_shown_at, self.endpoint.shown_at if self.is_quiet else -math.inf)
 
     @property
     def due(self) -> float:
@@ -195,7 +187,7 @@ class TrackedAction:
 
     def on_missing(self, now: float) -> None:
         """Record that the list does not show the action. Only a single request can confirm that."""
-        self.set_quiet(quiet=False)
+        self.listen()
         self.list_misses += 1
         self.single_until, self.poll_now = now + _SINGLE_PERIOD, True
         self.detach()
@@ -215,40 +207,45 @@ class TrackedAction:
             self._alone_asked_at = asked_at
             self.attach()
 
-    def set_quiet(self, *, quiet: bool) -> None:
-        """Record whether only a change of its entry, or a limit, can mean anything."""
-        if not quiet and self._is_quiet:
+    def listen(self) -> None:
+        """Have each answer of the list passed to the waiters."""
+        if self.is_quiet:
             self.refresh()
             self._alone_shown_at = self.shown_at
-        self._is_quiet = quiet
-        if quiet:
-            self.endpoint.attentive.pop(self, None)
+            self.is_quiet = False
+        self.endpoint.attentive[self] = None
+
+    def ignores(self, entry: UnreadEntry | Action | AmbiguousAnswer | None, now: float) -> bool:
+        """Return True if an entry of the list means nothing to the waiters, and note its change."""
+        if (
+            entry is None
+            or isinstance(entry, AmbiguousAnswer)
+            or not (entry.phase.unfinished and self.is_quiet and now < self.read_at)
+        ):
+            return False
+        if isinstance(entry, Action):
+            self._on_seen(entry)
         else:
-            self.endpoint.attentive[self] = None
+            self._is_stale = True
+        return True
 
-    def needs_reading(self, now: float) -> bool:
-        """Return True if a change has to be read; if not, it is only noted."""
-        return not self._is_quiet or now >= self.read_at
-
-    def on_unread(self, action: Action | None) -> None:
-        """Note a change that means nothing to the waiters; `action` is None if it is not read."""
-        self._is_stale = action is None
-        if action is not None:
-            self._on_seen(action)
-
-    def on_read(self, action: Action | None, now: float, *, listed: bool) -> None:
+    def on_read(self, action: Action | None, now: float, *, is_listed: bool) -> None:
         """Record that the waiters know the present state, from the list or from another request."""
         self._is_stale = False
         if action is not None:
             self.action = self.endpoint.wanted[self.ref] = action
-        began, listens, is_steady = now, False, True
+        began, is_heard, is_steady = now, False, is_listed or self.is_quiet
         for waiter in self.waiters:
             state = waiter.state
             began = min(began, state.began)
-            listens = listens or waiter.every_update or state.has_stall_limit
+            is_heard = is_heard or waiter.every_update or state.has_stall_limit
             is_steady = is_steady and state.is_steady
-        self.read_at = -math.inf if listens else now + (now - began) * _READ_EVERY
-        self.set_quiet(quiet=is_steady and (listed or self._is_quiet))
+        self.read_at = -math.inf if is_heard else now + (now - began) * _READ_EVERY
+        if not is_steady:
+            self.listen()
+        elif not self.is_quiet:
+            self.is_quiet = True
+            del self.endpoint.attentive[self]
 
     def _on_seen(self, action: Action) -> None:
         self.action = self.endpoint.wanted[self.ref] = action
@@ -267,6 +264,7 @@ class ListEndpoint:
         self.attentive: dict[TrackedAction, None] = {}  # those that each answer may concern
         self.alone: dict[TrackedAction, None] = {}  # those that the list did not show
         self.count = 0  # of waiters
+        self.changes = 0  # waiters that joined or left
         self.has_new = False  # a waiter has joined for which nothing was asked yet
         self.newest = -math.inf  # when the newest wait began
         self.out_since = math.inf  # time of the request that is out
@@ -287,6 +285,7 @@ class ListEndpoint:
         self._failures = 0
         self._is_failing = False  # and the log says so
         self._schedule: SharedSchedule | None = None
+        self._schedule_changes = 0
 
     def slow_after(self, now: float) -> float:
         """Return the seconds after which other requests are made beside one that is out."""
@@ -318,12 +317,14 @@ class ListEndpoint:
         the time at which the list is due at the latest.
         """
         schedule = self._schedule
-        count = len(self.tracked) - len(self.alone)
-        if schedule is not None and abs(schedule.count - count) * 8 <= schedule.count:
-            if schedule.is_current(since):
-                return schedule
-            if is_bound(schedule.latest_due(since, self._cost)):
-                return schedule
+        changes = self.changes - self._schedule_changes
+        if (
+            schedule is not None
+            and changes * _FEW_CHANGES <= schedule.count
+            and (schedule.is_current(since) or is_bound(schedule.latest_due(since, self._cost)))
+        ):
+            return schedule
+        self._schedule_changes = self.changes
         self._schedule = SharedSchedule(
             [
                 waiter.state.schedule
@@ -334,11 +335,6 @@ class ListEndpoint:
             since,
         )
         return self._schedule
-
-    def forget_schedule(self) -> None:
-        """Have the sum over the waits made anew, if they are few."""
-        if self._schedule is not None and not self._schedule.is_of_many:
-            self._schedule = None
 
     def on_asked(self, now: float) -> None:
         """Record a request for the list."""
@@ -404,11 +400,6 @@ class WaiterRegistry:
             ]
         )
 
-    def next_number(self) -> int:
-        """Return the number of the next waiter or request."""
-        self.number += 1
-        return self.number
-
     def endpoint(self, kind: ListKind) -> ListEndpoint:
         """Return the endpoint of a list."""
         if kind not in self.endpoints:
@@ -427,41 +418,42 @@ class WaiterRegistry:
         endpoint = self.endpoint(state.ref.list_kind)
         tracked = endpoint.tracked.get(state.ref)
         if tracked is None:
-            tracked = waiter.tracked or TrackedAction(state.ref, endpoint)
-            if tracked.single_until <= now:
-                tracked.attach()
-            else:
-                endpoint.alone[tracked] = None
+            tracked = getattr(waiter, "tracked", None) or TrackedAction(state.ref, endpoint)
             endpoint.tracked[state.ref] = tracked
             endpoint.wanted[state.ref] = tracked.action
             endpoint.wanted.version += 1
+            if not tracked.is_attached and tracked.single_until > now:
+                endpoint.alone[tracked] = None
+            else:
+                tracked.attach()
         waiter.tracked = tracked
         tracked.waiters.append(waiter)
-        tracked.set_quiet(quiet=False)
+        tracked.listen()
         state.join(tracked)
-        waiter.joined = self.next_number()
-        endpoint.has_new = endpoint.has_new or not state.polls
+        self.number += 1
+        waiter.joined = self.number
+        endpoint.has_new = endpoint.has_new or state.is_new
         endpoint.newest = max(endpoint.newest, state.began)
-        endpoint.forget_schedule()
+        endpoint.changes += 1
         endpoint.count += 1
         self.count += 1
 
     def remove(self, waiter: Waiter) -> bool:
         """Remove a waiter. Return False if it had been removed before."""
-        tracked = waiter.tracked
+        tracked = waiter.tracked if waiter.joined else None
         if tracked is None or waiter not in tracked.waiters:
             return False
         tracked.refresh()
         waiter.state.leave()
         tracked.waiters.remove(waiter)
         self.at_limit.pop(waiter, None)
-        self.count -= 1
         endpoint = tracked.endpoint
+        endpoint.changes += 1
         endpoint.count -= 1
-        endpoint.forget_schedule()
+        self.count -= 1
         if not tracked.waiters:
+            tracked.listen()
             tracked.detach()
-            tracked.set_quiet(quiet=False)
             del endpoint.tracked[tracked.ref], endpoint.wanted[tracked.ref]
             del endpoint.attentive[tracked], endpoint.alone[tracked]
             endpoint.wanted.version += 1
