@@ -34,11 +34,10 @@ from tests.lagging_cluster import (
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from yarl import URL
 
-    from redis_enterprise_actions._client.http.redaction import Secret
     from redis_enterprise_actions._client.http.transport import Reply, Request
 
 pytestmark = pytest.mark.core
@@ -94,15 +93,15 @@ def clusters() -> Iterator[dict[int, LaggingCluster]]:
     """Answer the requests of each client by its simulated cluster, in place of sockets."""
     by_client: dict[int, LaggingCluster] = {}
 
-    async def once(
-        self: Transport, node: URL, call: Request, authorization: Secret | None
+    async def exchange(
+        self: Transport, chain: Sequence[URL], request: Request, *_: object
     ) -> Reply:
-        reply = await by_client[int(node.port or 0)].answer(call)
+        reply = await by_client[int(chain[-1].port or 0)].answer(request)
         self.requests_sent += 1
         return reply
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Transport, "send_to_node", once)
+        patch.setattr(Transport, "_exchange", exchange)
         patch.setattr("tests.test_lagging_cluster.CLUSTERS", by_client)
         yield by_client
 

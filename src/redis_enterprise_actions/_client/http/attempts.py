@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from redis_enterprise_actions._model.errors import ClusterUnreachable, RequestRejected
 
+from .connection_errors import ConnectionLost
+
 
 if TYPE_CHECKING:
     from yarl import URL
@@ -30,28 +32,23 @@ class Attempts:
     `chain` has the nodes of the last request: the one that was asked, and where it redirected to.
     """
 
-    __slots__ = ("_all_refused", "_failure", "_is_write", "_nodes", "asked", "chain", "renewed")
+    __slots__ = ("_all_refused", "_failure", "_is_write", "_nodes", "asked", "chain")
 
     def __init__(self, nodes: NodePool, node: URL, *, is_write: bool) -> None:
         self.asked = [node]  # one for each request
-        self.chain = [node]
-        self.renewed = False  # the token was renewed for this request
+        self.chain: tuple[URL, ...] = (node,)
         self._nodes = nodes
         self._is_write = is_write
         self._all_refused = True
         self._failure: RequestError | None = None  # the last one that is no refusal
 
-    @property
-    def may_repeat(self) -> bool:
-        """Return True if a lost request may be sent to the same node once more."""
-        return not self._is_write and self.asked.count(self.asked[-1]) == 1
-
-    def repeat(self) -> None:
-        """Record one more request to the same node."""
+    def repeat(self) -> tuple[URL, ...]:
+        """Record one more request to the same node. Return the chain, unchanged."""
         self.asked.append(self.asked[-1])
+        return self.chain
 
-    def redirect(self, target: URL, method: str, path: str, now: float) -> URL:
-        """Record a redirect to a known node. Return the node to ask, or raise the error."""
+    def redirect(self, target: URL, method: str, path: str, now: float) -> tuple[URL, ...]:
+        """Record a redirect to a known node. Return the chain to ask, or raise the error."""
         first = self.chain[0]
         backoff = self._nodes.remaining_backoff(target, now)
         reason = None
@@ -60,25 +57,32 @@ class Attempts:
         elif target in self.chain:
             circle = " to ".join(map(str, [*self.chain, target]))
             reason, backoff = f"it redirects from {circle}", 0.0
-        self.chain.append(target)
+        self.chain = (*self.chain, target)
         if reason is None:
             self.asked.append(target)
-            return target
+            return self.chain
         failure = ClusterUnreachable(
             method, path, reason=reason, retry_after=backoff or None, sent=False
         )
         return self.fail(failure, now)
 
-    def fail(self, failure: RequestError, now: float) -> URL:
-        """Record a failure. Return the node to ask next, or raise the error of all attempts."""
+    def fail(self, failure: RequestError, now: float) -> tuple[URL, ...]:
+        """Record a failure. Return the chain to ask next, or raise the error of all attempts.
+
+        After a lost connection that is the same one, once: the server may have closed an idle
+        connection at that moment.
+        """
+        was_lost = isinstance(failure.__cause__, ConnectionLost) and not self._is_write
+        if was_lost and self.asked.count(self.asked[-1]) == 1:
+            return self.repeat()
         self._nodes.mark_failed(self.chain, now, backoff=failure.retry_after)
         self._all_refused, self._failure = False, failure
         if self._is_write and failure.sent:
             raise self.error(failure, now)
         return self._next_node(failure, now)
 
-    def refuse(self, refusal: RequestRejected, now: float) -> URL:
-        """Record a refusal. Return the node to ask next, or raise the error of all attempts."""
+    def refuse(self, refusal: RequestRejected, now: float) -> tuple[URL, ...]:
+        """Record a refusal. Return the chain to ask next, or raise the error of all attempts."""
         backoff = _REFUSED_BACKOFF if refusal.status == 401 else None
         self._nodes.mark_failed(self.chain, now, backoff=backoff)
         return self._next_node(refusal, now, refused=True)
@@ -94,12 +98,14 @@ class Attempts:
             retry_after=retry_after,
         )
 
-    def _next_node(self, last: RequestError, now: float, *, refused: bool = False) -> URL:
+    def _next_node(
+        self, last: RequestError, now: float, *, refused: bool = False
+    ) -> tuple[URL, ...]:
         node = self._nodes.next_node(self.asked, now, even_failed=refused)
         if node is not None:
             self.asked.append(node)
-            self.chain = [node]
-            return node
+            self.chain = (node,)
+            return self.chain
         if isinstance(last, RequestRejected) and not (
             self._all_refused and set(self._nodes.urls) <= set(self.asked)
         ):

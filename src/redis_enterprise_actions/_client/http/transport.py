@@ -41,7 +41,7 @@ from .redaction import Secret, credentials_of, without_secrets
 
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Mapping
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 
     from redis_enterprise_actions._client.protocols import Gate
 
@@ -169,9 +169,9 @@ class Transport:
         # A session that the transport opens itself sends these headers already.
         self._base_headers: Mapping[str, str] = {} if session is None else _HEADERS
         # The headers of each GET, unless they need a token.
-        self._headers: _Headers | None = None
+        self._get_headers: _Headers | None = None
         if authenticator.static_header is not None or not authenticator.has_credentials:
-            self._headers = _Headers(self._base_headers, authenticator.static_header)
+            self._get_headers = _Headers(self._base_headers, authenticator.static_header)
         # A given session may have middlewares of its own, which GETs do not replace.
         self._get_middlewares = _NOT_RESENT if session is None else None
         for url in nodes.urls:
@@ -212,7 +212,8 @@ class Transport:
         errors of the caller's `token=`.
         """
         slots = self._call_slots if gate is None else self._poll_slots
-        return self._request(_get_request(path, query, permission), decode, gate, slots)
+        request = _get_request(path, query, permission)
+        return self._request(request, decode, gate, slots, self._get_headers)
 
     def send(self, request: Request) -> Coroutine[object, object, Reply]:
         """Send a request that changes something; return a reply of status 2xx or 404.
@@ -223,135 +224,131 @@ class Transport:
         can have executed the request. Until the cluster has answered once, a 404 that is not the
         API's is such an error.
         """
-        return self._request(request, partial(self._call_reply, request), None, self._call_slots)
 
-    def _call_reply(self, request: Request, reply: Reply) -> Reply:
-        if reply.status == 404 and not (self.has_answered or is_api_error(reply.body)):
-            raise foreign_404(request.path, method=request.method)
-        return reply
+        def decode(reply: Reply) -> Reply:
+            if reply.status == 404 and not (self.has_answered or is_api_error(reply.body)):
+                raise foreign_404(request.path, method=request.method)
+            return reply
+
+        headers = None
+        if self._get_headers is not None:
+            headers = self._headers_for(request, self._authenticator.static_header)
+        return self._request(request, decode, None, self._call_slots, headers)
 
     def send_to_node(self, node: URL, request: Request) -> Coroutine[object, object, Reply]:
         """Send a request without credentials to one node; return any reply, also a redirect.
 
         Raises `RequestError` if there is none, and `ClientClosed`.
         """
-        headers = _Headers({**request.headers, **self._base_headers}, None)
-        return self._request(
-            request, _unchanged, None, self._call_slots, headers=headers, only_node=node
-        )
+        headers = self._headers_for(request, None)
+        return self._exchange((node,), request, headers, None, self._call_slots)
 
-    async def _request(  # noqa: C901, PLR0912, PLR0915 - see the docstring
+    async def _request(
         self,
         request: Request,
         decode: Callable[[Reply], _T],
         gate: Gate | None,
         slots: asyncio.Semaphore,
-        *,
-        headers: _Headers | None = None,
-        only_node: URL | None = None,
+        headers: _Headers | None,
     ) -> _T:
         """Send a request to one node after the other; see `get` and `send`.
 
-        All of it is in one coroutine, as each resumption of a poll passes all of its coroutines.
+        Without `headers` it needs a token.
         """
         loop, nodes = asyncio.get_running_loop(), self.nodes
-        node = nodes.current if only_node is None else only_node
-        attempts: Attempts | None = None  # from the second request on
-        if headers is None and request.body is None and not request.headers:
-            headers = self._headers
+        chain: Sequence[URL] = (nodes.current,)  # the node to ask, after those that redirect to it
+        attempts: Attempts | None = None  # made by the first failure
+        renewable = headers is None
         while True:
             if headers is None:
                 headers = await self._authorize(request, gate, attempts)
             failure: RequestError | None = None
-            reply: Reply | None = None
-            problem: Exception | None = None
-            sent_at = math.inf
-            await slots.acquire()
             try:
-                if gate is not None:
-                    await gate.admit()
-                session = self._session
-                if session is None or self._loop is not loop or session.closed:
-                    session = self._open_session(loop)
-                sent_at = loop.time()
-                self.requests_sent += 1
+                reply = await self._exchange(chain, request, headers, gate, slots)
+                if 200 <= reply.status < 300 or reply.status == 404:
+                    value = decode(reply)
+                    self.has_answered = self._knows_credentials = True
+                    if nodes.failed:
+                        nodes.mark_answered(loop.time())
+                    if attempts is not None:
+                        nodes.current = chain[-1]
+                    return value
+            except (ClusterUnreachable, UnreadableReply) as error:
+                failure = error
+
+            attempts = attempts or Attempts(nodes, chain[-1], is_write=request.is_write)
+            if failure is not None:
+                chain = attempts.fail(failure, loop.time())
+                continue
+            if reply.status == 401 and renewable:
+                renewable = False
+                renewed = await self._reauthorize(request, gate, attempts, headers)
+                if renewed is not None:
+                    headers, chain = renewed, attempts.repeat()
+                    continue
+            chain = self._after_refusal(request, reply, attempts, loop.time())
+
+    async def _exchange(
+        self,
+        chain: Sequence[URL],
+        request: Request,
+        headers: _Headers,
+        gate: Gate | None,
+        slots: asyncio.Semaphore,
+    ) -> Reply:
+        """Send one HTTP request to the last node of `chain`, and return the reply.
+
+        Raises `ClusterUnreachable` without one, `UnreadableReply`, `ClientClosed`, `UsageError`.
+        """
+        problem: Exception
+        async with slots:
+            if gate is not None:
+                await gate.admit()
+            loop = asyncio.get_running_loop()
+            session, sent_at = self._session, loop.time()
+            if session is None or session.closed or self._loop is not loop:
+                session = self._open_session(loop)
+            self.requests_sent += 1
+            try:
                 response = await session.request(
                     request.method,
-                    _url(node, request.path, request.query),
+                    _url(chain[-1], request.path, request.query),
                     headers=headers,
                     data=None if request.body is None else request.body.reveal(),
                     ssl=self._ssl,
                     timeout=(
-                        self._default_timeout
-                        if request.timeout is None and len(nodes.urls) == 1
-                        else self._timeout_for(node, request)
+                        self._timeout_for(chain[-1], request)
+                        if request.timeout is not None or len(self.nodes.urls) > 1
+                        else self._default_timeout
                     ),
                     allow_redirects=False,
                     raise_for_status=False,
-                    middlewares=(self._get_middlewares if request.method == "GET" else _NOT_RESENT),
+                    middlewares=self._get_middlewares if request.method == "GET" else _NOT_RESENT,
                 )
+                content = response.content
                 try:
-                    content = response.content
                     if content.is_eof() and content.total_bytes <= MAX_BODY:  # all of it is there
                         body = content.read_nowait()
                     else:
                         body = await _read_body(request, response)
                 finally:
-                    if response.connection is not None:  # otherwise it was read to its end
-                        response.release()
-            except asyncio.CancelledError:
-                if loop.time() - sent_at >= _ABANDONED and only_node is None:
-                    nodes.mark_failed(attempts.chain if attempts else [node], loop.time())
-                raise
-            except UsageError:
-                raise
-            except (aiohttp.ClientError, OSError, ValueError, UnreadableReply) as error:
-                problem = error
-            finally:
-                slots.release()
-
-            if problem is not None:
-                failure = self._failure(request, node, problem)
-                if only_node is not None:
-                    raise failure from failure.__cause__
-            else:
+                    response.release()
                 if headers.credentials and headers.credentials in body:
                     body = body.replace(headers.credentials, b"***")
-                reply = Reply(response.status, body, response.headers)
-                if 200 <= reply.status < 300 or reply.status == 404 or only_node is not None:
-                    try:
-                        value = decode(reply)
-                    except UnreadableReply as error:
-                        failure = error
-                    else:
-                        self.has_answered = self._knows_credentials = True
-                        if nodes.failed:
-                            nodes.mark_answered(loop.time())
-                        if node is not nodes.current and attempts is not None:
-                            nodes.current = node
-                        return value
+                return Reply(response.status, body, response.headers)
+            except asyncio.CancelledError:
+                if loop.time() - sent_at >= _ABANDONED:
+                    self.nodes.mark_failed(chain, loop.time())
+                raise
+            except (aiohttp.ClientError, OSError, ValueError) as error:
+                problem = error
+        # Not raised within `except`, where the new error would keep the old one as its context.
+        raise self._failure(request, chain[-1], problem)
 
-            if attempts is None:
-                attempts = Attempts(nodes, node, is_write=request.is_write)
-            if isinstance(problem, ConnectionLost) and attempts.may_repeat:
-                attempts.repeat()  # the server may have closed the idle connection at that moment
-            elif failure is not None:
-                node = attempts.fail(failure, loop.time())
-            else:
-                assert reply is not None
-                renewed: _Headers | None = None
-                by_token = self._headers is None and slots is not self._token_slots
-                if reply.status == 401 and by_token and not attempts.renewed:
-                    attempts.renewed = True
-                    renewed = await self._reauthorize(request, gate, attempts, headers)
-                if renewed is None:
-                    node = self._next_node(request, reply, attempts, loop.time())
-                else:
-                    headers = renewed
-                    attempts.repeat()
-
-    def _next_node(self, request: Request, reply: Reply, attempts: Attempts, now: float) -> URL:
-        """Return the node to ask after a reply that is neither 2xx nor 404, or raise its error."""
+    def _after_refusal(
+        self, request: Request, reply: Reply, attempts: Attempts, now: float
+    ) -> Sequence[URL]:
+        """Return the chain to ask after a reply that is neither 2xx nor 404, or raise its error."""
         method, path, status = request.method, request.path, reply.status
         if status in _REDIRECTS:
             location = reply.headers.get(hdrs.LOCATION, "")
@@ -381,26 +378,23 @@ class Transport:
             return attempts.refuse(error, now)
         raise attempts.error(error, now)
 
-    def _failure(self, request: Request, node: URL, problem: Exception) -> RequestError:
+    def _failure(self, request: Request, node: URL, problem: Exception) -> RedisActionsError:
         """Return the error for a request that got no complete answer."""
         if "AUTHORIZATION header" in str(problem):
-            raise UsageError("session= has credentials of its own, as from .netrc")
+            return UsageError("session= has credentials of its own, as from .netrc")
         session = self._session
         if self._closed or session is None or session.closed:
-            raise ClientClosed from None if has_secrets(problem) else problem
-        if isinstance(problem, UnreadableReply):
-            return problem
+            closed = ClientClosed()
+            closed.__cause__ = None if has_secrets(problem) else problem
+            return closed
         return connection_error(request.method, request.path, node, problem)
 
     async def _authorize(
         self, request: Request, gate: Gate | None, attempts: Attempts | None
     ) -> _Headers:
-        """Return the headers of a request. Raises the error of the request for a token."""
-        header = self._authenticator.static_header
-        if header is None:
-            call = self._authenticator.authorization(partial(self._post_for_token, gate))
-            header = await self._token_of(request, call, attempts)
-        return self._headers_for(request, header)
+        """Return headers with a token. Raises the error of the request for one."""
+        call = self._authenticator.authorization(partial(self._post_for_token, gate))
+        return self._headers_for(request, await self._token_of(request, call, attempts))
 
     async def _reauthorize(
         self, request: Request, gate: Gate | None, attempts: Attempts, refused: _Headers
@@ -451,7 +445,7 @@ class Transport:
                 raise UnreadableReply("POST", path, problem=FOREIGN_404, advice=USE_API)
             return reply
 
-        reply = await self._request(request, decode, gate, self._token_slots, headers=headers)
+        reply = await self._request(request, decode, gate, self._token_slots, headers)
         if reply.status == 404:
             hint = 'This cluster grants no tokens: leave out auth="jwt"'
             raise RequestRejected("POST", path, status=404, hint=hint)
@@ -515,10 +509,6 @@ async def _without_resending(
 
 
 _NOT_RESENT: Final = (_without_resending,)
-
-
-def _unchanged(reply: Reply) -> Reply:
-    return reply
 
 
 @lru_cache(1024)  # a wait sends the same request again and again
