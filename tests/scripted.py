@@ -23,10 +23,11 @@ from tests.conftest import at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Literal
 
     from tenacity.wait import WaitBaseT
 
-    from redis_enterprise_actions import RedisActionsError, WaitError
+    from redis_enterprise_actions import Phase, RedisActionsError, WaitError
     from redis_enterprise_actions._client.protocols import Gate, Wanted
 
 WALL: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)  # wall clock at the beginning of waits
@@ -67,8 +68,29 @@ class ScriptedAction:
 
 
 @dataclass
+class ScriptedEntry:
+    """Entry of a list that is not read, as `UnreadEntry`. `reads` counts how often it was."""
+
+    action: Action
+    reads: int = 0
+
+    @property
+    def phase(self) -> Phase:
+        """Return the phase of the action."""
+        return self.action.phase
+
+    def read(self) -> Action:
+        """Return the action."""
+        self.reads += 1
+        return self.action
+
+
+@dataclass
 class ScriptedCluster:
-    """Status source that answers after `latency` seconds, and keeps the requests."""
+    """Status source that answers after `latency` seconds, and keeps the requests.
+
+    A list `reports` unread entries of what has changed, the changed actions, or everything.
+    """
 
     work: dict[str, ScriptedAction] = field(default_factory=dict)
     latency: float = 0.0
@@ -78,7 +100,7 @@ class ScriptedCluster:
     requests: list[tuple[str, float, float]] = field(default_factory=list)
     known_actions: dict[Action, Action] = field(default_factory=dict)
     last_list: dict[Reference, Action] = field(default_factory=dict)
-    reports_changes: bool = True  # a list says what has changed since the last one
+    reports: Literal["entries", "actions", "everything"] = "entries"
     has_answered: bool = True
     in_flight: int = 0
     most_in_flight: int = 0
@@ -135,11 +157,14 @@ class ScriptedCluster:
             ref: action for ref, action in seen.items() if action and self.work[ref.uid].listed
         }
         before, self.last_list = self.last_list, shown
-        if not self.reports_changes:
+        if self.reports == "everything":
             return ListResult(shown, cost=self.list_cost)
         changed = {ref: shown.get(ref) for ref in [*shown, *before]}
         changed = {ref: it for ref, it in changed.items() if it is not before.get(ref)}
-        return ListResult(changed, self.list_cost, shown.get)
+        if self.reports == "actions":
+            return ListResult(changed, self.list_cost, shown.get)
+        entries = {ref: it and ScriptedEntry(it) for ref, it in changed.items()}
+        return ListResult(entries, self.list_cost, shown.get)
 
     async def verify(self, _: Reference, unverified: WaitError, gate: Gate | None) -> Action | None:
         """Return an action as completed if its database shows that."""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tenacity import wait_fixed
 
 from redis_enterprise_actions import AimedWait
-from redis_enterprise_actions._client.pacing.schedules import Schedule, forecast, schedule_for
+from redis_enterprise_actions._client.pacing.schedules import Schedule, schedule_for
 from redis_enterprise_actions._client.pacing.shared_schedule import (
     GAP,
     SharedSchedule,
@@ -80,29 +80,33 @@ class TestSharedSchedule:
         """For one wait without progress, the shared schedule is a little faster than its own."""
         schedule = aimed(0.0, (30.0, None))
 
-        pause = SharedSchedule([schedule], 30.0).due(1.0) - 30
-        assert pause == pytest.approx((schedule.due - 30) * math.sqrt(0.6))
+        pause = SharedSchedule([schedule], 30.0).due(30.0, 1.0) - 30
+        assert pause == pytest.approx((schedule.due_after(30.0) - 30) * math.sqrt(0.6))
 
     def test_more_waits_poll_sooner(self) -> None:
         """The more waits, the sooner the next request."""
         schedules = [aimed(0.0, (30.0, None)) for _ in range(100)]
-        dues = [SharedSchedule(schedules[:count], 30.0).due(1.0) - 30 for count in (1, 10, 100)]
+        dues = [
+            SharedSchedule(schedules[:count], 30.0).due(30.0, 1.0) - 30 for count in (1, 10, 100)
+        ]
 
         assert dues[0] == pytest.approx(dues[1] * math.sqrt(10))
         assert dues[0] == pytest.approx(dues[2] * 10)
 
     def test_just_after_an_aim(self) -> None:
-        """If an end is expected soon, the request comes just after it."""
+        """The request comes just after an end that is expected, whenever the last one was."""
         far, near = aimed(0.0, (500.0, None)), aimed(0.0, (500.0, 99.9))
+        shared = SharedSchedule([far, near], 500.0)
 
-        due = SharedSchedule([far, near], 500.0).due(1.0) - 500
-        assert 0.5 < due < 0.7
+        assert 500.5 < shared.due(500.0, 1.0) < 500.7
+        assert 500.5 < shared.due(500.4, 1.0) < 500.8
+        assert 501.0 < shared.due(501.0, 1.0) < 501.4
 
     def test_costly(self) -> None:
         """A request that costs a hundred comes a tenth as often."""
         shared = SharedSchedule([aimed(0.0, (30.0, None))], 30.0)
 
-        assert shared.due(100.0) - 30 == pytest.approx(min(15, 10 * (shared.due(1.0) - 30)))
+        assert shared.due(30.0, 100.0) - 30 == pytest.approx(10 * (shared.due(30.0, 1.0) - 30))
 
     def test_other_strategies(self) -> None:
         """A wait with another strategy is polled when its strategy says, at the latest."""
@@ -110,20 +114,47 @@ class TestSharedSchedule:
         fixed.on_answer(answer_with(None), 10.0, 10.0)
         slow = aimed(0.0, (10.0, None), price=5.0)
 
-        assert SharedSchedule([fixed], 10.0).due(1.0) == 17.0
-        assert SharedSchedule([slow, fixed], 10.0).due(1.0) == 17.0
+        assert SharedSchedule([fixed], 10.0).due(10.0, 1.0) == 17.0
+        assert SharedSchedule([slow, fixed], 10.0).due(10.0, 1.0) == 17.0
 
-    def test_unchanged_answer(self) -> None:
-        """An unchanged answer counts as a poll."""
-        schedule = aimed(0.0, (10.0, None))
-        assert schedule.on_unchanged(20.0, 20.1)
+    def test_cap(self) -> None:
+        """The longest pause is that of the wait with the smallest cap; strategies have none."""
+        fixed = schedule_for(wait_fixed(7), 0.0)
+        caps = [schedule_for(AimedWait(cap=cap), 0.0) for cap in (9.0, 4.0, 15.0)]
 
-        assert forecast([schedule], 20.1).latest == pytest.approx(35.1)
-        assert schedule.due > 20.1
+        assert SharedSchedule([*caps, fixed], 10.0).cap == 4.0
+        assert SharedSchedule([fixed], 10.0).cap == math.inf
 
-    def test_new_wait(self) -> None:
-        """A wait that was never polled is due at once."""
-        assert SharedSchedule([aimed(5.0), aimed(0.0, (5.0, None))], 5.0).due(1.0) == 5.0
+    @pytest.mark.parametrize(("count", "is_current"), [(64, False), (65, True)])
+    def test_current(self, count: int, is_current: bool) -> None:
+        """The sum over many waits is used for a second, that over few for one time only."""
+        shared = SharedSchedule([aimed(0.0, (30.0, None)) for _ in range(count)], 30.0)
+
+        assert (shared.count, shared.is_of_many) == (count, is_current)
+        assert shared.is_current(30.0)
+        assert shared.is_current(30.99) is is_current
+        assert not shared.is_current(31.0)
+
+    @given(
+        ages=st.lists(st.floats(0, 9_000), min_size=1, max_size=8),
+        progress=st.lists(st.floats(0, 100) | st.none(), min_size=8, max_size=8),
+        passed=st.floats(0, 100),
+        cost=st.floats(1, 50),
+    )
+    def test_latest_due(
+        self, ages: list[float], progress: list[float | None], passed: float, cost: float
+    ) -> None:
+        """A sum without progress tells later, too, when a request is due at the latest."""
+        now = 10_000.0
+        schedules = [aimed(now - age, (now, None)) for age in ages]
+        before = SharedSchedule(schedules, now)
+        since = now + passed
+        for schedule, found in zip(schedules, progress, strict=False):
+            schedule.on_answer(answer_with(found), since, since)
+        after = SharedSchedule(schedules, since)
+
+        if not any(progress[: len(ages)]):
+            assert after.due(since, cost) <= before.latest_due(since, cost) + 1e-6
 
     @given(
         began=st.lists(st.floats(0, 9_000), min_size=1, max_size=8),
@@ -142,11 +173,13 @@ class TestSharedSchedule:
             answers = sorted(data.draw(st.lists(st.floats(start, now), max_size=4)))
             answers = [(when, data.draw(progress)) for when in [*answers, now]]
             schedules.append(aimed(start, *answers, price=price))
-        due = SharedSchedule(schedules, now).due(cost) - now
+        shared = SharedSchedule(schedules, now)
+        due = shared.due(now, cost) - now
 
+        assert shared.cap == 15.0
         for start in began:
             age = now - start + 20 * price
-            assert due <= min(15, 2 * math.sqrt(2 * price * cost * age)) + 1e-6
+            assert due <= 2 * math.sqrt(2 * price * cost * age) + 1e-6
 
     @given(count=st.integers(2, 3000), cost=st.floats(1, 500), age=st.floats(0, 5000))
     def test_is_cheaper(self, count: int, cost: float, age: float) -> None:

@@ -6,11 +6,10 @@ import pytest
 from tenacity import wait_fixed
 
 from redis_enterprise_actions import Action, ActionStalled, ActionVanished, Evidence, Phase
-from redis_enterprise_actions._client.polling.wait_state import Limits, WaitState
+from redis_enterprise_actions._client.polling.wait_state import Verdict
 from redis_enterprise_actions._model.action import Ambiguity, AmbiguousAnswer
-from redis_enterprise_actions._model.reference import parse_reference
+from tests.client.polling.polled_wait import PolledWait
 from tests.conftest import at
-from tests.scripted import WALL
 
 
 RUNS, ENDED, FAILED = at(50), at(None, "completed"), at(None, "failed")
@@ -91,36 +90,35 @@ class TestAmbiguousAnswers:
         evidence: Evidence | None,
     ) -> None:
         """An ambiguous answer is resolved by later answers, or by time."""
-        limits = Limits(not_found_grace=60.0 if ref.startswith("export") else 10.0)
-        wait = WaitState(parse_reference(ref), limits=limits, now=1000.0, wall=WALL)
-        over: list[float] = []
-        for at_, found in answers.items():
-            wait.on_request(1000.0 + at_)
-            wait.on_answer(found, 1000.0 + at_)
-            over += [at_] if wait.is_done else []
+        wait = PolledWait(ref, not_found_grace=60.0 if ref.startswith("export") else 10.0)
+        over = [
+            when
+            for when, found in answers.items()
+            if wait.answer(found, 1000.0 + when) is Verdict.DONE
+        ]
 
         assert over == ([] if ended is None else [ended])
         if ended is not None:
-            assert wait.action is not None
-            assert wait.action.evidence is evidence
+            assert wait.state.action is not None
+            assert wait.state.action.evidence is evidence
 
     def test_whose_failure(self) -> None:
         """A failure after work that was in progress before the call may belong to that work."""
-        wait = WaitState(parse_reference("bdb:1@busy"), limits=Limits(), now=1000.0, wall=WALL)
-        wait.on_answer(RUNS, 1000.0)
+        wait = PolledWait("bdb:1@busy")
+        wait.answer(RUNS, 1000.0)
 
-        with pytest.raises(ActionVanished):
-            wait.on_answer(failing("x", ""), 1001.0)
+        assert wait.answer(failing("x", ""), 1001.0) is Verdict.VERIFY
+        assert isinstance(wait.state.unverified, ActionVanished)
 
     @pytest.mark.parametrize("seen", [None, RUNS])
     def test_replaced(self, seen: Action | None) -> None:
         """A run that another has replaced has vanished, whether it was seen or not."""
-        wait = WaitState(parse_reference("export:1"), limits=Limits(), now=1000.0, wall=WALL)
+        wait = PolledWait("export:1")
         if seen is not None:
-            wait.on_answer(seen, 1000.0)
+            wait.answer(seen, 1000.0)
 
-        with pytest.raises(ActionVanished):
-            wait.on_answer(REPLACED, 1001.0)
+        assert wait.answer(REPLACED, 1001.0) is Verdict.VERIFY
+        assert isinstance(wait.state.unverified, ActionVanished)
 
     @pytest.mark.parametrize(
         ("ref", "found", "limit"),
@@ -133,36 +131,38 @@ class TestAmbiguousAnswers:
     )
     def test_polled_when_decided(self, ref: str, found: AmbiguousAnswer, limit: float) -> None:
         """The wait polls at the time from which an answer has one meaning."""
-        wait = WaitState(
-            parse_reference(ref), limits=Limits(), poll=wait_fixed(60), now=1000.0, wall=WALL
-        )
-        wait.on_request(1000.0)
-        wait.on_answer(found, 1000.0)
+        wait = PolledWait(ref, poll=wait_fixed(60))
+        wait.answer(found, 1000.0)
 
-        assert wait.due == limit
-        wait.check_limits(1000.0)
+        assert wait.state.next_limit == limit
+        assert wait.rest(1000.0) == limit - 1000.0
 
     @pytest.mark.parametrize("found", [QUIET, GONE], ids=["quiet", "gone"])
     def test_not_stalled(self, found: AmbiguousAnswer) -> None:
         """A wait with ambiguous answers has not stalled; with clear ones it may."""
-        wait = WaitState(
-            parse_reference("bdb:1"), limits=Limits(stall_timeout=2), now=1000.0, wall=WALL
-        )
-        for at_ in (0.0, 2.0, 4.0):
-            wait.on_request(1000.0 + at_)
-            wait.on_answer(found, 1000.0 + at_)
-        wait.on_request(1004.5)
-        wait.on_answer(RUNS, 1004.5)
-        wait.on_request(1006.5)
+        wait = PolledWait("bdb:1", stall_timeout=2)
+        for when in (1000.0, 1002.0, 1004.0):
+            assert wait.answer(found, when) is not Verdict.VERIFY
+        wait.answer(RUNS, 1004.5)
 
-        with pytest.raises(ActionStalled):
-            wait.on_answer(RUNS, 1006.5)
+        assert wait.answer(RUNS, 1006.5) is Verdict.VERIFY
+        assert isinstance(wait.state.unverified, ActionStalled)
+
+    def test_ambiguous_for_an_action(self) -> None:
+        """The first ambiguous answer for an action begins a history of its answers."""
+        wait = PolledWait("action:a1")
+        wait.answer(RUNS, 1000.0)
+        assert wait.state.is_steady
+        wait.answer(GONE, 1010.0)
+
+        assert not wait.state.is_steady
+        assert wait.state.next_limit == 1015.0
 
     def test_shown(self) -> None:
         """An object that is not certainly gone is shown as "not found" and pending."""
-        wait = WaitState(parse_reference("bdb:1@gone"), limits=Limits(), now=1000.0, wall=WALL)
-        assert wait.on_answer(GONE, 1000.0)
+        wait = PolledWait("bdb:1@gone")
+        assert wait.answer(GONE, 1000.0) is Verdict.UPDATE
 
-        assert wait.action is not None
-        assert (wait.action.status, wait.action.phase) == ("not found", Phase.PENDING)
-        assert wait.action.evidence is Evidence.ACTION
+        assert wait.state.action is not None
+        assert (wait.state.action.status, wait.state.action.phase) == ("not found", Phase.PENDING)
+        assert wait.state.action.evidence is Evidence.ACTION

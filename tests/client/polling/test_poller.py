@@ -23,19 +23,20 @@ from redis_enterprise_actions._client.polling.wait_state import Limits, WaitStat
 from redis_enterprise_actions._client.polling.watch import watch
 from redis_enterprise_actions._model.action import completed
 from redis_enterprise_actions._model.record import without_record
+from redis_enterprise_actions._model.reference import ListKind
 from tests.conftest import at
-from tests.scripted import WALL, ref_of
+from tests.scripted import WALL, now, ref_of, unreachable
 
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+    from collections.abc import AsyncGenerator, Awaitable, Callable
     from typing import TypeAlias
 
     from redis_enterprise_actions import WaitError
-    from redis_enterprise_actions._client.protocols import ListResult
+    from redis_enterprise_actions._client.protocols import Gate, ListResult, Wanted
     from redis_enterprise_actions._model.reference import Reference
 
-    Verify: TypeAlias = Callable[[Reference, WaitError], Awaitable[Action | None]]
+    Verify: TypeAlias = Callable[[Reference, WaitError, Gate | None], Awaitable[Action | None]]
 
 
 class ScriptedSource:
@@ -49,8 +50,12 @@ class ScriptedSource:
         self.answers = list(answers)
         self.request_times: list[float] = []
         self.verify: Verify = never_verified
+        self.has_answered = True
 
-    async def fetch(self, _: Reference, __: Action | None) -> Action | None:
+    def path(self, ref: Reference) -> str:
+        return f"/v1/actions/{ref.uid}"
+
+    async def fetch(self, _: Reference, __: Action | None, ___: Gate | None) -> Action | None:
         self.request_times.append(asyncio.get_running_loop().time())
         answer = self._next()
         if isinstance(answer, (int, float)):
@@ -61,7 +66,7 @@ class ScriptedSource:
         assert not isinstance(answer, (int, float))
         return answer
 
-    async def fetch_many(self, _: Mapping[Reference, Action | None]) -> ListResult:
+    async def fetch_many(self, _: Wanted, __: Gate | None) -> ListResult:
         """Fail, as a single wait requests no list."""
         raise AssertionError
 
@@ -69,7 +74,7 @@ class ScriptedSource:
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
 
-async def never_verified(_: Reference, __: WaitError) -> None:
+async def never_verified(_: Reference, __: WaitError, ___: Gate | None) -> None:
     """Return that the database confirms no end."""
 
 
@@ -82,12 +87,11 @@ async def watch_source(
     **limits: float,
 ) -> AsyncGenerator[Action, None]:
     """Watch an action of a source from now on."""
-    now = asyncio.get_running_loop().time()
     wait = WaitState(
-        ref_of("a1"), limits=Limits(**limits), poll=wait_fixed(poll), now=now, wall=WALL
+        ref_of("a1"), limits=Limits(**limits), poll=wait_fixed(poll), now=now(), wall=WALL
     )
     source.verify = verify
-    poller = Poller(source, requests_sent=lambda: 0)
+    poller = Poller(dict.fromkeys(ListKind, source), source)
     async with aclosing(watch(poller, wait, on_progress=on_progress)) as watched:
         async for action in watched:
             yield without_record(action)
@@ -108,17 +112,25 @@ async def test_failure_is_yielded() -> None:
     assert [a async for a in watch_source(ScriptedSource(at(1, "failed")))] == [at(1, "failed")]
 
 
-async def test_deadline_cuts_a_request() -> None:
-    """A request that hangs is cut at the deadline, to the millisecond."""
-    began = asyncio.get_running_loop().time()
+async def test_request_hangs_at_the_deadline() -> None:
+    """A request that hangs at the deadline does not hide the end: another one is made beside it."""
+    source = ScriptedSource(at(1), 3600.0, at(2, "completed"))
+
+    assert [a async for a in watch_source(source, timeout=12)][-1] == at(2, "completed")
+    assert now() == pytest.approx(12, abs=1e-3)
+
+
+async def test_all_requests_hang() -> None:
+    """If the last poll hangs as well, the wait ends two seconds after its deadline."""
     source = ScriptedSource(at(1), 3600.0)
 
     with pytest.raises(WaitTimeout) as caught:
         async for _ in watch_source(source, timeout=12):
             pass
 
-    assert asyncio.get_running_loop().time() - began == pytest.approx(12, abs=1e-3)
-    assert caught.value.elapsed == pytest.approx(12, abs=1e-3)
+    assert now() == pytest.approx(14, abs=1e-3)
+    assert caught.value.elapsed == pytest.approx(14, abs=1e-3)
+    assert caught.value.polls == 3
 
 
 async def test_last_poll_is_bounded() -> None:
@@ -169,7 +181,7 @@ async def test_verified_when_vanished() -> None:
     """A vanished action has ended if the database shows it."""
     verified: list[WaitError] = []
 
-    async def verify(_: Reference, unverified: WaitError) -> Action:
+    async def verify(_: Reference, unverified: WaitError, __: Gate | None) -> Action:
         verified.append(unverified)
         return completed(at(1))
 
@@ -182,7 +194,7 @@ async def test_verified_when_vanished() -> None:
 async def test_verified_when_stalled() -> None:
     """A stalled action has ended if the database shows it."""
 
-    async def verify(_: Reference, unverified: WaitError) -> Action:
+    async def verify(_: Reference, unverified: WaitError, __: Gate | None) -> Action:
         assert isinstance(unverified, ActionStalled)
         return completed(at(1))
 
@@ -207,7 +219,7 @@ async def test_verification_during_an_outage() -> None:
     """A verification that fails is retried."""
     errors: list[RedisActionsError] = [ClusterUnreachable("GET", "/v1/bdbs/1", reason="x")]
 
-    async def verify(_: Reference, __: WaitError) -> Action:
+    async def verify(_: Reference, __: WaitError, ___: Gate | None) -> Action:
         if errors:
             raise errors.pop()
         return completed(at(1))
@@ -223,7 +235,7 @@ async def test_verification_during_an_outage() -> None:
 async def test_verification_outlasts_the_budget(source: ScriptedSource) -> None:
     """A verification that fails for as long as the budget ends the wait."""
 
-    async def verify(_: Reference, __: WaitError) -> None:
+    async def verify(_: Reference, __: WaitError, ___: Gate | None) -> None:
         raise ClusterUnreachable("GET", "/v1/bdbs/1", reason="x")
 
     began = asyncio.get_running_loop().time()
@@ -235,40 +247,38 @@ async def test_verification_outlasts_the_budget(source: ScriptedSource) -> None:
     assert caught.value.attempts < 40
 
 
-def node_error(number: int, *, has_alternative: bool = True) -> ClusterUnreachable:
-    """Return the error of a request to one node."""
-    node = f"http://n{number}:8080"
-    error = ClusterUnreachable("GET", "/v1/actions/a1", reason="refused", nodes=(node,))
-    error.has_alternative = has_alternative
-    return error
-
-
-async def test_another_node(caplog: pytest.LogCaptureFixture) -> None:
-    """If another node is left, it is tried at once, and that is no outage yet."""
-    source = ScriptedSource(at(1), node_error(1), node_error(2), at(2, "completed"))
-
-    seen = [a async for a in watch_source(source, outage_timeout=0)]
-    assert seen == [at(1), at(2, "completed")]
-    assert source.request_times[3] - source.request_times[1] < 1.5
-    assert caplog.records == []
-
-
-async def test_another_node_at_the_deadline() -> None:
-    """A node that fails at the deadline does not hide the answer of another node."""
-    source = ScriptedSource(at(1), node_error(1), at(2, "completed"))
-
-    assert [a async for a in watch_source(source, timeout=3)] == [at(1), at(2, "completed")]
-
-
-async def test_no_other_node(caplog: pytest.LogCaptureFixture) -> None:
-    """Once all nodes have failed, there is an outage, and the error names them."""
-    source = ScriptedSource(at(1), node_error(1), node_error(2, has_alternative=False))
+async def test_attempts_of_a_poll() -> None:
+    """A failed poll may have asked several nodes: the error of the wait counts and names all."""
+    failure = ClusterUnreachable(
+        "GET", "/v1/actions/a1", reason="refused", attempts=2, nodes=("http://n1", "http://n2")
+    )
+    source = ScriptedSource(at(1), failure)
 
     with pytest.raises(ClusterUnreachable) as caught:
         [a async for a in watch_source(source, outage_timeout=20)]
-    assert caught.value.nodes == ("http://n1:8080", "http://n2:8080")
-    assert caught.value.attempts == len(source.request_times) - 1
-    assert [record.getMessage()[-12:] for record in caplog.records] == ["asking again"]
+    assert caught.value.nodes == ("http://n1", "http://n2")
+    assert caught.value.attempts == 2 * (len(source.request_times) - 1)
+
+
+async def test_one_failure_is_no_outage(caplog: pytest.LogCaptureFixture) -> None:
+    """A single failure is retried soon, and the log says nothing."""
+    source = ScriptedSource(at(1), unreachable(), at(2, "completed"))
+
+    seen = [a async for a in watch_source(source)]
+    assert seen == [at(1), at(2, "completed")]
+    assert source.request_times[2] - source.request_times[1] < 1.5
+    assert caplog.records == []
+
+
+async def test_failure_at_the_deadline() -> None:
+    """A failure at the deadline ends the wait there, with the failure as the cause."""
+    failure = unreachable()
+    source = ScriptedSource(at(1), failure, at(2, "completed"))
+
+    with pytest.raises(WaitTimeout) as caught:
+        [a async for a in watch_source(source, timeout=3)]
+    assert caught.value.__cause__ is failure
+    assert caught.value.elapsed == pytest.approx(3, abs=1e-3)
 
 
 async def test_outage_survived() -> None:

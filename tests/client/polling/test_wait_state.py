@@ -15,31 +15,26 @@ from redis_enterprise_actions import (
     ActionStalled,
     ActionVanished,
     AuthenticationError,
+    ClientClosed,
     ClusterUnreachable,
+    Outcome,
     UnreadableReply,
     WaitError,
     WaitTimeout,
 )
-from redis_enterprise_actions._client.polling.wait_state import LAST_POLL_TIMEOUT, Limits, WaitState
+from redis_enterprise_actions._client.polling.outages import Outage
+from redis_enterprise_actions._client.polling.wait_state import Verdict
 from redis_enterprise_actions._model.record import without_record
+from tests.client.polling.polled_wait import PolledWait
 from tests.conftest import at
-from tests.scripted import WALL, ref_of
 
 
-def new_wait(poll: float = 5.0, **limits: float) -> WaitState:
-    """Return a wait that began at 1000 and polls every `poll` seconds."""
-    return WaitState(
-        ref_of("a1"), limits=Limits(**limits), poll=wait_fixed(poll), now=1000.0, wall=WALL
-    )
+def new_wait(pause: float = 5.0, **limits: float) -> PolledWait:
+    """Return a wait that began at 1000 and polls every `pause` seconds."""
+    return PolledWait(poll=wait_fixed(pause), **limits)
 
 
-def rest(wait: WaitState, now: float) -> float:
-    """Return the time until the next poll, or raise what ends the wait."""
-    wait.check_limits(now)
-    return max(0.0, wait.due - now)
-
-
-def outage(**more: object) -> ClusterUnreachable:
+def refused(**more: object) -> ClusterUnreachable:
     """Return the error of a failed request."""
     return ClusterUnreachable("GET", "/v1/actions/a1", reason="refused", **more)  # type: ignore[arg-type]
 
@@ -48,44 +43,141 @@ class TestUpdates:
     """Updates for the user."""
 
     def test_only_changes(self) -> None:
-        """The first answer is an update, and then each change."""
+        """The first answer is an update, and then each change; the end ends the wait."""
         wait = new_wait()
         answers = [at(1), at(1), at(2), at(2), at(2, "completed")]
 
-        assert [wait.on_answer(answer, 1000.0) for answer in answers] == [1, 0, 1, 0, 1]
+        assert [wait.answer(answer, 1000.0) for answer in answers] == [
+            *(Verdict.UPDATE, Verdict.NOTHING, Verdict.UPDATE, Verdict.NOTHING, Verdict.DONE)
+        ]
 
     @pytest.mark.parametrize("status", ["completed", "failed", "cancelled", "aborted"])
     def test_terminal_status(self, status: str) -> None:
         """A terminal status ends the wait, and nothing else does."""
         wait = new_wait()
-        wait.on_answer(at(1), 1000.0)
-        assert not wait.is_done
+        wait.answer(at(1), 1000.0)
+        assert not wait.state.is_done
+        assert not wait.state.is_over
 
-        wait.on_answer(at(1, status), 1001.0)
-        assert wait.is_done
+        assert wait.answer(at(1, status), 1001.0) is Verdict.DONE
+        assert wait.state.is_done
+        assert wait.state.is_over
 
     def test_unknown_status(self, caplog: pytest.LogCaptureFixture) -> None:
         """An unknown status is shown, logged once, and ends nothing."""
         wait = new_wait()
 
-        assert [wait.on_answer(at(status="odd"), 1000.0) for _ in range(3)] == [True, False, False]
-        assert not wait.is_done
+        assert [wait.answer(at(status="odd"), 1000.0) for _ in range(3)] == [
+            *(Verdict.UPDATE, Verdict.NOTHING, Verdict.NOTHING)
+        ]
+        assert not wait.state.is_done
         (record,) = caplog.records
         assert "unknown status" in record.getMessage()
         assert "odd" in record.getMessage()
         fields = (vars(record)[name] for name in ("event", "ref", "status"))
         assert tuple(fields) == ("unknown status", "action:a1", "odd")
 
+    def test_change_that_was_no_update(self) -> None:
+        """What another reader has seen is the last state, once the wait itself has seen one."""
+        wait = new_wait()
+        wait.state.on_seen(at(5))
+        assert wait.state.action is None
 
-class TestResult:
+        wait.answer(at(1), 1000.0)
+        wait.state.on_seen(at(7))
+        assert wait.state.action == at(7)
+
+    def test_refresh_before_the_action_is_read(self) -> None:
+        """While the wait is polled for, the list is read before the action is shown."""
+        wait = new_wait()
+        assert wait.state.action is None
+        assert wait.polls.refreshed == 1
+        wait.state.leave()
+
+        assert wait.state.action is None
+        assert wait.polls.refreshed == 1
+
+
+class TestPolls:
+    """Polls are counted for all waits of a reference together."""
+
+    def test_before_and_after(self) -> None:
+        """Only polls while the wait is polled for are its own."""
+        wait = PolledWait()
+        wait.state.leave()
+        wait.polls.polls, wait.polls.asked_at = 17, 1003.0
+        wait.state.join(wait.polls)
+        assert (wait.state.polls, wait.state.asked_at) == (0, 1000.0)
+
+        wait.polls.polls, wait.polls.asked_at = 19, 1008.0
+        assert (wait.state.polls, wait.state.asked_at) == (2, 1008.0)
+        wait.state.leave()
+        wait.polls.polls, wait.polls.asked_at = 40, 1100.0
+        assert (wait.state.polls, wait.state.asked_at) == (2, 1008.0)
+        wait.state.join(wait.polls)
+        wait.polls.polls, wait.polls.asked_at = 41, 1200.0
+        assert (wait.state.polls, wait.state.asked_at) == (3, 1200.0)
+
+    def test_due(self) -> None:
+        """A wait is due as it begins, and then by its schedule."""
+        wait = new_wait()
+        assert wait.state.due(-math.inf) == 1000.0
+        assert wait.state.due(999.0) == 1000.0
+
+        wait.answer(at(1), 1002.0, took=0.5)
+        assert wait.state.due(1002.5) == 1007.5
+
+    @pytest.mark.parametrize(
+        ("wait", "found", "is_steady"),
+        [
+            (PolledWait(), None, False),
+            (PolledWait(), at(1), True),
+            (PolledWait(poll=wait_fixed(5)), at(1), False),
+            (PolledWait("bdb:1"), at(1), False),
+        ],
+        ids=["nothing was seen", "steady", "own strategy", "history"],
+    )
+    def test_steady(self, wait: PolledWait, found: object, is_steady: bool) -> None:
+        """Unchanged answers mean nothing for a wait that has seen its action, without outages."""
+        wait.answer(found, 1000.0)  # type: ignore[arg-type]
+        assert wait.state.is_steady is is_steady
+
+        wait.state.join_outage(Outage(1001.0))
+        assert not wait.state.is_steady
+
+    def test_not_steady_before_a_verification(self) -> None:
+        """While the database has to confirm an error, each answer means something."""
+        wait = PolledWait()
+        wait.answer(at(1), 1000.0)
+        wait.answer(None, 1001.0)
+
+        assert not wait.state.is_steady
+
+    def test_shared_answer(self) -> None:
+        """A request that was made for another wait does not count for the schedule of this one."""
+        shared, own = PolledWait(), PolledWait()
+        for wait in (shared, own):
+            for n in range(80):
+                when = 1000.0 + n / 4
+                wait.state.on_answer(at(99 + n / 1000), when, when, shared=wait is shared)
+
+        # By then its polls are more than the promised number, so it rests longer.
+        assert own.state.due(1020.0) - 1020.0 > 2
+        assert shared.state.due(1020.0) - 1020.0 < 1
+
+
+class TestEnds:
     """Ends of a wait."""
 
     def test_completed(self) -> None:
         """A completed action is the result."""
         wait = new_wait()
-        wait.on_answer(at(100, "completed"), 1000.0)
+        wait.answer(at(100, "completed"), 1000.0)
+        finished = wait.state.close(1001.0)
 
-        assert without_record(wait.result(1001.0)) == at(100, "completed")
+        assert without_record(finished) == at(100, "completed")
+        assert finished.record.outcome is Outcome.COMPLETED
+        assert wait.state.finished_action(1002.0) is finished
 
     @pytest.mark.parametrize(
         ("status", "error"),
@@ -94,17 +186,17 @@ class TestResult:
     def test_other_ends(self, status: str, error: type[WaitError]) -> None:
         """Each other end has its own error, with the facts of the wait."""
         wait = new_wait()
-        wait.on_request(1000.0)
-        wait.on_answer(at(50), 1000.0)
-        wait.on_request(1005.0)
-        wait.on_answer(at(50, status), 1005.0)
+        wait.answer(at(50), 1000.0)
+        wait.answer(at(50, status), 1005.0)
 
         with pytest.raises(error) as caught:
-            wait.result(1006.5)
+            wait.state.close(1006.5)
 
         assert type(caught.value) is error
         assert caught.value.action == at(50, status)
         assert (caught.value.uid, caught.value.elapsed, caught.value.polls) == ("a1", 6.5, 2)
+        assert caught.value.ref == "action:a1"
+        assert caught.value.record == wait.state.final_record(1009.0)
 
     def test_lag_bound(self) -> None:
         """The end is at most as old as the request of the answer before it, changed or not."""
@@ -114,116 +206,161 @@ class TestResult:
             (1005.0, running),
             (1010.0, at(100, "completed")),
         ):
-            wait.on_request(requested_at)
-            wait.on_answer(found, requested_at + 0.5)
+            wait.answer(found, requested_at, took=0.5)
 
-        assert wait.final_record(1011.0).lag_bound == 5.5
+        assert wait.state.final_record(1011.0).lag_bound == 5.5
 
     def test_unchanged_answer(self) -> None:
-        """An unchanged answer shows that the action still ran."""
+        """A list that shows the action unchanged has shown that it still ran."""
         wait = new_wait()
-        wait.on_request(1000.0)
-        wait.on_answer(at(1), 1000.0)
-        wait.on_request(1003.0)
-        assert wait.hears_no_more(1003.0)
-        wait.on_request(1005.0)
-        assert not wait.hears_no_more(1005.0)  # the strategy is due
-        wait.on_answer(at(1, "completed"), 1005.5)
+        wait.answer(at(1), 1000.0)
+        wait.polls.shown_at = 1003.0
+        wait.answer(at(1, "completed"), 1005.0, took=0.5)
 
-        assert wait.final_record(1006.0).lag_bound == 2.5
+        assert wait.state.final_record(1006.0).lag_bound == 2.5
+
+    def test_lag_bound_of_a_wait_that_was_away(self) -> None:
+        """What the list has shown before the wait left counts, and later lists do not."""
+        wait = new_wait()
+        wait.answer(at(1), 1000.0)
+        wait.polls.shown_at = 1003.0
+        wait.state.leave()
+        wait.polls.shown_at = 1004.0
+        wait.state.on_answer(at(1, "completed"), 1005.0, 1005.5)
+
+        assert wait.state.final_record(1006.0).lag_bound == 2.5
+
+    def test_first_answer_is_the_end(self) -> None:
+        """Of an action that was never seen running nobody knows when it ended."""
+        wait = new_wait()
+        wait.answer(at(100, "completed"), 1000.0)
+
+        assert wait.state.final_record(1000.0).lag_bound is None
 
     def test_not_done(self) -> None:
         """There is no result before the end."""
-        with pytest.raises(AssertionError):
-            new_wait().result(1000.0)
+        wait = new_wait()
+        with pytest.raises(AssertionError, match="not over"):
+            wait.state.close(1000.0)
+        wait.answer(at(1), 1000.0)
+        with pytest.raises(AssertionError, match="not over"):
+            wait.state.finished_action(1000.0)
+
+    def test_records(self) -> None:
+        """A wait that is left before its end was interrupted; until then it is under way."""
+        wait = new_wait()
+        wait.answer(at(1), 1000.0)
+
+        assert wait.state.current_record(1001.0).outcome is Outcome.UNDER_WAY
+        record = wait.state.final_record(1002.0)
+        assert (record.outcome, record.elapsed, record.polls) == (Outcome.INTERRUPTED, 2.0, 1)
+        assert wait.state.final_record(1003.0) is record
+        assert wait.state.current_record(1003.0) is record
+
+    def test_refusal(self) -> None:
+        """A refused request ends the wait at once, with the facts of the wait."""
+        wait, cause = new_wait(), ValueError("x")
+        wait.answer(at(10), 1000.0)
+        wait.ask(1005.0)
+        refusal = AuthenticationError("GET", "/v1/actions/a1", status=403)
+        refusal.__cause__ = cause
+        wait.state.fail(refusal, 1005.0)
+
+        assert wait.state.is_over
+        with pytest.raises(AuthenticationError) as caught:
+            wait.state.close(1005.0)
+        error = caught.value
+        assert (error.action, error.elapsed, error.polls) == (at(10), 5.0, 2)
+        assert (error.ref, error.uid, error.__cause__) == ("action:a1", "a1", cause)
+        assert error.record is not None
+        assert error.record.outcome is Outcome.REJECTED
+        assert (refusal.action, refusal.elapsed) == (None, None)  # each wait has a copy
+
+    def test_any_other_error(self) -> None:
+        """Any other error is raised unchanged, and the record says that the wait was left."""
+        wait, error = new_wait(), ClientClosed()
+        wait.state.fail(error, 1005.0)
+
+        with pytest.raises(ClientClosed) as caught:
+            wait.state.close(1005.0)
+        assert caught.value is error
+        assert wait.state.final_record(1005.0).outcome is Outcome.INTERRUPTED
 
 
 class TestDeadline:
     """`timeout` covers everything."""
 
-    def test_request_is_cut(self) -> None:
-        """A request may take the time that is left."""
-        assert new_wait(timeout=10).on_request(1004.0) == 1010.0
-        assert new_wait().on_request(1004.0) == math.inf
-
     def test_last_sleep_is_clipped(self) -> None:
         """The last sleep ends at the deadline, where one more poll is made."""
         wait = new_wait(timeout=7)
-        wait.on_request(1000.0)
-        wait.on_answer(at(1), 1000.0)
-        assert rest(wait, 1000.0) == 5.0
+        wait.answer(at(1), 1000.0)
+        assert wait.rest(1000.0) == 5.0
+        wait.answer(at(1), 1005.0)
+        assert wait.rest(1005.0) == 2.0
+        assert wait.state.next_limit == wait.state.hard_limit == 1007.0
+        wait.answer(at(2), 1007.0)
+        error = wait.state.check(1007.1)
 
-        wait.on_request(1005.0)
-        wait.on_answer(at(1), 1005.0)
-        assert rest(wait, 1005.0) == 2.0
-
-        assert wait.on_request(1007.0) == 1007.0 + LAST_POLL_TIMEOUT
-        wait.on_answer(at(2), 1007.1)
-        with pytest.raises(WaitTimeout) as caught:
-            rest(wait, 1007.1)
-
-        assert caught.value.timeout == 7
-        assert caught.value.action == at(2)
-        assert caught.value.polls == 3
-        assert caught.value.elapsed == pytest.approx(7.1)
+        assert isinstance(error, WaitTimeout)
+        assert (error.timeout, error.action, error.polls) == (7, at(2), 3)
+        assert error.elapsed == pytest.approx(7.1)
+        assert error.__cause__ is None
 
     @pytest.mark.parametrize(("timeout", "pause"), [(5.3, 5.3), (5.6, 5.0)])
     def test_no_poll_just_before(self, timeout: float, pause: float) -> None:
         """A poll that is due just before the deadline is made at the deadline."""
         wait = new_wait(timeout=timeout)
-        wait.on_request(1000.0)
-        wait.on_answer(at(1), 1000.0)
+        wait.answer(at(1), 1000.0)
 
-        assert rest(wait, 1000.0) == pytest.approx(pause)
+        assert wait.state.due(1000.0) - 1000.0 == pytest.approx(pause)
+
+    def test_no_limit(self) -> None:
+        """A wait without limits has none."""
+        wait = new_wait()
+        wait.answer(at(1), 1000.0)
+
+        assert (wait.state.next_limit, wait.state.hard_limit) == (math.inf, math.inf)
+        assert not wait.state.has_stall_limit
+        assert wait.state.check(1e9, forced=True) is None
 
     def test_zero(self) -> None:
         """A timeout of zero polls once and then ends."""
         wait = new_wait(timeout=0)
+        assert wait.state.next_limit == 1000.0
+        wait.answer(at(1), 1000.0)
 
-        assert wait.on_request(1000.0) == 1000.0 + LAST_POLL_TIMEOUT
-        wait.on_answer(at(1), 1000.0)
-        with pytest.raises(WaitTimeout):
-            rest(wait, 1000.0)
+        assert isinstance(wait.state.check(1000.0), WaitTimeout)
 
-    def test_woken_a_tick_early(self) -> None:
-        """A loop that wakes a moment before the deadline has woken at it."""
+    def test_asked_a_tick_early(self) -> None:
+        """A poll a moment before the deadline was made at it."""
         wait = new_wait(timeout=7)
+        wait.answer(at(1), 1006.9)
+        assert wait.state.check(1007.0) is None
 
-        assert wait.on_request(1006.9999) == 1006.9999 + LAST_POLL_TIMEOUT
+        wait.answer(at(1), 1006.9999)
+        assert isinstance(wait.state.check(1006.9999), WaitTimeout)
 
-    def test_cut_request(self) -> None:
-        """A request that was cut at the deadline was the last."""
+    def test_no_answer_at_the_deadline(self) -> None:
+        """A wait that got no answer at its deadline ends there only if it is forced to."""
         wait = new_wait(timeout=7)
-        wait.on_request(1000.0)
-        wait.on_answer(at(1), 1000.0)
-        wait.on_request(1005.0)
-        wait.on_timeout(1007.0)
+        wait.answer(at(1), 1005.0)
+        assert wait.state.check(1060.0) is None  # a process that stood still asks once more
+        error = wait.state.check(1009.0, forced=True)
 
-        with pytest.raises(WaitTimeout) as caught:
-            rest(wait, 1007.0)
-        assert caught.value.action == at(1)
-
-    def test_slept_late(self) -> None:
-        """A wait that slept past its deadline polls once more before it ends."""
-        wait = new_wait(timeout=7)
-        wait.on_request(1000.0)
-        wait.on_answer(at(1), 1000.0)
-
-        assert rest(wait, 1060.0) == 0.0
+        assert isinstance(error, WaitTimeout)
+        assert (error.action, error.polls, error.elapsed) == (at(1), 1, 9.0)
 
     def test_during_an_outage(self) -> None:
         """A deadline within an outage is a timeout with the outage as its cause."""
-        wait = new_wait(timeout=7)
-        wait.on_request(1000.0)
-        error = outage()
-        wait.on_error(error, 1000.0)
-        wait.on_request(1007.0)
-        wait.on_error(error, 1007.0)
+        wait, error = new_wait(timeout=7), refused()
+        wait.fail(error, 1000.0)
+        assert wait.state.check(1000.0) is None
+        wait.fail(error, 1007.0)
+        timed_out = wait.state.check(1007.0)
 
-        with pytest.raises(WaitTimeout) as caught:
-            rest(wait, 1007.0)
-        assert caught.value.__cause__ is error
-        assert caught.value.action is None
+        assert isinstance(timed_out, WaitTimeout)
+        assert timed_out.__cause__ is error
+        assert timed_out.action is None
 
 
 class TestNotFound:
@@ -231,236 +368,264 @@ class TestNotFound:
 
     def test_grace(self) -> None:
         """An action that was never seen is not found once the grace period is over."""
-        wait = new_wait(poll=6, not_found_grace=10)
-        for now, pause in ((1000.0, 6.0), (1006.0, 4.0)):
-            wait.on_request(now)
-            assert wait.on_answer(None, now) is False
-            assert rest(wait, now) == pause
-        wait.on_request(1010.0)
-        wait.on_answer(None, 1010.0)
+        wait = new_wait(pause=6, not_found_grace=10)
+        for when, pause in ((1000.0, 6.0), (1006.0, 4.0)):
+            assert wait.answer(None, when) is Verdict.NOTHING
+            assert wait.rest(when) == pause
+        assert wait.state.hard_limit == math.inf
+        wait.answer(None, 1010.0)
+        error = wait.state.check(1010.0)
 
-        with pytest.raises(ActionNotFound) as caught:
-            rest(wait, 1010.0)
-        assert (caught.value.action, caught.value.polls) == (None, 3)
+        assert isinstance(error, ActionNotFound)
+        assert (error.action, error.polls) == (None, 3)
+
+    def test_grace_from_the_first_answer(self) -> None:
+        """The grace period begins with the first answer "not found"."""
+        wait = new_wait(not_found_grace=10, timeout=60)
+        assert wait.state.next_limit == 1060.0
+        wait.answer(None, 1004.0)
+
+        assert wait.state.next_limit == 1014.0
+        wait.answer(None, 1013.9)
+        assert wait.state.check(1013.9) is None
+
+    def test_deadline_within_the_grace(self) -> None:
+        """A deadline within the grace period is a timeout."""
+        wait = new_wait(not_found_grace=10, timeout=4)
+        wait.answer(None, 1000.0)
+        assert wait.state.next_limit == 1004.0
+        wait.answer(None, 1004.0)
+
+        assert isinstance(wait.state.check(1004.0), WaitTimeout)
 
     def test_no_grace(self) -> None:
         """Without a grace period the first "not found" ends the wait."""
         wait = new_wait(not_found_grace=0)
-        wait.on_request(1000.0)
-        wait.on_answer(None, 1000.0)
+        wait.answer(None, 1000.0)
 
-        with pytest.raises(ActionNotFound):
-            rest(wait, 1000.0)
+        assert isinstance(wait.state.check(1000.0), ActionNotFound)
 
     def test_appears(self) -> None:
         """An action that appears within the grace period is waited for like any other."""
         wait = new_wait(not_found_grace=10)
-        wait.on_request(1000.0)
-        wait.on_answer(None, 1000.0)
-        wait.on_request(1005.0)
+        wait.answer(None, 1000.0)
 
-        assert wait.on_answer(at(1), 1005.0) is True
-        wait.on_request(1050.0)
-        wait.on_answer(at(1), 1050.0)
-        assert rest(wait, 1050.0) == 5.0
+        assert wait.answer(at(1), 1005.0) is Verdict.UPDATE
+        wait.answer(at(1), 1050.0)
+        assert wait.rest(1050.0) == 5.0
 
     def test_outage_within_the_grace(self) -> None:
         """While the cluster does not answer, the grace period ends nothing."""
         wait = new_wait(not_found_grace=10)
-        wait.on_request(1000.0)
-        wait.on_answer(None, 1000.0)
-        wait.on_request(1005.0)
-        wait.on_error(outage(), 1005.0)
-        wait.on_request(1050.0)
-        wait.on_error(outage(), 1050.0)
+        wait.answer(None, 1000.0)
+        wait.fail(refused(), 1005.0)
+        wait.fail(refused(), 1050.0)
 
-        assert rest(wait, 1050.0) > 0
+        assert wait.rest(1050.0) > 0
 
     def test_vanished(self) -> None:
-        """An action that was seen, and then is not found, has vanished."""
+        """An action that was seen, and then is not found, has vanished unless it is verified."""
         wait = new_wait()
-        wait.on_request(1000.0)
-        wait.on_answer(at(40), 1000.0)
-        wait.on_request(1005.0)
+        wait.answer(at(40), 1000.0)
 
-        with pytest.raises(ActionVanished) as caught:
-            wait.on_answer(None, 1005.0)
-        assert caught.value.action == at(40)
+        assert wait.answer(None, 1005.0) is Verdict.VERIFY
+        error = wait.state.unverified
+        assert isinstance(error, ActionVanished)
+        assert (error.action, error.elapsed, error.polls) == (at(40), 5.0, 2)
+        assert wait.state.next_limit == math.inf  # until it is verified
+
+    def test_is_there_again(self) -> None:
+        """An action that is found again before its verification has not vanished."""
+        wait = new_wait()
+        wait.answer(at(40), 1000.0)
+        wait.answer(None, 1005.0)
+
+        assert wait.answer(at(41), 1006.0) is Verdict.UPDATE
+        assert wait.state.unverified is None
 
 
 class TestStall:
     """`stall_timeout`: nothing moved for that long."""
 
     def test_stalled(self) -> None:
-        """A wait without movement polls at the limit, and then ends."""
+        """A wait without movement polls at the limit, and is then verified."""
         wait = new_wait(stall_timeout=12)
-        for now, pause in ((1000.0, 5.0), (1005.0, 5.0), (1010.0, 2.0)):
-            wait.on_request(now)
-            wait.on_answer(at(10), now)
-            assert rest(wait, now) == pause
-        wait.on_request(1012.0)
+        assert wait.state.has_stall_limit
+        for when, pause in ((1000.0, 5.0), (1005.0, 5.0), (1010.0, 2.0)):
+            wait.answer(at(10), when)
+            assert wait.rest(when) == pause
 
-        with pytest.raises(ActionStalled) as caught:
-            wait.on_answer(at(10), 1012.0)
-        assert caught.value.stall_timeout == 12
+        assert wait.answer(at(10), 1012.0) is Verdict.VERIFY
+        error = wait.state.unverified
+        assert isinstance(error, ActionStalled)
+        assert error.stall_timeout == 12
+        assert wait.state.action == at(10)
 
     def test_slow_progress(self) -> None:
         """An action that moves is not stalled, however slowly."""
         wait = new_wait(stall_timeout=12)
-        for n in range(20):
-            now = 1000.0 + 11 * n
-            wait.on_request(now)
-            assert wait.on_answer(at(n), now) is True
+        verdicts = {wait.answer(at(n), 1000.0 + 11 * n) for n in range(20)}
+
+        assert verdicts == {Verdict.UPDATE}
 
     def test_end_at_the_limit(self) -> None:
         """An end that comes at the limit is an end."""
         wait = new_wait(stall_timeout=5)
-        wait.on_request(1000.0)
-        wait.on_answer(at(10), 1000.0)
-        wait.on_request(1005.0)
+        wait.answer(at(10), 1000.0)
 
-        assert wait.on_answer(at(10, "completed"), 1005.0) is True
+        assert wait.answer(at(10, "completed"), 1005.0) is Verdict.DONE
 
     def test_not_without_an_answer(self) -> None:
         """At the limit the wait goes on until the cluster has answered there."""
         wait = new_wait(stall_timeout=5)
-        wait.on_request(1000.0)
-        wait.on_answer(at(10), 1000.0)
-        wait.on_timeout(1005.0)
+        wait.answer(at(10), 1000.0)
 
-        assert rest(wait, 1005.0) == 0.0
+        assert wait.rest(1005.0) == 0.0
+        assert wait.state.check(1007.0, forced=True) is None
+        assert wait.state.hard_limit == math.inf
+
+    def test_limit_moves_from_the_request(self) -> None:
+        """An answer counts from the time at which it was requested."""
+        wait = new_wait(stall_timeout=5)
+        wait.answer(at(10), 1000.0)
+        wait.answer(at(11), 1003.0, took=1.5)
+
+        assert wait.state.next_limit == 1008.0
 
     def test_zero(self) -> None:
         """A limit of zero lets the first answer through."""
         wait = new_wait(stall_timeout=0)
-        wait.on_request(1000.0)
-        assert wait.on_answer(at(10), 1000.0) is True
+        assert wait.answer(at(10), 1000.0) is Verdict.UPDATE
 
-        wait.on_request(1001.0)
-        with pytest.raises(ActionStalled):
-            wait.on_answer(at(10), 1001.0)
+        assert wait.answer(at(10), 1001.0) is Verdict.VERIFY
 
 
 class TestOutage:
     """`outage_timeout`: no usable answer for that long."""
 
     def test_survived(self) -> None:
-        """An outage within the budget ends nothing."""
+        """An outage within the budget ends nothing, and the record shows it."""
         wait = new_wait(outage_timeout=60)
-        wait.on_request(1000.0)
-        wait.on_answer(at(10), 1000.0)
-        for now in (1005.0, 1010.0, 1030.0):
-            wait.on_request(now)
-            wait.on_error(outage(), now)
-            assert rest(wait, now) > 0
-        wait.on_request(1040.0)
+        wait.answer(at(10), 1000.0)
+        for when in (1005.0, 1010.0, 1030.0):
+            wait.fail(refused(), when)
+            assert wait.rest(when) > 0
 
-        assert wait.on_answer(at(10), 1040.0) is False
-        assert rest(wait, 1040.0) == 5.0
+        assert wait.answer(at(10), 1040.0) is Verdict.NOTHING
+        assert wait.rest(1040.0) == 5.0
+        assert wait.state.outages == ()
+        [outage] = wait.state.current_record(1041.0).outages
+        assert (outage.began, outage.ended, outage.attempts) == (5.0, 40.0, 3)
 
     def test_not_survived(self) -> None:
         """At the end of the budget the wait ends, with the cause and the attempts."""
         wait = new_wait(outage_timeout=60)
-        wait.on_request(1000.0)
-        wait.on_answer(at(10), 1000.0)
-        for now in (1005.0, 1030.0):
-            wait.on_request(now)
-            wait.on_error(outage(retry_after=50.0), now)
-        assert wait.soft_limit == 1065.0  # not 1080: the last attempt is at the end of the budget
-        assert wait.on_request(1065.0) == 1065.0 + LAST_POLL_TIMEOUT
-        last = outage(status=503, error_code="busy")
-        wait.on_error(last, 1065.0)
+        wait.answer(at(10), 1000.0)
+        wait.fail(refused(nodes=["n1"]), 1005.0)
+        wait.fail(refused(nodes=["n2"]), 1030.0)
+        assert wait.state.next_limit == wait.state.hard_limit == 1065.0
+        assert wait.state.check(1030.0) is None
+        last = refused(status=503, error_code="busy", retry_after=50.0)
+        wait.fail(last, 1065.0)
+        error = wait.state.check(1065.0)
 
-        with pytest.raises(ClusterUnreachable) as caught:
-            rest(wait, 1065.0)
-        error = caught.value
+        assert isinstance(error, ClusterUnreachable)
         assert error.__cause__ is last
         assert (error.attempts, error.status, error.error_code) == (3, 503, "busy")
+        assert (error.nodes, error.retry_after, error.hint) == (("n1", "n2"), 50.0, None)
         assert (error.uid, error.action, error.elapsed, error.polls) == ("a1", at(10), 65.0, 4)
+
+    def test_forced(self) -> None:
+        """If no request at the end of the budget is over, the wait ends nevertheless."""
+        wait = new_wait(outage_timeout=60)
+        wait.fail(refused(), 1005.0)
+
+        assert isinstance(wait.state.check(1067.0, forced=True), ClusterUnreachable)
 
     def test_unreadable(self) -> None:
         """Unreadable answers are an outage, too."""
         wait = new_wait(outage_timeout=0)
-        wait.on_request(1000.0)
-        wait.on_error(UnreadableReply("GET", "/v1/actions/a1", problem="not JSON"), 1000.0)
+        wait.fail(UnreadableReply("GET", "/v1/actions/a1", problem="not JSON"), 1000.0)
+        error = wait.state.check(1000.0)
 
-        with pytest.raises(ClusterUnreachable, match="cannot be read: not JSON"):
-            rest(wait, 1000.0)
+        assert isinstance(error, ClusterUnreachable)
+        assert "cannot be read: not JSON" in str(error)
+        assert (error.status, error.error_code) == (None, None)
 
     def test_each_outage_has_its_own_budget(self) -> None:
         """The budget is the time since the last good answer, not the sum of all outages."""
         wait = new_wait(outage_timeout=60)
         for n in range(10):
-            wait.on_request(1000.0 + 100 * n)
-            wait.on_error(outage(), 1000.0 + 100 * n)
-            wait.on_request(1050.0 + 100 * n)
-            wait.on_answer(at(10), 1050.0 + 100 * n)
+            wait.fail(refused(), 1000.0 + 100 * n)
+            wait.answer(at(10), 1050.0 + 100 * n)
 
-        assert rest(wait, 1950.0) == 5.0
+        assert wait.rest(1950.0) == 5.0
 
-    @pytest.mark.parametrize("own", [True, False])
-    def test_when_the_cluster_answers_others(self, own: bool) -> None:
-        """An answer to others ends a cluster-wide outage, but not one of this action."""
+    def test_began_before_the_wait(self) -> None:
+        """Of an outage that the wait has joined late, its own time counts."""
+        wait, outage = new_wait(outage_timeout=60), Outage(700.0)
+        outage.record_failure(refused(), 999.0)
+        wait.state.join_outage(outage)
+
+        assert wait.state.hard_limit == 1060.0
+        assert wait.state.current_record(1001.0).outages[0].began == 0.0
+
+    def test_two_outages(self) -> None:
+        """An outage of the action goes on after that of the cluster, with a budget of its own."""
+        wait, cluster = new_wait(outage_timeout=60), Outage(1010.0)
+        wait.fail(refused(), 1000.0)
+        cluster.record_failure(refused(), 1010.0)
+        wait.state.join_outage(cluster)
+        assert wait.state.hard_limit == 1060.0
+        wait.state.leave_outage(cluster, 1020.0)
+        wait.state.leave_outage(cluster, 1021.0)
+
+        assert wait.state.hard_limit == 1060.0
+        assert wait.state.outages == (wait.outage,)
+
+    def test_both_outages_are_counted(self) -> None:
+        """The error of a wait with two outages counts the attempts of both."""
+        wait, cluster = new_wait(outage_timeout=60), Outage(1010.0)
+        wait.fail(refused(nodes=["n1"]), 1000.0)
+        cluster.record_failure(refused(nodes=["n2"]), 1070.0)
+        wait.state.join_outage(cluster)
+        wait.state.join_outage(cluster)
+        error = wait.state.check(1070.0)
+
+        assert isinstance(error, ClusterUnreachable)
+        assert (error.attempts, error.nodes) == (2, ("n1", "n2"))
+
+    def test_part_of_a_later_outage_of_the_cluster(self) -> None:
+        """The first failures of a cluster are no outages of the actions that were asked for."""
+        wait, before = new_wait(), Outage(1000.0)
+        wait.state.join_outage(before)
+        own, cluster = Outage(1005.0), Outage(1005.0)
+        wait.state.join_outage(own)
+        wait.state.join_cluster_outage(cluster)
+
+        assert wait.state.outages == (before, cluster)
+
+    def test_vanished_in_an_outage(self) -> None:
+        """While an error is not verified, the outage lasts on."""
         wait = new_wait(outage_timeout=60)
-        wait.on_request(1000.0)
-        wait.on_error(outage(), 1000.0, per_action=own)
-        wait.on_cluster_answered(1006.0)
-        wait.on_request(1050.0)
-        wait.on_error(outage(), 1050.0)
+        wait.answer(at(10), 1000.0)
+        wait.fail(refused(), 1005.0)
+        wait.state.on_answer(None, 1010.0, 1010.0)
 
-        assert wait.hard_limit == (1060.0 if own else 1110.0)
+        assert wait.state.outages == (wait.outage,)
+        assert wait.state.next_limit == 1065.0
 
-    def test_when_there_is_no_outage(self) -> None:
-        """An answer to others changes nothing without an outage."""
-        wait = new_wait()
-        wait.on_cluster_answered(1006.0)
+    @pytest.mark.parametrize(
+        ("ends_early", "is_unreached", "end"),
+        [(True, True, 1010.0), (True, False, 1300.0), (False, True, 1300.0)],
+    )
+    def test_never_reached(self, ends_early: bool, is_unreached: bool, end: float) -> None:
+        """With the default budget, a cluster that was never reached ends the wait after 10 s."""
+        wait = new_wait(ends_early=ends_early)
+        wait.fail(refused(advice="look at the port"), 1000.0, is_unreached=is_unreached)
+        assert wait.state.hard_limit == end
+        error = wait.state.check(end, forced=True)
 
-        assert rest(wait, 1000.0) == 0
-
-    def test_another_node(self) -> None:
-        """Each node is tried once before a limit counts, and a hanging one is cut short."""
-        wait = new_wait(outage_timeout=0)
-        for node in ("n1", "n2", "n1"):
-            error = outage()
-            error.nodes, error.has_alternative = (node,), True
-            wait.on_request(1000.0)
-            wait.on_error(error, 1000.0)
-            if node == "n2":
-                wait.check_limits(1000.0)
-
-        with pytest.raises(ClusterUnreachable, match="3 attempts at n1, n2"):
-            wait.check_limits(1000.0)
-
-    def test_cut_at_another_node(self) -> None:
-        """A request to another node that hangs is cut short, and that ends the wait."""
-        wait = new_wait(outage_timeout=10)
-        error = outage()
-        error.nodes, error.has_alternative = ("n1",), True
-        wait.on_request(1000.0)
-        wait.on_error(error, 1000.0)
-        wait.on_timeout(1012.0)
-
-        with pytest.raises(ClusterUnreachable):
-            wait.check_limits(1012.0)
-
-    def test_requests_are_cut_at_the_budget(self) -> None:
-        """During an outage a request may take the rest of the budget."""
-        wait = new_wait(outage_timeout=60)
-        assert wait.on_request(1000.0) == math.inf
-        wait.on_error(outage(), 1030.0)
-
-        assert wait.on_request(1031.0) == 1060.0
-        wait.on_timeout(1060.0)
-        with pytest.raises(ClusterUnreachable):
-            rest(wait, 1060.0)
-
-    def test_fatal(self) -> None:
-        """A refusal ends the wait at once, with the facts of the wait."""
-        wait = new_wait()
-        wait.on_request(1000.0)
-        wait.on_answer(at(10), 1000.0)
-        wait.on_request(1005.0)
-
-        with pytest.raises(AuthenticationError) as caught:
-            wait.on_error(AuthenticationError("GET", "/v1/actions/a1", status=403), 1005.0)
-        assert (caught.value.action, caught.value.elapsed, caught.value.polls) == (at(10), 5.0, 2)
+        assert isinstance(error, ClusterUnreachable)
+        assert error.hint == ("look at the port" if is_unreached else None)
+        assert error.advice == "look at the port"
