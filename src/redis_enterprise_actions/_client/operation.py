@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from contextlib import aclosing, contextmanager
+from contextlib import ExitStack, aclosing, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Final
 
 from redis_enterprise_actions._client.pacing.durations import (
@@ -17,7 +17,8 @@ from redis_enterprise_actions._client.pacing.durations import (
 )
 from redis_enterprise_actions._client.pacing.retry import retry_for
 from redis_enterprise_actions._client.polling.wait_state import Limits, WaitState
-from redis_enterprise_actions._client.polling.watch import observed, wait_for_end, watch
+from redis_enterprise_actions._client.polling.waiters import Waiter
+from redis_enterprise_actions._client.polling.watch import observed, watch
 from redis_enterprise_actions._model.action import Action, Evidence, Kind, Phase
 from redis_enterprise_actions._model.errors import (
     ActionNotFound,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
         Generator,
         Sequence,
     )
+    from contextlib import AbstractContextManager
 
     from tenacity.wait import WaitBaseT
 
@@ -55,6 +57,7 @@ CALL_TIMEOUT: Final = 10.0  # seconds for which a single look is retried
 NOT_FOUND_GRACE: Final = 10.0  # seconds
 TRANSFER_GRACE: Final = 60.0  # seconds for which an export may be about to begin
 
+_UNOBSERVED: Final = nullcontext()
 _CANCELLABLE: Final = frozenset({ReferenceKind.NODE, ReferenceKind.CLUSTER, ReferenceKind.CRDB})
 
 
@@ -82,7 +85,7 @@ class Operation:
     end.
     """
 
-    __slots__ = ("_answered", "_ended", "_parts", "_problem", "_ref", "_wait", "answer")
+    __slots__ = ("_call", "_ended", "_parts", "_problem", "_ref", "_wait", "answer")
 
     def __init__(
         self,
@@ -97,16 +100,21 @@ class Operation:
         self._ref = ref
         self._ended = ref is None and problem is None
         self._wait: WaitState | None = None  # the latest wait
+        self._call = call
         self._problem = problem
-        self._answered = Action(
+        self.answer = answer
+
+    @property
+    def _answered(self) -> Action:
+        """The call that left nothing to follow."""
+        return Action(
             uid="",
-            name=call,
+            name=self._call,
             kind=Kind.CALL,
-            status="answered" if problem else "completed",
-            phase=Phase.UNKNOWN if problem else Phase.COMPLETED,
+            status="answered" if self._problem else "completed",
+            phase=Phase.UNKNOWN if self._problem else Phase.COMPLETED,
             evidence=Evidence.CALL,
         )
-        self.answer = answer
 
     @property
     def ref(self) -> str | None:
@@ -168,20 +176,28 @@ class Operation:
         Takes and raises what `ActionsClient.wait_for_action` does, and `NothingToFollow`. The
         default of `not_found_grace` is 10 s, and 60 s for an export, an import or a backup.
         """
-        limits = _limits(self._ref, timeout, stall_timeout, outage_timeout, not_found_grace)
+        if not_found_grace is None:
+            not_found_grace = self._default_grace
+        limits = _limits(timeout, stall_timeout, outage_timeout, not_found_grace)
         _check(poll, on_progress, recorder)
         if self._ref is None:
             return await self._answered_end(on_progress, recorder)
-        state = self._begin(self._ref, limits, poll)
+        clock = asyncio.get_running_loop().time
+        state = WaitState(self._ref, limits=limits, poll=poll, now=clock(), wall=datetime.now(UTC))
+        poller, self._ended, self._wait = self._parts.poller, self.done, state
         with self._observed(state, recorder):
-            if on_progress is None:
-                await wait_for_end(self._parts.poller, state)
-            else:
-                async for _ in watch(
-                    self._parts.poller, state, on_progress=on_progress, every_update=False
-                ):
+            if on_progress is not None:
+                async for _ in watch(poller, state, on_progress=on_progress, every_update=False):
                     pass
-            return state.close(asyncio.get_running_loop().time())
+                return state.close(clock())
+            waiter = Waiter(state, every_update=False)
+            try:
+                poller.add(waiter)
+                await waiter.future
+            finally:
+                poller.remove(waiter)
+                await poller.drain()
+            return state.close(clock())
 
     def watch(
         self,
@@ -200,11 +216,16 @@ class Operation:
         was cancelled or was aborted like any other. Raises `NothingToFollow` where nothing tells
         the end. The clock starts here, not at the first step of the iteration.
         """
-        limits = _limits(self._ref, timeout, stall_timeout, outage_timeout, not_found_grace)
+        if not_found_grace is None:
+            not_found_grace = self._default_grace
+        limits = _limits(timeout, stall_timeout, outage_timeout, not_found_grace)
         _check(poll, on_progress, recorder)
         if self._ref is None:
             return self._answered_updates(on_progress, recorder)
-        return self._updates(self._begin(self._ref, limits, poll), on_progress, recorder)
+        now = asyncio.get_running_loop().time()
+        state = WaitState(self._ref, limits=limits, poll=poll, now=now, wall=datetime.now(UTC))
+        self._ended, self._wait = self.done, state
+        return self._updates(state, on_progress, recorder)
 
     async def cancel(self, *, force: bool = False) -> None:
         """Ask the cluster for a cancel; return once the cluster accepts it. A wait shows the end.
@@ -227,11 +248,10 @@ class Operation:
             raise UsageError("force= is for tasks of Active-Active databases")
         await self._parts.submitter.cancel(self._ref, force=force)
 
-    def _begin(self, ref: Reference, limits: Limits, poll: WaitBaseT | None) -> WaitState:
-        now = asyncio.get_running_loop().time()
-        state = WaitState(ref, limits=limits, poll=poll, now=now, wall=datetime.now(UTC))
-        self._ended, self._wait = self.done, state
-        return state
+    @property
+    def _default_grace(self) -> float:
+        is_transfer = self._ref is not None and self._ref.kind in TRANSFERS
+        return TRANSFER_GRACE if is_transfer else NOT_FOUND_GRACE
 
     async def _updates(
         self,
@@ -245,14 +265,18 @@ class Operation:
                 async for action in updates:
                     yield action
 
-    @contextmanager
-    def _observed(self, state: WaitState, recorder: Recorder | None) -> Generator[None]:
+    def _observed(
+        self, state: WaitState, recorder: Recorder | None
+    ) -> AbstractContextManager[object]:
         """Let others take part in a wait: a recorder, observers, and what a cancel noted."""
-        with (
-            self._parts.sources.retain_cancel(state.ref),
-            observed(state, recorder, self._parts.observers),
-        ):
-            yield
+        parts = self._parts
+        is_cancellable = state.ref.kind in _CANCELLABLE
+        if recorder is None and not parts.observers and not is_cancellable:
+            return _UNOBSERVED
+        stack = ExitStack()
+        stack.enter_context(parts.sources.retain_cancel(state.ref))
+        stack.enter_context(observed(state, recorder, parts.observers))
+        return stack
 
     async def _answered_updates(
         self, on_progress: Callable[[Action], object] | None, recorder: Recorder | None
@@ -292,16 +316,14 @@ def _check(poll: object, on_progress: object, recorder: object) -> None:
         raise UsageError(f"recorder={recorder!r} is not a Recorder")
 
 
+# Most waits have the limits of others; `typed` tells the default of a limit from the same number.
+@lru_cache(1024, typed=True)
 def _limits(
-    ref: Reference | None,
     timeout: Duration | None,
     stall_timeout: Duration | None,
     outage_timeout: Duration | None,
     not_found_grace: Duration | None,
 ) -> Limits:
-    if not_found_grace is None:
-        transfer = ref is not None and ref.kind in TRANSFERS
-        not_found_grace = TRANSFER_GRACE if transfer else NOT_FOUND_GRACE
     return Limits(
         timeout=seconds(timeout, "timeout"),
         stall_timeout=seconds(stall_timeout, "stall_timeout"),

@@ -51,20 +51,16 @@ class Phase(enum.StrEnum):
     ABORTED = "aborted"
     UNKNOWN = "unknown"
 
-    @property
-    def terminal(self) -> bool:
-        """Return True if the action has ended. An unknown status word is not terminal."""
-        return self in _TERMINAL
-
-    @property
-    def unfinished(self) -> bool:
-        """Return True if the action is known not to have ended, unlike with an unknown word."""
-        return self in _UNFINISHED
+    # True if the action has ended. An unknown status word is not terminal.
+    terminal: bool
+    # True if the action is known not to have ended, unlike with an unknown word.
+    unfinished: bool
 
 
-# Tuples, since hashing a member of an enum is slow.
 _TERMINAL: Final = (Phase.COMPLETED, Phase.FAILED, Phase.CANCELLED, Phase.ABORTED)
-_UNFINISHED: Final = (Phase.RUNNING, Phase.PENDING, Phase.CANCELLING)
+for _phase in Phase:  # attributes, as they are read for each answer of thousands of waits
+    _phase.terminal = _phase in _TERMINAL
+    _phase.unfinished = not _phase.terminal and _phase is not Phase.UNKNOWN
 
 PHASES: Final[Mapping[str, Phase]] = MappingProxyType({
     # objects/action, "status": tasks, node and cluster actions

@@ -229,7 +229,7 @@ class RecordBuilder:
         self._wall = wall
         self._transitions: list[tuple[float, str, Phase, str | None, float | None]] = []
         self._outages: list[OutageSpan] = []
-        self._curve = ProgressCurve()
+        self._curve: ProgressCurve | None = None
         self._omitted = 0
 
     def add_answer(self, action: Action, now: float) -> None:
@@ -239,6 +239,8 @@ class RecordBuilder:
         if last is None or last[1] != status or last[2] is not phase or last[3] != state:
             self._omitted += _append(self._transitions, (now, status, phase, state, progress))
         if progress is not None:
+            if self._curve is None:
+                self._curve = ProgressCurve()
             self._curve.add(now, progress)
 
     def add_outage(self, outage: OutageSpan) -> None:
@@ -267,6 +269,7 @@ class RecordBuilder:
                 outages[-1] = outages[-1].merged(outage)
             else:
                 outages.append(outage)
+        points = () if self._curve is None else self._curve.points()
         return Record(
             ref=ref,
             title=one_line(ref) if action is None else action.title,
@@ -282,7 +285,7 @@ class RecordBuilder:
                 )
                 for at, status, phase, state, progress in self._transitions
             ]),
-            progress=tuple([(self._since(at), percent) for at, percent in self._curve.points()]),
+            progress=tuple([(self._since(at), percent) for at, percent in points]),
             outages=tuple([
                 Outage(
                     began=self._since(outage.began),

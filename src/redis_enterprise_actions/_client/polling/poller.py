@@ -157,7 +157,8 @@ class Poller:
             waiter.future.set_result(None)
             return
         self._registry.add(waiter, now)
-        self._wake_leavers()
+        if self._leavers:
+            self._wake_leavers()
         if self._state.outage is not None and self._state.outage.failures >= _OUTAGE_FAILURES:
             state.join_outage(self._state.outage)
         self._set_limit(waiter, now)
@@ -180,9 +181,8 @@ class Poller:
                 request.needed_by -= 1
                 if not request.needed_by:
                     request.cut()
-        if not self._registry.count:
+        if not self._registry.count and self._due is None:
             self._sleep.end()
-            self._beside_sleep.end()
 
     async def drain(self) -> None:
         """Wait until the loop task has ended, if no waiter is left. Return early if one joins."""
@@ -245,10 +245,12 @@ class Poller:
         except Exception as error:  # noqa: BLE001 - no waiter may hang if the loop itself fails
             self._end_all(error)
         finally:
-            await self._end_beside()
-            for waiter in registry:
-                waiter.future.cancel()
-                self.remove(waiter)
+            if self._beside_task is not None:
+                await self._end_beside()
+            if registry.count:
+                for waiter in registry:
+                    waiter.future.cancel()
+                    self.remove(waiter)
             self._timer.set(math.inf)
             self._limits.clear()
             state.outage = None

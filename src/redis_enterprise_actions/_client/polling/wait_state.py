@@ -102,6 +102,8 @@ class PollCounts(Protocol):
     def shown_at(self) -> float:
         """The time of the last request whose answer showed the action unfinished."""
 
+    is_stale: bool  # the list shows a change that none of the waits needed
+
     def refresh(self) -> None:
         """Pass the action to the waits, if the list shows a change that none of them needed."""
 
@@ -115,9 +117,18 @@ class WaitState:
     """
 
     __slots__ = (
-        *("_action", "_asked_at", "_builder", "_counts", "_finished", "_history", "_joined_at"),
+        *("_asked_at", "_builder", "_counts", "_finished", "_history", "_joined_at"),
         *("_lag_bound", "_limits", "_missing_since", "_moved_at", "_polls", "_record"),
-        *("_shown_at", "_unknown_statuses", "began", "deadline", "error", "outages", "ref"),
+        *(
+            "_shown_at",
+            "_unknown_statuses",
+            "began",
+            "deadline",
+            "error",
+            "last_action",
+            "outages",
+            "ref",
+        ),
         *("schedule", "unverified"),
     )
 
@@ -138,7 +149,7 @@ class WaitState:
         self.unverified: WaitError | None = None  # the error that the database has to confirm
         self.error: Exception | None = None
         self._limits = limits
-        self._action: Action | None = None
+        self.last_action: Action | None = None  # as it was last passed to the wait
         self._counts: PollCounts | None = None  # while the poller polls for the wait
         self._joined_at = 0  # their number of polls then
         self._polls = 0  # before that
@@ -158,19 +169,14 @@ class WaitState:
     @property
     def action(self) -> Action | None:
         """The action as last seen."""
-        if self._counts is not None:
+        if self._counts is not None and self._counts.is_stale:
             self._counts.refresh()
-        return self._action
-
-    @property
-    def last_action(self) -> Action | None:
-        """The action as it was last passed to the wait; `action` may be newer."""
-        return self._action
+        return self.last_action
 
     @property
     def is_done(self) -> bool:
         """True once the action was seen to have ended."""
-        return self._action is not None and self._action.phase.terminal
+        return self.last_action is not None and self.last_action.phase.terminal
 
     @property
     def is_over(self) -> bool:
@@ -181,7 +187,7 @@ class WaitState:
     def is_steady(self) -> bool:
         """True if only a changed answer or a limit can mean anything for the wait."""
         return (
-            self._action is not None
+            self.last_action is not None
             and self._history is None
             and not self.outages
             and self.unverified is None
@@ -206,7 +212,8 @@ class WaitState:
         if polls:
             self._asked_at = self._counts.asked_at
         self._polls += polls
-        self._shown_at = self._running_at
+        if self._shown_at is not None:
+            self._shown_at = max(self._shown_at, self._counts.shown_at)
         self._counts = None
 
     @property
@@ -238,8 +245,8 @@ class WaitState:
 
     def on_seen(self, action: Action) -> None:
         """Record a change of the action that was no update for anybody."""
-        if self._action is not None:
-            self._action = action
+        if self.last_action is not None:
+            self.last_action = action
 
     # --- answers --------------------------------------------------------------------------------
 
@@ -263,14 +270,14 @@ class WaitState:
             resolved = self._history.resolve(
                 found,
                 requested_at=asked_at,
-                last=self._action,
+                last=self.last_action,
                 missing_since=self._missing_since,
             )
             if resolved is Ambiguity.REPLACED:
                 return self._verify(ActionVanished(**self._context(now)))
             found = resolved
         if found is None:
-            if self._action is not None:
+            if self.last_action is not None:
                 return self._verify(ActionVanished(**self._context(now)))
             if self._missing_since is None:
                 self._missing_since = asked_at
@@ -291,7 +298,7 @@ class WaitState:
             self._shown_at = asked_at
         elif running_at is not None and found.evidence is Evidence.ACTION:
             self._lag_bound = now - running_at
-        last, stall_timeout = self._action, self._limits.stall_timeout
+        last, stall_timeout = self.last_action, self._limits.stall_timeout
         is_update = found is not last and is_visible_change(last, found)
         if is_update or (last is not None and has_moved(last, found)):
             self._moved_at = asked_at
@@ -300,7 +307,7 @@ class WaitState:
             self._moved_at = asked_at
         elif asked_at >= self._moved_at + stall_timeout - TICK:
             return self._verify(ActionStalled(**self._context(now), stall_timeout=stall_timeout))
-        self._action = found
+        self.last_action = found
         self._missing_since = None
         if found.phase is Phase.UNKNOWN and found.status not in self._unknown_statuses:
             self._unknown_statuses |= {found.status}
@@ -347,7 +354,7 @@ class WaitState:
         """The time at which the wait ends unless a request made there brings something new."""
         if self.outages or self.unverified is not None:
             return self.hard_limit
-        if self._action is None:
+        if self.last_action is None:
             return (
                 self.deadline
                 if self._missing_since is None
@@ -388,7 +395,7 @@ class WaitState:
             if asked_at >= self._end_of(first) - TICK:
                 return self._unreachable(first, now)
         elif (
-            self._action is None
+            self.last_action is None
             and self._missing_since is not None
             and asked_at >= self._grace_end - TICK
         ):
@@ -435,21 +442,18 @@ class WaitState:
     def close(self, now: float) -> FinishedAction:
         """Return the action if it completed. Raise the error of any other end."""
         if self.error is None:
-            finished = self.finished_action(now)
-            failure = self._failure(now)
-            if failure is None:
-                return finished
-            failure.record = finished.record
-            raise failure
+            self.error = self._failure(now)
+        if self.error is None:
+            return self.finished_action(now)
         self.final_record(now)
         raise self.error
 
     def finished_action(self, now: float) -> FinishedAction:
         """Return the action with its record, whether it completed or failed."""
-        if self._action is None or not self.is_done:
+        if self.last_action is None or not self.is_done:
             raise AssertionError("the wait is not over")
         if self._finished is None:
-            self._finished = with_record(self._action, self.final_record(now))
+            self._finished = with_record(self.last_action, self.final_record(now))
         return self._finished
 
     def final_record(self, now: float) -> Record:
@@ -458,7 +462,9 @@ class WaitState:
         Without an error or an end, the waiter left. Later calls return the same record.
         """
         if self._record is None:
-            error = self.error if self.error is not None else self._failure(now)
+            error = self.error
+            if error is None and self.is_done:
+                error = self._failure(now)
             if isinstance(error, (WaitError, RequestError)):
                 self._record = self._build_record(now, error.outcome)
                 # The message depends on the record: an action may have ended before the wait.
@@ -486,7 +492,7 @@ class WaitState:
 
     def _failure(self, now: float) -> WaitError | None:
         """Return the error for an action that ended otherwise than completed."""
-        error = None if self._action is None else _ERRORS.get(self._action.phase)
+        error = None if self.last_action is None else _ERRORS.get(self.last_action.phase)
         return None if error is None else error(**self._context(now))
 
     def _context(self, now: float) -> _Context:

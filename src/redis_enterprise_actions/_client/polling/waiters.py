@@ -80,7 +80,7 @@ class TrackedAction:
 
     __slots__ = (
         *("_alone_asked_at", "_alone_heard_at", "_alone_polls", "_alone_shown_at"),
-        *("_attached_at", "_is_stale", "action", "endpoint", "is_attached", "is_quiet"),
+        *("_attached_at", "is_stale", "action", "endpoint", "is_attached", "is_quiet"),
         *("list_misses", "outage", "poll_now", "read_at", "ref", "single_until", "waiters"),
     )
 
@@ -97,7 +97,7 @@ class TrackedAction:
         self.poll_now = False
         self.read_at = -math.inf  # time from which a change is read even if nobody listens
         self._attached_at = endpoint.polls
-        self._is_stale = False  # the list shows a change that was not read
+        self.is_stale = False  # the list shows a change that was not read
         self._alone_polls = 0
         self._alone_asked_at = -math.inf
         self._alone_heard_at = -math.inf
@@ -143,8 +143,8 @@ class TrackedAction:
 
     def refresh(self) -> None:
         """Read the entry of the last list, if that changed and was not read."""
-        if self._is_stale:
-            self._is_stale = False
+        if self.is_stale:
+            self.is_stale = False
             action = None if self.endpoint.read is None else self.endpoint.read(self.ref)
             if action is not None:
                 self._on_seen(action)
@@ -226,12 +226,12 @@ class TrackedAction:
         if isinstance(entry, Action):
             self._on_seen(entry)
         else:
-            self._is_stale = True
+            self.is_stale = True
         return True
 
     def on_read(self, action: Action | None, now: float, *, is_listed: bool) -> None:
         """Record that the waiters know the present state, from the list or from another request."""
-        self._is_stale = False
+        self.is_stale = False
         if action is not None:
             self.action = self.endpoint.wanted[self.ref] = action
         began, is_heard, is_steady = now, False, is_listed or self.is_quiet
@@ -422,17 +422,17 @@ class WaiterRegistry:
             endpoint.tracked[state.ref] = tracked
             endpoint.wanted[state.ref] = tracked.action
             endpoint.wanted.version += 1
-            if not tracked.is_attached and tracked.single_until > now:
+            if tracked.single_until > now:
                 endpoint.alone[tracked] = None
-            else:
+            elif not tracked.is_attached:
                 tracked.attach()
         waiter.tracked = tracked
         tracked.waiters.append(waiter)
         tracked.listen()
         state.join(tracked)
+        endpoint.has_new = endpoint.has_new or not waiter.joined
         self.number += 1
         waiter.joined = self.number
-        endpoint.has_new = endpoint.has_new or state.is_new
         endpoint.newest = max(endpoint.newest, state.began)
         endpoint.changes += 1
         endpoint.count += 1
@@ -443,7 +443,8 @@ class WaiterRegistry:
         tracked = waiter.tracked if waiter.joined else None
         if tracked is None or waiter not in tracked.waiters:
             return False
-        tracked.refresh()
+        if tracked.is_stale:
+            tracked.refresh()
         waiter.state.leave()
         tracked.waiters.remove(waiter)
         self.at_limit.pop(waiter, None)
@@ -452,10 +453,12 @@ class WaiterRegistry:
         endpoint.count -= 1
         self.count -= 1
         if not tracked.waiters:
-            tracked.listen()
-            tracked.detach()
+            if waiter.every_update:  # it may come back
+                tracked.listen()
+                tracked.detach()
             del endpoint.tracked[tracked.ref], endpoint.wanted[tracked.ref]
-            del endpoint.attentive[tracked], endpoint.alone[tracked]
+            endpoint.attentive.pop(tracked, None)
+            endpoint.alone.pop(tracked, None)
             endpoint.wanted.version += 1
             self.unverified.pop(tracked, None)
         return True

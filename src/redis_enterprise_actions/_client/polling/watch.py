@@ -31,17 +31,6 @@ _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 
 
-async def wait_for_end(poller: Poller, state: WaitState) -> None:
-    """Wait until the wait is over: `WaitState.close` then makes its result."""
-    waiter = Waiter(state, every_update=False)
-    try:
-        poller.add(waiter)
-        await waiter.future
-    finally:
-        poller.remove(waiter)
-        await poller.drain()
-
-
 async def watch(
     poller: Poller, state: WaitState, *, on_progress: OnProgress | None, every_update: bool = True
 ) -> AsyncGenerator[Action, None]:
