@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import runpy
 import sys
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parent.parent
+SOURCE = ROOT / "src" / "redis_enterprise_actions"
 # The tutorial starts a fake cluster, which prints its password.
 PAGES = [
     pytest.param(page, marks=pytest.mark.prints_password if page.stem == "tutorial" else ())
@@ -201,3 +203,46 @@ def test_picture_of_states() -> None:
             raised = wait_state._ERRORS.get(Phase[phase])
             expected = f"raises {raised.__name__}" if raised else "returns the Action"
             assert end == (expected if Phase[phase].terminal else None)
+
+
+def names_of(file: Path) -> Iterator[str]:
+    """Yield the names that a module defines: `function`, `CONSTANT`, `Class`, `Class.member`."""
+    for node in ast.parse(file.read_text("utf-8")).body:
+        if isinstance(node, ast.ClassDef):
+            yield node.name
+            yield from (f"{node.name}.{member}" for member in members_of(node))
+        else:
+            yield from members_of(node)
+
+
+def members_of(node: ast.AST) -> Iterator[str]:
+    """Yield the functions, variables and attributes of `self` below a node."""
+    for each in ast.walk(node):
+        if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield each.name
+        elif isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store):
+            yield each.id
+        elif isinstance(each, ast.Attribute) and isinstance(each.ctx, ast.Store):
+            if isinstance(each.value, ast.Name) and each.value.id == "self":
+                yield each.attr
+
+
+def test_names_of_the_code() -> None:
+    """Each name on the page that follows one wait through the code, and in its picture, is one."""
+    page, picture = text_of("one-wait.md"), text_of("states-of-a-wait.svg")
+    drawn = re.findall(r">[^<]*?\b(\w+(?:\.\w+|_\w+)+)[^<]*<", picture)
+    named = {*re.findall(r"`([^`]+)`", page), *drawn}
+    known = {name for file in SOURCE.rglob("*.py") for name in names_of(file)}
+    arguments = {"decode", "on_progress", "outage_timeout"}
+
+    assert len(named) > 50
+    assert named - known - arguments - {"_client"} == set()
+    assert (SOURCE / "_client").is_dir()
+
+
+def test_numbers_of_the_picture() -> None:
+    """Each number in the picture of the states has its row in the table below it."""
+    drawn = re.findall(r">(\d+)<", text_of("states-of-a-wait.svg"))
+    rows = re.findall(r"^\| (\d+) \|", text_of("one-wait.md"), re.MULTILINE)
+
+    assert sorted(drawn, key=int) == rows
