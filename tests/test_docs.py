@@ -222,9 +222,8 @@ def members_of(node: ast.AST) -> Iterator[str]:
             yield each.name
         elif isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store):
             yield each.id
-        elif isinstance(each, ast.Attribute) and isinstance(each.ctx, ast.Store):
-            if isinstance(each.value, ast.Name) and each.value.id == "self":
-                yield each.attr
+        elif isinstance(each, ast.Attribute) and ast.unparse(each.value) == "self":
+            yield each.attr
 
 
 def test_names_of_the_code() -> None:

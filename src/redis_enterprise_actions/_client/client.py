@@ -59,7 +59,8 @@ class ActionsClient:
     `url` is the cluster's REST API, such as `https://cluster.example.com:9443`, or a list of the
     URLs of its nodes: the client stays with a node that answers, and asks the next one when that
     node does not. The client follows a redirect to another node if that is in the list, or if its
-    host (`host` or `host:port`) is one of `trusted_hosts`.
+    host (`host` or `host:port`) is one of `trusted_hosts`; a node that redirects elsewhere is left
+    for the next one.
 
     The client authenticates in one of these ways, and sends credentials to those nodes only:
 
@@ -78,10 +79,10 @@ class ActionsClient:
     certificate with that SHA-256 fingerprint, and checks nothing else of it. With `verify=False`
     the client verifies nothing, and logs a warning.
 
-    `request_timeout` is the limit of one request; as long as there is another node to ask, each
-    node gets only a share of it. All waits on a client share one poll loop: use one client for each
-    cluster. The client closes the session that it makes, by `aclose` or at the end of `async with`;
-    a `session` that is passed in stays open.
+    `request_timeout` is the limit of one request, from when it is sent; as long as there is another
+    node to ask, each node gets only a share of it. All waits on a client share one poll loop: use
+    one client for each cluster. The client closes the session that it makes, by `aclose` or at the
+    end of `async with`; a `session` that is passed in stays open.
 
     `databases`, `nodes`, `cluster`, `shards` and `crdbs` hold the calls and the waits for one kind
     of object each.
@@ -298,19 +299,20 @@ class ActionsClient:
         `uid` is an `action_uid` or a `task_id`. A duration is seconds, a `timedelta` or text such
         as `"30m"`; None means no limit:
 
-        - `timeout` covers the whole wait. At the deadline the client asks the cluster once more.
+        - `timeout` covers the whole wait. At the deadline the client asks the cluster once more,
+          for at most 2 s, so the wait may end up to 2 s later.
         - `stall_timeout`: how long nothing about the action may change, heartbeats included.
         - `outage_timeout`: how long there may be no usable answer, counted from the first request
           that got none. Left at its default, it is ten seconds for a cluster that was never
-          reached because its URL looks wrong.
+          reached because its URL looks wrong: give it to resume a wait of an earlier process.
         - `not_found_grace`: how long the client tolerates "not found" for an action that it has not
           seen yet.
 
         `poll` is a tenacity wait strategy, by default `AimedWait()`. The waits on one client share
-        their requests, three a second at most. `on_progress` is called, and awaited if it returns
-        an awaitable, with the first answer, each change and the end; an exception of its own ends
-        the wait. `recorder` keeps the record of a wait that neither returns nor raises it, because
-        the wait is under way or was cancelled.
+        their requests: three a second at most, and a rest of nine times the duration of an answer.
+        `on_progress` is called, and awaited if it returns an awaitable, with the first answer, each
+        change and the end; an exception of its own ends the wait. `recorder` keeps the record of a
+        wait that neither returns nor raises it, because the wait is under way or was cancelled.
 
         Raises `ActionFailed`, `ActionCancelled`, `ActionAborted`, `ActionNotFound`,
         `ActionVanished`, `ActionStalled` and `WaitTimeout`, all `WaitError`s; `RequestError` if
