@@ -212,7 +212,7 @@ class Transport:
         errors of the caller's `token=`.
         """
         slots = self._call_slots if gate is None else self._poll_slots
-        request = _get_request(path, query, permission)
+        request = Request("GET", path, query, permission=permission)
         return self._request(request, decode, gate, slots, self._get_headers)
 
     def send(self, request: Request) -> Coroutine[object, object, Reply]:
@@ -512,11 +512,6 @@ _NOT_RESENT: Final = (_without_resending,)
 
 
 @lru_cache(1024)  # a wait sends the same request again and again
-def _get_request(path: str, query: str, permission: str) -> Request:
-    return Request("GET", path, query, permission=permission)
-
-
-@lru_cache(1024)  # likewise
 def _url(node: URL, path: str, query: str) -> URL:
     return URL(f"{node}{path}{query}", encoded=True)
 

@@ -57,11 +57,13 @@ async def retry_for(
 
     Raises the last error, which counts all attempts; see `RetryBudget`.
     """
-    retries = RetryBudget(budget, asyncio.get_running_loop().time(), cluster)
+    began = asyncio.get_running_loop().time()
+    retries: RetryBudget | None = None
     while True:
         try:
             return await call(*args)
         except RequestError as error:
+            retries = retries or RetryBudget(budget, began, cluster)
             pause = retries.pause_after(error)
             if pause is None:
                 final = retries.final_error(error)

@@ -52,7 +52,7 @@ from .transfer_runs import (
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from redis_enterprise_actions._client.http.transport import Reply, Transport
     from redis_enterprise_actions._client.protocols import Gate, Wanted
@@ -223,9 +223,9 @@ class DatabasesApi:
         is_last_call = last_call == parse_baseline(ref).call_time
         return transfer_action_from_v2(runs, ref, last, seen, is_last_call=is_last_call)
 
-    async def _get(self, bdb_uid: int, gate: Gate | None) -> tuple[WireDatabase | None, Reply]:
+    def _get(self, bdb_uid: int, gate: Gate | None) -> Awaitable[tuple[WireDatabase | None, Reply]]:
         path, decode = _database_route(bdb_uid)
-        return await self.transport.get(path, permission=VIEW_DATABASE, decode=decode, gate=gate)
+        return self.transport.get(path, permission=VIEW_DATABASE, decode=decode, gate=gate)
 
     async def _list(self, gate: Gate | None) -> tuple[dict[int, WireDatabase], float]:
         """Return the databases of the list by uid, and the cost of the request."""

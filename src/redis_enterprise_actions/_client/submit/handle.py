@@ -75,12 +75,12 @@ def _named_reference(
     follow: Follow, before: Reference | None, fields: Mapping[str, object], uids: Sequence[str]
 ) -> Reference | None:
     """Return the work that an answer names, or else the work in the path if it has a status."""
-    task_id = _uid(fields, "task_id")
     deleted = f"{ReferenceKind.BDB}:{before.uid}" if follow is Follow.DELETED and before else ""
     if follow in _CANCELS:
         return before  # the work to follow is the cancelled one, not the cancel
     if uids:
         return Reference(ReferenceKind.ACTION, uids[0], deleted)
+    task_id = _uid(fields, "task_id")
     if follow is Follow.NODE_ACTION and before is not None:
         run = parse_run(before)._replace(task_id=task_id or "")
         return msgspec.structs.replace(before, run=str(run))
@@ -117,9 +117,9 @@ def _database_reference(
 
 def embedded_error(answer: object) -> tuple[str | None, str | None] | None:
     """Return the code and the text of an error in the body of a success, or None."""
-    entries = _entries(answer)
-    databases = [_fields(entry).get("bdb") for entry in entries]
-    for fields in map(_fields, (*entries, *databases)):
+    entries = [_fields(entry) for entry in _entries(answer)]
+    databases = [_fields(fields["bdb"]) for fields in entries if "bdb" in fields]
+    for fields in (*entries, *databases):
         if any(_uid(fields, name) is not None for name in ("action_uid", "task_id", "id")):
             continue
         texts = (fields.get(name) for name in ("description", "message", "detail", "title"))
@@ -142,9 +142,11 @@ def _action_uids(answer: object) -> list[str]:
     found: dict[str, None] = {}
     for entry in _entries(answer):
         fields = _fields(entry)
-        own = _uid(fields, "action_uid")
-        inner = [_uid(_fields(each), "action_uid") for each in fields.values()]
-        found |= dict.fromkeys(filter(None, [own] if own is not None else inner))
+        uids = [_uid(fields, "action_uid")]
+        if uids == [None]:
+            members = (each for each in fields.values() if isinstance(each, list | dict))
+            uids = [_uid(_fields(each), "action_uid") for each in members]
+        found |= dict.fromkeys(filter(None, uids))
     return list(found)
 
 
@@ -154,8 +156,7 @@ def _entries(answer: object) -> list[object]:
 
 def _fields(answer: object) -> Mapping[str, object]:
     """Return the fields of an object, or of the only object in an array; else no fields."""
-    entries = _entries(answer)
-    only = entries[0] if len(entries) == 1 else None
+    only = answer[0] if isinstance(answer, list) and len(answer) == 1 else answer
     return cast("dict[str, object]", only) if isinstance(only, dict) else {}
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from redis_enterprise_actions._model.action import Action, Kind, PendingOp, phase_of
+from redis_enterprise_actions._model.action import PHASES, Action, Kind, PendingOp, phase_of
 
 from .error_body import parse_error_body, unreadable_reply
 from .lenient_json import (
@@ -20,6 +20,7 @@ from .lenient_json import (
     as_text,
     decode,
     decode_or_default,
+    decode_struct,
     percentage,
     utc_time,
 )
@@ -114,8 +115,12 @@ def read_action(body: bytes, uid: str, path: str) -> Action:
 
 
 def _read_action(body: bytes, uid: str, path: str) -> Action:
-    wire = decode_reply(body, WireAction, path)
-    _check_uid(uid, (wire.action_uid, wire.task_id), body, path)
+    try:
+        wire = decode_struct(body, WireAction)
+    except ValueError as error:
+        raise unreadable_reply(path, error, body) from None
+    if uid not in {wire.action_uid, wire.task_id}:
+        _check_uid(uid, (wire.action_uid, wire.task_id), body, path)
     return action_from_v1(wire, uid)
 
 
@@ -165,7 +170,8 @@ def action_from_v1(wire: WireAction, uid: str, kind: Kind | None = None) -> Acti
     # Of the two families only tasks have a task_id.
     family = kind or (Kind.STATE_MACHINE if wire.task_id is None else Kind.TASK)
     object_type, _, object_uid = (wire.object_name or "").partition(":")
-    # This runs for each changed entry of lists with thousands: no calls for missing fields.
+    # This runs for each changed entry of lists with thousands: few calls, and none for missing
+    # fields.
     beat, node_uid, error_code = wire.heartbeat, wire.node_uid, wire.error_code
     progress = wire.progress
     if progress is not None:
@@ -175,7 +181,7 @@ def action_from_v1(wire: WireAction, uid: str, kind: Kind | None = None) -> Acti
         name=wire.name or "",
         kind=family,
         status=wire.status,
-        phase=phase_of(wire.status),
+        phase=PHASES.get(wire.status) or phase_of(wire.status),
         progress=progress,
         state=wire.state or None,
         object_type=object_type or None,

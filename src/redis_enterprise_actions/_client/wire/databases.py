@@ -71,7 +71,7 @@ class WireBackgroundOp(msgspec.Struct):
     """An entry of `background_op`."""
 
     name: str | None = None
-    status: msgspec.Raw = msgspec.Raw()
+    status: object = None
     progress: Numeric = None
     error: msgspec.Raw = msgspec.Raw()
 
@@ -143,12 +143,14 @@ def background_ops(wire: WireDatabase) -> list[BackgroundOp]:
 def _background_op(raw: msgspec.Raw) -> BackgroundOp:
     try:
         wire = decode_struct(raw, WireBackgroundOp)
-        status: object = decode(wire.status, object) if bytes(wire.status) else None
     except ValueError:
         return BackgroundOp("", _UNREADABLE)
-    word = status if isinstance(status, str) else "idle" if status is None else _UNREADABLE
+    word = "idle" if wire.status is None else wire.status
     return BackgroundOp(
-        wire.name or "", word.strip().casefold(), percentage(wire.progress), error_text(wire.error)
+        wire.name or "",
+        word.strip().casefold() if isinstance(word, str) else _UNREADABLE,
+        None if wire.progress is None else percentage(wire.progress),
+        error_text(wire.error) if wire.error else None,
     )
 
 

@@ -63,6 +63,10 @@ def _repair(data: bytes) -> bytes | None:
 def decode_struct(data: bytes | msgspec.Raw, shape: type[_S]) -> _S:
     """Decode an object; a field of the wrong type counts as missing. Raises `ValueError`."""
     try:
+        return msgspec.json.decode(data, type=shape)  # the usual case
+    except (ValueError, RecursionError):
+        pass
+    try:
         return decode(data, shape)
     except msgspec.ValidationError:
         raws = decode(data, dict[str, msgspec.Raw])
