@@ -42,7 +42,6 @@ if TYPE_CHECKING:
         Generator,
         Sequence,
     )
-    from contextlib import AbstractContextManager
 
     from tenacity.wait import WaitBaseT
 
@@ -57,7 +56,6 @@ CALL_TIMEOUT: Final = 10.0  # seconds for which a single look is retried
 NOT_FOUND_GRACE: Final = 10.0  # seconds
 TRANSFER_GRACE: Final = 60.0  # seconds for which an export may be about to begin
 
-_UNOBSERVED: Final = nullcontext()
 _CANCELLABLE: Final = frozenset({ReferenceKind.NODE, ReferenceKind.CLUSTER, ReferenceKind.CRDB})
 
 
@@ -182,22 +180,28 @@ class Operation:
         _check(poll, on_progress, recorder)
         if self._ref is None:
             return await self._answered_end(on_progress, recorder)
-        clock = asyncio.get_running_loop().time
-        state = WaitState(self._ref, limits=limits, poll=poll, now=clock(), wall=datetime.now(UTC))
-        poller, self._ended, self._wait = self._parts.poller, self.done, state
-        with self._observed(state, recorder):
-            if on_progress is not None:
+        loop, poller = asyncio.get_running_loop(), self._parts.poller
+        state = WaitState(
+            self._ref, limits=limits, poll=poll, now=loop.time(), wall=datetime.now(UTC)
+        )
+        self._ended, self._wait = self.done, state
+        observation = self._observed(state, recorder)
+        try:
+            if on_progress is None:
+                waiter = Waiter(state, every_update=False)
+                try:
+                    poller.add(waiter)
+                    await waiter.future
+                finally:
+                    poller.remove(waiter)
+                    await poller.drain()
+            else:
                 async for _ in watch(poller, state, on_progress=on_progress, every_update=False):
                     pass
-                return state.close(clock())
-            waiter = Waiter(state, every_update=False)
-            try:
-                poller.add(waiter)
-                await waiter.future
-            finally:
-                poller.remove(waiter)
-                await poller.drain()
-            return state.close(clock())
+            return state.close(loop.time())
+        finally:
+            if observation is not None:
+                observation.close()
 
     def watch(
         self,
@@ -260,23 +264,21 @@ class Operation:
         recorder: Recorder | None,
     ) -> AsyncGenerator[Action, None]:
         updates = watch(self._parts.poller, state, on_progress=on_progress)
-        with self._observed(state, recorder):
+        with self._observed(state, recorder) or nullcontext():
             async with aclosing(updates):
                 async for action in updates:
                     yield action
 
-    def _observed(
-        self, state: WaitState, recorder: Recorder | None
-    ) -> AbstractContextManager[object]:
+    def _observed(self, state: WaitState, recorder: Recorder | None) -> ExitStack | None:
         """Let others take part in a wait: a recorder, observers, and what a cancel noted."""
         parts = self._parts
         is_cancellable = state.ref.kind in _CANCELLABLE
         if recorder is None and not parts.observers and not is_cancellable:
-            return _UNOBSERVED
-        stack = ExitStack()
-        stack.enter_context(parts.sources.retain_cancel(state.ref))
-        stack.enter_context(observed(state, recorder, parts.observers))
-        return stack
+            return None
+        observation = ExitStack()
+        observation.enter_context(parts.sources.retain_cancel(state.ref))
+        observation.enter_context(observed(state, recorder, parts.observers))
+        return observation
 
     async def _answered_updates(
         self, on_progress: Callable[[Action], object] | None, recorder: Recorder | None

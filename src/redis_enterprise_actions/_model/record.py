@@ -228,7 +228,7 @@ class RecordBuilder:
         self._began = now
         self._wall = wall
         self._transitions: list[tuple[float, str, Phase, str | None, float | None]] = []
-        self._outages: list[OutageSpan] = []
+        self._outages: tuple[OutageSpan, ...] = ()
         self._curve: ProgressCurve | None = None
         self._omitted = 0
 
@@ -245,10 +245,12 @@ class RecordBuilder:
 
     def add_outage(self, outage: OutageSpan) -> None:
         """Record an outage that is over."""
-        if self._outages and self._outages[-1].overlaps(outage):
-            self._outages[-1] = self._outages[-1].merged(outage)
+        outages = list(self._outages)
+        if outages and outages[-1].overlaps(outage):
+            outages[-1] = outages[-1].merged(outage)
         else:
-            self._omitted += _append(self._outages, outage)
+            self._omitted += _append(outages, outage)
+        self._outages = tuple(outages)
 
     def record(
         self,

@@ -158,7 +158,7 @@ class WaitState:
         self._moved_at = now
         self._lag_bound: float | None = None  # see `Record.lag_bound`
         self._missing_since: float | None = None
-        self._unknown_statuses: frozenset[str] = frozenset()
+        self._unknown_statuses: tuple[str, ...] = ()
         self._history: AnswerHistory | None = None
         if ref.kind is not ReferenceKind.ACTION:
             self._history = AnswerHistory(ref, limits.not_found_grace)
@@ -310,7 +310,7 @@ class WaitState:
         self.last_action = found
         self._missing_since = None
         if found.phase is Phase.UNKNOWN and found.status not in self._unknown_statuses:
-            self._unknown_statuses |= {found.status}
+            self._unknown_statuses += (found.status,)
             fields = {"event": "unknown status", "ref": str(self.ref), "status": found.status}
             _log.warning("unknown status, treated as unfinished: %s", found, extra=fields)
         if found.phase.terminal:

@@ -7,6 +7,7 @@ client reads. List entries that cannot be read are skipped.
 from __future__ import annotations
 
 from functools import lru_cache
+from sys import intern
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -178,13 +179,13 @@ def action_from_v1(wire: WireAction, uid: str, kind: Kind | None = None) -> Acti
         progress = percentage(progress)
     return Action(
         uid=uid,
-        name=wire.name or "",
+        name=intern(wire.name or ""),
         kind=family,
-        status=wire.status,
+        status=intern(wire.status),
         phase=PHASES.get(wire.status) or phase_of(wire.status),
         progress=progress,
         state=wire.state or None,
-        object_type=object_type or None,
+        object_type=intern(object_type) or None,
         object_uid=object_uid or None,
         node_uid=None if node_uid is None else as_text(node_uid),
         creation_time=None if wire.creation_time is None else utc_time(wire.creation_time),
