@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import random
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -28,8 +29,11 @@ from redis_enterprise_actions import (
 )
 from redis_enterprise_actions._client.pacing.shared_schedule import GAP
 from redis_enterprise_actions._client.polling import poller as poller_module
+from redis_enterprise_actions._client.polling.wait_state import Limits, WaitState
+from redis_enterprise_actions._client.polling.waiters import Waiter
 from redis_enterprise_actions._model.reference import ListKind
-from tests.scripted import ScriptedAction, ScriptedCluster, now, unreachable
+from tests.conftest import at
+from tests.scripted import WALL, ScriptedAction, ScriptedCluster, now, ref_of, unreachable
 
 
 if TYPE_CHECKING:
@@ -979,6 +983,43 @@ class TestOutage:
 
         actions = await asyncio.gather(*waits)
         assert {action.status for action in actions} == {"completed"}
+
+    async def test_outage_over_during_a_last_poll(
+        self, scripted: ScriptedCluster, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A wait goes on if the cluster answers others while the poll at its limit hangs."""
+        limit = 30.0
+
+        async def fetch(ref: Reference, _: Action | None, __: Gate | None) -> Action:
+            if now() < 5:
+                return at(10)
+            if ref == ref_of("a"):
+                await asyncio.sleep(0 if now() < limit - 1 else math.inf)
+            elif now() > limit - 15:
+                await asyncio.sleep(max(0, limit + 1 - now()))
+                return at(20)
+            raise unreachable()
+
+        monkeypatch.setattr(scripted, "fetch", fetch)
+        scripted.list_error = unreachable()
+        other = asyncio.create_task(scripted.wait("b", timeout=100, outage_timeout=math.inf))
+        limits = Limits(timeout=100, outage_timeout=20)
+        state = WaitState(ref_of("a"), limits=limits, now=now(), wall=WALL)
+        waiter = Waiter(state, every_update=False)
+        scripted.poller.add(waiter)
+        await asyncio.sleep(12)
+        limit = state.outages[0].began + 20
+        await asyncio.sleep(limit - 0.1 - now())
+        for _ in range(3):  # so that the poll at the limit begins after it
+            scripted.poller._rate_limiter.record_start(limit - 0.5)
+
+        done, _ = await asyncio.wait([waiter.future], timeout=3)
+        assert not done
+        assert not state.outages
+
+        scripted.poller.remove(waiter)
+        other.cancel()
+        await asyncio.wait([other])
 
     async def test_deadline_in_an_outage(self, scripted: ScriptedCluster) -> None:
         """A wait keeps its deadline in an outage, with a last poll there."""

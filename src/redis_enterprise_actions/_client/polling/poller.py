@@ -667,6 +667,8 @@ class Poller:
         _outage_log.warning("the cluster answers again after %.1f s", lasted, extra=extra)
         for waiter in self._registry:
             waiter.state.leave_outage(outage, now)
+            if waiter.ends_at < math.inf:
+                self._set_limit(waiter, now)
         for waiter in list(self._registry.at_limit):
             if waiter.state.next_limit > now:
                 del self._registry.at_limit[waiter]
