@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import email.utils
 import time
-from functools import lru_cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -52,7 +52,7 @@ from .transfer_runs import (
 
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable
 
     from redis_enterprise_actions._client.http.transport import Reply, Transport
     from redis_enterprise_actions._client.protocols import Gate, Wanted
@@ -152,10 +152,11 @@ class DatabasesApi:
         last_time = baseline_of(transfer_status(wire, ref.kind)).last_time
         return completed(action) if last_time and last_time != baseline.last_time else None
 
-    async def find(self, bdb_uid: int) -> WireDatabase | None:
+    def find(self, bdb_uid: int) -> Awaitable[WireDatabase | None]:
         """Return a database, or None if it does not exist."""
-        wire, _ = await self._get(bdb_uid, None)
-        return wire
+        path = f"{DATABASES}/{bdb_uid}"
+        decode = partial(_decode_database, path)
+        return self.transport.get(path, permission=VIEW_DATABASE, decode=decode)
 
     async def with_baseline(self, ref: Reference) -> Reference:
         """Return a reference to a transfer with the state before a call, and the time of the call.
@@ -224,7 +225,8 @@ class DatabasesApi:
         return transfer_action_from_v2(runs, ref, last, seen, is_last_call=is_last_call)
 
     def _get(self, bdb_uid: int, gate: Gate | None) -> Awaitable[tuple[WireDatabase | None, Reply]]:
-        path, decode = _database_route(bdb_uid)
+        path = f"{DATABASES}/{bdb_uid}"
+        decode = partial(_decode_with_reply, path)
         return self.transport.get(path, permission=VIEW_DATABASE, decode=decode, gate=gate)
 
     async def _list(self, gate: Gate | None) -> tuple[dict[int, WireDatabase], float]:
@@ -241,16 +243,12 @@ class DatabasesApi:
         return await self._list(gate)
 
 
-@lru_cache(1024)  # a wait asks for the same database again and again
-def _database_route(
-    uid: int,
-) -> tuple[str, Callable[[Reply], tuple[WireDatabase | None, Reply]]]:
-    path = f"{DATABASES}/{uid}"
-    return path, partial(_decode_database, path)
+def _decode_database(path: str, reply: Reply) -> WireDatabase | None:
+    return None if is_missing(reply, path) else read_database(reply.body, path)
 
 
-def _decode_database(path: str, reply: Reply) -> tuple[WireDatabase | None, Reply]:
-    return None if is_missing(reply, path) else read_database(reply.body, path), reply
+def _decode_with_reply(path: str, reply: Reply) -> tuple[WireDatabase | None, Reply]:
+    return _decode_database(path, reply), reply
 
 
 def _decode_list(reply: Reply) -> tuple[dict[int, WireDatabase], float]:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from redis_enterprise_actions._client.wire.databases import (
-    background_ops,
     failure_marks,
     has_no_new_failure,
     is_busy,
@@ -72,5 +71,5 @@ def begun_work(
 
 def _state(wire: WireDatabase) -> tuple[object, ...]:
     """Return what shows that something else is being done to a database."""
-    ops = [(op.name, op.status) for op in background_ops(wire) if op.busy]
+    ops = [(op.name, op.status) for op in wire.ops if op.busy]
     return wire.status.strip().casefold(), as_text(wire.action_uid), ops

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
@@ -43,7 +44,7 @@ _MAX_MARK_NAME: Final = 40  # characters
 _MAX_MARKS: Final = 8  # in a reference
 
 
-class WireDatabase(msgspec.Struct):
+class WireDatabase(msgspec.Struct, dict=True):
     """The fields of a database object that the client reads."""
 
     status: str
@@ -62,6 +63,17 @@ class WireDatabase(msgspec.Struct):
     backup_progress: Numeric = None
     backup_failure_reason: str | None = None
     last_backup_time: str | None = None
+
+    @cached_property
+    def ops(self) -> list[BackgroundOp]:
+        """The background operations of the database; an unreadable one counts as busy."""
+        raw = bytes(self.background_op).strip()
+        if not raw or raw == b"null":
+            return []
+        raws = [self.background_op]
+        if raw.startswith(b"["):
+            raws = decode(self.background_op, list[msgspec.Raw])
+        return [_background_op(each) for each in raws]
 
 
 DATABASE_FIELDS: Final = ",".join(field.name for field in msgspec.structs.fields(WireDatabase))
@@ -129,17 +141,6 @@ class BackgroundOp(NamedTuple):
         return f"{name}.{digest[:12]}"
 
 
-def background_ops(wire: WireDatabase) -> list[BackgroundOp]:
-    """Return the background operations of a database; an unreadable one counts as busy."""
-    raw = bytes(wire.background_op).strip()
-    if not raw or raw == b"null":
-        return []
-    raws = [wire.background_op]
-    if raw.startswith(b"["):
-        raws = decode(wire.background_op, list[msgspec.Raw])
-    return [_background_op(each) for each in raws]
-
-
 def _background_op(raw: msgspec.Raw) -> BackgroundOp:
     try:
         wire = decode_struct(raw, WireBackgroundOp)
@@ -156,7 +157,7 @@ def _background_op(raw: msgspec.Raw) -> BackgroundOp:
 
 def is_busy(wire: WireDatabase) -> bool:
     """Return True if an action or a background operation is in progress on a database."""
-    return bool(wire.action_uid) or any(op.busy for op in background_ops(wire))
+    return bool(wire.action_uid) or any(op.busy for op in wire.ops)
 
 
 def is_settled(wire: WireDatabase) -> bool:
@@ -166,10 +167,8 @@ def is_settled(wire: WireDatabase) -> bool:
 
 def failed_ops(wire: WireDatabase, *, deletes: bool = False) -> list[BackgroundOp]:
     """Return the failed background operations of a database; with `deletes`, only its deletion."""
-    ops = background_ops(wire)
-    return [
-        op for op in ops if op.status == "failed" and (not deletes or op.name == DELETE_DATABASE)
-    ]
+    failed = [op for op in wire.ops if op.status == "failed"]
+    return [op for op in failed if op.name == DELETE_DATABASE] if deletes else failed
 
 
 def failure_marks(wire: WireDatabase, *, deletes: bool = False) -> str:
@@ -196,8 +195,8 @@ def database_action(wire: WireDatabase, ref: Reference) -> Action | AmbiguousAns
     An active, idle database and a failure are ambiguous: the change may not have begun, and the
     failure may be older than the call.
     """
-    ops = background_ops(wire)
-    op = next((each for each in ops if each.busy), ops[0] if ops else BackgroundOp("", ""))
+    op = next((each for each in wire.ops if each.busy), None)
+    op = op or (wire.ops[0] if wire.ops else BackgroundOp("", ""))
     phase = phase_of(wire.status, DATABASE_PHASES)
     busy = bool(wire.action_uid) or op.busy
     if phase.terminal and ref.is_deletion:
