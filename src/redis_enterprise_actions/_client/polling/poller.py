@@ -14,7 +14,6 @@ import asyncio
 import heapq
 import logging
 import math
-import time
 from contextvars import Context
 from copy import copy
 from itertools import count
@@ -40,7 +39,7 @@ from .waiters import QUICK, WaiterRegistry
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from redis_enterprise_actions._client.pacing.retry import Cluster
     from redis_enterprise_actions._client.protocols import ListResult, StatusSource, UnreadEntry
@@ -114,6 +113,8 @@ class _Request:
 class Poller:
     """Poll loop for the waits of one client."""
 
+    _clock: Callable[[], float]  # that of the event loop, from the first waiter on
+
     def __init__(self, sources: Mapping[ListKind, StatusSource], cluster: Cluster) -> None:
         self._cluster = cluster
         self._registry = WaiterRegistry(sources)
@@ -134,7 +135,6 @@ class Poller:
         self._leavers: set[asyncio.Future[None]] = set()  # see `drain`
         self._task: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._clock = time.monotonic  # that of the loop, once there is one
         self._closed = False
 
     # --- waiters join and leave -----------------------------------------------------------------
