@@ -95,7 +95,7 @@ class _Request:
     @property
     def patience(self) -> float:
         """Seconds for the request while others are answered."""
-        return self.endpoint.patience(is_list=self.tracked is None)
+        return self.endpoint.patience if self.tracked is None else self.tracked.patience
 
     def serves(self, waiter: Waiter) -> bool:
         """Return True if the request was made for this waiter, too."""
@@ -425,6 +425,7 @@ class Poller:
         tracked = request.tracked
         assert tracked is not None
         tracked.endpoint.on_single_heard(now, took)
+        tracked.took = took
         if found is not None and tracked.list_misses:
             tracked.on_found_alone()
         self._deliver(tracked, found, request, now)

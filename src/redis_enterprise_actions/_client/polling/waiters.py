@@ -42,6 +42,14 @@ _FEW_CHANGES: Final = 8  # one of so many waiters may have joined or left since 
 _READ_EVERY: Final = 1 / 32  # of the age of a wait: how often its schedule hears of progress
 
 
+def patience(failures: int, usual: float) -> float:
+    """Return the seconds for a request while others are answered, after some failures in a row.
+
+    `usual` is the time that the last answer took.
+    """
+    return max(_PATIENCE * 2.0 ** min(failures, _MOST_DOUBLINGS), 2 * usual)
+
+
 class Waiter:
     """One task that awaits updates of one action.
 
@@ -81,7 +89,8 @@ class TrackedAction:
     __slots__ = (
         *("_alone_asked_at", "_alone_heard_at", "_alone_polls", "_alone_shown_at"),
         *("_attached_at", "is_stale", "action", "endpoint", "is_attached", "is_quiet"),
-        *("list_misses", "outage", "poll_now", "read_at", "ref", "single_until", "waiters"),
+        *("list_misses", "outage", "poll_now", "read_at", "ref", "single_until", "took"),
+        "waiters",
     )
 
     def __init__(self, ref: Reference, endpoint: ListEndpoint) -> None:
@@ -95,6 +104,7 @@ class TrackedAction:
         self.list_misses = 0  # successive lists that did not show the action
         self.single_until = -math.inf  # until then a list that did not show it is not used
         self.poll_now = False
+        self.took = 0.0  # seconds of the last answer to a request for it alone
         self.read_at = -math.inf  # time from which a change is read even if nobody listens
         self._attached_at = endpoint.polls
         self.is_stale = False  # the list shows a change that was not read
@@ -134,6 +144,11 @@ class TrackedAction:
     def due(self) -> float:
         """The time of the next request, if no other reference shares it."""
         return -math.inf if self.poll_now else min([waiter.due for waiter in self.waiters])
+
+    @property
+    def patience(self) -> float:
+        """Seconds for a request for it alone while others are answered."""
+        return patience(0 if self.outage is None else self.outage.failures, self.took)
 
     @property
     def unverified(self) -> WaitError | None:
@@ -292,9 +307,10 @@ class ListEndpoint:
         single_took = self._single_took if now < self._single_until else 0.0
         return max(SLOW_REQUEST, 2 * self._took, 2 * single_took)
 
-    def patience(self, *, is_list: bool) -> float:
-        """Return the seconds for a request while others are answered."""
-        return _PATIENCE * 2.0 ** min(self._failures if is_list else 0, _MOST_DOUBLINGS)
+    @property
+    def patience(self) -> float:
+        """Seconds for a request for the list while others are answered."""
+        return patience(self._failures, self._took)
 
     def is_healthy(self, now: float) -> bool:
         """Return True if the list can be expected to answer within `QUICK`."""
