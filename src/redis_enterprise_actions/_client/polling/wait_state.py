@@ -119,17 +119,8 @@ class WaitState:
     __slots__ = (
         *("_asked_at", "_builder", "_counts", "_finished", "_history", "_joined_at"),
         *("_lag_bound", "_limits", "_missing_since", "_moved_at", "_polls", "_record"),
-        *(
-            "_shown_at",
-            "_unknown_statuses",
-            "began",
-            "deadline",
-            "error",
-            "last_action",
-            "outages",
-            "ref",
-        ),
-        *("schedule", "unverified"),
+        *("_shown_at", "_unknown_statuses", "began", "deadline", "error", "is_done"),
+        *("last_action", "outages", "ref", "schedule", "unverified"),
     )
 
     def __init__(
@@ -150,6 +141,7 @@ class WaitState:
         self.error: Exception | None = None
         self._limits = limits
         self.last_action: Action | None = None  # as it was last passed to the wait
+        self.is_done = False  # the action was seen to have ended
         self._counts: PollCounts | None = None  # while the poller polls for the wait
         self._joined_at = 0  # their number of polls then
         self._polls = 0  # before that
@@ -172,11 +164,6 @@ class WaitState:
         if self._counts is not None and self._counts.is_stale:
             self._counts.refresh()
         return self.last_action
-
-    @property
-    def is_done(self) -> bool:
-        """True once the action was seen to have ended."""
-        return self.last_action is not None and self.last_action.phase.terminal
 
     @property
     def is_over(self) -> bool:
@@ -307,7 +294,7 @@ class WaitState:
             self._moved_at = asked_at
         elif asked_at >= self._moved_at + stall_timeout - TICK:
             return self._verify(ActionStalled(**self._context(now), stall_timeout=stall_timeout))
-        self.last_action = found
+        self.last_action, self.is_done = found, found.phase.terminal
         self._missing_since = None
         if found.phase is Phase.UNKNOWN and found.status not in self._unknown_statuses:
             self._unknown_statuses += (found.status,)
@@ -443,17 +430,17 @@ class WaitState:
         """Return the action if it completed. Raise the error of any other end."""
         if self.error is None:
             self.error = self._failure(now)
-        if self.error is None:
-            return self.finished_action(now)
         self.final_record(now)
-        raise self.error
+        if self.error is not None:
+            raise self.error
+        return self.finished_action(now)
 
     def finished_action(self, now: float) -> FinishedAction:
         """Return the action with its record, whether it completed or failed."""
         if self.last_action is None or not self.is_done:
             raise AssertionError("the wait is not over")
         if self._finished is None:
-            self._finished = with_record(self.last_action, self.final_record(now))
+            self._finished = with_record(self.last_action, self._record or self.final_record(now))
         return self._finished
 
     def final_record(self, now: float) -> Record:
