@@ -212,7 +212,7 @@ class Transport:
         errors of the caller's `token=`.
         """
         slots = self._call_slots if gate is None else self._poll_slots
-        request = Request("GET", path, query, permission=permission)
+        request = _get_request(path, query, permission)
         return self._request(request, decode, gate, slots, self._get_headers)
 
     def send(self, request: Request) -> Coroutine[object, object, Reply]:
@@ -332,7 +332,8 @@ class Transport:
                     else:
                         body = await _read_body(request, response)
                 finally:
-                    response.release()
+                    if response.connection is not None:  # otherwise it was read to its end
+                        response.release()
                 if headers.credentials and headers.credentials in body:
                     body = body.replace(headers.credentials, b"***")
                 return Reply(response.status, body, response.headers)
@@ -512,6 +513,11 @@ _NOT_RESENT: Final = (_without_resending,)
 
 
 @lru_cache(1024)  # a wait sends the same request again and again
+def _get_request(path: str, query: str, permission: str) -> Request:
+    return Request("GET", path, query, permission=permission)
+
+
+@lru_cache(1024)  # likewise
 def _url(node: URL, path: str, query: str) -> URL:
     return URL(f"{node}{path}{query}", encoded=True)
 
