@@ -665,3 +665,11 @@ class TestCancel:
 def test_not_supported_is_ours() -> None:
     """`CancelNotSupported` is a `RedisActionsError`."""
     assert issubclass(CancelNotSupported, RedisActionsError)
+
+
+@pytest.mark.parametrize("limit", ["timeout", "stall_timeout", "outage_timeout"])
+@pytest.mark.parametrize("value", [[], {}, object(), "soon", True, -1.0])
+async def test_limits_that_are_none(client: ActionsClient, limit: str, value: object) -> None:
+    """What is no duration, hashable or not, is refused with the name of the argument."""
+    with pytest.raises(UsageError, match=f"{limit}="):
+        await client.operation("action:a").wait(**{limit: value})  # type: ignore[arg-type]

@@ -318,9 +318,16 @@ def _check(poll: object, on_progress: object, recorder: object) -> None:
         raise UsageError(f"recorder={recorder!r} is not a Recorder")
 
 
-# Most waits have the limits of others; `typed` tells the default of a limit from the same number.
-@lru_cache(1024, typed=True)
-def _limits(
+def _limits(*limits: Duration | None) -> Limits:
+    """Return the limits of a wait; most waits share theirs. Raises `UsageError`."""
+    try:
+        return _shared_limits(*limits)
+    except TypeError:  # not hashable, so not a duration
+        return _shared_limits.__wrapped__(*limits)
+
+
+@lru_cache(1024, typed=True)  # `typed` tells the default of a limit from the same number
+def _shared_limits(
     timeout: Duration | None,
     stall_timeout: Duration | None,
     outage_timeout: Duration | None,

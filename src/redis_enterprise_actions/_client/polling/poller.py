@@ -259,13 +259,16 @@ class Poller:
         """Send the requests that are made while another one is out."""
         try:
             while (out := self._due) is not None:
-                slow_at = out.began + out.endpoint.slow_after(self._clock())
-                planned = next_beside(self._state, out.planned, slow_at, self._clock())
+                now = self._clock()
+                slow_at = out.began + out.endpoint.slow_after(now)
+                planned = next_beside(self._state, out.planned, slow_at, now)
                 if planned is None:
                     return
-                if not await self._beside_sleep.was_ended_before(planned.when):
+                if planned.when > now:
+                    if await self._beside_sleep.was_ended_before(planned.when):
+                        continue
                     self._note_timer(planned.when)
-                    await self._send(planned, beside=True)
+                await self._send(planned, beside=True)
         except Exception as error:  # noqa: BLE001 - likewise
             self._end_all(error)
         finally:
@@ -737,15 +740,16 @@ class Poller:
     def _on_limit(self, waiter: Waiter, now: float) -> None:
         """Have the cluster asked for a wait at its limit, or end one that got no answer there."""
         state = waiter.state
-        if waiter.ends_at <= now + TICK:
-            if now - waiter.ends_at < _HELD_UP:
-                state.error = state.check(now, forced=True)
-                self._wake(waiter)
-                return
-            waiter.ends_at = math.inf  # the process stood still: once more
-        elif state.next_limit > now + TICK:
+        if state.next_limit > now + TICK:
+            waiter.ends_at = math.inf
             self._push(waiter, state.next_limit)
             return
+        # If the process stood still, at the limit or after it, the cluster is asked once more.
+        if waiter.ends_at <= now + TICK and now - waiter.ends_at < _HELD_UP:
+            state.error = state.check(now, forced=True)
+            if state.error is not None:
+                self._wake(waiter)
+                return
         out = next(
             (each for each in (self._due, self._beside) if each and each.serves(waiter)), None
         )
