@@ -13,11 +13,11 @@ from email.utils import formatdate
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from redis_enterprise_actions import ClusterUnreachable
-from redis_enterprise_actions._client.http.transport import Reply
+from redis_enterprise_actions._client.http.messages import Reply
 
 
 if TYPE_CHECKING:
-    from redis_enterprise_actions._client.http.transport import Request
+    from redis_enterprise_actions._client.http.messages import Request
 
 EPOCH: Final = 1_800_000_000.0
 OWN_ERROR, OTHER_ERROR = "ours", "theirs"  # errors of the call's work, and of other work

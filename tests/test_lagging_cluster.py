@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from yarl import URL
 
-    from redis_enterprise_actions._client.http.transport import Reply, Request
+    from redis_enterprise_actions._client.http.messages import Reply, Request
 
 pytestmark = pytest.mark.core
 

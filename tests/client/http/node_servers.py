@@ -16,7 +16,8 @@ from redis_enterprise_actions._client.wire.error_body import foreign_404
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from redis_enterprise_actions._client.http.transport import Reply, Transport
+    from redis_enterprise_actions._client.http.messages import Reply
+    from redis_enterprise_actions._client.http.transport import Transport
 
 PASSWORD: Final = "hunter2-hunter2"
 INNER: Final = "http://127.18.0.9:9443"  # an address that is not one of ours

@@ -18,8 +18,8 @@ from redis_enterprise_actions import (
     RequestRejected,
     UnreadableReply,
 )
+from redis_enterprise_actions._client.http.messages import Request
 from redis_enterprise_actions._client.http.redaction import Secret
-from redis_enterprise_actions._client.http.transport import Request
 from tests.conftest import examples, virtual_loop
 
 from .node_servers import INNER, CountingGate, Node, get, serving, transport_to

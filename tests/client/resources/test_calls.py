@@ -35,7 +35,7 @@ from tests.secrecy import leaks_of
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from redis_enterprise_actions._client.http.transport import Request
+    from redis_enterprise_actions._client.http.messages import Request
     from redis_enterprise_actions._client.submit.request import SubmitRequest
 
 pytestmark = pytest.mark.core

@@ -7,8 +7,8 @@ import json
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from redis_enterprise_actions._client.http.messages import Request
 from redis_enterprise_actions._client.http.redaction import Secret
-from redis_enterprise_actions._client.http.transport import Request
 from redis_enterprise_actions._client.sources.not_found import FIELDS_UNSUPPORTED
 from redis_enterprise_actions._client.wire.actions import read_actions
 from redis_enterprise_actions._client.wire.error_body import error_code_of
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from yarl import URL
 
     from redis_enterprise_actions._client.config.options import ClientOptions
-    from redis_enterprise_actions._client.http.transport import Reply, Transport
+    from redis_enterprise_actions._client.http.messages import Reply
+    from redis_enterprise_actions._client.http.transport import Transport
 
     from .result import DiagnosticReport
 

@@ -16,8 +16,8 @@ from redis_enterprise_actions._client.http.connection_errors import (
     CHECK_NODE,
     CHECK_SCHEME,
 )
+from redis_enterprise_actions._client.http.messages import Request
 from redis_enterprise_actions._client.http.tls import client_cert_refusal, ssl_context, tls_settings
-from redis_enterprise_actions._client.http.transport import Request
 from redis_enterprise_actions._client.wire.error_body import (
     USE_HTTPS,
     WireError,
@@ -39,9 +39,10 @@ if TYPE_CHECKING:
     from yarl import URL
 
     from redis_enterprise_actions._client.config.options import ClientOptions
+    from redis_enterprise_actions._client.http.messages import Reply
     from redis_enterprise_actions._client.http.nodes import NodePool
     from redis_enterprise_actions._client.http.tls import TLSSettings
-    from redis_enterprise_actions._client.http.transport import Reply, Transport
+    from redis_enterprise_actions._client.http.transport import Transport
 
     from .network import Certificate
     from .result import DiagnosticReport

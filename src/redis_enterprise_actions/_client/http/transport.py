@@ -1,7 +1,7 @@
 """Transport: gets a usable answer from any node of the cluster, and sends calls to one of them.
 
-A reply is a status, headers, and a body in bytes; a decoder of the caller tells its meaning, and
-whether it is usable. Credentials go to the configured and trusted nodes only.
+A decoder of the caller tells the meaning of a reply, and whether it is usable. Credentials go to
+the configured and trusted nodes only.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ import logging
 import math
 import ssl
 from functools import lru_cache, partial
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import aiohttp
 from aiohttp import hdrs
@@ -37,6 +36,7 @@ from redis_enterprise_actions._model.errors import (
 
 from .attempts import Attempts
 from .connection_errors import ConnectionLost, connection_error, has_secrets, reason_of
+from .messages import Reply, Request
 from .redaction import Secret, credentials_of, without_secrets
 
 
@@ -59,49 +59,12 @@ _ABANDONED: Final = 2.0  # seconds without an answer; a request cancelled after 
 _MIN_TIMEOUT: Final = 5.0  # seconds for one of several nodes
 _CONNECT_TIMEOUT: Final = 10.0  # seconds
 _CONNECT_SHARE: Final = 0.8  # at most, of a shorter time limit: "not connected" is not "no answer"
-_NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 _REDIRECTS: Final = frozenset({307, 308})  # those that keep the method
 _HEADERS: Final[Mapping[str, str]] = {
     hdrs.ACCEPT: "application/json",
     hdrs.USER_AGENT: "redis-enterprise-actions",
 }
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
-
-
-class Reply(NamedTuple):
-    """Response to a request. Its `repr` hides the body, which may hold passwords and tokens."""
-
-    status: int
-    body: bytes
-    headers: Mapping[str, str]
-
-    def __repr__(self) -> str:
-        return f"<answer {self.status} of {len(self.body)} bytes>"
-
-
-class Request(NamedTuple):
-    """Request to any node. `path` and `query` are quoted already; `timeout` is in seconds.
-
-    Errors quote the cluster's words only if they are `quotable`, and otherwise its error code, and
-    without the `secrets` that the body holds. Only a GET, or what is `repeatable`, is sent again
-    after a failure that may have come after its execution.
-    """
-
-    method: str
-    path: str
-    query: str = ""
-    body: Secret | None = None
-    headers: Mapping[str, str] = _NO_HEADERS
-    permission: str | None = None
-    timeout: float | None = None
-    quotable: bool = True
-    secrets: tuple[Secret, ...] = ()
-    repeatable: bool = False
-
-    @property
-    def is_write(self) -> bool:
-        """Return True if the request may change something, so that it must not be sent twice."""
-        return self.method != "GET" and not self.repeatable
 
 
 class _Headers(dict[str, str]):
@@ -456,7 +419,8 @@ class Transport:
     def _timeout_for(self, node: URL, request: Request) -> aiohttp.ClientTimeout:
         """Return the timeout of one node: a share of the request's, if there is another node."""
         total = request.timeout or self._request_timeout
-        if not request.is_write and self.nodes.has_alternative(node):
+        several = len(self.nodes.urls) > 1
+        if several and not request.is_write and self.nodes.has_alternative(node):
             total = min(total, max(_MIN_TIMEOUT, total / len(self.nodes.urls)))
         return _timeout(total)
 

@@ -52,7 +52,8 @@ if TYPE_CHECKING:
 
     import msgspec
 
-    from redis_enterprise_actions._client.http.transport import Reply, Transport
+    from redis_enterprise_actions._client.http.messages import Reply
+    from redis_enterprise_actions._client.http.transport import Transport
     from redis_enterprise_actions._client.protocols import Gate, Wanted
     from redis_enterprise_actions._model.action import AmbiguousAnswer
     from redis_enterprise_actions._model.errors import WaitError

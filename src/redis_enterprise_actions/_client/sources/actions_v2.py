@@ -22,7 +22,8 @@ from .paths import quoted_uid
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from redis_enterprise_actions._client.http.transport import Reply, Transport
+    from redis_enterprise_actions._client.http.messages import Reply
+    from redis_enterprise_actions._client.http.transport import Transport
     from redis_enterprise_actions._client.protocols import Gate
 
 _T = TypeVar("_T")

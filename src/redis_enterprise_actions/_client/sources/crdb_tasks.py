@@ -20,7 +20,8 @@ from .refused_lists import refusable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from redis_enterprise_actions._client.http.transport import Reply, Transport
+    from redis_enterprise_actions._client.http.messages import Reply
+    from redis_enterprise_actions._client.http.transport import Transport
     from redis_enterprise_actions._client.protocols import Gate, Wanted
     from redis_enterprise_actions._model.action import Action
     from redis_enterprise_actions._model.errors import WaitError

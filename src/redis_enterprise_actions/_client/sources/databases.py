@@ -54,7 +54,8 @@ from .transfer_runs import (
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-    from redis_enterprise_actions._client.http.transport import Reply, Transport
+    from redis_enterprise_actions._client.http.messages import Reply
+    from redis_enterprise_actions._client.http.transport import Transport
     from redis_enterprise_actions._client.protocols import Gate, Wanted
     from redis_enterprise_actions._client.wire.databases import WireDatabase
     from redis_enterprise_actions._model.errors import WaitError

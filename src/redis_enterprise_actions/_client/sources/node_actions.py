@@ -37,7 +37,8 @@ from .refused_lists import refusable
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from redis_enterprise_actions._client.http.transport import Reply, Transport
+    from redis_enterprise_actions._client.http.messages import Reply
+    from redis_enterprise_actions._client.http.transport import Transport
     from redis_enterprise_actions._client.protocols import Gate, Wanted
     from redis_enterprise_actions._model.errors import WaitError
 

@@ -23,7 +23,8 @@ from redis_enterprise_actions._model.errors import RequestError, RequestRejected
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from redis_enterprise_actions._client.http.transport import Reply, Transport
+    from redis_enterprise_actions._client.http.messages import Reply
+    from redis_enterprise_actions._client.http.transport import Transport
     from redis_enterprise_actions._client.protocols import Gate
 
 _T = TypeVar("_T")

@@ -10,8 +10,8 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from redis_enterprise_actions._client.http.messages import Request
 from redis_enterprise_actions._client.http.redaction import Secret, secrets_in, without_secrets
-from redis_enterprise_actions._client.http.transport import Request
 from redis_enterprise_actions._client.sources.paths import quoted_uid
 from redis_enterprise_actions._model.errors import UsageError
 from redis_enterprise_actions._model.reference import Reference, ReferenceKind

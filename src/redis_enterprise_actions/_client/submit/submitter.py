@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar, TypeVarTuple
 
 import msgspec
 
+from redis_enterprise_actions._client.http.messages import Request
 from redis_enterprise_actions._client.http.redaction import Secret
-from redis_enterprise_actions._client.http.transport import Request
 from redis_enterprise_actions._client.pacing.retry import RetryState, retry_for
 from redis_enterprise_actions._client.sources.node_actions import action_path
 from redis_enterprise_actions._client.sources.node_runs import (
@@ -48,7 +48,8 @@ from .request import SubmitRequest
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
 
-    from redis_enterprise_actions._client.http.transport import Reply, Transport
+    from redis_enterprise_actions._client.http.messages import Reply
+    from redis_enterprise_actions._client.http.transport import Transport
     from redis_enterprise_actions._client.sources.registry import StatusSources
     from redis_enterprise_actions._client.wire.databases import WireDatabase
 
