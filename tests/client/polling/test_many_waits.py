@@ -1075,3 +1075,46 @@ class TestOutage:
 
         assert [type(result) for result in results] == [Action, Action, ClusterUnreachable]
         assert len(scripted.single_times("bad")) < 40
+
+    async def test_stall_limit_outlasts_an_outage(self, scripted: ScriptedCluster) -> None:
+        """A stall limit that an outage has put off holds again when the cluster answers."""
+        scripted.add("stuck", ends=3600.0, stalls_at=20.0)
+        scripted.add("other", ends=600.0)
+        other = asyncio.create_task(scripted.wait("other"))
+        stuck = asyncio.create_task(scripted.wait("stuck", stall_timeout=200.0, every=True))
+        await asyncio.sleep(100)
+        scripted.error = unreachable()
+        await asyncio.sleep(30)
+        scripted.error = None
+
+        with pytest.raises(ActionStalled):
+            await stuck
+        assert 215 <= now() < 230
+        await other
+
+
+class TestUpdates:
+    """Waits that leave at each update, for their callbacks, and come back."""
+
+    async def test_sources_get_the_action_as_last_seen(self, scripted: ScriptedCluster) -> None:
+        """A request for one action gets the action as its last answer showed it."""
+        scripted.add("a", ends=100.0)
+        fetch, seen = scripted.fetch, list[float | None]()
+
+        async def one(ref: Reference, last: Action | None, gate: Gate | None) -> Action | None:
+            seen.append(None if last is None else last.progress)
+            return await fetch(ref, last, gate)
+
+        object.__setattr__(scripted, "fetch", one)
+        updates: list[float | None] = []
+        await scripted.wait("a", on_progress=lambda action: updates.append(action.progress))
+
+        assert seen == [None, *updates[:-1]]
+
+    async def test_vanished_at_the_deadline(self, scripted: ScriptedCluster) -> None:
+        """A wait that ends while its action needs a verification leaves the others their polls."""
+        scripted.add("gone", ends=9.9, status="vanishes")
+        scripted.add("other", ends=60.0)
+        ended = await all_of(scripted.wait("gone", timeout=10.0), scripted.wait("other"))
+
+        assert [type(each) for each in ended] == [WaitTimeout, Action]

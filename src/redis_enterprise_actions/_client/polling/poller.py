@@ -522,7 +522,7 @@ class Poller:
                 self._wake(waiter)
             else:
                 self._check(waiter, now)
-        if is_unverified:
+        if is_unverified and tracked.waiters:
             self._registry.unverified[tracked] = None
         else:
             self._registry.unverified.pop(tracked, None)
@@ -530,6 +530,8 @@ class Poller:
                 self._end_outage_of(tracked, now)
         if tracked.waiters:
             tracked.on_read(action, now, is_listed=request.tracked is None)
+        elif action is not None:
+            tracked.action = action  # for its waiters that come back
 
     def _served_by(self, request: _Request) -> list[Waiter]:
         """Return the waiters that a request was made for, and that are still there."""
@@ -671,8 +673,7 @@ class Poller:
         _outage_log.warning("the cluster answers again after %.1f s", lasted, extra=extra)
         for waiter in self._registry:
             waiter.state.leave_outage(outage, now)
-            if waiter.ends_at < math.inf:
-                self._set_limit(waiter, now)
+            self._set_limit(waiter, now)  # one that the outage had put off comes nearer
         for waiter in list(self._registry.at_limit):
             if waiter.state.next_limit > now:
                 del self._registry.at_limit[waiter]
