@@ -219,6 +219,16 @@ class OutageSpan(NamedTuple):
         )
 
 
+class SeenState(msgspec.Struct, frozen=True, gc=False):
+    """A transition in times of the event loop's clock. A wait holds few bytes for each."""
+
+    at: float
+    status: str
+    phase: Phase
+    state: str | None
+    progress: float | None
+
+
 class RecordBuilder:
     """Builder of the record of one wait. Times are seconds of the event loop's clock."""
 
@@ -227,7 +237,7 @@ class RecordBuilder:
     def __init__(self, now: float, wall: datetime) -> None:
         self._began = now
         self._wall = wall
-        self._transitions: list[tuple[float, str, Phase, str | None, float | None]] = []
+        self._transitions: tuple[SeenState, ...] = ()
         self._outages: tuple[OutageSpan, ...] = ()
         self._curve: ProgressCurve | None = None
         self._omitted = 0
@@ -236,8 +246,9 @@ class RecordBuilder:
         """Record the state of the action, if it is new."""
         status, phase, state, progress = action.status, action.phase, action.state, action.progress
         last = self._transitions[-1] if self._transitions else None
-        if last is None or last[1] != status or last[2] is not phase or last[3] != state:
-            self._omitted += _append(self._transitions, (now, status, phase, state, progress))
+        if last is None or last.status != status or last.phase is not phase or last.state != state:
+            seen = SeenState(now, status, phase, state, progress)
+            self._transitions = self._appended(self._transitions, seen)
         if progress is not None:
             if self._curve is None:
                 self._curve = ProgressCurve()
@@ -245,12 +256,11 @@ class RecordBuilder:
 
     def add_outage(self, outage: OutageSpan) -> None:
         """Record an outage that is over."""
-        outages = list(self._outages)
+        outages = self._outages
         if outages and outages[-1].overlaps(outage):
-            outages[-1] = outages[-1].merged(outage)
+            self._outages = (*outages[:-1], outages[-1].merged(outage))
         else:
-            self._omitted += _append(outages, outage)
-        self._outages = tuple(outages)
+            self._outages = self._appended(outages, outage)
 
     def record(
         self,
@@ -283,9 +293,13 @@ class RecordBuilder:
             message=message,
             transitions=tuple([
                 Transition(
-                    at=self._since(at), status=status, phase=phase, state=state, progress=progress
+                    at=self._since(seen.at),
+                    status=seen.status,
+                    phase=seen.phase,
+                    state=seen.state,
+                    progress=seen.progress,
                 )
-                for at, status, phase, state, progress in self._transitions
+                for seen in self._transitions
             ]),
             progress=tuple([(self._since(at), percent) for at, percent in points]),
             outages=tuple([
@@ -300,6 +314,14 @@ class RecordBuilder:
             omitted=self._omitted,
             lag_bound=None if lag_bound is None else round(lag_bound, 3),
         )  # fmt: skip
+
+    def _appended(self, entries: tuple[_T, ...], entry: _T) -> tuple[_T, ...]:
+        """Return the entries with another one; of too many, one in the middle is left out."""
+        if len(entries) < MAX_ENTRIES:
+            return (*entries, entry)
+        self._omitted += 1
+        half = MAX_ENTRIES // 2
+        return (*entries[:half], *entries[half + 1 :], entry)
 
     def _since(self, now: float) -> float:
         return round(now - self._began, 3)
@@ -331,15 +353,6 @@ class ProgressCurve:
     def points(self) -> list[tuple[float, float]]:
         """Return pairs of time and percentage."""
         return list(zip(self._values[::2], self._values[1::2], strict=True))
-
-
-def _append(entries: list[_T], entry: _T) -> int:
-    """Append an entry; return 1 if one in the middle was dropped for it, else 0."""
-    entries.append(entry)
-    if len(entries) <= MAX_ENTRIES:
-        return 0
-    del entries[MAX_ENTRIES // 2]
-    return 1
 
 
 def _truncated(text: str) -> str:

@@ -119,7 +119,7 @@ class WaitState:
     __slots__ = (
         *("_asked_at", "_builder", "_counts", "_finished", "_history", "_joined_at"),
         *("_lag_bound", "_limits", "_missing_since", "_moved_at", "_polls", "_record"),
-        *("_shown_at", "_unknown_statuses", "began", "deadline", "error", "is_done"),
+        *("_shown_at", "_unknown_statuses", "began", "error", "is_done"),
         *("last_action", "outages", "ref", "schedule", "unverified"),
     )
 
@@ -135,7 +135,6 @@ class WaitState:
         self.ref = ref
         self.schedule = schedule_for(poll, now)
         self.began = now
-        self.deadline = now + limits.timeout
         self.outages: tuple[Outage, ...] = ()
         self.unverified: WaitError | None = None  # the error that the database has to confirm
         self.error: Exception | None = None
@@ -335,6 +334,11 @@ class WaitState:
             self.error = error
 
     # --- limits ---------------------------------------------------------------------------------
+
+    @property
+    def deadline(self) -> float:
+        """The time at which the timeout of the wait is over."""
+        return self.began + self._limits.timeout
 
     @property
     def next_limit(self) -> float:

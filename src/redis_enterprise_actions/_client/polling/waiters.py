@@ -39,6 +39,7 @@ _LIST_FAILURES: Final = 2  # failures in a row, after which a list is avoided
 _MOST_DOUBLINGS: Final = 3
 _PER_REQUEST: Final = 0.1  # seconds of an answer that cost a cluster as much as a request
 _FEW_CHANGES: Final = 8  # one of so many waiters may have joined or left since the last sum
+_NEVER: Final = -math.inf  # one object: there are thousands of waits
 _READ_EVERY: Final = 1 / 32  # of the age of a wait: how often its schedule hears of progress
 
 
@@ -96,22 +97,22 @@ class TrackedAction:
     def __init__(self, ref: Reference, endpoint: ListEndpoint) -> None:
         self.ref = ref
         self.endpoint = endpoint
-        self.waiters: list[Waiter] = []
+        self.waiters: tuple[Waiter, ...] = ()
         self.action: Action | None = None  # as last seen
         self.outage: Outage | None = None  # of this action
         self.is_attached = True
         self.is_quiet = False  # only a change of its entry, or a limit, can mean anything
         self.list_misses = 0  # successive lists that did not show the action
-        self.single_until = -math.inf  # until then a list that did not show it is not used
+        self.single_until = _NEVER  # until then a list that did not show it is not used
         self.poll_now = False
         self.took = 0.0  # seconds of the last answer to a request for it alone
-        self.read_at = -math.inf  # time from which a change is read even if nobody listens
+        self.read_at = _NEVER  # time from which a change is read even if nobody listens
         self._attached_at = endpoint.polls
         self.is_stale = False  # the list shows a change that was not read
         self._alone_polls = 0
-        self._alone_asked_at = -math.inf
-        self._alone_heard_at = -math.inf
-        self._alone_shown_at = -math.inf
+        self._alone_asked_at = _NEVER
+        self._alone_heard_at = _NEVER
+        self._alone_shown_at = _NEVER
 
     # --- counters, as `PollCounts` --------------------------------------------------------------
 
@@ -138,12 +139,12 @@ class TrackedAction:
     @property
     def shown_at(self) -> float:
         """The time of the last request whose answer showed the action unfinished."""
-        return max(self._alone_shown_at, self.endpoint.shown_at if self.is_quiet else -math.inf)
+        return max(self._alone_shown_at, self.endpoint.shown_at if self.is_quiet else _NEVER)
 
     @property
     def due(self) -> float:
         """The time of the next request, if no other reference shares it."""
-        return -math.inf if self.poll_now else min([waiter.due for waiter in self.waiters])
+        return _NEVER if self.poll_now else min([waiter.due for waiter in self.waiters])
 
     @property
     def patience(self) -> float:
@@ -210,13 +211,13 @@ class TrackedAction:
     def on_found_alone(self) -> None:
         """Record that a single request found the action. The list gets one more chance."""
         if self.list_misses == 1:
-            self.single_until = -math.inf
+            self.single_until = _NEVER
             self.attach()
 
     def on_listed(self, asked_at: float) -> None:
         """Record that the list shows the action."""
         self.list_misses = 0
-        self.single_until, self.poll_now = -math.inf, False
+        self.single_until, self.poll_now = _NEVER, False
         if not self.is_attached:
             self._alone_polls += 1
             self._alone_asked_at = asked_at
@@ -255,7 +256,7 @@ class TrackedAction:
             began = min(began, state.began)
             is_heard = is_heard or waiter.every_update or state.has_stall_limit
             is_steady = is_steady and state.is_steady
-        self.read_at = -math.inf if is_heard else now + (now - began) * _READ_EVERY
+        self.read_at = _NEVER if is_heard else now + (now - began) * _READ_EVERY
         if not is_steady:
             self.listen()
         elif not self.is_quiet:
@@ -281,22 +282,22 @@ class ListEndpoint:
         self.count = 0  # of waiters
         self.changes = 0  # waiters that joined or left
         self.has_new = False  # a waiter has joined for which nothing was asked yet
-        self.newest = -math.inf  # when the newest wait began
+        self.newest = _NEVER  # when the newest wait began
         self.out_since = math.inf  # time of the request that is out
         self.polls = 0
-        self.asked_at = -math.inf
-        self.single_asked_at = -math.inf  # time of the last single request for one that is listed
-        self.heard_at = -math.inf
-        self.shown_at = -math.inf  # time of the last request that was answered
+        self.asked_at = _NEVER
+        self.single_asked_at = _NEVER  # time of the last single request for one that is listed
+        self.heard_at = _NEVER
+        self.shown_at = _NEVER  # time of the last request that was answered
         self.read: Callable[[Reference], Action | None] | None = None  # see `ListResult`
-        self.avoided_until = -math.inf
+        self.avoided_until = _NEVER
         self.last_request = 0  # number of the last request for this list or its actions
         self.last_was_list = False
         self._cost = 1.0
-        self._cost_until = -math.inf
+        self._cost_until = _NEVER
         self._took = 0.0  # seconds of the last answer
         self._single_took = _PER_REQUEST  # likewise, of one for a single action
-        self._single_until = -math.inf
+        self._single_until = _NEVER
         self._failures = 0
         self._is_failing = False  # and the log says so
         self._schedule: SharedSchedule | None = None
@@ -443,7 +444,7 @@ class WaiterRegistry:
             elif not tracked.is_attached:
                 tracked.attach()
         waiter.tracked = tracked
-        tracked.waiters.append(waiter)
+        tracked.waiters += (waiter,)
         tracked.listen()
         state.join(tracked)
         endpoint.has_new = endpoint.has_new or not waiter.joined
@@ -462,7 +463,8 @@ class WaiterRegistry:
         if tracked.is_stale:
             tracked.refresh()
         waiter.state.leave()
-        tracked.waiters.remove(waiter)
+        place = tracked.waiters.index(waiter)
+        tracked.waiters = tracked.waiters[:place] + tracked.waiters[place + 1 :]
         self.at_limit.pop(waiter, None)
         endpoint = tracked.endpoint
         endpoint.changes += 1
