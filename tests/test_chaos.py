@@ -621,10 +621,11 @@ async def test_chaos(seed: int, request: pytest.FixtureRequest) -> None:
     statuses = Counter(seen.status for seen in cluster.requests)
     revoked = sum(episode.kind == "revoke" for episode in episodes)
     assert statuses.keys() <= {200, 307, 401, 404, 429, 503, None, *REFUSALS}
-    # All that is under way when tokens are revoked is refused, and slow calls always are.
+    # All that is under way when tokens are revoked is refused, and slow calls always are. A token
+    # may also expire while the process stands still.
     slow = tuple(f"/v1/bdbs/{call.bdb_uid}" for call in slow_calls)
     refused = [seen for seen in cluster.requests if seen.status == 401]
-    assert len([seen for seen in refused if not seen.path.startswith(slow)]) <= 8 * revoked
+    assert len([seen for seen in refused if not seen.path.startswith(slow)]) <= 8 * revoked + STOPS
     del waits, calls, client
     plans.clear()
     slow_calls.clear()

@@ -1092,6 +1092,28 @@ class TestOutage:
         assert 215 <= now() < 230
         await other
 
+    async def test_unchanged_entry_ends_an_outage_of_one(self, scripted: ScriptedCluster) -> None:
+        """A list that shows an action as before ends the outage of this action."""
+        scripted.add("stuck", ends=3600.0, stalls_at=20.0)
+        scripted.add("other", ends=600.0)
+        fetch, failures = scripted.fetch, list[float]()
+
+        async def one(ref: Reference, last: Action | None, gate: Gate | None) -> Action | None:
+            if ref.uid == "stuck" and now() > 100 and not failures:
+                failures.append(now())
+                raise unreachable()
+            return await fetch(ref, last, gate)
+
+        object.__setattr__(scripted, "fetch", one)
+        other = asyncio.create_task(scripted.wait("other"))
+        stuck = scripted.wait("stuck", stall_timeout=200.0, outage_timeout=60.0, every=True)
+        with pytest.raises(ActionStalled):
+            await stuck
+
+        assert len(failures) == 1
+        assert now() < failures[0] + 30
+        await other
+
 
 class TestUpdates:
     """Waits that leave at each update, for their callbacks, and come back."""

@@ -641,6 +641,7 @@ class Poller:
         if tracked.outage is None:
             tracked.outage = Outage(request.began)
         tracked.outage.record_failure(error, now)
+        tracked.listen()  # a list that shows it as before ends its outage
         for waiter in self._served_by(request):
             waiter.state.join_outage(tracked.outage)
         if is_alone and not tracked.outage.is_logged:
