@@ -284,6 +284,16 @@ class TestUnknownCredentials:
             assert await get(transport) == "2"
         assert received(first, second) == [3, 1]
 
+    async def test_renewed_in_vain(self) -> None:
+        """The error counts the request with the refused token, and that with the renewed one."""
+        tokens, node = iter(range(100)), Node(behaviour="401")
+        token = {"username": None, "password": None, "token": lambda: f"token-{next(tokens)}"}
+        async with transport_to(node, **token) as transport:
+            with pytest.raises(AuthenticationError) as caught:
+                await get(transport)
+
+        assert caught.value.attempts == len(node.requests) == 2
+
 
 class TestSend:
     """A call goes on to the next node only if no node can have executed it."""

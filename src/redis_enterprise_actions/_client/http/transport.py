@@ -225,11 +225,11 @@ class Transport:
         while True:
             if headers is None:
                 headers = await self._authorize(request, gate, attempts)
-            failure: RequestError | None = None
+            outcome: Reply | RequestError
             try:
-                reply = await self._exchange(chain, request, headers, gate, slots)
-                if 200 <= reply.status < 300 or reply.status == 404:
-                    value = decode(reply)
+                outcome = await self._exchange(chain, request, headers, gate, slots)
+                if 200 <= outcome.status < 300 or outcome.status == 404:
+                    value = decode(outcome)
                     self.has_answered = self._knows_credentials = True
                     if nodes.failed:
                         nodes.mark_answered(loop.time())
@@ -237,19 +237,19 @@ class Transport:
                         nodes.current = chain[-1]
                     return value
             except (ClusterUnreachable, UnreadableReply) as error:
-                failure = error
+                outcome = error
 
             attempts = attempts or Attempts(nodes, chain[-1], is_write=request.is_write)
-            if failure is not None:
-                chain = attempts.fail(failure, loop.time())
+            if isinstance(outcome, RequestError):
+                chain = attempts.fail(outcome, loop.time())
                 continue
-            if reply.status == 401 and renewable:
+            if outcome.status == 401 and renewable:
                 renewable = False
                 renewed = await self._reauthorize(request, gate, attempts, headers)
                 if renewed is not None:
                     headers, chain = renewed, attempts.repeat()
                     continue
-            chain = self._after_refusal(request, reply, attempts, loop.time())
+            chain = self._after_refusal(request, outcome, attempts, loop.time())
 
     async def _exchange(
         self,

@@ -144,8 +144,8 @@ def _action_uids(answer: object) -> list[str]:
         fields = _fields(entry)
         uids = [_uid(fields, "action_uid")]
         if uids == [None]:
-            members = (each for each in fields.values() if isinstance(each, list | dict))
-            uids = [_uid(_fields(each), "action_uid") for each in members]
+            members = [inner for each in fields.values() if (inner := _fields(each))]
+            uids = [_uid(member, "action_uid") for member in members]
         found |= dict.fromkeys(filter(None, uids))
     return list(found)
 
@@ -156,8 +156,10 @@ def _entries(answer: object) -> list[object]:
 
 def _fields(answer: object) -> Mapping[str, object]:
     """Return the fields of an object, or of the only object in an array; else no fields."""
-    only = answer[0] if isinstance(answer, list) and len(answer) == 1 else answer
-    return cast("dict[str, object]", only) if isinstance(only, dict) else {}
+    if isinstance(answer, list):
+        entries = cast("list[object]", answer)
+        answer = entries[0] if len(entries) == 1 else None
+    return cast("dict[str, object]", answer) if isinstance(answer, dict) else {}
 
 
 def _uid(fields: Mapping[str, object], key: str) -> str | None:
