@@ -25,14 +25,15 @@ def poll(limiter: RateLimiter, began: float, requests: int = 1) -> PollGate:
 
 def answered(limiter: RateLimiter, began: float, took: float, requests: int = 1) -> float:
     """Make a poll that is answered; return the earliest time of the next one."""
-    limiter.record_answer(poll(limiter, began, requests), began + took, took)
-    return limiter.earliest(urgent=False)
+    gate = poll(limiter, began, requests)
+    limiter.record_end(gate, began + took, took, is_answered=True)
+    return limiter.earliest
 
 
 def failed(limiter: RateLimiter, began: float, took: float) -> float:
     """Make a poll that fails; return the earliest time of the next one."""
-    limiter.record_failure(poll(limiter, began), began + took, took)
-    return limiter.earliest(urgent=False)
+    limiter.record_end(poll(limiter, began), began + took, took, is_answered=False)
+    return limiter.earliest
 
 
 class TestRateLimiter:
@@ -41,7 +42,7 @@ class TestRateLimiter:
     def test_gap(self) -> None:
         """Polls are at least a third of a second apart, and longer if they took many requests."""
         limiter = RateLimiter()
-        assert limiter.earliest(urgent=False) == -math.inf
+        assert limiter.earliest == -math.inf
 
         assert answered(limiter, 10.0, 0.0) == pytest.approx(10 + GAP)
         assert answered(limiter, 20.0, 0.0, requests=5) == pytest.approx(20 + 5 * GAP)
@@ -62,33 +63,33 @@ class TestRateLimiter:
         limiter = RateLimiter()
         assert answered(limiter, 100.0, 2.0) == 120.0
         assert answered(limiter, 103.0, 0.0) == 120.0
-        limiter.record_urgent(poll(limiter, 104.0))
-        assert limiter.earliest(urgent=False) == 120.0
+        limiter.record_urgent_end(poll(limiter, 104.0))
+        assert limiter.earliest == 120.0
 
     def test_urgent(self) -> None:
         """An urgent poll comes at once, but never as the fourth request in a second."""
         limiter = RateLimiter()
         for when in (10.0, 10.1):
             answered(limiter, when, 0.05)
-            assert limiter.earliest(urgent=True) == -math.inf
+            assert limiter.urgent_from == -math.inf
         answered(limiter, 10.2, 0.05)
 
-        assert limiter.earliest(urgent=True) == pytest.approx(11.05)
+        assert limiter.urgent_from == pytest.approx(11.05)
 
     def test_fourth_in_a_second(self) -> None:
         """Three urgent polls keep the next one that is not urgent out of their second, too."""
         limiter = RateLimiter()
         for when in (10.0, 10.1, 10.2):
-            limiter.record_urgent(poll(limiter, when))
+            limiter.record_urgent_end(poll(limiter, when))
 
-        assert limiter.earliest(urgent=False) == pytest.approx(11.05)
+        assert limiter.earliest == pytest.approx(11.05)
 
     def test_after_an_urgent_poll(self) -> None:
         """No rest follows an urgent poll, only the gap."""
         limiter = RateLimiter()
-        limiter.record_urgent(poll(limiter, 100.0))
+        limiter.record_urgent_end(poll(limiter, 100.0))
 
-        assert limiter.earliest(urgent=False) == pytest.approx(100 + GAP)
+        assert limiter.earliest == pytest.approx(100 + GAP)
 
 
 class TestCredit:
@@ -126,7 +127,7 @@ class TestCredit:
     def test_urgent_polls_do_not(self) -> None:
         """Polls at the limits of waits draw on no credit."""
         limiter = RateLimiter()
-        limiter.record_urgent(poll(limiter, 100.0))
+        limiter.record_urgent_end(poll(limiter, 100.0))
 
         assert failed(limiter, 110.0, 6.0) == 116.0
 
@@ -140,7 +141,7 @@ class TestCredit:
         limiter, when = RateLimiter(), 0.0
         spans: list[tuple[float, float]] = []
         for pause, took, has_failed in polls:
-            began = max(when + pause, limiter.earliest(urgent=False))
+            began = max(when + pause, limiter.earliest)
             spans.append((began, took))
             (failed if has_failed else answered)(limiter, began, took)
             when = began + took

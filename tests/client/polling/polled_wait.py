@@ -71,9 +71,9 @@ class PolledWait:
         self.outage = self.outage or Outage(when)
         self.outage.record_failure(error, when, is_unreached=is_unreached)
         self.state.join_outage(self.outage)
-        self.state.on_no_answer(when)
+        self.state.schedule.on_no_answer(when)
 
     def rest(self, now: float) -> float:
         """Return the seconds until the next poll or the next limit; the wait has not ended."""
         assert self.state.check(now) is None
-        return min(self.state.due(self.heard_at), self.state.next_limit) - now
+        return min(self.state.due(self.polls.asked_at, self.heard_at), self.state.next_limit) - now

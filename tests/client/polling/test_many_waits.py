@@ -325,6 +325,16 @@ class TestAsIfAlone:
         assert len(scripted.single_times("gone")) == len(scripted.single_times("deleted")) == 1
         assert len(scripted.single_times("database")) == 2
 
+    async def test_vanished_at_the_deadline(self, scripted: ScriptedCluster) -> None:
+        """A wait that ends at its deadline with an unverified error leaves no request behind."""
+        scripted.add("there", ends=30.0)
+        scripted.add("gone", ends=11.9, status="vanishes")
+        gone = scripted.wait("gone", timeout=12, poll=wait_fixed(500))
+        results = await all_of(gone, scripted.wait("there", poll=wait_fixed(500), timeout=31))
+
+        assert [type(result) for result in results] == [WaitTimeout, Action]
+        assert scripted.single_times("database") == []
+
     @pytest.mark.parametrize("moment", [10.5, 11.0, 11.2, 11.4, 11.6, 11.8, 12.0, 12.5, 13.0])
     async def test_cancelled_before_verification(
         self, scripted: ScriptedCluster, moment: float

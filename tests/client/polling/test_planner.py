@@ -57,9 +57,7 @@ class Planned:
 
     def tracked(self, number: int) -> TrackedAction:
         """Return the action of a waiter."""
-        tracked = self.waiters[number].tracked
-        assert tracked is not None
-        return tracked
+        return self.waiters[number].tracked
 
     @property
     def actions(self) -> ListEndpoint:
@@ -70,7 +68,7 @@ class Planned:
         """Use the rate limit for one poll."""
         gate = PollGate(self.state.rate_limiter, when)
         self.state.rate_limiter.record_start(when)
-        self.state.rate_limiter.record_answer(gate, when + took, took)
+        self.state.rate_limiter.record_end(gate, when + took, took, is_answered=True)
 
     def next(self, now: float) -> PlannedRequest:
         """Return the next request."""
@@ -351,7 +349,7 @@ class TestAtLimit:
 
     def test_none(self) -> None:
         """Without waiters at a limit there is no urgent request."""
-        assert at_limit(Planned("a", "b").state, 0.0) is None
+        assert not Planned("a", "b").next(0.0).is_urgent
 
     def test_one(self) -> None:
         """One wait at its limit is asked for alone, before all others, and in a rest."""
@@ -411,13 +409,6 @@ class TestAtLimit:
         planned.registry.at_limit = {planned.waiters[0]: None, planned.waiters[2]: None}
 
         assert planned.next(1.0).tracked is planned.tracked(0)
-
-    def test_waiter_that_left(self) -> None:
-        """A waiter without an action is passed over."""
-        planned = self.planned("a")
-        planned.waiters[0].tracked = None
-
-        assert at_limit(planned.state, 1.0) is None
 
 
 class TestBeside:

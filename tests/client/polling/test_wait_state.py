@@ -81,7 +81,7 @@ class TestUpdates:
         """What another reader has seen is the last state, once the wait itself has seen one."""
         wait = new_wait()
         wait.state.on_seen(at(5))
-        assert wait.state.action is None
+        assert wait.state.last_action is None
 
         wait.answer(at(1), 1000.0)
         wait.state.on_seen(at(7))
@@ -121,11 +121,13 @@ class TestPolls:
     def test_due(self) -> None:
         """A wait is due as it begins, and then by its schedule."""
         wait = new_wait()
-        assert wait.state.due(-math.inf) == 1000.0
-        assert wait.state.due(999.0) == 1000.0
+        assert wait.state.due(-math.inf, -math.inf) == 1000.0
+        assert wait.state.due(998.0, 999.0) == 1000.0
+        assert wait.state.due(999.0, 1001.0) == 1000.0  # which was asked for other waits
+        assert wait.state.due(1002.0, 999.0) == 1000.0
 
         wait.answer(at(1), 1002.0, took=0.5)
-        assert wait.state.due(1002.5) == 1007.5
+        assert wait.state.due(1002.0, 1002.5) == 1007.5
 
     @pytest.mark.parametrize(
         ("wait", "found", "is_steady"),
@@ -162,8 +164,8 @@ class TestPolls:
                 wait.state.on_answer(at(99 + n / 1000), when, when, shared=wait is shared)
 
         # By then its polls are more than the promised number, so it rests longer.
-        assert own.state.due(1020.0) - 1020.0 > 2
-        assert shared.state.due(1020.0) - 1020.0 < 1
+        assert own.state.due(1020.0, 1020.0) - 1020.0 > 2
+        assert shared.state.due(1020.0, 1020.0) - 1020.0 < 1
 
 
 class TestEnds:
@@ -312,7 +314,7 @@ class TestDeadline:
         wait = new_wait(timeout=timeout)
         wait.answer(at(1), 1000.0)
 
-        assert wait.state.due(1000.0) - 1000.0 == pytest.approx(pause)
+        assert wait.state.due(1000.0, 1000.0) - 1000.0 == pytest.approx(pause)
 
     def test_no_limit(self) -> None:
         """A wait without limits has none."""

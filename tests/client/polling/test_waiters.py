@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import math
+import random
+from dataclasses import dataclass
+from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +16,8 @@ from tenacity import wait_fixed
 from redis_enterprise_actions import (
     Action,
     ActionStalled,
+    AimedWait,
+    Recorder,
 )
 from redis_enterprise_actions._client.polling.outages import Outage
 from redis_enterprise_actions._client.polling.wait_state import Limits, WaitState
@@ -20,15 +27,211 @@ from redis_enterprise_actions._client.polling.waiters import (
     Waiter,
     WaiterRegistry,
 )
+from redis_enterprise_actions._client.polling.watch import observed, watch
+from redis_enterprise_actions._model.action import Ambiguity, AmbiguousAnswer
 from redis_enterprise_actions._model.reference import ListKind
-from tests.conftest import at
-from tests.scripted import WALL, ScriptedCluster, ref_of
+from tests.conftest import at, virtual_loop
+from tests.scripted import WALL, ScriptedCluster, ScriptedEntry, now, ref_of, unreachable
 
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Literal
+
     from tenacity.wait import WaitBaseT
 
+    from redis_enterprise_actions import Record
     from redis_enterprise_actions._model.reference import Reference
+STRATEGIES: list[WaitBaseT | None] = [
+    *(None, AimedWait(0.02), AimedWait(cap=1.0), AimedWait(cap=2.0), wait_fixed(1.3)),
+]
+
+
+@dataclass(frozen=True)
+class WaitPlan:
+    """An action, and a wait for it. Times are seconds."""
+
+    ends: float
+    joins: float = 0.0
+    status: str = "completed"
+    listed: bool = True
+    verified: bool = False
+    of_first: bool = False  # it waits for the action of the first plan
+    strategy: int = 0
+    stalls_at: float = math.inf
+    timeout: float | None = None
+    stall: float | None = None
+    leaves: float | None = None
+    every_update: bool = False
+    callback: float | None = None  # how long its callback takes
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """Return the limits of the wait."""
+        limits = {"timeout": self.timeout, "stall_timeout": self.stall}
+        return {name: limit for name, limit in limits.items() if limit is not None}
+
+
+@dataclass(frozen=True)
+class ClusterPlan:
+    """Behaviour of the cluster. An outage is its begin, its length, and if only lists fail."""
+
+    latency: float = 0.0
+    cost: float = 1.0
+    outages: tuple[tuple[float, float, bool], ...] = ()
+    gap: tuple[int, float, float] | None = None  # number of an unlisted action, begin, end
+
+
+def draw_plans(rng: Random) -> tuple[list[WaitPlan], ClusterPlan]:
+    """Draw some waits, and the behaviour of the cluster."""
+    plans = [
+        WaitPlan(
+            ends=rng.uniform(0.5, 120),
+            joins=rng.choice([0.0, 0.0, 0.0, 3.0, 20.0]) + rng.random(),  # no two at once
+            status=rng.choice(["completed", "completed", "completed", "failed", "vanishes"]),
+            listed=rng.random() < 0.9,
+            verified=rng.random() < 0.5,
+            of_first=rng.random() < 0.1,
+            stalls_at=rng.choice([math.inf, math.inf, math.inf, 8.0]),
+            strategy=rng.choice([0, 0, 0, 0, 0, 1, 2, 3, 4]),
+            timeout=rng.choice([None, None, None, 12.0, 40.0]),
+            stall=rng.choice([None, None, None, None, None, 6.0, 30.0]),
+            leaves=rng.choice([None, None, None, None, rng.uniform(2, 40)]),
+            every_update=rng.random() < 0.3,
+            callback=rng.choice([None, None, None, None, 0.0, 0.7, 6.0]),
+        )
+        for _ in range(rng.randint(2, 14))
+    ]
+    begins, ends = rng.uniform(0, 40), rng.uniform(40, 100)
+    cluster_plan = ClusterPlan(
+        latency=rng.choice([0.0, 0.05, 0.6]),
+        cost=rng.choice([0.5, 1.0, 2.0, 8.0]),
+        outages=tuple(
+            (rng.uniform(0, 60), rng.uniform(0.1, 9), rng.random() < 0.5)
+            for _ in range(rng.choice([0, 0, 1, 2]))
+        ),
+        gap=rng.choice([None, (0, begins, ends)]),
+    )
+    return plans, cluster_plan
+
+
+class Simulation:
+    """Run of several waits on one poller: its requests, and what each wait got and when."""
+
+    def __init__(
+        self,
+        plans: Sequence[WaitPlan],
+        cluster_plan: ClusterPlan,
+        *,
+        reports: Literal["entries", "actions", "everything"] = "entries",
+    ) -> None:
+        self.plans, self.cluster_plan = plans, cluster_plan
+        self.cluster = ScriptedCluster(
+            latency=cluster_plan.latency, list_cost=cluster_plan.cost, reports=reports
+        )
+        self._recorders = [Recorder() for _ in plans]
+        self.updates: list[list[tuple[float, Action]]] = [[] for _ in plans]
+        self.midway_records: list[list[Record]] = []
+        self.ended: list[float] = [math.inf for _ in plans]
+        random.seed(1)  # for the pauses in an outage
+        loop = virtual_loop()
+        try:
+            loop.run_until_complete(self._run())
+        finally:
+            loop.close()
+
+    @property
+    def records(self) -> list[list[Record]]:
+        """Return the records of each wait so far; none for a wait that has not begun."""
+        return [recorder.records() for recorder in self._recorders]
+
+    async def _run(self) -> None:
+        for number, plan in enumerate(self.plans):
+            self.cluster.add(
+                f"a{number}",
+                ends=plan.ends,
+                status=plan.status,
+                listed=plan.listed,
+                verified=plan.verified,
+                stalls_at=plan.stalls_at,
+            )
+        others = [
+            asyncio.ensure_future(it) for it in (self._fail(), self._unlist(), self._read_records())
+        ]
+        waits = [self._wait(number, plan) for number, plan in enumerate(self.plans)]
+        await asyncio.gather(*waits)
+        await asyncio.gather(*others)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    async def _wait(self, number: int, plan: WaitPlan) -> None:
+        await asyncio.sleep(plan.joins)
+        state = WaitState(
+            ref_of("a0" if plan.of_first else f"a{number}"),
+            limits=Limits(**plan.limits),
+            poll=STRATEGIES[plan.strategy],
+            now=now(),
+            wall=WALL,
+        )
+
+        async def callback(action: Action) -> None:
+            self.updates[number].append((now(), action))
+            await asyncio.sleep(plan.callback or 0.0)
+
+        async def follow() -> None:
+            updates = watch(
+                self.cluster.poller,
+                state,
+                on_progress=None if plan.callback is None else callback,
+                every_update=plan.every_update,
+            )
+            with observed(state, self._recorders[number], []):
+                async with contextlib.aclosing(updates):
+                    async for action in updates:
+                        self.updates[number].append((now(), action))
+
+        with contextlib.suppress(Exception):
+            await asyncio.wait_for(follow(), plan.leaves)
+        self.ended[number] = now()
+
+    async def _fail(self) -> None:
+        for begins, lasts, lists_only in sorted(self.cluster_plan.outages):
+            await asyncio.sleep(max(0.0, begins - now()))
+            self.cluster.list_error = unreachable()
+            self.cluster.error = None if lists_only else unreachable()
+            await asyncio.sleep(lasts)
+            self.cluster.error = self.cluster.list_error = None
+
+    async def _unlist(self) -> None:
+        if self.cluster_plan.gap is None or self.cluster_plan.gap[0] >= len(self.plans):
+            return
+        number, begins, ends = self.cluster_plan.gap
+        await asyncio.sleep(begins)
+        self.cluster.work[f"a{number}"].listed = False
+        await asyncio.sleep(ends - begins)
+        self.cluster.work[f"a{number}"].listed = True
+
+    async def _read_records(self) -> None:
+        for _ in range(4):
+            await asyncio.sleep(4.44)
+            self.midway_records += self.records
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_any_source(seed: int) -> None:
+    """Requests, updates and records are the same however a list reports its entries."""
+    plans, cluster_plan = draw_plans(Random(seed))
+    entries, actions, everything = (
+        Simulation(plans, cluster_plan, reports=reports)
+        for reports in ("entries", "actions", "everything")
+    )
+
+    for other in (actions, everything):
+        assert other.cluster.requests == entries.cluster.requests
+        assert other.updates == entries.updates
+        assert other.midway_records == entries.midway_records
+        assert other.records == entries.records
+
+
 # --- the parts, one by one ------------------------------------------------------------------------
 
 
@@ -56,7 +259,6 @@ def joined(
     """Add a waiter to a registry."""
     waiter = waiter_of(uid, every_update=every_update, **limits)
     registry.add(waiter, when)
-    assert waiter.tracked is not None
     return waiter, waiter.tracked
 
 
@@ -66,7 +268,7 @@ def list_shows(tracked: TrackedAction, action: Action, when: float) -> None:
     tracked.on_listed(when)
     for waiter in tracked.waiters:
         waiter.state.on_answer(action, when, when)
-    tracked.on_read(action, when, listed=True)
+    tracked.on_read(action, when, is_listed=True)
     tracked.endpoint.on_heard(when, when, 1.0, 0.0)
 
 
@@ -75,12 +277,9 @@ class TestWaiter:
 
     def test_due(self) -> None:
         """A waiter is due as it begins, and then by its schedule after the last answer."""
-        waiter = waiter_of(poll=wait_fixed(7))
-        assert waiter.due == 0.0
-        registry = new_registry()
+        waiter, registry = waiter_of(poll=wait_fixed(7)), new_registry()
         registry.add(waiter, 3.0)
         assert waiter.due == 0.0
-        assert waiter.tracked is not None
         list_shows(waiter.tracked, at(1), 4.0)
 
         assert waiter.due == 11.0
@@ -169,10 +368,10 @@ class TestCounters:
 
         endpoint.on_heard(5.0, 5.0, 1.0, 0.0)
         assert tracked.shown_at == 5.0
-        tracked.set_quiet(quiet=False)
+        tracked.listen()
         endpoint.on_heard(9.0, 9.0, 1.0, 0.0)
         assert tracked.shown_at == 5.0
-        tracked.set_quiet(quiet=True)
+        tracked.on_read(at(1), 9.0, is_listed=True)
         assert tracked.shown_at == 9.0
         registry.remove(waiter)
         endpoint.on_heard(12.0, 12.0, 1.0, 0.0)
@@ -200,12 +399,12 @@ class TestQuiet:
         waiter, tracked = joined(registry)
         assert list(tracked.endpoint.attentive) == [tracked]
         waiter.state.on_answer(at(1), 1.0, 1.0)
-        tracked.on_read(at(1), 1.0, listed=False)
+        tracked.on_read(at(1), 1.0, is_listed=False)
         assert list(tracked.endpoint.attentive) == [tracked]
 
-        tracked.on_read(at(1), 2.0, listed=True)
+        tracked.on_read(at(1), 2.0, is_listed=True)
         assert not tracked.endpoint.attentive
-        tracked.on_read(at(1), 3.0, listed=False)
+        tracked.on_read(at(1), 3.0, is_listed=False)
         assert not tracked.endpoint.attentive
         assert tracked.action == tracked.endpoint.wanted[tracked.ref] == at(1)
 
@@ -217,7 +416,6 @@ class TestQuiet:
         second = waiter_of(poll=wait_fixed(5) if trouble == "strategy" else None)
         registry.add(second, 0.0)
         tracked = second.tracked
-        assert tracked is not None
         for waiter in tracked.waiters:
             if (waiter, trouble) != (second, "never seen"):
                 waiter.state.on_answer(at(1), 1.0, 1.0)
@@ -227,7 +425,7 @@ class TestQuiet:
             second.state.unverified = ActionStalled(
                 "a", action=None, elapsed=1.0, polls=1, stall_timeout=1.0
             )
-        tracked.on_read(at(1), 1.0, listed=True)
+        tracked.on_read(at(1), 1.0, is_listed=True)
 
         assert list(tracked.endpoint.attentive) == [tracked]
         assert (tracked.unverified is None) is (trouble != "unverified")
@@ -241,12 +439,32 @@ class TestQuiet:
         """A change is read at once if somebody listens, else once in 1/32 of the age."""
         registry = new_registry()
         _, tracked = joined(registry, every_update=every_update, **limits)
-        assert tracked.needs_reading(0.0)
+        entry = ScriptedEntry(at(2))
+        assert not tracked.ignores(entry, 0.0)
         list_shows(tracked, at(1), 320.0)
 
-        assert tracked.needs_reading(320.1) is listens
-        assert tracked.needs_reading(329.9) is listens
-        assert tracked.needs_reading(330.0)
+        assert tracked.ignores(entry, 320.1) is not listens
+        assert tracked.ignores(entry, 329.9) is not listens
+        assert not tracked.ignores(entry, 330.0)
+        assert entry.reads == 0
+
+    @pytest.mark.parametrize(
+        "entry",
+        [
+            None,
+            ScriptedEntry(at(2, "completed")),
+            at(2, "failed"),
+            AmbiguousAnswer(Ambiguity.GONE, at(2), discriminator="x"),
+        ],
+        ids=["missing", "entry", "action", "ambiguous"],
+    )
+    def test_not_ignored(self, entry: ScriptedEntry | Action | AmbiguousAnswer | None) -> None:
+        """An end, an ambiguous answer and a gap in the list mean something to each wait."""
+        _, tracked = joined(new_registry())
+        list_shows(tracked, at(1), 320.0)
+
+        assert tracked.is_quiet
+        assert not tracked.ignores(entry, 320.1)
 
     def test_oldest_wait_decides(self) -> None:
         """Of several waits for one action the oldest one decides how often it is read."""
@@ -258,7 +476,8 @@ class TestQuiet:
         registry.add(late, 300.0)
         list_shows(tracked, at(1), 320.0)
 
-        assert not tracked.needs_reading(329.9)
+        assert tracked.ignores(at(2), 329.9)
+        assert not tracked.ignores(at(2), 330.0)
 
     def test_stale(self) -> None:
         """A change that was not read is read once, when somebody asks for the action."""
@@ -274,7 +493,7 @@ class TestQuiet:
         list_shows(tracked, at(1), 1.0)
         assert waiter.state.action == at(1)
         assert reads == []
-        tracked.on_unread(None)
+        assert tracked.ignores(ScriptedEntry(at(2)), 1.01)
 
         assert waiter.state.action == at(2)
         assert tracked.action == tracked.endpoint.wanted[tracked.ref] == at(2)
@@ -285,9 +504,9 @@ class TestQuiet:
         """A change that came as an action is known at once."""
         waiter, tracked = joined(new_registry())
         list_shows(tracked, at(1), 1.0)
-        tracked.on_unread(None)
-        tracked.on_unread(at(3))
-        tracked.endpoint.read = None
+        assert tracked.ignores(ScriptedEntry(at(2)), 1.01)
+        assert tracked.ignores(at(3), 1.02)
+        tracked.endpoint.read = lambda _: at(3)
 
         assert tracked.action == waiter.state.action == at(3)
 
@@ -297,7 +516,7 @@ class TestQuiet:
         waiter, tracked = joined(new_registry())
         list_shows(tracked, at(1), 1.0)
         tracked.endpoint.read = read
-        tracked.on_unread(None)
+        assert tracked.ignores(ScriptedEntry(at(2)), 1.01)
 
         assert waiter.state.action == at(1)
 
@@ -308,7 +527,7 @@ class TestQuiet:
         waiter, tracked = joined(registry)
         list_shows(tracked, at(1), 1.0)
         tracked.endpoint.read = lambda _: at(2)
-        tracked.on_unread(None)
+        assert tracked.ignores(ScriptedEntry(at(2)), 1.01)
         if event == "missing":
             tracked.on_missing(2.0)
         elif event == "leaves":
@@ -323,10 +542,10 @@ class TestQuiet:
         """An answer that was read for all waits is not stale any more."""
         waiter, tracked = joined(new_registry())
         list_shows(tracked, at(1), 1.0)
-        tracked.on_unread(None)
+        assert tracked.ignores(ScriptedEntry(at(2)), 1.01)
         tracked.endpoint.read = lambda _: at(7)
         waiter.state.on_answer(at(2), 2.0, 2.0)
-        tracked.on_read(None, 2.0, listed=True)
+        tracked.on_read(None, 2.0, is_listed=True)
 
         assert waiter.state.action == at(2)
         assert tracked.action == at(1)
@@ -381,17 +600,6 @@ class TestMissing:
         registry.attach_due(75.0)
 
         assert [tracked.is_attached for tracked in actions] == [True, True, False]
-
-    def test_new(self) -> None:
-        """An action is new while nothing was asked for any of its waiters."""
-        registry = new_registry()
-        _, tracked = joined(registry)
-        assert tracked.is_new
-        tracked.on_asked(1.0)
-        assert not tracked.is_new
-
-        joined(registry)
-        assert not tracked.is_new
 
     def test_due(self) -> None:
         """An action is due when the first of its waiters is."""
@@ -555,7 +763,6 @@ class TestListEndpoint:
         assert endpoint.schedule(10.1, is_bound=never).count == 3
         registry.remove(waiters[0])
         assert endpoint.schedule(10.1, is_bound=never).count == 2
-        assert waiters[1].tracked is not None
         waiters[1].tracked.on_missing(10.2)
         assert endpoint.schedule(10.3, is_bound=never).count == 1
 
@@ -606,7 +813,7 @@ class TestRegistry:
         assert not endpoint.alone
         assert registry.remove(second)
         assert (registry.count, endpoint.count, list(registry)) == (0, 0, [])
-        assert not registry.remove(waiter_of())
+        assert not registry.remove(waiter_of())  # which was never added
 
     def test_version(self) -> None:
         """The version of the wanted references grows with each that is added or removed."""
@@ -698,7 +905,8 @@ class TestRegistry:
         """Waiters and requests have numbers in one order."""
         registry = new_registry()
         first, _ = joined(registry)
-        request = registry.next_number()
+        registry.number += 1
+        request = registry.number
         second, _ = joined(registry)
 
         assert first.joined < request < second.joined

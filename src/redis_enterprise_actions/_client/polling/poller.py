@@ -522,7 +522,7 @@ class Poller:
                 self._wake(waiter)
             else:
                 self._check(waiter, now)
-        if is_unverified and tracked.waiters:
+        if is_unverified and tracked.unverified is not None:  # it may have ended at a limit
             self._registry.unverified[tracked] = None
         else:
             self._registry.unverified.pop(tracked, None)
