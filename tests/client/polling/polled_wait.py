@@ -26,11 +26,13 @@ class Polls:
         self.polls = 0
         self.asked_at = -math.inf
         self.shown_at = -math.inf
+        self.is_stale = False
         self.refreshed = 0
 
     def refresh(self) -> None:
         """Count the calls."""
         self.refreshed += 1
+        self.is_stale = False
 
 
 class PolledWait:

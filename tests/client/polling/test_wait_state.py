@@ -88,11 +88,16 @@ class TestUpdates:
         assert wait.state.action == at(7)
 
     def test_refresh_before_the_action_is_read(self) -> None:
-        """While the wait is polled for, the list is read before the action is shown."""
+        """If the list shows a change that no wait needed, it is read before the action is shown."""
         wait = new_wait()
-        assert wait.state.action is None
-        assert wait.polls.refreshed == 1
+        wait.polls.is_stale = True
+        assert wait.state.last_action is None
+        assert wait.polls.refreshed == 0
+        for _ in range(2):
+            assert wait.state.action is None
+            assert wait.polls.refreshed == 1
         wait.state.leave()
+        wait.polls.is_stale = True
 
         assert wait.state.action is None
         assert wait.polls.refreshed == 1

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import math
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,8 @@ from redis_enterprise_actions import (
     ActionStalled,
     AimedWait,
     Recorder,
+    UsageError,
+    WaitTimeout,
 )
 from redis_enterprise_actions._client.polling.outages import Outage
 from redis_enterprise_actions._client.polling.wait_state import Limits, WaitState
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from tenacity.wait import WaitBaseT
 
     from redis_enterprise_actions import Record
+    from redis_enterprise_actions._client.protocols import Gate, ListResult, Wanted
     from redis_enterprise_actions._model.reference import Reference
 STRATEGIES: list[WaitBaseT | None] = [
     *(None, AimedWait(0.02), AimedWait(cap=1.0), AimedWait(cap=2.0), wait_fixed(1.3)),
@@ -359,7 +362,7 @@ class TestCounters:
     def test_shown(self) -> None:
         """Each list shows that a quiet action still runs; of others only what was read counts."""
         registry = new_registry()
-        waiter, tracked = joined(registry)
+        waiter, tracked = joined(registry, every_update=True)
         endpoint = tracked.endpoint
         endpoint.on_heard(1.0, 1.0, 1.0, 0.0)
         assert tracked.shown_at == -math.inf
@@ -674,11 +677,22 @@ class TestListEndpoint:
         """A request has 5 s while others are answered; a list has more after each failure."""
         endpoint, patience = self.new_endpoint(), []
         for _ in range(5):
-            patience.append(endpoint.patience(is_list=True))
+            patience.append(endpoint.patience)
             endpoint.on_failed(1.0, alone=True)
 
         assert patience == [5.0, 10.0, 20.0, 40.0, 40.0]
-        assert endpoint.patience(is_list=False) == 5.0
+        endpoint.on_heard(2.0, 2.0, 1.0, 7.0)
+        assert endpoint.patience == 14.0
+
+    def test_patience_for_one_action(self) -> None:
+        """A request for one action has 5 s, too, and more if it fails or usually takes longer."""
+        _, tracked = joined(new_registry())
+        assert tracked.patience == 5.0
+        tracked.took = 4.0
+        assert tracked.patience == 8.0
+        tracked.outage = Outage(1.0)
+        tracked.outage.record_failure(unreachable(), 1.0)
+        assert tracked.patience == 10.0
 
     @pytest.mark.parametrize("event", ["nothing", "failed", "hangs", "slow", "answered"])
     def test_healthy(self, event: str) -> None:
@@ -833,11 +847,13 @@ class TestRegistry:
     def test_comes_back(self) -> None:
         """A waiter that comes back finds its counters, and what was last seen."""
         registry = new_registry()
-        waiter, tracked = joined(registry)
+        waiter, tracked = joined(registry, every_update=True)
         list_shows(tracked, at(1), 1.0)
         registry.remove(waiter)
         tracked.endpoint.on_asked(2.0)
+        tracked.endpoint.on_heard(2.0, 2.0, 1.0, 0.0)
         registry.add(waiter, 3.0)
+        assert (tracked.asked_at, tracked.heard_at, tracked.shown_at) == (1.0, 1.0, 1.0)
 
         assert waiter.tracked is tracked
         assert tracked.is_attached
@@ -845,6 +861,21 @@ class TestRegistry:
         assert (waiter.state.polls, waiter.state.asked_at) == (1, 1.0)
         assert list(tracked.endpoint.attentive) == [tracked]
         assert not tracked.endpoint.has_new
+
+    def test_comes_back_after_another(self) -> None:
+        """A list that was asked while no waiter was there has not shown that the action runs."""
+        registry = new_registry()
+        waiter, tracked = joined(registry, every_update=True)
+        other, _ = joined(registry)
+        list_shows(tracked, at(1), 1.0)
+        registry.remove(waiter)
+        registry.remove(other)
+        tracked.endpoint.on_asked(2.0)
+        tracked.endpoint.on_heard(2.0, 2.0, 1.0, 0.0)
+        registry.add(waiter, 3.0)
+
+        assert (tracked.asked_at, tracked.heard_at, tracked.shown_at) == (1.0, 1.0, 1.0)
+        assert waiter.state.polls == 1
 
     def test_comes_back_to_another(self) -> None:
         """A waiter that comes back joins the one for its reference that came meanwhile."""
@@ -864,7 +895,7 @@ class TestRegistry:
     def test_comes_back_unlisted(self, when: float, is_attached: bool) -> None:
         """An action that the list did not show is asked for alone when its waiter comes back."""
         registry = new_registry()
-        waiter, tracked = joined(registry)
+        waiter, tracked = joined(registry, every_update=True)
         tracked.on_missing(10.0)
         registry.remove(waiter)
         assert not tracked.endpoint.alone

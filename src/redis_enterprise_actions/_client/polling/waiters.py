@@ -90,8 +90,8 @@ class TrackedAction:
     __slots__ = (
         *("_alone_asked_at", "_alone_heard_at", "_alone_polls", "_alone_shown_at"),
         *("_attached_at", "is_stale", "action", "endpoint", "is_attached", "is_quiet"),
-        *("list_misses", "outage", "poll_now", "read_at", "ref", "single_until", "took"),
-        "waiters",
+        *("list_misses", "may_return", "outage", "poll_now", "read_at", "ref", "single_until"),
+        *("took", "waiters"),
     )
 
     def __init__(self, ref: Reference, endpoint: ListEndpoint) -> None:
@@ -105,6 +105,7 @@ class TrackedAction:
         self.list_misses = 0  # successive lists that did not show the action
         self.single_until = _NEVER  # until then a list that did not show it is not used
         self.poll_now = False
+        self.may_return = False  # a waiter may have left for its callback, and come back
         self.took = 0.0  # seconds of the last answer to a request for it alone
         self.read_at = _NEVER  # time from which a change is read even if nobody listens
         self._attached_at = endpoint.polls
@@ -445,6 +446,7 @@ class WaiterRegistry:
                 tracked.attach()
         waiter.tracked = tracked
         tracked.waiters += (waiter,)
+        tracked.may_return = tracked.may_return or waiter.every_update
         tracked.listen()
         state.join(tracked)
         endpoint.has_new = endpoint.has_new or not waiter.joined
@@ -471,7 +473,7 @@ class WaiterRegistry:
         endpoint.count -= 1
         self.count -= 1
         if not tracked.waiters:
-            if waiter.every_update:  # it may come back
+            if tracked.may_return:
                 tracked.listen()
                 tracked.detach()
             del endpoint.tracked[tracked.ref], endpoint.wanted[tracked.ref]
