@@ -38,6 +38,7 @@ from tests.scripted import WALL, ScriptedAction, ScriptedCluster, now, ref_of, u
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from typing import Literal
 
     from redis_enterprise_actions._client.protocols import Gate
     from redis_enterprise_actions._model.reference import Reference
@@ -477,6 +478,33 @@ class TestAsIfAlone:
         assert ended["b"] < 22
         assert ended["a"] == pytest.approx(200, abs=2)
         assert [when for _, when, _ in scripted.requests if 22 < when < 99] == []
+
+    @pytest.mark.parametrize("reports", ["entries", "actions", "everything"])
+    async def test_ends_as_its_callback_returns(
+        self, scripted: ScriptedCluster, reports: Literal["entries", "actions", "everything"]
+    ) -> None:
+        """An end that a list shows which was out as a wait came back is seen in the next list."""
+        scripted.latency, scripted.reports = 0.2, reports
+        scripted.add("a", ends=1000.0)
+        for uid in ("b", "c"):
+            scripted.add(uid, ends=60.0)
+        ended: list[float] = []
+
+        async def callback(action: Action) -> None:
+            if action.phase.unfinished:
+                count = len(scripted.list_times)
+                while len(scripted.list_times) == count:  # noqa: ASYNC110 - the time is virtual
+                    await asyncio.sleep(0.05)
+                if now() > 3:
+                    scripted.work["a"].ends = now()
+            else:
+                ended.append(now())
+
+        poll = wait_fixed(0.5)
+        waits = [scripted.wait("a", on_progress=callback), scripted.wait("b", poll=poll)]
+        await all_of(*waits, scripted.wait("c"))
+
+        assert ended[0] - scripted.work["a"].ends < 3
 
     async def test_callback_that_raises(self, scripted: ScriptedCluster) -> None:
         """An error of a callback ends its own wait."""

@@ -11,15 +11,15 @@ from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec import structs
 from tenacity import wait_fixed
 
 from redis_enterprise_actions import (
     Action,
     ActionStalled,
     AimedWait,
+    Outcome,
     Recorder,
-    UsageError,
-    WaitTimeout,
 )
 from redis_enterprise_actions._client.polling.outages import Outage
 from redis_enterprise_actions._client.polling.wait_state import Limits, WaitState
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from tenacity.wait import WaitBaseT
 
     from redis_enterprise_actions import Record
-    from redis_enterprise_actions._client.protocols import Gate, ListResult, Wanted
     from redis_enterprise_actions._model.reference import Reference
 STRATEGIES: list[WaitBaseT | None] = [
     *(None, AimedWait(0.02), AimedWait(cap=1.0), AimedWait(cap=2.0), wait_fixed(1.3)),
@@ -219,10 +218,24 @@ class Simulation:
             self.midway_records += self.records
 
 
+def without_last_seen(record: Record) -> Record:
+    """Return a record without the message, which may name an older state of what vanished.
+
+    If nobody listens to a change, a list may drop the action before the change is read.
+    """
+    vanished = record.outcome is Outcome.VANISHED
+    return structs.replace(record, message=None) if vanished else record
+
+
 @pytest.mark.parametrize("seed", range(200))
 def test_any_source(seed: int) -> None:
     """Requests, updates and records are the same however a list reports its entries."""
     plans, cluster_plan = draw_plans(Random(seed))
+    # Of several actions that a list does not show, any may be the first to be asked for alone.
+    unlisted = [number for number, plan in enumerate(plans) if not plan.listed]
+    plans = [replace(plan, listed=number not in unlisted[1:]) for number, plan in enumerate(plans)]
+    if unlisted:
+        cluster_plan = replace(cluster_plan, gap=None)
     entries, actions, everything = (
         Simulation(plans, cluster_plan, reports=reports)
         for reports in ("entries", "actions", "everything")
@@ -231,8 +244,12 @@ def test_any_source(seed: int) -> None:
     for other in (actions, everything):
         assert other.cluster.requests == entries.cluster.requests
         assert other.updates == entries.updates
-        assert other.midway_records == entries.midway_records
-        assert other.records == entries.records
+        for ours, theirs in zip(
+            entries.midway_records + entries.records,
+            other.midway_records + other.records,
+            strict=True,
+        ):
+            assert list(map(without_last_seen, ours)) == list(map(without_last_seen, theirs))
 
 
 # --- the parts, one by one ------------------------------------------------------------------------
@@ -480,7 +497,8 @@ class TestQuiet:
         list_shows(tracked, at(1), 320.0)
 
         assert tracked.ignores(at(2), 329.9)
-        assert not tracked.ignores(at(2), 330.0)
+        assert tracked.ignores(at(2), 330.0)  # which has not changed
+        assert not tracked.ignores(at(3), 330.0)
 
     def test_stale(self) -> None:
         """A change that was not read is read once, when somebody asks for the action."""

@@ -505,9 +505,12 @@ class Poller:
         now: float,
     ) -> None:
         """Pass an answer to the waits of one reference, and wake those that it is an update for."""
-        action, is_unverified = None, False
+        action, is_unverified, is_listed = None, False, request.tracked is None
+        if isinstance(found, Action):
+            tracked.is_stale = False  # each of them gets the present state now
         for waiter in tuple(tracked.waiters):
             if not request.serves(waiter):
+                is_listed = False  # the next list tells it
                 continue
             state = waiter.state
             try:
@@ -529,7 +532,7 @@ class Poller:
             if tracked.outage is not None:
                 self._end_outage_of(tracked, now)
         if tracked.waiters:
-            tracked.on_read(action, now, is_listed=request.tracked is None)
+            tracked.on_read(action, now, is_listed=is_listed)
         elif action is not None:
             tracked.action = action  # for its waiters that come back
 

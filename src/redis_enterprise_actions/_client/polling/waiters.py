@@ -237,7 +237,8 @@ class TrackedAction:
         if (
             entry is None
             or isinstance(entry, AmbiguousAnswer)
-            or not (entry.phase.unfinished and self.is_quiet and now < self.read_at)
+            or not (entry.phase.unfinished and self.is_quiet)
+            or (now >= self.read_at and entry != self.action)
         ):
             return False
         if isinstance(entry, Action):
