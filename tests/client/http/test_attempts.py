@@ -318,6 +318,14 @@ class TestSend:
             assert received(first, second) == [1, 0]
             assert str(transport.nodes.current) == second.url
 
+    async def test_whole_time_limit(self) -> None:
+        """A call may take the whole time limit; a GET leaves a share of it for the other node."""
+        first, second = Node(delay=10), Node()
+        async with transport_to(first, second, request_timeout=15) as transport:
+            reply = await transport.send(CALL)
+
+            assert (reply.body, await get(transport)) == (b"1", "2")
+
     @pytest.mark.parametrize("behaviours", [("refuses", "refuses"), ("away", "refuses")])
     async def test_nowhere_executed(self, behaviours: tuple[str, str]) -> None:
         """If no node can have executed the call, the error says so."""

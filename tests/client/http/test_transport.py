@@ -408,11 +408,12 @@ class TestSession:
         with pytest.raises(ClientClosed):
             await send_get(transport(session=session))
 
-    async def test_closed_under_a_request(self, cluster: FakeCluster) -> None:
+    @pytest.mark.parametrize("method", ["GET", "POST"])
+    async def test_closed_under_a_request(self, cluster: FakeCluster, method: str) -> None:
         """Closing the client during a request raises `ClientClosed`, not an outage."""
         cluster.inject(delay=60)
         sender = transport(cluster.url)
-        request = asyncio.create_task(sender.get("/v1/actions", permission="p", decode=unchanged))
+        request = asyncio.create_task(sender.send(Request(method, "/v1/actions")))
         await asyncio.sleep(1)
         await sender.close()
 
