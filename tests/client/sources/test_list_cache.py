@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 A, B, C = map(ref_of, "abc")
 DELETION = Reference(ReferenceKind.ACTION, "a", "bdb:7")
+OTHER_DELETION = Reference(ReferenceKind.ACTION, "a", "bdb:8")
 PATH = "/v1/actions"
 
 
@@ -139,14 +140,26 @@ class TestUids:
 
     def test_references_of_one_uid(self) -> None:
         """References with the same uid have the same entry; each may leave alone."""
-        reader = Reader(A, DELETION)
+        reader = Reader(A, DELETION, OTHER_DELETION)
         changed = reader.take(body_of(machine("a", 1)))
 
-        assert changed.keys() == {A, DELETION}
-        assert changed[A] is changed[DELETION]
+        assert changed.keys() == {A, DELETION, OTHER_DELETION}
+        assert changed[A] is changed[DELETION] is changed[OTHER_DELETION]
         remove(reader.wanted, A)
-        assert reader.read(machine("a", 2)) == {DELETION: 2}
-        assert reader.read() == {DELETION: None}
+        assert reader.read(machine("a", 2)) == {DELETION: 2, OTHER_DELETION: 2}
+        remove(reader.wanted, DELETION)
+        assert reader.read(machine("a", 3)) == {OTHER_DELETION: 3}
+        assert reader.read() == {OTHER_DELETION: None}
+
+    def test_one_string(self) -> None:
+        """The uid of a wanted entry is the string of the reference, in each action read from it."""
+        reader = Reader(ref_of("a-uid"))
+        (ref,) = reader.wanted
+        changed = reader.take(body_of(machine("a-uid", 1)))
+
+        entry = changed[ref]
+        assert entry is not None
+        assert entry.read().uid is ref.uid
 
     def test_two_uids(self) -> None:
         """An entry is found by its action_uid and by its task_id, also when one of them changes."""

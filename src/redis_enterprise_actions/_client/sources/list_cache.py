@@ -19,7 +19,7 @@ from redis_enterprise_actions._model.action import Kind, Phase, phase_of
 
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Mapping, Sequence
+    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
     from redis_enterprise_actions._client.protocols import Wanted
     from redis_enterprise_actions._model.action import Action
@@ -66,8 +66,8 @@ class ListCache:
         self._families = _Family(Kind.TASK), _Family(Kind.STATE_MACHINE)
         self._wanted: Wanted | None = None
         self._version = 0
-        self._known: set[Reference] = set()  # the keys of `_wanted` at `_version`
-        self._refs: dict[str, tuple[Reference, ...]] = {}  # the same by uid
+        self._refs: dict[str, Reference] = {}  # the keys of `_wanted` at `_version`, by uid
+        self._twins: dict[str, tuple[Reference, ...]] = {}  # those of them with a uid of `_refs`
         self._added: set[Reference] = set()  # since the last list
         self._postponed: set[Reference] = set()
 
@@ -86,9 +86,12 @@ class ListCache:
         refs, (tasks, machines) = self._refs, self._families
         gone = tasks.update(families.get(tasks.kind, ()), refs, (), changed)
         gone += machines.update(families.get(machines.kind, ()), refs, tasks.places, changed)
+        for uid, twins in self._twins.items():
+            if refs[uid] in changed:
+                changed.update(dict.fromkeys(twins, changed[refs[uid]]))
         again = self.take_postponed()
         for uid in gone:
-            again.update(dict.fromkeys(refs[uid], self._entry(uid)))
+            again.update(dict.fromkeys(self._with_uid(uid), self._entry(uid)))
         if again:
             changed |= again
         if self.missing:
@@ -108,10 +111,11 @@ class ListCache:
         """Take over which references are wanted."""
         if wanted is self._wanted and wanted.version == self._version:
             return
-        left = list(filterfalse(wanted.__contains__, self._known))
-        grown = len(wanted) - len(self._known)
+        twins = list(chain.from_iterable(self._twins.values()))
+        left = list(filterfalse(wanted.__contains__, chain(self._refs.values(), twins)))
+        grown = len(wanted) - len(self._refs) - len(twins)
         # What was added is at the end of the dict.
-        unknown = filterfalse(self._known.__contains__, reversed(wanted))
+        unknown = filterfalse(self._is_known, reversed(wanted))
         added = list(islice(unknown, grown + len(left)))
         # So is what left and came back since.
         additions = (wanted.version - self._version + grown) // 2
@@ -119,19 +123,21 @@ class ListCache:
         self._wanted, self._version = wanted, wanted.version
         for ref in left:
             self._forget(ref)
-        new_uids = {ref.uid for ref in added if ref.uid not in self._refs}
+        new: dict[str, Reference] = {}
         for ref in added:
-            self._refs[ref.uid] = (*self._refs.get(ref.uid, ()), ref)
-        self._known.update(added)
+            if self._refs.setdefault(ref.uid, ref) is ref:
+                new[ref.uid] = ref
+            else:
+                self._twins[ref.uid] = (*self._twins.get(ref.uid, ()), ref)
         self._added.update(added)
         self._postponed.difference_update(added)
-        if new_uids:
+        if new:
             for family in self._families:
-                family.places.update(family.find(new_uids))
+                family.places.update(family.find(new))
 
     def postpone(self, refs: Iterable[Reference]) -> None:
         """Report these references with the next list, too, whatever it shows."""
-        self._postponed.update(self._known.intersection(refs))
+        self._postponed.update(filter(self._is_known, refs))
         self._added.difference_update(self._postponed)
 
     def take_postponed(self) -> dict[Reference, ListEntry | None]:
@@ -145,6 +151,15 @@ class ListCache:
         entry = self._entry(ref.uid)
         return self.others.get(ref) if entry is None else entry.read()
 
+    def _with_uid(self, uid: str) -> Iterator[Reference]:
+        """Iterate over the references that have a uid."""
+        if uid in self._refs:
+            yield self._refs[uid]
+            yield from self._twins.get(uid, ())
+
+    def _is_known(self, ref: Reference) -> bool:
+        return ref in self._with_uid(ref.uid)
+
     def _entry(self, uid: str) -> ListEntry | None:
         """Return the entry of a uid, or None if no family shows it."""
         for family in self._families:
@@ -155,15 +170,18 @@ class ListCache:
 
     def _forget(self, ref: Reference) -> None:
         """Remove a reference that is no longer wanted."""
-        for refs in (self._known, self._added, self._postponed, self.missing):
+        for refs in (self._added, self._postponed, self.missing):
             refs.discard(ref)
-        others = tuple(other for other in self._refs[ref.uid] if other != ref)
-        if others:
-            self._refs[ref.uid] = others
+        others = [other for other in self._with_uid(ref.uid) if other != ref]
+        self._twins.pop(ref.uid, None)
+        if not others:
+            del self._refs[ref.uid]
+            for family in self._families:
+                family.places.pop(ref.uid, None)
             return
-        del self._refs[ref.uid]
-        for family in self._families:
-            family.places.pop(ref.uid, None)
+        self._refs[ref.uid], *twins = others
+        if twins:
+            self._twins[ref.uid] = tuple(twins)
 
 
 class _Family:
@@ -185,13 +203,13 @@ class _Family:
     def update(
         self,
         raws: Sequence[msgspec.Raw],
-        refs: Mapping[str, tuple[Reference, ...]],
+        refs: Mapping[str, Reference],
         elsewhere: Container[str],
         changed: dict[Reference, ListEntry | None],
     ) -> list[str]:
         """Take over a list: add what differs to `changed`, and return the uids that are gone.
 
-        `refs` has the wanted references by uid. A uid that another family shows (`elsewhere`)
+        `refs` has a wanted reference for each uid. A uid that another family shows (`elsewhere`)
         counts there alone.
         """
         last, before = self._raws, self.places
@@ -212,9 +230,7 @@ class _Family:
             if places.get(uid) == place and uid not in elsewhere:
                 raw = raws[place]
                 status = statuses[place] if place in statuses else _read_status(raw).status
-                entry = ListEntry(uid, kind, status, phase_of(status), raw)
-                for ref in refs[uid]:
-                    changed[ref] = entry
+                changed[refs[uid]] = ListEntry(uid, kind, status, phase_of(status), raw)
         if not moved:
             return []
         return [uid for uid in before if uid not in places and uid not in elsewhere]
@@ -240,12 +256,13 @@ class _Family:
                 uids[place], task_ids[place], moved = uid, task_id, True
         return statuses, moved
 
-    def find(self, uids: Container[str]) -> dict[str, int]:
+    def find(self, refs: Mapping[str, Reference]) -> dict[str, int]:
         """Return the first place of each of these uids that an entry has."""
         places: dict[str, int] = {}
         for names in (self._uids, self._task_ids):
-            for place in compress(count(), map(uids.__contains__, names)):
-                uid = names[place]
+            for place in compress(count(), map(refs.__contains__, names)):
+                # There are thousands of uids: the string of the reference serves for all.
+                uid = names[place] = refs[names[place]].uid
                 if place < places.get(uid, len(names)):
                     places[uid] = place
         return places
