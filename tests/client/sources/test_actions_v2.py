@@ -53,6 +53,16 @@ class TestV2:
             await actions_api.fetch(ref_of(uid), None)
         assert await actions_api.fetch(ref_of(uid), None) is not None
 
+    async def test_404_of_a_known_list(self, cluster: FakeCluster, actions_api: ActionsApi) -> None:
+        """A 404 to a list that was answered before is an outage: v2 is requested again."""
+        uid = cluster.add_action("export")
+        assert await actions_api.v2.list_actions() is not None
+        cluster.inject(path="/v2", status=404, body="<html>404</html>")
+
+        with pytest.raises(UnreadableReply):
+            await actions_api.v2.list_actions()
+        assert await actions_api.fetch(ref_of(uid), None) is not None
+
     @pytest.mark.parametrize("status", [400, 500])
     async def test_broken_v2(
         self,

@@ -97,7 +97,11 @@ class ActionsV2Api:
             return None
 
         def decode(reply: Reply) -> tuple[_T] | None:
-            return None if reply.status == 404 else (read(reply.body),)
+            if reply.status != 404:
+                return (read(reply.body),)
+            if self._exists:
+                raise foreign_404(PATH, reply.body)
+            return None
 
         try:
             answer = await self._transport.get(
