@@ -34,6 +34,7 @@ from redis_enterprise_actions._client.polling.waiters import Waiter
 from redis_enterprise_actions._model.reference import ListKind
 from tests.conftest import at
 from tests.scripted import WALL, ScriptedAction, ScriptedCluster, now, ref_of, unreachable
+from tests.stopped_process import stand_still
 
 
 if TYPE_CHECKING:
@@ -665,6 +666,121 @@ class TestJoinAndLeave:
         results = await all_of(scripted.wait("a"), scripted.wait("b"))
 
         assert [type(result) for result in results] == [ZeroDivisionError] * 2
+
+
+class TestLimits:
+    """Limits of many waits, in one heap of times."""
+
+    async def test_moves_away(self, scripted: ScriptedCluster) -> None:
+        """A limit that moves away with each change ends a wait only once nothing moves."""
+        scripted.add("a", ends=200.0, stalls_at=100.0)
+        scripted.add("b", ends=200.0)
+        stalls = scripted.wait("a", stall_timeout=20)
+        results = await all_of(stalls, scripted.wait("b", stall_timeout=20))
+
+        assert [type(result) for result in results] == [ActionStalled, Action]
+        assert 119 <= results[0].elapsed <= 123  # type: ignore[attr-defined]
+        urgent = [
+            when for when, again in pairwise(scripted.list_times) if again - when < GAP - 0.01
+        ]
+        assert urgent == []
+
+    async def test_comes_nearer(self, scripted: ScriptedCluster) -> None:
+        """An outage, or a "not found", that brings a limit nearer than the deadline ends a wait."""
+        for uid in ("a", "b"):
+            scripted.add(uid, ends=1e6)
+        waits = [scripted.wait(uid, timeout=5000, outage_timeout=30) for uid in ("a", "b")]
+        missing = scripted.wait("x", timeout=5000, not_found_grace=20)
+        waiting = asyncio.ensure_future(all_of(*waits, missing))
+        await asyncio.sleep(25)
+        scripted.error = unreachable()
+        results = await waiting
+
+        assert [type(result) for result in results] == [*[ClusterUnreachable] * 2, ActionNotFound]
+        assert results[2].elapsed == pytest.approx(20, abs=2)  # type: ignore[attr-defined]
+        # The outage begins with the first request after 25 s.
+        assert all(55 <= result.elapsed <= 65 for result in results[:2])  # type: ignore[attr-defined]
+
+    async def test_of_those_that_left(self, scripted: ScriptedCluster) -> None:
+        """Waits that left keep few entries in the heap."""
+        scripted.add("a", ends=1e6)
+        stays = asyncio.create_task(scripted.wait("a", timeout=10_000))
+        most = 0
+        for number in range(1000):
+            leaves = asyncio.create_task(scripted.wait("a", timeout=9_000 - number))
+            await asyncio.sleep(0)
+            leaves.cancel()
+            await asyncio.wait([leaves])
+            most = max(most, len(scripted.poller._limits))
+
+        assert most < 100
+        stays.cancel()
+        await asyncio.wait([stays])
+
+    async def test_outage_of_many(self, scripted: ScriptedCluster) -> None:
+        """As an outage begins, the heap has one entry for each wait, and the nearest one first."""
+        for number in range(300):
+            scripted.add(f"a{number}", ends=1e6)
+        waits = [
+            asyncio.create_task(
+                scripted.wait(f"a{number}", timeout=1000 + number, outage_timeout=50 + number % 7)
+            )
+            for number in range(300)
+        ]
+        await asyncio.sleep(20)
+        assert len(scripted.poller._limits) == 300
+        scripted.error = unreachable()
+        await asyncio.sleep(20)
+
+        assert len(scripted.poller._limits) == 300
+        assert all(when < 100 for when, _, _ in scripted.poller._limits)
+        results = await all_of(*waits)
+        assert {type(result) for result in results} == {ClusterUnreachable}
+        assert now() < 90
+
+    @pytest.mark.parametrize("count", [1, 3])
+    @pytest.mark.parametrize("status", ["completed", "failed"])
+    async def test_stood_still_past_it(
+        self, scripted: ScriptedCluster, count: int, status: str
+    ) -> None:
+        """After a process stood still past a deadline, the cluster is asked once more."""
+        uids = [scripted.add(f"a{n}", ends=8.0, status=status) for n in range(count)]
+        waits = [
+            asyncio.create_task(scripted.wait(uid, timeout=10, poll=wait_fixed(500)))
+            for uid in uids
+        ]
+        await asyncio.sleep(5)
+        stand_still(60)
+        results = await all_of(*waits)
+
+        end = Action if status == "completed" else ActionFailed
+        assert [type(result) for result in results] == [end] * count
+        assert now() < 66
+
+    async def test_stood_still_during_the_last_poll(self, scripted: ScriptedCluster) -> None:
+        """A process that stood still while its last poll was out makes another one."""
+        scripted.add("a", ends=9.0)
+        waiting = asyncio.create_task(scripted.wait("a", timeout=10, poll=wait_fixed(500)))
+        await asyncio.sleep(9.5)
+        scripted.latency = 100.0
+        await asyncio.sleep(1)
+        scripted.latency = 0.0
+        stand_still(60)
+
+        assert (await waiting).phase.terminal
+        assert now() < 74
+
+    async def test_stands_still_now_and_then(self, scripted: ScriptedCluster) -> None:
+        """Short stops of the process give no wait more than its bound."""
+        scripted.add("a", ends=1e6)
+        scripted.latency = 100.0
+        waiting = asyncio.create_task(scripted.wait("a", timeout=10, poll=wait_fixed(500)))
+        while not waiting.done():
+            await asyncio.sleep(0.5)
+            stand_still(0.2)
+
+        assert isinstance(waiting.exception(), WaitTimeout)
+        assert now() < 13
 
 
 class TestRaces:

@@ -21,6 +21,7 @@ from redis_enterprise_actions import (
     Outcome,
     Recorder,
 )
+from redis_enterprise_actions._client.pacing.shared_schedule import GAP
 from redis_enterprise_actions._client.polling.outages import Outage
 from redis_enterprise_actions._client.polling.wait_state import Limits, WaitState
 from redis_enterprise_actions._client.polling.waiters import (
@@ -250,6 +251,47 @@ def test_any_source(seed: int) -> None:
             strict=True,
         ):
             assert list(map(without_last_seen, ours)) == list(map(without_last_seen, theirs))
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_same_as_alone(seed: int) -> None:
+    """Each of several waits ends as it would alone, in time, and with the same first answer."""
+    plans, cluster_plan = draw_plans(Random(seed))
+    plans = [replace(plan, leaves=None) for plan in plans]
+    lists_only = tuple(outage for outage in cluster_plan.outages if outage[2])
+    cluster_plan = replace(cluster_plan, outages=lists_only)
+    together = Simulation(plans, cluster_plan)
+    # Seconds for one turn of the list and of each action that is asked for alone.
+    turns = (len(plans) + 2) * (GAP + 10 * cluster_plan.latency)
+
+    for number, plan in enumerate(plans):
+        work = plans[0] if plan.of_first else plan
+        lone_plan = replace(
+            plan,
+            **{name: getattr(work, name) for name in ("ends", "status", "verified", "stalls_at")},
+            of_first=False,
+        )
+        alone = Simulation([lone_plan], replace(cluster_plan, gap=None))
+        [record], [lone_record] = together.records[number], alone.records[0]
+        cap = 15.0 + turns + (plan.callback or 0.0)
+        limits = [plan.joins + plan.timeout] if plan.timeout is not None else []
+        if plan.stall is not None:
+            limits.append(max(plan.joins, min(work.stalls_at, work.ends)) + plan.stall)
+        is_close = any(work.ends - cap <= limit <= work.ends + cap for limit in limits)
+        is_close = is_close or (work.status == "vanishes" and work.ends <= plan.joins + turns)
+
+        if not is_close:
+            assert record.outcome is lone_record.outcome, number
+        if record.outcome in {Outcome.COMPLETED, Outcome.FAILED}:
+            seen_from = max(work.ends, plan.joins)
+            assert seen_from <= together.ended[number] <= seen_from + cap, number
+        if record.outcome is Outcome.TIMED_OUT:
+            assert plan.timeout is not None
+            late = together.ended[number] - plan.joins - plan.timeout
+            assert -0.01 <= late <= 2.01, number
+        shown = [action.progress for _, action in together.updates[number]]
+        progress = [each for each in shown if each is not None]
+        assert progress == sorted(progress)  # no update shows an older state
 
 
 # --- the parts, one by one ------------------------------------------------------------------------
