@@ -16,6 +16,7 @@ from redis_enterprise_actions import (
     Evidence,
     Kind,
     Phase,
+    RequestRejected,
     UnreadableReply,
     UsageError,
     WaitError,
@@ -129,6 +130,20 @@ class TestFind:
 
         cluster.inject(status=404)
         assert await find(actions_api, "x") is None
+
+    @pytest.mark.parametrize(
+        ("status", "error"),
+        [(403, UnreadableReply), (405, UnreadableReply), (401, RequestRejected)],
+    )
+    async def test_odd_404_and_refused_list(
+        self, cluster: FakeCluster, actions_api: ActionsApi, status: int, error: type[Exception]
+    ) -> None:
+        """If the list is refused then, the 404 is unreadable: it does not refuse the action."""
+        cluster.inject(status=404)
+        cluster.inject(status=status)
+
+        with pytest.raises(error):
+            await find(actions_api, "u")
 
     async def test_odd_404_on_an_empty_cluster(
         self, cluster: FakeCluster, actions_api: ActionsApi
