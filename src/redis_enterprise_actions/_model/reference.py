@@ -28,6 +28,8 @@ class ReferenceKind(enum.StrEnum):
     BACKUP = "backup"
     BDB = "bdb"
 
+    __hash__ = str.__hash__  # of C code, unlike that of enums; references are keys of many dicts
+
 
 class ListKind(enum.StrEnum):
     """List that one request can fetch. The value is its name in messages."""
@@ -87,7 +89,7 @@ _SHAPES: Final = (
 )
 
 
-class Reference(msgspec.Struct, frozen=True, cache_hash=True):
+class Reference(msgspec.Struct, frozen=True, gc=False):
     """Name of one piece of work: `kind:uid`, or `kind:uid@run` where runs must be distinguished.
 
     `run` depends on the kind:
