@@ -35,7 +35,17 @@ from redis_enterprise_actions._model.reference import (
     parse_reference,
 )
 
-from .operation import CALL_TIMEOUT, NOT_FOUND_GRACE, ClientParts, Operation, wait_for_all
+from .operation import (
+    CALL_TIMEOUT,
+    NOT_FOUND_GRACE,
+    ClientParts,
+    Operation,
+    begin,
+    check_arguments,
+    end_of,
+    limits_of,
+    wait_for_all,
+)
 
 
 if TYPE_CHECKING:
@@ -319,15 +329,12 @@ class ActionsClient:
         the cluster cannot be asked; `UsageError` and `ClientClosed`. Cancelling the task that
         awaits this leaves the action on the cluster alone.
         """
-        return await self._of_action(uid, "wait_for({!r})").wait(
-            timeout=timeout,
-            poll=poll,
-            on_progress=on_progress,
-            stall_timeout=stall_timeout,
-            outage_timeout=outage_timeout,
-            not_found_grace=not_found_grace,
-            recorder=recorder,
-        )
+        # No `Operation`: a wait that lasts keeps whatever is a local here.
+        _check_uid(uid, "wait_for({!r})")
+        limits = limits_of(timeout, stall_timeout, outage_timeout, not_found_grace)
+        check_arguments(poll, on_progress, recorder)
+        state = begin(Reference(ReferenceKind.ACTION, uid), limits, poll)
+        return await end_of(state, self._parts, on_progress, recorder)
 
     def watch_action(
         self,

@@ -176,32 +176,12 @@ class Operation:
         """
         if not_found_grace is None:
             not_found_grace = self._default_grace
-        limits = _limits(timeout, stall_timeout, outage_timeout, not_found_grace)
-        _check(poll, on_progress, recorder)
+        limits = limits_of(timeout, stall_timeout, outage_timeout, not_found_grace)
+        check_arguments(poll, on_progress, recorder)
         if self._ref is None:
             return await self._answered_end(on_progress, recorder)
-        loop, poller = asyncio.get_running_loop(), self._parts.poller
-        state = WaitState(
-            self._ref, limits=limits, poll=poll, now=loop.time(), wall=datetime.now(UTC)
-        )
-        self._ended, self._wait = self.done, state
-        observation = self._observed(state, recorder)
-        try:
-            if on_progress is None:
-                waiter = Waiter(state, every_update=False)
-                try:
-                    poller.add(waiter)
-                    await waiter.future
-                finally:
-                    poller.remove(waiter)
-                    await poller.drain()
-            else:
-                async for _ in watch(poller, state, on_progress=on_progress, every_update=False):
-                    pass
-            return state.close(loop.time())
-        finally:
-            if observation is not None:
-                observation.close()
+        state = self._begin(self._ref, limits, poll)
+        return await end_of(state, self._parts, on_progress, recorder)
 
     def watch(
         self,
@@ -222,13 +202,11 @@ class Operation:
         """
         if not_found_grace is None:
             not_found_grace = self._default_grace
-        limits = _limits(timeout, stall_timeout, outage_timeout, not_found_grace)
-        _check(poll, on_progress, recorder)
+        limits = limits_of(timeout, stall_timeout, outage_timeout, not_found_grace)
+        check_arguments(poll, on_progress, recorder)
         if self._ref is None:
             return self._answered_updates(on_progress, recorder)
-        now = asyncio.get_running_loop().time()
-        state = WaitState(self._ref, limits=limits, poll=poll, now=now, wall=datetime.now(UTC))
-        self._ended, self._wait = self.done, state
+        state = self._begin(self._ref, limits, poll)
         return self._updates(state, on_progress, recorder)
 
     async def cancel(self, *, force: bool = False) -> None:
@@ -257,6 +235,11 @@ class Operation:
         is_transfer = self._ref is not None and self._ref.kind in TRANSFERS
         return TRANSFER_GRACE if is_transfer else NOT_FOUND_GRACE
 
+    def _begin(self, ref: Reference, limits: Limits, poll: WaitBaseT | None) -> WaitState:
+        self._ended = self.done  # as an earlier wait saw
+        self._wait = state = begin(ref, limits, poll)
+        return state
+
     async def _updates(
         self,
         state: WaitState,
@@ -264,21 +247,10 @@ class Operation:
         recorder: Recorder | None,
     ) -> AsyncGenerator[Action, None]:
         updates = watch(self._parts.poller, state, on_progress=on_progress)
-        with self._observed(state, recorder) or nullcontext():
+        with _observed(state, self._parts, recorder) or nullcontext():
             async with aclosing(updates):
                 async for action in updates:
                     yield action
-
-    def _observed(self, state: WaitState, recorder: Recorder | None) -> ExitStack | None:
-        """Let others take part in a wait: a recorder, observers, and what a cancel noted."""
-        parts = self._parts
-        is_cancellable = state.ref.kind in _CANCELLABLE
-        if recorder is None and not parts.observers and not is_cancellable:
-            return None
-        observation = ExitStack()
-        observation.enter_context(parts.sources.retain_cancel(state.ref))
-        observation.enter_context(observed(state, recorder, parts.observers))
-        return observation
 
     async def _answered_updates(
         self, on_progress: Callable[[Action], object] | None, recorder: Recorder | None
@@ -308,7 +280,50 @@ class Operation:
         return NothingToFollow(name, action=None, elapsed=0.0, polls=0, reason=problem)
 
 
-def _check(poll: object, on_progress: object, recorder: object) -> None:
+def begin(ref: Reference, limits: Limits, poll: WaitBaseT | None) -> WaitState:
+    """Return the state of a wait that begins now."""
+    now = asyncio.get_running_loop().time()
+    return WaitState(ref, limits=limits, poll=poll, now=now, wall=datetime.now(UTC))
+
+
+async def end_of(
+    state: WaitState,
+    parts: ClientParts,
+    on_progress: Callable[[Action], object] | None,
+    recorder: Recorder | None,
+) -> FinishedAction:
+    """Wait until the work has completed, and return it. Raise the error of any other end."""
+    observation = _observed(state, parts, recorder)
+    try:
+        if on_progress is None:
+            waiter = Waiter(state, every_update=False)
+            try:
+                parts.poller.add(waiter)
+                await waiter.future
+            finally:
+                parts.poller.remove(waiter)
+                await parts.poller.drain()
+        else:
+            async for _ in watch(parts.poller, state, on_progress=on_progress, every_update=False):
+                pass
+        return state.close(asyncio.get_running_loop().time())
+    finally:
+        if observation is not None:
+            observation.close()
+
+
+def _observed(state: WaitState, parts: ClientParts, recorder: Recorder | None) -> ExitStack | None:
+    """Let others take part in a wait: a recorder, observers, and what a cancel noted."""
+    is_cancellable = state.ref.kind in _CANCELLABLE
+    if recorder is None and not parts.observers and not is_cancellable:
+        return None
+    observation = ExitStack()
+    observation.enter_context(parts.sources.retain_cancel(state.ref))
+    observation.enter_context(observed(state, recorder, parts.observers))
+    return observation
+
+
+def check_arguments(poll: object, on_progress: object, recorder: object) -> None:
     """Raise `UsageError` for an argument of a wait that cannot work."""
     if poll is not None and (not callable(poll) or isinstance(poll, type)):
         raise UsageError(f"poll={poll!r} is not a tenacity wait strategy")
@@ -318,7 +333,7 @@ def _check(poll: object, on_progress: object, recorder: object) -> None:
         raise UsageError(f"recorder={recorder!r} is not a Recorder")
 
 
-def _limits(*limits: Duration | None) -> Limits:
+def limits_of(*limits: Duration | None) -> Limits:
     """Return the limits of a wait; most waits share theirs. Raises `UsageError`."""
     try:
         return _shared_limits(*limits)
