@@ -94,6 +94,7 @@ class ScriptedCluster:
 
     work: dict[str, ScriptedAction] = field(default_factory=dict)
     latency: float = 0.0
+    list_latency: float | None = None  # of lists, if it is another one
     list_cost: float = 1.0
     error: RedisActionsError | None = None
     list_error: RedisActionsError | None = None
@@ -192,7 +193,8 @@ class ScriptedCluster:
         entry = len(self.requests)
         self.requests.append((what, began, math.inf))
         try:
-            await asyncio.sleep(self.latency)
+            latency = self.list_latency if what == "list" else None
+            await asyncio.sleep(self.latency if latency is None else latency)
         finally:
             self.in_flight -= 1
             self.requests[entry] = (what, began, now())

@@ -32,7 +32,7 @@ from redis_enterprise_actions._client.polling import poller as poller_module
 from redis_enterprise_actions._client.polling.wait_state import Limits, WaitState
 from redis_enterprise_actions._client.polling.waiters import Waiter
 from redis_enterprise_actions._model.reference import ListKind
-from tests.conftest import at
+from tests.conftest import at, virtual_loop
 from tests.scripted import WALL, ScriptedAction, ScriptedCluster, now, ref_of, unreachable
 from tests.stopped_process import stand_still
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from typing import Literal
 
-    from redis_enterprise_actions._client.protocols import Gate
+    from redis_enterprise_actions._client.protocols import Gate, ListResult, Wanted
     from redis_enterprise_actions._model.reference import Reference
 
 
@@ -783,6 +783,129 @@ class TestLimits:
         assert now() < 13
 
 
+class TestBeside:
+    """Requests beside one that is out."""
+
+    async def waits_beside(self, scripted: ScriptedCluster) -> list[asyncio.Task[Action]]:
+        """Begin two waits for which a list has been out for 5 s, and single requests beside it."""
+        scripted.list_latency, scripted.latency = 1000.0, 1000.0
+        for uid in ("a", "b"):
+            scripted.add(uid, ends=1e6)
+        waits = [asyncio.create_task(scripted.wait(uid)) for uid in ("a", "b")]
+        await asyncio.sleep(5)
+        assert scripted.in_flight == 2
+        return waits
+
+    async def test_last_one_out(self, scripted: ScriptedCluster) -> None:
+        """If all waits leave, both requests are cut, and no task is left."""
+        waits = await self.waits_beside(scripted)
+        for wait in waits:
+            wait.cancel()
+        await asyncio.wait(waits)
+
+        assert scripted.in_flight == 0
+        assert now() == 5.0
+
+    async def test_loop_is_cancelled(self, scripted: ScriptedCluster) -> None:
+        """Cancelling the loop task cancels the waits and the request beside, and none hangs."""
+        waits = await self.waits_beside(scripted)
+        [loop] = [task for task in asyncio.all_tasks() if task.get_name() == "poll loop"]
+        loop.cancel()
+        results = await all_of(*waits)
+
+        assert [type(result) for result in results] == [asyncio.CancelledError] * 2
+        assert scripted.in_flight == 0
+
+    async def test_unexpected_error(
+        self, scripted: ScriptedCluster, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """An error of the task for requests beside another ends the waits, and none hangs."""
+        monkeypatch.setattr(poller_module, "next_beside", lambda *_: 1 // 0)
+        scripted.latency = 100.0
+        results = await all_of(scripted.wait("a"), scripted.wait("b"))
+
+        assert [type(result) for result in results] == [ZeroDivisionError] * 2
+        assert now() < 5
+
+    async def test_limit_cuts_it(self, scripted: ScriptedCluster) -> None:
+        """A request beside another gives way to one at a limit."""
+        scripted.list_latency, scripted.latency = 1000.0, 1000.0
+        for uid in ("a", "b", "c"):
+            scripted.add(uid, ends=4.0)
+        others = [asyncio.create_task(scripted.wait(uid)) for uid in ("a", "b")]
+        waiting = asyncio.create_task(scripted.wait("c", timeout=6))
+        await asyncio.sleep(5)
+        assert scripted.in_flight == 2
+        scripted.latency = 0.1
+        result = await waiting
+
+        assert result.status == "completed"
+        assert now() == pytest.approx(6.1, abs=0.01)
+        await all_of(*others)
+
+    async def test_limit_while_it_sleeps(self, scripted: ScriptedCluster) -> None:
+        """A limit ends the sleep between two requests beside a slow one."""
+        scripted.list_latency = 1000.0
+        for uid in ("a", "b"):
+            scripted.add(uid, ends=8.5)
+        poll = wait_fixed(500)
+        waits = [scripted.wait(uid, timeout=9.0, poll=poll) for uid in ("a", "b")]
+        results = await all_of(*waits)
+
+        assert [type(result) for result in results] == [Action] * 2
+        assert now() == pytest.approx(9.0, abs=1.1)
+
+    async def test_older_list(self, scripted: ScriptedCluster) -> None:
+        """What a list shows that was requested earlier than a single answer does not count."""
+        scripted.latency = 0.01
+        for uid in ("a", "b"):
+            scripted.add(uid, ends=50.0)
+        waits = [asyncio.create_task(scripted.wait(uid)) for uid in ("a", "b")]
+        await asyncio.sleep(5)
+        many = scripted.fetch_many
+
+        async def lagging(wanted: Wanted, gate: Gate | None) -> ListResult:
+            result = await many(wanted, gate)
+            await asyncio.sleep(4.5)
+            return result
+
+        object.__setattr__(scripted, "fetch_many", lagging)
+        await asyncio.sleep(10)
+        seen = scripted.poller._registry.endpoint(ListKind.ACTIONS).wanted
+
+        assert scripted.list_times[-1] < scripted.single_times("a")[0] < 10
+        assert {action and action.progress for action in seen.values()} == {17, 18}
+        await all_of(*waits)
+
+    async def test_refused_list(self, scripted: ScriptedCluster) -> None:
+        """A list that the cluster refuses is asked for once in five minutes, and ends no wait."""
+        scripted.list_cost = math.inf
+        for uid in ("a", "b"):
+            scripted.add(uid, ends=250.0)
+        results = await all_of(scripted.wait("a"), scripted.wait("b"))
+
+        assert [type(result) for result in results] == [Action] * 2
+        assert len(scripted.list_times) == 1
+
+
+def test_other_event_loop() -> None:
+    """A client belongs to the event loop that it was first used in."""
+    scripted = ScriptedCluster()
+    scripted.add("a", ends=1e6)
+    first, second = virtual_loop(), virtual_loop()
+    waiting = first.create_task(scripted.wait("a"))
+    first.run_until_complete(asyncio.sleep(5))
+
+    for used in (scripted.wait("a"), scripted.poller.close()):
+        with pytest.raises(UsageError, match="event loop"):
+            second.run_until_complete(used)
+    waiting.cancel()
+    first.run_until_complete(asyncio.wait([waiting]))
+    second.run_until_complete(scripted.poller.close())
+    first.close()
+    second.close()
+
+
 class TestRaces:
     """Events at the same moment, and waits that join at such a moment."""
 
@@ -1208,6 +1331,50 @@ class TestOutage:
         assert [type(result) for result in results] == [Action] * 3
         assert len(scripted.list_times) > 10
         assert "requesting each one alone" in caplog.text
+
+    async def test_one_action_that_recovers(
+        self, scripted: ScriptedCluster, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """The log says when one action begins to fail while others are answered, and its end."""
+        scripted.list_cost = 1000.0
+        for uid in ("a", "b", "bad"):
+            scripted.add(uid, ends=100.0)
+        fetch = scripted.fetch
+
+        async def one(ref: Reference, last: Action | None, gate: Gate | None) -> Action | None:
+            found = await fetch(ref, last, gate)
+            if ref.uid == "bad" and 20 < now() < 60:
+                raise UnreadableReply("GET", "/v1/actions/bad", problem="not JSON")
+            return found
+
+        object.__setattr__(scripted, "fetch", one)
+        results = await all_of(*(scripted.wait(uid) for uid in ("a", "b", "bad")))
+
+        assert [type(result) for result in results] == [Action] * 3
+        assert len(caplog.messages) == 2
+        assert "while requests for other actions are answered" in caplog.messages[0]
+        assert caplog.messages[1] == "requests for action bad are answered again"
+        fields = vars(caplog.records[1])
+        assert (fields["event"], fields["ref"]) == ("outage over", "action:bad")
+        assert 35 < fields["seconds"] < 60
+
+    async def test_over_at_a_limit(self, scripted: ScriptedCluster) -> None:
+        """If an outage ends as others wait for their last poll in it, they go on."""
+        for number in range(30):
+            scripted.add(f"a{number}", ends=100.0, listed=False)
+        waits = [
+            asyncio.create_task(scripted.wait(f"a{number}", outage_timeout=20.0))
+            for number in range(30)
+        ]
+        await asyncio.sleep(50)
+        scripted.error = unreachable()
+        while scripted.poller._state.outage is None:  # noqa: ASYNC110 - the time is virtual
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(scripted.poller._state.outage.began + 19.99 - now())
+        scripted.error = None
+        results = await all_of(*waits)
+
+        assert {type(result) for result in results} == {Action}
 
     async def test_one_action_that_fails(self, scripted: ScriptedCluster) -> None:
         """An action that alone cannot be read ends its own wait by its budget."""

@@ -87,6 +87,7 @@ class TestTimer:
         timer.set(5.0)
         timer.set(math.inf)
         assert timer.when == math.inf
+        assert timer._handle is None  # the loop keeps nothing
         await asyncio.sleep(20)
 
         assert calls == []
