@@ -264,6 +264,8 @@ class TrackedAction:
         elif not self.is_quiet:
             self.is_quiet = True
             del self.endpoint.attentive[self]
+            if not self.endpoint.attentive:
+                self.endpoint.attentive.clear()  # gives back the memory for thousands
 
     def _on_seen(self, action: Action) -> None:
         self.action = self.endpoint.wanted[self.ref] = action
