@@ -331,13 +331,8 @@ class Poller:
     def _begin(self, planned: PlannedRequest) -> _Request:
         """Record a request that is about to be sent."""
         assert self._loop is not None
-        now, state, registry, endpoint = (
-            self._clock(),
-            self._state,
-            self._registry,
-            planned.endpoint,
-        )
-        tracked = planned.tracked
+        now, state, registry = self._clock(), self._state, self._registry
+        endpoint, tracked = planned.endpoint, planned.tracked
         registry.number += 1
         request = _Request(planned, registry.number, PollGate(self._rate_limiter, now))
         request.slow_timer = self._loop.call_at(now + _SLOW, self._on_slow, request)
