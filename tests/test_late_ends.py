@@ -209,6 +209,19 @@ async def test_last_poll_beside_a_request(
     assert all(4 <= took <= 10.5 + LAST_POLL + rest for _, took in ends), ends
 
 
+@each_limit
+@pytest.mark.parametrize("count", [1, 3])
+async def test_last_poll_at_another_node(three: FakeCluster, wait: Wait, count: int) -> None:
+    """The poll at a limit goes to another node than the one that owes an answer."""
+    three.handle_redirects = True
+    after(3, partial(three.inject, hang=True, node=1, times=None))
+    async with all_nodes(three) as client:
+        ends = await wait(three, client, count)
+
+    assert {type(end) for end, _ in ends} == {FinishedAction}, ends
+    assert all(4 <= took <= 10.5 + LAST_POLL for _, took in ends), ends
+
+
 LISTS: Final = {
     "prompt": {},
     "slow": {"delay": 3.0},

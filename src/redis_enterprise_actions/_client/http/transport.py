@@ -112,6 +112,7 @@ class Transport:
         self._session: aiohttp.ClientSession | None = None  # the one in use, until `close`
         self._loop: asyncio.AbstractEventLoop | None = None  # of that session
         self._closed = False
+        self._polls_out: dict[int, tuple[URL, float]] = {}  # nodes and times, by number
         self._call_slots = asyncio.Semaphore(_CALLS)
         self._poll_slots = asyncio.Semaphore(_POLLS)
         self._token_slots = asyncio.Semaphore(1)
@@ -219,7 +220,9 @@ class Transport:
         Without `headers` it needs a token.
         """
         loop, nodes = asyncio.get_running_loop(), self.nodes
-        chain: Sequence[URL] = (nodes.current,)  # the node to ask, after those that redirect to it
+        # The node to ask, after those that redirect to it.
+        is_beside = gate is not None and bool(self._polls_out)
+        chain: Sequence[URL] = (self._prompt_node(loop.time()) if is_beside else nodes.current,)
         attempts: Attempts | None = None  # made by the first failure
         renewable = headers is None
         while True:
@@ -272,6 +275,9 @@ class Transport:
             if session is None or session.closed or self._loop is not loop:
                 session = self._open_session(loop)
             self.requests_sent += 1
+            number = self.requests_sent
+            if gate is not None:
+                self._polls_out[number] = chain[-1], sent_at
             try:
                 response = await session.request(
                     request.method,
@@ -306,8 +312,17 @@ class Transport:
                 raise
             except (aiohttp.ClientError, OSError, ValueError) as error:
                 problem = error
+            finally:
+                self._polls_out.pop(number, None)
         # Not raised within `except`, where the new error would keep the old one as its context.
         raise self._failure(request, chain[-1], problem)
+
+    def _prompt_node(self, now: float) -> URL:
+        """Return the node for a poll: the current one, unless it owes another poll its answer."""
+        owing = {node for node, sent_at in self._polls_out.values() if now - sent_at >= _ABANDONED}
+        others = self.nodes.urls if self.nodes.current in owing else ()
+        prompt = (url for url in others if url not in owing and url not in self.nodes.failed)
+        return next(prompt, self.nodes.current)
 
     def _after_refusal(
         self, request: Request, reply: Reply, attempts: Attempts, now: float
