@@ -203,11 +203,6 @@ class WaitState:
         self._counts = None
 
     @property
-    def is_new(self) -> bool:
-        """True until the first request."""
-        return not self.polls
-
-    @property
     def polls(self) -> int:
         """The number of requests so far."""
         counts = self._counts
