@@ -1435,6 +1435,23 @@ class TestOutage:
         assert now() < failures[0] + 30
         await other
 
+    async def test_list_fails_at_a_deadline(self, scripted: ScriptedCluster) -> None:
+        """A list that fails at the deadline of several waits leaves them their two seconds."""
+        scripted.latency = 1.0
+        for number in range(6):
+            scripted.add(f"a{number}", ends=900.0)
+        ended: list[float] = []
+
+        async def one(uid: str) -> None:
+            with pytest.raises(WaitTimeout):
+                await scripted.wait(uid, timeout=60.0)
+            ended.append(now())
+
+        asyncio.get_running_loop().call_at(58, setattr, scripted, "list_error", unreachable())
+        await asyncio.gather(*(one(f"a{number}") for number in range(6)))
+
+        assert 60 <= min(ended) <= max(ended) <= 62.001
+
 
 class TestUpdates:
     """Waits that leave at each update, for their callbacks, and come back."""
