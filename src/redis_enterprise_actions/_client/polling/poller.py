@@ -758,7 +758,8 @@ class Poller:
         elif state.unverified is None:
             self._registry.at_limit[waiter] = None
         if state.hard_limit <= now + TICK:
-            waiter.ends_at = min(waiter.ends_at, now + QUICK)  # it may be here a second time
+            if not now + TICK < waiter.ends_at < math.inf:  # else a request at the limit has failed
+                waiter.ends_at = now + QUICK
             self._push(waiter, waiter.ends_at)
         else:
             self._push(waiter, state.hard_limit)
