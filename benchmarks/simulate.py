@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 from report import row
 
 from redis_enterprise_actions import AimedWait
-from redis_enterprise_actions._client.pacing.rate_limit import RateLimiter
+from redis_enterprise_actions._client.pacing.rate_limit import PollGate, RateLimiter
 from redis_enterprise_actions._client.pacing.schedules import schedule_for
 from redis_enterprise_actions._client.pacing.shared_schedule import GAP, SharedSchedule
 
@@ -99,7 +99,7 @@ def alone(job: Job, strategy: WaitBaseT, gap: float = GAP) -> list[float]:
     polled_at = [0.0]
     while polled_at[-1] < job.length:
         schedule.on_answer(job.at(polled_at[-1]), polled_at[-1], polled_at[-1])
-        polled_at.append(max(schedule.due, polled_at[-1] + gap))
+        polled_at.append(max(schedule.due_after(polled_at[-1]), polled_at[-1] + gap))
     return polled_at
 
 
@@ -124,29 +124,35 @@ def together(work: Sequence[Job], price: float = 0.1) -> Outcome:
     """
     cost = max(1.0, _ENTRY * len(work) / _WORTH_A_REQUEST)
     left = {job: schedule_for(AimedWait(price), 0.0) for job in work}
+    heard_at = dict.fromkeys(work, 0.0)
     polled, now = [*left], 0.0
     limiter, requests, late = RateLimiter(), 0, 0.0
     while left:
-        limiter.record(now, now, 1)
+        limiter.record_start(now)
+        limiter.record_end(PollGate(limiter, now), now, 0.0, is_answered=True)
         requests += 1
         for job in polled:
+            heard_at[job] = now
             if now >= job.length:
                 late += now - job.length
                 del left[job]
             else:
                 left[job].on_answer(job.at(now), now, now, shared=len(polled) > 1)
         if left:
-            due, polled = _next(left, now, cost)
-            now = max(due, limiter.earliest(urgent=False))
+            due, polled = _next(left, heard_at, now, cost)
+            now = max(due, limiter.earliest)
     return Outcome(requests, late / len(work))
 
 
-def _next(left: dict[Job, Schedule], now: float, cost: float) -> tuple[float, list[Job]]:
+def _next(
+    left: dict[Job, Schedule], heard_at: dict[Job, float], now: float, cost: float
+) -> tuple[float, list[Job]]:
     shared = SharedSchedule(left.values(), now)
     if len(left) > 1 and shared.is_cheaper(cost, len(left)):
-        return shared.due(cost), [*left]
-    first = min(left, key=lambda job: left[job].due)
-    return left[first].due, [first]
+        return shared.due(now, cost), [*left]
+    due = {job: schedule.due_after(heard_at[job]) for job, schedule in left.items()}
+    first = min(due, key=due.__getitem__)
+    return due[first], [first]
 
 
 def main() -> None:
