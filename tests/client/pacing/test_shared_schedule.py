@@ -54,7 +54,7 @@ class TestBreakEvenInterval:
         expected: float,
     ) -> None:
         """Known solutions."""
-        assert break_even_interval(cost, lag_cost, expected_ends) == pytest.approx(expected)
+        assert break_even_interval(cost, lag_cost, expected_ends, 0.0) == pytest.approx(expected)
 
     @given(
         cost=st.floats(0.1, 1000),
@@ -65,7 +65,7 @@ class TestBreakEvenInterval:
         self, cost: float, lag_cost: float, expected_ends: list[tuple[float, float]]
     ) -> None:
         """The result solves the equation."""
-        d = break_even_interval(cost, lag_cost, expected_ends)
+        d = break_even_interval(cost, lag_cost, expected_ends, 0.0)
 
         lost = lag_cost * d * d / 2 + sum(
             weight * max(0, d - left) for left, weight in expected_ends
@@ -155,6 +155,12 @@ class TestSharedSchedule:
 
         if not any(progress[: len(ages)]):
             assert after.due(since, cost) <= before.latest_due(since, cost) + 1e-6
+
+    def test_latest_due_of_strategies(self) -> None:
+        """Of waits that all have other strategies, a sum tells no time."""
+        shared = SharedSchedule([schedule_for(wait_fixed(1), 0.0)], 0.0)
+
+        assert shared.latest_due(1.0, cost=1) > 1e6
 
     @given(
         began=st.lists(st.floats(0, 9_000), min_size=1, max_size=8),

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 TICK: Final = 1e-3  # seconds; an event loop may wake a tick of its clock early
 SHORTEST_PAUSE: Final = 0.1  # seconds between two polls, whatever a schedule returns
+# Prices by which a wait counts as older than it is, as nothing ends in its first moments.
+_HEAD_START: Final = 20
 
 
 class AimedWait(wait_base):
@@ -70,14 +72,12 @@ class AimedSchedule:
     Times are seconds on the clock of `began`.
     """
 
-    __slots__ = ("_polls", "_progress", "_progress_at", "aim", "assumed_start", "began", "strategy")
+    __slots__ = ("_polls", "_progress", "_progress_at", "aim", "began", "strategy")
 
     def __init__(self, strategy: AimedWait, began: float) -> None:
         self.strategy = strategy
         self.began = began
         self.aim: float | None = None  # predicted time of the end
-        # The age counts from before the wait, as nothing ends in its first moments.
-        self.assumed_start = began - 20 * strategy.price
         self._polls = 0
         self._progress_at = began
         self._progress = 0.0
@@ -108,7 +108,7 @@ class AimedSchedule:
         price = self.strategy.price
         age = polled_at - self.began
         # The k-th poll comes at price * k * (k + 9), so pauses grow with the root of the age.
-        blind = self._within(2 * math.sqrt(price * (polled_at - self.assumed_start)))
+        blind = self._within(2 * math.sqrt(price * (age + _HEAD_START * price)))
         pause = self._pause(polled_at, blind)
         if self._polls > 2 * math.sqrt(age / price) + 4:
             pause = max(pause, blind)  # keeps the promised number of polls
@@ -171,25 +171,28 @@ Schedule: TypeAlias = AimedSchedule | StrategySchedule
 
 def forecast_aimed(
     schedules: Iterable[AimedSchedule], now: float
-) -> tuple[float, list[tuple[float, float]]]:
-    """Return the lag cost of aimed waits, and the pairs (end, 1 / price) of their predicted ends.
+) -> tuple[float, list[tuple[float, float]], float]:
+    """Return the lag cost of aimed waits, their predicted ends, and the age of the youngest.
 
-    A lag cost is in prices of a request per second squared. An end is the likelier per second the
-    younger the action is, and the closer after its aim; before the aim it is unlikely. This runs
-    for each of thousands of waits.
+    A lag cost is in prices of a request per second squared. The ends are pairs (end, 1 / price).
+    An end is the likelier per second the younger the action is, and the closer after its aim;
+    before the aim it is unlikely. This runs for each of thousands of waits.
     """
-    lag_cost = 0.0
+    lag_cost, youngest = 0.0, math.inf
     expected_ends: list[tuple[float, float]] = []
     for schedule in schedules:
         aim, price = schedule.aim, schedule.strategy.price
+        age = now - schedule.began + _HEAD_START * price
+        if age < youngest:  # noqa: PLR1730 - a call costs several times as much
+            youngest = age
         if aim is None:
-            lag_cost += 0.5 / ((now - schedule.assumed_start) * price)
+            lag_cost += 0.5 / (age * price)
         elif aim > now:
-            lag_cost += 0.25 / ((now - schedule.assumed_start) * price)
+            lag_cost += 0.25 / (age * price)
             expected_ends.append((aim, 1 / price))
         else:
             lag_cost += 0.5 / (max(now - aim, price) * price)
-    return lag_cost, expected_ends
+    return lag_cost, expected_ends, youngest
 
 
 def every(interval: float) -> WaitBaseT:

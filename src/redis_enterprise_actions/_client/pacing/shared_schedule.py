@@ -47,9 +47,8 @@ class SharedSchedule:
             else:
                 aimed.append(schedule)
         self.count = len(aimed) + len(self._strategies)
-        self._aimed_cost, self._expected_ends = forecast_aimed(aimed, now)
+        self._aimed_cost, self._expected_ends, self._youngest = forecast_aimed(aimed, now)
         self.cap = min([each.strategy.cap for each in aimed], default=math.inf)
-        self._youngest = min([now - each.assumed_start for each in aimed], default=1.0)
 
     @property
     def is_of_many(self) -> bool:
@@ -62,8 +61,8 @@ class SharedSchedule:
 
     def due(self, since: float, cost: float) -> float:
         """Return the time of the next request for all of them, if the last was at `since`."""
-        ends = [(max(0.0, end - since), weight) for end, weight in self._expected_ends]
-        interval = break_even_interval(cost * _LAG_BUDGET, self._aimed_cost, ends)
+        budget = cost * _LAG_BUDGET
+        interval = break_even_interval(budget, self._aimed_cost, self._expected_ends, since)
         # A strategy is due at its own time, and no earlier for being one of many.
         return min(since + interval, min([each.due for each in self._strategies], default=math.inf))
 
@@ -72,7 +71,7 @@ class SharedSchedule:
 
         The expected lag of waits falls with their age; that of the youngest falls most.
         """
-        left = self._youngest / (self._youngest + max(0.0, since - self.made_at))
+        left = 1 / (1 + max(0.0, since - self.made_at) / self._youngest)
         lag_cost = max(self._aimed_cost * left, _SMALLEST_LAG_COST)
         return since + math.sqrt(2 * cost * _LAG_BUDGET / lag_cost)
 
@@ -90,16 +89,18 @@ def _loss(lag_cost: float, cost: float, shortest: float) -> float:
 
 
 def break_even_interval(
-    cost: float, lag_cost: float, expected_ends: Iterable[tuple[float, float]]
+    cost: float, lag_cost: float, expected_ends: Iterable[tuple[float, float]], since: float
 ) -> float:
     """Return the interval after which the expected lag has cost as much as a request.
 
     That is the d that solves lag_cost·d²/2 + Σ weight·(d - left)⁺ = cost, where `expected_ends`
-    holds the pairs (left, weight).
+    holds the pairs (end, weight), and left is what is left until the end, from `since` on.
     """
     interval = math.sqrt(2 * cost / lag_cost) if lag_cost else math.inf
     weight = moment = 0.0
-    for left, each in sorted(pair for pair in expected_ends if pair[0] < interval):
+    latest = since + interval
+    near = [(max(0.0, end - since), each) for end, each in expected_ends if end < latest]
+    for left, each in sorted(near):
         if interval <= left:
             break
         weight += each

@@ -274,10 +274,9 @@ class WaitState:
         return verdict
 
     def _on_action(self, found: Action, asked_at: float, now: float) -> Verdict:
-        running_at = self._running_at
         if not found.phase.terminal:
             self._shown_at = asked_at
-        elif running_at is not None and found.evidence is Evidence.ACTION:
+        elif found.evidence is Evidence.ACTION and (running_at := self._running_at) is not None:
             self._lag_bound = now - running_at
         last, stall_timeout = self.last_action, self._limits.stall_timeout
         is_update = found is not last and is_visible_change(last, found)
@@ -374,6 +373,8 @@ class WaitState:
 
         If `forced`, it counts as asked now: no answer has come at the limit.
         """
+        if self.last_action is not None and not self.outages and now < self.deadline - TICK:
+            return None  # the usual case, for each of thousands of waits
         asked_at = now if forced else self.asked_at
         if self.outages:
             asked_at = max(asked_at, *[outage.failed_at for outage in self.outages])
