@@ -124,35 +124,35 @@ def together(work: Sequence[Job], price: float = 0.1) -> Outcome:
     """
     cost = max(1.0, _ENTRY * len(work) / _WORTH_A_REQUEST)
     left = {job: schedule_for(AimedWait(price), 0.0) for job in work}
-    heard_at = dict.fromkeys(work, 0.0)
-    polled, now = [*left], 0.0
+    polled, polled_at, now = [*left], dict.fromkeys(left, 0.0), 0.0
     limiter, requests, late = RateLimiter(), 0, 0.0
     while left:
         limiter.record_start(now)
         limiter.record_end(PollGate(limiter, now), now, 0.0, is_answered=True)
         requests += 1
         for job in polled:
-            heard_at[job] = now
+            polled_at[job] = now
             if now >= job.length:
                 late += now - job.length
                 del left[job]
             else:
                 left[job].on_answer(job.at(now), now, now, shared=len(polled) > 1)
         if left:
-            due, polled = _next(left, heard_at, now, cost)
+            due, polled = _next(left, polled_at, now, cost)
             now = max(due, limiter.earliest)
     return Outcome(requests, late / len(work))
 
 
 def _next(
-    left: dict[Job, Schedule], heard_at: dict[Job, float], now: float, cost: float
+    left: dict[Job, Schedule], polled_at: dict[Job, float], now: float, cost: float
 ) -> tuple[float, list[Job]]:
     shared = SharedSchedule(left.values(), now)
     if len(left) > 1 and shared.is_cheaper(cost, len(left)):
-        return shared.due(now, cost), [*left]
-    due = {job: schedule.due_after(heard_at[job]) for job, schedule in left.items()}
-    first = min(due, key=due.__getitem__)
-    return due[first], [first]
+        latest = min([polled_at[job] for job in left]) + shared.cap
+        return min(shared.due(now, cost), latest), [*left]
+    dues = {job: schedule.due_after(polled_at[job]) for job, schedule in left.items()}
+    first = min(dues, key=dues.__getitem__)
+    return dues[first], [first]
 
 
 def main() -> None:

@@ -411,11 +411,10 @@ class TestOneOfMany:
             uid = cluster.add_action(plan=Plan(duration=1000))
             account = {"username": cluster.username, "password": cluster.password}
             async with ActionsClient(cluster.urls, **account) as client:
-                with pytest.raises(WaitTimeout):
-                    await client.wait_for_action(uid, timeout=3)
-                began = now()
+                await client.wait_for_action(uid, timeout=3)  # sees the end at the other node
+                assert now() == pytest.approx(3, abs=0.1)
                 await client.get_action(uid)
-            assert now() - began < 1
+            assert now() < 4
 
     async def test_all_hang(self, cluster: FakeCluster) -> None:
         """If all nodes hang, many waits end as soon as one would."""

@@ -837,9 +837,9 @@ class TestUnexpectedErrors:
         self, threaded: ThreadedCluster, capsys: pytest.CaptureFixture[str]
     ) -> None:
         """A body with the greatest allowed depth is sent."""
-        data = "[" * 50 + '{"a":' * 50 + "1" + "}" * 50 + "]" * 50
+        data = '{"a":' * 50 + "[" * 50 + "1" + "]" * 50 + "}" * 50
 
-        assert main(["submit", "POST", "/v1/x", "--data", data]) == 5
+        assert main(["submit", "POST", "/v1/bdbs/99/upgrade", "--data", data]) == 5
         assert "answered 404" in capsys.readouterr().err
 
     def test_traceback(

@@ -17,6 +17,7 @@ import math
 from contextvars import Context
 from copy import copy
 from itertools import count
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from redis_enterprise_actions._client.pacing.rate_limit import PollGate, RateLimiter
@@ -444,15 +445,16 @@ class Poller:
         else:
             concerned = [endpoint.tracked[ref] for ref in changed if ref in endpoint.tracked]
             touched = list(dict.fromkeys([*concerned, *endpoint.attentive, *at_limit]))
+        news: list[tuple[int, TrackedAction, UnreadEntry | Action | AmbiguousAnswer | None]] = []
         for tracked in touched:
-            ref = tracked.ref
-            entry = changed.get(ref)
-            if listed.read is not None and ref not in changed:
-                entry = listed.read(ref)
-            if not tracked.waiters:
-                continue  # the end of another wait has ended this one
+            entry = changed.get(tracked.ref)
+            if listed.read is not None and tracked.ref not in changed:
+                entry = listed.read(tracked.ref)
             if tracked in at_limit or not tracked.ignores(entry, now):
-                self._on_entry(request, tracked, entry, now)
+                news.append((tracked.waiters[0].joined, tracked, entry))
+        news.sort(key=itemgetter(0))  # those that joined first hear first
+        for _, tracked, entry in news:
+            self._on_entry(request, tracked, entry, now)
         endpoint.on_heard(request.began, now, listed.cost, took)
 
     def _on_entry(
@@ -463,6 +465,8 @@ class Poller:
         now: float,
     ) -> None:
         """Pass an entry of a list, None if there is none, to the waiters that it concerns."""
+        if not tracked.waiters:
+            return  # the end of another wait has ended this one
         if tracked.was_heard_since(request.began):
             tracked.listen()  # a later request was answered before; the next list counts
         elif entry is None:

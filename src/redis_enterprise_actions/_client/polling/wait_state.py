@@ -428,8 +428,6 @@ class WaitState:
 
     def close(self, now: float) -> FinishedAction:
         """Return the action if it completed. Raise the error of any other end."""
-        if self.error is None:
-            self.error = self._failure(now)
         self.final_record(now)
         if self.error is not None:
             raise self.error
@@ -449,14 +447,13 @@ class WaitState:
         Without an error or an end, the waiter left. Later calls return the same record.
         """
         if self._record is None:
-            error = self.error
-            if error is None and self.is_done:
-                error = self._failure(now)
-            if isinstance(error, (WaitError, RequestError)):
-                self._record = self._build_record(now, error.outcome)
+            if self.error is None and self.is_done:
+                self.error = self._failure(now)
+            if isinstance(self.error, (WaitError, RequestError)):
+                record = self._build_record(now, self.error.outcome)
                 # The message depends on the record: an action may have ended before the wait.
-                error.record = self._record
-                error.record = self._record = with_message(str(error), self._record)
+                self.error.record = record
+                self.error.record = self._record = with_message(str(self.error), record)
             else:
                 outcome = Outcome.COMPLETED if self.is_done else Outcome.INTERRUPTED
                 self._record = self._build_record(now, outcome)

@@ -230,7 +230,8 @@ class TrackedAction:
             self.refresh()
             self._alone_shown_at = self.shown_at
             self.is_quiet = False
-        self.endpoint.attentive[self] = None
+        if self.waiters:
+            self.endpoint.attentive[self] = None
 
     def ignores(self, entry: UnreadEntry | Action | AmbiguousAnswer | None, now: float) -> bool:
         """Return True if an entry of the list means nothing to the waiters, and note its change."""
