@@ -14,7 +14,7 @@ from .schedules import StrategySchedule, forecast_aimed
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .schedules import Schedule
+    from .schedules import AimedSchedule, Schedule
 
 
 # Lag budget of a shared request, as a fraction of `price`. At 0.6, a hundred waits without progress
@@ -40,7 +40,7 @@ class SharedSchedule:
     def __init__(self, schedules: Iterable[Schedule], now: float) -> None:
         self.made_at = now
         self._strategies: list[StrategySchedule] = []
-        aimed = []
+        aimed: list[AimedSchedule] = []
         for schedule in schedules:
             if isinstance(schedule, StrategySchedule):
                 self._strategies.append(schedule)

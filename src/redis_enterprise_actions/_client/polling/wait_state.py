@@ -93,14 +93,17 @@ class PollCounts(Protocol):
     @property
     def polls(self) -> int:
         """The number of requests."""
+        ...
 
     @property
     def asked_at(self) -> float:
         """The time of the last request."""
+        ...
 
     @property
     def shown_at(self) -> float:
         """The time of the last request whose answer showed the action unfinished."""
+        ...
 
     is_stale: bool  # the list shows a change that none of the waits needed
 
