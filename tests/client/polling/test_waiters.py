@@ -812,6 +812,17 @@ class TestListEndpoint:
         endpoint.on_failed(602.0, alone=False)
         assert endpoint.is_usable(602.0)
 
+    def test_avoided_by_many(self) -> None:
+        """With more than a hundred references a list is tried again each minute."""
+        registry = new_registry()
+        for number in range(101):
+            joined(registry, f"a{number}")
+        endpoint = registry.endpoint(ListKind.ACTIONS)
+        for _ in range(6):
+            endpoint.on_failed(100.0, alone=False)
+
+        assert endpoint.avoided_until == 160.0
+
     def test_fails_alone(self) -> None:
         """If others are answered meanwhile, the first failure is enough."""
         endpoint = self.new_endpoint()

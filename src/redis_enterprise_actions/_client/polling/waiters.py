@@ -37,6 +37,7 @@ _LIST_AVOIDED: Final = 60.0  # seconds without a list that failed; doubled with 
 _PATIENCE: Final = 5.0  # seconds for a request while others are answered; likewise for a list
 _LIST_FAILURES: Final = 2  # failures in a row, after which a list is avoided
 _MOST_DOUBLINGS: Final = 3
+_MANY: Final = 100  # references; as many cannot be asked for one by one in less than half a minute
 _PER_REQUEST: Final = 0.1  # seconds of an answer that cost a cluster as much as a request
 _FEW_CHANGES: Final = 8  # one of so many waiters may have joined or left since the last sum
 _NEVER: Final = -math.inf  # one object: there are thousands of waits
@@ -392,6 +393,8 @@ class ListEndpoint:
         if self._failures < _LIST_FAILURES and not alone:
             return
         doublings = min(max(0, self._failures - _LIST_FAILURES), _MOST_DOUBLINGS)
+        if len(self.tracked) > _MANY:
+            doublings = 0
         self.avoided_until = now + _LIST_AVOIDED * 2**doublings
         if not self._is_failing:
             self._is_failing = True
