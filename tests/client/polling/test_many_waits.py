@@ -328,14 +328,14 @@ class TestAsIfAlone:
         assert len(scripted.single_times("database")) == 2
 
     async def test_vanished_at_the_deadline(self, scripted: ScriptedCluster) -> None:
-        """A wait that ends at its deadline with an unverified error leaves no request behind."""
+        """At its deadline, too, a wait asks the database before it says "vanished"."""
         scripted.add("there", ends=30.0)
         scripted.add("gone", ends=11.9, status="vanishes")
         gone = scripted.wait("gone", timeout=12, poll=wait_fixed(500))
         results = await all_of(gone, scripted.wait("there", poll=wait_fixed(500), timeout=31))
 
-        assert [type(result) for result in results] == [WaitTimeout, Action]
-        assert scripted.single_times("database") == []
+        assert [type(result) for result in results] == [ActionVanished, Action]
+        assert [round(when) for when in scripted.single_times("database")] == [12]
 
     @pytest.mark.parametrize("moment", [10.5, 11.0, 11.2, 11.4, 11.6, 11.8, 12.0, 12.5, 13.0])
     async def test_cancelled_before_verification(
@@ -1472,9 +1472,9 @@ class TestUpdates:
         assert seen == [None, *updates[:-1]]
 
     async def test_vanished_at_the_deadline(self, scripted: ScriptedCluster) -> None:
-        """A wait that ends while its action needs a verification leaves the others their polls."""
+        """A wait whose action needs a verification at its deadline leaves the others their polls."""
         scripted.add("gone", ends=9.9, status="vanishes")
         scripted.add("other", ends=60.0)
         ended = await all_of(scripted.wait("gone", timeout=10.0), scripted.wait("other"))
 
-        assert [type(each) for each in ended] == [WaitTimeout, Action]
+        assert [type(each) for each in ended] == [ActionVanished, Action]

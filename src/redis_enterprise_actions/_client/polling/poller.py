@@ -522,6 +522,8 @@ class Poller:
             is_unverified = is_unverified or verdict is Verdict.VERIFY
             if verdict is Verdict.DONE or (verdict is Verdict.UPDATE and waiter.every_update):
                 self._wake(waiter)
+            elif verdict is Verdict.VERIFY:
+                self._set_limit(waiter, now)  # even at a limit the database is asked first
             else:
                 self._check(waiter, now)
         if is_unverified and tracked.unverified is not None:  # it may have ended at a limit
