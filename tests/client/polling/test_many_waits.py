@@ -408,6 +408,22 @@ class TestAsIfAlone:
         assert [type(result) for result in await all_of(first, comes)] == [Action] * 2
         assert scripted.single_times("b") == []
 
+    async def test_leaves_during_its_last_list(self, scripted: ScriptedCluster) -> None:
+        """A wait that leaves while a list at its limit is out ends no other wait."""
+        uids = [scripted.add(f"a{n}", ends=1e6) for n in range(4)]
+        waits = [
+            asyncio.create_task(scripted.wait(uid, timeout=timeout, poll=wait_fixed(500)))
+            for uid, timeout in zip(uids, (10.0, 10.0, 40.0, 40.0), strict=True)
+        ]
+        await asyncio.sleep(9)
+        scripted.latency = 1.0
+        await asyncio.sleep(1.5)
+        assert scripted.list_times[-1] == pytest.approx(10)
+        waits[0].cancel()
+
+        results = await all_of(*waits)
+        assert [type(result) for result in results[1:]] == [WaitTimeout] * 3
+
     async def test_no_list_just_before_a_deadline(self, scripted: ScriptedCluster) -> None:
         """A list that is due just before a deadline is requested at the deadline."""
         for uid in ("a", "b"):

@@ -447,6 +447,8 @@ class Poller:
             touched = list(dict.fromkeys([*concerned, *endpoint.attentive, *at_limit]))
         news: list[tuple[int, TrackedAction, UnreadEntry | Action | AmbiguousAnswer | None]] = []
         for tracked in touched:
+            if not tracked.waiters:
+                continue  # they left while the request was out
             entry = changed.get(tracked.ref)
             if listed.read is not None and tracked.ref not in changed:
                 entry = listed.read(tracked.ref)
