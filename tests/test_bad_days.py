@@ -408,7 +408,7 @@ class TestOneOfMany:
         """A request does not begin at the node where the last one was cut short."""
         async with FakeCluster(nodes=2, handle_redirects=True) as cluster:
             cluster.inject(node=1, delay=3600, times=None)
-            uid = cluster.add_action(plan=Plan(duration=1000))
+            uid = cluster.add_action(plan=Plan(duration=1))
             account = {"username": cluster.username, "password": cluster.password}
             async with ActionsClient(cluster.urls, **account) as client:
                 await client.wait_for_action(uid, timeout=3)  # sees the end at the other node
