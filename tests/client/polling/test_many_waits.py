@@ -1488,7 +1488,7 @@ class TestUpdates:
         assert seen == [None, *updates[:-1]]
 
     async def test_vanished_at_the_deadline(self, scripted: ScriptedCluster) -> None:
-        """A wait whose action needs a verification at its deadline leaves the others their polls."""
+        """A wait that needs a verification at its deadline leaves the others their polls."""
         scripted.add("gone", ends=9.9, status="vanishes")
         scripted.add("other", ends=60.0)
         ended = await all_of(scripted.wait("gone", timeout=10.0), scripted.wait("other"))

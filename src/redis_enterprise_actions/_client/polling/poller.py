@@ -506,29 +506,16 @@ class Poller:
         now: float,
     ) -> None:
         """Pass an answer to the waits of one reference, and wake those that it is an update for."""
-        action, is_unverified, is_listed = None, False, request.tracked is None
+        action, is_listed = None, request.tracked is None
         if isinstance(found, Action):
             tracked.is_stale = False  # each of them gets the present state now
         for waiter in tuple(tracked.waiters):
-            if not request.serves(waiter):
-                is_listed = False  # the next list tells it
-                continue
-            state = waiter.state
-            try:
-                shared = waiter is not request.first
-                verdict = state.on_answer(found, request.began, now, shared=shared)
-            except Exception as error:  # noqa: BLE001 - an error of a strategy ends its wait only
-                self._end(waiter, error)
-                continue
-            action = state.last_action or action
-            is_unverified = is_unverified or verdict is Verdict.VERIFY
-            if verdict is Verdict.DONE or (verdict is Verdict.UPDATE and waiter.every_update):
-                self._wake(waiter)
-            elif verdict is Verdict.VERIFY:
-                self._set_limit(waiter, now)  # even at a limit the database is asked first
+            if request.serves(waiter):
+                self._tell(waiter, found, request, now)
+                action = waiter.state.last_action or action
             else:
-                self._check(waiter, now)
-        if is_unverified and tracked.unverified is not None:  # it may have ended at a limit
+                is_listed = False  # the next list tells it
+        if tracked.unverified is not None:
             self._registry.unverified[tracked] = None
         else:
             self._registry.unverified.pop(tracked, None)
@@ -538,6 +525,27 @@ class Poller:
             tracked.on_read(action, now, is_listed=is_listed)
         elif action is not None:
             tracked.action = action  # for its waiters that come back
+
+    def _tell(
+        self,
+        waiter: Waiter,
+        found: Action | AmbiguousAnswer | None,
+        request: _Request,
+        now: float,
+    ) -> None:
+        """Pass an answer to one wait, and wake it if that is an update for it."""
+        try:
+            shared = waiter is not request.first
+            verdict = waiter.state.on_answer(found, request.began, now, shared=shared)
+        except Exception as error:  # noqa: BLE001 - an error of a strategy ends its wait only
+            self._end(waiter, error)
+            return
+        if verdict is Verdict.DONE or (verdict is Verdict.UPDATE and waiter.every_update):
+            self._wake(waiter)
+        elif verdict is Verdict.VERIFY:
+            self._set_limit(waiter, now)  # even at a limit the database is asked first
+        else:
+            self._check(waiter, now)
 
     def _served_by(self, request: _Request) -> list[Waiter]:
         """Return the waiters that a request was made for, and that are still there."""
