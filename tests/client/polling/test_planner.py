@@ -351,6 +351,15 @@ class TestAtLimit:
         """Without waiters at a limit there is no urgent request."""
         assert not Planned("a", "b").next(0.0).is_urgent
 
+    def test_hard_limits_first(self) -> None:
+        """A wait that ends even without an answer goes before those that do not."""
+        planned = Planned("a", "bdb:1")
+        planned.registry.at_limit = dict.fromkeys(planned.waiters)
+        assert planned.next(1.0).tracked is planned.tracked(0)
+
+        planned.waiters[1].ends_at = 3.0
+        assert planned.next(1.0).tracked is planned.tracked(1)
+
     def test_one(self) -> None:
         """One wait at its limit is asked for alone, before all others, and in a rest."""
         planned = self.planned("a", "b", "c")

@@ -769,10 +769,16 @@ class TestListEndpoint:
         tracked.outage.record_failure(unreachable(), 1.0)
         assert tracked.patience == 10.0
 
-    @pytest.mark.parametrize("event", ["nothing", "failed", "hangs", "slow", "answered"])
-    def test_healthy(self, event: str) -> None:
-        """A list is healthy if its last answer came within 2 s, and none hangs or has failed."""
-        endpoint = self.new_endpoint()
+    @pytest.mark.parametrize(
+        ("event", "fewest"),
+        [("nothing", 2), ("failed", 7), ("hangs", None), ("slow", None), ("answered", 2)],
+    )
+    def test_serves_limits(self, event: str, fewest: int | None) -> None:
+        """At limits a list is used if it is healthy or, for many, if it has failed once."""
+        registry = new_registry()
+        for uid in "ab":
+            joined(registry, uid)
+        endpoint = registry.endpoint(ListKind.ACTIONS)
         if event == "failed":
             endpoint.on_failed(9.0, alone=False)
         elif event == "hangs":
@@ -784,7 +790,8 @@ class TestListEndpoint:
             endpoint.on_asked(8.0)
             endpoint.on_heard(1.0, 3.0, 1.0, 2.0)
 
-        assert endpoint.is_healthy(10.0) is (event in {"nothing", "answered"})
+        counts = [count for count in range(1, 20) if endpoint.serves_limits(count, 10.0)]
+        assert counts == ([] if fewest is None else list(range(fewest, 20)))
 
     def test_avoided(self, caplog: pytest.LogCaptureFixture) -> None:
         """After two failures in a row a list is avoided, for longer each time; the log says so."""

@@ -66,15 +66,18 @@ def next_request(state: PollingState, now: float) -> PlannedRequest | None:
 
 
 def at_limit(state: PollingState, now: float) -> PlannedRequest:
-    """Return the request for the wait that has been at its limit longest. There must be one."""
+    """Return the request for the waits that are at a limit. There must be one.
+
+    Those that end there even without an answer go first, then those that came first.
+    """
     waiters = state.registry.at_limit
-    tracked = next(iter(waiters)).tracked
-    when, endpoint = state.rate_limiter.urgent_from, tracked.endpoint
-    if tracked.is_attached and endpoint.is_healthy(now) and endpoint.is_usable(now):
-        for waiter in waiters:
-            other = waiter.tracked
-            if other is not tracked and other.is_attached and other.endpoint is endpoint:
-                return PlannedRequest(when, RequestKind.LIST, endpoint, None, is_urgent=True)
+    first = next((each for each in waiters if each.ends_at < math.inf), next(iter(waiters)))
+    tracked, when = first.tracked, state.rate_limiter.urgent_from
+    endpoint = tracked.endpoint
+    if tracked.is_attached:
+        others = {each.tracked for each in waiters if each.tracked.endpoint is endpoint}
+        if endpoint.serves_limits(len([each for each in others if each.is_attached]), now):
+            return PlannedRequest(when, RequestKind.LIST, endpoint, None, is_urgent=True)
     return PlannedRequest(when, RequestKind.SINGLE, endpoint, tracked, is_urgent=True)
 
 

@@ -36,6 +36,7 @@ _LIST_EXPIRY: Final = 300.0  # seconds until the cost of a list is measured agai
 _LIST_AVOIDED: Final = 60.0  # seconds without a list that failed; doubled with each failure
 _PATIENCE: Final = 5.0  # seconds for a request while others are answered; likewise for a list
 _LIST_FAILURES: Final = 2  # failures in a row, after which a list is avoided
+_SINGLES_AT_LIMIT: Final = 6  # three a second, for `QUICK`
 _MOST_DOUBLINGS: Final = 3
 _MANY: Final = 100  # references; as many cannot be asked for one by one in less than half a minute
 _PER_REQUEST: Final = 0.1  # seconds of an answer that cost a cluster as much as a request
@@ -319,10 +320,15 @@ class ListEndpoint:
         """Seconds for a request for the list while others are answered."""
         return patience(self._failures, self._took)
 
-    def is_healthy(self, now: float) -> bool:
-        """Return True if the list can be expected to answer within `QUICK`."""
-        hangs = now - self.out_since > QUICK
-        return not (self._failures or hangs or self._took > QUICK)
+    def serves_limits(self, count: int, now: float) -> bool:
+        """Return True if the list is better than single requests for so many at their limits.
+
+        A healthy list is, for two; it can be expected to answer within `QUICK`. One whose last
+        request failed is worth a try for more than can be asked for alone within `QUICK`.
+        """
+        if now - self.out_since > QUICK or self._took > QUICK or not self.is_usable(now):
+            return False
+        return count > (_SINGLES_AT_LIMIT if self._failures else 1)
 
     def is_usable(self, now: float) -> bool:
         """Return True if the list serves several references and does not fail."""
