@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from redis_enterprise_actions import (
+    ActionsClient,
     AuthenticationError,
     ClusterUnreachable,
     RequestRejected,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from redis_enterprise_actions import RequestError
+    from redis_enterprise_actions.testing import FakeCluster
 
 SECRET = "hunter2-hunter2"
 BASIC = Secret("Basic " + base64.b64encode(f"ops:{SECRET}".encode()).decode())
@@ -416,3 +418,21 @@ class TestCallableTokens:
 
         assert await second == Secret("JWT one-and-only")
         assert first.cancelled()
+
+
+async def test_same_token_again(cluster: FakeCluster) -> None:
+    """A token that the cluster refuses, and that `token=` returns again, is not sent twice."""
+    async with ActionsClient(cluster.url, token=lambda: "stale") as client:
+        with pytest.raises(AuthenticationError):
+            await client.get_action("a")
+
+    assert [seen.status for seen in cluster.requests] == [401]
+
+
+async def test_token_that_is_none(cluster: FakeCluster) -> None:
+    """What `token=` returns has to be a token; otherwise nothing is sent."""
+    async with ActionsClient(cluster.url, token=lambda: "two\nlines") as client:
+        with pytest.raises(UsageError, match="is not a token"):
+            await client.get_action("a")
+
+    assert cluster.requests == []

@@ -66,3 +66,21 @@ async def test_fetch_certain(cluster: FakeCluster, sources: StatusSources) -> No
     assert await sources.fetch_certain(parse_reference("a1")) is not None
     assert await sources.fetch_certain(parse_reference("a2")) is None
     assert await sources.fetch_certain(parse_reference("export:1")) is None
+
+
+@pytest.mark.parametrize(
+    ("ref", "path"),
+    [
+        ("action:a/b", "/v1/actions/a%2Fb"),
+        ("node:1/maintenance_on", "/v1/nodes/1/actions/maintenance_on"),
+        ("cluster:change_master", "/v1/cluster/actions/change_master"),
+        ("crdb:t", "/v1/crdb_tasks/t"),
+        ("bdb:7", "/v1/bdbs/7"),
+        ("export:7", "/v1/bdbs/7"),
+    ],
+)
+async def test_paths(sources: StatusSources, ref: str, path: str) -> None:
+    """Each source names the path of the status of one reference, for errors."""
+    reference = parse_reference(ref)
+
+    assert sources.by_kind[reference.list_kind].path(reference) == path

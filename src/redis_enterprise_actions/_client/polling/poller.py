@@ -289,9 +289,9 @@ class Poller:
             self._beside.cut()
 
     async def _end_beside(self) -> None:
-        if self._beside_task is not None:
-            self._beside_task.cancel()
-            await asyncio.wait([self._beside_task])
+        assert self._beside_task is not None
+        self._beside_task.cancel()
+        await asyncio.wait([self._beside_task])
 
     def _end_all(self, error: Exception) -> None:
         for waiter in self._registry:
@@ -368,8 +368,6 @@ class Poller:
             request.endpoint.out_since = math.inf
         else:
             request.tracked.on_heard(now)
-        if not request.is_slow and now > request.slow_timer.when():
-            self._note_timer(request.slow_timer.when())
         request.slow_timer.cancel()
         if request is self._beside:
             self._beside = None
@@ -467,8 +465,6 @@ class Poller:
         now: float,
     ) -> None:
         """Pass an entry of a list, None if there is none, to the waiters that it concerns."""
-        if not tracked.waiters:
-            return  # the end of another wait has ended this one
         if tracked.was_heard_since(request.began):
             tracked.listen()  # a later request was answered before; the next list counts
         elif entry is None:
@@ -490,12 +486,10 @@ class Poller:
             self._deliver(tracked, ended, request, now)
         else:
             for waiter in self._served_by(request):
-                error = waiter.state.unverified
-                if error is not None and type(error) is type(request.unverified):
-                    waiter.state.error = error
+                if waiter.state.unverified is not None:
+                    waiter.state.error = waiter.state.unverified
                     self._wake(waiter)
-        if tracked.unverified is None:
-            self._registry.unverified.pop(tracked, None)
+        self._registry.unverified.pop(tracked, None)
         self._on_cluster_answered(now)
 
     def _deliver(
@@ -689,10 +683,9 @@ class Poller:
         for waiter in self._registry:
             waiter.state.leave_outage(outage, now)
             self._set_limit(waiter, now)  # one that the outage had put off comes nearer
-        for waiter in list(self._registry.at_limit):
-            if waiter.state.next_limit > now:
-                del self._registry.at_limit[waiter]
-                self._set_limit(waiter, now)
+        at_limit = self._registry.at_limit
+        for waiter in [each for each in at_limit if each.state.next_limit > now]:
+            del at_limit[waiter]
 
     # --- limits ---------------------------------------------------------------------------------
 
@@ -763,9 +756,9 @@ class Poller:
         # If the process stood still, at the limit or after it, the cluster is asked once more.
         if waiter.ends_at <= now + TICK and now - waiter.ends_at < _HELD_UP:
             state.error = state.check(now, forced=True)
-            if state.error is not None:
-                self._wake(waiter)
-                return
+        if state.error is not None:
+            self._wake(waiter)
+            return
         out = next(
             (each for each in (self._due, self._beside) if each and each.serves(waiter)), None
         )
