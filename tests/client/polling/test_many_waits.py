@@ -1392,6 +1392,21 @@ class TestOutage:
 
         assert {type(result) for result in results} == {Action}
 
+    async def test_list_that_fails_beside_answers(
+        self, scripted: ScriptedCluster, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """A list that fails while single requests are answered is avoided at once: no outage."""
+        for uid in ("a", "b", "c"):
+            scripted.add(uid, ends=30.0)
+        scripted.list_latency, scripted.list_error = 4.0, unreachable()
+        results = await all_of(*(scripted.wait(uid) for uid in ("a", "b", "c")))
+
+        assert [type(result) for result in results] == [Action] * 3
+        assert scripted.list_times == [0.0]
+        assert now() < 35
+        [message] = caplog.messages
+        assert "requesting each one alone" in message
+
     async def test_one_action_that_fails(self, scripted: ScriptedCluster) -> None:
         """An action that alone cannot be read ends its own wait by its budget."""
         scripted.list_cost = 1000.0
