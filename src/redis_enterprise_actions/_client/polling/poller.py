@@ -69,7 +69,7 @@ class _Request:
 
     __slots__ = (
         *("at_limit", "began", "endpoint", "first", "gate", "has_failed", "held_up"),
-        *("is_quick", "is_slow", "kind", "limit", "needed_by", "number", "planned"),
+        *("is_quick", "limit", "needed_by", "number", "planned"),
         *("slow_timer", "tracked", "unverified"),
     )
 
@@ -78,7 +78,6 @@ class _Request:
 
     def __init__(self, planned: PlannedRequest, number: int, gate: PollGate) -> None:
         self.planned = planned
-        self.kind = planned.kind
         self.endpoint = planned.endpoint
         self.tracked = planned.tracked
         self.number = number
@@ -89,7 +88,6 @@ class _Request:
         self.at_limit: list[Waiter] = []
         self.unverified: WaitError | None = None  # what a verification is about
         self.is_quick = False  # made at the limit of a wait, for at most `QUICK`
-        self.is_slow = False
         self.held_up = 0.0  # seconds for which the event loop itself was blocked
         self.has_failed = False  # cut short as it takes too long
 
@@ -105,7 +103,7 @@ class _Request:
         return is_about and waiter.joined < self.number
 
     def cut(self, *, has_failed: bool = False) -> None:
-        """Cut the request short: nobody needs it any more, or it takes too long."""
+        """Cut the request short: no waiter needs it any more, or it takes too long."""
         if not self.limit.expired():
             self.has_failed = has_failed
             self.limit.reschedule(-math.inf)
@@ -160,8 +158,8 @@ class Poller:
         self._registry.add(waiter, now)
         if self._leavers:
             self._wake_leavers()
-        if self._state.outage is not None and self._state.outage.failures >= _OUTAGE_FAILURES:
-            state.join_outage(self._state.outage)
+        if (outage := self._declared_outage) is not None:
+            state.join_outage(outage)
         self._set_limit(waiter, now)
         if self._task is None or self._task.done():
             # The loop serves all waiters, so it does not run in the context of the first one.
@@ -379,9 +377,8 @@ class Poller:
         return max(0.0, now - request.began - request.gate.waited - request.held_up), now
 
     def _on_slow(self, request: _Request) -> None:
-        """Note that a request is slow, and have others made beside it."""
+        """Have other requests made beside one that is slow."""
         self._note_timer(request.slow_timer.when())
-        request.is_slow = True
         if request is self._due and self._beside_task is None:
             self._start_beside()
 
@@ -560,7 +557,7 @@ class Poller:
                 self._end(waiter, copy(error) if copied else error)
 
     def _on_cut(self, request: _Request, took: float, now: float) -> None:
-        """Record a request that nobody needed any more, or that took too long."""
+        """Record a request that no waiter needed any more, or that took too long."""
         tracked = request.tracked
         if request.has_failed and tracked is not None:
             path = request.endpoint.source.path(tracked.ref)
@@ -600,16 +597,16 @@ class Poller:
         is_alone = others_answered or (outage is not None and self._answered_at >= outage.began)
         if not is_alone:
             self._record_outage(error, request, tracked.ref, now)
-        if is_alone or not self._is_declared:
+        if is_alone or self._declared_outage is None:
             self._record_outage_of(tracked, error, request, now, is_alone=is_alone)
         for waiter in waiters:
             self._check(waiter, now)
 
     @property
-    def _is_declared(self) -> bool:
-        """True during an outage of the cluster that concerns all waits."""
+    def _declared_outage(self) -> Outage | None:
+        """The outage of the cluster, once it concerns all waits."""
         outage = self._state.outage
-        return outage is not None and outage.failures >= _OUTAGE_FAILURES
+        return None if outage is None or outage.failures < _OUTAGE_FAILURES else outage
 
     def _record_outage(
         self, error: RequestError, request: _Request, ref: Reference | None, now: float
@@ -668,14 +665,12 @@ class Poller:
 
     def _on_cluster_answered(self, now: float) -> None:
         """Record an answer, which ends the outage of the cluster."""
-        outage, out = self._state.outage, self._due
+        outage, out = self._declared_outage, self._due
         self._answered_at = now
         if out is not None and now - out.began - out.held_up > out.patience:
             out.cut(has_failed=True)  # it hangs while others are answered
-        if outage is None:
-            return
         self._state.outage = None
-        if outage.failures < _OUTAGE_FAILURES:
+        if outage is None:
             return
         lasted = now - outage.began
         extra = _log_fields("outage over", lasted)

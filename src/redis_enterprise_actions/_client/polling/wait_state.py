@@ -228,7 +228,7 @@ class WaitState:
         return max(shown_at, self._counts.shown_at)
 
     def on_seen(self, action: Action) -> None:
-        """Record a change of the action that was no update for anybody."""
+        """Record a change of the action that was no update for any waiter."""
         if self.last_action is not None:
             self.last_action = action
 

@@ -1,7 +1,7 @@
 """Registry of what is waited for: list routes, references on them, and the waiters of each.
 
 `ListEndpoint` counts the requests for one list, `TrackedAction` those for one reference alone; what
-a wait knows of its polls is computed from both when somebody asks. So an answer that changes
+a wait knows of its polls is computed from both when it is asked for. So an answer that changes
 nothing costs nothing for each wait. The module reads no clock and sends nothing.
 """
 
@@ -109,7 +109,7 @@ class TrackedAction:
         self.poll_now = False
         self.may_return = False  # a waiter may have left for its callback, and come back
         self.took = 0.0  # seconds of the last answer to a request for it alone
-        self.read_at = _NEVER  # time from which a change is read even if nobody listens
+        self.read_at = _NEVER  # time from which a change is read even if no waiter listens
         self._attached_at = endpoint.polls
         self.is_stale = False  # the list shows a change that was not read
         self._alone_polls = 0
