@@ -187,7 +187,8 @@ def test_images(page: Path) -> None:
 def test_picture_of_states() -> None:
     """The picture of the status words has each word, its phase, and the result of a wait."""
     _, *halves = text_of("states.svg").split("the wait goes on")
-    for table, half in zip([_action.PHASES, _action.DATABASE_PHASES], halves, strict=True):
+    of_work = {**_action.ACTION_PHASES, **_action.CRDB_TASK_PHASES, **_action.TRANSFER_PHASES}
+    for table, half in zip([of_work, _action.DATABASE_PHASES], halves, strict=True):
         boxes = re.findall(r">Phase\.(\w+)<((?:(?!>Phase\.).)*)", half, re.DOTALL)
         drawn = {
             word: Phase[phase]

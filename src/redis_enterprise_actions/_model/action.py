@@ -62,8 +62,9 @@ for _phase in Phase:  # attributes, as they are read for each answer of thousand
     _phase.terminal = _phase in _TERMINAL
     _phase.unfinished = not _phase.terminal and _phase is not Phase.UNKNOWN
 
-PHASES: Final[Mapping[str, Phase]] = MappingProxyType({
-    # objects/action, "status": tasks, node and cluster actions
+# One table for each family of work: a word of another family is unknown.
+ACTION_PHASES: Final[Mapping[str, Phase]] = MappingProxyType({
+    # objects/action, "status": tasks, node and cluster actions; requests/actions: /v2
     "queued": Phase.PENDING,
     "starting": Phase.RUNNING,
     "running": Phase.RUNNING,
@@ -72,17 +73,26 @@ PHASES: Final[Mapping[str, Phase]] = MappingProxyType({
     "failed": Phase.FAILED,
     "cancelled": Phase.CANCELLED,
     "aborted": Phase.ABORTED,  # documented on the 8.0+ pages only
-    # objects/state-machine, "status": these two, and completed, failed
+    # objects/state-machine, "status": these two, and completed, failed. The same routes show both.
     "pending": Phase.PENDING,
     "active": Phase.RUNNING,
-    # objects/crdb_task, "status": queued, failed, and these
+})  # fmt: skip
+
+# objects/crdb_task, "status". No word is documented for a task that was cancelled.
+CRDB_TASK_PHASES: Final[Mapping[str, Phase]] = MappingProxyType({
+    "queued": Phase.PENDING,
     "started": Phase.RUNNING,
     "finished": Phase.COMPLETED,
-    # objects/bdb, "export_status", "import_status", "backup_status": failed, and these
+    "failed": Phase.FAILED,
+})  # fmt: skip
+
+# objects/bdb: the fields "export_status", "import_status" and "backup_status"
+TRANSFER_PHASES: Final[Mapping[str, Phase]] = MappingProxyType({
     "initializing": Phase.PENDING,
     "exporting": Phase.RUNNING,
     "importing": Phase.RUNNING,
     "succeeded": Phase.COMPLETED,
+    "failed": Phase.FAILED,
 })  # fmt: skip
 
 # objects/bdb/status. A database is "active" when nothing is being done to it.
@@ -97,8 +107,8 @@ DATABASE_PHASES: Final[Mapping[str, Phase]] = MappingProxyType({
 })  # fmt: skip
 
 
-def phase_of(status: str, phases: Mapping[str, Phase] = PHASES) -> Phase:
-    """Return the phase of a status word; an unlisted word is `UNKNOWN`."""
+def phase_of(status: str, phases: Mapping[str, Phase] = ACTION_PHASES) -> Phase:
+    """Return the phase of a status word of one family; an unlisted word is `UNKNOWN`."""
     return phases.get(status) or phases.get(status.strip().casefold(), Phase.UNKNOWN)
 
 

@@ -233,10 +233,41 @@ class TestList:
         self, cluster: FakeCluster, actions_api: ActionsApi, body: bytes
     ) -> None:
         """A 404 that is not the API's, such as a gateway's, is not an empty list."""
-        cluster.inject(status=404, body=body)
+        cluster.inject(status=404, body=body, times=None)
 
         with pytest.raises(UnreadableReply, match="port 9443"):
             await actions_api.list_actions(None)
+
+    @pytest.mark.parametrize("path", ["/v1/actions", "/v2/actions"])
+    @pytest.mark.parametrize("body", [b"<html>ok</html>", b'{"rows": []}', b"[", b"5"])
+    async def test_one_unreadable_list(
+        self,
+        cluster: FakeCluster,
+        actions_api: ActionsApi,
+        path: str,
+        body: bytes,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        """A list that cannot be read does not take the other's actions along; a warning says so."""
+        uid = cluster.add_action()
+        cluster.inject(path=path, status=200, body=body)
+
+        assert [action.uid for action in await actions_api.list_actions(None)] == [uid]
+        (record,) = [each for each in caplog.records if each.levelname == "WARNING"]
+        assert record.getMessage().startswith(f"GET {path}: the answer cannot be read")
+
+    @pytest.mark.parametrize("version", ["7.4", "8.0"])
+    async def test_no_readable_list(self, version: Version) -> None:
+        """Without any list that can be read there is an error."""
+        async with FakeCluster(version=version) as cluster:
+            cluster.inject(path="/v1/actions", status=200, body=b"<html>")
+            if version == "8.0":
+                cluster.inject(path="/v2/actions", status=200, body=b"<html>")
+            transport = transport_to(cluster)
+
+            with pytest.raises(UnreadableReply):
+                await ActionsApi(transport).list_actions(None)
+            await transport.close()
 
     @pytest.mark.parametrize("bdb_uid", [-1, "1", 1.0, True])
     async def test_no_database(self, actions_api: ActionsApi, bdb_uid: int) -> None:

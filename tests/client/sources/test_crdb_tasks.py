@@ -171,7 +171,7 @@ class TestFailure:
 
     async def test_never_known(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """A task that is not known for as long as the grace is not found."""
-        with pytest.raises(ActionNotFound, match="action t9 was not found"):
+        with pytest.raises(ActionNotFound, match="CRDB task t9 was not found"):
             await client.crdbs.wait_task("t9", not_found_grace=5)
         assert now() == pytest.approx(5, abs=0.1)
 

@@ -17,8 +17,8 @@ from redis_enterprise_actions._client.protocols import Wanted
 from redis_enterprise_actions._client.sources.list_cache import ListCache, ListEntry
 from redis_enterprise_actions._client.wire.actions import (
     WireAction,
-    action_from_v1,
     split_families,
+    to_action,
 )
 from redis_enterprise_actions._client.wire.lenient_json import decode_struct
 from redis_enterprise_actions._model.reference import Reference, ReferenceKind
@@ -430,7 +430,7 @@ def decode_all(body: bytes) -> dict[str, Shown]:
             except ValueError:
                 continue
             for uid in filter(None, (wire.action_uid, wire.task_id)):
-                found.setdefault(uid, Shown(kind, bytes(raw), action_from_v1(wire, uid, kind)))
+                found.setdefault(uid, Shown(kind, bytes(raw), to_action(wire, uid, kind)))
     return found
 
 

@@ -251,9 +251,9 @@ class TestFailure:
 
     async def test_never_known(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """An action that stays unknown for the grace is not found, as is one on a missing node."""
-        with pytest.raises(ActionNotFound, match="node:1/remove was not found"):
+        with pytest.raises(ActionNotFound, match="remove of node 1 was not found"):
             await client.nodes.wait(1, "remove", not_found_grace=5)
-        with pytest.raises(ActionNotFound, match="node:9/maintenance_on was not found"):
+        with pytest.raises(ActionNotFound, match="maintenance_on of node 9 was not found"):
             await client.nodes.wait(9, "maintenance_on", not_found_grace=5)
         with pytest.raises(ActionNotFound, match="cluster:change_master was not found"):
             await client.cluster.wait("change_master", not_found_grace=5)

@@ -12,9 +12,7 @@ from hypothesis import strategies as st
 from redis_enterprise_actions import Action, Kind, PendingOp, Phase, UnreadableReply
 from redis_enterprise_actions._client.wire.actions import (
     read_action,
-    read_action_v2,
     read_actions,
-    read_actions_v2,
 )
 
 
@@ -57,7 +55,7 @@ def one(**wire: object) -> Action:
 def one_v2(**wire: object) -> Action:
     """Decode a single answer of /v2."""
     body = {"action_uid": "x", "status": "running"} | wire
-    return read_action_v2(json.dumps(body).encode(), "x", "/v2/actions/x")
+    return read_action(json.dumps(body).encode(), "x", "/v2/actions/x", Kind.OTHER)
 
 
 def test_task() -> None:
@@ -131,7 +129,9 @@ def test_v2_list() -> None:
     kinds = ["task", "state-machine", "other", "brand-new"]
     body = json.dumps([V2 | {"action_uid": kind, "action_type": kind} for kind in kinds]).encode()
 
-    assert [(action.uid, action.kind.value) for action in read_actions_v2(body, "/v2/actions")] == [
+    assert [
+        (action.uid, action.kind.value) for action in read_actions(body, "/v2/actions", Kind.OTHER)
+    ] == [
         ("task", "task"),
         ("state-machine", "state-machine"),
         ("other", "other"),
@@ -141,7 +141,7 @@ def test_v2_list() -> None:
 
 def test_v2_single() -> None:
     """An answer of /v2 has its object in `additional_info`."""
-    action = read_action_v2(json.dumps(V2).encode(), "159ca2f8", "/v2/actions/159ca2f8")
+    action = read_action(json.dumps(V2).encode(), "159ca2f8", "/v2/actions/159ca2f8", Kind.OTHER)
 
     assert action == Action(
         uid="159ca2f8",
@@ -306,6 +306,15 @@ def test_pending_ops_of_v2() -> None:
         ({"error": None}, None, None),
         ({"error": ""}, None, None),
         ({"error_code": 12}, "12", None),
+        ({"error_message": {"msg": "no room"}}, None, "no room"),
+        ({"errors": [{"description": "no room"}, "no luck"]}, None, "no room; no luck"),
+        ({"message": "no room"}, None, "no room"),
+        ({"description": "no room"}, None, "no room"),
+        (
+            {"pending_ops": {"1": {"status_description": "no room"}, "2": {"op_name": "x"}}},
+            None,
+            "no room",
+        ),
         ({}, None, None),
     ],
 )
@@ -322,6 +331,17 @@ def test_failure_text(wire: dict[str, object], code: str | None, text: str | Non
 def test_failure_text_of_v2(error: object, text: str) -> None:
     """In /v2 the reason is in `additional_info`."""
     assert one_v2(status="failed", additional_info={"error": error}).error == text
+    assert one_v2(status="failed", additional_info={"description": error}).error == text
+
+
+def test_description_of_work() -> None:
+    """A description is a reason only where the action has failed."""
+    wire = {"description": "restarts the shards", "message": "soon"}
+
+    assert one(status="active", **wire).error is None
+    assert one(status="completed", **wire).error is None
+    assert one_v2(status="running", additional_info=wire).error is None
+    assert one_v2(status="completed", additional_info=wire).error is None
 
 
 @pytest.mark.parametrize("info", [None, [], "x", {"object_type": 5, "object_uid": None}])
@@ -364,14 +384,13 @@ def test_requested_by_task_id() -> None:
 def test_answer_without_uid() -> None:
     """An answer without a uid is about the requested action."""
     assert read_action(b'{"status": "queued"}', "x", "/v1/actions/x").uid == "x"
-    assert read_action_v2(b'{"status": "queued"}', "x", "/v2/actions/x").uid == "x"
+    assert read_action(b'{"status": "queued"}', "x", "/v2/actions/x", Kind.OTHER).uid == "x"
 
 
-@pytest.mark.parametrize("read", [read_action, read_action_v2])
-def test_answer_about_another(read: type[read_action]) -> None:
+def test_answer_about_another() -> None:
     """An answer about another action than the requested one is unreadable."""
     with pytest.raises(UnreadableReply, match="another action"):
-        read(b'{"action_uid": "y", "status": "completed"}', "x", "/v1/actions/x")
+        read_action(b'{"action_uid": "y", "status": "completed"}', "x", "/v1/actions/x")
 
 
 BAD_ENTRIES = [5, None, "x", [], {}, {"status": "active"}, {"action_uid": "y"}, {"status": 5}]
@@ -381,7 +400,7 @@ BAD_ENTRIES = [5, None, "x", [], {}, {"status": "active"}, {"action_uid": "y"}, 
 def test_bad_entry(bad: object) -> None:
     """An entry that is no action does not affect the others."""
     v1 = read_actions(json.dumps({"actions": [bad, TASK, bad]}).encode(), "/v1/actions")
-    v2 = read_actions_v2(json.dumps([bad, V2, bad]).encode(), "/v2/actions")
+    v2 = read_actions(json.dumps([bad, V2, bad]).encode(), "/v2/actions", Kind.OTHER)
 
     assert [action.uid for action in v1] == ["159ca2f8"]
     assert [action.uid for action in v2] == ["159ca2f8"]
@@ -406,9 +425,9 @@ def test_unreadable(body: bytes) -> None:
     """A body that is no answer is an error that shows how it begins."""
     readers = [
         lambda: read_action(body, "x", "/v1/actions/x"),
-        lambda: read_action_v2(body, "x", "/v2/actions/x"),
+        lambda: read_action(body, "x", "/v2/actions/x", Kind.OTHER),
         lambda: read_actions(body, "/v1/actions"),
-        lambda: read_actions_v2(body, "/v2/actions"),
+        lambda: read_actions(body, "/v2/actions", Kind.OTHER),
     ]
     for read in readers:
         with pytest.raises(UnreadableReply) as caught:
@@ -436,9 +455,9 @@ def test_any_body(body: bytes) -> None:
     """Any body decodes or raises `UnreadableReply`."""
     for read in (
         lambda: [read_action(body, "x", "/v1/actions/x")],
-        lambda: [read_action_v2(body, "x", "/v2/actions/x")],
+        lambda: [read_action(body, "x", "/v2/actions/x", Kind.OTHER)],
         lambda: read_actions(body, "/v1/actions"),
-        lambda: read_actions_v2(body, "/v2/actions"),
+        lambda: read_actions(body, "/v2/actions", Kind.OTHER),
     ):
         try:
             actions = read()

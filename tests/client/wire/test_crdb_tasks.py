@@ -78,7 +78,8 @@ class TestCrdbTask:
             ("started", Phase.RUNNING),
             ("finished", Phase.COMPLETED),
             ("failed", Phase.FAILED),
-            ("cancelled", Phase.CANCELLED),
+            ("cancelled", Phase.UNKNOWN),  # a word of other families
+            ("completed", Phase.UNKNOWN),
             ("paused", Phase.UNKNOWN),
         ],
     )
@@ -116,11 +117,12 @@ class TestCrdbTask:
                 "full",
                 "c1: no room; gave up",
             ),
-            ([{"cluster_name": "c1"}, {"description": "x", "error_code": 7}], "7", "c1; x"),
-            ([{}, None, "no"], None, None),
+            ([{"cluster_name": "c1"}, {"description": "x", "error_code": 7}], "7", "x"),
+            ([{}, None, "no"], None, "no"),
             ([], None, None),
             (None, None, None),
-            ("no room", None, None),
+            ("no room", None, "no room"),
+            ({"cluster_name": "c1", "msg": "no room"}, None, "c1: no room"),
         ],
     )
     def test_errors(self, errors: object, code: str | None, error: str | None) -> None:

@@ -17,8 +17,9 @@ from redis_enterprise_actions import (
 from redis_enterprise_actions._client.wire.error_body import (
     error_code_of,
     error_for,
+    has_error_code,
     is_api_error,
-    parse_error_body,
+    unreadable_reply,
 )
 
 
@@ -72,40 +73,6 @@ def test_status(status: int, kind: type[RequestError]) -> None:
 
     assert type(error) is kind
     assert vars(error)["status"] == status
-
-
-@pytest.mark.parametrize(
-    ("body", "code", "text"),
-    [
-        (b'{"error_code": "busy", "description": "wait a bit"}', "busy", "wait a bit"),
-        (b'{"error_code": "busy", "message": "wait a bit"}', "busy", "wait a bit"),
-        (b'{"detail": "No", "status": 400, "title": "Bad Request", "type": "x"}', None, "No"),
-        (b'{"status": 400, "title": "Bad Request"}', None, "Bad Request"),
-        (b'{"error_code": 7, "description": ["x"]}', "7", None),
-        (b"<html><h1>502 Bad Gateway</h1>\n<p>nginx</p></html>", None, "502 Bad Gateway nginx"),
-        (b"plain words", None, "plain words"),
-        (b"", None, None),
-        (b"[]", None, "[]"),
-        (b"\xff\xfe", None, "\ufffd\ufffd"),
-        (b"x" * 5000, None, "x" * 200),
-    ],
-)
-def test_words(body: bytes, code: str | None, text: str | None) -> None:
-    """Every known form of error body yields the cluster's own words."""
-    assert parse_error_body(body) == (code, text)
-    error = refused(400, body)
-    assert isinstance(error, RequestRejected)
-    assert (error.error_code, error.description) == (code, text)
-
-
-def test_long_words() -> None:
-    """Long texts are cut, without a noticeable delay."""
-    body = json.dumps({"error_code": "e" * 9999, "description": "d" * 9999}).encode()
-    code, text = parse_error_body(body)
-    assert (len(code or ""), len(text or "")) == (2000, 2000)
-
-    # Quadratic work on this would never end.
-    assert parse_error_body(b"<" * 20_000_000) == (None, "<" * 200)
 
 
 def test_not_modified() -> None:
@@ -227,6 +194,29 @@ def test_error_code_of() -> None:
 def test_is_api_error(body: bytes, ours: bool) -> None:
     """The API's error bodies have a textual code, or are problem+json; a gateway's have neither."""
     assert is_api_error(body) is ours
+
+
+@pytest.mark.parametrize(
+    ("body", "has_one"),
+    [
+        (b'{"error_code": "db_not_found"}', True),
+        (b'{"error_code": " "}', False),
+        (b'{"error_code": 404}', False),
+        (b'{"title": "Not Found", "status": 404}', False),
+        (b"<html>", False),
+    ],
+)
+def test_has_error_code(body: bytes, has_one: bool) -> None:
+    """Only a textual `error_code` counts where credentials are about to be sent."""
+    assert has_error_code(body) is has_one
+
+
+def test_excerpt_without_secrets() -> None:
+    """The excerpt of an unusable answer has no texts of fields that hold secrets."""
+    body = b'\xef\xbb\xbf{"name": "db", "authentication_admin_pass": "hunter2-hunter2", "uid": 1'
+    error = unreadable_reply("/v1/actions", "cut off", body)
+
+    assert error.excerpt == '{"name": "db", "authentication_admin_pass": "***", "uid": 1'
 
 
 @given(

@@ -89,7 +89,7 @@ class TestReadNodeAction:
         """An invalid field counts as missing, and does not affect the others."""
         action = host(progress=progress, task_id="T1", error_message=7, error_code=3)
 
-        assert (action.progress, action.error, action.error_code) == (None, None, "3")
+        assert (action.progress, action.error, action.error_code) == (None, "7", "3")
         assert action.task_id == "T1"
 
     @pytest.mark.parametrize("task_id", ["", None, 5])

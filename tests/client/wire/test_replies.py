@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import json
+
 import msgspec
 import pytest
 
 from redis_enterprise_actions import UnreadableReply
-from redis_enterprise_actions._client.wire.replies import decode_entries, read_uids
+from redis_enterprise_actions._client.wire.replies import (
+    ListReply,
+    decode_each,
+    decode_list,
+    read_uids,
+)
+
+
+A: dict[str, object] = {"id": "a", "status": "queued"}
+B: dict[str, object] = {"id": "b", "status": "queued"}
 
 
 class Entry(msgspec.Struct):
@@ -15,32 +26,85 @@ class Entry(msgspec.Struct):
     id: str
 
 
+def uids(raws: list[msgspec.Raw]) -> list[str]:
+    """Return the ids of the entries that can be read."""
+    return [entry.id for entry in decode_each(raws, Entry)]
+
+
+def names_of(listed: ListReply) -> list[list[str]]:
+    """Return the ids of each family of a list."""
+    return [uids(list(each)) for each in listed]
+
+
+SHAPES = {
+    "array": ([A, B], [[], [], ["a", "b"]]),
+    "empty array": ([], [[], [], []]),
+    "both families": ({"actions": [A], "state-machines": [B]}, [["a"], ["b"], []]),
+    "both empty": ({"actions": [], "state-machines": []}, [[], [], []]),
+    "with an underscore": ({"actions": [A], "state_machines": [B]}, [["a"], ["b"], []]),
+    "actions": ({"actions": [A]}, [["a"], [], []]),
+    "one family is null": ({"actions": None, "state-machines": [B]}, [[], ["b"], []]),
+    "one family is no array": ({"actions": 5, "state-machines": [B]}, [[], ["b"], []]),
+    "CRDB tasks": ({"crdb_tasks": [A]}, [[], [], ["a"]]),
+    "tasks": ({"tasks": [A, B]}, [[], [], ["a", "b"]]),
+    "databases": ({"bdbs": [A]}, [[], [], ["a"]]),
+    "one object": (A, [[], [], ["a"]]),
+    "other fields": ({"total": 1, "actions": [A]}, [["a"], [], []]),
+    "bad entries": ([5, None, {}, {"id": 5}, A], [[], [], ["a"]]),
+}
+
+
+@pytest.mark.parametrize("before", [b"", b" \n", b"\xef\xbb\xbf", b"\xef\xbb\xbf \n"])
+@pytest.mark.parametrize(("body", "ids"), SHAPES.values(), ids=SHAPES)
+def test_shapes_of_lists(body: object, ids: list[list[str]], before: bytes) -> None:
+    """Each list may come in each shape, also after a byte-order mark; bad entries are skipped."""
+    listed = decode_list(before + json.dumps(body).encode(), "/v1/actions")
+
+    assert names_of(listed) == ids
+    assert uids(listed.entries) == [uid for family in ids for uid in family]
+
+
 @pytest.mark.parametrize(
-    ("body", "ids"),
+    ("fields", "is_entry"),
     [
-        (b'[{"id": "a"}, {"id": "b"}]', ["a", "b"]),
-        (b' \n[{"id": "a"}]', ["a"]),
-        (b'{"tasks": [{"id": "a"}]}', ["a"]),
-        (b'{"old_tasks": [{"id": "a"}]}', ["a"]),
-        (b'{"old_tasks": [{"id": "a"}], "tasks": []}', []),
-        (b'[5, null, {}, {"id": 5}, {"id": "a"}]', ["a"]),
+        ({"action_uid": "x"}, True),
+        ({"task_id": "x"}, True),
+        ({"id": "x"}, True),
+        ({"uid": 1}, True),
+        ({"name": "change_master", "progress": 10}, True),
+        ({"name": "proxy"}, False),
+        ({"uid": ""}, False),
+        ({"uid": None}, False),
+        ({}, False),
     ],
 )
-def test_decode_entries(body: bytes, ids: list[str]) -> None:
-    """A list is an array, or in an object under the first known key; bad entries are skipped."""
-    entries = decode_entries(body, ("tasks", "old_tasks"), Entry, "/v1/tasks")
-
-    assert [entry.id for entry in entries] == ids
+def test_one_object(fields: dict[str, object], is_entry: bool) -> None:
+    """An object alone is an entry if it has a status and names something; no other object is."""
+    body = json.dumps({"status": "queued", **fields}).encode()
+    if is_entry:
+        assert decode_list(body, "/v1/actions").others == [msgspec.Raw(body)]
+        body = json.dumps(fields).encode()
+    with pytest.raises(UnreadableReply, match="no list in it"):
+        decode_list(body, "/v1/actions")
 
 
 @pytest.mark.parametrize(
     ("body", "problem"),
-    [(b"{}", 'no "tasks" in it'), (b'{"tasks": 5}', "array"), (b"5", "object"), (b"[", "trunc")],
+    [
+        (b"{}", "no list in it"),
+        (b'{"error": "x"}', "no list in it"),
+        (b'{"actions": 5}', "no list in it"),
+        (b'{"actions": null}', "no list in it"),
+        (b"5", "object"),
+        (b"[", "trunc"),
+        (b"", "trunc"),
+        (b"<html>", "malformed"),
+    ],
 )
 def test_no_list(body: bytes, problem: str) -> None:
     """A body without a list is an unreadable answer."""
     with pytest.raises(UnreadableReply, match=problem):
-        list(decode_entries(body, ("tasks", "old_tasks"), Entry, "/v1/tasks"))
+        decode_list(body, "/v1/tasks")
 
 
 @pytest.mark.parametrize(
@@ -49,7 +113,10 @@ def test_no_list(body: bytes, problem: str) -> None:
         (b"[]", set()),
         (b'[{"uid": 1}, {"uid": "2"}, {"uid": 3.0}]', {1, 2, 3}),
         (b'{"bdbs": [{"uid": 1}]}', {1}),
+        (b'\xef\xbb\xbf[{"uid": 1}]', {1}),
         (b'{"nodes": [{"uid": 1}]}', None),
+        (b'{"actions": []}', None),
+        (b'{"uid": 1, "status": "active"}', None),
         (b'[{"uid": 1}, {}]', None),
         (b'[{"uid": 1.5}]', None),
         (b'[{"uid": 1}, 5]', None),
@@ -57,5 +124,5 @@ def test_no_list(body: bytes, problem: str) -> None:
     ],
 )
 def test_read_uids(body: bytes, uids: set[int] | None) -> None:
-    """The uids of a list count only if all of the list can be read."""
+    """The uids of a list count only if all of the list can be read, and is the one asked for."""
     assert read_uids(body, "bdbs") == uids

@@ -20,12 +20,11 @@ from redis_enterprise_actions._client.http.messages import Request
 from redis_enterprise_actions._client.http.tls import client_cert_refusal, ssl_context, tls_settings
 from redis_enterprise_actions._client.wire.error_body import (
     USE_HTTPS,
-    WireError,
     error_for,
+    has_error_code,
     is_retryable,
-    parse_error_body,
 )
-from redis_enterprise_actions._client.wire.lenient_json import decode_struct
+from redis_enterprise_actions._client.wire.reasons import read_reason
 from redis_enterprise_actions._model.errors import ClientCertificateRefused, RequestError
 
 from . import network
@@ -245,13 +244,8 @@ def is_rest_api(status: int, headers: Mapping[str, str], body: bytes) -> bool:
         return True
     if status < 300:
         return lists_nodes(body)
-    if status == 401 and headers.get("Server", "").lower() == "envoy":
-        return True
-    try:
-        code = decode_struct(body, WireError).error_code
-    except ValueError:
-        return False
-    return isinstance(code, str) and code != ""
+    is_envoy = status == 401 and headers.get("Server", "").lower() == "envoy"
+    return is_envoy or has_error_code(body)
 
 
 def is_inconclusive(status: int, headers: Mapping[str, str], body: bytes) -> bool:
@@ -365,7 +359,7 @@ def answered(node: str, port: int | None, status: int, headers: Mapping[str, str
         return CheckResult.failure("http", "answers 400", _to_do(USE_HTTPS), node=node)
     server = "the Cluster Manager UI" if port == _UI_PORT else "a proxy or another web server"
     also = ", also for a path that the REST API does not have," if status == 401 else ""
-    quote = ": ".join(filter(None, parse_error_body(body)))[:_MAX_QUOTED]
+    quote = ": ".join(filter(None, read_reason(body)))[:_MAX_QUOTED]
     seen = f"answers {status}{also} as {server} does{quote and f': {quote}'}"
     advice = (
         f"{_USE_API}, without a path, not that of a proxy or the UI; doctor sent no credentials to "

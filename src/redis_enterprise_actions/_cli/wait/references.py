@@ -17,7 +17,14 @@ import msgspec
 
 from redis_enterprise_actions._client.wire.databases import DELETE_DATABASE
 from redis_enterprise_actions._client.wire.node_actions import read_node_actions
-from redis_enterprise_actions._model.action import Kind, Phase, phase_of
+from redis_enterprise_actions._model.action import (
+    ACTION_PHASES,
+    CRDB_TASK_PHASES,
+    TRANSFER_PHASES,
+    Kind,
+    Phase,
+    phase_of,
+)
 from redis_enterprise_actions._model.errors import UsageError
 from redis_enterprise_actions._model.reference import Reference, ReferenceKind, parse_reference
 
@@ -35,6 +42,7 @@ _NO_UID: Final = "an object with no usable ref, uid, action_uid, task_id or id n
 
 _WITH_RUN: Final = frozenset({Kind.NODE_ACTION, Kind.CLUSTER_ACTION})  # `uid@run` is the reference
 _UID_IS_REFERENCE: Final = _WITH_RUN | {Kind.EXPORT, Kind.IMPORT, Kind.BACKUP, Kind.DATABASE}
+_WORDS: Final = (ACTION_PHASES, CRDB_TASK_PHASES, TRANSFER_PHASES)
 _TERMINAL: Final = frozenset(phase.value for phase in Phase if phase.terminal)
 _BDB: Final = re.compile(r"bdb:\d{1,18}", re.ASCII)
 
@@ -227,8 +235,11 @@ def _has_ended(fields: Mapping[str, object]) -> bool:
     """Return True for an action that has ended, False for a reference."""
     if "ref" in fields:
         return False
-    phase = _text_field(fields, "phase") or phase_of(_text_field(fields, "status") or "")
-    return phase in _TERMINAL
+    phase = _text_field(fields, "phase")
+    if phase is not None:
+        return phase in _TERMINAL
+    status = _text_field(fields, "status") or ""
+    return any(phase_of(status, words).terminal for words in _WORDS)
 
 
 def _reference_text(fields: Mapping[str, object]) -> str | None:

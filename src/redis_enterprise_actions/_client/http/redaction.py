@@ -6,6 +6,10 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
+import msgspec
+
+from redis_enterprise_actions._client.wire.reasons import SECRET_KEYS
+
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -14,7 +18,6 @@ if TYPE_CHECKING:
 _V = TypeVar("_V")
 
 _MIN_REDACTED: Final = 8  # characters; a shorter text may be in a body by chance
-_SECRET_KEYS: Final = re.compile("pass|secret|token|credential|private|key(?:$|_id)", re.IGNORECASE)
 _URL_PASSWORD: Final = re.compile(r"://[^/\s:@]*:([^/\s@]+)@")  # sftp://user:password@host
 _MIN_SECRET_LENGTH: Final = 4  # characters; shorter texts occur in ordinary words
 
@@ -56,9 +59,13 @@ def credentials_of(header: Secret) -> bytes:
 
 
 def without_secrets(secrets: Iterable[Secret], text: str | None) -> str | None:
-    """Return a text of the cluster without the secrets that were in the body of a call."""
+    """Return a text of the cluster without the secrets that were in the body of a call.
+
+    The text may quote JSON, in which a secret is escaped.
+    """
     for secret in secrets:
-        text = text and text.replace(secret.reveal(), "***")
+        escaped = msgspec.json.encode(secret.reveal()).decode()[1:-1]
+        text = text and text.replace(escaped, "***").replace(secret.reveal(), "***")
     return text
 
 
@@ -76,9 +83,7 @@ def secrets_in(json: object) -> tuple[Secret, ...]:
             found += [Secret(text) for text in texts if len(text) >= _MIN_SECRET_LENGTH]
         elif isinstance(value, Mapping):
             items = cast("Mapping[object, object]", value).items()
-            left += [
-                (each, is_secret or bool(_SECRET_KEYS.search(str(key)))) for key, each in items
-            ]
+            left += [(each, is_secret or bool(SECRET_KEYS.search(str(key)))) for key, each in items]
         elif isinstance(value, list | tuple):
             left += [(each, is_secret) for each in cast("list[object]", value)]
     return tuple(sorted(found, key=lambda secret: len(secret.reveal()), reverse=True))

@@ -14,7 +14,6 @@ from redis_enterprise_actions._client.protocols import ListResult, list_cost
 from redis_enterprise_actions._client.wire.actions import (
     read_action,
     read_actions,
-    read_actions_v2,
     split_families,
 )
 from redis_enterprise_actions._client.wire.databases import (
@@ -27,7 +26,12 @@ from redis_enterprise_actions._client.wire.databases import (
 )
 from redis_enterprise_actions._client.wire.error_body import foreign_404, is_api_error
 from redis_enterprise_actions._model.action import Action, Evidence, Kind, Phase, completed
-from redis_enterprise_actions._model.errors import ActionStalled, RequestError, RequestRejected
+from redis_enterprise_actions._model.errors import (
+    ActionStalled,
+    RequestError,
+    RequestRejected,
+    UnreadableReply,
+)
 from redis_enterprise_actions._model.text import one_line
 
 from .actions_v2 import PATH as V2_PATH
@@ -74,11 +78,30 @@ class ActionsApi:
         self._cache = ListCache()
 
     async def list_actions(self, bdb_uid: int | None) -> list[Action]:
-        """Return the actions of v1, or those on a database, and then those that only v2 shows."""
+        """Return the actions of v1, or those on a database, and then those that only v2 shows.
+
+        If one of the two lists cannot be read, the other one is returned, with a warning.
+        """
         path = _PATH if bdb_uid is None else f"{_PATH}/bdb/{checked_uid(bdb_uid)}"
-        actions = await self._list(path, None)
+        actions: list[Action] = []
+        problem: UnreadableReply | None = None
+        try:
+            actions = await self._list(path, None)
+        except UnreadableReply as error:
+            problem = error
+        try:
+            of_v2 = await self.v2.list_actions()
+        except UnreadableReply as error:
+            if problem is not None:
+                raise
+            of_v2, problem = [], error
+        if problem is not None:
+            if of_v2 is None:  # the cluster has no v2
+                raise problem
+            fields = {"event": "unreadable list", "path": problem.path, "reason": problem.detail}
+            _log.warning("%s; the list lacks its actions", problem, extra=fields)
         known = {action.uid for action in actions}
-        for action in await self.v2.list_actions() or ():
+        for action in of_v2 or ():
             if action.uid not in known and (bdb_uid is None or is_on_database(action, bdb_uid)):
                 actions.append(action)
         return actions
@@ -260,8 +283,9 @@ def _decode_families(reply: Reply) -> tuple[Mapping[Kind, Sequence[msgspec.Raw]]
 
 def _decode_v2(uids: set[str], body: bytes) -> tuple[dict[str, Action], float]:
     """Return the actions in the list of v2 that have one of these uids, and its cost."""
-    actions = reversed(read_actions_v2(body, V2_PATH, uids))  # the first one of each uid counts
-    return {action.uid: action for action in actions}, list_cost(body)
+    actions = read_actions(body, V2_PATH, Kind.OTHER, uids)
+    # The first one of each uid counts.
+    return {action.uid: action for action in reversed(actions)}, list_cost(body)
 
 
 def _list_body(path: str, reply: Reply) -> bytes:

@@ -11,7 +11,7 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from redis_enterprise_actions._client.wire.actions import read_action_v2, read_actions_v2
+from redis_enterprise_actions._client.wire.actions import read_action, read_actions
 from redis_enterprise_actions._client.wire.error_body import error_code_of, foreign_404
 from redis_enterprise_actions._model.action import Action, Kind
 from redis_enterprise_actions._model.errors import ClusterUnreachable, RequestRejected
@@ -45,7 +45,7 @@ class ActionsV2Api:
 
     async def list_actions(self, gate: Gate | None = None) -> list[Action] | None:
         """Return all actions, or None if the cluster has no v2 or its list is broken."""
-        return await self.read_list(partial(read_actions_v2, path=PATH), gate)
+        return await self.read_list(partial(read_actions, path=PATH, kind=Kind.OTHER), gate)
 
     async def read_list(self, read: Callable[[bytes], _T], gate: Gate | None) -> _T | None:
         """Return what `read` makes of the list, or None as `list_actions` does."""
@@ -137,13 +137,15 @@ def absence_of(reply: Reply) -> Absence:
 
 
 def _decode_action(uid: str, path: str, reply: Reply) -> Action | Absence:
-    return absence_of(reply) if reply.status == 404 else read_action_v2(reply.body, uid, path)
+    return (
+        absence_of(reply) if reply.status == 404 else read_action(reply.body, uid, path, Kind.OTHER)
+    )
 
 
 def _decode_existing_list(reply: Reply) -> list[Action]:
     if reply.status == 404:
         raise foreign_404(PATH, reply.body)
-    return read_actions_v2(reply.body, PATH)
+    return read_actions(reply.body, PATH, Kind.OTHER)
 
 
 def is_v2_only(action: Action | None) -> bool:

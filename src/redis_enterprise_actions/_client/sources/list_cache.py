@@ -11,7 +11,7 @@ import msgspec
 from redis_enterprise_actions._client.wire.actions import (
     WireAction,
     WireStatus,
-    action_from_v1,
+    to_action,
 )
 from redis_enterprise_actions._client.wire.lenient_json import decode_struct
 from redis_enterprise_actions._client.wire.replies import log_skipped_entry
@@ -49,7 +49,7 @@ class ListEntry(msgspec.Struct, frozen=True, gc=False):
             wire = _decode_action(self.raw)
         except (ValueError, RecursionError):
             wire = _decode_leniently(self.raw, WireAction, WireAction(self.status))
-        return action_from_v1(wire, self.uid, self.kind)
+        return to_action(wire, self.uid, self.kind)
 
 
 class ListCache:

@@ -14,6 +14,7 @@ import msgspec
 
 from redis_enterprise_actions._client.wire.databases import TransferStatus, transfer_status
 from redis_enterprise_actions._model.action import (
+    TRANSFER_PHASES,
     Action,
     Ambiguity,
     AmbiguousAnswer,
@@ -66,7 +67,9 @@ class Baseline(NamedTuple):
     @property
     def was_busy(self) -> bool:
         """True if another transfer was in progress before the call."""
-        return self.status not in {"", _IDLE} and not phase_of(self.status).terminal
+        if self.status in {"", _IDLE}:
+            return False
+        return not phase_of(self.status, TRANSFER_PHASES).terminal
 
     def with_call_time(self, milliseconds: int, *, by_cluster_clock: bool) -> Baseline:
         """Return the baseline with the time of the call."""

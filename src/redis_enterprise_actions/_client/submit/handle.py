@@ -14,6 +14,7 @@ from redis_enterprise_actions._client.wire.databases import (
     has_no_new_failure,
     is_settled,
 )
+from redis_enterprise_actions._client.wire.reasons import reason_in
 from redis_enterprise_actions._model.reference import AFTER, UNCHANGED, Reference, ReferenceKind
 
 from .calls import NO_HANDLE, Follow
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _BDB_UID: Final = re.compile(r"\d{1,18}", re.ASCII)
-_MAX_ERROR_LENGTH: Final = 500  # characters of an error that is not text
 _ACCEPTED: Final = 202  # the cluster has not done the work yet
 _CANCELS: Final = frozenset({Follow.NODE_ACTION_CANCEL, Follow.CRDB_TASK_CANCEL})
 _DONE_WITHOUT_HANDLE: Final = frozenset({Follow.OPTIONAL_ACTION, Follow.SYNCHRONOUS})
@@ -122,18 +122,13 @@ def embedded_error(answer: object) -> tuple[str | None, str | None] | None:
     for fields in (*entries, *databases):
         if any(_uid(fields, name) is not None for name in ("action_uid", "task_id", "id")):
             continue
-        texts = (fields.get(name) for name in ("description", "message", "detail", "title"))
-        text = next((text for text in texts if isinstance(text, str) and text), None)
         code, title, status = fields.get("error_code"), fields.get("title"), fields.get("status")
-        if (isinstance(code, str) and code.strip()) or isinstance(code, int):
-            return str(code), text
-        if isinstance(title, str) and isinstance(status, int | str):  # RFC 7807, of crdbs
-            return None, text
-        error = fields.get("error") or fields.get("errors")
-        if error and isinstance(error, str):
-            return None, error
-        if error and isinstance(error, list | dict):
-            return None, msgspec.json.encode(error).decode()[:_MAX_ERROR_LENGTH]
+        has_code = isinstance(code, int) or (isinstance(code, str) and bool(code.strip()))
+        is_problem = isinstance(title, str) and isinstance(status, int | str)  # RFC 9457, of crdbs
+        errors = [fields.get(name) for name in ("error", "errors")]
+        has_error = any(each and isinstance(each, str | list | dict) for each in errors)
+        if has_code or is_problem or has_error:
+            return reason_in(fields)
     return None
 
 

@@ -29,8 +29,8 @@ from redis_enterprise_actions._client.sources.node_runs import (
 )
 from redis_enterprise_actions._client.sources.paths import quoted_uid
 from redis_enterprise_actions._client.sources.transfer_runs import was_busy_before
-from redis_enterprise_actions._client.wire.error_body import parse_error_body
 from redis_enterprise_actions._client.wire.lenient_json import decode
+from redis_enterprise_actions._client.wire.reasons import read_reason
 from redis_enterprise_actions._model.errors import (
     AnswerLost,
     ClusterUnreachable,
@@ -246,7 +246,7 @@ class Submitter:
                 raise _OutcomeUnknown(error) from None
             raise
         if reply.status == _NOT_FOUND:
-            raise _rejected(request, reply.status, *parse_error_body(reply.body))
+            raise _rejected(request, reply.status, *read_reason(reply.body))
         return sent_at, reply
 
     async def _find_lost_work(

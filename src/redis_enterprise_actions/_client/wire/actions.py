@@ -7,25 +7,34 @@ client reads. List entries that cannot be read are skipped.
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import compress
+from operator import not_
 from sys import intern
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from redis_enterprise_actions._model.action import PHASES, Action, Kind, PendingOp, phase_of
+from redis_enterprise_actions._model.action import (
+    ACTION_PHASES,
+    Action,
+    Kind,
+    PendingOp,
+    Phase,
+    phase_of,
+)
 
-from .error_body import parse_error_body, unreadable_reply
+from .error_body import unreadable_reply
 from .lenient_json import (
     Numeric,
     TextOrInt,
     as_text,
-    decode,
     decode_or_default,
     decode_struct,
     percentage,
     utc_time,
 )
-from .replies import decode_array, decode_each, decode_reply
+from .reasons import reason_text
+from .replies import decode_each, decode_list
 
 
 if TYPE_CHECKING:
@@ -47,10 +56,26 @@ class WirePendingOp(msgspec.Struct):
     last_sample_time: Numeric = None
 
 
-class WireAction(msgspec.Struct, gc=False):
-    """A task or a state machine of /v1 (objects/action, objects/state-machine).
+class WireFailure(msgspec.Struct, kw_only=True, gc=False):
+    """The fields in which actions give the reason of a failure.
 
-    GET /v1/actions/{uid} answers with either.
+    The first two are documented (objects/action), as is `error` (objects/state-machine); the others
+    are those of error bodies.
+    """
+
+    error_code: TextOrInt = None
+    error_message: msgspec.Raw = msgspec.Raw()
+    error: msgspec.Raw = msgspec.Raw()
+    errors: msgspec.Raw = msgspec.Raw()
+    message: msgspec.Raw = msgspec.Raw()
+    description: msgspec.Raw = msgspec.Raw()
+
+
+class WireAction(WireFailure, gc=False):
+    """A task, a state machine (objects/action, objects/state-machine), or an action of /v2.
+
+    Only actions of /v2 have `action_type` and `additional_info`. GET /v1/actions/{uid} answers with
+    either of /v1, and the client takes each on any route.
     """
 
     status: str
@@ -64,9 +89,13 @@ class WireAction(msgspec.Struct, gc=False):
     state: str | None = None
     heartbeat: Numeric = None
     pending_ops: dict[str, msgspec.Raw] | None = None
-    error_code: TextOrInt = None
-    error_message: str | None = None
-    error: msgspec.Raw = msgspec.Raw()
+    action_type: str | None = None
+    additional_info: msgspec.Raw = msgspec.Raw()
+
+    @property
+    def uid(self) -> str:
+        """The uid of the action, or empty."""
+        return (self.action_uid or self.task_id or "").strip()
 
 
 class WireStatus(msgspec.Struct, gc=False):
@@ -77,112 +106,123 @@ class WireStatus(msgspec.Struct, gc=False):
     task_id: str | None = None
 
 
-class WireActions(msgspec.Struct):
-    """The list of /v1/actions; that of /v1/actions/bdb/{uid} may have the same shape."""
-
-    actions: list[msgspec.Raw] | None = None
-    state_machines: list[msgspec.Raw] | None = msgspec.field(default=None, name="state-machines")
-
-
 class WireInfo(msgspec.Struct):
-    """`additional_info` of a /v2 action."""
+    """`additional_info` of an action of /v2."""
 
-    description: str | None = None
+    description: msgspec.Raw = msgspec.Raw()
     error: msgspec.Raw = msgspec.Raw()
     object_type: str | None = None
     object_uid: TextOrInt = None
     pending_ops: dict[str, msgspec.Raw] | None = None
 
 
-class WireActionV2(msgspec.Struct):
-    """An action object of /v2."""
+def read_action(body: bytes, uid: str, path: str, kind: Kind | None = None) -> Action:
+    """Decode the answer of GET /v1/actions/{uid} or /v2/actions/{uid}.
 
-    status: str
-    action_uid: str | None = None
-    action_type: str | None = None
-    name: str | None = None
-    progress: Numeric = None
-    creation_time: Numeric = None
-    additional_info: msgspec.Raw = msgspec.Raw()
-
-
-def read_action(body: bytes, uid: str, path: str) -> Action:
-    """Decode the answer of GET /v1/actions/{uid}, a task or a state machine.
-
-    Short bodies are cached: the same body gives the same `Action` object.
+    An action that does not say of which kind it is gets `kind`. Short bodies are cached: the same
+    body gives the same `Action` object.
     """
     read = _read_action_cached if len(body) <= _MAX_CACHED_BODY else _read_action
-    return read(body, uid, path)
+    return read(body, uid, path, kind)
 
 
-def _read_action(body: bytes, uid: str, path: str) -> Action:
+def _read_action(body: bytes, uid: str, path: str, kind: Kind | None) -> Action:
     try:
         wire = decode_struct(body, WireAction)
     except ValueError as error:
         raise unreadable_reply(path, error, body) from None
-    if uid not in {wire.action_uid, wire.task_id}:
-        _check_uid(uid, (wire.action_uid, wire.task_id), body, path)
-    return action_from_v1(wire, uid)
+    found = (wire.action_uid, wire.task_id)
+    if uid not in found and not _is_about(uid, found):
+        raise unreadable_reply(path, "it is about another action", body)
+    return to_action(wire, uid, kind)
 
 
 _read_action_cached: Final = lru_cache(_CACHED_BODIES)(_read_action)
 
 
-def read_action_v2(body: bytes, uid: str, path: str) -> Action:
-    """Decode the answer of GET /v2/actions/{uid}."""
-    wire = decode_reply(body, WireActionV2, path)
-    _check_uid(uid, (wire.action_uid,), body, path)
-    return _action_from_v2(wire, uid)
-
-
-def read_actions(body: bytes, path: str) -> list[Action]:
-    """Decode a list of /v1: an object with two arrays, or an array of state machines."""
-    return [
-        action_from_v1(wire, uid, kind)
-        for kind, raws in split_families(body, path).items()
-        for wire in decode_each(raws, WireAction)
-        if (uid := wire.action_uid or wire.task_id) is not None
-    ]
-
-
-def read_actions_v2(
-    body: bytes, path: str, wanted: Container[str | None] | None = None
+def read_actions(
+    body: bytes,
+    path: str,
+    kind: Kind | None = None,
+    wanted: Container[str] | None = None,
 ) -> list[Action]:
-    """Decode the array of /v2/actions: the entries whose uid is `wanted`, or all of them."""
+    """Decode a list of actions: those whose uid is `wanted`, or all of them.
+
+    An action that does not say of which kind it is gets `kind`.
+    """
+    listed = decode_list(body, path)
+    families = (
+        (Kind.TASK, listed.tasks),
+        (Kind.STATE_MACHINE, listed.state_machines),
+        (kind, listed.others),
+    )
     return [
-        _action_from_v2(wire, wire.action_uid)
-        for wire in decode_each(decode_array(body, path), WireActionV2)
-        if wire.action_uid is not None and (wanted is None or wire.action_uid in wanted)
+        to_action(wire, uid, family)
+        for family, raws in families
+        for wire in decode_each(raws, WireAction)
+        if (uid := wire.uid) and (wanted is None or uid in wanted)
     ]
 
 
 def split_families(body: bytes, path: str) -> dict[Kind, Sequence[msgspec.Raw]]:
-    """Return the undecoded entries of a list of /v1 by family."""
-    if body.lstrip().startswith(b"["):
-        return {Kind.STATE_MACHINE: decode_array(body, path)}
-    wire = decode_reply(body, WireActions, path)
-    if wire.actions is None and wire.state_machines is None:
-        raise unreadable_reply(path, 'neither "actions" nor "state-machines" in it', body)
-    return {Kind.TASK: wire.actions or (), Kind.STATE_MACHINE: wire.state_machines or ()}
+    """Return the undecoded entries of the list of /v1 by family."""
+    listed = decode_list(body, path)
+    tasks, machines = listed.tasks, listed.state_machines
+    if listed.others:
+        is_task = [_has_task_id(raw) for raw in listed.others]
+        others = listed.others
+        tasks = [*tasks, *compress(others, is_task)]
+        machines = [*machines, *compress(others, map(not_, is_task))]
+    return {Kind.TASK: tasks, Kind.STATE_MACHINE: machines}
 
 
-def action_from_v1(wire: WireAction, uid: str, kind: Kind | None = None) -> Action:
-    """Convert a task or a state machine of /v1."""
-    # Of the two families only tasks have a task_id.
-    family = kind or (Kind.STATE_MACHINE if wire.task_id is None else Kind.TASK)
+def _has_task_id(raw: msgspec.Raw) -> bool:
+    return decode_or_default(raw, _TaskId).task_id is not None
+
+
+class _TaskId(msgspec.Struct):
+    """The field that only tasks have."""
+
+    task_id: object = None
+
+
+def to_action(wire: WireAction, uid: str, kind: Kind | None = None) -> Action:
+    """Convert a task, a state machine or an action of /v2.
+
+    Its kind is what it says itself, otherwise `kind`, otherwise that of a task or a state machine.
+    """
     object_type, _, object_uid = (wire.object_name or "").partition(":")
+    if wire.action_type:
+        kind = _KINDS.get(wire.action_type.strip().casefold(), Kind.OTHER)
+    elif wire.task_id is not None:  # of the two families of v1 only tasks have one
+        kind = kind or Kind.TASK
+    elif object_type or kind is None:
+        kind = kind if kind is Kind.TASK else Kind.STATE_MACHINE
     # This runs for each changed entry of lists with thousands: few calls, and none for missing
     # fields.
     beat, node_uid, error_code = wire.heartbeat, wire.node_uid, wire.error_code
-    progress = wire.progress
+    progress, pending_ops = wire.progress, wire.pending_ops
     if progress is not None:
         progress = percentage(progress)
+    phase = ACTION_PHASES.get(wire.status) or phase_of(wire.status)
+    error = failure_text(wire, phase)
+    if wire.additional_info:
+        info = decode_or_default(wire.additional_info, WireInfo)
+        object_type = object_type or info.object_type or ""
+        object_uid = object_uid or as_text(info.object_uid) or ""
+        pending_ops = pending_ops or info.pending_ops
+        error = error or reason_text(info.error)
+        if error is None and phase is Phase.FAILED:
+            error = reason_text(info.description)
+    ops = _pending_ops(pending_ops) if pending_ops else ()
+    if error is None and ops and phase is Phase.FAILED:
+        error = "; ".join(op.status_description for op in ops if op.status_description) or None
     return Action(
         uid=uid,
         name=intern(wire.name or ""),
-        kind=family,
+        kind=kind,
         status=intern(wire.status),
-        phase=PHASES.get(wire.status) or phase_of(wire.status),
+        phase=phase,
         progress=progress,
         state=intern(wire.state) if wire.state else None,
         object_type=intern(object_type) or None,
@@ -190,37 +230,29 @@ def action_from_v1(wire: WireAction, uid: str, kind: Kind | None = None) -> Acti
         node_uid=None if node_uid is None else as_text(node_uid),
         creation_time=None if wire.creation_time is None else utc_time(wire.creation_time),
         heartbeat=None if beat is None else utc_time(beat),
-        pending_ops=_pending_ops(wire.pending_ops) if wire.pending_ops else (),
+        pending_ops=ops,
         error_code=None if error_code is None else as_text(error_code),
-        error=wire.error_message or (error_text(wire.error) if wire.error else None),
-    )
-
-
-def _action_from_v2(wire: WireActionV2, uid: str) -> Action:
-    info = decode_or_default(wire.additional_info, WireInfo)
-    return Action(
-        uid=uid,
-        name=wire.name or "",
-        kind=_KINDS.get(wire.action_type or "", Kind.OTHER),
-        status=wire.status,
-        phase=phase_of(wire.status),
-        progress=percentage(wire.progress),
-        object_type=info.object_type or None,
-        object_uid=as_text(info.object_uid),
-        creation_time=utc_time(wire.creation_time),
-        pending_ops=_pending_ops(info.pending_ops or {}),
-        error=error_text(info.error),
+        error=error,
     )
 
 
 _KINDS: Final = {kind.value: kind for kind in Kind}  # action_type, in the vendor's spelling
 
 
-def _check_uid(uid: str, found: tuple[str | None, ...], body: bytes, path: str) -> None:
-    """Raise `UnreadableReply` if an answer has uids, and none of them is `uid`."""
-    uids = {each.casefold() for each in found if each}
-    if uids and uid.casefold() not in uids:
-        raise unreadable_reply(path, "it is about another action", body)
+def failure_text(wire: WireFailure, phase: Phase) -> str | None:
+    """Return the reason of a failure in the cluster's words, or None."""
+    for raw in (wire.error_message, wire.error, wire.errors):
+        if raw and raw != _NULL and (text := reason_text(raw)) is not None:
+            return text
+    if not phase.terminal or phase is Phase.COMPLETED:
+        return None  # a description of the work, if any
+    return reason_text(wire.message) or reason_text(wire.description)
+
+
+def _is_about(uid: str, found: tuple[str | None, ...]) -> bool:
+    """Return False if an answer has uids, and none of them is `uid`."""
+    uids = {each.strip().casefold() for each in found if each}
+    return not uids or uid.casefold() in uids
 
 
 def _pending_ops(raws: Mapping[str, msgspec.Raw]) -> tuple[PendingOp, ...]:
@@ -239,14 +271,3 @@ def _pending_ops(raws: Mapping[str, msgspec.Raw]) -> tuple[PendingOp, ...]:
             )
         )
     return tuple(ops)
-
-
-def error_text(raw: msgspec.Raw) -> str | None:
-    """Return the text of `error`: a string for state machines, an object in `background_op`."""
-    if not raw or raw == _NULL:
-        return None
-    try:
-        return decode(raw, str) or None
-    except ValueError:
-        code, description = parse_error_body(bytes(raw))
-        return ": ".join(filter(None, (code, description))) or None

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import cast
 
 import msgspec
 
-from redis_enterprise_actions._model.action import Action, Kind, phase_of
+from redis_enterprise_actions._model.action import CRDB_TASK_PHASES, Action, Kind, phase_of
 
 from .error_body import unreadable_reply
-from .lenient_json import TextOrInt, as_text, decode_or_default
-from .replies import decode_entries, decode_reply
-
-
-class WireCrdbError(msgspec.Struct):
-    """One of a task's `errors`."""
-
-    cluster_name: str | None = None
-    description: str | None = None
-    error_code: TextOrInt = None
+from .lenient_json import TextOrInt, as_text, decode, decode_or_default
+from .reasons import reason_in, reason_text
+from .replies import decode_each, decode_list, decode_reply
 
 
 class WireCrdbStep(msgspec.Struct):
@@ -44,39 +38,64 @@ class WireCrdbTask(msgspec.Struct):
     operation: str | None = None
     started: str | None = None
     progress: msgspec.Raw = msgspec.Raw()
-    errors: list[msgspec.Raw] | None = None
+    errors: msgspec.Raw = msgspec.Raw()
+    error_code: TextOrInt = None
+    error: msgspec.Raw = msgspec.Raw()
 
 
 def read_crdb_task(body: bytes, uid: str, path: str) -> Action:
     """Decode the answer of GET /v1/crdb_tasks/{id}."""
     wire = decode_reply(body, WireCrdbTask, path)
-    if wire.id and wire.id.casefold() != uid.casefold():
+    if wire.id and wire.id.strip().casefold() != uid.casefold():
         raise unreadable_reply(path, "it is about another task", body)
     return _crdb_task(wire, uid)
 
 
 def read_crdb_tasks(body: bytes, path: str) -> list[Action]:
     """Decode the list of /v1/crdb_tasks."""
-    wires = decode_entries(body, ("crdb_tasks", "tasks"), WireCrdbTask, path)
-    return [_crdb_task(wire, wire.id) for wire in wires if wire.id]
+    wires = decode_each(decode_list(body, path).entries, WireCrdbTask)
+    return [_crdb_task(wire, uid) for wire in wires if (uid := (wire.id or "").strip())]
 
 
 def _crdb_task(wire: WireCrdbTask, uid: str) -> Action:
-    errors = [decode_or_default(raw, WireCrdbError) for raw in wire.errors or ()]
-    texts = [": ".join(filter(None, (each.cluster_name, each.description))) for each in errors]
+    code, error = _failure(wire)
     return Action(
         uid=uid,
         name=wire.operation or "crdb_task",
         kind=Kind.CRDB_TASK,
         status=wire.status,
-        phase=phase_of(wire.status),
+        phase=phase_of(wire.status, CRDB_TASK_PHASES),
         state=_steps(wire.progress),
         object_type="crdb" if wire.crdb_guid else None,
         object_uid=wire.crdb_guid or None,
         creation_time=_iso_time(wire.started),
-        error_code=next(filter(None, (as_text(each.error_code) for each in errors)), None),
-        error="; ".join(filter(None, texts)) or None,
+        error_code=code,
+        error=error,
     )
+
+
+def _failure(wire: WireCrdbTask) -> tuple[str | None, str | None]:
+    """Return the code and the text of a task's `errors`, one of each cluster that has one."""
+    try:
+        found = decode(wire.errors, object) if wire.errors else None
+    except ValueError:
+        found = None
+    codes, texts = [as_text(wire.error_code)], [reason_text(wire.error)]
+    for each in cast("list[object]", found) if isinstance(found, list) else [found]:
+        code, text = _error_in(each)
+        codes.append(code)
+        texts.append(text)
+    return next(filter(None, codes), None), "; ".join(filter(None, texts)) or None
+
+
+def _error_in(entry: object) -> tuple[str | None, str | None]:
+    """Return the code and the text of one of the `errors`, with the name of its cluster."""
+    if not isinstance(entry, dict):
+        return reason_in(entry)
+    fields = cast("dict[str, object]", entry)
+    cluster = fields.pop("cluster_name", None)
+    code, text = reason_in(fields)
+    return code, f"{cluster}: {text}" if cluster and text else text
 
 
 def _steps(raw: msgspec.Raw) -> str | None:

@@ -14,6 +14,7 @@ import msgspec
 
 from redis_enterprise_actions._model.action import (
     DATABASE_PHASES,
+    TRANSFER_PHASES,
     Action,
     Ambiguity,
     AmbiguousAnswer,
@@ -24,9 +25,9 @@ from redis_enterprise_actions._model.action import (
 from redis_enterprise_actions._model.errors import UnreadableReply
 from redis_enterprise_actions._model.reference import GONE, Reference, ReferenceKind
 
-from .actions import error_text
 from .lenient_json import Numeric, TextOrInt, as_text, decode, decode_struct, percentage
-from .replies import decode_each
+from .reasons import reason_text
+from .replies import decode_each, list_in
 
 
 if TYPE_CHECKING:
@@ -54,14 +55,14 @@ class WireDatabase(msgspec.Struct, dict=True):
     background_op: msgspec.Raw = msgspec.Raw()
     export_status: str | None = None
     export_progress: Numeric = None
-    export_failure_reason: str | None = None
+    export_failure_reason: msgspec.Raw = msgspec.Raw()
     last_export_time: str | None = None
     import_status: str | None = None
     import_progress: Numeric = None
-    import_failure_reason: str | None = None
+    import_failure_reason: msgspec.Raw = msgspec.Raw()
     backup_status: str | None = None
     backup_progress: Numeric = None
-    backup_failure_reason: str | None = None
+    backup_failure_reason: msgspec.Raw = msgspec.Raw()
     last_backup_time: str | None = None
 
     @cached_property
@@ -107,7 +108,7 @@ def find_database(body: bytes) -> WireDatabase | None:
 def read_databases(body: bytes, path: str) -> dict[int, WireDatabase]:
     """Decode the list of /v1/bdbs; return the databases by uid."""
     try:
-        raws = decode(body, list[msgspec.Raw])
+        raws = list_in(body).entries
     except ValueError:
         raws = None
     if raws is None:  # raised here, so that the error has no context that quotes the body
@@ -151,7 +152,7 @@ def _background_op(raw: msgspec.Raw) -> BackgroundOp:
         wire.name or "",
         word.strip().casefold() if isinstance(word, str) else _UNREADABLE,
         None if wire.progress is None else percentage(wire.progress),
-        error_text(wire.error) if wire.error else None,
+        reason_text(wire.error),
     )
 
 
@@ -292,11 +293,11 @@ class TransferStatus(msgspec.Struct, frozen=True):
     @property
     def is_result(self) -> bool:
         """True if the status is the result of a transfer that ended."""
-        return phase_of(self.status).terminal
+        return phase_of(self.status, TRANSFER_PHASES).terminal
 
     def to_action(self, ref: Reference) -> Action:
         """Convert the status to the action for a reference."""
-        phase = phase_of(self.status)
+        phase = phase_of(self.status, TRANSFER_PHASES)
         return Action(
             uid=ref.name,
             name=ref.kind.value,
@@ -319,6 +320,6 @@ def transfer_status(wire: WireDatabase, kind: ReferenceKind) -> TransferStatus:
     return TransferStatus(
         status=getattr(wire, f"{kind}_status") or "",
         progress=percentage(getattr(wire, f"{kind}_progress")),
-        error=getattr(wire, f"{kind}_failure_reason") or None,
+        error=reason_text(getattr(wire, f"{kind}_failure_reason")),
         last_time=last or "",
     )

@@ -17,41 +17,25 @@ from redis_enterprise_actions._model.errors import (
 )
 from redis_enterprise_actions._model.text import one_line
 
-from .lenient_json import TextOrInt, as_text, decode, decode_struct
+from .lenient_json import decode
+from .reasons import read_reason, without_secret_fields
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _MAX_EXCERPT: Final = 200  # characters of a body that an error quotes
-_MAX_PARSED: Final = 2**16  # bytes of an error body
-_MAX_TEXT: Final = 2000  # characters of an error code or a description
+_MAX_SEARCHED: Final = 2**16  # bytes of a body
 FOREIGN_404: Final = "a 404 that is not the REST API's; is the URL that of the API (port 9443)?"
 USE_API: Final = "Use the URL of the REST API itself (port 9443), not that of a proxy or the UI"
 USE_HTTPS: Final = "Begin the URL with https://"
 _PLAIN_TO_TLS: Final = b"plain HTTP request was sent to HTTPS port"  # as nginx says it
-_TAG: Final = re.compile(rb"<[^>]*>")
 _HOST: Final = re.compile(r"(https?)://(?:[^/?#]*@)?([^/?#@]+)", re.IGNORECASE)
-
-
-class WireError(msgspec.Struct):
-    """An error body.
-
-    Real bodies have `error_code` and `description`. The documentation calls the text `message`;
-    problem+json (RFC 9457) has `detail` and `title`.
-    """
-
-    error_code: TextOrInt = None
-    description: str | None = None
-    message: str | None = None
-    detail: str | None = None
-    title: str | None = None
 
 
 def error_code_of(body: bytes) -> str | None:
     """Return the `error_code` of an error body, or None where it has none."""
-    code, _ = parse_error_body(body)
-    return code
+    return read_reason(body)[0]
 
 
 class _ApiError(msgspec.Struct):
@@ -67,13 +51,22 @@ def is_api_error(body: bytes) -> bool:
 
     The API's have a textual `error_code`, or, as problem+json, `title` and `status`.
     """
+    wire = _api_error(body)
+    is_problem = isinstance(wire.title, str) and isinstance(wire.status, int | str)
+    return is_problem or has_error_code(body)
+
+
+def has_error_code(body: bytes) -> bool:
+    """Return True if an error body has an `error_code` that is text."""
+    code = _api_error(body).error_code
+    return isinstance(code, str) and bool(code.strip())
+
+
+def _api_error(body: bytes) -> _ApiError:
     try:
-        wire = decode(body, _ApiError)
+        return decode(body, _ApiError)
     except ValueError:
-        return False
-    if isinstance(wire.error_code, str) and wire.error_code.strip():
-        return True
-    return isinstance(wire.title, str) and isinstance(wire.status, int | str)
+        return _ApiError()
 
 
 def unreadable_reply(path: str, problem: object, body: bytes) -> UnreadableReply:
@@ -112,7 +105,7 @@ def error_for(
     """
     if 200 <= status < 300 or status == 404:
         return None
-    code, description = parse_error_body(body)
+    code, description = read_reason(body)
     if not quoted:
         description = None
     if redact is not None:
@@ -127,7 +120,7 @@ def error_for(
             retry_after=_retry_after(headers),
         )
     kind = AuthenticationError if status in {401, 403} else RequestRejected
-    advice = USE_HTTPS if status == 400 and _PLAIN_TO_TLS in body[:_MAX_PARSED] else None
+    advice = USE_HTTPS if status == 400 and _PLAIN_TO_TLS in body[:_MAX_SEARCHED] else None
     return kind(
         method,
         path,
@@ -145,19 +138,9 @@ def is_retryable(status: int) -> bool:
     return status in {408, 429} or (status >= 500 and status not in {501, 505})
 
 
-def parse_error_body(body: bytes) -> tuple[str | None, str | None]:
-    """Return the code and the text of an error body: JSON, HTML, plain text, or empty."""
-    try:
-        wire = decode_struct(body[:_MAX_PARSED], WireError)
-    except ValueError:
-        return None, _excerpt(_TAG.sub(b" ", body[: 4 * _MAX_EXCERPT])) or None
-    code = as_text(wire.error_code) or ""
-    text = wire.description or wire.message or wire.detail or wire.title or ""
-    return code[:_MAX_TEXT] or None, text[:_MAX_TEXT] or None
-
-
 def _excerpt(body: bytes) -> str:
-    return one_line(body[: 4 * _MAX_EXCERPT].decode("utf-8", "replace")).strip()[:_MAX_EXCERPT]
+    text = without_secret_fields(body[: 4 * _MAX_EXCERPT].decode("utf-8-sig", "replace"))
+    return one_line(text).strip()[:_MAX_EXCERPT]
 
 
 def _hint(

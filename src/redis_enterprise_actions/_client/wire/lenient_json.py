@@ -16,6 +16,7 @@ from typing import Final, TypeVar
 import msgspec
 
 
+BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 # Seen on the wire: "100", 100, 14.29; "1760400087" and 1760400087; "1" and 1.
 Numeric = float | str | None
 TextOrInt = str | int | None
@@ -34,7 +35,10 @@ def decode(data: bytes | msgspec.Raw, shape: type[_T]) -> _T:
     except RecursionError as error:
         raise ValueError(str(error)) from None
     except ValueError:
-        repaired = _repair(bytes(data))
+        text = bytes(data)
+        if text.startswith(BYTE_ORDER_MARK):
+            return decode(text.removeprefix(BYTE_ORDER_MARK), shape)
+        repaired = _repair(text)
         if repaired is None:
             raise
     return msgspec.json.decode(repaired, type=shape)
@@ -50,7 +54,7 @@ def _repair(data: bytes) -> bytes | None:
         return None
     try:
         read = json.loads(
-            data.decode("utf-8-sig", "replace"),
+            data.decode("utf-8", "replace"),
             parse_constant=lambda _: None,
             parse_float=_finite_number,
             parse_int=lambda text: int(text) if len(text) < _MAX_DIGITS else _finite_number(text),
@@ -120,5 +124,5 @@ def _finite_number(value: Numeric) -> float | None:
 
 
 def as_text(value: TextOrInt) -> str | None:
-    """Return an identifier as text, or None if it is missing or empty."""
-    return None if value is None or value == "" else str(value)
+    """Return an identifier as text without blanks around it, or None if it is missing or empty."""
+    return None if value is None else str(value).strip() or None

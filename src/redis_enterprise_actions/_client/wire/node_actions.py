@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from typing import Final
 
-import msgspec
-
 from redis_enterprise_actions._model.action import Action, Kind, phase_of
 from redis_enterprise_actions._model.reference import Reference, ReferenceKind
 
+from .actions import WireFailure, failure_text
 from .lenient_json import Numeric, TextOrInt, as_text, percentage, utc_time
-from .replies import decode_entries, decode_reply
+from .replies import decode_each, decode_list, decode_reply
 
 
 # Names of actions in answers that differ from those in paths.
@@ -19,7 +18,7 @@ _NAMES_IN_PATHS: Final = {"remove_node": "remove"}
 _NODE_UID: Final = re.compile(r"\d{1,9}", re.ASCII)
 
 
-class WireNodeAction(msgspec.Struct):
+class WireNodeAction(WireFailure):
     """An action of a node or of the cluster (objects/action).
 
     Some answers have `status` and `task_id` only.
@@ -31,8 +30,6 @@ class WireNodeAction(msgspec.Struct):
     node_uid: TextOrInt = None
     progress: Numeric = None
     creation_time: Numeric = None
-    error_code: TextOrInt = None
-    error_message: str | None = None
 
 
 def read_node_action(body: bytes, ref: Reference, path: str) -> Action:
@@ -43,7 +40,7 @@ def read_node_action(body: bytes, ref: Reference, path: str) -> Action:
 def read_node_actions(body: bytes, kind: ReferenceKind, path: str) -> list[Action]:
     """Decode a list of actions of nodes, or of the cluster."""
     actions: list[Action] = []
-    for wire in decode_entries(body, ("actions",), WireNodeAction, path):
+    for wire in decode_each(decode_list(body, path).entries, WireNodeAction):
         node_uid, reported = as_text(wire.node_uid) or "", wire.name or ""
         action = _NAMES_IN_PATHS.get(reported, reported)
         if action and (kind is ReferenceKind.CLUSTER or _NODE_UID.fullmatch(node_uid)):
@@ -54,17 +51,17 @@ def read_node_actions(body: bytes, kind: ReferenceKind, path: str) -> list[Actio
 
 def node_action(wire: WireNodeAction, ref: Reference) -> Action:
     """Convert an action of a node or of the cluster."""
-    of_node = ref.kind is ReferenceKind.NODE
+    of_node, phase = ref.kind is ReferenceKind.NODE, phase_of(wire.status)
     return Action(
         uid=ref.name,
         name=ref.action_name,
         kind=Kind.NODE_ACTION if of_node else Kind.CLUSTER_ACTION,
         status=wire.status,
-        phase=phase_of(wire.status),
+        phase=phase,
         progress=percentage(wire.progress),
         node_uid=str(ref.numeric_uid) if of_node else None,
         task_id=wire.task_id or None,
         creation_time=utc_time(wire.creation_time),
         error_code=as_text(wire.error_code),
-        error=wire.error_message or None,
+        error=failure_text(wire, phase),
     )

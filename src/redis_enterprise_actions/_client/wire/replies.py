@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, TypeVar
+from itertools import chain
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 import msgspec
 
 from .error_body import unreadable_reply
-from .lenient_json import decode, decode_struct
+from .lenient_json import BYTE_ORDER_MARK, decode, decode_or_default, decode_struct
 
 
 if TYPE_CHECKING:
@@ -17,6 +18,39 @@ if TYPE_CHECKING:
 
 _S = TypeVar("_S", bound=msgspec.Struct)
 _log = logging.getLogger(__name__)
+
+
+_BLANKS: Final = BYTE_ORDER_MARK + b" \t\r\n"
+
+
+class _WireList(msgspec.Struct):
+    """A list in an object, under a key that is documented, or was seen, for any route."""
+
+    actions: list[msgspec.Raw] | None = None
+    state_machines: list[msgspec.Raw] | None = msgspec.field(default=None, name="state-machines")
+    state_machines_: list[msgspec.Raw] | None = msgspec.field(default=None, name="state_machines")
+    crdb_tasks: list[msgspec.Raw] | None = None
+    tasks: list[msgspec.Raw] | None = None
+    bdbs: list[msgspec.Raw] | None = None
+
+
+class _LoneEntry(msgspec.Struct):
+    """The fields that tell an entry without a list around it from any other object."""
+
+    status: str = ""
+    action_uid: object = None
+    task_id: object = None
+    id: object = None
+    uid: object = None
+    name: str = ""
+    progress: object = None
+
+    @property
+    def is_entry(self) -> bool:
+        """True if the object has a status, and a uid or, like actions of the cluster, a name."""
+        uids = (self.action_uid, self.task_id, self.id, self.uid)
+        has_uid = any(isinstance(uid, str | int) and uid for uid in uids)
+        return bool(self.status) and (has_uid or bool(self.name and self.progress is not None))
 
 
 class _Entry(msgspec.Struct):
@@ -33,26 +67,54 @@ def decode_reply(body: bytes, shape: type[_S], path: str) -> _S:
         raise unreadable_reply(path, error, body) from None
 
 
-def decode_array(body: bytes, path: str) -> list[msgspec.Raw]:
-    """Return the undecoded entries of the array in a reply. Raises `UnreadableReply`."""
+class ListReply(NamedTuple):
+    """Undecoded entries of a list.
+
+    `others` are those of an array, or under another key than those of actions.
+    """
+
+    tasks: Sequence[msgspec.Raw] = ()
+    state_machines: Sequence[msgspec.Raw] = ()
+    others: Sequence[msgspec.Raw] = ()
+
+    @property
+    def entries(self) -> list[msgspec.Raw]:
+        """All entries, in the order of the fields."""
+        return [*self.tasks, *self.state_machines, *self.others]
+
+
+def decode_list(body: bytes, path: str) -> ListReply:
+    """Return the undecoded entries of the list in a reply. Raises `UnreadableReply`.
+
+    Any route may answer in the form of another: an array, an object with one or several arrays, or
+    one entry alone.
+    """
     try:
-        return decode(body, list[msgspec.Raw])
+        return list_in(body)
     except ValueError as error:
         raise unreadable_reply(path, error, body) from None
 
 
-def decode_entries(body: bytes, keys: Sequence[str], shape: type[_S], path: str) -> Iterator[_S]:
-    """Decode the entries of a list, which may be in an object under one of `keys`."""
-    if body.lstrip().startswith(b"["):
-        return decode_each(decode_array(body, path), shape)
-    try:
-        fields = decode(body, dict[str, msgspec.Raw])
-        inner = next((fields[key] for key in keys if key in fields), None)
-        if inner is not None:
-            return decode_each(decode(inner, list[msgspec.Raw]), shape)
-    except ValueError as error:
-        raise unreadable_reply(path, error, body) from None
-    raise unreadable_reply(path, f'no "{keys[0]}" in it', body)
+def list_in(body: bytes) -> ListReply:
+    """Return what `decode_list` does. Raises `ValueError`, which may quote the body."""
+    if _is_array(body):
+        return ListReply(others=decode(body, list[msgspec.Raw]))
+    found = decode_struct(body, _WireList)
+    others = (found.crdb_tasks, found.tasks, found.bdbs)
+    machines = (found.state_machines, found.state_machines_)
+    if any(each is not None for each in (found.actions, *machines, *others)):
+        return ListReply(found.actions or (), *(_joined(each) for each in (machines, others)))
+    if decode_or_default(msgspec.Raw(body), _LoneEntry).is_entry:
+        return ListReply(others=[msgspec.Raw(body)])
+    raise ValueError("there is no list in it")
+
+
+def _is_array(body: bytes) -> bool:
+    return body.lstrip(_BLANKS).startswith(b"[")
+
+
+def _joined(lists: Iterable[Sequence[msgspec.Raw] | None]) -> Sequence[msgspec.Raw]:
+    return list(chain.from_iterable(filter(None, lists)))
 
 
 def decode_each(raws: Iterable[msgspec.Raw], shape: type[_S]) -> Iterator[_S]:
@@ -76,9 +138,8 @@ def read_uids(body: bytes, key: str) -> frozenset[int] | None:
     that the object is gone.
     """
     try:
-        if not body.lstrip().startswith(b"["):
-            body = bytes(decode(body, dict[str, msgspec.Raw])[key])
-        entries = [decode_struct(raw, _Entry) for raw in decode(body, list[msgspec.Raw])]
+        array = body if _is_array(body) else decode(body, dict[str, msgspec.Raw])[key]
+        entries = [decode_struct(raw, _Entry) for raw in decode(array, list[msgspec.Raw])]
         uids = [entry.uid for entry in entries]
         return frozenset(
             int(uid if isinstance(uid, str) else str(uid).removesuffix(".0")) for uid in uids

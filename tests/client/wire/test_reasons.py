@@ -1,0 +1,150 @@
+"""Tests of `_client.wire.reasons`."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from redis_enterprise_actions import RequestRejected
+from redis_enterprise_actions._client.wire.error_body import error_for
+from redis_enterprise_actions._client.wire.reasons import (
+    MAX_PAGE,
+    MAX_TEXT,
+    read_reason,
+    reason_in,
+    reason_text,
+    without_secret_fields,
+)
+
+
+PAGE = b"""<!DOCTYPE html>
+<html><head><title>502 Bad Gateway</title><style>
+body { width: 35em; font-family: Tahoma }
+</style><script>var text = "<b>no</b>";</script></head>
+<!-- a padding to disable the friendly page of MSIE -->
+<body><h1>Bad &amp; worse</h1><p>nginx</p></body></html>"""
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "text"),
+    [
+        (b'{"error_code": "busy", "description": "wait a bit"}', "busy", "wait a bit"),
+        (b'{"error_code": "busy", "message": "wait a bit"}', "busy", "wait a bit"),
+        (b'{"error_code": "busy", "msg": "wait a bit"}', "busy", "wait a bit"),
+        (b'{"msg": "wait a bit"}', None, "wait a bit"),
+        (b'{"error": "wait a bit"}', None, "wait a bit"),
+        (b'{"error": {"error_code": "busy", "message": "wait"}}', None, "busy: wait"),
+        (b'{"errors": ["wait", {"detail": "a bit"}, {}, null]}', None, "wait; a bit"),
+        (b'{"errors": {"name": ["too long"]}}', None, '{"name":["too long"]}'),
+        (b'{"error_code": "busy", "error_details": {"message": "x"}}', "busy", "x"),
+        (b'{"detail": "No", "status": 400, "title": "Bad Request", "type": "x"}', None, "No"),
+        (b'{"status": 400, "title": "Bad Request"}', None, "Bad Request"),
+        (b'{"error_code": 7, "description": ["x"]}', "7", "x"),
+        (b'{"error_code": "busy", "description": 5}', "busy", "5"),
+        (b'{"error_code": "busy", "status": 409}', "busy", None),
+        (b'{"error_code": "memory", "required": 7}', "memory", '{"required":7}'),
+        (b'{"error_code": ["busy"]}', None, None),
+        (b'{"error": true}', None, '{"error":true}'),
+        (b'{"why": {"x": 1}}', None, '{"why":{"x":1}}'),
+        (b'{"db": 1, "new_password": "hunter2"}', None, '{"db":1,"new_password":"***"}'),
+        (b'\xef\xbb\xbf{"msg": "wait"}', None, "wait"),
+        (b'"wait"', None, "wait"),
+        (b'["wait", "a bit"]', None, "wait; a bit"),
+        (b"{}", None, None),
+        (b"[]", None, None),
+        (b"null", None, None),
+        (b"", None, None),
+        (b"plain words", None, "plain words"),
+        (b"no space <1> left\n on 'db'", None, "no space <1> left on 'db'"),
+        (b"\xff\xfe", None, "\ufffd\ufffd"),
+        (b"\xef\xbb\xbfwords", None, "words"),
+        (b'{"msg": "cut of', None, '{"msg": "cut of'),
+        (b'{"password": "hunter2", "msg": "cut of', None, '{"password": "***", "msg": "cut of'),
+        (b'{"msg": "cut", "password": "hunt', None, '{"msg": "cut", "password": "***"'),
+        (b"<html><h1>502 Bad Gateway</h1>\n<p>nginx</p></html>", None, "502 Bad Gateway nginx"),
+        (PAGE, None, "502 Bad Gateway Bad & worse nginx"),
+        (b"<html><style>h1 { width: 35em }", None, None),
+    ],
+)
+def test_words(body: bytes, code: str | None, text: str | None) -> None:
+    """Every form of error body yields the cluster's own words: at worst, the JSON itself."""
+    assert read_reason(body) == (code, text)
+    error = error_for("GET", "/v1/actions", 400, {}, body, permission=None)
+    assert isinstance(error, RequestRejected)
+    assert (error.error_code, error.description) == (code, text)
+    assert str(error).isprintable()
+
+
+def test_bounds() -> None:
+    """Long texts are cut, without a noticeable delay."""
+    body = json.dumps({"error_code": "e" * 9999, "description": "d" * 9999}).encode()
+    assert [len(each or "") for each in read_reason(body)] == [MAX_TEXT, MAX_TEXT]
+    assert read_reason(b"x" * 100_000) == (None, "x" * MAX_TEXT)
+    assert read_reason(b"<p>" + b"x" * 100_000) == (None, "x" * MAX_PAGE)
+    assert len(reason_in({"errors": ["x" * 999] * 9})[1] or "") == MAX_TEXT
+
+    # Quadratic work on these would never end.
+    for piece in (b"<", b'"', b"<!--", b"<style>", b'"a":"', b"\\"):
+        read_reason(piece * 10_000_000)
+
+
+@pytest.mark.parametrize("depth", [1, 5, 50, 900])
+def test_depth(depth: int) -> None:
+    """A reason is found at some depth, and quoted beyond it."""
+    body = b'{"error":' * depth + b'"no room"' + b"}" * depth
+
+    _, text = read_reason(body)
+
+    assert (text == "no room") is (depth <= 5)
+    assert text is not None
+    assert text.startswith(("no room", '{"error":'))
+
+
+@pytest.mark.parametrize(
+    ("wire", "text"),
+    [
+        (b"", None),
+        (b"null", None),
+        (b'"no room"', "no room"),
+        (b'" "', None),
+        (b"5", "5"),
+        (b'{"error_code": "e1", "description": "no room"}', "e1: no room"),
+        (b'{"error_code": "e1"}', "e1"),
+        (b'"no" room', '"no" room'),
+    ],
+)
+def test_reason_text(wire: bytes, text: str | None) -> None:
+    """The reason of a failed action is one text, with its code."""
+    assert reason_text(msgspec.Raw(wire)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ('{"password": "a\\"b", "x": "y"}', '{"password": "***", "x": "y"}'),
+        ('{"secret_key":"a"} {"token" : "b"}', '{"secret_key":"***"} {"token" : "***"}'),
+        ('{"monkey": "a", "keys": "b"}', '{"monkey": "***", "keys": "b"}'),
+        ("password: hunter2", "password: hunter2"),
+    ],
+)
+def test_without_secret_fields(text: str, shown: str) -> None:
+    """Values of fields whose names speak of secrets are hidden, also in JSON that is cut off."""
+    assert without_secret_fields(text) == shown
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    )
+)
+def test_any_json(value: object) -> None:
+    """Any JSON has a bounded reason."""
+    code, text = read_reason(json.dumps(value).encode())
+
+    assert code is None or 0 < len(code) <= MAX_TEXT
+    assert text is None or 0 < len(text) <= MAX_TEXT
