@@ -76,6 +76,36 @@ class TestSingleCalls:
         assert (caught.value.uid, caught.value.action) == ("x", None)
         assert now() - began < 0.1
 
+    async def test_polls(self, cluster: FakeCluster, client: ActionsClient) -> None:
+        """The error of an unknown action counts the looks, those that failed included."""
+        cluster.inject(times=2, status=503)
+        with pytest.raises(ActionNotFound, match="after waiting .* and 3 polls") as caught:
+            await client.get_action("x")
+        assert caught.value.polls == 3
+
+        cluster.inject(times=1, status=503)
+        with pytest.raises(ActionNotFound, match="database 99 was not found .* 2 polls") as caught:
+            await client.get("bdb:99")
+        assert caught.value.polls == 2
+
+    @pytest.mark.parametrize("before", ["", " ", "\n"])
+    @pytest.mark.parametrize("spell", [str, str.upper], ids=["lower", "upper"])
+    async def test_spelling_of_a_uid(
+        self,
+        cluster: FakeCluster,
+        client: ActionsClient,
+        before: str,
+        spell: Callable[[str], str],
+    ) -> None:
+        """Blanks around a uid, and capitals in a UUID, make no difference."""
+        uid = cluster.add_action(plan=Plan(duration=3))
+        given = f"{before}{spell(uid)}{before}"
+
+        assert (await client.get_action(given)).uid == uid
+        waits = client.wait_for_action(given, timeout=10), client.wait_for(f"action:{given}")
+        ended, (also,) = await asyncio.gather(*waits)
+        assert ended.uid == also.uid == uid
+
     async def test_list(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """All actions, or those on one database."""
         uids = [

@@ -57,6 +57,7 @@ FAILED = Action(
     error="disk full",
 )
 SILENT = Action(uid="a1", name="retry_bdb", kind=Kind.TASK, status="failed", phase=Phase.FAILED)
+STRANGE = Action(uid="a1", name="retry_bdb", kind=Kind.TASK, status="done", phase=Phase.UNKNOWN)
 
 
 def pin_mismatch() -> UntrustedCertificate:
@@ -156,6 +157,33 @@ ERRORS: list[tuple[RedisActionsError, str]] = [
         "so long ago that the cluster forgot it",
     ),
     (
+        ActionNotFound("bdb:99", action=None, elapsed=0, polls=3, ref="bdb:99@after"),
+        "database 99 was not found after waiting 0.0 s and 3 polls: it does not exist, or it is "
+        "hidden from the user",
+    ),
+    (
+        WaitTimeout("export:3", action=None, elapsed=5, polls=3, timeout=5, ref="export:3@idle"),
+        "export of database 3 timed out after 5 s and 3 polls; it was never seen",
+    ),
+    (
+        WaitTimeout("node:1/remove", action=None, elapsed=5, polls=3, timeout=5),
+        "remove of node 1 timed out after 5 s and 3 polls; it was never seen",
+    ),
+    (
+        WaitTimeout("cluster:change_master", action=None, elapsed=5, polls=3, timeout=5),
+        "change_master of the cluster timed out after 5 s and 3 polls; it was never seen",
+    ),
+    (
+        ActionNotFound("T1", action=None, elapsed=10, polls=5, ref="crdb:T1"),
+        "CRDB task T1 was not found after waiting 10.0 s and 5 polls: it never existed, or it "
+        "ended so long ago that the cluster forgot it",
+    ),
+    (
+        ActionStalled("a1", action=STRANGE, elapsed=70, polls=9, stall_timeout=60),
+        "action a1 (retry_bdb) has not moved for 60 s, seen after waiting 1 min 10 s and 9 polls; "
+        "last seen with the unknown status 'done': retry_bdb: done [a1]",
+    ),
+    (
         ActionVanished("a1", action=RUNNING, elapsed=10, polls=5),
         "action a1 (SMUpdateBDB on bdb:1) vanished after waiting 10.0 s and 5 polls; how it ended "
         "is unknown; last seen: SMUpdateBDB on bdb:1: active, 50 % [a1]",
@@ -172,7 +200,7 @@ ERRORS: list[tuple[RedisActionsError, str]] = [
     ),
     (
         WaitTimeout("a1", action=RUNNING, elapsed=30, polls=9, timeout=30),
-        "action a1 (SMUpdateBDB on bdb:1) timed out after 30 s and 9 polls; the action goes on; "
+        "action a1 (SMUpdateBDB on bdb:1) timed out after 30 s and 9 polls; the work goes on; "
         "last seen: SMUpdateBDB on bdb:1: active, 50 % [a1]",
     ),
     (

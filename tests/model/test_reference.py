@@ -25,10 +25,8 @@ if TYPE_CHECKING:
 
 NUMBERS = st.integers(0, 10**18 - 1).map(str)
 NAMES = st.text("abcdefghijklmnopqrstuvwxyz_", min_size=1)
-RUNS = st.text(st.characters(exclude_categories=["Cs"]))
-WHOLE = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(
-    lambda uid: uid not in {".", ".."}
-)
+RUNS = st.text(st.characters(exclude_categories=["Cs"])).map(str.strip)
+WHOLE = RUNS.filter(lambda uid: uid not in {"", ".", ".."})
 
 REFERENCES: st.SearchStrategy[Reference] = st.one_of(
     st.builds(
@@ -80,7 +78,10 @@ def test_any_text(text: str) -> None:
         assert repr(text) in str(error)
     else:
         assert parse_reference(str(ref)) == ref
-        assert text in {str(ref), ref.uid}
+        word, colon, rest = text.partition(":")
+        assert f"{word.strip()}:{rest.strip()}" == str(ref) or (
+            not colon and text.strip() == ref.uid
+        )
 
 
 @pytest.mark.parametrize(
@@ -132,6 +133,30 @@ def test_shapes(text: str, ref: Reference, name: str, list_kind: ListKind) -> No
     assert str(read) == (text if ":" in text else f"action:{text}")
 
 
+UUID = "6F3C0C1E-0A4B-4F43-9B1C-5D7E2A90C0DE"
+
+
+@pytest.mark.parametrize(
+    ("text", "ref"),
+    [
+        (" a1\n", "action:a1"),
+        ("action: a1 ", "action:a1"),
+        (" action:a1", "action:a1"),
+        ("\texport: 1\r\n", "export:1"),
+        (" node:1/remove ", "node:1/remove"),
+        (UUID, f"action:{UUID.lower()}"),
+        (f" action:{UUID}@bdb:3\n", f"action:{UUID.lower()}@bdb:3"),
+        ("Task-A1", "action:Task-A1"),
+        (UUID[:-1], f"action:{UUID[:-1]}"),
+        (f"crdb: {UUID}\n", f"crdb:{UUID}"),  # X-Task-ID is the caller's choice
+        ("crdb:Task-A1", "crdb:Task-A1"),
+    ],
+)
+def test_spelling(text: str, ref: str) -> None:
+    """Blanks are dropped; the UUID of an action is written as the cluster does, nothing else is."""
+    assert str(parse_reference(text)) == ref
+
+
 def test_parts() -> None:
     """A node's action has its node's uid and its name; a database has its uid."""
     assert (
@@ -145,13 +170,32 @@ def test_parts() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        *("", ":", "action:", "crdb:", "..", ".", "action:..", "crdb:.", "action:\ud800"),
+        *(
+            "",
+            ":",
+            "action:",
+            "crdb:",
+            " ",
+            "action: ",
+            "crdb: \n",
+            "..",
+            ".",
+            "action:..",
+            "crdb:.",
+            "action:\ud800",
+        ),
         *("node:", "node:1", "node:1/", "node:/remove", "node:x/remove", "node:1/Remove"),
         *("node:1/remove@", "node:1/remove/x", "node:-1/remove", "node:\u0661/remove"),
         *("cluster:", "cluster:1", "cluster:change-master", "cluster:change_master@"),
-        *("export:", "export:x", "export:1.5", "import:-1", "backup:1@", "export: 1", "export:1\n"),
+        *(
+            "export:",
+            "export:x",
+            "export:1.5",
+            "import:-1",
+            "backup:1@",
+        ),
         *("bdb:1@", "bdb:1@soon", "bdb:x", f"bdb:{'9' * 5000}"),
-        *("task:1", "ACTION:a1", "http://localhost", " action:a1"),
+        *("task:1", "ACTION:a1", "http://localhost"),
     ],
     ids=lambda text: f"{text!r:.30}",
 )

@@ -31,6 +31,7 @@ from redis_enterprise_actions._model.errors import ActionNotFound, RequestError,
 from redis_enterprise_actions._model.reference import (
     Reference,
     ReferenceKind,
+    action_uid,
     is_reference,
     parse_reference,
 )
@@ -273,11 +274,12 @@ class ActionsClient:
 
         Source: GET /v1/actions/{uid}, /v2/actions/{uid}.
         """
-        _check_uid(uid, "get({!r})")
-        ref = Reference(ReferenceKind.ACTION, uid)
+        ref = _action_reference(uid, "get({!r})")
         began = asyncio.get_running_loop().time()
         tries: RetryBudget | None = None
+        polls = 0
         while True:  # as in `retry_for`, without its extra coroutine
+            polls += 1
             try:
                 found = await self._parts.sources.actions.fetch(ref, None)
             except RequestError as error:
@@ -288,7 +290,9 @@ class ActionsClient:
             else:
                 if not isinstance(found, Action):
                     elapsed = asyncio.get_running_loop().time() - began
-                    raise ActionNotFound(uid, ref=str(ref), action=None, elapsed=elapsed, polls=1)
+                    raise ActionNotFound(
+                        ref.uid, ref=str(ref), action=None, elapsed=elapsed, polls=polls
+                    )
                 return found
             await asyncio.sleep(pause)
 
@@ -330,10 +334,9 @@ class ActionsClient:
         awaits this leaves the action on the cluster alone.
         """
         # No `Operation`: a wait that lasts keeps whatever is a local here.
-        _check_uid(uid, "wait_for({!r})")
         limits = limits_of(timeout, stall_timeout, outage_timeout, not_found_grace)
         check_arguments(poll, on_progress, recorder)
-        state = begin(Reference(ReferenceKind.ACTION, uid), limits, poll)
+        state = begin(_action_reference(uid, "wait_for({!r})"), limits, poll)
         return await end_of(state, self._parts, on_progress, recorder)
 
     def watch_action(
@@ -440,8 +443,7 @@ class ActionsClient:
         return await wait_for_all(operations, waiting, settle=settle)
 
     def _of_action(self, uid: str, call: str) -> Operation:
-        _check_uid(uid, call)
-        return Operation(self._parts, Reference(ReferenceKind.ACTION, uid))
+        return Operation(self._parts, _action_reference(uid, call))
 
     # --- work of every kind ---------------------------------------------------------------------
 
@@ -604,13 +606,14 @@ class ActionsClient:
         return await wait_for_all(wanted, waiting, settle=settle)
 
 
-def _check_uid(uid: str, call: str) -> None:
-    """Raise `UsageError` for anything but the uid of an action, naming the `call` to use."""
+def _action_reference(uid: str, call: str) -> Reference:
+    """Return the reference to an action. Raises `UsageError`, which names the `call` to use."""
     quoted_uid(uid)
     if is_reference(uid):
         raise UsageError(
             f"{uid!r} is a reference, not the uid of an action: use {call.format(uid)}"
         )
+    return Reference(ReferenceKind.ACTION, action_uid(uid))
 
 
 def _check_some(wanted: Sequence[object], name: str, *, allow_empty: bool) -> None:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import (
         AsyncGenerator,
         AsyncIterator,
+        Awaitable,
         Callable,
         Coroutine,
         Generator,
@@ -148,12 +149,18 @@ class Operation:
             if self._problem is not None:
                 raise self._nothing_to_follow(self._problem)
             return self._answered
-        clock = asyncio.get_running_loop().time
+        clock, ref, polls = asyncio.get_running_loop().time, self._ref, 0
         began = clock()
-        found = await retry_for(CALL_TIMEOUT, self._parts.sources.fetch_certain, self._ref)
+
+        def fetch() -> Awaitable[Action | None]:
+            nonlocal polls
+            polls += 1
+            return self._parts.sources.fetch_certain(ref)
+
+        found = await retry_for(CALL_TIMEOUT, fetch)
         if found is None:
             raise ActionNotFound(
-                self._ref.name, ref=self.ref, action=None, elapsed=clock() - began, polls=1
+                ref.name, ref=self.ref, action=None, elapsed=clock() - began, polls=polls
             )
         self._ended = self._ended or found.phase.terminal
         return found

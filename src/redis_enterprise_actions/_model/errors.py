@@ -9,18 +9,31 @@ processes.
 from __future__ import annotations
 
 from copy import copy
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Final, Self
 
+from .action import Phase
 from .outcome import Outcome
 from .record import already_ended_text
 from .text import count_text, duration_text, one_line
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from .action import Action
     from .record import Record
+
+
+_MAX_WORD: Final = 60  # characters of an unknown status
+# Names of work without a uid of its own, by the kind of its reference.
+_WORK: Final[Mapping[str, str]] = {
+    "node": "{1} of node {0}",
+    "cluster": "{0} of the cluster",
+    "export": "export of database {0}",
+    "import": "import of database {0}",
+    "backup": "backup of database {0}",
+    "bdb": "database {0}",
+}
 
 
 class RedisActionsError(Exception):
@@ -156,8 +169,8 @@ class RequestError(RedisActionsError):
             return message
         waited = _waited(self.elapsed, self.polls or 0)
         seen = "never seen" if self.action is None else f"last seen: {self.action}"
-        uid = one_line(self.uid or "")
-        return f"{message} (while waiting for action {uid}, after {waited}; {seen})"
+        work = _work(self.ref, self.uid or "")
+        return f"{message} (while waiting for {work}, after {waited}; {seen})"
 
 
 class ClusterUnreachable(RequestError, ConnectionError):
@@ -402,8 +415,10 @@ class WaitError(RedisActionsError):
 
     @property
     def _subject(self) -> str:
-        title = f" ({self.action.title})" if self.action is not None else ""
-        return f"action {one_line(self.uid)}{title}"
+        work = _work(self.ref, self.uid)
+        # The title names the same object, unless the work has a uid of its own.
+        has_uid = work.endswith(one_line(self.uid))
+        return f"{work} ({self.action.title})" if self.action is not None and has_uid else work
 
     @property
     def _after(self) -> str:
@@ -415,7 +430,12 @@ class WaitError(RedisActionsError):
 
     @property
     def _last_seen(self) -> str:
-        return "it was never seen" if self.action is None else f"last seen: {self.action}"
+        if self.action is None:
+            return "it was never seen"
+        if self.action.phase is not Phase.UNKNOWN:
+            return f"last seen: {self.action}"
+        word = one_line(self.action.status)[:_MAX_WORD]
+        return f"last seen with the unknown status {word!r}: {self.action}"
 
 
 class ActionFailed(WaitError):
@@ -465,10 +485,10 @@ class ActionNotFound(WaitError):
     outcome = Outcome.NOT_FOUND
 
     def _message(self) -> str:
-        return (
-            f"{self._subject} was not found {self._after}: it never existed, "
-            "or it ended so long ago that the cluster forgot it"
-        )
+        seen = f"{self._subject} was not found {self._after}"
+        if self.uid.startswith("bdb:"):
+            return f"{seen}: it does not exist, or it is hidden from the user"
+        return f"{seen}: it never existed, or it ended so long ago that the cluster forgot it"
 
 
 class ActionVanished(WaitError):
@@ -548,9 +568,21 @@ class WaitTimeout(WaitError, TimeoutError):
         self.timeout = timeout
 
     def _message(self) -> str:
-        goes_on = "" if self.action is None else "the action goes on; "
+        goes_on = "" if self.action is None else "the work goes on; "
         after = f"after {self.timeout:g} s and {count_text(self.polls, 'poll')}"
         return f"{self._subject} timed out {after}; {goes_on}{self._last_seen}"
+
+
+def _work(ref: str | None, uid: str) -> str:
+    """Return the name of the work that a reference names; `uid` is that of its `Action`."""
+    name = one_line(uid)
+    kind = (ref or uid).partition(":")[0]
+    if kind == "crdb":
+        return f"CRDB task {name}"
+    if kind not in _WORK:
+        return f"action {name}"
+    owner, _, action = name.partition(":")[2].partition("/")
+    return _WORK[kind].format(owner, action)
 
 
 def _waited(elapsed: float, polls: int) -> str:

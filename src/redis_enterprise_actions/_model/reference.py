@@ -82,6 +82,7 @@ _PATTERNS: Final[Mapping[str, re.Pattern[str]]] = MappingProxyType({
         ReferenceKind.BDB: rf"(?P<uid>{_NUMBER})(?:@(?P<run>{_DATABASE_RUN}))?",
     }.items()
 })  # fmt: skip
+_UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _INVALID_UID: Final = re.compile("\\.{1,2}|.*[\ud800-\udfff].*", re.DOTALL)  # not for a URL path
 _SHAPES: Final = (
     "action:UID, node:UID/ACTION, cluster:ACTION, crdb:ID, export:BDB, import:BDB, backup:BDB, "
@@ -150,24 +151,38 @@ class Reference(msgspec.Struct, frozen=True, gc=False):
         return f"{self.kind}:{self.uid}" + (f"@{self.run}" if self.run else "")
 
 
+def action_uid(text: str) -> str:
+    """Return the uid of an action, without blanks around it, as the cluster writes it.
+
+    The cluster writes UUIDs in lower case. Any other uid is kept as it is.
+    """
+    uid = text.strip()
+    return uid.lower() if _UUID.fullmatch(uid) else uid
+
+
 def parse_reference(text: str) -> Reference:
     """Parse a reference: `action:UID` or a bare uid, `node:1/maintenance_on`, `export:3` ...
 
-    Raises `UsageError`.
+    The id of a task of an Active-Active database keeps its case, as the caller may have chosen it
+    (X-Task-ID). Raises `UsageError`.
     """
     if not isinstance(text, str):
         raise UsageError(f"{text!r} is not a reference such as action:UID or crdb:ID")
     word, colon, rest = text.partition(":")
     if not colon:
         word, rest = ReferenceKind.ACTION.value, text
+    word = word.strip()
     pattern = _PATTERNS.get(word)
-    match = pattern.fullmatch(rest) if pattern else None
+    match = pattern.fullmatch(rest.strip()) if pattern else None
     if match is None or _INVALID_UID.fullmatch(match["uid"]):
         raise UsageError(f"{text!r} is not a reference: there are {_SHAPES}")
-    return Reference(ReferenceKind(word), match["uid"], match["run"] or "")
+    kind, uid = ReferenceKind(word), match["uid"]
+    return Reference(
+        kind, action_uid(uid) if kind is ReferenceKind.ACTION else uid, match["run"] or ""
+    )
 
 
 def is_reference(text: str) -> bool:
     """Return True for a text that begins like a reference with a kind: `node:`, `crdb:` ..."""
     word, colon, _ = text.partition(":")
-    return bool(colon) and word in _PATTERNS
+    return bool(colon) and word.strip() in _PATTERNS

@@ -332,7 +332,7 @@ class TestCluster:
 
     async def test_get_unknown(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """An action that never ran is not found."""
-        with pytest.raises(ActionNotFound, match="action cluster:change_master was not found"):
+        with pytest.raises(ActionNotFound, match="change_master of the cluster was not found"):
             await client.get("cluster:change_master")
 
         assert len(cluster.requests) == 1

@@ -722,7 +722,7 @@ class TestByName:
         """A transfer that fails has the cluster's words."""
         cluster.start_transfer(1, kind, Plan(duration=10, outcome="failed", error="no-space"))
 
-        with pytest.raises(ActionFailed, match=f"{kind} on bdb:1.*no-space"):
+        with pytest.raises(ActionFailed, match=f"^{kind} of database 1 .*no-space"):
             await wait_for(client, kind)
 
     @pytest.mark.parametrize("kind", TRANSFERS)
@@ -753,7 +753,7 @@ class TestByName:
         """A timeout is the end of the wait alone."""
         cluster.start_transfer(1, kind, Plan(duration=500))
 
-        with pytest.raises(WaitTimeout, match=f"action {kind}:1 .*goes on"):
+        with pytest.raises(WaitTimeout, match=f"^{kind} of database 1 .*goes on"):
             await wait_for(client, kind, timeout=60)
         assert now() == pytest.approx(60, abs=0.1)
 

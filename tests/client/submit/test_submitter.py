@@ -112,13 +112,15 @@ class TestAnswers:
 
     @pytest.mark.enable_socket
     @pytest.mark.parametrize("header", ["X-Task-ID", "x-task-id"])
-    async def test_crdb_with_id(self, header: str) -> None:
-        """If the caller passes an id, the reference is that id."""
+    @pytest.mark.parametrize("task_id", ["mine", " Mine", "A2F0C1AE-0A4B-4F43-9B1C-5D7E2A90C0DE"])
+    async def test_crdb_with_id(self, header: str, task_id: str) -> None:
+        """If the caller passes an id, the reference is that id, also with capitals."""
         async with RecordingServer() as server, server.client() as client:
-            operation = await client.submit("PATCH", "/v1/crdbs/g", headers={header: "mine"})
+            operation = await client.submit("PATCH", "/v1/crdbs/g", headers={header: task_id})
+            resumed = client.operation(operation.ref or "")
 
-        assert operation.ref == "crdb:mine"
-        assert server.changes[0].headers.getall("X-Task-ID") == ["mine"]
+        assert resumed.ref == operation.ref == f"crdb:{task_id.strip()}"
+        assert server.changes[0].headers.getall("X-Task-ID") == [task_id.strip()]
 
     @pytest.mark.enable_socket
     @pytest.mark.parametrize("headers", [{}, {"X-Task-ID": "mine"}])

@@ -205,12 +205,12 @@ class Crdbs(Resource):
 
 
 def _path(guid: str, rest: str = "") -> str:
-    return f"/v1/crdbs/{quoted_uid(guid)}{rest}"
+    return f"/v1/crdbs/{quoted_uid(guid, 'an Active-Active database')}{rest}"
 
 
 def _task(task_id: str) -> Reference:
-    quoted_uid(task_id)
-    return Reference(ReferenceKind.CRDB, task_id)
+    quoted_uid(task_id, "a task of an Active-Active database")
+    return Reference(ReferenceKind.CRDB, task_id.strip())
 
 
 def _task_headers(

@@ -11,14 +11,17 @@ from redis_enterprise_actions._model.errors import UsageError
 UNUSABLE_UIDS: Final = frozenset({"", ".", ".."})  # no path can hold them
 
 
-def quoted_uid(uid: str) -> str:
-    """Quote a uid for a path. Raises `UsageError` for a uid that would change the path."""
-    if not isinstance(uid, str) or uid in UNUSABLE_UIDS:
-        raise UsageError(f"{uid!r} is not the uid of an action")
+def quoted_uid(uid: str, what: str = "an action") -> str:
+    """Quote a uid for a path, without the blanks around it.
+
+    Raises `UsageError` for a uid that would change the path.
+    """
+    if not isinstance(uid, str) or uid.strip() in UNUSABLE_UIDS:
+        raise UsageError(f"{uid!r} is not the uid of {what}")
     try:
-        return quote(uid, safe="")
+        return quote(uid.strip(), safe="")
     except UnicodeEncodeError:
-        raise UsageError(f"{uid!r} is not the uid of an action") from None
+        raise UsageError(f"{uid!r} is not the uid of {what}") from None
 
 
 def checked_uid(uid: int, what: str = "database") -> int:

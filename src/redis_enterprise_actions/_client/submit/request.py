@@ -169,7 +169,8 @@ def _task_reference(path: str, headers: dict[str, str]) -> Reference | None:
     """Return the task that a call starts, by its `X-Task-ID`, which is added if it is missing."""
     header = next((name for name in headers if name.casefold() == _TASK_ID.casefold()), None)
     if header is not None:
-        quoted_uid(headers[header])
+        quoted_uid(headers[header], "a task")
+        headers[header] = headers[header].strip()
     if path.endswith(_PURGE):
         return None
     return Reference(ReferenceKind.CRDB, headers.setdefault(header or _TASK_ID, str(uuid.uuid4())))
