@@ -79,12 +79,12 @@ class TestSingleCalls:
     async def test_polls(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """The error of an unknown action counts the looks, those that failed included."""
         cluster.inject(times=2, status=503)
-        with pytest.raises(ActionNotFound, match="after waiting .* and 3 polls") as caught:
+        with pytest.raises(ActionNotFound, match=r"after waiting .* and 3 polls") as caught:
             await client.get_action("x")
         assert caught.value.polls == 3
 
         cluster.inject(times=1, status=503)
-        with pytest.raises(ActionNotFound, match="database 99 was not found .* 2 polls") as caught:
+        with pytest.raises(ActionNotFound, match=r"database 99 was not found .* 2 polls") as caught:
             await client.get("bdb:99")
         assert caught.value.polls == 2
 

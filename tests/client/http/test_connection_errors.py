@@ -102,6 +102,30 @@ async def test_tls_alert() -> None:
         assert caught.value.advice == USE_HTTPS
 
 
+HEAD: Final = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"
+
+
+@pytest.mark.enable_socket
+@pytest.mark.parametrize(
+    ("headers", "reason"),
+    [
+        (b"Content-Encoding: br\r\n", "compressed with br, which the client did not ask for"),
+        (b"Content-Encoding: zstd\r\n", "compressed with zstd, which the client did not ask for"),
+        (b"X-Long: %s\r\n" % (b"secret" * 1500), "a line of the answer's headers is longer than"),
+        (b"".join(b"X-%d: x\r\n" % number for number in range(400)), "has too many headers"),
+        (b"Content-Encoding: gzip\r\n", "cut off, or garbled"),
+    ],
+    ids=["br", "zstd", "long line", "many headers", "gzip"],
+)
+async def test_unacceptable_answer(headers: bytes, reason: str) -> None:
+    """An answer that aiohttp does not take is named as what it is, and is no plain HTTP."""
+    async for url in raw_server(HEAD + headers + b"\r\n{}"):
+        with pytest.raises(ClusterUnreachable, match=reason) as caught:
+            await send_get(transport(url))
+        assert "secret" not in str(caught.value)
+        assert (caught.value.advice, caught.value.__cause__) == (None, None)
+
+
 @pytest.mark.enable_socket
 async def test_unknown_name() -> None:
     """A name that does not resolve is told so."""

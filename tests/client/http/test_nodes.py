@@ -8,7 +8,12 @@ import pytest
 from yarl import URL
 
 from redis_enterprise_actions import ActionsClient, UsageError
-from redis_enterprise_actions._client.http.nodes import NodePool, base_url
+from redis_enterprise_actions._client.http.nodes import (
+    NodePool,
+    base_url,
+    differs_by_slashes,
+    moved_path,
+)
 from redis_enterprise_actions._client.http.redaction import Secret
 
 
@@ -33,11 +38,68 @@ def nodes(count: int = 3, trusted_hosts: Iterable[str] = ()) -> NodePool:
         ("https://cluster.example.com:9443/", "https://cluster.example.com:9443"),
         ("https://proxy.example.com/redis/", "https://proxy.example.com/redis"),
         ("http://[::1]:8080", "http://[::1]:8080"),
+        ("https://cluster.example.com:9443/v1", "https://cluster.example.com:9443"),
+        ("https://cluster.example.com:9443/v2/", "https://cluster.example.com:9443"),
+        ("https://proxy.example.com/redis/v1", "https://proxy.example.com/redis"),
+        ("https://proxy.example.com/v1redis", "https://proxy.example.com/v1redis"),
     ],
 )
 def test_url(url: str, base: str) -> None:
-    """A URL may have a path in front, and a slash at its end."""
+    """A URL may have a path in front, and a slash or the API's version at its end."""
     assert str(base_url(Secret(url))) == base
+
+
+@pytest.mark.parametrize("path", ["/v1/actions", "/v1/bdbs/1/", "/redis/v2/actions"])
+def test_url_with_a_route(path: str) -> None:
+    """A URL with a route of the API in it is refused, in words."""
+    with pytest.raises(UsageError, match=r"must not name a route of the API: leave /\w+/"):
+        ActionsClient(f"https://cluster.example.com:9443{path}")
+
+
+@pytest.mark.parametrize(
+    ("location", "moved"),
+    [
+        ("/v1/actions/", "/v1/actions/"),
+        ("https://n1:9443/v1/actions/", "/v1/actions/"),
+        ("https://N1:9443/v1//actions", "/v1//actions"),
+        ("actions/", "/v1/actions/"),
+        ("/v1/actions", "/v1/actions"),
+        ("", "/v1/actions"),
+        ("/v1/actions/?x=1", "/v1/actions/"),
+        ("/login", "/login"),
+        ("https://n2:9443/v1/actions/", None),
+        ("http://n1:9443/v1/actions/", None),
+        ("https://[x]@", None),
+        ("https://n1:port/", None),
+    ],
+)
+def test_moved_path(location: str, moved: str | None) -> None:
+    """A redirect on the same node names another path."""
+    assert moved_path(N1, "/v1/actions", location) == moved
+
+
+def test_moved_path_in_front() -> None:
+    """A path in front of a node's URL is no part of the path on it."""
+    proxied = URL("https://proxy/redis")
+
+    assert moved_path(proxied, "/v1/actions", "/redis/v1/actions/") == "/v1/actions/"
+    assert moved_path(proxied, "/v1/actions", "/v1/actions/") is None
+
+
+@pytest.mark.parametrize(
+    ("other", "same"),
+    [
+        ("/v1/actions/", True),
+        ("//v1/actions", True),
+        ("/v1/actions", False),
+        ("/v1/action/s", False),
+        ("/v1/actions/a", False),
+        ("/", False),
+    ],
+)
+def test_differs_by_slashes(other: str, same: bool) -> None:
+    """Slashes that separate no names may be added and dropped; the names are the same."""
+    assert differs_by_slashes("/v1/actions", other) is same
 
 
 @pytest.mark.parametrize(
@@ -103,7 +165,7 @@ class TestFailover:
         """After a usable reply the node stays, and nodes that failed before may be used again."""
         two = nodes(2)
         two.mark_failed([N1], 0.0)
-        two.mark_answered(1.0)
+        two.mark_answered(N2, 1.0)
         stayed = two.current
 
         assert stayed == N2
@@ -114,7 +176,7 @@ class TestFailover:
         """A node is not used during its backoff, while there is another one."""
         two = nodes(2)
         two.mark_failed([N1], 0.0, backoff=100.0)
-        two.mark_answered(1.0)
+        two.mark_answered(N2, 1.0)
 
         two.mark_failed([N2], 10.0)
         assert two.current == N2

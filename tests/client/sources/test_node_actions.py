@@ -255,7 +255,7 @@ class TestFailure:
             await client.nodes.wait(1, "remove", not_found_grace=5)
         with pytest.raises(ActionNotFound, match="maintenance_on of node 9 was not found"):
             await client.nodes.wait(9, "maintenance_on", not_found_grace=5)
-        with pytest.raises(ActionNotFound, match="cluster:change_master was not found"):
+        with pytest.raises(ActionNotFound, match="change_master of the cluster was not found"):
             await client.cluster.wait("change_master", not_found_grace=5)
         assert now() == pytest.approx(15, abs=0.5)
 

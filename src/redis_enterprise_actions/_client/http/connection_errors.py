@@ -27,6 +27,10 @@ CHECK_SCHEME: Final = "Check the port (9443), and whether the URL must begin wit
 _API_PORT: Final = 9443
 # aiohttp names its TLS setting in its errors, even for plain HTTP.
 _TLS_SETTING: Final = re.compile(" ssl:(default|True|False|<[^>]*>)")
+# Beginnings of messages of aiohttp.
+_ENCODING: Final = re.compile(r"^Can not decode content-encoding: .*\((\w+)\)")
+_LONG_LINE: Final = "Got more than"
+_MANY_HEADERS: Final = "Too many headers"
 # Errors of aiohttp that hold the headers of the request, or bytes of the answer.
 _WITH_SECRETS: Final = (aiohttp.ClientResponseError, aiohttp.ClientPayloadError)
 
@@ -76,24 +80,40 @@ def _advice(node: URL, error: Exception) -> str | None:
         return CHECK_NODE if error.os_error.errno == errno.ECONNREFUSED else None
     if node.scheme == "http":
         lost = isinstance(error, (ConnectionLost, aiohttp.ServerDisconnectedError))
-        if isinstance(error, aiohttp.ClientResponseError) or (lost and node.port == _API_PORT):
+        if _is_not_http(error) or (lost and node.port == _API_PORT):
             return USE_HTTPS
     return None
 
 
 def reason_of(error: Exception) -> str:
+    """Return what an error says, without headers and bytes of the answer, which may be secret."""
     if _is_cut_in_headers(error):
         return "the answer is cut off within its headers"
     if isinstance(error, aiohttp.ClientPayloadError):
         return f"the answer is cut off, or garbled ({type(error.__cause__ or error).__name__})"
     if isinstance(error, aiohttp.ClientResponseError):
-        return f"the answer is not HTTP ({type(error).__name__})"
+        return _refused_answer(error) or f"the answer is not HTTP ({type(error).__name__})"
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         return "no connection in time"
     if isinstance(error, TimeoutError):
         return f"no answer in time{f' ({error})' if str(error) else ''}"
     message = _TLS_SETTING.sub("", str(error)) or type(error).__name__
     return message.replace("[None]", "[connection closed]")
+
+
+def _refused_answer(error: aiohttp.ClientResponseError) -> str | None:
+    """Return why aiohttp does not accept an answer that is HTTP, or None if it is not HTTP."""
+    if encoding := _ENCODING.search(error.message):
+        return f"the answer is compressed with {encoding[1]}, which the client did not ask for"
+    if error.message.startswith(_LONG_LINE):
+        return "a line of the answer's headers is longer than 8 kB"
+    if error.message.startswith(_MANY_HEADERS):
+        return "the answer has too many headers"
+    return None
+
+
+def _is_not_http(error: Exception) -> bool:
+    return isinstance(error, aiohttp.ClientResponseError) and _refused_answer(error) is None
 
 
 def _is_cut_in_headers(error: Exception) -> bool:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
 _SPACE: Final = re.compile(r"\s")
+_VERSION: Final = re.compile(r"/v\d+(?=/|$)")  # of the API, in a path
 
 
 class NodePool:
@@ -48,8 +49,12 @@ class NodePool:
             for port in (ports if url.explicit_port is None else {url.port})
         }
 
-    def mark_answered(self, now: float) -> None:
-        """Record a usable reply: nodes that failed may be used again, after their backoff."""
+    def mark_answered(self, node: URL, now: float) -> None:
+        """Record a usable reply; `node` becomes the current one.
+
+        Nodes that failed may be used again, after their backoff.
+        """
+        self.current = node
         self.failed = {url: until for url, until in self.failed.items() if until > now}
 
     def mark_failed(
@@ -115,7 +120,7 @@ class NodePool:
 
 
 def base_url(url: Secret) -> URL:
-    """Return a cluster's URL without a trailing slash.
+    """Return a cluster's URL without a trailing slash, and without the version of the API (`/v1`).
 
     The URL is passed as a secret, so that errors do not quote a password that a user put into it.
     Raises `UsageError` if it is not such a URL.
@@ -135,7 +140,35 @@ def base_url(url: Secret) -> URL:
         raise UsageError(
             f"{shown} is not a cluster's URL, such as https://cluster.example.com:9443"
         )
-    return parsed.with_path(parsed.path.rstrip("/"))
+    path = parsed.path.rstrip("/")
+    version = _VERSION.search(path)
+    if version is not None and version.end() < len(path):
+        raise UsageError(
+            f"the cluster's URL must not name a route of the API: leave {path[version.start() :]} "
+            "out"
+        )
+    return parsed.with_path(path if version is None else path[: version.start()])
+
+
+def moved_path(node: URL, path: str, location: str) -> str | None:
+    """Return the path that a redirect on the same node names, or None if it leads elsewhere."""
+    target = _parse_url(location)
+    if target is None:
+        return None
+    target = URL(f"{node}{path}", encoded=True).join(target)
+    prefix = node.raw_path.rstrip("/")
+    if target.origin() != node.origin() or not target.raw_path.startswith(f"{prefix}/"):
+        return None
+    return target.raw_path.removeprefix(prefix)
+
+
+def differs_by_slashes(path: str, other: str) -> bool:
+    """Return True if two different paths are the same but for added or dropped slashes."""
+    return path != other and _segments(path) == _segments(other)
+
+
+def _segments(path: str) -> list[str]:
+    return [segment for segment in path.split("/") if segment]
 
 
 def _parse_url(text: str) -> URL | None:

@@ -33,10 +33,12 @@ from redis_enterprise_actions._model.errors import (
     UnreadableReply,
     UsageError,
 )
+from redis_enterprise_actions._model.text import one_line
 
 from .attempts import Attempts
 from .connection_errors import ConnectionLost, connection_error, has_secrets, reason_of
 from .messages import Reply, Request
+from .nodes import differs_by_slashes, moved_path
 from .redaction import Secret, credentials_of, without_secrets
 
 
@@ -60,6 +62,7 @@ _MIN_TIMEOUT: Final = 5.0  # seconds for one of several nodes
 _CONNECT_TIMEOUT: Final = 10.0  # seconds
 _CONNECT_SHARE: Final = 0.8  # at most, of a shorter time limit: "not connected" is not "no answer"
 _REDIRECTS: Final = frozenset({307, 308})  # those that keep the method
+_ALL_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _HEADERS: Final[Mapping[str, str]] = {
     hdrs.ACCEPT: "application/json",
     hdrs.USER_AGENT: "redis-enterprise-actions",
@@ -219,7 +222,7 @@ class Transport:
 
         Without `headers` it needs a token.
         """
-        loop, nodes = asyncio.get_running_loop(), self.nodes
+        loop, nodes, path = asyncio.get_running_loop(), self.nodes, request.path
         # The node to ask, after those that redirect to it.
         is_beside = gate is not None and bool(self._polls_out)
         chain: Sequence[URL] = (self._prompt_node(loop.time()) if is_beside else nodes.current,)
@@ -234,10 +237,9 @@ class Transport:
                 if 200 <= outcome.status < 300 or outcome.status == 404:
                     value = decode(outcome)
                     self.has_answered = self._knows_credentials = True
-                    if nodes.failed:
-                        nodes.mark_answered(loop.time())
-                    if attempts is not None:
-                        nodes.current = chain[-1]
+                    if nodes.failed or attempts is not None:
+                        node = nodes.current if attempts is None else chain[-1]
+                        nodes.mark_answered(node, loop.time())
                     return value
             except (ClusterUnreachable, UnreadableReply) as error:
                 outcome = error
@@ -245,6 +247,10 @@ class Transport:
             attempts = attempts or Attempts(nodes, chain[-1], is_write=request.is_write)
             if isinstance(outcome, RequestError):
                 chain = attempts.fail(outcome, loop.time())
+                continue
+            moved = _without_slash_redirect(request, path, chain[-1], outcome)
+            if moved is not None:
+                request, chain = moved, attempts.repeat()
                 continue
             if outcome.status == 401 and renewable:
                 renewable = False
@@ -329,10 +335,19 @@ class Transport:
     ) -> Sequence[URL]:
         """Return the chain to ask after a reply that is neither 2xx nor 404, or raise its error."""
         method, path, status = request.method, request.path, reply.status
+        hint = None
         if status in _REDIRECTS:
-            location = reply.headers.get(hdrs.LOCATION, "")
-            target = self.nodes.redirect_target(attempts.chain[-1], location)
-            if target is not None:
+            node, location = attempts.chain[-1], reply.headers.get(hdrs.LOCATION, "")
+            moved = moved_path(node, path, location)
+            target = self.nodes.redirect_target(node, location)
+            # A node may redirect to itself for a moment, as long as it does not know the primary.
+            if moved is not None and (moved != path or status == 308):
+                hint = (
+                    "It redirects to the same URL"
+                    if moved == path
+                    else f"It redirects to the path {one_line(moved)}"
+                )
+            elif target is not None:
                 return attempts.redirect(target, method, path, now)
         error = error_for(
             method,
@@ -342,6 +357,7 @@ class Transport:
             reply.body,
             permission=request.permission,
             check=self._authenticator.hint,
+            hint=hint,
             quoted=request.quotable,
             redact=partial(without_secrets, request.secrets) if request.secrets else None,
         )
@@ -457,6 +473,16 @@ class Transport:
             raise UsageError("the client belongs to the event loop that it was first used in")
         self._session, self._loop = session, loop
         return session
+
+
+def _without_slash_redirect(request: Request, path: str, node: URL, reply: Reply) -> Request | None:
+    """Return the GET that a redirect of `node` names, if it differs from `path` by slashes only."""
+    if request.method != "GET" or request.path != path or reply.status not in _ALL_REDIRECTS:
+        return None
+    moved = moved_path(node, path, reply.headers.get(hdrs.LOCATION, ""))
+    if moved is None or not differs_by_slashes(path, moved):
+        return None
+    return request._replace(path=moved)
 
 
 async def _read_body(request: Request, response: aiohttp.ClientResponse) -> bytes:

@@ -93,6 +93,7 @@ def error_for(
     *,
     permission: str | None,
     check: str = "Check the credentials",
+    hint: str | None = None,
     quoted: bool = True,
     redact: Callable[[str | None], str | None] | None = None,
 ) -> RequestError | None:
@@ -100,8 +101,8 @@ def error_for(
 
     The meaning of a 404 depends on the route, so the caller decides about it. The message of a 403
     names `permission`, which the vendor's page for the route requires, and that of a 401 ends in
-    `check`. Without `quoted`, the error has the body's `error_code` only. `redact` takes secrets
-    out of the cluster's words.
+    `check`; `hint` takes the place of such advice. Without `quoted`, the error has the body's
+    `error_code` only. `redact` takes secrets out of the cluster's words.
     """
     if 200 <= status < 300 or status == 404:
         return None
@@ -127,7 +128,7 @@ def error_for(
         status=status,
         error_code=code,
         description=description,
-        hint=advice or _hint(status, headers, permission, check),
+        hint=hint or advice or _hint(status, headers, permission, check),
         retry_after=_retry_after(headers),
         advice=advice,
     )
