@@ -263,7 +263,7 @@ class TestEnds:
             WaitTimeout,
             ActionNotFound,
         ]
-        assert [str(result).partition(" ")[0] for result in results[:2]] == ["action", "remove"]
+        assert [str(result).partition(" ")[0] for result in results[:2]] == ["CRDB", "remove"]
         assert "no-space" in str(results[4])
 
     async def test_first_failure(self, large: FakeCluster) -> None:

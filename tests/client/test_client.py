@@ -186,7 +186,7 @@ class TestEnds:
             ),
             ("cancelled", ActionCancelled, "was cancelled on the cluster"),
             ("aborted", ActionAborted, "was aborted by the cluster"),
-            ("vanishes", ActionVanished, "vanished after waiting 2."),
+            ("vanishes", ActionVanished, "vanished after waiting 7."),
             ("never", ActionStalled, "has not moved for 30 s"),
             ("never", WaitTimeout, "timed out after 20 s and "),
         ],
@@ -216,10 +216,11 @@ class TestEnds:
         assert f"action {uid} (retry_bdb on node:1) {message}" in str(failure)
         assert failure.action is not None
         assert failure.action.uid == uid
-        assert failure.polls == len(cluster.requests) - (2 if outcome == "vanishes" else 0)
-        if outcome == "vanishes":  # after a fifth look, and two requests more, each at its turn
+        assert failure.polls == len(cluster.requests) - (3 if outcome == "vanishes" else 0)
+        if outcome == "vanishes":  # a fifth and a sixth look, and three at v2, each at its turn
             times = [request.time - cluster.requests[0].time for request in cluster.requests]
-            assert times == pytest.approx([0, 0.5, 1, 1.5, 2, 2.05, 2.55], abs=0.04)
+            looks = [0, 0.5, 1, 1.5, 2, 2.05, 2.55, 7, 7]
+            assert times == pytest.approx(looks, abs=0.04)
             assert failure.elapsed == pytest.approx(times[-1], abs=0.04)
         twin = pickle.loads(pickle.dumps(failure))
         assert (type(twin), str(twin), vars(twin)) == (error, str(failure), vars(failure))

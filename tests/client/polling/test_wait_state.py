@@ -441,6 +441,44 @@ class TestNotFound:
         assert (error.action, error.elapsed, error.polls) == (at(40), 5.0, 2)
         assert wait.state.next_limit == math.inf  # until it is verified
 
+    def test_second_not_found(self) -> None:
+        """If nothing tells the end of an action that is gone, a second answer has to confirm it."""
+        wait = new_wait()
+        wait.answer(at(40), 1000.0)
+        wait.answer(None, 1001.0)
+        assert not wait.state.on_unverified(1001.1)
+        assert (wait.state.unverified, wait.state.is_steady) == (None, False)
+        assert (wait.state.next_limit, wait.state.due(1001.0, 1001.1)) == (1006.0, 1006.0)
+
+        assert wait.answer(None, 1003.0) is Verdict.VERIFY  # too early
+        assert not wait.state.on_unverified(1003.1)
+        assert wait.answer(None, 1006.0) is Verdict.VERIFY
+        assert wait.state.on_unverified(1006.1)
+        assert isinstance(wait.state.error, ActionVanished)
+
+    def test_not_found_once(self) -> None:
+        """An action that is found again after one answer "not found" goes on as before."""
+        wait = new_wait()
+        for moment in (1000.0, 1010.0):
+            wait.answer(at(40), moment)
+            wait.answer(None, moment + 1)
+            assert not wait.state.on_unverified(moment + 1.1)
+        wait.answer(at(41), 1015.0)
+
+        assert wait.state.next_limit == math.inf
+        assert wait.rest(1015.0) == 5.0
+
+    def test_not_found_at_the_deadline(self) -> None:
+        """At the deadline there is no second answer: the action has vanished."""
+        wait = new_wait(timeout=20)
+        wait.answer(at(40), 1000.0)
+        wait.answer(None, 1018.0)
+        assert not wait.state.on_unverified(1018.0)
+        assert wait.state.due(1018.0, 1018.0) == 1020.0
+
+        wait.answer(None, 1020.0)
+        assert wait.state.on_unverified(1020.0)
+
     def test_is_there_again(self) -> None:
         """An action that is found again before its verification has not vanished."""
         wait = new_wait()

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     Resolved: TypeAlias = Action | Literal[Ambiguity.REPLACED] | None
 
-_GONE_CONFIRMATION: Final = 5.0  # seconds between two answers "not found" that confirm each other
+GONE_CONFIRMATION: Final = 5.0  # seconds between two answers "not found" that confirm each other
 _UNCHANGED_GRACE: Final = 1.0  # seconds; the answer to the call showed the database unchanged
 _NOT_FOUND: Final = "not found"  # status of an object until a second answer confirms its end
 
@@ -66,7 +66,7 @@ class AnswerHistory:
     def decided_at(self) -> float:
         """The time from which the last answer, if it is repeated, is no longer ambiguous."""
         quiet = math.inf if self._quiet_since is None else self._quiet_since + self._settling_time
-        gone = math.inf if self._gone is None else self._gone_since + _GONE_CONFIRMATION
+        gone = math.inf if self._gone is None else self._gone_since + GONE_CONFIRMATION
         return min(quiet, gone)
 
     def resolve(
@@ -161,7 +161,7 @@ class AnswerHistory:
         """Return an object as gone once two answers say "not found", with the same mark."""
         if self._gone != found.discriminator:
             self._gone, self._gone_since = found.discriminator, requested_at
-        if requested_at >= self._gone_since + _GONE_CONFIRMATION - TICK:
+        if requested_at >= self._gone_since + GONE_CONFIRMATION - TICK:
             return structs.replace(found.action, evidence=Evidence.NOT_FOUND)
         if last is not None:
             return last

@@ -366,6 +366,8 @@ class Poller:
             request.endpoint.out_since = math.inf
         else:
             request.tracked.on_heard(now)
+            if request.unverified is not None and not request.gate.requests:
+                request.tracked.on_not_asked()
         request.slow_timer.cancel()
         if request is self._beside:
             self._beside = None
@@ -483,9 +485,15 @@ class Poller:
             self._deliver(tracked, ended, request, now)
         else:
             for waiter in self._served_by(request):
-                if waiter.state.unverified is not None:
-                    waiter.state.error = waiter.state.unverified
+                if waiter.state.unverified is None:
+                    continue
+                if waiter.state.on_unverified(now):
                     self._wake(waiter)
+                elif tracked.outage is not None:
+                    waiter.state.leave_outage(tracked.outage, now)
+            self._end_outage_of(tracked, now)
+            for waiter in tracked.waiters:
+                self._check(waiter, now)
         self._registry.unverified.pop(tracked, None)
         self._on_cluster_answered(now)
 

@@ -39,7 +39,7 @@ from redis_enterprise_actions._model.outcome import Outcome
 from redis_enterprise_actions._model.record import RecordBuilder, with_message, with_record
 from redis_enterprise_actions._model.reference import ReferenceKind
 
-from .answer_history import AnswerHistory
+from .answer_history import GONE_CONFIRMATION, AnswerHistory
 
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ class WaitState:
     """
 
     __slots__ = (
-        *("_asked_at", "_builder", "_counts", "_finished", "_history", "_joined_at"),
+        *("_asked_at", "_builder", "_counts", "_finished", "_gone", "_history", "_joined_at"),
         *("_lag_bound", "_limits", "_missing_since", "_moved_at", "_polls", "_record"),
         *("_shown_at", "_unknown_statuses", "began", "error", "is_done"),
         *("last_action", "outages", "ref", "schedule", "unverified"),
@@ -152,6 +152,9 @@ class WaitState:
         self._moved_at = now
         self._lag_bound: float | None = None  # see `Record.lag_bound`
         self._missing_since: float | None = None
+        # Times of the first and the last answer "not found", if the last ones say so of an action
+        # that was seen.
+        self._gone: tuple[float, float] | None = None
         self._unknown_statuses: tuple[str, ...] = ()
         self._history: AnswerHistory | None = None
         if ref.kind is not ReferenceKind.ACTION:
@@ -178,6 +181,7 @@ class WaitState:
         return (
             self.last_action is not None
             and self._history is None
+            and self._gone is None
             and not self.outages
             and self.unverified is None
             and type(self.schedule) is AimedSchedule
@@ -258,10 +262,12 @@ class WaitState:
                 missing_since=self._missing_since,
             )
             if resolved is Ambiguity.REPLACED:
+                self._gone = None
                 return self._verify(ActionVanished(**self._context(now)))
             found = resolved
         if found is None:
             if self.last_action is not None:
+                self._gone = (asked_at if self._gone is None else self._gone[0], asked_at)
                 return self._verify(ActionVanished(**self._context(now)))
             if self._missing_since is None:
                 self._missing_since = asked_at
@@ -291,7 +297,7 @@ class WaitState:
         elif asked_at >= self._moved_at + stall_timeout - TICK:
             return self._verify(ActionStalled(**self._context(now), stall_timeout=stall_timeout))
         self.last_action, self.is_done = found, found.phase.terminal
-        self._missing_since = None
+        self._missing_since = self._gone = None
         if found.phase is Phase.UNKNOWN and found.status not in self._unknown_statuses:
             self._unknown_statuses += (found.status,)
             fields = {"event": "unknown status", "ref": str(self.ref), "status": found.status}
@@ -303,6 +309,19 @@ class WaitState:
     def _verify(self, error: WaitError) -> Verdict:
         self.unverified = error
         return Verdict.VERIFY
+
+    def on_unverified(self, now: float) -> bool:
+        """End the wait by the error that the database did not refute, and return True.
+
+        Return False if an action was not found for the first time, before the deadline: a node that
+        has just taken over may not know it yet, so a second answer has to confirm that it is gone.
+        """
+        first_time = self._gone is not None and self._gone[1] < self._gone_at - TICK
+        if first_time and now < self.deadline - TICK:
+            self.unverified = None
+            return False
+        self.error = self.unverified
+        return True
 
     # --- outages --------------------------------------------------------------------------------
 
@@ -348,7 +367,7 @@ class WaitState:
                 if self._missing_since is None
                 else min(self.deadline, self._grace_end)
             )
-        limit = min(self.deadline, self._moved_at + self._limits.stall_timeout)
+        limit = min(self.deadline, self._moved_at + self._limits.stall_timeout, self._gone_at)
         return limit if self._history is None else min(limit, self._history.decided_at)
 
     @property
@@ -366,6 +385,8 @@ class WaitState:
         """
         if asked_at < self.began or heard_at < self.began:
             return self.began
+        if self._gone is not None:
+            return min(self._gone_at, self.deadline)
         due = self.schedule.due_after(heard_at)
         if self.deadline - due < min(due - asked_at, CLOSE_TO_LIMIT):
             return self.deadline
@@ -395,6 +416,11 @@ class WaitState:
         timed_out = WaitTimeout(**self._context(now), timeout=self._limits.timeout)
         timed_out.__cause__ = self.outages[0].error if self.outages else None
         return timed_out
+
+    @property
+    def _gone_at(self) -> float:
+        """The time from which another answer "not found" confirms that the action is gone."""
+        return math.inf if self._gone is None else self._gone[0] + GONE_CONFIRMATION
 
     @property
     def _grace_end(self) -> float:

@@ -176,6 +176,10 @@ class TrackedAction:
         self._alone_asked_at = now
         self.poll_now = False
 
+    def on_not_asked(self) -> None:
+        """Record that a verification needed no request."""
+        self._alone_polls -= 1
+
     def on_heard(self, now: float) -> None:
         """Record the answer to it, or that it failed."""
         self._alone_heard_at = now
