@@ -153,7 +153,7 @@ def memory_keyring() -> Iterator[MemoryKeyring]:
 
 @pytest.fixture
 async def cluster() -> AsyncIterator[FakeCluster]:
-    """Return a fake cluster of the newest version."""
+    """Return a fake cluster of the default version."""
     async with FakeCluster() as cluster:
         yield cluster
 

@@ -211,7 +211,9 @@ class TestEnds:
                 await client.nodes.maintenance_on(2),
                 await client.cluster.change_primary(1),
                 await client.crdbs.create({"name": "a"}),
-                await client.databases.create({"name": "a"}, params={"dry_run": True}),
+                await client.databases.create(
+                    {"name": "a", "memory_size": 1}, params={"dry_run": True}
+                ),
             ]
             large.start_transfer(9, "backup", Plan(duration=40))
             large.start_transfer(10, "import", Plan(duration=40))

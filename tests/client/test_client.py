@@ -155,7 +155,7 @@ class TestSingleCalls:
 class TestEnds:
     """The ends of a wait."""
 
-    @pytest.mark.parametrize("version", ["7.4", "7.8", "7.22", "8.0"])
+    @pytest.mark.parametrize("version", ["7.4", "7.8", "7.22", "8.0", "8.2"])
     @pytest.mark.parametrize("name", ["SMUpdateBDB", "module_installation"])
     async def test_completed(self, version: Version, name: str) -> None:
         """A completed action is returned, soon after it ended, on every version."""

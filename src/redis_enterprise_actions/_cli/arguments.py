@@ -348,7 +348,7 @@ def _add_local_commands(add: _AddParser, connection: argparse.ArgumentParser) ->
     command = add("fake-cluster", help="serve a fake cluster with a few running actions")
     text = "port on 127.0.0.1 (default: any free port)"
     command.add_argument("--port", type=int, default=0, help=text)
-    versions = ("7.4", "7.8", "7.22", "8.0")
+    versions = ("7.4", "7.8", "7.22", "8.0", "8.2")
     text = "the version of Redis Software to imitate (default: 8.0)"
     command.add_argument("--version", choices=versions, default="8.0", help=text)
 

@@ -5,10 +5,10 @@ clock, so that a test under virtual time (looptime and the like) runs hours in m
 answers have the quirks of real clusters: numbers as strings where a cluster sends strings, no
 progress on a completed state machine, deletes that vanish instead of completing, no /v2 before
 7.22. It has databases, Active-Active databases (CRDBs) and nodes; requests that create, change,
-move, export, import or remove them start work there, and so can the test itself. With several
-nodes, the others redirect to the primary, and nodes can be stopped and started. Tokens expire,
-there are certificates, and faults are injected one at a time, or at random times that a seed
-determines.
+move, export, import or remove them start work there, and so can the test itself. It refuses calls
+that the API's pages say a cluster refuses, with their statuses. With several nodes, the others
+redirect to the primary, and nodes can be stopped and started. Tokens expire, there are
+certificates, and faults are injected one at a time, or at random times that a seed determines.
 
     async with FakeCluster() as cluster:
         uid = cluster.add_action("SMUpdateBDB", Plan(duration=60, outcome="failed"))
@@ -21,9 +21,10 @@ that contains as little as possible. TLS needs `redis-enterprise-actions[testing
 trustme.
 
 Vendor pages (redis.io/docs, operate/rs/references/rest-api): requests/actions,
-requests/actions/bdb, requests/bdbs, requests/bdbs/actions, requests/shards/actions, objects/bdb,
-requests/users/authorize, requests/users/refresh_jwt, objects/action, objects/state-machine,
-requests/nodes/actions, requests/cluster/actions, requests/crdbs, requests/crdb_tasks,
+requests/actions/bdb, requests/bdbs, requests/bdbs/actions, requests/bdbs/availability,
+requests/shards/actions, objects/bdb, requests/users/authorize, requests/users/refresh_jwt,
+objects/action, objects/state-machine, requests/nodes, objects/node, requests/nodes/actions,
+requests/cluster, requests/cluster/actions, requests/license, requests/crdbs, requests/crdb_tasks,
 objects/crdb_task.
 """
 

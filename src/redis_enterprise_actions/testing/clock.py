@@ -18,10 +18,12 @@ class Clock:
 
     def __init__(self) -> None:
         self._epoch = 0.0
+        self.started_at = 0.0  # in the loop's time
 
     def start(self) -> None:
         """Map the loop's current time to the current wall-clock time."""
-        self._epoch = time.time() - loop_time()
+        self.started_at = loop_time()
+        self._epoch = time.time() - self.started_at
 
     def unix_time(self, at: float) -> int:
         """Return a time of the loop in seconds since 1970."""

@@ -13,6 +13,7 @@ from redis_enterprise_actions.testing.server.middleware import Middleware
 
 from .clock import Clock, loop_time
 from .routes.actions import ActionRoutes
+from .routes.cluster import ClusterRoutes
 from .routes.crdbs import CrdbRoutes
 from .routes.database_actions import DatabaseActionRoutes
 from .routes.databases import DatabaseRoutes
@@ -24,7 +25,7 @@ from .server.chaos import ChaosEpisode, ChaosRunner, draw_episodes
 from .server.faults import NO_ROUTE, Fault
 from .server.nodes import NodeServers
 from .server.tls import Certificates, ServerCertificates, make_tls
-from .settings import SeenRequest, Version
+from .settings import SeenRequest, Version, is_since
 from .state.actions import (
     DEFAULT_PLAN,
     FakeAction,
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-_HAS_V2: Final = frozenset({"7.22", "8.0"})
+_HAS_V2: Final = "7.22"  # the first version with /v2/actions
 
 
 class FakeCluster:
@@ -53,7 +54,7 @@ class FakeCluster:
 
     Raises `ValueError` for arguments that no cluster could have.
 
-    - `version`: "7.4", "7.8", "7.22" or "8.0"; it decides which routes there are.
+    - `version`: "7.4", "7.8", "7.22", "8.0" or "8.2"; it decides which routes there are.
     - `username`, `password`: the credentials of its one user.
     - `nodes`: their number. Nodes are numbered from 1 and listen on ports of their own; `port` is
       that of the first, and 0 takes a free one. `urls` has the URLs of all, `url` that of the
@@ -125,7 +126,7 @@ class FakeCluster:
         self.bare_crdb_tasks = True
         self.not_cancellable: set[str] = set()
         self.actions: dict[str, FakeAction] = {}
-        has_v2 = version in _HAS_V2
+        has_v2 = is_since(version, _HAS_V2)
         self._clock = Clock()
         self._planned_calls = PlannedCalls()
         self._databases = DatabaseRegistry(self.actions, shows_transfers=has_v2)
@@ -268,7 +269,7 @@ class FakeCluster:
         """
         kind = kind or kind_of(name)
         check_choice(Kind, "kind", kind)
-        if kind == "other" and self.version not in _HAS_V2:
+        if kind == "other" and not is_since(self.version, _HAS_V2):
             raise ValueError(f"version {self.version} shows no {name}: it has no /v2/actions")
         if bdb_uid is None and kind != "task":
             bdb_uid = 1
@@ -291,14 +292,20 @@ class FakeCluster:
         """Each database that exists now, by its uid."""
         return self._databases.existing()
 
-    def add_bdb(self, uid: int | None = None, *, name: str | None = None) -> int:
+    def add_bdb(
+        self, uid: int | None = None, *, name: str | None = None, recovery: bool = False
+    ) -> int:
         """Add an idle database and return its uid, by default one that was never used.
 
-        The default of `name` is "db" and the uid. Raises `ValueError` if there is a database of
+        The default of `name` is "db" and the uid. With `recovery`, it waits to be recovered, as
+        databases do after the recovery of a cluster. Raises `ValueError` if there is a database of
         that uid.
         """
+        if uid is None:
+            uid = self._databases.next_uid
         config = {} if name is None else {"name": name}
-        return self._databases.add(uid, config).uid
+        self._databases.add(FakeDatabase(uid=uid, made_with=config, recovery=recovery))
+        return uid
 
     def start_transfer(self, bdb_uid: int, transfer: Transfer, plan: Plan = DEFAULT_PLAN) -> None:
         """Start an export, an import or a backup of a database, which exists from now on.
@@ -554,16 +561,17 @@ class FakeCluster:
     def _app(self, node: int) -> web.Application:
         """Return the application of one node: all share the same state."""
         app = web.Application(middlewares=[self._middleware.for_node(node)])
-        version, has_v2 = self.version, self.version in _HAS_V2
+        version, has_v2 = self.version, is_since(self.version, _HAS_V2)
         databases, plans, clock = self._databases, self._planned_calls, self._clock
         nodes, node_actions = self._nodes, self._node_actions
         self._authentication.add_to(app)
         ActionRoutes(self.actions, databases, clock).add_to(app, v2=has_v2)
-        DatabaseRoutes(databases, plans, clock, version=version).add_to(app, v2=has_v2)
+        DatabaseRoutes(databases, plans, clock, version=version).add_to(app)
         DatabaseActionRoutes(databases, plans, version=version).add_to(app)
-        ShardRoutes(databases, plans, version=version).add_to(app)
+        ShardRoutes(databases, node_actions, plans, version=version).add_to(app)
         NodeActionRoutes(self, node_actions, plans).add_to(app)
-        NodeRoutes(self, nodes, node_actions).add_to(app)
+        NodeRoutes(self, nodes, node_actions, databases, clock).add_to(app)
+        ClusterRoutes(self, databases, clock).add_to(app)
         ClusterActionRoutes(self, nodes, node_actions, plans).add_to(app)
-        CrdbRoutes(self, self._crdbs, plans, clock).add_to(app, upgrade=version == "8.0")
+        CrdbRoutes(self, self._crdbs, plans, clock).add_to(app, upgrade=is_since(version, "8.0"))
         return app

@@ -411,7 +411,7 @@ async def test_redirects_in_a_circle(lines: Lines) -> None:
     )
 
 
-@pytest.mark.parametrize("version", ["7.4", "7.8", "7.22", "8.0"])
+@pytest.mark.parametrize("version", ["7.4", "7.8", "7.22", "8.0", "8.2"])
 async def test_versions(version: Version, lines: Lines) -> None:
     """A cluster of each version passes, with eight requests."""
     async with FakeCluster(version=version) as fake:

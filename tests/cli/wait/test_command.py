@@ -374,7 +374,7 @@ class TestSubmit:
         assert main(UPGRADE) == 0
 
         assert main(UPGRADE) == 5
-        assert "answered 409: busy" in capsys.readouterr().err
+        assert "answered 409: db_busy" in capsys.readouterr().err
         threaded.go_on()
         assert main([*UPGRADE, "--busy-timeout", "20s"]) == 0
         assert capsys.readouterr().out.startswith("action:")

@@ -258,7 +258,7 @@ async def test_crdb_id(
 async def start(client: ActionsClient, name: str, guid: str) -> Any:  # noqa: ANN401 - see `CALLS`
     """Make a call that fits the fake, which has a database, a CRDB, and three nodes."""
     arguments: dict[str, tuple[Any, ...]] = {
-        "databases.create": ({"name": "new"},),
+        "databases.create": ({"name": "new", "memory_size": 1},),
         "databases.update": (1, {"memory_size": 5}),
         "databases.export": (1, URL),
         "databases.import_": (1, [URL]),
@@ -466,7 +466,9 @@ async def test_request_timeout() -> None:
     """A call may have a longer `request_timeout` than the other requests of its client."""
     async with FakeCluster() as cluster, client_of(cluster, request_timeout=5) as client:
         cluster.inject(method="POST", delay=8)
-        operation = await client.databases.create({"name": "x"}, request_timeout=10)
+        operation = await client.databases.create(
+            {"name": "x", "memory_size": 1}, request_timeout=10
+        )
 
         assert operation.ref is not None
         assert operation.ref.startswith("action:")

@@ -62,7 +62,7 @@ class TestFind:
     """Single actions, by uid."""
 
     @pytest.mark.enable_socket
-    @pytest.mark.parametrize("version", ["7.4", "7.8", "7.22", "8.0"])
+    @pytest.mark.parametrize("version", ["7.4", "7.8", "7.22", "8.0", "8.2"])
     @pytest.mark.parametrize("name", ["retry_bdb", "SMUpdateBDB"])
     async def test_v1(self, version: Version, name: str) -> None:
         """An action that v1 knows costs one request, on every version."""

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.core]
 
-VERSIONS: list[Version] = ["7.4", "7.8", "7.22", "8.0"]
+VERSIONS: list[Version] = ["7.4", "7.8", "7.22", "8.0", "8.2"]
 NAME = {"name": "shop"}
 OP = {"name": "SMUpgradeBDB", "progress": 50}
 
@@ -469,7 +469,7 @@ class TestStarted:
     async def test_busy(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """With `busy_timeout`, a call on a busy database is retried until it is accepted."""
         cluster.add_action("SMUpdateBDB", Plan(duration=30), bdb_uid=1)
-        with pytest.raises(RequestRejected, match="409: busy"):
+        with pytest.raises(RequestRejected, match="409: db_busy"):
             await client.databases.update(1, {"memory_size": 5})
 
         operation = await client.databases.update(1, {"memory_size": 5}, busy_timeout=60)

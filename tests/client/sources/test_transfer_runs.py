@@ -478,7 +478,7 @@ class TestBusy:
         """While a transfer is in progress, another one is refused."""
         cluster.start_transfer(1, kind, Plan(duration=100))
 
-        with pytest.raises(RequestRejected, match="409: busy"):
+        with pytest.raises(RequestRejected, match="409: db_busy"):
             await start(client, kind)
         assert posts(cluster) == [409]
 

@@ -266,7 +266,9 @@ RECOVERABLE = {
 }
 # Work that cannot, with the reference that `AnswerLost` has instead.
 UNRECOVERABLE = {
-    "create_bdb": Work(lambda c, **o: c.databases.create({"name": "x"}, **o), "/v1/bdbs", ""),
+    "create_bdb": Work(
+        lambda c, **o: c.databases.create({"name": "x", "memory_size": 1}, **o), "/v1/bdbs", ""
+    ),
     "update_bdb": Work(
         lambda c, **o: c.databases.update(1, {"memory_size": 5}, **o), "/v1/bdbs/1", "bdb:1@after"
     ),

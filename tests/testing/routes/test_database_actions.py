@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
 
 from redis_enterprise_actions.testing import FakeCluster, Plan
 from tests.http_client import HttpClient, http_client
+from tests.testing.versions import ALL, since
 
 
 if TYPE_CHECKING:
@@ -21,23 +23,27 @@ pytestmark = [pytest.mark.enable_socket, pytest.mark.contract]
 DRY = ["?dry_run", "?dry_run=true", "?dry_run=1"]
 
 
+# A shard, and where it is to go.
+MOVE: dict[str, object] = {"shard_uids": ["3"], "target_node_uid": 1}
+
+
 BODY: dict[str, object] = {"dry_run": True, "only_failovers": True, "max_operations": 0}
 
 
 ON_DATABASES = [
-    ("PUT", "rebalance", "SMUpdateBDB", (3, 4), {"7.8", "7.22", "8.0"}),
-    ("PUT", "revamp", "SMUpdateBDB", (3, 4), {"7.22", "8.0"}),
-    ("POST", "recover", "SMRecoverBDB", (), {"7.4", "7.8", "7.22", "8.0"}),
-    ("POST", "stop_traffic", "SMUpdateBDB", (), {"7.8", "7.22", "8.0"}),
-    ("POST", "resume_traffic", "SMUpdateBDB", (), {"7.8", "7.22", "8.0"}),
+    ("PUT", "rebalance", "SMUpdateBDB", (3, 4), since("7.8")),
+    ("PUT", "revamp", "SMUpdateBDB", (3, 4), since("7.22")),
+    ("POST", "recover", "SMRecoverBDB", (), ALL),
+    ("POST", "stop_traffic", "SMUpdateBDB", (), since("7.8")),
+    ("POST", "resume_traffic", "SMUpdateBDB", (), since("7.8")),
 ]
 
 
 ON_SHARDS = [
     ("/v1/shards/actions/migrate", "SMStandaloneRedisMigrate", "Migrate was triggered"),
-    ("/v1/shards/4/actions/migrate", "SMStandaloneRedisMigrate", "Migrate was triggered"),
+    ("/v1/shards/3/actions/migrate", "SMStandaloneRedisMigrate", "Migrate was triggered"),
     ("/v1/shards/actions/failover", "SMRedisFailover", "Failover was triggered"),
-    ("/v1/shards/4/actions/failover", "SMRedisFailover", "Failover was triggered"),
+    ("/v1/shards/3/actions/failover", "SMRedisFailover", "Failover was triggered"),
 ]
 
 
@@ -45,19 +51,19 @@ class TestActing:
     """Routes that answer with an `action_uid` alone."""
 
     @pytest.mark.parametrize(("method", "path", "name", "shards", "versions"), ON_DATABASES)
-    @pytest.mark.parametrize("version", ["7.4", "7.8", "7.22", "8.0"])
+    @pytest.mark.parametrize("version", ALL)
     async def test_on_databases(
         self,
         method: str,
         path: str,
         name: str,
         shards: tuple[int, ...],
-        versions: set[str],
+        versions: tuple[Version, ...],
         version: Version,
     ) -> None:
         """The answer has the uid of the action and no more, in versions with the route."""
         async with FakeCluster(version=version) as cluster, http_client(cluster) as call:
-            cluster.add_bdb(2)
+            cluster.add_bdb(2, recovery=path == "recover")
             status, answer = await call(method, f"/v1/bdbs/2/actions/{path}")
             if version not in versions:
                 assert status == 404
@@ -82,7 +88,7 @@ class TestActing:
         self, cluster: FakeCluster, call: HttpClient, method: str, path: str, query: str
     ) -> None:
         """A dry run answers a blueprint, starts nothing, and leaves the plans alone."""
-        cluster.add_bdb()
+        cluster.add_bdb(recovery=path == "recover")
         cluster.plan(method, "/", Plan(duration=99))
         blueprint = await call.ok(method, f"/v1/bdbs/1/actions/{path}{query}")
 
@@ -96,7 +102,7 @@ class TestActing:
         self, cluster: FakeCluster, call: HttpClient, method: str, path: str
     ) -> None:
         """Settings in a body are not read: the action is started, as without them."""
-        cluster.add_bdb(2)
+        cluster.add_bdb(2, recovery=path == "recover")
         answer = await call.ok(method, f"/v1/bdbs/2/actions/{path}", BODY)
 
         [action] = cluster.actions.values()
@@ -136,13 +142,13 @@ class TestActing:
     async def test_on_shards(
         self, cluster: FakeCluster, call: HttpClient, path: str, name: str, description: str
     ) -> None:
-        """A move of shards is an action on the database of the first one, with a description."""
+        """A move of a shard is an action on its database, with a description."""
         cluster.add_bdb(2)
-        answer = await call.ok("POST", path, {"shard_uids": ["4"]})
+        answer = await call.ok("POST", path, MOVE)
 
         [action] = cluster.actions.values()
         assert answer == {"action_uid": action.uid, "description": description}
-        assert (action.name, action.bdb_uid, action.shards) == (name, 2, (4,))
+        assert (action.name, action.bdb_uid, action.shards) == (name, 2, (3,))
 
     @pytest.mark.parametrize(("path", "_name", "_description"), ON_SHARDS)
     async def test_dry_on_shards(
@@ -151,7 +157,7 @@ class TestActing:
         """The answer to a dry run on shards is empty."""
         cluster.add_bdb(2)
 
-        assert await call.ok("POST", path, {"shard_uids": [4], "dry_run": True}) == ""
+        assert await call.ok("POST", path, MOVE | {"dry_run": True}) == ""
         assert cluster.actions == {}
 
     @pytest.mark.parametrize(("path", "_name", "_description"), ON_SHARDS)
@@ -167,7 +173,7 @@ class TestActing:
     ) -> None:
         """A move of shards reads `dry_run` from its body alone."""
         cluster.add_bdb(2)
-        answer = await call.ok("POST", f"{path}{query}", {"shard_uids": [4], "dry_run": False})
+        answer = await call.ok("POST", f"{path}{query}", MOVE | {"dry_run": False})
 
         assert list(cluster.actions) == [answer["action_uid"]]
 
@@ -176,29 +182,62 @@ class TestActing:
         """There is no failover before 7.8."""
         async with FakeCluster(version="7.4") as cluster, http_client(cluster) as call:
             cluster.add_bdb(2)
-            status, _ = await call("POST", path, {"shard_uids": ["4"]})
+            status, _ = await call("POST", path, MOVE)
 
             assert status == (404 if "failover" in path else 200)
 
-    @pytest.mark.parametrize(
-        ("path", "body", "code"),
-        [
-            ("/v1/shards/actions/migrate", {}, "shard_not_exist"),
-            ("/v1/shards/actions/migrate", {"shard_uids": []}, "shard_not_exist"),
-            ("/v1/shards/actions/migrate", {"shard_uids": "4"}, "shard_not_exist"),
-            ("/v1/shards/actions/migrate", {"shard_uids": ["x"]}, "shard_not_exist"),
-            ("/v1/shards/x/actions/migrate", {}, "shard_not_exist"),
-            ("/v1/shards/9/actions/migrate", {}, "db_not_exist"),
-            ("/v1/shards/0/actions/migrate", {}, "db_not_exist"),
-        ],
-    )
-    async def test_no_shard(
-        self, cluster: FakeCluster, call: HttpClient, path: str, body: object, code: str
-    ) -> None:
-        """A move of no shard is answered 404."""
-        cluster.add_bdb()
+    async def test_several_databases(self, cluster: FakeCluster, call: HttpClient) -> None:
+        """A migration of shards of two databases is one action, which both show."""
+        for uid in (1, 2):
+            cluster.add_bdb(uid)
+        body = {"shard_uids": ["1", "2", "3"], "target_node_uid": 1}
+        uid = (await call.ok("POST", "/v1/shards/actions/migrate", body))["action_uid"]
 
-        assert await call.refused("POST", path, body) == (404, code)
+        assert cluster.actions[uid].shards == (1, 2, 3)
+        assert [each["action_uid"] for each in await call.ok("GET", "/v1/bdbs")] == [uid, uid]
+
+    async def test_no_replica(self, cluster: FakeCluster, call: HttpClient) -> None:
+        """Without replication there is no replica to move."""
+        cluster.add_bdb()
+        cluster.plan("PUT", "/v1/bdbs/1", Plan(duration=0))
+        await call.ok("PUT", "/v1/bdbs/1", {"replication": False})
+        refused = await call.refused("POST", "/v1/shards/2/actions/migrate", MOVE)
+        uid = (await call.ok("PUT", "/v1/bdbs/1/actions/rebalance"))["action_uid"]
+
+        assert (await call.bdb())["shard_list"] == [1]
+        assert refused == (404, "shard_not_exist")
+        assert cluster.actions[uid].shards == (1,)
+
+    async def test_revamp(self, cluster: FakeCluster, call: HttpClient) -> None:
+        """A revamp changes the configuration."""
+        cluster.add_bdb()
+        await call.ok("PUT", "/v1/bdbs/1/actions/revamp", {"memory_size": 7})
+        await asyncio.sleep(10)
+
+        assert (await call.bdb())["memory_size"] == 7
+
+    async def test_recover(self, cluster: FakeCluster, call: HttpClient) -> None:
+        """A database that is to be recovered has a plan for it, and is active afterwards."""
+        cluster.add_bdb(recovery=True)
+        plan = await call.ok("GET", "/v1/bdbs/1/actions/recover")
+        before = (await call.bdb())["status"]
+        await call.ok("POST", "/v1/bdbs/1/actions/recover", plan)
+        await asyncio.sleep(10)
+
+        file = {"filename": "appendonly-1.aof", "node_uid": "1", "shard_slots": "0-16383"}
+        assert plan == {"data_files": [file], "status": "ready"}
+        assert (before, (await call.bdb())["status"]) == ("recovery", "active")
+        assert (await call.ok("GET", "/v1/bdbs/1/actions/recover"))["data_files"] == []
+
+    async def test_not_recovered(self, cluster: FakeCluster, call: HttpClient) -> None:
+        """A recovery that fails can be tried again."""
+        cluster.add_bdb(recovery=True)
+        cluster.plan("POST", "/v1/bdbs/1", Plan(duration=0, outcome="failed"))
+        await call.ok("POST", "/v1/bdbs/1/actions/recover")
+        cluster.lateness = 5
+
+        assert (await call.bdb())["status"] == "recovery"
+        assert (await call("POST", "/v1/bdbs/1/actions/recover"))[0] == 200
 
     async def test_not_as_tasks(
         self, cluster: FakeCluster, call: HttpClient, caplog: pytest.LogCaptureFixture

@@ -24,6 +24,10 @@ pytestmark = [pytest.mark.enable_socket, pytest.mark.contract]
 DRY = ["?dry_run", "?dry_run=true", "?dry_run=1"]
 
 
+# The smallest configuration of a new database.
+NEW: dict[str, object] = {"name": "cache", "memory_size": 2**30}
+
+
 BODY: dict[str, object] = {"dry_run": True, "only_failovers": True, "max_operations": 0}
 
 
@@ -43,13 +47,48 @@ class TestReading:
     async def test_idle(self, cluster: FakeCluster, call: HttpClient) -> None:
         """An idle database has no `action_uid`, and of transfers nothing but statuses."""
         uid = cluster.add_bdb(name="cache")
+        created = (await call.ok("GET", "/v1/cluster"))["created_time"]
 
         assert await call.bdb(uid) == {
             "uid": 1,
             "name": "cache",
-            "version": "7.4",
+            "type": "redis",
+            "version": "7.2.4",
+            "redis_version": "7.2",
             "memory_size": 1073741824,
             "shards_count": 1,
+            "shard_list": [1, 2],
+            "sharding": False,
+            "shards_placement": "dense",
+            "replication": True,
+            "data_persistence": "disabled",
+            "aof_policy": "appendfsync-every-sec",
+            "eviction_policy": "volatile-lru",
+            "port": 0,
+            "proxy_policy": "single",
+            "endpoints": [
+                {
+                    "uid": "1:1",
+                    "addr": ["10.0.0.1"],
+                    "addr_type": "external",
+                    "dns_name": "redis-10001.cluster1.local",
+                    "oss_cluster_api_preferred_ip_type": "internal",
+                    "port": 10001,
+                    "proxy_policy": "single",
+                }
+            ],
+            "oss_cluster": False,
+            "rack_aware": False,
+            "tls_mode": "disabled",
+            "max_connections": 0,
+            "backup": False,
+            "crdt": False,
+            "replica_sync": "disabled",
+            "replica_sources": [],
+            "dataset_import_sources": [],
+            "module_list": [],
+            "created_time": created,
+            "last_changed_time": created,
             "status": "active",
             "authentication_admin_pass": DATABASE_SECRET,
             "background_op": [{"status": "idle"}],
@@ -200,7 +239,7 @@ class TestCreating:
 
     async def test_on_actions(self, cluster: FakeCluster, call: HttpClient) -> None:
         """The action that a call starts is listed like any other."""
-        uid = (await call.ok("POST", "/v1/bdbs", {"name": "cache"}))["action_uid"]
+        uid = (await call.ok("POST", "/v1/bdbs", NEW))["action_uid"]
 
         assert (await call.ok("GET", f"/v1/actions/{uid}"))["object_name"] == "bdb:1"
         assert (await call.ok("GET", f"/v2/actions/{uid}"))["name"] == "SMCreateBDB"
@@ -208,7 +247,7 @@ class TestCreating:
 
     async def test_default(self, cluster: FakeCluster, call: HttpClient) -> None:
         """Work without a plan takes 10 s and completes."""
-        await call.ok("POST", "/v1/bdbs", {"name": "cache"})
+        await call.ok("POST", "/v1/bdbs", NEW)
         await asyncio.sleep(9.9)
         assert (await call.bdb())["status"] == "pending"
         await asyncio.sleep(0.2)
@@ -217,23 +256,15 @@ class TestCreating:
 
     async def test_v2(self, cluster: FakeCluster, call: HttpClient) -> None:
         """In v2 the configuration stands in a body of its own."""
-        made = await call.ok("POST", "/v2/bdbs", {"bdb": {"name": "cache", "uid": 4}})
+        made = await call.ok("POST", "/v2/bdbs", {"bdb": NEW | {"uid": 4}})
 
         assert (made["uid"], made["status"]) == (4, "pending")
         assert await call.refused("POST", "/v2/bdbs", {"name": "x"}) == (400, "invalid_request")
 
-    @pytest.mark.parametrize(
-        ("version", "status"), [("7.4", 404), ("7.8", 404), ("7.22", 200), ("8.0", 200)]
-    )
-    async def test_v2_versions(self, version: Version, status: int) -> None:
-        """There is no v2 before 7.22."""
-        async with FakeCluster(version=version) as cluster, http_client(cluster) as call:
-            assert (await call("POST", "/v2/bdbs", {"bdb": {"name": "x"}}))[0] == status
-
     async def test_failed(self, cluster: FakeCluster, call: HttpClient) -> None:
         """A failed create leaves a database whose status shows it."""
         cluster.plan("POST", "/v1/bdbs", Plan(duration=5, outcome="failed", error_code="no_room"))
-        made = await call.ok("POST", "/v1/bdbs", {"name": "cache"})
+        made = await call.ok("POST", "/v1/bdbs", NEW)
         await asyncio.sleep(5)
         left = await call.bdb()
 
@@ -244,7 +275,7 @@ class TestCreating:
         """A create with a used uid is refused."""
         cluster.add_bdb(4)
 
-        assert await call.refused("POST", "/v1/bdbs", {"name": "x", "uid": 4}) == (
+        assert await call.refused("POST", "/v1/bdbs", NEW | {"uid": 4}) == (
             409,
             "uid_exists",
         )
@@ -252,7 +283,7 @@ class TestCreating:
     @pytest.mark.parametrize("query", DRY)
     @pytest.mark.parametrize(
         ("path", "body"),
-        [("/v1/bdbs", {"name": "cache"}), ("/v2/bdbs", {"bdb": {"name": "cache"}})],
+        [("/v1/bdbs", NEW), ("/v2/bdbs", {"bdb": NEW})],
     )
     async def test_dry(
         self, cluster: FakeCluster, call: HttpClient, path: str, body: object, query: str
@@ -271,9 +302,9 @@ class TestCreating:
             ({"name": 1}, "missing_db_name"),
             ({"name": "x", "memory_size": -1}, "invalid_memory_size"),
             ({"name": "x", "memory_size": "1"}, "invalid_memory_size"),
-            ({"name": "x", "shards_count": 0}, "invalid_shards_count"),
-            ({"name": "x", "uid": 0}, "invalid_uid"),
-            ({"name": "x", "uid": True}, "invalid_uid"),
+            ({"name": "x", "memory_size": 1, "shards_count": 0}, "invalid_shards_count"),
+            ({"name": "x", "memory_size": 1, "uid": 0}, "invalid_uid"),
+            ({"name": "x", "memory_size": 1, "uid": True}, "invalid_uid"),
         ],
     )
     async def test_rejected(
@@ -389,8 +420,8 @@ class TestChanging:
             ("PUT", "/v1/bdbs/1/reset_admin_pass", {}),
             ("POST", "/v1/bdbs/1/upgrade", {}),
             ("DELETE", "/v1/bdbs/1", {}),
-            ("POST", "/v1/bdbs", {"name": "cache"}),
-            ("POST", "/v2/bdbs", {"bdb": {"name": "cache", "dry_run": True}}),
+            ("POST", "/v1/bdbs", NEW),
+            ("POST", "/v2/bdbs", {"bdb": NEW | {"dry_run": True}}),
         ],
     )
     async def test_not_dry_by_its_body(
@@ -438,6 +469,62 @@ class TestChanging:
         assert (answer["status"], answer["background_op"]) == ("active", op("SMUpgradeBDB"))
         assert (await call.bdb())["status"] == "active-change-pending"
 
+    @pytest.mark.parametrize("path", ["bdbs/1/modules/upgrade", "modules/upgrade/bdb/1"])
+    async def test_upgrade_modules(self, path: str) -> None:
+        """The answer to an upgrade of modules names a module and the database, but no action."""
+        modules = [{"module_name": "ReJSON", "new_module": "aa36"}]
+        async with FakeCluster(version="7.4") as cluster, http_client(cluster) as call:
+            cluster.add_bdb()
+            answer = await call.ok("POST", f"/v1/{path}", {"modules": modules})
+
+            [action] = cluster.actions.values()
+            module = {"module_id": "aa36", "module_name": "ReJSON"}
+            assert answer == {"uid": 1, "name": "db1"} | module
+            assert (action.name, action.bdb_uid) == ("SMUpgradeBDB", 1)
+
+    async def test_port(self, cluster: FakeCluster, call: HttpClient) -> None:
+        """The endpoint has the port of the configuration, or one of its own."""
+        cluster.plan("POST", "/v1/bdbs", Plan(duration=0))
+        await call.ok("POST", "/v1/bdbs", NEW | {"port": 12000})
+        configured = await call.bdb()
+        cluster.add_bdb(2)
+        chosen = await call.bdb(2)
+
+        assert (configured["port"], configured["endpoints"][0]["port"]) == (12000, 12000)
+        assert (chosen["port"], chosen["endpoints"][0]["port"]) == (0, 10002)
+
+    async def test_times(self, cluster: FakeCluster, call: HttpClient) -> None:
+        """The times of the creation and of the last change are shown."""
+        cluster.plan("POST", "/v1/bdbs", Plan(duration=0))
+        made = await call.ok("POST", "/v1/bdbs", NEW)
+        await asyncio.sleep(60)
+        changed = await call.ok("PUT", "/v1/bdbs/1/flush")
+
+        assert made["created_time"] == made["last_changed_time"] == changed["created_time"]
+        assert changed["last_changed_time"] > changed["created_time"]
+
+
+class TestAvailability:
+    """GET /v1/bdbs/{uid}/availability."""
+
+    async def test_available(self, cluster: FakeCluster, call: HttpClient) -> None:
+        """An available database is answered with an empty text, also while it changes."""
+        cluster.add_action(bdb_uid=1)
+        url = f"{cluster.url}/v1/bdbs/1/availability"
+
+        async with call.session.get(url) as answer:
+            assert (answer.status, answer.content_type) == (200, "text/html")
+            assert await answer.text() == ""
+
+    async def test_created(self, cluster: FakeCluster, call: HttpClient) -> None:
+        """A new database is available when its creation has completed."""
+        await call.ok("POST", "/v1/bdbs", NEW)
+        before = await call.refused("GET", "/v1/bdbs/1/availability")
+        await asyncio.sleep(10)
+
+        assert before == (503, "bdb_unavailable")
+        assert (await call("GET", "/v1/bdbs/1/availability"))[0] == 200
+
 
 class TestDeleting:
     """DELETE /v1/bdbs/{uid}."""
@@ -484,13 +571,12 @@ STARTING: list[tuple[str, str, Any]] = [
     ("POST", "/v1/bdbs/1/upgrade", None),
     ("PUT", "/v1/bdbs/1/actions/rebalance", None),
     ("PUT", "/v1/bdbs/1/actions/revamp", None),
-    ("POST", "/v1/bdbs/1/actions/recover", None),
     ("POST", "/v1/bdbs/1/actions/stop_traffic", None),
     ("POST", "/v1/bdbs/1/actions/resume_traffic", None),
-    ("POST", "/v1/shards/actions/migrate", {"shard_uids": ["1"]}),
-    ("POST", "/v1/shards/2/actions/migrate", {"target_node_uid": 2}),
+    ("POST", "/v1/shards/actions/migrate", {"shard_uids": ["1"], "target_node_uid": 1}),
+    ("POST", "/v1/shards/2/actions/migrate", {"target_node_uid": 1}),
     ("POST", "/v1/shards/actions/failover", {"shard_uids": ["1"]}),
-    ("POST", "/v1/shards/2/actions/failover", None),
+    ("POST", "/v1/shards/1/actions/failover", None),
     ("POST", "/v1/bdbs/1/actions/export", {"export_location": {"type": "url"}}),
     ("POST", "/v1/bdbs/1/actions/import", {"dataset_import_sources": [{"type": "url"}]}),
 ]
@@ -505,7 +591,7 @@ class TestStarting:
     ) -> None:
         """A database does one thing at a time."""
         uid = cluster.add_action(plan=Plan(duration=10))
-        assert await call.refused(method, path, body) == (409, "busy")
+        assert await call.refused(method, path, body) == (409, "db_busy")
         assert list(cluster.actions) == [uid]
         await asyncio.sleep(10)
 
@@ -514,17 +600,18 @@ class TestStarting:
     async def test_none(
         self, cluster: FakeCluster, call: HttpClient, method: str, path: str, body: object
     ) -> None:
-        """A call on a missing database does not create it."""
-        assert await call.refused(method, path, body) == (404, "db_not_exist")
+        """A call on a missing database, or its shard, does not create it."""
+        code = "shard_not_exist" if "shards" in path else "db_not_exist"
+        assert await call.refused(method, path, body) == (404, code)
         assert cluster.bdbs == {}
 
     async def test_after_failure(
         self, cluster: FakeCluster, call: HttpClient, method: str, path: str, body: object
     ) -> None:
-        """A database on which a state machine failed takes more work."""
+        """A database on which a state machine failed takes more work, but cannot be deleted."""
         cluster.add_action(plan=Plan(duration=0, outcome="failed"))
 
-        assert (await call(method, path, body))[0] == 200
+        assert (await call(method, path, body))[0] == (409 if method == "DELETE" else 200)
 
     @pytest.mark.parametrize("raw", [b"{}", b"x"])
     async def test_no_json(
@@ -581,7 +668,7 @@ class TestLateness:
         after = await call.bdb()
 
         assert (before["status"], at_once) == ("active", before)
-        assert busy == (409, "busy")
+        assert busy == (409, "db_busy")
         assert machine["status"] == "active"
         assert after["action_uid"] == answer["action_uid"]
         assert after["background_op"] == op(machine["name"])
@@ -606,7 +693,7 @@ class TestLateness:
         cluster.add_bdb()
         cluster.plan("DELETE", "/v1/bdbs", Plan(duration=1))
         cluster.lateness = 5
-        await call.ok("POST", "/v1/bdbs", {"name": "cache"})
+        await call.ok("POST", "/v1/bdbs", NEW)
         await call.ok("DELETE", "/v1/bdbs/1")
         await asyncio.sleep(4)
         early = [each["uid"] for each in await call.ok("GET", "/v1/bdbs")]
@@ -648,7 +735,7 @@ class TestLateness:
 
 NO_HANDLE: list[tuple[str, str, Any]] = [
     *STARTING[:-2],
-    ("POST", "/v1/bdbs", {"name": "cache"}),
+    ("POST", "/v1/bdbs", NEW),
     ("POST", "/v1/nodes/1/actions/maintenance_on", {}),
     ("POST", "/v1/crdbs", {}),
 ]
@@ -673,8 +760,8 @@ async def test_no_handle(
 async def test_no_handle_but_the_rest(cluster: FakeCluster, call: HttpClient) -> None:
     """The rest of the answer stays, and the next call has its reference."""
     cluster.inject(no_handle=True, method="POST", path="/v1/bdbs")
-    first = await call.ok("POST", "/v1/bdbs", {"name": "one"})
-    second = await call.ok("POST", "/v1/bdbs", {"name": "two"})
+    first = await call.ok("POST", "/v1/bdbs", NEW | {"name": "one"})
+    second = await call.ok("POST", "/v1/bdbs", NEW | {"name": "two"})
 
     assert (first["uid"], first["status"]) == (1, "pending")
     assert first["background_op"] == op("SMCreateBDB")
@@ -695,7 +782,7 @@ async def test_lost_answer(cluster: FakeCluster, call: HttpClient) -> None:
     cluster.inject(path="/v1/bdbs", method="POST", lose=True)
 
     with pytest.raises(aiohttp.ServerDisconnectedError):
-        await call("POST", "/v1/bdbs", {"name": "cache"})
+        await call("POST", "/v1/bdbs", NEW)
     [action] = cluster.actions.values()
     assert (await call.bdb())["action_uid"] == action.uid
 
@@ -705,6 +792,6 @@ async def test_lost_and_repeated(cluster: FakeCluster, call: HttpClient) -> None
     cluster.add_bdb()
     cluster.inject(path="/v1/bdbs/1", method="DELETE", lose=True)
 
-    assert await call.refused("DELETE", "/v1/bdbs/1") == (409, "busy")
+    assert await call.refused("DELETE", "/v1/bdbs/1") == (409, "db_busy")
     assert [seen.status for seen in cluster.requests] == [None, 409]
     assert len(cluster.actions) == 1

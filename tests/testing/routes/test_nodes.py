@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from redis_enterprise_actions.testing import Plan
 
 
 if TYPE_CHECKING:
@@ -47,15 +50,46 @@ class TestNodes:
             "3": ("down", "slave"),
         }
 
+    async def test_shards(self, three: FakeCluster, call3: HttpClient) -> None:
+        """A primary and its replica are on different nodes, and each is on one node."""
+        for uid in (1, 2):
+            three.add_bdb(uid)
+        nodes = await call3.ok("GET", "/v1/nodes")
+        statuses = await call3.ok("GET", "/v1/nodes/status")
+
+        assert [node["shard_list"] for node in nodes] == [[1, 4], [2], [3]]
+        assert [node["shard_count"] for node in nodes] == [2, 1, 1]
+        assert [each["master_shards"] for each in statuses.values()] == [[1], [], [3]]
+        assert [each["slave_shards"] for each in statuses.values()] == [[4], [2], []]
+
+    async def test_uptime(self, cluster: FakeCluster, call: HttpClient) -> None:
+        """The uptime is in seconds."""
+        before = (await call.ok("GET", "/v1/nodes/1"))["uptime"]
+        await asyncio.sleep(60)
+
+        assert (await call.ok("GET", "/v1/nodes/1"))["uptime"] - before in {60, 61}
+
+    async def test_maintenance(self, cluster: FakeCluster, call: HttpClient) -> None:
+        """While maintenance is on, there is a snapshot, by the time at which it began."""
+        cluster.start_node_action(1, "maintenance_on", Plan(duration=0))
+        on = await call.ok("GET", "/v1/nodes/1/status")
+        cluster.start_node_action(1, "maintenance_off", Plan(duration=0))
+
+        snapshot = on["maintenance_snapshot"]
+        began = snapshot["created_time"].replace(" ", "_").replace(":", "-")
+        assert (snapshot["name"], snapshot["node_uid"]) == (f"maintenance_mode_{began}", "1")
+        assert "maintenance_snapshot" not in await call.ok("GET", "/v1/nodes/1/status")
+
     @pytest.mark.parametrize("uid", ["0", "4", "-1", "one"])
     async def test_not_there(self, call3: HttpClient, uid: str) -> None:
         """Every request about a missing node is answered 404."""
         for method, path in (
             ("GET", ""),
+            ("GET", "/status"),
             ("GET", "/actions"),
             ("GET", "/actions/remove"),
             ("POST", "/actions/remove"),
             ("DELETE", "/actions/remove"),
         ):
             answer = await call3(method, f"/v1/nodes/{uid}{path}", json={})
-            assert status_and_code(answer) == (404, "node_not_exist")
+            assert status_and_code(answer) == (404, "node_not_found")

@@ -40,7 +40,9 @@ async def fields(call: HttpClient, kind: Transfer) -> dict[str, Any]:
     """Return a database's fields of one kind of transfer, without the kind in the names."""
     database = await call.bdb()
     return {
-        name.removeprefix(f"{kind}_"): value for name, value in database.items() if kind in name
+        name.removeprefix(f"{kind}_"): value
+        for name, value in database.items()
+        if f"{kind}_" in name and name != "dataset_import_sources"
     }
 
 
@@ -260,7 +262,7 @@ class TestCalls:
         """A second transfer of a kind is refused, even if the first is queued."""
         cluster.plan("POST", "/v1/bdbs", Plan(queued=5, duration=5))
         await call.ok(*call_arguments)
-        assert await call.refused(*call_arguments) == (409, "busy")
+        assert await call.refused(*call_arguments) == (409, "db_busy")
         await asyncio.sleep(10)
 
         await call.ok(*call_arguments)
@@ -273,8 +275,8 @@ class TestCalls:
         await asyncio.sleep(10)
         await call.ok(*IMPORT)
 
-        assert await call.refused(*EXPORT) == (409, "busy")
-        assert await call.refused("PUT", "/v1/bdbs/1/flush") == (409, "busy")
+        assert await call.refused(*EXPORT) == (409, "db_busy")
+        assert await call.refused("PUT", "/v1/bdbs/1/flush") == (409, "db_busy")
 
     @pytest.mark.parametrize(
         ("kind", "code"),
@@ -283,7 +285,7 @@ class TestCalls:
             ("import", "missing_dataset_import_sources"),
         ],
     )
-    @pytest.mark.parametrize("body", [None, {}, {"export_location": {}}])
+    @pytest.mark.parametrize("body", [None, {}, {"email_notification": True}])
     async def test_rejected(
         self, cluster: FakeCluster, call: HttpClient, kind: str, code: str, body: object
     ) -> None:
@@ -293,6 +295,15 @@ class TestCalls:
         assert await call.refused("POST", path, body) == (406, code)
         assert cluster.actions == {}
 
+    async def test_configured_source(self, cluster: FakeCluster, call: HttpClient) -> None:
+        """An import may be from the sources that the database has, which cannot be read."""
+        cluster.plan("PUT", "/v1/bdbs/1", Plan(duration=0))
+        await call.ok("PUT", "/v1/bdbs/1", IMPORT[2])
+        await call.ok("POST", IMPORT[1])
+
+        assert (await call.bdb())["dataset_import_sources"] == []
+        assert (await fields(call, "import"))["status"] == "importing"
+
     @pytest.mark.parametrize(("method", "path", "body"), [EXPORT, IMPORT], ids=["export", "import"])
     async def test_dry(
         self, cluster: FakeCluster, call: HttpClient, method: str, path: str, body: object
@@ -301,17 +312,13 @@ class TestCalls:
         assert await call(method, f"{path}?dry_run=true", body) == (200, "")
         assert cluster.actions == {}
 
-    @pytest.mark.parametrize(("method", "path", "body"), [EXPORT, IMPORT], ids=["export", "import"])
-    async def test_not_dry_by_its_body(
-        self,
-        cluster: FakeCluster,
-        call: HttpClient,
-        method: str,
-        path: str,
-        body: dict[str, object],
-    ) -> None:
-        """`dry_run` in a body is ignored."""
-        assert await call(method, path, body | {"dry_run": True}) == (200, "")
+    async def test_not_dry_by_its_body(self, cluster: FakeCluster, call: HttpClient) -> None:
+        """`dry_run` in the body of an export is ignored; an import takes no other fields."""
+        dry = {"dry_run": True}
+        refused = await call.refused(*IMPORT[:2], IMPORT[2] | dry)
+
+        assert refused == (406, "invalid_attribute")
+        assert await call(*EXPORT[:2], EXPORT[2] | dry) == (200, "")
         assert len(cluster.actions) == 1
 
     @pytest.mark.parametrize("kind", TRANSFERS)
@@ -341,7 +348,7 @@ class TestCalls:
         path = f"/v1/bdbs/1/actions/{kind}_reset_status"
         cluster.start_transfer(1, kind, Plan(queued=5, duration=5))
         for _ in range(2):
-            assert await call.refused("PUT", path) == (409, "busy")
+            assert await call.refused("PUT", path) == (409, "db_busy")
             await asyncio.sleep(5)
 
         assert await call("PUT", path) == (200, "")
@@ -369,7 +376,7 @@ class TestCalls:
 
         running = RUNNING[kind]
         assert [each["status"] for each in shown] == ["succeeded"] * 3 + ["", running]
-        assert busy == (409, "busy")
+        assert busy == (409, "db_busy")
 
     async def test_late_import(self, cluster: FakeCluster, call: HttpClient) -> None:
         """The status of the database is that of before an import, too."""

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from redis_enterprise_actions.testing.state.crdbs import CLUSTERS
 from redis_enterprise_actions.testing.state.databases import DATABASE_SECRET, busy_status
+
+from .nodes import address
 
 
 if TYPE_CHECKING:
@@ -83,15 +86,33 @@ def v2(action: FakeAction, now: float, clock: Clock) -> dict[str, object]:
 
 
 def database(bdb: FakeDatabase, now: float, clock: Clock) -> dict[str, object]:
-    """Return a database object, with the few of its many fields that matter here, and a secret.
+    """Return a database object, with a part of its many fields, and a secret.
 
-    The `background_op` of a state machine that has failed is a guess: only its fields are
-    documented.
+    It has an endpoint at any time, with a port that the cluster chooses if none is set; `port` is
+    0 then, as seen on clusters. Sources of imports cannot be read. The `background_op` of a state
+    machine that has failed is a guess: only its fields are documented.
     """
     running, failed = bdb.running(now), bdb.failed(now)
-    body = bdb.config(now) | {
+    config, port = bdb.config(now), bdb.endpoint_port(now)
+    created_at = clock.started_at if bdb.created_at is None else bdb.created_at
+    body = config | {
         "uid": bdb.uid,
         "status": bdb.status(now),
+        "created_time": clock.iso_time(created_at),
+        "last_changed_time": clock.iso_time(max(created_at, bdb.changed_at)),
+        "shard_list": list(bdb.shard_list(now)),
+        "endpoints": [
+            {
+                "uid": f"{bdb.uid}:1",
+                "addr": [address(1)],
+                "addr_type": "external",
+                "dns_name": f"redis-{port}.{CLUSTERS[0]}",
+                "oss_cluster_api_preferred_ip_type": "internal",
+                "port": port,
+                "proxy_policy": config["proxy_policy"],
+            }
+        ],
+        "dataset_import_sources": [],
         "authentication_admin_pass": DATABASE_SECRET,
         "background_op": [{"status": "idle"}],
     }

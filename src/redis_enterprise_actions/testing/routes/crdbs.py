@@ -121,10 +121,15 @@ class CrdbRoutes:
         return web.Response()
 
     def _guid(self, request: web.Request) -> str:
-        """Return the guid of the CRDB of a path; answer 404 if there is none."""
+        """Return the guid of the CRDB of a path; answer 404 if there is none.
+
+        The deletion of one that was deleted already is answered 406.
+        """
         guid = request.match_info["guid"]
         if guid not in self._crdbs.guids():
-            raise _problem(web.HTTPNotFound, f"CRDB {guid} does not exist")
+            deleted = request.method == "DELETE" and self._crdbs.has_had(guid)
+            error = web.HTTPNotAcceptable if deleted else web.HTTPNotFound
+            raise _problem(error, f"CRDB {guid} does not exist")
         return guid
 
     def _task(self, request: web.Request) -> FakeCrdbTask:

@@ -1,8 +1,9 @@
 """Routes that read, create, change and delete databases.
 
-Vendor pages: requests/bdbs, requests/bdbs/upgrade, objects/bdb. A change may set any field: the
-value is stored, and shown when the action is done. Only values that no database can have are
-refused. That a delete and an upgrade can be dry runs, too, is a guess.
+Vendor pages: requests/bdbs, requests/bdbs/upgrade, requests/bdbs/modules/upgrade,
+requests/modules/upgrade, requests/bdbs/availability, objects/bdb. These are guesses: a delete and
+an upgrade can be dry runs, too; the code of a delete that is refused as the database is not
+active; an upgrade of modules is a state machine of that name, which its answer does not name.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from redis_enterprise_actions.testing.settings import is_since
 from redis_enterprise_actions.testing.state.databases import FakeDatabase
 
 from . import bodies
+from .configurations import check, check_new, settable
 from .kept_texts import KeptTexts, json_array, text_response
 
 
@@ -35,9 +37,7 @@ if TYPE_CHECKING:
     from redis_enterprise_actions.testing.state.databases import DatabaseRegistry
 
 _PATH: Final = "/v1/bdbs/{bdb_uid}"
-# Fields that the cluster alone sets.
-_READ_ONLY: Final = frozenset({"uid", "action_uid", "status", "background_op"})
-_MINIMUMS: Final = {"memory_size": 0, "shards_count": 1}
+_UNAVAILABLE: Final = frozenset({"pending", "creation-failed", "recovery"})
 
 
 class DatabaseRoutes:
@@ -55,9 +55,9 @@ class DatabaseRoutes:
         self._planned_calls = planned_calls
         self._clock = clock
         self._texts = KeptTexts()
-        self._takes_fields = is_since(version, "7.22")
+        self._version = version
 
-    def add_to(self, app: web.Application, *, v2: bool) -> None:
+    def add_to(self, app: web.Application) -> None:
         app.router.add_get("/v1/bdbs", self._list)
         app.router.add_post("/v1/bdbs", self._create_v1)
         app.router.add_get(_PATH, self._single)
@@ -66,8 +66,12 @@ class DatabaseRoutes:
         app.router.add_put(f"{_PATH}/flush", self._change)
         app.router.add_put(f"{_PATH}/reset_admin_pass", self._change)
         app.router.add_post(f"{_PATH}/upgrade", self._upgrade)
-        if v2:
-            app.router.add_post("/v2/bdbs", self._create_v2)
+        app.router.add_post("/v2/bdbs", self._create_v2)
+        app.router.add_post(f"{_PATH}/modules/upgrade", self._upgrade_modules)
+        if is_since(self._version, "7.8"):
+            app.router.add_get(f"{_PATH}/availability", self._availability)
+        if not is_since(self._version, "8.0"):
+            app.router.add_post("/v1/modules/upgrade/bdb/{bdb_uid}", self._upgrade_modules)
 
     async def _list(self, request: web.Request) -> web.Response:
         now, fields = loop_time(), request.query.get("fields")
@@ -98,25 +102,22 @@ class DatabaseRoutes:
 
     def _create(self, request: web.Request, body: dict[str, object]) -> web.Response:
         config = without_query_parameters(body)
-        if not (isinstance(config.get("name"), str) and config["name"]):
-            raise error_response(406, "missing_db_name", "name is required")
-        _check(config)
-        uid = config.get("uid", self._databases.next_uid)
-        if not (type(uid) is int and uid > 0):
-            raise error_response(406, "invalid_uid", "uid is an integer, 1 or more")
+        check_new(config)
+        uid = cast("int", config.get("uid", self._databases.next_uid))
         if self._databases.find(uid):
             raise error_response(409, "uid_exists", f"there is a database {uid}")
+        database = FakeDatabase(uid=uid, made_with=settable(config), created_at=loop_time())
+        self._check(database, config)
         if is_dry_run(request):
-            database = FakeDatabase(uid=uid, made_with=_settable(config))
             return web.json_response(self._to_json(database))
-        database = self._databases.add(uid, _settable(config))
+        self._databases.add(database)
         return web.json_response(self._start(request, "SMCreateBDB", database))
 
     async def _update(self, request: web.Request) -> web.Response:
         """Change the fields that differ; start nothing if none does."""
         config = without_query_parameters(await read_body(request, required=True))
         database = self._idle_database(request)
-        _check(config)
+        self._check(database, config)
         shown = self._to_json(database)
         changes = {
             name: value
@@ -131,7 +132,7 @@ class DatabaseRoutes:
         """Change the fields of the body and do what the path names; start an action in any case."""
         config = without_query_parameters(await read_body(request))
         database = self._idle_database(request)
-        _check(config)
+        self._check(database, config)
         if is_dry_run(request):
             return web.json_response(self._to_json(database))
         return web.json_response(self._start(request, "SMUpdateBDB", database, config))
@@ -139,6 +140,8 @@ class DatabaseRoutes:
     async def _delete(self, request: web.Request) -> web.Response:
         await read_body(request)
         database = self._idle_database(request)
+        if database.status(loop_time()) != "active":
+            raise error_response(409, "db_not_active", "the database is not active")
         if is_dry_run(request):
             return web.json_response(self._to_json(database))
         return web.json_response(self._start(request, "SMDeleteBDB", database))
@@ -152,6 +155,32 @@ class DatabaseRoutes:
         started = self._start(request, "SMUpgradeBDB", database)
         return web.json_response(started | {"status": "active"})
 
+    async def _upgrade_modules(self, request: web.Request) -> web.Response:
+        """Start an upgrade of modules; the answer is a mix of the database and the first module."""
+        body = await read_body(request)
+        database = self._idle_database(request)
+        module = _first_module(body)
+        self._start(request, "SMUpgradeBDB", database)
+        return web.json_response({
+            "uid": database.uid,
+            "name": database.config(loop_time())["name"],
+            "module_id": module["new_module"],
+            "module_name": module.get("module_name", ""),
+        })  # fmt: skip
+
+    async def _availability(self, request: web.Request) -> web.Response:
+        """Answer with an empty body if the database is available, as seen on clusters.
+
+        It is taken not to be until it was created, and until it was recovered.
+        """
+        try:
+            database = self._databases.get_shown(request.match_info["bdb_uid"])
+        except web.HTTPNotFound:
+            raise error_response(404, "db_not_found", "no such database") from None
+        if database.status(loop_time()) in _UNAVAILABLE:
+            raise error_response(503, "bdb_unavailable", "the database is not available")
+        return web.Response(content_type="text/html")
+
     def _start(
         self,
         request: web.Request,
@@ -160,10 +189,14 @@ class DatabaseRoutes:
         changes: Mapping[str, object] | None = None,
     ) -> dict[str, object]:
         """Start an action; return the database that shows it, even if it is done at once."""
-        before = self._to_json(database)
         action = self._databases.start(name, database.uid, self._planned_calls.take(request))
-        database.add_change(action, _settable(changes or {}))
-        return before | bodies.busy_fields(action)
+        database.add_change(action, settable(changes or {}))
+        return self._to_json(database) | bodies.busy_fields(action)
+
+    def _check(self, database: FakeDatabase, changes: Mapping[str, object]) -> None:
+        """Answer 406 to a configuration that no database can have."""
+        taken_ports = self._databases.taken_ports(but=database.uid) if "port" in changes else ()
+        check(database.config(loop_time()) | dict(changes), taken_ports=taken_ports)
 
     def _idle_database(self, request: web.Request) -> FakeDatabase:
         return self._databases.get_idle(request.match_info["bdb_uid"])
@@ -179,20 +212,17 @@ class DatabaseRoutes:
         shown = self._to_json(database)
         if fields is None:
             return shown
-        if not self._takes_fields:
+        if not is_since(self._version, "7.22"):
             raise error_response(400, "invalid_request", "there is no parameter fields")
         names = {"uid", *fields.split(",")}
         return {name: value for name, value in shown.items() if name in names}
 
 
-def _check(config: Mapping[str, object]) -> None:
-    """Answer 406 to a configuration that no database can have."""
-    for name, minimum in _MINIMUMS.items():
-        value = config.get(name, minimum)
-        if type(value) is not int or value < minimum:
-            description = f"{name} is an integer, {minimum} or more"
-            raise error_response(406, f"invalid_{name}", description)
-
-
-def _settable(config: Mapping[str, object]) -> dict[str, object]:
-    return {name: value for name, value in config.items() if name not in _READ_ONLY}
+def _first_module(body: dict[str, object]) -> dict[str, object]:
+    """Return the first module of an upgrade; answer 400 if there is none."""
+    modules = body.get("modules")
+    first = cast("list[object]", modules)[:1] if isinstance(modules, list) else []
+    module = cast("dict[str, object]", first[0]) if first and isinstance(first[0], dict) else {}
+    if "new_module" not in module:
+        raise error_response(400, "invalid_request", "modules is a list, with new_module in each")
+    return module

@@ -1,7 +1,9 @@
 """Routes of the actions on nodes and on the whole cluster.
 
 Vendor pages: requests/nodes/actions, requests/cluster/actions, objects/action. All error codes
-but `action_not_found` are guesses, and so are these: a removed node is unknown to each call that
+but `action_not_found` are guesses, and so are these: an unknown action on a node is answered 404,
+as its page has no status for it; a node that is down is answered as one that was not bootstrapped;
+a removed node is unknown to each call that
 would start an action on it, while its results are known; the cluster's actions cannot be
 cancelled ("currently no actions are supported"), nor their results be removed.
 """
@@ -14,6 +16,7 @@ from aiohttp import web
 
 from redis_enterprise_actions.testing.clock import loop_time
 from redis_enterprise_actions.testing.server.requests import error_response, read_body
+from redis_enterprise_actions.testing.settings import is_since
 from redis_enterprise_actions.testing.state.node_actions import ClusterActionName, NodeActionName
 
 from .nodes import member_uid, parse_uid
@@ -140,12 +143,16 @@ class ClusterActionRoutes:
     async def _start(self, request: web.Request) -> web.Response:
         body, action = await read_body(request, required=True), request.match_info["action"]
         if action not in get_args(ClusterActionName):
-            raise _not_found(action)
+            raise error_response(400, "invalid_action", f"there is no action {action}")
         uid = parse_uid(str(body.get("node_uid")))
         if uid is None:
             raise error_response(400, "invalid_request", "node_uid is the uid of a node")
-        if uid not in self._actions.members() or uid not in self._nodes.running:
-            raise error_response(406, "invalid_node", f"node {uid} cannot be the primary")
+        # The pages have 404 and 406 from 8.0 on; before, only 400.
+        unknown, unfit = (404, 406) if is_since(self._settings.version, "8.0") else (400, 400)
+        if uid not in self._actions.members():
+            raise error_response(unknown, "node_not_found", "no such node")
+        if uid not in self._nodes.running:
+            raise error_response(unfit, "invalid_node", f"node {uid} cannot be the primary")
         if self._actions.is_unfinished(None, action):
             raise _already_running(action)
         plan = self._planned_calls.take(request)

@@ -1,6 +1,8 @@
 """Routes of nodes: their objects and their status.
 
-Vendor pages: requests/nodes, requests/nodes/status.
+Vendor pages: requests/nodes, requests/nodes/status, objects/node. Shards are spread over the nodes
+in turn, so that a primary and its replica are on two nodes if there are two; that does not follow
+what migrations, failovers and maintenance do.
 """
 
 from __future__ import annotations
@@ -9,12 +11,15 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
+from redis_enterprise_actions.testing.clock import loop_time
 from redis_enterprise_actions.testing.server.requests import error_response
 
 
 if TYPE_CHECKING:
+    from redis_enterprise_actions.testing.clock import Clock
     from redis_enterprise_actions.testing.server.nodes import NodeServers
     from redis_enterprise_actions.testing.settings import ClusterSettings
+    from redis_enterprise_actions.testing.state.databases import DatabaseRegistry
     from redis_enterprise_actions.testing.state.node_actions import NodeActionRegistry
 
 # A build of each version, as seen on clusters.
@@ -23,6 +28,29 @@ _BUILDS: Final = {
     "7.8": "7.8.6-286",
     "7.22": "7.22.2-170",
     "8.0": "8.0.20-68",
+    "8.2": "8.2.0-25",
+}
+# The same on all nodes; fields and types are those that were seen on a cluster.
+_HARDWARE: Final = {"cores": 4, "total_memory": 16 * 1024**3}
+_INSTALLED: Final = {
+    "accept_servers": True,
+    "architecture": "x86_64",
+    "bigstore_enabled": False,
+    "ephemeral_storage_path": "/var/opt/redislabs/tmp",
+    "ephemeral_storage_size": 100e9,
+    "external_addr": [],
+    "max_listeners": 100,
+    "max_redis_servers": 100,
+    "os_family": "ubuntu",
+    "os_name": "ubuntu",
+    "os_semantic_version": "22.04",
+    "os_version": "Ubuntu 22.04.5 LTS",
+    "persistent_storage_path": "/var/opt/redislabs/persist",
+    "persistent_storage_size": 100e9,
+    "rack_id": "",
+    "second_rack_id": "",
+    "supported_database_versions": [{"db_type": "redis", "version": "7.2.4"}],
+    "use_internal_ipv6": False,
 }
 
 
@@ -30,16 +58,24 @@ class NodeRoutes:
     """Routes of the nodes of a cluster; `actions` knows which of them were removed."""
 
     def __init__(
-        self, settings: ClusterSettings, nodes: NodeServers, actions: NodeActionRegistry
+        self,
+        settings: ClusterSettings,
+        nodes: NodeServers,
+        actions: NodeActionRegistry,
+        databases: DatabaseRegistry,
+        clock: Clock,
     ) -> None:
         self._build = _BUILDS[settings.version]
         self._nodes = nodes
         self._actions = actions
+        self._databases = databases
+        self._clock = clock
 
     def add_to(self, app: web.Application) -> None:
         app.router.add_get("/v1/nodes", self._list)
-        app.router.add_get("/v1/nodes/status", self._status)
+        app.router.add_get("/v1/nodes/status", self._list_statuses)
         app.router.add_get("/v1/nodes/{node}", self._single)
+        app.router.add_get("/v1/nodes/{node}/status", self._single_status)
 
     async def _list(self, _: web.Request) -> web.Response:
         return web.json_response([self._to_json(uid) for uid in self._actions.members()])
@@ -47,39 +83,84 @@ class NodeRoutes:
     async def _single(self, request: web.Request) -> web.Response:
         return web.json_response(self._to_json(member_uid(request, self._actions)))
 
-    async def _status(self, _: web.Request) -> web.Response:
-        """Answer as requests/nodes/status documents it; there is no recording."""
-        return web.json_response({
-            str(uid): {
-                "hostname": f"node{uid}",
-                "node_status": self._node_status(uid),
-                "role": "master" if uid == self._nodes.primary else "slave",
-                "software_version": self._build,
-            }
-            for uid in self._actions.members()
-        })  # fmt: skip
+    async def _list_statuses(self, _: web.Request) -> web.Response:
+        return web.json_response(
+            {str(uid): self._status_to_json(uid) for uid in self._actions.members()}
+        )
+
+    async def _single_status(self, request: web.Request) -> web.Response:
+        return web.json_response(self._status_to_json(member_uid(request, self._actions)))
 
     def _to_json(self, uid: int) -> dict[str, object]:
+        shards = sorted(self._shards(uid, primaries=True) + self._shards(uid, primaries=False))
         return {
             "uid": uid,
-            "addr": f"10.0.0.{uid}",
+            "addr": address(uid),
             "status": self._node_status(uid),
-            "accept_servers": True,
-            "rack_id": "",
+            "shard_count": len(shards),
+            "ram_shard_count": len(shards),
+            "flash_shard_count": 0,
+            "shard_list": shards,
             "software_version": self._build,
+            "uptime": int(loop_time() - self._clock.started_at),
+            **_HARDWARE,
+            **_INSTALLED,
         }
+
+    def _status_to_json(self, uid: int) -> dict[str, object]:
+        """Return the status of a node as requests/nodes/status has it; there is no recording."""
+        status: dict[str, object] = {
+            "hostname": f"node{uid}",
+            "node_status": self._node_status(uid),
+            "role": "master" if uid == self._nodes.primary else "slave",
+            "master_shards": self._shards(uid, primaries=True),
+            "slave_shards": self._shards(uid, primaries=False),
+            "software_version": self._build,
+            **_HARDWARE,
+        }
+        run = self._actions.find(uid, "maintenance_on")
+        if run is not None and self._actions.maintenance()[uid]:
+            began = self._clock.iso_time(run.work.began_at).rstrip("Z").replace("T", " ")
+            name = f"maintenance_mode_{began.replace(' ', '_').replace(':', '-')}"
+            snapshot = {"created_time": began, "name": name, "node_uid": str(uid)}
+            status["maintenance_snapshot"] = snapshot
+        return status
 
     def _node_status(self, uid: int) -> str:
         return "active" if uid in self._nodes.running else "down"
+
+    def _shards(self, uid: int, *, primaries: bool) -> list[int]:
+        """Return the uids of the primaries on a node, or of the replicas."""
+        members, now = self._actions.members(), loop_time()
+        return [
+            shard
+            for database in self._databases.list_shown()
+            for shard in database.shard_list(now)
+            if members[(shard - 1) % len(members)] == uid
+            and (shard == database.shards[0]) is primaries
+        ]
+
+
+def address(uid: int) -> str:
+    """Return the address of a node inside the cluster's network."""
+    return f"10.0.0.{uid}"
 
 
 def parse_uid(text: str) -> int | None:
     return int(text) if text.isdecimal() else None
 
 
+def find_member(text: str, actions: NodeActionRegistry) -> int:
+    """Return the uid of a node of the cluster; answer 404 if there is none of that uid.
+
+    Only the page of PUT /v1/nodes/{uid} has the code.
+    """
+    uid = parse_uid(text)
+    if uid is None or uid not in actions.members():
+        raise error_response(404, "node_not_found", "no such node")
+    return uid
+
+
 def member_uid(request: web.Request, actions: NodeActionRegistry) -> int:
     """Return the uid of the node of a path; answer 404 if the cluster has none."""
-    uid = parse_uid(request.match_info["node"])
-    if uid is None or uid not in actions.members():
-        raise error_response(404, "node_not_exist", "no such node")
-    return uid
+    return find_member(request.match_info["node"], actions)

@@ -16,6 +16,7 @@ _ERRORS: Final[Mapping[int, type[web.HTTPException]]] = {
     404: web.HTTPNotFound,
     406: web.HTTPNotAcceptable,
     409: web.HTTPConflict,
+    503: web.HTTPServiceUnavailable,
 }
 # The API reads these from the query alone; in a body they mean nothing.
 _QUERY_PARAMETERS: Final = frozenset({"dry_run", "only_failovers", "max_operations"})

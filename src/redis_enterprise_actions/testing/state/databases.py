@@ -23,9 +23,37 @@ if TYPE_CHECKING:
 
 
 _MAX_DIGITS: Final = 18  # of a uid
+_FIRST_PORT: Final = 10000  # of the range in which the cluster chooses ports of endpoints
 # The secret of every database object: it may show up in no message and no log.
 DATABASE_SECRET: Final = "fake-database-secret"  # noqa: S105 - of a database that is not there
 Transfer: TypeAlias = Literal["export", "import", "backup"]
+
+# Configuration of a database that sets nothing: the API's defaults (objects/bdb), but for
+# `memory_size` and `replication`. Every version of the cluster has databases of version 7.2.
+_DEFAULTS: Final[Mapping[str, object]] = {
+    "type": "redis",
+    "version": "7.2.4",
+    "redis_version": "7.2",
+    "memory_size": 1024**3,
+    "shards_count": 1,
+    "sharding": False,
+    "shards_placement": "dense",
+    "replication": True,
+    "data_persistence": "disabled",
+    "aof_policy": "appendfsync-every-sec",
+    "eviction_policy": "volatile-lru",
+    "port": 0,
+    "proxy_policy": "single",
+    "oss_cluster": False,
+    "rack_aware": False,
+    "tls_mode": "disabled",
+    "max_connections": 0,
+    "backup": False,
+    "crdt": False,
+    "replica_sync": "disabled",
+    "replica_sources": [],
+    "module_list": [],
+}
 
 _TRANSFER_STATUSES: Final[Mapping[Transfer, str]] = {
     "export": "exporting",
@@ -52,11 +80,15 @@ class FakeDatabase:
     The database exists until `gone_at` (`inf` while nothing deletes it), in the loop's time.
     `work` has the actions on it, the oldest first; `transfers` has its exports, imports and
     backups by kind. Both keep what the cluster forgets. `made_with` is its first configuration.
+    With `recovery`, it waits to be recovered, as databases do after the recovery of a cluster.
+    `created_at` is None if it is as old as the cluster.
     `revision` is the number of changes, and `changed_at` the time of the last one.
     """
 
     uid: int
     made_with: Mapping[str, object] = field(default_factory=dict[str, object])
+    recovery: bool = False
+    created_at: float | None = None
     gone_at: float = inf
     work: list[FakeAction] = field(default_factory=list[FakeAction])
     transfers: dict[Transfer, TransferHistory] = field(default_factory=_no_transfers)
@@ -73,6 +105,8 @@ class FakeDatabase:
             return busy_status(running)
         if self.transfers["import"].running(now):
             return "import-pending"
+        if self.recoverable(now):
+            return "recovery"
         if failed is not None:
             return "creation-failed" if failed.name == "SMCreateBDB" else "active-change-pending"
         return "active"
@@ -93,20 +127,30 @@ class FakeDatabase:
         """Return True if other work is refused at `now`. Exports and backups allow it: a guess."""
         return self.running(now) is not None or self.transfers["import"].running(now)
 
+    def recoverable(self, now: float) -> bool:
+        """Return True if the database waits at `now` to be recovered."""
+        return self.recovery and not any(
+            action.name == "SMRecoverBDB" and action.outcome in SUCCESSES and action.ends_at <= now
+            for action in self.work
+        )
+
     @property
     def shards(self) -> tuple[int, ...]:
-        """Uids of its two shards: database 1 has 1 and 2, database 2 has 3 and 4, and so on."""
+        """Uids of its primary and its replica: 1 and 2 of database 1, 3 and 4 of database 2, ..."""
         return 2 * self.uid - 1, 2 * self.uid
+
+    def shard_list(self, now: float) -> tuple[int, ...]:
+        """Return the uids of its shards at `now`: without replication there is no replica."""
+        return self.shards if self.config(now)["replication"] else self.shards[:1]
+
+    def endpoint_port(self, now: float) -> int:
+        """Return the port of its endpoint at `now`: the cluster chooses one if none is set."""
+        port = self.config(now)["port"]
+        return port if isinstance(port, int) and port else _FIRST_PORT + self.uid % _FIRST_PORT
 
     def config(self, now: float) -> dict[str, object]:
         """Return the configuration at `now`: a change shows when its action is done."""
-        config: dict[str, object] = {
-            "name": f"db{self.uid}",
-            "version": "7.4",
-            "memory_size": 1024**3,
-            "shards_count": 1,
-            **self.made_with,
-        }
+        config: dict[str, object] = {"name": f"db{self.uid}", **_DEFAULTS, **self.made_with}
         for action, change in self._changes:
             if action.outcome in SUCCESSES and action.ends_at <= now:
                 config |= change
@@ -128,7 +172,13 @@ class FakeDatabase:
         transfers: dict[Transfer, TransferHistory] = {
             kind: each.before(horizon) for kind, each in self.transfers.items()
         }
-        shown = FakeDatabase(uid=self.uid, made_with=self.made_with, transfers=transfers)
+        shown = FakeDatabase(
+            uid=self.uid,
+            made_with=self.made_with,
+            recovery=self.recovery,
+            created_at=self.created_at,
+            transfers=transfers,
+        )
         for action in work:
             shown.add(action)
         shown._changes = [change for change in self._changes if change[0] in work]
@@ -272,25 +322,35 @@ class DatabaseRegistry:
         """Return the database of a path; answer 404 if there is none, or 409 if it is busy."""
         database = self.get(uid)
         if database.busy(loop_time()):
-            raise error_response(409, "busy", "the database is busy")
+            raise busy()
         return database
 
-    def add(self, uid: int | None, config: Mapping[str, object] | None = None) -> FakeDatabase:
-        """Add a database, by default under a uid that was never used.
+    def get_of_shard(self, uid: str) -> FakeDatabase:
+        """Return the database that a shard is of; answer 404 if there is no such shard."""
+        shard = _parse_uid(uid)
+        database = self.find((shard + 1) // 2)
+        if database is None or shard not in database.shard_list(loop_time()):
+            raise error_response(404, "shard_not_exist", f"there is no shard {uid}")
+        return database
 
-        Raises `ValueError` if there is one of that uid.
-        """
-        if uid is None:
-            uid = self.next_uid
-        if uid < 1:
+    def add(self, database: FakeDatabase) -> None:
+        """Add a database. Raises `ValueError` if there is one of its uid."""
+        if database.uid < 1:
             raise ValueError("uids of databases are 1 or more")
-        if self.find(uid):
-            raise ValueError(f"there is a database {uid}")
-        self._all[uid] = FakeDatabase(uid=uid, made_with=config or {})
-        return self._all[uid]
+        if self.find(database.uid):
+            raise ValueError(f"there is a database {database.uid}")
+        self._all[database.uid] = database
+
+    def taken_ports(self, *, but: int) -> set[int]:
+        """Return the ports of all databases but one."""
+        now = loop_time()
+        return {
+            database.endpoint_port(now) for uid, database in self.existing().items() if uid != but
+        }
 
     @property
     def next_uid(self) -> int:
+        """Uid that was never used."""
         return max(self._all, default=0) + 1
 
     def add_action(self, action: FakeAction) -> None:
@@ -302,14 +362,17 @@ class DatabaseRegistry:
             database.add(action)
 
     def start(
-        self, name: str, bdb_uid: int, plan: Plan, *, shards: Sequence[int] = ()
+        self, name: str, bdb_uids: int | Sequence[int], plan: Plan, *, shards: Sequence[int] = ()
     ) -> FakeAction:
-        """Start an action on a database, as planned.
+        """Start an action on a database, or on several that exist, as planned.
 
         Raises `ValueError` if it is planned to end as only tasks do.
         """
-        action = start_action(name, plan, now=loop_time(), bdb_uid=bdb_uid, shards=shards)
+        first, *others = [bdb_uids] if isinstance(bdb_uids, int) else bdb_uids
+        action = start_action(name, plan, now=loop_time(), bdb_uid=first, shards=shards)
         self.add_action(action)
+        for uid in others:
+            self._all[uid].add(action)
         if action.kind != "other" or self._shows_transfers:
             self._actions[action.uid] = action
         return action
@@ -321,10 +384,20 @@ class DatabaseRegistry:
         return None if database is None or now >= database.gone_at else database
 
 
+def busy() -> web.HTTPException:
+    """Return the answer to a call on a busy database.
+
+    Only the page of shard failovers has the code. That an upgrade, which documents no 409, is
+    answered so, too, is a guess.
+    """
+    return error_response(409, "db_busy", "the database is busy")
+
+
 def _parse_uid(uid: str) -> int:
     """Return the number in a path, or 0, which is no uid."""
     return int(uid) if uid.isdecimal() and len(uid) <= _MAX_DIGITS else 0
 
 
 def _not_found() -> web.HTTPException:
+    # No page has the code.
     return error_response(404, "db_not_exist", "no such database")
