@@ -176,6 +176,13 @@ def engines(session: nox.Session) -> None:
     session.run("pytest", "-p", "no:cacheprovider", "tests/engines", *session.posargs)
 
 
+@nox.session(default=False, tags=["ci"])
+def rust_client(session: nox.Session) -> None:
+    """Let `redis-enterprise`, a typed client in Rust, decode the fake cluster's answers."""
+    provide(session, "-e", ".", *group("tests"), *group("bench"))
+    session.run("pytest", "-p", "no:cacheprovider", "tests/rust_client", *session.posargs)
+
+
 @nox.session(python=AIRFLOW_PYTHON, default=False, tags=["ci"])
 def airflow(session: nox.Session) -> None:
     """Check and test the Airflow provider with the real Airflow; cover all lines and branches."""

@@ -45,8 +45,9 @@ NOOP_CYCLES = 12
 # `enable_socket`, or pytest-socket fails it. `nox -s quick` leaves such tests out.
 CLUSTER_FIXTURES = {"cluster", "threaded", "fake_cluster"}
 
-# The libraries are large, and only the nox session of that name installs them.
-collect_ignore = [] if find_spec("temporalio") and find_spec("prefect") else ["engines"]
+# Only the nox session of the folder's name installs these libraries.
+LIBRARIES = {"engines": ("temporalio", "prefect"), "rust_client": ("redis_enterprise",)}
+collect_ignore = [folder for folder, names in LIBRARIES.items() if not all(map(find_spec, names))]
 
 # No deadline: tests do not depend on the speed of the machine. `--hypothesis-profile nightly` tries
 # many more cases.

@@ -1,0 +1,1 @@
+"""Tests of the fake cluster with `redis-enterprise`, a typed client of the same API, in Rust."""
