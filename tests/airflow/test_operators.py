@@ -95,7 +95,7 @@ def test_completed() -> None:
 
 def test_nothing_to_wait_for(server: ThreadedCluster) -> None:
     """A call that starts no persistent work completes the task at once."""
-    call = operator("/v1/bdbs", json={"name": "x"}, query={"dry_run": True})
+    call = operator("/v1/bdbs", json={"name": "x", "memory_size": 1}, query={"dry_run": True})
     result = call.execute(context_of(TaskStateStore()))  # type: ignore[arg-type]
 
     assert result["phase"] == "completed"
@@ -121,7 +121,10 @@ def test_bootstrap(server: ThreadedCluster) -> None:
     assert posted(server) == []
 
 
-@pytest.mark.parametrize("body", ['{"name": "two", "uid": 2}', {"name": "two", "uid": 2}])
+@pytest.mark.parametrize(
+    "body",
+    ['{"name": "two", "uid": 2, "memory_size": 1}', {"name": "two", "uid": 2, "memory_size": 1}],
+)
 def test_body(server: ThreadedCluster, body: object) -> None:
     """Text as a body is read as JSON."""
     deferred(operator("/v1/bdbs", json=body), context_of())

@@ -61,6 +61,9 @@ ON_DATABASES: Final[list[tuple[str, Any, tuple[Version, ...]]]] = [
     ("POST /v1/bdbs/{}/actions/resume_traffic", None, since("7.8")),
     ("POST /v1/bdbs/{}/actions/export", EXPORT, ALL),
     ("POST /v1/bdbs/{}/actions/import", IMPORT, ALL),
+    ("PUT /v1/bdbs/{}/actions/export_reset_status", None, ALL),
+    ("PUT /v1/bdbs/{}/actions/import_reset_status", None, ALL),
+    ("PUT /v1/bdbs/{}/actions/backup_reset_status", None, ALL),
 ]
 ON_SHARDS: Final = [
     ("POST /v1/shards/{}/actions/migrate", {"target_node_uid": 2}, ALL),
@@ -84,10 +87,6 @@ REFUSALS: Final = [
     ),
     Refusal(
         "GET /v1/bdbs/5/availability", None, "not available", 503, "bdb_unavailable", since("7.8")
-    ),
-    *(
-        Refusal(f"PUT /v1/bdbs/9/actions/{kind}_reset_status", None, "none", 404, "db_not_exist")
-        for kind in ("export", "import", "backup")
     ),
     # requests/bdbs: databases
     Refusal("POST /v1/bdbs", {"memory_size": 1}, "no name", 406, "missing_db_name"),

@@ -131,7 +131,7 @@ class DatabaseActionRoutes:
 
     async def _reset_transfers(self, kind: Transfer, request: web.Request) -> web.Response:
         database, now = self._databases.get(request.match_info["bdb_uid"]), loop_time()
-        if database.transfers[kind].running(now):
+        if database.busy(now) or database.transfers[kind].running(now):
             raise busy()
         database.reset(kind, now)
         return web.Response()
