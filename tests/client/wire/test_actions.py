@@ -13,6 +13,7 @@ from redis_enterprise_actions import Action, Kind, PendingOp, Phase, UnreadableR
 from redis_enterprise_actions._client.wire.actions import (
     read_action,
     read_actions,
+    split_families,
 )
 
 
@@ -360,17 +361,40 @@ def test_unknown_status() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wire", "kind"),
+    ("wire", "v1", "v2"),
     [
-        ({"task_id": "x"}, Kind.TASK),
-        ({"task_id": "x", "action_uid": None}, Kind.TASK),
-        ({"object_name": "bdb:1"}, Kind.STATE_MACHINE),
-        ({}, Kind.STATE_MACHINE),
+        ({"task_id": "x"}, Kind.TASK, Kind.TASK),
+        ({"task_id": "x", "action_uid": None}, Kind.TASK, Kind.TASK),
+        ({"object_name": "bdb:1"}, Kind.STATE_MACHINE, Kind.STATE_MACHINE),
+        ({}, Kind.STATE_MACHINE, Kind.OTHER),
+        ({"action_type": "task"}, Kind.TASK, Kind.TASK),
+        ({"action_type": "State-Machine "}, Kind.STATE_MACHINE, Kind.STATE_MACHINE),
+        ({"action_type": "other", "task_id": "x"}, Kind.OTHER, Kind.OTHER),
+        ({"action_type": "database"}, Kind.OTHER, Kind.OTHER),
     ],
 )
-def test_kind_of_a_single_answer(wire: dict[str, object], kind: Kind) -> None:
-    """Of a bare object, only a task has a `task_id`."""
-    assert one(**wire).kind is kind
+def test_kind(wire: dict[str, object], v1: Kind, v2: Kind) -> None:
+    """An answer says of which kind it is; only a task of v1 has a `task_id`, whatever the route."""
+    assert (one(**wire).kind, one_v2(**wire).kind) == (v1, v2)
+
+
+@pytest.mark.parametrize("kind", [None, Kind.OTHER])
+def test_kinds_in_a_list(kind: Kind | None) -> None:
+    """In a list of v1 the key says of which kind an entry is."""
+    entries = [{"action_uid": uid, "status": "active"} for uid in "ab"]
+    body = json.dumps({"actions": entries[:1], "state-machines": entries[1:]}).encode()
+
+    kinds = [action.kind for action in read_actions(body, "/v1/actions", kind)]
+    assert kinds == [Kind.TASK, Kind.STATE_MACHINE]
+
+
+def test_families_of_an_array() -> None:
+    """An array in answer to /v1/actions has tasks and state machines, told by their `task_id`."""
+    entries = [TASK, MACHINE, 5, {**MACHINE, "action_uid": "m2"}]
+    families = split_families(json.dumps(entries).encode(), "/v1/actions")
+
+    uids = {kind: [json.loads(bytes(raw)) for raw in raws] for kind, raws in families.items()}
+    assert uids == {Kind.TASK: entries[:1], Kind.STATE_MACHINE: entries[1:]}
 
 
 def test_requested_by_task_id() -> None:

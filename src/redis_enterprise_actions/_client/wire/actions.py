@@ -192,12 +192,6 @@ def to_action(wire: WireAction, uid: str, kind: Kind | None = None) -> Action:
     Its kind is what it says itself, otherwise `kind`, otherwise that of a task or a state machine.
     """
     object_type, _, object_uid = (wire.object_name or "").partition(":")
-    if wire.action_type:
-        kind = _KINDS.get(wire.action_type.strip().casefold(), Kind.OTHER)
-    elif wire.task_id is not None:  # of the two families of v1 only tasks have one
-        kind = kind or Kind.TASK
-    elif object_type or kind is None:
-        kind = kind if kind is Kind.TASK else Kind.STATE_MACHINE
     # This runs for each changed entry of lists with thousands: few calls, and none for missing
     # fields.
     beat, node_uid, error_code = wire.heartbeat, wire.node_uid, wire.error_code
@@ -220,7 +214,7 @@ def to_action(wire: WireAction, uid: str, kind: Kind | None = None) -> Action:
     return Action(
         uid=uid,
         name=intern(wire.name or ""),
-        kind=kind,
+        kind=_kind_of(wire, kind),
         status=intern(wire.status),
         phase=phase,
         progress=progress,
@@ -236,7 +230,18 @@ def to_action(wire: WireAction, uid: str, kind: Kind | None = None) -> Action:
     )
 
 
-_KINDS: Final = {kind.value: kind for kind in Kind}  # action_type, in the vendor's spelling
+# By `action_type`, in the vendor's spelling.
+_KINDS: Final = {kind.value: kind for kind in (Kind.TASK, Kind.STATE_MACHINE, Kind.OTHER)}
+
+
+def _kind_of(wire: WireAction, kind: Kind | None) -> Kind:
+    if wire.action_type:
+        return _KINDS.get(wire.action_type.strip().casefold(), Kind.OTHER)
+    has_form_of_v1 = wire.task_id is not None or wire.object_name is not None
+    if kind is not None and not (kind is Kind.OTHER and has_form_of_v1):
+        return kind
+    # Of the two families of v1 only tasks have a task_id.
+    return Kind.STATE_MACHINE if wire.task_id is None else Kind.TASK
 
 
 def failure_text(wire: WireFailure, phase: Phase) -> str | None:
