@@ -222,9 +222,17 @@ def test_visible_somewhere(call: tuple[str, str], visible_in: str, succeeds: boo
     assert type(result) is (FinishedAction if succeeds else ActionFailed)
 
 
-@pytest.mark.parametrize("kind", ["node", "transfer", "crdb"])
+@pytest.mark.parametrize(
+    ("kind", "old"),
+    [
+        ("node", "completed"),
+        ("node", "failed"),
+        ("transfer", "succeeded"),
+        ("transfer", "failed"),
+        ("crdb", "failed"),
+    ],
+)
 @pytest.mark.parametrize("task_ids", ["none", "old", "new", "both"])
-@pytest.mark.parametrize("old", ["completed", "failed", "succeeded"])
 def test_never_executed(kind: str, task_ids: str, old: str) -> None:
     """Work that was never started has not ended, whatever the result of an older run."""
     for call in CALLS[kind]:

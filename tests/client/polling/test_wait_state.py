@@ -456,6 +456,17 @@ class TestNotFound:
         assert wait.state.on_unverified(1006.1)
         assert isinstance(wait.state.error, ActionVanished)
 
+    def test_not_found_after_an_outage(self) -> None:
+        """The first answer "not found" ends an outage, too, if nothing tells the end."""
+        wait = new_wait(outage_timeout=30)
+        wait.answer(at(40), 1000.0)
+        wait.fail(refused(), 1005.0)
+        assert wait.answer(None, 1020.0) is Verdict.VERIFY
+        assert wait.state.hard_limit == 1035.0
+
+        assert not wait.state.on_unverified(1020.1)
+        assert (wait.state.hard_limit, wait.state.next_limit) == (math.inf, 1025.0)
+
     def test_not_found_once(self) -> None:
         """An action that is found again after one answer "not found" goes on as before."""
         wait = new_wait()

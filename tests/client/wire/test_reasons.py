@@ -14,6 +14,7 @@ from redis_enterprise_actions._client.wire.error_body import error_for
 from redis_enterprise_actions._client.wire.reasons import (
     MAX_PAGE,
     MAX_TEXT,
+    read_json,
     read_reason,
     reason_in,
     reason_text,
@@ -92,7 +93,7 @@ def test_bounds() -> None:
         read_reason(piece * 10_000_000)
 
 
-@pytest.mark.parametrize("depth", [1, 5, 50, 900])
+@pytest.mark.parametrize("depth", [1, 5, 50, *range(900, 1000)])
 def test_depth(depth: int) -> None:
     """A reason is found at some depth, and quoted beyond it."""
     body = b'{"error":' * depth + b'"no room"' + b"}" * depth
@@ -101,7 +102,14 @@ def test_depth(depth: int) -> None:
 
     assert (text == "no room") is (depth <= 5)
     assert text is not None
-    assert text.startswith(("no room", '{"error":'))
+    assert text.startswith(("no room", '{"error":', "(JSON that is nested"))
+
+
+def test_read_json() -> None:
+    """A part of a body that is missing or cannot be read counts as null."""
+    parts = [b"", b"{", b"[1]"]
+
+    assert [read_json(msgspec.Raw(part)) for part in parts] == [None, None, [1]]
 
 
 @pytest.mark.parametrize(

@@ -485,15 +485,11 @@ class Poller:
             self._deliver(tracked, ended, request, now)
         else:
             for waiter in self._served_by(request):
-                if waiter.state.unverified is None:
-                    continue
-                if waiter.state.on_unverified(now):
+                if waiter.state.unverified is None or not waiter.state.on_unverified(now):
+                    self._check(waiter, now)
+                else:
                     self._wake(waiter)
-                elif tracked.outage is not None:
-                    waiter.state.leave_outage(tracked.outage, now)
             self._end_outage_of(tracked, now)
-            for waiter in tracked.waiters:
-                self._check(waiter, now)
         self._registry.unverified.pop(tracked, None)
         self._on_cluster_answered(now)
 

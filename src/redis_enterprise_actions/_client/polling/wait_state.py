@@ -319,6 +319,8 @@ class WaitState:
         first_time = self._gone is not None and self._gone[1] < self._gone_at - TICK
         if first_time and now < self.deadline - TICK:
             self.unverified = None
+            for outage in self.outages:
+                self.leave_outage(outage, now)
             return False
         self.error = self.unverified
         return True

@@ -10,8 +10,8 @@ import msgspec
 from redis_enterprise_actions._model.action import CRDB_TASK_PHASES, Action, Kind, phase_of
 
 from .error_body import unreadable_reply
-from .lenient_json import TextOrInt, as_text, decode, decode_or_default
-from .reasons import reason_in, reason_text
+from .lenient_json import TextOrInt, as_text, decode_or_default
+from .reasons import read_json, reason_in, reason_text
 from .replies import decode_each, decode_list, decode_reply
 
 
@@ -76,10 +76,7 @@ def _crdb_task(wire: WireCrdbTask, uid: str) -> Action:
 
 def _failure(wire: WireCrdbTask) -> tuple[str | None, str | None]:
     """Return the code and the text of a task's `errors`, one of each cluster that has one."""
-    try:
-        found = decode(wire.errors, object) if wire.errors else None
-    except ValueError:
-        found = None
+    found = read_json(wire.errors)
     codes, texts = [as_text(wire.error_code)], [reason_text(wire.error)]
     for each in cast("list[object]", found) if isinstance(found, list) else [found]:
         code, text = _error_in(each)

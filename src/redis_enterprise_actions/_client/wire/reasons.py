@@ -58,6 +58,14 @@ def reason_text(raw: msgspec.Raw) -> str | None:
         return ": ".join(filter(None, read_reason(raw)))[:MAX_TEXT] or None
 
 
+def read_json(raw: msgspec.Raw) -> object:
+    """Decode a part of a body; return None if it is missing or cannot be read."""
+    try:
+        return decode(raw, object) if raw else None
+    except ValueError:
+        return None
+
+
 def reason_in(value: object, depth: int = 0) -> tuple[str | None, str | None]:
     """Return the code and the text of an error, given as decoded JSON."""
     if not isinstance(value, dict):
@@ -90,7 +98,10 @@ def _text_of(value: object, depth: int) -> str | None:
 
 def _quoted(value: object) -> str:
     """Return a value as JSON, without the values of fields that may hold secrets."""
-    return without_secret_fields(msgspec.json.encode(value).decode())[:MAX_TEXT]
+    try:
+        return without_secret_fields(msgspec.json.encode(value).decode())[:MAX_TEXT]
+    except RecursionError:
+        return "(JSON that is nested too deeply)"
 
 
 def without_secret_fields(text: str) -> str:
