@@ -1,5 +1,6 @@
 """Search of all that a test shows for the passwords and tokens that the tests use.
 
+Log messages of ours are searched for anything that is not one printable line, too.
 `conftest` registers this module as a pytest plugin. A test fails if a secret is in a log record; in
 an error of ours or in what caused it (message, `repr`, attributes, pickle); or in output: what
 pytest captures, what the test takes from `capsys` or `Popen.communicate`, and what it reads from a
@@ -85,6 +86,9 @@ class Search(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Search a log record: its message, its arguments and its traceback."""
         self._search("log record", f"{self.format(record)} {record.args!r}")
+        message = record.getMessage()
+        if record.name.startswith("redis_enterprise_actions") and not message.isprintable():
+            self._found.append(f"log record that is not one printable line: {message!r}")
 
     def add_error(self, error: BaseException) -> None:
         """Keep an error until `leaks` is called, when it has its attributes and its causes."""

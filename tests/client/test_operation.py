@@ -214,6 +214,18 @@ class TestFollowing:
         assert now() - began == pytest.approx(5, abs=0.1)
 
 
+async def test_hostile_uids(client: ActionsClient) -> None:
+    """The repr of an operation, and the names of tasks that wait, are one printable line."""
+    uids = ["a\nCRITICAL b\x1b[31m", "\u202ec"]
+    waiting = asyncio.create_task(client.wait_for(*uids, settle=True))
+    await asyncio.sleep(1)
+    names = {task.get_name() for task in asyncio.all_tasks()}
+    await waiting
+
+    assert repr(client.operation(f"action:{uids[0]}")) == "<Operation action:a CRITICAL b [31m>"
+    assert names >= {"wait for action:a CRITICAL b [31m", "wait for action: c"}
+
+
 class TestGet:
     """A single read of the work of an operation."""
 

@@ -310,6 +310,13 @@ def test_hostile_names() -> None:
         rejected,
         CancelNotSupported("action:a\x1b[2J\nb"),
         AnswerLost("POST", "/v1/bdbs", reason="it hung up", ref="crdb:a\x1b[2J\nb"),
+        ActionNotFound("a\x1b[2J\nb", action=None, elapsed=1.0, polls=1),
+        NothingToFollow(
+            "POST /v1", action=None, elapsed=0.0, polls=0, reason="it names a\x1b[2J\nb"
+        ),
+        RequestRejected("GET", "/v1/a\x1b[2J\nb", status=400),
+        RequestRejected("GET", "/v1/actions", status=400, hint="Ask a\x1b[2J\nb"),
+        UsageError("there is no file a\x1b[2J\nb"),
     ]
 
     assert all(str(error).isprintable() and "a [2J b" in str(error) for error in errors)

@@ -31,6 +31,7 @@ from redis_enterprise_actions._model.errors import (
 from redis_enterprise_actions._model.outcome import Outcome
 from redis_enterprise_actions._model.record import Recorder, immediate_record, with_record
 from redis_enterprise_actions._model.reference import TRANSFERS, ReferenceKind
+from redis_enterprise_actions._model.text import one_line
 
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ class Operation:
         return self._problem
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.ref or self._answered}>"
+        return f"<{type(self).__name__} {one_line(self.ref or str(self._answered))}>"
 
     def __await__(self) -> Generator[object, None, FinishedAction]:
         return self.wait().__await__()
@@ -377,7 +378,7 @@ async def wait_for_all(
     """
     follow = partial(_settled, wait) if settle else wait
     tasks: dict[Operation, asyncio.Task[FinishedAction | WaitError | RequestError]] = {
-        each: asyncio.create_task(follow(each), name=f"wait for {each}")
+        each: asyncio.create_task(follow(each), name=one_line(f"wait for {each.ref}"))
         for each in dict.fromkeys(operations)
     }
 

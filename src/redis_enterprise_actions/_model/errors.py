@@ -39,13 +39,14 @@ _WORK: Final[Mapping[str, str]] = {
 class RedisActionsError(Exception):
     """Base of every error that this package raises on purpose.
 
-    `outcome` is the `Outcome` of a wait or call that ends with the error.
+    `outcome` is the `Outcome` of a wait or call that ends with the error. The message is one
+    printable line, whatever the cluster sent.
     """
 
     outcome: ClassVar[Outcome] = Outcome.WRONG_USAGE
 
     def __str__(self) -> str:
-        return self._message()
+        return one_line(self._message())
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self)!r})"
@@ -95,8 +96,7 @@ class CancelNotSupported(RedisActionsError):
         self.ref = ref
 
     def _message(self) -> str:
-        ref = one_line(self.ref)
-        return f"{ref} cannot be cancelled: the API has no such call, and the work goes on"
+        return f"{self.ref} cannot be cancelled: the API has no such call, and the work goes on"
 
 
 class RequestError(RedisActionsError):
@@ -417,7 +417,7 @@ class WaitError(RedisActionsError):
     def _subject(self) -> str:
         work = _work(self.ref, self.uid)
         # The title names the same object, unless the work has a uid of its own.
-        has_uid = work.endswith(one_line(self.uid))
+        has_uid = work.endswith(self.uid)
         return f"{work} ({self.action.title})" if self.action is not None and has_uid else work
 
     @property
@@ -546,7 +546,7 @@ class NothingToFollow(WaitError):
         self.reason = reason
 
     def _message(self) -> str:
-        return f"{one_line(self.uid)} was answered, but cannot be followed: {self.reason}"
+        return f"{self.uid} was answered, but cannot be followed: {self.reason}"
 
 
 class WaitTimeout(WaitError, TimeoutError):
@@ -575,7 +575,7 @@ class WaitTimeout(WaitError, TimeoutError):
 
 def _work(ref: str | None, uid: str) -> str:
     """Return the name of the work that a reference names; `uid` is that of its `Action`."""
-    name = one_line(uid)
+    name = uid
     kind = (ref or uid).partition(":")[0]
     if kind == "crdb":
         return f"CRDB task {name}"

@@ -197,7 +197,7 @@ class RedisEnterpriseOperator(BaseOperator):
                 f"an earlier try ended during its call {self.method} {self.path}, which may or may "
                 "not have started work. Check the cluster, and clear this task to make the call"
             )
-        self.log.info("an earlier try has started %s: waiting for it", earlier.ref)
+        self.log.info("an earlier try has started %r: waiting for it", earlier.ref)
         return earlier.ref
 
     def _ref_of_lost_answer(self, lost: AnswerLost) -> str:
@@ -226,7 +226,7 @@ class RedisEnterpriseOperator(BaseOperator):
             )
             if operation.ref is None:
                 return action_to_json(await operation)
-            self.log.info("%s %s has started %s", self.method, self.path, operation.ref)
+            self.log.info("%s %s has started %r", self.method, self.path, operation.ref)
             return operation.ref
 
     def _chosen_ref(self) -> str | None:

@@ -98,7 +98,7 @@ class RedisEnterpriseTrigger(BaseTrigger):
     async def on_kill(self) -> None:
         """Cancel the work with `cancel_on_kill`, when a user marks or clears the waiting task."""
         if not self.cancel_on_kill:
-            self.log.info("%s goes on: cancel_on_kill is not set", self.ref)
+            self.log.info("%r goes on: cancel_on_kill is not set", self.ref)
             return
         settings = await self._hook.aget_settings()
         async with asyncio.timeout(_CANCEL_TIMEOUT), shared_client(settings) as client:
@@ -107,7 +107,7 @@ class RedisEnterpriseTrigger(BaseTrigger):
             except CancelNotSupported as error:
                 self.log.warning("%s", error)
             else:
-                self.log.info("%s is being cancelled", self.ref)
+                self.log.info("%r is being cancelled", self.ref)
 
     @property
     def _hook(self) -> RedisEnterpriseHook:

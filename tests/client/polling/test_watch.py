@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from redis_enterprise_actions import ActionFailed, Outcome
+from redis_enterprise_actions import ActionFailed, ActionNotFound, Outcome
 from redis_enterprise_actions.testing import Plan
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import NoReturn
 
     from redis_enterprise_actions import ActionsClient, Record
     from redis_enterprise_actions.testing import FakeCluster
@@ -96,3 +97,19 @@ async def test_observer_that_fails(
     assert "no room" in caplog.text
     (fields,) = (vars(record) for record in caplog.records)
     assert (fields["event"], fields["ref"]) == ("observer failed", f"action:{uid}")
+
+
+async def test_observer_of_a_hostile_uid(
+    client: ActionsClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The log message is one printable line, whatever the uid holds; the field has it as it is."""
+
+    def fail(_: Record) -> NoReturn:
+        raise RuntimeError("no room")
+
+    client.observe(fail)
+    with pytest.raises(ActionNotFound):
+        await client.wait_for_action("a\nCRITICAL b\x1b[31m")
+
+    assert caplog.messages == ["an observer of the wait for action:a CRITICAL b [31m failed"]
+    assert vars(caplog.records[0])["ref"] == "action:a\nCRITICAL b\x1b[31m"

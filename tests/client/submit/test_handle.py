@@ -179,6 +179,10 @@ class TestAnswers:
 
         assert repr(handle) == "<Handle action:a1>"
 
+    def test_hostile_repr(self) -> None:
+        """The repr of a handle is one printable line, whatever the cluster names."""
+        assert repr(Handle(Reference(ReferenceKind.ACTION, "a\n\x1bb"))) == "<Handle action:a  b>"
+
 
 @pytest.mark.enable_socket
 class TestNothingToFollow:

@@ -12,6 +12,8 @@ import math
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
+from redis_enterprise_actions._model.text import one_line
+
 from .waiters import Waiter
 
 
@@ -79,7 +81,8 @@ def _notify(observers: Iterable[Callable[[Record], _T]], record: Record) -> list
             returned.append(observer(record))
         except Exception:  # noqa: BLE001 - an observer can raise anything, and the wait continues
             fields = {"event": "observer failed", "ref": record.ref}
-            _log.exception("an observer of the wait for %s failed", record.ref, extra=fields)
+            message = "an observer of the wait for %s failed"
+            _log.exception(message, one_line(record.ref), extra=fields)
     return returned
 
 

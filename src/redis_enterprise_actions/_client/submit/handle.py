@@ -16,6 +16,7 @@ from redis_enterprise_actions._client.wire.databases import (
 )
 from redis_enterprise_actions._client.wire.reasons import reason_in
 from redis_enterprise_actions._model.reference import AFTER, UNCHANGED, Reference, ReferenceKind
+from redis_enterprise_actions._model.text import one_line
 
 from .calls import NO_HANDLE, Follow
 
@@ -47,7 +48,7 @@ class Handle(NamedTuple):
     still_running: bool = False
 
     def __repr__(self) -> str:
-        return f"<Handle {self.ref}>"  # answers hold secrets
+        return f"<Handle {one_line(str(self.ref))}>"  # answers hold secrets
 
 
 def read_handle(
