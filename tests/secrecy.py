@@ -16,6 +16,7 @@ import logging
 import pickle
 import subprocess
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -43,6 +44,7 @@ SECRETS: Final = [
     TOKEN_MARK,
     *(base64.b64encode(pair.encode()).decode() for pair in _PAIRS),
 ]
+_PACKAGE: Final = str(Path(_errors.__file__).parents[1])
 _MARKER: Final = "prints_password"
 _RUNNING: Final[list[Search]] = []  # that of the test that runs
 _SEARCH: Final = pytest.StashKey["Search"]()
@@ -87,7 +89,7 @@ class Search(logging.Handler):
         """Search a log record: its message, its arguments and its traceback."""
         self._search("log record", f"{self.format(record)} {record.args!r}")
         message = record.getMessage()
-        if record.name.startswith("redis_enterprise_actions") and not message.isprintable():
+        if record.pathname.startswith(_PACKAGE) and not message.isprintable():
             self._found.append(f"log record that is not one printable line: {message!r}")
 
     def add_error(self, error: BaseException) -> None:

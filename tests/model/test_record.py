@@ -43,6 +43,7 @@ from redis_enterprise_actions._model.record import (
     age_at_end,
     already_ended_text,
     immediate_record,
+    with_message,
     with_record,
     without_record,
 )
@@ -107,6 +108,33 @@ class TestTransitions:
 
         assert times == [*range(MAX_ENTRIES // 2), *range(1000 - MAX_ENTRIES // 2, 1000)]
         assert record.omitted == 1000 - MAX_ENTRIES
+
+    @pytest.mark.parametrize("char", ["x", "\u20ac", "\x1b", "\U0001f512"])
+    def test_long_texts(self, char: str) -> None:
+        """Long words of the cluster are cut off, so that a record is bounded in bytes, too."""
+        long = char * 200_000
+        actions = [
+            msgspec.structs.replace(at(1, f"odd{n} {long}"), state=long, name=long)
+            for n in range(1000)
+        ]
+        outages = [OutageSpan(2 * n, 2 * n + 1, 1, long) for n in range(1000)]
+        record = record_of(
+            builder_with(*enumerate(actions), outages=outages), action=actions[-1], message=long
+        )
+        first = record.transitions[0]
+
+        assert len(record.transitions) == MAX_ENTRIES
+        assert (first.status, first.state) == (f"odd0 {char * 194}…", f"{char * 199}…")
+        assert record.message == with_message(long, record).message == f"{char * 3999}…"
+        assert len(record.title) == len(record.outages[0].reason) == 200
+        assert len(msgspec.json.encode(record)) < 300_000
+
+    def test_texts_of_ordinary_length(self) -> None:
+        """A text of up to 200 characters stays as it is."""
+        action = msgspec.structs.replace(at(1, "s" * 200), state="t" * 200)
+        (transition,) = record_of(builder_with((0, action))).transitions
+
+        assert (transition.status, transition.state) == (action.status, action.state)
 
     def test_times_are_milliseconds(self) -> None:
         """Times are rounded to milliseconds."""

@@ -13,6 +13,7 @@ from redis_enterprise_actions._model.text import (
     json_text,
     one_line,
     percent_text,
+    shortened,
     timestamp_text,
 )
 
@@ -20,6 +21,14 @@ from redis_enterprise_actions._model.text import (
 def test_one_line_keeps_letters() -> None:
     """Letters of any script stay; control characters do not."""
     assert one_line("täglich  \r\n\t日\x07本\u202e") == "täglich 日 本 "
+
+
+@pytest.mark.parametrize(
+    ("text", "short"), [("", ""), ("täglich", "täglich"), ("täglich ", "täglic…")]
+)
+def test_shortened(text: str, short: str) -> None:
+    """Text that is too long ends with an ellipsis, and has the permitted length."""
+    assert shortened(text, 7) == short
 
 
 def test_one_line_is_printable() -> None:

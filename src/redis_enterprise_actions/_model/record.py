@@ -14,7 +14,7 @@ import msgspec
 
 from .action import Action, Evidence, Phase
 from .outcome import Outcome
-from .text import duration_text, one_line
+from .text import duration_text, one_line, shortened
 
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ MAX_ENTRIES: Final = 100  # transitions kept, and as many outages: half the firs
 MAX_POINTS: Final = 120  # of the progress: enough to draw a line
 _FIRST_ANSWER: Final = 5.0  # seconds within which the first answer usually arrives
 _CLOCK_TOLERANCE: Final = 5.0  # seconds: clocks differ, and creation times are rounded
-_MAX_REASON: Final = 200  # characters of the reason of an outage
+_MAX_MESSAGE: Final = 4000  # characters
 
 
 class Transition(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,7 +69,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     percent, one for each change as long as there are few.
 
     The record is bounded: of more than a hundred transitions, or outages, those in the middle are
-    left out, and `omitted` counts them.
+    left out, and `omitted` counts them. A text of more than 200 characters (the message: 4,000) is
+    cut off, and ends with `…`.
 
     The cluster does not tell when an action ended. `lag_bound` is the longest possible delay until
     the end was seen: the time since the request whose answer last showed the action as not ended.
@@ -142,7 +143,7 @@ def immediate_record(
 
 def with_message(message: str, record: Record) -> Record:
     """Return a record with the message of the error that ended its wait."""
-    return msgspec.structs.replace(record, message=message)
+    return msgspec.structs.replace(record, message=shortened(message, _MAX_MESSAGE))
 
 
 def already_text(outcome: str) -> str:
@@ -244,7 +245,8 @@ class RecordBuilder:
 
     def add_answer(self, action: Action, now: float) -> None:
         """Record the state of the action, if it is new."""
-        status, phase, state, progress = action.status, action.phase, action.state, action.progress
+        status, phase, progress = shortened(action.status), action.phase, action.progress
+        state = action.state and shortened(action.state)
         last = self._transitions[-1] if self._transitions else None
         if last is None or last.status != status or last.phase is not phase or last.state != state:
             seen = SeenState(now, status, phase, state, progress)
@@ -284,13 +286,13 @@ class RecordBuilder:
         points = () if self._curve is None else self._curve.points()
         return Record(
             ref=ref,
-            title=one_line(ref) if action is None else action.title,
+            title=shortened(one_line(ref) if action is None else action.title),
             began=self._wall,
             elapsed=self._since(now),
             polls=polls,
             outcome=outcome,
             evidence=action.evidence if action is not None and action.phase.terminal else None,
-            message=message,
+            message=message and shortened(message, _MAX_MESSAGE),
             transitions=tuple([
                 Transition(
                     at=self._since(seen.at),
@@ -307,7 +309,7 @@ class RecordBuilder:
                     began=self._since(outage.began),
                     ended=None if outage.ended is None else self._since(outage.ended),
                     attempts=outage.attempts,
-                    reason=_truncated(one_line(outage.reason)),
+                    reason=shortened(one_line(outage.reason)),
                 )
                 for outage in outages
             ]),
@@ -353,7 +355,3 @@ class ProgressCurve:
     def points(self) -> list[tuple[float, float]]:
         """Return pairs of time and percentage."""
         return list(zip(self._values[::2], self._values[1::2], strict=True))
-
-
-def _truncated(text: str) -> str:
-    return text if len(text) <= _MAX_REASON else f"{text[: _MAX_REASON - 1]}…"

@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 
+SHORT: Final = 200  # characters: no word of the API is as long
 _UNITS: Final = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 _ESCAPED_IN_JSON: Final = re.compile(r"[^\x00-\x7e]|#(?=#)")
 
@@ -45,6 +46,11 @@ def one_line(text: str) -> str:
     if line.isprintable():
         return line
     return "".join([char if char.isprintable() else " " for char in line])
+
+
+def shortened(text: str, length: int = SHORT) -> str:
+    """Return text of at most `length` characters, the last of which is `…` if any were left out."""
+    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def json_text(value: object) -> str:

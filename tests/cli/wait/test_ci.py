@@ -138,7 +138,7 @@ def test_job_summary_limit() -> None:
     done = SummaryEvent(**time_at(1), exit_code=1, ended={"failed": 203}, left=0, why=None)
     text = job_summary(progress, done)
 
-    assert text.count(f"| {'x' * 300}… |") == 200
+    assert text.count(f"| {'x' * 299}… |") == 200
     assert text.endswith("|\n\n+3 more\n\n")
 
 

@@ -77,6 +77,17 @@ class TestUpdates:
         fields = (vars(record)[name] for name in ("event", "ref", "status"))
         assert tuple(fields) == ("unknown status", "action:a1", "odd")
 
+    def test_long_unknown_status(self, caplog: pytest.LogCaptureFixture) -> None:
+        """Of an unknown status only the beginning is logged, and words that differ are shown."""
+        wait = new_wait()
+        for n in range(3):
+            wait.answer(at(status="x" * 200_000 + str(n)), 1000.0)
+            wait.answer(at(status=f"{n}" + "x" * 200_000), 1000.0)
+
+        assert len(caplog.records) == 4
+        assert max(len(record.getMessage()) for record in caplog.records) < 1100
+        assert {len(vars(record)["status"]) for record in caplog.records} == {200}
+
     def test_change_that_was_no_update(self) -> None:
         """What another reader has seen is the last state, once the wait itself has seen one."""
         wait = new_wait()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from redis_enterprise_actions._cli.output import escape_ci_commands
 from redis_enterprise_actions._model.action import Evidence
-from redis_enterprise_actions._model.text import duration_text, one_line
+from redis_enterprise_actions._model.text import duration_text, one_line, shortened
 from redis_enterprise_actions._report.markdown import escaped, table
 
 from .events import (
@@ -195,5 +195,4 @@ def _title(end: WaitEndEvent | AbandonedEvent) -> str:
 
 
 def _cell(text: str) -> str:
-    line = one_line(text)
-    return escaped(line if len(line) <= _MAX_CELL else f"{line[:_MAX_CELL]}…")
+    return escaped(shortened(one_line(text), _MAX_CELL))

@@ -38,6 +38,7 @@ from redis_enterprise_actions._model.errors import (
 from redis_enterprise_actions._model.outcome import Outcome
 from redis_enterprise_actions._model.record import RecordBuilder, with_message, with_record
 from redis_enterprise_actions._model.reference import ReferenceKind
+from redis_enterprise_actions._model.text import shortened
 
 from .answer_history import GONE_CONFIRMATION, AnswerHistory
 
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 CLOSE_TO_LIMIT: Final = 0.5  # seconds; a poll due this shortly before a limit is made at it
+_MAX_LOGGED: Final = 1000  # characters of an action with an unknown status
 
 _ERRORS: Final[dict[Phase, type[WaitError]]] = {
     Phase.FAILED: ActionFailed,
@@ -298,13 +300,20 @@ class WaitState:
             return self._verify(ActionStalled(**self._context(now), stall_timeout=stall_timeout))
         self.last_action, self.is_done = found, found.phase.terminal
         self._missing_since = self._gone = None
-        if found.phase is Phase.UNKNOWN and found.status not in self._unknown_statuses:
-            self._unknown_statuses += (found.status,)
-            fields = {"event": "unknown status", "ref": str(self.ref), "status": found.status}
-            _log.warning("unknown status, treated as unfinished: %s", found, extra=fields)
+        if found.phase is Phase.UNKNOWN:
+            self._warn_of_unknown(found)
         if found.phase.terminal:
             return Verdict.DONE
         return Verdict.UPDATE if is_update else Verdict.NOTHING
+
+    def _warn_of_unknown(self, found: Action) -> None:
+        """Log an unknown status, once."""
+        word = shortened(found.status)
+        if word not in self._unknown_statuses:
+            self._unknown_statuses += (word,)
+            fields = {"event": "unknown status", "ref": str(self.ref), "status": word}
+            message = "unknown status, treated as unfinished: %s"
+            _log.warning(message, shortened(str(found), _MAX_LOGGED), extra=fields)
 
     def _verify(self, error: WaitError) -> Verdict:
         self.unverified = error
