@@ -6,6 +6,7 @@ import json
 import os
 import re
 import stat
+import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from redis_enterprise_actions import Record
 
 HOSTILE = "::error::evil ##[error]x ##vso[task.x] \x9b31m \u202e \x85 \u2066 \x1b[0m \x7f"
+posix = pytest.mark.skipif(sys.platform == "win32", reason="modes and FIFOs are of POSIX")
 SCHEMA = Path(__file__).parents[2] / "docs" / "flight-record.schema.json"
 
 
@@ -186,7 +188,7 @@ def test_no_draft(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr(Path, "write_text", fail)
+    monkeypatch.setattr(os, "open", fail)
 
     with pytest.raises(OSError, match="disk full"):
         write_report(tmp_path / "r.md", [QUIET])
@@ -210,6 +212,116 @@ def test_permissions(tmp_path: Path) -> None:
 
     modes = {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("any", "r.md")}
     assert len(modes) == 1
+
+
+@posix
+@pytest.mark.parametrize("umask", [0o022, 0o077, 0o002])
+@pytest.mark.parametrize("mode", [None, 0o600, 0o640, 0o664, 0o4755])
+def test_modes(tmp_path: Path, mode: int | None, umask: int) -> None:
+    """A new report has the mode that the umask leaves; an existing one keeps its mode."""
+    path = tmp_path / "r.md"
+    if mode is not None:
+        path.touch()
+        path.chmod(mode)
+    before = os.umask(umask)
+    try:
+        write_report(path, [QUIET])
+    finally:
+        os.umask(before)
+
+    assert stat.S_IMODE(path.stat().st_mode) == (0o666 & ~umask if mode is None else mode)
+
+
+@posix
+@pytest.mark.parametrize(
+    ("group", "mode"), [(0, 0o664), (12345, 0o604)], ids=["its group", "another group"]
+)
+def test_foreign_group(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, group: int, mode: int
+) -> None:
+    """Permissions for a group that the new file cannot be given are left out."""
+
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    draft = tmp_path / "draft"
+    draft.touch()
+    monkeypatch.setattr(os, "chown", refuse)
+    status = draft.stat()
+    values = list(status)
+    values[stat.ST_MODE], values[stat.ST_GID] = stat.S_IFREG | 0o664, status.st_gid + group
+    _write._copy_permissions(os.stat_result(values), draft)
+
+    assert stat.S_IMODE(draft.stat().st_mode) == mode
+
+
+@posix
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="only root gives files")
+def test_foreign_owner(tmp_path: Path) -> None:
+    """A report that root writes stays the user's whose file it replaces."""
+    path = tmp_path / "r.md"
+    path.touch()
+    os.chown(path, 12345, 23456)
+    write_report(path, [QUIET])
+
+    assert (path.stat().st_uid, path.stat().st_gid) == (12345, 23456)
+
+
+@posix
+@pytest.mark.parametrize("linked", [False, True])
+def test_fifo(tmp_path: Path, linked: bool) -> None:
+    """A FIFO stays one, and its reader gets the report; so it is for a link to a FIFO."""
+    fifo = tmp_path / "f.md"
+    os.mkfifo(fifo)
+    path = tmp_path / "r.md" if linked else fifo
+    if linked:
+        path.symlink_to(fifo)
+    reading = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        check_report(path)
+        write_report(path, [QUIET])
+        assert os.read(reading, 1 << 16).startswith(b"### 1 wait")
+    finally:
+        os.close(reading)
+
+    assert stat.S_ISFIFO(fifo.lstat().st_mode)
+    assert path.is_symlink() is linked
+
+
+@posix
+def test_unwritable_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A FIFO or a device that is not writable is refused by the check."""
+    os.mkfifo(tmp_path / "r.md")
+    monkeypatch.setattr(os, "access", lambda *_: False)
+
+    with pytest.raises(UsageError, match="it is not writable"):
+        check_report(tmp_path / "r.md")
+
+
+@posix
+@pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
+@pytest.mark.parametrize("to_file", [True, False], ids=["file", "pipe"])
+def test_standard_output(tmp_path: Path, name: str, to_file: bool) -> None:
+    """A link to standard output is written to as that is, between what stands around it."""
+    if not Path(name).exists():
+        pytest.skip("Linux only")
+    link, file = tmp_path / "r.md", tmp_path / "output"
+    link.symlink_to(name)
+    code = (
+        "import sys; from redis_enterprise_actions import write_report\n"
+        "print('before', flush=True); write_report(sys.argv[1], []); print('after')"
+    )
+    with file.open("wb") as output:
+        ran = subprocess.run(
+            [sys.executable, "-c", code, link],
+            stdout=output if to_file else subprocess.PIPE,
+            check=True,
+        )
+    lines = (file.read_bytes() if to_file else ran.stdout).decode().splitlines()
+
+    assert (lines[0], lines[1][:3], lines[-1]) == ("before", "###", "after")
+    assert str(link.readlink()) == name
+    assert {each.name for each in tmp_path.iterdir()} == {"r.md", "output"}
 
 
 @pytest.mark.parametrize("records", CASES.values(), ids=CASES)

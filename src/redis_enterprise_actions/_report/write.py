@@ -6,8 +6,9 @@ import contextlib
 import os
 import secrets
 import stat
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 import msgspec
 
@@ -60,20 +61,54 @@ def write_report(path: str | os.PathLike[str], records: Sequence[Record]) -> Non
 
     `.html` is a page and `.svg` a drawing, both of which load nothing; `.md` is Markdown for the
     summary of a job, and `.json` is `{"schema": 1, "records": [...]}`. An existing file is replaced
-    atomically; if that fails, it stays as it was.
+    atomically, by one with the same permissions; if that fails, it stays as it was. A link stays
+    one. A FIFO, a device or a link to `/dev/stdout` is written to, when the former has a reader.
 
     Raises `UsageError` as `check_report` does, and `OSError`.
     """
     text = _format_of(Path(path))(records)
     target = _target_of(Path(path))
-    draft = target.with_name(f".report-{secrets.token_hex(8)}")  # short, as names have a limit
+    if isinstance(target, _Replaced):
+        _replace(target, text)
+        return
+    opened = os.dup(target) if isinstance(target, int) else os.open(target, os.O_WRONLY)
+    with os.fdopen(opened, "w", encoding="utf-8", newline="\n") as file:
+        file.write(text)
+
+
+class _Replaced(NamedTuple):
+    """Regular file that a report replaces, and its status, None if it is not there yet."""
+
+    path: Path
+    before: os.stat_result | None
+
+
+def _replace(target: _Replaced, text: str) -> None:
+    path, before = target
+    draft = path.with_name(f".report-{secrets.token_hex(8)}")  # short, as names have a limit
+    mode = 0o666 if before is None else 0o600
+    opener = partial(os.open, mode=mode)
     try:
-        draft.write_text(text, "utf-8", newline="\n")
-        draft.replace(target)
+        with open(draft, "x", encoding="utf-8", newline="\n", opener=opener) as file:
+            file.write(text)
+        if before is not None and os.name == "posix":
+            _copy_permissions(before, draft)
+        draft.replace(path)
     except BaseException:
         with contextlib.suppress(OSError):
             draft.unlink()
         raise
+
+
+def _copy_permissions(before: os.stat_result, draft: Path) -> None:
+    """Give a draft the owner, the group and the mode of the file that it will replace."""
+    mode = stat.S_IMODE(before.st_mode)
+    try:
+        os.chown(draft, before.st_uid, before.st_gid)
+    except PermissionError:
+        if draft.stat().st_gid != before.st_gid:
+            mode &= ~stat.S_IRWXG  # they are for another group
+    draft.chmod(mode)
 
 
 def _format_of(path: Path) -> Callable[[Sequence[Record]], str]:
@@ -83,11 +118,26 @@ def _format_of(path: Path) -> Callable[[Sequence[Record]], str]:
     return formatted
 
 
-def _target_of(path: Path) -> Path:
-    """Return the file to write, with links followed so that a link stays one."""
+def _target_of(path: Path) -> _Replaced | Path | int:
+    """Return the file to replace, with links followed, or what is written to without that.
+
+    This is the path of a FIFO or a device, or the number of an open file that the path links to.
+    """
+    target: _Replaced | Path | int
     try:
-        target = Path(os.path.realpath(path))
-        problem = _problem_with(target)
+        before = None
+        with contextlib.suppress(FileNotFoundError):
+            before = path.stat()
+        descriptor = None if before is None else _descriptor(path)
+        if descriptor is not None:
+            return descriptor
+        if before is None or stat.S_ISREG(before.st_mode):
+            target = _Replaced(Path(os.path.realpath(path)), before)
+            problem = _problem_with_folder(target.path.parent)
+        elif stat.S_ISDIR(before.st_mode):
+            target, problem = path, "it is a directory"
+        else:
+            target, problem = path, None if os.access(path, os.W_OK) else "it is not writable"
     except (OSError, ValueError) as error:
         problem = getattr(error, "strerror", None) or str(error)
     else:
@@ -96,11 +146,17 @@ def _target_of(path: Path) -> Path:
     raise UsageError(f"a report cannot be written there: {path}: {problem}")
 
 
-def _problem_with(target: Path) -> str | None:
-    """Return the reason why a file cannot be written, or None. Raises `OSError` as `stat` does."""
-    with contextlib.suppress(FileNotFoundError):
-        if stat.S_ISDIR(target.stat().st_mode):
-            return "it is a directory"
-    if not target.parent.is_dir():
+def _descriptor(path: Path) -> int | None:
+    """Return the N of `/dev/fd/N` if a path is that or a link to it, as `/dev/stdout` is."""
+    with contextlib.suppress(OSError):  # it is no link, or the system has no `/dev/fd`
+        while not path.parent.samefile("/dev/fd"):
+            path = path.parent / path.readlink()
+        return int(path.name)
+    return None
+
+
+def _problem_with_folder(folder: Path) -> str | None:
+    """Return the reason why no file can be made in a folder, or None."""
+    if not folder.is_dir():
         return "there is no such directory"
-    return None if os.access(target.parent, os.W_OK | os.X_OK) else "its directory is not writable"
+    return None if os.access(folder, os.W_OK | os.X_OK) else "its directory is not writable"
