@@ -53,7 +53,13 @@ class TerminalProcess:
     ) -> None:
         self.process.kill()
         self.process.wait(10)
-        os.close(self._ours)
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        """Close the terminal. The process gets no signal, as it is not its controlling one."""
+        if self._ours >= 0:
+            os.close(self._ours)
+        self._ours = -1
 
     def resize(self, columns: int, lines: int) -> None:
         """Change the size of the window."""

@@ -21,6 +21,7 @@ from redis_enterprise_actions._cli.arguments import (
 )
 from redis_enterprise_actions._cli.wait.follow import StopCondition
 from redis_enterprise_actions._client.http.redaction import Secret
+from redis_enterprise_actions._model.text import one_line
 from tests.conftest import examples
 from tests.secrecy import leaks_of
 
@@ -96,7 +97,7 @@ class TestData:
         with pytest.raises(UsageError) as caught:
             read_data(Secret(f"@{path}"))
         message, _, why = str(caught.value).partition(": ")
-        assert message == f"--data @{path} cannot be read"
+        assert message == f"--data @{one_line(path)} cannot be read"
         assert why
 
     @pytest.mark.parametrize(

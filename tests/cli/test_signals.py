@@ -36,8 +36,8 @@ pytestmark = [
 COMMAND = [sys.executable, "-W", "error", "-m", "redis_enterprise_actions"]
 # A signal that comes during an import leaves the module's file to the garbage collector.
 EARLY = [*COMMAND[:3], "-W", "ignore::ResourceWarning", *COMMAND[3:]]
-SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
-each_signal = pytest.mark.parametrize(("signum", "code"), SIGNALS, ids=["int", "term"])
+SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+each_signal = pytest.mark.parametrize(("signum", "code"), SIGNALS, ids=["int", "term", "hup"])
 SOON = 2.5  # seconds: one, and what a busy machine takes
 HANGING_RESOLVER = """
 import socket, sys, time
@@ -206,23 +206,49 @@ def test_output_not_read(threaded: ThreadedCluster) -> None:
         assert time.monotonic() - began < SOON
 
 
-@each_signal
-def test_ignored(threaded: ThreadedCluster, signum: signal.Signals, code: int) -> None:
-    """A background job that ignores Ctrl-C still does; SIGTERM ends it."""
+@pytest.mark.parametrize("name", ["INT", "HUP"])
+def test_ignored(threaded: ThreadedCluster, name: str) -> None:
+    """A background job that ignores Ctrl-C, or `nohup`, still does; SIGTERM ends it."""
     uid = threaded.add(plan=Plan(outcome="never"))
-    shell = 'trap "" INT; exec "$0" "$@"'
+    shell = f'trap "" {name}; exec "$0" "$@"'
     with started("sh", "-c", shell, *COMMAND, "wait", uid) as process:
         assert process.stdout is not None
         process.stdout.readline()
-        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.Signals[f"SIG{name}"])
         took, *_ = stop(process, signal.SIGTERM)
 
     assert process.returncode == 143
     assert took < SOON
 
 
+@pytest.mark.parametrize("mode", ["auto", "plain", "json"])
+@pytest.mark.parametrize("times", [1, 2, 5])
+def test_terminal_closed(threaded: ThreadedCluster, tmp_path: Path, mode: str, times: int) -> None:
+    """A terminal that is closed sends SIGHUP, perhaps several times: the report is written."""
+    from tests.terminal_process import TerminalProcess  # noqa: PLC0415 - not on Windows
+
+    uid = threaded.add(plan=Plan(outcome="never"))
+    report = tmp_path / "report.json"
+    line = ["wait", uid, "--output", mode, "--report", str(report)]
+    with TerminalProcess([*COMMAND, *line]) as terminal:
+        terminal.read_until("SMUpdateBDB")
+        terminal.hang_up()
+        for _ in range(times):
+            terminal.process.send_signal(signal.SIGHUP)
+            time.sleep(0.02)
+        assert terminal.process.wait(20) == 129
+
+    assert '"outcome": "interrupted"' in report.read_text()
+
+
 class TestSignalHandler:
     """`SignalHandler` in this process."""
+
+    @pytest.fixture(autouse=True)
+    def _put_back(self) -> Iterator[None]:
+        before = signal.getsignal(signal.SIGHUP)
+        yield
+        signal.signal(signal.SIGHUP, before)
 
     def test_handlers_are_put_back(self) -> None:
         """The previous handlers are restored."""
@@ -289,6 +315,23 @@ class TestSignalHandler:
                 os.kill(os.getpid(), signal.SIGINT)
                 raise AssertionError("it goes on") from None
             return 0
+
+        with SignalHandler(lambda: None) as signals, pytest.raises(KeyboardInterrupt):
+            signals.run(work())
+        assert signals.exit_code == 143
+
+    def test_hangup_after_a_signal(self) -> None:
+        """SIGHUP after another signal changes nothing, as systemd sends it after SIGTERM."""
+
+        async def work() -> int:
+            os.kill(os.getpid(), signal.SIGTERM)
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                for _ in range(3):
+                    os.kill(os.getpid(), signal.SIGHUP)
+                return 0
+            return 1
 
         with SignalHandler(lambda: None) as signals, pytest.raises(KeyboardInterrupt):
             signals.run(work())

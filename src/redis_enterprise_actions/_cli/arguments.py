@@ -63,8 +63,8 @@ exit codes of wait:
   1  failed, cancelled or aborted      5  the cluster could not be asked, or refused
   2  wrong usage, nothing to wait for  6  completed, but a report or the hook failed
   3  timed out, or stalled             8  not followed: the answer to a call names nothing
-  70 unexpected error                  130, 143  interrupted: SIGINT, SIGTERM
-                                       74, 141  the output could not be written
+  70 unexpected error                  74, 141  the output could not be written
+                                       130, 143, 129  interrupted: SIGINT, SIGTERM, SIGHUP
   With several actions, the first of 1, 4, 3, 5 that occurred; with --any, 0 if one has completed.
   The other commands exit with 0 if the cluster answered, whatever the answer is; otherwise with 2,
   4, 5 or 70, as above.

@@ -108,10 +108,10 @@ request. The extra cli installs what this needs.
 
 _EXIT_CODES: Final = """\
 exit codes:
-  0  success                  5         the cluster could not be asked
-  2  wrong usage              70        unexpected error
-  4  not found                74, 141   the output could not be written
-                              130, 143  interrupted, terminated
+  0  success                  5              the cluster could not be asked
+  2  wrong usage              70             unexpected error
+  4  not found                74, 141        the output could not be written
+                              130, 143, 129  interrupted: SIGINT, SIGTERM, SIGHUP
 """
 
 

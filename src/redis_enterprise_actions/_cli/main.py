@@ -6,7 +6,6 @@ Progress and results go to standard output, errors to standard error.
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 import traceback
 from functools import partial
@@ -34,6 +33,7 @@ from .completion import completion_script
 from .output import (
     EXIT_INTERNAL_ERROR,
     OutputError,
+    discard_output,
     print_action,
     print_error,
     print_line,
@@ -63,8 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print_error(f"redis-actions: {error}")
         return error.outcome.exit_code
     except OutputError as lost:
-        # Without this, Python fails again at exit, as it flushes standard output.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_output(sys.stdout)
         if isinstance(lost.error, BrokenPipeError):
             return 141  # 128 + SIGPIPE, as in shells
         print_error(f"redis-actions: the output cannot be written: {lost.error}")
@@ -98,6 +97,11 @@ def _run(args: argparse.Namespace) -> int:
             return work if isinstance(work, int) else signals.run(work)
     except KeyboardInterrupt:
         on_interrupt()
+        return signals.exit_code
+    except OutputError:
+        if signals.received is None:
+            raise
+        discard_output(sys.stdout)  # of a terminal that is gone
         return signals.exit_code
 
 

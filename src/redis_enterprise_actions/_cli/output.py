@@ -16,7 +16,7 @@ import os
 import re
 import sys
 import traceback
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TextIO
 
 from redis_enterprise_actions._model.text import json_text
 
@@ -80,8 +80,15 @@ def print_error(text: str) -> None:
     if sys.stderr is None:
         return
     line = "".join([char if char.isprintable() else " " for char in text])
-    with contextlib.suppress(OSError):
-        print(escape_ci_commands(line), file=sys.stderr)
+    try:
+        print(escape_ci_commands(line), file=sys.stderr, flush=True)
+    except OSError:
+        discard_output(sys.stderr)
+
+
+def discard_output(stream: TextIO) -> None:
+    """Let a stream that cannot be written lead nowhere, as Python flushes it again at its exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def print_traceback(error: BaseException) -> None:

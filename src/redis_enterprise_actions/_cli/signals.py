@@ -1,4 +1,4 @@
-"""Signal handler of the command: SIGINT and SIGTERM end it within a second.
+"""Signal handler of the command: SIGINT, SIGTERM and SIGHUP end it within a second.
 
 A signal cancels the task on the event loop, so that it can report how the waits stood and close
 what is open. A process that has not ended after `_SHUTDOWN_TIMEOUT` is ended by `os._exit`.
@@ -19,14 +19,16 @@ if TYPE_CHECKING:
 
 _SHUTDOWN_TIMEOUT: Final = 0.8  # seconds
 _FORCED_EXIT_TIMEOUT: Final = 0.1  # seconds for `on_forced_exit`
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+_HANGUP: Final = "SIGHUP"  # which Windows does not have
+_SIGNALS: Final = [each for each in signal.Signals if each.name in {"SIGINT", "SIGTERM", _HANGUP}]
 
 
 class SignalHandler:
-    """Context manager that handles SIGINT and SIGTERM, if entered in the main thread.
+    """Context manager that handles the signals, if entered in the main thread.
 
-    `received` is the first signal, or None. `on_forced_exit` is called in a thread of its own
-    before the process is ended by `os._exit`.
+    A second signal ends the work at once; but SIGHUP does not, as a closed terminal sends it more
+    than once. `received` is the first signal, or None. `on_forced_exit` is called in a thread of
+    its own before the process is ended by `os._exit`.
     """
 
     def __init__(self, on_forced_exit: Callable[[], object]) -> None:
@@ -41,7 +43,7 @@ class SignalHandler:
         if threading.current_thread() is threading.main_thread():
             for signum in _SIGNALS:
                 previous = signal.getsignal(signum)
-                if previous is not signal.SIG_IGN:  # as in a job in the background
+                if previous is not signal.SIG_IGN:  # as in a background job, or under nohup
                     self._previous[signum] = signal.signal(signum, self._on_signal)
         return self
 
@@ -53,6 +55,8 @@ class SignalHandler:
     ) -> None:
         self._timer.cancel()
         for signum, previous in self._previous.items():
+            if self.received is not None and signum.name == _HANGUP:
+                previous = signal.SIG_IGN  # noqa: PLW2901 - it may come again as the process exits
             signal.signal(signum, previous)  # type: ignore[arg-type] # `previous` is what it returned
 
     @property
@@ -83,11 +87,13 @@ class SignalHandler:
             self._cancel = None
 
     def _on_signal(self, signum: int, _: FrameType | None) -> None:
-        first = self.received is None
-        if first:
-            self.received = signum
-            self._timer.start()
-        if not first or self._cancel is None:
+        if self.received is not None:
+            if signal.Signals(signum).name == _HANGUP:
+                return
+            raise KeyboardInterrupt
+        self.received = signum
+        self._timer.start()
+        if self._cancel is None:
             raise KeyboardInterrupt
         self._cancel()
 
