@@ -14,6 +14,7 @@ from redis_enterprise_actions._cli.output import (
     OutputError,
     can_draw,
     escape_ci_commands,
+    open_closed_streams,
     print_action,
     print_error,
     print_json,
@@ -143,14 +144,19 @@ def test_print_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr() == ("", "\\::error::a b c [31m d #\\#[e]\n")
 
 
-def test_no_standard_error(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", ["stdout", "stderr"])
+def test_open_closed_streams(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """Without a standard error, an error does not end up in the output."""
-    monkeypatch.setattr(sys, "stderr", None)
-    print_error("x")
+    """A stream that is closed can be written to, and leads nowhere; the other stays."""
+    monkeypatch.setattr(sys, name, None)
+    open_closed_streams()
+    print_line("a line")
+    print_error("an error")
 
-    assert capsys.readouterr().out == ""
+    written = capsys.readouterr()
+    assert ("a line" in written.out) is (name != "stdout")
+    assert ("an error" in written.err) is (name != "stderr")
 
 
 @pytest.mark.parametrize("value", ["1", "true", "0", "", None])

@@ -426,3 +426,63 @@ def test_warnings(unused_tcp_port: int, mode: str, expected: str) -> None:
 
     assert (ran.returncode, ran.stderr) == (5, "")
     assert expected in ran.stdout
+
+
+# --- closed standard streams ----------------------------------------------------------------------
+
+each_closing = pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+
+
+def run_closed(closed: str, *line: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in a shell that closes standard streams."""
+    shell = f'exec "$0" "$@" {closed}'
+    return subprocess.run(
+        ["sh", "-c", shell, *COMMAND, *line],
+        input="",
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+@posix
+@each_closing
+@pytest.mark.parametrize(
+    ("line", "code", "printed"),
+    [
+        (["--help"], 0, "out"),
+        (["wait", "--bogus"], 2, "err"),
+        (["list", "--url", "nonsense"], 2, "err"),
+        (["get", "missing"], 4, "err"),
+        (["wait", "missing", "--not-found-grace", "0.1"], 4, "out"),
+        (["wait", "-"], 2, "err"),
+        (["list", "--json"], 0, "err"),
+    ],
+    ids=["help", "usage", "setting", "error", "wait", "standard input", "list"],
+)
+def test_closed_streams(
+    threaded: ThreadedCluster, closed: str, line: list[str], code: int, printed: str
+) -> None:
+    """What belongs on a closed stream appears on no other, and the exit code is the same."""
+    ran = run_closed(closed, *line)
+
+    assert ran.returncode == code
+    assert bool(ran.stdout) is (printed == "out" and " >&-" not in f" {closed}")
+    assert bool(ran.stderr) is (printed == "err" and "2>&-" not in closed)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+@each_closing
+def test_reserved_descriptors(threaded: ThreadedCluster, tmp_path: Path, closed: str) -> None:
+    """No socket gets the number of a closed stream, in which others would write."""
+    uid, file = threaded.add(plan=Plan(duration=0)), tmp_path / "open"
+    reading = "; ".join(f"readlink /proc/$PPID/fd/{number}" for number in range(3))
+    own = "; ".join(f"readlink /proc/$$/fd/{number}" for number in range(3))
+    ran = run_closed(closed, "wait", uid, "--hook", f"({reading}; {own}) > {file}")
+    links = file.read_text().split()
+
+    assert ran.returncode == 0
+    assert len(links) == 6
+    for stream, link in zip(("<&-", " >&-", "2>&-"), links, strict=False):
+        assert (link == "/dev/null") is (stream in f" {closed}")

@@ -34,6 +34,7 @@ from .output import (
     EXIT_INTERNAL_ERROR,
     OutputError,
     discard_output,
+    open_closed_streams,
     print_action,
     print_error,
     print_line,
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
+    open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:

@@ -42,6 +42,24 @@ class OutputError(Exception):
         self.error = error
 
 
+def open_closed_streams() -> None:
+    """Let standard streams that are closed lead nowhere.
+
+    Otherwise their numbers would be those of the next files and sockets, to which a hook would
+    write, and argparse prints errors on standard output where there is no standard error. Standard
+    input stays None in `sys`, so that errors can say that there is none.
+    """
+    while (opened := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(opened, True)  # noqa: FBT003 - by the hook; it has no keyword
+    os.close(opened)
+    sys.stdout, sys.stderr = sys.stdout or _null_stream(), sys.stderr or _null_stream()
+
+
+def _null_stream() -> TextIO:
+    opened = os.open(os.devnull, os.O_WRONLY)
+    return os.fdopen(opened, "w", encoding="utf-8", closefd=False)  # it is open until the end
+
+
 @contextlib.contextmanager
 def wrapping_output_errors() -> Generator[None]:
     """Raise `OutputError` in place of an `OSError`, around code that writes to standard output."""
@@ -76,9 +94,7 @@ def write_output(text: str) -> None:
 
 
 def print_error(text: str) -> None:
-    """Print text as one printable line on standard error, if there is one."""
-    if sys.stderr is None:
-        return
+    """Print text as one printable line on standard error, if that can be written."""
     line = "".join([char if char.isprintable() else " " for char in text])
     try:
         print(escape_ci_commands(line), file=sys.stderr, flush=True)

@@ -117,7 +117,7 @@ async def _redraw_until_done(work: Coroutine[object, object, _T], view: LineView
 
 def _format_actions(actions: Sequence[Action]) -> list[str]:
     now = datetime.now(UTC)
-    if sys.stdout is None or not sys.stdout.isatty():
+    if not sys.stdout.isatty():
         return tab_separated(actions, now)
     context = RenderContext(
         width=shutil.get_terminal_size().columns,
@@ -130,4 +130,4 @@ def _format_actions(actions: Sequence[Action]) -> list[str]:
 
 def _is_capable_terminal() -> bool:
     """Return True if the output is a terminal that can move the cursor."""
-    return sys.stdout is not None and sys.stdout.isatty() and can_draw(os.environ)
+    return sys.stdout.isatty() and can_draw(os.environ)

@@ -91,7 +91,7 @@ def choose_output(
 
 def create_display(wanted: str, warn: Callable[[str], None]) -> Display:
     """Return the display that is wanted, or one that the output allows; warn about the latter."""
-    terminal = sys.stdout is not None and sys.stdout.isatty()
+    terminal = sys.stdout.isatty()
     rich = find_spec("rich") is not None
     name, warning = choose_output(wanted, os.environ, terminal=terminal, rich=rich)
     if warning is not None:
