@@ -397,6 +397,23 @@ class TestDone:
         with pytest.raises(OSError, match="no terminal"):
             await (await done(client)).wait(on_progress=fail)
 
+    @pytest.mark.parametrize("error", [StopIteration, StopAsyncIteration])
+    async def test_end_of_an_iteration(
+        self, cluster_with_data: FakeCluster, client: ActionsClient, error: type[Exception]
+    ) -> None:
+        """The end of an iterator of the callback is an error that names the callback."""
+
+        def report_next(_: Action) -> None:
+            raise error
+
+        operation = await done(client)
+        for wait in (
+            operation.wait(on_progress=report_next),
+            anext(operation.watch(on_progress=report_next)),
+        ):
+            with pytest.raises(RuntimeError, match=rf"report_next.* raised {error.__name__}$"):
+                await wait
+
     async def test_among_others(
         self, cluster_with_data: FakeCluster, client: ActionsClient
     ) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 from contextlib import ExitStack, aclosing, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,7 +17,7 @@ from redis_enterprise_actions._client.pacing.durations import (
 from redis_enterprise_actions._client.pacing.retry import retry_for
 from redis_enterprise_actions._client.polling.wait_state import Limits, WaitState
 from redis_enterprise_actions._client.polling.waiters import Waiter
-from redis_enterprise_actions._client.polling.watch import observed, watch
+from redis_enterprise_actions._client.polling.watch import call_back, observed, watch
 from redis_enterprise_actions._model.action import Action, Evidence, Kind, Phase
 from redis_enterprise_actions._model.errors import (
     ActionNotFound,
@@ -278,9 +277,8 @@ class Operation:
         if error is not None:
             error.record = record
             raise error
-        returned = None if on_progress is None else on_progress(self._answered)
-        if inspect.isawaitable(returned):
-            await returned
+        if on_progress is not None:
+            await call_back(on_progress, self._answered)
         return with_record(self._answered, record)
 
     def _nothing_to_follow(self, problem: str) -> NothingToFollow:

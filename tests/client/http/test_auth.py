@@ -420,6 +420,19 @@ class TestCallableTokens:
         assert first.cancelled()
 
 
+@pytest.mark.parametrize("error", [StopIteration, StopAsyncIteration])
+async def test_end_of_an_iteration(cluster: FakeCluster, error: type[Exception]) -> None:
+    """The end of an iterator of `token=` is no end of ours, but an error that names it."""
+
+    def next_token() -> str:
+        raise error
+
+    async with ActionsClient(cluster.url, token=next_token) as client:
+        for wait in (client.get_action("a"), client.wait_for_action("a")):
+            with pytest.raises(UsageError, match=f"token= raised {error.__name__} instead of a"):
+                await wait
+
+
 async def test_same_token_again(cluster: FakeCluster) -> None:
     """A token that the cluster refuses, and that `token=` returns again, is not sent twice."""
     async with ActionsClient(cluster.url, token=lambda: "stale") as client:

@@ -464,11 +464,11 @@ class TestAsIfAlone:
         )
         assert [type(result) for result in results] == [KeyError, UsageError, Action]
 
-    @pytest.mark.parametrize("error", [StopIteration, asyncio.CancelledError])
+    @pytest.mark.parametrize("error", [StopIteration, StopAsyncIteration, asyncio.CancelledError])
     async def test_strategy_that_raises_special_errors(
         self, scripted: ScriptedCluster, error: type[BaseException]
     ) -> None:
-        """A strategy that raises StopIteration or CancelledError ends its own wait only."""
+        """A strategy that raises the end of an iterator or CancelledError ends its wait only."""
         scripted.add("a1", ends=60.0)
         scripted.add("a2", ends=20.0)
 

@@ -331,6 +331,31 @@ class TestCallback:
 
         assert seen == yielded == [at(1), at(2), at(2, "failed")]
 
+    @pytest.mark.parametrize("when", ["called", "awaited"])
+    @pytest.mark.parametrize("status", ["active", "completed"])
+    @pytest.mark.parametrize("error", [StopIteration, StopAsyncIteration])
+    async def test_end_of_an_iteration(
+        self, error: type[Exception], status: str, when: str
+    ) -> None:
+        """The end of an iterator of the callback ends the wait as an error that names it."""
+
+        def report_next(_: Action) -> object:
+            if when == "called":
+                raise error
+            return awaited()
+
+        async def awaited() -> None:
+            raise error
+
+        with pytest.raises(
+            RuntimeError, match=rf"report_next.* raised {error.__name__}$"
+        ) as caught:
+            async for _ in watch_source(
+                ScriptedSource(at(1, status)), on_progress=report_next, timeout=10
+            ):
+                pass
+        assert isinstance(caught.value.__cause__, error)
+
     @pytest.mark.parametrize("error", [KeyError("mine"), TimeoutError("mine"), RuntimeError()])
     async def test_its_error_ends_the_wait(self, error: Exception) -> None:
         """An error of a callback ends the wait and is raised unchanged."""

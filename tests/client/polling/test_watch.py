@@ -73,19 +73,24 @@ async def test_observer_of_an_iterator(cluster: FakeCluster, client: ActionsClie
     assert [record.outcome for record in book.ended] == [Outcome.INTERRUPTED]
 
 
+@pytest.mark.parametrize("error", [RuntimeError, StopIteration, StopAsyncIteration])
 @pytest.mark.parametrize("when", ["begun", "ended"])
 async def test_observer_that_fails(
-    cluster: FakeCluster, client: ActionsClient, caplog: pytest.LogCaptureFixture, when: str
+    cluster: FakeCluster,
+    client: ActionsClient,
+    caplog: pytest.LogCaptureFixture,
+    when: str,
+    error: type[Exception],
 ) -> None:
     """An error of an observer ends no wait and no other observer; it is logged."""
 
     def begins(_: Record) -> Callable[[Record], None]:
         if when == "begun":
-            raise RuntimeError("no room")
+            raise error("no room")
         return ends
 
     def ends(_: Record) -> None:
-        raise RuntimeError("no room")
+        raise error("no room")
 
     client.observe(begins)
     book = RecordingObserver(client)

@@ -231,6 +231,9 @@ class CallableTokens:
             async with limit:
                 result = self._call()
                 token = Secret(await result if inspect.isawaitable(result) else result)
+        except (StopIteration, StopAsyncIteration) as error:  # they would end iterators of ours
+            problem = f"token= raised {type(error).__name__} instead of a token"
+            raise UsageError(problem) from error
         except TimeoutError as error:
             if limit.expired():
                 raise TimeoutError(f"it took more than {self._timeout:g} s") from error

@@ -246,7 +246,7 @@ class PollState(RetryCallState):
             self.outcome.set_result(answer)
         try:
             pause: object = strategy(self)
-        except (StopIteration, asyncio.CancelledError) as error:
+        except (StopIteration, StopAsyncIteration, asyncio.CancelledError) as error:
             # A future cannot hold StopIteration; CancelledError would cancel the loop of all waits.
             raise UsageError(f"poll= raised {type(error).__name__} instead of a pause") from error
         if not is_duration(pause) or pause == math.inf:

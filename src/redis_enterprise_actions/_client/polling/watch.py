@@ -87,17 +87,32 @@ def _notify(observers: Iterable[Callable[[Record], _T]], record: Record) -> list
 
 
 async def _run_callback(on_progress: OnProgress, action: Action, state: WaitState) -> None:
-    """Call `on_progress` and await its result, at most until the deadline unless it is the end."""
-    result = on_progress(action)
-    if not inspect.isawaitable(result):
-        return
-    if state.is_done:
-        await result
-        return
-    limit = asyncio.timeout_at(None if state.deadline == math.inf else state.deadline)
+    """Call `on_progress`, and await it at most until the deadline unless it is the end."""
+    is_limited = not state.is_done and state.deadline < math.inf
+    limit = asyncio.timeout_at(state.deadline if is_limited else None)
     try:
         async with limit:
-            await result
+            await call_back(on_progress, action)
     except TimeoutError:
         if not limit.expired():
             raise
+
+
+async def call_back(on_progress: OnProgress, action: Action) -> None:
+    """Call `on_progress` and await its result. Its error is raised unchanged.
+
+    But StopIteration and StopAsyncIteration would end an iterator that awaits this: they are the
+    cause of a `RuntimeError`.
+    """
+    try:
+        result = on_progress(action)
+        if inspect.isawaitable(result):
+            await result
+    except (StopIteration, StopAsyncIteration, RuntimeError) as error:
+        # Of a coroutine that raises StopIteration, Python itself makes a RuntimeError.
+        stop = error.__cause__ if isinstance(error, RuntimeError) else error
+        if not isinstance(stop, StopIteration | StopAsyncIteration):
+            raise
+        # Not its `repr`: that of a functools.partial shows arguments, which may be secrets.
+        name = getattr(on_progress, "__qualname__", type(on_progress).__name__)
+        raise RuntimeError(f"on_progress={name} raised {type(stop).__name__}") from stop
