@@ -78,6 +78,9 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.force_enable_socket = True
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell sets that for `&`
         signal.signal(signal.SIGINT, signal.default_int_handler)  # commands under test inherit it
+    if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # of nohup
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    os.umask(0o022)  # profiles that a group may write are refused
     config.pluginmanager.register(secrecy)
     shorten_stacks()
 

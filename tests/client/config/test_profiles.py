@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -334,12 +335,54 @@ class TestInvalid:
         assert str(caught.value) == f"{file}: it cannot be read: Is a directory"
 
     @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
-    def test_writable_by_all(self, write: Write) -> None:
-        """A file that all users may change is an error, as it could divert passwords."""
+    @pytest.mark.parametrize("mode", [0o646, 0o664, 0o622, 0o777])
+    def test_writable_by_others(self, write: Write, mode: int) -> None:
+        """A file that other users may change is an error, as it could divert passwords."""
         file = write(TWO)
-        file.chmod(0o646)
+        file.chmod(mode)
 
-        with pytest.raises(UsageError, match=r"divert passwords: chmod o-w .*config\.toml$"):
+        with pytest.raises(UsageError, match=r"divert passwords: run chmod go-w on it$"):
             load_profile(None)
-        file.chmod(0o664)
+        assert profile_names() == []
+        file.chmod(0o644)
         assert load_profile(None) is not None
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+    @pytest.mark.parametrize(
+        ("user", "sudo", "accepted"),
+        [(1, "", False), (1, "0", False), (0, "", False), (0, "2", False), (0, "0", True)],
+        ids=["another", "no root", "root", "another's sudo", "sudo"],
+    )
+    def test_of_another_user(
+        self, write: Write, monkeypatch: pytest.MonkeyPatch, user: int, sudo: str, accepted: bool
+    ) -> None:
+        """A file of another user is an error, unless it is that of the user who runs sudo."""
+        file = write(TWO)
+        owner = file.stat().st_uid + 1000
+        status = list(file.stat())
+        status[stat.ST_UID] = owner
+        monkeypatch.setattr(os, "fstat", lambda _: os.stat_result(status))
+        monkeypatch.setattr(os, "geteuid", lambda: user)
+        monkeypatch.setenv("SUDO_UID", sudo and str(owner + int(sudo)))
+        if accepted:
+            assert load_profile(None) is not None
+            return
+        with pytest.raises(UsageError, match=rf"it belongs to the user {owner}, who may change it"):
+            load_profile(None)
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+    def test_read_only(self, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+        """On a read-only file system, such as a container's mount, nobody can change a file."""
+        write(TWO).chmod(0o666)
+        status = list(os.statvfs("."))
+        status[8] |= os.ST_RDONLY
+        monkeypatch.setattr(os, "fstatvfs", lambda _: os.statvfs_result(status))
+
+        assert load_profile(None) is not None
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such device")
+    def test_device(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What is no regular file has no modes to look at, such as /dev/null."""
+        monkeypatch.setenv("REDIS_ACTIONS_CONFIG", os.devnull)
+
+        assert load_profiles() == ([], None)

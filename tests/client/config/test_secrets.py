@@ -19,6 +19,7 @@ from redis_enterprise_actions._client.config.secrets import (
     delete_password,
     file_safety,
     load_password,
+    problem_with_owner,
     read_secret,
     save_password,
 )
@@ -62,6 +63,36 @@ def secret_file(folder: Path, mode: int) -> Path:
 def test_file_safety(mode: int, *, owned: bool, read_only: bool, expected: FileSafety) -> None:
     """The user's own file must be closed to others; another user's must not be writable."""
     assert file_safety(stat.S_IFREG | mode, owned=owned, read_only=read_only) is expected
+
+
+@pytest.mark.parametrize(
+    ("mode", "owner", "user", "sudo", "read_only", "expected"),
+    [
+        (0o644, 1000, 1000, "", False, None),
+        (0o644, 0, 1000, "", False, None),
+        (0o600, 0, 0, "", False, None),
+        (0o664, 1000, 1000, "", False, "other users"),
+        (0o646, 0, 1000, "", False, "other users"),
+        (0o644, 1001, 1000, "", False, "the user"),
+        (0o644, 1001, 1000, "1001", False, "the user"),
+        (0o644, 1000, 0, "", False, "the user"),
+        (0o644, 1000, 0, "1001", False, "the user"),
+        (0o644, 1000, 0, "1000", False, None),
+        (0o664, 1000, 0, "1000", False, "other users"),
+        (0o666, 1001, 1000, "", True, None),
+    ],
+)
+def test_owner(
+    mode: int, owner: int, user: int, sudo: str, *, read_only: bool, expected: str | None
+) -> None:
+    """The owner has to be root, the user, or who became root by sudo; others may not write."""
+    regular = problem_with_owner(
+        stat.S_IFREG | mode, owner, user=user, sudo=sudo, read_only=read_only
+    )
+    pipe = problem_with_owner(stat.S_IFIFO | mode, owner, user=user, sudo=sudo, read_only=False)
+
+    assert (expected or "") in (regular or "")
+    assert (regular is None, pipe) == (expected is None, None)
 
 
 @pytest.mark.parametrize("kind", [stat.S_IFIFO, stat.S_IFCHR, stat.S_IFSOCK])

@@ -18,6 +18,7 @@ from redis_enterprise_actions._client.pacing.durations import is_duration, parse
 from redis_enterprise_actions._model.errors import UsageError
 
 from .options import similar_name
+from .secrets import check_owner
 
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ _BELONGS: Final = (
     "a secret is not kept in this file, but in password_file or token_file, in the keyring "
     '("keyring = true", and redis-actions login), or in the environment'
 )
-_WRITABLE_BY_ALL: Final = 0o002
 
 NO_HOME: Final = "no home directory is known, and REDIS_ACTIONS_CONFIG is not set"
 
@@ -146,13 +146,10 @@ def _read_config(file: Path | None) -> dict[str, Any]:
     problem: str | None
     try:
         with file.open("rb") as stream:
-            mode = os.fstat(stream.fileno()).st_mode
-            is_safe = os.name != "posix" or not mode & _WRITABLE_BY_ALL
-            text = stream.read().decode("utf-8-sig") if is_safe else ""
+            problem = check_owner(stream)
+            text = stream.read().decode("utf-8-sig") if problem is None else ""
         table = tomllib.loads(text)
-        problem = _problem_with(table, _FILE)
-        if not is_safe:
-            problem = f"any user may change it, and divert passwords: chmod o-w {file}"
+        problem = problem or _problem_with(table, _FILE)
     except FileNotFoundError:
         if not os.environ.get("REDIS_ACTIONS_CONFIG"):
             return table

@@ -52,6 +52,42 @@ def file_safety(mode: int, *, owned: bool, read_only: bool) -> FileSafety:
     return FileSafety.READ_BY_ALL if mode & _ALL_READ else FileSafety.PRIVATE
 
 
+def problem_with_owner(
+    mode: int, owner: int, *, user: int, sudo: str, read_only: bool
+) -> str | None:
+    """Return why a file without secrets may be changed by others than the user, or None.
+
+    `owner` and `user` are uids, and `sudo` is that of the user who became root by sudo, or empty.
+    """
+    if file_safety(mode, owned=False, read_only=read_only) is FileSafety.UNSAFE:
+        return "other users may change it, and divert passwords: run chmod go-w on it"
+    is_trusted = owner in {0, user} or (user == 0 and str(owner) == sudo)
+    if is_trusted or read_only or not stat.S_ISREG(mode):
+        return None
+    return (
+        f"it belongs to the user {owner}, who may change it, and divert passwords: use a copy, or "
+        "mount it read-only"
+    )
+
+
+def check_owner(stream: BufferedReader) -> str | None:
+    """Return why others may change an open file without secrets, or None."""
+    if not _HAS_MODES:
+        return None
+    status = os.fstat(stream.fileno())
+    return problem_with_owner(
+        status.st_mode,
+        status.st_uid,
+        user=os.geteuid(),
+        sudo=os.environ.get("SUDO_UID", ""),
+        read_only=_is_read_only(stream),
+    )
+
+
+def _is_read_only(stream: BufferedReader) -> bool:
+    return bool(os.fstatvfs(stream.fileno()).f_flag & os.ST_RDONLY)
+
+
 def read_secret(file: Path, what: str) -> Secret:
     """Return the secret that a file holds, without the end of its line.
 
@@ -79,8 +115,8 @@ def _check_safety(stream: BufferedReader, file: Path, what: str) -> None:
     if not _HAS_MODES:
         return
     status = os.fstat(stream.fileno())
-    read_only = bool(os.fstatvfs(stream.fileno()).f_flag & os.ST_RDONLY)
-    safety = file_safety(status.st_mode, owned=status.st_uid == os.geteuid(), read_only=read_only)
+    is_owned = status.st_uid == os.geteuid()
+    safety = file_safety(status.st_mode, owned=is_owned, read_only=_is_read_only(stream))
     if safety is FileSafety.UNSAFE:
         may = "change" if status.st_mode & _OTHERS_WRITE else "read"
         remedy = f"chmod 600 {shlex.quote(str(file))}"
