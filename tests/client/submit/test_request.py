@@ -61,6 +61,71 @@ def test_timeout(own: float | None, limit: float) -> None:
     assert request.call.timeout == limit
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/bdbs/1/../2",
+        "/v1/bdbs/1/..",
+        "/v1/./bdbs",
+        "/v1/bdbs/%2e%2e/users",
+        "/v1/bdbs/%2E./users",
+        "/v1/bdbs/.%2e",
+        "/v1/bdbs/%2e/1",
+        "/v1/bdbs/..%2fusers",
+        "/v1/bdbs/x%2F..",
+        "/v1/bdbs/x%2F.%2Fy",
+        "/v1/bdbs/%2e%2E%2fusers",
+        "/v1/bdbs/%252e%252e/users",
+        "/v1/bdbs/..%252fusers",
+        "/v1/bdbs/%c0%ae%c0%ae/users",
+        "/v1/bdbs/%e0%80%ae/users",
+        "/v1/bdbs/..%5cusers",
+        "/v1/bdbs/x%5Cy",
+        "/v1/bdbs/x\\y",
+        "/v1/bdbs/x%00",
+        "/v1/bdbs/x%0d%0aHost:y",
+        "/v1/bdbs/x%7F",
+        "/v1/bdbs/x%C2%85",
+        "/v1/bdbs/x\n",
+        "/v1/bdbs/x\0",
+        "/v1/%62dbs/1",
+        "/v1/bdbs/%31",
+        "/v1/bdbs/1%",
+        "/v1/bdbs/1%2",
+        "/v1/bdbs/1%zz",
+        "/v1//bdbs",
+        "/v1/bdbs/",
+        "/v1/bdbs?x=1",
+        "/v1/bdbs#x",
+        "/V1/bdbs",
+    ],
+)
+def test_refused_paths(path: str) -> None:
+    """A path that a server may take for another one is refused, as rules apply to what it says."""
+    with pytest.raises(UsageError, match="is not a path of the API"):
+        build_request("POST", path, None, None, None, request_timeout=None, client_timeout=30)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/bdbs",
+        "/v1/crdb_tasks/a%2Fb/actions/cancel",
+        "/v1/crdb_tasks/a%2fb%20c%3A%40/actions/cancel",
+        "/v1/crdb_tasks/t%C3%A4glich/actions/cancel",
+        "/v1/crdb_tasks/100%25/actions/cancel",
+        "/v1/x/...",
+        "/v1/x/.a/..b/c../d.e",
+        "/v1/x/a%2F...",
+    ],
+)
+def test_accepted_paths(path: str) -> None:
+    """A path may have encoded characters that stand for nothing else, and dots in names."""
+    request = build_request("POST", path, None, None, None, request_timeout=None, client_timeout=30)
+
+    assert request.call.path == path
+
+
 class TestIsDryRun:
     """Places from which the API reads `dry_run` and similar settings."""
 

@@ -20,7 +20,20 @@ from .calls import CallRule, Follow, find_rule
 
 
 _METHODS: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
-_PATH: Final = re.compile(r"/v\d+(?:/(?!\.{1,2}(?:/|$))[\w.~%@:,+-]+)+", re.ASCII)
+# Escapes in a path that servers may read in different ways, so that a rule for one path would apply
+# to another.
+_REFUSED_ESCAPES: Final = "|".join([
+    r"[01]|7F|C2%[89]",  # controls
+    "5C",  # a backslash, which some take for a slash
+    r"2[DE]|3\d|[46][1-9A-F]|[57][\dA]|5F|7E",  # what needs no escape, a dot among it (RFC 3986)
+    "C[01]|E0%[89]|F0%8",  # the same as longer forms, which are invalid
+    r"25[\dA-F]{2}",  # what is escaped twice
+])  # fmt: skip
+_PATH: Final = re.compile(
+    r"(?!.*(?:/|%2[Ff])\.{1,2}(?:/|%2[Ff]|$))"  # no segment . or ..
+    rf"/v\d+(?:/(?:[\w.~@:,+-]|(?i:%(?!{_REFUSED_ESCAPES})[\dA-F]{{2}}))+)+",
+    re.ASCII,
+)
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~\w-]+", re.ASCII)
 _HEADER_VALUE: Final = re.compile(r"[\t -~]*")
 _RESERVED_HEADERS: Final = frozenset({
@@ -75,8 +88,8 @@ def build_request(
     method = method.upper()
     if not isinstance(path, str) or not _PATH.fullmatch(path):
         raise UsageError(
-            f"{path!r} is not a path of the API such as /v1/bdbs/1, percent-encoded and without "
-            "a query"
+            f"{path!r} is not a path of the API such as /v1/bdbs/1, without a query and dots for "
+            "folders, and percent-encoded only where that is needed"
         )
     sent_headers = checked_headers(headers)
     query = _encode_query(params)
