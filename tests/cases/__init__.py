@@ -2,7 +2,7 @@
 
 `python tests/cases/NAME.py`, or `python -m tests.cases.NAME`, starts what it needs on 127.0.0.1,
 prints what happens, and exits with 0 if all of it is right, with 1 if anything is wrong. A program
-that does not end in time is wrong, too. `test_cases.py` has the table of all programs.
+that does not end in time is wrong, too. `test_cases.py` runs the programs.
 """
 
 import sys

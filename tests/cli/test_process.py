@@ -428,6 +428,32 @@ def test_warnings(unused_tcp_port: int, mode: str, expected: str) -> None:
     assert expected in ran.stdout
 
 
+@posix
+@pytest.mark.parametrize(("outcome", "code"), [("completed", 6), ("failed", 1)])
+@pytest.mark.parametrize(
+    ("hook", "why"),
+    [
+        ("kill -KILL $$", "was ended by SIGKILL"),
+        ("exec kill -40 $$", "was ended by signal 40"),
+        ("exit 7", "ended with 7"),
+    ],
+    ids=["signal", "real-time signal", "code"],
+)
+def test_failing_hook(
+    threaded: ThreadedCluster, outcome: str, code: int, hook: str, why: str
+) -> None:
+    """A hook that fails is told, and makes the exit code 6 if that would have been 0."""
+    if "-40" in hook and not sys.platform.startswith("linux"):
+        pytest.skip("no such signal")
+    uid = threaded.add(plan=Plan(duration=0, outcome=outcome))  # type: ignore[arg-type]
+    ran = subprocess.run(
+        [*COMMAND, "wait", uid, "--hook", hook], capture_output=True, text=True, check=False
+    )
+
+    assert ran.returncode == code
+    assert f"redis-actions: the hook {why}" in ran.stderr
+
+
 # --- closed standard streams ----------------------------------------------------------------------
 
 each_closing = pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])

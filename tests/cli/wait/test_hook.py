@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -91,6 +93,32 @@ def test_hook_environment() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a" * 4000, "a" * 4000),
+        ("a" * 4001, "a" * 3999 + "…"),
+        ("\U0001f512" * 200_000, "\U0001f512" * 3999 + "…"),
+        ("\0" * 5000, " " * 3999 + "…"),
+        ("a\udcffb", "a\udcffb"),  # an undecodable byte of a file name
+        ("a\ud800b\udcffc", "a?b?c"),  # half of a pair, which no encoding has
+    ],
+    ids=["short", "long", "four bytes each", "NUL", "undecodable", "surrogate"],
+)
+def test_length_of_variables(text: str, expected: str) -> None:
+    """A variable holds at most 4,000 characters, and what cannot be encoded is replaced."""
+    assert _hook.hook_environment({}, {"X": text}) == {"X": expected}
+
+
+def test_another_encoding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system's encoding lacks a character, a variable is in UTF-8."""
+    monkeypatch.setattr(os, "fsencode", lambda text: text.encode("latin-1"))
+    monkeypatch.setattr(os, "fsdecode", lambda data: data.decode("latin-1"))
+
+    variables = _hook.hook_environment({}, {"A": "\xe4", "B": "\u20ac"})
+    assert variables == {"A": "\xe4", "B": "\u20ac".encode().decode("latin-1")}
+
+
 @pytest.mark.enable_socket
 @posix
 class TestRun:
@@ -110,6 +138,44 @@ class TestRun:
         """The output of the hook goes to standard error."""
         assert run("echo out; echo err >&2") is None
         assert capfd.readouterr() == ("", "out\nerr\n")
+
+    @pytest.mark.parametrize(
+        "text",
+        ["y" * 140_000, "\u20ac" * 100_000, "a\ud800" * 9000, "\udcff" * 140_000, "\0" * 9000],
+    )
+    def test_long_texts(self, tmp_path: Path, text: str) -> None:
+        """The hook runs however long the texts of the cluster are, and whatever they hold."""
+        names = [f"REDIS_ACTIONS_{name}" for name in ("REF", "TITLE", "MESSAGE", "REPORT")]
+
+        assert run(f"env > {tmp_path}/env", dict.fromkeys(names, text)) is None
+        environment = (tmp_path / "env").read_bytes()
+        assert all(f"{name}=".encode() in environment for name in names)
+
+    def test_environment_at_the_limit(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """An inherited environment that leaves no room for a program is told in words."""
+        for number in range(60):
+            monkeypatch.setenv(f"LARGE_{number}", "x" * 130_000)
+
+        too_large = "its environment or its command is larger than the system allows"
+        assert run("true") == f"the hook cannot be run: {too_large}"
+
+    def test_long_command(self) -> None:
+        """So is a command that is too long."""
+        assert "larger than the system allows" in (run("true " + "x" * 140_000) or "")
+
+    def test_any_signal(self) -> None:
+        """Each signal that ends the hook is in the error, with its name if it has one."""
+        for number in range(1, signal.NSIG):
+            if number in {signal.SIGCHLD, signal.SIGCONT, signal.SIGURG, signal.SIGWINCH}:
+                continue  # they end nothing
+            if number in {signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU, 32, 33}:
+                continue  # nor do these, and two are of the C library
+            name = signal.Signals(number).name if number in set(signal.Signals) else number
+            expected = (
+                f"the hook was ended by {name if isinstance(name, str) else f'signal {name}'}"
+            )
+
+            assert run(f"ulimit -c 0; exec kill -{number} $$") == expected
 
     @pytest.mark.parametrize(
         ("command", "error"),

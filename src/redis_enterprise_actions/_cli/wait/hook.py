@@ -6,12 +6,14 @@ The result is in its environment, without the variables that may hold our secret
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 from typing import TYPE_CHECKING, Final
 
 from redis_enterprise_actions._cli.output import escape_ci_commands
 from redis_enterprise_actions._model.outcome import Outcome
+from redis_enterprise_actions._model.text import shortened
 
 from .progress import format_counts
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from .progress import Progress
 
 HOOK_TIMEOUT: Final = 30.0  # seconds
+_MAX_LENGTH: Final = 4000  # characters of a variable
 
 
 def hook_variables(
@@ -52,8 +55,20 @@ def hook_environment(environ: Mapping[str, str], variables: Mapping[str, str]) -
     inherited = {
         name: value for name, value in environ.items() if not name.startswith("REDIS_ENTERPRISE_")
     }
-    # No variable can hold a NUL, which the cluster may have sent.
-    return inherited | {name: value.replace("\0", " ") for name, value in variables.items()}
+    return inherited | {name: _variable(value) for name, value in variables.items()}
+
+
+def _variable(text: str) -> str:
+    """Return text of the cluster as a variable can hold it.
+
+    No variable can hold a NUL, or more than 128 KiB (Linux).
+    """
+    value = shortened(text.replace("\0", " "), _MAX_LENGTH)
+    try:
+        os.fsencode(value)
+    except UnicodeEncodeError:  # half of a surrogate pair, or an encoding other than UTF-8
+        return os.fsdecode(value.encode("utf-8", "replace"))
+    return value
 
 
 async def run_hook(command: str, variables: Mapping[str, str]) -> str | None:
@@ -70,7 +85,9 @@ async def run_hook(command: str, variables: Mapping[str, str]) -> str | None:
             start_new_session=True,
         )
     except (OSError, ValueError) as error:
-        return f"the hook cannot be run: {error}"
+        too_large = "its environment or its command is larger than the system allows"
+        is_too_large = isinstance(error, OSError) and error.errno == errno.E2BIG
+        return f"the hook cannot be run: {too_large if is_too_large else error}"
     try:
         async with asyncio.timeout(HOOK_TIMEOUT):
             code = await process.wait()
@@ -84,5 +101,6 @@ async def run_hook(command: str, variables: Mapping[str, str]) -> str | None:
                 process.kill()
             await process.wait()
     if code < 0:
-        return f"the hook was ended by {signal.Signals(-code).name}"
+        names = {each.value: each.name for each in signal.Signals}  # real-time signals have none
+        return f"the hook was ended by {names.get(-code, f'signal {-code}')}"
     return f"the hook ended with {code}" if code else None

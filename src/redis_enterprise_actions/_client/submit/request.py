@@ -22,13 +22,13 @@ from .calls import CallRule, Follow, find_rule
 _METHODS: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 # Escapes in a path that servers may read in different ways, so that a rule for one path would apply
 # to another.
-_REFUSED_ESCAPES: Final = "|".join([
-    r"[01]|7F|C2%[89]",  # controls
-    "5C",  # a backslash, which some take for a slash
-    r"2[DE]|3\d|[46][1-9A-F]|[57][\dA]|5F|7E",  # what needs no escape, a dot among it (RFC 3986)
-    "C[01]|E0%[89]|F0%8",  # the same as longer forms, which are invalid
-    r"25[\dA-F]{2}",  # what is escaped twice
-])  # fmt: skip
+_REFUSED_ESCAPES: Final = (
+    "[01]|7F|C2%[89]"  # controls
+    "|5C"  # a backslash, which some take for a slash
+    r"|2[DE]|3\d|[46][1-9A-F]|[57][\dA]|5F|7E"  # what needs none, a dot among it (RFC 3986)
+    "|C[01]|E0%[89]|F0%8"  # the same in longer forms, which are invalid
+    r"|25[\dA-F]{2}"  # what is escaped twice
+)
 _PATH: Final = re.compile(
     r"(?!.*(?:/|%2[Ff])\.{1,2}(?:/|%2[Ff]|$))"  # no segment . or ..
     rf"/v\d+(?:/(?:[\w.~@:,+-]|(?i:%(?!{_REFUSED_ESCAPES})[\dA-F]{{2}}))+)+",
