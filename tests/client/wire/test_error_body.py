@@ -106,7 +106,7 @@ def test_credentials() -> None:
         ("https://user:secret@10.0.0.7/v1", "redirects to https://10.0.0.7, and"),
         ("/elsewhere/secret", "redirects to another place, and"),
         ("", "redirects to another place, and"),
-        ("http://\udcff\x1b[31m/", "redirects to http://  [31m, and"),
+        ("http://\udcff\x1b[31m/", "redirects to http:// [31m, and"),
     ],
 )
 def test_redirect(location: str, shown: str) -> None:
