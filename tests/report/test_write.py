@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -286,6 +287,27 @@ def test_fifo(tmp_path: Path, linked: bool) -> None:
 
     assert stat.S_ISFIFO(fifo.lstat().st_mode)
     assert path.is_symlink() is linked
+
+
+@posix
+@pytest.mark.parametrize(
+    ("number", "problem"),
+    [(errno.ENXIO, "no process reads the FIFO"), (errno.EACCES, "Permission denied")],
+)
+def test_fifo_that_cannot_be_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, problem: str
+) -> None:
+    """A FIFO without a reader is an error: the report does not wait for one."""
+    os.mkfifo(tmp_path / "f.md")
+    if number != errno.ENXIO:
+
+        def refuse(*_: object) -> int:
+            raise OSError(number, os.strerror(number))
+
+        monkeypatch.setattr(os, "open", refuse)
+
+    with pytest.raises(OSError, match=problem):
+        write_report(tmp_path / "f.md", [QUIET])
 
 
 @posix

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import stat
@@ -62,18 +63,32 @@ def write_report(path: str | os.PathLike[str], records: Sequence[Record]) -> Non
     `.html` is a page and `.svg` a drawing, both of which load nothing; `.md` is Markdown for the
     summary of a job, and `.json` is `{"schema": 1, "records": [...]}`. An existing file is replaced
     atomically, by one with the same permissions; if that fails, it stays as it was. A link stays
-    one. A FIFO, a device or a link to `/dev/stdout` is written to, when the former has a reader.
+    one. A FIFO, a device or a link to `/dev/stdout` is written to.
 
-    Raises `UsageError` as `check_report` does, and `OSError`.
+    Raises `UsageError` as `check_report` does, and `OSError`, also for a FIFO without a reader.
     """
     text = _format_of(Path(path))(records)
     target = _target_of(Path(path))
     if isinstance(target, _Replaced):
         _replace(target, text)
         return
-    opened = os.dup(target) if isinstance(target, int) else os.open(target, os.O_WRONLY)
+    opened = os.dup(target) if isinstance(target, int) else _open_device(target)
     with os.fdopen(opened, "w", encoding="utf-8", newline="\n") as file:
         file.write(text)
+
+
+def _open_device(path: Path) -> int:
+    """Open a device or a FIFO. Raises `OSError` instead of waiting for a reader of a FIFO."""
+    if not path.is_fifo():
+        return os.open(path, os.O_WRONLY)
+    try:
+        opened = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno != errno.ENXIO:
+            raise
+        raise OSError(errno.ENXIO, "no process reads the FIFO", str(path)) from None
+    os.set_blocking(opened, True)
+    return opened
 
 
 class _Replaced(NamedTuple):
