@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -142,6 +143,15 @@ def test_print_error(capsys: pytest.CaptureFixture[str]) -> None:
     print_error("::error::a\nb\x85c\x1b[31m\u2066d ##[e]")
 
     assert capsys.readouterr() == ("", "\\::error::a b c [31m d #\\#[e]\n")
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux only")
+def test_full_standard_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error that cannot be printed is lost, and Python does not try again at its exit."""
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        monkeypatch.setattr(sys, "stderr", full)
+        print_error("x")
+        full.flush()
 
 
 @pytest.mark.parametrize("name", ["stdout", "stderr"])

@@ -232,10 +232,11 @@ def test_terminal_closed(threaded: ThreadedCluster, tmp_path: Path, mode: str, t
     line = ["wait", uid, "--output", mode, "--report", str(report)]
     with TerminalProcess([*COMMAND, *line]) as terminal:
         terminal.read_until("SMUpdateBDB")
+        terminal.process.send_signal(signal.SIGHUP)
         terminal.hang_up()
-        for _ in range(times):
-            terminal.process.send_signal(signal.SIGHUP)
+        for _ in range(times - 1):
             time.sleep(0.02)
+            terminal.process.send_signal(signal.SIGHUP)
         assert terminal.process.wait(20) == 129
 
     assert '"outcome": "interrupted"' in report.read_text()

@@ -16,6 +16,7 @@ import pytest
 from redis_enterprise_actions import UsageError
 from redis_enterprise_actions._client.config.secrets import (
     FileSafety,
+    check_owner,
     delete_password,
     file_safety,
     load_password,
@@ -160,6 +161,8 @@ def test_no_modes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("redis_enterprise_actions._client.config.secrets._HAS_MODES", False)
 
     assert read_secret(file, "it") == Secret(SECRET)
+    with file.open("rb") as stream:
+        assert check_owner(stream) is None
 
 
 def test_impossible_name() -> None:
