@@ -80,6 +80,7 @@ DOCUMENTED: Final = (
     ("PUT", "/v1/crdbs/g/purge", V74, "no"),
     ("POST", "/v1/crdbs/g/upgrade", V80, "crdb:sent"),
     ("POST", "/v1/crdb_tasks/t1/actions/cancel", V74, "crdb:t1"),
+    ("POST", "/v1/crdb_tasks/My%20t%C3%A4sk/actions/cancel", V74, "crdb:My täsk"),
     *(
         (method, f"/v1/{kind}{'' if method == 'POST' else '/5'}", V74, "done")
         for kind in ("users", "roles", "redis_acls", "ldap_mappings")

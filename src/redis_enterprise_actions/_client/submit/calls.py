@@ -11,6 +11,7 @@ import enum
 import re
 import shlex
 from typing import TYPE_CHECKING, Final, NamedTuple
+from urllib.parse import unquote
 
 from redis_enterprise_actions._model.reference import GONE, Reference, ReferenceKind
 
@@ -196,7 +197,7 @@ def _path_reference(follow: Follow, groups: Mapping[str, str]) -> Reference | No
     if "action" in groups:
         return Reference(ReferenceKind.CLUSTER, groups["action"])
     if "task" in groups:
-        return Reference(ReferenceKind.CRDB, groups["task"])
+        return Reference(ReferenceKind.CRDB, unquote(groups["task"]))
     return None
 
 
