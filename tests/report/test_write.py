@@ -311,6 +311,17 @@ def test_fifo_that_cannot_be_opened(
 
 
 @posix
+def test_device(tmp_path: Path) -> None:
+    """A device stays one; so it is for a link to a device."""
+    (tmp_path / "r.md").symlink_to(os.devnull)
+    check_report(tmp_path / "r.md")
+    write_report(tmp_path / "r.md", [QUIET])
+
+    assert (tmp_path / "r.md").is_symlink()
+    assert Path(os.devnull).is_char_device()
+
+
+@posix
 def test_unwritable_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A FIFO or a device that is not writable is refused by the check."""
     os.mkfifo(tmp_path / "r.md")
