@@ -34,6 +34,7 @@ from .output import (
     EXIT_INTERNAL_ERROR,
     OutputError,
     discard_output,
+    flush_or_discard,
     open_closed_streams,
     print_action,
     print_error,
@@ -103,8 +104,10 @@ def _run(args: argparse.Namespace) -> int:
     except OutputError:
         if signals.received is None:
             raise
-        discard_output(sys.stdout)  # of a terminal that is gone
         return signals.exit_code
+    finally:
+        if signals.received is not None:
+            flush_or_discard(sys.stdout)  # the terminal may be gone
 
 
 def _print_internal_error(error: Exception) -> None:

@@ -107,6 +107,14 @@ def discard_output(stream: TextIO) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
+def flush_or_discard(stream: TextIO) -> None:
+    """Write what a stream holds back, or discard it if it cannot be written."""
+    try:
+        stream.flush()
+    except OSError:
+        discard_output(stream)
+
+
 def print_traceback(error: BaseException) -> None:
     """Print a traceback on standard error, if `REDIS_ACTIONS_TRACEBACK` is set and not 0."""
     if os.environ.get("REDIS_ACTIONS_TRACEBACK", "0") not in {"", "0"}:
