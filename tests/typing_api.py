@@ -85,7 +85,7 @@ def unreachable(error: ClusterUnreachable) -> None:
 async def client_api(client: ActionsClient) -> None:
     """Wait for actions."""
     assert_type(await client.list_actions(), list[Action])
-    assert_type(await client.list_actions(bdb_uid=1), list[Action])
+    assert_type(await client.list_actions(bdb_uid=1, allow_partial=False), list[Action])
     assert_type(await client.get_action("x"), Action)
     assert_type(
         await client.wait_for_action(

@@ -252,6 +252,18 @@ class TestWaitWithFilters:
             in capsys.readouterr().err
         )
 
+    @pytest.mark.parametrize("path", ["/v1/actions", "/v2/actions"])
+    @pytest.mark.parametrize("body", ["<html>", '{"status": "error", "id": "r1"}'])
+    def test_unreadable_list(
+        self, threaded: ThreadedCluster, capsys: pytest.CaptureFixture[str], path: str, body: str
+    ) -> None:
+        """Nothing to wait for is no success if a part of the actions could not be read."""
+        threaded.cluster.inject(path=path, times=None, status=200, body=body)
+        line = ["--status", "running", "--allow-empty", "--outage-timeout", "1"]
+
+        assert main(["wait", *line]) == 5
+        assert "cannot be read" in "".join(capsys.readouterr())
+
     def test_invalid_reference(
         self, threaded: ThreadedCluster, capsys: pytest.CaptureFixture[str]
     ) -> None:

@@ -152,6 +152,17 @@ class TestSingleCalls:
 
 
 @pytest.mark.enable_socket
+async def test_runtime_error_of_a_callback(cluster: FakeCluster, client: ActionsClient) -> None:
+    """A callback's own RuntimeError is raised unchanged, whatever its cause is."""
+
+    def call_back(_: Action) -> None:
+        raise RuntimeError("mine") from StopIteration()
+
+    with pytest.raises(RuntimeError, match=r"^mine$"):
+        await client.wait_for_action(cluster.add_action(), on_progress=call_back)
+
+
+@pytest.mark.enable_socket
 class TestEnds:
     """The ends of a wait."""
 

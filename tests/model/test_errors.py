@@ -184,6 +184,11 @@ ERRORS: list[tuple[RedisActionsError, str]] = [
         "last seen with the unknown status 'done': retry_bdb: done [a1]",
     ),
     (
+        WaitTimeout("a1", action=STRANGE, elapsed=30, polls=9, timeout=30),
+        "action a1 (retry_bdb) timed out after 30 s and 9 polls; the work may go on; "
+        "last seen with the unknown status 'done': retry_bdb: done [a1]",
+    ),
+    (
         ActionVanished("a1", action=RUNNING, elapsed=10, polls=5),
         "action a1 (SMUpdateBDB on bdb:1) vanished after waiting 10.0 s and 5 polls; how it ended "
         "is unknown; last seen: SMUpdateBDB on bdb:1: active, 50 % [a1]",

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import re
+import socket
 import stat
 import subprocess
 import sys
@@ -237,13 +238,14 @@ def test_modes(tmp_path: Path, mode: int | None, umask: int) -> None:
 @pytest.mark.parametrize(
     ("group", "mode"), [(0, 0o664), (12345, 0o604)], ids=["its group", "another group"]
 )
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EINVAL])
 def test_foreign_group(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, group: int, mode: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, group: int, mode: int, number: int
 ) -> None:
     """Permissions for a group that the new file cannot be given are left out."""
 
     def refuse(*_: object) -> None:
-        raise PermissionError
+        raise OSError(number, os.strerror(number))
 
     draft = tmp_path / "draft"
     draft.touch()
@@ -308,6 +310,24 @@ def test_fifo_that_cannot_be_opened(
 
     with pytest.raises(OSError, match=problem):
         write_report(tmp_path / "f.md", [QUIET])
+
+
+@posix
+def test_not_writable_in_the_end(tmp_path: Path) -> None:
+    """The check finds a descriptor that is closed or open for reading, and a socket."""
+    reading, writing = os.pipe()
+    os.close(writing)
+    for number in (reading, writing):
+        path = tmp_path / f"{number}.md"
+        path.symlink_to(f"/dev/fd/{number}")
+        with pytest.raises(UsageError, match="Bad file descriptor"):
+            check_report(path)
+    os.close(reading)
+
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "s.md"))
+        with pytest.raises(UsageError, match="it is a socket"):
+            check_report(tmp_path / "s.md")
 
 
 @posix

@@ -102,6 +102,11 @@ REFUSALS: Final = [
         for call, body in (("POST /v1/bdbs", NEW), ("PUT /v1/bdbs/1", {}))
         for field, value, code in (
             ("memory_size", -1, "invalid_memory_size"),
+            ("port", -5, "invalid_port"),
+            ("port", 70000, "invalid_port"),
+            ("port", "12001", "invalid_port"),
+            ("port", True, "invalid_port"),
+            ("port", [], "invalid_port"),
             ("shards_count", 0, "invalid_shards_count"),
             ("shards_count", 513, "insufficient_resources"),
             ("data_persistence", "some", "invalid_data_persistence"),
@@ -200,6 +205,11 @@ REFUSALS: Final = [
     Refusal(CHANGE_MASTER, {}, "no node", 400, "invalid_request"),
     Refusal(CHANGE_MASTER, {"node_uid": "two"}, "no uid", 400, "invalid_request"),
     Refusal(CHANGE_MASTER, {"node_uid": True}, "no uid", 400, "invalid_request"),
+    Refusal(CHANGE_MASTER, {"node_uid": "9" * 5000}, "no uid", 400, "invalid_request"),
+    Refusal(f"GET /v1/nodes/{'9' * 5000}", None, "unknown node", 404, "node_not_found"),
+    Refusal(
+        MIGRATE, SHARD | {"target_node_uid": "9" * 5000}, "unknown node", 404, "node_not_found"
+    ),
     *(
         Refusal(
             CHANGE_MASTER, {"node_uid": uid}, "unknown node", status, "node_not_found", versions

@@ -27,7 +27,12 @@ from redis_enterprise_actions._client.sources.paths import quoted_uid
 from redis_enterprise_actions._client.sources.registry import StatusSources
 from redis_enterprise_actions._client.submit.submitter import Submitter
 from redis_enterprise_actions._model.action import Action
-from redis_enterprise_actions._model.errors import ActionNotFound, RequestError, UsageError
+from redis_enterprise_actions._model.errors import (
+    ActionNotFound,
+    RequestError,
+    UnreadableReply,
+    UsageError,
+)
 from redis_enterprise_actions._model.reference import (
     Reference,
     ReferenceKind,
@@ -254,17 +259,27 @@ class ActionsClient:
 
     # --- actions --------------------------------------------------------------------------------
 
-    async def list_actions(self, *, bdb_uid: int | None = None) -> list[Action]:
+    async def list_actions(
+        self, *, bdb_uid: int | None = None, allow_partial: bool = True
+    ) -> list[Action]:
         """Return all actions that the cluster knows: running, pending and remembered ones.
 
         With `bdb_uid`, return only those on that database, of which v1 lists only the state
         machines. Where the cluster has /v2/actions (7.22 and newer), imports, exports and backups
-        are included. Raises `RequestError`.
+        are included. If one of the two lists cannot be read, even after repetitions, the actions of
+        the other one are returned, with a warning in the log; without `allow_partial`, that is an
+        error, too. Raises `RequestError`.
 
         Source: GET /v1/actions, /v1/actions/bdb/{bdb_uid}, /v2/actions. Needs the permission
         `view_status_of_cluster_action`.
         """
-        return await retry_for(CALL_TIMEOUT, self._parts.sources.actions.list_actions, bdb_uid)
+        actions = self._parts.sources.actions
+        try:
+            return await retry_for(CALL_TIMEOUT, actions.list_actions, bdb_uid)
+        except UnreadableReply:
+            if not allow_partial:
+                raise
+        return await actions.list_actions(bdb_uid, allow_partial=True)
 
     async def get_action(self, uid: str) -> Action:
         """Return one action as it is now. `uid` is an `action_uid` or a `task_id`.

@@ -53,6 +53,8 @@ class Phase(enum.StrEnum):
 
     # True if the action has ended. An unknown status word is not terminal.
     terminal: bool
+    # True if the action has ended otherwise than completed.
+    failed: bool
     # True if the action is known not to have ended, unlike with an unknown word.
     unfinished: bool
 
@@ -60,6 +62,7 @@ class Phase(enum.StrEnum):
 _TERMINAL: Final = (Phase.COMPLETED, Phase.FAILED, Phase.CANCELLED, Phase.ABORTED)
 for _phase in Phase:  # attributes, as they are read for each answer of thousands of waits
     _phase.terminal = _phase in _TERMINAL
+    _phase.failed = _phase.terminal and _phase is not Phase.COMPLETED
     _phase.unfinished = not _phase.terminal and _phase is not Phase.UNKNOWN
 
 # One table for each family of work: a word of another family is unknown.

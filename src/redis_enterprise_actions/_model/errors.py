@@ -568,7 +568,10 @@ class WaitTimeout(WaitError, TimeoutError):
         self.timeout = timeout
 
     def _message(self) -> str:
-        goes_on = "" if self.action is None else "the work goes on; "
+        goes_on = ""
+        if self.action is not None:
+            is_unknown = self.action.phase is Phase.UNKNOWN
+            goes_on = "the work may go on; " if is_unknown else "the work goes on; "
         after = f"after {self.timeout:g} s and {count_text(self.polls, 'poll')}"
         return f"{self._subject} timed out {after}; {goes_on}{self._last_seen}"
 

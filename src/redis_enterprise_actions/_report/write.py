@@ -120,7 +120,7 @@ def _copy_permissions(before: os.stat_result, draft: Path) -> None:
     mode = stat.S_IMODE(before.st_mode)
     try:
         os.chown(draft, before.st_uid, before.st_gid)
-    except PermissionError:
+    except OSError:  # not allowed, or the owner is not known in this user namespace
         if draft.stat().st_gid != before.st_gid:
             mode &= ~stat.S_IRWXG  # they are for another group
     draft.chmod(mode)
@@ -143,14 +143,16 @@ def _target_of(path: Path) -> _Replaced | Path | int:
         before = None
         with contextlib.suppress(FileNotFoundError):
             before = path.stat()
-        descriptor = None if before is None else _descriptor(path)
+        descriptor = _descriptor(path)
         if descriptor is not None:
-            return descriptor
-        if before is None or stat.S_ISREG(before.st_mode):
+            os.write(descriptor, b"")  # an error, if it is closed, or open for reading
+            target, problem = descriptor, None
+        elif before is None or stat.S_ISREG(before.st_mode):
             target = _Replaced(Path(os.path.realpath(path)), before)
             problem = _problem_with_folder(target.path.parent)
-        elif stat.S_ISDIR(before.st_mode):
-            target, problem = path, "it is a directory"
+        elif stat.S_ISDIR(before.st_mode) or stat.S_ISSOCK(before.st_mode):
+            is_folder = stat.S_ISDIR(before.st_mode)
+            target, problem = path, "it is a directory" if is_folder else "it is a socket"
         else:
             target, problem = path, None if os.access(path, os.W_OK) else "it is not writable"
     except (OSError, ValueError) as error:

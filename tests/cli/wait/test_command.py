@@ -309,7 +309,7 @@ class TestSubmit:
             (["GET", "/v1/bdbs", "--wait"], "'GET' does not start work: use DELETE, PATCH"),
             (["POST", "", "--wait"], "'' is not a path of the API"),
             (["POST", "v1/bdbs"], "'v1/bdbs' is not a path of the API"),
-            (["POST", "/v1/bdbs?dry_run=1"], "such as /v1/bdbs/1, without a query"),
+            (["POST", "/v1/bdbs?dry_run=1"], "such as /v1/bdbs/1: it may have no query"),
             (["POST", "/v1/bdbs/../users"], "is not a path of the API"),
             (["POST", "/v1/bdbs", "--data", SECRET], "--data is not JSON"),
             (["POST", "/v1/bdbs", "--data", "@nowhere.json"], "--data @nowhere.json cannot be"),

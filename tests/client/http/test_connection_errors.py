@@ -113,9 +113,11 @@ HEAD: Final = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"
         (b"Content-Encoding: zstd\r\n", "compressed with zstd, which the client did not ask for"),
         (b"X-Long: %s\r\n" % (b"secret" * 1500), "a line of the answer's headers is longer than"),
         (b"".join(b"X-%d: x\r\n" % number for number in range(400)), "has too many headers"),
+        (b"Content-Length: 3\r\n", r"is not valid HTTP \(Duplicate Content-Length\)"),
+        (b"X secret: x\r\n", r"is not valid HTTP \(Invalid header token\)"),
         (b"Content-Encoding: gzip\r\n", "cut off, or garbled"),
     ],
-    ids=["br", "zstd", "long line", "many headers", "gzip"],
+    ids=["br", "zstd", "long line", "many headers", "two lengths", "bad header", "gzip"],
 )
 async def test_unacceptable_answer(headers: bytes, reason: str) -> None:
     """An answer that aiohttp does not take is named as what it is, and is no plain HTTP."""

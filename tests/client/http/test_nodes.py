@@ -42,6 +42,12 @@ def nodes(count: int = 3, trusted_hosts: Iterable[str] = ()) -> NodePool:
         ("https://cluster.example.com:9443/v2/", "https://cluster.example.com:9443"),
         ("https://proxy.example.com/redis/v1", "https://proxy.example.com/redis"),
         ("https://proxy.example.com/v1redis", "https://proxy.example.com/v1redis"),
+        ("https://gateway/prod/v3", "https://gateway/prod/v3"),
+        ("https://gateway/v2/clusters/prod", "https://gateway/v2/clusters/prod"),
+        (
+            "http://localhost:8001/api/v1/namespaces/redis/services/https:rec:9443/proxy",
+            "http://localhost:8001/api/v1/namespaces/redis/services/https:rec:9443/proxy",
+        ),
     ],
 )
 def test_url(url: str, base: str) -> None:

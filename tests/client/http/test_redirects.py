@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 from aiohttp import web
 
-from redis_enterprise_actions import ActionsClient, ClusterUnreachable, RequestRejected
+from redis_enterprise_actions import (
+    ActionsClient,
+    ClusterUnreachable,
+    RequestRejected,
+    UnreadableReply,
+)
 
 
 if TYPE_CHECKING:
@@ -114,6 +119,30 @@ async def test_307_to_the_same_url() -> None:
         server._location = lambda path: path
         with pytest.raises(ClusterUnreachable, match="it redirects from"):
             await client.wait_for_action("a1", outage_timeout=5)
+
+
+@pytest.mark.parametrize("uid", ["a:b", "a@b", "a'b", "(a)", "a b", "\u00e4"])
+async def test_307_to_the_same_url_with_escapes(uid: str) -> None:
+    """Escapes that differ in the redirect make no other path of it."""
+    left = iter([307])
+    server = Redirecting(307, lambda path: path if next(left, None) else None)
+    async with client_of(server) as client:
+        with pytest.raises(UnreadableReply, match="another action"):  # it was asked again
+            await client.get_action(uid)
+
+    assert len(server.requests) > 1
+
+
+@pytest.mark.parametrize("location", ["mailto:x", "javascript:alert(1)", "data:,x", "x:"])
+@pytest.mark.parametrize("status", [301, 307, 308])
+async def test_no_url(status: int, location: str) -> None:
+    """A redirect to what is no URL of a host is refused."""
+    server = Redirecting(status, lambda _: location)
+    async with client_of(server) as client:
+        with pytest.raises(RequestRejected, match="It redirects to another place"):
+            await client.wait_for_action("a1")
+        with pytest.raises(RequestRejected, match="It redirects to another place"):
+            await client.submit("PUT", "/v1/bdbs/1", {})
 
 
 @pytest.mark.parametrize("status", [307, 308])

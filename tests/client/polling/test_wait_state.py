@@ -490,6 +490,18 @@ class TestNotFound:
         assert wait.state.next_limit == math.inf
         assert wait.rest(1015.0) == 5.0
 
+    def test_stalled_after_not_found(self) -> None:
+        """One answer "not found" puts off no stall limit, nor the polls after it."""
+        wait = new_wait(stall_timeout=20)
+        wait.answer(at(40), 1000.0)
+        wait.answer(None, 1015.0)
+        assert not wait.state.on_unverified(1015.1)
+
+        assert wait.answer(at(40), 1020.0) is Verdict.VERIFY
+        assert isinstance(wait.state.unverified, ActionStalled)
+        assert wait.state.on_unverified(1020.1)
+        assert isinstance(wait.state.error, ActionStalled)
+
     def test_not_found_at_the_deadline(self) -> None:
         """At the deadline there is no second answer: the action has vanished."""
         wait = new_wait(timeout=20)

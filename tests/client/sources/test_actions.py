@@ -250,9 +250,12 @@ class TestList:
     ) -> None:
         """A list that cannot be read does not take the other's actions along; a warning says so."""
         uid = cluster.add_action()
-        cluster.inject(path=path, status=200, body=body)
+        cluster.inject(path=path, status=200, body=body, times=2)
 
-        assert [action.uid for action in await actions_api.list_actions(None)] == [uid]
+        with pytest.raises(UnreadableReply):
+            await actions_api.list_actions(None)
+        listed = await actions_api.list_actions(None, allow_partial=True)
+        assert [action.uid for action in listed] == [uid]
         (record,) = [each for each in caplog.records if each.levelname == "WARNING"]
         assert record.getMessage().startswith(f"GET {path}: the answer cannot be read")
 
@@ -266,7 +269,7 @@ class TestList:
             transport = transport_to(cluster)
 
             with pytest.raises(UnreadableReply):
-                await ActionsApi(transport).list_actions(None)
+                await ActionsApi(transport).list_actions(None, allow_partial=True)
             await transport.close()
 
     @pytest.mark.parametrize("bdb_uid", [-1, "1", 1.0, True])

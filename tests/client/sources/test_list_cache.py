@@ -430,7 +430,7 @@ def decode_all(body: bytes) -> dict[str, Shown]:
             except ValueError:
                 continue
             for uid in filter(None, (wire.action_uid, wire.task_id)):
-                found.setdefault(uid, Shown(kind, bytes(raw), to_action(wire, uid, kind)))
+                found.setdefault(uid, Shown(kind, bytes(raw), to_action(wire, uid, kind, raw)))
     return found
 
 

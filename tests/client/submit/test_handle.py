@@ -26,6 +26,9 @@ from tests.recorder import RecordingServer as Server
 pytestmark = pytest.mark.core
 
 
+UUID = "6f3c0c1e-0a4b-4f43-9b1c-5d7e2a90c0de"
+
+
 class TestAnswers:
     """Handles that are read from an answer."""
 
@@ -97,6 +100,9 @@ class TestAnswers:
             ("POST", "/v1/crdbs", {"id": 12}, "crdb:12"),
             ("PUT", "/v1/crdbs/g/purge", {"id": "c1"}, "crdb:c1"),
             ("POST", "/v1/users", {"uid": 4, "action_uid": "a1"}, "action:a1"),
+            ("POST", "/v1/users", {"action_uid": UUID.upper()}, f"action:{UUID}"),
+            ("POST", "/v1/users", {"action_uid": "x" * 1001}, "done"),
+            ("POST", "/v1/shards/actions/failover", {"task_id": UUID.upper()}, f"action:{UUID}"),
             ("POST", "/v1/users", {"uid": 4, "name": "x"}, "done"),
         ],
         ids=lambda value: json.dumps(value) if isinstance(value, dict | list) else str(value),

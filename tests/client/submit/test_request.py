@@ -72,6 +72,9 @@ def test_timeout(own: float | None, limit: float) -> None:
         "/v1/bdbs/.%2e",
         "/v1/bdbs/%2e/1",
         "/v1/bdbs/..%2fusers",
+        "/v1/crdbs/g%2Fpurge",
+        "/v1/bdbs/1%2fflush",
+        "/v1/nodes/1%2Factions%2Fremove",
         "/v1/bdbs/x%2F..",
         "/v1/bdbs/x%2F.%2Fy",
         "/v1/bdbs/%2e%2E%2fusers",
@@ -110,13 +113,12 @@ def test_refused_paths(path: str) -> None:
     "path",
     [
         "/v1/bdbs",
-        "/v1/crdb_tasks/a%2Fb/actions/cancel",
-        "/v1/crdb_tasks/a%2fb%20c%3A%40/actions/cancel",
+        "/v1/crdb_tasks/a%20c%3A%40/actions/cancel",
         "/v1/crdb_tasks/t%C3%A4glich/actions/cancel",
         "/v1/crdb_tasks/100%25/actions/cancel",
         "/v1/x/...",
         "/v1/x/.a/..b/c../d.e",
-        "/v1/x/a%2F...",
+        "/v1/x/a...",
     ],
 )
 def test_accepted_paths(path: str) -> None:

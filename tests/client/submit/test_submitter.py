@@ -643,6 +643,17 @@ class TestRefused:
             assert looks[-1].time - looks[0].time >= 2.999
         assert (await operation).phase is Phase.COMPLETED
 
+    @pytest.mark.parametrize("path", ["/v1/actions", "/v2/actions"])
+    async def test_not_repeated_without_both_lists(
+        self, populated: FakeCluster, client: ActionsClient, path: str
+    ) -> None:
+        """If one of the lists of actions cannot be read, nothing shows that no work has begun."""
+        populated.inject(method="POST", status=503)
+        populated.inject(method="GET", path=path, status=200, body="<html>", times=None)
+        await answer_lost(client.databases.upgrade(1, outage_timeout=20))
+
+        assert [seen.method for seen in populated.requests].count("POST") == 1
+
     @pytest.mark.parametrize("kind", [*ONCE, *UNREPEATABLE])
     async def test_not_repeated(
         self, populated: FakeCluster, client: ActionsClient, kind: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Final
 
 import msgspec
 import pytest
@@ -18,6 +19,7 @@ from redis_enterprise_actions._client.wire.reasons import (
     read_reason,
     reason_in,
     reason_text,
+    unknown_reason,
     without_secret_fields,
 )
 
@@ -48,7 +50,19 @@ body { width: 35em; font-family: Tahoma }
         (b'{"error_code": "busy", "description": 5}', "busy", "5"),
         (b'{"error_code": "busy", "status": 409}', "busy", None),
         (b'{"error_code": "memory", "required": 7}', "memory", '{"required":7}'),
-        (b'{"error_code": ["busy"]}', None, None),
+        (b'{"error_code": ["busy"]}', None, '{"error_code":["busy"]}'),
+        (b'{"type": "disk full"}', None, '{"type":"disk full"}'),
+        (b'{"status": "out of memory"}', None, '{"status":"out of memory"}'),
+        (
+            b'{"description": "no", "detail": "more", "errors": ["a", "no"]}',
+            None,
+            "no; more; a; no",
+        ),
+        (
+            b'{"title": "Bad Request", "status": 400, "invalid-params": [{"name": "size"}]}',
+            None,
+            'Bad Request; {"invalid-params":[{"name":"size"}]}',
+        ),
         (b'{"error": true}', None, '{"error":true}'),
         (b'{"why": {"x": 1}}', None, '{"why":{"x":1}}'),
         (b'{"db": 1, "new_password": "hunter2"}', None, '{"db":1,"new_password":"***"}'),
@@ -69,6 +83,8 @@ body { width: 35em; font-family: Tahoma }
         (b"<html><h1>502 Bad Gateway</h1>\n<p>nginx</p></html>", None, "502 Bad Gateway nginx"),
         (PAGE, None, "502 Bad Gateway Bad & worse nginx"),
         (b"<html><style>h1 { width: 35em }", None, None),
+        (b"<p>no room &#%s;" % (b"9" * 5000), None, "no room \ufffd"),
+        (b"value <x> of <title> wrong", None, "value <x> of <title> wrong"),
     ],
 )
 def test_words(body: bytes, code: str | None, text: str | None) -> None:
@@ -84,13 +100,31 @@ def test_bounds() -> None:
     """Long texts are cut, without a noticeable delay."""
     body = json.dumps({"error_code": "e" * 9999, "description": "d" * 9999}).encode()
     assert [len(each or "") for each in read_reason(body)] == [MAX_TEXT, MAX_TEXT]
-    assert read_reason(b"x" * 100_000) == (None, "x" * MAX_TEXT)
-    assert read_reason(b"<p>" + b"x" * 100_000) == (None, "x" * MAX_PAGE)
-    assert len(reason_in({"errors": ["x" * 999] * 9})[1] or "") == MAX_TEXT
+    assert read_reason(b"x" * 100_000) == (None, "x" * (MAX_TEXT - 1) + "…")
+    assert read_reason(b"<p>" + b"x" * 100_000) == (None, "x" * (MAX_PAGE - 1) + "…")
+    assert (
+        len(read_reason(json.dumps({"errors": [{"x": "y"}] * 9999}).encode())[1] or "") <= MAX_TEXT
+    )
+    assert len(reason_in({"errors": {"x": "y" * 10_000_000}})[1] or "") <= MAX_TEXT
+    assert len(reason_in({"errors": [char * 999 for char in "abc"]})[1] or "") == MAX_TEXT
 
     # Quadratic work on these would never end.
-    for piece in (b"<", b'"', b"<!--", b"<style>", b'"a":"', b"\\"):
-        read_reason(piece * 10_000_000)
+    pieces = (
+        b"<",
+        b'"',
+        b'"\\',
+        b"<!--",
+        b"<style>",
+        b'"a":"',
+        b"\\",
+        b"://:",
+        b"<p>&",
+        b"[",
+        b'{"":',
+    )
+    for piece in pieces:
+        read_reason(piece * 1_000_000)
+        read_reason(b"<p>" + piece * 1_000_000)
 
 
 @pytest.mark.parametrize("depth", [1, 5, 50, *range(900, 1000)])
@@ -102,7 +136,7 @@ def test_depth(depth: int) -> None:
 
     assert (text == "no room") is (depth <= 5)
     assert text is not None
-    assert text.startswith(("no room", '{"error":', "(JSON that is nested"))
+    assert text.startswith(("no room", '{"error":'))
 
 
 def test_read_json() -> None:
@@ -130,18 +164,72 @@ def test_reason_text(wire: bytes, text: str | None) -> None:
     assert reason_text(msgspec.Raw(wire)) == text
 
 
+SECRET: Final = "hunter2-hunter2"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"password": SECRET},
+        {"passwords": [SECRET]},
+        {"credentials": {"username": "u", "value": SECRET}},
+        {"bdb": {"replica_sources": [{"uri": f"redis://admin:{SECRET}@h:1"}]}},
+        {"message": f"cannot write to sftp://u:{SECRET}@h/x"},
+        {"error": {"secret_key": {"a": [SECRET]}}},
+        {"errors": [{"name": "password", "value": SECRET}]},
+        {"errors": [{"field": "auth_token", "input": SECRET, "message": "too short"}]},
+        {"request": json.dumps({"password": SECRET, "x": 1})},
+        {"params": {"new_password": SECRET}},
+        json.dumps({"password": SECRET}),
+        [{"token": SECRET}],
+    ],
+    ids=str,
+)
+def test_secrets(body: object) -> None:
+    """A reason has no secrets: by the name of a field, in a URL, or in JSON within a text."""
+    whole = json.dumps(body).encode()
+    texts = [whole, whole[:-1], b"not JSON: " + whole]
+    for text in texts[:1] if b'"value"' in whole or b'"input"' in whole else texts:
+        reason = read_reason(text)
+
+        assert SECRET not in str(reason)
+        assert "***" in str(reason) or "too short" in str(reason)
+
+
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
         ('{"password": "a\\"b", "x": "y"}', '{"password": "***", "x": "y"}'),
         ('{"secret_key":"a"} {"token" : "b"}', '{"secret_key":"***"} {"token" : "***"}'),
         ('{"monkey": "a", "keys": "b"}', '{"monkey": "***", "keys": "b"}'),
+        ('{"password": 12345678, "x": 1}', '{"password": "***", "x": 1}'),
+        ('{"passwords": ["a", "b"], "x": 1}', '{"passwords": "***", "x": 1}'),
+        ('{"credentials": {"a": "b"}, "x": 1}', '{"credentials": "***", "x": 1}'),
+        ('{"credentials": {"a": "b', '{"credentials": "***"'),
+        ("ftp://user:pw@host ftp://host", "ftp://user:***@host ftp://host"),
         ("password: hunter2", "password: hunter2"),
     ],
 )
 def test_without_secret_fields(text: str, shown: str) -> None:
     """Values of fields whose names speak of secrets are hidden, also in JSON that is cut off."""
     assert without_secret_fields(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        (b'{"status": "failed", "msg": "no room"}', "no room"),
+        (b'{"status": "failed", "failure_reason": {"error_code": "e", "msg": "x"}}', "e: x"),
+        (b'{"status": "failed", "why": "no room", "module_uid": "m"}', '{"why":"no room"}'),
+        (b'{"status": "failed", "module_uid": "m"}', None),
+        (b'{"status": "failed"}', None),
+        (b'"no room"', "no room"),
+        (b"", None),
+    ],
+)
+def test_unknown_reason(raw: bytes, reason: str | None) -> None:
+    """The reason of failed work may be in a field that the client does not know."""
+    assert unknown_reason(raw, {"status"}) == reason
 
 
 @given(

@@ -10,6 +10,7 @@ import pytest
 from redis_enterprise_actions import UnreadableReply
 from redis_enterprise_actions._client.wire.replies import (
     ListReply,
+    Lone,
     decode_each,
     decode_list,
     read_uids,
@@ -28,7 +29,7 @@ class Entry(msgspec.Struct):
 
 def uids(raws: list[msgspec.Raw]) -> list[str]:
     """Return the ids of the entries that can be read."""
-    return [entry.id for entry in decode_each(raws, Entry)]
+    return [entry.id for _, entry in decode_each(raws, Entry)]
 
 
 def names_of(listed: ListReply) -> list[list[str]]:
@@ -44,7 +45,6 @@ SHAPES = {
     "with an underscore": ({"actions": [A], "state_machines": [B]}, [["a"], ["b"], []]),
     "actions": ({"actions": [A]}, [["a"], [], []]),
     "one family is null": ({"actions": None, "state-machines": [B]}, [[], ["b"], []]),
-    "one family is no array": ({"actions": 5, "state-machines": [B]}, [[], ["b"], []]),
     "CRDB tasks": ({"crdb_tasks": [A]}, [[], [], ["a"]]),
     "tasks": ({"tasks": [A, B]}, [[], [], ["a", "b"]]),
     "databases": ({"bdbs": [A]}, [[], [], ["a"]]),
@@ -58,34 +58,38 @@ SHAPES = {
 @pytest.mark.parametrize(("body", "ids"), SHAPES.values(), ids=SHAPES)
 def test_shapes_of_lists(body: object, ids: list[list[str]], before: bytes) -> None:
     """Each list may come in each shape, also after a byte-order mark; bad entries are skipped."""
-    listed = decode_list(before + json.dumps(body).encode(), "/v1/actions")
+    listed = decode_list(before + json.dumps(body).encode(), "/v1/actions", Lone(("id",)))
 
     assert names_of(listed) == ids
     assert uids(listed.entries) == [uid for family in ids for uid in family]
 
 
+LONE = Lone(("action_uid", "task_id"))
+
+
 @pytest.mark.parametrize(
-    ("fields", "is_entry"),
+    ("body", "is_entry"),
     [
-        ({"action_uid": "x"}, True),
-        ({"task_id": "x"}, True),
-        ({"id": "x"}, True),
-        ({"uid": 1}, True),
-        ({"name": "change_master", "progress": 10}, True),
-        ({"name": "proxy"}, False),
-        ({"uid": ""}, False),
-        ({"uid": None}, False),
-        ({}, False),
+        ({"action_uid": "x", "status": "queued"}, True),
+        ({"task_id": "x", "status": " Completed "}, True),
+        ({"action_uid": 5, "status": "queued"}, True),
+        ({"action_uid": "x", "status": "done"}, False),  # of a proxy, perhaps
+        ({"action_uid": "x", "status": 200}, False),
+        ({"action_uid": "x"}, False),
+        ({"action_uid": "", "status": "queued"}, False),
+        ({"action_uid": None, "status": "queued"}, False),
+        ({"uid": "lb-1", "status": "running"}, False),
+        ({"status": "queued"}, False),
     ],
 )
-def test_one_object(fields: dict[str, object], is_entry: bool) -> None:
-    """An object alone is an entry if it has a status and names something; no other object is."""
-    body = json.dumps({"status": "queued", **fields}).encode()
+def test_one_object(body: dict[str, object], is_entry: bool) -> None:
+    """An object alone is an entry if it has a known status and a uid of the route's own."""
+    text = json.dumps(body).encode()
     if is_entry:
-        assert decode_list(body, "/v1/actions").others == [msgspec.Raw(body)]
-        body = json.dumps(fields).encode()
-    with pytest.raises(UnreadableReply, match="no list in it"):
-        decode_list(body, "/v1/actions")
+        assert decode_list(text, "/v1/actions", LONE).others == [msgspec.Raw(text)]
+    else:
+        with pytest.raises(UnreadableReply, match="no list in it"):
+            decode_list(text, "/v1/actions", LONE)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +97,9 @@ def test_one_object(fields: dict[str, object], is_entry: bool) -> None:
     [
         (b"{}", "no list in it"),
         (b'{"error": "x"}', "no list in it"),
-        (b'{"actions": 5}', "no list in it"),
+        (b'{"actions": 5}', "array"),
+        (b'{"actions": "none", "tasks": []}', "array"),
+        (b'{"actions": [], "state-machines": {}}', "array"),
         (b'{"actions": null}', "no list in it"),
         (b"5", "object"),
         (b"[", "trunc"),
@@ -104,7 +110,7 @@ def test_one_object(fields: dict[str, object], is_entry: bool) -> None:
 def test_no_list(body: bytes, problem: str) -> None:
     """A body without a list is an unreadable answer."""
     with pytest.raises(UnreadableReply, match=problem):
-        decode_list(body, "/v1/tasks")
+        decode_list(body, "/v1/tasks", LONE)
 
 
 @pytest.mark.parametrize(

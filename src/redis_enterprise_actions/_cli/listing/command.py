@@ -46,12 +46,15 @@ async def list_actions(args: argparse.Namespace, client: ActionsClient) -> int:
     return 0
 
 
-async def fetch_selected(client: ActionsClient, selection: Selection) -> tuple[list[Action], bool]:
+async def fetch_selected(
+    client: ActionsClient, selection: Selection, *, allow_partial: bool = True
+) -> tuple[list[Action], bool]:
     """Return the matching actions, newest first, and True if no list was missing.
 
-    Prints an error for each missing list.
+    Prints an error for each missing list. Without `allow_partial`, a list of actions of which a
+    part cannot be read is an error.
     """
-    query = ActionQuery(client, selection)
+    query = ActionQuery(client, selection, allow_partial=allow_partial)
     actions = select(await query.fetch(), selection)
     for message in query.unavailable:
         print_error(message)

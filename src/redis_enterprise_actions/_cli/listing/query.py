@@ -95,11 +95,18 @@ def _works_on(action: Action, object_type: str, uid: int) -> bool:
 
 
 class ActionQuery:
-    """Requests for all lists that may hold a matching action."""
+    """Requests for all lists that may hold a matching action.
 
-    def __init__(self, client: ActionsClient, selection: Selection) -> None:
+    Without `allow_partial`, a part of the actions counts for nothing.
+    """
+
+    def __init__(
+        self, client: ActionsClient, selection: Selection, *, allow_partial: bool = True
+    ) -> None:
         lists: dict[Kind, Callable[[], Awaitable[list[Action]]]] = {
-            Kind.TASK: lambda: client.list_actions(bdb_uid=selection.bdb),
+            Kind.TASK: lambda: client.list_actions(
+                bdb_uid=selection.bdb, allow_partial=allow_partial
+            ),
             Kind.NODE_ACTION: lambda: client.nodes.actions(selection.node),
             Kind.CLUSTER_ACTION: client.cluster.actions,
             Kind.CRDB_TASK: client.crdbs.tasks,

@@ -126,7 +126,7 @@ async def _find_references(
     """
     selection = selection_from(args)
     try:
-        actions, complete = await fetch_selected(client, selection)
+        actions, complete = await fetch_selected(client, selection, allow_partial=False)
     except RequestError as error:
         return error
     wanted = [action for action in actions if selection.statuses or not action.phase.terminal]

@@ -31,6 +31,8 @@ _TLS_SETTING: Final = re.compile(" ssl:(default|True|False|<[^>]*>)")
 _ENCODING: Final = re.compile(r"^Can not decode content-encoding: .*\((\w+)\)")
 _LONG_LINE: Final = "Got more than"
 _MANY_HEADERS: Final = "Too many headers"
+_WORDS: Final = re.compile(r"[A-Za-z -]+")
+_NO_STATUS_LINE: Final = "Bad status line"
 # Errors of aiohttp that hold the headers of the request, or bytes of the answer.
 _WITH_SECRETS: Final = (aiohttp.ClientResponseError, aiohttp.ClientPayloadError)
 
@@ -92,7 +94,7 @@ def reason_of(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientPayloadError):
         return f"the answer is cut off, or garbled ({type(error.__cause__ or error).__name__})"
     if isinstance(error, aiohttp.ClientResponseError):
-        return _refused_answer(error) or f"the answer is not HTTP ({type(error).__name__})"
+        return _refused_answer(error)
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         return "no connection in time"
     if isinstance(error, TimeoutError):
@@ -101,19 +103,24 @@ def reason_of(error: Exception) -> str:
     return message.replace("[None]", "[connection closed]")
 
 
-def _refused_answer(error: aiohttp.ClientResponseError) -> str | None:
-    """Return why aiohttp does not accept an answer that is HTTP, or None if it is not HTTP."""
+def _refused_answer(error: aiohttp.ClientResponseError) -> str:
+    """Return why aiohttp does not accept an answer."""
     if encoding := _ENCODING.search(error.message):
         return f"the answer is compressed with {encoding[1]}, which the client did not ask for"
     if error.message.startswith(_LONG_LINE):
         return "a line of the answer's headers is longer than 8 kB"
     if error.message.startswith(_MANY_HEADERS):
         return "the answer has too many headers"
-    return None
+    if error.message.startswith(_NO_STATUS_LINE):
+        return f"the answer is not HTTP ({type(error).__name__})"
+    problem = _WORDS.match(error.message)  # the bytes follow
+    return f"the answer is not valid HTTP ({problem[0].strip() if problem else 'unknown'})"
 
 
 def _is_not_http(error: Exception) -> bool:
-    return isinstance(error, aiohttp.ClientResponseError) and _refused_answer(error) is None
+    if not isinstance(error, aiohttp.ClientResponseError):
+        return False
+    return error.message.startswith(_NO_STATUS_LINE)
 
 
 def _is_cut_in_headers(error: Exception) -> bool:

@@ -22,7 +22,12 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
 _SPACE: Final = re.compile(r"\s")
-_VERSION: Final = re.compile(r"/v\d+(?=/|$)")  # of the API, in a path
+# Ends of a path: the version of the API, or one of its routes.
+_VERSION: Final = re.compile(r"/v[12]$")
+_ROUTE: Final = re.compile(
+    r"/v[124]/(?:actions|bdbs|bootstrap|cluster|crdb_tasks|crdbs|license|modules|nodes|shards|users)"
+    r"(?:/[\w-]+)?$"
+)
 
 
 class NodePool:
@@ -141,23 +146,29 @@ def base_url(url: Secret) -> URL:
             f"{shown} is not a cluster's URL, such as https://cluster.example.com:9443"
         )
     path = parsed.path.rstrip("/")
-    version = _VERSION.search(path)
-    if version is not None and version.end() < len(path):
+    route = _ROUTE.search(path)
+    if route is not None:
         raise UsageError(
-            f"the cluster's URL must not name a route of the API: leave {path[version.start() :]} "
-            "out"
+            f"the cluster's URL must not name a route of the API: leave {route[0]} out"
         )
-    return parsed.with_path(path if version is None else path[: version.start()])
+    return parsed.with_path(_VERSION.sub("", path))
 
 
 def moved_path(node: URL, path: str, location: str) -> str | None:
-    """Return the path that a redirect on the same node names, or None if it leads elsewhere."""
-    target = _parse_url(location)
+    """Return the path that a redirect on the same node names, or None if it leads elsewhere.
+
+    A path that is the same but for its escapes is returned unchanged.
+    """
+    asked, target = URL(f"{node}{path}"), _parse_url(location)
     if target is None:
         return None
-    target = URL(f"{node}{path}", encoded=True).join(target)
+    target = asked.join(target)
     prefix = node.raw_path.rstrip("/")
-    if target.origin() != node.origin() or not target.raw_path.startswith(f"{prefix}/"):
+    if not target.absolute or target.origin() != node.origin():
+        return None
+    if target.raw_path == asked.raw_path:
+        return path
+    if not target.raw_path.startswith(f"{prefix}/"):
         return None
     return target.raw_path.removeprefix(prefix)
 

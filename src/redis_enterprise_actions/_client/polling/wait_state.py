@@ -275,6 +275,7 @@ class WaitState:
                 self._missing_since = asked_at
             verdict = Verdict.NOTHING
         else:
+            self._gone = None
             verdict = self._on_action(found, asked_at, now)
             if verdict is Verdict.VERIFY:
                 return verdict
@@ -299,7 +300,7 @@ class WaitState:
         elif asked_at >= self._moved_at + stall_timeout - TICK:
             return self._verify(ActionStalled(**self._context(now), stall_timeout=stall_timeout))
         self.last_action, self.is_done = found, found.phase.terminal
-        self._missing_since = self._gone = None
+        self._missing_since = None
         if found.phase is Phase.UNKNOWN:
             self._warn_of_unknown(found)
         if found.phase.terminal:

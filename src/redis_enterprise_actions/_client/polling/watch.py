@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 _log = logging.getLogger(__name__)
+# Beginnings of the messages with which Python replaces StopIteration and StopAsyncIteration.
+_BY_PYTHON = tuple(f"{kind} raised Stop" for kind in ("coroutine", "generator", "async generator"))
 
 
 async def watch(
@@ -110,7 +112,8 @@ async def call_back(on_progress: OnProgress, action: Action) -> None:
             await result
     except (StopIteration, StopAsyncIteration, RuntimeError) as error:
         # Of a coroutine that raises StopIteration, Python itself makes a RuntimeError.
-        stop = error.__cause__ if isinstance(error, RuntimeError) else error
+        is_converted = isinstance(error, RuntimeError) and str(error).startswith(_BY_PYTHON)
+        stop = error.__cause__ if is_converted else error
         if not isinstance(stop, StopIteration | StopAsyncIteration):
             raise
         # Not its `repr`: that of a functools.partial shows arguments, which may be secrets.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 from redis_enterprise_actions._client.operation import (
     CALL_TIMEOUT,
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from redis_enterprise_actions._model.record import FinishedAction, Recorder
 
     from .resource import Untracked
+
+
+_GUID: Final = re.compile(r"[\w.-]+", re.ASCII)
 
 
 class Crdbs(Resource):
@@ -205,7 +209,13 @@ class Crdbs(Resource):
 
 
 def _path(guid: str, rest: str = "") -> str:
-    return f"/v1/crdbs/{quoted_uid(guid, 'an Active-Active database')}{rest}"
+    if (
+        not isinstance(guid, str)
+        or not _GUID.fullmatch(guid.strip())
+        or guid.strip() in {".", ".."}
+    ):
+        raise UsageError(f"{guid!r} is not the GUID of an Active-Active database")
+    return f"/v1/crdbs/{guid.strip()}{rest}"
 
 
 def _task(task_id: str) -> Reference:

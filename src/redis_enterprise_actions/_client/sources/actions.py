@@ -77,10 +77,13 @@ class ActionsApi:
         self.v2 = ActionsV2Api(transport)
         self._cache = ListCache()
 
-    async def list_actions(self, bdb_uid: int | None) -> list[Action]:
+    async def list_actions(
+        self, bdb_uid: int | None, *, allow_partial: bool = False
+    ) -> list[Action]:
         """Return the actions of v1, or those on a database, and then those that only v2 shows.
 
-        If one of the two lists cannot be read, the other one is returned, with a warning.
+        With `allow_partial`, if one of the two lists cannot be read, the other one is returned,
+        with a warning.
         """
         path = _PATH if bdb_uid is None else f"{_PATH}/bdb/{checked_uid(bdb_uid)}"
         actions: list[Action] = []
@@ -88,11 +91,13 @@ class ActionsApi:
         try:
             actions = await self._list(path, None)
         except UnreadableReply as error:
+            if not allow_partial:
+                raise
             problem = error
         try:
             of_v2 = await self.v2.list_actions()
         except UnreadableReply as error:
-            if problem is not None:
+            if problem is not None or not allow_partial:
                 raise
             of_v2, problem = [], error
         if problem is not None:

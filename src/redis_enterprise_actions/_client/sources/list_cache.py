@@ -49,7 +49,7 @@ class ListEntry(msgspec.Struct, frozen=True, gc=False):
             wire = _decode_action(self.raw)
         except (ValueError, RecursionError):
             wire = _decode_leniently(self.raw, WireAction, WireAction(self.status))
-        return to_action(wire, self.uid, self.kind)
+        return to_action(wire, self.uid, self.kind, self.raw)
 
 
 class ListCache:

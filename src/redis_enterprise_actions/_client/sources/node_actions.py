@@ -170,7 +170,9 @@ class NodeActionsApi:
             return None
         if not_found is None:
             return None
-        began = last or node_action(WireNodeAction("", task_id=known_task_id(ref, None)), ref)
+        began = last or node_action(
+            WireNodeAction("", task_id=known_task_id(ref, None)), ref, b"{}"
+        )
         gone = completed(began, Evidence.LIST)
         return await confirm_gone(
             self.transport, not_found, path, list_permission=_VIEW_NODES, gone=gone, gate=gate

@@ -15,7 +15,13 @@ from redis_enterprise_actions._client.wire.databases import (
     is_settled,
 )
 from redis_enterprise_actions._client.wire.reasons import reason_in
-from redis_enterprise_actions._model.reference import AFTER, UNCHANGED, Reference, ReferenceKind
+from redis_enterprise_actions._model.reference import (
+    AFTER,
+    UNCHANGED,
+    Reference,
+    ReferenceKind,
+    action_uid,
+)
 from redis_enterprise_actions._model.text import one_line
 
 from .calls import NO_HANDLE, Follow
@@ -25,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _BDB_UID: Final = re.compile(r"\d{1,18}", re.ASCII)
+_MAX_UID: Final = 1000  # characters; a longer text is no uid
 _ACCEPTED: Final = 202  # the cluster has not done the work yet
 _CANCELS: Final = frozenset({Follow.NODE_ACTION_CANCEL, Follow.CRDB_TASK_CANCEL})
 _DONE_WITHOUT_HANDLE: Final = frozenset({Follow.OPTIONAL_ACTION, Follow.SYNCHRONOUS})
@@ -80,7 +87,7 @@ def _named_reference(
     if follow in _CANCELS:
         return before  # the work to follow is the cancelled one, not the cancel
     if uids:
-        return Reference(ReferenceKind.ACTION, uids[0], deleted)
+        return _action(uids[0], deleted)
     task_id = _uid(fields, "task_id")
     if follow is Follow.NODE_ACTION and before is not None:
         run = parse_run(before)._replace(task_id=task_id or "")
@@ -90,7 +97,11 @@ def _named_reference(
     if follow is Follow.CRDB_TASK:
         task = _uid(fields, "id")
         return before if task is None else Reference(ReferenceKind.CRDB, task)
-    return None if task_id is None else Reference(ReferenceKind.ACTION, task_id, deleted)
+    return None if task_id is None else _action(task_id, deleted)
+
+
+def _action(uid: str, deleted: str) -> Reference:
+    return Reference(ReferenceKind.ACTION, action_uid(uid), deleted)
 
 
 def _database_reference(
@@ -164,4 +175,4 @@ def _uid(fields: Mapping[str, object], key: str) -> str | None:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     text = value.strip() if isinstance(value, str) else ""
-    return None if text in UNUSABLE_UIDS else text
+    return None if text in UNUSABLE_UIDS or len(text) > _MAX_UID else text

@@ -25,12 +25,13 @@ _METHODS: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _REFUSED_ESCAPES: Final = (
     "[01]|7F|C2%[89]"  # controls
     "|5C"  # a backslash, which some take for a slash
+    "|2F"  # a slash
     r"|2[DE]|3\d|[46][1-9A-F]|[57][\dA]|5F|7E"  # what needs none, a dot among it (RFC 3986)
     "|C[01]|E0%[89]|F0%8"  # the same in longer forms, which are invalid
     r"|25[\dA-F]{2}"  # what is escaped twice
 )
 _PATH: Final = re.compile(
-    r"(?!.*(?:/|%2[Ff])\.{1,2}(?:/|%2[Ff]|$))"  # no segment . or ..
+    r"(?!.*/\.{1,2}(?:/|$))"  # no segment . or ..
     rf"/v\d+(?:/(?:[\w.~@:,+-]|(?i:%(?!{_REFUSED_ESCAPES})[\dA-F]{{2}}))+)+",
     re.ASCII,
 )
@@ -88,8 +89,8 @@ def build_request(
     method = method.upper()
     if not isinstance(path, str) or not _PATH.fullmatch(path):
         raise UsageError(
-            f"{path!r} is not a path of the API such as /v1/bdbs/1, without a query and dots for "
-            "folders, and percent-encoded only where that is needed"
+            f"{path!r} is not a path of the API such as /v1/bdbs/1: it may have no query, no "
+            "segment . or .., and no escape (%XX) of what needs none, or of a slash"
         )
     sent_headers = checked_headers(headers)
     query = _encode_query(params)

@@ -19,7 +19,6 @@ from redis_enterprise_actions._model.action import (
     Action,
     Kind,
     PendingOp,
-    Phase,
     phase_of,
 )
 
@@ -33,8 +32,8 @@ from .lenient_json import (
     percentage,
     utc_time,
 )
-from .reasons import reason_text
-from .replies import decode_each, decode_list
+from .reasons import joined, reason_text, unknown_reason
+from .replies import Lone, decode_each, decode_list
 
 
 if TYPE_CHECKING:
@@ -57,18 +56,11 @@ class WirePendingOp(msgspec.Struct):
 
 
 class WireFailure(msgspec.Struct, kw_only=True, gc=False):
-    """The fields in which actions give the reason of a failure.
-
-    The first two are documented (objects/action), as is `error` (objects/state-machine); the others
-    are those of error bodies.
-    """
+    """The documented reason of a failure (objects/action, objects/state-machine)."""
 
     error_code: TextOrInt = None
     error_message: msgspec.Raw = msgspec.Raw()
     error: msgspec.Raw = msgspec.Raw()
-    errors: msgspec.Raw = msgspec.Raw()
-    message: msgspec.Raw = msgspec.Raw()
-    description: msgspec.Raw = msgspec.Raw()
 
 
 class WireAction(WireFailure, gc=False):
@@ -98,6 +90,10 @@ class WireAction(WireFailure, gc=False):
         return (self.action_uid or self.task_id or "").strip()
 
 
+_KNOWN: Final = frozenset(field.encode_name for field in msgspec.structs.fields(WireAction))
+_LONE: Final = Lone(("action_uid", "task_id"))
+
+
 class WireStatus(msgspec.Struct, gc=False):
     """The fields of `WireAction` that tell which action it is, and whether it has ended."""
 
@@ -109,11 +105,13 @@ class WireStatus(msgspec.Struct, gc=False):
 class WireInfo(msgspec.Struct):
     """`additional_info` of an action of /v2."""
 
-    description: msgspec.Raw = msgspec.Raw()
     error: msgspec.Raw = msgspec.Raw()
     object_type: str | None = None
     object_uid: TextOrInt = None
     pending_ops: dict[str, msgspec.Raw] | None = None
+
+
+_KNOWN_INFO: Final = frozenset(field.encode_name for field in msgspec.structs.fields(WireInfo))
 
 
 def read_action(body: bytes, uid: str, path: str, kind: Kind | None = None) -> Action:
@@ -134,7 +132,7 @@ def _read_action(body: bytes, uid: str, path: str, kind: Kind | None) -> Action:
     found = (wire.action_uid, wire.task_id)
     if uid not in found and not _is_about(uid, found):
         raise unreadable_reply(path, "it is about another action", body)
-    return to_action(wire, uid, kind)
+    return to_action(wire, uid, kind, body)
 
 
 _read_action_cached: Final = lru_cache(_CACHED_BODIES)(_read_action)
@@ -150,23 +148,23 @@ def read_actions(
 
     An action that does not say of which kind it is gets `kind`.
     """
-    listed = decode_list(body, path)
+    listed = decode_list(body, path, _LONE)
     families = (
         (Kind.TASK, listed.tasks),
         (Kind.STATE_MACHINE, listed.state_machines),
         (kind, listed.others),
     )
     return [
-        to_action(wire, uid, family)
+        to_action(wire, uid, family, raw)
         for family, raws in families
-        for wire in decode_each(raws, WireAction)
+        for raw, wire in decode_each(raws, WireAction)
         if (uid := wire.uid) and (wanted is None or uid in wanted)
     ]
 
 
 def split_families(body: bytes, path: str) -> dict[Kind, Sequence[msgspec.Raw]]:
     """Return the undecoded entries of the list of /v1 by family."""
-    listed = decode_list(body, path)
+    listed = decode_list(body, path, _LONE)
     tasks, machines = listed.tasks, listed.state_machines
     if listed.others:
         is_task = [_has_task_id(raw) for raw in listed.others]
@@ -186,8 +184,8 @@ class _TaskId(msgspec.Struct):
     task_id: object = None
 
 
-def to_action(wire: WireAction, uid: str, kind: Kind | None = None) -> Action:
-    """Convert a task, a state machine or an action of /v2.
+def to_action(wire: WireAction, uid: str, kind: Kind | None, raw: bytes | msgspec.Raw) -> Action:
+    """Convert a task, a state machine or an action of /v2, which was decoded from `raw`.
 
     Its kind is what it says itself, otherwise `kind`, otherwise that of a task or a state machine.
     """
@@ -199,18 +197,17 @@ def to_action(wire: WireAction, uid: str, kind: Kind | None = None) -> Action:
     if progress is not None:
         progress = percentage(progress)
     phase = ACTION_PHASES.get(wire.status) or phase_of(wire.status)
-    error = failure_text(wire, phase)
+    error = failure_text(wire)
     if wire.additional_info:
         info = decode_or_default(wire.additional_info, WireInfo)
         object_type = object_type or info.object_type or ""
         object_uid = object_uid or as_text(info.object_uid) or ""
         pending_ops = pending_ops or info.pending_ops
         error = error or reason_text(info.error)
-        if error is None and phase is Phase.FAILED:
-            error = reason_text(info.description)
     ops = _pending_ops(pending_ops) if pending_ops else ()
-    if error is None and ops and phase is Phase.FAILED:
-        error = "; ".join(op.status_description for op in ops if op.status_description) or None
+    if error is None and phase.failed:
+        error = unknown_reason(raw, _KNOWN) or unknown_reason(wire.additional_info, _KNOWN_INFO)
+        error = error or joined([op.status_description for op in ops], "; ")
     return Action(
         uid=uid,
         name=intern(wire.name or ""),
@@ -244,14 +241,12 @@ def _kind_of(wire: WireAction, kind: Kind | None) -> Kind:
     return Kind.STATE_MACHINE if wire.task_id is None else Kind.TASK
 
 
-def failure_text(wire: WireFailure, phase: Phase) -> str | None:
-    """Return the reason of a failure in the cluster's words, or None."""
-    for raw in (wire.error_message, wire.error, wire.errors):
+def failure_text(wire: WireFailure) -> str | None:
+    """Return the documented reason of a failure, or None."""
+    for raw in (wire.error_message, wire.error):
         if raw and raw != _NULL and (text := reason_text(raw)) is not None:
             return text
-    if not phase.terminal or phase is Phase.COMPLETED:
-        return None  # a description of the work, if any
-    return reason_text(wire.message) or reason_text(wire.description)
+    return None
 
 
 def _is_about(uid: str, found: tuple[str | None, ...]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import cast
+from typing import Final, cast
 
 import msgspec
 
@@ -11,8 +11,8 @@ from redis_enterprise_actions._model.action import CRDB_TASK_PHASES, Action, Kin
 
 from .error_body import unreadable_reply
 from .lenient_json import TextOrInt, as_text, decode_or_default
-from .reasons import read_json, reason_in, reason_text
-from .replies import decode_each, decode_list, decode_reply
+from .reasons import joined, read_json, reason_in, reason_text, unknown_reason
+from .replies import Lone, decode_each, decode_list, decode_reply
 
 
 class WireCrdbStep(msgspec.Struct):
@@ -33,7 +33,7 @@ class WireCrdbTask(msgspec.Struct):
     """A task of an Active-Active database (objects/crdb_task)."""
 
     status: str
-    id: str | None = None
+    id: str = ""
     crdb_guid: str | None = None
     operation: str | None = None
     started: str | None = None
@@ -43,28 +43,37 @@ class WireCrdbTask(msgspec.Struct):
     error: msgspec.Raw = msgspec.Raw()
 
 
+_KNOWN: Final = frozenset(
+    ["ended", "worker_name", *(field.encode_name for field in msgspec.structs.fields(WireCrdbTask))]
+)
+_LONE: Final = Lone(("id",), CRDB_TASK_PHASES)
+
+
 def read_crdb_task(body: bytes, uid: str, path: str) -> Action:
     """Decode the answer of GET /v1/crdb_tasks/{id}."""
     wire = decode_reply(body, WireCrdbTask, path)
     if wire.id and wire.id.strip().casefold() != uid.casefold():
         raise unreadable_reply(path, "it is about another task", body)
-    return _crdb_task(wire, uid)
+    return _crdb_task(wire, uid, body)
 
 
 def read_crdb_tasks(body: bytes, path: str) -> list[Action]:
     """Decode the list of /v1/crdb_tasks."""
-    wires = decode_each(decode_list(body, path).entries, WireCrdbTask)
-    return [_crdb_task(wire, uid) for wire in wires if (uid := (wire.id or "").strip())]
+    entries = decode_each(decode_list(body, path, _LONE).entries, WireCrdbTask)
+    return [_crdb_task(wire, uid, raw) for raw, wire in entries if (uid := wire.id.strip())]
 
 
-def _crdb_task(wire: WireCrdbTask, uid: str) -> Action:
+def _crdb_task(wire: WireCrdbTask, uid: str, raw: bytes | msgspec.Raw) -> Action:
+    phase = phase_of(wire.status, CRDB_TASK_PHASES)
     code, error = _failure(wire)
+    if error is None and phase.failed:
+        error = unknown_reason(raw, _KNOWN)
     return Action(
         uid=uid,
         name=wire.operation or "crdb_task",
         kind=Kind.CRDB_TASK,
         status=wire.status,
-        phase=phase_of(wire.status, CRDB_TASK_PHASES),
+        phase=phase,
         state=_steps(wire.progress),
         object_type="crdb" if wire.crdb_guid else None,
         object_uid=wire.crdb_guid or None,
@@ -77,22 +86,24 @@ def _crdb_task(wire: WireCrdbTask, uid: str) -> Action:
 def _failure(wire: WireCrdbTask) -> tuple[str | None, str | None]:
     """Return the code and the text of a task's `errors`, one of each cluster that has one."""
     found = read_json(wire.errors)
-    codes, texts = [as_text(wire.error_code)], [reason_text(wire.error)]
+    if found is None:  # there are none, or too many
+        return as_text(wire.error_code), reason_text(wire.error) or reason_text(wire.errors)
+    first = as_text(wire.error_code)
+    texts = [reason_text(wire.error)]
     for each in cast("list[object]", found) if isinstance(found, list) else [found]:
-        code, text = _error_in(each)
-        codes.append(code)
-        texts.append(text)
-    return next(filter(None, codes), None), "; ".join(filter(None, texts)) or None
+        cluster, code, text = _error_in(each)
+        first = first or code
+        texts.append(joined([cluster, None if code == first else code, text], ": "))
+    return first, joined(texts, "; ")
 
 
-def _error_in(entry: object) -> tuple[str | None, str | None]:
-    """Return the code and the text of one of the `errors`, with the name of its cluster."""
+def _error_in(entry: object) -> tuple[str | None, str | None, str | None]:
+    """Return the cluster, the code and the text of one of the `errors`."""
     if not isinstance(entry, dict):
-        return reason_in(entry)
-    fields = cast("dict[str, object]", entry)
+        return None, *reason_in(entry)
+    fields = dict(cast("dict[str, object]", entry))
     cluster = fields.pop("cluster_name", None)
-    code, text = reason_in(fields)
-    return code, f"{cluster}: {text}" if cluster and text else text
+    return cluster if isinstance(cluster, str) else None, *reason_in(fields)
 
 
 def _steps(raw: msgspec.Raw) -> str | None:

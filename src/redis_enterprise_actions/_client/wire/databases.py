@@ -27,7 +27,7 @@ from redis_enterprise_actions._model.reference import GONE, Reference, Reference
 
 from .lenient_json import Numeric, TextOrInt, as_text, decode, decode_struct, percentage
 from .reasons import reason_text
-from .replies import decode_each, list_in
+from .replies import Lone, decode_each, list_in
 
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ _UID: Final = re.compile(r"[0-9]{1,18}")
 _FINISHED_OPS: Final = frozenset({"", "idle", "completed", "failed"})
 _UNREADABLE: Final = "unreadable"
 _MAX_MARK_NAME: Final = 40  # characters
+_LONE: Final = Lone(("uid",), DATABASE_PHASES)
 _MAX_MARKS: Final = 8  # in a reference
 
 
@@ -108,13 +109,13 @@ def find_database(body: bytes) -> WireDatabase | None:
 def read_databases(body: bytes, path: str) -> dict[int, WireDatabase]:
     """Decode the list of /v1/bdbs; return the databases by uid."""
     try:
-        raws = list_in(body).entries
+        raws = list_in(body, _LONE).entries
     except ValueError:
         raws = None
     if raws is None:  # raised here, so that the error has no context that quotes the body
         raise UnreadableReply("GET", path, problem="not a list of databases")
     databases: dict[int, WireDatabase] = {}
-    for wire in decode_each(raws, WireDatabase):
+    for _, wire in decode_each(raws, WireDatabase):
         uid = as_text(wire.uid) or ""
         if _UID.fullmatch(uid):
             databases[int(uid)] = wire

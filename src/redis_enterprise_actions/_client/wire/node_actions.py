@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from typing import Final
 
+import msgspec
+
 from redis_enterprise_actions._model.action import Action, Kind, phase_of
 from redis_enterprise_actions._model.reference import Reference, ReferenceKind
 
 from .actions import WireFailure, failure_text
 from .lenient_json import Numeric, TextOrInt, as_text, percentage, utc_time
-from .replies import decode_each, decode_list, decode_reply
+from .reasons import unknown_reason
+from .replies import Lone, decode_each, decode_list, decode_reply
 
 
 # Names of actions in answers that differ from those in paths.
@@ -32,26 +35,35 @@ class WireNodeAction(WireFailure):
     creation_time: Numeric = None
 
 
+_KNOWN: Final = frozenset(field.encode_name for field in msgspec.structs.fields(WireNodeAction))
+_LONE_OF_NODE: Final = Lone(("node_uid",))
+_LONE_OF_CLUSTER: Final = Lone(("name",))
+
+
 def read_node_action(body: bytes, ref: Reference, path: str) -> Action:
     """Decode the answer of GET /v1/nodes/{uid}/actions/{action} or /v1/cluster/actions/{action}."""
-    return node_action(decode_reply(body, WireNodeAction, path), ref)
+    return node_action(decode_reply(body, WireNodeAction, path), ref, body)
 
 
 def read_node_actions(body: bytes, kind: ReferenceKind, path: str) -> list[Action]:
     """Decode a list of actions of nodes, or of the cluster."""
     actions: list[Action] = []
-    for wire in decode_each(decode_list(body, path).entries, WireNodeAction):
+    lone = _LONE_OF_NODE if kind is ReferenceKind.NODE else _LONE_OF_CLUSTER
+    for raw, wire in decode_each(decode_list(body, path, lone).entries, WireNodeAction):
         node_uid, reported = as_text(wire.node_uid) or "", wire.name or ""
         action = _NAMES_IN_PATHS.get(reported, reported)
         if action and (kind is ReferenceKind.CLUSTER or _NODE_UID.fullmatch(node_uid)):
             uid = f"{node_uid}/{action}" if kind is ReferenceKind.NODE else action
-            actions.append(node_action(wire, Reference(kind, uid)))
+            actions.append(node_action(wire, Reference(kind, uid), raw))
     return actions
 
 
-def node_action(wire: WireNodeAction, ref: Reference) -> Action:
-    """Convert an action of a node or of the cluster."""
+def node_action(wire: WireNodeAction, ref: Reference, raw: bytes | msgspec.Raw) -> Action:
+    """Convert an action of a node or of the cluster, which was decoded from `raw`."""
     of_node, phase = ref.kind is ReferenceKind.NODE, phase_of(wire.status)
+    error = failure_text(wire)
+    if error is None and phase.failed:
+        error = unknown_reason(raw, _KNOWN)
     return Action(
         uid=ref.name,
         name=ref.action_name,
@@ -63,5 +75,5 @@ def node_action(wire: WireNodeAction, ref: Reference) -> Action:
         task_id=wire.task_id or None,
         creation_time=utc_time(wire.creation_time),
         error_code=as_text(wire.error_code),
-        error=failure_text(wire, phase),
+        error=error,
     )

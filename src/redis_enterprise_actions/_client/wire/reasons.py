@@ -2,50 +2,72 @@
 
 Error bodies, failed actions and failed databases give them as text, as an object with any of
 several fields, as a list of either, as plain text or as HTML. A form that the client does not know
-is quoted as JSON.
+is quoted as JSON. Secrets are left out, and long texts are cut off.
 """
 
 from __future__ import annotations
 
 import html
 import re
-from typing import Final, cast
+from itertools import islice
+from typing import TYPE_CHECKING, Final, cast
 
 import msgspec
 
-from redis_enterprise_actions._model.text import one_line
+from redis_enterprise_actions._model.text import one_line, shortened
 
 from .lenient_json import decode
 
 
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable
+
 MAX_TEXT: Final = 2000  # characters of a code or a text
 MAX_PAGE: Final = 400  # characters of the text of a page in HTML
-_MAX_PARSED: Final = 2**16  # bytes of a body
-_MAX_DEPTH: Final = 8  # of objects and lists within each other; deeper ones are quoted as JSON
+_MAX_PARSED: Final = 2**16  # bytes of JSON or HTML; of more, the beginning is quoted as plain text
+_MAX_VALUES: Final = 200  # values that one error may have; the others are left out
+_MAX_DEPTH: Final = 32  # of objects and lists within each other
+_LEFT_OUT: Final = "…"
+_HIDDEN: Final = "***"
 # Fields with the text of an error, the most telling first. Real bodies have `description`, the
-# documentation calls it `message`, problem+json (RFC 9457) has `detail` and `title`.
+# documentation calls it `message`, problem+json (RFC 9457) has `detail`.
 _TEXTS: Final = (
-    *("description", "error_message", "message", "msg", "detail", "status_description"),
-    *("error", "errors", "error_details", "title"),
+    *("description", "error_message", "message", "msg", "reason", "failure_reason", "detail"),
+    *("status_description", "error", "errors", "error_details"),
 )
-_NOT_A_REASON: Final = frozenset({"error_code", "status", "type", "instance"})
-_PAGE: Final = re.compile(r"<(?:!doctype|html|head|body|title|h[1-6]|p|pre|div)\b", re.IGNORECASE)
+_TITLE: Final = "title"  # of problem+json: the name of the status
+_NOT_A_REASON: Final = frozenset({"error_code", "status", "type", "instance", _TITLE})
+_PAGE: Final = re.compile(
+    r"\s*<(?:!|\?xml|(?:html|head|body|title|h[1-6]|p|pre|div|center)\b)", re.IGNORECASE
+)
 _MARKUP: Final = re.compile(
     r"<!--.*?(?:-->|$)|<(style|script|template)\b.*?(?:</\1\s*>|$)|<[^<>]*>",
     re.IGNORECASE | re.DOTALL,
 )
 # Names of fields whose values are secrets.
 SECRET_KEYS: Final = re.compile("pass|secret|token|credential|private|key(?:$|_id)", re.IGNORECASE)
-_JSON_FIELD: Final = re.compile(r'("((?:[^"\\]|\\.)*)"\s*:\s*)"(?:[^"\\]|\\.)*(?:"|$)')
+URL_PASSWORD: Final = re.compile(r"(?<=://)([^/\s:@]*):([^/\s@]+)@")  # sftp://user:password@host
+# In JSON that cannot be decoded, such as that in a text, where quotes are escaped.
+_NAME_IN_TEXT: Final = re.compile(r'\\*"([^"\\]{1,60})\\*"\s*:\s*')
+_VALUE_IN_TEXT: Final = re.compile(
+    r'"(?:[^"\\]|\\.)*(?:"|$)|\\+"[^"]*(?:"|$)|\[[^\]]*(?:\]|$)|\{[^}]*(?:\}|$)|[^\s,}\]]+'
+)
+# Fields that name another field, whose value is in one of the same object.
+_NAMES: Final = ("name", "field", "parameter", "attribute", "key")
+_VALUES: Final = frozenset({"value", "input", "old_value", "new_value"})
 
 
 def read_reason(body: bytes | msgspec.Raw) -> tuple[str | None, str | None]:
     """Return the code and the text of an error: JSON, HTML, plain text, or empty."""
-    text = bytes(body)[:_MAX_PARSED]
+    data = bytes(body)
     try:
-        return reason_in(decode(text, object))
+        if len(data) <= _MAX_PARSED:
+            code, text = reason_in(decode(data, object))
+            if text != _LEFT_OUT:
+                return code, text
     except ValueError:
-        return None, _plain_text(text)
+        pass
+    return None, _plain_text(data[:_MAX_PARSED])
 
 
 def reason_text(raw: msgspec.Raw) -> str | None:
@@ -53,67 +75,125 @@ def reason_text(raw: msgspec.Raw) -> str | None:
     if not raw:
         return None
     try:
-        return decode(raw, str).strip()[:MAX_TEXT] or None  # the usual case
+        return _bounded(_without_secrets(decode(raw, str)))  # the usual case
     except ValueError:
-        return ": ".join(filter(None, read_reason(raw)))[:MAX_TEXT] or None
+        return joined(read_reason(raw), ": ")
+
+
+def reason_in(value: object) -> tuple[str | None, str | None]:
+    """Return the code and the text of an error, given as decoded JSON."""
+    return _reason_of(_cleaned(value, [_MAX_VALUES]))
+
+
+def unknown_reason(raw: bytes | msgspec.Raw, known: Container[str]) -> str | None:
+    """Return the reason in the fields of an object that are not `known`, and are no uids."""
+    try:
+        fields = decode(raw, dict[str, msgspec.Raw])
+    except ValueError:
+        return reason_text(msgspec.Raw(raw))
+    unknown = {
+        name: read_json(value)
+        for name, value in islice(fields.items(), _MAX_VALUES)
+        if name not in known and not name.endswith(("_uid", "_uids", "_id"))
+    }
+    return joined(reason_in(unknown), ": ")
 
 
 def read_json(raw: msgspec.Raw) -> object:
-    """Decode a part of a body; return None if it is missing or cannot be read."""
+    """Decode a part of a body; return None if it is missing, too long, or cannot be read."""
     try:
-        return decode(raw, object) if raw else None
+        return decode(raw, object) if 0 < len(bytes(raw)) <= _MAX_PARSED else None
     except ValueError:
         return None
 
 
-def reason_in(value: object, depth: int = 0) -> tuple[str | None, str | None]:
-    """Return the code and the text of an error, given as decoded JSON."""
+def joined(texts: Iterable[str | None], separator: str) -> str | None:
+    """Return the texts that there are as one, or None."""
+    return _bounded(separator.join(dict.fromkeys(filter(None, texts))))
+
+
+def _bounded(text: str) -> str | None:
+    return shortened(text.strip(), MAX_TEXT) or None
+
+
+def _cleaned(value: object, left: list[int], depth: int = 0) -> object:
+    """Return a copy of decoded JSON without secrets, and without what is too deep or too much.
+
+    `left` has the number of values that may still be copied.
+    """
+    left[0] -= 1
+    if left[0] < 0 or depth > _MAX_DEPTH:
+        return _LEFT_OUT
+    if isinstance(value, str):
+        return _without_secrets(value)
+    if isinstance(value, list):
+        entries = cast("list[object]", value)[: left[0] + 1]
+        return [_cleaned(each, left, depth + 1) for each in entries]
     if not isinstance(value, dict):
-        return None, _text_of(value, depth)
+        return value
+    fields = cast("dict[str, object]", value)
+    is_named = any(SECRET_KEYS.search(str(fields.get(name, ""))) for name in _NAMES)
+    return {
+        shortened(name): _HIDDEN
+        if each and (SECRET_KEYS.search(name) or (is_named and name in _VALUES))
+        else _cleaned(each, left, depth + 1)
+        for name, each in islice(fields.items(), left[0] + 1)
+    }
+
+
+def _reason_of(value: object) -> tuple[str | None, str | None]:
+    if not isinstance(value, dict):
+        return None, _text_of(value)
     fields = cast("dict[str, object]", value)
     code = fields.get("error_code")
-    code_text = str(code).strip() if isinstance(code, str | int) else ""
-    texts = (_text_of(fields.get(name), depth + 1) for name in _TEXTS)
-    text = next(filter(None, texts), None)
+    has_code = isinstance(code, str | int) and not isinstance(code, bool)
+    code_text = _bounded(str(code)) if has_code else None
+    text = joined([_text_of(fields.get(name)) for name in _TEXTS], "; ")
     if text is None:
-        left = {name: each for name, each in fields.items() if name not in _NOT_A_REASON}
-        text = _quoted(left) if any(left.values()) else None
-    return code_text[:MAX_TEXT] or None, text
+        rest = {name: each for name, each in fields.items() if name not in _NOT_A_REASON and each}
+        text = joined([_text_of(fields.get(_TITLE)), _quoted(rest)], "; ")
+    if text is None and code_text is None:
+        text = _quoted({name: each for name, each in fields.items() if each})
+    return code_text, text
 
 
-def _text_of(value: object, depth: int) -> str | None:
+def _text_of(value: object) -> str | None:
     """Return the text of a field or an entry; None for one that says nothing."""
     if isinstance(value, str):
-        return value.strip()[:MAX_TEXT] or None
-    if not value or isinstance(value, bool):
-        return None
-    if depth > _MAX_DEPTH or not isinstance(value, list | dict):
-        return _quoted(value)
+        return _bounded(value)
     if isinstance(value, dict):
-        texts = reason_in(cast("object", value), depth)
-        return ": ".join(filter(None, texts))[:MAX_TEXT] or None
-    entries = (_text_of(each, depth + 1) for each in cast("list[object]", value))
-    return "; ".join(filter(None, entries))[:MAX_TEXT] or None
+        return joined(_reason_of(cast("object", value)), ": ")
+    if isinstance(value, list):
+        return joined(map(_text_of, cast("list[object]", value)), "; ")
+    return None if not value or isinstance(value, bool) else str(value)
 
 
-def _quoted(value: object) -> str:
-    """Return a value as JSON, without the values of fields that may hold secrets."""
-    try:
-        return without_secret_fields(msgspec.json.encode(value).decode())[:MAX_TEXT]
-    except RecursionError:
-        return "(JSON that is nested too deeply)"
-
-
-def without_secret_fields(text: str) -> str:
-    """Return JSON, or text that has JSON in it, without the texts in fields that hold secrets."""
-    return _JSON_FIELD.sub(
-        lambda found: f'{found[1]}"***"' if SECRET_KEYS.search(found[2]) else found[0], text
-    )
+def _quoted(fields: dict[str, object]) -> str | None:
+    return _bounded(msgspec.json.encode(fields).decode()) if fields else None
 
 
 def _plain_text(body: bytes) -> str | None:
     """Return the text of a body that is not JSON; of a page in HTML, what a browser would show."""
-    text, limit = body.decode("utf-8-sig", "replace"), MAX_TEXT
-    if _PAGE.search(text):
-        text, limit = html.unescape(_MARKUP.sub(" ", text)), MAX_PAGE
-    return one_line(without_secret_fields(text)).strip()[:limit] or None
+    text = body.decode("utf-8-sig", "replace")
+    if _PAGE.match(text):
+        shown = _MARKUP.sub(" ", text).split()
+        return shortened(one_line(html.unescape(" ".join(shown)[: 4 * MAX_PAGE])), MAX_PAGE) or None
+    return _bounded(one_line(_without_secrets(text)))
+
+
+def _without_secrets(text: str) -> str:
+    """Return the beginning of a text without the secrets in URLs, and in JSON that it quotes."""
+    return without_secret_fields(text[: 2 * MAX_TEXT])
+
+
+def without_secret_fields(text: str) -> str:
+    """Return text without passwords in URLs, and without secrets in the JSON that it quotes."""
+    if "://" in text:
+        text = URL_PASSWORD.sub(rf"\1:{_HIDDEN}@", text)
+    pieces, shown = list[str](), 0
+    for name in _NAME_IN_TEXT.finditer(text):
+        if name.start() >= shown and SECRET_KEYS.search(name[1]):
+            value = _VALUE_IN_TEXT.match(text, name.end())
+            pieces += [text[shown : name.end()], f'"{_HIDDEN}"']
+            shown = name.end() if value is None else value.end()
+    return "".join([*pieces, text[shown:]])

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 import msgspec
 
+from redis_enterprise_actions._model.action import ACTION_PHASES, Phase, phase_of
+
 from .error_body import unreadable_reply
-from .lenient_json import BYTE_ORDER_MARK, decode, decode_or_default, decode_struct
+from .lenient_json import BYTE_ORDER_MARK, decode, decode_struct
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 
 _S = TypeVar("_S", bound=msgspec.Struct)
@@ -32,25 +34,6 @@ class _WireList(msgspec.Struct):
     crdb_tasks: list[msgspec.Raw] | None = None
     tasks: list[msgspec.Raw] | None = None
     bdbs: list[msgspec.Raw] | None = None
-
-
-class _LoneEntry(msgspec.Struct):
-    """The fields that tell an entry without a list around it from any other object."""
-
-    status: str = ""
-    action_uid: object = None
-    task_id: object = None
-    id: object = None
-    uid: object = None
-    name: str = ""
-    progress: object = None
-
-    @property
-    def is_entry(self) -> bool:
-        """True if the object has a status, and a uid or, like actions of the cluster, a name."""
-        uids = (self.action_uid, self.task_id, self.id, self.uid)
-        has_uid = any(isinstance(uid, str | int) and uid for uid in uids)
-        return bool(self.status) and (has_uid or bool(self.name and self.progress is not None))
 
 
 class _Entry(msgspec.Struct):
@@ -83,30 +66,41 @@ class ListReply(NamedTuple):
         return [*self.tasks, *self.state_machines, *self.others]
 
 
-def decode_list(body: bytes, path: str) -> ListReply:
+class Lone(NamedTuple):
+    """Sign of an entry without a list around it: one of these fields, and a known status."""
+
+    fields: tuple[str, ...]
+    phases: Mapping[str, Phase] = ACTION_PHASES
+
+
+def decode_list(body: bytes, path: str, lone: Lone) -> ListReply:
     """Return the undecoded entries of the list in a reply. Raises `UnreadableReply`.
 
     Any route may answer in the form of another: an array, an object with one or several arrays, or
     one entry alone.
     """
     try:
-        return list_in(body)
+        return list_in(body, lone)
     except ValueError as error:
         raise unreadable_reply(path, error, body) from None
 
 
-def list_in(body: bytes) -> ListReply:
+def list_in(body: bytes, lone: Lone) -> ListReply:
     """Return what `decode_list` does. Raises `ValueError`, which may quote the body."""
     if _is_array(body):
         return ListReply(others=decode(body, list[msgspec.Raw]))
-    found = decode_struct(body, _WireList)
+    found = decode(body, _WireList)
     others = (found.crdb_tasks, found.tasks, found.bdbs)
     machines = (found.state_machines, found.state_machines_)
     if any(each is not None for each in (found.actions, *machines, *others)):
         return ListReply(found.actions or (), *(_joined(each) for each in (machines, others)))
-    if decode_or_default(msgspec.Raw(body), _LoneEntry).is_entry:
-        return ListReply(others=[msgspec.Raw(body)])
-    raise ValueError("there is no list in it")
+    fields = decode(body, dict[str, object])
+    status, uids = fields.get("status"), [fields.get(name) for name in lone.fields]
+    if not isinstance(status, str) or phase_of(status, lone.phases) is Phase.UNKNOWN:
+        raise ValueError("there is no list in it")
+    if not any(isinstance(uid, str | int) and uid for uid in uids):
+        raise ValueError("there is no list in it")
+    return ListReply(others=[msgspec.Raw(body)])
 
 
 def _is_array(body: bytes) -> bool:
@@ -117,11 +111,11 @@ def _joined(lists: Iterable[Sequence[msgspec.Raw] | None]) -> Sequence[msgspec.R
     return list(chain.from_iterable(filter(None, lists)))
 
 
-def decode_each(raws: Iterable[msgspec.Raw], shape: type[_S]) -> Iterator[_S]:
+def decode_each(raws: Iterable[msgspec.Raw], shape: type[_S]) -> Iterator[tuple[msgspec.Raw, _S]]:
     """Decode the entries of a list; skip those that cannot be read."""
     for raw in raws:
         try:
-            yield decode_struct(raw, shape)
+            yield raw, decode_struct(raw, shape)
         except ValueError:
             log_skipped_entry()
 

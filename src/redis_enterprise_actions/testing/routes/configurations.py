@@ -1,8 +1,8 @@
 """Configurations of databases in requests: what is refused, and what is set.
 
-Vendor pages: requests/bdbs, objects/bdb. The codes `invalid_memory_size`, `invalid_shards_count`
-and `invalid_uid` are guesses, the others stand on those pages. A change may set any other field:
-the value is stored, and shown when the action is done.
+Vendor pages: requests/bdbs, objects/bdb. The codes `invalid_memory_size`, `invalid_shards_count`,
+`invalid_port` and `invalid_uid` are guesses, the others stand on those pages. A change may set any
+other field: the value is stored, and shown when the action is done.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ _READ_ONLY: Final = frozenset({
     "shard_list",
 })  # fmt: skip
 _MAX_SHARDS: Final = 512
+_MAX_PORT: Final = 65535
 # Ports of the cluster's own services, as a real cluster lists them (`system_reserved_ports`).
 _RESERVED_PORTS: Final = (8080, 8443, 9081, 9443)
 _PERSISTENCE: Final = ("disabled", "snapshot", "aof")
@@ -67,6 +68,8 @@ def check_new(config: Mapping[str, object]) -> None:
 def check(config: Mapping[str, object], *, taken_ports: Collection[int]) -> None:
     """Answer 406 to a whole configuration that no database can have."""
     port = config["port"]
+    if type(port) is not int or not 0 <= port <= _MAX_PORT:
+        raise error_response(406, "invalid_port", f"port is an integer, 0 to {_MAX_PORT}")
     if port in _RESERVED_PORTS or port in taken_ports:
         raise error_response(406, "port_unavailable", f"port {port} is in use or reserved")
     for code, is_met in _RULES:

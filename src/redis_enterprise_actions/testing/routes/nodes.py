@@ -31,6 +31,7 @@ _BUILDS: Final = {
     "8.2": "8.2.0-25",
 }
 # The same on all nodes; fields and types are those that were seen on a cluster.
+_MAX_DIGITS: Final = 18  # of a uid
 _HARDWARE: Final = {"cores": 4, "total_memory": 16 * 1024**3}
 _INSTALLED: Final = {
     "accept_servers": True,
@@ -147,7 +148,7 @@ def address(uid: int) -> str:
 
 
 def parse_uid(text: str) -> int | None:
-    return int(text) if text.isdecimal() else None
+    return int(text) if text.isdecimal() and len(text) <= _MAX_DIGITS else None
 
 
 def find_member(text: str, actions: NodeActionRegistry) -> int:
