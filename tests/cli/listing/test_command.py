@@ -252,7 +252,10 @@ class TestWatchOnATerminal:
         with TerminalProcess([*COMMAND, "watch"], columns=100) as terminal:
             wide = terminal.read_until("SMDeleteBDB")
             terminal.resize(40, 12)
-            narrow = terminal.read_until("SMDeleteBDB")
+            width = 100
+            while width > 40:  # a frame may have been on its way
+                frame = plain(re.split(r"\x1b\[H", terminal.read_until("SMDeleteBDB"))[-1])
+                width = max(len(line) for line in re.split(r"[\r\n]+", frame))
             terminal.process.send_signal(signal.SIGINT)
             code, rest = terminal.read_to_end()
 
@@ -260,8 +263,6 @@ class TestWatchOnATerminal:
         assert "━" in plain(wide) or "─" in plain(wide)
         assert "2 of 2 under way" in wide
         assert f"at {two.cluster.url}" in wide
-        frame = plain(re.split(r"\x1b\[H", narrow)[-1])
-        assert max(len(line) for line in re.split(r"[\r\n]+", frame)) <= 40
         assert code == 130
         assert "\x1b[?1049l" in rest
         assert "\x1b[?25h" in rest
