@@ -164,6 +164,13 @@ def completions(line: str) -> set[str]:
     return {each.name for each in found}
 
 
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep jedi's cache apart from those of other processes, which write to it at the same time."""
+    cache = tmp_path_factory.getbasetemp() / "jedi"
+    monkeypatch.setattr(jedi.settings, "cache_directory", str(cache))
+
+
 @pytest.mark.parametrize(
     ("line", "offered"),
     [
