@@ -317,10 +317,11 @@ def test_not_writable_in_the_end(tmp_path: Path) -> None:
     """The check finds a descriptor that is closed or open for reading, and a socket."""
     reading, writing = os.pipe()
     os.close(writing)
-    for number in (reading, writing):
+    problems = {reading: "it is open for reading only", writing: "Bad file descriptor"}
+    for number, problem in problems.items():
         path = tmp_path / f"{number}.md"
         path.symlink_to(f"/dev/fd/{number}")
-        with pytest.raises(UsageError, match="Bad file descriptor"):
+        with pytest.raises(UsageError, match=problem):
             check_report(path)
     os.close(reading)
 
@@ -328,6 +329,14 @@ def test_not_writable_in_the_end(tmp_path: Path) -> None:
         listening.bind(str(tmp_path / "s.md"))
         with pytest.raises(UsageError, match="it is a socket"):
             check_report(tmp_path / "s.md")
+
+
+@posix
+def test_no_descriptor(tmp_path: Path) -> None:
+    """A name in the folder of open files that is no number is no open file."""
+    (tmp_path / "r.md").symlink_to("/dev/fd/x.md")
+    with pytest.raises(OSError, match=r"x\.md|report"):
+        write_report(tmp_path / "r.md", [QUIET])
 
 
 @posix

@@ -145,8 +145,7 @@ def _target_of(path: Path) -> _Replaced | Path | int:
             before = path.stat()
         descriptor = _descriptor(path)
         if descriptor is not None:
-            os.write(descriptor, b"")  # an error, if it is closed, or open for reading
-            target, problem = descriptor, None
+            target, problem = descriptor, _problem_with_descriptor(descriptor)
         elif before is None or stat.S_ISREG(before.st_mode):
             target = _Replaced(Path(os.path.realpath(path)), before)
             problem = _problem_with_folder(target.path.parent)
@@ -168,8 +167,16 @@ def _descriptor(path: Path) -> int | None:
     with contextlib.suppress(OSError):  # it is no link, or the system has no `/dev/fd`
         while not path.parent.samefile("/dev/fd"):
             path = path.parent / path.readlink()
-        return int(path.name)
+        return int(path.name) if path.name.isdecimal() else None
     return None
+
+
+def _problem_with_descriptor(descriptor: int) -> str | None:
+    """Return why an open file cannot be written, or None. Raises `OSError` if it is closed."""
+    import fcntl  # noqa: PLC0415 - not on Windows, which has no /dev/fd
+
+    flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
+    return "it is open for reading only" if flags & os.O_ACCMODE == os.O_RDONLY else None
 
 
 def _problem_with_folder(folder: Path) -> str | None:

@@ -42,6 +42,8 @@ def nodes(count: int = 3, trusted_hosts: Iterable[str] = ()) -> NodePool:
         ("https://cluster.example.com:9443/v2/", "https://cluster.example.com:9443"),
         ("https://proxy.example.com/redis/v1", "https://proxy.example.com/redis"),
         ("https://proxy.example.com/v1redis", "https://proxy.example.com/v1redis"),
+        ("https://gateway//v1", "https://gateway"),
+        ("https://k8s/api/v1/nodes/n1:9443/proxy", "https://k8s/api/v1/nodes/n1:9443/proxy"),
         ("https://gateway/prod/v3", "https://gateway/prod/v3"),
         ("https://gateway/v2/clusters/prod", "https://gateway/v2/clusters/prod"),
         (
@@ -55,7 +57,10 @@ def test_url(url: str, base: str) -> None:
     assert str(base_url(Secret(url))) == base
 
 
-@pytest.mark.parametrize("path", ["/v1/actions", "/v1/bdbs/1/", "/redis/v2/actions"])
+@pytest.mark.parametrize(
+    "path",
+    ["/v1/actions", "/v1/bdbs/1/", "/redis/v2/actions", "/v1/bdbs/1/actions/export", "/v1/logs"],
+)
 def test_url_with_a_route(path: str) -> None:
     """A URL with a route of the API in it is refused, in words."""
     with pytest.raises(UsageError, match=r"must not name a route of the API: leave /\w+/"):

@@ -333,13 +333,13 @@ class TestAsIfAlone:
         assert len(scripted.single_times("database")) == 3
 
     async def test_vanished_at_the_deadline(self, scripted: ScriptedCluster) -> None:
-        """At its deadline, too, a wait asks the database before it says "vanished"."""
+        """At its deadline, too, a wait asks the database before it times out."""
         scripted.add("there", ends=30.0)
         scripted.add("gone", ends=11.9, status="vanishes")
         gone = scripted.wait("gone", timeout=12, poll=wait_fixed(500))
         results = await all_of(gone, scripted.wait("there", poll=wait_fixed(500), timeout=31))
 
-        assert [type(result) for result in results] == [ActionVanished, Action]
+        assert [type(result) for result in results] == [WaitTimeout, Action]
         assert [round(when) for when in scripted.single_times("database")] == [12]
 
     @pytest.mark.parametrize("moment", [10.5, 11.0, 11.2, 11.4, 11.6, 11.8, 12.0, 12.5, 13.0])
@@ -1513,4 +1513,4 @@ class TestUpdates:
         scripted.add("other", ends=60.0)
         ended = await all_of(scripted.wait("gone", timeout=10.0), scripted.wait("other"))
 
-        assert [type(each) for each in ended] == [ActionVanished, Action]
+        assert [type(each) for each in ended] == [WaitTimeout, Action]

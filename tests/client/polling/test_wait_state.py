@@ -459,7 +459,7 @@ class TestNotFound:
         wait.answer(None, 1001.0)
         assert not wait.state.on_unverified(1001.1)
         assert (wait.state.unverified, wait.state.is_steady) == (None, False)
-        assert (wait.state.next_limit, wait.state.due(1001.0, 1001.1)) == (1006.0, 1006.0)
+        assert (wait.state.next_limit, wait.state.due(1001.0, 1001.1)) == (math.inf, 1006.0)
 
         assert wait.answer(None, 1003.0) is Verdict.VERIFY  # too early
         assert not wait.state.on_unverified(1003.1)
@@ -476,7 +476,17 @@ class TestNotFound:
         assert wait.state.hard_limit == 1035.0
 
         assert not wait.state.on_unverified(1020.1)
-        assert (wait.state.hard_limit, wait.state.next_limit) == (math.inf, 1025.0)
+        assert (wait.state.hard_limit, wait.state.due(1020.0, 1020.1)) == (math.inf, 1025.0)
+
+    def test_failures_after_not_found(self) -> None:
+        """After a failed second look the pauses of the outage apply."""
+        wait = new_wait()
+        wait.answer(at(40), 1000.0)
+        wait.answer(None, 1001.0)
+        assert not wait.state.on_unverified(1001.1)
+        wait.fail(refused(), 1006.0)
+
+        assert wait.rest(1006.0) == 5.0
 
     def test_not_found_once(self) -> None:
         """An action that is found again after one answer "not found" goes on as before."""
@@ -503,7 +513,7 @@ class TestNotFound:
         assert isinstance(wait.state.error, ActionStalled)
 
     def test_not_found_at_the_deadline(self) -> None:
-        """At the deadline there is no second answer: the action has vanished."""
+        """At the deadline there is no second answer, so that the wait has timed out."""
         wait = new_wait(timeout=20)
         wait.answer(at(40), 1000.0)
         wait.answer(None, 1018.0)
@@ -511,7 +521,8 @@ class TestNotFound:
         assert wait.state.due(1018.0, 1018.0) == 1020.0
 
         wait.answer(None, 1020.0)
-        assert wait.state.on_unverified(1020.0)
+        assert not wait.state.on_unverified(1020.0)
+        assert isinstance(wait.state.check(1020.0), WaitTimeout)
 
     def test_is_there_again(self) -> None:
         """An action that is found again before its verification has not vanished."""

@@ -309,6 +309,12 @@ def test_pending_ops_of_v2() -> None:
         ({"error_code": 12}, "12", None),
         ({"error_message": {"msg": "no room"}}, None, "no room"),
         ({"errors": [{"description": "no room"}, "no luck"]}, None, "no room; no luck"),
+        (
+            {"error_code": {"code": "x", "description": "no room"}},
+            None,
+            "no room",
+        ),
+        ({"error_id": "no room"}, None, '{"error_id":"no room"}'),
         ({"message": "no room"}, None, "no room"),
         ({"description": "no room"}, None, "no room"),
         (

@@ -32,7 +32,7 @@ _ENCODING: Final = re.compile(r"^Can not decode content-encoding: .*\((\w+)\)")
 _LONG_LINE: Final = "Got more than"
 _MANY_HEADERS: Final = "Too many headers"
 _WORDS: Final = re.compile(r"[A-Za-z -]+")
-_NO_STATUS_LINE: Final = "Bad status line"
+_NO_STATUS_LINE: Final = ("Bad status line", "Expected HTTP/")
 # Errors of aiohttp that hold the headers of the request, or bytes of the answer.
 _WITH_SECRETS: Final = (aiohttp.ClientResponseError, aiohttp.ClientPayloadError)
 
@@ -111,7 +111,7 @@ def _refused_answer(error: aiohttp.ClientResponseError) -> str:
         return "a line of the answer's headers is longer than 8 kB"
     if error.message.startswith(_MANY_HEADERS):
         return "the answer has too many headers"
-    if error.message.startswith(_NO_STATUS_LINE):
+    if _is_not_http(error):
         return f"the answer is not HTTP ({type(error).__name__})"
     problem = _WORDS.match(error.message)  # the bytes follow
     return f"the answer is not valid HTTP ({problem[0].strip() if problem else 'unknown'})"

@@ -25,8 +25,8 @@ _SPACE: Final = re.compile(r"\s")
 # Ends of a path: the version of the API, or one of its routes.
 _VERSION: Final = re.compile(r"/v[12]$")
 _ROUTE: Final = re.compile(
-    r"/v[124]/(?:actions|bdbs|bootstrap|cluster|crdb_tasks|crdbs|license|modules|nodes|shards|users)"
-    r"(?:/[\w-]+)?$"
+    r"(?<!/api)/v[124]/(?:actions|bdbs|bootstrap|cluster|crdb_tasks|crdbs|endpoints|jsonschema|license"
+    r"|local|logs|migrations|modules|nodes|proxies|redis_acls|roles|services|shards|users)(?:/.*)?$"
 )
 
 
@@ -151,7 +151,7 @@ def base_url(url: Secret) -> URL:
         raise UsageError(
             f"the cluster's URL must not name a route of the API: leave {route[0]} out"
         )
-    return parsed.with_path(_VERSION.sub("", path))
+    return parsed.with_path(_VERSION.sub("", path).rstrip("/"))
 
 
 def moved_path(node: URL, path: str, location: str) -> str | None:

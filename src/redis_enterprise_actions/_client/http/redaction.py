@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 import msgspec
 
-from redis_enterprise_actions._client.wire.reasons import SECRET_KEYS, URL_PASSWORD
+from redis_enterprise_actions._client.wire.reasons import SECRET_KEYS
 
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 _V = TypeVar("_V")
 
 _MIN_REDACTED: Final = 8  # characters; a shorter text may be in a body by chance
+_URL_PASSWORD: Final = re.compile(r"://[^/\s:@]*:([^/\s@]+)@")  # sftp://user:password@host
 _MIN_SECRET_LENGTH: Final = 4  # characters; shorter texts occur in ordinary words
 
 
@@ -77,7 +79,7 @@ def secrets_in(json: object) -> tuple[Secret, ...]:
     while left:  # no recursion: a body may be nested deeper than Python's stack
         value, is_secret = left.pop()
         if isinstance(value, str):
-            texts = [value] if is_secret else [found[2] for found in URL_PASSWORD.finditer(value)]
+            texts = [value] if is_secret else _URL_PASSWORD.findall(value)
             found += [Secret(text) for text in texts if len(text) >= _MIN_SECRET_LENGTH]
         elif isinstance(value, Mapping):
             items = cast("Mapping[object, object]", value).items()

@@ -33,7 +33,7 @@ from redis_enterprise_actions._model.errors import (
     UnreadableReply,
     UsageError,
 )
-from redis_enterprise_actions._model.text import one_line
+from redis_enterprise_actions._model.text import one_line, shortened
 
 from .attempts import Attempts
 from .connection_errors import ConnectionLost, connection_error, has_secrets, reason_of
@@ -342,11 +342,8 @@ class Transport:
             target = self.nodes.redirect_target(node, location)
             # A node may redirect to itself for a moment, as long as it does not know the primary.
             if moved is not None and (moved != path or status == 308):
-                hint = (
-                    "It redirects to the same URL"
-                    if moved == path
-                    else f"It redirects to the path {one_line(moved)}"
-                )
+                place = "the same URL" if moved == path else f"the path {one_line(moved)}"
+                hint = f"It redirects to {shortened(place)}"
             elif target is not None:
                 return attempts.redirect(target, method, path, now)
         error = error_for(

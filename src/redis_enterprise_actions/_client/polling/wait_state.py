@@ -323,11 +323,10 @@ class WaitState:
     def on_unverified(self, now: float) -> bool:
         """End the wait by the error that the database did not refute, and return True.
 
-        Return False if an action was not found for the first time, before the deadline: a node that
-        has just taken over may not know it yet, so a second answer has to confirm that it is gone.
+        Return False if an action was not found for the first time: a node that has just taken over
+        may not know it yet, so a second answer has to confirm that it is gone.
         """
-        first_time = self._gone is not None and self._gone[1] < self._gone_at - TICK
-        if first_time and now < self.deadline - TICK:
+        if self._gone is not None and self._gone[1] < self._gone_at - TICK:
             self.unverified = None
             for outage in self.outages:
                 self.leave_outage(outage, now)
@@ -379,7 +378,7 @@ class WaitState:
                 if self._missing_since is None
                 else min(self.deadline, self._grace_end)
             )
-        limit = min(self.deadline, self._moved_at + self._limits.stall_timeout, self._gone_at)
+        limit = min(self.deadline, self._moved_at + self._limits.stall_timeout)
         return limit if self._history is None else min(limit, self._history.decided_at)
 
     @property
@@ -397,7 +396,7 @@ class WaitState:
         """
         if asked_at < self.began or heard_at < self.began:
             return self.began
-        if self._gone is not None:
+        if heard_at < self._gone_at < math.inf:
             return min(self._gone_at, self.deadline)
         due = self.schedule.due_after(heard_at)
         if self.deadline - due < min(due - asked_at, CLOSE_TO_LIMIT):

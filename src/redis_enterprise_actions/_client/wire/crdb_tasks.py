@@ -102,8 +102,8 @@ def _error_in(entry: object) -> tuple[str | None, str | None, str | None]:
     if not isinstance(entry, dict):
         return None, *reason_in(entry)
     fields = dict(cast("dict[str, object]", entry))
-    cluster = fields.pop("cluster_name", None)
-    return cluster if isinstance(cluster, str) else None, *reason_in(fields)
+    _, cluster = reason_in(fields.pop("cluster_name", None))
+    return cluster, *reason_in(fields)
 
 
 def _steps(raw: msgspec.Raw) -> str | None:

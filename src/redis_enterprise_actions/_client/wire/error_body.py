@@ -15,7 +15,7 @@ from redis_enterprise_actions._model.errors import (
     RequestRejected,
     UnreadableReply,
 )
-from redis_enterprise_actions._model.text import one_line
+from redis_enterprise_actions._model.text import one_line, shortened
 
 from .lenient_json import decode
 from .reasons import read_reason, without_secret_fields
@@ -154,7 +154,9 @@ def _hint(
     if status not in {301, 302, 303, 307, 308}:
         return None
     target = _HOST.match(headers.get("Location", ""))
-    place = one_line(f"{target[1]}://{target[2]}") if target else "another place"
+    place = "another place"
+    if target:
+        place = shortened(one_line(f"{target[1]}://{target[2]}"))
     if status not in {307, 308}:
         return f"It redirects to {place}: use the URL of the REST API itself (port 9443)"
     return (

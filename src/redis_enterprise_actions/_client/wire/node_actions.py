@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from redis_enterprise_actions._model.action import Action, Kind, phase_of
+from redis_enterprise_actions._model.action import ACTION_PHASES, Action, Kind, phase_of
 from redis_enterprise_actions._model.reference import Reference, ReferenceKind
 
 from .actions import WireFailure, failure_text
@@ -36,8 +36,8 @@ class WireNodeAction(WireFailure):
 
 
 _KNOWN: Final = frozenset(field.encode_name for field in msgspec.structs.fields(WireNodeAction))
-_LONE_OF_NODE: Final = Lone(("node_uid",))
-_LONE_OF_CLUSTER: Final = Lone(("name",))
+_LONE_OF_NODE: Final = Lone(("node_uid",), ACTION_PHASES)
+_LONE_OF_CLUSTER: Final = Lone(("name",), ACTION_PHASES)
 
 
 def read_node_action(body: bytes, ref: Reference, path: str) -> Action:

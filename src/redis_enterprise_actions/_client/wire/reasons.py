@@ -27,6 +27,7 @@ MAX_PAGE: Final = 400  # characters of the text of a page in HTML
 _MAX_PARSED: Final = 2**16  # bytes of JSON or HTML; of more, the beginning is quoted as plain text
 _MAX_VALUES: Final = 200  # values that one error may have; the others are left out
 _MAX_DEPTH: Final = 32  # of objects and lists within each other
+_MAX_NAME: Final = 60  # characters of the name of a field
 _LEFT_OUT: Final = "…"
 _HIDDEN: Final = "***"
 # Fields with the text of an error, the most telling first. Real bodies have `description`, the
@@ -37,23 +38,31 @@ _TEXTS: Final = (
 )
 _TITLE: Final = "title"  # of problem+json: the name of the status
 _NOT_A_REASON: Final = frozenset({"error_code", "status", "type", "instance", _TITLE})
+_MAX_PAGE_BYTES: Final = 2**20
+# A page begins with a tag, or has one of the first three anywhere.
 _PAGE: Final = re.compile(
-    r"\s*<(?:!|\?xml|(?:html|head|body|title|h[1-6]|p|pre|div|center)\b)", re.IGNORECASE
+    r"<(?:!doctype|html|body)\b"
+    r"|\A\s*<(?:!--|\?xml|(?:a|b|br|center|div|font|h[1-6]|head|hr|i|img|li|link|meta|ol|p|pre|script"
+    r"|span|strong|style|table|title|tr|ul)\b)",
+    re.IGNORECASE,
 )
 _MARKUP: Final = re.compile(
     r"<!--.*?(?:-->|$)|<(style|script|template)\b.*?(?:</\1\s*>|$)|<[^<>]*>",
     re.IGNORECASE | re.DOTALL,
 )
 # Names of fields whose values are secrets.
-SECRET_KEYS: Final = re.compile("pass|secret|token|credential|private|key(?:$|_id)", re.IGNORECASE)
-URL_PASSWORD: Final = re.compile(r"(?<=://)([^/\s:@]*):([^/\s@]+)@")  # sftp://user:password@host
-# In JSON that cannot be decoded, such as that in a text, where quotes are escaped.
-_NAME_IN_TEXT: Final = re.compile(r'\\*"([^"\\]{1,60})\\*"\s*:\s*')
-_VALUE_IN_TEXT: Final = re.compile(
-    r'"(?:[^"\\]|\\.)*(?:"|$)|\\+"[^"]*(?:"|$)|\[[^\]]*(?:\]|$)|\{[^}]*(?:\}|$)|[^\s,}\]]+'
+SECRET_KEYS: Final = re.compile(
+    "authorization|credential|key(?:$|_id)|pass|private|pwd|secret|token", re.IGNORECASE
 )
+_URL_PASSWORD: Final = re.compile(r"(:\\*/\\*/[^/\s:@]*):[^\s\"'<>]+@")  # sftp://user:password@host
+# Names and values in JSON, or in the `repr` of a dict, that a text quotes; quotes may be escaped.
+_QUOTE: Final = re.compile(r"(\\*)[\"']")
+_NAME_IN_TEXT: Final = re.compile(
+    r"\\*[\"']([^\"'\\]{1,60})\\*[\"']\s*:\s*(?:[bu](?=[\"']))?(?=[\"'\\\[{\w.+-])"
+)
+_WORD: Final = re.compile(r"[\w.+-]*")
 # Fields that name another field, whose value is in one of the same object.
-_NAMES: Final = ("name", "field", "parameter", "attribute", "key")
+_NAMES: Final = ("name", "field", "parameter", "attribute", "key", "loc")
 _VALUES: Final = frozenset({"value", "input", "old_value", "new_value"})
 
 
@@ -67,7 +76,7 @@ def read_reason(body: bytes | msgspec.Raw) -> tuple[str | None, str | None]:
                 return code, text
     except ValueError:
         pass
-    return None, _plain_text(data[:_MAX_PARSED])
+    return None, _plain_text(data)
 
 
 def reason_text(raw: msgspec.Raw) -> str | None:
@@ -86,7 +95,10 @@ def reason_in(value: object) -> tuple[str | None, str | None]:
 
 
 def unknown_reason(raw: bytes | msgspec.Raw, known: Container[str]) -> str | None:
-    """Return the reason in the fields of an object that are not `known`, and are no uids."""
+    """Return the reason in the fields of an object that are not `known`, and are no uids.
+
+    An `error_code` that is no code counts as not known.
+    """
     try:
         fields = decode(raw, dict[str, msgspec.Raw])
     except ValueError:
@@ -94,8 +106,11 @@ def unknown_reason(raw: bytes | msgspec.Raw, known: Container[str]) -> str | Non
     unknown = {
         name: read_json(value)
         for name, value in islice(fields.items(), _MAX_VALUES)
-        if name not in known and not name.endswith(("_uid", "_uids", "_id"))
+        if name not in known and not name.endswith(("_uid", "_uids"))
     }
+    code = read_json(fields.get("error_code", msgspec.Raw()))
+    if isinstance(code, dict | list):
+        unknown["error_code"] = code
     return joined(reason_in(unknown), ": ")
 
 
@@ -132,12 +147,13 @@ def _cleaned(value: object, left: list[int], depth: int = 0) -> object:
     if not isinstance(value, dict):
         return value
     fields = cast("dict[str, object]", value)
-    is_named = any(SECRET_KEYS.search(str(fields.get(name, ""))) for name in _NAMES)
+    is_named = any(SECRET_KEYS.search(str(fields.get(name, ""))[:MAX_TEXT]) for name in _NAMES)
+    first = {name: fields[name] for name in ("error_code", *_TEXTS, _TITLE) if name in fields}
     return {
         shortened(name): _HIDDEN
         if each and (SECRET_KEYS.search(name) or (is_named and name in _VALUES))
         else _cleaned(each, left, depth + 1)
-        for name, each in islice(fields.items(), left[0] + 1)
+        for name, each in islice((first | fields).items(), left[0] + 1)
     }
 
 
@@ -148,7 +164,8 @@ def _reason_of(value: object) -> tuple[str | None, str | None]:
     code = fields.get("error_code")
     has_code = isinstance(code, str | int) and not isinstance(code, bool)
     code_text = _bounded(str(code)) if has_code else None
-    text = joined([_text_of(fields.get(name)) for name in _TEXTS], "; ")
+    names = _TEXTS if has_code else (*_TEXTS, "error_code")
+    text = joined([_text_of(fields.get(name)) for name in names], "; ")
     if text is None:
         rest = {name: each for name, each in fields.items() if name not in _NOT_A_REASON and each}
         text = joined([_text_of(fields.get(_TITLE)), _quoted(rest)], "; ")
@@ -174,26 +191,51 @@ def _quoted(fields: dict[str, object]) -> str | None:
 
 def _plain_text(body: bytes) -> str | None:
     """Return the text of a body that is not JSON; of a page in HTML, what a browser would show."""
-    text = body.decode("utf-8-sig", "replace")
-    if _PAGE.match(text):
-        shown = _MARKUP.sub(" ", text).split()
-        return shortened(one_line(html.unescape(" ".join(shown)[: 4 * MAX_PAGE])), MAX_PAGE) or None
+    text = body[:_MAX_PAGE_BYTES].decode("utf-8-sig", "replace")
+    if _PAGE.search(text[:_MAX_PARSED]):
+        shown = " ".join(_MARKUP.sub(" ", text).split())
+        text = html.unescape(shown[: 4 * MAX_PAGE])
+        return shortened(one_line(without_secret_fields(text)), MAX_PAGE) or None
     return _bounded(one_line(_without_secrets(text)))
 
 
 def _without_secrets(text: str) -> str:
     """Return the beginning of a text without the secrets in URLs, and in JSON that it quotes."""
-    return without_secret_fields(text[: 2 * MAX_TEXT])
+    return without_secret_fields(text.strip()[: 2 * MAX_TEXT])
 
 
 def without_secret_fields(text: str) -> str:
-    """Return text without passwords in URLs, and without secrets in the JSON that it quotes."""
-    if "://" in text:
-        text = URL_PASSWORD.sub(rf"\1:{_HIDDEN}@", text)
+    """Return text without passwords in URLs, and without secrets in the JSON that it quotes.
+
+    Behind a name that speaks of a secret, a value that is a list or an object hides all the rest.
+    """
+    text = _URL_PASSWORD.sub(rf"\1:{_HIDDEN}@", text)
+    names = list(_NAME_IN_TEXT.finditer(text))
+    is_named = any(
+        name[1] in _NAMES and SECRET_KEYS.search(text[name.end() : name.end() + _MAX_NAME])
+        for name in names
+    )
     pieces, shown = list[str](), 0
-    for name in _NAME_IN_TEXT.finditer(text):
-        if name.start() >= shown and SECRET_KEYS.search(name[1]):
-            value = _VALUE_IN_TEXT.match(text, name.end())
+    for name in names:
+        is_secret = SECRET_KEYS.search(name[1]) or (is_named and name[1] in _VALUES)
+        if name.start() >= shown and is_secret:
             pieces += [text[shown : name.end()], f'"{_HIDDEN}"']
-            shown = name.end() if value is None else value.end()
+            shown = _end_of(text, name.end())
     return "".join([*pieces, text[shown:]])
+
+
+def _end_of(text: str, begin: int) -> int:
+    """Return the end of the value that begins at a place of quoted JSON."""
+    if text[begin] in "[{":
+        return len(text)
+    opening = _QUOTE.match(text, begin)
+    if opening is None:
+        word = _WORD.match(text, begin)
+        return begin if word is None else word.end()
+    depth, quote = len(opening[1]), opening[0][-1]
+    for closing in _QUOTE.finditer(text, opening.end()):
+        escapes = len(closing[1])
+        # A quote within the value has more backslashes, or, where there is none, an odd number.
+        if closing[0][-1] == quote and (escapes <= depth if depth else escapes % 2 == 0):
+            return closing.end()
+    return len(text)

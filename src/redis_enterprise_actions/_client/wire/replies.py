@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 import msgspec
 
-from redis_enterprise_actions._model.action import ACTION_PHASES, Phase, phase_of
+from redis_enterprise_actions._model.action import Phase, phase_of
 
 from .error_body import unreadable_reply
 from .lenient_json import BYTE_ORDER_MARK, decode, decode_struct
@@ -22,6 +22,7 @@ _S = TypeVar("_S", bound=msgspec.Struct)
 _log = logging.getLogger(__name__)
 
 
+_NULL: Final = msgspec.Raw(b"null")
 _BLANKS: Final = BYTE_ORDER_MARK + b" \t\r\n"
 
 
@@ -31,9 +32,9 @@ class _WireList(msgspec.Struct):
     actions: list[msgspec.Raw] | None = None
     state_machines: list[msgspec.Raw] | None = msgspec.field(default=None, name="state-machines")
     state_machines_: list[msgspec.Raw] | None = msgspec.field(default=None, name="state_machines")
-    crdb_tasks: list[msgspec.Raw] | None = None
-    tasks: list[msgspec.Raw] | None = None
-    bdbs: list[msgspec.Raw] | None = None
+    crdb_tasks: msgspec.Raw = msgspec.Raw()
+    tasks: msgspec.Raw = msgspec.Raw()
+    bdbs: msgspec.Raw = msgspec.Raw()
 
 
 class _Entry(msgspec.Struct):
@@ -67,10 +68,13 @@ class ListReply(NamedTuple):
 
 
 class Lone(NamedTuple):
-    """Sign of an entry without a list around it: one of these fields, and a known status."""
+    """Sign of an entry without a list around it: one of these fields, and a status.
+
+    The status has to be one of `phases`, unless the fields tell enough.
+    """
 
     fields: tuple[str, ...]
-    phases: Mapping[str, Phase] = ACTION_PHASES
+    phases: Mapping[str, Phase] | None = None
 
 
 def decode_list(body: bytes, path: str, lone: Lone) -> ListReply:
@@ -90,13 +94,16 @@ def list_in(body: bytes, lone: Lone) -> ListReply:
     if _is_array(body):
         return ListReply(others=decode(body, list[msgspec.Raw]))
     found = decode(body, _WireList)
-    others = (found.crdb_tasks, found.tasks, found.bdbs)
     machines = (found.state_machines, found.state_machines_)
-    if any(each is not None for each in (found.actions, *machines, *others)):
-        return ListReply(found.actions or (), *(_joined(each) for each in (machines, others)))
+    if any(each is not None for each in (found.actions, *machines)):
+        return ListReply(found.actions or (), list(chain(*filter(None, machines))))
+    for raw in (found.crdb_tasks, found.tasks, found.bdbs):
+        if raw and raw != _NULL:
+            return ListReply(others=decode(raw, list[msgspec.Raw]))
     fields = decode(body, dict[str, object])
     status, uids = fields.get("status"), [fields.get(name) for name in lone.fields]
-    if not isinstance(status, str) or phase_of(status, lone.phases) is Phase.UNKNOWN:
+    is_unknown = lone.phases is not None and phase_of(str(status), lone.phases) is Phase.UNKNOWN
+    if not isinstance(status, str) or is_unknown:
         raise ValueError("there is no list in it")
     if not any(isinstance(uid, str | int) and uid for uid in uids):
         raise ValueError("there is no list in it")
@@ -105,10 +112,6 @@ def list_in(body: bytes, lone: Lone) -> ListReply:
 
 def _is_array(body: bytes) -> bool:
     return body.lstrip(_BLANKS).startswith(b"[")
-
-
-def _joined(lists: Iterable[Sequence[msgspec.Raw] | None]) -> Sequence[msgspec.Raw]:
-    return list(chain.from_iterable(filter(None, lists)))
 
 
 def decode_each(raws: Iterable[msgspec.Raw], shape: type[_S]) -> Iterator[tuple[msgspec.Raw, _S]]:
