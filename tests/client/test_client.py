@@ -117,6 +117,26 @@ class TestSingleCalls:
         assert [action.uid for action in await client.list_actions()] == uids
         assert [action.uid for action in await client.list_actions(bdb_uid=3)] == uids[2:]
 
+    @pytest.mark.parametrize("path", ["/v1/actions", "/v2/actions"])
+    async def test_half_a_list(
+        self,
+        cluster: FakeCluster,
+        client: ActionsClient,
+        path: str,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        """A list that stays unreadable leaves the other one's actions; or it is an error."""
+        uid = cluster.add_action()
+        cluster.inject(path=path, times=1, status=200, body="<html>")
+        assert [action.uid for action in await client.list_actions()] == [uid]
+        assert caplog.messages == []
+
+        cluster.inject(path=path, times=None, status=200, body="<html>")
+        assert [action.uid for action in await client.list_actions()] == [uid]
+        assert "the list lacks its actions" in caplog.text
+        with pytest.raises(UnreadableReply, match=f"GET {path}: "):
+            await client.list_actions(allow_partial=False)
+
     async def test_retry(self, cluster: FakeCluster, client: ActionsClient) -> None:
         """A call outlasts a short outage."""
         uid = cluster.add_action()

@@ -217,6 +217,8 @@ def test_excerpt_without_secrets() -> None:
     error = unreadable_reply("/v1/actions", "cut off", body)
 
     assert error.excerpt == '{"name": "db", "authentication_admin_pass": "***", "uid": 1'
+    page = unreadable_reply("/v1/actions", "no JSON", b"<pre>&quot;password&quot;: &quot;hunter2")
+    assert page.excerpt == '<pre>"password": "***"'
 
 
 @given(

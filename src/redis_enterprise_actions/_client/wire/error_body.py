@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email.utils
+import html
 import re
 from typing import TYPE_CHECKING, Final
 
@@ -140,8 +141,8 @@ def is_retryable(status: int) -> bool:
 
 
 def _excerpt(body: bytes) -> str:
-    text = without_secret_fields(body[: 4 * _MAX_EXCERPT].decode("utf-8-sig", "replace"))
-    return one_line(text).strip()[:_MAX_EXCERPT]
+    text = html.unescape(body[: 4 * _MAX_EXCERPT].decode("utf-8-sig", "replace"))
+    return one_line(without_secret_fields(text)).strip()[:_MAX_EXCERPT]
 
 
 def _hint(
