@@ -490,7 +490,7 @@ def run_closed(closed: str, *line: str) -> subprocess.CompletedProcess[str]:
 def test_closed_streams(
     threaded: ThreadedCluster, closed: str, line: list[str], code: int, printed: str
 ) -> None:
-    """What belongs on a closed stream appears on no other, and the exit code is the same."""
+    """Text for a closed stream appears on no other stream, and the exit code is the same."""
     ran = run_closed(closed, *line)
 
     assert ran.returncode == code

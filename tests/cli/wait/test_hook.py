@@ -111,7 +111,7 @@ def test_length_of_variables(text: str, expected: str) -> None:
 
 
 def test_another_encoding(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the system's encoding lacks a character, a variable is in UTF-8."""
+    """A variable is in UTF-8 if the system's encoding lacks one of its characters."""
     monkeypatch.setattr(os, "fsencode", lambda text: text.encode("latin-1"))
     monkeypatch.setattr(os, "fsdecode", lambda data: data.decode("latin-1"))
 

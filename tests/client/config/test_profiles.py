@@ -372,7 +372,7 @@ class TestInvalid:
 
     @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
     def test_read_only(self, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-        """On a read-only file system, such as a container's mount, nobody can change a file."""
+        """On a read-only file system, such as a container's mount, no user can change a file."""
         write(TWO).chmod(0o666)
         status = list(os.statvfs("."))
         status[8] |= os.ST_RDONLY
@@ -382,7 +382,7 @@ class TestInvalid:
 
     @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such device")
     def test_device(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """What is no regular file has no modes to look at, such as /dev/null."""
+        """A file that is not a regular one, such as /dev/null, has no modes to look at."""
         monkeypatch.setenv("REDIS_ACTIONS_CONFIG", os.devnull)
 
         assert load_profiles() == ([], None)

@@ -42,7 +42,7 @@ class PlannedRequest(NamedTuple):
 
 @dataclass(slots=True)
 class PollingState:
-    """What the planner reads: the waiters, the rate limit, and the trouble that the cluster has."""
+    """The input of the planner: the waiters, the rate limit, and the outage if there is one."""
 
     registry: WaiterRegistry
     rate_limiter: RateLimiter

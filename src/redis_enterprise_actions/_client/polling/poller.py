@@ -141,7 +141,7 @@ class Poller:
     def add(self, waiter: Waiter) -> None:
         """Add a waiter, whose `future` is done at its next update, or its end.
 
-        Whoever awaits that removes the waiter again, and then awaits `drain`.
+        The caller that awaits it removes the waiter again, and then awaits `drain`.
         """
         loop = asyncio.get_running_loop()
         if self._closed:

@@ -103,9 +103,8 @@ def list_in(body: bytes, lone: Lone) -> ListReply:
     fields = decode(body, dict[str, object])
     status, uids = fields.get("status"), [fields.get(name) for name in lone.fields]
     is_unknown = lone.phases is not None and phase_of(str(status), lone.phases) is Phase.UNKNOWN
-    if not isinstance(status, str) or is_unknown:
-        raise ValueError("there is no list in it")
-    if not any(isinstance(uid, str | int) and uid for uid in uids):
+    has_uid = any(isinstance(uid, str | int) and uid for uid in uids)
+    if not isinstance(status, str) or is_unknown or not has_uid:
         raise ValueError("there is no list in it")
     return ListReply(others=[msgspec.Raw(body)])
 

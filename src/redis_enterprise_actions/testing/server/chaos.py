@@ -90,7 +90,7 @@ class ChaosEpisode:
     - "failover": at the beginning, the primary moves to the node, or to the lowest other running
       one.
     - "inner_redirect": a failover, and until the end the nodes that redirect name the address of
-      the primary inside its network (https://10.0.0.1:9443 for node 1), where nobody listens.
+      the primary inside its network (https://10.0.0.1:9443 for node 1), where no server listens.
     - "election": there is no primary until the end; then the lowest running node becomes it.
     - "revoke": tokens are revoked at the beginning.
     """
