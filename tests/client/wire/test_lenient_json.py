@@ -65,8 +65,9 @@ class TestRepair:
 
         assert read_action(body, "a", "/v1/actions/a").status == "running"
 
-    def test_byte_order_mark(self) -> None:
-        """A mark in front is no part of the answer."""
-        body = b'\xef\xbb\xbf{"action_uid": "a", "status": "running"}'
+    @pytest.mark.parametrize("count", [1, 2, 50_000])
+    def test_byte_order_mark(self, count: int) -> None:
+        """Marks in front are no part of the answer, and many of them cost no recursion."""
+        body = b"\xef\xbb\xbf" * count + b'{"action_uid": "a", "status": "running"}'
 
         assert read_action(body, "a", "/v1/actions/a").status == "running"

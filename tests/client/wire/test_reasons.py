@@ -68,6 +68,7 @@ body { width: 35em; font-family: Tahoma }
         (b'{"why": {"x": 1}}', None, '{"why":{"x":1}}'),
         (b'{"db": 1, "new_password": "hunter2"}', None, '{"db":1,"new_password":"***"}'),
         (b'\xef\xbb\xbf{"msg": "wait"}', None, "wait"),
+        (b"\xef\xbb\xbf" * 5000 + b'{"msg": "wait"}', None, "wait"),
         (b'"wait"', None, "wait"),
         (b'["wait", "a bit"]', None, "wait; a bit"),
         (b"{}", None, None),

@@ -37,7 +37,8 @@ def decode(data: bytes | msgspec.Raw, shape: type[_T]) -> _T:
     except ValueError:
         text = bytes(data)
         if text.startswith(BYTE_ORDER_MARK):
-            return decode(text.removeprefix(BYTE_ORDER_MARK), shape)
+            # All at once, however many there are: no JSON begins with one of these bytes.
+            return decode(text.lstrip(BYTE_ORDER_MARK), shape)
         repaired = _repair(text)
         if repaired is None:
             raise
